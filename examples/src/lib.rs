@@ -1,0 +1,1 @@
+//! The examples of PathOps: `cargo run --example golden_path`, `cargo run --example embed`.

@@ -1,0 +1,23 @@
+//! Adapters that connect PathOps to what is there: one feature each, none of them default.
+//!
+//! `embedded` is everything one machine needs, and no server: a forge on local Git repositories, CI that runs a
+//! repository's own script, a reconciler that runs what is declared as processes, SQLite, files and a local key. They
+//! are defaults for one machine, no mocks: they implement the same traits and pass the same conformance suites as the
+//! adapters of vendors.
+
+#[cfg(feature = "local-ci")]
+pub mod local_ci;
+#[cfg(feature = "local-forge")]
+pub mod local_forge;
+#[cfg(feature = "local-gitops")]
+pub mod local_gitops;
+#[cfg(feature = "local-signer")]
+pub mod local_signer;
+#[cfg(feature = "object-store")]
+pub mod object_store;
+#[cfg(feature = "patch-agent")]
+pub mod patch_agent;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+#[cfg(feature = "system")]
+pub mod system;

@@ -1,0 +1,182 @@
+use std::fmt::Debug;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::id::RunId;
+use crate::op::OpContext;
+use crate::time::UnixMillis;
+
+/// The number of a transition in its run: 1 for the first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seq(pub u64);
+
+/// An operation of a run: a command that was issued and whose outcome is awaited. Numbers are never used twice in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OpId(pub u64);
+
+/// An operation that is still to be done: intent, journaled before the call (I6).
+///
+/// Waiting for an instant is an operation like any other, so a timer needs no table of its own: it is open until
+/// its time has come, and a restart finds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenOp {
+    /// Its number.
+    pub op: OpId,
+    /// What to do, as the machine wrote it.
+    pub command: Value,
+}
+
+/// One step of a run, stored whole or not at all.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// The version of the machine's state, event and command format.
+    pub format: u32,
+    /// When it was made.
+    pub at: UnixMillis,
+    /// What happened.
+    pub event: Value,
+    /// The state after it.
+    pub state: Value,
+    /// The operation whose outcome this is, which ends it.
+    pub closes: Option<OpId>,
+    /// Operations to be done from now on.
+    pub opens: Vec<OpenOp>,
+    /// Whether the run ends here: nothing can follow.
+    pub ends: bool,
+}
+
+/// A stored transition, without the state (which only the last one has).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its number.
+    pub seq: Seq,
+    /// The format of event and commands.
+    pub format: u32,
+    /// When it was made.
+    pub at: UnixMillis,
+    /// What happened.
+    pub event: Value,
+    /// The operation that it ended.
+    pub closes: Option<OpId>,
+    /// The operations that it opened.
+    pub opens: Vec<OpenOp>,
+}
+
+/// A run as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// Which machine drives it.
+    pub machine: String,
+    /// The number of the last transition.
+    pub seq: Seq,
+    /// The format of the state.
+    pub format: u32,
+    /// The state after it.
+    pub state: Value,
+    /// What is still to be done, in the order of the numbers.
+    pub open: Vec<OpenOp>,
+    /// Whether it has ended.
+    pub ended: bool,
+}
+
+/// Whether a run was made by this call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Created {
+    /// It is new.
+    New,
+    /// It was there already, with the same first transition; nothing changed.
+    Existing,
+}
+
+/// The right to write to runs, until it expires or somebody else has taken it over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// What it is for.
+    pub name: String,
+    /// Who holds it.
+    pub owner: String,
+    /// Higher than that of every earlier holder. The journal refuses writes under an older one.
+    pub fence: u64,
+    /// Until when.
+    pub expires_at: UnixMillis,
+}
+
+/// What a journal can do beyond the core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct JournalCapabilities {
+    /// What was acknowledged survives the end of the process.
+    pub durable: bool,
+    /// Several processes may use it at once.
+    pub shared: bool,
+}
+
+/// Where runs live: their transitions, their open operations and the leases that guard them.
+///
+/// A transition is one transaction: event, new state, ended operation and new operations are there together or
+/// not at all. Entries are never changed or deleted.
+#[cfg_attr(feature = "mockall", mockall::automock)]
+#[async_trait]
+pub trait Journal: Debug + Send + Sync + 'static {
+    /// The adapter's name, for example `sqlite`.
+    fn name(&self) -> &'static str;
+
+    /// What this journal offers.
+    fn capabilities(&self) -> JournalCapabilities;
+
+    /// Takes the lease `name` for `owner`, for `ttl` from `now`. Free, expired or held by the same owner: a new,
+    /// higher fence. Held by somebody else: `None`.
+    ///
+    /// # Errors
+    /// `StorageFull`, `Unavailable`, `Timeout`, `Corrupt`.
+    async fn acquire(&self, cx: &OpContext, name: &str, owner: &str, now: UnixMillis, ttl: Duration) -> Result<Option<Lease>>;
+
+    /// Gives a lease back. One that is not held any more is no error.
+    ///
+    /// # Errors
+    /// As [`Journal::acquire`].
+    async fn release(&self, cx: &OpContext, lease: &Lease) -> Result<()>;
+
+    /// Makes a run with its first transition.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where the run exists with another machine or first event; `Conflict` where the fence is old;
+    /// `Invalid` for a transition that closes an operation; and as [`Journal::acquire`].
+    async fn create(&self, cx: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created>;
+
+    /// Adds a transition after `expected`, the last one the caller has seen, and returns its number.
+    /// Adding the very transition that is there already as the next one returns its number and changes nothing,
+    /// so a lost answer is settled by asking again.
+    ///
+    /// # Errors
+    /// `Conflict` where the run has moved on or the fence is old; `NotFound`; `Invalid` where the run has ended, the
+    /// operation it closes is not open, or one that it opens was used before; and as [`Journal::acquire`]. With every
+    /// error that has no unknown effect, nothing has changed.
+    async fn append(&self, cx: &OpContext, lease: &Lease, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq>;
+
+    /// The run as it stands, or `None`.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Unavailable`, `Timeout`.
+    async fn load(&self, cx: &OpContext, run: &RunId) -> Result<Option<Run>>;
+
+    /// The runs that have not ended, in the order of their ids.
+    ///
+    /// # Errors
+    /// As [`Journal::load`].
+    async fn open_runs(&self, cx: &OpContext) -> Result<Vec<RunId>>;
+
+    /// At most `limit` entries after `after`, in order.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown run; and as [`Journal::load`].
+    async fn entries(&self, cx: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>>;
+}

@@ -1,0 +1,472 @@
+use std::fmt::{self, Debug};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::adapter::{FileChange, SourceTree};
+use crate::error::Result;
+use crate::id::{BranchName, CommitId, PersonId, PullRequestNumber, RepoId, RepoPath, StatusContext, TreeId};
+use crate::op::OpContext;
+use crate::policy::CommitStatus;
+use crate::principal::Principal;
+use crate::time::UnixMillis;
+
+/// What a Git host can do beyond the core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ScmCapabilities {
+    /// It has check runs beside commit statuses ([`Scm::report_check`]).
+    pub check_runs: bool,
+    /// It can say what protects a branch ([`Scm::protection`]).
+    pub branch_protection: bool,
+    /// It keeps a feed of events ([`Scm::events`]).
+    pub events: bool,
+    /// People can be asked for a review ([`NewPullRequest::reviewers`], [`PullRequestUpdate::reviewers`]).
+    pub reviewers: bool,
+    /// Longest title of a pull request, in Unicode scalar values. A longer one is refused as `Invalid`.
+    pub title_max_chars: Option<usize>,
+}
+
+/// A commit, read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Its id.
+    pub id: CommitId,
+    /// The tree it holds.
+    pub tree: TreeId,
+    /// Its parents, first parent first.
+    pub parents: Vec<CommitId>,
+    /// The whole message, with trailers.
+    pub message: String,
+    /// Who wrote it, as `Name <address>`.
+    pub author: String,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// A commit to be made on a branch: all of it or nothing.
+///
+/// The same request makes the same commit id, so making it again is recognised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCommit {
+    /// The branch.
+    pub branch: BranchName,
+    /// The head that the caller has seen.
+    pub expected_head: CommitId,
+    /// The message, with trailers.
+    pub message: String,
+    /// Who it is by.
+    pub author: Principal,
+    /// Its date.
+    pub at: UnixMillis,
+    /// What changes. Nothing: an empty commit.
+    pub changes: Vec<FileChange>,
+}
+
+/// A pull request to be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewPullRequest {
+    /// Its title.
+    pub title: String,
+    /// Its description, in Markdown.
+    pub body: String,
+    /// The branch with the change.
+    pub head: BranchName,
+    /// The branch it is for.
+    pub base: BranchName,
+    /// Who it is by.
+    pub author: Principal,
+    /// Who is asked for a review.
+    pub reviewers: Vec<PersonId>,
+}
+
+/// What to change about a pull request; `None` leaves it as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PullRequestUpdate {
+    /// A new title.
+    pub title: Option<String>,
+    /// A new description.
+    pub body: Option<String>,
+    /// Everybody who is asked for a review from now on.
+    pub reviewers: Option<Vec<PersonId>>,
+}
+
+/// Where a pull request is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PullRequestState {
+    /// Open.
+    Open,
+    /// Closed without a merge.
+    Closed {
+        /// By whom.
+        by: Principal,
+    },
+    /// Merged.
+    Merged {
+        /// By whom.
+        by: Principal,
+        /// The commit that the base branch then pointed to.
+        commit: CommitId,
+        /// When.
+        at: UnixMillis,
+    },
+}
+
+/// A pull request, read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullRequest {
+    /// Its number.
+    pub number: PullRequestNumber,
+    /// Its title.
+    pub title: String,
+    /// Its description.
+    pub body: String,
+    /// Who opened it.
+    pub author: Principal,
+    /// The branch with the change.
+    pub head_branch: BranchName,
+    /// The head commit: of the branch while it is open, at the end afterwards.
+    pub head: CommitId,
+    /// The branch it is for.
+    pub base: BranchName,
+    /// Who is asked for a review.
+    pub reviewers: Vec<PersonId>,
+    /// Where it is.
+    pub state: PullRequestState,
+    /// Where a person finds it, as a URI.
+    pub url: String,
+}
+
+/// What a reviewer said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReviewState {
+    /// Yes, to that commit.
+    Approved,
+    /// No, until something changes.
+    ChangesRequested,
+    /// Neither.
+    Commented,
+    /// Taken back.
+    Dismissed,
+}
+
+/// A review, bound to the commit that was reviewed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// Who.
+    pub author: Principal,
+    /// What they said.
+    pub state: ReviewState,
+    /// The head commit they looked at.
+    pub commit: CommitId,
+    /// When.
+    pub at: UnixMillis,
+    /// Their words.
+    pub body: String,
+}
+
+/// A comment on a pull request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comment {
+    /// Its number on that pull request.
+    pub id: u64,
+    /// Who wrote it.
+    pub author: Principal,
+    /// Markdown.
+    pub body: String,
+}
+
+/// What a check or status says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckState {
+    /// Not ended.
+    Pending,
+    /// Good.
+    Success,
+    /// Not good.
+    Failure,
+    /// Could not tell.
+    Error,
+}
+
+impl fmt::Display for CheckState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CheckState::Pending => "pending",
+            CheckState::Success => "success",
+            CheckState::Failure => "failure",
+            CheckState::Error => "error",
+        })
+    }
+}
+
+/// Which of a host's mechanisms a [`Check`] came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CheckSource {
+    /// A commit status.
+    Status,
+    /// A check run.
+    CheckRun,
+}
+
+/// A check or status of a commit, read. Of several with one name and source, only the newest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Its name: a status context such as `pathops/promotion`, or a check's name.
+    pub name: String,
+    /// Where it comes from.
+    pub source: CheckSource,
+    /// What it says.
+    pub state: CheckState,
+    /// For people.
+    pub description: String,
+    /// Who reported it.
+    pub by: Principal,
+}
+
+/// A check run to be reported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCheck {
+    /// The commit it is about.
+    pub commit: CommitId,
+    /// Its name, for example `ci/build`.
+    pub name: String,
+    /// What it says.
+    pub state: CheckState,
+    /// For people, in Markdown.
+    pub summary: String,
+}
+
+/// What a branch asks of a pull request before it may be merged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BranchProtection {
+    /// Statuses or checks that must be a success on the head commit.
+    pub required_checks: Vec<StatusContext>,
+    /// How many people other than the author must have approved the head commit.
+    pub required_approvals: u32,
+}
+
+/// How two commits differ.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// Where they parted, if they have anything in common.
+    pub merge_base: Option<CommitId>,
+    /// Commits that only the second one has.
+    pub ahead: u64,
+    /// Commits that only the first one has.
+    pub behind: u64,
+    /// Files that differ between the merge base and the second one, sorted.
+    pub files: Vec<RepoPath>,
+}
+
+/// A place in the feed of events. The first is the default one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventCursor(pub u64);
+
+/// Something that happened on the Git host. A hint: read the truth back (I7).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScmEvent {
+    /// Its place in the feed.
+    pub cursor: EventCursor,
+    /// The repository.
+    pub repo: RepoId,
+    /// What.
+    pub kind: ScmEventKind,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ScmEventKind {
+    /// A branch points to another commit.
+    Pushed(BranchName),
+    /// A pull request was opened, edited, reviewed, commented, closed or merged.
+    PullRequest(PullRequestNumber),
+    /// A status or check of a commit changed.
+    Check(CommitId),
+}
+
+/// A Git host: branches, commits, pull requests, reviews, statuses.
+///
+/// It cannot merge and it cannot approve: there is no method for it (I2). People do that, and
+/// [`Merge`](crate::adapter::Merge) where policy lets PathOps merge.
+///
+/// Every method fails with `NotFound` for an unknown repository, and with `Denied`, `RateLimited`, `Unavailable` or
+/// `Timeout` as the host answers; the methods list what is special to them. A number or commit that the repository
+/// does not have is `NotFound` as well.
+#[cfg_attr(feature = "mockall", mockall::automock)]
+#[async_trait]
+pub trait Scm: Debug + Send + Sync + 'static {
+    /// The adapter's name, for example `local-forge`.
+    fn name(&self) -> &'static str;
+
+    /// What this host offers.
+    fn capabilities(&self) -> ScmCapabilities;
+
+    /// The commit that `branch` points to, or `None` where there is no such branch.
+    ///
+    /// # Errors
+    /// See the trait.
+    async fn branch_head(&self, cx: &OpContext, repo: &RepoId, branch: &BranchName) -> Result<Option<CommitId>>;
+
+    /// Makes a branch at a commit. A branch that is there already and points to that commit is no error.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where it points elsewhere.
+    async fn create_branch(&self, cx: &OpContext, repo: &RepoId, branch: &BranchName, at: &CommitId) -> Result<()>;
+
+    /// Deletes a branch if it still points to `expected`. One that is gone is no error. Pull requests from it stay.
+    ///
+    /// # Errors
+    /// `Conflict` where it points elsewhere; `Denied` where it is protected.
+    async fn delete_branch(&self, cx: &OpContext, repo: &RepoId, branch: &BranchName, expected: &CommitId) -> Result<()>;
+
+    /// Makes a commit on a branch, atomically. The same request again returns the same id, as long as the branch
+    /// still contains that commit.
+    ///
+    /// # Errors
+    /// `Conflict` where the head is not the expected one: nothing is changed; `Denied` where the branch is protected;
+    /// `Invalid` where a file to delete does not exist.
+    async fn commit(&self, cx: &OpContext, repo: &RepoId, new: &NewCommit) -> Result<CommitId>;
+
+    /// A commit by its id.
+    ///
+    /// # Errors
+    /// See the trait.
+    async fn read_commit(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId) -> Result<Commit>;
+
+    /// A file's bytes at a commit, or `None` where there is no such file.
+    ///
+    /// # Errors
+    /// See the trait.
+    async fn read_file(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<Option<Vec<u8>>>;
+
+    /// The tree of a folder at a commit, or `None` where there is no such folder. The root gives the commit's own tree.
+    ///
+    /// # Errors
+    /// See the trait.
+    async fn tree_at(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<Option<TreeId>>;
+
+    /// All files of a folder at a commit, with their paths from the root of the repository. Symbolic links and
+    /// submodules are left out.
+    ///
+    /// # Errors
+    /// `Invalid` where they are larger than 64 MiB together: this is for working copies of single services.
+    async fn read_tree(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<SourceTree>;
+
+    /// How `head` differs from `base`.
+    ///
+    /// # Errors
+    /// See the trait.
+    async fn compare(&self, cx: &OpContext, repo: &RepoId, base: &CommitId, head: &CommitId) -> Result<Comparison>;
+
+    /// Opens a pull request. Where one from that head branch into that base is open already, and was opened with the
+    /// same key, it is returned.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where one is open that was opened with another key; `Invalid` where a branch is missing or the
+    /// title too long; `Unsupported` for reviewers without the capability.
+    async fn open_pull_request(&self, cx: &OpContext, repo: &RepoId, new: &NewPullRequest) -> Result<PullRequest>;
+
+    /// A pull request as it stands.
+    ///
+    /// # Errors
+    /// See the trait.
+    async fn pull_request(&self, cx: &OpContext, repo: &RepoId, number: PullRequestNumber) -> Result<PullRequest>;
+
+    /// All pull requests from `head`, in any state, oldest first.
+    ///
+    /// # Errors
+    /// See the trait.
+    async fn pull_requests_from(&self, cx: &OpContext, repo: &RepoId, head: &BranchName) -> Result<Vec<PullRequest>>;
+
+    /// Changes title, description or reviewers.
+    ///
+    /// # Errors
+    /// `Invalid` for a title that is too long; `Unsupported` for reviewers without the capability.
+    async fn update_pull_request(
+        &self,
+        cx: &OpContext,
+        repo: &RepoId,
+        number: PullRequestNumber,
+        update: &PullRequestUpdate,
+    ) -> Result<()>;
+
+    /// Closes a pull request without merging. One that is closed already is no error.
+    ///
+    /// # Errors
+    /// `Conflict` where it is merged.
+    async fn close_pull_request(&self, cx: &OpContext, repo: &RepoId, number: PullRequestNumber) -> Result<()>;
+
+    /// All reviews, oldest first, each with the commit it is for.
+    ///
+    /// # Errors
+    /// See the trait.
+    async fn reviews(&self, cx: &OpContext, repo: &RepoId, number: PullRequestNumber) -> Result<Vec<Review>>;
+
+    /// All comments, oldest first.
+    ///
+    /// # Errors
+    /// See the trait.
+    async fn comments(&self, cx: &OpContext, repo: &RepoId, number: PullRequestNumber) -> Result<Vec<Comment>>;
+
+    /// Writes the one comment that `marker` names: edits it in place where this credential wrote it before, else adds
+    /// it. Returns its number. The marker is kept in the comment, invisible to readers, and found after a restart.
+    ///
+    /// # Errors
+    /// `Invalid` for a marker that is empty or holds anything but letters, digits, `-`, `_`, `/`, `:` and `.`.
+    async fn put_comment(
+        &self,
+        cx: &OpContext,
+        repo: &RepoId,
+        number: PullRequestNumber,
+        marker: &str,
+        body: &str,
+    ) -> Result<u64>;
+
+    /// Posts a commit status. It is consumed: what a [`PromotionGrant`](crate::policy::PromotionGrant) stands behind is
+    /// posted once. After an unknown effect read [`Scm::checks`]; where the status is missing, decide again.
+    ///
+    /// # Errors
+    /// `Denied` where its grant was used before under another key.
+    async fn post_status(&self, cx: &OpContext, repo: &RepoId, status: CommitStatus) -> Result<()>;
+
+    /// Reports a check run: adds it, or replaces the one of that name on that commit.
+    ///
+    /// # Errors
+    /// `Unsupported` without the capability.
+    async fn report_check(&self, cx: &OpContext, repo: &RepoId, check: &NewCheck) -> Result<()> {
+        let _ = (cx, repo, check);
+        Err(crate::Error::unsupported("report a check"))
+    }
+
+    /// The checks and statuses of a commit.
+    ///
+    /// # Errors
+    /// See the trait.
+    async fn checks(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId) -> Result<Vec<Check>>;
+
+    /// What protects a branch; nothing asked for where nothing does.
+    ///
+    /// # Errors
+    /// `Unsupported` without the capability.
+    async fn protection(&self, cx: &OpContext, repo: &RepoId, branch: &BranchName) -> Result<BranchProtection> {
+        let _ = (cx, repo, branch);
+        Err(crate::Error::unsupported("read branch protection"))
+    }
+
+    /// At most `limit` events after `after`, oldest first, of all repositories that this credential sees.
+    ///
+    /// # Errors
+    /// `Unsupported` without the capability.
+    async fn events(&self, cx: &OpContext, after: EventCursor, limit: usize) -> Result<Vec<ScmEvent>> {
+        let _ = (cx, after, limit);
+        Err(crate::Error::unsupported("read events"))
+    }
+}

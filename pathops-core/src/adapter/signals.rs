@@ -1,0 +1,107 @@
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::id::UnitId;
+use crate::op::OpContext;
+use crate::project::EnvironmentTarget;
+use crate::time::UnixMillis;
+
+/// What a source of runtime signals can do beyond the core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SignalCapabilities {
+    /// It has logs.
+    pub logs: bool,
+    /// It has events.
+    pub events: bool,
+    /// It has metrics.
+    pub metrics: bool,
+}
+
+/// What to collect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignalQuery {
+    /// The app or component.
+    pub unit: UnitId,
+    /// The environment and where it is.
+    pub target: EnvironmentTarget,
+    /// From when.
+    pub since: UnixMillis,
+    /// At most so many bytes of logs, the last ones.
+    pub tail_bytes: usize,
+}
+
+/// Something that was collected, or the reason why there is nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Collected<T> {
+    /// It is here.
+    Present(T),
+    /// There is nothing, and this is why: `the process was gone`.
+    Absent(String),
+}
+
+/// Something that happened to a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuntimeEvent {
+    /// When.
+    pub at: UnixMillis,
+    /// A short word: `Started`, `Exited`, `Restarted`.
+    pub reason: String,
+    /// The rest, in words for people.
+    pub message: String,
+}
+
+/// One number at one instant.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    /// What is measured, with its unit in the name: `uptime_seconds`.
+    pub metric: String,
+    /// When.
+    pub at: UnixMillis,
+    /// How much. Not a number is no measurement; it never counts as good.
+    pub value: f64,
+}
+
+/// Logs, events and metrics of what runs, read only.
+///
+/// The bytes are what the process printed: redact them before they are stored or shown.
+#[cfg_attr(feature = "mockall", mockall::automock)]
+#[async_trait]
+pub trait RuntimeSignals: Debug + Send + Sync + 'static {
+    /// The adapter's name.
+    fn name(&self) -> &'static str;
+
+    /// What this source offers.
+    fn capabilities(&self) -> SignalCapabilities;
+
+    /// The end of the logs, at most `tail_bytes`.
+    ///
+    /// # Errors
+    /// `Unsupported` without the capability; `Unavailable`, `Timeout`. A process that is gone is no error but an absence.
+    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
+        let _ = (cx, query);
+        Err(crate::Error::unsupported("read logs"))
+    }
+
+    /// What happened, in the order of time.
+    ///
+    /// # Errors
+    /// As [`RuntimeSignals::logs`].
+    async fn events(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<RuntimeEvent>>> {
+        let _ = (cx, query);
+        Err(crate::Error::unsupported("read events"))
+    }
+
+    /// Measurements, in the order of time.
+    ///
+    /// # Errors
+    /// As [`RuntimeSignals::logs`].
+    async fn metrics(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<Sample>>> {
+        let _ = (cx, query);
+        Err(crate::Error::unsupported("read metrics"))
+    }
+}

@@ -1,0 +1,14 @@
+//! Signed, typed statements: what they look like and how they are checked. No key is ever used here.
+//!
+//! Formats: in-toto Statement v1 in canonical JSON (RFC 8785), in a DSSE v1 envelope, signed with ECDSA P-256 over
+//! SHA-256. `openssl` alone can check one; see `pathops-evidence` for making and storing them.
+
+mod envelope;
+mod key;
+mod predicate;
+mod statement;
+
+pub use envelope::*;
+pub use key::*;
+pub use predicate::*;
+pub use statement::*;

@@ -1,0 +1,173 @@
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::evidence::{KeyId, PublicKey, Signature, Statement, StatementError};
+
+/// The payload type of an envelope that holds an in-toto statement.
+pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+
+/// The name of a piece of evidence: SHA-256 of what was signed (the DSSE pre-authentication encoding). Two signatures
+/// of one statement are one piece of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EvidenceId(pub Digest);
+
+impl std::fmt::Display for EvidenceId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// A DSSE v1 envelope with one signature.
+///
+/// Field order and names are those of the DSSE specification, so that other tools read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Envelope {
+    payload_type: String,
+    payload: String,
+    signatures: Vec<EnvelopeSignature>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct EnvelopeSignature {
+    keyid: String,
+    sig: Signature,
+}
+
+/// DSSE's pre-authentication encoding: the bytes that are signed.
+#[must_use]
+pub fn pre_authentication_encoding(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
+    [head.as_bytes(), payload].concat()
+}
+
+/// Why an envelope proves nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvelopeError {
+    /// Not a DSSE envelope in JSON.
+    #[error("not a DSSE envelope")]
+    Json(#[from] serde_json::Error),
+    /// Another payload type.
+    #[error("the envelope holds `{0}`, not `{PAYLOAD_TYPE}`")]
+    PayloadType(String),
+    /// The payload is not base64.
+    #[error("the payload is not base64")]
+    Payload,
+    /// Exactly one signature is expected.
+    #[error("the envelope has {0} signatures instead of one")]
+    Signatures(usize),
+    /// Signed by nobody who is trusted here.
+    #[error("the key `{0}` is not in the trust root")]
+    UntrustedKey(String),
+    /// The signature is not that key's over this payload.
+    #[error("the signature of key `{0}` does not match the payload")]
+    BadSignature(String),
+    /// Signed, and no statement.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// Signed, and not in canonical form: its id would not be stable.
+    #[error("the payload is not canonical JSON (RFC 8785)")]
+    NotCanonical,
+}
+
+impl Envelope {
+    /// Puts a payload and its signature together. Nothing is checked; see [`TrustRoot::verify`].
+    #[must_use]
+    pub fn new(payload: &[u8], key: &PublicKey, signature: Signature) -> Self {
+        Self {
+            payload_type: PAYLOAD_TYPE.to_owned(),
+            payload: BASE64.encode(payload),
+            signatures: vec![EnvelopeSignature { keyid: key.id().0.hex(), sig: signature }],
+        }
+    }
+
+    /// Reads an envelope.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::Json`].
+    pub fn from_slice(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        Ok(serde_json::from_slice(bytes)?)
+    }
+
+    /// Its JSON.
+    ///
+    /// # Errors
+    /// None in practice: all fields are text.
+    pub fn to_vec(&self) -> Result<Vec<u8>, EnvelopeError> {
+        Ok(serde_json::to_vec(self)?)
+    }
+}
+
+/// Evidence whose signature was checked against a trust root. Only [`TrustRoot::verify`] makes one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VerifiedEvidence {
+    id: EvidenceId,
+    signer: KeyId,
+    statement: Statement,
+}
+
+impl VerifiedEvidence {
+    /// Its name.
+    #[must_use]
+    pub fn id(&self) -> EvidenceId {
+        self.id
+    }
+
+    /// The key that signed it.
+    #[must_use]
+    pub fn signer(&self) -> KeyId {
+        self.signer
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn statement(&self) -> &Statement {
+        &self.statement
+    }
+}
+
+/// The keys whose word counts. What the host passes in is the whole of it: no key is trusted by default.
+#[derive(Clone, Debug, Default)]
+pub struct TrustRoot {
+    keys: BTreeMap<KeyId, PublicKey>,
+}
+
+impl TrustRoot {
+    /// Trusts these keys.
+    #[must_use]
+    pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
+        Self { keys: keys.into_iter().map(|key| (key.id(), key)).collect() }
+    }
+
+    /// Checks an envelope: one signature, by a trusted key, over a canonical statement.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`] with the first thing that is wrong. Nothing is ever half verified.
+    pub fn verify(&self, envelope: &Envelope) -> Result<VerifiedEvidence, EnvelopeError> {
+        if envelope.payload_type != PAYLOAD_TYPE {
+            return Err(EnvelopeError::PayloadType(envelope.payload_type.clone()));
+        }
+        let [EnvelopeSignature { keyid, sig }] = envelope.signatures.as_slice() else {
+            return Err(EnvelopeError::Signatures(envelope.signatures.len()));
+        };
+        let payload = BASE64.decode(&envelope.payload).map_err(|_| EnvelopeError::Payload)?;
+        let untrusted = || EnvelopeError::UntrustedKey(keyid.clone());
+        let signer = KeyId(Digest::from_hex(keyid).map_err(|_| untrusted())?);
+        let key = self.keys.get(&signer).ok_or_else(untrusted)?;
+        let signed = pre_authentication_encoding(PAYLOAD_TYPE, &payload);
+        if !key.verifies(&signed, sig) {
+            return Err(EnvelopeError::BadSignature(keyid.clone()));
+        }
+        let statement = Statement::from_slice(&payload)?;
+        if statement.to_canonical()? != payload {
+            return Err(EnvelopeError::NotCanonical);
+        }
+        Ok(VerifiedEvidence { id: EvidenceId(Digest::of(&signed)), signer, statement })
+    }
+}

@@ -1,0 +1,288 @@
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::adapter::JobKind;
+use crate::digest::Digest;
+use crate::id::{ChangeSetId, CommitId, EnvironmentId, TreeId, UnitId};
+use crate::time::{UnixMillis, rfc3339};
+
+/// Something a statement can say: a predicate of a known type.
+pub trait Predicate: Serialize {
+    /// The URI that names the type and its version.
+    const TYPE: &'static str;
+}
+
+/// A result of tests: in-toto `test-result/v0.1`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TestResult {
+    /// The result as a whole.
+    pub result: TestVerdict,
+    /// Which suite was run, and how; exactly one here.
+    pub configuration: Vec<TestConfiguration>,
+    /// Names of tests that passed.
+    #[serde(default)]
+    pub passed_tests: Vec<String>,
+    /// Names of tests that were skipped or passed with a warning: they prove nothing.
+    #[serde(default)]
+    pub warned_tests: Vec<String>,
+    /// Names of tests that failed or errored.
+    #[serde(default)]
+    pub failed_tests: Vec<String>,
+    /// When the tests ended (an addition to the standard's fields).
+    #[serde(with = "rfc3339")]
+    pub finished_on: UnixMillis,
+}
+
+impl Predicate for TestResult {
+    const TYPE: &'static str = "https://in-toto.io/attestation/test-result/v0.1";
+}
+
+/// What a test result says as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum TestVerdict {
+    /// All passed.
+    Passed,
+    /// Nothing failed, and not all of it passed.
+    Warned,
+    /// Something failed.
+    Failed,
+}
+
+/// What was run: an in-toto `ResourceDescriptor`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TestConfiguration {
+    /// The suite: `unit`, `smoke`, `contract`, `health`.
+    pub name: String,
+    /// The raw report, by digest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub digest: BTreeMap<String, String>,
+    /// Where and how.
+    pub annotations: TestAnnotations,
+}
+
+/// Where and how tests were run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TestAnnotations {
+    /// The change set.
+    pub change_set: Option<ChangeSetId>,
+    /// The app or component.
+    pub unit: Option<UnitId>,
+    /// The environment, for tests of what is deployed.
+    pub environment: Option<EnvironmentId>,
+    /// The kind of post-deploy job.
+    pub job: Option<JobKind>,
+    /// Whether the change touched the pipeline that ran the tests: its word alone is then not enough.
+    #[serde(default)]
+    pub pipeline_changed: bool,
+}
+
+/// What is live: written when the GitOps controller's answer was `Ready`, or when it failed.
+///
+/// No standard predicate exists; this is our own, version 0.1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Deployment {
+    /// The change set.
+    pub change_set: ChangeSetId,
+    /// The app or component.
+    pub unit: UnitId,
+    /// Where.
+    pub environment: EnvironmentId,
+    /// Whether exactly the expected deployment was live and healthy.
+    pub ready: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The applied commit of the desired-state repository.
+    pub commit: Option<CommitId>,
+    /// The tree at the environment's path in it.
+    pub tree: Option<TreeId>,
+    /// What runs.
+    pub artifact: Option<Digest>,
+    /// The version of the controller's record that was read.
+    pub resource_version: String,
+    /// When it was observed.
+    #[serde(with = "rfc3339")]
+    pub observed_on: UnixMillis,
+}
+
+impl Predicate for Deployment {
+    const TYPE: &'static str = "https://pathops.dev/predicate/deployment/v0.1";
+}
+
+/// That a deployment was healthy for a while, without a gap.
+///
+/// No standard predicate exists; this is our own, version 0.1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// The change set.
+    pub change_set: ChangeSetId,
+    /// The app or component.
+    pub unit: UnitId,
+    /// Where.
+    pub environment: EnvironmentId,
+    /// Whether it was healthy at the end.
+    pub healthy: bool,
+    /// For how long without a gap, in milliseconds.
+    pub settled_millis: u64,
+    /// When it was observed.
+    #[serde(with = "rfc3339")]
+    pub observed_on: UnixMillis,
+}
+
+impl Predicate for Health {
+    const TYPE: &'static str = "https://pathops.dev/predicate/health/v0.1";
+}
+
+/// A decision: SLSA Verification Summary v1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerificationSummary {
+    /// Who decided.
+    pub verifier: Verifier,
+    /// The instant the decision was made for.
+    #[serde(with = "rfc3339")]
+    pub time_verified: UnixMillis,
+    /// What may move where: `pathops:<project>/<unit>@<environment>`.
+    pub resource_uri: String,
+    /// The policy.
+    pub policy: PolicyReference,
+    /// Every piece of evidence that went in.
+    pub input_attestations: Vec<InputAttestation>,
+    /// The result.
+    pub verification_result: VerificationResult,
+    /// Always empty: PathOps claims no SLSA level.
+    pub verified_levels: Vec<String>,
+    /// The decision itself, with its reasons (an addition to the standard's fields).
+    #[serde(rename = "https://pathops.dev/decision")]
+    pub decision: serde_json::Value,
+}
+
+impl Predicate for VerificationSummary {
+    const TYPE: &'static str = "https://slsa.dev/verification_summary/v1";
+}
+
+/// Who decided.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verifier {
+    /// A URI.
+    pub id: String,
+    /// Versions of what decided.
+    #[serde(default)]
+    pub version: BTreeMap<String, String>,
+}
+
+/// The policy that was applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyReference {
+    /// Where it stands.
+    pub uri: String,
+    /// Its digest.
+    pub digest: BTreeMap<String, String>,
+}
+
+/// One piece of evidence that went in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InputAttestation {
+    /// Where it is.
+    pub uri: String,
+    /// Its id.
+    pub digest: BTreeMap<String, String>,
+}
+
+/// Whether the policy was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum VerificationResult {
+    /// Yes.
+    Passed,
+    /// No, or not known.
+    Failed,
+}
+
+/// Everything that is known of one deploy, failure or incident: in-toto `reference/v0.1`, with what is absent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Snapshot {
+    /// Who collected it.
+    pub attester: Attester,
+    /// What is there.
+    pub references: Vec<Reference>,
+    /// What it was collected for, and what is missing (an addition to the standard's fields).
+    #[serde(rename = "https://pathops.dev/snapshot")]
+    pub extent: SnapshotExtent,
+}
+
+impl Predicate for Snapshot {
+    const TYPE: &'static str = "https://in-toto.io/attestation/reference/v0.1";
+}
+
+/// Who collected a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attester {
+    /// A URI.
+    pub id: String,
+}
+
+/// A payload, by digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reference {
+    /// What it is, for people: `smoke test result`, `logs`.
+    pub name: String,
+    /// Where it is.
+    pub download_location: String,
+    /// Its digest.
+    pub digest: BTreeMap<String, String>,
+    /// For example `application/vnd.in-toto+dsse`.
+    pub media_type: String,
+}
+
+/// What a snapshot was collected for, and what it lacks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SnapshotExtent {
+    /// The change set.
+    pub change_set: ChangeSetId,
+    /// The app or component.
+    pub unit: UnitId,
+    /// Where.
+    pub environment: EnvironmentId,
+    /// Why it was collected.
+    pub occasion: Occasion,
+    /// What was expected and is not there, each with the reason.
+    pub absent: Vec<Absence>,
+    /// When it was collected.
+    #[serde(with = "rfc3339")]
+    pub collected_on: UnixMillis,
+}
+
+/// Why a snapshot was collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Occasion {
+    /// A deployment became ready.
+    Deployed,
+    /// Something failed.
+    Failed,
+    /// A recovery was verified.
+    Recovered,
+}
+
+/// Something that was expected and is not there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Absence {
+    /// What: `logs`.
+    pub name: String,
+    /// Why: `the process was gone`.
+    pub reason: String,
+}

@@ -1,0 +1,58 @@
+//! Workflow logic as pure state machines.
+//!
+//! A machine never waits, calls or looks at a clock: [`Machine::step`] takes what happened and says what to do next.
+//! An engine journals the transition and only then runs the commands (intent before the call), and feeds their
+//! outcomes back (outcome after). A state plus its open operations is everything a run is, so a restart simply goes on.
+
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::adapter::OpId;
+
+/// What a machine's state, events and commands are: plain data that can be stored and compared.
+pub trait Wire: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static {}
+
+impl<T: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static> Wire for T {}
+
+/// Something that happened to a run.
+#[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event<S, O> {
+    /// It was started with this.
+    Started(S),
+    /// An operation ended with this outcome.
+    Done {
+        /// Which.
+        op: OpId,
+        /// How.
+        outcome: O,
+    },
+}
+
+/// A workflow as a pure function: deterministic, total, and the same on every machine.
+pub trait Machine: Send + Sync + 'static {
+    /// The name of the machine in the journal.
+    const NAME: &'static str;
+    /// The version of start, outcome, command and state. Raised when a stored one would no longer be read.
+    const FORMAT: u32;
+    /// What a run begins with.
+    type Start: Wire;
+    /// What an operation answers.
+    type Outcome: Wire;
+    /// What is to be done outside.
+    type Command: Wire;
+    /// Everything that the machine knows of the run.
+    type State: Wire;
+
+    /// The first state and the first commands.
+    fn start(start: &Self::Start) -> (Self::State, Vec<Self::Command>);
+
+    /// The state after `command` ended with `outcome`, and what to do next. An outcome that does not matter any more
+    /// changes nothing.
+    fn step(state: Self::State, command: &Self::Command, outcome: &Self::Outcome) -> (Self::State, Vec<Self::Command>);
+
+    /// Whether the run has ended. A run with no open operation that has not ended is stuck, which is a defect.
+    fn has_ended(state: &Self::State) -> bool;
+}

@@ -1,0 +1,29 @@
+//! In-memory reference implementations of every adapter trait, and seeded fault wrappers.
+//!
+//! They are complete and pass the conformance kit: use them in tests, and read them to learn what a trait means.
+
+mod agent;
+mod blob;
+mod ci;
+mod clock;
+mod faults;
+mod gitops;
+mod ids;
+mod journal;
+mod notifier;
+mod scm;
+mod signals;
+mod signer;
+
+pub use agent::*;
+pub use blob::*;
+pub use ci::*;
+pub use clock::*;
+pub use faults::*;
+pub use gitops::*;
+pub use ids::*;
+pub use journal::*;
+pub use notifier::*;
+pub use scm::*;
+pub use signals::*;
+pub use signer::*;

@@ -1,0 +1,72 @@
+//! Instants as data. Nothing here reads a clock; see [`crate::adapter::Clock`].
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+///
+/// Shown in RFC 3339, always in UTC. Arithmetic saturates: no input overflows it.
+///
+/// ```
+/// use pathops_core::UnixMillis;
+/// let noon: UnixMillis = "2026-11-22T12:00:00Z".parse().unwrap();
+/// assert_eq!((noon + std::time::Duration::from_millis(1500)).to_string(), "2026-11-22T12:00:01.5Z");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UnixMillis(pub i64);
+
+impl UnixMillis {
+    /// Time from `earlier` to this instant; zero where `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: UnixMillis) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
+    pub(crate) fn timestamp(self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX })
+    }
+}
+
+impl std::ops::Add<Duration> for UnixMillis {
+    type Output = UnixMillis;
+    fn add(self, duration: Duration) -> UnixMillis {
+        UnixMillis(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
+impl fmt::Display for UnixMillis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.timestamp())
+    }
+}
+
+/// A text that is no RFC 3339 instant.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an instant: write it in RFC 3339, for example `2026-11-22T12:00:00Z`")]
+pub struct TimeError(String);
+
+impl std::str::FromStr for UnixMillis {
+    type Err = TimeError;
+    fn from_str(text: &str) -> Result<Self, TimeError> {
+        let timestamp: jiff::Timestamp = text.parse().map_err(|_| TimeError(text.to_owned()))?;
+        Ok(UnixMillis(timestamp.as_millisecond()))
+    }
+}
+
+/// Serialises an instant as RFC 3339 text, as the evidence standards want it: `#[serde(with = "rfc3339")]`.
+pub(crate) mod rfc3339 {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::UnixMillis;
+
+    pub(crate) fn serialize<S: Serializer>(at: &UnixMillis, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(at)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixMillis, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
