@@ -1,1 +1,20 @@
-//! x
+//! The coordinator: from a feature request to production, over many repositories, by policy and evidence.
+//!
+//! * [`plan`] turns a request into an execution plan: tasks, deploy order in waves, rollback order. Pure.
+//! * [`change_set`] is the workflow of one change set as a state machine. Pure.
+//! * [`engine`] journals each transition and only then runs its commands, so that a crash at any moment loses nothing.
+//! * [`ControlPlane`] puts the adapters of a host, the workflow and the engine together.
+//!
+//! The coordinator never sees an adapter: it knows the traits of [`pathops_core::adapter`] only.
+
+mod activity;
+pub mod change_set;
+mod control_plane;
+pub mod desired_state;
+pub mod engine;
+pub mod gate;
+pub mod plan;
+mod retry;
+
+pub use activity::Pace;
+pub use control_plane::*;

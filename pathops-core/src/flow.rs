@@ -53,6 +53,13 @@ pub trait Machine: Send + Sync + 'static {
     /// changes nothing.
     fn step(state: Self::State, command: &Self::Command, outcome: &Self::Outcome) -> (Self::State, Vec<Self::Command>);
 
+    /// Whether the outcome of an open `command` still matters. Where it does not, the engine stops waiting for it and
+    /// feeds [`Machine::dropped`] instead. Only for commands that wait: an effect that was begun is always brought to its end.
+    fn wants(state: &Self::State, command: &Self::Command) -> bool;
+
+    /// The outcome of a command that is not wanted any more.
+    fn dropped() -> Self::Outcome;
+
     /// Whether the run has ended. A run with no open operation that has not ended is stuck, which is a defect.
     fn has_ended(state: &Self::State) -> bool;
 }

@@ -172,6 +172,14 @@ impl RepoPath {
     }
 }
 
+impl RequirementId {
+    /// A requirement that this crate names itself.
+    pub(crate) fn built_in(name: &'static str) -> Self {
+        debug_assert!(slug(name).is_none(), "{name}");
+        Self(name.to_owned())
+    }
+}
+
 /// The number of a pull request in its repository, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

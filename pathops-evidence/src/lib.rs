@@ -1,1 +1,18 @@
-//! x
+//! Evidence: signed, typed statements about what happened, and the snapshots that bundle them.
+//!
+//! * [`Sealer`] makes a statement, signs it (DSSE, ECDSA P-256) and stores the envelope by digest.
+//! * [`redact`] takes secrets out of what tools print, before anything is stored, and counts what it took out.
+//! * [`junit`] reads the reports that test runners write.
+//! * [`Collection`] bundles what is known of one deploy, failure or recovery, with what is absent and why.
+//! * [`openssl`] gives the files and the command with which anybody checks a signature, without this library.
+//!
+//! The formats, and their verification, are in [`pathops_core::evidence`]: what a decision rests on is checked there.
+
+pub mod junit;
+pub mod openssl;
+pub mod redact;
+mod seal;
+mod snapshot;
+
+pub use seal::*;
+pub use snapshot::*;

@@ -95,6 +95,28 @@ impl Envelope {
         Ok(serde_json::from_slice(bytes)?)
     }
 
+    /// The statement's bytes, unchecked.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::Payload`] where they are not base64.
+    pub fn payload(&self) -> Result<Vec<u8>, EnvelopeError> {
+        BASE64.decode(&self.payload).map_err(|_| EnvelopeError::Payload)
+    }
+
+    /// The bytes that the signature is over, for tools that check it without this library.
+    ///
+    /// # Errors
+    /// [`EnvelopeError::Payload`] where the payload is not base64.
+    pub fn signed_bytes(&self) -> Result<Vec<u8>, EnvelopeError> {
+        Ok(pre_authentication_encoding(&self.payload_type, &self.payload()?))
+    }
+
+    /// The first signature, in DER; an envelope of ours has one.
+    #[must_use]
+    pub fn signature(&self) -> Option<&Signature> {
+        self.signatures.first().map(|signature| &signature.sig)
+    }
+
     /// Its JSON.
     ///
     /// # Errors
@@ -156,7 +178,7 @@ impl TrustRoot {
         let [EnvelopeSignature { keyid, sig }] = envelope.signatures.as_slice() else {
             return Err(EnvelopeError::Signatures(envelope.signatures.len()));
         };
-        let payload = BASE64.decode(&envelope.payload).map_err(|_| EnvelopeError::Payload)?;
+        let payload = envelope.payload()?;
         let untrusted = || EnvelopeError::UntrustedKey(keyid.clone());
         let signer = KeyId(Digest::from_hex(keyid).map_err(|_| untrusted())?);
         let key = self.keys.get(&signer).ok_or_else(untrusted)?;

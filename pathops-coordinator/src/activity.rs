@@ -1,0 +1,145 @@
+//! Performing the commands of a change set: calls of adapter traits, one activity a file.
+//!
+//! Every activity looks before it acts, so that performing it again after a crash or a lost answer changes nothing more.
+
+mod announce;
+mod build;
+mod collect;
+mod decide;
+mod deploy;
+pub(crate) mod facts;
+mod merge;
+mod notify;
+mod promote;
+mod record;
+mod recover;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use pathops_core::adapter::{AgentBackend, BlobStore, Ci, Clock, GitOps, IdSource, Merge, Notifier, RuntimeSignals, Scm};
+use pathops_core::evidence::TrustRoot;
+use pathops_core::{BranchName, Error, ErrorKind, OpContext, RepoId, Result};
+use pathops_evidence::Sealer;
+use pathops_evidence::redact::Redactor;
+
+use crate::change_set::{ChangeSet, Command, Outcome};
+use crate::engine::Performer;
+use crate::retry::with_retry;
+
+/// How patiently the outside is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// The first wait between two looks; each next one is twice as long.
+    pub shortest: Duration,
+    /// The longest wait between two looks.
+    pub longest: Duration,
+    /// How long a deployment may take before it counts as failed.
+    pub deploy_limit: Duration,
+    /// How long an agent may work on a task.
+    pub agent_limit: Duration,
+}
+
+impl Default for Pace {
+    /// From 10 ms to 2 s between looks; 10 minutes for a deployment, 30 for an agent.
+    fn default() -> Self {
+        Self {
+            shortest: Duration::from_millis(10),
+            longest: Duration::from_secs(2),
+            deploy_limit: Duration::from_secs(600),
+            agent_limit: Duration::from_secs(1_800),
+        }
+    }
+}
+
+/// Everything an activity may call.
+#[derive(Debug)]
+pub(crate) struct Services {
+    pub(crate) scm: Arc<dyn Scm>,
+    pub(crate) merge: Arc<dyn Merge>,
+    pub(crate) ci: Arc<dyn Ci>,
+    pub(crate) gitops: Arc<dyn GitOps>,
+    pub(crate) signals: Arc<dyn RuntimeSignals>,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) agent: Arc<dyn AgentBackend>,
+    pub(crate) notifier: Arc<dyn Notifier>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) sealer: Sealer,
+    pub(crate) trust: TrustRoot,
+    pub(crate) redactor: Redactor,
+    pub(crate) pace: Pace,
+}
+
+impl Services {
+    /// Looks again and again until there is an answer.
+    async fn poll<'c, T>(&self, mut look: impl FnMut() -> BoxFuture<'c, Result<Option<T>>> + Send) -> Result<T> {
+        let mut wait = self.pace.shortest;
+        loop {
+            if let Some(answer) = with_retry(&*self.clock, &mut look).await? {
+                return Ok(answer);
+            }
+            self.clock.sleep(wait).await;
+            wait = (wait * 2).min(self.pace.longest);
+        }
+    }
+
+    /// The head of a branch that has to be there.
+    async fn head(&self, cx: &OpContext, repo: &RepoId, branch: &BranchName) -> Result<pathops_core::CommitId> {
+        let head = self.scm.branch_head(cx, repo, branch).await?;
+        head.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "read a branch").on(format!("{repo}@{branch}")).because("there is no such branch")
+        })
+    }
+
+    async fn try_perform(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
+        match command {
+            Command::Announce { scope, role, target, reviewers, body } => {
+                self.announce(cx, scope, *role, target.as_ref(), reviewers, body).await
+            }
+            Command::Work { scope, pull_request, objective, patch, allowed } => {
+                self.work(cx, scope, pull_request, objective, patch.as_deref(), allowed).await
+            }
+            Command::Build { scope, repo, commit, base } => self.build(cx, scope, repo, commit, base).await,
+            Command::AwaitMerge { pull_request, path, .. } => self.await_merge(cx, pull_request, path).await,
+            Command::Stage { scope, target, pull_request, built } => {
+                self.stage(cx, scope, target, pull_request, built.as_ref()).await
+            }
+            Command::MergePreflight { target, pull_request, .. } => self.merge_preflight(cx, target, pull_request).await,
+            Command::Observe { scope, target, desired, artifact, settle_millis } => {
+                self.observe(cx, scope, target, desired, *artifact, Duration::from_millis(*settle_millis)).await
+            }
+            Command::Collect { .. } => self.collect(cx, command).await,
+            Command::Decide { scope, combination } => self.decide(cx, scope, combination).await,
+            Command::Propose { scope, target, preflight, combination, decided, reviewers } => {
+                self.propose(cx, scope, target, preflight, combination, decided, reviewers).await
+            }
+            Command::Promote { scope, target, preflight, combination, pull_request } => {
+                self.promote(cx, scope, target, preflight, combination, pull_request).await
+            }
+            Command::Close { pull_requests, .. } => self.close(cx, pull_requests).await,
+            Command::Revert { scope, target, before, reason, reviewers } => {
+                self.revert(cx, scope, target, before, reason, reviewers).await
+            }
+            Command::Comment { change_set, pull_requests, body } => self.comment(cx, change_set, pull_requests, body).await,
+            Command::Record { change_set, meta_repo, at, files } => self.record(cx, change_set, meta_repo, *at, files).await,
+        }
+    }
+}
+
+#[async_trait]
+impl Performer<ChangeSet> for Services {
+    async fn perform(&self, cx: &OpContext, command: &Command) -> Outcome {
+        self.tell(cx, notify::before(command)).await;
+        let outcome = with_retry(&*self.clock, || Box::pin(self.try_perform(cx, command))).await;
+        let outcome = outcome.unwrap_or_else(|error| {
+            tracing::warn!(key = %cx.key(), error = %error, "operation failed");
+            Outcome::Failed { reason: self.redactor.redact_text(&error.to_string()) }
+        });
+        self.tell(&cx.part("outcome"), notify::after(command, &outcome)).await;
+        outcome
+    }
+}

@@ -1,0 +1,125 @@
+//! Building and testing a commit, and signing what came out.
+
+use pathops_core::adapter::{CheckState, CiConclusion, CiOutcome, CiRequest, CiState, NewCheck};
+use pathops_core::evidence::{Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict};
+use pathops_core::policy::GitState;
+use pathops_core::{CommitId, OpContext, RepoId, Result};
+use pathops_evidence::{EvidenceRecord, junit};
+
+use crate::activity::Services;
+use crate::change_set::{Built, Outcome, Scope};
+
+/// The check that CI reports on the source pull request.
+const CHECK: &str = "ci/build";
+
+impl Services {
+    pub(super) async fn build(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        repo: &RepoId,
+        commit: &CommitId,
+        base: &CommitId,
+    ) -> Result<Outcome> {
+        let request = &CiRequest {
+            change_set: scope.change_set.clone(),
+            unit: scope.unit.id.clone(),
+            repo: repo.clone(),
+            commit: commit.clone(),
+            base: base.clone(),
+        };
+        let outcome = self
+            .poll(|| {
+                Box::pin(async move {
+                    let run = self.ci.start(cx, request).await?;
+                    match self.ci.state(cx, &run).await? {
+                        CiState::Finished(outcome) => Ok(Some(outcome)),
+                        CiState::Running | CiState::Lost => Ok(None),
+                    }
+                })
+            })
+            .await?;
+        let evidence = self.sign_build(cx, scope, commit, &outcome).await?;
+        let problem = problem(&outcome, &evidence);
+        self.report(cx, repo, commit, problem.as_deref()).await?;
+        let evidence = evidence.into_iter().map(|(record, _)| record).collect();
+        match (problem, outcome.artifact) {
+            (None, Some(artifact)) => {
+                let source = GitState { commit: commit.clone(), tree: outcome.tree };
+                let remarks = outcome.remarks.iter().map(|remark| self.redactor.redact_text(remark)).collect();
+                Ok(Outcome::Built {
+                    built: Built { source, artifact, pipeline_changed: outcome.pipeline_changed },
+                    evidence,
+                    remarks,
+                })
+            }
+            (problem, _) => {
+                Ok(Outcome::BuildFailed { reason: problem.unwrap_or_else(|| "it built no artifact".to_owned()), evidence })
+            }
+        }
+    }
+
+    async fn report(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, problem: Option<&str>) -> Result<()> {
+        if !self.scm.capabilities().check_runs {
+            return Ok(());
+        }
+        let state = if problem.is_none() { CheckState::Success } else { CheckState::Failure };
+        let summary = self.redactor.redact_text(problem.unwrap_or("built and tested"));
+        let check = NewCheck { commit: commit.clone(), name: CHECK.to_owned(), state, summary };
+        self.scm.report_check(&cx.part("check"), repo, &check).await
+    }
+
+    /// Stores log and report, redacted, and signs what the tests said. Where there is no report there is no evidence:
+    /// policy then finds it missing.
+    async fn sign_build(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        commit: &CommitId,
+        outcome: &CiOutcome,
+    ) -> Result<Option<(EvidenceRecord, TestVerdict)>> {
+        self.blobs.put(cx, self.redactor.redact(&outcome.log.bytes).bytes).await?;
+        let Some(report) = &outcome.junit else { return Ok(None) };
+        let report = self.redactor.redact(report).bytes;
+        let raw = self.blobs.put(cx, report.clone()).await?;
+        let Ok(tests) = junit::parse(&report) else { return Ok(None) };
+        let result = match (&outcome.conclusion, tests.failed.is_empty(), tests.skipped.is_empty() && !tests.passed.is_empty()) {
+            (CiConclusion::Passed, true, true) => TestVerdict::Passed,
+            (CiConclusion::Passed, true, false) => TestVerdict::Warned,
+            _ => TestVerdict::Failed,
+        };
+        let unit = &scope.unit.id;
+        let annotations = TestAnnotations {
+            change_set: Some(scope.change_set.clone()),
+            unit: Some(unit.clone()),
+            pipeline_changed: outcome.pipeline_changed,
+            ..TestAnnotations::default()
+        };
+        let mut subject = Subject::named(unit.to_string()).with_commit(commit).with_tree(&outcome.tree);
+        if let Some(artifact) = &outcome.artifact {
+            subject = subject.with_sha256(&artifact.digest);
+        }
+        let digest = [("sha256".to_owned(), raw.hex())].into();
+        let predicate = TestResult {
+            result,
+            configuration: vec![TestConfiguration { name: "unit".to_owned(), digest, annotations }],
+            passed_tests: tests.passed,
+            warned_tests: tests.skipped,
+            failed_tests: tests.failed,
+            finished_on: outcome.finished_at,
+        };
+        let record = self.sealer.seal(cx, format!("{unit} unit tests"), vec![subject], &predicate).await?;
+        Ok(Some((record, result)))
+    }
+}
+
+/// Why a build is not good enough to go on; `None` where it is.
+fn problem(outcome: &CiOutcome, evidence: &Option<(EvidenceRecord, TestVerdict)>) -> Option<String> {
+    match (&outcome.conclusion, evidence) {
+        (CiConclusion::Passed, Some((_, TestVerdict::Failed))) => Some("its tests failed".to_owned()),
+        (CiConclusion::Passed, _) => None,
+        (CiConclusion::Failed { code }, _) => Some(format!("ci/run ended with code {code}")),
+        (CiConclusion::TimedOut { limit_millis }, _) => Some(format!("ci/run was stopped after {} s", limit_millis / 1_000)),
+        (CiConclusion::Errored { reason }, _) => Some(format!("ci/run could not be run: {reason}")),
+    }
+}

@@ -1,0 +1,71 @@
+//! The first decision, and the signed statement of any decision.
+
+use std::collections::BTreeMap;
+
+use pathops_core::OpContext;
+use pathops_core::Result;
+use pathops_core::evidence::{InputAttestation, PolicyReference, Subject, VerificationResult, VerificationSummary, Verifier};
+use pathops_core::policy::{Decision, Verdict, evaluate};
+use pathops_evidence::VERIFIER_ID;
+
+use crate::activity::Services;
+use crate::change_set::{Combination, Decided, Outcome, Scope};
+
+impl Services {
+    /// Decides about everything but the production pull request. Waits while only time or people stand in the way.
+    pub(super) async fn decide(&self, cx: &OpContext, scope: &Scope, combination: &Combination) -> Result<Outcome> {
+        let decision = self
+            .poll(|| {
+                Box::pin(async move {
+                    let (policy, facts) = self.facts(cx, scope, combination, None).await?;
+                    let decision = evaluate(&policy, facts.facts(), self.clock.now());
+                    Ok((decision.verdict == Verdict::Pass || !decision.can_wait()).then_some(decision))
+                })
+            })
+            .await?;
+        let granted = decision.verdict == Verdict::Pass;
+        let decided = Box::new(self.state_decision(cx, scope, combination, decision).await?);
+        Ok(if granted { Outcome::Granted(decided) } else { Outcome::Refused(decided) })
+    }
+
+    /// Signs a decision, a refusal too, as a SLSA Verification Summary that names every input.
+    pub(super) async fn state_decision(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        combination: &Combination,
+        decision: Decision,
+    ) -> Result<Decided> {
+        let sha256 = |hex: String| BTreeMap::from([("sha256".to_owned(), hex)]);
+        let location = |id| combination.evidence.iter().find(|record| record.id == id).map(|record| record.location.clone());
+        let inputs = decision
+            .inputs
+            .iter()
+            .map(|id| InputAttestation { uri: location(*id).unwrap_or_default(), digest: sha256(id.0.hex()) });
+        let summary = VerificationSummary {
+            verifier: Verifier {
+                id: VERIFIER_ID.to_owned(),
+                version: BTreeMap::from([("pathops".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+            },
+            time_verified: decision.at,
+            resource_uri: format!("pathops:{}/{}@{}", scope.project, decision.unit, decision.environment),
+            policy: PolicyReference { uri: format!("{}:policy.yaml", scope.meta_repo), digest: sha256(decision.policy.hex()) },
+            input_attestations: inputs.collect(),
+            verification_result: if decision.verdict == Verdict::Pass {
+                VerificationResult::Passed
+            } else {
+                VerificationResult::Failed
+            },
+            verified_levels: Vec::new(),
+            decision: serde_json::to_value(&decision).unwrap_or_default(),
+        };
+        let mut subject =
+            Subject::named(scope.unit.id.to_string()).with_tree(&combination.tested.tree).with_commit(&combination.tested.commit);
+        if let Some(artifact) = &combination.artifact {
+            subject = subject.with_sha256(artifact);
+        }
+        let name = format!("{} {} decision", decision.unit, decision.environment);
+        let record = self.sealer.seal(cx, name, vec![subject], &summary).await?;
+        Ok(Decided { decision, record })
+    }
+}

@@ -1,0 +1,131 @@
+//! Preflight and production as the GitOps controller sees them: proposing the artifact, and waiting for the proof.
+
+use std::time::Duration;
+
+use pathops_core::adapter::{ExpectedDeployment, FileChange, NewCommit, Readiness, StaleAction};
+use pathops_core::policy::GitState;
+use pathops_core::project::EnvironmentTarget;
+use pathops_core::{CommitId, Digest, Error, ErrorKind, OpContext, Principal, RepoId, Result};
+
+use crate::activity::Services;
+use crate::activity::announce::message;
+use crate::change_set::{Before, Built, Outcome, PullRequestRef, Role, Scope};
+use crate::desired_state::{ARTIFACT, DEPLOYMENT, artifact_digest, artifact_reference, file};
+
+impl Services {
+    /// Writes what was built into the preflight pull request.
+    pub(super) async fn stage(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        target: &EnvironmentTarget,
+        pull_request: &PullRequestRef,
+        built: Option<&Built>,
+    ) -> Result<Outcome> {
+        let PullRequestRef { repo, branch, base, base_commit, .. } = pull_request;
+        let before_commit = self.head(cx, repo, base).await?;
+        let before = self.before(cx, scope, repo, &before_commit, base_commit, target).await?;
+        let head = self.head(cx, repo, branch).await?;
+        let Some(built) = built else { return Ok(Outcome::Staged { head, before }) };
+        let path = target
+            .path
+            .join(ARTIFACT)
+            .map_err(|error| Error::new(ErrorKind::Invalid, "stage an artifact").on(&target.path).because(error))?;
+        let source = scope.unit.source().unwrap_or(repo);
+        let reference = artifact_reference(&built.artifact.digest, source, &built.source.commit);
+        if self.scm.read_file(cx, repo, &head, &path).await?.as_ref() == Some(&reference.bytes) {
+            return Ok(Outcome::Staged { head, before });
+        }
+        let subject = format!("Run {} {} in {}", scope.unit.id, built.artifact.digest.short(), target.environment);
+        let message =
+            format!("{}{}", message(scope, &subject, Role::Preflight), reference_trailers(source, &built.source.commit));
+        let new = NewCommit {
+            branch: branch.clone(),
+            expected_head: head,
+            message,
+            author: Principal::System,
+            at: scope.at,
+            changes: vec![FileChange { path, file: Some(reference) }],
+        };
+        let head = self.scm.commit(&cx.part("stage"), repo, &new).await?;
+        Ok(Outcome::Staged { head, before })
+    }
+
+    /// What the environment asked for before this change set. A folder that came with a merge of this very change set
+    /// (staged again after a crash) is looked for at the fork point.
+    async fn before(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        repo: &RepoId,
+        head: &CommitId,
+        fork: &CommitId,
+        target: &EnvironmentTarget,
+    ) -> Result<Before> {
+        let mine = self.scm.read_commit(cx, repo, head).await?.message.contains(scope.change_set.as_str());
+        let commit = if mine { fork } else { head };
+        let tree = self.scm.tree_at(cx, repo, commit, &target.path).await?;
+        let files = match tree {
+            Some(_) => self.scm.read_tree(cx, repo, commit, &target.path).await?,
+            None => Default::default(),
+        };
+        let artifact = file(&files, &target.path, ARTIFACT).and_then(artifact_digest);
+        let declared = file(&files, &target.path, DEPLOYMENT).is_some();
+        let runs = declared && (artifact.is_some() || scope.unit.source().is_none());
+        Ok(Before { commit: commit.clone(), tree, artifact, runs })
+    }
+
+    /// Waits until the deployment is ready or has failed, or its time is over.
+    pub(super) async fn observe(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        target: &EnvironmentTarget,
+        desired: &GitState,
+        artifact: Option<Digest>,
+        settle: Duration,
+    ) -> Result<Outcome> {
+        let since = self.clock.now();
+        let expected = ExpectedDeployment {
+            unit: scope.unit.id.clone(),
+            target: target.clone(),
+            repo: scope.unit.desired_state.clone(),
+            commit: desired.commit.clone(),
+            tree: desired.tree.clone(),
+            artifact,
+            jobs: scope.unit.checks.iter().cloned().collect(),
+            settle,
+            since,
+        };
+        let can_refresh = self.gitops.capabilities().refresh;
+        if can_refresh {
+            self.gitops.refresh(cx, &scope.unit.id, target).await?;
+        }
+        let mut waited = Duration::ZERO;
+        let mut wait = self.pace.shortest;
+        loop {
+            let observation = self.gitops.observe(cx, &expected).await?;
+            match &observation.readiness {
+                Readiness::Stale(_, StaleAction::Refresh) if can_refresh => {
+                    self.gitops.refresh(cx, &scope.unit.id, target).await?
+                }
+                Readiness::NotYet(_) | Readiness::Stale(_, StaleAction::Refresh) => {}
+                Readiness::Ready | Readiness::Failed(_) | Readiness::Stale(_, StaleAction::GiveUp) => {
+                    return Ok(Outcome::Observed(Box::new(observation)));
+                }
+            }
+            // Time is counted by the waits, on a clock that never jumps.
+            if waited >= self.pace.deploy_limit {
+                return Ok(Outcome::Observed(Box::new(observation)));
+            }
+            self.clock.sleep(wait).await;
+            waited += wait;
+            wait = (wait * 2).min(self.pace.longest);
+        }
+    }
+}
+
+/// Trailers that Argo CD and GitOps Promoter show beside a deployment: which source commit it is.
+fn reference_trailers(source: &RepoId, commit: &CommitId) -> String {
+    format!("Argocd-reference-commit-sha: {commit}\nArgocd-reference-commit-repourl: {source}\n")
+}

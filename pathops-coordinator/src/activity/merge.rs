@@ -1,0 +1,55 @@
+//! Merging: waiting for people, and merging into preflight where policy lets PathOps do it.
+
+use pathops_core::adapter::{MergeableBranch, PullRequestState};
+use pathops_core::policy::GitState;
+use pathops_core::project::EnvironmentTarget;
+use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result};
+
+use crate::activity::Services;
+use crate::change_set::{Outcome, PullRequestRef};
+
+impl Services {
+    pub(super) async fn await_merge(&self, cx: &OpContext, pull_request: &PullRequestRef, path: &RepoPath) -> Result<Outcome> {
+        let PullRequestRef { repo, number, .. } = pull_request;
+        let state = self
+            .poll(|| {
+                Box::pin(async move {
+                    let state = self.scm.pull_request(cx, repo, *number).await?.state;
+                    Ok((state != PullRequestState::Open).then_some(state))
+                })
+            })
+            .await?;
+        match state {
+            PullRequestState::Merged { by, commit, .. } => {
+                Ok(Outcome::Merged { state: self.git_state(cx, repo, &commit, path).await?, by })
+            }
+            PullRequestState::Closed { by } => Ok(Outcome::Closed { by }),
+            PullRequestState::Open => Err(Error::new(ErrorKind::Unexpected, "wait for a merge").on(number)),
+        }
+    }
+
+    pub(super) async fn merge_preflight(
+        &self,
+        cx: &OpContext,
+        target: &EnvironmentTarget,
+        pull_request: &PullRequestRef,
+    ) -> Result<Outcome> {
+        let PullRequestRef { repo, number, head, .. } = pull_request;
+        let branch = MergeableBranch::of(target).ok_or_else(|| {
+            Error::new(ErrorKind::Denied, "merge a pull request").on(format!("{repo}{number}")).because("only people merge there")
+        })?;
+        let commit = self.merge.merge(cx, repo, *number, head, &branch).await?;
+        Ok(Outcome::Merged { state: self.git_state(cx, repo, &commit, &target.path).await?, by: Principal::System })
+    }
+
+    /// A commit with the tree of a folder in it.
+    pub(super) async fn git_state(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<GitState> {
+        let tree = self.scm.tree_at(cx, repo, commit, path).await?;
+        let tree = tree.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, "read a folder")
+                .on(format!("{repo}:{path}"))
+                .because(format!("commit {commit} has no such folder"))
+        })?;
+        Ok(GitState { commit: commit.clone(), tree })
+    }
+}

@@ -1,0 +1,67 @@
+//! Telling people when they are needed and when something fails. Nothing depends on it.
+
+use pathops_core::OpContext;
+use pathops_core::adapter::{Importance, Notice};
+
+use crate::activity::Services;
+use crate::change_set::{Command, Outcome, Role, Scope};
+
+impl Services {
+    pub(super) async fn tell(&self, cx: &OpContext, notice: Option<Notice>) {
+        let Some(mut notice) = notice else { return };
+        let capabilities = self.notifier.capabilities();
+        notice.text = self.redactor.redact_text(&notice.text);
+        if let Some(limit) = capabilities.text_max_chars {
+            notice.text = notice.text.chars().take(limit).collect();
+        }
+        if !capabilities.people {
+            notice.to.clear();
+        }
+        if let Err(error) = self.notifier.notify(&cx.part("notice"), &notice).await {
+            tracing::warn!(error = %error, "a notice was lost");
+        }
+    }
+}
+
+/// What people are told when an operation begins that waits for them.
+pub(super) fn before(command: &Command) -> Option<Notice> {
+    match command {
+        Command::AwaitMerge { scope, role, pull_request, .. } => {
+            let what = if *role == Role::Source { "review and merge" } else { "merge" };
+            Some(notice(
+                scope,
+                Importance::ActionNeeded,
+                format!("please {what} the {role} of {}: {}", scope.unit.id, pull_request.url),
+            ))
+        }
+        Command::Promote { scope, pull_request, .. } => Some(notice(
+            scope,
+            Importance::ActionNeeded,
+            format!("please approve {} for production: {}", scope.unit.id, pull_request.url),
+        )),
+        _ => None,
+    }
+}
+
+/// What people are told when an operation fails.
+pub(super) fn after(command: &Command, outcome: &Outcome) -> Option<Notice> {
+    let (Command::Build { scope, .. }
+    | Command::Work { scope, .. }
+    | Command::Observe { scope, .. }
+    | Command::Decide { scope, .. }
+    | Command::Promote { scope, .. }
+    | Command::Revert { scope, .. }) = command
+    else {
+        return None;
+    };
+    let why = match outcome {
+        Outcome::Failed { reason } | Outcome::BuildFailed { reason, .. } => reason.clone(),
+        Outcome::Refused(decided) => decided.decision.summary(),
+        _ => return None,
+    };
+    Some(notice(scope, Importance::Failure, format!("{} failed: {why}", scope.unit.id)))
+}
+
+fn notice(scope: &Scope, importance: Importance, text: String) -> Notice {
+    Notice { project: scope.project.clone(), change_set: Some(scope.change_set.clone()), importance, to: Vec::new(), text }
+}

@@ -1,0 +1,165 @@
+//! The production pull request, and the grant that makes it mergeable.
+
+use pathops_core::adapter::{CheckSource, CheckState, PullRequestState};
+use pathops_core::policy::{CommitStatus, Decision, PROMOTION_CONTEXT, PromotionGrant, VerifiedFacts, decide, grant_binding};
+use pathops_core::project::EnvironmentTarget;
+use pathops_core::{CommitId, Error, ErrorKind, OpContext, PersonId, RepoId, Result, StatusContext};
+
+use crate::activity::Services;
+use crate::activity::announce::{Opening, message};
+use crate::change_set::{Combination, Decided, Outcome, PullRequestRef, Role, Scope};
+use crate::desired_state::promotion;
+
+/// One look at a production pull request.
+enum Look {
+    Wait,
+    Closed(Outcome),
+    Refused(Decision),
+    Granted(Decision),
+}
+
+impl Services {
+    /// Opens the production pull request: exactly what was tested, with the decision in its description.
+    #[expect(clippy::too_many_arguments, reason = "they are the fields of the command")]
+    pub(super) async fn propose(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        target: &EnvironmentTarget,
+        preflight: &EnvironmentTarget,
+        combination: &Combination,
+        decided: &Decided,
+        reviewers: &[PersonId],
+    ) -> Result<Outcome> {
+        let repo = &scope.unit.desired_state;
+        let base = self.head(cx, repo, &target.branch).await?;
+        let tested = self.scm.read_tree(cx, repo, &combination.tested.commit, &preflight.path).await?;
+        let current = self.scm.read_tree(cx, repo, &base, &target.path).await?;
+        let changes = promotion(&tested, &preflight.path, &current, &target.path)
+            .map_err(|error| Error::new(ErrorKind::Invalid, "propose a promotion").on(repo).because(error))?;
+        let body = format!(
+            "{}\n\nMoves exactly what was tested in {} (commit `{}`) to {}.\n\n{}",
+            scope.title,
+            preflight.environment,
+            combination.tested.commit,
+            target.environment,
+            decided.decision.to_markdown()
+        );
+        let opening = Opening {
+            role: Role::Production,
+            base: target.branch.clone(),
+            title: format!("{} to {}: {}", scope.unit.id, target.environment, scope.title),
+            body: self.redactor.redact_text(&body),
+            reviewers: reviewers.to_vec(),
+            message: message(scope, &format!("Promote {} to {}", scope.unit.id, target.environment), Role::Production),
+            changes,
+        };
+        Ok(Outcome::Opened(self.open(cx, scope, repo, opening).await?))
+    }
+
+    /// Waits for what is missing, decides for the head as it is, and posts the required status.
+    pub(super) async fn promote(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        target: &EnvironmentTarget,
+        preflight: &EnvironmentTarget,
+        combination: &Combination,
+        pull_request: &PullRequestRef,
+    ) -> Result<Outcome> {
+        let look = self
+            .poll(|| {
+                Box::pin(async move {
+                    match self.look(cx, scope, target, preflight, combination, pull_request).await? {
+                        Look::Wait => Ok(None),
+                        look => Ok(Some(look)),
+                    }
+                })
+            })
+            .await?;
+        match look {
+            Look::Closed(outcome) => Ok(outcome),
+            Look::Refused(decision) => {
+                Ok(Outcome::Refused(Box::new(self.state_decision(cx, scope, combination, decision).await?)))
+            }
+            Look::Granted(decision) => {
+                Ok(Outcome::Granted(Box::new(self.state_decision(cx, scope, combination, decision).await?)))
+            }
+            Look::Wait => Err(Error::new(ErrorKind::Unexpected, "wait for an approval")),
+        }
+    }
+
+    async fn look(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        target: &EnvironmentTarget,
+        preflight: &EnvironmentTarget,
+        combination: &Combination,
+        pull_request: &PullRequestRef,
+    ) -> Result<Look> {
+        let PullRequestRef { repo, number, .. } = pull_request;
+        let now = self.scm.pull_request(cx, repo, *number).await?;
+        if let PullRequestState::Closed { by } = now.state {
+            return Ok(Look::Closed(Outcome::Closed { by }));
+        }
+        let (policy, facts) = self.facts(cx, scope, combination, Some((pull_request, target, preflight))).await?;
+        let (decision, grant) = decide(&policy, &facts, self.clock.now(), self.ids.fresh());
+        let posted = self.posted(cx, repo, &now.head).await?;
+        match grant {
+            // Posted by an attempt whose answer was lost, or merged already: the status stands.
+            Some(_) if posted == Some(CheckState::Success) => Ok(Look::Granted(decision)),
+            Some(grant) => {
+                self.post_grant(cx, repo, grant, scope, combination, (pull_request, target, preflight)).await?;
+                Ok(Look::Granted(decision))
+            }
+            None => {
+                let waits = decision.can_wait();
+                let state = if waits { CheckState::Pending } else { CheckState::Failure };
+                if posted != Some(state) {
+                    self.post(cx, repo, &now.head, state, &decision.summary()).await?;
+                }
+                Ok(if waits { Look::Wait } else { Look::Refused(decision) })
+            }
+        }
+    }
+
+    /// Redeems the grant against facts that are read once more, at the moment of the write.
+    async fn post_grant(
+        &self,
+        cx: &OpContext,
+        repo: &RepoId,
+        grant: PromotionGrant,
+        scope: &Scope,
+        combination: &Combination,
+        production: (&PullRequestRef, &EnvironmentTarget, &EnvironmentTarget),
+    ) -> Result<()> {
+        let (policy, facts): (_, VerifiedFacts) = self.facts(cx, scope, combination, Some(production)).await?;
+        let void = |why: &dyn std::fmt::Display| {
+            Error::new(ErrorKind::Conflict, "use a promotion grant")
+                .on(repo)
+                .because(why)
+                .with_retry(pathops_core::Retry::Backoff)
+        };
+        let binding = grant_binding(&policy, facts.facts()).ok_or_else(|| void(&"the pull request is gone"))?;
+        let key = cx.part(&grant.id().to_string());
+        let status = grant.redeem(&binding, self.clock.now()).map_err(|error| void(&error))?;
+        self.scm.post_status(&key, repo, status).await
+    }
+
+    async fn post(&self, cx: &OpContext, repo: &RepoId, head: &CommitId, state: CheckState, description: &str) -> Result<()> {
+        let invalid =
+            |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "post the promotion status").on(repo).because(why);
+        let context = StatusContext::parse(PROMOTION_CONTEXT).map_err(|error| invalid(&error))?;
+        let status = CommitStatus::new(head.clone(), context, state, description).map_err(|error| invalid(&error))?;
+        self.scm.post_status(&cx.part(&format!("{head}/{state}")), repo, status).await
+    }
+
+    async fn posted(&self, cx: &OpContext, repo: &RepoId, head: &CommitId) -> Result<Option<CheckState>> {
+        let checks = self.scm.checks(cx, repo, head).await?;
+        Ok(checks
+            .into_iter()
+            .find(|check| check.source == CheckSource::Status && check.name == PROMOTION_CONTEXT)
+            .map(|check| check.state))
+    }
+}

@@ -1,0 +1,42 @@
+//! Writing the record of a change set into the meta repository.
+
+use pathops_core::adapter::{FileChange, NewCommit, SourceFile};
+use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, UnixMillis};
+
+use crate::activity::Services;
+use crate::activity::announce::SOURCE_BRANCH;
+use crate::change_set::Outcome;
+
+impl Services {
+    pub(super) async fn record(
+        &self,
+        cx: &OpContext,
+        change_set: &ChangeSetId,
+        meta_repo: &RepoId,
+        at: UnixMillis,
+        files: &[(RepoPath, String)],
+    ) -> Result<Outcome> {
+        let invalid =
+            |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "record a change set").on(meta_repo).because(why);
+        let branch = SOURCE_BRANCH.parse().map_err(|error| invalid(&error))?;
+        let expected_head = self.head(cx, meta_repo, &branch).await?;
+        let mut changes = Vec::new();
+        for (path, content) in files {
+            let bytes = self.redactor.redact_text(content).into_bytes();
+            if self.scm.read_file(cx, meta_repo, &expected_head, path).await?.as_ref() != Some(&bytes) {
+                changes.push(FileChange { path: path.clone(), file: Some(SourceFile { bytes, executable: false }) });
+            }
+        }
+        if changes.is_empty() {
+            return Ok(Outcome::Done);
+        }
+        let message = format!("Record change set {change_set}\n\nPathOps-Change-Set: {change_set}\n");
+        let new = NewCommit { branch, expected_head, message, author: Principal::System, at, changes };
+        // Somebody else may have committed in between: the driver looks again.
+        let moved = |error: Error| {
+            if error.kind() == ErrorKind::Conflict { error.with_retry(pathops_core::Retry::Backoff) } else { error }
+        };
+        self.scm.commit(&cx.part("record"), meta_repo, &new).await.map_err(moved)?;
+        Ok(Outcome::Done)
+    }
+}

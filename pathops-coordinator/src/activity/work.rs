@@ -1,0 +1,88 @@
+//! Having a task done: by an agent on a copy without any credential, or by a person.
+
+use std::collections::BTreeSet;
+
+use pathops_core::adapter::{AgentTask, NewCommit, PullRequestState};
+use pathops_core::{Error, ErrorKind, OpContext, Principal, RepoPath, Result};
+
+use crate::activity::Services;
+use crate::activity::announce::message;
+use crate::change_set::{Outcome, PullRequestRef, Role, Scope};
+use crate::gate::{GateLimits, objections};
+
+impl Services {
+    pub(super) async fn work(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        pull_request: &PullRequestRef,
+        objective: &str,
+        patch: Option<&str>,
+        allowed: &[RepoPath],
+    ) -> Result<Outcome> {
+        match patch {
+            Some(patch) => self.agent_work(cx, scope, pull_request, objective, patch, allowed).await,
+            None => self.human_work(cx, pull_request).await,
+        }
+    }
+
+    /// Waits until somebody has pushed to the branch.
+    async fn human_work(&self, cx: &OpContext, pull_request: &PullRequestRef) -> Result<Outcome> {
+        let PullRequestRef { repo, number, head, .. } = pull_request;
+        self.poll(|| {
+            Box::pin(async move {
+                let now = self.scm.pull_request(cx, repo, *number).await?;
+                match now.state {
+                    PullRequestState::Closed { by } => Ok(Some(Outcome::Closed { by })),
+                    _ if now.head != *head => Ok(Some(Outcome::Pushed { head: now.head, authors: BTreeSet::new() })),
+                    _ => Ok(None),
+                }
+            })
+        })
+        .await
+    }
+
+    async fn agent_work(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        pull_request: &PullRequestRef,
+        objective: &str,
+        patch: &str,
+        allowed: &[RepoPath],
+    ) -> Result<Outcome> {
+        let PullRequestRef { repo, branch, head: announced, .. } = pull_request;
+        let author = Principal::Agent { agent: self.agent.agent(), sponsor: scope.sponsor.clone() };
+        let pushed = |head| Outcome::Pushed { head, authors: BTreeSet::from([author.clone()]) };
+        let head = self.head(cx, repo, branch).await?;
+        if head != *announced {
+            return Ok(pushed(head));
+        }
+        let base = self.scm.read_tree(cx, repo, announced, &RepoPath::root()).await?;
+        let task = AgentTask {
+            change_set: scope.change_set.clone(),
+            unit: scope.unit.id.clone(),
+            sponsor: scope.sponsor.clone(),
+            objective: objective.to_owned(),
+            patch: Some(patch.to_owned()),
+            base,
+            wall_limit: self.pace.agent_limit,
+        };
+        let run = self.agent.run(cx, &task).await?;
+        let objections = objections(&run.changes, &GateLimits::within(allowed.to_vec()), &self.redactor);
+        if !objections.is_empty() {
+            let error = Error::new(ErrorKind::Denied, "publish an agent's work").on(format!("{repo}@{branch}"));
+            return Err(error.because(objections.join("; ")));
+        }
+        let role = if scope.unit.source().is_some() { Role::Source } else { Role::Preflight };
+        let new = NewCommit {
+            branch: branch.clone(),
+            expected_head: announced.clone(),
+            message: message(scope, &scope.title, role),
+            author: author.clone(),
+            at: scope.at,
+            changes: run.changes,
+        };
+        Ok(pushed(self.scm.commit(&cx.part("publish"), repo, &new).await?))
+    }
+}

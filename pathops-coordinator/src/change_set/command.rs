@@ -1,0 +1,334 @@
+use std::collections::BTreeSet;
+
+use pathops_core::adapter::Observation;
+use pathops_core::evidence::Occasion;
+use pathops_core::policy::GitState;
+use pathops_core::project::{EnvironmentTarget, Unit};
+use pathops_core::{ChangeSetId, CommitId, Digest, PersonId, Principal, ProjectId, RepoId, RepoPath, UnitId, UnixMillis};
+use pathops_evidence::EvidenceRecord;
+use serde::{Deserialize, Serialize};
+
+use crate::change_set::{Before, Built, Decided, PullRequestRef, Role};
+
+/// What a command is about: the change set and one of its units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Scope {
+    /// The change set.
+    pub change_set: ChangeSetId,
+    /// The project.
+    pub project: ProjectId,
+    /// The repository that declares the project.
+    pub meta_repo: RepoId,
+    /// The unit, as it was declared.
+    pub unit: Unit,
+    /// Who asked for the change and answers for its agents.
+    pub sponsor: PersonId,
+    /// What was asked for, in one line.
+    pub title: String,
+    /// When the change set was declared: the date of its first commits.
+    pub at: UnixMillis,
+}
+
+/// What would be promoted, and what is known of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Combination {
+    /// The artifact; a component has none.
+    pub artifact: Option<Digest>,
+    /// The source that was merged.
+    pub source: Option<GitState>,
+    /// The source pull request.
+    pub source_pull_request: Option<PullRequestRef>,
+    /// The preflight pull request.
+    pub preflight_pull_request: PullRequestRef,
+    /// The desired state of preflight that was tested.
+    pub tested: GitState,
+    /// All evidence of the unit.
+    pub evidence: Vec<EvidenceRecord>,
+}
+
+/// Something to be done outside: one operation of the workflow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Command {
+    /// Make a branch with an empty first commit, and open a pull request.
+    Announce {
+        /// What it is about.
+        scope: Scope,
+        /// Which pull request.
+        role: Role,
+        /// The environment, for desired state.
+        target: Option<EnvironmentTarget>,
+        /// Who is asked for a review.
+        reviewers: Vec<PersonId>,
+        /// Its description.
+        body: String,
+    },
+    /// Have an agent do the task, check what it made, and push it; without a patch, wait for a person to push.
+    Work {
+        /// What it is about.
+        scope: Scope,
+        /// Where it goes.
+        pull_request: PullRequestRef,
+        /// What is wanted.
+        objective: String,
+        /// A diff to apply.
+        patch: Option<String>,
+        /// What may be changed.
+        allowed: Vec<RepoPath>,
+    },
+    /// Build and test a commit.
+    Build {
+        /// What it is about.
+        scope: Scope,
+        /// The repository.
+        repo: RepoId,
+        /// The commit.
+        commit: CommitId,
+        /// Where the change started.
+        base: CommitId,
+    },
+    /// Wait until people have merged or closed a pull request.
+    AwaitMerge {
+        /// What it is about.
+        scope: Scope,
+        /// Which pull request.
+        role: Role,
+        /// The pull request.
+        pull_request: PullRequestRef,
+        /// The folder whose tree matters in the merged commit.
+        path: RepoPath,
+    },
+    /// Write what was built into the preflight pull request.
+    Stage {
+        /// What it is about.
+        scope: Scope,
+        /// The environment.
+        target: EnvironmentTarget,
+        /// The pull request.
+        pull_request: PullRequestRef,
+        /// What was built; nothing for a component.
+        built: Option<Built>,
+    },
+    /// Merge the preflight pull request, where policy lets PathOps do it.
+    MergePreflight {
+        /// What it is about.
+        scope: Scope,
+        /// The environment.
+        target: EnvironmentTarget,
+        /// The pull request, with the head to merge.
+        pull_request: PullRequestRef,
+    },
+    /// Wait until a deployment is ready or has failed.
+    Observe {
+        /// What it is about.
+        scope: Scope,
+        /// The environment.
+        target: EnvironmentTarget,
+        /// What was merged.
+        desired: GitState,
+        /// What must run.
+        artifact: Option<Digest>,
+        /// How long health must hold, in milliseconds.
+        settle_millis: u64,
+    },
+    /// Sign what was observed, collect what else is known, and bundle it.
+    Collect {
+        /// What it is about.
+        scope: Scope,
+        /// The environment.
+        target: EnvironmentTarget,
+        /// Why.
+        occasion: Occasion,
+        /// What was observed; nothing where it failed before.
+        observation: Option<Observation>,
+        /// What failed.
+        problem: Option<String>,
+        /// The newest commit of the unit in this change set: what the snapshot is about where nothing was deployed.
+        head: CommitId,
+        /// Evidence that is there already.
+        evidence: Vec<EvidenceRecord>,
+    },
+    /// Decide about everything but the production pull request; wait where only time or people are missing.
+    Decide {
+        /// What it is about.
+        scope: Scope,
+        /// What would be promoted.
+        combination: Combination,
+    },
+    /// Open the production pull request with the decision in it.
+    Propose {
+        /// What it is about.
+        scope: Scope,
+        /// The environment.
+        target: EnvironmentTarget,
+        /// Where it was tested.
+        preflight: EnvironmentTarget,
+        /// What would be promoted.
+        combination: Combination,
+        /// The first decision.
+        decided: Decided,
+        /// Who is asked for a review.
+        reviewers: Vec<PersonId>,
+    },
+    /// Wait for approval, decide, and post the required status with the grant.
+    Promote {
+        /// What it is about.
+        scope: Scope,
+        /// The environment.
+        target: EnvironmentTarget,
+        /// Where it was tested.
+        preflight: EnvironmentTarget,
+        /// What would be promoted.
+        combination: Combination,
+        /// The production pull request.
+        pull_request: PullRequestRef,
+    },
+    /// Close a pull request that has become pointless.
+    Close {
+        /// What it is about.
+        scope: Scope,
+        /// The pull requests.
+        pull_requests: Vec<PullRequestRef>,
+    },
+    /// Open a pull request that restores the desired state from before.
+    Revert {
+        /// What it is about.
+        scope: Scope,
+        /// The environment.
+        target: EnvironmentTarget,
+        /// What to go back to.
+        before: Before,
+        /// Why.
+        reason: String,
+        /// Who is asked for a review.
+        reviewers: Vec<PersonId>,
+    },
+    /// Write the status comment of every pull request.
+    Comment {
+        /// The change set.
+        change_set: ChangeSetId,
+        /// Where.
+        pull_requests: Vec<PullRequestRef>,
+        /// What.
+        body: String,
+    },
+    /// Write the record of the change set into the meta repository.
+    Record {
+        /// The change set.
+        change_set: ChangeSetId,
+        /// The repository.
+        meta_repo: RepoId,
+        /// The date of the commit.
+        at: UnixMillis,
+        /// Paths and contents.
+        files: Vec<(RepoPath, String)>,
+    },
+}
+
+impl Command {
+    /// Whether it only waits for others, so that it can be dropped without leaving anything behind.
+    #[must_use]
+    pub fn only_waits(&self) -> bool {
+        match self {
+            Command::AwaitMerge { role, .. } => *role != Role::Recovery,
+            Command::Decide { .. } | Command::Promote { .. } => true,
+            Command::Work { patch, .. } => patch.is_none(),
+            _ => false,
+        }
+    }
+
+    /// The unit it is about; none for what is about the change set as a whole.
+    #[must_use]
+    pub fn unit(&self) -> Option<&UnitId> {
+        match self {
+            Command::Announce { scope, .. }
+            | Command::Work { scope, .. }
+            | Command::Build { scope, .. }
+            | Command::AwaitMerge { scope, .. }
+            | Command::Stage { scope, .. }
+            | Command::MergePreflight { scope, .. }
+            | Command::Observe { scope, .. }
+            | Command::Collect { scope, .. }
+            | Command::Decide { scope, .. }
+            | Command::Propose { scope, .. }
+            | Command::Promote { scope, .. }
+            | Command::Close { scope, .. }
+            | Command::Revert { scope, .. } => Some(&scope.unit.id),
+            Command::Comment { .. } | Command::Record { .. } => None,
+        }
+    }
+}
+
+/// How an operation ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Outcome {
+    /// A pull request is open.
+    Opened(PullRequestRef),
+    /// Work was pushed.
+    Pushed {
+        /// The head with the work.
+        head: CommitId,
+        /// Who made it.
+        authors: BTreeSet<Principal>,
+    },
+    /// A commit was built and its tests were run.
+    Built {
+        /// What came out.
+        built: Built,
+        /// The evidence of it.
+        evidence: Vec<EvidenceRecord>,
+        /// For people.
+        remarks: Vec<String>,
+    },
+    /// A build failed.
+    BuildFailed {
+        /// Why.
+        reason: String,
+        /// The evidence of it.
+        evidence: Vec<EvidenceRecord>,
+    },
+    /// A pull request was merged.
+    Merged {
+        /// The commit that the base branch then pointed to, and the tree that matters in it.
+        state: GitState,
+        /// By whom.
+        by: Principal,
+    },
+    /// A pull request was closed without a merge.
+    Closed {
+        /// By whom.
+        by: Principal,
+    },
+    /// The preflight pull request asks for what was built.
+    Staged {
+        /// Its head.
+        head: CommitId,
+        /// What preflight was before.
+        before: Before,
+    },
+    /// A deployment is ready, or has failed.
+    Observed(Box<Observation>),
+    /// What is known was signed and bundled.
+    Collected {
+        /// New evidence.
+        evidence: Vec<EvidenceRecord>,
+        /// The bundle.
+        snapshot: EvidenceRecord,
+    },
+    /// Decided: everything that counts passes.
+    Granted(Box<Decided>),
+    /// Decided: no, and waiting does not help.
+    Refused(Box<Decided>),
+    /// It is done, with nothing to tell.
+    Done,
+    /// It could not be done.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// It is not wanted any more.
+    Dropped,
+}

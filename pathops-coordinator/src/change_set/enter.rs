@@ -1,0 +1,229 @@
+//! Entering a stage: the command that belongs to it, from what is known.
+
+use pathops_core::adapter::Observation;
+use pathops_core::evidence::Occasion;
+use pathops_core::policy::MergeBy;
+use pathops_core::project::EnvironmentTarget;
+use pathops_core::{RepoPath, UnitId};
+
+use crate::change_set::{Combination, Command, Progress, PullRequestRef, Role, Scope, Stage, State, announcement};
+
+/// Puts the unit into `stage` and gives the command that ends it. `None` where the stage has no operation, or where
+/// what it needs is not known, which the order of the stages excludes; the unit then stops.
+pub(super) fn enter(state: &mut State, unit: &UnitId, stage: Stage) -> Option<Command> {
+    let command = {
+        let progress = state.units.get(unit)?;
+        Context { state, progress, scope: scope(state, unit)? }.command(stage)
+    };
+    let progress = state.units.get_mut(unit)?;
+    progress.stage = if command.is_some() { stage } else { Stage::Stopped };
+    command
+}
+
+fn scope(state: &State, unit: &UnitId) -> Option<Scope> {
+    let start = &state.start;
+    Some(Scope {
+        change_set: start.change_set.clone(),
+        project: start.project.clone(),
+        meta_repo: start.meta_repo.clone(),
+        unit: start.units.get(unit)?.clone(),
+        sponsor: start.request.requested_by.clone(),
+        title: start.request.title.clone(),
+        at: start.at,
+    })
+}
+
+struct Context<'s> {
+    state: &'s State,
+    progress: &'s Progress,
+    scope: Scope,
+}
+
+impl Context<'_> {
+    fn command(&self, stage: Stage) -> Option<Command> {
+        match stage {
+            Stage::AnnouncingSource => Some(self.announce(Role::Source, None)),
+            Stage::AnnouncingPreflight => Some(self.announce(Role::Preflight, Some(self.preflight()))),
+            Stage::Working => self.work(),
+            Stage::Building | Stage::Rebuilding => self.build(),
+            Stage::SourceReview => self.await_merge(Role::Source, RepoPath::root()),
+            Stage::Staging => self.stage(),
+            Stage::PreflightMerge => self.merge_preflight(),
+            Stage::PreflightDeploy => self.observe(self.preflight()),
+            Stage::ProductionDeploy => self.observe(self.production()),
+            Stage::RecoveryDeploy => self.observe_recovery(),
+            Stage::PreflightEvidence => self.collect(self.preflight(), Occasion::Deployed),
+            Stage::ProductionEvidence => self.collect(self.production(), Occasion::Deployed),
+            Stage::FailureEvidence => {
+                let target = if self.progress.production.is_some() { self.production() } else { self.preflight() };
+                self.collect(target, Occasion::Failed)
+            }
+            Stage::RecoveryEvidence => self.collect(self.preflight(), Occasion::Recovered),
+            Stage::Deciding => self.combination().map(|combination| Command::Decide { scope: self.scope.clone(), combination }),
+            Stage::Proposing => self.propose(),
+            Stage::Promoting => self.promote(),
+            Stage::ProductionMerge => self.await_merge(Role::Production, self.production().path),
+            Stage::Closing => Some(self.close()),
+            Stage::Reverting => self.revert(),
+            Stage::RecoveryMerge => self.await_merge(Role::Recovery, self.preflight().path),
+            Stage::Built
+            | Stage::Tested
+            | Stage::Decided
+            | Stage::Proposed
+            | Stage::Live
+            | Stage::Stopped
+            | Stage::Recovered
+            | Stage::LeftToPeople => None,
+        }
+    }
+
+    fn preflight(&self) -> EnvironmentTarget {
+        self.state.start.environments.preflight.clone()
+    }
+
+    fn production(&self) -> EnvironmentTarget {
+        self.state.start.environments.production.clone()
+    }
+
+    fn pull_request(&self, role: Role) -> Option<PullRequestRef> {
+        self.progress.pull_requests.get(&role).cloned()
+    }
+
+    /// Where the work of this unit is done.
+    fn workplace(&self) -> Role {
+        if self.scope.unit.source().is_some() { Role::Source } else { Role::Preflight }
+    }
+
+    fn announce(&self, role: Role, target: Option<EnvironmentTarget>) -> Command {
+        let body = announcement(self.state, &self.scope, role);
+        let reviewers = if role == Role::Source { self.state.start.reviewers.clone() } else { Vec::new() };
+        Command::Announce { scope: self.scope.clone(), role, target, reviewers, body }
+    }
+
+    fn work(&self) -> Option<Command> {
+        let pull_request = self.pull_request(self.workplace())?;
+        let task = self.state.start.plan.tasks.iter().find(|task| task.unit == self.scope.unit.id)?;
+        let allowed = match self.workplace() {
+            Role::Source => RepoPath::root(),
+            _ => self.preflight().path,
+        };
+        let (objective, patch) = (task.objective.clone(), task.patch.clone());
+        Some(Command::Work { scope: self.scope.clone(), pull_request, objective, patch, allowed: vec![allowed] })
+    }
+
+    fn build(&self) -> Option<Command> {
+        let PullRequestRef { repo, head, base_commit, .. } = self.pull_request(Role::Source)?;
+        Some(Command::Build { scope: self.scope.clone(), repo, commit: head, base: base_commit })
+    }
+
+    fn await_merge(&self, role: Role, path: RepoPath) -> Option<Command> {
+        let pull_request = self.pull_request(role)?;
+        Some(Command::AwaitMerge { scope: self.scope.clone(), role, pull_request, path })
+    }
+
+    fn stage(&self) -> Option<Command> {
+        let (target, pull_request) = (self.preflight(), self.pull_request(Role::Preflight)?);
+        Some(Command::Stage { target, pull_request, built: self.progress.built.clone(), scope: self.scope.clone() })
+    }
+
+    fn merge_preflight(&self) -> Option<Command> {
+        let target = self.preflight();
+        match self.state.start.preflight_merge {
+            MergeBy::People => self.await_merge(Role::Preflight, target.path),
+            MergeBy::Pathops => self.pull_request(Role::Preflight).map(|pull_request| Command::MergePreflight {
+                scope: self.scope.clone(),
+                target,
+                pull_request,
+            }),
+        }
+    }
+
+    fn observe(&self, target: EnvironmentTarget) -> Option<Command> {
+        let desired =
+            if target == self.production() { self.progress.production.clone() } else { self.progress.preflight.clone() }?;
+        let artifact = self.progress.built.as_ref().map(|built| built.artifact.digest);
+        Some(Command::Observe {
+            target,
+            desired,
+            artifact,
+            settle_millis: self.state.start.settle_millis,
+            scope: self.scope.clone(),
+        })
+    }
+
+    fn observe_recovery(&self) -> Option<Command> {
+        let (target, desired) = (self.preflight(), self.progress.preflight.clone()?);
+        let artifact = self.progress.before.as_ref().and_then(|before| before.artifact);
+        Some(Command::Observe {
+            target,
+            desired,
+            artifact,
+            settle_millis: self.state.start.settle_millis,
+            scope: self.scope.clone(),
+        })
+    }
+
+    fn collect(&self, target: EnvironmentTarget, occasion: Occasion) -> Option<Command> {
+        let newest = self.progress.pull_requests.values().next_back()?;
+        let deployed = |observation: &&Observation| occasion != Occasion::Failed || observation.tree.is_some();
+        Some(Command::Collect {
+            target,
+            occasion,
+            observation: self.progress.observation.as_ref().filter(deployed).cloned(),
+            problem: if occasion == Occasion::Failed { self.progress.problem.clone() } else { None },
+            head: newest.head.clone(),
+            evidence: self.progress.evidence.clone(),
+            scope: self.scope.clone(),
+        })
+    }
+
+    fn combination(&self) -> Option<Combination> {
+        let built = self.progress.built.as_ref();
+        Some(Combination {
+            artifact: built.map(|built| built.artifact.digest),
+            source: built.map(|built| built.source.clone()),
+            source_pull_request: self.pull_request(Role::Source),
+            preflight_pull_request: self.pull_request(Role::Preflight)?,
+            tested: self.progress.preflight.clone()?,
+            evidence: self.progress.evidence.clone(),
+        })
+    }
+
+    fn propose(&self) -> Option<Command> {
+        Some(Command::Propose {
+            target: self.production(),
+            preflight: self.preflight(),
+            combination: self.combination()?,
+            decided: self.progress.first.clone()?,
+            reviewers: self.state.start.reviewers.clone(),
+            scope: self.scope.clone(),
+        })
+    }
+
+    fn promote(&self) -> Option<Command> {
+        Some(Command::Promote {
+            target: self.production(),
+            preflight: self.preflight(),
+            combination: self.combination()?,
+            pull_request: self.pull_request(Role::Production)?,
+            scope: self.scope.clone(),
+        })
+    }
+
+    fn close(&self) -> Command {
+        Command::Close { pull_requests: self.progress.pull_requests.values().cloned().collect(), scope: self.scope.clone() }
+    }
+
+    fn revert(&self) -> Option<Command> {
+        let reason =
+            self.state.failure.as_ref().map(|failure| format!("{}: {}", failure.unit, failure.reason)).unwrap_or_default();
+        let before = self.progress.before.clone()?;
+        Some(Command::Revert {
+            target: self.preflight(),
+            before,
+            reason,
+            reviewers: self.state.start.reviewers.clone(),
+            scope: self.scope.clone(),
+        })
+    }
+}

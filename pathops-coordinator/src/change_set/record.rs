@@ -1,0 +1,66 @@
+//! The record of a change set in the meta repository: `change-sets/<id>/`, links and digests only, no payloads.
+
+use pathops_core::RepoPath;
+use serde_json::{Value, json};
+
+use crate::change_set::{Progress, State, headline};
+
+/// The version of the record's form.
+pub const RECORD_FORMAT: u32 = 1;
+
+/// The files of the record as things stand: `status.json`, `pull-requests.json`, `evidence.json`.
+#[must_use]
+pub fn record(state: &State) -> Vec<(RepoPath, String)> {
+    let file = |name: &str, value: &Value| {
+        let path = RepoPath::parse(format!("change-sets/{}/{name}", state.start.change_set)).ok()?;
+        Some((path, format!("{value:#}\n")))
+    };
+    [
+        file("status.json", &status(state)),
+        file("pull-requests.json", &pull_requests(state)),
+        file("evidence.json", &evidence(state)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn status(state: &State) -> Value {
+    let start = &state.start;
+    let unit = |progress: &Progress| {
+        json!({
+            "stage": progress.stage,
+            "artifact": progress.built.as_ref().map(|built| built.artifact.digest),
+            "promotable": progress.not_promotable.is_none() && progress.last.is_some(),
+            "notPromotable": progress.not_promotable,
+            "source": progress.built.as_ref().map(|built| &built.source),
+            "preflight": progress.preflight,
+            "production": progress.production,
+            "problem": progress.problem,
+        })
+    };
+    json!({
+        "format": RECORD_FORMAT,
+        "changeSet": start.change_set,
+        "project": start.project,
+        "title": start.request.title,
+        "requestedBy": start.request.requested_by,
+        "declaredAt": start.at.to_string(),
+        "status": headline(state),
+        "end": state.end,
+        "failure": state.failure,
+        "waves": state.waves(),
+        "units": state.units.iter().map(|(id, progress)| (id.to_string(), unit(progress))).collect::<serde_json::Map<_, _>>(),
+        "remarks": state.remarks,
+    })
+}
+
+fn pull_requests(state: &State) -> Value {
+    let of = |progress: &Progress| serde_json::to_value(&progress.pull_requests).unwrap_or(Value::Null);
+    json!({ "format": RECORD_FORMAT, "units": state.units.iter().map(|(id, progress)| (id.to_string(), of(progress))).collect::<serde_json::Map<_, _>>() })
+}
+
+fn evidence(state: &State) -> Value {
+    let of = |progress: &Progress| json!({ "evidence": progress.evidence, "snapshots": progress.snapshots });
+    json!({ "format": RECORD_FORMAT, "units": state.units.iter().map(|(id, progress)| (id.to_string(), of(progress))).collect::<serde_json::Map<_, _>>() })
+}

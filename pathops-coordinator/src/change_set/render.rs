@@ -1,0 +1,163 @@
+//! What people read about a change set on their Git host.
+
+use std::fmt::Write as _;
+
+use pathops_core::adapter::{DeployFailure, JobResult, NotYet, Readiness, Stale};
+
+use crate::change_set::{End, Progress, Role, Scope, Stage, State};
+
+/// Where a change set is, in one line.
+#[must_use]
+pub fn headline(state: &State) -> String {
+    if let Some(failure) = &state.failure {
+        let why = format!("{} was stopped: {}", failure.unit, failure.reason);
+        return match state.end {
+            None => format!("Refused, going back. {why}"),
+            Some(End::Recovered) => format!("Refused; everything is back to what it was before. {why}"),
+            Some(_) => format!("Stopped; people have to look after what is left. {why}"),
+        };
+    }
+    let least = state.units.values().map(|progress| progress.stage).min().unwrap_or(Stage::Live);
+    match least {
+        Stage::AnnouncingSource | Stage::AnnouncingPreflight | Stage::Working | Stage::Building => {
+            "The change is being made and built"
+        }
+        Stage::SourceReview | Stage::Rebuilding => "Waits for people to review and merge the source",
+        Stage::Built | Stage::Staging | Stage::PreflightMerge | Stage::PreflightDeploy | Stage::PreflightEvidence => {
+            "Goes through preflight"
+        }
+        Stage::Tested | Stage::Deciding | Stage::Decided | Stage::Proposing => "Tested in preflight; being decided",
+        Stage::Proposed | Stage::Promoting | Stage::ProductionMerge => "Waits for approval and merge into production",
+        Stage::ProductionDeploy | Stage::ProductionEvidence => "Goes to production",
+        _ => "In production",
+    }
+    .to_owned()
+}
+
+/// The description of a pull request that was opened when intent was declared.
+#[must_use]
+pub fn announcement(state: &State, scope: &Scope, role: Role) -> String {
+    let start = &state.start;
+    let mut text = format!("{}\n\n{}\n\n", start.request.title, start.request.text);
+    let reason = start.request.changes.iter().find(|change| change.unit == scope.unit.id).map(|change| change.reason.as_str());
+    // Writing to a String cannot fail.
+    let _ =
+        writeln!(text, "Part of change set `{}` of {}: the {role} of **{}**.", start.change_set, start.project, scope.unit.id);
+    if let Some(reason) = reason {
+        let _ = writeln!(text, "Why: {reason}");
+    }
+    let _ = writeln!(text, "\nAsked for by {}. The first commit is empty: it declares the intent.", start.request.requested_by);
+    text
+}
+
+/// The status comment: the same on every pull request of the change set, edited as things move.
+#[must_use]
+pub fn comment(state: &State) -> String {
+    let start = &state.start;
+    let mut text = format!("**{}** (`{}`)\n\n{}\n\n", start.request.title, start.change_set, headline(state));
+    text.push_str("| wave | unit | stage | pull requests |\n|---|---|---|---|\n");
+    for (index, wave) in state.waves().iter().enumerate() {
+        for unit in wave {
+            let Some(progress) = state.units.get(unit) else { continue };
+            let _ = writeln!(text, "| {} | {unit} | {} | {} |", index + 1, label(progress.stage), links(progress));
+        }
+    }
+    for progress in state.units.values() {
+        if let Some(decided) = progress.last.as_ref().or(progress.first.as_ref()) {
+            let _ = write!(text, "\n{}", decided.decision.to_markdown());
+        }
+    }
+    text
+}
+
+fn links(progress: &Progress) -> String {
+    let link = |(role, pull_request): (&Role, &crate::change_set::PullRequestRef)| {
+        format!("[{role} {}{}]({})", pull_request.repo, pull_request.number, pull_request.url)
+    };
+    progress.pull_requests.iter().map(link).collect::<Vec<_>>().join(", ")
+}
+
+/// A stage, in words for people.
+#[must_use]
+pub fn label(stage: Stage) -> &'static str {
+    match stage {
+        Stage::AnnouncingSource | Stage::AnnouncingPreflight => "is being announced",
+        Stage::Working => "is being changed",
+        Stage::Building | Stage::Rebuilding => "is being built and tested",
+        Stage::SourceReview => "waits for review and merge of the source",
+        Stage::Built => "is built; waits for its wave",
+        Stage::Staging => "is being proposed for preflight",
+        Stage::PreflightMerge => "waits for the merge into preflight",
+        Stage::PreflightDeploy => "is being deployed to preflight",
+        Stage::PreflightEvidence => "is in preflight; evidence is being collected",
+        Stage::Tested => "is tested in preflight",
+        Stage::Deciding => "is being decided",
+        Stage::Decided => "may go to production once approved",
+        Stage::Proposing => "is being proposed for production",
+        Stage::Proposed => "is proposed for production; waits for its wave",
+        Stage::Promoting => "waits for approval",
+        Stage::ProductionMerge => "waits for the merge into production",
+        Stage::ProductionDeploy => "is being deployed to production",
+        Stage::ProductionEvidence => "is in production; evidence is being collected",
+        Stage::Live => "is in production",
+        Stage::FailureEvidence => "failed; evidence is being collected",
+        Stage::Stopped => "is stopped",
+        Stage::Closing => "is being closed",
+        Stage::Reverting => "is being reverted",
+        Stage::RecoveryMerge => "waits for the merge of its revert",
+        Stage::RecoveryDeploy => "goes back to what it was",
+        Stage::RecoveryEvidence => "is back; evidence is being collected",
+        Stage::Recovered => "is back to what it was",
+        Stage::LeftToPeople => "is left to people",
+    }
+}
+
+/// Why a deployment is not ready, in words for people.
+#[must_use]
+pub fn explain(readiness: &Readiness, jobs: &[JobResult]) -> String {
+    match readiness {
+        Readiness::Ready => "it is ready".to_owned(),
+        Readiness::NotYet(not_yet) => format!("it did not become ready in time ({})", not_yet_words(not_yet)),
+        Readiness::Stale(Stale::NotLooking { .. }, _) => "the GitOps controller is not looking at it".to_owned(),
+        Readiness::Stale(Stale::Superseded { .. }, _) => "another desired state took its place".to_owned(),
+        Readiness::Stale(..) => "what is known is about something else".to_owned(),
+        Readiness::Failed(failure) => failure_words(failure, jobs),
+    }
+}
+
+fn not_yet_words(not_yet: &NotYet) -> &'static str {
+    match not_yet {
+        NotYet::NotSeen => "the controller has not seen the commit",
+        NotYet::Applying => "it is being applied",
+        NotYet::Starting => "it has not answered its health check",
+        NotYet::Settling { .. } => "it was not healthy for long enough",
+        NotYet::JobsRunning { .. } => "its jobs did not end",
+        _ => "it is not there yet",
+    }
+}
+
+fn failure_words(failure: &DeployFailure, jobs: &[JobResult]) -> String {
+    match failure {
+        DeployFailure::NotApplicable { message } => format!("the desired state cannot be applied: {message}"),
+        DeployFailure::Crashed { message } => format!("the process crashed: {message}"),
+        DeployFailure::Unhealthy { message } => format!("it is not healthy: {message}"),
+        DeployFailure::WrongArtifact { running: Some(digest) } => format!("another artifact is running: {digest}"),
+        DeployFailure::WrongArtifact { running: None } => "no artifact is running".to_owned(),
+        DeployFailure::JobsMissing { jobs } => format!("nothing tested it: {} not declared", list(jobs)),
+        DeployFailure::JobsFailed { jobs: failed } => {
+            let checks = jobs
+                .iter()
+                .filter(|job| failed.contains(&job.job))
+                .flat_map(|job| job.checks.iter().map(move |check| (job, check)));
+            let failures =
+                checks.filter_map(|(job, check)| check.failure.as_ref().map(|why| format!("{}: {}: {why}", job.job, check.name)));
+            let failures: Vec<_> = failures.collect();
+            if failures.is_empty() { format!("{} failed", list(failed)) } else { failures.join("; ") }
+        }
+        _ => "it failed".to_owned(),
+    }
+}
+
+fn list(jobs: &[pathops_core::JobName]) -> String {
+    jobs.iter().map(pathops_core::JobName::as_str).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,283 @@
+use std::collections::BTreeMap;
+
+use pathops_core::adapter::{Artifact, Observation, PullRequest};
+use pathops_core::policy::{Decision, GitState, MergeBy};
+use pathops_core::project::{Environments, FeatureRequest, Unit};
+use pathops_core::{
+    BranchName, ChangeSetId, CommitId, PersonId, ProjectId, PullRequestNumber, RepoId, TreeId, UnitId, UnixMillis,
+};
+use pathops_evidence::EvidenceRecord;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::ExecutionPlan;
+
+/// What a change set begins with; it never changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Start {
+    /// Its id.
+    pub change_set: ChangeSetId,
+    /// The project.
+    pub project: ProjectId,
+    /// The repository that its record goes into.
+    pub meta_repo: RepoId,
+    /// What was asked for.
+    pub request: FeatureRequest,
+    /// What has to be done, in which order.
+    pub plan: ExecutionPlan,
+    /// The units that change, as they were declared.
+    pub units: BTreeMap<UnitId, Unit>,
+    /// Where they go.
+    pub environments: Environments,
+    /// Who merges into preflight.
+    pub preflight_merge: MergeBy,
+    /// How long health must hold, in milliseconds.
+    pub settle_millis: u64,
+    /// Who is asked for reviews.
+    pub reviewers: Vec<PersonId>,
+    /// When it was declared.
+    pub at: UnixMillis,
+}
+
+/// A pull request of this change set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PullRequestRef {
+    /// Its repository.
+    pub repo: RepoId,
+    /// Its number.
+    pub number: PullRequestNumber,
+    /// The branch with the change.
+    pub branch: BranchName,
+    /// The branch it is for.
+    pub base: BranchName,
+    /// The commit that the change starts from.
+    pub base_commit: CommitId,
+    /// Its head when this was last written down.
+    pub head: CommitId,
+    /// Where a person finds it.
+    pub url: String,
+}
+
+impl PullRequestRef {
+    /// A reference to what was opened.
+    #[must_use]
+    pub fn new(repo: RepoId, pull_request: &PullRequest, base_commit: CommitId) -> Self {
+        Self {
+            repo,
+            number: pull_request.number,
+            branch: pull_request.head_branch.clone(),
+            base: pull_request.base.clone(),
+            base_commit,
+            head: pull_request.head.clone(),
+            url: pull_request.url.clone(),
+        }
+    }
+}
+
+/// Which pull request of a unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// The code.
+    Source,
+    /// The desired state of preflight.
+    Preflight,
+    /// The desired state of production.
+    Production,
+    /// The way back in preflight.
+    Recovery,
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Role::Source => "source",
+            Role::Preflight => "preflight",
+            Role::Production => "production",
+            Role::Recovery => "recovery",
+        })
+    }
+}
+
+/// Where a unit is on its way. A stage whose name is an activity has one operation open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Stage {
+    AnnouncingSource,
+    AnnouncingPreflight,
+    Working,
+    Building,
+    SourceReview,
+    Rebuilding,
+    /// Merged and built; waits for its wave.
+    Built,
+    Staging,
+    PreflightMerge,
+    PreflightDeploy,
+    PreflightEvidence,
+    /// Tested in preflight; waits for all the others.
+    Tested,
+    Deciding,
+    /// The first decision is a pass; waits for all the others.
+    Decided,
+    Proposing,
+    /// The production pull request is there; waits for its wave.
+    Proposed,
+    Promoting,
+    ProductionMerge,
+    ProductionDeploy,
+    ProductionEvidence,
+    /// In production.
+    Live,
+    /// Collecting what is known of its failure.
+    FailureEvidence,
+    /// Nothing more is done for it.
+    Stopped,
+    Closing,
+    Reverting,
+    RecoveryMerge,
+    RecoveryDeploy,
+    RecoveryEvidence,
+    /// Back to what it was before this change set.
+    Recovered,
+    /// Going back failed too; people have to look after it.
+    LeftToPeople,
+}
+
+/// What CI made of a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Built {
+    /// The source that was built.
+    pub source: GitState,
+    /// What came out.
+    pub artifact: Artifact,
+    /// Whether the change touched the pipeline.
+    pub pipeline_changed: bool,
+}
+
+/// The desired state before this change set: what a recovery goes back to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Before {
+    /// The commit.
+    pub commit: CommitId,
+    /// The tree at the environment's path; `None` where there was no such folder.
+    pub tree: Option<TreeId>,
+    /// The artifact it asked for.
+    pub artifact: Option<pathops_core::Digest>,
+    /// Whether it asked for anything to run.
+    pub runs: bool,
+}
+
+/// A decision and the evidence of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Decided {
+    /// The decision.
+    pub decision: Decision,
+    /// The signed statement of it.
+    pub record: EvidenceRecord,
+}
+
+/// What is known of a unit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// Where it is.
+    pub stage: Stage,
+    /// Its pull requests.
+    pub pull_requests: BTreeMap<Role, PullRequestRef>,
+    /// The last build.
+    pub built: Option<Built>,
+    /// What preflight was before.
+    pub before: Option<Before>,
+    /// The desired state that was merged into preflight.
+    pub preflight: Option<GitState>,
+    /// The desired state that was merged into production.
+    pub production: Option<GitState>,
+    /// What was last observed.
+    pub observation: Option<Observation>,
+    /// Its evidence, in the order it was made.
+    pub evidence: Vec<EvidenceRecord>,
+    /// Its snapshots.
+    pub snapshots: Vec<EvidenceRecord>,
+    /// The first decision.
+    pub first: Option<Decided>,
+    /// The final decision.
+    pub last: Option<Decided>,
+    /// Why its artifact is not promotable; `None` while nothing speaks against it.
+    pub not_promotable: Option<String>,
+    /// What went wrong.
+    pub problem: Option<String>,
+}
+
+/// Why a change set does not reach production.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The unit that failed first.
+    pub unit: UnitId,
+    /// The stage it failed in.
+    pub stage: Stage,
+    /// Why.
+    pub reason: String,
+}
+
+/// How a change set ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum End {
+    /// All units are in production.
+    Live,
+    /// Nothing of it is left in preflight, and nothing reached production.
+    Recovered,
+    /// It stopped, and something is left that people have to look after.
+    Incomplete,
+}
+
+/// Everything that is known of a change set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct State {
+    /// What it began with.
+    pub start: Start,
+    /// Its units.
+    pub units: BTreeMap<UnitId, Progress>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// What the status comments say now, and whether an edit is under way.
+    pub comment: Comment,
+    /// How many writes of its record are under way.
+    pub recording: u32,
+    /// How it ended; its record is written after that.
+    pub end: Option<End>,
+    /// Remarks for people, in the order they came up.
+    pub remarks: Vec<String>,
+    /// Nothing more is to be done.
+    pub ended: bool,
+}
+
+/// The status comments.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Comment {
+    /// The headline that was last written.
+    pub said: String,
+    /// Whether an edit is under way.
+    pub editing: bool,
+}
+
+impl State {
+    /// The units of the change set in waves, in deploy order.
+    #[must_use]
+    pub fn waves(&self) -> Vec<Vec<UnitId>> {
+        self.start.plan.waves.iter().map(|wave| wave.units.clone()).collect()
+    }
+
+    /// The evidence of all units.
+    pub fn evidence(&self) -> impl Iterator<Item = &EvidenceRecord> {
+        self.units.values().flat_map(|progress| progress.evidence.iter().chain(&progress.snapshots))
+    }
+}

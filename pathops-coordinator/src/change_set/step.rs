@@ -1,0 +1,347 @@
+//! The transitions: what a unit does next, and what it waits for.
+
+use std::collections::BTreeMap;
+
+use pathops_core::UnitId;
+use pathops_core::adapter::{Observation, Readiness};
+
+use crate::change_set::enter::enter;
+use crate::change_set::{
+    Command, Comment, End, Failure, Outcome, Progress, Role, Stage, Start, State, comment, headline, record,
+};
+
+pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
+    let new = |stage| Progress {
+        stage,
+        pull_requests: BTreeMap::new(),
+        built: None,
+        before: None,
+        preflight: None,
+        production: None,
+        observation: None,
+        evidence: Vec::new(),
+        snapshots: Vec::new(),
+        first: None,
+        last: None,
+        not_promotable: None,
+        problem: None,
+    };
+    let units = start.units.keys().map(|unit| (unit.clone(), new(first(start, unit)))).collect();
+    let comment = Comment::default();
+    let mut state =
+        State { start: start.clone(), units, failure: None, comment, recording: 0, end: None, remarks: Vec::new(), ended: false };
+    let ids: Vec<UnitId> = state.units.keys().cloned().collect();
+    let mut commands: Vec<Command> = ids.iter().filter_map(|unit| enter(&mut state, unit, first(start, unit))).collect();
+    commands.push(record_now(&mut state));
+    (state, commands)
+}
+
+/// A component has no source repository: it starts at its desired state.
+fn first(start: &Start, unit: &UnitId) -> Stage {
+    if start.units.get(unit).is_some_and(|unit| unit.source().is_some()) {
+        Stage::AnnouncingSource
+    } else {
+        Stage::AnnouncingPreflight
+    }
+}
+
+pub(super) fn step(mut state: State, command: &Command, outcome: &Outcome) -> (State, Vec<Command>) {
+    let mut commands = Vec::new();
+    match (command, command.unit().cloned()) {
+        (Command::Comment { .. }, _) => state.comment.editing = false,
+        (Command::Record { .. }, _) => recorded(&mut state, outcome),
+        (_, Some(unit)) => commands.extend(unit_step(&mut state, &unit, outcome)),
+        (_, None) => {}
+    }
+    commands.extend(advance(&mut state));
+    commands.extend(speak(&mut state));
+    state.ended = state.end.is_some() && state.recording == 0 && !state.comment.editing;
+    (state, commands)
+}
+
+/// What follows for one unit from the outcome of its open operation.
+fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome) -> Option<Command> {
+    let mut progress = state.units.remove(unit)?;
+    let next = transition(state, unit, &mut progress, outcome);
+    state.units.insert(unit.clone(), progress);
+    match next {
+        Next::Do(stage) => enter(state, unit, stage),
+        Next::Rest(stage) => {
+            set_stage(state, unit, stage);
+            None
+        }
+        Next::Fail(reason) => fail(state, unit, reason),
+    }
+}
+
+/// What a unit does after an outcome.
+enum Next {
+    /// Enter a stage that has an operation.
+    Do(Stage),
+    /// Enter a stage that waits for others.
+    Rest(Stage),
+    /// It has failed.
+    Fail(String),
+}
+
+fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &Outcome) -> Next {
+    use Stage as S;
+    let is_app = state.start.units.get(unit).is_some_and(|unit| unit.source().is_some());
+    match (progress.stage, outcome) {
+        (S::AnnouncingSource, Outcome::Opened(opened)) => {
+            progress.pull_requests.insert(Role::Source, opened.clone());
+            Next::Do(S::AnnouncingPreflight)
+        }
+        (S::AnnouncingPreflight, Outcome::Opened(opened)) => {
+            progress.pull_requests.insert(Role::Preflight, opened.clone());
+            Next::Do(S::Working)
+        }
+        (S::Working, Outcome::Pushed { head, .. }) => {
+            let role = if is_app { Role::Source } else { Role::Preflight };
+            if let Some(pull_request) = progress.pull_requests.get_mut(&role) {
+                pull_request.head = head.clone();
+            }
+            if is_app { Next::Do(S::Building) } else { Next::Rest(S::Built) }
+        }
+        (S::Building | S::Rebuilding, Outcome::Built { built, evidence, .. }) => {
+            progress.built = Some(built.clone());
+            progress.evidence.extend(evidence.iter().cloned());
+            if progress.stage == S::Building { Next::Do(S::SourceReview) } else { Next::Rest(S::Built) }
+        }
+        (S::Building | S::Rebuilding, Outcome::BuildFailed { reason, evidence }) => {
+            progress.evidence.extend(evidence.iter().cloned());
+            Next::Fail(reason.clone())
+        }
+        (S::SourceReview, Outcome::Merged { state: merged, .. }) => match &mut progress.built {
+            // What was tested is what was merged, unless the branch had moved on in the meantime.
+            Some(built) if built.source.tree == merged.tree => {
+                built.source.commit = merged.commit.clone();
+                Next::Rest(S::Built)
+            }
+            _ => {
+                if let Some(pull_request) = progress.pull_requests.get_mut(&Role::Source) {
+                    pull_request.head = merged.commit.clone();
+                }
+                Next::Do(S::Rebuilding)
+            }
+        },
+        (S::Staging, Outcome::Staged { head, before }) => {
+            if let Some(pull_request) = progress.pull_requests.get_mut(&Role::Preflight) {
+                pull_request.head = head.clone();
+            }
+            progress.before = Some(before.clone());
+            Next::Do(S::PreflightMerge)
+        }
+        (S::PreflightMerge, Outcome::Merged { state, .. }) => {
+            progress.preflight = Some(state.clone());
+            Next::Do(S::PreflightDeploy)
+        }
+        (S::PreflightDeploy | S::ProductionDeploy | S::RecoveryDeploy, Outcome::Observed(observation)) => {
+            observed(progress, observation)
+        }
+        (S::PreflightEvidence, Outcome::Collected { evidence, snapshot }) => {
+            collected(progress, evidence, snapshot);
+            Next::Rest(S::Tested)
+        }
+        (S::ProductionEvidence, Outcome::Collected { evidence, snapshot }) => {
+            collected(progress, evidence, snapshot);
+            Next::Rest(S::Live)
+        }
+        (S::FailureEvidence, Outcome::Collected { evidence, snapshot }) => {
+            collected(progress, evidence, snapshot);
+            Next::Rest(S::Stopped)
+        }
+        (S::RecoveryEvidence, Outcome::Collected { evidence, snapshot }) => {
+            collected(progress, evidence, snapshot);
+            Next::Rest(S::Recovered)
+        }
+        (S::Deciding, Outcome::Granted(decided)) => {
+            decide(progress, decided, false);
+            Next::Rest(S::Decided)
+        }
+        (S::Promoting, Outcome::Granted(decided)) => {
+            decide(progress, decided, true);
+            Next::Do(S::ProductionMerge)
+        }
+        (S::Deciding | S::Promoting, Outcome::Refused(decided)) => {
+            decide(progress, decided, progress.stage == S::Promoting);
+            Next::Fail(decided.decision.summary())
+        }
+        (S::Proposing, Outcome::Opened(opened)) => {
+            progress.pull_requests.insert(Role::Production, opened.clone());
+            Next::Rest(S::Proposed)
+        }
+        (S::ProductionMerge, Outcome::Merged { state, .. }) => {
+            progress.production = Some(state.clone());
+            Next::Do(S::ProductionDeploy)
+        }
+        (S::Closing, Outcome::Done) => match &progress.preflight {
+            Some(_) => Next::Do(S::Reverting),
+            None => Next::Rest(S::Recovered),
+        },
+        (S::Reverting, Outcome::Opened(opened)) => {
+            progress.pull_requests.insert(Role::Recovery, opened.clone());
+            Next::Do(S::RecoveryMerge)
+        }
+        (S::RecoveryMerge, Outcome::Merged { state, .. }) => {
+            progress.preflight = Some(state.clone());
+            match &progress.before {
+                Some(before) if before.runs => Next::Do(S::RecoveryDeploy),
+                _ => Next::Rest(S::Recovered),
+            }
+        }
+        (_, Outcome::Dropped) => Next::Rest(S::Stopped),
+        (_, Outcome::Closed { by }) => Next::Fail(format!("{by} closed the pull request without merging it")),
+        (_, Outcome::Failed { reason }) => Next::Fail(reason.clone()),
+        (stage, other) => Next::Fail(format!("{stage:?} does not end with {other:?}")),
+    }
+}
+
+fn observed(progress: &mut Progress, observation: &Observation) -> Next {
+    progress.observation = Some(observation.clone());
+    match (progress.stage, &observation.readiness) {
+        (Stage::PreflightDeploy, Readiness::Ready) => Next::Do(Stage::PreflightEvidence),
+        (Stage::ProductionDeploy, Readiness::Ready) => Next::Do(Stage::ProductionEvidence),
+        (Stage::RecoveryDeploy, Readiness::Ready) => Next::Do(Stage::RecoveryEvidence),
+        (_, readiness) => Next::Fail(super::explain(readiness, &observation.jobs)),
+    }
+}
+
+fn collected(
+    progress: &mut Progress,
+    evidence: &[pathops_evidence::EvidenceRecord],
+    snapshot: &pathops_evidence::EvidenceRecord,
+) {
+    progress.evidence.extend(evidence.iter().cloned());
+    progress.snapshots.push(snapshot.clone());
+}
+
+fn decide(progress: &mut Progress, decided: &super::Decided, last: bool) {
+    progress.evidence.push(decided.record.clone());
+    let slot = if last { &mut progress.last } else { &mut progress.first };
+    *slot = Some(decided.clone());
+}
+
+/// Notes a failure. The first one stops the change set; a snapshot is taken of each unit that reached an environment.
+fn fail(state: &mut State, unit: &UnitId, reason: String) -> Option<Command> {
+    let progress = state.units.get_mut(unit)?;
+    let stage = progress.stage;
+    progress.problem = Some(reason.clone());
+    progress.not_promotable.get_or_insert_with(|| reason.clone());
+    state.failure.get_or_insert_with(|| Failure { unit: unit.clone(), stage, reason });
+    let recovering = matches!(
+        stage,
+        Stage::FailureEvidence
+            | Stage::Closing
+            | Stage::Reverting
+            | Stage::RecoveryMerge
+            | Stage::RecoveryDeploy
+            | Stage::RecoveryEvidence
+    );
+    match () {
+        () if recovering => progress.stage = Stage::LeftToPeople,
+        // Nothing of it is anywhere yet: there is nothing to collect.
+        () if progress.pull_requests.is_empty() => progress.stage = Stage::Stopped,
+        () => return enter(state, unit, Stage::FailureEvidence),
+    }
+    None
+}
+
+/// What the units wait for together.
+fn advance(state: &mut State) -> Vec<Command> {
+    if state.end.is_some() {
+        return Vec::new();
+    }
+    if state.failure.is_some() {
+        return recover(state);
+    }
+    let waves = state.waves();
+    let mut commands = Vec::new();
+    for (index, wave) in waves.iter().enumerate() {
+        let earlier = |state: &State, done: Stage| waves.iter().take(index).flatten().all(|unit| stage(state, unit) >= done);
+        for unit in wave {
+            let next = match stage(state, unit) {
+                Stage::Built if earlier(state, Stage::Tested) => Stage::Staging,
+                Stage::Tested if all(state, Stage::Tested) => Stage::Deciding,
+                Stage::Decided if all(state, Stage::Decided) => Stage::Proposing,
+                Stage::Proposed if earlier(state, Stage::Live) => Stage::Promoting,
+                _ => continue,
+            };
+            commands.extend(enter(state, unit, next));
+        }
+    }
+    if all(state, Stage::Live) {
+        state.end = Some(End::Live);
+        commands.push(record_now(state));
+    }
+    commands
+}
+
+/// Once everything that was begun has ended: back, one unit after the other, in the rollback order.
+fn recover(state: &mut State) -> Vec<Command> {
+    use Stage as S;
+    let resting = [S::Built, S::Tested, S::Decided, S::Proposed, S::Live, S::Stopped, S::Recovered, S::LeftToPeople];
+    if !state.units.values().all(|progress| resting.contains(&progress.stage)) {
+        return Vec::new();
+    }
+    let order: Vec<UnitId> = state.waves().into_iter().rev().flatten().collect();
+    let reason = state.failure.as_ref().map(|failure| format!("{} failed", failure.unit)).unwrap_or_default();
+    for unit in order {
+        let Some(progress) = state.units.get_mut(&unit) else { continue };
+        // What has reached production stays the combination that is tried in preflight.
+        if matches!(progress.stage, S::Recovered | S::LeftToPeople) || progress.production.is_some() {
+            continue;
+        }
+        progress.not_promotable.get_or_insert(reason);
+        return enter(state, &unit, S::Closing).into_iter().collect();
+    }
+    let in_production: Vec<_> =
+        state.units.iter().filter(|(_, progress)| progress.production.is_some()).map(|(unit, _)| unit.as_str()).collect();
+    if !in_production.is_empty() {
+        let remark =
+            format!("{} reached production and stays there; going back takes a change set of its own", in_production.join(", "));
+        state.remarks.push(remark);
+    }
+    let whole = state.units.values().all(|progress| progress.stage == S::Recovered);
+    state.end = Some(if whole { End::Recovered } else { End::Incomplete });
+    vec![record_now(state)]
+}
+
+fn recorded(state: &mut State, outcome: &Outcome) {
+    state.recording = state.recording.saturating_sub(1);
+    if let Outcome::Failed { reason } = outcome {
+        state.remarks.push(format!("the record could not be written: {reason}"));
+    }
+}
+
+/// Edits the status comments when the headline has changed and no edit is under way.
+fn speak(state: &mut State) -> Option<Command> {
+    let headline = headline(state);
+    let announced = state.units.values().all(|progress| progress.stage > Stage::AnnouncingPreflight);
+    if state.comment.editing || state.comment.said == headline || !announced {
+        return None;
+    }
+    state.comment = Comment { said: headline, editing: true };
+    let pull_requests = state.units.values().flat_map(|progress| progress.pull_requests.values().cloned()).collect();
+    Some(Command::Comment { change_set: state.start.change_set.clone(), pull_requests, body: comment(state) })
+}
+
+fn stage(state: &State, unit: &UnitId) -> Stage {
+    state.units.get(unit).map_or(Stage::Stopped, |progress| progress.stage)
+}
+
+fn set_stage(state: &mut State, unit: &UnitId, stage: Stage) {
+    if let Some(progress) = state.units.get_mut(unit) {
+        progress.stage = stage;
+    }
+}
+
+fn all(state: &State, done: Stage) -> bool {
+    state.units.values().all(|progress| progress.stage >= done)
+}
+
+fn record_now(state: &mut State) -> Command {
+    state.recording += 1;
+    let Start { change_set, meta_repo, at, .. } = &state.start;
+    Command::Record { change_set: change_set.clone(), meta_repo: meta_repo.clone(), at: *at, files: record(state) }
+}

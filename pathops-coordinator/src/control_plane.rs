@@ -1,0 +1,347 @@
+//! The control plane: what a host composes and runs.
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_util::future::{Either, select};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use pathops_core::adapter::{
+    AgentBackend, BlobStore, Ci, Clock, GitOps, IdSource, Journal, Merge, Notifier, RuntimeSignals, Scm, Signer,
+};
+use pathops_core::evidence::{PublicKey, TrustRoot};
+use pathops_core::policy::EvidenceKind;
+use pathops_core::project::{FeatureRequest, Project, Role as PersonRole, Unit};
+use pathops_core::{ChangeSetId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, PersonId, RepoId, Result, RunId, UnitId};
+use pathops_evidence::Sealer;
+use pathops_evidence::redact::Redactor;
+
+use crate::activity::{Pace, Services, facts::read_project};
+use crate::change_set::{ChangeSet, Start, State};
+use crate::engine::{Engine, Observer};
+use crate::plan::plan;
+
+/// What is missing to compose a control plane.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A part was not given.
+    #[error("a control plane needs `{0}`; give it to the builder")]
+    Missing(&'static str),
+    /// The redactor cannot be made.
+    #[error("the forms of secrets cannot be compiled")]
+    Redactor(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Collects the parts of a [`ControlPlane`]. Every part is an adapter of the host's choice.
+#[derive(Default)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct Builder {
+    name: Option<String>,
+    meta_repo: Option<RepoId>,
+    scm: Option<Arc<dyn Scm>>,
+    merge: Option<Arc<dyn Merge>>,
+    ci: Option<Arc<dyn Ci>>,
+    gitops: Option<Arc<dyn GitOps>>,
+    signals: Option<Arc<dyn RuntimeSignals>>,
+    blobs: Option<Arc<dyn BlobStore>>,
+    journal: Option<Arc<dyn Journal>>,
+    signer: Option<Arc<dyn Signer>>,
+    agent: Option<Arc<dyn AgentBackend>>,
+    notifier: Option<Arc<dyn Notifier>>,
+    clock: Option<Arc<dyn Clock>>,
+    ids: Option<Arc<dyn IdSource>>,
+    also_trusted: Vec<PublicKey>,
+    secrets: Vec<String>,
+    pace: Pace,
+    observer: Option<Observer<ChangeSet>>,
+}
+
+macro_rules! parts {
+    ($($(#[$doc:meta])* $name:ident: $part:ty),* $(,)?) => {
+        impl Builder {
+            $(
+                $(#[$doc])*
+                pub fn $name(mut self, $name: $part) -> Self {
+                    self.$name = Some($name);
+                    self
+                }
+            )*
+        }
+    };
+}
+
+parts! {
+    /// The Git host.
+    scm: Arc<dyn Scm>,
+    /// Merging into preflight, where policy lets PathOps do it.
+    merge: Arc<dyn Merge>,
+    /// The CI system.
+    ci: Arc<dyn Ci>,
+    /// The GitOps controller.
+    gitops: Arc<dyn GitOps>,
+    /// Logs, events and metrics.
+    signals: Arc<dyn RuntimeSignals>,
+    /// Where payloads go.
+    blobs: Arc<dyn BlobStore>,
+    /// Where runs live.
+    journal: Arc<dyn Journal>,
+    /// The key that signs evidence.
+    signer: Arc<dyn Signer>,
+    /// The agent that does the tasks.
+    agent: Arc<dyn AgentBackend>,
+    /// Tells people.
+    notifier: Arc<dyn Notifier>,
+    /// Time.
+    clock: Arc<dyn Clock>,
+    /// Randomness.
+    ids: Arc<dyn IdSource>,
+    /// The repository that declares the project.
+    meta_repo: RepoId,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Builder({:?}, {} secrets)", self.name, self.secrets.len())
+    }
+}
+
+impl Builder {
+    /// The name under which this host takes leases: the same after a restart, and no other host's.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Trusts evidence by this key too. The signer's own key is trusted always.
+    pub fn trust(mut self, key: PublicKey) -> Self {
+        self.also_trusted.push(key);
+        self
+    }
+
+    /// A value that must never be stored or shown.
+    pub fn secret(mut self, value: impl Into<String>) -> Self {
+        self.secrets.push(value.into());
+        self
+    }
+
+    /// How patiently the outside is looked at.
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// Is told what happens, to show it.
+    pub fn observer(mut self, observer: Observer<ChangeSet>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// [`BuildError::Missing`] with the first part that was not given.
+    pub fn build(self) -> Result<ControlPlane, BuildError> {
+        fn need<T>(part: Option<T>, name: &'static str) -> Result<T, BuildError> {
+            part.ok_or(BuildError::Missing(name))
+        }
+        let (signer, blobs) = (need(self.signer, "signer")?, need(self.blobs, "blobs")?);
+        let (clock, ids) = (need(self.clock, "clock")?, need(self.ids, "ids")?);
+        let trust = TrustRoot::new(self.also_trusted.into_iter().chain([signer.public_key()]));
+        let services = Arc::new(Services {
+            scm: need(self.scm, "scm")?,
+            merge: need(self.merge, "merge")?,
+            ci: need(self.ci, "ci")?,
+            gitops: need(self.gitops, "gitops")?,
+            signals: need(self.signals, "signals")?,
+            agent: need(self.agent, "agent")?,
+            notifier: need(self.notifier, "notifier")?,
+            clock: clock.clone(),
+            ids: ids.clone(),
+            sealer: Sealer::new(signer, blobs.clone()),
+            blobs,
+            trust,
+            redactor: Redactor::new(self.secrets).map_err(|error| BuildError::Redactor(error.into()))?,
+            pace: self.pace,
+        });
+        let journal = need(self.journal, "journal")?;
+        let observer = self.observer.unwrap_or_else(|| Arc::new(|_, _| {}));
+        let engine = Engine::new(journal.clone(), clock, services.clone(), observer, need(self.name, "name")?);
+        Ok(ControlPlane { services, journal, engine, meta_repo: need(self.meta_repo, "meta_repo")? })
+    }
+}
+
+/// Takes features to production: one project, over the adapters of its host.
+///
+/// It keeps nothing of its own: everything is in the journal, in Git and in the blob store. It may be dropped at any
+/// moment and made anew over the same adapters; [`ControlPlane::run`] then goes on where it was.
+#[derive(Debug)]
+pub struct ControlPlane {
+    services: Arc<Services>,
+    journal: Arc<dyn Journal>,
+    engine: Engine<ChangeSet>,
+    meta_repo: RepoId,
+}
+
+impl ControlPlane {
+    /// Begins to compose one.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// The project as its meta repository declares it now.
+    ///
+    /// # Errors
+    /// `Invalid` with every finding where the meta repository has mistakes; what the Git host answers.
+    pub async fn project(&self) -> Result<Project> {
+        read_project(&*self.services.scm, &context("project"), &self.meta_repo).await
+    }
+
+    /// Plans a feature and makes its change set, which [`ControlPlane::run`] then takes to production. The same key
+    /// again gives the same change set and changes nothing; without a key, every call makes a new one.
+    ///
+    /// # Errors
+    /// `Denied` where the requester is nobody in the project; `Invalid` where the project or the request has mistakes;
+    /// what the Git host and the journal answer.
+    pub async fn request_feature(&self, request: FeatureRequest, key: Option<&IdempotencyKey>) -> Result<ChangeSetId> {
+        let fresh = || IdempotencyKey::new(format!("{:032x}", self.services.ids.fresh()));
+        let change_set = change_set_id(&request.title, &key.cloned().unwrap_or_else(fresh))?;
+        let run = run_id(&change_set)?;
+        if self.journal.load(&context("request"), &run).await?.is_some() {
+            return Ok(change_set);
+        }
+        let start = self.plan(request, change_set.clone()).await?;
+        self.engine.create(&run, &start).await?;
+        Ok(change_set)
+    }
+
+    async fn plan(&self, request: FeatureRequest, change_set: ChangeSetId) -> Result<Start> {
+        let operation = "plan a feature";
+        let project = self.project().await?;
+        if !project.people.contains_key(&request.requested_by) {
+            let error = Error::new(ErrorKind::Denied, operation).on(&request.title);
+            return Err(error.because(format!("`{}` is nobody in this project", request.requested_by)));
+        }
+        let plan = plan(&project, &request, change_set.clone())
+            .map_err(|error| Error::new(ErrorKind::Invalid, operation).on(&request.title).because(&error).with_source(error))?;
+        let units: BTreeMap<UnitId, Unit> = plan
+            .tasks
+            .iter()
+            .filter_map(|task| project.units.get_key_value(&task.unit))
+            .map(|(id, unit)| (id.clone(), unit.clone()))
+            .collect();
+        Ok(Start {
+            settle_millis: units.values().flat_map(|unit| settle_millis(&project, unit)).max().unwrap_or(0),
+            reviewers: reviewers(&project, &request.requested_by),
+            change_set,
+            project: project.id.clone(),
+            meta_repo: project.meta_repo.clone(),
+            request,
+            plan,
+            units,
+            environments: project.environments.clone(),
+            preflight_merge: project.policy.preflight_merge,
+            at: self.services.clock.now(),
+        })
+    }
+
+    /// Drives one change set to its end. See [`ControlPlane::run`] for all of them.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown change set; `Conflict` where another host drives it; what the journal answers.
+    pub async fn drive(&self, change_set: &ChangeSetId) -> Result<State> {
+        self.engine.drive(&run_id(change_set)?).await
+    }
+
+    /// Drives every change set that has not ended, new ones too, until `shutdown`. Stopping in the middle loses
+    /// nothing: what was begun is in the journal and goes on with the next run.
+    ///
+    /// # Errors
+    /// The first error of the journal; what goes wrong outside is an outcome of its change set, not an error here.
+    pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
+        let mut shutdown = pin!(shutdown);
+        let mut driving = FuturesUnordered::new();
+        let mut driven: Vec<RunId> = Vec::new();
+        loop {
+            for run in self.journal.open_runs(&context("run")).await? {
+                if !driven.contains(&run) {
+                    driven.push(run.clone());
+                    driving.push(async move { (self.engine.drive(&run).await, run) });
+                }
+            }
+            let pause = pin!(self.services.clock.sleep(self.services.pace.longest));
+            let step = async {
+                match driving.next().await {
+                    Some(ended) => Some(ended),
+                    None => std::future::pending().await,
+                }
+            };
+            match select(select(pin!(step), pause), shutdown.as_mut()).await {
+                Either::Left((Either::Left((Some((ended, run)), _)), _)) => {
+                    ended?;
+                    driven.retain(|other| *other != run);
+                }
+                Either::Left(_) => {}
+                Either::Right(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// What is known of a change set, or `None`.
+    ///
+    /// # Errors
+    /// `Corrupt` where the journal's record is of another version; what the journal answers.
+    pub async fn state(&self, change_set: &ChangeSetId) -> Result<Option<State>> {
+        let Some(run) = self.journal.load(&context("state"), &run_id(change_set)?).await? else { return Ok(None) };
+        let unreadable =
+            |error: serde_json::Error| Error::new(ErrorKind::Corrupt, "read a change set").on(change_set).with_source(error);
+        serde_json::from_value(run.state).map(Some).map_err(unreadable)
+    }
+}
+
+/// A readable id: the beginning of the title, and ten characters that follow from the key.
+fn change_set_id(title: &str, key: &IdempotencyKey) -> Result<ChangeSetId> {
+    let mut words = String::new();
+    for c in title.chars().flat_map(char::to_lowercase) {
+        if c.is_ascii_alphanumeric() {
+            words.push(c);
+        } else if !words.ends_with('-') && !words.is_empty() {
+            words.push('-');
+        }
+    }
+    let words: String = words.chars().take(40).collect();
+    let words = words.trim_matches('-');
+    let tail: String = Digest::of(key.as_str().as_bytes()).hex().chars().take(10).collect();
+    let id = if words.is_empty() { format!("change-{tail}") } else { format!("{words}-{tail}") };
+    ChangeSetId::parse(id).map_err(|error| Error::new(ErrorKind::Invalid, "name a change set").on(title).because(error))
+}
+
+fn run_id(change_set: &ChangeSetId) -> Result<RunId> {
+    RunId::parse(change_set.as_str()).map_err(|error| Error::new(ErrorKind::Invalid, "name a run").on(change_set).because(error))
+}
+
+/// How long the policy asks a unit to be healthy.
+fn settle_millis<'p>(project: &'p Project, unit: &'p Unit) -> impl Iterator<Item = u64> + 'p {
+    let rules = project.policy.covering(unit).flat_map(|set| &set.evidence);
+    rules.filter_map(|rule| match rule.kind {
+        EvidenceKind::PreflightHealth { settled_seconds } => Some(settled_seconds.saturating_mul(1_000)),
+        _ => None,
+    })
+}
+
+/// Who is asked for reviews: everybody with a role, apart from the requester, who cannot approve.
+fn reviewers(project: &Project, requester: &PersonId) -> Vec<PersonId> {
+    let reviews = |roles: &std::collections::BTreeSet<PersonRole>| {
+        roles.contains(&PersonRole::Reviewer) || roles.contains(&PersonRole::Owner)
+    };
+    project
+        .people
+        .iter()
+        .filter(|(person, roles)| *person != requester && reviews(roles))
+        .map(|(person, _)| person.clone())
+        .collect()
+}
+
+fn context(what: &str) -> OpContext {
+    OpContext::new(IdempotencyKey::new(format!("control-plane/{what}")))
+}

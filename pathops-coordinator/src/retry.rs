@@ -1,0 +1,35 @@
+//! The one place that retries.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use pathops_core::adapter::Clock;
+use pathops_core::{Effect, Result, Retry};
+
+const ATTEMPTS: u32 = 8;
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Calls until it succeeds, fails for good, or has been tried often enough; waits between tries, twice as long each
+/// time, or as long as the other side says.
+///
+/// `call` reads before it writes: a write whose effect is unknown is found by its own first step, and so is never
+/// repeated blindly.
+pub(crate) async fn with_retry<'c, T>(clock: &dyn Clock, mut call: impl FnMut() -> BoxFuture<'c, Result<T>>) -> Result<T> {
+    let mut wait = FIRST_WAIT;
+    for _ in 1..ATTEMPTS {
+        let error = match call().await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let pause = match (error.retry(), error.effect()) {
+            (Retry::Never, Effect::None) => return Err(error),
+            (Retry::After(pause), _) => pause,
+            (Retry::Backoff, _) | (Retry::Never, Effect::Unknown) => wait,
+        };
+        tracing::info!(error = %error, pause_millis = pause.as_millis(), "trying again");
+        clock.sleep(pause).await;
+        wait = (wait * 2).min(LONGEST_WAIT);
+    }
+    call().await
+}

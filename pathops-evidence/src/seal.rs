@@ -1,0 +1,90 @@
+//! Making evidence: statement, signature, envelope, blob.
+
+use std::sync::Arc;
+
+use pathops_core::adapter::{BlobStore, Signer};
+use pathops_core::evidence::{Envelope, EvidenceId, PAYLOAD_TYPE, Predicate, Statement, Subject, pre_authentication_encoding};
+use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
+use serde::{Deserialize, Serialize};
+
+/// The media type of a stored envelope.
+pub const ENVELOPE_MEDIA_TYPE: &str = "application/vnd.dsse.envelope+json";
+
+/// Where a piece of evidence is and what it is: what a change set keeps of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EvidenceRecord {
+    /// Its name: SHA-256 of what was signed.
+    pub id: EvidenceId,
+    /// What it is, for people: `orders unit tests`.
+    pub name: String,
+    /// The URI of its predicate.
+    pub predicate_type: String,
+    /// The blob with its envelope.
+    pub envelope: Digest,
+    /// Where a person or tool finds that blob.
+    pub location: String,
+}
+
+/// Signs statements and stores them.
+#[derive(Clone, Debug)]
+pub struct Sealer {
+    signer: Arc<dyn Signer>,
+    blobs: Arc<dyn BlobStore>,
+}
+
+impl Sealer {
+    /// Signs with `signer`, stores in `blobs`.
+    #[must_use]
+    pub fn new(signer: Arc<dyn Signer>, blobs: Arc<dyn BlobStore>) -> Self {
+        Self { signer, blobs }
+    }
+
+    /// Where payloads go.
+    #[must_use]
+    pub fn blobs(&self) -> &Arc<dyn BlobStore> {
+        &self.blobs
+    }
+
+    /// States `predicate` about `subjects`, signs the statement, and stores its envelope. When this returns, the
+    /// evidence survives a crash. Sealing the same statement again gives evidence with the same id.
+    ///
+    /// # Errors
+    /// `Invalid` where no subject has a digest; what the signer or the blob store answers.
+    pub async fn seal<P: Predicate + Sync>(
+        &self,
+        cx: &OpContext,
+        name: impl Into<String>,
+        subjects: Vec<Subject>,
+        predicate: &P,
+    ) -> Result<EvidenceRecord> {
+        let name = name.into();
+        let invalid = |error: &dyn std::error::Error| Error::new(ErrorKind::Invalid, "state evidence").on(&name).because(error);
+        let statement = Statement::new(subjects, P::TYPE, predicate).map_err(|error| invalid(&error))?;
+        let payload = statement.to_canonical().map_err(|error| invalid(&error))?;
+        let signed = pre_authentication_encoding(PAYLOAD_TYPE, &payload);
+        let signature = self.signer.sign(cx, &signed).await?;
+        let envelope = Envelope::new(&payload, &self.signer.public_key(), signature);
+        let stored = self.blobs.put(cx, envelope.to_vec().map_err(|error| invalid(&error))?).await?;
+        Ok(EvidenceRecord {
+            id: EvidenceId(Digest::of(&signed)),
+            name,
+            predicate_type: P::TYPE.to_owned(),
+            envelope: stored,
+            location: self.blobs.location(&stored),
+        })
+    }
+
+    /// Reads an envelope back.
+    ///
+    /// # Errors
+    /// `NotFound` where the blob is gone, `Corrupt` where it is no envelope, and what the blob store answers.
+    pub async fn envelope(&self, cx: &OpContext, record: &EvidenceRecord) -> Result<Envelope> {
+        let operation = "read evidence";
+        let gone = || {
+            Error::new(ErrorKind::NotFound, operation).on(&record.name).because(format!("the blob {} is gone", record.envelope))
+        };
+        let bytes = self.blobs.get(cx, &record.envelope).await?.ok_or_else(gone)?;
+        Envelope::from_slice(&bytes).map_err(|error| Error::new(ErrorKind::Corrupt, operation).on(&record.name).because(error))
+    }
+}
