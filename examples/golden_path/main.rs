@@ -1,2 +1,71 @@
-//! x
-fn main() {}
+//! The golden path: a feature travels to production on real Git, real processes and real evidence, on one machine.
+//!
+//! `cargo run --example golden_path` takes the sample project `shop` from a feature request to production, and shows the
+//! rule at work: a second change, with a defect that only shows in preflight, is refused, explained and reverted.
+//! Stop it at any moment and start it again: it goes on where it was.
+
+mod account;
+mod arguments;
+mod claims;
+mod export;
+mod figures;
+mod host;
+mod people;
+mod report;
+mod setup;
+mod store;
+mod summary;
+mod timeline;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Mode};
+
+/// What ends the example, for people to read.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// It was stopped by the user; what was begun is kept.
+const STOPPED: u8 = 130;
+
+fn main() -> ExitCode {
+    match arguments::mode() {
+        Mode::Store { port, data } => store_server(port, &data),
+        Mode::GoldenPath(arguments) => golden_path(&arguments),
+        Mode::Unusable(why) => fail(why.into()),
+    }
+}
+
+/// The shop's key-value store: this very program, started again by the reconciler.
+fn store_server(port: u16, data: &std::path::Path) -> ExitCode {
+    match store::serve(port, data) {
+        Ok(never) => match never {},
+        Err(error) => fail(error.into()),
+    }
+}
+
+fn golden_path(arguments: &Arguments) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(error.into()),
+    };
+    let ended = runtime.block_on(host::run(arguments));
+    // Threads that still wait for the terminal must not hold up the end.
+    runtime.shutdown_background();
+    match ended {
+        Ok(host::Ended::AllHeld) => ExitCode::SUCCESS,
+        Ok(host::Ended::NotHeld) => ExitCode::FAILURE,
+        Ok(host::Ended::Stopped) => ExitCode::from(STOPPED),
+        Err(failure) => fail(failure),
+    }
+}
+
+fn fail(failure: Failure) -> ExitCode {
+    let mut text = format!("error: {failure}");
+    let mut source = failure.source();
+    while let Some(beneath) = source {
+        text.push_str(&format!("\n  because: {beneath}"));
+        source = beneath.source();
+    }
+    account::complain(&text);
+    ExitCode::FAILURE
+}

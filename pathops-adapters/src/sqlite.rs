@@ -1,1 +1,105 @@
-//! x
+//! The journal in one SQLite file: `Journal` on one machine, with nothing to install.
+//!
+//! What is acknowledged is on the disk: a transition is one transaction, and its commit waits for the disk once.
+//! Entries are only ever added; triggers in the file refuse to change or delete one, whoever asks. One process at a
+//! time may write (a lock file beside the journal sees to it), and calls take turns on one connection.
+//!
+//! The file is `path`; SQLite keeps `path-wal` and `path-shm` beside it, and the lock is `path.lock`. They belong
+//! together: copy the journal with SQLite's own backup, not file by file while it is open. It must lie on a disk of
+//! this machine; locks on network file systems cannot be trusted.
+
+mod database;
+mod error;
+mod lease;
+mod lock;
+mod read;
+mod write;
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition};
+use pathops_core::{OpContext, Result, RunId, UnixMillis};
+
+use database::Database;
+
+/// A journal in one SQLite file.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use pathops_adapters::sqlite::SqliteJournal;
+/// use pathops_core::{IdempotencyKey, OpContext, adapter::Journal};
+///
+/// let folder = tempfile::tempdir().unwrap();
+/// let journal = SqliteJournal::open(folder.path().join("journal.db")).await?;
+/// assert!(journal.open_runs(&OpContext::new(IdempotencyKey::new("start"))).await?.is_empty());
+/// # Ok::<(), pathops_core::Error>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct SqliteJournal {
+    database: Database,
+}
+
+impl SqliteJournal {
+    /// Opens the journal at `path`, and makes it where there is none. The folder must be there.
+    ///
+    /// A file that is there is taken as it is: its schema is checked, not changed.
+    ///
+    /// # Errors
+    /// `Unavailable` where another process has it open; `Corrupt` where it is damaged or no SQLite database;
+    /// `Invalid` where it holds another program's tables; `Unsupported` where a newer version of this adapter wrote
+    /// it; `NotFound` where the folder is missing; `Denied`, `StorageFull`.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(Self { database: Database::open(path.as_ref()).await? })
+    }
+}
+
+#[async_trait]
+impl Journal for SqliteJournal {
+    fn name(&self) -> &'static str {
+        "sqlite"
+    }
+
+    fn capabilities(&self) -> JournalCapabilities {
+        let mut capabilities = JournalCapabilities::default();
+        capabilities.durable = true;
+        capabilities
+    }
+
+    async fn acquire(&self, _: &OpContext, name: &str, owner: &str, now: UnixMillis, ttl: Duration) -> Result<Option<Lease>> {
+        let mut transaction = self.database.begin("take a lease", name).await?;
+        let lease = lease::acquire(&mut transaction, name, owner, now, ttl).await;
+        transaction.finish(lease).await
+    }
+
+    async fn release(&self, _: &OpContext, lease: &Lease) -> Result<()> {
+        let mut transaction = self.database.begin("give a lease back", &lease.name).await?;
+        let released = lease::release(&mut transaction, lease).await;
+        transaction.finish(released).await
+    }
+
+    async fn create(&self, _: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
+        let mut transaction = self.database.begin("create a run", run).await?;
+        let created = write::create(&mut transaction, lease, run, machine, first).await;
+        transaction.finish(created).await
+    }
+
+    async fn append(&self, _: &OpContext, lease: &Lease, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq> {
+        let mut transaction = self.database.begin("append to a run", run).await?;
+        let seq = write::append(&mut transaction, lease, run, expected, transition).await;
+        transaction.finish(seq).await
+    }
+
+    async fn load(&self, _: &OpContext, run: &RunId) -> Result<Option<Run>> {
+        read::load(&mut self.database.reader("load a run", run).await, run).await
+    }
+
+    async fn open_runs(&self, _: &OpContext) -> Result<Vec<RunId>> {
+        read::open_runs(&mut self.database.reader("list the open runs", "").await).await
+    }
+
+    async fn entries(&self, _: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {
+        read::entries(&mut self.database.reader("read the entries of a run", run).await, run, after, limit).await
+    }
+}

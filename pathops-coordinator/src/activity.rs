@@ -113,7 +113,7 @@ impl Services {
                 self.observe(cx, scope, target, desired, *artifact, Duration::from_millis(*settle_millis)).await
             }
             Command::Collect { .. } => self.collect(cx, command).await,
-            Command::Decide { scope, combination } => self.decide(cx, scope, combination).await,
+            Command::Decide { scope, combination, wait } => self.decide(cx, scope, combination, *wait).await,
             Command::Propose { scope, target, preflight, combination, decided, reviewers } => {
                 self.propose(cx, scope, target, preflight, combination, decided, reviewers).await
             }

@@ -9,6 +9,7 @@
 //! defect they fail exactly the cases that name it.
 
 mod case;
+mod step;
 
 pub mod agent;
 pub mod blob;

@@ -23,6 +23,7 @@ pub mod order;
 pub mod policy;
 mod principal;
 pub mod project;
+pub mod readiness;
 mod time;
 
 pub use digest::{Digest, DigestError};

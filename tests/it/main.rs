@@ -1,1 +1,6 @@
-//! x
+//! Tests of the workspace as a whole, in one binary.
+#![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
+
+mod graphs;
+mod layering;
+mod tidy;

@@ -12,14 +12,15 @@ use crate::activity::Services;
 use crate::change_set::{Combination, Decided, Outcome, Scope};
 
 impl Services {
-    /// Decides about everything but the production pull request. Waits while only time or people stand in the way.
-    pub(super) async fn decide(&self, cx: &OpContext, scope: &Scope, combination: &Combination) -> Result<Outcome> {
+    /// Decides about everything but the production pull request; with `wait`, once more than time and people is in the way
+    /// or nothing is.
+    pub(super) async fn decide(&self, cx: &OpContext, scope: &Scope, combination: &Combination, wait: bool) -> Result<Outcome> {
         let decision = self
             .poll(|| {
                 Box::pin(async move {
                     let (policy, facts) = self.facts(cx, scope, combination, None).await?;
                     let decision = evaluate(&policy, facts.facts(), self.clock.now());
-                    Ok((decision.verdict == Verdict::Pass || !decision.can_wait()).then_some(decision))
+                    Ok((decision.verdict == Verdict::Pass || !wait || !decision.can_wait()).then_some(decision))
                 })
             })
             .await?;

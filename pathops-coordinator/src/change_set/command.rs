@@ -150,12 +150,14 @@ pub enum Command {
         /// Evidence that is there already.
         evidence: Vec<EvidenceRecord>,
     },
-    /// Decide about everything but the production pull request; wait where only time or people are missing.
+    /// Decide about everything but the production pull request.
     Decide {
         /// What it is about.
         scope: Scope,
         /// What would be promoted.
         combination: Combination,
+        /// Wait while only time or people stand in the way.
+        wait: bool,
     },
     /// Open the production pull request with the decision in it.
     Propose {
@@ -233,7 +235,8 @@ impl Command {
     pub fn only_waits(&self) -> bool {
         match self {
             Command::AwaitMerge { role, .. } => *role != Role::Recovery,
-            Command::Decide { .. } | Command::Promote { .. } => true,
+            Command::Promote { .. } => true,
+            Command::Decide { wait, .. } => *wait,
             Command::Work { patch, .. } => patch.is_none(),
             _ => false,
         }

@@ -59,7 +59,8 @@ impl Context<'_> {
                 self.collect(target, Occasion::Failed)
             }
             Stage::RecoveryEvidence => self.collect(self.preflight(), Occasion::Recovered),
-            Stage::Deciding => self.combination().map(|combination| Command::Decide { scope: self.scope.clone(), combination }),
+            Stage::Deciding => self.decide(true),
+            Stage::Judging => self.decide(false),
             Stage::Proposing => self.propose(),
             Stage::Promoting => self.promote(),
             Stage::ProductionMerge => self.await_merge(Role::Production, self.production().path),
@@ -187,6 +188,10 @@ impl Context<'_> {
             tested: self.progress.preflight.clone()?,
             evidence: self.progress.evidence.clone(),
         })
+    }
+
+    fn decide(&self, wait: bool) -> Option<Command> {
+        Some(Command::Decide { scope: self.scope.clone(), combination: self.combination()?, wait })
     }
 
     fn propose(&self) -> Option<Command> {

@@ -101,6 +101,7 @@ pub fn label(stage: Stage) -> &'static str {
         Stage::ProductionEvidence => "is in production; evidence is being collected",
         Stage::Live => "is in production",
         Stage::FailureEvidence => "failed; evidence is being collected",
+        Stage::Judging => "failed; being decided",
         Stage::Stopped => "is stopped",
         Stage::Closing => "is being closed",
         Stage::Reverting => "is being reverted",

@@ -133,6 +133,8 @@ pub enum Stage {
     Live,
     /// Collecting what is known of its failure.
     FailureEvidence,
+    /// Deciding over what is known of its failure, so that the refusal is explained and signed.
+    Judging,
     /// Nothing more is done for it.
     Stopped,
     Closing,

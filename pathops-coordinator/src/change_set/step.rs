@@ -149,6 +149,12 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
         }
         (S::FailureEvidence, Outcome::Collected { evidence, snapshot }) => {
             collected(progress, evidence, snapshot);
+            // What was tried in preflight is decided about, so that the refusal names its evidence.
+            let tried = progress.preflight.is_some() && progress.first.is_none();
+            if tried { Next::Do(S::Judging) } else { Next::Rest(S::Stopped) }
+        }
+        (S::Judging, Outcome::Granted(decided) | Outcome::Refused(decided)) => {
+            decide(progress, decided, false);
             Next::Rest(S::Stopped)
         }
         (S::RecoveryEvidence, Outcome::Collected { evidence, snapshot }) => {
@@ -231,8 +237,7 @@ fn fail(state: &mut State, unit: &UnitId, reason: String) -> Option<Command> {
     state.failure.get_or_insert_with(|| Failure { unit: unit.clone(), stage, reason });
     let recovering = matches!(
         stage,
-        Stage::FailureEvidence
-            | Stage::Closing
+        Stage::FailureEvidence | Stage::Judging | Stage::Closing
             | Stage::Reverting
             | Stage::RecoveryMerge
             | Stage::RecoveryDeploy

@@ -1,1 +1,173 @@
-//! What every implementation must do.
+//! What every [`BlobStore`] must do.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use libtest_mimic::Trial;
+
+use super::case::Answer as _;
+use super::scm::world::cx;
+use super::step::{Pinned, declares};
+use super::{Case, Fresh, Outcome, ensure, into_trials};
+use crate::adapter::{BlobCapabilities, BlobStore};
+use crate::digest::Digest;
+use crate::error::ErrorKind;
+
+const LARGE_BYTES: usize = 8 << 20;
+/// A declared limit is tested up to this size.
+const TESTED_LIMIT_BYTES: u64 = 64 << 20;
+
+/// Gives each case a store of its own.
+#[async_trait]
+pub trait BlobFixture: Send + Sync + 'static {
+    /// An empty store.
+    async fn fresh(&self) -> BlobWorld;
+}
+
+type Corrupt = Arc<dyn Fn(Digest) -> Pinned<()> + Send + Sync>;
+
+/// A store and what the cases need beside it.
+pub struct BlobWorld {
+    blobs: Arc<dyn BlobStore>,
+    corrupt: Corrupt,
+    _guard: Box<dyn Any + Send + Sync>,
+}
+
+impl BlobWorld {
+    /// `corrupt` changes the stored bytes of a blob behind the store's back. `guard` is dropped at the end of the case.
+    pub fn new<F>(
+        blobs: Arc<dyn BlobStore>,
+        corrupt: impl Fn(Digest) -> F + Send + Sync + 'static,
+        guard: impl Any + Send + Sync,
+    ) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self { blobs, corrupt: Arc::new(move |digest| Box::pin(corrupt(digest))), _guard: Box::new(guard) }
+    }
+}
+
+impl fmt::Debug for BlobWorld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlobWorld").field("blobs", &self.blobs).finish_non_exhaustive()
+    }
+}
+
+/// The cases as trials. `capabilities` is what the adapter is meant to declare, written down by its author.
+#[must_use]
+pub fn trials(fixture: Arc<dyn BlobFixture>, capabilities: BlobCapabilities) -> Vec<Trial> {
+    into_trials(cases(capabilities), &worlds(fixture))
+}
+
+/// The worlds of a fixture, for [`Case::check`] and [`failures`](super::failures).
+#[must_use]
+pub fn worlds(fixture: Arc<dyn BlobFixture>) -> Fresh<BlobWorld> {
+    Arc::new(move || {
+        let fixture = fixture.clone();
+        Box::pin(async move { fixture.fresh().await })
+    })
+}
+
+/// One case for each behaviour.
+#[must_use]
+pub fn cases(capabilities: BlobCapabilities) -> Vec<Case<BlobWorld>> {
+    let mut cases = vec![
+        Case::new("blob", "declares_what_it_is_tested_for", move |w: BlobWorld| async move {
+            declares(&w.blobs.capabilities(), &capabilities)
+        }),
+        Case::new("blob", "a_blob_is_read_back_by_its_digest", a_blob_is_read_back_by_its_digest),
+        Case::new("blob", "an_unknown_digest_is_none", an_unknown_digest_is_none),
+        Case::new("blob", "storing_again_changes_nothing", storing_again_changes_nothing),
+        Case::new("blob", "an_empty_blob_is_a_blob", an_empty_blob_is_a_blob),
+        Case::new("blob", "writers_of_the_same_bytes_do_not_meet", writers_of_the_same_bytes_do_not_meet),
+        Case::new("blob", "changed_bytes_are_corrupt", changed_bytes_are_corrupt),
+        Case::new("blob", "a_location_is_a_uri", a_location_is_a_uri),
+    ];
+    match capabilities.max_bytes {
+        Some(max) if max <= TESTED_LIMIT_BYTES => {
+            cases.push(Case::new("blob", "the_size_limit_is_exact", move |world| the_size_limit_is_exact(world, max)));
+        }
+        _ => cases.push(Case::new("blob", "a_large_blob_is_whole", a_large_blob_is_whole)),
+    }
+    cases
+}
+
+async fn reads_back(world: &BlobWorld, bytes: &[u8]) -> Outcome {
+    let digest = world.blobs.put(&cx("put"), bytes.to_vec()).await.works()?;
+    ensure!(digest == Digest::of(bytes), "it must return the SHA-256 of the bytes, not {digest}");
+    let read = world.blobs.get(&cx("get"), &digest).await.works()?;
+    ensure!(read.as_deref() == Some(bytes), "{} bytes were stored and other ones read", bytes.len());
+    Ok(())
+}
+
+async fn a_blob_is_read_back_by_its_digest(world: BlobWorld) -> Outcome {
+    reads_back(&world, b"one\0two\xff\r\n").await?;
+    reads_back(&world, b"another").await
+}
+
+async fn an_unknown_digest_is_none(world: BlobWorld) -> Outcome {
+    let read = world.blobs.get(&cx("get"), &Digest::of(b"never stored")).await.works()?;
+    ensure!(read.is_none(), "nothing was stored, but something was read");
+    Ok(())
+}
+
+async fn storing_again_changes_nothing(world: BlobWorld) -> Outcome {
+    reads_back(&world, b"twice").await?;
+    reads_back(&world, b"twice").await
+}
+
+async fn an_empty_blob_is_a_blob(world: BlobWorld) -> Outcome {
+    reads_back(&world, b"").await
+}
+
+async fn a_large_blob_is_whole(world: BlobWorld) -> Outcome {
+    let bytes: Vec<u8> = (0_u8..=250).cycle().take(LARGE_BYTES).collect();
+    reads_back(&world, &bytes).await
+}
+
+async fn writers_of_the_same_bytes_do_not_meet(world: BlobWorld) -> Outcome {
+    let bytes = vec![7_u8; 256 << 10];
+    let digest = Digest::of(&bytes);
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let (blobs, bytes) = (world.blobs.clone(), bytes.clone());
+            tokio::spawn(async move {
+                let early = blobs.get(&cx("early"), &digest).await.works()?;
+                ensure!(early.is_none_or(|read| read == bytes), "a reader saw a part of a blob");
+                blobs.put(&cx("put"), bytes).await.works().map(drop)
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.map_err(|e| format!("a writer did not end: {e}"))??;
+    }
+    reads_back(&world, &bytes).await
+}
+
+async fn changed_bytes_are_corrupt(world: BlobWorld) -> Outcome {
+    let digest = world.blobs.put(&cx("put"), b"intact".to_vec()).await.works()?;
+    (world.corrupt)(digest).await;
+    world.blobs.get(&cx("get"), &digest).await.fails(ErrorKind::Corrupt, "the stored bytes were changed")
+}
+
+async fn a_location_is_a_uri(world: BlobWorld) -> Outcome {
+    let (one, two) = (world.blobs.location(&Digest::of(b"1")), world.blobs.location(&Digest::of(b"2")));
+    ensure!(one != two, "two blobs have the one location {one}");
+    ensure!(one == world.blobs.location(&Digest::of(b"1")), "the location of a blob changes");
+    let scheme = one.split_once(':').map_or("", |(scheme, _)| scheme);
+    ensure!(scheme.chars().all(|c| c.is_ascii_alphanumeric()) && scheme.len() > 1, "{one} is no URI");
+    Ok(())
+}
+
+async fn the_size_limit_is_exact(world: BlobWorld, max: u64) -> Outcome {
+    let mut bytes = vec![1_u8; usize::try_from(max).map_err(|_| "the limit is larger than the memory".to_owned())?];
+    reads_back(&world, &bytes).await?;
+    bytes.push(1);
+    let digest = Digest::of(&bytes);
+    world.blobs.put(&cx("past"), bytes).await.fails(ErrorKind::Invalid, "a blob is one byte past the limit")?;
+    let read = world.blobs.get(&cx("get"), &digest).await.works()?;
+    ensure!(read.is_none(), "a blob that was refused is there");
+    Ok(())
+}

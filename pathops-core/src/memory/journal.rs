@@ -1,1 +1,160 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use async_trait::async_trait;
+
+use crate::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition};
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::RunId;
+use crate::op::OpContext;
+use crate::time::UnixMillis;
+
+mod lease;
+mod record;
+
+use lease::Leases;
+use record::Record;
+
+/// A write that a [`MemoryJournal`] is about to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JournalWrite {
+    /// How many writes were tried before it, over all clones. Taking and giving back a lease are writes too.
+    pub ordinal: u64,
+}
+
+/// What happens to a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interrupt {
+    /// It is made.
+    Proceed,
+    /// It is not made, and ends in `Unavailable`.
+    FailBefore,
+    /// It is made, and its answer is lost: it ends in `Timeout`, with an unknown effect.
+    FailAfter,
+}
+
+type Hook = Arc<dyn Fn(JournalWrite) -> Interrupt + Send + Sync>;
+
+/// A journal in memory. Clones share what is in it, so an engine that is "restarted" with a clone finds its runs.
+#[derive(Clone, Default)]
+pub struct MemoryJournal {
+    interrupt: Option<Hook>,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    writes: u64,
+    leases: Leases,
+    runs: BTreeMap<RunId, Record>,
+}
+
+impl MemoryJournal {
+    /// An empty journal.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An empty journal that asks `hook` before each write: how a crash is planned at any one of them.
+    #[must_use]
+    pub fn with_interrupt(hook: Arc<dyn Fn(JournalWrite) -> Interrupt + Send + Sync>) -> Self {
+        Self { interrupt: Some(hook), state: Arc::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a write, or what the hook makes of it.
+    fn write<R>(&self, operation: &'static str, make: impl FnOnce(&mut State) -> Result<R>) -> Result<R> {
+        let ordinal = {
+            let mut state = self.state();
+            state.writes += 1;
+            state.writes - 1
+        };
+        let interrupt = self.interrupt.as_ref().map_or(Interrupt::Proceed, |hook| hook(JournalWrite { ordinal }));
+        let interrupted = |kind, reason| Error::new(kind, operation).on(format!("journal write {ordinal}")).because(reason);
+        match interrupt {
+            Interrupt::Proceed => make(&mut self.state()),
+            Interrupt::FailBefore => Err(interrupted(ErrorKind::Unavailable, "it was interrupted before it was made")),
+            Interrupt::FailAfter => {
+                let _lost = make(&mut self.state());
+                Err(interrupted(ErrorKind::Timeout, "its answer was lost"))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for MemoryJournal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("MemoryJournal").field("runs", &state.runs.len()).field("writes", &state.writes).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Journal for MemoryJournal {
+    fn name(&self) -> &'static str {
+        "memory-journal"
+    }
+
+    fn capabilities(&self) -> JournalCapabilities {
+        JournalCapabilities::default()
+    }
+
+    async fn acquire(&self, _: &OpContext, name: &str, owner: &str, now: UnixMillis, ttl: Duration) -> Result<Option<Lease>> {
+        self.write("take a lease", |state| Ok(state.leases.acquire(name, owner, now, ttl)))
+    }
+
+    async fn release(&self, _: &OpContext, lease: &Lease) -> Result<()> {
+        self.write("give a lease back", |state| {
+            state.leases.release(lease);
+            Ok(())
+        })
+    }
+
+    async fn create(&self, _: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
+        self.write("create a run", |state| {
+            state.leases.check(lease, "create a run", run)?;
+            match state.runs.get(run) {
+                Some(record) if record.began_with(machine, first) => Ok(Created::Existing),
+                Some(_) => Err(Error::new(ErrorKind::AlreadyExists, "create a run")
+                    .on(run)
+                    .because("a run of that name began with another machine or event")),
+                None => {
+                    state.runs.insert(run.clone(), Record::begin(run, machine, first)?);
+                    Ok(Created::New)
+                }
+            }
+        })
+    }
+
+    async fn append(&self, _: &OpContext, lease: &Lease, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq> {
+        self.write("add a transition", |state| {
+            state.leases.check(lease, "add a transition", run)?;
+            let record = state.runs.get_mut(run).ok_or_else(|| unknown(run, "add a transition"))?;
+            record.append(run, expected, transition)
+        })
+    }
+
+    async fn load(&self, _: &OpContext, run: &RunId) -> Result<Option<Run>> {
+        Ok(self.state().runs.get(run).and_then(|record| record.load(run)))
+    }
+
+    async fn open_runs(&self, _: &OpContext) -> Result<Vec<RunId>> {
+        Ok(self.state().runs.iter().filter(|(_, record)| !record.ended()).map(|(run, _)| run.clone()).collect())
+    }
+
+    async fn entries(&self, _: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {
+        let state = self.state();
+        let record = state.runs.get(run).ok_or_else(|| unknown(run, "read a run's entries"))?;
+        Ok(record.entries(after, limit))
+    }
+}
+
+fn unknown(run: &RunId, operation: &'static str) -> Error {
+    Error::new(ErrorKind::NotFound, operation).on(run).because("there is no such run")
+}

@@ -39,7 +39,7 @@ pub enum Role {
 }
 
 /// The environments of a project: one of each kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environments {
     /// Where every deployment is tried and tested.
     pub preflight: EnvironmentTarget,
@@ -164,6 +164,16 @@ pub enum Lifecycle {
     PathReady,
     /// In production.
     Production,
+}
+
+impl std::fmt::Display for Lifecycle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Lifecycle::Prototype => "prototype",
+            Lifecycle::PathReady => "path-ready",
+            Lifecycle::Production => "production",
+        })
+    }
 }
 
 /// How a deployment is undone.

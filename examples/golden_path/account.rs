@@ -1,0 +1,257 @@
+//! The live account on the terminal: what happens, where, and why it waits. Plain lines where it is no terminal.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use pathops_coordinator::change_set::{ChangeSet, Command, Decided, End, Outcome, PullRequestRef, Role, State, explain};
+use pathops_coordinator::engine::{Observer, Progress};
+use pathops_coordinator::plan::render;
+use pathops_core::OpContext;
+use pathops_core::UnixMillis;
+use pathops_core::adapter::{Clock, Notice, Notifier, NotifierCapabilities, Readiness};
+use pathops_core::policy::Verdict;
+use tokio::sync::mpsc;
+
+use crate::people::Call;
+
+/// How a line is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// Something was done.
+    Done,
+    /// Somebody or something is waited for.
+    Wait,
+    /// Good news.
+    Good,
+    /// Bad news.
+    Bad,
+    /// A person did something.
+    Person,
+}
+
+/// Writes the account.
+#[derive(Debug)]
+pub(crate) struct Account {
+    to_stderr: bool,
+    colour: bool,
+    begun: Mutex<Option<UnixMillis>>,
+}
+
+impl Account {
+    /// To standard output, or to standard error where that is for the summary in JSON.
+    pub(crate) fn new(json: bool) -> Self {
+        let terminal = if json { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+        let colour = terminal && crate::arguments::variable("NO_COLOR").is_none();
+        Self { to_stderr: json, colour, begun: Mutex::new(None) }
+    }
+
+    /// A line of its own.
+    pub(crate) fn heading(&self, text: &str) {
+        self.write(&format!("\n{}\n", self.paint("1", text)));
+    }
+
+    /// Text as it is.
+    pub(crate) fn text(&self, text: &str) {
+        self.write(text);
+    }
+
+    /// Something that happened to a unit.
+    pub(crate) fn line(&self, at: UnixMillis, unit: &str, tone: Tone, text: &str) {
+        let begun = *self.begun.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(at);
+        let seconds = at.since(begun).as_secs_f64();
+        let (mark, colour) = match tone {
+            Tone::Done => (" ", "0"),
+            Tone::Wait => (".", "2"),
+            Tone::Good => ("+", "32"),
+            Tone::Bad => ("!", "31"),
+            Tone::Person => (">", "36"),
+        };
+        let mut lines = text.lines();
+        let first = lines.next().unwrap_or_default();
+        self.write(&format!("{seconds:7.2}s {mark} {unit:<9} {}\n", self.paint(colour, first)));
+        for line in lines {
+            self.write(&format!("{:22}{}\n", "", self.paint(colour, line)));
+        }
+    }
+
+    /// A change set begins.
+    pub(crate) fn declared(&self, state: &State) {
+        let request = &state.start.request;
+        self.heading(&format!("{} asks: {}", request.requested_by, request.title));
+        self.text(&format!("{}\nchange set {}\n\n{}\n", request.text, state.start.change_set, render(&state.start.plan)));
+    }
+
+    /// A change set has ended.
+    pub(crate) fn ended(&self, state: &State) {
+        let title = &state.start.request.title;
+        let text = match state.end {
+            Some(End::Live) => format!("{title}: in production"),
+            Some(End::Recovered) => format!("{title}: refused, and everything is back to what it was"),
+            Some(End::Incomplete) | None => format!("{title}: stopped, and people have to look after what is left"),
+        };
+        self.heading(&text);
+        if let Some(failure) = &state.failure {
+            self.text(&format!("Why: {} did not pass: {}\n", failure.unit, failure.reason));
+        }
+        for remark in &state.remarks {
+            self.text(&format!("Note: {remark}\n"));
+        }
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.colour && code != "0" { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn write(&self, text: &str) {
+        // What cannot be shown holds up nothing: the reader may have closed the pipe.
+        let _ = if self.to_stderr {
+            std::io::stderr().write_all(text.as_bytes())
+        } else {
+            std::io::stdout().write_all(text.as_bytes())
+        };
+    }
+}
+
+/// Says on standard error why the example ends.
+pub(crate) fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Notices of the control plane need no line of their own here: the account says the same. They are taken, as a host
+/// with a chat would take them.
+#[async_trait]
+impl Notifier for Account {
+    fn name(&self) -> &'static str {
+        "terminal"
+    }
+
+    fn capabilities(&self) -> NotifierCapabilities {
+        NotifierCapabilities::default()
+    }
+
+    async fn notify(&self, _: &OpContext, _: &Notice) -> pathops_core::Result<()> {
+        Ok(())
+    }
+}
+
+/// Turns what happens in a run into lines, and calls for people where they are needed.
+pub(crate) struct Told {
+    pub(crate) account: Arc<Account>,
+    pub(crate) tell: mpsc::UnboundedSender<Call>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Told {
+    /// What the control plane calls.
+    pub(crate) fn observer(self) -> Observer<ChangeSet> {
+        Arc::new(move |_, progress| match progress {
+            Progress::Began { command, .. } => self.began(command),
+            Progress::Ended { command, outcome, .. } => self.ended(command, outcome),
+            _ => {}
+        })
+    }
+
+    fn began(&self, command: &Command) {
+        if let Some(call) = Call::of(command) {
+            // Nobody listens any more once the example ends.
+            let _ = self.tell.send(call);
+        }
+        if let (Some(unit), Some(text)) = (command.unit(), wait(command)) {
+            self.account.line(self.clock.now(), unit.as_str(), Tone::Wait, &text);
+        }
+    }
+
+    fn ended(&self, command: &Command, outcome: &Outcome) {
+        let unit = command.unit().map_or("", |unit| unit.as_str());
+        if let Some((tone, text)) = told(command, outcome) {
+            self.account.line(self.clock.now(), unit, tone, &text);
+        }
+    }
+}
+
+/// What is waited for, where somebody may wonder.
+fn wait(command: &Command) -> Option<String> {
+    match command {
+        Command::Build { repo, commit, .. } => Some(format!("CI runs ci/run of {repo} at {}", short(commit.as_str()))),
+        Command::AwaitMerge { role, pull_request, .. } => {
+            Some(format!("waits for people to merge {}", name(*role, pull_request)))
+        }
+        Command::Observe { target, .. } => {
+            Some(format!("waits until exactly this is live and healthy in {}", target.environment))
+        }
+        Command::Promote { pull_request, .. } => {
+            Some(format!("waits for an approval of {}", name(Role::Production, pull_request)))
+        }
+        _ => None,
+    }
+}
+
+/// What is said of the end of an operation.
+pub(crate) fn told(command: &Command, outcome: &Outcome) -> Option<(Tone, String)> {
+    let text = match (command, outcome) {
+        (_, Outcome::Dropped) => return None,
+        (_, Outcome::Failed { reason } | Outcome::BuildFailed { reason, .. }) => return Some((Tone::Bad, reason.clone())),
+        (_, Outcome::Closed { by }) => return Some((Tone::Bad, format!("{by} closed the pull request"))),
+        (Command::Announce { role, .. }, Outcome::Opened(opened)) => format!("opened {}", name(*role, opened)),
+        (Command::Propose { .. }, Outcome::Opened(opened)) => {
+            format!("opened {}, with the decision in it", name(Role::Production, opened))
+        }
+        (Command::Revert { .. }, Outcome::Opened(opened)) => {
+            format!("opened {}: the files as they were before", name(Role::Recovery, opened))
+        }
+        (Command::Work { pull_request, .. }, Outcome::Pushed { head, .. }) => {
+            format!("the agent's change passed the gate and was pushed to {} as {}", pull_request.branch, short(head.as_str()))
+        }
+        (_, Outcome::Built { built, remarks, .. }) => {
+            let remarks = if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join("; ")) };
+            format!("built and tested: artifact {}, not promotable yet{remarks}", built.artifact.digest.short())
+        }
+        (_, Outcome::Merged { by, state }) => format!("{by} merged it: {}", short(state.commit.as_str())),
+        (Command::Stage { target, pull_request, .. }, Outcome::Staged { .. }) => {
+            format!("{} asks for it in {}", name(Role::Preflight, pull_request), target.environment)
+        }
+        (Command::Observe { target, .. }, Outcome::Observed(observation)) => match &observation.readiness {
+            Readiness::Ready => {
+                let url = observation.url.as_deref().unwrap_or("no address");
+                let checks: usize = observation.jobs.iter().map(|job| job.checks.len()).sum();
+                return Some((
+                    Tone::Good,
+                    format!(
+                        "live and healthy in {} at {url}; {checks} checks of {} jobs passed",
+                        target.environment,
+                        observation.jobs.len()
+                    ),
+                ));
+            }
+            readiness => {
+                return Some((
+                    Tone::Bad,
+                    format!("not ready in {}: {}", target.environment, explain(readiness, &observation.jobs)),
+                ));
+            }
+        },
+        (Command::Collect { .. }, Outcome::Collected { evidence, snapshot }) => {
+            format!("{} pieces of evidence signed, and a snapshot of it all ({})", evidence.len(), snapshot.id.0.short())
+        }
+        (_, Outcome::Granted(decided) | Outcome::Refused(decided)) => return Some(decision(decided)),
+        (Command::Close { pull_requests, .. }, Outcome::Done) => {
+            format!("{} pull requests are closed or merged", pull_requests.len())
+        }
+        _ => return None,
+    };
+    Some((Tone::Done, text))
+}
+
+fn decision(decided: &Decided) -> (Tone, String) {
+    let tone = if decided.decision.verdict == Verdict::Pass { Tone::Good } else { Tone::Bad };
+    (tone, decided.decision.to_text())
+}
+
+fn name(role: Role, pull_request: &PullRequestRef) -> String {
+    format!("{role} pull request {}{}", pull_request.repo, pull_request.number)
+}
+
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}

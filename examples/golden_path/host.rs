@@ -1,0 +1,265 @@
+//! The host: the embedded adapters put together, and the requests carried out one after the other.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pathops_adapters::local_ci::{LocalCi, LocalCiConfig};
+use pathops_adapters::local_forge::{ForgeConfig, LocalForge};
+use pathops_adapters::local_gitops::{Program, Reconciler, ReconcilerConfig, Watched};
+use pathops_adapters::local_signer::LocalSigner;
+use pathops_adapters::object_store::ObjectStoreBlobs;
+use pathops_adapters::patch_agent::PatchAgent;
+use pathops_adapters::sqlite::SqliteJournal;
+use pathops_adapters::system::{SystemClock, SystemIds};
+use pathops_coordinator::change_set::State;
+use pathops_coordinator::{ControlPlane, Pace};
+use pathops_core::adapter::{BlobStore, Clock, Journal, Signer, SourceTree};
+use pathops_core::project::{FeatureRequest, Project, load_request, request_names};
+use pathops_core::{ChangeSetId, IdempotencyKey, Principal};
+use tokio::sync::{mpsc, watch};
+
+use crate::account::{Account, Told};
+use crate::arguments::{Arguments, STORE, variable};
+use crate::figures::{MeasuredCi, Stopwatch};
+use crate::{Failure, claims, export, people, setup, summary};
+
+/// How a run of the example ended.
+pub(crate) enum Ended {
+    /// All that it claims happened.
+    AllHeld,
+    /// Something that it would claim did not happen; it was said what.
+    NotHeld,
+    /// The user stopped it.
+    Stopped,
+}
+
+/// Everything that lies on this machine.
+pub(crate) struct Machine {
+    pub(crate) root: PathBuf,
+    pub(crate) project: Project,
+    pub(crate) forge: LocalForge,
+    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) signer: Arc<dyn Signer>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) reconciler: Arc<Reconciler>,
+    pub(crate) account: Arc<Account>,
+}
+
+/// Runs the example from the beginning, or from where it was stopped.
+pub(crate) async fn run(arguments: &Arguments) -> Result<Ended, Failure> {
+    let folder = arguments.project();
+    let (project, files) = setup::read(&folder)?;
+    let requests = requests(arguments, &files, &project)?;
+    let root = begin(&arguments.state(), &folder)?;
+    let account = Arc::new(Account::new(arguments.json));
+    account.heading(&format!(
+        "{}: {} units, {} feature requests; everything lies in {}",
+        project.id,
+        project.units.len(),
+        requests.len(),
+        root.display()
+    ));
+    let stopwatch = Stopwatch::start();
+    let (tell, told) = mpsc::unbounded_channel();
+    let (machine, plane, measured) = compose(&root, &folder, project, account, tell).await?;
+    let (stop, stopped) = watch::channel(false);
+    let mut reconciling = tokio::spawn(reconcile(machine.reconciler.clone(), stopped));
+    let people =
+        tokio::spawn(people::act(people::People::new(&machine.forge, machine.account.clone(), arguments.interactive), told));
+    let carried = tokio::select! {
+        carried = carry_out(&machine, &plane, requests) => Some(carried),
+        _ = tokio::signal::ctrl_c() => None,
+        // Without the reconciler nothing would ever become ready.
+        ended = &mut reconciling => return Err(ended?.err().map_or("the reconciler ended by itself".into(), Failure::from)),
+    };
+    let ended = match carried {
+        None => {
+            machine.account.heading("stopped; nothing is lost, start it again and it goes on from here");
+            Ok(Ended::Stopped)
+        }
+        Some(carried) => match carried {
+            Ok(states) => finish(arguments, &machine, &states, &measured, &stopwatch).await,
+            Err(failure) => Err(failure),
+        },
+    };
+    people.abort();
+    // Nothing is left running: the reconciler ends its processes before it returns.
+    let _ = stop.send(true);
+    reconciling.await??;
+    ended
+}
+
+async fn reconcile(reconciler: Arc<Reconciler>, mut stopped: watch::Receiver<bool>) -> pathops_core::Result<()> {
+    reconciler
+        .run(async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        })
+        .await
+}
+
+fn requests(arguments: &Arguments, files: &SourceTree, project: &Project) -> Result<Vec<(String, FeatureRequest)>, Failure> {
+    let names = if arguments.request.is_empty() { request_names(files) } else { arguments.request.clone() };
+    if names.is_empty() {
+        return Err("the project has no feature request in meta/requests/; write one and start again".into());
+    }
+    let read = |name: String| match load_request(files, project, &name) {
+        Ok(request) => Ok((name, request)),
+        Err(findings) => Err(Failure::from(format!("the request `{name}` cannot be used:\n{findings}"))),
+    };
+    names.into_iter().map(read).collect()
+}
+
+/// The folder of this run. One that was carried to its end is made anew; one that was stopped goes on.
+fn begin(root: &Path, project: &Path) -> Result<PathBuf, Failure> {
+    let mark = root.join("run.json");
+    let project = fs::canonicalize(project)?;
+    if root.join("finished").exists() {
+        fs::remove_dir_all(root)?;
+    }
+    match fs::read_to_string(&mark) {
+        Ok(text) => {
+            let of: serde_json::Value =
+                serde_json::from_str(&text).map_err(|error| format!("{} is damaged: {error}", mark.display()))?;
+            if of.get("project").and_then(|of| of.as_str()) != project.to_str() {
+                return Err(format!(
+                    "{} holds an unfinished run of another project; give another --state, or remove it",
+                    root.display()
+                )
+                .into());
+            }
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            if root.exists() && fs::read_dir(root)?.next().is_some() {
+                return Err(format!("{} is not empty and not a run of this example; give another --state", root.display()).into());
+            }
+            fs::create_dir_all(root)?;
+            fs::write(&mark, serde_json::json!({ "format": 1, "project": project }).to_string())?;
+        }
+        Err(error) => return Err(format!("cannot read {}: {error}", mark.display()).into()),
+    }
+    Ok(fs::canonicalize(root)?)
+}
+
+/// What the scripts and processes find programs by: the folder of the real compiler first, since a version manager's
+/// stand-in needs a home folder that they do not get.
+fn search_path() -> String {
+    let path = variable("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".to_owned());
+    let compiler = std::process::Command::new("rustc").args(["--print", "sysroot"]).output();
+    match compiler.ok().filter(|output| output.status.success()).and_then(|output| String::from_utf8(output.stdout).ok()) {
+        Some(sysroot) => format!("{}/bin:{path}", sysroot.trim()),
+        None => path,
+    }
+}
+
+async fn compose(
+    root: &Path,
+    folder: &Path,
+    project: Project,
+    account: Arc<Account>,
+    tell: mpsc::UnboundedSender<people::Call>,
+) -> Result<(Machine, ControlPlane, Arc<MeasuredCi>), Failure> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ids = Arc::new(SystemIds);
+    let path = search_path();
+    let forge = LocalForge::open(ForgeConfig { root: root.join("forge") }, clock.clone())?;
+    let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(root.join("journal.sqlite")).await?);
+    setup::import(&forge, folder, &project).await?;
+    let blobs: Arc<dyn BlobStore> = Arc::new(ObjectStoreBlobs::folder(root.join("blobs"))?);
+    let signer: Arc<dyn Signer> = Arc::new(LocalSigner::open_or_create(root.join("signing-key.pem"))?);
+    let mut ci = LocalCiConfig::new(root.join("forge"), root.join("ci"), &path);
+    ci.time_limit = Duration::from_secs(300);
+    let ci = Arc::new(MeasuredCi::new(Arc::new(LocalCi::new(ci, blobs.clone(), clock.clone())?)));
+    let environments = [&project.environments.preflight, &project.environments.production];
+    let watched = project.units.values().flat_map(|unit| {
+        environments.map(|target| Watched { unit: unit.id.clone(), repo: unit.desired_state.clone(), target: target.clone() })
+    });
+    let store = Program { executable: std::env::current_exe()?, args: vec![STORE.to_owned()] };
+    let reconciler = Arc::new(Reconciler::new(
+        ReconcilerConfig {
+            repositories: root.join("forge"),
+            work: root.join("machine"),
+            watched: watched.collect(),
+            programs: [("shop-store".to_owned(), store)].into(),
+            path: path.into(),
+            poll: Duration::from_millis(25),
+            start_limit: Duration::from_secs(30),
+            job_limit: Duration::from_secs(30),
+        },
+        blobs.clone(),
+        clock.clone(),
+    )?);
+    let told = Told { account: account.clone(), tell, clock: clock.clone() };
+    let plane = ControlPlane::builder()
+        .name("golden-path")
+        .meta_repo(project.meta_repo.clone())
+        .scm(forge.scm(Principal::System))
+        .merge(forge.merger(Principal::System))
+        .ci(ci.clone())
+        .gitops(reconciler.clone())
+        .signals(reconciler.clone())
+        .blobs(blobs.clone())
+        .journal(journal.clone())
+        .signer(signer.clone())
+        .agent(Arc::new(PatchAgent::new("patch".parse()?)))
+        .notifier(account.clone())
+        .clock(clock.clone())
+        .ids(ids)
+        .pace(Pace {
+            shortest: Duration::from_millis(5),
+            longest: Duration::from_millis(50),
+            deploy_limit: Duration::from_secs(120),
+            ..Pace::default()
+        })
+        .observer(told.observer())
+        .build()?;
+    let root = root.to_owned();
+    Ok((Machine { root, project, forge, blobs, journal, signer, clock, reconciler, account }, plane, ci))
+}
+
+/// One request after the other: each begins with what the one before has left.
+async fn carry_out(
+    machine: &Machine,
+    plane: &ControlPlane,
+    requests: Vec<(String, FeatureRequest)>,
+) -> Result<Vec<State>, Failure> {
+    let mut states = Vec::new();
+    for (name, request) in requests {
+        let change_set: ChangeSetId = plane.request_feature(request, Some(&IdempotencyKey::new(name))).await?;
+        if let Some(state) = plane.state(&change_set).await? {
+            machine.account.declared(&state);
+        }
+        let state = match plane.state(&change_set).await? {
+            Some(state) if state.ended => state,
+            _ => plane.drive(&change_set).await?,
+        };
+        machine.account.ended(&state);
+        states.push(state);
+    }
+    Ok(states)
+}
+
+/// Checks what the run claims, writes evidence and report, and says where everything lies.
+async fn finish(
+    arguments: &Arguments,
+    machine: &Machine,
+    states: &[State],
+    ci: &MeasuredCi,
+    stopwatch: &Stopwatch,
+) -> Result<Ended, Failure> {
+    let figures = summary::measure(machine, states, ci, stopwatch).await?;
+    let exported = export::evidence(machine, states).await?;
+    let claims = claims::check(machine, states, &exported).await?;
+    summary::tell(arguments, machine, states, &figures, &exported, &claims).await?;
+    let held = claims.iter().all(|claim| claim.problem.is_none());
+    if held {
+        fs::write(machine.root.join("finished"), "")?;
+    }
+    if arguments.keep {
+        machine.account.heading("the apps keep running; stop with Ctrl-C");
+        let _ = tokio::signal::ctrl_c().await;
+    }
+    Ok(if held { Ended::AllHeld } else { Ended::NotHeld })
+}

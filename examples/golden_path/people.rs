@@ -1,0 +1,153 @@
+//! The people of the example. They stand beside PathOps and not in it: they act on the forge through handles of their
+//! own, as people do on a Git host. Simulated, or the person at the terminal.
+
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pathops_adapters::local_forge::LocalForge;
+use pathops_adapters::system::SystemClock;
+use pathops_coordinator::change_set::{Command, PullRequestRef, Role, Scope};
+use pathops_core::adapter::{Clock as _, PullRequest, PullRequestState, ReviewState, Scm};
+use pathops_core::{ErrorKind, IdempotencyKey, OpContext, PersonId, Principal, UnitId};
+use tokio::sync::mpsc;
+
+use crate::Failure;
+use crate::account::{Account, Tone};
+
+/// Somebody is needed.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    unit: UnitId,
+    sponsor: PersonId,
+    pull_request: PullRequestRef,
+    role: Role,
+    /// Whether it is to be merged; else it is to be approved only.
+    merge: bool,
+}
+
+impl Call {
+    /// Whom a command needs; `None` where it needs nobody.
+    pub(crate) fn of(command: &Command) -> Option<Self> {
+        let call = |scope: &Scope, pull_request: &PullRequestRef, role, merge| Self {
+            unit: scope.unit.id.clone(),
+            sponsor: scope.sponsor.clone(),
+            pull_request: pull_request.clone(),
+            role,
+            merge,
+        };
+        match command {
+            Command::AwaitMerge { scope, role, pull_request, .. } => Some(call(scope, pull_request, *role, true)),
+            Command::Promote { scope, pull_request, .. } => Some(call(scope, pull_request, Role::Production, false)),
+            _ => None,
+        }
+    }
+}
+
+/// Everybody who can act.
+pub(crate) struct People {
+    forge: LocalForge,
+    scm: Arc<dyn Scm>,
+    account: Arc<Account>,
+    interactive: bool,
+}
+
+impl People {
+    pub(crate) fn new(forge: &LocalForge, account: Arc<Account>, interactive: bool) -> Self {
+        Self { forge: forge.clone(), scm: forge.scm(Principal::System), account, interactive }
+    }
+}
+
+/// Answers calls, one after the other, as long as there are any.
+pub(crate) async fn act(people: People, mut calls: mpsc::UnboundedReceiver<Call>) {
+    while let Some(call) = calls.recv().await {
+        if let Err(failure) = people.answer(&call).await {
+            people.account.line(SystemClock.now(), call.unit.as_str(), Tone::Bad, &format!("nobody could help: {failure}"));
+        }
+    }
+}
+
+impl People {
+    async fn answer(&self, call: &Call) -> Result<(), Failure> {
+        let now = self.read(call).await?;
+        if now.state != PullRequestState::Open {
+            return Ok(());
+        }
+        // The people who were asked, without the one who asked for the change: that one could not approve it.
+        let able: Vec<_> = now.reviewers.iter().filter(|person| **person != call.sponsor).collect();
+        let (Some(first), Some(last)) = (able.first(), able.last()) else {
+            return Err("there is nobody who could approve it".into());
+        };
+        let needs_review = matches!(call.role, Role::Source) || !call.merge;
+        if needs_review {
+            // Production is approved by another person than the source.
+            self.review(call, &now, if call.role == Role::Source { first } else { last }).await?;
+        }
+        if call.merge { self.merge(call, &now, first).await } else { Ok(()) }
+    }
+
+    async fn review(&self, call: &Call, now: &PullRequest, person: &PersonId) -> Result<(), Failure> {
+        let name = format!("{}{}", call.pull_request.repo, now.number);
+        if !self.agrees(&format!("{person}: approve {name} ({}) at {}?", now.title, now.head)).await? {
+            return self
+                .forge
+                .person(person.clone())
+                .review(&call.pull_request.repo, now.number, ReviewState::ChangesRequested, &now.head, "Not like this.")
+                .await
+                .map_err(Failure::from);
+        }
+        self.forge
+            .person(person.clone())
+            .review(&call.pull_request.repo, now.number, ReviewState::Approved, &now.head, "Looks good.")
+            .await?;
+        self.tell(call, &format!("{person} approves {name}"));
+        Ok(())
+    }
+
+    /// Merges, as soon as the branch's protection allows it: people press the button when it turns green.
+    async fn merge(&self, call: &Call, now: &PullRequest, person: &PersonId) -> Result<(), Failure> {
+        let name = format!("{}{}", call.pull_request.repo, now.number);
+        if !self.agrees(&format!("{person}: merge {name} ({})?", now.title)).await? {
+            self.scm.close_pull_request(&context(), &call.pull_request.repo, now.number).await?;
+            self.tell(call, &format!("{person} closes {name} instead of merging it"));
+            return Ok(());
+        }
+        for _ in 0..100 {
+            match self.forge.person(person.clone()).merge(&call.pull_request.repo, now.number, &now.head).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Denied => SystemClock.sleep(Duration::from_millis(20)).await,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(format!("{name} could not be merged: its branch still refuses it").into())
+    }
+
+    async fn read(&self, call: &Call) -> Result<PullRequest, Failure> {
+        Ok(self.scm.pull_request(&context(), &call.pull_request.repo, call.pull_request.number).await?)
+    }
+
+    fn tell(&self, call: &Call, text: &str) {
+        self.account.line(SystemClock.now(), call.unit.as_str(), Tone::Person, text);
+    }
+
+    /// Whether the person agrees: always, when simulated; else as they answer.
+    async fn agrees(&self, question: &str) -> Result<bool, Failure> {
+        if !self.interactive {
+            return Ok(true);
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err("--interactive needs a terminal to ask on".into());
+        }
+        self.account.text(&format!("\n  {question} [y/n] "));
+        let answer = tokio::task::spawn_blocking(|| {
+            let _ = std::io::stdout().flush();
+            let mut line = String::new();
+            std::io::stdin().lock().read_line(&mut line).map(|_| line)
+        });
+        Ok(matches!(answer.await??.trim(), "y" | "Y" | "yes"))
+    }
+}
+
+fn context() -> OpContext {
+    OpContext::new(IdempotencyKey::new("people"))
+}

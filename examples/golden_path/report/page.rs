@@ -1,0 +1,344 @@
+//! What the template is filled with: the change sets in words, in the order in which they are told.
+
+use std::collections::BTreeMap;
+
+use pathops_coordinator::change_set::{End, Failure, Progress, Role, State, headline, label};
+use pathops_core::UnitId;
+use pathops_core::evidence::{EvidenceId, Snapshot};
+use pathops_core::project::{Unit, UnitKind};
+use pathops_evidence::EvidenceRecord;
+use serde::Serialize;
+
+use super::decisions::{Decisions, decisions};
+use super::graph::{self, Graph, Order, graph};
+use super::timeline::{Timeline, timeline};
+use super::words::{Instant, Link, Mark, evidence_kind, instant, link, moment, names, stage_mark};
+use super::{ChangeSetReport, Report};
+
+#[derive(Serialize)]
+pub(super) struct Page {
+    project: String,
+    made_at: Instant,
+    change_sets: Vec<ChangeSet>,
+    figures: Vec<Figure>,
+    places: Vec<Place>,
+}
+
+#[derive(Serialize)]
+struct Figure {
+    label: String,
+    value: String,
+}
+
+#[derive(Serialize)]
+struct Place {
+    what: String,
+    place: Link,
+}
+
+#[derive(Serialize)]
+struct ChangeSet {
+    anchor: String,
+    id: String,
+    title: String,
+    text: String,
+    requested_by: String,
+    reviewers: Option<String>,
+    declared: Instant,
+    mark: Mark,
+    outcome: &'static str,
+    why: String,
+    refusal: Option<Refusal>,
+    remarks: Vec<String>,
+    /// What is asked for and where it is, in deploy order.
+    units: Vec<UnitRow>,
+    graph: Graph,
+    marks: BTreeMap<String, Mark>,
+    timeline: Timeline,
+    decisions: Decisions,
+    recovery: Vec<RecoveryStep>,
+    pull_requests: Vec<PullRequest>,
+    evidence: Vec<EvidenceRow>,
+    snapshots: Vec<SnapshotView>,
+}
+
+#[derive(Serialize)]
+struct Refusal {
+    unit: String,
+    moment: &'static str,
+    reason: String,
+    not_promotable: Vec<NotPromotable>,
+}
+
+#[derive(Serialize)]
+struct NotPromotable {
+    unit: String,
+    artifact: Option<Digest>,
+    why: String,
+}
+
+#[derive(Serialize)]
+struct UnitRow {
+    unit: String,
+    kind: String,
+    wave: usize,
+    reason: String,
+    contracts: Vec<String>,
+    mark: Mark,
+    stage: &'static str,
+}
+
+#[derive(Serialize)]
+struct RecoveryStep {
+    unit: String,
+    mark: Mark,
+    stage: &'static str,
+    went_back: String,
+    pull_request: Option<Link>,
+}
+
+#[derive(Serialize)]
+struct PullRequest {
+    unit: String,
+    role: String,
+    place: Link,
+    branch: String,
+    base: String,
+    head: Digest,
+}
+
+/// A digest or a Git id.
+#[derive(Serialize)]
+pub(super) struct Digest {
+    short: String,
+    full: String,
+}
+
+#[derive(Serialize)]
+struct EvidenceRow {
+    unit: String,
+    name: String,
+    kind: String,
+    id: Digest,
+    place: Link,
+}
+
+#[derive(Serialize)]
+struct SnapshotView {
+    name: String,
+    id: Digest,
+    place: Link,
+    content: Option<SnapshotContent>,
+}
+
+#[derive(Serialize)]
+struct SnapshotContent {
+    collected: Instant,
+    present: Vec<String>,
+    absent: Vec<Absent>,
+}
+
+#[derive(Serialize)]
+struct Absent {
+    name: String,
+    reason: String,
+}
+
+pub(super) fn page(report: &Report<'_>) -> Page {
+    let numbered = report.change_sets.iter().enumerate();
+    Page {
+        project: report.project.to_owned(),
+        made_at: instant(report.made_at),
+        change_sets: numbered.map(|(index, told)| change_set(index + 1, told)).collect(),
+        figures: report.figures.iter().map(|(label, value)| Figure { label: label.clone(), value: value.clone() }).collect(),
+        places: report.places.iter().map(|(what, place)| Place { what: what.clone(), place: link(place, place) }).collect(),
+    }
+}
+
+fn change_set(number: usize, told: &ChangeSetReport<'_>) -> ChangeSet {
+    let state = told.state;
+    let start = &state.start;
+    let order: Vec<UnitId> = state.waves().into_iter().flatten().collect();
+    let labels: Vec<String> = order.iter().map(UnitId::to_string).collect();
+    let (mark, outcome) = outcome(state);
+    let units = || in_order(state, &order);
+    ChangeSet {
+        anchor: format!("change-set-{number}"),
+        id: start.change_set.to_string(),
+        title: start.request.title.clone(),
+        text: start.request.text.clone(),
+        requested_by: start.request.requested_by.to_string(),
+        reviewers: (!start.reviewers.is_empty())
+            .then(|| names(&start.reviewers.iter().map(ToString::to_string).collect::<Vec<_>>())),
+        declared: instant(start.at),
+        mark,
+        outcome,
+        why: why(state),
+        refusal: state.failure.as_ref().map(|failure| refusal(state, &order, failure)),
+        remarks: state.remarks.clone(),
+        units: unit_rows(state),
+        graph: deploy_order(state),
+        marks: units().map(|(unit, progress)| (unit.to_string(), stage_mark(progress.stage))).collect(),
+        timeline: timeline(&told.timeline, &labels),
+        decisions: decisions(state, &order),
+        recovery: recovery(state),
+        pull_requests: units().flat_map(|(unit, progress)| pull_requests(unit, progress)).collect(),
+        evidence: units().flat_map(|(unit, progress)| progress.evidence.iter().map(move |record| evidence(unit, record))).collect(),
+        snapshots: units().flat_map(|(_, progress)| &progress.snapshots).map(|record| snapshot(record, &told.snapshots)).collect(),
+    }
+}
+
+/// The units and how they stand, in deploy order.
+fn in_order<'a>(state: &'a State, order: &'a [UnitId]) -> impl Iterator<Item = (&'a UnitId, &'a Progress)> {
+    order.iter().filter_map(|unit| Some((unit, state.units.get(unit)?)))
+}
+
+fn outcome(state: &State) -> (Mark, &'static str) {
+    match state.end {
+        Some(End::Live) => (Mark::Pass, "In production"),
+        Some(End::Recovered) => (Mark::Fail, "Refused and recovered"),
+        Some(End::Incomplete) => (Mark::Fail, "Stopped: people have to look after it"),
+        None if state.failure.is_some() => (Mark::Fail, "Refused, going back"),
+        None => (Mark::Unknown, "Under way"),
+    }
+}
+
+/// One sentence.
+fn why(state: &State) -> String {
+    let failed = state.failure.as_ref().map(|failure| format!("{} failed {}", failure.unit, moment(failure.stage)));
+    match (state.end, failed) {
+        (Some(End::Live), _) => match state.units.len() {
+            1 => "Its unit met every requirement of the policy, and a person merged it into production.".to_owned(),
+            units => format!("Each of its {units} units met every requirement of the policy, and people merged them into production."),
+        },
+        (Some(End::Recovered), Some(failed)) => {
+            format!("{failed}. Nothing of this change reached production, and preflight is back to what it was before.")
+        }
+        (Some(End::Incomplete), Some(failed)) => format!("{failed}, and something is left that people have to look after."),
+        _ => format!("{}.", headline(state)),
+    }
+}
+
+fn refusal(state: &State, order: &[UnitId], failure: &Failure) -> Refusal {
+    let marked = in_order(state, order).filter_map(|(unit, progress)| {
+        Some(NotPromotable {
+            unit: unit.to_string(),
+            artifact: progress.built.as_ref().map(|built| digest(&built.artifact.digest)),
+            why: progress.not_promotable.clone()?,
+        })
+    });
+    Refusal {
+        unit: failure.unit.to_string(),
+        moment: moment(failure.stage),
+        reason: failure.reason.clone(),
+        not_promotable: marked.collect(),
+    }
+}
+
+fn unit_rows(state: &State) -> Vec<UnitRow> {
+    let start = &state.start;
+    let row = |wave: usize, unit: &UnitId| {
+        let change = start.request.changes.iter().find(|change| change.unit == *unit);
+        let stage = state.units.get(unit)?.stage;
+        Some(UnitRow {
+            unit: unit.to_string(),
+            kind: start.units.get(unit).map(kind).unwrap_or_default(),
+            wave,
+            reason: change.map(|change| change.reason.clone()).unwrap_or_default(),
+            contracts: change.iter().flat_map(|change| &change.contracts).map(ToString::to_string).collect(),
+            mark: stage_mark(stage),
+            stage: label(stage),
+        })
+    };
+    let waves = state.waves();
+    waves.iter().enumerate().flat_map(|(index, wave)| wave.iter().filter_map(move |unit| row(index + 1, unit))).collect()
+}
+
+fn kind(unit: &Unit) -> String {
+    match &unit.kind {
+        UnitKind::App { .. } => unit.class.clone().unwrap_or_else(|| "app".to_owned()),
+        UnitKind::Component { component_type } => component_type.clone(),
+    }
+}
+
+fn deploy_order(state: &State) -> Graph {
+    let start = &state.start;
+    let drawn = |unit: &UnitId| graph::Unit {
+        name: unit.to_string(),
+        note: start.units.get(unit).map(kind).unwrap_or_default(),
+    };
+    let waves: Vec<Vec<graph::Unit>> = state.waves().iter().map(|wave| wave.iter().map(drawn).collect()).collect();
+    let order = start.plan.order.iter().map(|before| Order {
+        before: before.first.to_string(),
+        after: before.then.to_string(),
+        because: before.because.to_string(),
+    });
+    graph(&waves, order.collect())
+}
+
+/// The way back, in its order; empty where nothing failed.
+fn recovery(state: &State) -> Vec<RecoveryStep> {
+    if state.failure.is_none() {
+        return Vec::new();
+    }
+    let order: Vec<UnitId> = state.waves().into_iter().rev().flatten().collect();
+    let step = |(unit, progress): (&UnitId, &Progress)| RecoveryStep {
+        unit: unit.to_string(),
+        mark: stage_mark(progress.stage),
+        stage: label(progress.stage),
+        went_back: went_back(progress),
+        pull_request: progress.pull_requests.get(&Role::Recovery).map(|it| link(format!("{}{}", it.repo, it.number), &it.url)),
+    };
+    in_order(state, &order).map(step).collect()
+}
+
+fn went_back(progress: &Progress) -> String {
+    match (&progress.preflight, &progress.before) {
+        _ if progress.production.is_some() => "It had reached production and stays there.".to_owned(),
+        (None, _) | (_, None) => "It never reached preflight; its pull requests were closed.".to_owned(),
+        (Some(_), Some(before)) if !before.runs => "Nothing ran in preflight before it; nothing of it runs there now.".to_owned(),
+        (Some(_), Some(before)) => match &before.artifact {
+            Some(artifact) => format!("Preflight asks for the artifact {} again, as at commit {}.", artifact.short(), git(before.commit.as_str()).short),
+            None => format!("Preflight is again as it was at commit {}.", git(before.commit.as_str()).short),
+        },
+    }
+}
+
+fn pull_requests(unit: &UnitId, progress: &Progress) -> Vec<PullRequest> {
+    let row = |(role, it): (&Role, &pathops_coordinator::change_set::PullRequestRef)| PullRequest {
+        unit: unit.to_string(),
+        role: role.to_string(),
+        place: link(format!("{} {}", it.repo, it.number), &it.url),
+        branch: it.branch.to_string(),
+        base: it.base.to_string(),
+        head: git(it.head.as_str()),
+    };
+    progress.pull_requests.iter().map(row).collect()
+}
+
+fn evidence(unit: &UnitId, record: &EvidenceRecord) -> EvidenceRow {
+    EvidenceRow {
+        unit: unit.to_string(),
+        name: record.name.clone(),
+        kind: evidence_kind(&record.predicate_type).to_owned(),
+        id: digest(&record.id.0),
+        place: link(&record.location, &record.location),
+    }
+}
+
+fn snapshot(record: &EvidenceRecord, known: &BTreeMap<EvidenceId, Snapshot>) -> SnapshotView {
+    let content = known.get(&record.id).map(|snapshot| SnapshotContent {
+        collected: instant(snapshot.extent.collected_on),
+        present: snapshot.references.iter().map(|reference| reference.name.clone()).collect(),
+        absent: snapshot.extent.absent.iter().map(|it| Absent { name: it.name.clone(), reason: it.reason.clone() }).collect(),
+    });
+    SnapshotView { name: record.name.clone(), id: digest(&record.id.0), place: link(&record.location, &record.location), content }
+}
+
+pub(super) fn digest(digest: &pathops_core::Digest) -> Digest {
+    Digest { short: digest.short(), full: digest.to_string() }
+}
+
+fn git(id: &str) -> Digest {
+    Digest { short: id.chars().take(12).collect(), full: id.to_owned() }
+}

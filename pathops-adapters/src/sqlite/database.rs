@@ -1,0 +1,156 @@
+//! The file, its one connection, and transactions on it.
+//!
+//! Transactions are begun and ended by statements, not by the driver's own type: after a full disk SQLite rolls back
+//! by itself, and a count of open transactions kept beside it would be wrong from then on. Instead a connection that
+//! may be inside a transaction, because one failed or its future was dropped, is marked and rolled back before it is used again.
+
+use std::fmt;
+use std::fs::File;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pathops_core::{Effect, ErrorKind, Result};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, query, query_as, raw_sql};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::error::Call;
+use super::lock;
+
+const SCHEMA: &str = include_str!("../../migrations/sqlite/0001_journal.sql");
+const VERSION: i64 = 1;
+const APPLICATION: i64 = 1_348_554_608;
+
+pub(super) struct Database {
+    connection: Mutex<Connection>,
+    path: PathBuf,
+    // Last, so that the connection is let go of before the lock.
+    _lock: File,
+}
+
+struct Connection {
+    sqlite: SqliteConnection,
+    in_doubt: bool,
+}
+
+/// The connection, outside of any transaction, and what it is used for.
+pub(super) struct Reader<'a> {
+    connection: MutexGuard<'a, Connection>,
+    pub(super) call: Call,
+}
+
+/// An open transaction. Whatever way it goes out of scope other than [`Transaction::finish`], it has no effect.
+pub(super) struct Transaction<'a>(Reader<'a>);
+
+impl Database {
+    pub(super) async fn open(path: &Path) -> Result<Self> {
+        let call = Call::new("open the journal", path.display().to_string(), path);
+        let locking = path.to_owned();
+        let locked = tokio::task::spawn_blocking(move || lock::lock(&locking)).await;
+        let (path, lock) = locked.map_err(|e| call.refused(ErrorKind::Unexpected, "the runtime is ending").with_source(e))??;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(true)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .disable_statement_logging();
+        let sqlite = options.connect().await.map_err(|e| call.failed(e))?;
+        let database = Self { connection: Mutex::new(Connection { sqlite, in_doubt: false }), path, _lock: lock };
+        database.prepare(&call.subject).await?;
+        Ok(database)
+    }
+
+    /// Checks the schema, and makes it in an empty file.
+    async fn prepare(&self, subject: &str) -> Result<()> {
+        let mut reader = self.reader("open the journal", subject).await;
+        let fresh = is_fresh(&mut reader).await?;
+        let write_ahead = query("PRAGMA journal_mode = WAL").execute(reader.sqlite()).await;
+        write_ahead.map_err(|e| reader.call.failed(e))?;
+        drop(reader);
+        if !fresh {
+            return Ok(());
+        }
+        let mut transaction = self.begin("make the journal", subject).await?;
+        let made = raw_sql(SCHEMA).execute(transaction.sqlite()).await.map(drop);
+        let made = made.map_err(|e| transaction.call.failed(e));
+        transaction.finish(made).await
+    }
+
+    /// Waits for its turn on the connection.
+    pub(super) async fn reader(&self, operation: &'static str, subject: impl fmt::Display) -> Reader<'_> {
+        let mut connection = self.connection.lock().await;
+        if connection.in_doubt {
+            // It fails where nothing is open any more, which is as well: the next statement tells of anything worse.
+            let _ = query("ROLLBACK").execute(&mut connection.sqlite).await;
+            connection.in_doubt = false;
+        }
+        Reader { connection, call: Call::new(operation, subject.to_string(), &self.path) }
+    }
+
+    /// Begins a transaction that writes.
+    pub(super) async fn begin(&self, operation: &'static str, subject: impl fmt::Display) -> Result<Transaction<'_>> {
+        let mut reader = self.reader(operation, subject).await;
+        reader.connection.in_doubt = true;
+        query("BEGIN IMMEDIATE").execute(reader.sqlite()).await.map_err(|e| reader.call.failed(e))?;
+        Ok(Transaction(reader))
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+impl Reader<'_> {
+    pub(super) fn sqlite(&mut self) -> &mut SqliteConnection {
+        &mut self.connection.sqlite
+    }
+}
+
+impl<'a> Deref for Transaction<'a> {
+    type Target = Reader<'a>;
+    fn deref(&self) -> &Reader<'a> {
+        &self.0
+    }
+}
+
+impl DerefMut for Transaction<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Transaction<'_> {
+    /// Commits what led to an answer and rolls back what led to an error.
+    ///
+    /// A commit that fails has an unknown effect: it may have reached the disk although the answer did not come back.
+    pub(super) async fn finish<T>(mut self, outcome: Result<T>) -> Result<T> {
+        let ending = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = query(ending).execute(self.sqlite()).await;
+        self.0.connection.in_doubt = ended.is_err();
+        let answer = outcome?;
+        ended.map_err(|e| self.call.failed(e).with_effect(Effect::Unknown))?;
+        Ok(answer)
+    }
+}
+
+/// Whether there is nothing in the file yet; refuses what this adapter cannot read.
+async fn is_fresh(reader: &mut Reader<'_>) -> Result<bool> {
+    let facts = "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), \
+                 (SELECT count(*) FROM sqlite_schema)";
+    let facts = query_as::<_, (i64, i64, i64)>(facts).fetch_one(reader.sqlite()).await;
+    match facts.map_err(|e| reader.call.failed(e))? {
+        (0, 0, 0) => Ok(true),
+        (APPLICATION, VERSION, _) => Ok(false),
+        (APPLICATION, version, _) => {
+            let reason = format!("its schema has version {version}, and this adapter knows version {VERSION} only");
+            Err(reader.call.refused(ErrorKind::Unsupported, &reason).advise("use PathOps as new as its writer, or newer"))
+        }
+        _ => {
+            let reason = "it is a SQLite database of another program";
+            Err(reader.call.refused(ErrorKind::Invalid, reason).advise("give the journal a file of its own"))
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What SQLite's result codes mean to a caller.
+
+use std::path::Path;
+
+use pathops_core::{Effect, Error, ErrorKind};
+
+/// What is being done and on what, for the message of any error on the way.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) operation: &'static str,
+    pub(super) subject: String,
+    pub(super) file: String,
+}
+
+impl Call {
+    pub(super) fn new(operation: &'static str, subject: String, path: &Path) -> Self {
+        Self { operation, subject, file: path.display().to_string() }
+    }
+
+    /// A refusal by the journal's own rules: nothing has changed.
+    pub(super) fn refused(&self, kind: ErrorKind, reason: &str) -> Error {
+        Error::new(kind, self.operation).on(&self.subject).because(reason)
+    }
+
+    /// Something stored that this adapter did not write.
+    pub(super) fn corrupt(&self, what: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        self.refused(ErrorKind::Corrupt, &format!("{what} in {} is not what was written", self.file))
+            .advise("restore the journal from a backup")
+            .with_source(source)
+    }
+
+    /// A failure of SQLite, with no effect: what was begun is rolled back.
+    pub(super) fn failed(&self, error: sqlx::Error) -> Error {
+        let (kind, reason, advice) = classify(&error);
+        Error::new(kind, self.operation)
+            .on(&self.subject)
+            .because(format_args!("{reason} ({})", self.file))
+            .advise(advice)
+            .with_source(error)
+            .with_effect(Effect::None)
+    }
+}
+
+fn classify(error: &sqlx::Error) -> (ErrorKind, &'static str, &'static str) {
+    use ErrorKind::{Corrupt, Denied, Invalid, StorageFull, Unavailable, Unexpected};
+    const RESTORE: &str = "restore the journal from a backup";
+    const SEE: &str = "see the source of this error";
+    match code(error) {
+        None if matches!(error, sqlx::Error::ColumnDecode { .. }) => (Corrupt, "a stored value has the wrong type", RESTORE),
+        None => (Unexpected, "the SQLite driver failed", SEE),
+        Some(code) => match (code, code & 0xff) {
+            (codes::IOERR_SHMSIZE, _) | (_, codes::FULL) => (StorageFull, "its disk is full", "make room on it"),
+            (_, codes::NOTADB) => {
+                (Corrupt, "the file is no SQLite database", "check the path, or restore the journal from a backup")
+            }
+            (_, codes::CORRUPT) => (Corrupt, "the file is damaged", RESTORE),
+            (_, codes::BUSY | codes::LOCKED) => (Unavailable, "another process keeps it locked", "let go of it there"),
+            (_, codes::NOMEM | codes::IOERR) => (Unavailable, "the system could not read or write it", SEE),
+            (_, codes::PERM | codes::READONLY | codes::CANTOPEN) => {
+                (Denied, "it cannot be opened or written", "see its permissions")
+            }
+            (_, codes::TOOBIG) => (Invalid, "a value is larger than SQLite stores", "keep large values in a blob store"),
+            _ => (Unexpected, "SQLite refused a statement", SEE),
+        },
+    }
+}
+
+/// SQLite's extended result code; its low byte is the primary one.
+fn code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse().ok()
+}
+
+/// From <https://sqlite.org/rescode.html>.
+mod codes {
+    pub(super) const PERM: i32 = 3;
+    pub(super) const BUSY: i32 = 5;
+    pub(super) const LOCKED: i32 = 6;
+    pub(super) const NOMEM: i32 = 7;
+    pub(super) const READONLY: i32 = 8;
+    pub(super) const IOERR: i32 = 10;
+    pub(super) const CORRUPT: i32 = 11;
+    pub(super) const FULL: i32 = 13;
+    pub(super) const CANTOPEN: i32 = 14;
+    pub(super) const TOOBIG: i32 = 18;
+    pub(super) const NOTADB: i32 = 26;
+    pub(super) const IOERR_SHMSIZE: i32 = 4874;
+}

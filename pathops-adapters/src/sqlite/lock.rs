@@ -1,0 +1,50 @@
+//! One writer process at a time: an exclusive lock on a file beside the journal, which the system gives up with the process.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use pathops_core::{Error, ErrorKind, Result};
+
+const OPERATION: &str = "open the journal";
+
+/// Finds where the journal really is and locks it. The lock lasts as long as the returned file.
+///
+/// The path is absolute and without links, so that two names of one journal meet at one lock, and so that SQLite,
+/// which knows names like `:memory:` and `file:…`, can only take it for a file's.
+pub(super) fn lock(path: &Path) -> Result<(PathBuf, File)> {
+    let path = resolve(path).map_err(|e| refused(path, e))?;
+    let mut name = path.clone().into_os_string();
+    name.push(".lock");
+    let name = PathBuf::from(name);
+    let file = File::options().create(true).truncate(false).write(true).open(&name).map_err(|e| refused(&name, e))?;
+    match file.try_lock() {
+        Ok(()) => Ok((path, file)),
+        Err(TryLockError::WouldBlock) => Err(Error::new(ErrorKind::Unavailable, OPERATION)
+            .on(path.display())
+            .because("another process has it open, and only one may write to a journal")
+            .advise("stop that process, or give each its own journal")),
+        Err(TryLockError::Error(e)) => Err(refused(&name, e)),
+    }
+}
+
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    match fs::canonicalize(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Ok(fs::canonicalize(folder)?.join(name))
+        }
+        resolved => resolved,
+    }
+}
+
+fn refused(path: &Path, error: io::Error) -> Error {
+    let (kind, advice) = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => (ErrorKind::NotFound, "make the folder first"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => (ErrorKind::StorageFull, "make room on the disk"),
+        io::ErrorKind::InvalidInput => (ErrorKind::Invalid, "name a file"),
+        _ => (ErrorKind::Denied, "let the process write to the folder and the file"),
+    };
+    Error::new(kind, OPERATION).on(path.display()).because(&error).advise(advice).with_source(error)
+}

@@ -1,0 +1,324 @@
+//! What the SQLite journal does when things go wrong: processes killed at any moment, calls dropped half way, torn
+//! and damaged files, a full disk, a second writer, files that are not its own.
+#![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use pathops_adapters::sqlite::SqliteJournal;
+use pathops_core::adapter::{Created, Journal as _, Lease, OpId, OpenOp, Seq, Transition};
+use pathops_core::{Effect, ErrorKind, IdempotencyKey, OpContext, RunId, UnixMillis};
+use serde_json::json;
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+
+fn cx() -> OpContext {
+    OpContext::new(IdempotencyKey::new("test"))
+}
+
+fn run() -> RunId {
+    RunId::parse("run-1").unwrap()
+}
+
+/// Transition `n` opens operation `n` and closes the one before, so what must be there after it follows from `n`.
+fn transition(n: u64) -> Transition {
+    Transition {
+        format: 1,
+        at: UnixMillis(n.try_into().unwrap()),
+        event: json!({"event": n, "padding": "e".repeat(1000)}),
+        state: json!({"state": n, "padding": "s".repeat(3000)}),
+        closes: n.checked_sub(1).filter(|n| *n > 0).map(OpId),
+        opens: vec![OpenOp { op: OpId(n), command: json!({"do": n}) }],
+        ends: false,
+    }
+}
+
+async fn lease(journal: &SqliteJournal) -> Lease {
+    journal.acquire(&cx(), "driver", "me", UnixMillis(0), Duration::from_secs(60)).await.unwrap().unwrap()
+}
+
+async fn with_entries(path: &Path, count: u64) -> (SqliteJournal, Lease) {
+    let journal = SqliteJournal::open(path).await.unwrap();
+    let lease = lease(&journal).await;
+    journal.create(&cx(), &lease, &run(), "promotion", &transition(1)).await.unwrap();
+    for n in 1..count {
+        journal.append(&cx(), &lease, &run(), Seq(n), &transition(n + 1)).await.unwrap();
+    }
+    (journal, lease)
+}
+
+/// Whole transitions only, from 1 without a gap, and a state that fits the last. Returns how many.
+async fn check_whole(journal: &SqliteJournal) -> u64 {
+    let Some(found) = journal.load(&cx(), &run()).await.unwrap() else { return 0 };
+    let entries = journal.entries(&cx(), &run(), Seq(0), usize::MAX).await.unwrap();
+    let last = found.seq.0;
+    assert_eq!(entries.iter().map(|e| e.seq.0).collect::<Vec<_>>(), (1..=last).collect::<Vec<_>>());
+    assert!(entries.iter().all(|e| e.event == transition(e.seq.0).event && e.opens == transition(e.seq.0).opens));
+    assert_eq!((found.state, found.open), (transition(last).state, transition(last).opens));
+    last
+}
+
+/// Opens the file behind the journal's back.
+async fn raw(path: &Path) -> SqliteConnection {
+    SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(path)).await.unwrap()
+}
+
+async fn raw_execute(path: &Path, sql: &'static str) -> Result<(), sqlx::Error> {
+    let mut connection = raw(path).await;
+    sqlx::raw_sql(sql).execute(&mut connection).await?;
+    connection.close().await
+}
+
+async fn refusal(path: &Path) -> pathops_core::Error {
+    let error = SqliteJournal::open(path).await.unwrap_err();
+    let name = fs::canonicalize(path).unwrap();
+    assert!(error.to_string().contains(name.to_str().unwrap()), "names the file: {error}");
+    error
+}
+
+#[tokio::test]
+async fn reopening_finds_everything_and_changes_no_schema() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let (journal, old) = with_entries(&path, 5).await;
+    drop(journal);
+    let schema = "PRAGMA schema_version";
+    let before: i64 = sqlx::query_scalar(schema).fetch_one(&mut raw(&path).await).await.unwrap();
+
+    let journal = SqliteJournal::open(&path).await.unwrap();
+    assert_eq!(check_whole(&journal).await, 5);
+    assert_eq!(journal.open_runs(&cx()).await.unwrap(), [run()]);
+    assert!(lease(&journal).await.fence > old.fence, "fences rise over restarts");
+    drop(journal);
+    let after: i64 = sqlx::query_scalar(schema).fetch_one(&mut raw(&path).await).await.unwrap();
+    assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn one_writer_at_a_time_under_any_name_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let journal = SqliteJournal::open(&path).await.unwrap();
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for name in [&path, &link] {
+        let error = refusal(name).await;
+        assert_eq!((error.kind(), error.effect()), (ErrorKind::Unavailable, Effect::None), "{error}");
+    }
+    drop(journal);
+    SqliteJournal::open(&link).await.unwrap();
+}
+
+#[tokio::test]
+async fn names_that_sqlite_would_read_as_something_else_are_files() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [":memory:", "file:journal.db?mode=memory"] {
+        SqliteJournal::open(folder.path().join(name)).await.unwrap();
+        assert!(folder.path().join(name).exists(), "{name}");
+    }
+    let missing = SqliteJournal::open(folder.path().join("no/journal.db")).await.unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound, "{missing}");
+}
+
+#[tokio::test]
+async fn a_newer_schema_and_a_foreign_database_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    drop(SqliteJournal::open(&path).await.unwrap());
+    raw_execute(&path, "PRAGMA user_version = 2").await.unwrap();
+    let error = refusal(&path).await;
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("version 2"), "{error}");
+
+    let path = folder.path().join("foreign.db");
+    drop(fs::File::create(&path).unwrap());
+    raw_execute(&path, "CREATE TABLE notes (text TEXT)").await.unwrap();
+    let before = fs::read(&path).unwrap();
+    assert_eq!(refusal(&path).await.kind(), ErrorKind::Invalid);
+    assert!(before == fs::read(&path).unwrap(), "a foreign database is left as it was");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_or_is_cut_short_is_corrupt() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("text.db");
+    fs::write(&path, "no database at all\n".repeat(100)).unwrap();
+    assert_eq!(refusal(&path).await.kind(), ErrorKind::Corrupt);
+
+    let path = folder.path().join("cut.db");
+    drop(with_entries(&path, 20).await);
+    drop(raw(&path).await.close().await);
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    let length = file.metadata().unwrap().len();
+    file.set_len(length / 2 / 4096 * 4096).unwrap();
+    assert_eq!(refusal(&path).await.kind(), ErrorKind::Corrupt);
+}
+
+#[tokio::test]
+async fn damaged_values_are_corrupt_and_name_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    drop(with_entries(&path, 2).await);
+    raw_execute(&path, "UPDATE runs SET state = '{'").await.unwrap();
+    let journal = SqliteJournal::open(&path).await.unwrap();
+    let error = journal.load(&cx(), &run()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains("journal.db") && error.to_string().contains("run-1"), "{error}");
+}
+
+#[tokio::test]
+async fn entries_cannot_be_changed_deleted_replaced_or_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    drop(with_entries(&path, 3).await);
+    for sql in [
+        "UPDATE entries SET event = '1' WHERE seq = 2",
+        "DELETE FROM entries WHERE seq = 3",
+        "INSERT OR REPLACE INTO entries SELECT run, 2, format, at, '1', closes, opens FROM entries WHERE seq = 3",
+        "INSERT INTO entries SELECT run, 5, format, at, event, closes, opens FROM entries WHERE seq = 3",
+    ] {
+        raw_execute(&path, sql).await.expect_err(sql);
+    }
+    assert_eq!(check_whole(&SqliteJournal::open(&path).await.unwrap()).await, 3);
+}
+
+#[tokio::test]
+async fn a_dropped_call_leaves_all_or_nothing_and_the_journal_usable() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, lease) = with_entries(&folder.path().join("journal.db"), 1).await;
+    for polls in 0..40 {
+        let before = check_whole(&journal).await;
+        let next = transition(before + 1);
+        {
+            let (cx, run) = (cx(), run());
+            let mut call = journal.append(&cx, &lease, &run, Seq(before), &next);
+            for _ in 0..polls {
+                if call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_micros(200));
+            }
+        }
+        let after = check_whole(&journal).await;
+        assert!((before..=before + 1).contains(&after), "{polls} polls: {before} -> {after}");
+        let settled = journal.append(&cx(), &lease, &run(), Seq(before), &next).await;
+        assert_eq!(settled.unwrap(), Seq(before + 1), "asking again settles it");
+    }
+}
+
+#[tokio::test]
+async fn a_log_torn_anywhere_leaves_whole_transitions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let (journal, _) = with_entries(&path, 12).await;
+    let (database, log) = (fs::read(&path).unwrap(), fs::read(folder.path().join("journal.db-wal")).unwrap());
+    drop(journal);
+    let mut seen = 0;
+    for cut in (0..=log.len()).step_by(2741).chain([log.len()]) {
+        let copy = folder.path().join(format!("cut-{cut}.db"));
+        fs::write(&copy, &database).unwrap();
+        fs::write(folder.path().join(format!("cut-{cut}.db-wal")), log.get(..cut).unwrap()).unwrap();
+        let whole = check_whole(&SqliteJournal::open(&copy).await.unwrap()).await;
+        assert!(whole >= seen, "{whole} after {seen} at byte {cut}");
+        seen = whole;
+    }
+    assert_eq!(seen, 12);
+}
+
+/// Starts a test of this binary as a process of its own, which reads the journal's path from its input.
+fn start(mut command: Command, test: &str, path: &Path) -> Child {
+    command.args(["--exact", test, "--ignored", "--nocapture"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(path.to_str().unwrap().as_bytes()).unwrap();
+    child
+}
+
+fn path_from_input() -> Option<PathBuf> {
+    let mut path = String::new();
+    std::io::stdin().read_to_string(&mut path).unwrap();
+    (!path.is_empty()).then(|| path.into())
+}
+
+#[test]
+#[ignore = "a process that `a_killed_writer_leaves_whole_transitions` starts"]
+fn writer_process() {
+    let Some(path) = path_from_input() else { return };
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+        let journal = SqliteJournal::open(path).await.unwrap();
+        let lease = lease(&journal).await;
+        let created = journal.create(&cx(), &lease, &run(), "promotion", &transition(1)).await.unwrap();
+        assert!(matches!(created, Created::New | Created::Existing));
+        let mut last = journal.load(&cx(), &run()).await.unwrap().unwrap().seq;
+        loop {
+            last = journal.append(&cx(), &lease, &run(), last, &transition(last.0 + 1)).await.unwrap();
+            println!("\nacknowledged {}", last.0);
+        }
+    });
+}
+
+#[tokio::test]
+async fn a_killed_writer_leaves_whole_transitions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let mut whole = 0;
+    for round in 0..12 {
+        let mut writer = start(Command::new(std::env::current_exe().unwrap()), "writer_process", &path);
+        let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let number = |line: String| line.strip_prefix("acknowledged ")?.parse::<u64>().ok();
+        lines.by_ref().filter_map(number).nth(round * 3).unwrap();
+        std::thread::sleep(Duration::from_micros(137 * u64::try_from(round).unwrap()));
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        let acknowledged = lines.filter_map(number).last().unwrap_or(whole);
+
+        let now = check_whole(&SqliteJournal::open(&path).await.unwrap()).await;
+        assert!(now > whole && now >= acknowledged, "round {round}: {now} after {whole}, {acknowledged} acknowledged");
+        whole = now;
+    }
+}
+
+#[test]
+#[ignore = "a process that `a_full_disk_is_told_and_survived` starts"]
+fn full_disk_process() {
+    let Some(folder) = path_from_input() else { return };
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+        let (path, ballast) = (folder.join("journal.db"), folder.join("ballast"));
+        fs::write(&ballast, vec![0; 64 * 1024]).unwrap();
+        let (journal, lease) = with_entries(&path, 1).await;
+        let mut last = Seq(1);
+        let error = loop {
+            match journal.append(&cx(), &lease, &run(), last, &transition(last.0 + 1)).await {
+                Ok(seq) => last = seq,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::StorageFull, "{error:?}");
+        assert_eq!(check_whole(&journal).await, last.0, "the transition that did not fit is not there");
+        fs::remove_file(ballast).unwrap();
+        let again = journal.append(&cx(), &lease, &run(), last, &transition(last.0 + 1)).await;
+        assert_eq!(again.unwrap(), Seq(last.0 + 1), "with room again, it goes on");
+        println!("\nsurvived a full disk after {}", last.0);
+    });
+}
+
+/// On a real file system of 512 KiB, mounted where only the process sees it.
+#[test]
+fn a_full_disk_is_told_and_survived() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
+    command.arg("mount -t tmpfs -o size=512k tmpfs \"$0\" && exec \"$@\"").arg(folder.path());
+    let supported = Command::new("unshare").args(["--user", "--map-root-user", "--mount", "true"]).status();
+    if !supported.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this system lets no user mount a file system of its own");
+        return;
+    }
+    command.arg(std::env::current_exe().unwrap());
+    let output = start(command, "full_disk_process", folder.path()).wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.contains("survived a full disk"), "{text}");
+}

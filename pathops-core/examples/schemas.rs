@@ -1,0 +1,14 @@
+//! Writes the JSON Schemas of the meta repository's documents into the folder `schemas` of this crate.
+
+use std::io;
+use std::path::Path;
+
+use pathops_core::project::schemas;
+
+fn main() -> io::Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
+    for (kind, schema) in schemas() {
+        std::fs::write(folder.join(format!("{kind}.schema.json")), format!("{:#}\n", schema.as_value()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,127 @@
+//! The promotion status, which needs a grant. The grants here are real: a policy was met and a decision was made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
+
+use super::ScmWorld;
+use super::checks::{read, status};
+use super::world::{DATE, cx, id};
+use crate::adapter::{CheckState, Review, ReviewState};
+use crate::conformance::case::{Answer as _, Case, Outcome, cases, ensure};
+use crate::error::ErrorKind;
+use crate::evidence::TrustRoot;
+use crate::id::{CommitId, PersonId};
+use crate::policy::{
+    ApprovalRule, CommitStatus, Coverage, GitState, IncidentRule, LifecycleRule, PROMOTION_CONTEXT, Policy, Proposal, Readings,
+    RuleSet, VerifiedFacts, decide, grant_binding,
+};
+use crate::principal::Principal;
+use crate::project::{Lifecycle, Role, Rollback, Unit, UnitKind};
+
+pub(super) fn cases() -> Vec<Case<ScmWorld>> {
+    cases!["scm": a_granted_promotion_is_read_as_a_success, a_promotion_grant_serves_one_post]
+}
+
+async fn a_granted_promotion_is_read_as_a_success(w: ScmWorld) -> Outcome {
+    let opened = w.proposal("topic", "src/b.txt", "b").await?;
+    w.scm.post_status(&cx("promotion"), &w.repo, granted(&w, &opened.head, 1).await?).await.works()?;
+    let checks = read(&w, &*w.scm, &opened.head).await?;
+    let [check] = checks.as_slice() else { return Err(format!("one status is read as {checks:?}")) };
+    let seen = (check.name.as_str(), check.state);
+    ensure!(seen == (PROMOTION_CONTEXT, CheckState::Success), "a granted promotion is read as {seen:?}");
+    Ok(())
+}
+
+async fn a_promotion_grant_serves_one_post(w: ScmWorld) -> Outcome {
+    let opened = w.proposal("topic", "src/b.txt", "b").await?;
+    w.scm.post_status(&cx("promotion"), &w.repo, granted(&w, &opened.head, 1).await?).await.works()?;
+    w.restarted.post_status(&cx("promotion"), &w.repo, granted(&w, &opened.head, 1).await?).await.works()?;
+    let revoked = status(&opened.head, PROMOTION_CONTEXT, CheckState::Failure, "evidence was revoked")?;
+    w.scm.post_status(&cx("revoked"), &w.repo, revoked).await.works()?;
+    let answer = w.restarted.post_status(&cx("another key"), &w.repo, granted(&w, &opened.head, 1).await?).await;
+    answer.fails(ErrorKind::Denied, "the grant was used before, under another key")?;
+    let checks = read(&w, &*w.scm, &opened.head).await?;
+    ensure!(checks.iter().all(|check| check.state == CheckState::Failure), "a grant was used twice: {checks:?}");
+    w.scm.post_status(&cx("another grant"), &w.repo, granted(&w, &opened.head, 2).await?).await.works()
+}
+
+/// The success that a grant gives. The same nonce gives the same grant.
+async fn granted(w: &ScmWorld, head: &CommitId, nonce: u128) -> Result<CommitStatus, String> {
+    let [approver, _] = w.people.names();
+    let tree = w.scm.read_commit(&cx("read"), &w.repo, head).await.works()?.tree;
+    let policy = Policy { production: vec![rules()?], ..Policy::default() };
+    let facts = VerifiedFacts::new(&TrustRoot::default(), &[], readings(w, GitState { commit: head.clone(), tree }, approver)?);
+    let (decision, grant) = decide(&policy, &facts, DATE, nonce);
+    let binding = grant_binding(&policy, facts.facts());
+    let (grant, binding) = grant.zip(binding).ok_or_else(|| format!("the policy of this case gave no grant: {decision:?}"))?;
+    grant.redeem(&binding, DATE).map_err(|why| why.to_string())
+}
+
+/// One approval is enough.
+fn rules() -> Result<RuleSet, String> {
+    Ok(RuleSet {
+        covers: Coverage::default(),
+        evidence: Vec::new(),
+        approvals: ApprovalRule {
+            id: id("approval")?,
+            reason: "people promote".to_owned(),
+            count: NonZeroU32::MIN,
+            roles: BTreeSet::from([Role::Owner]),
+        },
+        lifecycle: LifecycleRule {
+            id: id("lifecycle")?,
+            reason: "only what is ready".to_owned(),
+            allowed: BTreeSet::from([Lifecycle::PathReady]),
+        },
+        incidents: IncidentRule { id: id("no-incident")?, reason: "not in trouble".to_owned() },
+        freeze: Vec::new(),
+    })
+}
+
+/// An approved pull request for a component.
+fn readings(w: &ScmWorld, state: GitState, approver: PersonId) -> Result<Readings, String> {
+    let approval = Review {
+        author: Principal::Human(approver.clone()),
+        state: ReviewState::Approved,
+        commit: state.commit.clone(),
+        at: DATE,
+        body: String::new(),
+    };
+    Ok(Readings {
+        change_set: id("conformance")?,
+        unit: component(w, approver.clone())?,
+        environment: id("production")?,
+        preflight: id("preflight")?,
+        artifact: None,
+        source: None,
+        tested: state.clone(),
+        proposal: Some(Proposal {
+            repo: w.repo.clone(),
+            head: state.commit,
+            tree: state.tree,
+            carries_tested: true,
+            reviews: vec![approval],
+        }),
+        authors: BTreeSet::from([Principal::System]),
+        source_reviews: Vec::new(),
+        source_head: None,
+        people: BTreeMap::from([(approver, BTreeSet::from([Role::Owner]))]),
+        incidents: Vec::new(),
+    })
+}
+
+fn component(w: &ScmWorld, owner: PersonId) -> Result<Unit, String> {
+    Ok(Unit {
+        id: id("store")?,
+        kind: UnitKind::Component { component_type: "store".to_owned() },
+        desired_state: w.repo.clone(),
+        owner,
+        lifecycle: Lifecycle::PathReady,
+        class: None,
+        depends_on: BTreeSet::new(),
+        provides: BTreeSet::new(),
+        consumes: BTreeSet::new(),
+        rollback: Rollback::Revert,
+        checks: BTreeSet::new(),
+    })
+}

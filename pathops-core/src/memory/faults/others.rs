@@ -1,0 +1,201 @@
+//! Faults between every other adapter and its callers. Clock and identifiers have none: they cannot fail.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::{Call, Faulty};
+use crate::adapter::{
+    AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobStore, Ci, CiCapabilities, CiRequest, CiRunId,
+    CiState, Collected, Created, Entry, ExpectedDeployment, GitOps, GitOpsCapabilities, Journal, JournalCapabilities, Lease,
+    Notice, Notifier, NotifierCapabilities, Observation, Run, RuntimeEvent, RuntimeSignals, Sample, Seq, SignalCapabilities,
+    SignalQuery, Signer, Transition,
+};
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::evidence::{PublicKey, Signature};
+use crate::id::{AgentId, RunId, UnitId};
+use crate::op::OpContext;
+use crate::project::EnvironmentTarget;
+use crate::time::UnixMillis;
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl AgentBackend for Faulty<dyn AgentBackend> {
+    fn agent(&self) -> AgentId {
+        self.inner.agent()
+    }
+
+    fn capabilities(&self) -> AgentCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn run(&self, cx: &OpContext, task: &AgentTask) -> Result<AgentRun> {
+        self.through(Call::read("run an agent"), || self.inner.run(cx, task)).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl BlobStore for Faulty<dyn BlobStore> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> BlobCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn put(&self, cx: &OpContext, bytes: Vec<u8>) -> Result<Digest> {
+        self.through(Call::write("store a blob"), || self.inner.put(cx, bytes.clone())).await
+    }
+
+    async fn get(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        self.through(Call::read("read a blob"), || self.inner.get(cx, digest)).await
+    }
+
+    fn location(&self, digest: &Digest) -> String {
+        self.inner.location(digest)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl Ci for Faulty<dyn Ci> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> CiCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn start(&self, cx: &OpContext, request: &CiRequest) -> Result<CiRunId> {
+        self.through(Call::write("start a CI run").on(&request.repo), || self.inner.start(cx, request)).await
+    }
+
+    async fn state(&self, cx: &OpContext, run: &CiRunId) -> Result<CiState> {
+        self.through(Call::read("read a CI run"), || self.inner.state(cx, run)).await
+    }
+
+    async fn cancel(&self, cx: &OpContext, run: &CiRunId) -> Result<()> {
+        self.through(Call::write("cancel a CI run"), || self.inner.cancel(cx, run)).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl GitOps for Faulty<dyn GitOps> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> GitOpsCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn observe(&self, cx: &OpContext, expected: &ExpectedDeployment) -> Result<Observation> {
+        let call = Call::read("observe a deployment").on(&expected.repo);
+        self.through(call, || self.inner.observe(cx, expected)).await
+    }
+
+    async fn refresh(&self, cx: &OpContext, unit: &UnitId, target: &EnvironmentTarget) -> Result<()> {
+        self.through(Call::write("refresh a deployment"), || self.inner.refresh(cx, unit, target)).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl Journal for Faulty<dyn Journal> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> JournalCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn acquire(&self, cx: &OpContext, name: &str, owner: &str, now: UnixMillis, ttl: Duration) -> Result<Option<Lease>> {
+        self.through(Call::write("take a lease"), || self.inner.acquire(cx, name, owner, now, ttl)).await
+    }
+
+    async fn release(&self, cx: &OpContext, lease: &Lease) -> Result<()> {
+        self.through(Call::write("give a lease back"), || self.inner.release(cx, lease)).await
+    }
+
+    async fn create(&self, cx: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
+        self.through(Call::write("create a run"), || self.inner.create(cx, lease, run, machine, first)).await
+    }
+
+    async fn append(&self, cx: &OpContext, lease: &Lease, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq> {
+        self.through(Call::write("add a transition"), || self.inner.append(cx, lease, run, expected, transition)).await
+    }
+
+    async fn load(&self, cx: &OpContext, run: &RunId) -> Result<Option<Run>> {
+        self.through(Call::read("load a run"), || self.inner.load(cx, run)).await
+    }
+
+    async fn open_runs(&self, cx: &OpContext) -> Result<Vec<RunId>> {
+        self.through(Call::read("list open runs"), || self.inner.open_runs(cx)).await
+    }
+
+    async fn entries(&self, cx: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {
+        self.through(Call::read("read a run's entries"), || self.inner.entries(cx, run, after, limit)).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl Notifier for Faulty<dyn Notifier> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> NotifierCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn notify(&self, cx: &OpContext, notice: &Notice) -> Result<()> {
+        self.through(Call::write("deliver a notice"), || self.inner.notify(cx, notice)).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl RuntimeSignals for Faulty<dyn RuntimeSignals> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> SignalCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
+        self.through(Call::read("read logs"), || self.inner.logs(cx, query)).await
+    }
+
+    async fn events(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<RuntimeEvent>>> {
+        self.through(Call::read("read events"), || self.inner.events(cx, query)).await
+    }
+
+    async fn metrics(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<Sample>>> {
+        self.through(Call::read("read metrics"), || self.inner.metrics(cx, query)).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl Signer for Faulty<dyn Signer> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn public_key(&self) -> PublicKey {
+        self.inner.public_key()
+    }
+
+    async fn sign(&self, cx: &OpContext, message: &[u8]) -> Result<Signature> {
+        self.through(Call::read("sign"), || self.inner.sign(cx, message)).await
+    }
+}

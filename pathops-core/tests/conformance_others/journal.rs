@@ -1,0 +1,259 @@
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition};
+use pathops_core::conformance::journal::{JournalFixture, JournalWorld, cases, worlds};
+use pathops_core::memory::MemoryJournal;
+use pathops_core::{ErrorKind, OpContext, Result, RunId, UnixMillis};
+
+use crate::failing;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Defect {
+    None,
+    TakesAnyExpectedNumber,
+    RefusesTheSameTransition,
+    OverlooksTheFence,
+    GivesHeldLeases,
+    NeverGivesExpiredLeases,
+    FreesAnybodysLease,
+    MixesUpOpenOperations,
+    GivesEntriesTwice,
+    OverlooksTheLimit,
+    ListsEndedRuns,
+    TakesAnotherRunOfThatName,
+    CallsEveryRunNew,
+    ClosesAnything,
+    SkipsUsedOperations,
+    LeavesPartsOfWhatItRefuses,
+    GoesOnAfterTheEnd,
+    ForgetsOnRestart,
+}
+
+/// The reference journal, said to be durable and shared, with one defect.
+#[derive(Clone, Debug)]
+struct Planted {
+    defect: Defect,
+    inner: MemoryJournal,
+    given: Arc<Mutex<Vec<Lease>>>,
+    ended: Arc<Mutex<Vec<RunId>>>,
+}
+
+impl Planted {
+    fn new(defect: Defect) -> Self {
+        Self { defect, inner: MemoryJournal::new(), given: Arc::default(), ended: Arc::default() }
+    }
+
+    fn has(&self, defect: Defect) -> bool {
+        self.defect == defect
+    }
+
+    fn newest(&self, lease: &Lease) -> Lease {
+        self.given.lock().unwrap().iter().rev().find(|given| given.name == lease.name).unwrap_or(lease).clone()
+    }
+
+    async fn append_anyway(&self, cx: &OpContext, lease: &Lease, run: &RunId, at: Seq, next: &Transition) -> Result<Seq> {
+        let answer = self.inner.append(cx, lease, run, at, next).await;
+        if !answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::Invalid) {
+            return answer;
+        }
+        let entries = self.inner.entries(cx, run, Seq(0), usize::MAX).await?;
+        let used = |op| entries.iter().flat_map(|entry| &entry.opens).any(|open| open.op == op);
+        let unused = next.opens.iter().filter(|open| !used(open.op)).cloned().collect();
+        match self.defect {
+            Defect::ClosesAnything => self.inner.append(cx, lease, run, at, &Transition { closes: None, ..next.clone() }).await,
+            Defect::SkipsUsedOperations => {
+                self.inner.append(cx, lease, run, at, &Transition { opens: unused, ..next.clone() }).await
+            }
+            Defect::LeavesPartsOfWhatItRefuses => {
+                let _part = self.inner.append(cx, lease, run, at, &Transition { opens: unused, ..next.clone() }).await;
+                answer
+            }
+            _ => answer,
+        }
+    }
+}
+
+#[async_trait]
+impl Journal for Planted {
+    fn name(&self) -> &'static str {
+        "planted"
+    }
+
+    fn capabilities(&self) -> JournalCapabilities {
+        capabilities()
+    }
+
+    async fn acquire(&self, cx: &OpContext, name: &str, owner: &str, now: UnixMillis, ttl: Duration) -> Result<Option<Lease>> {
+        let newest = self.given.lock().unwrap().iter().rev().find(|given| given.name == name).cloned();
+        if self.has(Defect::NeverGivesExpiredLeases) && newest.as_ref().is_some_and(|newest| newest.owner != owner) {
+            return Ok(None);
+        }
+        if let Some(newest) = newest.filter(|_| self.has(Defect::GivesHeldLeases)) {
+            self.inner.release(cx, &newest).await?;
+        }
+        let lease = self.inner.acquire(cx, name, owner, now, ttl).await?;
+        self.given.lock().unwrap().extend(lease.clone());
+        Ok(lease)
+    }
+
+    async fn release(&self, cx: &OpContext, lease: &Lease) -> Result<()> {
+        let lease = if self.has(Defect::FreesAnybodysLease) { self.newest(lease) } else { lease.clone() };
+        self.inner.release(cx, &lease).await
+    }
+
+    async fn create(&self, cx: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
+        let lease = if self.has(Defect::OverlooksTheFence) { self.newest(lease) } else { lease.clone() };
+        if first.ends {
+            self.ended.lock().unwrap().push(run.clone());
+        }
+        match self.inner.create(cx, &lease, run, machine, first).await {
+            Ok(_) if self.has(Defect::CallsEveryRunNew) => Ok(Created::New),
+            Err(error) if self.has(Defect::TakesAnotherRunOfThatName) && error.kind() == ErrorKind::AlreadyExists => {
+                Ok(Created::Existing)
+            }
+            answer => answer,
+        }
+    }
+
+    async fn append(&self, cx: &OpContext, lease: &Lease, run: &RunId, expected: Seq, next: &Transition) -> Result<Seq> {
+        let lease = if self.has(Defect::OverlooksTheFence) { self.newest(lease) } else { lease.clone() };
+        let last = self.inner.load(cx, run).await?.map_or(expected, |run| run.seq);
+        let expected = if self.has(Defect::TakesAnyExpectedNumber) { last } else { expected };
+        if self.has(Defect::RefusesTheSameTransition) && last != expected {
+            return Err(pathops_core::Error::new(ErrorKind::Conflict, "add a transition"));
+        }
+        let ends = next.ends && !self.has(Defect::GoesOnAfterTheEnd);
+        if next.ends {
+            self.ended.lock().unwrap().push(run.clone());
+        }
+        self.append_anyway(cx, &lease, run, expected, &Transition { ends, ..next.clone() }).await
+    }
+
+    async fn load(&self, cx: &OpContext, run: &RunId) -> Result<Option<Run>> {
+        let mut loaded = self.inner.load(cx, run).await?;
+        if let Some(run) = loaded.as_mut().filter(|_| self.has(Defect::MixesUpOpenOperations)) {
+            run.open.sort_by_key(|open| open.op.0.to_string());
+        }
+        if let Some(run) = loaded.as_mut().filter(|_| self.has(Defect::GoesOnAfterTheEnd)) {
+            run.ended = self.ended.lock().unwrap().contains(&run.id);
+        }
+        Ok(loaded)
+    }
+
+    async fn open_runs(&self, cx: &OpContext) -> Result<Vec<RunId>> {
+        let mut open = self.inner.open_runs(cx).await?;
+        let ended = self.ended.lock().unwrap();
+        if self.has(Defect::ListsEndedRuns) {
+            open.extend(ended.iter().cloned());
+            open.sort();
+        }
+        if self.has(Defect::GoesOnAfterTheEnd) {
+            open.retain(|run| !ended.contains(run));
+        }
+        Ok(open)
+    }
+
+    async fn entries(&self, cx: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {
+        let after = if self.has(Defect::GivesEntriesTwice) { Seq(after.0.saturating_sub(1)) } else { after };
+        let limit = if self.has(Defect::OverlooksTheLimit) { usize::MAX } else { limit };
+        self.inner.entries(cx, run, after, limit).await
+    }
+}
+
+fn capabilities() -> JournalCapabilities {
+    let mut capabilities = JournalCapabilities::default();
+    (capabilities.durable, capabilities.shared) = (true, true);
+    capabilities
+}
+
+struct Memory;
+
+#[async_trait]
+impl JournalFixture for Memory {
+    async fn fresh(&self) -> JournalWorld {
+        let journal = MemoryJournal::new();
+        JournalWorld::new(
+            move || {
+                let journal = journal.clone();
+                async move { Arc::new(journal) as Arc<dyn Journal> }
+            },
+            (),
+        )
+    }
+}
+
+#[async_trait]
+impl JournalFixture for Defect {
+    async fn fresh(&self) -> JournalWorld {
+        let (defect, journal) = (*self, Planted::new(*self));
+        JournalWorld::new(
+            move || {
+                let journal = if defect == Defect::ForgetsOnRestart { Planted::new(defect) } else { journal.clone() };
+                async move { Arc::new(journal) as Arc<dyn Journal> }
+            },
+            (),
+        )
+    }
+}
+
+#[test]
+fn the_reference_journal_does_all_of_it() {
+    assert_eq!(failing(&cases(JournalCapabilities::default()), &worlds(Arc::new(Memory))), [""; 0]);
+    assert_eq!(failing(&cases(capabilities()), &worlds(Arc::new(Defect::None))), [""; 0]);
+}
+
+#[test]
+fn each_defect_fails_the_cases_that_name_it() {
+    let table: &[(Defect, &[&str])] = &[
+        (
+            Defect::TakesAnyExpectedNumber,
+            &[
+                "the_same_transition_again_gives_its_number",
+                "another_expected_number_is_a_conflict",
+                "a_lost_answer_is_settled_under_a_new_lease",
+                "of_two_writers_one_wins",
+            ],
+        ),
+        (
+            Defect::RefusesTheSameTransition,
+            &["the_same_transition_again_gives_its_number", "a_lost_answer_is_settled_under_a_new_lease"],
+        ),
+        (Defect::OverlooksTheFence, &["an_old_fence_writes_nothing"]),
+        (
+            Defect::GivesHeldLeases,
+            &[
+                "a_held_lease_is_not_given_to_others",
+                "an_expired_lease_is_taken_over",
+                "the_same_owner_gets_a_higher_fence",
+                "giving_back_an_old_lease_changes_nothing",
+                "what_was_acknowledged_is_there_after_a_restart",
+            ],
+        ),
+        (
+            Defect::NeverGivesExpiredLeases,
+            &[
+                "an_expired_lease_is_taken_over",
+                "a_lease_given_back_is_free",
+                "giving_back_an_old_lease_changes_nothing",
+                "an_old_fence_writes_nothing",
+            ],
+        ),
+        (Defect::FreesAnybodysLease, &["giving_back_an_old_lease_changes_nothing"]),
+        (Defect::MixesUpOpenOperations, &["open_operations_come_by_number"]),
+        (Defect::GivesEntriesTwice, &["entries_come_page_by_page"]),
+        (Defect::OverlooksTheLimit, &["entries_come_page_by_page"]),
+        (Defect::ListsEndedRuns, &["open_runs_come_by_name"]),
+        (Defect::TakesAnotherRunOfThatName, &["another_run_of_that_name_already_exists"]),
+        (Defect::CallsEveryRunNew, &["creating_again_changes_nothing"]),
+        (Defect::ClosesAnything, &["only_an_open_operation_is_closed"]),
+        (Defect::SkipsUsedOperations, &["an_operation_number_is_used_once"]),
+        (Defect::LeavesPartsOfWhatItRefuses, &["an_operation_number_is_used_once"]),
+        (Defect::GoesOnAfterTheEnd, &["nothing_follows_the_end"]),
+        (Defect::ForgetsOnRestart, &["what_was_acknowledged_is_there_after_a_restart", "of_two_writers_one_wins"]),
+    ];
+    for (defect, expected) in table {
+        assert_eq!(failing(&cases(capabilities()), &worlds(Arc::new(*defect))), *expected, "{defect:?}");
+    }
+}

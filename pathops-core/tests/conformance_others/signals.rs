@@ -1,0 +1,106 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use pathops_core::adapter::{Collected, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery};
+use pathops_core::conformance::signals::{SignalFixture, SignalWorld, cases, worlds};
+use pathops_core::memory::MemorySignals;
+use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
+use pathops_core::{OpContext, Result, UnixMillis};
+
+use crate::failing;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Defect {
+    None,
+    GivesTheFirstBytes,
+    OverlooksTheTime,
+    GivesEmptyLogs,
+    Reverses,
+}
+
+#[derive(Debug)]
+struct Planted {
+    defect: Defect,
+    inner: MemorySignals,
+}
+
+#[async_trait]
+impl RuntimeSignals for Planted {
+    fn name(&self) -> &'static str {
+        "planted"
+    }
+
+    fn capabilities(&self) -> SignalCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
+        let whole = SignalQuery { tail_bytes: usize::MAX, ..query.clone() };
+        match (self.defect, self.inner.logs(cx, query).await?) {
+            (Defect::GivesTheFirstBytes, _) => Ok(match self.inner.logs(cx, &whole).await? {
+                Collected::Present(bytes) => Collected::Present(bytes.into_iter().take(query.tail_bytes).collect()),
+                absent => absent,
+            }),
+            (Defect::GivesEmptyLogs, Collected::Absent(_)) => Ok(Collected::Present(Vec::new())),
+            (_, logs) => Ok(logs),
+        }
+    }
+
+    async fn events(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<RuntimeEvent>>> {
+        let ever = SignalQuery { since: UnixMillis(i64::MIN), ..query.clone() };
+        let query = if self.defect == Defect::OverlooksTheTime { &ever } else { query };
+        self.inner.events(cx, query).await
+    }
+
+    async fn metrics(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<Sample>>> {
+        match (self.defect, self.inner.metrics(cx, query).await?) {
+            (Defect::Reverses, Collected::Present(samples)) => Ok(Collected::Present(samples.into_iter().rev().collect())),
+            (_, samples) => Ok(samples),
+        }
+    }
+}
+
+struct Memory {
+    defect: Defect,
+    capabilities: SignalCapabilities,
+}
+
+fn query(unit: &str) -> SignalQuery {
+    let target = EnvironmentTarget::local("preflight".parse().unwrap(), EnvironmentKind::Preflight);
+    SignalQuery { unit: unit.parse().unwrap(), target, since: UnixMillis(1_000), tail_bytes: 1_000 }
+}
+
+#[async_trait]
+impl SignalFixture for Memory {
+    async fn fresh(&self) -> SignalWorld {
+        let (inner, live) = (MemorySignals::new(self.capabilities), query("orders"));
+        let (unit, environment) = (&live.unit, &live.target.environment);
+        for at in [900, 1_000, 1_100].map(UnixMillis) {
+            inner.print(unit, environment, at, format!("it is {at}\n"));
+            let (reason, message) = ("Started".to_owned(), "it was started".to_owned());
+            inner.event(unit, environment, RuntimeEvent { at, reason, message });
+            inner.sample(unit, environment, Sample { metric: "uptime_seconds".to_owned(), at, value: 1.0 });
+        }
+        SignalWorld::new(Arc::new(Planted { defect: self.defect, inner }), live, query("nobody"), ())
+    }
+}
+
+fn fails(defect: Defect, all: bool) -> Vec<String> {
+    let mut capabilities = SignalCapabilities::default();
+    (capabilities.logs, capabilities.events, capabilities.metrics) = (all, all, all);
+    failing(&cases(capabilities), &worlds(Arc::new(Memory { defect, capabilities })))
+}
+
+#[test]
+fn the_reference_source_does_all_of_it() {
+    assert_eq!(fails(Defect::None, true), [""; 0]);
+    assert_eq!(fails(Defect::None, false), [""; 0]);
+}
+
+#[test]
+fn each_defect_fails_the_cases_that_name_it() {
+    assert_eq!(fails(Defect::GivesTheFirstBytes, true), ["logs_are_the_last_bytes"]);
+    assert_eq!(fails(Defect::OverlooksTheTime, true), ["events_come_in_order"]);
+    assert_eq!(fails(Defect::GivesEmptyLogs, true), ["missing_logs_are_explained"]);
+    assert_eq!(fails(Defect::Reverses, true), ["metrics_come_in_order"]);
+}

@@ -1,0 +1,69 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use pathops_core::adapter::Signer;
+use pathops_core::conformance::signer::{SignerFixture, SignerWorld, cases, worlds};
+use pathops_core::evidence::{PublicKey, Signature};
+use pathops_core::memory::MemorySigner;
+use pathops_core::{OpContext, Result};
+
+use crate::failing;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Defect {
+    None,
+    SignsTheBeginningOnly,
+    ChangesItsKey,
+}
+
+#[derive(Debug)]
+struct Planted {
+    defect: Defect,
+    signatures: AtomicU64,
+}
+
+impl Planted {
+    fn key(&self, seed: u64) -> MemorySigner {
+        MemorySigner::from_seed(if self.defect == Defect::ChangesItsKey { seed } else { 0 }).unwrap()
+    }
+}
+
+#[async_trait]
+impl Signer for Planted {
+    fn name(&self) -> &'static str {
+        "planted"
+    }
+
+    fn public_key(&self) -> PublicKey {
+        self.key(self.signatures.load(Ordering::Relaxed)).public_key()
+    }
+
+    async fn sign(&self, cx: &OpContext, message: &[u8]) -> Result<Signature> {
+        let count = self.signatures.fetch_add(1, Ordering::Relaxed) + 1;
+        let message = if self.defect == Defect::SignsTheBeginningOnly { message.get(..1000).unwrap_or(message) } else { message };
+        self.key(count).sign(cx, message).await
+    }
+}
+
+#[async_trait]
+impl SignerFixture for Defect {
+    async fn fresh(&self) -> SignerWorld {
+        SignerWorld::new(Arc::new(Planted { defect: *self, signatures: AtomicU64::new(0) }), ())
+    }
+}
+
+fn fails(defect: Defect) -> Vec<String> {
+    failing(&cases(), &worlds(Arc::new(defect)))
+}
+
+#[test]
+fn the_reference_signer_does_all_of_it() {
+    assert_eq!(fails(Defect::None), [""; 0]);
+}
+
+#[test]
+fn each_defect_fails_the_cases_that_name_it() {
+    assert_eq!(fails(Defect::SignsTheBeginningOnly), ["a_signature_verifies"]);
+    assert_eq!(fails(Defect::ChangesItsKey), ["the_key_stays_the_same"]);
+}

@@ -1,0 +1,114 @@
+//! Each adapter trait has a mock that a host's unit test can make, teach and hand on as the trait.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something is wrong")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pathops_core::adapter::{
+    AgentBackend, BlobStore, Ci, CiRunId, CiState, Clock, Collected, GitOps, IdSource, Journal, Merge, MergeableBranch,
+    MockAgentBackend, MockBlobStore, MockCi, MockClock, MockGitOps, MockIdSource, MockJournal, MockMerge, MockNotifier,
+    MockRuntimeSignals, MockScm, MockSigner, Notice, Notifier, RuntimeSignals, Scm, SignalQuery, Signer,
+};
+use pathops_core::evidence::Signature;
+use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
+use pathops_core::{Digest, Error, ErrorKind, IdempotencyKey, OpContext, PullRequestNumber, UnixMillis};
+
+fn cx() -> OpContext {
+    OpContext::new(IdempotencyKey::new("mock"))
+}
+
+fn commit() -> pathops_core::CommitId {
+    "0".repeat(40).parse().unwrap()
+}
+
+fn preflight() -> EnvironmentTarget {
+    EnvironmentTarget::local("preflight".parse().unwrap(), EnvironmentKind::Preflight)
+}
+
+#[tokio::test]
+async fn git_hosts() {
+    let (repo, branch) = ("shop/orders-src".parse().unwrap(), "main".parse().unwrap());
+    let mut scm = MockScm::new();
+    scm.expect_branch_head().times(1).returning(|_, _, _| Ok(Some(commit())));
+    let scm: Arc<dyn Scm> = Arc::new(scm);
+    assert_eq!(scm.branch_head(&cx(), &repo, &branch).await.unwrap(), Some(commit()));
+
+    let mut merge = MockMerge::new();
+    merge.expect_merge().times(1).returning(|_, _, _, head, _| Ok(head.clone()));
+    let merge: Arc<dyn Merge> = Arc::new(merge);
+    let branch = MergeableBranch::of(&preflight()).unwrap();
+    assert_eq!(merge.merge(&cx(), &repo, PullRequestNumber(1), &commit(), &branch).await.unwrap(), commit());
+}
+
+#[tokio::test]
+async fn build_deploy_and_watch() {
+    let mut ci = MockCi::new();
+    ci.expect_state().times(1).returning(|_, _| Ok(CiState::Lost));
+    let ci: Arc<dyn Ci> = Arc::new(ci);
+    assert_eq!(ci.state(&cx(), &CiRunId("1".to_owned())).await.unwrap(), CiState::Lost);
+
+    let mut gitops = MockGitOps::new();
+    gitops.expect_refresh().times(1).returning(|_, _, _| Err(Error::new(ErrorKind::Unavailable, "refresh a deployment")));
+    let gitops: Arc<dyn GitOps> = Arc::new(gitops);
+    let refused = gitops.refresh(&cx(), &"orders".parse().unwrap(), &preflight()).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unavailable);
+
+    let mut signals = MockRuntimeSignals::new();
+    signals.expect_logs().times(1).returning(|_, _| Ok(Collected::Absent("gone".to_owned())));
+    let signals: Arc<dyn RuntimeSignals> = Arc::new(signals);
+    let query = SignalQuery { unit: "orders".parse().unwrap(), target: preflight(), since: UnixMillis(0), tail_bytes: 1 };
+    assert_eq!(signals.logs(&cx(), &query).await.unwrap(), Collected::Absent("gone".to_owned()));
+}
+
+#[tokio::test]
+async fn stores_and_keys() {
+    let mut blobs = MockBlobStore::new();
+    blobs.expect_put().times(1).returning(|_, bytes| Ok(Digest::of(&bytes)));
+    let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
+    assert_eq!(blobs.put(&cx(), b"x".to_vec()).await.unwrap(), Digest::of(b"x"));
+
+    let mut journal = MockJournal::new();
+    journal.expect_open_runs().times(1).returning(|_| Ok(vec!["run-1".parse().unwrap()]));
+    let journal: Arc<dyn Journal> = Arc::new(journal);
+    assert_eq!(journal.open_runs(&cx()).await.unwrap(), ["run-1".parse().unwrap()]);
+
+    let mut signer = MockSigner::new();
+    signer.expect_sign().times(1).returning(|_, message| Ok(Signature::from_der(message.to_vec())));
+    let signer: Arc<dyn Signer> = Arc::new(signer);
+    assert_eq!(signer.sign(&cx(), b"x").await.unwrap().as_der(), b"x");
+}
+
+#[tokio::test]
+async fn agents_and_people() {
+    let mut agent = MockAgentBackend::new();
+    agent.expect_agent().times(1).returning(|| "patch".parse().unwrap());
+    let agent: Arc<dyn AgentBackend> = Arc::new(agent);
+    assert_eq!(agent.agent().as_str(), "patch");
+
+    let mut notifier = MockNotifier::new();
+    notifier
+        .expect_notify()
+        .withf(|cx, notice| cx.key().as_str() == "mock" && notice.text == "hello")
+        .times(1)
+        .returning(|_, _| Ok(()));
+    let notifier: Arc<dyn Notifier> = Arc::new(notifier);
+    let importance = pathops_core::adapter::Importance::Info;
+    let (project, to, text) = ("shop".parse().unwrap(), Vec::new(), "hello".to_owned());
+    notifier.notify(&cx(), &Notice { project, change_set: None, importance, to, text }).await.unwrap();
+}
+
+#[tokio::test]
+async fn time_and_identifiers() {
+    let mut clock = MockClock::new();
+    clock.expect_now().times(1).returning(|| UnixMillis(7));
+    clock.expect_sleep().times(1).returning(|_| ());
+    let clock: Arc<dyn Clock> = Arc::new(clock);
+    clock.sleep(Duration::from_secs(1)).await;
+    assert_eq!(clock.now(), UnixMillis(7));
+
+    let mut ids = MockIdSource::new();
+    ids.expect_fresh().times(1).return_const(9_u128);
+    let ids: Arc<dyn IdSource> = Arc::new(ids);
+    assert_eq!(ids.fresh(), 9);
+}

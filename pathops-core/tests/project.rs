@@ -1,0 +1,442 @@
+//! Reading a meta repository: all that it declares, or all that is wrong with it.
+#![cfg(feature = "yaml")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use pathops_core::adapter::{SourceFile, SourceTree};
+use pathops_core::project::{EnvironmentKind, Findings, Lifecycle, Project, Role, UnitKind, load, load_request, request_names};
+use pathops_core::{ContractId, PersonId, RepoId, RepoPath, UnitId};
+use proptest::prelude::*;
+
+const SHOP: &[(&str, &str)] = &[
+    ("project.yaml", include_str!("project/project.yaml")),
+    ("people.yaml", include_str!("project/people.yaml")),
+    ("policy.yaml", include_str!("project/policy.yaml")),
+    ("apps/orders.yaml", include_str!("project/apps/orders.yaml")),
+    ("apps/web.yaml", include_str!("project/apps/web.yaml")),
+    ("components/store.yaml", include_str!("project/components/store.yaml")),
+    ("contracts/orders-http.yaml", include_str!("project/contracts/orders-http.yaml")),
+    ("contracts/orders-http.openapi.yaml", "openapi: 3.1.0\n"),
+    ("incidents/INC-7.yaml", include_str!("project/incidents/INC-7.yaml")),
+    ("requests/delivery-date.yaml", include_str!("project/requests/delivery-date.yaml")),
+    ("patches/delivery-date-orders.patch", "--- a/x\n+++ b/x\n"),
+    ("README.md", "# Shop\n"),
+];
+
+fn path(text: &str) -> RepoPath {
+    RepoPath::parse(text).unwrap()
+}
+
+fn file(text: &str) -> SourceFile {
+    SourceFile { bytes: text.as_bytes().to_vec(), executable: false }
+}
+
+fn shop() -> SourceTree {
+    SHOP.iter().map(|(name, text)| (path(name), file(text))).collect()
+}
+
+fn read(files: &SourceTree) -> Result<Project, Findings> {
+    load(files, RepoId::parse("shop/meta").unwrap())
+}
+
+/// The shop with each text in a file replaced by another one.
+fn with(changes: &[(&str, &str, &str)]) -> SourceTree {
+    let mut files = shop();
+    for (name, from, to) in changes {
+        let file = files.get_mut(&path(name)).unwrap();
+        let text = String::from_utf8(file.bytes.clone()).unwrap();
+        assert!(text.contains(from), "{name} has no {from:?}");
+        file.bytes = text.replacen(from, to, 1).into_bytes();
+    }
+    files
+}
+
+/// The shop with some files put in (or taken out: an empty text).
+fn and(mut files: SourceTree, more: &[(&str, &str)]) -> SourceTree {
+    for (name, text) in more {
+        if text.is_empty() {
+            files.remove(&path(name)).unwrap();
+        } else {
+            files.insert(path(name), file(text));
+        }
+    }
+    files
+}
+
+#[track_caller]
+fn finds(files: &SourceTree, expected: &[&str]) {
+    let findings = match read(files) {
+        Ok(project) => panic!("no finding in {project:?}"),
+        Err(findings) => findings,
+    };
+    let told: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_project_is_what_its_documents_say() {
+    let project = read(&shop()).unwrap();
+    assert_eq!(project.id.as_str(), "shop");
+    let target = &project.environments.production;
+    assert_eq!(
+        (target.kind, target.branch.as_str(), target.path.as_str()),
+        (EnvironmentKind::Production, "production", "environments/production")
+    );
+    assert_eq!((target.cluster.as_str(), target.namespace.as_str()), ("local", "shop-production"));
+    assert_eq!(project.environments.agents.namespace, "robots");
+    let orders = &project.units[&UnitId::parse("orders").unwrap()];
+    assert_eq!((orders.source().unwrap().as_str(), orders.desired_state.as_str()), ("shop/orders-src", "shop/orders-gitops"));
+    assert_eq!((orders.lifecycle, orders.class.as_deref()), (Lifecycle::PathReady, Some("service")));
+    let store = &project.units[&UnitId::parse("store").unwrap()];
+    assert_eq!(store.kind, UnitKind::Component { component_type: "key-value-store".to_owned() });
+    assert_eq!(store.desired_state.as_str(), "infra/store");
+    assert_eq!(project.contracts[&ContractId::parse("orders-http").unwrap()].provider.as_str(), "orders");
+    assert_eq!(project.people[&PersonId::parse("alice").unwrap()].iter().collect::<Vec<_>>(), [&Role::Owner]);
+    assert_eq!(project.incidents.iter().map(|incident| incident.id.as_str()).collect::<Vec<_>>(), ["INC-7"]);
+    assert_eq!(project.policy.production.len(), 2);
+}
+
+#[test]
+fn a_closed_incident_is_not_open() {
+    let files = with(&[("incidents/INC-7.yaml", "closed: null", "closed: 2026-11-20T11:00:00Z")]);
+    assert_eq!(read(&files).unwrap().incidents, []);
+}
+
+#[test]
+fn a_request_comes_with_its_patch() {
+    let (files, project) = (shop(), read(&shop()).unwrap());
+    assert_eq!(request_names(&files), ["delivery-date"]);
+    let request = load_request(&files, &project, "delivery-date").unwrap();
+    assert_eq!(request.requested_by.as_str(), "alice");
+    assert_eq!(request.changes[0].patch.as_deref(), Some("--- a/x\n+++ b/x\n"));
+    assert_eq!(request.changes[0].contracts.iter().map(ContractId::as_str).collect::<Vec<_>>(), ["orders-http"]);
+    assert_eq!(request.changes[1].patch, None);
+    let missing = load_request(&files, &project, "delivery-dat").unwrap_err();
+    assert_eq!(missing.to_string(), "requests: there is no feature request `delivery-dat`; did you mean `delivery-date`?");
+    assert!(load_request(&files, &project, "../people").is_err());
+}
+
+#[test]
+fn one_reading_tells_every_mistake() {
+    let files = with(&[
+        ("apps/web.yaml", "owner: bob", "owner: zoe"),
+        ("apps/web.yaml", "lifecycle: path-ready", "lifecycle: ready"),
+        ("apps/web.yaml", "dependsOn: [orders]", "dependsOn: [ordres, orders-http, Bad Name]"),
+        ("apps/web.yaml", "rollback: revert", "rolback: revert"),
+        ("apps/web.yaml", "checks: [health]", "checks: []"),
+        ("apps/orders.yaml", "provides: [orders-http]", "provides: orders-http"),
+        ("components/store.yaml", "type: key-value-store\n  owner", "owner"),
+    ]);
+    finds(
+        &files,
+        &[
+            "apps/orders.yaml:11: `provides` cannot be read: invalid type: string \"orders-http\", expected a sequence; correct it",
+            "apps/web.yaml:4: `rollback` is missing; say how it is undone: `revert` or `forward-only`",
+            "apps/web.yaml:5: `owner` `zoe` is nobody in people.yaml; add them there, or name one of `alice`, `bob`",
+            "apps/web.yaml:6: `lifecycle` cannot be read: unknown variant `ready`, expected one of `prototype`, `path-ready`, `production`; correct it",
+            "apps/web.yaml:7: `dependsOn` cannot be read: `Bad Name` is not a app or component name: use 1 to 63 of a-z, 0-9 and `-`, and no `-` at either end; correct it",
+            "apps/web.yaml:7: `dependsOn` names `orders-http`, which is a contract and no app or component; name one of `orders`, `web`, `store`",
+            "apps/web.yaml:7: `dependsOn` names `ordres`, and there is no such app or component; did you mean `orders`?",
+            "apps/web.yaml:9: there is no field `rolback` here; did you mean `rollback`?",
+            "apps/web.yaml:10: `checks` is empty; name at least one post-deploy job, for example `health`",
+            "components/store.yaml:4: `type` is missing; say what it is, for example `key-value-store`",
+        ],
+    );
+}
+
+#[test]
+fn broken_files_are_told_and_names_in_them_still_count() {
+    let files = with(&[
+        ("apps/orders.yaml", "provides: [orders-http]", "provides: [orders-http"),
+        ("components/store.yaml", "kind: Component", "kind: App"),
+        ("contracts/orders-http.yaml", "kind: Contract", "kind: Contrat"),
+        ("people.yaml", "kind: People\n", ""),
+        ("policy.yaml", "metadata: {name: shop}\n", "metadata: {}\n"),
+        ("project.yaml", "v1alpha1", "v2"),
+        ("requests/delivery-date.yaml", "metadata: {name: delivery-date}", "metadata: {name: date}"),
+    ]);
+    let files = and(
+        files,
+        &[("apps/Big.yaml", "x"), ("apps/empty.yaml", " "), ("app/late.yaml", "apiVersion: pathops.dev/v1alpha1\nkind: App\n")],
+    );
+    finds(
+        &files,
+        &[
+            "app/late.yaml: no document is read from here; move it to the folder of its kind, and let its name end in `.yaml`",
+            "apps/Big.yaml: `Big` is not a app or component name: use 1 to 63 of a-z, 0-9 and `-`, and no `-` at either end; rename the file and what it declares",
+            "apps/Big.yaml:1: invalid type: string \"x\", expected a mapping; correct it",
+            "apps/empty.yaml:1: invalid type: unit value, expected a mapping; correct it",
+            "apps/orders.yaml:12: this is not one YAML document: illegal placement of ':' indicator at line 12, column 11; correct the YAML",
+            "components/store.yaml:2: this is of the kind App, and here is the place of the kind Component; move it, or correct `kind`",
+            "contracts/orders-http.yaml:2: `kind` cannot be read: unknown variant `Contrat`, expected one of `Project`, `People`, `Policy`, `App`, `Component`, `Contract`, `Incident`, `FeatureRequest`; correct it",
+            "people.yaml:1: `kind` is missing; write `kind: People`",
+            "policy.yaml:3: `name` is missing; write `metadata: {name: ...}`",
+            "project.yaml:1: `apiVersion` cannot be read: unknown variant `pathops.dev/v2`, expected `pathops.dev/v1alpha1`; correct it",
+            "requests/delivery-date.yaml:3: the name `date` is not that of the file; write `name: delivery-date`, or rename the file",
+        ],
+    );
+}
+
+#[test]
+fn missing_files_and_doubled_names_are_told() {
+    let component = "apiVersion: pathops.dev/v1alpha1\nkind: Component\nmetadata: {name: web}\nspec: {type: x, owner: bob, lifecycle: path-ready, rollback: revert, checks: [health], checks: [a]}\n";
+    let files = and(
+        shop(),
+        &[
+            ("components/web.yaml", component),
+            ("project.yaml", ""),
+            ("policy.yaml", ""),
+            ("contracts/orders-http.openapi.yaml", ""),
+        ],
+    );
+    let files = and(files, &[("patches/delivery-date-orders.patch", "")]);
+    finds(
+        &files,
+        &[
+            "components/web.yaml: there is an app `web` too; give apps and components different names",
+            "components/web.yaml:4: `checks` is there twice; keep one of them",
+            "contracts/orders-http.yaml:4: there is no file `contracts/orders-http.openapi.yaml`; add it, or correct `definition`",
+            "policy.yaml: there is no such file; add it, with a document of the kind Policy",
+            "project.yaml: there is no such file; add it, with a document of the kind Project",
+            "requests/delivery-date.yaml:13: there is no file `patches/delivery-date-orders.patch`; add it, or leave `patch` out for a person to do the work",
+        ],
+    );
+}
+
+#[test]
+fn loops_are_told_by_the_shortest_one() {
+    let files = with(&[
+        ("components/store.yaml", "rollback:", "dependsOn: [web, orders]\n  rollback:"),
+        ("apps/web.yaml", "dependsOn: [orders]", "dependsOn:\n    - orders\n    - store"),
+    ]);
+    finds(
+        &files,
+        &[
+            "apps/orders.yaml:10: `orders` starts after `store`, which starts after `orders`: a loop; take out one `dependsOn` of it",
+        ],
+    );
+}
+
+#[test]
+fn environments_are_one_of_each_kind_and_apart() {
+    let cases: &[(&str, &str, &[&str])] = &[
+        (
+            "{name: production, kind: production}",
+            "{name: production, kind: production, branch: preflight}",
+            &[
+                "project.yaml:7: `production` follows the branch `preflight`, as `preflight` does; give each environment a branch of its own",
+            ],
+        ),
+        (
+            "{name: production, kind: production}",
+            "{name: production, kind: preflight}",
+            &[
+                "project.yaml:6: 2 environments are of the kind preflight; keep one of each kind",
+                "project.yaml:6: there is no environment of the kind production; declare a preflight, a production and an agents environment",
+            ],
+        ),
+        (
+            "namespace: robots",
+            "namespace: shop-production",
+            &[
+                "project.yaml:8: `agents` is in the namespace `shop-production` of `local`, as `production` is; give each environment a namespace of its own",
+            ],
+        ),
+        (
+            "name: agents, kind: agents",
+            "name: production, kind: agents",
+            &["project.yaml:8: there are two environments `production`; give each a name of its own"],
+        ),
+    ];
+    for (from, to, expected) in cases {
+        finds(&with(&[("project.yaml", from, to)]), expected);
+    }
+}
+
+#[test]
+fn a_policy_that_cannot_work_is_told() {
+    let files = with(&[
+        ("policy.yaml", "covers: {kind: component}", "covers: {kind: component, units: [stor]}"),
+        ("policy.yaml", "roles: [owner]", "roles: []"),
+        ("policy.yaml", "count: 1, roles: [owner, reviewer]", "count: 2, roles: [owner, reviewer]"),
+        ("policy.yaml", "Europe/Berlin", "Europe/Atlantis"),
+        ("policy.yaml", "id: weekend", "id: lifecycle"),
+        ("people.yaml", ", roles: [reviewer]", ""),
+    ]);
+    finds(
+        &files,
+        &[
+            "components/store.yaml: no rule of policy.yaml covers `store`; cover it there; what no rule covers is never promoted",
+            "policy.yaml:11: `approval` asks for 2 approvals, and only 1 hold a role that counts; ask for fewer, or give more people a role",
+            "policy.yaml:11: `approval` counts approvals of the role `reviewer`, which nobody holds; give somebody the role in people.yaml, or take `reviewer` out",
+            "policy.yaml:15: the freeze window `lifecycle` cannot be read: there is no time zone `Europe/Atlantis`; use an IANA name such as `Europe/Berlin`; correct it",
+            "policy.yaml:15: two requirements of one rule set are named `lifecycle`; give each a name of its own",
+            "policy.yaml:16: `covers.units` names `stor`, and there is no such app or component; did you mean `store`?",
+            "policy.yaml:17: `approval` names no role, so no approval counts; name `owner`, `reviewer` or both",
+        ],
+    );
+}
+
+#[test]
+fn a_policy_that_cannot_be_read_tells_each_part() {
+    let files = with(&[
+        ("policy.yaml", "minPassed: 1", "minPassed: many"),
+        ("policy.yaml", "kind: preflight-deployment", "kind: preflight-deploy"),
+        ("policy.yaml", "count: 1", "count: 0"),
+        ("policy.yaml", "[friday]", "[freitag]"),
+        ("policy.yaml", "preflightMerge", "preflightMarge"),
+        ("policy.yaml", "      incidents: {id: no-open-incident, reason: calm}\n", ""),
+    ]);
+    finds(
+        &files,
+        &[
+            "policy.yaml:5: there is no field `preflightMarge` here; did you mean `preflightMerge`?",
+            "policy.yaml:7: missing field `incidents`; correct it",
+            "policy.yaml:9: invalid type: string \"many\", expected u32; correct it",
+            "policy.yaml:10: unknown variant `preflight-deploy`, expected one of `build-test`, `preflight-test`, `preflight-deployment`, `preflight-health`; correct it",
+            "policy.yaml:11: invalid value: integer `0`, expected a nonzero u32; correct it",
+            "policy.yaml:14: unknown variant `freitag`, expected one of `monday`, `tuesday`, `wednesday`, `thursday`, `friday`, `saturday`, `sunday`; correct it",
+        ],
+    );
+    finds(
+        &with(&[("policy.yaml", "preflightMerge: pathops", "preflightMerge: robots")]),
+        &["policy.yaml:5: unknown variant `robots`, expected `people` or `pathops`; correct it"],
+    );
+}
+
+#[test]
+fn a_request_names_what_there_is() {
+    let files = with(&[
+        ("requests/delivery-date.yaml", "title: Show the delivery date at checkout", "title: \"\""),
+        ("requests/delivery-date.yaml", "requestedBy: alice", "requestedBy: mallory"),
+        (
+            "requests/delivery-date.yaml",
+            "unit: web, reason: it shows the date",
+            "unit: orders-http, reason: it shows the date, contracts: [orders-htp]",
+        ),
+    ]);
+    let files = and(
+        files,
+        &[(
+            "requests/none.yaml",
+            "apiVersion: pathops.dev/v1alpha1\nkind: FeatureRequest\nmetadata: {name: none}\nspec: {title: Nothing, requestedBy: bob, changes: []}\n",
+        )],
+    );
+    let twice = "apiVersion: pathops.dev/v1alpha1\nkind: FeatureRequest\nmetadata: {name: twice}\nspec:\n  title: Twice\n  requestedBy: bob\n  changes:\n    - {unit: web, reason: a}\n    - {unit: web, reason: b, contracts: [orders-http]}\n";
+    let files = and(files, &[("requests/twice.yaml", twice)]);
+    finds(
+        &files,
+        &[
+            "requests/delivery-date.yaml:5: `title` is empty; say in one line what is wanted",
+            "requests/delivery-date.yaml:8: `requestedBy` `mallory` is nobody in people.yaml; add them there, or name one of `alice`, `bob`",
+            "requests/delivery-date.yaml:14: `contracts` names `orders-htp`, and there is no such contract; did you mean `orders-http`?",
+            "requests/delivery-date.yaml:14: `unit` names `orders-http`, which is a contract and no app or component; name one of `orders`, `web`, `store`",
+            "requests/none.yaml:4: `changes` is empty; say which apps and components have to change",
+            "requests/twice.yaml:9: `changes` names `web` twice; put what changes in it into one entry",
+            "requests/twice.yaml:9: the contract `orders-http` is provided by `orders`, not by `web`; name it under the change of `orders`",
+        ],
+    );
+}
+
+#[test]
+fn an_incident_says_when() {
+    let files = with(&[
+        ("incidents/INC-7.yaml", "unit: orders", "unit: order"),
+        ("incidents/INC-7.yaml", "since: 2026-11-20T10:00:00Z", "since: yesterday"),
+        ("incidents/INC-7.yaml", "summary: Orders are slow", "summary: \" \""),
+    ]);
+    finds(
+        &files,
+        &[
+            "incidents/INC-7.yaml:5: `unit` names `order`, and there is no such app or component; did you mean `orders`?",
+            "incidents/INC-7.yaml:6: `yesterday` is not an instant: write it in RFC 3339, for example `2026-11-22T12:00:00Z`; correct it",
+            "incidents/INC-7.yaml:8: `summary` is empty; say what is wrong",
+        ],
+    );
+    let files = with(&[("incidents/INC-7.yaml", "closed: null", "closed: 2026-11-20T09:00:00Z")]);
+    finds(&files, &["incidents/INC-7.yaml:7: it is closed before it began; correct `since` or `closed`"]);
+}
+
+#[test]
+fn repositories_and_contracts_belong_to_one() {
+    let files = with(&[
+        ("apps/orders.yaml", "source: shop/orders-src", "source: shop/meta"),
+        ("components/store.yaml", "infra/store", "shop/web-gitops"),
+        ("apps/web.yaml", "consumes: [orders-http]", "provides: [orders-http, store]"),
+    ]);
+    finds(
+        &files,
+        &[
+            "apps/orders.yaml:9: the repository `shop/meta` (`source`) belongs to the project as a whole already; give each app and component repositories of its own",
+            "apps/web.yaml:8: `provides` names `store`, which is a component and no contract; name one of `orders-http`",
+            "components/store.yaml:8: the repository `shop/web-gitops` (`desiredState`) belongs to `web` already; give each app and component repositories of its own",
+            "contracts/orders-http.yaml: `orders`, `web` all provide `orders-http`; let one app provide it",
+        ],
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_is_written_is_read_or_explained(
+        place in any::<prop::sample::Index>(),
+        cut in any::<(prop::sample::Index, prop::sample::Index)>(),
+        paste in "[-a-z:\\[{},~&*#|\\n 0-9]{0,12}",
+    ) {
+        let (name, text) = SHOP[place.index(SHOP.len())];
+        let (start, end) = (cut.0.index(text.len()), cut.1.index(text.len()));
+        let text = format!("{}{paste}{}", &text[..start.min(end)], &text[start.max(end)..]);
+        if let Err(findings) = read(&and(shop(), &[(name, &text)])) {
+            prop_assert!(!findings.is_empty());
+        }
+    }
+}
+
+#[cfg(feature = "schema")]
+#[expect(clippy::indexing_slicing, reason = "tests")]
+mod schemas {
+    use std::path::Path;
+
+    use serde_json::{Value, json};
+
+    /// A schema and a document of each kind, read by a YAML reader that knows nothing of ours.
+    fn kinds() -> Vec<(Value, Value)> {
+        let samples = super::SHOP.iter().filter(|(_, text)| text.contains("\nkind: "));
+        let samples: Vec<Value> = samples.map(|(_, text)| serde_saphyr::from_str(text).unwrap()).collect();
+        let schemas = pathops_core::project::schemas();
+        let sample = |schema: &Value| {
+            let kind = &schema["properties"]["kind"]["const"];
+            samples.iter().find(|sample| sample["kind"] == *kind).unwrap().clone()
+        };
+        schemas.into_iter().map(|(_, schema)| (schema.as_value().clone(), sample(schema.as_value()))).collect()
+    }
+
+    #[test]
+    fn published_schemas_are_those_of_the_types() {
+        for (kind, schema) in pathops_core::project::schemas() {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{kind}.schema.json"));
+            let published: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap_or_default()).unwrap_or_default();
+            let mend = "run `cargo run -p pathops-core --features schema --example schemas`";
+            assert!(published == *schema.as_value(), "{kind}.schema.json is not what the types give: {mend}");
+        }
+    }
+
+    #[test]
+    fn a_document_of_each_kind_fits_its_schema_and_a_wrong_one_does_not() {
+        assert_eq!(kinds().len(), 8);
+        for (schema, sample) in kinds() {
+            let validator = jsonschema::validator_for(&schema).unwrap();
+            let errors: Vec<String> =
+                validator.iter_errors(&sample).map(|error| format!("{}: {error}", error.instance_path())).collect();
+            assert_eq!(errors, Vec::<String>::new(), "{}", sample["kind"]);
+            let mut extra = sample.clone();
+            extra["spec"]["surprise"] = json!(1);
+            assert!(!validator.is_valid(&extra), "{}", sample["kind"]);
+            for part in ["metadata", "spec"] {
+                let mut hollow = sample.clone();
+                hollow[part] = json!({});
+                assert!(!validator.is_valid(&hollow), "{} {part}", sample["kind"]);
+            }
+        }
+    }
+}

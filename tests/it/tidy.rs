@@ -1,0 +1,102 @@
+//! Rules for the text of the project that no other tool checks.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+const MOST_LINES: usize = 600;
+
+/// All files of the project, with their text where they are text.
+fn files() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    walk(Path::new(ROOT), &mut found);
+    assert!(found.len() > 100, "the project has more than {} files", found.len());
+    found
+}
+
+fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && !matches!(name, ".git" | "target") {
+            walk(&path, found);
+        } else if path.is_file()
+            && let Ok(text) = fs::read_to_string(&path)
+        {
+            found.push((path, text));
+        }
+    }
+}
+
+fn rust_files() -> impl Iterator<Item = (PathBuf, String)> {
+    files().into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "rs"))
+}
+
+/// Fails with every place where a line of a file is as `wrong` says.
+fn check_lines(files: impl Iterator<Item = (PathBuf, String)>, rule: &str, wrong: impl Fn(&str) -> bool) {
+    let mut places = Vec::new();
+    for (path, text) in files {
+        let lines = text.lines().enumerate().filter(|(_, line)| wrong(line));
+        places.extend(lines.map(|(number, line)| format!("{}:{}: {}", path.display(), number + 1, line.trim())));
+    }
+    assert!(places.is_empty(), "{rule}:\n{}", places.join("\n"));
+}
+
+#[test]
+fn every_member_takes_the_lints_of_the_workspace() {
+    let packages: Vec<_> =
+        files().into_iter().filter(|(path, text)| path.ends_with("Cargo.toml") && text.contains("[package]")).collect();
+    assert!(packages.len() >= 8, "{packages:?}");
+    for (path, text) in packages {
+        assert!(text.contains("\n[lints]\nworkspace = true\n"), "{} lacks `[lints] workspace = true`", path.display());
+    }
+}
+
+#[test]
+fn examples_in_the_docs_are_compiled() {
+    let fence = concat!("```", "ignore");
+    check_lines(files().into_iter(), "use `no_run` or `compile_fail`, with hidden set-up", |line| line.contains(fence));
+}
+
+#[test]
+fn lints_are_expected_with_a_reason_not_allowed() {
+    let (outer, inner) = (concat!("#[", "allow("), concat!("#![", "allow("));
+    let wrong = |line: &str| line.contains(outer) || line.contains(inner);
+    check_lines(rust_files(), "write `#[expect(lint, reason = \"…\")]`", wrong);
+}
+
+#[test]
+fn no_text_names_a_place_on_somebodys_machine() {
+    let places = [
+        concat!("/wo", "rk/main"),
+        concat!("/wo", "rk/shared"),
+        concat!("/ro", "ot/"),
+        concat!("/ho", "me/"),
+        concat!(".lib", "rary"),
+    ];
+    check_lines(files().into_iter(), "name no path of a machine", |line| places.iter().any(|place| line.contains(place)));
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    for (path, text) in rust_files() {
+        let lines = text.lines().count();
+        assert!(lines <= MOST_LINES, "{} has {lines} lines: split it by idea", path.display());
+    }
+}
+
+/// A file that no `mod` line names is never compiled, and its tests never run.
+#[test]
+fn no_module_is_forgotten() {
+    let of_a_crate = |path: &Path| path.strip_prefix(ROOT).unwrap().iter().any(|part| part == "src" || part == "it");
+    for (path, _) in rust_files().filter(|(path, _)| of_a_crate(path)) {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        if matches!(name, "lib" | "main") {
+            continue;
+        }
+        let folder = path.parent().unwrap();
+        let parents = [folder.with_extension("rs"), folder.join("lib.rs"), folder.join("main.rs")];
+        let named = |parent: &PathBuf| fs::read_to_string(parent).is_ok_and(|text| text.contains(&format!("mod {name};")));
+        assert!(parents.iter().any(named), "no `mod {name};` names {}", path.display());
+    }
+}
