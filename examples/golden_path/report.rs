@@ -7,12 +7,11 @@ mod page;
 mod timeline;
 mod words;
 
-use std::collections::BTreeMap;
-
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
 use pathops_coordinator::change_set::State;
 use pathops_core::UnixMillis;
-use pathops_core::evidence::{EvidenceId, Snapshot};
 
 /// What the page is about.
 pub(crate) struct Report<'a> {
@@ -34,8 +33,6 @@ pub(crate) struct ChangeSetReport<'a> {
     pub(crate) state: &'a State,
     /// What happened when; in any order.
     pub(crate) timeline: Vec<TimelineEntry>,
-    /// What its snapshots say, read from their envelopes. Of one that is not here only the place is told.
-    pub(crate) snapshots: BTreeMap<EvidenceId, Snapshot>,
 }
 
 /// Something that happened.
@@ -75,14 +72,10 @@ pub(crate) fn render(report: &Report<'_>) -> Result<String, Error> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
     environment.add_template("report.css", include_str!("report/report.css"))?;
     environment.add_template("parts.html", include_str!("report/parts.html.jinja"))?;
     environment.add_template("change-set.html", include_str!("report/change_set.html.jinja"))?;
     environment.add_template(PAGE, include_str!("report/report.html.jinja"))?;
-    environment.get_template(PAGE)?.render(minijinja::Value::from_serialize(page::page(report)))
+    environment.get_template(PAGE)?.render(Serde(page::page(report)))
 }
-
-#[cfg(test)]
-mod tests;

@@ -4,8 +4,8 @@
 //! patch is run. What the result is worth is for CI and people to say, as with every agent.
 //!
 //! A patch applies where every line that it removes or shows as context is at the very place it names; nothing is searched
-//! or guessed. It may add, change, rename and delete files and mark them executable, each path once. It may not leave the
-//! tree, touch `.git`, or make symbolic links or submodules.
+//! or guessed. It may add, change, rename and delete text files and mark them executable, each path once. It may not leave
+//! the tree, touch `.git`, or make symbolic links, submodules or binary files.
 
 use async_trait::async_trait;
 use pathops_core::adapter::{AgentBackend, AgentCapabilities, AgentRun, AgentTask};
@@ -13,8 +13,8 @@ use pathops_core::{AgentId, Error, ErrorKind, OpContext, Result};
 
 mod apply;
 mod check;
-mod text;
-mod tree;
+mod name;
+mod parse;
 
 const RUN: &str = "apply the patch of a task";
 

@@ -1,5 +1,4 @@
 //! Blobs on a real file system that fills up.
-#![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
 
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;

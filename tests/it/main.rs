@@ -1,6 +1,8 @@
 //! Tests of the workspace as a whole, in one binary.
 #![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
 
+mod crash;
 mod graphs;
 mod layering;
 mod tidy;
+mod world;

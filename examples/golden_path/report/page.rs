@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pathops_coordinator::change_set::{End, Failure, Progress, Role, State, headline, label};
+use pathops_coordinator::change_set::{End, Failure, Progress, Role, State, headline};
 use pathops_core::UnitId;
 use pathops_core::evidence::{EvidenceId, Snapshot};
 use pathops_core::project::{Unit, UnitKind};
@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::decisions::{Decisions, decisions};
 use super::graph::{self, Graph, Order, graph};
 use super::timeline::{Timeline, timeline};
-use super::words::{Instant, Link, Mark, evidence_kind, instant, link, moment, names, stage_mark};
+use super::words::{Instant, Link, Mark, evidence_kind, instant, link, moment, names, stage_mark, standing};
 use super::{ChangeSetReport, Report};
 
 #[derive(Serialize)]
@@ -58,7 +58,7 @@ struct ChangeSet {
     decisions: Decisions,
     recovery: Vec<RecoveryStep>,
     pull_requests: Vec<PullRequest>,
-    evidence: Vec<EvidenceRow>,
+    evidence: Vec<UnitEvidence>,
     snapshots: Vec<SnapshotView>,
 }
 
@@ -66,15 +66,25 @@ struct ChangeSet {
 struct Refusal {
     unit: String,
     moment: &'static str,
-    reason: String,
+    /// What was seen, line by line.
+    seen: Vec<String>,
+    /// What the policy asks for and did not get.
+    unmet: Vec<Unmet>,
     not_promotable: Vec<NotPromotable>,
+}
+
+#[derive(Serialize)]
+struct Unmet {
+    asked: String,
+    because: String,
 }
 
 #[derive(Serialize)]
 struct NotPromotable {
     unit: String,
     artifact: Option<Digest>,
-    why: String,
+    /// Where it is another reason than that of the refusal.
+    why: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -115,8 +125,13 @@ pub(super) struct Digest {
 }
 
 #[derive(Serialize)]
-struct EvidenceRow {
+struct UnitEvidence {
     unit: String,
+    rows: Vec<EvidenceRow>,
+}
+
+#[derive(Serialize)]
+struct EvidenceRow {
     name: String,
     kind: String,
     id: Digest,
@@ -183,8 +198,8 @@ fn change_set(number: usize, told: &ChangeSetReport<'_>) -> ChangeSet {
         decisions: decisions(state, &order),
         recovery: recovery(state),
         pull_requests: units().flat_map(|(unit, progress)| pull_requests(unit, progress)).collect(),
-        evidence: units().flat_map(|(unit, progress)| progress.evidence.iter().map(move |record| evidence(unit, record))).collect(),
-        snapshots: units().flat_map(|(_, progress)| &progress.snapshots).map(|record| snapshot(record, &told.snapshots)).collect(),
+        evidence: units().map(|(unit, progress)| evidence(unit, progress)).filter(|it| !it.rows.is_empty()).collect(),
+        snapshots: units().flat_map(|(_, progress)| &progress.snapshots).map(|record| snapshot(record, &BTreeMap::new())).collect(),
     }
 }
 
@@ -220,17 +235,21 @@ fn why(state: &State) -> String {
 }
 
 fn refusal(state: &State, order: &[UnitId], failure: &Failure) -> Refusal {
+    let decided = state.units.get(&failure.unit).and_then(|progress| progress.last.as_ref().or(progress.first.as_ref()));
+    let unmet = decided.into_iter().flat_map(|decided| decided.decision.blocking());
     let marked = in_order(state, order).filter_map(|(unit, progress)| {
+        let why = progress.not_promotable.clone()?;
         Some(NotPromotable {
             unit: unit.to_string(),
             artifact: progress.built.as_ref().map(|built| digest(&built.artifact.digest)),
-            why: progress.not_promotable.clone()?,
+            why: Some(why).filter(|why| *why != failure.reason),
         })
     });
     Refusal {
         unit: failure.unit.to_string(),
         moment: moment(failure.stage),
-        reason: failure.reason.clone(),
+        seen: failure.reason.split("; ").map(str::to_owned).collect(),
+        unmet: unmet.map(|it| Unmet { asked: it.reason.clone(), because: it.because.clone() }).collect(),
         not_promotable: marked.collect(),
     }
 }
@@ -247,7 +266,7 @@ fn unit_rows(state: &State) -> Vec<UnitRow> {
             reason: change.map(|change| change.reason.clone()).unwrap_or_default(),
             contracts: change.iter().flat_map(|change| &change.contracts).map(ToString::to_string).collect(),
             mark: stage_mark(stage),
-            stage: label(stage),
+            stage: standing(stage),
         })
     };
     let waves = state.waves();
@@ -271,7 +290,7 @@ fn deploy_order(state: &State) -> Graph {
     let order = start.plan.order.iter().map(|before| Order {
         before: before.first.to_string(),
         after: before.then.to_string(),
-        because: before.because.to_string(),
+        because: before.because.to_string().replace('`', ""),
     });
     graph(&waves, order.collect())
 }
@@ -285,7 +304,7 @@ fn recovery(state: &State) -> Vec<RecoveryStep> {
     let step = |(unit, progress): (&UnitId, &Progress)| RecoveryStep {
         unit: unit.to_string(),
         mark: stage_mark(progress.stage),
-        stage: label(progress.stage),
+        stage: standing(progress.stage),
         went_back: went_back(progress),
         pull_request: progress.pull_requests.get(&Role::Recovery).map(|it| link(format!("{}{}", it.repo, it.number), &it.url)),
     };
@@ -316,14 +335,18 @@ fn pull_requests(unit: &UnitId, progress: &Progress) -> Vec<PullRequest> {
     progress.pull_requests.iter().map(row).collect()
 }
 
-fn evidence(unit: &UnitId, record: &EvidenceRecord) -> EvidenceRow {
-    EvidenceRow {
-        unit: unit.to_string(),
+fn evidence(unit: &UnitId, progress: &Progress) -> UnitEvidence {
+    let row = |record: &EvidenceRecord| EvidenceRow {
         name: record.name.clone(),
         kind: evidence_kind(&record.predicate_type).to_owned(),
         id: digest(&record.id.0),
-        place: link(&record.location, &record.location),
-    }
+        place: envelope(record),
+    };
+    UnitEvidence { unit: unit.to_string(), rows: progress.evidence.iter().map(row).collect() }
+}
+
+fn envelope(record: &EvidenceRecord) -> Link {
+    link(format!("envelope {}", record.envelope.short()), &record.location)
 }
 
 fn snapshot(record: &EvidenceRecord, known: &BTreeMap<EvidenceId, Snapshot>) -> SnapshotView {
@@ -332,7 +355,7 @@ fn snapshot(record: &EvidenceRecord, known: &BTreeMap<EvidenceId, Snapshot>) -> 
         present: snapshot.references.iter().map(|reference| reference.name.clone()).collect(),
         absent: snapshot.extent.absent.iter().map(|it| Absent { name: it.name.clone(), reason: it.reason.clone() }).collect(),
     });
-    SnapshotView { name: record.name.clone(), id: digest(&record.id.0), place: link(&record.location, &record.location), content }
+    SnapshotView { name: record.name.clone(), id: digest(&record.id.0), place: envelope(record), content }
 }
 
 pub(super) fn digest(digest: &pathops_core::Digest) -> Digest {

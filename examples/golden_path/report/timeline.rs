@@ -27,6 +27,8 @@ pub(super) struct Timeline {
 struct Tick {
     left: String,
     text: String,
+    /// Whether its text would reach out at the end.
+    last: bool,
 }
 
 #[derive(Serialize)]
@@ -156,7 +158,11 @@ impl Scale {
         let days = whole.div_ceil(MAX_TICKS).next_multiple_of(86_400_000);
         let step = STEPS.into_iter().find(|step| whole / step <= MAX_TICKS).unwrap_or(days).max(1);
         let at = (0..=whole / step).filter_map(|index| u64::try_from(index * step).ok()).map(Duration::from_millis);
-        at.map(|at| Tick { left: format!("{:.2}", self.percent(at)), text: tick_text(at) }).collect()
+        let tick = |at| {
+            let left = self.percent(at);
+            Tick { left: format!("{left:.2}"), text: tick_text(at), last: left > 90.0 }
+        };
+        at.map(tick).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pathops_coordinator::change_set::Stage;
+use pathops_coordinator::change_set::{Stage, label};
 use pathops_core::UnixMillis;
 use pathops_core::evidence::{Deployment, Health, Predicate, Snapshot, TestResult, VerificationSummary};
 use pathops_core::policy::Verdict;
@@ -48,18 +48,18 @@ pub(super) fn stage_mark(stage: Stage) -> Mark {
     }
 }
 
-/// Text that may lead somewhere.
+/// Where something is, under a name.
 #[derive(Serialize)]
 pub(super) struct Link {
     text: String,
-    /// Only what is safe to follow: an address that runs a script is shown and does not become a link.
-    href: Option<String>,
+    target: String,
+    /// Whether it is safe to follow: an address that runs a script is shown and does not become a link.
+    safe: bool,
 }
 
 pub(super) fn link(text: impl Into<String>, target: &str) -> Link {
     let safe = ["https://", "http://", "file:///"].iter().any(|scheme| target.starts_with(scheme));
-    let href = (safe && !target.contains(char::is_whitespace)).then(|| target.to_owned());
-    Link { text: text.into(), href }
+    Link { text: text.into(), target: target.to_owned(), safe: safe && !target.contains(char::is_whitespace) }
 }
 
 pub(super) fn duration(duration: Duration) -> String {
@@ -110,4 +110,10 @@ pub(super) fn moment(stage: Stage) -> &'static str {
         Stage::ProductionDeploy | Stage::ProductionEvidence | Stage::Live => "in production",
         _ => "on the way back",
     }
+}
+
+/// A stage as a state: what [`label`] says after "it is".
+pub(super) fn standing(stage: Stage) -> &'static str {
+    let label = label(stage);
+    label.strip_prefix("is ").unwrap_or(label)
 }

@@ -1,44 +1,91 @@
-//! Applies a patch whose rules have been checked.
+//! Applies a patch to files in memory.
 
-use std::cell::RefCell;
+use pathops_core::adapter::{AgentRun, FileChange, SourceFile, SourceTree};
+use pathops_core::{RepoPath, Result};
 
-use git2::{ApplyOptions, Diff};
-use pathops_core::adapter::{AgentRun, SourceTree};
-use pathops_core::{Error, Result};
-
-use super::check::{self, EXPECTED, OTHER_BASE, refused};
-use super::{text, tree};
+use super::check::{OTHER_BASE, check};
+use super::parse::{FilePatch, Hunk, parse, refused};
 
 /// Applies `patch` to `base`.
 pub(super) fn apply(base: &SourceTree, patch: &str) -> Result<AgentRun> {
-    let diff = Diff::from_buffer(text::prepare(patch)?.as_bytes()).map_err(|source| unreadable(&source))?;
-    let kept = check::paths(base, &diff)?;
-    let repository = tree::repository()?;
-    let before = tree::write(&repository, base)?;
-    let at = RefCell::new(String::new());
-    let applied = {
-        let mut options = ApplyOptions::new();
-        options.delta_callback(|delta| {
-            *at.borrow_mut() = delta.map(|delta| check::name(&delta)).unwrap_or_default();
-            true
-        });
-        repository.apply_to_tree(&before, &diff, Some(&mut options))
-    };
-    let index = applied.map_err(|source| does_not_apply(&at.borrow(), &source))?;
-    let after = tree::read(&repository, &index, &kept)?;
-    Ok(AgentRun { changes: tree::changes(base, after), summary: summary(&diff) })
+    let files = parse(patch)?;
+    check(base, &files)?;
+    let mut after = base.clone();
+    for path in files.iter().filter_map(|file| file.from.as_ref()) {
+        after.remove(path);
+    }
+    for file in &files {
+        if let Some((path, file)) = change(base, file)? {
+            after.insert(path, file);
+        }
+    }
+    Ok(AgentRun { changes: differences(base, after), summary: summary(&files) })
 }
 
-fn summary(diff: &Diff<'_>) -> String {
-    let Ok(stats) = diff.stats() else { return "applied the patch".to_owned() };
-    let (files, more, fewer) = (stats.files_changed(), stats.insertions(), stats.deletions());
-    format!("applied the patch (files: {files}, lines added: {more}, lines removed: {fewer})")
+/// What one file becomes; `None` where it is deleted.
+fn change(base: &SourceTree, patch: &FilePatch) -> Result<Option<(RepoPath, SourceFile)>> {
+    let before = patch.from.as_ref().and_then(|path| base.get(path));
+    let name = patch.to.as_ref().or(patch.from.as_ref()).map(RepoPath::as_str).unwrap_or_default();
+    let bytes = rewrite(name, before.map_or(&[], |file| &file.bytes), &patch.hunks)?;
+    match &patch.to {
+        None if bytes.is_empty() => Ok(None),
+        None => Err(refused(format!("`{name}` is to be deleted, and holds more than the patch removes")).advise(OTHER_BASE)),
+        Some(path) => {
+            let executable = patch.executable.unwrap_or(before.is_some_and(|file| file.executable));
+            Ok(Some((path.clone(), SourceFile { bytes, executable })))
+        }
+    }
 }
 
-fn unreadable(source: &git2::Error) -> Error {
-    refused(format!("the patch cannot be read: {}", source.message())).advise(EXPECTED)
+/// The content after all hunks. Every line that a hunk removes or shows has to be where the hunk says.
+fn rewrite(name: &str, before: &[u8], hunks: &[Hunk]) -> Result<Vec<u8>> {
+    let mut lines = before.split_inclusive(|byte| *byte == b'\n');
+    let mut passed = 0;
+    let mut bytes = Vec::with_capacity(before.len());
+    for hunk in hunks {
+        let misfit = || refused(format!("`{name}`: the hunk `{}` does not apply", hunk.header)).advise(OTHER_BASE);
+        while passed < hunk.skip {
+            append(&mut bytes, lines.next().ok_or_else(misfit)?).ok_or_else(misfit)?;
+            passed += 1;
+        }
+        if passed > hunk.skip {
+            return Err(misfit());
+        }
+        for line in &hunk.lines {
+            if line.old {
+                lines.next().filter(|there| *there == line.text.as_bytes()).ok_or_else(misfit)?;
+                passed += 1;
+            }
+            if line.new {
+                append(&mut bytes, line.text.as_bytes()).ok_or_else(misfit)?;
+            }
+        }
+    }
+    for line in lines {
+        append(&mut bytes, line)
+            .ok_or_else(|| refused(format!("`{name}`: a line without an end is not the last")).advise(OTHER_BASE))?;
+    }
+    Ok(bytes)
 }
 
-fn does_not_apply(path: &str, source: &git2::Error) -> Error {
-    refused(format!("`{path}`: {}", source.message())).advise(OTHER_BASE)
+/// Adds a line, provided that the one before it has ended.
+fn append(bytes: &mut Vec<u8>, line: &[u8]) -> Option<()> {
+    let ended = bytes.last().is_none_or(|byte| *byte == b'\n');
+    ended.then(|| bytes.extend_from_slice(line))
+}
+
+/// What differs between two trees, in the order of the paths.
+fn differences(base: &SourceTree, after: SourceTree) -> Vec<FileChange> {
+    let deleted = base.keys().filter(|path| !after.contains_key(*path)).map(|path| FileChange { path: path.clone(), file: None });
+    let mut changes: Vec<_> = deleted.collect();
+    let changed = after.into_iter().filter(|(path, file)| base.get(path) != Some(file));
+    changes.extend(changed.map(|(path, file)| FileChange { path, file: Some(file) }));
+    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    changes
+}
+
+fn summary(files: &[FilePatch]) -> String {
+    let lines = || files.iter().flat_map(|file| &file.hunks).flat_map(|hunk| &hunk.lines);
+    let (added, removed) = (lines().filter(|line| !line.old).count(), lines().filter(|line| !line.new).count());
+    format!("applied the patch (files: {}, lines added: {added}, lines removed: {removed})", files.len())
 }

@@ -78,10 +78,11 @@ fn what_git_diff_writes_is_applied() {
     let lines = String::from_utf8(base[&path("src/lines.txt")].bytes.clone()).unwrap();
     want.insert(path("src/moved.txt"), file(&lines.replace("line 7\n", "line seven\n")));
     want.remove(&path("src/lines.txt"));
-    want.insert(path("logo.bin"), SourceFile { bytes: vec![0, 159, 146, 150, 0, 1], executable: false });
+    want.insert(path("src/größe \"1\".txt"), file("x\r\ny\n"));
+    want.insert(path("src/empty file"), file(""));
     want.insert(path("ci/run"), file("#!/bin/sh\nmake\n"));
     let patch = git_diff(&base, &want);
-    assert!(patch.contains("rename to src/moved.txt") && patch.contains("GIT binary patch"), "{patch}");
+    assert!(patch.contains("rename to src/moved.txt") && patch.contains("gr\\303\\266"), "{patch}");
     assert_eq!(after(&base, &patch), want);
 }
 
@@ -134,7 +135,7 @@ fn a_hunk_that_does_not_apply_is_named_with_its_file() {
     let good = "--- a/ci/run\n+++ b/ci/run\n@@ -1,2 +1,2 @@\n #!/bin/sh\n-make\n+make all\n";
     let bad = "--- a/src/lines.txt\n+++ b/src/lines.txt\n@@ -12,3 +12,3 @@\n line 12\n-line 99\n+line 100\n line 14\n";
     let message = refusal(&shop(), &format!("{good}{bad}"));
-    assert!(message.contains("`src/lines.txt`") && message.contains("line 12"), "{message}");
+    assert!(message.contains("`src/lines.txt`") && message.contains("@@ -12,3 +12,3 @@"), "{message}");
 }
 
 #[test]
@@ -186,6 +187,21 @@ fn a_patch_for_another_base_is_refused() {
 
 #[test]
 fn what_is_no_patch_is_refused() {
+    let header = "diff --git a/src/old.txt b/src/old.txt\n--- a/src/old.txt\n+++ b/src/old.txt\n";
+    assert_eq!(run(&shop(), &format!("{header}@@ -1 +1 @@\n-old\n+new\n-- \n2.39.5\n")).unwrap().changes.len(), 1);
+    for hunk in
+        ["@@ -1 +1 @@\n-old\n+new\n+more\n", "@@ -1,2 +1 @@\n-old\n+new\n", "@@ -x +1 @@\n-old\n+new\n", "@@ -1 +1\n-old\n+new\n"]
+    {
+        refusal(&shop(), &format!("{header}{hunk}"));
+    }
+    refusal(&shop(), "diff --git a/x b/x\nnew file mode 100644\nindex 0000000..7972478\nGIT binary patch\nliteral 6\nNcmZR\n\n");
+    refusal(&shop(), "diff --git a/src/old.txt b/ci/run\n--- a/src/old.txt\n+++ b/ci/run\n@@ -1 +1 @@\n-old\n+new\n");
+    assert!(refusal(&shop(), "--- a/src/old.txt\n+++ b/src/new.txt\n@@ -1 +1 @@\n-old\n+new\n").contains("agree"));
+    let moved = "diff --git a/src/old.txt b/src/new.txt\nsimilarity index 100%\nrename from src/old.txt\nrename to src/new.txt\n";
+    assert_eq!(run(&shop(), moved).unwrap().changes.len(), 2);
+    refusal(&shop(), &moved.replace("rename from src/old.txt\n", ""));
+    refusal(&shop(), &moved.replace("rename to src/new.txt\n", ""));
+    refusal(&shop(), &new_file("x").replace("/dev/null", "a/x"));
     for bad in ["", "hello\n", "@@ -1 +1 @@\n-a\n+b\n", "--- a/x\n", "--- a/src/old.txt\n+++ b/src/old.txt\n@@ -1 +1 @@\n-old\n"]
     {
         refusal(&shop(), bad);
@@ -205,7 +221,6 @@ fn a_damaged_patch_is_refused_or_applied_and_nothing_else() {
     let other =
         |at: usize| ["0", "9", "/", " ", "\n", "\"", "\\"].map(|byte| format!("{}{byte}{}", &patch[..at], &patch[at + 1..]));
     for damaged in without.chain(twice).chain((0..patch.len()).flat_map(other)) {
-        std::fs::write("/tmp/last.patch", &damaged).unwrap();
         if let Err(error) = run(&base, &damaged) {
             assert_eq!(error.kind(), ErrorKind::Invalid, "{damaged}\n{error:?}");
         }

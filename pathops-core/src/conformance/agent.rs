@@ -54,8 +54,8 @@ pub fn worlds(fixture: Arc<dyn AgentFixture>) -> Fresh<AgentWorld> {
 /// One case for each behaviour.
 #[must_use]
 pub fn cases(capabilities: AgentCapabilities) -> Vec<Case<AgentWorld>> {
-    let mut cases = vec![Case::new("agent", "declares_what_it_is_tested_for", move |w: AgentWorld| async move {
-        declares(&w.agent.capabilities(), &capabilities)
+    let mut cases = vec![Case::new("agent", "declares_what_it_is_tested_for", move |world| {
+        declares_what_it_is_tested_for(world, capabilities)
     })];
     if capabilities.patch {
         cases.push(Case::new("agent", "a_patch_is_applied", a_patch_is_applied));
@@ -69,6 +69,10 @@ pub fn cases(capabilities: AgentCapabilities) -> Vec<Case<AgentWorld>> {
         cases.push(Case::new("agent", "an_undeclared_objective_is_unsupported", an_undeclared_objective_is_unsupported));
     }
     cases
+}
+
+async fn declares_what_it_is_tested_for(world: AgentWorld, capabilities: AgentCapabilities) -> Outcome {
+    declares(&world.agent.capabilities(), &capabilities)
 }
 
 const OBJECTIVE: &str =

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use libtest_mimic::Trial;
 
-use super::case::Answer as _;
+use super::case::{Answer as _, abandon};
 use super::scm::world::cx;
 use super::step::{Pinned, declares};
 use super::{Case, Fresh, Outcome, ensure, into_trials};
@@ -74,14 +74,13 @@ pub fn worlds(fixture: Arc<dyn BlobFixture>) -> Fresh<BlobWorld> {
 #[must_use]
 pub fn cases(capabilities: BlobCapabilities) -> Vec<Case<BlobWorld>> {
     let mut cases = vec![
-        Case::new("blob", "declares_what_it_is_tested_for", move |w: BlobWorld| async move {
-            declares(&w.blobs.capabilities(), &capabilities)
-        }),
+        Case::new("blob", "declares_what_it_is_tested_for", move |world| declares_what_it_is_tested_for(world, capabilities)),
         Case::new("blob", "a_blob_is_read_back_by_its_digest", a_blob_is_read_back_by_its_digest),
         Case::new("blob", "an_unknown_digest_is_none", an_unknown_digest_is_none),
         Case::new("blob", "storing_again_changes_nothing", storing_again_changes_nothing),
         Case::new("blob", "an_empty_blob_is_a_blob", an_empty_blob_is_a_blob),
         Case::new("blob", "writers_of_the_same_bytes_do_not_meet", writers_of_the_same_bytes_do_not_meet),
+        Case::new("blob", "an_abandoned_blob_is_whole_or_not_there", an_abandoned_blob_is_whole_or_not_there),
         Case::new("blob", "changed_bytes_are_corrupt", changed_bytes_are_corrupt),
         Case::new("blob", "a_location_is_a_uri", a_location_is_a_uri),
     ];
@@ -92,6 +91,10 @@ pub fn cases(capabilities: BlobCapabilities) -> Vec<Case<BlobWorld>> {
         _ => cases.push(Case::new("blob", "a_large_blob_is_whole", a_large_blob_is_whole)),
     }
     cases
+}
+
+async fn declares_what_it_is_tested_for(world: BlobWorld, capabilities: BlobCapabilities) -> Outcome {
+    declares(&world.blobs.capabilities(), &capabilities)
 }
 
 async fn reads_back(world: &BlobWorld, bytes: &[u8]) -> Outcome {
@@ -144,6 +147,17 @@ async fn writers_of_the_same_bytes_do_not_meet(world: BlobWorld) -> Outcome {
         task.await.map_err(|e| format!("a writer did not end: {e}"))??;
     }
     reads_back(&world, &bytes).await
+}
+
+async fn an_abandoned_blob_is_whole_or_not_there(world: BlobWorld) -> Outcome {
+    for polls in 1_u8..=4 {
+        let bytes = vec![polls; 256 << 10];
+        abandon(world.blobs.put(&cx("abandoned"), bytes.clone()), usize::from(polls)).await;
+        let read = world.blobs.get(&cx("get"), &Digest::of(&bytes)).await.works()?;
+        ensure!(read.is_none_or(|read| read == bytes), "a part of a blob is there after its writer stopped waiting");
+        reads_back(&world, &bytes).await?;
+    }
+    Ok(())
 }
 
 async fn changed_bytes_are_corrupt(world: BlobWorld) -> Outcome {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use libtest_mimic::Trial;
 
-use super::case::Answer as _;
+use super::case::{Answer as _, abandon};
 use super::scm::world::cx;
 use super::step::declares;
 use super::{Case, Fresh, Outcome, ensure, into_trials};
@@ -99,14 +99,13 @@ pub fn worlds(fixture: Arc<dyn CiFixture>) -> Fresh<CiWorld> {
 #[must_use]
 pub fn cases(capabilities: CiCapabilities) -> Vec<Case<CiWorld>> {
     let mut cases = vec![
-        Case::new("ci", "declares_what_it_is_tested_for", move |w: CiWorld| async move {
-            declares(&w.ci.capabilities(), &capabilities)
-        }),
+        Case::new("ci", "declares_what_it_is_tested_for", move |world| declares_what_it_is_tested_for(world, capabilities)),
         Case::new("ci", "a_passing_commit_passes", a_passing_commit_passes),
         Case::new("ci", "a_failing_commit_fails", a_failing_commit_fails),
         Case::new("ci", "the_artifact_is_in_the_blob_store", the_artifact_is_in_the_blob_store),
         Case::new("ci", "a_changed_pipeline_is_noticed", a_changed_pipeline_is_noticed),
         Case::new("ci", "the_same_key_is_the_same_run", the_same_key_is_the_same_run),
+        Case::new("ci", "an_abandoned_start_is_settled_by_starting_again", an_abandoned_start_is_settled_by_starting_again),
         Case::new("ci", "another_key_is_another_run", another_key_is_another_run),
         Case::new("ci", "an_unknown_run_is_lost", an_unknown_run_is_lost),
         Case::new("ci", "an_unknown_commit_is_not_found", an_unknown_commit_is_not_found),
@@ -118,6 +117,10 @@ pub fn cases(capabilities: CiCapabilities) -> Vec<Case<CiWorld>> {
         cases.push(Case::new("ci", "an_undeclared_cancel_is_unsupported", an_undeclared_cancel_is_unsupported));
     }
     cases
+}
+
+async fn declares_what_it_is_tested_for(world: CiWorld, capabilities: CiCapabilities) -> Outcome {
+    declares(&world.ci.capabilities(), &capabilities)
 }
 
 const POLL_EVERY: Duration = Duration::from_millis(50);
@@ -173,6 +176,19 @@ async fn the_same_key_is_the_same_run(world: CiWorld) -> Outcome {
     let late = world.start("run", &world.commits.passing).await?;
     ensure!(early == run && late == run, "one key gave the runs {run:?}, {early:?} and {late:?}");
     ensure!(world.outcome(&late).await? == outcome, "starting it again gave another outcome");
+    Ok(())
+}
+
+async fn an_abandoned_start_is_settled_by_starting_again(world: CiWorld) -> Outcome {
+    for polls in 1..=3 {
+        let key = format!("abandoned/{polls}");
+        abandon(world.ci.start(&cx(&key), &world.commits.passing), polls).await;
+        let run = world.start(&key, &world.commits.passing).await?;
+        let again = world.start(&key, &world.commits.passing).await?;
+        ensure!(run == again, "one key gave the runs {run:?} and {again:?} after a start that nobody waited for");
+        let conclusion = world.outcome(&run).await?.conclusion;
+        ensure!(conclusion == CiConclusion::Passed, "it passes, however it was started, and not {conclusion:?}");
+    }
     Ok(())
 }
 

@@ -155,13 +155,17 @@ pub fn worlds(fixture: Arc<dyn GitOpsFixture>) -> Fresh<GitOpsWorld> {
 /// One case for each behaviour.
 #[must_use]
 pub fn cases(capabilities: GitOpsCapabilities) -> Vec<Case<GitOpsWorld>> {
-    let mut cases = vec![Case::new(SUITE, "declares_what_it_is_tested_for", move |w: GitOpsWorld| async move {
-        declares(&w.gitops.capabilities(), &capabilities)
+    let mut cases = vec![Case::new(SUITE, "declares_what_it_is_tested_for", move |world| {
+        declares_what_it_is_tested_for(world, capabilities)
     })];
     cases.extend(live::cases());
     cases.extend(refused::cases());
     cases.extend(optional::cases(capabilities));
     cases
+}
+
+async fn declares_what_it_is_tested_for(world: GitOpsWorld, capabilities: GitOpsCapabilities) -> Outcome {
+    declares(&world.gitops.capabilities(), &capabilities)
 }
 
 const SUITE: &str = "gitops";

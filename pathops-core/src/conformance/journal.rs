@@ -79,8 +79,8 @@ pub fn worlds(fixture: Arc<dyn JournalFixture>) -> Fresh<JournalWorld> {
 /// One case for each behaviour.
 #[must_use]
 pub fn cases(capabilities: JournalCapabilities) -> Vec<Case<JournalWorld>> {
-    let mut cases = vec![Case::new(SUITE, "declares_what_it_is_tested_for", move |world: JournalWorld| async move {
-        declares(&(world.open)().await.capabilities(), &capabilities)
+    let mut cases = vec![Case::new(SUITE, "declares_what_it_is_tested_for", move |world| {
+        declares_what_it_is_tested_for(world, capabilities)
     })];
     cases.extend(transition::cases());
     cases.extend(order::cases());
@@ -92,6 +92,10 @@ pub fn cases(capabilities: JournalCapabilities) -> Vec<Case<JournalWorld>> {
         cases.push(store::shared());
     }
     cases
+}
+
+async fn declares_what_it_is_tested_for(world: JournalWorld, capabilities: JournalCapabilities) -> Outcome {
+    declares(&(world.open)().await.capabilities(), &capabilities)
 }
 
 const SUITE: &str = "journal";

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use libtest_mimic::Trial;
 
-use super::case::Answer as _;
+use super::case::{Answer as _, abandon};
 use super::scm::world::cx;
 use super::step::{Pinned, declares};
 use super::{Case, Fresh, Outcome, ensure, into_trials};
@@ -76,11 +76,10 @@ pub fn worlds(fixture: Arc<dyn NotifierFixture>) -> Fresh<NotifierWorld> {
 #[must_use]
 pub fn cases(capabilities: NotifierCapabilities) -> Vec<Case<NotifierWorld>> {
     let mut cases = vec![
-        Case::new("notifier", "declares_what_it_is_tested_for", move |w: NotifierWorld| async move {
-            declares(&w.notifier.capabilities(), &capabilities)
-        }),
+        Case::new("notifier", "declares_what_it_is_tested_for", move |world| declares_what_it_is_tested_for(world, capabilities)),
         Case::new("notifier", "a_notice_arrives", a_notice_arrives),
         Case::new("notifier", "the_same_key_delivers_nothing_new", the_same_key_delivers_nothing_new),
+        Case::new("notifier", "an_abandoned_notice_arrives_once_when_repeated", an_abandoned_notice_arrives_once_when_repeated),
         Case::new("notifier", "another_key_is_another_notice", another_key_is_another_notice),
     ];
     cases.push(match capabilities.people {
@@ -91,6 +90,10 @@ pub fn cases(capabilities: NotifierCapabilities) -> Vec<Case<NotifierWorld>> {
         cases.push(Case::new("notifier", "the_text_limit_is_exact", move |world| the_text_limit_is_exact(world, max)));
     }
     cases
+}
+
+async fn declares_what_it_is_tested_for(world: NotifierWorld, capabilities: NotifierCapabilities) -> Outcome {
+    declares(&world.notifier.capabilities(), &capabilities)
 }
 
 fn notice(text: &str) -> Result<Notice, String> {
@@ -117,6 +120,15 @@ async fn the_same_key_delivers_nothing_new(world: NotifierWorld) -> Outcome {
         world.notifier.notify(&cx("key"), &notice("once")?).await.works()?;
     }
     world.arrived(&["once"]).await
+}
+
+async fn an_abandoned_notice_arrives_once_when_repeated(world: NotifierWorld) -> Outcome {
+    let texts = ["1", "2", "3", "4"];
+    for (text, polls) in texts.into_iter().zip(1..) {
+        abandon(world.notifier.notify(&cx(text), &notice(text)?), polls).await;
+        world.notifier.notify(&cx(text), &notice(text)?).await.works()?;
+    }
+    world.arrived(&texts).await
 }
 
 async fn another_key_is_another_notice(world: NotifierWorld) -> Outcome {

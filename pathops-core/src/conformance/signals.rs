@@ -56,34 +56,32 @@ pub fn worlds(fixture: Arc<dyn SignalFixture>) -> Fresh<SignalWorld> {
 /// One case for each behaviour.
 #[must_use]
 pub fn cases(capabilities: SignalCapabilities) -> Vec<Case<SignalWorld>> {
-    let mut cases = vec![Case::new("signals", "declares_what_it_is_tested_for", move |w: SignalWorld| async move {
-        declares(&w.signals.capabilities(), &capabilities)
+    let mut cases = vec![Case::new("signals", "declares_what_it_is_tested_for", move |world| {
+        declares_what_it_is_tested_for(world, capabilities)
     })];
     if capabilities.logs {
         cases.push(Case::new("signals", "logs_are_the_last_bytes", logs_are_the_last_bytes));
         cases.push(Case::new("signals", "missing_logs_are_explained", missing_logs_are_explained));
     } else {
-        cases.push(Case::new("signals", "undeclared_logs_are_unsupported", |w: SignalWorld| async move {
-            w.signals.logs(&cx("logs"), &w.live).await.fails(ErrorKind::Unsupported, "logs are not declared")
-        }));
+        cases.push(Case::new("signals", "undeclared_logs_are_unsupported", undeclared_logs_are_unsupported));
     }
     if capabilities.events {
         cases.push(Case::new("signals", "events_come_in_order", events_come_in_order));
         cases.push(Case::new("signals", "missing_events_are_explained", missing_events_are_explained));
     } else {
-        cases.push(Case::new("signals", "undeclared_events_are_unsupported", |w: SignalWorld| async move {
-            w.signals.events(&cx("events"), &w.live).await.fails(ErrorKind::Unsupported, "events are not declared")
-        }));
+        cases.push(Case::new("signals", "undeclared_events_are_unsupported", undeclared_events_are_unsupported));
     }
     if capabilities.metrics {
         cases.push(Case::new("signals", "metrics_come_in_order", metrics_come_in_order));
         cases.push(Case::new("signals", "missing_metrics_are_explained", missing_metrics_are_explained));
     } else {
-        cases.push(Case::new("signals", "undeclared_metrics_are_unsupported", |w: SignalWorld| async move {
-            w.signals.metrics(&cx("metrics"), &w.live).await.fails(ErrorKind::Unsupported, "metrics are not declared")
-        }));
+        cases.push(Case::new("signals", "undeclared_metrics_are_unsupported", undeclared_metrics_are_unsupported));
     }
     cases
+}
+
+async fn declares_what_it_is_tested_for(world: SignalWorld, capabilities: SignalCapabilities) -> Outcome {
+    declares(&world.signals.capabilities(), &capabilities)
 }
 
 async fn logs_are_the_last_bytes(world: SignalWorld) -> Outcome {
@@ -126,6 +124,18 @@ async fn missing_events_are_explained(world: SignalWorld) -> Outcome {
 
 async fn missing_metrics_are_explained(world: SignalWorld) -> Outcome {
     explained(world.signals.metrics(&cx("gone"), &world.gone).await.works()?)
+}
+
+async fn undeclared_logs_are_unsupported(world: SignalWorld) -> Outcome {
+    world.signals.logs(&cx("logs"), &world.live).await.fails(ErrorKind::Unsupported, "logs are not declared")
+}
+
+async fn undeclared_events_are_unsupported(world: SignalWorld) -> Outcome {
+    world.signals.events(&cx("events"), &world.live).await.fails(ErrorKind::Unsupported, "events are not declared")
+}
+
+async fn undeclared_metrics_are_unsupported(world: SignalWorld) -> Outcome {
+    world.signals.metrics(&cx("metrics"), &world.live).await.fails(ErrorKind::Unsupported, "metrics are not declared")
 }
 
 fn present<T>(collected: Collected<T>) -> Result<T, String> {

@@ -95,3 +95,20 @@ impl BlobStore for MemoryBlobs {
 fn size(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::IdempotencyKey;
+
+    #[tokio::test]
+    async fn a_full_store_keeps_what_it_has() {
+        let (blobs, cx) = (MemoryBlobs::new().with_room(4), OpContext::new(IdempotencyKey::new("test")));
+        let kept = blobs.put(&cx, b"1234".to_vec()).await.unwrap();
+        let refused = blobs.put(&cx, b"5".to_vec()).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::StorageFull);
+        assert_eq!(blobs.get(&cx, &Digest::of(b"5")).await.unwrap(), None);
+        assert_eq!(blobs.put(&cx, b"1234".to_vec()).await.unwrap(), kept);
+        assert_eq!(blobs.get(&cx, &kept).await.unwrap(), Some(b"1234".to_vec()));
+    }
+}

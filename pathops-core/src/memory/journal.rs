@@ -158,3 +158,49 @@ impl Journal for MemoryJournal {
 fn unknown(run: &RunId, operation: &'static str) -> Error {
     Error::new(ErrorKind::NotFound, operation).on(run).because("there is no such run")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::error::Effect;
+    use crate::op::IdempotencyKey;
+
+    /// Creates a run as the second write, after taking a lease, with `interrupt` planned for it.
+    async fn created(interrupt: Interrupt) -> (Result<Created>, Option<Run>, u64) {
+        let (cx, run) = (OpContext::new(IdempotencyKey::new("test")), RunId::parse("run-1").unwrap());
+        let last = Arc::new(AtomicU64::new(0));
+        let seen = last.clone();
+        let journal = MemoryJournal::with_interrupt(Arc::new(move |write| {
+            seen.store(write.ordinal, Ordering::Relaxed);
+            if write.ordinal == 1 { interrupt } else { Interrupt::Proceed }
+        }));
+        let lease = journal.acquire(&cx, "engine", "one", UnixMillis(0), Duration::from_secs(1)).await.unwrap().unwrap();
+        let first = Transition {
+            format: 1,
+            at: UnixMillis(0),
+            event: Value::Null,
+            state: Value::Null,
+            closes: None,
+            opens: Vec::new(),
+            ends: false,
+        };
+        let answer = journal.clone().create(&cx, &lease, &run, "machine", &first).await;
+        (answer, journal.load(&cx, &run).await.unwrap(), last.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test]
+    async fn a_write_is_made_or_interrupted_as_planned() {
+        let (answer, run, ordinal) = created(Interrupt::Proceed).await;
+        assert_eq!((answer.unwrap(), run.is_some(), ordinal), (Created::New, true, 1));
+
+        let (answer, run, _) = created(Interrupt::FailBefore).await;
+        assert_eq!((answer.unwrap_err().effect(), run), (Effect::None, None));
+
+        let (answer, run, _) = created(Interrupt::FailAfter).await;
+        assert_eq!((answer.unwrap_err().effect(), run.is_some()), (Effect::Unknown, true));
+    }
+}

@@ -3,10 +3,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pathops_core::adapter::{AgentBackend, AgentCapabilities, AgentRun, AgentTask, FileChange, SourceTree};
 use pathops_core::conformance::agent::{AgentFixture, AgentWorld, cases, worlds};
-use pathops_core::memory::MemoryAgent;
+use pathops_core::memory::{Faulty, MemoryAgent};
 use pathops_core::{AgentId, Error, ErrorKind, OpContext, Result};
 
 use crate::failing;
+use crate::forge::no_faults;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Defect {
@@ -78,7 +79,8 @@ struct Memory {
 impl AgentFixture for Memory {
     async fn fresh(&self) -> AgentWorld {
         let inner = MemoryAgent::new("scripted".parse().unwrap(), work).with_capabilities(self.capabilities);
-        AgentWorld::new(Arc::new(Planted { defect: self.defect, inner }), ())
+        let planted: Arc<dyn AgentBackend> = Arc::new(Planted { defect: self.defect, inner });
+        AgentWorld::new(Arc::new(Faulty::new(planted, no_faults())), ())
     }
 }
 

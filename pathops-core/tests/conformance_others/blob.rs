@@ -3,10 +3,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pathops_core::adapter::{BlobCapabilities, BlobStore};
 use pathops_core::conformance::blob::{BlobFixture, BlobWorld, cases, worlds};
-use pathops_core::memory::MemoryBlobs;
+use pathops_core::memory::{Faulty, MemoryBlobs};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
 
 use crate::failing;
+use crate::forge::no_faults;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Defect {
@@ -68,7 +69,8 @@ impl BlobFixture for Memory {
             assert!(spoilt.corrupt(&digest));
             async {}
         };
-        BlobWorld::new(Arc::new(Planted { defect: self.defect, inner }), corrupt, ())
+        let planted: Arc<dyn BlobStore> = Arc::new(Planted { defect: self.defect, inner });
+        BlobWorld::new(Arc::new(Faulty::new(planted, no_faults())), corrupt, ())
     }
 }
 

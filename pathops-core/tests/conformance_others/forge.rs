@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pathops_core::adapter::{Clock, FileChange, NewCommit, Scm, SourceFile, SourceTree};
-use pathops_core::memory::{ManualClock, MemoryForge};
+use pathops_core::memory::{Faults, ManualClock, MemoryForge};
 use pathops_core::{BranchName, CommitId, IdempotencyKey, OpContext, Principal, RepoId, RepoPath, TreeId, UnixMillis};
 
 /// Nobody drives the clock of a single case: whoever sleeps moves it.
@@ -22,6 +22,11 @@ impl Clock for SelfMoving {
     async fn sleep(&self, duration: Duration) {
         self.0.advance(duration);
     }
+}
+
+/// Faults that never strike. Each fixture hands its adapter on through them, so that what forwards is under test too.
+pub(crate) fn no_faults() -> Arc<Faults> {
+    Arc::new(Faults::new(0, Arc::new(ManualClock::new(UnixMillis(0)))))
 }
 
 #[derive(Clone, Debug)]

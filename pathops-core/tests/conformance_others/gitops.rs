@@ -7,13 +7,13 @@ use pathops_core::adapter::{
     StaleAction,
 };
 use pathops_core::conformance::gitops::{Committed, Desired, DesiredState, GitOpsFixture, GitOpsWorld, cases, worlds};
-use pathops_core::memory::{Deploying, MemoryGitOps, Rollout, RolloutTimes};
+use pathops_core::memory::{Deploying, Faulty, MemoryGitOps, Rollout, RolloutTimes};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::readiness::ProcessState;
 use pathops_core::{Digest, Error, OpContext, Result, UnitId, UnixMillis};
 
 use crate::failing;
-use crate::forge::Forge;
+use crate::forge::{Forge, no_faults};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Defect {
@@ -165,8 +165,9 @@ impl GitOpsFixture for Defect {
         inner.manage(&unit, &target, &forge.repo);
         let jobs =
             if *self == Defect::DeclaresNothing { Vec::new() } else { ["health", "smoke"].map(|j| j.parse().unwrap()).into() };
+        let planted: Arc<dyn GitOps> = Arc::new(Planted { defect: *self, inner, last: Mutex::default() });
         GitOpsWorld {
-            gitops: Arc::new(Planted { defect: *self, inner, last: Mutex::default() }),
+            gitops: Arc::new(Faulty::new(planted, no_faults())),
             repo: forge.repo.clone(),
             git: Arc::new(Git { forge, target: target.clone() }),
             clock,

@@ -4,10 +4,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition};
 use pathops_core::conformance::journal::{JournalFixture, JournalWorld, cases, worlds};
-use pathops_core::memory::MemoryJournal;
+use pathops_core::memory::{Faulty, MemoryJournal};
 use pathops_core::{ErrorKind, OpContext, Result, RunId, UnixMillis};
 
 use crate::failing;
+use crate::forge::no_faults;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Defect {
@@ -191,7 +192,8 @@ impl JournalFixture for Defect {
         JournalWorld::new(
             move || {
                 let journal = if defect == Defect::ForgetsOnRestart { Planted::new(defect) } else { journal.clone() };
-                async move { Arc::new(journal) as Arc<dyn Journal> }
+                let journal: Arc<dyn Journal> = Arc::new(journal);
+                async { Arc::new(Faulty::new(journal, no_faults())) as Arc<dyn Journal> }
             },
             (),
         )
@@ -211,6 +213,7 @@ fn each_defect_fails_the_cases_that_name_it() {
             Defect::TakesAnyExpectedNumber,
             &[
                 "the_same_transition_again_gives_its_number",
+                "an_abandoned_transition_is_settled_by_asking_again",
                 "another_expected_number_is_a_conflict",
                 "a_lost_answer_is_settled_under_a_new_lease",
                 "of_two_writers_one_wins",
@@ -218,7 +221,11 @@ fn each_defect_fails_the_cases_that_name_it() {
         ),
         (
             Defect::RefusesTheSameTransition,
-            &["the_same_transition_again_gives_its_number", "a_lost_answer_is_settled_under_a_new_lease"],
+            &[
+                "the_same_transition_again_gives_its_number",
+                "an_abandoned_transition_is_settled_by_asking_again",
+                "a_lost_answer_is_settled_under_a_new_lease",
+            ],
         ),
         (Defect::OverlooksTheFence, &["an_old_fence_writes_nothing"]),
         (

@@ -3,10 +3,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pathops_core::adapter::{Notice, Notifier, NotifierCapabilities};
 use pathops_core::conformance::notifier::{NotifierFixture, NotifierWorld, cases, worlds};
-use pathops_core::memory::MemoryNotifier;
+use pathops_core::memory::{Faulty, MemoryNotifier};
 use pathops_core::{ErrorKind, IdempotencyKey, OpContext, Result};
 
 use crate::failing;
+use crate::forge::no_faults;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Defect {
@@ -72,7 +73,8 @@ impl NotifierFixture for Memory {
             async { texts }
         };
         let planted = Planted { defect: self.defect, declared: self.capabilities, inner, calls };
-        NotifierWorld::new(Arc::new(planted), delivered, ())
+        let planted: Arc<dyn Notifier> = Arc::new(planted);
+        NotifierWorld::new(Arc::new(Faulty::new(planted, no_faults())), delivered, ())
     }
 }
 
@@ -90,7 +92,8 @@ fn the_reference_notifier_does_all_of_it() {
 
 #[test]
 fn each_defect_fails_the_cases_that_name_it() {
-    assert_eq!(fails(Defect::OverlooksTheKey, true, None), ["the_same_key_delivers_nothing_new"]);
+    let twice = ["the_same_key_delivers_nothing_new", "an_abandoned_notice_arrives_once_when_repeated"];
+    assert_eq!(fails(Defect::OverlooksTheKey, true, None), twice);
     assert_eq!(fails(Defect::DropsTheSameText, true, None), ["another_key_is_another_notice"]);
     assert_eq!(fails(Defect::CutsLongTexts, true, Some(40)), ["the_text_limit_is_exact"]);
     assert_eq!(fails(Defect::DeliversBeforeItRefuses, false, None), ["undeclared_people_are_unsupported"]);

@@ -3,11 +3,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pathops_core::adapter::{Collected, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery};
 use pathops_core::conformance::signals::{SignalFixture, SignalWorld, cases, worlds};
-use pathops_core::memory::MemorySignals;
+use pathops_core::memory::{Faulty, MemorySignals};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{OpContext, Result, UnixMillis};
 
 use crate::failing;
+use crate::forge::no_faults;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Defect {
@@ -81,7 +82,8 @@ impl SignalFixture for Memory {
             inner.event(unit, environment, RuntimeEvent { at, reason, message });
             inner.sample(unit, environment, Sample { metric: "uptime_seconds".to_owned(), at, value: 1.0 });
         }
-        SignalWorld::new(Arc::new(Planted { defect: self.defect, inner }), live, query("nobody"), ())
+        let planted: Arc<dyn RuntimeSignals> = Arc::new(Planted { defect: self.defect, inner });
+        SignalWorld::new(Arc::new(Faulty::new(planted, no_faults())), live, query("nobody"), ())
     }
 }
 

@@ -5,10 +5,11 @@ use async_trait::async_trait;
 use pathops_core::adapter::Signer;
 use pathops_core::conformance::signer::{SignerFixture, SignerWorld, cases, worlds};
 use pathops_core::evidence::{PublicKey, Signature};
-use pathops_core::memory::MemorySigner;
+use pathops_core::memory::{Faulty, MemorySigner};
 use pathops_core::{OpContext, Result};
 
 use crate::failing;
+use crate::forge::no_faults;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Defect {
@@ -49,7 +50,8 @@ impl Signer for Planted {
 #[async_trait]
 impl SignerFixture for Defect {
     async fn fresh(&self) -> SignerWorld {
-        SignerWorld::new(Arc::new(Planted { defect: *self, signatures: AtomicU64::new(0) }), ())
+        let planted: Arc<dyn Signer> = Arc::new(Planted { defect: *self, signatures: AtomicU64::new(0) });
+        SignerWorld::new(Arc::new(Faulty::new(planted, no_faults())), ())
     }
 }
 

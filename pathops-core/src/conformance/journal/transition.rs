@@ -1,6 +1,6 @@
 //! What a transition is: whole, checked, and the same again.
 
-use super::super::case::Answer as _;
+use super::super::case::{Answer as _, abandon};
 use super::super::scm::world::cx;
 use super::super::{Case, Outcome, ensure};
 use super::{JournalWorld, SUITE, run, transition};
@@ -16,6 +16,11 @@ pub(super) fn cases() -> Vec<Case<JournalWorld>> {
         Case::new(SUITE, "a_first_transition_closes_nothing", a_first_transition_closes_nothing),
         Case::new(SUITE, "a_transition_is_there_as_a_whole", a_transition_is_there_as_a_whole),
         Case::new(SUITE, "the_same_transition_again_gives_its_number", the_same_transition_again_gives_its_number),
+        Case::new(
+            SUITE,
+            "an_abandoned_transition_is_settled_by_asking_again",
+            an_abandoned_transition_is_settled_by_asking_again,
+        ),
         Case::new(SUITE, "another_expected_number_is_a_conflict", another_expected_number_is_a_conflict),
         Case::new(SUITE, "only_an_open_operation_is_closed", only_an_open_operation_is_closed),
         Case::new(SUITE, "an_operation_number_is_used_once", an_operation_number_is_used_once),
@@ -108,6 +113,21 @@ async fn the_same_transition_again_gives_its_number(world: JournalWorld) -> Outc
     let again = bench.append(1, &last).await.works()?;
     ensure!(again == Seq(2), "the same transition has number 2, not {again:?}");
     ensure!(bench.seen().await? == before, "appending the same transition again changed the run");
+    Ok(())
+}
+
+async fn an_abandoned_transition_is_settled_by_asking_again(world: JournalWorld) -> Outcome {
+    let bench = world.bench().await?;
+    bench.create(&transition(1, None, &[1])).await?;
+    for (n, polls) in (2..=6).zip(1..) {
+        let next = transition(n, Some(n - 1), &[n]);
+        abandon(bench.append(n - 1, &next), polls).await;
+        let seq = bench.append(n - 1, &next).await.works()?;
+        ensure!(seq == Seq(n), "the transition has number {n}, not {seq:?}");
+        let (run, entries) = bench.seen().await?;
+        let whole = run.seq == seq && run.state == next.state && run.open == next.opens && u64::try_from(entries.len()) == Ok(n);
+        ensure!(whole, "a transition that was abandoned and asked for again is there once and whole: {run:?}, {entries:?}");
+    }
     Ok(())
 }
 

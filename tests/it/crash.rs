@@ -1,0 +1,239 @@
+//! The whole golden path in memory and virtual time, killed before and after each write of the journal in turn: the end is
+//! that of an undisturbed run, with no pull request, deployment or record twice.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use pathops_coordinator::change_set::{End, Stage, State};
+use pathops_core::adapter::{CheckState, PullRequestState};
+use pathops_core::memory::{Fault, Faults, Interrupt, MemoryJournal, When};
+use pathops_core::project::FeatureRequest;
+use pathops_core::{Principal, PullRequestNumber, RepoPath};
+
+use crate::world::{Ran, UNITS, World, cx, feature, repo, wait};
+
+#[test]
+fn a_feature_reaches_production_in_the_deploy_order() {
+    let world = World::new(MemoryJournal::new());
+    let state = world.carry_out(feature(None), "k").unwrap();
+    assert_eq!((state.end, &state.failure), (Some(End::Live), &None));
+    assert!(state.units.values().all(|progress| progress.stage == Stage::Live), "{:?}", stages(&state));
+    let deployed = world.deployed.lock().unwrap().clone();
+    let place = |what: &str| deployed.iter().position(|it| it == what).unwrap_or_else(|| panic!("{what} was never deployed: {deployed:?}"));
+    for environment in ["preflight", "production"] {
+        assert!(place(&format!("orders@{environment}")) < place(&format!("web@{environment}")));
+        assert!(place(&format!("catalog@{environment}")) < place(&format!("orders@{environment}")));
+        assert!(place(&format!("store@{environment}")) < place(&format!("orders@{environment}")));
+    }
+    let last_in_preflight = UNITS.iter().map(|unit| place(&format!("{unit}@preflight"))).max().unwrap();
+    let first_in_production = UNITS.iter().map(|unit| place(&format!("{unit}@production"))).min().unwrap();
+    assert!(last_in_preflight < first_in_production, "everything is tried before anything is promoted: {deployed:?}");
+}
+
+#[test]
+fn a_defect_in_preflight_is_refused_explained_and_reverted() {
+    let world = World::new(MemoryJournal::new());
+    world.carry_out(feature(None), "first").unwrap();
+    let before = production(&world);
+    let state = world.carry_out(feature(Some("orders")), "second").unwrap();
+    assert_eq!(state.end, Some(End::Recovered), "{:?} {:?}", stages(&state), state.remarks);
+    let failure = state.failure.as_ref().unwrap();
+    assert_eq!(failure.unit.as_str(), "orders");
+    assert!(failure.reason.contains("it does not"), "{}", failure.reason);
+    let orders = &state.units[&failure.unit];
+    let decision = &orders.first.as_ref().expect("the refusal is a decision").decision;
+    assert!(decision.blocking().any(|requirement| requirement.id.as_str() == "preflight-smoke"), "{}", decision.to_text());
+    assert!(state.units.values().all(|progress| progress.not_promotable.is_some()));
+    assert_eq!(production(&world), before, "production is what it was");
+    for unit in UNITS {
+        assert_eq!(feature_text(&world, unit), Some("better".to_owned()), "preflight of {unit} is back");
+    }
+}
+
+#[test]
+fn a_crash_at_each_journal_write_changes_nothing() {
+    for request in [feature(None), feature(Some("orders"))] {
+        let clean = World::new(MemoryJournal::new());
+        clean.carry_out(request.clone(), "k").unwrap();
+        let expected = account(&clean, &request);
+        for after in [false, true] {
+            let mut at = 0;
+            while let Some(world) = killed_at(&request, at, after) {
+                let found = account(&world, &request);
+                assert_eq!(found, expected, "killed {} journal write {at}", if after { "after" } else { "before" });
+                at += 1;
+            }
+            assert!(at > 60, "only {at} writes were tried");
+        }
+    }
+}
+
+/// Runs a flow that dies at one journal write, and then a second process that goes on. `None` where there is no such write.
+fn killed_at(request: &FeatureRequest, at: u64, after: bool) -> Option<World> {
+    let (killed, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let hook = {
+        let (killed, count) = (killed.clone(), count.clone());
+        move |_| {
+            // Only the first process dies; it writes nothing after that.
+            let now = count.fetch_add(1, Ordering::SeqCst);
+            if now == at && !killed.swap(true, Ordering::SeqCst) {
+                return if after { Interrupt::FailAfter } else { Interrupt::FailBefore };
+            }
+            Interrupt::Proceed
+        }
+    };
+    let world = World::new(MemoryJournal::with_interrupt(Arc::new(hook)));
+    let dead = killed.clone();
+    match world.run(request.clone(), "k", move || dead.load(Ordering::SeqCst)) {
+        Ran::Ended(_) => return None,
+        Ran::Killed => {}
+    }
+    // What only lived in memory is gone: CI has forgotten its runs.
+    world.ci.forget_runs();
+    world.carry_out(request.clone(), "k").unwrap();
+    Some(world)
+}
+
+#[test]
+fn every_call_made_twice_changes_nothing() {
+    disturbed(|| (Fault::Twice, When::Always));
+}
+
+#[test]
+fn every_answer_lost_in_turn_changes_nothing() {
+    let request = feature(Some("orders"));
+    let clean = World::new(MemoryJournal::new());
+    clean.carry_out(request.clone(), "k").unwrap();
+    let expected = account(&clean, &request);
+    for lost in 1.. {
+        let world = World::new(MemoryJournal::new());
+        let faults = Arc::new(Faults::new(1, Arc::new(world.clock.clone())).with(Fault::LoseAnswer, When::Write(lost)));
+        world.through(&faults).carry_out(request.clone(), "k").unwrap();
+        if faults.hits().is_empty() {
+            assert!(lost > 40, "only {lost} writes were tried");
+            break;
+        }
+        assert_eq!(account(&world, &request), expected, "the answer of write {lost} was lost");
+    }
+}
+
+#[test]
+fn a_flaky_git_host_changes_nothing() {
+    disturbed(|| (Fault::Flaky, When::PerMille(100)));
+}
+
+fn disturbed(fault: impl Fn() -> (Fault, When)) {
+    let request = feature(Some("orders"));
+    let clean = World::new(MemoryJournal::new());
+    clean.carry_out(request.clone(), "k").unwrap();
+    for seed in 0..5 {
+        let world = World::new(MemoryJournal::new());
+        let (fault, when) = fault();
+        let faults = Arc::new(Faults::new(seed, Arc::new(world.clock.clone())).with(fault, when));
+        world.through(&faults).carry_out(request.clone(), "k").unwrap();
+        assert!(!faults.hits().is_empty());
+        assert_eq!(account(&world, &request), account(&clean, &request), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_loses_nothing() {
+    for jump in [-86_400_000, 86_400_000] {
+        let world = World::new(MemoryJournal::new());
+        let plain = feature(None);
+        let jumped = AtomicBool::new(false);
+        let clock = world.clock.clone();
+        let ran = world.run(plain, "k", || {
+            if pathops_core::adapter::Clock::now(&clock).0 > crate::world::START.0 + 10_000 && !jumped.swap(true, Ordering::SeqCst) {
+                clock.set_wall_offset(jump);
+            }
+            false
+        });
+        let Ran::Ended(Ok(state)) = ran else { panic!("it did not end") };
+        // A day forwards makes evidence too old and a day backwards puts it into the future: neither may pass by accident,
+        // and either way the change set comes to an end that it can account for.
+        assert!(matches!(state.end, Some(End::Live | End::Recovered)), "{:?}: {:?}", state.end, state.remarks);
+    }
+}
+
+fn stages(state: &State) -> BTreeMap<String, Stage> {
+    state.units.iter().map(|(unit, progress)| (unit.to_string(), progress.stage)).collect()
+}
+
+/// What production asks for, unit by unit.
+fn production(world: &World) -> Vec<String> {
+    let scm = world.forge.scm(Principal::System);
+    let tree = |unit: &&str| {
+        let repo = repo(&format!("shop/{unit}-gitops"));
+        let head = wait(scm.branch_head(&cx(), &repo, &"production".parse().unwrap())).unwrap().unwrap();
+        wait(scm.tree_at(&cx(), &repo, &head, &RepoPath::root())).unwrap().unwrap().to_string()
+    };
+    UNITS.iter().map(tree).collect()
+}
+
+/// What the agent wrote into what preflight runs; for apps, what the artifact was built from is named by its digest only.
+fn feature_text(world: &World, unit: &str) -> Option<String> {
+    if unit != "store" {
+        return Some("better".to_owned());
+    }
+    let scm = world.forge.scm(Principal::System);
+    let repo = repo("shop/store-gitops");
+    let head = wait(scm.branch_head(&cx(), &repo, &"preflight".parse().unwrap())).unwrap().unwrap();
+    let file = wait(scm.read_file(&cx(), &repo, &head, &RepoPath::parse("environments/preflight/feature.txt").unwrap())).unwrap();
+    file.map(|bytes| String::from_utf8(bytes).unwrap())
+}
+
+/// Everything that a run leaves behind, without what differs from run to run (times, and ids that follow from them).
+fn account(world: &World, request: &FeatureRequest) -> Vec<String> {
+    let scm = world.forge.scm(Principal::System);
+    let mut lines = Vec::new();
+    for unit in UNITS {
+        for name in [format!("shop/{unit}-src"), format!("shop/{unit}-gitops")] {
+            if name == "shop/store-src" {
+                continue;
+            }
+            let repo = repo(&name);
+            for number in 1.. {
+                let Ok(pull_request) = wait(scm.pull_request(&cx(), &repo, PullRequestNumber(number))) else { break };
+                let state = match &pull_request.state {
+                    PullRequestState::Open => "open".to_owned(),
+                    PullRequestState::Closed { by } => format!("closed by {by}"),
+                    PullRequestState::Merged { by, .. } => format!("merged by {by}"),
+                };
+                let comments = wait(scm.comments(&cx(), &repo, pull_request.number)).unwrap().len();
+                let reviews = wait(scm.reviews(&cx(), &repo, pull_request.number)).unwrap().len();
+                let granted = wait(scm.checks(&cx(), &repo, &pull_request.head)).unwrap();
+                let checks: Vec<_> = granted.iter().filter(|check| check.state == CheckState::Success).map(|check| check.name.clone()).collect();
+                let commits = commits(world, &name, &pull_request.head);
+                lines.push(format!("{name}#{number} {} {state}, {commits} commits, {comments} comments, {reviews} reviews, {checks:?}", pull_request.title));
+            }
+        }
+    }
+    let meta = repo("shop/meta");
+    let head = wait(scm.branch_head(&cx(), &meta, &"main".parse().unwrap())).unwrap().unwrap();
+    lines.push(format!("{} commits in the meta repository", commits(world, "shop/meta", &head)));
+    let state = world.carry_out(request.clone(), "k").unwrap();
+    for (unit, progress) in &state.units {
+        let evidence: Vec<_> = progress.evidence.iter().chain(&progress.snapshots).map(|record| record.name.clone()).collect();
+        lines.push(format!("{unit} {:?} {evidence:?}", progress.stage));
+    }
+    lines.push(format!("{:?} {:?}", state.end, state.failure));
+    let mut deployed = world.deployed.lock().unwrap().clone();
+    deployed.sort();
+    deployed.dedup();
+    lines.push(format!("{deployed:?}"));
+    lines
+}
+
+/// How many commits lead to `head` by first parents.
+fn commits(world: &World, name: &str, head: &pathops_core::CommitId) -> usize {
+    let scm = world.forge.scm(Principal::System);
+    let mut count = 0;
+    let mut next = Some(head.clone());
+    while let Some(commit) = next {
+        count += 1;
+        next = wait(scm.read_commit(&cx(), &repo(name), &commit)).unwrap().parents.into_iter().next();
+    }
+    count
+}

@@ -1,0 +1,328 @@
+//! A whole control plane in memory and virtual time: the reference adapters, a small shop, and people who act at once.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use pathops_coordinator::change_set::{ChangeSet, Command, PullRequestRef, Role, State};
+use pathops_coordinator::engine::{Observer, Progress};
+use pathops_coordinator::{ControlPlane, Pace};
+use pathops_core::adapter::*;
+use pathops_core::memory::*;
+use pathops_core::policy::PROMOTION_CONTEXT;
+use pathops_core::project::{EnvironmentKind, EnvironmentTarget, FeatureRequest, UnitChange};
+use pathops_core::{
+    BranchName, ChangeSetId, IdempotencyKey, OpContext, PersonId, Principal, RepoId, RepoPath, Result, UnitId, UnixMillis,
+};
+
+/// Where virtual time begins: a Monday, outside of every freeze.
+pub(crate) const START: UnixMillis = UnixMillis(1_763_971_200_000);
+
+pub(crate) const UNITS: [&str; 4] = ["catalog", "orders", "store", "web"];
+
+/// What a unit's source says when its deployment is to fail its smoke job.
+pub(crate) const DEFECT: &str = "defect";
+
+/// Everything that outlives a control plane.
+#[derive(Clone)]
+pub(crate) struct World {
+    pub(crate) clock: ManualClock,
+    pub(crate) forge: MemoryForge,
+    pub(crate) journal: MemoryJournal,
+    pub(crate) blobs: Arc<MemoryBlobs>,
+    pub(crate) ci: MemoryCi,
+    pub(crate) gitops: MemoryGitOps,
+    pub(crate) scm: Arc<dyn Scm>,
+    pub(crate) merge: Arc<dyn Merge>,
+    pub(crate) deployed: Arc<Mutex<Vec<String>>>,
+    calls: Arc<Mutex<VecDeque<Call>>>,
+}
+
+#[derive(Clone, Debug)]
+struct Call {
+    pull_request: PullRequestRef,
+    role: Role,
+    merge: bool,
+}
+
+impl World {
+    pub(crate) fn new(journal: MemoryJournal) -> Self {
+        let clock = ManualClock::new(START);
+        let forge = MemoryForge::new(Arc::new(clock.clone()));
+        let blobs = Arc::new(MemoryBlobs::new());
+        let scm = forge.scm(Principal::System);
+        let deployed: Arc<Mutex<Vec<String>>> = Arc::default();
+        let log = deployed.clone();
+        let gitops = MemoryGitOps::new(scm.clone(), Arc::new(clock.clone()))
+            .taking(RolloutTimes { apply: seconds(1), start: seconds(2), jobs: seconds(1) })
+            .with_script(move |deploying| {
+                log.lock().unwrap().push(format!("{}@{}", deploying.unit, deploying.environment));
+                rollout(deploying)
+            });
+        let ci = MemoryCi::new(scm.clone(), blobs.clone(), Arc::new(clock.clone())).taking(seconds(3));
+        let world = Self {
+            merge: forge.merger(Principal::System),
+            calls: Arc::default(),
+            clock,
+            forge,
+            journal,
+            blobs,
+            ci,
+            gitops,
+            scm,
+            deployed,
+        };
+        world.populate();
+        world
+    }
+
+    /// The same world, seen through faults.
+    pub(crate) fn through(&self, faults: &Arc<Faults>) -> Self {
+        let mut world = self.clone();
+        world.scm = Arc::new(Faulty::new(self.scm.clone(), faults.clone()));
+        world.merge = Arc::new(Faulty::new(self.merge.clone(), faults.clone()));
+        world
+    }
+
+    fn populate(&self) {
+        let forge = &self.forge;
+        let main = branch("main");
+        forge.create_repo(&repo("shop/meta"), &BTreeMap::from([(main.clone(), meta())])).unwrap();
+        for unit in UNITS {
+            if unit != "store" {
+                let source = tree(&[("ci/run", "#!/bin/sh\n"), ("src/main", unit)]);
+                forge.create_repo(&repo(&format!("shop/{unit}-src")), &BTreeMap::from([(main.clone(), source)])).unwrap();
+                let rules = BranchProtection { required_checks: vec!["ci/build".parse().unwrap()], required_approvals: 1 };
+                forge.protect(&repo(&format!("shop/{unit}-src")), &main, rules).unwrap();
+            }
+            let gitops = repo(&format!("shop/{unit}-gitops"));
+            let branches = ["preflight", "production"].map(|environment| {
+                let folder = format!("environments/{environment}");
+                let files = tree(&[
+                    (&format!("{folder}/settings.yaml"), "apiVersion: pathops.dev/v1alpha1\nkind: Settings\nspec: {}\n"),
+                    (&format!("{folder}/deployment.yaml"), "apiVersion: pathops.dev/v1alpha1\nkind: Deployment\nspec: {}\n"),
+                ]);
+                (branch(environment), if environment == "production" { tree(&[(&format!("{folder}/settings.yaml"), "x")]) } else { files })
+            });
+            forge.create_repo(&gitops, &BTreeMap::from(branches)).unwrap();
+            let rules = BranchProtection { required_checks: vec![PROMOTION_CONTEXT.parse().unwrap()], required_approvals: 1 };
+            forge.protect(&gitops, &branch("production"), rules).unwrap();
+            for target in [target(EnvironmentKind::Preflight), target(EnvironmentKind::Production)] {
+                self.gitops.manage(&id(unit), &target, &gitops);
+            }
+        }
+    }
+
+    /// A control plane over this world, as a host would make it after a restart.
+    pub(crate) fn plane(&self) -> ControlPlane {
+        let agent = MemoryAgent::new("patch".parse().unwrap(), work)
+            .with_capabilities({
+                let mut capabilities = AgentCapabilities::default();
+                capabilities.patch = true;
+                capabilities
+            });
+        ControlPlane::builder()
+            .name("test")
+            .meta_repo(repo("shop/meta"))
+            .scm(self.scm.clone())
+            .merge(self.merge.clone())
+            .ci(Arc::new(self.ci.clone()))
+            .gitops(Arc::new(self.gitops.clone()))
+            .signals(Arc::new(MemorySignals::new(SignalCapabilities::default())))
+            .blobs(self.blobs.clone())
+            .journal(Arc::new(self.journal.clone()))
+            .signer(Arc::new(MemorySigner::from_seed(1).unwrap()))
+            .agent(Arc::new(agent))
+            .notifier(Arc::new(MemoryNotifier::new(NotifierCapabilities::default())))
+            .clock(Arc::new(self.clock.clone()))
+            .ids(Arc::new(SeededIds::new(1)))
+            .pace(Pace { shortest: Duration::from_millis(100), longest: seconds(5), ..Pace::default() })
+            .observer(self.observer())
+            .build()
+            .unwrap()
+    }
+
+    fn observer(&self) -> Observer<ChangeSet> {
+        let calls = self.calls.clone();
+        Arc::new(move |_, progress| {
+            let Progress::Began { command, .. } = progress else { return };
+            let call = match command {
+                Command::AwaitMerge { pull_request, role, .. } => Call { pull_request: pull_request.clone(), role: *role, merge: true },
+                Command::Promote { pull_request, .. } => Call { pull_request: pull_request.clone(), role: Role::Production, merge: false },
+                _ => return,
+            };
+            calls.lock().unwrap().push_back(call);
+        })
+    }
+
+    /// Requests a feature and takes it to its end.
+    pub(crate) fn carry_out(&self, request: FeatureRequest, key: &str) -> Result<State> {
+        match self.run(request, key, || false) {
+            Ran::Ended(state) => state,
+            Ran::Killed => panic!("nobody kills this run"),
+        }
+    }
+
+    /// The same, until `killed` says that the process is gone.
+    pub(crate) fn run(&self, request: FeatureRequest, key: &str, killed: impl Fn() -> bool) -> Ran {
+        let plane = self.plane();
+        let key = IdempotencyKey::new(key);
+        let mut whole = pin!(async {
+            let change_set: ChangeSetId = plane.request_feature(request, Some(&key)).await?;
+            match plane.state(&change_set).await? {
+                Some(state) if state.ended => Ok(state),
+                _ => plane.drive(&change_set).await,
+            }
+        });
+        let mut context = Context::from_waker(Waker::noop());
+        // Virtual days; far more than any flow takes, so that one that never ends is a failed test.
+        for _ in 0..200_000 {
+            if let Poll::Ready(ended) = whole.as_mut().poll(&mut context) {
+                return if killed() { Ran::Killed } else { Ran::Ended(ended) };
+            }
+            if killed() {
+                self.calls.lock().unwrap().clear();
+                return Ran::Killed;
+            }
+            self.people_act();
+            assert!(self.clock.advance_to_next(), "everybody waits and nobody sleeps: the flow is stuck");
+        }
+        panic!("the flow does not come to an end");
+    }
+
+    /// People answer what they were called for; what they cannot do yet they try again.
+    fn people_act(&self) {
+        let calls: Vec<Call> = self.calls.lock().unwrap().drain(..).collect();
+        for call in calls {
+            if !self.answer(&call) {
+                self.calls.lock().unwrap().push_back(call);
+            }
+        }
+    }
+
+    fn answer(&self, call: &Call) -> bool {
+        let PullRequestRef { repo, number, .. } = &call.pull_request;
+        let now = wait(self.forge.scm(Principal::System).pull_request(&cx(), repo, *number)).unwrap();
+        if now.state != PullRequestState::Open {
+            return true;
+        }
+        let reviewer = person(if call.role == Role::Source { "bob" } else { "carol" });
+        if call.role == Role::Source || !call.merge {
+            let reviews = wait(self.forge.scm(Principal::System).reviews(&cx(), repo, *number)).unwrap();
+            if !reviews.iter().any(|review| review.author == Principal::Human(reviewer.clone()) && review.commit == now.head) {
+                self.forge.person(reviewer).review(repo, *number, &now.head, ReviewState::Approved, "fine").unwrap();
+            }
+        }
+        !call.merge || self.forge.person(person("bob")).merge(repo, *number, &now.head).is_ok()
+    }
+}
+
+/// How a run ended.
+pub(crate) enum Ran {
+    Ended(Result<State>),
+    Killed,
+}
+
+/// A feature that touches all units; `unit` may carry a defect that only shows in preflight.
+pub(crate) fn feature(defect_in: Option<&str>) -> FeatureRequest {
+    let change = |unit: &str| UnitChange {
+        unit: id(unit),
+        reason: format!("{unit} has to know it"),
+        contracts: if unit == "catalog" || unit == "orders" { [format!("{unit}-http").parse().unwrap()].into() } else { [].into() },
+        patch: Some(if defect_in == Some(unit) { DEFECT.to_owned() } else { "better".to_owned() }),
+    };
+    let changes = UNITS.iter().map(|unit| change(unit)).collect();
+    FeatureRequest { title: "Show the delivery date".to_owned(), text: "At checkout.".to_owned(), requested_by: person("alice"), changes }
+}
+
+/// The agent: it does what the patch says.
+fn work(task: &AgentTask, files: &mut SourceTree) -> Result<String> {
+    let path = if task.unit.as_str() == "store" { "environments/preflight/feature.txt" } else { "src/feature" };
+    let text = task.patch.clone().unwrap_or_default();
+    files.insert(RepoPath::parse(path).unwrap(), SourceFile { bytes: text.into_bytes(), executable: false });
+    Ok("done".to_owned())
+}
+
+/// The machine: what was built from a defect fails its smoke job.
+fn rollout(deploying: &Deploying) -> Rollout {
+    let mut rollout = Rollout::passing(deploying);
+    let defect = deploying.files.values().any(|file| file.bytes == DEFECT.as_bytes());
+    if defect {
+        for job in rollout.jobs.iter_mut().filter(|job| job.kind == JobKind::Smoke) {
+            job.checks = Some(vec![JobCheck { name: "it works".to_owned(), failure: Some("it does not".to_owned()) }]);
+        }
+    }
+    rollout
+}
+
+fn meta() -> SourceTree {
+    let unit = |kind: &str, name: &str, more: &str| {
+        format!("apiVersion: pathops.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n  owner: alice\n  lifecycle: path-ready\n  rollback: revert\n  checks: [health, smoke]\n{more}")
+    };
+    let contract = |name: &str| format!("apiVersion: pathops.dev/v1alpha1\nkind: Contract\nmetadata: {{name: {name}}}\nspec: {{type: openapi, definition: {name}.openapi.yaml}}\n");
+    let rules = |kind: &str, build: &str| {
+        format!(
+            "    - covers: {{kind: {kind}}}\n      evidence:\n{build}        - {{id: preflight-deployment, reason: it ran, kind: preflight-deployment, maxAgeSeconds: 86400}}\n        - {{id: preflight-health, reason: it was healthy, kind: {{preflight-health: {{settledSeconds: 5}}}}, maxAgeSeconds: 86400}}\n        - {{id: preflight-smoke, reason: it worked, kind: {{preflight-test: {{suite: smoke, minPassed: 1}}}}, maxAgeSeconds: 86400}}\n      approvals: {{id: approval, reason: people, count: 1, roles: [owner, reviewer]}}\n      lifecycle: {{id: lifecycle, reason: ready, allowed: [path-ready, production]}}\n      incidents: {{id: no-open-incident, reason: quiet}}\n"
+        )
+    };
+    let build = "        - {id: unit-tests, reason: tests, kind: {build-test: {suite: unit, minPassed: 1}}, maxAgeSeconds: 604800}\n";
+    let head = |kind: &str, name: &str| format!("apiVersion: pathops.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n");
+    tree(&[
+        ("project.yaml", &format!("{}  environments:\n    - {{name: preflight, kind: preflight}}\n    - {{name: production, kind: production}}\n    - {{name: agents, kind: agents}}\n", head("Project", "shop"))),
+        ("people.yaml", &format!("{}  people:\n    - {{name: alice, roles: [owner]}}\n    - {{name: bob, roles: [reviewer]}}\n    - {{name: carol, roles: [reviewer]}}\n", head("People", "people"))),
+        ("policy.yaml", &format!("{}  preflightMerge: pathops\n  production:\n{}{}", head("Policy", "shop"), rules("app", build), rules("component", ""))),
+        ("apps/catalog.yaml", &unit("App", "catalog", "  provides: [catalog-http]\n")),
+        ("apps/orders.yaml", &unit("App", "orders", "  dependsOn: [store]\n  provides: [orders-http]\n  consumes: [catalog-http]\n")),
+        ("apps/web.yaml", &unit("App", "web", "  consumes: [orders-http, catalog-http]\n")),
+        ("components/store.yaml", &unit("Component", "store", "  type: key-value-store\n")),
+        ("contracts/catalog-http.yaml", &contract("catalog-http")),
+        ("contracts/catalog-http.openapi.yaml", "openapi: 3.0.3\n"),
+        ("contracts/orders-http.yaml", &contract("orders-http")),
+        ("contracts/orders-http.openapi.yaml", "openapi: 3.0.3\n"),
+    ])
+}
+
+/// Runs a future that never has to wait: the memory adapters answer at once.
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+pub(crate) fn cx() -> OpContext {
+    OpContext::new(IdempotencyKey::new("test"))
+}
+
+pub(crate) fn target(kind: EnvironmentKind) -> EnvironmentTarget {
+    let name = if kind == EnvironmentKind::Preflight { "preflight" } else { "production" };
+    EnvironmentTarget { namespace: format!("shop-{name}"), ..EnvironmentTarget::local(name.parse().unwrap(), kind) }
+}
+
+pub(crate) fn id(unit: &str) -> UnitId {
+    unit.parse().unwrap()
+}
+
+pub(crate) fn repo(repo: &str) -> RepoId {
+    repo.parse().unwrap()
+}
+
+pub(crate) fn person(person: &str) -> PersonId {
+    person.parse().unwrap()
+}
+
+
+fn branch(branch: &str) -> BranchName {
+    branch.parse().unwrap()
+}
+
+fn tree(files: &[(&str, &str)]) -> SourceTree {
+    let file = |text: &str| SourceFile { bytes: text.as_bytes().to_vec(), executable: false };
+    files.iter().map(|(path, text)| (RepoPath::parse(*path).unwrap(), file(text))).collect()
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
