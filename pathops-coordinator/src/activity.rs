@@ -132,14 +132,22 @@ impl Services {
 
 #[async_trait]
 impl Performer<ChangeSet> for Services {
-    async fn perform(&self, cx: &OpContext, command: &Command) -> Outcome {
+    async fn perform(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
         self.tell(cx, notify::before(command)).await;
-        let outcome = with_retry(&*self.clock, || Box::pin(self.try_perform(cx, command))).await;
-        let outcome = outcome.unwrap_or_else(|error| {
-            tracing::warn!(key = %cx.key(), error = %error, "operation failed");
-            Outcome::Failed { reason: self.redactor.redact_text(&error.to_string()) }
-        });
+        let outcome = match with_retry(&*self.clock, || Box::pin(self.try_perform(cx, command))).await {
+            Ok(outcome) => outcome,
+            Err(error) if says_nothing(&error) => return Err(error),
+            Err(error) => {
+                tracing::warn!(key = %cx.key(), error = %error, "operation failed");
+                Outcome::Failed { reason: self.redactor.redact_text(&error.to_string()) }
+            }
+        };
         self.tell(&cx.part("outcome"), notify::after(command, &outcome)).await;
-        outcome
+        Ok(outcome)
     }
+}
+
+/// Whether an error is about the systems around and says nothing about the change: it must not be refused for that.
+fn says_nothing(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::RateLimited | ErrorKind::Corrupt)
 }

@@ -28,7 +28,11 @@ const LEASE: Duration = Duration::from_secs(30);
 pub trait Performer<M: Machine>: Send + Sync {
     /// Performs `command` and says how it ended. It may be called again with the same context after a crash; what it did
     /// before, it finds and does not do again.
-    async fn perform(&self, cx: &OpContext, command: &M::Command) -> M::Outcome;
+    ///
+    /// # Errors
+    /// Where nothing can be said of the command itself: a store is full, a system stays out of reach. The run then stops
+    /// as it is, and goes on with this very operation when it is driven again.
+    async fn perform(&self, cx: &OpContext, command: &M::Command) -> Result<M::Outcome>;
 }
 
 /// Something that happened in a run, for a host that wants to show it. Nothing depends on it.
@@ -141,7 +145,7 @@ impl<M: Machine> Engine<M> {
     /// # Errors
     /// `NotFound` for an unknown run; `Conflict` where another engine drives it or has taken it over; `Invalid` where it
     /// is of another machine or a newer format; `Unexpected` where it has nothing left to do and has not ended; what the
-    /// journal answers.
+    /// journal answers; and where an operation cannot go on, what is in its way.
     pub async fn drive(&self, run: &RunId) -> Result<M::State> {
         let mut lease = self.lease(run).await?;
         let mut active = self.load(run).await?;
@@ -152,13 +156,14 @@ impl<M: Machine> Engine<M> {
             running.push(future);
         }
         while !M::has_ended(&active.state) {
-            let Some((op, outcome)) = running.next().await else {
+            let Some((op, performed)) = running.next().await else {
                 return Err(Error::new(ErrorKind::Unexpected, "drive a run")
                     .on(run)
                     .because("it has nothing left to do and has not ended"));
             };
             // An operation that was dropped while its outcome was under way has been closed already.
             let Some((command, _)) = active.open.remove(&op) else { continue };
+            let outcome = performed?;
             if self.clock.now() + LEASE / 2 > lease.expires_at {
                 lease = self.lease(run).await?;
             }
@@ -251,13 +256,13 @@ impl<M: Machine> Engine<M> {
         run: &RunId,
         op: OpId,
         command: M::Command,
-    ) -> (impl Future<Output = (OpId, M::Outcome)> + use<M>, AbortHandle) {
+    ) -> (impl Future<Output = (OpId, Result<M::Outcome>)> + use<M>, AbortHandle) {
         (self.observer)(run, &Progress::Began { op, command: &command });
         let cx = OpContext::new(IdempotencyKey::new(format!("{run}/op-{}", op.0)));
         let performer = Arc::clone(&self.performer);
         let (abort, registration) = AbortHandle::new_pair();
         let performing = Abortable::new(async move { performer.perform(&cx, &command).await }, registration);
-        (async move { (op, performing.await.unwrap_or_else(|_| M::dropped())) }, abort)
+        (async move { (op, performing.await.unwrap_or_else(|_| Ok(M::dropped()))) }, abort)
     }
 
     fn context(&self, run: &RunId, what: &str) -> OpContext {

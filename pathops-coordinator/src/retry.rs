@@ -6,18 +6,19 @@ use futures_util::future::BoxFuture;
 use pathops_core::adapter::Clock;
 use pathops_core::{Effect, Result, Retry};
 
-const ATTEMPTS: u32 = 8;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// How long a fault that passes is waited out.
+const PATIENCE: Duration = Duration::from_secs(900);
 
-/// Calls until it succeeds, fails for good, or has been tried often enough; waits between tries, twice as long each
-/// time, or as long as the other side says.
+/// Calls until it succeeds, fails for good, or patience ends; waits between tries, twice as long each time, or as long as
+/// the other side says.
 ///
 /// `call` reads before it writes: a write whose effect is unknown is found by its own first step, and so is never
 /// repeated blindly.
 pub(crate) async fn with_retry<'c, T>(clock: &dyn Clock, mut call: impl FnMut() -> BoxFuture<'c, Result<T>>) -> Result<T> {
-    let mut wait = FIRST_WAIT;
-    for _ in 1..ATTEMPTS {
+    let (mut wait, mut waited) = (FIRST_WAIT, Duration::ZERO);
+    loop {
         let error = match call().await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
@@ -27,9 +28,12 @@ pub(crate) async fn with_retry<'c, T>(clock: &dyn Clock, mut call: impl FnMut() 
             (Retry::After(pause), _) => pause,
             (Retry::Backoff, _) | (Retry::Never, Effect::Unknown) => wait,
         };
+        if waited >= PATIENCE {
+            return Err(error);
+        }
         tracing::info!(error = %error, pause_millis = pause.as_millis(), "trying again");
         clock.sleep(pause).await;
+        waited += pause;
         wait = (wait * 2).min(LONGEST_WAIT);
     }
-    call().await
 }

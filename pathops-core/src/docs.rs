@@ -1,1 +1,93 @@
-//! The handbook.
+//! The handbook: how PathOps works, and why it works that way.
+//!
+//! | you want to | read |
+//! |---|---|
+//! | see the parts and follow a change through them | [`architecture`] |
+//! | know what a word means here | [`glossary`] |
+//! | know what can be relied on, and which test holds it | [`invariants`] |
+//! | run it: the sample, a project of your own, a host of your own | [`running`] |
+//! | handle an error, or report one | [`errors`] |
+//! | connect a system that nobody has connected yet | [`writing_an_adapter`] |
+//! | test an adapter or a host | [`testing`] |
+//! | know why something is as it is | [`decisions`] |
+
+pub mod architecture {
+    //! The crates, the way of a change through them, and where things live.
+    #![doc = include_str!("docs/architecture.md")]
+}
+
+pub mod glossary {
+    //! What the words mean.
+    #![doc = include_str!("docs/glossary.md")]
+}
+
+pub mod invariants {
+    //! What always holds, how it is held, and by which tests.
+    #![doc = include_str!("docs/invariants.md")]
+}
+
+pub mod errors {
+    //! Errors: what they say, and who does what about them.
+    #![doc = include_str!("docs/errors.md")]
+}
+
+pub mod testing {
+    //! The tests there are, and those that you write.
+    #![doc = include_str!("docs/testing.md")]
+}
+
+pub mod running {
+    //! Running the sample, a project and a host.
+    #![doc = include_str!("docs/running.md")]
+}
+
+pub mod writing_an_adapter {
+    //! From a trait to a tested adapter, step by step.
+    #![doc = include_str!("docs/writing_an_adapter.md")]
+}
+
+pub mod decisions {
+    //! Decision records: what was decided, from which situation, and what it costs.
+    //!
+    //! A record is never rewritten when a decision changes; a later one replaces it and says so.
+
+    pub mod d0001_git_in_process {
+        //! Git in this process, not as a program.
+        #![doc = include_str!("docs/decisions/0001-git-in-process.md")]
+    }
+
+    pub mod d0002_verification_in_core {
+        //! Signatures are checked in the core.
+        #![doc = include_str!("docs/decisions/0002-verification-in-core.md")]
+    }
+
+    pub mod d0003_environments_in_git {
+        //! An environment is a branch and a folder.
+        #![doc = include_str!("docs/decisions/0003-environments-in-git.md")]
+    }
+
+    pub mod d0004_journal {
+        //! The journal holds a state and open operations.
+        #![doc = include_str!("docs/decisions/0004-journal.md")]
+    }
+
+    pub mod d0005_grants {
+        //! A promotion grant is a value, not a record.
+        #![doc = include_str!("docs/decisions/0005-grants.md")]
+    }
+
+    pub mod d0006_processes_die_with_the_host {
+        //! What the host starts dies with it.
+        #![doc = include_str!("docs/decisions/0006-processes-die-with-the-host.md")]
+    }
+
+    pub mod d0007_records_in_the_meta_repository {
+        //! The record of a change set is JSON in the meta repository.
+        #![doc = include_str!("docs/decisions/0007-records-in-the-meta-repository.md")]
+    }
+
+    pub mod d0008_requests_name_their_units {
+        //! A feature request names the units that change.
+        #![doc = include_str!("docs/decisions/0008-requests-name-their-units.md")]
+    }
+}

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use pathops_coordinator::change_set::{End, Stage, State};
-use pathops_core::adapter::{CheckState, PullRequestState};
+use pathops_core::adapter::{CheckState, PullRequestState, SourceTree};
 use pathops_core::memory::{Fault, Faults, Interrupt, MemoryJournal, When};
 use pathops_core::project::FeatureRequest;
 use pathops_core::{Principal, PullRequestNumber, RepoPath};
 
-use crate::world::{Ran, UNITS, World, cx, feature, repo, wait};
+use crate::world::{Ran, UNITS, World, cx, feature, feature_of, repo, wait};
 
 #[test]
 fn a_feature_reaches_production_in_the_deploy_order() {
@@ -36,7 +36,8 @@ fn a_defect_in_preflight_is_refused_explained_and_reverted() {
     let world = World::new(MemoryJournal::new());
     world.carry_out(feature(None), "first").unwrap();
     let before = production(&world);
-    let state = world.carry_out(feature(Some("orders")), "second").unwrap();
+    let tried = UNITS.map(|unit| preflight(&world, unit));
+    let state = world.carry_out(feature_of(&UNITS, "even better", Some("orders")), "second").unwrap();
     assert_eq!(state.end, Some(End::Recovered), "{:?} {:?}", stages(&state), state.remarks);
     let failure = state.failure.as_ref().unwrap();
     assert_eq!(failure.unit.as_str(), "orders");
@@ -46,27 +47,40 @@ fn a_defect_in_preflight_is_refused_explained_and_reverted() {
     assert!(decision.blocking().any(|requirement| requirement.id.as_str() == "preflight-smoke"), "{}", decision.to_text());
     assert!(state.units.values().all(|progress| progress.not_promotable.is_some()));
     assert_eq!(production(&world), before, "production is what it was");
-    for unit in UNITS {
-        assert_eq!(feature_text(&world, unit), Some("better".to_owned()), "preflight of {unit} is back");
-    }
+    assert_eq!(UNITS.map(|unit| preflight(&world, unit)), tried, "preflight is what it was");
 }
 
 #[test]
-fn a_crash_at_each_journal_write_changes_nothing() {
-    for request in [feature(None), feature(Some("orders"))] {
-        let clean = World::new(MemoryJournal::new());
-        clean.carry_out(request.clone(), "k").unwrap();
-        let expected = account(&clean, &request);
-        for after in [false, true] {
-            let mut at = 0;
-            while let Some(world) = killed_at(&request, at, after) {
-                let found = account(&world, &request);
-                assert_eq!(found, expected, "killed {} journal write {at}", if after { "after" } else { "before" });
-                at += 1;
-            }
-            assert!(at > 60, "only {at} writes were tried");
-        }
+fn a_crash_before_each_journal_write_changes_nothing() {
+    crash_everywhere(&feature_of(&["orders", "store"], "better", None), false);
+}
+
+#[test]
+fn a_crash_after_each_journal_write_changes_nothing() {
+    crash_everywhere(&feature_of(&["orders", "store"], "better", None), true);
+}
+
+#[test]
+fn a_crash_before_each_journal_write_of_a_recovery_changes_nothing() {
+    crash_everywhere(&feature_of(&["orders", "store"], "better", Some("orders")), false);
+}
+
+#[test]
+fn a_crash_after_each_journal_write_of_a_recovery_changes_nothing() {
+    crash_everywhere(&feature_of(&["orders", "store"], "better", Some("orders")), true);
+}
+
+/// An app and a component: every kind of operation, and two waves.
+fn crash_everywhere(request: &FeatureRequest, after: bool) {
+    let clean = World::new(MemoryJournal::new());
+    clean.carry_out(request.clone(), "k").unwrap();
+    let expected = account(&clean, request);
+    let mut at = 0;
+    while let Some(world) = killed_at(request, at, after) {
+        assert_eq!(account(&world, request), expected, "killed at journal write {at}");
+        at += 1;
     }
+    assert!(at > 30, "only {at} writes were tried");
 }
 
 /// Runs a flow that dies at one journal write, and then a second process that goes on. `None` where there is no such write.
@@ -102,7 +116,7 @@ fn every_call_made_twice_changes_nothing() {
 
 #[test]
 fn every_answer_lost_in_turn_changes_nothing() {
-    let request = feature(Some("orders"));
+    let request = feature_of(&["orders", "store"], "better", Some("orders"));
     let clean = World::new(MemoryJournal::new());
     clean.carry_out(request.clone(), "k").unwrap();
     let expected = account(&clean, &request);
@@ -111,7 +125,7 @@ fn every_answer_lost_in_turn_changes_nothing() {
         let faults = Arc::new(Faults::new(1, Arc::new(world.clock.clone())).with(Fault::LoseAnswer, When::Write(lost)));
         world.through(&faults).carry_out(request.clone(), "k").unwrap();
         if faults.hits().is_empty() {
-            assert!(lost > 40, "only {lost} writes were tried");
+            assert!(lost > 25, "only {lost} writes were tried");
             break;
         }
         assert_eq!(account(&world, &request), expected, "the answer of write {lost} was lost");
@@ -172,16 +186,12 @@ fn production(world: &World) -> Vec<String> {
     UNITS.iter().map(tree).collect()
 }
 
-/// What the agent wrote into what preflight runs; for apps, what the artifact was built from is named by its digest only.
-fn feature_text(world: &World, unit: &str) -> Option<String> {
-    if unit != "store" {
-        return Some("better".to_owned());
-    }
+/// What the desired state of preflight is for a unit: the files of its folder.
+fn preflight(world: &World, unit: &str) -> SourceTree {
     let scm = world.forge.scm(Principal::System);
-    let repo = repo("shop/store-gitops");
+    let repo = repo(&format!("shop/{unit}-gitops"));
     let head = wait(scm.branch_head(&cx(), &repo, &"preflight".parse().unwrap())).unwrap().unwrap();
-    let file = wait(scm.read_file(&cx(), &repo, &head, &RepoPath::parse("environments/preflight/feature.txt").unwrap())).unwrap();
-    file.map(|bytes| String::from_utf8(bytes).unwrap())
+    wait(scm.read_tree(&cx(), &repo, &head, &RepoPath::root())).unwrap()
 }
 
 /// Everything that a run leaves behind, without what differs from run to run (times, and ids that follow from them).

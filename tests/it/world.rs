@@ -54,12 +54,12 @@ impl World {
         let blobs = Arc::new(MemoryBlobs::new());
         let scm = forge.scm(Principal::System);
         let deployed: Arc<Mutex<Vec<String>>> = Arc::default();
-        let log = deployed.clone();
+        let (log, artifacts) = (deployed.clone(), blobs.clone());
         let gitops = MemoryGitOps::new(scm.clone(), Arc::new(clock.clone()))
             .taking(RolloutTimes { apply: seconds(1), start: seconds(2), jobs: seconds(1) })
             .with_script(move |deploying| {
                 log.lock().unwrap().push(format!("{}@{}", deploying.unit, deploying.environment));
-                rollout(deploying)
+                rollout(deploying, &artifacts)
             });
         let ci = MemoryCi::new(scm.clone(), blobs.clone(), Arc::new(clock.clone())).taking(seconds(3));
         let world = Self {
@@ -225,15 +225,20 @@ pub(crate) enum Ran {
     Killed,
 }
 
-/// A feature that touches all units; `unit` may carry a defect that only shows in preflight.
+/// A feature that touches all units; one may carry a defect that only shows in preflight.
 pub(crate) fn feature(defect_in: Option<&str>) -> FeatureRequest {
+    feature_of(&UNITS, "better", defect_in)
+}
+
+/// A feature that touches these units and writes this text into them.
+pub(crate) fn feature_of(units: &[&str], text: &str, defect_in: Option<&str>) -> FeatureRequest {
     let change = |unit: &str| UnitChange {
         unit: id(unit),
         reason: format!("{unit} has to know it"),
         contracts: if unit == "catalog" || unit == "orders" { [format!("{unit}-http").parse().unwrap()].into() } else { [].into() },
-        patch: Some(if defect_in == Some(unit) { DEFECT.to_owned() } else { "better".to_owned() }),
+        patch: Some(if defect_in == Some(unit) { format!("{text} with a {DEFECT}") } else { text.to_owned() }),
     };
-    let changes = UNITS.iter().map(|unit| change(unit)).collect();
+    let changes = units.iter().map(|unit| change(unit)).collect();
     FeatureRequest { title: "Show the delivery date".to_owned(), text: "At checkout.".to_owned(), requested_by: person("alice"), changes }
 }
 
@@ -246,15 +251,20 @@ fn work(task: &AgentTask, files: &mut SourceTree) -> Result<String> {
 }
 
 /// The machine: what was built from a defect fails its smoke job.
-fn rollout(deploying: &Deploying) -> Rollout {
+fn rollout(deploying: &Deploying, artifacts: &MemoryBlobs) -> Rollout {
     let mut rollout = Rollout::passing(deploying);
-    let defect = deploying.files.values().any(|file| file.bytes == DEFECT.as_bytes());
-    if defect {
+    if defective(deploying, artifacts) {
         for job in rollout.jobs.iter_mut().filter(|job| job.kind == JobKind::Smoke) {
             job.checks = Some(vec![JobCheck { name: "it works".to_owned(), failure: Some("it does not".to_owned()) }]);
         }
     }
     rollout
+}
+
+fn defective(deploying: &Deploying, artifacts: &MemoryBlobs) -> bool {
+    let artifact = deploying.artifact.and_then(|digest| wait(artifacts.get(&cx(), &digest)).unwrap()).unwrap_or_default();
+    let files = deploying.files.values().map(|file| file.bytes.as_slice());
+    files.chain([artifact.as_slice()]).any(|bytes| String::from_utf8_lossy(bytes).contains(DEFECT))
 }
 
 fn meta() -> SourceTree {

@@ -117,7 +117,7 @@ fn bar(entry: &TimelineEntry, lane: usize, scale: &Scale) -> Bar {
             _ => "none",
         },
         kind: kind(entry.kind),
-        text: entry.text.clone(),
+        text: first_line(&entry.text),
         took: took.map(duration),
         after: duration(entry.at.since(scale.start)),
     }
@@ -129,9 +129,14 @@ fn line(entry: &TimelineEntry, label: &str, scale: &Scale) -> Line {
         after: duration(entry.at.since(scale.start)),
         label: label.to_owned(),
         kind: kind(entry.kind),
-        text: entry.text.clone(),
+        text: first_line(&entry.text),
         took: entry.until.map(|until| duration(until.since(entry.at))),
     }
+}
+
+/// What is told at length, such as a decision, has a place of its own on the page.
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 fn kind(kind: EntryKind) -> &'static str {

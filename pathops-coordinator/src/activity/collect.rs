@@ -94,10 +94,10 @@ impl Services {
         let subjects = || vec![subject.clone()];
         let mut records = vec![
             self.sealer.seal(cx, format!("{unit} {environment} deployment"), subjects(), &deployment).await?,
-            self.sealer.seal(cx, format!("{unit} {environment} health"), subjects(), &health).await?,
+            self.sealer.seal(cx, format!("{unit} {environment} time of health"), subjects(), &health).await?,
         ];
         for job in &observation.jobs {
-            let name = format!("{unit} {environment} {}", job.job);
+            let name = format!("{unit} {environment} {} job", job.job);
             records.push(self.sealer.seal(cx, name, subjects(), &self.job_result(scope, target, job)).await?);
         }
         Ok(records)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pathops_core::adapter::{ExpectedDeployment, FileChange, NewCommit, Readiness, StaleAction};
+use pathops_core::adapter::{DeployFailure, ExpectedDeployment, Observation, FileChange, NewCommit, Readiness, StaleAction};
 use pathops_core::policy::GitState;
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{CommitId, Digest, Error, ErrorKind, OpContext, Principal, RepoId, Result};
@@ -75,6 +75,20 @@ impl Services {
         Ok(Before { commit: commit.clone(), tree, artifact, runs })
     }
 
+    /// What processes print and pages answer may hold secrets, and goes into the journal with the observation.
+    fn redacted(&self, mut observation: Observation) -> Observation {
+        if let Readiness::Failed(
+            DeployFailure::NotApplicable { message } | DeployFailure::Crashed { message } | DeployFailure::Unhealthy { message },
+        ) = &mut observation.readiness
+        {
+            *message = self.redactor.redact_text(message);
+        }
+        for failure in observation.jobs.iter_mut().flat_map(|job| &mut job.checks).filter_map(|check| check.failure.as_mut()) {
+            *failure = self.redactor.redact_text(failure);
+        }
+        observation
+    }
+
     /// Waits until the deployment is ready or has failed, or its time is over.
     pub(super) async fn observe(
         &self,
@@ -111,12 +125,12 @@ impl Services {
                 }
                 Readiness::NotYet(_) | Readiness::Stale(_, StaleAction::Refresh) => {}
                 Readiness::Ready | Readiness::Failed(_) | Readiness::Stale(_, StaleAction::GiveUp) => {
-                    return Ok(Outcome::Observed(Box::new(observation)));
+                    return Ok(Outcome::Observed(Box::new(self.redacted(observation))));
                 }
             }
             // Time is counted by the waits, on a clock that never jumps.
             if waited >= self.pace.deploy_limit {
-                return Ok(Outcome::Observed(Box::new(observation)));
+                return Ok(Outcome::Observed(Box::new(self.redacted(observation))));
             }
             self.clock.sleep(wait).await;
             waited += wait;

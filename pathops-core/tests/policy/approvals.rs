@@ -1,0 +1,177 @@
+//! Separation of duties: who approves, and who only tries to (I2).
+//!
+//! The change is by `alice` and an agent of `carol`; `bob` may approve, `erin` holds no role, `mallory` is nobody here.
+
+use pathops_core::Principal;
+use pathops_core::adapter::ReviewState::{Approved, ChangesRequested, Commented, Dismissed};
+use pathops_core::policy::Verdict;
+use serde_json::json;
+
+use crate::shop::{Shop, agent, by, human, policy, review};
+
+/// The head of the production pull request, and the one before it.
+const HEAD: char = '4';
+const EARLIER: char = '5';
+
+const MISSING: &[(&str, Verdict)] = &[("approval", Verdict::Unknown)];
+const REFUSED: &[(&str, Verdict)] = &[("approval", Verdict::Fail)];
+
+/// Everybody who holds a role takes no part in the change, apart from those who are added.
+fn with_authors(authors: &[Principal], reviewer: &str) -> Shop {
+    let mut shop = Shop::reviewed(vec![review(reviewer, Approved, HEAD)]);
+    shop.readings.authors = authors.iter().cloned().collect();
+    shop
+}
+
+#[test]
+fn an_uninvolved_person_who_holds_a_role_approves() {
+    with_authors(&[human("alice")], "bob").passes("bob, a reviewer");
+    with_authors(&[human("bob")], "alice").passes("alice, an owner");
+}
+
+#[test]
+fn the_author_does_not_approve() {
+    with_authors(&[human("alice")], "alice").refuses("alice", MISSING);
+}
+
+/// However somebody came to be an author: by the pull request, a commit in it, or a `Co-authored-by` trailer.
+#[test]
+fn a_co_author_does_not_approve() {
+    with_authors(&[human("alice"), human("bob")], "bob").refuses("bob", MISSING);
+}
+
+#[test]
+fn an_agent_does_not_approve() {
+    for sponsor in ["bob", "carol", "mallory"] {
+        let shop = Shop::reviewed(vec![by(agent(sponsor), Approved, HEAD)]);
+        shop.refuses(&format!("the agent of {sponsor}"), MISSING);
+    }
+}
+
+#[test]
+fn the_sponsor_of_an_agent_that_took_part_does_not_approve() {
+    with_authors(&[agent("carol")], "carol").refuses("carol", MISSING);
+    with_authors(&[agent("carol")], "bob").passes("bob");
+}
+
+#[test]
+fn pathops_itself_does_not_approve() {
+    Shop::reviewed(vec![by(Principal::System, Approved, HEAD)]).refuses("the system", MISSING);
+}
+
+#[test]
+fn an_approval_of_an_earlier_head_does_not_count() {
+    Shop::reviewed(vec![review("bob", Approved, EARLIER)]).refuses("before the last push", MISSING);
+    let again = vec![review("bob", Approved, EARLIER), review("bob", Approved, HEAD)];
+    Shop::reviewed(again).passes("again, after the push");
+}
+
+#[test]
+fn an_approver_without_a_role_does_not_count() {
+    Shop::reviewed(vec![review("erin", Approved, HEAD)]).refuses("erin", MISSING);
+}
+
+#[test]
+fn an_approver_with_another_role_does_not_count() {
+    let mut shop = Shop::passing();
+    shop.policy.production[0].approvals.roles = serde_json::from_value(json!(["owner"])).unwrap();
+    shop.refuses("bob, who is a reviewer", MISSING);
+    shop.policy.production[0].approvals.roles.clear();
+    shop.refuses("no role counts", MISSING);
+}
+
+#[test]
+fn an_approver_whom_the_project_does_not_know_does_not_count() {
+    Shop::reviewed(vec![review("mallory", Approved, HEAD)]).refuses("mallory", MISSING);
+}
+
+#[test]
+fn an_approval_that_was_dismissed_does_not_count() {
+    Shop::reviewed(vec![review("bob", Approved, HEAD), review("bob", Dismissed, HEAD)]).refuses("dismissed", MISSING);
+    Shop::reviewed(vec![review("bob", Dismissed, HEAD)]).refuses("dismissed in place", MISSING);
+}
+
+#[test]
+fn an_approval_taken_back_by_asking_for_changes_refuses() {
+    let reviews = vec![review("bob", Approved, HEAD), review("bob", ChangesRequested, HEAD)];
+    Shop::reviewed(reviews).refuses("approved, then asked for changes", REFUSED);
+}
+
+#[test]
+fn an_approval_after_asking_for_changes_counts() {
+    Shop::reviewed(vec![review("bob", ChangesRequested, EARLIER), review("bob", Approved, HEAD)]).passes("changed");
+}
+
+#[test]
+fn asking_for_changes_outlives_a_push() {
+    let reviews = vec![review("bob", ChangesRequested, EARLIER), review("dave", Approved, HEAD)];
+    let mut shop = Shop::reviewed(reviews);
+    shop.readings.people.insert("dave".parse().unwrap(), [pathops_core::project::Role::Owner].into());
+    shop.refuses("bob waits for an answer", REFUSED);
+}
+
+#[test]
+fn a_comment_is_no_vote_and_takes_none_back() {
+    Shop::reviewed(vec![review("bob", Commented, HEAD)]).refuses("a comment alone", MISSING);
+    Shop::reviewed(vec![review("bob", Approved, HEAD), review("bob", Commented, HEAD)]).passes("approved, then commented");
+    let reviews = vec![review("bob", ChangesRequested, HEAD), review("bob", Commented, HEAD)];
+    Shop::reviewed(reviews).refuses("asked for changes, then commented", REFUSED);
+}
+
+#[test]
+fn two_approvals_of_one_person_count_once() {
+    let mut shop = Shop::reviewed(vec![review("bob", Approved, HEAD), review("bob", Approved, HEAD)]);
+    let two = serde_json::to_value(&policy().production[0].approvals).map(|mut rule| {
+        rule["count"] = json!(2);
+        rule
+    });
+    shop.policy.production[0].approvals = serde_json::from_value(two.unwrap()).unwrap();
+    shop.refuses("bob twice", MISSING);
+    shop.proposal().reviews.push(review("carol", Approved, HEAD));
+    shop.refuses("and a sponsor", MISSING);
+    shop.readings.authors.remove(&agent("carol"));
+    shop.passes("bob and carol, who takes no part");
+}
+
+#[test]
+fn one_eligible_person_who_asks_for_changes_outweighs_every_approval() {
+    for objector in ["bob", "alice", "carol"] {
+        let mut shop = Shop::reviewed(vec![review("dave", Approved, HEAD), review(objector, ChangesRequested, HEAD)]);
+        shop.readings.people.insert("dave".parse().unwrap(), [pathops_core::project::Role::Reviewer].into());
+        shop.refuses(objector, REFUSED);
+    }
+}
+
+#[test]
+fn an_outsider_who_asks_for_changes_stops_nothing() {
+    for objector in [human("erin"), human("mallory"), agent("alice"), Principal::System] {
+        let reviews = vec![review("bob", Approved, HEAD), by(objector.clone(), ChangesRequested, HEAD)];
+        Shop::reviewed(reviews).passes(&objector.to_string());
+    }
+}
+
+#[test]
+fn somebody_who_lost_the_role_does_not_count() {
+    let mut shop = Shop::passing();
+    shop.readings.people.remove(&"bob".parse().unwrap());
+    shop.refuses("bob has left", MISSING);
+}
+
+#[test]
+fn nobody_approves_without_a_review() {
+    let shop = Shop::reviewed(Vec::new());
+    shop.refuses("no review", MISSING);
+    let missing = shop.requirement("approval").missing.unwrap();
+    assert_eq!((missing.from.as_slice(), missing.by_people), (["bob".to_owned()].as_slice(), true), "alice and carol take part");
+}
+
+#[test]
+fn what_did_not_count_is_said() {
+    let reviews = vec![review("alice", Approved, HEAD), review("erin", Approved, HEAD), review("bob", Approved, EARLIER)];
+    let because = Shop::reviewed(reviews).requirement("approval").because;
+    assert_eq!(
+        because,
+        "0 of 1 approvals of head 444444444444; not counted: alice (has a part in the change), \
+         bob (for an earlier head), erin (does not hold the role)"
+    );
+}

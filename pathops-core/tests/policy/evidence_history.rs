@@ -1,0 +1,133 @@
+//! Several pieces of evidence about one thing: the newest word counts, and a later no revokes an earlier yes (I3).
+
+use pathops_core::UnixMillis;
+use pathops_core::evidence::Statement;
+use pathops_core::policy::Verdict;
+use serde_json::json;
+
+use crate::shop::{AT, KINDS, Kind, MINUTE, Shop, seal};
+
+/// A statement of this kind, so many milliseconds from now.
+fn yes(kind: Kind, offset: i64) -> Statement {
+    kind.dated(UnixMillis(AT.0 + offset))
+}
+
+fn no(kind: Kind, offset: i64) -> Statement {
+    let mut statement = yes(kind, offset);
+    kind.fail(&mut statement);
+    statement
+}
+
+/// A promotion with only these pieces of one kind, handed in in this order.
+fn history(kind: Kind, statements: &[Statement]) -> Shop {
+    let mut shop = Shop::passing();
+    shop.remove(kind);
+    for statement in statements {
+        shop.add(kind, statement);
+    }
+    shop
+}
+
+#[test]
+fn a_later_no_revokes_an_earlier_yes() {
+    for kind in KINDS {
+        for statements in [[yes(kind, -MINUTE), no(kind, -MINUTE + 1)], [no(kind, -MINUTE + 1), yes(kind, -MINUTE)]] {
+            history(kind, &statements).refuses(&format!("{kind:?}"), &[(kind.requirement(), Verdict::Fail)]);
+        }
+    }
+}
+
+#[test]
+fn a_later_yes_mends_an_earlier_no() {
+    for kind in KINDS {
+        history(kind, &[no(kind, -MINUTE), yes(kind, -MINUTE + 1)]).passes(&format!("{kind:?}"));
+    }
+}
+
+#[test]
+fn at_one_instant_a_no_wins() {
+    for kind in KINDS {
+        for statements in [[yes(kind, -MINUTE), no(kind, -MINUTE)], [no(kind, -MINUTE), yes(kind, -MINUTE)]] {
+            history(kind, &statements).refuses(&format!("{kind:?}"), &[(kind.requirement(), Verdict::Fail)]);
+        }
+    }
+}
+
+#[test]
+fn a_no_does_not_grow_old() {
+    for kind in KINDS {
+        let old = no(kind, -kind.max_age() - 1);
+        history(kind, &[old]).refuses(&format!("{kind:?}"), &[(kind.requirement(), Verdict::Fail)]);
+    }
+}
+
+#[test]
+fn a_date_in_the_future_hides_nothing() {
+    for kind in KINDS {
+        for future in [yes(kind, DISTANT), no(kind, DISTANT)] {
+            let shop = history(kind, &[no(kind, -MINUTE), future]);
+            shop.refuses(&format!("{kind:?}"), &[(kind.requirement(), Verdict::Unknown)]);
+        }
+    }
+}
+
+const DISTANT: i64 = 2 * MINUTE;
+
+#[test]
+fn a_later_inconclusive_result_is_not_outdone_by_an_earlier_yes() {
+    for kind in [Kind::UnitTests, Kind::Smoke] {
+        let mut skipped = yes(kind, -1);
+        skipped.predicate["passedTests"] = json!([]);
+        let shop = history(kind, &[yes(kind, -MINUTE), skipped]);
+        shop.refuses(&format!("{kind:?}"), &[(kind.requirement(), Verdict::Unknown)]);
+    }
+}
+
+#[test]
+fn a_no_about_something_else_revokes_nothing() {
+    for kind in KINDS {
+        let mut other = no(kind, -1);
+        *kind.field(&mut other.predicate, "unit") = json!("web");
+        history(kind, &[yes(kind, -MINUTE), other]).passes(&format!("{kind:?}"));
+    }
+}
+
+#[test]
+fn the_same_piece_twice_is_one_piece() {
+    for kind in KINDS {
+        let mut shop = Shop::passing();
+        let once = shop.decision();
+        shop.envelopes.push((kind, seal(&kind.statement())));
+        assert_eq!(shop.decision(), once, "{kind:?}");
+    }
+}
+
+#[test]
+fn results_do_not_add_up() {
+    for kind in [Kind::UnitTests, Kind::Smoke] {
+        let part = |offset, test: &str| {
+            let mut statement = yes(kind, offset);
+            statement.predicate["passedTests"] = json!([test]);
+            statement
+        };
+        let shop = history(kind, &[part(-2, "adds up"), part(-1, "takes away")]);
+        shop.refuses(&format!("{kind:?}"), &[(kind.requirement(), Verdict::Unknown)]);
+    }
+    let part = |offset| {
+        let mut statement = yes(Kind::Health, offset);
+        statement.predicate["settledMillis"] = json!(2_500);
+        statement
+    };
+    history(Kind::Health, &[part(-2), part(-1)]).refuses("health", &[("preflight-health", Verdict::Unknown)]);
+}
+
+#[test]
+fn a_requirement_names_the_evidence_that_decided_it() {
+    for kind in KINDS {
+        let shop = history(kind, &[yes(kind, -MINUTE), no(kind, -1)]);
+        let [decisive] = shop.requirement(kind.requirement()).evidence[..] else { panic!("{kind:?}: not one piece") };
+        let facts = shop.facts();
+        let fact = facts.facts().evidence.iter().find(|fact| fact.id == decisive).unwrap();
+        assert_eq!(fact.at, UnixMillis(AT.0 - 1), "{kind:?}");
+    }
+}
