@@ -79,3 +79,6 @@ pub(crate) fn render(report: &Report<'_>) -> Result<String, Error> {
     environment.add_template(PAGE, include_str!("report/report.html.jinja"))?;
     environment.get_template(PAGE)?.render(Serde(page::page(report)))
 }
+
+#[cfg(test)]
+mod tests;

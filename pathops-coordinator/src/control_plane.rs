@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use pathops_core::adapter::{
-    AgentBackend, BlobStore, Ci, Clock, GitOps, IdSource, Journal, Merge, Notifier, RuntimeSignals, Scm, Signer,
+    AgentBackend, BlobStore, Ci, Clock, GitOps, IdSource, Journal, Merge, Notifier, Run, RuntimeSignals, Scm, Signer,
 };
 use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::policy::EvidenceKind;
@@ -20,6 +20,7 @@ use crate::activity::{Pace, Services, facts::read_project};
 use crate::change_set::{ChangeSet, Start, State};
 use crate::engine::{Engine, Observer};
 use crate::plan::plan;
+use crate::retry::with_retry;
 
 /// What is missing to compose a control plane.
 #[derive(Debug, thiserror::Error)]
@@ -194,7 +195,8 @@ impl ControlPlane {
     /// # Errors
     /// `Invalid` with every finding where the meta repository has mistakes; what the Git host answers.
     pub async fn project(&self) -> Result<Project> {
-        read_project(&*self.services.scm, &context("project"), &self.meta_repo).await
+        let (scm, cx) = (&*self.services.scm, &context("project"));
+        with_retry(&*self.services.clock, || Box::pin(read_project(scm, cx, &self.meta_repo))).await
     }
 
     /// Plans a feature and makes its change set, which [`ControlPlane::run`] then takes to production. The same key
@@ -207,12 +209,17 @@ impl ControlPlane {
         let fresh = || IdempotencyKey::new(format!("{:032x}", self.services.ids.fresh()));
         let change_set = change_set_id(&request.title, &key.cloned().unwrap_or_else(fresh))?;
         let run = run_id(&change_set)?;
-        if self.journal.load(&context("request"), &run).await?.is_some() {
+        if self.load(&run).await?.is_some() {
             return Ok(change_set);
         }
         let start = self.plan(request, change_set.clone()).await?;
         self.engine.create(&run, &start).await?;
         Ok(change_set)
+    }
+
+    async fn load(&self, run: &RunId) -> Result<Option<Run>> {
+        let cx = &context("load");
+        with_retry(&*self.services.clock, || self.journal.load(cx, run)).await
     }
 
     async fn plan(&self, request: FeatureRequest, change_set: ChangeSetId) -> Result<Start> {
@@ -263,7 +270,8 @@ impl ControlPlane {
         let mut driving = FuturesUnordered::new();
         let mut driven: Vec<RunId> = Vec::new();
         loop {
-            for run in self.journal.open_runs(&context("run")).await? {
+            let cx = &context("run");
+            for run in with_retry(&*self.services.clock, || self.journal.open_runs(cx)).await? {
                 if !driven.contains(&run) {
                     driven.push(run.clone());
                     driving.push(async move { (self.engine.drive(&run).await, run) });
@@ -292,7 +300,7 @@ impl ControlPlane {
     /// # Errors
     /// `Corrupt` where the journal's record is of another version; what the journal answers.
     pub async fn state(&self, change_set: &ChangeSetId) -> Result<Option<State>> {
-        let Some(run) = self.journal.load(&context("state"), &run_id(change_set)?).await? else { return Ok(None) };
+        let Some(run) = self.load(&run_id(change_set)?).await? else { return Ok(None) };
         let unreadable =
             |error: serde_json::Error| Error::new(ErrorKind::Corrupt, "read a change set").on(change_set).with_source(error);
         serde_json::from_value(run.state).map(Some).map_err(unreadable)

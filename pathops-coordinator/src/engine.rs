@@ -136,7 +136,11 @@ impl<M: Machine> Engine<M> {
         let cx = self.context(run, "create");
         let created: Created = with_retry(&*self.clock, || self.journal.create(&cx, &lease, run, M::NAME, &first)).await?;
         tracing::info!(run = %run, ?created, "run created");
-        self.journal.release(&cx, &lease).await
+        self.release(&cx, &lease).await
+    }
+
+    async fn release(&self, cx: &OpContext, lease: &Lease) -> Result<()> {
+        with_retry(&*self.clock, || self.journal.release(cx, lease)).await
     }
 
     /// Drives a run to its end and returns the last state. Dropping the future stops at once, as a crash would; driving
@@ -178,7 +182,7 @@ impl<M: Machine> Engine<M> {
                 }
             }
         }
-        self.journal.release(&self.context(run, "release"), &lease).await?;
+        self.release(&self.context(run, "release"), &lease).await?;
         Ok(active.state)
     }
 

@@ -34,8 +34,8 @@ pub(crate) struct World {
     pub(crate) blobs: Arc<MemoryBlobs>,
     pub(crate) ci: MemoryCi,
     pub(crate) gitops: MemoryGitOps,
-    pub(crate) scm: Arc<dyn Scm>,
-    pub(crate) merge: Arc<dyn Merge>,
+    pub(crate) notifier: Arc<MemoryNotifier>,
+    faults: Option<Arc<Faults>>,
     pub(crate) deployed: Arc<Mutex<Vec<String>>>,
     calls: Arc<Mutex<VecDeque<Call>>>,
 }
@@ -62,28 +62,16 @@ impl World {
                 rollout(deploying, &artifacts)
             });
         let ci = MemoryCi::new(scm.clone(), blobs.clone(), Arc::new(clock.clone())).taking(seconds(3));
-        let world = Self {
-            merge: forge.merger(Principal::System),
-            calls: Arc::default(),
-            clock,
-            forge,
-            journal,
-            blobs,
-            ci,
-            gitops,
-            scm,
-            deployed,
-        };
+        let notifier = Arc::new(MemoryNotifier::new(NotifierCapabilities::default()));
+        let world =
+            Self { calls: Arc::default(), faults: None, clock, forge, journal, blobs, ci, gitops, notifier, deployed };
         world.populate();
         world
     }
 
-    /// The same world, seen through faults.
+    /// The same world, with every adapter behind these faults.
     pub(crate) fn through(&self, faults: &Arc<Faults>) -> Self {
-        let mut world = self.clone();
-        world.scm = Arc::new(Faulty::new(self.scm.clone(), faults.clone()));
-        world.merge = Arc::new(Faulty::new(self.merge.clone(), faults.clone()));
-        world
+        Self { faults: Some(faults.clone()), ..self.clone() }
     }
 
     fn populate(&self) {
@@ -117,27 +105,43 @@ impl World {
 
     /// A control plane over this world, as a host would make it after a restart.
     pub(crate) fn plane(&self) -> ControlPlane {
-        let agent = MemoryAgent::new("patch".parse().unwrap(), work)
-            .with_capabilities({
-                let mut capabilities = AgentCapabilities::default();
-                capabilities.patch = true;
-                capabilities
-            });
+        macro_rules! seen {
+            ($adapter:expr) => {
+                match &self.faults {
+                    Some(faults) => Arc::new(Faulty::new($adapter, faults.clone())),
+                    None => $adapter,
+                }
+            };
+        }
+        let mut patch = AgentCapabilities::default();
+        patch.patch = true;
+        let agent = MemoryAgent::new("patch".parse().unwrap(), work).with_capabilities(patch);
+        let scm: Arc<dyn Scm> = self.forge.scm(Principal::System);
+        let merge: Arc<dyn Merge> = self.forge.merger(Principal::System);
+        let ci: Arc<dyn Ci> = Arc::new(self.ci.clone());
+        let gitops: Arc<dyn GitOps> = Arc::new(self.gitops.clone());
+        let signals: Arc<dyn RuntimeSignals> = Arc::new(MemorySignals::new(SignalCapabilities::default()));
+        let blobs: Arc<dyn BlobStore> = self.blobs.clone();
+        let journal: Arc<dyn Journal> = Arc::new(self.journal.clone());
+        let signer: Arc<dyn Signer> = Arc::new(MemorySigner::from_seed(1).unwrap());
+        let agent: Arc<dyn AgentBackend> = Arc::new(agent);
+        let notifier: Arc<dyn Notifier> = self.notifier.clone();
         ControlPlane::builder()
             .name("test")
             .meta_repo(repo("shop/meta"))
-            .scm(self.scm.clone())
-            .merge(self.merge.clone())
-            .ci(Arc::new(self.ci.clone()))
-            .gitops(Arc::new(self.gitops.clone()))
-            .signals(Arc::new(MemorySignals::new(SignalCapabilities::default())))
-            .blobs(self.blobs.clone())
-            .journal(Arc::new(self.journal.clone()))
-            .signer(Arc::new(MemorySigner::from_seed(1).unwrap()))
-            .agent(Arc::new(agent))
-            .notifier(Arc::new(MemoryNotifier::new(NotifierCapabilities::default())))
+            .scm(seen!(scm))
+            .merge(seen!(merge))
+            .ci(seen!(ci))
+            .gitops(seen!(gitops))
+            .signals(seen!(signals))
+            .blobs(seen!(blobs))
+            .journal(seen!(journal))
+            .signer(seen!(signer))
+            .agent(seen!(agent))
+            .notifier(seen!(notifier))
             .clock(Arc::new(self.clock.clone()))
             .ids(Arc::new(SeededIds::new(1)))
+            .secret("swordfish-1234")
             .pace(Pace { shortest: Duration::from_millis(100), longest: seconds(5), ..Pace::default() })
             .observer(self.observer())
             .build()

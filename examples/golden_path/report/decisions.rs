@@ -118,7 +118,8 @@ fn decision(decided: &Decided, newest: bool, names: &BTreeMap<EvidenceId, &str>)
 }
 
 fn requirement(result: &RequirementResult, names: &BTreeMap<EvidenceId, &str>) -> Requirement {
-    let cited = |id: &EvidenceId| Cited { name: names.get(id).map_or_else(|| id.0.short(), ToString::to_string), id: digest(&id.0) };
+    let cited =
+        |id: &EvidenceId| Cited { name: names.get(id).map_or_else(|| id.0.short(), ToString::to_string), id: digest(&id.0) };
     Requirement {
         id: result.id.to_string(),
         reason: result.reason.clone(),

@@ -82,10 +82,12 @@ enum Slot {
 pub(super) fn graph(waves: &[Vec<Unit>], order: Vec<Order>) -> Graph {
     let edges = distinct(order);
     let routes: Vec<Vec<Slot>> = edges.iter().enumerate().map(|(edge, order)| route(waves, edge, order)).collect();
-    let hops: Vec<(Slot, Slot)> = routes.iter().flat_map(|route| route.iter().copied().zip(route.iter().skip(1).copied())).collect();
+    let hops: Vec<(Slot, Slot)> =
+        routes.iter().flat_map(|route| route.iter().copied().zip(route.iter().skip(1).copied())).collect();
     let columns = columns(waves, &routes, &hops);
     let layout = Layout::new(waves, &columns, &hops);
-    let nodes = waves.iter().enumerate().flat_map(|(column, wave)| wave.iter().enumerate().map(move |(row, unit)| (column, row, unit)));
+    let nodes =
+        waves.iter().enumerate().flat_map(|(column, wave)| wave.iter().enumerate().map(move |(row, unit)| (column, row, unit)));
     Graph {
         width: layout.x(waves.len()) - COLUMN_GAP + 2,
         height: layout.height,
@@ -116,7 +118,8 @@ fn distinct(order: Vec<Order>) -> Vec<Order> {
 /// The slots from the unit that goes first to the one that waits; empty where one of them is not drawn.
 fn route(waves: &[Vec<Unit>], edge: usize, order: &Order) -> Vec<Slot> {
     let find = |name: &str| {
-        let mut places = waves.iter().enumerate().filter_map(|(wave, units)| Some((wave, units.iter().position(|unit| unit.name == name)?)));
+        let mut places =
+            waves.iter().enumerate().filter_map(|(wave, units)| Some((wave, units.iter().position(|unit| unit.name == name)?)));
         places.next()
     };
     match (find(&order.before), find(&order.after)) {
@@ -180,7 +183,8 @@ impl Layout {
         let unit_width = (pixels(longest.min(MAX_LABEL_CHARS)) * 8 + 56).max(140);
         let tall = |slot: &Slot| match slot {
             Slot::Unit(..) => {
-                let ends = hops.iter().filter(|(_, to)| to == slot).count().max(hops.iter().filter(|(from, _)| from == slot).count());
+                let ends =
+                    hops.iter().filter(|(_, to)| to == slot).count().max(hops.iter().filter(|(from, _)| from == slot).count());
                 (pixels(ends) * PORT_STEP + 10).max(UNIT_HEIGHT)
             }
             Slot::Pass { .. } => PORT_STEP,
@@ -210,7 +214,16 @@ impl Layout {
     fn node(&self, column: usize, row: usize, unit: &Unit) -> Node {
         let (y, height) = self.slots.get(&Slot::Unit(column, row)).copied().unwrap_or((TOP, UNIT_HEIGHT));
         let Unit { name, note } = unit;
-        Node { x: self.x(column), y, width: self.unit_width, height, wave: column + 1, unit: name.clone(), label: shortened(name), note: shortened(note) }
+        Node {
+            x: self.x(column),
+            y,
+            width: self.unit_width,
+            height,
+            wave: column + 1,
+            unit: name.clone(),
+            label: shortened(name),
+            note: shortened(note),
+        }
     }
 
     fn edge(&self, number: usize, order: Order, route: &[Slot], hops: &[(Slot, Slot)]) -> Option<Edge> {
@@ -233,13 +246,7 @@ impl Layout {
     }
 
     /// Where the arrow from or to `neighbour` meets a unit: ports are in the order of what they lead to.
-    fn port(
-        &self,
-        slot: Slot,
-        hops: &[(Slot, Slot)],
-        neighbour: Slot,
-        other_end: impl Fn(&(Slot, Slot)) -> Option<Slot>,
-    ) -> i32 {
+    fn port(&self, slot: Slot, hops: &[(Slot, Slot)], neighbour: Slot, other_end: impl Fn(&(Slot, Slot)) -> Option<Slot>) -> i32 {
         let mut neighbours: Vec<Slot> = hops.iter().filter_map(other_end).collect();
         neighbours.sort_by_key(|slot| self.middle(*slot));
         let place = neighbours.iter().position(|other| *other == neighbour).unwrap_or_default();
@@ -262,4 +269,102 @@ fn shortened(text: &str) -> String {
         return text.to_owned();
     }
     text.chars().take(MAX_LABEL_CHARS - 1).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waves(columns: &[&[&str]]) -> Vec<Vec<Unit>> {
+        let unit = |name: &&str| Unit { name: (*name).to_owned(), note: "app".to_owned() };
+        columns.iter().map(|column| column.iter().map(unit).collect()).collect()
+    }
+
+    fn order(pairs: &[(&str, &str)]) -> Vec<Order> {
+        let order = |(before, after): &(&str, &str)| Order {
+            before: (*before).to_owned(),
+            after: (*after).to_owned(),
+            because: "it calls it".to_owned(),
+        };
+        pairs.iter().map(order).collect()
+    }
+
+    /// Twelve units with arrows over one, two and three columns.
+    fn large() -> Graph {
+        let columns: [&[&str]; 4] = [&["a", "b", "c", "d", "e"], &["f", "g"], &["h", "i", "j"], &["k", "l"]];
+        let pairs = [
+            ("a", "f"),
+            ("b", "f"),
+            ("c", "f"),
+            ("d", "f"),
+            ("e", "f"),
+            ("a", "g"),
+            ("e", "g"),
+            ("f", "h"),
+            ("g", "i"),
+            ("a", "j"),
+            ("b", "j"),
+            ("h", "k"),
+            ("a", "k"),
+            ("c", "k"),
+            ("d", "l"),
+            ("j", "l"),
+            ("f", "l"),
+            ("g", "k"),
+        ];
+        graph(&waves(&columns), order(&pairs))
+    }
+
+    #[test]
+    fn neither_units_nor_arrowheads_overlap() {
+        let graph = large();
+        assert_eq!((graph.nodes.len(), graph.edges.len()), (12, 18));
+        for (index, one) in graph.nodes.iter().enumerate() {
+            assert!(one.x >= 0 && one.y >= TOP && one.x + one.width <= graph.width && one.y + one.height <= graph.height);
+            for other in &graph.nodes[index + 1..] {
+                let beside = one.x + one.width < other.x || other.x + other.width < one.x;
+                assert!(beside || one.y + one.height < other.y || other.y + other.height < one.y, "{} {}", one.unit, other.unit);
+            }
+        }
+        let mut tips: Vec<(i32, i32)> = graph.edges.iter().map(|edge| (edge.x, edge.y)).collect();
+        tips.sort_unstable();
+        assert!(tips.windows(2).all(|pair| pair[0].0 != pair[1].0 || pair[1].1 - pair[0].1 >= PORT_STEP), "{tips:?}");
+    }
+
+    #[test]
+    fn no_arrow_is_drawn_over_a_unit() {
+        let graph = large();
+        for edge in &graph.edges {
+            // Between columns an arrow is free to turn; within one it goes straight, where the path says `H`.
+            let numbers: Vec<&str> = edge.path.split(' ').collect();
+            let straights = numbers
+                .windows(2)
+                .filter_map(|pair| Some((pair[0].parse::<i32>().ok()?, pair[1].strip_prefix('H')?.parse::<i32>().ok()?)));
+            for (y, until) in straights {
+                let hit = graph
+                    .nodes
+                    .iter()
+                    .find(|node| node.x < until && until <= node.x + node.width && node.y <= y && y <= node.y + node.height);
+                assert!(hit.is_none(), "{} to {} is drawn over {}", edge.before, edge.after, hit.map_or("", |node| &node.unit));
+            }
+        }
+    }
+
+    #[test]
+    fn reasons_for_the_same_order_share_an_arrow() {
+        let mut order = order(&[("a", "b"), ("a", "b"), ("b", "unknown")]);
+        order[1].because = "its contract changes".to_owned();
+        let graph = graph(&waves(&[&["a"], &["b"]]), order);
+        assert_eq!(
+            graph.edges.iter().map(|edge| edge.because.as_str()).collect::<Vec<_>>(),
+            ["it calls it; its contract changes"]
+        );
+    }
+
+    #[test]
+    fn a_long_name_is_cut_off_between_characters() {
+        let graph = graph(&waves(&[&["the-ünit-with-a-name-that-is-far-too-long"]]), Vec::new());
+        assert_eq!(graph.nodes[0].label, "the-ünit-with-a-nam…");
+        assert!(graph.edges.is_empty());
+    }
 }

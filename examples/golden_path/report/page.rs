@@ -199,7 +199,10 @@ fn change_set(number: usize, told: &ChangeSetReport<'_>) -> ChangeSet {
         recovery: recovery(state),
         pull_requests: units().flat_map(|(unit, progress)| pull_requests(unit, progress)).collect(),
         evidence: units().map(|(unit, progress)| evidence(unit, progress)).filter(|it| !it.rows.is_empty()).collect(),
-        snapshots: units().flat_map(|(_, progress)| &progress.snapshots).map(|record| snapshot(record, &BTreeMap::new())).collect(),
+        snapshots: units()
+            .flat_map(|(_, progress)| &progress.snapshots)
+            .map(|record| snapshot(record, &BTreeMap::new()))
+            .collect(),
     }
 }
 
@@ -224,7 +227,9 @@ fn why(state: &State) -> String {
     match (state.end, failed) {
         (Some(End::Live), _) => match state.units.len() {
             1 => "Its unit met every requirement of the policy, and a person merged it into production.".to_owned(),
-            units => format!("Each of its {units} units met every requirement of the policy, and people merged them into production."),
+            units => {
+                format!("Each of its {units} units met every requirement of the policy, and people merged them into production.")
+            }
         },
         (Some(End::Recovered), Some(failed)) => {
             format!("{failed}. Nothing of this change reached production, and preflight is back to what it was before.")
@@ -282,10 +287,7 @@ fn kind(unit: &Unit) -> String {
 
 fn deploy_order(state: &State) -> Graph {
     let start = &state.start;
-    let drawn = |unit: &UnitId| graph::Unit {
-        name: unit.to_string(),
-        note: start.units.get(unit).map(kind).unwrap_or_default(),
-    };
+    let drawn = |unit: &UnitId| graph::Unit { name: unit.to_string(), note: start.units.get(unit).map(kind).unwrap_or_default() };
     let waves: Vec<Vec<graph::Unit>> = state.waves().iter().map(|wave| wave.iter().map(drawn).collect()).collect();
     let order = start.plan.order.iter().map(|before| Order {
         before: before.first.to_string(),
@@ -317,7 +319,11 @@ fn went_back(progress: &Progress) -> String {
         (None, _) | (_, None) => "It never reached preflight; its pull requests were closed.".to_owned(),
         (Some(_), Some(before)) if !before.runs => "Nothing ran in preflight before it; nothing of it runs there now.".to_owned(),
         (Some(_), Some(before)) => match &before.artifact {
-            Some(artifact) => format!("Preflight asks for the artifact {} again, as at commit {}.", artifact.short(), git(before.commit.as_str()).short),
+            Some(artifact) => format!(
+                "Preflight asks for the artifact {} again, as at commit {}.",
+                artifact.short(),
+                git(before.commit.as_str()).short
+            ),
             None => format!("Preflight is again as it was at commit {}.", git(before.commit.as_str()).short),
         },
     }

@@ -183,3 +183,49 @@ fn tick_text(at: Duration) -> String {
         _ => duration(at),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(at: i64, until: Option<i64>, unit: Option<&str>) -> TimelineEntry {
+        let text = "built\nwith all its details".to_owned();
+        TimelineEntry {
+            at: UnixMillis(at),
+            until: until.map(UnixMillis),
+            unit: unit.map(str::to_owned),
+            text,
+            kind: EntryKind::Work,
+        }
+    }
+
+    #[test]
+    fn what_happens_at_the_same_time_is_drawn_one_below_the_other() {
+        let entries = [entry(0, Some(50), Some("web")), entry(50, Some(100), Some("web")), entry(60, Some(80), Some("web"))];
+        let drawn = timeline(&entries, &["web".to_owned()]);
+        assert_eq!(drawn.rows.len(), 1);
+        assert_eq!(drawn.rows[0].bars.iter().map(|bar| bar.lane).collect::<Vec<_>>(), [0, 0, 1]);
+        assert_eq!((drawn.rows[0].lanes, drawn.rows[0].bars[2].left.as_str()), (2, "60.00"));
+        assert_eq!(drawn.lines[0].text, "built");
+    }
+
+    #[test]
+    fn every_entry_has_a_row_and_a_line() {
+        let entries = [entry(5, None, None), entry(0, Some(9), Some("elsewhere")), entry(3, None, Some("web"))];
+        let drawn = timeline(&entries, &["web".to_owned()]);
+        assert_eq!(
+            drawn.rows.iter().map(|row| (row.label.as_str(), row.bars.len())).collect::<Vec<_>>(),
+            [(WHOLE, 2), ("web", 1)]
+        );
+        assert_eq!(drawn.lines.iter().map(|line| line.after.as_str()).collect::<Vec<_>>(), ["0 ms", "3 ms", "5 ms"]);
+    }
+
+    #[test]
+    fn there_are_a_few_ticks_whatever_the_time() {
+        for until in [0, 1, 40, 999, 61_000, 5_000_000, 900_000_000, 40_000_000_000] {
+            let drawn = timeline(&[entry(0, Some(until), None)], &[]);
+            assert!((1..=8).contains(&drawn.ticks.len()), "{until}: {}", drawn.ticks.len());
+        }
+        assert!(timeline(&[], &[]).rows.is_empty());
+    }
+}

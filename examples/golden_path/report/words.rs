@@ -117,3 +117,35 @@ pub(super) fn standing(stage: Stage) -> &'static str {
     let label = label(stage);
     label.strip_prefix("is ").unwrap_or(label)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_short() {
+        let shown = |millis| duration(Duration::from_millis(millis));
+        assert_eq!([0, 999, 1000, 59_999].map(shown), ["0 ms", "999 ms", "1.0 s", "59.9 s"]);
+        assert_eq!([60_000, 3_599_999, 7_500_000, 90_000_000].map(shown), ["1 min 0 s", "59 min 59 s", "2 h 5 min", "1 d 1 h"]);
+    }
+
+    #[test]
+    fn only_safe_addresses_become_links() {
+        for (target, safe) in [
+            ("https://git.example.org/shop/pulls/1", true),
+            ("file:///srv/blobs/ab", true),
+            ("javascript:alert(1)", false),
+            ("data:text/html,x", false),
+            ("git -C https://x log", false),
+            ("https://x onclick", false),
+        ] {
+            assert_eq!(link("it", target).safe, safe, "{target}");
+        }
+    }
+
+    #[test]
+    fn names_are_listed_as_in_a_sentence() {
+        assert_eq!(names(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(names(&["a"]), "a");
+    }
+}

@@ -1,0 +1,225 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use pathops_coordinator::change_set::{ChangeSet, Decided, End, Failure, PullRequestRef, Role, Stage, Start};
+use pathops_coordinator::plan::plan;
+use pathops_core::evidence::{EvidenceId, Predicate as _, TestResult};
+use pathops_core::flow::Machine as _;
+use pathops_core::policy::{self, Decision, MergeBy, Missing, RequirementResult, Verdict};
+use pathops_core::project::load_request;
+use pathops_core::{Digest, EnvironmentId, PersonId, PullRequestNumber, RequirementId, UnitId};
+use pathops_evidence::EvidenceRecord;
+
+use super::*;
+
+/// What somebody could write who wants the page to do more than tell.
+const HOSTILE: &str = "\"'><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}";
+
+fn unit(name: &str) -> UnitId {
+    UnitId::parse(name).unwrap()
+}
+
+/// The sample's delivery date, just declared.
+fn declared() -> State {
+    let (project, files) = crate::setup::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/shop"))).unwrap();
+    let request = load_request(&files, &project, "delivery-date").unwrap();
+    let change_set = pathops_core::ChangeSetId::parse("delivery-date-1").unwrap();
+    let start = Start {
+        change_set: change_set.clone(),
+        project: project.id.clone(),
+        meta_repo: project.meta_repo.clone(),
+        plan: plan(&project, &request, change_set).unwrap(),
+        units: project.units.clone(),
+        environments: project.environments.clone(),
+        preflight_merge: MergeBy::Pathops,
+        settle_millis: 1000,
+        reviewers: vec![PersonId::parse("bob").unwrap()],
+        at: UnixMillis(0),
+        request,
+    };
+    ChangeSet::start(&start).0
+}
+
+fn record(name: &str) -> EvidenceRecord {
+    EvidenceRecord {
+        id: EvidenceId(Digest::of(name.as_bytes())),
+        name: name.to_owned(),
+        predicate_type: TestResult::TYPE.to_owned(),
+        envelope: Digest::of(format!("envelope of {name}").as_bytes()),
+        location: "file:///srv/blobs/ab".to_owned(),
+    }
+}
+
+fn refusal(state: &State, cited: &EvidenceRecord) -> Decided {
+    let requirement = RequirementResult {
+        id: RequirementId::parse("preflight-smoke").unwrap(),
+        reason: "It does its work.".to_owned(),
+        verdict: Verdict::Fail,
+        deferred: false,
+        because: "2 passed, 1 failed".to_owned(),
+        evidence: vec![cited.id],
+        missing: Some(Missing { what: "a passing run".to_owned(), from: vec!["CI".to_owned()], by_people: false }),
+        earliest: None,
+    };
+    let decision = Decision {
+        format: 1,
+        change_set: state.start.change_set.clone(),
+        unit: unit("orders"),
+        environment: EnvironmentId::parse("production").unwrap(),
+        stage: policy::Stage::First,
+        verdict: Verdict::Fail,
+        at: UnixMillis(5000),
+        policy: Digest::of(b"policy"),
+        facts: Digest::of(b"facts"),
+        requirements: vec![requirement],
+        inputs: vec![cited.id],
+    };
+    Decided { decision, record: record("orders production decision") }
+}
+
+/// The same, refused in preflight and taken back.
+fn refused() -> State {
+    let mut state = declared();
+    let smoke = record("orders preflight smoke");
+    let decided = refusal(&state, &smoke);
+    state.units.values_mut().for_each(|progress| progress.stage = Stage::Recovered);
+    let orders = state.units.get_mut(&unit("orders")).unwrap();
+    orders.evidence = vec![smoke, decided.record.clone()];
+    orders.snapshots = vec![record("orders preflight snapshot (failed)")];
+    orders.first = Some(decided);
+    orders.not_promotable = Some("smoke: expected 200, got 502".to_owned());
+    let reason = "smoke: expected 200, got 502; contract: no date".to_owned();
+    state.failure = Some(Failure { unit: unit("orders"), stage: Stage::PreflightDeploy, reason });
+    state.end = Some(End::Recovered);
+    state
+}
+
+fn entry(text: &str) -> TimelineEntry {
+    let (at, until) = (UnixMillis(1000), Some(UnixMillis(4000)));
+    TimelineEntry { at, until, unit: Some("orders".to_owned()), text: text.to_owned(), kind: EntryKind::Wait }
+}
+
+fn page(states: &[State]) -> String {
+    let change_sets = states.iter().map(|state| ChangeSetReport { state, timeline: vec![entry("waits for review")] });
+    render(&Report {
+        project: "shop",
+        made_at: UnixMillis(9000),
+        change_sets: change_sets.collect(),
+        figures: vec![("wall time".to_owned(), "9.0 s".to_owned())],
+        places: vec![("evidence".to_owned(), "/srv/evidence".to_owned())],
+    })
+    .unwrap()
+}
+
+/// What stands in `attribute="…"`, everywhere.
+fn values(page: &str, attribute: &str) -> Vec<String> {
+    let start = format!(" {attribute}=\"");
+    page.split(start.as_str())
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .map(|value| value.replace("&#x2f;", "/"))
+        .collect()
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let mut state = refused();
+    state.start.request.title = HOSTILE.to_owned();
+    state.start.request.text = HOSTILE.to_owned();
+    state.start.request.changes[0].reason = HOSTILE.to_owned();
+    state.remarks = vec![HOSTILE.to_owned()];
+    state.failure.as_mut().unwrap().reason = HOSTILE.to_owned();
+    let orders = state.units.get_mut(&unit("orders")).unwrap();
+    orders.evidence[0].name = HOSTILE.to_owned();
+    orders.evidence[0].location = "javascript:alert(3)".to_owned();
+    orders.first.as_mut().unwrap().decision.requirements[0].because = HOSTILE.to_owned();
+    let pull_request = PullRequestRef {
+        repo: "shop/orders-src".parse().unwrap(),
+        number: PullRequestNumber(1),
+        branch: "topic".parse().unwrap(),
+        base: "main".parse().unwrap(),
+        base_commit: "a".repeat(40).parse().unwrap(),
+        head: "b".repeat(40).parse().unwrap(),
+        url: format!("https://x/{HOSTILE}"),
+    };
+    orders.pull_requests.insert(Role::Source, pull_request);
+    let change_sets = vec![ChangeSetReport { state: &state, timeline: vec![entry(HOSTILE)] }];
+    let hostile = || (HOSTILE.to_owned(), HOSTILE.to_owned());
+    let report = Report {
+        project: HOSTILE,
+        made_at: UnixMillis(0),
+        change_sets,
+        figures: vec![hostile()],
+        places: vec![hostile(), ("place".to_owned(), "javascript:alert(4)".to_owned())],
+    };
+    let page = render(&report).unwrap();
+    for forbidden in ["<script", "<img", "'><"] {
+        assert!(!page.contains(forbidden), "{forbidden}");
+    }
+    assert!(page.contains("&lt;script&gt;") && page.contains("{{ 7 * 7 }}"));
+    assert_eq!(values(&page, "href").into_iter().filter(|href| href.starts_with("javascript:")).count(), 0);
+}
+
+#[test]
+fn the_page_loads_nothing() {
+    let page = page(&[declared(), refused()]);
+    assert!(page.starts_with("<!doctype html>"));
+    assert!(page.contains("default-src 'none'; style-src 'unsafe-inline'; img-src data:"));
+    for loads in
+        ["<script", "<iframe", "<object", "<embed", "<base", " src=", " srcset=", "@import", "url(", "http://", "https://"]
+    {
+        assert!(!page.contains(loads), "{loads}");
+    }
+    assert_eq!(page.matches("<link ").count(), 1, "only the empty icon");
+    assert_eq!(page.matches("<link rel=\"icon\" href=\"data:,\">").count(), 1);
+}
+
+#[test]
+fn every_link_within_the_page_leads_somewhere() {
+    let page = page(&[declared(), refused()]);
+    let ids = values(&page, "id");
+    let distinct: BTreeSet<&str> = ids.iter().map(String::as_str).collect();
+    assert_eq!(ids.len(), distinct.len(), "each id is there once");
+    let mut links = values(&page, "href");
+    links.extend(values(&page, "aria-labelledby"));
+    for link in links {
+        let target = link.strip_prefix('#').unwrap_or(&link);
+        assert!(distinct.contains(target) || link.starts_with("file:///") || link == "data:,", "{link}");
+    }
+    assert!(page.contains(&format!(
+        "href=\"#change-set-2-{}\">orders preflight smoke</a>",
+        record("orders preflight smoke").id.0.short()
+    )));
+}
+
+#[test]
+fn a_refusal_is_explained_before_anything_else_and_in_words() {
+    let page = page(&[refused()]);
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("the page does not say: {text}"));
+    let said = [
+        "Refused and recovered",
+        "orders failed in preflight. Nothing of this change reached production",
+        "Why it was refused",
+        "<li>smoke: expected 200, got 502</li>",
+        "<li>contract: no date</li>",
+        "It does its work. <span class=\"muted\">2 passed, 1 failed</span>",
+        "What was asked for",
+        "Deploy order",
+        "<h4><svg class=\"mark fail\"",
+        "</svg>fail</span>",
+        "Needs a passing run, from CI.",
+        "The way back",
+    ];
+    for text in said {
+        at(text);
+    }
+    assert!(at("Why it was refused") < at("What was asked for"));
+}
+
+#[test]
+fn headings_are_in_order() {
+    let page = page(&[declared(), refused()]);
+    let levels: Vec<u32> = page.split("<h").skip(1).filter_map(|rest| rest.get(..1)?.parse().ok()).collect();
+    assert_eq!(levels.first(), Some(&1));
+    assert!(levels.windows(2).all(|pair| pair[1] <= pair[0] + 1), "{levels:?}");
+}

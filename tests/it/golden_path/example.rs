@@ -1,0 +1,267 @@
+//! Running the example, and looking at what it left.
+#![expect(clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(super) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+/// How often something is looked at, and how long it may take.
+const PAUSE: Duration = Duration::from_millis(20);
+const PATIENCE: usize = 6_000;
+
+/// The program, built once. Cargo says where it lies.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--offline", "--locked", "-p", "pathops-examples", "--example", "golden_path"]);
+        let output = cargo.args(["--message-format", "json-render-diagnostics"]).current_dir(ROOT).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let messages = String::from_utf8(output.stdout).unwrap();
+        let messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back().unwrap()
+    })
+}
+
+/// A folder for the example's state, and what it is told on its command line besides.
+#[derive(Debug)]
+pub(super) struct Example {
+    folder: TempDir,
+    pub(super) state: PathBuf,
+    arguments: Vec<String>,
+    runs: usize,
+}
+
+/// A run that has ended.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) code: Option<i32>,
+    /// Standard output: the summary in JSON.
+    pub(super) output: String,
+    /// Standard error: the account.
+    pub(super) account: String,
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub(super) struct Running {
+    child: Child,
+    output: PathBuf,
+    account: PathBuf,
+}
+
+impl Example {
+    /// With a state of its own, which the example has to make.
+    pub(super) fn new(arguments: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().canonicalize().unwrap().join("state");
+        Self { folder, state, arguments: arguments.iter().map(ToString::to_string).collect(), runs: 0 }
+    }
+
+    /// For the project in this folder.
+    pub(super) fn of(project: &Path, arguments: &[&str]) -> Self {
+        Self::new(&[&["--project", project.to_str().unwrap()], arguments].concat())
+    }
+
+    pub(super) fn start(&mut self) -> Running {
+        self.runs += 1;
+        let file = |what: &str| self.folder.path().join(format!("{what}-{}", self.runs));
+        let (output, account) = (file("output"), file("account"));
+        let child = Command::new(program())
+            .args(["--json", "--state"])
+            .arg(&self.state)
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(File::create(&output).unwrap())
+            .stderr(File::create(&account).unwrap())
+            .spawn()
+            .unwrap();
+        Running { child, output, account }
+    }
+
+    pub(super) fn run(&mut self) -> Run {
+        self.start().end()
+    }
+
+    /// The processes that have to do with the state: a moment after a kill, and where `none_left` says so, there must be none.
+    fn processes(&self) -> Vec<String> {
+        let state = self.state.to_str().unwrap();
+        let entries = fs::read_dir("/proc").unwrap().flatten();
+        let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let others = ids.filter(|id| *id != std::process::id());
+        others.filter_map(|id| describe(id, state)).collect()
+    }
+
+    /// No process is left that knows the state, two seconds from now at the latest.
+    pub(super) fn assert_none_left(&self) {
+        if !Path::new("/proc/self/environ").exists() {
+            return skip("there is no list of processes in /proc");
+        }
+        for _ in 0..100 {
+            if self.processes().is_empty() {
+                return;
+            }
+            sleep(PAUSE);
+        }
+        panic!("left over: {:#?}", self.processes());
+    }
+
+    /// The bare repositories, by name.
+    pub(super) fn repositories(&self) -> Vec<(String, PathBuf)> {
+        let mut found = Vec::new();
+        for owner in list(&self.state.join("forge")) {
+            let git = list(&owner).into_iter().filter(|path| path.extension().is_some_and(|end| end == "git"));
+            found.extend(git.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), path)));
+        }
+        assert!(!found.is_empty(), "there are no repositories");
+        found
+    }
+
+    /// What `git` says about a repository.
+    pub(super) fn git(&self, repository: &str, arguments: &[&str]) -> String {
+        let repositories = self.repositories();
+        let (_, path) = repositories.iter().find(|(name, _)| name == repository).unwrap();
+        command(Command::new("git").arg("-C").arg(path).args(arguments))
+    }
+
+    /// Every pull request in the forge.
+    pub(super) fn pull_requests(&self) -> Vec<Value> {
+        let owners = list(&self.state.join("forge")).into_iter();
+        let repositories = owners.flat_map(|owner| list(&owner)).filter(|path| path.join("pulls").is_dir());
+        let files = repositories.flat_map(|path| list(&path.join("pulls")));
+        files.map(|file| serde_json::from_slice(&fs::read(file).unwrap()).unwrap()).collect()
+    }
+}
+
+/// A process in words, if its command line or environment names `state` and it lives.
+fn describe(id: u32, state: &str) -> Option<String> {
+    let read = |file: &str| fs::read(format!("/proc/{id}/{file}")).unwrap_or_default();
+    let text = |file: &str| String::from_utf8_lossy(&read(file)).replace('\0', " ");
+    let (line, stat) = (text("cmdline"), text("stat"));
+    let alive = !matches!(stat.rsplit_once(") ")?.1.chars().next()?, 'Z' | 'X');
+    (alive && (line.contains(state) || text("environ").contains(state))).then(|| format!("{id}: {line}"))
+}
+
+impl Running {
+    /// Waits until the account holds `text`; `false` where the run has ended before.
+    pub(super) fn until(&mut self, text: &str) -> bool {
+        for _ in 0..PATIENCE {
+            if fs::read_to_string(&self.account).unwrap_or_default().contains(text) {
+                return true;
+            }
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            sleep(PAUSE);
+        }
+        let _hung = self.child.kill();
+        panic!("there is no {text:?} in:\n{}", fs::read_to_string(&self.account).unwrap());
+    }
+
+    pub(super) fn signal(&self, signal: Signal) {
+        let id = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(id, signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub(super) fn end(mut self) -> Run {
+        for _ in 0..PATIENCE {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return self.ended(status);
+            }
+            sleep(PAUSE);
+        }
+        let _hung = self.child.kill();
+        panic!("it does not end:\n{}", fs::read_to_string(&self.account).unwrap());
+    }
+
+    fn ended(&self, status: ExitStatus) -> Run {
+        let read = |path: &Path| fs::read_to_string(path).unwrap();
+        Run { code: status.code(), output: read(&self.output), account: read(&self.account) }
+    }
+
+    /// Ends it as a power cut would.
+    pub(super) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    /// A test that has failed leaves nothing running.
+    fn drop(&mut self) {
+        let _ended_already = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+impl Run {
+    /// The summary of a run that came to its end.
+    #[track_caller]
+    pub(super) fn summary(&self) -> Value {
+        assert!(!self.output.is_empty(), "it ended with {:?}:\n{}", self.code, self.account);
+        serde_json::from_str(&self.output).unwrap()
+    }
+
+    /// Fails unless all claims held and it ended well.
+    #[track_caller]
+    pub(super) fn assert_held(&self) {
+        let summary = self.summary();
+        let claims = summary["claims"].as_array().unwrap();
+        assert!(claims.len() >= 3 && claims.iter().all(|claim| claim["problem"].is_null()), "{claims:#?}");
+        assert_eq!(self.code, Some(0), "{}", self.account);
+    }
+
+    /// Fails unless it ended with code 1 and an account that holds each of `texts`.
+    #[track_caller]
+    pub(super) fn assert_refused(&self, texts: &[&str]) {
+        assert_eq!((self.code, self.output.as_str()), (Some(1), ""), "{}", self.account);
+        for text in texts {
+            assert!(self.account.contains(text), "there is no {text:?} in:\n{}", self.account);
+        }
+        assert!(!self.account.contains("panicked"), "{}", self.account);
+    }
+}
+
+/// All files below a folder.
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
+    let (folders, mut found): (Vec<_>, Vec<_>) = list(folder).into_iter().partition(|path| path.is_dir());
+    found.extend(folders.iter().flat_map(|folder| files(folder)));
+    found
+}
+
+/// What a folder holds, sorted.
+pub(super) fn list(folder: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    found.sort();
+    found
+}
+
+/// What a command prints; it must end well.
+#[track_caller]
+pub(super) fn command(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Whether a program is installed. One that is missing fails the test where everything has to be there.
+#[expect(clippy::disallowed_methods, reason = "whether a program may be missing depends on where the test runs")]
+pub(super) fn installed(program: &str) -> bool {
+    let there = Command::new(program).arg("version").output().is_ok();
+    assert!(there || std::env::var("CI").is_err(), "`{program}` is not installed");
+    there
+}
+
+#[expect(clippy::print_stderr, reason = "a skip is told")]
+pub(super) fn skip(why: &str) {
+    eprintln!("skipped: {why}");
+}

@@ -1,0 +1,74 @@
+//! Killed and stopped at many moments: it goes on where it was, and the end is that of an undisturbed run.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::example::Example;
+use super::project::SmallProject;
+use super::undisturbed::{end_state, expected};
+
+/// Killed once each of these is told, in this order: in the middle of CI, merges, deployments, decisions, the recovery
+/// and the end.
+const MOMENTS: [&str; 9] = [
+    "CI runs ci/run",
+    "waits for people to merge source",
+    "live and healthy in preflight",
+    "pieces of evidence signed",
+    "opened production pull request",
+    "live and healthy in production",
+    "is in production",
+    "opened recovery pull request",
+    "what holds, looked at once more",
+];
+
+#[test]
+fn killed_at_each_moment_it_ends_as_if_undisturbed() {
+    let mut shop = Example::new(&[]);
+    for moment in MOMENTS {
+        let mut running = shop.start();
+        if running.until(moment) {
+            running.kill();
+        }
+        shop.assert_none_left();
+    }
+    let run = shop.run();
+    run.assert_held();
+    assert_eq!(end_state(&shop, &run), expected(), "{}", run.account);
+}
+
+#[test]
+fn killed_after_any_time_it_ends_as_if_undisturbed() {
+    let mut shop = Example::new(&[]);
+    for millis in [20, 60, 150, 300, 500, 700, 900, 1_100, 1_300, 1_500, 1_700, 2_000, 2_300] {
+        let running = shop.start();
+        sleep(Duration::from_millis(millis));
+        running.kill();
+        shop.assert_none_left();
+    }
+    let run = shop.run();
+    run.assert_held();
+    assert_eq!(end_state(&shop, &run), expected(), "{}", run.account);
+}
+
+#[test]
+fn stopped_by_the_user_it_says_so_and_goes_on_later() {
+    let project = SmallProject::new("feature");
+    project.ci("sleep 2\n");
+    let mut example = Example::of(project.path(), &[]);
+    for moment in ["CI runs ci/run", "waits until exactly this is live"] {
+        let mut running = example.start();
+        assert!(running.until(moment));
+        running.signal(Signal::INT);
+        let run = running.end();
+        assert_eq!(run.code, Some(130), "{}", run.account);
+        assert!(run.account.contains("stopped; nothing is lost"), "{}", run.account);
+        assert_eq!(example.pull_requests().iter().filter(|it| it["state"] == "open").count(), 2);
+        example.assert_none_left();
+    }
+    let run = example.run();
+    run.assert_held();
+    assert!(run.account.contains("in production"), "{}", run.account);
+    example.assert_none_left();
+}
