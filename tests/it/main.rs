@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
 
 mod crash;
+mod golden_path;
 mod graphs;
+mod invariants;
 mod layering;
 mod tidy;
 mod world;

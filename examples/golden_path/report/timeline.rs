@@ -171,16 +171,15 @@ impl Scale {
     }
 }
 
-/// Short: a round number of the largest unit that fits.
+/// A round number of the largest unit that fits.
 fn tick_text(at: Duration) -> String {
+    const UNITS: [(u128, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s")];
     let millis = at.as_millis();
-    match millis {
-        0 => "0".to_owned(),
-        _ if millis % 86_400_000 == 0 => format!("{} d", millis / 86_400_000),
-        _ if millis % 3_600_000 == 0 => format!("{} h", millis / 3_600_000),
-        _ if millis % 60_000 == 0 => format!("{} min", millis / 60_000),
-        _ if millis % 1000 == 0 && millis < 60_000 => format!("{} s", millis / 1000),
-        _ => duration(at),
+    let round = UNITS.iter().find(|(unit, _)| millis.is_multiple_of(*unit));
+    match round {
+        _ if millis == 0 => "0".to_owned(),
+        Some((unit, name)) => format!("{} {name}", millis / unit),
+        None => duration(at),
     }
 }
 
