@@ -23,6 +23,9 @@ pub(crate) struct Arguments {
     /// Where everything is kept [default: `target/golden-path` of this workspace]. A run that was stopped goes on from here.
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+    /// How long an app's `ci/run` may take.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    pub(crate) ci_limit: u64,
     /// Keep the apps running at the end, until Ctrl-C.
     #[arg(long)]
     pub(crate) keep: bool,

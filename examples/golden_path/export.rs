@@ -24,7 +24,7 @@ pub(crate) const PUBLIC_KEY: &str = "public-key.pem";
 
 /// Writes all evidence of the change sets below `<root>/evidence`, and the public key beside it.
 pub(crate) async fn evidence(machine: &Machine, states: &[State]) -> Result<Vec<Exported>, Failure> {
-    let folder = machine.root.join("evidence");
+    let folder = machine.place.root.join("evidence");
     let cx = OpContext::new(IdempotencyKey::new("export"));
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(PUBLIC_KEY), machine.signer.public_key().to_pem())?;

@@ -1,7 +1,6 @@
 //! The host: the embedded adapters put together, and the requests carried out one after the other.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +22,8 @@ use tokio::sync::{mpsc, watch};
 use crate::account::{Account, Told};
 use crate::arguments::{Arguments, STORE, variable};
 use crate::figures::{MeasuredCi, Stopwatch};
+use crate::people::People;
+use crate::place::Place;
 use crate::{Failure, claims, export, people, setup, summary};
 
 /// How a run of the example ended.
@@ -37,7 +38,7 @@ pub(crate) enum Ended {
 
 /// Everything that lies on this machine.
 pub(crate) struct Machine {
-    pub(crate) root: PathBuf,
+    pub(crate) place: Place,
     pub(crate) project: Project,
     pub(crate) forge: LocalForge,
     pub(crate) blobs: Arc<dyn BlobStore>,
@@ -53,39 +54,40 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Ended, Failure> {
     let folder = arguments.project();
     let (project, files) = setup::read(&folder)?;
     let requests = requests(arguments, &files, &project)?;
-    let root = begin(&arguments.state(), &folder)?;
+    let place = Place::take(&arguments.state(), &folder)?;
     let account = Arc::new(Account::new(arguments.json));
     account.heading(&format!(
         "{}: {} units, {} feature requests; everything lies in {}",
         project.id,
         project.units.len(),
         requests.len(),
-        root.display()
+        place.root.display()
     ));
     let stopwatch = Stopwatch::start();
     let (tell, told) = mpsc::unbounded_channel();
-    let (machine, plane, measured) = compose(&root, &folder, project, account, tell).await?;
+    let (machine, plane, measured) = compose(place, &folder, project, account, tell).await?;
     let (stop, stopped) = watch::channel(false);
     let mut reconciling = tokio::spawn(reconcile(machine.reconciler.clone(), stopped));
-    let people =
-        tokio::spawn(people::act(people::People::new(&machine.forge, machine.account.clone(), arguments.interactive), told));
-    let carried = tokio::select! {
-        carried = carry_out(&machine, &plane, requests) => Some(carried),
-        _ = tokio::signal::ctrl_c() => None,
-        // Without the reconciler nothing would ever become ready.
-        ended = &mut reconciling => return Err(ended?.err().map_or("the reconciler ended by itself".into(), Failure::from)),
+    let people = People::new(&machine.forge, machine.account.clone(), arguments.interactive);
+    let work = async {
+        let states = carry_out(&machine, &plane, requests).await?;
+        finish(arguments, &machine, &states, &measured, &stopwatch).await
     };
-    let ended = match carried {
-        None => {
+    let ended = tokio::select! {
+        ended = work => ended,
+        // Nobody else does what a person could not do, and the work would wait for ever.
+        failure = people::act(people, told) => Err(failure),
+        _ = tokio::signal::ctrl_c() => {
             machine.account.heading("stopped; nothing is lost, start it again and it goes on from here");
             Ok(Ended::Stopped)
         }
-        Some(carried) => match carried {
-            Ok(states) => finish(arguments, &machine, &states, &measured, &stopwatch).await,
-            Err(failure) => Err(failure),
-        },
+        // Without the reconciler nothing would ever become ready.
+        ended = &mut reconciling => return Err(ended?.err().map_or("the reconciler ended by itself".into(), Failure::from)),
     };
-    people.abort();
+    if arguments.keep && matches!(ended, Ok(Ended::AllHeld | Ended::NotHeld)) {
+        machine.account.heading("the apps keep running; stop with Ctrl-C");
+        tokio::signal::ctrl_c().await?;
+    }
     // Nothing is left running: the reconciler ends its processes before it returns.
     let _ = stop.send(true);
     reconciling.await??;
@@ -112,37 +114,6 @@ fn requests(arguments: &Arguments, files: &SourceTree, project: &Project) -> Res
     names.into_iter().map(read).collect()
 }
 
-/// The folder of this run. One that was carried to its end is made anew; one that was stopped goes on.
-fn begin(root: &Path, project: &Path) -> Result<PathBuf, Failure> {
-    let mark = root.join("run.json");
-    let project = fs::canonicalize(project)?;
-    if root.join("finished").exists() {
-        fs::remove_dir_all(root)?;
-    }
-    match fs::read_to_string(&mark) {
-        Ok(text) => {
-            let of: serde_json::Value =
-                serde_json::from_str(&text).map_err(|error| format!("{} is damaged: {error}", mark.display()))?;
-            if of.get("project").and_then(|of| of.as_str()) != project.to_str() {
-                return Err(format!(
-                    "{} holds an unfinished run of another project; give another --state, or remove it",
-                    root.display()
-                )
-                .into());
-            }
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            if root.exists() && fs::read_dir(root)?.next().is_some() {
-                return Err(format!("{} is not empty and not a run of this example; give another --state", root.display()).into());
-            }
-            fs::create_dir_all(root)?;
-            fs::write(&mark, serde_json::json!({ "format": 1, "project": project }).to_string())?;
-        }
-        Err(error) => return Err(format!("cannot read {}: {error}", mark.display()).into()),
-    }
-    Ok(fs::canonicalize(root)?)
-}
-
 /// What the scripts and processes find programs by: the folder of the real compiler first, since a version manager's
 /// stand-in needs a home folder that they do not get.
 fn search_path() -> String {
@@ -155,12 +126,13 @@ fn search_path() -> String {
 }
 
 async fn compose(
-    root: &Path,
+    place: Place,
     folder: &Path,
     project: Project,
     account: Arc<Account>,
     tell: mpsc::UnboundedSender<people::Call>,
 ) -> Result<(Machine, ControlPlane, Arc<MeasuredCi>), Failure> {
+    let root = &place.root;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = Arc::new(SystemIds);
     let path = search_path();
@@ -170,7 +142,7 @@ async fn compose(
     let blobs: Arc<dyn BlobStore> = Arc::new(ObjectStoreBlobs::folder(root.join("blobs"))?);
     let signer: Arc<dyn Signer> = Arc::new(LocalSigner::open_or_create(root.join("signing-key.pem"))?);
     let mut ci = LocalCiConfig::new(root.join("forge"), root.join("ci"), &path);
-    ci.time_limit = Duration::from_secs(300);
+    ci.time_limit = arguments.ci_limit();
     let ci = Arc::new(MeasuredCi::new(Arc::new(LocalCi::new(ci, blobs.clone(), clock.clone())?)));
     let environments = [&project.environments.preflight, &project.environments.production];
     let watched = project.units.values().flat_map(|unit| {
@@ -215,8 +187,7 @@ async fn compose(
         })
         .observer(told.observer())
         .build()?;
-    let root = root.to_owned();
-    Ok((Machine { root, project, forge, blobs, journal, signer, clock, reconciler, account }, plane, ci))
+    Ok((Machine { place, project, forge, blobs, journal, signer, clock, reconciler, account }, plane, ci))
 }
 
 /// One request after the other: each begins with what the one before has left.
@@ -255,11 +226,7 @@ async fn finish(
     summary::tell(arguments, machine, states, &figures, &exported, &claims).await?;
     let held = claims.iter().all(|claim| claim.problem.is_none());
     if held {
-        fs::write(machine.root.join("finished"), "")?;
-    }
-    if arguments.keep {
-        machine.account.heading("the apps keep running; stop with Ctrl-C");
-        let _ = tokio::signal::ctrl_c().await;
+        machine.place.finish()?;
     }
     Ok(if held { Ended::AllHeld } else { Ended::NotHeld })
 }

@@ -11,6 +11,7 @@ mod export;
 mod figures;
 mod host;
 mod people;
+mod place;
 mod report;
 mod setup;
 mod store;

@@ -97,7 +97,7 @@ pub(crate) async fn tell(
             Some(problem) => account.text(&format!("  ! NOT SO: {}: {problem}\n", claim.text)),
         }
     }
-    let report = machine.root.join("report.html");
+    let report = machine.place.root.join("report.html");
     let places = places(machine, exported, &report);
     write_report(machine, states, figures, &places, &report).await?;
     account.heading("where everything lies");
@@ -126,7 +126,7 @@ fn line(figures: &Figures) -> String {
 }
 
 fn places(machine: &Machine, exported: &[Exported], report: &std::path::Path) -> Vec<(String, String)> {
-    let root = &machine.root;
+    let root = &machine.place.root;
     let mut places = vec![("report".to_owned(), report.display().to_string())];
     let meta = machine.forge.repository_path(&machine.project.meta_repo);
     places.push(("meta repository".to_owned(), format!("git -C {} log --stat main", meta.display())));

@@ -11,7 +11,7 @@ use pathops_core::memory::{Fault, Faults, Interrupt, MemoryJournal, When};
 use pathops_core::project::FeatureRequest;
 use pathops_core::{Principal, PullRequestNumber, RepoPath};
 
-use crate::world::{Ran, UNITS, World, cx, feature, feature_of, repo, wait};
+use crate::world::{UNITS, World, cx, feature, feature_of, repo, wait};
 
 #[test]
 fn a_feature_reaches_production_in_the_deploy_order() {
@@ -20,7 +20,9 @@ fn a_feature_reaches_production_in_the_deploy_order() {
     assert_eq!((state.end, &state.failure), (Some(End::Live), &None));
     assert!(state.units.values().all(|progress| progress.stage == Stage::Live), "{:?}", stages(&state));
     let deployed = world.deployed.lock().unwrap().clone();
-    let place = |what: &str| deployed.iter().position(|it| it == what).unwrap_or_else(|| panic!("{what} was never deployed: {deployed:?}"));
+    let place = |what: &str| {
+        deployed.iter().position(|it| it == what).unwrap_or_else(|| panic!("{what} was never deployed: {deployed:?}"))
+    };
     for environment in ["preflight", "production"] {
         assert!(place(&format!("orders@{environment}")) < place(&format!("web@{environment}")));
         assert!(place(&format!("catalog@{environment}")) < place(&format!("orders@{environment}")));
@@ -99,9 +101,8 @@ fn killed_at(request: &FeatureRequest, at: u64, after: bool) -> Option<World> {
     };
     let world = World::new(MemoryJournal::with_interrupt(Arc::new(hook)));
     let dead = killed.clone();
-    match world.run(request.clone(), "k", move || dead.load(Ordering::SeqCst)) {
-        Ran::Ended(_) => return None,
-        Ran::Killed => {}
+    if world.run(request.clone(), "k", move || dead.load(Ordering::SeqCst)).is_some() {
+        return None;
     }
     // What only lived in memory is gone: CI has forgotten its runs.
     world.ci.forget_runs();
@@ -159,12 +160,14 @@ fn a_clock_that_jumps_loses_nothing() {
         let jumped = AtomicBool::new(false);
         let clock = world.clock.clone();
         let ran = world.run(plain, "k", || {
-            if pathops_core::adapter::Clock::now(&clock).0 > crate::world::START.0 + 10_000 && !jumped.swap(true, Ordering::SeqCst) {
+            if pathops_core::adapter::Clock::now(&clock).0 > crate::world::START.0 + 10_000
+                && !jumped.swap(true, Ordering::SeqCst)
+            {
                 clock.set_wall_offset(jump);
             }
             false
         });
-        let Ran::Ended(Ok(state)) = ran else { panic!("it did not end") };
+        let Some(Ok(state)) = ran else { panic!("it did not end") };
         // A day forwards makes evidence too old and a day backwards puts it into the future: neither may pass by accident,
         // and either way the change set comes to an end that it can account for.
         assert!(matches!(state.end, Some(End::Live | End::Recovered)), "{:?}: {:?}", state.end, state.remarks);
@@ -214,9 +217,13 @@ fn account(world: &World, request: &FeatureRequest) -> Vec<String> {
                 let comments = wait(scm.comments(&cx(), &repo, pull_request.number)).unwrap().len();
                 let reviews = wait(scm.reviews(&cx(), &repo, pull_request.number)).unwrap().len();
                 let granted = wait(scm.checks(&cx(), &repo, &pull_request.head)).unwrap();
-                let checks: Vec<_> = granted.iter().filter(|check| check.state == CheckState::Success).map(|check| check.name.clone()).collect();
+                let checks: Vec<_> =
+                    granted.iter().filter(|check| check.state == CheckState::Success).map(|check| check.name.clone()).collect();
                 let commits = commits(world, &name, &pull_request.head);
-                lines.push(format!("{name}#{number} {} {state}, {commits} commits, {comments} comments, {reviews} reviews, {checks:?}", pull_request.title));
+                lines.push(format!(
+                    "{name}#{number} {} {state}, {commits} commits, {comments} comments, {reviews} reviews, {checks:?}",
+                    pull_request.title
+                ));
             }
         }
     }

@@ -75,11 +75,19 @@ fn i4_what_is_absent_is_never_a_pass() {
     let (_, state) = live();
     for progress in state.units.values() {
         let first = &progress.first.as_ref().unwrap().decision;
-        for requirement in first.requirements.iter().filter(|requirement| !requirement.deferred && requirement.verdict == Verdict::Pass) {
+        for requirement in
+            first.requirements.iter().filter(|requirement| !requirement.deferred && requirement.verdict == Verdict::Pass)
+        {
             let rests_on_evidence = requirement.id.as_str().starts_with("preflight-") || requirement.id.as_str() == "unit-tests";
             assert_eq!(rests_on_evidence, !requirement.evidence.is_empty(), "{}", requirement.id);
         }
-        assert!(first.requirements.iter().filter(|requirement| requirement.deferred).all(|requirement| requirement.verdict == Verdict::Unknown));
+        assert!(
+            first
+                .requirements
+                .iter()
+                .filter(|requirement| requirement.deferred)
+                .all(|requirement| requirement.verdict == Verdict::Unknown)
+        );
     }
 }
 
@@ -87,7 +95,13 @@ fn i4_what_is_absent_is_never_a_pass() {
 fn i5_a_decision_is_the_same_on_every_run() {
     let decisions = || -> Vec<Decision> {
         let (_, state) = live();
-        state.units.values().flat_map(|progress| [&progress.first, &progress.last]).flatten().map(|decided| decided.decision.clone()).collect()
+        state
+            .units
+            .values()
+            .flat_map(|progress| [&progress.first, &progress.last])
+            .flatten()
+            .map(|decided| decided.decision.clone())
+            .collect()
     };
     let (one, other) = (decisions(), decisions());
     assert_eq!(serde_json::to_vec(&one).unwrap(), serde_json::to_vec(&other).unwrap());
@@ -103,7 +117,10 @@ fn i6_an_effect_happens_once() {
     for unit in UNITS {
         let scm = world.forge.scm(Principal::System);
         let gitops = repo(&format!("shop/{unit}-gitops"));
-        assert!(wait(scm.pull_request(&cx(), &gitops, pathops_core::PullRequestNumber(3))).is_err(), "{unit} has two pull requests");
+        assert!(
+            wait(scm.pull_request(&cx(), &gitops, pathops_core::PullRequestNumber(3))).is_err(),
+            "{unit} has two pull requests"
+        );
     }
     assert_eq!(world.deployed.lock().unwrap().len(), 8, "each unit is deployed once to each environment");
 }

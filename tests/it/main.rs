@@ -1,5 +1,5 @@
 //! Tests of the workspace as a whole, in one binary.
-#![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
 mod crash;
 mod golden_path;

@@ -63,8 +63,7 @@ impl World {
             });
         let ci = MemoryCi::new(scm.clone(), blobs.clone(), Arc::new(clock.clone())).taking(seconds(3));
         let notifier = Arc::new(MemoryNotifier::new(NotifierCapabilities::default()));
-        let world =
-            Self { calls: Arc::default(), faults: None, clock, forge, journal, blobs, ci, gitops, notifier, deployed };
+        let world = Self { calls: Arc::default(), faults: None, clock, forge, journal, blobs, ci, gitops, notifier, deployed };
         world.populate();
         world
     }
@@ -92,7 +91,10 @@ impl World {
                     (&format!("{folder}/settings.yaml"), "apiVersion: pathops.dev/v1alpha1\nkind: Settings\nspec: {}\n"),
                     (&format!("{folder}/deployment.yaml"), "apiVersion: pathops.dev/v1alpha1\nkind: Deployment\nspec: {}\n"),
                 ]);
-                (branch(environment), if environment == "production" { tree(&[(&format!("{folder}/settings.yaml"), "x")]) } else { files })
+                (
+                    branch(environment),
+                    if environment == "production" { tree(&[(&format!("{folder}/settings.yaml"), "x")]) } else { files },
+                )
             });
             forge.create_repo(&gitops, &BTreeMap::from(branches)).unwrap();
             let rules = BranchProtection { required_checks: vec![PROMOTION_CONTEXT.parse().unwrap()], required_approvals: 1 };
@@ -153,8 +155,12 @@ impl World {
         Arc::new(move |_, progress| {
             let Progress::Began { command, .. } = progress else { return };
             let call = match command {
-                Command::AwaitMerge { pull_request, role, .. } => Call { pull_request: pull_request.clone(), role: *role, merge: true },
-                Command::Promote { pull_request, .. } => Call { pull_request: pull_request.clone(), role: Role::Production, merge: false },
+                Command::AwaitMerge { pull_request, role, .. } => {
+                    Call { pull_request: pull_request.clone(), role: *role, merge: true }
+                }
+                Command::Promote { pull_request, .. } => {
+                    Call { pull_request: pull_request.clone(), role: Role::Production, merge: false }
+                }
                 _ => return,
             };
             calls.lock().unwrap().push_back(call);
@@ -163,14 +169,11 @@ impl World {
 
     /// Requests a feature and takes it to its end.
     pub(crate) fn carry_out(&self, request: FeatureRequest, key: &str) -> Result<State> {
-        match self.run(request, key, || false) {
-            Ran::Ended(state) => state,
-            Ran::Killed => panic!("nobody kills this run"),
-        }
+        self.run(request, key, || false).unwrap()
     }
 
-    /// The same, until `killed` says that the process is gone.
-    pub(crate) fn run(&self, request: FeatureRequest, key: &str, killed: impl Fn() -> bool) -> Ran {
+    /// The same, until `killed` says that the process is gone: then `None`.
+    pub(crate) fn run(&self, request: FeatureRequest, key: &str, killed: impl Fn() -> bool) -> Option<Result<State>> {
         let plane = self.plane();
         let key = IdempotencyKey::new(key);
         let mut whole = pin!(async {
@@ -184,11 +187,11 @@ impl World {
         // Virtual days; far more than any flow takes, so that one that never ends is a failed test.
         for _ in 0..200_000 {
             if let Poll::Ready(ended) = whole.as_mut().poll(&mut context) {
-                return if killed() { Ran::Killed } else { Ran::Ended(ended) };
+                return if killed() { None } else { Some(ended) };
             }
             if killed() {
                 self.calls.lock().unwrap().clear();
-                return Ran::Killed;
+                return None;
             }
             self.people_act();
             assert!(self.clock.advance_to_next(), "everybody waits and nobody sleeps: the flow is stuck");
@@ -223,12 +226,6 @@ impl World {
     }
 }
 
-/// How a run ended.
-pub(crate) enum Ran {
-    Ended(Result<State>),
-    Killed,
-}
-
 /// A feature that touches all units; one may carry a defect that only shows in preflight.
 pub(crate) fn feature(defect_in: Option<&str>) -> FeatureRequest {
     feature_of(&UNITS, "better", defect_in)
@@ -239,11 +236,20 @@ pub(crate) fn feature_of(units: &[&str], text: &str, defect_in: Option<&str>) ->
     let change = |unit: &str| UnitChange {
         unit: id(unit),
         reason: format!("{unit} has to know it"),
-        contracts: if unit == "catalog" || unit == "orders" { [format!("{unit}-http").parse().unwrap()].into() } else { [].into() },
+        contracts: if unit == "catalog" || unit == "orders" {
+            [format!("{unit}-http").parse().unwrap()].into()
+        } else {
+            [].into()
+        },
         patch: Some(if defect_in == Some(unit) { format!("{text} with a {DEFECT}") } else { text.to_owned() }),
     };
     let changes = units.iter().map(|unit| change(unit)).collect();
-    FeatureRequest { title: "Show the delivery date".to_owned(), text: "At checkout.".to_owned(), requested_by: person("alice"), changes }
+    FeatureRequest {
+        title: "Show the delivery date".to_owned(),
+        text: "At checkout.".to_owned(),
+        requested_by: person("alice"),
+        changes,
+    }
 }
 
 /// The agent: it does what the patch says.
@@ -273,22 +279,53 @@ fn defective(deploying: &Deploying, artifacts: &MemoryBlobs) -> bool {
 
 fn meta() -> SourceTree {
     let unit = |kind: &str, name: &str, more: &str| {
-        format!("apiVersion: pathops.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n  owner: alice\n  lifecycle: path-ready\n  rollback: revert\n  checks: [health, smoke]\n{more}")
+        format!(
+            "apiVersion: pathops.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n  owner: alice\n  lifecycle: path-ready\n  rollback: revert\n  checks: [health, smoke]\n{more}"
+        )
     };
-    let contract = |name: &str| format!("apiVersion: pathops.dev/v1alpha1\nkind: Contract\nmetadata: {{name: {name}}}\nspec: {{type: openapi, definition: {name}.openapi.yaml}}\n");
+    let contract = |name: &str| {
+        format!(
+            "apiVersion: pathops.dev/v1alpha1\nkind: Contract\nmetadata: {{name: {name}}}\nspec: {{type: openapi, definition: {name}.openapi.yaml}}\n"
+        )
+    };
     let rules = |kind: &str, build: &str| {
         format!(
             "    - covers: {{kind: {kind}}}\n      evidence:\n{build}        - {{id: preflight-deployment, reason: it ran, kind: preflight-deployment, maxAgeSeconds: 86400}}\n        - {{id: preflight-health, reason: it was healthy, kind: {{preflight-health: {{settledSeconds: 5}}}}, maxAgeSeconds: 86400}}\n        - {{id: preflight-smoke, reason: it worked, kind: {{preflight-test: {{suite: smoke, minPassed: 1}}}}, maxAgeSeconds: 86400}}\n      approvals: {{id: approval, reason: people, count: 1, roles: [owner, reviewer]}}\n      lifecycle: {{id: lifecycle, reason: ready, allowed: [path-ready, production]}}\n      incidents: {{id: no-open-incident, reason: quiet}}\n"
         )
     };
-    let build = "        - {id: unit-tests, reason: tests, kind: {build-test: {suite: unit, minPassed: 1}}, maxAgeSeconds: 604800}\n";
-    let head = |kind: &str, name: &str| format!("apiVersion: pathops.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n");
+    let build =
+        "        - {id: unit-tests, reason: tests, kind: {build-test: {suite: unit, minPassed: 1}}, maxAgeSeconds: 604800}\n";
+    let head =
+        |kind: &str, name: &str| format!("apiVersion: pathops.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n");
     tree(&[
-        ("project.yaml", &format!("{}  environments:\n    - {{name: preflight, kind: preflight}}\n    - {{name: production, kind: production}}\n    - {{name: agents, kind: agents}}\n", head("Project", "shop"))),
-        ("people.yaml", &format!("{}  people:\n    - {{name: alice, roles: [owner]}}\n    - {{name: bob, roles: [reviewer]}}\n    - {{name: carol, roles: [reviewer]}}\n", head("People", "people"))),
-        ("policy.yaml", &format!("{}  preflightMerge: pathops\n  production:\n{}{}", head("Policy", "shop"), rules("app", build), rules("component", ""))),
+        (
+            "project.yaml",
+            &format!(
+                "{}  environments:\n    - {{name: preflight, kind: preflight}}\n    - {{name: production, kind: production}}\n    - {{name: agents, kind: agents}}\n",
+                head("Project", "shop")
+            ),
+        ),
+        (
+            "people.yaml",
+            &format!(
+                "{}  people:\n    - {{name: alice, roles: [owner]}}\n    - {{name: bob, roles: [reviewer]}}\n    - {{name: carol, roles: [reviewer]}}\n",
+                head("People", "people")
+            ),
+        ),
+        (
+            "policy.yaml",
+            &format!(
+                "{}  preflightMerge: pathops\n  production:\n{}{}",
+                head("Policy", "shop"),
+                rules("app", build),
+                rules("component", "")
+            ),
+        ),
         ("apps/catalog.yaml", &unit("App", "catalog", "  provides: [catalog-http]\n")),
-        ("apps/orders.yaml", &unit("App", "orders", "  dependsOn: [store]\n  provides: [orders-http]\n  consumes: [catalog-http]\n")),
+        (
+            "apps/orders.yaml",
+            &unit("App", "orders", "  dependsOn: [store]\n  provides: [orders-http]\n  consumes: [catalog-http]\n"),
+        ),
         ("apps/web.yaml", &unit("App", "web", "  consumes: [orders-http, catalog-http]\n")),
         ("components/store.yaml", &unit("Component", "store", "  type: key-value-store\n")),
         ("contracts/catalog-http.yaml", &contract("catalog-http")),
@@ -326,7 +363,6 @@ pub(crate) fn repo(repo: &str) -> RepoId {
 pub(crate) fn person(person: &str) -> PersonId {
     person.parse().unwrap()
 }
-
 
 fn branch(branch: &str) -> BranchName {
     branch.parse().unwrap()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pathops_core::adapter::{DeployFailure, ExpectedDeployment, Observation, FileChange, NewCommit, Readiness, StaleAction};
+use pathops_core::adapter::{DeployFailure, ExpectedDeployment, FileChange, NewCommit, Observation, Readiness, StaleAction};
 use pathops_core::policy::GitState;
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{CommitId, Digest, Error, ErrorKind, OpContext, Principal, RepoId, Result};

@@ -170,7 +170,7 @@ pub enum Command {
         /// What would be promoted.
         combination: Combination,
         /// The first decision.
-        decided: Decided,
+        decided: Box<Decided>,
         /// Who is asked for a review.
         reviewers: Vec<PersonId>,
     },

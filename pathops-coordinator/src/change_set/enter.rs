@@ -199,7 +199,7 @@ impl Context<'_> {
             target: self.production(),
             preflight: self.preflight(),
             combination: self.combination()?,
-            decided: self.progress.first.clone()?,
+            decided: Box::new(self.progress.first.clone()?),
             reviewers: self.state.start.reviewers.clone(),
             scope: self.scope.clone(),
         })

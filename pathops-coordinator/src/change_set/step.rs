@@ -237,7 +237,9 @@ fn fail(state: &mut State, unit: &UnitId, reason: String) -> Option<Command> {
     state.failure.get_or_insert_with(|| Failure { unit: unit.clone(), stage, reason });
     let recovering = matches!(
         stage,
-        Stage::FailureEvidence | Stage::Judging | Stage::Closing
+        Stage::FailureEvidence
+            | Stage::Judging
+            | Stage::Closing
             | Stage::Reverting
             | Stage::RecoveryMerge
             | Stage::RecoveryDeploy

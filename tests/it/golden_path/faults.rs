@@ -153,7 +153,9 @@ fn kept_nowhere(example: &Example, run: &Run) {
     for (name, path) in example.repositories().into_iter().filter(|(name, _)| name != "app-src") {
         let mut git = std::process::Command::new("git");
         git.arg("-C").arg(&path).args(["cat-file", "--batch", "--batch-all-objects", "--unordered"]);
-        if holds(&git.output().unwrap().stdout) || command(std::process::Command::new("git").arg("-C").arg(&path).args(["log", "--all"])).contains(TOKEN) {
+        if holds(&git.output().unwrap().stdout)
+            || command(std::process::Command::new("git").arg("-C").arg(&path).args(["log", "--all"])).contains(TOKEN)
+        {
             places.push(format!("an object of {name}"));
         }
     }

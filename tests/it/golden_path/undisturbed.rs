@@ -60,12 +60,7 @@ pub(super) fn end_state(shop: &Example, run: &Run) -> Value {
 
 /// The end of every run: each change is on its branch once.
 pub(super) fn expected() -> Value {
-    let first = [
-        "catalog live #1 #2 #1 13+2",
-        "orders live #1 #2 #1 13+2",
-        "store live #1 #2 10+2",
-        "web live #1 #2 #1 11+2",
-    ];
+    let first = ["catalog live #1 #2 #1 13+2", "orders live #1 #2 #1 13+2", "store live #1 #2 10+2", "web live #1 #2 #1 11+2"];
     json!({
         "changeSets": [["live", first], ["recovered", ["orders recovered #3 #4 #2 12+2"]]],
         "open": 0,
@@ -95,7 +90,8 @@ fn report(summary: &Value) {
 /// `openssl` says of each piece of evidence that it is signed, and of a changed one that it is not.
 fn signatures(shop: &Example, count: usize) {
     let evidence = shop.state.join("evidence");
-    let signed: Vec<_> = files(&evidence).into_iter().filter(|file| file.extension().is_some_and(|end| end == "signed")).collect();
+    let signed: Vec<_> =
+        files(&evidence).into_iter().filter(|file| file.extension().is_some_and(|end| end == "signed")).collect();
     assert_eq!(signed.len(), count);
     if !installed("openssl") {
         return skip("openssl is not installed: the signatures were not checked");
@@ -132,7 +128,11 @@ fn records(shop: &Example, summary: &Value) {
             }
         }
     }
-    assert!(!shop.git("meta", &["grep", "-l", "-e", "payload", "main", "--", "change-sets/evidence.json", "project.yaml"]).contains(':'));
+    assert!(
+        !shop
+            .git("meta", &["grep", "-l", "-e", "payload", "main", "--", "change-sets/evidence.json", "project.yaml"])
+            .contains(':')
+    );
 }
 
 fn repositories(shop: &Example) {

@@ -1,0 +1,223 @@
+//! A grant at run time: for one post, of one decision, within a minute (I1).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pathops_core::adapter::{BranchProtection, CheckState, NewPullRequest, ReviewState, Scm};
+use pathops_core::memory::{ManualClock, MemoryForge};
+use pathops_core::policy::{
+    CommitStatus, GRANT_LIFETIME, GrantBinding, GrantError, GrantRequired, PROMOTION_CONTEXT, PromotionGrant, Verdict, decide,
+    grant_binding,
+};
+use pathops_core::{CommitId, Digest, ErrorKind, Principal, PullRequestNumber, RepoId, UnixMillis};
+
+use crate::shop::{AT, Kind, Shop, commit, cx, human, tree};
+
+fn granted(shop: &Shop) -> (PromotionGrant, GrantBinding) {
+    let grant = shop.decide().1.unwrap();
+    (grant, grant_binding(&shop.policy, shop.facts().facts()).unwrap())
+}
+
+#[test]
+fn a_grant_gives_the_promotion_status_of_its_head() {
+    let (grant, binding) = granted(&Shop::passing());
+    let id = grant.id();
+    let status = grant.redeem(&binding, AT).unwrap();
+    assert_eq!((status.context().as_str(), status.state()), (PROMOTION_CONTEXT, CheckState::Success));
+    assert_eq!((status.commit(), status.grant()), (&commit('4'), Some(id)));
+}
+
+#[test]
+fn a_grant_lives_for_a_minute_and_never_before_it_was_made() {
+    assert_eq!(GRANT_LIFETIME, Duration::from_secs(60));
+    for (offset, works) in [(0, true), (60_000, true), (60_001, false), (61_000, false), (-1, false)] {
+        let (grant, binding) = granted(&Shop::passing());
+        let at = UnixMillis(AT.0 + offset);
+        let expected = if works { Ok(()) } else { Err(GrantError::Expired { minted_at: AT, at }) };
+        assert_eq!(grant.redeem(&binding, at).map(drop), expected, "{offset} ms after it was made");
+    }
+    for at in [UnixMillis(i64::MIN), UnixMillis(i64::MAX)] {
+        let (grant, binding) = granted(&Shop::passing());
+        assert!(matches!(grant.redeem(&binding, at), Err(GrantError::Expired { .. })), "{at:?}");
+    }
+}
+
+#[test]
+fn a_grant_is_void_once_anything_it_is_bound_to_is_different() {
+    // Every field by its name: one more field does not compile until it is tried here.
+    let (_, GrantBinding { change_set, unit, environment, repo, head, artifact, tree: state, policy, evidence_root }) =
+        granted(&Shop::passing());
+    let same = GrantBinding { change_set, unit, environment, repo, head, artifact, tree: state, policy, evidence_root };
+    let changes: [(&str, fn(&mut GrantBinding)); 10] = [
+        ("change set", |it| it.change_set = "another-1".parse().unwrap()),
+        ("app or component", |it| it.unit = "web".parse().unwrap()),
+        ("environment", |it| it.environment = "preflight".parse().unwrap()),
+        ("repository", |it| it.repo = "shop/web-gitops".parse().unwrap()),
+        ("head commit", |it| it.head = commit('5')),
+        ("artifact", |it| it.artifact = Some(Digest::of(b"another"))),
+        ("artifact", |it| it.artifact = None),
+        ("desired state", |it| it.tree = tree('e')),
+        ("policy", |it| it.policy = Digest::of(b"another")),
+        ("set of evidence", |it| it.evidence_root = Digest::of(b"another")),
+    ];
+    for (what, change) in changes {
+        let (grant, binding) = granted(&Shop::passing());
+        assert_eq!(binding, same);
+        let mut now = binding;
+        change(&mut now);
+        assert_eq!(grant.redeem(&now, AT).map(drop), Err(GrantError::Moved(what)));
+    }
+}
+
+/// The same through facts: what was read anew is held against what was decided.
+#[test]
+fn a_grant_is_void_once_the_facts_are_different() {
+    let changes: [(&str, fn(&mut Shop)); 6] = [
+        ("head commit", |shop| shop.proposal().head = commit('5')),
+        ("desired state", |shop| shop.proposal().tree = tree('e')),
+        ("artifact", |shop| shop.readings.artifact = None),
+        ("policy", |shop| shop.policy.production[0].evidence[0].max_age_seconds += 1),
+        ("set of evidence", |shop| shop.add(Kind::Smoke, &Kind::Smoke.dated(AT))),
+        ("set of evidence", |shop| shop.remove(Kind::Smoke)),
+    ];
+    for (what, change) in changes {
+        let (grant, _) = granted(&Shop::passing());
+        let mut later = Shop::passing();
+        change(&mut later);
+        let now = grant_binding(&later.policy, later.facts().facts()).unwrap();
+        assert_eq!(grant.redeem(&now, AT).map(drop), Err(GrantError::Moved(what)));
+    }
+}
+
+#[test]
+fn there_is_no_grant_before_there_is_a_pull_request() {
+    let shop = Shop::first_stage();
+    let (decision, grant) = shop.decide();
+    assert_eq!((decision.verdict, grant.is_none()), (Verdict::Pass, true));
+    assert_eq!(grant_binding(&shop.policy, shop.facts().facts()), None);
+}
+
+#[test]
+fn there_is_no_grant_for_unknown_or_fail() {
+    let mut unknown = Shop::passing();
+    unknown.remove(Kind::Smoke);
+    let mut fail = Shop::passing();
+    fail.proposal().carries_tested = false;
+    for (shop, verdict) in [(unknown, Verdict::Unknown), (fail, Verdict::Fail)] {
+        let (decision, grant) = shop.decide();
+        assert_eq!((decision.verdict, grant.is_none()), (verdict, true));
+    }
+}
+
+#[test]
+fn grants_are_told_apart_by_their_nonce_and_decisions_are_not() {
+    let (shop, facts) = (Shop::passing(), Shop::passing().facts());
+    let (first, grant) = decide(&shop.policy, &facts, AT, 1);
+    let (second, another) = decide(&shop.policy, &facts, AT, 2);
+    assert_eq!(first, second);
+    assert_ne!(grant.unwrap().id(), another.unwrap().id());
+    assert_eq!(decide(&shop.policy, &facts, AT, 1).1.unwrap().id(), granted(&shop).0.id());
+}
+
+#[test]
+fn a_success_of_the_promotion_status_is_not_made_in_any_letter_case() {
+    let status = |context: &str, state| CommitStatus::new(commit('4'), context.parse().unwrap(), state, "").map(drop);
+    for context in ["pathops/promotion", "PathOps/promotion", "PATHOPS/PROMOTION", "pathops/promotioN"] {
+        assert_eq!(status(context, CheckState::Success), Err(GrantRequired), "{context}");
+        for state in [CheckState::Pending, CheckState::Failure, CheckState::Error] {
+            assert_eq!(status(context, state), Ok(()), "{context} {state}");
+        }
+    }
+    assert_eq!(status("pathops/promotion-plan", CheckState::Success), Ok(()));
+}
+
+/// A pull request into `production`, which asks for the promotion status, on a Git host in memory.
+struct Host {
+    forge: MemoryForge,
+    scm: Arc<dyn Scm>,
+    repo: RepoId,
+    number: PullRequestNumber,
+    head: CommitId,
+}
+
+impl Host {
+    async fn new() -> Self {
+        let forge = MemoryForge::new(Arc::new(ManualClock::new(AT)));
+        let repo: RepoId = "shop/orders-gitops".parse().unwrap();
+        let branches = ["production", "promote"].map(|name| (name.parse().unwrap(), BTreeMap::new()));
+        forge.create_repo(&repo, &branches.into()).unwrap();
+        let rules = BranchProtection { required_checks: vec![PROMOTION_CONTEXT.parse().unwrap()], required_approvals: 0 };
+        forge.protect(&repo, &"production".parse().unwrap(), rules).unwrap();
+        let scm = forge.scm(Principal::System);
+        let new = NewPullRequest {
+            title: "Promote orders".to_owned(),
+            body: String::new(),
+            head: "promote".parse().unwrap(),
+            base: "production".parse().unwrap(),
+            author: human("alice"),
+            reviewers: Vec::new(),
+        };
+        let opened = scm.open_pull_request(&cx("open"), &repo, &new).await.unwrap();
+        Self { forge, scm, repo, number: opened.number, head: opened.head }
+    }
+
+    /// The status of a decision about this pull request. The same nonce gives the same grant.
+    fn status(&self, nonce: u128) -> CommitStatus {
+        let mut shop = Shop::passing();
+        let proposal = shop.proposal();
+        proposal.head = self.head.clone();
+        proposal.reviews[0].commit = self.head.clone();
+        assert_eq!(proposal.reviews[0].state, ReviewState::Approved);
+        let facts = shop.facts();
+        let grant = decide(&shop.policy, &facts, AT, nonce).1.unwrap();
+        grant.redeem(&grant_binding(&shop.policy, facts.facts()).unwrap(), AT).unwrap()
+    }
+
+    async fn post(&self, key: &str, status: CommitStatus) -> Result<(), ErrorKind> {
+        self.scm.post_status(&cx(key), &self.repo, status).await.map_err(|error| error.kind())
+    }
+
+    async fn states(&self) -> Vec<CheckState> {
+        let checks = self.scm.checks(&cx("read"), &self.repo, &self.head).await.unwrap();
+        checks.into_iter().map(|check| check.state).collect()
+    }
+
+    fn merge(&self) -> Result<(), ErrorKind> {
+        let merged = self.forge.person("bob".parse().unwrap()).merge(&self.repo, self.number, &self.head);
+        merged.map(drop).map_err(|error| error.kind())
+    }
+}
+
+#[tokio::test]
+async fn production_is_merged_by_a_granted_status_and_by_nothing_less() {
+    let host = Host::new().await;
+    assert_eq!(host.merge(), Err(ErrorKind::Denied));
+    let pending = CommitStatus::new(host.head.clone(), PROMOTION_CONTEXT.parse().unwrap(), CheckState::Pending, "waits");
+    host.post("pending", pending.unwrap()).await.unwrap();
+    assert_eq!(host.merge(), Err(ErrorKind::Denied));
+    host.post("promotion", host.status(1)).await.unwrap();
+    assert_eq!(host.merge(), Ok(()));
+}
+
+#[tokio::test]
+async fn a_grant_is_replayed_under_its_own_key_only() {
+    let host = Host::new().await;
+    host.post("promotion", host.status(1)).await.unwrap();
+    host.post("promotion", host.status(1)).await.unwrap();
+    assert_eq!(host.states().await, [CheckState::Success]);
+    assert_eq!(host.post("another key", host.status(1)).await, Err(ErrorKind::Denied));
+}
+
+#[tokio::test]
+async fn a_used_grant_does_not_outdo_a_later_refusal() {
+    let host = Host::new().await;
+    host.post("promotion", host.status(1)).await.unwrap();
+    let revoked = CommitStatus::new(host.head.clone(), PROMOTION_CONTEXT.parse().unwrap(), CheckState::Failure, "revoked");
+    host.post("revoked", revoked.unwrap()).await.unwrap();
+    assert_eq!(host.post("another key", host.status(1)).await, Err(ErrorKind::Denied));
+    host.post("promotion", host.status(1)).await.unwrap();
+    assert_eq!((host.states().await, host.merge()), (vec![CheckState::Failure], Err(ErrorKind::Denied)));
+    host.post("decided anew", host.status(2)).await.unwrap();
+    assert_eq!((host.states().await, host.merge()), (vec![CheckState::Success], Ok(())));
+}

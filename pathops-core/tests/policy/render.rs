@@ -1,0 +1,131 @@
+//! A decision as people read it, and text from outside that tries to be read as more than text.
+
+use pathops_core::project::OpenIncident;
+use pathops_core::{Principal, UnixMillis};
+use serde_json::json;
+
+use crate::shop::{AT, Kind, Shop, human};
+
+/// A decision with something of everything: no, unknown, a limit, people who are missing, and a window.
+fn stopped() -> Shop {
+    let mut shop = Shop::reviewed(Vec::new());
+    shop.put(Kind::UnitTests, crate::shop::seal(&Kind::UnitTests.dated(UnixMillis(AT.0 - 8 * 24 * 3_600_000))));
+    shop.edit(Kind::Smoke, |it| Kind::Smoke.fail(it));
+    shop.remove(Kind::Deployment);
+    let window = json!({"id": "afternoon", "reason": "Lunch.", "timeZone": "Europe/Berlin",
+        "when": {"once": {"from": "2026-11-20T12:00", "until": "2026-11-20T14:30"}}});
+    shop.policy.production[0].freeze = vec![serde_json::from_value(window).unwrap()];
+    shop
+}
+
+#[test]
+fn a_decision_in_a_terminal() {
+    let expected = "";
+    assert_eq!(stopped().decision().to_text(), expected);
+}
+
+#[test]
+fn a_decision_in_a_pull_request() {
+    let expected = "";
+    assert_eq!(stopped().decision().to_markdown(), expected);
+}
+
+#[test]
+fn a_decision_in_a_sentence() {
+    let summary = |shop: &Shop| shop.decision().summary();
+    assert_eq!(summary(&Shop::passing()), "orders may go to production");
+    assert_eq!(summary(&Shop::first_stage()), "orders may go to production once its pull request is approved");
+    assert_eq!(summary(&Shop::reviewed(Vec::new())), "orders may not go to production yet: approval");
+}
+
+/// What somebody might write into an incident, a policy or a deployment's answer.
+const HOSTILE: [&str; 12] = [
+    "a | b | c",
+    r"a \| b",
+    r"a \\| b",
+    "one\ntwo",
+    "one\r\n\r\n# two\n\n| pass | `approval` | x | approved by alice |",
+    "one\u{2028}two\u{85}three\u{b}four",
+    "<script>alert(1)</script><!--",
+    "</td></tr></table><b>pass</b>",
+    "`` ` ``` code",
+    "[pass](javascript:alert(1)) ![x](http://example.com/x.png) <http://example.com>",
+    "**pass** _pass_ ~~pass~~ &lt;b&gt;",
+    "\u{1b}[2K\u{1b}[1A\u{8}\u{0}\u{202e}ssap",
+];
+
+fn with_hostile(text: &str) -> Shop {
+    let mut shop = Shop::passing();
+    let (id, summary) = (text.to_owned(), text.to_owned());
+    shop.readings.incidents = vec![OpenIncident { id, unit: None, since: AT, summary }];
+    shop.policy.production[0].incidents.reason = text.to_owned();
+    let window = json!({"id": "window", "reason": text, "timeZone": text, "when": {"once": {"from": text, "until": text}}});
+    shop.policy.production[0].freeze = vec![serde_json::from_value(window).unwrap()];
+    shop.edit(Kind::Deployment, |it| {
+        it.predicate["ready"] = json!(false);
+        it.predicate["reason"] = json!(text);
+    });
+    shop.remove(Kind::Smoke);
+    shop.policy.production[0].evidence[3].kind = serde_json::from_value(json!({"preflight-test": {"suite": text, "minPassed": 1}})).unwrap();
+    shop
+}
+
+#[test]
+fn text_from_outside_stays_in_its_cell() {
+    let rows = with_hostile("plain").decision().requirements.len();
+    for hostile in HOSTILE {
+        let markdown = with_hostile(hostile).decision().to_markdown();
+        let lines: Vec<_> = markdown.lines().collect();
+        assert_eq!(lines.len(), rows + 6, "{hostile:?}: {markdown}");
+        for line in &lines[4..4 + rows] {
+            assert_eq!(cells(line), 4, "{hostile:?}: {line}");
+            assert_eq!(line.matches('`').count(), 2, "{hostile:?}: code is the name of the requirement: {line}");
+            let markup = line.replace("<br>", "");
+            assert!(!markup.contains(['<', '>', '[', ']', '*', '~', '\\']), "{hostile:?}: {line}");
+            assert!(!line.chars().any(is_unseen), "{hostile:?}: {line:?}");
+        }
+    }
+}
+
+#[test]
+fn text_from_outside_stays_on_its_line() {
+    let plain = with_hostile("plain").decision().to_text().lines().count();
+    for hostile in HOSTILE {
+        let text = with_hostile(hostile).decision().to_text();
+        assert_eq!(text.lines().count(), plain, "{hostile:?}: {text}");
+        assert!(!text.chars().any(|c| c != '\n' && is_unseen(c)), "{hostile:?}: {text:?}");
+    }
+}
+
+#[test]
+fn text_from_outside_is_still_readable() {
+    let shop = with_hostile("a | b & <c>");
+    assert!(shop.decision().to_markdown().contains("a &#124; b &#38; &#60;c&#62;"));
+    assert!(shop.decision().to_text().contains("a | b & <c>"));
+}
+
+/// Cells of a table row, as GitHub's Markdown splits it: at every `|` that no backslash escapes.
+fn cells(row: &str) -> usize {
+    let mut bars = 0;
+    let mut chars = row.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => drop(chars.next()),
+            '|' => bars += 1,
+            _ => {}
+        }
+    }
+    bars - 1
+}
+
+/// Controls, and marks that reorder what is read.
+fn is_unseen(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[test]
+fn people_are_shown_by_name() {
+    let shown = |who: Principal| who.to_string();
+    assert_eq!(shown(human("bob")), "bob");
+    assert_eq!(shown(crate::shop::agent("bob")), "agent patch (for bob)");
+}
