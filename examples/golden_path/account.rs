@@ -180,8 +180,8 @@ fn wait(command: &Command) -> Option<String> {
         Command::Observe { target, .. } => {
             Some(format!("waits until exactly this is live and healthy in {}", target.environment))
         }
-        Command::Promote { pull_request, .. } => {
-            Some(format!("waits for an approval of {}", name(Role::Production, pull_request)))
+        Command::Promote { role, pull_request, .. } => {
+            Some(format!("waits for an approval of {}", name(*role, pull_request)))
         }
         _ => None,
     }
@@ -194,8 +194,8 @@ pub(crate) fn told(command: &Command, outcome: &Outcome) -> Option<(Tone, String
         (_, Outcome::Failed { reason } | Outcome::BuildFailed { reason, .. }) => return Some((Tone::Bad, reason.clone())),
         (_, Outcome::Closed { by }) => return Some((Tone::Bad, format!("{by} closed the pull request"))),
         (Command::Announce { role, .. }, Outcome::Opened(opened)) => format!("opened {}", name(*role, opened)),
-        (Command::Propose { .. }, Outcome::Opened(opened)) => {
-            format!("opened {}, with the decision in it", name(Role::Production, opened))
+        (Command::Propose { role, .. }, Outcome::Proposed { pull_request: opened, .. }) => {
+            format!("opened {}, with the decision in it", name(*role, opened))
         }
         (Command::Revert { .. }, Outcome::Opened(opened)) => {
             format!("opened {}: the files as they were before", name(Role::Recovery, opened))

@@ -1,14 +1,18 @@
 //! Checking what a run claims, from outside: Git, evidence and running processes are looked at anew.
 
-use pathops_coordinator::change_set::{End, State};
-use pathops_core::adapter::{CheckState, GitOps as _, PullRequestState, Readiness};
+use std::time::Duration;
+
+use pathops_coordinator::change_set::{End, PullRequestRef, Role, State};
+use pathops_core::adapter::{CheckState, ExpectedDeployment, GitOps as _, PullRequestState, Readiness, StaleAction};
 use pathops_core::evidence::TrustRoot;
 use pathops_core::policy::PROMOTION_CONTEXT;
 use pathops_core::{IdempotencyKey, OpContext, Principal, RepoPath};
 
 use crate::Failure;
 use crate::export::Exported;
-use crate::host::Machine;
+use crate::host::{Machine, START_LIMIT};
+
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Something that the run says is so, and what speaks against it.
 pub(crate) struct Claim {
@@ -26,7 +30,7 @@ impl Claim {
 pub(crate) async fn check(machine: &Machine, states: &[State], exported: &[Exported]) -> Result<Vec<Claim>, Failure> {
     let mut claims = vec![signatures(machine, exported)];
     for state in states {
-        claims.push(ended(state));
+        claims.push(ended(machine, state).await?);
         claims.push(recorded(machine, state).await?);
         if state.end == Some(End::Live) {
             claims.push(approved(machine, state).await?);
@@ -48,15 +52,39 @@ fn signatures(machine: &Machine, exported: &[Exported]) -> Claim {
     Claim::new(format!("all {} pieces of evidence are signed and unchanged", exported.len()), bad.or(none))
 }
 
-fn ended(state: &State) -> Claim {
+async fn ended(machine: &Machine, state: &State) -> Result<Claim, Failure> {
     let title = &state.start.request.title;
-    match state.end {
+    Ok(match state.end {
         Some(End::Live) => Claim::new(format!("\"{title}\" is in production"), None),
         Some(End::Recovered) => {
-            Claim::new(format!("\"{title}\" was refused, and nothing of it is left in preflight or production"), None)
+            let text = format!("\"{title}\" was refused, and nothing of it is left in preflight or production");
+            Claim::new(text, left_over(machine, state).await?)
         }
         Some(End::Incomplete) | None => Claim::new(format!("\"{title}\" came to its end"), Some(state.remarks.join("; "))),
+    })
+}
+
+/// What of a refused change set is still there: an open pull request, a merge into production, or a folder of preflight
+/// that did not become again what it was.
+async fn left_over(machine: &Machine, state: &State) -> Result<Option<String>, Failure> {
+    let (cx, scm) = (context(), machine.forge.scm(Principal::System));
+    for (unit, progress) in &state.units {
+        for (role, PullRequestRef { repo, number, .. }) in &progress.pull_requests {
+            let merged = match (scm.pull_request(&cx, repo, *number).await?.state, role) {
+                (PullRequestState::Open, _) => return Ok(Some(format!("{repo}{number} is still open"))),
+                (PullRequestState::Merged { .. }, Role::Production) => {
+                    return Ok(Some(format!("{repo}{number} was merged into production")));
+                }
+                (PullRequestState::Merged { commit, .. }, Role::Recovery) => commit,
+                _ => continue,
+            };
+            let tree = scm.tree_at(&cx, repo, &merged, &state.start.environments.preflight.path).await?;
+            if tree != progress.before.as_ref().and_then(|before| before.tree.clone()) {
+                return Ok(Some(format!("{unit} is not back to what it was: {repo} at {merged}")));
+            }
+        }
     }
+    Ok(None)
 }
 
 async fn recorded(machine: &Machine, state: &State) -> Result<Claim, Failure> {
@@ -80,7 +108,7 @@ async fn approved(machine: &Machine, state: &State) -> Result<Claim, Failure> {
     let (cx, scm) = (context(), machine.forge.scm(Principal::System));
     let mut problem = None;
     for (unit, progress) in &state.units {
-        let Some(pull_request) = progress.pull_requests.get(&pathops_coordinator::change_set::Role::Production) else {
+        let Some(pull_request) = progress.pull_requests.get(&Role::Production) else {
             problem.get_or_insert(format!("{unit} has no production pull request"));
             continue;
         };
@@ -113,23 +141,37 @@ async fn running(machine: &Machine, states: &[State]) -> Result<Claim, Failure> 
         let Some((state, progress)) = live else { continue };
         let Some(desired) = &progress.production else { continue };
         count += 1;
-        let expected = pathops_core::adapter::ExpectedDeployment {
+        let expected = ExpectedDeployment {
             unit: unit.id.clone(),
             target: production.clone(),
             repo: unit.desired_state.clone(),
             commit: desired.commit.clone(),
             tree: desired.tree.clone(),
-            artifact: progress.built.as_ref().map(|built| built.artifact.digest),
+            artifact: progress.production_artifact(),
             jobs: unit.checks.iter().cloned().collect(),
-            settle: std::time::Duration::ZERO,
+            settle: Duration::ZERO,
             since: state.start.at,
         };
-        let observation = machine.reconciler.observe(&context(), &expected).await?;
-        if observation.readiness != Readiness::Ready {
-            problem.get_or_insert(format!("{}: {:?}", unit.id, observation.readiness));
+        let readiness = readiness(machine, &expected).await?;
+        if readiness != Readiness::Ready {
+            problem.get_or_insert(format!("{}: {readiness:?}", unit.id));
         }
     }
     Ok(Claim::new(format!("{count} units run in production, each exactly as its merged desired state says"), problem))
+}
+
+/// How it stands, once it has come up: after a restart of the example the processes have only just been started.
+async fn readiness(machine: &Machine, expected: &ExpectedDeployment) -> Result<Readiness, Failure> {
+    let mut waited = Duration::ZERO;
+    loop {
+        let readiness = machine.reconciler.observe(&context(), expected).await?.readiness;
+        let may_change = matches!(readiness, Readiness::NotYet(_) | Readiness::Stale(_, StaleAction::Refresh));
+        if !may_change || waited >= START_LIMIT {
+            return Ok(readiness);
+        }
+        machine.clock.sleep(PAUSE).await;
+        waited += PAUSE;
+    }
 }
 
 fn context() -> OpContext {

@@ -1,6 +1,5 @@
 //! The host: the embedded adapters put together, and the requests carried out one after the other.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +24,9 @@ use crate::figures::{MeasuredCi, Stopwatch};
 use crate::people::People;
 use crate::place::Place;
 use crate::{Failure, claims, export, people, setup, summary};
+
+/// How long a process may take to become healthy.
+pub(crate) const START_LIMIT: Duration = Duration::from_secs(30);
 
 /// How a run of the example ended.
 pub(crate) enum Ended {
@@ -65,7 +67,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Ended, Failure> {
     ));
     let stopwatch = Stopwatch::start();
     let (tell, told) = mpsc::unbounded_channel();
-    let (machine, plane, measured) = compose(place, &folder, project, account, tell).await?;
+    let (machine, plane, measured) = compose(arguments, place, project, account, tell).await?;
     let (stop, stopped) = watch::channel(false);
     let mut reconciling = tokio::spawn(reconcile(machine.reconciler.clone(), stopped));
     let people = People::new(&machine.forge, machine.account.clone(), arguments.interactive);
@@ -107,11 +109,15 @@ fn requests(arguments: &Arguments, files: &SourceTree, project: &Project) -> Res
     if names.is_empty() {
         return Err("the project has no feature request in meta/requests/; write one and start again".into());
     }
-    let read = |name: String| match load_request(files, project, &name) {
-        Ok(request) => Ok((name, request)),
-        Err(findings) => Err(Failure::from(format!("the request `{name}` cannot be used:\n{findings}"))),
-    };
-    names.into_iter().map(read).collect()
+    let mut requests = Vec::new();
+    let mut problems = String::new();
+    for name in names {
+        match load_request(files, project, &name) {
+            Ok(request) => requests.push((name, request)),
+            Err(findings) => problems.push_str(&format!("\nthe request `{name}` cannot be used:\n{findings}")),
+        }
+    }
+    if problems.is_empty() { Ok(requests) } else { Err(problems.trim_start().into()) }
 }
 
 /// What the scripts and processes find programs by: the folder of the real compiler first, since a version manager's
@@ -126,8 +132,8 @@ fn search_path() -> String {
 }
 
 async fn compose(
+    arguments: &Arguments,
     place: Place,
-    folder: &Path,
     project: Project,
     account: Arc<Account>,
     tell: mpsc::UnboundedSender<people::Call>,
@@ -138,11 +144,11 @@ async fn compose(
     let path = search_path();
     let forge = LocalForge::open(ForgeConfig { root: root.join("forge") }, clock.clone())?;
     let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(root.join("journal.sqlite")).await?);
-    setup::import(&forge, folder, &project).await?;
+    setup::import(&forge, &arguments.project(), &project).await?;
     let blobs: Arc<dyn BlobStore> = Arc::new(ObjectStoreBlobs::folder(root.join("blobs"))?);
     let signer: Arc<dyn Signer> = Arc::new(LocalSigner::open_or_create(root.join("signing-key.pem"))?);
     let mut ci = LocalCiConfig::new(root.join("forge"), root.join("ci"), &path);
-    ci.time_limit = arguments.ci_limit();
+    ci.time_limit = Duration::from_secs(arguments.ci_limit);
     let ci = Arc::new(MeasuredCi::new(Arc::new(LocalCi::new(ci, blobs.clone(), clock.clone())?)));
     let environments = [&project.environments.preflight, &project.environments.production];
     let watched = project.units.values().flat_map(|unit| {
@@ -157,7 +163,7 @@ async fn compose(
             programs: [("shop-store".to_owned(), store)].into(),
             path: path.into(),
             poll: Duration::from_millis(25),
-            start_limit: Duration::from_secs(30),
+            start_limit: START_LIMIT,
             job_limit: Duration::from_secs(30),
         },
         blobs.clone(),

@@ -19,6 +19,7 @@ mod summary;
 mod timeline;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use arguments::{Arguments, Mode};
 
@@ -27,6 +28,9 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// It was stopped by the user; what was begun is kept.
 const STOPPED: u8 = 130;
+
+/// How long what is still under way may take to end.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     match arguments::mode() {
@@ -50,8 +54,8 @@ fn golden_path(arguments: &Arguments) -> ExitCode {
         Err(error) => return fail(error.into()),
     };
     let ended = runtime.block_on(host::run(arguments));
-    // Threads that still wait for the terminal must not hold up the end.
-    runtime.shutdown_background();
+    // Scripts of CI are ended with the tasks that run them; threads that still wait for the terminal must not hold up the end.
+    runtime.shutdown_timeout(LAST_MOMENT);
     match ended {
         Ok(host::Ended::AllHeld) => ExitCode::SUCCESS,
         Ok(host::Ended::NotHeld) => ExitCode::FAILURE,

@@ -38,7 +38,7 @@ impl Call {
         };
         match command {
             Command::AwaitMerge { scope, role, pull_request, .. } => Some(call(scope, pull_request, *role, true)),
-            Command::Promote { scope, pull_request, .. } => Some(call(scope, pull_request, Role::Production, false)),
+            Command::Promote { scope, role, pull_request, .. } => Some(call(scope, pull_request, *role, false)),
             _ => None,
         }
     }
@@ -58,13 +58,14 @@ impl People {
     }
 }
 
-/// Answers calls, one after the other, as long as there are any.
-pub(crate) async fn act(people: People, mut calls: mpsc::UnboundedReceiver<Call>) {
+/// Answers calls, one after the other, until somebody is needed who cannot help; says why.
+pub(crate) async fn act(people: People, mut calls: mpsc::UnboundedReceiver<Call>) -> Failure {
     while let Some(call) = calls.recv().await {
         if let Err(failure) = people.answer(&call).await {
-            people.account.line(SystemClock.now(), call.unit.as_str(), Tone::Bad, &format!("nobody could help: {failure}"));
+            return format!("{}: no person could do what is needed: {failure}", call.unit).into();
         }
     }
+    std::future::pending().await
 }
 
 impl People {
@@ -73,34 +74,47 @@ impl People {
         if now.state != PullRequestState::Open {
             return Ok(());
         }
+        match self.review_and_merge(call, &now).await {
+            // A change set that fails elsewhere closes its pull requests, whatever people are about to do with them.
+            Err(_) if self.read(call).await?.state != PullRequestState::Open => Ok(()),
+            done => done,
+        }
+    }
+
+    async fn review_and_merge(&self, call: &Call, now: &PullRequest) -> Result<(), Failure> {
         // The people who were asked, without the one who asked for the change: that one could not approve it.
         let able: Vec<_> = now.reviewers.iter().filter(|person| **person != call.sponsor).collect();
         let (Some(first), Some(last)) = (able.first(), able.last()) else {
-            return Err("there is nobody who could approve it".into());
+            let advice = "give somebody else in people.yaml the role of an owner or a reviewer";
+            return Err(format!("only {} could, who asked for the change; {advice}", call.sponsor).into());
         };
         let needs_review = matches!(call.role, Role::Source) || !call.merge;
-        if needs_review {
-            // Production is approved by another person than the source.
-            self.review(call, &now, if call.role == Role::Source { first } else { last }).await?;
+        // Production is approved by another person than the source.
+        let reviewer = if call.role == Role::Source { first } else { last };
+        if needs_review && !self.review(call, now, reviewer).await? {
+            return self.close(call, now, reviewer).await;
         }
-        if call.merge { self.merge(call, &now, first).await } else { Ok(()) }
+        if call.merge { self.merge(call, now, first).await } else { Ok(()) }
     }
 
-    async fn review(&self, call: &Call, now: &PullRequest, person: &PersonId) -> Result<(), Failure> {
+    /// Whether the person approved.
+    async fn review(&self, call: &Call, now: &PullRequest, person: &PersonId) -> Result<bool, Failure> {
         let name = format!("{}{}", call.pull_request.repo, now.number);
-        if !self.agrees(&format!("{person}: approve {name} ({}) at {}?", now.title, now.head)).await? {
-            return self
-                .forge
-                .person(person.clone())
-                .review(&call.pull_request.repo, now.number, ReviewState::ChangesRequested, &now.head, "Not like this.")
-                .await
-                .map_err(Failure::from);
-        }
-        self.forge
-            .person(person.clone())
-            .review(&call.pull_request.repo, now.number, ReviewState::Approved, &now.head, "Looks good.")
-            .await?;
-        self.tell(call, &format!("{person} approves {name}"));
+        let agrees = self.agrees(&format!("{person}: approve {name} ({}) at {}?", now.title, now.head)).await?;
+        let (state, text, tells) = if agrees {
+            (ReviewState::Approved, "Looks good.", "approves")
+        } else {
+            (ReviewState::ChangesRequested, "Not like this.", "does not want")
+        };
+        let reviewer = self.forge.person(person.clone());
+        reviewer.review(&call.pull_request.repo, now.number, state, &now.head, text).await?;
+        self.tell(call, &format!("{person} {tells} {name}"));
+        Ok(agrees)
+    }
+
+    async fn close(&self, call: &Call, now: &PullRequest, person: &PersonId) -> Result<(), Failure> {
+        self.scm.close_pull_request(&context(), &call.pull_request.repo, now.number).await?;
+        self.tell(call, &format!("{person} closes {}{} instead of merging it", call.pull_request.repo, now.number));
         Ok(())
     }
 
@@ -108,9 +122,7 @@ impl People {
     async fn merge(&self, call: &Call, now: &PullRequest, person: &PersonId) -> Result<(), Failure> {
         let name = format!("{}{}", call.pull_request.repo, now.number);
         if !self.agrees(&format!("{person}: merge {name} ({})?", now.title)).await? {
-            self.scm.close_pull_request(&context(), &call.pull_request.repo, now.number).await?;
-            self.tell(call, &format!("{person} closes {name} instead of merging it"));
-            return Ok(());
+            return self.close(call, now, person).await;
         }
         for _ in 0..100 {
             match self.forge.person(person.clone()).merge(&call.pull_request.repo, now.number, &now.head).await {

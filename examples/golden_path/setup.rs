@@ -24,10 +24,49 @@ pub(crate) fn read(folder: &Path) -> Result<(Project, SourceTree), Failure> {
         .and_then(|file| project_name(&file.bytes))
         .unwrap_or_else(|| "project".to_owned());
     let repo = RepoId::parse(format!("{name}/meta"))?;
-    match load(&files, repo) {
-        Ok(project) => Ok((project, files)),
-        Err(findings) => Err(format!("the project in {} cannot be used:\n{findings}", folder.display()).into()),
+    let unusable = |problems: &str| format!("the project in {} cannot be used:\n{problems}", folder.display());
+    let project = load(&files, repo).map_err(|findings| unusable(&findings.to_string()))?;
+    let problems = problems(folder, &project)?;
+    if problems.is_empty() { Ok((project, files)) } else { Err(unusable(&problems.join("\n")).into()) }
+}
+
+/// Repositories that are declared and have no folder, and folders in them that would be left out without a word.
+fn problems(folder: &Path, project: &Project) -> Result<Vec<String>, Failure> {
+    let mut problems = Vec::new();
+    for (repo, branches) in repositories(project)? {
+        let from = folder.join(name(repo));
+        if !from.is_dir() {
+            problems.push(format!("the repository {repo} is declared, and there is no folder {}", from.display()));
+        } else if branches.len() > 1 && !is_git(&from) {
+            let folders: Vec<&str> = branches.iter().filter_map(|branch| branch.as_str().split('/').next()).collect();
+            for entry in fs::read_dir(&from)? {
+                let entry = entry?;
+                if !folders.iter().any(|name| entry.file_name() == *name) {
+                    let advice = format!("it has a folder for each: {}", folders.join(", "));
+                    problems.push(format!("{} is no branch of {repo}; {advice}", entry.path().display()));
+                }
+            }
+        }
     }
+    problems.sort();
+    Ok(problems)
+}
+
+/// The repositories of a project, each with its branches, the default one first.
+fn repositories(project: &Project) -> Result<Vec<(&RepoId, Vec<BranchName>)>, Failure> {
+    let main = vec![BranchName::parse("main")?];
+    let environments = [&project.environments.preflight, &project.environments.production];
+    let environments = environments.map(|target| target.branch.clone()).to_vec();
+    let mut repositories = vec![(&project.meta_repo, main.clone())];
+    for unit in project.units.values() {
+        repositories.extend(unit.source().map(|source| (source, main.clone())));
+        repositories.push((&unit.desired_state, environments.clone()));
+    }
+    Ok(repositories)
+}
+
+fn is_git(folder: &Path) -> bool {
+    folder.join(".git").exists() || (folder.join("HEAD").is_file() && folder.join("objects").is_dir())
 }
 
 /// The project's name, just to name its repository: `load` checks it.
@@ -40,18 +79,16 @@ fn project_name(yaml: &[u8]) -> Option<String> {
 
 /// Makes the repositories that are not there yet, and protects their branches.
 pub(crate) async fn import(forge: &LocalForge, folder: &Path, project: &Project) -> Result<(), Failure> {
+    for (repo, branches) in repositories(project)? {
+        repository(forge, repo, &folder.join(name(repo)), &branches).await?;
+    }
     let main = BranchName::parse("main")?;
-    repository(forge, &project.meta_repo, &folder.join("meta"), std::slice::from_ref(&main)).await?;
-    let environments = [&project.environments.preflight, &project.environments.production];
-    let branches = environments.map(|target| target.branch.clone());
     for unit in project.units.values() {
         if let Some(source) = unit.source() {
-            repository(forge, source, &folder.join(name(source)), std::slice::from_ref(&main)).await?;
             let rules = BranchProtection { required_checks: vec!["ci/build".parse()?], required_approvals: 1 };
             forge.protect(source, &main, rules).await?;
         }
         let repo = &unit.desired_state;
-        repository(forge, repo, &folder.join(name(repo)), &branches).await?;
         forge.protect(repo, &project.environments.preflight.branch, BranchProtection::default()).await?;
         let rules = BranchProtection { required_checks: vec![PROMOTION_CONTEXT.parse()?], required_approvals: 1 };
         forge.protect(repo, &project.environments.production.branch, rules).await?;
@@ -67,10 +104,7 @@ async fn repository(forge: &LocalForge, repo: &RepoId, from: &Path, branches: &[
     if forge.repository_path(repo).exists() {
         return Ok(());
     }
-    if !from.is_dir() {
-        return Err(format!("the repository {repo} is declared, and there is no folder {}", from.display()).into());
-    }
-    if from.join(".git").exists() {
+    if is_git(from) {
         return Ok(forge.import_repository(repo, from).await?);
     }
     let mut trees = Vec::new();

@@ -114,10 +114,8 @@ impl Services {
             }
             Command::Collect { .. } => self.collect(cx, command).await,
             Command::Decide { scope, combination, wait } => self.decide(cx, scope, combination, *wait).await,
-            Command::Propose { scope, target, preflight, combination, decided, reviewers } => {
-                self.propose(cx, scope, target, preflight, combination, decided, reviewers).await
-            }
-            Command::Promote { scope, target, preflight, combination, pull_request } => {
+            Command::Propose { .. } => self.propose(cx, command).await,
+            Command::Promote { scope, target, preflight, combination, pull_request, .. } => {
                 self.promote(cx, scope, target, preflight, combination, pull_request).await
             }
             Command::Close { pull_requests, .. } => self.close(cx, pull_requests).await,

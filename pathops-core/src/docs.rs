@@ -91,3 +91,7 @@ pub mod decisions {
         #![doc = include_str!("docs/decisions/0008-requests-name-their-units.md")]
     }
 }
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

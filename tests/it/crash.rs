@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use pathops_coordinator::change_set::{End, Stage, State};
+use pathops_coordinator::change_set::{End, Role, Stage, State};
 use pathops_core::adapter::{CheckState, PullRequestState, SourceTree};
-use pathops_core::memory::{Fault, Faults, Interrupt, MemoryJournal, When};
+use pathops_core::memory::{Fault, Faults, Interrupt, JournalWrite, MemoryJournal, When};
+use pathops_core::policy::PROMOTION_CONTEXT;
 use pathops_core::project::FeatureRequest;
 use pathops_core::{Principal, PullRequestNumber, RepoPath};
 
-use crate::world::{UNITS, World, cx, feature, feature_of, repo, wait};
+use crate::world::{LATE_DEFECT, UNITS, World, cx, feature, feature_of, repo, wait};
 
 #[test]
 fn a_feature_reaches_production_in_the_deploy_order() {
@@ -70,6 +71,66 @@ fn a_crash_before_each_journal_write_of_a_recovery_changes_nothing() {
 #[test]
 fn a_crash_after_each_journal_write_of_a_recovery_changes_nothing() {
     crash_everywhere(&feature_of(&["orders", "store"], "better", Some("orders")), true);
+}
+
+#[test]
+fn a_failure_in_production_goes_back_to_the_last_good_combination() {
+    let world = World::new(MemoryJournal::new());
+    world.carry_out(feature(None), "first").unwrap();
+    let (before, tried) = (production(&world), UNITS.map(|unit| preflight(&world, unit)));
+    let state = world.carry_out(late_fault(), "second").unwrap();
+    assert_eq!(state.end, Some(End::Recovered), "{:?} {:?}", stages(&state), state.units);
+    assert_eq!(production(&world), before, "production is what it was");
+    assert_eq!(UNITS.map(|unit| preflight(&world, unit)), tried, "preflight is what it was");
+    for progress in state.units.values().filter(|progress| progress.production.is_some()) {
+        // The way back took the same door: a grant for its own head.
+        let restore = &progress.pull_requests[&Role::Restore];
+        let checks = wait(world.forge.scm(Principal::System).checks(&cx(), &restore.repo, &restore.head)).unwrap();
+        assert!(checks.iter().any(|check| check.name == PROMOTION_CONTEXT && check.state == CheckState::Success));
+        assert!(progress.restored && progress.not_promotable.is_some());
+    }
+}
+
+#[test]
+fn a_first_release_that_fails_in_production_is_left_to_people() {
+    let world = World::new(MemoryJournal::new());
+    let state = world.carry_out(late_fault(), "first").unwrap();
+    assert_eq!(state.end, Some(End::Incomplete));
+    let store = &state.units[&"store".parse().unwrap()];
+    assert_eq!(store.stage, Stage::LeftToPeople);
+    assert!(store.problem.as_ref().unwrap().contains("no combination to go back to"), "{:?}", store.problem);
+}
+
+/// Passes preflight, and fails in production.
+fn late_fault() -> FeatureRequest {
+    feature_of(&["orders", "store"], &format!("works, with a {LATE_DEFECT}"), None)
+}
+
+#[test]
+fn a_crash_at_each_journal_write_of_a_restore_changes_nothing() {
+    let prepared = |hook: Arc<dyn Fn(JournalWrite) -> Interrupt + Send + Sync>| {
+        let world = World::new(MemoryJournal::with_interrupt(hook));
+        world.carry_out(feature_of(&["orders", "store"], "better", None), "first").unwrap();
+        world
+    };
+    let clean = prepared(Arc::new(|_| Interrupt::Proceed));
+    clean.carry_out(late_fault(), "k").unwrap();
+    let expected = account(&clean, &late_fault());
+    for at in 0.. {
+        let (armed, killed, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)), AtomicU64::new(0));
+        let (arm, dead) = (armed.clone(), killed.clone());
+        let world = prepared(Arc::new(move |_| {
+            let hit = arm.load(Ordering::SeqCst) && count.fetch_add(1, Ordering::SeqCst) == at;
+            if hit && !dead.swap(true, Ordering::SeqCst) { Interrupt::FailAfter } else { Interrupt::Proceed }
+        }));
+        armed.store(true, Ordering::SeqCst);
+        if world.run(late_fault(), "k", || killed.load(Ordering::SeqCst)).is_some() {
+            assert!(at > 50, "only {at} writes were tried");
+            break;
+        }
+        world.carry_out(late_fault(), "k").unwrap();
+        assert_eq!(account(&world, &late_fault()), expected, "killed at journal write {at}");
+    }
 }
 
 /// An app and a component: every kind of operation, and two waves.

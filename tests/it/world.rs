@@ -25,6 +25,9 @@ pub(crate) const UNITS: [&str; 4] = ["catalog", "orders", "store", "web"];
 /// What a unit's source says when its deployment is to fail its smoke job.
 pub(crate) const DEFECT: &str = "defect";
 
+/// What it says when that is to fail in production only.
+pub(crate) const LATE_DEFECT: &str = "fault";
+
 /// Everything that outlives a control plane.
 #[derive(Clone)]
 pub(crate) struct World {
@@ -158,8 +161,8 @@ impl World {
                 Command::AwaitMerge { pull_request, role, .. } => {
                     Call { pull_request: pull_request.clone(), role: *role, merge: true }
                 }
-                Command::Promote { pull_request, .. } => {
-                    Call { pull_request: pull_request.clone(), role: Role::Production, merge: false }
+                Command::Promote { pull_request, role, .. } => {
+                    Call { pull_request: pull_request.clone(), role: *role, merge: false }
                 }
                 _ => return,
             };
@@ -274,7 +277,8 @@ fn rollout(deploying: &Deploying, artifacts: &MemoryBlobs) -> Rollout {
 fn defective(deploying: &Deploying, artifacts: &MemoryBlobs) -> bool {
     let artifact = deploying.artifact.and_then(|digest| wait(artifacts.get(&cx(), &digest)).unwrap()).unwrap_or_default();
     let files = deploying.files.values().map(|file| file.bytes.as_slice());
-    files.chain([artifact.as_slice()]).any(|bytes| String::from_utf8_lossy(bytes).contains(DEFECT))
+    let says = |word: &str| files.clone().chain([artifact.as_slice()]).any(|bytes| String::from_utf8_lossy(bytes).contains(word));
+    says(DEFECT) || (deploying.environment.as_str() == "production" && says(LATE_DEFECT))
 }
 
 fn meta() -> SourceTree {

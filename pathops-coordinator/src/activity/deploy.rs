@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use pathops_core::adapter::{DeployFailure, ExpectedDeployment, FileChange, NewCommit, Observation, Readiness, StaleAction};
+use pathops_core::adapter::{
+    DeployFailure, ExpectedDeployment, FileChange, NewCommit, Observation, PullRequestState, Readiness, SourceTree, StaleAction,
+};
 use pathops_core::policy::GitState;
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{CommitId, Digest, Error, ErrorKind, OpContext, Principal, RepoId, Result};
 
 use crate::activity::Services;
-use crate::activity::announce::message;
-use crate::change_set::{Before, Built, Outcome, PullRequestRef, Role, Scope};
+use crate::activity::announce::{SOURCE_BRANCH, message};
+use crate::change_set::{Before, Built, LastGood, Outcome, PullRequestRef, Role, Scope, last_good_path};
 use crate::desired_state::{ARTIFACT, DEPLOYMENT, artifact_digest, artifact_reference, file};
 
 impl Services {
@@ -22,11 +24,15 @@ impl Services {
         pull_request: &PullRequestRef,
         built: Option<&Built>,
     ) -> Result<Outcome> {
-        let PullRequestRef { repo, branch, base, base_commit, .. } = pull_request;
-        let before_commit = self.head(cx, repo, base).await?;
-        let before = self.before(cx, scope, repo, &before_commit, base_commit, target).await?;
+        let PullRequestRef { repo, number, branch, base, .. } = pull_request;
+        if let PullRequestState::Merged { by, .. } = self.scm.pull_request(cx, repo, *number).await?.state {
+            let error = Error::new(ErrorKind::Conflict, "stage an artifact").on(format!("{repo}{number}"));
+            return Err(error.because(format!("{by} merged the pull request before the artifact was written into it")));
+        }
+        let before = self.before(cx, scope, repo, &self.head(cx, repo, base).await?, target).await?;
+        let last_good = self.last_good(cx, scope).await?;
         let head = self.head(cx, repo, branch).await?;
-        let Some(built) = built else { return Ok(Outcome::Staged { head, before }) };
+        let Some(built) = built else { return Ok(Outcome::Staged { head, before, last_good }) };
         let path = target
             .path
             .join(ARTIFACT)
@@ -34,7 +40,7 @@ impl Services {
         let source = scope.unit.source().unwrap_or(repo);
         let reference = artifact_reference(&built.artifact.digest, source, &built.source.commit);
         if self.scm.read_file(cx, repo, &head, &path).await?.as_ref() == Some(&reference.bytes) {
-            return Ok(Outcome::Staged { head, before });
+            return Ok(Outcome::Staged { head, before, last_good });
         }
         let subject = format!("Run {} {} in {}", scope.unit.id, built.artifact.digest.short(), target.environment);
         let message =
@@ -48,31 +54,39 @@ impl Services {
             changes: vec![FileChange { path, file: Some(reference) }],
         };
         let head = self.scm.commit(&cx.part("stage"), repo, &new).await?;
-        Ok(Outcome::Staged { head, before })
+        Ok(Outcome::Staged { head, before, last_good })
     }
 
-    /// What the environment asked for before this change set. A folder that came with a merge of this very change set
-    /// (staged again after a crash) is looked for at the fork point.
-    async fn before(
+    /// What an environment asks for at a commit.
+    pub(super) async fn before(
         &self,
         cx: &OpContext,
         scope: &Scope,
         repo: &RepoId,
-        head: &CommitId,
-        fork: &CommitId,
+        commit: &CommitId,
         target: &EnvironmentTarget,
     ) -> Result<Before> {
-        let mine = self.scm.read_commit(cx, repo, head).await?.message.contains(scope.change_set.as_str());
-        let commit = if mine { fork } else { head };
         let tree = self.scm.tree_at(cx, repo, commit, &target.path).await?;
         let files = match tree {
             Some(_) => self.scm.read_tree(cx, repo, commit, &target.path).await?,
-            None => Default::default(),
+            None => SourceTree::new(),
         };
         let artifact = file(&files, &target.path, ARTIFACT).and_then(artifact_digest);
         let declared = file(&files, &target.path, DEPLOYMENT).is_some();
         let runs = declared && (artifact.is_some() || scope.unit.source().is_none());
         Ok(Before { commit: commit.clone(), tree, artifact, runs })
+    }
+
+    /// What the meta repository says of the unit in production.
+    async fn last_good(&self, cx: &OpContext, scope: &Scope) -> Result<Option<LastGood>> {
+        let invalid = |why: &(dyn std::fmt::Display + Sync)| {
+            Error::new(ErrorKind::Invalid, "read what is in production").on(&scope.unit.id).because(why)
+        };
+        let branch = SOURCE_BRANCH.parse().map_err(|error| invalid(&error))?;
+        let head = self.head(cx, &scope.meta_repo, &branch).await?;
+        let path = last_good_path(&scope.unit.id).map_err(|error| invalid(&error))?;
+        let file = self.scm.read_file(cx, &scope.meta_repo, &head, &path).await?;
+        file.map(|bytes| serde_json::from_slice(&bytes)).transpose().map_err(|error| invalid(&error))
     }
 
     /// What processes print and pages answer may hold secrets, and goes into the journal with the observation.

@@ -3,11 +3,11 @@
 use pathops_core::adapter::{CheckSource, CheckState, PullRequestState};
 use pathops_core::policy::{CommitStatus, Decision, PROMOTION_CONTEXT, PromotionGrant, VerifiedFacts, decide, grant_binding};
 use pathops_core::project::EnvironmentTarget;
-use pathops_core::{CommitId, Error, ErrorKind, OpContext, PersonId, RepoId, Result, StatusContext};
+use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result, StatusContext};
 
 use crate::activity::Services;
 use crate::activity::announce::{Opening, message};
-use crate::change_set::{Combination, Decided, Outcome, PullRequestRef, Role, Scope};
+use crate::change_set::{Combination, Command, Outcome, PullRequestRef, Scope};
 use crate::desired_state::promotion;
 
 /// One look at a production pull request.
@@ -19,42 +19,38 @@ enum Look {
 }
 
 impl Services {
-    /// Opens the production pull request: exactly what was tested, with the decision in its description.
-    #[expect(clippy::too_many_arguments, reason = "they are the fields of the command")]
-    pub(super) async fn propose(
-        &self,
-        cx: &OpContext,
-        scope: &Scope,
-        target: &EnvironmentTarget,
-        preflight: &EnvironmentTarget,
-        combination: &Combination,
-        decided: &Decided,
-        reviewers: &[PersonId],
-    ) -> Result<Outcome> {
+    /// Opens a production pull request: exactly what was tested, with the decision in its description.
+    pub(super) async fn propose(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
+        let Command::Propose { scope, role, target, preflight, combination, decided, reviewers } = command else {
+            return Err(Error::new(ErrorKind::Unexpected, "propose a promotion"));
+        };
         let repo = &scope.unit.desired_state;
         let base = self.head(cx, repo, &target.branch).await?;
         let tested = self.scm.read_tree(cx, repo, &combination.tested.commit, &preflight.path).await?;
         let current = self.scm.read_tree(cx, repo, &base, &target.path).await?;
         let changes = promotion(&tested, &preflight.path, &current, &target.path)
             .map_err(|error| Error::new(ErrorKind::Invalid, "propose a promotion").on(repo).because(error))?;
+        let (verb, decision) = match decided {
+            Some(decided) => ("Promote", decided.decision.to_markdown()),
+            None => ("Restore", "This is what was there before: the way back after a failure in production.\n".to_owned()),
+        };
         let body = format!(
-            "{}\n\nMoves exactly what was tested in {} (commit `{}`) to {}.\n\n{}",
-            scope.title,
-            preflight.environment,
-            combination.tested.commit,
-            target.environment,
-            decided.decision.to_markdown()
+            "{}\n\nMoves exactly what was tested in {} (commit `{}`) to {}.\n\n{decision}",
+            scope.title, preflight.environment, combination.tested.commit, target.environment,
         );
+        let subject = format!("{verb} {} in {}", scope.unit.id, target.environment);
         let opening = Opening {
-            role: Role::Production,
+            role: *role,
             base: target.branch.clone(),
-            title: format!("{} to {}: {}", scope.unit.id, target.environment, scope.title),
+            title: format!("{subject}: {}", scope.title),
             body: self.redactor.redact_text(&body),
-            reviewers: reviewers.to_vec(),
-            message: message(scope, &format!("Promote {} to {}", scope.unit.id, target.environment), Role::Production),
+            reviewers: reviewers.clone(),
+            message: message(scope, &subject, *role),
             changes,
         };
-        Ok(Outcome::Opened(self.open(cx, scope, repo, opening).await?))
+        let pull_request = self.open(cx, scope, repo, opening).await?;
+        let before = self.before(cx, scope, repo, &pull_request.base_commit, target).await?;
+        Ok(Outcome::Proposed { pull_request, before })
     }
 
     /// Waits for what is missing, decides for the head as it is, and posts the required status.

@@ -8,7 +8,7 @@ use pathops_core::{ChangeSetId, CommitId, Digest, PersonId, Principal, ProjectId
 use pathops_evidence::EvidenceRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::change_set::{Before, Built, Decided, PullRequestRef, Role};
+use crate::change_set::{Before, Built, Decided, LastGood, PullRequestRef, Role};
 
 /// What a command is about: the change set and one of its units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -159,18 +159,20 @@ pub enum Command {
         /// Wait while only time or people stand in the way.
         wait: bool,
     },
-    /// Open the production pull request with the decision in it.
+    /// Open a production pull request with the decision in it.
     Propose {
         /// What it is about.
         scope: Scope,
+        /// Forwards, or back to what was there before.
+        role: Role,
         /// The environment.
         target: EnvironmentTarget,
         /// Where it was tested.
         preflight: EnvironmentTarget,
         /// What would be promoted.
         combination: Combination,
-        /// The first decision.
-        decided: Box<Decided>,
+        /// The first decision; on the way back there is none.
+        decided: Option<Box<Decided>>,
         /// Who is asked for a review.
         reviewers: Vec<PersonId>,
     },
@@ -178,6 +180,8 @@ pub enum Command {
     Promote {
         /// What it is about.
         scope: Scope,
+        /// Forwards, or back to what was there before.
+        role: Role,
         /// The environment.
         target: EnvironmentTarget,
         /// Where it was tested.
@@ -234,8 +238,7 @@ impl Command {
     #[must_use]
     pub fn only_waits(&self) -> bool {
         match self {
-            Command::AwaitMerge { role, .. } => *role != Role::Recovery,
-            Command::Promote { .. } => true,
+            Command::AwaitMerge { role, .. } | Command::Promote { role, .. } => !matches!(role, Role::Recovery | Role::Restore),
             Command::Decide { wait, .. } => *wait,
             Command::Work { patch, .. } => patch.is_none(),
             _ => false,
@@ -310,6 +313,15 @@ pub enum Outcome {
         /// Its head.
         head: CommitId,
         /// What preflight was before.
+        before: Before,
+        /// The record of what is in production now.
+        last_good: Option<LastGood>,
+    },
+    /// A production pull request is open.
+    Proposed {
+        /// The pull request.
+        pull_request: PullRequestRef,
+        /// What production was before.
         before: Before,
     },
     /// A deployment is ready, or has failed.

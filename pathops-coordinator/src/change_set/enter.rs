@@ -62,7 +62,12 @@ impl Context<'_> {
             Stage::Deciding => self.decide(true),
             Stage::Judging => self.decide(false),
             Stage::Proposing => self.propose(),
-            Stage::Promoting => self.promote(),
+            Stage::Promoting => self.promote(Role::Production, self.combination()?),
+            Stage::RestoreProposing => self.propose_restore(),
+            Stage::RestorePromoting => self.promote(Role::Restore, self.restored()?),
+            Stage::RestoreMerge => self.await_merge(Role::Restore, self.production().path),
+            Stage::RestoreDeploy => self.observe_restore(),
+            Stage::RestoreEvidence => self.collect(self.production(), Occasion::Recovered),
             Stage::ProductionMerge => self.await_merge(Role::Production, self.production().path),
             Stage::Closing => Some(self.close()),
             Stage::Reverting => self.revert(),
@@ -164,6 +169,18 @@ impl Context<'_> {
         })
     }
 
+    fn observe_restore(&self) -> Option<Command> {
+        let (target, desired) = (self.production(), self.progress.production.clone()?);
+        let artifact = self.progress.production_artifact();
+        Some(Command::Observe {
+            target,
+            desired,
+            artifact,
+            settle_millis: self.state.start.settle_millis,
+            scope: self.scope.clone(),
+        })
+    }
+
     fn collect(&self, target: EnvironmentTarget, occasion: Occasion) -> Option<Command> {
         let newest = self.progress.pull_requests.values().next_back()?;
         let deployed = |observation: &&Observation| occasion != Occasion::Failed || observation.tree.is_some();
@@ -194,23 +211,50 @@ impl Context<'_> {
         Some(Command::Decide { scope: self.scope.clone(), combination: self.combination()?, wait })
     }
 
-    fn propose(&self) -> Option<Command> {
+    /// What was in production before, as it was tried in preflight once more.
+    fn restored(&self) -> Option<Combination> {
+        let last_good = self.progress.last_good.as_ref()?;
+        Some(Combination {
+            artifact: last_good.artifact,
+            source: last_good.source.clone(),
+            source_pull_request: None,
+            preflight_pull_request: self.pull_request(Role::Recovery)?,
+            tested: self.progress.preflight.clone()?,
+            evidence: last_good.evidence.iter().chain(&self.progress.evidence).cloned().collect(),
+        })
+    }
+
+    fn propose_restore(&self) -> Option<Command> {
         Some(Command::Propose {
+            role: Role::Restore,
             target: self.production(),
             preflight: self.preflight(),
-            combination: self.combination()?,
-            decided: Box::new(self.progress.first.clone()?),
+            combination: self.restored()?,
+            decided: None,
             reviewers: self.state.start.reviewers.clone(),
             scope: self.scope.clone(),
         })
     }
 
-    fn promote(&self) -> Option<Command> {
-        Some(Command::Promote {
+    fn propose(&self) -> Option<Command> {
+        Some(Command::Propose {
+            role: Role::Production,
             target: self.production(),
             preflight: self.preflight(),
             combination: self.combination()?,
-            pull_request: self.pull_request(Role::Production)?,
+            decided: Some(Box::new(self.progress.first.clone()?)),
+            reviewers: self.state.start.reviewers.clone(),
+            scope: self.scope.clone(),
+        })
+    }
+
+    fn promote(&self, role: Role, combination: Combination) -> Option<Command> {
+        Some(Command::Promote {
+            role,
+            target: self.production(),
+            preflight: self.preflight(),
+            combination,
+            pull_request: self.pull_request(role)?,
             scope: self.scope.clone(),
         })
     }

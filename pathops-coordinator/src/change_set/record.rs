@@ -1,14 +1,23 @@
 //! The record of a change set in the meta repository: `change-sets/<id>/`, links and digests only, no payloads.
 
-use pathops_core::RepoPath;
+use pathops_core::{IdError, RepoPath, UnitId};
 use serde_json::{Value, json};
 
-use crate::change_set::{Progress, State, headline};
+use crate::change_set::{End, LastGood, Progress, State, headline};
 
 /// The version of the record's form.
 pub const RECORD_FORMAT: u32 = 1;
 
-/// The files of the record as things stand: `status.json`, `pull-requests.json`, `evidence.json`.
+/// Where the meta repository says what a unit runs in production, and on which evidence.
+///
+/// # Errors
+/// None in practice: a unit's name is part of a path.
+pub fn last_good_path(unit: &UnitId) -> Result<RepoPath, IdError> {
+    RepoPath::parse(format!("production/{unit}.json"))
+}
+
+/// The files of the record as things stand: `change-sets/<id>/` with `status.json`, `pull-requests.json` and
+/// `evidence.json`; and, once all units are in production, `production/<unit>.json`.
 #[must_use]
 pub fn record(state: &State) -> Vec<(RepoPath, String)> {
     let file = |name: &str, value: &Value| {
@@ -22,7 +31,22 @@ pub fn record(state: &State) -> Vec<(RepoPath, String)> {
     ]
     .into_iter()
     .flatten()
+    .chain(last_good(state))
     .collect()
+}
+
+fn last_good(state: &State) -> impl Iterator<Item = (RepoPath, String)> {
+    let live = state.units.iter().filter(|_| state.end == Some(End::Live));
+    live.filter_map(|(unit, progress)| {
+        let good = LastGood {
+            format: RECORD_FORMAT,
+            change_set: state.start.change_set.clone(),
+            artifact: progress.built.as_ref().map(|built| built.artifact.digest),
+            source: progress.built.as_ref().map(|built| built.source.clone()),
+            evidence: progress.evidence.clone(),
+        };
+        Some((last_good_path(unit).ok()?, format!("{:#}\n", serde_json::to_value(good).ok()?)))
+    })
 }
 
 fn status(state: &State) -> Value {

@@ -87,6 +87,8 @@ pub enum Role {
     Production,
     /// The way back in preflight.
     Recovery,
+    /// The way back in production.
+    Restore,
 }
 
 impl std::fmt::Display for Role {
@@ -96,6 +98,7 @@ impl std::fmt::Display for Role {
             Role::Preflight => "preflight",
             Role::Production => "production",
             Role::Recovery => "recovery",
+            Role::Restore => "production-recovery",
         })
     }
 }
@@ -142,6 +145,11 @@ pub enum Stage {
     RecoveryMerge,
     RecoveryDeploy,
     RecoveryEvidence,
+    RestoreProposing,
+    RestorePromoting,
+    RestoreMerge,
+    RestoreDeploy,
+    RestoreEvidence,
     /// Back to what it was before this change set.
     Recovered,
     /// Going back failed too; people have to look after it.
@@ -174,6 +182,22 @@ pub struct Before {
     pub runs: bool,
 }
 
+/// What was in production before: the record that its change set left in the meta repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastGood {
+    /// The version of this form.
+    pub format: u32,
+    /// The change set that brought it there.
+    pub change_set: ChangeSetId,
+    /// What runs; a component has no artifact.
+    pub artifact: Option<pathops_core::Digest>,
+    /// The source it was built from.
+    pub source: Option<GitState>,
+    /// All evidence of it.
+    pub evidence: Vec<EvidenceRecord>,
+}
+
 /// A decision and the evidence of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -196,10 +220,16 @@ pub struct Progress {
     pub built: Option<Built>,
     /// What preflight was before.
     pub before: Option<Before>,
+    /// What production was before.
+    pub production_before: Option<Before>,
+    /// The record of what was in production before.
+    pub last_good: Option<LastGood>,
     /// The desired state that was merged into preflight.
     pub preflight: Option<GitState>,
     /// The desired state that was merged into production.
     pub production: Option<GitState>,
+    /// Whether that is the one from before again.
+    pub restored: bool,
     /// What was last observed.
     pub observation: Option<Observation>,
     /// Its evidence, in the order it was made.
@@ -214,6 +244,15 @@ pub struct Progress {
     pub not_promotable: Option<String>,
     /// What went wrong.
     pub problem: Option<String>,
+}
+
+impl Progress {
+    /// The artifact that production asks for, as far as this change set has touched it.
+    #[must_use]
+    pub fn production_artifact(&self) -> Option<pathops_core::Digest> {
+        let before = || self.production_before.as_ref().and_then(|before| before.artifact);
+        if self.restored { before() } else { self.built.as_ref().map(|built| built.artifact.digest) }
+    }
 }
 
 /// Why a change set does not reach production.
@@ -233,7 +272,7 @@ pub struct Failure {
 pub enum End {
     /// All units are in production.
     Live,
-    /// Nothing of it is left in preflight, and nothing reached production.
+    /// Nothing of it is left, neither in preflight nor in production.
     Recovered,
     /// It stopped, and something is left that people have to look after.
     Incomplete,

@@ -16,8 +16,11 @@ pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
         pull_requests: BTreeMap::new(),
         built: None,
         before: None,
+        production_before: None,
+        last_good: None,
         preflight: None,
         production: None,
+        restored: false,
         observation: None,
         evidence: Vec::new(),
         snapshots: Vec::new(),
@@ -125,18 +128,19 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
                 Next::Do(S::Rebuilding)
             }
         },
-        (S::Staging, Outcome::Staged { head, before }) => {
+        (S::Staging, Outcome::Staged { head, before, last_good }) => {
             if let Some(pull_request) = progress.pull_requests.get_mut(&Role::Preflight) {
                 pull_request.head = head.clone();
             }
             progress.before = Some(before.clone());
+            progress.last_good = last_good.clone();
             Next::Do(S::PreflightMerge)
         }
         (S::PreflightMerge, Outcome::Merged { state, .. }) => {
             progress.preflight = Some(state.clone());
             Next::Do(S::PreflightDeploy)
         }
-        (S::PreflightDeploy | S::ProductionDeploy | S::RecoveryDeploy, Outcome::Observed(observation)) => {
+        (S::PreflightDeploy | S::ProductionDeploy | S::RecoveryDeploy | S::RestoreDeploy, Outcome::Observed(observation)) => {
             observed(progress, observation)
         }
         (S::PreflightEvidence, Outcome::Collected { evidence, snapshot }) => {
@@ -159,7 +163,7 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
         }
         (S::RecoveryEvidence, Outcome::Collected { evidence, snapshot }) => {
             collected(progress, evidence, snapshot);
-            Next::Rest(S::Recovered)
+            back_in_preflight(progress)
         }
         (S::Deciding, Outcome::Granted(decided)) => {
             decide(progress, decided, false);
@@ -173,8 +177,9 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
             decide(progress, decided, progress.stage == S::Promoting);
             Next::Fail(decided.decision.summary())
         }
-        (S::Proposing, Outcome::Opened(opened)) => {
-            progress.pull_requests.insert(Role::Production, opened.clone());
+        (S::Proposing, Outcome::Proposed { pull_request, before }) => {
+            progress.pull_requests.insert(Role::Production, pull_request.clone());
+            progress.production_before = Some(before.clone());
             Next::Rest(S::Proposed)
         }
         (S::ProductionMerge, Outcome::Merged { state, .. }) => {
@@ -193,8 +198,29 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
             progress.preflight = Some(state.clone());
             match &progress.before {
                 Some(before) if before.runs => Next::Do(S::RecoveryDeploy),
-                _ => Next::Rest(S::Recovered),
+                _ => back_in_preflight(progress),
             }
+        }
+        (S::RestoreProposing, Outcome::Proposed { pull_request, .. }) => {
+            progress.pull_requests.insert(Role::Restore, pull_request.clone());
+            Next::Do(S::RestorePromoting)
+        }
+        (S::RestorePromoting, Outcome::Granted(decided)) => {
+            decide(progress, decided, true);
+            Next::Do(S::RestoreMerge)
+        }
+        (S::RestorePromoting, Outcome::Refused(decided)) => {
+            decide(progress, decided, true);
+            Next::Fail(format!("what was in production before may not go back there: {}", decided.decision.summary()))
+        }
+        (S::RestoreMerge, Outcome::Merged { state, .. }) => {
+            progress.production = Some(state.clone());
+            progress.restored = true;
+            Next::Do(S::RestoreDeploy)
+        }
+        (S::RestoreEvidence, Outcome::Collected { evidence, snapshot }) => {
+            collected(progress, evidence, snapshot);
+            Next::Rest(S::Recovered)
         }
         (_, Outcome::Dropped) => Next::Rest(S::Stopped),
         (_, Outcome::Closed { by }) => Next::Fail(format!("{by} closed the pull request without merging it")),
@@ -209,7 +235,22 @@ fn observed(progress: &mut Progress, observation: &Observation) -> Next {
         (Stage::PreflightDeploy, Readiness::Ready) => Next::Do(Stage::PreflightEvidence),
         (Stage::ProductionDeploy, Readiness::Ready) => Next::Do(Stage::ProductionEvidence),
         (Stage::RecoveryDeploy, Readiness::Ready) => Next::Do(Stage::RecoveryEvidence),
+        (Stage::RestoreDeploy, Readiness::Ready) => Next::Do(Stage::RestoreEvidence),
         (_, readiness) => Next::Fail(super::explain(readiness, &observation.jobs)),
+    }
+}
+
+/// Preflight is what it was. Where production was touched, it goes back to the same combination, by the same rule: with
+/// evidence, an approval and a grant.
+fn back_in_preflight(progress: &Progress) -> Next {
+    let (Some(_), Some(production)) = (&progress.production, &progress.production_before) else {
+        return Next::Rest(Stage::Recovered);
+    };
+    let tried = progress.before.as_ref().and_then(|before| before.artifact);
+    match &progress.last_good {
+        _ if !production.runs => Next::Fail("production ran nothing before, so there is no combination to go back to".to_owned()),
+        Some(good) if good.artifact == production.artifact && tried == production.artifact => Next::Do(Stage::RestoreProposing),
+        _ => Next::Fail("what was in production before is not what preflight went back to; people have to decide".to_owned()),
     }
 }
 
@@ -235,16 +276,7 @@ fn fail(state: &mut State, unit: &UnitId, reason: String) -> Option<Command> {
     progress.problem = Some(reason.clone());
     progress.not_promotable.get_or_insert_with(|| reason.clone());
     state.failure.get_or_insert_with(|| Failure { unit: unit.clone(), stage, reason });
-    let recovering = matches!(
-        stage,
-        Stage::FailureEvidence
-            | Stage::Judging
-            | Stage::Closing
-            | Stage::Reverting
-            | Stage::RecoveryMerge
-            | Stage::RecoveryDeploy
-            | Stage::RecoveryEvidence
-    );
+    let recovering = stage >= Stage::FailureEvidence;
     match () {
         () if recovering => progress.stage = Stage::LeftToPeople,
         // Nothing of it is anywhere yet: there is nothing to collect.
@@ -295,19 +327,11 @@ fn recover(state: &mut State) -> Vec<Command> {
     let reason = state.failure.as_ref().map(|failure| format!("{} failed", failure.unit)).unwrap_or_default();
     for unit in order {
         let Some(progress) = state.units.get_mut(&unit) else { continue };
-        // What has reached production stays the combination that is tried in preflight.
-        if matches!(progress.stage, S::Recovered | S::LeftToPeople) || progress.production.is_some() {
+        if matches!(progress.stage, S::Recovered | S::LeftToPeople) {
             continue;
         }
         progress.not_promotable.get_or_insert(reason);
         return enter(state, &unit, S::Closing).into_iter().collect();
-    }
-    let in_production: Vec<_> =
-        state.units.iter().filter(|(_, progress)| progress.production.is_some()).map(|(unit, _)| unit.as_str()).collect();
-    if !in_production.is_empty() {
-        let remark =
-            format!("{} reached production and stays there; going back takes a change set of its own", in_production.join(", "));
-        state.remarks.push(remark);
     }
     let whole = state.units.values().all(|progress| progress.stage == S::Recovered);
     state.end = Some(if whole { End::Recovered } else { End::Incomplete });

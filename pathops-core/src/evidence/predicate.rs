@@ -76,8 +76,8 @@ pub struct TestAnnotations {
     pub environment: Option<EnvironmentId>,
     /// The kind of post-deploy job.
     pub job: Option<JobKind>,
-    /// Whether the change touched the pipeline that ran the tests: its word alone is then not enough.
-    #[serde(default)]
+    /// Whether the change touched the pipeline that ran the tests: its word alone is then not enough. Tests that are
+    /// silent about it cannot be read: what is absent must not count as "no".
     pub pipeline_changed: bool,
 }
 

@@ -134,9 +134,9 @@ impl Decision {
         for requirement in &self.requirements {
             let mark = if requirement.deferred { "later" } else { mark(requirement.verdict) };
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {mark:<7} {:<24} {}", requirement.id, requirement.because);
-            for line in advice(requirement) {
-                let _ = writeln!(text, "  {:<7} {:<24} {line}", "", "");
+            let _ = writeln!(text, "  {mark:<7} {:<24} {}", requirement.id, line(&requirement.because));
+            for advice in advice(requirement) {
+                let _ = writeln!(text, "  {:<7} {:<24} {}", "", "", line(&advice));
             }
         }
         text
@@ -149,8 +149,10 @@ impl Decision {
             format!("### {}\n\n| | requirement | why it is asked for | how it stands |\n|---|---|---|---|\n", self.summary());
         for requirement in &self.requirements {
             let mark = if requirement.deferred { "later" } else { mark(requirement.verdict) };
-            let stands = std::iter::once(requirement.because.clone()).chain(advice(requirement)).collect::<Vec<_>>().join("<br>");
-            let _ = writeln!(text, "| {mark} | `{}` | {} | {} |", requirement.id, cell(&requirement.reason), cell(&stands));
+            let stands: Vec<_> =
+                std::iter::once(requirement.because.clone()).chain(advice(requirement)).map(|text| cell(&text)).collect();
+            let (reason, stands) = (cell(&requirement.reason), stands.join("<br>"));
+            let _ = writeln!(text, "| {mark} | `{}` | {reason} | {stands} |", requirement.id);
         }
         let _ =
             write!(text, "\nDecided for {} under policy `{}`, facts `{}`.\n", self.at, self.policy.short(), self.facts.short());
@@ -175,7 +177,25 @@ fn advice(requirement: &RequirementResult) -> impl Iterator<Item = String> {
     missing.into_iter().chain(earliest)
 }
 
-/// Text that came from outside must not break out of its table cell.
+/// Text that came from outside stays on its line: no line break, no terminal control, nothing that reorders what is read.
+fn line(text: &str) -> String {
+    let unseen =
+        |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.replace(unseen, " ")
+}
+
+/// Text that came from outside stays in its table cell and is text there: what Markdown or HTML would read as markup is
+/// written as a character reference, which neither takes for structure.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+    let mut cell = String::with_capacity(text.len());
+    for c in line(text).chars() {
+        match c {
+            '&' | '<' | '>' | '|' | '\\' | '`' | '*' | '_' | '~' | '[' | ']' => {
+                // Writing to a String cannot fail.
+                let _ = write!(cell, "&#{};", u32::from(c));
+            }
+            _ => cell.push(c),
+        }
+    }
+    cell
 }

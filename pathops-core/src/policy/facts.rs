@@ -143,7 +143,8 @@ pub struct VerifiedFacts(Facts);
 
 impl VerifiedFacts {
     /// Checks every envelope and puts what they say beside the readings. Envelopes that say nothing about promotion
-    /// (snapshots, decisions) are left out; those that prove nothing are listed as rejected.
+    /// (snapshots, decisions) are left out; those that prove nothing are listed as rejected. The order of the envelopes
+    /// makes no difference.
     ///
     /// The host answers for the readings: they must have been read back for this decision, not remembered.
     #[must_use]
@@ -155,8 +156,11 @@ impl VerifiedFacts {
                 Err(reason) => facts.rejected.push(reason),
             }
         }
-        facts.evidence.sort_by_key(|fact| (fact.at, fact.id));
+        // The order in which envelopes come in is nobody's business: of two signatures of one statement the same one
+        // stays, and the reasons of what was rejected are told in one order.
+        facts.evidence.sort_by_key(|fact| (fact.at, fact.id, fact.signer));
         facts.evidence.dedup_by_key(|fact| fact.id);
+        facts.rejected.sort();
         Self(facts)
     }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use jiff::civil::{self, DateTime};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -169,11 +170,17 @@ fn instant(local: DateTime, zone: &TimeZone) -> Result<UnixMillis, FreezeError> 
 }
 
 fn date_time(text: &str) -> Result<DateTime, FreezeError> {
-    text.parse().map_err(|_| FreezeError::DateTime(text.to_owned()))
+    local(text).ok_or_else(|| FreezeError::DateTime(text.to_owned()))
 }
 
 fn time_of_day(text: &str) -> Result<civil::Time, FreezeError> {
-    text.parse().map_err(|_| FreezeError::Time(text.to_owned()))
+    local(text).ok_or_else(|| FreezeError::Time(text.to_owned()))
+}
+
+/// What `text` says, if it says nothing else: the parser would drop a date before a time and an offset after it, and the
+/// window would lie elsewhere than its author wrote.
+fn local<T: FromStr + ToString>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|value: &T| value.to_string().starts_with(text))
 }
 
 fn weekday(date: civil::Date) -> Weekday {

@@ -198,7 +198,8 @@ impl Coverage {
 }
 
 /// SHA-256 of the canonical JSON of `value`. What canonical JSON cannot hold (no type here has such a field) gives the
-/// digest of nothing, which matches no other.
+/// digest of nothing. Its numbers are doubles: integers beyond 2⁵³ that round to the same one are the same, and at that
+/// size no duration of a rule means anything different.
 pub(crate) fn canonical_digest(value: &impl Serialize) -> Digest {
     Digest::of(&serde_json_canonicalizer::to_vec(value).unwrap_or_default())
 }

@@ -19,8 +19,7 @@ const SPEC_KEY: &str = "-----BEGIN PUBLIC KEY-----\n\
     MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEZ805D3eqNZywjCI19lInBJOp7YMr\n\
     CrzAH3CVTAOQ0jgMeCvVTiaRJaRPRDOv8UMs6U4SvKc6pnrIDOoSYI3fdA==\n\
     -----END PUBLIC KEY-----\n";
-const SPEC_SIGNATURE: &str =
-    "MEQCIANyarEBrVbCdjtsaqyOSHJ14qeRk6CdxfhZ2fjvPEo7AiBR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA==";
+const SPEC_SIGNATURE: &str = "MEQCIANyarEBrVbCdjtsaqyOSHJ14qeRk6CdxfhZ2fjvPEo7AiBR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA==";
 
 #[test]
 fn the_encoding_is_that_of_the_specification() {
@@ -55,7 +54,13 @@ fn keys_and_signatures_are_read_back_as_they_were_written() {
 #[test]
 fn what_is_no_p256_key_is_refused() {
     let body = SPEC_KEY.lines().nth(1).unwrap();
-    for wrong in ["", "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n", body, &SPEC_KEY.replace("ddA==", "ddB=="), &SPEC_KEY.repeat(2)] {
+    for wrong in [
+        "",
+        "-----BEGIN PUBLIC KEY-----\n-----END PUBLIC KEY-----\n",
+        body,
+        &SPEC_KEY.replace("fdA==", "fdB=="),
+        &SPEC_KEY.repeat(2),
+    ] {
         assert!(PublicKey::from_pem(wrong).is_err(), "{wrong}");
     }
     // The last byte changed: no point of the curve.
@@ -80,7 +85,7 @@ fn no_changed_bit_of_payload_or_signature_verifies() {
     let changed = each_bit(&mut payload, |payload, place| {
         assert!(trust().verify(&Envelope::new(payload, &key, signature.clone())).is_err(), "payload {place}");
     });
-    assert!(changed > 5_000, "{changed}");
+    assert!(changed > 4_000, "{changed}");
 
     let payload = envelope.payload().unwrap();
     let changed = each_bit(&mut signature.as_der().to_vec(), |der, place| {

@@ -100,12 +100,7 @@ fn what_is_not_good_enough_does_not_pass() {
             blocks: Fail,
         },
         Spoiling { name: "skipped only", kinds: TESTS, spoil: skipped_only, blocks: Unknown },
-        Spoiling {
-            name: "no test ran",
-            kinds: TESTS,
-            spoil: |s, k| said(s, k, "passedTests", json!([])),
-            blocks: Unknown,
-        },
+        Spoiling { name: "no test ran", kinds: TESTS, spoil: |s, k| said(s, k, "passedTests", json!([])), blocks: Unknown },
         Spoiling {
             name: "too few passed",
             kinds: TESTS,
@@ -118,7 +113,12 @@ fn what_is_not_good_enough_does_not_pass() {
             spoil: |s, k| said(s, k, "settledMillis", json!(4_999)),
             blocks: Unknown,
         },
-        Spoiling { name: "too old by a millisecond", kinds: &KINDS, spoil: |s, k| dated(s, k, -k.max_age() - 1), blocks: Unknown },
+        Spoiling {
+            name: "too old by a millisecond",
+            kinds: &KINDS,
+            spoil: |s, k| dated(s, k, -k.max_age() - 1),
+            blocks: Unknown,
+        },
         Spoiling {
             name: "a millisecond further in the future than clocks may differ",
             kinds: &KINDS,
@@ -160,7 +160,9 @@ fn what_cannot_be_read_is_rejected() {
         Spoiling {
             name: "says something of another type",
             kinds: &KINDS,
-            spoil: |s, k| s.edit(k, |it| it.predicate = if k.is_test() { Kind::Health } else { Kind::Smoke }.statement().predicate),
+            spoil: |s, k| {
+                s.edit(k, |it| it.predicate = if k.is_test() { Kind::Health } else { Kind::Smoke }.statement().predicate)
+            },
             blocks: Rejected,
         },
         Spoiling {
@@ -177,7 +179,12 @@ fn what_cannot_be_read_is_rejected() {
         },
         Spoiling { name: "two configurations", kinds: TESTS, spoil: two_configurations, blocks: Rejected },
         Spoiling { name: "silent about the pipeline", kinds: TESTS, spoil: silent_about_the_pipeline, blocks: Rejected },
-        Spoiling { name: "a result nobody knows", kinds: TESTS, spoil: |s, k| said(s, k, "result", json!("GREEN")), blocks: Rejected },
+        Spoiling {
+            name: "a result nobody knows",
+            kinds: TESTS,
+            spoil: |s, k| said(s, k, "result", json!("GREEN")),
+            blocks: Rejected,
+        },
     ]);
 }
 
@@ -214,7 +221,12 @@ fn what_nobody_trusted_has_signed_is_rejected() {
             },
             blocks: Rejected,
         },
-        Spoiling { name: "signed by nobody", kinds: &KINDS, spoil: |s, k| s.tamper(k, |it| it["signatures"] = json!([])), blocks: Rejected },
+        Spoiling {
+            name: "signed by nobody",
+            kinds: &KINDS,
+            spoil: |s, k| s.tamper(k, |it| it["signatures"] = json!([])),
+            blocks: Rejected,
+        },
         Spoiling {
             name: "signed twice",
             kinds: &KINDS,

@@ -31,8 +31,13 @@ fn blow() -> impl Strategy<Value = Blow> {
     let near = select(vec![0, -1, 1, -DAY, -DAY - 1, -7 * DAY, -7 * DAY - 1, 60_000, 60_001]).prop_map(|offset| AT.0 + offset);
     let at = prop_oneof![4 => near, 1 => select(vec![i64::MIN, 0, i64::MAX]), 1 => any::<i64>()];
     let text = prop_oneof![select(vec!["orders", "web", "unit", "smoke", "UTC"]).prop_map(str::to_owned), any::<String>()];
-    (0..KINDS_OF_BLOW, any::<Index>(), any::<u8>(), at, text)
-        .prop_map(|(what, which, number, at, text)| Blow { what, which, number, at, text })
+    (0..KINDS_OF_BLOW, any::<Index>(), any::<u8>(), at, text).prop_map(|(what, which, number, at, text)| Blow {
+        what,
+        which,
+        number,
+        at,
+        text,
+    })
 }
 
 /// What is decided about: policy, facts, instant.
@@ -179,19 +184,16 @@ fn coverage(which: usize) -> Value {
     }
 }
 
-fn passing() -> Case {
-    let shop = Shop::passing();
-    (shop.policy.clone(), shop.facts().facts().clone(), shop.at)
-}
-
 #[test]
 fn the_evaluator_agrees_with_the_documented_rule() {
+    let shop = Shop::passing();
+    let passing: Case = (shop.policy.clone(), shop.facts().facts().clone(), shop.at);
     let (passed, stopped) = (Cell::new(0), Cell::new(0));
-    let config = Config { cases: 4_000, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 3_000, failure_persistence: None, ..Config::default() };
     let blows = proptest::collection::vec(blow(), 0..6);
     TestRunner::new(config)
         .run(&blows, |blows| {
-            let mut case = passing();
+            let mut case = passing.clone();
             blows.iter().for_each(|blow| blow.strike(&mut case));
             let (policy, facts, at) = case;
             let decision = evaluate(&policy, &facts, at);
@@ -205,7 +207,7 @@ fn the_evaluator_agrees_with_the_documented_rule() {
         })
         .unwrap();
     let (passed, stopped) = (passed.get(), stopped.get());
-    assert!(passed > 400 && stopped > 400, "one side is hardly tried: {passed} passed, {stopped} did not");
+    assert!(passed > 300 && stopped > 300, "one side is hardly tried: {passed} passed, {stopped} did not");
 }
 
 /// Stored and read back, the facts give the same bytes; and what is shown to people can be made of any decision.
@@ -229,7 +231,8 @@ fn any_json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::btree_map(any::<String>(), inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
+            proptest::collection::btree_map(any::<String>(), inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }

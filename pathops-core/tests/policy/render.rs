@@ -66,7 +66,8 @@ fn with_hostile(text: &str) -> Shop {
         it.predicate["reason"] = json!(text);
     });
     shop.remove(Kind::Smoke);
-    shop.policy.production[0].evidence[3].kind = serde_json::from_value(json!({"preflight-test": {"suite": text, "minPassed": 1}})).unwrap();
+    shop.policy.production[0].evidence[3].kind =
+        serde_json::from_value(json!({"preflight-test": {"suite": text, "minPassed": 1}})).unwrap();
     shop
 }
 

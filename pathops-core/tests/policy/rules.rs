@@ -26,7 +26,9 @@ fn what_no_rule_covers_is_refused() {
 
 #[test]
 fn a_rule_set_covers_what_all_its_selectors_match() {
-    for matching in [json!({}), json!({"kind": "app"}), json!({"units": ["orders", "web"]}), json!({"kind": "app", "units": ["orders"]})] {
+    for matching in
+        [json!({}), json!({"kind": "app"}), json!({"units": ["orders", "web"]}), json!({"kind": "app", "units": ["orders"]})]
+    {
         covers(matching.clone()).passes(&matching.to_string());
     }
     for other in [

@@ -79,7 +79,7 @@ fn what_the_rules_do_not_know_is_refused_with_its_place() {
         ("id: no-open-incident", "id: no-open-incident\n        ignore: [INC-7]", "ignore"),
         ("id: christmas", "id: christmas\n          except: [alice]", "except"),
         ("kind: preflight-deployment", "kind: preflight-happiness", "preflight-happiness"),
-        ("maxAgeSeconds: 604800", "maxAgeSeconds: .nan", "maxAgeSeconds"),
+        ("maxAgeSeconds: 604800", "maxAgeSeconds: .nan", ".nan"),
         ("maxAgeSeconds: 604800", "maxAgeSeconds: -1", "-1"),
         ("count: 1", "count: 0", "count"),
         ("roles: [owner, reviewer]", "roles: [owner, agent]", "agent"),

@@ -59,6 +59,14 @@ fn repositories_that_are_missing_are_all_named() {
     refused_project(&project, &["small/app-src", "small/app-gitops", "there is no folder"]);
 }
 
+/// Otherwise nothing would be declared, and the deployment would be waited for.
+#[test]
+fn folders_that_are_no_branch_are_named() {
+    let project = SmallProject::new("feature");
+    project.write("app-gitops/environments/preflight/deployment.yaml", "");
+    refused_project(&project, &["app-gitops/environments is no branch", "preflight, production"]);
+}
+
 #[test]
 fn a_request_that_is_not_there_is_named_with_the_nearest() {
     let project = SmallProject::new("feature");
@@ -92,6 +100,17 @@ fn a_git_repository_with_changes_is_refused_until_they_are_committed() {
     example.run().assert_held();
     let log = example.git("app-src", &["log", "--format=%s", "main"]);
     assert!(log.contains("Take notes") && log.contains("Begin"), "the history is kept: {log}");
+}
+
+/// Nobody approves a change of their own: it is said, rather than waited for.
+#[test]
+fn a_project_with_nobody_to_approve() {
+    let project = SmallProject::new("feature");
+    let people = fs::read_to_string(project.join("meta/people.yaml")).unwrap();
+    project.write("meta/people.yaml", &people.replace(", {name: bob, roles: [reviewer]}", ""));
+    let mut example = Example::of(project.path(), &[]);
+    example.run().assert_refused(&["only alice could", "people.yaml"]);
+    example.assert_none_left();
 }
 
 #[test]

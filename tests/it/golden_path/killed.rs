@@ -55,7 +55,7 @@ fn killed_after_any_time_it_ends_as_if_undisturbed() {
 #[test]
 fn stopped_by_the_user_it_says_so_and_goes_on_later() {
     let project = SmallProject::new("feature");
-    project.ci("sleep 2\n");
+    project.ci("setsid sleep 600 >/dev/null 2>&1 &\nsleep 2\n");
     let mut example = Example::of(project.path(), &[]);
     for moment in ["CI runs ci/run", "waits until exactly this is live"] {
         let mut running = example.start();

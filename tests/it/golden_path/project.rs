@@ -64,7 +64,7 @@ const MAIN: &str = r#"
 use std::io::{Read as _, Write as _};
 
 fn main() {
-    let feature = include_str!("../feature").trim();
+    let feature = include_str!("../feature").trim().replace('|', "");
     if let Some(reason) = feature.strip_prefix("dies ") {
         eprintln!("the app cannot go on: {reason}");
         std::process::exit(3);
