@@ -79,7 +79,11 @@ impl Account {
     pub(crate) fn declared(&self, state: &State) {
         let request = &state.start.request;
         self.heading(&format!("{} asks: {}", request.requested_by, request.title));
-        self.text(&format!("{}\nchange set {}\n\n{}\n", request.text, state.start.change_set, render(&state.start.plan)));
+        self.text(&format!("{}\n\n", request.text));
+        // The plan's own first line repeats title and requester.
+        let plan = render(&state.start.plan);
+        let plan = plan.split_once("\n\n").map_or(plan.as_str(), |(_, rest)| rest);
+        self.text(&format!("Change set {}\n\n{plan}\n", state.start.change_set));
     }
 
     /// A change set has ended.

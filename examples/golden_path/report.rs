@@ -7,11 +7,14 @@ mod page;
 mod timeline;
 mod words;
 
+use std::collections::BTreeMap;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, Error, UndefinedBehavior};
 use pathops_coordinator::change_set::State;
 use pathops_core::UnixMillis;
+use pathops_core::evidence::{EvidenceId, Snapshot};
 
 /// What the page is about.
 pub(crate) struct Report<'a> {
@@ -33,6 +36,8 @@ pub(crate) struct ChangeSetReport<'a> {
     pub(crate) state: &'a State,
     /// What happened when; in any order.
     pub(crate) timeline: Vec<TimelineEntry>,
+    /// What its snapshots say, read from their envelopes. Of one that is not here only the place is told.
+    pub(crate) snapshots: BTreeMap<EvidenceId, Snapshot>,
 }
 
 /// Something that happened.

@@ -1,11 +1,13 @@
 //! The end of the example: claims, figures, where everything lies, the report page and the summary in JSON.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::time::Duration;
 
 use pathops_coordinator::change_set::State;
 use pathops_core::adapter::{Collected, RuntimeSignals as _, SignalQuery};
+use pathops_core::evidence::{EvidenceId, Predicate as _, Snapshot, Statement};
 use pathops_core::{IdempotencyKey, OpContext, RunId, UnixMillis};
 use serde_json::json;
 
@@ -99,7 +101,7 @@ pub(crate) async fn tell(
     }
     let report = machine.place.root.join("report.html");
     let places = places(machine, exported, &report);
-    write_report(machine, states, figures, &places, &report).await?;
+    write_report(machine, states, figures, &places, exported, &report).await?;
     account.heading("where everything lies");
     for (what, place) in &places {
         account.text(&format!("  {what:<22} {place}\n"));
@@ -148,12 +150,13 @@ async fn write_report(
     states: &[State],
     figures: &Figures,
     places: &[(String, String)],
+    exported: &[Exported],
     to: &std::path::Path,
 ) -> Result<(), Failure> {
     let mut change_sets = Vec::new();
     for state in states {
         let entries = entries(&*machine.journal, &RunId::parse(state.start.change_set.as_str())?).await?;
-        change_sets.push(ChangeSetReport { state, timeline: timeline(&entries)? });
+        change_sets.push(ChangeSetReport { state, timeline: timeline(&entries)?, snapshots: snapshots(exported)? });
     }
     let figures = vec![
         ("wall time".to_owned(), format!("{:.1} s", figures.wall.as_secs_f64())),
@@ -205,4 +208,14 @@ fn summary(states: &[State], figures: &Figures, claims: &[Claim], report: &str) 
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What the snapshots among the exported evidence say.
+fn snapshots(exported: &[Exported]) -> Result<BTreeMap<EvidenceId, Snapshot>, Failure> {
+    let all = exported.iter().filter(|it| it.record.predicate_type == Snapshot::TYPE);
+    let read = |it: &Exported| {
+        let statement = Statement::from_slice(&it.envelope.payload()?)?;
+        Ok((it.record.id, serde_json::from_value(statement.predicate)?))
+    };
+    all.map(read).collect()
 }

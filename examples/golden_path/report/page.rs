@@ -201,7 +201,7 @@ fn change_set(number: usize, told: &ChangeSetReport<'_>) -> ChangeSet {
         evidence: units().map(|(unit, progress)| evidence(unit, progress)).filter(|it| !it.rows.is_empty()).collect(),
         snapshots: units()
             .flat_map(|(_, progress)| &progress.snapshots)
-            .map(|record| snapshot(record, &BTreeMap::new()))
+            .map(|record| snapshot(record, &told.snapshots))
             .collect(),
     }
 }

@@ -1,9 +1,9 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use pathops_coordinator::change_set::{ChangeSet, Decided, End, Failure, PullRequestRef, Role, Stage, Start};
 use pathops_coordinator::plan::plan;
-use pathops_core::evidence::{EvidenceId, Predicate as _, TestResult};
+use pathops_core::evidence::{Absence, Attester, EvidenceId, Occasion, Predicate as _, SnapshotExtent, TestResult};
 use pathops_core::flow::Machine as _;
 use pathops_core::policy::{self, Decision, MergeBy, Missing, RequirementResult, Verdict};
 use pathops_core::project::load_request;
@@ -99,8 +99,26 @@ fn entry(text: &str) -> TimelineEntry {
     TimelineEntry { at, until, unit: Some("orders".to_owned()), text: text.to_owned(), kind: EntryKind::Wait }
 }
 
+/// What the snapshots say: there are no logs, for this reason.
+fn snapshots(state: &State, reason: &str) -> BTreeMap<EvidenceId, Snapshot> {
+    let extent = SnapshotExtent {
+        change_set: state.start.change_set.clone(),
+        unit: unit("orders"),
+        environment: EnvironmentId::parse("preflight").unwrap(),
+        occasion: Occasion::Failed,
+        absent: vec![Absence { name: "logs".to_owned(), reason: reason.to_owned() }],
+        collected_on: UnixMillis(4500),
+    };
+    let snapshot = Snapshot { attester: Attester { id: "pathops".to_owned() }, references: Vec::new(), extent };
+    state.units.values().flat_map(|progress| &progress.snapshots).map(|record| (record.id, snapshot.clone())).collect()
+}
+
 fn page(states: &[State]) -> String {
-    let change_sets = states.iter().map(|state| ChangeSetReport { state, timeline: vec![entry("waits for review")] });
+    let change_sets = states.iter().map(|state| ChangeSetReport {
+        state,
+        timeline: vec![entry("waits for review")],
+        snapshots: snapshots(state, "the process was gone"),
+    });
     render(&Report {
         project: "shop",
         made_at: UnixMillis(9000),
@@ -143,7 +161,8 @@ fn hostile_text_stays_text() {
         url: format!("https://x/{HOSTILE}"),
     };
     orders.pull_requests.insert(Role::Source, pull_request);
-    let change_sets = vec![ChangeSetReport { state: &state, timeline: vec![entry(HOSTILE)] }];
+    let change_sets =
+        vec![ChangeSetReport { state: &state, timeline: vec![entry(HOSTILE)], snapshots: snapshots(&state, HOSTILE) }];
     let hostile = || (HOSTILE.to_owned(), HOSTILE.to_owned());
     let report = Report {
         project: HOSTILE,
@@ -209,6 +228,7 @@ fn a_refusal_is_explained_before_anything_else_and_in_words() {
         "</svg>fail</span>",
         "Needs a passing run, from CI.",
         "The way back",
+        "<strong>logs</strong>: the process was gone",
     ];
     for text in said {
         at(text);

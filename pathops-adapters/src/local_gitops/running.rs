@@ -45,6 +45,8 @@ pub(super) struct Running {
     health: Health,
     patience: Timer,
     jobs: JoinSet<JobResult>,
+    /// What the jobs found that have ended.
+    results: Vec<JobResult>,
 }
 
 struct Health {
@@ -57,7 +59,8 @@ struct Health {
 impl Running {
     pub(super) fn new(plan: Plan, process: Process, start_limit: Duration, clock: &Arc<dyn Clock>) -> Self {
         let health = Health { since: None, shows_life: false, complaint: "it was not asked yet".to_owned() };
-        Self { plan, process, started_at: clock.now(), health, patience: timer(start_limit, clock), jobs: JoinSet::new() }
+        let (started_at, patience) = (clock.now(), timer(start_limit, clock));
+        Self { plan, process, started_at, health, patience, jobs: JoinSet::new(), results: Vec::new() }
     }
 
     /// Waits for what happens next.
@@ -113,9 +116,16 @@ impl Running {
         self.patience = timer(ILL_LIMIT, clock);
     }
 
+    /// Notes what a job found. Once each job has a result, gives them all.
+    pub(super) fn tested(&mut self, result: JobResult) -> Option<Vec<JobResult>> {
+        self.results.push(result);
+        (self.results.len() >= self.plan.jobs.len()).then(|| std::mem::take(&mut self.results))
+    }
+
     /// Starts the first job without a result for this tree, if it is healthy and no other job runs.
     pub(super) fn start_job(&mut self, done: &[JobResult], limit: Duration, clock: &Arc<dyn Clock>) {
-        let has_ended = |name| done.iter().any(|result| result.job == name && result.tree == self.plan.tree);
+        let results = || self.results.iter().chain(done);
+        let has_ended = |name| results().any(|result| result.job == name && result.tree == self.plan.tree);
         let job = self.plan.jobs.iter().find(|job| !has_ended(job.name.clone()));
         if let (Some(job), true) = (job, self.health.since.is_some() && self.jobs.is_empty()) {
             self.jobs.spawn(job.clone().run(self.plan.port, self.plan.tree.clone(), limit, clock.clone()));

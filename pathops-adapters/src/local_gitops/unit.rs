@@ -160,7 +160,10 @@ impl Unit {
             Some(failure) => self.board.event(now, "JobsFailed", format!("{}: {failure}", result.job)),
             None => self.board.event(now, "JobsPassed", format!("{}: {} checks", result.job, result.checks.len())),
         }
-        self.board.change(|status| status.record.jobs.push(result)).await;
+        // All at once: whoever sees that a job has failed sees what the others found too.
+        if let Some(results) = self.running.as_mut().and_then(|running| running.tested(result)) {
+            self.board.change(|status| status.record.jobs.extend(results)).await;
+        }
         self.start_job();
     }
 

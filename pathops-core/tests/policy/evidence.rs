@@ -46,7 +46,6 @@ fn check(table: &[Spoiling]) {
 }
 
 const TESTS: &[Kind] = &[Kind::UnitTests, Kind::Smoke];
-const IN_PREFLIGHT: &[Kind] = &[Kind::Deployment, Kind::Health, Kind::Smoke];
 
 #[test]
 fn everything_as_it_should_be_passes() {

@@ -20,13 +20,46 @@ fn stopped() -> Shop {
 
 #[test]
 fn a_decision_in_a_terminal() {
-    let expected = "";
+    let expected = r"orders may not go to production: unit-tests, preflight-deployment, preflight-smoke, approval, afternoon
+  pass    covered                  1 rule set covers it
+  pass    evidence-integrity       all 3 pieces are signed by a trusted key
+  pass    tested-combination       the pull request asks for exactly what ran in preflight
+  unknown unit-tests               2 passed, 0 failed, 0 inconclusive, but that was 8 d 0 h ago, and 7 d 0 h is the limit
+                                   needs a newer result of the unit tests, from CI
+  unknown preflight-deployment     there is no deployment in preflight for this
+                                   needs deployment in preflight, from the GitOps controller
+  pass    preflight-health         healthy for 5 s without a gap
+  FAIL    preflight-smoke          2 passed, 1 failed, 0 inconclusive
+  unknown approval                 0 of 1 approvals of head 444444444444
+                                   needs 1 more approval(s), from bob
+  pass    lifecycle                it is path-ready
+  pass    no-open-incident         none is open
+  FAIL    afternoon                closed since 2026-11-20T11:00:00Z, open again at 2026-11-20T13:30:00Z (Europe/Berlin)
+                                   could pass from 2026-11-20T13:30:00Z
+";
     assert_eq!(stopped().decision().to_text(), expected);
 }
 
 #[test]
 fn a_decision_in_a_pull_request() {
-    let expected = "";
+    let expected = r"### orders may not go to production: unit-tests, preflight-deployment, preflight-smoke, approval, afternoon
+
+| | requirement | why it is asked for | how it stands |
+|---|---|---|---|
+| pass | `covered` | what the rules do not cover is refused | 1 rule set covers it |
+| pass | `evidence-integrity` | a decision rests on evidence that nobody could forge | all 3 pieces are signed by a trusted key |
+| pass | `tested-combination` | only what was tested together is promoted together | the pull request asks for exactly what ran in preflight |
+| unknown | `unit-tests` | UnitTests is asked for. | 2 passed, 0 failed, 0 inconclusive, but that was 8 d 0 h ago, and 7 d 0 h is the limit<br>needs a newer result of the unit tests, from CI |
+| unknown | `preflight-deployment` | Deployment is asked for. | there is no deployment in preflight for this<br>needs deployment in preflight, from the GitOps controller |
+| pass | `preflight-health` | Health is asked for. | healthy for 5 s without a gap |
+| FAIL | `preflight-smoke` | Smoke is asked for. | 2 passed, 1 failed, 0 inconclusive |
+| unknown | `approval` | A person answers for it. | 0 of 1 approvals of head 444444444444<br>needs 1 more approval(s), from bob |
+| pass | `lifecycle` | A prototype promises nothing. | it is path-ready |
+| pass | `no-open-incident` | The ground stands still. | none is open |
+| FAIL | `afternoon` | Lunch. | closed since 2026-11-20T11:00:00Z, open again at 2026-11-20T13:30:00Z (Europe/Berlin)<br>could pass from 2026-11-20T13:30:00Z |
+
+Decided for 2026-11-20T12:00:00Z under policy `d4599b075e33`, facts `03908121df7c`.
+";
     assert_eq!(stopped().decision().to_markdown(), expected);
 }
 

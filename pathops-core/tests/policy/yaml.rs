@@ -81,7 +81,7 @@ fn what_the_rules_do_not_know_is_refused_with_its_place() {
         ("kind: preflight-deployment", "kind: preflight-happiness", "preflight-happiness"),
         ("maxAgeSeconds: 604800", "maxAgeSeconds: .nan", ".nan"),
         ("maxAgeSeconds: 604800", "maxAgeSeconds: -1", "-1"),
-        ("count: 1", "count: 0", "count"),
+        ("count: 1", "count: 0", "nonzero"),
         ("roles: [owner, reviewer]", "roles: [owner, agent]", "agent"),
         ("allowed: [path-ready, production]", "allowed: [anything]", "anything"),
     ] {
