@@ -152,6 +152,9 @@ impl Told {
         Arc::new(move |_, progress| match progress {
             Progress::Began { command, .. } => self.began(command),
             Progress::Ended { command, outcome, .. } => self.ended(command, outcome),
+            Progress::Stopped { error } => {
+                self.account.line(self.clock.now(), "", Tone::Bad, &format!("it cannot go on: {error}"))
+            }
             _ => {}
         })
     }
@@ -184,9 +187,7 @@ fn wait(command: &Command) -> Option<String> {
         Command::Observe { target, .. } => {
             Some(format!("waits until exactly this is live and healthy in {}", target.environment))
         }
-        Command::Promote { role, pull_request, .. } => {
-            Some(format!("waits for an approval of {}", name(*role, pull_request)))
-        }
+        Command::Promote { role, pull_request, .. } => Some(format!("waits for an approval of {}", name(*role, pull_request))),
         _ => None,
     }
 }

@@ -16,6 +16,8 @@
 //!   refusal names file and line.
 //! * **What was found is kept.** What is applied, the results of its jobs and the picked ports survive a restart; health
 //!   is observed anew.
+//! * **A test tells of what it tests.** A job begins once every unit of the environment that comes up again, after a crash
+//!   or a restart, is up or has failed; and the results of all jobs appear together, so nobody acts on half of them.
 //!
 //! A new desired state whose process ends before it was healthy has failed at once. One that was healthy before is
 //! started again, a few times in a row, with growing pauses.
@@ -139,6 +141,13 @@ struct Shared {
 impl Shared {
     fn board(&self, environment: &EnvironmentTarget, unit: &UnitId) -> Option<&Arc<Board>> {
         self.boards.get(&(environment.environment.clone(), unit.clone()))
+    }
+
+    /// Whether another unit of the same environment was healthy before and is about to be so again.
+    fn others_come_up_again(&self, watched: &Watched) -> bool {
+        let (environment, unit) = watched.place();
+        let others = self.boards.iter().filter(|((at, other), _)| *at == environment && *other != unit);
+        others.map(|(_, board)| board).any(|board| board.status().comes_up_again())
     }
 }
 

@@ -147,5 +147,8 @@ impl Performer<ChangeSet> for Services {
 
 /// Whether an error is about the systems around and says nothing about the change: it must not be refused for that.
 fn says_nothing(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::RateLimited | ErrorKind::Corrupt)
+    matches!(
+        error.kind(),
+        ErrorKind::StorageFull | ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::RateLimited | ErrorKind::Corrupt
+    )
 }

@@ -10,6 +10,7 @@ use pathops_core::adapter::{
     AgentBackend, BlobStore, Ci, Clock, GitOps, IdSource, Journal, Merge, Notifier, Run, RuntimeSignals, Scm, Signer,
 };
 use pathops_core::evidence::{PublicKey, TrustRoot};
+use pathops_core::flow::Machine as _;
 use pathops_core::policy::EvidenceKind;
 use pathops_core::project::{FeatureRequest, Project, Role as PersonRole, Unit};
 use pathops_core::{ChangeSetId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, PersonId, RepoId, Result, RunId, UnitId};
@@ -203,7 +204,9 @@ impl ControlPlane {
     /// again gives the same change set and changes nothing; without a key, every call makes a new one.
     ///
     /// # Errors
-    /// `Denied` where the requester is nobody in the project; `Invalid` where the project or the request has mistakes;
+    /// `Denied` where the requester is nobody in the project; `Conflict` where another change set that has not ended
+    /// changes one of the units; `Denied` where the branch of production can be merged without the required status;
+    /// `Invalid` where the project or the request has mistakes;
     /// what the Git host and the journal answer.
     pub async fn request_feature(&self, request: FeatureRequest, key: Option<&IdempotencyKey>) -> Result<ChangeSetId> {
         let fresh = || IdempotencyKey::new(format!("{:032x}", self.services.ids.fresh()));
@@ -213,8 +216,29 @@ impl ControlPlane {
             return Ok(change_set);
         }
         let start = self.plan(request, change_set.clone()).await?;
+        self.refuse_overlap(&start).await?;
+        for unit in start.units.values() {
+            let (repo, target) = (&unit.desired_state, &start.environments.production);
+            let cx = &context("protection");
+            with_retry(&*self.services.clock, || Box::pin(self.services.require_status(cx, repo, target))).await?;
+        }
         self.engine.create(&run, &start).await?;
         Ok(change_set)
+    }
+
+    /// One change set at a time changes a unit: what a recovery goes back to must be what this one has found.
+    async fn refuse_overlap(&self, start: &Start) -> Result<()> {
+        let cx = &context("overlap");
+        for run in with_retry(&*self.services.clock, || self.journal.open_runs(cx)).await? {
+            let Some(other) = self.load(&run).await?.filter(|run| run.machine == ChangeSet::NAME) else { continue };
+            let other: State = decode_state(&run, other.state)?;
+            if let Some(unit) = start.units.keys().find(|unit| other.units.contains_key(*unit)) {
+                let error = Error::new(ErrorKind::Conflict, "make a change set").on(&start.request.title);
+                let why = format!("`{unit}` is being changed by `{run}`, which has not ended");
+                return Err(error.because(why).advise("wait until it has, or ask for the other units first"));
+            }
+        }
+        Ok(())
     }
 
     async fn load(&self, run: &RunId) -> Result<Option<Run>> {
@@ -261,10 +285,11 @@ impl ControlPlane {
     }
 
     /// Drives every change set that has not ended, new ones too, until `shutdown`. Stopping in the middle loses
-    /// nothing: what was begun is in the journal and goes on with the next run.
+    /// nothing: what was begun is in the journal and goes on with the next run. A change set that cannot go on for what
+    /// is wrong around it (a store is full, a system is out of reach) is reported to the observer and tried again.
     ///
     /// # Errors
-    /// The first error of the journal; what goes wrong outside is an outcome of its change set, not an error here.
+    /// Where the journal cannot say which change sets there are. What goes wrong outside is no error here.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
         let mut shutdown = pin!(shutdown);
         let mut driving = FuturesUnordered::new();
@@ -286,7 +311,10 @@ impl ControlPlane {
             };
             match select(select(pin!(step), pause), shutdown.as_mut()).await {
                 Either::Left((Either::Left((Some((ended, run)), _)), _)) => {
-                    ended?;
+                    if let Err(error) = ended {
+                        tracing::warn!(run = %run, error = %error, "a change set stands still; it is tried again");
+                        self.services.clock.sleep(self.services.pace.longest).await;
+                    }
                     driven.retain(|other| *other != run);
                 }
                 Either::Left(_) => {}
@@ -301,10 +329,12 @@ impl ControlPlane {
     /// `Corrupt` where the journal's record is of another version; what the journal answers.
     pub async fn state(&self, change_set: &ChangeSetId) -> Result<Option<State>> {
         let Some(run) = self.load(&run_id(change_set)?).await? else { return Ok(None) };
-        let unreadable =
-            |error: serde_json::Error| Error::new(ErrorKind::Corrupt, "read a change set").on(change_set).with_source(error);
-        serde_json::from_value(run.state).map(Some).map_err(unreadable)
+        decode_state(&run.id, run.state).map(Some)
     }
+}
+
+fn decode_state(run: &RunId, state: serde_json::Value) -> Result<State> {
+    serde_json::from_value(state).map_err(|error| Error::new(ErrorKind::Corrupt, "read a change set").on(run).with_source(error))
 }
 
 /// A readable id: the beginning of the title, and ten characters that follow from the key.

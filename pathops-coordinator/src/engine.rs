@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{AbortHandle, Abortable};
+use futures_util::future::{AbortHandle, Abortable, Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use pathops_core::adapter::{Clock, Created, Journal, Lease, OpId, OpenOp, Seq, Transition};
 use pathops_core::flow::{Event, Machine};
@@ -56,6 +56,11 @@ pub enum Progress<'a, M: Machine> {
         outcome: &'a M::Outcome,
         /// The state after it.
         state: &'a M::State,
+    },
+    /// The run stands still because of what is wrong around it; it goes on when it is driven again.
+    Stopped {
+        /// What is wrong.
+        error: &'a Error,
     },
 }
 
@@ -105,10 +110,8 @@ impl<M: Machine> Engine<M> {
     /// `Conflict` where another engine drives the run; what the journal answers.
     async fn lease(&self, run: &RunId) -> Result<Lease> {
         let cx = self.context(run, "lease");
-        let acquired = with_retry(&*self.clock, || {
-            self.journal.acquire(&cx, run.as_str(), &self.owner, self.clock.now(), LEASE)
-        })
-        .await?;
+        let acquired =
+            with_retry(&*self.clock, || self.journal.acquire(&cx, run.as_str(), &self.owner, self.clock.now(), LEASE)).await?;
         acquired.ok_or_else(|| {
             let error = Error::new(ErrorKind::Conflict, "drive a run").on(run);
             error.because("another engine drives it").advise("stop that one, or wait until its lease has expired")
@@ -151,6 +154,14 @@ impl<M: Machine> Engine<M> {
     /// is of another machine or a newer format; `Unexpected` where it has nothing left to do and has not ended; what the
     /// journal answers; and where an operation cannot go on, what is in its way.
     pub async fn drive(&self, run: &RunId) -> Result<M::State> {
+        let driven = self.drive_on(run).await;
+        if let Err(error) = &driven {
+            (self.observer)(run, &Progress::Stopped { error });
+        }
+        driven
+    }
+
+    async fn drive_on(&self, run: &RunId) -> Result<M::State> {
         let mut lease = self.lease(run).await?;
         let mut active = self.load(run).await?;
         let mut running = FuturesUnordered::new();
@@ -160,15 +171,23 @@ impl<M: Machine> Engine<M> {
             running.push(future);
         }
         while !M::has_ended(&active.state) {
-            let Some((op, performed)) = running.next().await else {
-                return Err(Error::new(ErrorKind::Unexpected, "drive a run")
-                    .on(run)
-                    .because("it has nothing left to do and has not ended"));
+            if running.is_empty() {
+                let error = Error::new(ErrorKind::Unexpected, "drive a run").on(run);
+                return Err(error.because("it has nothing left to do and has not ended"));
+            }
+            // The right to drive is kept up while everybody waits: no other engine performs the same operations.
+            let (op, performed) = match select(running.next(), self.clock.sleep(LEASE / 3)).await {
+                Either::Left((Some(ended), _)) => ended,
+                Either::Left((None, _)) => continue,
+                Either::Right(_) => {
+                    lease = self.lease(run).await?;
+                    continue;
+                }
             };
             // An operation that was dropped while its outcome was under way has been closed already.
             let Some((command, _)) = active.open.remove(&op) else { continue };
             let outcome = performed?;
-            if self.clock.now() + LEASE / 2 > lease.expires_at {
+            if self.clock.now() + LEASE / 3 > lease.expires_at {
                 lease = self.lease(run).await?;
             }
             for (op, command) in self.settle(&lease, &mut active, op, &command, outcome).await? {

@@ -1,6 +1,6 @@
 //! What the meta repository declares: a project, its apps and components, contracts, environments, people and roles.
 //!
-//! These are the checked forms. `Project` has no dangling reference: [`load`] (feature `yaml`) makes one only from a
+//! These are the checked forms. `Project` has no dangling reference: `load` (feature `yaml`) makes one only from a
 //! meta repository without a finding.
 
 #[cfg(feature = "yaml")]

@@ -53,6 +53,14 @@ pub(super) struct Status {
     pub(super) record: Record,
 }
 
+impl Status {
+    /// Whether what is applied was healthy before and is on its way there again.
+    pub(super) fn comes_up_again(&self) -> bool {
+        let proven = self.record.applied.as_ref().is_some_and(|applied| applied.proven);
+        proven && self.refusal.is_none() && matches!(self.process, ProcessState::NotRunning | ProcessState::Starting)
+    }
+}
+
 /// The status, shared between the loop that changes it and those who read it.
 pub(super) struct Board {
     file: PathBuf,

@@ -92,7 +92,7 @@ impl Unit {
             if now.since(since) >= RECOVERED {
                 self.restarts = 0;
             }
-            return;
+            return self.start_job();
         }
         running.is_healthy(now);
         self.board.event(now, "Healthy", format!("answers at {}", running.url()));
@@ -167,9 +167,15 @@ impl Unit {
         self.start_job();
     }
 
-    /// Starts the first job that has no result for this tree, one at a time: jobs may disturb each other.
+    /// Starts the first job that has no result for this tree, one at a time: jobs may disturb each other. Units that come
+    /// up again, as all do after a restart of this program, are waited for as long as they may take: a job may need them.
     fn start_job(&mut self) {
+        let limit = self.shared.config.start_limit;
         let Some(running) = &mut self.running else { return };
+        let waited = running.healthy_since().map(|since| self.shared.clock.now().since(since));
+        if waited.is_some_and(|waited| waited < limit) && self.shared.others_come_up_again(&self.watched) {
+            return;
+        }
         let done = self.board.status().record.jobs.clone();
         running.start_job(&done, self.shared.config.job_limit, &self.shared.clock);
     }

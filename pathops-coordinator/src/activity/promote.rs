@@ -120,6 +120,21 @@ impl Services {
         }
     }
 
+    /// Makes sure that production cannot be merged without the status that a grant posts (I1), where the host can tell.
+    pub(crate) async fn require_status(&self, cx: &OpContext, repo: &RepoId, target: &EnvironmentTarget) -> Result<()> {
+        if !self.scm.capabilities().branch_protection {
+            return Ok(());
+        }
+        let rules = self.scm.protection(cx, repo, &target.branch).await?;
+        if rules.required_checks.iter().any(|check| check.as_str() == PROMOTION_CONTEXT) {
+            return Ok(());
+        }
+        let error = Error::new(ErrorKind::Denied, "promote to production").on(format!("{repo}@{}", target.branch));
+        Err(error
+            .because(format!("the branch can be merged without the status `{PROMOTION_CONTEXT}`"))
+            .advise("let its protection require that status"))
+    }
+
     /// Redeems the grant against facts that are read once more, at the moment of the write.
     async fn post_grant(
         &self,
@@ -130,6 +145,7 @@ impl Services {
         combination: &Combination,
         production: (&PullRequestRef, &EnvironmentTarget, &EnvironmentTarget),
     ) -> Result<()> {
+        self.require_status(cx, repo, production.1).await?;
         let (policy, facts): (_, VerifiedFacts) = self.facts(cx, scope, combination, Some(production)).await?;
         let void = |why: &dyn std::fmt::Display| {
             Error::new(ErrorKind::Conflict, "use a promotion grant")

@@ -46,7 +46,7 @@ fn touched(impact: &Impact) -> String {
         .because
         .iter()
         .map(|reason| match reason {
-            Reason::Requested { reason } => reason.clone(),
+            Reason::Requested { reason } => reason.trim_end_matches('.').to_owned(),
             Reason::Consumes { contract, provider } => format!("it relies on `{contract}` of `{provider}`, which changes"),
         })
         .collect();

@@ -139,7 +139,7 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// `StorageFull`, `Unavailable`, `Timeout`, `Corrupt`.
     async fn acquire(&self, cx: &OpContext, name: &str, owner: &str, now: UnixMillis, ttl: Duration) -> Result<Option<Lease>>;
 
-    /// Gives a lease back. One that is not held any more is no error.
+    /// Gives a lease back: writes under it are refused from then on. One that is not held any more is no error.
     ///
     /// # Errors
     /// As [`Journal::acquire`].

@@ -45,7 +45,7 @@ pub trait Merge: Debug + Send + Sync + 'static {
     /// the same commit again.
     ///
     /// # Errors
-    /// `Conflict` where the head moved or the merge has conflicts; `Denied` where the base is another branch or a
+    /// `Conflict` where the head moved, the merge has conflicts or the pull request was closed; `Denied` where the base is another branch or a
     /// required status or approval is missing; `NotFound`, `Unavailable`, `Timeout`.
     async fn merge(
         &self,

@@ -366,8 +366,8 @@ pub trait Scm: Debug + Send + Sync + 'static {
     /// See the trait.
     async fn compare(&self, cx: &OpContext, repo: &RepoId, base: &CommitId, head: &CommitId) -> Result<Comparison>;
 
-    /// Opens a pull request. Where one from that head branch into that base is open already, and was opened with the
-    /// same key, it is returned.
+    /// Opens a pull request. One that was opened with the same key is returned, whatever has become of it since; a host
+    /// that keeps no keys of its own keeps them in the pull request.
     ///
     /// # Errors
     /// `AlreadyExists` where one is open that was opened with another key; `Invalid` where a branch is missing or the

@@ -14,6 +14,9 @@ use pathops_core::{CommitId, Digest, ErrorKind, Principal, PullRequestNumber, Re
 
 use crate::shop::{AT, Kind, Shop, commit, cx, human, tree};
 
+/// What a grant calls a change, and the change.
+type Change<T> = (&'static str, fn(&mut T));
+
 fn granted(shop: &Shop) -> (PromotionGrant, GrantBinding) {
     let grant = shop.decide().1.unwrap();
     (grant, grant_binding(&shop.policy, shop.facts().facts()).unwrap())
@@ -49,7 +52,7 @@ fn a_grant_is_void_once_anything_it_is_bound_to_is_different() {
     let (_, GrantBinding { change_set, unit, environment, repo, head, artifact, tree: state, policy, evidence_root }) =
         granted(&Shop::passing());
     let same = GrantBinding { change_set, unit, environment, repo, head, artifact, tree: state, policy, evidence_root };
-    let changes: [(&str, fn(&mut GrantBinding)); 10] = [
+    let changes: [Change<GrantBinding>; 10] = [
         ("change set", |it| it.change_set = "another-1".parse().unwrap()),
         ("app or component", |it| it.unit = "web".parse().unwrap()),
         ("environment", |it| it.environment = "preflight".parse().unwrap()),
@@ -73,7 +76,7 @@ fn a_grant_is_void_once_anything_it_is_bound_to_is_different() {
 /// The same through facts: what was read anew is held against what was decided.
 #[test]
 fn a_grant_is_void_once_the_facts_are_different() {
-    let changes: [(&str, fn(&mut Shop)); 6] = [
+    let changes: [Change<Shop>; 6] = [
         ("head commit", |shop| shop.proposal().head = commit('5')),
         ("desired state", |shop| shop.proposal().tree = tree('e')),
         ("artifact", |shop| shop.readings.artifact = None),

@@ -100,14 +100,14 @@ fn an_agent_does_not_publish_a_secret() {
 #[test]
 fn a_patch_that_does_not_fit() {
     let project = SmallProject::new("feature");
-    project.request("change", "feature", "something else", "feature");
+    project.request("change", &["app"], "feature", "something else", "feature");
     refused(&project, &[], &["feature"]);
 }
 
 #[test]
 fn a_change_of_the_pipeline_takes_an_approval_of_it() {
     let project = SmallProject::new("feature");
-    project.request("change-the-pipeline", "ci/run", "#!/bin/sh", "#!/bin/sh -e");
+    project.request("change-the-pipeline", &["app"], "ci/run", "#!/bin/sh", "#!/bin/sh -e");
     let mut example = Example::of(project.path(), &["--request", "change-the-pipeline"]);
     let run = example.run();
     assert!(run.account.contains("the changed pipeline was approved by bob"), "{}", run.account);

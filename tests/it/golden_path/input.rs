@@ -35,8 +35,9 @@ fn broken_yaml_is_named_with_its_line() {
 fn a_reference_to_nothing_is_named_with_the_nearest() {
     let project = SmallProject::new("feature");
     let app = fs::read_to_string(project.join("meta/apps/app.yaml")).unwrap();
-    project.write("meta/apps/app.yaml", &app.replace("owner: alice", "owner: alica"));
-    refused_project(&project, &["apps/app.yaml:4", "`alica`", "`alice`"]);
+    project
+        .write("meta/apps/app.yaml", &app.replace("checks:", "dependsOn: [ap], checks:").replace("owner: alice", "owner: alica"));
+    refused_project(&project, &["apps/app.yaml:4", "`ap`", "`alica`", "`alice`"]);
 }
 
 #[test]
@@ -46,7 +47,7 @@ fn all_mistakes_are_told_at_once() {
     project.write("meta/apps/app.yaml", &read("meta/apps/app.yaml").replace("rollback: revert", "rolback: revert"));
     project.write("meta/policy.yaml", &read("meta/policy.yaml").replace("minPassed", "minPased"));
     project.write("meta/requests/change.yaml", &read("meta/requests/change.yaml").replace("unit: app", "unit: ap"));
-    let texts = ["apps/app.yaml:4", "rolback", "policy.yaml:9", "minPased", "requests/change.yaml:8", "`ap`"];
+    let texts = ["apps/app.yaml:4", "rolback", "policy.yaml:9", "minPased", "requests/change.yaml:4", "`ap`"];
     refused_project(&project, &texts);
 }
 
@@ -107,7 +108,8 @@ fn a_git_repository_with_changes_is_refused_until_they_are_committed() {
 fn a_project_with_nobody_to_approve() {
     let project = SmallProject::new("feature");
     let people = fs::read_to_string(project.join("meta/people.yaml")).unwrap();
-    project.write("meta/people.yaml", &people.replace(", {name: bob, roles: [reviewer]}", ""));
+    let alone = people.replace(", {name: bob, roles: [reviewer]}", "").replace("[owner]", "[owner, reviewer]");
+    project.write("meta/people.yaml", &alone);
     let mut example = Example::of(project.path(), &[]);
     example.run().assert_refused(&["only alice could", "people.yaml"]);
     example.assert_none_left();

@@ -64,11 +64,25 @@ fn stopped_by_the_user_it_says_so_and_goes_on_later() {
         let run = running.end();
         assert_eq!(run.code, Some(130), "{}", run.account);
         assert!(run.account.contains("stopped; nothing is lost"), "{}", run.account);
-        assert_eq!(example.pull_requests().iter().filter(|it| it["state"] == "open").count(), 2);
         example.assert_none_left();
     }
     let run = example.run();
     run.assert_held();
     assert!(run.account.contains("in production"), "{}", run.account);
     example.assert_none_left();
+}
+
+/// After a restart everything comes up at once. What is about to be tested waits for what it may need.
+#[test]
+fn killed_in_the_middle_of_a_test_it_tests_anew_once_everything_is_up() {
+    let project = SmallProject::new("feature").with_base(1_000, 500);
+    let mut example = Example::of(project.path(), &[]);
+    let mut running = example.start();
+    assert!(running.until(". app       waits until exactly this is live and healthy in preflight"));
+    sleep(Duration::from_millis(200));
+    running.kill();
+    example.assert_none_left();
+    let run = example.run();
+    run.assert_held();
+    assert!(run.account.contains("Make it change: in production"), "{}", run.account);
 }

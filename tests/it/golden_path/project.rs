@@ -41,18 +41,12 @@ spec:
       incidents: {id: no-open-incident, reason: the ground stands still}
 ";
 
-const APP: &str = "\
-apiVersion: pathops.dev/v1alpha1
-kind: App
-metadata: {name: app}
-spec: {owner: alice, lifecycle: path-ready, rollback: revert, checks: [smoke]}
-";
-
 const DEPLOYMENT: &str = "\
 apiVersion: pathops.dev/v1alpha1
 kind: Deployment
 spec:
   run: {artifact: bin/app}
+  environment: {ENVIRONMENT}
   health: {path: /health}
   jobs:
     - name: smoke
@@ -63,21 +57,32 @@ spec:
 const MAIN: &str = r#"
 use std::io::{Read as _, Write as _};
 
+fn wait(variable: &str) {
+    let millis = std::env::var(variable).map_or(0, |millis| millis.parse().unwrap());
+    std::thread::sleep(std::time::Duration::from_millis(millis));
+}
+
 fn main() {
     let feature = include_str!("../feature").trim().replace('|', "");
     if let Some(reason) = feature.strip_prefix("dies ") {
         eprintln!("the app cannot go on: {reason}");
         std::process::exit(3);
     }
+    wait("START_MILLIS");
     let port = std::env::var("PORT").unwrap().parse().unwrap();
     let listener = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
-    println!("the app says: {feature}");
     for stream in listener.incoming() {
         let mut stream = stream.unwrap();
         let mut request = [0; 4096];
         let read = stream.read(&mut request).unwrap_or(0);
+        let works = || {
+            wait("ANSWER_MILLIS");
+            let needed = std::env::var("NEEDS").ok();
+            let there = needed.map_or(true, |url| std::net::TcpStream::connect(&url["http://".len()..]).is_ok());
+            there && feature.starts_with("feature")
+        };
         let healthy = request[..read].starts_with(b"GET /health ");
-        let status = if healthy || feature.starts_with("feature") { 200 } else { 500 };
+        let status = if healthy || works() { 200 } else { 500 };
         let length = feature.len();
         let _ = write!(stream, "HTTP/1.1 {status} x\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{feature}");
     }
@@ -98,15 +103,31 @@ pub(super) struct SmallProject {
 }
 
 impl SmallProject {
-    /// One whose only feature request replaces the line `nothing` of the file `feature` by `feature`.
+    /// One whose only feature request, `change`, replaces the line `nothing` of the app's file `feature` by `feature`.
     pub(super) fn new(feature: &str) -> Self {
         let project = Self { folder: tempfile::tempdir().unwrap() };
         project.write("meta/project.yaml", PROJECT).write("meta/people.yaml", PEOPLE).write("meta/policy.yaml", POLICY);
-        project.write("meta/apps/app.yaml", APP).request("change", "feature", "nothing", feature);
-        project.write("app-src/src/main.rs", MAIN).write("app-src/feature", "nothing\n").ci("");
-        project.write("app-gitops/preflight/environments/preflight/deployment.yaml", DEPLOYMENT);
-        project.write("app-gitops/production/environments/production/settings.yaml", &settings(""));
+        project.app("app", "", "").request("change", &["app"], "feature", "nothing", feature);
         project
+    }
+
+    /// One more app, `base`, which needs `start_millis` to come up. The other one does not work without it, and needs
+    /// `answer_millis` for an answer.
+    pub(super) fn with_base(self, start_millis: u64, answer_millis: u64) -> Self {
+        self.app("base", "", &format!("START_MILLIS: \"{start_millis}\""));
+        self.app("app", "dependsOn: [base]", &format!("NEEDS: \"${{url.base}}\", ANSWER_MILLIS: \"{answer_millis}\""));
+        self.request("change", &["base", "app"], "feature", "nothing", "feature");
+        self
+    }
+
+    fn app(&self, name: &str, declaration: &str, environment: &str) -> &Self {
+        let spec = format!("owner: alice, lifecycle: path-ready, rollback: revert, checks: [smoke], {declaration}");
+        self.write(&format!("meta/apps/{name}.yaml"), &document("App", name, &spec));
+        self.write(&format!("{name}-src/src/main.rs"), MAIN).write(&format!("{name}-src/feature"), "nothing\n");
+        self.ci_of(name, "");
+        let gitops = |branch: &str, file: &str| format!("{name}-gitops/{branch}/environments/{branch}/{file}");
+        self.write(&gitops("preflight", "deployment.yaml"), &DEPLOYMENT.replace("ENVIRONMENT", environment));
+        self.write(&gitops("production", "settings.yaml"), &settings(""))
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -120,10 +141,15 @@ impl SmallProject {
         self
     }
 
-    /// Has CI end with these commands.
+    /// Has the app's CI end with these commands.
     pub(super) fn ci(&self, commands: &str) -> &Self {
-        self.write("app-src/ci/run", &format!("{CI}{commands}"));
-        fs::set_permissions(self.path().join("app-src/ci/run"), fs::Permissions::from_mode(0o755)).unwrap();
+        self.ci_of("app", commands)
+    }
+
+    fn ci_of(&self, app: &str, commands: &str) -> &Self {
+        let file = format!("{app}-src/ci/run");
+        self.write(&file, &format!("{CI}{commands}"));
+        fs::set_permissions(self.join(&file), fs::Permissions::from_mode(0o755)).unwrap();
         self
     }
 
@@ -132,14 +158,14 @@ impl SmallProject {
         self.write("app-gitops/preflight/environments/preflight/settings.yaml", &settings(spec))
     }
 
-    /// The feature request `name`: a patch that replaces the first line of a file of the source repository.
-    pub(super) fn request(&self, name: &str, file: &str, from: &str, to: &str) -> &Self {
-        let request = format!(
-            "apiVersion: pathops.dev/v1alpha1\nkind: FeatureRequest\nmetadata: {{name: {name}}}\nspec:\n  title: Make it {name}\n  \
-             text: It is wanted.\n  requestedBy: alice\n  changes: [{{unit: app, reason: it has it, patch: patches/{name}.patch}}]\n"
-        );
+    /// The feature request `name`: a patch that replaces the first line of a file in the source repository of each unit.
+    pub(super) fn request(&self, name: &str, units: &[&str], file: &str, from: &str, to: &str) -> &Self {
+        let changes: Vec<String> =
+            units.iter().map(|unit| format!("{{unit: {unit}, reason: it has it, patch: patches/{name}.patch}}")).collect();
+        let spec = format!("title: Make it {name}, text: It is wanted., requestedBy: alice, changes: [{}]", changes.join(", "));
         let patch = format!("--- a/{file}\n+++ b/{file}\n@@ -1 +1 @@\n-{from}\n+{to}\n");
-        self.write(&format!("meta/requests/{name}.yaml"), &request).write(&format!("meta/patches/{name}.patch"), &patch)
+        self.write(&format!("meta/requests/{name}.yaml"), &document("FeatureRequest", name, &spec));
+        self.write(&format!("meta/patches/{name}.patch"), &patch)
     }
 
     pub(super) fn join(&self, file: &str) -> PathBuf {
@@ -149,4 +175,8 @@ impl SmallProject {
 
 fn settings(spec: &str) -> String {
     format!("apiVersion: pathops.dev/v1alpha1\nkind: Settings\nspec: {{{spec}}}\n")
+}
+
+fn document(kind: &str, name: &str, spec: &str) -> String {
+    format!("apiVersion: pathops.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec: {{{spec}}}\n")
 }
