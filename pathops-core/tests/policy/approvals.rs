@@ -167,11 +167,12 @@ fn nobody_approves_without_a_review() {
 
 #[test]
 fn what_did_not_count_is_said() {
-    let reviews = vec![review("alice", Approved, HEAD), review("erin", Approved, HEAD), review("bob", Approved, EARLIER)];
+    let mut reviews = vec![review("alice", Approved, HEAD), review("erin", Approved, HEAD), review("bob", Approved, EARLIER)];
+    reviews.extend([by(agent("bob"), Approved, HEAD), by(Principal::System, Approved, HEAD)]);
     let because = Shop::reviewed(reviews).requirement("approval").because;
     assert_eq!(
         because,
-        "0 of 1 approvals of head 444444444444; not counted: alice (has a part in the change), \
-         bob (for an earlier head), erin (does not hold the role)"
+        "0 of 1 approvals of head 444444444444; not counted: alice (has a part in the change), bob (for an earlier head), \
+         erin (does not hold the role), agent patch (for bob) (not a person), pathops (not a person)"
     );
 }

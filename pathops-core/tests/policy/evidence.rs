@@ -1,12 +1,11 @@
 //! Each piece of evidence, spoilt in every way there is: none of it passes (I4), and the requirement that asked says so.
 
 use pathops_core::UnixMillis;
-use pathops_core::evidence::{Envelope, PAYLOAD_TYPE, Statement, pre_authentication_encoding};
-use pathops_core::memory::MemorySigner;
+use pathops_core::evidence::Statement;
 use pathops_core::policy::Verdict;
 use serde_json::{Value, json};
 
-use crate::shop::{AT, KINDS, Kind, Shop, cx, ready, seal_bytes, signer};
+use crate::shop::{AT, KINDS, Kind, Shop, seal};
 
 const INTEGRITY: (&str, Verdict) = ("evidence-integrity", Verdict::Fail);
 
@@ -127,13 +126,13 @@ fn what_is_not_good_enough_does_not_pass() {
         Spoiling {
             name: "from the end of time",
             kinds: &KINDS,
-            spoil: |s, k| s.put(k, crate::shop::seal(&k.dated(UnixMillis(i64::MAX)))),
+            spoil: |s, k| s.put(k, seal(&k.dated(UnixMillis(i64::MAX)))),
             blocks: Unknown,
         },
         Spoiling {
             name: "from the beginning of time",
             kinds: &KINDS,
-            spoil: |s, k| s.put(k, crate::shop::seal(&k.dated(UnixMillis(i64::MIN)))),
+            spoil: |s, k| s.put(k, seal(&k.dated(UnixMillis(i64::MIN)))),
             blocks: Unknown,
         },
     ]);
@@ -204,117 +203,6 @@ fn where_a_number_or_a_date_may_be_nothing_else_passes() {
     }
 }
 
-#[test]
-fn what_nobody_trusted_has_signed_is_rejected() {
-    use Blocks::Rejected;
-    check(&[
-        Spoiling { name: "signed by a stranger", kinds: &KINDS, spoil: by_a_stranger, blocks: Rejected },
-        Spoiling {
-            name: "signed by a stranger in another's name",
-            kinds: &KINDS,
-            spoil: |s, k| {
-                by_a_stranger(s, k);
-                let mut json = serde_json::to_value(&s.envelopes.last().unwrap().1).unwrap();
-                json["signatures"][0]["keyid"] = json!(signer_name());
-                s.put(k, serde_json::from_value(json).unwrap());
-            },
-            blocks: Rejected,
-        },
-        Spoiling {
-            name: "signed by nobody",
-            kinds: &KINDS,
-            spoil: |s, k| s.tamper(k, |it| it["signatures"] = json!([])),
-            blocks: Rejected,
-        },
-        Spoiling {
-            name: "signed twice",
-            kinds: &KINDS,
-            spoil: |s, k| {
-                s.tamper(k, |it| it["signatures"] = json!([it["signatures"][0].clone(), it["signatures"][0].clone()]));
-            },
-            blocks: Rejected,
-        },
-        Spoiling {
-            name: "with the signature of something else",
-            kinds: &KINDS,
-            spoil: |s, k| {
-                let other = seal_bytes(&signer(), b"{}");
-                s.tamper(k, |it| it["signatures"] = serde_json::to_value(other).unwrap()["signatures"].clone());
-            },
-            blocks: Rejected,
-        },
-        Spoiling {
-            name: "with a signature that is none",
-            kinds: &KINDS,
-            spoil: |s, k| s.tamper(k, |it| it["signatures"][0]["sig"] = json!("bm9uZQ==")),
-            blocks: Rejected,
-        },
-        Spoiling {
-            name: "with the payload of something else",
-            kinds: &KINDS,
-            spoil: |s, k| {
-                let other = seal_bytes(&signer(), &k.dated(AT).to_canonical().unwrap());
-                s.tamper(k, |it| it["payload"] = serde_json::to_value(other).unwrap()["payload"].clone());
-            },
-            blocks: Rejected,
-        },
-        Spoiling {
-            name: "with a payload that is not base64",
-            kinds: &KINDS,
-            spoil: |s, k| s.tamper(k, |it| it["payload"] = json!("{}")),
-            blocks: Rejected,
-        },
-        Spoiling {
-            name: "called something else",
-            kinds: &KINDS,
-            spoil: |s, k| s.tamper(k, |it| it["payloadType"] = json!("application/json")),
-            blocks: Rejected,
-        },
-        Spoiling { name: "signed as something else", kinds: &KINDS, spoil: signed_as_something_else, blocks: Rejected },
-    ]);
-}
-
-#[test]
-fn what_is_signed_and_no_canonical_statement_is_rejected() {
-    for kind in KINDS {
-        let statement = kind.statement();
-        let json = serde_json::to_value(&statement).unwrap();
-        let with = |name: &str, value: Value| {
-            let mut json = json.clone();
-            json[name] = value;
-            serde_json_canonical(&json)
-        };
-        let text = String::from_utf8(statement.to_canonical().unwrap()).unwrap();
-        for (name, payload) in [
-            ("laid out", serde_json::to_vec_pretty(&json).unwrap()),
-            ("with a line at its end", format!("{text}\n").into_bytes()),
-            ("with a member twice", text.replacen('{', r#"{"_type":"x","#, 1).into_bytes()),
-            ("cut off", text.as_bytes()[..text.len() - 1].to_vec()),
-            ("empty", Vec::new()),
-            ("not UTF-8", vec![0xff]),
-            ("with a member too many", with("extra", json!(1))),
-            ("of another version", with("_type", json!("https://in-toto.io/Statement/v0.1"))),
-            ("about nothing", with("subject", json!([]))),
-            ("about something without a digest", with("subject", json!([{"name": "orders.tar", "digest": {}}]))),
-        ] {
-            let mut shop = Shop::passing();
-            shop.put(kind, seal_bytes(&signer(), &payload));
-            shop.refuses(&format!("{kind:?}: {name}"), &[INTEGRITY, (kind.requirement(), Verdict::Unknown)]);
-        }
-    }
-}
-
-/// One bad envelope is enough, also where the evidence is complete without it.
-#[test]
-fn evidence_that_proves_nothing_stops_a_promotion_that_would_pass_without_it() {
-    for kind in KINDS {
-        let stranger = MemorySigner::from_seed(2).unwrap();
-        let mut shop = Shop::passing();
-        shop.envelopes.push((kind, seal_bytes(&stranger, &kind.statement().to_canonical().unwrap())));
-        shop.refuses(&format!("{kind:?}"), &[INTEGRITY]);
-    }
-}
-
 /// What evidence is about decides, not the change set it was made for: the same bytes were tested.
 #[test]
 fn evidence_of_another_change_set_about_the_same_bytes_counts() {
@@ -334,7 +222,7 @@ fn field(shop: &mut Shop, kind: Kind, name: &str, value: Value) {
 }
 
 fn dated(shop: &mut Shop, kind: Kind, offset: i64) {
-    shop.put(kind, crate::shop::seal(&kind.dated(UnixMillis(AT.0 + offset))));
+    shop.put(kind, seal(&kind.dated(UnixMillis(AT.0 + offset))));
 }
 
 /// Gives every subject another digest of this kind, or none.
@@ -375,30 +263,4 @@ fn silent_about_the_pipeline(shop: &mut Shop, kind: Kind) {
     shop.edit(kind, |Statement { predicate, .. }| {
         predicate["configuration"][0]["annotations"].as_object_mut().unwrap().remove("pipelineChanged").unwrap();
     });
-}
-
-fn by_a_stranger(shop: &mut Shop, kind: Kind) {
-    let stranger = MemorySigner::from_seed(2).unwrap();
-    shop.put(kind, seal_bytes(&stranger, &kind.statement().to_canonical().unwrap()));
-}
-
-fn signer_name() -> String {
-    use pathops_core::adapter::Signer as _;
-    signer().public_key().id().0.hex()
-}
-
-fn signed_as_something_else(shop: &mut Shop, kind: Kind) {
-    use pathops_core::adapter::Signer as _;
-    const OTHER: &str = "application/json";
-    assert_ne!(OTHER, PAYLOAD_TYPE);
-    let payload = kind.statement().to_canonical().unwrap();
-    let signature = ready(signer().sign(&cx("sign"), &pre_authentication_encoding(OTHER, &payload))).unwrap();
-    let mut json = serde_json::to_value(Envelope::new(&payload, &signer().public_key(), signature)).unwrap();
-    json["payloadType"] = json!(OTHER);
-    shop.put(kind, serde_json::from_value(json).unwrap());
-}
-
-fn serde_json_canonical(value: &Value) -> Vec<u8> {
-    // A `Value` keeps its members sorted; the texts here are ASCII and the numbers small, so this is canonical.
-    serde_json::to_vec(value).unwrap()
 }

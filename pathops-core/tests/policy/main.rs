@@ -5,6 +5,7 @@ mod approvals;
 mod dsse;
 mod evidence;
 mod evidence_history;
+mod evidence_signed;
 mod freeze;
 mod grant;
 mod random;

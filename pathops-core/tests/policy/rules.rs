@@ -1,7 +1,7 @@
 //! What the rules cover (I11), and the requirements that are no evidence and no approval.
 
 use pathops_core::adapter::ReviewState::{Approved, ChangesRequested, Commented, Dismissed};
-use pathops_core::policy::{Coverage, Stage, Verdict};
+use pathops_core::policy::{Coverage, EvidenceKind, Stage, Verdict};
 use pathops_core::project::{Lifecycle, OpenIncident, Role, UnitKind};
 use serde_json::{Value, json};
 
@@ -91,6 +91,22 @@ fn the_tests_of_an_unknown_build_prove_nothing() {
     let mut shop = Shop::passing();
     shop.readings.artifact = None;
     shop.refuses("no artifact", &[("unit-tests", Verdict::Unknown)]);
+}
+
+#[test]
+fn a_rule_that_asks_for_no_test_to_pass_is_not_met_by_tests_that_did_not_run() {
+    for (kind, rule) in [(Kind::UnitTests, 0), (Kind::Smoke, 3)] {
+        let mut shop = Shop::passing();
+        let (EvidenceKind::BuildTest { min_passed, .. } | EvidenceKind::PreflightTest { min_passed, .. }) =
+            &mut shop.policy.production[0].evidence[rule].kind
+        else {
+            panic!("no rule about tests")
+        };
+        *min_passed = 0;
+        shop.passes("tests ran");
+        shop.edit(kind, |statement| statement.predicate["passedTests"] = json!([]));
+        shop.refuses(&format!("{kind:?}"), &[(kind.requirement(), Verdict::Unknown)]);
+    }
 }
 
 #[test]

@@ -7,13 +7,13 @@ use std::process::Command;
 use super::example::{Example, skip};
 use super::project::SmallProject;
 
-/// A disk of its own for the state.
+/// A small disk.
 struct Disk(PathBuf);
 
 impl Disk {
     /// `None` where disks cannot be mounted here.
     fn mount(folder: PathBuf, kilobytes: u32) -> Option<Self> {
-        fs::create_dir(&folder).unwrap();
+        fs::create_dir_all(&folder).unwrap();
         let mut mount = Command::new("mount");
         let mount = mount.args(["-t", "tmpfs", "-o", &format!("size={kilobytes}k,mode=755"), "tmpfs"]).arg(&folder).output();
         mount.is_ok_and(|output| output.status.success()).then_some(Self(folder))
@@ -32,11 +32,16 @@ impl Drop for Disk {
 }
 
 #[test]
-fn with_room_again_it_goes_on() {
+fn with_room_for_blobs_again_it_goes_on() {
     let project = SmallProject::new("feature");
     let mut example = Example::of(project.path(), &[]);
-    let mut kilobytes = 128;
-    let Some(disk) = Disk::mount(example.state.clone(), kilobytes) else { return skip("no disk can be mounted here") };
+    let mut running = example.start();
+    assert!(running.until("alice asks"));
+    running.kill();
+    let mut kilobytes = 4;
+    let blobs = example.state.join("blobs");
+    let _ = fs::remove_dir_all(&blobs);
+    let Some(disk) = Disk::mount(blobs, kilobytes) else { return skip("no disk can be mounted here") };
     loop {
         let run = example.run();
         example.assert_none_left();
@@ -45,7 +50,7 @@ fn with_room_again_it_goes_on() {
             println!("{}", run.account);
             break;
         }
-        kilobytes += 128;
+        kilobytes += if kilobytes < 500 { 100 } else { 4 };
         disk.grow(kilobytes);
     }
 }
