@@ -187,6 +187,9 @@ fn wait(command: &Command) -> Option<String> {
         Command::Observe { target, .. } => {
             Some(format!("waits until exactly this is live and healthy in {}", target.environment))
         }
+        Command::Promote { role, pull_request, until_merged: true, .. } => {
+            Some(format!("waits for people to merge {}", name(*role, pull_request)))
+        }
         Command::Promote { role, pull_request, .. } => Some(format!("waits for an approval of {}", name(*role, pull_request))),
         _ => None,
     }
@@ -240,9 +243,12 @@ pub(crate) fn told(command: &Command, outcome: &Outcome) -> Option<(Tone, String
             format!("{} pieces of evidence signed, and a snapshot of it all ({})", evidence.len(), snapshot.id.0.short())
         }
         (_, Outcome::Granted(decided) | Outcome::Refused(decided)) => return Some(decision(decided)),
-        (Command::Close { pull_requests, .. }, Outcome::Done) => {
-            format!("{} pull requests are closed or merged", pull_requests.len())
+        (Command::Close { pull_requests, .. }, Outcome::Settled { .. }) => {
+            format!("none of its {} pull requests can be merged any more", pull_requests.len())
         }
+        (_, Outcome::Unproven { reason, .. }) => return Some((Tone::Bad, reason.clone())),
+        (_, Outcome::Refreshed { evidence }) => format!("looked at preflight again: {} newer pieces of evidence", evidence.len()),
+
         _ => return None,
     };
     Some((Tone::Done, text))

@@ -18,6 +18,9 @@
 //! also after `setsid` or `nohup`. What a script that ended by itself had left running is a remark in the outcome. A process
 //! that gave up both the group and the environment is not found.
 //!
+//! Where the machine has no room for a run's folder or its artifact, that says nothing about what is built, and there is
+//! no outcome: [`Ci::state`] fails, and the run is [`CiState::Lost`].
+//!
 //! If the host dies, even by SIGKILL, the process group is killed at once, and the rest when the next host opens the same
 //! work folder. Runs are kept in memory: after a restart an old run is [`CiState::Lost`].
 //!
@@ -44,6 +47,8 @@ mod run;
 mod script;
 mod source;
 mod work;
+
+use run::Outage;
 
 /// How runs are done. Start from [`LocalCiConfig::new`].
 #[derive(Clone)]
@@ -124,7 +129,7 @@ struct Run {
     request: CiRequest,
     stop: watch::Sender<bool>,
     /// Closed and empty where the run was broken off.
-    outcome: watch::Receiver<Option<CiOutcome>>,
+    outcome: watch::Receiver<Option<Result<CiOutcome, Outage>>>,
     task: JoinHandle<()>,
 }
 
@@ -166,26 +171,28 @@ const START: &str = "start a CI run";
 
 /// Whether the run of this id is there, and was not broken off.
 fn is_known(runs: &BTreeMap<CiRunId, Run>, id: &CiRunId, request: &CiRequest) -> Result<bool> {
-    match runs.get(id) {
-        Some(run) if run.state() != CiState::Lost && run.request != *request => {
+    let known = runs.get(id).filter(|run| run.state() != Ok(CiState::Lost));
+    match known {
+        Some(run) if run.request != *request => {
             let reason = "this idempotency key has started a run of another request";
             Err(Error::new(ErrorKind::AlreadyExists, START)
                 .on(&id.0)
                 .because(reason)
                 .advise("use a key of its own for each request"))
         }
-        Some(run) => Ok(run.state() != CiState::Lost),
+        Some(_) => Ok(true),
         None => Ok(false),
     }
 }
 
 impl Run {
-    fn state(&self) -> CiState {
+    fn state(&self) -> Result<CiState, Outage> {
         let broken_off = self.outcome.has_changed().is_err();
         match &*self.outcome.borrow() {
-            Some(outcome) => CiState::Finished(Box::new(outcome.clone())),
-            None if broken_off => CiState::Lost,
-            None => CiState::Running,
+            Some(Ok(outcome)) => Ok(CiState::Finished(Box::new(outcome.clone()))),
+            Some(Err(outage)) => Err(outage.clone()),
+            None if broken_off => Ok(CiState::Lost),
+            None => Ok(CiState::Running),
         }
     }
 }
@@ -224,8 +231,14 @@ impl Ci for LocalCi {
         Ok(id)
     }
 
+    /// An outage is told once; the run is lost then.
     async fn state(&self, _: &OpContext, run: &CiRunId) -> Result<CiState> {
-        Ok(self.runs().get(run).map_or(CiState::Lost, Run::state))
+        let mut runs = self.runs();
+        let state = runs.get(run).map_or(Ok(CiState::Lost), Run::state);
+        state.map_err(|outage| {
+            runs.remove(run);
+            outage.error(run)
+        })
     }
 
     /// Returns once nothing of the run is left.

@@ -23,6 +23,7 @@
 //! program's output to parse.
 
 mod attempt;
+mod authors;
 mod branches;
 mod change;
 mod checks;

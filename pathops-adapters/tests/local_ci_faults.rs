@@ -277,13 +277,30 @@ impl BlobStore for Full {
 }
 
 #[tokio::test]
-async fn a_full_blob_store_is_no_pass() {
+async fn a_full_blob_store_says_nothing_about_what_was_built() {
     let shop = Shop { blobs: Arc::new(Full), ..Shop::new() };
-    let outcome = shop.outcome(shop.config(), &[script("mkdir $PATHOPS_OUT/artifact; echo x > $PATHOPS_OUT/artifact/x")]).await;
-    let reason = reason(&outcome.conclusion);
-    assert!(reason.contains("no room for the artifact") && reason.contains("free space"), "{reason}");
-    let outcome = shop.outcome(shop.config(), &[script("true")]).await;
+    let ci = shop.ci(shop.config());
+    let request = shop.build_of(&[script("mkdir $PATHOPS_OUT/artifact; echo x > $PATHOPS_OUT/artifact/x")]);
+    let run = ci.start(&cx("run"), &request).await.unwrap();
+    let error = loop {
+        match ci.state(&cx("state"), &run).await {
+            Ok(CiState::Running) => SystemClock.sleep(Duration::from_millis(10)).await,
+            Ok(other) => panic!("{other:?}"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::StorageFull);
+    let said = error.to_string();
+    assert!(said.contains("the artifact (2048 bytes) cannot be stored") && said.contains("free space"), "{said}");
+    assert_eq!(ci.state(&cx("state"), &run).await.unwrap(), CiState::Lost);
+    assert_eq!(ci.start(&cx("run"), &request).await.unwrap(), run, "it begins anew");
+    let outcome = shop.outcome(with_work(shop.config(), "other"), &[script("true")]).await;
     assert_eq!(outcome.conclusion, CiConclusion::Passed, "without an artifact there is nothing to store");
+}
+
+fn with_work(mut config: LocalCiConfig, name: &str) -> LocalCiConfig {
+    config.work.set_file_name(name);
+    config
 }
 
 #[tokio::test]

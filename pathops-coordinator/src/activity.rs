@@ -22,7 +22,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use pathops_core::adapter::{AgentBackend, BlobStore, Ci, Clock, GitOps, IdSource, Merge, Notifier, RuntimeSignals, Scm};
 use pathops_core::evidence::TrustRoot;
-use pathops_core::{BranchName, Error, ErrorKind, OpContext, RepoId, Result};
+use pathops_core::{BranchName, Error, ErrorKind, OpContext, RepoId, Result, Retry};
 use pathops_evidence::Sealer;
 use pathops_evidence::redact::Redactor;
 
@@ -75,12 +75,15 @@ pub(crate) struct Services {
 }
 
 impl Services {
-    /// Looks again and again until there is an answer.
+    /// Looks again and again until there is an answer. A fault that passes is no answer: a wait may outlast an outage.
     async fn poll<'c, T>(&self, mut look: impl FnMut() -> BoxFuture<'c, Result<Option<T>>> + Send) -> Result<T> {
         let mut wait = self.pace.shortest;
         loop {
-            if let Some(answer) = with_retry(&*self.clock, &mut look).await? {
-                return Ok(answer);
+            match look().await {
+                Ok(Some(answer)) => return Ok(answer),
+                Ok(None) => {}
+                Err(error) if error.retry() == Retry::Never => return Err(error),
+                Err(error) => tracing::info!(error = %error, "looking again"),
             }
             self.clock.sleep(wait).await;
             wait = (wait * 2).min(self.pace.longest);
@@ -108,16 +111,16 @@ impl Services {
             Command::Stage { scope, target, pull_request, built } => {
                 self.stage(cx, scope, target, pull_request, built.as_ref()).await
             }
-            Command::MergePreflight { target, pull_request, .. } => self.merge_preflight(cx, target, pull_request).await,
+            Command::MergePreflight { scope, target, pull_request } => {
+                self.merge_preflight(cx, scope, target, pull_request).await
+            }
             Command::Observe { scope, target, desired, artifact, settle_millis } => {
                 self.observe(cx, scope, target, desired, *artifact, Duration::from_millis(*settle_millis)).await
             }
             Command::Collect { .. } => self.collect(cx, command).await,
             Command::Decide { scope, combination, wait } => self.decide(cx, scope, combination, *wait).await,
             Command::Propose { .. } => self.propose(cx, command).await,
-            Command::Promote { scope, target, preflight, combination, pull_request, .. } => {
-                self.promote(cx, scope, target, preflight, combination, pull_request).await
-            }
+            Command::Promote { .. } => self.promote(cx, command).await,
             Command::Close { pull_requests, .. } => self.close(cx, pull_requests).await,
             Command::Revert { scope, target, before, reason, reviewers } => {
                 self.revert(cx, scope, target, before, reason, reviewers).await

@@ -1,6 +1,6 @@
 //! The control plane: what a host composes and runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -12,8 +12,10 @@ use pathops_core::adapter::{
 use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::flow::Machine as _;
 use pathops_core::policy::EvidenceKind;
-use pathops_core::project::{FeatureRequest, Project, Role as PersonRole, Unit};
-use pathops_core::{ChangeSetId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, PersonId, RepoId, Result, RunId, UnitId};
+use pathops_core::project::{Contract, FeatureRequest, Project, Role as PersonRole, Unit};
+use pathops_core::{
+    ChangeSetId, ContractId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, PersonId, RepoId, Result, RunId, UnitId,
+};
 use pathops_evidence::Sealer;
 use pathops_evidence::redact::Redactor;
 
@@ -226,16 +228,24 @@ impl ControlPlane {
         Ok(change_set)
     }
 
-    /// One change set at a time changes a unit: what a recovery goes back to must be what this one has found.
+    /// One change set at a time changes a unit or what it works with: what a recovery goes back to must be what this one
+    /// has found, and what is tested together must be what is promoted.
     async fn refuse_overlap(&self, start: &Start) -> Result<()> {
         let cx = &context("overlap");
+        let contracts = &self.project().await?.contracts;
+        let mine = surroundings(&start.units, contracts);
         for run in with_retry(&*self.services.clock, || self.journal.open_runs(cx)).await? {
             let Some(other) = self.load(&run).await?.filter(|run| run.machine == ChangeSet::NAME) else { continue };
-            let other: State = decode_state(&run, other.state)?;
-            if let Some(unit) = start.units.keys().find(|unit| other.units.contains_key(*unit)) {
+            let other = decode_state(&run, other.state)?.start.units;
+            let theirs = surroundings(&other, contracts);
+            let touched = mine
+                .iter()
+                .find(|unit| other.contains_key(*unit))
+                .or_else(|| start.units.keys().find(|unit| theirs.contains(*unit)));
+            if let Some(unit) = touched {
                 let error = Error::new(ErrorKind::Conflict, "make a change set").on(&start.request.title);
-                let why = format!("`{unit}` is being changed by `{run}`, which has not ended");
-                return Err(error.because(why).advise("wait until it has, or ask for the other units first"));
+                let why = format!("`{unit}` is being changed or relied on by `{run}`, which has not ended");
+                return Err(error.because(why).advise("wait until it has, or ask for other units first"));
             }
         }
         Ok(())
@@ -337,6 +347,21 @@ fn decode_state(run: &RunId, state: serde_json::Value) -> Result<State> {
     serde_json::from_value(state).map_err(|error| Error::new(ErrorKind::Corrupt, "read a change set").on(run).with_source(error))
 }
 
+/// Units, what they depend on, and who keeps the contracts they rely on.
+fn surroundings(units: &BTreeMap<UnitId, Unit>, contracts: &BTreeMap<ContractId, Contract>) -> BTreeSet<UnitId> {
+    let providers = |unit: &Unit| {
+        unit.consumes
+            .iter()
+            .filter_map(|contract| contracts.get(contract))
+            .map(|contract| contract.provider.clone())
+            .collect::<Vec<_>>()
+    };
+    units
+        .values()
+        .flat_map(|unit| [unit.id.clone()].into_iter().chain(unit.depends_on.iter().cloned()).chain(providers(unit)))
+        .collect()
+}
+
 /// A readable id: the beginning of the title, and ten characters that follow from the key.
 fn change_set_id(title: &str, key: &IdempotencyKey) -> Result<ChangeSetId> {
     let mut words = String::new();
@@ -369,9 +394,7 @@ fn settle_millis<'p>(project: &'p Project, unit: &'p Unit) -> impl Iterator<Item
 
 /// Who is asked for reviews: everybody with a role, apart from the requester, who cannot approve.
 fn reviewers(project: &Project, requester: &PersonId) -> Vec<PersonId> {
-    let reviews = |roles: &std::collections::BTreeSet<PersonRole>| {
-        roles.contains(&PersonRole::Reviewer) || roles.contains(&PersonRole::Owner)
-    };
+    let reviews = |roles: &BTreeSet<PersonRole>| roles.contains(&PersonRole::Reviewer) || roles.contains(&PersonRole::Owner);
     project
         .people
         .iter()

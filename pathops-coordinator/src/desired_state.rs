@@ -53,12 +53,6 @@ pub fn promotion(tested: &SourceTree, from: &RepoPath, current: &SourceTree, to:
     Ok(difference(current, &wanted))
 }
 
-/// Whether the folder `to` of `proposed` asks for exactly what the folder `from` of `tested` does, apart from settings.
-#[must_use]
-pub fn carries(tested: &SourceTree, from: &RepoPath, proposed: &SourceTree, to: &RepoPath) -> bool {
-    moved(tested, from).eq(moved(proposed, to))
-}
-
 /// The changes that make `wanted` out of `current`, in the order of the paths.
 #[must_use]
 pub fn difference(current: &SourceTree, wanted: &SourceTree) -> Vec<FileChange> {
@@ -121,8 +115,6 @@ mod tests {
                 ("e/prod/x/a", "a")
             ])
         );
-        assert!(carries(&tested, &from, &after, &to));
-        assert!(!carries(&tested, &from, &current, &to));
         assert!(promotion(&tested, &from, &after, &to).unwrap().is_empty());
     }
 

@@ -58,7 +58,7 @@ pub struct Impact {
     /// The unit.
     pub unit: UnitId,
     /// Whether it has no task: it does not change, and has to work with what does.
-    pub verify_only: bool,
+    pub unchanged: bool,
     /// Why; at least one reason.
     pub because: Vec<Reason>,
 }
@@ -247,7 +247,7 @@ fn impacted(project: &Project, changed: &Changed<'_>) -> Vec<Impact> {
             .map(|(contract, provider)| Reason::Consumes { contract: (*contract).clone(), provider: (*provider).clone() });
         let because: Vec<Reason> = requested.into_iter().chain(consumes).collect();
         if !because.is_empty() {
-            impacted.push(Impact { unit: unit.id.clone(), verify_only: change.is_none(), because });
+            impacted.push(Impact { unit: unit.id.clone(), unchanged: change.is_none(), because });
         }
     }
     impacted

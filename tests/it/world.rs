@@ -161,9 +161,10 @@ impl World {
                 Command::AwaitMerge { pull_request, role, .. } => {
                     Call { pull_request: pull_request.clone(), role: *role, merge: true }
                 }
-                Command::Promote { pull_request, role, .. } => {
-                    Call { pull_request: pull_request.clone(), role: *role, merge: false }
+                Command::Promote { pull_request, role, until_merged, .. } => {
+                    Call { pull_request: pull_request.clone(), role: *role, merge: *until_merged }
                 }
+
                 _ => return,
             };
             calls.lock().unwrap().push_back(call);

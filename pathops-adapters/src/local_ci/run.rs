@@ -1,9 +1,10 @@
 //! One run, from the checkout to the outcome.
 
+use std::io;
 use std::sync::Arc;
 
-use pathops_core::adapter::{Artifact, BlobStore, CiConclusion, CiOutcome, Clock, LogExcerpt};
-use pathops_core::{ErrorKind, OpContext};
+use pathops_core::adapter::{Artifact, BlobStore, CiConclusion, CiOutcome, CiRunId, Clock, LogExcerpt};
+use pathops_core::{Error, ErrorKind, OpContext};
 use tokio::sync::watch;
 
 use super::LocalCiConfig;
@@ -35,12 +36,38 @@ enum Cause {
     Stopped,
 }
 
-/// Why there is no result, in words for people.
-type Reason = String;
+/// Why there is no result.
+enum Trouble {
+    /// What was to be built, or how: in words for people.
+    Reason(String),
+    /// The machine.
+    Outage(Outage),
+}
+
+/// Something that is wrong around a run and says nothing about what it builds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Outage {
+    kind: ErrorKind,
+    reason: String,
+}
+
+impl Outage {
+    pub(super) fn error(self, run: &CiRunId) -> Error {
+        let advice = "see to it and start the run again";
+        Error::new(self.kind, "end a CI run").on(&run.0).because(self.reason).advise(advice)
+    }
+}
+
+impl From<String> for Trouble {
+    fn from(reason: String) -> Self {
+        Self::Reason(reason)
+    }
+}
 
 impl Job {
-    /// Runs the pipeline to its end, or until `stop` says so. Whatever goes wrong is part of the outcome.
-    pub(super) async fn run(self, stop: watch::Receiver<bool>) -> CiOutcome {
+    /// Runs the pipeline to its end, or until `stop` says so. Whatever goes wrong is part of the outcome, but for what says
+    /// nothing about the pipeline.
+    pub(super) async fn run(self, stop: watch::Receiver<bool>) -> Result<CiOutcome, Outage> {
         let started_at = self.clock.now();
         let mut outcome = CiOutcome {
             conclusion: CiConclusion::Passed,
@@ -53,16 +80,20 @@ impl Job {
             pipeline_changed: self.source.pipeline_changed,
             remarks: Vec::new(),
         };
-        if let Err(reason) = self.fill(&mut outcome, stop).await {
-            outcome.conclusion = CiConclusion::Errored { reason };
-            outcome.finished_at = self.clock.now();
+        match self.fill(&mut outcome, stop).await {
+            Ok(()) => {}
+            Err(Trouble::Reason(reason)) => {
+                outcome.conclusion = CiConclusion::Errored { reason };
+                outcome.finished_at = self.clock.now();
+            }
+            Err(Trouble::Outage(outage)) => return Err(outage),
         }
-        outcome
+        Ok(outcome)
     }
 
-    async fn fill(&self, outcome: &mut CiOutcome, stop: watch::Receiver<bool>) -> Result<(), Reason> {
+    async fn fill(&self, outcome: &mut CiOutcome, stop: watch::Receiver<bool>) -> Result<(), Trouble> {
         if let Some(obstacle) = &self.source.obstacle {
-            return Err(obstacle.clone());
+            return Err(obstacle.clone().into());
         }
         let folder = Arc::new(self.check_out().await?);
         outcome.started_at = self.clock.now();
@@ -77,19 +108,24 @@ impl Job {
         collected
     }
 
-    async fn check_out(&self) -> Result<RunFolder, Reason> {
+    async fn check_out(&self) -> Result<RunFolder, Trouble> {
         let (work, source) = (self.work.clone(), self.source.clone());
         blocking(move || {
-            let folder = work.fresh().map_err(|error| format!("no folder for the run can be made: {error}"))?;
-            source
-                .check_out(&folder.checkout())
-                .map_err(|error| format!("the commit cannot be checked out: {}", error.message()))?;
+            let folder = work.fresh().map_err(|error| {
+                let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+                let kind = if full { ErrorKind::StorageFull } else { ErrorKind::Unavailable };
+                Trouble::Outage(Outage { kind, reason: format!("no folder for the run can be made: {error}") })
+            })?;
+            source.check_out(&folder.checkout()).map_err(|error| {
+                let reason = format!("the commit cannot be checked out: {}", error.message());
+                if is_full(&reason) { Trouble::Outage(Outage { kind: ErrorKind::StorageFull, reason }) } else { reason.into() }
+            })?;
             Ok(folder)
         })
         .await?
     }
 
-    async fn script(&self, folder: &RunFolder, mut stop: watch::Receiver<bool>) -> Result<(Cause, Ended), Reason> {
+    async fn script(&self, folder: &RunFolder, mut stop: watch::Receiver<bool>) -> Result<(Cause, Ended), String> {
         let failed = |error| format!("the script cannot be run: {error}");
         let script = Script::start(&self.config, folder).map_err(failed)?;
         let cause = tokio::select! {
@@ -112,7 +148,7 @@ impl Job {
     }
 
     /// Takes the report in any case, and the artifact of a script that passed.
-    async fn collect(&self, folder: &RunFolder, outcome: &mut CiOutcome) -> Result<(), Reason> {
+    async fn collect(&self, folder: &RunFolder, outcome: &mut CiOutcome) -> Result<(), Trouble> {
         let (out, limit) = (folder.out(), self.config.report_limit_bytes);
         match blocking(move || output::junit(&out, limit)).await? {
             Ok(junit) => outcome.junit = junit,
@@ -128,15 +164,20 @@ impl Job {
         Ok(())
     }
 
-    async fn store(&self, tar: Vec<u8>) -> Result<Artifact, Reason> {
+    async fn store(&self, tar: Vec<u8>) -> Result<Artifact, Trouble> {
         let bytes = tar.len() as u64;
         let stored = self.blobs.put(&self.cx.part("artifact"), tar).await;
-        let digest = stored.map_err(|error| match error.kind() {
-            ErrorKind::StorageFull => format!("there is no room for the artifact ({bytes} bytes): {error}"),
-            _ => format!("the artifact cannot be stored: {error}"),
+        let digest = stored.map_err(|error| {
+            let reason = format!("the artifact ({bytes} bytes) cannot be stored: {error}");
+            Trouble::Outage(Outage { kind: error.kind(), reason })
         })?;
         Ok(Artifact { digest, bytes, media_type: MEDIA_TYPE.to_owned() })
     }
+}
+
+/// Whether libgit2 was told that there is no room: it hands that on as the system's text alone.
+fn is_full(message: &str) -> bool {
+    ["No space left on device", "uota exceeded"].iter().any(|text| message.contains(text))
 }
 
 fn remarks(cause: &Cause, ended: &Ended) -> Vec<String> {
@@ -161,6 +202,6 @@ fn list(names: &[String]) -> String {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Reason> {
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     tokio::task::spawn_blocking(work).await.map_err(|_| "the work was broken off".to_owned())
 }

@@ -7,6 +7,9 @@ use std::path::Path;
 use git2::{ErrorClass, ErrorCode};
 use pathops_core::{CommitId, Error, ErrorKind};
 
+/// What systems say where there is no room.
+const FULL: [&str; 2] = ["No space left on device", "uota exceeded"];
+
 /// An operation and what it is about. Every error of the forge is made here.
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
@@ -29,6 +32,8 @@ impl Attempt {
         let kind = match (source.code(), source.class()) {
             // Whoever asks for what need not be there handles this; what is left is an object that is gone.
             (ErrorCode::NotFound, _) => ErrorKind::Corrupt,
+            // libgit2 hands on the text of the system, and nothing else.
+            _ if FULL.iter().any(|text| source.message().contains(text)) => ErrorKind::StorageFull,
             (ErrorCode::Owner, _) => ErrorKind::Denied,
             (ErrorCode::Exists, _) => ErrorKind::AlreadyExists,
             (ErrorCode::Modified, _) => ErrorKind::Conflict,
@@ -39,6 +44,7 @@ impl Attempt {
         };
         let error = self.error(kind, source.message());
         let error = match source.code() {
+            _ if kind == ErrorKind::StorageFull => error.advise("make room on the disk"),
             ErrorCode::Locked => error.advise("where no Git program is running, remove the `.lock` file that a crash left"),
             _ => error,
         };
@@ -52,7 +58,9 @@ impl Attempt {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::Denied,
             _ => ErrorKind::Unavailable,
         };
-        self.error(kind, format_args!("`{}`: {source}", path.display())).with_source(source)
+        let error = self.error(kind, format_args!("`{}`: {source}", path.display()));
+        let error = if kind == ErrorKind::StorageFull { error.advise("make room on the disk") } else { error };
+        error.with_source(source)
     }
 }
 

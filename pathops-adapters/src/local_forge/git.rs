@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use git2::{ErrorCode, Oid, Signature, Time, Tree};
+use git2::{ErrorCode, Oid, Signature, Sort, Time, Tree};
 use pathops_core::adapter::{Commit, Comparison};
 use pathops_core::{BranchName, CommitId, ErrorKind, Principal, RepoPath, Result, TreeId, UnixMillis};
 
 use super::attempt::short;
+use super::authors;
 use super::repo::Repo;
 
 pub(super) fn branch_ref(branch: &BranchName) -> String {
@@ -71,14 +72,34 @@ impl Repo<'_> {
         let object = self.commit_object(commit)?;
         let author = object.author();
         let [name, address] = [author.name_bytes(), author.email_bytes()].map(String::from_utf8_lossy);
+        let (author, at) = (format!("{name} <{address}>"), author.when().seconds());
+        let message = String::from_utf8_lossy(object.message_bytes()).into_owned();
         Ok(Commit {
             id: commit.clone(),
             tree: self.tree_id(object.tree_id())?,
             parents: object.parent_ids().map(|parent| self.commit_id(parent)).collect::<Result<_>>()?,
-            message: String::from_utf8_lossy(object.message_bytes()).into_owned(),
-            author: format!("{name} <{address}>"),
-            at: UnixMillis(author.when().seconds().saturating_mul(1000)),
+            authors: authors::of(&author, &message),
+            message,
+            author,
+            at: UnixMillis(at.saturating_mul(1000)),
         })
+    }
+
+    pub(super) fn log(&self, base: Option<&CommitId>, head: &CommitId, limit: usize) -> Result<Vec<Commit>> {
+        let head = self.commit_object(head)?.id();
+        let base = base.map(|base| self.commit_object(base)).transpose()?.map(|base| base.id());
+        let walk = || {
+            let mut walk = self.git.revwalk()?;
+            walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME)?;
+            walk.push(head)?;
+            base.map_or(Ok(()), |base| walk.hide(base))?;
+            walk.take(limit.saturating_add(1)).collect::<std::result::Result<Vec<_>, _>>()
+        };
+        let commits = walk().map_err(|e| self.refused(e))?;
+        if commits.len() > limit {
+            return Err(self.error(ErrorKind::Invalid, format_args!("there are more than {limit} commits")));
+        }
+        commits.into_iter().map(|commit| self.read_commit(&self.commit_id(commit)?)).collect()
     }
 
     pub(super) fn compare(&self, base: &CommitId, head: &CommitId) -> Result<Comparison> {
@@ -114,11 +135,7 @@ impl Repo<'_> {
 
     /// Author or committer, as Git wants it.
     pub(super) fn signature(&self, who: &Principal, at: UnixMillis) -> Result<Signature<'static>> {
-        let (name, address) = match who {
-            Principal::Human(person) => (person.to_string(), format!("{person}@people.invalid")),
-            Principal::Agent { agent, sponsor } => (format!("{agent} (agent of {sponsor})"), format!("{agent}@agents.invalid")),
-            Principal::System => ("pathops".to_owned(), "pathops@pathops.invalid".to_owned()),
-        };
+        let (name, address) = authors::written(who);
         if at.0 < 0 {
             return Err(self.error(ErrorKind::Invalid, "Git holds no date before 1970"));
         }

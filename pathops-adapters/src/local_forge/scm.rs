@@ -79,6 +79,19 @@ impl Scm for LocalScm {
         self.forge.reading(attempt, repo, move |repo| repo.read_commit(&commit)).await
     }
 
+    async fn log<'a>(
+        &self,
+        _: &OpContext,
+        repo: &RepoId,
+        base: Option<&'a CommitId>,
+        head: &CommitId,
+        limit: usize,
+    ) -> Result<Vec<Commit>> {
+        let attempt = on_commit("list commits", repo, head);
+        let (base, head) = (base.cloned(), head.clone());
+        self.forge.reading(attempt, repo, move |repo| repo.log(base.as_ref(), &head, limit)).await
+    }
+
     async fn read_file(&self, _: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<Option<Vec<u8>>> {
         let attempt = on_commit("read a file", repo, commit);
         let (commit, path) = (commit.clone(), path.clone());

@@ -72,11 +72,17 @@ impl Services {
             body: new.body,
             head,
             base: new.base,
-            author: Principal::System,
+            author: self.author(scope),
             reviewers: new.reviewers,
         };
         let opened = self.scm.open_pull_request(&cx.part("pull-request"), repo, &pull_request).await?;
         Ok(PullRequestRef::new(repo.clone(), &opened, base_commit))
+    }
+
+    /// Who answers for a pull request: the requester, or the agent in their name. A host does not count their approval.
+    pub(super) fn author(&self, scope: &Scope) -> Principal {
+        let sponsor = scope.sponsor.clone();
+        if scope.by_agent { Principal::Agent { agent: self.agent.agent(), sponsor } } else { Principal::Human(sponsor) }
     }
 
     /// The commit that a branch of this change set was made at: the parent of the commit with our trailer, or the tip

@@ -21,12 +21,14 @@ impl Services {
         commit: &CommitId,
         base: &CommitId,
     ) -> Result<Outcome> {
+        // Everything since what is in production is promoted with this, so a pipeline that changed on the way counts too.
+        let in_production = self.last_good(cx, scope).await?.and_then(|good| good.source).map(|source| source.commit);
         let request = &CiRequest {
             change_set: scope.change_set.clone(),
             unit: scope.unit.id.clone(),
             repo: repo.clone(),
             commit: commit.clone(),
-            base: base.clone(),
+            base: in_production.unwrap_or_else(|| base.clone()),
         };
         let outcome = self
             .poll(|| {
@@ -39,6 +41,7 @@ impl Services {
                 })
             })
             .await?;
+        let log = self.store(cx, "CI log", &outcome.log.bytes, "text/plain").await?;
         let evidence = self.sign_build(cx, scope, commit, &outcome).await?;
         let problem = problem(&outcome, &evidence);
         self.report(cx, repo, commit, problem.as_deref()).await?;
@@ -50,11 +53,12 @@ impl Services {
                 Ok(Outcome::Built {
                     built: Built { source, artifact, pipeline_changed: outcome.pipeline_changed },
                     evidence,
+                    log,
                     remarks,
                 })
             }
             (problem, _) => {
-                Ok(Outcome::BuildFailed { reason: problem.unwrap_or_else(|| "it built no artifact".to_owned()), evidence })
+                Ok(Outcome::BuildFailed { reason: problem.unwrap_or_else(|| "it built no artifact".to_owned()), evidence, log })
             }
         }
     }
@@ -69,7 +73,7 @@ impl Services {
         self.scm.report_check(&cx.part("check"), repo, &check).await
     }
 
-    /// Stores log and report, redacted, and signs what the tests said. Where there is no report there is no evidence:
+    /// Stores the report, redacted, and signs what the tests said. Where there is no report there is no evidence:
     /// policy then finds it missing.
     async fn sign_build(
         &self,
@@ -78,7 +82,6 @@ impl Services {
         commit: &CommitId,
         outcome: &CiOutcome,
     ) -> Result<Option<(EvidenceRecord, TestVerdict)>> {
-        self.blobs.put(cx, self.redactor.redact(&outcome.log.bytes).bytes).await?;
         let Some(report) = &outcome.junit else { return Ok(None) };
         let report = self.redactor.redact(report).bytes;
         let raw = self.blobs.put(cx, report.clone()).await?;

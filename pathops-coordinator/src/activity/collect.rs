@@ -11,19 +11,22 @@ use pathops_core::{Error, ErrorKind, OpContext, Result};
 use pathops_evidence::{Collection, EvidenceRecord};
 
 use crate::activity::Services;
-use crate::change_set::{Command, Outcome, Scope, explain};
+use crate::change_set::{Command, Outcome, Payload, Scope, explain};
 
 /// How much of a log goes into a snapshot.
 const LOG_BYTES: usize = 64 << 10;
 
 impl Services {
     pub(super) async fn collect(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
-        let Command::Collect { scope, target, occasion, observation, problem, head, evidence } = command else {
+        let Command::Collect { scope, target, occasion, observation, problem, head, evidence, payloads } = command else {
             return Err(Error::new(ErrorKind::Unexpected, "collect evidence"));
         };
         let mut collection = Collection::new();
         for record in evidence {
             collection.evidence(record);
+        }
+        for payload in payloads {
+            add(&mut collection, payload);
         }
         let mut new = Vec::new();
         let mut subject = Subject::named(format!("{}@{}", scope.unit.id, target.environment)).with_commit(head);
@@ -58,7 +61,7 @@ impl Services {
         Ok(Outcome::Collected { evidence: new, snapshot })
     }
 
-    async fn sign_observation(
+    pub(super) async fn sign_observation(
         &self,
         cx: &OpContext,
         scope: &Scope,
@@ -142,7 +145,7 @@ impl Services {
             absent("the source of signals has no logs")
         };
         if let Some(logs) = collection.take("logs", logs) {
-            self.keep(cx, collection, "logs", &logs, "text/plain").await?;
+            add(collection, &self.store(cx, "logs", &logs, "text/plain").await?);
         }
         let events = if self.signals.capabilities().events {
             self.signals.events(cx, &query).await
@@ -151,7 +154,7 @@ impl Services {
         };
         if let Some(events) = collection.take("events", events) {
             let json = serde_json::to_vec(&events).unwrap_or_default();
-            self.keep(cx, collection, "events", &json, "application/json").await?;
+            add(collection, &self.store(cx, "events", &json, "application/json").await?);
         }
         if observation.healthy_since.is_none() {
             collection.absent("a time of health", "it was not healthy when it was observed");
@@ -159,13 +162,18 @@ impl Services {
         Ok(())
     }
 
-    /// Stores a payload, redacted.
-    async fn keep(&self, cx: &OpContext, collection: &mut Collection, name: &str, bytes: &[u8], media_type: &str) -> Result<()> {
+    /// Stores something large, without the secrets in it; its name says how many were taken out.
+    pub(super) async fn store(&self, cx: &OpContext, name: &str, bytes: &[u8], media_type: &str) -> Result<Payload> {
         let redacted = self.redactor.redact(bytes);
+        let removed: u32 = redacted.removed.values().sum();
+        let name = if removed == 0 { name.to_owned() } else { format!("{name} ({removed} secrets taken out)") };
         let digest = self.blobs.put(cx, redacted.bytes).await?;
-        collection.payload(name, &digest, &self.blobs.location(&digest), media_type);
-        Ok(())
+        Ok(Payload { name, digest, location: self.blobs.location(&digest), media_type: media_type.to_owned() })
     }
+}
+
+fn add(collection: &mut Collection, payload: &Payload) {
+    collection.payload(&payload.name, &payload.digest, &payload.location, &payload.media_type);
 }
 
 fn absent<T>(why: &str) -> Result<pathops_core::adapter::Collected<T>> {
@@ -173,7 +181,7 @@ fn absent<T>(why: &str) -> Result<pathops_core::adapter::Collected<T>> {
 }
 
 /// What an observation is about; `None` where nothing was applied.
-fn about(scope: &Scope, target: &EnvironmentTarget, observation: &Observation) -> Option<Subject> {
+pub(super) fn about(scope: &Scope, target: &EnvironmentTarget, observation: &Observation) -> Option<Subject> {
     let subject = Subject::named(format!("{}@{}", scope.unit.id, target.environment));
     let mut subject = subject.with_commit(observation.commit.as_ref()?).with_tree(observation.tree.as_ref()?);
     if let Some(artifact) = &observation.artifact {

@@ -78,7 +78,7 @@ impl Services {
     }
 
     /// What the meta repository says of the unit in production.
-    async fn last_good(&self, cx: &OpContext, scope: &Scope) -> Result<Option<LastGood>> {
+    pub(super) async fn last_good(&self, cx: &OpContext, scope: &Scope) -> Result<Option<LastGood>> {
         let invalid = |why: &(dyn std::fmt::Display + Sync)| {
             Error::new(ErrorKind::Invalid, "read what is in production").on(&scope.unit.id).because(why)
         };

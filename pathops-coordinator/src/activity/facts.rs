@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use pathops_core::adapter::Scm;
+use pathops_core::adapter::{Scm, SourceTree};
 use pathops_core::policy::{Policy, Proposal, Readings, VerifiedFacts};
-use pathops_core::project::{EnvironmentTarget, Project, load};
+use pathops_core::project::{Project, load};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result};
 
 use crate::activity::Services;
 use crate::activity::announce::SOURCE_BRANCH;
-use crate::change_set::{Combination, PullRequestRef, Scope};
-use crate::desired_state::carries;
+use crate::activity::promote::Candidate;
+use crate::change_set::{Combination, PullRequestRef, Role, Scope};
+use crate::desired_state::promotion;
 
-/// How far back the commits of a pull request are read for their authors.
-const MAX_COMMITS: usize = 1_000;
+/// How many commits a promotion may bring: all of them are read for their authors.
+pub(super) const MAX_COMMITS: usize = 1_000;
 
 impl Services {
     /// The policy as it is now, and the facts about a unit. The policy and the unit's declaration are those of the meta
@@ -23,7 +24,7 @@ impl Services {
         cx: &OpContext,
         scope: &Scope,
         combination: &Combination,
-        production: Option<(&PullRequestRef, &EnvironmentTarget, &EnvironmentTarget)>,
+        production: Option<&Candidate<'_>>,
     ) -> Result<(Policy, VerifiedFacts)> {
         let project = read_project(&*self.scm, cx, &scope.meta_repo).await?;
         let unit = project.units.get(&scope.unit.id).cloned().ok_or_else(|| {
@@ -31,21 +32,25 @@ impl Services {
                 .on(&scope.unit.id)
                 .because("the project does not declare it any more")
         })?;
-        let mut authors = BTreeSet::from([Principal::Human(scope.sponsor.clone())]);
-        let mut source_reviews = Vec::new();
-        let mut source_head = None;
-        for pull_request in combination.source_pull_request.iter().chain([&combination.preflight_pull_request]) {
-            authors.extend(self.authors(cx, pull_request).await?);
-        }
-        if let Some(PullRequestRef { repo, number, .. }) = &combination.source_pull_request {
+        let mut authors = Authors { known: BTreeSet::from([self.author(scope)]), strangers: BTreeSet::new() };
+        let (mut source_reviews, mut source_head) = (Vec::new(), None);
+        if let Some(PullRequestRef { repo, number, base_commit, .. }) = &combination.source_pull_request {
+            let now = self.scm.pull_request(cx, repo, *number).await?;
             source_reviews = self.scm.reviews(cx, repo, *number).await?;
-            source_head = Some(self.scm.pull_request(cx, repo, *number).await?.head);
+            // All that is new in production with this, and not only what this pull request brought.
+            let base = combination.source_in_production.as_ref().unwrap_or(base_commit);
+            let head = combination.source.as_ref().map_or(&now.head, |source| &source.commit);
+            self.authors(cx, repo, base, head, Merges::Skip, &mut authors).await?;
+            self.authors(cx, repo, base_commit, &now.head, Merges::Count, &mut authors).await?;
+            authors.known.insert(now.author);
+            source_head = Some(now.head);
         }
+        self.pull_request_authors(cx, &combination.preflight_pull_request, &mut authors).await?;
         let proposal = match production {
             None => None,
-            Some((pull_request, target, preflight)) => {
-                authors.extend(self.authors(cx, pull_request).await?);
-                Some(self.proposal(cx, combination, pull_request, target, preflight).await?)
+            Some(candidate) => {
+                self.pull_request_authors(cx, candidate.pull_request, &mut authors).await?;
+                Some(self.proposal(cx, candidate).await?)
             }
         };
         let mut envelopes = Vec::new();
@@ -61,7 +66,9 @@ impl Services {
             source: combination.source.clone(),
             tested: combination.tested.clone(),
             proposal,
-            authors,
+            authors: authors.known,
+            strangers: authors.strangers,
+            way_back: production.is_some_and(|candidate| candidate.role == Role::Restore),
             source_reviews,
             source_head,
             people: project.people,
@@ -70,51 +77,73 @@ impl Services {
         Ok((project.policy, VerifiedFacts::new(&self.trust, &envelopes, readings)))
     }
 
-    async fn proposal(
-        &self,
-        cx: &OpContext,
-        combination: &Combination,
-        pull_request: &PullRequestRef,
-        target: &EnvironmentTarget,
-        preflight: &EnvironmentTarget,
-    ) -> Result<Proposal> {
-        let PullRequestRef { repo, number, .. } = pull_request;
+    async fn proposal(&self, cx: &OpContext, candidate: &Candidate<'_>) -> Result<Proposal> {
+        let PullRequestRef { repo, number, base, .. } = candidate.pull_request;
         let head = self.scm.pull_request(cx, repo, *number).await?.head;
-        let state = self.git_state(cx, repo, &head, &target.path).await?;
-        let proposed = self.scm.read_tree(cx, repo, &head, &target.path).await?;
-        let tested = self.scm.read_tree(cx, repo, &combination.tested.commit, &preflight.path).await?;
-        let carries_tested = carries(&tested, &preflight.path, &proposed, &target.path);
-        Ok(Proposal {
-            repo: repo.clone(),
-            head,
-            tree: state.tree,
-            carries_tested,
-            reviews: self.scm.reviews(cx, repo, *number).await?,
-        })
+        let tree = self.git_state(cx, repo, &head, &candidate.target.path).await?.tree;
+        let base = self.head(cx, repo, base).await?;
+        let carries_tested = self.carries_tested(cx, candidate, &base, &head).await?;
+        Ok(Proposal { repo: repo.clone(), head, tree, carries_tested, reviews: self.scm.reviews(cx, repo, *number).await? })
     }
 
-    /// Everybody who has a part in a pull request: who opened it, who committed to it, and co-authors.
-    async fn authors(&self, cx: &OpContext, pull_request: &PullRequestRef) -> Result<BTreeSet<Principal>> {
+    /// Whether merging `head` gives exactly what was tested: it is up to date with its branch, touches just the files that
+    /// a promotion touches, and leaves in the folder what preflight ran, beside the environment's own settings.
+    async fn carries_tested(&self, cx: &OpContext, candidate: &Candidate<'_>, base: &CommitId, head: &CommitId) -> Result<bool> {
+        let Candidate { combination, preflight, target, pull_request: PullRequestRef { repo, .. }, .. } = candidate;
+        let comparison = self.scm.compare(cx, repo, base, head).await?;
+        let tested = self.scm.read_tree(cx, repo, &combination.tested.commit, &preflight.path).await?;
+        let proposed = self.scm.read_tree(cx, repo, head, &target.path).await?;
+        let current = self.scm.read_tree(cx, repo, base, &target.path).await?;
+        let touched = |tree: &SourceTree| promotion(&tested, &preflight.path, tree, &target.path);
+        let (Ok(wanted), Ok(left)) = (touched(&current), touched(&proposed)) else { return Ok(false) };
+        let same_files = comparison.files.iter().eq(wanted.iter().map(|change| &change.path));
+        Ok(comparison.behind == 0 && same_files && left.is_empty())
+    }
+
+    async fn pull_request_authors(&self, cx: &OpContext, pull_request: &PullRequestRef, authors: &mut Authors) -> Result<()> {
         let PullRequestRef { repo, number, base_commit, .. } = pull_request;
         let now = self.scm.pull_request(cx, repo, *number).await?;
-        let mut authors = BTreeSet::from([now.author]);
-        let mut next = Some(now.head);
-        for _ in 0..MAX_COMMITS {
-            let Some(commit) = next.take().filter(|commit: &CommitId| commit != base_commit) else { break };
-            let commit = self.scm.read_commit(cx, repo, &commit).await?;
-            authors.extend(named(&commit.author));
-            let co_authors = commit.message.lines().filter_map(|line| line.strip_prefix("Co-authored-by: "));
-            authors.extend(co_authors.flat_map(named));
-            next = commit.parents.into_iter().next();
+        authors.known.insert(now.author);
+        self.authors(cx, repo, base_commit, &now.head, Merges::Count, authors).await
+    }
+
+    /// Everybody who has a part in the commits between two, merged ones too.
+    async fn authors(
+        &self,
+        cx: &OpContext,
+        repo: &RepoId,
+        base: &CommitId,
+        head: &CommitId,
+        merges: Merges,
+        authors: &mut Authors,
+    ) -> Result<()> {
+        for commit in self.scm.log(cx, repo, Some(base), head, MAX_COMMITS).await? {
+            if commit.parents.len() > 1 && merges == Merges::Skip {
+                continue;
+            }
+            for author in commit.authors {
+                match author.principal {
+                    Some(principal) => authors.known.insert(principal),
+                    None => authors.strangers.insert(author.name),
+                };
+            }
         }
-        Ok(authors)
+        Ok(())
     }
 }
 
-/// The person whom `Name <address>` names, as the Git hosts of this project write people: their name before the `<`.
-fn named(author: &str) -> Option<Principal> {
-    let name = author.split('<').next()?.trim();
-    name.parse().ok().map(Principal::Human)
+/// Whether whoever made a merge commit has a part in the change. On a pull request's own branch they have; on the main
+/// branch it is the person who pressed the button.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Merges {
+    Count,
+    Skip,
+}
+
+/// Who has a part in a change.
+struct Authors {
+    known: BTreeSet<Principal>,
+    strangers: BTreeSet<String>,
 }
 
 /// The project as its meta repository declares it now.

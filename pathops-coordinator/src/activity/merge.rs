@@ -1,12 +1,13 @@
 //! Merging: waiting for people, and merging into preflight where policy lets PathOps do it.
 
-use pathops_core::adapter::{MergeableBranch, PullRequestState};
+use pathops_core::adapter::{CommitAuthor, MergeableBranch, PullRequestState};
 use pathops_core::policy::GitState;
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result};
 
 use crate::activity::Services;
-use crate::change_set::{Outcome, PullRequestRef};
+use crate::activity::facts::MAX_COMMITS;
+use crate::change_set::{Outcome, PullRequestRef, Scope};
 
 impl Services {
     pub(super) async fn await_merge(&self, cx: &OpContext, pull_request: &PullRequestRef, path: &RepoPath) -> Result<Outcome> {
@@ -28,13 +29,22 @@ impl Services {
         }
     }
 
+    /// Merges what PathOps and its agents have made. Where a person has pushed to the branch too, a person merges it:
+    /// nobody has looked at that yet.
     pub(super) async fn merge_preflight(
         &self,
         cx: &OpContext,
+        scope: &Scope,
         target: &EnvironmentTarget,
         pull_request: &PullRequestRef,
     ) -> Result<Outcome> {
-        let PullRequestRef { repo, number, head, .. } = pull_request;
+        let PullRequestRef { repo, number, head, base_commit, .. } = pull_request;
+        let commits = self.scm.log(cx, repo, Some(base_commit), head, MAX_COMMITS).await?;
+        let ours = [Principal::System, Principal::Agent { agent: self.agent.agent(), sponsor: scope.sponsor.clone() }];
+        let by_us = |author: &CommitAuthor| author.principal.as_ref().is_some_and(|principal| ours.contains(principal));
+        if !commits.iter().flat_map(|commit| &commit.authors).all(by_us) {
+            return self.await_merge(cx, pull_request, &target.path).await;
+        }
         let branch = MergeableBranch::of(target).ok_or_else(|| {
             Error::new(ErrorKind::Denied, "merge a pull request").on(format!("{repo}{number}")).because("only people merge there")
         })?;

@@ -1,21 +1,41 @@
 //! The production pull request, and the grant that makes it mergeable.
 
+use std::time::Duration;
+
 use pathops_core::adapter::{CheckSource, CheckState, PullRequestState};
-use pathops_core::policy::{CommitStatus, Decision, PROMOTION_CONTEXT, PromotionGrant, VerifiedFacts, decide, grant_binding};
+use pathops_core::policy::{CommitStatus, Decision, PROMOTION_CONTEXT, PromotionGrant, Verdict, decide, evaluate, grant_binding};
 use pathops_core::project::EnvironmentTarget;
-use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result, StatusContext};
+use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, Result, StatusContext};
 
 use crate::activity::Services;
 use crate::activity::announce::{Opening, message};
-use crate::change_set::{Combination, Command, Outcome, PullRequestRef, Scope};
+use crate::activity::collect::about;
+use crate::change_set::{Combination, Command, Outcome, PullRequestRef, Role, Scope};
 use crate::desired_state::promotion;
+
+/// A production pull request that is being decided about.
+pub(super) struct Candidate<'c> {
+    pub(super) scope: &'c Scope,
+    pub(super) role: Role,
+    pub(super) target: &'c EnvironmentTarget,
+    pub(super) preflight: &'c EnvironmentTarget,
+    pub(super) combination: &'c Combination,
+    pub(super) pull_request: &'c PullRequestRef,
+    pub(super) settle: Duration,
+}
 
 /// One look at a production pull request.
 enum Look {
+    /// People or time are missing.
     Wait,
-    Closed(Outcome),
-    Refused(Decision),
+    /// The status is a success, for this head and this decision.
     Granted(Decision),
+    /// It cannot pass any more.
+    Refused(Decision),
+    /// Evidence has become too old.
+    Stale,
+    /// It is over.
+    Over(Outcome),
 }
 
 impl Services {
@@ -53,28 +73,29 @@ impl Services {
         Ok(Outcome::Proposed { pull_request, before })
     }
 
-    /// Waits for what is missing, decides for the head as it is, and posts the required status.
-    pub(super) async fn promote(
-        &self,
-        cx: &OpContext,
-        scope: &Scope,
-        target: &EnvironmentTarget,
-        preflight: &EnvironmentTarget,
-        combination: &Combination,
-        pull_request: &PullRequestRef,
-    ) -> Result<Outcome> {
+    /// Decides for the head as it is, again and again: posts the required status with a grant, and takes it back when what
+    /// it rests on is gone. Ends with the first grant, or when people have merged or closed the pull request.
+    pub(super) async fn promote(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
+        let Command::Promote { scope, role, target, preflight, combination, pull_request, settle_millis, until_merged } = command
+        else {
+            return Err(Error::new(ErrorKind::Unexpected, "promote to production"));
+        };
+        let settle = Duration::from_millis(*settle_millis);
+        let candidate = &Candidate { scope, role: *role, target, preflight, combination, pull_request, settle };
         let look = self
             .poll(|| {
                 Box::pin(async move {
-                    match self.look(cx, scope, target, preflight, combination, pull_request).await? {
+                    match self.look(cx, candidate).await? {
                         Look::Wait => Ok(None),
+                        Look::Granted(_) if *until_merged => Ok(None),
                         look => Ok(Some(look)),
                     }
                 })
             })
             .await?;
         match look {
-            Look::Closed(outcome) => Ok(outcome),
+            Look::Over(outcome) => Ok(outcome),
+            Look::Stale => self.look_again(cx, candidate).await,
             Look::Refused(decision) => {
                 Ok(Outcome::Refused(Box::new(self.state_decision(cx, scope, combination, decision).await?)))
             }
@@ -85,39 +106,70 @@ impl Services {
         }
     }
 
-    async fn look(
-        &self,
-        cx: &OpContext,
-        scope: &Scope,
-        target: &EnvironmentTarget,
-        preflight: &EnvironmentTarget,
-        combination: &Combination,
-        pull_request: &PullRequestRef,
-    ) -> Result<Look> {
-        let PullRequestRef { repo, number, .. } = pull_request;
+    async fn look(&self, cx: &OpContext, candidate: &Candidate<'_>) -> Result<Look> {
+        let PullRequestRef { repo, number, .. } = candidate.pull_request;
         let now = self.scm.pull_request(cx, repo, *number).await?;
-        if let PullRequestState::Closed { by } = now.state {
-            return Ok(Look::Closed(Outcome::Closed { by }));
+        match now.state {
+            PullRequestState::Closed { by } => return Ok(Look::Over(Outcome::Closed { by })),
+            PullRequestState::Merged { by, commit, .. } => return self.merged(cx, candidate, by, &commit, &now.head).await,
+            PullRequestState::Open => {}
         }
-        let (policy, facts) = self.facts(cx, scope, combination, Some((pull_request, target, preflight))).await?;
+        let (policy, facts) = self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await?;
         let (decision, grant) = decide(&policy, &facts, self.clock.now(), self.ids.fresh());
         let posted = self.posted(cx, repo, &now.head).await?;
         match grant {
-            // Posted by an attempt whose answer was lost, or merged already: the status stands.
+            // Posted before: the decision still is what it was.
             Some(_) if posted == Some(CheckState::Success) => Ok(Look::Granted(decision)),
             Some(grant) => {
-                self.post_grant(cx, repo, grant, scope, combination, (pull_request, target, preflight)).await?;
+                self.post_grant(cx, candidate, grant).await?;
                 Ok(Look::Granted(decision))
             }
             None => {
-                let waits = decision.can_wait();
+                let waits = decision.can_wait() || decision.needs_newer_evidence();
                 let state = if waits { CheckState::Pending } else { CheckState::Failure };
                 if posted != Some(state) {
                     self.post(cx, repo, &now.head, state, &decision.summary()).await?;
                 }
-                Ok(if waits { Look::Wait } else { Look::Refused(decision) })
+                Ok(match waits {
+                    false => Look::Refused(decision),
+                    true if decision.needs_newer_evidence() => Look::Stale,
+                    true => Look::Wait,
+                })
             }
         }
+    }
+
+    /// What people merged has to be what was granted: the head with the status, and nothing that came from elsewhere.
+    async fn merged(
+        &self,
+        cx: &OpContext,
+        candidate: &Candidate<'_>,
+        by: Principal,
+        commit: &CommitId,
+        head: &CommitId,
+    ) -> Result<Look> {
+        let (repo, path) = (&candidate.pull_request.repo, &candidate.target.path);
+        let state = self.git_state(cx, repo, commit, path).await?;
+        let unproven = |state, reason: &str| Ok(Look::Over(Outcome::Unproven { state, reason: format!("{by} merged {reason}") }));
+        if self.posted(cx, repo, head).await? != Some(CheckState::Success) {
+            return unproven(state, "a head that no grant stood behind");
+        }
+        if self.git_state(cx, repo, head, path).await?.tree != state.tree {
+            return unproven(state, "onto a branch that had moved on: what is there now was not decided about");
+        }
+        Ok(Look::Over(Outcome::Merged { state, by }))
+    }
+
+    /// Looks at preflight once more, where evidence of it has become too old.
+    async fn look_again(&self, cx: &OpContext, candidate: &Candidate<'_>) -> Result<Outcome> {
+        let Candidate { scope, preflight, combination, settle, .. } = candidate;
+        let observed = self.observe(cx, scope, preflight, &combination.tested, combination.artifact, *settle).await?;
+        let Outcome::Observed(observation) = observed else { return Ok(observed) };
+        let Some(subject) = about(scope, preflight, &observation) else {
+            return Ok(Outcome::Failed { reason: "preflight does not run any more what was tested there".to_owned() });
+        };
+        let evidence = self.sign_observation(cx, scope, preflight, &observation, &subject).await?;
+        Ok(Outcome::Refreshed { evidence })
     }
 
     /// Makes sure that production cannot be merged without the status that a grant posts (I1), where the host can tell.
@@ -135,39 +187,46 @@ impl Services {
             .advise("let its protection require that status"))
     }
 
-    /// Redeems the grant against facts that are read once more, at the moment of the write.
-    async fn post_grant(
-        &self,
-        cx: &OpContext,
-        repo: &RepoId,
-        grant: PromotionGrant,
-        scope: &Scope,
-        combination: &Combination,
-        production: (&PullRequestRef, &EnvironmentTarget, &EnvironmentTarget),
-    ) -> Result<()> {
-        self.require_status(cx, repo, production.1).await?;
-        let (policy, facts): (_, VerifiedFacts) = self.facts(cx, scope, combination, Some(production)).await?;
+    /// Decides once more, over facts that are read at the moment of the write, and redeems the grant against them.
+    async fn post_grant(&self, cx: &OpContext, candidate: &Candidate<'_>, grant: PromotionGrant) -> Result<()> {
+        let repo = &candidate.pull_request.repo;
+        self.require_status(cx, repo, candidate.target).await?;
+        let (policy, facts) = self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await?;
         let void = |why: &dyn std::fmt::Display| {
             Error::new(ErrorKind::Conflict, "use a promotion grant")
                 .on(repo)
                 .because(why)
                 .with_retry(pathops_core::Retry::Backoff)
         };
+        let at = self.clock.now();
+        let decision = evaluate(&policy, facts.facts(), at);
+        if decision.verdict != Verdict::Pass {
+            return Err(void(&decision.summary()));
+        }
         let binding = grant_binding(&policy, facts.facts()).ok_or_else(|| void(&"the pull request is gone"))?;
         let key = cx.part(&grant.id().to_string());
-        let status = grant.redeem(&binding, self.clock.now()).map_err(|error| void(&error))?;
+        let status = grant.redeem(&binding, at).map_err(|error| void(&error))?;
         self.scm.post_status(&key, repo, status).await
     }
 
-    async fn post(&self, cx: &OpContext, repo: &RepoId, head: &CommitId, state: CheckState, description: &str) -> Result<()> {
+    /// Posts what is no success. Each post has a key of its own: the same word may be needed again after another one.
+    pub(super) async fn post(
+        &self,
+        cx: &OpContext,
+        repo: &RepoId,
+        head: &CommitId,
+        state: CheckState,
+        description: &str,
+    ) -> Result<()> {
         let invalid =
             |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "post the promotion status").on(repo).because(why);
         let context = StatusContext::parse(PROMOTION_CONTEXT).map_err(|error| invalid(&error))?;
         let status = CommitStatus::new(head.clone(), context, state, description).map_err(|error| invalid(&error))?;
-        self.scm.post_status(&cx.part(&format!("{head}/{state}")), repo, status).await
+        let key = cx.part(&format!("{head}/{state}/{:032x}", self.ids.fresh()));
+        self.scm.post_status(&key, repo, status).await
     }
 
-    async fn posted(&self, cx: &OpContext, repo: &RepoId, head: &CommitId) -> Result<Option<CheckState>> {
+    pub(super) async fn posted(&self, cx: &OpContext, repo: &RepoId, head: &CommitId) -> Result<Option<CheckState>> {
         let checks = self.scm.checks(cx, repo, head).await?;
         Ok(checks
             .into_iter()

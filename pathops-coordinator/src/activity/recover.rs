@@ -1,8 +1,10 @@
 //! The way back: closing what has become pointless, and reverting what was merged.
 
-use pathops_core::adapter::PullRequestState;
+use std::collections::BTreeMap;
+
+use pathops_core::adapter::{CheckState, PullRequestState};
 use pathops_core::project::EnvironmentTarget;
-use pathops_core::{OpContext, PersonId, Result};
+use pathops_core::{OpContext, PersonId, RepoPath, Result};
 
 use crate::activity::Services;
 use crate::activity::announce::{Opening, message};
@@ -10,14 +12,24 @@ use crate::change_set::{Before, Outcome, PullRequestRef, Role, Scope};
 use crate::desired_state::difference;
 
 impl Services {
-    /// Closes the pull requests that are still open.
-    pub(super) async fn close(&self, cx: &OpContext, pull_requests: &[PullRequestRef]) -> Result<Outcome> {
-        for PullRequestRef { repo, number, .. } in pull_requests {
-            if self.scm.pull_request(cx, repo, *number).await?.state == PullRequestState::Open {
+    /// Closes the pull requests that are still open, and takes back what was granted: from here on nothing of them can
+    /// be merged. Says which turned out to be merged.
+    pub(super) async fn close(&self, cx: &OpContext, pull_requests: &[(Role, PullRequestRef, RepoPath)]) -> Result<Outcome> {
+        let mut merged = BTreeMap::new();
+        for (role, PullRequestRef { repo, number, .. }, path) in pull_requests {
+            let now = self.scm.pull_request(cx, repo, *number).await?;
+            if let PullRequestState::Merged { commit, .. } = &now.state {
+                merged.insert(*role, self.git_state(cx, repo, commit, path).await?);
+                continue;
+            }
+            if self.posted(cx, repo, &now.head).await? == Some(CheckState::Success) {
+                self.post(cx, repo, &now.head, CheckState::Failure, "the change set was refused").await?;
+            }
+            if now.state == PullRequestState::Open {
                 self.scm.close_pull_request(cx, repo, *number).await?;
             }
         }
-        Ok(Outcome::Done)
+        Ok(Outcome::Settled { merged })
     }
 
     /// Opens a pull request after which the environment's folder is, file by file, what it was before.

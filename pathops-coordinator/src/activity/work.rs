@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pathops_core::adapter::{AgentTask, NewCommit, PullRequestState};
-use pathops_core::{Error, ErrorKind, OpContext, Principal, RepoPath, Result};
+use pathops_core::{Error, ErrorKind, OpContext, RepoPath, Result};
 
 use crate::activity::Services;
 use crate::activity::announce::message;
@@ -52,7 +52,7 @@ impl Services {
         allowed: &[RepoPath],
     ) -> Result<Outcome> {
         let PullRequestRef { repo, branch, head: announced, .. } = pull_request;
-        let author = Principal::Agent { agent: self.agent.agent(), sponsor: scope.sponsor.clone() };
+        let author = self.author(scope);
         let pushed = |head| Outcome::Pushed { head, authors: BTreeSet::from([author.clone()]) };
         let head = self.head(cx, repo, branch).await?;
         if head != *announced {

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::Observation;
 use pathops_core::evidence::Occasion;
@@ -8,7 +8,7 @@ use pathops_core::{ChangeSetId, CommitId, Digest, PersonId, Principal, ProjectId
 use pathops_evidence::EvidenceRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::change_set::{Before, Built, Decided, LastGood, PullRequestRef, Role};
+use crate::change_set::{Before, Built, Decided, LastGood, Payload, PullRequestRef, Role};
 
 /// What a command is about: the change set and one of its units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ pub struct Scope {
     pub unit: Unit,
     /// Who asked for the change and answers for its agents.
     pub sponsor: PersonId,
+    /// Whether an agent does the work on this unit; else a person does.
+    pub by_agent: bool,
     /// What was asked for, in one line.
     pub title: String,
     /// When the change set was declared: the date of its first commits.
@@ -38,6 +40,8 @@ pub struct Combination {
     pub artifact: Option<Digest>,
     /// The source that was merged.
     pub source: Option<GitState>,
+    /// The source that is in production now: everything since then is promoted with this.
+    pub source_in_production: Option<CommitId>,
     /// The source pull request.
     pub source_pull_request: Option<PullRequestRef>,
     /// The preflight pull request.
@@ -149,6 +153,8 @@ pub enum Command {
         head: CommitId,
         /// Evidence that is there already.
         evidence: Vec<EvidenceRecord>,
+        /// Payloads that are there already.
+        payloads: Vec<Payload>,
     },
     /// Decide about everything but the production pull request.
     Decide {
@@ -176,7 +182,8 @@ pub enum Command {
         /// Who is asked for a review.
         reviewers: Vec<PersonId>,
     },
-    /// Wait for approval, decide, and post the required status with the grant.
+    /// Decide about a production pull request as it is, again and again: wait for what is missing, post the required
+    /// status with a grant, and take it back when what it rests on is gone.
     Promote {
         /// What it is about.
         scope: Scope,
@@ -190,13 +197,17 @@ pub enum Command {
         combination: Combination,
         /// The production pull request.
         pull_request: PullRequestRef,
+        /// How long health must hold, in milliseconds, where preflight has to be looked at again.
+        settle_millis: u64,
+        /// Go on until people have merged or closed it; else only to the first grant.
+        until_merged: bool,
     },
     /// Close a pull request that has become pointless.
     Close {
         /// What it is about.
         scope: Scope,
-        /// The pull requests.
-        pull_requests: Vec<PullRequestRef>,
+        /// The pull requests, each with the folder that matters where it turns out to be merged.
+        pull_requests: Vec<(Role, PullRequestRef, RepoPath)>,
     },
     /// Open a pull request that restores the desired state from before.
     Revert {
@@ -286,6 +297,8 @@ pub enum Outcome {
         built: Built,
         /// The evidence of it.
         evidence: Vec<EvidenceRecord>,
+        /// What it printed.
+        log: Payload,
         /// For people.
         remarks: Vec<String>,
     },
@@ -295,6 +308,8 @@ pub enum Outcome {
         reason: String,
         /// The evidence of it.
         evidence: Vec<EvidenceRecord>,
+        /// What it printed.
+        log: Payload,
     },
     /// A pull request was merged.
     Merged {
@@ -302,6 +317,23 @@ pub enum Outcome {
         state: GitState,
         /// By whom.
         by: Principal,
+    },
+    /// A pull request was merged, and what is there now is not what was decided about.
+    Unproven {
+        /// The commit that the base branch then pointed to, and the tree that matters in it.
+        state: GitState,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What could be closed is closed; these turned out to be merged.
+    Settled {
+        /// What the base branches then pointed to.
+        merged: BTreeMap<Role, GitState>,
+    },
+    /// Newer evidence of what is in preflight.
+    Refreshed {
+        /// The evidence.
+        evidence: Vec<EvidenceRecord>,
     },
     /// A pull request was closed without a merge.
     Closed {

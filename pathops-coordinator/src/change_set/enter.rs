@@ -4,7 +4,7 @@ use pathops_core::adapter::Observation;
 use pathops_core::evidence::Occasion;
 use pathops_core::policy::MergeBy;
 use pathops_core::project::EnvironmentTarget;
-use pathops_core::{RepoPath, UnitId};
+use pathops_core::{CommitId, RepoPath, UnitId};
 
 use crate::change_set::{Combination, Command, Progress, PullRequestRef, Role, Scope, Stage, State, announcement};
 
@@ -28,6 +28,7 @@ fn scope(state: &State, unit: &UnitId) -> Option<Scope> {
         meta_repo: start.meta_repo.clone(),
         unit: start.units.get(unit)?.clone(),
         sponsor: start.request.requested_by.clone(),
+        by_agent: start.plan.tasks.iter().any(|task| task.unit == *unit && task.patch.is_some()),
         title: start.request.title.clone(),
         at: start.at,
     })
@@ -62,13 +63,13 @@ impl Context<'_> {
             Stage::Deciding => self.decide(true),
             Stage::Judging => self.decide(false),
             Stage::Proposing => self.propose(),
-            Stage::Promoting => self.promote(Role::Production, self.combination()?),
+            Stage::Promoting => self.promote(Role::Production, self.combination()?, false),
             Stage::RestoreProposing => self.propose_restore(),
-            Stage::RestorePromoting => self.promote(Role::Restore, self.restored()?),
-            Stage::RestoreMerge => self.await_merge(Role::Restore, self.production().path),
+            Stage::RestorePromoting => self.promote(Role::Restore, self.restored()?, false),
+            Stage::RestoreMerge => self.promote(Role::Restore, self.restored()?, true),
             Stage::RestoreDeploy => self.observe_restore(),
             Stage::RestoreEvidence => self.collect(self.production(), Occasion::Recovered),
-            Stage::ProductionMerge => self.await_merge(Role::Production, self.production().path),
+            Stage::ProductionMerge => self.promote(Role::Production, self.combination()?, true),
             Stage::Closing => Some(self.close()),
             Stage::Reverting => self.revert(),
             Stage::RecoveryMerge => self.await_merge(Role::Recovery, self.preflight().path),
@@ -78,6 +79,7 @@ impl Context<'_> {
             | Stage::Proposed
             | Stage::Live
             | Stage::Stopped
+            | Stage::Closed
             | Stage::Recovered
             | Stage::LeftToPeople => None,
         }
@@ -191,6 +193,7 @@ impl Context<'_> {
             problem: if occasion == Occasion::Failed { self.progress.problem.clone() } else { None },
             head: newest.head.clone(),
             evidence: self.progress.evidence.clone(),
+            payloads: self.progress.payloads.clone(),
             scope: self.scope.clone(),
         })
     }
@@ -200,6 +203,7 @@ impl Context<'_> {
         Some(Combination {
             artifact: built.map(|built| built.artifact.digest),
             source: built.map(|built| built.source.clone()),
+            source_in_production: self.last_good_source(),
             source_pull_request: self.pull_request(Role::Source),
             preflight_pull_request: self.pull_request(Role::Preflight)?,
             tested: self.progress.preflight.clone()?,
@@ -211,12 +215,18 @@ impl Context<'_> {
         Some(Command::Decide { scope: self.scope.clone(), combination: self.combination()?, wait })
     }
 
+    fn last_good_source(&self) -> Option<CommitId> {
+        let source = self.progress.last_good.as_ref()?.source.as_ref()?;
+        Some(source.commit.clone())
+    }
+
     /// What was in production before, as it was tried in preflight once more.
     fn restored(&self) -> Option<Combination> {
         let last_good = self.progress.last_good.as_ref()?;
         Some(Combination {
             artifact: last_good.artifact,
             source: last_good.source.clone(),
+            source_in_production: self.last_good_source(),
             source_pull_request: None,
             preflight_pull_request: self.pull_request(Role::Recovery)?,
             tested: self.progress.preflight.clone()?,
@@ -248,19 +258,28 @@ impl Context<'_> {
         })
     }
 
-    fn promote(&self, role: Role, combination: Combination) -> Option<Command> {
+    fn promote(&self, role: Role, combination: Combination, until_merged: bool) -> Option<Command> {
         Some(Command::Promote {
             role,
             target: self.production(),
             preflight: self.preflight(),
             combination,
             pull_request: self.pull_request(role)?,
+            settle_millis: self.state.start.settle_millis,
+            until_merged,
             scope: self.scope.clone(),
         })
     }
 
     fn close(&self) -> Command {
-        Command::Close { pull_requests: self.progress.pull_requests.values().cloned().collect(), scope: self.scope.clone() }
+        let folder = |role: Role| match role {
+            Role::Source => RepoPath::root(),
+            Role::Preflight | Role::Recovery => self.preflight().path,
+            Role::Production | Role::Restore => self.production().path,
+        };
+        let pull_requests = self.progress.pull_requests.iter();
+        let pull_requests = pull_requests.map(|(role, pull_request)| (*role, pull_request.clone(), folder(*role))).collect();
+        Command::Close { pull_requests, scope: self.scope.clone() }
     }
 
     fn revert(&self) -> Option<Command> {

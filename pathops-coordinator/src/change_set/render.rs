@@ -104,6 +104,7 @@ pub fn label(stage: Stage) -> &'static str {
         Stage::Judging => "failed; being decided",
         Stage::Stopped => "is stopped",
         Stage::Closing => "is being closed",
+        Stage::Closed => "is closed; waits for its turn to go back",
         Stage::Reverting => "is being reverted",
         Stage::RecoveryMerge => "waits for the merge of its revert",
         Stage::RecoveryDeploy => "goes back to what it was",

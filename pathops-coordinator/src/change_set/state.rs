@@ -141,6 +141,8 @@ pub enum Stage {
     /// Nothing more is done for it.
     Stopped,
     Closing,
+    /// Its pull requests are closed; waits until all are, and for its turn to go back.
+    Closed,
     Reverting,
     RecoveryMerge,
     RecoveryDeploy,
@@ -166,6 +168,20 @@ pub struct Built {
     pub artifact: Artifact,
     /// Whether the change touched the pipeline.
     pub pipeline_changed: bool,
+}
+
+/// Something large that was stored, without the secrets that were found in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Payload {
+    /// What it is, for people, with what was taken out of it.
+    pub name: String,
+    /// Its digest.
+    pub digest: pathops_core::Digest,
+    /// Where a person or tool finds it.
+    pub location: String,
+    /// For example `text/plain`.
+    pub media_type: String,
 }
 
 /// The desired state before this change set: what a recovery goes back to.
@@ -234,6 +250,8 @@ pub struct Progress {
     pub observation: Option<Observation>,
     /// Its evidence, in the order it was made.
     pub evidence: Vec<EvidenceRecord>,
+    /// What its builds printed.
+    pub payloads: Vec<Payload>,
     /// Its snapshots.
     pub snapshots: Vec<EvidenceRecord>,
     /// The first decision.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pathops_core::UnitId;
 use pathops_core::adapter::{Observation, Readiness};
+use pathops_core::project::Rollback;
 
 use crate::change_set::enter::enter;
 use crate::change_set::{
@@ -23,6 +24,7 @@ pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
         restored: false,
         observation: None,
         evidence: Vec::new(),
+        payloads: Vec::new(),
         snapshots: Vec::new(),
         first: None,
         last: None,
@@ -106,12 +108,14 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
             }
             if is_app { Next::Do(S::Building) } else { Next::Rest(S::Built) }
         }
-        (S::Building | S::Rebuilding, Outcome::Built { built, evidence, .. }) => {
+        (S::Building | S::Rebuilding, Outcome::Built { built, evidence, log, .. }) => {
             progress.built = Some(built.clone());
+            progress.payloads.push(log.clone());
             progress.evidence.extend(evidence.iter().cloned());
             if progress.stage == S::Building { Next::Do(S::SourceReview) } else { Next::Rest(S::Built) }
         }
-        (S::Building | S::Rebuilding, Outcome::BuildFailed { reason, evidence }) => {
+        (S::Building | S::Rebuilding, Outcome::BuildFailed { reason, evidence, log }) => {
+            progress.payloads.push(log.clone());
             progress.evidence.extend(evidence.iter().cloned());
             Next::Fail(reason.clone())
         }
@@ -173,8 +177,8 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
             decide(progress, decided, true);
             Next::Do(S::ProductionMerge)
         }
-        (S::Deciding | S::Promoting, Outcome::Refused(decided)) => {
-            decide(progress, decided, progress.stage == S::Promoting);
+        (S::Deciding | S::Promoting | S::ProductionMerge, Outcome::Refused(decided)) => {
+            decide(progress, decided, progress.stage != S::Deciding);
             Next::Fail(decided.decision.summary())
         }
         (S::Proposing, Outcome::Proposed { pull_request, before }) => {
@@ -182,14 +186,30 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
             progress.production_before = Some(before.clone());
             Next::Rest(S::Proposed)
         }
-        (S::ProductionMerge, Outcome::Merged { state, .. }) => {
+        // Merged while it was being decided: the status of an earlier grant stood.
+        (S::Promoting | S::ProductionMerge, Outcome::Merged { state, .. }) => {
             progress.production = Some(state.clone());
             Next::Do(S::ProductionDeploy)
         }
-        (S::Closing, Outcome::Done) => match &progress.preflight {
-            Some(_) => Next::Do(S::Reverting),
-            None => Next::Rest(S::Recovered),
-        },
+        (S::Promoting | S::ProductionMerge | S::RestorePromoting | S::RestoreMerge, Outcome::Unproven { state, reason }) => {
+            progress.production = Some(state.clone());
+            Next::Fail(reason.clone())
+        }
+        (S::Promoting | S::ProductionMerge | S::RestorePromoting | S::RestoreMerge, Outcome::Refreshed { evidence }) => {
+            progress.evidence.extend(evidence.iter().cloned());
+            Next::Do(progress.stage)
+        }
+        (S::Closing, Outcome::Settled { merged }) => {
+            // What people merged in the meantime is taken up: nothing is called back that is not.
+            for (role, state) in merged {
+                match role {
+                    Role::Preflight => drop(progress.preflight.get_or_insert_with(|| state.clone())),
+                    Role::Production => drop(progress.production.get_or_insert_with(|| state.clone())),
+                    Role::Source | Role::Recovery | Role::Restore => {}
+                }
+            }
+            Next::Rest(S::Closed)
+        }
         (S::Reverting, Outcome::Opened(opened)) => {
             progress.pull_requests.insert(Role::Recovery, opened.clone());
             Next::Do(S::RecoveryMerge)
@@ -209,11 +229,11 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
             decide(progress, decided, true);
             Next::Do(S::RestoreMerge)
         }
-        (S::RestorePromoting, Outcome::Refused(decided)) => {
+        (S::RestorePromoting | S::RestoreMerge, Outcome::Refused(decided)) => {
             decide(progress, decided, true);
             Next::Fail(format!("what was in production before may not go back there: {}", decided.decision.summary()))
         }
-        (S::RestoreMerge, Outcome::Merged { state, .. }) => {
+        (S::RestorePromoting | S::RestoreMerge, Outcome::Merged { state, .. }) => {
             progress.production = Some(state.clone());
             progress.restored = true;
             Next::Do(S::RestoreDeploy)
@@ -316,26 +336,64 @@ fn advance(state: &mut State) -> Vec<Command> {
     commands
 }
 
-/// Once everything that was begun has ended: back, one unit after the other, in the rollback order.
+/// Once everything that was begun has ended: first nothing of it can be merged any more, and then back, one unit after
+/// the other, in the rollback order.
 fn recover(state: &mut State) -> Vec<Command> {
     use Stage as S;
-    let resting = [S::Built, S::Tested, S::Decided, S::Proposed, S::Live, S::Stopped, S::Recovered, S::LeftToPeople];
-    if !state.units.values().all(|progress| resting.contains(&progress.stage)) {
+    let begun = |progress: &Progress| match progress.stage {
+        S::Built | S::Tested | S::Decided | S::Proposed | S::Live => false,
+        S::Stopped | S::Closed | S::Recovered | S::LeftToPeople => false,
+        _ => true,
+    };
+    if state.units.values().any(begun) {
         return Vec::new();
     }
     let order: Vec<UnitId> = state.waves().into_iter().rev().flatten().collect();
-    let reason = state.failure.as_ref().map(|failure| format!("{} failed", failure.unit)).unwrap_or_default();
-    for unit in order {
-        let Some(progress) = state.units.get_mut(&unit) else { continue };
-        if matches!(progress.stage, S::Recovered | S::LeftToPeople) {
-            continue;
+    let open: Vec<UnitId> =
+        order.iter().filter(|unit| !matches!(stage(state, unit), S::Closed | S::Recovered | S::LeftToPeople)).cloned().collect();
+    if !open.is_empty() {
+        let reason = state.failure.as_ref().map(|failure| format!("{} failed", failure.unit)).unwrap_or_default();
+        for progress in state.units.values_mut() {
+            progress.not_promotable.get_or_insert_with(|| reason.clone());
         }
-        progress.not_promotable.get_or_insert(reason);
-        return enter(state, &unit, S::Closing).into_iter().collect();
+        return open.iter().filter_map(|unit| enter(state, unit, S::Closing)).collect();
+    }
+    for unit in order {
+        if stage(state, &unit) == S::Closed {
+            match way_back(state, &unit) {
+                Next::Do(stage) => return enter(state, &unit, stage).into_iter().collect(),
+                Next::Rest(stage) => set_stage(state, &unit, stage),
+                Next::Fail(reason) => leave_to_people(state, &unit, reason),
+            }
+        }
     }
     let whole = state.units.values().all(|progress| progress.stage == S::Recovered);
     state.end = Some(if whole { End::Recovered } else { End::Incomplete });
     vec![record_now(state)]
+}
+
+/// How a unit whose pull requests are closed goes back.
+fn way_back(state: &State, unit: &UnitId) -> Next {
+    let (Some(progress), Some(declared)) = (state.units.get(unit), state.start.units.get(unit)) else {
+        return Next::Rest(Stage::Recovered);
+    };
+    match (&progress.preflight, &progress.before) {
+        (None, _) => Next::Rest(Stage::Recovered),
+        (Some(_), _) if declared.rollback == Rollback::ForwardOnly => {
+            Next::Fail("it is declared forward-only: a fix has to follow".to_owned())
+        }
+        (Some(_), None) => {
+            Next::Fail("it was merged into preflight before anything was staged, so what was there is not known".to_owned())
+        }
+        (Some(_), Some(_)) => Next::Do(Stage::Reverting),
+    }
+}
+
+fn leave_to_people(state: &mut State, unit: &UnitId, reason: String) {
+    if let Some(progress) = state.units.get_mut(unit) {
+        progress.problem = Some(reason);
+        progress.stage = Stage::LeftToPeople;
+    }
 }
 
 fn recorded(state: &mut State, outcome: &Outcome) {

@@ -129,7 +129,7 @@ fn check_impact(project: &Project, plan: &ExecutionPlan, wrong: &mut Vec<String>
     if !plan.impacted.iter().map(|impact| &impact.unit).eq(expected.keys().copied()) {
         wrong.push("the impacted units are not those that change or rely on what changes".to_owned());
     }
-    for Impact { unit, verify_only, because } in &plan.impacted {
+    for Impact { unit, unchanged, because } in &plan.impacted {
         let contracts: BTreeSet<&ContractId> = because
             .iter()
             .filter_map(|reason| match reason {
@@ -138,7 +138,7 @@ fn check_impact(project: &Project, plan: &ExecutionPlan, wrong: &mut Vec<String>
             })
             .collect();
         let requested = because.iter().any(|reason| matches!(reason, Reason::Requested { .. }));
-        let right = requested == tasks.contains(unit) && *verify_only != requested && expected.get(unit) == Some(&contracts);
+        let right = requested == tasks.contains(unit) && *unchanged != requested && expected.get(unit) == Some(&contracts);
         if !right {
             wrong.push(format!("the plan is wrong about why `{unit}` is impacted"));
         }

@@ -50,6 +50,6 @@ fn touched(impact: &Impact) -> String {
             Reason::Consumes { contract, provider } => format!("it relies on `{contract}` of `{provider}`, which changes"),
         })
         .collect();
-    let verify = if impact.verify_only { " (verify only)" } else { "" };
+    let verify = if impact.unchanged { " (stays as it is)" } else { "" };
     format!("`{}`{verify}: {}", impact.unit, reasons.join("; "))
 }

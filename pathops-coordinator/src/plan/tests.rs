@@ -89,7 +89,7 @@ fn a_plan_reads_as_a_text() {
 Show it (show-it-1 of shop, asked for by alice)
 
 Touched:
-- `mail` (verify only): it relies on `orders-http` of `orders`, which changes
+- `mail` (stays as it is): it relies on `orders-http` of `orders`, which changes
 - `orders`: orders must
 - `store`: store must
 - `web`: web must; it relies on `orders-http` of `orders`, which changes
@@ -244,7 +244,7 @@ proptest! {
             2 => drop(spoilt.impacted.pop()),
             3 => drop(spoilt.waves.pop()),
             4 => spoilt.waves[0].waits_for.clear(),
-            5 => spoilt.impacted[0].verify_only ^= true,
+            5 => spoilt.impacted[0].unchanged ^= true,
             6 => spoilt.waves.insert(0, Wave { units: vec![], waits_for: BTreeMap::new() }),
             _ if plan.waves.len() > 1 => {
                 spoilt.waves.reverse();

@@ -38,10 +38,23 @@ pub struct Commit {
     pub parents: Vec<CommitId>,
     /// The whole message, with trailers.
     pub message: String,
-    /// Who wrote it, as `Name <address>`.
+    /// Who wrote it, as Git has it: `Name <address>`. Anybody can write any name there.
     pub author: String,
+    /// Everybody who had a part in it: the author first, then each co-author that the message names
+    /// ([`co_authors`](crate::adapter::co_authors)), as they come.
+    pub authors: Vec<CommitAuthor>,
     /// When.
     pub at: UnixMillis,
+}
+
+/// One of those who had a part in a commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitAuthor {
+    /// As Git has it: `Name <address>`, or whatever a `Co-authored-by:` says.
+    pub name: String,
+    /// Who the host knows by that address; a name alone says nothing. `None` where it knows nobody, or there is no
+    /// address: then nobody can tell who had a part in the commit.
+    pub principal: Option<Principal>,
 }
 
 /// A commit to be made on a branch: all of it or nothing.
@@ -340,6 +353,20 @@ pub trait Scm: Debug + Send + Sync + 'static {
     /// # Errors
     /// See the trait.
     async fn read_commit(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId) -> Result<Commit>;
+
+    /// The commits that are reachable from `head`, over every parent of every merge, and not from `base`; without a
+    /// `base` all of them. Each comes before its parents, newer ones first where that leaves a choice.
+    ///
+    /// # Errors
+    /// `Invalid` where there are more than `limit`: nobody gets half an answer.
+    async fn log<'a>(
+        &self,
+        cx: &OpContext,
+        repo: &RepoId,
+        base: Option<&'a CommitId>,
+        head: &CommitId,
+        limit: usize,
+    ) -> Result<Vec<Commit>>;
 
     /// A file's bytes at a commit, or `None` where there is no such file.
     ///

@@ -24,10 +24,12 @@ use crate::adapter::{BranchProtection, ReviewState, Scm, ScmCapabilities};
 use crate::error::Result;
 use crate::id::{BranchName, CommitId, PersonId, PullRequestNumber, RepoId};
 
+mod authors;
 mod branches;
 pub(super) mod checks;
 mod commits;
 mod grant;
+mod log;
 mod optional;
 mod pull_requests;
 mod reading;
@@ -71,7 +73,7 @@ pub trait People: Debug + Send + Sync + 'static {
     /// A person writes a comment.
     async fn comment(&self, who: &PersonId, repo: &RepoId, number: PullRequestNumber, body: &str) -> Result<()>;
 
-    /// A person merges a pull request.
+    /// A person merges a pull request, with a merge commit.
     async fn merge(&self, who: &PersonId, repo: &RepoId, number: PullRequestNumber, head: &CommitId) -> Result<CommitId>;
 
     /// An administrator protects a branch.
@@ -90,6 +92,8 @@ pub trait ScmFixture: Send + Sync + 'static {
 pub fn cases(capabilities: ScmCapabilities) -> Vec<Case<ScmWorld>> {
     let mut all = branches::cases();
     all.extend(commits::cases());
+    all.extend(authors::cases());
+    all.extend(log::cases());
     all.extend(reading::cases());
     all.extend(pull_requests::cases());
     all.extend(talk::cases());

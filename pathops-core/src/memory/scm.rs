@@ -17,6 +17,7 @@ use crate::policy::GrantId;
 use crate::principal::Principal;
 
 mod adapter;
+mod authors;
 mod merge;
 mod objects;
 mod person;

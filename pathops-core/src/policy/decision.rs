@@ -55,6 +55,9 @@ pub struct RequirementResult {
     pub because: String,
     /// The evidence that decided it.
     pub evidence: Vec<EvidenceId>,
+    /// The evidence passed, and has become too old: looking at preflight again may give newer.
+    #[serde(default)]
+    pub stale: bool,
     /// What is missing, and who could supply it.
     pub missing: Option<Missing>,
     /// The earliest instant at which it could pass if nothing else changes; `None` where time alone does not help.
@@ -112,6 +115,15 @@ impl Decision {
     pub fn can_wait(&self) -> bool {
         let people = |requirement: &RequirementResult| requirement.missing.as_ref().is_some_and(|missing| missing.by_people);
         self.blocking().all(|requirement| requirement.earliest.is_some() || people(requirement))
+    }
+
+    /// Whether newer evidence, time and people are all that stands in the way.
+    #[must_use]
+    pub fn needs_newer_evidence(&self) -> bool {
+        let people = |requirement: &RequirementResult| requirement.missing.as_ref().is_some_and(|missing| missing.by_people);
+        let passing =
+            |requirement: &RequirementResult| requirement.stale || requirement.earliest.is_some() || people(requirement);
+        self.blocking().any(|requirement| requirement.stale) && self.blocking().all(passing)
     }
 
     /// One sentence.

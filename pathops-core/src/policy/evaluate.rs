@@ -75,21 +75,25 @@ pub fn evaluate(policy: &Policy, facts: &Facts, at: UnixMillis) -> Decision {
 fn rule_set<'f>(set: &'f RuleSet, facts: &'f Facts, at: UnixMillis) -> impl Iterator<Item = RequirementResult> + 'f {
     let evidence = set.evidence.iter().map(move |rule| evidence(rule, facts, at));
     let others = [approvals(&set.approvals, facts), lifecycle(&set.lifecycle, facts), incidents(&set.incidents, facts)];
-    evidence.chain(others).chain(set.freeze.iter().map(move |window| freeze(window, at)))
+    evidence.chain(others).chain(set.freeze.iter().map(move |window| freeze(window, facts, at)))
 }
+
+/// Incidents and freezes stop what is new; they never stop the way back to what was there before.
+const WAY_BACK: &str = "does not stop the way back to what was there before";
 
 /// How one requirement stands, before it is given its name.
 struct Standing {
     verdict: Verdict,
     because: String,
     evidence: Vec<EvidenceId>,
+    stale: bool,
     missing: Option<Missing>,
     earliest: Option<UnixMillis>,
 }
 
 impl Standing {
     fn new(verdict: Verdict, because: impl Into<String>) -> Self {
-        Self { verdict, because: because.into(), evidence: Vec::new(), missing: None, earliest: None }
+        Self { verdict, because: because.into(), evidence: Vec::new(), stale: false, missing: None, earliest: None }
     }
 
     fn by(mut self, fact: &EvidenceFact) -> Self {
@@ -110,9 +114,9 @@ impl Standing {
     }
 
     fn of(self, id: &RequirementId, reason: &str) -> RequirementResult {
-        let Self { verdict, because, evidence, missing, earliest } = self;
+        let Self { verdict, because, evidence, stale, missing, earliest } = self;
         let (id, reason) = (id.clone(), reason.to_owned());
-        RequirementResult { id, reason, verdict, deferred: false, because, evidence, missing, earliest }
+        RequirementResult { id, reason, verdict, deferred: false, because, evidence, stale, missing, earliest }
     }
 }
 
@@ -146,7 +150,7 @@ fn combination(facts: &Facts) -> RequirementResult {
     let proposal = facts.readings.proposal.as_ref();
     let standing = match proposal.map(|proposal| proposal.carries_tested) {
         Some(true) => Standing::new(Verdict::Pass, "the pull request asks for exactly what ran in preflight"),
-        Some(false) => Standing::new(Verdict::Fail, "the pull request asks for something else than what ran in preflight"),
+        Some(false) => Standing::new(Verdict::Fail, "merging the pull request gives something else than what ran in preflight"),
         None => Standing::new(Verdict::Unknown, "there is no production pull request yet"),
     };
     let mut result = always("tested-combination", "only what was tested together is promoted together", standing);
@@ -167,7 +171,7 @@ fn evidence(rule: &EvidenceRule, facts: &Facts, at: UnixMillis) -> RequirementRe
         Some((fact, _)) if fact.at > at + CLOCK_SKEW => {
             Standing::new(Verdict::Unknown, format!("the newest evidence is dated {}, which is in the future", fact.at)).by(fact)
         }
-        Some((fact, standing)) if standing.verdict == Verdict::Pass && at.since(fact.at) > rule.max_age() => {
+        Some((fact, standing)) if standing.verdict == Verdict::Pass && too_old(rule, fact, facts, at) => {
             let because = format!(
                 "{}, but that was {} ago, and {} is the limit",
                 standing.because,
@@ -175,11 +179,18 @@ fn evidence(rule: &EvidenceRule, facts: &Facts, at: UnixMillis) -> RequirementRe
                 span(rule.max_age())
             );
             let (what, from) = wanted(&rule.kind);
-            Standing::new(Verdict::Unknown, because).by(fact).needs(format!("a newer {what}"), vec![from])
+            let old = Standing::new(Verdict::Unknown, because).by(fact).needs(format!("a newer {what}"), vec![from]);
+            Standing { stale: true, ..old }
         }
         Some((fact, standing)) => standing.by(fact),
     };
     standing.of(&rule.id, &rule.reason)
+}
+
+/// What was in production before is tried in preflight once more, but not built again: its tests do not age.
+fn too_old(rule: &EvidenceRule, fact: &EvidenceFact, facts: &Facts, at: UnixMillis) -> bool {
+    let built_before = facts.readings.way_back && matches!(rule.kind, EvidenceKind::BuildTest { .. });
+    !built_before && at.since(fact.at) > rule.max_age()
 }
 
 /// Whether a piece of evidence is of the kind that is asked for, and about what would be promoted.
@@ -188,7 +199,12 @@ fn answers(kind: &EvidenceKind, fact: &EvidenceFact, facts: &Facts) -> bool {
     if fact.unit.as_ref() != Some(&readings.unit.id) {
         return false;
     }
-    let artifact = || readings.artifact.as_ref().is_none_or(|digest| fact.is_about("sha256", &digest.hex()));
+    // Good news must be about the very artifact; bad news may have none to name (a process that never came up).
+    let artifact = || {
+        let digests = || fact.subjects.iter().any(|subject| subject.digest.contains_key("sha256"));
+        (fact.says.is_bad() && !digests())
+            || readings.artifact.as_ref().is_none_or(|digest| fact.is_about("sha256", &digest.hex()))
+    };
     let in_preflight = || {
         fact.environment.as_ref() == Some(&readings.preflight)
             && fact.is_about("gitTree", readings.tested.tree.as_str())
@@ -251,7 +267,7 @@ fn pipeline(facts: &Facts, counts: &str) -> Standing {
             Standing::new(Verdict::Pass, format!("{counts}; the changed pipeline was approved by {}", names(&votes.yes)))
         }
         _ => Standing::new(Verdict::Unknown, format!("{counts}, says a pipeline that this very change touched"))
-            .needs_people("an approval of the source pull request's head", eligible(&roles, facts)),
+            .needs("an approval of the source pull request's head before its merge", eligible(&roles, facts)),
     }
 }
 
@@ -319,6 +335,7 @@ fn approvals(rule: &ApprovalRule, facts: &Facts) -> RequirementResult {
     let votes = Votes::count(&proposal.reviews, &proposal.head, &rule.roles, facts);
     let void = if votes.void.is_empty() { String::new() } else { format!("; not counted: {}", votes.void.join(", ")) };
     let standing = match () {
+        () if !facts.readings.strangers.is_empty() => strangers(facts),
         () if !votes.no.is_empty() => Standing::new(Verdict::Fail, format!("{} asked for changes", names(&votes.no)))
             .needs_people("their approval", votes.no.iter().map(PersonId::to_string).collect()),
         () if votes.yes.len() >= wanted => Standing::new(Verdict::Pass, format!("approved by {}{void}", names(&votes.yes))),
@@ -329,6 +346,13 @@ fn approvals(rule: &ApprovalRule, facts: &Facts) -> RequirementResult {
         .needs_people(format!("{} more approval(s)", wanted - votes.yes.len()), eligible(&rule.roles, facts)),
     };
     standing.of(&rule.id, &rule.reason)
+}
+
+fn strangers(facts: &Facts) -> Standing {
+    let names: Vec<_> = facts.readings.strangers.iter().map(String::as_str).collect();
+    let because =
+        format!("the host does not know who {} is, so nobody can tell whether an approval is somebody else's", names.join(", "));
+    Standing::new(Verdict::Unknown, because).needs("commits by people whom the host knows", Vec::new())
 }
 
 fn lifecycle(rule: &LifecycleRule, facts: &Facts) -> RequirementResult {
@@ -342,6 +366,7 @@ fn incidents(rule: &IncidentRule, facts: &Facts) -> RequirementResult {
     let mut open =
         readings.incidents.iter().filter(|incident| incident.unit.as_ref().is_none_or(|unit| *unit == readings.unit.id));
     let standing = match open.next() {
+        _ if readings.way_back => Standing::new(Verdict::Pass, WAY_BACK),
         None => Standing::new(Verdict::Pass, "none is open"),
         Some(incident) => {
             Standing::new(Verdict::Fail, format!("{} has been open since {}: {}", incident.id, incident.since, incident.summary))
@@ -351,9 +376,10 @@ fn incidents(rule: &IncidentRule, facts: &Facts) -> RequirementResult {
     standing.of(&rule.id, &rule.reason)
 }
 
-fn freeze(window: &FreezeWindow, at: UnixMillis) -> RequirementResult {
+fn freeze(window: &FreezeWindow, facts: &Facts, at: UnixMillis) -> RequirementResult {
     let mut earliest = None;
     let standing = match window.at(at) {
+        _ if facts.readings.way_back => Standing::new(Verdict::Pass, WAY_BACK),
         Ok(Calendar::Open) => Standing::new(Verdict::Pass, "open"),
         Ok(Calendar::Closed { since, until }) => {
             earliest = Some(until);

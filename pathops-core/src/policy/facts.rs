@@ -49,6 +49,13 @@ pub struct Readings {
     pub proposal: Option<Proposal>,
     /// Who made any part of it: authors of pull requests and commits, with agents and their sponsors.
     pub authors: BTreeSet<Principal>,
+    /// Authors and co-authors of commits whom the host does not know, as Git has them. While there are any, nobody can
+    /// tell whether an approval is somebody else's.
+    #[serde(default)]
+    pub strangers: BTreeSet<String>,
+    /// Whether this goes back to what was in production before, after a failure there.
+    #[serde(default)]
+    pub way_back: bool,
     /// Reviews of the source pull request, for changes of the pipeline.
     pub source_reviews: Vec<Review>,
     /// The head of the source pull request.
@@ -78,7 +85,8 @@ pub struct Proposal {
     pub head: CommitId,
     /// The tree at the environment's path in the head.
     pub tree: TreeId,
-    /// Whether that tree is what was tested: the same files as in preflight, apart from the environment's own settings.
+    /// Whether merging it gives what was tested: the same files as in preflight, the environment's own settings as they
+    /// were, nothing else in the repository touched, and the branch not moved on since.
     pub carries_tested: bool,
     /// Its reviews.
     pub reviews: Vec<Review>,
@@ -135,6 +143,18 @@ pub enum Finding {
         /// For how long without a gap.
         settled_millis: u64,
     },
+}
+
+impl Finding {
+    /// Whether it speaks against a promotion by itself.
+    #[must_use]
+    pub fn is_bad(&self) -> bool {
+        match self {
+            Finding::Tests { failed, .. } => *failed > 0,
+            Finding::Deployment { failure } => failure.is_some(),
+            Finding::Health { healthy, .. } => !healthy,
+        }
+    }
 }
 
 /// Facts whose evidence was checked against a trust root. Only these can lead to a grant.

@@ -11,7 +11,9 @@ use pathops_core::conformance::{failures, merge, scm};
 use pathops_core::memory::MemoryForge;
 use pathops_core::policy::CommitStatus;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
-use pathops_core::{BranchName, CommitId, Error, ErrorKind, OpContext, PullRequestNumber, RepoId, RepoPath, Result, TreeId};
+use pathops_core::{
+    BranchName, CommitId, Error, ErrorKind, OpContext, Principal, PullRequestNumber, RepoId, RepoPath, Result, TreeId,
+};
 
 use crate::fixture::Memory;
 
@@ -27,6 +29,13 @@ enum Defect {
     LosesTheExecutableBit,
     KeepsDeletedFiles,
     DropsTrailers,
+    DropsCoAuthors,
+    KnowsOneLetterCase,
+    TakesAgentsForPeople,
+    TakesNamesForPeople,
+    FollowsFirstParents,
+    ListsTheBaseToo,
+    CutsTheLog,
     TreatsEveryKeyAsNew,
     TreatsEveryKeyAsOne,
     CutsTitles,
@@ -74,7 +83,39 @@ const DEFECTS: &[(Defect, &[&str])] = &[
             "a_comparison_counts_both_sides_from_where_they_parted",
         ],
     ),
-    (DropsTrailers, &["a_commit_is_read_as_it_was_made"]),
+    (
+        DropsTrailers,
+        &[
+            "a_commit_is_read_as_it_was_made",
+            "a_co_author_is_listed_however_the_trailer_is_written",
+            "an_address_that_nobody_has_is_listed_and_is_nobodys",
+            "a_name_without_an_address_is_listed_and_is_nobodys",
+        ],
+    ),
+    (
+        DropsCoAuthors,
+        &[
+            "a_co_author_is_listed_however_the_trailer_is_written",
+            "an_address_that_nobody_has_is_listed_and_is_nobodys",
+            "a_name_without_an_address_is_listed_and_is_nobodys",
+        ],
+    ),
+    (KnowsOneLetterCase, &["a_co_author_is_listed_however_the_trailer_is_written"]),
+    (TakesAgentsForPeople, &["an_author_is_read_back_as_who_they_are"]),
+    (
+        TakesNamesForPeople,
+        &["an_address_that_nobody_has_is_listed_and_is_nobodys", "a_name_without_an_address_is_listed_and_is_nobodys"],
+    ),
+    (FollowsFirstParents, &["a_log_has_both_sides_of_a_merge_and_nothing_of_the_base"]),
+    (
+        ListsTheBaseToo,
+        &[
+            "a_log_has_both_sides_of_a_merge_and_nothing_of_the_base",
+            "a_log_longer_than_the_limit_is_invalid",
+            "an_unknown_commit_is_not_found",
+        ],
+    ),
+    (CutsTheLog, &["a_log_longer_than_the_limit_is_invalid"]),
     (
         TreatsEveryKeyAsNew,
         &[
@@ -158,6 +199,26 @@ impl Broken {
         self.defect == defect
     }
 
+    /// A commit with the wrong authors.
+    fn misread(&self, mut commit: Commit) -> Commit {
+        let authors = &mut commit.authors;
+        match self.defect {
+            DropsCoAuthors => authors.truncate(1),
+            KnowsOneLetterCase => authors.retain(|author| {
+                author.name == commit.author || commit.message.contains(&format!("Co-authored-by: {}", author.name))
+            }),
+            TakesAgentsForPeople => authors.iter_mut().for_each(|author| {
+                author.principal = author.principal.as_ref().and_then(Principal::person).cloned().map(Principal::Human);
+            }),
+            TakesNamesForPeople => authors.iter_mut().filter(|author| author.principal.is_none()).for_each(|author| {
+                let name = author.name.split('<').next().unwrap().trim();
+                author.principal = name.parse().ok().map(Principal::Human);
+            }),
+            _ => {}
+        }
+        commit
+    }
+
     /// A context that no other call has, on this machine.
     fn unlike_any(&self, cx: &OpContext) -> OpContext {
         let at = std::ptr::from_ref(self) as usize;
@@ -221,7 +282,29 @@ impl Scm for Broken {
     }
 
     async fn read_commit(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId) -> Result<Commit> {
-        self.inner.read_commit(cx, repo, commit).await
+        Ok(self.misread(self.inner.read_commit(cx, repo, commit).await?))
+    }
+
+    async fn log<'a>(
+        &self,
+        cx: &OpContext,
+        repo: &RepoId,
+        base: Option<&'a CommitId>,
+        head: &CommitId,
+        limit: usize,
+    ) -> Result<Vec<Commit>> {
+        let base = base.filter(|_| !self.is(ListsTheBaseToo));
+        let mut log = self.inner.log(cx, repo, base, head, if self.is(CutsTheLog) { usize::MAX } else { limit }).await?;
+        log.truncate(limit);
+        if self.is(FollowsFirstParents) {
+            let mut next = Some(head.clone());
+            log.retain(|commit| {
+                let follows = next.as_ref() == Some(&commit.id);
+                next = if follows { commit.parents.first().cloned() } else { next.take() };
+                follows
+            });
+        }
+        Ok(log.into_iter().map(|commit| self.misread(commit)).collect())
     }
 
     async fn read_file(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<Option<Vec<u8>>> {

@@ -157,6 +157,17 @@ fn somebody_who_lost_the_role_does_not_count() {
     shop.refuses("bob has left", MISSING);
 }
 
+/// A commit by somebody whom the host does not know may be the approver's own.
+#[test]
+fn nobody_approves_what_a_stranger_had_a_part_in() {
+    let mut shop = Shop::passing();
+    shop.readings.strangers.insert("B. Ob".to_owned());
+    shop.refuses("a stranger", MISSING);
+    assert!(!shop.decision().can_wait(), "an approval more does not help");
+    shop.proposal().reviews.push(review("alice", ChangesRequested, HEAD));
+    assert_ne!(shop.requirement("approval").verdict, Verdict::Pass);
+}
+
 #[test]
 fn nobody_approves_without_a_review() {
     let shop = Shop::reviewed(Vec::new());

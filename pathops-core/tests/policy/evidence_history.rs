@@ -1,8 +1,8 @@
 //! Several pieces of evidence about one thing: the newest word counts, and a later no revokes an earlier yes (I3).
 
-use pathops_core::UnixMillis;
-use pathops_core::evidence::Statement;
+use pathops_core::evidence::{Statement, Subject};
 use pathops_core::policy::Verdict;
+use pathops_core::{Digest, UnixMillis};
 use serde_json::json;
 
 use crate::shop::{AT, KINDS, Kind, MINUTE, Shop, seal};
@@ -90,6 +90,44 @@ fn a_no_about_something_else_revokes_nothing() {
         *kind.field(&mut other.predicate, "unit") = json!("web");
         history(kind, &[yes(kind, -MINUTE), other]).passes(&format!("{kind:?}"));
     }
+}
+
+/// What never came up has no artifact to name, and is no less bad news about the desired state that asked for it.
+#[test]
+fn a_no_without_an_artifact_revokes_and_a_no_about_another_one_does_not() {
+    for kind in KINDS {
+        let mut nameless = no(kind, -1);
+        nameless.subject.iter_mut().for_each(|subject| drop(subject.digest.remove("sha256")));
+        nameless.subject.retain(|subject| !subject.digest.is_empty());
+        let mut good = nameless.clone();
+        good.predicate = yes(kind, -1).predicate;
+        history(kind, &[yes(kind, -MINUTE), nameless]).refuses(&format!("{kind:?}"), &[(kind.requirement(), Verdict::Fail)]);
+        history(kind, &[good]).refuses(&format!("{kind:?}"), &[(kind.requirement(), Verdict::Unknown)]);
+
+        let mut other = no(kind, -1);
+        other.subject[0] = Subject::named("orders.tar").with_sha256(&Digest::of(b"another"));
+        history(kind, &[yes(kind, -MINUTE), other]).passes(&format!("{kind:?}"));
+    }
+}
+
+#[test]
+fn old_evidence_is_told_from_missing_evidence() {
+    for kind in KINDS {
+        let old = history(kind, &[yes(kind, -kind.max_age() - 1)]);
+        let missing = history(kind, &[]);
+        let bad = history(kind, &[no(kind, -kind.max_age() - 1)]);
+        for (shop, stale) in [(old, true), (missing, false), (bad, false)] {
+            assert_eq!(shop.requirement(kind.requirement()).stale, stale, "{kind:?}");
+            assert_eq!(shop.decision().needs_newer_evidence(), stale, "{kind:?}");
+        }
+    }
+    assert!(!Shop::passing().decision().needs_newer_evidence(), "nothing stands in the way");
+    let mut also_bad = history(Kind::Smoke, &[yes(Kind::Smoke, -Kind::Smoke.max_age() - 1)]);
+    also_bad.proposal().carries_tested = false;
+    assert!(!also_bad.decision().needs_newer_evidence(), "newer evidence alone does not help");
+    also_bad.proposal().carries_tested = true;
+    also_bad.proposal().reviews.clear();
+    assert!(also_bad.decision().needs_newer_evidence(), "people can approve meanwhile");
 }
 
 #[test]

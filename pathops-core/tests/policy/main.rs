@@ -14,4 +14,5 @@ mod replay;
 mod rules;
 mod shop;
 mod spec;
+mod way_back;
 mod yaml;

@@ -64,7 +64,7 @@ impl Blow {
             0 | 1 => fact.at = UnixMillis(self.at),
             2 => fact.unit = self.text.parse().ok(),
             3 => fact.environment = [None, Some("preflight"), Some("production")][self.pick(3)].map(|name| name.parse().unwrap()),
-            4 => fact.subjects.truncate(self.pick(4)),
+            4 if !fact.subjects.is_empty() => drop(fact.subjects.remove(self.which.index(fact.subjects.len()))),
             5 | 6 => self.strike_finding(&mut fact.says),
             7 => fact.at = UnixMillis(kept.at.0.saturating_add(i64::from(self.number) - 128)),
             8 => return,
@@ -110,7 +110,9 @@ impl Blow {
             12 => drop(readings.authors.insert(author)),
             13 => drop(readings.people.insert(name.parse().unwrap(), roles([[Role::Owner].as_slice(), &[]][self.pick(2)]))),
             14 => readings.source_reviews.push(by(author, state, ['1', '0'][usize::from(self.number % 3 / 2)])),
-            15 => match self.pick(4) {
+            15 => match self.pick(6) {
+                4 => readings.way_back = true,
+                5 => drop(readings.strangers.insert(self.text.clone())),
                 0 => readings.artifact = None,
                 1 => readings.source = None,
                 2 => readings.tested.tree = tree('9'),

@@ -96,12 +96,12 @@ fn digests_are_the_same_on_every_machine() {
     let shop = Shop::passing();
     let facts = shop.facts();
     let digests = [shop.policy.digest(), facts.facts().digest(), facts.facts().evidence_root()].map(|digest| digest.short());
-    assert_eq!(digests, ["73c3d88e0cfe", "708549dec3c8", "32dab8d91019"]);
+    assert_eq!(digests, ["73c3d88e0cfe", "254ba86dfe5a", "32dab8d91019"]);
 }
 
 #[test]
 fn the_digest_of_the_facts_covers_every_reading() {
-    let changes: [fn(&mut Shop); 12] = [
+    let changes: [fn(&mut Shop); 14] = [
         |shop| shop.readings.change_set = "another-1".parse().unwrap(),
         |shop| shop.readings.unit.owner = "bob".parse().unwrap(),
         |shop| shop.readings.environment = "stage".parse().unwrap(),
@@ -111,6 +111,8 @@ fn the_digest_of_the_facts_covers_every_reading() {
         |shop| shop.readings.tested.commit = crate::shop::commit('9'),
         |shop| shop.readings.proposal = None,
         |shop| shop.readings.authors.clear(),
+        |shop| shop.readings.strangers = ["B. Ob".to_owned()].into(),
+        |shop| shop.readings.way_back = true,
         |shop| shop.readings.source_head = None,
         |shop| shop.readings.people.clear(),
         |shop| shop.remove(Kind::Smoke),

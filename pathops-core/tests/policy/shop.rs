@@ -267,6 +267,8 @@ pub(crate) fn readings() -> Readings {
             reviews: vec![review("bob", ReviewState::Approved, '4')],
         }),
         authors: BTreeSet::from([human("alice"), agent("carol"), Principal::System]),
+        strangers: BTreeSet::new(),
+        way_back: false,
         source_reviews: Vec::new(),
         source_head: Some(commit('1')),
         people: [("alice", Some(Role::Owner)), ("bob", Some(Role::Reviewer)), ("carol", Some(Role::Owner)), ("erin", None)]

@@ -103,6 +103,8 @@ fn readings(w: &ScmWorld, state: GitState, approver: PersonId) -> Result<Reading
             reviews: vec![approval],
         }),
         authors: BTreeSet::from([Principal::System]),
+        strangers: Default::default(),
+        way_back: false,
         source_reviews: Vec::new(),
         source_head: None,
         people: BTreeMap::from([(approver, BTreeSet::from([Role::Owner]))]),

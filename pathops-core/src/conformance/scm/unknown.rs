@@ -42,6 +42,8 @@ async fn commit_is_not_found(w: &ScmWorld, repo: &RepoId, commit: &CommitId, whe
     let (scm, cx, path) = (&w.scm, &cx("unknown"), RepoPath::root());
     let file = id("README.md")?;
     scm.read_commit(cx, repo, commit).await.fails(NotFound, when)?;
+    scm.log(cx, repo, None, commit, 9).await.fails(NotFound, when)?;
+    scm.log(cx, repo, Some(commit), &w.main().await?, 9).await.fails(NotFound, when)?;
     scm.read_file(cx, repo, commit, &file).await.fails(NotFound, when)?;
     scm.tree_at(cx, repo, commit, &path).await.fails(NotFound, when)?;
     scm.read_tree(cx, repo, commit, &path).await.fails(NotFound, when)?;

@@ -43,6 +43,17 @@ impl Scm for Faulty<dyn Scm> {
         self.through(Call::read("read a commit").on(repo), || self.inner.read_commit(cx, repo, commit)).await
     }
 
+    async fn log<'a>(
+        &self,
+        cx: &OpContext,
+        repo: &RepoId,
+        base: Option<&'a CommitId>,
+        head: &CommitId,
+        limit: usize,
+    ) -> Result<Vec<Commit>> {
+        self.through(Call::read("list commits").on(repo), || self.inner.log(cx, repo, base, head, limit)).await
+    }
+
     async fn read_file(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<Option<Vec<u8>>> {
         self.through(Call::read("read a file").on(repo), || self.inner.read_file(cx, repo, commit, path)).await
     }

@@ -58,6 +58,28 @@ impl Scm for Credential {
         self.forge.read(OPERATION, repo, |repository| Ok(repository.commit(OPERATION, commit)?.0.clone()))
     }
 
+    async fn log<'a>(
+        &self,
+        _: &OpContext,
+        repo: &RepoId,
+        base: Option<&'a CommitId>,
+        head: &CommitId,
+        limit: usize,
+    ) -> Result<Vec<Commit>> {
+        const OPERATION: &str = "list commits";
+        self.forge.read(OPERATION, repo, |repository| {
+            for id in base.into_iter().chain([head]) {
+                repository.commit(OPERATION, id)?;
+            }
+            let commits = repository.objects.log(base, head);
+            if commits.len() > limit {
+                let reason = format!("there are {} commits, and {limit} are allowed", commits.len());
+                return Err(Error::new(ErrorKind::Invalid, OPERATION).on(head).because(reason));
+            }
+            Ok(commits)
+        })
+    }
+
     async fn read_file(&self, _: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<Option<Vec<u8>>> {
         const OPERATION: &str = "read a file";
         self.forge.read(OPERATION, repo, |repository| {

@@ -1,8 +1,10 @@
 //! Commits and trees, addressed by their content, and what follows from their history alone.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
+use super::authors;
 use crate::adapter::{Commit, Comparison, FileChange, SourceFile, SourceTree};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind};
@@ -61,9 +63,10 @@ impl Objects {
         let NewObject { parents, files, message, at } = new;
         check(&files)?;
         let tree = tree_id(&files, &RepoPath::root());
-        let (author, message) = (signature(author), message.to_owned());
+        let (authors, message) = (authors::of(author, message), message.to_owned());
+        let author = authors::signature(author);
         let id = commit_id(&tree, &parents, &message, &author, at);
-        Ok((Commit { id, tree, parents, message, author, at }, files))
+        Ok((Commit { id, tree, parents, message, author, authors, at }, files))
     }
 
     /// Keeps a commit.
@@ -93,6 +96,15 @@ impl Objects {
         let files = changed(&self.files(merge_base.as_ref()), &self.files(Some(head)));
         let count = |one: &BTreeSet<CommitId>, other: &BTreeSet<CommitId>| one.difference(other).count() as u64;
         Comparison { merge_base, ahead: count(&new, &old), behind: count(&old, &new), files: files.into_iter().collect() }
+    }
+
+    /// What is reachable from `head` and not from `base`, each commit before its parents.
+    pub(super) fn log(&self, base: Option<&CommitId>, head: &CommitId) -> Vec<Commit> {
+        let known = base.map(|base| self.history(base)).unwrap_or_default();
+        let history = self.history(head);
+        let mut log: Vec<_> = history.difference(&known).filter_map(|id| self.commits.get(id)).collect();
+        log.sort_by_key(|stored| Reverse((stored.generation, stored.commit.at)));
+        log.into_iter().map(|stored| stored.commit.clone()).collect()
     }
 
     /// The files of `head` merged into those of `base`, or the paths that both changed in different ways.
@@ -182,14 +194,6 @@ fn field(out: &mut Vec<u8>, bytes: &[u8]) {
 #[expect(clippy::expect_used, reason = "the 64 hexadecimal digits of a digest are an object id")]
 fn parsed<Id, E: std::fmt::Debug>(id: Result<Id, E>) -> Id {
     id.expect("a digest is an object id")
-}
-
-fn signature(author: &Principal) -> String {
-    match author {
-        Principal::Human(person) => format!("{person} <{person}@people.invalid>"),
-        Principal::Agent { agent, sponsor } => format!("{agent} (for {sponsor}) <{agent}@agents.invalid>"),
-        Principal::System => "pathops <pathops@system.invalid>".to_owned(),
-    }
 }
 
 fn check(files: &SourceTree) -> Result<(), BadTree> {
