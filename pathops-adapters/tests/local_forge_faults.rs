@@ -52,11 +52,13 @@ async fn refusals_of_a_merge_say_what_is_missing() {
     let rules = BranchProtection { required_checks: checks.to_vec(), required_approvals: 1 };
     shop.forge.protect(&shop.repo, &shop.main, rules).await.unwrap();
     let report = async |name: &str, state| {
-        let check = NewCheck { commit: pull.request.head.clone(), name: name.to_owned(), state, summary: String::new() };
+        let check = NewCheck::new(pull.request.head.clone(), name, state, String::new()).unwrap();
         shop.scm.report_check(&cx(&format!("{name}/{state}")), &shop.repo, &check).await.unwrap();
     };
     report("ci/build", CheckState::Failure).await;
-    report("pathops/promotion", CheckState::Success).await;
+    // A check run cannot even be called like the status.
+    let disguised = NewCheck::new(pull.request.head.clone(), "PathOps/Promotion", CheckState::Success, "");
+    assert!(disguised.is_err());
     shop.review("alice", &pull, ReviewState::Approved).await.unwrap();
     let refusal = shop.merge("bob", &pull.request).await.unwrap_err();
     let short = &pull.request.head.as_str()[..12];

@@ -107,7 +107,7 @@ impl Services {
                 self.work(cx, scope, pull_request, objective, patch.as_deref(), allowed).await
             }
             Command::Build { scope, repo, commit, base } => self.build(cx, scope, repo, commit, base).await,
-            Command::AwaitMerge { pull_request, path, .. } => self.await_merge(cx, pull_request, path).await,
+            Command::AwaitMerge { role, pull_request, path, .. } => self.await_merge(cx, *role, pull_request, path).await,
             Command::Stage { scope, target, pull_request, built } => {
                 self.stage(cx, scope, target, pull_request, built.as_ref()).await
             }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub(crate) struct World {
     pub(crate) gitops: MemoryGitOps,
     pub(crate) notifier: Arc<MemoryNotifier>,
     faults: Option<Arc<Faults>>,
+    /// While it is set, nobody merges into production.
+    pub(crate) hesitant: Arc<AtomicBool>,
     pub(crate) deployed: Arc<Mutex<Vec<String>>>,
     calls: Arc<Mutex<VecDeque<Call>>>,
 }
@@ -66,7 +69,19 @@ impl World {
             });
         let ci = MemoryCi::new(scm.clone(), blobs.clone(), Arc::new(clock.clone())).taking(seconds(3));
         let notifier = Arc::new(MemoryNotifier::new(NotifierCapabilities::default()));
-        let world = Self { calls: Arc::default(), faults: None, clock, forge, journal, blobs, ci, gitops, notifier, deployed };
+        let world = Self {
+            calls: Arc::default(),
+            faults: None,
+            hesitant: Arc::default(),
+            clock,
+            forge,
+            journal,
+            blobs,
+            ci,
+            gitops,
+            notifier,
+            deployed,
+        };
         world.populate();
         world
     }
@@ -225,6 +240,9 @@ impl World {
             if !reviews.iter().any(|review| review.author == Principal::Human(reviewer.clone()) && review.commit == now.head) {
                 self.forge.person(reviewer).review(repo, *number, &now.head, ReviewState::Approved, "fine").unwrap();
             }
+        }
+        if call.merge && call.role == Role::Production && self.hesitant.load(Ordering::SeqCst) {
+            return false;
         }
         !call.merge || self.forge.person(person("bob")).merge(repo, *number, &now.head).is_ok()
     }

@@ -57,16 +57,16 @@ impl Writer<'_> {
     }
 
     pub(super) fn report_check(&self, key: &IdempotencyKey, by: &Principal, new: &NewCheck) -> Result<()> {
-        let mut reports = self.reports(&new.commit)?;
+        let mut reports = self.reports(new.commit())?;
         let check = Check {
-            name: new.name.clone(),
+            name: new.name().to_owned(),
             source: CheckSource::CheckRun,
-            state: new.state,
-            description: new.summary.clone(),
+            state: new.state(),
+            description: new.summary().to_owned(),
             by: by.clone(),
         };
         let report = Report { key: key.clone(), at: self.forge.clock.now(), grant: None, check };
-        self.report(&new.commit, &mut reports, report)
+        self.report(new.commit(), &mut reports, report)
     }
 
     /// Adds a report, unless it is there: one that is repeated late must not outdo what was reported since.

@@ -181,7 +181,7 @@ impl Scm for LocalScm {
     }
 
     async fn report_check(&self, cx: &OpContext, repo: &RepoId, check: &NewCheck) -> Result<()> {
-        let attempt = on_commit("report a check", repo, &check.commit);
+        let attempt = on_commit("report a check", repo, check.commit());
         let (key, by, check) = (cx.key().clone(), self.principal.clone(), check.clone());
         self.forge.writing(attempt, repo, move |writer| writer.report_check(&key, &by, &check)).await
     }

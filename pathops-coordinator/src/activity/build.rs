@@ -3,7 +3,7 @@
 use pathops_core::adapter::{CheckState, CiConclusion, CiOutcome, CiRequest, CiState, NewCheck};
 use pathops_core::evidence::{Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict};
 use pathops_core::policy::GitState;
-use pathops_core::{CommitId, OpContext, RepoId, Result};
+use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result};
 use pathops_evidence::{EvidenceRecord, junit};
 
 use crate::activity::Services;
@@ -69,7 +69,8 @@ impl Services {
         }
         let state = if problem.is_none() { CheckState::Success } else { CheckState::Failure };
         let summary = self.redactor.redact_text(problem.unwrap_or("built and tested"));
-        let check = NewCheck { commit: commit.clone(), name: CHECK.to_owned(), state, summary };
+        let check = NewCheck::new(commit.clone(), CHECK, state, summary)
+            .map_err(|error| Error::new(ErrorKind::Invalid, "report a check").on(CHECK).because(error))?;
         self.scm.report_check(&cx.part("check"), repo, &check).await
     }
 

@@ -1,5 +1,7 @@
 //! Merging: waiting for people, and merging into preflight where policy lets PathOps do it.
 
+use std::collections::BTreeSet;
+
 use pathops_core::adapter::{CommitAuthor, MergeableBranch, PullRequestState};
 use pathops_core::policy::GitState;
 use pathops_core::project::EnvironmentTarget;
@@ -7,26 +9,35 @@ use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, Rep
 
 use crate::activity::Services;
 use crate::activity::facts::MAX_COMMITS;
-use crate::change_set::{Outcome, PullRequestRef, Scope};
+use crate::change_set::{Outcome, PullRequestRef, Role, Scope};
 
 impl Services {
-    pub(super) async fn await_merge(&self, cx: &OpContext, pull_request: &PullRequestRef, path: &RepoPath) -> Result<Outcome> {
-        let PullRequestRef { repo, number, .. } = pull_request;
-        let state = self
-            .poll(|| {
-                Box::pin(async move {
-                    let state = self.scm.pull_request(cx, repo, *number).await?.state;
-                    Ok((state != PullRequestState::Open).then_some(state))
-                })
+    /// Waits until people have merged or closed a pull request; for the source, also until they have pushed more to it,
+    /// which has to be built and tested again.
+    pub(super) async fn await_merge(
+        &self,
+        cx: &OpContext,
+        role: Role,
+        pull_request: &PullRequestRef,
+        path: &RepoPath,
+    ) -> Result<Outcome> {
+        let PullRequestRef { repo, number, head, .. } = pull_request;
+        self.poll(|| {
+            Box::pin(async move {
+                let now = self.scm.pull_request(cx, repo, *number).await?;
+                match now.state {
+                    PullRequestState::Merged { by, commit, .. } => {
+                        Ok(Some(Outcome::Merged { state: self.git_state(cx, repo, &commit, path).await?, by }))
+                    }
+                    PullRequestState::Closed { by } => Ok(Some(Outcome::Closed { by })),
+                    PullRequestState::Open if role == Role::Source && now.head != *head => {
+                        Ok(Some(Outcome::Pushed { head: now.head, authors: BTreeSet::from([now.author]) }))
+                    }
+                    PullRequestState::Open => Ok(None),
+                }
             })
-            .await?;
-        match state {
-            PullRequestState::Merged { by, commit, .. } => {
-                Ok(Outcome::Merged { state: self.git_state(cx, repo, &commit, path).await?, by })
-            }
-            PullRequestState::Closed { by } => Ok(Outcome::Closed { by }),
-            PullRequestState::Open => Err(Error::new(ErrorKind::Unexpected, "wait for a merge").on(number)),
-        }
+        })
+        .await
     }
 
     /// Merges what PathOps and its agents have made. Where a person has pushed to the branch too, a person merges it:
@@ -43,7 +54,7 @@ impl Services {
         let ours = [Principal::System, Principal::Agent { agent: self.agent.agent(), sponsor: scope.sponsor.clone() }];
         let by_us = |author: &CommitAuthor| author.principal.as_ref().is_some_and(|principal| ours.contains(principal));
         if !commits.iter().flat_map(|commit| &commit.authors).all(by_us) {
-            return self.await_merge(cx, pull_request, &target.path).await;
+            return self.await_merge(cx, Role::Preflight, pull_request, &target.path).await;
         }
         let branch = MergeableBranch::of(target).ok_or_else(|| {
             Error::new(ErrorKind::Denied, "merge a pull request").on(format!("{repo}{number}")).because("only people merge there")

@@ -119,6 +119,12 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
             progress.evidence.extend(evidence.iter().cloned());
             Next::Fail(reason.clone())
         }
+        (S::SourceReview, Outcome::Pushed { head, .. }) => {
+            if let Some(pull_request) = progress.pull_requests.get_mut(&Role::Source) {
+                pull_request.head = head.clone();
+            }
+            Next::Do(S::Building)
+        }
         (S::SourceReview, Outcome::Merged { state: merged, .. }) => match &mut progress.built {
             // What was tested is what was merged, unless the branch had moved on in the meantime.
             Some(built) if built.source.tree == merged.tree => {

@@ -7,7 +7,7 @@ use crate::adapter::{FileChange, SourceTree};
 use crate::error::Result;
 use crate::id::{BranchName, CommitId, PersonId, PullRequestNumber, RepoId, RepoPath, StatusContext, TreeId};
 use crate::op::OpContext;
-use crate::policy::CommitStatus;
+use crate::policy::{CommitStatus, GrantRequired, PROMOTION_CONTEXT};
 use crate::principal::Principal;
 use crate::time::UnixMillis;
 
@@ -242,16 +242,57 @@ pub struct Check {
 }
 
 /// A check run to be reported.
+///
+/// It cannot stand in for the promotion status, which hosts would take for the same (I1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCheck {
+    commit: CommitId,
+    name: String,
+    state: CheckState,
+    summary: String,
+}
+
+impl NewCheck {
+    /// A check run of `commit` called `name` (for example `ci/build`), with a summary for people in Markdown.
+    ///
+    /// # Errors
+    /// [`GrantRequired`] for the name of the promotion status, in any letter case.
+    pub fn new(
+        commit: CommitId,
+        name: impl Into<String>,
+        state: CheckState,
+        summary: impl Into<String>,
+    ) -> Result<Self, GrantRequired> {
+        let name = name.into();
+        if name.trim().eq_ignore_ascii_case(PROMOTION_CONTEXT) {
+            return Err(GrantRequired);
+        }
+        Ok(Self { commit, name, state, summary: summary.into() })
+    }
+
     /// The commit it is about.
-    pub commit: CommitId,
-    /// Its name, for example `ci/build`.
-    pub name: String,
+    #[must_use]
+    pub fn commit(&self) -> &CommitId {
+        &self.commit
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What it says.
-    pub state: CheckState,
-    /// For people, in Markdown.
-    pub summary: String,
+    #[must_use]
+    pub fn state(&self) -> CheckState {
+        self.state
+    }
+
+    /// For people.
+    #[must_use]
+    pub fn summary(&self) -> &str {
+        &self.summary
+    }
 }
 
 /// What a branch asks of a pull request before it may be merged.

@@ -216,7 +216,7 @@ impl Run {
     pub(super) fn assert_held(&self) {
         let summary = self.summary();
         let claims = summary["claims"].as_array().unwrap();
-        assert!(claims.len() >= 3 && claims.iter().all(|claim| claim["problem"].is_null()), "{claims:#?}");
+        assert!(claims.len() >= 3 && claims.iter().all(|claim| claim["problem"].is_null()), "{claims:#?}\n{}", self.account);
         assert_eq!(self.code, Some(0), "{}", self.account);
     }
 

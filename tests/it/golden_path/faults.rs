@@ -65,7 +65,7 @@ fn a_script_that_leaves_a_process_behind_goes_on_without_it() {
     let run = example.run();
     run.assert_held();
     assert_eq!(change_set(&run)["end"], "live", "{}", run.account);
-    assert!(run.account.contains("left processes behind, which were killed: sleep"), "{}", run.account);
+    assert!(run.account.contains("left processes behind, which were killed"), "{}", run.account);
     example.assert_none_left();
 }
 

@@ -44,7 +44,7 @@ async fn a_co_author_is_listed_however_the_trailer_is_written(w: ScmWorld) -> Ou
     for key in ["Co-authored-by", "Co-Authored-By", "CO-AUTHORED-BY", "co-authored-by"] {
         let read = committed(&w, &topic, &person, &format!("Change\n\n{key}: {name}\n")).await?;
         let expected = CommitAuthor { name: name.clone(), principal: Some(other.clone()) };
-        let listed = read.authors.iter().any(|author| *author == expected);
+        let listed = read.authors.contains(&expected);
         ensure!(listed, "`{key}: {name}` makes the authors {:?}", read.authors);
         let first = read.authors.first().and_then(|author| author.principal.as_ref());
         ensure!(first == Some(&person), "the first of the authors {:?} is not the author", read.authors);

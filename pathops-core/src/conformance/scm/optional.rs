@@ -42,14 +42,14 @@ pub(super) fn cases(declared: ScmCapabilities) -> Vec<Case<ScmWorld>> {
     all
 }
 
-fn check_run(commit: &CommitId, state: CheckState) -> NewCheck {
-    NewCheck { commit: commit.clone(), name: "ci/build".to_owned(), state, summary: format!("it is {state}") }
+fn check_run(commit: &CommitId, state: CheckState) -> Result<NewCheck, String> {
+    NewCheck::new(commit.clone(), "ci/build", state, format!("it is {state}")).map_err(|error| error.to_string())
 }
 
 async fn a_check_run_is_replaced_by_name(w: ScmWorld) -> Outcome {
     let main = w.main().await?;
     for state in [CheckState::Pending, CheckState::Error, CheckState::Success, CheckState::Failure] {
-        w.scm.report_check(&cx(&state.to_string()), &w.repo, &check_run(&main, state)).await.works()?;
+        w.scm.report_check(&cx(&state.to_string()), &w.repo, &check_run(&main, state)?).await.works()?;
         let checks = w.restarted.checks(&cx("read"), &w.repo, &main).await.works()?;
         let [check] = checks.as_slice() else { return Err(format!("one check run is read as {checks:?}")) };
         let said = (check.name.as_str(), check.source, check.state, check.description.contains(&format!("it is {state}")));
@@ -60,7 +60,7 @@ async fn a_check_run_is_replaced_by_name(w: ScmWorld) -> Outcome {
 
 async fn a_check_run_and_a_status_of_one_name_are_two(w: ScmWorld) -> Outcome {
     let main = w.main().await?;
-    w.scm.report_check(&cx("run"), &w.repo, &check_run(&main, CheckState::Failure)).await.works()?;
+    w.scm.report_check(&cx("run"), &w.repo, &check_run(&main, CheckState::Failure)?).await.works()?;
     w.scm.post_status(&cx("status"), &w.repo, status(&main, "ci/build", CheckState::Success, "good")?).await.works()?;
     let checks = w.scm.checks(&cx("read"), &w.repo, &main).await.works()?;
     let state = |source| checks.iter().find(|check| check.source == source).map(|check| check.state);
@@ -71,7 +71,7 @@ async fn a_check_run_and_a_status_of_one_name_are_two(w: ScmWorld) -> Outcome {
 
 async fn undeclared_check_runs_are_unsupported(w: ScmWorld) -> Outcome {
     let main = w.main().await?;
-    let answer = w.scm.report_check(&cx("run"), &w.repo, &check_run(&main, CheckState::Success)).await;
+    let answer = w.scm.report_check(&cx("run"), &w.repo, &check_run(&main, CheckState::Success)?).await;
     answer.fails(ErrorKind::Unsupported, "check runs are not declared")?;
     let checks = w.scm.checks(&cx("read"), &w.repo, &main).await.works()?;
     ensure!(checks.is_empty(), "an unsupported check run was reported: {checks:?}");

@@ -207,13 +207,13 @@ impl Scm for Credential {
             return Err(Error::unsupported(OPERATION));
         }
         let check = Check {
-            name: new.name.clone(),
+            name: new.name().to_owned(),
             source: CheckSource::CheckRun,
-            state: new.state,
-            description: new.summary.clone(),
+            state: new.state(),
+            description: new.summary().to_owned(),
             by: self.principal.clone(),
         };
-        let change = |repository: &mut Repository| repository.report(OPERATION, &new.commit, check);
+        let change = |repository: &mut Repository| repository.report(OPERATION, new.commit(), check);
         self.forge.once(cx, OPERATION, repo, new, change)
     }
 

@@ -1,0 +1,222 @@
+//! Ways around the rule, tried on the whole control plane in memory: each is stopped, and leaves nothing in production.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use pathops_coordinator::change_set::{End, Role, State};
+use pathops_core::adapter::*;
+use pathops_core::memory::MemoryJournal;
+use pathops_core::policy::PROMOTION_CONTEXT;
+use pathops_core::project::FeatureRequest;
+use pathops_core::{CommitId, Principal, PullRequestNumber, RepoPath};
+
+use crate::world::{START, World, cx, feature_of, person, repo, wait};
+
+/// Runs a feature of the store alone while `meddle` is called again and again.
+fn meddled(world: &World, meddle: impl Fn(&World)) -> State {
+    let request = feature_of(&["orders"], "better", None);
+    world
+        .run(request, "k", || {
+            meddle(world);
+            false
+        })
+        .unwrap()
+        .unwrap()
+}
+
+fn pull_request(world: &World, name: &str, number: u64) -> Option<PullRequest> {
+    wait(world.forge.scm(Principal::System).pull_request(&cx(), &repo(name), PullRequestNumber(number))).ok()
+}
+
+/// Pushes a file to an open pull request, once.
+fn push(world: &World, who: &str, name: &str, file: &str, message: &str) {
+    let Some(open) = pull_request(world, name, 1).filter(|it| it.state == PullRequestState::Open) else { return };
+    let scm = world.forge.scm(Principal::System);
+    let path = RepoPath::parse(file).unwrap();
+    if wait(scm.read_file(&cx(), &repo(name), &open.head, &path)).unwrap().is_some() || commits(world, name, &open.head) < 3 {
+        return;
+    }
+    let change = NewCommit {
+        branch: open.head_branch,
+        expected_head: open.head,
+        message: message.to_owned(),
+        author: Principal::Human(person(who)),
+        at: START,
+        changes: vec![FileChange { path, file: Some(SourceFile { bytes: b"more".to_vec(), executable: false }) }],
+    };
+    world.forge.person(person(who)).commit(&repo(name), &change).unwrap();
+}
+
+fn commits(world: &World, name: &str, head: &CommitId) -> usize {
+    wait(world.forge.scm(Principal::System).log(&cx(), &repo(name), None, head, 100)).unwrap().len()
+}
+
+fn promotion_status(world: &World, head: &CommitId) -> Option<CheckState> {
+    let checks = wait(world.forge.scm(Principal::System).checks(&cx(), &repo("shop/orders-gitops"), head)).unwrap();
+    checks.into_iter().find(|check| check.name == PROMOTION_CONTEXT).map(|check| check.state)
+}
+
+fn approval(state: &State) -> String {
+    let decided = state.units[&"orders".parse().unwrap()].last.as_ref().unwrap();
+    let approval = decided.decision.requirements.iter().find(|requirement| requirement.id.as_str() == "approval").unwrap();
+    approval.because.clone()
+}
+
+fn nothing_in_production(state: &State) {
+    assert!(state.units.values().all(|progress| progress.production.is_none()));
+}
+
+#[test]
+fn who_pushed_to_the_source_does_not_approve() {
+    let world = World::new(MemoryJournal::new());
+    let state = meddled(&world, |world| {
+        push(world, "carol", "shop/orders-src", "src/by-carol", "Help a little");
+        // Somebody else approves as well; without that the change set would wait for ever.
+        let Some(proposed) = pull_request(world, "shop/orders-gitops", 2) else { return };
+        if proposed.state == PullRequestState::Open {
+            world
+                .forge
+                .person(person("bob"))
+                .review(&repo("shop/orders-gitops"), proposed.number, &proposed.head, ReviewState::Approved, "")
+                .unwrap();
+        }
+    });
+    assert_eq!(state.end, Some(End::Live));
+    assert!(
+        approval(&state).starts_with("approved by bob; not counted: carol (has a part in the change)"),
+        "{}",
+        approval(&state)
+    );
+}
+
+#[test]
+fn a_co_author_whom_nobody_knows_stops_the_promotion() {
+    let world = World::new(MemoryJournal::new());
+    let state = meddled(&world, |world| {
+        push(world, "bob", "shop/orders-src", "src/together", "Pair up\n\nCO-AUTHORED-BY: Carol Smith <carol@example.com>\n");
+    });
+    assert_eq!(state.end, Some(End::Recovered));
+    assert!(approval(&state).contains("Carol Smith"), "{}", approval(&state));
+    nothing_in_production(&state);
+}
+
+#[test]
+fn desired_state_that_a_person_pushed_is_not_merged_unseen() {
+    let world = World::new(MemoryJournal::new());
+    let pathops_merged = AtomicU32::new(0);
+    let state = meddled(&world, |world| {
+        push_early(world);
+        let merged = pull_request(world, "shop/orders-gitops", 1).map(|it| it.state);
+        if matches!(merged, Some(PullRequestState::Merged { by: Principal::System, .. })) {
+            pathops_merged.fetch_add(1, Ordering::SeqCst);
+        }
+        let waiting = pull_request(world, "shop/orders-gitops", 1).filter(|it| it.state == PullRequestState::Open);
+        // A person looks at it and merges, once the artifact is in it.
+        if let Some(open) = waiting.filter(|open| commits(world, "shop/orders-gitops", &open.head) >= 4) {
+            world.forge.person(person("bob")).merge(&repo("shop/orders-gitops"), open.number, &open.head).unwrap();
+        }
+    });
+    assert_eq!(pathops_merged.load(Ordering::SeqCst), 0, "PathOps does not merge what a person pushed");
+    assert_eq!(state.end, Some(End::Live));
+}
+
+/// Weakens the deployment's description on the preflight branch, before anything is staged.
+fn push_early(world: &World) {
+    let Some(open) = pull_request(world, "shop/orders-gitops", 1).filter(|it| it.state == PullRequestState::Open) else { return };
+    if commits(world, "shop/orders-gitops", &open.head) != 2 {
+        return;
+    }
+    let path = RepoPath::parse("environments/preflight/extra.txt").unwrap();
+    let change = NewCommit {
+        branch: open.head_branch,
+        expected_head: open.head,
+        message: "Fewer checks".to_owned(),
+        author: Principal::Human(person("alice")),
+        at: START,
+        changes: vec![FileChange { path, file: Some(SourceFile { bytes: b"x".to_vec(), executable: false }) }],
+    };
+    world.forge.person(person("alice")).commit(&repo("shop/orders-gitops"), &change).unwrap();
+}
+
+#[test]
+fn an_incident_after_the_grant_takes_it_back_until_it_is_closed() {
+    let world = World::new(MemoryJournal::new());
+    world.hesitant.store(true, Ordering::SeqCst);
+    let (seen, looks) = (AtomicU32::new(0), AtomicU32::new(0));
+    let state = meddled(&world, |world| {
+        let Some(proposed) = pull_request(world, "shop/orders-gitops", 2) else { return };
+        let status = promotion_status(world, &proposed.head);
+        match (seen.load(Ordering::SeqCst), status) {
+            (0, Some(CheckState::Success)) => incident(world, "closed: null"),
+            (1, Some(CheckState::Pending)) => incident(world, "closed: 2025-11-24T09:00:00Z"),
+            (2, Some(CheckState::Success)) => world.hesitant.store(false, Ordering::SeqCst),
+            _ => {
+                assert!(looks.fetch_add(1, Ordering::SeqCst) < 5_000, "the status does not follow the incident");
+                return;
+            }
+        }
+        seen.fetch_add(1, Ordering::SeqCst);
+    });
+    assert_eq!((state.end, seen.load(Ordering::SeqCst)), (Some(End::Live), 3));
+}
+
+/// Writes an incident of the unit into the meta repository.
+fn incident(world: &World, closed: &str) {
+    let text = format!(
+        "apiVersion: pathops.dev/v1alpha1\nkind: Incident\nmetadata: {{name: inc-1}}\nspec:\n  unit: orders\n  since: 2025-11-24T08:00:00Z\n  {closed}\n  summary: it burns\n"
+    );
+    let scm = world.forge.scm(Principal::System);
+    let meta = repo("shop/meta");
+    let head = wait(scm.branch_head(&cx(), &meta, &"main".parse().unwrap())).unwrap().unwrap();
+    let change = NewCommit {
+        branch: "main".parse().unwrap(),
+        expected_head: head,
+        message: "Note an incident".to_owned(),
+        author: Principal::Human(person("alice")),
+        at: START,
+        changes: vec![FileChange {
+            path: RepoPath::parse("incidents/inc-1.yaml").unwrap(),
+            file: Some(SourceFile { bytes: text.into_bytes(), executable: false }),
+        }],
+    };
+    world.forge.person(person("alice")).commit(&meta, &change).unwrap();
+}
+
+#[test]
+fn a_grant_does_not_outlive_its_change_set() {
+    let world = World::new(MemoryJournal::new());
+    world.hesitant.store(true, Ordering::SeqCst);
+    let state = meddled(&world, |world| {
+        let Some(proposed) = pull_request(world, "shop/orders-gitops", 2) else { return };
+        let open = proposed.state == PullRequestState::Open;
+        if open && promotion_status(world, &proposed.head) == Some(CheckState::Success) {
+            let scm = world.forge.scm(Principal::Human(person("bob")));
+            wait(scm.close_pull_request(&cx(), &repo("shop/orders-gitops"), proposed.number)).unwrap();
+        }
+    });
+    assert_eq!(state.end, Some(End::Recovered));
+    let proposed = &state.units[&"orders".parse().unwrap()].pull_requests[&Role::Production];
+    assert_eq!(promotion_status(&world, &proposed.head), Some(CheckState::Failure), "the head cannot be proposed again");
+    nothing_in_production(&state);
+}
+
+#[test]
+fn what_people_merge_during_a_failure_is_taken_back_too() {
+    let world = World::new(MemoryJournal::new());
+    let request: FeatureRequest = feature_of(&["orders", "store"], "better", Some("store"));
+    // The store fails in preflight; meanwhile a person merges the other unit's preflight pull request by hand.
+    let state = world
+        .run(request, "k", || {
+            if let Some(open) = pull_request(&world, "shop/orders-gitops", 1).filter(|it| it.state == PullRequestState::Open) {
+                let failed = world.deployed.lock().unwrap().iter().any(|it| it == "store@preflight");
+                if failed {
+                    let _ = world.forge.person(person("bob")).merge(&repo("shop/orders-gitops"), open.number, &open.head);
+                }
+            }
+            false
+        })
+        .unwrap()
+        .unwrap();
+    let orders = &state.units[&"orders".parse().unwrap()];
+    assert!(orders.preflight.is_some(), "the merge was noticed");
+    assert_eq!(state.end, Some(End::Incomplete), "and nobody claims that everything is back: {:?}", state.units);
+}
