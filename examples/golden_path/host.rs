@@ -1,5 +1,6 @@
 //! The host: the embedded adapters put together, and the requests carried out one after the other.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,6 +54,9 @@ pub(crate) struct Machine {
 
 /// Runs the example from the beginning, or from where it was stopped.
 pub(crate) async fn run(arguments: &Arguments) -> Result<Ended, Failure> {
+    if arguments.interactive && !std::io::stdin().is_terminal() {
+        return Err("--interactive needs a terminal to ask on".into());
+    }
     let folder = arguments.project();
     let (project, files) = setup::read(&folder)?;
     let requests = requests(arguments, &files, &project)?;
@@ -148,7 +152,7 @@ async fn compose(
     let blobs: Arc<dyn BlobStore> = Arc::new(ObjectStoreBlobs::folder(root.join("blobs"))?);
     let signer: Arc<dyn Signer> = Arc::new(LocalSigner::open_or_create(root.join("signing-key.pem"))?);
     let mut ci = LocalCiConfig::new(root.join("forge"), root.join("ci"), &path);
-    ci.time_limit = Duration::from_secs(arguments.ci_limit);
+    ci.time_limit = Duration::from_secs(arguments.ci_limit.get());
     let ci = Arc::new(MeasuredCi::new(Arc::new(LocalCi::new(ci, blobs.clone(), clock.clone())?)));
     let environments = [&project.environments.preflight, &project.environments.production];
     let watched = project.units.values().flat_map(|unit| {

@@ -38,7 +38,9 @@ impl Call {
         };
         match command {
             Command::AwaitMerge { scope, role, pull_request, .. } => Some(call(scope, pull_request, *role, true)),
-            Command::Promote { scope, role, pull_request, until_merged, .. } => Some(call(scope, pull_request, *role, *until_merged)),
+            Command::Promote { scope, role, pull_request, until_merged, .. } => {
+                Some(call(scope, pull_request, *role, *until_merged))
+            }
             _ => None,
         }
     }

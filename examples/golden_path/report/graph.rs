@@ -363,8 +363,8 @@ mod tests {
 
     #[test]
     fn a_long_name_is_cut_off_between_characters() {
-        let graph = graph(&waves(&[&["the-ünit-with-a-name-that-is-far-too-long"]]), Vec::new());
-        assert_eq!(graph.nodes[0].label, "the-ünit-with-a-nam…");
+        let graph = graph(&waves(&[&["the-ünit-whose-name-is-far-too-long"]]), Vec::new());
+        assert_eq!(graph.nodes[0].label, "the-ünit-whose-name…");
         assert!(graph.edges.is_empty());
     }
 }

@@ -346,11 +346,8 @@ fn advance(state: &mut State) -> Vec<Command> {
 /// the other, in the rollback order.
 fn recover(state: &mut State) -> Vec<Command> {
     use Stage as S;
-    let begun = |progress: &Progress| match progress.stage {
-        S::Built | S::Tested | S::Decided | S::Proposed | S::Live => false,
-        S::Stopped | S::Closed | S::Recovered | S::LeftToPeople => false,
-        _ => true,
-    };
+    let resting = [S::Built, S::Tested, S::Decided, S::Proposed, S::Live, S::Stopped, S::Closed, S::Recovered, S::LeftToPeople];
+    let begun = |progress: &Progress| !resting.contains(&progress.stage);
     if state.units.values().any(begun) {
         return Vec::new();
     }
