@@ -1,11 +1,5 @@
 //! Making evidence and checking it: by the trust root of core, and by `openssl` alone.
-#![expect(
-    clippy::unwrap_used,
-    clippy::unreachable,
-    clippy::print_stderr,
-    clippy::indexing_slicing,
-    reason = "test code: a failure is a failed test"
-)]
+#![expect(clippy::unwrap_used, clippy::unreachable, reason = "test code: a failure is a failed test")]
 
 use std::pin::pin;
 use std::process::Command;
