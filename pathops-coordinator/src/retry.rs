@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(900);
 /// repeated blindly.
 pub(crate) async fn with_retry<'c, T>(clock: &dyn Clock, mut call: impl FnMut() -> BoxFuture<'c, Result<T>>) -> Result<T> {
     let (mut wait, mut waited) = (FIRST_WAIT, Duration::ZERO);
+    let mut settled = false;
     loop {
         let error = match call().await {
             Ok(answer) => return Ok(answer),
@@ -26,7 +27,13 @@ pub(crate) async fn with_retry<'c, T>(clock: &dyn Clock, mut call: impl FnMut() 
         let pause = match (error.retry(), error.effect()) {
             (Retry::Never, Effect::None) => return Err(error),
             (Retry::After(pause), _) => pause,
-            (Retry::Backoff, _) | (Retry::Never, Effect::Unknown) => wait,
+            (Retry::Backoff, _) => wait,
+            // One more try settles whether it happened; that it fails again says that it does not help to go on.
+            (Retry::Never, Effect::Unknown) if !settled => {
+                settled = true;
+                wait
+            }
+            (Retry::Never, Effect::Unknown) => return Err(error),
         };
         if waited >= PATIENCE {
             return Err(error);

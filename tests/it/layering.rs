@@ -14,7 +14,7 @@ const IO: &str = "async-std chrono fastrand futures-executor getrandom git2 hype
 
 /// The crates that connect an adapter to something, and the features that may pull each.
 const VENDORS: [(&str, &[&str]); 5] = [
-    ("git2", &["embedded", "local-ci", "local-forge", "local-gitops", "patch-agent"]),
+    ("git2", &["embedded", "local-ci", "local-forge", "local-gitops"]),
     ("jsonschema", &["embedded", "local-gitops"]),
     ("object_store", &["embedded", "object-store"]),
     ("sqlx", &["embedded", "sqlite"]),

@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use pathops_core::adapter::{CommitAuthor, MergeableBranch, PullRequestState};
 use pathops_core::policy::GitState;
 use pathops_core::project::EnvironmentTarget;
-use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result};
+use pathops_core::{CommitId, Error, ErrorKind, IdError, OpContext, Principal, RepoId, RepoPath, Result};
 
 use crate::activity::Services;
 use crate::activity::facts::MAX_COMMITS;
 use crate::change_set::{Outcome, PullRequestRef, Role, Scope};
+
+/// Git's name for a folder without files.
+const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
 
 impl Services {
     /// Waits until people have merged or closed a pull request; for the source, also until they have pushed more to it,
@@ -27,7 +30,11 @@ impl Services {
                 let now = self.scm.pull_request(cx, repo, *number).await?;
                 match now.state {
                     PullRequestState::Merged { by, commit, .. } => {
-                        Ok(Some(Outcome::Merged { state: self.git_state(cx, repo, &commit, path).await?, by }))
+                        let state = match role {
+                            Role::Recovery => self.restored_state(cx, repo, &commit, path).await?,
+                            _ => self.git_state(cx, repo, &commit, path).await?,
+                        };
+                        Ok(Some(Outcome::Merged { state, by }))
                     }
                     PullRequestState::Closed { by } => Ok(Some(Outcome::Closed { by })),
                     PullRequestState::Open if role == Role::Source && now.head != *head => {
@@ -61,6 +68,15 @@ impl Services {
         })?;
         let commit = self.merge.merge(cx, repo, *number, head, &branch).await?;
         Ok(Outcome::Merged { state: self.git_state(cx, repo, &commit, &target.path).await?, by: Principal::System })
+    }
+
+    /// As [`Services::git_state`], where the folder may be gone again because it was not there before.
+    async fn restored_state(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<GitState> {
+        let invalid = |error| Error::new(ErrorKind::Unexpected, "name the empty tree").because(error);
+        match self.scm.tree_at(cx, repo, commit, path).await? {
+            Some(tree) => Ok(GitState { commit: commit.clone(), tree }),
+            None => Ok(GitState { commit: commit.clone(), tree: EMPTY_TREE.parse().map_err(|error: IdError| invalid(error))? }),
+        }
     }
 
     /// A commit with the tree of a folder in it.

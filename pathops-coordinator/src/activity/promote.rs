@@ -124,6 +124,8 @@ impl Services {
                 self.post_grant(cx, candidate, grant).await?;
                 Ok(Look::Granted(decision))
             }
+            // Merged or closed while the facts were read: they are about what was before that. The next look tells.
+            None if self.scm.pull_request(cx, repo, *number).await?.state != PullRequestState::Open => Ok(Look::Wait),
             None => {
                 let waits = decision.can_wait() || decision.needs_newer_evidence();
                 let state = if waits { CheckState::Pending } else { CheckState::Failure };

@@ -1,35 +1,20 @@
 //! The local reconciler among real repositories and processes, while things go wrong.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the app of these tests prints")]
 
-mod local_gitops_world;
-
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use libtest_mimic::{Arguments, Trial};
-use local_gitops_world::*;
+use crate::world::*;
+use libtest_mimic::Trial;
 use pathops_core::adapter::{
     BlobCapabilities, BlobStore, Clock as _, Collected, DeployFailure, ExpectedDeployment, GitOps as _, JobKind, NotYet,
     Readiness, RuntimeSignals as _, SignalQuery, Stale, StaleAction,
 };
 use pathops_core::{Digest, ErrorKind, OpContext, UnixMillis};
 
-fn main() -> ExitCode {
-    let args: Vec<String> = std::env::args().collect();
-    match args.get(1).map(String::as_str) {
-        Some("serve") => serve(&args[2..]),
-        Some("host") => host(&args[2]),
-        _ => return libtest_mimic::run(&Arguments::from_args(), trials()).exit_code(),
-    }
-    ExitCode::SUCCESS
-}
-
 macro_rules! trials {
     ($($name:ident),* $(,)?) => {
-        fn trials() -> Vec<Trial> {
-            vec![$(Trial::test(stringify!($name), || { runtime().block_on($name()); Ok(()) })),*]
+        pub(crate) fn trials() -> Vec<Trial> {
+            vec![$(Trial::test(concat!("faults::", stringify!($name)), || { runtime().block_on($name()); Ok(()) })),*]
         }
     };
 }
@@ -500,7 +485,7 @@ async fn stopping_leaves_no_process() {
 }
 
 /// A host of its own, for a test that kills it: watches `store` in that folder until it ends.
-fn host(folder: &str) {
+pub(crate) fn host(folder: &str) {
     let watched = World::new(&["store"]).watched;
     let config = config(std::path::Path::new(folder), watched, Duration::from_secs(10));
     let blobs = Arc::new(pathops_core::memory::MemoryBlobs::new());

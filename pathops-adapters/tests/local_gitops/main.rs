@@ -1,8 +1,9 @@
-//! The conformance kit on the local reconciler.
+//! The local reconciler: the conformance kit, and the faults of a machine.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the app of these tests prints")]
 
-mod local_gitops_world;
+mod faults;
+mod world;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,19 +11,27 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use libtest_mimic::Arguments;
-use local_gitops_world::{SMOKE, World, commit_outside, deployment, jobs, preflight, program, reference, serve, unit};
 use pathops_adapters::system::SystemClock;
 use pathops_core::adapter::{ExpectedDeployment, GitOpsCapabilities, SignalCapabilities, SignalQuery};
 use pathops_core::conformance::gitops::{Committed, Desired, DesiredState, GitOpsFixture, GitOpsWorld};
 use pathops_core::conformance::signals::{SignalFixture, SignalWorld};
 use pathops_core::conformance::{gitops, signals};
 use pathops_core::{Digest, UnixMillis};
+use world::{SMOKE, World, commit_outside, deployment, jobs, preflight, program, reference, serve, unit};
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
-    if args.get(1).is_some_and(|arg| arg == "serve") {
-        serve(&args[2..]);
-        return ExitCode::SUCCESS;
+    // The apps and hosts of the tests are this very program, started again.
+    match args.get(1).map(String::as_str) {
+        Some("serve") => {
+            serve(&args[2..]);
+            return ExitCode::SUCCESS;
+        }
+        Some("host") => {
+            faults::host(&args[2]);
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
     }
     let mut offers = GitOpsCapabilities::default();
     (offers.refresh, offers.jobs) = (true, true);
@@ -30,6 +39,7 @@ fn main() -> ExitCode {
     (signs.logs, signs.events) = (true, true);
     let mut trials = gitops::trials(Arc::new(OneMachine), offers);
     trials.extend(signals::trials(Arc::new(OneMachine), signs));
+    trials.extend(faults::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

@@ -1,6 +1,5 @@
 //! A world for tests of the local reconciler: real repositories, real processes, real HTTP. The app is the test's own
 //! executable, started again with `serve`.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test uses what it needs")]
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
