@@ -60,7 +60,7 @@ async fn ended(machine: &Machine, state: &State) -> Result<Claim, Failure> {
             let text = format!("\"{title}\" was refused, and nothing of it is left in preflight or production");
             Claim::new(text, left_over(machine, state).await?)
         }
-        Some(End::Incomplete) | None => Claim::new(format!("\"{title}\" came to its end"), Some(state.remarks.join("; "))),
+        Some(End::Incomplete) | None => Claim::new(format!("\"{title}\" came to its end"), Some(why(state))),
     })
 }
 
@@ -126,6 +126,12 @@ async fn approved(machine: &Machine, state: &State) -> Result<Claim, Failure> {
         state.start.change_set
     );
     Ok(Claim::new(text, problem))
+}
+
+/// What people have to look after.
+fn why(state: &State) -> String {
+    let units = state.units.iter().filter_map(|(unit, progress)| Some(format!("{unit}: {}", progress.problem.as_ref()?)));
+    units.chain(state.remarks.iter().cloned()).collect::<Vec<_>>().join("; ")
 }
 
 async fn running(machine: &Machine, states: &[State]) -> Result<Claim, Failure> {

@@ -118,13 +118,12 @@ impl Services {
                 self.observe(cx, scope, target, desired, *artifact, Duration::from_millis(*settle_millis)).await
             }
             Command::Collect { .. } => self.collect(cx, command).await,
-            Command::Decide { scope, combination, wait } => self.decide(cx, scope, combination, *wait).await,
+            Command::Decide { .. } => self.decide(cx, command).await,
             Command::Propose { .. } => self.propose(cx, command).await,
             Command::Promote { .. } => self.promote(cx, command).await,
             Command::Close { pull_requests, .. } => self.close(cx, pull_requests).await,
-            Command::Revert { scope, target, before, reason, reviewers } => {
-                self.revert(cx, scope, target, before, reason, reviewers).await
-            }
+            Command::Revert { .. } => self.revert(cx, command).await,
+
             Command::Comment { change_set, pull_requests, body } => self.comment(cx, change_set, pull_requests, body).await,
             Command::Record { change_set, meta_repo, at, files } => self.record(cx, change_set, meta_repo, *at, files).await,
         }

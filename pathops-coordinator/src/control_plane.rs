@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, FutureExt as _, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use pathops_core::adapter::{
     AgentBackend, BlobStore, Ci, Clock, GitOps, IdSource, Journal, Merge, Notifier, Run, RuntimeSignals, Scm, Signer,
@@ -210,7 +211,11 @@ impl ControlPlane {
     /// changes one of the units; `Denied` where the branch of production can be merged without the required status;
     /// `Invalid` where the project or the request has mistakes;
     /// what the Git host and the journal answer.
-    pub async fn request_feature(&self, request: FeatureRequest, key: Option<&IdempotencyKey>) -> Result<ChangeSetId> {
+    pub async fn request_feature(&self, mut request: FeatureRequest, key: Option<&IdempotencyKey>) -> Result<ChangeSetId> {
+        let words = request.changes.iter_mut().map(|change| &mut change.reason);
+        for text in words.chain([&mut request.title, &mut request.text]) {
+            *text = self.services.redactor.redact_text(text);
+        }
         let fresh = || IdempotencyKey::new(format!("{:032x}", self.services.ids.fresh()));
         let change_set = change_set_id(&request.title, &key.cloned().unwrap_or_else(fresh))?;
         let run = run_id(&change_set)?;
@@ -309,28 +314,37 @@ impl ControlPlane {
             for run in with_retry(&*self.services.clock, || self.journal.open_runs(cx)).await? {
                 if !driven.contains(&run) {
                     driven.push(run.clone());
-                    driving.push(async move { (self.engine.drive(&run).await, run) });
+                    driving.push(self.drive_after(Duration::ZERO, run).boxed());
                 }
             }
-            let pause = pin!(self.services.clock.sleep(self.services.pace.longest));
-            let step = async {
-                match driving.next().await {
-                    Some(ended) => Some(ended),
-                    None => std::future::pending().await,
+            let pause = self.services.clock.sleep(self.services.pace.longest);
+            let ended = {
+                let next = async {
+                    match driving.next().await {
+                        Some(ended) => ended,
+                        None => std::future::pending().await,
+                    }
+                };
+                match select(select(pin!(next), pause), shutdown.as_mut()).await {
+                    Either::Left((Either::Left((ended, _)), _)) => Some(ended),
+                    Either::Left((Either::Right(_), _)) => None,
+                    Either::Right(_) => return Ok(()),
                 }
             };
-            match select(select(pin!(step), pause), shutdown.as_mut()).await {
-                Either::Left((Either::Left((Some((ended, run)), _)), _)) => {
-                    if let Err(error) = ended {
-                        tracing::warn!(run = %run, error = %error, "a change set stands still; it is tried again");
-                        self.services.clock.sleep(self.services.pace.longest).await;
-                    }
-                    driven.retain(|other| *other != run);
+            match ended {
+                None => {}
+                Some((Ok(_), run)) => driven.retain(|other| *other != run),
+                Some((Err(error), run)) => {
+                    tracing::warn!(run = %run, error = %error, "a change set stands still; it is tried again");
+                    driving.push(self.drive_after(self.services.pace.longest, run).boxed());
                 }
-                Either::Left(_) => {}
-                Either::Right(_) => return Ok(()),
             }
         }
+    }
+
+    async fn drive_after(&self, pause: Duration, run: RunId) -> (Result<State>, RunId) {
+        self.services.clock.sleep(pause).await;
+        (self.engine.drive(&run).await, run)
     }
 
     /// What is known of a change set, or `None`.

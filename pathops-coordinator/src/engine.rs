@@ -171,6 +171,11 @@ impl<M: Machine> Engine<M> {
             running.push(future);
         }
         while !M::has_ended(&active.state) {
+            for (command, abort) in active.open.values() {
+                if !M::wants(&active.state, command) {
+                    abort.abort();
+                }
+            }
             if running.is_empty() {
                 let error = Error::new(ErrorKind::Unexpected, "drive a run").on(run);
                 return Err(error.because("it has nothing left to do and has not ended"));
@@ -194,11 +199,6 @@ impl<M: Machine> Engine<M> {
                 let (future, abort) = self.begin(run, op, command.clone());
                 active.open.insert(op, (command, abort));
                 running.push(future);
-            }
-            for (command, abort) in active.open.values() {
-                if !M::wants(&active.state, command) {
-                    abort.abort();
-                }
             }
         }
         self.release(&self.context(run, "release"), &lease).await?;

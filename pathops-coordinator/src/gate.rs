@@ -35,7 +35,6 @@ const PROTECTED: &[&str] = &[
     "AGENTS.md",
     "CLAUDE.md",
     "CODEOWNERS",
-    "docs/CODEOWNERS",
 ];
 
 /// Everything that speaks against publishing `changes`; nothing where they may pass.
@@ -58,8 +57,9 @@ pub fn objections(changes: &[FileChange], limits: &GateLimits, redactor: &Redact
 
 fn objection(change: &FileChange, limits: &GateLimits, redactor: &Redactor) -> Option<String> {
     let path = &change.path;
-    let protected =
-        |name: &&&str| path.as_str() == **name || path.as_str().strip_prefix(**name).is_some_and(|rest| rest.starts_with('/'));
+    // In any folder: tools look for these from where they work.
+    let parts = format!("/{path}/");
+    let protected = |name: &&&str| parts.contains(&format!("/{name}/"));
     if let Some(name) = PROTECTED.iter().find(protected) {
         return Some(format!("`{path}` is protected (`{name}`): a person has to change it"));
     }
@@ -111,6 +111,7 @@ mod tests {
         check("src/main.rs", "let token: String = read_password();", None);
         check("srcs/main.rs", "", Some("outside"));
         check(".github/workflows/x.yml", "", Some("protected"));
+        check("src/sub/CLAUDE.md", "", Some("protected"));
         check("src/key", "ghp_0123456789abcdefghij0123456789abcdef", Some("github-token"));
         check("src/main.rs", "a \u{202e} b", Some("bidirectional"));
         check("src/main.rs", &"x".repeat(101), Some("101 bytes"));

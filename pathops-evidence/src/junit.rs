@@ -38,6 +38,9 @@ pub enum JunitError {
     /// A test case without a name.
     #[error("a <testcase> has no name")]
     NoName,
+    /// A test case inside of another one.
+    #[error("a <testcase> stands inside of another one")]
+    Nested,
     /// It ends in the middle.
     #[error("the JUnit report ends in the middle of <{0}>")]
     Truncated(String),
@@ -110,6 +113,7 @@ fn begin(
     match (tag.name().as_ref(), case) {
         (b"testsuite" | b"testsuites", _) => Ok(()),
         _ if open.is_empty() => Err(JunitError::NoSuite),
+        (b"testcase", Some(_)) => Err(JunitError::Nested),
         (b"testcase", case) => {
             if report.passed.len() + report.skipped.len() + report.failed.len() >= MAX_CASES {
                 return Err(JunitError::TooLarge);
@@ -169,6 +173,8 @@ mod tests {
     fn whatever_is_not_a_whole_report_is_an_error() {
         assert_eq!(parse(b"<html/>"), Err(JunitError::NoSuite));
         assert_eq!(parse(b"<testsuite><testcase/></testsuite>"), Err(JunitError::NoName));
+        let nested = b"<testsuite><testcase name='a'><failure/><testcase name='b'/></testcase></testsuite>";
+        assert_eq!(parse(nested), Err(JunitError::Nested));
         assert_eq!(parse(b"<testsuite><testcase name=\"a\"/>"), Err(JunitError::Truncated("testsuite".to_owned())));
         assert!(matches!(parse(b"<testsuite><a></testsuite>"), Err(JunitError::Xml { .. })));
         assert!(parse(b"<testsuite><testcase name=\"a\"><fail").is_err());

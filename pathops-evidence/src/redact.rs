@@ -15,11 +15,12 @@ const FORMS: &[(&str, &str)] = &[
     ("gitlab-token", r"\bglpat-[A-Za-z0-9_-]{16,}"),
     ("slack-token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
     ("jwt", r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"),
-    ("authorization", r"(?i)(\bauthorization\s*[:=]\s*(?:bearer|basic|token)\s+)\S+"),
-    ("url-password", r"([a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@]+:)[^\s/@]+@"),
+    ("authorization", r#"(?i)(\bauthorization["']?\s*[:=]\s*["']?(?:bearer|basic|token)\s+)[^\s"',;]+"#),
+    ("url-password", r"([a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@]*:)[^\s/@]+@"),
     (
         "assignment",
-        r#"(?i)([a-z0-9_.-]*(?:password|passwd|secret|token|api[_-]?key|private[_-]?key)["']?\s*[:=]\s*)["']?[^\s"',;]{4,}["']?"#,
+        // A quoted value up to its closing quote, or a word; not one that was taken out already.
+        r#"(?i)([a-z0-9_.-]*(?:password|passwd|secret|token|api[_-]?key|private[_-]?key)["']?\s*[:=]\s*)(?:"[^"\n]{4,}"|'[^'\n]{4,}'|[^\s"',;\[<]{4,})"#,
     ),
 ];
 
@@ -134,12 +135,22 @@ mod tests {
         check("Authorization: Bearer abc.def", "Authorization: Bearer [redacted authorization]", "authorization");
         check("postgres://app:s3cr3t@db/x", "postgres://app:[redacted url-password]db/x", "url-password");
         check("DB_PASSWORD=swordfish next", "DB_PASSWORD=[redacted assignment] next", "assignment");
+        check(r#"password: "two words" x"#, "password: [redacted assignment] x", "assignment");
+        let json = r#"{"authorization": "Bearer abc.def"}"#;
+        check(json, r#"{"authorization": "Bearer [redacted authorization]"}"#, "authorization");
+        check("redis://:s3cr3t@host", "redis://:[redacted url-password]host", "url-password");
         check(
             "-----BEGIN EC PRIVATE KEY-----\nabc\n-----END EC PRIVATE KEY-----\nrest",
             "[redacted private-key]\nrest",
             "private-key",
         );
         check("-----BEGIN PRIVATE KEY-----\ncut off", "[redacted private-key]", "private-key");
+    }
+
+    #[test]
+    fn what_was_taken_out_is_not_taken_out_again() {
+        let once = redactor().redact(b"token=abcdefgh and AKIAABCDEFGHIJKLMNOP");
+        assert_eq!(redactor().redact(&once.bytes).bytes, once.bytes);
     }
 
     #[test]

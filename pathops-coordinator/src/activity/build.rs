@@ -43,7 +43,7 @@ impl Services {
             .await?;
         let log = self.store(cx, "CI log", &outcome.log.bytes, "text/plain").await?;
         let evidence = self.sign_build(cx, scope, commit, &outcome).await?;
-        let problem = problem(&outcome, &evidence);
+        let problem = problem(&outcome, &evidence).map(|problem| self.redactor.redact_text(&problem));
         self.report(cx, repo, commit, problem.as_deref()).await?;
         let evidence = evidence.into_iter().map(|(record, _)| record).collect();
         match (problem, outcome.artifact) {
@@ -84,9 +84,9 @@ impl Services {
         outcome: &CiOutcome,
     ) -> Result<Option<(EvidenceRecord, TestVerdict)>> {
         let Some(report) = &outcome.junit else { return Ok(None) };
-        let report = self.redactor.redact(report).bytes;
-        let raw = self.blobs.put(cx, report.clone()).await?;
-        let Ok(tests) = junit::parse(&report) else { return Ok(None) };
+        let raw = self.blobs.put(cx, self.redactor.redact(report).bytes).await?;
+        let Ok(tests) = junit::parse(report) else { return Ok(None) };
+        let names = |tests: Vec<String>| tests.iter().map(|name| self.redactor.redact_text(name)).collect();
         let result = match (&outcome.conclusion, tests.failed.is_empty(), tests.skipped.is_empty() && !tests.passed.is_empty()) {
             (CiConclusion::Passed, true, true) => TestVerdict::Passed,
             (CiConclusion::Passed, true, false) => TestVerdict::Warned,
@@ -107,9 +107,9 @@ impl Services {
         let predicate = TestResult {
             result,
             configuration: vec![TestConfiguration { name: "unit".to_owned(), digest, annotations }],
-            passed_tests: tests.passed,
-            warned_tests: tests.skipped,
-            failed_tests: tests.failed,
+            passed_tests: names(tests.passed),
+            warned_tests: names(tests.skipped),
+            failed_tests: names(tests.failed),
             finished_on: outcome.finished_at,
         };
         let record = self.sealer.seal(cx, format!("{unit} unit tests"), vec![subject], &predicate).await?;

@@ -122,7 +122,7 @@ impl Services {
         TestResult {
             result: if job.passed() { TestVerdict::Passed } else { TestVerdict::Failed },
             configuration: vec![TestConfiguration { name: job.job.to_string(), digest: BTreeMap::new(), annotations }],
-            passed_tests: passed.iter().map(|check| check.name.clone()).collect(),
+            passed_tests: passed.iter().map(|check| self.redactor.redact_text(&check.name)).collect(),
             warned_tests: Vec::new(),
             failed_tests: failed.collect(),
             finished_on: job.finished_at,

@@ -1,29 +1,37 @@
 //! The first decision, and the signed statement of any decision.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use pathops_core::OpContext;
-use pathops_core::Result;
 use pathops_core::evidence::{InputAttestation, PolicyReference, Subject, VerificationResult, VerificationSummary, Verifier};
 use pathops_core::policy::{Decision, Verdict, evaluate};
+use pathops_core::{Error, ErrorKind, OpContext, Result};
 use pathops_evidence::VERIFIER_ID;
 
 use crate::activity::Services;
-use crate::change_set::{Combination, Decided, Outcome, Scope};
+use crate::change_set::{Combination, Command, Decided, Outcome, Scope};
 
 impl Services {
     /// Decides about everything but the production pull request; with `wait`, once more than time and people is in the way
     /// or nothing is.
-    pub(super) async fn decide(&self, cx: &OpContext, scope: &Scope, combination: &Combination, wait: bool) -> Result<Outcome> {
+    pub(super) async fn decide(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
+        let Command::Decide { scope, combination, preflight, settle_millis, wait } = command else {
+            return Err(Error::new(ErrorKind::Unexpected, "decide about a promotion"));
+        };
         let decision = self
             .poll(|| {
                 Box::pin(async move {
                     let (policy, facts) = self.facts(cx, scope, combination, None).await?;
                     let decision = evaluate(&policy, facts.facts(), self.clock.now());
-                    Ok((decision.verdict == Verdict::Pass || !wait || !decision.can_wait()).then_some(decision))
+                    let settled = decision.verdict == Verdict::Pass || !wait || !decision.can_wait();
+                    Ok(settled.then_some(decision))
                 })
             })
             .await?;
+        if *wait && decision.needs_newer_evidence() {
+            let settle = Duration::from_millis(*settle_millis);
+            return self.look_again(cx, scope, preflight, combination, settle).await;
+        }
         let granted = decision.verdict == Verdict::Pass;
         let decided = Box::new(self.state_decision(cx, scope, combination, decision).await?);
         Ok(if granted { Outcome::Granted(decided) } else { Outcome::Refused(decided) })

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pathops_core::adapter::{Scm, SourceTree};
 use pathops_core::policy::{Policy, Proposal, Readings, VerifiedFacts};
 use pathops_core::project::{Project, load};
-use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result};
+use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry};
 
 use crate::activity::Services;
 use crate::activity::announce::SOURCE_BRANCH;
@@ -26,7 +26,9 @@ impl Services {
         combination: &Combination,
         production: Option<&Candidate<'_>>,
     ) -> Result<(Policy, VerifiedFacts)> {
-        let project = read_project(&*self.scm, cx, &scope.meta_repo).await?;
+        // A mistake in the meta repository says nothing about this change: it is waited until somebody has mended it.
+        let broken = |error: Error| if error.kind() == ErrorKind::Invalid { error.with_retry(Retry::Backoff) } else { error };
+        let project = read_project(&*self.scm, cx, &scope.meta_repo).await.map_err(broken)?;
         let unit = project.units.get(&scope.unit.id).cloned().ok_or_else(|| {
             Error::new(ErrorKind::Denied, "decide about a promotion")
                 .on(&scope.unit.id)

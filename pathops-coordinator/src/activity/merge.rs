@@ -61,7 +61,7 @@ impl Services {
         let ours = [Principal::System, Principal::Agent { agent: self.agent.agent(), sponsor: scope.sponsor.clone() }];
         let by_us = |author: &CommitAuthor| author.principal.as_ref().is_some_and(|principal| ours.contains(principal));
         if !commits.iter().flat_map(|commit| &commit.authors).all(by_us) {
-            return self.await_merge(cx, Role::Preflight, pull_request, &target.path).await;
+            return Ok(Outcome::NeedsPeople);
         }
         let branch = MergeableBranch::of(target).ok_or_else(|| {
             Error::new(ErrorKind::Denied, "merge a pull request").on(format!("{repo}{number}")).because("only people merge there")
@@ -71,7 +71,13 @@ impl Services {
     }
 
     /// As [`Services::git_state`], where the folder may be gone again because it was not there before.
-    async fn restored_state(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<GitState> {
+    pub(super) async fn restored_state(
+        &self,
+        cx: &OpContext,
+        repo: &RepoId,
+        commit: &CommitId,
+        path: &RepoPath,
+    ) -> Result<GitState> {
         let invalid = |error| Error::new(ErrorKind::Unexpected, "name the empty tree").because(error);
         match self.scm.tree_at(cx, repo, commit, path).await? {
             Some(tree) => Ok(GitState { commit: commit.clone(), tree }),

@@ -1,10 +1,16 @@
 //! Telling people when they are needed and when something fails. Nothing depends on it.
 
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
 use pathops_core::OpContext;
 use pathops_core::adapter::{Importance, Notice};
 
 use crate::activity::Services;
 use crate::change_set::{Command, Outcome, Role, Scope};
+
+/// How long a notice may take: nothing waits for it.
+const LIMIT: Duration = Duration::from_secs(5);
 
 impl Services {
     pub(super) async fn tell(&self, cx: &OpContext, notice: Option<Notice>) {
@@ -17,8 +23,11 @@ impl Services {
         if !capabilities.people {
             notice.to.clear();
         }
-        if let Err(error) = self.notifier.notify(&cx.part("notice"), &notice).await {
-            tracing::warn!(error = %error, "a notice was lost");
+        let cx = cx.part("notice");
+        match select(self.notifier.notify(&cx, &notice), self.clock.sleep(LIMIT)).await {
+            Either::Left((Ok(()), _)) => {}
+            Either::Left((Err(error), _)) => tracing::warn!(error = %error, "a notice was lost"),
+            Either::Right(_) => tracing::warn!("a notice took too long and was given up"),
         }
     }
 }

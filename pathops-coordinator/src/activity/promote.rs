@@ -21,15 +21,14 @@ pub(super) struct Candidate<'c> {
     pub(super) preflight: &'c EnvironmentTarget,
     pub(super) combination: &'c Combination,
     pub(super) pull_request: &'c PullRequestRef,
-    pub(super) settle: Duration,
 }
 
 /// One look at a production pull request.
 enum Look {
     /// People or time are missing.
     Wait,
-    /// The status is a success, for this head and this decision.
-    Granted(Decision),
+    /// The status is a success, for this head and this decision; whether it was posted just now.
+    Granted(Decision, bool),
     /// It cannot pass any more.
     Refused(Decision),
     /// Evidence has become too old.
@@ -81,13 +80,13 @@ impl Services {
             return Err(Error::new(ErrorKind::Unexpected, "promote to production"));
         };
         let settle = Duration::from_millis(*settle_millis);
-        let candidate = &Candidate { scope, role: *role, target, preflight, combination, pull_request, settle };
+        let candidate = &Candidate { scope, role: *role, target, preflight, combination, pull_request };
         let look = self
             .poll(|| {
                 Box::pin(async move {
                     match self.look(cx, candidate).await? {
                         Look::Wait => Ok(None),
-                        Look::Granted(_) if *until_merged => Ok(None),
+                        Look::Granted(_, false) if *until_merged => Ok(None),
                         look => Ok(Some(look)),
                     }
                 })
@@ -95,11 +94,11 @@ impl Services {
             .await?;
         match look {
             Look::Over(outcome) => Ok(outcome),
-            Look::Stale => self.look_again(cx, candidate).await,
+            Look::Stale => self.look_again(cx, scope, preflight, combination, settle).await,
             Look::Refused(decision) => {
                 Ok(Outcome::Refused(Box::new(self.state_decision(cx, scope, combination, decision).await?)))
             }
-            Look::Granted(decision) => {
+            Look::Granted(decision, _) => {
                 Ok(Outcome::Granted(Box::new(self.state_decision(cx, scope, combination, decision).await?)))
             }
             Look::Wait => Err(Error::new(ErrorKind::Unexpected, "wait for an approval")),
@@ -119,10 +118,10 @@ impl Services {
         let posted = self.posted(cx, repo, &now.head).await?;
         match grant {
             // Posted before: the decision still is what it was.
-            Some(_) if posted == Some(CheckState::Success) => Ok(Look::Granted(decision)),
+            Some(_) if posted == Some(CheckState::Success) => Ok(Look::Granted(decision, false)),
             Some(grant) => {
                 self.post_grant(cx, candidate, grant).await?;
-                Ok(Look::Granted(decision))
+                Ok(Look::Granted(decision, true))
             }
             // Merged or closed while the facts were read: they are about what was before that. The next look tells.
             None if self.scm.pull_request(cx, repo, *number).await?.state != PullRequestState::Open => Ok(Look::Wait),
@@ -163,15 +162,25 @@ impl Services {
     }
 
     /// Looks at preflight once more, where evidence of it has become too old.
-    async fn look_again(&self, cx: &OpContext, candidate: &Candidate<'_>) -> Result<Outcome> {
-        let Candidate { scope, preflight, combination, settle, .. } = candidate;
-        let observed = self.observe(cx, scope, preflight, &combination.tested, combination.artifact, *settle).await?;
+    pub(super) async fn look_again(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        preflight: &EnvironmentTarget,
+        combination: &Combination,
+        settle: Duration,
+    ) -> Result<Outcome> {
+        // A policy that wants evidence newer than it can be must not keep the machine busy.
+        self.clock.sleep(self.pace.longest).await;
+        let observed = self.observe(cx, scope, preflight, &combination.tested, combination.artifact, settle).await?;
         let Outcome::Observed(observation) = observed else { return Ok(observed) };
-        let Some(subject) = about(scope, preflight, &observation) else {
-            return Ok(Outcome::Failed { reason: "preflight does not run any more what was tested there".to_owned() });
-        };
-        let evidence = self.sign_observation(cx, scope, preflight, &observation, &subject).await?;
-        Ok(Outcome::Refreshed { evidence })
+        let subject = about(scope, preflight, &observation);
+        match subject.filter(|_| observation.tree.as_ref() == Some(&combination.tested.tree)) {
+            Some(subject) => {
+                Ok(Outcome::Refreshed { evidence: self.sign_observation(cx, scope, preflight, &observation, &subject).await? })
+            }
+            None => Ok(Outcome::Failed { reason: "preflight does not run any more what was tested there".to_owned() }),
+        }
     }
 
     /// Makes sure that production cannot be merged without the status that a grant posts (I1), where the host can tell.

@@ -3,6 +3,8 @@
 use pathops_core::adapter::{FileChange, NewCommit, SourceFile};
 use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, UnixMillis};
 
+use serde_json::Value;
+
 use crate::activity::Services;
 use crate::activity::announce::SOURCE_BRANCH;
 use crate::change_set::Outcome;
@@ -22,7 +24,7 @@ impl Services {
         let expected_head = self.head(cx, meta_repo, &branch).await?;
         let mut changes = Vec::new();
         for (path, content) in files {
-            let bytes = self.redactor.redact_text(content).into_bytes();
+            let bytes = self.redacted_json(content).into_bytes();
             if self.scm.read_file(cx, meta_repo, &expected_head, path).await?.as_ref() != Some(&bytes) {
                 changes.push(FileChange { path: path.clone(), file: Some(SourceFile { bytes, executable: false }) });
             }
@@ -38,5 +40,21 @@ impl Services {
         };
         self.scm.commit(&cx.part("record"), meta_repo, &new).await.map_err(moved)?;
         Ok(Outcome::Done)
+    }
+
+    /// A JSON document with the secrets taken out of its texts: the document itself stays whole.
+    fn redacted_json(&self, content: &str) -> String {
+        let Ok(mut value) = serde_json::from_str(content) else { return self.redactor.redact_text(content) };
+        self.redact_texts(&mut value);
+        format!("{value:#}\n")
+    }
+
+    fn redact_texts(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.redactor.redact_text(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.redact_texts(item)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.redact_texts(field)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
     }
 }

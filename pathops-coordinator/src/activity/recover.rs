@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use pathops_core::adapter::{CheckState, PullRequestState};
-use pathops_core::project::EnvironmentTarget;
-use pathops_core::{OpContext, PersonId, RepoPath, Result};
+use pathops_core::adapter::{CheckState, PullRequestState, SourceTree};
+use pathops_core::{Error, ErrorKind, OpContext, RepoPath, Result};
 
 use crate::activity::Services;
 use crate::activity::announce::{Opening, message};
-use crate::change_set::{Before, Outcome, PullRequestRef, Role, Scope};
-use crate::desired_state::difference;
+use crate::change_set::{Command, Outcome, PullRequestRef, Role};
+use crate::desired_state::{SETTINGS, difference};
 
 impl Services {
     /// Closes the pull requests that are still open, and takes back what was granted: from here on nothing of them can
@@ -19,7 +18,7 @@ impl Services {
         for (role, PullRequestRef { repo, number, .. }, path) in pull_requests {
             let now = self.scm.pull_request(cx, repo, *number).await?;
             if let PullRequestState::Merged { commit, .. } = &now.state {
-                merged.insert(*role, self.git_state(cx, repo, commit, path).await?);
+                merged.insert(*role, self.restored_state(cx, repo, commit, path).await?);
                 continue;
             }
             if self.posted(cx, repo, &now.head).await? == Some(CheckState::Success) {
@@ -32,23 +31,26 @@ impl Services {
         Ok(Outcome::Settled { merged })
     }
 
-    /// Opens a pull request after which the environment's folder is, file by file, what it was before.
-    pub(super) async fn revert(
-        &self,
-        cx: &OpContext,
-        scope: &Scope,
-        target: &EnvironmentTarget,
-        before: &Before,
-        reason: &str,
-        reviewers: &[PersonId],
-    ) -> Result<Outcome> {
-        let repo = &scope.unit.desired_state;
-        let head = self.head(cx, repo, &target.branch).await?;
-        let now = self.scm.read_tree(cx, repo, &head, &target.path).await?;
-        let wanted = match before.tree {
-            Some(_) => self.scm.read_tree(cx, repo, &before.commit, &target.path).await?,
-            None => Default::default(),
+    /// Opens a pull request after which the environment's folder is, file by file, what it was before; apart from its own
+    /// settings, which no change set moves. What somebody else has changed there since is not overwritten.
+    pub(super) async fn revert(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
+        let Command::Revert { scope, target, before, merged, reason, reviewers } = command else {
+            return Err(Error::new(ErrorKind::Unexpected, "revert a change"));
         };
+        let (repo, path) = (&scope.unit.desired_state, &target.path);
+        let head = self.head(cx, repo, &target.branch).await?;
+        let folder =
+            |tree: SourceTree| tree.into_iter().filter(|(file, _)| !file.as_str().ends_with(SETTINGS)).collect::<SourceTree>();
+        let now = folder(self.scm.read_tree(cx, repo, &head, path).await?);
+        let put = folder(self.scm.read_tree(cx, repo, &merged.commit, path).await?);
+        let wanted = match before.tree {
+            Some(_) => folder(self.scm.read_tree(cx, repo, &before.commit, path).await?),
+            None => SourceTree::new(),
+        };
+        if now != put && now != wanted {
+            let error = Error::new(ErrorKind::Conflict, "revert a change").on(format!("{repo}:{path}"));
+            return Err(error.because("somebody has changed it since; people have to decide what stays"));
+        }
         let subject = format!("Revert {} in {} to what it was", scope.unit.id, target.environment);
         let body = format!("{subject} before change set `{}` (commit `{}`).\n\nWhy: {reason}\n", scope.change_set, before.commit);
         let opening = Opening {
@@ -56,7 +58,7 @@ impl Services {
             base: target.branch.clone(),
             title: subject.clone(),
             body: self.redactor.redact_text(&body),
-            reviewers: reviewers.to_vec(),
+            reviewers: reviewers.clone(),
             message: message(scope, &subject, Role::Recovery),
             changes: difference(&now, &wanted),
         };

@@ -162,6 +162,10 @@ pub enum Command {
         scope: Scope,
         /// What would be promoted.
         combination: Combination,
+        /// Where it was tested.
+        preflight: EnvironmentTarget,
+        /// How long health must hold, in milliseconds, where preflight has to be looked at again.
+        settle_millis: u64,
         /// Wait while only time or people stand in the way.
         wait: bool,
     },
@@ -217,6 +221,8 @@ pub enum Command {
         target: EnvironmentTarget,
         /// What to go back to.
         before: Before,
+        /// What this change set has put there.
+        merged: GitState,
         /// Why.
         reason: String,
         /// Who is asked for a review.
@@ -330,6 +336,8 @@ pub enum Outcome {
         /// What the base branches then pointed to.
         merged: BTreeMap<Role, GitState>,
     },
+    /// People have to merge it: they have pushed to it.
+    NeedsPeople,
     /// Newer evidence of what is in preflight.
     Refreshed {
         /// The evidence.

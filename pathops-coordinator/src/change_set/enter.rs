@@ -6,7 +6,7 @@ use pathops_core::policy::MergeBy;
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{CommitId, RepoPath, UnitId};
 
-use crate::change_set::{Combination, Command, Progress, PullRequestRef, Role, Scope, Stage, State, announcement};
+use crate::change_set::{Combination, Command, Failure, Progress, PullRequestRef, Role, Scope, Stage, State, announcement};
 
 /// Puts the unit into `stage` and gives the command that ends it. `None` where the stage has no operation, or where
 /// what it needs is not known, which the order of the stages excludes; the unit then stops.
@@ -17,6 +17,10 @@ pub(super) fn enter(state: &mut State, unit: &UnitId, stage: Stage) -> Option<Co
     };
     let progress = state.units.get_mut(unit)?;
     progress.stage = if command.is_some() { stage } else { Stage::Stopped };
+    if command.is_none() {
+        let reason = format!("what {unit} needs to go on is not known");
+        state.failure.get_or_insert_with(|| Failure { unit: unit.clone(), stage, reason });
+    }
     command
 }
 
@@ -137,6 +141,7 @@ impl Context<'_> {
     fn merge_preflight(&self) -> Option<Command> {
         let target = self.preflight();
         match self.state.start.preflight_merge {
+            MergeBy::Pathops if self.progress.merged_by_people => self.await_merge(Role::Preflight, target.path),
             MergeBy::People => self.await_merge(Role::Preflight, target.path),
             MergeBy::Pathops => self.pull_request(Role::Preflight).map(|pull_request| Command::MergePreflight {
                 scope: self.scope.clone(),
@@ -212,7 +217,13 @@ impl Context<'_> {
     }
 
     fn decide(&self, wait: bool) -> Option<Command> {
-        Some(Command::Decide { scope: self.scope.clone(), combination: self.combination()?, wait })
+        Some(Command::Decide {
+            scope: self.scope.clone(),
+            combination: self.combination()?,
+            preflight: self.preflight(),
+            settle_millis: self.state.start.settle_millis,
+            wait,
+        })
     }
 
     fn last_good_source(&self) -> Option<CommitId> {
@@ -285,10 +296,11 @@ impl Context<'_> {
     fn revert(&self) -> Option<Command> {
         let reason =
             self.state.failure.as_ref().map(|failure| format!("{}: {}", failure.unit, failure.reason)).unwrap_or_default();
-        let before = self.progress.before.clone()?;
+        let (before, merged) = (self.progress.before.clone()?, self.progress.preflight.clone()?);
         Some(Command::Revert {
             target: self.preflight(),
             before,
+            merged,
             reason,
             reviewers: self.state.start.reviewers.clone(),
             scope: self.scope.clone(),

@@ -246,6 +246,8 @@ pub struct Progress {
     pub production: Option<GitState>,
     /// Whether that is the one from before again.
     pub restored: bool,
+    /// Whether people have pushed to the preflight pull request, so that people merge it.
+    pub merged_by_people: bool,
     /// What was last observed.
     pub observation: Option<Observation>,
     /// Its evidence, in the order it was made.

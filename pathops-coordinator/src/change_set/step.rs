@@ -22,6 +22,7 @@ pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
         preflight: None,
         production: None,
         restored: false,
+        merged_by_people: false,
         observation: None,
         evidence: Vec::new(),
         payloads: Vec::new(),
@@ -146,6 +147,10 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
             progress.last_good = last_good.clone();
             Next::Do(S::PreflightMerge)
         }
+        (S::PreflightMerge, Outcome::NeedsPeople) => {
+            progress.merged_by_people = true;
+            Next::Do(S::PreflightMerge)
+        }
         (S::PreflightMerge, Outcome::Merged { state, .. }) => {
             progress.preflight = Some(state.clone());
             Next::Do(S::PreflightDeploy)
@@ -201,7 +206,15 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
             progress.production = Some(state.clone());
             Next::Fail(reason.clone())
         }
-        (S::Promoting | S::ProductionMerge | S::RestorePromoting | S::RestoreMerge, Outcome::Refreshed { evidence }) => {
+        // Granted anew, after it had been taken back or the head had moved.
+        (S::ProductionMerge | S::RestoreMerge, Outcome::Granted(decided)) => {
+            decide(progress, decided, true);
+            Next::Do(progress.stage)
+        }
+        (
+            S::Deciding | S::Promoting | S::ProductionMerge | S::RestorePromoting | S::RestoreMerge,
+            Outcome::Refreshed { evidence },
+        ) => {
             progress.evidence.extend(evidence.iter().cloned());
             Next::Do(progress.stage)
         }
@@ -302,7 +315,15 @@ fn fail(state: &mut State, unit: &UnitId, reason: String) -> Option<Command> {
     progress.problem = Some(reason.clone());
     progress.not_promotable.get_or_insert_with(|| reason.clone());
     state.failure.get_or_insert_with(|| Failure { unit: unit.clone(), stage, reason });
-    let recovering = stage >= Stage::FailureEvidence;
+    // The way back does not depend on how well the failure is documented.
+    if matches!(stage, Stage::FailureEvidence | Stage::Judging) {
+        progress.stage = Stage::Stopped;
+        let remark =
+            format!("{unit}: what is known of the failure is incomplete: {}", progress.problem.clone().unwrap_or_default());
+        state.remarks.push(remark);
+        return None;
+    }
+    let recovering = stage > Stage::Judging;
     match () {
         () if recovering => progress.stage = Stage::LeftToPeople,
         // Nothing of it is anywhere yet: there is nothing to collect.

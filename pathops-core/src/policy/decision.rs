@@ -55,7 +55,7 @@ pub struct RequirementResult {
     pub because: String,
     /// The evidence that decided it.
     pub evidence: Vec<EvidenceId>,
-    /// The evidence passed, and has become too old: looking at preflight again may give newer.
+    /// The evidence passed and has become too old, and is of a kind that looking at preflight again gives anew.
     #[serde(default)]
     pub stale: bool,
     /// What is missing, and who could supply it.

@@ -180,7 +180,9 @@ fn evidence(rule: &EvidenceRule, facts: &Facts, at: UnixMillis) -> RequirementRe
             );
             let (what, from) = wanted(&rule.kind);
             let old = Standing::new(Verdict::Unknown, because).by(fact).needs(format!("a newer {what}"), vec![from]);
-            Standing { stale: true, ..old }
+            // What is live can be looked at again; tests that were run do not get newer by that.
+            let stale = matches!(rule.kind, EvidenceKind::PreflightDeployment | EvidenceKind::PreflightHealth { .. });
+            Standing { stale, ..old }
         }
         Some((fact, standing)) => standing.by(fact),
     };
