@@ -220,3 +220,22 @@ fn what_people_merge_during_a_failure_is_taken_back_too() {
     assert!(orders.preflight.is_some(), "the merge was noticed");
     assert_eq!(state.end, Some(End::Incomplete), "and nobody claims that everything is back: {:?}", state.units);
 }
+
+#[test]
+fn a_mistake_in_the_meta_repository_holds_a_change_set_and_does_not_refuse_it() {
+    let world = World::new(MemoryJournal::new());
+    world.hesitant.store(true, Ordering::SeqCst);
+    let (step, looks) = (AtomicU32::new(0), AtomicU32::new(0));
+    let state = meddled(&world, |world| {
+        let Some(proposed) = pull_request(world, "shop/orders-gitops", 2) else { return };
+        match step.load(Ordering::SeqCst) {
+            0 if promotion_status(world, &proposed.head) == Some(CheckState::Success) => incident(world, "closed: [not an instant"),
+            // A while later, somebody mends it.
+            1 if looks.fetch_add(1, Ordering::SeqCst) == 50 => incident(world, "closed: 2025-11-24T09:00:00Z"),
+            2 => world.hesitant.store(false, Ordering::SeqCst),
+            _ => return,
+        }
+        step.fetch_add(1, Ordering::SeqCst);
+    });
+    assert_eq!((state.end, state.failure), (Some(End::Live), None));
+}
