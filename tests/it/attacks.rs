@@ -229,7 +229,9 @@ fn a_mistake_in_the_meta_repository_holds_a_change_set_and_does_not_refuse_it() 
     let state = meddled(&world, |world| {
         let Some(proposed) = pull_request(world, "shop/orders-gitops", 2) else { return };
         match step.load(Ordering::SeqCst) {
-            0 if promotion_status(world, &proposed.head) == Some(CheckState::Success) => incident(world, "closed: [not an instant"),
+            0 if promotion_status(world, &proposed.head) == Some(CheckState::Success) => {
+                incident(world, "closed: [not an instant")
+            }
             // A while later, somebody mends it.
             1 if looks.fetch_add(1, Ordering::SeqCst) == 50 => incident(world, "closed: 2025-11-24T09:00:00Z"),
             2 => world.hesitant.store(false, Ordering::SeqCst),

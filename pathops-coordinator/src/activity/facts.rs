@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pathops_core::adapter::{Scm, SourceTree};
+use pathops_core::adapter::{Scm, SourceFile, SourceTree};
 use pathops_core::policy::{Policy, Proposal, Readings, VerifiedFacts};
 use pathops_core::project::{Project, load};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry};
@@ -148,6 +148,11 @@ struct Authors {
     strangers: BTreeSet<String>,
 }
 
+/// What people declare in the meta repository. The records that lie beside it grow with every change set, and are not read
+/// for a decision.
+const DECLARATIONS: [&str; 9] =
+    ["project.yaml", "people.yaml", "policy.yaml", "apps", "components", "contracts", "incidents", "requests", "patches"];
+
 /// The project as its meta repository declares it now.
 pub(crate) async fn read_project(scm: &dyn Scm, cx: &OpContext, meta_repo: &RepoId) -> Result<Project> {
     let operation = "read the project";
@@ -157,6 +162,14 @@ pub(crate) async fn read_project(scm: &dyn Scm, cx: &OpContext, meta_repo: &Repo
     let head = head.ok_or_else(|| {
         Error::new(ErrorKind::NotFound, operation).on(meta_repo).because(format!("it has no branch `{branch}`"))
     })?;
-    let files = scm.read_tree(cx, meta_repo, &head, &RepoPath::root()).await?;
+    let mut files = SourceTree::new();
+    for name in DECLARATIONS {
+        let path = RepoPath::parse(name).map_err(|error| wrong(&error))?;
+        if let Some(bytes) = scm.read_file(cx, meta_repo, &head, &path).await? {
+            files.insert(path, SourceFile { bytes, executable: false });
+        } else if scm.tree_at(cx, meta_repo, &head, &path).await?.is_some() {
+            files.extend(scm.read_tree(cx, meta_repo, &head, &path).await?);
+        }
+    }
     load(&files, meta_repo.clone()).map_err(|findings| wrong(&findings))
 }
