@@ -204,7 +204,7 @@ impl ControlPlane {
     }
 
     /// Plans a feature and makes its change set, which [`ControlPlane::run`] then takes to production. The same key
-    /// again gives the same change set and changes nothing; without a key, every call makes a new one.
+    /// with the same title again gives the same change set and changes nothing; without a key, every call makes a new one.
     ///
     /// # Errors
     /// `Denied` where the requester is nobody in the project; `Conflict` where another change set that has not ended
