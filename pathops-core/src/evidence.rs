@@ -5,10 +5,12 @@
 
 mod envelope;
 mod key;
+mod log;
 mod predicate;
 mod statement;
 
 pub use envelope::*;
 pub use key::*;
+pub use log::*;
 pub use predicate::*;
 pub use statement::*;

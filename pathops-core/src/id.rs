@@ -122,6 +122,10 @@ id_type!(
     RequirementId, "requirement id", slug
 );
 id_type!(
+    /// Somebody whose evidence counts, by the name that the host's trust root gives, for example `ci`.
+    ProducerName, "producer name", slug
+);
+id_type!(
     /// A repository of a Git host, as `owner/name`.
     RepoId, "repository id", repo
 );

@@ -4,22 +4,45 @@
 //! over [`VerifiedFacts`] and, only where every requirement passes, mints the one [`PromotionGrant`] without which the
 //! required status `pathops/promotion` cannot be posted (I1).
 //!
+//! A [`Policy`] is a stack of layers: what is built in, then the organisation's, the project's, those of classes and those
+//! of units. A lower layer adds and tightens, and never loosens: a requirement of a name that stands above must ask for at
+//! least as much, and then stands in its place.
+//!
 //! Verdicts have three values, ordered [`Pass`](Verdict::Pass) < [`Unknown`](Verdict::Unknown) <
 //! [`Fail`](Verdict::Fail); a decision is the greatest of its requirements' verdicts. Whatever is absent, empty,
 //! skipped, errored or stale is never a pass (I4), and a unit that no rule covers is refused (I11).
 
+mod condition;
 mod decision;
 mod evaluate;
+mod explain;
 mod facts;
+mod finding;
 mod freeze;
 mod grant;
+mod history;
+mod layer;
+mod read;
+mod remaining;
+mod render;
 mod rule;
+mod stack;
 mod status;
+mod summary;
+mod tighten;
 
+pub use condition::*;
 pub use decision::*;
 pub use evaluate::*;
+pub use explain::*;
 pub use facts::*;
+pub use finding::*;
 pub use freeze::*;
 pub use grant::*;
+pub use history::*;
+pub use layer::*;
+pub use remaining::*;
 pub use rule::*;
+pub use stack::*;
 pub use status::*;
+pub use summary::*;

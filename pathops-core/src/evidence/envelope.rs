@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::evidence::{KeyId, PublicKey, Signature, Statement, StatementError};
+use crate::id::ProducerName;
 
 /// The payload type of an envelope that holds an in-toto statement.
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -158,13 +159,30 @@ impl VerifiedEvidence {
 #[derive(Clone, Debug, Default)]
 pub struct TrustRoot {
     keys: BTreeMap<KeyId, PublicKey>,
+    producers: BTreeMap<KeyId, BTreeSet<ProducerName>>,
+    pub(super) logged: BTreeSet<EvidenceId>,
 }
 
 impl TrustRoot {
     /// Trusts these keys.
     #[must_use]
     pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> Self {
-        Self { keys: keys.into_iter().map(|key| (key.id(), key)).collect() }
+        Self { keys: keys.into_iter().map(|key| (key.id(), key)).collect(), ..Self::default() }
+    }
+
+    /// And this key, as that of a producer. A key may be that of several, and a producer may have several keys.
+    #[must_use]
+    pub fn with_producer(mut self, name: ProducerName, key: PublicKey) -> Self {
+        let id = key.id();
+        self.keys.insert(id, key);
+        self.producers.entry(id).or_default().insert(name);
+        self
+    }
+
+    /// Whose key that is.
+    #[must_use]
+    pub fn producers(&self, key: KeyId) -> BTreeSet<ProducerName> {
+        self.producers.get(&key).cloned().unwrap_or_default()
     }
 
     /// Checks an envelope: one signature, by a trusted key, over a canonical statement.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapter::JobKind;
 use crate::digest::Digest;
-use crate::id::{ChangeSetId, CommitId, EnvironmentId, TreeId, UnitId};
+use crate::id::{ChangeSetId, CommitId, ContractId, EnvironmentId, TreeId, UnitId};
 use crate::time::{UnixMillis, rfc3339};
 
 /// Something a statement can say: a predicate of a known type.
@@ -79,6 +79,114 @@ pub struct TestAnnotations {
     /// Whether the change touched the pipeline that ran the tests: its word alone is then not enough. Tests that are
     /// silent about it cannot be read: what is absent must not count as "no".
     pub pipeline_changed: bool,
+    /// Names among the warned tests that failed first and passed when they were run again; the others were skipped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flaky_tests: Vec<String>,
+}
+
+/// What a scanner found: in-toto `vulns/v0.2`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Vulnerabilities {
+    /// The scanner and its report.
+    pub scanner: Scanner,
+    /// When it ran.
+    pub metadata: ScanTimes,
+}
+
+impl Predicate for Vulnerabilities {
+    const TYPE: &'static str = "https://in-toto.io/attestation/vulns/v0.2";
+}
+
+/// A scanner and its report.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scanner {
+    /// Its URI.
+    pub uri: String,
+    /// Its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// What it found; an empty list where it found nothing.
+    pub result: Vec<ScanFinding>,
+}
+
+/// One finding of a scanner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanFinding {
+    /// For example `CVE-2026-1234`.
+    pub id: String,
+    /// How bad it is, by one or more methods.
+    #[serde(default)]
+    pub severity: Vec<ScanSeverity>,
+}
+
+/// How bad a finding is, by a method.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanSeverity {
+    /// For example `nvd`.
+    pub method: String,
+    /// A word (`high`) or a CVSS score (`7.5`).
+    pub score: String,
+}
+
+/// When a scanner ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ScanTimes {
+    /// When it began.
+    #[serde(with = "rfc3339")]
+    pub scan_started_on: UnixMillis,
+    /// When it ended.
+    #[serde(with = "rfc3339")]
+    pub scan_finished_on: UnixMillis,
+}
+
+/// A comparison of a contract with the one before.
+///
+/// No standard predicate exists; this is our own, version 0.1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContractComparison {
+    /// The unit that keeps it.
+    pub unit: UnitId,
+    /// The contract.
+    pub contract: ContractId,
+    /// What breaks for those who rely on it, in words; an empty list where it is compatible.
+    pub breaking: Vec<String>,
+    /// When it was compared.
+    #[serde(with = "rfc3339")]
+    pub compared_on: UnixMillis,
+}
+
+impl Predicate for ContractComparison {
+    const TYPE: &'static str = "https://pathops.dev/predicate/contract-comparison/v0.1";
+}
+
+/// A measured value, for example of an error rate or of what is left of an error budget.
+///
+/// No standard predicate exists; this is our own, version 0.1.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SignalReading {
+    /// The unit.
+    pub unit: UnitId,
+    /// Where.
+    pub environment: EnvironmentId,
+    /// What was measured.
+    pub name: String,
+    /// The value; `null` where there is none, or none that is a number.
+    pub value: Option<f64>,
+    /// How many samples it rests on.
+    pub samples: u64,
+    /// How many measurements gave an error or no number.
+    pub errors: u64,
+    /// When.
+    #[serde(with = "rfc3339")]
+    pub observed_on: UnixMillis,
+}
+
+impl Predicate for SignalReading {
+    const TYPE: &'static str = "https://pathops.dev/predicate/signal/v0.1";
 }
 
 /// What is live: written when the GitOps controller's answer was `Ready`, or when it failed.

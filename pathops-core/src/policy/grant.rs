@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::adapter::CheckState;
 use crate::digest::Digest;
 use crate::id::{ChangeSetId, CommitId, EnvironmentId, RepoId, StatusContext, TreeId, UnitId};
-use crate::policy::rule::canonical_digest;
+use crate::policy::facts::canonical_digest;
 use crate::policy::{CommitStatus, GrantId, PROMOTION_CONTEXT};
 use crate::time::UnixMillis;
 

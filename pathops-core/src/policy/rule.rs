@@ -1,68 +1,61 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::Digest;
-use crate::id::{RequirementId, UnitId};
-use crate::policy::FreezeWindow;
-use crate::project::{Lifecycle, Role, Unit, UnitKind};
+use crate::id::{PersonId, ProducerName, RequirementId, UnitId};
+use crate::policy::Freeze;
+use crate::project::{EnvironmentKind, Lifecycle, Role, Unit, UnitKind};
+use crate::time::UnixMillis;
 
-/// The rules of promotion of one project, as written under `spec` of `policy.yaml`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// One thing that must hold before something goes to production.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Policy {
-    /// Who merges pull requests of the preflight desired state. Those of production are always for people.
+pub struct Requirement {
+    /// Its name; once in each layer. A lower layer that uses the name of a higher one tightens that requirement.
+    pub id: RequirementId,
+    /// Why it is asked for, in words.
+    pub reason: String,
+    /// What becomes of the promotion where it does not hold.
     #[serde(default)]
-    pub preflight_merge: MergeBy,
-    /// What must hold before something is promoted to production. Every set that covers a unit applies to it.
-    pub production: Vec<RuleSet>,
+    pub severity: Severity,
+    /// Which units it is for.
+    #[serde(default)]
+    pub covers: Coverage,
+    /// Which changes it is for.
+    #[serde(default)]
+    pub changes: Changes,
+    /// What is asked for.
+    pub asks: Ask,
 }
 
-/// Who merges.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What becomes of a promotion where a requirement does not hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum MergeBy {
-    /// A person.
+pub enum Severity {
+    /// It is told, and stops nothing.
+    Advisory,
+    /// It is stopped.
     #[default]
-    People,
-    /// PathOps.
-    Pathops,
+    Required,
 }
 
-/// Requirements for some units.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct RuleSet {
-    /// Which units it covers.
-    pub covers: Coverage,
-    /// Evidence that must be there.
-    #[serde(default)]
-    pub evidence: Vec<EvidenceRule>,
-    /// Approvals of the production pull request.
-    pub approvals: ApprovalRule,
-    /// The lifecycle states that may be promoted.
-    pub lifecycle: LifecycleRule,
-    /// No promotion while an incident of the unit or the project is open.
-    pub incidents: IncidentRule,
-    /// Times without promotions.
-    #[serde(default)]
-    pub freeze: Vec<FreezeWindow>,
-}
-
-/// Which units a rule set covers: those that every given field matches.
+/// Which units a requirement is for: those that every given field matches.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Coverage {
     /// Apps or components; both where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<CoveredKind>,
     /// Classes; all where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub classes: Option<BTreeSet<String>>,
     /// Names; all where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub units: Option<BTreeSet<UnitId>>,
 }
 
@@ -77,22 +70,82 @@ pub enum CoveredKind {
     Component,
 }
 
-/// One piece of evidence that must be there, pass, be about what is promoted, and be fresh.
+/// Which changes a requirement is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Changes {
+    /// All.
+    #[default]
+    All,
+    /// Those that came as finished commits: nobody saw them being made.
+    Opaque,
+    /// Those that an agent has a part in.
+    ByAgents,
+}
+
+/// What a requirement asks for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Ask {
+    /// Evidence of a kind that none of the others knows.
+    Evidence(EvidenceRule),
+    /// Results of tests.
+    Tests(TestsRule),
+    /// What scanners found.
+    Findings(FindingsRule),
+    /// A list of what the artifact is made of.
+    Sbom(SbomRule),
+    /// The exact combination was live in preflight.
+    Deployment(DeploymentRule),
+    /// It was healthy in preflight without a gap.
+    Health(HealthRule),
+    /// It has run in preflight for some time, without a gap and without a change.
+    Soak(SoakRule),
+    /// Each contract that the unit keeps was compared with the one before and is compatible.
+    Contracts(ContractsRule),
+    /// Approvals of the production pull request.
+    Approvals(ApprovalRule),
+    /// The lifecycle states that may be promoted.
+    Lifecycle(LifecycleRule),
+    /// What the unit depends on is in production already, where the same change set changes it.
+    Dependencies(NoTerms),
+    /// No incident of the unit or the project is open.
+    Incidents(NoTerms),
+    /// Nobody has stopped the line.
+    StopTheLine(NoTerms),
+    /// A time without promotions.
+    Freeze(Freeze),
+    /// A measured value keeps within bounds.
+    Signal(SignalRule),
+    /// What the others cannot say.
+    Condition(ConditionRule),
+}
+
+/// Nothing more to say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NoTerms {}
+
+/// Which evidence is good enough to be looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct EvidenceRule {
-    /// The name of the requirement.
-    pub id: RequirementId,
-    /// Why it is asked for, in words.
-    pub reason: String,
-    /// What is asked for.
-    pub kind: EvidenceKind,
+pub struct Accept {
     /// How old it may be, in seconds.
     pub max_age_seconds: u64,
+    /// Whose word counts, by the names that the host's trust root gives to keys; everybody's who is trusted where it is
+    /// left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<BTreeSet<ProducerName>>,
+    /// Whether it must be in the ledger.
+    #[serde(default)]
+    pub in_ledger: bool,
 }
 
-impl EvidenceRule {
+impl Accept {
     /// How old it may be.
     #[must_use]
     pub fn max_age(&self) -> Duration {
@@ -100,47 +153,190 @@ impl EvidenceRule {
     }
 }
 
-/// A kind of evidence, with what makes it good enough.
+/// Evidence of a predicate type. Where it says yes or no by itself, it must say yes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum EvidenceKind {
-    /// Tests of the source that the artifact was built from.
-    BuildTest {
-        /// The suite, for example `unit`.
-        suite: String,
-        /// How many tests must have passed.
-        min_passed: u32,
-    },
-    /// A post-deploy job in preflight.
-    PreflightTest {
-        /// The job, for example `smoke`.
-        suite: String,
-        /// How many of its checks must have passed.
-        min_passed: u32,
-    },
-    /// The exact combination was live in preflight.
-    PreflightDeployment,
-    /// It was healthy there without a gap.
-    PreflightHealth {
-        /// For how many seconds.
-        settled_seconds: u64,
-    },
+pub struct EvidenceRule {
+    /// The URI of its predicate type.
+    pub predicate_type: String,
+    /// What it must be about.
+    pub about: About,
+    /// Which evidence counts.
+    pub accept: Accept,
+}
+
+/// What evidence is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum About {
+    /// The commit of the source that was merged.
+    Commit,
+    /// The tree of the source that was merged.
+    Tree,
+    /// The artifact.
+    Artifact,
+    /// The desired state that was tried in preflight, with the artifact.
+    Deployment,
+}
+
+/// Results of tests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct TestsRule {
+    /// Where they ran.
+    pub run: TestRun,
+    /// The suite, for example `unit` or `smoke`.
+    pub suite: String,
+    /// How many must have passed; at least one in any case.
+    pub min_passed: u32,
+    /// How many may have been skipped.
+    #[serde(default)]
+    pub max_skipped: u32,
+    /// How many may have failed first and passed when they were run again.
+    #[serde(default)]
+    pub max_flaky: u32,
+    /// Which evidence counts.
+    pub accept: Accept,
+}
+
+/// Where tests ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum TestRun {
+    /// In the build of the artifact.
+    Build,
+    /// In preflight, as a post-deploy job.
+    Preflight,
+}
+
+/// What scanners found in the artifact. Of each scanner the newest report counts; at least one must be there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FindingsRule {
+    /// How many findings of each severity may stay; a severity that is left out has no limit. One of unknown severity counts
+    /// as critical.
+    pub max: BTreeMap<FindingSeverity, u32>,
+    /// Scanners that must have reported, by the URI they give; any one where it is left out.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub scanners: BTreeSet<String>,
+    /// Findings that are known and borne for a while.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exceptions: Vec<FindingException>,
+    /// Which evidence counts.
+    pub accept: Accept,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum FindingSeverity {
+    /// Worth knowing.
+    Low,
+    /// Worth mending.
+    Medium,
+    /// To be mended soon.
+    High,
+    /// To be mended now.
+    Critical,
+}
+
+/// A finding that is borne for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct FindingException {
+    /// The finding, for example `CVE-2026-1234`.
+    pub id: String,
+    /// The person who answers for bearing it. It counts only while they are a person of the project.
+    pub owner: PersonId,
+    /// Why it can be borne.
+    pub reason: String,
+    /// Until when, in RFC 3339.
+    #[serde(with = "crate::time::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
+    pub until: UnixMillis,
+}
+
+/// A software bill of materials of the artifact, with at least one part in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SbomRule {
+    /// Formats that count.
+    pub formats: BTreeSet<SbomFormat>,
+    /// Which evidence counts.
+    pub accept: Accept,
+}
+
+/// The format of a software bill of materials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum SbomFormat {
+    /// CycloneDX.
+    Cyclonedx,
+    /// SPDX.
+    Spdx,
+}
+
+/// The exact combination was live in preflight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DeploymentRule {
+    /// Which evidence counts.
+    pub accept: Accept,
+}
+
+/// It was healthy in preflight without a gap.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct HealthRule {
+    /// For how many seconds.
+    pub settled_seconds: u64,
+    /// Which evidence counts.
+    pub accept: Accept,
+}
+
+/// It has run in preflight for some time. A change there, bad news, or a gap begins the time anew.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SoakRule {
+    /// For how many seconds.
+    pub seconds: u64,
+    /// How many seconds may lie between two times for which it is known to have been healthy.
+    pub max_gap_seconds: u64,
+    /// Which evidence counts; its age is that of the newest piece.
+    pub accept: Accept,
+}
+
+/// Compatibility of contracts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ContractsRule {
+    /// Which evidence counts.
+    pub accept: Accept,
 }
 
 /// How many people must approve, and who counts.
 ///
-/// Separation of duties is no option: the author, co-authors, agents and their sponsors never count (I2).
+/// Separation of duties is no option: the author, co-authors, agents and their sponsors never count (I2), and an approval
+/// is for the head commit and the policy that it was given under.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ApprovalRule {
-    /// The name of the requirement.
-    pub id: RequirementId,
-    /// Why it is asked for, in words.
-    pub reason: String,
     /// How many people; at least 1.
-    pub count: std::num::NonZeroU32,
+    pub count: NonZeroU32,
     /// Roles that count, any of them.
     pub roles: BTreeSet<Role>,
 }
@@ -150,36 +346,41 @@ pub struct ApprovalRule {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LifecycleRule {
-    /// The name of the requirement.
-    pub id: RequirementId,
-    /// Why it is asked for, in words.
-    pub reason: String,
     /// The states.
     pub allowed: BTreeSet<Lifecycle>,
 }
 
-/// No promotion while an incident is open.
+/// A measured value keeps within bounds. A value that is no number, one over nothing, or none at all is *unknown*.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SignalRule {
+    /// The signal, for example `error-rate` or `error-budget-left`.
+    pub name: String,
+    /// Where it was measured.
+    pub environment: EnvironmentKind,
+    /// The least value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min: Option<f64>,
+    /// The greatest value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<f64>,
+    /// How many samples it must rest on; at least one in any case.
+    #[serde(default)]
+    pub min_samples: u64,
+    /// Which evidence counts.
+    pub accept: Accept,
+}
+
+/// What typed requirements cannot say, in a language that the host has an engine for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct IncidentRule {
-    /// The name of the requirement.
-    pub id: RequirementId,
-    /// Why it is asked for, in words.
-    pub reason: String,
-}
-
-impl Policy {
-    /// The digest of the rules: SHA-256 of their canonical JSON (RFC 8785). Layout and comments of the YAML do not count.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        canonical_digest(self)
-    }
-
-    /// The rule sets that cover `unit`.
-    pub fn covering<'p>(&'p self, unit: &'p Unit) -> impl Iterator<Item = &'p RuleSet> {
-        self.production.iter().filter(|set| set.covers.matches(unit))
-    }
+pub struct ConditionRule {
+    /// The language, for example `cedar`.
+    pub language: String,
+    /// The condition.
+    pub text: String,
 }
 
 impl Coverage {
@@ -197,9 +398,27 @@ impl Coverage {
     }
 }
 
-/// SHA-256 of the canonical JSON of `value`. What canonical JSON cannot hold (no type here has such a field) gives the
-/// digest of nothing. Its numbers are doubles: integers beyond 2⁵³ that round to the same one are the same, and at that
-/// size no duration of a rule means anything different.
-pub(crate) fn canonical_digest(value: &impl Serialize) -> Digest {
-    Digest::of(&serde_json_canonicalizer::to_vec(value).unwrap_or_default())
+impl Ask {
+    /// Which evidence it takes; `None` for what does not rest on evidence.
+    #[must_use]
+    pub fn accept(&self) -> Option<&Accept> {
+        match self {
+            Ask::Evidence(EvidenceRule { accept, .. })
+            | Ask::Tests(TestsRule { accept, .. })
+            | Ask::Findings(FindingsRule { accept, .. })
+            | Ask::Sbom(SbomRule { accept, .. })
+            | Ask::Deployment(DeploymentRule { accept })
+            | Ask::Health(HealthRule { accept, .. })
+            | Ask::Soak(SoakRule { accept, .. })
+            | Ask::Contracts(ContractsRule { accept })
+            | Ask::Signal(SignalRule { accept, .. }) => Some(accept),
+            Ask::Approvals(_)
+            | Ask::Lifecycle(_)
+            | Ask::Dependencies(_)
+            | Ask::Incidents(_)
+            | Ask::StopTheLine(_)
+            | Ask::Freeze(_)
+            | Ask::Condition(_) => None,
+        }
+    }
 }

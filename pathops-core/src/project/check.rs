@@ -4,6 +4,7 @@
 mod environment;
 mod policy;
 mod request;
+mod stop;
 mod unit;
 mod words;
 
@@ -16,8 +17,9 @@ use crate::project::load::Mistake;
 use crate::project::{Project, UnitKind};
 
 pub(crate) use environment::environments;
-pub(crate) use policy::policy;
+pub(crate) use policy::{PolicySheet, policy};
 pub(crate) use request::request;
+pub(crate) use stop::{Stoppers, stop};
 pub(crate) use unit::{Links, Part, app, component, loops, providers};
 pub(crate) use words::{list, mean};
 

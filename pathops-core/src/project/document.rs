@@ -51,6 +51,7 @@ pub(crate) enum Kind {
     Component,
     Contract,
     Incident,
+    Stop,
     FeatureRequest,
 }
 
@@ -235,6 +236,26 @@ pub(crate) struct IncidentSpec {
     /// What is wrong, in words.
     #[cfg_attr(feature = "schema", schemars(required))]
     pub(crate) summary: Option<Field<String>>,
+}
+
+/// A stop of the line: nothing is promoted until a person lifts it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct StopSpec {
+    /// The app or component; the whole project where left out.
+    pub(crate) unit: Option<Field<UnitId>>,
+    /// Who stopped it.
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub(crate) by: Option<Field<PersonId>>,
+    /// Since when, in RFC 3339.
+    #[cfg_attr(feature = "schema", schemars(required, extend("format" = "date-time")))]
+    pub(crate) since: Option<Field<String>>,
+    /// Why, in words.
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub(crate) reason: Option<Field<String>>,
+    /// Who let it go on; still stopped where left out.
+    pub(crate) lifted_by: Option<Field<PersonId>>,
 }
 
 /// What a person wants, and which units it touches.

@@ -9,10 +9,10 @@ use std::str::FromStr;
 
 use crate::adapter::SourceTree;
 use crate::id::{ContractId, IdError, PersonId, ProjectId, RepoId, RepoPath, UnitId};
-use crate::policy::Policy;
-use crate::project::check::{self, Findings, Links, Names, Part, mean};
+use crate::policy::{Languages, Policy};
+use crate::project::check::{self, Findings, Links, Names, Part, PolicySheet, Stoppers, mean};
 use crate::project::document::{ContractSpec, IncidentSpec, Kind, PeopleSpec, RequestSpec};
-use crate::project::{Contract, Environments, FeatureRequest, OpenIncident, Project, Role, Unit};
+use crate::project::{Contract, Environments, FeatureRequest, OpenIncident, OpenStop, Project, Role, Unit};
 use crate::time::UnixMillis;
 
 pub(crate) use reader::{Mistake, read};
@@ -27,6 +27,14 @@ type People = BTreeMap<PersonId, BTreeSet<Role>>;
 /// # Errors
 /// Every mistake there is, with file, line and remedy.
 pub fn load(files: &SourceTree, meta_repo: RepoId) -> Result<Project, Findings> {
+    load_with(files, meta_repo, &Languages::none())
+}
+
+/// [`load`], for a host that has engines for conditions of the policy.
+///
+/// # Errors
+/// Every mistake there is, with file, line and remedy.
+pub fn load_with(files: &SourceTree, meta_repo: RepoId, languages: &Languages) -> Result<Project, Findings> {
     let mut findings = Findings::default();
     let sheets = Sheets::read(files, &mut findings);
     let people = people(&sheets, &mut findings);
@@ -37,7 +45,9 @@ pub fn load(files: &SourceTree, meta_repo: RepoId) -> Result<Project, Findings> 
     check::loops(&mut findings, &links, &sheets.unit_files());
     let contracts = contracts(&sheets, &links, &mut names, files, &mut findings);
     let incidents = incidents(&sheets, &names, &mut findings);
-    let policy = policy(&sheets, &names, people.as_ref(), &mut findings);
+    let policy = policy(&sheets, &names, people.as_ref(), languages, &mut findings);
+    let stoppers = people.as_ref().zip(policy.as_ref()).map(|(people, policy)| Stoppers { people, policy, units: &units });
+    let stops = stops(&sheets, &names, stoppers.as_ref(), &mut findings);
     if let Some(policy) = &policy {
         covered(policy, &units, &sheets, &mut findings);
     }
@@ -46,7 +56,7 @@ pub fn load(files: &SourceTree, meta_repo: RepoId) -> Result<Project, Findings> 
     }
     match (id, environments, people, policy) {
         (Some(id), Some(environments), Some(people), Some(policy)) if findings.is_empty() => {
-            Ok(Project { id, meta_repo, environments, units, contracts, people, incidents, policy })
+            Ok(Project { id, meta_repo, environments, units, contracts, people, incidents, stops, policy })
         }
         _ => Err(findings),
     }
@@ -224,15 +234,35 @@ fn incident(sheet: &Sheet<'_>, names: &Names, findings: &mut Findings) -> Option
     still_open.then_some(incident)
 }
 
-fn policy(sheets: &Sheets<'_>, names: &Names, people: Option<&People>, findings: &mut Findings) -> Option<Policy> {
-    let sheet = sheets.one(Kind::Policy, findings)?;
-    check::policy(&mut findings.of(sheet.file), &sheet.spec, names, people)
+fn stops(sheets: &Sheets<'_>, names: &Names, stoppers: Option<&Stoppers<'_>>, findings: &mut Findings) -> Vec<OpenStop> {
+    let stop = |sheet: &Sheet<'_>| {
+        let mut notes = findings.of(sheet.file);
+        let spec = sheet.spec(&mut notes)?;
+        check::stop(&mut notes, sheet.line, &sheet.name, spec, names, stoppers)
+    };
+    sheets.of(Kind::Stop).filter_map(stop).collect()
+}
+
+/// The policy: `policy.yaml` is the project's, and other layers lie in `policies`.
+fn policy(
+    sheets: &Sheets<'_>,
+    names: &Names,
+    people: Option<&People>,
+    languages: &Languages,
+    findings: &mut Findings,
+) -> Option<Policy> {
+    sheets.one(Kind::Policy, findings)?;
+    if sheets.of(Kind::Policy).count() < sheets.places(Kind::Policy).count() {
+        return None;
+    }
+    let sheets: Vec<_> = sheets.of(Kind::Policy).map(|sheet| PolicySheet { file: sheet.file, spec: &sheet.spec }).collect();
+    check::policy(findings, &sheets, names, people, languages)
 }
 
 /// What no rule covers is refused (I11), so a unit without a rule is a mistake.
 fn covered(policy: &Policy, units: &BTreeMap<UnitId, Unit>, sheets: &Sheets<'_>, findings: &mut Findings) {
     let files = sheets.unit_files();
-    for unit in units.values().filter(|unit| policy.covering(unit).next().is_none()) {
+    for unit in units.values().filter(|unit| !policy.covers(unit)) {
         if let Some(file) = files.get(&unit.id) {
             findings.of(file).note(
                 None,

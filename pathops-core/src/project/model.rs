@@ -23,6 +23,8 @@ pub struct Project {
     pub people: BTreeMap<PersonId, BTreeSet<Role>>,
     /// Incidents that have not been closed.
     pub incidents: Vec<OpenIncident>,
+    /// Who has stopped the line.
+    pub stops: Vec<OpenStop>,
     /// The rules of promotion.
     pub policy: Policy,
 }
@@ -211,6 +213,25 @@ pub struct OpenIncident {
     pub since: UnixMillis,
     /// What is wrong, in words.
     pub summary: String,
+}
+
+/// A stop of the line that has not been lifted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct OpenStop {
+    /// Its name.
+    pub id: String,
+    /// The unit it is about; `None`: the whole project.
+    pub unit: Option<UnitId>,
+    /// Who stopped it.
+    pub by: PersonId,
+    /// Since when.
+    #[serde(with = "crate::time::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
+    pub since: UnixMillis,
+    /// Why, in words.
+    pub reason: String,
 }
 
 /// A project-level request, from a person: what is wanted, and which units it touches.

@@ -3,8 +3,8 @@
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
-use super::{AppSpec, ComponentSpec, ContractSpec, Document, IncidentSpec, Kind, PeopleSpec, ProjectSpec, RequestSpec};
-use crate::policy::Policy;
+use super::{AppSpec, ComponentSpec, ContractSpec, Document, IncidentSpec, Kind, PeopleSpec, ProjectSpec, RequestSpec, StopSpec};
+use crate::policy::PolicyLayer;
 
 /// The JSON Schema (draft 2020-12) of each kind of document, by the kind's name in lower case. They are published in the
 /// folder `schemas` of this crate, as `<kind>.schema.json`.
@@ -13,11 +13,12 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
     vec![
         ("project", of::<ProjectSpec>(Kind::Project)),
         ("people", of::<PeopleSpec>(Kind::People)),
-        ("policy", of::<Policy>(Kind::Policy)),
+        ("policy", of::<PolicyLayer>(Kind::Policy)),
         ("app", of::<AppSpec>(Kind::App)),
         ("component", of::<ComponentSpec>(Kind::Component)),
         ("contract", of::<ContractSpec>(Kind::Contract)),
         ("incident", of::<IncidentSpec>(Kind::Incident)),
+        ("stop", of::<StopSpec>(Kind::Stop)),
         ("featurerequest", of::<RequestSpec>(Kind::FeatureRequest)),
     ]
 }

@@ -26,11 +26,12 @@ pub(super) fn place(path: &RepoPath) -> Option<Place<'_>> {
     let kind = match (folder, name) {
         ("", "project") => Kind::Project,
         ("", "people") => Kind::People,
-        ("", "policy") => Kind::Policy,
+        ("", "policy") | ("policies", _) => Kind::Policy,
         ("apps", _) => Kind::App,
         ("components", _) => Kind::Component,
         ("contracts", _) if !name.contains('.') => Kind::Contract,
         ("incidents", _) => Kind::Incident,
+        ("stops", _) => Kind::Stop,
         ("requests", _) => Kind::FeatureRequest,
         _ => return None,
     };

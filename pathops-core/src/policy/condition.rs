@@ -1,0 +1,88 @@
+//! Conditions in a language of the host's choice, for what typed requirements cannot say.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use crate::policy::Summary;
+
+/// A language that conditions can be written in. Adapters implement it; core knows none.
+pub trait ConditionLanguage: Debug + Send + Sync + 'static {
+    /// Its name in policies, for example `cedar`.
+    fn name(&self) -> &'static str;
+
+    /// Reads a condition, once, when the policy is loaded. Whatever can be known to be wrong without facts (syntax, a name
+    /// that no [`Summary`] has, a comparison of different types) is an error here.
+    ///
+    /// # Errors
+    /// [`ConditionError`] in words for whoever wrote the condition.
+    fn compile(&self, text: &str) -> Result<Arc<dyn Condition>, ConditionError>;
+}
+
+/// A condition that was read.
+pub trait Condition: Debug + Send + Sync + 'static {
+    /// Whether it holds. The same summary gives the same answer on any machine; it looks at nothing else, and its time and
+    /// memory are bounded.
+    ///
+    /// # Errors
+    /// [`ConditionError`] where nobody can tell: evaluation failed, or a bound was reached. Policy takes that as *unknown*.
+    fn evaluate(&self, summary: &Summary) -> Result<ConditionAnswer, ConditionError>;
+}
+
+/// What a condition answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConditionAnswer {
+    /// Whether it holds.
+    pub holds: bool,
+    /// Why, in the words of whoever wrote it, sorted.
+    pub reasons: Vec<String>,
+}
+
+/// A condition that cannot be read or evaluated, in words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConditionError(String);
+
+impl ConditionError {
+    /// Says what is wrong, for whoever wrote the condition.
+    #[must_use]
+    pub fn new(why: impl Into<String>) -> Self {
+        Self(why.into())
+    }
+}
+
+/// The languages that a host has engines for.
+#[derive(Clone, Debug, Default)]
+pub struct Languages(BTreeMap<&'static str, Arc<dyn ConditionLanguage>>);
+
+impl Languages {
+    /// None.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// And this one.
+    #[must_use]
+    pub fn with(mut self, language: Arc<dyn ConditionLanguage>) -> Self {
+        self.0.insert(language.name(), language);
+        self
+    }
+
+    /// Reads a condition.
+    ///
+    /// # Errors
+    /// [`ConditionError`] where there is no such language, or as the language says.
+    pub fn compile(&self, language: &str, text: &str) -> Result<Arc<dyn Condition>, ConditionError> {
+        let known = || match self.0.keys().copied().collect::<Vec<_>>() {
+            known if known.is_empty() => "it knows none".to_owned(),
+            known => format!("it knows {}", known.join(", ")),
+        };
+        let language =
+            self.0.get(language).ok_or_else(|| ConditionError(format!("the host knows no language `{language}`; {}", known())))?;
+        language.compile(text)
+    }
+}
+
+#[cfg(test)]
+fn _object_safe(_: &dyn ConditionLanguage, _: &dyn Condition) {}

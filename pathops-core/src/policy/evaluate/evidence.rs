@@ -1,0 +1,394 @@
+//! Requirements that rest on evidence.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::standing::{Standing, span};
+use super::{Case, people};
+use crate::id::{ContractId, EnvironmentId};
+use crate::policy::{
+    About, Accept, Ask, ContractsRule, EvidenceFact, Finding, FindingSeverity, FindingsRule, SignalRule, SoakRule, TestRun,
+    TestsRule, Verdict, Vulnerability,
+};
+use crate::project::EnvironmentKind;
+use crate::time::UnixMillis;
+
+/// How far a clock that made evidence may be ahead of the one that decides. What is dated later proves nothing.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(60);
+
+impl Case<'_> {
+    /// The newest word counts: later negative evidence revokes an earlier pass, and at one instant the worse one wins.
+    pub(super) fn newest(&self, asks: &Ask) -> Standing {
+        let Some(accept) = asks.accept() else { return Standing::new(Verdict::Unknown, "it rests on no evidence") };
+        let relevant = self.facts.evidence.iter().filter(|fact| counts(accept, fact) && answers(self, asks, fact));
+        // The facts are sorted by time: only those of the last instant can be the newest.
+        let mut newest: Option<(&EvidenceFact, Standing)> = None;
+        for fact in relevant.rev() {
+            if newest.as_ref().is_some_and(|(found, _)| found.at > fact.at) {
+                break;
+            }
+            let standing = self.judge(asks, fact);
+            if newest.as_ref().is_none_or(|(_, found)| standing.verdict > found.verdict) {
+                newest = Some((fact, standing));
+            }
+        }
+        match newest {
+            Some((fact, standing)) => self.in_time(asks, accept, fact, standing),
+            None => missing(asks, accept),
+        }
+    }
+
+    /// A good word counts while it is fresh.
+    fn in_time(&self, asks: &Ask, accept: &Accept, fact: &EvidenceFact, standing: Standing) -> Standing {
+        if fact.at > self.at + CLOCK_SKEW {
+            return future(fact);
+        }
+        if standing.verdict != Verdict::Pass || !self.too_old(asks, accept, fact.at) {
+            return standing.by(fact);
+        }
+        let age = span(self.at.since(fact.at));
+        let because = format!("{}, but that was {age} ago, and {} is the limit", standing.because, span(accept.max_age()));
+        let (what, from) = wanted(asks);
+        let old = Standing::new(Verdict::Unknown, because).by(fact).needs(format!("a newer {what}"), vec![from]);
+        // What is live can be looked at again; tests that were run do not get newer by that.
+        if matches!(asks, Ask::Deployment(_) | Ask::Health(_)) { old.look_again() } else { old }
+    }
+
+    /// What was in production before is tried in preflight once more, but not built again: what is about its build does
+    /// not age.
+    fn too_old(&self, asks: &Ask, accept: &Accept, at: UnixMillis) -> bool {
+        let of_build = match asks {
+            Ask::Tests(rule) => rule.run == TestRun::Build,
+            Ask::Sbom(_) | Ask::Contracts(_) => true,
+            Ask::Evidence(rule) => rule.about != About::Deployment,
+            _ => false,
+        };
+        !(self.facts.readings.way_back && of_build) && self.at.since(at) > accept.max_age()
+    }
+
+    fn judge(&self, asks: &Ask, fact: &EvidenceFact) -> Standing {
+        match (asks, &fact.says) {
+            (Ask::Tests(rule), Finding::Tests { passed, skipped, flaky, failed, pipeline_changed, .. }) => {
+                let counts = Counts { passed: *passed, skipped: *skipped, flaky: *flaky, failed: *failed };
+                match tests(rule, &counts) {
+                    standing if standing.verdict == Verdict::Pass && *pipeline_changed => people::pipeline(self, &standing.because),
+                    standing => standing,
+                }
+            }
+            (Ask::Deployment(_), Finding::Deployment { failure }) => match failure {
+                None => Standing::new(Verdict::Pass, "exactly this was live and healthy in preflight"),
+                Some(reason) => Standing::new(Verdict::Fail, format!("it was not ready in preflight: {reason}")),
+            },
+            (Ask::Health(rule), Finding::Health { healthy, settled_millis }) => {
+                let (settled, wanted) = (Duration::from_millis(*settled_millis), Duration::from_secs(rule.settled_seconds));
+                match () {
+                    () if !healthy => Standing::new(Verdict::Fail, "it was not healthy in preflight"),
+                    () if settled < wanted => {
+                        let because = format!("healthy for {}, and {} s are asked for", span(settled), rule.settled_seconds);
+                        let since = i64::try_from(*settled_millis).unwrap_or(i64::MAX);
+                        let earliest = UnixMillis(fact.at.0.saturating_sub(since)) + wanted;
+                        Standing::new(Verdict::Unknown, because).from(earliest).look_again()
+                    }
+                    () => Standing::new(Verdict::Pass, format!("healthy for {} without a gap", span(settled))),
+                }
+            }
+            (Ask::Sbom(_), Finding::Sbom { parts, .. }) => match parts {
+                0 => Standing::new(Verdict::Unknown, "it lists nothing"),
+                parts => Standing::new(Verdict::Pass, format!("it lists {parts} parts")),
+            },
+            (Ask::Signal(rule), Finding::Signal { value, samples, errors, .. }) => signal(rule, *value, *samples, *errors),
+            (Ask::Evidence(_), says) if says.is_bad() => Standing::new(Verdict::Fail, "it speaks against it"),
+            (Ask::Evidence(_), _) => Standing::new(Verdict::Pass, "it is there"),
+            _ => Standing::new(Verdict::Unknown, "it says something else"),
+        }
+    }
+
+    /// Of each scanner the newest report counts, and each must be fresh; the worst of them decides.
+    pub(super) fn findings(&self, rule: &FindingsRule) -> Standing {
+        let mut reports: BTreeMap<&str, (&EvidenceFact, &[Vulnerability])> = BTreeMap::new();
+        let asks = Ask::Findings(rule.clone());
+        let mut late = None;
+        for fact in self.facts.evidence.iter().filter(|fact| counts(&rule.accept, fact) && answers(self, &asks, fact)) {
+            let Finding::Vulnerabilities { scanner, found } = &fact.says else { continue };
+            match reports.get(scanner.as_str()) {
+                _ if fact.at > self.at + CLOCK_SKEW => late = Some(fact),
+                // Two reports of one instant are both looked at: the longer one stands.
+                Some((other, more)) if other.at == fact.at && more.len() >= found.len() => {}
+                _ => drop(reports.insert(scanner, (fact, found))),
+            }
+        }
+        if let Some(fact) = late {
+            return future(fact);
+        }
+        let absent: Vec<_> = rule.scanners.iter().filter(|scanner| !reports.contains_key(scanner.as_str())).collect();
+        if let [first, ..] = absent.as_slice() {
+            return Standing::new(Verdict::Unknown, format!("there is no report of {first}"))
+                .needs(format!("a report of {first}"), vec!["CI".to_owned()]);
+        }
+        if reports.is_empty() {
+            return missing(&asks, &rule.accept);
+        }
+        let standing = self.limits(rule, reports.values().flat_map(|(_, found)| found.iter()), reports.len());
+        let oldest = reports.values().map(|(fact, _)| *fact).min_by_key(|fact| fact.at);
+        match oldest {
+            Some(fact) => self.in_time(&asks, &rule.accept, fact, standing),
+            None => standing,
+        }
+    }
+
+    fn limits<'f>(&self, rule: &FindingsRule, found: impl Iterator<Item = &'f Vulnerability>, reports: usize) -> Standing {
+        let (mut counts, mut borne, mut lapsed) = (BTreeMap::new(), 0_u32, None);
+        for finding in found {
+            let exception = rule.exceptions.iter().find(|exception| exception.id == finding.id);
+            match exception {
+                Some(exception) if exception.until > self.at && self.facts.readings.people.contains_key(&exception.owner) => {
+                    borne = borne.saturating_add(1);
+                    continue;
+                }
+                Some(exception) => lapsed = Some(exception),
+                None => {}
+            }
+            let count: &mut u32 = counts.entry(finding.severity.unwrap_or(FindingSeverity::Critical)).or_default();
+            *count = count.saturating_add(1);
+        }
+        let count = |severity| counts.get(severity).copied().unwrap_or(0);
+        let over = rule.max.iter().rev().find(|(severity, limit)| count(severity) > **limit);
+        match (over, lapsed) {
+            (None, _) => {
+                let exceptions = if borne > 0 { format!(", {borne} borne for now") } else { String::new() };
+                Standing::new(Verdict::Pass, format!("{reports} report(s), nothing over the limits{exceptions}"))
+            }
+            (Some((severity, limit)), lapsed) => {
+                let exception = lapsed.map_or_else(String::new, |it| {
+                    let gone = if it.until <= self.at { format!("ended {}", it.until) } else { "has no owner any more".to_owned() };
+                    format!("; the exception for {} {gone}", it.id)
+                });
+                let because = format!("{} {severity:?} finding(s), and {limit} may stay{exception}", count(severity));
+                Standing::new(Verdict::Fail, because.to_lowercase().replace("cve-", "CVE-"))
+                    .needs("a report with fewer findings", vec!["a mended artifact".to_owned()])
+            }
+        }
+    }
+
+    /// The time for which it is known to have run well, without a gap and without another combination in between.
+    pub(super) fn soak(&self, rule: &SoakRule) -> Standing {
+        let gap = Duration::from_secs(rule.max_gap_seconds);
+        let (mut run, mut broken): (Option<Soaked<'_>>, _) = (None, "it has not run in preflight yet");
+        for fact in self.facts.evidence.iter().filter(|fact| self.is_of_preflight(fact)) {
+            let settled = match &fact.says {
+                _ if fact.at > self.at + CLOCK_SKEW => return future(fact),
+                says if says.is_bad() => {
+                    (run, broken) = (None, "it was not healthy in preflight");
+                    continue;
+                }
+                Finding::Health { settled_millis, .. } => *settled_millis,
+                Finding::Deployment { .. } => 0,
+                _ => continue,
+            };
+            if !self.is_about(About::Deployment, fact) {
+                (run, broken) = (None, "another combination ran in preflight");
+            } else if counts(&rule.accept, fact) {
+                let from = UnixMillis(fact.at.0.saturating_sub(i64::try_from(settled).unwrap_or(i64::MAX)));
+                let since = run.filter(|run| from <= run.until + gap).map_or(from, |run| run.since.min(from));
+                run = Some(Soaked { since, until: fact.at, last: fact });
+            }
+        }
+        let Some(Soaked { since, until, last }) = run else {
+            return Standing::new(Verdict::Unknown, broken).needs("health in preflight", vec![GITOPS.to_owned()]);
+        };
+        let (soaked, wanted) = (until.since(since), Duration::from_secs(rule.seconds));
+        if soaked < wanted {
+            let because = format!("it has run for {} of {}", span(soaked), span(wanted));
+            return Standing::new(Verdict::Unknown, because).by(last).from(since + wanted).look_again();
+        }
+        let standing = Standing::new(Verdict::Pass, format!("it has run for {} without a gap", span(soaked)));
+        self.in_time(&Ask::Soak(rule.clone()), &rule.accept, last, standing)
+    }
+
+    fn is_of_preflight(&self, fact: &EvidenceFact) -> bool {
+        let readings = &self.facts.readings;
+        matches!(fact.says, Finding::Deployment { .. } | Finding::Health { .. })
+            && fact.unit.as_ref() == Some(&readings.unit.id)
+            && fact.environment.as_ref() == Some(&readings.preflight)
+    }
+
+    /// Every contract that the unit keeps; the worst of them decides.
+    pub(super) fn contracts(&self, rule: &ContractsRule) -> Standing {
+        let unit = &self.facts.readings.unit;
+        let worst = unit.provides.iter().map(|contract| self.contract(rule, contract)).max_by_key(|standing| standing.verdict);
+        match worst {
+            None => Standing::new(Verdict::Pass, "it keeps no contract"),
+            Some(worst) if worst.verdict == Verdict::Pass => {
+                Standing::new(Verdict::Pass, format!("{} contract(s) are compatible with what they were", unit.provides.len()))
+            }
+            Some(worst) => worst,
+        }
+    }
+
+    fn contract(&self, rule: &ContractsRule, contract: &ContractId) -> Standing {
+        let about = |fact: &&EvidenceFact| {
+            matches!(&fact.says, Finding::Contract { contract: of, .. } if of == contract)
+                && fact.unit.as_ref() == Some(&self.facts.readings.unit.id)
+                && counts(&rule.accept, fact)
+                && (self.is_about(About::Tree, fact) || self.is_about(About::Artifact, fact))
+        };
+        let newest = self.facts.evidence.iter().filter(about).max_by_key(|fact| (fact.at, fact.says.is_bad()));
+        let asks = Ask::Contracts(rule.clone());
+        match newest.map(|fact| (fact, &fact.says)) {
+            Some((fact, Finding::Contract { breaking, .. })) => {
+                let standing = match breaking.as_slice() {
+                    [] => Standing::new(Verdict::Pass, format!("{contract} is compatible")),
+                    [first, ..] => Standing::new(Verdict::Fail, format!("{contract} breaks in {} place(s): {first}", breaking.len())),
+                };
+                self.in_time(&asks, &rule.accept, fact, standing)
+            }
+            _ => Standing::new(Verdict::Unknown, format!("nobody has compared {contract} with what it was"))
+                .needs(format!("a comparison of {contract}"), vec!["CI".to_owned()]),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Soaked<'f> {
+    since: UnixMillis,
+    until: UnixMillis,
+    last: &'f EvidenceFact,
+}
+
+/// Whose word counts. A bad word of anybody who is trusted does.
+fn counts(accept: &Accept, fact: &EvidenceFact) -> bool {
+    let from = accept.from.as_ref().is_none_or(|from| !from.is_disjoint(&fact.producers));
+    fact.says.is_bad() || (from && (fact.in_ledger || !accept.in_ledger))
+}
+
+/// Whether a piece of evidence is of the kind that is asked for, and about what would be promoted.
+pub(in crate::policy) fn answers(case: &Case<'_>, asks: &Ask, fact: &EvidenceFact) -> bool {
+    let readings = &case.facts.readings;
+    let of_unit = || fact.unit.as_ref() == Some(&readings.unit.id);
+    let of_nobody_else = || fact.unit.as_ref().is_none_or(|unit| *unit == readings.unit.id);
+    let of_build = || {
+        fact.environment.is_none()
+            && case.is_about(About::Tree, fact)
+            && case.artifact.as_ref().is_some_and(|digest| fact.is_about("sha256", digest) || super::names_no_artifact(fact))
+    };
+    match (asks, &fact.says) {
+        (Ask::Tests(TestsRule { suite, run, .. }), Finding::Tests { suite: of, .. }) => {
+            suite == of
+                && of_unit()
+                && match run {
+                    TestRun::Build => of_build(),
+                    TestRun::Preflight => case.is_about(About::Deployment, fact),
+                }
+        }
+        (Ask::Deployment(_), Finding::Deployment { .. }) | (Ask::Health(_), Finding::Health { .. }) => {
+            of_unit() && case.is_about(About::Deployment, fact)
+        }
+        (Ask::Findings(_), Finding::Vulnerabilities { .. }) => of_nobody_else() && case.is_about(About::Artifact, fact),
+        (Ask::Sbom(rule), Finding::Sbom { format, .. }) => {
+            rule.formats.contains(format) && of_nobody_else() && case.is_about(About::Artifact, fact)
+        }
+        (Ask::Signal(rule), Finding::Signal { name, .. }) => {
+            *name == rule.name && of_unit() && in_environment(case, rule.environment, fact)
+        }
+        (Ask::Evidence(rule), _) => {
+            fact.predicate_type == rule.predicate_type && of_nobody_else() && case.is_about(rule.about, fact)
+        }
+        _ => false,
+    }
+}
+
+/// In preflight it must be about what was tried there; in production runs what was there before.
+fn in_environment(case: &Case<'_>, kind: EnvironmentKind, fact: &EvidenceFact) -> bool {
+    let readings = &case.facts.readings;
+    let is = |environment: &EnvironmentId| fact.environment.as_ref() == Some(environment);
+    match kind {
+        EnvironmentKind::Preflight => case.is_about(About::Deployment, fact),
+        EnvironmentKind::Production => is(&readings.environment),
+        EnvironmentKind::Agents => false,
+    }
+}
+
+struct Counts {
+    passed: u32,
+    skipped: u32,
+    flaky: u32,
+    failed: u32,
+}
+
+fn tests(rule: &TestsRule, counts: &Counts) -> Standing {
+    let Counts { passed, skipped, flaky, failed } = counts;
+    let mut because = format!("{passed} passed, {failed} failed");
+    for (count, name) in [(skipped, "skipped"), (flaky, "flaky")] {
+        if *count > 0 {
+            because.push_str(&format!(", {count} {name}"));
+        }
+    }
+    let wanted = rule.min_passed.max(1);
+    match () {
+        () if *failed > 0 => Standing::new(Verdict::Fail, because),
+        () if *passed < wanted => Standing::new(Verdict::Unknown, format!("{because}; at least {wanted} must pass")),
+        () if *skipped > rule.max_skipped => {
+            Standing::new(Verdict::Unknown, format!("{because}; at most {} may be skipped", rule.max_skipped))
+        }
+        () if *flaky > rule.max_flaky => {
+            Standing::new(Verdict::Unknown, format!("{because}; at most {} may be flaky", rule.max_flaky))
+        }
+        () => Standing::new(Verdict::Pass, because),
+    }
+}
+
+fn signal(rule: &SignalRule, value: Option<f64>, samples: u64, errors: u64) -> Standing {
+    let wanted = rule.min_samples.max(1);
+    let Some(value) = value.filter(|value| value.is_finite()) else {
+        return Standing::new(Verdict::Unknown, format!("{} has no value, with {errors} failed measurement(s)", rule.name));
+    };
+    let bound = |name: &str, bound: f64| format!("{} is {value}, and {bound} is the {name}", rule.name);
+    match () {
+        () if errors > 0 => {
+            Standing::new(Verdict::Unknown, format!("{errors} measurement(s) of {} gave an error or no number", rule.name))
+        }
+        () if samples < wanted => {
+            Standing::new(Verdict::Unknown, format!("{} rests on {samples} sample(s), and {wanted} are asked for", rule.name))
+        }
+        () if rule.min.is_some_and(|min| value < min) => Standing::new(Verdict::Fail, bound("least", rule.min.unwrap_or(value))),
+        () if rule.max.is_some_and(|max| value > max) => Standing::new(Verdict::Fail, bound("most", rule.max.unwrap_or(value))),
+        () => Standing::new(Verdict::Pass, format!("{} is {value}", rule.name)),
+    }
+}
+
+fn future(fact: &EvidenceFact) -> Standing {
+    Standing::new(Verdict::Unknown, format!("the newest evidence is dated {}, which is in the future", fact.at)).by(fact)
+}
+
+fn missing(asks: &Ask, accept: &Accept) -> Standing {
+    let (what, from) = wanted(asks);
+    let ledger = if accept.in_ledger { " in the ledger" } else { "" };
+    let because = match &accept.from {
+        Some(from) => {
+            let names: Vec<_> = from.iter().map(|name| name.as_str()).collect();
+            format!("there is no {what} for this{ledger} from {}", names.join(" or "))
+        }
+        None => format!("there is no {what} for this{ledger}"),
+    };
+    Standing::new(Verdict::Unknown, because).needs(what, vec![from])
+}
+
+const GITOPS: &str = "the GitOps controller";
+
+/// What a kind of evidence is called, and where it comes from.
+fn wanted(asks: &Ask) -> (String, String) {
+    let (what, from) = match asks {
+        Ask::Tests(TestsRule { run: TestRun::Build, suite, .. }) => (format!("result of the {suite} tests"), "CI"),
+        Ask::Tests(TestsRule { run: TestRun::Preflight, suite, .. }) => {
+            (format!("result of the {suite} job in preflight"), GITOPS)
+        }
+        Ask::Deployment(_) => ("deployment in preflight".to_owned(), GITOPS),
+        Ask::Health(_) | Ask::Soak(_) => ("health in preflight".to_owned(), GITOPS),
+        Ask::Findings(_) => ("report of a scanner".to_owned(), "CI"),
+        Ask::Sbom(_) => ("bill of materials".to_owned(), "CI"),
+        Ask::Signal(rule) => (format!("measurement of {}", rule.name), "the monitoring"),
+        Ask::Evidence(rule) => (format!("evidence of the type {}", rule.predicate_type), "who makes it"),
+        _ => ("evidence".to_owned(), "who makes it"),
+    };
+    (what, from.to_owned())
+}

@@ -1,0 +1,68 @@
+//! Why a requirement stands as it does.
+
+use std::fmt::Write as _;
+
+use crate::evidence::EvidenceId;
+use crate::id::RequirementId;
+use crate::policy::evaluate::{Case, answers, hold};
+use crate::policy::render::{block, line};
+use crate::policy::{EvidenceFact, Known, LayerName, Policy, Requirement, RequirementResult};
+use crate::time::UnixMillis;
+
+/// A requirement, where it comes from, how it stands, and what became of every piece of evidence.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// Whose rule it is.
+    pub layer: LayerName,
+    /// The rule.
+    pub requirement: Requirement,
+    /// How it stands.
+    pub result: RequirementResult,
+    /// Evidence that was looked at, oldest first, and why it decided or did not.
+    pub evidence: Vec<(EvidenceId, UnixMillis, &'static str)>,
+}
+
+/// Explains how a requirement stands; `None` where the policy has none of that name for this unit and change. What every
+/// policy has (`covered`, `evidence-integrity`, `tested-combination`) is explained by the decision itself.
+#[must_use]
+pub fn explain(policy: &Policy, known: &Known, at: UnixMillis, id: &RequirementId) -> Option<Explanation> {
+    let case = Case::new(policy, known.facts(), at);
+    let (layer, requirement, result) = hold(&case, id)?;
+    let evidence = match requirement.asks.accept() {
+        None => Vec::new(),
+        Some(_) => {
+            let told = |fact: &EvidenceFact| (fact.id, fact.at, became(&case, requirement, &result, fact));
+            known.facts().evidence.iter().map(told).collect()
+        }
+    };
+    Some(Explanation { layer: layer.clone(), requirement: requirement.clone(), result, evidence })
+}
+
+fn became(case: &Case<'_>, requirement: &Requirement, result: &RequirementResult, fact: &EvidenceFact) -> &'static str {
+    let accept = requirement.asks.accept();
+    match () {
+        () if result.evidence.contains(&fact.id) => "it decided",
+        () if !case.is_about_this(fact) => "it is about something else",
+        () if !answers(case, &requirement.asks, fact) => "it says something else than what is asked for",
+        () if accept.and_then(|it| it.from.as_ref()).is_some_and(|from| from.is_disjoint(&fact.producers)) => {
+            "its producer's word does not count here"
+        }
+        () if accept.is_some_and(|it| it.in_ledger) && !fact.in_ledger => "it is not in the ledger",
+        () => "a newer word, or a worse one of the same instant, stands in its place",
+    }
+}
+
+impl Explanation {
+    /// For a terminal. The same explanation gives the same text.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let Self { layer, requirement, result, evidence } = self;
+        let mut text = format!("{}: {} ({})\n", requirement.id, line(&requirement.reason), layer);
+        text.push_str(&block(result));
+        for (id, at, became) in evidence {
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "  {} of {at}: {became}", id.0.short());
+        }
+        text
+    }
+}

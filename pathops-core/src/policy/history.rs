@@ -1,0 +1,216 @@
+//! Past decisions: replaying them, and asking what another policy or other facts would have given.
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::policy::{
+    Decision, Facts, HypotheticalFacts, Known, Languages, Policy, PolicyLayer, PolicyProblem, RequirementResult, Severity,
+    Verdict, evaluate, time_zone_data_version,
+};
+use crate::id::{ChangeSetId, EnvironmentId, PersonId, RequirementId, UnitId};
+use crate::policy::GrantId;
+use crate::time::UnixMillis;
+
+/// A decision with everything it was made of, so that it can be made again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DecisionRecord {
+    /// The version of this form: 1.
+    pub format: u32,
+    /// The policy, as people wrote it.
+    pub policy: Vec<PolicyLayer>,
+    /// The facts.
+    pub facts: Facts,
+    /// The decision.
+    pub decision: Decision,
+}
+
+/// Why a decision cannot be replayed, or was not replayed to itself.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// A form that this version does not know.
+    #[error("the record has the format {0}; this version reads 1")]
+    Format(u32),
+    /// The policy in the record cannot be read.
+    #[error("the policy of the record cannot be read: {}", .0.first().map_or_else(String::new, ToString::to_string))]
+    Policy(Vec<PolicyProblem>),
+    /// Something in the record is not what the decision was made of.
+    #[error("the decision was made of another {what}: it names {named}, and the record holds {held}")]
+    Other {
+        /// What.
+        what: &'static str,
+        /// The digest that the decision names.
+        named: Digest,
+        /// The digest of what is there.
+        held: Digest,
+    },
+    /// The facts are of other time zone data: freeze windows may have been elsewhere.
+    #[error("the decision was made with time zone data {was}, and this version has {is}")]
+    TimeZones {
+        /// That of the facts.
+        was: String,
+        /// That of this version.
+        is: String,
+    },
+    /// The same input gave another decision.
+    #[error("the same policy, facts and instant give another decision now")]
+    Different(Box<Decision>),
+}
+
+impl DecisionRecord {
+    /// Puts together what a decision was made of.
+    #[must_use]
+    pub fn new(policy: &Policy, facts: &Known, decision: Decision) -> Self {
+        Self { format: 1, policy: policy.layers().to_vec(), facts: facts.facts().clone(), decision }
+    }
+}
+
+/// Makes a decision again, and gives it if it is the same, byte for byte.
+///
+/// # Errors
+/// [`ReplayError`] where the record is not what the decision was made of, or the decision is another one.
+pub fn replay(record: &DecisionRecord, languages: &Languages) -> Result<Decision, ReplayError> {
+    if record.format != 1 {
+        return Err(ReplayError::Format(record.format));
+    }
+    let policy = Policy::new(record.policy.clone(), languages).map_err(ReplayError::Policy)?;
+    let facts = HypotheticalFacts::from(record.facts.clone());
+    let decision = &record.decision;
+    for (what, named, held) in [("policy", decision.policy, policy.digest()), ("set of facts", decision.facts, facts.digest())] {
+        if named != held {
+            return Err(ReplayError::Other { what, named, held });
+        }
+    }
+    let again = evaluate(&policy, &facts, decision.at);
+    if again == *decision {
+        return Ok(again);
+    }
+    match (record.facts.time_zones.clone(), time_zone_data_version().to_owned()) {
+        (was, is) if was != is => Err(ReplayError::TimeZones { was, is }),
+        _ => Err(ReplayError::Different(Box::new(again))),
+    }
+}
+
+/// What would be decided if the facts were different.
+///
+/// ```
+/// # use pathops_core::policy::{Facts, Known, Policy, Verdict, what_if};
+/// # fn ask(policy: &Policy, known: &Known, at: pathops_core::UnixMillis) {
+/// let quiet = what_if(policy, known, at, |facts| facts.readings.incidents.clear());
+/// println!("without the incident: {}", quiet.verdict);
+/// # }
+/// ```
+#[must_use]
+pub fn what_if(policy: &Policy, known: &Known, at: UnixMillis, change: impl FnOnce(&mut Facts)) -> Decision {
+    evaluate(policy, &HypotheticalFacts::but(known, change), at)
+}
+
+/// A past decision that another policy would have made differently.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Difference {
+    /// Which of the history, from 0.
+    pub index: usize,
+    /// The unit.
+    pub unit: UnitId,
+    /// The instant.
+    pub at: UnixMillis,
+    /// The verdict under the one policy.
+    pub before: Verdict,
+    /// The verdict under the other.
+    pub after: Verdict,
+    /// The requirements that stand differently; on either side `None` where it is not asked for.
+    pub requirements: Vec<RequirementDifference>,
+}
+
+/// A requirement that stands differently under two policies.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RequirementDifference {
+    /// Which.
+    pub id: RequirementId,
+    /// How it stands under the one policy, and why.
+    pub before: Option<(Verdict, String)>,
+    /// How it stands under the other.
+    pub after: Option<(Verdict, String)>,
+}
+
+/// Which past decisions `other` would have made differently than `policy`, and why. A history is facts with the instant
+/// that was decided for.
+pub fn diff<'h>(
+    policy: &Policy,
+    other: &Policy,
+    history: impl IntoIterator<Item = (&'h Known, UnixMillis)>,
+) -> Vec<Difference> {
+    let compare = |(index, (facts, at)): (usize, (&Known, UnixMillis))| {
+        let (before, after) = (evaluate(policy, facts, at), evaluate(other, facts, at));
+        let requirements = requirements(&before, &after);
+        let differs = before.verdict != after.verdict || before.is_granted() != after.is_granted();
+        differs.then(|| Difference {
+            index,
+            unit: before.unit,
+            at,
+            before: before.verdict,
+            after: after.verdict,
+            requirements,
+        })
+    };
+    history.into_iter().enumerate().filter_map(compare).collect()
+}
+
+/// The requirements that stand differently, or that only one of the two has.
+fn requirements(before: &Decision, after: &Decision) -> Vec<RequirementDifference> {
+    let stands = |decision: &Decision, id: &RequirementId| {
+        let found = decision.requirements.iter().find(|it| it.id == *id);
+        found.map(|it| (it.severity, it.verdict, it.because.clone()))
+    };
+    let only_after = after.requirements.iter().filter(|it| stands(before, &it.id).is_none());
+    let ids = before.requirements.iter().chain(only_after).map(|it| &it.id);
+    let difference = |id: &RequirementId| {
+        let (before, after) = (stands(before, id), stands(after, id));
+        let weight = |it: &Option<(Severity, Verdict, String)>| it.as_ref().map(|(severity, verdict, _)| (*severity, *verdict));
+        let words = |it: Option<(Severity, Verdict, String)>| it.map(|(_, verdict, because)| (verdict, because));
+        (weight(&before) != weight(&after))
+            .then(|| RequirementDifference { id: id.clone(), before: words(before), after: words(after) })
+    };
+    ids.filter_map(difference).collect()
+}
+
+/// Something in production that would not get there now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Doubt {
+    /// The grant that it got there by.
+    pub grant: GrantId,
+    /// The change set.
+    pub change_set: ChangeSetId,
+    /// The app or component.
+    pub unit: UnitId,
+    /// Where it is.
+    pub environment: EnvironmentId,
+    /// The requirements that held when the grant was made, or were got past, and do not hold now, with the reason.
+    pub requirements: Vec<(RequirementId, String)>,
+    /// Who could tell more: those who broke the glass, if anybody did.
+    pub people: Vec<PersonId>,
+}
+
+/// Whether what was granted then is in doubt now, because something has come to be known that speaks against it. That time
+/// has passed is no doubt: evidence grows old and freezes begin, and neither says anything about what is in production.
+///
+/// `now` is a decision over the same promotion with the evidence and readings as they are.
+#[must_use]
+pub fn in_doubt(grant: GrantId, granted: &Decision, now: &Decision) -> Option<Doubt> {
+    let held = |id: &RequirementId| granted.requirements.iter().any(|it| it.id == *id && it.verdict == Verdict::Pass);
+    let speaks_against = |it: &&RequirementResult| it.verdict == Verdict::Fail && it.earliest.is_none() && it.counts();
+    let against = now.requirements.iter().filter(speaks_against).filter(|it| held(&it.id));
+    let requirements: Vec<_> = against.map(|it| (it.id.clone(), it.because.clone())).collect();
+    (!requirements.is_empty()).then(|| Doubt {
+        grant,
+        change_set: now.change_set.clone(),
+        unit: now.unit.clone(),
+        environment: now.environment.clone(),
+        requirements,
+        people: granted.overridden.iter().flat_map(|it| it.by.keys().cloned()).collect(),
+    })
+}

@@ -1,0 +1,168 @@
+//! Reading for policy what verified evidence says.
+
+use std::collections::BTreeSet;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::evidence::{
+    ContractComparison, Deployment, Health, Predicate as _, ScanSeverity, SignalReading, Snapshot, TestResult, TestVerdict,
+    TrustRoot, VerificationSummary, VerifiedEvidence, Vulnerabilities,
+};
+use crate::id::{EnvironmentId, UnitId};
+use crate::policy::{EvidenceFact, Finding, FindingSeverity, SbomFormat, Vulnerability};
+use crate::time::UnixMillis;
+
+/// Predicate types of bills of materials.
+const CYCLONEDX: &str = "https://cyclonedx.org/bom";
+const SPDX: &str = "https://spdx.dev/Document";
+
+/// Where the predicates of others say when something was so, as JSON pointers.
+const TIMES: [&str; 8] = [
+    "/observedOn",
+    "/finishedOn",
+    "/timeVerified",
+    "/timeCreated",
+    "/runDetails/metadata/finishedOn",
+    "/metadata/timestamp",
+    "/creationInfo/created",
+    "/timestamp",
+];
+
+struct Read {
+    unit: Option<UnitId>,
+    environment: Option<EnvironmentId>,
+    at: UnixMillis,
+    says: Finding,
+}
+
+impl EvidenceFact {
+    /// What verified evidence says for policy; `None` where it is PathOps' own account of evidence.
+    pub(super) fn read(verified: &VerifiedEvidence, trust: &TrustRoot) -> Result<Option<Self>, String> {
+        let statement = verified.statement();
+        let unreadable = |why: String| format!("{} does not hold what its type says: {why}", verified.id());
+        let Some(read) = read(&statement.predicate_type, &statement.predicate).map_err(unreadable)? else { return Ok(None) };
+        let mut fact = Self {
+            id: verified.id(),
+            signer: verified.signer(),
+            producers: trust.producers(verified.signer()),
+            in_ledger: trust.has_logged(verified.id()),
+            predicate_type: statement.predicate_type.clone(),
+            subjects: statement.subject.clone(),
+            unit: read.unit,
+            environment: read.environment,
+            at: read.at,
+            says: read.says,
+        };
+        fact.keep_numbers();
+        Ok(Some(fact))
+    }
+}
+
+fn read(predicate_type: &str, predicate: &Value) -> Result<Option<Read>, String> {
+    Ok(Some(match predicate_type {
+        TestResult::TYPE => tests(parse(predicate)?)?,
+        Deployment::TYPE => {
+            let it: Deployment = parse(predicate)?;
+            let failure = (!it.ready).then(|| it.reason.unwrap_or_else(|| "no reason given".to_owned()));
+            observed(it.unit, it.environment, it.observed_on, Finding::Deployment { failure })
+        }
+        Health::TYPE => {
+            let it: Health = parse(predicate)?;
+            let says = Finding::Health { healthy: it.healthy, settled_millis: it.settled_millis };
+            observed(it.unit, it.environment, it.observed_on, says)
+        }
+        SignalReading::TYPE => {
+            let it: SignalReading = parse(predicate)?;
+            let says = Finding::Signal { name: it.name, value: it.value, samples: it.samples, errors: it.errors };
+            observed(it.unit, it.environment, it.observed_on, says)
+        }
+        ContractComparison::TYPE => {
+            let it: ContractComparison = parse(predicate)?;
+            let says = Finding::Contract { contract: it.contract, breaking: it.breaking };
+            Read { unit: Some(it.unit), environment: None, at: it.compared_on, says }
+        }
+        Vulnerabilities::TYPE => scan(parse(predicate)?),
+        CYCLONEDX => of_artifact(predicate, sbom(predicate, SbomFormat::Cyclonedx, "components")),
+        SPDX => of_artifact(predicate, sbom(predicate, SbomFormat::Spdx, "packages")),
+        // PathOps' own decisions and snapshots are made of evidence, and are none.
+        VerificationSummary::TYPE if predicate.get("https://pathops.dev/decision").is_some() => return Ok(None),
+        Snapshot::TYPE if predicate.get("https://pathops.dev/snapshot").is_some() => return Ok(None),
+        VerificationSummary::TYPE => {
+            let passed = predicate.get("verificationResult").and_then(Value::as_str) == Some("PASSED");
+            of_artifact(predicate, Finding::Verified { passed })
+        }
+        _ => of_artifact(predicate, Finding::Stated {}),
+    }))
+}
+
+fn parse<T: DeserializeOwned>(predicate: &Value) -> Result<T, String> {
+    T::deserialize(predicate).map_err(|error| error.to_string())
+}
+
+fn observed(unit: UnitId, environment: EnvironmentId, at: UnixMillis, says: Finding) -> Read {
+    Read { unit: Some(unit), environment: Some(environment), at, says }
+}
+
+/// What others say about an artifact or its source. Without a time it is as old as can be.
+fn of_artifact(predicate: &Value, says: Finding) -> Read {
+    let time = |pointer: &&str| predicate.pointer(pointer)?.as_str()?.parse().ok();
+    Read { unit: None, environment: None, at: TIMES.iter().find_map(time).unwrap_or(UnixMillis(0)), says }
+}
+
+fn sbom(predicate: &Value, format: SbomFormat, list: &str) -> Finding {
+    let parts = predicate.get(list).and_then(Value::as_array).map_or(0, Vec::len);
+    Finding::Sbom { format, parts: u64::try_from(parts).unwrap_or(u64::MAX) }
+}
+
+fn scan(it: Vulnerabilities) -> Read {
+    // A scanner that reports one finding for several parts reports it once.
+    let found: BTreeSet<_> = it
+        .scanner
+        .result
+        .into_iter()
+        .map(|finding| Vulnerability { severity: finding.severity.iter().filter_map(severity).max(), id: finding.id })
+        .collect();
+    let says = Finding::Vulnerabilities { scanner: it.scanner.uri, found: found.into_iter().collect() };
+    Read { unit: None, environment: None, at: it.metadata.scan_finished_on, says }
+}
+
+/// A word, or a CVSS score by the bands of CVSS v3.1, section 5.
+fn severity(given: &ScanSeverity) -> Option<FindingSeverity> {
+    use FindingSeverity as S;
+    match given.score.to_ascii_lowercase().as_str() {
+        "critical" => Some(S::Critical),
+        "high" | "important" => Some(S::High),
+        "medium" | "moderate" => Some(S::Medium),
+        "low" | "negligible" | "none" | "info" => Some(S::Low),
+        score => match score.parse::<f64>().ok().filter(|score| (0.0..=10.0).contains(score))? {
+            score if score >= 9.0 => Some(S::Critical),
+            score if score >= 7.0 => Some(S::High),
+            score if score >= 4.0 => Some(S::Medium),
+            _ => Some(S::Low),
+        },
+    }
+}
+
+fn tests(it: TestResult) -> Result<Read, String> {
+    let [configuration] = it.configuration.as_slice() else {
+        return Err(format!("a test result names {} configurations instead of one", it.configuration.len()));
+    };
+    let count = |tests: &[String]| u32::try_from(tests.len()).unwrap_or(u32::MAX);
+    let failed = match it.result {
+        TestVerdict::Failed => count(&it.failed_tests).max(1),
+        TestVerdict::Passed | TestVerdict::Warned => count(&it.failed_tests),
+    };
+    let annotations = &configuration.annotations;
+    let flaky = it.warned_tests.iter().filter(|test| annotations.flaky_tests.contains(test)).count();
+    let flaky = u32::try_from(flaky).unwrap_or(u32::MAX);
+    let says = Finding::Tests {
+        suite: configuration.name.clone(),
+        passed: count(&it.passed_tests),
+        skipped: count(&it.warned_tests).saturating_sub(flaky),
+        flaky,
+        failed,
+        pipeline_changed: annotations.pipeline_changed,
+    };
+    Ok(Read { unit: annotations.unit.clone(), environment: annotations.environment.clone(), at: it.finished_on, says })
+}

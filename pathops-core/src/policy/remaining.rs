@@ -1,0 +1,146 @@
+//! The least that would let a decision pass.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::RequirementId;
+use crate::policy::{Missing, RequirementResult, Verdict};
+use crate::time::UnixMillis;
+
+/// How many sets are tried in the search for a smallest one.
+const MAX_TRIES: u32 = 10_000;
+
+/// What would let a decision pass, if all of it came and nothing else changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Remaining {
+    /// What has to come. Where others could give the same, one of them stands for all.
+    pub steps: Vec<Step>,
+    /// Not before this instant.
+    pub not_before: Option<UnixMillis>,
+    /// Whether it is known that fewer steps would not do.
+    pub is_smallest: bool,
+    /// Requirements for which nothing is known that would help, or too few people could. While there are any, the steps are
+    /// not enough.
+    pub without_a_way: Vec<RequirementId>,
+}
+
+/// One thing that has to come.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Step {
+    /// What.
+    pub what: String,
+    /// From whom; `None` where nobody can be named.
+    pub from: Option<String>,
+}
+
+/// What a requirement needs: so many of these steps, whichever.
+struct Demand {
+    count: usize,
+    steps: Vec<Step>,
+}
+
+impl Remaining {
+    /// What remains; `None` where nothing stands in the way.
+    pub(super) fn of(requirements: &[RequirementResult]) -> Option<Self> {
+        let blocking = || requirements.iter().filter(|it| it.counts() && it.verdict != Verdict::Pass);
+        blocking().next()?;
+        let (mut demands, mut without_a_way) = (Vec::new(), Vec::new());
+        for requirement in blocking() {
+            match requirement.missing.as_ref().map(Demand::of) {
+                Some(demand) if demand.steps.len() < demand.count => without_a_way.push(requirement.id.clone()),
+                Some(demand) => demands.push(demand),
+                None if requirement.stale || requirement.earliest.is_some() => {}
+                None => without_a_way.push(requirement.id.clone()),
+            }
+        }
+        let (mut steps, is_smallest) = smallest(&demands);
+        steps.sort_unstable();
+        let not_before = blocking().filter_map(|requirement| requirement.earliest).max();
+        Some(Self { steps: steps.into_iter().cloned().collect(), not_before, is_smallest, without_a_way })
+    }
+}
+
+impl Demand {
+    fn of(missing: &Missing) -> Self {
+        let step = |from: Option<&String>| Step { what: missing.what.clone(), from: from.cloned() };
+        let steps = match missing.from.as_slice() {
+            [] if !missing.by_people => vec![step(None)],
+            from => from.iter().map(|who| step(Some(who))).collect(),
+        };
+        Self { count: usize::try_from(missing.count).unwrap_or(usize::MAX), steps }
+    }
+
+    fn is_met(&self, by: &[&Step]) -> bool {
+        self.steps.iter().filter(|step| by.contains(step)).count() >= self.count
+    }
+}
+
+/// A smallest set of steps that meets every demand, and whether it is known to be one. A hitting set: in general there is
+/// no better way than to try, so the search is bounded; what it then falls back on is a set of which no step can go.
+fn smallest(demands: &[Demand]) -> (Vec<&Step>, bool) {
+    // Where all of them are needed there is nothing to choose.
+    let forced = demands.iter().filter(|demand| demand.steps.len() == demand.count).flat_map(|demand| &demand.steps);
+    let mut certain: Vec<&Step> = forced.collect();
+    certain.sort_unstable();
+    certain.dedup();
+    let open: Vec<&Demand> = demands.iter().filter(|demand| !demand.is_met(&certain)).collect();
+    if open.is_empty() {
+        return (certain, true);
+    }
+    // What helps with more comes first.
+    let mut helps: BTreeMap<&Step, usize> = BTreeMap::new();
+    for step in open.iter().flat_map(|demand| &demand.steps).filter(|step| !certain.contains(step)) {
+        *helps.entry(step).or_default() += 1;
+    }
+    let mut steps: Vec<&Step> = helps.keys().copied().collect();
+    steps.sort_by_key(|step| std::cmp::Reverse(helps.get(step).copied()));
+    let mut search = Search { demands: &open, chosen: certain, tries: MAX_TRIES };
+    for more in 1..=steps.len() {
+        if search.add(&steps, more) {
+            return (search.chosen, true);
+        }
+        if search.tries == 0 {
+            break;
+        }
+    }
+    let mut found: Vec<&Step> = search.chosen.into_iter().chain(steps.iter().copied()).collect();
+    for step in steps.iter().rev() {
+        let without: Vec<_> = found.iter().copied().filter(|other| other != step).collect();
+        if open.iter().all(|demand| demand.is_met(&without)) {
+            found = without;
+        }
+    }
+    (found, false)
+}
+
+struct Search<'s, 'd> {
+    demands: &'s [&'d Demand],
+    chosen: Vec<&'d Step>,
+    tries: u32,
+}
+
+impl<'d> Search<'_, 'd> {
+    /// Whether so many more steps meet every demand; they are chosen then.
+    fn add(&mut self, steps: &[&'d Step], more: usize) -> bool {
+        let Some(tries) = self.tries.checked_sub(1) else { return false };
+        self.tries = tries;
+        if more == 0 {
+            return self.demands.iter().all(|demand| demand.is_met(&self.chosen));
+        }
+        for (place, step) in steps.iter().enumerate().take((steps.len() + 1).saturating_sub(more)) {
+            self.chosen.push(step);
+            if self.add(steps.get(place + 1..).unwrap_or_default(), more - 1) {
+                return true;
+            }
+            self.chosen.pop();
+            if self.tries == 0 {
+                return false;
+            }
+        }
+        false
+    }
+}
