@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use pathops_core::adapter::{AgentBackend, BlobStore, Ci, Clock, GitOps, IdSource, Merge, Notifier, RuntimeSignals, Scm};
 use pathops_core::evidence::TrustRoot;
+use pathops_core::policy::Languages;
 use pathops_core::{BranchName, Error, ErrorKind, OpContext, RepoId, Result, Retry};
 use pathops_evidence::Sealer;
 use pathops_evidence::redact::Redactor;
@@ -71,6 +72,7 @@ pub(crate) struct Services {
     pub(crate) sealer: Sealer,
     pub(crate) trust: TrustRoot,
     pub(crate) redactor: Redactor,
+    pub(crate) languages: Languages,
     pub(crate) pace: Pace,
 }
 
@@ -125,7 +127,9 @@ impl Services {
             Command::Revert { .. } => self.revert(cx, command).await,
 
             Command::Comment { change_set, pull_requests, body } => self.comment(cx, change_set, pull_requests, body).await,
-            Command::Record { change_set, meta_repo, at, files } => self.record(cx, change_set, meta_repo, *at, files).await,
+            Command::Record { change_set, meta_repo, at, files, once } => {
+                self.record(cx, change_set, meta_repo, *at, files, once).await
+            }
         }
     }
 }

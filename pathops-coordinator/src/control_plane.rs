@@ -12,7 +12,7 @@ use pathops_core::adapter::{
 };
 use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::flow::Machine as _;
-use pathops_core::policy::EvidenceKind;
+use pathops_core::policy::{Action, Ask, ConditionLanguage, Languages};
 use pathops_core::project::{Contract, FeatureRequest, Project, Role as PersonRole, Unit};
 use pathops_core::{
     ChangeSetId, ContractId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, PersonId, RepoId, Result, RunId, UnitId,
@@ -58,6 +58,7 @@ pub struct Builder {
     ids: Option<Arc<dyn IdSource>>,
     also_trusted: Vec<PublicKey>,
     secrets: Vec<String>,
+    languages: Languages,
     pace: Pace,
     observer: Option<Observer<ChangeSet>>,
 }
@@ -130,6 +131,12 @@ impl Builder {
         self
     }
 
+    /// Reads conditions of the policy in this language too. Without any, a policy with a condition is refused.
+    pub fn language(mut self, language: Arc<dyn ConditionLanguage>) -> Self {
+        self.languages = self.languages.with(language);
+        self
+    }
+
     /// How patiently the outside is looked at.
     pub fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
@@ -167,6 +174,7 @@ impl Builder {
             blobs,
             trust,
             redactor: Redactor::new(self.secrets).map_err(|error| BuildError::Redactor(error.into()))?,
+            languages: self.languages,
             pace: self.pace,
         });
         let journal = need(self.journal, "journal")?;
@@ -200,7 +208,7 @@ impl ControlPlane {
     /// `Invalid` with every finding where the meta repository has mistakes; what the Git host answers.
     pub async fn project(&self) -> Result<Project> {
         let (scm, cx) = (&*self.services.scm, &context("project"));
-        with_retry(&*self.services.clock, || Box::pin(read_project(scm, cx, &self.meta_repo))).await
+        with_retry(&*self.services.clock, || Box::pin(read_project(scm, cx, &self.meta_repo, &self.services.languages))).await
     }
 
     /// Plans a feature and makes its change set, which [`ControlPlane::run`] then takes to production. The same key
@@ -264,9 +272,13 @@ impl ControlPlane {
     async fn plan(&self, request: FeatureRequest, change_set: ChangeSetId) -> Result<Start> {
         let operation = "plan a feature";
         let project = self.project().await?;
-        if !project.people.contains_key(&request.requested_by) {
-            let error = Error::new(ErrorKind::Denied, operation).on(&request.title);
-            return Err(error.because(format!("`{}` is nobody in this project", request.requested_by)));
+        let denied = |why: String| Err(Error::new(ErrorKind::Denied, operation).on(&request.title).because(why));
+        match project.people.get(&request.requested_by) {
+            None => return denied(format!("`{}` is nobody in this project", request.requested_by)),
+            Some(roles) if !project.policy.may(Action::Request, roles, None) => {
+                return denied(format!("the policy does not let `{}` request a feature", request.requested_by));
+            }
+            Some(_) => {}
         }
         let plan = plan(&project, &request, change_set.clone())
             .map_err(|error| Error::new(ErrorKind::Invalid, operation).on(&request.title).because(&error).with_source(error))?;
@@ -286,7 +298,7 @@ impl ControlPlane {
             plan,
             units,
             environments: project.environments.clone(),
-            preflight_merge: project.policy.preflight_merge,
+            preflight_merge: project.policy.preflight_merge(),
             at: self.services.clock.now(),
         })
     }
@@ -399,9 +411,8 @@ fn run_id(change_set: &ChangeSetId) -> Result<RunId> {
 
 /// How long the policy asks a unit to be healthy.
 fn settle_millis<'p>(project: &'p Project, unit: &'p Unit) -> impl Iterator<Item = u64> + 'p {
-    let rules = project.policy.covering(unit).flat_map(|set| &set.evidence);
-    rules.filter_map(|rule| match rule.kind {
-        EvidenceKind::PreflightHealth { settled_seconds } => Some(settled_seconds.saturating_mul(1_000)),
+    project.policy.requirements(unit).filter_map(|(_, requirement)| match &requirement.asks {
+        Ask::Health(rule) => Some(rule.settled_seconds.saturating_mul(1_000)),
         _ => None,
     })
 }

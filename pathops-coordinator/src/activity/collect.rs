@@ -118,6 +118,7 @@ impl Services {
             environment: Some(target.environment.clone()),
             job: Some(job.kind),
             pipeline_changed: false,
+            flaky_tests: Vec::new(),
         };
         TestResult {
             result: if job.passed() { TestVerdict::Passed } else { TestVerdict::Failed },

@@ -3,13 +3,24 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pathops_core::evidence::{InputAttestation, PolicyReference, Subject, VerificationResult, VerificationSummary, Verifier};
-use pathops_core::policy::{Decision, Verdict, evaluate};
+use pathops_core::evidence::{
+    InputAttestation, PolicyReference, Reference, Subject, VerificationResult, VerificationSummary, Verifier,
+};
+use pathops_core::policy::{DecisionRecord, Verdict, evaluate};
 use pathops_core::{Error, ErrorKind, OpContext, Result};
 use pathops_evidence::VERIFIER_ID;
 
 use crate::activity::Services;
-use crate::change_set::{Combination, Command, Decided, Outcome, Scope};
+use crate::change_set::{Combination, Command, Decided, Outcome, Payload, Scope};
+
+fn reference(payload: &Payload) -> Reference {
+    Reference {
+        name: payload.name.clone(),
+        download_location: payload.location.clone(),
+        digest: BTreeMap::from([("sha256".to_owned(), payload.digest.hex())]),
+        media_type: payload.media_type.clone(),
+    }
+}
 
 impl Services {
     /// Decides about everything but the production pull request; with `wait`, once more than time and people is in the way
@@ -18,22 +29,24 @@ impl Services {
         let Command::Decide { scope, combination, preflight, settle_millis, wait } = command else {
             return Err(Error::new(ErrorKind::Unexpected, "decide about a promotion"));
         };
-        let decision = self
+        let record = self
             .poll(|| {
                 Box::pin(async move {
                     let (policy, facts) = self.facts(cx, scope, combination, None).await?;
-                    let decision = evaluate(&policy, facts.facts(), self.clock.now());
-                    let settled = decision.verdict == Verdict::Pass || !wait || !decision.can_wait();
-                    Ok(settled.then_some(decision))
+                    let decision = evaluate(&policy, &facts, self.clock.now());
+                    let waits = *wait && decision.can_wait() && !decision.needs_newer_evidence();
+                    let settled = decision.verdict == Verdict::Pass || !waits;
+                    Ok(settled.then(|| DecisionRecord::new(&policy, &facts, decision)))
                 })
             })
             .await?;
+        let decision = &record.decision;
         if *wait && decision.needs_newer_evidence() {
             let settle = Duration::from_millis(*settle_millis);
             return self.look_again(cx, scope, preflight, combination, settle).await;
         }
         let granted = decision.verdict == Verdict::Pass;
-        let decided = Box::new(self.state_decision(cx, scope, combination, decision).await?);
+        let decided = Box::new(self.state_decision(cx, scope, combination, record).await?);
         Ok(if granted { Outcome::Granted(decided) } else { Outcome::Refused(decided) })
     }
 
@@ -43,14 +56,18 @@ impl Services {
         cx: &OpContext,
         scope: &Scope,
         combination: &Combination,
-        decision: Decision,
+        record: DecisionRecord,
     ) -> Result<Decided> {
+        let bytes = serde_json::to_vec(&record)
+            .map_err(|error| Error::new(ErrorKind::Unexpected, "write a decision down").on(&scope.unit.id).with_source(error))?;
+        let payload = self.store(cx, "decision record", &bytes, "application/json").await?;
+        let DecisionRecord { facts, decision, .. } = record;
         let sha256 = |hex: String| BTreeMap::from([("sha256".to_owned(), hex)]);
         let location = |id| combination.evidence.iter().find(|record| record.id == id).map(|record| record.location.clone());
-        let inputs = decision
-            .inputs
-            .iter()
-            .map(|id| InputAttestation { uri: location(*id).unwrap_or_default(), digest: sha256(id.0.hex()) });
+        let inputs = facts.evidence.iter().map(|fact| InputAttestation {
+            uri: location(fact.id).unwrap_or_default(),
+            digest: sha256(fact.id.0.hex()),
+        });
         let summary = VerificationSummary {
             verifier: Verifier {
                 id: VERIFIER_ID.to_owned(),
@@ -67,6 +84,7 @@ impl Services {
             },
             verified_levels: Vec::new(),
             decision: serde_json::to_value(&decision).unwrap_or_default(),
+            record: Some(reference(&payload)),
         };
         let mut subject =
             Subject::named(scope.unit.id.to_string()).with_tree(&combination.tested.tree).with_commit(&combination.tested.commit);

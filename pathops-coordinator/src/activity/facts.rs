@@ -1,10 +1,10 @@
 //! Gathering facts for a decision: everything is read back, nothing is remembered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pathops_core::adapter::{Scm, SourceFile, SourceTree};
-use pathops_core::policy::{Policy, Proposal, Readings, VerifiedFacts};
-use pathops_core::project::{Project, load};
+use pathops_core::adapter::{Review, Scm, SourceFile, SourceTree};
+use pathops_core::policy::{Authoring, Languages, Policy, Proposal, Readings, VerifiedFacts};
+use pathops_core::project::{Project, load_with};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry};
 
 use crate::activity::Services;
@@ -28,7 +28,7 @@ impl Services {
     ) -> Result<(Policy, VerifiedFacts)> {
         // A mistake in the meta repository says nothing about this change: it is waited until somebody has mended it.
         let broken = |error: Error| if error.kind() == ErrorKind::Invalid { error.with_retry(Retry::Backoff) } else { error };
-        let project = read_project(&*self.scm, cx, &scope.meta_repo).await.map_err(broken)?;
+        let project = read_project(&*self.scm, cx, &scope.meta_repo, &self.languages).await.map_err(broken)?;
         let unit = project.units.get(&scope.unit.id).cloned().ok_or_else(|| {
             Error::new(ErrorKind::Denied, "decide about a promotion")
                 .on(&scope.unit.id)
@@ -59,7 +59,15 @@ impl Services {
         for record in &combination.evidence {
             envelopes.push(self.sealer.envelope(cx, record).await?);
         }
+        let redacted = |reviews: Vec<Review>| -> Vec<Review> {
+            reviews.into_iter().map(|review| Review { body: self.redactor.redact_text(&review.body), ..review }).collect()
+        };
+        let proposal = proposal.map(|proposal| Proposal { reviews: redacted(proposal.reviews), ..proposal });
         let readings = Readings {
+            authoring: authoring(scope, &authors.known),
+            accounts: BTreeMap::new(),
+            dependencies: combination.dependencies.clone(),
+            stops: project.stops,
             change_set: scope.change_set.clone(),
             unit,
             environment: project.environments.production.environment.clone(),
@@ -71,7 +79,7 @@ impl Services {
             authors: authors.known,
             strangers: authors.strangers,
             way_back: production.is_some_and(|candidate| candidate.role == Role::Restore),
-            source_reviews,
+            source_reviews: redacted(source_reviews),
             source_head,
             people: project.people,
             incidents: project.incidents,
@@ -85,7 +93,8 @@ impl Services {
         let tree = self.git_state(cx, repo, &head, &candidate.target.path).await?.tree;
         let base = self.head(cx, repo, base).await?;
         let carries_tested = self.carries_tested(cx, candidate, &base, &head).await?;
-        Ok(Proposal { repo: repo.clone(), head, tree, carries_tested, reviews: self.scm.reviews(cx, repo, *number).await? })
+        let reviews = self.scm.reviews(cx, repo, *number).await?;
+        Ok(Proposal { repo: repo.clone(), head, tree, carries_tested, shown: candidate.shown.clone(), reviews })
     }
 
     /// Whether merging `head` gives exactly what was tested: it is up to date with its branch, touches just the files that
@@ -134,6 +143,12 @@ impl Services {
     }
 }
 
+/// Nobody but PathOps and its agents had a hand in it: then PathOps has seen all of it being made.
+fn authoring(scope: &Scope, authors: &BTreeSet<Principal>) -> Authoring {
+    let people = authors.iter().any(|author| matches!(author, Principal::Human(_)));
+    if scope.by_agent && !people { Authoring::Observed } else { Authoring::Opaque }
+}
+
 /// Whether whoever made a merge commit has a part in the change. On a pull request's own branch they have; on the main
 /// branch it is the person who pressed the button.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -150,11 +165,27 @@ struct Authors {
 
 /// What people declare in the meta repository. The records that lie beside it grow with every change set, and are not read
 /// for a decision.
-const DECLARATIONS: [&str; 9] =
-    ["project.yaml", "people.yaml", "policy.yaml", "apps", "components", "contracts", "incidents", "requests", "patches"];
+const DECLARATIONS: [&str; 11] = [
+    "project.yaml",
+    "people.yaml",
+    "policy.yaml",
+    "policies",
+    "apps",
+    "components",
+    "contracts",
+    "incidents",
+    "stops",
+    "requests",
+    "patches",
+];
 
 /// The project as its meta repository declares it now.
-pub(crate) async fn read_project(scm: &dyn Scm, cx: &OpContext, meta_repo: &RepoId) -> Result<Project> {
+pub(crate) async fn read_project(
+    scm: &dyn Scm,
+    cx: &OpContext,
+    meta_repo: &RepoId,
+    languages: &Languages,
+) -> Result<Project> {
     let operation = "read the project";
     let wrong = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, operation).on(meta_repo).because(why);
     let branch = SOURCE_BRANCH.parse().map_err(|error| wrong(&error))?;
@@ -171,5 +202,5 @@ pub(crate) async fn read_project(scm: &dyn Scm, cx: &OpContext, meta_repo: &Repo
             files.extend(scm.read_tree(cx, meta_repo, &head, &path).await?);
         }
     }
-    load(&files, meta_repo.clone()).map_err(|findings| wrong(&findings))
+    load_with(&files, meta_repo.clone(), languages).map_err(|findings| wrong(&findings))
 }

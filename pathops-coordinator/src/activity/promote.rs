@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use pathops_core::adapter::{CheckSource, CheckState, PullRequestState};
-use pathops_core::policy::{CommitStatus, Decision, PROMOTION_CONTEXT, PromotionGrant, Verdict, decide, evaluate, grant_binding};
+use pathops_core::adapter::{CheckSource, CheckState, PullRequestState, PullRequestUpdate};
+use pathops_core::policy::{
+    CommitStatus, Decision, DecisionRecord, PROMOTION_CONTEXT, PromotionGrant, Shown, decide, evaluate, grant_binding,
+};
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, Result, StatusContext};
 
 use crate::activity::Services;
 use crate::activity::announce::{Opening, message};
 use crate::activity::collect::about;
+use crate::activity::facts::read_project;
 use crate::change_set::{Combination, Command, Outcome, PullRequestRef, Role, Scope};
 use crate::desired_state::promotion;
 
@@ -21,6 +24,7 @@ pub(super) struct Candidate<'c> {
     pub(super) preflight: &'c EnvironmentTarget,
     pub(super) combination: &'c Combination,
     pub(super) pull_request: &'c PullRequestRef,
+    pub(super) shown: &'c Shown,
 }
 
 /// One look at a production pull request.
@@ -28,9 +32,11 @@ enum Look {
     /// People or time are missing.
     Wait,
     /// The status is a success, for this head and this decision; whether it was posted just now.
-    Granted(Decision, bool),
+    Granted(Box<DecisionRecord>, bool),
     /// It cannot pass any more.
-    Refused(Decision),
+    Refused(Box<DecisionRecord>),
+    /// The policy is another one than the pull request shows.
+    Another(Box<Decision>),
     /// Evidence has become too old.
     Stale,
     /// It is over.
@@ -49,38 +55,40 @@ impl Services {
         let current = self.scm.read_tree(cx, repo, &base, &target.path).await?;
         let changes = promotion(&tested, &preflight.path, &current, &target.path)
             .map_err(|error| Error::new(ErrorKind::Invalid, "propose a promotion").on(repo).because(error))?;
-        let (verb, decision) = match decided {
-            Some(decided) => ("Promote", decided.decision.to_markdown()),
-            None => ("Restore", "This is what was there before: the way back after a failure in production.\n".to_owned()),
+        let (verb, decision, policy) = match decided {
+            Some(decided) => ("Promote", decided.decision.to_markdown(), decided.decision.policy),
+            None => {
+                let project = read_project(&*self.scm, cx, &scope.meta_repo, &self.languages).await?;
+                let why = "This is what was there before: the way back after a failure in production.\n";
+                ("Restore", why.to_owned(), project.policy.digest())
+            }
         };
-        let body = format!(
-            "{}\n\nMoves exactly what was tested in {} (commit `{}`) to {}.\n\n{decision}",
-            scope.title, preflight.environment, combination.tested.commit, target.environment,
-        );
         let subject = format!("{verb} {} in {}", scope.unit.id, target.environment);
         let opening = Opening {
             role: *role,
             base: target.branch.clone(),
             title: format!("{subject}: {}", scope.title),
-            body: self.redactor.redact_text(&body),
+            body: self.body(scope, combination, preflight, target, &decision),
             reviewers: reviewers.clone(),
             message: message(scope, &subject, *role),
             changes,
         };
         let pull_request = self.open(cx, scope, repo, opening).await?;
         let before = self.before(cx, scope, repo, &pull_request.base_commit, target).await?;
-        Ok(Outcome::Proposed { pull_request, before })
+        Ok(Outcome::Proposed { pull_request, before, policy })
     }
 
     /// Decides for the head as it is, again and again: posts the required status with a grant, and takes it back when what
     /// it rests on is gone. Ends with the first grant, or when people have merged or closed the pull request.
     pub(super) async fn promote(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
-        let Command::Promote { scope, role, target, preflight, combination, pull_request, settle_millis, until_merged } = command
+        let Command::Promote {
+            scope, role, target, preflight, combination, pull_request, shown, settle_millis, until_merged,
+        } = command
         else {
             return Err(Error::new(ErrorKind::Unexpected, "promote to production"));
         };
         let settle = Duration::from_millis(*settle_millis);
-        let candidate = &Candidate { scope, role: *role, target, preflight, combination, pull_request };
+        let candidate = &Candidate { scope, role: *role, target, preflight, combination, pull_request, shown };
         let look = self
             .poll(|| {
                 Box::pin(async move {
@@ -95,12 +103,13 @@ impl Services {
         match look {
             Look::Over(outcome) => Ok(outcome),
             Look::Stale => self.look_again(cx, scope, preflight, combination, settle).await,
-            Look::Refused(decision) => {
-                Ok(Outcome::Refused(Box::new(self.state_decision(cx, scope, combination, decision).await?)))
+            Look::Refused(record) => {
+                Ok(Outcome::Refused(Box::new(self.state_decision(cx, scope, combination, *record).await?)))
             }
-            Look::Granted(decision, _) => {
-                Ok(Outcome::Granted(Box::new(self.state_decision(cx, scope, combination, decision).await?)))
+            Look::Granted(record, _) => {
+                Ok(Outcome::Granted(Box::new(self.state_decision(cx, scope, combination, *record).await?)))
             }
+            Look::Another(decision) => self.show(cx, candidate, &decision).await,
             Look::Wait => Err(Error::new(ErrorKind::Unexpected, "wait for an approval")),
         }
     }
@@ -115,13 +124,17 @@ impl Services {
         }
         let (policy, facts) = self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await?;
         let (decision, grant) = decide(&policy, &facts, self.clock.now(), self.ids.fresh());
+        if candidate.shown.policy != policy.digest() {
+            return Ok(Look::Another(Box::new(decision)));
+        }
+        let record = |decision| Box::new(DecisionRecord::new(&policy, &facts, decision));
         let posted = self.posted(cx, repo, &now.head).await?;
         match grant {
             // Posted before: the decision still is what it was.
-            Some(_) if posted == Some(CheckState::Success) => Ok(Look::Granted(decision, false)),
+            Some(_) if posted == Some(CheckState::Success) => Ok(Look::Granted(record(decision), false)),
             Some(grant) => {
                 self.post_grant(cx, candidate, grant).await?;
-                Ok(Look::Granted(decision, true))
+                Ok(Look::Granted(record(decision), true))
             }
             // Merged or closed while the facts were read: they are about what was before that. The next look tells.
             None if self.scm.pull_request(cx, repo, *number).await?.state != PullRequestState::Open => Ok(Look::Wait),
@@ -132,12 +145,40 @@ impl Services {
                     self.post(cx, repo, &now.head, state, &decision.summary()).await?;
                 }
                 Ok(match waits {
-                    false => Look::Refused(decision),
+                    false => Look::Refused(record(decision)),
                     true if decision.needs_newer_evidence() => Look::Stale,
                     true => Look::Wait,
                 })
             }
         }
+    }
+
+    /// Shows the policy as it is now to those who approve: what they said under the one before does not count any more.
+    async fn show(&self, cx: &OpContext, candidate: &Candidate<'_>, decision: &Decision) -> Result<Outcome> {
+        let PullRequestRef { repo, number, .. } = candidate.pull_request;
+        let now = self.scm.pull_request(cx, repo, *number).await?;
+        if self.posted(cx, repo, &now.head).await? == Some(CheckState::Success) {
+            self.post(cx, repo, &now.head, CheckState::Pending, "the policy has changed").await?;
+        }
+        let body = self.body(candidate.scope, candidate.combination, candidate.preflight, candidate.target, &decision.to_markdown());
+        let update = PullRequestUpdate { body: Some(body), ..PullRequestUpdate::default() };
+        self.scm.update_pull_request(&cx.part("show"), repo, *number, &update).await?;
+        Ok(Outcome::Shown(Shown { policy: decision.policy, since: self.clock.now() }))
+    }
+
+    fn body(
+        &self,
+        scope: &Scope,
+        combination: &Combination,
+        preflight: &EnvironmentTarget,
+        target: &EnvironmentTarget,
+        decision: &str,
+    ) -> String {
+        let body = format!(
+            "{}\n\nMoves exactly what was tested in {} (commit `{}`) to {}.\n\n{decision}",
+            scope.title, preflight.environment, combination.tested.commit, target.environment,
+        );
+        self.redactor.redact_text(&body)
     }
 
     /// What people merged has to be what was granted: the head with the status, and nothing that came from elsewhere.
@@ -210,11 +251,11 @@ impl Services {
                 .with_retry(pathops_core::Retry::Backoff)
         };
         let at = self.clock.now();
-        let decision = evaluate(&policy, facts.facts(), at);
-        if decision.verdict != Verdict::Pass {
+        let decision = evaluate(&policy, &facts, at);
+        if !decision.is_granted() {
             return Err(void(&decision.summary()));
         }
-        let binding = grant_binding(&policy, facts.facts()).ok_or_else(|| void(&"the pull request is gone"))?;
+        let binding = grant_binding(&policy, &facts).ok_or_else(|| void(&"the pull request is gone"))?;
         let key = cx.part(&grant.id().to_string());
         let status = grant.redeem(&binding, at).map_err(|error| void(&error))?;
         self.scm.post_status(&key, repo, status).await

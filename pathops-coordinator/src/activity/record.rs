@@ -17,6 +17,7 @@ impl Services {
         meta_repo: &RepoId,
         at: UnixMillis,
         files: &[(RepoPath, String)],
+        once: &[(RepoPath, String)],
     ) -> Result<Outcome> {
         let invalid =
             |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "record a change set").on(meta_repo).because(why);
@@ -26,6 +27,12 @@ impl Services {
         for (path, content) in files {
             let bytes = self.redacted_json(content).into_bytes();
             if self.scm.read_file(cx, meta_repo, &expected_head, path).await?.as_ref() != Some(&bytes) {
+                changes.push(FileChange { path: path.clone(), file: Some(SourceFile { bytes, executable: false }) });
+            }
+        }
+        for (path, content) in once {
+            if self.scm.read_file(cx, meta_repo, &expected_head, path).await?.is_none() {
+                let bytes = self.redacted_json(content).into_bytes();
                 changes.push(FileChange { path: path.clone(), file: Some(SourceFile { bytes, executable: false }) });
             }
         }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::Observation;
 use pathops_core::evidence::Occasion;
-use pathops_core::policy::GitState;
+use pathops_core::policy::{DependencyState, GitState, Shown};
 use pathops_core::project::{EnvironmentTarget, Unit};
 use pathops_core::{ChangeSetId, CommitId, Digest, PersonId, Principal, ProjectId, RepoId, RepoPath, UnitId, UnixMillis};
 use pathops_evidence::EvidenceRecord;
@@ -50,6 +50,9 @@ pub struct Combination {
     pub tested: GitState,
     /// All evidence of the unit.
     pub evidence: Vec<EvidenceRecord>,
+    /// The units of the change set that it depends on, and how far they are.
+    #[serde(default)]
+    pub dependencies: BTreeMap<UnitId, DependencyState>,
 }
 
 /// Something to be done outside: one operation of the workflow.
@@ -201,6 +204,8 @@ pub enum Command {
         combination: Combination,
         /// The production pull request.
         pull_request: PullRequestRef,
+        /// Which policy it shows to those who approve.
+        shown: Shown,
         /// How long health must hold, in milliseconds, where preflight has to be looked at again.
         settle_millis: u64,
         /// Go on until people have merged or closed it; else only to the first grant.
@@ -247,6 +252,9 @@ pub enum Command {
         at: UnixMillis,
         /// Paths and contents.
         files: Vec<(RepoPath, String)>,
+        /// Paths and contents that are written once: from then on the file is for people.
+        #[serde(default)]
+        once: Vec<(RepoPath, String)>,
     },
 }
 
@@ -363,7 +371,11 @@ pub enum Outcome {
         pull_request: PullRequestRef,
         /// What production was before.
         before: Before,
+        /// The policy that it shows to those who approve.
+        policy: Digest,
     },
+    /// The policy has changed, and the pull request shows the new one.
+    Shown(Shown),
     /// A deployment is ready, or has failed.
     Observed(Box<Observation>),
     /// What is known was signed and bundled.

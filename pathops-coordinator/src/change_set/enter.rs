@@ -1,8 +1,10 @@
 //! Entering a stage: the command that belongs to it, from what is known.
 
+use std::collections::BTreeMap;
+
 use pathops_core::adapter::Observation;
 use pathops_core::evidence::Occasion;
-use pathops_core::policy::MergeBy;
+use pathops_core::policy::{DependencyState, MergeBy};
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{CommitId, RepoPath, UnitId};
 
@@ -213,7 +215,19 @@ impl Context<'_> {
             preflight_pull_request: self.pull_request(Role::Preflight)?,
             tested: self.progress.preflight.clone()?,
             evidence: self.progress.evidence.clone(),
+            dependencies: self.dependencies(),
         })
+    }
+
+    /// How far the units are that this one depends on, where the change set changes them.
+    fn dependencies(&self) -> BTreeMap<UnitId, DependencyState> {
+        let state = |progress: &Progress| match progress.stage {
+            Stage::Live => DependencyState::Live,
+            stage if stage > Stage::Live => DependencyState::Failed,
+            _ => DependencyState::Pending,
+        };
+        let changed = |unit: &UnitId| self.state.units.get(unit).map(|progress| (unit.clone(), state(progress)));
+        self.scope.unit.depends_on.iter().filter_map(changed).collect()
     }
 
     fn decide(&self, wait: bool) -> Option<Command> {
@@ -242,6 +256,7 @@ impl Context<'_> {
             preflight_pull_request: self.pull_request(Role::Recovery)?,
             tested: self.progress.preflight.clone()?,
             evidence: last_good.evidence.iter().chain(&self.progress.evidence).cloned().collect(),
+            dependencies: BTreeMap::new(),
         })
     }
 
@@ -276,6 +291,7 @@ impl Context<'_> {
             preflight: self.preflight(),
             combination,
             pull_request: self.pull_request(role)?,
+            shown: self.progress.shown.clone()?,
             settle_millis: self.state.start.settle_millis,
             until_merged,
             scope: self.scope.clone(),

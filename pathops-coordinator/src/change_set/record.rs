@@ -1,6 +1,7 @@
 //! The record of a change set in the meta repository: `change-sets/<id>/`, links and digests only, no payloads.
 
-use pathops_core::{IdError, RepoPath, UnitId};
+use pathops_core::{IdError, RepoPath, RequirementId, UnitId};
+use pathops_core::project::API_VERSION;
 use serde_json::{Value, json};
 
 use crate::change_set::{End, LastGood, Progress, State, headline};
@@ -47,6 +48,28 @@ fn last_good(state: &State) -> impl Iterator<Item = (RepoPath, String)> {
         };
         Some((last_good_path(unit).ok()?, format!("{:#}\n", serde_json::to_value(good).ok()?)))
     })
+}
+
+/// An incident for each unit that went to production over a broken glass: what could not wait is looked at afterwards.
+#[must_use]
+pub fn incidents(state: &State) -> Vec<(RepoPath, String)> {
+    let incident = |(unit, progress): (&UnitId, &Progress)| {
+        progress.production.as_ref()?;
+        let glass = progress.last.as_ref()?.decision.overridden.as_ref()?;
+        let name = format!("glass-{}-{unit}", state.start.change_set);
+        let by: Vec<_> = glass.by.iter().map(|(who, reason)| format!("{who}: {reason}")).collect();
+        let past: Vec<_> = glass.requirements.iter().map(RequirementId::as_str).collect();
+        let summary = format!("it went to production past {} ({})", past.join(", "), by.join("; "));
+        let document = json!({
+            "apiVersion": API_VERSION,
+            "kind": "Incident",
+            "metadata": { "name": name },
+            "spec": { "unit": unit, "since": progress.last.as_ref()?.decision.at.to_string(), "summary": summary },
+        });
+        // JSON is YAML.
+        Some((RepoPath::parse(format!("incidents/{name}.yaml")).ok()?, format!("{document:#}\n")))
+    };
+    state.units.iter().filter_map(incident).collect()
 }
 
 fn status(state: &State) -> Value {

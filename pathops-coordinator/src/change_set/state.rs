@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use pathops_core::adapter::{Artifact, Observation, PullRequest};
-use pathops_core::policy::{Decision, GitState, MergeBy};
+use pathops_core::policy::{Decision, GitState, MergeBy, Shown};
 use pathops_core::project::{Environments, FeatureRequest, Unit};
 use pathops_core::{
     BranchName, ChangeSetId, CommitId, PersonId, ProjectId, PullRequestNumber, RepoId, TreeId, UnitId, UnixMillis,
@@ -260,6 +260,9 @@ pub struct Progress {
     pub first: Option<Decided>,
     /// The final decision.
     pub last: Option<Decided>,
+    /// Which policy the production pull request shows to those who approve.
+    #[serde(default)]
+    pub shown: Option<Shown>,
     /// Why its artifact is not promotable; `None` while nothing speaks against it.
     pub not_promotable: Option<String>,
     /// What went wrong.

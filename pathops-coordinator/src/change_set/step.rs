@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use pathops_core::UnitId;
+use pathops_core::policy::Shown;
+use pathops_core::{Digest, UnitId};
 use pathops_core::adapter::{Observation, Readiness};
 use pathops_core::project::Rollback;
 
 use crate::change_set::enter::enter;
 use crate::change_set::{
-    Command, Comment, End, Failure, Outcome, Progress, Role, Stage, Start, State, comment, headline, record,
+    Command, Comment, End, Failure, Outcome, Progress, Role, Stage, Start, State, comment, headline, incidents, record,
 };
 
 pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
@@ -29,6 +30,7 @@ pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
         snapshots: Vec::new(),
         first: None,
         last: None,
+        shown: None,
         not_promotable: None,
         problem: None,
     };
@@ -192,10 +194,15 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
             decide(progress, decided, progress.stage != S::Deciding);
             Next::Fail(decided.decision.summary())
         }
-        (S::Proposing, Outcome::Proposed { pull_request, before }) => {
+        (S::Proposing, Outcome::Proposed { pull_request, before, policy }) => {
             progress.pull_requests.insert(Role::Production, pull_request.clone());
             progress.production_before = Some(before.clone());
+            progress.shown = Some(first_shown(state, policy));
             Next::Rest(S::Proposed)
+        }
+        (S::Promoting | S::ProductionMerge | S::RestorePromoting | S::RestoreMerge, Outcome::Shown(shown)) => {
+            progress.shown = Some(shown.clone());
+            Next::Do(progress.stage)
         }
         // Merged while it was being decided: the status of an earlier grant stood.
         (S::Promoting | S::ProductionMerge, Outcome::Merged { state, .. }) => {
@@ -240,8 +247,9 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
                 _ => back_in_preflight(progress),
             }
         }
-        (S::RestoreProposing, Outcome::Proposed { pull_request, .. }) => {
+        (S::RestoreProposing, Outcome::Proposed { pull_request, policy, .. }) => {
             progress.pull_requests.insert(Role::Restore, pull_request.clone());
+            progress.shown = Some(first_shown(state, policy));
             Next::Do(S::RestorePromoting)
         }
         (S::RestorePromoting, Outcome::Granted(decided)) => {
@@ -266,6 +274,11 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
         (_, Outcome::Failed { reason }) => Next::Fail(reason.clone()),
         (stage, other) => Next::Fail(format!("{stage:?} does not end with {other:?}")),
     }
+}
+
+/// What a pull request shows from its beginning: no approval of it can be older.
+fn first_shown(state: &State, policy: &Digest) -> Shown {
+    Shown { policy: *policy, since: state.start.at }
 }
 
 fn observed(progress: &mut Progress, observation: &Observation) -> Next {
@@ -456,5 +469,5 @@ fn all(state: &State, done: Stage) -> bool {
 fn record_now(state: &mut State) -> Command {
     state.recording += 1;
     let Start { change_set, meta_repo, at, .. } = &state.start;
-    Command::Record { change_set: change_set.clone(), meta_repo: meta_repo.clone(), at: *at, files: record(state) }
+    Command::Record { change_set: change_set.clone(), meta_repo: meta_repo.clone(), at: *at, files: record(state), once: incidents(state) }
 }

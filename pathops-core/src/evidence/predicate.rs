@@ -270,6 +270,9 @@ pub struct VerificationSummary {
     /// The decision itself, with its reasons (an addition to the standard's fields).
     #[serde(rename = "https://pathops.dev/decision")]
     pub decision: serde_json::Value,
+    /// Everything that the decision was made of, to make it again (an addition to the standard's fields).
+    #[serde(rename = "https://pathops.dev/decision-record", default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<Reference>,
 }
 
 impl Predicate for VerificationSummary {

@@ -193,11 +193,13 @@ impl Decision {
         self.blocking().all(|requirement| requirement.earliest.is_some() || requirement.is_for_people())
     }
 
-    /// Whether newer evidence, time and people are all that stands in the way.
+    /// Whether newer evidence, time and people are all that stands in the way, and it is time for newer evidence.
     #[must_use]
     pub fn needs_newer_evidence(&self) -> bool {
         let passing = |it: &RequirementResult| it.stale || it.earliest.is_some() || it.is_for_people();
-        self.blocking().any(|requirement| requirement.stale) && self.blocking().all(passing)
+        // What takes time is not looked at before it can have passed.
+        let due = |it: &RequirementResult| it.stale && it.earliest.is_none_or(|earliest| earliest <= self.at);
+        self.blocking().any(due) && self.blocking().all(passing)
     }
 }
 

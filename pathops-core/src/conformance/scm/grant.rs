@@ -6,14 +6,18 @@ use std::num::NonZeroU32;
 use super::ScmWorld;
 use super::checks::{read, status};
 use super::world::{DATE, cx, id};
-use crate::adapter::{CheckState, Review, ReviewState};
+use crate::adapter::{CheckState, Review, ReviewState, Signer as _};
 use crate::conformance::case::{Answer as _, Case, Outcome, cases, ensure};
 use crate::error::ErrorKind;
-use crate::evidence::TrustRoot;
+use crate::digest::Digest;
+use crate::evidence::{
+    Deployment, Envelope, PAYLOAD_TYPE, Predicate as _, Statement, Subject, TrustRoot, pre_authentication_encoding,
+};
 use crate::id::{CommitId, PersonId};
+use crate::memory::MemorySigner;
 use crate::policy::{
-    ApprovalRule, CommitStatus, Coverage, GitState, IncidentRule, LifecycleRule, PROMOTION_CONTEXT, Policy, Proposal, Readings,
-    RuleSet, VerifiedFacts, decide, grant_binding,
+    ApprovalRule, Ask, Authoring, Changes, CommitStatus, Coverage, GitState, Languages, PROMOTION_CONTEXT, Policy, PolicyLayer,
+    Proposal, Readings, Requirement, Severity, Shown, VerifiedFacts, decide, grant_binding,
 };
 use crate::principal::Principal;
 use crate::project::{Lifecycle, Role, Rollback, Unit, UnitKind};
@@ -49,37 +53,55 @@ async fn a_promotion_grant_serves_one_post(w: ScmWorld) -> Outcome {
 async fn granted(w: &ScmWorld, head: &CommitId, nonce: u128) -> Result<CommitStatus, String> {
     let [approver, _] = w.people.names();
     let tree = w.scm.read_commit(&cx("read"), &w.repo, head).await.works()?.tree;
-    let policy = Policy { production: vec![rules()?], ..Policy::default() };
-    let facts = VerifiedFacts::new(&TrustRoot::default(), &[], readings(w, GitState { commit: head.clone(), tree }, approver)?);
+    let state = GitState { commit: head.clone(), tree };
+    let policy = policy()?;
+    let readings = readings(w, state.clone(), approver, policy.digest())?;
+    let (deployed, trust) = deployed(&readings, &state).await?;
+    let facts = VerifiedFacts::new(&trust, &[deployed], readings);
     let (decision, grant) = decide(&policy, &facts, DATE, nonce);
-    let binding = grant_binding(&policy, facts.facts());
+    let binding = grant_binding(&policy, &facts);
     let (grant, binding) = grant.zip(binding).ok_or_else(|| format!("the policy of this case gave no grant: {decision:?}"))?;
     grant.redeem(&binding, DATE).map_err(|why| why.to_string())
 }
 
-/// One approval is enough.
-fn rules() -> Result<RuleSet, String> {
-    Ok(RuleSet {
+/// One approval of an owner is asked for, beside what is built in.
+fn policy() -> Result<Policy, String> {
+    let approval = Requirement {
+        id: id("approval")?,
+        reason: "people promote".to_owned(),
+        severity: Severity::Required,
         covers: Coverage::default(),
-        evidence: Vec::new(),
-        approvals: ApprovalRule {
-            id: id("approval")?,
-            reason: "people promote".to_owned(),
-            count: NonZeroU32::MIN,
-            roles: BTreeSet::from([Role::Owner]),
-        },
-        lifecycle: LifecycleRule {
-            id: id("lifecycle")?,
-            reason: "only what is ready".to_owned(),
-            allowed: BTreeSet::from([Lifecycle::PathReady]),
-        },
-        incidents: IncidentRule { id: id("no-incident")?, reason: "not in trouble".to_owned() },
-        freeze: Vec::new(),
-    })
+        changes: Changes::All,
+        asks: Ask::Approvals(ApprovalRule { count: NonZeroU32::MIN, roles: BTreeSet::from([Role::Owner]) }),
+    };
+    let layer = PolicyLayer { requirements: vec![approval], ..PolicyLayer::default() };
+    Policy::new(vec![layer], &Languages::none()).map_err(|problems| format!("{problems:?}"))
+}
+
+/// Signed evidence that the state was live in preflight, and who is trusted to say so.
+async fn deployed(readings: &Readings, state: &GitState) -> Result<(Envelope, TrustRoot), String> {
+    let deployment = Deployment {
+        change_set: readings.change_set.clone(),
+        unit: readings.unit.id.clone(),
+        environment: readings.preflight.clone(),
+        ready: true,
+        reason: None,
+        commit: Some(state.commit.clone()),
+        tree: Some(state.tree.clone()),
+        artifact: None,
+        resource_version: "1".to_owned(),
+        observed_on: DATE,
+    };
+    let subject = Subject::named("store@preflight").with_tree(&state.tree);
+    let statement = Statement::new(vec![subject], Deployment::TYPE, &deployment).map_err(|why| why.to_string())?;
+    let payload = statement.to_canonical().map_err(|why| why.to_string())?;
+    let signer = MemorySigner::from_seed(1).map_err(|why| why.to_string())?;
+    let signature = signer.sign(&cx("sign"), &pre_authentication_encoding(PAYLOAD_TYPE, &payload)).await.works()?;
+    Ok((Envelope::new(&payload, &signer.public_key(), signature), TrustRoot::new([signer.public_key()])))
 }
 
 /// An approved pull request for a component.
-fn readings(w: &ScmWorld, state: GitState, approver: PersonId) -> Result<Readings, String> {
+fn readings(w: &ScmWorld, state: GitState, approver: PersonId, policy: Digest) -> Result<Readings, String> {
     let approval = Review {
         author: Principal::Human(approver.clone()),
         state: ReviewState::Approved,
@@ -100,15 +122,20 @@ fn readings(w: &ScmWorld, state: GitState, approver: PersonId) -> Result<Reading
             head: state.commit,
             tree: state.tree,
             carries_tested: true,
+            shown: Shown { policy, since: DATE },
             reviews: vec![approval],
         }),
+        authoring: Authoring::Observed,
         authors: BTreeSet::from([Principal::System]),
         strangers: Default::default(),
         way_back: false,
         source_reviews: Vec::new(),
         source_head: None,
         people: BTreeMap::from([(approver, BTreeSet::from([Role::Owner]))]),
+        accounts: BTreeMap::new(),
+        dependencies: BTreeMap::new(),
         incidents: Vec::new(),
+        stops: Vec::new(),
     })
 }
 
