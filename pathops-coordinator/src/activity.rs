@@ -10,7 +10,7 @@ mod deploy;
 pub(crate) mod facts;
 mod merge;
 mod notify;
-mod promote;
+pub(crate) mod promote;
 mod record;
 mod recover;
 mod work;

@@ -12,6 +12,7 @@ mod state;
 mod step;
 
 pub use command::*;
+pub(crate) use enter::{Promoted, promoted};
 pub use record::*;
 pub use render::*;
 pub use state::*;

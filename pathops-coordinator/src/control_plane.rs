@@ -264,6 +264,10 @@ impl ControlPlane {
         Ok(())
     }
 
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
+    }
+
     async fn load(&self, run: &RunId) -> Result<Option<Run>> {
         let cx = &context("load");
         with_retry(&*self.services.clock, || self.journal.load(cx, run)).await

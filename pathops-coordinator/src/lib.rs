@@ -10,6 +10,7 @@
 mod activity;
 pub mod change_set;
 mod control_plane;
+mod doubt;
 pub mod desired_state;
 pub mod engine;
 pub mod gate;

@@ -90,6 +90,11 @@ pub mod decisions {
         //! A feature request names the units that change.
         #![doc = include_str!("docs/decisions/0008-requests-name-their-units.md")]
     }
+
+    pub mod d0009_recurrence_rules {
+        //! Recurrence rules come from a library without a clock or a zone.
+        #![doc = include_str!("docs/decisions/0009-recurrence-rules.md")]
+    }
 }
 
 #[cfg(doctest)]

@@ -19,7 +19,7 @@ pub(super) const MAX_COMMITS: usize = 1_000;
 impl Services {
     /// The policy as it is now, and the facts about a unit. The policy and the unit's declaration are those of the meta
     /// repository's head, not those the change set began with.
-    pub(super) async fn facts(
+    pub(crate) async fn facts(
         &self,
         cx: &OpContext,
         scope: &Scope,
@@ -92,7 +92,7 @@ impl Services {
         let head = self.scm.pull_request(cx, repo, *number).await?.head;
         let tree = self.git_state(cx, repo, &head, &candidate.target.path).await?.tree;
         let base = self.head(cx, repo, base).await?;
-        let carries_tested = self.carries_tested(cx, candidate, &base, &head).await?;
+        let carries_tested = candidate.merged || self.carries_tested(cx, candidate, &base, &head).await?;
         let reviews = self.scm.reviews(cx, repo, *number).await?;
         Ok(Proposal { repo: repo.clone(), head, tree, carries_tested, shown: candidate.shown.clone(), reviews })
     }

@@ -13,7 +13,7 @@ use crate::change_set::{Command, Outcome, Role, Scope};
 const LIMIT: Duration = Duration::from_secs(5);
 
 impl Services {
-    pub(super) async fn tell(&self, cx: &OpContext, notice: Option<Notice>) {
+    pub(crate) async fn tell(&self, cx: &OpContext, notice: Option<Notice>) {
         let Some(mut notice) = notice else { return };
         let capabilities = self.notifier.capabilities();
         notice.text = self.redactor.redact_text(&notice.text);

@@ -17,14 +17,16 @@ use crate::change_set::{Combination, Command, Outcome, PullRequestRef, Role, Sco
 use crate::desired_state::promotion;
 
 /// A production pull request that is being decided about.
-pub(super) struct Candidate<'c> {
-    pub(super) scope: &'c Scope,
-    pub(super) role: Role,
-    pub(super) target: &'c EnvironmentTarget,
-    pub(super) preflight: &'c EnvironmentTarget,
-    pub(super) combination: &'c Combination,
-    pub(super) pull_request: &'c PullRequestRef,
-    pub(super) shown: &'c Shown,
+pub(crate) struct Candidate<'c> {
+    pub(crate) scope: &'c Scope,
+    pub(crate) role: Role,
+    pub(crate) target: &'c EnvironmentTarget,
+    pub(crate) preflight: &'c EnvironmentTarget,
+    pub(crate) combination: &'c Combination,
+    pub(crate) pull_request: &'c PullRequestRef,
+    pub(crate) shown: &'c Shown,
+    /// Whether it was merged as it was granted; else what merging it gives has to be looked at.
+    pub(crate) merged: bool,
 }
 
 /// One look at a production pull request.
@@ -75,7 +77,8 @@ impl Services {
         };
         let pull_request = self.open(cx, scope, repo, opening).await?;
         let before = self.before(cx, scope, repo, &pull_request.base_commit, target).await?;
-        Ok(Outcome::Proposed { pull_request, before, policy })
+        // No approval of it can be older than the change set.
+        Ok(Outcome::Proposed { pull_request, before, shown: Shown { policy, since: scope.at } })
     }
 
     /// Decides for the head as it is, again and again: posts the required status with a grant, and takes it back when what
@@ -88,7 +91,7 @@ impl Services {
             return Err(Error::new(ErrorKind::Unexpected, "promote to production"));
         };
         let settle = Duration::from_millis(*settle_millis);
-        let candidate = &Candidate { scope, role: *role, target, preflight, combination, pull_request, shown };
+        let candidate = &Candidate { scope, role: *role, target, preflight, combination, pull_request, shown, merged: false };
         let look = self
             .poll(|| {
                 Box::pin(async move {

@@ -205,6 +205,7 @@ pub enum Command {
         /// The production pull request.
         pull_request: PullRequestRef,
         /// Which policy it shows to those who approve.
+        #[serde(default = "Shown::nothing")]
         shown: Shown,
         /// How long health must hold, in milliseconds, where preflight has to be looked at again.
         settle_millis: u64,
@@ -371,8 +372,9 @@ pub enum Outcome {
         pull_request: PullRequestRef,
         /// What production was before.
         before: Before,
-        /// The policy that it shows to those who approve.
-        policy: Digest,
+        /// Which policy it shows to those who approve, from its beginning.
+        #[serde(default = "Shown::nothing")]
+        shown: Shown,
     },
     /// The policy has changed, and the pull request shows the new one.
     Shown(Shown),

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use pathops_core::adapter::Observation;
 use pathops_core::evidence::Occasion;
-use pathops_core::policy::{DependencyState, MergeBy};
+use pathops_core::policy::{DependencyState, MergeBy, Shown};
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{CommitId, RepoPath, UnitId};
 
-use crate::change_set::{Combination, Command, Failure, Progress, PullRequestRef, Role, Scope, Stage, State, announcement};
+use crate::change_set::{Combination, Command, Decided, Failure, Progress, PullRequestRef, Role, Scope, Stage, State, announcement};
 
 /// Puts the unit into `stage` and gives the command that ends it. `None` where the stage has no operation, or where
 /// what it needs is not known, which the order of the stages excludes; the unit then stops.
@@ -24,6 +24,25 @@ pub(super) fn enter(state: &mut State, unit: &UnitId, stage: Stage) -> Option<Co
         state.failure.get_or_insert_with(|| Failure { unit: unit.clone(), stage, reason });
     }
     command
+}
+
+/// What a unit got to production as, and the decision that it got there by.
+pub(crate) struct Promoted<'s> {
+    pub(crate) scope: Scope,
+    pub(crate) combination: Combination,
+    pub(crate) pull_request: PullRequestRef,
+    pub(crate) shown: Shown,
+    pub(crate) granted: &'s Decided,
+}
+
+/// `None` where it is not there.
+pub(crate) fn promoted<'s>(state: &'s State, unit: &UnitId) -> Option<Promoted<'s>> {
+    let progress = state.units.get(unit)?;
+    let granted = progress.last.as_ref().filter(|_| progress.production.is_some() && !progress.restored)?;
+    let context = Context { state, progress, scope: scope(state, unit)? };
+    let (combination, pull_request) = (context.combination()?, context.pull_request(Role::Production)?);
+    let shown = progress.shown.clone().unwrap_or_else(Shown::nothing);
+    Some(Promoted { scope: context.scope, combination, pull_request, shown, granted })
 }
 
 fn scope(state: &State, unit: &UnitId) -> Option<Scope> {
@@ -291,7 +310,7 @@ impl Context<'_> {
             preflight: self.preflight(),
             combination,
             pull_request: self.pull_request(role)?,
-            shown: self.progress.shown.clone()?,
+            shown: self.progress.shown.clone().unwrap_or_else(Shown::nothing),
             settle_millis: self.state.start.settle_millis,
             until_merged,
             scope: self.scope.clone(),

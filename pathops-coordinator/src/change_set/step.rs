@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pathops_core::policy::Shown;
-use pathops_core::{Digest, UnitId};
+use pathops_core::UnitId;
 use pathops_core::adapter::{Observation, Readiness};
 use pathops_core::project::Rollback;
 
@@ -194,10 +193,10 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
             decide(progress, decided, progress.stage != S::Deciding);
             Next::Fail(decided.decision.summary())
         }
-        (S::Proposing, Outcome::Proposed { pull_request, before, policy }) => {
+        (S::Proposing, Outcome::Proposed { pull_request, before, shown }) => {
             progress.pull_requests.insert(Role::Production, pull_request.clone());
             progress.production_before = Some(before.clone());
-            progress.shown = Some(first_shown(state, policy));
+            progress.shown = Some(shown.clone());
             Next::Rest(S::Proposed)
         }
         (S::Promoting | S::ProductionMerge | S::RestorePromoting | S::RestoreMerge, Outcome::Shown(shown)) => {
@@ -247,9 +246,9 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
                 _ => back_in_preflight(progress),
             }
         }
-        (S::RestoreProposing, Outcome::Proposed { pull_request, policy, .. }) => {
+        (S::RestoreProposing, Outcome::Proposed { pull_request, shown, .. }) => {
             progress.pull_requests.insert(Role::Restore, pull_request.clone());
-            progress.shown = Some(first_shown(state, policy));
+            progress.shown = Some(shown.clone());
             Next::Do(S::RestorePromoting)
         }
         (S::RestorePromoting, Outcome::Granted(decided)) => {
@@ -274,11 +273,6 @@ fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &O
         (_, Outcome::Failed { reason }) => Next::Fail(reason.clone()),
         (stage, other) => Next::Fail(format!("{stage:?} does not end with {other:?}")),
     }
-}
-
-/// What a pull request shows from its beginning: no approval of it can be older.
-fn first_shown(state: &State, policy: &Digest) -> Shown {
-    Shown { policy: *policy, since: state.start.at }
 }
 
 fn observed(progress: &mut Progress, observation: &Observation) -> Next {

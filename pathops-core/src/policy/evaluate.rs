@@ -135,7 +135,7 @@ impl<'c> Case<'c> {
             Ask::Dependencies(_) => self.dependencies(),
             Ask::Incidents(_) => self.open_incidents(),
             Ask::StopTheLine(_) => self.stops(),
-            Ask::Freeze(freeze) => self.freeze(freeze, rule.calendar.as_ref()),
+            Ask::Freeze(freeze) => self.freeze(freeze, rule.occurrences.as_ref()),
             Ask::Condition(_) => self.condition(rule),
             asks => self.newest(asks),
         }

@@ -142,6 +142,14 @@ pub struct Shown {
     pub since: UnixMillis,
 }
 
+impl Shown {
+    /// Nothing was shown yet: no policy has this digest.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { policy: Digest::from_bytes([0; 32]), since: UnixMillis(0) }
+    }
+}
+
 /// Facts with their digests: what a decision is made of. Either [`VerifiedFacts`] or [`HypotheticalFacts`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known {

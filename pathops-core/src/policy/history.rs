@@ -4,11 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::policy::{
-    Decision, Facts, HypotheticalFacts, Known, Languages, Policy, PolicyLayer, PolicyProblem, RequirementResult, Severity,
+    Decision, Facts, HypotheticalFacts, Known, Languages, Policy, PolicyLayer, PolicyProblem, Severity,
     Verdict, evaluate, time_zone_data_version,
 };
 use crate::id::{ChangeSetId, EnvironmentId, PersonId, RequirementId, UnitId};
-use crate::policy::GrantId;
 use crate::time::UnixMillis;
 
 /// A decision with everything it was made of, so that it can be made again.
@@ -180,9 +179,11 @@ fn requirements(before: &Decision, after: &Decision) -> Vec<RequirementDifferenc
 /// Something in production that would not get there now.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[must_use = "somebody has to be told"]
 pub struct Doubt {
-    /// The grant that it got there by.
-    pub grant: GrantId,
+    /// When it was granted.
+    #[serde(with = "crate::time::rfc3339")]
+    pub granted_at: UnixMillis,
     /// The change set.
     pub change_set: ChangeSetId,
     /// The app or component.
@@ -200,13 +201,19 @@ pub struct Doubt {
 ///
 /// `now` is a decision over the same promotion with the evidence and readings as they are.
 #[must_use]
-pub fn in_doubt(grant: GrantId, granted: &Decision, now: &Decision) -> Option<Doubt> {
-    let held = |id: &RequirementId| granted.requirements.iter().any(|it| it.id == *id && it.verdict == Verdict::Pass);
-    let speaks_against = |it: &&RequirementResult| it.verdict == Verdict::Fail && it.earliest.is_none() && it.counts();
-    let against = now.requirements.iter().filter(speaks_against).filter(|it| held(&it.id));
+pub fn in_doubt(granted: &Decision, now: &Decision) -> Option<Doubt> {
+    let against = now.requirements.iter().filter(|it| it.counts()).filter(|it| {
+        let held = granted.requirements.iter().find(|then| then.id == it.id && then.verdict == Verdict::Pass);
+        held.is_some_and(|then| match it.verdict {
+            Verdict::Pass => false,
+            Verdict::Fail => it.earliest.is_none(),
+            // The very evidence that was good then has only grown old.
+            Verdict::Unknown => it.evidence.is_empty() || it.evidence != then.evidence,
+        })
+    });
     let requirements: Vec<_> = against.map(|it| (it.id.clone(), it.because.clone())).collect();
     (!requirements.is_empty()).then(|| Doubt {
-        grant,
+        granted_at: granted.at,
         change_set: now.change_set.clone(),
         unit: now.unit.clone(),
         environment: now.environment.clone(),

@@ -8,7 +8,7 @@ use crate::policy::facts::canonical_digest;
 use crate::policy::layer::{ALWAYS, allowed, built_in, by_name};
 use crate::policy::tighten::{breaks_more, loosens, subset};
 use crate::policy::{
-    Action, Ask, BreakGlass, Condition, FreezeCalendar, Languages, LayerName, MergeBy, PolicyLayer, Requirement,
+    Action, Ask, BreakGlass, Condition, FreezeCalendar, FreezeWindow, Languages, LayerName, MergeBy, Occurrences, PolicyLayer, Requirement,
 };
 use crate::project::{Role, Unit};
 
@@ -34,7 +34,7 @@ pub(super) struct Rule {
     index: usize,
     /// Rules of lower layers that say the same and more, where they apply.
     tightened_by: Vec<usize>,
-    pub(super) calendar: Option<FreezeCalendar>,
+    pub(super) occurrences: Option<Occurrences>,
     pub(super) condition: Option<Arc<dyn Condition>>,
 }
 
@@ -83,8 +83,8 @@ impl Policy {
             once(&layers, number, &mut problems);
             for (index, requirement) in layer.requirements.iter().enumerate() {
                 match prepare(requirement, languages) {
-                    Ok((calendar, condition)) => {
-                        rules.push(Rule { layer: number, index, tightened_by: Vec::new(), calendar, condition });
+                    Ok((occurrences, condition)) => {
+                        rules.push(Rule { layer: number, index, tightened_by: Vec::new(), occurrences, condition });
                     }
                     Err((what, mend)) => {
                         let at = Place { layer: layer.layer.clone(), requirement: Some(index) };
@@ -126,6 +126,16 @@ impl Policy {
     pub fn requirements<'p>(&'p self, unit: &'p Unit) -> impl Iterator<Item = (&'p LayerName, &'p Requirement)> {
         self.applying(move |layer, requirement| layer.is_over(unit) && requirement.covers.matches(unit))
             .map(|(layer, requirement, _)| (layer, requirement))
+    }
+
+    /// The freeze windows for a unit together: whether promotions are closed, why, since when, and what comes next.
+    #[must_use]
+    pub fn freezes(&self, unit: &Unit) -> FreezeCalendar {
+        let rules = self.applying(move |layer, requirement| layer.is_over(unit) && requirement.covers.matches(unit));
+        FreezeCalendar::new(rules.filter_map(|(_, requirement, rule)| {
+            let (id, reason) = (requirement.id.clone(), requirement.reason.clone());
+            rule.occurrences.clone().map(|occurrences| FreezeWindow { id, reason, occurrences })
+        }))
     }
 
     /// The rules for which `applies`, less those that a lower layer tightens by a rule that applies too.
@@ -184,14 +194,14 @@ impl PartialEq for Policy {
     }
 }
 
-type Prepared = (Option<FreezeCalendar>, Option<Arc<dyn Condition>>);
+type Prepared = (Option<Occurrences>, Option<Arc<dyn Condition>>);
 
 /// What can be read of a requirement before there are facts.
 fn prepare(requirement: &Requirement, languages: &Languages) -> Result<Prepared, (String, String)> {
     let id = &requirement.id;
     match &requirement.asks {
-        Ask::Freeze(freeze) => match freeze.calendar() {
-            Ok(calendar) => Ok((Some(calendar), None)),
+        Ask::Freeze(freeze) => match freeze.occurrences() {
+            Ok(occurrences) => Ok((Some(occurrences), None)),
             Err(error) => Err((format!("the freeze window `{id}` cannot be read: {error}"), "correct it".to_owned())),
         },
         Ask::Condition(rule) => match languages.compile(&rule.language, &rule.text) {

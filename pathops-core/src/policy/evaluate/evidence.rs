@@ -43,7 +43,13 @@ impl Case<'_> {
         if fact.at > self.at + CLOCK_SKEW {
             return future(fact);
         }
-        if standing.verdict != Verdict::Pass || !self.too_old(asks, accept, fact.at) {
+        if standing.verdict != Verdict::Pass {
+            return standing.by(fact).or_needs(|| {
+                let (what, from) = wanted(asks);
+                (format!("a better {what}"), from)
+            });
+        }
+        if !self.too_old(asks, accept, fact.at) {
             return standing.by(fact);
         }
         let age = span(self.at.since(fact.at));
@@ -163,9 +169,8 @@ impl Case<'_> {
                     let gone = if it.until <= self.at { format!("ended {}", it.until) } else { "has no owner any more".to_owned() };
                     format!("; the exception for {} {gone}", it.id)
                 });
-                let because = format!("{} {severity:?} finding(s), and {limit} may stay{exception}", count(severity));
-                Standing::new(Verdict::Fail, because.to_lowercase().replace("cve-", "CVE-"))
-                    .needs("a report with fewer findings", vec!["a mended artifact".to_owned()])
+                let because = format!("{} {severity} finding(s), and {limit} may stay{exception}", count(severity));
+                Standing::new(Verdict::Fail, because)
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Case;
 use super::standing::Standing;
-use crate::policy::{Calendar, DependencyState, Freeze, FreezeCalendar, LifecycleRule, Verdict, time_zone_data_version};
+use crate::policy::{DependencyState, Freeze, FreezeState, LifecycleRule, Occurrences, Verdict, time_zone_data_version};
 use crate::project::OpenIncident;
 
 /// Incidents and freezes stop what is new; they never stop the way back to what was there before.
@@ -68,9 +68,9 @@ impl Case<'_> {
         }
     }
 
-    pub(super) fn freeze(&self, freeze: &Freeze, calendar: Option<&FreezeCalendar>) -> Standing {
+    pub(super) fn freeze(&self, freeze: &Freeze, occurrences: Option<&Occurrences>) -> Standing {
         let (facts, bundled) = (self.facts, time_zone_data_version());
-        let Some(calendar) = calendar else { return Standing::new(Verdict::Unknown, "the window was not read") };
+        let Some(occurrences) = occurrences else { return Standing::new(Verdict::Unknown, "the window was not read") };
         if facts.readings.way_back {
             return Standing::new(Verdict::Pass, WAY_BACK);
         }
@@ -78,17 +78,13 @@ impl Case<'_> {
             let because = format!("the facts are of time zone data {}, and here is {bundled}", facts.time_zones);
             return Standing::new(Verdict::Unknown, because);
         }
-        match calendar.at(self.at) {
-            Ok(Calendar::Open { until: None }) => Standing::new(Verdict::Pass, "open"),
-            Ok(Calendar::Open { until: Some(until) }) => Standing::new(Verdict::Pass, format!("open until {until}")),
-            Ok(Calendar::Closed { since, until }) => {
-                let until = until.map(|until| (format!(", open again at {until} ({})", freeze.time_zone), until));
-                let (text, until) = until.map_or((" for good".to_owned(), None), |(text, until)| (text, Some(until)));
-                let standing = Standing::new(Verdict::Fail, format!("closed since {since}{text}"));
-                match until {
-                    Some(until) => standing.from(until),
-                    None => standing,
-                }
+        match occurrences.at(self.at) {
+            Ok(FreezeState::Open { until: None }) => Standing::new(Verdict::Pass, "open"),
+            Ok(FreezeState::Open { until: Some(until) }) => Standing::new(Verdict::Pass, format!("open until {until}")),
+            Ok(FreezeState::Closed { since, until, next }) => {
+                let next = next.map_or_else(String::new, |next| format!(", closed again at {next}"));
+                let because = format!("closed since {since}, open again at {until} ({}){next}", freeze.time_zone);
+                Standing::new(Verdict::Fail, because).from(until)
             }
             Err(error) => Standing::new(Verdict::Unknown, format!("the window cannot be read: {error}")),
         }

@@ -33,6 +33,15 @@ impl Standing {
         self
     }
 
+    /// Something that a system has to supply, where nothing else is known to help.
+    pub(super) fn or_needs(self, need: impl FnOnce() -> (String, String)) -> Self {
+        if self.missing.is_some() || self.earliest.is_some() {
+            return self;
+        }
+        let (what, from) = need();
+        self.needs(what, vec![from])
+    }
+
     /// Something that people can supply at any time.
     pub(super) fn needs_people(mut self, what: impl Into<String>, from: Vec<String>) -> Self {
         self.missing = Some(Missing { what: what.into(), from, by_people: true, count: 1 });
