@@ -9,6 +9,7 @@ use crate::id::{AgentId, PersonId};
 /// Who did something: a person, an agent in the name of a person, or PathOps itself.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Principal {
     /// A person.
     Human(PersonId),

@@ -154,6 +154,7 @@ pub struct PullRequest {
 /// What a reviewer said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ReviewState {
     /// Yes, to that commit.
     Approved,
@@ -167,6 +168,7 @@ pub enum ReviewState {
 
 /// A review, bound to the commit that was reviewed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Review {
     /// Who.
     pub author: Principal,

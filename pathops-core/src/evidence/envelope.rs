@@ -15,6 +15,7 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// of one statement are one piece of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EvidenceId(pub Digest);
 
 impl std::fmt::Display for EvidenceId {

@@ -97,6 +97,7 @@ impl TryFrom<String> for PublicKey {
 /// The name of a key: SHA-256 of its DER `SubjectPublicKeyInfo`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct KeyId(pub Digest);
 
 impl Signature {

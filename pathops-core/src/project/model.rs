@@ -103,6 +103,7 @@ impl EnvironmentTarget {
 
 /// An app or a component, where it does not matter which.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Unit {
     /// Its name.
     pub id: UnitId,
@@ -142,6 +143,7 @@ impl Unit {
 /// What a unit is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum UnitKind {
     /// A deployable unit with code of its own.
     App {
@@ -203,6 +205,7 @@ pub struct Contract {
 /// An incident that has not been closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct OpenIncident {
     /// Its name.
     pub id: String,
@@ -210,6 +213,7 @@ pub struct OpenIncident {
     pub unit: Option<UnitId>,
     /// Since when.
     #[serde(with = "crate::time::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub since: UnixMillis,
     /// What is wrong, in words.
     pub summary: String,
