@@ -8,8 +8,8 @@ use super::checks::{read, status};
 use super::world::{DATE, cx, id};
 use crate::adapter::{CheckState, Review, ReviewState, Signer as _};
 use crate::conformance::case::{Answer as _, Case, Outcome, cases, ensure};
-use crate::error::ErrorKind;
 use crate::digest::Digest;
+use crate::error::ErrorKind;
 use crate::evidence::{
     Deployment, Envelope, PAYLOAD_TYPE, Predicate as _, Statement, Subject, TrustRoot, pre_authentication_encoding,
 };
