@@ -89,7 +89,9 @@ impl Inclusion {
 }
 
 fn parent(left: &Digest, right: &Digest) -> Digest {
-    Digest::from_bytes(Sha256::new().chain_update([1]).chain_update(left.as_bytes()).chain_update(right.as_bytes()).finalize().into())
+    Digest::from_bytes(
+        Sha256::new().chain_update([1]).chain_update(left.as_bytes()).chain_update(right.as_bytes()).finalize().into(),
+    )
 }
 
 impl TrustRoot {

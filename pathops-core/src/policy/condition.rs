@@ -78,8 +78,10 @@ impl Languages {
             known if known.is_empty() => "it knows none".to_owned(),
             known => format!("it knows {}", known.join(", ")),
         };
-        let language =
-            self.0.get(language).ok_or_else(|| ConditionError(format!("the host knows no language `{language}`; {}", known())))?;
+        let language = self
+            .0
+            .get(language)
+            .ok_or_else(|| ConditionError(format!("the host knows no language `{language}`; {}", known())))?;
         language.compile(text)
     }
 }

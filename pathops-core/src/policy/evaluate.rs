@@ -16,8 +16,8 @@ use crate::policy::{
 };
 use crate::time::UnixMillis;
 
-pub(super) use evidence::answers;
 pub use evidence::CLOCK_SKEW;
+pub(super) use evidence::answers;
 pub(super) use people::Votes;
 use standing::Standing;
 
@@ -26,9 +26,8 @@ use standing::Standing;
 #[must_use]
 pub fn decide(policy: &Policy, facts: &VerifiedFacts, at: UnixMillis, nonce: u128) -> (Decision, Option<PromotionGrant>) {
     let decision = evaluate(policy, facts, at);
-    let grant = grant_binding(policy, facts)
-        .filter(|_| decision.is_granted())
-        .map(|binding| PromotionGrant::mint(binding, at, nonce));
+    let grant =
+        grant_binding(policy, facts).filter(|_| decision.is_granted()).map(|binding| PromotionGrant::mint(binding, at, nonce));
     (decision, grant)
 }
 
@@ -152,9 +151,7 @@ impl<'c> Case<'c> {
 
     fn integrity(&self) -> Standing {
         match self.facts.rejected.as_slice() {
-            [] => {
-                Standing::new(Verdict::Pass, format!("all {} pieces are signed by a trusted key", self.facts.evidence.len()))
-            }
+            [] => Standing::new(Verdict::Pass, format!("all {} pieces are signed by a trusted key", self.facts.evidence.len())),
             [first, ..] => {
                 let because = format!("{} of the envelopes prove nothing: {first}", self.facts.rejected.len());
                 Standing::new(Verdict::Fail, because)

@@ -5,7 +5,9 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{RequirementId, UnitId};
-use crate::policy::{Accept, ApprovalRule, Ask, Changes, Coverage, DeploymentRule, LifecycleRule, NoTerms, Requirement, Severity};
+use crate::policy::{
+    Accept, ApprovalRule, Ask, Changes, Coverage, DeploymentRule, LifecycleRule, NoTerms, Requirement, Severity,
+};
 use crate::project::{Lifecycle, Role, Unit};
 
 /// What one document says about promotion, as written under `spec` of a policy.

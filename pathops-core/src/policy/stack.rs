@@ -173,17 +173,18 @@ impl Policy {
     /// Whether somebody with these roles may do something: about one unit, or, without one, about the project.
     #[must_use]
     pub fn may(&self, action: Action, roles: &BTreeSet<Role>, unit: Option<&Unit>) -> bool {
-        let over = || self.layers().iter().filter(move |layer| unit.map_or(layer.layer <= LayerName::Project, |it| layer.layer.is_over(it)));
+        let over = || {
+            self.layers().iter().filter(move |layer| unit.map_or(layer.layer <= LayerName::Project, |it| layer.layer.is_over(it)))
+        };
         match action {
             Action::Request => {
                 allowed(over(), |layer| layer.permissions.request.as_ref()).is_none_or(|wanted| !wanted.is_disjoint(roles))
             }
             Action::Stop => allowed(over(), |layer| layer.permissions.stop.as_ref())
                 .map_or(!roles.is_empty(), |wanted| !wanted.is_disjoint(roles)),
-            Action::BreakGlass => over()
-                .filter_map(|layer| layer.break_glass.as_ref())
-                .last()
-                .is_some_and(|glass| !glass.roles.is_disjoint(roles)),
+            Action::BreakGlass => {
+                over().filter_map(|layer| layer.break_glass.as_ref()).last().is_some_and(|glass| !glass.roles.is_disjoint(roles))
+            }
         }
     }
 }
@@ -339,7 +340,8 @@ fn glass(layer: &PolicyLayer, at: &Place, problems: &mut Vec<PolicyProblem>) {
     if glass.roles.is_empty() {
         problem("`breakGlass` names no role, so nobody ever can", "name `owner`, `reviewer` or both");
     }
-    let own = |id: &str| ALWAYS.iter().any(|(name, _)| *name == id) || built_in().requirements.iter().any(|it| it.id.as_str() == id);
+    let own =
+        |id: &str| ALWAYS.iter().any(|(name, _)| *name == id) || built_in().requirements.iter().any(|it| it.id.as_str() == id);
     if let Some(id) = glass.requirements.iter().find(|id| own(id.as_str())) {
         problem(&format!("nobody gets past `{id}`: it is built in"), "take it out");
     }

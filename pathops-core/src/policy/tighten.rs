@@ -70,9 +70,10 @@ fn tests(lower: &TestsRule, upper: &TestsRule) -> Option<&'static str> {
 
 fn findings(lower: &FindingsRule, upper: &FindingsRule) -> Option<&'static str> {
     let limits = upper.max.iter().all(|(severity, limit)| lower.max.get(severity).is_some_and(|lower| lower <= limit));
-    let exceptions = lower.exceptions.iter().all(|exception| {
-        upper.exceptions.iter().any(|above| above.id == exception.id && above.until >= exception.until)
-    });
+    let exceptions = lower
+        .exceptions
+        .iter()
+        .all(|exception| upper.exceptions.iter().any(|above| above.id == exception.id && above.until >= exception.until));
     less(limits, "more findings may stay")
         .or(less(lower.scanners.is_superset(&upper.scanners), "fewer scanners must report"))
         .or(less(exceptions, "it bears findings that are not borne above"))
@@ -84,7 +85,8 @@ fn soak(lower: &SoakRule, upper: &SoakRule) -> Option<&'static str> {
 }
 
 fn approvals(lower: &ApprovalRule, upper: &ApprovalRule) -> Option<&'static str> {
-    less(lower.count >= upper.count, "fewer approvals are enough").or(less(lower.roles.is_subset(&upper.roles), "more roles count"))
+    less(lower.count >= upper.count, "fewer approvals are enough")
+        .or(less(lower.roles.is_subset(&upper.roles), "more roles count"))
 }
 
 fn signal(lower: &SignalRule, upper: &SignalRule) -> Option<&'static str> {

@@ -77,7 +77,9 @@ impl Case<'_> {
             (Ask::Tests(rule), Finding::Tests { passed, skipped, flaky, failed, pipeline_changed, .. }) => {
                 let counts = Counts { passed: *passed, skipped: *skipped, flaky: *flaky, failed: *failed };
                 match tests(rule, &counts) {
-                    standing if standing.verdict == Verdict::Pass && *pipeline_changed => people::pipeline(self, &standing.because),
+                    standing if standing.verdict == Verdict::Pass && *pipeline_changed => {
+                        people::pipeline(self, &standing.because)
+                    }
                     standing => standing,
                 }
             }
@@ -166,7 +168,8 @@ impl Case<'_> {
             }
             (Some((severity, limit)), lapsed) => {
                 let exception = lapsed.map_or_else(String::new, |it| {
-                    let gone = if it.until <= self.at { format!("ended {}", it.until) } else { "has no owner any more".to_owned() };
+                    let gone =
+                        if it.until <= self.at { format!("ended {}", it.until) } else { "has no owner any more".to_owned() };
                     format!("; the exception for {} {gone}", it.id)
                 });
                 let because = format!("{} {severity} finding(s), and {limit} may stay{exception}", count(severity));
@@ -243,7 +246,9 @@ impl Case<'_> {
             Some((fact, Finding::Contract { breaking, .. })) => {
                 let standing = match breaking.as_slice() {
                     [] => Standing::new(Verdict::Pass, format!("{contract} is compatible")),
-                    [first, ..] => Standing::new(Verdict::Fail, format!("{contract} breaks in {} place(s): {first}", breaking.len())),
+                    [first, ..] => {
+                        Standing::new(Verdict::Fail, format!("{contract} breaks in {} place(s): {first}", breaking.len()))
+                    }
                 };
                 self.in_time(&asks, &rule.accept, fact, standing)
             }

@@ -117,8 +117,11 @@ impl Case<'_> {
             () if given >= wanted => Standing::new(Verdict::Pass, format!("approved by {}{void}", names(&votes.yes))),
             () => {
                 let because = format!("{given} of {wanted} approvals of head {}{void}", short(&proposal.head));
-                Standing::new(Verdict::Unknown, because)
-                    .needs_of(wanted - given, APPROVAL, self.eligible(&rule.roles, &votes.yes))
+                Standing::new(Verdict::Unknown, because).needs_of(
+                    wanted - given,
+                    APPROVAL,
+                    self.eligible(&rule.roles, &votes.yes),
+                )
             }
         }
     }
@@ -137,16 +140,13 @@ impl Case<'_> {
 pub(super) fn pipeline(case: &Case<'_>, counts: &str) -> Standing {
     let readings = &case.facts.readings;
     let roles = BTreeSet::from([Role::Owner, Role::Reviewer]);
-    let votes =
-        readings.source_head.as_ref().map(|head| Votes::count(&readings.source_reviews, head, None, &roles, case));
+    let votes = readings.source_head.as_ref().map(|head| Votes::count(&readings.source_reviews, head, None, &roles, case));
     match votes {
         Some(votes) if !votes.yes.is_empty() && votes.no.is_empty() => {
             Standing::new(Verdict::Pass, format!("{counts}; the changed pipeline was approved by {}", names(&votes.yes)))
         }
-        _ => Standing::new(Verdict::Unknown, format!("{counts}, says a pipeline that this very change touched")).needs(
-            "an approval of the source pull request's head before its merge",
-            case.eligible(&roles, &BTreeSet::new()),
-        ),
+        _ => Standing::new(Verdict::Unknown, format!("{counts}, says a pipeline that this very change touched"))
+            .needs("an approval of the source pull request's head before its merge", case.eligible(&roles, &BTreeSet::new())),
     }
 }
 

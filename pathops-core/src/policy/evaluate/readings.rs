@@ -20,7 +20,8 @@ impl Case<'_> {
 
     pub(super) fn dependencies(&self) -> Standing {
         let readings = &self.facts.readings;
-        let in_state = |state| readings.dependencies.iter().filter(move |(_, it)| **it == state).map(|(unit, _)| unit.to_string());
+        let in_state =
+            |state| readings.dependencies.iter().filter(move |(_, it)| **it == state).map(|(unit, _)| unit.to_string());
         let (failed, pending): (Vec<_>, Vec<_>) =
             (in_state(DependencyState::Failed).collect(), in_state(DependencyState::Pending).collect());
         match () {
