@@ -275,7 +275,7 @@ fn tightened(layers: &[PolicyLayer], rules: &mut [Rule], problems: &mut Vec<Poli
                 let Some(above) = names.get(&requirement.id).copied() else { continue };
                 let Some(original) = upper.requirements.get(above) else { continue };
                 if let Some(why) = loosens(requirement, original) {
-                    let what = format!("`{}` loosens what {} asks for: {why}", requirement.id, upper.layer);
+                    let what = format!("`{}` loosens {}: {why}", requirement.id, upper.layer);
                     let mend = "ask for at least as much, or give it a name of its own".to_owned();
                     problems.push(PolicyProblem { at: place(lower, index), against: Some(place(upper, above)), what, mend });
                 } else if let (Some(upper), Some(lower)) = (number(rules, high, above), number(rules, low, index))
@@ -293,7 +293,7 @@ fn others(layers: &[PolicyLayer], problems: &mut Vec<PolicyProblem>) {
     let place = |layer: &PolicyLayer| Place { layer: layer.layer.clone(), requirement: None };
     for (low, lower) in layers.iter().enumerate() {
         let mut loose = |upper: &PolicyLayer, what: &str, why: &str| {
-            let what = format!("`{what}` loosens what {} says: {why}", upper.layer);
+            let what = format!("`{what}` loosens {}: {why}", upper.layer);
             let mend = "allow no more than is allowed above".to_owned();
             problems.push(PolicyProblem { at: place(lower), against: Some(place(upper)), what, mend });
         };

@@ -62,11 +62,8 @@ fn note(findings: &mut Findings, sheets: &[PolicySheet<'_>], layers: &[LayerName
         Some((sheet.file, node.unwrap_or(sheet.spec).line))
     };
     let Some((file, line)) = sheet(&problem.at) else { return };
-    let above = match problem.against.as_ref().map(|place| (place, sheet(place))) {
-        Some((_, Some((file, line)))) => format!(" ({file}:{line})"),
-        Some((place, None)) => format!(" ({})", place.layer),
-        None => String::new(),
-    };
+    let above = problem.against.as_ref().and_then(sheet);
+    let above = above.map_or_else(String::new, |(file, line)| format!(" ({file}:{line})"));
     findings.of(file).note(line, format!("{}{above}", problem.what), problem.mend);
 }
 
