@@ -7,7 +7,7 @@ use pathops_core::adapter::ReviewState::{Approved, ChangesRequested, Commented, 
 use pathops_core::policy::Verdict;
 use serde_json::json;
 
-use crate::shop::{Shop, agent, by, human, policy, review};
+use crate::shop::{Shop, agent, by, human, review};
 
 /// The head of the production pull request, and the one before it.
 const HEAD: char = '4';
@@ -74,10 +74,8 @@ fn an_approver_without_a_role_does_not_count() {
 #[test]
 fn an_approver_with_another_role_does_not_count() {
     let mut shop = Shop::passing();
-    shop.policy.production[0].approvals.roles = serde_json::from_value(json!(["owner"])).unwrap();
+    shop.rule("approval").asks = serde_json::from_value(json!({"approvals": {"count": 1, "roles": ["owner"]}})).unwrap();
     shop.refuses("bob, who is a reviewer", MISSING);
-    shop.policy.production[0].approvals.roles.clear();
-    shop.refuses("no role counts", MISSING);
 }
 
 #[test]
@@ -121,11 +119,8 @@ fn a_comment_is_no_vote_and_takes_none_back() {
 #[test]
 fn two_approvals_of_one_person_count_once() {
     let mut shop = Shop::reviewed(vec![review("bob", Approved, HEAD), review("bob", Approved, HEAD)]);
-    let two = serde_json::to_value(&policy().production[0].approvals).map(|mut rule| {
-        rule["count"] = json!(2);
-        rule
-    });
-    shop.policy.production[0].approvals = serde_json::from_value(two.unwrap()).unwrap();
+    let two = json!({"approvals": {"count": 2, "roles": ["owner", "reviewer"]}});
+    shop.rule("approval").asks = serde_json::from_value(two).unwrap();
     shop.refuses("bob twice", MISSING);
     shop.proposal().reviews.push(review("carol", Approved, HEAD));
     shop.refuses("and a sponsor", MISSING);

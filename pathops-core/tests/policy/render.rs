@@ -4,7 +4,7 @@ use pathops_core::project::OpenIncident;
 use pathops_core::{Principal, UnixMillis};
 use serde_json::json;
 
-use crate::shop::{AT, Kind, Shop, human};
+use crate::shop::{AT, Kind, Shop, closed_window, human};
 
 /// A decision with something of everything: no, unknown, a limit, people who are missing, and a window.
 fn stopped() -> Shop {
@@ -12,30 +12,32 @@ fn stopped() -> Shop {
     shop.put(Kind::UnitTests, crate::shop::seal(&Kind::UnitTests.dated(UnixMillis(AT.0 - 8 * 24 * 3_600_000))));
     shop.edit(Kind::Smoke, |it| Kind::Smoke.fail(it));
     shop.remove(Kind::Deployment);
-    let window = json!({"id": "afternoon", "reason": "Lunch.", "timeZone": "Europe/Berlin",
-        "when": {"once": {"from": "2026-11-20T12:00", "until": "2026-11-20T14:30"}}});
-    shop.policy.production[0].freeze = vec![serde_json::from_value(window).unwrap()];
+    let window = json!({"id": "afternoon", "reason": "Lunch.", "asks": closed_window()});
+    shop.layer.requirements.push(serde_json::from_value(window).unwrap());
     shop
 }
 
 #[test]
 fn a_decision_in_a_terminal() {
     let expected = r"orders may not go to production: unit-tests, preflight-deployment, preflight-smoke, approval, afternoon
-  pass    covered                  1 rule set covers it
+  pass    covered                  the policy has rules for it
   pass    evidence-integrity       all 3 pieces are signed by a trusted key
   pass    tested-combination       the pull request asks for exactly what ran in preflight
-  unknown unit-tests               2 passed, 0 failed, 0 inconclusive, but that was 8 d 0 h ago, and 7 d 0 h is the limit
+  pass    dependencies             nothing that it depends on is still to come
+  pass    stop-the-line            nobody has stopped the line
+  unknown unit-tests               2 passed, 0 failed, but that was 8 d 0 h ago, and 7 d 0 h is the limit
                                    needs a newer result of the unit tests, from CI
   unknown preflight-deployment     there is no deployment in preflight for this
                                    needs deployment in preflight, from the GitOps controller
   pass    preflight-health         healthy for 5 s without a gap
-  FAIL    preflight-smoke          2 passed, 1 failed, 0 inconclusive
+  FAIL    preflight-smoke          2 passed, 1 failed
   unknown approval                 0 of 1 approvals of head 444444444444
-                                   needs 1 more approval(s), from bob
+                                   needs approval of the pull request's head, from bob
   pass    lifecycle                it is path-ready
   pass    no-open-incident         none is open
   FAIL    afternoon                closed since 2026-11-20T11:00:00Z, open again at 2026-11-20T13:30:00Z (Europe/Berlin)
                                    could pass from 2026-11-20T13:30:00Z
+  it takes at least a newer result of the unit tests from CI, and approval of the pull request's head from bob, and deployment in preflight from the GitOps controller, and that it is 2026-11-20T13:30:00Z; nothing is known that would help with preflight-smoke
 ";
     assert_eq!(stopped().decision().to_text(), expected);
 }
@@ -46,17 +48,21 @@ fn a_decision_in_a_pull_request() {
 
 | | requirement | why it is asked for | how it stands |
 |---|---|---|---|
-| pass | `covered` | what the rules do not cover is refused | 1 rule set covers it |
+| pass | `covered` | what the rules do not cover is refused | the policy has rules for it |
 | pass | `evidence-integrity` | a decision rests on evidence that nobody could forge | all 3 pieces are signed by a trusted key |
 | pass | `tested-combination` | only what was tested together is promoted together | the pull request asks for exactly what ran in preflight |
-| unknown | `unit-tests` | UnitTests is asked for. | 2 passed, 0 failed, 0 inconclusive, but that was 8 d 0 h ago, and 7 d 0 h is the limit<br>needs a newer result of the unit tests, from CI |
-| unknown | `preflight-deployment` | Deployment is asked for. | there is no deployment in preflight for this<br>needs deployment in preflight, from the GitOps controller |
-| pass | `preflight-health` | Health is asked for. | healthy for 5 s without a gap |
-| FAIL | `preflight-smoke` | Smoke is asked for. | 2 passed, 1 failed, 0 inconclusive |
-| unknown | `approval` | A person answers for it. | 0 of 1 approvals of head 444444444444<br>needs 1 more approval(s), from bob |
+| pass | `dependencies` | what it works with is there first | nothing that it depends on is still to come |
+| pass | `stop-the-line` | anybody who may can stop everything | nobody has stopped the line |
+| unknown | `unit-tests` | Tests guard behaviour. | 2 passed, 0 failed, but that was 8 d 0 h ago, and 7 d 0 h is the limit<br>needs a newer result of the unit tests, from CI |
+| unknown | `preflight-deployment` | It ran there. | there is no deployment in preflight for this<br>needs deployment in preflight, from the GitOps controller |
+| pass | `preflight-health` | It stayed healthy. | healthy for 5 s without a gap |
+| FAIL | `preflight-smoke` | It does its work. | 2 passed, 1 failed |
+| unknown | `approval` | A person answers for it. | 0 of 1 approvals of head 444444444444<br>needs approval of the pull request's head, from bob |
 | pass | `lifecycle` | A prototype promises nothing. | it is path-ready |
 | pass | `no-open-incident` | The ground stands still. | none is open |
 | FAIL | `afternoon` | Lunch. | closed since 2026-11-20T11:00:00Z, open again at 2026-11-20T13:30:00Z (Europe/Berlin)<br>could pass from 2026-11-20T13:30:00Z |
+
+it takes at least a newer result of the unit tests from CI, and approval of the pull request's head from bob, and deployment in preflight from the GitOps controller, and that it is 2026-11-20T13:30:00Z; nothing is known that would help with preflight-smoke
 
 Decided for 2026-11-20T12:00:00Z under policy `POLICY`, facts `FACTS`.
 ";
@@ -93,16 +99,16 @@ fn with_hostile(text: &str) -> Shop {
     let mut shop = Shop::passing();
     let (id, summary) = (text.to_owned(), text.to_owned());
     shop.readings.incidents = vec![OpenIncident { id, unit: None, since: AT, summary }];
-    shop.policy.production[0].incidents.reason = text.to_owned();
-    let window = json!({"id": "window", "reason": text, "timeZone": text, "when": {"once": {"from": text, "until": text}}});
-    shop.policy.production[0].freeze = vec![serde_json::from_value(window).unwrap()];
+    shop.rule("no-open-incident").reason = text.to_owned();
+    let stop = json!({"id": text, "unit": null, "by": "bob", "since": AT.to_string(), "reason": text});
+    shop.readings.stops = vec![serde_json::from_value(stop).unwrap()];
     shop.edit(Kind::Deployment, |it| {
         it.predicate["ready"] = json!(false);
         it.predicate["reason"] = json!(text);
     });
     shop.remove(Kind::Smoke);
-    shop.policy.production[0].evidence[3].kind =
-        serde_json::from_value(json!({"preflight-test": {"suite": text, "minPassed": 1}})).unwrap();
+    let tests = json!({"tests": {"run": "preflight", "suite": text, "minPassed": 1, "accept": {"maxAgeSeconds": 60}}});
+    shop.rule("preflight-smoke").asks = serde_json::from_value(tests).unwrap();
     shop
 }
 
@@ -112,7 +118,7 @@ fn text_from_outside_stays_in_its_cell() {
     for hostile in HOSTILE {
         let markdown = with_hostile(hostile).decision().to_markdown();
         let lines: Vec<_> = markdown.lines().collect();
-        assert_eq!(lines.len(), rows + 6, "{hostile:?}: {markdown}");
+        assert_eq!(lines.len(), rows + 8, "{hostile:?}: {markdown}");
         for line in &lines[4..4 + rows] {
             assert_eq!(cells(line), 4, "{hostile:?}: {line}");
             assert_eq!(line.matches('`').count(), 2, "{hostile:?}: code is the name of the requirement: {line}");

@@ -1,15 +1,16 @@
 //! What the rules cover (I11), and the requirements that are no evidence and no approval.
 
 use pathops_core::adapter::ReviewState::{Approved, ChangesRequested, Commented, Dismissed};
-use pathops_core::policy::{Coverage, EvidenceKind, Stage, Verdict};
-use pathops_core::project::{Lifecycle, OpenIncident, Role, UnitKind};
+use pathops_core::policy::{Ask, Coverage, Stage, Verdict};
+use pathops_core::project::{Lifecycle, OpenIncident, UnitKind};
 use serde_json::{Value, json};
 
 use crate::shop::{AT, Kind, Shop, agent, by, review};
 
 fn covers(value: Value) -> Shop {
     let mut shop = Shop::passing();
-    shop.policy.production[0].covers = serde_json::from_value(value).unwrap();
+    let covers: Coverage = serde_json::from_value(value).unwrap();
+    shop.layer.requirements.iter_mut().for_each(|requirement| requirement.covers = covers.clone());
     shop
 }
 
@@ -18,14 +19,14 @@ const UNCOVERED: &[(&str, Verdict)] = &[("covered", Verdict::Fail)];
 #[test]
 fn what_no_rule_covers_is_refused() {
     let mut shop = Shop::passing();
-    shop.policy.production.clear();
+    shop.layer.requirements.clear();
     shop.refuses("no rules at all", UNCOVERED);
     shop.readings.proposal = None;
     shop.refuses("at the first stage too", UNCOVERED);
 }
 
 #[test]
-fn a_rule_set_covers_what_all_its_selectors_match() {
+fn a_requirement_covers_what_all_its_selectors_match() {
     for matching in
         [json!({}), json!({"kind": "app"}), json!({"units": ["orders", "web"]}), json!({"kind": "app", "units": ["orders"]})]
     {
@@ -55,15 +56,10 @@ fn a_class_selects_units_of_that_class_only() {
 }
 
 #[test]
-fn every_rule_set_that_covers_a_unit_applies() {
-    let mut shop = Shop::passing();
-    let mut second = shop.policy.production[0].clone();
-    second.covers = Coverage::default();
-    second.evidence.clear();
-    second.approvals.id = "owners".parse().unwrap();
-    second.approvals.roles = [Role::Owner].into();
-    shop.policy.production.push(second);
-    shop.refuses("bob is a reviewer, and the second set wants an owner", &[("owners", Verdict::Unknown)]);
+fn every_requirement_that_covers_a_unit_applies() {
+    let owners = json!({"id": "owners", "reason": "Owners answer.", "asks": {"approvals": {"count": 1, "roles": ["owner"]}}});
+    let shop = Shop::asking(owners);
+    shop.refuses("bob is a reviewer, and the second one wants an owner", &[("owners", Verdict::Unknown)]);
 }
 
 #[test]
@@ -72,10 +68,10 @@ fn a_component_has_no_artifact_and_no_build() {
     shop.readings.unit.kind = UnitKind::Component { component_type: "store".to_owned() };
     shop.readings.artifact = None;
     shop.readings.source = None;
-    shop.policy.production[0].covers = Coverage::default();
-    shop.refuses("asked for the tests of a build", &[("unit-tests", Verdict::Unknown)]);
-    shop.policy.production[0].evidence.remove(0);
     shop.passes("judged by what ran in preflight");
+    shop.rule("unit-tests").covers = Coverage::default();
+    shop.refuses("asked for the tests of a build", &[("unit-tests", Verdict::Unknown)]);
+    shop.without_rule("unit-tests");
     for kind in [Kind::Deployment, Kind::Health, Kind::Smoke] {
         let mut shop = shop.clone();
         shop.remove(kind);
@@ -95,14 +91,10 @@ fn the_tests_of_an_unknown_build_prove_nothing() {
 
 #[test]
 fn a_rule_that_asks_for_no_test_to_pass_is_not_met_by_tests_that_did_not_run() {
-    for (kind, rule) in [(Kind::UnitTests, 0), (Kind::Smoke, 3)] {
+    for kind in [Kind::UnitTests, Kind::Smoke] {
         let mut shop = Shop::passing();
-        let (EvidenceKind::BuildTest { min_passed, .. } | EvidenceKind::PreflightTest { min_passed, .. }) =
-            &mut shop.policy.production[0].evidence[rule].kind
-        else {
-            panic!("no rule about tests")
-        };
-        *min_passed = 0;
+        let Ask::Tests(rule) = &mut shop.rule(kind.requirement()).asks else { panic!("no rule about tests") };
+        rule.min_passed = 0;
         shop.passes("tests ran");
         shop.edit(kind, |statement| statement.predicate["passedTests"] = json!([]));
         shop.refuses(&format!("{kind:?}"), &[(kind.requirement(), Verdict::Unknown)]);
@@ -116,9 +108,6 @@ fn only_allowed_lifecycle_states_are_promoted() {
         shop.readings.unit.lifecycle = state;
         if allowed { shop.passes(&state.to_string()) } else { shop.refuses(&state.to_string(), &[("lifecycle", Verdict::Fail)]) }
     }
-    let mut shop = Shop::passing();
-    shop.policy.production[0].lifecycle.allowed.clear();
-    shop.refuses("none is allowed", &[("lifecycle", Verdict::Fail)]);
 }
 
 #[test]

@@ -13,9 +13,10 @@ use pathops_core::evidence::{
 };
 use pathops_core::memory::MemorySigner;
 use pathops_core::policy::{
-    Decision, GitState, Policy, PromotionGrant, Proposal, Readings, RequirementResult, Verdict, VerifiedFacts, decide,
+    Authoring, Decision, GitState, Languages, Policy, PolicyLayer, PromotionGrant, Proposal, Readings, Requirement,
+    RequirementResult, Shown, Verdict, VerifiedFacts, decide,
 };
-use pathops_core::project::{Lifecycle, Role, Rollback, Unit, UnitKind};
+use pathops_core::project::{Lifecycle, OpenStop, Role, Rollback, Unit, UnitKind};
 use pathops_core::{CommitId, Digest, IdempotencyKey, OpContext, Principal, TreeId, UnixMillis};
 use serde_json::{Value, json};
 
@@ -38,9 +39,15 @@ pub(crate) const KINDS: [Kind; 4] = [Kind::UnitTests, Kind::Deployment, Kind::He
 /// A promotion: what is asked for, what was read, what was handed in, and when.
 #[derive(Clone)]
 pub(crate) struct Shop {
-    pub(crate) policy: Policy,
+    /// The project's layer.
+    pub(crate) layer: PolicyLayer,
+    /// The other layers.
+    pub(crate) others: Vec<PolicyLayer>,
     pub(crate) readings: Readings,
+    /// The pull request shows the policy as it is; not where a test is about what it shows.
+    pub(crate) shows_policy: bool,
     pub(crate) envelopes: Vec<(Kind, Envelope)>,
+    pub(crate) trust: TrustRoot,
     pub(crate) at: UnixMillis,
 }
 
@@ -48,13 +55,35 @@ impl Shop {
     /// Everything is as it should be.
     pub(crate) fn passing() -> Self {
         let envelopes = KINDS.map(|kind| (kind, seal(&kind.statement()))).to_vec();
-        Self { policy: policy(), readings: readings(), envelopes, at: AT }
+        let (layer, others, trust) = (layer(), Vec::new(), trust());
+        Self { layer, others, readings: readings(), shows_policy: true, envelopes, trust, at: AT }
     }
 
     pub(crate) fn first_stage() -> Self {
         let mut shop = Self::passing();
         shop.readings.proposal = None;
         shop
+    }
+
+    /// With one more requirement.
+    pub(crate) fn asking(requirement: Value) -> Self {
+        let mut shop = Self::passing();
+        shop.layer.requirements.push(serde_json::from_value(requirement).unwrap());
+        shop
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        let layers = std::iter::once(&self.layer).chain(&self.others).cloned().collect();
+        Policy::new(layers, &Languages::none()).unwrap()
+    }
+
+    pub(crate) fn rule(&mut self, id: &str) -> &mut Requirement {
+        self.layer.requirements.iter_mut().find(|it| it.id.as_str() == id).unwrap()
+    }
+
+    /// Takes a rule of the project out.
+    pub(crate) fn without_rule(&mut self, id: &str) {
+        self.layer.requirements.retain(|it| it.id.as_str() != id);
     }
 
     pub(crate) fn proposal(&mut self) -> &mut Proposal {
@@ -95,11 +124,15 @@ impl Shop {
 
     pub(crate) fn facts(&self) -> VerifiedFacts {
         let envelopes: Vec<_> = self.envelopes.iter().map(|(_, envelope)| envelope.clone()).collect();
-        VerifiedFacts::new(&trust(), &envelopes, self.readings.clone())
+        let mut readings = self.readings.clone();
+        if let Some(proposal) = readings.proposal.as_mut().filter(|_| self.shows_policy) {
+            proposal.shown.policy = self.policy().digest();
+        }
+        VerifiedFacts::new(&self.trust, &envelopes, readings)
     }
 
     pub(crate) fn decide(&self) -> (Decision, Option<PromotionGrant>) {
-        decide(&self.policy, &self.facts(), self.at, 1)
+        decide(&self.policy(), &self.facts(), self.at, 1)
     }
 
     pub(crate) fn decision(&self) -> Decision {
@@ -209,6 +242,7 @@ fn tests(suite: &str, environment: Option<&str>, at: UnixMillis) -> Statement {
         environment: environment.map(|name| name.parse().unwrap()),
         job: None,
         pipeline_changed: false,
+        flaky_tests: Vec::new(),
     };
     stated(&TestResult {
         result: TestVerdict::Passed,
@@ -221,7 +255,7 @@ fn tests(suite: &str, environment: Option<&str>, at: UnixMillis) -> Statement {
 }
 
 /// A statement about what is promoted: the artifact, its source and the desired state that was tried.
-fn stated<P: Predicate>(predicate: &P) -> Statement {
+pub(crate) fn stated<P: Predicate>(predicate: &P) -> Statement {
     let subjects = vec![
         Subject::named("orders.tar").with_sha256(&artifact()),
         Subject::named("orders-src").with_tree(&tree('b')),
@@ -230,24 +264,32 @@ fn stated<P: Predicate>(predicate: &P) -> Statement {
     Statement::new(subjects, P::TYPE, predicate).unwrap()
 }
 
+/// The project's layer. Four of its requirements tighten what is built in.
+pub(crate) fn layer() -> PolicyLayer {
+    let accept = |kind: Kind| json!({"maxAgeSeconds": kind.max_age() / 1_000});
+    let tests = |kind: Kind, run: &str, suite: &str| json!({"tests": {"run": run, "suite": suite, "minPassed": 2, "accept": accept(kind)}});
+    let requirement = |(id, reason, asks): (&str, &str, Value)| json!({"id": id, "reason": reason, "asks": asks});
+    let mut requirements = [
+        ("unit-tests", "Tests guard behaviour.", tests(Kind::UnitTests, "build", "unit")),
+        ("preflight-deployment", "It ran there.", json!({"deployment": {"accept": accept(Kind::Deployment)}})),
+        ("preflight-health", "It stayed healthy.", json!({"health": {"settledSeconds": 5, "accept": accept(Kind::Health)}})),
+        ("preflight-smoke", "It does its work.", tests(Kind::Smoke, "preflight", "smoke")),
+        ("approval", "A person answers for it.", json!({"approvals": {"count": 1, "roles": ["owner", "reviewer"]}})),
+        ("lifecycle", "A prototype promises nothing.", json!({"lifecycle": {"allowed": ["path-ready", "production"]}})),
+        ("no-open-incident", "The ground stands still.", json!({"incidents": {}})),
+    ]
+    .map(requirement);
+    requirements[0]["covers"] = json!({"kind": "app"});
+    serde_json::from_value(json!({"requirements": requirements})).unwrap()
+}
+
 pub(crate) fn policy() -> Policy {
-    let evidence = |kind: Kind, asked: Value| {
-        let seconds = kind.max_age() / 1_000;
-        json!({"id": kind.requirement(), "reason": format!("{kind:?} is asked for."), "kind": asked, "maxAgeSeconds": seconds})
-    };
-    serde_json::from_value(json!({"production": [{
-        "covers": {"kind": "app"},
-        "evidence": [
-            evidence(Kind::UnitTests, json!({"build-test": {"suite": "unit", "minPassed": 2}})),
-            evidence(Kind::Deployment, json!("preflight-deployment")),
-            evidence(Kind::Health, json!({"preflight-health": {"settledSeconds": 5}})),
-            evidence(Kind::Smoke, json!({"preflight-test": {"suite": "smoke", "minPassed": 2}})),
-        ],
-        "approvals": {"id": "approval", "reason": "A person answers for it.", "count": 1, "roles": ["owner", "reviewer"]},
-        "lifecycle": {"id": "lifecycle", "reason": "A prototype promises nothing.", "allowed": ["path-ready", "production"]},
-        "incidents": {"id": "no-open-incident", "reason": "The ground stands still."},
-    }]}))
-    .unwrap()
+    Policy::new(vec![layer()], &Languages::none()).unwrap()
+}
+
+/// Closed on the day of the decision, from 12:00 to 14:30 in Berlin: from 11:00 to 13:30 UTC.
+pub(crate) fn closed_window() -> Value {
+    json!({"freeze": {"timeZone": "Europe/Berlin", "when": {"once": {"from": "2026-11-20T12:00", "until": "2026-11-20T14:30"}}}})
 }
 
 pub(crate) fn readings() -> Readings {
@@ -264,8 +306,10 @@ pub(crate) fn readings() -> Readings {
             head: commit('4'),
             tree: tree('d'),
             carries_tested: true,
+            shown: Shown { policy: policy().digest(), since: AT },
             reviews: vec![review("bob", ReviewState::Approved, '4')],
         }),
+        authoring: Authoring::Observed,
         authors: BTreeSet::from([human("alice"), agent("carol"), Principal::System]),
         strangers: BTreeSet::new(),
         way_back: false,
@@ -274,7 +318,10 @@ pub(crate) fn readings() -> Readings {
         people: [("alice", Some(Role::Owner)), ("bob", Some(Role::Reviewer)), ("carol", Some(Role::Owner)), ("erin", None)]
             .map(|(name, role)| (name.parse().unwrap(), role.into_iter().collect()))
             .into(),
+        accounts: BTreeMap::new(),
+        dependencies: BTreeMap::new(),
         incidents: Vec::new(),
+        stops: Vec::new(),
     }
 }
 
@@ -321,6 +368,12 @@ pub(crate) fn review(person: &str, state: ReviewState, head: char) -> Review {
 
 pub(crate) fn by(author: Principal, state: ReviewState, head: char) -> Review {
     Review { author, state, commit: commit(head), at: AT, body: String::new() }
+}
+
+/// A stop of the line, of one unit or of the project.
+pub(crate) fn stop(unit: Option<&str>) -> OpenStop {
+    let unit = unit.map(|name| name.parse().unwrap());
+    OpenStop { id: "STOP-1".to_owned(), unit, by: "bob".parse().unwrap(), since: AT, reason: "prices are wrong".to_owned() }
 }
 
 pub(crate) fn signer() -> MemorySigner {

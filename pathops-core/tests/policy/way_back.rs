@@ -1,11 +1,11 @@
 //! The way back to what was in production before: incidents and freezes do not stop it, everything else does.
 
 use pathops_core::UnixMillis;
-use pathops_core::policy::{FreezeWindow, Verdict};
+use pathops_core::policy::Verdict;
 use pathops_core::project::{Lifecycle, OpenIncident};
 use serde_json::json;
 
-use crate::shop::{AT, DAY, Kind, Shop, seal};
+use crate::shop::{AT, DAY, Kind, Shop, closed_window, seal, stop};
 
 /// The requirement that a change leaves unmet, how it then stands, and the change.
 type Change = (&'static str, Verdict, fn(&mut Shop));
@@ -21,17 +21,11 @@ fn incidents_and_freezes_do_not_stop_it() {
     let mut shop = back();
     shop.readings.incidents =
         vec![OpenIncident { id: "INC-7".to_owned(), unit: None, since: AT, summary: "it is down".to_owned() }];
-    let window = |zone: &str| {
-        let when = json!({"once": {"from": "2026-11-20T00:00", "until": "2026-11-21T00:00"}});
-        let window = json!({"id": "closed", "reason": "Nobody is there.", "timeZone": zone, "when": when});
-        serde_json::from_value::<FreezeWindow>(window).unwrap()
-    };
-    for zone in ["UTC", "Europe/Atlantis"] {
-        shop.policy.production[0].freeze = vec![window(zone)];
-        shop.passes(zone);
-    }
+    let window = json!({"id": "closed", "reason": "Nobody is there.", "asks": closed_window()});
+    shop.layer.requirements.push(serde_json::from_value(window).unwrap());
+    shop.passes("back");
     shop.readings.way_back = false;
-    shop.refuses("what is new", &[("no-open-incident", Verdict::Fail), ("closed", Verdict::Unknown)]);
+    shop.refuses("what is new", &[("no-open-incident", Verdict::Fail), ("closed", Verdict::Fail)]);
 }
 
 #[test]
@@ -49,8 +43,8 @@ fn the_tests_of_its_build_do_not_age_and_what_it_does_in_preflight_does() {
 
 #[test]
 fn everything_else_is_asked_for() {
-    let changes: [Change; 9] = [
-        ("covered", Verdict::Fail, |shop| shop.policy.production.clear()),
+    let changes: [Change; 10] = [
+        ("covered", Verdict::Fail, |shop| shop.layer.requirements.clear()),
         ("evidence-integrity", Verdict::Fail, |shop| {
             shop.envelopes.push((Kind::Smoke, crate::shop::seal_bytes(&crate::shop::signer(), b"{}")))
         }),
@@ -60,6 +54,7 @@ fn everything_else_is_asked_for() {
         ("unit-tests", Verdict::Unknown, |shop| shop.put(Kind::UnitTests, seal(&Kind::UnitTests.dated(UnixMillis(AT.0 + DAY))))),
         ("preflight-smoke", Verdict::Unknown, |shop| shop.remove(Kind::Smoke)),
         ("approval", Verdict::Unknown, |shop| shop.proposal().reviews.clear()),
+        ("stop-the-line", Verdict::Fail, |shop| shop.readings.stops.push(stop(None))),
         ("lifecycle", Verdict::Fail, |shop| shop.readings.unit.lifecycle = Lifecycle::Prototype),
     ];
     for (requirement, verdict, change) in changes {

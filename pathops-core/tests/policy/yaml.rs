@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use pathops_core::adapter::{SourceFile, SourceTree};
-use pathops_core::policy::{CoveredKind, MergeBy, Policy};
+use pathops_core::policy::{Languages, MergeBy, Policy};
 use pathops_core::project::load;
 
 const POLICY: &str = "policy.yaml";
@@ -48,37 +48,47 @@ fn with(from: &str, to: &str) -> String {
     text.replacen(from, to, 1)
 }
 
+fn sample() -> Policy {
+    parse(&text()).unwrap()
+}
+
 #[test]
 fn the_policy_of_the_sample_says_what_it_means() {
-    let policy = parse(&text()).unwrap();
-    assert_eq!(policy.preflight_merge, MergeBy::Pathops);
-    let [apps, components] = policy.production.as_slice() else { panic!("not two rule sets") };
-    assert_eq!((apps.covers.kind, components.covers.kind), (Some(CoveredKind::App), Some(CoveredKind::Component)));
-    let ids = |set: usize| policy.production[set].evidence.iter().map(|rule| rule.id.to_string()).collect::<Vec<_>>();
-    assert_eq!(ids(0), ["unit-tests", "preflight-deployment", "preflight-health", "preflight-smoke"]);
-    assert_eq!(ids(1), ["preflight-deployment", "preflight-health", "preflight-smoke"]);
-    for set in &policy.production {
-        assert_eq!((set.approvals.count.get(), set.freeze.len()), (1, 1));
-    }
+    let files = shop(None);
+    let project = load(&files, "shop/meta".parse().unwrap()).unwrap();
+    assert_eq!(project.policy.preflight_merge(), MergeBy::Pathops);
+    let ids = |unit: &str| {
+        let unit = &project.units[&unit.parse().unwrap()];
+        project.policy.requirements(unit).map(|(_, requirement)| requirement.id.to_string()).collect::<Vec<_>>()
+    };
+    let (before, all) = (
+        ["dependencies", "stop-the-line"],
+        ["preflight-deployment", "preflight-health", "preflight-smoke", "approval", "lifecycle", "no-open-incident", "christmas"],
+    );
+    assert_eq!(ids("orders"), [before.as_slice(), &["unit-tests"], &all].concat());
+    assert_eq!(ids("store"), [before.as_slice(), &all].concat());
 }
 
 #[test]
 fn people_merge_unless_the_policy_says_otherwise() {
-    assert_eq!(parse(&with("  preflightMerge: pathops\n", "")).unwrap().preflight_merge, MergeBy::People);
+    assert_eq!(parse(&with("  preflightMerge: pathops\n", "")).unwrap().preflight_merge(), MergeBy::People);
 }
 
 #[test]
 fn what_the_rules_do_not_know_is_refused_with_its_place() {
     for (from, to, complaint) in [
         ("preflightMerge: pathops", "preflightMerge: pathops\n  preprodMerge: people", "preprodMerge"),
+        ("preflightMerge: pathops", "preflightMerge: robots", "robots"),
+        ("preflightMerge: pathops", "layer: built-in", "built-in"),
         ("covers: {kind: app}", "covers: {kind: app, class: web}", "class"),
-        ("maxAgeSeconds: 604800", "maxAgeSeconds: 604800\n          optional: true", "optional"),
-        ("{suite: unit, minPassed: 1}", "{suite: unit, minPassed: 1, maxFailed: 3}", "maxFailed"),
-        ("count: 1", "count: 1\n        authors: true", "authors"),
-        ("id: lifecycle", "id: lifecycle\n        except: [orders]", "except"),
-        ("id: no-open-incident", "id: no-open-incident\n        ignore: [INC-7]", "ignore"),
-        ("id: christmas", "id: christmas\n          except: [alice]", "except"),
-        ("kind: preflight-deployment", "kind: preflight-happiness", "preflight-happiness"),
+        ("covers: {kind: app}", "covers: {kind: app}\n      changes: some", "some"),
+        ("covers: {kind: app}", "covers: {kind: app}\n      severity: fatal", "fatal"),
+        ("covers: {kind: app}", "covers: {kind: app}\n      except: [orders]", "except"),
+        ("accept: {maxAgeSeconds: 604800}", "accept: {maxAgeSeconds: 604800, optional: true}", "optional"),
+        ("suite: unit, minPassed: 1", "suite: unit, minPassed: 1, maxFailed: 3", "maxFailed"),
+        ("count: 1", "count: 1, authors: true", "authors"),
+        ("incidents: {}", "incidents: {ignore: [INC-7]}", "ignore"),
+        ("incidents: {}", "happiness: {}", "happiness"),
         ("maxAgeSeconds: 604800", "maxAgeSeconds: .nan", ".nan"),
         ("maxAgeSeconds: 604800", "maxAgeSeconds: -1", "-1"),
         ("count: 1", "count: 0", "nonzero"),
@@ -92,29 +102,32 @@ fn what_the_rules_do_not_know_is_refused_with_its_place() {
 
 #[test]
 fn what_must_be_said_cannot_be_left_out() {
-    let no_age = with("          maxAgeSeconds: 604800\n", "");
-    let no_limit = with("{suite: unit, minPassed: 1}", "{suite: unit}");
-    let no_incidents = with(
-        "      incidents:\n        id: no-open-incident\n        reason: Whoever looks for a fault needs the ground to stand still.\n",
-        "",
-    );
-    for (policy, complaint) in [(no_age, "maxAgeSeconds"), (no_limit, "minPassed"), (no_incidents, "incidents")] {
-        let findings = parse(&policy).unwrap_err();
-        assert!(findings.contains(complaint), "{findings}");
+    for (from, to, complaint) in [
+        (", accept: {maxAgeSeconds: 604800}", "", "accept"),
+        ("accept: {maxAgeSeconds: 604800}", "accept: {}", "maxAgeSeconds"),
+        (", minPassed: 1", "", "minPassed"),
+        ("run: build, ", "", "run"),
+        ("      reason: Nobody is there over Christmas.\n", "", "reason"),
+        ("      asks:\n        incidents: {}\n", "", "asks"),
+    ] {
+        let findings = parse(&with(from, to)).unwrap_err();
+        assert!(findings.contains(&format!("`{complaint}`")), "{from}: {findings}");
     }
 }
 
 #[test]
 fn the_digest_does_not_depend_on_layout_or_comments() {
-    let digest = parse(&text()).unwrap().digest();
+    let digest = sample().digest();
     for same in [
         format!("# Another comment.\n{}\n\n", text()),
         with("covers: {kind: app}", "covers:\n        kind: \"app\"  # every app"),
-        with("roles: [owner, reviewer]", "roles: [reviewer, owner]"),
-        with("allowed: [path-ready, production]", "allowed:\n          - production\n          - path-ready"),
+        with("covers: {kind: app}", "covers: {kind: app}\n      severity: required\n      changes: all"),
+        with("preflightMerge: pathops", "layer: project\n  preflightMerge: pathops"),
+        with("approvals: {count: 1, roles: [owner, reviewer]}", "approvals: {roles: [reviewer, owner], count: 1}"),
+        with("allowed: [path-ready, production]", "allowed: [\"production\", path-ready]"),
         with(
-            "        id: lifecycle\n        reason: A prototype promises nothing, so nobody can rely on it.\n",
-            "        reason: 'A prototype promises nothing, so nobody can rely on it.'\n        id: lifecycle\n",
+            "    - id: lifecycle\n      reason: A prototype promises nothing, so nobody can rely on it.\n",
+            "    - reason: 'A prototype promises nothing, so nobody can rely on it.'\n      id: lifecycle\n",
         ),
     ] {
         assert_eq!(parse(&same).unwrap().digest(), digest, "{same}");
@@ -123,12 +136,16 @@ fn the_digest_does_not_depend_on_layout_or_comments() {
 
 #[test]
 fn the_digest_differs_where_a_rule_differs() {
-    let mut seen = std::collections::BTreeSet::from([parse(&text()).unwrap().digest()]);
+    let mut seen = std::collections::BTreeSet::from([sample().digest()]);
     for (from, to) in [
         ("preflightMerge: pathops", "preflightMerge: people"),
+        ("preflightMerge: pathops", "layer: organisation\n  preflightMerge: pathops"),
         ("covers: {kind: app}", "covers: {units: [orders, catalog, web]}"),
+        ("covers: {kind: app}", "covers: {kind: app}\n      severity: advisory"),
+        ("covers: {kind: app}", "covers: {kind: app}\n      changes: opaque"),
         ("id: unit-tests", "id: tests"),
         ("reason: Code that", "reason: The code that"),
+        ("run: build", "run: preflight"),
         ("suite: unit", "suite: all"),
         ("minPassed: 1", "minPassed: 2"),
         ("maxAgeSeconds: 604800", "maxAgeSeconds: 604801"),
@@ -146,7 +163,8 @@ fn the_digest_differs_where_a_rule_differs() {
 
 #[test]
 fn a_policy_that_was_stored_is_the_same_policy() {
-    let policy = parse(&text()).unwrap();
-    let read: Policy = serde_json::from_slice(&serde_json::to_vec(&policy).unwrap()).unwrap();
+    let policy = sample();
+    let stored = serde_json::to_vec(policy.layers()).unwrap();
+    let read = Policy::new(serde_json::from_slice(&stored).unwrap(), &Languages::none()).unwrap();
     assert_eq!((&read, read.digest()), (&policy, policy.digest()));
 }
