@@ -10,8 +10,8 @@
 mod activity;
 pub mod change_set;
 mod control_plane;
-mod doubt;
 pub mod desired_state;
+mod doubt;
 pub mod engine;
 pub mod gate;
 pub mod plan;

@@ -64,10 +64,10 @@ impl Services {
         let DecisionRecord { facts, decision, .. } = record;
         let sha256 = |hex: String| BTreeMap::from([("sha256".to_owned(), hex)]);
         let location = |id| combination.evidence.iter().find(|record| record.id == id).map(|record| record.location.clone());
-        let inputs = facts.evidence.iter().map(|fact| InputAttestation {
-            uri: location(fact.id).unwrap_or_default(),
-            digest: sha256(fact.id.0.hex()),
-        });
+        let inputs = facts
+            .evidence
+            .iter()
+            .map(|fact| InputAttestation { uri: location(fact.id).unwrap_or_default(), digest: sha256(fact.id.0.hex()) });
         let summary = VerificationSummary {
             verifier: Verifier {
                 id: VERIFIER_ID.to_owned(),

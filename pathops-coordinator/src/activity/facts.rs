@@ -180,12 +180,7 @@ const DECLARATIONS: [&str; 11] = [
 ];
 
 /// The project as its meta repository declares it now.
-pub(crate) async fn read_project(
-    scm: &dyn Scm,
-    cx: &OpContext,
-    meta_repo: &RepoId,
-    languages: &Languages,
-) -> Result<Project> {
+pub(crate) async fn read_project(scm: &dyn Scm, cx: &OpContext, meta_repo: &RepoId, languages: &Languages) -> Result<Project> {
     let operation = "read the project";
     let wrong = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, operation).on(meta_repo).because(why);
     let branch = SOURCE_BRANCH.parse().map_err(|error| wrong(&error))?;

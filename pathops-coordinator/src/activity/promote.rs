@@ -84,9 +84,8 @@ impl Services {
     /// Decides for the head as it is, again and again: posts the required status with a grant, and takes it back when what
     /// it rests on is gone. Ends with the first grant, or when people have merged or closed the pull request.
     pub(super) async fn promote(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
-        let Command::Promote {
-            scope, role, target, preflight, combination, pull_request, shown, settle_millis, until_merged,
-        } = command
+        let Command::Promote { scope, role, target, preflight, combination, pull_request, shown, settle_millis, until_merged } =
+            command
         else {
             return Err(Error::new(ErrorKind::Unexpected, "promote to production"));
         };
@@ -106,9 +105,7 @@ impl Services {
         match look {
             Look::Over(outcome) => Ok(outcome),
             Look::Stale => self.look_again(cx, scope, preflight, combination, settle).await,
-            Look::Refused(record) => {
-                Ok(Outcome::Refused(Box::new(self.state_decision(cx, scope, combination, *record).await?)))
-            }
+            Look::Refused(record) => Ok(Outcome::Refused(Box::new(self.state_decision(cx, scope, combination, *record).await?))),
             Look::Granted(record, _) => {
                 Ok(Outcome::Granted(Box::new(self.state_decision(cx, scope, combination, *record).await?)))
             }
@@ -163,7 +160,8 @@ impl Services {
         if self.posted(cx, repo, &now.head).await? == Some(CheckState::Success) {
             self.post(cx, repo, &now.head, CheckState::Pending, "the policy has changed").await?;
         }
-        let body = self.body(candidate.scope, candidate.combination, candidate.preflight, candidate.target, &decision.to_markdown());
+        let body =
+            self.body(candidate.scope, candidate.combination, candidate.preflight, candidate.target, &decision.to_markdown());
         let update = PullRequestUpdate { body: Some(body), ..PullRequestUpdate::default() };
         self.scm.update_pull_request(&cx.part("show"), repo, *number, &update).await?;
         Ok(Outcome::Shown(Shown { policy: decision.policy, since: self.clock.now() }))

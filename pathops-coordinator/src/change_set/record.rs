@@ -1,7 +1,7 @@
 //! The record of a change set in the meta repository: `change-sets/<id>/`, links and digests only, no payloads.
 
-use pathops_core::{IdError, RepoPath, RequirementId, UnitId};
 use pathops_core::project::API_VERSION;
+use pathops_core::{IdError, RepoPath, RequirementId, UnitId};
 use serde_json::{Value, json};
 
 use crate::change_set::{End, LastGood, Progress, State, headline};

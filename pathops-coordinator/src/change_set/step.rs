@@ -463,5 +463,11 @@ fn all(state: &State, done: Stage) -> bool {
 fn record_now(state: &mut State) -> Command {
     state.recording += 1;
     let Start { change_set, meta_repo, at, .. } = &state.start;
-    Command::Record { change_set: change_set.clone(), meta_repo: meta_repo.clone(), at: *at, files: record(state), once: incidents(state) }
+    Command::Record {
+        change_set: change_set.clone(),
+        meta_repo: meta_repo.clone(),
+        at: *at,
+        files: record(state),
+        once: incidents(state),
+    }
 }

@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::policy::{
-    Decision, Facts, HypotheticalFacts, Known, Languages, Policy, PolicyLayer, PolicyProblem, Severity,
-    Verdict, evaluate, time_zone_data_version,
-};
 use crate::id::{ChangeSetId, EnvironmentId, PersonId, RequirementId, UnitId};
+use crate::policy::{
+    Decision, Facts, HypotheticalFacts, Known, Languages, Policy, PolicyLayer, PolicyProblem, Severity, Verdict, evaluate,
+    time_zone_data_version,
+};
 use crate::time::UnixMillis;
 
 /// A decision with everything it was made of, so that it can be made again.
@@ -137,23 +137,12 @@ pub struct RequirementDifference {
 
 /// Which past decisions `other` would have made differently than `policy`, and why. A history is facts with the instant
 /// that was decided for.
-pub fn diff<'h>(
-    policy: &Policy,
-    other: &Policy,
-    history: impl IntoIterator<Item = (&'h Known, UnixMillis)>,
-) -> Vec<Difference> {
+pub fn diff<'h>(policy: &Policy, other: &Policy, history: impl IntoIterator<Item = (&'h Known, UnixMillis)>) -> Vec<Difference> {
     let compare = |(index, (facts, at)): (usize, (&Known, UnixMillis))| {
         let (before, after) = (evaluate(policy, facts, at), evaluate(other, facts, at));
         let requirements = requirements(&before, &after);
         let differs = before.verdict != after.verdict || before.is_granted() != after.is_granted();
-        differs.then(|| Difference {
-            index,
-            unit: before.unit,
-            at,
-            before: before.verdict,
-            after: after.verdict,
-            requirements,
-        })
+        differs.then(|| Difference { index, unit: before.unit, at, before: before.verdict, after: after.verdict, requirements })
     };
     history.into_iter().enumerate().filter_map(compare).collect()
 }
@@ -170,8 +159,11 @@ fn requirements(before: &Decision, after: &Decision) -> Vec<RequirementDifferenc
         let (before, after) = (stands(before, id), stands(after, id));
         let weight = |it: &Option<(Severity, Verdict, String)>| it.as_ref().map(|(severity, verdict, _)| (*severity, *verdict));
         let words = |it: Option<(Severity, Verdict, String)>| it.map(|(_, verdict, because)| (verdict, because));
-        (weight(&before) != weight(&after))
-            .then(|| RequirementDifference { id: id.clone(), before: words(before), after: words(after) })
+        (weight(&before) != weight(&after)).then(|| RequirementDifference {
+            id: id.clone(),
+            before: words(before),
+            after: words(after),
+        })
     };
     ids.filter_map(difference).collect()
 }

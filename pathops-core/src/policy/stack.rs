@@ -8,7 +8,8 @@ use crate::policy::facts::canonical_digest;
 use crate::policy::layer::{ALWAYS, allowed, built_in, by_name};
 use crate::policy::tighten::{breaks_more, loosens, subset};
 use crate::policy::{
-    Action, Ask, BreakGlass, Condition, FreezeCalendar, FreezeWindow, Languages, LayerName, MergeBy, Occurrences, PolicyLayer, Requirement,
+    Action, Ask, BreakGlass, Condition, FreezeCalendar, FreezeWindow, Languages, LayerName, MergeBy, Occurrences, PolicyLayer,
+    Requirement,
 };
 use crate::project::{Role, Unit};
 

@@ -6,17 +6,18 @@ mod oracle;
 mod table;
 
 use pathops_core::UnixMillis;
-use pathops_core::policy::{FreezeWindow, Verdict};
-use serde_json::json;
+use pathops_core::policy::{Languages, Policy, Verdict};
+use serde_json::{Value, json};
 
-use crate::shop::Shop;
+use crate::shop::{Shop, layer};
 
 fn frozen(zone: &str, from: &str, until: &str, repeat: Option<&str>) -> Shop {
-    let mut shop = Shop::passing();
-    let window = json!({"id": "weekend", "reason": "Nobody is there.", "timeZone": zone, "from": from, "until": until,
-        "repeat": repeat});
-    shop.policy.production[0].freeze = vec![serde_json::from_value::<FreezeWindow>(window).unwrap()];
-    shop
+    Shop::asking(window(zone, from, until, repeat))
+}
+
+fn window(zone: &str, from: &str, until: &str, repeat: Option<&str>) -> Value {
+    let freeze = json!({"timeZone": zone, "from": from, "until": until, "repeat": repeat});
+    json!({"id": "weekend", "reason": "Nobody is there.", "asks": {"freeze": freeze}})
 }
 
 fn once(from: &str, until: &str) -> Shop {
@@ -62,7 +63,7 @@ fn the_first_decision_waits_for_a_window_too() {
 
 /// Each of these lies in the past or future, and would be open if it were taken for something else.
 #[test]
-fn what_cannot_be_read_is_unknown() {
+fn what_cannot_be_read_is_no_policy() {
     let (from, until) = ("2027-01-04T16:00", "2027-01-04T18:00");
     for (zone, from, until, repeat) in [
         ("Europe/Atlantis", from, until, None),
@@ -76,9 +77,14 @@ fn what_cannot_be_read_is_unknown() {
         ("Europe/Berlin", from, until, Some("FREQ=WEEKLY;BYDAY=TU")),
         ("Europe/Berlin", from, until, Some("FREQ=HOURLY")),
     ] {
-        let shop = frozen(zone, from, until, repeat);
-        shop.refuses(&format!("{zone:?} {from} {until} {repeat:?}"), &[("weekend", Verdict::Unknown)]);
-        assert!(!shop.decision().can_wait(), "{zone:?} {from} {until} {repeat:?}: it does not mend itself");
+        let mut layer = layer();
+        layer.requirements.push(serde_json::from_value(window(zone, from, until, repeat)).unwrap());
+        let problems = Policy::new(vec![layer], &Languages::none()).unwrap_err();
+        let told: Vec<_> = problems.iter().map(|problem| problem.what.as_str()).collect();
+        assert!(
+            matches!(told.as_slice(), [what] if what.contains("`weekend` cannot be read")),
+            "{zone} {from} {repeat:?}: {told:?}"
+        );
     }
 }
 

@@ -31,13 +31,14 @@ fn a_decision_in_a_terminal() {
                                    needs deployment in preflight, from the GitOps controller
   pass    preflight-health         healthy for 5 s without a gap
   FAIL    preflight-smoke          2 passed, 1 failed
+                                   needs a better result of the smoke job in preflight, from the GitOps controller
   unknown approval                 0 of 1 approvals of head 444444444444
                                    needs approval of the pull request's head, from bob
   pass    lifecycle                it is path-ready
   pass    no-open-incident         none is open
   FAIL    afternoon                closed since 2026-11-20T11:00:00Z, open again at 2026-11-20T13:30:00Z (Europe/Berlin)
                                    could pass from 2026-11-20T13:30:00Z
-  it takes at least a newer result of the unit tests from CI, and approval of the pull request's head from bob, and deployment in preflight from the GitOps controller, and that it is 2026-11-20T13:30:00Z; nothing is known that would help with preflight-smoke
+  it takes at least a better result of the smoke job in preflight from the GitOps controller, and a newer result of the unit tests from CI, and approval of the pull request's head from bob, and deployment in preflight from the GitOps controller, and that it is 2026-11-20T13:30:00Z
 ";
     assert_eq!(stopped().decision().to_text(), expected);
 }
@@ -56,13 +57,13 @@ fn a_decision_in_a_pull_request() {
 | unknown | `unit-tests` | Tests guard behaviour. | 2 passed, 0 failed, but that was 8 d 0 h ago, and 7 d 0 h is the limit<br>needs a newer result of the unit tests, from CI |
 | unknown | `preflight-deployment` | It ran there. | there is no deployment in preflight for this<br>needs deployment in preflight, from the GitOps controller |
 | pass | `preflight-health` | It stayed healthy. | healthy for 5 s without a gap |
-| FAIL | `preflight-smoke` | It does its work. | 2 passed, 1 failed |
+| FAIL | `preflight-smoke` | It does its work. | 2 passed, 1 failed<br>needs a better result of the smoke job in preflight, from the GitOps controller |
 | unknown | `approval` | A person answers for it. | 0 of 1 approvals of head 444444444444<br>needs approval of the pull request's head, from bob |
 | pass | `lifecycle` | A prototype promises nothing. | it is path-ready |
 | pass | `no-open-incident` | The ground stands still. | none is open |
 | FAIL | `afternoon` | Lunch. | closed since 2026-11-20T11:00:00Z, open again at 2026-11-20T13:30:00Z (Europe/Berlin)<br>could pass from 2026-11-20T13:30:00Z |
 
-it takes at least a newer result of the unit tests from CI, and approval of the pull request's head from bob, and deployment in preflight from the GitOps controller, and that it is 2026-11-20T13:30:00Z; nothing is known that would help with preflight-smoke
+it takes at least a better result of the smoke job in preflight from the GitOps controller, and a newer result of the unit tests from CI, and approval of the pull request's head from bob, and deployment in preflight from the GitOps controller, and that it is 2026-11-20T13:30:00Z
 
 Decided for 2026-11-20T12:00:00Z under policy `POLICY`, facts `FACTS`.
 ";

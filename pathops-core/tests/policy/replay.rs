@@ -120,7 +120,7 @@ fn the_digest_of_the_facts_covers_every_reading() {
         |shop| shop.remove(Kind::Smoke),
         |shop| shop.readings.authoring = Authoring::Opaque,
         |shop| drop(shop.readings.accounts.insert("bobby".parse().unwrap(), "bob".parse().unwrap())),
-        |shop| drop(shop.readings.dependencies.insert("web".parse().unwrap(), DependencyState::Live)),
+        |shop| shop.readings.dependencies = [("web".parse().unwrap(), DependencyState::Live)].into(),
         |shop| shop.readings.stops.push(stop(None)),
         |shop| shop.proposal().shown.since = UnixMillis(0),
     ];

@@ -289,7 +289,7 @@ pub(crate) fn policy() -> Policy {
 
 /// Closed on the day of the decision, from 12:00 to 14:30 in Berlin: from 11:00 to 13:30 UTC.
 pub(crate) fn closed_window() -> Value {
-    json!({"freeze": {"timeZone": "Europe/Berlin", "when": {"once": {"from": "2026-11-20T12:00", "until": "2026-11-20T14:30"}}}})
+    json!({"freeze": {"timeZone": "Europe/Berlin", "from": "2026-11-20T12:00", "until": "2026-11-20T14:30"}})
 }
 
 pub(crate) fn readings() -> Readings {

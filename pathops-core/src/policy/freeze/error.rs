@@ -1,4 +1,3 @@
-
 /// What is wrong with a freeze window.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

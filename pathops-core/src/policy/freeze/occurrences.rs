@@ -6,7 +6,7 @@ use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 
 use super::rule::{DAY, End, HORIZON, Local, Rule};
-use super::{FreezeError, FreezeState, Freeze};
+use super::{Freeze, FreezeError, FreezeState};
 use crate::time::UnixMillis;
 
 /// How much a local time may lie beside the instant that it names, more or less. No zone ever moved by more than a day.

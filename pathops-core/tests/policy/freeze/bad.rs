@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pathops_core::UnixMillis;
-use pathops_core::policy::{FreezeError, FreezeState, Freeze};
+use pathops_core::policy::{Freeze, FreezeError, FreezeState};
 use proptest::prelude::*;
 
 use super::at;

@@ -7,7 +7,7 @@ use jiff::civil::{Date, DateTime, Weekday, date};
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use jiff::{Span, ToSpan as _};
 use pathops_core::UnixMillis;
-use pathops_core::policy::{FreezeError, FreezeState, Freeze};
+use pathops_core::policy::{Freeze, FreezeError, FreezeState};
 use proptest::prelude::*;
 use proptest::sample::select;
 

@@ -2,7 +2,7 @@
 //! (python-dateutil, and the zoneinfo of Python).
 
 use pathops_core::UnixMillis;
-use pathops_core::policy::{FreezeState, Freeze, Occurrences};
+use pathops_core::policy::{Freeze, FreezeState, Occurrences};
 
 use super::at;
 
