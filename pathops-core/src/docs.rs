@@ -4,6 +4,7 @@
 //! |---|---|
 //! | see the parts and follow a change through them | [`architecture`] |
 //! | know what a word means here | [`glossary`] |
+//! | know where an app, an artifact or a change set can be | [`lifecycles`] |
 //! | know what can be relied on, and which test holds it | [`invariants`] |
 //! | run it: the sample, a project of your own, a host of your own | [`running`] |
 //! | handle an error, or report one | [`errors`] |
@@ -24,6 +25,11 @@ pub mod glossary {
 pub mod invariants {
     //! What always holds, how it is held, and by which tests.
     #![doc = include_str!("docs/invariants.md")]
+}
+
+pub mod lifecycles {
+    //! Where an app, an artifact and a change set can be, and what leads from one state to the next.
+    #![doc = include_str!("docs/lifecycles.md")]
 }
 
 pub mod errors {

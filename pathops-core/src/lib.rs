@@ -2,8 +2,8 @@
 //!
 //! **No change reaches production without evidence.** This crate holds what that takes and does no I/O: entities
 //! ([`project`]), the promotion policy and its decisions ([`policy`]), signed evidence and its verification
-//! ([`evidence`]), deploy order ([`order`]), the shape of workflow machines ([`flow`]), and one trait for each thing
-//! that a host supplies ([`adapter`]).
+//! ([`evidence`]), lifecycles ([`lifecycle`]), deploy order ([`order`]), the shape of workflow machines ([`flow`]), and
+//! one trait for each thing that a host supplies ([`adapter`]).
 //!
 //! The handbook is in [`docs`].
 
@@ -16,6 +16,7 @@ mod error;
 pub mod evidence;
 pub mod flow;
 mod id;
+pub mod lifecycle;
 #[cfg(feature = "memory")]
 pub mod memory;
 mod op;

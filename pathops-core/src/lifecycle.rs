@@ -1,0 +1,58 @@
+//! Lifecycles: where an app, an artifact and a change set can be, what leads from one state to the next, and what was.
+//!
+//! Each is a table of steps ([`Subject::STEPS`]) and a [`Record`] that only those steps move. A transition is a function
+//! that takes its proof: evidence that a trust root verified, a promotion grant, or the decision of a person who may decide
+//! ([`Proven`]). So nothing comes into production in a record without the evidence of it. Stopping is easier than going on:
+//! there a reason is enough.
+//!
+//! The handbook draws the tables in [`lifecycles`](crate::docs::lifecycles).
+//!
+//! ```
+//! use std::collections::{BTreeMap, BTreeSet};
+//! use pathops_core::lifecycle::{App, AppLifecycle, Declarations, HumanDecision};
+//! use pathops_core::project::{Lifecycle, Role};
+//! use pathops_core::{PersonId, Principal, UnixMillis};
+//!
+//! let app = App { unit: "orders".parse()?, production: "production".parse()? };
+//! let prototype = AppLifecycle::prototype(app);
+//!
+//! let alice: PersonId = "alice".parse()?;
+//! let people = BTreeMap::from([(alice.clone(), BTreeSet::from([Role::Owner]))]);
+//! let by = Principal::Human(alice.clone());
+//! let decision = HumanDecision::prove(&by, Role::Owner, &people, "customers wait for it", UnixMillis(0))?;
+//! let declarations = Declarations {
+//!     intent: "take orders".to_owned(),
+//!     owner: alice,
+//!     rollback: "revert the desired state".to_owned(),
+//!     boundaries: "its own database, and nothing else".to_owned(),
+//! };
+//! let ready = prototype.path_ready(declarations.clone(), &decision, UnixMillis(0))?;
+//! assert_eq!(ready.state(), Lifecycle::PathReady);
+//!
+//! let error = ready.path_ready(declarations, &decision, UnixMillis(0)).unwrap_err();
+//! assert_eq!(
+//!     error.to_string(),
+//!     "`path-ready` does not become `path-ready`; \
+//!      allowed: `production` with a grant and evidence of readiness in production"
+//! );
+//!
+//! let written = serde_json::to_vec(&ready)?;
+//! assert_eq!(AppLifecycle::from_slice(&written)?, ready);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod app;
+mod artifact;
+mod change_set;
+mod ground;
+mod proof;
+mod record;
+mod transition;
+
+pub use app::*;
+pub use artifact::*;
+pub use change_set::*;
+pub use ground::*;
+pub use proof::*;
+pub use record::*;
+pub use transition::{Mismatch, Step, Transition, TransitionError};
