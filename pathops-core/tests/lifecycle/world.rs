@@ -1,0 +1,195 @@
+//! A change set of an app `orders` and a component `store`, and all that can be said of them: true, untrue, of other things.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pathops_core::evidence::{
+    Deployment, Health, InputAttestation, PolicyReference, Predicate, Statement, Subject, VerificationResult,
+    VerificationSummary, VerifiedEvidence, Verifier,
+};
+use pathops_core::lifecycle::{
+    App, AppLifecycle, Artifact, ArtifactLifecycle, ChangeSet, ChangeSetLifecycle, Decided, Declarations, Failure, Granted,
+    HumanDecision, Preflight, Promotion, Proven,
+};
+use pathops_core::policy::{Coverage, PromotionGrant, VerifiedFacts, decide};
+use pathops_core::project::{OpenIncident, Role, UnitKind};
+use pathops_core::{CommitId, Digest, Principal, UnitId, UnixMillis};
+use serde_json::json;
+
+use crate::shop::{self, AT, commit, human, tree};
+
+pub(crate) const OURS: &str = "delivery-date-1";
+
+/// A deployment, or a promotion: which one, and whether all was well.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct It {
+    pub(crate) change_set: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) environment: &'static str,
+    pub(crate) artifact: Option<Digest>,
+    pub(crate) tree: char,
+    pub(crate) well: bool,
+    /// When it was observed; tells grants apart.
+    pub(crate) at: i64,
+}
+
+pub(crate) fn preflight(unit: &'static str) -> It {
+    let artifact = (unit == "orders").then(shop::artifact);
+    It { change_set: OURS, unit, environment: "preflight", artifact, tree: 'c', well: true, at: AT.0 }
+}
+
+pub(crate) fn production(unit: &'static str) -> It {
+    It { environment: "production", tree: 'd', ..preflight(unit) }
+}
+
+impl It {
+    pub(crate) fn badly(self) -> Self {
+        Self { well: false, ..self }
+    }
+
+    pub(crate) fn at(self, at: i64) -> Self {
+        Self { at, ..self }
+    }
+
+    pub(crate) fn deployment(&self) -> VerifiedEvidence {
+        let said = Deployment {
+            change_set: self.change_set.parse().unwrap(),
+            unit: self.unit.parse().unwrap(),
+            environment: self.environment.parse().unwrap(),
+            ready: self.well,
+            reason: (!self.well).then(|| "it crashed".to_owned()),
+            commit: Some(commit('3')),
+            tree: Some(tree(self.tree)),
+            artifact: self.artifact,
+            resource_version: "7".to_owned(),
+            observed_on: UnixMillis(self.at),
+        };
+        self.verified(&said)
+    }
+
+    pub(crate) fn health(&self) -> VerifiedEvidence {
+        let (change_set, unit) = (self.change_set.parse().unwrap(), self.unit.parse().unwrap());
+        let (environment, observed_on) = (self.environment.parse().unwrap(), UnixMillis(self.at));
+        self.verified(&Health { change_set, unit, environment, healthy: self.well, settled_millis: 5_000, observed_on })
+    }
+
+    /// Evidence with this deployment as its subject.
+    pub(crate) fn verified<P: Predicate>(&self, said: &P) -> VerifiedEvidence {
+        let named = Subject::named(self.unit).with_tree(&tree(self.tree));
+        let subject = self.artifact.iter().fold(named, Subject::with_sha256);
+        let statement = Statement::new(vec![subject], P::TYPE, said).unwrap();
+        shop::trust().verify(&shop::seal(&statement)).unwrap()
+    }
+
+    /// A decision about it, which rests on this evidence.
+    pub(crate) fn decision(&self, inputs: &[VerifiedEvidence]) -> VerifiedEvidence {
+        let sha256 = |hex: String| BTreeMap::from([("sha256".to_owned(), hex)]);
+        let input = |it: &VerifiedEvidence| InputAttestation { uri: String::new(), digest: sha256(it.id().0.hex()) };
+        let (verdict, result) =
+            if self.well { ("pass", VerificationResult::Passed) } else { ("unknown", VerificationResult::Failed) };
+        self.verified(&VerificationSummary {
+            verifier: Verifier { id: "https://example.org/pathops".to_owned(), version: BTreeMap::new() },
+            time_verified: UnixMillis(self.at),
+            resource_uri: format!("pathops:shop/{}@production", self.unit),
+            policy: PolicyReference { uri: "policy.yaml".to_owned(), digest: BTreeMap::new() },
+            input_attestations: inputs.iter().map(input).collect(),
+            verification_result: result,
+            verified_levels: Vec::new(),
+            decision: json!({"changeSet": self.change_set, "unit": self.unit, "verdict": verdict}),
+        })
+    }
+
+    pub(crate) fn tried(&self) -> Proven<Preflight> {
+        Preflight::prove(&self.deployment(), &self.health()).unwrap()
+    }
+
+    pub(crate) fn decided(&self) -> Proven<Decided> {
+        let (deployment, health) = (self.deployment(), self.health());
+        let tried = Preflight::prove(&deployment, &health).unwrap();
+        Decided::prove(&tried, &self.decision(&[deployment, health])).unwrap()
+    }
+
+    /// A grant for it, which the evaluator mints from facts that pass.
+    pub(crate) fn grant(&self) -> PromotionGrant {
+        let mut readings = shop::readings();
+        readings.change_set = self.change_set.parse().unwrap();
+        readings.environment = self.environment.parse().unwrap();
+        readings.unit.id = self.unit.parse().unwrap();
+        readings.artifact = self.artifact;
+        readings.proposal.as_mut().unwrap().tree = tree(self.tree);
+        if self.artifact.is_none() {
+            readings.unit.kind = UnitKind::Component { component_type: "store".to_owned() };
+            readings.source = None;
+        }
+        let mut policy = shop::policy();
+        policy.production[0].covers = Coverage::default();
+        policy.production[0].evidence.clear();
+        let (decision, grant) =
+            decide(&policy, &VerifiedFacts::new(&shop::trust(), &[], readings), AT, self.at.unsigned_abs().into());
+        grant.unwrap_or_else(|| panic!("{}", decision.to_text()))
+    }
+
+    pub(crate) fn promotion(&self) -> Proven<Promotion> {
+        Promotion::prove(&Granted::prove(&self.grant()), &self.deployment()).unwrap()
+    }
+
+    pub(crate) fn failure(&self) -> Proven<Failure> {
+        Failure::prove(&self.clone().badly().deployment()).unwrap()
+    }
+}
+
+pub(crate) fn unit(name: &str) -> UnitId {
+    name.parse().unwrap()
+}
+
+pub(crate) fn commits(units: &[&str]) -> BTreeMap<UnitId, CommitId> {
+    units.iter().map(|name| (unit(name), commit('3'))).collect()
+}
+
+pub(crate) fn says(name: &str, role: Role) -> Proven<HumanDecision> {
+    HumanDecision::prove(&human(name), role, &shop::readings().people, "it is time", AT).unwrap()
+}
+
+pub(crate) fn owner() -> Proven<HumanDecision> {
+    says("alice", Role::Owner)
+}
+
+pub(crate) fn declarations() -> Declarations {
+    Declarations {
+        intent: "take orders".to_owned(),
+        owner: "alice".parse().unwrap(),
+        rollback: "revert".to_owned(),
+        boundaries: "its own store".to_owned(),
+    }
+}
+
+pub(crate) fn incident() -> OpenIncident {
+    OpenIncident { id: "INC-7".to_owned(), unit: Some(unit("orders")), since: AT, summary: "orders are lost".to_owned() }
+}
+
+pub(crate) fn app() -> AppLifecycle {
+    AppLifecycle::prototype(App { unit: unit("orders"), production: "production".parse().unwrap() })
+}
+
+pub(crate) fn artifact() -> ArtifactLifecycle {
+    ArtifactLifecycle::built(Artifact {
+        change_set: OURS.parse().unwrap(),
+        unit: unit("orders"),
+        digest: shop::artifact(),
+        source: commit('2'),
+        preflight: "preflight".parse().unwrap(),
+        production: "production".parse().unwrap(),
+    })
+}
+
+pub(crate) fn change_set() -> ChangeSetLifecycle {
+    ChangeSetLifecycle::declared(ChangeSet {
+        id: OURS.parse().unwrap(),
+        units: BTreeSet::from([unit("orders"), unit("store")]),
+        preflight: "preflight".parse().unwrap(),
+        production: "production".parse().unwrap(),
+    })
+}
+
+pub(crate) fn agents_and_machines() -> [Principal; 2] {
+    [shop::agent("alice"), Principal::System]
+}
