@@ -1,6 +1,6 @@
 //! What proves nothing, and what proves something about something else.
 
-use pathops_core::evidence::{Deployment, TestResult, TestVerdict, VerifiedEvidence};
+use pathops_core::evidence::{Deployment, TestResult, TestVerdict, VerificationResult, VerificationSummary, VerifiedEvidence};
 use pathops_core::lifecycle::{
     Decided, Declarations, Failure, Granted, HumanDecision, Mismatch, Preflight, Promotion, ProofError, Record, Subject,
     TransitionError,
@@ -100,6 +100,14 @@ fn a_decision_has_to_pass_and_to_rest_on_what_was_tried() {
     assert!(Decided::prove(&tried, &good.decision(&inputs)).is_ok());
     let refused = Decided::prove(&tried, &good.clone().badly().decision(&inputs));
     assert!(matches!(refused, Err(ProofError::Negative { .. })));
+    // One that contradicts itself did not pass either.
+    let contradict: [fn(&mut VerificationSummary); 2] =
+        [|it| it.verification_result = VerificationResult::Failed, |it| it.decision["verdict"] = "fail".into()];
+    for change in contradict {
+        let mut summary = serde_json::from_value(good.decision(&inputs).statement().predicate.clone()).unwrap();
+        change(&mut summary);
+        assert!(matches!(Decided::prove(&tried, &good.verified(&summary)), Err(ProofError::Negative { .. })));
+    }
     for (what, spoil) in &OTHER[..2] {
         let error = Decided::prove(&tried, &spoil(good.clone()).decision(&inputs)).unwrap_err();
         assert_eq!(differs(&error), *what);
@@ -216,6 +224,9 @@ fn an_app_is_in_production_again_only_by_a_new_promotion() {
     is_about("environment", ready.promoted(&preflight("orders").promotion(), AT));
     let first = production("orders");
     let live = ready.promoted(&first.promotion(), AT).unwrap();
+    let by_another_grant = Promotion::prove(&Granted::prove(&first.clone().at(1).grant()), &first.deployment()).unwrap();
+    let served = Mismatch::Again(first.deployment().id().to_string());
+    assert_eq!(live.promoted(&by_another_grant, AT).unwrap_err().mismatch(), Some(&served));
     let elsewhere = OpenIncident { unit: Some(unit("store")), ..incident() };
     is_about("app or component", live.incident(&elsewhere, AT));
     lacks("the name of the incident", live.incident(&OpenIncident { id: String::new(), ..incident() }, AT));

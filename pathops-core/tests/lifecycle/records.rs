@@ -133,7 +133,19 @@ fn a_record_whose_grounds_do_not_fit_together_is_refused() {
     assert!(matches!(error, RecordError::Transition { number: 1, .. }), "{error}");
     let error = tampered(&record, |json| json["transitions"][6]["ground"]["person"]["reason"] = json!(""));
     assert!(matches!(error, RecordError::Transition { number: 7, .. }), "{error}");
+    let error = tampered(&record, |json| json["transitions"][2]["ground"]["taken-back"]["grant"] = another.clone());
+    assert!(matches!(error, RecordError::Transition { number: 3, .. }), "{error}");
     let closed = &change_sets()[6];
+    assert_eq!(closed.transitions()[3].to, ChangeSetState::Decided);
+    let error = tampered(closed, |json| {
+        let decided = &mut json["transitions"][3]["ground"]["decided"];
+        decided["store"] = decided["orders"].clone();
+    });
+    assert!(matches!(error, RecordError::Transition { number: 4, .. }), "{error}");
+    let granted = change_sets()[4].granted(&production("orders").grant(), AT).unwrap();
+    let taken_back = granted.taken_back(&"orders".parse().unwrap(), "an incident", AT).unwrap();
+    let error = tampered(&taken_back, |json| json["transitions"][5]["ground"]["taken-back"]["grant"] = another.clone());
+    assert!(matches!(error, RecordError::Transition { number: 6, .. }), "{error}");
     let last = closed.transitions().len() - 1;
     let error = tampered(closed, |json| json["transitions"][last]["ground"]["live"]["store"] = another);
     let RecordError::Transition { error, .. } = error else { panic!("{error}") };
