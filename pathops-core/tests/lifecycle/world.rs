@@ -10,7 +10,7 @@ use pathops_core::lifecycle::{
     App, AppLifecycle, Artifact, ArtifactLifecycle, ChangeSet, ChangeSetLifecycle, Decided, Declarations, Failure, Granted,
     HumanDecision, Preflight, Promotion, Proven,
 };
-use pathops_core::policy::{Coverage, PromotionGrant, VerifiedFacts, decide};
+use pathops_core::policy::{Languages, Policy, PromotionGrant, VerifiedFacts, decide};
 use pathops_core::project::{OpenIncident, Role, UnitKind};
 use pathops_core::{CommitId, Digest, Principal, UnitId, UnixMillis};
 use serde_json::json;
@@ -51,7 +51,11 @@ impl It {
     }
 
     pub(crate) fn deployment(&self) -> VerifiedEvidence {
-        let said = Deployment {
+        shop::trust().verify(&shop::seal(&self.deployed())).unwrap()
+    }
+
+    fn deployed(&self) -> Statement {
+        self.stated(&Deployment {
             change_set: self.change_set.parse().unwrap(),
             unit: self.unit.parse().unwrap(),
             environment: self.environment.parse().unwrap(),
@@ -62,8 +66,7 @@ impl It {
             artifact: self.artifact,
             resource_version: "7".to_owned(),
             observed_on: UnixMillis(self.at),
-        };
-        self.verified(&said)
+        })
     }
 
     pub(crate) fn health(&self) -> VerifiedEvidence {
@@ -74,10 +77,13 @@ impl It {
 
     /// Evidence with this deployment as its subject.
     pub(crate) fn verified<P: Predicate>(&self, said: &P) -> VerifiedEvidence {
+        shop::trust().verify(&shop::seal(&self.stated(said))).unwrap()
+    }
+
+    fn stated<P: Predicate>(&self, said: &P) -> Statement {
         let named = Subject::named(self.unit).with_tree(&tree(self.tree));
         let subject = self.artifact.iter().fold(named, Subject::with_sha256);
-        let statement = Statement::new(vec![subject], P::TYPE, said).unwrap();
-        shop::trust().verify(&shop::seal(&statement)).unwrap()
+        Statement::new(vec![subject], P::TYPE, said).unwrap()
     }
 
     /// A decision about it, which rests on this evidence.
@@ -95,6 +101,7 @@ impl It {
             verification_result: result,
             verified_levels: Vec::new(),
             decision: json!({"changeSet": self.change_set, "unit": self.unit, "verdict": verdict}),
+            record: None,
         })
     }
 
@@ -120,11 +127,13 @@ impl It {
             readings.unit.kind = UnitKind::Component { component_type: "store".to_owned() };
             readings.source = None;
         }
-        let mut policy = shop::policy();
-        policy.production[0].covers = Coverage::default();
-        policy.production[0].evidence.clear();
-        let (decision, grant) =
-            decide(&policy, &VerifiedFacts::new(&shop::trust(), &[], readings), AT, self.at.unsigned_abs().into());
+        let lifecycle = json!({"lifecycle": {"allowed": ["path-ready"]}});
+        let layer = json!({"requirements": [{"id": "lifecycle", "reason": "It is ready.", "asks": lifecycle}]});
+        let policy = Policy::new(vec![serde_json::from_value(layer).unwrap()], &Languages::none()).unwrap();
+        readings.proposal.as_mut().unwrap().shown.policy = policy.digest();
+        let tried = It { environment: "preflight", tree: 'c', well: true, ..self.clone() };
+        let facts = VerifiedFacts::new(&shop::trust(), &[shop::seal(&tried.deployed())], readings);
+        let (decision, grant) = decide(&policy, &facts, AT, self.at.unsigned_abs().into());
         grant.unwrap_or_else(|| panic!("{}", decision.to_text()))
     }
 
