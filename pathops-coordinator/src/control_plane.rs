@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, FutureExt as _, select};
+use futures_util::lock::Mutex;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use pathops_core::adapter::{
-    AgentBackend, BlobStore, Ci, Clock, GitOps, IdSource, Journal, Merge, Notifier, Run, RuntimeSignals, Scm, Signer,
+    AgentBackend, BlobStore, Ci, Clock, GitOps, IdSource, Journal, Lease, Merge, Notifier, Run, RuntimeSignals, Scm, Signer,
 };
 use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::flow::Machine as _;
@@ -180,7 +181,7 @@ impl Builder {
         let journal = need(self.journal, "journal")?;
         let observer = self.observer.unwrap_or_else(|| Arc::new(|_, _| {}));
         let engine = Engine::new(journal.clone(), clock, services.clone(), observer, need(self.name, "name")?);
-        Ok(ControlPlane { services, journal, engine, meta_repo: need(self.meta_repo, "meta_repo")? })
+        Ok(ControlPlane { services, journal, engine, meta_repo: need(self.meta_repo, "meta_repo")?, making: Mutex::new(()) })
     }
 }
 
@@ -194,7 +195,11 @@ pub struct ControlPlane {
     journal: Arc<dyn Journal>,
     engine: Engine<ChangeSet>,
     meta_repo: RepoId,
+    making: Mutex<()>,
 }
+
+/// The lease under which change sets are made; no run can have that name.
+const MAKING: &str = "change sets";
 
 impl ControlPlane {
     /// Begins to compose one.
@@ -216,7 +221,7 @@ impl ControlPlane {
     ///
     /// # Errors
     /// `Denied` where the requester is nobody in the project; `Conflict` where another change set that has not ended
-    /// changes one of the units; `Denied` where the branch of production can be merged without the required status;
+    /// changes one of the units, also where both are requested at the same moment; `Denied` where the branch of production can be merged without the required status;
     /// `Invalid` where the project or the request has mistakes;
     /// what the Git host and the journal answer.
     pub async fn request_feature(&self, mut request: FeatureRequest, key: Option<&IdempotencyKey>) -> Result<ChangeSetId> {
@@ -231,14 +236,33 @@ impl ControlPlane {
             return Ok(change_set);
         }
         let start = self.plan(request, change_set.clone()).await?;
-        self.refuse_overlap(&start).await?;
         for unit in start.units.values() {
             let (repo, target) = (&unit.desired_state, &start.environments.production);
             let cx = &context("protection");
             with_retry(&*self.services.clock, || Box::pin(self.services.require_status(cx, repo, target))).await?;
         }
-        self.engine.create(&run, &start).await?;
+        self.make(&run, &start).await?;
         Ok(change_set)
+    }
+
+    /// Looking for overlaps and making the run are one thing: one request after the other in this process, and under a
+    /// lease that keeps other processes out. The run is written under that very lease, so that one who has lost it
+    /// since they looked makes nothing.
+    async fn make(&self, run: &RunId, start: &Start) -> Result<()> {
+        let _turn = self.making.lock().await;
+        let lease = self.engine.turn(MAKING).await?;
+        let made = self.make_under(&lease, run, start).await;
+        self.engine.release(&lease).await?;
+        made
+    }
+
+    async fn make_under(&self, lease: &Lease, run: &RunId, start: &Start) -> Result<()> {
+        // The same request may have been waiting for its turn twice.
+        if self.load(run).await?.is_some() {
+            return Ok(());
+        }
+        self.refuse_overlap(start).await?;
+        self.engine.create(lease, run, start).await
     }
 
     /// One change set at a time changes a unit or what it works with: what a recovery goes back to must be what this one

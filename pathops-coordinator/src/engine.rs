@@ -23,6 +23,9 @@ use crate::retry::with_retry;
 /// How long a lease lasts without being renewed.
 const LEASE: Duration = Duration::from_secs(30);
 
+/// How often it is looked whether a lease is free.
+const TURN: Duration = Duration::from_millis(100);
+
 /// Performs commands: the calls of adapters.
 #[async_trait]
 pub trait Performer<M: Machine>: Send + Sync {
@@ -109,20 +112,46 @@ impl<M: Machine> Engine<M> {
     /// # Errors
     /// `Conflict` where another engine drives the run; what the journal answers.
     async fn lease(&self, run: &RunId) -> Result<Lease> {
-        let cx = self.context(run, "lease");
-        let acquired =
-            with_retry(&*self.clock, || self.journal.acquire(&cx, run.as_str(), &self.owner, self.clock.now(), LEASE)).await?;
-        acquired.ok_or_else(|| {
+        self.acquire(run.as_str()).await?.ok_or_else(|| {
             let error = Error::new(ErrorKind::Conflict, "drive a run").on(run);
             error.because("another engine drives it").advise("stop that one, or wait until its lease has expired")
         })
     }
 
-    /// Makes a run. Making it again with the same start changes nothing.
+    async fn acquire(&self, name: &str) -> Result<Option<Lease>> {
+        let cx = self.context(name, "lease");
+        with_retry(&*self.clock, || self.journal.acquire(&cx, name, &self.owner, self.clock.now(), LEASE)).await
+    }
+
+    /// Takes the lease `name`, once no other engine has it: for what one engine may do at a time. Whoever takes too
+    /// long over it may find that another one has taken it meanwhile; the journal then refuses what they write under it.
     ///
     /// # Errors
-    /// `AlreadyExists` where a run of that id began with something else; what the journal answers.
-    pub async fn create(&self, run: &RunId, start: &M::Start) -> Result<()> {
+    /// What the journal answers.
+    pub async fn turn(&self, name: &str) -> Result<Lease> {
+        loop {
+            if let Some(lease) = self.acquire(name).await? {
+                return Ok(lease);
+            }
+            self.clock.sleep(TURN).await;
+        }
+    }
+
+    /// Gives a lease back.
+    ///
+    /// # Errors
+    /// What the journal answers.
+    pub async fn release(&self, lease: &Lease) -> Result<()> {
+        let cx = self.context(&lease.name, "release");
+        with_retry(&*self.clock, || self.journal.release(&cx, lease)).await
+    }
+
+    /// Makes a run, under a lease that is held. Making it again with the same start changes nothing.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where a run of that id began with something else; `Conflict` where another engine has taken the
+    /// lease; what the journal answers.
+    pub async fn create(&self, lease: &Lease, run: &RunId, start: &M::Start) -> Result<()> {
         let (state, commands) = M::start(start);
         let event = Event::<M::Start, M::Outcome>::Started(start.clone());
         let opens = number::<M>(OpId(0), &commands)?;
@@ -135,15 +164,10 @@ impl<M: Machine> Engine<M> {
             opens,
             ends: M::has_ended(&state),
         };
-        let lease = self.lease(run).await?;
-        let cx = self.context(run, "create");
-        let created: Created = with_retry(&*self.clock, || self.journal.create(&cx, &lease, run, M::NAME, &first)).await?;
+        let cx = self.context(run.as_str(), "create");
+        let created: Created = with_retry(&*self.clock, || self.journal.create(&cx, lease, run, M::NAME, &first)).await?;
         tracing::info!(run = %run, ?created, "run created");
-        self.release(&cx, &lease).await
-    }
-
-    async fn release(&self, cx: &OpContext, lease: &Lease) -> Result<()> {
-        with_retry(&*self.clock, || self.journal.release(cx, lease)).await
+        Ok(())
     }
 
     /// Drives a run to its end and returns the last state. Dropping the future stops at once, as a crash would; driving
@@ -201,13 +225,13 @@ impl<M: Machine> Engine<M> {
                 running.push(future);
             }
         }
-        self.release(&self.context(run, "release"), &lease).await?;
+        self.release(&lease).await?;
         Ok(active.state)
     }
 
     async fn load(&self, run: &RunId) -> Result<Active<M>> {
         let operation = "load a run";
-        let cx = self.context(run, "load");
+        let cx = self.context(run.as_str(), "load");
         let stored = with_retry(&*self.clock, || self.journal.load(&cx, run)).await?;
         let stored = stored.ok_or_else(|| Error::new(ErrorKind::NotFound, operation).on(run))?;
         if stored.machine != M::NAME || stored.format != M::FORMAT {
@@ -265,7 +289,7 @@ impl<M: Machine> Engine<M> {
             opens,
             ends: M::has_ended(&state),
         };
-        let cx = self.context(&active.id, "append");
+        let cx = self.context(active.id.as_str(), "append");
         active.seq = with_retry(&*self.clock, || self.journal.append(&cx, lease, &active.id, active.seq, &transition)).await?;
         active.state = state;
         (self.observer)(&active.id, &Progress::Ended { op, command, outcome: &outcome, state: &active.state });
@@ -288,8 +312,8 @@ impl<M: Machine> Engine<M> {
         (async move { (op, performing.await.unwrap_or_else(|_| Ok(M::dropped()))) }, abort)
     }
 
-    fn context(&self, run: &RunId, what: &str) -> OpContext {
-        OpContext::new(IdempotencyKey::new(format!("{run}/{what}")))
+    fn context(&self, name: &str, what: &str) -> OpContext {
+        OpContext::new(IdempotencyKey::new(format!("{name}/{what}")))
     }
 }
 

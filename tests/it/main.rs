@@ -7,5 +7,6 @@ mod golden_path;
 mod graphs;
 mod invariants;
 mod layering;
+mod requests;
 mod tidy;
 mod world;

@@ -125,6 +125,11 @@ impl World {
 
     /// A control plane over this world, as a host would make it after a restart.
     pub(crate) fn plane(&self) -> ControlPlane {
+        self.plane_of("test")
+    }
+
+    /// The same, for the host of that name.
+    pub(crate) fn plane_of(&self, host: &str) -> ControlPlane {
         macro_rules! seen {
             ($adapter:expr) => {
                 match &self.faults {
@@ -147,7 +152,7 @@ impl World {
         let agent: Arc<dyn AgentBackend> = Arc::new(agent);
         let notifier: Arc<dyn Notifier> = self.notifier.clone();
         ControlPlane::builder()
-            .name("test")
+            .name(host)
             .meta_repo(repo("shop/meta"))
             .scm(seen!(scm))
             .merge(seen!(merge))
@@ -216,6 +221,18 @@ impl World {
             assert!(self.clock.advance_to_next(), "everybody waits and nobody sleeps: the flow is stuck");
         }
         panic!("the flow does not come to an end");
+    }
+
+    /// Lets time pass until a future is ready. Nobody acts in the meantime.
+    pub(crate) fn pass<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        for _ in 0..200_000 {
+            if let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                return answer;
+            }
+            assert!(self.clock.advance_to_next(), "it waits and nobody sleeps: it is stuck");
+        }
+        panic!("it does not come to an end");
     }
 
     /// People answer what they were called for; what they cannot do yet they try again.

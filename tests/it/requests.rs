@@ -1,0 +1,116 @@
+//! Requests that meet: which of them make a change set.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use futures_util::future::{join, join_all};
+use pathops_coordinator::ControlPlane;
+use pathops_core::adapter::{Clock as _, Journal as _};
+use pathops_core::memory::{Fault, Faults, Interrupt, MemoryJournal, When};
+use pathops_core::{ChangeSetId, ErrorKind, IdempotencyKey, Result};
+
+use crate::world::{World, cx, feature_of, wait};
+
+/// A world in which every call takes a second, so that requests made at once are under way at once.
+fn slow() -> World {
+    slow_over(MemoryJournal::new())
+}
+
+fn slow_over(journal: MemoryJournal) -> World {
+    let world = World::new(journal);
+    let faults = Faults::new(1, Arc::new(world.clock.clone())).with(Fault::Slow(Duration::from_secs(1)), When::Always);
+    world.through(&Arc::new(faults))
+}
+
+fn ask<'p>(plane: &'p ControlPlane, unit: &str, key: &'p IdempotencyKey) -> impl Future<Output = Result<ChangeSetId>> + use<'p> {
+    plane.request_feature(feature_of(&[unit], "better", None), Some(key))
+}
+
+fn open_runs(world: &World) -> usize {
+    wait(world.journal.open_runs(&cx())).unwrap().len()
+}
+
+/// Of those who asked at once, one has a change set, and each other one is told of it.
+fn one_of(world: &World, answers: &[Result<ChangeSetId>]) {
+    let made: Vec<_> = answers.iter().filter_map(|answer| answer.as_ref().ok()).collect();
+    assert_eq!((made.len(), open_runs(world)), (1, 1), "{answers:?}");
+    for refused in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+        assert_eq!(refused.kind(), ErrorKind::Conflict);
+        let told = format!("`orders` is being changed or relied on by `{}`, which has not ended", made[0]);
+        assert!(refused.to_string().contains(&told), "{refused}");
+    }
+}
+
+#[test]
+fn of_requests_made_at_once_one_changes_a_unit() {
+    let world = slow();
+    let plane = world.plane();
+    let keys = ["a", "b", "c", "d"].map(IdempotencyKey::new);
+    one_of(&world, &world.pass(join_all(keys.iter().map(|key| ask(&plane, "orders", key)))));
+}
+
+#[test]
+fn of_hosts_that_ask_at_once_one_changes_a_unit() {
+    let world = slow();
+    let (here, there) = (world.plane_of("here"), world.plane_of("there"));
+    let keys = ["a", "b"].map(IdempotencyKey::new);
+    let (first, second) = world.pass(join(ask(&here, "orders", &keys[0]), ask(&there, "orders", &keys[1])));
+    one_of(&world, &[first, second]);
+}
+
+#[test]
+fn hosts_that_wrongly_share_a_name_make_one_change_set_at_most() {
+    let world = slow();
+    let (one, other) = (world.plane(), world.plane());
+    let keys = ["a", "b"].map(IdempotencyKey::new);
+    let (first, second) = world.pass(join(ask(&one, "orders", &keys[0]), ask(&other, "orders", &keys[1])));
+    // The journal refuses the one whose lease the other has taken.
+    assert!(first.is_err() || second.is_err(), "{first:?} {second:?}");
+    assert_eq!(open_runs(&world), usize::from(first.is_ok()) + usize::from(second.is_ok()));
+}
+
+#[test]
+fn one_request_made_twice_at_once_is_one_change_set() {
+    let world = slow();
+    let plane = world.plane();
+    let key = IdempotencyKey::new("a");
+    let (first, second) = world.pass(join(ask(&plane, "orders", &key), ask(&plane, "orders", &key)));
+    assert_eq!((first.unwrap(), open_runs(&world)), (second.unwrap(), 1));
+}
+
+#[test]
+fn requests_for_units_that_have_nothing_to_do_with_each_other_are_all_made() {
+    let world = slow();
+    let (here, there) = (world.plane_of("here"), world.plane_of("there"));
+    let keys = ["a", "b"].map(IdempotencyKey::new);
+    let (first, second) = world.pass(join(ask(&here, "catalog", &keys[0]), ask(&there, "store", &keys[1])));
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+    assert_eq!(open_runs(&world), 2);
+}
+
+#[test]
+fn a_host_that_died_while_it_made_a_change_set_keeps_others_waiting_for_its_lease_only() {
+    let taken = Arc::new(AtomicBool::new(false));
+    let first = taken.clone();
+    let world = slow_over(MemoryJournal::with_interrupt(Arc::new(move |_| {
+        first.store(true, Ordering::SeqCst);
+        Interrupt::Proceed
+    })));
+    let (dead, alive) = (world.plane_of("dead"), world.plane_of("alive"));
+    let keys = ["a", "b"].map(IdempotencyKey::new);
+    {
+        let mut asked = pin!(ask(&dead, "orders", &keys[0]));
+        // Until its first write, which takes the lease.
+        while !taken.load(Ordering::SeqCst) {
+            assert!(asked.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            assert!(world.clock.advance_to_next());
+        }
+    }
+    let died = world.clock.now();
+    world.pass(ask(&alive, "orders", &keys[1])).unwrap();
+    let waited = world.clock.now().since(died);
+    assert!(waited > Duration::from_secs(20) && waited < Duration::from_secs(60), "{waited:?}");
+}
