@@ -10,6 +10,7 @@ mod record;
 mod render;
 mod state;
 mod step;
+mod transition;
 
 pub use command::*;
 pub(crate) use enter::{Promoted, promoted};

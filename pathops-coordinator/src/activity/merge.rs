@@ -1,7 +1,5 @@
 //! Merging: waiting for people, and merging into preflight where policy lets PathOps do it.
 
-use std::collections::BTreeSet;
-
 use pathops_core::adapter::{CommitAuthor, MergeableBranch, PullRequestState};
 use pathops_core::policy::GitState;
 use pathops_core::project::EnvironmentTarget;
@@ -38,7 +36,7 @@ impl Services {
                     }
                     PullRequestState::Closed { by } => Ok(Some(Outcome::Closed { by })),
                     PullRequestState::Open if role == Role::Source && now.head != *head => {
-                        Ok(Some(Outcome::Pushed { head: now.head, authors: BTreeSet::from([now.author]) }))
+                        Ok(Some(Outcome::Pushed { head: now.head }))
                     }
                     PullRequestState::Open => Ok(None),
                 }

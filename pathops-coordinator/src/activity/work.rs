@@ -1,7 +1,5 @@
 //! Having a task done: by an agent on a copy without any credential, or by a person.
 
-use std::collections::BTreeSet;
-
 use pathops_core::adapter::{AgentTask, NewCommit, PullRequestState};
 use pathops_core::{Error, ErrorKind, OpContext, RepoPath, Result};
 
@@ -34,7 +32,7 @@ impl Services {
                 let now = self.scm.pull_request(cx, repo, *number).await?;
                 match now.state {
                     PullRequestState::Closed { by } => Ok(Some(Outcome::Closed { by })),
-                    _ if now.head != *head => Ok(Some(Outcome::Pushed { head: now.head, authors: BTreeSet::new() })),
+                    _ if now.head != *head => Ok(Some(Outcome::Pushed { head: now.head })),
                     _ => Ok(None),
                 }
             })
@@ -52,11 +50,9 @@ impl Services {
         allowed: &[RepoPath],
     ) -> Result<Outcome> {
         let PullRequestRef { repo, branch, head: announced, .. } = pull_request;
-        let author = self.author(scope);
-        let pushed = |head| Outcome::Pushed { head, authors: BTreeSet::from([author.clone()]) };
         let head = self.head(cx, repo, branch).await?;
         if head != *announced {
-            return Ok(pushed(head));
+            return Ok(Outcome::Pushed { head });
         }
         let base = self.scm.read_tree(cx, repo, announced, &RepoPath::root()).await?;
         let task = AgentTask {
@@ -79,10 +75,10 @@ impl Services {
             branch: branch.clone(),
             expected_head: announced.clone(),
             message: message(scope, &scope.title, role),
-            author: author.clone(),
+            author: self.author(scope),
             at: scope.at,
             changes: run.changes,
         };
-        Ok(pushed(self.scm.commit(&cx.part("publish"), repo, &new).await?))
+        Ok(Outcome::Pushed { head: self.scm.commit(&cx.part("publish"), repo, &new).await? })
     }
 }

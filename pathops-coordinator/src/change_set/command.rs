@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use pathops_core::adapter::Observation;
 use pathops_core::evidence::Occasion;
@@ -303,8 +303,6 @@ pub enum Outcome {
     Pushed {
         /// The head with the work.
         head: CommitId,
-        /// Who made it.
-        authors: BTreeSet<Principal>,
     },
     /// A commit was built and its tests were run.
     Built {

@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use pathops_core::adapter::Observation;
 use pathops_core::evidence::Occasion;
-use pathops_core::policy::{DependencyState, MergeBy, Shown};
+use pathops_core::policy::{DependencyState, GitState, MergeBy, Shown};
 use pathops_core::project::EnvironmentTarget;
-use pathops_core::{CommitId, RepoPath, UnitId};
+use pathops_core::{CommitId, Digest, RepoPath, UnitId};
 
-use crate::change_set::{
-    Combination, Command, Decided, Failure, Progress, PullRequestRef, Role, Scope, Stage, State, announcement,
-};
+use crate::change_set::{Combination, Command, Decided, Failure, Progress, PullRequestRef, Role, Scope, Stage, State, announcement};
 
 /// Puts the unit into `stage` and gives the command that ends it. `None` where the stage has no operation, or where
 /// what it needs is not known, which the order of the stages excludes; the unit then stops.
@@ -69,6 +67,7 @@ struct Context<'s> {
 
 impl Context<'_> {
     fn command(&self, stage: Stage) -> Option<Command> {
+        let progress = self.progress;
         match stage {
             Stage::AnnouncingSource => Some(self.announce(Role::Source, None)),
             Stage::AnnouncingPreflight => Some(self.announce(Role::Preflight, Some(self.preflight()))),
@@ -77,9 +76,11 @@ impl Context<'_> {
             Stage::SourceReview => self.await_merge(Role::Source, RepoPath::root()),
             Stage::Staging => self.stage(),
             Stage::PreflightMerge => self.merge_preflight(),
-            Stage::PreflightDeploy => self.observe(self.preflight()),
-            Stage::ProductionDeploy => self.observe(self.production()),
-            Stage::RecoveryDeploy => self.observe_recovery(),
+            Stage::PreflightDeploy => self.observe(self.preflight(), progress.preflight.as_ref(), progress.built_artifact()),
+            Stage::RecoveryDeploy => self.observe(self.preflight(), progress.preflight.as_ref(), progress.artifact_before()),
+            Stage::ProductionDeploy | Stage::RestoreDeploy => {
+                self.observe(self.production(), progress.production.as_ref(), progress.production_artifact())
+            }
             Stage::PreflightEvidence => self.collect(self.preflight(), Occasion::Deployed),
             Stage::ProductionEvidence => self.collect(self.production(), Occasion::Deployed),
             Stage::FailureEvidence => {
@@ -94,7 +95,6 @@ impl Context<'_> {
             Stage::RestoreProposing => self.propose_restore(),
             Stage::RestorePromoting => self.promote(Role::Restore, self.restored()?, false),
             Stage::RestoreMerge => self.promote(Role::Restore, self.restored()?, true),
-            Stage::RestoreDeploy => self.observe_restore(),
             Stage::RestoreEvidence => self.collect(self.production(), Occasion::Recovered),
             Stage::ProductionMerge => self.promote(Role::Production, self.combination()?, true),
             Stage::Closing => Some(self.close()),
@@ -174,37 +174,10 @@ impl Context<'_> {
         }
     }
 
-    fn observe(&self, target: EnvironmentTarget) -> Option<Command> {
-        let desired =
-            if target == self.production() { self.progress.production.clone() } else { self.progress.preflight.clone() }?;
-        let artifact = self.progress.built.as_ref().map(|built| built.artifact.digest);
+    fn observe(&self, target: EnvironmentTarget, desired: Option<&GitState>, artifact: Option<Digest>) -> Option<Command> {
         Some(Command::Observe {
             target,
-            desired,
-            artifact,
-            settle_millis: self.state.start.settle_millis,
-            scope: self.scope.clone(),
-        })
-    }
-
-    fn observe_recovery(&self) -> Option<Command> {
-        let (target, desired) = (self.preflight(), self.progress.preflight.clone()?);
-        let artifact = self.progress.before.as_ref().and_then(|before| before.artifact);
-        Some(Command::Observe {
-            target,
-            desired,
-            artifact,
-            settle_millis: self.state.start.settle_millis,
-            scope: self.scope.clone(),
-        })
-    }
-
-    fn observe_restore(&self) -> Option<Command> {
-        let (target, desired) = (self.production(), self.progress.production.clone()?);
-        let artifact = self.progress.production_artifact();
-        Some(Command::Observe {
-            target,
-            desired,
+            desired: desired?.clone(),
             artifact,
             settle_millis: self.state.start.settle_millis,
             scope: self.scope.clone(),

@@ -270,11 +270,23 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// The artifact that this change set has built.
+    #[must_use]
+    pub fn built_artifact(&self) -> Option<pathops_core::Digest> {
+        self.built.as_ref().map(|built| built.artifact.digest)
+    }
+
+    /// The artifact that preflight asked for before.
+    #[must_use]
+    pub fn artifact_before(&self) -> Option<pathops_core::Digest> {
+        self.before.as_ref().and_then(|before| before.artifact)
+    }
+
     /// The artifact that production asks for, as far as this change set has touched it.
     #[must_use]
     pub fn production_artifact(&self) -> Option<pathops_core::Digest> {
         let before = || self.production_before.as_ref().and_then(|before| before.artifact);
-        if self.restored { before() } else { self.built.as_ref().map(|built| built.artifact.digest) }
+        if self.restored { before() } else { self.built_artifact() }
     }
 }
 

@@ -1,15 +1,13 @@
-//! The transitions: what a unit does next, and what it waits for.
+//! The steps: what follows from an outcome, and what the units wait for together.
 
 use std::collections::BTreeMap;
 
 use pathops_core::UnitId;
-use pathops_core::adapter::{Observation, Readiness};
 use pathops_core::project::Rollback;
 
 use crate::change_set::enter::enter;
-use crate::change_set::{
-    Command, Comment, End, Failure, Outcome, Progress, Role, Stage, Start, State, comment, headline, incidents, record,
-};
+use crate::change_set::transition::{Next, transition};
+use crate::change_set::{Command, Comment, End, Failure, Outcome, Progress, Stage, Start, State, comment, headline, incidents, record};
 
 pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
     let new = |stage| Progress {
@@ -69,7 +67,8 @@ pub(super) fn step(mut state: State, command: &Command, outcome: &Outcome) -> (S
 /// What follows for one unit from the outcome of its open operation.
 fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome) -> Option<Command> {
     let mut progress = state.units.remove(unit)?;
-    let next = transition(state, unit, &mut progress, outcome);
+    let is_app = state.start.units.get(unit).is_some_and(|unit| unit.source().is_some());
+    let next = transition(is_app, &mut progress, outcome);
     state.units.insert(unit.clone(), progress);
     match next {
         Next::Do(stage) => enter(state, unit, stage),
@@ -79,240 +78,6 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome) -> Option<Comm
         }
         Next::Fail(reason) => fail(state, unit, reason),
     }
-}
-
-/// What a unit does after an outcome.
-enum Next {
-    /// Enter a stage that has an operation.
-    Do(Stage),
-    /// Enter a stage that waits for others.
-    Rest(Stage),
-    /// It has failed.
-    Fail(String),
-}
-
-fn transition(state: &State, unit: &UnitId, progress: &mut Progress, outcome: &Outcome) -> Next {
-    use Stage as S;
-    let is_app = state.start.units.get(unit).is_some_and(|unit| unit.source().is_some());
-    match (progress.stage, outcome) {
-        (S::AnnouncingSource, Outcome::Opened(opened)) => {
-            progress.pull_requests.insert(Role::Source, opened.clone());
-            Next::Do(S::AnnouncingPreflight)
-        }
-        (S::AnnouncingPreflight, Outcome::Opened(opened)) => {
-            progress.pull_requests.insert(Role::Preflight, opened.clone());
-            Next::Do(S::Working)
-        }
-        (S::Working, Outcome::Pushed { head, .. }) => {
-            let role = if is_app { Role::Source } else { Role::Preflight };
-            if let Some(pull_request) = progress.pull_requests.get_mut(&role) {
-                pull_request.head = head.clone();
-            }
-            if is_app { Next::Do(S::Building) } else { Next::Rest(S::Built) }
-        }
-        (S::Building | S::Rebuilding, Outcome::Built { built, evidence, log, .. }) => {
-            progress.built = Some(built.clone());
-            progress.payloads.push(log.clone());
-            progress.evidence.extend(evidence.iter().cloned());
-            if progress.stage == S::Building { Next::Do(S::SourceReview) } else { Next::Rest(S::Built) }
-        }
-        (S::Building | S::Rebuilding, Outcome::BuildFailed { reason, evidence, log }) => {
-            progress.payloads.push(log.clone());
-            progress.evidence.extend(evidence.iter().cloned());
-            Next::Fail(reason.clone())
-        }
-        (S::SourceReview, Outcome::Pushed { head, .. }) => {
-            if let Some(pull_request) = progress.pull_requests.get_mut(&Role::Source) {
-                pull_request.head = head.clone();
-            }
-            Next::Do(S::Building)
-        }
-        (S::SourceReview, Outcome::Merged { state: merged, .. }) => match &mut progress.built {
-            // What was tested is what was merged, unless the branch had moved on in the meantime.
-            Some(built) if built.source.tree == merged.tree => {
-                built.source.commit = merged.commit.clone();
-                Next::Rest(S::Built)
-            }
-            _ => {
-                if let Some(pull_request) = progress.pull_requests.get_mut(&Role::Source) {
-                    pull_request.head = merged.commit.clone();
-                }
-                Next::Do(S::Rebuilding)
-            }
-        },
-        (S::Staging, Outcome::Staged { head, before, last_good }) => {
-            if let Some(pull_request) = progress.pull_requests.get_mut(&Role::Preflight) {
-                pull_request.head = head.clone();
-            }
-            progress.before = Some(before.clone());
-            progress.last_good = last_good.clone();
-            Next::Do(S::PreflightMerge)
-        }
-        (S::PreflightMerge, Outcome::NeedsPeople) => {
-            progress.merged_by_people = true;
-            Next::Do(S::PreflightMerge)
-        }
-        (S::PreflightMerge, Outcome::Merged { state, .. }) => {
-            progress.preflight = Some(state.clone());
-            Next::Do(S::PreflightDeploy)
-        }
-        (S::PreflightDeploy | S::ProductionDeploy | S::RecoveryDeploy | S::RestoreDeploy, Outcome::Observed(observation)) => {
-            observed(progress, observation)
-        }
-        (S::PreflightEvidence, Outcome::Collected { evidence, snapshot }) => {
-            collected(progress, evidence, snapshot);
-            Next::Rest(S::Tested)
-        }
-        (S::ProductionEvidence, Outcome::Collected { evidence, snapshot }) => {
-            collected(progress, evidence, snapshot);
-            Next::Rest(S::Live)
-        }
-        (S::FailureEvidence, Outcome::Collected { evidence, snapshot }) => {
-            collected(progress, evidence, snapshot);
-            // What was tried in preflight is decided about, so that the refusal names its evidence.
-            let tried = progress.preflight.is_some() && progress.first.is_none();
-            if tried { Next::Do(S::Judging) } else { Next::Rest(S::Stopped) }
-        }
-        (S::Judging, Outcome::Granted(decided) | Outcome::Refused(decided)) => {
-            decide(progress, decided, false);
-            Next::Rest(S::Stopped)
-        }
-        (S::RecoveryEvidence, Outcome::Collected { evidence, snapshot }) => {
-            collected(progress, evidence, snapshot);
-            back_in_preflight(progress)
-        }
-        (S::Deciding, Outcome::Granted(decided)) => {
-            decide(progress, decided, false);
-            Next::Rest(S::Decided)
-        }
-        (S::Promoting, Outcome::Granted(decided)) => {
-            decide(progress, decided, true);
-            Next::Do(S::ProductionMerge)
-        }
-        (S::Deciding | S::Promoting | S::ProductionMerge, Outcome::Refused(decided)) => {
-            decide(progress, decided, progress.stage != S::Deciding);
-            Next::Fail(decided.decision.summary())
-        }
-        (S::Proposing, Outcome::Proposed { pull_request, before, shown }) => {
-            progress.pull_requests.insert(Role::Production, pull_request.clone());
-            progress.production_before = Some(before.clone());
-            progress.shown = Some(shown.clone());
-            Next::Rest(S::Proposed)
-        }
-        (S::Promoting | S::ProductionMerge | S::RestorePromoting | S::RestoreMerge, Outcome::Shown(shown)) => {
-            progress.shown = Some(shown.clone());
-            Next::Do(progress.stage)
-        }
-        // Merged while it was being decided: the status of an earlier grant stood.
-        (S::Promoting | S::ProductionMerge, Outcome::Merged { state, .. }) => {
-            progress.production = Some(state.clone());
-            Next::Do(S::ProductionDeploy)
-        }
-        (S::Promoting | S::ProductionMerge | S::RestorePromoting | S::RestoreMerge, Outcome::Unproven { state, reason }) => {
-            progress.production = Some(state.clone());
-            Next::Fail(reason.clone())
-        }
-        // Granted anew, after it had been taken back or the head had moved.
-        (S::ProductionMerge | S::RestoreMerge, Outcome::Granted(decided)) => {
-            decide(progress, decided, true);
-            Next::Do(progress.stage)
-        }
-        (
-            S::Deciding | S::Promoting | S::ProductionMerge | S::RestorePromoting | S::RestoreMerge,
-            Outcome::Refreshed { evidence },
-        ) => {
-            progress.evidence.extend(evidence.iter().cloned());
-            Next::Do(progress.stage)
-        }
-        (S::Closing, Outcome::Settled { merged }) => {
-            // What people merged in the meantime is taken up: nothing is called back that is not.
-            for (role, state) in merged {
-                match role {
-                    Role::Preflight => drop(progress.preflight.get_or_insert_with(|| state.clone())),
-                    Role::Production => drop(progress.production.get_or_insert_with(|| state.clone())),
-                    Role::Source | Role::Recovery | Role::Restore => {}
-                }
-            }
-            Next::Rest(S::Closed)
-        }
-        (S::Reverting, Outcome::Opened(opened)) => {
-            progress.pull_requests.insert(Role::Recovery, opened.clone());
-            Next::Do(S::RecoveryMerge)
-        }
-        (S::RecoveryMerge, Outcome::Merged { state, .. }) => {
-            progress.preflight = Some(state.clone());
-            match &progress.before {
-                Some(before) if before.runs => Next::Do(S::RecoveryDeploy),
-                _ => back_in_preflight(progress),
-            }
-        }
-        (S::RestoreProposing, Outcome::Proposed { pull_request, shown, .. }) => {
-            progress.pull_requests.insert(Role::Restore, pull_request.clone());
-            progress.shown = Some(shown.clone());
-            Next::Do(S::RestorePromoting)
-        }
-        (S::RestorePromoting, Outcome::Granted(decided)) => {
-            decide(progress, decided, true);
-            Next::Do(S::RestoreMerge)
-        }
-        (S::RestorePromoting | S::RestoreMerge, Outcome::Refused(decided)) => {
-            decide(progress, decided, true);
-            Next::Fail(format!("what was in production before may not go back there: {}", decided.decision.summary()))
-        }
-        (S::RestorePromoting | S::RestoreMerge, Outcome::Merged { state, .. }) => {
-            progress.production = Some(state.clone());
-            progress.restored = true;
-            Next::Do(S::RestoreDeploy)
-        }
-        (S::RestoreEvidence, Outcome::Collected { evidence, snapshot }) => {
-            collected(progress, evidence, snapshot);
-            Next::Rest(S::Recovered)
-        }
-        (_, Outcome::Dropped) => Next::Rest(S::Stopped),
-        (_, Outcome::Closed { by }) => Next::Fail(format!("{by} closed the pull request without merging it")),
-        (_, Outcome::Failed { reason }) => Next::Fail(reason.clone()),
-        (stage, other) => Next::Fail(format!("{stage:?} does not end with {other:?}")),
-    }
-}
-
-fn observed(progress: &mut Progress, observation: &Observation) -> Next {
-    progress.observation = Some(observation.clone());
-    match (progress.stage, &observation.readiness) {
-        (Stage::PreflightDeploy, Readiness::Ready) => Next::Do(Stage::PreflightEvidence),
-        (Stage::ProductionDeploy, Readiness::Ready) => Next::Do(Stage::ProductionEvidence),
-        (Stage::RecoveryDeploy, Readiness::Ready) => Next::Do(Stage::RecoveryEvidence),
-        (Stage::RestoreDeploy, Readiness::Ready) => Next::Do(Stage::RestoreEvidence),
-        (_, readiness) => Next::Fail(super::explain(readiness, &observation.jobs)),
-    }
-}
-
-/// Preflight is what it was. Where production was touched, it goes back to the same combination, by the same rule: with
-/// evidence, an approval and a grant.
-fn back_in_preflight(progress: &Progress) -> Next {
-    let (Some(_), Some(production)) = (&progress.production, &progress.production_before) else {
-        return Next::Rest(Stage::Recovered);
-    };
-    let tried = progress.before.as_ref().and_then(|before| before.artifact);
-    match &progress.last_good {
-        _ if !production.runs => Next::Fail("production ran nothing before, so there is no combination to go back to".to_owned()),
-        Some(good) if good.artifact == production.artifact && tried == production.artifact => Next::Do(Stage::RestoreProposing),
-        _ => Next::Fail("what was in production before is not what preflight went back to; people have to decide".to_owned()),
-    }
-}
-
-fn collected(
-    progress: &mut Progress,
-    evidence: &[pathops_evidence::EvidenceRecord],
-    snapshot: &pathops_evidence::EvidenceRecord,
-) {
-    progress.evidence.extend(evidence.iter().cloned());
-    progress.snapshots.push(snapshot.clone());
-}
-
-fn decide(progress: &mut Progress, decided: &super::Decided, last: bool) {
-    progress.evidence.push(decided.record.clone());
-    let slot = if last { &mut progress.last } else { &mut progress.first };
-    *slot = Some(decided.clone());
 }
 
 /// Notes a failure. The first one stops the change set; a snapshot is taken of each unit that reached an environment.
@@ -379,7 +144,7 @@ fn recover(state: &mut State) -> Vec<Command> {
     if state.units.values().any(begun) {
         return Vec::new();
     }
-    let order: Vec<UnitId> = state.waves().into_iter().rev().flatten().collect();
+    let order: Vec<UnitId> = state.start.plan.rollback.iter().flatten().cloned().collect();
     let open: Vec<UnitId> =
         order.iter().filter(|unit| !matches!(stage(state, unit), S::Closed | S::Recovered | S::LeftToPeople)).cloned().collect();
     if !open.is_empty() {
@@ -463,11 +228,5 @@ fn all(state: &State, done: Stage) -> bool {
 fn record_now(state: &mut State) -> Command {
     state.recording += 1;
     let Start { change_set, meta_repo, at, .. } = &state.start;
-    Command::Record {
-        change_set: change_set.clone(),
-        meta_repo: meta_repo.clone(),
-        at: *at,
-        files: record(state),
-        once: incidents(state),
-    }
+    Command::Record { change_set: change_set.clone(), meta_repo: meta_repo.clone(), at: *at, files: record(state), once: incidents(state) }
 }
