@@ -18,7 +18,11 @@ fn walk(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        if path.is_dir() && !matches!(name, ".git" | "target") {
+        // In a second working tree of a repository, `.git` is a file.
+        if matches!(name, ".git" | "target") {
+            continue;
+        }
+        if path.is_dir() {
             walk(&path, found);
         } else if path.is_file()
             && let Ok(text) = fs::read_to_string(&path)

@@ -4,12 +4,11 @@
 //! # use std::sync::Arc;
 //! # use pathops_core::adapter::ScmCapabilities;
 //! # use pathops_core::conformance::scm::{ScmFixture, trials};
-//! # fn my_fixture() -> Arc<dyn ScmFixture> { todo!() }
-//! # fn my_capabilities() -> ScmCapabilities { todo!() }
-//! fn main() -> std::process::ExitCode {
-//!     let trials = trials(my_fixture(), my_capabilities());
-//!     libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit_code()
-//! }
+//! # fn conforms(my_fixture: Arc<dyn ScmFixture>, my_capabilities: ScmCapabilities) -> std::process::ExitCode {
+//! // in the `main` of a test without a harness:
+//! let trials = trials(my_fixture, my_capabilities);
+//! libtest_mimic::run(&libtest_mimic::Arguments::from_args(), trials).exit_code()
+//! # }
 //! ```
 
 use std::any::Any;
