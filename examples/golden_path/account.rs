@@ -181,6 +181,9 @@ impl Told {
 fn wait(command: &Command) -> Option<String> {
     match command {
         Command::Build { repo, commit, .. } => Some(format!("CI runs ci/run of {repo} at {}", short(commit.as_str()))),
+        Command::Work { pull_request, patch: None, .. } => {
+            Some(format!("waits for somebody to push the work to {} of {}", pull_request.branch, pull_request.repo))
+        }
         Command::AwaitMerge { role, pull_request, .. } => {
             Some(format!("waits for people to merge {}", name(*role, pull_request)))
         }
@@ -208,7 +211,10 @@ pub(crate) fn told(command: &Command, outcome: &Outcome) -> Option<(Tone, String
         (Command::Revert { .. }, Outcome::Opened(opened)) => {
             format!("opened {}: the files as they were before", name(Role::Recovery, opened))
         }
-        (Command::Work { pull_request, .. }, Outcome::Pushed { head, .. }) => {
+        (Command::Work { pull_request, patch: None, .. }, Outcome::Pushed { head }) => {
+            format!("{} was pushed to {}", short(head.as_str()), pull_request.branch)
+        }
+        (Command::Work { pull_request, .. }, Outcome::Pushed { head }) => {
             format!("the agent's change passed the gate and was pushed to {} as {}", pull_request.branch, short(head.as_str()))
         }
         (_, Outcome::Built { built, remarks, .. }) => {

@@ -18,6 +18,8 @@ pub use record::*;
 pub use render::*;
 pub use state::*;
 
+pub(crate) use transition::merged_early;
+
 use pathops_core::flow::Machine;
 
 /// The machine that drives change sets.

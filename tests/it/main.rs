@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
 mod attacks;
+mod by_hand;
 mod crash;
 mod golden_path;
 mod graphs;

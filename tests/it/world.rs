@@ -29,6 +29,9 @@ pub(crate) const DEFECT: &str = "defect";
 /// What it says when that is to fail in production only.
 pub(crate) const LATE_DEFECT: &str = "fault";
 
+/// What a unit's source says when it does not build.
+pub(crate) const BROKEN: &str = "no program";
+
 /// Everything that outlives a control plane.
 #[derive(Clone)]
 pub(crate) struct World {
@@ -67,7 +70,7 @@ impl World {
                 log.lock().unwrap().push(format!("{}@{}", deploying.unit, deploying.environment));
                 rollout(deploying, &artifacts)
             });
-        let ci = MemoryCi::new(scm.clone(), blobs.clone(), Arc::new(clock.clone())).taking(seconds(3));
+        let ci = MemoryCi::new(scm.clone(), blobs.clone(), Arc::new(clock.clone())).taking(seconds(3)).with_script(pipeline);
         let notifier = Arc::new(MemoryNotifier::new(NotifierCapabilities::default()));
         let world = Self {
             calls: Arc::default(),
@@ -297,6 +300,12 @@ fn work(task: &AgentTask, files: &mut SourceTree) -> Result<String> {
     let text = task.patch.clone().unwrap_or_default();
     files.insert(RepoPath::parse(path).unwrap(), SourceFile { bytes: text.into_bytes(), executable: false });
     Ok("done".to_owned())
+}
+
+/// CI: what is no program does not build.
+fn pipeline(request: &CiRequest, files: &SourceTree) -> Pipeline {
+    let broken = files.values().any(|file| String::from_utf8_lossy(&file.bytes).contains(BROKEN));
+    if broken { Pipeline::failing(request) } else { Pipeline::passing(request, files) }
 }
 
 /// The machine: what was built from a defect fails its smoke job.

@@ -11,7 +11,7 @@ use pathops_core::{CommitId, Digest, Error, ErrorKind, OpContext, Principal, Rep
 
 use crate::activity::Services;
 use crate::activity::announce::{SOURCE_BRANCH, message};
-use crate::change_set::{Before, Built, LastGood, Outcome, PullRequestRef, Role, Scope, last_good_path};
+use crate::change_set::{Before, Built, LastGood, Outcome, PullRequestRef, Role, Scope, last_good_path, merged_early};
 use crate::desired_state::{ARTIFACT, DEPLOYMENT, artifact_digest, artifact_reference, file};
 
 impl Services {
@@ -27,7 +27,7 @@ impl Services {
         let PullRequestRef { repo, number, branch, base, .. } = pull_request;
         if let PullRequestState::Merged { by, .. } = self.scm.pull_request(cx, repo, *number).await?.state {
             let error = Error::new(ErrorKind::Conflict, "stage an artifact").on(format!("{repo}{number}"));
-            return Err(error.because(format!("{by} merged the pull request before the artifact was written into it")));
+            return Err(error.because(merged_early(&by)));
         }
         let before = self.before(cx, scope, repo, &self.head(cx, repo, base).await?, target).await?;
         let last_good = self.last_good(cx, scope).await?;

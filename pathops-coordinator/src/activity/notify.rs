@@ -35,6 +35,11 @@ impl Services {
 /// What people are told when an operation begins that waits for them.
 pub(super) fn before(command: &Command) -> Option<Notice> {
     match command {
+        Command::Work { scope, pull_request, patch: None, .. } => Some(notice(
+            scope,
+            Importance::ActionNeeded,
+            format!("please push the work on {} to `{}`: {}", scope.unit.id, pull_request.branch, pull_request.url),
+        )),
         Command::AwaitMerge { scope, role, pull_request, .. } => {
             let what = if *role == Role::Source { "review and merge" } else { "merge" };
             Some(notice(

@@ -20,20 +20,26 @@ impl Services {
     ) -> Result<Outcome> {
         match patch {
             Some(patch) => self.agent_work(cx, scope, pull_request, objective, patch, allowed).await,
-            None => self.human_work(cx, pull_request).await,
+            None => self.human_work(cx, pull_request, allowed).await,
         }
     }
 
-    /// Waits until somebody has pushed to the branch.
-    async fn human_work(&self, cx: &OpContext, pull_request: &PullRequestRef) -> Result<Outcome> {
+    /// Waits until somebody has pushed to the branch since it was last looked at, or has merged what is there.
+    async fn human_work(&self, cx: &OpContext, pull_request: &PullRequestRef, folders: &[RepoPath]) -> Result<Outcome> {
         let PullRequestRef { repo, number, head, .. } = pull_request;
+        let root = RepoPath::root();
+        let folder = folders.first().unwrap_or(&root);
         self.poll(|| {
             Box::pin(async move {
                 let now = self.scm.pull_request(cx, repo, *number).await?;
                 match now.state {
                     PullRequestState::Closed { by } => Ok(Some(Outcome::Closed { by })),
                     _ if now.head != *head => Ok(Some(Outcome::Pushed { head: now.head })),
-                    _ => Ok(None),
+                    PullRequestState::Merged { by, commit, .. } => {
+                        let state = self.restored_state(cx, repo, &commit, folder).await?;
+                        Ok(Some(Outcome::Merged { state, by }))
+                    }
+                    PullRequestState::Open => Ok(None),
                 }
             })
         })

@@ -53,7 +53,7 @@ fn scope(state: &State, unit: &UnitId) -> Option<Scope> {
         meta_repo: start.meta_repo.clone(),
         unit: start.units.get(unit)?.clone(),
         sponsor: start.request.requested_by.clone(),
-        by_agent: start.plan.tasks.iter().any(|task| task.unit == *unit && task.patch.is_some()),
+        by_agent: !state.by_person(unit),
         title: start.request.title.clone(),
         at: start.at,
     })
@@ -124,11 +124,6 @@ impl Context<'_> {
         self.progress.pull_requests.get(&role).cloned()
     }
 
-    /// Where the work of this unit is done.
-    fn workplace(&self) -> Role {
-        if self.scope.unit.source().is_some() { Role::Source } else { Role::Preflight }
-    }
-
     fn announce(&self, role: Role, target: Option<EnvironmentTarget>) -> Command {
         let body = announcement(self.state, &self.scope, role);
         let reviewers = if role == Role::Source { self.state.start.reviewers.clone() } else { Vec::new() };
@@ -136,9 +131,10 @@ impl Context<'_> {
     }
 
     fn work(&self) -> Option<Command> {
-        let pull_request = self.pull_request(self.workplace())?;
+        let workplace = self.state.workplace(&self.scope.unit.id);
+        let pull_request = self.pull_request(workplace)?;
         let task = self.state.start.plan.tasks.iter().find(|task| task.unit == self.scope.unit.id)?;
-        let allowed = match self.workplace() {
+        let allowed = match workplace {
             Role::Source => RepoPath::root(),
             _ => self.preflight().path,
         };

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
+use pathops_core::UnitId;
 use pathops_core::adapter::{DeployFailure, JobResult, NotYet, Readiness, Stale};
 
-use crate::change_set::{End, Progress, Role, Scope, Stage, State};
+use crate::change_set::{End, Progress, PullRequestRef, Role, Scope, Stage, State};
 
 /// Where a change set is, in one line.
 #[must_use]
@@ -16,6 +17,11 @@ pub fn headline(state: &State) -> String {
             Some(End::Recovered) => format!("Refused; everything is back to what it was before. {why}"),
             Some(_) => format!("Stopped; people have to look after what is left. {why}"),
         };
+    }
+    let pushes: Vec<String> =
+        state.units.keys().filter_map(|unit| Some(format!("{unit} {}", awaited_push(state, unit)?))).collect();
+    if !pushes.is_empty() {
+        return format!("Waits for people who do the work: {}", pushes.join("; "));
     }
     let least = state.units.values().map(|progress| progress.stage).min().unwrap_or(Stage::Live);
     match least {
@@ -32,6 +38,16 @@ pub fn headline(state: &State) -> String {
         _ => "In production",
     }
     .to_owned()
+}
+
+/// Where a unit's work is waited for that a person does, and what was wrong with the last push; `None` where it is not.
+fn awaited_push(state: &State, unit: &UnitId) -> Option<String> {
+    let progress = state.units.get(unit).filter(|progress| progress.stage == Stage::Working && state.by_person(unit))?;
+    let PullRequestRef { repo, branch, .. } = progress.pull_requests.get(&state.workplace(unit))?;
+    Some(match &progress.problem {
+        None => format!("waits for a push to `{branch}` of {repo}"),
+        Some(problem) => format!("waits for the next push to `{branch}` of {repo}, since the last one does not build: {problem}"),
+    })
 }
 
 /// The description of a pull request that was opened when intent was declared.
@@ -59,7 +75,8 @@ pub fn comment(state: &State) -> String {
     for (index, wave) in state.waves().iter().enumerate() {
         for unit in wave {
             let Some(progress) = state.units.get(unit) else { continue };
-            let _ = writeln!(text, "| {} | {unit} | {} | {} |", index + 1, label(progress.stage), links(progress));
+            let stage = awaited_push(state, unit).unwrap_or_else(|| label(progress.stage).to_owned());
+            let _ = writeln!(text, "| {} | {unit} | {} | {} |", index + 1, cell(&stage), links(progress));
         }
     }
     for progress in state.units.values() {
@@ -70,8 +87,13 @@ pub fn comment(state: &State) -> String {
     text
 }
 
+/// A text that may come from outside, so that it stays in its cell of a table.
+fn cell(text: &str) -> String {
+    text.replace(['\n', '\r'], " ").replace('|', "\\|")
+}
+
 fn links(progress: &Progress) -> String {
-    let link = |(role, pull_request): (&Role, &crate::change_set::PullRequestRef)| {
+    let link = |(role, pull_request): (&Role, &PullRequestRef)| {
         format!("[{role} {}{}]({})", pull_request.repo, pull_request.number, pull_request.url)
     };
     progress.pull_requests.iter().map(link).collect::<Vec<_>>().join(", ")

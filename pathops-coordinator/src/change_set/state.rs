@@ -352,6 +352,19 @@ impl State {
         self.start.plan.waves.iter().map(|wave| wave.units.clone()).collect()
     }
 
+    /// Where the work on a unit is done: the source of an app, the desired state of a component.
+    #[must_use]
+    pub fn workplace(&self, unit: &UnitId) -> Role {
+        let is_app = self.start.units.get(unit).is_some_and(|unit| unit.source().is_some());
+        if is_app { Role::Source } else { Role::Preflight }
+    }
+
+    /// Whether a person does the work on a unit; else an agent does.
+    #[must_use]
+    pub fn by_person(&self, unit: &UnitId) -> bool {
+        self.start.plan.tasks.iter().any(|task| task.unit == *unit && task.patch.is_none())
+    }
+
     /// The evidence of all units.
     pub fn evidence(&self) -> impl Iterator<Item = &EvidenceRecord> {
         self.units.values().flat_map(|progress| progress.evidence.iter().chain(&progress.snapshots))

@@ -6,7 +6,7 @@ use pathops_core::UnitId;
 use pathops_core::project::Rollback;
 
 use crate::change_set::enter::enter;
-use crate::change_set::transition::{Next, transition};
+use crate::change_set::transition::{Next, Work, transition};
 use crate::change_set::{Command, Comment, End, Failure, Outcome, Progress, Stage, Start, State, comment, headline, incidents, record};
 
 pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
@@ -67,8 +67,8 @@ pub(super) fn step(mut state: State, command: &Command, outcome: &Outcome) -> (S
 /// What follows for one unit from the outcome of its open operation.
 fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome) -> Option<Command> {
     let mut progress = state.units.remove(unit)?;
-    let is_app = state.start.units.get(unit).is_some_and(|unit| unit.source().is_some());
-    let next = transition(is_app, &mut progress, outcome);
+    let work = Work { at: state.workplace(unit), by_person: state.by_person(unit) };
+    let next = transition(work, &mut progress, outcome);
     state.units.insert(unit.clone(), progress);
     match next {
         Next::Do(stage) => enter(state, unit, stage),

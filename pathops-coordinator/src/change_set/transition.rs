@@ -1,8 +1,8 @@
 //! The transitions of one unit: what an outcome says of it, and what it does next.
 
-use pathops_core::policy::Shown;
-use pathops_core::CommitId;
 use pathops_core::adapter::{Observation, Readiness};
+use pathops_core::policy::Shown;
+use pathops_core::{CommitId, Principal};
 use pathops_evidence::EvidenceRecord;
 
 use crate::change_set::{Decided, Outcome, Progress, Role, Stage, explain};
@@ -17,15 +17,24 @@ pub(super) enum Next {
     Fail(String),
 }
 
+/// The work on a unit.
+#[derive(Clone, Copy)]
+pub(super) struct Work {
+    /// Where it is done.
+    pub(super) at: Role,
+    /// Whether a person does it.
+    pub(super) by_person: bool,
+}
+
 /// Takes the outcome of a unit's open operation up.
-pub(super) fn transition(is_app: bool, progress: &mut Progress, outcome: &Outcome) -> Next {
+pub(super) fn transition(work: Work, progress: &mut Progress, outcome: &Outcome) -> Next {
     use Stage as S;
     let stage = progress.stage;
     let next = match outcome {
         Outcome::Dropped => Some(Next::Rest(S::Stopped)),
         Outcome::Closed { by } => Some(Next::Fail(format!("{by} closed the pull request without merging it"))),
         Outcome::Failed { reason } => Some(Next::Fail(reason.clone())),
-        _ if stage <= S::Built => source(is_app, progress, outcome),
+        _ if stage <= S::Built => source(work, progress, outcome),
         _ if stage <= S::Tested => preflight(progress, outcome),
         _ if stage <= S::Proposed => decision(progress, outcome),
         _ if stage <= S::Live => production(progress, outcome),
@@ -37,7 +46,7 @@ pub(super) fn transition(is_app: bool, progress: &mut Progress, outcome: &Outcom
 }
 
 /// From the declared intent to the merged source.
-fn source(is_app: bool, progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
+fn source(work: Work, progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
     use Stage as S;
     Some(match (progress.stage, outcome) {
         (S::AnnouncingSource, Outcome::Opened(opened)) => {
@@ -49,9 +58,17 @@ fn source(is_app: bool, progress: &mut Progress, outcome: &Outcome) -> Option<Ne
             Next::Do(S::Working)
         }
         (S::Working, Outcome::Pushed { head }) => {
-            moved(progress, if is_app { Role::Source } else { Role::Preflight }, head);
-            if is_app { Next::Do(S::Building) } else { Next::Rest(S::Built) }
+            moved(progress, work.at, head);
+            progress.problem = None;
+            if work.at == Role::Source { Next::Do(S::Building) } else { Next::Rest(S::Built) }
         }
+        // Nothing more is pushed to it: what people merged is built as it is.
+        (S::Working, Outcome::Merged { state: merged, .. }) if work.at == Role::Source => {
+            moved(progress, Role::Source, &merged.commit);
+            progress.problem = None;
+            Next::Do(S::Rebuilding)
+        }
+        (S::Working, Outcome::Merged { by, .. }) => Next::Fail(merged_early(by)),
         (S::Building | S::Rebuilding, Outcome::Built { built, evidence, log, .. }) => {
             progress.built = Some(built.clone());
             progress.payloads.push(log.clone());
@@ -61,6 +78,11 @@ fn source(is_app: bool, progress: &mut Progress, outcome: &Outcome) -> Option<Ne
         (S::Building | S::Rebuilding, Outcome::BuildFailed { reason, evidence, log }) => {
             progress.payloads.push(log.clone());
             progress.evidence.extend(evidence.iter().cloned());
+            if progress.stage == S::Building && work.by_person {
+                // People push until it is good; only what is merged cannot be mended by another push.
+                progress.problem = Some(reason.clone());
+                return Some(Next::Do(S::Working));
+            }
             Next::Fail(reason.clone())
         }
         (S::SourceReview, Outcome::Pushed { head }) => {
@@ -259,6 +281,13 @@ fn restore(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
 fn reshown(progress: &mut Progress, shown: &Shown) -> Next {
     progress.shown = Some(shown.clone());
     Next::Do(progress.stage)
+}
+
+/// Why a preflight pull request that people merge before PathOps has written into it ends the change set.
+pub(crate) fn merged_early(by: &Principal) -> String {
+    format!(
+        "{by} merged the preflight pull request before it was its turn: what runs in preflight now was not deployed after what it depends on, and what was there before was not noted"
+    )
 }
 
 /// Notes where the head of a pull request is now.
