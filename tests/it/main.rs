@@ -8,6 +8,7 @@ mod golden_path;
 mod graphs;
 mod invariants;
 mod layering;
+mod moved;
 mod requests;
 mod tidy;
 mod world;

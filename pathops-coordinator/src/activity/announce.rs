@@ -29,6 +29,10 @@ impl Services {
                     .because("it has no source repository"));
             }
         };
+        let ground = match self.ground(cx, scope, &repo, role, &base).await? {
+            Ground::Opened(pull_request) => return Ok(Outcome::Opened(pull_request)),
+            Ground::Branch(commit) => commit,
+        };
         let message = message(scope, &format!("Declare intent: {}", scope.title), role);
         let new = Opening {
             role,
@@ -39,25 +43,71 @@ impl Services {
             message,
             changes: Vec::new(),
         };
-        Ok(Outcome::Opened(self.open(cx, scope, &repo, new).await?))
+        Ok(Outcome::Opened(self.open(cx, scope, &repo, ground, new).await?))
     }
 
-    /// Makes a branch with one commit and opens a pull request; finds what is there already.
-    pub(super) async fn open(&self, cx: &OpContext, scope: &Scope, repo: &RepoId, new: Opening) -> Result<PullRequestRef> {
-        let head = branch_for(scope, new.role)?;
-        if let Some(found) = self.scm.pull_requests_from(cx, repo, &head).await?.pop() {
-            let base = self.fork_point(cx, repo, &head, &found.head).await?;
-            return Ok(PullRequestRef::new(repo.clone(), &found, base));
+    /// Where a pull request of this change set begins: makes its branch, or finds what is there from before a crash. As
+    /// long as it has no pull request, nobody has seen a branch: it is made anew where the one it is for has moved on
+    /// since, unless somebody has pushed to it all the same.
+    pub(super) async fn ground(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        repo: &RepoId,
+        role: Role,
+        base: &BranchName,
+    ) -> Result<Ground> {
+        let branch = branch_for(scope, role)?;
+        if let Some(found) = self.scm.pull_requests_from(cx, repo, &branch).await?.pop() {
+            let first = self.first_commit(cx, repo, &branch, &found.head).await?;
+            // What people have pushed since is news to whoever waits for it.
+            let (base, head) = first.unwrap_or_else(|| (found.head.clone(), found.head.clone()));
+            return Ok(Ground::Opened(PullRequestRef { head, ..PullRequestRef::new(repo.clone(), &found, base) }));
         }
-        let base_commit = match self.scm.branch_head(cx, repo, &head).await? {
-            // The branch is there, from before a crash: with or without its commit.
-            Some(tip) => self.fork_point(cx, repo, &head, &tip).await?,
-            None => {
-                let base = self.head(cx, repo, &new.base).await?;
-                self.scm.create_branch(cx, repo, &head, &base).await?;
-                base
+        let base = self.head(cx, repo, base).await?;
+        // Each with a key of its own: a branch may be made at the same commit again after another one.
+        let once = || cx.part(&format!("branch/{:032x}", self.ids.fresh()));
+        if let Some(tip) = self.scm.branch_head(cx, repo, &branch).await? {
+            let first = self.first_commit(cx, repo, &branch, &tip).await?;
+            let made_at = first.as_ref().map_or(&tip, |(parent, _)| parent);
+            if *made_at == base || !self.only_ours(cx, repo, &base, &tip, first.as_ref()).await? {
+                return Ok(Ground::Branch(made_at.clone()));
             }
-        };
+            self.scm.delete_branch(&once(), repo, &branch, &tip).await?;
+        }
+        self.scm.create_branch(&once(), repo, &branch, &base).await?;
+        Ok(Ground::Branch(base))
+    }
+
+    /// Whether nobody else has a commit on a branch of this change set: it has none of its own yet, or just our first.
+    async fn only_ours(
+        &self,
+        cx: &OpContext,
+        repo: &RepoId,
+        base: &CommitId,
+        tip: &CommitId,
+        first: Option<&(CommitId, CommitId)>,
+    ) -> Result<bool> {
+        match first {
+            Some((_, ours)) if ours != tip => Ok(false),
+            Some(_) => {
+                let commit = self.scm.read_commit(cx, repo, tip).await?;
+                Ok(commit.authors.iter().all(|author| author.principal == Some(Principal::System)))
+            }
+            None => Ok(self.scm.compare(cx, repo, base, tip).await?.ahead == 0),
+        }
+    }
+
+    /// Puts the first commit on a branch that was made at `base_commit`, and opens a pull request from it.
+    pub(super) async fn open(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        repo: &RepoId,
+        base_commit: CommitId,
+        new: Opening,
+    ) -> Result<PullRequestRef> {
+        let head = branch_for(scope, new.role)?;
         let commit = NewCommit {
             branch: head.clone(),
             expected_head: base_commit.clone(),
@@ -85,20 +135,26 @@ impl Services {
         if scope.by_agent { Principal::Agent { agent: self.agent.agent(), sponsor } } else { Principal::Human(sponsor) }
     }
 
-    /// The commit that a branch of this change set was made at: the parent of the commit with our trailer, or the tip
-    /// itself while it has none.
-    async fn fork_point(&self, cx: &OpContext, repo: &RepoId, branch: &BranchName, tip: &CommitId) -> Result<CommitId> {
+    /// Our first commit on a branch of this change set, by its trailer, after the commit that the branch was made at.
+    /// `None` where it has none yet, or not any more: people may have rewritten it.
+    async fn first_commit(
+        &self,
+        cx: &OpContext,
+        repo: &RepoId,
+        branch: &BranchName,
+        tip: &CommitId,
+    ) -> Result<Option<(CommitId, CommitId)>> {
         let marker = format!("{BRANCH_TRAILER}: {branch}");
         let mut commit = self.scm.read_commit(cx, repo, tip).await?;
-        // Our commit is near the tip; a branch that was rewritten by people may not have it any more.
+        // It is near the tip.
         for _ in 0..1_000 {
             let Some(parent) = commit.parents.first() else { break };
             if commit.message.lines().any(|line| line == marker) {
-                return Ok(parent.clone());
+                return Ok(Some((parent.clone(), commit.id)));
             }
             commit = self.scm.read_commit(cx, repo, parent).await?;
         }
-        Ok(tip.clone())
+        Ok(None)
     }
 
     pub(super) async fn comment(
@@ -115,6 +171,14 @@ impl Services {
         }
         Ok(Outcome::Done)
     }
+}
+
+/// What is there of a pull request that is to be opened.
+pub(super) enum Ground {
+    /// It is there, whatever has become of it since.
+    Opened(PullRequestRef),
+    /// Its branch, and the commit that this was made at.
+    Branch(CommitId),
 }
 
 /// A pull request that is to be there, with its first commit.

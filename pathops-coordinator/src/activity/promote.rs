@@ -7,10 +7,10 @@ use pathops_core::policy::{
     CommitStatus, Decision, DecisionRecord, PROMOTION_CONTEXT, PromotionGrant, Shown, decide, evaluate, grant_binding,
 };
 use pathops_core::project::EnvironmentTarget;
-use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, Result, StatusContext};
+use pathops_core::{CommitId, Digest, Error, ErrorKind, OpContext, Principal, RepoId, Result, StatusContext};
 
 use crate::activity::Services;
-use crate::activity::announce::{Opening, message};
+use crate::activity::announce::{Ground, Opening, message};
 use crate::activity::collect::about;
 use crate::activity::facts::read_project;
 use crate::change_set::{Combination, Command, Outcome, PullRequestRef, Role, Scope};
@@ -52,11 +52,6 @@ impl Services {
             return Err(Error::new(ErrorKind::Unexpected, "propose a promotion"));
         };
         let repo = &scope.unit.desired_state;
-        let base = self.head(cx, repo, &target.branch).await?;
-        let tested = self.scm.read_tree(cx, repo, &combination.tested.commit, &preflight.path).await?;
-        let current = self.scm.read_tree(cx, repo, &base, &target.path).await?;
-        let changes = promotion(&tested, &preflight.path, &current, &target.path)
-            .map_err(|error| Error::new(ErrorKind::Invalid, "propose a promotion").on(repo).because(error))?;
         let (verb, decision, policy) = match decided {
             Some(decided) => ("Promote", decided.decision.to_markdown(), decided.decision.policy),
             None => {
@@ -65,6 +60,14 @@ impl Services {
                 ("Restore", why.to_owned(), project.policy.digest())
             }
         };
+        let base = match self.ground(cx, scope, repo, *role, &target.branch).await? {
+            Ground::Opened(pull_request) => return self.proposed(cx, scope, target, pull_request, policy).await,
+            Ground::Branch(commit) => commit,
+        };
+        let tested = self.scm.read_tree(cx, repo, &combination.tested.commit, &preflight.path).await?;
+        let current = self.scm.read_tree(cx, repo, &base, &target.path).await?;
+        let changes = promotion(&tested, &preflight.path, &current, &target.path)
+            .map_err(|error| Error::new(ErrorKind::Invalid, "propose a promotion").on(repo).because(error))?;
         let subject = format!("{verb} {} in {}", scope.unit.id, target.environment);
         let opening = Opening {
             role: *role,
@@ -75,8 +78,19 @@ impl Services {
             message: message(scope, &subject, *role),
             changes,
         };
-        let pull_request = self.open(cx, scope, repo, opening).await?;
-        let before = self.before(cx, scope, repo, &pull_request.base_commit, target).await?;
+        let pull_request = self.open(cx, scope, repo, base, opening).await?;
+        self.proposed(cx, scope, target, pull_request, policy).await
+    }
+
+    async fn proposed(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        target: &EnvironmentTarget,
+        pull_request: PullRequestRef,
+        policy: Digest,
+    ) -> Result<Outcome> {
+        let before = self.before(cx, scope, &pull_request.repo, &pull_request.base_commit, target).await?;
         // No approval of it can be older than the change set.
         Ok(Outcome::Proposed { pull_request, before, shown: Shown { policy, since: scope.at } })
     }

@@ -6,7 +6,7 @@ use pathops_core::adapter::{CheckState, PullRequestState, SourceTree};
 use pathops_core::{Error, ErrorKind, OpContext, RepoPath, Result};
 
 use crate::activity::Services;
-use crate::activity::announce::{Opening, message};
+use crate::activity::announce::{Ground, Opening, message};
 use crate::change_set::{Command, Outcome, PullRequestRef, Role};
 use crate::desired_state::{SETTINGS, difference};
 
@@ -38,7 +38,10 @@ impl Services {
             return Err(Error::new(ErrorKind::Unexpected, "revert a change"));
         };
         let (repo, path) = (&scope.unit.desired_state, &target.path);
-        let head = self.head(cx, repo, &target.branch).await?;
+        let head = match self.ground(cx, scope, repo, Role::Recovery, &target.branch).await? {
+            Ground::Opened(pull_request) => return Ok(Outcome::Opened(pull_request)),
+            Ground::Branch(commit) => commit,
+        };
         let folder =
             |tree: SourceTree| tree.into_iter().filter(|(file, _)| !file.as_str().ends_with(SETTINGS)).collect::<SourceTree>();
         let now = folder(self.scm.read_tree(cx, repo, &head, path).await?);
@@ -62,6 +65,6 @@ impl Services {
             message: message(scope, &subject, Role::Recovery),
             changes: difference(&now, &wanted),
         };
-        Ok(Outcome::Opened(self.open(cx, scope, repo, opening).await?))
+        Ok(Outcome::Opened(self.open(cx, scope, repo, head, opening).await?))
     }
 }
