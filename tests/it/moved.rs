@@ -1,11 +1,14 @@
 //! Branches that move under PathOps: the one a pull request is for, while PathOps is down; and its own ones, which people
 //! push to and rewrite.
 
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
 use pathops_coordinator::change_set::{End, Role, State};
-use pathops_core::adapter::{BranchProtection, FileChange, NewCommit, NewPullRequest, PullRequest, Scm, SourceFile};
+use pathops_core::adapter::{
+    BranchProtection, FileChange, NewCommit, NewPullRequest, PullRequest, PullRequestState, Scm, SourceFile,
+};
 use pathops_core::memory::{Fault, Faults, MemoryJournal, When};
 use pathops_core::project::FeatureRequest;
 use pathops_core::{BranchName, CommitId, Principal, RepoId, RepoPath};
@@ -42,16 +45,20 @@ fn pull_requests(world: &World, from: &BranchName) -> Vec<PullRequest> {
 
 /// Somebody commits a file to a branch of the desired state.
 fn commit(world: &World, on: &BranchName, path: &str, text: &str) -> CommitId {
+    commit_to(world, &desired(), on, path, text)
+}
+
+fn commit_to(world: &World, repo: &RepoId, on: &BranchName, path: &str, text: &str) -> CommitId {
     let file = SourceFile { bytes: text.as_bytes().to_vec(), executable: false };
     let new = NewCommit {
         branch: on.clone(),
-        expected_head: head(world, on).unwrap(),
+        expected_head: wait(scm(world).branch_head(&cx(), repo, on)).unwrap().unwrap(),
         message: "By hand".to_owned(),
         author: Principal::System,
         at: crate::world::START,
         changes: vec![FileChange { path: RepoPath::parse(path).unwrap(), file: Some(file) }],
     };
-    world.forge.person(person("bob")).commit(&desired(), &new).unwrap()
+    world.forge.person(person("bob")).commit(repo, &new).unwrap()
 }
 
 /// People change the settings of an environment, which are its own, by a pull request.
@@ -146,4 +153,146 @@ fn what_somebody_pushed_to_a_branch_before_its_pull_request_was_there_is_kept_an
     assert!(reason.contains("tested-combination"), "{reason}");
     let opened = pull_requests(&world, &own);
     assert_eq!((opened.len(), &opened[0].head), (1, &pushed), "nothing was rewritten");
+}
+
+/// Somebody throws a branch away and makes another one of that name, with a file of their own.
+fn rewrite(world: &World, repo: &RepoId, own: &BranchName, base: &str, path: &str, text: &str) -> CommitId {
+    let scm = world.forge.scm(Principal::Human(person("bob")));
+    let at = |name: &BranchName| wait(scm.branch_head(&cx(), repo, name)).unwrap().unwrap();
+    let (tip, base) = (at(own), at(&branch(base)));
+    wait(scm.delete_branch(&cx(), repo, own, &tip)).unwrap();
+    wait(scm.create_branch(&cx(), repo, own, &base)).unwrap();
+    commit_to(world, repo, own, path, text)
+}
+
+/// Carries a request out, every call of it taking a second; `meddle` is tried until it has done what it wants.
+fn meddled(world: &World, meddle: impl Fn() -> bool) -> State {
+    let faults = Faults::new(1, Arc::new(world.clock.clone())).with(Fault::Slow(Duration::from_secs(1)), When::Always);
+    let slow = world.through(&Arc::new(faults));
+    let done = Cell::new(false);
+    let ended = slow.run(feature_of(&["orders"], "better", None), "k", || {
+        done.set(done.get() || meddle());
+        false
+    });
+    assert!(done.get(), "there was no time to meddle");
+    ended.unwrap().unwrap()
+}
+
+/// The open pull request from the branch of a role.
+fn open(world: &World, role: Role) -> Option<PullRequest> {
+    pull_requests(world, &own(world, role)?).pop().filter(|found| found.state == PullRequestState::Open)
+}
+
+/// Whether the preflight pull request asks for an artifact and is open still.
+fn staged(world: &World) -> bool {
+    open(world, Role::Preflight).is_some_and(|found| {
+        let artifact = RepoPath::parse("environments/preflight/artifact.yaml").unwrap();
+        wait(scm(world).read_file(&cx(), &desired(), &found.head, &artifact)).unwrap().is_some()
+    })
+}
+
+fn nothing_in_production(world: &World) {
+    let now = head(world, &branch("production")).unwrap();
+    let artifact = RepoPath::parse("environments/production/artifact.yaml").unwrap();
+    assert_eq!(wait(scm(world).read_file(&cx(), &desired(), &now, &artifact)).unwrap(), None);
+}
+
+#[test]
+fn a_source_branch_that_people_rewrite_is_built_anew() {
+    let world = World::new(MemoryJournal::new());
+    let source = repo("shop/orders-src");
+    let state = meddled(&world, || {
+        let Some(own) = own(&world, Role::Source) else { return false };
+        let worked = wait(scm(&world).pull_requests_from(&cx(), &source, &own)).unwrap().pop().is_some_and(|found| {
+            let path = RepoPath::parse("src/feature").unwrap();
+            wait(scm(&world).read_file(&cx(), &source, &found.head, &path)).unwrap().is_some()
+        });
+        if worked {
+            rewrite(&world, &source, &own, "main", "src/rewritten", "by hand");
+        }
+        worked
+    });
+    assert_eq!((state.end, &state.failure), (Some(End::Live), &None));
+    let orders = &state.units[&id("orders")];
+    let merged = &orders.built.as_ref().unwrap().source.commit;
+    let at = |path: &str| wait(scm(&world).read_file(&cx(), &source, merged, &RepoPath::parse(path).unwrap())).unwrap();
+    assert_eq!((at("src/rewritten").as_deref(), at("src/feature")), (Some(b"by hand".as_slice()), None));
+    assert_eq!(orders.payloads.len(), 2, "what the agent had made was built, and then what people made of it");
+}
+
+#[test]
+fn a_preflight_branch_of_pathops_that_people_rewrite_is_merged_by_people() {
+    let world = World::new(MemoryJournal::new());
+    let state = meddled(&world, || {
+        let (Some(_), Some(own)) = (open(&world, Role::Preflight), own(&world, Role::Preflight)) else { return false };
+        rewrite(&world, &desired(), &own, "preflight", "environments/preflight/extra.txt", "by hand");
+        true
+    });
+    assert_eq!((state.end, &state.failure), (Some(End::Live), &None));
+    assert!(state.units[&id("orders")].merged_by_people);
+    let extra = RepoPath::parse("environments/production/extra.txt").unwrap();
+    let now = head(&world, &branch("production")).unwrap();
+    assert!(wait(scm(&world).read_file(&cx(), &desired(), &now, &extra)).unwrap().is_some(), "it was tested with the rest");
+}
+
+#[test]
+fn what_people_leave_of_a_staged_artifact_is_what_is_tested() {
+    let world = World::new(MemoryJournal::new());
+    let state = meddled(&world, || {
+        let Some(own) = own(&world, Role::Preflight).filter(|_| staged(&world)) else { return false };
+        rewrite(&world, &desired(), &own, "preflight", "environments/preflight/extra.txt", "by hand");
+        true
+    });
+    let orders = &state.units[&id("orders")];
+    assert_eq!(state.end, Some(End::Recovered), "{:?}", orders.problem);
+    assert!(orders.merged_by_people);
+    let reason = state.failure.as_ref().map(|failure| failure.reason.clone()).unwrap();
+    assert!(reason.contains("no artifact is running") || reason.contains("cannot be applied"), "{reason}");
+    nothing_in_production(&world);
+}
+
+#[test]
+fn a_preflight_branch_that_goes_its_own_way_is_refused_with_the_files_in_conflict() {
+    let world = World::new(MemoryJournal::new());
+    let state = meddled(&world, || {
+        let staged = staged(&world);
+        if staged {
+            commit(&world, &branch("preflight"), "environments/preflight/artifact.yaml", "by hand");
+        }
+        staged
+    });
+    assert_eq!(state.end, Some(End::Recovered));
+    let reason = state.failure.unwrap().reason;
+    assert!(reason.contains("both sides changed `environments/preflight/artifact.yaml`"), "{reason}");
+    let now = head(&world, &branch("preflight")).unwrap();
+    let artifact = RepoPath::parse("environments/preflight/artifact.yaml").unwrap();
+    let kept = wait(scm(&world).read_file(&cx(), &desired(), &now, &artifact)).unwrap();
+    assert_eq!(kept.as_deref(), Some(b"by hand".as_slice()), "what people did stays");
+    nothing_in_production(&world);
+}
+
+#[test]
+fn a_production_branch_of_pathops_that_people_push_to_or_rewrite_is_refused_and_kept() {
+    for anew in [false, true] {
+        let world = World::new(MemoryJournal::new());
+        let made = RefCell::new(None);
+        let state = meddled(&world, || {
+            let (Some(_), Some(own)) = (open(&world, Role::Production), own(&world, Role::Production)) else { return false };
+            let path = "environments/production/extra.txt";
+            let head = if anew {
+                rewrite(&world, &desired(), &own, "production", path, "by hand")
+            } else {
+                commit(&world, &own, path, "by hand")
+            };
+            made.replace(Some((own, head)));
+            true
+        });
+        assert_eq!(state.end, Some(End::Recovered), "rewritten: {anew}");
+        let failure = state.failure.unwrap();
+        assert!(failure.reason.contains("tested-combination"), "{}", failure.reason);
+        let (own, made) = made.into_inner().unwrap();
+        assert_eq!(head(&world, &own), Some(made), "nothing of theirs is lost");
+        assert!(matches!(pull_requests(&world, &own)[0].state, PullRequestState::Closed { .. }));
+        nothing_in_production(&world);
+    }
 }

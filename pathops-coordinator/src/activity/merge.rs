@@ -45,8 +45,8 @@ impl Services {
         .await
     }
 
-    /// Merges what PathOps and its agents have made. Where a person has pushed to the branch too, a person merges it:
-    /// nobody has looked at that yet.
+    /// Merges what PathOps and its agents have made. Where a person has pushed to the branch too, or rewritten it, a
+    /// person merges it: nobody has looked at that yet.
     pub(super) async fn merge_preflight(
         &self,
         cx: &OpContext,
@@ -55,6 +55,10 @@ impl Services {
         pull_request: &PullRequestRef,
     ) -> Result<Outcome> {
         let PullRequestRef { repo, number, head, base_commit, .. } = pull_request;
+        let now = self.scm.pull_request(cx, repo, *number).await?;
+        if now.head != *head && now.state == PullRequestState::Open {
+            return Ok(Outcome::NeedsPeople);
+        }
         let commits = self.scm.log(cx, repo, Some(base_commit), head, MAX_COMMITS).await?;
         let ours = [Principal::System, Principal::Agent { agent: self.agent.agent(), sponsor: scope.sponsor.clone() }];
         let by_us = |author: &CommitAuthor| author.principal.as_ref().is_some_and(|principal| ours.contains(principal));
