@@ -7,10 +7,12 @@
 mod check;
 #[cfg(feature = "yaml")]
 mod document;
+mod identities;
 #[cfg(feature = "yaml")]
 mod load;
 mod model;
 
+pub use identities::*;
 pub use model::*;
 #[cfg(feature = "yaml")]
 pub use {check::*, document::*, load::*};

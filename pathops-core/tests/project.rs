@@ -4,7 +4,7 @@
 
 use pathops_core::adapter::{SourceFile, SourceTree};
 use pathops_core::project::{EnvironmentKind, Findings, Lifecycle, Project, Role, UnitKind, load, load_request, request_names};
-use pathops_core::{ContractId, PersonId, RepoId, RepoPath, UnitId};
+use pathops_core::{ContractId, PersonId, Principal, RepoId, RepoPath, UnitId};
 use proptest::prelude::*;
 
 const SHOP: &[(&str, &str)] = &[
@@ -95,6 +95,69 @@ fn a_project_is_what_its_documents_say() {
     assert_eq!(project.incidents.iter().map(|incident| incident.id.as_str()).collect::<Vec<_>>(), ["INC-7"]);
     let [layer] = project.policy.layers() else { panic!("not one layer") };
     assert_eq!(layer.requirements.len(), 5);
+}
+
+const PEOPLE: &str = "
+    - name: alice
+      roles: [owner]
+      emails: [Alice@Example.com, alice@home.example]
+      accounts: [alice-admin]
+    - name: bob
+      roles: [reviewer]
+";
+
+/// The shop with these people.
+fn with_people(people: &str) -> SourceTree {
+    let head = "apiVersion: pathops.dev/v1alpha1\nkind: People\nmetadata: {name: shop}\nspec:\n  people:";
+    and(shop(), &[("people.yaml", &format!("{head}{people}"))])
+}
+
+#[test]
+fn a_person_may_have_several_accounts_and_addresses() {
+    let project = read(&with_people(PEOPLE)).unwrap();
+    let (alice, bob) = (PersonId::parse("alice").unwrap(), PersonId::parse("bob").unwrap());
+    let identities = &project.identities;
+    for address in ["Alice <alice@example.com>", "A. <ALICE@HOME.EXAMPLE>"] {
+        assert_eq!(identities.by_address(address), Some(&alice), "{address}");
+    }
+    for nobody in ["alice", "alice@example.com", "Bob <bob@example.com>", "Eve <alice@example.com> <eve@example.com>"] {
+        assert_eq!(identities.by_address(nobody), None, "{nobody}");
+    }
+    let admin = PersonId::parse("alice-admin").unwrap();
+    assert_eq!(identities.principal(Principal::Human(admin.clone())), Principal::Human(alice.clone()));
+    let agent = |sponsor| Principal::Agent { agent: "patch".parse().unwrap(), sponsor };
+    assert_eq!(identities.principal(agent(admin.clone())), agent(alice.clone()));
+    assert_eq!((identities.person(bob.clone()), identities.person(alice.clone())), (bob, alice));
+    assert!(!project.people.contains_key(&admin), "an account is nobody of its own");
+}
+
+#[test]
+fn an_account_or_address_belongs_to_one_person() {
+    let people = "
+    - name: alice
+      emails: [a@example.com, A@example.com, alice]
+      accounts: [alice, admin, bob]
+    - name: bob
+      emails:
+        - b@example.com
+        - A@EXAMPLE.com
+      accounts: [admin]
+    - {name: carol, emails: [not an@address, c@d@e, b@example.com]}
+";
+    finds(
+        &with_people(people),
+        &[
+            "people.yaml:7: `A@example.com` is `alice` in line 7 already; write it once",
+            "people.yaml:7: `alice` is no e-mail address; write it like `name@example.com`",
+            "people.yaml:8: `alice` is `alice` in line 6 already; write it once",
+            "people.yaml:8: `bob` is `bob` in line 9, and `alice` here; it belongs to one person: keep one of the two",
+            "people.yaml:12: `A@EXAMPLE.com` is `alice` in line 7, and `bob` here; it belongs to one person: keep one of the two",
+            "people.yaml:13: `admin` is `alice` in line 8, and `bob` here; it belongs to one person: keep one of the two",
+            "people.yaml:14: `b@example.com` is `bob` in line 11, and `carol` here; it belongs to one person: keep one of the two",
+            "people.yaml:14: `c@d@e` is no e-mail address; write it like `name@example.com`",
+            "people.yaml:14: `not an@address` is no e-mail address; write it like `name@example.com`",
+        ],
+    );
 }
 
 #[test]

@@ -164,18 +164,23 @@ fn incident(world: &World, closed: &str) {
     let text = format!(
         "apiVersion: pathops.dev/v1alpha1\nkind: Incident\nmetadata: {{name: inc-1}}\nspec:\n  unit: orders\n  since: 2025-11-24T08:00:00Z\n  {closed}\n  summary: it burns\n"
     );
+    declare(world, "incidents/inc-1.yaml", &text);
+}
+
+/// Writes a file into the meta repository.
+fn declare(world: &World, path: &str, text: &str) {
     let scm = world.forge.scm(Principal::System);
     let meta = repo("shop/meta");
     let head = wait(scm.branch_head(&cx(), &meta, &"main".parse().unwrap())).unwrap().unwrap();
     let change = NewCommit {
         branch: "main".parse().unwrap(),
         expected_head: head,
-        message: "Note an incident".to_owned(),
+        message: "Declare it".to_owned(),
         author: Principal::Human(person("alice")),
         at: START,
         changes: vec![FileChange {
-            path: RepoPath::parse("incidents/inc-1.yaml").unwrap(),
-            file: Some(SourceFile { bytes: text.into_bytes(), executable: false }),
+            path: RepoPath::parse(path).unwrap(),
+            file: Some(SourceFile { bytes: text.as_bytes().to_vec(), executable: false }),
         }],
     };
     world.forge.person(person("alice")).commit(&meta, &change).unwrap();
@@ -240,4 +245,65 @@ fn a_mistake_in_the_meta_repository_holds_a_change_set_and_does_not_refuse_it() 
         step.fetch_add(1, Ordering::SeqCst);
     });
     assert_eq!((state.end, state.failure), (Some(End::Live), None));
+}
+
+/// Lets people use further accounts and addresses.
+fn declare_identities(world: &World) {
+    declare(
+        world,
+        "people.yaml",
+        "apiVersion: pathops.dev/v1alpha1\nkind: People\nmetadata: {name: people}\nspec:\n  people:\n    \
+         - {name: alice, roles: [owner], accounts: [alice-two]}\n    \
+         - {name: bob, roles: [reviewer]}\n    \
+         - {name: carol, roles: [reviewer], emails: [carol@example.com], accounts: [carol-two]}\n",
+    );
+}
+
+/// Approves the production pull request, if it is open.
+fn approve(world: &World, who: &str) {
+    let Some(proposed) = pull_request(world, "shop/orders-gitops", 2) else { return };
+    if proposed.state == PullRequestState::Open {
+        let desired = repo("shop/orders-gitops");
+        world.forge.person(person(who)).review(&desired, proposed.number, &proposed.head, ReviewState::Approved, "").unwrap();
+    }
+}
+
+#[test]
+fn a_co_author_by_an_address_that_people_declare_is_that_person() {
+    let world = World::new(MemoryJournal::new());
+    declare_identities(&world);
+    let state = meddled(&world, |world| {
+        push(world, "alice", "shop/orders-src", "src/together", "Pair up\n\nCo-authored-by: Carol Smith <Carol@Example.com>\n");
+        approve(world, "bob");
+    });
+    assert_eq!((state.end, &state.failure), (Some(End::Live), &None));
+    let approval = approval(&state);
+    assert!(approval.starts_with("approved by bob; not counted: carol (has a part in the change)"), "{approval}");
+}
+
+#[test]
+fn two_accounts_of_a_person_approve_once() {
+    let world = World::new(MemoryJournal::new());
+    declare_identities(&world);
+    let policy = RepoPath::parse("policy.yaml").unwrap();
+    let scm = world.forge.scm(Principal::System);
+    let head = wait(scm.branch_head(&cx(), &repo("shop/meta"), &"main".parse().unwrap())).unwrap().unwrap();
+    let text = String::from_utf8(wait(scm.read_file(&cx(), &repo("shop/meta"), &head, &policy)).unwrap().unwrap()).unwrap();
+    declare(&world, "policy.yaml", &text.replace("count: 1", "count: 2"));
+    let looks = AtomicU32::new(0);
+    let state = meddled(&world, |world| {
+        let Some(proposed) = pull_request(world, "shop/orders-gitops", 2) else { return };
+        // Carol approves by herself; the requester has a second account too.
+        match looks.fetch_add(1, Ordering::SeqCst) {
+            10 => ["carol-two", "alice-two"].iter().for_each(|account| approve(world, account)),
+            60 => {
+                assert_eq!(promotion_status(world, &proposed.head), Some(CheckState::Pending), "one person approved");
+                approve(world, "bob");
+            }
+            _ => {}
+        }
+    });
+    assert_eq!((state.end, &state.failure), (Some(End::Live), &None));
+    let approval = approval(&state);
+    assert!(approval.starts_with("approved by bob, carol; not counted: alice (has a part in the change)"), "{approval}");
 }

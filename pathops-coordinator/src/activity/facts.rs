@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{Review, Scm, SourceFile, SourceTree};
 use pathops_core::policy::{Authoring, Languages, Policy, Proposal, Readings, VerifiedFacts};
-use pathops_core::project::{Project, load_with};
+use pathops_core::project::{Identities, Project, load_with};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry};
 
 use crate::activity::Services;
@@ -48,13 +48,17 @@ impl Services {
             source_head = Some(now.head);
         }
         self.pull_request_authors(cx, &combination.preflight_pull_request, &mut authors).await?;
-        let proposal = match production {
+        let mut proposal = match production {
             None => None,
             Some(candidate) => {
                 self.pull_request_authors(cx, candidate.pull_request, &mut authors).await?;
                 Some(self.proposal(cx, candidate).await?)
             }
         };
+        let authors = authors.into_people(&project.identities);
+        for review in source_reviews.iter_mut().chain(proposal.iter_mut().flat_map(|proposal| &mut proposal.reviews)) {
+            review.author = project.identities.principal(review.author.clone());
+        }
         let mut envelopes = Vec::new();
         for record in &combination.evidence {
             envelopes.push(self.sealer.envelope(cx, record).await?);
@@ -161,6 +165,21 @@ enum Merges {
 struct Authors {
     known: BTreeSet<Principal>,
     strangers: BTreeSet<String>,
+}
+
+impl Authors {
+    /// The same by the names that the project has for people, whichever accounts and addresses they used.
+    fn into_people(self, identities: &Identities) -> Self {
+        let known = self.known.into_iter().map(|principal| identities.principal(principal));
+        let mut authors = Self { known: known.collect(), strangers: BTreeSet::new() };
+        for name in self.strangers {
+            match identities.by_address(&name) {
+                Some(person) => authors.known.insert(Principal::Human(person.clone())),
+                None => authors.strangers.insert(name),
+            };
+        }
+        authors
+    }
 }
 
 /// What people declare in the meta repository. The records that lie beside it grow with every change set, and are not read

@@ -1,5 +1,5 @@
 use pathops_core::EnvironmentId;
-use pathops_core::project::{EnvironmentKind, EnvironmentTarget, Environments, UnitKind};
+use pathops_core::project::{EnvironmentKind, EnvironmentTarget, Environments, Identities, UnitKind};
 use proptest::prelude::*;
 
 use super::*;
@@ -42,6 +42,7 @@ fn project(units: Vec<Unit>) -> Project {
         units: units.into_iter().map(|unit| (unit.id.clone(), unit)).collect(),
         contracts: BTreeMap::new(),
         people: BTreeMap::new(),
+        identities: Identities::default(),
         incidents: Vec::new(),
         policy: pathops_core::policy::Policy::default(),
     }

@@ -2,6 +2,7 @@
 //! so that one reading tells all of them.
 
 mod environment;
+mod people;
 mod policy;
 mod request;
 mod stop;
@@ -17,6 +18,7 @@ use crate::project::load::Mistake;
 use crate::project::{Project, UnitKind};
 
 pub(crate) use environment::environments;
+pub(crate) use people::{People, people};
 pub(crate) use policy::{PolicySheet, policy};
 pub(crate) use request::request;
 pub(crate) use stop::{Stoppers, stop};

@@ -122,6 +122,11 @@ pub(crate) struct PersonSpec {
     pub(crate) name: Option<Field<PersonId>>,
     /// What they may do; nothing where left out.
     pub(crate) roles: List<Role>,
+    /// Addresses that they commit with, beside those the Git host knows. A commit by an address that nobody knows stops a
+    /// promotion.
+    pub(crate) emails: List<String>,
+    /// Further names by which the Git host knows them: whoever acts under one of these is this person.
+    pub(crate) accounts: List<PersonId>,
 }
 
 /// A deployable unit with code of its own.

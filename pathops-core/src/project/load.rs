@@ -8,18 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use crate::adapter::SourceTree;
-use crate::id::{ContractId, IdError, PersonId, ProjectId, RepoId, RepoPath, UnitId};
+use crate::id::{ContractId, IdError, ProjectId, RepoId, RepoPath, UnitId};
 use crate::policy::{Languages, Policy};
-use crate::project::check::{self, Findings, Links, Names, Part, PolicySheet, Stoppers, mean};
-use crate::project::document::{ContractSpec, IncidentSpec, Kind, PeopleSpec, RequestSpec};
-use crate::project::{Contract, Environments, FeatureRequest, OpenIncident, OpenStop, Project, Role, Unit};
+use crate::project::check::{self, Findings, Links, Names, Part, People, PolicySheet, Stoppers, mean};
+use crate::project::document::{ContractSpec, IncidentSpec, Kind, RequestSpec};
+use crate::project::{Contract, Environments, FeatureRequest, Identities, OpenIncident, OpenStop, Project, Unit};
 use crate::time::UnixMillis;
 
 pub(crate) use reader::{Mistake, read};
 use sheet::{Sheet, Sheets};
 pub(crate) use tree::Node;
-
-type People = BTreeMap<PersonId, BTreeSet<Role>>;
 
 /// Reads the project that the files of the meta repository `meta_repo` declare. Its feature requests are checked too;
 /// [`load_request`] gives them.
@@ -37,7 +35,7 @@ pub fn load(files: &SourceTree, meta_repo: RepoId) -> Result<Project, Findings> 
 pub fn load_with(files: &SourceTree, meta_repo: RepoId, languages: &Languages) -> Result<Project, Findings> {
     let mut findings = Findings::default();
     let sheets = Sheets::read(files, &mut findings);
-    let people = people(&sheets, &mut findings);
+    let (people, identities) = people(&sheets, &mut findings).unzip();
     let mut names = names(&sheets, people.as_ref(), &mut findings);
     let (id, environments) = project(&sheets, &mut findings);
     let mut links = Links::new(&meta_repo);
@@ -54,9 +52,9 @@ pub fn load_with(files: &SourceTree, meta_repo: RepoId, languages: &Languages) -
     for sheet in sheets.of(Kind::FeatureRequest) {
         request(sheet, &names, files, &mut findings);
     }
-    match (id, environments, people, policy) {
-        (Some(id), Some(environments), Some(people), Some(policy)) if findings.is_empty() => {
-            Ok(Project { id, meta_repo, environments, units, contracts, people, incidents, stops, policy })
+    match (id, environments, people, identities, policy) {
+        (Some(id), Some(environments), Some(people), Some(identities), Some(policy)) if findings.is_empty() => {
+            Ok(Project { id, meta_repo, environments, units, contracts, people, identities, incidents, stops, policy })
         }
         _ => Err(findings),
     }
@@ -89,23 +87,12 @@ pub fn load_request(files: &SourceTree, project: &Project, name: &str) -> Result
 }
 
 /// The people; `None` where not all of them can be read.
-fn people(sheets: &Sheets<'_>, findings: &mut Findings) -> Option<People> {
+fn people(sheets: &Sheets<'_>, findings: &mut Findings) -> Option<(People, Identities)> {
     let sheet = sheets.one(Kind::People, findings)?;
     let before = findings.len();
     let mut notes = findings.of(sheet.file);
-    let spec: PeopleSpec = sheet.spec(&mut notes)?;
-    let (_, entries) = notes.required(spec.people, sheet.line, "people", "name the people of the project and their roles")?;
-    let mut people = People::new();
-    for entry in entries {
-        let Some((line, person)) = notes.optional(Some(entry), "people") else { continue };
-        let roles = notes.entries(person.roles, "roles").into_iter().map(|(_, role)| role).collect();
-        let Some((line, name)) = notes.required(person.name, line, "name", "name the person as the Git host does") else {
-            continue;
-        };
-        if people.insert(name.clone(), roles).is_some() {
-            notes.note(line, format!("`{name}` is there twice"), "keep one entry with all roles");
-        }
-    }
+    let spec = sheet.spec(&mut notes)?;
+    let people = check::people(&mut notes, sheet.line, spec)?;
     (findings.len() == before).then_some(people)
 }
 

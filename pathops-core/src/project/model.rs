@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{BranchName, ContractId, EnvironmentId, JobName, PersonId, ProjectId, RepoId, RepoPath, UnitId};
 use crate::policy::Policy;
+use crate::project::Identities;
 use crate::time::UnixMillis;
 
 /// A product: many apps and components, one meta repository.
@@ -21,6 +22,8 @@ pub struct Project {
     pub contracts: BTreeMap<ContractId, Contract>,
     /// The people and what they may do.
     pub people: BTreeMap<PersonId, BTreeSet<Role>>,
+    /// Their further accounts, and their addresses.
+    pub identities: Identities,
     /// Incidents that have not been closed.
     pub incidents: Vec<OpenIncident>,
     /// Who has stopped the line.
