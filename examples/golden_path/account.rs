@@ -34,7 +34,9 @@ pub(crate) enum Tone {
 #[derive(Debug)]
 pub(crate) struct Account {
     to_stderr: bool,
+    terminal: bool,
     colour: bool,
+    question: Mutex<Option<String>>,
     begun: Mutex<Option<UnixMillis>>,
 }
 
@@ -43,7 +45,7 @@ impl Account {
     pub(crate) fn new(json: bool) -> Self {
         let terminal = if json { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
         let colour = terminal && crate::arguments::variable("NO_COLOR").is_none();
-        Self { to_stderr: json, colour, begun: Mutex::new(None) }
+        Self { to_stderr: json, terminal, colour, question: Mutex::new(None), begun: Mutex::new(None) }
     }
 
     /// A line of its own.
@@ -54,6 +56,16 @@ impl Account {
     /// Text as it is.
     pub(crate) fn text(&self, text: &str) {
         self.write(text);
+    }
+
+    /// Asks a question. As long as it is open, it is asked again below everything else that is written.
+    pub(crate) fn ask(&self, question: &str) -> OpenQuestion<'_> {
+        self.write("\n");
+        self.write_below(|open| {
+            *open = Some(question.to_owned());
+            question.to_owned()
+        });
+        OpenQuestion(self)
     }
 
     /// Something that happened to a unit.
@@ -108,12 +120,38 @@ impl Account {
     }
 
     fn write(&self, text: &str) {
+        self.write_below(|open| above(text, open.as_deref(), self.terminal));
+    }
+
+    /// Writes what is made of the open question. Whoever writes at the same moment waits, so that nothing comes between.
+    fn write_below(&self, make: impl FnOnce(&mut Option<String>) -> String) {
+        let mut open = self.question.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = make(&mut open);
         // What cannot be shown holds up nothing: the reader may have closed the pipe.
         let _ = if self.to_stderr {
             std::io::stderr().write_all(text.as_bytes())
         } else {
-            std::io::stdout().write_all(text.as_bytes())
+            let mut out = std::io::stdout().lock();
+            out.write_all(text.as_bytes()).and_then(|()| out.flush())
         };
+    }
+}
+
+/// A question that waits for its answer, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct OpenQuestion<'a>(&'a Account);
+
+impl Drop for OpenQuestion<'_> {
+    fn drop(&mut self) {
+        *self.0.question.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// A text above an open question: on a terminal it takes the question's place.
+fn above(text: &str, question: Option<&str>, terminal: bool) -> String {
+    match question {
+        None => text.to_owned(),
+        Some(question) => format!("{}{}\n{question}", if terminal { "\r\x1b[K" } else { "\n" }, text.trim_end_matches('\n')),
     }
 }
 
@@ -271,4 +309,25 @@ fn name(role: Role, pull_request: &PullRequestRef) -> String {
 
 fn short(commit: &str) -> &str {
     commit.get(..12).unwrap_or(commit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_open_question_stays_below_what_is_written() {
+        assert_eq!(above("a line\n", None, true), "a line\n");
+        assert_eq!(above("a line\n", Some("merge? "), true), "\r\x1b[Ka line\nmerge? ");
+        assert_eq!(above("two\nlines\n", Some("merge? "), false), "\ntwo\nlines\nmerge? ");
+    }
+
+    #[test]
+    fn a_question_is_open_until_it_is_answered() {
+        let account = Account::new(true);
+        let asked = account.ask("merge? ");
+        assert_eq!(account.question.lock().unwrap().as_deref(), Some("merge? "));
+        drop(asked);
+        assert_eq!(*account.question.lock().unwrap(), None);
+    }
 }

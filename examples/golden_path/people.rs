@@ -1,7 +1,7 @@
 //! The people of the example. They stand beside PathOps and not in it: they act on the forge through handles of their
 //! own, as people do on a Git host. Simulated, or the person at the terminal.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -152,9 +152,8 @@ impl People {
         if !std::io::stdin().is_terminal() {
             return Err("--interactive needs a terminal to ask on".into());
         }
-        self.account.text(&format!("\n  {question} [y/n] "));
+        let _asked = self.account.ask(&format!("  {question} [y/n] "));
         let answer = tokio::task::spawn_blocking(|| {
-            let _ = std::io::stdout().flush();
             let mut line = String::new();
             std::io::stdin().lock().read_line(&mut line).map(|_| line)
         });

@@ -126,7 +126,7 @@ impl Services {
             Command::Close { pull_requests, .. } => self.close(cx, pull_requests).await,
             Command::Revert { .. } => self.revert(cx, command).await,
 
-            Command::Comment { change_set, pull_requests, body } => self.comment(cx, change_set, pull_requests, body).await,
+            Command::Comment { change_set, pull_requests, body, .. } => self.comment(cx, change_set, pull_requests, body).await,
             Command::Record { change_set, meta_repo, at, files, once } => {
                 self.record(cx, change_set, meta_repo, *at, files, once).await
             }
@@ -138,6 +138,9 @@ impl Services {
 impl Performer<ChangeSet> for Services {
     async fn perform(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
         self.tell(cx, notify::before(command)).await;
+        if let Command::Comment { failures: failures @ 1.., .. } = command {
+            self.clock.sleep(self.pace.longest * 2_u32.saturating_pow(*failures)).await;
+        }
         let outcome = match with_retry(&*self.clock, || Box::pin(self.try_perform(cx, command))).await {
             Ok(outcome) => outcome,
             Err(error) if says_nothing(&error) => return Err(error),

@@ -28,7 +28,7 @@ pub struct ChangeSet;
 
 impl Machine for ChangeSet {
     const NAME: &'static str = "change-set";
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
     type Start = Start;
     type Outcome = Outcome;
     type Command = Command;
@@ -43,7 +43,11 @@ impl Machine for ChangeSet {
     }
 
     fn wants(state: &State, command: &Command) -> bool {
-        state.failure.is_none() || !command.only_waits()
+        match command {
+            // Waiting to write again what is not so any more.
+            Command::Comment { failures: 1.., .. } => state.comment.said == headline(state),
+            _ => state.failure.is_none() || !command.only_waits(),
+        }
     }
 
     fn dropped() -> Outcome {

@@ -14,7 +14,7 @@ use pathops_core::adapter::{
 use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::flow::Machine as _;
 use pathops_core::policy::{Action, Ask, ConditionLanguage, Languages};
-use pathops_core::project::{Contract, FeatureRequest, Project, Role as PersonRole, Unit};
+use pathops_core::project::{Contract, Environments, FeatureRequest, Project, Role as PersonRole, Unit};
 use pathops_core::{
     ChangeSetId, ContractId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, PersonId, RepoId, Result, RunId, UnitId,
 };
@@ -22,7 +22,7 @@ use pathops_evidence::Sealer;
 use pathops_evidence::redact::Redactor;
 
 use crate::activity::{Pace, Services, facts::read_project};
-use crate::change_set::{ChangeSet, Start, State};
+use crate::change_set::{ChangeSet, Role, Start, State, title};
 use crate::engine::{Engine, Observer};
 use crate::plan::plan;
 use crate::retry::with_retry;
@@ -222,7 +222,8 @@ impl ControlPlane {
     /// # Errors
     /// `Denied` where the requester is nobody in the project; `Conflict` where another change set that has not ended
     /// changes one of the units, also where both are requested at the same moment; `Denied` where the branch of production can be merged without the required status;
-    /// `Invalid` where the project or the request has mistakes;
+    /// `Invalid` where the project or the request has mistakes, or the title is too long for the pull requests it would
+    /// have;
     /// what the Git host and the journal answer.
     pub async fn request_feature(&self, mut request: FeatureRequest, key: Option<&IdempotencyKey>) -> Result<ChangeSetId> {
         let words = request.changes.iter_mut().map(|change| &mut change.reason);
@@ -236,6 +237,7 @@ impl ControlPlane {
             return Ok(change_set);
         }
         let start = self.plan(request, change_set.clone()).await?;
+        self.refuse_long_titles(&start)?;
         for unit in start.units.values() {
             let (repo, target) = (&unit.desired_state, &start.environments.production);
             let cx = &context("protection");
@@ -243,6 +245,24 @@ impl ControlPlane {
         }
         self.make(&run, &start).await?;
         Ok(change_set)
+    }
+
+    /// A title that the Git host does not take is told before anything is made, and not when a pull request is opened.
+    fn refuse_long_titles(&self, start: &Start) -> Result<()> {
+        let Some(limit) = self.services.scm.capabilities().title_max_chars else { return Ok(()) };
+        let request = &start.request.title;
+        let Environments { preflight, production, .. } = &start.environments;
+        let roles =
+            [(Role::Source, preflight), (Role::Recovery, preflight), (Role::Production, production), (Role::Restore, production)];
+        let titles = start.units.keys().flat_map(|unit| roles.map(|(role, target)| title(request, unit, role, target)));
+        let longest = titles.map(|title| title.chars().count()).max().unwrap_or(0);
+        if longest <= limit {
+            return Ok(());
+        }
+        let error = Error::new(ErrorKind::Invalid, "plan a feature").on(request);
+        let why =
+            format!("the title of one of its pull requests would have {longest} characters, and the Git host takes {limit}");
+        Err(error.because(why).advise(format!("shorten it by {}", longest - limit)))
     }
 
     /// Looking for overlaps and making the run are one thing: one request after the other in this process, and under a

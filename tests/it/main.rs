@@ -3,6 +3,7 @@
 
 mod attacks;
 mod by_hand;
+mod comments;
 mod crash;
 mod golden_path;
 mod graphs;

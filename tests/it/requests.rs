@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use futures_util::future::{join, join_all};
 use pathops_coordinator::ControlPlane;
+use pathops_coordinator::change_set::End;
 use pathops_core::adapter::{Clock as _, Journal as _};
 use pathops_core::memory::{Fault, Faults, Interrupt, MemoryJournal, When};
-use pathops_core::{ChangeSetId, ErrorKind, IdempotencyKey, Result};
+use pathops_core::{ChangeSetId, ErrorKind, IdempotencyKey, Principal, Result};
 
 use crate::world::{World, cx, feature_of, wait};
 
@@ -113,4 +114,22 @@ fn a_host_that_died_while_it_made_a_change_set_keeps_others_waiting_for_its_leas
     world.pass(ask(&alive, "orders", &keys[1])).unwrap();
     let waited = world.clock.now().since(died);
     assert!(waited > Duration::from_secs(20) && waited < Duration::from_secs(60), "{waited:?}");
+}
+
+#[test]
+fn a_title_that_the_host_does_not_take_is_told_before_anything_is_made() {
+    let longest = "Promote orders in production: Show the delivery date".chars().count();
+    let with_limit = |limit| {
+        let mut world = World::new(MemoryJournal::new());
+        let mut capabilities = world.forge.scm(Principal::System).capabilities();
+        capabilities.title_max_chars = Some(limit);
+        world.forge = world.forge.clone().with_capabilities(capabilities);
+        let ended = world.carry_out(feature_of(&["orders"], "better", None), "k");
+        (open_runs(&world), ended)
+    };
+    assert_eq!(with_limit(longest).1.unwrap().end, Some(End::Live));
+    let (runs, ended) = with_limit(longest - 1);
+    let told = ended.unwrap_err().to_string();
+    assert!(told.contains("would have 52 characters, and the Git host takes 51; shorten it by 1"), "{told}");
+    assert_eq!(runs, 0);
 }

@@ -166,10 +166,13 @@ impl Services {
     ) -> Result<Outcome> {
         let marker = format!("status/{change_set}");
         let body = self.redactor.redact_text(body);
-        for pull_request in pull_requests {
-            self.scm.put_comment(cx, &pull_request.repo, pull_request.number, &marker, &body).await?;
+        // One pull request that cannot be written to keeps the others from nothing.
+        let mut written = Ok(Outcome::Done);
+        for PullRequestRef { repo, number, .. } in pull_requests {
+            let put = self.scm.put_comment(cx, repo, *number, &marker, &body).await;
+            written = written.and_then(|done| put.map(|_| done));
         }
-        Ok(Outcome::Done)
+        written
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pathops_core::adapter::{Review, Scm, SourceFile, SourceTree};
+use pathops_core::adapter::{Scm, SourceFile, SourceTree};
 use pathops_core::policy::{Authoring, Languages, Policy, Proposal, Readings, VerifiedFacts};
 use pathops_core::project::{Identities, Project, load_with};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry};
@@ -58,17 +58,15 @@ impl Services {
         let authors = authors.into_people(&project.identities);
         for review in source_reviews.iter_mut().chain(proposal.iter_mut().flat_map(|proposal| &mut proposal.reviews)) {
             review.author = project.identities.principal(review.author.clone());
+            review.body = self.redactor.redact_text(&review.body);
         }
         let mut envelopes = Vec::new();
         for record in &combination.evidence {
             envelopes.push(self.sealer.envelope(cx, record).await?);
         }
-        let redacted = |reviews: Vec<Review>| -> Vec<Review> {
-            reviews.into_iter().map(|review| Review { body: self.redactor.redact_text(&review.body), ..review }).collect()
-        };
-        let proposal = proposal.map(|proposal| Proposal { reviews: redacted(proposal.reviews), ..proposal });
         let readings = Readings {
             authoring: authoring(scope, &authors.known),
+            // Accounts are people by now.
             accounts: BTreeMap::new(),
             dependencies: combination.dependencies.clone(),
             stops: project.stops,
@@ -83,7 +81,7 @@ impl Services {
             authors: authors.known,
             strangers: authors.strangers,
             way_back: production.is_some_and(|candidate| candidate.role == Role::Restore),
-            source_reviews: redacted(source_reviews),
+            source_reviews,
             source_head,
             people: project.people,
             incidents: project.incidents,

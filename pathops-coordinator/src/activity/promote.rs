@@ -13,7 +13,7 @@ use crate::activity::Services;
 use crate::activity::announce::{Ground, Opening, message};
 use crate::activity::collect::about;
 use crate::activity::facts::read_project;
-use crate::change_set::{Combination, Command, Outcome, PullRequestRef, Role, Scope};
+use crate::change_set::{Combination, Command, Outcome, PullRequestRef, Role, Scope, title};
 use crate::desired_state::promotion;
 
 /// A production pull request that is being decided about.
@@ -72,7 +72,7 @@ impl Services {
         let opening = Opening {
             role: *role,
             base: target.branch.clone(),
-            title: format!("{subject}: {}", scope.title),
+            title: title(&scope.title, &scope.unit.id, *role, target),
             body: self.body(scope, combination, preflight, target, &decision),
             reviewers: reviewers.clone(),
             message: message(scope, &subject, *role),

@@ -7,7 +7,7 @@ use pathops_core::{Error, ErrorKind, OpContext, RepoPath, Result};
 
 use crate::activity::Services;
 use crate::activity::announce::{Ground, Opening, message};
-use crate::change_set::{Command, Outcome, PullRequestRef, Role};
+use crate::change_set::{Command, Outcome, PullRequestRef, Role, title};
 use crate::desired_state::{SETTINGS, difference};
 
 impl Services {
@@ -54,7 +54,7 @@ impl Services {
             let error = Error::new(ErrorKind::Conflict, "revert a change").on(format!("{repo}:{path}"));
             return Err(error.because("somebody has changed it since; people have to decide what stays"));
         }
-        let subject = format!("Revert {} in {} to what it was", scope.unit.id, target.environment);
+        let subject = title(&scope.title, &scope.unit.id, Role::Recovery, target);
         let body = format!("{subject} before change set `{}` (commit `{}`).\n\nWhy: {reason}\n", scope.change_set, before.commit);
         let opening = Opening {
             role: Role::Recovery,

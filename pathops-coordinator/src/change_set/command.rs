@@ -242,6 +242,8 @@ pub enum Command {
         pull_requests: Vec<PullRequestRef>,
         /// What.
         body: String,
+        /// How many times it could not be written before; it is waited the longer.
+        failures: u32,
     },
     /// Write the record of the change set into the meta repository.
     Record {

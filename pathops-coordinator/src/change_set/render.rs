@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use pathops_core::UnitId;
 use pathops_core::adapter::{DeployFailure, JobResult, NotYet, Readiness, Stale};
+use pathops_core::project::EnvironmentTarget;
 
 use crate::change_set::{End, Progress, PullRequestRef, Role, Scope, Stage, State};
 
@@ -64,6 +65,18 @@ pub fn announcement(state: &State, scope: &Scope, role: Role) -> String {
     }
     let _ = writeln!(text, "\nAsked for by {}. The first commit is empty: it declares the intent.", start.request.requested_by);
     text
+}
+
+/// The title of a pull request of a unit.
+#[must_use]
+pub fn title(request: &str, unit: &UnitId, role: Role, target: &EnvironmentTarget) -> String {
+    let environment = &target.environment;
+    match role {
+        Role::Source | Role::Preflight => request.to_owned(),
+        Role::Production => format!("Promote {unit} in {environment}: {request}"),
+        Role::Recovery => format!("Revert {unit} in {environment} to what it was"),
+        Role::Restore => format!("Restore {unit} in {environment}: {request}"),
+    }
 }
 
 /// The status comment: the same on every pull request of the change set, edited as things move.

@@ -343,6 +343,8 @@ pub struct Comment {
     pub said: String,
     /// Whether an edit is under way.
     pub editing: bool,
+    /// How many times in a row it could not be written.
+    pub failures: u32,
 }
 
 impl State {

@@ -53,7 +53,7 @@ fn first(start: &Start, unit: &UnitId) -> Stage {
 pub(super) fn step(mut state: State, command: &Command, outcome: &Outcome) -> (State, Vec<Command>) {
     let mut commands = Vec::new();
     match (command, command.unit().cloned()) {
-        (Command::Comment { .. }, _) => state.comment.editing = false,
+        (Command::Comment { .. }, _) => commented(&mut state, outcome),
         (Command::Record { .. }, _) => recorded(&mut state, outcome),
         (_, Some(unit)) => commands.extend(unit_step(&mut state, &unit, outcome)),
         (_, None) => {}
@@ -70,6 +70,9 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome) -> Option<Comm
     let work = Work { at: state.workplace(unit), by_person: state.by_person(unit) };
     let next = transition(work, &mut progress, outcome);
     state.units.insert(unit.clone(), progress);
+    if let Outcome::Built { remarks, .. } = outcome {
+        remarks.iter().for_each(|text| remark(state, format!("{unit}: {text}")));
+    }
     match next {
         Next::Do(stage) => enter(state, unit, stage),
         Next::Rest(stage) => {
@@ -90,9 +93,8 @@ fn fail(state: &mut State, unit: &UnitId, reason: String) -> Option<Command> {
     // The way back does not depend on how well the failure is documented.
     if matches!(stage, Stage::FailureEvidence | Stage::Judging) {
         progress.stage = Stage::Stopped;
-        let remark =
-            format!("{unit}: what is known of the failure is incomplete: {}", progress.problem.clone().unwrap_or_default());
-        state.remarks.push(remark);
+        let problem = progress.problem.clone().unwrap_or_default();
+        remark(state, format!("{unit}: what is known of the failure is incomplete: {problem}"));
         return None;
     }
     let recovering = stage > Stage::Judging;
@@ -195,7 +197,36 @@ fn leave_to_people(state: &mut State, unit: &UnitId, reason: String) {
 fn recorded(state: &mut State, outcome: &Outcome) {
     state.recording = state.recording.saturating_sub(1);
     if let Outcome::Failed { reason } = outcome {
-        state.remarks.push(format!("the record could not be written: {reason}"));
+        remark(state, format!("the record could not be written: {reason}"));
+    }
+}
+
+/// Notes something for people, once.
+fn remark(state: &mut State, text: String) {
+    if !state.remarks.contains(&text) {
+        state.remarks.push(text);
+    }
+}
+
+/// How often status comments that cannot be written are tried again.
+const COMMENT_TRIES: u32 = 5;
+
+fn commented(state: &mut State, outcome: &Outcome) {
+    let comment = &mut state.comment;
+    comment.editing = false;
+    match outcome {
+        Outcome::Failed { .. } if comment.failures < COMMENT_TRIES => {
+            comment.failures += 1;
+            comment.said.clear();
+        }
+        // Given up: until there is something new to say.
+        Outcome::Failed { reason } => {
+            comment.failures = 0;
+            remark(state, format!("a status comment could not be written: {reason}"));
+        }
+        // There is something new to say.
+        Outcome::Dropped => comment.said.clear(),
+        _ => comment.failures = 0,
     }
 }
 
@@ -206,9 +237,10 @@ fn speak(state: &mut State) -> Option<Command> {
     if state.comment.editing || state.comment.said == headline || !announced {
         return None;
     }
-    state.comment = Comment { said: headline, editing: true };
+    state.comment = Comment { said: headline, editing: true, ..state.comment };
     let pull_requests = state.units.values().flat_map(|progress| progress.pull_requests.values().cloned()).collect();
-    Some(Command::Comment { change_set: state.start.change_set.clone(), pull_requests, body: comment(state) })
+    let failures = state.comment.failures;
+    Some(Command::Comment { change_set: state.start.change_set.clone(), pull_requests, body: comment(state), failures })
 }
 
 fn stage(state: &State, unit: &UnitId) -> Stage {

@@ -66,6 +66,9 @@ fn a_script_that_leaves_a_process_behind_goes_on_without_it() {
     run.assert_held();
     assert_eq!(change_set(&run)["end"], "live", "{}", run.account);
     assert!(run.account.contains("left processes behind, which were killed"), "{}", run.account);
+    let id = change_set(&run)["id"].as_str().unwrap().to_owned();
+    let record = example.git("meta", &["show", &format!("main:change-sets/{id}/status.json")]);
+    assert!(record.contains("app: the script left processes behind, which were killed: sleep"), "{record}");
     example.assert_none_left();
 }
 
