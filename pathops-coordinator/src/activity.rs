@@ -154,6 +154,11 @@ impl Performer<ChangeSet> for Services {
     }
 }
 
+/// Somebody else may have pushed between a look and a write, which is refused then: the driver looks again.
+fn moved(error: Error) -> Error {
+    if error.kind() == ErrorKind::Conflict { error.with_retry(Retry::Backoff) } else { error }
+}
+
 /// Whether an error is about the systems around and says nothing about the change: it must not be refused for that.
 fn says_nothing(error: &Error) -> bool {
     matches!(

@@ -1,10 +1,12 @@
 //! Work that people do: they push until it is good, and PathOps says what it waits for.
 
 use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
 
 use pathops_coordinator::change_set::{End, Role, Stage, State};
 use pathops_core::adapter::{FileChange, NewCommit, PullRequest, PullRequestState, SourceFile};
-use pathops_core::memory::MemoryJournal;
+use pathops_core::memory::{Fault, Faults, MemoryJournal, When};
 use pathops_core::project::FeatureRequest;
 use pathops_core::{Principal, PullRequestNumber, RepoPath};
 
@@ -167,4 +169,17 @@ fn a_components_pull_request_that_people_merge_before_its_turn_is_refused_and_le
     let store = &state.units[&id("store")];
     assert!(store.pull_requests.contains_key(&Role::Preflight) && store.production.is_none());
     assert!(store.problem.as_ref().unwrap().contains("what was there is not known"), "{:?}", store.problem);
+}
+
+#[test]
+fn a_push_while_pathops_is_down_is_not_missed() {
+    let world = World::new(MemoryJournal::new());
+    let faults = Faults::new(1, Arc::new(world.clock.clone())).with(Fault::Slow(Duration::from_secs(1)), When::Always);
+    let source = "shop/orders-src";
+    // The pull request is there, and that is not in the journal yet.
+    let died = world.through(&Arc::new(faults)).run(by_hand(&["orders"]), "k", || first(&world, source).is_some());
+    assert!(died.is_none());
+    push(&world, source, "src/feature", "better");
+    let state = world.carry_out(by_hand(&["orders"]), "k").unwrap();
+    assert_eq!((state.end, &state.failure), (Some(End::Live), &None));
 }

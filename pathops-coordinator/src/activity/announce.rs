@@ -4,7 +4,7 @@ use pathops_core::adapter::{NewCommit, NewPullRequest};
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{BranchName, ChangeSetId, CommitId, Error, ErrorKind, OpContext, PersonId, Principal, RepoId, Result};
 
-use crate::activity::Services;
+use crate::activity::{Services, moved};
 use crate::change_set::{Outcome, PullRequestRef, Role, Scope};
 
 /// The branch that source repositories keep their code on.
@@ -73,7 +73,7 @@ impl Services {
             if *made_at == base || !self.only_ours(cx, repo, &base, &tip, first.as_ref()).await? {
                 return Ok(Ground::Branch(made_at.clone()));
             }
-            self.scm.delete_branch(&once(), repo, &branch, &tip).await?;
+            self.scm.delete_branch(&once(), repo, &branch, &tip).await.map_err(moved)?;
         }
         self.scm.create_branch(&once(), repo, &branch, &base).await?;
         Ok(Ground::Branch(base))
@@ -116,7 +116,7 @@ impl Services {
             at: scope.at,
             changes: new.changes,
         };
-        self.scm.commit(&cx.part("commit"), repo, &commit).await?;
+        self.scm.commit(&cx.part("commit"), repo, &commit).await.map_err(moved)?;
         let pull_request = NewPullRequest {
             title: new.title,
             body: new.body,

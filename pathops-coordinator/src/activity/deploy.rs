@@ -9,8 +9,8 @@ use pathops_core::policy::GitState;
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{CommitId, Digest, Error, ErrorKind, OpContext, Principal, RepoId, Result};
 
-use crate::activity::Services;
 use crate::activity::announce::{SOURCE_BRANCH, message};
+use crate::activity::{Services, moved};
 use crate::change_set::{Before, Built, LastGood, Outcome, PullRequestRef, Role, Scope, last_good_path, merged_early};
 use crate::desired_state::{ARTIFACT, DEPLOYMENT, artifact_digest, artifact_reference, file};
 
@@ -53,7 +53,7 @@ impl Services {
             at: scope.at,
             changes: vec![FileChange { path, file: Some(reference) }],
         };
-        let head = self.scm.commit(&cx.part("stage"), repo, &new).await?;
+        let head = self.scm.commit(&cx.part("stage"), repo, &new).await.map_err(moved)?;
         Ok(Outcome::Staged { head, before, last_good })
     }
 

@@ -55,8 +55,7 @@ impl Services {
         pull_request: &PullRequestRef,
     ) -> Result<Outcome> {
         let PullRequestRef { repo, number, head, base_commit, .. } = pull_request;
-        let now = self.scm.pull_request(cx, repo, *number).await?;
-        if now.head != *head && now.state == PullRequestState::Open {
+        if self.pushed_since(cx, pull_request).await? {
             return Ok(Outcome::NeedsPeople);
         }
         let commits = self.scm.log(cx, repo, Some(base_commit), head, MAX_COMMITS).await?;
@@ -68,8 +67,19 @@ impl Services {
         let branch = MergeableBranch::of(target).ok_or_else(|| {
             Error::new(ErrorKind::Denied, "merge a pull request").on(format!("{repo}{number}")).because("only people merge there")
         })?;
-        let commit = self.merge.merge(cx, repo, *number, head, &branch).await?;
+        let commit = match self.merge.merge(cx, repo, *number, head, &branch).await {
+            Err(error) if error.kind() == ErrorKind::Conflict && self.pushed_since(cx, pull_request).await? => {
+                return Ok(Outcome::NeedsPeople);
+            }
+            merged => merged?,
+        };
         Ok(Outcome::Merged { state: self.git_state(cx, repo, &commit, &target.path).await?, by: Principal::System })
+    }
+
+    /// Whether somebody has pushed to an open pull request since its head was written down.
+    async fn pushed_since(&self, cx: &OpContext, pull_request: &PullRequestRef) -> Result<bool> {
+        let now = self.scm.pull_request(cx, &pull_request.repo, pull_request.number).await?;
+        Ok(now.head != pull_request.head && now.state == PullRequestState::Open)
     }
 
     /// As [`Services::git_state`], where the folder may be gone again because it was not there before.

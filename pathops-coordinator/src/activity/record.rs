@@ -5,8 +5,8 @@ use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, Principal, RepoId, 
 
 use serde_json::Value;
 
-use crate::activity::Services;
 use crate::activity::announce::SOURCE_BRANCH;
+use crate::activity::{Services, moved};
 use crate::change_set::Outcome;
 
 impl Services {
@@ -41,10 +41,6 @@ impl Services {
         }
         let message = format!("Record change set {change_set}\n\nPathOps-Change-Set: {change_set}\n");
         let new = NewCommit { branch, expected_head, message, author: Principal::System, at, changes };
-        // Somebody else may have committed in between: the driver looks again.
-        let moved = |error: Error| {
-            if error.kind() == ErrorKind::Conflict { error.with_retry(pathops_core::Retry::Backoff) } else { error }
-        };
         self.scm.commit(&cx.part("record"), meta_repo, &new).await.map_err(moved)?;
         Ok(Outcome::Done)
     }
