@@ -58,9 +58,10 @@ impl Account {
         self.write(text);
     }
 
-    /// Asks a question. As long as it is open, it is asked again below everything else that is written.
-    pub(crate) fn ask(&self, question: &str) -> OpenQuestion<'_> {
-        self.write("\n");
+    /// Asks a question, after what it is about. As long as it is open, it is asked again below everything else that is
+    /// written; so it should fit on a line.
+    pub(crate) fn ask(&self, about: &str, question: &str) -> OpenQuestion<'_> {
+        self.write(&format!("\n{about}\n"));
         self.write_below(|open| {
             *open = Some(question.to_owned());
             question.to_owned()
@@ -81,10 +82,11 @@ impl Account {
         };
         let mut lines = text.lines();
         let first = lines.next().unwrap_or_default();
-        self.write(&format!("{seconds:7.2}s {mark} {unit:<9} {}\n", self.paint(colour, first)));
+        let mut account = format!("{seconds:7.2}s {mark} {unit:<9} {}\n", self.paint(colour, first));
         for line in lines {
-            self.write(&format!("{:22}{}\n", "", self.paint(colour, line)));
+            account.push_str(&format!("{:22}{}\n", "", self.paint(colour, line)));
         }
+        self.write(&account);
     }
 
     /// A change set begins.
@@ -325,7 +327,7 @@ mod tests {
     #[test]
     fn a_question_is_open_until_it_is_answered() {
         let account = Account::new(true);
-        let asked = account.ask("merge? ");
+        let asked = account.ask("a change", "merge? ");
         assert_eq!(account.question.lock().unwrap().as_deref(), Some("merge? "));
         drop(asked);
         assert_eq!(*account.question.lock().unwrap(), None);

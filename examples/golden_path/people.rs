@@ -102,7 +102,7 @@ impl People {
     /// Whether the person approved.
     async fn review(&self, call: &Call, now: &PullRequest, person: &PersonId) -> Result<bool, Failure> {
         let name = format!("{}{}", call.pull_request.repo, now.number);
-        let agrees = self.agrees(&format!("{person}: approve {name} ({}) at {}?", now.title, now.head)).await?;
+        let agrees = self.agrees(&format!("{} ({})", now.title, now.head), &format!("{person}: approve {name}?")).await?;
         let (state, text, tells) = if agrees {
             (ReviewState::Approved, "Looks good.", "approves")
         } else {
@@ -123,7 +123,7 @@ impl People {
     /// Merges, as soon as the branch's protection allows it: people press the button when it turns green.
     async fn merge(&self, call: &Call, now: &PullRequest, person: &PersonId) -> Result<(), Failure> {
         let name = format!("{}{}", call.pull_request.repo, now.number);
-        if !self.agrees(&format!("{person}: merge {name} ({})?", now.title)).await? {
+        if !self.agrees(&now.title, &format!("{person}: merge {name}?")).await? {
             return self.close(call, now, person).await;
         }
         for _ in 0..100 {
@@ -145,14 +145,14 @@ impl People {
     }
 
     /// Whether the person agrees: always, when simulated; else as they answer.
-    async fn agrees(&self, question: &str) -> Result<bool, Failure> {
+    async fn agrees(&self, about: &str, question: &str) -> Result<bool, Failure> {
         if !self.interactive {
             return Ok(true);
         }
         if !std::io::stdin().is_terminal() {
             return Err("--interactive needs a terminal to ask on".into());
         }
-        let _asked = self.account.ask(&format!("  {question} [y/n] "));
+        let _asked = self.account.ask(&format!("  {about}"), &format!("  {question} [y/n] "));
         let answer = tokio::task::spawn_blocking(|| {
             let mut line = String::new();
             std::io::stdin().lock().read_line(&mut line).map(|_| line)
