@@ -1,4 +1,5 @@
 use pathops_core::EnvironmentId;
+use pathops_core::policy::{Languages, Policy};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget, Environments, Identities, UnitKind};
 use proptest::prelude::*;
 
@@ -44,7 +45,8 @@ fn project(units: Vec<Unit>) -> Project {
         people: BTreeMap::new(),
         identities: Identities::default(),
         incidents: Vec::new(),
-        policy: pathops_core::policy::Policy::default(),
+        stops: Vec::new(),
+        policy: Policy::new(Vec::new(), &Languages::none()).unwrap(),
     }
 }
 
