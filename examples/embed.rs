@@ -115,14 +115,10 @@ mod sample {
 
     const POLICY: &str = r"
   preflightMerge: pathops
-  production:
-    - covers: {}
-      evidence:
-        - {id: ran-in-preflight, reason: It has run before., kind: preflight-deployment, maxAgeSeconds: 3600}
-        - {id: smoke, reason: It works., kind: {preflight-test: {suite: smoke, minPassed: 1}}, maxAgeSeconds: 3600}
-      approvals: {id: approval, reason: A person answers for it., count: 1, roles: [owner, reviewer]}
-      lifecycle: {id: lifecycle, reason: A prototype promises nothing., allowed: [path-ready, production]}
-      incidents: {id: no-open-incident, reason: Not while something burns.}";
+  requirements:
+    - id: smoke
+      reason: It works.
+      asks: {tests: {run: preflight, suite: smoke, minPassed: 1, accept: {maxAgeSeconds: 3600}}}";
 
     const PATCH: &str = "\
 diff --git a/environments/preflight/deployment.yaml b/environments/preflight/deployment.yaml

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | see the parts and follow a change through them | [`architecture`] |
 //! | know what a word means here | [`glossary`] |
+//! | write a policy, or read a decision | [`policies`] |
 //! | know where an app, an artifact or a change set can be | [`lifecycles`] |
 //! | know what can be relied on, and which test holds it | [`invariants`] |
 //! | run it: the sample, a project of your own, a host of your own | [`running`] |
@@ -30,6 +31,11 @@ pub mod invariants {
 pub mod lifecycles {
     //! Where an app, an artifact and a change set can be, and what leads from one state to the next.
     #![doc = include_str!("docs/lifecycles.md")]
+}
+
+pub mod policies {
+    //! Writing a policy, and reading what it decides.
+    #![doc = include_str!("docs/policies.md")]
 }
 
 pub mod errors {
@@ -100,6 +106,11 @@ pub mod decisions {
     pub mod d0009_recurrence_rules {
         //! Recurrence rules come from a library without a clock or a zone.
         #![doc = include_str!("docs/decisions/0009-recurrence-rules.md")]
+    }
+
+    pub mod d0010_layers_of_typed_requirements {
+        //! A policy is a stack of layers of typed requirements.
+        #![doc = include_str!("docs/decisions/0010-layers-of-typed-requirements.md")]
     }
 }
 

@@ -337,13 +337,13 @@ fn meta() -> SourceTree {
             "apiVersion: pathops.dev/v1alpha1\nkind: Contract\nmetadata: {{name: {name}}}\nspec: {{type: openapi, definition: {name}.openapi.yaml}}\n"
         )
     };
-    let rules = |kind: &str, build: &str| {
-        format!(
-            "    - covers: {{kind: {kind}}}\n      evidence:\n{build}        - {{id: preflight-deployment, reason: it ran, kind: preflight-deployment, maxAgeSeconds: 86400}}\n        - {{id: preflight-health, reason: it was healthy, kind: {{preflight-health: {{settledSeconds: 5}}}}, maxAgeSeconds: 86400}}\n        - {{id: preflight-smoke, reason: it worked, kind: {{preflight-test: {{suite: smoke, minPassed: 1}}}}, maxAgeSeconds: 86400}}\n      approvals: {{id: approval, reason: people, count: 1, roles: [owner, reviewer]}}\n      lifecycle: {{id: lifecycle, reason: ready, allowed: [path-ready, production]}}\n      incidents: {{id: no-open-incident, reason: quiet}}\n"
-        )
-    };
-    let build =
-        "        - {id: unit-tests, reason: tests, kind: {build-test: {suite: unit, minPassed: 1}}, maxAgeSeconds: 604800}\n";
+    let requirements = "
+    - {id: unit-tests, reason: tests, covers: {kind: app}, asks: {tests: {run: build, suite: unit, minPassed: 1, accept: {maxAgeSeconds: 604800}}}}
+    - {id: preflight-deployment, reason: it ran, covers: {}, asks: {deployment: {accept: {maxAgeSeconds: 86400}}}}
+    - {id: preflight-health, reason: it was healthy, covers: {}, asks: {health: {settledSeconds: 5, accept: {maxAgeSeconds: 86400}}}}
+    - {id: preflight-smoke, reason: it worked, covers: {}, asks: {tests: {run: preflight, suite: smoke, minPassed: 1, accept: {maxAgeSeconds: 86400}}}}
+    - {id: approval, reason: people, covers: {}, asks: {approvals: {count: 1, roles: [owner, reviewer]}}}
+";
     let head =
         |kind: &str, name: &str| format!("apiVersion: pathops.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n");
     tree(&[
@@ -363,12 +363,7 @@ fn meta() -> SourceTree {
         ),
         (
             "policy.yaml",
-            &format!(
-                "{}  preflightMerge: pathops\n  production:\n{}{}",
-                head("Policy", "shop"),
-                rules("app", build),
-                rules("component", "")
-            ),
+            &format!("{}  preflightMerge: pathops\n  requirements:{requirements}", head("Policy", "shop")),
         ),
         ("apps/catalog.yaml", &unit("App", "catalog", "  provides: [catalog-http]\n")),
         (

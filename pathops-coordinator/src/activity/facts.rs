@@ -182,7 +182,7 @@ impl Authors {
 
 /// What people declare in the meta repository. The records that lie beside it grow with every change set, and are not read
 /// for a decision.
-const DECLARATIONS: [&str; 11] = [
+pub(crate) const DECLARATIONS: [&str; 11] = [
     "project.yaml",
     "people.yaml",
     "policy.yaml",
@@ -205,14 +205,28 @@ pub(crate) async fn read_project(scm: &dyn Scm, cx: &OpContext, meta_repo: &Repo
     let head = head.ok_or_else(|| {
         Error::new(ErrorKind::NotFound, operation).on(meta_repo).because(format!("it has no branch `{branch}`"))
     })?;
+    let files = read_declarations(scm, cx, meta_repo, &head, &DECLARATIONS).await?;
+    load_with(&files, meta_repo.clone(), languages).map_err(|findings| wrong(&findings))
+}
+
+/// The files with these names, and those in the folders with these names, that are there at a commit.
+pub(crate) async fn read_declarations(
+    scm: &dyn Scm,
+    cx: &OpContext,
+    meta_repo: &RepoId,
+    commit: &CommitId,
+    names: &[&str],
+) -> Result<SourceTree> {
     let mut files = SourceTree::new();
-    for name in DECLARATIONS {
-        let path = RepoPath::parse(name).map_err(|error| wrong(&error))?;
-        if let Some(bytes) = scm.read_file(cx, meta_repo, &head, &path).await? {
-            files.insert(path, SourceFile { bytes, executable: false });
-        } else if scm.tree_at(cx, meta_repo, &head, &path).await?.is_some() {
-            files.extend(scm.read_tree(cx, meta_repo, &head, &path).await?);
+    for name in names {
+        let path = RepoPath::parse(*name)
+            .map_err(|error| Error::new(ErrorKind::Invalid, "read the project").on(meta_repo).because(&error))?;
+        if name.ends_with(".yaml") {
+            let bytes = scm.read_file(cx, meta_repo, commit, &path).await?;
+            files.extend(bytes.map(|bytes| (path, SourceFile { bytes, executable: false })));
+        } else if scm.tree_at(cx, meta_repo, commit, &path).await?.is_some() {
+            files.extend(scm.read_tree(cx, meta_repo, commit, &path).await?);
         }
     }
-    load_with(&files, meta_repo.clone(), languages).map_err(|findings| wrong(&findings))
+    Ok(files)
 }

@@ -30,15 +30,9 @@ kind: Policy
 metadata: {name: small}
 spec:
   preflightMerge: pathops
-  production:
-    - covers: {kind: app}
-      evidence:
-        - {id: unit-tests, reason: tested, kind: {build-test: {suite: unit, minPassed: 1}}, maxAgeSeconds: 3600}
-        - {id: preflight-deployment, reason: tried, kind: preflight-deployment, maxAgeSeconds: 3600}
-        - {id: preflight-smoke, reason: it works, kind: {preflight-test: {suite: smoke, minPassed: 1}}, maxAgeSeconds: 3600}
-      approvals: {id: approval, reason: somebody answers for it, count: 1, roles: [owner, reviewer]}
-      lifecycle: {id: lifecycle, reason: a prototype promises nothing, allowed: [path-ready, production]}
-      incidents: {id: no-open-incident, reason: the ground stands still}
+  requirements:
+    - {id: unit-tests, reason: tested, asks: {tests: {run: build, suite: unit, minPassed: 1, accept: {maxAgeSeconds: 3600}}}}
+    - {id: preflight-smoke, reason: it works, asks: {tests: {run: preflight, suite: smoke, minPassed: 1, accept: {maxAgeSeconds: 3600}}}}
 ";
 
 const DEPLOYMENT: &str = "\
