@@ -11,6 +11,10 @@
 //! Verdicts have three values, ordered [`Pass`](Verdict::Pass) < [`Unknown`](Verdict::Unknown) <
 //! [`Fail`](Verdict::Fail); a decision is the greatest of its requirements' verdicts. Whatever is absent, empty,
 //! skipped, errored or stale is never a pass (I4), and a unit that no rule covers is refused (I11).
+//!
+//! Three requirements are in no layer: `covered` (some rule that people wrote is for the unit, whoever makes the change),
+//! `evidence-integrity` (no envelope was rejected) and `tested-combination` (the production pull request carries what was
+//! tested). Each is a *fail* where it does not hold.
 
 mod condition;
 mod decision;

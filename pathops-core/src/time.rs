@@ -27,7 +27,13 @@ impl UnixMillis {
     }
 
     pub(crate) fn timestamp(self) -> jiff::Timestamp {
-        jiff::Timestamp::from_millisecond(self.0).unwrap_or(if self.0 < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX })
+        jiff::Timestamp::from_millisecond(self.writable().0).unwrap_or_default()
+    }
+
+    /// This instant, or the nearest whole second that RFC 3339 can say: what is written and read back is the same.
+    pub(crate) fn writable(self) -> Self {
+        let (first, last) = (jiff::Timestamp::MIN.as_second(), jiff::Timestamp::MAX.as_second());
+        Self(self.0.clamp(first.saturating_mul(1_000), last.saturating_mul(1_000)))
     }
 }
 
@@ -69,5 +75,19 @@ pub(crate) mod rfc3339 {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixMillis, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back_as_the_same() {
+        for instant in [i64::MIN, -1, 0, 1, 253_402_207_200_000, 253_402_207_200_999, i64::MAX].map(UnixMillis) {
+            assert_eq!(instant.to_string().parse(), Ok(instant.writable()), "{}", instant.0);
+            assert_eq!(instant.writable().to_string(), instant.to_string());
+        }
+        assert_eq!(UnixMillis(-1).writable(), UnixMillis(-1));
     }
 }

@@ -427,6 +427,56 @@ fn an_incident_says_when() {
 }
 
 #[test]
+fn a_stop_holds_until_somebody_lifts_it() {
+    let stops = |files: &SourceTree| read(files).unwrap().stops;
+    let told = stops(&shop());
+    let [stop] = told.as_slice() else { panic!("not one stop: {told:?}") };
+    let unit = stop.unit.as_ref().map(UnitId::as_str);
+    assert_eq!((stop.id.as_str(), unit, stop.by.as_str()), ("STOP-1", Some("orders"), "bob"));
+    assert_eq!((stop.reason.as_str(), stop.since.to_string()), ("Orders are charged twice", "2026-11-20T10:00:00Z".to_owned()));
+    let everything = with(&[("stops/STOP-1.yaml", "  unit: orders\n", "")]);
+    assert_eq!(stops(&everything)[0].unit, None);
+    let lifted = with(&[("stops/STOP-1.yaml", "by: bob", "by: bob\n  liftedBy: alice")]);
+    assert_eq!(stops(&lifted), []);
+}
+
+#[test]
+fn a_stop_says_who_and_why() {
+    let files = with(&[
+        ("stops/STOP-1.yaml", "unit: orders", "unit: order"),
+        ("stops/STOP-1.yaml", "  by: bob\n", ""),
+        ("stops/STOP-1.yaml", "2026-11-20T10:00:00Z", "yesterday"),
+        ("stops/STOP-1.yaml", "Orders are charged twice", "''"),
+    ]);
+    finds(
+        &files,
+        &[
+            "stops/STOP-1.yaml:4: `by` is missing; name who stopped it",
+            "stops/STOP-1.yaml:5: `unit` names `order`, and there is no such app or component; did you mean `orders`?",
+            "stops/STOP-1.yaml:6: `yesterday` is not an instant: write it in RFC 3339, for example `2026-11-22T12:00:00Z`; correct it",
+            "stops/STOP-1.yaml:7: `reason` is empty; say why the line is stopped",
+        ],
+    );
+}
+
+#[test]
+fn a_stop_is_made_and_lifted_by_those_who_may() {
+    const MAY_NOT: &str =
+        "may not stop the line, or let it go on; let somebody do it who has the role, or change `permissions.stop` in the policy";
+    let owners = ("policy.yaml", "  preflightMerge: pathops\n", "  preflightMerge: pathops\n  permissions: {stop: [owner]}\n");
+    finds(&with(&[owners]), &[&format!("stops/STOP-1.yaml:6: `bob` {MAY_NOT}")]);
+    let by_alice = ("stops/STOP-1.yaml", "by: bob", "by: alice");
+    assert_eq!(read(&with(&[owners, by_alice])).unwrap().stops.len(), 1);
+    let lifted = ("stops/STOP-1.yaml", "by: alice", "by: alice\n  liftedBy: bob");
+    finds(&with(&[owners, by_alice, lifted]), &[&format!("stops/STOP-1.yaml:7: `bob` {MAY_NOT}")]);
+    finds(&with(&[("stops/STOP-1.yaml", "by: bob", "by: mallory")]), &[&format!("stops/STOP-1.yaml:6: `mallory` {MAY_NOT}")]);
+    finds(
+        &with(&[("people.yaml", ", roles: [reviewer]", ""), ("policy.yaml", "[owner, reviewer]", "[owner]")]),
+        &[&format!("stops/STOP-1.yaml:6: `bob` {MAY_NOT}")],
+    );
+}
+
+#[test]
 fn repositories_and_contracts_belong_to_one() {
     let files = with(&[
         ("apps/orders.yaml", "source: shop/orders-src", "source: shop/meta"),

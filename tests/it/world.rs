@@ -361,10 +361,7 @@ fn meta() -> SourceTree {
                 head("People", "people")
             ),
         ),
-        (
-            "policy.yaml",
-            &format!("{}  preflightMerge: pathops\n  requirements:{requirements}", head("Policy", "shop")),
-        ),
+        ("policy.yaml", &format!("{}  preflightMerge: pathops\n  requirements:{requirements}", head("Policy", "shop"))),
         ("apps/catalog.yaml", &unit("App", "catalog", "  provides: [catalog-http]\n")),
         (
             "apps/orders.yaml",

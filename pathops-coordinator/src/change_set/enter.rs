@@ -8,7 +8,9 @@ use pathops_core::policy::{DependencyState, GitState, MergeBy, Shown};
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{CommitId, Digest, RepoPath, UnitId};
 
-use crate::change_set::{Combination, Command, Decided, Failure, Progress, PullRequestRef, Role, Scope, Stage, State, announcement};
+use crate::change_set::{
+    Combination, Command, Decided, Failure, Progress, PullRequestRef, Role, Scope, Stage, State, announcement,
+};
 
 /// Puts the unit into `stage` and gives the command that ends it. `None` where the stage has no operation, or where
 /// what it needs is not known, which the order of the stages excludes; the unit then stops.

@@ -7,7 +7,9 @@ use pathops_core::project::Rollback;
 
 use crate::change_set::enter::enter;
 use crate::change_set::transition::{Next, Work, transition};
-use crate::change_set::{Command, Comment, End, Failure, Outcome, Progress, Stage, Start, State, comment, headline, incidents, record};
+use crate::change_set::{
+    Command, Comment, End, Failure, Outcome, Progress, Stage, Start, State, comment, headline, incidents, record,
+};
 
 pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
     let new = |stage| Progress {
@@ -260,5 +262,11 @@ fn all(state: &State, done: Stage) -> bool {
 fn record_now(state: &mut State) -> Command {
     state.recording += 1;
     let Start { change_set, meta_repo, at, .. } = &state.start;
-    Command::Record { change_set: change_set.clone(), meta_repo: meta_repo.clone(), at: *at, files: record(state), once: incidents(state) }
+    Command::Record {
+        change_set: change_set.clone(),
+        meta_repo: meta_repo.clone(),
+        at: *at,
+        files: record(state),
+        once: incidents(state),
+    }
 }

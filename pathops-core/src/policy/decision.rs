@@ -68,7 +68,8 @@ impl fmt::Display for Verdict {
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Stage {
-    /// Before the production pull request: everything but what is about that pull request.
+    /// Before the production pull request: everything but what is about that pull request (approvals, what it carries) and
+    /// what units depend on that are still to come.
     First,
     /// For the head of the production pull request: everything.
     Final,
@@ -112,7 +113,8 @@ pub struct Missing {
     pub what: String,
     /// Who could supply it: people by name, or a system in words.
     pub from: Vec<String>,
-    /// Whether people can supply it at any time, so that waiting makes sense.
+    /// Whether people can supply it at any time, so that waiting makes sense. Version 1 wrote `by_people`.
+    #[serde(alias = "by_people")]
     pub by_people: bool,
     /// From how many of them it must come, each once.
     #[serde(default = "one")]

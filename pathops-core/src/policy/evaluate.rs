@@ -17,7 +17,7 @@ use crate::policy::{
 use crate::time::UnixMillis;
 
 pub use evidence::CLOCK_SKEW;
-pub(super) use evidence::answers;
+pub(super) use evidence::{answers, counts};
 pub(super) use people::Votes;
 use standing::Standing;
 
@@ -74,7 +74,7 @@ pub fn evaluate(policy: &Policy, facts: &Known, at: UnixMillis) -> Decision {
         environment: readings.environment.clone(),
         stage,
         verdict,
-        at,
+        at: case.at,
         policy: policy.digest(),
         facts: facts.digest(),
         remaining: Remaining::of(&requirements),
@@ -101,7 +101,7 @@ pub(super) struct Case<'c> {
 
 impl<'c> Case<'c> {
     pub(super) fn new(policy: &'c Policy, facts: &'c Facts, at: UnixMillis) -> Self {
-        Self { policy, facts, at, artifact: facts.readings.artifact.map(|digest| digest.hex()) }
+        Self { policy, facts, at: at.writable(), artifact: facts.readings.artifact.map(|digest| digest.hex()) }
     }
 
     /// The rules for this unit and change.
@@ -180,7 +180,7 @@ impl<'c> Case<'c> {
 
     /// Whether a piece of evidence is about what would be promoted, in any way.
     pub(super) fn is_about_this(&self, fact: &EvidenceFact) -> bool {
-        let abouts = [About::Artifact, About::Tree, About::Deployment];
+        let abouts = [About::Artifact, About::Commit, About::Tree, About::Deployment];
         fact.unit.as_ref().is_none_or(|unit| *unit == self.facts.readings.unit.id)
             && abouts.into_iter().any(|about| self.is_about(about, fact))
     }
@@ -191,12 +191,13 @@ impl<'c> Case<'c> {
             About::Commit => readings.source.as_ref().is_some_and(|source| fact.is_about("gitCommit", source.commit.as_str())),
             About::Tree => readings.source.as_ref().is_some_and(|source| fact.is_about("gitTree", source.tree.as_str())),
             About::Artifact => self.artifact.as_ref().is_some_and(|digest| fact.is_about("sha256", digest)),
-            About::Deployment => {
-                fact.environment.as_ref() == Some(&readings.preflight)
-                    && fact.is_about("gitTree", readings.tested.tree.as_str())
-                    && self.artifact.as_ref().is_none_or(|digest| fact.is_about("sha256", digest) || names_no_artifact(fact))
-            }
+            About::Deployment => fact.environment.as_ref() == Some(&readings.preflight) && self.names_what_was_tried(fact),
         }
+    }
+
+    fn names_what_was_tried(&self, fact: &EvidenceFact) -> bool {
+        fact.is_about("gitTree", self.facts.readings.tested.tree.as_str())
+            && self.artifact.as_ref().is_none_or(|digest| fact.is_about("sha256", digest) || names_no_artifact(fact))
     }
 }
 

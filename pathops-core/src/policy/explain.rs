@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::evidence::EvidenceId;
 use crate::id::RequirementId;
-use crate::policy::evaluate::{Case, answers, hold};
+use crate::policy::evaluate::{Case, answers, counts, hold};
 use crate::policy::render::{block, line};
 use crate::policy::{EvidenceFact, Known, LayerName, Policy, Requirement, RequirementResult};
 use crate::time::UnixMillis;
@@ -42,13 +42,13 @@ fn became(case: &Case<'_>, requirement: &Requirement, result: &RequirementResult
     let accept = requirement.asks.accept();
     match () {
         () if result.evidence.contains(&fact.id) => "it decided",
+        () if answers(case, &requirement.asks, fact) => match accept {
+            Some(accept) if counts(accept, fact) => "a newer word, or a worse one of the same instant, stands in its place",
+            Some(accept) if accept.in_ledger && !fact.in_ledger => "it is not in the ledger",
+            _ => "its producer's word does not count here",
+        },
         () if !case.is_about_this(fact) => "it is about something else",
-        () if !answers(case, &requirement.asks, fact) => "it says something else than what is asked for",
-        () if accept.and_then(|it| it.from.as_ref()).is_some_and(|from| from.is_disjoint(&fact.producers)) => {
-            "its producer's word does not count here"
-        }
-        () if accept.is_some_and(|it| it.in_ledger) && !fact.in_ledger => "it is not in the ledger",
-        () => "a newer word, or a worse one of the same instant, stands in its place",
+        () => "it says something else than what is asked for",
     }
 }
 

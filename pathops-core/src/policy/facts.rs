@@ -55,7 +55,8 @@ pub struct Readings {
     /// Authors and co-authors of commits whom the host does not know, as Git has them. While there are any, nobody can
     /// tell whether an approval is somebody else's.
     pub strangers: BTreeSet<String>,
-    /// Whether this goes back to what was in production before, after a failure there.
+    /// Whether this goes back to what was in production before, after a failure there. Incidents and freezes do not stop it,
+    /// and what is about its build does not grow old.
     pub way_back: bool,
     /// Reviews of the source pull request, for changes of the pipeline.
     pub source_reviews: Vec<Review>,
@@ -160,9 +161,17 @@ pub struct Known {
 
 impl Known {
     fn new(mut facts: Facts) -> Self {
+        facts.keep_writable();
         // The order in which evidence comes in is nobody's business.
-        facts.evidence.sort_by(|a, b| (a.at, a.id, a.signer).cmp(&(b.at, b.id, b.signer)));
-        facts.evidence.dedup_by_key(|fact| fact.id);
+        facts.evidence.sort_by_key(|fact| (fact.at, fact.id, fact.signer));
+        facts.evidence.dedup_by(|again, fact| {
+            let same = again.id == fact.id;
+            if same {
+                // What two have signed is one piece, and the word of both.
+                fact.producers.append(&mut again.producers);
+            }
+            same
+        });
         facts.rejected.sort();
         facts.evidence.iter_mut().for_each(EvidenceFact::keep_numbers);
         let evidence_root = canonical_digest(&facts.evidence.iter().map(|fact| fact.id).collect::<BTreeSet<_>>());
@@ -257,11 +266,32 @@ impl std::ops::Deref for HypotheticalFacts {
     }
 }
 
+impl Facts {
+    /// Facts are stored as text: what text cannot say must not decide.
+    fn keep_writable(&mut self) {
+        let Readings { proposal, incidents, stops, .. } = &mut self.readings;
+        let of_evidence = self.evidence.iter_mut().map(|fact| &mut fact.at);
+        let shown = proposal.iter_mut().map(|proposal| &mut proposal.shown.since);
+        let open = incidents.iter_mut().map(|it| &mut it.since).chain(stops.iter_mut().map(|it| &mut it.since));
+        of_evidence.chain(shown).chain(open).for_each(|at| *at = at.writable());
+    }
+}
+
 impl Readings {
-    /// The person behind an account.
+    /// The person behind an account, and behind the account that it stands for. Accounts that stand for each other in a
+    /// circle are one person, whose name is the first of theirs.
     #[must_use]
     pub fn person<'r>(&'r self, account: &'r PersonId) -> &'r PersonId {
-        self.accounts.get(account).unwrap_or(account)
+        let Some(mut person) = self.accounts.get(account) else { return account };
+        let mut names = vec![account];
+        while let Some(next) = self.accounts.get(person) {
+            if let Some(circle) = names.iter().position(|name| *name == person) {
+                return names.split_off(circle).into_iter().min().unwrap_or(person);
+            }
+            names.push(person);
+            person = next;
+        }
+        person
     }
 
     /// Whether a person has a part in the change: as an author, or as the sponsor of an agent that has one.
@@ -269,6 +299,17 @@ impl Readings {
     pub fn has_a_part(&self, person: &PersonId) -> bool {
         let person = self.person(person);
         self.authors.iter().any(|author| author.person().is_some_and(|author| self.person(author) == person))
+    }
+
+    /// Whether a person of the project who has no part in the change has merged it. A merge is no approval and no requirement
+    /// asks for this: approvals of others stand before it, and whoever may merge is for the Git host to say. It is for those
+    /// who want to know.
+    #[must_use]
+    pub fn is_merged_by_another(&self, merger: &Principal) -> bool {
+        match merger {
+            Principal::Human(account) => self.people.contains_key(self.person(account)) && !self.has_a_part(account),
+            Principal::Agent { .. } | Principal::System => false,
+        }
     }
 
     /// Whether an agent has a part in the change.

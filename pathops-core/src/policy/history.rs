@@ -142,7 +142,7 @@ pub fn diff<'h>(policy: &Policy, other: &Policy, history: impl IntoIterator<Item
         let (before, after) = (evaluate(policy, facts, at), evaluate(other, facts, at));
         let requirements = requirements(&before, &after);
         let differs = before.verdict != after.verdict || before.is_granted() != after.is_granted();
-        differs.then(|| Difference { index, unit: before.unit, at, before: before.verdict, after: after.verdict, requirements })
+        differs.then_some(Difference { index, unit: before.unit, at, before: before.verdict, after: after.verdict, requirements })
     };
     history.into_iter().enumerate().filter_map(compare).collect()
 }
@@ -182,7 +182,8 @@ pub struct Doubt {
     pub unit: UnitId,
     /// Where it is.
     pub environment: EnvironmentId,
-    /// The requirements that held when the grant was made, or were got past, and do not hold now, with the reason.
+    /// The requirements that were met when the grant was made, or that nobody could tell of and that were got past, and that
+    /// are not met now, with the reason.
     pub requirements: Vec<(RequirementId, String)>,
     /// Who could tell more: those who broke the glass, if anybody did.
     pub people: Vec<PersonId>,
@@ -195,12 +196,12 @@ pub struct Doubt {
 #[must_use]
 pub fn in_doubt(granted: &Decision, now: &Decision) -> Option<Doubt> {
     let against = now.requirements.iter().filter(|it| it.counts()).filter(|it| {
-        let held = granted.requirements.iter().find(|then| then.id == it.id && then.verdict == Verdict::Pass);
-        held.is_some_and(|then| match it.verdict {
-            Verdict::Pass => false,
-            Verdict::Fail => it.earliest.is_none(),
+        let then = granted.requirements.iter().find(|then| then.id == it.id);
+        then.is_some_and(|then| match (then.verdict, it.verdict) {
+            (_, Verdict::Pass) | (Verdict::Fail, _) | (Verdict::Unknown, Verdict::Unknown) => false,
+            (Verdict::Pass | Verdict::Unknown, Verdict::Fail) => it.earliest.is_none(),
             // The very evidence that was good then has only grown old.
-            Verdict::Unknown => it.evidence.is_empty() || it.evidence != then.evidence,
+            (Verdict::Pass, Verdict::Unknown) => it.evidence.is_empty() || it.evidence != then.evidence,
         })
     });
     let requirements: Vec<_> = against.map(|it| (it.id.clone(), it.because.clone())).collect();

@@ -140,8 +140,10 @@ pub enum Action {
 
 /// How people get past requirements in an emergency.
 ///
-/// Each of them approves the head of the production pull request with a line `break glass: <reason>`. The decision stays
-/// what it was, is recorded as overridden, and an incident is opened.
+/// Each of them approves the head of the production pull request, so that the approval counts for one of the roles, with a
+/// line `break glass: <reason>` in it. Everything that stands in the way must be among the requirements, nobody who holds one
+/// of the roles asks for changes, and no stranger is among the authors. The decision stays what it was, is recorded as
+/// overridden, and an incident is opened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -152,7 +154,7 @@ pub struct BreakGlass {
     pub roles: BTreeSet<Role>,
     /// How many people; at least 2.
     pub people: NonZeroU32,
-    /// For how many seconds after the last of them it holds.
+    /// For how many seconds after the last of them it holds; not any more at the end of the last.
     pub valid_seconds: u64,
 }
 

@@ -29,6 +29,20 @@ const TIMES: [&str; 8] = [
     "/timestamp",
 ];
 
+/// The ask that is for evidence of this type, where one of its own is.
+pub(super) fn ask_for(predicate_type: &str) -> Option<&'static str> {
+    match predicate_type {
+        TestResult::TYPE => Some("tests"),
+        Vulnerabilities::TYPE => Some("findings"),
+        CYCLONEDX | SPDX => Some("sbom"),
+        Deployment::TYPE => Some("deployment"),
+        Health::TYPE => Some("health"),
+        ContractComparison::TYPE => Some("contracts"),
+        SignalReading::TYPE => Some("signal"),
+        _ => None,
+    }
+}
+
 struct Read {
     unit: Option<UnitId>,
     environment: Option<EnvironmentId>,

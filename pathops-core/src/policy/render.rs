@@ -81,7 +81,8 @@ impl Remaining {
             none => format!("; nothing is known that would help with {}", list(none)),
         };
         match parts.as_slice() {
-            [] => format!("newer evidence would do{ways}"),
+            [] if self.without_a_way.is_empty() => "newer evidence would do".to_owned(),
+            [] => format!("nothing is known that would help with {}", list(&self.without_a_way)),
             parts => format!("it takes {least} {}{ways}", parts.join(", and ")),
         }
     }

@@ -109,13 +109,15 @@ pub enum Ask {
     Approvals(ApprovalRule),
     /// The lifecycle states that may be promoted.
     Lifecycle(LifecycleRule),
-    /// What the unit depends on is in production already, where the same change set changes it.
+    /// What the unit depends on is in production already, where the same change set changes it. What is still to come is
+    /// *unknown*, and does not count at the first decision; what never will be is a *fail*.
     Dependencies(NoTerms),
-    /// No incident of the unit or the project is open.
+    /// No incident of the unit or the project is open: else *fail*. One does not stop the way back to what was there before.
     Incidents(NoTerms),
-    /// Nobody has stopped the line.
+    /// Nobody has stopped the line of the unit or the project: else *fail*, on the way back too.
     StopTheLine(NoTerms),
-    /// A time without promotions.
+    /// A time without promotions: *fail* while it is closed. It does not stop the way back. Facts of other time zone data than
+    /// the bundled are *unknown*.
     Freeze(Freeze),
     /// A measured value keeps within bounds.
     Signal(SignalRule),
@@ -130,11 +132,17 @@ pub enum Ask {
 pub struct NoTerms {}
 
 /// Which evidence is good enough to be looked at.
+///
+/// Of what answers a requirement the newest piece decides, and of one instant the worst, so that a later "no" takes back an
+/// earlier "yes". A piece that says "no" by itself ([`Finding::is_bad`](super::Finding::is_bad)) counts whoever of the trusted
+/// said it, outside of the ledger too, and does not grow old: it is a *fail*. No piece, one that is too old, and one dated
+/// later than [`CLOCK_SKEW`](super::CLOCK_SKEW) allows are *unknown*; so is a newest piece that says too little.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Accept {
-    /// How old it may be, in seconds.
+    /// How old it may be, in seconds. On the way back to what was there before, what is about the build does not grow old:
+    /// tests of the build, bills of materials, contracts, and evidence about anything but the deployment.
     pub max_age_seconds: u64,
     /// Whose word counts, by the names that the host's trust root gives to keys; everybody's who is trusted where it is
     /// left out.
@@ -153,7 +161,7 @@ impl Accept {
     }
 }
 
-/// Evidence of a predicate type. Where it says yes or no by itself, it must say yes.
+/// Evidence of a predicate type, about this unit or none by name. Where it says yes or no by itself, it must say yes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -177,11 +185,13 @@ pub enum About {
     Tree,
     /// The artifact.
     Artifact,
-    /// The desired state that was tried in preflight, with the artifact.
+    /// The tree of the desired state that was tried in preflight, with the artifact where there is one. Bad news may have no
+    /// artifact to name. Evidence that names an environment must be from preflight.
     Deployment,
 }
 
-/// Results of tests.
+/// Results of tests of this unit. One that failed is a *fail*; too few that passed and too many that were skipped or flaky are
+/// *unknown*, and so is a result of a pipeline that the change touched, unless a person who may approves the head of the source.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -207,13 +217,15 @@ pub struct TestsRule {
 #[serde(rename_all = "kebab-case")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum TestRun {
-    /// In the build of the artifact.
+    /// In the build of the artifact: about the tree of the source and the artifact, and from no environment.
     Build,
-    /// In preflight, as a post-deploy job.
+    /// In preflight, as a post-deploy job: about the deployment there.
     Preflight,
 }
 
-/// What scanners found in the artifact. Of each scanner the newest report counts; at least one must be there.
+/// What scanners found in the artifact. Of each scanner the newest report counts (two of one instant are one), and the
+/// findings of all of them together: what two scanners report counts twice. Over a limit is a *fail*, whatever is missing or
+/// old; no report, a scanner that has not reported, and any report that is too old or from the future are *unknown*.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -268,13 +280,13 @@ pub struct FindingException {
     pub owner: PersonId,
     /// Why it can be borne.
     pub reason: String,
-    /// Until when, in RFC 3339.
+    /// Not any more from then on, in RFC 3339.
     #[serde(with = "crate::time::rfc3339")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub until: UnixMillis,
 }
 
-/// A software bill of materials of the artifact, with at least one part in it.
+/// A software bill of materials of the artifact, in one of the formats, with at least one part in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -305,7 +317,7 @@ pub struct DeploymentRule {
     pub accept: Accept,
 }
 
-/// It was healthy in preflight without a gap.
+/// It was healthy in preflight without a gap. A shorter time is *unknown*, and not healthy a *fail*.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -317,6 +329,11 @@ pub struct HealthRule {
 }
 
 /// It has run in preflight for some time. A change there, bad news, or a gap begins the time anew.
+///
+/// The time ends with the newest report of a deployment or of health of this very combination, and goes back from there as
+/// far as such reports touch: one of health reaches as far back as it says that it was healthy, one of a deployment is an
+/// instant. It never goes back over a report about another combination or a bad one; at one instant those win. Too short a
+/// time is *unknown*.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -329,7 +346,7 @@ pub struct SoakRule {
     pub accept: Accept,
 }
 
-/// Compatibility of contracts.
+/// Compatibility of contracts, each by a comparison about the source's tree or the artifact. A unit that keeps none passes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -342,6 +359,11 @@ pub struct ContractsRule {
 ///
 /// Separation of duties is no option: the author, co-authors, agents and their sponsors never count (I2), and an approval
 /// is for the head commit and the policy that it was given under.
+///
+/// The last word of a person counts, whichever of their accounts it came from: the newest by date, of one instant the last
+/// that was given; a comment is no word. Whoever holds one of the roles and asks for changes makes it a *fail*, also for an
+/// earlier head and with a part in the change. Too few is *unknown*, and so is everything while there are strangers among the
+/// authors.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -361,7 +383,9 @@ pub struct LifecycleRule {
     pub allowed: BTreeSet<Lifecycle>,
 }
 
-/// A measured value keeps within bounds. A value that is no number, one over nothing, or none at all is *unknown*.
+/// A measured value of this unit keeps within bounds, or it is a *fail*. A value that is no number, one over nothing or over
+/// too few samples, one with a measurement that gave an error, or none at all is *unknown*. Those of preflight must be about
+/// the deployment there; in production runs what was there before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -383,7 +407,8 @@ pub struct SignalRule {
     pub accept: Accept,
 }
 
-/// What typed requirements cannot say, in a language that the host has an engine for.
+/// What typed requirements cannot say, in a language that the host has an engine for. Where it does not hold it is a *fail*,
+/// and where nobody can tell *unknown*.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::digest::Digest;
 use crate::policy::facts::canonical_digest;
 use crate::policy::layer::{ALWAYS, allowed, built_in, by_name};
+use crate::policy::read::ask_for;
 use crate::policy::tighten::{breaks_more, loosens, subset};
 use crate::policy::{
     Action, Ask, BreakGlass, Condition, FreezeCalendar, FreezeWindow, Languages, LayerName, MergeBy, Occurrences, PolicyLayer,
@@ -168,7 +169,7 @@ impl Policy {
     /// How people get past requirements in an emergency.
     #[must_use]
     pub fn break_glass(&self, unit: &Unit) -> Option<&BreakGlass> {
-        self.layers().iter().filter(|layer| layer.layer.is_over(unit)).filter_map(|layer| layer.break_glass.as_ref()).last()
+        self.layers().iter().filter(|layer| layer.layer.is_over(unit)).rev().find_map(|layer| layer.break_glass.as_ref())
     }
 
     /// Whether somebody with these roles may do something: about one unit, or, without one, about the project.
@@ -184,7 +185,7 @@ impl Policy {
             Action::Stop => allowed(over(), |layer| layer.permissions.stop.as_ref())
                 .map_or(!roles.is_empty(), |wanted| !wanted.is_disjoint(roles)),
             Action::BreakGlass => {
-                over().filter_map(|layer| layer.break_glass.as_ref()).last().is_some_and(|glass| !glass.roles.is_disjoint(roles))
+                over().rev().find_map(|layer| layer.break_glass.as_ref()).is_some_and(|glass| !glass.roles.is_disjoint(roles))
             }
         }
     }
@@ -224,6 +225,13 @@ fn prepare(requirement: &Requirement, languages: &Languages) -> Result<Prepared,
                 () => Ok((None, None)),
             }
         }
+        Ask::Evidence(rule) => match ask_for(&rule.predicate_type) {
+            Some(ask) => {
+                let what = format!("`{id}` takes evidence of the type {} for good because it is there", rule.predicate_type);
+                Err((what, format!("ask for it by `{ask}`")))
+            }
+            None => Ok((None, None)),
+        },
         Ask::Lifecycle(rule) if rule.allowed.is_empty() => Err((
             format!("`{id}` allows no lifecycle state, so nothing is ever promoted"),
             "name at least one, for example `production`".to_owned(),

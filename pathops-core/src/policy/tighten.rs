@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::policy::{
-    Accept, ApprovalRule, Ask, BreakGlass, FindingsRule, HealthRule, LifecycleRule, Requirement, SbomRule, SignalRule, SoakRule,
-    TestsRule,
+    Accept, ApprovalRule, Ask, BreakGlass, FindingException, FindingsRule, HealthRule, LifecycleRule, Requirement, SbomRule,
+    SignalRule, SoakRule, TestsRule,
 };
 
 /// What of `lower` asks for less than `upper`, in words; `None` where nothing does.
@@ -70,10 +70,10 @@ fn tests(lower: &TestsRule, upper: &TestsRule) -> Option<&'static str> {
 
 fn findings(lower: &FindingsRule, upper: &FindingsRule) -> Option<&'static str> {
     let limits = upper.max.iter().all(|(severity, limit)| lower.max.get(severity).is_some_and(|lower| lower <= limit));
-    let exceptions = lower
-        .exceptions
-        .iter()
-        .all(|exception| upper.exceptions.iter().any(|above| above.id == exception.id && above.until >= exception.until));
+    let exceptions = lower.exceptions.iter().all(|exception| {
+        let borne = |above: &FindingException| above.id == exception.id && above.owner == exception.owner;
+        upper.exceptions.iter().any(|above| borne(above) && above.until >= exception.until)
+    });
     less(limits, "more findings may stay")
         .or(less(lower.scanners.is_superset(&upper.scanners), "fewer scanners must report"))
         .or(less(exceptions, "it bears findings that are not borne above"))

@@ -7,7 +7,7 @@ use pathops_core::adapter::ReviewState::{Approved, ChangesRequested, Commented, 
 use pathops_core::policy::Verdict;
 use serde_json::json;
 
-use crate::shop::{Shop, agent, by, human, review};
+use crate::shop::{Shop, after, agent, by, human, review};
 
 /// The head of the production pull request, and the one before it.
 const HEAD: char = '4';
@@ -181,4 +181,62 @@ fn what_did_not_count_is_said() {
         "0 of 1 approvals of head 444444444444; not counted: alice (has a part in the change), bob (for an earlier head), \
          erin (does not hold the role), agent patch (for bob) (not a person), pathops (not a person)"
     );
+}
+
+#[test]
+fn an_approval_is_for_the_policy_that_the_pull_request_shows() {
+    let mut shop = Shop::passing();
+    shop.shows_policy = false;
+    shop.passes("the policy that was shown is the one that is asked");
+    shop.rule("unit-tests").reason.push('!');
+    shop.refuses("the policy is another one now", MISSING);
+    assert!(shop.requirement("approval").because.ends_with("not counted: bob (under another policy)"));
+}
+
+#[test]
+fn an_approval_from_before_the_policy_was_shown_does_not_count() {
+    for (offset, counts) in [(0, true), (1, false)] {
+        let mut shop = Shop::passing();
+        shop.proposal().shown.since = after(offset);
+        if counts { shop.passes("shown when it was given") } else { shop.refuses("shown later", MISSING) }
+    }
+}
+
+fn with_account(account: &str, person: &str) -> Shop {
+    let mut shop = Shop::passing();
+    shop.readings.accounts.insert(account.parse().unwrap(), person.parse().unwrap());
+    shop
+}
+
+#[test]
+fn another_account_of_the_author_is_the_author() {
+    with_account("bob", "alice").refuses("alice as bob", MISSING);
+    with_account("bob", "carol").refuses("the sponsor as bob", MISSING);
+    let mut shop = with_account("ally", "bob");
+    shop.readings.authors = [human("ally")].into();
+    shop.refuses("bob, who wrote it as ally", MISSING);
+    with_account("bob", "erin").refuses("erin holds no role, whatever bob holds", MISSING);
+}
+
+#[test]
+fn two_accounts_of_one_person_are_one_approval() {
+    let mut shop = with_account("bobby", "bob");
+    let two = json!({"approvals": {"count": 2, "roles": ["owner", "reviewer"]}});
+    shop.rule("approval").asks = serde_json::from_value(two).unwrap();
+    shop.readings.people.insert("bobby".parse().unwrap(), [pathops_core::project::Role::Owner].into());
+    shop.proposal().reviews.push(review("bobby", Approved, HEAD));
+    shop.refuses("bob and bobby", MISSING);
+    let missing = shop.requirement("approval").missing.unwrap();
+    assert_eq!((missing.from, missing.count), (Vec::new(), 1), "nobody is left to be asked");
+    shop.readings.accounts.clear();
+    shop.passes("two people");
+}
+
+#[test]
+fn the_last_word_of_a_person_counts_whichever_account_it_came_from() {
+    let mut shop = with_account("bobby", "bob");
+    shop.proposal().reviews.push(review("bobby", ChangesRequested, HEAD));
+    shop.refuses("bobby takes it back", REFUSED);
+    shop.proposal().reviews.push(review("bob", Approved, HEAD));
+    shop.passes("and gives it again");
 }

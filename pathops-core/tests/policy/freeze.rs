@@ -6,7 +6,7 @@ mod oracle;
 mod table;
 
 use pathops_core::UnixMillis;
-use pathops_core::policy::{Languages, Policy, Verdict};
+use pathops_core::policy::{Languages, Policy, Verdict, what_if};
 use serde_json::{Value, json};
 
 use crate::shop::{Shop, layer};
@@ -91,8 +91,17 @@ fn what_cannot_be_read_is_no_policy() {
 #[test]
 fn the_ends_of_time_are_no_way_around_a_window() {
     let mut shop = fridays();
-    for end in [i64::MIN, i64::MAX] {
+    for (end, verdict) in [(i64::MIN, Verdict::Pass), (i64::MAX, Verdict::Unknown)] {
         shop.at = UnixMillis(end);
-        assert_eq!(shop.requirement("weekend").verdict, Verdict::Unknown, "{end}");
+        assert_eq!(shop.requirement("weekend").verdict, verdict, "{end}: it has not closed yet, or nobody can tell");
     }
+}
+
+#[test]
+fn a_window_is_not_read_with_other_time_zone_data() {
+    let shop = once("2027-01-01T00:00", "2027-01-02T00:00");
+    let known = shop.facts();
+    let decision = what_if(&shop.policy(), &known, shop.at, |facts| facts.time_zones = "1970a".to_owned());
+    let window = decision.blocking().next().unwrap();
+    assert_eq!((window.id.as_str(), window.verdict), ("weekend", Verdict::Unknown));
 }

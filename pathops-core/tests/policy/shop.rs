@@ -47,6 +47,8 @@ pub(crate) struct Shop {
     /// The pull request shows the policy as it is; not where a test is about what it shows.
     pub(crate) shows_policy: bool,
     pub(crate) envelopes: Vec<(Kind, Envelope)>,
+    /// Evidence of other kinds.
+    pub(crate) more: Vec<Envelope>,
     pub(crate) trust: TrustRoot,
     pub(crate) at: UnixMillis,
 }
@@ -56,7 +58,7 @@ impl Shop {
     pub(crate) fn passing() -> Self {
         let envelopes = KINDS.map(|kind| (kind, seal(&kind.statement()))).to_vec();
         let (layer, others, trust) = (layer(), Vec::new(), trust());
-        Self { layer, others, readings: readings(), shows_policy: true, envelopes, trust, at: AT }
+        Self { layer, others, readings: readings(), shows_policy: true, envelopes, more: Vec::new(), trust, at: AT }
     }
 
     pub(crate) fn first_stage() -> Self {
@@ -100,6 +102,11 @@ impl Shop {
         self.envelopes.push((kind, seal(statement)));
     }
 
+    /// Hands in one more piece of evidence.
+    pub(crate) fn give(&mut self, statement: &Statement) {
+        self.more.push(seal(statement));
+    }
+
     pub(crate) fn put(&mut self, kind: Kind, envelope: Envelope) {
         self.remove(kind);
         self.envelopes.push((kind, envelope));
@@ -123,7 +130,7 @@ impl Shop {
     }
 
     pub(crate) fn facts(&self) -> VerifiedFacts {
-        let envelopes: Vec<_> = self.envelopes.iter().map(|(_, envelope)| envelope.clone()).collect();
+        let envelopes: Vec<_> = self.envelopes.iter().map(|(_, envelope)| envelope).chain(&self.more).cloned().collect();
         let mut readings = self.readings.clone();
         if let Some(proposal) = readings.proposal.as_mut().filter(|_| self.shows_policy) {
             proposal.shown.policy = self.policy().digest();
@@ -155,6 +162,14 @@ impl Shop {
         let blocking: Vec<_> = decision.blocking().map(|it| (it.id.as_str(), it.verdict)).collect();
         assert_eq!(blocking, expected, "{case}: {}", decision.to_text());
         assert_eq!(Some(decision.verdict), expected.iter().map(|(_, verdict)| *verdict).max(), "{case}");
+    }
+
+    /// A requirement stands like this, for this reason.
+    #[track_caller]
+    pub(crate) fn stands(&self, id: &str, verdict: Verdict, because: &str) {
+        let requirement = self.requirement(id);
+        assert_eq!((requirement.verdict, requirement.because.as_str()), (verdict, because), "{id}");
+        assert_eq!(self.decide().1.is_some(), self.decision().verdict == Verdict::Pass, "{id}: a grant");
     }
 
     #[track_caller]
@@ -256,12 +271,22 @@ fn tests(suite: &str, environment: Option<&str>, at: UnixMillis) -> Statement {
 
 /// A statement about what is promoted: the artifact, its source and the desired state that was tried.
 pub(crate) fn stated<P: Predicate>(predicate: &P) -> Statement {
+    about_this(P::TYPE, &serde_json::to_value(predicate).unwrap())
+}
+
+/// The same, for a predicate that PathOps has no type for.
+pub(crate) fn about_this(predicate_type: &str, predicate: &Value) -> Statement {
     let subjects = vec![
         Subject::named("orders.tar").with_sha256(&artifact()),
         Subject::named("orders-src").with_tree(&tree('b')),
         Subject::named("orders@preflight").with_tree(&tree('c')),
     ];
-    Statement::new(subjects, P::TYPE, predicate).unwrap()
+    Statement::new(subjects, predicate_type, predicate).unwrap()
+}
+
+/// The instant so many milliseconds after the decision.
+pub(crate) fn after(millis: i64) -> UnixMillis {
+    UnixMillis(AT.0 + millis)
 }
 
 /// The project's layer. Four of its requirements tighten what is built in.

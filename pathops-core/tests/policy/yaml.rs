@@ -10,7 +10,7 @@ use pathops_core::project::load;
 const POLICY: &str = "policy.yaml";
 
 /// The meta repository of the sample shop, with this text as its policy.
-fn shop(policy: Option<&str>) -> SourceTree {
+pub(crate) fn shop(policy: Option<&str>) -> SourceTree {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop/meta");
     let mut files = SourceTree::new();
     read(&root, &root, &mut files);

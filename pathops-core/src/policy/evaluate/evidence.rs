@@ -1,14 +1,14 @@
 //! Requirements that rest on evidence.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::standing::{Standing, span};
 use super::{Case, people};
 use crate::id::{ContractId, EnvironmentId};
 use crate::policy::{
-    About, Accept, Ask, ContractsRule, EvidenceFact, Finding, FindingSeverity, FindingsRule, SignalRule, SoakRule, TestRun,
-    TestsRule, Verdict, Vulnerability,
+    About, Accept, Ask, ContractsRule, EvidenceFact, Finding, FindingException, FindingSeverity, FindingsRule, SignalRule,
+    SoakRule, TestRun, TestsRule, Verdict, Vulnerability,
 };
 use crate::project::EnvironmentKind;
 use crate::time::UnixMillis;
@@ -111,51 +111,50 @@ impl Case<'_> {
         }
     }
 
-    /// Of each scanner the newest report counts, and each must be fresh; the worst of them decides.
+    /// Of each scanner the newest report counts, and all of them together; two of one instant are one. What is over the limits
+    /// is so whatever else is missing, late or old.
     pub(super) fn findings(&self, rule: &FindingsRule) -> Standing {
-        let mut reports: BTreeMap<&str, (&EvidenceFact, &[Vulnerability])> = BTreeMap::new();
+        let mut reports: BTreeMap<&str, Vec<&EvidenceFact>> = BTreeMap::new();
         let asks = Ask::Findings(rule.clone());
         let mut late = None;
         for fact in self.facts.evidence.iter().filter(|fact| counts(&rule.accept, fact) && answers(self, &asks, fact)) {
-            let Finding::Vulnerabilities { scanner, found } = &fact.says else { continue };
-            match reports.get(scanner.as_str()) {
-                _ if fact.at > self.at + CLOCK_SKEW => late = Some(fact),
-                // Two reports of one instant are both looked at: the longer one stands.
-                Some((other, more)) if other.at == fact.at && more.len() >= found.len() => {}
-                _ => drop(reports.insert(scanner, (fact, found))),
+            let Finding::Vulnerabilities { scanner, .. } = &fact.says else { continue };
+            if fact.at > self.at + CLOCK_SKEW {
+                late = Some(fact);
+                continue;
             }
+            let newest = reports.entry(scanner).or_default();
+            newest.retain(|other| other.at == fact.at);
+            newest.push(fact);
         }
-        if let Some(fact) = late {
-            return future(fact);
-        }
-        let absent: Vec<_> = rule.scanners.iter().filter(|scanner| !reports.contains_key(scanner.as_str())).collect();
-        if let [first, ..] = absent.as_slice() {
-            return Standing::new(Verdict::Unknown, format!("there is no report of {first}"))
-                .needs(format!("a report of {first}"), vec!["CI".to_owned()]);
-        }
-        if reports.is_empty() {
-            return missing(&asks, &rule.accept);
-        }
-        let standing = self.limits(rule, reports.values().flat_map(|(_, found)| found.iter()), reports.len());
-        let oldest = reports.values().map(|(fact, _)| *fact).min_by_key(|fact| fact.at);
-        match oldest {
-            Some(fact) => self.in_time(&asks, &rule.accept, fact, standing),
-            None => standing,
+        let found = reports.values().flat_map(|newest| all_found(newest));
+        let standing = self.limits(rule, found, reports.len());
+        let oldest = reports.values().flatten().copied().min_by_key(|fact| fact.at);
+        let others = reports.values().flatten().filter(|fact| oldest.is_some_and(|oldest| oldest.id != fact.id));
+        let standing = others.fold(standing, |standing, fact| standing.by(fact));
+        let absent: Vec<_> = rule.scanners.iter().map(String::as_str).filter(|scanner| !reports.contains_key(scanner)).collect();
+        match (oldest, late) {
+            (Some(fact), _) if standing.verdict == Verdict::Fail => standing.by(fact),
+            (_, Some(fact)) => future(fact),
+            (_, None) if !absent.is_empty() => {
+                let absent = absent.join(" and of ");
+                Standing::new(Verdict::Unknown, format!("there is no report of {absent}"))
+                    .needs(format!("a report of {absent}"), vec!["CI".to_owned()])
+            }
+            (None, None) => missing(&asks, &rule.accept),
+            (Some(fact), None) => self.in_time(&asks, &rule.accept, fact, standing),
         }
     }
 
     fn limits<'f>(&self, rule: &FindingsRule, found: impl Iterator<Item = &'f Vulnerability>, reports: usize) -> Standing {
         let (mut counts, mut borne, mut lapsed) = (BTreeMap::new(), 0_u32, None);
         for finding in found {
-            let exception = rule.exceptions.iter().find(|exception| exception.id == finding.id);
-            match exception {
-                Some(exception) if exception.until > self.at && self.facts.readings.people.contains_key(&exception.owner) => {
-                    borne = borne.saturating_add(1);
-                    continue;
-                }
-                Some(exception) => lapsed = Some(exception),
-                None => {}
+            let mut exceptions = rule.exceptions.iter().filter(|exception| exception.id == finding.id);
+            if exceptions.clone().any(|exception| self.holds_now(exception)) {
+                borne = borne.saturating_add(1);
+                continue;
             }
+            lapsed = exceptions.next().or(lapsed);
             let count: &mut u32 = counts.entry(finding.severity.unwrap_or(FindingSeverity::Critical)).or_default();
             *count = count.saturating_add(1);
         }
@@ -173,37 +172,43 @@ impl Case<'_> {
                     format!("; the exception for {} {gone}", it.id)
                 });
                 let because = format!("{} {severity} finding(s), and {limit} may stay{exception}", count(severity));
-                Standing::new(Verdict::Fail, because)
+                Standing::new(Verdict::Fail, because).needs("a report with fewer findings", vec!["a mended artifact".to_owned()])
             }
         }
     }
 
-    /// The time for which it is known to have run well, without a gap and without another combination in between.
+    /// Whether an exception has not ended, and somebody of the project answers for it.
+    fn holds_now(&self, exception: &FindingException) -> bool {
+        exception.until > self.at && self.facts.readings.people.contains_key(&exception.owner)
+    }
+
+    /// The time for which it is known to have run well, back from the newest piece: as far as what is known touches, but for
+    /// the gaps that are allowed, and never back over bad news or another combination, whatever was said later of the time
+    /// before. At one instant the worse word wins.
     pub(super) fn soak(&self, rule: &SoakRule) -> Standing {
         let gap = Duration::from_secs(rule.max_gap_seconds);
-        let (mut run, mut broken): (Option<Soaked<'_>>, _) = (None, "it has not run in preflight yet");
-        for fact in self.facts.evidence.iter().filter(|fact| self.is_of_preflight(fact)) {
-            let settled = match &fact.says {
-                _ if fact.at > self.at + CLOCK_SKEW => return future(fact),
-                says if says.is_bad() => {
-                    (run, broken) = (None, "it was not healthy in preflight");
-                    continue;
+        let (mut run, mut broken): (Option<Soaked<'_>>, _) = (None, None);
+        for fact in self.facts.evidence.iter().rev().filter(|fact| self.is_of_preflight(fact)) {
+            if fact.at > self.at + CLOCK_SKEW {
+                return future(fact);
+            }
+            broken = self.breaks(fact).map(|why| (fact.at, why));
+            if broken.is_some() {
+                break;
+            }
+            if counts(&rule.accept, fact) {
+                let since = healthy_since(fact);
+                let run = run.get_or_insert(Soaked { since, until: fact.at, last: fact });
+                if fact.at + gap >= run.since {
+                    run.since = run.since.min(since);
                 }
-                Finding::Health { settled_millis, .. } => *settled_millis,
-                Finding::Deployment { .. } => 0,
-                _ => continue,
-            };
-            if !self.is_about(About::Deployment, fact) {
-                (run, broken) = (None, "another combination ran in preflight");
-            } else if counts(&rule.accept, fact) {
-                let from = UnixMillis(fact.at.0.saturating_sub(i64::try_from(settled).unwrap_or(i64::MAX)));
-                let since = run.filter(|run| from <= run.until + gap).map_or(from, |run| run.since.min(from));
-                run = Some(Soaked { since, until: fact.at, last: fact });
             }
         }
-        let Some(Soaked { since, until, last }) = run else {
-            return Standing::new(Verdict::Unknown, broken).needs("health in preflight", vec![GITOPS.to_owned()]);
+        let (from, why) = broken.unwrap_or((UnixMillis(i64::MIN), "it has not run in preflight yet"));
+        let Some(Soaked { since, until, last }) = run.filter(|run| run.until > from) else {
+            return Standing::new(Verdict::Unknown, why).needs("health in preflight", vec![GITOPS.to_owned()]);
         };
+        let since = since.max(from);
         let (soaked, wanted) = (until.since(since), Duration::from_secs(rule.seconds));
         if soaked < wanted {
             let because = format!("it has run for {} of {}", span(soaked), span(wanted));
@@ -213,6 +218,15 @@ impl Case<'_> {
         self.in_time(&Ask::Soak(rule.clone()), &rule.accept, last, standing)
     }
 
+    /// Why the time in preflight begins anew here.
+    fn breaks(&self, fact: &EvidenceFact) -> Option<&'static str> {
+        match () {
+            () if fact.says.is_bad() => Some("it was not healthy in preflight"),
+            () if !self.is_about(About::Deployment, fact) => Some("another combination ran in preflight"),
+            () => None,
+        }
+    }
+
     fn is_of_preflight(&self, fact: &EvidenceFact) -> bool {
         let readings = &self.facts.readings;
         matches!(fact.says, Finding::Deployment { .. } | Finding::Health { .. })
@@ -220,28 +234,26 @@ impl Case<'_> {
             && fact.environment.as_ref() == Some(&readings.preflight)
     }
 
-    /// Every contract that the unit keeps; the worst of them decides.
+    /// Every contract that the unit keeps; the worst of them decide.
     pub(super) fn contracts(&self, rule: &ContractsRule) -> Standing {
-        let unit = &self.facts.readings.unit;
-        let worst = unit.provides.iter().map(|contract| self.contract(rule, contract)).max_by_key(|standing| standing.verdict);
-        match worst {
+        let each: Vec<_> = self.facts.readings.unit.provides.iter().map(|contract| self.contract(rule, contract)).collect();
+        let (count, worst) = (each.len(), each.iter().map(|standing| standing.verdict).max());
+        match each.into_iter().filter(|standing| Some(standing.verdict) == worst).reduce(Standing::and) {
             None => Standing::new(Verdict::Pass, "it keeps no contract"),
-            Some(worst) if worst.verdict == Verdict::Pass => {
-                Standing::new(Verdict::Pass, format!("{} contract(s) are compatible with what they were", unit.provides.len()))
+            Some(all) if all.verdict == Verdict::Pass => {
+                all.because(format!("{count} contract(s) are compatible with what they were"))
             }
             Some(worst) => worst,
         }
     }
 
     fn contract(&self, rule: &ContractsRule, contract: &ContractId) -> Standing {
+        let asks = Ask::Contracts(rule.clone());
         let about = |fact: &&EvidenceFact| {
-            matches!(&fact.says, Finding::Contract { contract: of, .. } if of == contract)
-                && fact.unit.as_ref() == Some(&self.facts.readings.unit.id)
-                && counts(&rule.accept, fact)
-                && (self.is_about(About::Tree, fact) || self.is_about(About::Artifact, fact))
+            let of_this = matches!(&fact.says, Finding::Contract { contract: of, .. } if of == contract);
+            of_this && counts(&rule.accept, fact) && answers(self, &asks, fact)
         };
         let newest = self.facts.evidence.iter().filter(about).max_by_key(|fact| (fact.at, fact.says.is_bad()));
-        let asks = Ask::Contracts(rule.clone());
         match newest.map(|fact| (fact, &fact.says)) {
             Some((fact, Finding::Contract { breaking, .. })) => {
                 let standing = match breaking.as_slice() {
@@ -258,6 +270,15 @@ impl Case<'_> {
     }
 }
 
+/// What reports of one instant have found, each once.
+fn all_found<'f>(reports: &[&'f EvidenceFact]) -> BTreeSet<&'f Vulnerability> {
+    let found = |fact: &&'f EvidenceFact| match &fact.says {
+        Finding::Vulnerabilities { found, .. } => found.as_slice(),
+        _ => &[],
+    };
+    reports.iter().flat_map(found).collect()
+}
+
 #[derive(Clone, Copy)]
 struct Soaked<'f> {
     since: UnixMillis,
@@ -265,8 +286,17 @@ struct Soaked<'f> {
     last: &'f EvidenceFact,
 }
 
+/// Since when it was healthy, up to the instant of the piece.
+fn healthy_since(fact: &EvidenceFact) -> UnixMillis {
+    let settled = match &fact.says {
+        Finding::Health { settled_millis, .. } => *settled_millis,
+        _ => 0,
+    };
+    UnixMillis(fact.at.0.saturating_sub(i64::try_from(settled).unwrap_or(i64::MAX)))
+}
+
 /// Whose word counts. A bad word of anybody who is trusted does.
-fn counts(accept: &Accept, fact: &EvidenceFact) -> bool {
+pub(in crate::policy) fn counts(accept: &Accept, fact: &EvidenceFact) -> bool {
     let from = accept.from.as_ref().is_none_or(|from| !from.is_disjoint(&fact.producers));
     fact.says.is_bad() || (from && (fact.in_ledger || !accept.in_ledger))
 }
@@ -294,6 +324,13 @@ pub(in crate::policy) fn answers(case: &Case<'_>, asks: &Ask, fact: &EvidenceFac
             of_unit() && case.is_about(About::Deployment, fact)
         }
         (Ask::Findings(_), Finding::Vulnerabilities { .. }) => of_nobody_else() && case.is_about(About::Artifact, fact),
+        (Ask::Soak(_), Finding::Deployment { .. } | Finding::Health { .. }) => {
+            of_unit() && case.is_about(About::Deployment, fact)
+        }
+        (Ask::Contracts(_), Finding::Contract { contract, .. }) => {
+            let of_source = case.is_about(About::Tree, fact) || case.is_about(About::Artifact, fact);
+            readings.unit.provides.contains(contract) && of_unit() && of_source
+        }
         (Ask::Sbom(rule), Finding::Sbom { format, .. }) => {
             rule.formats.contains(format) && of_nobody_else() && case.is_about(About::Artifact, fact)
         }
@@ -301,7 +338,9 @@ pub(in crate::policy) fn answers(case: &Case<'_>, asks: &Ask, fact: &EvidenceFac
             *name == rule.name && of_unit() && in_environment(case, rule.environment, fact)
         }
         (Ask::Evidence(rule), _) => {
-            fact.predicate_type == rule.predicate_type && of_nobody_else() && case.is_about(rule.about, fact)
+            // What others say names no environment: the bytes tell what it is about.
+            let tried = || rule.about == About::Deployment && fact.environment.is_none() && case.names_what_was_tried(fact);
+            fact.predicate_type == rule.predicate_type && of_nobody_else() && (case.is_about(rule.about, fact) || tried())
         }
         _ => false,
     }

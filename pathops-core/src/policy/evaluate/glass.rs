@@ -39,7 +39,7 @@ pub(super) fn broken(case: &Case<'_>, requirements: &[RequirementResult]) -> Opt
     let until = last + Duration::from_secs(glass.valid_seconds);
     // A review from the future gives no more time than one of now.
     let valid = last <= case.at + super::CLOCK_SKEW && case.at < until;
-    valid.then(|| Overridden { by, requirements: in_the_way().map(|it| it.id.clone()).collect(), until })
+    valid.then(|| Overridden { by, requirements: in_the_way().map(|it| it.id.clone()).collect(), until: until.writable() })
 }
 
 fn reason(body: &str) -> Option<String> {

@@ -136,13 +136,14 @@ impl Case<'_> {
     }
 }
 
-/// Tests that the change's own pipeline reports are believed once a person has approved that pipeline.
+/// Tests that the change's own pipeline reports are believed once a person has approved that pipeline, and nobody whom the
+/// host does not know had a part in it.
 pub(super) fn pipeline(case: &Case<'_>, counts: &str) -> Standing {
     let readings = &case.facts.readings;
     let roles = BTreeSet::from([Role::Owner, Role::Reviewer]);
     let votes = readings.source_head.as_ref().map(|head| Votes::count(&readings.source_reviews, head, None, &roles, case));
     match votes {
-        Some(votes) if !votes.yes.is_empty() && votes.no.is_empty() => {
+        Some(votes) if !votes.yes.is_empty() && votes.no.is_empty() && readings.strangers.is_empty() => {
             Standing::new(Verdict::Pass, format!("{counts}; the changed pipeline was approved by {}", names(&votes.yes)))
         }
         _ => Standing::new(Verdict::Unknown, format!("{counts}, says a pipeline that this very change touched"))

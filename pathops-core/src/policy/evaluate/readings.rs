@@ -3,7 +3,7 @@
 use super::Case;
 use super::standing::Standing;
 use crate::policy::{DependencyState, Freeze, FreezeState, LifecycleRule, Occurrences, Verdict, time_zone_data_version};
-use crate::project::OpenIncident;
+use crate::project::{OpenIncident, OpenStop};
 
 /// Incidents and freezes stop what is new; they never stop the way back to what was there before.
 const WAY_BACK: &str = "does not stop the way back to what was there before";
@@ -31,7 +31,8 @@ impl Case<'_> {
             () if pending.is_empty() => Standing::new(Verdict::Pass, "nothing that it depends on is still to come"),
             () => {
                 let because = format!("it depends on {}, which are not in production yet", pending.join(", "));
-                let standing = Standing::new(Verdict::Unknown, because).needs_people("that they are in production", pending);
+                let count = u32::try_from(pending.len()).unwrap_or(u32::MAX);
+                let standing = Standing::new(Verdict::Unknown, because).needs_of(count, "promotion to production", pending);
                 if readings.proposal.is_some() { standing } else { standing.later() }
             }
         }
@@ -45,28 +46,28 @@ impl Case<'_> {
 
     pub(super) fn open_incidents(&self) -> Standing {
         let readings = &self.facts.readings;
-        match self.incidents().next() {
+        let open = |incident: &OpenIncident| {
+            let because = format!("{} has been open since {}: {}", incident.id, incident.since, incident.summary);
+            Standing::new(Verdict::Fail, because)
+                .needs_people(format!("incident {} closed", incident.id), vec![readings.unit.owner.to_string()])
+        };
+        match self.incidents().map(open).reduce(Standing::and) {
             _ if readings.way_back => Standing::new(Verdict::Pass, WAY_BACK),
             None => Standing::new(Verdict::Pass, "none is open"),
-            Some(incident) => {
-                let because = format!("{} has been open since {}: {}", incident.id, incident.since, incident.summary);
-                Standing::new(Verdict::Fail, because)
-                    .needs_people(format!("incident {} closed", incident.id), vec![readings.unit.owner.to_string()])
-            }
+            Some(standing) => standing,
         }
     }
 
     /// Stopping the line stops the way back too: whoever stops it means everything.
     pub(super) fn stops(&self) -> Standing {
         let readings = &self.facts.readings;
-        let mut stops = readings.stops.iter().filter(|stop| stop.unit.as_ref().is_none_or(|unit| *unit == readings.unit.id));
-        match stops.next() {
-            None => Standing::new(Verdict::Pass, "nobody has stopped the line"),
-            Some(stop) => {
-                let because = format!("{} stopped the line at {}: {}", stop.by, stop.since, stop.reason);
-                Standing::new(Verdict::Fail, because).needs_people(format!("stop {} lifted", stop.id), vec![stop.by.to_string()])
-            }
-        }
+        let stops = readings.stops.iter().filter(|stop| stop.unit.as_ref().is_none_or(|unit| *unit == readings.unit.id));
+        let stopped = |stop: &OpenStop| {
+            let because = format!("{} stopped the line at {}: {}", stop.by, stop.since, stop.reason);
+            Standing::new(Verdict::Fail, because).needs_people(format!("stop {} lifted", stop.id), vec![stop.by.to_string()])
+        };
+        let standing = stops.map(stopped).reduce(Standing::and);
+        standing.unwrap_or_else(|| Standing::new(Verdict::Pass, "nobody has stopped the line"))
     }
 
     pub(super) fn freeze(&self, freeze: &Freeze, occurrences: Option<&Occurrences>) -> Standing {

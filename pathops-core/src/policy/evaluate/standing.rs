@@ -27,6 +27,26 @@ impl Standing {
         self
     }
 
+    /// Both of two that stand alike.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.because = format!("{}; {}", self.because, other.because);
+        self.evidence.extend(other.evidence);
+        if let (Some(missing), Some(more)) = (&mut self.missing, other.missing) {
+            missing.what = format!("{} and {}", missing.what, more.what);
+            missing.from.extend(more.from);
+            missing.from.sort_unstable();
+            missing.from.dedup();
+            missing.count = if missing.by_people { u32::try_from(missing.from.len()).unwrap_or(u32::MAX) } else { missing.count };
+        }
+        self
+    }
+
+    /// The same verdict, for another reason.
+    pub(super) fn because(mut self, because: impl Into<String>) -> Self {
+        self.because = because.into();
+        self
+    }
+
     /// Something that a system has to supply.
     pub(super) fn needs(mut self, what: impl Into<String>, from: Vec<String>) -> Self {
         self.missing = Some(Missing { what: what.into(), from, by_people: false, count: 1 });

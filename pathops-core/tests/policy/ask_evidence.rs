@@ -1,0 +1,118 @@
+//! Evidence of types that no other ask is for, and bills of materials.
+
+use pathops_core::evidence::{Statement, Subject};
+use pathops_core::policy::Verdict::{self, Fail, Pass, Unknown};
+use pathops_core::policy::{Languages, Policy};
+use serde_json::{Value, json};
+
+use crate::shop::{DAY, Shop, about_this, after, artifact, commit, tree};
+
+const REVIEW: &str = "https://example.com/review/v1";
+const SUMMARY: &str = "https://slsa.dev/verification_summary/v1";
+
+fn asking(predicate_type: &str, about: &str) -> Shop {
+    let rule = json!({"predicateType": predicate_type, "about": about, "accept": {"maxAgeSeconds": DAY / 1_000}});
+    Shop::asking(json!({"id": "asked", "reason": "It is asked for.", "asks": {"evidence": rule}}))
+}
+
+fn dated() -> Value {
+    json!({"timestamp": after(-1).to_string()})
+}
+
+fn about(subject: Subject) -> Statement {
+    Statement::new(vec![subject], REVIEW, &dated()).unwrap()
+}
+
+#[test]
+fn evidence_is_about_what_the_rule_says() {
+    let subjects = [
+        ("commit", Subject::named("source").with_commit(&commit('2'))),
+        ("tree", Subject::named("source").with_tree(&tree('b'))),
+        ("artifact", Subject::named("artifact").with_sha256(&artifact())),
+        ("deployment", Subject::named("deployment").with_tree(&tree('c')).with_sha256(&artifact())),
+    ];
+    for (asked, _) in &subjects {
+        for (given, subject) in &subjects {
+            let mut shop = asking(REVIEW, asked);
+            shop.give(&about(subject.clone()));
+            // A deployment names the artifact too.
+            let answers = asked == given || (*asked, *given) == ("artifact", "deployment");
+            let verdict = if answers { Pass } else { Unknown };
+            assert_eq!(shop.requirement("asked").verdict, verdict, "asked for {asked}, given for {given}");
+        }
+    }
+}
+
+#[test]
+fn evidence_that_is_not_there_is_named_by_its_type() {
+    let shop = asking(REVIEW, "artifact");
+    shop.stands("asked", Unknown, &format!("there is no evidence of the type {REVIEW} for this"));
+    let missing = shop.requirement("asked").missing.unwrap();
+    assert_eq!((missing.what, missing.from), (format!("evidence of the type {REVIEW}"), vec!["who makes it".to_owned()]));
+}
+
+#[test]
+fn evidence_without_a_date_is_as_old_as_can_be() {
+    let mut shop = asking(REVIEW, "artifact");
+    shop.give(&about_this(REVIEW, &json!({"words": "looks good"})));
+    assert_eq!(shop.requirement("asked").verdict, Unknown);
+    shop.give(&about_this(REVIEW, &dated()));
+    shop.stands("asked", Pass, "it is there");
+}
+
+#[test]
+fn the_verdict_of_others_must_be_a_pass() {
+    let summary = |result: Value| {
+        let mut shop = asking(SUMMARY, "artifact");
+        let times = after(-1).to_string();
+        shop.give(&about_this(SUMMARY, &json!({"timeVerified": times, "verificationResult": result})));
+        shop
+    };
+    summary(json!("PASSED")).stands("asked", Pass, "it is there");
+    for no in [json!("FAILED"), json!("passed"), json!(null), json!(true)] {
+        summary(no).stands("asked", Fail, "it speaks against it");
+    }
+}
+
+/// A bare "it is there" would take an empty report for a good one.
+#[test]
+fn evidence_that_another_ask_judges_is_not_asked_for_by_its_type() {
+    for (predicate_type, ask) in [
+        ("https://in-toto.io/attestation/test-result/v0.1", "tests"),
+        ("https://in-toto.io/attestation/vulns/v0.2", "findings"),
+        ("https://cyclonedx.org/bom", "sbom"),
+        ("https://spdx.dev/Document", "sbom"),
+        ("https://pathops.dev/predicate/deployment/v0.1", "deployment"),
+        ("https://pathops.dev/predicate/health/v0.1", "health"),
+        ("https://pathops.dev/predicate/contract-comparison/v0.1", "contracts"),
+        ("https://pathops.dev/predicate/signal/v0.1", "signal"),
+    ] {
+        let layer = asking(predicate_type, "artifact").layer;
+        let problems = Policy::new(vec![layer], &Languages::none()).unwrap_err();
+        let [problem] = problems.as_slice() else { panic!("{predicate_type}: {problems:?}") };
+        assert_eq!(problem.mend, format!("ask for it by `{ask}`"), "{predicate_type}");
+    }
+}
+
+#[track_caller]
+fn sbom(formats: Value, predicate_type: &str, predicate: &Value, verdict: Verdict, because: &str) {
+    let rule = json!({"formats": formats, "accept": {"maxAgeSeconds": DAY / 1_000}});
+    let mut shop = Shop::asking(json!({"id": "sbom", "reason": "Known parts.", "asks": {"sbom": rule}}));
+    let mut predicate = predicate.clone();
+    predicate["timestamp"] = json!(after(-1).to_string());
+    shop.give(&about_this(predicate_type, &predicate));
+    shop.stands("sbom", verdict, because);
+}
+
+#[test]
+fn a_bill_of_materials_lists_something_in_a_format_that_counts() {
+    let (cyclonedx, spdx) = ("https://cyclonedx.org/bom", "https://spdx.dev/Document");
+    let part = json!([{"name": "serde"}]);
+    sbom(json!(["cyclonedx"]), cyclonedx, &json!({"components": part}), Pass, "it lists 1 parts");
+    sbom(json!(["spdx", "cyclonedx"]), spdx, &json!({"packages": part}), Pass, "it lists 1 parts");
+    let none = "there is no bill of materials for this";
+    sbom(json!(["cyclonedx"]), spdx, &json!({"packages": part}), Unknown, none);
+    for empty in [json!({}), json!({"components": []}), json!({"components": {}}), json!({"packages": part})] {
+        sbom(json!(["cyclonedx"]), cyclonedx, &empty, Unknown, "it lists nothing");
+    }
+}

@@ -1,0 +1,257 @@
+//! Past decisions: made again, held against another policy, asked what if, and doubted.
+
+use pathops_core::Digest;
+use pathops_core::adapter::ReviewState::{ChangesRequested, Dismissed};
+use pathops_core::policy::{
+    Decision, DecisionRecord, Doubt, HypotheticalFacts, Languages, PolicyLayer, ReplayError, Verdict, VerifiedFacts, decide,
+    diff, evaluate, in_doubt, replay, what_if,
+};
+use pathops_core::project::{Lifecycle, OpenIncident};
+use serde_json::json;
+
+use crate::shop::{AT, DAY, Kind, Shop, after, closed_window, review, stop};
+
+/// What has happened since a decision.
+type Change = fn(&mut Shop);
+
+fn record(shop: &Shop) -> DecisionRecord {
+    DecisionRecord::new(&shop.policy(), &shop.facts(), shop.decision())
+}
+
+fn incident() -> OpenIncident {
+    OpenIncident { id: "INC-7".to_owned(), unit: None, since: AT, summary: "it is down".to_owned() }
+}
+
+fn replayed(record: &DecisionRecord) -> Result<Decision, ReplayError> {
+    replay(record, &Languages::none())
+}
+
+#[test]
+fn a_record_that_was_stored_replays_to_the_same_bytes() {
+    for shop in [Shop::passing(), Shop::first_stage(), Shop::reviewed(Vec::new())] {
+        let record = record(&shop);
+        let stored = serde_json::to_vec(&record).unwrap();
+        let read: DecisionRecord = serde_json::from_slice(&stored).unwrap();
+        let again = replayed(&read).unwrap();
+        assert_eq!(serde_json::to_vec(&again).unwrap(), serde_json::to_vec(&record.decision).unwrap());
+    }
+}
+
+#[test]
+fn a_record_of_something_else_does_not_replay() {
+    let mut other = record(&Shop::passing());
+    other.policy[0].requirements[0].reason.push('!');
+    assert!(matches!(replayed(&other), Err(ReplayError::Other { what: "policy", .. })), "another policy");
+    let mut other = record(&Shop::passing());
+    other.facts.readings.incidents.push(incident());
+    assert!(matches!(replayed(&other), Err(ReplayError::Other { what: "set of facts", .. })), "other facts");
+    let mut other = record(&Shop::passing());
+    other.facts.evidence.pop();
+    assert!(matches!(replayed(&other), Err(ReplayError::Other { what: "set of facts", .. })), "less evidence");
+    let mut other = record(&Shop::passing());
+    other.format = 2;
+    assert_eq!(replayed(&other), Err(ReplayError::Format(2)));
+    let mut other = record(&Shop::passing());
+    other.policy.push(PolicyLayer::default());
+    assert!(matches!(replayed(&other), Err(ReplayError::Policy(_))), "two layers of the project");
+}
+
+#[test]
+fn a_decision_that_was_changed_does_not_replay() {
+    let changes: [fn(&mut Decision); 6] = [
+        |it| it.verdict = Verdict::Pass,
+        |it| it.requirements[0].because.push('!'),
+        |it| drop(it.requirements.pop()),
+        |it| it.remaining = None,
+        |it| it.at = after(30 * DAY),
+        |it| it.format = 1,
+    ];
+    for (index, change) in changes.into_iter().enumerate() {
+        let mut shop = Shop::passing();
+        shop.remove(Kind::Smoke);
+        let mut record = record(&shop);
+        change(&mut record.decision);
+        let Err(ReplayError::Different(again)) = replayed(&record) else { panic!("change {index} replays") };
+        assert_eq!((again.verdict, again.at), (Verdict::Unknown, record.decision.at), "change {index}");
+    }
+}
+
+#[test]
+fn a_decision_of_other_time_zone_data_says_so() {
+    let shop = Shop::asking(json!({"id": "afternoon", "reason": "Lunch.", "asks": closed_window()}));
+    let mut record = record(&shop);
+    record.facts.time_zones = "1970a".to_owned();
+    let facts = HypotheticalFacts::from(record.facts.clone());
+    record.decision.facts = facts.digest();
+    let told = replayed(&record).unwrap_err();
+    assert!(matches!(&told, ReplayError::TimeZones { was, .. } if was == "1970a"), "{told}");
+    record.decision = evaluate(&shop.policy(), &facts, AT);
+    assert!(replayed(&record).is_ok(), "it was decided with that data in mind: unknown");
+}
+
+#[test]
+fn what_if_changes_the_facts_and_nothing_else() {
+    let mut shop = Shop::passing();
+    shop.readings.incidents.push(incident());
+    let (policy, facts) = (shop.policy(), shop.facts());
+    let quiet = what_if(&policy, &facts, AT, |facts| facts.readings.incidents.clear());
+    assert_eq!((quiet.verdict, shop.decision().verdict), (Verdict::Pass, Verdict::Fail));
+    let same = what_if(&policy, &facts, AT, |_| ());
+    assert_eq!(same, shop.decision());
+}
+
+#[test]
+fn evidence_that_may_come_can_be_tried() {
+    let (mut without, with) = (Shop::passing(), Shop::passing());
+    without.remove(Kind::Smoke);
+    let smoke =
+        with.facts().facts().evidence.iter().find(|it| it.id == with.requirement("preflight-smoke").evidence[0]).unwrap().clone();
+    let tried = what_if(&without.policy(), &without.facts(), AT, |facts| facts.evidence.push(smoke));
+    assert_eq!(tried, with.decision(), "as if it had come");
+}
+
+/// A stricter policy: what differs is told with its place in the history and both reasons.
+#[test]
+fn another_policy_is_held_against_the_history() {
+    let mut failing = Shop::passing();
+    failing.remove(Kind::Smoke);
+    let shops = [Shop::passing(), failing, Shop::passing()];
+    let facts: Vec<VerifiedFacts> = shops.iter().map(Shop::facts).collect();
+    let history = || facts.iter().zip([AT, AT, after(1)]).map(|(facts, at)| (&**facts, at));
+    let policy = Shop::passing().policy();
+    assert_eq!(diff(&policy, &policy, history()), []);
+
+    let mut stricter = Shop::passing();
+    stricter.rule("lifecycle").asks = serde_json::from_value(json!({"lifecycle": {"allowed": ["production"]}})).unwrap();
+    stricter.without_rule("preflight-health");
+    // Approvals are for the policy that was shown, which the other one is not.
+    let differences = diff(&policy, &stricter.policy(), history());
+    let told: Vec<_> = differences.iter().map(|it| (it.index, it.at, it.before, it.after)).collect();
+    let (unknown, fail, pass) = (Verdict::Unknown, Verdict::Fail, Verdict::Pass);
+    assert_eq!(told, [(0, AT, pass, fail), (1, AT, unknown, fail), (2, after(1), pass, fail)]);
+    let [first, ..] = differences.as_slice() else { panic!("no difference") };
+    let requirements: Vec<_> = first.requirements.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!(requirements, ["preflight-health", "approval", "lifecycle"]);
+    assert_eq!(first.requirements[0].after, None, "it is not asked for any more");
+    assert_eq!(first.requirements[2].before, Some((pass, "it is path-ready".to_owned())));
+    assert_eq!(first.requirements[2].after, Some((fail, "it is path-ready".to_owned())));
+}
+
+/// What has come to be known since everything was as it should be.
+fn doubt(change: fn(&mut Shop)) -> Option<Doubt> {
+    let mut now = Shop::passing();
+    let granted = now.decision();
+    change(&mut now);
+    in_doubt(&granted, &now.decision())
+}
+
+#[test]
+fn what_speaks_against_it_since_is_a_doubt() {
+    let changes: [(&str, Change); 9] = [
+        // Somebody has taken it away.
+        ("preflight-smoke", |shop| shop.remove(Kind::Smoke)),
+        // It was run again, and says nothing now.
+        ("preflight-smoke", |shop| {
+            let mut empty = Kind::Smoke.dated(AT);
+            empty.predicate["passedTests"] = json!([]);
+            shop.add(Kind::Smoke, &empty);
+        }),
+        ("approval", |shop| shop.proposal().reviews.push(review("bob", Dismissed, '4'))),
+        ("preflight-smoke", |shop| {
+            let mut failed = Kind::Smoke.dated(AT);
+            Kind::Smoke.fail(&mut failed);
+            shop.add(Kind::Smoke, &failed);
+        }),
+        ("preflight-deployment", |shop| shop.edit(Kind::Deployment, |it| Kind::Deployment.fail(it))),
+        ("no-open-incident", |shop| shop.readings.incidents.push(incident())),
+        ("approval", |shop| shop.proposal().reviews.push(review("bob", ChangesRequested, '4'))),
+        ("evidence-integrity", |shop| shop.more.push(crate::shop::seal_bytes(&crate::shop::signer(), b"{}"))),
+        ("lifecycle", |shop| shop.readings.unit.lifecycle = Lifecycle::Prototype),
+    ];
+    for (id, change) in changes {
+        let doubt = doubt(change).unwrap_or_else(|| panic!("{id}: no doubt"));
+        let ids: Vec<_> = doubt.requirements.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!((ids, doubt.granted_at, doubt.unit.as_str()), (vec![id], AT, "orders"));
+        assert!(doubt.people.is_empty() && !doubt.requirements[0].1.is_empty(), "{id}");
+    }
+}
+
+#[test]
+fn time_that_has_passed_is_no_doubt() {
+    let changes: [(&str, Change); 3] = [
+        ("nothing", |_| ()),
+        ("evidence has grown old", |shop| shop.at = after(30 * DAY)),
+        ("a window has closed", |shop| {
+            let window = json!({"id": "afternoon", "reason": "Lunch.", "asks": closed_window()});
+            shop.layer.requirements.push(serde_json::from_value(window).unwrap());
+        }),
+    ];
+    for (name, change) in changes {
+        assert_eq!(doubt(change), None, "{name}");
+    }
+}
+
+#[test]
+fn what_was_not_asked_for_then_is_no_doubt() {
+    assert_eq!(
+        doubt(|shop| {
+            let asks = json!({"id": "new", "reason": "New.", "asks": {"lifecycle": {"allowed": ["production"]}}});
+            shop.layer.requirements.push(serde_json::from_value(asks).unwrap());
+        }),
+        None
+    );
+    let advice =
+        json!({"id": "advice", "reason": "Nice.", "severity": "advisory", "asks": {"lifecycle": {"allowed": ["path-ready"]}}});
+    let (granted, mut now) = (Shop::asking(advice.clone()).decision(), Shop::asking(advice));
+    now.readings.unit.lifecycle = Lifecycle::Production;
+    assert_eq!(in_doubt(&granted, &now.decision()), None, "advice is not followed any more");
+}
+
+/// What was missing and got past has failed since: those who broke the glass are asked.
+#[test]
+fn what_was_got_past_and_fails_now_is_a_doubt() {
+    let mut shop = Shop::passing();
+    shop.remove(Kind::Smoke);
+    let granted = overridden(shop.decision());
+    assert_eq!(in_doubt(&granted, &shop.decision()), None, "as it was");
+    shop.edit(Kind::Smoke, |it| Kind::Smoke.fail(it));
+    let failed = shop.decision();
+    let doubt = in_doubt(&granted, &failed).unwrap();
+    assert_eq!(doubt.people.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["bob", "dave"]);
+    assert_eq!(doubt.requirements[0].0.as_str(), "preflight-smoke");
+    assert_eq!(in_doubt(&overridden(failed.clone()), &failed), None, "it was got past although it failed");
+}
+
+fn overridden(decision: Decision) -> Decision {
+    let mut json = serde_json::to_value(decision).unwrap();
+    json["overridden"] = json!({"by": {"bob": "x", "dave": "y"}, "requirements": ["preflight-smoke"], "until": AT.to_string()});
+    serde_json::from_value(json).unwrap()
+}
+
+#[test]
+fn hypothetical_facts_and_verified_ones_give_the_same_decision() {
+    let mut shop = Shop::passing();
+    shop.readings.stops.push(stop(Some("web")));
+    let (policy, verified) = (shop.policy(), shop.facts());
+    let supposed = HypotheticalFacts::from(verified.facts().clone());
+    assert_eq!(evaluate(&policy, &supposed, AT), decide(&policy, &verified, AT, 1).0);
+    assert_eq!((supposed.digest(), supposed.evidence_root()), (verified.digest(), verified.evidence_root()));
+}
+
+/// As version 1 wrote it: no severities, nothing remaining, no overriding, and the evidence listed once more.
+const DECISION_1: &str = include_str!("../fixtures/decision-1.json");
+
+#[test]
+fn a_decision_of_version_1_is_read() {
+    let decision: Decision = serde_json::from_str(DECISION_1).unwrap();
+    assert_eq!((decision.format, decision.verdict), (1, Verdict::Fail));
+    assert_eq!((&decision.remaining, &decision.overridden), (&None, &None));
+    let blocking: Vec<_> = decision.blocking().map(|it| (it.id.as_str(), it.verdict)).collect();
+    let (unknown, fail) = (Verdict::Unknown, Verdict::Fail);
+    let expected = [("unit-tests", unknown), ("preflight-smoke", fail), ("approval", unknown), ("afternoon", fail)];
+    assert_eq!(blocking, expected);
+    let approval = decision.requirements.iter().find(|it| it.id.as_str() == "approval").unwrap();
+    assert_eq!(approval.missing.as_ref().unwrap().count, 1);
+    assert_eq!(decision.policy, Digest::of(b"a policy"));
+    assert!(decision.to_text().contains("needs 1 more approval(s), from bob"), "{}", decision.to_text());
+}

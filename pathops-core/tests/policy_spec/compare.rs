@@ -1,0 +1,246 @@
+//! The evaluator against the plain rule, over generated promotions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pathops_core::policy::{Decision, DecisionRecord, HypotheticalFacts, Policy, Severity, Verdict, evaluate, replay};
+
+use crate::base::{languages, policy};
+use crate::corpus;
+use crate::generate::{Case, Dice, generated, generated_policy};
+use crate::spec::{Judgement, Question, judge};
+
+/// How many promotions are judged under one policy.
+const EACH: u64 = 25;
+
+/// What came out, so that nothing is tested only in name.
+#[derive(Debug, Default)]
+struct Tally {
+    cases: u64,
+    verdicts: BTreeMap<Verdict, u64>,
+    granted: u64,
+    overridden: u64,
+    first: u64,
+    /// By requirement, how often it stood in which way.
+    requirements: BTreeMap<String, BTreeMap<Verdict, u64>>,
+}
+
+impl Tally {
+    fn take(&mut self, judgement: &Judgement) {
+        self.cases += 1;
+        *self.verdicts.entry(judgement.verdict).or_default() += 1;
+        self.granted += u64::from(judgement.granted);
+        self.overridden += u64::from(judgement.overridden);
+        self.first += u64::from(!judgement.deferred.is_empty());
+        for (id, verdict) in judgement.counting.iter().chain(&judgement.advisory) {
+            *self.requirements.entry(id.clone()).or_default().entry(*verdict).or_default() += 1;
+        }
+    }
+
+    /// Whether enough came out in every way.
+    #[expect(clippy::print_stdout, reason = "it is for whoever asks for it with `--nocapture`")]
+    fn is_wide(&self) {
+        println!("{self:?}");
+        if self.cases < CASES / PARTS {
+            return;
+        }
+        let least = |count: Option<&u64>, share: u64| count.is_some_and(|count| *count >= self.cases / share);
+        for verdict in [Verdict::Pass, Verdict::Unknown, Verdict::Fail] {
+            assert!(least(self.verdicts.get(&verdict), 6), "too few are {verdict}");
+        }
+        assert!(least(Some(&self.granted), 6) && least(Some(&self.overridden), 100) && least(Some(&self.first), 50));
+        for (id, verdicts) in &self.requirements {
+            let (seldom, never): (&[Verdict], &[Verdict]) = match id.as_str() {
+                "covered" | "evidence-integrity" | "tested-combination" | "lifecycle" | "no-open-incident" | "stop-the-line" => {
+                    (&[Verdict::Pass, Verdict::Fail], &[Verdict::Unknown])
+                }
+                "sbom" | "soak" => (&[Verdict::Pass, Verdict::Unknown], &[Verdict::Fail]),
+                _ => (&[Verdict::Pass, Verdict::Unknown, Verdict::Fail], &[]),
+            };
+            assert!(seldom.iter().all(|it| verdicts.contains_key(it)), "{id} never stood in some way: {verdicts:?}");
+            assert!(never.iter().all(|it| !verdicts.contains_key(it)), "{id} stood as it cannot: {verdicts:?}");
+        }
+    }
+}
+
+/// What the evaluator decided, in the words of the plain rule.
+fn as_judgement(decision: &Decision) -> Judgement {
+    let of = |severity| {
+        let these = decision.requirements.iter().filter(move |it| it.severity == severity && !it.deferred);
+        these.map(|it| (it.id.to_string(), it.verdict)).collect::<BTreeMap<_, _>>()
+    };
+    let deferred: BTreeSet<_> = decision.requirements.iter().filter(|it| it.deferred).map(|it| it.id.to_string()).collect();
+    let (counting, advisory) = (of(Severity::Required), of(Severity::Advisory));
+    assert_eq!(counting.len() + advisory.len() + deferred.len(), decision.requirements.len(), "a name is there twice");
+    let overridden = decision.overridden.is_some();
+    Judgement { counting, advisory, deferred, verdict: decision.verdict, overridden, granted: decision.is_granted() }
+}
+
+/// A case, judged by both.
+struct Compared {
+    told: Judgement,
+    decision: Decision,
+    known: HypotheticalFacts,
+}
+
+fn compare(policy: &Policy, case: &Case) -> Compared {
+    let known = HypotheticalFacts::from(case.facts(policy));
+    let question = Question { layers: policy.layers(), policy: policy.digest(), facts: known.facts(), at: case.at };
+    Compared { told: judge(question), decision: evaluate(policy, &known, case.at), known }
+}
+
+impl Compared {
+    /// What differs, in words; `None` where they agree.
+    fn difference(&self) -> Option<String> {
+        let decided = as_judgement(&self.decision);
+        if self.told == decided {
+            return None;
+        }
+        let (told, decided) = (parts(&self.told), parts(&decided));
+        let names: BTreeSet<_> = told.keys().chain(decided.keys()).collect();
+        let line = |name: &String| {
+            let because =
+                self.decision.requirements.iter().find(|it| it.id.as_str() == name).map_or("", |it| it.because.as_str());
+            format!("{name}: {:?} by the rule, {:?} by the evaluator ({because})", told.get(name), decided.get(name))
+        };
+        Some(names.into_iter().filter(|name| told.get(*name) != decided.get(*name)).map(line).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+fn parts(judgement: &Judgement) -> BTreeMap<String, String> {
+    let requirements =
+        judgement.counting.iter().chain(&judgement.advisory).map(|(id, verdict)| (id.clone(), verdict.to_string()));
+    let deferred = judgement.deferred.iter().map(|id| (id.clone(), "deferred".to_owned()));
+    let whole = [
+        ("the decision", judgement.verdict.to_string()),
+        ("overridden", judgement.overridden.to_string()),
+        ("granted", judgement.granted.to_string()),
+    ];
+    requirements.chain(deferred).chain(whole.map(|(name, value)| (name.to_owned(), value))).collect()
+}
+
+/// What is true of every decision: its JSON comes back as it was, the order of evidence makes no difference, and it replays,
+/// stored or not.
+fn holds(policy: &Policy, case: &Case, Compared { decision, known, .. }: &Compared, dice: &mut Dice) {
+    let text = serde_json::to_string(decision).unwrap();
+    let back: Decision = serde_json::from_str(&text).unwrap();
+    assert_eq!(serde_json::to_string(&back).unwrap(), text, "the JSON of a decision comes back as it was");
+    let mut shuffled = case.facts(policy);
+    for place in (1..shuffled.evidence.len()).rev() {
+        shuffled.evidence.swap(place, dice.below(place + 1));
+    }
+    let again = evaluate(policy, &HypotheticalFacts::from(shuffled), case.at);
+    assert_eq!(serde_json::to_string(&again).unwrap(), text, "the order of evidence makes no difference");
+    let record = DecisionRecord::new(policy, known, decision.clone());
+    assert_eq!(replay(&record, &languages()).as_ref(), Ok(decision), "a decision replays");
+    let stored: DecisionRecord = serde_json::from_str(&serde_json::to_string(&record).unwrap()).unwrap();
+    let replayed = replay(&stored, &languages()).unwrap();
+    assert_eq!(serde_json::to_string(&replayed).unwrap(), text, "a stored decision replays");
+}
+
+/// What remains tells of nothing that passes, and of everything that does not.
+fn remaining_is_sound(Compared { decision, .. }: &Compared) {
+    let Some(remaining) = &decision.remaining else {
+        assert_eq!(decision.verdict, Verdict::Pass, "something stands in the way, and nothing remains");
+        return;
+    };
+    assert_ne!(decision.verdict, Verdict::Pass, "nothing stands in the way, and something remains");
+    for id in &remaining.without_a_way {
+        let it = decision.blocking().find(|it| it.id == *id).unwrap();
+        let too_few = it.missing.as_ref().is_none_or(|missing| {
+            missing.by_people && missing.from.len() < usize::try_from(missing.count).unwrap()
+                || !missing.by_people && missing.from.len().max(1) < usize::try_from(missing.count).unwrap()
+        });
+        assert!(too_few, "{id} has a way: {:?}", it.missing);
+    }
+    for it in decision.blocking().filter(|it| !remaining.without_a_way.contains(&it.id)) {
+        let Some(missing) = &it.missing else { continue };
+        let given = remaining.steps.iter().filter(|step| step.what == missing.what).filter(|step| match &step.from {
+            Some(from) => missing.from.contains(from),
+            None => missing.from.is_empty(),
+        });
+        assert!(given.count() >= usize::try_from(missing.count).unwrap(), "the steps are not enough for {}", it.id);
+    }
+}
+
+/// How many promotions a test of so many makes: `PATHOPS_SPEC_CASES` asks for another number in all.
+#[expect(clippy::disallowed_methods, reason = "this is no library")]
+fn wanted(cases: u64) -> u64 {
+    let asked: Option<u64> = std::env::var("PATHOPS_SPEC_CASES").ok().map(|text| text.parse().unwrap());
+    asked.map_or(cases, |all| all / PARTS)
+}
+
+const PARTS: u64 = 4;
+const CASES: u64 = 100_000;
+
+/// The part of all promotions with this number.
+fn part(number: u64) {
+    let mut tally = Tally::default();
+    for policies in 0..wanted(CASES / PARTS) / EACH {
+        let seed = policies * PARTS + number;
+        let mut dice = Dice::new(seed);
+        let policy = generated_policy(&mut dice);
+        for place in 0..EACH {
+            let case = generated(&mut dice, policy.layers());
+            let compared = compare(&policy, &case);
+            if let Some(why) = compared.difference() {
+                panic!("seed {seed}, case {place}:\n{why}\n{}", corpus::keep(&case, &format!("seed-{seed}-{place}")));
+            }
+            tally.take(&compared.told);
+            remaining_is_sound(&compared);
+            // This costs more than the comparison.
+            if place == 0 && policies % 2 == 0 {
+                holds(&policy, &case, &compared, &mut dice);
+            }
+        }
+    }
+    tally.is_wide();
+}
+
+#[test]
+fn the_evaluator_agrees_with_the_plain_rule_1() {
+    part(0);
+}
+
+#[test]
+fn the_evaluator_agrees_with_the_plain_rule_2() {
+    part(1);
+}
+
+#[test]
+fn the_evaluator_agrees_with_the_plain_rule_3() {
+    part(2);
+}
+
+#[test]
+fn the_evaluator_agrees_with_the_plain_rule_4() {
+    part(3);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_promotion() {
+    let draw = || {
+        let mut dice = Dice::new(7);
+        let policy = generated_policy(&mut dice);
+        serde_json::to_string(&generated(&mut dice, policy.layers())).unwrap()
+    };
+    assert_eq!(draw(), draw());
+}
+
+#[test]
+fn every_case_of_the_corpus_agrees() {
+    let cases = corpus::all();
+    assert!(!cases.is_empty(), "the corpus is gone");
+    for (name, case) in cases {
+        let policy = policy(case.layers.clone());
+        let compared = compare(&policy, &case);
+        assert_eq!(compared.difference(), None, "{name}");
+        remaining_is_sound(&compared);
+        holds(&policy, &case, &compared, &mut Dice::new(1));
+    }
+}
+
+/// Whether the two still differ.
+pub(crate) fn differs(case: &Case) -> bool {
+    let policy = Policy::new(case.layers.clone(), &languages());
+    policy.is_ok_and(|policy| compare(&policy, case).difference().is_some())
+}

@@ -1,0 +1,78 @@
+//! Promotions on which the evaluator and the plain rule once differed, made as small as is simple.
+
+use std::path::PathBuf;
+
+use crate::compare::differs;
+use crate::generate::Case;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/policy_spec/corpus")
+}
+
+/// Every case, with its name.
+pub(crate) fn all() -> Vec<(String, Case)> {
+    let mut files: Vec<_> = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let read = |path: PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let case = serde_json::from_slice(&std::fs::read(&path).unwrap());
+        let case = case.unwrap_or_else(|error| panic!("{name}: {error}"));
+        (name, case)
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// Makes a case small. With `PATHOPS_SPEC_RECORD` it is written to the corpus, else it is given to be saved there.
+#[expect(clippy::disallowed_methods, reason = "this is no library")]
+pub(crate) fn keep(case: &Case, name: &str) -> String {
+    let small = smallest(case.clone());
+    let text = format!("{}\n", serde_json::to_string_pretty(&small).unwrap());
+    if std::env::var("PATHOPS_SPEC_RECORD").is_err() {
+        return format!("save this as corpus/{name}.json, or run again with PATHOPS_SPEC_RECORD=1:\n{text}");
+    }
+    let path = folder().join(format!("{name}.json"));
+    std::fs::write(&path, text).unwrap();
+    format!("written to {}", path.display())
+}
+
+/// Takes away one thing after another, as long as the two still differ.
+fn smallest(mut case: Case) -> Case {
+    while let Some(smaller) = smaller(&case).into_iter().find(differs) {
+        case = smaller;
+    }
+    case
+}
+
+/// The case with one thing less, in every way.
+fn smaller(case: &Case) -> Vec<Case> {
+    let mut all = Vec::new();
+    let mut but = |change: &dyn Fn(&mut Case)| {
+        let mut less = case.clone();
+        change(&mut less);
+        if less != *case {
+            all.push(less);
+        }
+    };
+    for layer in 0..case.layers.len() {
+        but(&|it| drop(it.layers.remove(layer)));
+        but(&|it| it.layers[layer].break_glass = None);
+        for requirement in 0..case.layers[layer].requirements.len() {
+            but(&|it| drop(it.layers[layer].requirements.remove(requirement)));
+        }
+    }
+    for place in 0..case.facts.evidence.len() {
+        but(&|it| drop(it.facts.evidence.remove(place)));
+    }
+    for place in 0..case.facts.readings.proposal.as_ref().map_or(0, |it| it.reviews.len()) {
+        but(&|it| drop(it.facts.readings.proposal.as_mut().map(|it| it.reviews.remove(place))));
+    }
+    but(&|it| it.facts.readings.source_reviews.clear());
+    but(&|it| it.facts.readings.incidents.clear());
+    but(&|it| it.facts.readings.stops.clear());
+    but(&|it| it.facts.readings.dependencies.clear());
+    but(&|it| it.facts.readings.strangers.clear());
+    but(&|it| it.facts.readings.accounts.clear());
+    but(&|it| it.facts.readings.authors.clear());
+    but(&|it| it.facts.rejected.clear());
+    all
+}

@@ -1,0 +1,541 @@
+//! What a promotion needs, written once more from its documentation: slow, plain, and apart from the evaluator.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pathops_core::policy::{
+    About, Accept, Ask, Authoring, BreakGlass, Changes, ContractsRule, Coverage, CoveredKind, DependencyState, DeploymentRule,
+    EvidenceFact, EvidenceRule, Facts, Finding, FindingSeverity, FindingsRule, FreezeState, HealthRule, LayerName, PolicyLayer,
+    Proposal, Readings, Requirement, SbomRule, Severity, SignalRule, SoakRule, TestRun, TestsRule, Verdict, Vulnerability,
+    time_zone_data_version,
+};
+use pathops_core::project::{EnvironmentKind, Lifecycle, Role, UnitKind};
+use pathops_core::{ContractId, Digest, UnixMillis};
+
+use crate::spec_people::{glass_is_broken, votes};
+
+/// What is decided, as far as the documentation settles it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Judgement {
+    /// The requirements on which the decision depends, and how each stands.
+    pub(crate) counting: BTreeMap<String, Verdict>,
+    /// Those that are only told.
+    pub(crate) advisory: BTreeMap<String, Verdict>,
+    /// Those that wait for the production pull request.
+    pub(crate) deferred: BTreeSet<String>,
+    pub(crate) verdict: Verdict,
+    pub(crate) overridden: bool,
+    pub(crate) granted: bool,
+}
+
+/// What is judged.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'q> {
+    pub(crate) layers: &'q [PolicyLayer],
+    /// The digest of the policy that the layers make.
+    pub(crate) policy: Digest,
+    pub(crate) facts: &'q Facts,
+    pub(crate) at: UnixMillis,
+}
+
+pub(crate) fn judge(question: Question<'_>) -> Judgement {
+    let mut counting = BTreeMap::new();
+    let mut advisory = BTreeMap::new();
+    let mut deferred = BTreeSet::new();
+    for (id, severity, ask) in asked(question) {
+        match (hold(question, &ask), severity) {
+            (None, _) => drop(deferred.insert(id)),
+            (Some(verdict), Severity::Required) => drop(counting.insert(id, verdict)),
+            (Some(verdict), Severity::Advisory) => drop(advisory.insert(id, verdict)),
+        }
+    }
+    let verdict = worst(counting.values().copied());
+    let is_final = question.facts.readings.proposal.is_some();
+    let blocking = counting.iter().filter(|(_, verdict)| **verdict != Verdict::Pass).map(|(id, _)| id.as_str()).collect();
+    let overridden = verdict != Verdict::Pass && is_final && glass_is_broken(question, glass(question), &blocking);
+    let granted = is_final && (verdict == Verdict::Pass || overridden);
+    Judgement { counting, advisory, deferred, verdict, overridden, granted }
+}
+
+fn worst(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
+    let mut found: Option<Verdict> = None;
+    for verdict in verdicts {
+        found = match (found, verdict) {
+            (_, Verdict::Fail) | (Some(Verdict::Fail), _) => Some(Verdict::Fail),
+            (_, Verdict::Unknown) | (Some(Verdict::Unknown), _) => Some(Verdict::Unknown),
+            _ => Some(Verdict::Pass),
+        };
+    }
+    found.unwrap_or(Verdict::Unknown)
+}
+
+/// Something that is asked for.
+enum Asked<'q> {
+    /// By every policy, without being in any layer.
+    Covered,
+    Integrity,
+    Combination,
+    /// By a layer.
+    Ask(&'q Ask),
+    /// By every policy, in the layer that nobody writes.
+    BuiltIn(&'static str),
+}
+
+const BUILT_IN: [&str; 6] =
+    ["preflight-deployment", "approval", "lifecycle", "dependencies", "no-open-incident", "stop-the-line"];
+
+/// All that is asked for, each name once: the lowest layer that has a rule of the name that applies.
+fn asked(question: Question<'_>) -> Vec<(String, Severity, Asked<'_>)> {
+    let mut asked = vec![
+        ("covered".to_owned(), Severity::Required, Asked::Covered),
+        ("evidence-integrity".to_owned(), Severity::Required, Asked::Integrity),
+        ("tested-combination".to_owned(), Severity::Required, Asked::Combination),
+    ];
+    asked.extend(BUILT_IN.map(|name| (name.to_owned(), Severity::Required, Asked::BuiltIn(name))));
+    for layer in layers(question) {
+        for requirement in &layer.requirements {
+            if applies(requirement, &question.facts.readings) {
+                asked.retain(|(id, _, _)| *id != requirement.id.to_string());
+                asked.push((requirement.id.to_string(), requirement.severity, Asked::Ask(&requirement.asks)));
+            }
+        }
+    }
+    asked
+}
+
+/// The layers that are over the unit, from the top down.
+fn layers(question: Question<'_>) -> Vec<&PolicyLayer> {
+    let unit = &question.facts.readings.unit;
+    let mut found = Vec::new();
+    for rank in 1..=4 {
+        for layer in question.layers {
+            let (of_rank, over) = match &layer.layer {
+                LayerName::BuiltIn => (0, true),
+                LayerName::Organisation => (1, true),
+                LayerName::Project => (2, true),
+                LayerName::Class(class) => (3, unit.class.as_deref() == Some(class)),
+                LayerName::Unit(id) => (4, *id == unit.id),
+            };
+            if rank == of_rank && over {
+                found.push(layer);
+            }
+        }
+    }
+    found
+}
+
+/// The lowest word on how the glass is broken.
+fn glass(question: Question<'_>) -> Option<&BreakGlass> {
+    layers(question).into_iter().rev().find_map(|layer| layer.break_glass.as_ref())
+}
+
+fn covers(coverage: &Coverage, readings: &Readings) -> bool {
+    let unit = &readings.unit;
+    let kind = match (&coverage.kind, &unit.kind) {
+        (None, _)
+        | (Some(CoveredKind::App), UnitKind::App { .. })
+        | (Some(CoveredKind::Component), UnitKind::Component { .. }) => true,
+        (Some(_), _) => false,
+    };
+    let class = match (&coverage.classes, &unit.class) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(classes), Some(class)) => classes.iter().any(|it| it == class),
+    };
+    let named = match &coverage.units {
+        None => true,
+        Some(units) => units.iter().any(|it| *it == unit.id),
+    };
+    kind && class && named
+}
+
+fn applies(requirement: &Requirement, readings: &Readings) -> bool {
+    let changes = match requirement.changes {
+        Changes::All => true,
+        Changes::Opaque => readings.authoring == Authoring::Opaque,
+        Changes::ByAgents => readings.authors.iter().any(|it| matches!(it, pathops_core::Principal::Agent { .. })),
+    };
+    changes && covers(&requirement.covers, readings)
+}
+
+fn if_not(holds: bool, otherwise: Verdict) -> Verdict {
+    if holds { Verdict::Pass } else { otherwise }
+}
+
+/// How it stands; `None` while it waits for the production pull request.
+fn hold(question: Question<'_>, asked: &Asked<'_>) -> Option<Verdict> {
+    let readings = &question.facts.readings;
+    Some(match asked {
+        Asked::Covered => {
+            let written = layers(question).into_iter().flat_map(|layer| &layer.requirements);
+            if_not(written.into_iter().any(|it| covers(&it.covers, readings)), Verdict::Fail)
+        }
+        Asked::Integrity => if_not(question.facts.rejected.is_empty(), Verdict::Fail),
+        Asked::Combination => if_not(readings.proposal.as_ref()?.carries_tested, Verdict::Fail),
+        Asked::Ask(Ask::Approvals(rule)) => approvals(question, readings.proposal.as_ref()?, rule.count.get(), &rule.roles),
+        Asked::BuiltIn("approval") => {
+            approvals(question, readings.proposal.as_ref()?, 1, &BTreeSet::from([Role::Owner, Role::Reviewer]))
+        }
+        Asked::Ask(Ask::Dependencies(_)) | Asked::BuiltIn("dependencies") => match dependencies(readings) {
+            // What is still to come is told at the first decision, and does not count yet.
+            Verdict::Unknown if readings.proposal.is_none() => return None,
+            verdict => verdict,
+        },
+        Asked::Ask(ask) => of_layer(question, ask),
+        Asked::BuiltIn("preflight-deployment") => {
+            deployment(question, &Accept { max_age_seconds: u64::MAX, from: None, in_ledger: false })
+        }
+        Asked::BuiltIn("lifecycle") => lifecycle(readings, &BTreeSet::from([Lifecycle::PathReady, Lifecycle::Production])),
+        Asked::BuiltIn("no-open-incident") => incidents(readings),
+        Asked::BuiltIn(_) => stops(readings),
+    })
+}
+
+fn of_layer(question: Question<'_>, ask: &Ask) -> Verdict {
+    let readings = &question.facts.readings;
+    match ask {
+        Ask::Evidence(rule) => evidence(question, rule),
+        Ask::Tests(rule) => tests(question, rule),
+        Ask::Findings(rule) => findings(question, rule),
+        Ask::Sbom(rule) => sbom(question, rule),
+        Ask::Deployment(DeploymentRule { accept }) => deployment(question, accept),
+        Ask::Health(rule) => health(question, rule),
+        Ask::Soak(rule) => soak(question, rule),
+        Ask::Contracts(ContractsRule { accept }) => contracts(question, accept),
+        Ask::Approvals(_) => Verdict::Unknown,
+        Ask::Lifecycle(rule) => lifecycle(readings, &rule.allowed),
+        Ask::Dependencies(_) => dependencies(readings),
+        Ask::Incidents(_) => incidents(readings),
+        Ask::StopTheLine(_) => stops(readings),
+        Ask::Freeze(_) if readings.way_back => Verdict::Pass,
+        Ask::Freeze(_) if question.facts.time_zones != time_zone_data_version() => Verdict::Unknown,
+        Ask::Freeze(window) => match window.occurrences().and_then(|occurrences| occurrences.at(written(question.at))) {
+            Ok(FreezeState::Open { .. }) => Verdict::Pass,
+            Ok(FreezeState::Closed { .. }) => Verdict::Fail,
+            Err(_) => Verdict::Unknown,
+        },
+        Ask::Signal(rule) => signal(question, rule),
+        Ask::Condition(rule) => condition(question, &rule.text),
+    }
+}
+
+/// An instant as text says it: none is before the first or after the last that there is a text for.
+fn written(at: UnixMillis) -> UnixMillis {
+    at.to_string().parse().unwrap()
+}
+
+// What was read.
+
+fn lifecycle(readings: &Readings, allowed: &BTreeSet<Lifecycle>) -> Verdict {
+    if_not(allowed.contains(&readings.unit.lifecycle), Verdict::Fail)
+}
+
+fn dependencies(readings: &Readings) -> Verdict {
+    let states: Vec<_> = readings.dependencies.values().collect();
+    if states.contains(&&DependencyState::Failed) {
+        Verdict::Fail
+    } else if states.contains(&&DependencyState::Pending) {
+        Verdict::Unknown
+    } else {
+        Verdict::Pass
+    }
+}
+
+fn open_incidents(readings: &Readings) -> usize {
+    readings.incidents.iter().filter(|it| it.unit.is_none() || it.unit.as_ref() == Some(&readings.unit.id)).count()
+}
+
+fn incidents(readings: &Readings) -> Verdict {
+    if_not(readings.way_back || open_incidents(readings) == 0, Verdict::Fail)
+}
+
+fn stops(readings: &Readings) -> Verdict {
+    let stopped = readings.stops.iter().any(|it| it.unit.is_none() || it.unit.as_ref() == Some(&readings.unit.id));
+    if_not(!stopped, Verdict::Fail)
+}
+
+fn approvals(question: Question<'_>, proposal: &Proposal, count: u32, roles: &BTreeSet<Role>) -> Verdict {
+    let votes = votes(question, proposal, roles);
+    let enough = usize::try_from(count).is_ok_and(|count| votes.yes.len() >= count);
+    match (question.facts.readings.strangers.is_empty(), votes.no) {
+        (false, _) => Verdict::Unknown,
+        (true, true) => Verdict::Fail,
+        (true, false) => if_not(enough, Verdict::Unknown),
+    }
+}
+
+/// The language of the tests: `yes`, `no`, `error`, `approved`, `calm`.
+fn condition(question: Question<'_>, text: &str) -> Verdict {
+    let readings = &question.facts.readings;
+    let all_roles = BTreeSet::from([Role::Owner, Role::Reviewer]);
+    match text {
+        "yes" => Verdict::Pass,
+        "no" => Verdict::Fail,
+        "approved" => {
+            let approvals = readings.proposal.as_ref().map_or(0, |it| votes(question, it, &all_roles).yes.len());
+            if_not(approvals > 0, Verdict::Fail)
+        }
+        "calm" => if_not(open_incidents(readings) == 0, Verdict::Fail),
+        _ => Verdict::Unknown,
+    }
+}
+
+// Evidence.
+
+/// Whose word counts, and whether it must be in the ledger. A "no" is taken from everybody who is trusted.
+fn is_accepted(accept: &Accept, fact: &EvidenceFact) -> bool {
+    let from = match &accept.from {
+        None => true,
+        Some(from) => fact.producers.iter().any(|producer| from.contains(producer)),
+    };
+    is_bad(&fact.says) || (from && (fact.in_ledger || !accept.in_ledger))
+}
+
+fn age(question: Question<'_>, fact: &EvidenceFact) -> i128 {
+    i128::from(question.at.0) - i128::from(fact.at.0)
+}
+
+/// The newest word counts, and at one instant the worse one: a later "no" revokes an earlier "yes". A "yes" must be fresh; a
+/// "no" does not grow old. What is from the future tells nothing.
+fn newest(
+    question: Question<'_>,
+    accept: &Accept,
+    ages: bool,
+    answers: impl Fn(&EvidenceFact) -> bool,
+    judge: impl Fn(&EvidenceFact) -> Verdict,
+) -> Verdict {
+    let found: Vec<_> = question.facts.evidence.iter().filter(|it| answers(it) && is_accepted(accept, it)).collect();
+    let Some(newest) = found.iter().map(|it| it.at).max() else { return Verdict::Unknown };
+    let words = found.iter().filter(|it| it.at == newest).map(|it| match judge(it) {
+        _ if age(question, it) < -60_000 => Verdict::Unknown,
+        Verdict::Pass if ages && age(question, it) > i128::from(accept.max_age_seconds) * 1_000 => Verdict::Unknown,
+        verdict => verdict,
+    });
+    worst(words)
+}
+
+fn names(fact: &EvidenceFact, algorithm: &str, value: &str) -> bool {
+    fact.subjects.iter().any(|subject| subject.digest.iter().any(|(of, is)| of == algorithm && is == value))
+}
+
+fn is_of_unit(question: Question<'_>, fact: &EvidenceFact) -> bool {
+    fact.unit.as_ref() == Some(&question.facts.readings.unit.id)
+}
+
+fn is_of_artifact(question: Question<'_>, fact: &EvidenceFact) -> bool {
+    let of_unit = fact.unit.is_none() || is_of_unit(question, fact);
+    of_unit && question.facts.readings.artifact.is_some_and(|artifact| names(fact, "sha256", &artifact.hex()))
+}
+
+/// Bad news may have no artifact to name.
+fn names_artifact_or_none(fact: &EvidenceFact, artifact: Digest) -> bool {
+    let names_none = fact.subjects.iter().all(|subject| !subject.digest.contains_key("sha256"));
+    names(fact, "sha256", &artifact.hex()) || (is_bad(&fact.says) && names_none)
+}
+
+/// The tree and the artifact; a component has none.
+fn names_what_was_tried(question: Question<'_>, fact: &EvidenceFact) -> bool {
+    let readings = &question.facts.readings;
+    names(fact, "gitTree", readings.tested.tree.as_str())
+        && readings.artifact.is_none_or(|artifact| names_artifact_or_none(fact, artifact))
+}
+
+fn is_of_preflight(question: Question<'_>, fact: &EvidenceFact) -> bool {
+    let here = fact.environment.as_ref() == Some(&question.facts.readings.preflight);
+    is_of_unit(question, fact) && here && names_what_was_tried(question, fact)
+}
+
+fn is_bad(finding: &Finding) -> bool {
+    match finding {
+        Finding::Tests { failed, .. } => *failed != 0,
+        Finding::Deployment { failure } => failure.is_some(),
+        Finding::Health { healthy, .. } => !healthy,
+        Finding::Contract { breaking, .. } => !breaking.is_empty(),
+        Finding::Verified { passed } => !passed,
+        Finding::Vulnerabilities { .. } | Finding::Sbom { .. } | Finding::Signal { .. } | Finding::Stated {} => false,
+    }
+}
+
+fn evidence(question: Question<'_>, rule: &EvidenceRule) -> Verdict {
+    let readings = &question.facts.readings;
+    let about = |fact: &EvidenceFact| match rule.about {
+        About::Commit => readings.source.as_ref().is_some_and(|it| names(fact, "gitCommit", it.commit.as_str())),
+        About::Tree => readings.source.as_ref().is_some_and(|it| names(fact, "gitTree", it.tree.as_str())),
+        About::Artifact => is_of_artifact(question, fact),
+        About::Deployment => {
+            let here = fact.environment.as_ref().is_none_or(|environment| *environment == readings.preflight);
+            here && names_what_was_tried(question, fact)
+        }
+    };
+    let of_unit = |fact: &EvidenceFact| fact.unit.is_none() || is_of_unit(question, fact);
+    let answers = |fact: &EvidenceFact| fact.predicate_type == rule.predicate_type && of_unit(fact) && about(fact);
+    let ages = !readings.way_back || rule.about == About::Deployment;
+    newest(question, &rule.accept, ages, answers, |it| if_not(!is_bad(&it.says), Verdict::Fail))
+}
+
+fn tests(question: Question<'_>, rule: &TestsRule) -> Verdict {
+    let readings = &question.facts.readings;
+    let in_build = |fact: &EvidenceFact| {
+        let tree = readings.source.as_ref().is_some_and(|it| names(fact, "gitTree", it.tree.as_str()));
+        let artifact = readings.artifact.is_some_and(|artifact| names_artifact_or_none(fact, artifact));
+        is_of_unit(question, fact) && fact.environment.is_none() && tree && artifact
+    };
+    let answers = |fact: &EvidenceFact| {
+        let of_suite = matches!(&fact.says, Finding::Tests { suite, .. } if *suite == rule.suite);
+        of_suite
+            && match rule.run {
+                TestRun::Build => in_build(fact),
+                TestRun::Preflight => is_of_preflight(question, fact),
+            }
+    };
+    let judge = |fact: &EvidenceFact| match &fact.says {
+        Finding::Tests { passed, skipped, flaky, failed, pipeline_changed, .. } => {
+            let enough = *passed >= 1 && *passed >= rule.min_passed;
+            let clean = *skipped <= rule.max_skipped && *flaky <= rule.max_flaky;
+            let believed = !pipeline_changed || crate::spec_people::pipeline_is_approved(readings);
+            if *failed != 0 { Verdict::Fail } else { if_not(enough && clean && believed, Verdict::Unknown) }
+        }
+        _ => Verdict::Unknown,
+    };
+    // What was in production before is not built again.
+    let ages = !(readings.way_back && rule.run == TestRun::Build);
+    newest(question, &rule.accept, ages, answers, judge)
+}
+
+/// A report of a scanner: who, and what it found.
+fn report(fact: &EvidenceFact) -> Option<(&String, &Vec<Vulnerability>)> {
+    match &fact.says {
+        Finding::Vulnerabilities { scanner, found } => Some((scanner, found)),
+        _ => None,
+    }
+}
+
+/// The newest report of each scanner; what is from the future waits, and makes a pass an unknown.
+fn findings(question: Question<'_>, rule: &FindingsRule) -> Verdict {
+    let answers =
+        |fact: &&EvidenceFact| is_of_artifact(question, fact) && is_accepted(&rule.accept, fact) && report(fact).is_some();
+    let all: Vec<_> = question.facts.evidence.iter().filter(answers).collect();
+    let is_late = |fact: &EvidenceFact| age(question, fact) < -60_000;
+    let newest_of = |scanner: &String| {
+        let these = || all.iter().filter(|it| report(it).is_some_and(|(of, _)| of == scanner) && !is_late(it));
+        let newest = these().map(|it| it.at).max();
+        these().filter(|it| Some(it.at) == newest).copied().collect::<Vec<_>>()
+    };
+    let scanners: BTreeSet<&String> = all.iter().filter_map(|it| report(it)).map(|(scanner, _)| scanner).collect();
+    let current: Vec<&EvidenceFact> = scanners.iter().flat_map(|scanner| newest_of(scanner)).collect();
+    let is_fresh = |it: &&EvidenceFact| age(question, it) <= i128::from(rule.accept.max_age_seconds) * 1_000;
+    let fresh = !current.is_empty() && current.iter().all(is_fresh) && !all.iter().any(|it| is_late(it));
+    let reported = rule.scanners.iter().all(|wanted| scanners.contains(wanted));
+    // The same finding in two reports of one scanner, of one instant, is one.
+    let found: BTreeSet<_> = current
+        .iter()
+        .filter_map(|it| report(it))
+        .flat_map(|(scanner, found)| found.iter().map(move |it| (scanner, it)))
+        .collect();
+    let found: Vec<_> = found.into_iter().map(|(_, found)| found).collect();
+    if is_bearable(question, rule, &found) { if_not(fresh && reported, Verdict::Unknown) } else { Verdict::Fail }
+}
+
+fn is_bearable(question: Question<'_>, rule: &FindingsRule, found: &[&Vulnerability]) -> bool {
+    let people = &question.facts.readings.people;
+    let is_borne = |it: &Vulnerability| {
+        rule.exceptions.iter().any(|borne| borne.id == it.id && question.at < borne.until && people.contains_key(&borne.owner))
+    };
+    rule.max.iter().all(|(severity, most)| {
+        let of_it = |it: &&&Vulnerability| it.severity.unwrap_or(FindingSeverity::Critical) == *severity && !is_borne(it);
+        found.iter().filter(of_it).count() <= usize::try_from(*most).unwrap()
+    })
+}
+
+fn sbom(question: Question<'_>, rule: &SbomRule) -> Verdict {
+    let answers = |fact: &EvidenceFact| {
+        let of_format = matches!(&fact.says, Finding::Sbom { format, .. } if rule.formats.contains(format));
+        of_format && is_of_artifact(question, fact)
+    };
+    let judge = |fact: &EvidenceFact| if_not(matches!(fact.says, Finding::Sbom { parts: 1.., .. }), Verdict::Unknown);
+    newest(question, &rule.accept, !question.facts.readings.way_back, answers, judge)
+}
+
+fn deployment(question: Question<'_>, accept: &Accept) -> Verdict {
+    let answers = |fact: &EvidenceFact| matches!(fact.says, Finding::Deployment { .. }) && is_of_preflight(question, fact);
+    newest(question, accept, true, answers, |it| if_not(!is_bad(&it.says), Verdict::Fail))
+}
+
+fn health(question: Question<'_>, rule: &HealthRule) -> Verdict {
+    let answers = |fact: &EvidenceFact| matches!(fact.says, Finding::Health { .. }) && is_of_preflight(question, fact);
+    let judge = |fact: &EvidenceFact| match fact.says {
+        Finding::Health { healthy: true, settled_millis } => {
+            if_not(u128::from(settled_millis) >= u128::from(rule.settled_seconds) * 1_000, Verdict::Unknown)
+        }
+        _ => Verdict::Fail,
+    };
+    newest(question, &rule.accept, true, answers, judge)
+}
+
+/// Deployments and health of the unit in preflight, whatever was deployed there.
+fn is_of_soak(question: Question<'_>, fact: &EvidenceFact) -> bool {
+    let kind = matches!(fact.says, Finding::Health { .. } | Finding::Deployment { .. });
+    kind && is_of_unit(question, fact) && fact.environment.as_ref() == Some(&question.facts.readings.preflight)
+}
+
+/// For how long, up to the newest piece, it is known to have been healthy: going back from there, as long as it is the same
+/// combination, the news is good, and what is known touches but for the gap that is allowed.
+fn soak(question: Question<'_>, rule: &SoakRule) -> Verdict {
+    let here = || question.facts.evidence.iter().filter(|it| is_of_soak(question, it));
+    if here().any(|it| age(question, it) < -60_000) {
+        return Verdict::Unknown;
+    }
+    let is_good = |fact: &EvidenceFact| !is_bad(&fact.says) && is_of_preflight(question, fact);
+    let at = |fact: &EvidenceFact| i128::from(fact.at.0);
+    let broken = here().filter(|it| !is_good(it)).map(at).max();
+    let good: Vec<_> = here().filter(|it| is_good(it) && is_accepted(&rule.accept, it) && broken < Some(at(it))).collect();
+    let Some(newest) = good.iter().copied().max_by_key(|it| it.at) else { return Verdict::Unknown };
+    let begins = |fact: &EvidenceFact| match fact.says {
+        Finding::Health { settled_millis, .. } => at(fact) - i128::from(settled_millis),
+        _ => at(fact),
+    };
+    // As long as something that touches reaches further back.
+    let mut since = at(newest);
+    for _ in &good {
+        let touching = good.iter().filter(|it| at(it) + i128::from(rule.max_gap_seconds) * 1_000 >= since);
+        since = touching.map(|it| begins(it)).min().map_or(since, |earlier| earlier.min(since));
+    }
+    let soaked = at(newest) - broken.map_or(since, |broken| since.max(broken));
+    let fresh = age(question, newest) <= i128::from(rule.accept.max_age_seconds) * 1_000;
+    if_not(fresh && soaked >= i128::from(rule.seconds) * 1_000, Verdict::Unknown)
+}
+
+fn contracts(question: Question<'_>, accept: &Accept) -> Verdict {
+    let one = |wanted: &ContractId| {
+        let answers = |fact: &EvidenceFact| {
+            let of_it = matches!(&fact.says, Finding::Contract { contract, .. } if contract == wanted);
+            let source = question.facts.readings.source.as_ref();
+            let tree = source.is_some_and(|it| names(fact, "gitTree", it.tree.as_str()));
+            of_it && is_of_unit(question, fact) && (tree || is_of_artifact(question, fact))
+        };
+        newest(question, accept, !question.facts.readings.way_back, answers, |it| if_not(!is_bad(&it.says), Verdict::Fail))
+    };
+    let kept: Vec<_> = question.facts.readings.unit.provides.iter().map(one).collect();
+    if kept.is_empty() { Verdict::Pass } else { worst(kept) }
+}
+
+fn signal(question: Question<'_>, rule: &SignalRule) -> Verdict {
+    let readings = &question.facts.readings;
+    let answers = |fact: &EvidenceFact| {
+        let of_it = matches!(&fact.says, Finding::Signal { name, .. } if *name == rule.name);
+        let there = match rule.environment {
+            EnvironmentKind::Preflight => is_of_preflight(question, fact),
+            EnvironmentKind::Production => is_of_unit(question, fact) && fact.environment.as_ref() == Some(&readings.environment),
+            EnvironmentKind::Agents => false,
+        };
+        of_it && there
+    };
+    let judge = |fact: &EvidenceFact| match fact.says {
+        Finding::Signal { value: Some(value), samples, errors, .. } if value.is_finite() => {
+            let known = samples >= 1 && samples >= rule.min_samples && errors == 0;
+            let within = rule.min.is_none_or(|min| value >= min) && rule.max.is_none_or(|max| value <= max);
+            if known { if_not(within, Verdict::Fail) } else { Verdict::Unknown }
+        }
+        _ => Verdict::Unknown,
+    };
+    newest(question, &rule.accept, true, answers, judge)
+}
