@@ -14,6 +14,7 @@ mod step;
 pub mod agent;
 pub mod blob;
 pub mod ci;
+pub mod condition;
 pub mod gitops;
 pub mod journal;
 pub mod merge;

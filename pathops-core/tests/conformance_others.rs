@@ -11,6 +11,9 @@ mod blob;
 #[path = "conformance_others/ci.rs"]
 mod ci;
 #[cfg(test)]
+#[path = "conformance_others/condition.rs"]
+mod condition;
+#[cfg(test)]
 #[path = "conformance_others/forge.rs"]
 mod forge;
 #[cfg(test)]
