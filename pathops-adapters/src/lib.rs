@@ -5,6 +5,8 @@
 //! are defaults for one machine, no mocks: they implement the same traits and pass the same conformance suites as the
 //! adapters of vendors.
 
+#[cfg(feature = "cedar")]
+pub mod cedar;
 #[cfg(feature = "local-ci")]
 pub mod local_ci;
 #[cfg(feature = "local-forge")]
@@ -13,10 +15,14 @@ pub mod local_forge;
 pub mod local_gitops;
 #[cfg(feature = "local-signer")]
 pub mod local_signer;
+#[cfg(any(feature = "cedar", feature = "rego"))]
+mod nesting;
 #[cfg(feature = "object-store")]
 pub mod object_store;
 #[cfg(feature = "patch-agent")]
 pub mod patch_agent;
+#[cfg(feature = "rego")]
+pub mod rego;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "system")]
