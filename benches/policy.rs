@@ -1,0 +1,172 @@
+//! What a decision costs, beside Cedar and Rego in the same run: `cargo bench -p pathops-benches --bench policy`, or with
+//! `-- --test` few rounds, to see that it works.
+//!
+//! Each engine is asked whether the same promotion may go on, over 100 pieces of evidence, and for its reasons. Times are
+//! those of the process' CPU clock for one decision, in the best of several rounds. Digests belong to the gathering of facts
+//! and are in no engine's time; parsing and compiling policies neither.
+#![expect(clippy::print_stdout, clippy::expect_used, clippy::indexing_slicing, reason = "a program that prints a table")]
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use pathops_core::adapter::{SourceFile, SourceTree};
+use pathops_core::policy::{HypotheticalFacts, Languages, LayerName, Policy, PolicyLayer, Verdict, evaluate};
+use pathops_core::project::load;
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::{Value, json};
+
+#[path = "policy/engines.rs"]
+mod engines;
+#[path = "policy/facts.rs"]
+mod facts;
+
+use engines::{RawRego, ReadyCedar, aggregate};
+use facts::{AT, name};
+
+fn main() {
+    let test = std::env::args().any(|argument| argument == "--test");
+    compare(if test { 2 } else { 2_000 });
+    line(if test { &[100, 1_000] } else { &[100, 1_000, 10_000, 100_000] });
+    loading(if test { 10 } else { 1_000 });
+}
+
+fn compare(decisions: usize) {
+    let policy = policy();
+    let facts = facts::facts(100, policy.digest());
+    let known = HypotheticalFacts::from(facts.clone());
+    let decision = evaluate(&policy, &known, AT);
+    assert_eq!(decision.verdict, Verdict::Pass, "{}", decision.to_text());
+    let ours = time("ours: from 100 pieces of evidence to the decision", decisions, None, || {
+        evaluate(&policy, &known, AT).requirements.len()
+    });
+    let summary = aggregate(known.facts());
+    let ready = ReadyCedar::new(&summary);
+    assert!(ready.decide().0, "{:?}", ready.decide());
+    time("Cedar: from ready facts in its own form to the reasons", decisions, Some(ours), || ready.decide().1.len());
+    let cedar = engines::cedar();
+    assert_eq!(cedar.evaluate(&summary).map(|answer| answer.holds), Ok(true));
+    time("Cedar: from our summary to the reasons", decisions, Some(ours), || cedar.evaluate(&summary).is_ok());
+    time("Cedar: from 100 pieces of evidence to the reasons", decisions, Some(ours), || {
+        cedar.evaluate(&aggregate(known.facts())).is_ok()
+    });
+    let rego = engines::rego();
+    assert_eq!(rego.evaluate(&summary).map(|answer| answer.holds), Ok(true));
+    time("Rego, bounded: from our summary to the reasons", decisions / 10, Some(ours), || rego.evaluate(&summary).is_ok());
+    let raw = RawRego::new(known.facts());
+    assert_eq!(raw.deny(), regorus::Value::new_set());
+    time("Rego, by itself: from 100 pieces in its own form to the reasons", decisions / 100, Some(ours), || raw.deny());
+}
+
+fn line(sizes: &[u64]) {
+    println!("\n{:>10} {:>14} {:>14}", "facts", "µs a decision", "ns a fact");
+    let policy = policy();
+    for size in sizes {
+        let known = HypotheticalFacts::from(facts::facts(*size, policy.digest()));
+        let rounds = usize::try_from(200_000 / size).unwrap_or(1).max(1);
+        let once = best(rounds, || evaluate(&policy, &known, AT).requirements.len());
+        println!(
+            "{size:>10} {:>14.1} {:>14.0}",
+            micros(once),
+            micros(once) * 1_000.0 / f64::from(u32::try_from(*size).unwrap_or(1))
+        );
+    }
+}
+
+fn loading(requirements: usize) {
+    let all: Vec<_> = (0..requirements).map(requirement).collect();
+    let layer = layer(LayerName::Project, &all);
+    let from_layers = best(1, || Policy::new(vec![layer.clone()], &Languages::none()).is_ok());
+    println!("\n{requirements} requirements from layers: {:.1} ms", micros(from_layers) / 1_000.0);
+    let half = requirements / 2;
+    let layers = [(LayerName::Organisation, 0, half), (LayerName::Project, half, requirements)];
+    let layers = layers.map(|(name, from, to)| self::layer(name, &all[from..to]));
+    let from_two = best(1, || Policy::new(layers.to_vec(), &Languages::none()).is_ok());
+    println!("{requirements} requirements from two layers: {:.1} ms", micros(from_two) / 1_000.0);
+    let files = |requirements: &[Value]| -> SourceTree {
+        let of = |kind: &str, spec: Value| {
+            json!({"apiVersion": "pathops.dev/v1alpha1", "kind": kind, "metadata": {"name": "shop"}, "spec": spec}).to_string()
+        };
+        let environments = json!([{"name": "preflight", "kind": "preflight"}, {"name": "production", "kind": "production"}]);
+        [
+            ("project.yaml", of("Project", json!({"environments": environments}))),
+            ("people.yaml", of("People", json!({"people": [{"name": "alice", "roles": ["owner"]}]}))),
+            ("policy.yaml", of("Policy", json!({"requirements": requirements}))),
+        ]
+        .map(|(path, text)| (name(path), SourceFile { bytes: text.into_bytes(), executable: false }))
+        .into()
+    };
+    let files = files(&all);
+    let project = load(&files, name("shop/meta")).map_err(|findings| findings.to_string());
+    assert_eq!(project.map(|project| project.policy.layers()[0].requirements.len()), Ok(requirements));
+    let from_yaml = best(1, || load(&files, name("shop/meta")).is_ok());
+    println!(
+        "{requirements} requirements from YAML, with all that a meta repository is checked for: {:.1} ms",
+        micros(from_yaml) / 1_000.0
+    );
+}
+
+fn requirement(number: usize) -> Value {
+    json!({
+        "id": format!("tests-{number}"),
+        "reason": "tests guard behaviour",
+        "asks": {"tests": {"run": "build", "suite": format!("suite-{number}"), "minPassed": 1, "accept": {"maxAgeSeconds": 604_800}}},
+    })
+}
+
+/// The rule that the other engines have as text. What is built in asks for the rest of it.
+fn policy() -> Policy {
+    let accept = |seconds: u32| json!({"maxAgeSeconds": seconds});
+    let tests = |suite: &str, run: &str, seconds| json!({"tests": {"run": run, "suite": suite, "minPassed": 100, "accept": accept(seconds)}});
+    let asks = [
+        ("unit-tests", "the unit tests must have passed", tests("unit", "build", 604_800)),
+        ("smoke-tests", "the smoke tests must have passed", tests("smoke", "preflight", 86_400)),
+        ("health", "it must have been healthy", json!({"health": {"settledSeconds": 300, "accept": accept(86_400)}})),
+        (
+            "findings",
+            "nothing bad may be open",
+            json!({"findings": {"max": {"critical": 0, "high": 0}, "accept": accept(86_400)}}),
+        ),
+        ("sbom", "its parts must be known", json!({"sbom": {"formats": ["cyclonedx"], "accept": accept(604_800)}})),
+        (
+            "error-rate",
+            "it must keep within the error budget",
+            json!({"signal": {"name": "error-rate", "environment": "preflight", "max": 0.01, "accept": accept(86_400)}}),
+        ),
+    ];
+    let requirement = |(id, reason, asks): (&str, &str, Value)| json!({"id": id, "reason": reason, "asks": asks});
+    Policy::new(vec![layer(LayerName::Project, &asks.map(requirement))], &Languages::none()).expect("a policy")
+}
+
+fn layer(layer: LayerName, requirements: &[Value]) -> PolicyLayer {
+    let read = serde_json::from_value(json!({"requirements": requirements})).expect("a layer");
+    PolicyLayer { layer, ..read }
+}
+
+/// Prints what one decision takes, and how many of ours that is.
+fn time<T>(what: &str, decisions: usize, ours: Option<Duration>, decide: impl FnMut() -> T) -> Duration {
+    let once = best(decisions.max(1), decide);
+    let ratio = ours.map(|ours| format!("{:>8.2} × ours", once.as_secs_f64() / ours.as_secs_f64()));
+    println!("{what:<66} {:>10.2} µs {}", micros(once), ratio.unwrap_or_default());
+    once
+}
+
+/// The CPU time of one call, in the best of seven rounds of so many.
+fn best<T>(calls: usize, mut work: impl FnMut() -> T) -> Duration {
+    let mut round = || {
+        let begin = cpu_time();
+        for _ in 0..calls {
+            black_box(work());
+        }
+        cpu_time().saturating_sub(begin) / u32::try_from(calls).unwrap_or(u32::MAX)
+    };
+    (0..7).map(|_| round()).min().unwrap_or_default()
+}
+
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000_000.0
+}
