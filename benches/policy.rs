@@ -4,14 +4,24 @@
 //! Each engine is asked whether the same promotion may go on, over 100 pieces of evidence, and for its reasons. Times are
 //! those of the process' CPU clock for one decision, in the best of several rounds. Digests belong to the gathering of facts
 //! and are in no engine's time; parsing and compiling policies neither.
-#![expect(clippy::print_stdout, clippy::expect_used, clippy::indexing_slicing, reason = "a program that prints a table")]
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a program that prints a table"
+)]
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use pathops_core::adapter::{SourceFile, SourceTree};
-use pathops_core::policy::{HypotheticalFacts, Languages, LayerName, Policy, PolicyLayer, Verdict, evaluate};
+use pathops_core::evidence::EvidenceId;
+use pathops_core::policy::{
+    ConditionAnswer, Facts, Finding, HypotheticalFacts, Languages, LayerName, Policy, PolicyLayer, Verdict, evaluate,
+};
 use pathops_core::project::load;
+use pathops_core::{Digest, UnixMillis};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
@@ -54,7 +64,26 @@ fn compare(decisions: usize) {
     time("Rego, bounded: from our summary to the reasons", decisions / 10, Some(ours), || rego.evaluate(&summary).is_ok());
     let raw = RawRego::new(known.facts());
     assert_eq!(raw.deny(), regorus::Value::new_set());
-    time("Rego, by itself: from 100 pieces in its own form to the reasons", decisions / 100, Some(ours), || raw.deny());
+    all_refuse(&policy, facts);
+    time("Rego, by itself: from 100 pieces in its own form to the reasons", decisions / 10, Some(ours), || raw.deny());
+}
+
+/// The engines are asked the same: a failure of the newest smoke tests is a reason for all of them.
+fn all_refuse(policy: &Policy, mut facts: Facts) {
+    let mut failed = facts.evidence.iter().find(|fact| fact.environment.is_some()).expect("smoke tests").clone();
+    let Finding::Tests { failed: count, .. } = &mut failed.says else { panic!("{failed:?}") };
+    *count = 1;
+    (failed.id, failed.at) = (EvidenceId(Digest::of(b"failed")), UnixMillis(AT.0 - 1_000));
+    facts.evidence.push(failed);
+    let known = HypotheticalFacts::from(facts);
+    assert_eq!(evaluate(policy, &known, AT).verdict, Verdict::Fail);
+    let summary = aggregate(known.facts());
+    let reasons = vec!["the smoke tests must have passed".to_owned()];
+    assert_eq!(ReadyCedar::new(&summary).decide(), (false, reasons.clone()));
+    for condition in [engines::cedar(), engines::rego()] {
+        assert_eq!(condition.evaluate(&summary), Ok(ConditionAnswer { holds: false, reasons: reasons.clone() }));
+    }
+    assert_eq!(RawRego::new(known.facts()).deny().to_string(), r#"["the smoke tests must have passed"]"#);
 }
 
 fn line(sizes: &[u64]) {
@@ -86,7 +115,7 @@ fn loading(requirements: usize) {
         let of = |kind: &str, spec: Value| {
             json!({"apiVersion": "pathops.dev/v1alpha1", "kind": kind, "metadata": {"name": "shop"}, "spec": spec}).to_string()
         };
-        let environments = json!([{"name": "preflight", "kind": "preflight"}, {"name": "production", "kind": "production"}]);
+        let environments = ["preflight", "production", "agents"].map(|kind| json!({"name": kind, "kind": kind}));
         [
             ("project.yaml", of("Project", json!({"environments": environments}))),
             ("people.yaml", of("People", json!({"people": [{"name": "alice", "roles": ["owner"]}]}))),

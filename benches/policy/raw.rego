@@ -8,49 +8,54 @@ about(it) if {
   subject.digest.sha256 == input.artifact
 }
 
-newest(kind) := max({it.at | some it in input.evidence; it.says[kind]; about(it)})
+newest(kind) := max([it.at | some it in input.evidence; it.says[kind]; about(it)])
 
-suite(name) := max({it.at | some it in input.evidence; it.says.tests.suite == name; about(it)})
+suite(name) := max([it.at | some it in input.evidence; it.says.tests.suite == name; about(it)])
 
 passes(name) if {
+  at := suite(name)
   some it in input.evidence
+  it.at == at
   it.says.tests.suite == name
-  it.at == suite(name)
-  about(it)
   it.says.tests.passed >= 100
   it.says.tests.failed == 0
   it.says.tests.skipped == 0
 }
 
 ran if {
+  at := newest("deployment")
   some it in input.evidence
-  it.at == newest("deployment")
+  it.at == at
   it.says.deployment.failure == null
 }
 
 healthy if {
+  at := newest("health")
   some it in input.evidence
-  it.at == newest("health")
+  it.at == at
   it.says.health.healthy
   it.says.health.settledMillis >= 300000
 }
 
 scanned if {
+  at := newest("vulnerabilities")
   some it in input.evidence
-  it.at == newest("vulnerabilities")
+  it.at == at
   bad := {finding.id | some finding in it.says.vulnerabilities.found; finding.severity in {"critical", "high"}}
   count(bad) == 0
 }
 
 listed if {
+  at := newest("sbom")
   some it in input.evidence
-  it.at == newest("sbom")
+  it.at == at
   it.says.sbom.parts > 0
 }
 
 budget if {
+  at := newest("signal")
   some it in input.evidence
-  it.at == newest("signal")
+  it.at == at
   it.says.signal.name == "error-rate"
   it.says.signal.value <= 0.01
 }

@@ -15,6 +15,7 @@ pub(super) const REASON: &str = "reason";
 const MAX_OPERATORS: usize = 200;
 const MAX_ELSE: usize = 32;
 const MAX_DOTS: usize = 400;
+const SHALLOW: usize = 16;
 
 /// Cedar recurses over expressions, to read them too: bounds come before everything else.
 pub(super) fn policies(text: &str, vocabulary: &Vocabulary) -> Result<PolicySet, ConditionError> {
@@ -42,18 +43,30 @@ pub(super) fn policies(text: &str, vocabulary: &Vocabulary) -> Result<PolicySet,
     Ok(policies)
 }
 
+/// Whether evaluation may call itself so often that it needs a stack of its own.
+pub(super) fn is_deep(text: &str) -> bool {
+    text.split(';').any(|policy| operators(policy) + elses(policy) > SHALLOW)
+}
+
 /// Bounds what makes an expression deeper without a bracket, and more than that: Cedar calls itself for every operand.
 fn few_operators(text: &str) -> Result<(), ConditionError> {
-    let operators = text.matches(['+', '-', '*', '!', '{']).count() + text.matches("&&").count() + text.matches("||").count();
     let counts = [
-        (operators, MAX_OPERATORS, "operators"),
-        (text.matches("else").count(), MAX_ELSE, "times `else`"),
+        (operators(text), MAX_OPERATORS, "operators"),
+        (elses(text), MAX_ELSE, "times `else`"),
         (text.matches('.').count(), MAX_DOTS, "dots"),
     ];
     match counts.into_iter().find(|(count, most, _)| count > most) {
         Some((_, most, what)) => Err(ConditionError::new(format!("it has more than {most} {what}"))),
         None => Ok(()),
     }
+}
+
+fn operators(text: &str) -> usize {
+    text.matches(['+', '-', '*', '!', '{', '[']).count() + text.matches("&&").count() + text.matches("||").count()
+}
+
+fn elses(text: &str) -> usize {
+    text.matches("else").count()
 }
 
 fn refused<'e, E: Diagnostic + 'e>(text: &str, errors: impl Iterator<Item = &'e E>) -> ConditionError {
