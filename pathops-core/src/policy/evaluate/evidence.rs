@@ -187,25 +187,21 @@ impl Case<'_> {
     /// before. At one instant the worse word wins.
     pub(super) fn soak(&self, rule: &SoakRule) -> Standing {
         let gap = Duration::from_secs(rule.max_gap_seconds);
-        let (mut run, mut broken): (Option<Soaked<'_>>, _) = (None, None);
-        for fact in self.facts.evidence.iter().rev().filter(|fact| self.is_of_preflight(fact)) {
-            if fact.at > self.at + CLOCK_SKEW {
-                return future(fact);
-            }
-            broken = self.breaks(fact).map(|why| (fact.at, why));
-            if broken.is_some() {
-                break;
-            }
-            if counts(&rule.accept, fact) {
-                let since = healthy_since(fact);
-                let run = run.get_or_insert(Soaked { since, until: fact.at, last: fact });
-                if fact.at + gap >= run.since {
-                    run.since = run.since.min(since);
-                }
+        let here = || self.facts.evidence.iter().rev().filter(|fact| self.is_of_preflight(fact));
+        if let Some(fact) = here().next().filter(|fact| fact.at > self.at + CLOCK_SKEW) {
+            return future(fact);
+        }
+        let broken = here().find_map(|fact| self.breaks(fact).map(|why| (fact.at, why)));
+        let (from, why) = broken.unwrap_or((UnixMillis(i64::MIN), "it has not run in preflight yet"));
+        let mut run: Option<Soaked<'_>> = None;
+        for fact in here().take_while(|fact| fact.at > from).filter(|fact| counts(&rule.accept, fact)) {
+            let since = healthy_since(fact);
+            let run = run.get_or_insert(Soaked { since, until: fact.at, last: fact });
+            if fact.at + gap >= run.since {
+                run.since = run.since.min(since);
             }
         }
-        let (from, why) = broken.unwrap_or((UnixMillis(i64::MIN), "it has not run in preflight yet"));
-        let Some(Soaked { since, until, last }) = run.filter(|run| run.until > from) else {
+        let Some(Soaked { since, until, last }) = run else {
             return Standing::new(Verdict::Unknown, why).needs("health in preflight", vec![GITOPS.to_owned()]);
         };
         let since = since.max(from);
