@@ -16,6 +16,7 @@
 //! `evidence-integrity` (no envelope was rejected) and `tested-combination` (the production pull request carries what was
 //! tested). Each is a *fail* where it does not hold.
 
+mod case;
 mod condition;
 mod decision;
 mod evaluate;
@@ -26,6 +27,7 @@ mod freeze;
 mod grant;
 mod history;
 mod layer;
+mod lint;
 mod read;
 mod remaining;
 mod render;
@@ -35,6 +37,7 @@ mod status;
 mod summary;
 mod tighten;
 
+pub use case::*;
 pub use condition::*;
 pub use decision::*;
 pub use evaluate::*;
@@ -45,6 +48,7 @@ pub use freeze::*;
 pub use grant::*;
 pub use history::*;
 pub use layer::*;
+pub use lint::*;
 pub use remaining::*;
 pub use rule::*;
 pub use stack::*;

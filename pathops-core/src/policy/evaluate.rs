@@ -11,7 +11,7 @@ use crate::policy::layer::ALWAYS;
 use crate::policy::remaining::Remaining;
 use crate::policy::stack::Rule;
 use crate::policy::{
-    About, Ask, Authoring, Changes, Decision, EvidenceFact, Facts, GrantBinding, Known, LayerName, Policy, PromotionGrant,
+    About, Ask, Authoring, Decision, EvidenceFact, Facts, GrantBinding, Known, LayerName, Policy, PromotionGrant,
     Requirement, RequirementResult, Stage, Summary, Verdict, VerifiedFacts,
 };
 use crate::time::UnixMillis;
@@ -109,12 +109,7 @@ impl<'c> Case<'c> {
         let readings = &self.facts.readings;
         let (unit, opaque, by_agents) = (&readings.unit, readings.authoring == Authoring::Opaque, readings.by_agents());
         self.policy.applying(move |layer, requirement| {
-            let changes = match requirement.changes {
-                Changes::All => true,
-                Changes::Opaque => opaque,
-                Changes::ByAgents => by_agents,
-            };
-            changes && layer.is_over(unit) && requirement.covers.matches(unit)
+            requirement.changes.are(opaque, by_agents) && layer.is_over(unit) && requirement.covers.matches(unit)
         })
     }
 

@@ -14,8 +14,8 @@ use crate::policy::{EvidenceFact, Finding, FindingSeverity, SbomFormat, Vulnerab
 use crate::time::UnixMillis;
 
 /// Predicate types of bills of materials.
-const CYCLONEDX: &str = "https://cyclonedx.org/bom";
-const SPDX: &str = "https://spdx.dev/Document";
+pub(super) const CYCLONEDX: &str = "https://cyclonedx.org/bom";
+pub(super) const SPDX: &str = "https://spdx.dev/Document";
 
 /// Where the predicates of others say when something was so, as JSON pointers.
 const TIMES: [&str; 8] = [

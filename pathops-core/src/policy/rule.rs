@@ -419,6 +419,17 @@ pub struct ConditionRule {
     pub text: String,
 }
 
+impl Changes {
+    /// Whether a change is one of these.
+    pub(super) fn are(self, opaque: bool, by_agents: bool) -> bool {
+        match self {
+            Changes::All => true,
+            Changes::Opaque => opaque,
+            Changes::ByAgents => by_agents,
+        }
+    }
+}
+
 impl Coverage {
     /// Whether `unit` is covered.
     #[must_use]

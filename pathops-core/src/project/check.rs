@@ -19,7 +19,7 @@ use crate::project::{Project, UnitKind};
 
 pub(crate) use environment::environments;
 pub(crate) use people::{People, people};
-pub(crate) use policy::{PolicySheet, policy};
+pub(crate) use policy::{PolicySheet, Written, policy};
 pub(crate) use request::request;
 pub(crate) use stop::{Stoppers, stop};
 pub(crate) use unit::{Links, Part, app, component, loops, providers};
@@ -98,6 +98,11 @@ pub(crate) struct Notes<'a> {
 }
 
 impl Notes<'_> {
+    /// How many there are, in all files.
+    pub(crate) fn len(&self) -> usize {
+        self.findings.len()
+    }
+
     pub(crate) fn note(&mut self, line: impl Into<Option<usize>>, what: impl Into<String>, mend: impl Into<String>) {
         let line = line.into().filter(|line| *line > 0);
         self.findings.0.insert(Finding { file: self.file.clone(), line, what: what.into(), mend: mend.into() });

@@ -6,8 +6,10 @@ mod field;
 mod schema;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::id::{BranchName, ContractId, EnvironmentId, JobName, PersonId, RepoId, RepoPath, UnitId};
+use crate::policy::Expected;
 use crate::project::{EnvironmentKind, Lifecycle, Role, Rollback};
 
 pub(crate) use field::{FIELD, Field, List};
@@ -53,6 +55,7 @@ pub(crate) enum Kind {
     Incident,
     Stop,
     FeatureRequest,
+    PolicyTest,
 }
 
 impl std::fmt::Display for Kind {
@@ -296,4 +299,41 @@ pub(crate) struct ChangeSpec {
     pub(crate) contracts: List<ContractId>,
     /// A patch for agents that apply one, as a path from the top of the repository.
     pub(crate) patch: Option<Field<RepoPath>>,
+}
+
+/// Tests of the policy: facts, and what has to be decided over them.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct PolicyTestSpec {
+    /// The facts that all cases begin with.
+    #[serde(default, rename = "facts")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Map<String, serde_json::Value>>"))]
+    pub(crate) _facts: Option<IgnoredAny>,
+    /// The file with these facts, beside this one, where they are not here: `<name>.facts.yaml`, or in JSON.
+    pub(crate) facts_file: Option<Field<RepoPath>>,
+    /// The cases.
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub(crate) cases: List<CaseSpec>,
+}
+
+/// One case.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, expecting = "a mapping")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub(crate) struct CaseSpec {
+    /// What it shows.
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub(crate) name: Option<Field<String>>,
+    /// The instant of the decision, in RFC 3339.
+    #[cfg_attr(feature = "schema", schemars(required, extend("format" = "date-time")))]
+    pub(crate) at: Option<Field<String>>,
+    /// What is different from the facts of all cases: a JSON merge patch (RFC 7386). A list of evidence is patched as a
+    /// mapping whose keys are positions, from 0.
+    #[serde(default, rename = "change")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<serde_json::Map<String, serde_json::Value>>"))]
+    pub(crate) _change: Option<IgnoredAny>,
+    /// What has to be decided.
+    #[cfg_attr(feature = "schema", schemars(required))]
+    pub(crate) expect: Option<Field<Expected>>,
 }

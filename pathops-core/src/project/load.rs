@@ -1,5 +1,8 @@
 //! Reads a meta repository: all that it declares, or all that is wrong with it.
 
+mod cases;
+mod facts;
+mod policy;
 mod reader;
 mod sheet;
 mod tree;
@@ -15,6 +18,9 @@ use crate::project::document::{ContractSpec, IncidentSpec, Kind, RequestSpec};
 use crate::project::{Contract, Environments, FeatureRequest, Identities, OpenIncident, OpenStop, Project, Unit};
 use crate::time::UnixMillis;
 
+pub use cases::load_policy_tests;
+pub use facts::{load_facts, load_history};
+pub use policy::{lint_policy, load_policy};
 pub(crate) use reader::{Mistake, read};
 use sheet::{Sheet, Sheets};
 pub(crate) use tree::Node;
@@ -243,7 +249,7 @@ fn policy(
         return None;
     }
     let sheets: Vec<_> = sheets.of(Kind::Policy).map(|sheet| PolicySheet { file: sheet.file, spec: &sheet.spec }).collect();
-    check::policy(findings, &sheets, names, people, languages)
+    check::policy(findings, &sheets, Some(names), people, languages)
 }
 
 /// What no rule covers is refused (I11), so a unit without a rule is a mistake.

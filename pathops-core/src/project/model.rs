@@ -43,6 +43,15 @@ pub enum Role {
     Reviewer,
 }
 
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Role::Owner => "owner",
+            Role::Reviewer => "reviewer",
+        })
+    }
+}
+
 /// The environments of a project: one of each kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environments {

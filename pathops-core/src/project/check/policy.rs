@@ -17,18 +17,19 @@ pub(crate) struct PolicySheet<'s> {
     pub(crate) spec: &'s Node,
 }
 
-/// The policy that some documents make together. Each rule is held against the names and people of the project.
+/// The policy that some documents make together. Each rule is held against the names and people of the project, where they
+/// are known.
 pub(crate) fn policy(
     findings: &mut Findings,
     sheets: &[PolicySheet<'_>],
-    names: &Names,
+    names: Option<&Names>,
     people: Option<&BTreeMap<PersonId, BTreeSet<Role>>>,
     languages: &Languages,
 ) -> Option<Policy> {
     let mut layers = Vec::new();
     for sheet in sheets {
         let layer = layer(&mut findings.of(sheet.file), sheet.spec);
-        if let Some(layer) = &layer {
+        if let (Some(layer), Some(names)) = (&layer, names) {
             references(&mut findings.of(sheet.file), layer, sheet.spec, names, people);
         }
         layers.push(layer);
@@ -41,28 +42,42 @@ pub(crate) fn policy(
         let mend = "say what must hold before something is promoted";
         findings.of(sheet.file).note(sheet.spec.line, "there is no requirement for production", mend);
     }
-    let found: Vec<_> = layers.iter().map(|layer| layer.layer.clone()).collect();
+    let written = Written { sheets, layers: layers.iter().map(|layer| layer.layer.clone()).collect() };
     match Policy::new(layers, languages) {
         Ok(policy) => Some(policy),
         Err(problems) => {
-            problems.into_iter().for_each(|problem| note(findings, sheets, &found, problem));
+            problems.into_iter().for_each(|problem| note(findings, &written, problem));
             None
         }
     }
 }
 
-/// Notes a problem where it is, and names the other place that it has to do with.
-fn note(findings: &mut Findings, sheets: &[PolicySheet<'_>], layers: &[LayerName], problem: PolicyProblem) {
-    let sheet = |place: &Place| {
-        // A layer that is there twice is told of where it stands the second time.
-        let number = layers.iter().rposition(|layer| *layer == place.layer)?;
-        let sheet = sheets.get(number)?;
+/// Documents of a policy, and the layer that each of them is.
+pub(crate) struct Written<'s> {
+    sheets: &'s [PolicySheet<'s>],
+    layers: Vec<LayerName>,
+}
+
+impl<'s> Written<'s> {
+    /// Documents that can be read.
+    pub(crate) fn of(sheets: &'s [PolicySheet<'s>]) -> Self {
+        let layer = |sheet: &PolicySheet<'_>| sheet.spec.get("layer").and_then(|node| read(node, &mut Vec::new()).ok());
+        Self { sheets, layers: sheets.iter().map(|sheet| layer(sheet).unwrap_or_default()).collect() }
+    }
+
+    /// The file and line of a place. A layer that is there twice is told of where it stands the second time.
+    pub(crate) fn line_of(&self, place: &Place) -> Option<(&'s RepoPath, usize)> {
+        let sheet = self.sheets.get(self.layers.iter().rposition(|layer| *layer == place.layer)?)?;
         let requirement = |index| sheet.spec.get("requirements").and_then(|list| list.items().get(index));
         let node: Option<&Node> = place.requirement.and_then(requirement);
         Some((sheet.file, node.unwrap_or(sheet.spec).line))
-    };
-    let Some((file, line)) = sheet(&problem.at) else { return };
-    let above = problem.against.as_ref().and_then(sheet);
+    }
+}
+
+/// Notes a problem where it is, and names the other place that it has to do with.
+fn note(findings: &mut Findings, written: &Written<'_>, problem: PolicyProblem) {
+    let Some((file, line)) = written.line_of(&problem.at) else { return };
+    let above = problem.against.as_ref().and_then(|place| written.line_of(place));
     let above = above.map_or_else(String::new, |(file, line)| format!(" ({file}:{line})"));
     findings.of(file).note(line, format!("{}{above}", problem.what), problem.mend);
 }

@@ -19,7 +19,7 @@ pub(super) struct Place<'a> {
 }
 
 /// The place that a path is, where documents are read. A file below `contracts` with a second extension
-/// (`orders-http.openapi.yaml`) is the definition of a contract and no document.
+/// (`orders-http.openapi.yaml`) is the definition of a contract and no document; below `policy-tests` it is what a test names.
 pub(super) fn place(path: &RepoPath) -> Option<Place<'_>> {
     let (folder, file) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
     let name = file.strip_suffix(".yaml")?;
@@ -33,6 +33,7 @@ pub(super) fn place(path: &RepoPath) -> Option<Place<'_>> {
         ("incidents", _) => Kind::Incident,
         ("stops", _) => Kind::Stop,
         ("requests", _) => Kind::FeatureRequest,
+        ("policy-tests", _) if !name.contains('.') => Kind::PolicyTest,
         _ => return None,
     };
     Some(Place { kind, name })
@@ -110,6 +111,12 @@ fn name(notes: &mut Notes<'_>, metadata: Option<Field<Metadata>>, line: usize, p
         );
     }
     Some(if single { name } else { place.name.to_owned() })
+}
+
+/// The documents of one kind that can be read.
+pub(super) fn of_kind<'a>(files: &'a SourceTree, kind: Kind, findings: &mut Findings) -> Vec<Sheet<'a>> {
+    let places = files.iter().filter(|(path, _)| place(path).is_some_and(|place| place.kind == kind));
+    places.filter_map(|(path, file)| Sheet::read(path, &file.bytes, findings)).collect()
 }
 
 /// All documents of a repository.
