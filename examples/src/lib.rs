@@ -1,1 +1,1 @@
-//! The examples of PathOps: `cargo run --example golden_path`, `cargo run --example embed`.
+//! The examples of PathOps: `cargo run --example golden_path`, `cargo run --example embed`, `cargo run --example policy`.

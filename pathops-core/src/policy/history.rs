@@ -136,15 +136,25 @@ pub struct RequirementDifference {
 }
 
 /// Which past decisions `other` would have made differently than `policy`, and why. A history is facts with the instant
-/// that was decided for.
+/// that was decided for. What was approved under `policy` is taken as approved under `other`.
 pub fn diff<'h>(policy: &Policy, other: &Policy, history: impl IntoIterator<Item = (&'h Known, UnixMillis)>) -> Vec<Difference> {
     let compare = |(index, (facts, at)): (usize, (&Known, UnixMillis))| {
-        let (before, after) = (evaluate(policy, facts, at), evaluate(other, facts, at));
+        let (before, after) = (evaluate(policy, facts, at), evaluate(other, &shown(facts, policy, other), at));
         let requirements = requirements(&before, &after);
         let differs = before.verdict != after.verdict || before.is_granted() != after.is_granted();
         differs.then_some(Difference { index, unit: before.unit, at, before: before.verdict, after: after.verdict, requirements })
     };
     history.into_iter().enumerate().filter_map(compare).collect()
+}
+
+/// The facts, had the pull request shown `other` where it showed `policy`: people approved the rules of their day, and that
+/// other rules are another policy is no difference that they make.
+fn shown(facts: &Known, policy: &Policy, other: &Policy) -> HypotheticalFacts {
+    HypotheticalFacts::but(facts, |facts| {
+        if let Some(proposal) = facts.readings.proposal.as_mut().filter(|it| it.shown.policy == policy.digest()) {
+            proposal.shown.policy = other.digest();
+        }
+    })
 }
 
 /// The requirements that stand differently, or that only one of the two has.

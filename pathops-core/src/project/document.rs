@@ -14,7 +14,7 @@ use crate::project::{EnvironmentKind, Lifecycle, Role, Rollback};
 
 pub(crate) use field::{FIELD, Field, List};
 #[cfg(feature = "schema")]
-pub use schema::schemas;
+pub use schema::{format_schemas, schemas};
 
 /// The version of the format that this crate reads.
 pub const API_VERSION: &str = "pathops.dev/v1alpha1";

@@ -1,5 +1,9 @@
 //! Facts as people write them down, to try a policy.
 
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
+
 use super::reader::read;
 use super::tree::{Broken, Entry, Node, Value};
 use crate::id::RepoPath;
@@ -98,8 +102,13 @@ pub(super) fn tree(file: &RepoPath, bytes: &[u8], notes: &mut Notes<'_>) -> Opti
 /// The facts that a tree says, with what is left out filled in.
 pub(super) fn facts(notes: &mut Notes<'_>, mut tree: Node, policy: &Policy) -> Option<Facts> {
     let before = notes.len();
+    let mut mistakes = Vec::new();
     tree.fill("timeZones", Value::Text(time_zone_data_version().to_owned()));
     tree.fill("rejected", Value::List(Vec::new()));
+    if let Some(evidence) = tree.get("evidence").filter(|evidence| matches!(evidence.value, Value::Map(_))) {
+        // A name that is there twice is noted.
+        let _read = read::<BTreeMap<String, IgnoredAny>>(evidence, &mut mistakes);
+    }
     if let Some(Value::Map(named)) = tree.get_mut("evidence").map(|evidence| &mut evidence.value) {
         let list = named.drain(..).map(|entry| entry.value).collect();
         tree.set("evidence", Value::List(list));
@@ -108,7 +117,6 @@ pub(super) fn facts(notes: &mut Notes<'_>, mut tree: Node, policy: &Policy) -> O
     if let Some(shown) = proposal.and_then(|proposal| proposal.get_mut("shown")) {
         shown.fill("policy", Value::Text(policy.digest().to_string()));
     }
-    let mut mistakes = Vec::new();
     let facts = read::<Facts>(&tree, &mut mistakes);
     mistakes.into_iter().for_each(|mistake| notes.mistake(mistake));
     let facts = facts.map_err(|mistake| notes.mistake(mistake)).ok();

@@ -1,0 +1,59 @@
+//! Decisions of the past.
+
+use std::path::{Path, PathBuf};
+
+use pathops_core::policy::{
+    Decision, DecisionRecord, Difference, HypotheticalFacts, Languages, ReplayError, Verdict, diff as differences,
+    replay as again,
+};
+use pathops_core::project::load_history;
+
+use crate::input::{Unusable, bytes, name, policy};
+use crate::{Answer, DOES_NOT_HOLD, HOLDS};
+
+/// Makes a decision again, from what is recorded of it.
+pub(crate) fn replay(path: &Path) -> Result<Answer, Unusable> {
+    let unusable = |why: &dyn std::fmt::Display| Unusable::new(format!("{}: {why}", path.display()));
+    let record: DecisionRecord =
+        serde_json::from_slice(&bytes(path)?).map_err(|error| unusable(&format!("this is no decision record: {error}")))?;
+    match again(&record, &Languages::none()) {
+        Ok(decision) => Ok(Answer { text: format!("the same, byte for byte: {}\n", decision.summary()), code: HOLDS }),
+        Err(ReplayError::Different(now)) => Ok(Answer { text: compared(&record.decision, &now), code: DOES_NOT_HOLD }),
+        Err(error @ (ReplayError::Other { .. } | ReplayError::TimeZones { .. })) => {
+            Ok(Answer { text: format!("{error}\n"), code: DOES_NOT_HOLD })
+        }
+        Err(error) => Err(unusable(&error)),
+    }
+}
+
+fn compared(recorded: &Decision, now: &Decision) -> String {
+    format!("it was recorded as\n{}and the same input gives\n{}", recorded.to_text(), now.to_text())
+}
+
+/// Which decisions of a history another policy would have made differently.
+pub(crate) fn diff(one: &Path, other: &Path, history: &Path) -> Result<Answer, Unusable> {
+    let (one, other) = (policy(&[PathBuf::from(one)])?, policy(&[PathBuf::from(other)])?);
+    let past = load_history(&name(history), &bytes(history)?, &one);
+    let past = past.map_err(|findings| Unusable::findings(history, &findings))?;
+    let past: Vec<_> = past.into_iter().map(|(facts, at)| (HypotheticalFacts::from(facts), at)).collect();
+    if past.is_empty() {
+        return Err(Unusable::new(format!("{} holds no decision", history.display())));
+    }
+    let found = differences(&one, &other, past.iter().map(|(facts, at)| (&**facts, *at)));
+    let mut text: String = found.iter().map(told).collect();
+    text.push_str(&format!("{} of {} decisions differ\n", found.len(), past.len()));
+    Ok(Answer { text, code: if found.is_empty() { HOLDS } else { DOES_NOT_HOLD } })
+}
+
+fn told(difference: &Difference) -> String {
+    let Difference { index, unit, at, before, after, requirements } = difference;
+    let mut text = format!("{}. {unit} at {at}: {before}, and {after} under the other\n", index + 1);
+    for it in requirements {
+        let stands = |side: &Option<(Verdict, String)>| match side {
+            Some((verdict, because)) => format!("{verdict} ({})", because.replace(char::is_control, " ")),
+            None => "not asked for".to_owned(),
+        };
+        text.push_str(&format!("  {}: {}, and {}\n", it.id, stands(&it.before), stands(&it.after)));
+    }
+    text
+}
