@@ -1,0 +1,411 @@
+//! What the linter says of a policy, and what it does not.
+#![cfg(feature = "yaml")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use pathops_core::adapter::{SourceFile, SourceTree};
+use pathops_core::policy::{Languages, LintContext, lint};
+use pathops_core::project::{Lifecycle, Role, Rollback, Unit, UnitKind, lint_policy, load, load_policy};
+use pathops_core::{PersonId, RepoId, RepoPath, UnitId, UnixMillis};
+
+/// 2026-11-20T12:00:00Z.
+const AT: UnixMillis = UnixMillis(1_795_176_000_000);
+
+const HEAD: &str = "apiVersion: pathops.dev/v1alpha1\nkind: Policy\nmetadata: {name: shop}\nspec:\n";
+
+fn path(text: &str) -> RepoPath {
+    RepoPath::parse(text).unwrap()
+}
+
+fn file(text: &str) -> SourceFile {
+    SourceFile { bytes: text.as_bytes().to_vec(), executable: false }
+}
+
+/// Documents of policies, from what stands under `spec`.
+fn documents(specs: &[&str]) -> SourceTree {
+    let document = |(number, spec): (usize, &&str)| {
+        let indented: String = spec.lines().map(|line| format!("  {line}\n")).collect();
+        (path(&format!("policies/{number}.yaml")), file(&format!("{HEAD}{indented}")))
+    };
+    specs.iter().enumerate().map(document).collect()
+}
+
+/// An app of the class `service` that alice answers for, and a component of bob's.
+fn units() -> BTreeMap<UnitId, Unit> {
+    let unit = |name: &str, kind, owner: &str, class: Option<&str>| Unit {
+        id: name.parse().unwrap(),
+        kind,
+        desired_state: format!("shop/{name}-gitops").parse().unwrap(),
+        owner: owner.parse().unwrap(),
+        lifecycle: Lifecycle::PathReady,
+        class: class.map(str::to_owned),
+        depends_on: BTreeSet::new(),
+        provides: BTreeSet::new(),
+        consumes: BTreeSet::new(),
+        rollback: Rollback::Revert,
+        checks: ["health", "smoke"].map(|job| job.parse().unwrap()).into(),
+    };
+    let orders = unit("orders", UnitKind::App { source: "shop/orders-src".parse().unwrap() }, "alice", Some("service"));
+    let store = unit("store", UnitKind::Component { component_type: "key-value-store".to_owned() }, "bob", None);
+    [orders, store].into_iter().map(|unit| (unit.id.clone(), unit)).collect()
+}
+
+fn people(all: &[(&str, &[Role])]) -> BTreeMap<PersonId, BTreeSet<Role>> {
+    all.iter().map(|(name, roles)| (name.parse().unwrap(), roles.iter().copied().collect())).collect()
+}
+
+fn staff() -> BTreeMap<PersonId, BTreeSet<Role>> {
+    people(&[("alice", &[Role::Owner]), ("bob", &[Role::Reviewer]), ("carol", &[Role::Owner, Role::Reviewer])])
+}
+
+/// What the linter says of policies, as `level: what; mend`, without where.
+fn said_to(specs: &[&str], people: &BTreeMap<PersonId, BTreeSet<Role>>) -> Vec<String> {
+    let policy = load_policy(&documents(specs), &Languages::none()).unwrap_or_else(|findings| panic!("{findings}"));
+    let units = units();
+    let context = LintContext {
+        units: &units,
+        people,
+        producers: Some(["ci", "gitops"].map(|name| name.parse().unwrap()).into()),
+        build_suites: Some(["unit".to_owned()].into()),
+        at: AT,
+    };
+    lint(&policy, &context).iter().map(|note| format!("{}: {}; {}", note.level, note.said(), note.mend)).collect()
+}
+
+fn said(specs: &[&str]) -> Vec<String> {
+    said_to(specs, &staff())
+}
+
+/// A requirement for apps that asks for `asks`.
+fn asking(asks: &str) -> String {
+    format!("requirements:\n  - {{id: it, reason: why, covers: {{kind: app}}, asks: {{{asks}}}}}")
+}
+
+/// `wrong` gives the one note that begins with `note`, and `right` gives none.
+#[track_caller]
+fn tells(wrong: &[&str], note: &str, right: &[&str]) {
+    let told = said(wrong);
+    assert!(told.len() == 1 && told.iter().all(|it| it.starts_with(note)), "{wrong:#?}\nshould give {note:?}, gives {told:#?}");
+    assert_eq!(said(right), [""; 0], "{right:#?}");
+}
+
+#[track_caller]
+fn asks(wrong: &str, note: &str, right: &str) {
+    tells(&[&asking(wrong)], note, &[&asking(right)]);
+}
+
+const SOME: &str = "accept: {maxAgeSeconds: 86400}";
+
+#[test]
+fn what_covers_nothing_is_told() {
+    let for_units =
+        |covers: &str| format!("requirements:\n  - {{id: it, reason: why, covers: {covers}, asks: {{incidents: {{}}}}}}");
+    for (covers, note, right) in [
+        ("{classes: [web]}", "warning: `it` covers the class `web`, which no app or component is of", "{classes: [service]}"),
+        ("{classes: [web, service]}", "warning: `it` covers the class `web`", "{}"),
+        ("{units: [web]}", "warning: `it` covers `web`, and there is no such app or component", "{units: [store]}"),
+        ("{kind: component, classes: [service]}", "warning: `it` is for no app or component;", "{kind: app, classes: [service]}"),
+    ] {
+        tells(&[&for_units(covers)], note, &[&for_units(right)]);
+    }
+}
+
+#[test]
+fn a_layer_over_nothing_is_told_once() {
+    let layer = |name: &str| format!("layer: {name}\nrequirements:\n  - {{id: it, reason: why, asks: {{incidents: {{}}}}}}");
+    tells(&[&layer("{class: web}")], "warning: no app or component is of the class `web`", &[&layer("{class: service}")]);
+    tells(&[&layer("{unit: web}")], "warning: there is no app or component `web`", &[&layer("{unit: store}")]);
+}
+
+#[test]
+fn a_rule_that_lower_layers_take_the_place_of_is_told() {
+    let upper = |layer: &str| {
+        format!(
+            "layer: {layer}\nrequirements:\n  - {{id: it, reason: why, covers: {{units: [orders]}}, asks: {{approvals: {{count: 1, roles: [owner, reviewer]}}}}}}"
+        )
+    };
+    let lower = |changes: &str| {
+        format!(
+            "layer: {{class: service}}\nrequirements:\n  - {{id: it, reason: why, changes: {changes}, asks: {{approvals: {{count: 2, roles: [owner, reviewer]}}}}}}"
+        )
+    };
+    let note = "warning: lower layers tighten `it` for everything that it is for; take it out here, or out of them";
+    tells(&[&upper("project"), &lower("all")], note, &[&upper("project"), &lower("opaque")]);
+    // The organisation's rules are for other projects too.
+    assert_eq!(said(&[&upper("organisation"), &lower("all")]), [""; 0]);
+}
+
+#[test]
+fn approvals_that_nobody_or_too_few_could_give_are_errors() {
+    let (one, three) = ("approvals: {count: 1, roles: [owner, reviewer]}", "approvals: {count: 3, roles: [owner, reviewer]}");
+    let four = "approvals: {count: 4, roles: [owner, reviewer]}";
+    asks(four, "error: `it` asks for 4 approval(s), and 3 people hold one of the roles `owner`, `reviewer`; ask for fewer", one);
+    asks(
+        three,
+        "warning: `it` needs `alice`, who answers for it: what they have a part in can never pass (for orders); give",
+        one,
+    );
+    let reviewers = people(&[("alice", &[Role::Reviewer]), ("bob", &[Role::Reviewer])]);
+    let told = said_to(&[&asking("approvals: {count: 1, roles: [owner]}")], &reviewers);
+    assert_eq!(
+        told,
+        [
+            "error: `it` asks for 1 approval(s), and 0 people hold one of the roles `owner`; ask for fewer, or give more people a role"
+        ]
+    );
+    let told = said_to(&[&asking(one)], &reviewers);
+    assert_eq!(
+        told,
+        [
+            "warning: `it` counts approvals of the role `owner`, which nobody holds; give somebody the role in people.yaml, or take it out"
+        ]
+    );
+}
+
+#[test]
+fn a_requirement_that_only_advises_is_never_an_error() {
+    let advice = "requirements:\n  - {id: it, reason: why, severity: advisory, asks: {approvals: {count: 4, roles: [owner]}}}";
+    let told = said(&[advice]);
+    assert!(matches!(told.as_slice(), [one] if one.starts_with("warning: `it` asks for 4 approval(s)")), "{told:?}");
+}
+
+#[test]
+fn lifecycle_states_that_exclude_each_other_are_errors() {
+    let with = |allowed: &str| {
+        format!(
+            "requirements:\n  - {{id: ready, reason: why, covers: {{kind: app}}, asks: {{lifecycle: {{allowed: [path-ready]}}}}}}\n  - {{id: mature, reason: why, asks: {{lifecycle: {{allowed: [{allowed}]}}}}}}"
+        )
+    };
+    let note = "error: no lifecycle state is allowed by all of `lifecycle`, `ready`, `mature` (for orders); let them have one";
+    tells(&[&with("production")], note, &[&with("production, path-ready")]);
+    // Also against what is built in.
+    asks(
+        "lifecycle: {allowed: [prototype]}",
+        "error: no lifecycle state is allowed by all of `lifecycle`, `it`",
+        "lifecycle: {allowed: [path-ready]}",
+    );
+}
+
+#[test]
+fn signals_that_exclude_each_other_are_errors() {
+    let with = |max: &str, accept: &str| {
+        format!(
+            "requirements:\n  - {{id: least, reason: why, asks: {{signal: {{name: load, environment: preflight, min: 5, accept: {{maxAgeSeconds: 60}}}}}}}}\n  - {{id: most, reason: why, asks: {{signal: {{name: load, environment: preflight, max: {max}, accept: {accept}}}}}}}"
+        )
+    };
+    let same = "{maxAgeSeconds: 99}";
+    tells(
+        &[&with("4.5", same)],
+        "error: no value of load is within the bounds of `least`, `most` (for orders, store);",
+        &[&with("5", same)],
+    );
+    // Somebody else may measure something else.
+    tells(
+        &[&with("4.5", "{maxAgeSeconds: 99, from: [ci]}")],
+        "warning: no value of load",
+        &[&with("5", "{maxAgeSeconds: 99, from: [ci]}")],
+    );
+    let signal = |environment: &str| format!("signal: {{name: load, environment: {environment}, max: 1, {SOME}}}");
+    asks(&signal("agents"), "error: `it` is measured where agents work", &signal("production"));
+}
+
+#[test]
+fn evidence_that_is_too_old_when_the_wait_is_over_is_told() {
+    let with = |seconds: u32, asks: &str| {
+        format!(
+            "requirements:\n  - {{id: soak, reason: why, asks: {{soak: {{seconds: {seconds}, maxGapSeconds: 60, {SOME}}}}}}}\n  - {{id: it, reason: why, covers: {{kind: app}}, asks: {{{asks}}}}}"
+        )
+    };
+    let hour = "accept: {maxAgeSeconds: 3600}";
+    let build = format!("tests: {{run: build, suite: unit, minPassed: 1, {hour}}}");
+    let note = "error: `soak` takes 7200 s, and evidence for `it` from before is too old after 3600 s (for orders); let it";
+    tells(&[&with(7200, &build)], note, &[&with(3600, &build)]);
+    // What can be made again is not lost for ever; what is live is looked at again.
+    for again in [
+        format!("tests: {{run: preflight, suite: smoke, minPassed: 1, {hour}}}"),
+        format!("findings: {{max: {{critical: 0}}, {hour}}}"),
+    ] {
+        tells(&[&with(7200, &again)], "warning: `soak` takes 7200 s", &[&with(3600, &again)]);
+    }
+    assert_eq!(said(&[&with(7200, &format!("deployment: {{{hour}}}"))]), [""; 0]);
+    asks(
+        "deployment: {accept: {maxAgeSeconds: 0}}",
+        "error: evidence for `it` is too old as soon as it is there",
+        "deployment: {accept: {maxAgeSeconds: 1}}",
+    );
+}
+
+#[test]
+fn freezes_that_never_open_are_errors() {
+    let freeze = |id: &str, when: &str| {
+        format!(
+            "  - {{id: {id}, reason: why, covers: {{kind: app}}, asks: {{freeze: {{timeZone: Europe/Berlin, when: {{{when}}}}}}}}}\n"
+        )
+    };
+    let days = |days: &str| format!("weekly: {{days: [{days}], from: \"00:00\", until: \"00:00\"}}");
+    let week = freeze("week", &days("monday, tuesday, wednesday, thursday"));
+    let (long, short) = (freeze("weekend", &days("friday, saturday, sunday")), freeze("weekend", &days("friday, saturday")));
+    let note = "error: promotions are closed for the next 5 years at least, by `week`, `weekend` (for orders); leave a time";
+    tells(&[&format!("requirements:\n{week}{long}")], note, &[&format!("requirements:\n{week}{short}")]);
+    let once = |until: &str| format!("once: {{from: \"2026-01-01T00:00\", until: \"{until}-01-01T00:00\"}}");
+    let ages = format!("requirements:\n{}", freeze("ages", &once("2040")));
+    tells(&[&ages], "error: promotions are closed", &[&format!("requirements:\n{}", freeze("ages", &once("2027")))]);
+}
+
+#[test]
+fn limits_that_let_worse_findings_stay_are_told() {
+    let max = |max: &str| format!("findings: {{max: {{{max}}}, {SOME}}}");
+    asks(&max("high: 0"), "warning: `it` limits high findings, and not critical ones; limit", &max("high: 0, critical: 0"));
+    asks(
+        &max("low: 1, medium: 1, high: 2, critical: 0"),
+        "warning: `it` lets 2 high findings stay, and only 1 medium ones",
+        &max("critical: 3"),
+    );
+}
+
+#[test]
+fn exceptions_need_an_owner_a_reason_and_time() {
+    let with = |owner: &str, until: &str, reason: &str, more: &str| {
+        format!(
+            "findings: {{max: {{critical: 0}}, {SOME}, exceptions: [{{id: CVE-2026-1, owner: {owner}, until: {until}, reason: \"{reason}\"}}{more}]}}"
+        )
+    };
+    let good = with("alice", "2026-12-31T00:00:00Z", "not reachable", "");
+    for (wrong, note) in [
+        (
+            with("zoe", "2026-12-31T00:00:00Z", "r", ""),
+            "error: the exception for CVE-2026-1 bears nothing: its owner `zoe` is nobody here",
+        ),
+        (with("alice", "2026-11-20T12:00:00Z", "r", ""), "warning: the exception for CVE-2026-1 has ended: 2026-11-20T12:00:00Z"),
+        (with("alice", "2026-12-04T12:00:00Z", "r", ""), "warning: the exception for CVE-2026-1 ends soon"),
+        (with("alice", "2026-12-31T00:00:00Z", " ", ""), "warning: the exception for CVE-2026-1 does not say why"),
+        (
+            with("alice", "2026-12-31T00:00:00Z", "r", ", {id: CVE-2026-1, owner: bob, until: 2026-12-31T00:00:00Z, reason: r}"),
+            "warning: there are two exceptions for CVE-2026-1",
+        ),
+    ] {
+        asks(&wrong, note, &good);
+    }
+    assert_eq!(said(&[&asking(&with("alice", "2026-12-04T12:00:01Z", "r", ""))]), [""; 0]);
+}
+
+#[test]
+fn evidence_that_nothing_makes_is_an_error() {
+    let smoke = |suite: &str| format!("tests: {{run: preflight, suite: {suite}, minPassed: 1, {SOME}}}");
+    asks(
+        &smoke("load"),
+        "error: `it` asks for the job `load`, which is none of the unit's `checks` (for orders); add",
+        &smoke("smoke"),
+    );
+    let unit = |suite: &str| format!("tests: {{run: build, suite: {suite}, minPassed: 1, {SOME}}}");
+    asks(&unit("load"), "error: `it` asks for the suite `load`, and builds report `unit`", &unit("unit"));
+    let from = |from: &str| format!("deployment: {{accept: {{maxAgeSeconds: 9, from: [{from}]}}}}");
+    asks(&from("nobody"), "error: nobody whose word counts for `it` is trusted: `nobody`", &from("gitops"));
+    asks(&from("nobody, ci"), "warning: `it` counts the word of `nobody`, whom the host does not trust", &from("ci"));
+    let for_kind = |kind: &str, asks: &str| {
+        format!("requirements:\n  - {{id: it, reason: why, covers: {{kind: {kind}}}, asks: {{{asks}}}}}")
+    };
+    for build in [
+        unit("unit"),
+        format!("sbom: {{formats: [spdx], {SOME}}}"),
+        format!("findings: {{max: {{critical: 0}}, {SOME}}}"),
+        format!("evidence: {{predicateType: \"https://slsa.dev/provenance/v1\", about: commit, {SOME}}}"),
+    ] {
+        let note = "error: `it` asks for what a build makes, and a component is not built (for store); write";
+        tells(&[&for_kind("component", &build)], note, &[&for_kind("app", &build)]);
+    }
+    let of_type = |given: &str| format!("evidence: {{predicateType: \"{given}\", about: artifact, {SOME}}}");
+    let good = of_type("https://slsa.dev/provenance/v1");
+    asks(&of_type("provenance"), "error: `it` asks for the predicate type `provenance`, which is no URI", &good);
+    let note = "warning: `it` only asks that there is a statement of the type https://in-toto.io/attestation/test-result/v0.1; ask for `tests`";
+    asks(&of_type("https://in-toto.io/attestation/test-result/v0.1"), note, &good);
+}
+
+#[test]
+fn glass_that_cannot_be_broken_is_told() {
+    let glass = |roles: &str, people: u32, seconds: u32, id: &str| {
+        format!(
+            "breakGlass: {{requirements: [{id}], roles: [{roles}], people: {people}, validSeconds: {seconds}}}\n{}",
+            asking("incidents: {}")
+        )
+    };
+    let good = glass("owner, reviewer", 2, 60, "it");
+    for (wrong, note) in [
+        (glass("owner, reviewer", 4, 60, "it"), "error: nobody can break the glass: it takes 4 people, and 3 hold one of"),
+        (glass("owner", 2, 0, "it"), "error: a broken glass holds for 0 seconds"),
+        (glass("owner", 2, 60, "that"), "warning: `breakGlass` gets past `that`, and no layer has a requirement of that name"),
+    ] {
+        tells(&[&wrong], note, &[&good]);
+    }
+    let owners = people(&[("alice", &[Role::Owner]), ("bob", &[Role::Owner])]);
+    assert_eq!(
+        said_to(&[&good], &owners),
+        [
+            "warning: `breakGlass` counts the role `reviewer`, which nobody holds; give somebody the role in people.yaml, or take it out"
+        ]
+    );
+    let stop = format!("permissions: {{stop: [reviewer]}}\n{}", asking("incidents: {}"));
+    assert_eq!(said(&[&stop]), [""; 0]);
+    assert_eq!(
+        said_to(&[&stop], &owners),
+        [
+            "warning: `permissions.stop` is for nobody: no person holds one of the roles `reviewer`; give somebody the role in people.yaml, or name another one"
+        ]
+    );
+}
+
+#[test]
+fn a_requirement_says_why() {
+    let with = |reason: &str| format!("requirements:\n  - {{id: it, reason: \"{reason}\", asks: {{incidents: {{}}}}}}");
+    tells(&[&with("")], "warning: `it` does not say why it is asked for", &[&with("calm")]);
+}
+
+/// The sample project: all files of its meta repository.
+fn shop() -> SourceTree {
+    fn walk(folder: &Path, within: &str, files: &mut SourceTree) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap().path();
+            let name = format!("{within}{}", entry.file_name().unwrap().to_str().unwrap());
+            if entry.is_dir() {
+                walk(&entry, &format!("{name}/"), files);
+            } else {
+                files.insert(path(&name), SourceFile { bytes: std::fs::read(&entry).unwrap(), executable: false });
+            }
+        }
+    }
+    let mut files = SourceTree::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop/meta"), "", &mut files);
+    files
+}
+
+/// What the linter says of the sample project, with places.
+fn said_of(files: &SourceTree) -> Vec<String> {
+    let project = load(files, RepoId::parse("shop/meta").unwrap()).unwrap_or_else(|findings| panic!("{findings}"));
+    let told = lint_policy(files, &project.policy, &LintContext::of(&project, AT));
+    told.into_iter().map(|(finding, level)| format!("{level}: {finding}")).collect()
+}
+
+#[test]
+fn the_sample_project_has_nothing_to_mend() {
+    assert_eq!(said_of(&shop()), [""; 0]);
+}
+
+#[test]
+fn notes_have_the_file_and_line_of_what_they_are_about() {
+    let mut files = shop();
+    let policy = files.get_mut(&path("policy.yaml")).unwrap();
+    policy.bytes = String::from_utf8(policy.bytes.clone()).unwrap().replace("suite: smoke", "suite: load").into_bytes();
+    let line =
+        String::from_utf8(policy.bytes.clone()).unwrap().lines().position(|line| line.contains("id: preflight-smoke")).unwrap()
+            + 1;
+    let layer =
+        format!("{HEAD}  layer: {{class: web}}\n  requirements:\n    - {{id: it, reason: why, asks: {{incidents: {{}}}}}}\n");
+    files.insert(path("policies/web.yaml"), file(&layer));
+    let told = said_of(&files);
+    let [web, smoke] = told.as_slice() else { panic!("{told:#?}") };
+    assert!(web.starts_with("warning: policies/web.yaml:5: no app or component is of the class `web`;"), "{web}");
+    assert!(smoke.starts_with(&format!("error: policy.yaml:{line}: `preflight-smoke` asks for the job `load`")), "{smoke}");
+    assert!(smoke.contains("(for catalog, orders, store, web)"), "{smoke}");
+}
