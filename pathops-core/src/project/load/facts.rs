@@ -214,3 +214,56 @@ impl From<serde_json::Value> for Node {
         Self { line: 0, value }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(node: &Node) -> serde_json::Value {
+        match &node.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Integer(value) => (*value).into(),
+            Value::Float(value) => (*value).into(),
+            Value::Text(text) => text.as_str().into(),
+            Value::List(items) => items.iter().map(plain).collect(),
+            Value::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), plain(&entry.value))).collect(),
+        }
+    }
+
+    fn node(text: &str) -> Node {
+        serde_json::from_str::<serde_json::Value>(text).unwrap().into()
+    }
+
+    /// Appendix A of RFC 7386.
+    #[test]
+    fn patches_do_what_the_standard_says() {
+        for (original, patch, result) in [
+            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"a":null}"#, r#"{}"#),
+            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
+            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
+            (r#"{"a":{"b":"c"}}"#, r#"{"a":{"b":"d","c":null}}"#, r#"{"a":{"b":"d"}}"#),
+            (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+            (r#"["a","b"]"#, r#"["c","d"]"#, r#"["c","d"]"#),
+            (r#"{"a":"b"}"#, r#"["c"]"#, r#"["c"]"#),
+            (r#"{"a":"foo"}"#, "null", "null"),
+            (r#"{"a":"foo"}"#, r#""bar""#, r#""bar""#),
+            (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"e":null,"a":1}"#),
+            ("[1,2]", r#"{"a":"b","c":null}"#, r#"{"a":"b"}"#),
+            ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
+        ] {
+            let (patched, wanted) = (node(original).patched(&node(patch)), node(result));
+            assert_eq!(plain(&patched), plain(&wanted), "{original} with {patch}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_evidence_is_patched_by_position() {
+        let base = node(r#"{"evidence":[{"id":"a"},{"id":"b"}]}"#).with_mapping("evidence");
+        let patched = base.patched(&node(r#"{"evidence":{"0":null,"1":{"at":1}}}"#));
+        assert_eq!(plain(&patched), serde_json::json!({"evidence": {"1": {"id": "b", "at": 1}}}));
+    }
+}
