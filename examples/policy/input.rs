@@ -107,7 +107,10 @@ fn walk(dir: &Path, within: &str, files: &mut SourceTree) -> Result<(), Unusable
             files.insert(repo_path(&format!("{within}{name}"))?, SourceFile { bytes: bytes(&path)?, executable: false });
         }
         if files.len() > MOST_FILES {
-            return Err(Unusable::file(dir, &format!("it holds more than {MOST_FILES} files; give the folder of a meta repository")));
+            return Err(Unusable::file(
+                dir,
+                &format!("it holds more than {MOST_FILES} files; give the folder of a meta repository"),
+            ));
         }
     }
     Ok(())

@@ -191,6 +191,8 @@ fn facts_are_filled_in_and_nothing_else_is() {
     // JSON is YAML.
     assert_eq!(load_facts(&path("f.yaml"), &complete, &policy).unwrap(), facts);
     for (from, to, finding) in [
+        ("\"authoring\": \"observed\"", "\"authoring\": 1", "f.json: expected one of `observed`, `opaque`"),
+        ("\"source\": {", "\"source\": [], \"s\": {", "f.json: invalid type: sequence, expected a mapping"),
         ("\"strangers\": [],", "", "f.json: missing field `strangers`"),
         ("\"health\": {\n      \"id\"", "\"health\": {\n      \"idd\"", "f.json: missing field `id`"),
         ("\"readings\"", "readings", "f.json:2: this is not JSON"),

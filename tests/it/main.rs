@@ -10,6 +10,8 @@ mod graphs;
 mod invariants;
 mod layering;
 mod moved;
+mod policy_command;
+mod program;
 mod requests;
 mod tidy;
 mod world;

@@ -12,23 +12,17 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub(super) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+pub(super) use crate::program::ROOT;
+use crate::program::built;
+
 /// How often something is looked at, and how long it may take.
 const PAUSE: Duration = Duration::from_millis(20);
 const PATIENCE: usize = 6_000;
 
-/// The program, built once. Cargo says where it lies.
+/// The program, built once.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--offline", "--locked", "-p", "pathops-examples", "--example", "golden_path"]);
-        let output = cargo.args(["--message-format", "json-render-diagnostics"]).current_dir(ROOT).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let messages = String::from_utf8(output.stdout).unwrap();
-        let messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back().unwrap()
-    })
+    PROGRAM.get_or_init(|| built("golden_path"))
 }
 
 /// A folder for the example's state, and what it is told on its command line besides.

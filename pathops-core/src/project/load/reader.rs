@@ -117,7 +117,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     ) -> Result<V::Value, ReadError> {
         match &self.node.value {
             Value::Map(_) => self.located(self.visit_map(Some(fields), visitor)),
-            _ => self.deserialize_any(visitor),
+            // Fields have names: a list of their values would be read by their order, which nobody sees.
+            other => self.located(Err(serde::de::Error::invalid_type(other.unexpected(), &"a mapping"))),
         }
     }
 

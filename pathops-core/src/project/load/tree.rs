@@ -2,7 +2,7 @@
 //!
 //! A stream can be read once and stops at its first mistake. A tree can be read on after one, and again in parts.
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, Spanned};
 
 /// One value and the line it begins on.
@@ -65,6 +65,21 @@ impl Node {
         match &self.value {
             Value::List(items) => items,
             _ => &[],
+        }
+    }
+}
+
+impl Value {
+    /// What it is, for whoever expected something else.
+    pub(super) fn unexpected(&self) -> Unexpected<'_> {
+        match self {
+            Value::Null => Unexpected::Unit,
+            Value::Bool(value) => Unexpected::Bool(*value),
+            Value::Integer(value) => Unexpected::Signed(*value),
+            Value::Float(value) => Unexpected::Float(*value),
+            Value::Text(text) => Unexpected::Str(text),
+            Value::List(_) => Unexpected::Seq,
+            Value::Map(_) => Unexpected::Map,
         }
     }
 }
