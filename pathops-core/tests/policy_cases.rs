@@ -1,11 +1,14 @@
 //! Tests of a policy, and the facts that people write down for them.
 #![cfg(feature = "yaml")]
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::path::{Path, PathBuf};
 
 use pathops_core::adapter::{SourceFile, SourceTree};
-use pathops_core::policy::{CaseResult, Facts, HypotheticalFacts, Languages, Policy, diff, evaluate, run_cases};
+use pathops_core::policy::{
+    CaseResult, Facts, HypotheticalFacts, Languages, LintContext, LintLevel, Policy, diff, evaluate, lint, run_cases,
+    time_zone_data_version,
+};
 use pathops_core::project::{Findings, load_facts, load_history, load_policy, load_policy_tests};
 use pathops_core::{RepoPath, UnixMillis};
 
@@ -231,6 +234,48 @@ fn a_history_holds_facts_and_records() {
     ] {
         let told = load_history(&path("h.jsonl"), format!("\n{line}\n").as_bytes(), &policy).unwrap_err().to_string();
         assert!(told.starts_with(finding), "{told}");
+    }
+}
+
+/// Facts that pass do not pass a policy that the linter has an error in, and do pass once it is mended.
+#[test]
+fn what_the_linter_calls_an_error_never_passes() {
+    let facts = facts(&policy());
+    let units = [(facts.readings.unit.id.clone(), facts.readings.unit.clone())].into();
+    let context = LintContext { units: &units, people: &facts.readings.people, producers: None, build_suites: None, at: AT };
+    let some = "accept: {maxAgeSeconds: 86400}";
+    let signal = |max: u32| format!("signal: {{name: load, environment: agents, max: {max}, {some}}}");
+    for (wrong, right) in [
+        (
+            "approvals: {count: 5, roles: [owner, reviewer]}".to_owned(),
+            "approvals: {count: 2, roles: [owner, reviewer]}".to_owned(),
+        ),
+        ("lifecycle: {allowed: [prototype]}".to_owned(), "lifecycle: {allowed: [path-ready]}".to_owned()),
+        ("deployment: {accept: {maxAgeSeconds: 0}}".to_owned(), format!("deployment: {{{some}}}")),
+        (
+            format!("tests: {{run: preflight, suite: load, minPassed: 1, {some}}}"),
+            format!("tests: {{run: build, suite: unit, minPassed: 1, {some}}}"),
+        ),
+        (format!("evidence: {{predicateType: vulns, about: artifact, {some}}}"), "incidents: {}".to_owned()),
+        (signal(1), "stop-the-line: {}".to_owned()),
+        (
+            "freeze: {timeZone: UTC, from: \"2026-01-01T00:00\", until: \"2090-01-01T00:00\"}".to_owned(),
+            "freeze: {timeZone: UTC, from: \"2026-01-01T00:00\", until: \"2026-01-02T00:00\", repeat: FREQ=YEARLY}".to_owned(),
+        ),
+    ] {
+        let decides = |asks: &str| {
+            let text = format!(
+                "apiVersion: pathops.dev/v1alpha1\nkind: Policy\nmetadata: {{name: it}}\nspec:\n  requirements:\n    - {{id: it, reason: why, asks: {{{asks}}}}}\n"
+            );
+            let policy = load_policy(&tree(&[("policy.yaml", &text)]), &Languages::none()).unwrap_or_else(|it| panic!("{it}"));
+            let errors = lint(&policy, &context).iter().filter(|note| note.level == LintLevel::Error).count();
+            let mut facts = facts.clone();
+            facts.time_zones = time_zone_data_version().to_owned();
+            facts.readings.proposal.as_mut().unwrap().shown.policy = policy.digest();
+            (errors, evaluate(&policy, &HypotheticalFacts::from(facts), AT).is_granted())
+        };
+        assert_eq!(decides(&wrong), (1, false), "{wrong}");
+        assert_eq!(decides(&right), (0, true), "{right}");
     }
 }
 

@@ -240,18 +240,22 @@ fn evidence_that_is_too_old_when_the_wait_is_over_is_told() {
 #[test]
 fn freezes_that_never_open_are_errors() {
     let freeze = |id: &str, when: &str| {
-        format!(
-            "  - {{id: {id}, reason: why, covers: {{kind: app}}, asks: {{freeze: {{timeZone: Europe/Berlin, when: {{{when}}}}}}}}}\n"
-        )
+        format!("  - {{id: {id}, reason: why, covers: {{kind: app}}, asks: {{freeze: {{timeZone: Europe/Berlin, {when}}}}}}}\n")
     };
-    let days = |days: &str| format!("weekly: {{days: [{days}], from: \"00:00\", until: \"00:00\"}}");
-    let week = freeze("week", &days("monday, tuesday, wednesday, thursday"));
-    let (long, short) = (freeze("weekend", &days("friday, saturday, sunday")), freeze("weekend", &days("friday, saturday")));
+    // From a Monday or Friday on, so many days.
+    let days = |first: u32, until: u32, days: &str| {
+        format!("from: \"2026-01-{first:02}T00:00\", until: \"2026-01-{until:02}T00:00\", repeat: \"FREQ=WEEKLY;BYDAY={days}\"")
+    };
+    let week = freeze("week", &days(5, 9, "MO"));
+    let (long, short) = (freeze("weekend", &days(9, 12, "FR")), freeze("weekend", &days(9, 11, "FR")));
     let note = "error: promotions are closed for the next 5 years at least, by `week`, `weekend` (for orders); leave a time";
     tells(&[&format!("requirements:\n{week}{long}")], note, &[&format!("requirements:\n{week}{short}")]);
-    let once = |until: &str| format!("once: {{from: \"2026-01-01T00:00\", until: \"{until}-01-01T00:00\"}}");
+    let once = |until: &str| format!("from: \"2026-01-01T00:00\", until: \"{until}-01-01T00:00\"");
     let ages = format!("requirements:\n{}", freeze("ages", &once("2040")));
     tells(&[&ages], "error: promotions are closed", &[&format!("requirements:\n{}", freeze("ages", &once("2027")))]);
+    let over = format!("requirements:\n{}", freeze("over", "from: \"2020-01-01T00:00\", until: \"2020-01-02T00:00\""));
+    let again = freeze("over", "from: \"2020-01-01T00:00\", until: \"2020-01-02T00:00\", repeat: FREQ=YEARLY");
+    tells(&[&over], "warning: `over` is over and never closes again", &[&format!("requirements:\n{again}")]);
 }
 
 #[test]

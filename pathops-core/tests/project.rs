@@ -18,6 +18,7 @@ const SHOP: &[(&str, &str)] = &[
     ("contracts/orders-http.openapi.yaml", "openapi: 3.1.0\n"),
     ("incidents/INC-7.yaml", include_str!("project/incidents/INC-7.yaml")),
     ("stops/STOP-1.yaml", include_str!("project/stops/STOP-1.yaml")),
+    ("policy-tests/orders.yaml", include_str!("project/policy-tests/orders.yaml")),
     ("requests/delivery-date.yaml", include_str!("project/requests/delivery-date.yaml")),
     ("patches/delivery-date-orders.patch", "--- a/x\n+++ b/x\n"),
     ("README.md", "# Shop\n"),

@@ -155,10 +155,9 @@ fn differences(expect: &Expected, decision: &Decision) -> Vec<CaseDifference> {
     };
     compare(None, expect.verdict.to_string(), decision.verdict.to_string());
     let yes_or_no = |yes: bool, what: &str| if yes { what.to_owned() } else { format!("not {what}") };
-    for (expected, is, what) in [
-        (expect.granted, decision.is_granted(), "granted"),
-        (expect.overridden, decision.overridden.is_some(), "overridden"),
-    ] {
+    for (expected, is, what) in
+        [(expect.granted, decision.is_granted(), "granted"), (expect.overridden, decision.overridden.is_some(), "overridden")]
+    {
         if let Some(expected) = expected {
             compare(None, yes_or_no(expected, what), yes_or_no(is, what));
         }

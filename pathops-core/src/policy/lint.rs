@@ -118,6 +118,7 @@ pub fn lint(policy: &Policy, context: &LintContext<'_>) -> Vec<LintNote> {
                 people::requirement(&mut linter, spot);
                 evidence::requirement(&mut linter, spot);
                 demands::requirement(&mut linter, spot);
+                closing::requirement(&mut linter, spot);
             }
         }
     }

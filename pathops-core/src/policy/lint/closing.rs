@@ -1,53 +1,37 @@
-//! Freezes that never open.
+//! Freezes that never open, and those that are over for good.
 
 use std::time::Duration;
 
-use super::{Linter, names};
-use crate::policy::{Ask, Calendar, FreezeCalendar};
+use super::{Linter, Spot, names};
+use crate::policy::{Ask, FreezeError, FreezeState};
 use crate::project::Unit;
-use crate::time::UnixMillis;
 
-/// How far is looked ahead, and how often.
+/// How far is looked ahead.
 const YEARS: Duration = Duration::from_secs(5 * 366 * 24 * 60 * 60);
-const MOST_LOOKS: usize = 10_000;
 
 /// Whether the freezes of a unit ever leave a gap.
 pub(super) fn together<'l>(linter: &mut Linter<'l>, unit: &'l Unit) {
-    let freezes: Vec<_> = linter
-        .of_unit(unit)
-        .into_iter()
-        .filter_map(|(requirement, spot)| match &requirement.asks {
-            Ask::Freeze(freeze) => Some((spot?, freeze.calendar().ok()?)),
-            _ => None,
-        })
-        .collect();
-    let calendars = || freezes.iter().map(|(_, calendar)| calendar);
-    if let Some((spot, _)) = freezes.last()
-        && never_open(calendars, linter.context.at)
-    {
-        let ids = names(freezes.iter().map(|(spot, _)| &spot.requirement.id));
+    let freezes = linter.of_unit(unit).into_iter().filter(|(requirement, _)| matches!(requirement.asks, Ask::Freeze(_)));
+    let freezes: Vec<Spot<'l>> = freezes.filter_map(|(_, spot)| spot).collect();
+    let at = linter.context.at;
+    let never = match linter.policy.freezes(unit).at(at).map(|answer| answer.state) {
+        Ok(FreezeState::Closed { until, .. }) => until > at + YEARS,
+        Ok(FreezeState::Open { .. }) => false,
+        // So many times of being closed run into each other that no end of them was found.
+        Err(error) => error == FreezeError::Limit,
+    };
+    if let Some(spot) = freezes.last().filter(|_| never) {
+        let ids = names(freezes.iter().map(|spot| &spot.requirement.id));
         let what = format!("promotions are closed for the next 5 years at least, by {ids}");
         linter.never(*spot, Some(unit), what, "leave a time at which they are open");
     }
 }
 
-/// Goes from one opening to the next until none of the calendars is closed.
-fn never_open<'c, C: Iterator<Item = &'c FreezeCalendar>>(calendars: impl Fn() -> C, from: UnixMillis) -> bool {
-    let mut at = from;
-    for _ in 0..MOST_LOOKS {
-        match calendars().filter_map(|calendar| closed_until(calendar, at)).max() {
-            Some(opening) if opening > from + YEARS => return true,
-            Some(opening) => at = opening,
-            None => return false,
-        }
-    }
-    false
-}
-
-/// The next opening of a calendar that is closed.
-fn closed_until(calendar: &FreezeCalendar, at: UnixMillis) -> Option<UnixMillis> {
-    match calendar.at(at) {
-        Ok(Calendar::Closed { until, .. }) => Some(until.unwrap_or(UnixMillis(i64::MAX))),
-        Ok(Calendar::Open { .. }) | Err(_) => None,
+/// Whether a freeze will ever close again.
+pub(super) fn requirement(linter: &mut Linter<'_>, spot: Spot<'_>) {
+    let Ask::Freeze(freeze) = &spot.requirement.asks else { return };
+    let state = freeze.occurrences().and_then(|occurrences| occurrences.at(linter.context.at));
+    if state == Ok(FreezeState::Open { until: None }) {
+        linter.warn(spot, None, format!("`{}` is over and never closes again", spot.requirement.id), "take it out, or repeat it");
     }
 }

@@ -52,7 +52,7 @@ fn lifecycles<'l>(linter: &mut Linter<'l>, unit: &'l Unit, demands: &[Demand<'l>
         return;
     }
     let all = names(rules().map(|(requirement, ..)| &requirement.id));
-    if let Some(spot) = rules().filter_map(|(_, spot, _)| spot).last() {
+    if let Some(spot) = rules().filter_map(|(_, spot, _)| spot).next_back() {
         linter.never(spot, Some(unit), format!("no lifecycle state is allowed by all of {all}"), "let them have one in common");
     }
 }

@@ -90,7 +90,8 @@ pub(super) fn tree(file: &RepoPath, bytes: &[u8], notes: &mut Notes<'_>) -> Opti
             .map(Node::from)
             .map_err(|error| Broken { line: Some(error.line()), message: format!("this is not JSON: {error}") })
     } else {
-        let not_yaml = |broken: Broken| Broken { message: format!("this is not one YAML document: {}", broken.message), ..broken };
+        let not_yaml =
+            |broken: Broken| Broken { message: format!("this is not one YAML document: {}", broken.message), ..broken };
         match std::str::from_utf8(bytes) {
             Ok(text) => Node::parse(text).map_err(not_yaml),
             Err(_) => Err(Broken { line: None, message: "this is not UTF-8".to_owned() }),
