@@ -11,8 +11,8 @@ use crate::policy::layer::ALWAYS;
 use crate::policy::remaining::Remaining;
 use crate::policy::stack::Rule;
 use crate::policy::{
-    About, Ask, Authoring, Decision, EvidenceFact, Facts, GrantBinding, Known, LayerName, Policy, PromotionGrant,
-    Requirement, RequirementResult, Stage, Summary, Verdict, VerifiedFacts,
+    About, Ask, Authoring, Decision, EvidenceFact, Facts, GrantBinding, Known, LayerName, Policy, PromotionGrant, Requirement,
+    RequirementResult, Stage, Summary, Verdict, VerifiedFacts,
 };
 use crate::time::UnixMillis;
 

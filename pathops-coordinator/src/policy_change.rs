@@ -1,0 +1,253 @@
+//! A change of the policy: held against its own tests and against the past before people merge it.
+
+use std::collections::BTreeMap;
+
+use pathops_core::adapter::{CheckState, PullRequest, SourceTree};
+use pathops_core::evidence::{Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict, VerificationSummary};
+use pathops_core::policy::{
+    CommitStatus, DecisionRecord, Difference, HypotheticalFacts, LintContext, LintLevel, Policy, diff, run_cases,
+};
+use pathops_core::project::{Finding, Project, lint_policy, load_policy_tests, load_with};
+use pathops_core::{
+    ChangeSetId, CommitId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, PullRequestNumber, RepoPath, Result,
+    StatusContext,
+};
+use pathops_evidence::EvidenceRecord;
+use serde_json::json;
+
+use crate::activity::facts::{read_declarations, read_project};
+use crate::control_plane::ControlPlane;
+
+/// The status that says what came of it. Make it a required one of the meta repository's `main`.
+pub const POLICY_CONTEXT: &str = "pathops/policy";
+
+/// How many past decisions a change of the policy is held against, the newest first.
+const HISTORY: usize = 200;
+
+/// What is known of a change of the policy: a change set of its own, over the meta repository alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicyChange {
+    /// Its name: `policy-<number of the pull request>`.
+    pub id: ChangeSetId,
+    /// The head that was looked at.
+    pub head: CommitId,
+    /// The policy of that head; `None` where it cannot be read.
+    pub policy: Option<Digest>,
+    /// What keeps it from being merged, in words.
+    pub failures: Vec<String>,
+    /// What is worth a look.
+    pub warnings: Vec<String>,
+    /// What was tried and holds.
+    pub passed: Vec<String>,
+    /// Past decisions that it would have made differently.
+    pub differences: Vec<Difference>,
+    /// The signed statement of it all.
+    pub evidence: EvidenceRecord,
+}
+
+/// What was found before it is signed.
+#[derive(Default)]
+struct Trial {
+    policy: Option<Digest>,
+    failures: Vec<String>,
+    warnings: Vec<String>,
+    passed: Vec<String>,
+    differences: Vec<Difference>,
+}
+
+impl ControlPlane {
+    /// Looks at a pull request of the meta repository: whether the project can be read with it, what the linter says,
+    /// whether the policy's tests pass, and which past decisions would have been others. Signs what it found, tells it in
+    /// one comment, records it below `change-sets/policy-<number>`, and posts [`POLICY_CONTEXT`]. The same head gives the
+    /// same statement but for its time. People merge it, or do not.
+    ///
+    /// # Errors
+    /// What the Git host, the signer and the blob store answer. A policy that cannot be read is no error: it is a failure
+    /// of the change.
+    pub async fn check_policy_change(&self, number: PullRequestNumber) -> Result<PolicyChange> {
+        let services = self.services();
+        let id = ChangeSetId::parse(format!("policy-{number}"))
+            .map_err(|error| Error::new(ErrorKind::Invalid, "check a change of the policy").because(error))?;
+        let cx = &OpContext::new(IdempotencyKey::new(format!("{id}/{:032x}", services.ids.fresh())));
+        let pull_request = services.scm.pull_request(cx, self.meta_repo(), number).await?;
+        let trial = self.try_policy(cx, &pull_request).await?;
+        let evidence = self.seal_trial(cx, &id, &pull_request, &trial).await?;
+        let Trial { policy, failures, warnings, passed, differences } = trial;
+        let change = PolicyChange { id, head: pull_request.head, policy, failures, warnings, passed, differences, evidence };
+        let body = services.redactor.redact_text(&change.to_markdown());
+        services.scm.put_comment(&cx.part("comment"), self.meta_repo(), number, "policy", &body).await?;
+        self.record_change(cx, &change).await?;
+        self.post_policy_status(cx, &change).await?;
+        Ok(change)
+    }
+
+    async fn try_policy(&self, cx: &OpContext, pull_request: &PullRequest) -> Result<Trial> {
+        let services = self.services();
+        let files = read_declarations(&*services.scm, cx, self.meta_repo(), &pull_request.head).await?;
+        let mut trial = Trial::default();
+        match load_with(&files, self.meta_repo().clone(), &services.languages) {
+            Err(findings) => trial.failures.extend(findings.iter().map(Finding::to_string)),
+            Ok(project) => {
+                trial.policy = Some(project.policy.digest());
+                trial.passed.push("the project can be read".to_owned());
+                trial.lint(&files, &LintContext::of(&project, services.clock.now()), &project);
+                trial.run_tests(&files, &project.policy);
+                let before = read_project(&*services.scm, cx, self.meta_repo(), &services.languages).await?;
+                let history = self.history(cx).await?;
+                let past = history.iter().map(|(facts, record)| (&**facts, record.decision.at));
+                trial.differences = diff(&before.policy, &project.policy, past);
+            }
+        }
+        Ok(trial)
+    }
+
+    /// The newest decisions that the meta repository's records lead to, with the facts they were made over.
+    async fn history(&self, cx: &OpContext) -> Result<Vec<(HypotheticalFacts, DecisionRecord)>> {
+        let services = self.services();
+        let main = services.head(cx, self.meta_repo(), &crate::activity::main_branch()?).await?;
+        let Ok(folder) = RepoPath::parse("change-sets") else { return Ok(Vec::new()) };
+        if services.scm.tree_at(cx, self.meta_repo(), &main, &folder).await?.is_none() {
+            return Ok(Vec::new());
+        }
+        let records = services.scm.read_tree(cx, self.meta_repo(), &main, &folder).await?;
+        let mut history = Vec::new();
+        for record in decisions(&records) {
+            let envelope = services.sealer.envelope(cx, &record).await?;
+            let Ok(verified) = services.trust.verify(&envelope) else { continue };
+            let Ok(summary) = serde_json::from_value::<VerificationSummary>(verified.statement().predicate.clone()) else {
+                continue;
+            };
+            let digest = summary.record.as_ref().and_then(|it| Digest::from_hex(it.digest.get("sha256")?).ok());
+            let Some(digest) = digest else { continue };
+            let bytes = services.blobs.get(cx, &digest).await?;
+            if let Ok(record) = serde_json::from_slice::<DecisionRecord>(&bytes) {
+                history.push((HypotheticalFacts::from(record.facts.clone()), record));
+            }
+        }
+        history.sort_by_key(|(_, record)| std::cmp::Reverse(record.decision.at));
+        history.truncate(HISTORY);
+        Ok(history)
+    }
+
+    async fn seal_trial(
+        &self,
+        cx: &OpContext,
+        id: &ChangeSetId,
+        pull_request: &PullRequest,
+        trial: &Trial,
+    ) -> Result<EvidenceRecord> {
+        let services = self.services();
+        let commit = services.scm.read_commit(cx, self.meta_repo(), &pull_request.head).await?;
+        let mut subject = Subject::named(format!("{}:policy", self.meta_repo())).with_commit(&commit.id).with_tree(&commit.tree);
+        if let Some(policy) = &trial.policy {
+            subject = subject.with_sha256(policy);
+        }
+        let annotations = TestAnnotations { change_set: Some(id.clone()), ..TestAnnotations::default() };
+        let redacted = |texts: &[String]| texts.iter().map(|text| services.redactor.redact_text(text)).collect();
+        let result = TestResult {
+            result: if trial.failures.is_empty() { TestVerdict::Passed } else { TestVerdict::Failed },
+            configuration: vec![TestConfiguration { name: "policy".to_owned(), digest: BTreeMap::new(), annotations }],
+            passed_tests: redacted(&trial.passed),
+            warned_tests: redacted(&trial.warnings),
+            failed_tests: redacted(&trial.failures),
+            finished_on: services.clock.now(),
+        };
+        services.sealer.seal(cx, format!("{id} policy tests"), vec![subject], &result).await
+    }
+
+    async fn record_change(&self, cx: &OpContext, change: &PolicyChange) -> Result<()> {
+        let services = self.services();
+        let file = |name: &str, value: &serde_json::Value| {
+            let path = RepoPath::parse(format!("change-sets/{}/{name}", change.id)).ok()?;
+            Some((path, format!("{value:#}\n")))
+        };
+        let status = json!({
+            "format": crate::change_set::RECORD_FORMAT,
+            "changeSet": change.id,
+            "head": change.head,
+            "policy": change.policy,
+            "failures": change.failures,
+            "warnings": change.warnings,
+            "differences": change.differences.len(),
+        });
+        let evidence = json!({ "format": crate::change_set::RECORD_FORMAT, "policy": { "evidence": [change.evidence] } });
+        let files: Vec<_> = [file("status.json", &status), file("evidence.json", &evidence)].into_iter().flatten().collect();
+        services.record(cx, &change.id, self.meta_repo(), services.clock.now(), &files, &[]).await?;
+        Ok(())
+    }
+
+    async fn post_policy_status(&self, cx: &OpContext, change: &PolicyChange) -> Result<()> {
+        let invalid = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "post the policy's status").because(why);
+        let context = StatusContext::parse(POLICY_CONTEXT).map_err(|error| invalid(&error))?;
+        let state = if change.failures.is_empty() { CheckState::Success } else { CheckState::Failure };
+        let description = self.services().redactor.redact_text(&change.summary());
+        let status = CommitStatus::new(change.head.clone(), context, state, description).map_err(|error| invalid(&error))?;
+        self.services().scm.post_status(&cx.part("status"), self.meta_repo(), status).await
+    }
+}
+
+impl Trial {
+    fn lint(&mut self, files: &SourceTree, context: &LintContext<'_>, project: &Project) {
+        for (finding, level) in lint_policy(files, &project.policy, context) {
+            let list = if level == LintLevel::Error { &mut self.failures } else { &mut self.warnings };
+            list.push(finding.to_string());
+        }
+    }
+
+    fn run_tests(&mut self, files: &SourceTree, policy: &Policy) {
+        let tests = match load_policy_tests(files, policy) {
+            Ok(tests) => tests,
+            Err(findings) => return self.failures.extend(findings.iter().map(Finding::to_string)),
+        };
+        for result in tests.iter().flat_map(|test| run_cases(policy, &test.cases)) {
+            if result.passes() {
+                self.passed.push(result.name);
+            } else {
+                self.failures.push(result.to_string());
+            }
+        }
+    }
+}
+
+impl PolicyChange {
+    /// One sentence.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let differ = match self.differences.len() {
+            0 => "no past decision would have been another".to_owned(),
+            1 => "one past decision would have been another".to_owned(),
+            more => format!("{more} past decisions would have been others"),
+        };
+        match self.failures.len() {
+            0 => format!("{} checks pass; {differ}", self.passed.len()),
+            failures => format!("{failures} checks fail; {differ}"),
+        }
+    }
+
+    /// For the pull request.
+    #[must_use]
+    pub fn to_markdown(&self) -> String {
+        let mut text = format!("### Change of the policy: {}\n", self.summary());
+        let mut list = |title: &str, items: &mut dyn Iterator<Item = String>| {
+            let items: Vec<_> = items.map(|item| format!("    {}\n", item.replace('\n', "\n    "))).collect();
+            if !items.is_empty() {
+                text.push_str(&format!("\n{title}:\n\n{}", items.concat()));
+            }
+        };
+        list("To be mended", &mut self.failures.iter().cloned());
+        list("Worth a look", &mut self.warnings.iter().cloned());
+        list("Past decisions that would have been others", &mut self.differences.iter().map(Difference::to_string));
+        text
+    }
+}
+
+/// The signed decisions that records of change sets name.
+fn decisions(records: &SourceTree) -> Vec<EvidenceRecord> {
+    let named = |path: &&RepoPath| path.as_str().ends_with("/evidence.json");
+    let values = records.iter().filter(|(path, _)| named(path)).filter_map(|(_, file)| {
+        let record: serde_json::Value = serde_json::from_slice(&file.bytes).ok()?;
+        Some(record.get("units")?.as_object()?.values().filter_map(|unit| unit.get("evidence").cloned()).collect::<Vec<_>>())
+    });
+    let records = values.flatten().filter_map(|list| serde_json::from_value::<Vec<EvidenceRecord>>(list).ok());
+    records.flatten().filter(|record| record.predicate_type == <VerificationSummary as pathops_core::evidence::Predicate>::TYPE).collect()
+}
