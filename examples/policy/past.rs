@@ -40,20 +40,7 @@ pub(crate) fn diff(one: &Path, other: &Path, history: &Path) -> Result<Answer, U
         return Err(Unusable::new(format!("{} holds no decision", history.display())));
     }
     let found = differences(&one, &other, past.iter().map(|(facts, at)| (&**facts, *at)));
-    let mut text: String = found.iter().map(told).collect();
+    let mut text: String = found.iter().map(|it| format!("{}. {it}\n", it.index + 1)).collect();
     text.push_str(&format!("{} of {} decisions differ\n", found.len(), past.len()));
     Ok(Answer { text, code: if found.is_empty() { HOLDS } else { DOES_NOT_HOLD } })
-}
-
-fn told(difference: &Difference) -> String {
-    let Difference { index, unit, at, before, after, requirements } = difference;
-    let mut text = format!("{}. {unit} at {at}: {before}, and {after} under the other\n", index + 1);
-    for it in requirements {
-        let stands = |side: &Option<(Verdict, String)>| match side {
-            Some((verdict, because)) => format!("{verdict} ({})", because.replace(char::is_control, " ")),
-            None => "not asked for".to_owned(),
-        };
-        text.push_str(&format!("  {}: {}, and {}\n", it.id, stands(&it.before), stands(&it.after)));
-    }
-    text
 }

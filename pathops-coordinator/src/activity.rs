@@ -93,6 +93,13 @@ impl Services {
     }
 
     /// The head of a branch that has to be there.
+    /// Where the branch is that the meta repository is declared on.
+    pub(crate) async fn main(&self, cx: &OpContext, meta_repo: &RepoId) -> Result<pathops_core::CommitId> {
+        let invalid = |error| Error::new(ErrorKind::Invalid, "read the project").on(meta_repo).because(error);
+        let branch = announce::SOURCE_BRANCH.parse().map_err(|error: pathops_core::IdError| invalid(error))?;
+        self.head(cx, meta_repo, &branch).await
+    }
+
     async fn head(&self, cx: &OpContext, repo: &RepoId, branch: &BranchName) -> Result<pathops_core::CommitId> {
         let head = self.scm.branch_head(cx, repo, branch).await?;
         head.ok_or_else(|| {

@@ -308,6 +308,10 @@ impl ControlPlane {
         Ok(())
     }
 
+    pub(crate) fn meta_repo(&self) -> &RepoId {
+        &self.meta_repo
+    }
+
     pub(crate) fn services(&self) -> &Services {
         &self.services
     }

@@ -15,7 +15,9 @@ mod doubt;
 pub mod engine;
 pub mod gate;
 pub mod plan;
+mod policy_change;
 mod retry;
 
 pub use activity::Pace;
 pub use control_plane::*;
+pub use policy_change::*;

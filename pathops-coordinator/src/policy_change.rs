@@ -15,7 +15,7 @@ use pathops_core::{
 use pathops_evidence::EvidenceRecord;
 use serde_json::json;
 
-use crate::activity::facts::{read_declarations, read_project};
+use crate::activity::facts::{DECLARATIONS, read_declarations, read_project};
 use crate::control_plane::ControlPlane;
 
 /// The status that says what came of it. Make it a required one of the meta repository's `main`.
@@ -83,7 +83,8 @@ impl ControlPlane {
 
     async fn try_policy(&self, cx: &OpContext, pull_request: &PullRequest) -> Result<Trial> {
         let services = self.services();
-        let files = read_declarations(&*services.scm, cx, self.meta_repo(), &pull_request.head).await?;
+        let names = [&DECLARATIONS[..], &["policy-tests"]].concat();
+        let files = read_declarations(&*services.scm, cx, self.meta_repo(), &pull_request.head, &names).await?;
         let mut trial = Trial::default();
         match load_with(&files, self.meta_repo().clone(), &services.languages) {
             Err(findings) => trial.failures.extend(findings.iter().map(Finding::to_string)),
@@ -104,7 +105,7 @@ impl ControlPlane {
     /// The newest decisions that the meta repository's records lead to, with the facts they were made over.
     async fn history(&self, cx: &OpContext) -> Result<Vec<(HypotheticalFacts, DecisionRecord)>> {
         let services = self.services();
-        let main = services.head(cx, self.meta_repo(), &crate::activity::main_branch()?).await?;
+        let main = services.main(cx, self.meta_repo()).await?;
         let Ok(folder) = RepoPath::parse("change-sets") else { return Ok(Vec::new()) };
         if services.scm.tree_at(cx, self.meta_repo(), &main, &folder).await?.is_none() {
             return Ok(Vec::new());
@@ -119,7 +120,7 @@ impl ControlPlane {
             };
             let digest = summary.record.as_ref().and_then(|it| Digest::from_hex(it.digest.get("sha256")?).ok());
             let Some(digest) = digest else { continue };
-            let bytes = services.blobs.get(cx, &digest).await?;
+            let Some(bytes) = services.blobs.get(cx, &digest).await? else { continue };
             if let Ok(record) = serde_json::from_slice::<DecisionRecord>(&bytes) {
                 history.push((HypotheticalFacts::from(record.facts.clone()), record));
             }
@@ -249,5 +250,8 @@ fn decisions(records: &SourceTree) -> Vec<EvidenceRecord> {
         Some(record.get("units")?.as_object()?.values().filter_map(|unit| unit.get("evidence").cloned()).collect::<Vec<_>>())
     });
     let records = values.flatten().filter_map(|list| serde_json::from_value::<Vec<EvidenceRecord>>(list).ok());
-    records.flatten().filter(|record| record.predicate_type == <VerificationSummary as pathops_core::evidence::Predicate>::TYPE).collect()
+    records
+        .flatten()
+        .filter(|record| record.predicate_type == <VerificationSummary as pathops_core::evidence::Predicate>::TYPE)
+        .collect()
 }

@@ -10,7 +10,7 @@ use crate::activity::{Services, moved};
 use crate::change_set::Outcome;
 
 impl Services {
-    pub(super) async fn record(
+    pub(crate) async fn record(
         &self,
         cx: &OpContext,
         change_set: &ChangeSetId,

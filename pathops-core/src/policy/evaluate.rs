@@ -55,7 +55,7 @@ pub fn grant_binding(policy: &Policy, facts: &Known) -> Option<GrantBinding> {
 /// with them.
 #[must_use]
 pub fn evaluate(policy: &Policy, facts: &Known, at: UnixMillis) -> Decision {
-    let case = Case::new(policy, facts.facts(), at);
+    let case = Case::new(policy, facts, at);
     let readings = &case.facts.readings;
     let stage = if readings.proposal.is_some() { Stage::Final } else { Stage::First };
     let mut requirements = Vec::with_capacity(16);
@@ -94,14 +94,16 @@ pub(super) fn hold<'c>(case: &Case<'c>, id: &RequirementId) -> Option<(&'c Layer
 /// Facts that are being held against a policy, with what is computed once for all requirements.
 pub(super) struct Case<'c> {
     pub(super) policy: &'c Policy,
+    known: &'c Known,
     pub(super) facts: &'c Facts,
     pub(super) at: UnixMillis,
     artifact: Option<String>,
 }
 
 impl<'c> Case<'c> {
-    pub(super) fn new(policy: &'c Policy, facts: &'c Facts, at: UnixMillis) -> Self {
-        Self { policy, facts, at: at.writable(), artifact: facts.readings.artifact.map(|digest| digest.hex()) }
+    pub(super) fn new(policy: &'c Policy, known: &'c Known, at: UnixMillis) -> Self {
+        let facts = known.facts();
+        Self { policy, known, facts, at: at.writable(), artifact: facts.readings.artifact.map(|digest| digest.hex()) }
     }
 
     /// The rules for this unit and change.

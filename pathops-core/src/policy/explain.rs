@@ -26,7 +26,7 @@ pub struct Explanation {
 /// policy has (`covered`, `evidence-integrity`, `tested-combination`) is explained by the decision itself.
 #[must_use]
 pub fn explain(policy: &Policy, known: &Known, at: UnixMillis, id: &RequirementId) -> Option<Explanation> {
-    let case = Case::new(policy, known.facts(), at);
+    let case = Case::new(policy, known, at);
     let (layer, requirement, result) = hold(&case, id)?;
     let evidence = match requirement.asks.accept() {
         None => Vec::new(),

@@ -6,6 +6,7 @@ use crate::adapter::Review;
 use crate::digest::Digest;
 use crate::evidence::{Envelope, TrustRoot};
 use crate::id::{ChangeSetId, CommitId, EnvironmentId, PersonId, RepoId, TreeId, UnitId};
+use crate::policy::finding::FindingKind;
 use crate::policy::{EvidenceFact, time_zone_data_version};
 use crate::principal::Principal;
 use crate::project::{OpenIncident, OpenStop, Role, Unit};
@@ -157,6 +158,8 @@ pub struct Known {
     facts: Facts,
     digest: Digest,
     evidence_root: Digest,
+    /// Where the evidence of each kind is: a requirement looks at its own only.
+    places: BTreeMap<FindingKind, Vec<usize>>,
 }
 
 impl Known {
@@ -175,7 +178,22 @@ impl Known {
         facts.rejected.sort();
         facts.evidence.iter_mut().for_each(EvidenceFact::keep_numbers);
         let evidence_root = canonical_digest(&facts.evidence.iter().map(|fact| fact.id).collect::<BTreeSet<_>>());
-        Self { digest: canonical_digest(&facts), evidence_root, facts }
+        let mut places: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (place, fact) in facts.evidence.iter().enumerate() {
+            places.entry(fact.says.kind()).or_default().push(place);
+        }
+        Self { digest: canonical_digest(&facts), evidence_root, places, facts }
+    }
+
+    /// The evidence of a kind, oldest first; all of it without one.
+    pub(super) fn evidence(&self, kind: Option<FindingKind>) -> Box<dyn DoubleEndedIterator<Item = &EvidenceFact> + '_> {
+        match kind {
+            None => Box::new(self.facts.evidence.iter()),
+            Some(kind) => {
+                let places = self.places.get(&kind).into_iter().flatten();
+                Box::new(places.filter_map(|place| self.facts.evidence.get(*place)))
+            }
+        }
     }
 
     /// The facts.

@@ -122,7 +122,31 @@ pub struct Vulnerability {
     pub severity: Option<FindingSeverity>,
 }
 
+/// What kind of thing a piece of evidence says. What runs in preflight is one kind, since soaking looks at all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum FindingKind {
+    Tests,
+    Running,
+    Vulnerabilities,
+    Sbom,
+    Contract,
+    Signal,
+    Other,
+}
+
 impl Finding {
+    pub(super) fn kind(&self) -> FindingKind {
+        match self {
+            Finding::Tests { .. } => FindingKind::Tests,
+            Finding::Deployment { .. } | Finding::Health { .. } => FindingKind::Running,
+            Finding::Vulnerabilities { .. } => FindingKind::Vulnerabilities,
+            Finding::Sbom { .. } => FindingKind::Sbom,
+            Finding::Contract { .. } => FindingKind::Contract,
+            Finding::Signal { .. } => FindingKind::Signal,
+            Finding::Verified { .. } | Finding::Stated {} => FindingKind::Other,
+        }
+    }
+
     /// Whether it speaks against a promotion by itself.
     #[must_use]
     pub fn is_bad(&self) -> bool {

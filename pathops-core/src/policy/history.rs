@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::id::{ChangeSetId, EnvironmentId, PersonId, RequirementId, UnitId};
+use crate::policy::render::line;
 use crate::policy::{
     Decision, Facts, HypotheticalFacts, Known, Languages, Policy, PolicyLayer, PolicyProblem, Severity, Verdict, evaluate,
     time_zone_data_version,
@@ -122,6 +123,20 @@ pub struct Difference {
     pub after: Verdict,
     /// The requirements that stand differently; on either side `None` where it is not asked for.
     pub requirements: Vec<RequirementDifference>,
+}
+
+impl std::fmt::Display for Difference {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at {}: {}, and {} under the other", self.unit, self.at, self.before, self.after)?;
+        let side = |side: &Option<(Verdict, String)>| match side {
+            Some((verdict, because)) => format!("{verdict} ({})", line(because)),
+            None => "not asked for".to_owned(),
+        };
+        for RequirementDifference { id, before, after } in &self.requirements {
+            write!(f, "\n  {id}: {}, and {}", side(before), side(after))?;
+        }
+        Ok(())
+    }
 }
 
 /// A requirement that stands differently under two policies.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::standing::{Standing, span};
 use super::{Case, people};
 use crate::id::{ContractId, EnvironmentId};
+use crate::policy::finding::FindingKind;
 use crate::policy::{
     About, Accept, Ask, ContractsRule, EvidenceFact, Finding, FindingException, FindingSeverity, FindingsRule, SignalRule,
     SoakRule, TestRun, TestsRule, Verdict, Vulnerability,
@@ -20,7 +21,7 @@ impl Case<'_> {
     /// The newest word counts: later negative evidence revokes an earlier pass, and at one instant the worse one wins.
     pub(super) fn newest(&self, asks: &Ask) -> Standing {
         let Some(accept) = asks.accept() else { return Standing::new(Verdict::Unknown, "it rests on no evidence") };
-        let relevant = self.facts.evidence.iter().filter(|fact| counts(accept, fact) && answers(self, asks, fact));
+        let relevant = self.known.evidence(kind(asks)).filter(|fact| counts(accept, fact) && answers(self, asks, fact));
         // The facts are sorted by time: only those of the last instant can be the newest.
         let mut newest: Option<(&EvidenceFact, Standing)> = None;
         for fact in relevant.rev() {
@@ -117,7 +118,7 @@ impl Case<'_> {
         let mut reports: BTreeMap<&str, Vec<&EvidenceFact>> = BTreeMap::new();
         let asks = Ask::Findings(rule.clone());
         let mut late = None;
-        for fact in self.facts.evidence.iter().filter(|fact| counts(&rule.accept, fact) && answers(self, &asks, fact)) {
+        for fact in self.known.evidence(kind(&asks)).filter(|fact| counts(&rule.accept, fact) && answers(self, &asks, fact)) {
             let Finding::Vulnerabilities { scanner, .. } = &fact.says else { continue };
             if fact.at > self.at + CLOCK_SKEW {
                 late = Some(fact);
@@ -187,7 +188,7 @@ impl Case<'_> {
     /// before. At one instant the worse word wins.
     pub(super) fn soak(&self, rule: &SoakRule) -> Standing {
         let gap = Duration::from_secs(rule.max_gap_seconds);
-        let here = || self.facts.evidence.iter().rev().filter(|fact| self.is_of_preflight(fact));
+        let here = || self.known.evidence(Some(FindingKind::Running)).rev().filter(|fact| self.is_of_preflight(fact));
         if let Some(fact) = here().next().filter(|fact| fact.at > self.at + CLOCK_SKEW) {
             return future(fact);
         }
@@ -249,7 +250,7 @@ impl Case<'_> {
             let of_this = matches!(&fact.says, Finding::Contract { contract: of, .. } if of == contract);
             of_this && counts(&rule.accept, fact) && answers(self, &asks, fact)
         };
-        let newest = self.facts.evidence.iter().filter(about).max_by_key(|fact| (fact.at, fact.says.is_bad()));
+        let newest = self.known.evidence(kind(&asks)).filter(about).max_by_key(|fact| (fact.at, fact.says.is_bad()));
         match newest.map(|fact| (fact, &fact.says)) {
             Some((fact, Finding::Contract { breaking, .. })) => {
                 let standing = match breaking.as_slice() {
@@ -289,6 +290,19 @@ fn healthy_since(fact: &EvidenceFact) -> UnixMillis {
         _ => 0,
     };
     UnixMillis(fact.at.0.saturating_sub(i64::try_from(settled).unwrap_or(i64::MAX)))
+}
+
+/// The kind of evidence that can answer; `None` where any can.
+fn kind(asks: &Ask) -> Option<FindingKind> {
+    match asks {
+        Ask::Tests(_) => Some(FindingKind::Tests),
+        Ask::Deployment(_) | Ask::Health(_) | Ask::Soak(_) => Some(FindingKind::Running),
+        Ask::Findings(_) => Some(FindingKind::Vulnerabilities),
+        Ask::Sbom(_) => Some(FindingKind::Sbom),
+        Ask::Contracts(_) => Some(FindingKind::Contract),
+        Ask::Signal(_) => Some(FindingKind::Signal),
+        _ => None,
+    }
 }
 
 /// Whose word counts. A bad word of anybody who is trusted does.
