@@ -111,7 +111,7 @@ fn every_field_may_be_tighter_and_never_looser() {
     let (longer, shorter) = ("2026-12-01T00:00:00.001Z", "2026-11-30T00:00:00Z");
     let same = "2026-12-01T00:00:00Z";
     // The ask, its field, something looser and why, something tighter.
-    let table: [(&str, &str, Value, &str, Option<Value>); 33] = [
+    let table: [(&str, &str, Value, &str, Option<Value>); 36] = [
         ("evidence", "predicateType", json!("https://example.com/b"), ANOTHER, None),
         ("evidence", "about", json!("tree"), ANOTHER, None),
         ("tests", "run", json!("preflight"), ANOTHER, None),
@@ -144,6 +144,9 @@ fn every_field_may_be_tighter_and_never_looser() {
         ("condition", "text", json!("calm or not"), ANOTHER, None),
         ("condition", "language", json!("other"), ANOTHER, None),
         ("freeze", "timeZone", json!("Europe/Paris"), ANOTHER, None),
+        ("freeze", "from", json!("2026-11-20T12:01"), ANOTHER, None),
+        ("freeze", "until", json!("2026-11-20T14:29"), ANOTHER, None),
+        ("freeze", "repeat", json!("FREQ=DAILY"), ANOTHER, None),
         ("findings", "max", json!({"critical": 1, "high": 3}), "more findings may stay", None),
     ];
     for (name, field, looser, why, tighter) in table {
