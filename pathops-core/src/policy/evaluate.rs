@@ -52,7 +52,7 @@ pub fn grant_binding(policy: &Policy, facts: &Known) -> Option<GrantBinding> {
 
 /// Whether the facts meet the policy at an instant, with the reasons. Pure and total: it reads nothing else, and there are
 /// no facts for which it fails. Its time is linear in the facts for each requirement, and what it returns does not grow
-/// with them.
+/// with them. Instants that RFC 3339 cannot say, here and in the facts, are taken for the nearest that it can.
 #[must_use]
 pub fn evaluate(policy: &Policy, facts: &Known, at: UnixMillis) -> Decision {
     let case = Case::new(policy, facts, at);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pathops_core::UnixMillis;
 use pathops_core::policy::{Decision, DecisionRecord, HypotheticalFacts, Policy, Severity, Verdict, evaluate, replay};
 
 use crate::base::{languages, policy};
@@ -78,6 +79,10 @@ fn as_judgement(decision: &Decision) -> Judgement {
     Judgement { counting, advisory, deferred, verdict: decision.verdict, overridden, granted: decision.is_granted() }
 }
 
+/// The first and the last second that RFC 3339 can say, as far as time zones reach.
+const FIRST: i64 = -377_705_023_201_000;
+const LAST: i64 = 253_402_207_200_000;
+
 /// A case, judged by both.
 struct Compared {
     told: Judgement,
@@ -87,8 +92,11 @@ struct Compared {
 
 fn compare(policy: &Policy, case: &Case) -> Compared {
     let known = HypotheticalFacts::from(case.facts(policy));
-    let question = Question { layers: policy.layers(), policy: policy.digest(), facts: known.facts(), at: case.at };
-    Compared { told: judge(question), decision: evaluate(policy, &known, case.at), known }
+    let decision = evaluate(policy, &known, case.at);
+    let at = UnixMillis(case.at.0.clamp(FIRST, LAST));
+    assert_eq!(decision.at, at, "the instant that it was made for");
+    let question = Question { layers: policy.layers(), policy: policy.digest(), facts: known.facts(), at };
+    Compared { told: judge(question), decision, known }
 }
 
 impl Compared {
