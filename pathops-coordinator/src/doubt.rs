@@ -1,7 +1,7 @@
 //! Looking once more at what was promoted: whether it would still be.
 
 use pathops_core::adapter::{Importance, Notice};
-use pathops_core::policy::{Decision, Doubt, evaluate, in_doubt};
+use pathops_core::policy::{Decision, Doubt, HypotheticalFacts, evaluate, in_doubt};
 use pathops_core::{ChangeSetId, IdempotencyKey, OpContext, Result};
 
 use crate::activity::promote::Candidate;
@@ -46,6 +46,12 @@ impl ControlPlane {
             merged: true,
         };
         let (policy, facts) = self.services().facts(cx, scope, combination, Some(&candidate)).await?;
+        // What people approved is judged by the policy that they were shown: that it has changed since is no doubt.
+        let facts = HypotheticalFacts::but(&facts, |facts| {
+            if let Some(proposal) = &mut facts.readings.proposal {
+                proposal.shown.policy = policy.digest();
+            }
+        });
         Ok(evaluate(&policy, &facts, self.services().clock.now()))
     }
 }

@@ -9,8 +9,8 @@ use crate::policy::layer::{ALWAYS, allowed, built_in, by_name};
 use crate::policy::read::ask_for;
 use crate::policy::tighten::{breaks_more, loosens, subset};
 use crate::policy::{
-    Action, Ask, BreakGlass, Condition, FreezeCalendar, FreezeWindow, Languages, LayerName, MergeBy, Occurrences, PolicyLayer,
-    Requirement,
+    Action, Ask, BreakGlass, Changes, Condition, FreezeCalendar, FreezeWindow, Languages, LayerName, MergeBy, Occurrences,
+    PolicyLayer, Requirement, Severity,
 };
 use crate::project::{Role, Unit};
 
@@ -159,11 +159,14 @@ impl Policy {
         })
     }
 
-    /// Whether some layer that people wrote has a requirement for `unit`. What no rule covers is refused (I11).
+    /// Whether some layer that people wrote has a requirement for `unit` that stops every change. What no rule covers is refused (I11).
     #[must_use]
     pub fn covers(&self, unit: &Unit) -> bool {
         let over = self.layers().iter().filter(|layer| layer.layer.is_over(unit));
-        over.flat_map(|layer| &layer.requirements).any(|requirement| requirement.covers.matches(unit))
+        over.flat_map(|layer| &layer.requirements).any(|requirement| {
+            let always = requirement.severity == Severity::Required && requirement.changes == Changes::All;
+            always && requirement.covers.matches(unit)
+        })
     }
 
     /// How people get past requirements in an emergency.

@@ -124,17 +124,17 @@ fn another_policy_is_held_against_the_history() {
     let mut stricter = Shop::passing();
     stricter.rule("lifecycle").asks = serde_json::from_value(json!({"lifecycle": {"allowed": ["production"]}})).unwrap();
     stricter.without_rule("preflight-health");
-    // Approvals are for the policy that was shown, which the other one is not.
+    // What was approved under the one is taken as approved under the other.
     let differences = diff(&policy, &stricter.policy(), history());
     let told: Vec<_> = differences.iter().map(|it| (it.index, it.at, it.before, it.after)).collect();
     let (unknown, fail, pass) = (Verdict::Unknown, Verdict::Fail, Verdict::Pass);
     assert_eq!(told, [(0, AT, pass, fail), (1, AT, unknown, fail), (2, after(1), pass, fail)]);
     let [first, ..] = differences.as_slice() else { panic!("no difference") };
     let requirements: Vec<_> = first.requirements.iter().map(|it| it.id.as_str()).collect();
-    assert_eq!(requirements, ["preflight-health", "approval", "lifecycle"]);
+    assert_eq!(requirements, ["preflight-health", "lifecycle"]);
     assert_eq!(first.requirements[0].after, None, "it is not asked for any more");
-    assert_eq!(first.requirements[2].before, Some((pass, "it is path-ready".to_owned())));
-    assert_eq!(first.requirements[2].after, Some((fail, "it is path-ready".to_owned())));
+    assert_eq!(first.requirements[1].before, Some((pass, "it is path-ready".to_owned())));
+    assert_eq!(first.requirements[1].after, Some((fail, "it is path-ready".to_owned())));
 }
 
 /// What has come to be known since everything was as it should be.

@@ -208,7 +208,7 @@ fn of_layer(question: Question<'_>, ask: &Ask) -> Verdict {
         Ask::StopTheLine(_) => stops(readings),
         Ask::Freeze(_) if readings.way_back => Verdict::Pass,
         Ask::Freeze(_) if question.facts.time_zones != time_zone_data_version() => Verdict::Unknown,
-        Ask::Freeze(window) => match window.occurrences().and_then(|occurrences| occurrences.at(written(question.at))) {
+        Ask::Freeze(window) => match window.occurrences().and_then(|occurrences| occurrences.at(question.at)) {
             Ok(FreezeState::Open { .. }) => Verdict::Pass,
             Ok(FreezeState::Closed { .. }) => Verdict::Fail,
             Err(_) => Verdict::Unknown,
@@ -216,11 +216,6 @@ fn of_layer(question: Question<'_>, ask: &Ask) -> Verdict {
         Ask::Signal(rule) => signal(question, rule),
         Ask::Condition(rule) => condition(question, &rule.text),
     }
-}
-
-/// An instant as text says it: none is before the first or after the last that there is a text for.
-fn written(at: UnixMillis) -> UnixMillis {
-    at.to_string().parse().unwrap()
 }
 
 // What was read.

@@ -1,22 +1,8 @@
 //! Evidence that nothing in the project can produce.
 
 use super::{Linter, Spot, names};
-use crate::evidence::{ContractComparison, Deployment, Health, Predicate as _, SignalReading, TestResult, Vulnerabilities};
-use crate::policy::read::{CYCLONEDX, SPDX};
 use crate::policy::{About, Accept, Ask, EvidenceRule, TestRun, TestsRule};
 use crate::project::{EnvironmentKind, Unit, UnitKind};
-
-/// Predicate types that another kind of requirement looks into.
-const UNDERSTOOD: [(&str, &str); 8] = [
-    (TestResult::TYPE, "tests"),
-    (Deployment::TYPE, "deployment"),
-    (Health::TYPE, "health"),
-    (SignalReading::TYPE, "signal"),
-    (ContractComparison::TYPE, "contracts"),
-    (Vulnerabilities::TYPE, "findings"),
-    (CYCLONEDX, "sbom"),
-    (SPDX, "sbom"),
-];
 
 /// Whether somebody or something can make what a requirement asks for.
 pub(super) fn requirement<'l>(linter: &mut Linter<'l>, spot: Spot<'l>) {
@@ -93,10 +79,7 @@ fn build_suite(linter: &mut Linter<'_>, spot: Spot<'_>, suite: &str) {
 
 fn predicate_type(linter: &mut Linter<'_>, spot: Spot<'_>, rule: &EvidenceRule) {
     let (id, given) = (&spot.requirement.id, &rule.predicate_type);
-    if let Some((_, kind)) = UNDERSTOOD.iter().find(|(known, _)| known == given) {
-        let what = format!("`{id}` only asks that there is a statement of the type {given}");
-        linter.warn(spot, None, what, &format!("ask for `{kind}`, which looks at what it says"));
-    } else if !given.contains(':') {
+    if !given.contains(':') {
         let what = format!("`{id}` asks for the predicate type `{given}`, which is no URI, so no statement has it");
         linter.never(spot, None, what, "write the whole URI, for example `https://slsa.dev/provenance/v1`");
     }
