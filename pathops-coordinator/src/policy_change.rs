@@ -66,7 +66,7 @@ impl ControlPlane {
     /// of the change.
     pub async fn check_policy_change(&self, number: PullRequestNumber) -> Result<PolicyChange> {
         let services = self.services();
-        let id = ChangeSetId::parse(format!("policy-{number}"))
+        let id = ChangeSetId::parse(format!("policy-{}", number.0))
             .map_err(|error| Error::new(ErrorKind::Invalid, "check a change of the policy").because(error))?;
         let cx = &OpContext::new(IdempotencyKey::new(format!("{id}/{:032x}", services.ids.fresh())));
         let pull_request = services.scm.pull_request(cx, self.meta_repo(), number).await?;

@@ -6,6 +6,7 @@ mod by_hand;
 mod comments;
 mod crash;
 mod golden_path;
+mod governance;
 mod graphs;
 mod invariants;
 mod layering;

@@ -35,7 +35,7 @@ impl Services {
                     let (policy, facts) = self.facts(cx, scope, combination, None).await?;
                     let decision = evaluate(&policy, &facts, self.clock.now());
                     let waits = *wait && decision.can_wait() && !decision.needs_newer_evidence();
-                    let settled = decision.verdict == Verdict::Pass || !waits;
+                    let settled = decision.is_proposable() || !waits;
                     Ok(settled.then(|| DecisionRecord::new(&policy, &facts, decision)))
                 })
             })
@@ -45,7 +45,7 @@ impl Services {
             let settle = Duration::from_millis(*settle_millis);
             return self.look_again(cx, scope, preflight, combination, settle).await;
         }
-        let granted = decision.verdict == Verdict::Pass;
+        let granted = decision.is_proposable();
         let decided = Box::new(self.state_decision(cx, scope, combination, record).await?);
         Ok(if granted { Outcome::Granted(decided) } else { Outcome::Refused(decided) })
     }

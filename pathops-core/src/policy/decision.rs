@@ -98,6 +98,9 @@ pub struct RequirementResult {
     /// Looking at preflight again gives evidence anew that may be all that it lacks.
     #[serde(default)]
     pub stale: bool,
+    /// People may get past it in an emergency, on the production pull request.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub breakable: bool,
     /// What is missing, and who could supply it.
     pub missing: Option<Missing>,
     /// The earliest instant at which it could pass if nothing else changes; `None` where time alone does not help.
@@ -189,10 +192,17 @@ impl Decision {
         self.requirements.iter().filter(|requirement| requirement.counts() && requirement.verdict != Verdict::Pass)
     }
 
+    /// Whether a production pull request may be opened after the first decision: nothing stands in the way but what people
+    /// may get past there.
+    #[must_use]
+    pub fn is_proposable(&self) -> bool {
+        self.stage == Stage::First && self.blocking().all(|requirement| requirement.breakable)
+    }
+
     /// Whether everything that stands in the way may be settled by time or by people, so that waiting makes sense.
     #[must_use]
     pub fn can_wait(&self) -> bool {
-        self.blocking().all(|requirement| requirement.earliest.is_some() || requirement.is_for_people())
+        self.blocking().all(|it| it.earliest.is_some() || it.is_for_people() || (it.breakable && self.stage == Stage::Final))
     }
 
     /// Whether newer evidence, time and people are all that stands in the way, and it is time for newer evidence.

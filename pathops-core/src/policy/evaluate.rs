@@ -11,8 +11,8 @@ use crate::policy::layer::ALWAYS;
 use crate::policy::remaining::Remaining;
 use crate::policy::stack::Rule;
 use crate::policy::{
-    About, Ask, Authoring, Decision, EvidenceFact, Facts, GrantBinding, Known, LayerName, Policy, PromotionGrant, Requirement,
-    RequirementResult, Stage, Summary, Verdict, VerifiedFacts,
+    About, Ask, Authoring, BreakGlass, Decision, EvidenceFact, Facts, GrantBinding, Known, LayerName, Policy, PromotionGrant,
+    Requirement, RequirementResult, Stage, Summary, Verdict, VerifiedFacts,
 };
 use crate::time::UnixMillis;
 
@@ -98,12 +98,14 @@ pub(super) struct Case<'c> {
     pub(super) facts: &'c Facts,
     pub(super) at: UnixMillis,
     artifact: Option<String>,
+    glass: Option<&'c BreakGlass>,
 }
 
 impl<'c> Case<'c> {
     pub(super) fn new(policy: &'c Policy, known: &'c Known, at: UnixMillis) -> Self {
         let facts = known.facts();
-        Self { policy, known, facts, at: at.writable(), artifact: facts.readings.artifact.map(|digest| digest.hex()) }
+        let glass = policy.break_glass(&facts.readings.unit);
+        Self { policy, known, facts, glass, at: at.writable(), artifact: facts.readings.artifact.map(|digest| digest.hex()) }
     }
 
     /// The rules for this unit and change.
@@ -118,6 +120,7 @@ impl<'c> Case<'c> {
     fn hold(&self, requirement: &Requirement, rule: &Rule) -> RequirementResult {
         let mut result = self.stand(&requirement.asks, rule).of(&requirement.id, &requirement.reason);
         result.severity = requirement.severity;
+        result.breakable = self.glass.is_some_and(|glass| glass.requirements.contains(&requirement.id));
         result
     }
 

@@ -119,7 +119,9 @@ fn advice(requirement: &RequirementResult) -> impl Iterator<Item = String> {
         from => format!("needs {}, from {}", missing.what, from.join(" or ")),
     });
     let earliest = requirement.earliest.map(|at| format!("could pass from {at}"));
-    missing.into_iter().chain(earliest)
+    let breakable = requirement.breakable && requirement.verdict != Verdict::Pass;
+    let breakable = breakable.then(|| "people may break the glass for it".to_owned());
+    missing.into_iter().chain(earliest).chain(breakable)
 }
 
 /// Text that came from outside stays on its line: no line break, no terminal control, nothing that reorders what is read.

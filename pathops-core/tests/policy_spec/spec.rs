@@ -166,8 +166,9 @@ fn hold(question: Question<'_>, asked: &Asked<'_>) -> Option<Verdict> {
     let readings = &question.facts.readings;
     Some(match asked {
         Asked::Covered => {
-            let written = layers(question).into_iter().flat_map(|layer| &layer.requirements);
-            if_not(written.into_iter().any(|it| covers(&it.covers, readings)), Verdict::Fail)
+            let always = |it: &&Requirement| it.severity == Severity::Required && it.changes == Changes::All;
+            let written = layers(question).into_iter().flat_map(|layer| &layer.requirements).filter(always);
+            if_not({ written }.any(|it| covers(&it.covers, readings)), Verdict::Fail)
         }
         Asked::Integrity => if_not(question.facts.rejected.is_empty(), Verdict::Fail),
         Asked::Combination => if_not(readings.proposal.as_ref()?.carries_tested, Verdict::Fail),

@@ -12,7 +12,6 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub(super) use crate::program::ROOT;
 use crate::program::built;
 
 /// How often something is looked at, and how long it may take.

@@ -95,7 +95,19 @@ impl Standing {
     pub(super) fn of(self, id: &RequirementId, reason: &str) -> RequirementResult {
         let Self { verdict, because, evidence, stale, deferred, missing, earliest } = self;
         let (id, reason, severity) = (id.clone(), reason.to_owned(), Severity::Required);
-        RequirementResult { id, reason, severity, verdict, deferred, because, evidence, stale, missing, earliest }
+        RequirementResult {
+            id,
+            reason,
+            severity,
+            verdict,
+            deferred,
+            because,
+            evidence,
+            stale,
+            breakable: false,
+            missing,
+            earliest,
+        }
     }
 
     pub(super) fn of_built_in(self, (id, reason): (&'static str, &str)) -> RequirementResult {

@@ -1,0 +1,233 @@
+//! Who may do what, and what people do to the rules while changes are under way: on the whole control plane in memory.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use pathops_coordinator::POLICY_CONTEXT;
+use pathops_coordinator::change_set::{End, Role, State};
+use pathops_core::adapter::*;
+use pathops_core::memory::MemoryJournal;
+use pathops_core::policy::{PROMOTION_CONTEXT, Verdict};
+use pathops_core::{ErrorKind, OpContext, Principal, PullRequestNumber, RepoPath, UnixMillis};
+
+use crate::world::{START, World, cx, feature_of, person, repo, wait};
+
+const PRODUCTION: &str = "shop/orders-gitops";
+/// A requirement that nothing in this world meets.
+const SCAN: &str = "    - {id: scan, reason: somebody looks, covers: {units: [orders]}, asks: {evidence: {predicateType: \"https://example.org/scan\", about: artifact, accept: {maxAgeSeconds: 86400}}}}\n";
+
+/// Runs a feature of `orders` while `meddle` is called again and again.
+fn meddled(world: &World, meddle: impl Fn(&World, &PullRequest)) -> State {
+    let run = || {
+        if let Some(proposed) = proposed(world).filter(|it| it.state == PullRequestState::Open) {
+            meddle(world, &proposed);
+        }
+        false
+    };
+    world.run(feature_of(&["orders"], "better", None), "k", run).unwrap().unwrap()
+}
+
+fn proposed(world: &World) -> Option<PullRequest> {
+    wait(world.forge.scm(Principal::System).pull_request(&cx(), &repo(PRODUCTION), PullRequestNumber(2))).ok()
+}
+
+fn status(world: &World, repository: &str, proposed: &PullRequest, context: &str) -> Option<CheckState> {
+    let checks = wait(world.forge.scm(Principal::System).checks(&cx(), &repo(repository), &proposed.head)).unwrap();
+    checks.into_iter().find(|check| check.name == context).map(|check| check.state)
+}
+
+fn is_granted(world: &World, proposed: &PullRequest) -> bool {
+    status(world, PRODUCTION, proposed, PROMOTION_CONTEXT) == Some(CheckState::Success)
+}
+
+fn approve(world: &World, who: &str, proposed: &PullRequest, words: &str) {
+    let forge = world.forge.person(person(who));
+    forge.review(&repo(PRODUCTION), proposed.number, &proposed.head, ReviewState::Approved, words).unwrap();
+}
+
+/// Writes a file into a branch of the meta repository.
+fn declare(world: &World, branch: &str, path: &str, text: &str) {
+    let (scm, meta) = (world.forge.scm(Principal::System), repo("shop/meta"));
+    let head = wait(scm.branch_head(&cx(), &meta, &branch.parse().unwrap())).unwrap().unwrap();
+    let file = SourceFile { bytes: text.as_bytes().to_vec(), executable: false };
+    let change = NewCommit {
+        branch: branch.parse().unwrap(),
+        expected_head: head,
+        message: "Declare it".to_owned(),
+        author: Principal::Human(person("alice")),
+        at: START,
+        changes: vec![FileChange { path: RepoPath::parse(path).unwrap(), file: Some(file) }],
+    };
+    world.forge.person(person("alice")).commit(&meta, &change).unwrap();
+}
+
+fn policy(world: &World) -> String {
+    let (scm, meta) = (world.forge.scm(Principal::System), repo("shop/meta"));
+    let head = wait(scm.branch_head(&cx(), &meta, &"main".parse().unwrap())).unwrap().unwrap();
+    let text = wait(scm.read_file(&cx(), &meta, &head, &"policy.yaml".parse().unwrap())).unwrap().unwrap();
+    String::from_utf8(text).unwrap()
+}
+
+fn file(world: &World, path: &str) -> Option<String> {
+    let (scm, meta) = (world.forge.scm(Principal::System), repo("shop/meta"));
+    let head = wait(scm.branch_head(&cx(), &meta, &"main".parse().unwrap())).unwrap().unwrap();
+    let bytes = wait(scm.read_file(&cx(), &meta, &head, &path.parse().unwrap())).unwrap();
+    bytes.map(|bytes| String::from_utf8(bytes).unwrap())
+}
+
+#[test]
+fn an_approval_is_for_the_policy_that_was_shown() {
+    let world = World::new(MemoryJournal::new());
+    world.hesitant.store(true, Ordering::SeqCst);
+    let (step, looks) = (AtomicU32::new(0), AtomicU32::new(0));
+    let state = meddled(&world, |world, proposed| {
+        match step.load(Ordering::SeqCst) {
+            0 if is_granted(world, proposed) => {
+                declare(world, "main", "policy.yaml", &policy(world).replace("604800", "604799"));
+            }
+            // It is taken back, and for a long time nobody approves what the pull request says now.
+            1 if !is_granted(world, proposed) && looks.fetch_add(1, Ordering::SeqCst) > 100 => {
+                approve(world, "carol", proposed, "under the new rules too");
+            }
+            2 if is_granted(world, proposed) => world.hesitant.store(false, Ordering::SeqCst),
+            _ => return,
+        }
+        step.fetch_add(1, Ordering::SeqCst);
+    });
+    assert_eq!((state.end, step.load(Ordering::SeqCst)), (Some(End::Live), 3), "{:?}", state.failure);
+    let last = state.units[&"orders".parse().unwrap()].last.as_ref().unwrap();
+    assert!(proposed(&world).unwrap().body.contains(&last.decision.policy.short()), "the description shows the new policy");
+}
+
+#[test]
+fn a_stopped_line_waits_until_a_person_lifts_the_stop() {
+    let world = World::new(MemoryJournal::new());
+    world.hesitant.store(true, Ordering::SeqCst);
+    let stop = |world: &World, lifted: &str| {
+        let text = format!(
+            "apiVersion: pathops.dev/v1alpha1\nkind: Stop\nmetadata: {{name: odd}}\nspec: {{by: bob, since: \"2025-11-24T08:00:00Z\", reason: Something is odd.{lifted}}}\n"
+        );
+        declare(world, "main", "stops/odd.yaml", &text);
+    };
+    let step = AtomicU32::new(0);
+    let state = meddled(&world, |world, proposed| {
+        match step.load(Ordering::SeqCst) {
+            0 if is_granted(world, proposed) => stop(world, ""),
+            1 if !is_granted(world, proposed) => stop(world, ", liftedBy: carol"),
+            2 if is_granted(world, proposed) => world.hesitant.store(false, Ordering::SeqCst),
+            _ => return,
+        }
+        step.fetch_add(1, Ordering::SeqCst);
+    });
+    assert_eq!((state.end, step.load(Ordering::SeqCst)), (Some(End::Live), 3), "{:?}", state.failure);
+}
+
+#[test]
+fn glass_is_broken_by_two_people_recorded_and_followed_by_an_incident() {
+    let world = World::new(MemoryJournal::new());
+    let glass =
+        "  breakGlass: {requirements: [scan], roles: [owner, reviewer], people: 2, validSeconds: 3600}\n  requirements:\n";
+    declare(&world, "main", "policy.yaml", &policy(&world).replace("  requirements:\n", &format!("{glass}{SCAN}")));
+    let step = AtomicU32::new(0);
+    let state = meddled(&world, |world, proposed| {
+        match step.load(Ordering::SeqCst) {
+            0 => approve(world, "bob", proposed, "break glass: customers cannot order"),
+            // One is not enough, for however long.
+            1..100 => assert!(!is_granted(world, proposed)),
+            100 => approve(world, "carol", proposed, "break glass: as bob says"),
+            _ => return,
+        }
+        step.fetch_add(1, Ordering::SeqCst);
+    });
+    assert_eq!(state.end, Some(End::Live), "{:?}", state.failure);
+    let last = &state.units[&"orders".parse().unwrap()].last.as_ref().unwrap().decision;
+    assert_ne!(last.verdict, Verdict::Pass, "it is recorded as what it was");
+    let glass = last.overridden.as_ref().unwrap();
+    assert_eq!(glass.by.keys().map(|it| it.as_str()).collect::<Vec<_>>(), ["bob", "carol"]);
+    assert_eq!(glass.requirements.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["scan"]);
+
+    let incident = file(&world, &format!("incidents/glass-{}-orders.yaml", state.start.change_set)).unwrap();
+    assert!(incident.contains("customers cannot order"), "{incident}");
+    let project = wait(world.plane().project()).unwrap();
+    assert_eq!(project.incidents.len(), 1, "it stops what comes next");
+}
+
+#[test]
+fn who_may_not_request_is_denied() {
+    let world = World::new(MemoryJournal::new());
+    let text = policy(&world).replace("  requirements:\n", "  permissions: {request: [reviewer]}\n  requirements:\n");
+    declare(&world, "main", "policy.yaml", &text);
+    let mut request = feature_of(&["orders"], "better", None);
+    request.requested_by = person("alice");
+    let error = world.carry_out(request.clone(), "k").unwrap_err();
+    assert!(error.kind() == ErrorKind::Denied && error.to_string().contains("does not let `alice` request"), "{error}");
+    request.requested_by = person("bob");
+    assert!(wait(world.plane().request_feature(request, None)).is_ok());
+}
+
+/// Opens a pull request that changes a file of the meta repository.
+fn propose_policy(world: &World, branch: &str, text: &str) -> PullRequest {
+    let (scm, meta) = (world.forge.scm(Principal::Human(person("alice"))), repo("shop/meta"));
+    let key = |part: &str| OpContext::new(pathops_core::IdempotencyKey::new(format!("{branch}/{part}")));
+    let head = wait(scm.branch_head(&cx(), &meta, &"main".parse().unwrap())).unwrap().unwrap();
+    wait(scm.create_branch(&key("branch"), &meta, &branch.parse().unwrap(), &head)).unwrap();
+    declare(world, branch, "policy.yaml", text);
+    let new = NewPullRequest {
+        title: "Other rules".to_owned(),
+        body: String::new(),
+        head: branch.parse().unwrap(),
+        base: "main".parse().unwrap(),
+        author: Principal::Human(person("alice")),
+        reviewers: Vec::new(),
+    };
+    wait(scm.open_pull_request(&key("open"), &meta, &new)).unwrap()
+}
+
+#[test]
+fn a_change_of_the_policy_is_tried_recorded_and_signed_before_it_is_merged() {
+    let world = World::new(MemoryJournal::new());
+    assert_eq!(world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap().end, Some(End::Live));
+    let plane = world.plane();
+
+    let stricter = propose_policy(&world, "stricter", &policy(&world).replace("minPassed: 1", "minPassed: 100"));
+    let change = wait(plane.check_policy_change(stricter.number)).unwrap();
+    assert_eq!((change.failures.as_slice(), change.passed.len()), (&[][..], 1), "{change:?}");
+    assert!(!change.differences.is_empty(), "what went to production would not have under these rules");
+    assert!(change.to_markdown().contains("unit-tests"), "{}", change.to_markdown());
+    assert_eq!(status(&world, "shop/meta", &stricter, POLICY_CONTEXT), Some(CheckState::Success));
+    let comments = wait(world.forge.scm(Principal::System).comments(&cx(), &repo("shop/meta"), stricter.number)).unwrap();
+    assert!(comments.iter().any(|it| it.body.contains("Past decisions")), "{comments:?}");
+    assert!(file(&world, &format!("change-sets/policy-{}/evidence.json", stricter.number.0)).is_some());
+    // Again: one comment, and nothing else new.
+    wait(plane.check_policy_change(stricter.number)).unwrap();
+    let again = wait(world.forge.scm(Principal::System).comments(&cx(), &repo("shop/meta"), stricter.number)).unwrap();
+    assert_eq!(again.len(), comments.len());
+
+    let broken = propose_policy(&world, "broken", &policy(&world).replace("minPassed: 1", "minPassed: many"));
+    let change = wait(plane.check_policy_change(broken.number)).unwrap();
+    assert!(change.policy.is_none() && change.failures.iter().any(|it| it.contains("policy.yaml:")), "{change:?}");
+    assert_eq!(status(&world, "shop/meta", &broken, POLICY_CONTEXT), Some(CheckState::Failure));
+}
+
+#[test]
+fn what_is_in_production_is_doubted_when_something_speaks_against_it_since() {
+    let world = World::new(MemoryJournal::new());
+    let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
+    let (plane, change_set) = (world.plane(), &state.start.change_set);
+    assert_eq!(wait(plane.doubts(change_set)).unwrap(), [], "nothing has happened");
+    let told = world.notifier.delivered().len();
+
+    let incident = "apiVersion: pathops.dev/v1alpha1\nkind: Incident\nmetadata: {name: inc-1}\nspec: {unit: orders, since: \"2025-11-24T08:00:00Z\", summary: it burns}\n";
+    declare(&world, "main", "incidents/inc-1.yaml", incident);
+    let production = &state.units[&"orders".parse().unwrap()].pull_requests[&Role::Production];
+    let number = production.number;
+    let head = proposed(&world).unwrap().head;
+    world.forge.person(person("carol")).review(&repo(PRODUCTION), number, &head, ReviewState::Dismissed, "").unwrap();
+    for _ in 0..2 {
+        let doubts = wait(plane.doubts(change_set)).unwrap();
+        let [doubt] = doubts.as_slice() else { panic!("{doubts:?}") };
+        let ids: Vec<_> = doubt.requirements.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!((doubt.unit.as_str(), ids), ("orders", vec!["no-open-incident", "approval"]));
+        assert!(doubt.granted_at > UnixMillis(0));
+        assert_eq!(world.notifier.delivered().len(), told + 1, "it is told once");
+    }
+}
