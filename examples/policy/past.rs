@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use pathops_core::policy::{
-    Decision, DecisionRecord, Difference, HypotheticalFacts, Languages, ReplayError, Verdict, diff as differences,
-    replay as again,
+    Decision, DecisionRecord, HypotheticalFacts, Languages, ReplayError, diff as differences, replay as again,
 };
 use pathops_core::project::load_history;
 

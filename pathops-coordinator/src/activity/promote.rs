@@ -42,7 +42,7 @@ enum Look {
     /// Evidence has become too old.
     Stale,
     /// It is over.
-    Over(Outcome),
+    Over(Box<Outcome>),
 }
 
 impl Services {
@@ -117,7 +117,7 @@ impl Services {
             })
             .await?;
         match look {
-            Look::Over(outcome) => Ok(outcome),
+            Look::Over(outcome) => Ok(*outcome),
             Look::Stale => self.look_again(cx, scope, preflight, combination, settle).await,
             Look::Refused(record) => Ok(Outcome::Refused(Box::new(self.state_decision(cx, scope, combination, *record).await?))),
             Look::Granted(record, _) => {
@@ -132,7 +132,7 @@ impl Services {
         let PullRequestRef { repo, number, .. } = candidate.pull_request;
         let now = self.scm.pull_request(cx, repo, *number).await?;
         match now.state {
-            PullRequestState::Closed { by } => return Ok(Look::Over(Outcome::Closed { by })),
+            PullRequestState::Closed { by } => return Ok(Look::Over(Box::new(Outcome::Closed { by }))),
             PullRequestState::Merged { by, commit, .. } => return self.merged(cx, candidate, by, &commit, &now.head).await,
             PullRequestState::Open => {}
         }
@@ -207,14 +207,15 @@ impl Services {
     ) -> Result<Look> {
         let (repo, path) = (&candidate.pull_request.repo, &candidate.target.path);
         let state = self.git_state(cx, repo, commit, path).await?;
-        let unproven = |state, reason: &str| Ok(Look::Over(Outcome::Unproven { state, reason: format!("{by} merged {reason}") }));
+        let unproven =
+            |state, reason: &str| Ok(Look::Over(Box::new(Outcome::Unproven { state, reason: format!("{by} merged {reason}") })));
         if self.posted(cx, repo, head).await? != Some(CheckState::Success) {
             return unproven(state, "a head that no grant stood behind");
         }
         if self.git_state(cx, repo, head, path).await?.tree != state.tree {
             return unproven(state, "onto a branch that had moved on: what is there now was not decided about");
         }
-        Ok(Look::Over(Outcome::Merged { state, by }))
+        Ok(Look::Over(Box::new(Outcome::Merged { state, by })))
     }
 
     /// Looks at preflight once more, where evidence of it has become too old.
