@@ -92,7 +92,6 @@ impl Services {
         }
     }
 
-    /// The head of a branch that has to be there.
     /// Where the branch is that the meta repository is declared on.
     pub(crate) async fn main(&self, cx: &OpContext, meta_repo: &RepoId) -> Result<pathops_core::CommitId> {
         let invalid = |error| Error::new(ErrorKind::Invalid, "read the project").on(meta_repo).because(error);
@@ -100,6 +99,7 @@ impl Services {
         self.head(cx, meta_repo, &branch).await
     }
 
+    /// The head of a branch that has to be there.
     async fn head(&self, cx: &OpContext, repo: &RepoId, branch: &BranchName) -> Result<pathops_core::CommitId> {
         let head = self.scm.branch_head(cx, repo, branch).await?;
         head.ok_or_else(|| {

@@ -16,7 +16,8 @@ use pathops_core::flow::Machine as _;
 use pathops_core::policy::{Action, Ask, ConditionLanguage, Languages};
 use pathops_core::project::{Contract, Environments, FeatureRequest, Project, Role as PersonRole, Unit};
 use pathops_core::{
-    ChangeSetId, ContractId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, PersonId, RepoId, Result, RunId, UnitId,
+    ChangeSetId, ContractId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, PersonId, ProducerName, RepoId, Result, RunId,
+    UnitId,
 };
 use pathops_evidence::Sealer;
 use pathops_evidence::redact::Redactor;
@@ -60,6 +61,7 @@ pub struct Builder {
     also_trusted: Vec<PublicKey>,
     secrets: Vec<String>,
     languages: Languages,
+    producers: Vec<(ProducerName, PublicKey)>,
     pace: Pace,
     observer: Option<Observer<ChangeSet>>,
 }
@@ -132,6 +134,12 @@ impl Builder {
         self
     }
 
+    /// Trusts evidence by this key too, as that of a producer: what a policy calls `from`. The signer's own key may be one.
+    pub fn producer(mut self, name: ProducerName, key: PublicKey) -> Self {
+        self.producers.push((name, key));
+        self
+    }
+
     /// Reads conditions of the policy in this language too. Without any, a policy with a condition is refused.
     pub fn language(mut self, language: Arc<dyn ConditionLanguage>) -> Self {
         self.languages = self.languages.with(language);
@@ -161,6 +169,7 @@ impl Builder {
         let (signer, blobs) = (need(self.signer, "signer")?, need(self.blobs, "blobs")?);
         let (clock, ids) = (need(self.clock, "clock")?, need(self.ids, "ids")?);
         let trust = TrustRoot::new(self.also_trusted.into_iter().chain([signer.public_key()]));
+        let trust = self.producers.into_iter().fold(trust, |trust, (name, key)| trust.with_producer(name, key));
         let services = Arc::new(Services {
             scm: need(self.scm, "scm")?,
             merge: need(self.merge, "merge")?,

@@ -6,7 +6,7 @@
 //!
 //! A [`Policy`] is a stack of layers: what is built in, then the organisation's, the project's, those of classes and those
 //! of units. A lower layer adds and tightens, and never loosens: a requirement of a name that stands above must ask for at
-//! least as much, and then stands in its place.
+//! least as much, and then stands in its place; where it looks at less evidence, both stand.
 //!
 //! Verdicts have three values, ordered [`Pass`](Verdict::Pass) < [`Unknown`](Verdict::Unknown) <
 //! [`Fail`](Verdict::Fail); a decision is the greatest of its requirements' verdicts. Whatever is absent, empty,

@@ -98,6 +98,7 @@ FAIL    it
     pass    unit-tests               8 passed, 0 failed
     unknown preflight-health         there is no health in preflight for this
                                      needs health in preflight, from the GitOps controller
+                                     people may break the glass for it
     pass    approval                 approved by bob, dora";
     assert_eq!(result.to_string(), expected);
     for (change, expect) in [

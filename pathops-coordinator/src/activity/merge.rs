@@ -32,7 +32,7 @@ impl Services {
                             Role::Recovery => self.restored_state(cx, repo, &commit, path).await?,
                             _ => self.git_state(cx, repo, &commit, path).await?,
                         };
-                        Ok(Some(Outcome::Merged { state, by }))
+                        Ok(Some(Outcome::Merged { state, by, decided: None }))
                     }
                     PullRequestState::Closed { by } => Ok(Some(Outcome::Closed { by })),
                     PullRequestState::Open if role == Role::Source && now.head != *head => {
@@ -73,7 +73,11 @@ impl Services {
             }
             merged => merged?,
         };
-        Ok(Outcome::Merged { state: self.git_state(cx, repo, &commit, &target.path).await?, by: Principal::System })
+        Ok(Outcome::Merged {
+            state: self.git_state(cx, repo, &commit, &target.path).await?,
+            by: Principal::System,
+            decided: None,
+        })
     }
 
     /// Whether somebody has pushed to an open pull request since its head was written down.

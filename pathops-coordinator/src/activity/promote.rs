@@ -17,6 +17,7 @@ use crate::change_set::{Combination, Command, Outcome, PullRequestRef, Role, Sco
 use crate::desired_state::promotion;
 
 /// A production pull request that is being decided about.
+#[derive(Clone, Copy)]
 pub(crate) struct Candidate<'c> {
     pub(crate) scope: &'c Scope,
     pub(crate) role: Role,
@@ -117,6 +118,8 @@ impl Services {
             })
             .await?;
         match look {
+            // No grant is on record yet: it was merged between the status and the journal, or by another's status.
+            Look::Over(outcome) if !*until_merged => self.decide_about_merge(cx, candidate, *outcome).await,
             Look::Over(outcome) => Ok(*outcome),
             Look::Stale => self.look_again(cx, scope, preflight, combination, settle).await,
             Look::Refused(record) => Ok(Outcome::Refused(Box::new(self.state_decision(cx, scope, combination, *record).await?))),
@@ -136,7 +139,10 @@ impl Services {
             PullRequestState::Merged { by, commit, .. } => return self.merged(cx, candidate, by, &commit, &now.head).await,
             PullRequestState::Open => {}
         }
-        let (policy, facts) = self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await?;
+        let (policy, facts) = match self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await {
+            Ok(read) => read,
+            Err(error) => return self.take_back(cx, repo, &now.head, error).await,
+        };
         let (decision, grant) = decide(&policy, &facts, self.clock.now(), self.ids.fresh());
         if candidate.shown.policy != policy.digest() {
             return Ok(Look::Another(Box::new(decision)));
@@ -147,8 +153,8 @@ impl Services {
             // Posted before: the decision still is what it was.
             Some(_) if posted == Some(CheckState::Success) => Ok(Look::Granted(record(decision), false)),
             Some(grant) => {
-                self.post_grant(cx, candidate, grant).await?;
-                Ok(Look::Granted(record(decision), true))
+                let record = self.post_grant(cx, candidate, grant).await?;
+                Ok(Look::Granted(Box::new(record), true))
             }
             // Merged or closed while the facts were read: they are about what was before that. The next look tells.
             None if self.scm.pull_request(cx, repo, *number).await?.state != PullRequestState::Open => Ok(Look::Wait),
@@ -215,7 +221,22 @@ impl Services {
         if self.git_state(cx, repo, head, path).await?.tree != state.tree {
             return unproven(state, "onto a branch that had moved on: what is there now was not decided about");
         }
-        Ok(Look::Over(Box::new(Outcome::Merged { state, by })))
+        Ok(Look::Over(Box::new(Outcome::Merged { state, by, decided: None })))
+    }
+
+    /// Decides about what people have merged already.
+    async fn decide_about_merge(&self, cx: &OpContext, candidate: &Candidate<'_>, outcome: Outcome) -> Result<Outcome> {
+        let Outcome::Merged { state, by, .. } = outcome else { return Ok(outcome) };
+        let candidate = &Candidate { merged: true, ..*candidate };
+        let (policy, facts) = self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await?;
+        let decision = evaluate(&policy, &facts, self.clock.now());
+        if !decision.is_granted() {
+            let reason = format!("{by} merged it before a decision was on record, and {}", decision.summary());
+            return Ok(Outcome::Unproven { state, reason });
+        }
+        let record = DecisionRecord::new(&policy, &facts, decision);
+        let decided = self.state_decision(cx, candidate.scope, candidate.combination, record).await?;
+        Ok(Outcome::Merged { state, by, decided: Some(Box::new(decided)) })
     }
 
     /// Looks at preflight once more, where evidence of it has become too old.
@@ -256,7 +277,7 @@ impl Services {
     }
 
     /// Decides once more, over facts that are read at the moment of the write, and redeems the grant against them.
-    async fn post_grant(&self, cx: &OpContext, candidate: &Candidate<'_>, grant: PromotionGrant) -> Result<()> {
+    async fn post_grant(&self, cx: &OpContext, candidate: &Candidate<'_>, grant: PromotionGrant) -> Result<DecisionRecord> {
         let repo = &candidate.pull_request.repo;
         self.require_status(cx, repo, candidate.target).await?;
         let (policy, facts) = self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await?;
@@ -274,7 +295,17 @@ impl Services {
         let binding = grant_binding(&policy, &facts).ok_or_else(|| void(&"the pull request is gone"))?;
         let key = cx.part(&grant.id().to_string());
         let status = grant.redeem(&binding, at).map_err(|error| void(&error))?;
-        self.scm.post_status(&key, repo, status).await
+        self.scm.post_status(&key, repo, status).await?;
+        Ok(DecisionRecord::new(&policy, &facts, decision))
+    }
+
+    /// While nobody can decide, nothing may be merged: what is wrong for good does not leave a success standing.
+    async fn take_back(&self, cx: &OpContext, repo: &RepoId, head: &CommitId, error: Error) -> Result<Look> {
+        let for_good = matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Corrupt | ErrorKind::NotFound | ErrorKind::Denied);
+        if for_good && self.posted(cx, repo, head).await? == Some(CheckState::Success) {
+            self.post(cx, repo, head, CheckState::Pending, "nobody can decide about it now").await?;
+        }
+        Err(error)
     }
 
     /// Posts what is no success. Each post has a key of its own: the same word may be needed again after another one.

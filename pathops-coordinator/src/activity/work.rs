@@ -37,7 +37,7 @@ impl Services {
                     _ if now.head != *head => Ok(Some(Outcome::Pushed { head: now.head })),
                     PullRequestState::Merged { by, commit, .. } => {
                         let state = self.restored_state(cx, repo, &commit, folder).await?;
-                        Ok(Some(Outcome::Merged { state, by }))
+                        Ok(Some(Outcome::Merged { state, by, decided: None }))
                     }
                     PullRequestState::Open => Ok(None),
                 }

@@ -332,6 +332,9 @@ pub enum Outcome {
         state: GitState,
         /// By whom.
         by: Principal,
+        /// The decision that it rests on, where none is on record yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        decided: Option<Box<Decided>>,
     },
     /// A pull request was merged, and what is there now is not what was decided about.
     Unproven {

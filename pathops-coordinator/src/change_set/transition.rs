@@ -170,7 +170,10 @@ fn production(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
         (S::Promoting | S::ProductionMerge, Outcome::Refreshed { evidence }) => refreshed(progress, evidence),
         (S::Promoting | S::ProductionMerge, Outcome::Shown(shown)) => reshown(progress, shown),
         // Merged while it was being decided: the status of an earlier grant stood.
-        (S::Promoting | S::ProductionMerge, Outcome::Merged { state, .. }) => {
+        (S::Promoting | S::ProductionMerge, Outcome::Merged { state, decided, .. }) => {
+            if let Some(decided) = decided {
+                progress.last = Some(noted(progress, decided));
+            }
             progress.production = Some(state.clone());
             Next::Do(S::ProductionDeploy)
         }
@@ -259,7 +262,10 @@ fn restore(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
         }
         (S::RestorePromoting | S::RestoreMerge, Outcome::Refreshed { evidence }) => refreshed(progress, evidence),
         (S::RestorePromoting | S::RestoreMerge, Outcome::Shown(shown)) => reshown(progress, shown),
-        (S::RestorePromoting | S::RestoreMerge, Outcome::Merged { state, .. }) => {
+        (S::RestorePromoting | S::RestoreMerge, Outcome::Merged { state, decided, .. }) => {
+            if let Some(decided) = decided {
+                progress.last = Some(noted(progress, decided));
+            }
             progress.production = Some(state.clone());
             progress.restored = true;
             Next::Do(S::RestoreDeploy)

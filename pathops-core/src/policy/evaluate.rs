@@ -110,15 +110,27 @@ impl<'c> Case<'c> {
 
     /// The rules for this unit and change.
     fn rules(&self) -> impl Iterator<Item = (&'c LayerName, &'c Requirement, &'c Rule)> {
+        self.policy.applying(self.for_this())
+    }
+
+    /// Whether a requirement of a layer is for this unit and change.
+    fn for_this(&self) -> impl Fn(&LayerName, &Requirement) -> bool + Copy + use<'c> {
         let readings = &self.facts.readings;
         let (unit, opaque, by_agents) = (&readings.unit, readings.authoring == Authoring::Opaque, readings.by_agents());
-        self.policy.applying(move |layer, requirement| {
+        move |layer, requirement| {
             requirement.changes.are(opaque, by_agents) && layer.is_over(unit) && requirement.covers.matches(unit)
-        })
+        }
     }
 
     fn hold(&self, requirement: &Requirement, rule: &Rule) -> RequirementResult {
-        let mut result = self.stand(&requirement.asks, rule).of(&requirement.id, &requirement.reason);
+        let mut standing = self.stand(&requirement.asks, rule);
+        for (upper, rule) in self.policy.beside(rule, self.for_this()) {
+            let above = self.stand(&upper.asks, rule);
+            if above.verdict > standing.verdict {
+                standing = above;
+            }
+        }
+        let mut result = standing.of(&requirement.id, &requirement.reason);
         result.severity = requirement.severity;
         result.breakable = self.glass.is_some_and(|glass| glass.requirements.contains(&requirement.id));
         result

@@ -121,7 +121,9 @@ fn observed(unit: UnitId, environment: EnvironmentId, at: UnixMillis, says: Find
 /// What others say about an artifact or its source. Without a time it is as old as can be.
 fn of_artifact(predicate: &Value, says: Finding) -> Read {
     let time = |pointer: &&str| predicate.pointer(pointer)?.as_str()?.parse().ok();
-    Read { unit: None, environment: None, at: TIMES.iter().find_map(time).unwrap_or(UnixMillis(0)), says }
+    // A good word without a date is as old as can be; a bad one is as new.
+    let undated = if says.is_bad() { UnixMillis(i64::MAX) } else { UnixMillis(0) };
+    Read { unit: None, environment: None, at: TIMES.iter().find_map(time).unwrap_or(undated), says }
 }
 
 fn sbom(predicate: &Value, format: SbomFormat, list: &str) -> Finding {

@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::policy::facts::canonical_digest;
 use crate::policy::layer::{ALWAYS, allowed, built_in, by_name};
 use crate::policy::read::ask_for;
-use crate::policy::tighten::{breaks_more, loosens, subset};
+use crate::policy::tighten::{breaks_more, loosens, subset, takes_less};
 use crate::policy::{
     Action, Ask, BreakGlass, Changes, Condition, FreezeCalendar, FreezeWindow, Languages, LayerName, MergeBy, Occurrences,
     PolicyLayer, Requirement, Severity,
@@ -36,6 +36,9 @@ pub(super) struct Rule {
     index: usize,
     /// Rules of lower layers that say the same and more, where they apply.
     tightened_by: Vec<usize>,
+    /// Rules of higher layers that it tightens by taking less evidence: what it does not look at may speak against it, so
+    /// they stay in force beside it.
+    beside: Vec<usize>,
     pub(super) occurrences: Option<Occurrences>,
     pub(super) condition: Option<Arc<dyn Condition>>,
 }
@@ -86,7 +89,14 @@ impl Policy {
             for (index, requirement) in layer.requirements.iter().enumerate() {
                 match prepare(requirement, languages) {
                     Ok((occurrences, condition)) => {
-                        rules.push(Rule { layer: number, index, tightened_by: Vec::new(), occurrences, condition });
+                        rules.push(Rule {
+                            layer: number,
+                            index,
+                            tightened_by: Vec::new(),
+                            beside: Vec::new(),
+                            occurrences,
+                            condition,
+                        });
                     }
                     Err((what, mend)) => {
                         let at = Place { layer: layer.layer.clone(), requirement: Some(index) };
@@ -130,10 +140,13 @@ impl Policy {
             .map(|(layer, requirement, _)| (layer, requirement))
     }
 
-    /// The freeze windows for a unit together: whether promotions are closed, why, since when, and what comes next.
+    /// The freeze windows that stop every change of a unit, together: whether promotions are closed, why, since when, and what comes next.
     #[must_use]
     pub fn freezes(&self, unit: &Unit) -> FreezeCalendar {
-        let rules = self.applying(move |layer, requirement| layer.is_over(unit) && requirement.covers.matches(unit));
+        let rules = self.applying(move |layer, requirement| {
+            let always = requirement.severity == Severity::Required && requirement.changes == Changes::All;
+            always && layer.is_over(unit) && requirement.covers.matches(unit)
+        });
         FreezeCalendar::new(rules.filter_map(|(_, requirement, rule)| {
             let (id, reason) = (requirement.id.clone(), requirement.reason.clone());
             rule.occurrences.clone().map(|occurrences| FreezeWindow { id, reason, occurrences })
@@ -159,7 +172,22 @@ impl Policy {
         })
     }
 
-    /// Whether some layer that people wrote has a requirement for `unit` that stops every change. What no rule covers is refused (I11).
+    /// The rules that stay in force beside one that tightens them, where `applies`.
+    pub(super) fn beside<'p>(
+        &'p self,
+        rule: &'p Rule,
+        applies: impl Fn(&LayerName, &Requirement) -> bool + 'p,
+    ) -> impl Iterator<Item = (&'p Requirement, &'p Rule)> {
+        rule.beside.iter().filter_map(move |index| {
+            let rule = self.0.rules.get(*index)?;
+            let layer = self.0.layers.get(rule.layer)?;
+            let requirement = layer.requirements.get(rule.index)?;
+            applies(&layer.layer, requirement).then_some((requirement, rule))
+        })
+    }
+
+    /// Whether some layer that people wrote has a requirement for `unit` that stops every change. What no rule covers is
+    /// refused (I11).
     #[must_use]
     pub fn covers(&self, unit: &Unit) -> bool {
         let over = self.layers().iter().filter(|layer| layer.layer.is_over(unit));
@@ -290,10 +318,10 @@ fn tightened(layers: &[PolicyLayer], rules: &mut [Rule], problems: &mut Vec<Poli
                     let what = format!("`{}` loosens {}: {why}", requirement.id, upper.layer);
                     let mend = "ask for at least as much, or give it a name of its own".to_owned();
                     problems.push(PolicyProblem { at: place(lower, index), against: Some(place(upper, above)), what, mend });
-                } else if let (Some(upper), Some(lower)) = (number(rules, high, above), number(rules, low, index))
-                    && let Some(rule) = rules.get_mut(upper)
-                {
-                    rule.tightened_by.push(lower);
+                } else if let (Some(upper), Some(lower)) = (number(rules, high, above), number(rules, low, index)) {
+                    let beside = takes_less(requirement, original);
+                    rules.get_mut(upper).into_iter().for_each(|rule| rule.tightened_by.push(lower));
+                    rules.get_mut(lower).filter(|_| beside).into_iter().for_each(|rule| rule.beside.push(upper));
                 }
             }
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::policy::evaluate::{Case, Votes};
-use crate::policy::{Authoring, Facts, Finding, FindingSeverity};
+use crate::policy::evaluate::{CLOCK_SKEW, Case, Votes};
+use crate::policy::{Authoring, EvidenceFact, Facts, Finding, FindingSeverity};
 use crate::project::{Role, UnitKind};
 use crate::time::UnixMillis;
 
@@ -34,7 +34,7 @@ pub struct Summary {
     pub sbom_parts: u64,
     /// What ran in preflight.
     pub preflight: PreflightSummary,
-    /// Measured values, by name; a value that is no number is left out.
+    /// Measured values, by name; one that is no number, rests on nothing or on failed measurements is left out.
     pub signals: BTreeMap<String, f64>,
     /// Approvals of the production pull request's head that count, of any role.
     pub approvals: u32,
@@ -100,7 +100,7 @@ pub struct TestsSummary {
     pub age_seconds: i64,
 }
 
-/// What scanners found.
+/// What scanners found. Where none has reported, each number is the greatest that there is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FindingsSummary {
@@ -159,14 +159,19 @@ impl Summary {
     /// The facts are sorted by time: what comes later stands in place of what came before.
     fn take_evidence(&mut self, case: &Case<'_>, facts: &Facts) {
         let mut scans = BTreeMap::new();
-        for fact in facts.evidence.iter().filter(|fact| case.is_about_this(fact)) {
+        let known = |fact: &&EvidenceFact| fact.at <= case.at + CLOCK_SKEW && case.is_about_this(fact);
+        for fact in facts.evidence.iter().filter(known) {
             self.evidence.total = self.evidence.total.saturating_add(1);
             self.evidence.bad = self.evidence.bad.saturating_add(u32::from(fact.says.is_bad()));
             match &fact.says {
                 Finding::Tests { suite, passed, skipped, flaky, failed, .. } => {
                     let (passed, failed, skipped, flaky) = (*passed, *failed, *skipped, *flaky);
                     let tests = TestsSummary { passed, failed, skipped, flaky, age_seconds: age(case.at, fact.at) };
-                    self.tests.insert(suite.clone(), tests);
+                    let last = self.tests.entry(suite.clone()).or_insert_with(|| tests.clone());
+                    // Of two results of one instant the worse one stands.
+                    if last.age_seconds != tests.age_seconds || tests.failed >= last.failed {
+                        *last = tests;
+                    }
                 }
                 Finding::Deployment { failure } => self.preflight.was_ready = failure.is_none(),
                 Finding::Health { healthy, settled_millis } => {
@@ -174,14 +179,19 @@ impl Summary {
                 }
                 Finding::Vulnerabilities { scanner, found } => drop(scans.insert(scanner, found)),
                 Finding::Sbom { parts, .. } => self.sbom_parts = *parts,
-                Finding::Signal { name, value, .. } => match value {
-                    Some(value) => drop(self.signals.insert(name.clone(), *value)),
-                    None => drop(self.signals.remove(name)),
+                Finding::Signal { name, value, samples, errors } => match value {
+                    Some(value) if *samples > 0 && *errors == 0 => drop(self.signals.insert(name.clone(), *value)),
+                    _ => drop(self.signals.remove(name)),
                 },
                 Finding::Contract { .. } | Finding::Verified { .. } | Finding::Stated {} => {}
             }
         }
         self.findings.scanners = count(scans.len());
+        if scans.is_empty() {
+            // Nobody has looked: there may be any number.
+            let any = u32::MAX;
+            self.findings = FindingsSummary { scanners: 0, critical: any, high: any, medium: any, low: any };
+        }
         for finding in scans.into_values().flatten() {
             let slot = match finding.severity {
                 None | Some(FindingSeverity::Critical) => &mut self.findings.critical,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::policy::{
     Accept, ApprovalRule, Ask, BreakGlass, FindingException, FindingsRule, HealthRule, LifecycleRule, Requirement, SbomRule,
-    SignalRule, SoakRule, TestsRule,
+    Severity, SignalRule, SoakRule, TestsRule,
 };
 
 /// What of `lower` asks for less than `upper`, in words; `None` where nothing does.
@@ -17,6 +17,19 @@ pub(super) fn loosens(lower: &Requirement, upper: &Requirement) -> Option<String
         _ => None,
     };
     asks(&lower.asks, &upper.asks).or(terms).map(str::to_owned)
+}
+
+/// Whether `lower` looks at less evidence than `upper`, which stops a promotion.
+pub(super) fn takes_less(lower: &Requirement, upper: &Requirement) -> bool {
+    let formats = match (&lower.asks, &upper.asks) {
+        (Ask::Sbom(lower), Ask::Sbom(upper)) => lower.formats != upper.formats,
+        _ => false,
+    };
+    let terms = match (lower.asks.accept(), upper.asks.accept()) {
+        (Some(lower), Some(upper)) => lower.from != upper.from || lower.in_ledger != upper.in_ledger,
+        _ => false,
+    };
+    upper.severity == Severity::Required && (formats || terms)
 }
 
 fn asks(lower: &Ask, upper: &Ask) -> Option<&'static str> {

@@ -41,8 +41,9 @@ pub(crate) fn judge(question: Question<'_>) -> Judgement {
     let mut counting = BTreeMap::new();
     let mut advisory = BTreeMap::new();
     let mut deferred = BTreeSet::new();
-    for (id, severity, ask) in asked(question) {
-        match (hold(question, &ask), severity) {
+    for (id, severity, asks) in asked(question) {
+        let standing: Option<Vec<_>> = asks.iter().map(|ask| hold(question, ask)).collect();
+        match (standing.map(worst), severity) {
             (None, _) => drop(deferred.insert(id)),
             (Some(verdict), Severity::Required) => drop(counting.insert(id, verdict)),
             (Some(verdict), Severity::Advisory) => drop(advisory.insert(id, verdict)),
@@ -83,19 +84,23 @@ enum Asked<'q> {
 const BUILT_IN: [&str; 6] =
     ["preflight-deployment", "approval", "lifecycle", "dependencies", "no-open-incident", "stop-the-line"];
 
-/// All that is asked for, each name once: the lowest layer that has a rule of the name that applies.
-fn asked(question: Question<'_>) -> Vec<(String, Severity, Asked<'_>)> {
+/// All that is asked for, each name once: what the lowest layer asks that has a rule of the name that applies, and what those
+/// above it ask, unless they only advise.
+fn asked(question: Question<'_>) -> Vec<(String, Severity, Vec<Asked<'_>>)> {
     let mut asked = vec![
-        ("covered".to_owned(), Severity::Required, Asked::Covered),
-        ("evidence-integrity".to_owned(), Severity::Required, Asked::Integrity),
-        ("tested-combination".to_owned(), Severity::Required, Asked::Combination),
+        ("covered".to_owned(), Severity::Required, vec![Asked::Covered]),
+        ("evidence-integrity".to_owned(), Severity::Required, vec![Asked::Integrity]),
+        ("tested-combination".to_owned(), Severity::Required, vec![Asked::Combination]),
     ];
-    asked.extend(BUILT_IN.map(|name| (name.to_owned(), Severity::Required, Asked::BuiltIn(name))));
+    asked.extend(BUILT_IN.map(|name| (name.to_owned(), Severity::Required, vec![Asked::BuiltIn(name)])));
     for layer in layers(question) {
         for requirement in &layer.requirements {
             if applies(requirement, &question.facts.readings) {
-                asked.retain(|(id, _, _)| *id != requirement.id.to_string());
-                asked.push((requirement.id.to_string(), requirement.severity, Asked::Ask(&requirement.asks)));
+                let id = requirement.id.to_string();
+                let above = asked.iter().position(|(of, _, _)| *of == id).map(|place| asked.remove(place));
+                let mut asks = above.filter(|(_, severity, _)| *severity == Severity::Required).map_or(Vec::new(), |it| it.2);
+                asks.push(Asked::Ask(&requirement.asks));
+                asked.push((id, requirement.severity, asks));
             }
         }
     }

@@ -47,7 +47,7 @@ fn all_mistakes_are_told_at_once() {
     project.write("meta/apps/app.yaml", &read("meta/apps/app.yaml").replace("rollback: revert", "rolback: revert"));
     project.write("meta/policy.yaml", &read("meta/policy.yaml").replace("minPassed", "minPased"));
     project.write("meta/requests/change.yaml", &read("meta/requests/change.yaml").replace("unit: app", "unit: ap"));
-    let texts = ["apps/app.yaml:4", "rolback", "policy.yaml:9", "minPased", "requests/change.yaml:4", "`ap`"];
+    let texts = ["apps/app.yaml:4", "rolback", "policy.yaml:7", "minPased", "requests/change.yaml:4", "`ap`"];
     refused_project(&project, &texts);
 }
 
