@@ -261,7 +261,7 @@ pub(crate) fn told(command: &Command, outcome: &Outcome) -> Option<(Tone, String
             let remarks = if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join("; ")) };
             format!("built and tested: artifact {}, not promotable yet{remarks}", built.artifact.digest.short())
         }
-        (_, Outcome::Merged { by, state }) => format!("{by} merged it: {}", short(state.commit.as_str())),
+        (_, Outcome::Merged { by, state, .. }) => format!("{by} merged it: {}", short(state.commit.as_str())),
         (Command::Stage { target, pull_request, .. }, Outcome::Staged { .. }) => {
             format!("{} asks for it in {}", name(Role::Preflight, pull_request), target.environment)
         }
