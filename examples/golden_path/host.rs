@@ -17,6 +17,7 @@ use pathops_coordinator::{ControlPlane, Pace};
 use pathops_core::adapter::{BlobStore, Clock, Journal, Signer, SourceTree};
 use pathops_core::project::{FeatureRequest, Project, load_request, request_names};
 use pathops_core::{ChangeSetId, IdempotencyKey, Principal};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::account::{Account, Told};
@@ -54,6 +55,8 @@ pub(crate) struct Machine {
 
 /// Runs the example from the beginning, or from where it was stopped.
 pub(crate) async fn run(arguments: &Arguments) -> Result<Ended, Failure> {
+    // From here on Ctrl-C ends nothing by itself: it is heard as soon as there is something to say about it.
+    let mut interrupts = signal(SignalKind::interrupt())?;
     if arguments.interactive && !std::io::stdin().is_terminal() {
         return Err("--interactive needs a terminal to ask on".into());
     }
@@ -83,7 +86,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Ended, Failure> {
         ended = work => ended,
         // Nobody else does what a person could not do, and the work would wait for ever.
         failure = people::act(people, told) => Err(failure),
-        _ = tokio::signal::ctrl_c() => {
+        _ = interrupts.recv() => {
             machine.account.heading("stopped; nothing is lost, start it again and it goes on from here");
             Ok(Ended::Stopped)
         }
@@ -92,7 +95,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Ended, Failure> {
     };
     if arguments.keep && matches!(ended, Ok(Ended::AllHeld | Ended::NotHeld)) {
         machine.account.heading("the apps keep running; stop with Ctrl-C");
-        tokio::signal::ctrl_c().await?;
+        interrupts.recv().await;
     }
     // Nothing is left running: the reconciler ends its processes before it returns.
     let _ = stop.send(true);

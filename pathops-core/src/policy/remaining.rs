@@ -9,7 +9,7 @@ use crate::policy::{Missing, RequirementResult, Verdict};
 use crate::time::UnixMillis;
 
 /// How many sets are tried in the search for a smallest one.
-const MAX_TRIES: u32 = 10_000;
+const MAX_TRIES: u32 = 5_000;
 
 /// What would let a decision pass, if all of it came and nothing else changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,8 @@ impl Demand {
 }
 
 /// A smallest set of steps that meets every demand, and whether it is known to be one. A hitting set: in general there is
-/// no better way than to try, so the search is bounded; what it then falls back on is a set of which no step can go.
+/// no better way than to try, so the search is bounded; what it then falls back on takes what helps with most first, as long
+/// as something is open.
 fn smallest(demands: &[Demand]) -> (Vec<&Step>, bool) {
     // Where all of them are needed there is nothing to choose.
     let forced = demands.iter().filter(|demand| demand.steps.len() == demand.count).flat_map(|demand| &demand.steps);
@@ -107,11 +108,10 @@ fn smallest(demands: &[Demand]) -> (Vec<&Step>, bool) {
             break;
         }
     }
-    let mut found: Vec<&Step> = search.chosen.into_iter().chain(steps.iter().copied()).collect();
-    for step in steps.iter().rev() {
-        let without: Vec<_> = found.iter().copied().filter(|other| other != step).collect();
-        if open.iter().all(|demand| demand.is_met(&without)) {
-            found = without;
+    let mut found = search.chosen;
+    for step in &steps {
+        if open.iter().any(|demand| demand.steps.contains(step) && !demand.is_met(&found)) {
+            found.push(step);
         }
     }
     (found, false)

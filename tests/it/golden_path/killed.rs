@@ -57,7 +57,7 @@ fn stopped_by_the_user_it_says_so_and_goes_on_later() {
     let project = SmallProject::new("feature");
     project.ci("setsid sleep 600 >/dev/null 2>&1 &\nsleep 2\n");
     let mut example = Example::of(project.path(), &[]);
-    for moment in ["CI runs ci/run", "waits until exactly this is live"] {
+    for moment in ["everything lies in", "CI runs ci/run", "waits until exactly this is live"] {
         let mut running = example.start();
         assert!(running.until(moment));
         running.signal(Signal::INT);
