@@ -20,6 +20,7 @@ mod generate_evidence;
 mod generate_policy;
 mod generate_readings;
 mod layering;
+mod missing;
 mod mutation;
 mod peers;
 mod remaining;

@@ -1,0 +1,57 @@
+//! Of each piece of evidence that is not there, what is missing and who could supply it.
+
+use pathops_core::policy::{Step, Verdict, decide};
+
+use crate::base::{AT, PIECES, Piece, layers, policy, readings, verified};
+
+/// What is missing without it, and from whom.
+fn told(piece: Piece) -> (&'static str, &'static str) {
+    match piece {
+        Piece::UnitTests => ("result of the unit tests", "CI"),
+        Piece::Smoke => ("result of the smoke job in preflight", "the GitOps controller"),
+        Piece::Scan => ("a report of https://example.org/grype", "CI"),
+        Piece::Sbom => ("bill of materials", "CI"),
+        Piece::Provenance => ("evidence of the type https://slsa.dev/provenance/v1", "who makes it"),
+        Piece::SourceReview => ("evidence of the type https://slsa.dev/verification_summary/v1", "who makes it"),
+        Piece::Contract => ("a comparison of orders-api", "CI"),
+        Piece::Deployment => ("deployment in preflight", "the GitOps controller"),
+        Piece::ErrorRate => ("measurement of error-rate", "the monitoring"),
+        Piece::Budget => ("measurement of budget", "the monitoring"),
+        // Without one of the two the time is too short, and passes.
+        Piece::Settled | Piece::Soaked => ("", ""),
+    }
+}
+
+#[test]
+fn what_is_not_there_is_named_with_whoever_could_supply_it() {
+    let policy = policy(layers());
+    for piece in PIECES {
+        let envelopes: Vec<_> = PIECES.into_iter().filter(|it| *it != piece).map(Piece::envelope).collect();
+        let (decision, _) = decide(&policy, &verified(&envelopes, readings(&policy)), AT, 1);
+        let it = decision.blocking().find(|it| it.id.as_str() == piece.requirement()).unwrap();
+        assert_eq!((it.verdict, it.evidence.is_empty()), (Verdict::Unknown, told(piece).0 != ""), "{piece:?}");
+        let step = it.missing.as_ref().map_or(("", ""), |it| (it.what.as_str(), it.from[0].as_str()));
+        assert_eq!(step, told(piece), "{piece:?}");
+        let remaining = decision.remaining.as_ref().unwrap();
+        let named = Step { what: told(piece).0.to_owned(), from: Some(told(piece).1.to_owned()) };
+        assert_eq!(remaining.steps.contains(&named), it.missing.is_some(), "{piece:?}: {remaining:?}");
+        assert!(remaining.without_a_way.is_empty(), "{piece:?}: {remaining:?}");
+    }
+}
+
+/// Where nothing at all is there, a report of any scanner would do if none is named.
+#[test]
+fn a_report_of_any_scanner_is_asked_for_where_none_is_named() {
+    let mut layers = layers();
+    for requirement in &mut layers[0].requirements {
+        if let pathops_core::policy::Ask::Findings(rule) = &mut requirement.asks {
+            rule.scanners.clear();
+        }
+    }
+    let policy = policy(layers);
+    let envelopes: Vec<_> = PIECES.into_iter().filter(|it| *it != Piece::Scan).map(Piece::envelope).collect();
+    let (decision, grant) = decide(&policy, &verified(&envelopes, readings(&policy)), AT, 1);
+    assert!(grant.is_none());
+    let missing = decision.blocking().next().unwrap().missing.clone().unwrap();
+    assert_eq!((missing.what.as_str(), missing.from.as_slice()), ("report of a scanner", ["CI".to_owned()].as_slice()));
+}
