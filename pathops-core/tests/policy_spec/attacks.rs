@@ -4,7 +4,7 @@
 
 use pathops_core::UnixMillis;
 use pathops_core::adapter::Review;
-use pathops_core::adapter::ReviewState::{Approved, Commented};
+use pathops_core::adapter::ReviewState::{Approved, ChangesRequested, Commented};
 use pathops_core::policy::{Decision, GrantError, Policy, PromotionGrant, Readings, Verdict, decide, grant_binding};
 
 use crate::base::{AT, MINUTE, PIECES, Piece, agent, by, commit, human, layers, policy, readings, review, verified};
@@ -45,7 +45,10 @@ fn refused(change: impl FnOnce(&mut Readings), why: &str) {
 
 #[test]
 fn without_an_attack_it_is_granted() {
-    assert!(decided(|_| ()).1.is_some());
+    let (decision, grant) = decided(|_| ());
+    assert!(grant.is_some());
+    let approval = decision.requirements.iter().find(|it| it.id.as_str() == "approval").unwrap();
+    assert_eq!(approval.because, "approved by bob, dave");
     assert!(decided(|it| reviews(it)[1] = review("erin", Approved, HEAD)).1.is_some());
 }
 
@@ -148,6 +151,28 @@ fn an_approval_by_the_comment_of_an_outsider() {
 
 /// What becomes different, and the change.
 type Move = (&'static str, fn(&mut Readings));
+
+/// Whoever may break the glass may also keep it whole, even where their word is none for the approval.
+#[test]
+fn the_glass_is_broken_over_the_objection_of_one_who_may_break_it() {
+    let mut owners = layers();
+    let approvals = owners[3].requirements.iter_mut().find(|it| it.id.as_str() == "approval").unwrap();
+    approvals.asks = serde_json::from_value(serde_json::json!({"approvals": {"count": 1, "roles": ["owner"]}})).unwrap();
+    let policy = policy(owners);
+    let broken = |reviews: Vec<Review>| {
+        let mut readings = readings(&policy);
+        readings.proposal.as_mut().unwrap().reviews = reviews;
+        let envelopes = [PIECES.map(Piece::envelope).as_slice(), &[later_failure()]].concat();
+        let (decision, grant) = decide(&policy, &verified(&envelopes, readings), AT, 1);
+        assert_eq!(decision.blocking().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["smoke"]);
+        assert_eq!(decision.overridden.is_some(), grant.is_some());
+        grant.is_some()
+    };
+    let breaking = |name: &str| Review { body: "break glass: it is down".to_owned(), ..review(name, Approved, HEAD) };
+    assert!(broken(vec![breaking("bob"), breaking("dave")]));
+    assert!(!broken(vec![breaking("bob"), breaking("dave"), review("erin", ChangesRequested, HEAD)]), "erin is a reviewer");
+    assert!(broken(vec![breaking("bob"), breaking("dave"), review("frank", ChangesRequested, HEAD)]), "frank is nobody");
+}
 
 /// A grant is gone once it is redeemed (that it cannot be used twice, copied or kept does not compile), and for anything else
 /// than what it was made for it is worth nothing.

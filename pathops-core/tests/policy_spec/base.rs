@@ -301,7 +301,8 @@ impl Condition for Said {
             "calm" => summary.incidents == 0,
             _ => return Err(ConditionError::new("nobody knows the word")),
         };
-        Ok(ConditionAnswer { holds, reasons: Vec::new() })
+        let reasons = if self.0 == "no" { vec!["somebody said no".to_owned(), "twice".to_owned()] } else { Vec::new() };
+        Ok(ConditionAnswer { holds, reasons })
     }
 }
 

@@ -29,7 +29,7 @@ fn what_is_not_there_is_named_with_whoever_could_supply_it() {
         let envelopes: Vec<_> = PIECES.into_iter().filter(|it| *it != piece).map(Piece::envelope).collect();
         let (decision, _) = decide(&policy, &verified(&envelopes, readings(&policy)), AT, 1);
         let it = decision.blocking().find(|it| it.id.as_str() == piece.requirement()).unwrap();
-        assert_eq!((it.verdict, it.evidence.is_empty()), (Verdict::Unknown, told(piece).0 != ""), "{piece:?}");
+        assert_eq!((it.verdict, it.evidence.is_empty()), (Verdict::Unknown, !told(piece).0.is_empty()), "{piece:?}");
         let step = it.missing.as_ref().map_or(("", ""), |it| (it.what.as_str(), it.from[0].as_str()));
         assert_eq!(step, told(piece), "{piece:?}");
         let remaining = decision.remaining.as_ref().unwrap();
@@ -54,4 +54,25 @@ fn a_report_of_any_scanner_is_asked_for_where_none_is_named() {
     assert!(grant.is_none());
     let missing = decision.blocking().next().unwrap().missing.clone().unwrap();
     assert_eq!((missing.what.as_str(), missing.from.as_slice()), ("report of a scanner", ["CI".to_owned()].as_slice()));
+}
+
+/// A condition tells its reasons, and without any whether it holds.
+#[test]
+fn why_a_condition_holds_or_does_not_is_told() {
+    for (word, verdict, because) in [
+        ("calm", Verdict::Pass, "it holds"),
+        ("no", Verdict::Fail, "somebody said no; twice"),
+        ("what", Verdict::Unknown, "it cannot be evaluated: nobody knows the word"),
+    ] {
+        let mut layers = layers();
+        for requirement in layers.iter_mut().flat_map(|layer| &mut layer.requirements) {
+            if let pathops_core::policy::Ask::Condition(rule) = &mut requirement.asks {
+                word.clone_into(&mut rule.text);
+            }
+        }
+        let policy = policy(layers);
+        let (decision, _) = decide(&policy, &verified(&PIECES.map(Piece::envelope), readings(&policy)), AT, 1);
+        let it = decision.requirements.iter().find(|it| it.id.as_str() == "quiet").unwrap();
+        assert_eq!((it.verdict, it.because.as_str()), (verdict, because));
+    }
 }
