@@ -76,3 +76,22 @@ fn why_a_condition_holds_or_does_not_is_told() {
         assert_eq!((it.verdict, it.because.as_str()), (verdict, because));
     }
 }
+
+#[test]
+fn a_time_that_is_too_short_is_told_in_its_greatest_units() {
+    let policy = policy(layers());
+    for (millis, told) in [(0, "0 ms"), (500, "500 ms"), (1_000, "1 s"), (59_999, "59 s")] {
+        let short = |piece: Piece| {
+            let mut statement = piece.statement();
+            if piece == Piece::Settled {
+                statement.predicate["settledMillis"] = serde_json::json!(millis);
+            }
+            crate::base::seal(piece.seed(), &statement)
+        };
+        let (decision, _) = decide(&policy, &verified(&PIECES.map(short), readings(&policy)), AT, 1);
+        let it = decision.requirements.iter().find(|it| it.id.as_str() == "health").unwrap();
+        assert_eq!(it.because, format!("healthy for {told}, and 60 s are asked for"));
+        let begun = AT.0 - 60_000 - millis;
+        assert_eq!((it.stale, it.earliest), (true, Some(pathops_core::UnixMillis(begun + 60_000))), "by looking again");
+    }
+}
