@@ -17,6 +17,7 @@
 
 mod cycle;
 mod rows;
+mod tied;
 mod wave;
 
 use rows::Rows;

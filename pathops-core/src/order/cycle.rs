@@ -7,10 +7,8 @@
 
 use std::fmt;
 
-use petgraph::algo::kosaraju_scc;
-use petgraph::graph::DiGraph;
-
 use super::rows::place;
+use super::tied::tied_sets;
 use super::wave::STUCK;
 use super::{Edge, Graph};
 
@@ -53,33 +51,6 @@ impl<N: Ord + Clone, R: Clone> Graph<N, R> {
         cycles.sort_by(|a, b| (a.edges.len(), &a.tied).cmp(&(b.edges.len(), &b.tied)));
         cycles
     }
-}
-
-/// The sets of nodes that reach each other (a node alone only where it depends on itself), each sorted.
-fn tied_sets<N: Ord + Clone, R: Clone>(graph: &Graph<N, R>, levels: &[u32]) -> Vec<Vec<u32>> {
-    let stuck: Vec<u32> = (0_u32..).zip(levels).filter(|(_, level)| **level == STUCK).map(|(number, _)| number).collect();
-    if stuck.is_empty() {
-        return Vec::new();
-    }
-    let mut local = DiGraph::<u32, (), u32>::with_capacity(stuck.len(), 0);
-    let mut index = vec![None; levels.len()];
-    for number in &stuck {
-        index[place(*number)] = Some(local.add_node(*number));
-    }
-    for number in &stuck {
-        for to in graph.dependencies.row(*number) {
-            if let (Some(from), Some(to)) = (index[place(*number)], index[place(*to)]) {
-                local.add_edge(from, to, ());
-            }
-        }
-    }
-    let mut sets: Vec<Vec<u32>> = kosaraju_scc(&local)
-        .into_iter()
-        .map(|set| set.into_iter().map(|node| local[node]).collect::<Vec<u32>>())
-        .filter(|set| set.len() > 1 || set.iter().all(|node| graph.dependencies.row(*node).contains(node)))
-        .collect();
-    sets.iter_mut().for_each(|set| set.sort_unstable());
-    sets
 }
 
 /// Finds shortest loops. A node whose loops are all known is closed, and with it what no loop can pass any more, so a

@@ -102,6 +102,24 @@ proptest! {
     }
 }
 
+proptest! {
+    /// `petgraph` finds the same sets of nodes that are tied together.
+    #[test]
+    fn tied_nodes_are_those_that_another_implementation_finds(edges in proptest::collection::vec((0_u32..12, 0_u32..12), 0..40)) {
+        let graph = Graph::new([], edges.iter().map(|(from, to)| Edge { from: *from, to: *to, because: () })).unwrap();
+        let mut theirs: Vec<Vec<u32>> = petgraph::algo::kosaraju_scc(&petgraph::graph::DiGraph::<(), ()>::from_edges(&edges))
+            .into_iter()
+            .map(|set| set.into_iter().map(|node| u32::try_from(node.index()).unwrap()).collect::<Vec<u32>>())
+            .filter(|set| set.len() > 1 || edges.contains(&(set[0], set[0])))
+            .collect();
+        theirs.iter_mut().for_each(|set| set.sort_unstable());
+        theirs.sort();
+        let mut ours: Vec<Vec<u32>> = graph.cycles().into_iter().map(|cycle| cycle.tied).collect();
+        ours.sort();
+        prop_assert_eq!(ours, theirs);
+    }
+}
+
 #[test]
 fn a_wave_tells_what_its_nodes_waited_for() {
     let edge = |from, to, because| Edge { from, to, because };
