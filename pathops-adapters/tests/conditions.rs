@@ -17,7 +17,7 @@ permit (principal, action, resource) when { context.findings.high <= 2 };
 @reason("nobody has looked")
 forbid (principal, action, resource) when { context.findings.scanners == 0 };
 @reason("too many to count")
-forbid (principal, action, resource) when { context.findings.low * 9223372036854775807 > 3 };
+forbid (principal, action, resource) when { context.findings.scanners > 0 && context.findings.low * 9223372036854775807 > 3 };
 "#;
 
 const REGO: &str = r#"
@@ -26,7 +26,7 @@ package pathops.condition
 default allow := false
 allow if input.findings.high <= 2
 deny contains "nobody has looked" if input.findings.scanners == 0
-deny contains "too many to count" if 9223372036854775807 * input.findings.low > 3
+deny contains "too many to count" if { input.findings.scanners > 0; 9223372036854775807 * input.findings.low > 3 }
 "#;
 
 fn languages() -> Languages {
@@ -83,7 +83,7 @@ fn looked_at(policy: &Policy, facts: &HypotheticalFacts) -> RequirementResult {
 fn a_condition_passes_fails_or_is_unknown_in_the_decision() {
     for (language, text, passes, fails, unknown) in [
         ("cedar", CEDAR, "few high findings can be borne", "nobody has looked", "the policy \"too many to count\" fails"),
-        ("rego", REGO, "it holds", "nobody has looked", "line 7, column 58: a calculation fails"),
+        ("rego", REGO, "it holds", "nobody has looked", "line 7, column 89: a calculation fails"),
     ] {
         let policy = policy(language, text).unwrap();
         let result = looked_at(&policy, &facts(true, &json!([{"id": "A", "severity": "high"}])));
