@@ -19,17 +19,19 @@ pub(super) fn loosens(lower: &Requirement, upper: &Requirement) -> Option<String
     asks(&lower.asks, &upper.asks).or(terms).map(str::to_owned)
 }
 
-/// Whether `lower` looks at less evidence than `upper`, which stops a promotion.
+/// Whether `lower` looks at less evidence, or listens to fewer people, than `upper`, which stops a promotion.
 pub(super) fn takes_less(lower: &Requirement, upper: &Requirement) -> bool {
-    let formats = match (&lower.asks, &upper.asks) {
+    let fewer = match (&lower.asks, &upper.asks) {
         (Ask::Sbom(lower), Ask::Sbom(upper)) => lower.formats != upper.formats,
+        // Whoever may approve may also ask for changes.
+        (Ask::Approvals(lower), Ask::Approvals(upper)) => lower.roles != upper.roles,
         _ => false,
     };
     let terms = match (lower.asks.accept(), upper.asks.accept()) {
         (Some(lower), Some(upper)) => lower.from != upper.from || lower.in_ledger != upper.in_ledger,
         _ => false,
     };
-    upper.severity == Severity::Required && (formats || terms)
+    upper.severity == Severity::Required && (fewer || terms)
 }
 
 fn asks(lower: &Ask, upper: &Ask) -> Option<&'static str> {
