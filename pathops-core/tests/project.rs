@@ -233,7 +233,7 @@ fn broken_files_are_told_and_names_in_them_still_count() {
             "apps/empty.yaml:1: invalid type: unit value, expected a mapping; correct it",
             "apps/orders.yaml:12: this is not one YAML document: illegal placement of ':' indicator at line 12, column 11; correct the YAML",
             "components/store.yaml:2: this is of the kind App, and here is the place of the kind Component; move it, or correct `kind`",
-            "contracts/orders-http.yaml:2: `kind` cannot be read: unknown variant `Contrat`, expected one of `Project`, `People`, `Policy`, `App`, `Component`, `Contract`, `Incident`, `Stop`, `FeatureRequest`; correct it",
+            "contracts/orders-http.yaml:2: `kind` cannot be read: unknown variant `Contrat`, expected one of `Project`, `People`, `Policy`, `App`, `Component`, `Contract`, `Incident`, `Stop`, `FeatureRequest`, `PolicyTest`; correct it",
             "people.yaml:1: `kind` is missing; write `kind: People`",
             "policy.yaml:3: `name` is missing; write `metadata: {name: ...}`",
             "project.yaml:1: `apiVersion` cannot be read: unknown variant `pathops.dev/v2`, expected `pathops.dev/v1alpha1`; correct it",
@@ -544,7 +544,7 @@ mod schemas {
 
     #[test]
     fn a_document_of_each_kind_fits_its_schema_and_a_wrong_one_does_not() {
-        assert_eq!(kinds().len(), 9);
+        assert_eq!(kinds().len(), 10);
         for (schema, sample) in kinds() {
             let validator = jsonschema::validator_for(&schema).unwrap();
             let errors: Vec<String> =
