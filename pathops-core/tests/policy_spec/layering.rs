@@ -287,6 +287,16 @@ fn layers_of_two_classes_do_not_tighten_each_other() {
     assert!(Policy::new(serde_json::from_value(layers).unwrap(), &languages()).is_ok());
 }
 
+#[test]
+fn policies_are_the_same_where_their_layers_are() {
+    let one = |count: u32| {
+        let it = json!([{"requirements": [requirement("approvals", json!({"count": count, "roles": ["owner"]}))]}]);
+        policy(serde_json::from_value(it).unwrap())
+    };
+    assert_eq!((one(1) == one(1), one(1).digest() == one(1).digest()), (true, true));
+    assert_eq!((one(1) == one(2), one(1).digest() == one(2).digest()), (false, false));
+}
+
 /// Whatever was taken for tighter: where the lower one passes, so would the upper one.
 #[test]
 fn what_passes_below_passes_above() {
