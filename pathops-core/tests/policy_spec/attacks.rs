@@ -152,19 +152,20 @@ fn an_approval_by_the_comment_of_an_outsider() {
 /// What becomes different, and the change.
 type Move = (&'static str, fn(&mut Readings));
 
-/// Whoever may break the glass may also keep it whole, even where their word is none for the approval.
+/// Whoever may break the glass may also keep it whole, even where a team's own approvals count other roles only.
 #[test]
 fn the_glass_is_broken_over_the_objection_of_one_who_may_break_it() {
     let mut owners = layers();
-    let approvals = owners[3].requirements.iter_mut().find(|it| it.id.as_str() == "approval").unwrap();
-    approvals.asks = serde_json::from_value(serde_json::json!({"approvals": {"count": 1, "roles": ["owner"]}})).unwrap();
+    for approvals in owners.iter_mut().flat_map(|it| &mut it.requirements).filter(|it| it.id.as_str() == "approval") {
+        approvals.asks = serde_json::from_value(serde_json::json!({"approvals": {"count": 1, "roles": ["owner"]}})).unwrap();
+    }
     let policy = policy(owners);
     let broken = |reviews: Vec<Review>| {
         let mut readings = readings(&policy);
         readings.proposal.as_mut().unwrap().reviews = reviews;
         let envelopes = [PIECES.map(Piece::envelope).as_slice(), &[later_failure()]].concat();
         let (decision, grant) = decide(&policy, &verified(&envelopes, readings), AT, 1);
-        assert_eq!(decision.blocking().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["smoke"]);
+        assert!(decision.blocking().any(|it| it.id.as_str() == "smoke"));
         assert_eq!(decision.overridden.is_some(), grant.is_some());
         grant.is_some()
     };
