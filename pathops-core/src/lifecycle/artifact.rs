@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -6,24 +7,24 @@ use crate::digest::Digest;
 use crate::id::{ChangeSetId, CommitId, EnvironmentId, UnitId};
 use crate::lifecycle::transition::{same, same_if_any, sealed};
 use crate::lifecycle::{
-    Failure, Granted, Ground, HumanDecision, Mismatch, Needs, Preflight, Promotion, Proven, Record, Step, Subject,
+    Decided, Failure, Granted, Ground, HumanDecision, Mismatch, Needs, Preflight, Promotion, Proven, Record, Step, Subject,
     TransitionError,
 };
 use crate::policy::PromotionGrant;
 use crate::time::UnixMillis;
 
-/// What a build of a change set made: what its lifecycle is about.
+/// What a change set brings for a unit: what a build made of an app, or the desired state of a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Artifact {
     /// The change set that it was built for. The same bytes in another change set have a lifecycle of their own.
     pub change_set: ChangeSetId,
-    /// The app.
+    /// The app or component.
     pub unit: UnitId,
-    /// SHA-256 of its bytes.
-    pub digest: Digest,
-    /// The source that it was built from.
-    pub source: CommitId,
+    /// SHA-256 of its bytes; a component has none.
+    pub digest: Option<Digest>,
+    /// The source that it was built from; a component has none.
+    pub source: Option<CommitId>,
     /// Where it is tried.
     pub preflight: EnvironmentId,
     /// Where it is to go.
@@ -73,6 +74,7 @@ impl Subject for Artifact {
         use ArtifactState as S;
         &[
             Step { from: &[S::Built], to: S::Verified, needs: &[Needs::Preflight] },
+            Step { from: &[S::Verified], to: S::Verified, needs: &[Needs::Decisions] },
             // A grant lives for a minute, so a promotion that waits for its merge is granted again and again.
             Step { from: &[S::Verified, S::Promotable], to: S::Promotable, needs: &[Needs::Grant] },
             Step { from: &[S::Promotable], to: S::Verified, needs: &[Needs::TakingBack] },
@@ -82,6 +84,8 @@ impl Subject for Artifact {
                 to: S::NotPromotable,
                 needs: &[Needs::Failure, Needs::Person, Needs::Reason],
             },
+            // The evidence of what a reason stopped at once.
+            Step { from: &[S::NotPromotable], to: S::NotPromotable, needs: &[Needs::Failure] },
             Step {
                 from: &[S::Built, S::Verified, S::Promotable, S::Promoted, S::NotPromotable],
                 to: S::Retired,
@@ -104,6 +108,15 @@ impl Record<Artifact> {
     /// [`TransitionError`] where it is not just built, and for a proof about anything else.
     pub fn verified(&self, proof: &Proven<Preflight>, at: UnixMillis) -> Next {
         self.step(ArtifactState::Verified, Ground::Preflight(proof.get().clone()), at)
+    }
+
+    /// A decision that rests on what was tried passed: it may be proposed.
+    ///
+    /// # Errors
+    /// [`TransitionError`] where it was not verified, and for a decision about anything else.
+    pub fn decided(&self, proof: &Proven<Decided>, at: UnixMillis) -> Next {
+        let decided = proof.get().clone();
+        self.step(ArtifactState::Verified, Ground::Decided(BTreeMap::from([(decided.preflight.unit.clone(), decided)])), at)
     }
 
     /// A promotion of it is granted, or granted anew.
@@ -133,7 +146,7 @@ impl Record<Artifact> {
     /// Something failed, and there is evidence of it.
     ///
     /// # Errors
-    /// [`TransitionError`] where it is not promotable or retired already, and for evidence about anything else.
+    /// [`TransitionError`] where it is retired already, and for evidence about anything else.
     pub fn failed(&self, failure: &Proven<Failure>, at: UnixMillis) -> Next {
         self.step(ArtifactState::NotPromotable, Ground::Failure(failure.get().clone()), at)
     }
@@ -163,6 +176,28 @@ impl Record<Artifact> {
         self.step(ArtifactState::Retired, Ground::Person(by.get().clone()), at)
     }
 
+    /// How it was tried in preflight.
+    #[must_use]
+    pub fn preflight(&self) -> Option<Proven<Preflight>> {
+        self.last(|ground| if let Ground::Preflight(it) = ground { Some(it) } else { None })
+    }
+
+    /// The last decision by which it may be proposed.
+    #[must_use]
+    pub fn decision(&self) -> Option<Proven<Decided>> {
+        self.last(|ground| if let Ground::Decided(it) = ground { it.get(&self.subject().unit) } else { None })
+    }
+
+    /// How it got into production.
+    #[must_use]
+    pub fn promotion(&self) -> Option<Proven<Promotion>> {
+        self.last(|ground| if let Ground::Promotion(it) = ground { Some(it) } else { None })
+    }
+
+    fn last<'r, T: Clone + 'r>(&'r self, of: impl Fn(&'r Ground) -> Option<&'r T>) -> Option<Proven<T>> {
+        self.grounds().rev().find_map(of).cloned().map(Proven::checked)
+    }
+
     /// The grant that stands: the last one, if it was not taken back.
     #[must_use]
     pub fn grant(&self) -> Option<Proven<Granted>> {
@@ -181,17 +216,17 @@ impl sealed::Rules for Artifact {
     fn fits(record: &Record<Self>, _to: ArtifactState, ground: &Ground) -> Result<(), Mismatch> {
         let it = record.subject();
         match ground {
-            Ground::Preflight(tried) => {
-                same("change set", &it.change_set, &tried.change_set)?;
-                same("app or component", &it.unit, &tried.unit)?;
-                same("environment", &it.preflight, &tried.environment)?;
-                same_if_any("artifact", Some(&it.digest), tried.artifact.as_ref())
+            Ground::Preflight(tried) => it.tried(tried),
+            Ground::Decided(decisions) => {
+                decisions.values().try_for_each(|decided| it.tried(&decided.preflight))?;
+                let one = decisions.contains_key(&it.unit).then_some(());
+                one.ok_or_else(|| Mismatch::Missing(format!("`{}`", it.unit)))
             }
             Ground::Granted(granted) => {
                 same("change set", &it.change_set, &granted.change_set)?;
                 same("app or component", &it.unit, &granted.unit)?;
                 same("environment", &it.production, &granted.environment)?;
-                same_if_any("artifact", Some(&it.digest), granted.artifact.as_ref())
+                same_if_any("artifact", it.digest.as_ref(), granted.artifact.as_ref())
             }
             Ground::TakenBack { unit, grant, .. } => {
                 same("app or component", &it.unit, unit)?;
@@ -200,11 +235,23 @@ impl sealed::Rules for Artifact {
             Ground::Promotion(promotion) => standing(record.grant(), &promotion.granted),
             Ground::Failure(failure) => {
                 same("app or component", &it.unit, failure.unit.as_ref().unwrap_or(&it.unit))?;
-                let about = failure.artifacts.contains(&it.digest);
-                same_if_any("artifact", Some(&it.digest), about.then_some(&it.digest).or(failure.artifacts.first()))
+                match &it.digest {
+                    Some(digest) if failure.artifacts.contains(digest) => Ok(()),
+                    digest => same_if_any("artifact", digest.as_ref(), failure.artifacts.first()),
+                }
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Artifact {
+    /// Whether it is this that was tried.
+    fn tried(&self, it: &Preflight) -> Result<(), Mismatch> {
+        same("change set", &self.change_set, &it.change_set)?;
+        same("app or component", &self.unit, &it.unit)?;
+        same("environment", &self.preflight, &it.environment)?;
+        same_if_any("artifact", self.digest.as_ref(), it.artifact.as_ref())
     }
 }
 

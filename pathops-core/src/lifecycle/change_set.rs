@@ -11,7 +11,6 @@ use crate::lifecycle::{
     Back, Decided, Failure, Granted, Ground, HumanDecision, Mismatch, Needs, Preflight, Promotion, Proven, Record, Step, Subject,
     TransitionError,
 };
-use crate::policy::PromotionGrant;
 use crate::time::UnixMillis;
 
 /// A change set: what its lifecycle is about.
@@ -155,8 +154,8 @@ impl Record<ChangeSet> {
     ///
     /// # Errors
     /// [`TransitionError`] where not every unit is decided, and for a grant of anything else or one that was recorded before.
-    pub fn granted(&self, grant: &PromotionGrant, at: UnixMillis) -> Next {
-        self.step(self.promoting(), Ground::Granted(Granted::prove(grant).get().clone()), at)
+    pub fn granted(&self, granted: &Proven<Granted>, at: UnixMillis) -> Next {
+        self.step(self.promoting(), Ground::Granted(granted.get().clone()), at)
     }
 
     /// The grant of a unit was taken back.

@@ -2,8 +2,8 @@
 
 use pathops_core::evidence::{Deployment, TestResult, TestVerdict, VerificationResult, VerificationSummary, VerifiedEvidence};
 use pathops_core::lifecycle::{
-    Decided, Declarations, Failure, Granted, HumanDecision, Mismatch, Preflight, Promotion, ProofError, Record, Subject,
-    TransitionError,
+    Artifact, ArtifactLifecycle, ArtifactState, Decided, Declarations, Failure, Granted, HumanDecision, Mismatch, Preflight,
+    Promotion, ProofError, Record, Subject, TransitionError,
 };
 use pathops_core::project::{OpenIncident, Role};
 use pathops_core::{Digest, Principal, UnixMillis};
@@ -169,6 +169,7 @@ fn an_artifact_moves_only_by_proofs_about_itself() {
     let verified = artifact().verified(&preflight("orders").tried(), AT).unwrap();
     for (what, spoil) in OTHER {
         is_about(what, artifact().verified(&spoil(preflight("orders")).tried(), AT));
+        is_about(what, verified.decided(&spoil(preflight("orders")).decided(), AT));
         is_about(what, verified.promotable(&spoil(production("orders")).grant(), AT));
     }
     is_about("environment", artifact().verified(&production("orders").tried(), AT));
@@ -176,6 +177,32 @@ fn an_artifact_moves_only_by_proofs_about_itself() {
     is_about("app or component", artifact().failed(&OTHER[1].1(preflight("orders")).failure(), AT));
     is_about("artifact", artifact().failed(&OTHER[3].1(preflight("orders")).failure(), AT));
     lacks("a reason", artifact().not_promotable(" ", AT));
+}
+
+/// What a record holds, it gives back as the proof that it was.
+#[test]
+fn a_record_gives_back_what_it_rests_on() {
+    let built = artifact();
+    assert!(built.preflight().is_none() && built.decision().is_none() && built.promotion().is_none());
+    let decided = built.verified(&preflight("orders").tried(), AT).unwrap().decided(&preflight("orders").decided(), AT).unwrap();
+    let promoted = decided.promotable(&production("orders").grant(), AT).unwrap();
+    let promoted = promoted.promoted(&production("orders").promotion(), AT).unwrap();
+    assert_eq!(promoted.preflight(), Some(preflight("orders").tried()));
+    assert_eq!(promoted.decision(), Some(preflight("orders").decided()));
+    assert_eq!(promoted.promotion(), Some(production("orders").promotion()));
+}
+
+/// A component has no artifact: it is its desired state that goes the same way.
+#[test]
+fn a_component_goes_the_way_of_an_artifact() {
+    let subject = artifact().subject().clone();
+    let store = ArtifactLifecycle::built(Artifact { unit: unit("store"), digest: None, source: None, ..subject });
+    let verified = store.verified(&preflight("store").tried(), AT).unwrap();
+    is_about("artifact", store.verified(&It { artifact: Some(shop::artifact()), ..preflight("store") }.tried(), AT));
+    let promotable = verified.promotable(&production("store").grant(), AT).unwrap();
+    let promoted = promotable.promoted(&production("store").promotion(), AT).unwrap();
+    assert_eq!(promoted.state(), ArtifactState::Promoted);
+    assert_eq!(promoted.failed(&production("store").failure(), AT).unwrap().state(), ArtifactState::NotPromotable);
 }
 
 #[test]
@@ -262,9 +289,9 @@ fn a_change_set_is_decided_when_every_unit_is() {
 fn a_change_set_takes_only_grants_of_its_own() {
     let decided = &change_sets()[4];
     for (what, spoil) in &OTHER[..3] {
-        is_about(what, decided.granted(&spoil(production("orders")).grant(), AT));
+        is_about(what, decided.granted(&Granted::prove(&spoil(production("orders")).grant()), AT));
     }
-    let promoting = decided.granted(&production("orders").grant(), AT).unwrap();
+    let promoting = decided.granted(&Granted::prove(&production("orders").grant()), AT).unwrap();
     lacks("a grant for `store`", promoting.live(&production("store").promotion(), AT));
     lacks("a grant for `store`", promoting.taken_back(&unit("store"), "an incident", AT));
     is_about("grant", promoting.live(&production("orders").at(1).promotion(), AT));
@@ -275,11 +302,11 @@ fn a_change_set_takes_only_grants_of_its_own() {
 #[test]
 fn a_change_set_is_closed_with_evidence_of_every_unit() {
     let decided = &change_sets()[4];
-    let orders = decided.granted(&production("orders").grant(), AT).unwrap();
+    let orders = decided.granted(&Granted::prove(&production("orders").grant()), AT).unwrap();
     lacks("`orders`", orders.closed(AT));
     let orders = orders.live(&production("orders").promotion(), AT).unwrap();
     lacks("`store`", orders.closed(AT));
-    let granted = orders.granted(&production("store").grant(), AT).unwrap();
+    let granted = orders.granted(&Granted::prove(&production("store").grant()), AT).unwrap();
     lacks("`store`", granted.closed(AT));
     let closed = granted.live(&production("store").promotion(), AT).unwrap().closed(AT).unwrap();
     let evidence = ["orders", "store"].map(|unit| production(unit).deployment().id());
@@ -312,7 +339,7 @@ fn what_was_in_preflight_or_production_has_to_go_back() {
     lacks("evidence of `orders` in production as it was", gone(&back));
     let restored = ["orders", "store"].into_iter().fold(back, |it, unit| {
         let before = production(unit).at(1);
-        it.granted(&before.grant(), AT).unwrap().live(&before.promotion(), AT).unwrap()
+        it.granted(&Granted::prove(&before.grant()), AT).unwrap().live(&before.promotion(), AT).unwrap()
     });
     assert!(gone(&restored).is_ok());
 }

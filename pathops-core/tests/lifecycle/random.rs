@@ -168,7 +168,8 @@ fn walks<T: Subject>(
 
 fn step_artifact(pool: &Pool, it: &ArtifactLifecycle, draw: &Draw) -> Option<ArtifactLifecycle> {
     match draw.what % 16 {
-        0..4 => it.verified(&pool.tried(draw, "orders")?, AT).ok(),
+        0..3 => it.verified(&pool.tried(draw, "orders")?, AT).ok(),
+        3 => it.decided(&pool.decided(draw, "orders")?, AT).ok(),
         4..8 => it.promotable(&pool.pick(draw, "orders", "production").grant, AT).ok(),
         8..12 => it.promoted(&pool.promotion(draw, it.grant(), "orders")?, AT).ok(),
         12 => it.taken_back("an incident", AT).ok(),
@@ -202,7 +203,12 @@ fn artifact_has_its_evidence(pool: &Pool, json: &Value) -> bool {
             let (ground, earlier) = (&it["ground"]["promotion"], tried.is_some_and(|(at, _)| at < index));
             earlier && granted(index, &ground["granted"]["grant"]) && good(&ground["deployment"])
         }
-        _ => !matches!(it["from"].as_str(), Some("retired")) && (it["from"] != "not-promotable" || it["to"] == "retired"),
+        "verified" if it["ground"].get("decided").is_some() => {
+            tried.is_some_and(|(at, _)| at < index)
+                && pool.is(&it["ground"]["decided"]["orders"]["decision"], Kind::Decision, "orders", "preflight")
+        }
+        "retired" | "not-promotable" => it["from"] != "retired",
+        _ => !matches!(it["from"].as_str(), Some("retired" | "not-promotable")),
     })
 }
 
@@ -271,7 +277,7 @@ fn step_change_set(pool: &Pool, it: &ChangeSetLifecycle, draw: &Draw) -> Option<
             next.or_else(|_| it.in_preflight(some, AT)).ok()
         }
         5..11 => it.decided(&[pool.decided(draw, name)?, pool.decided(draw, other)?], AT).ok(),
-        11..17 => it.granted(&pool.pick(draw, name, "production").grant, AT).ok(),
+        11..17 => it.granted(&Granted::prove(&pool.pick(draw, name, "production").grant), AT).ok(),
         17..23 => it.live(&pool.promotion(draw, it.grant(&unit(name)), name)?, AT).ok(),
         23..28 => it.closed(AT).ok(),
         28 => it.taken_back(&unit(name), "an incident", AT).ok(),

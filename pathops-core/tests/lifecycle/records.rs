@@ -3,8 +3,8 @@
 use pathops_core::UnixMillis;
 use pathops_core::evidence::EvidenceId;
 use pathops_core::lifecycle::{
-    App, AppLifecycle, Artifact, ArtifactLifecycle, ArtifactState, ChangeSet, ChangeSetState, Mismatch, Record, RecordError,
-    Subject,
+    App, AppLifecycle, Artifact, ArtifactLifecycle, ArtifactState, ChangeSet, ChangeSetState, Granted, Mismatch, Record,
+    RecordError, Subject,
 };
 use pathops_core::project::Lifecycle;
 use serde_json::{Value, json};
@@ -142,7 +142,7 @@ fn a_record_whose_grounds_do_not_fit_together_is_refused() {
         decided["store"] = decided["orders"].clone();
     });
     assert!(matches!(error, RecordError::Transition { number: 4, .. }), "{error}");
-    let granted = change_sets()[4].granted(&production("orders").grant(), AT).unwrap();
+    let granted = change_sets()[4].granted(&Granted::prove(&production("orders").grant()), AT).unwrap();
     let taken_back = granted.taken_back(&"orders".parse().unwrap(), "an incident", AT).unwrap();
     let error = tampered(&taken_back, |json| json["transitions"][5]["ground"]["taken-back"]["grant"] = another.clone());
     assert!(matches!(error, RecordError::Transition { number: 6, .. }), "{error}");

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use pathops_core::lifecycle::{
-    AppLifecycle, ArtifactLifecycle, ArtifactState, ChangeSetLifecycle, ChangeSetState, Needs, Record, Subject, TransitionError,
+    AppLifecycle, ArtifactLifecycle, ArtifactState, ChangeSetLifecycle, ChangeSetState, Granted, Needs, Record, Subject,
+    TransitionError,
 };
 use pathops_core::project::{Lifecycle, Role};
 use pathops_core::{UnitId, UnixMillis};
@@ -96,6 +97,7 @@ fn an_artifact_goes_only_the_ways_of_its_table() {
     use ArtifactState as S;
     let moves = [
         Move { name: "verified", to: S::Verified, make: |it| it.verified(&preflight("orders").tried(), AT) },
+        Move { name: "decided", to: S::Verified, make: |it| it.decided(&preflight("orders").decided(), AT) },
         Move { name: "promotable", to: S::Promotable, make: |it| it.promotable(&production("orders").at(1).grant(), AT) },
         Move { name: "taken back", to: S::Verified, make: |it| it.taken_back("an incident", AT) },
         Move { name: "promoted", to: S::Promoted, make: |it| it.promoted(&production("orders").promotion(), AT) },
@@ -106,10 +108,10 @@ fn an_artifact_goes_only_the_ways_of_its_table() {
     ];
     let allowed = |state| match state {
         S::Built => ["verified", "failed", "ruled out", "not promotable", "retired"].as_slice(),
-        S::Verified => &["promotable", "failed", "ruled out", "not promotable", "retired"],
+        S::Verified => &["decided", "promotable", "failed", "ruled out", "not promotable", "retired"],
         S::Promotable => &["promotable", "taken back", "promoted", "failed", "ruled out", "not promotable", "retired"],
         S::Promoted => &["failed", "ruled out", "not promotable", "retired"],
-        S::NotPromotable => &["retired"],
+        S::NotPromotable => &["failed", "retired"],
         S::Retired => &[],
     };
     let ways = |state| {
@@ -118,12 +120,12 @@ fn an_artifact_goes_only_the_ways_of_its_table() {
         let granted = (S::Promotable, [Needs::Grant].as_slice());
         match state {
             S::Built => vec![(S::Verified, [Needs::Preflight].as_slice()), out, retired],
-            S::Verified => vec![granted, out, retired],
+            S::Verified => vec![(S::Verified, [Needs::Decisions].as_slice()), granted, out, retired],
             S::Promotable => {
                 vec![granted, (S::Verified, &[Needs::TakingBack]), (S::Promoted, &[Needs::Promotion]), out, retired]
             }
             S::Promoted => vec![out, retired],
-            S::NotPromotable => vec![retired],
+            S::NotPromotable => vec![(S::NotPromotable, [Needs::Failure].as_slice()), retired],
             S::Retired => Vec::new(),
         }
     };
@@ -136,7 +138,7 @@ pub(crate) fn change_sets() -> Vec<ChangeSetLifecycle> {
     let tried = review.in_preflight(commits(&["store"]), AT).unwrap();
     let decided = tried.decided(&["orders", "store"].map(|unit| preflight(unit).decided()), AT).unwrap();
     let promoting = ["orders", "store"].into_iter().fold(decided.clone(), |it, unit| {
-        let granted = it.granted(&production(unit).grant(), AT).unwrap();
+        let granted = it.granted(&Granted::prove(&production(unit).grant()), AT).unwrap();
         granted.live(&production(unit).promotion(), AT).unwrap()
     });
     let closed = promoting.closed(AT).unwrap();
@@ -218,12 +220,13 @@ fn units_are_granted_and_live_only_while_promoting_or_recovering() {
     for it in change_sets() {
         let grant = production("orders").at(1).grant();
         let on = |state| if state == S::Recovering { S::Recovering } else { S::Promoting };
-        let granted = it.granted(&grant, AT);
+        let granted = it.granted(&Granted::prove(&grant), AT);
         let may = matches!(it.state(), S::Decided | S::Promoting | S::Recovering);
         assert_eq!(granted.as_ref().ok().map(Record::state), may.then(|| on(it.state())), "{}", it.state());
         let live = granted.unwrap_or(it.clone()).live(&production("orders").at(1).promotion(), AT);
         assert_eq!(live.as_ref().ok().map(Record::state), may.then(|| on(it.state())), "{}", it.state());
-        let taken_back = it.granted(&grant, AT).unwrap_or(it.clone()).taken_back(&unit("orders"), "an incident", AT);
+        let taken_back =
+            it.granted(&Granted::prove(&grant), AT).unwrap_or(it.clone()).taken_back(&unit("orders"), "an incident", AT);
         assert_eq!(taken_back.is_ok(), may, "{}", it.state());
         if let Err(error) = taken_back {
             assert_eq!(error.allowed().collect::<Vec<_>>(), change_set_ways(it.state()), "{}", it.state());

@@ -183,8 +183,8 @@ pub(crate) fn artifact() -> ArtifactLifecycle {
     ArtifactLifecycle::built(Artifact {
         change_set: OURS.parse().unwrap(),
         unit: unit("orders"),
-        digest: shop::artifact(),
-        source: commit('2'),
+        digest: Some(shop::artifact()),
+        source: Some(commit('2')),
         preflight: "preflight".parse().unwrap(),
         production: "production".parse().unwrap(),
     })
