@@ -285,10 +285,12 @@ pub(crate) fn told(command: &Command, outcome: &Outcome) -> Option<(Tone, String
                 ));
             }
         },
-        (Command::Collect { .. }, Outcome::Collected { evidence, snapshot }) => {
+        (Command::Collect { .. }, Outcome::Collected { evidence, snapshot, .. }) => {
             format!("{} pieces of evidence signed, and a snapshot of it all ({})", evidence.len(), snapshot.id.0.short())
         }
-        (_, Outcome::Granted(decided) | Outcome::Refused(decided)) => return Some(decision(decided)),
+        (_, Outcome::Granted(passed)) => return Some(decision(&passed.decided)),
+        (_, Outcome::Refused(decided)) => return Some(decision(decided)),
+        (_, Outcome::TakenBack { reason }) => return Some((Tone::Bad, format!("what was granted is taken back: {reason}"))),
         (Command::Close { pull_requests, .. }, Outcome::Settled { .. }) => {
             format!("none of its {} pull requests can be merged any more", pull_requests.len())
         }

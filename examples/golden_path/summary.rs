@@ -187,7 +187,7 @@ fn summary(states: &[State], figures: &Figures, claims: &[Claim], report: &str) 
             "units": state.units.iter().map(|(unit, progress)| (unit.to_string(), json!({
                 "stage": progress.stage,
                 "artifact": progress.built.as_ref().map(|built| built.artifact.digest),
-                "notPromotable": progress.not_promotable,
+                "notPromotable": progress.not_promotable(),
                 "pullRequests": progress.pull_requests.iter().map(|(role, it)| (role.to_string(), json!(format!("{}{}", it.repo, it.number)))).collect::<serde_json::Map<_, _>>(),
                 "evidence": progress.evidence.len(),
                 "snapshots": progress.snapshots.len(),

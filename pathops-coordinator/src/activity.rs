@@ -11,6 +11,7 @@ pub(crate) mod facts;
 mod merge;
 mod notify;
 pub(crate) mod promote;
+mod prove;
 mod record;
 mod recover;
 mod work;

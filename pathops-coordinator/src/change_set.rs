@@ -6,6 +6,7 @@
 
 mod command;
 mod enter;
+mod lifecycles;
 mod record;
 mod render;
 mod state;
@@ -20,6 +21,7 @@ pub use state::*;
 
 pub(crate) use transition::merged_early;
 
+use pathops_core::UnixMillis;
 use pathops_core::flow::Machine;
 
 /// The machine that drives change sets.
@@ -28,7 +30,7 @@ pub struct ChangeSet;
 
 impl Machine for ChangeSet {
     const NAME: &'static str = "change-set";
-    const FORMAT: u32 = 2;
+    const FORMAT: u32 = 3;
     type Start = Start;
     type Outcome = Outcome;
     type Command = Command;
@@ -38,8 +40,8 @@ impl Machine for ChangeSet {
         step::start(start)
     }
 
-    fn step(state: State, command: &Command, outcome: &Outcome) -> (State, Vec<Command>) {
-        step::step(state, command, outcome)
+    fn step(state: State, command: &Command, outcome: &Outcome, at: UnixMillis) -> (State, Vec<Command>) {
+        step::step(state, command, outcome, at)
     }
 
     fn wants(state: &State, command: &Command) -> bool {

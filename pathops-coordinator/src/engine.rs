@@ -277,12 +277,13 @@ impl<M: Machine> Engine<M> {
         command: &M::Command,
         outcome: M::Outcome,
     ) -> Result<Vec<(OpId, M::Command)>> {
-        let (state, commands) = M::step(active.state.clone(), command, &outcome);
+        let at = self.clock.now();
+        let (state, commands) = M::step(active.state.clone(), command, &outcome, at);
         let opens = number::<M>(active.last_op, &commands)?;
         let event = Event::<M::Start, M::Outcome>::Done { op, outcome: outcome.clone() };
         let transition = Transition {
             format: M::FORMAT,
-            at: self.clock.now(),
+            at,
             event: encode(&event)?,
             state: encode(&state)?,
             closes: Some(op),

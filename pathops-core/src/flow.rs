@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::adapter::OpId;
+use crate::time::UnixMillis;
 
 /// What a machine's state, events and commands are: plain data that can be stored and compared.
 pub trait Wire: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static {}
@@ -49,9 +50,14 @@ pub trait Machine: Send + Sync + 'static {
     /// The first state and the first commands.
     fn start(start: &Self::Start) -> (Self::State, Vec<Self::Command>);
 
-    /// The state after `command` ended with `outcome`, and what to do next. An outcome that does not matter any more
-    /// changes nothing.
-    fn step(state: Self::State, command: &Self::Command, outcome: &Self::Outcome) -> (Self::State, Vec<Self::Command>);
+    /// The state after `command` ended with `outcome`, which the journal has as of `at`, and what to do next. An outcome
+    /// that does not matter any more changes nothing.
+    fn step(
+        state: Self::State,
+        command: &Self::Command,
+        outcome: &Self::Outcome,
+        at: UnixMillis,
+    ) -> (Self::State, Vec<Self::Command>);
 
     /// Whether the outcome of an open `command` still matters. Where it does not, the engine stops waiting for it and
     /// feeds [`Machine::dropped`] instead. Only for commands that wait: an effect that was begun is always brought to its end.

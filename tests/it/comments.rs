@@ -8,7 +8,7 @@ use pathops_core::Principal;
 use pathops_core::flow::Machine as _;
 use pathops_core::memory::{Fault, Faults, MemoryJournal, When};
 
-use crate::world::{World, cx, feature_of, wait};
+use crate::world::{START, World, cx, feature_of, wait};
 
 /// Every status comment of a change set as it stands.
 fn comments(world: &World, state: &State) -> Vec<String> {
@@ -58,7 +58,7 @@ fn status_comments_that_are_never_taken_are_given_up_with_a_remark() {
     while let Some(command) = open.pop() {
         assert!(ChangeSet::wants(&state, &command) || tried == 0, "a try that is waited for is wanted");
         tried += 1;
-        (state, open) = ChangeSet::step(state, &command, &refused);
+        (state, open) = ChangeSet::step(state, &command, &refused, START);
     }
     assert_eq!((tried, state.ended), (6, true));
     assert_eq!(state.remarks, ["a status comment could not be written: the host takes none"]);
@@ -75,7 +75,7 @@ fn a_waiting_try_is_dropped_once_there_is_something_new_to_say() {
     state.comment.said = "something else".to_owned();
     assert!(!ChangeSet::wants(&state, &again));
     state.comment.editing = true;
-    let (state, commands) = ChangeSet::step(state, &again, &Outcome::Dropped);
+    let (state, commands) = ChangeSet::step(state, &again, &Outcome::Dropped, START);
     assert!(matches!(commands.as_slice(), [Command::Comment { .. }]), "{commands:?}");
     assert_eq!(state.comment.said, headline(&state));
 }

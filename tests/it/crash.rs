@@ -48,7 +48,7 @@ fn a_defect_in_preflight_is_refused_explained_and_reverted() {
     let orders = &state.units[&failure.unit];
     let decision = &orders.first.as_ref().expect("the refusal is a decision").decision;
     assert!(decision.blocking().any(|requirement| requirement.id.as_str() == "preflight-smoke"), "{}", decision.to_text());
-    assert!(state.units.values().all(|progress| progress.not_promotable.is_some()));
+    assert!(state.units.values().all(|progress| progress.not_promotable().is_some()));
     assert_eq!(production(&world), before, "production is what it was");
     assert_eq!(UNITS.map(|unit| preflight(&world, unit)), tried, "preflight is what it was");
 }
@@ -87,7 +87,7 @@ fn a_failure_in_production_goes_back_to_the_last_good_combination() {
         let restore = &progress.pull_requests[&Role::Restore];
         let checks = wait(world.forge.scm(Principal::System).checks(&cx(), &restore.repo, &restore.head)).unwrap();
         assert!(checks.iter().any(|check| check.name == PROMOTION_CONTEXT && check.state == CheckState::Success));
-        assert!(progress.restored && progress.not_promotable.is_some());
+        assert!(progress.restored && progress.not_promotable().is_some());
     }
 }
 

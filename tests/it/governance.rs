@@ -16,7 +16,7 @@ const PRODUCTION: &str = "shop/orders-gitops";
 const SCAN: &str = "    - {id: scan, reason: somebody looks, covers: {units: [orders]}, asks: {evidence: {predicateType: \"https://example.org/scan\", about: artifact, accept: {maxAgeSeconds: 86400}}}}\n";
 
 /// Runs a feature of `orders` while `meddle` is called again and again.
-fn meddled(world: &World, meddle: impl Fn(&World, &PullRequest)) -> State {
+pub(crate) fn meddled(world: &World, meddle: impl Fn(&World, &PullRequest)) -> State {
     let run = || {
         if let Some(proposed) = proposed(world).filter(|it| it.state == PullRequestState::Open) {
             meddle(world, &proposed);
@@ -35,7 +35,7 @@ fn status(world: &World, repository: &str, proposed: &PullRequest, context: &str
     checks.into_iter().find(|check| check.name == context).map(|check| check.state)
 }
 
-fn is_granted(world: &World, proposed: &PullRequest) -> bool {
+pub(crate) fn is_granted(world: &World, proposed: &PullRequest) -> bool {
     status(world, PRODUCTION, proposed, PROMOTION_CONTEXT) == Some(CheckState::Success)
 }
 
@@ -45,7 +45,7 @@ fn approve(world: &World, who: &str, proposed: &PullRequest, words: &str) {
 }
 
 /// Writes a file into a branch of the meta repository.
-fn declare(world: &World, branch: &str, path: &str, text: &str) {
+pub(crate) fn declare(world: &World, branch: &str, path: &str, text: &str) {
     let (scm, meta) = (world.forge.scm(Principal::System), repo("shop/meta"));
     let head = wait(scm.branch_head(&cx(), &meta, &branch.parse().unwrap())).unwrap().unwrap();
     let file = SourceFile { bytes: text.as_bytes().to_vec(), executable: false };
@@ -67,7 +67,7 @@ fn policy(world: &World) -> String {
     String::from_utf8(text).unwrap()
 }
 
-fn file(world: &World, path: &str) -> Option<String> {
+pub(crate) fn file(world: &World, path: &str) -> Option<String> {
     let (scm, meta) = (world.forge.scm(Principal::System), repo("shop/meta"));
     let head = wait(scm.branch_head(&cx(), &meta, &"main".parse().unwrap())).unwrap().unwrap();
     let bytes = wait(scm.read_file(&cx(), &meta, &head, &path.parse().unwrap())).unwrap();

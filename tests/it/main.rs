@@ -10,6 +10,7 @@ mod governance;
 mod graphs;
 mod invariants;
 mod layering;
+mod lifecycles;
 mod moved;
 mod policy_command;
 mod program;

@@ -214,6 +214,9 @@ impl World {
         // Virtual days; far more than any flow takes, so that one that never ends is a failed test.
         for _ in 0..200_000 {
             if let Poll::Ready(ended) = whole.as_mut().poll(&mut context) {
+                if let Ok(state) = &ended {
+                    crate::lifecycles::are_kept(state);
+                }
                 return if killed() { None } else { Some(ended) };
             }
             if killed() {

@@ -243,7 +243,7 @@ fn refusal(state: &State, order: &[UnitId], failure: &Failure) -> Refusal {
     let decided = state.units.get(&failure.unit).and_then(|progress| progress.last.as_ref().or(progress.first.as_ref()));
     let unmet = decided.into_iter().flat_map(|decided| decided.decision.blocking());
     let marked = in_order(state, order).filter_map(|(unit, progress)| {
-        let why = progress.not_promotable.clone()?;
+        let why = progress.not_promotable()?.to_owned();
         Some(NotPromotable {
             unit: unit.to_string(),
             artifact: progress.built.as_ref().map(|built| digest(&built.artifact.digest)),

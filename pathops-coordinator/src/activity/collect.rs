@@ -18,7 +18,8 @@ const LOG_BYTES: usize = 64 << 10;
 
 impl Services {
     pub(super) async fn collect(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
-        let Command::Collect { scope, target, occasion, observation, problem, head, evidence, payloads } = command else {
+        let Command::Collect { scope, target, occasion, observation, problem, head, evidence, payloads, artifact } = command
+        else {
             return Err(Error::new(ErrorKind::Unexpected, "collect evidence"));
         };
         let mut collection = Collection::new();
@@ -58,7 +59,11 @@ impl Services {
         };
         let name = format!("{} {} snapshot ({})", scope.unit.id, target.environment, occasion_word(*occasion));
         let snapshot = self.sealer.seal(cx, name, vec![subject], &collection.finish(extent)).await?;
-        Ok(Outcome::Collected { evidence: new, snapshot })
+        let artifact = match artifact {
+            None => None,
+            Some(artifact) => Some(Box::new(self.seen(cx, artifact, &scope.unit.id, target, *occasion, &new).await?)),
+        };
+        Ok(Outcome::Collected { evidence: new, snapshot, artifact })
     }
 
     pub(super) async fn sign_observation(

@@ -11,7 +11,7 @@ use pathops_core::{Error, ErrorKind, OpContext, Result};
 use pathops_evidence::VERIFIER_ID;
 
 use crate::activity::Services;
-use crate::change_set::{Combination, Command, Decided, Outcome, Payload, Scope};
+use crate::change_set::{Combination, Command, Decided, Outcome, Passed, Payload, Scope};
 
 fn reference(payload: &Payload) -> Reference {
     Reference {
@@ -26,7 +26,7 @@ impl Services {
     /// Decides about everything but the production pull request; with `wait`, once more than time and people is in the way
     /// or nothing is.
     pub(super) async fn decide(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
-        let Command::Decide { scope, combination, preflight, settle_millis, wait } = command else {
+        let Command::Decide { scope, combination, preflight, settle_millis, wait, artifact } = command else {
             return Err(Error::new(ErrorKind::Unexpected, "decide about a promotion"));
         };
         let record = self
@@ -46,8 +46,13 @@ impl Services {
             return self.look_again(cx, scope, preflight, combination, settle).await;
         }
         let granted = decision.is_proposable();
-        let decided = Box::new(self.state_decision(cx, scope, combination, record).await?);
-        Ok(if granted { Outcome::Granted(decided) } else { Outcome::Refused(decided) })
+        let decided = self.state_decision(cx, scope, combination, record).await?;
+        if !granted {
+            return Ok(Outcome::Refused(Box::new(decided)));
+        }
+        // What has failed is decided about so that the refusal is explained; it goes nowhere.
+        let artifact = if *wait { self.decided(cx, artifact, &decided).await? } else { artifact.as_ref().clone() };
+        Ok(Outcome::Granted(Box::new(Passed { decided, artifact })))
     }
 
     /// Signs a decision, a refusal too, as a SLSA Verification Summary that names every input.

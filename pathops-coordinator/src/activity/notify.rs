@@ -57,7 +57,7 @@ pub(super) fn before(command: &Command) -> Option<Notice> {
     }
 }
 
-/// What people are told when an operation fails.
+/// What people are told when an operation fails, or takes back what was granted.
 pub(super) fn after(command: &Command, outcome: &Outcome) -> Option<Notice> {
     let (Command::Build { scope, .. }
     | Command::Work { scope, .. }
@@ -71,6 +71,10 @@ pub(super) fn after(command: &Command, outcome: &Outcome) -> Option<Notice> {
     let why = match outcome {
         Outcome::Failed { reason } | Outcome::BuildFailed { reason, .. } => reason.clone(),
         Outcome::Refused(decided) => decided.decision.summary(),
+        Outcome::TakenBack { reason } => {
+            let text = format!("{} may not be merged into production any more: {reason}", scope.unit.id);
+            return Some(notice(scope, Importance::ActionNeeded, text));
+        }
         _ => return None,
     };
     Some(notice(scope, Importance::Failure, format!("{} failed: {why}", scope.unit.id)))

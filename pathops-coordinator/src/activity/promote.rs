@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pathops_core::adapter::{CheckSource, CheckState, PullRequestState, PullRequestUpdate};
+use pathops_core::lifecycle::ArtifactLifecycle;
 use pathops_core::policy::{
     CommitStatus, Decision, DecisionRecord, PROMOTION_CONTEXT, PromotionGrant, Shown, decide, evaluate, grant_binding,
 };
@@ -13,7 +14,8 @@ use crate::activity::Services;
 use crate::activity::announce::{Ground, Opening, message};
 use crate::activity::collect::about;
 use crate::activity::facts::read_project;
-use crate::change_set::{Combination, Command, Outcome, PullRequestRef, Role, Scope, title};
+use crate::activity::prove::unproved;
+use crate::change_set::{Combination, Command, Outcome, Passed, PullRequestRef, Role, Scope, title};
 use crate::desired_state::promotion;
 
 /// A production pull request that is being decided about.
@@ -30,12 +32,20 @@ pub(crate) struct Candidate<'c> {
     pub(crate) merged: bool,
 }
 
+/// A decision that passed, and the artifact with the grant of it.
+struct Granted {
+    record: DecisionRecord,
+    artifact: ArtifactLifecycle,
+}
+
 /// One look at a production pull request.
 enum Look {
-    /// People or time are missing.
-    Wait,
+    /// People or time are missing; which.
+    Wait(String),
+    /// It moved while it was looked at: the next look tells.
+    Moved,
     /// The status is a success, for this head and this decision; whether it was posted just now.
-    Granted(Box<DecisionRecord>, bool),
+    Granted(Box<Granted>, bool),
     /// It cannot pass any more.
     Refused(Box<DecisionRecord>),
     /// The policy is another one than the pull request shows.
@@ -99,8 +109,18 @@ impl Services {
     /// Decides for the head as it is, again and again: posts the required status with a grant, and takes it back when what
     /// it rests on is gone. Ends with the first grant, or when people have merged or closed the pull request.
     pub(super) async fn promote(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
-        let Command::Promote { scope, role, target, preflight, combination, pull_request, shown, settle_millis, until_merged } =
-            command
+        let Command::Promote {
+            scope,
+            role,
+            target,
+            preflight,
+            combination,
+            pull_request,
+            shown,
+            settle_millis,
+            until_merged,
+            artifact,
+        } = command
         else {
             return Err(Error::new(ErrorKind::Unexpected, "promote to production"));
         };
@@ -109,29 +129,33 @@ impl Services {
         let look = self
             .poll(|| {
                 Box::pin(async move {
-                    match self.look(cx, candidate).await? {
-                        Look::Wait => Ok(None),
-                        Look::Granted(_, false) if *until_merged => Ok(None),
-                        look => Ok(Some(look)),
-                    }
+                    Ok(match self.look(cx, candidate, artifact).await? {
+                        Look::Moved => None,
+                        Look::Wait(_) if !*until_merged => None,
+                        Look::Granted(_, false) if *until_merged => None,
+                        look => Some(look),
+                    })
                 })
             })
             .await?;
         match look {
             // No grant is on record yet: it was merged between the status and the journal, or by another's status.
-            Look::Over(outcome) if !*until_merged => self.decide_about_merge(cx, candidate, *outcome).await,
+            Look::Over(outcome) if !*until_merged => self.decide_about_merge(cx, candidate, artifact, *outcome).await,
             Look::Over(outcome) => Ok(*outcome),
             Look::Stale => self.look_again(cx, scope, preflight, combination, settle).await,
             Look::Refused(record) => Ok(Outcome::Refused(Box::new(self.state_decision(cx, scope, combination, *record).await?))),
-            Look::Granted(record, _) => {
-                Ok(Outcome::Granted(Box::new(self.state_decision(cx, scope, combination, *record).await?)))
+            Look::Granted(granted, _) => {
+                let Granted { record, artifact } = *granted;
+                let decided = self.state_decision(cx, scope, combination, record).await?;
+                Ok(Outcome::Granted(Box::new(Passed { decided, artifact })))
             }
             Look::Another(decision) => self.show(cx, candidate, &decision).await,
-            Look::Wait => Err(Error::new(ErrorKind::Unexpected, "wait for an approval")),
+            Look::Wait(reason) => Ok(Outcome::TakenBack { reason }),
+            Look::Moved => Err(Error::new(ErrorKind::Unexpected, "wait for an approval")),
         }
     }
 
-    async fn look(&self, cx: &OpContext, candidate: &Candidate<'_>) -> Result<Look> {
+    async fn look(&self, cx: &OpContext, candidate: &Candidate<'_>, artifact: &ArtifactLifecycle) -> Result<Look> {
         let PullRequestRef { repo, number, .. } = candidate.pull_request;
         let now = self.scm.pull_request(cx, repo, *number).await?;
         match now.state {
@@ -147,17 +171,23 @@ impl Services {
         if candidate.shown.policy != policy.digest() {
             return Ok(Look::Another(Box::new(decision)));
         }
-        let record = |decision| Box::new(DecisionRecord::new(&policy, &facts, decision));
         let posted = self.posted(cx, repo, &now.head).await?;
         match grant {
             // Posted before: the decision still is what it was.
-            Some(_) if posted == Some(CheckState::Success) => Ok(Look::Granted(record(decision), false)),
-            Some(grant) => {
-                let record = self.post_grant(cx, candidate, grant).await?;
-                Ok(Look::Granted(Box::new(record), true))
+            Some(grant) if posted == Some(CheckState::Success) => {
+                let granted = Granted {
+                    record: DecisionRecord::new(&policy, &facts, decision),
+                    artifact: self.promotable(artifact, &grant)?,
+                };
+                Ok(Look::Granted(Box::new(granted), false))
             }
-            // Merged or closed while the facts were read: they are about what was before that. The next look tells.
-            None if self.scm.pull_request(cx, repo, *number).await?.state != PullRequestState::Open => Ok(Look::Wait),
+            Some(grant) => {
+                let artifact = self.promotable(artifact, &grant)?;
+                let record = self.post_grant(cx, candidate, grant).await?;
+                Ok(Look::Granted(Box::new(Granted { record, artifact }), true))
+            }
+            // Merged or closed while the facts were read: they are about what was before that.
+            None if self.scm.pull_request(cx, repo, *number).await?.state != PullRequestState::Open => Ok(Look::Moved),
             None => {
                 let waits = decision.can_wait() || decision.needs_newer_evidence();
                 let state = if waits { CheckState::Pending } else { CheckState::Failure };
@@ -165,9 +195,9 @@ impl Services {
                     self.post(cx, repo, &now.head, state, &decision.summary()).await?;
                 }
                 Ok(match waits {
-                    false => Look::Refused(record(decision)),
+                    false => Look::Refused(Box::new(DecisionRecord::new(&policy, &facts, decision))),
                     true if decision.needs_newer_evidence() => Look::Stale,
-                    true => Look::Wait,
+                    true => Look::Wait(decision.summary()),
                 })
             }
         }
@@ -225,18 +255,29 @@ impl Services {
     }
 
     /// Decides about what people have merged already.
-    async fn decide_about_merge(&self, cx: &OpContext, candidate: &Candidate<'_>, outcome: Outcome) -> Result<Outcome> {
+    async fn decide_about_merge(
+        &self,
+        cx: &OpContext,
+        candidate: &Candidate<'_>,
+        artifact: &ArtifactLifecycle,
+        outcome: Outcome,
+    ) -> Result<Outcome> {
         let Outcome::Merged { state, by, .. } = outcome else { return Ok(outcome) };
         let candidate = &Candidate { merged: true, ..*candidate };
         let (policy, facts) = self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await?;
-        let decision = evaluate(&policy, &facts, self.clock.now());
-        if !decision.is_granted() {
+        let (decision, grant) = decide(&policy, &facts, self.clock.now(), self.ids.fresh());
+        let Some(grant) = grant else {
             let reason = format!("{by} merged it before a decision was on record, and {}", decision.summary());
             return Ok(Outcome::Unproven { state, reason });
-        }
+        };
+        let artifact = self.promotable(artifact, &grant)?;
         let record = DecisionRecord::new(&policy, &facts, decision);
         let decided = self.state_decision(cx, candidate.scope, candidate.combination, record).await?;
-        Ok(Outcome::Merged { state, by, decided: Some(Box::new(decided)) })
+        Ok(Outcome::Merged { state, by, decided: Some(Box::new(Passed { decided, artifact })) })
+    }
+
+    fn promotable(&self, artifact: &ArtifactLifecycle, grant: &PromotionGrant) -> Result<ArtifactLifecycle> {
+        artifact.promotable(grant, self.clock.now()).map_err(|error| unproved(&artifact.subject().unit, &error))
     }
 
     /// Looks at preflight once more, where evidence of it has become too old.

@@ -2,13 +2,14 @@ use std::collections::BTreeMap;
 
 use pathops_core::adapter::Observation;
 use pathops_core::evidence::Occasion;
+use pathops_core::lifecycle::ArtifactLifecycle;
 use pathops_core::policy::{DependencyState, GitState, Shown};
 use pathops_core::project::{EnvironmentTarget, Unit};
 use pathops_core::{ChangeSetId, CommitId, Digest, PersonId, Principal, ProjectId, RepoId, RepoPath, UnitId, UnixMillis};
 use pathops_evidence::EvidenceRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::change_set::{Before, Built, Decided, LastGood, Payload, PullRequestRef, Role};
+use crate::change_set::{Before, Built, Decided, LastGood, Passed, Payload, PullRequestRef, Role};
 
 /// What a command is about: the change set and one of its units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -158,6 +159,8 @@ pub enum Command {
         evidence: Vec<EvidenceRecord>,
         /// Payloads that are there already.
         payloads: Vec<Payload>,
+        /// What was deployed, or what failed.
+        artifact: Option<Box<ArtifactLifecycle>>,
     },
     /// Decide about everything but the production pull request.
     Decide {
@@ -171,6 +174,8 @@ pub enum Command {
         settle_millis: u64,
         /// Wait while only time or people stand in the way.
         wait: bool,
+        /// What would be promoted, and how far it is.
+        artifact: Box<ArtifactLifecycle>,
     },
     /// Open a production pull request with the decision in it.
     Propose {
@@ -209,8 +214,10 @@ pub enum Command {
         shown: Shown,
         /// How long health must hold, in milliseconds, where preflight has to be looked at again.
         settle_millis: u64,
-        /// Go on until people have merged or closed it; else only to the first grant.
+        /// Go on until people have merged or closed it, or the grant is taken back; else only to the first grant.
         until_merged: bool,
+        /// What would be promoted, and how far it is.
+        artifact: Box<ArtifactLifecycle>,
     },
     /// Close a pull request that has become pointless.
     Close {
@@ -334,7 +341,7 @@ pub enum Outcome {
         by: Principal,
         /// The decision that it rests on, where none is on record yet.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        decided: Option<Box<Decided>>,
+        decided: Option<Box<Passed>>,
     },
     /// A pull request was merged, and what is there now is not what was decided about.
     Unproven {
@@ -389,9 +396,16 @@ pub enum Outcome {
         evidence: Vec<EvidenceRecord>,
         /// The bundle.
         snapshot: EvidenceRecord,
+        /// What was deployed, or what failed, after what was seen of it.
+        artifact: Option<Box<ArtifactLifecycle>>,
     },
     /// Decided: everything that counts passes.
-    Granted(Box<Decided>),
+    Granted(Box<Passed>),
+    /// A grant that was not used is taken back: what it rested on is gone.
+    TakenBack {
+        /// What is gone.
+        reason: String,
+    },
     /// Decided: no, and waiting does not help.
     Refused(Box<Decided>),
     /// It is done, with nothing to tell.

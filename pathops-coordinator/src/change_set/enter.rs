@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use pathops_core::adapter::Observation;
 use pathops_core::evidence::Occasion;
+use pathops_core::lifecycle::ArtifactLifecycle;
 use pathops_core::policy::{DependencyState, GitState, MergeBy, Shown};
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{CommitId, Digest, RepoPath, UnitId};
@@ -93,12 +94,12 @@ impl Context<'_> {
             Stage::Deciding => self.decide(true),
             Stage::Judging => self.decide(false),
             Stage::Proposing => self.propose(),
-            Stage::Promoting => self.promote(Role::Production, self.combination()?, false),
+            Stage::Promoting => self.promote(Role::Production, false),
             Stage::RestoreProposing => self.propose_restore(),
-            Stage::RestorePromoting => self.promote(Role::Restore, self.restored()?, false),
-            Stage::RestoreMerge => self.promote(Role::Restore, self.restored()?, true),
+            Stage::RestorePromoting => self.promote(Role::Restore, false),
+            Stage::RestoreMerge => self.promote(Role::Restore, true),
             Stage::RestoreEvidence => self.collect(self.production(), Occasion::Recovered),
-            Stage::ProductionMerge => self.promote(Role::Production, self.combination()?, true),
+            Stage::ProductionMerge => self.promote(Role::Production, true),
             Stage::Closing => Some(self.close()),
             Stage::Reverting => self.revert(),
             Stage::RecoveryMerge => self.await_merge(Role::Recovery, self.preflight().path),
@@ -193,6 +194,9 @@ impl Context<'_> {
             head: newest.head.clone(),
             evidence: self.progress.evidence.clone(),
             payloads: self.progress.payloads.clone(),
+            artifact: if occasion == Occasion::Recovered { &self.progress.again } else { &self.progress.artifact }
+                .clone()
+                .map(Box::new),
             scope: self.scope.clone(),
         })
     }
@@ -229,6 +233,7 @@ impl Context<'_> {
             preflight: self.preflight(),
             settle_millis: self.state.start.settle_millis,
             wait,
+            artifact: self.progress.artifact.clone().map(Box::new)?,
         })
     }
 
@@ -276,7 +281,11 @@ impl Context<'_> {
         })
     }
 
-    fn promote(&self, role: Role, combination: Combination, until_merged: bool) -> Option<Command> {
+    fn promote(&self, role: Role, until_merged: bool) -> Option<Command> {
+        let (combination, artifact): (_, &Option<ArtifactLifecycle>) = match role {
+            Role::Restore => (self.restored()?, &self.progress.again),
+            _ => (self.combination()?, &self.progress.artifact),
+        };
         Some(Command::Promote {
             role,
             target: self.production(),
@@ -286,6 +295,7 @@ impl Context<'_> {
             shown: self.progress.shown.clone().unwrap_or_else(Shown::nothing),
             settle_millis: self.state.start.settle_millis,
             until_merged,
+            artifact: artifact.clone().map(Box::new)?,
             scope: self.scope.clone(),
         })
     }

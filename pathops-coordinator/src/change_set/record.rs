@@ -1,5 +1,6 @@
 //! The record of a change set in the meta repository: `change-sets/<id>/`, links and digests only, no payloads.
 
+use pathops_core::lifecycle::ArtifactLifecycle;
 use pathops_core::project::API_VERSION;
 use pathops_core::{IdError, RepoPath, RequirementId, UnitId};
 use serde_json::{Value, json};
@@ -17,8 +18,8 @@ pub fn last_good_path(unit: &UnitId) -> Result<RepoPath, IdError> {
     RepoPath::parse(format!("production/{unit}.json"))
 }
 
-/// The files of the record as things stand: `change-sets/<id>/` with `status.json`, `pull-requests.json` and
-/// `evidence.json`; and, once all units are in production, `production/<unit>.json`.
+/// The files of the record as things stand: `change-sets/<id>/` with `status.json`, `pull-requests.json`,
+/// `evidence.json` and `lifecycles.json`; and, once all units are in production, `production/<unit>.json`.
 #[must_use]
 pub fn record(state: &State) -> Vec<(RepoPath, String)> {
     let file = |name: &str, value: &Value| {
@@ -29,6 +30,7 @@ pub fn record(state: &State) -> Vec<(RepoPath, String)> {
         file("status.json", &status(state)),
         file("pull-requests.json", &pull_requests(state)),
         file("evidence.json", &evidence(state)),
+        file("lifecycles.json", &lifecycles(state)),
     ]
     .into_iter()
     .flatten()
@@ -78,8 +80,8 @@ fn status(state: &State) -> Value {
         json!({
             "stage": progress.stage,
             "artifact": progress.built.as_ref().map(|built| built.artifact.digest),
-            "promotable": progress.not_promotable.is_none() && progress.last.is_some(),
-            "notPromotable": progress.not_promotable,
+            "lifecycle": progress.artifact.as_ref().map(ArtifactLifecycle::state),
+            "notPromotable": progress.not_promotable(),
             "source": progress.built.as_ref().map(|built| &built.source),
             "preflight": progress.preflight,
             "production": progress.production,
@@ -105,6 +107,14 @@ fn status(state: &State) -> Value {
 fn pull_requests(state: &State) -> Value {
     let of = |progress: &Progress| serde_json::to_value(&progress.pull_requests).unwrap_or(Value::Null);
     json!({ "format": RECORD_FORMAT, "units": state.units.iter().map(|(id, progress)| (id.to_string(), of(progress))).collect::<serde_json::Map<_, _>>() })
+}
+
+/// Each transition of the change set and of what it brings.
+fn lifecycles(state: &State) -> Value {
+    let of =
+        |progress: &Progress| json!({ "artifact": progress.artifact, "replaced": progress.replaced, "again": progress.again });
+    let units = state.units.iter().map(|(id, progress)| (id.to_string(), of(progress)));
+    json!({ "format": RECORD_FORMAT, "changeSet": state.lifecycle, "units": units.collect::<serde_json::Map<_, _>>() })
 }
 
 fn evidence(state: &State) -> Value {

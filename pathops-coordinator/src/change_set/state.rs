@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use pathops_core::adapter::{Artifact, Observation, PullRequest};
+use pathops_core::lifecycle::{ArtifactLifecycle, ChangeSetLifecycle};
 use pathops_core::policy::{Decision, GitState, MergeBy, Shown};
 use pathops_core::project::{Environments, FeatureRequest, Unit};
 use pathops_core::{
@@ -224,6 +225,16 @@ pub struct Decided {
     pub record: EvidenceRecord,
 }
 
+/// A decision that passed, and the artifact after it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Passed {
+    /// The decision, with the evidence of it.
+    pub decided: Decided,
+    /// What it is about.
+    pub artifact: ArtifactLifecycle,
+}
+
 /// What is known of a unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -263,8 +274,12 @@ pub struct Progress {
     /// Which policy the production pull request shows to those who approve.
     #[serde(default)]
     pub shown: Option<Shown>,
-    /// Why its artifact is not promotable; `None` while nothing speaks against it.
-    pub not_promotable: Option<String>,
+    /// What it brings, and how far that is: what was built last, or a component's desired state.
+    pub artifact: Option<ArtifactLifecycle>,
+    /// What was built before that.
+    pub replaced: Vec<ArtifactLifecycle>,
+    /// What preflight was before, on its way back there.
+    pub again: Option<ArtifactLifecycle>,
     /// What went wrong.
     pub problem: Option<String>,
 }
@@ -274,6 +289,12 @@ impl Progress {
     #[must_use]
     pub fn built_artifact(&self) -> Option<pathops_core::Digest> {
         self.built.as_ref().map(|built| built.artifact.digest)
+    }
+
+    /// Why what it brings does not go to production; `None` while nothing speaks against it.
+    #[must_use]
+    pub fn not_promotable(&self) -> Option<&str> {
+        self.artifact.as_ref().and_then(ArtifactLifecycle::speaks_against)
     }
 
     /// The artifact that preflight asked for before.
@@ -321,6 +342,8 @@ pub struct State {
     pub start: Start,
     /// Its units.
     pub units: BTreeMap<UnitId, Progress>,
+    /// How far it is, with what each step rested on.
+    pub lifecycle: ChangeSetLifecycle,
     /// Why it failed.
     pub failure: Option<Failure>,
     /// What the status comments say now, and whether an edit is under way.

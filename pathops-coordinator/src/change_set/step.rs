@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use pathops_core::UnitId;
+use pathops_core::lifecycle::{self, ChangeSetLifecycle};
 use pathops_core::project::Rollback;
+use pathops_core::{UnitId, UnixMillis};
 
 use crate::change_set::enter::enter;
+use crate::change_set::lifecycles::{follow, rule_out};
 use crate::change_set::transition::{Next, Work, transition};
 use crate::change_set::{
     Command, Comment, End, Failure, Outcome, Progress, Stage, Start, State, comment, headline, incidents, record,
@@ -30,16 +32,32 @@ pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
         first: None,
         last: None,
         shown: None,
-        not_promotable: None,
+        artifact: None,
+        replaced: Vec::new(),
+        again: None,
         problem: None,
     };
     let units = start.units.keys().map(|unit| (unit.clone(), new(first(start, unit)))).collect();
-    let comment = Comment::default();
-    let mut state =
-        State { start: start.clone(), units, failure: None, comment, recording: 0, end: None, remarks: Vec::new(), ended: false };
+    let lifecycle = ChangeSetLifecycle::declared(lifecycle::ChangeSet {
+        id: start.change_set.clone(),
+        units: start.units.keys().cloned().collect(),
+        preflight: start.environments.preflight.environment.clone(),
+        production: start.environments.production.environment.clone(),
+    });
+    let mut state = State {
+        start: start.clone(),
+        units,
+        lifecycle,
+        failure: None,
+        comment: Comment::default(),
+        recording: 0,
+        end: None,
+        remarks: Vec::new(),
+        ended: false,
+    };
     let ids: Vec<UnitId> = state.units.keys().cloned().collect();
     let mut commands: Vec<Command> = ids.iter().filter_map(|unit| enter(&mut state, unit, first(start, unit))).collect();
-    commands.push(record_now(&mut state));
+    commands.push(record_now(&mut state, start.at));
     (state, commands)
 }
 
@@ -52,25 +70,26 @@ fn first(start: &Start, unit: &UnitId) -> Stage {
     }
 }
 
-pub(super) fn step(mut state: State, command: &Command, outcome: &Outcome) -> (State, Vec<Command>) {
+pub(super) fn step(mut state: State, command: &Command, outcome: &Outcome, at: UnixMillis) -> (State, Vec<Command>) {
     let mut commands = Vec::new();
     match (command, command.unit().cloned()) {
         (Command::Comment { .. }, _) => commented(&mut state, outcome),
         (Command::Record { .. }, _) => recorded(&mut state, outcome),
-        (_, Some(unit)) => commands.extend(unit_step(&mut state, &unit, outcome)),
+        (_, Some(unit)) => commands.extend(unit_step(&mut state, &unit, outcome, at)),
         (_, None) => {}
     }
-    commands.extend(advance(&mut state));
+    follow(&mut state, at);
+    commands.extend(advance(&mut state, at));
     commands.extend(speak(&mut state));
     state.ended = state.end.is_some() && state.recording == 0 && !state.comment.editing;
     (state, commands)
 }
 
 /// What follows for one unit from the outcome of its open operation.
-fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome) -> Option<Command> {
+fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis) -> Option<Command> {
     let mut progress = state.units.remove(unit)?;
     let work = Work { at: state.workplace(unit), by_person: state.by_person(unit) };
-    let next = transition(work, &mut progress, outcome);
+    let next = transition(work, &mut progress, outcome, at);
     state.units.insert(unit.clone(), progress);
     if let Outcome::Built { remarks, .. } = outcome {
         remarks.iter().for_each(|text| remark(state, format!("{unit}: {text}")));
@@ -81,16 +100,16 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome) -> Option<Comm
             set_stage(state, unit, stage);
             None
         }
-        Next::Fail(reason) => fail(state, unit, reason),
+        Next::Fail(reason) => fail(state, unit, reason, at),
     }
 }
 
 /// Notes a failure. The first one stops the change set; a snapshot is taken of each unit that reached an environment.
-fn fail(state: &mut State, unit: &UnitId, reason: String) -> Option<Command> {
+fn fail(state: &mut State, unit: &UnitId, reason: String, at: UnixMillis) -> Option<Command> {
     let progress = state.units.get_mut(unit)?;
     let stage = progress.stage;
     progress.problem = Some(reason.clone());
-    progress.not_promotable.get_or_insert_with(|| reason.clone());
+    rule_out(progress, &reason, at);
     state.failure.get_or_insert_with(|| Failure { unit: unit.clone(), stage, reason });
     // The way back does not depend on how well the failure is documented.
     if matches!(stage, Stage::FailureEvidence | Stage::Judging) {
@@ -110,12 +129,12 @@ fn fail(state: &mut State, unit: &UnitId, reason: String) -> Option<Command> {
 }
 
 /// What the units wait for together.
-fn advance(state: &mut State) -> Vec<Command> {
+fn advance(state: &mut State, at: UnixMillis) -> Vec<Command> {
     if state.end.is_some() {
         return Vec::new();
     }
     if state.failure.is_some() {
-        return recover(state);
+        return recover(state, at);
     }
     let waves = state.waves();
     let mut commands = Vec::new();
@@ -134,14 +153,14 @@ fn advance(state: &mut State) -> Vec<Command> {
     }
     if all(state, Stage::Live) {
         state.end = Some(End::Live);
-        commands.push(record_now(state));
+        commands.push(record_now(state, at));
     }
     commands
 }
 
 /// Once everything that was begun has ended: first nothing of it can be merged any more, and then back, one unit after
 /// the other, in the rollback order.
-fn recover(state: &mut State) -> Vec<Command> {
+fn recover(state: &mut State, at: UnixMillis) -> Vec<Command> {
     use Stage as S;
     let resting = [S::Built, S::Tested, S::Decided, S::Proposed, S::Live, S::Stopped, S::Closed, S::Recovered, S::LeftToPeople];
     let begun = |progress: &Progress| !resting.contains(&progress.stage);
@@ -154,7 +173,7 @@ fn recover(state: &mut State) -> Vec<Command> {
     if !open.is_empty() {
         let reason = state.failure.as_ref().map(|failure| format!("{} failed", failure.unit)).unwrap_or_default();
         for progress in state.units.values_mut() {
-            progress.not_promotable.get_or_insert_with(|| reason.clone());
+            rule_out(progress, &reason, at);
         }
         return open.iter().filter_map(|unit| enter(state, unit, S::Closing)).collect();
     }
@@ -169,7 +188,7 @@ fn recover(state: &mut State) -> Vec<Command> {
     }
     let whole = state.units.values().all(|progress| progress.stage == S::Recovered);
     state.end = Some(if whole { End::Recovered } else { End::Incomplete });
-    vec![record_now(state)]
+    vec![record_now(state, at)]
 }
 
 /// How a unit whose pull requests are closed goes back.
@@ -204,7 +223,7 @@ fn recorded(state: &mut State, outcome: &Outcome) {
 }
 
 /// Notes something for people, once.
-fn remark(state: &mut State, text: String) {
+pub(super) fn remark(state: &mut State, text: String) {
     if !state.remarks.contains(&text) {
         state.remarks.push(text);
     }
@@ -259,7 +278,8 @@ fn all(state: &State, done: Stage) -> bool {
     state.units.values().all(|progress| progress.stage >= done)
 }
 
-fn record_now(state: &mut State) -> Command {
+fn record_now(state: &mut State, at: UnixMillis) -> Command {
+    follow(state, at);
     state.recording += 1;
     let Start { change_set, meta_repo, at, .. } = &state.start;
     Command::Record {

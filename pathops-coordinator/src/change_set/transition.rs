@@ -1,11 +1,12 @@
 //! The transitions of one unit: what an outcome says of it, and what it does next.
 
 use pathops_core::adapter::{Observation, Readiness};
+use pathops_core::lifecycle::ArtifactLifecycle;
 use pathops_core::policy::Shown;
-use pathops_core::{CommitId, Principal};
+use pathops_core::{CommitId, Principal, UnixMillis};
 use pathops_evidence::EvidenceRecord;
 
-use crate::change_set::{Decided, Outcome, Progress, Role, Stage, explain};
+use crate::change_set::{Decided, Outcome, Passed, Progress, Role, Stage, explain};
 
 /// What a unit does after an outcome.
 pub(super) enum Next {
@@ -27,7 +28,7 @@ pub(super) struct Work {
 }
 
 /// Takes the outcome of a unit's open operation up.
-pub(super) fn transition(work: Work, progress: &mut Progress, outcome: &Outcome) -> Next {
+pub(super) fn transition(work: Work, progress: &mut Progress, outcome: &Outcome, at: UnixMillis) -> Next {
     use Stage as S;
     let stage = progress.stage;
     let next = match outcome {
@@ -37,10 +38,10 @@ pub(super) fn transition(work: Work, progress: &mut Progress, outcome: &Outcome)
         _ if stage <= S::Built => source(work, progress, outcome),
         _ if stage <= S::Tested => preflight(progress, outcome),
         _ if stage <= S::Proposed => decision(progress, outcome),
-        _ if stage <= S::Live => production(progress, outcome),
+        _ if stage <= S::Live => production(progress, outcome, at),
         _ if stage <= S::Closed => failure(progress, outcome),
         _ if stage <= S::RecoveryEvidence => recovery(progress, outcome),
-        _ => restore(progress, outcome),
+        _ => restore(progress, outcome, at),
     };
     next.unwrap_or_else(|| Next::Fail(format!("{stage:?} does not end with {outcome:?}")))
 }
@@ -123,8 +124,9 @@ fn preflight(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
             Next::Do(S::PreflightDeploy)
         }
         (S::PreflightDeploy, Outcome::Observed(observation)) => observed(progress, observation, S::PreflightEvidence),
-        (S::PreflightEvidence, Outcome::Collected { evidence, snapshot }) => {
+        (S::PreflightEvidence, Outcome::Collected { evidence, snapshot, artifact }) => {
             collected(progress, evidence, snapshot);
+            progress.artifact = artifact.as_deref().cloned();
             Next::Rest(S::Tested)
         }
         _ => return None,
@@ -135,8 +137,9 @@ fn preflight(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
 fn decision(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
     use Stage as S;
     Some(match (progress.stage, outcome) {
-        (S::Deciding, Outcome::Granted(decided)) => {
-            progress.first = Some(noted(progress, decided));
+        (S::Deciding, Outcome::Granted(passed)) => {
+            progress.first = Some(noted(progress, &passed.decided));
+            progress.artifact = Some(passed.artifact.clone());
             Next::Rest(S::Decided)
         }
         (S::Deciding, Outcome::Refused(decided)) => {
@@ -155,13 +158,17 @@ fn decision(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
 }
 
 /// The final decision, and production.
-fn production(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
+fn production(progress: &mut Progress, outcome: &Outcome, at: UnixMillis) -> Option<Next> {
     use Stage as S;
     Some(match (progress.stage, outcome) {
         // Granted anew where it was granted before: it had been taken back, or the head had moved.
-        (S::Promoting | S::ProductionMerge, Outcome::Granted(decided)) => {
-            progress.last = Some(noted(progress, decided));
+        (S::Promoting | S::ProductionMerge, Outcome::Granted(passed)) => {
+            progress.artifact = Some(granted(progress, passed));
             Next::Do(S::ProductionMerge)
+        }
+        (S::ProductionMerge, Outcome::TakenBack { reason }) => {
+            take_back(&mut progress.artifact, reason, at);
+            Next::Do(S::Promoting)
         }
         (S::Promoting | S::ProductionMerge, Outcome::Refused(decided)) => {
             progress.last = Some(noted(progress, decided));
@@ -171,8 +178,8 @@ fn production(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
         (S::Promoting | S::ProductionMerge, Outcome::Shown(shown)) => reshown(progress, shown),
         // Merged while it was being decided: the status of an earlier grant stood.
         (S::Promoting | S::ProductionMerge, Outcome::Merged { state, decided, .. }) => {
-            if let Some(decided) = decided {
-                progress.last = Some(noted(progress, decided));
+            if let Some(passed) = decided {
+                progress.artifact = Some(granted(progress, passed));
             }
             progress.production = Some(state.clone());
             Next::Do(S::ProductionDeploy)
@@ -182,8 +189,9 @@ fn production(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
             Next::Fail(reason.clone())
         }
         (S::ProductionDeploy, Outcome::Observed(observation)) => observed(progress, observation, S::ProductionEvidence),
-        (S::ProductionEvidence, Outcome::Collected { evidence, snapshot }) => {
+        (S::ProductionEvidence, Outcome::Collected { evidence, snapshot, artifact }) => {
             collected(progress, evidence, snapshot);
+            progress.artifact = artifact.as_deref().cloned();
             Next::Rest(S::Live)
         }
         _ => return None,
@@ -194,13 +202,18 @@ fn production(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
 fn failure(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
     use Stage as S;
     Some(match (progress.stage, outcome) {
-        (S::FailureEvidence, Outcome::Collected { evidence, snapshot }) => {
+        (S::FailureEvidence, Outcome::Collected { evidence, snapshot, artifact }) => {
             collected(progress, evidence, snapshot);
+            progress.artifact = artifact.as_deref().cloned();
             // What was tried in preflight is decided about, so that the refusal names its evidence.
             let tried = progress.preflight.is_some() && progress.first.is_none();
             if tried { Next::Do(S::Judging) } else { Next::Rest(S::Stopped) }
         }
-        (S::Judging, Outcome::Granted(decided) | Outcome::Refused(decided)) => {
+        (S::Judging, Outcome::Granted(passed)) => {
+            progress.first = Some(noted(progress, &passed.decided));
+            Next::Rest(S::Stopped)
+        }
+        (S::Judging, Outcome::Refused(decided)) => {
             progress.first = Some(noted(progress, decided));
             Next::Rest(S::Stopped)
         }
@@ -235,8 +248,9 @@ fn recovery(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
             }
         }
         (S::RecoveryDeploy, Outcome::Observed(observation)) => observed(progress, observation, S::RecoveryEvidence),
-        (S::RecoveryEvidence, Outcome::Collected { evidence, snapshot }) => {
+        (S::RecoveryEvidence, Outcome::Collected { evidence, snapshot, artifact }) => {
             collected(progress, evidence, snapshot);
+            progress.again = artifact.as_deref().cloned();
             back_in_preflight(progress)
         }
         _ => return None,
@@ -244,7 +258,7 @@ fn recovery(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
 }
 
 /// Back in production, by the same door.
-fn restore(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
+fn restore(progress: &mut Progress, outcome: &Outcome, at: UnixMillis) -> Option<Next> {
     use Stage as S;
     Some(match (progress.stage, outcome) {
         (S::RestoreProposing, Outcome::Proposed { pull_request, shown, .. }) => {
@@ -252,9 +266,13 @@ fn restore(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
             progress.shown = Some(shown.clone());
             Next::Do(S::RestorePromoting)
         }
-        (S::RestorePromoting | S::RestoreMerge, Outcome::Granted(decided)) => {
-            progress.last = Some(noted(progress, decided));
+        (S::RestorePromoting | S::RestoreMerge, Outcome::Granted(passed)) => {
+            progress.again = Some(granted(progress, passed));
             Next::Do(S::RestoreMerge)
+        }
+        (S::RestoreMerge, Outcome::TakenBack { reason }) => {
+            take_back(&mut progress.again, reason, at);
+            Next::Do(S::RestorePromoting)
         }
         (S::RestorePromoting | S::RestoreMerge, Outcome::Refused(decided)) => {
             progress.last = Some(noted(progress, decided));
@@ -263,8 +281,8 @@ fn restore(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
         (S::RestorePromoting | S::RestoreMerge, Outcome::Refreshed { evidence }) => refreshed(progress, evidence),
         (S::RestorePromoting | S::RestoreMerge, Outcome::Shown(shown)) => reshown(progress, shown),
         (S::RestorePromoting | S::RestoreMerge, Outcome::Merged { state, decided, .. }) => {
-            if let Some(decided) = decided {
-                progress.last = Some(noted(progress, decided));
+            if let Some(passed) = decided {
+                progress.again = Some(granted(progress, passed));
             }
             progress.production = Some(state.clone());
             progress.restored = true;
@@ -275,8 +293,9 @@ fn restore(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
             Next::Fail(reason.clone())
         }
         (S::RestoreDeploy, Outcome::Observed(observation)) => observed(progress, observation, S::RestoreEvidence),
-        (S::RestoreEvidence, Outcome::Collected { evidence, snapshot }) => {
+        (S::RestoreEvidence, Outcome::Collected { evidence, snapshot, artifact }) => {
             collected(progress, evidence, snapshot);
+            progress.again = artifact.as_deref().cloned();
             Next::Rest(S::Recovered)
         }
         _ => return None,
@@ -326,6 +345,18 @@ fn refreshed(progress: &mut Progress, evidence: &[EvidenceRecord]) -> Next {
 fn noted(progress: &mut Progress, decided: &Decided) -> Decided {
     progress.evidence.push(decided.record.clone());
     decided.clone()
+}
+
+/// Notes a final decision that passed; gives what it granted.
+fn granted(progress: &mut Progress, passed: &Passed) -> ArtifactLifecycle {
+    progress.last = Some(noted(progress, &passed.decided));
+    passed.artifact.clone()
+}
+
+fn take_back(artifact: &mut Option<ArtifactLifecycle>, reason: &str, at: UnixMillis) {
+    if let Some(Ok(after)) = artifact.as_ref().map(|before| before.taken_back(reason, at)) {
+        *artifact = Some(after);
+    }
 }
 
 /// Preflight is what it was. Where production was touched, it goes back to the same combination, by the same rule: with

@@ -9,7 +9,7 @@ use crate::evidence::{
     Deployment, EvidenceId, Health, Predicate, TestResult, TestVerdict, VerificationResult, VerificationSummary, VerifiedEvidence,
 };
 use crate::id::{ChangeSetId, EnvironmentId, PersonId, TreeId, UnitId};
-use crate::policy::{GrantId, PromotionGrant, Verdict};
+use crate::policy::{GrantId, PromotionGrant, RequirementResult, Verdict};
 use crate::principal::Principal;
 use crate::project::Role;
 use crate::time::UnixMillis;
@@ -203,7 +203,7 @@ impl Preflight {
     }
 }
 
-/// A decision that passed, with what was tried in preflight.
+/// A decision by which something may be proposed for production, with what was tried in preflight.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decided {
@@ -220,20 +220,33 @@ struct Ruling {
     change_set: ChangeSetId,
     unit: UnitId,
     verdict: Verdict,
+    #[serde(default)]
+    requirements: Vec<RequirementResult>,
+}
+
+impl Ruling {
+    /// Whether it passed, or nothing stands in the way but what people may get past on the production pull request.
+    fn lets_on(&self) -> bool {
+        let mut blocking = self.requirements.iter().filter(|it| it.counts() && it.verdict != Verdict::Pass).peekable();
+        self.verdict == Verdict::Pass || (blocking.peek().is_some() && blocking.all(|it| it.breakable))
+    }
 }
 
 impl Decided {
-    /// From what was tried, and evidence of a decision that rests on it.
+    /// From what was tried, and evidence of a decision that rests on it and passed, or that only what people may get past
+    /// stands against.
     ///
     /// # Errors
-    /// [`ProofError`] where the decision is something else, did not pass, is about something else, or does not rest on
+    /// [`ProofError`] where the decision is something else, says no, is about something else, or does not rest on
     /// the evidence of what was tried.
     pub fn prove(preflight: &Proven<Preflight>, decision: &VerifiedEvidence) -> Result<Proven<Self>, ProofError> {
         let Proven(tried) = preflight;
         let kind = || ProofError::Kind { evidence: decision.id(), wanted: "decision" };
         let summary: VerificationSummary = read(decision, "decision")?;
         let ruling: Ruling = serde_json::from_value(summary.decision).map_err(|_| kind())?;
-        if summary.verification_result != VerificationResult::Passed || ruling.verdict != Verdict::Pass {
+        // One that contradicts itself says nothing.
+        let agrees = (summary.verification_result == VerificationResult::Passed) == (ruling.verdict == Verdict::Pass);
+        if !agrees || !ruling.lets_on() {
             return Err(ProofError::Negative { evidence: decision.id(), says: "it did not pass".to_owned() });
         }
         same("change set", &tried.change_set, &ruling.change_set)?;

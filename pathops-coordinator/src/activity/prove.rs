@@ -1,0 +1,85 @@
+//! Moving lifecycles by proofs: evidence that was just signed is read back and verified before it proves anything.
+
+use pathops_core::evidence::{Deployment, Health, Occasion, Predicate, VerifiedEvidence};
+use pathops_core::lifecycle::{self, ArtifactLifecycle, Failure, Preflight, Promotion};
+use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
+use pathops_core::{Error, ErrorKind, OpContext, Result, UnitId};
+use pathops_evidence::EvidenceRecord;
+
+use crate::activity::Services;
+use crate::change_set::Decided;
+
+impl Services {
+    /// An artifact after a first decision that lets it be proposed.
+    pub(super) async fn decided(
+        &self,
+        cx: &OpContext,
+        artifact: &ArtifactLifecycle,
+        decided: &Decided,
+    ) -> Result<ArtifactLifecycle> {
+        let unit = &artifact.subject().unit;
+        let decision = self.verified(cx, &decided.record).await?;
+        let tried = artifact.preflight().ok_or_else(|| unproved(unit, &"it was not verified in preflight"))?;
+        let proof = lifecycle::Decided::prove(&tried, &decision).map_err(|error| unproved(unit, &error))?;
+        artifact.decided(&proof, self.clock.now()).map_err(|error| unproved(unit, &error))
+    }
+
+    /// An artifact after it was seen in an environment.
+    pub(super) async fn seen(
+        &self,
+        cx: &OpContext,
+        artifact: &ArtifactLifecycle,
+        unit: &UnitId,
+        target: &EnvironmentTarget,
+        occasion: Occasion,
+        evidence: &[EvidenceRecord],
+    ) -> Result<ArtifactLifecycle> {
+        let now = self.clock.now();
+        if occasion == Occasion::Failed {
+            return self.failed(cx, artifact, evidence).await;
+        }
+        let deployment = self.of_type(cx, unit, evidence, Deployment::TYPE).await?;
+        if target.kind == EnvironmentKind::Production {
+            let granted = artifact.grant().ok_or_else(|| unproved(unit, &"nothing was granted"))?;
+            let proof = Promotion::prove(&granted, &deployment).map_err(|error| unproved(unit, &error))?;
+            return artifact.promoted(&proof, now).map_err(|error| unproved(unit, &error));
+        }
+        let health = self.of_type(cx, unit, evidence, Health::TYPE).await?;
+        let proof = Preflight::prove(&deployment, &health).map_err(|error| unproved(unit, &error))?;
+        artifact.verified(&proof, now).map_err(|error| unproved(unit, &error))
+    }
+
+    /// An artifact with the evidence of its failure, where there is any. It is ruled out without it already.
+    async fn failed(
+        &self,
+        cx: &OpContext,
+        artifact: &ArtifactLifecycle,
+        evidence: &[EvidenceRecord],
+    ) -> Result<ArtifactLifecycle> {
+        for record in evidence {
+            let evidence = self.verified(cx, record).await?;
+            let failed = Failure::prove(&evidence).ok().and_then(|proof| artifact.failed(&proof, self.clock.now()).ok());
+            if let Some(failed) = failed {
+                return Ok(failed);
+            }
+        }
+        Ok(artifact.clone())
+    }
+
+    async fn of_type(&self, cx: &OpContext, unit: &UnitId, all: &[EvidenceRecord], predicate: &str) -> Result<VerifiedEvidence> {
+        let record = all.iter().find(|record| record.predicate_type == predicate);
+        self.verified(cx, record.ok_or_else(|| unproved(unit, &format!("there is no `{predicate}` of it")))?).await
+    }
+
+    async fn verified(&self, cx: &OpContext, record: &EvidenceRecord) -> Result<VerifiedEvidence> {
+        let envelope = self.sealer.envelope(cx, record).await?;
+        self.trust
+            .verify(&envelope)
+            .map_err(|error| Error::new(ErrorKind::Denied, "verify evidence").on(&record.name).because(&error).with_source(error))
+    }
+}
+
+/// Evidence does not prove what the next step of a lifecycle takes.
+pub(super) fn unproved(unit: &UnitId, why: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Denied, "go on in the lifecycle").on(unit).because(why)
+}
