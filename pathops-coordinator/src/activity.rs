@@ -43,16 +43,19 @@ pub struct Pace {
     pub deploy_limit: Duration,
     /// How long an agent may work on a task.
     pub agent_limit: Duration,
+    /// How often what is in production is looked at once more: whether it would still get there.
+    pub doubts: Duration,
 }
 
 impl Default for Pace {
-    /// From 10 ms to 2 s between looks; 10 minutes for a deployment, 30 for an agent.
+    /// From 10 ms to 2 s between looks; 10 minutes for a deployment, 30 for an agent; every 10 minutes at production.
     fn default() -> Self {
         Self {
             shortest: Duration::from_millis(10),
             longest: Duration::from_secs(2),
             deploy_limit: Duration::from_secs(600),
             agent_limit: Duration::from_secs(1_800),
+            doubts: Duration::from_secs(600),
         }
     }
 }

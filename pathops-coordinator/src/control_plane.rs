@@ -250,7 +250,7 @@ impl ControlPlane {
         for unit in start.units.values() {
             let (repo, target) = (&unit.desired_state, &start.environments.production);
             let cx = &context("protection");
-            with_retry(&*self.services.clock, || Box::pin(self.services.require_status(cx, repo, target))).await?;
+            with_retry(&*self.services.clock, || Box::pin(self.services.require_promotion(cx, repo, target))).await?;
         }
         self.make(&run, &start).await?;
         Ok(change_set)
@@ -297,12 +297,11 @@ impl ControlPlane {
     /// One change set at a time changes a unit or what it works with: what a recovery goes back to must be what this one
     /// has found, and what is tested together must be what is promoted.
     async fn refuse_overlap(&self, start: &Start) -> Result<()> {
-        let cx = &context("overlap");
         let contracts = &self.project().await?.contracts;
         let mine = surroundings(&start.units, contracts);
-        for run in with_retry(&*self.services.clock, || self.journal.open_runs(cx)).await? {
-            let Some(other) = self.load(&run).await?.filter(|run| run.machine == ChangeSet::NAME) else { continue };
-            let other = decode_state(&run, other.state)?.start.units;
+        for run in self.open_change_sets().await? {
+            let Some(other) = self.state(&run).await? else { continue };
+            let other = other.start.units;
             let theirs = surroundings(&other, contracts);
             let touched = mine
                 .iter()
@@ -315,6 +314,19 @@ impl ControlPlane {
             }
         }
         Ok(())
+    }
+
+    /// The change sets that have not ended.
+    pub(crate) async fn open_change_sets(&self) -> Result<Vec<ChangeSetId>> {
+        let cx = &context("open change sets");
+        let corrupt = |run: &RunId, why| Error::new(ErrorKind::Corrupt, "name a change set").on(run).because(why);
+        let mut open = Vec::new();
+        for id in with_retry(&*self.services.clock, || self.journal.open_runs(cx)).await? {
+            if self.load(&id).await?.is_some_and(|run| run.machine == ChangeSet::NAME) {
+                open.push(ChangeSetId::parse(id.as_str()).map_err(|error| corrupt(&id, error))?);
+            }
+        }
+        Ok(open)
     }
 
     pub(crate) fn meta_repo(&self) -> &RepoId {
@@ -375,11 +387,13 @@ impl ControlPlane {
     /// Drives every change set that has not ended, new ones too, until `shutdown`. Stopping in the middle loses
     /// nothing: what was begun is in the journal and goes on with the next run. A change set that cannot go on for what
     /// is wrong around it (a store is full, a system is out of reach) is reported to the observer and tried again.
+    /// Beside that it looks for doubts about what is in production, as often as [`Pace`] says.
     ///
     /// # Errors
     /// Where the journal cannot say which change sets there are. What goes wrong outside is no error here.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
-        let mut shutdown = pin!(shutdown);
+        let (shutdown, watch) = (pin!(shutdown), pin!(self.watch()));
+        let mut shutdown = select(shutdown, watch);
         let mut driving = FuturesUnordered::new();
         let mut driven: Vec<RunId> = Vec::new();
         loop {
@@ -398,7 +412,7 @@ impl ControlPlane {
                         None => std::future::pending().await,
                     }
                 };
-                match select(select(pin!(next), pause), shutdown.as_mut()).await {
+                match select(select(pin!(next), pause), &mut shutdown).await {
                     Either::Left((Either::Left((ended, _)), _)) => Some(ended),
                     Either::Left((Either::Right(_), _)) => None,
                     Either::Right(_) => return Ok(()),

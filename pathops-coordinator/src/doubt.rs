@@ -1,14 +1,48 @@
 //! Looking once more at what was promoted: whether it would still be.
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+
 use pathops_core::adapter::{Importance, Notice};
 use pathops_core::policy::{Decision, Doubt, HypotheticalFacts, evaluate, in_doubt};
-use pathops_core::{ChangeSetId, IdempotencyKey, OpContext, Result};
+use pathops_core::{ChangeSetId, Digest, IdempotencyKey, OpContext, Result};
 
+use crate::activity::facts::read_declarations;
 use crate::activity::promote::Candidate;
-use crate::change_set::{Promoted, Role, State, promoted};
+use crate::change_set::{LAST_GOOD, LastGood, Promoted, Role, State, promoted};
 use crate::control_plane::ControlPlane;
 
 impl ControlPlane {
+    /// The doubts about all that is in production: of what the meta repository says is there, and of change sets that are
+    /// still on their way. [`ControlPlane::run`] looks for them by itself.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::doubts`].
+    pub async fn doubts_in_production(&self) -> Result<Vec<Doubt>> {
+        let services = self.services();
+        let cx = &OpContext::new(IdempotencyKey::new("doubts"));
+        let main = services.main(cx, self.meta_repo()).await?;
+        let files = read_declarations(&*services.scm, cx, self.meta_repo(), &main, &[LAST_GOOD]).await?;
+        let good = files.values().filter_map(|file| serde_json::from_slice::<LastGood>(&file.bytes).ok());
+        let mut change_sets: BTreeSet<ChangeSetId> = good.map(|good| good.change_set).collect();
+        change_sets.extend(self.open_change_sets().await?);
+        let mut doubts = Vec::new();
+        for change_set in &change_sets {
+            doubts.extend(self.doubts(change_set).await?);
+        }
+        Ok(doubts)
+    }
+
+    /// Looks for doubts again and again. What cannot be looked at now is looked at the next time.
+    pub(crate) async fn watch(&self) -> Infallible {
+        loop {
+            self.services().clock.sleep(self.services().pace.doubts).await;
+            if let Err(error) = self.doubts_in_production().await {
+                tracing::warn!(error = %error, "what is in production could not be looked at");
+            }
+        }
+    }
+
     /// What of a change set is in production and would not get there now, because something has come to be known since:
     /// evidence that says no, an approval taken back, an incident. Each doubt is told to people once.
     ///
@@ -25,7 +59,7 @@ impl ControlPlane {
             let cx = OpContext::new(IdempotencyKey::new(format!("doubts/{change_set}/{unit}")));
             let now = self.decision_now(&cx, &state, &promoted).await?;
             if let Some(doubt) = in_doubt(&promoted.granted.decision, &now) {
-                self.services().tell(&cx.part(&now.facts.to_string()), Some(notice(&state, &doubt))).await;
+                self.services().tell(&cx.part(&name(&doubt)), Some(notice(&state, &doubt))).await;
                 doubts.push(doubt);
             }
         }
@@ -54,6 +88,12 @@ impl ControlPlane {
         });
         Ok(evaluate(&policy, &facts, self.services().clock.now()))
     }
+}
+
+/// The same for the same doubt, whatever else becomes known.
+fn name(doubt: &Doubt) -> String {
+    let ids: Vec<_> = doubt.requirements.iter().map(|(id, _)| id.as_str()).collect();
+    Digest::of(format!("{} {}", doubt.granted_at, ids.join(" ")).as_bytes()).short()
 }
 
 fn notice(state: &State, doubt: &Doubt) -> Notice {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use pathops_core::adapter::{CheckState, PullRequest, SourceTree};
-use pathops_core::evidence::{Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict, VerificationSummary};
+use pathops_core::evidence::{
+    Predicate as _, Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict, VerificationSummary,
+};
 use pathops_core::policy::{
     CommitStatus, DecisionRecord, Difference, HypotheticalFacts, LintContext, LintLevel, Policy, diff, run_cases,
 };
@@ -13,12 +15,14 @@ use pathops_core::{
     StatusContext,
 };
 use pathops_evidence::EvidenceRecord;
-use serde_json::json;
+use serde::Deserialize as _;
+use serde_json::{Map, Value, json};
 
 use crate::activity::facts::{DECLARATIONS, read_declarations, read_project};
 use crate::control_plane::ControlPlane;
 
-/// The status that says what came of it. Make it a required one of the meta repository's `main`.
+/// The status that says what came of it. Make it a required one of the meta repository's `main`; where it is not, each
+/// change is told so.
 pub const POLICY_CONTEXT: &str = "pathops/policy";
 
 /// How many past decisions a change of the policy is held against, the newest first.
@@ -66,8 +70,7 @@ impl ControlPlane {
     /// of the change.
     pub async fn check_policy_change(&self, number: PullRequestNumber) -> Result<PolicyChange> {
         let services = self.services();
-        let id = ChangeSetId::parse(format!("policy-{}", number.0))
-            .map_err(|error| Error::new(ErrorKind::Invalid, "check a change of the policy").because(error))?;
+        let id = ChangeSetId::parse(format!("policy-{}", number.0)).map_err(|error| invalid(&error))?;
         let cx = &OpContext::new(IdempotencyKey::new(format!("{id}/{:032x}", services.ids.fresh())));
         let pull_request = services.scm.pull_request(cx, self.meta_repo(), number).await?;
         let trial = self.try_policy(cx, &pull_request).await?;
@@ -93,41 +96,66 @@ impl ControlPlane {
                 trial.passed.push("the project can be read".to_owned());
                 trial.lint(&files, &LintContext::of(&project, services.clock.now()), &project);
                 trial.run_tests(&files, &project.policy);
+                self.keep_stops(cx, &files, &mut trial).await?;
                 let before = read_project(&*services.scm, cx, self.meta_repo(), &services.languages).await?;
-                let history = self.history(cx).await?;
+                let (history, unreadable) = self.history(cx).await?;
+                if unreadable > 0 {
+                    trial.warnings.push(format!("{unreadable} past decisions cannot be read, so nothing is known of them"));
+                }
                 let past = history.iter().map(|(facts, record)| (&**facts, record.decision.at));
                 trial.differences = diff(&before.policy, &project.policy, past);
             }
         }
+        let required = StatusContext::parse(POLICY_CONTEXT).map_err(|error| invalid(&error))?;
+        if let Err(error) = services.require_status(cx, self.meta_repo(), &pull_request.base, &required).await {
+            if error.kind() != ErrorKind::Denied {
+                return Err(error);
+            }
+            trial.warnings.push(error.to_string());
+        }
         Ok(trial)
     }
 
-    /// The newest decisions that the meta repository's records lead to, with the facts they were made over.
-    async fn history(&self, cx: &OpContext) -> Result<Vec<(HypotheticalFacts, DecisionRecord)>> {
+    /// A stop is lifted by a person whose name stands in it, so its file stays.
+    async fn keep_stops(&self, cx: &OpContext, files: &SourceTree, trial: &mut Trial) -> Result<()> {
+        let scm = &*self.services().scm;
+        let main = self.services().main(cx, self.meta_repo()).await?;
+        let stops = read_declarations(scm, cx, self.meta_repo(), &main, &["stops"]).await?;
+        for path in stops.keys().filter(|path| !files.contains_key(*path)) {
+            trial.failures.push(format!("{path}: a stop is not deleted; say in it who lifts it, with `liftedBy`"));
+        }
+        Ok(())
+    }
+
+    /// The newest decisions that the meta repository's records lead to, with the facts they were made over; and how many
+    /// of them cannot be read.
+    async fn history(&self, cx: &OpContext) -> Result<(Vec<(HypotheticalFacts, DecisionRecord)>, usize)> {
         let services = self.services();
         let main = services.main(cx, self.meta_repo()).await?;
-        let Ok(folder) = RepoPath::parse("change-sets") else { return Ok(Vec::new()) };
-        if services.scm.tree_at(cx, self.meta_repo(), &main, &folder).await?.is_none() {
-            return Ok(Vec::new());
-        }
-        let records = services.scm.read_tree(cx, self.meta_repo(), &main, &folder).await?;
-        let mut history = Vec::new();
-        for record in decisions(&records) {
-            let envelope = services.sealer.envelope(cx, &record).await?;
-            let Ok(verified) = services.trust.verify(&envelope) else { continue };
-            let Ok(summary) = serde_json::from_value::<VerificationSummary>(verified.statement().predicate.clone()) else {
-                continue;
-            };
-            let digest = summary.record.as_ref().and_then(|it| Digest::from_hex(it.digest.get("sha256")?).ok());
-            let Some(digest) = digest else { continue };
-            let Some(bytes) = services.blobs.get(cx, &digest).await? else { continue };
-            if let Ok(record) = serde_json::from_slice::<DecisionRecord>(&bytes) {
-                history.push((HypotheticalFacts::from(record.facts.clone()), record));
+        let records = read_declarations(&*services.scm, cx, self.meta_repo(), &main, &["change-sets"]).await?;
+        let (mut history, mut unreadable) = (Vec::new(), 0);
+        for record in decisions(&records).into_iter().take(HISTORY) {
+            match self.past(cx, &record).await {
+                Ok(Some(record)) => history.push((HypotheticalFacts::from(record.facts.clone()), record)),
+                Ok(None) => unreadable += 1,
+                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => unreadable += 1,
+                Err(error) => return Err(error),
             }
         }
-        history.sort_by_key(|(_, record)| std::cmp::Reverse(record.decision.at));
-        history.truncate(HISTORY);
-        Ok(history)
+        Ok((history, unreadable))
+    }
+
+    /// A past decision with its facts; `None` where the evidence of it leads to none.
+    async fn past(&self, cx: &OpContext, record: &EvidenceRecord) -> Result<Option<DecisionRecord>> {
+        let services = self.services();
+        let envelope = services.sealer.envelope(cx, record).await?;
+        let Ok(verified) = services.trust.verify(&envelope) else { return Ok(None) };
+        let summary = serde_json::from_value::<VerificationSummary>(verified.statement().predicate.clone()).ok();
+        let reference = summary.and_then(|summary| summary.record);
+        let digest = reference.and_then(|it| Digest::from_hex(it.digest.get("sha256")?).ok());
+        let Some(digest) = digest else { return Ok(None) };
+        let bytes = services.blobs.get(cx, &digest).await?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     async fn seal_trial(
@@ -158,7 +186,7 @@ impl ControlPlane {
 
     async fn record_change(&self, cx: &OpContext, change: &PolicyChange) -> Result<()> {
         let services = self.services();
-        let file = |name: &str, value: &serde_json::Value| {
+        let file = |name: &str, value: &Value| {
             let path = RepoPath::parse(format!("change-sets/{}/{name}", change.id)).ok()?;
             Some((path, format!("{value:#}\n")))
         };
@@ -178,7 +206,6 @@ impl ControlPlane {
     }
 
     async fn post_policy_status(&self, cx: &OpContext, change: &PolicyChange) -> Result<()> {
-        let invalid = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "post the policy's status").because(why);
         let context = StatusContext::parse(POLICY_CONTEXT).map_err(|error| invalid(&error))?;
         let state = if change.failures.is_empty() { CheckState::Success } else { CheckState::Failure };
         let description = self.services().redactor.redact_text(&change.summary());
@@ -242,16 +269,26 @@ impl PolicyChange {
     }
 }
 
-/// The signed decisions that records of change sets name.
+fn invalid(why: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Invalid, "check a change of the policy").because(why)
+}
+
+/// The signed decisions that records of change sets name: those of the change set that was declared last first, and of
+/// each the last decision first.
 fn decisions(records: &SourceTree) -> Vec<EvidenceRecord> {
-    let named = |path: &&RepoPath| path.as_str().ends_with("/evidence.json");
-    let values = records.iter().filter(|(path, _)| named(path)).filter_map(|(_, file)| {
-        let record: serde_json::Value = serde_json::from_slice(&file.bytes).ok()?;
-        Some(record.get("units")?.as_object()?.values().filter_map(|unit| unit.get("evidence").cloned()).collect::<Vec<_>>())
-    });
-    let records = values.flatten().filter_map(|list| serde_json::from_value::<Vec<EvidenceRecord>>(list).ok());
-    records
-        .flatten()
-        .filter(|record| record.predicate_type == <VerificationSummary as pathops_core::evidence::Predicate>::TYPE)
-        .collect()
+    let read = |path: String| -> Option<Value> {
+        let file = records.get(&RepoPath::parse(path).ok()?)?;
+        serde_json::from_slice(&file.bytes).ok()
+    };
+    let folders = records.keys().filter_map(|path| path.as_str().strip_suffix("/evidence.json"));
+    let mut change_sets: Vec<_> = folders
+        .filter_map(|folder| {
+            let declared_at = read(format!("{folder}/status.json"))?.get("declaredAt")?.as_str()?.to_owned();
+            Some((declared_at, read(format!("{folder}/evidence.json"))?))
+        })
+        .collect();
+    change_sets.sort_by(|(one, _), (other, _)| other.cmp(one));
+    let units = change_sets.iter().filter_map(|(_, evidence)| evidence.get("units")?.as_object()).flat_map(Map::values);
+    let lists = units.filter_map(|unit| Vec::<EvidenceRecord>::deserialize(unit.get("evidence")?).ok());
+    lists.flat_map(|list| list.into_iter().rev()).filter(|it| it.predicate_type == VerificationSummary::TYPE).collect()
 }

@@ -46,16 +46,20 @@ fn approve(world: &World, who: &str, proposed: &PullRequest, words: &str) {
 
 /// Writes a file into a branch of the meta repository.
 pub(crate) fn declare(world: &World, branch: &str, path: &str, text: &str) {
+    let file = SourceFile { bytes: text.as_bytes().to_vec(), executable: false };
+    write(world, branch, vec![FileChange { path: RepoPath::parse(path).unwrap(), file: Some(file) }]);
+}
+
+fn write(world: &World, branch: &str, changes: Vec<FileChange>) {
     let (scm, meta) = (world.forge.scm(Principal::System), repo("shop/meta"));
     let head = wait(scm.branch_head(&cx(), &meta, &branch.parse().unwrap())).unwrap().unwrap();
-    let file = SourceFile { bytes: text.as_bytes().to_vec(), executable: false };
     let change = NewCommit {
         branch: branch.parse().unwrap(),
         expected_head: head,
         message: "Declare it".to_owned(),
         author: Principal::Human(person("alice")),
         at: START,
-        changes: vec![FileChange { path: RepoPath::parse(path).unwrap(), file: Some(file) }],
+        changes,
     };
     world.forge.person(person("alice")).commit(&meta, &change).unwrap();
 }
@@ -230,4 +234,46 @@ fn what_is_in_production_is_doubted_when_something_speaks_against_it_since() {
         assert!(doubt.granted_at > UnixMillis(0));
         assert_eq!(world.notifier.delivered().len(), told + 1, "it is told once");
     }
+}
+
+/// A host that runs need not ask: the control plane looks by itself, tells people once, and goes on.
+#[test]
+fn doubts_about_production_are_found_without_being_asked_for() {
+    let world = World::new(MemoryJournal::new());
+    world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
+    let plane = world.plane();
+    let told = || world.notifier.delivered().iter().filter(|notice| notice.text.contains("is in doubt")).count();
+    let run_for = |hours: u64| {
+        let until = world.clock.sleep(std::time::Duration::from_secs(hours * 3_600));
+        world.pass(plane.run(until)).unwrap();
+    };
+    run_for(1);
+    assert_eq!(told(), 0, "nothing has happened");
+    let incident = "apiVersion: pathops.dev/v1alpha1\nkind: Incident\nmetadata: {name: inc-1}\nspec: {unit: orders, since: \"2025-11-24T08:00:00Z\", summary: it burns}\n";
+    declare(&world, "main", "incidents/inc-1.yaml", incident);
+    run_for(1);
+    assert_eq!(told(), 1);
+    // Something else becomes known that is no doubt.
+    declare(
+        &world,
+        "main",
+        "stops/odd.yaml",
+        "apiVersion: pathops.dev/v1alpha1\nkind: Stop\nmetadata: {name: odd}\nspec: {by: bob, since: \"2025-11-24T08:00:00Z\", reason: Odd., unit: web, liftedBy: bob}\n",
+    );
+    run_for(1);
+    assert_eq!(told(), 1, "it is told once");
+}
+
+#[test]
+fn a_stop_is_not_lifted_by_deleting_it_and_a_policy_that_can_be_merged_unchecked_is_told() {
+    let world = World::new(MemoryJournal::new());
+    let stop = "apiVersion: pathops.dev/v1alpha1\nkind: Stop\nmetadata: {name: odd}\nspec: {by: bob, since: \"2025-11-24T08:00:00Z\", reason: Odd.}\n";
+    declare(&world, "main", "stops/odd.yaml", stop);
+    let change = propose_policy(&world, "deletes", &policy(&world));
+    let deleted = FileChange { path: RepoPath::parse("stops/odd.yaml").unwrap(), file: None };
+    write(&world, "deletes", vec![deleted]);
+    let plane = world.plane();
+    let tried = wait(plane.check_policy_change(change.number)).unwrap();
+    assert!(tried.failures.iter().any(|it| it.contains("stops/odd.yaml: a stop is not deleted")), "{tried:?}");
+    assert!(tried.warnings.iter().any(|it| it.contains("without the status `pathops/policy`")), "{tried:?}");
 }

@@ -8,7 +8,9 @@ use pathops_core::policy::{
     CommitStatus, Decision, DecisionRecord, PROMOTION_CONTEXT, PromotionGrant, Shown, decide, evaluate, grant_binding,
 };
 use pathops_core::project::EnvironmentTarget;
-use pathops_core::{CommitId, Digest, Error, ErrorKind, OpContext, Principal, RepoId, Result, StatusContext};
+use pathops_core::{
+    BranchName, CommitId, Digest, Error, ErrorKind, IdError, OpContext, Principal, RepoId, Result, StatusContext,
+};
 
 use crate::activity::Services;
 use crate::activity::announce::{Ground, Opening, message};
@@ -303,24 +305,37 @@ impl Services {
     }
 
     /// Makes sure that production cannot be merged without the status that a grant posts (I1), where the host can tell.
-    pub(crate) async fn require_status(&self, cx: &OpContext, repo: &RepoId, target: &EnvironmentTarget) -> Result<()> {
+    pub(crate) async fn require_promotion(&self, cx: &OpContext, repo: &RepoId, target: &EnvironmentTarget) -> Result<()> {
+        let invalid = |error| Error::new(ErrorKind::Invalid, "post the promotion status").on(repo).because(error);
+        let context = StatusContext::parse(PROMOTION_CONTEXT).map_err(|error: IdError| invalid(error))?;
+        self.require_status(cx, repo, &target.branch, &context).await
+    }
+
+    /// Makes sure that a branch cannot be merged into without this status, where the host can tell.
+    pub(crate) async fn require_status(
+        &self,
+        cx: &OpContext,
+        repo: &RepoId,
+        branch: &BranchName,
+        context: &StatusContext,
+    ) -> Result<()> {
         if !self.scm.capabilities().branch_protection {
             return Ok(());
         }
-        let rules = self.scm.protection(cx, repo, &target.branch).await?;
-        if rules.required_checks.iter().any(|check| check.as_str() == PROMOTION_CONTEXT) {
+        let rules = self.scm.protection(cx, repo, branch).await?;
+        if rules.required_checks.contains(context) {
             return Ok(());
         }
-        let error = Error::new(ErrorKind::Denied, "promote to production").on(format!("{repo}@{}", target.branch));
+        let error = Error::new(ErrorKind::Denied, "rely on a required status").on(format!("{repo}@{branch}"));
         Err(error
-            .because(format!("the branch can be merged without the status `{PROMOTION_CONTEXT}`"))
+            .because(format!("the branch can be merged without the status `{context}`"))
             .advise("let its protection require that status"))
     }
 
     /// Decides once more, over facts that are read at the moment of the write, and redeems the grant against them.
     async fn post_grant(&self, cx: &OpContext, candidate: &Candidate<'_>, grant: PromotionGrant) -> Result<DecisionRecord> {
         let repo = &candidate.pull_request.repo;
-        self.require_status(cx, repo, candidate.target).await?;
+        self.require_promotion(cx, repo, candidate.target).await?;
         let (policy, facts) = self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await?;
         let void = |why: &dyn std::fmt::Display| {
             Error::new(ErrorKind::Conflict, "use a promotion grant")

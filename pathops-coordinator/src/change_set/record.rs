@@ -10,12 +10,15 @@ use crate::change_set::{End, LastGood, Progress, State, headline};
 /// The version of the record's form.
 pub const RECORD_FORMAT: u32 = 1;
 
+/// The folder in which the meta repository says what runs in production.
+pub(crate) const LAST_GOOD: &str = "production";
+
 /// Where the meta repository says what a unit runs in production, and on which evidence.
 ///
 /// # Errors
 /// None in practice: a unit's name is part of a path.
 pub fn last_good_path(unit: &UnitId) -> Result<RepoPath, IdError> {
-    RepoPath::parse(format!("production/{unit}.json"))
+    RepoPath::parse(format!("{LAST_GOOD}/{unit}.json"))
 }
 
 /// The files of the record as things stand: `change-sets/<id>/` with `status.json`, `pull-requests.json`,
