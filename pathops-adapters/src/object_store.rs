@@ -1,4 +1,4 @@
-//! Blobs in an object store: a folder of this machine, or memory.
+//! Blobs, and objects with names, in an object store: a folder of this machine, or memory.
 //!
 //! A blob lies at `blobs/sha256/<first two digits>/<digest>`. In a folder it is written beside its place, flushed to the
 //! disk, and only then linked there, and the folder's entry is flushed too: a reader sees all of it or nothing, and what
@@ -16,8 +16,11 @@ use async_trait::async_trait;
 use pathops_core::adapter::{BlobCapabilities, BlobStore};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
 
+mod bucket;
 mod error;
 mod uri;
+
+pub use bucket::ObjectStoreBucket;
 
 /// Blobs in an object store.
 #[derive(Clone, Debug)]
@@ -33,14 +36,8 @@ impl ObjectStoreBlobs {
     /// # Errors
     /// `Denied`, `StorageFull` or `Unavailable` where the folder cannot be made or opened.
     pub fn folder(path: impl Into<PathBuf>) -> Result<Self> {
-        const OPEN: &str = "open the folder of blobs";
-        let path = path.into();
-        let failed = |source| error::from_io(OPEN, source).on(path.display());
-        std::fs::create_dir_all(&path).map_err(failed)?;
-        let path = path.canonicalize().map_err(failed)?;
-        let store =
-            LocalFileSystem::new_with_prefix(&path).map_err(|source| error::from_store(OPEN, source).on(path.display()))?;
-        Ok(Self { store: Arc::new(store.with_fsync(true)), root: uri::of_folder(&path) })
+        let (store, root) = folder("open the folder of blobs", path.into())?;
+        Ok(Self { store, root })
     }
 
     /// Blobs in memory, for as long as this value or a clone of it lives.
@@ -107,6 +104,16 @@ impl BlobStore for ObjectStoreBlobs {
     fn location(&self, digest: &Digest) -> String {
         format!("{}/{}", self.root, key(digest))
     }
+}
+
+/// A folder, made where there is none, as a store whose writes are on the disk when they are answered; and its URI.
+fn folder(operation: &'static str, path: PathBuf) -> Result<(Arc<dyn ObjectStore>, String)> {
+    let failed = |source| error::from_io(operation, source).on(path.display());
+    std::fs::create_dir_all(&path).map_err(failed)?;
+    let path = path.canonicalize().map_err(failed)?;
+    let store =
+        LocalFileSystem::new_with_prefix(&path).map_err(|source| error::from_store(operation, source).on(path.display()))?;
+    Ok((Arc::new(store.with_fsync(true)), uri::of_folder(&path)))
 }
 
 fn key(digest: &Digest) -> Path {

@@ -1,4 +1,4 @@
-//! The conformance kit on blobs in an object store.
+//! The conformance kit on blobs and buckets in an object store.
 #![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
 
 use std::process::ExitCode;
@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use libtest_mimic::Arguments;
-use pathops_adapters::object_store::ObjectStoreBlobs;
+use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
 use pathops_core::Digest;
 use pathops_core::adapter::BlobCapabilities;
-use pathops_core::conformance::blob::{BlobFixture, BlobWorld, trials};
+use pathops_core::conformance::blob::{BlobFixture, BlobWorld};
+use pathops_core::conformance::bucket::{BucketFixture, BucketWorld};
+use pathops_core::conformance::{blob, bucket};
 
 struct Folder;
 
@@ -27,6 +29,26 @@ impl BlobFixture for Folder {
     }
 }
 
+#[async_trait]
+impl BucketFixture for Folder {
+    async fn fresh(&self) -> BucketWorld {
+        let folder = tempfile::tempdir().unwrap();
+        BucketWorld::new(Arc::new(ObjectStoreBucket::folder(folder.path()).unwrap()), folder)
+    }
+}
+
+struct Memory;
+
+#[async_trait]
+impl BucketFixture for Memory {
+    async fn fresh(&self) -> BucketWorld {
+        BucketWorld::new(Arc::new(ObjectStoreBucket::memory()), ())
+    }
+}
+
 fn main() -> ExitCode {
-    libtest_mimic::run(&Arguments::from_args(), trials(Arc::new(Folder), BlobCapabilities::default())).exit_code()
+    let mut trials = blob::trials(Arc::new(Folder), BlobCapabilities::default());
+    trials.extend(bucket::trials(Arc::new(Folder)));
+    trials.extend(bucket::trials(Arc::new(Memory)).into_iter().map(|trial| trial.with_kind("memory")));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

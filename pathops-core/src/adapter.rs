@@ -17,6 +17,7 @@
 
 mod agent;
 mod blob;
+mod bucket;
 mod ci;
 mod clock;
 mod co_authors;
@@ -31,6 +32,7 @@ mod signer;
 
 pub use agent::*;
 pub use blob::*;
+pub use bucket::*;
 pub use ci::*;
 pub use clock::*;
 pub use co_authors::*;
@@ -48,6 +50,7 @@ pub use signer::*;
 fn _object_safe(
     _: &dyn AgentBackend,
     _: &dyn BlobStore,
+    _: &dyn Bucket,
     _: &dyn Ci,
     _: &dyn Clock,
     _: &dyn GitOps,

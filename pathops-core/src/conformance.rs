@@ -13,6 +13,7 @@ mod step;
 
 pub mod agent;
 pub mod blob;
+pub mod bucket;
 pub mod ci;
 pub mod condition;
 pub mod gitops;

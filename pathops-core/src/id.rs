@@ -150,6 +150,10 @@ id_type!(
     StatusContext, "status context", status_context
 );
 id_type!(
+    /// The name of an object in a bucket, for example `log/checkpoint`: parts joined by `/`.
+    ObjectKey, "name of an object", object_key
+);
+id_type!(
     /// One durable run of a workflow machine.
     RunId, "run id", slug
 );
@@ -173,6 +177,14 @@ impl RepoPath {
     #[must_use]
     pub fn is_within(&self, folder: &RepoPath) -> bool {
         folder.0.is_empty() || self.0 == folder.0 || self.0.strip_prefix(&folder.0).is_some_and(|rest| rest.starts_with('/'))
+    }
+}
+
+impl ObjectKey {
+    /// Whether it lies below `folder`.
+    #[must_use]
+    pub fn is_below(&self, folder: &ObjectKey) -> bool {
+        self.0.strip_prefix(&folder.0).is_some_and(|rest| rest.starts_with('/'))
     }
 }
 
@@ -237,6 +249,14 @@ fn path(text: &str) -> Option<&'static str> {
 fn object(text: &str) -> Option<&'static str> {
     let hex = text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     (!(hex && matches!(text.len(), 40 | 64))).then_some("use all 40 (or 64) lower-case hexadecimal digits")
+}
+
+fn object_key(text: &str) -> Option<&'static str> {
+    const RULE: &str =
+        "join parts of letters, digits, `.`, `-` and `_` with `/`, none of them starting with two dots or being `.`";
+    let chars = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
+    let part = |part: &str| !part.is_empty() && part != "." && !part.starts_with("..") && chars(part);
+    (!(text.len() <= 512 && text.split('/').all(part))).then_some(RULE)
 }
 
 fn status_context(text: &str) -> Option<&'static str> {

@@ -4,6 +4,7 @@
 
 mod agent;
 mod blob;
+mod bucket;
 mod ci;
 mod clock;
 mod conditions;
@@ -18,6 +19,7 @@ mod signer;
 
 pub use agent::*;
 pub use blob::*;
+pub use bucket::*;
 pub use ci::*;
 pub use clock::*;
 pub use conditions::*;

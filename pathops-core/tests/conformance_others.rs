@@ -7,6 +7,8 @@ mod agent;
 #[cfg(test)]
 #[path = "conformance_others/blob.rs"]
 mod blob;
+#[path = "conformance_others/bucket.rs"]
+mod bucket;
 #[cfg(test)]
 #[path = "conformance_others/ci.rs"]
 mod ci;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pathops_core::adapter::{
-    AgentBackend, BlobStore, Ci, CiRunId, CiState, Clock, Collected, GitOps, IdSource, Journal, Merge, MergeableBranch,
-    MockAgentBackend, MockBlobStore, MockCi, MockClock, MockGitOps, MockIdSource, MockJournal, MockMerge, MockNotifier,
-    MockRuntimeSignals, MockScm, MockSigner, Notice, Notifier, RuntimeSignals, Scm, SignalQuery, Signer,
+    AgentBackend, BlobStore, Bucket, Ci, CiRunId, CiState, Clock, Collected, GitOps, IdSource, Journal, Merge, MergeableBranch,
+    MockAgentBackend, MockBlobStore, MockBucket, MockCi, MockClock, MockGitOps, MockIdSource, MockJournal, MockMerge,
+    MockNotifier, MockRuntimeSignals, MockScm, MockSigner, Notice, Notifier, RuntimeSignals, Scm, SignalQuery, Signer,
 };
 use pathops_core::evidence::Signature;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
@@ -63,6 +63,11 @@ async fn build_deploy_and_watch() {
 
 #[tokio::test]
 async fn stores_and_keys() {
+    let mut bucket = MockBucket::new();
+    bucket.expect_read().times(1).returning(|_, _| Ok(None));
+    let bucket: Arc<dyn Bucket> = Arc::new(bucket);
+    assert_eq!(bucket.read(&cx(), &"log/checkpoint".parse().unwrap()).await.unwrap(), None);
+
     let mut blobs = MockBlobStore::new();
     blobs.expect_put().times(1).returning(|_, bytes| Ok(Digest::of(&bytes)));
     let blobs: Arc<dyn BlobStore> = Arc::new(blobs);

@@ -11,6 +11,13 @@ pub(super) fn from_store(operation: &'static str, source: ::object_store::Error)
     explain(kind, operation, &source).with_source(source)
 }
 
+/// Whether there is no such object: in a folder, what would be its folder may be a file.
+pub(super) fn is_absent(source: &::object_store::Error) -> bool {
+    let no_folder = |e: &io::Error| e.kind() == io::ErrorKind::NotADirectory;
+    matches!(source, ::object_store::Error::NotFound { .. })
+        || chain(source).find_map(|e| e.downcast_ref::<io::Error>()).is_some_and(no_folder)
+}
+
 /// The error of a call of the file system.
 pub(super) fn from_io(operation: &'static str, source: io::Error) -> Error {
     explain(kind_of(&source), operation, &source).with_source(source)

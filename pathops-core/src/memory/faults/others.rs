@@ -6,15 +6,15 @@ use async_trait::async_trait;
 
 use super::{Call, Faulty};
 use crate::adapter::{
-    AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobStore, Ci, CiCapabilities, CiRequest, CiRunId,
-    CiState, Collected, Created, Entry, ExpectedDeployment, GitOps, GitOpsCapabilities, Journal, JournalCapabilities, Lease,
-    Notice, Notifier, NotifierCapabilities, Observation, Run, RuntimeEvent, RuntimeSignals, Sample, Seq, SignalCapabilities,
-    SignalQuery, Signer, Transition,
+    AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobStore, Bucket, Ci, CiCapabilities, CiRequest,
+    CiRunId, CiState, Collected, Created, Entry, ExpectedDeployment, GitOps, GitOpsCapabilities, Journal, JournalCapabilities,
+    Lease, Notice, Notifier, NotifierCapabilities, Observation, Run, RuntimeEvent, RuntimeSignals, Sample, Seq,
+    SignalCapabilities, SignalQuery, Signer, Transition,
 };
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::evidence::{PublicKey, Signature};
-use crate::id::{AgentId, RunId, UnitId};
+use crate::id::{AgentId, ObjectKey, RunId, UnitId};
 use crate::op::OpContext;
 use crate::project::EnvironmentTarget;
 use crate::time::UnixMillis;
@@ -56,6 +56,44 @@ impl BlobStore for Faulty<dyn BlobStore> {
 
     fn location(&self, digest: &Digest) -> String {
         self.inner.location(digest)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl Bucket for Faulty<dyn Bucket> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.through(Call::write("create an object"), || self.inner.create(cx, key, bytes.clone())).await
+    }
+
+    async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.through(Call::write("write an object"), || self.inner.write(cx, key, bytes.clone())).await
+    }
+
+    async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
+        self.through(Call::read("read an object"), || self.inner.read(cx, key)).await
+    }
+
+    async fn list<'a>(
+        &self,
+        cx: &OpContext,
+        within: &ObjectKey,
+        after: Option<&'a ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<ObjectKey>> {
+        self.through(Call::read("list objects"), || self.inner.list(cx, within, after, limit)).await
+    }
+
+    async fn delete(&self, cx: &OpContext, key: &ObjectKey) -> Result<()> {
+        self.through(Call::write("delete an object"), || self.inner.delete(cx, key)).await
+    }
+
+    fn location(&self, key: &ObjectKey) -> String {
+        self.inner.location(key)
     }
 }
 

@@ -1,0 +1,61 @@
+use std::fmt::Debug;
+
+use async_trait::async_trait;
+
+use crate::error::Result;
+use crate::id::ObjectKey;
+use crate::op::OpContext;
+
+/// Objects with names, in a folder, an S3 bucket or the like: what a ledger is written into.
+///
+/// An object is whole or not there: no reader ever sees a part of one. What a write has answered `Ok` to survives a crash,
+/// and every later read sees it. The order of writes of one caller is kept: who sees a later one sees the earlier ones.
+#[cfg_attr(feature = "mockall", mockall::automock)]
+#[async_trait]
+pub trait Bucket: Debug + Send + Sync + 'static {
+    /// The adapter's name, for example `object-store`.
+    fn name(&self) -> &'static str;
+
+    /// Stores `bytes` under a name that is free. Of several at once, one succeeds and the others are refused: what a ledger
+    /// rests on.
+    ///
+    /// A lost answer leaves open who has taken the name: read it back.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where the name is taken, also by these very bytes; `StorageFull`; `Unavailable`, `Timeout`.
+    async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()>;
+
+    /// Stores `bytes` under a name, in the place of what is there.
+    ///
+    /// # Errors
+    /// `StorageFull`; `Unavailable`, `Timeout`.
+    async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()>;
+
+    /// What is stored under a name, or `None`.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`.
+    async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>>;
+
+    /// Up to `limit` names below the folder `within`, in the order of their bytes, those after `after` only. Fewer than `limit`
+    /// are the last ones.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`.
+    async fn list<'a>(
+        &self,
+        cx: &OpContext,
+        within: &ObjectKey,
+        after: Option<&'a ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<ObjectKey>>;
+
+    /// Takes an object away. One that is not there is no error.
+    ///
+    /// # Errors
+    /// `Denied` where the bucket keeps it; `Unavailable`, `Timeout`.
+    async fn delete(&self, cx: &OpContext, key: &ObjectKey) -> Result<()>;
+
+    /// Where a person or tool finds the object: a URI. It need not exist yet.
+    fn location(&self, key: &ObjectKey) -> String;
+}

@@ -1,0 +1,223 @@
+//! What every [`Bucket`] must do.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use libtest_mimic::Trial;
+
+use super::case::{Answer as _, abandon, cases as named};
+use super::scm::world::cx;
+use super::{Case, Fresh, Outcome, ensure, into_trials};
+use crate::adapter::Bucket;
+use crate::error::ErrorKind;
+use crate::id::ObjectKey;
+
+const LARGE_BYTES: usize = 8 << 20;
+
+/// Gives each case a bucket of its own.
+#[async_trait]
+pub trait BucketFixture: Send + Sync + 'static {
+    /// An empty bucket.
+    async fn fresh(&self) -> BucketWorld;
+}
+
+/// A bucket, and what has to live as long.
+pub struct BucketWorld {
+    bucket: Arc<dyn Bucket>,
+    _guard: Box<dyn Any + Send + Sync>,
+}
+
+impl BucketWorld {
+    /// `guard` is dropped at the end of the case.
+    pub fn new(bucket: Arc<dyn Bucket>, guard: impl Any + Send + Sync) -> Self {
+        Self { bucket, _guard: Box::new(guard) }
+    }
+}
+
+impl fmt::Debug for BucketWorld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BucketWorld").field("bucket", &self.bucket).finish_non_exhaustive()
+    }
+}
+
+/// The cases as trials.
+#[must_use]
+pub fn trials(fixture: Arc<dyn BucketFixture>) -> Vec<Trial> {
+    into_trials(cases(), &worlds(fixture))
+}
+
+/// The worlds of a fixture, for [`Case::check`] and [`failures`](super::failures).
+#[must_use]
+pub fn worlds(fixture: Arc<dyn BucketFixture>) -> Fresh<BucketWorld> {
+    Arc::new(move || {
+        let fixture = fixture.clone();
+        Box::pin(async move { fixture.fresh().await })
+    })
+}
+
+/// One case for each behaviour.
+#[must_use]
+pub fn cases() -> Vec<Case<BucketWorld>> {
+    named!["bucket":
+        an_object_is_read_back,
+        an_unknown_name_is_none,
+        a_name_is_taken_once,
+        of_many_who_create_one_succeeds,
+        a_write_takes_the_place_of_what_is_there,
+        a_large_object_is_whole,
+        an_abandoned_object_is_whole_or_not_there,
+        names_are_listed_in_order,
+        names_are_listed_page_by_page,
+        what_is_deleted_is_gone,
+        a_location_is_a_uri,
+    ]
+}
+
+fn key(text: &str) -> Result<ObjectKey, String> {
+    ObjectKey::parse(text).map_err(|error| error.to_string())
+}
+
+async fn holds(world: &BucketWorld, key: &ObjectKey, bytes: Option<&[u8]>) -> Outcome {
+    let read = world.bucket.read(&cx("read"), key).await.works()?;
+    ensure!(
+        read.as_deref() == bytes,
+        "{key} must hold {:?} bytes and holds {:?}",
+        bytes.map(<[u8]>::len),
+        read.map(|it| it.len())
+    );
+    Ok(())
+}
+
+async fn an_object_is_read_back(world: BucketWorld) -> Outcome {
+    for (name, bytes) in [("one", b"1\0\xff\r\n".as_slice()), ("tile/0/x001/234.p/5", b"2"), ("empty", b"")] {
+        world.bucket.create(&cx(name), &key(name)?, bytes.to_vec()).await.works()?;
+        holds(&world, &key(name)?, Some(bytes)).await?;
+    }
+    Ok(())
+}
+
+async fn an_unknown_name_is_none(world: BucketWorld) -> Outcome {
+    world.bucket.create(&cx("create"), &key("a/b")?, b"1".to_vec()).await.works()?;
+    for name in ["c", "a/c", "a/b/c"] {
+        holds(&world, &key(name)?, None).await?;
+    }
+    Ok(())
+}
+
+async fn a_name_is_taken_once(world: BucketWorld) -> Outcome {
+    let name = key("batch/1")?;
+    world.bucket.create(&cx("first"), &name, b"first".to_vec()).await.works()?;
+    for bytes in [b"second".as_slice(), b"first"] {
+        let again = world.bucket.create(&cx("again"), &name, bytes.to_vec()).await;
+        again.fails(ErrorKind::AlreadyExists, "the name is taken")?;
+        holds(&world, &name, Some(b"first")).await?;
+    }
+    Ok(())
+}
+
+async fn of_many_who_create_one_succeeds(world: BucketWorld) -> Outcome {
+    for round in 0..8_u8 {
+        let name = key(&format!("race/{round}"))?;
+        let racers: Vec<_> = (0..16_u8)
+            .map(|racer| {
+                let (bucket, name) = (world.bucket.clone(), name.clone());
+                tokio::spawn(async move { bucket.create(&cx(&racer.to_string()), &name, vec![racer; 1_000]).await })
+            })
+            .collect();
+        let mut winners = Vec::new();
+        for (racer, task) in (0..16_u8).zip(racers) {
+            match task.await.map_err(|e| format!("a writer did not end: {e}"))? {
+                Ok(()) => winners.push(racer),
+                refused => refused.fails(ErrorKind::AlreadyExists, "another one has taken the name")?,
+            }
+        }
+        let [winner] = winners[..] else { return Err(format!("one of 16 must take the name, and {winners:?} did")) };
+        holds(&world, &name, Some(&[winner; 1_000])).await?;
+    }
+    Ok(())
+}
+
+async fn a_write_takes_the_place_of_what_is_there(world: BucketWorld) -> Outcome {
+    let name = key("checkpoint")?;
+    for bytes in [b"longer than the next".as_slice(), b"short"] {
+        world.bucket.write(&cx("write"), &name, bytes.to_vec()).await.works()?;
+        holds(&world, &name, Some(bytes)).await?;
+    }
+    let taken = world.bucket.create(&cx("create"), &name, b"new".to_vec()).await;
+    taken.fails(ErrorKind::AlreadyExists, "the name is taken by a write")
+}
+
+async fn a_large_object_is_whole(world: BucketWorld) -> Outcome {
+    let bytes: Vec<u8> = (0_u8..=250).cycle().take(LARGE_BYTES).collect();
+    let name = key("large")?;
+    world.bucket.create(&cx("large"), &name, bytes.clone()).await.works()?;
+    holds(&world, &name, Some(&bytes)).await
+}
+
+async fn an_abandoned_object_is_whole_or_not_there(world: BucketWorld) -> Outcome {
+    for polls in 1_u8..=4 {
+        let (name, bytes) = (key(&format!("abandoned/{polls}"))?, vec![polls; 256 << 10]);
+        abandon(world.bucket.create(&cx("abandoned"), &name, bytes.clone()), usize::from(polls)).await;
+        let read = world.bucket.read(&cx("read"), &name).await.works()?;
+        ensure!(read.is_none_or(|read| read == bytes), "a part of an object is there after its writer stopped waiting");
+    }
+    Ok(())
+}
+
+const NAMES: [&str; 5] = ["a/1", "a/1.p/2", "a/10", "a/2", "a/b/c"];
+
+async fn filled(world: &BucketWorld) -> Outcome {
+    for name in NAMES.iter().rev().chain(&["ab/1", "b"]) {
+        world.bucket.create(&cx(name), &key(name)?, b"1".to_vec()).await.works()?;
+    }
+    Ok(())
+}
+
+async fn names_are_listed_in_order(world: BucketWorld) -> Outcome {
+    let listed = world.bucket.list(&cx("list"), &key("a")?, None, 100).await.works()?;
+    ensure!(listed.is_empty(), "an empty bucket lists {listed:?}");
+    filled(&world).await?;
+    let listed = world.bucket.list(&cx("list"), &key("a")?, None, 100).await.works()?;
+    let names: Vec<_> = listed.iter().map(ObjectKey::as_str).collect();
+    ensure!(names == NAMES, "below `a` there are {NAMES:?}, and {names:?} are listed");
+    Ok(())
+}
+
+async fn names_are_listed_page_by_page(world: BucketWorld) -> Outcome {
+    filled(&world).await?;
+    let (mut all, mut after) = (Vec::new(), None);
+    loop {
+        let page = world.bucket.list(&cx("list"), &key("a")?, after.as_ref(), 2).await.works()?;
+        ensure!(page.len() <= 2, "two were asked for and {} listed", page.len());
+        let ended = page.len() < 2;
+        after = page.last().cloned().or(after);
+        all.extend(page.iter().map(ToString::to_string));
+        if ended {
+            break;
+        }
+        ensure!(all.len() <= NAMES.len(), "the pages do not end: {all:?}");
+    }
+    ensure!(all == NAMES, "page by page {all:?} are listed");
+    Ok(())
+}
+
+async fn what_is_deleted_is_gone(world: BucketWorld) -> Outcome {
+    let name = key("gone")?;
+    world.bucket.create(&cx("create"), &name, b"1".to_vec()).await.works()?;
+    for _ in 0..2 {
+        world.bucket.delete(&cx("delete"), &name).await.works()?;
+        holds(&world, &name, None).await?;
+    }
+    world.bucket.create(&cx("again"), &name, b"2".to_vec()).await.works()?;
+    holds(&world, &name, Some(b"2")).await
+}
+
+async fn a_location_is_a_uri(world: BucketWorld) -> Outcome {
+    let (one, two) = (world.bucket.location(&key("a/1")?), world.bucket.location(&key("a/2")?));
+    ensure!(one != two, "two objects have the one location {one}");
+    let scheme = one.split_once(':').map_or("", |(scheme, _)| scheme);
+    ensure!(scheme.chars().all(|c| c.is_ascii_alphanumeric()) && scheme.len() > 1, "{one} is no URI");
+    Ok(())
+}

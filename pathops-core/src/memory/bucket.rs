@@ -1,0 +1,72 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::adapter::Bucket;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::ObjectKey;
+use crate::op::OpContext;
+
+/// Objects in memory. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryBucket(Arc<Mutex<BTreeMap<ObjectKey, Vec<u8>>>>);
+
+impl MemoryBucket {
+    /// An empty bucket.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Everything in it, to look at or to spoil, as somebody would who has the disk.
+    pub fn objects(&self) -> MutexGuard<'_, BTreeMap<ObjectKey, Vec<u8>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Bucket for MemoryBucket {
+    fn name(&self) -> &'static str {
+        "memory-bucket"
+    }
+
+    async fn create(&self, _cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        let mut objects = self.objects();
+        if objects.contains_key(key) {
+            return Err(Error::new(ErrorKind::AlreadyExists, "create an object").on(key).because("the name is taken"));
+        }
+        objects.insert(key.clone(), bytes);
+        Ok(())
+    }
+
+    async fn write(&self, _cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.objects().insert(key.clone(), bytes);
+        Ok(())
+    }
+
+    async fn read(&self, _cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
+        Ok(self.objects().get(key).cloned())
+    }
+
+    async fn list<'a>(
+        &self,
+        _cx: &OpContext,
+        within: &ObjectKey,
+        after: Option<&'a ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<ObjectKey>> {
+        let objects = self.objects();
+        let below = objects.keys().filter(|key| key.is_below(within) && after.is_none_or(|after| *key > after));
+        Ok(below.take(limit).cloned().collect())
+    }
+
+    async fn delete(&self, _cx: &OpContext, key: &ObjectKey) -> Result<()> {
+        self.objects().remove(key);
+        Ok(())
+    }
+
+    fn location(&self, key: &ObjectKey) -> String {
+        format!("memory:{key}")
+    }
+}
