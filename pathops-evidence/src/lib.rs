@@ -9,6 +9,7 @@
 //! The formats, and their verification, are in [`pathops_core::evidence`]: what a decision rests on is checked there.
 
 pub mod junit;
+pub mod ledger;
 pub mod openssl;
 pub mod redact;
 mod seal;

@@ -1,0 +1,247 @@
+//! The ledger: an append-only log of evidence that anybody can verify.
+//!
+//! An RFC 6962 Merkle tree over leaves that are Rekor's `hashedrekord` 0.0.2, laid out as C2SP `tlog-tiles` with checkpoints
+//! as C2SP signed notes, in a [`Bucket`]:
+//!
+//! | object | what it is |
+//! |---|---|
+//! | `log/batch/<first leaf>` | the envelopes that were appended at once; **creating it is what appends** |
+//! | `log/tile/<level>/<index>` | 256 hashes of a level; with `.p/<width>` while there are fewer |
+//! | `log/tile/entries/<index>` | the leaves below a tile of level 0 |
+//! | `log/checkpoint` | size and root, signed by the log |
+//!
+//! A batch takes the name of the first leaf that it has, and a name is taken once: of two writers at the same place one is
+//! refused, takes up what the other has written, and goes on behind it. So no lease is needed for the log to stay one, and a
+//! writer that was thought dead does no harm. Everything else follows from the batches. After a crash at any moment the next
+//! [`Ledger::open`] takes up the batches that the checkpoint does not cover and publishes them.
+
+mod batch;
+mod leaf;
+mod note;
+mod proof;
+mod read;
+mod tile;
+mod tree;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::lock::Mutex as Turn;
+use pathops_core::adapter::Bucket;
+use pathops_core::evidence::Checkpoint;
+use pathops_core::{Digest, Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
+
+pub use leaf::{Item, MAX_LEAF_BYTES};
+pub use note::{LogIdentity, LogKey, NoteError};
+pub use proof::is_consistent;
+pub use read::LogReader;
+
+use leaf::leaf_hash;
+use tree::Edge;
+
+/// How many items go into one batch at most.
+const MAX_BATCH: usize = 4_096;
+
+/// Appends to a log. Callers at the same time share a batch: one object, one checkpoint.
+#[derive(Debug)]
+pub struct Ledger {
+    bucket: Arc<dyn Bucket>,
+    key: LogKey,
+    waiting: Mutex<VecDeque<Waiting>>,
+    tip: Turn<Tip>,
+}
+
+/// Items that are to be appended, and where their places are told.
+#[derive(Clone, Debug)]
+struct Waiting {
+    items: Arc<Vec<Item>>,
+    done: Arc<Mutex<Option<Vec<u64>>>>,
+}
+
+/// How far the log is.
+#[derive(Debug, Default)]
+struct Tip {
+    edge: Edge,
+    /// The leaves of the tile at the edge.
+    entries: Vec<u8>,
+    /// What is appended and not published yet: where each leaf is, and the objects that follow from them.
+    unpublished: HashMap<Digest, u64>,
+    objects: BTreeMap<ObjectKey, Vec<u8>>,
+}
+
+impl Ledger {
+    /// Opens a log, or begins one, and publishes what a crash has left unpublished. First it is tried whether the bucket
+    /// keeps a name for who has taken it: one that does not is refused, since a log in it would not stay one.
+    ///
+    /// # Errors
+    /// `Unsupported` for such a bucket; `Corrupt` where the tiles do not lead to the root of the checkpoint, or it is signed
+    /// by another log; what the bucket answers.
+    pub async fn open(cx: &OpContext, bucket: Arc<dyn Bucket>, key: LogKey) -> Result<Self> {
+        probe(cx, &*bucket).await?;
+        let reader = LogReader::new(bucket.clone(), key.identity());
+        let tip = match reader.checkpoint(cx).await? {
+            None => Tip::default(),
+            Some(checkpoint) => reader.tip(cx, &checkpoint).await?,
+        };
+        let ledger = Self { bucket, key, waiting: Mutex::default(), tip: Turn::new(tip) };
+        let mut tip = ledger.tip.lock().await;
+        while ledger.catch_up(cx, &mut tip).await? {}
+        ledger.publish(cx, &mut tip).await?;
+        drop(tip);
+        Ok(ledger)
+    }
+
+    /// Appends items, and gives each its place. When this returns they survive a crash and a checkpoint covers them. Items
+    /// that are appended again at once, because an answer was lost, keep their place; later they get another one.
+    ///
+    /// Dropping the future leaves open whether they are appended.
+    ///
+    /// # Errors
+    /// `Corrupt` where somebody else has written into the log what is no batch; what the bucket answers.
+    pub async fn append(&self, cx: &OpContext, items: Vec<Item>) -> Result<Vec<u64>> {
+        let mine = Waiting { items: Arc::new(items), done: Arc::default() };
+        self.queue().push_back(mine.clone());
+        let mut tip = self.tip.lock().await;
+        loop {
+            if let Some(places) = mine.done.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                return Ok(places);
+            }
+            if let Err(error) = self.append_waiting(cx, &mut tip).await {
+                self.queue().retain(|waiting| !Arc::ptr_eq(&waiting.done, &mine.done));
+                return Err(error);
+            }
+        }
+    }
+
+    /// The newest checkpoint, and a reader of the log at it.
+    #[must_use]
+    pub fn reader(&self) -> LogReader {
+        LogReader::new(self.bucket.clone(), self.key.identity())
+    }
+
+    /// Appends what waits, from the front of the queue, in one batch. It leaves the queue when it is done: whoever stops
+    /// waiting in the middle takes nobody's items along.
+    async fn append_waiting(&self, cx: &OpContext, tip: &mut Tip) -> Result<()> {
+        let mut together: Vec<Waiting> = Vec::new();
+        let mut count = 0;
+        for waiting in self.queue().iter() {
+            if count > 0 && count + waiting.items.len() > MAX_BATCH {
+                break;
+            }
+            count += waiting.items.len();
+            together.push(waiting.clone());
+        }
+        self.commit(cx, tip, &together).await?;
+        let places =
+            |items: &[Item]| items.iter().filter_map(|item| tip.unpublished.get(&leaf_hash(item.leaf())).copied()).collect();
+        let places: Vec<Vec<u64>> = together.iter().map(|waiting| places(&waiting.items)).collect();
+        self.publish(cx, tip).await?;
+        for (waiting, places) in together.iter().zip(places) {
+            *waiting.done.lock().unwrap_or_else(PoisonError::into_inner) = Some(places);
+        }
+        self.queue().retain(|waiting| !together.iter().any(|done| Arc::ptr_eq(&done.done, &waiting.done)));
+        Ok(())
+    }
+
+    async fn commit(&self, cx: &OpContext, tip: &mut Tip, together: &[Waiting]) -> Result<()> {
+        loop {
+            let mut missing: Vec<Item> = Vec::new();
+            let mut seen = std::collections::HashSet::new();
+            for item in together.iter().flat_map(|waiting| waiting.items.iter()) {
+                let hash = leaf_hash(item.leaf());
+                if !tip.unpublished.contains_key(&hash) && seen.insert(hash) {
+                    missing.push(item.clone());
+                }
+            }
+            if missing.is_empty() {
+                return Ok(());
+            }
+            let start = tip.edge.size();
+            let bytes = batch::encode(start, &missing)?;
+            match self.bucket.create(&cx.part(&format!("batch {start}")), &named(tile::batch_key(start))?, bytes).await {
+                Ok(()) => tip.take(missing)?,
+                // Somebody has written there: this very call, whose answer was lost, or another writer.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists || error.effect() == Effect::Unknown => {
+                    if !self.catch_up(cx, tip).await? {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Takes up the batch that follows, where there is one.
+    async fn catch_up(&self, cx: &OpContext, tip: &mut Tip) -> Result<bool> {
+        let start = tip.edge.size();
+        let key = named(tile::batch_key(start))?;
+        let Some(bytes) = self.bucket.read(cx, &key).await? else { return Ok(false) };
+        tip.take(batch::decode(&key, start, &bytes)?)?;
+        Ok(true)
+    }
+
+    /// Writes the tiles, and then the checkpoint that covers them.
+    async fn publish(&self, cx: &OpContext, tip: &mut Tip) -> Result<()> {
+        if tip.unpublished.is_empty() {
+            return Ok(());
+        }
+        for (tile, hashes) in tip.edge.partial() {
+            tip.objects.insert(named(tile.key())?, tile::encode(hashes));
+            if tile.level == 0 {
+                tip.objects.insert(named(tile.entries())?, tip.entries.clone());
+            }
+        }
+        for (key, bytes) in &tip.objects {
+            self.bucket.write(&cx.part(key.as_str()), key, bytes.clone()).await?;
+        }
+        let checkpoint = Checkpoint { size: tip.edge.size(), root: tip.edge.root() };
+        let note = self.key.sign(&checkpoint).into_bytes();
+        self.bucket.write(&cx.part(&format!("checkpoint {}", checkpoint.size)), &named(tile::checkpoint_key())?, note).await?;
+        tip.objects.clear();
+        tip.unpublished.clear();
+        Ok(())
+    }
+
+    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<Waiting>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tip {
+    /// Takes up what a batch has appended.
+    fn take(&mut self, items: Vec<Item>) -> Result<()> {
+        for item in items {
+            let hash = leaf_hash(item.leaf());
+            self.unpublished.insert(hash, self.edge.size());
+            self.entries.extend(tile::entry(item.leaf()).unwrap_or_default());
+            for (tile, hashes) in self.edge.push(hash) {
+                self.objects.insert(named(tile.key())?, tile::encode(&hashes));
+                if tile.level == 0 {
+                    self.objects.insert(named(tile.entries())?, std::mem::take(&mut self.entries));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every name that a log gives is one.
+fn named(key: Option<ObjectKey>) -> Result<ObjectKey> {
+    key.ok_or_else(|| Error::new(ErrorKind::Unexpected, "name a part of the ledger"))
+}
+
+/// Whether a bucket keeps a name for who has taken it.
+async fn probe(cx: &OpContext, bucket: &dyn Bucket) -> Result<()> {
+    let key = named(ObjectKey::parse("log/probe").ok())?;
+    for _ in 0..2 {
+        match bucket.create(&cx.part("probe"), &key, b"whoever reads this: it only tries the bucket\n".to_vec()).await {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+            Err(error) if error.effect() == Effect::Unknown => {}
+            answer => answer?,
+        }
+    }
+    let error = Error::new(ErrorKind::Unsupported, "open a ledger").on(bucket.location(&key));
+    Err(error
+        .because("the bucket lets a name be taken twice: it ignores `If-None-Match`")
+        .advise("use a folder, or an object store that honours conditional writes"))
+}

@@ -1,0 +1,136 @@
+//! Reading a log, and proving what is in it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pathops_core::adapter::Bucket;
+use pathops_core::evidence::{Checkpoint, Inclusion};
+use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result};
+
+use super::tile::{self, FULL, Tile};
+use super::tree::Edge;
+use super::{LogIdentity, Tip, named, proof};
+
+/// Reads a log by its tiles, without trusting who keeps them: what it answers leads to the root of the checkpoint.
+#[derive(Clone, Debug)]
+pub struct LogReader {
+    bucket: Arc<dyn Bucket>,
+    log: LogIdentity,
+}
+
+impl LogReader {
+    /// A reader of this log.
+    #[must_use]
+    pub fn new(bucket: Arc<dyn Bucket>, log: LogIdentity) -> Self {
+        Self { bucket, log }
+    }
+
+    /// The newest checkpoint; `None` for a log that has not begun.
+    ///
+    /// # Errors
+    /// `Corrupt` for what this log has not signed; what the bucket answers.
+    pub async fn checkpoint(&self, cx: &OpContext) -> Result<Option<Checkpoint>> {
+        let key = named(tile::checkpoint_key())?;
+        let Some(bytes) = self.bucket.read(cx, &key).await? else { return Ok(None) };
+        let note = std::str::from_utf8(&bytes).map_err(|error| self.corrupt(&key, &error))?;
+        self.log.verify(note).map(Some).map_err(|error| self.corrupt(&key, &error))
+    }
+
+    /// A leaf, with the hashes that show that it is in the log of `checkpoint`.
+    ///
+    /// # Errors
+    /// `NotFound` for a leaf past its end; `Corrupt` where the tiles do not lead to its root; what the bucket answers.
+    pub async fn inclusion(&self, cx: &OpContext, index: u64, checkpoint: &Checkpoint) -> Result<Inclusion> {
+        if index >= checkpoint.size {
+            let why = format!("the log has {} leaves", checkpoint.size);
+            return Err(Error::new(ErrorKind::NotFound, "prove a leaf").on(index).because(why));
+        }
+        let spans = proof::inclusion(index, checkpoint.size);
+        let tiles = self.tiles(cx, &spans, checkpoint.size).await?;
+        let path = spans.iter().map(|span| proof::hash(*span, checkpoint.size, &tiles)).collect::<Option<_>>();
+        let path = path.ok_or_else(|| self.corrupt(&"a tile", &"it is too short"))?;
+        let inclusion = Inclusion { leaf: self.leaf(cx, index, checkpoint.size).await?, index, path };
+        inclusion.verify(checkpoint).map_err(|error| self.corrupt(&format!("leaf {index}"), &error))?;
+        Ok(inclusion)
+    }
+
+    /// The hashes that show that the log of `to` begins with that of `from`; see [`is_consistent`](super::is_consistent).
+    ///
+    /// # Errors
+    /// `Corrupt` where it does not; what the bucket answers.
+    pub async fn consistency(&self, cx: &OpContext, from: &Checkpoint, to: &Checkpoint) -> Result<Vec<Digest>> {
+        let spans = proof::consistency(from.size, to.size);
+        let tiles = self.tiles(cx, &spans, to.size).await?;
+        let path = spans.iter().map(|span| proof::hash(*span, to.size, &tiles)).collect::<Option<Vec<_>>>();
+        let path = path.ok_or_else(|| self.corrupt(&"a tile", &"it is too short"))?;
+        if proof::is_consistent((from.size, from.root), (to.size, to.root), &path) {
+            return Ok(path);
+        }
+        let why = format!("the log of {} leaves does not begin with that of {}", to.size, from.size);
+        Err(self.corrupt(&self.log.origin(), &why))
+    }
+
+    /// All leaves of a tile of level 0, as they stand in a log of this size.
+    ///
+    /// # Errors
+    /// `Corrupt` where they are missing or damaged; what the bucket answers.
+    pub(crate) async fn leaves(&self, cx: &OpContext, tile: Tile) -> Result<Vec<Vec<u8>>> {
+        let key = named(tile.entries())?;
+        let bytes = self.partial_or_full(cx, tile, Tile::entries).await?;
+        let leaves = tile::leaves(&bytes).filter(|leaves| leaves.len() >= usize::from(tile.width));
+        let leaves = leaves.ok_or_else(|| self.corrupt(&key, &"it does not have the leaves that it should have"))?;
+        Ok(leaves.into_iter().take(usize::from(tile.width)).map(<[u8]>::to_vec).collect())
+    }
+
+    async fn leaf(&self, cx: &OpContext, index: u64, size: u64) -> Result<Vec<u8>> {
+        let leaves = self.leaves(cx, Tile::with(0, index, size)).await?;
+        let place = usize::try_from(index & 0xff).unwrap_or(usize::MAX);
+        leaves.into_iter().nth(place).ok_or_else(|| self.corrupt(&index, &"the leaf is missing"))
+    }
+
+    /// What is needed to go on with the log of `checkpoint`.
+    pub(super) async fn tip(&self, cx: &OpContext, checkpoint: &Checkpoint) -> Result<Tip> {
+        let (mut levels, mut entries) = (Vec::new(), Vec::new());
+        for tile in Tile::edge(checkpoint.size) {
+            levels.push(if tile.width == 0 { Vec::new() } else { self.hashes(cx, tile).await? });
+            if tile.level == 0 && tile.width > 0 {
+                let leaves = self.leaves(cx, tile).await?;
+                entries = leaves.iter().filter_map(|leaf| tile::entry(leaf)).flatten().collect();
+            }
+        }
+        let edge = Edge::new(checkpoint.size, levels).filter(|edge| edge.root() == checkpoint.root);
+        let edge =
+            edge.ok_or_else(|| self.corrupt(&self.log.origin(), &"its tiles do not lead to the root of its checkpoint"))?;
+        Ok(Tip { edge, entries, ..Tip::default() })
+    }
+
+    async fn tiles(&self, cx: &OpContext, spans: &[(u64, u64)], size: u64) -> Result<BTreeMap<Tile, Vec<Digest>>> {
+        let mut tiles = BTreeMap::new();
+        for tile in proof::tiles(spans, size) {
+            tiles.insert(tile, self.hashes(cx, tile).await?);
+        }
+        Ok(tiles)
+    }
+
+    pub(crate) async fn hashes(&self, cx: &OpContext, tile: Tile) -> Result<Vec<Digest>> {
+        let bytes = self.partial_or_full(cx, tile, Tile::key).await?;
+        let hashes = tile::decode(&bytes).filter(|hashes| hashes.len() >= usize::from(tile.width));
+        let mut hashes = hashes.ok_or_else(|| self.corrupt(&format!("{tile:?}"), &"it is damaged"))?;
+        hashes.truncate(usize::from(tile.width));
+        Ok(hashes)
+    }
+
+    /// A partial tile may have been taken away once the full one is there.
+    async fn partial_or_full(&self, cx: &OpContext, tile: Tile, key: fn(Tile) -> Option<ObjectKey>) -> Result<Vec<u8>> {
+        let own = named(key(tile))?;
+        if let Some(bytes) = self.bucket.read(cx, &own).await? {
+            return Ok(bytes);
+        }
+        let full = self.bucket.read(cx, &named(key(Tile { width: FULL, ..tile }))?).await?;
+        full.ok_or_else(|| self.corrupt(&own, &"it is missing"))
+    }
+
+    fn corrupt(&self, what: &dyn std::fmt::Display, why: &dyn std::fmt::Display) -> Error {
+        Error::new(ErrorKind::Corrupt, "read the ledger").on(what).because(why).advise("restore it from a backup")
+    }
+}

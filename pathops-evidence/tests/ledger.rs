@@ -1,0 +1,399 @@
+//! The ledger, in a bucket in memory: against the definitions of RFC 9162 as they are written there, with writers that race,
+//! crash at every write and lose answers, and with a bucket that is spoilt.
+#![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use pathops_core::adapter::{Bucket, Signer as _};
+use pathops_core::evidence::{Checkpoint, Envelope, PAYLOAD_TYPE, pre_authentication_encoding};
+use pathops_core::memory::{MemoryBucket, MemorySigner};
+use pathops_core::{Digest, Effect, Error, ErrorKind, IdempotencyKey, ObjectKey, OpContext, Result};
+use pathops_evidence::ledger::{Item, Ledger, LogKey, LogReader, is_consistent};
+use sha2::{Digest as _, Sha256};
+
+fn cx() -> OpContext {
+    OpContext::new(IdempotencyKey::new("test"))
+}
+
+fn key() -> LogKey {
+    LogKey::new("shop.example/evidence", &[7; 32]).unwrap()
+}
+
+/// Evidence that says a number.
+async fn item(number: usize) -> Item {
+    let signer = MemorySigner::from_seed(1).unwrap();
+    let payload = format!("{{\"number\":{number}}}").into_bytes();
+    let signature = signer.sign(&cx(), &pre_authentication_encoding(PAYLOAD_TYPE, &payload)).await.unwrap();
+    Item::new(Envelope::new(&payload, &signer.public_key(), signature), signer.public_key()).unwrap()
+}
+
+async fn items(numbers: std::ops::Range<usize>) -> Vec<Item> {
+    join_all(numbers.map(item)).await
+}
+
+async fn open(bucket: &Arc<dyn Bucket>) -> Result<Ledger> {
+    Ledger::open(&cx(), bucket.clone(), key()).await
+}
+
+/// RFC 9162, section 2.1.1: the root of a list of leaves.
+fn root(leaves: &[Vec<u8>]) -> Digest {
+    match leaves {
+        [] => Digest::of(b""),
+        [leaf] => hash(&[&[0], leaf]),
+        leaves => {
+            let (left, right) = leaves.split_at(split(leaves.len()));
+            hash(&[&[1], root(left).as_bytes(), root(right).as_bytes()])
+        }
+    }
+}
+
+fn split(len: usize) -> usize {
+    len.next_power_of_two() / 2
+}
+
+fn hash(parts: &[&[u8]]) -> Digest {
+    let hash = parts.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part));
+    Digest::from_bytes(hash.finalize().into())
+}
+
+/// That the log holds exactly these, by its checkpoint, by the proof of each leaf, and by the whole of it.
+async fn holds(bucket: &Arc<dyn Bucket>, expected: &[Item]) {
+    let reader = LogReader::new(bucket.clone(), key().identity());
+    let checkpoint = reader.checkpoint(&cx()).await.unwrap().unwrap();
+    let leaves: Vec<_> = expected.iter().map(|item| item.leaf().to_vec()).collect();
+    assert_eq!(checkpoint, Checkpoint { size: leaves.len() as u64, root: root(&leaves) });
+    for (index, item) in expected.iter().enumerate() {
+        let inclusion = reader.inclusion(&cx(), index as u64, &checkpoint).await.unwrap();
+        assert_eq!((inclusion.leaf.as_slice(), inclusion.verify(&checkpoint)), (item.leaf(), Ok(item.id())));
+    }
+}
+
+#[tokio::test]
+async fn a_log_of_any_size_is_the_tree_of_the_standard() {
+    let all = items(0..600).await;
+    let bucket: Arc<dyn Bucket> = Arc::new(MemoryBucket::new());
+    let (mut size, mut checkpoints) = (0, Vec::new());
+    for more in [1, 1, 2, 3, 120, 128, 1, 1, 254, 1, 88] {
+        let ledger = open(&bucket).await.unwrap();
+        let places = ledger.append(&cx(), all[size..size + more].to_vec()).await.unwrap();
+        assert_eq!(places, (size as u64..(size + more) as u64).collect::<Vec<_>>());
+        size += more;
+        holds(&bucket, &all[..size]).await;
+        checkpoints.push(ledger.reader().checkpoint(&cx()).await.unwrap().unwrap());
+    }
+    let reader = LogReader::new(bucket, key().identity());
+    for (index, from) in checkpoints.iter().enumerate() {
+        for to in &checkpoints[index..] {
+            let path = reader.consistency(&cx(), from, to).await.unwrap();
+            let consistent = |from: (u64, Digest), path: &[Digest]| is_consistent(from, (to.size, to.root), path);
+            assert!(consistent((from.size, from.root), &path));
+            assert!(!consistent((from.size, Digest::of(b"another")), &path));
+            for spoilt in 0..path.len() {
+                let mut path = path.clone();
+                path[spoilt] = Digest::of(b"another");
+                assert!(!consistent((from.size, from.root), &path));
+            }
+        }
+    }
+    let forged = Checkpoint { root: Digest::of(b"another history"), ..checkpoints[3].clone() };
+    let error = reader.consistency(&cx(), &forged, checkpoints.last().unwrap()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "a fork is noticed");
+}
+
+#[tokio::test]
+async fn callers_at_the_same_time_share_a_batch() {
+    let all = items(0..64).await;
+    let memory = MemoryBucket::new();
+    let bucket: Arc<dyn Bucket> = Arc::new(Slow { inner: memory.clone() });
+    let ledger = open(&bucket).await.unwrap();
+    let cx = cx();
+    let places = join_all(all.iter().map(|item| ledger.append(&cx, vec![item.clone()])));
+    let mut places: Vec<_> = places.await.into_iter().flat_map(|places| places.unwrap()).collect();
+    places.sort_unstable();
+    assert_eq!(places, (0..64).collect::<Vec<_>>());
+    let batches = memory.objects().keys().filter(|key| key.as_str().starts_with("log/batch/")).count();
+    assert!(batches <= 2, "{batches} batches of 64 callers");
+}
+
+#[tokio::test]
+async fn writers_that_do_not_know_of_each_other_write_one_log() {
+    let all = items(0..90).await;
+    let bucket: Arc<dyn Bucket> = Arc::new(Slow { inner: MemoryBucket::new() });
+    let ledgers = join_all((0..3).map(|_| open(&bucket))).await;
+    let write = |writer: usize| {
+        let (ledger, all) = (ledgers[writer].as_ref().unwrap(), &all);
+        async move {
+            for number in (writer..90).step_by(3) {
+                ledger.append(&cx(), vec![all[number].clone()]).await.unwrap();
+            }
+        }
+    };
+    join_all((0..3).map(write)).await;
+    drop(open(&bucket).await.unwrap());
+    let reader = LogReader::new(bucket.clone(), key().identity());
+    let checkpoint = reader.checkpoint(&cx()).await.unwrap().unwrap();
+    assert_eq!(checkpoint.size, 90, "nothing is lost and nothing is there twice");
+    let mut found = Vec::new();
+    for index in 0..90 {
+        found.push(reader.inclusion(&cx(), index, &checkpoint).await.unwrap().verify(&checkpoint).unwrap());
+    }
+    found.sort_unstable();
+    let mut expected: Vec<_> = all.iter().map(Item::id).collect();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+/// A process that is gone after so many calls that write, with the last one done or not.
+#[tokio::test]
+async fn a_crash_at_any_write_loses_nothing_that_was_answered_and_leaves_a_log_that_verifies() {
+    let all = items(0..300).await;
+    let parts = [0..3, 3..255, 255..258, 258..300];
+    for done in [false, true] {
+        for calls in 0.. {
+            let memory = MemoryBucket::new();
+            let dying = Dying { inner: memory.clone(), left: AtomicUsize::new(calls), done };
+            let first: Arc<dyn Bucket> = Arc::new(dying);
+            let mut answered = 0;
+            let died = async {
+                let ledger = open(&first).await?;
+                for part in parts.clone() {
+                    ledger.append(&cx(), all[part.clone()].to_vec()).await?;
+                    answered = part.end;
+                }
+                Ok::<_, Error>(())
+            };
+            let died = died.await.is_err();
+            let bucket: Arc<dyn Bucket> = Arc::new(memory);
+            let ledger = open(&bucket).await.unwrap();
+            let size = ledger.reader().checkpoint(&cx()).await.unwrap().map_or(0, |it| usize::try_from(it.size).unwrap());
+            assert!(size >= answered, "call {calls}: {answered} were answered and {size} are there");
+            // Whoever got no answer asks again once it is known what is there.
+            ledger.append(&cx(), all[size..].to_vec()).await.unwrap();
+            holds(&bucket, &all).await;
+            if !died {
+                break;
+            }
+        }
+    }
+}
+
+/// An answer that is lost after the effect: what was appended is not appended again.
+#[tokio::test]
+async fn a_lost_answer_appends_nothing_twice() {
+    let all = items(0..5).await;
+    for lost in 0..12 {
+        let memory = MemoryBucket::new();
+        let bucket: Arc<dyn Bucket> = Arc::new(memory.clone());
+        drop(open(&bucket).await.unwrap());
+        let losing: Arc<dyn Bucket> = Arc::new(Losing { inner: memory, until: AtomicUsize::new(lost) });
+        let ledger = open(&losing).await.unwrap();
+        for part in [0..2, 2..5] {
+            while let Err(error) = ledger.append(&cx(), all[part.clone()].to_vec()).await {
+                assert_eq!(error.effect(), Effect::Unknown);
+            }
+        }
+        holds(&bucket, &all).await;
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_that_ignores_conditions_is_refused() {
+    let bucket: Arc<dyn Bucket> = Arc::new(Unconditional { inner: MemoryBucket::new() });
+    let error = open(&bucket).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("If-None-Match"), "{error}");
+}
+
+#[tokio::test]
+async fn what_was_spoilt_is_noticed() {
+    let all = items(0..300).await;
+    let memory = MemoryBucket::new();
+    let bucket: Arc<dyn Bucket> = Arc::new(memory.clone());
+    open(&bucket).await.unwrap().append(&cx(), all).await.unwrap();
+    let names: Vec<_> = memory.objects().keys().filter(|key| !key.as_str().contains("probe")).cloned().collect();
+    for name in names.iter().filter(|name| !name.as_str().contains("/batch/")) {
+        let good = memory.objects()[name].clone();
+        for spoilt in [
+            good[..good.len() - 1].to_vec(),
+            [&good[..good.len() - 2], &[good[good.len() - 2] ^ 1, good[good.len() - 1]]].concat(),
+        ] {
+            memory.objects().insert(name.clone(), spoilt);
+            let reader = LogReader::new(bucket.clone(), key().identity());
+            let read = async {
+                let checkpoint = reader.checkpoint(&cx()).await?.unwrap();
+                for index in 0..300 {
+                    reader.inclusion(&cx(), index, &checkpoint).await?;
+                }
+                Ok::<_, Error>(())
+            };
+            assert_eq!(read.await.unwrap_err().kind(), ErrorKind::Corrupt, "{name}");
+        }
+        memory.objects().insert(name.clone(), good);
+    }
+    let another = LogKey::new("shop.example/evidence", &[8; 32]).unwrap();
+    assert_eq!(Ledger::open(&cx(), bucket, another).await.unwrap_err().kind(), ErrorKind::Corrupt, "another log's bucket");
+}
+
+#[tokio::test]
+async fn what_its_key_has_not_signed_does_not_go_in() {
+    let good = item(1).await;
+    let other = MemorySigner::from_seed(2).unwrap();
+    let payload = b"{\"number\":1}".to_vec();
+    let signature = other.sign(&cx(), &pre_authentication_encoding(PAYLOAD_TYPE, &payload)).await.unwrap();
+    let signer = MemorySigner::from_seed(1).unwrap();
+    let error = Item::new(Envelope::new(&payload, &signer.public_key(), signature), signer.public_key()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(good.leaf().len() < 1_000);
+}
+
+/// A bucket that does something else when it is written to.
+macro_rules! bucket {
+    ($name:ident) => {
+        #[async_trait]
+        impl Bucket for $name {
+            fn name(&self) -> &'static str {
+                "test"
+            }
+
+            async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+                self.creates(cx, key, bytes).await
+            }
+
+            async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+                self.writes(cx, key, bytes).await
+            }
+
+            async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
+                self.inner.read(cx, key).await
+            }
+
+            async fn list<'a>(
+                &self,
+                cx: &OpContext,
+                within: &ObjectKey,
+                after: Option<&'a ObjectKey>,
+                limit: usize,
+            ) -> Result<Vec<ObjectKey>> {
+                self.inner.list(cx, within, after, limit).await
+            }
+
+            async fn delete(&self, cx: &OpContext, key: &ObjectKey) -> Result<()> {
+                self.inner.delete(cx, key).await
+            }
+
+            fn location(&self, key: &ObjectKey) -> String {
+                self.inner.location(key)
+            }
+        }
+    };
+}
+
+/// Lets others go on in the middle of a write.
+#[derive(Debug)]
+struct Slow {
+    inner: MemoryBucket,
+}
+
+bucket!(Slow);
+
+impl Slow {
+    async fn creates(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        tokio::task::yield_now().await;
+        let created = self.inner.create(cx, key, bytes).await;
+        tokio::task::yield_now().await;
+        created
+    }
+
+    async fn writes(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        tokio::task::yield_now().await;
+        self.inner.write(cx, key, bytes).await
+    }
+}
+
+#[derive(Debug)]
+struct Dying {
+    inner: MemoryBucket,
+    left: AtomicUsize,
+    done: bool,
+}
+
+impl Dying {
+    /// Whether the call is still performed, and whether its answer still arrives.
+    fn lives(&self) -> (bool, bool) {
+        let before = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| Some(left.saturating_sub(1))).unwrap();
+        (before > 1 || (before == 1 && self.done), before > 1)
+    }
+}
+
+fn gone<T>() -> Result<T> {
+    Err(Error::new(ErrorKind::Denied, "go on").because("the process is gone"))
+}
+
+bucket!(Dying);
+
+impl Dying {
+    async fn creates(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        let (performed, answered) = self.lives();
+        let answer = if performed { self.inner.create(cx, key, bytes).await } else { gone() };
+        if answered { answer } else { gone() }
+    }
+
+    async fn writes(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        let (performed, answered) = self.lives();
+        let answer = if performed { self.inner.write(cx, key, bytes).await } else { gone() };
+        if answered { answer } else { gone() }
+    }
+}
+
+/// Loses one answer after the effect.
+#[derive(Debug)]
+struct Losing {
+    inner: MemoryBucket,
+    until: AtomicUsize,
+}
+
+impl Losing {
+    fn loses(&self) -> Result<()> {
+        match self.until.fetch_sub(1, Ordering::SeqCst) {
+            0 => Err(Error::new(ErrorKind::Timeout, "write").with_effect(Effect::Unknown)),
+            _ => Ok(()),
+        }
+    }
+}
+
+bucket!(Losing);
+
+impl Losing {
+    async fn creates(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        let answer = self.inner.create(cx, key, bytes).await;
+        self.loses()?;
+        answer
+    }
+
+    async fn writes(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        let answer = self.inner.write(cx, key, bytes).await;
+        self.loses()?;
+        answer
+    }
+}
+
+/// What some servers that call themselves S3 do.
+#[derive(Debug)]
+struct Unconditional {
+    inner: MemoryBucket,
+}
+
+bucket!(Unconditional);
+
+impl Unconditional {
+    async fn creates(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.inner.write(cx, key, bytes).await
+    }
+
+    async fn writes(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.inner.write(cx, key, bytes).await
+    }
+}
