@@ -15,6 +15,7 @@
 //! writer that was thought dead does no harm. Everything else follows from the batches. After a crash at any moment the next
 //! [`Ledger::open`] takes up the batches that the checkpoint does not cover and publishes them.
 
+pub(crate) mod audit;
 mod batch;
 mod leaf;
 mod note;
@@ -31,6 +32,7 @@ use pathops_core::adapter::Bucket;
 use pathops_core::evidence::Checkpoint;
 use pathops_core::{Digest, Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
 
+pub(crate) use leaf::Stored;
 pub use leaf::{Item, MAX_LEAF_BYTES};
 pub use note::{LogIdentity, LogKey, NoteError};
 pub use proof::is_consistent;

@@ -14,6 +14,8 @@ pub mod openssl;
 pub mod redact;
 mod seal;
 mod snapshot;
+mod verify;
 
 pub use seal::*;
 pub use snapshot::*;
+pub use verify::*;

@@ -7,6 +7,8 @@ use pathops_core::evidence::{Envelope, EvidenceId, PAYLOAD_TYPE, Predicate, Stat
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::ledger::{Item, Ledger, Stored};
+
 /// The media type of a stored envelope.
 pub const ENVELOPE_MEDIA_TYPE: &str = "application/vnd.dsse.envelope+json";
 
@@ -26,18 +28,25 @@ pub struct EvidenceRecord {
     pub location: String,
 }
 
-/// Signs statements and stores them.
+/// Signs statements, stores them, and appends them to a ledger where there is one.
 #[derive(Clone, Debug)]
 pub struct Sealer {
     signer: Arc<dyn Signer>,
     blobs: Arc<dyn BlobStore>,
+    ledger: Option<Arc<Ledger>>,
 }
 
 impl Sealer {
     /// Signs with `signer`, stores in `blobs`.
     #[must_use]
     pub fn new(signer: Arc<dyn Signer>, blobs: Arc<dyn BlobStore>) -> Self {
-        Self { signer, blobs }
+        Self { signer, blobs, ledger: None }
+    }
+
+    /// And appends what it seals to this ledger.
+    #[must_use]
+    pub fn with_ledger(self, ledger: Arc<Ledger>) -> Self {
+        Self { ledger: Some(ledger), ..self }
     }
 
     /// Where payloads go.
@@ -47,10 +56,11 @@ impl Sealer {
     }
 
     /// States `predicate` about `subjects`, signs the statement, and stores its envelope. When this returns, the
-    /// evidence survives a crash. Sealing the same statement again gives evidence with the same id.
+    /// evidence survives a crash, and is in the ledger where there is one. Sealing the same statement again gives evidence
+    /// with the same id; after a crash it may be in the ledger twice.
     ///
     /// # Errors
-    /// `Invalid` where no subject has a digest; what the signer or the blob store answers.
+    /// `Invalid` where no subject has a digest; what the signer, the blob store or the ledger answers.
     pub async fn seal<P: Predicate + Sync>(
         &self,
         cx: &OpContext,
@@ -64,8 +74,12 @@ impl Sealer {
         let payload = statement.to_canonical().map_err(|error| invalid(&error))?;
         let signed = pre_authentication_encoding(PAYLOAD_TYPE, &payload);
         let signature = self.signer.sign(cx, &signed).await?;
-        let envelope = Envelope::new(&payload, &self.signer.public_key(), signature);
+        let public_key = self.signer.public_key();
+        let envelope = Envelope::new(&payload, &public_key, signature);
         let stored = self.blobs.put(cx, envelope.to_vec().map_err(|error| invalid(&error))?).await?;
+        if let Some(ledger) = &self.ledger {
+            ledger.append(cx, vec![Item::unchecked(Stored { envelope, public_key })?]).await?;
+        }
         Ok(EvidenceRecord {
             id: EvidenceId(Digest::of(&signed)),
             name,

@@ -35,5 +35,11 @@ pub(super) fn decode(key: &ObjectKey, start: u64, bytes: &[u8]) -> Result<Vec<It
     if batch.start != start || batch.items.is_empty() {
         return Err(corrupt(&format!("it begins at {} with {} items", batch.start, batch.items.len())));
     }
-    batch.items.into_iter().map(|stored| Item::unchecked(stored).map_err(|error| corrupt(&error))).collect()
+    let items = batch.items.into_iter().map(|stored| Item::unchecked(stored).map_err(|error| corrupt(&error)));
+    let items: Vec<_> = items.collect::<Result<_>>()?;
+    // One batch has one form: no byte of it says nothing.
+    if encode(start, &items)? != bytes {
+        return Err(corrupt(&"it is not in the form in which batches are written"));
+    }
+    Ok(items)
 }

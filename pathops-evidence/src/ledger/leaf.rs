@@ -52,6 +52,10 @@ impl Item {
         Ok(Self { stored, id, leaf })
     }
 
+    pub(crate) fn into_envelope(self) -> Envelope {
+        self.stored.envelope
+    }
+
     /// The name of the evidence.
     #[must_use]
     pub fn id(&self) -> EvidenceId {

@@ -1,0 +1,217 @@
+//! Verifying a ledger: every field is computed anew, nothing that is stored is believed.
+
+use std::collections::BTreeMap;
+
+use pathops_core::adapter::{BlobStore, Bucket};
+use pathops_core::evidence::{Checkpoint, Predicate as _, Reference, Snapshot, TrustRoot, VerifiedEvidence};
+use pathops_core::{Digest, ErrorKind, ObjectKey, OpContext, Result};
+
+use crate::ledger::audit::{Audit, Found};
+use crate::ledger::{LogIdentity, NoteError};
+
+/// What came of a verification. There is no fourth: what was not checked is not verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Everything that was to be checked was, and holds.
+    Verified,
+    /// There was nothing to check, or something needed for it is missing.
+    NotVerified,
+    /// Something is not what it should be.
+    Failed,
+}
+
+impl Verdict {
+    /// The exit code of a program that says so: 0, 1 where it failed, 2 where it could not be verified.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Verdict::Verified => 0,
+            Verdict::Failed => 1,
+            Verdict::NotVerified => 2,
+        }
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Verdict::Verified => "VERIFIED",
+            Verdict::Failed => "FAILED",
+            Verdict::NotVerified => "NOT VERIFIED",
+        })
+    }
+}
+
+/// What was checked, against what, and what is wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verification {
+    /// What was checked and holds.
+    pub checked: Vec<String>,
+    /// What is not what it should be: the part, and why. The first [`MAX_FAILURES`].
+    pub failures: Vec<(String, String)>,
+    /// What was not checked, and why; each takes the verdict down.
+    pub missing: Vec<String>,
+    /// What this says nothing about.
+    pub left_out: Vec<String>,
+}
+
+/// How many failures are told.
+pub const MAX_FAILURES: usize = 100;
+
+impl Verification {
+    /// The verdict.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if !self.failures.is_empty() {
+            return Verdict::Failed;
+        }
+        if self.missing.is_empty() && !self.checked.is_empty() { Verdict::Verified } else { Verdict::NotVerified }
+    }
+
+    fn fails(&mut self, part: impl std::fmt::Display, why: impl std::fmt::Display) {
+        if self.failures.len() < MAX_FAILURES {
+            self.failures.push((part.to_string(), why.to_string()));
+        }
+    }
+}
+
+impl std::fmt::Display for Verification {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{}", self.verdict())?;
+        self.checked.iter().try_for_each(|it| writeln!(f, "  ok        {it}"))?;
+        self.failures.iter().try_for_each(|(part, why)| writeln!(f, "  FAILED    {part}: {why}"))?;
+        self.missing.iter().try_for_each(|it| writeln!(f, "  missing   {it}"))?;
+        self.left_out.iter().try_for_each(|it| writeln!(f, "  left out  {it}"))
+    }
+}
+
+/// What a ledger is verified against.
+#[derive(Clone, Copy, Debug)]
+pub struct Against<'r> {
+    /// Who the log is.
+    pub log: &'r LogIdentity,
+    /// Whose evidence counts.
+    pub trust: &'r TrustRoot,
+    /// Checkpoints that are known from elsewhere, as signed notes: a log that was cut back or forked differs from one.
+    pub known: &'r [String],
+    /// Where payloads are; without it they are left out.
+    pub blobs: Option<&'r dyn BlobStore>,
+}
+
+/// Verifies a whole ledger: that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the
+/// envelopes, that every envelope is signed by a trusted key and says something, that every known checkpoint is one of this
+/// log, and that what snapshots refer to is there. Its memory does not grow with the log but for the numbers of snapshots.
+///
+/// # Errors
+/// What the bucket and the blob store answer where they cannot be read. Whatever can be read gives a verdict.
+pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against<'_>) -> Result<Verification> {
+    let mut verification = Verification::default();
+    let Some(checkpoint) = checkpoint(cx, bucket, against.log, &mut verification).await? else { return Ok(verification) };
+    let known = known(against, &checkpoint, &mut verification);
+    let mut audit = Audit::new(bucket, checkpoint.clone());
+    let (mut counts, mut roots) = (BTreeMap::<String, u64>::new(), known.into_iter().peekable());
+    loop {
+        while let Some((size, root, note)) = roots.next_if(|(size, ..)| *size == audit.size()) {
+            if audit.root() != root {
+                verification
+                    .fails(format!("known checkpoint {note}"), format!("of another history: the first {size} leaves differ"));
+            }
+        }
+        match audit.next(cx).await? {
+            Found::End => break,
+            Found::Spoilt { part, why } => verification.fails(part, why),
+            Found::Item { index, item } => {
+                let read = against.trust.verify(&item);
+                match read {
+                    Err(error) => verification.fails(format!("leaf {index}"), error),
+                    Ok(evidence) => {
+                        *counts.entry(evidence.statement().predicate_type.clone()).or_default() += 1;
+                        payloads(cx, against, index, &evidence, &mut verification).await?;
+                    }
+                }
+            }
+        }
+    }
+    let kinds: Vec<_> = counts.iter().map(|(kind, count)| format!("{count} of {kind}")).collect();
+    if verification.failures.is_empty() {
+        let all: u64 = counts.values().sum();
+        verification.checked.push(format!("{all} envelopes by trusted keys ({})", kinds.join(", ")));
+        verification.checked.push(format!("every tile, and the root {}", checkpoint.root));
+    }
+    if against.blobs.is_none() {
+        verification.left_out.push("payloads: no blob store was given".to_owned());
+    }
+    Ok(verification)
+}
+
+async fn checkpoint(
+    cx: &OpContext,
+    bucket: &dyn Bucket,
+    log: &LogIdentity,
+    verification: &mut Verification,
+) -> Result<Option<Checkpoint>> {
+    let Ok(key) = ObjectKey::parse("log/checkpoint") else { return Ok(None) };
+    let Some(note) = bucket.read(cx, &key).await? else {
+        verification.missing.push(format!("a checkpoint of `{}`: there is none", log.origin()));
+        return Ok(None);
+    };
+    match std::str::from_utf8(&note).map_err(|_| NoteError::Form).and_then(|note| log.verify(note)) {
+        Ok(checkpoint) => {
+            verification.checked.push(format!("the checkpoint of `{}` at {} leaves", log.origin(), checkpoint.size));
+            Ok(Some(checkpoint))
+        }
+        Err(error) => {
+            verification.fails(key, error);
+            Ok(None)
+        }
+    }
+}
+
+/// The sizes and roots of known checkpoints, the smallest first.
+fn known(against: Against<'_>, newest: &Checkpoint, verification: &mut Verification) -> Vec<(u64, Digest, String)> {
+    let mut known = Vec::new();
+    for note in against.known {
+        match against.log.verify(note) {
+            Err(error) => verification.fails("known checkpoint", error),
+            Ok(Checkpoint { size, .. }) if size > newest.size => {
+                let why = format!("it has {} leaves now and had {size}: it was cut back", newest.size);
+                verification.fails("log/checkpoint", why);
+            }
+            Ok(Checkpoint { size, root }) => known.push((size, root, format!("of {size} leaves"))),
+        }
+    }
+    if against.known.is_empty() {
+        verification.left_out.push("whether it was cut back or forked: no other checkpoint was given".to_owned());
+    }
+    known.sort();
+    known
+}
+
+/// What a snapshot refers to has to be there, and to be that.
+async fn payloads(
+    cx: &OpContext,
+    against: Against<'_>,
+    index: u64,
+    evidence: &VerifiedEvidence,
+    verification: &mut Verification,
+) -> Result<()> {
+    let (Some(blobs), true) = (against.blobs, evidence.statement().predicate_type == Snapshot::TYPE) else { return Ok(()) };
+    let Ok(snapshot) = serde_json::from_value::<Snapshot>(evidence.statement().predicate.clone()) else {
+        verification.fails(format!("leaf {index}"), "it is no snapshot in our form");
+        return Ok(());
+    };
+    for Reference { name, digest, .. } in &snapshot.references {
+        let part = format!("`{name}` of the snapshot at leaf {index}");
+        let Some(digest) = digest.get("sha256").and_then(|hex| Digest::from_hex(hex).ok()) else {
+            verification.fails(part, "it is referred to without a SHA-256");
+            continue;
+        };
+        match blobs.get(cx, &digest).await {
+            Ok(Some(_)) => {}
+            Ok(None) => verification.fails(part, format!("the blob {digest} is gone")),
+            Err(error) if error.kind() == ErrorKind::Corrupt => verification.fails(part, error),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! Verifying a ledger from which something was taken, into which something was put, or in which something was changed: all is
+//! noticed, and the part is named.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pathops_core::adapter::{BlobStore, Signer as _};
+use pathops_core::evidence::{Health, Occasion, SnapshotExtent, Subject, TrustRoot};
+use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
+use pathops_core::{Digest, IdempotencyKey, ObjectKey, OpContext, UnixMillis};
+use pathops_evidence::ledger::{Item, Ledger, LogKey};
+use pathops_evidence::{Against, Collection, Sealer, Verdict, Verification, verify_ledger};
+
+fn cx() -> OpContext {
+    OpContext::new(IdempotencyKey::new("test"))
+}
+
+fn key() -> LogKey {
+    LogKey::new("shop.example/evidence", &[7; 32]).unwrap()
+}
+
+struct Store {
+    bucket: MemoryBucket,
+    blobs: MemoryBlobs,
+    trust: TrustRoot,
+    /// The checkpoints as they were.
+    checkpoints: Vec<String>,
+}
+
+/// So many pieces of evidence and a snapshot of the last two, in batches of this size.
+async fn store(pieces: usize, batch: usize) -> Store {
+    let (bucket, blobs) = (MemoryBucket::new(), MemoryBlobs::new());
+    let signer = MemorySigner::from_seed(3).unwrap();
+    let (trust, key_of_signer) = (TrustRoot::new([signer.public_key()]), signer.public_key());
+    let ledger = Ledger::open(&cx(), Arc::new(bucket.clone()), key()).await.unwrap();
+    let sealer = Sealer::new(Arc::new(signer), Arc::new(blobs.clone()));
+    let subject = || vec![Subject::named("orders").with_sha256(&Digest::of(b"artifact"))];
+    let mut records = Vec::new();
+    for at in 0..pieces {
+        let health = Health {
+            change_set: "a-change".parse().unwrap(),
+            unit: "orders".parse().unwrap(),
+            environment: "preflight".parse().unwrap(),
+            healthy: true,
+            settled_millis: 1_000,
+            observed_on: UnixMillis(i64::try_from(at).unwrap()),
+        };
+        records.push(sealer.seal(&cx(), "health", subject(), &health).await.unwrap());
+    }
+    let mut collection = Collection::new();
+    records.iter().rev().take(2).for_each(|record| collection.evidence(record));
+    let extent = SnapshotExtent {
+        change_set: "a-change".parse().unwrap(),
+        unit: "orders".parse().unwrap(),
+        environment: "preflight".parse().unwrap(),
+        occasion: Occasion::Deployed,
+        absent: Vec::new(),
+        collected_on: UnixMillis(300),
+    };
+    records.push(sealer.seal(&cx(), "snapshot", subject(), &collection.finish(extent)).await.unwrap());
+    let mut checkpoints = Vec::new();
+    for records in records.chunks(batch) {
+        let mut items = Vec::new();
+        for record in records {
+            items.push(Item::new(sealer.envelope(&cx(), record).await.unwrap(), key_of_signer.clone()).unwrap());
+        }
+        ledger.append(&cx(), items).await.unwrap();
+        checkpoints.push(String::from_utf8(bucket.objects()[&name("log/checkpoint")].clone()).unwrap());
+    }
+    Store { bucket, blobs, trust, checkpoints }
+}
+
+fn name(text: &str) -> ObjectKey {
+    ObjectKey::parse(text).unwrap()
+}
+
+impl Store {
+    async fn verify(&self, known: &[String]) -> Verification {
+        let log = key().identity();
+        let blobs: &dyn BlobStore = &self.blobs;
+        let against = Against { log: &log, trust: &self.trust, known, blobs: Some(blobs) };
+        verify_ledger(&cx(), &self.bucket, against).await.unwrap()
+    }
+
+    /// The parts that are named after objects were changed, which are then put back.
+    async fn named(&self, change: impl FnOnce(&mut BTreeMap<ObjectKey, Vec<u8>>)) -> Vec<String> {
+        let before = self.bucket.objects().clone();
+        change(&mut self.bucket.objects());
+        let verification = self.verify(&[]).await;
+        *self.bucket.objects() = before;
+        assert_eq!(verification.verdict() == Verdict::Failed, !verification.failures.is_empty());
+        verification.failures.into_iter().map(|(part, _)| part).collect()
+    }
+
+    fn objects(&self) -> Vec<ObjectKey> {
+        self.bucket.objects().keys().filter(|key| key.as_str() != "log/probe").cloned().collect()
+    }
+}
+
+#[tokio::test]
+async fn what_is_whole_verifies_and_says_what_it_says_nothing_about() {
+    let store = store(299, 20).await;
+    let verification = store.verify(&[]).await;
+    assert_eq!(verification.verdict(), Verdict::Verified, "{verification}");
+    assert_eq!(verification.verdict().exit_code(), 0);
+    let text = verification.to_string();
+    assert!(text.contains("300 envelopes") && text.contains("left out  whether it was cut back"), "{text}");
+    let against_all = store.verify(&store.checkpoints).await;
+    assert_eq!((against_all.verdict(), against_all.left_out.len()), (Verdict::Verified, 0), "{against_all}");
+}
+
+#[tokio::test]
+async fn nothing_to_verify_is_not_verified() {
+    let store = Store { bucket: MemoryBucket::new(), ..store(2, 3).await };
+    let verification = store.verify(&[]).await;
+    assert_eq!((verification.verdict(), verification.verdict().exit_code()), (Verdict::NotVerified, 2), "{verification}");
+}
+
+#[tokio::test]
+async fn every_object_that_is_taken_away_cut_or_changed_is_named() {
+    let store = store(257, 258).await;
+    for key in store.objects() {
+        let own = key.as_str();
+        // Without a checkpoint there is nothing that could be verified.
+        if own != "log/checkpoint" {
+            let gone = store.named(|objects| drop(objects.remove(&key))).await;
+            // What was written of a tile before it was full need not be kept.
+            let kept = !own.contains(".p/") || own.ends_with(".p/2") || own == "log/tile/1/000.p/1";
+            assert_eq!(gone.iter().any(|part| part == own), kept, "{key}: {gone:?}");
+        }
+        let cut = store.named(|objects| assert!(objects.get_mut(&key).unwrap().pop().is_some())).await;
+        assert!(!cut.is_empty(), "{key}: {cut:?}");
+        for place in [0, 1] {
+            let changed = store.named(|objects| {
+                let bytes = objects.get_mut(&key).unwrap();
+                let place = if place == 0 { 0 } else { bytes.len() / 2 };
+                if let Some(byte) = bytes.get_mut(place) {
+                    *byte ^= 1;
+                }
+            });
+            let changed = changed.await;
+            assert!(!changed.is_empty(), "{key}, byte {place}");
+            if !own.contains("/batch/") {
+                assert!(changed.iter().any(|part| part == own), "{key}: {changed:?}");
+            }
+        }
+    }
+}
+
+/// Bytes of a small log, one after the other: each eleventh, or each where `PATHOPS_EVERY_BYTE` is set.
+#[tokio::test]
+async fn no_byte_can_be_changed() {
+    let step = if std::env::var_os("PATHOPS_EVERY_BYTE").is_some() { 1 } else { 11 };
+    let store = store(1, 2).await;
+    for key in store.objects() {
+        let length = store.bucket.objects()[&key].len();
+        for place in (0..length).step_by(step) {
+            let parts = store.named(|objects| {
+                if let Some(byte) = objects.get_mut(&key).unwrap().get_mut(place) {
+                    *byte ^= 1;
+                }
+            });
+            assert!(!parts.await.is_empty(), "byte {place} of {key}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn batches_that_change_places_are_noticed() {
+    let store = store(15, 1).await;
+    let batch = |start: u64| name(&format!("log/batch/{start:020}"));
+    let swapped = store.named(|objects| {
+        let (one, other) = (objects[&batch(10)].clone(), objects[&batch(11)].clone());
+        objects.insert(batch(10), other);
+        objects.insert(batch(11), one);
+    });
+    assert!(swapped.await.contains(&batch(10).to_string()));
+    let replayed = store.named(|objects| {
+        let earlier = String::from_utf8(objects[&batch(10)].clone()).unwrap().replace("\"start\":10", "\"start\":11");
+        objects.insert(batch(11), earlier.into_bytes());
+    });
+    assert!(!replayed.await.is_empty());
+}
+
+#[tokio::test]
+async fn a_log_that_was_cut_back_or_forked_differs_from_a_checkpoint_that_is_known() {
+    let store = store(59, 10).await;
+    let newest = String::from_utf8(store.bucket.objects()[&name("log/checkpoint")].clone()).unwrap();
+    store.bucket.objects().insert(name("log/checkpoint"), store.checkpoints[3].clone().into_bytes());
+    let cut = store.verify(&[]).await;
+    assert_eq!(cut.verdict(), Verdict::Verified, "on its own it is what it was: {cut}");
+    let cut = store.verify(&[newest]).await;
+    assert!(cut.failures.iter().any(|(part, why)| part == "log/checkpoint" && why.contains("cut back")), "{cut}");
+
+    let other = self::store(59, 10).await;
+    let checkpoint = pathops_core::evidence::Checkpoint { size: 40, root: Digest::of(b"what another one was shown") };
+    let forked = other.verify(&[key().sign(&checkpoint)]).await;
+    assert!(forked.failures.iter().any(|(_, why)| why.contains("another history")), "{forked}");
+}
+
+#[tokio::test]
+async fn whoever_is_not_trusted_and_what_is_gone_is_named() {
+    let mut store = store(9, 5).await;
+    let gone = MemoryBlobs::new();
+    let missing = Store { blobs: gone, bucket: store.bucket.clone(), trust: store.trust.clone(), checkpoints: Vec::new() };
+    let missing = missing.verify(&[]).await;
+    assert!(missing.failures.iter().any(|(part, why)| part.contains("snapshot at leaf 9") && why.contains("gone")), "{missing}");
+    store.trust = TrustRoot::new([MemorySigner::from_seed(4).unwrap().public_key()]);
+    let untrusted = store.verify(&[]).await;
+    assert_eq!(untrusted.verdict(), Verdict::Failed);
+    assert!(untrusted.failures.iter().any(|(part, why)| part == "leaf 0" && why.contains("trust root")), "{untrusted}");
+}
