@@ -59,6 +59,13 @@ impl Example {
         Self { folder, state, arguments: arguments.iter().map(ToString::to_string).collect(), runs: 0 }
     }
 
+    /// The same, with its state in a folder of this name.
+    pub(super) fn in_folder(name: &str, arguments: &[&str]) -> Self {
+        let mut example = Self::new(arguments);
+        example.state.set_file_name(name);
+        example
+    }
+
     /// For the project in this folder.
     pub(super) fn of(project: &Path, arguments: &[&str]) -> Self {
         Self::new(&[&["--project", project.to_str().unwrap()], arguments].concat())
@@ -96,7 +103,7 @@ impl Example {
     /// No process is left that knows the state, two seconds from now at the latest.
     pub(super) fn assert_none_left(&self) {
         if !Path::new("/proc/self/environ").exists() {
-            return skip("there is no list of processes in /proc");
+            return skip_outside_ci("there is no list of processes in /proc");
         }
         for _ in 0..100 {
             if self.processes().is_empty() {
@@ -162,6 +169,13 @@ impl Running {
     pub(super) fn signal(&self, signal: Signal) {
         let id = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(id, signal).unwrap();
+    }
+
+    /// The most memory that it has held so far, in bytes; `None` where the system does not say.
+    pub(super) fn peak_memory(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(peak.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
     }
 
     /// Waits for its end.
@@ -247,14 +261,19 @@ pub(super) fn command(command: &mut Command) -> String {
 }
 
 /// Whether a program is installed. One that is missing fails the test where everything has to be there.
-#[expect(clippy::disallowed_methods, reason = "whether a program may be missing depends on where the test runs")]
 pub(super) fn installed(program: &str) -> bool {
     let there = Command::new(program).arg("version").output().is_ok();
-    assert!(there || std::env::var("CI").is_err(), "`{program}` is not installed");
+    if !there {
+        skip_outside_ci(&format!("`{program}` is not installed"));
+    }
     there
 }
 
+/// Tells that a test is skipped. Where everything has to be there, it fails.
+#[expect(clippy::disallowed_methods, reason = "whether something may be missing depends on where the test runs")]
 #[expect(clippy::print_stderr, reason = "a skip is told")]
-pub(super) fn skip(why: &str) {
+#[track_caller]
+pub(super) fn skip_outside_ci(why: &str) {
+    assert!(std::env::var("CI").is_err(), "{why}");
     eprintln!("skipped: {why}");
 }

@@ -4,9 +4,10 @@
 use std::net::TcpListener;
 use std::path::Path;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
-use super::example::{Example, Run, command, files};
+use super::example::{Example, Run, command, files, skip_outside_ci};
 use super::project::SmallProject;
 
 /// Carries out the request; the change must be refused for a reason that holds `why`, and nothing of it may be left.
@@ -70,6 +71,58 @@ fn a_script_that_leaves_a_process_behind_goes_on_without_it() {
     let record = example.git("meta", &["show", &format!("main:change-sets/{id}/status.json")]);
     assert!(record.contains("app: the script left processes behind, which were killed: sleep"), "{record}");
     example.assert_none_left();
+}
+
+/// What may be kept of a run whose script prints hundreds of megabytes, and what of it may be in memory at once.
+const KEPT_BYTES: u64 = 16_000_000;
+const PEAK_BYTES: u64 = 150_000_000;
+
+/// Has CI print 400 MB as fast as it can, with a last word that names the end.
+fn flooding(last_words: &str) -> SmallProject {
+    let project = SmallProject::new("feature");
+    project.ci(&format!("head -c 400000000 /dev/zero | tr '\\0' x\n{last_words}\n"));
+    project
+}
+
+#[test]
+fn a_script_that_floods_its_output_is_built_from_and_the_flood_is_not_kept() {
+    let project = flooding("echo the end of the flood");
+    let mut example = Example::of(project.path(), &["--keep"]);
+    let mut running = example.start();
+    assert!(running.until("the apps keep running"), "{}", running.end().account);
+    let Some(peak) = running.peak_memory() else { return skip_outside_ci("the system does not say how much memory it takes") };
+    assert!(peak < PEAK_BYTES, "{peak} bytes of memory");
+    running.signal(Signal::INT);
+    let run = running.end();
+    run.assert_held();
+    assert_eq!(change_set(&run)["end"], "live", "{}", run.account);
+    assert!(run.account.contains("the output was too long"), "{}", run.account);
+    bounded(&example, &run);
+    example.assert_none_left();
+}
+
+#[test]
+fn a_script_that_floods_its_output_and_fails_is_refused_for_its_failure() {
+    let (example, run) = refused(&flooding("exit 7"), &[], &["ci/run ended with code 7"]);
+    assert!(!run.account.contains("panicked"), "{}", run.account);
+    bounded(&example, &run);
+}
+
+#[test]
+fn a_report_that_is_a_flood_is_not_taken_and_nothing_passes_without_one() {
+    let project = SmallProject::new("feature");
+    project.ci("head -c 400000000 /dev/zero >\"$PATHOPS_OUT/junit.xml\"\n");
+    let (example, run) = refused(&project, &[], &["unit-tests"]);
+    assert!(run.account.contains("`junit.xml` is larger than the limit"), "{}", run.account);
+    bounded(&example, &run);
+}
+
+/// Neither what is kept nor the account has grown with the flood.
+#[track_caller]
+fn bounded(example: &Example, run: &Run) {
+    let kept: u64 = files(&example.state).iter().map(|file| file.symlink_metadata().unwrap().len()).sum();
+    assert!(kept < KEPT_BYTES, "{kept} bytes are kept");
+    assert!(run.account.len() < 20_000, "{} bytes are told", run.account.len());
 }
 
 #[test]
