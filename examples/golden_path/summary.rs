@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use pathops_coordinator::change_set::State;
@@ -127,22 +128,29 @@ fn line(figures: &Figures) -> String {
     )
 }
 
-fn places(machine: &Machine, exported: &[Exported], report: &std::path::Path) -> Vec<(String, String)> {
+fn places(machine: &Machine, exported: &[Exported], report: &Path) -> Vec<(String, String)> {
     let root = &machine.place.root;
     let mut places = vec![("report".to_owned(), report.display().to_string())];
     let meta = machine.forge.repository_path(&machine.project.meta_repo);
-    places.push(("meta repository".to_owned(), format!("git -C {} log --stat main", meta.display())));
+    places.push(("meta repository".to_owned(), format!("git -C {} log --stat main", quoted(&meta))));
     if let Some(unit) = machine.project.units.values().next_back() {
         let path = machine.forge.repository_path(&unit.desired_state);
         let branch = &machine.project.environments.production.branch;
-        places.push(("desired state".to_owned(), format!("git -C {} log --graph {branch}", path.display())));
+        places.push(("desired state".to_owned(), format!("git -C {} log --graph {branch}", quoted(&path))));
     }
     places.push(("repositories".to_owned(), root.join("forge").display().to_string()));
     places.push(("evidence".to_owned(), root.join("evidence").display().to_string()));
     if let Some(last) = exported.last() {
-        places.push(("check one yourself".to_owned(), format!("cd {} && {}", root.display(), export::command(last, root))));
+        places.push(("check one yourself".to_owned(), format!("cd {} && {}", quoted(root), export::command(last, root))));
     }
     places
+}
+
+/// A path as one word of a shell, whatever is in it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = text.chars().all(|c| c.is_alphanumeric() || "/._-+".contains(c));
+    if plain { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 async fn write_report(
@@ -151,7 +159,7 @@ async fn write_report(
     figures: &Figures,
     places: &[(String, String)],
     exported: &[Exported],
-    to: &std::path::Path,
+    to: &Path,
 ) -> Result<(), Failure> {
     let mut change_sets = Vec::new();
     for state in states {

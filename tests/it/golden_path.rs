@@ -8,3 +8,4 @@ mod input;
 mod killed;
 mod project;
 mod undisturbed;
+mod verify;
