@@ -1,6 +1,7 @@
 //! Running the example, and looking at what it left.
 #![expect(clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -153,17 +154,34 @@ fn describe(id: u32, state: &str) -> Option<String> {
 impl Running {
     /// Waits until the account holds `text`; `false` where the run has ended before.
     pub(super) fn until(&mut self, text: &str) -> bool {
+        self.until_told(|account| account.contains(text).then_some(())).is_some()
+    }
+
+    /// Waits until so many things have happened that were not `told` yet, adds them there, and gives the last one; `None`
+    /// where the run has ended before.
+    pub(super) fn until_news(&mut self, told: &mut BTreeSet<String>, count: usize) -> Option<String> {
+        self.until_told(|account| {
+            // A line that is not whole yet may become another one.
+            let lines = account.split_inclusive('\n').filter_map(|line| happened(line.strip_suffix('\n')?));
+            let news: Vec<String> = lines.filter(|what| !told.contains(*what)).map(ToOwned::to_owned).collect();
+            (news.len() >= count).then(|| {
+                told.extend(news.iter().cloned());
+                news.last().cloned()
+            })?
+        })
+    }
+
+    /// Waits until something is found in the account; `None` where the run has ended before.
+    fn until_told<T>(&mut self, mut find: impl FnMut(&str) -> Option<T>) -> Option<T> {
         for _ in 0..PATIENCE {
-            if fs::read_to_string(&self.account).unwrap_or_default().contains(text) {
-                return true;
-            }
-            if self.child.try_wait().unwrap().is_some() {
-                return false;
+            let found = find(&fs::read_to_string(&self.account).unwrap_or_default());
+            if found.is_some() || self.child.try_wait().unwrap().is_some() {
+                return found;
             }
             sleep(PAUSE);
         }
         let _hung = self.child.kill();
-        panic!("there is no {text:?} in:\n{}", fs::read_to_string(&self.account).unwrap());
+        panic!("it is waited for in vain in:\n{}", fs::read_to_string(&self.account).unwrap());
     }
 
     pub(super) fn signal(&self, signal: Signal) {
@@ -236,6 +254,12 @@ impl Run {
         }
         assert!(!self.account.contains("panicked"), "{}", self.account);
     }
+}
+
+/// What a line of the account says has happened, without when.
+fn happened(line: &str) -> Option<&str> {
+    let (at, what) = line.split_once("s ")?;
+    at.trim().parse::<f64>().ok().map(|_| what)
 }
 
 /// All files below a folder.

@@ -1,11 +1,12 @@
 //! Killed and stopped at many moments: it goes on where it was, and the end is that of an undisturbed run.
 
+use std::collections::BTreeSet;
 use std::thread::sleep;
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::example::Example;
+use super::example::{Example, Run};
 use super::project::SmallProject;
 use super::undisturbed::{end_state, expected};
 
@@ -23,6 +24,9 @@ const MOMENTS: [&str; 9] = [
     "what holds, looked at once more",
 ];
 
+/// The exit code of a run that the user has stopped.
+const STOPPED: i32 = 130;
+
 #[test]
 fn killed_at_each_moment_it_ends_as_if_undisturbed() {
     let mut shop = Example::new(&[]);
@@ -34,8 +38,7 @@ fn killed_at_each_moment_it_ends_as_if_undisturbed() {
         shop.assert_none_left();
     }
     let run = shop.run();
-    run.assert_held();
-    assert_eq!(end_state(&shop, &run), expected(), "{}", run.account);
+    ends_as_if_undisturbed(&shop, &run);
 }
 
 #[test]
@@ -48,8 +51,43 @@ fn killed_after_any_time_it_ends_as_if_undisturbed() {
         shop.assert_none_left();
     }
     let run = shop.run();
+    ends_as_if_undisturbed(&shop, &run);
+}
+
+#[track_caller]
+fn ends_as_if_undisturbed(shop: &Example, run: &Run) {
     run.assert_held();
-    assert_eq!(end_state(&shop, &run), expected(), "{}", run.account);
+    assert_eq!(end_state(shop, run), expected(), "{}", run.account);
+    shop.assert_none_left();
+}
+
+/// So many things happen between one Ctrl-C and the next: about a hundred happen in a run.
+const STEP: usize = 3;
+
+/// With Ctrl-C over and over, from the first thing that happens to the last.
+#[test]
+fn stopped_again_and_again_it_ends_as_if_undisturbed() {
+    let mut shop = Example::new(&[]);
+    let mut told = BTreeSet::new();
+    let mut stops = Vec::new();
+    let run = loop {
+        let mut running = shop.start();
+        let last = running.until_news(&mut told, STEP);
+        if last.is_some() {
+            running.signal(Signal::INT);
+        }
+        let run = running.end();
+        match last {
+            Some(last) if run.code == Some(STOPPED) => stops.push(last),
+            // It had come to its end before it could hear of it.
+            _ => break run,
+        }
+        assert!(run.account.contains("stopped; nothing is lost"), "{}", run.account);
+        assert!(!run.account.contains("panicked"), "{}", run.account);
+        shop.assert_none_left();
+    };
+    assert!(stops.len() >= 20, "it was only stopped after {stops:#?}");
+    ends_as_if_undisturbed(&shop, &run);
 }
 
 #[test]
@@ -62,7 +100,7 @@ fn stopped_by_the_user_it_says_so_and_goes_on_later() {
         assert!(running.until(moment));
         running.signal(Signal::INT);
         let run = running.end();
-        assert_eq!(run.code, Some(130), "{}", run.account);
+        assert_eq!(run.code, Some(STOPPED), "{}", run.account);
         assert!(run.account.contains("stopped; nothing is lost"), "{}", run.account);
         example.assert_none_left();
     }

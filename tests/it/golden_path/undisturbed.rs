@@ -50,6 +50,7 @@ pub(super) fn end_state(shop: &Example, run: &Run) -> Value {
     let sources = ["catalog-src", "orders-src", "web-src"].map(|name| shop.git(name, &["rev-list", "--count", "main"]));
     json!({
         "changeSets": run.summary()["changeSets"].as_array().unwrap().iter().map(change_set).collect::<Vec<_>>(),
+        "pullRequests": shop.pull_requests().len(),
         "open": shop.pull_requests().iter().filter(|it| it["state"] == "open").count(),
         "records": shop.git("meta", &["ls-tree", "--name-only", "main", "change-sets/"]).lines().count(),
         "preflight": commits("preflight"),
@@ -63,6 +64,7 @@ pub(super) fn expected() -> Value {
     let first = ["catalog live #1 #2 #1 13+2", "orders live #1 #2 #1 13+2", "store live #1 #2 10+2", "web live #1 #2 #1 11+2"];
     json!({
         "changeSets": [["live", first], ["recovered", ["orders recovered #3 #4 #2 12+2"]]],
+        "pullRequests": 14,
         "open": 0,
         "records": 2,
         "preflight": [4, 4, 9, 4],
