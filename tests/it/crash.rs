@@ -236,28 +236,6 @@ fn disturbed(fault: impl Fn() -> (Fault, When)) {
     }
 }
 
-#[test]
-fn a_clock_that_jumps_loses_nothing() {
-    for jump in [-86_400_000, 86_400_000] {
-        let world = World::new(MemoryJournal::new());
-        let plain = feature(None);
-        let jumped = AtomicBool::new(false);
-        let clock = world.clock.clone();
-        let ran = world.run(plain, "k", || {
-            if pathops_core::adapter::Clock::now(&clock).0 > crate::world::START.0 + 10_000
-                && !jumped.swap(true, Ordering::SeqCst)
-            {
-                clock.set_wall_offset(jump);
-            }
-            false
-        });
-        let Some(Ok(state)) = ran else { panic!("it did not end") };
-        // A day forwards makes evidence too old and a day backwards puts it into the future: neither may pass by accident,
-        // and either way the change set comes to an end that it can account for.
-        assert!(matches!(state.end, Some(End::Live | End::Recovered)), "{:?}: {:?}", state.end, state.remarks);
-    }
-}
-
 fn stages(state: &State) -> BTreeMap<String, Stage> {
     state.units.iter().map(|(unit, progress)| (unit.to_string(), progress.stage)).collect()
 }

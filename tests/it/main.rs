@@ -9,6 +9,7 @@ mod golden_path;
 mod governance;
 mod graphs;
 mod invariants;
+mod jumps;
 mod layering;
 mod lifecycles;
 mod moved;

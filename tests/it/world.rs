@@ -47,7 +47,11 @@ pub(crate) struct World {
     pub(crate) hesitant: Arc<AtomicBool>,
     pub(crate) deployed: Arc<Mutex<Vec<String>>>,
     calls: Arc<Mutex<VecDeque<Call>>>,
+    watch: Watch,
 }
+
+/// Is told of each command that begins, before anybody acts on it.
+type Watch = Arc<dyn Fn(&Command) + Send + Sync>;
 
 #[derive(Clone, Debug)]
 struct Call {
@@ -74,6 +78,7 @@ impl World {
         let notifier = Arc::new(MemoryNotifier::new(NotifierCapabilities::default()));
         let world = Self {
             calls: Arc::default(),
+            watch: Arc::new(|_| {}),
             faults: None,
             hesitant: Arc::default(),
             clock,
@@ -92,6 +97,11 @@ impl World {
     /// The same world, with every adapter behind these faults.
     pub(crate) fn through(&self, faults: &Arc<Faults>) -> Self {
         Self { faults: Some(faults.clone()), ..self.clone() }
+    }
+
+    /// The same world, with `watch` told of each command that begins, before anybody acts on it.
+    pub(crate) fn watched(&self, watch: impl Fn(&Command) + Send + Sync + 'static) -> Self {
+        Self { watch: Arc::new(watch), ..self.clone() }
     }
 
     fn populate(&self) {
@@ -177,9 +187,10 @@ impl World {
     }
 
     fn observer(&self) -> Observer<ChangeSet> {
-        let calls = self.calls.clone();
+        let (calls, watch) = (self.calls.clone(), self.watch.clone());
         Arc::new(move |_, progress| {
             let Progress::Began { command, .. } = progress else { return };
+            watch(command);
             let call = match command {
                 Command::AwaitMerge { pull_request, role, .. } => {
                     Call { pull_request: pull_request.clone(), role: *role, merge: true }
