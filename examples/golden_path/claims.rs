@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pathops_coordinator::change_set::{End, PullRequestRef, Role, State};
+use pathops_coordinator::change_set::{End, PullRequestRef, Role, State, explain};
 use pathops_core::adapter::{CheckState, ExpectedDeployment, GitOps as _, PullRequestState, Readiness, StaleAction};
 use pathops_core::evidence::TrustRoot;
 use pathops_core::policy::PROMOTION_CONTEXT;
@@ -139,12 +139,9 @@ async fn running(machine: &Machine, states: &[State]) -> Result<Claim, Failure> 
     let mut problem = None;
     let mut count = 0;
     for unit in machine.project.units.values() {
-        let live = states
-            .iter()
-            .rev()
-            .filter_map(|state| Some((state, state.units.get(&unit.id)?)))
-            .find(|(_, progress)| progress.production.is_some());
-        let Some((state, progress)) = live else { continue };
+        let live =
+            states.iter().rev().filter_map(|state| state.units.get(&unit.id)).find(|progress| progress.production.is_some());
+        let Some(progress) = live else { continue };
         let Some(desired) = &progress.production else { continue };
         count += 1;
         let expected = ExpectedDeployment {
@@ -156,11 +153,11 @@ async fn running(machine: &Machine, states: &[State]) -> Result<Claim, Failure> 
             artifact: progress.production_artifact(),
             jobs: unit.checks.iter().cloned().collect(),
             settle: Duration::ZERO,
-            since: state.start.at,
+            since: machine.clock.now(),
         };
         let readiness = readiness(machine, &expected).await?;
         if readiness != Readiness::Ready {
-            problem.get_or_insert(format!("{}: {readiness:?}", unit.id));
+            problem.get_or_insert(format!("{}: {}", unit.id, explain(&readiness, &[])));
         }
     }
     Ok(Claim::new(format!("{count} units run in production, each exactly as its merged desired state says"), problem))

@@ -5,6 +5,7 @@ mod example;
 mod faults;
 mod full_disk;
 mod input;
+mod jumps;
 mod killed;
 mod project;
 mod undisturbed;

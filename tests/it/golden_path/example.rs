@@ -31,6 +31,7 @@ pub(super) struct Example {
     folder: TempDir,
     pub(super) state: PathBuf,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     runs: usize,
 }
 
@@ -57,7 +58,8 @@ impl Example {
     pub(super) fn new(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().canonicalize().unwrap().join("state");
-        Self { folder, state, arguments: arguments.iter().map(ToString::to_string).collect(), runs: 0 }
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        Self { folder, state, arguments, environment: Vec::new(), runs: 0 }
     }
 
     /// The same, with its state in a folder of this name.
@@ -72,6 +74,12 @@ impl Example {
         Self::new(&[&["--project", project.to_str().unwrap()], arguments].concat())
     }
 
+    /// With these variables in its environment besides.
+    pub(super) fn with_environment(mut self, variables: Vec<(String, String)>) -> Self {
+        self.environment = variables;
+        self
+    }
+
     pub(super) fn start(&mut self) -> Running {
         self.runs += 1;
         let file = |what: &str| self.folder.path().join(format!("{what}-{}", self.runs));
@@ -80,6 +88,7 @@ impl Example {
             .args(["--json", "--state"])
             .arg(&self.state)
             .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(File::create(&output).unwrap())
             .stderr(File::create(&account).unwrap())
@@ -181,7 +190,12 @@ impl Running {
             sleep(PAUSE);
         }
         let _hung = self.child.kill();
-        panic!("it is waited for in vain in:\n{}", fs::read_to_string(&self.account).unwrap());
+        panic!("it is waited for in vain in:\n{}", self.account());
+    }
+
+    /// What it has told so far.
+    pub(super) fn account(&self) -> String {
+        fs::read_to_string(&self.account).unwrap()
     }
 
     pub(super) fn signal(&self, signal: Signal) {
@@ -205,7 +219,7 @@ impl Running {
             sleep(PAUSE);
         }
         let _hung = self.child.kill();
-        panic!("it does not end:\n{}", fs::read_to_string(&self.account).unwrap());
+        panic!("it does not end:\n{}", self.account());
     }
 
     fn ended(&self, status: ExitStatus) -> Run {

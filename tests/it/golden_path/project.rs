@@ -114,6 +114,12 @@ impl SmallProject {
         self
     }
 
+    /// The app needs so long to come up.
+    pub(super) fn starting_after(self, millis: u64) -> Self {
+        self.app("app", "", &format!("START_MILLIS: \"{millis}\""));
+        self
+    }
+
     fn app(&self, name: &str, declaration: &str, environment: &str) -> &Self {
         let spec = format!("owner: alice, lifecycle: path-ready, rollback: revert, checks: [smoke], {declaration}");
         self.write(&format!("meta/apps/{name}.yaml"), &document("App", name, &spec));
