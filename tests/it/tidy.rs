@@ -56,6 +56,22 @@ fn every_member_takes_the_lints_of_the_workspace() {
     }
 }
 
+/// Cargo runs the tests of an example only where it is told to.
+#[test]
+fn tests_of_the_examples_are_run() {
+    let manifest = fs::read_to_string(Path::new(ROOT).join("examples/Cargo.toml")).unwrap();
+    for example in manifest.split("[[example]]").skip(1) {
+        let path = example.split("path = \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+        let folder = Path::new(ROOT).join("examples").join(path.strip_suffix("/main.rs").unwrap_or(path));
+        let has_tests = rust_files().any(|(file, text)| file.starts_with(&folder) && text.contains("#[cfg(test)]"));
+        assert_eq!(
+            example.lines().any(|line| line == "test = true"),
+            has_tests,
+            "whether {path} has tests and whether they are run"
+        );
+    }
+}
+
 #[test]
 fn examples_in_the_docs_are_compiled() {
     let fence = concat!("```", "ignore");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use pathops_coordinator::change_set::{Decided, State};
 use pathops_core::UnitId;
 use pathops_core::evidence::EvidenceId;
-use pathops_core::policy::{Missing, RequirementResult, Stage};
+use pathops_core::policy::{self, Missing, RequirementResult, Severity, Stage, Verdict};
 use serde::Serialize;
 
 use super::page::{Digest, digest};
@@ -44,7 +44,33 @@ struct Decision {
     at: Instant,
     policy: Digest,
     facts: Digest,
+    overridden: Option<Overridden>,
+    remaining: Option<Remaining>,
     requirements: Vec<Requirement>,
+}
+
+/// How people got past what stood in the way.
+#[derive(Serialize)]
+struct Overridden {
+    by: Vec<Breaker>,
+    requirements: Vec<String>,
+    until: Instant,
+}
+
+#[derive(Serialize)]
+struct Breaker {
+    who: String,
+    reason: String,
+}
+
+/// What would let it pass.
+#[derive(Serialize)]
+struct Remaining {
+    steps: Vec<String>,
+    not_before: Option<Instant>,
+    /// Whether that is all that is known to be needed, and no less.
+    least: Option<&'static str>,
+    without_a_way: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -55,6 +81,8 @@ struct Requirement {
     because: String,
     missing: Option<String>,
     earliest: Option<Instant>,
+    /// Whether people may get past it in an emergency.
+    breakable: bool,
     evidence: Vec<Cited>,
 }
 
@@ -98,7 +126,7 @@ fn overview(decisions: &[&Decided]) -> Overview {
 
 fn decision(decided: &Decided, newest: bool, names: &BTreeMap<EvidenceId, &str>) -> Decision {
     let decision = &decided.decision;
-    let counted = decision.requirements.iter().filter(|requirement| !requirement.deferred).count();
+    let counted = decision.requirements.iter().filter(|requirement| requirement.counts()).count();
     Decision {
         unit: decision.unit.to_string(),
         summary: decision.summary(),
@@ -113,6 +141,8 @@ fn decision(decided: &Decided, newest: bool, names: &BTreeMap<EvidenceId, &str>)
         at: instant(decision.at),
         policy: digest(&decision.policy),
         facts: digest(&decision.facts),
+        overridden: decision.overridden.as_ref().map(overridden),
+        remaining: decision.remaining.as_ref().map(remaining),
         requirements: decision.requirements.iter().map(|result| requirement(result, names)).collect(),
     }
 }
@@ -127,17 +157,50 @@ fn requirement(result: &RequirementResult, names: &BTreeMap<EvidenceId, &str>) -
         because: result.because.clone(),
         missing: result.missing.as_ref().map(missing),
         earliest: result.earliest.map(instant),
+        breakable: result.breakable && result.verdict != Verdict::Pass,
         evidence: result.evidence.iter().map(cited).collect(),
     }
 }
 
 fn result_mark(result: &RequirementResult) -> Mark {
-    if result.deferred { Mark::Later } else { mark(result.verdict) }
+    match (result.severity, mark(result.verdict)) {
+        _ if result.deferred => Mark::Later,
+        (Severity::Advisory, Mark::Fail | Mark::Unknown) => Mark::Advice,
+        (_, mark) => mark,
+    }
 }
 
+/// What is missing, and who could supply it.
 fn missing(missing: &Missing) -> String {
     match missing.from.as_slice() {
         [] => missing.what.clone(),
+        from if missing.count > 1 => format!("{}, from {} of {}", missing.what, missing.count, from.join(", ")),
         from => format!("{}, from {}", missing.what, from.join(" or ")),
+    }
+}
+
+fn overridden(overridden: &policy::Overridden) -> Overridden {
+    Overridden {
+        by: overridden.by.iter().map(|(who, reason)| Breaker { who: who.to_string(), reason: reason.clone() }).collect(),
+        requirements: overridden.requirements.iter().map(ToString::to_string).collect(),
+        until: instant(overridden.until),
+    }
+}
+
+fn remaining(remaining: &policy::Remaining) -> Remaining {
+    let step = |step: &policy::Step| match &step.from {
+        Some(from) => format!("{}, from {from}", step.what),
+        None => step.what.clone(),
+    };
+    let least = match (remaining.steps.len(), remaining.is_smallest) {
+        (0, _) => None,
+        (_, true) => Some("Nothing less would do."),
+        (_, false) => Some("This is enough. Whether less would do was not worked out."),
+    };
+    Remaining {
+        steps: remaining.steps.iter().map(step).collect(),
+        not_before: remaining.not_before.map(instant),
+        least: least.filter(|_| remaining.without_a_way.is_empty()),
+        without_a_way: remaining.without_a_way.iter().map(ToString::to_string).collect(),
     }
 }

@@ -225,17 +225,30 @@ fn outcome(state: &State) -> (Mark, &'static str) {
 fn why(state: &State) -> String {
     let failed = state.failure.as_ref().map(|failure| format!("{} failed {}", failure.unit, moment(failure.stage)));
     match (state.end, failed) {
-        (Some(End::Live), _) => match state.units.len() {
-            1 => "Its unit met every requirement of the policy, and a person merged it into production.".to_owned(),
-            units => {
-                format!("Each of its {units} units met every requirement of the policy, and people merged them into production.")
-            }
-        },
+        (Some(End::Live), _) => live(state),
         (Some(End::Recovered), Some(failed)) => {
             format!("{failed}. Nothing of this change reached production, and preflight is back to what it was before.")
         }
         (Some(End::Incomplete), Some(failed)) => format!("{failed}, and something is left that people have to look after."),
         _ => format!("{}.", headline(state)),
+    }
+}
+
+/// Of what went to production.
+fn live(state: &State) -> String {
+    let decisions = || state.units.values().filter_map(|progress| progress.last.as_ref()).map(|decided| &decided.decision);
+    let broken: Vec<_> = decisions().filter(|it| it.overridden.is_some()).map(|it| it.unit.to_string()).collect();
+    match (broken.as_slice(), state.units.len()) {
+        ([], 1) => "Its unit met every requirement of the policy, and a person merged it into production.".to_owned(),
+        ([], units) => {
+            format!("Each of its {units} units met every requirement of the policy, and people merged them into production.")
+        }
+        (broken, _) => {
+            format!(
+                "People broke the glass for {}, which did not meet every requirement of the policy, and merged it all into production.",
+                names(broken)
+            )
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use pathops_coordinator::change_set::{ChangeSet, Decided, End, Failure, PullRequ
 use pathops_coordinator::plan::plan;
 use pathops_core::evidence::{Absence, Attester, EvidenceId, Occasion, Predicate as _, SnapshotExtent, TestResult};
 use pathops_core::flow::Machine as _;
-use pathops_core::policy::{self, Decision, MergeBy, Missing, RequirementResult, Verdict};
+use pathops_core::policy::{self, Decision, MergeBy, Missing, Overridden, Remaining, RequirementResult, Severity, Step, Verdict};
 use pathops_core::project::load_request;
 use pathops_core::{Digest, EnvironmentId, PersonId, PullRequestNumber, RequirementId, UnitId};
 use pathops_evidence::EvidenceRecord;
@@ -51,18 +51,23 @@ fn record(name: &str) -> EvidenceRecord {
 }
 
 fn refusal(state: &State, cited: &EvidenceRecord) -> Decided {
+    let missing = Missing { what: "a passing run".to_owned(), from: vec!["CI".to_owned()], by_people: false, count: 1 };
     let requirement = RequirementResult {
         id: RequirementId::parse("preflight-smoke").unwrap(),
         reason: "It does its work.".to_owned(),
+        severity: Severity::Required,
         verdict: Verdict::Fail,
         deferred: false,
         because: "2 passed, 1 failed".to_owned(),
         evidence: vec![cited.id],
-        missing: Some(Missing { what: "a passing run".to_owned(), from: vec!["CI".to_owned()], by_people: false }),
+        stale: false,
+        breakable: false,
+        missing: Some(missing),
         earliest: None,
     };
+    let step = Step { what: "a passing run".to_owned(), from: Some("CI".to_owned()) };
     let decision = Decision {
-        format: 1,
+        format: Decision::FORMAT,
         change_set: state.start.change_set.clone(),
         unit: unit("orders"),
         environment: EnvironmentId::parse("production").unwrap(),
@@ -72,7 +77,13 @@ fn refusal(state: &State, cited: &EvidenceRecord) -> Decided {
         policy: Digest::of(b"policy"),
         facts: Digest::of(b"facts"),
         requirements: vec![requirement],
-        inputs: vec![cited.id],
+        remaining: Some(Remaining {
+            steps: vec![step],
+            not_before: Some(UnixMillis(3_600_000)),
+            is_smallest: true,
+            without_a_way: Vec::new(),
+        }),
+        overridden: None,
     };
     Decided { decision, record: record("orders production decision") }
 }
@@ -150,7 +161,14 @@ fn hostile_text_stays_text() {
     let orders = state.units.get_mut(&unit("orders")).unwrap();
     orders.evidence[0].name = HOSTILE.to_owned();
     orders.evidence[0].location = "javascript:alert(3)".to_owned();
-    orders.first.as_mut().unwrap().decision.requirements[0].because = HOSTILE.to_owned();
+    let decision = &mut orders.first.as_mut().unwrap().decision;
+    decision.requirements[0].because = HOSTILE.to_owned();
+    decision.remaining.as_mut().unwrap().steps[0].what = HOSTILE.to_owned();
+    decision.overridden = Some(Overridden {
+        by: [(PersonId::parse("bob").unwrap(), HOSTILE.to_owned())].into(),
+        requirements: Vec::new(),
+        until: UnixMillis(0),
+    });
     let pull_request = PullRequestRef {
         repo: "shop/orders-src".parse().unwrap(),
         number: PullRequestNumber(1),
@@ -227,6 +245,10 @@ fn a_refusal_is_explained_before_anything_else_and_in_words() {
         "<h4><svg class=\"mark fail\"",
         "</svg>fail</span>",
         "Needs a passing run, from CI.",
+        "<strong>What would let it pass</strong>",
+        "<li>a passing run, from CI</li>",
+        "not before <time datetime=\"1970-01-01T01:00:00Z\">1970-01-01 01:00:00 UTC</time>",
+        "Nothing less would do.",
         "The way back",
         "<strong>logs</strong>: the process was gone",
     ];
@@ -234,6 +256,64 @@ fn a_refusal_is_explained_before_anything_else_and_in_words() {
         at(text);
     }
     assert!(at("Why it was refused") < at("What was asked for"));
+}
+
+/// In production although it did not pass.
+fn overridden() -> State {
+    let mut state = declared();
+    let mut decided = refusal(&state, &record("orders preflight smoke"));
+    decided.decision.stage = policy::Stage::Final;
+    decided.decision.requirements[0].breakable = true;
+    let remaining = decided.decision.remaining.as_mut().unwrap();
+    remaining.is_smallest = false;
+    decided.decision.overridden = Some(Overridden {
+        by: [(PersonId::parse("bob").unwrap(), "customers cannot order".to_owned())].into(),
+        requirements: vec![RequirementId::parse("preflight-smoke").unwrap()],
+        until: UnixMillis(7_200_000),
+    });
+    state.units.values_mut().for_each(|progress| progress.stage = Stage::Live);
+    state.units.get_mut(&unit("orders")).unwrap().last = Some(decided);
+    state.end = Some(End::Live);
+    state
+}
+
+#[test]
+fn a_broken_glass_is_told_with_its_people_and_reasons() {
+    let page = page(&[overridden()]);
+    for text in [
+        "People broke the glass for orders, which did not meet every requirement of the policy",
+        "orders may go to production, although it does not pass: the glass was broken",
+        "<strong>The glass was broken</strong> for <code>preflight-smoke</code>. It holds until <time datetime=\"1970-01-01T02:00:00Z\">",
+        "<li><strong>bob</strong>: customers cannot order</li>",
+        "What would have let it pass without that",
+        "Whether less would do was not worked out.",
+        "People may break the glass for it.",
+    ] {
+        assert!(page.contains(text), "the page does not say: {text}");
+    }
+    assert!(!page.contains("met every requirement of the policy, and"));
+}
+
+/// What does not stand in the way is no failure, and does not count among what has to be met.
+#[test]
+fn advice_is_told_from_what_is_required() {
+    let mut state = refused();
+    let decision = &mut state.units.get_mut(&unit("orders")).unwrap().first.as_mut().unwrap().decision;
+    let mut advice = decision.requirements[0].clone();
+    advice.id = RequirementId::parse("scan").unwrap();
+    advice.severity = Severity::Advisory;
+    decision.requirements.push(advice);
+    let remaining = decision.remaining.as_mut().unwrap();
+    remaining.steps.clear();
+    remaining.not_before = None;
+    remaining.without_a_way = vec![RequirementId::parse("preflight-smoke").unwrap()];
+    let page = page(&[state]);
+    for text in
+        ["</svg>advice</span>", "0 of 1 requirements met", "Nothing is known that would help with <code>preflight-smoke</code>."]
+    {
+        assert!(page.contains(text), "the page does not say: {text}");
+    }
+    assert!(!page.contains("What would let it pass"));
 }
 
 #[test]

@@ -28,6 +28,8 @@ pub(super) enum Mark {
     Pass,
     Fail,
     Unknown,
+    /// It is not there, and does not stand in the way.
+    Advice,
     Later,
 }
 
