@@ -21,6 +21,8 @@ mod bucket;
 mod ci;
 mod clock;
 mod co_authors;
+#[cfg(feature = "mockall")]
+mod conditions;
 mod gitops;
 mod ids;
 mod journal;
@@ -36,6 +38,8 @@ pub use bucket::*;
 pub use ci::*;
 pub use clock::*;
 pub use co_authors::*;
+#[cfg(feature = "mockall")]
+pub use conditions::{MockCondition, MockConditionLanguage};
 pub use gitops::*;
 pub use ids::*;
 pub use journal::*;

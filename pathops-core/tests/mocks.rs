@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use pathops_core::adapter::{
     AgentBackend, BlobStore, Bucket, Ci, CiRunId, CiState, Clock, Collected, GitOps, IdSource, Journal, Merge, MergeableBranch,
-    MockAgentBackend, MockBlobStore, MockBucket, MockCi, MockClock, MockGitOps, MockIdSource, MockJournal, MockMerge,
-    MockNotifier, MockRuntimeSignals, MockScm, MockSigner, Notice, Notifier, RuntimeSignals, Scm, SignalQuery, Signer,
+    MockAgentBackend, MockBlobStore, MockBucket, MockCi, MockClock, MockCondition, MockConditionLanguage, MockGitOps,
+    MockIdSource, MockJournal, MockMerge, MockNotifier, MockRuntimeSignals, MockScm, MockSigner, Notice, Notifier,
+    RuntimeSignals, Scm, SignalQuery, Signer,
 };
 use pathops_core::evidence::Signature;
+use pathops_core::policy::{ConditionAnswer, ConditionError, Languages, Summary};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{Digest, Error, ErrorKind, IdempotencyKey, OpContext, PullRequestNumber, UnixMillis};
 
@@ -116,4 +118,20 @@ async fn time_and_identifiers() {
     ids.expect_fresh().times(1).return_const(9_u128);
     let ids: Arc<dyn IdSource> = Arc::new(ids);
     assert_eq!(ids.fresh(), 9);
+}
+
+#[test]
+fn conditions() {
+    let mut language = MockConditionLanguage::new();
+    language.expect_name().return_const("mock");
+    language.expect_compile().times(1).withf(|text| text == "true").returning(|_| {
+        let mut condition = MockCondition::new();
+        condition.expect_evaluate().times(1).returning(|_| Ok(ConditionAnswer { holds: true, reasons: Vec::new() }));
+        Ok(Arc::new(condition))
+    });
+    language.expect_compile().times(1).returning(|_| Err(ConditionError::new("no such word")));
+    let languages = Languages::none().with(Arc::new(language));
+    let condition = languages.compile("mock", "true").unwrap();
+    assert!(condition.evaluate(&Summary::default()).unwrap().holds);
+    assert_eq!(languages.compile("mock", "ture").unwrap_err().to_string(), "no such word");
 }
