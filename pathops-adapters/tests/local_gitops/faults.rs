@@ -98,7 +98,7 @@ async fn gets_nothing_but_what_is_declared() {
     let environment = get(&url, "/environment");
     let names: Vec<_> = environment.lines().map(|line| line.split('=').next().unwrap()).collect();
     assert_eq!(names, ["DATA_DIR", "GREETING", "LOG", "PATH", "PORT"]);
-    assert!(environment.contains("LOG=info") && environment.contains("/work/data/preflight/store\n"), "{environment}");
+    assert!(environment.contains("LOG=info") && environment.contains("/data/preflight/store\n"), "{environment}");
     host.stop().await;
 }
 

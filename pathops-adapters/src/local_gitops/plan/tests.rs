@@ -21,7 +21,7 @@ fn config() -> ReconcilerConfig {
     let program = Program { executable: PathBuf::from("/opt/store"), args: vec!["--first".to_owned()] };
     ReconcilerConfig {
         repositories: PathBuf::from("/repositories"),
-        work: PathBuf::from("/work"),
+        work: PathBuf::from("/srv"),
         watched: vec![watched()],
         programs: BTreeMap::from([("store".to_owned(), program)]),
         path: "/bin".into(),
@@ -79,7 +79,7 @@ fn settings_go_before_the_deployment_and_urls_are_of_this_environment() {
         plan.start.environment.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
     let wanted = [
         ("A", "two"),
-        ("DATA_DIR", "/work/data/preflight/orders"),
+        ("DATA_DIR", "/srv/data/preflight/orders"),
         ("PATH", "/bin"),
         ("PORT", "1001"),
         ("URL", "http://127.0.0.1:1002/x?http://127.0.0.1:1001"),
