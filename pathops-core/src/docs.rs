@@ -112,6 +112,11 @@ pub mod decisions {
         //! A policy is a stack of layers of typed requirements.
         #![doc = include_str!("docs/decisions/0010-layers-of-typed-requirements.md")]
     }
+
+    pub mod d0012_not_the_catalog {
+        //! Declarations are not entities of a software catalog.
+        #![doc = include_str!("docs/decisions/0012-not-the-catalog.md")]
+    }
 }
 
 #[cfg(doctest)]
