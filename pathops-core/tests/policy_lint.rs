@@ -3,12 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use pathops_core::adapter::{SourceFile, SourceTree};
 use pathops_core::policy::{Languages, LintContext, lint};
-use pathops_core::project::{Lifecycle, Role, Rollback, Unit, UnitKind, lint_policy, load, load_policy};
-use pathops_core::{PersonId, RepoId, RepoPath, UnitId, UnixMillis};
+use pathops_core::project::{Lifecycle, Role, Rollback, Unit, UnitKind, load_policy};
+use pathops_core::{PersonId, RepoPath, UnitId, UnixMillis};
 
 /// 2026-11-20T12:00:00Z.
 const AT: UnixMillis = UnixMillis(1_795_176_000_000);
@@ -362,52 +361,4 @@ fn glass_that_cannot_be_broken_is_told() {
 fn a_requirement_says_why() {
     let with = |reason: &str| format!("requirements:\n  - {{id: it, reason: \"{reason}\", asks: {{incidents: {{}}}}}}");
     tells(&[&with("")], "warning: `it` does not say why it is asked for", &[&with("calm")]);
-}
-
-/// The sample project: all files of its meta repository.
-fn shop() -> SourceTree {
-    fn walk(folder: &Path, within: &str, files: &mut SourceTree) {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let entry = entry.unwrap().path();
-            let name = format!("{within}{}", entry.file_name().unwrap().to_str().unwrap());
-            if entry.is_dir() {
-                walk(&entry, &format!("{name}/"), files);
-            } else {
-                files.insert(path(&name), SourceFile { bytes: std::fs::read(&entry).unwrap(), executable: false });
-            }
-        }
-    }
-    let mut files = SourceTree::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop/meta"), "", &mut files);
-    files
-}
-
-/// What the linter says of the sample project, with places.
-fn said_of(files: &SourceTree) -> Vec<String> {
-    let project = load(files, RepoId::parse("shop/meta").unwrap()).unwrap_or_else(|findings| panic!("{findings}"));
-    let told = lint_policy(files, &project.policy, &LintContext::of(&project, AT));
-    told.into_iter().map(|(finding, level)| format!("{level}: {finding}")).collect()
-}
-
-#[test]
-fn the_sample_project_has_nothing_to_mend() {
-    assert_eq!(said_of(&shop()), [""; 0]);
-}
-
-#[test]
-fn notes_have_the_file_and_line_of_what_they_are_about() {
-    let mut files = shop();
-    let policy = files.get_mut(&path("policy.yaml")).unwrap();
-    policy.bytes = String::from_utf8(policy.bytes.clone()).unwrap().replace("suite: smoke", "suite: load").into_bytes();
-    let line =
-        String::from_utf8(policy.bytes.clone()).unwrap().lines().position(|line| line.contains("id: preflight-smoke")).unwrap()
-            + 1;
-    let layer =
-        format!("{HEAD}  layer: {{class: web}}\n  requirements:\n    - {{id: it, reason: why, asks: {{incidents: {{}}}}}}\n");
-    files.insert(path("policies/web.yaml"), file(&layer));
-    let told = said_of(&files);
-    let [web, smoke] = told.as_slice() else { panic!("{told:#?}") };
-    assert!(web.starts_with("warning: policies/web.yaml:5: no app or component is of the class `web`;"), "{web}");
-    assert!(smoke.starts_with(&format!("error: policy.yaml:{line}: `preflight-smoke` asks for the job `load`")), "{smoke}");
-    assert!(smoke.contains("(for catalog, orders, store, web)"), "{smoke}");
 }

@@ -518,23 +518,23 @@ proptest! {
 mod schemas {
     use std::path::Path;
 
+    use pathops_core::project::{format_schemas, schemas};
     use serde_json::{Value, json};
 
     /// A schema and a document of each kind, read by a YAML reader that knows nothing of ours.
     fn kinds() -> Vec<(Value, Value)> {
         let samples = super::SHOP.iter().filter(|(_, text)| text.contains("\nkind: "));
         let samples: Vec<Value> = samples.map(|(_, text)| serde_saphyr::from_str(text).unwrap()).collect();
-        let schemas = pathops_core::project::schemas();
         let sample = |schema: &Value| {
             let kind = &schema["properties"]["kind"]["const"];
             samples.iter().find(|sample| sample["kind"] == *kind).unwrap().clone()
         };
-        schemas.into_iter().map(|(_, schema)| (schema.as_value().clone(), sample(schema.as_value()))).collect()
+        schemas().into_iter().map(|(_, schema)| (schema.as_value().clone(), sample(schema.as_value()))).collect()
     }
 
     #[test]
     fn published_schemas_are_those_of_the_types() {
-        for (kind, schema) in pathops_core::project::schemas() {
+        for (kind, schema) in schemas().into_iter().chain(format_schemas()) {
             let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{kind}.schema.json"));
             let published: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap_or_default()).unwrap_or_default();
             let mend = "run `cargo run -p pathops-core --features schema --example schemas`";

@@ -16,5 +16,6 @@ mod moved;
 mod policy_command;
 mod program;
 mod requests;
+mod sample;
 mod tidy;
 mod world;

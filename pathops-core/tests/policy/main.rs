@@ -30,5 +30,3 @@ mod shop;
 mod standing_still;
 mod tighten;
 mod way_back;
-mod yaml;
-mod yaml_layers;

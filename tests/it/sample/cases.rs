@@ -1,34 +1,20 @@
 //! Tests of a policy, and the facts that people write down for them.
-#![cfg(feature = "yaml")]
-#![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-use std::path::{Path, PathBuf};
-
-use pathops_core::adapter::{SourceFile, SourceTree};
+use pathops_core::UnixMillis;
+use pathops_core::adapter::SourceTree;
 use pathops_core::policy::{
     CaseResult, Facts, HypotheticalFacts, Languages, LintContext, LintLevel, Policy, diff, evaluate, lint, run_cases,
     time_zone_data_version,
 };
 use pathops_core::project::{Findings, load_facts, load_history, load_policy, load_policy_tests};
-use pathops_core::{RepoPath, UnixMillis};
+
+use super::{path, source, text};
 
 /// 2026-11-20T12:00:00Z.
 const AT: UnixMillis = UnixMillis(1_795_176_000_000);
 
-fn examples(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(file)
-}
-
-fn text(file: &str) -> String {
-    std::fs::read_to_string(examples(file)).unwrap()
-}
-
-fn path(text: &str) -> RepoPath {
-    RepoPath::parse(text).unwrap()
-}
-
 fn tree(files: &[(&str, &str)]) -> SourceTree {
-    files.iter().map(|(name, text)| (path(name), SourceFile { bytes: text.as_bytes().to_vec(), executable: false })).collect()
+    files.iter().map(|(name, text)| (path(name), source(text))).collect()
 }
 
 fn policy() -> Policy {
@@ -277,66 +263,5 @@ fn what_the_linter_calls_an_error_never_passes() {
         };
         assert_eq!(decides(&wrong), (1, false), "{wrong}");
         assert_eq!(decides(&right), (0, true), "{right}");
-    }
-}
-
-#[cfg(feature = "schema")]
-mod schemas {
-    use pathops_core::project::{format_schemas, schemas};
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn fits(name: &str, value: &Value) -> bool {
-        let schemas: Vec<_> = schemas().into_iter().chain(format_schemas()).collect();
-        let (_, schema) = schemas.iter().find(|(known, _)| *known == name).unwrap();
-        jsonschema::validator_for(schema.as_value()).unwrap().is_valid(value)
-    }
-
-    fn yaml(file: &str) -> Value {
-        serde_saphyr::from_str(&text(file)).unwrap()
-    }
-
-    fn json(file: &str) -> Value {
-        serde_json::from_str(&text(file)).unwrap()
-    }
-
-    #[test]
-    fn published_schemas_of_formats_are_those_of_the_types() {
-        for (name, schema) in format_schemas() {
-            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{name}.schema.json"));
-            let published: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap_or_default()).unwrap_or_default();
-            let mend = "run `cargo run -p pathops-core --features schema --example schemas`";
-            assert!(published == *schema.as_value(), "{name}.schema.json is not what the types give: {mend}");
-        }
-    }
-
-    #[test]
-    fn the_examples_fit_their_schemas_and_wrong_ones_do_not() {
-        let decision = json("policy/decision.json");
-        let mut fitting = vec![
-            ("policy", yaml("policy/policy.yaml")),
-            ("policytest", yaml("shop/meta/policy-tests/orders.yaml")),
-            ("policytest", yaml("shop/meta/policy-tests/store.yaml")),
-            ("facts", yaml("shop/meta/policy-tests/orders.facts.yaml")),
-            ("facts", json("policy/facts.json")),
-            ("facts", json("policy/blocked.json")),
-            ("facts", decision["facts"].clone()),
-            ("decision", decision["decision"].clone()),
-            ("decisionrecord", decision),
-        ];
-        let history = text("policy/history.jsonl");
-        fitting.extend(history.lines().map(|line| ("historyline", serde_json::from_str(line).unwrap())));
-        for (name, value) in fitting {
-            assert!(fits(name, &value), "{name}");
-            assert!(!fits(name, &json!({})), "{name}");
-        }
-        // A record is complete, and what people write is not.
-        let mut facts = json("policy/facts.json");
-        facts["readings"]["wayback"] = json!(true);
-        assert!(!fits("facts", &facts));
-        let mut record = json("policy/decision.json");
-        record["facts"] = json("policy/facts.json");
-        assert!(!fits("decisionrecord", &record));
     }
 }

@@ -4,7 +4,7 @@ use pathops_core::adapter::{SourceFile, SourceTree};
 use pathops_core::policy::LayerName;
 use pathops_core::project::{Project, load};
 
-use crate::yaml::shop;
+use super::shop;
 
 /// The sample shop with these files beside its policy.
 fn with(files: &[(&str, &str)]) -> SourceTree {

@@ -1,36 +1,9 @@
 //! The policy as people write it.
 
-use std::fs;
-use std::path::Path;
-
-use pathops_core::adapter::{SourceFile, SourceTree};
 use pathops_core::policy::{Languages, MergeBy, Policy};
 use pathops_core::project::load;
 
-const POLICY: &str = "policy.yaml";
-
-/// The meta repository of the sample shop, with this text as its policy.
-pub(crate) fn shop(policy: Option<&str>) -> SourceTree {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/shop/meta");
-    let mut files = SourceTree::new();
-    read(&root, &root, &mut files);
-    if let Some(text) = policy {
-        files.insert(POLICY.parse().unwrap(), SourceFile { bytes: text.as_bytes().to_vec(), executable: false });
-    }
-    files
-}
-
-fn read(root: &Path, folder: &Path, files: &mut SourceTree) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            read(root, &path, files);
-            continue;
-        }
-        let name = path.strip_prefix(root).unwrap().to_str().unwrap();
-        files.insert(name.parse().unwrap(), SourceFile { bytes: fs::read(&path).unwrap(), executable: false });
-    }
-}
+use super::{POLICY, shop};
 
 fn text() -> String {
     String::from_utf8(shop(None)[&POLICY.parse().unwrap()].bytes.clone()).unwrap()
