@@ -24,8 +24,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
     /// How long an app's `ci/run` may take.
-    #[arg(long, value_name = "SECONDS", default_value = "300")]
-    pub(crate) ci_limit: std::num::NonZeroU64,
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) ci_limit: u64,
     /// Keep the apps running at the end, until Ctrl-C.
     #[arg(long)]
     pub(crate) keep: bool,

@@ -155,7 +155,7 @@ async fn compose(
     let blobs: Arc<dyn BlobStore> = Arc::new(ObjectStoreBlobs::folder(root.join("blobs"))?);
     let signer: Arc<dyn Signer> = Arc::new(LocalSigner::open_or_create(root.join("signing-key.pem"))?);
     let mut ci = LocalCiConfig::new(root.join("forge"), root.join("ci"), &path);
-    ci.time_limit = Duration::from_secs(arguments.ci_limit.get());
+    ci.time_limit = Duration::from_secs(arguments.ci_limit);
     let ci = Arc::new(MeasuredCi::new(Arc::new(LocalCi::new(ci, blobs.clone(), clock.clone())?)));
     let environments = [&project.environments.preflight, &project.environments.production];
     let watched = project.units.values().flat_map(|unit| {

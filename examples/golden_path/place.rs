@@ -65,6 +65,9 @@ fn foreign(root: &Path) -> Failure {
 fn holds_other_things(root: &Path) -> Result<bool, Failure> {
     let entries = match fs::read_dir(root) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(format!("{} is no folder; give another --state", root.display()).into());
+        }
         entries => entries.map_err(|error| format!("cannot read {}: {error}", root.display()))?,
     };
     for entry in entries {

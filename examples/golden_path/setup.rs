@@ -16,7 +16,8 @@ pub(crate) fn read(folder: &Path) -> Result<(Project, SourceTree), Failure> {
     let meta = folder.join("meta");
     if !meta.is_dir() {
         let advice = "a project is a folder with `meta/` and the repositories of its apps; see examples/shop/README.md";
-        return Err(format!("{} has no folder `meta`: {advice}", folder.display()).into());
+        let wrong = if folder.is_dir() { "has no folder `meta`" } else { "is no folder" };
+        return Err(format!("{} {wrong}: {advice}", folder.display()).into());
     }
     let files = read_folder(&meta)?;
     let name = files

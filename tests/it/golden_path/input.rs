@@ -21,7 +21,34 @@ fn refused_project(project: &SmallProject, texts: &[&str]) {
 fn a_folder_that_is_no_project() {
     let folder = tempfile::tempdir().unwrap();
     refused_at_once(Example::of(folder.path(), &[]), &["has no folder `meta`", "README.md"]);
-    refused_at_once(Example::of(&folder.path().join("nowhere"), &[]), &["nowhere has no folder `meta`"]);
+    refused_at_once(Example::of(&folder.path().join("nowhere"), &[]), &["nowhere is no folder", "README.md"]);
+}
+
+#[test]
+fn a_state_that_is_a_file_is_left_alone() {
+    let project = SmallProject::new("feature");
+    for name in ["notes", "notes/below"] {
+        let mut example = Example::in_folder("notes", &["--project", project.path().to_str().unwrap()]);
+        fs::write(&example.state, "mine").unwrap();
+        let file = example.state.clone();
+        example.state.set_file_name(name);
+        example.run().assert_refused(&[example.state.to_str().unwrap(), "is no folder", "--state"]);
+        assert_eq!(fs::read_to_string(file).unwrap(), "mine");
+    }
+}
+
+#[test]
+fn arguments_that_there_are_not() {
+    for (arguments, why) in [
+        (["--frobnicate"].as_slice(), "unexpected argument '--frobnicate'"),
+        (&["--ci-limit", "0"], "0 is not in 1.."),
+        (&["--ci-limit", "soon"], "invalid value 'soon'"),
+    ] {
+        let mut example = Example::new(arguments);
+        let run = example.run();
+        assert!(run.code == Some(2) && run.account.contains(why) && run.account.contains("--help"), "{}", run.account);
+        assert!(!example.state.exists());
+    }
 }
 
 #[test]
