@@ -24,7 +24,7 @@ use crate::account::{Account, Told};
 use crate::arguments::{Arguments, STORE, variable};
 use crate::figures::{MeasuredCi, Stopwatch};
 use crate::people::People;
-use crate::place::Place;
+use crate::place::{Before, Place};
 use crate::{Failure, claims, export, people, setup, summary};
 
 /// How long a process may take to become healthy.
@@ -72,6 +72,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Ended, Failure> {
         requests.len(),
         place.root.display()
     ));
+    match place.before {
+        Before::Nothing => {}
+        Before::Stopped => account.text("A run was stopped here: this one goes on where it was.\n"),
+        Before::Finished => account.text("The run that was here had come to its end: this one begins anew.\n"),
+    }
     let stopwatch = Stopwatch::start();
     let (tell, told) = mpsc::unbounded_channel();
     let (machine, plane, measured) = compose(arguments, place, project, account, tell).await?;

@@ -23,9 +23,22 @@ struct Mark {
     project: PathBuf,
 }
 
+/// A run that was in the folder before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// There was none.
+    Nothing,
+    /// It was stopped, and goes on now.
+    Stopped,
+    /// It was carried to its end, and has made room.
+    Finished,
+}
+
 /// The folder, which no other run uses as long as this lives.
 pub(crate) struct Place {
     pub(crate) root: PathBuf,
+    /// What has become of the run that was there before.
+    pub(crate) before: Before,
     _lock: File,
 }
 
@@ -39,17 +52,23 @@ impl Place {
         }
         fs::create_dir_all(root).map_err(|error| format!("cannot make {}: {error}", root.display()))?;
         let lock = lock(root)?;
-        match mark(root)? {
-            Some(mark) if root.join(FINISHED).exists() => begin_anew(root, &wanted, &mark)?,
+        let before = match mark(root)? {
+            Some(mark) if root.join(FINISHED).exists() => {
+                begin_anew(root, &wanted, &mark)?;
+                Before::Finished
+            }
             Some(mark) if mark != wanted => {
                 let of = mark.project.display();
                 let advice = "give another --state, or remove it";
                 return Err(format!("{} holds an unfinished run of another project, {of}; {advice}", root.display()).into());
             }
-            Some(_) => {}
-            None => write(root, &wanted)?,
-        }
-        Ok(Self { root: fs::canonicalize(root)?, _lock: lock })
+            Some(_) => Before::Stopped,
+            None => {
+                write(root, &wanted)?;
+                Before::Nothing
+            }
+        };
+        Ok(Self { root: fs::canonicalize(root)?, before, _lock: lock })
     }
 
     /// Notes that the run was carried to its end.
@@ -141,13 +160,16 @@ mod tests {
     #[test]
     fn a_stopped_run_goes_on_and_a_finished_one_makes_room() {
         let (_folder, state, project) = folders();
-        drop(Place::take(&state, &project).unwrap());
+        let place = Place::take(&state, &project).unwrap();
+        assert_eq!(place.before, Before::Nothing);
+        drop(place);
         fs::write(state.join("kept"), "").unwrap();
         let place = Place::take(&state, &project).unwrap();
+        assert_eq!(place.before, Before::Stopped);
         assert!(state.join("kept").exists());
         place.finish().unwrap();
         drop(place);
-        drop(Place::take(&state, &project).unwrap());
+        assert_eq!(Place::take(&state, &project).unwrap().before, Before::Finished);
         assert!(!state.join("kept").exists() && !state.join(FINISHED).exists());
     }
 

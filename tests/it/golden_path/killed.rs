@@ -106,6 +106,7 @@ fn stopped_by_the_user_it_says_so_and_goes_on_later() {
     }
     let run = example.run();
     run.assert_held();
+    assert!(run.account.contains("A run was stopped here: this one goes on where it was."), "{}", run.account);
     assert!(run.account.contains("in production"), "{}", run.account);
     example.assert_none_left();
 }
