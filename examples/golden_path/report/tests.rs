@@ -5,6 +5,7 @@ use pathops_coordinator::change_set::{ChangeSet, Decided, End, Failure, PullRequ
 use pathops_coordinator::plan::plan;
 use pathops_core::evidence::{Absence, Attester, EvidenceId, Occasion, Predicate as _, SnapshotExtent, TestResult};
 use pathops_core::flow::Machine as _;
+use pathops_core::lifecycle::{Artifact, ArtifactLifecycle};
 use pathops_core::policy::{self, Decision, MergeBy, Missing, Overridden, Remaining, RequirementResult, Severity, Step, Verdict};
 use pathops_core::project::load_request;
 use pathops_core::{Digest, EnvironmentId, PersonId, PullRequestNumber, RequirementId, UnitId};
@@ -98,7 +99,15 @@ fn refused() -> State {
     orders.evidence = vec![smoke, decided.record.clone()];
     orders.snapshots = vec![record("orders preflight snapshot (failed)")];
     orders.first = Some(decided);
-    orders.not_promotable = Some("smoke: expected 200, got 502".to_owned());
+    let built = ArtifactLifecycle::built(Artifact {
+        change_set: state.start.change_set.clone(),
+        unit: unit("orders"),
+        digest: Some(Digest::of(b"orders")),
+        source: None,
+        preflight: state.start.environments.preflight.environment.clone(),
+        production: state.start.environments.production.environment.clone(),
+    });
+    orders.artifact = Some(built.not_promotable("smoke: expected 200, got 502", UnixMillis(0)).unwrap());
     let reason = "smoke: expected 200, got 502; contract: no date".to_owned();
     state.failure = Some(Failure { unit: unit("orders"), stage: Stage::PreflightDeploy, reason });
     state.end = Some(End::Recovered);

@@ -54,10 +54,9 @@ fn begin(state: &mut State, unit: &UnitId, at: UnixMillis) {
     let component = || (declared.source().is_none() && progress.stage >= Stage::Built).then_some((None, None));
     if let Some((digest, source)) = built.or_else(component)
         && progress.artifact.as_ref().is_none_or(|artifact| artifact.subject().digest != digest)
+        && let Some(before) = progress.artifact.replace(begun(digest, source))
     {
-        if let Some(before) = progress.artifact.replace(begun(digest, source)) {
-            progress.replaced.push(before.not_promotable("another build has taken its place", at).unwrap_or(before));
-        }
+        progress.replaced.push(before.not_promotable("another build has taken its place", at).unwrap_or(before));
     }
     let before = progress.before.as_ref().filter(|before| before.runs && progress.stage >= Stage::RecoveryDeploy);
     if let (Some(before), None) = (before, &progress.again) {
