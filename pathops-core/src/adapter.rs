@@ -23,6 +23,7 @@ mod clock;
 mod co_authors;
 #[cfg(feature = "mockall")]
 mod conditions;
+mod evidence_index;
 mod gitops;
 mod ids;
 mod journal;
@@ -40,6 +41,7 @@ pub use clock::*;
 pub use co_authors::*;
 #[cfg(feature = "mockall")]
 pub use conditions::{MockCondition, MockConditionLanguage};
+pub use evidence_index::*;
 pub use gitops::*;
 pub use ids::*;
 pub use journal::*;
@@ -57,6 +59,7 @@ fn _object_safe(
     _: &dyn Bucket,
     _: &dyn Ci,
     _: &dyn Clock,
+    _: &dyn EvidenceIndex,
     _: &dyn GitOps,
     _: &dyn IdSource,
     _: &dyn Journal,

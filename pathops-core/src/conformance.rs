@@ -16,6 +16,7 @@ pub mod blob;
 pub mod bucket;
 pub mod ci;
 pub mod condition;
+pub mod evidence_index;
 pub mod gitops;
 pub mod journal;
 pub mod merge;

@@ -16,6 +16,9 @@ mod ci;
 #[path = "conformance_others/condition.rs"]
 mod condition;
 #[cfg(test)]
+#[path = "conformance_others/evidence_index.rs"]
+mod evidence_index;
+#[cfg(test)]
 #[path = "conformance_others/forge.rs"]
 mod forge;
 #[cfg(test)]

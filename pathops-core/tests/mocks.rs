@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pathops_core::adapter::{
-    AgentBackend, BlobStore, Bucket, Ci, CiRunId, CiState, Clock, Collected, GitOps, IdSource, Journal, Merge, MergeableBranch,
-    MockAgentBackend, MockBlobStore, MockBucket, MockCi, MockClock, MockCondition, MockConditionLanguage, MockGitOps,
-    MockIdSource, MockJournal, MockMerge, MockNotifier, MockRuntimeSignals, MockScm, MockSigner, Notice, Notifier,
-    RuntimeSignals, Scm, SignalQuery, Signer,
+    AgentBackend, BlobStore, Bucket, Ci, CiRunId, CiState, Clock, Collected, EvidenceIndex, GitOps, IdSource, Journal, Merge,
+    MergeableBranch, MockAgentBackend, MockBlobStore, MockBucket, MockCi, MockClock, MockCondition, MockConditionLanguage,
+    MockEvidenceIndex, MockGitOps, MockIdSource, MockJournal, MockMerge, MockNotifier, MockRuntimeSignals, MockScm, MockSigner,
+    Notice, Notifier, RuntimeSignals, Scm, SignalQuery, Signer, SubjectDigest,
 };
 use pathops_core::evidence::Signature;
 use pathops_core::policy::{ConditionAnswer, ConditionError, Languages, Summary};
@@ -74,6 +74,11 @@ async fn stores_and_keys() {
     blobs.expect_put().times(1).returning(|_, bytes| Ok(Digest::of(&bytes)));
     let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
     assert_eq!(blobs.put(&cx(), b"x".to_vec()).await.unwrap(), Digest::of(b"x"));
+
+    let mut index = MockEvidenceIndex::new();
+    index.expect_about().withf(|_, subjects| subjects.len() == 1).times(1).returning(|_, _| Ok(Vec::new()));
+    let index: Arc<dyn EvidenceIndex> = Arc::new(index);
+    assert_eq!(index.about(&cx(), &[SubjectDigest::commit(&commit())].into()).await.unwrap(), []);
 
     let mut journal = MockJournal::new();
     journal.expect_open_runs().times(1).returning(|_| Ok(vec!["run-1".parse().unwrap()]));

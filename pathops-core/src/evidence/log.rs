@@ -29,6 +29,25 @@ pub struct Inclusion {
     pub path: Vec<Digest>,
 }
 
+/// That a piece of evidence is in a log: what shows it, and for which state of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logged {
+    /// The state of the log. Whoever hands it on has checked who signed it.
+    pub checkpoint: Checkpoint,
+    /// The evidence in it.
+    pub inclusion: Inclusion,
+}
+
+impl Logged {
+    /// Which evidence is in the log.
+    ///
+    /// # Errors
+    /// As [`Inclusion::verify`].
+    pub fn evidence(&self) -> Result<EvidenceId, InclusionError> {
+        self.inclusion.verify(&self.checkpoint)
+    }
+}
+
 /// Why an inclusion shows nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -44,6 +63,9 @@ pub enum InclusionError {
         /// The log's size.
         size: u64,
     },
+    /// It is shown for another piece of evidence than the one in question.
+    #[error("what the leaf of the log names is other evidence: {0}")]
+    OtherEvidence(EvidenceId),
 }
 
 impl Inclusion {

@@ -1,5 +1,6 @@
 //! Faults between every other adapter and its callers. Clock and identifiers have none: they cannot fail.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -7,9 +8,10 @@ use async_trait::async_trait;
 use super::{Call, Faulty};
 use crate::adapter::{
     AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobStore, Bucket, Ci, CiCapabilities, CiRequest,
-    CiRunId, CiState, Collected, Created, Entry, ExpectedDeployment, GitOps, GitOpsCapabilities, Journal, JournalCapabilities,
-    Lease, Notice, Notifier, NotifierCapabilities, Observation, Run, RuntimeEvent, RuntimeSignals, Sample, Seq,
-    SignalCapabilities, SignalQuery, Signer, Transition,
+    CiRunId, CiState, Collected, Created, Entry, EvidenceIndex, EvidenceIndexCapabilities, ExpectedDeployment, GitOps,
+    GitOpsCapabilities, IndexedEvidence, Journal, JournalCapabilities, Lease, Notice, Notifier, NotifierCapabilities,
+    Observation, Run, RuntimeEvent, RuntimeSignals, Sample, Seq, SignalCapabilities, SignalQuery, Signer, SubjectDigest,
+    Transition,
 };
 use crate::digest::Digest;
 use crate::error::Result;
@@ -118,6 +120,26 @@ impl Ci for Faulty<dyn Ci> {
 
     async fn cancel(&self, cx: &OpContext, run: &CiRunId) -> Result<()> {
         self.through(Call::write("cancel a CI run"), || self.inner.cancel(cx, run)).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl EvidenceIndex for Faulty<dyn EvidenceIndex> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> EvidenceIndexCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn add(&self, cx: &OpContext, evidence: &IndexedEvidence) -> Result<()> {
+        self.through(Call::write("index evidence"), || self.inner.add(cx, evidence)).await
+    }
+
+    async fn about(&self, cx: &OpContext, subjects: &BTreeSet<SubjectDigest>) -> Result<Vec<IndexedEvidence>> {
+        self.through(Call::read("look evidence up"), || self.inner.about(cx, subjects)).await
     }
 }
 

@@ -1,0 +1,170 @@
+use std::collections::BTreeSet;
+use std::fmt::{self, Debug};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::evidence::{EvidenceId, InclusionError, Logged, VerifiedEvidence};
+use crate::id::{CommitId, TreeId};
+use crate::op::OpContext;
+
+/// One digest that evidence is about, as a subject of an in-toto statement has it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SubjectDigest {
+    /// Of what kind: `sha256`, `gitCommit`, `gitTree`.
+    pub algorithm: String,
+    /// The digest, as the statement writes it.
+    pub value: String,
+}
+
+impl SubjectDigest {
+    fn new(algorithm: &str, value: String) -> Self {
+        Self { algorithm: algorithm.to_owned(), value }
+    }
+
+    /// The SHA-256 of some bytes, for example of an artifact.
+    #[must_use]
+    pub fn sha256(digest: &Digest) -> Self {
+        Self::new("sha256", digest.hex())
+    }
+
+    /// A Git commit.
+    #[must_use]
+    pub fn commit(commit: &CommitId) -> Self {
+        Self::new("gitCommit", commit.to_string())
+    }
+
+    /// A Git tree.
+    #[must_use]
+    pub fn tree(tree: &TreeId) -> Self {
+        Self::new("gitTree", tree.to_string())
+    }
+}
+
+impl fmt::Display for SubjectDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.algorithm, self.value)
+    }
+}
+
+/// What an index holds of one envelope: what it is about, and where it is.
+///
+/// It is made from verified evidence only, so that none says something else than its envelope. That it can be read back is
+/// for adapters, and is no proof of anything: whoever decides verifies the envelope again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IndexedEvidence {
+    id: EvidenceId,
+    envelope: Digest,
+    predicate_type: String,
+    subjects: BTreeSet<SubjectDigest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    logged: Option<Logged>,
+}
+
+impl IndexedEvidence {
+    /// What there is to know of this evidence, whose envelope is the blob `envelope`.
+    #[must_use]
+    pub fn new(verified: &VerifiedEvidence, envelope: Digest) -> Self {
+        let statement = verified.statement();
+        let digests = statement.subject.iter().flat_map(|subject| &subject.digest);
+        Self {
+            id: verified.id(),
+            envelope,
+            predicate_type: statement.predicate_type.clone(),
+            subjects: digests.map(|(algorithm, value)| SubjectDigest::new(algorithm, value.clone())).collect(),
+            logged: None,
+        }
+    }
+
+    /// And it is in a log.
+    ///
+    /// # Errors
+    /// [`InclusionError`] where `logged` does not show that, or shows it of other evidence.
+    pub fn with_logged(mut self, logged: Logged) -> Result<Self, InclusionError> {
+        let named = logged.evidence()?;
+        if named != self.id {
+            return Err(InclusionError::OtherEvidence(named));
+        }
+        self.logged = Some(logged);
+        Ok(self)
+    }
+
+    /// The name of the evidence.
+    #[must_use]
+    pub fn id(&self) -> EvidenceId {
+        self.id
+    }
+
+    /// The blob with its envelope.
+    #[must_use]
+    pub fn envelope(&self) -> Digest {
+        self.envelope
+    }
+
+    /// The URI of its predicate.
+    #[must_use]
+    pub fn predicate_type(&self) -> &str {
+        &self.predicate_type
+    }
+
+    /// The digests of everything that it is about.
+    #[must_use]
+    pub fn subjects(&self) -> &BTreeSet<SubjectDigest> {
+        &self.subjects
+    }
+
+    /// What shows that it is in a log.
+    #[must_use]
+    pub fn logged(&self) -> Option<&Logged> {
+        self.logged.as_ref()
+    }
+}
+
+/// What an index can do beyond the core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EvidenceIndexCapabilities {
+    /// What was acknowledged survives the end of the process.
+    pub durable: bool,
+    /// Several processes may use it at once.
+    pub shared: bool,
+}
+
+/// Finds evidence by what it is about.
+///
+/// It is an index and no store: envelopes are in a [`BlobStore`](super::BlobStore), and what an index says is believed in one
+/// respect only, which is that it leaves nothing out. One that forgets hides bad news, so nothing is ever removed from it.
+#[cfg_attr(feature = "mockall", mockall::automock)]
+#[async_trait]
+pub trait EvidenceIndex: Debug + Send + Sync + 'static {
+    /// The adapter's name, for example `sqlite`.
+    fn name(&self) -> &'static str;
+
+    /// What this index offers.
+    fn capabilities(&self) -> EvidenceIndexCapabilities;
+
+    /// Adds an envelope, with all its subjects or not at all. What is added after `Ok` is found by every later
+    /// [`EvidenceIndex::about`].
+    ///
+    /// An envelope is known by its evidence and its blob together: what a second one has signed is a second envelope of one
+    /// piece of evidence. Adding one again changes nothing, but that a proof of its being in a log is taken up where there
+    /// was none. So a lost answer is settled by adding again, under any key.
+    ///
+    /// # Errors
+    /// `StorageFull`, `Unavailable`, `Timeout`, `Corrupt`. With every error that has no unknown effect, nothing has changed.
+    ///
+    /// # Cancel safety
+    /// Dropped half way, it is there whole or not at all; adding again settles it.
+    async fn add(&self, cx: &OpContext, evidence: &IndexedEvidence) -> Result<()>;
+
+    /// Everything that was added and is about any of `subjects`, each envelope once, in the order of evidence and blob. About
+    /// no subjects is nothing. There is no limit to what is returned: what is left out could be what speaks against a change.
+    ///
+    /// # Errors
+    /// `Corrupt` where something of it cannot be read as it was written, so that nothing is left out silently;
+    /// `Unavailable`, `Timeout`.
+    async fn about(&self, cx: &OpContext, subjects: &BTreeSet<SubjectDigest>) -> Result<Vec<IndexedEvidence>>;
+}
