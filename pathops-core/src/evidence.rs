@@ -7,6 +7,7 @@ mod envelope;
 mod key;
 mod log;
 mod predicate;
+mod reserved;
 mod statement;
 
 pub use envelope::*;

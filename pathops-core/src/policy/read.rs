@@ -52,7 +52,10 @@ struct Read {
 
 impl EvidenceFact {
     /// What verified evidence says for policy; `None` where it is PathOps' own account of evidence.
-    pub(super) fn read(verified: &VerifiedEvidence, trust: &TrustRoot) -> Result<Option<Self>, String> {
+    ///
+    /// # Errors
+    /// Why it does not hold what its type says, in words.
+    pub fn read(verified: &VerifiedEvidence, trust: &TrustRoot) -> Result<Option<Self>, String> {
         let statement = verified.statement();
         let unreadable = |why: String| format!("{} does not hold what its type says: {why}", verified.id());
         let Some(read) = read(&statement.predicate_type, &statement.predicate).map_err(unreadable)? else { return Ok(None) };
