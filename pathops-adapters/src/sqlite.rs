@@ -1,15 +1,19 @@
-//! The journal in one SQLite file: `Journal` on one machine, with nothing to install.
+//! The journal and the evidence index, each in one SQLite file: `Journal` and `EvidenceIndex` on one machine, with nothing to
+//! install.
 //!
-//! What is acknowledged is on the disk: a transition is one transaction, and its commit waits for the disk once.
+//! Of the journal, what is acknowledged is on the disk: a transition is one transaction, and its commit waits for the disk once.
 //! Entries are only ever added; triggers in the file refuse to change or delete one, whoever asks. One process at a
 //! time may write (a lock file beside the journal sees to it), and calls take turns on one connection.
 //!
-//! The file is `path`; SQLite keeps `path-wal` and `path-shm` beside it, and the lock is `path.lock`. They belong
-//! together: copy the journal with SQLite's own backup, not file by file while it is open. It must lie on a disk of
-//! this machine; locks on network file systems cannot be trusted.
+//! The evidence index is as durable, and an envelope with all its subjects is one transaction. Several processes may use it at
+//! once; they take turns in writing by SQLite's own locks, and finding is by the subject's digest, however much there is.
+//!
+//! The file is `path`; SQLite keeps `path-wal` and `path-shm` beside it, and the lock is `path.lock`. They belong together: copy a file with SQLite's own backup, not one by one while it is open. It must lie on a disk of this machine;
+//! locks on network file systems cannot be trusted.
 
 mod database;
 mod error;
+mod evidence_index;
 mod lease;
 mod lock;
 mod read;
@@ -22,7 +26,18 @@ use async_trait::async_trait;
 use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition};
 use pathops_core::{OpContext, Result, RunId, UnixMillis};
 
-use database::Database;
+use database::{Database, Format};
+pub use evidence_index::SqliteEvidenceIndex;
+
+const FORMAT: Format = Format {
+    what: "journal",
+    open: "open the journal",
+    make: "make the journal",
+    schema: include_str!("../migrations/sqlite/0001_journal.sql"),
+    version: 1,
+    application: 1_348_554_608,
+    exclusive: true,
+};
 
 /// A journal in one SQLite file.
 ///
@@ -51,7 +66,7 @@ impl SqliteJournal {
     /// `Invalid` where it holds another program's tables; `Unsupported` where a newer version of this adapter wrote
     /// it; `NotFound` where the folder is missing; `Denied`, `StorageFull`.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self { database: Database::open(path.as_ref()).await? })
+        Ok(Self { database: Database::open(path.as_ref(), &FORMAT).await? })
     }
 }
 

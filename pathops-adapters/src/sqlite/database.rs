@@ -18,15 +18,28 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::error::Call;
 use super::lock;
 
-const SCHEMA: &str = include_str!("../../migrations/sqlite/0001_journal.sql");
-const VERSION: i64 = 1;
-const APPLICATION: i64 = 1_348_554_608;
+/// What a file of ours holds, and how it is told from others.
+#[derive(Debug)]
+pub(super) struct Format {
+    /// What it is, for people.
+    pub(super) what: &'static str,
+    /// What is done when it is opened, and when it is made: both complete "failed to …".
+    pub(super) open: &'static str,
+    pub(super) make: &'static str,
+    pub(super) schema: &'static str,
+    pub(super) version: i64,
+    pub(super) application: i64,
+    /// Whether only one process at a time may have it open.
+    pub(super) exclusive: bool,
+}
 
 pub(super) struct Database {
     connection: Mutex<Connection>,
     path: PathBuf,
-    // Last, so that the connection is let go of before the lock.
-    _lock: File,
+    format: &'static Format,
+    /// Held while the file is made, which SQLite's own locks do not see through, and kept where one process at a time may
+    /// have it open. Last, so that the connection is let go of before.
+    lock: Option<File>,
 }
 
 struct Connection {
@@ -44,10 +57,10 @@ pub(super) struct Reader<'a> {
 pub(super) struct Transaction<'a>(Reader<'a>);
 
 impl Database {
-    pub(super) async fn open(path: &Path) -> Result<Self> {
-        let call = Call::new("open the journal", path.display().to_string(), path);
-        let locking = path.to_owned();
-        let locked = tokio::task::spawn_blocking(move || lock::lock(&locking)).await;
+    pub(super) async fn open(path: &Path, format: &'static Format) -> Result<Self> {
+        let call = Call::new(format, format.open, path.display().to_string(), path);
+        let named = path.to_owned();
+        let locked = tokio::task::spawn_blocking(move || lock::lock(&named, format)).await;
         let (path, lock) = locked.map_err(|e| call.refused(ErrorKind::Unexpected, "the runtime is ending").with_source(e))??;
         let options = SqliteConnectOptions::new()
             .filename(&path)
@@ -56,23 +69,28 @@ impl Database {
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
         let sqlite = options.connect().await.map_err(|e| call.failed(e))?;
-        let database = Self { connection: Mutex::new(Connection { sqlite, in_doubt: false }), path, _lock: lock };
+        let connection = Mutex::new(Connection { sqlite, in_doubt: false });
+        let mut database = Self { connection, path, format, lock: Some(lock) };
         database.prepare(&call.subject).await?;
+        if !format.exclusive {
+            database.lock = None;
+        }
         Ok(database)
     }
 
     /// Checks the schema, and makes it in an empty file.
     async fn prepare(&self, subject: &str) -> Result<()> {
-        let mut reader = self.reader("open the journal", subject).await;
-        let fresh = is_fresh(&mut reader).await?;
+        let format = self.format;
+        let mut reader = self.reader(format.open, subject).await;
+        let fresh = is_fresh(&mut reader, format).await?;
         let write_ahead = query("PRAGMA journal_mode = WAL").execute(reader.sqlite()).await;
         write_ahead.map_err(|e| reader.call.failed(e))?;
         drop(reader);
         if !fresh {
             return Ok(());
         }
-        let mut transaction = self.begin("make the journal", subject).await?;
-        let made = raw_sql(SCHEMA).execute(transaction.sqlite()).await.map(drop);
+        let mut transaction = self.begin(format.make, subject).await?;
+        let made = raw_sql(format.schema).execute(transaction.sqlite()).await.map(drop);
         let made = made.map_err(|e| transaction.call.failed(e));
         transaction.finish(made).await
     }
@@ -85,7 +103,7 @@ impl Database {
             let _ = query("ROLLBACK").execute(&mut connection.sqlite).await;
             connection.in_doubt = false;
         }
-        Reader { connection, call: Call::new(operation, subject.to_string(), &self.path) }
+        Reader { connection, call: Call::new(self.format, operation, subject.to_string(), &self.path) }
     }
 
     /// Begins a transaction that writes.
@@ -137,20 +155,21 @@ impl Transaction<'_> {
 }
 
 /// Whether there is nothing in the file yet; refuses what this adapter cannot read.
-async fn is_fresh(reader: &mut Reader<'_>) -> Result<bool> {
+async fn is_fresh(reader: &mut Reader<'_>, format: &Format) -> Result<bool> {
+    let Format { what, version: known, application, .. } = format;
     let facts = "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), \
                  (SELECT count(*) FROM sqlite_schema)";
     let facts = query_as::<_, (i64, i64, i64)>(facts).fetch_one(reader.sqlite()).await;
     match facts.map_err(|e| reader.call.failed(e))? {
         (0, 0, 0) => Ok(true),
-        (APPLICATION, VERSION, _) => Ok(false),
-        (APPLICATION, version, _) => {
-            let reason = format!("its schema has version {version}, and this adapter knows version {VERSION} only");
+        (of, version, _) if (of, version) == (*application, *known) => Ok(false),
+        (of, version, _) if of == *application => {
+            let reason = format!("its schema has version {version}, and this adapter knows version {known} only");
             Err(reader.call.refused(ErrorKind::Unsupported, &reason).advise("use PathOps as new as its writer, or newer"))
         }
         _ => {
-            let reason = "it is a SQLite database of another program";
-            Err(reader.call.refused(ErrorKind::Invalid, reason).advise("give the journal a file of its own"))
+            let reason = format!("it is a SQLite database that holds something else than the {what}");
+            Err(reader.call.refused(ErrorKind::Invalid, &reason).advise(format!("give the {what} a file of its own")))
         }
     }
 }

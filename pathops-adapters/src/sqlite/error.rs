@@ -4,20 +4,27 @@ use std::path::Path;
 
 use pathops_core::{Effect, Error, ErrorKind};
 
+use super::database::Format;
+
 /// What is being done and on what, for the message of any error on the way.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) operation: &'static str,
     pub(super) subject: String,
     pub(super) file: String,
+    what: &'static str,
 }
 
 impl Call {
-    pub(super) fn new(operation: &'static str, subject: String, path: &Path) -> Self {
-        Self { operation, subject, file: path.display().to_string() }
+    pub(super) fn new(format: &Format, operation: &'static str, subject: String, path: &Path) -> Self {
+        Self { operation, subject, file: path.display().to_string(), what: format.what }
     }
 
-    /// A refusal by the journal's own rules: nothing has changed.
+    fn restore(&self) -> String {
+        format!("restore the {} from a backup", self.what)
+    }
+
+    /// A refusal by the adapter's own rules: nothing has changed.
     pub(super) fn refused(&self, kind: ErrorKind, reason: &str) -> Error {
         Error::new(kind, self.operation).on(&self.subject).because(reason)
     }
@@ -25,13 +32,14 @@ impl Call {
     /// Something stored that this adapter did not write.
     pub(super) fn corrupt(&self, what: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         self.refused(ErrorKind::Corrupt, &format!("{what} in {} is not what was written", self.file))
-            .advise("restore the journal from a backup")
+            .advise(self.restore())
             .with_source(source)
     }
 
     /// A failure of SQLite, with no effect: what was begun is rolled back.
     pub(super) fn failed(&self, error: sqlx::Error) -> Error {
         let (kind, reason, advice) = classify(&error);
+        let advice = advice.map_or_else(|| self.restore(), str::to_owned);
         Error::new(kind, self.operation)
             .on(&self.subject)
             .because(format_args!("{reason} ({})", self.file))
@@ -41,25 +49,25 @@ impl Call {
     }
 }
 
-fn classify(error: &sqlx::Error) -> (ErrorKind, &'static str, &'static str) {
+/// What it is, why, and what helps; `None` where a backup does.
+fn classify(error: &sqlx::Error) -> (ErrorKind, &'static str, Option<&'static str>) {
     use ErrorKind::{Corrupt, Denied, Invalid, StorageFull, Unavailable, Unexpected};
-    const RESTORE: &str = "restore the journal from a backup";
-    const SEE: &str = "see the source of this error";
+    const SEE: Option<&str> = Some("see the source of this error");
     match code(error) {
-        None if matches!(error, sqlx::Error::ColumnDecode { .. }) => (Corrupt, "a stored value has the wrong type", RESTORE),
+        None if matches!(error, sqlx::Error::ColumnDecode { .. }) => (Corrupt, "a stored value has the wrong type", None),
         None => (Unexpected, "the SQLite driver failed", SEE),
         Some(code) => match (code, code & 0xff) {
-            (codes::IOERR_SHMSIZE, _) | (_, codes::FULL) => (StorageFull, "its disk is full", "make room on it"),
+            (codes::IOERR_SHMSIZE, _) | (_, codes::FULL) => (StorageFull, "its disk is full", Some("make room on it")),
             (_, codes::NOTADB) => {
-                (Corrupt, "the file is no SQLite database", "check the path, or restore the journal from a backup")
+                (Corrupt, "the file is no SQLite database", Some("check the path, or restore it from a backup"))
             }
-            (_, codes::CORRUPT) => (Corrupt, "the file is damaged", RESTORE),
-            (_, codes::BUSY | codes::LOCKED) => (Unavailable, "another process keeps it locked", "let go of it there"),
+            (_, codes::CORRUPT) => (Corrupt, "the file is damaged", None),
+            (_, codes::BUSY | codes::LOCKED) => (Unavailable, "another process keeps it locked", Some("let go of it there")),
             (_, codes::NOMEM | codes::IOERR) => (Unavailable, "the system could not read or write it", SEE),
             (_, codes::PERM | codes::READONLY | codes::CANTOPEN) => {
-                (Denied, "it cannot be opened or written", "see its permissions")
+                (Denied, "it cannot be opened or written", Some("see its permissions"))
             }
-            (_, codes::TOOBIG) => (Invalid, "a value is larger than SQLite stores", "keep large values in a blob store"),
+            (_, codes::TOOBIG) => (Invalid, "a value is larger than SQLite stores", Some("keep large values in a blob store")),
             _ => (Unexpected, "SQLite refused a statement", SEE),
         },
     }
