@@ -21,7 +21,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use pathops_core::adapter::{AgentBackend, BlobStore, Ci, Clock, GitOps, IdSource, Merge, Notifier, RuntimeSignals, Scm};
+use pathops_core::adapter::{
+    AgentBackend, BlobStore, Ci, Clock, EvidenceIndex, GitOps, IdSource, Merge, Notifier, RuntimeSignals, Scm,
+};
 use pathops_core::evidence::TrustRoot;
 use pathops_core::policy::Languages;
 use pathops_core::{BranchName, Error, ErrorKind, OpContext, RepoId, Result, Retry};
@@ -73,6 +75,7 @@ pub(crate) struct Services {
     pub(crate) notifier: Arc<dyn Notifier>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) evidence: Option<Arc<dyn EvidenceIndex>>,
     pub(crate) sealer: Sealer,
     pub(crate) trust: TrustRoot,
     pub(crate) redactor: Redactor,

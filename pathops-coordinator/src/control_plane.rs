@@ -9,7 +9,8 @@ use futures_util::future::{Either, FutureExt as _, select};
 use futures_util::lock::Mutex;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use pathops_core::adapter::{
-    AgentBackend, BlobStore, Ci, Clock, GitOps, IdSource, Journal, Lease, Merge, Notifier, Run, RuntimeSignals, Scm, Signer,
+    AgentBackend, BlobStore, Ci, Clock, EvidenceIndex, GitOps, IdSource, Journal, Lease, Merge, Notifier, Run, RuntimeSignals,
+    Scm, Signer,
 };
 use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::flow::Machine as _;
@@ -58,6 +59,7 @@ pub struct Builder {
     notifier: Option<Arc<dyn Notifier>>,
     clock: Option<Arc<dyn Clock>>,
     ids: Option<Arc<dyn IdSource>>,
+    evidence: Option<Arc<dyn EvidenceIndex>>,
     also_trusted: Vec<PublicKey>,
     secrets: Vec<String>,
     languages: Languages,
@@ -105,6 +107,11 @@ parts! {
     clock: Arc<dyn Clock>,
     /// Randomness.
     ids: Arc<dyn IdSource>,
+    /// Finds evidence of others, for [`ControlPlane::take_evidence`]. A host without any needs none. One that has taken evidence
+    /// gives the same index for ever: without it, what speaks against a change would be forgotten. The keys of those who signed
+    /// stay trusted for as long, too ([`Builder::trust`]): evidence by a key that is not any more stops the promotion of what
+    /// it is about.
+    evidence: Arc<dyn EvidenceIndex>,
     /// The repository that declares the project.
     meta_repo: RepoId,
 }
@@ -180,6 +187,7 @@ impl Builder {
             notifier: need(self.notifier, "notifier")?,
             clock: clock.clone(),
             ids: ids.clone(),
+            evidence: self.evidence,
             sealer: Sealer::new(signer, blobs.clone()),
             blobs,
             trust,

@@ -14,6 +14,7 @@ pub mod desired_state;
 mod doubt;
 pub mod engine;
 pub mod gate;
+mod outside_evidence;
 pub mod plan;
 mod policy_change;
 mod retry;

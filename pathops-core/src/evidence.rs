@@ -14,4 +14,5 @@ pub use envelope::*;
 pub use key::*;
 pub use log::*;
 pub use predicate::*;
+pub use reserved::BUILD_SUITE;
 pub use statement::*;

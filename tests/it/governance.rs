@@ -11,7 +11,7 @@ use pathops_core::{ErrorKind, OpContext, Principal, PullRequestNumber, RepoPath,
 
 use crate::world::{START, World, cx, feature_of, person, repo, wait};
 
-const PRODUCTION: &str = "shop/orders-gitops";
+pub(crate) const PRODUCTION: &str = "shop/orders-gitops";
 /// A requirement that nothing in this world meets.
 const SCAN: &str = "    - {id: scan, reason: somebody looks, covers: {units: [orders]}, asks: {evidence: {predicateType: \"https://example.org/scan\", about: artifact, accept: {maxAgeSeconds: 86400}}}}\n";
 
@@ -26,7 +26,7 @@ pub(crate) fn meddled(world: &World, meddle: impl Fn(&World, &PullRequest)) -> S
     world.run(feature_of(&["orders"], "better", None), "k", run).unwrap().unwrap()
 }
 
-fn proposed(world: &World) -> Option<PullRequest> {
+pub(crate) fn proposed(world: &World) -> Option<PullRequest> {
     wait(world.forge.scm(Principal::System).pull_request(&cx(), &repo(PRODUCTION), PullRequestNumber(2))).ok()
 }
 
@@ -64,7 +64,7 @@ fn write(world: &World, branch: &str, changes: Vec<FileChange>) {
     world.forge.person(person("alice")).commit(&meta, &change).unwrap();
 }
 
-fn policy(world: &World) -> String {
+pub(crate) fn policy(world: &World) -> String {
     let (scm, meta) = (world.forge.scm(Principal::System), repo("shop/meta"));
     let head = wait(scm.branch_head(&cx(), &meta, &"main".parse().unwrap())).unwrap().unwrap();
     let text = wait(scm.read_file(&cx(), &meta, &head, &"policy.yaml".parse().unwrap())).unwrap().unwrap();

@@ -13,6 +13,7 @@ mod jumps;
 mod layering;
 mod lifecycles;
 mod moved;
+mod outside_evidence;
 mod policy_command;
 mod program;
 mod requests;

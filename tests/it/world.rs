@@ -23,6 +23,9 @@ pub(crate) const START: UnixMillis = UnixMillis(1_763_971_200_000);
 
 pub(crate) const UNITS: [&str; 4] = ["catalog", "orders", "store", "web"];
 
+/// Others whose evidence counts, and the seeds of their keys. PathOps itself has the seed 1.
+pub(crate) const PRODUCERS: [(&str, u64); 2] = [("scanner", 2), ("monitoring", 3)];
+
 /// What a unit's source says when its deployment is to fail its smoke job.
 pub(crate) const DEFECT: &str = "defect";
 
@@ -39,10 +42,15 @@ pub(crate) struct World {
     pub(crate) forge: MemoryForge,
     pub(crate) journal: MemoryJournal,
     pub(crate) blobs: Arc<MemoryBlobs>,
+    pub(crate) index: MemoryEvidenceIndex,
     pub(crate) ci: MemoryCi,
     pub(crate) gitops: MemoryGitOps,
     pub(crate) notifier: Arc<MemoryNotifier>,
     faults: Option<Arc<Faults>>,
+    /// What goes wrong with the index alone.
+    pub(crate) index_faults: Option<Arc<Faults>>,
+    /// Whether the host gives the index to its control plane.
+    pub(crate) takes_evidence: bool,
     /// While it is set, nobody merges into production.
     pub(crate) hesitant: Arc<AtomicBool>,
     pub(crate) deployed: Arc<Mutex<Vec<String>>>,
@@ -80,11 +88,14 @@ impl World {
             calls: Arc::default(),
             watch: Arc::new(|_| {}),
             faults: None,
+            index_faults: None,
+            takes_evidence: true,
             hesitant: Arc::default(),
             clock,
             forge,
             journal,
             blobs,
+            index: MemoryEvidenceIndex::new(),
             ci,
             gitops,
             notifier,
@@ -164,7 +175,15 @@ impl World {
         let signer: Arc<dyn Signer> = Arc::new(MemorySigner::from_seed(1).unwrap());
         let agent: Arc<dyn AgentBackend> = Arc::new(agent);
         let notifier: Arc<dyn Notifier> = self.notifier.clone();
-        ControlPlane::builder()
+        let mut index: Arc<dyn EvidenceIndex> = Arc::new(self.index.clone());
+        if let Some(faults) = &self.index_faults {
+            index = Arc::new(Faulty::new(index, faults.clone()));
+        }
+        let builder = PRODUCERS.iter().fold(ControlPlane::builder(), |builder, (name, seed)| {
+            builder.producer(name.parse().unwrap(), MemorySigner::from_seed(*seed).unwrap().public_key())
+        });
+        let builder = if self.takes_evidence { builder.evidence(seen!(index)) } else { builder };
+        builder
             .name(host)
             .meta_repo(repo("shop/meta"))
             .scm(seen!(scm))

@@ -1,7 +1,7 @@
 //! Building and testing a commit, and signing what came out.
 
 use pathops_core::adapter::{CheckState, CiConclusion, CiOutcome, CiRequest, CiState, NewCheck};
-use pathops_core::evidence::{Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict};
+use pathops_core::evidence::{BUILD_SUITE, Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict};
 use pathops_core::policy::GitState;
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result};
 use pathops_evidence::{EvidenceRecord, junit};
@@ -106,7 +106,7 @@ impl Services {
         let digest = [("sha256".to_owned(), raw.hex())].into();
         let predicate = TestResult {
             result,
-            configuration: vec![TestConfiguration { name: "unit".to_owned(), digest, annotations }],
+            configuration: vec![TestConfiguration { name: BUILD_SUITE.to_owned(), digest, annotations }],
             passed_tests: names(tests.passed),
             warned_tests: names(tests.skipped),
             failed_tests: names(tests.failed),

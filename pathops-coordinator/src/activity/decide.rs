@@ -29,23 +29,23 @@ impl Services {
         let Command::Decide { scope, combination, preflight, settle_millis, wait, artifact } = command else {
             return Err(Error::new(ErrorKind::Unexpected, "decide about a promotion"));
         };
-        let record = self
+        let (record, outlook) = self
             .poll(|| {
                 Box::pin(async move {
                     let (policy, facts) = self.facts(cx, scope, combination, None).await?;
                     let decision = evaluate(&policy, &facts, self.clock.now());
-                    let waits = *wait && decision.can_wait() && !decision.needs_newer_evidence();
-                    let settled = decision.is_proposable() || !waits;
-                    Ok(settled.then(|| DecisionRecord::new(&policy, &facts, decision)))
+                    let outlook = self.outlook(&policy, &facts, &decision);
+                    let waits = *wait && outlook.can_wait && !outlook.needs_newer_evidence;
+                    let settled = outlook.is_proposable || !waits;
+                    Ok(settled.then(|| (DecisionRecord::new(&policy, &facts, decision), outlook)))
                 })
             })
             .await?;
-        let decision = &record.decision;
-        if *wait && decision.needs_newer_evidence() {
+        if *wait && outlook.needs_newer_evidence {
             let settle = Duration::from_millis(*settle_millis);
             return self.look_again(cx, scope, preflight, combination, settle).await;
         }
-        let granted = decision.is_proposable();
+        let granted = record.decision.is_proposable() || (*wait && outlook.is_proposable);
         let decided = self.state_decision(cx, scope, combination, record).await?;
         if !granted {
             return Ok(Outcome::Refused(Box::new(decided)));
@@ -68,11 +68,11 @@ impl Services {
         let payload = self.store(cx, "decision record", &bytes, "application/json").await?;
         let DecisionRecord { facts, decision, .. } = record;
         let sha256 = |hex: String| BTreeMap::from([("sha256".to_owned(), hex)]);
-        let location = |id| combination.evidence.iter().find(|record| record.id == id).map(|record| record.location.clone());
-        let inputs = facts
-            .evidence
-            .iter()
-            .map(|fact| InputAttestation { uri: location(fact.id).unwrap_or_default(), digest: sha256(fact.id.0.hex()) });
+        let locations = self.locations(cx, combination, &facts.evidence).await?;
+        let inputs = facts.evidence.iter().flat_map(|fact| {
+            let uris = locations.get(&fact.id).cloned().unwrap_or_else(|| vec![String::new()]);
+            uris.into_iter().map(|uri| InputAttestation { uri, digest: sha256(fact.id.0.hex()) })
+        });
         let summary = VerificationSummary {
             verifier: Verifier {
                 id: VERIFIER_ID.to_owned(),

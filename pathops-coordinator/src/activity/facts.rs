@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pathops_core::adapter::{Scm, SourceFile, SourceTree};
-use pathops_core::policy::{Authoring, Languages, Policy, Proposal, Readings, VerifiedFacts};
-use pathops_core::project::{Identities, Project, load_with};
+use pathops_core::adapter::{Scm, SourceFile, SourceTree, SubjectDigest};
+use pathops_core::policy::{Authoring, GitState, Languages, Policy, Proposal, Readings, VerifiedFacts};
+use pathops_core::project::{EnvironmentTarget, Identities, Project, load_with};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry};
 
 use crate::activity::Services;
@@ -64,6 +64,9 @@ impl Services {
         for record in &combination.evidence {
             envelopes.push(self.sealer.envelope(cx, record).await?);
         }
+        let subjects = self.subjects(cx, scope, &project.environments.production, combination, proposal.as_ref()).await?;
+        let (trust, of_others) = self.outside_evidence(cx, &subjects).await?;
+        envelopes.extend(of_others);
         let readings = Readings {
             authoring: authoring(scope, &authors.known),
             // Accounts are people by now.
@@ -86,7 +89,35 @@ impl Services {
             people: project.people,
             incidents: project.incidents,
         };
-        Ok((project.policy, VerifiedFacts::new(&self.trust, &envelopes, readings)))
+        Ok((project.policy, VerifiedFacts::new(&trust, &envelopes, readings)))
+    }
+
+    /// What evidence of others may be about: what would be promoted, the pull request that does it, and what production runs
+    /// now, of which there are measurements.
+    async fn subjects(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        production: &EnvironmentTarget,
+        combination: &Combination,
+        proposal: Option<&Proposal>,
+    ) -> Result<BTreeSet<SubjectDigest>> {
+        let mut subjects = BTreeSet::new();
+        if self.evidence.is_none() {
+            return Ok(subjects);
+        }
+        let state = |state: &GitState| [SubjectDigest::commit(&state.commit), SubjectDigest::tree(&state.tree)];
+        subjects.extend(combination.artifact.as_ref().map(SubjectDigest::sha256));
+        subjects.extend(combination.source.iter().chain([&combination.tested]).flat_map(state));
+        subjects.extend(proposal.iter().flat_map(|it| [SubjectDigest::commit(&it.head), SubjectDigest::tree(&it.tree)]));
+        let repo = &scope.unit.desired_state;
+        if let Some(commit) = self.scm.branch_head(cx, repo, &production.branch).await? {
+            let now = self.before(cx, scope, repo, &commit, production).await?;
+            subjects.insert(SubjectDigest::commit(&now.commit));
+            subjects.extend(now.tree.as_ref().map(SubjectDigest::tree));
+            subjects.extend(now.artifact.as_ref().map(SubjectDigest::sha256));
+        }
+        Ok(subjects)
     }
 
     async fn proposal(&self, cx: &OpContext, candidate: &Candidate<'_>) -> Result<Proposal> {

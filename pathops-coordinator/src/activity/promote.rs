@@ -191,14 +191,15 @@ impl Services {
             // Merged or closed while the facts were read: they are about what was before that.
             None if self.scm.pull_request(cx, repo, *number).await?.state != PullRequestState::Open => Ok(Look::Moved),
             None => {
-                let waits = decision.can_wait() || decision.needs_newer_evidence();
+                let outlook = self.outlook(&policy, &facts, &decision);
+                let waits = outlook.can_wait || outlook.needs_newer_evidence;
                 let state = if waits { CheckState::Pending } else { CheckState::Failure };
                 if posted != Some(state) {
                     self.post(cx, repo, &now.head, state, &decision.summary()).await?;
                 }
                 Ok(match waits {
                     false => Look::Refused(Box::new(DecisionRecord::new(&policy, &facts, decision))),
-                    true if decision.needs_newer_evidence() => Look::Stale,
+                    true if outlook.needs_newer_evidence => Look::Stale,
                     true => Look::Wait(decision.summary()),
                 })
             }

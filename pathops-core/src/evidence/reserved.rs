@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use crate::evidence::{Deployment, Health, Predicate as _, Snapshot, Statement, TestResult, VerificationSummary};
 
+/// The suite under which PathOps states what the tests of a build have said.
+pub const BUILD_SUITE: &str = "unit";
+
 /// What begins every URI by which PathOps names itself.
 const PATHOPS: &str = "https://pathops.dev/";
 
@@ -31,6 +34,7 @@ impl Statement {
             Deployment::TYPE => Some("a deployment"),
             Health::TYPE => Some("a time of health"),
             TestResult::TYPE if self.is_of_a_job() => Some("the result of a post-deploy job"),
+            TestResult::TYPE if self.is_of_the_build() => Some("the result of a build's own tests"),
             VerificationSummary::TYPE if says("/https:~1~1pathops.dev~1decision") || names_pathops("/verifier/id") => {
                 Some("a decision of PathOps")
             }
@@ -41,12 +45,21 @@ impl Statement {
         }
     }
 
+    fn configurations(&self) -> impl Iterator<Item = &Value> {
+        self.predicate.get("configuration").and_then(Value::as_array).into_iter().flatten()
+    }
+
+    /// Whether any tests in it are those that PathOps has CI run itself. Who else would state them could say that the change
+    /// did not touch the pipeline.
+    fn is_of_the_build(&self) -> bool {
+        self.configurations().any(|it| it.get("name").and_then(Value::as_str) == Some(BUILD_SUITE))
+    }
+
     /// Whether any tests in it are of what is deployed, and not of what is built.
     fn is_of_a_job(&self) -> bool {
-        let configurations = self.predicate.get("configuration").and_then(Value::as_array);
-        let annotations = configurations.into_iter().flatten().filter_map(|configuration| configuration.get("annotations"));
+        let mut annotations = self.configurations().filter_map(|configuration| configuration.get("annotations"));
         let deployed = |name| move |annotations: &Value| annotations.get(name).is_some_and(|value| !value.is_null());
-        annotations.into_iter().any(|it| deployed("environment")(it) || deployed("job")(it))
+        annotations.any(|it| deployed("environment")(it) || deployed("job")(it))
     }
 }
 
@@ -87,8 +100,9 @@ mod tests {
 
     #[test]
     fn what_is_built_scanned_and_measured_others_may_state() {
-        let of_build = json!({"configuration": [{"name": "unit", "annotations": {"environment": null, "job": null}}]});
-        check(TestResult::TYPE, &of_build, None);
+        let of_build = |suite| json!({"configuration": [{"name": suite, "annotations": {"environment": null, "job": null}}]});
+        check(TestResult::TYPE, &of_build("fuzz"), None);
+        check(TestResult::TYPE, &of_build("unit"), Some("the result of a build's own tests"));
         check(Vulnerabilities::TYPE, &json!({}), None);
         check(SignalReading::TYPE, &json!({"environment": "preflight"}), None);
         check(VerificationSummary::TYPE, &json!({"verifier": {"id": "https://example.org"}}), None);

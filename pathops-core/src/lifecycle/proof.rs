@@ -225,16 +225,17 @@ struct Ruling {
 }
 
 impl Ruling {
-    /// Whether it passed, or nothing stands in the way but what people may get past on the production pull request.
+    /// Whether it passed, or nothing says no but what people may get past, so that it waits on the production pull request.
     fn lets_on(&self) -> bool {
         let mut blocking = self.requirements.iter().filter(|it| it.counts() && it.verdict != Verdict::Pass).peekable();
-        self.verdict == Verdict::Pass || (blocking.peek().is_some() && blocking.all(|it| it.breakable))
+        let open = |it: &RequirementResult| it.breakable || it.verdict == Verdict::Unknown;
+        self.verdict == Verdict::Pass || (blocking.peek().is_some() && blocking.all(open))
     }
 }
 
 impl Decided {
-    /// From what was tried, and evidence of a decision that rests on it and passed, or that only what people may get past
-    /// stands against.
+    /// From what was tried, and evidence of a decision that rests on it and passed, or in which nothing says no but what people
+    /// may get past.
     ///
     /// # Errors
     /// [`ProofError`] where the decision is something else, says no, is about something else, or does not rest on

@@ -42,6 +42,11 @@ impl MemoryBlobs {
         self.blobs().get_mut(digest).map(|bytes| bytes.push(0)).is_some()
     }
 
+    /// Loses a blob, as a failing disk would. `false` where there is none.
+    pub fn lose(&self, digest: &Digest) -> bool {
+        self.blobs().remove(digest).is_some()
+    }
+
     fn blobs(&self) -> MutexGuard<'_, BTreeMap<Digest, Vec<u8>>> {
         self.blobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
