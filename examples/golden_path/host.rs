@@ -10,7 +10,7 @@ use pathops_adapters::local_gitops::{Program, Reconciler, ReconcilerConfig, Watc
 use pathops_adapters::local_signer::LocalSigner;
 use pathops_adapters::object_store::ObjectStoreBlobs;
 use pathops_adapters::patch_agent::PatchAgent;
-use pathops_adapters::sqlite::SqliteJournal;
+use pathops_adapters::sqlite::{SqliteEvidenceIndex, SqliteJournal};
 use pathops_adapters::system::{SystemClock, SystemIds};
 use pathops_coordinator::change_set::State;
 use pathops_coordinator::{ControlPlane, Pace};
@@ -197,6 +197,7 @@ async fn compose(
         .notifier(account.clone())
         .clock(clock.clone())
         .ids(ids)
+        .evidence(Arc::new(SqliteEvidenceIndex::open(root.join("evidence.sqlite")).await?))
         .pace(Pace {
             shortest: Duration::from_millis(5),
             longest: Duration::from_millis(50),

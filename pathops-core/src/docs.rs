@@ -113,6 +113,11 @@ pub mod decisions {
         #![doc = include_str!("docs/decisions/0010-layers-of-typed-requirements.md")]
     }
 
+    pub mod d0011_evidence_index {
+        //! Evidence of others is found by an index, and believed by its envelope.
+        #![doc = include_str!("docs/decisions/0011-evidence-index.md")]
+    }
+
     pub mod d0012_not_the_catalog {
         //! Declarations are not entities of a software catalog.
         #![doc = include_str!("docs/decisions/0012-not-the-catalog.md")]
