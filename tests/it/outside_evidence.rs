@@ -84,8 +84,11 @@ fn because(decision: &Decision, id: &str) -> String {
     decision.requirements.iter().find(|it| it.id.as_str() == id).unwrap().because.clone()
 }
 
+/// Something to be done at a look at the production pull request; whether it is done.
+type Step<'s> = &'s dyn Fn(&World, &PullRequest) -> bool;
+
 /// Runs a feature of `orders`; each step is taken when it says so, and is then over.
-fn in_steps(world: &World, steps: &[&dyn Fn(&World, &PullRequest) -> bool]) -> State {
+fn in_steps(world: &World, steps: &[Step<'_>]) -> State {
     let (step, looks) = (AtomicU32::new(0), AtomicU32::new(0));
     let state = meddled(world, |world, proposed| {
         assert!(looks.fetch_add(1, Ordering::SeqCst) < 500, "it waits for ever, after step {step:?}");
