@@ -319,17 +319,6 @@ impl Readings {
         self.authors.iter().any(|author| author.person().is_some_and(|author| self.person(author) == person))
     }
 
-    /// Whether a person of the project who has no part in the change has merged it. A merge is no approval and no requirement
-    /// asks for this: approvals of others stand before it, and whoever may merge is for the Git host to say. It is for those
-    /// who want to know.
-    #[must_use]
-    pub fn is_merged_by_another(&self, merger: &Principal) -> bool {
-        match merger {
-            Principal::Human(account) => self.people.contains_key(self.person(account)) && !self.has_a_part(account),
-            Principal::Agent { .. } | Principal::System => false,
-        }
-    }
-
     /// Whether an agent has a part in the change.
     #[must_use]
     pub fn by_agents(&self) -> bool {
