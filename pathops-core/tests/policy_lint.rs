@@ -258,13 +258,17 @@ fn freezes_that_never_open_are_errors() {
 }
 
 #[test]
-fn limits_that_let_worse_findings_stay_are_told() {
+fn limits_that_milder_ones_leave_nothing_to_are_told() {
     let max = |max: &str| format!("findings: {{max: {{{max}}}, {SOME}}}");
-    asks(&max("high: 0"), "warning: `it` limits high findings, and not critical ones; limit", &max("high: 0, critical: 0"));
     asks(
         &max("low: 1, medium: 1, high: 2, critical: 0"),
-        "warning: `it` lets 2 high findings stay, and only 1 medium ones",
-        &max("critical: 3"),
+        "warning: `it` lets 2 high findings stay, and only 1 that are low or worse; lower the limit for what is worse",
+        &max("high: 0"),
+    );
+    asks(
+        &max("low: 2, high: 1, critical: 2"),
+        "warning: `it` lets 2 critical findings stay, and only 1 that are high or worse; ",
+        &max("low: 2, high: 1, critical: 1"),
     );
 }
 

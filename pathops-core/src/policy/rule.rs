@@ -226,12 +226,16 @@ pub enum TestRun {
 /// What scanners found in the artifact. Of each scanner the newest report counts (two of one instant are one), and the
 /// findings of all of them together: what two scanners report counts twice. Over a limit is a *fail*, whatever is missing or
 /// old; no report, a scanner that has not reported, and any report that is too old or from the future are *unknown*.
+///
+/// A limit counts findings of its severity *or worse*, so that what is worse never gets past a limit for what is milder:
+/// `high: 0` alone lets no critical finding stay either, and with `critical: 0, high: 2` two of high are let stay, and none that
+/// is critical.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FindingsRule {
-    /// How many findings of each severity may stay; a severity that is left out has no limit. One of unknown severity counts
-    /// as critical.
+    /// How many findings of each severity or worse may stay. A severity that is left out is held to the limits of milder ones;
+    /// what is milder than every severity that is named has no limit. A finding of unknown severity counts as critical.
     pub max: BTreeMap<FindingSeverity, u32>,
     /// Scanners that must have reported, by the URI they give; any one where it is left out.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -442,6 +446,14 @@ impl Coverage {
         self.kind.is_none_or(|wanted| wanted == kind)
             && self.classes.as_ref().is_none_or(class)
             && self.units.as_ref().is_none_or(|units| units.contains(&unit.id))
+    }
+}
+
+impl FindingsRule {
+    /// How many findings of this severity may stay, all else being clean: the least of the limits that count them. `None` where
+    /// none does.
+    pub(super) fn limit(&self, severity: FindingSeverity) -> Option<u32> {
+        self.max.range(..=severity).map(|(_, limit)| *limit).min()
     }
 }
 

@@ -84,7 +84,7 @@ fn tests(lower: &TestsRule, upper: &TestsRule) -> Option<&'static str> {
 }
 
 fn findings(lower: &FindingsRule, upper: &FindingsRule) -> Option<&'static str> {
-    let limits = upper.max.iter().all(|(severity, limit)| lower.max.get(severity).is_some_and(|lower| lower <= limit));
+    let limits = upper.max.iter().all(|(severity, limit)| lower.limit(*severity).is_some_and(|lower| lower <= *limit));
     let exceptions = lower.exceptions.iter().all(|exception| {
         let borne = |above: &FindingException| above.id == exception.id && above.owner == exception.owner;
         upper.exceptions.iter().any(|above| borne(above) && above.until >= exception.until)

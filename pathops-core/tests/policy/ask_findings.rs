@@ -38,14 +38,24 @@ fn check(rule: Value, reports: &[Statement], verdict: Verdict, because: &str) {
 const CLEAN: &str = "1 report(s), nothing over the limits";
 
 #[test]
-fn each_severity_has_a_limit_of_its_own() {
+fn a_limit_counts_what_is_as_bad_or_worse() {
     let max = json!({"max": {"critical": 0, "high": 1}});
     check(max.clone(), &[report(TRIVY, 1, &[])], Pass, CLEAN);
     check(max.clone(), &[report(TRIVY, 1, &[("A", &["high"]), ("B", &["medium"]), ("C", &["low"])])], Pass, CLEAN);
     let two = report(TRIVY, 1, &[("A", &["high"]), ("B", &["high"])]);
-    check(max.clone(), &[two], Fail, "2 high finding(s), and 1 may stay");
+    check(max.clone(), &[two], Fail, "2 high or worse finding(s), and 1 may stay");
     let worst_first = report(TRIVY, 1, &[("A", &["high"]), ("B", &["high"]), ("C", &["critical"])]);
     check(max, &[worst_first], Fail, "1 critical finding(s), and 0 may stay");
+
+    let of = |severity| report(TRIVY, 1, &[("A", &[severity])]);
+    for worse in ["high", "critical", "of which nobody knows"] {
+        check(json!({"max": {"high": 0}}), &[of(worse)], Fail, "1 high or worse finding(s), and 0 may stay");
+        check(json!({"max": {"low": 0}}), &[of(worse)], Fail, "1 low or worse finding(s), and 0 may stay");
+    }
+    check(json!({"max": {"high": 0}}), &[of("medium")], Pass, CLEAN);
+    let mixed = report(TRIVY, 1, &[("A", &["medium"]), ("B", &["critical"]), ("C", &["low"])]);
+    check(json!({"max": {"critical": 1, "medium": 1}}), std::slice::from_ref(&mixed), Fail, "2 medium or worse finding(s), and 1 may stay");
+    check(json!({"max": {"critical": 1, "medium": 2}}), &[mixed], Pass, CLEAN);
 }
 
 #[test]
@@ -72,7 +82,8 @@ fn severities_are_words_or_scores_by_the_bands_of_cvss() {
     ];
     for (scores, severity) in table {
         let max = json!({"max": {"critical": 0, "high": 0, "medium": 0, "low": 0}});
-        check(max, &[report(TRIVY, 1, &[("A", scores)])], Fail, &format!("1 {severity} finding(s), and 0 may stay"));
+        let worse = if severity == "critical" { "" } else { " or worse" };
+        check(max, &[report(TRIVY, 1, &[("A", scores)])], Fail, &format!("1 {severity}{worse} finding(s), and 0 may stay"));
     }
 }
 

@@ -111,7 +111,7 @@ fn every_field_may_be_tighter_and_never_looser() {
     let (longer, shorter) = ("2026-12-01T00:00:00.001Z", "2026-11-30T00:00:00Z");
     let same = "2026-12-01T00:00:00Z";
     // The ask, its field, something looser and why, something tighter.
-    let table: [(&str, &str, Value, &str, Option<Value>); 36] = [
+    let table: [(&str, &str, Value, &str, Option<Value>); 39] = [
         ("evidence", "predicateType", json!("https://example.com/b"), ANOTHER, None),
         ("evidence", "about", json!("tree"), ANOTHER, None),
         ("tests", "run", json!("preflight"), ANOTHER, None),
@@ -121,6 +121,10 @@ fn every_field_may_be_tighter_and_never_looser() {
         ("tests", "maxFlaky", json!(3), "more tests may be flaky", Some(json!(1))),
         ("findings", "max", json!({"critical": 2, "high": 2}), "more findings may stay", Some(json!({"critical": 0, "high": 0}))),
         ("findings", "max", json!({"critical": 1}), "more findings may stay", Some(json!({"critical": 1, "high": 2, "low": 9}))),
+        // What is left out is held to the limit for what is milder, and to none for what is worse.
+        ("findings", "max", json!({"high": 2}), "more findings may stay", Some(json!({"high": 1}))),
+        ("findings", "max", json!({"critical": 1, "medium": 3}), "more findings may stay", Some(json!({"low": 0}))),
+        ("findings", "max", json!({"critical": 0}), "more findings may stay", Some(json!({"critical": 1, "medium": 2}))),
         ("findings", "scanners", json!(["a"]), "fewer scanners must report", Some(json!(["a", "b", "c"]))),
         ("findings", "exceptions", borne("CVE-2", "bob", same), BORNE, Some(json!([]))),
         ("findings", "exceptions", borne("CVE-1", "bob", longer), BORNE, Some(borne("CVE-1", "bob", shorter))),

@@ -166,11 +166,11 @@ fn accept_of(ask: &mut Ask) -> Option<&mut Accept> {
 }
 
 fn strike_findings(dice: &mut Dice, rule: &mut FindingsRule) {
-    match dice.below(5) {
-        0 => {
-            let severities = [FindingSeverity::Low, FindingSeverity::Medium, FindingSeverity::High, FindingSeverity::Critical];
-            rule.max.insert(dice.pick(&severities), dice.pick(&[0, 1, 2]));
-        }
+    let severities = [FindingSeverity::Low, FindingSeverity::Medium, FindingSeverity::High, FindingSeverity::Critical];
+    match dice.below(6) {
+        0 => drop(rule.max.insert(dice.pick(&severities), dice.pick(&[0, 1, 2]))),
+        // A milder limit alone.
+        5 => rule.max = [(dice.pick(&severities), dice.pick(&[0, 1, 2]))].into(),
         1 => rule.scanners = dice.some(&["trivy".to_owned(), crate::base::GRYPE.to_owned()]),
         2 => rule.exceptions.clear(),
         3 => rule.exceptions.extend(rule.exceptions.first().cloned()),

@@ -436,15 +436,26 @@ fn findings(question: Question<'_>, rule: &FindingsRule) -> Verdict {
     if is_bearable(question, rule, &found) { if_not(fresh && reported, Verdict::Unknown) } else { Verdict::Fail }
 }
 
+/// A limit is for findings of its severity and for all that are worse.
 fn is_bearable(question: Question<'_>, rule: &FindingsRule, found: &[&Vulnerability]) -> bool {
     let people = &question.facts.readings.people;
     let is_borne = |it: &Vulnerability| {
         rule.exceptions.iter().any(|borne| borne.id == it.id && question.at < borne.until && people.contains_key(&borne.owner))
     };
     rule.max.iter().all(|(severity, most)| {
-        let of_it = |it: &&&Vulnerability| it.severity.unwrap_or(FindingSeverity::Critical) == *severity && !is_borne(it);
+        let of_it = |it: &&&Vulnerability| badness(it.severity) >= badness(Some(*severity)) && !is_borne(it);
         found.iter().filter(of_it).count() <= usize::try_from(*most).unwrap()
     })
+}
+
+/// Nobody knows how bad the last one is, so it is as bad as can be.
+fn badness(severity: Option<FindingSeverity>) -> u8 {
+    match severity {
+        Some(FindingSeverity::Low) => 1,
+        Some(FindingSeverity::Medium) => 2,
+        Some(FindingSeverity::High) => 3,
+        Some(FindingSeverity::Critical) | None => 4,
+    }
 }
 
 fn sbom(question: Question<'_>, rule: &SbomRule) -> Verdict {

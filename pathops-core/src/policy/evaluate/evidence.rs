@@ -159,8 +159,9 @@ impl Case<'_> {
             let count: &mut u32 = counts.entry(finding.severity.unwrap_or(FindingSeverity::Critical)).or_default();
             *count = count.saturating_add(1);
         }
-        let count = |severity| counts.get(severity).copied().unwrap_or(0);
-        let over = rule.max.iter().rev().find(|(severity, limit)| count(severity) > **limit);
+        let count = |severity| counts.range(severity..).fold(0_u32, |sum, (_, count)| sum.saturating_add(*count));
+        // The worst is told first.
+        let over = rule.max.iter().rev().find(|(severity, limit)| count(**severity) > **limit);
         match (over, lapsed) {
             (None, _) => {
                 let exceptions = if borne > 0 { format!(", {borne} borne for now") } else { String::new() };
@@ -172,7 +173,8 @@ impl Case<'_> {
                         if it.until <= self.at { format!("ended {}", it.until) } else { "has no owner any more".to_owned() };
                     format!("; the exception for {} {gone}", it.id)
                 });
-                let because = format!("{} {severity} finding(s), and {limit} may stay{exception}", count(severity));
+                let worse = if *severity == FindingSeverity::Critical { "" } else { " or worse" };
+                let because = format!("{} {severity}{worse} finding(s), and {limit} may stay{exception}", count(*severity));
                 Standing::new(Verdict::Fail, because).needs("a report with fewer findings", vec!["a mended artifact".to_owned()])
             }
         }

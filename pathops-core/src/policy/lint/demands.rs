@@ -1,11 +1,8 @@
 //! Requirements that exclude each other, or that say something strange by themselves.
 
 use super::{Linter, Spot, names};
-use crate::policy::{About, Ask, FindingSeverity, FindingsRule, Requirement, SignalRule, TestRun};
+use crate::policy::{About, Ask, FindingsRule, Requirement, SignalRule, TestRun};
 use crate::project::{Lifecycle, Unit};
-
-const SEVERITIES: [FindingSeverity; 4] =
-    [FindingSeverity::Low, FindingSeverity::Medium, FindingSeverity::High, FindingSeverity::Critical];
 
 type Demand<'l> = (&'l Requirement, Option<Spot<'l>>);
 
@@ -16,18 +13,14 @@ pub(super) fn requirement<'l>(linter: &mut Linter<'l>, spot: Spot<'l>) {
     }
 }
 
-/// What is worse is allowed more often than what is less bad.
+/// A limit that a milder one, which counts the same findings, leaves nothing to.
 fn findings(linter: &mut Linter<'_>, spot: Spot<'_>, rule: &FindingsRule) {
     let id = &spot.requirement.id;
-    let limits: Vec<_> = SEVERITIES.iter().map(|severity| (severity, rule.max.get(severity))).collect();
-    for pair in limits.windows(2) {
-        let [(less, Some(few)), (worse, many)] = pair else { continue };
-        let what = match many {
-            None => format!("`{id}` limits {less:?} findings, and not {worse:?} ones"),
-            Some(many) if many > few => format!("`{id}` lets {many} {worse:?} findings stay, and only {few} {less:?} ones"),
-            Some(_) => continue,
-        };
-        linter.warn(spot, None, what.to_lowercase(), "limit what is worse at least as much");
+    for (severity, many) in &rule.max {
+        if let Some((milder, few)) = rule.max.range(..severity).find(|(_, few)| *few < many) {
+            let what = format!("`{id}` lets {many} {severity} findings stay, and only {few} that are {milder} or worse");
+            linter.warn(spot, None, what, "lower the limit for what is worse, or take it out");
+        }
     }
 }
 
