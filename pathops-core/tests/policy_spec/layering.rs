@@ -1,5 +1,7 @@
 //! A lower layer tightens and never loosens: field by field, and by what then passes.
 
+use std::collections::BTreeMap;
+
 use pathops_core::policy::{Ask, HypotheticalFacts, LayerName, Policy, PolicyLayer, PolicyProblem, Verdict, evaluate};
 use serde_json::{Value, json};
 
@@ -147,6 +149,27 @@ fn what_asks_for_as_much_or_more_is_taken() {
     for kind in WITH_EVIDENCE.into_iter().chain(["approvals", "lifecycle", "condition", "freeze", "incidents", "dependencies"]) {
         let it = requirement(kind, upper(kind));
         layered(it.clone(), it).unwrap_or_else(|problems| panic!("the same {kind}: {problems:?}"));
+    }
+}
+
+/// Every rule of limits up to one against every other: the lower one is taken where it lets nothing stay that the upper one
+/// does not, over every report of up to two findings of each severity, and refused where there is one that it does.
+#[test]
+fn limits_of_findings_are_compared_as_what_they_let_stay() {
+    const NAMES: [&str; 4] = ["low", "medium", "high", "critical"];
+    let each = |most: usize| (0..most.pow(4)).map(move |it| [0, 1, 2, 3].map(|place| it / most.pow(place) % most));
+    // Two for no limit.
+    let let_stay = |limits: &[usize; 4], found: &[usize; 4]| {
+        (0..4).all(|place| limits[place] == 2 || found[place..].iter().sum::<usize>() <= limits[place])
+    };
+    let rule = |limits: &[usize; 4]| {
+        let max: BTreeMap<_, _> = NAMES.into_iter().zip(*limits).filter(|(_, limit)| *limit < 2).collect();
+        requirement("findings", json!({"max": max, "accept": {"maxAgeSeconds": 60}}))
+    };
+    let limits: Vec<_> = each(3).filter(|limits| *limits != [2; 4]).collect();
+    for (upper, lower) in limits.iter().flat_map(|upper| limits.iter().map(move |lower| (upper, lower))) {
+        let is_tighter = each(3).all(|found| !let_stay(lower, &found) || let_stay(upper, &found));
+        assert_eq!(layered(rule(upper), rule(lower)).is_ok(), is_tighter, "{upper:?} above {lower:?}");
     }
 }
 
