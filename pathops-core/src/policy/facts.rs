@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -326,9 +327,29 @@ impl Readings {
     }
 }
 
-/// SHA-256 of the canonical JSON of `value`. What canonical JSON cannot hold (no type here has such a field) gives the
-/// digest of nothing. Its numbers are doubles: integers beyond 2⁵³ that round to the same one are the same, and at that
-/// size no duration of a rule means anything different.
-pub(crate) fn canonical_digest(value: &impl Serialize) -> Digest {
-    Digest::of(&serde_json_canonicalizer::to_vec(value).unwrap_or_default())
+/// SHA-256 of the canonical JSON of `value`. What canonical JSON cannot hold (no type here has such a field) is named by its
+/// `Debug` form, and never by the digest of nothing. Its numbers are doubles: integers beyond 2⁵³ that round to the same one
+/// are the same, and at that size no duration of a rule means anything different.
+pub(crate) fn canonical_digest(value: &(impl Serialize + fmt::Debug)) -> Digest {
+    match serde_json_canonicalizer::to_vec(value) {
+        Ok(bytes) => Digest::of(&bytes),
+        Err(error) => Digest::of(format!("{error}: {value:?}").as_bytes()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::canonical_digest;
+    use crate::digest::Digest;
+
+    #[test]
+    fn what_cannot_be_written_is_never_the_digest_of_nothing() {
+        let keyed = |key: u8| BTreeMap::from([(Some([key]), 1)]);
+        assert!(serde_json_canonicalizer::to_vec(&keyed(1)).is_err(), "such a key is no text");
+        assert_ne!(canonical_digest(&keyed(1)), Digest::of(b""));
+        assert_ne!(canonical_digest(&keyed(1)), canonical_digest(&keyed(2)));
+        assert_eq!(canonical_digest(&"a"), Digest::of(b"\"a\""));
+    }
 }

@@ -67,7 +67,7 @@ pub struct Place {
 }
 
 /// The canonical form of a policy, which its digest is of.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Canonical<'p> {
     format: u32,
     layers: &'p [PolicyLayer],
