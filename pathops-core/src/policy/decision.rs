@@ -103,6 +103,9 @@ pub struct RequirementResult {
     pub breakable: bool,
     /// What is missing, and who could supply it.
     pub missing: Option<Missing>,
+    /// What is missing besides, of something else or from others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also_missing: Vec<Missing>,
     /// The earliest instant at which it could pass if nothing else changes; `None` where time alone does not help.
     pub earliest: Option<UnixMillis>,
 }
@@ -222,7 +225,12 @@ impl RequirementResult {
         !self.deferred && self.severity == Severity::Required
     }
 
+    /// All that is missing.
+    pub fn all_missing(&self) -> impl Iterator<Item = &Missing> {
+        self.missing.iter().chain(&self.also_missing)
+    }
+
     fn is_for_people(&self) -> bool {
-        self.missing.as_ref().is_some_and(|missing| missing.by_people)
+        self.missing.is_some() && self.all_missing().all(|missing| missing.by_people)
     }
 }

@@ -126,9 +126,7 @@ impl<'c> Case<'c> {
         let mut standing = self.stand(&requirement.asks, rule);
         for (upper, rule) in self.policy.beside(rule, self.for_this()) {
             let above = self.stand(&upper.asks, rule);
-            if above.verdict > standing.verdict {
-                standing = above;
-            }
+            standing = if above.verdict > standing.verdict { above.beside(standing) } else { standing.beside(above) };
         }
         let mut result = standing.of(&requirement.id, &requirement.reason);
         result.severity = requirement.severity;

@@ -50,12 +50,13 @@ impl Remaining {
         blocking().next()?;
         let (mut demands, mut without_a_way) = (Vec::new(), Vec::new());
         for requirement in blocking() {
-            match requirement.missing.as_ref().map(Demand::of) {
-                Some(demand) if demand.steps.len() < demand.count => without_a_way.push(requirement.id.clone()),
-                Some(demand) => demands.push(demand),
-                None if requirement.stale || requirement.earliest.is_some() => {}
-                None => without_a_way.push(requirement.id.clone()),
+            let (possible, impossible): (Vec<_>, Vec<_>) =
+                requirement.all_missing().map(Demand::of).partition(|demand| demand.steps.len() >= demand.count);
+            let helps = !possible.is_empty() || requirement.stale || requirement.earliest.is_some();
+            if !helps || !impossible.is_empty() {
+                without_a_way.push(requirement.id.clone());
             }
+            demands.extend(possible);
         }
         let (mut steps, is_smallest) = smallest(&demands);
         steps.sort_unstable();

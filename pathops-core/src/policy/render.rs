@@ -113,7 +113,7 @@ fn mark(requirement: &RequirementResult) -> &'static str {
 }
 
 fn advice(requirement: &RequirementResult) -> impl Iterator<Item = String> {
-    let missing = requirement.missing.as_ref().map(|missing| match missing.from.as_slice() {
+    let missing = requirement.all_missing().map(|missing| match missing.from.as_slice() {
         [] => format!("needs {}", missing.what),
         from if missing.count > 1 => format!("needs {}, from {} of {}", missing.what, missing.count, from.join(", ")),
         from => format!("needs {}, from {}", missing.what, from.join(" or ")),
@@ -121,7 +121,7 @@ fn advice(requirement: &RequirementResult) -> impl Iterator<Item = String> {
     let earliest = requirement.earliest.map(|at| format!("could pass from {at}"));
     let breakable = requirement.breakable && requirement.verdict != Verdict::Pass;
     let breakable = breakable.then(|| "people may break the glass for it".to_owned());
-    missing.into_iter().chain(earliest).chain(breakable)
+    missing.chain(earliest).chain(breakable)
 }
 
 /// Text that came from outside stays on its line: no line break, no terminal control, nothing that reorders what is read.

@@ -54,7 +54,12 @@ fn a_limit_counts_what_is_as_bad_or_worse() {
     }
     check(json!({"max": {"high": 0}}), &[of("medium")], Pass, CLEAN);
     let mixed = report(TRIVY, 1, &[("A", &["medium"]), ("B", &["critical"]), ("C", &["low"])]);
-    check(json!({"max": {"critical": 1, "medium": 1}}), std::slice::from_ref(&mixed), Fail, "2 medium or worse finding(s), and 1 may stay");
+    check(
+        json!({"max": {"critical": 1, "medium": 1}}),
+        std::slice::from_ref(&mixed),
+        Fail,
+        "2 medium or worse finding(s), and 1 may stay",
+    );
     check(json!({"max": {"critical": 1, "medium": 2}}), &[mixed], Pass, CLEAN);
 }
 
@@ -123,7 +128,12 @@ fn every_scanner_that_is_named_must_have_reported() {
     assert_eq!((missing.what, missing.from), (format!("a report of {ZAP} and of {TRIVY}"), vec!["CI".to_owned()]));
     shop.give(&report(TRIVY, 1, &[]));
     shop.stands("scan", Unknown, &format!("there is no report of {ZAP}"));
-    check(rule, &[report(TRIVY, 1, &[]), report(ZAP, 2, &[])], Pass, "2 report(s), nothing over the limits");
+    check(rule.clone(), &[report(TRIVY, 1, &[]), report(ZAP, 2, &[])], Pass, "2 report(s), nothing over the limits");
+    // The one that is there does not get younger by the other.
+    let mut shop = asking(rule);
+    shop.give(&report(TRIVY, DAY + 1, &[]));
+    let told: Vec<_> = shop.requirement("scan").all_missing().map(|it| it.what.clone()).collect();
+    assert_eq!(told, [format!("a report of {ZAP}"), "a newer report of a scanner".to_owned()]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use pathops_core::policy::{Remaining, Step, Verdict};
 use pathops_core::project::Role;
 use serde_json::{Value, json};
 
-use crate::shop::{Kind, Shop, after, closed_window, review, seal};
+use crate::shop::{DAY, Kind, Shop, after, closed_window, review, seal};
 
 fn remaining(shop: &Shop) -> Remaining {
     shop.decision().remaining.unwrap()
@@ -65,6 +65,59 @@ fn those_who_ask_for_changes_must_all_be_won_over() {
     shop.proposal().reviews =
         vec![review("olga", Approved, '4'), review("rita", ChangesRequested, '4'), review("rolf", ChangesRequested, '4')];
     assert_eq!(steps(&remaining(&shop)), [(APPROVAL, "rita"), (APPROVAL, "rolf")]);
+}
+
+/// They approve by that, so that fewer others are needed; those who have a part in the change only stop objecting.
+#[test]
+fn what_is_missing_besides_an_objection_is_told_too() {
+    let all = [("olga", Role::Owner), ("rita", Role::Reviewer), ("rolf", Role::Reviewer), ("alice", Role::Owner)];
+    let mut shop = people(&all, &[approvals("two", 2, &["owner", "reviewer"])]);
+    shop.proposal().reviews = vec![review("rita", ChangesRequested, '4')];
+    let found = remaining(&shop);
+    assert_eq!((steps(&found), found.is_smallest), (vec![(APPROVAL, "olga"), (APPROVAL, "rita")], true));
+    let text = shop.decision().to_text();
+    for line in ["needs approval of the pull request's head, from rita\n", "head, from olga or rolf\n"] {
+        assert!(text.contains(line), "{text}");
+    }
+    shop.proposal().reviews.push(review("alice", ChangesRequested, '4'));
+    assert_eq!(steps(&remaining(&shop)), [(APPROVAL, "alice"), (APPROVAL, "olga"), (APPROVAL, "rita")]);
+    let all = remaining(&shop).steps;
+    approve(&mut shop, &all);
+    shop.passes("all of them");
+}
+
+/// Whoever the host comes to know, the approvals are as they were.
+#[test]
+fn approvals_are_missing_besides_authors_whom_nobody_knows() {
+    let mut shop = people(&[("olga", Role::Owner)], &[]);
+    shop.readings.strangers = ["B. Ob".to_owned()].into();
+    let expected = [(APPROVAL, "olga"), ("commits by people whom the host knows", "nobody")];
+    assert_eq!(steps(&remaining(&shop)), expected);
+}
+
+/// Two rules of one name stand beside each other, and what each of them lacks is told.
+#[test]
+fn what_a_rule_above_lacks_besides_is_told_too() {
+    let mut shop = people(&[("olga", Role::Owner), ("rita", Role::Reviewer)], &[]);
+    shop.rule("approval").asks = serde_json::from_value(approvals("approval", 1, &["owner"])["asks"].clone()).unwrap();
+    shop.proposal().reviews = vec![review("rita", ChangesRequested, '4')];
+    let found = remaining(&shop);
+    assert_eq!(
+        (steps(&found), shop.requirement("approval").verdict),
+        (vec![(APPROVAL, "olga"), (APPROVAL, "rita")], Verdict::Fail)
+    );
+    approve(&mut shop, &found.steps);
+    shop.passes("both of them");
+}
+
+/// Old results of a pipeline that nobody has approved do not get younger by an approval.
+#[test]
+fn what_is_too_old_besides_is_told_too() {
+    let mut shop = Shop::passing();
+    shop.edit(Kind::UnitTests, |it| it.predicate["configuration"][0]["annotations"]["pipelineChanged"] = json!(true));
+    shop.at = after(30 * DAY);
+    let told: Vec<_> = shop.requirement("unit-tests").all_missing().map(|it| it.what.clone()).collect();
+    assert_eq!(told, ["an approval of the source pull request's head before its merge", "a newer result of the unit tests"]);
 }
 
 #[test]

@@ -44,18 +44,22 @@ impl Case<'_> {
         if fact.at > self.at + CLOCK_SKEW {
             return future(fact);
         }
-        if standing.verdict != Verdict::Pass {
-            return standing.by(fact).or_needs(|| {
-                let (what, from) = wanted(asks);
-                (format!("a better {what}"), from)
-            });
+        let is_good = standing.verdict == Verdict::Pass;
+        let standing = standing.by(fact);
+        if !is_good && !standing.has_a_way() {
+            let (what, from) = wanted(asks);
+            return standing.needs(format!("a better {what}"), vec![from]);
         }
-        if !self.too_old(asks, accept, fact.at) {
-            return standing.by(fact);
+        // What is good must be fresh; and what people have yet to believe does not get younger by that.
+        if (!is_good && !standing.lacks_something()) || !self.too_old(asks, accept, fact.at) {
+            return standing;
+        }
+        let (what, from) = wanted(asks);
+        if !is_good {
+            return standing.needs(format!("a newer {what}"), vec![from]);
         }
         let age = span(self.at.since(fact.at));
         let because = format!("{}, but that was {age} ago, and {} is the limit", standing.because, span(accept.max_age()));
-        let (what, from) = wanted(asks);
         let old = Standing::new(Verdict::Unknown, because).by(fact).needs(format!("a newer {what}"), vec![from]);
         // What is live can be looked at again; tests that were run do not get newer by that.
         if matches!(asks, Ask::Deployment(_) | Ask::Health(_)) { old.look_again() } else { old }
@@ -139,8 +143,11 @@ impl Case<'_> {
             (_, Some(fact)) => future(fact),
             (_, None) if !absent.is_empty() => {
                 let absent = absent.join(" and of ");
-                Standing::new(Verdict::Unknown, format!("there is no report of {absent}"))
-                    .needs(format!("a report of {absent}"), vec!["CI".to_owned()])
+                let absence = Standing::new(Verdict::Unknown, format!("there is no report of {absent}"))
+                    .needs(format!("a report of {absent}"), vec!["CI".to_owned()]);
+                // Those that are there may be too old besides.
+                let there = oldest.map(|fact| self.in_time(&asks, &rule.accept, fact, standing));
+                there.into_iter().fold(absence, Standing::beside)
             }
             (None, None) => missing(&asks, &rule.accept),
             (Some(fact), None) => self.in_time(&asks, &rule.accept, fact, standing),

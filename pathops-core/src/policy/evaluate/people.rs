@@ -105,24 +105,30 @@ impl Case<'_> {
         };
         let votes = Votes::of(proposal, &rule.roles, self);
         let void = if votes.void.is_empty() { String::new() } else { format!("; not counted: {}", votes.void.join(", ")) };
-        let (given, wanted) = (u32::try_from(votes.yes.len()).unwrap_or(u32::MAX), rule.count.get());
-        match () {
-            () if !self.facts.readings.strangers.is_empty() => self.strangers(),
-            () if !votes.no.is_empty() => Standing::new(Verdict::Fail, format!("{} asked for changes", names(&votes.no)))
-                .needs_of(
-                    u32::try_from(votes.no.len()).unwrap_or(u32::MAX),
-                    APPROVAL,
-                    votes.no.iter().map(PersonId::to_string).collect(),
-                ),
-            () if given >= wanted => Standing::new(Verdict::Pass, format!("approved by {}{void}", names(&votes.yes))),
-            () => {
-                let because = format!("{given} of {wanted} approvals of head {}{void}", short(&proposal.head));
-                Standing::new(Verdict::Unknown, because).needs_of(
-                    wanted - given,
-                    APPROVAL,
-                    self.eligible(&rule.roles, &votes.yes),
-                )
-            }
+        let (given, wanted) = (count(votes.yes.iter()), rule.count.get());
+        let standing = if !self.facts.readings.strangers.is_empty() {
+            self.strangers()
+        } else if !votes.no.is_empty() {
+            Standing::new(Verdict::Fail, format!("{} asked for changes", names(&votes.no)))
+        } else if given >= wanted {
+            Standing::new(Verdict::Pass, format!("approved by {}{void}", names(&votes.yes)))
+        } else {
+            Standing::new(Verdict::Unknown, format!("{given} of {wanted} approvals of head {}{void}", short(&proposal.head)))
+        };
+        self.lacking_votes(standing, rule, votes)
+    }
+
+    /// Everybody who asks for changes has to be won over, and those of them who have no part in the change approve by that;
+    /// what is then still missing may come from anybody else who can.
+    fn lacking_votes(&self, mut standing: Standing, rule: &ApprovalRule, Votes { yes, no, .. }: Votes) -> Standing {
+        let won_over = no.iter().filter(|person| !self.facts.readings.has_a_part(person));
+        let given = count(yes.iter()).saturating_add(count(won_over));
+        if !no.is_empty() {
+            standing = standing.needs_of(count(no.iter()), APPROVAL, no.iter().map(PersonId::to_string).collect());
+        }
+        match rule.count.get().saturating_sub(given) {
+            0 => standing,
+            more => standing.needs_of(more, APPROVAL, self.eligible(&rule.roles, &(&yes | &no))),
         }
     }
 
@@ -149,6 +155,10 @@ pub(super) fn pipeline(case: &Case<'_>, counts: &str) -> Standing {
         _ => Standing::new(Verdict::Unknown, format!("{counts}, says a pipeline that this very change touched"))
             .needs("an approval of the source pull request's head before its merge", case.eligible(&roles, &BTreeSet::new())),
     }
+}
+
+fn count<'p>(people: impl Iterator<Item = &'p PersonId>) -> u32 {
+    u32::try_from(people.count()).unwrap_or(u32::MAX)
 }
 
 pub(super) fn names<'p>(people: impl IntoIterator<Item = &'p PersonId>) -> String {

@@ -12,14 +12,14 @@ pub(super) struct Standing {
     evidence: Vec<EvidenceId>,
     stale: bool,
     deferred: bool,
-    missing: Option<Missing>,
+    missing: Vec<Missing>,
     earliest: Option<UnixMillis>,
 }
 
 impl Standing {
     pub(super) fn new(verdict: Verdict, because: impl Into<String>) -> Self {
         let because = because.into();
-        Self { verdict, because, evidence: Vec::new(), stale: false, deferred: false, missing: None, earliest: None }
+        Self { verdict, because, evidence: Vec::new(), stale: false, deferred: false, missing: Vec::new(), earliest: None }
     }
 
     pub(super) fn by(mut self, fact: &EvidenceFact) -> Self {
@@ -29,16 +29,18 @@ impl Standing {
 
     /// Both of two that stand alike.
     pub(super) fn and(mut self, other: Self) -> Self {
-        self.because = format!("{}; {}", self.because, other.because);
-        self.evidence.extend(other.evidence);
-        if let (Some(missing), Some(more)) = (&mut self.missing, other.missing) {
-            missing.what = format!("{} and {}", missing.what, more.what);
-            missing.from.extend(more.from);
-            missing.from.sort_unstable();
-            missing.from.dedup();
-            missing.count = if missing.by_people { u32::try_from(missing.from.len()).unwrap_or(u32::MAX) } else { missing.count };
+        self.because.push_str("; ");
+        self.because.push_str(&other.because);
+        self.evidence.extend(other.evidence.iter().copied());
+        self.beside(other)
+    }
+
+    /// This one, beside another that does not stand worse: what that one lacks is missing too.
+    pub(super) fn beside(mut self, other: Self) -> Self {
+        if let (Some(earliest), Some(another)) = (self.earliest, other.earliest) {
+            self.earliest = Some(earliest.max(another));
         }
-        self
+        other.missing.into_iter().fold(self, Self::lacking)
     }
 
     /// The same verdict, for another reason.
@@ -48,29 +50,35 @@ impl Standing {
     }
 
     /// Something that a system has to supply.
-    pub(super) fn needs(mut self, what: impl Into<String>, from: Vec<String>) -> Self {
-        self.missing = Some(Missing { what: what.into(), from, by_people: false, count: 1 });
-        self
+    pub(super) fn needs(self, what: impl Into<String>, from: Vec<String>) -> Self {
+        self.lacking(Missing { what: what.into(), from, by_people: false, count: 1 })
     }
 
-    /// Something that a system has to supply, where nothing else is known to help.
-    pub(super) fn or_needs(self, need: impl FnOnce() -> (String, String)) -> Self {
-        if self.missing.is_some() || self.earliest.is_some() {
-            return self;
-        }
-        let (what, from) = need();
-        self.needs(what, vec![from])
+    /// Whether something that could come is known to help.
+    pub(super) fn lacks_something(&self) -> bool {
+        !self.missing.is_empty()
+    }
+
+    /// Whether that, or time alone, is known to help.
+    pub(super) fn has_a_way(&self) -> bool {
+        self.lacks_something() || self.earliest.is_some()
     }
 
     /// Something that people can supply at any time.
-    pub(super) fn needs_people(mut self, what: impl Into<String>, from: Vec<String>) -> Self {
-        self.missing = Some(Missing { what: what.into(), from, by_people: true, count: 1 });
-        self
+    pub(super) fn needs_people(self, what: impl Into<String>, from: Vec<String>) -> Self {
+        self.needs_of(1, what, from)
     }
 
     /// Something that so many of these people can supply at any time, each of them once.
-    pub(super) fn needs_of(mut self, count: u32, what: impl Into<String>, from: Vec<String>) -> Self {
-        self.missing = Some(Missing { what: what.into(), from, by_people: true, count });
+    pub(super) fn needs_of(self, count: u32, what: impl Into<String>, from: Vec<String>) -> Self {
+        self.lacking(Missing { what: what.into(), from, by_people: true, count })
+    }
+
+    /// Something that has to come too.
+    fn lacking(mut self, missing: Missing) -> Self {
+        if !self.missing.contains(&missing) {
+            self.missing.push(missing);
+        }
         self
     }
 
@@ -95,6 +103,7 @@ impl Standing {
     pub(super) fn of(self, id: &RequirementId, reason: &str) -> RequirementResult {
         let Self { verdict, because, evidence, stale, deferred, missing, earliest } = self;
         let (id, reason, severity) = (id.clone(), reason.to_owned(), Severity::Required);
+        let mut missing = missing.into_iter();
         RequirementResult {
             id,
             reason,
@@ -105,7 +114,8 @@ impl Standing {
             evidence,
             stale,
             breakable: false,
-            missing,
+            missing: missing.next(),
+            also_missing: missing.collect(),
             earliest,
         }
     }
