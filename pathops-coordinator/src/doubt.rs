@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use pathops_core::adapter::{Importance, Notice};
-use pathops_core::policy::{Decision, Doubt, HypotheticalFacts, evaluate, in_doubt};
+use pathops_core::policy::{Doubt, HypotheticalFacts, Policy, in_doubt};
 use pathops_core::{ChangeSetId, Digest, IdempotencyKey, OpContext, Result};
 
 use crate::activity::facts::read_declarations;
@@ -57,8 +57,9 @@ impl ControlPlane {
         for unit in state.units.keys() {
             let Some(promoted) = promoted(&state, unit) else { continue };
             let cx = OpContext::new(IdempotencyKey::new(format!("doubts/{change_set}/{unit}")));
-            let now = self.decision_now(&cx, &state, &promoted).await?;
-            if let Some(doubt) = in_doubt(&promoted.granted.decision, &now) {
+            let (policy, facts) = self.facts_now(&cx, &state, &promoted).await?;
+            let now = self.services().clock.now();
+            if let Some(doubt) = in_doubt(&promoted.granted.decision, &policy, &facts, now) {
                 self.services().tell(&cx.part(&name(&doubt)), Some(notice(&state, &doubt))).await;
                 doubts.push(doubt);
             }
@@ -66,7 +67,7 @@ impl ControlPlane {
         Ok(doubts)
     }
 
-    async fn decision_now(&self, cx: &OpContext, state: &State, promoted: &Promoted<'_>) -> Result<Decision> {
+    async fn facts_now(&self, cx: &OpContext, state: &State, promoted: &Promoted<'_>) -> Result<(Policy, HypotheticalFacts)> {
         let Promoted { scope, combination, pull_request, shown, .. } = promoted;
         let environments = &state.start.environments;
         let candidate = Candidate {
@@ -86,7 +87,7 @@ impl ControlPlane {
                 proposal.shown.policy = policy.digest();
             }
         });
-        Ok(evaluate(&policy, &facts, self.services().clock.now()))
+        Ok((policy, facts))
     }
 }
 

@@ -56,14 +56,9 @@ pub fn grant_binding(policy: &Policy, facts: &Known) -> Option<GrantBinding> {
 #[must_use]
 pub fn evaluate(policy: &Policy, facts: &Known, at: UnixMillis) -> Decision {
     let case = Case::new(policy, facts, at);
+    let requirements = case.requirements();
     let readings = &case.facts.readings;
     let stage = if readings.proposal.is_some() { Stage::Final } else { Stage::First };
-    let mut requirements = Vec::with_capacity(16);
-    let [covered, integrity, combination] = ALWAYS;
-    requirements.push(case.covered().of_built_in(covered));
-    requirements.push(case.integrity().of_built_in(integrity));
-    requirements.push(case.combination().of_built_in(combination));
-    requirements.extend(case.rules().map(|(_, requirement, rule)| case.hold(requirement, rule)));
     let counting = requirements.iter().filter(|requirement| requirement.counts());
     let verdict = Verdict::all(counting.map(|requirement| requirement.verdict));
     let overridden = if verdict == Verdict::Pass { None } else { glass::broken(&case, &requirements) };
@@ -96,16 +91,42 @@ pub(super) struct Case<'c> {
     pub(super) policy: &'c Policy,
     known: &'c Known,
     pub(super) facts: &'c Facts,
+    /// The instant that is decided for: clocks stand there.
     pub(super) at: UnixMillis,
+    /// The instant that the facts are of: what is dated later is from the future.
+    known_at: UnixMillis,
     artifact: Option<String>,
     glass: Option<&'c BreakGlass>,
 }
 
 impl<'c> Case<'c> {
     pub(super) fn new(policy: &'c Policy, known: &'c Known, at: UnixMillis) -> Self {
-        let facts = known.facts();
+        let (facts, at) = (known.facts(), at.writable());
         let glass = policy.break_glass(&facts.readings.unit);
-        Self { policy, known, facts, glass, at: at.writable(), artifact: facts.readings.artifact.map(|digest| digest.hex()) }
+        let artifact = facts.readings.artifact.map(|digest| digest.hex());
+        Self { policy, known, facts, glass, at, known_at: at, artifact }
+    }
+
+    /// The same, with all that has come to be known up to a later instant.
+    pub(super) fn known_at(mut self, instant: UnixMillis) -> Self {
+        self.known_at = self.at.max(instant.writable());
+        self
+    }
+
+    /// Every requirement that there is for this unit and change, and how it stands.
+    pub(super) fn requirements(&self) -> Vec<RequirementResult> {
+        let mut requirements = Vec::with_capacity(16);
+        let [covered, integrity, combination] = ALWAYS;
+        requirements.push(self.covered().of_built_in(covered));
+        requirements.push(self.integrity().of_built_in(integrity));
+        requirements.push(self.combination().of_built_in(combination));
+        requirements.extend(self.rules().map(|(_, requirement, rule)| self.hold(requirement, rule)));
+        requirements
+    }
+
+    /// Whether a piece of evidence is dated later than anybody can know of.
+    pub(super) fn is_from_the_future(&self, fact: &EvidenceFact) -> bool {
+        fact.at > self.known_at + CLOCK_SKEW
     }
 
     /// The rules for this unit and change.

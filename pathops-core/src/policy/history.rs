@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::id::{ChangeSetId, EnvironmentId, PersonId, RequirementId, UnitId};
+use crate::policy::evaluate::Case;
 use crate::policy::render::line;
 use crate::policy::{
-    Decision, Facts, HypotheticalFacts, Known, Languages, Policy, PolicyLayer, PolicyProblem, Severity, Verdict, evaluate,
-    time_zone_data_version,
+    Decision, Facts, HypotheticalFacts, Known, Languages, Policy, PolicyLayer, PolicyProblem, RequirementResult, Severity,
+    Verdict, evaluate, time_zone_data_version,
 };
 use crate::time::UnixMillis;
 
@@ -214,27 +215,37 @@ pub struct Doubt {
     pub people: Vec<PersonId>,
 }
 
-/// Whether what was granted then is in doubt now, because something has come to be known that speaks against it. That time
-/// has passed is no doubt: evidence grows old and freezes begin, and neither says anything about what is in production.
+/// Whether what was granted then is in doubt now: whether it would have been refused, had all been known at that instant that
+/// is known `now`. `known` are the facts of the same promotion as they are `now`.
 ///
-/// `now` is a decision over the same promotion with the evidence and readings as they are.
+/// Clocks stand at the instant of the grant. So what has come to be known since counts, whatever its date: a verification that
+/// was repeated and failed, an approval that was taken back, a finding, an incident, a stop. That time has passed counts for
+/// nothing: evidence grows old, exceptions end and freezes begin, and none of it says anything about what is in production. Nor
+/// does what time alone would mend: health that was looked at again a moment after a restart. To a soak, later news counts
+/// only where it is bad.
+///
+/// A requirement that was met, and of which nobody can tell any more, is in doubt as one that fails is. Under another `policy`
+/// than it was granted under, what that one asks for in addition under the same name is told as a doubt too; what it asks for
+/// under another name is none.
 #[must_use]
-pub fn in_doubt(granted: &Decision, now: &Decision) -> Option<Doubt> {
-    let against = now.requirements.iter().filter(|it| it.counts()).filter(|it| {
+pub fn in_doubt(granted: &Decision, policy: &Policy, known: &Known, now: UnixMillis) -> Option<Doubt> {
+    let case = Case::new(policy, known, granted.at).known_at(now);
+    let is_against = |it: &RequirementResult| {
         let then = granted.requirements.iter().find(|then| then.id == it.id);
-        then.is_some_and(|then| match (then.verdict, it.verdict) {
+        let is_worse = then.is_some_and(|then| match (then.verdict, it.verdict) {
             (_, Verdict::Pass) | (Verdict::Fail, _) | (Verdict::Unknown, Verdict::Unknown) => false,
-            (Verdict::Pass | Verdict::Unknown, Verdict::Fail) => it.earliest.is_none(),
-            // The very evidence that was good then has only grown old.
-            (Verdict::Pass, Verdict::Unknown) => it.evidence.is_empty() || it.evidence != then.evidence,
-        })
-    });
-    let requirements: Vec<_> = against.map(|it| (it.id.clone(), it.because.clone())).collect();
+            (Verdict::Pass | Verdict::Unknown, Verdict::Fail) | (Verdict::Pass, Verdict::Unknown) => true,
+        });
+        it.counts() && is_worse && it.earliest.is_none()
+    };
+    let against = case.requirements().into_iter().filter(is_against);
+    let requirements: Vec<_> = against.map(|it| (it.id, it.because)).collect();
+    let readings = &known.facts().readings;
     (!requirements.is_empty()).then(|| Doubt {
         granted_at: granted.at,
-        change_set: now.change_set.clone(),
-        unit: now.unit.clone(),
-        environment: now.environment.clone(),
+        change_set: readings.change_set.clone(),
+        unit: readings.unit.id.clone(),
+        environment: readings.environment.clone(),
         requirements,
         people: granted.overridden.iter().flat_map(|it| it.by.keys().cloned()).collect(),
     })

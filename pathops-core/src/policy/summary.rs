@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::policy::evaluate::{CLOCK_SKEW, Case, Votes};
+use crate::policy::evaluate::{Case, Votes};
 use crate::policy::{Authoring, EvidenceFact, Facts, Finding, FindingSeverity};
 use crate::project::{Role, UnitKind};
 use crate::time::UnixMillis;
@@ -159,7 +159,7 @@ impl Summary {
     /// The facts are sorted by time: what comes later stands in place of what came before.
     fn take_evidence(&mut self, case: &Case<'_>, facts: &Facts) {
         let mut scans = BTreeMap::new();
-        let known = |fact: &&EvidenceFact| fact.at <= case.at + CLOCK_SKEW && case.is_about_this(fact);
+        let known = |fact: &&EvidenceFact| !case.is_from_the_future(fact) && case.is_about_this(fact);
         for fact in facts.evidence.iter().filter(known) {
             self.evidence.total = self.evidence.total.saturating_add(1);
             self.evidence.bad = self.evidence.bad.saturating_add(u32::from(fact.says.is_bad()));

@@ -1,15 +1,16 @@
 //! Past decisions: made again, held against another policy, asked what if, and doubted.
 
 use pathops_core::Digest;
-use pathops_core::adapter::ReviewState::{ChangesRequested, Dismissed};
+use pathops_core::adapter::ReviewState::{Approved, ChangesRequested, Dismissed};
+use pathops_core::evidence::Statement;
 use pathops_core::policy::{
     Decision, DecisionRecord, Doubt, HypotheticalFacts, Languages, PolicyLayer, ReplayError, Verdict, VerifiedFacts, decide,
     diff, evaluate, in_doubt, replay, what_if,
 };
-use pathops_core::project::{Lifecycle, OpenIncident};
+use pathops_core::project::{Lifecycle, OpenIncident, Role};
 use serde_json::json;
 
-use crate::shop::{AT, DAY, Kind, Shop, after, closed_window, review, stop};
+use crate::shop::{AT, DAY, KINDS, Kind, Shop, about_this, after, closed_window, review, stop};
 
 /// What has happened since a decision.
 type Change = fn(&mut Shop);
@@ -137,50 +138,114 @@ fn another_policy_is_held_against_the_history() {
     assert_eq!(first.requirements[1].after, Some((fail, "it is path-ready".to_owned())));
 }
 
-/// What has come to be known since everything was as it should be.
-fn doubt(change: fn(&mut Shop)) -> Option<Doubt> {
-    let mut now = Shop::passing();
-    let granted = now.decision();
-    change(&mut now);
-    in_doubt(&granted, &now.decision())
+/// What has come to be known in the day since everything was as it should be.
+fn doubt(change: Change) -> Option<Doubt> {
+    doubt_of(Shop::passing(), change)
+}
+
+fn doubt_of(mut shop: Shop, change: Change) -> Option<Doubt> {
+    let granted = shop.decision();
+    assert!(granted.is_granted(), "{}", granted.to_text());
+    shop.at = after(DAY);
+    change(&mut shop);
+    doubted(&granted, &shop)
+}
+
+fn doubted(granted: &Decision, shop: &Shop) -> Option<Doubt> {
+    in_doubt(granted, &shop.policy(), &shop.facts(), shop.at)
+}
+
+#[track_caller]
+fn is_doubted(doubt: Option<Doubt>, id: &str) {
+    let doubt = doubt.unwrap_or_else(|| panic!("{id}: no doubt"));
+    let ids: Vec<_> = doubt.requirements.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!((ids, doubt.granted_at, doubt.unit.as_str()), (vec![id], AT, "orders"));
+    assert!(doubt.people.is_empty() && !doubt.requirements[0].1.is_empty(), "{id}");
+}
+
+const HOUR: i64 = 60 * crate::shop::MINUTE;
+
+/// A verification that was repeated three hours after the grant.
+fn again(kind: Kind) -> Statement {
+    kind.dated(after(3 * HOUR))
+}
+
+fn failed(kind: Kind) -> Statement {
+    let mut failed = again(kind);
+    kind.fail(&mut failed);
+    failed
 }
 
 #[test]
 fn what_speaks_against_it_since_is_a_doubt() {
-    let changes: [(&str, Change); 9] = [
+    let changes: [(&str, Change); 14] = [
         // Somebody has taken it away.
         ("preflight-smoke", |shop| shop.remove(Kind::Smoke)),
         // It was run again, and says nothing now.
         ("preflight-smoke", |shop| {
-            let mut empty = Kind::Smoke.dated(AT);
+            let mut empty = again(Kind::Smoke);
             empty.predicate["passedTests"] = json!([]);
-            shop.add(Kind::Smoke, &empty);
+            shop.give(&empty);
         }),
         ("approval", |shop| shop.proposal().reviews.push(review("bob", Dismissed, '4'))),
+        ("preflight-smoke", |shop| shop.give(&failed(Kind::Smoke))),
+        ("unit-tests", |shop| shop.give(&failed(Kind::UnitTests))),
+        ("preflight-deployment", |shop| shop.give(&failed(Kind::Deployment))),
+        ("preflight-health", |shop| shop.give(&failed(Kind::Health))),
+        // It came late, and is of the time before.
         ("preflight-smoke", |shop| {
-            let mut failed = Kind::Smoke.dated(AT);
-            Kind::Smoke.fail(&mut failed);
-            shop.add(Kind::Smoke, &failed);
+            let mut late = Kind::Smoke.dated(AT);
+            Kind::Smoke.fail(&mut late);
+            shop.give(&late);
         }),
-        ("preflight-deployment", |shop| shop.edit(Kind::Deployment, |it| Kind::Deployment.fail(it))),
         ("no-open-incident", |shop| shop.readings.incidents.push(incident())),
+        ("stop-the-line", |shop| shop.readings.stops.push(stop(None))),
         ("approval", |shop| shop.proposal().reviews.push(review("bob", ChangesRequested, '4'))),
         ("evidence-integrity", |shop| shop.more.push(crate::shop::seal_bytes(&crate::shop::signer(), b"{}"))),
         ("lifecycle", |shop| shop.readings.unit.lifecycle = Lifecycle::Prototype),
+        // Dated when nobody can know of it yet.
+        ("preflight-smoke", |shop| shop.give(&Kind::Smoke.dated(after(2 * DAY)))),
     ];
     for (id, change) in changes {
-        let doubt = doubt(change).unwrap_or_else(|| panic!("{id}: no doubt"));
-        let ids: Vec<_> = doubt.requirements.iter().map(|(id, _)| id.as_str()).collect();
-        assert_eq!((ids, doubt.granted_at, doubt.unit.as_str()), (vec![id], AT, "orders"));
-        assert!(doubt.people.is_empty() && !doubt.requirements[0].1.is_empty(), "{id}");
+        is_doubted(doubt(change), id);
     }
 }
 
 #[test]
-fn time_that_has_passed_is_no_doubt() {
+fn what_says_the_same_once_more_is_no_doubt() {
     let changes: [(&str, Change); 3] = [
+        ("good news", |shop| KINDS.into_iter().for_each(|kind| shop.give(&again(kind)))),
+        ("bad news, and then good news", |shop| {
+            shop.give(&failed(Kind::Smoke));
+            shop.give(&Kind::Smoke.dated(after(4 * HOUR)));
+        }),
+        ("one more approval", |shop| shop.proposal().reviews.push(review("dave", Approved, '4'))),
+    ];
+    for (name, change) in changes {
+        assert_eq!(doubt(change), None, "{name}");
+    }
+}
+
+/// Whoever had a part in it may have changed the pipeline, and somebody has approved that.
+#[test]
+fn an_approval_of_the_pipeline_that_was_taken_back_is_a_doubt() {
+    let mut shop = Shop::passing();
+    shop.edit(Kind::UnitTests, |it| it.predicate["configuration"][0]["annotations"]["pipelineChanged"] = json!(true));
+    let head = shop.readings.source_head.as_ref().unwrap().to_string().chars().next().unwrap();
+    shop.readings.source_reviews = vec![review("bob", Approved, head)];
+    is_doubted(doubt_of(shop, |shop| shop.readings.source_reviews[0].state = Dismissed), "unit-tests");
+}
+
+#[test]
+fn time_that_has_passed_is_no_doubt() {
+    let changes: [(&str, Change); 4] = [
         ("nothing", |_| ()),
         ("evidence has grown old", |shop| shop.at = after(30 * DAY)),
+        ("it was looked at again a moment after a restart", |shop| {
+            let mut short = again(Kind::Health);
+            short.predicate["settledMillis"] = json!(1);
+            shop.give(&short);
+        }),
         ("a window has closed", |shop| {
             let window = json!({"id": "afternoon", "reason": "Lunch.", "asks": closed_window()});
             shop.layer.requirements.push(serde_json::from_value(window).unwrap());
@@ -188,6 +253,82 @@ fn time_that_has_passed_is_no_doubt() {
     ];
     for (name, change) in changes {
         assert_eq!(doubt(change), None, "{name}");
+    }
+}
+
+#[test]
+fn a_freeze_that_has_begun_since_is_no_doubt() {
+    let mut window = closed_window();
+    window["freeze"]["from"] = json!("2026-11-20T14:00");
+    window["freeze"]["until"] = json!("2026-11-25T14:00");
+    let shop = Shop::asking(json!({"id": "week", "reason": "Nobody is there.", "asks": window}));
+    let later = |shop: &Shop| Shop { at: after(DAY), ..shop.clone() };
+    later(&shop).stands("week", Verdict::Fail, &later(&shop).requirement("week").because);
+    assert_eq!(doubt_of(shop, |_| ()), None);
+}
+
+const SCAN: &str = "https://in-toto.io/attestation/vulns/v0.2";
+
+/// A report of so many milliseconds after the grant.
+fn report(millis: i64, found: &[&str]) -> Statement {
+    let at = after(millis).to_string();
+    let found: Vec<_> = found.iter().map(|id| json!({"id": id, "severity": [{"method": "nvd", "score": "critical"}]})).collect();
+    let predicate = json!({
+        "scanner": {"uri": "https://example.com/scanner", "result": found},
+        "metadata": {"scanStartedOn": at, "scanFinishedOn": at},
+    });
+    about_this(SCAN, &predicate)
+}
+
+/// One finding, which is borne for an hour more.
+fn scanned() -> Shop {
+    let exception = json!({"id": "CVE-1", "owner": "dave", "reason": "It is not reached.", "until": after(HOUR).to_string()});
+    let rule = json!({"max": {"critical": 0}, "exceptions": [exception], "accept": {"maxAgeSeconds": 3_600}});
+    let mut shop = Shop::asking(json!({"id": "scan", "reason": "No known holes.", "asks": {"findings": rule}}));
+    shop.readings.people.insert("dave".parse().unwrap(), [Role::Reviewer].into());
+    shop.give(&report(-HOUR, &["CVE-1"]));
+    shop
+}
+
+#[test]
+fn a_new_finding_is_a_doubt_and_an_exception_that_has_ended_is_none() {
+    is_doubted(doubt_of(scanned(), |shop| shop.give(&report(3 * HOUR, &["CVE-1", "CVE-2"]))), "scan");
+    is_doubted(doubt_of(scanned(), |shop| drop(shop.readings.people.remove(&"dave".parse().unwrap()))), "scan");
+    let ended = Shop { at: after(DAY), ..scanned() };
+    assert_eq!(ended.requirement("scan").verdict, Verdict::Fail, "the exception has ended");
+    assert_eq!(doubt_of(scanned(), |_| ()), None);
+    assert_eq!(doubt_of(scanned(), |shop| shop.give(&report(3 * HOUR, &["CVE-1"]))), None, "it was looked at again");
+}
+
+/// It has run for an hour, up to the instant.
+fn soaked() -> Shop {
+    let rule = json!({"seconds": 3_600, "maxGapSeconds": 60, "accept": {"maxAgeSeconds": 3_600}});
+    let mut shop = Shop::asking(json!({"id": "soak", "reason": "It has run for a while.", "asks": {"soak": rule}}));
+    shop.edit(Kind::Health, |it| it.predicate["settledMillis"] = json!(HOUR));
+    shop
+}
+
+/// What is said of preflight later makes the time before no shorter, unless it is bad news about what is in production.
+#[test]
+fn a_soak_is_doubted_for_bad_news_only() {
+    fn of_another(mut statement: Statement) -> Statement {
+        for digest in statement.subject.iter_mut().map(|subject| &mut subject.digest) {
+            digest.entry("gitTree".to_owned()).and_modify(|tree| *tree = "a".repeat(40));
+        }
+        statement
+    }
+    let bad_then_good: Change = |shop| {
+        shop.give(&failed(Kind::Health));
+        shop.give(&Kind::Health.dated(after(4 * HOUR)));
+    };
+    is_doubted(doubt_of(soaked(), bad_then_good), "soak");
+    let changes: [(&str, Change); 3] = [
+        ("a gap", |shop| shop.give(&again(Kind::Health))),
+        ("the next change", |shop| shop.give(&of_another(again(Kind::Deployment)))),
+        ("the next change, which fails", |shop| shop.give(&of_another(failed(Kind::Deployment)))),
+    ];
+    for (name, change) in changes {
+        assert_eq!(doubt_of(soaked(), change), None, "{name}");
     }
 }
 
@@ -204,7 +345,7 @@ fn what_was_not_asked_for_then_is_no_doubt() {
         json!({"id": "advice", "reason": "Nice.", "severity": "advisory", "asks": {"lifecycle": {"allowed": ["path-ready"]}}});
     let (granted, mut now) = (Shop::asking(advice.clone()).decision(), Shop::asking(advice));
     now.readings.unit.lifecycle = Lifecycle::Production;
-    assert_eq!(in_doubt(&granted, &now.decision()), None, "advice is not followed any more");
+    assert_eq!(doubted(&granted, &now), None, "advice is not followed any more");
 }
 
 /// What was missing and got past has failed since: those who broke the glass are asked.
@@ -213,13 +354,13 @@ fn what_was_got_past_and_fails_now_is_a_doubt() {
     let mut shop = Shop::passing();
     shop.remove(Kind::Smoke);
     let granted = overridden(shop.decision());
-    assert_eq!(in_doubt(&granted, &shop.decision()), None, "as it was");
+    assert_eq!(doubted(&granted, &shop), None, "as it was");
     shop.edit(Kind::Smoke, |it| Kind::Smoke.fail(it));
     let failed = shop.decision();
-    let doubt = in_doubt(&granted, &failed).unwrap();
+    let doubt = doubted(&granted, &shop).unwrap();
     assert_eq!(doubt.people.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["bob", "dave"]);
     assert_eq!(doubt.requirements[0].0.as_str(), "preflight-smoke");
-    assert_eq!(in_doubt(&overridden(failed.clone()), &failed), None, "it was got past although it failed");
+    assert_eq!(doubted(&overridden(failed), &shop), None, "it was got past although it failed");
 }
 
 fn overridden(decision: Decision) -> Decision {

@@ -41,10 +41,10 @@ fn a_verification_that_is_repeated_and_fails_takes_the_pass_back() {
     let envelopes = PIECES.map(Piece::envelope);
     let (_, grant) = decide(&policy, &verified(&envelopes, readings(&policy)), AT, 1);
     let grant = grant.unwrap();
-    let now = verified(&[envelopes.as_slice(), &[again]].concat(), readings(&policy));
-    let now = grant_binding(&policy, &now).unwrap();
+    let known = verified(&[envelopes.as_slice(), &[again]].concat(), readings(&policy));
+    let now = grant_binding(&policy, &known).unwrap();
     assert_eq!(grant.redeem(&now, AT).unwrap_err(), GrantError::Moved("set of evidence"));
-    let doubt = in_doubt(&before, &after).unwrap();
+    let doubt = in_doubt(&before, &policy, &known, AT).unwrap();
     assert_eq!(doubt.requirements.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["source-review"]);
 }
 

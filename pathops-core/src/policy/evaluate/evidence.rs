@@ -41,7 +41,7 @@ impl Case<'_> {
 
     /// A good word counts while it is fresh.
     fn in_time(&self, asks: &Ask, accept: &Accept, fact: &EvidenceFact, standing: Standing) -> Standing {
-        if fact.at > self.at + CLOCK_SKEW {
+        if self.is_from_the_future(fact) {
             return future(fact);
         }
         let is_good = standing.verdict == Verdict::Pass;
@@ -124,7 +124,7 @@ impl Case<'_> {
         let mut late = None;
         for fact in self.known.evidence(kind(&asks)).filter(|fact| counts(&rule.accept, fact) && answers(self, &asks, fact)) {
             let Finding::Vulnerabilities { scanner, .. } = &fact.says else { continue };
-            if fact.at > self.at + CLOCK_SKEW {
+            if self.is_from_the_future(fact) {
                 late = Some(fact);
                 continue;
             }
@@ -197,10 +197,14 @@ impl Case<'_> {
     /// before. At one instant the worse word wins.
     pub(super) fn soak(&self, rule: &SoakRule) -> Standing {
         let gap = Duration::from_secs(rule.max_gap_seconds);
-        let here = || self.known.evidence(Some(FindingKind::Running)).rev().filter(|fact| self.is_of_preflight(fact));
-        if let Some(fact) = here().next().filter(|fact| fact.at > self.at + CLOCK_SKEW) {
+        let all = || self.known.evidence(Some(FindingKind::Running)).rev().filter(|fact| self.is_of_preflight(fact));
+        if let Some(fact) = all().next().filter(|fact| self.is_from_the_future(fact)) {
             return future(fact);
         }
+        // Time after the instant is none in which it ran before; but bad news about this combination is bad news.
+        let is_before = |fact: &EvidenceFact| fact.at <= self.at + CLOCK_SKEW;
+        let speaks_against = |fact: &EvidenceFact| fact.says.is_bad() && self.is_about(About::Deployment, fact);
+        let here = || all().filter(|fact| is_before(fact) || speaks_against(fact));
         let broken = here().find_map(|fact| self.breaks(fact).map(|why| (fact.at, why)));
         let (from, why) = broken.unwrap_or((UnixMillis(i64::MIN), "it has not run in preflight yet"));
         let mut run: Option<Soaked<'_>> = None;
