@@ -18,7 +18,7 @@ pub(crate) fn replay(path: &Path) -> Result<Answer, Unusable> {
     match again(&record, &Languages::none()) {
         Ok(decision) => Ok(Answer { text: format!("the same, byte for byte: {}\n", decision.summary()), code: HOLDS }),
         Err(ReplayError::Different(now)) => Ok(Answer { text: compared(&record.decision, &now), code: DOES_NOT_HOLD }),
-        Err(error @ (ReplayError::Other { .. } | ReplayError::TimeZones { .. })) => {
+        Err(error @ (ReplayError::Other { .. } | ReplayError::TimeZones { .. } | ReplayError::Engine { .. })) => {
             Ok(Answer { text: format!("{error}\n"), code: DOES_NOT_HOLD })
         }
         Err(error) => Err(unusable(&error)),

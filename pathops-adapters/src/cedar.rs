@@ -64,6 +64,10 @@ impl ConditionLanguage for Cedar {
         "cedar"
     }
 
+    fn version(&self) -> String {
+        cedar_policy::get_sdk_version().to_string()
+    }
+
     fn compile(&self, text: &str) -> Result<Arc<dyn Condition>, ConditionError> {
         let vocabulary = self.vocabulary.clone()?;
         let policies = stacker::grow(STACK_BYTES, || read::policies(text, &vocabulary))?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use pathops_core::policy::{Condition, ConditionAnswer, ConditionError, ConditionLanguage, Summary};
 use regorus::Value;
+use regorus::rvm::Program;
 
 use self::read::Module;
 
@@ -44,6 +45,11 @@ pub struct Rego;
 impl ConditionLanguage for Rego {
     fn name(&self) -> &'static str {
         "rego"
+    }
+
+    /// What `regorus` writes into every program.
+    fn version(&self) -> String {
+        Program::new().metadata.compiler_version
     }
 
     fn compile(&self, text: &str) -> Result<Arc<dyn Condition>, ConditionError> {

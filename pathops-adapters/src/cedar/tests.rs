@@ -27,6 +27,14 @@ fn refused(text: &str, why: &str) {
     assert!(error.contains(why), "{error}");
 }
 
+/// What is built in is what Cargo has chosen.
+#[test]
+fn the_version_is_that_of_the_engine() {
+    let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock")).unwrap();
+    let chosen = format!("name = \"cedar-policy\"\nversion = \"{}\"\n", Cedar::new().version());
+    assert!(lock.contains(&chosen), "{chosen}");
+}
+
 /// Every number in it is another one.
 fn full() -> Summary {
     Summary {

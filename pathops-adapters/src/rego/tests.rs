@@ -29,6 +29,14 @@ fn fails(rules: &str, why: &str) {
     assert!(error.contains(why), "{rules}: {error}");
 }
 
+/// What is built in is what Cargo has chosen.
+#[test]
+fn the_version_is_that_of_the_engine() {
+    let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.lock")).unwrap();
+    let chosen = format!("name = \"regorus\"\nversion = \"{}\"\n", Rego.version());
+    assert!(lock.contains(&chosen), "{chosen}");
+}
+
 #[test]
 fn a_condition_says_what_rego_says() {
     for allowed in [

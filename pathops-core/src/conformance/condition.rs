@@ -68,6 +68,7 @@ pub fn worlds(fixture: Arc<dyn ConditionFixture>) -> Fresh<ConditionWorld> {
 #[must_use]
 pub fn cases() -> Vec<Case<ConditionWorld>> {
     cases!("condition":
+        the_version_of_its_engine_is_told,
         what_holds_holds,
         what_does_not_hold_says_why,
         what_is_absent_never_holds,
@@ -109,6 +110,12 @@ fn suite(name: &str, failed: u32) -> Summary {
 
 fn approved() -> Summary {
     Summary { approvals: 1, ..suite("unit", 0) }
+}
+
+async fn the_version_of_its_engine_is_told(world: ConditionWorld) -> Outcome {
+    let version = world.language.version();
+    ensure!(version.starts_with(|c: char| c.is_ascii_digit()), "`{version}` is no version: it begins with no digit");
+    Ok(())
 }
 
 async fn what_holds_holds(world: ConditionWorld) -> Outcome {

@@ -43,6 +43,10 @@ impl ConditionLanguage for MemoryConditions {
         "comparisons"
     }
 
+    fn version(&self) -> String {
+        env!("CARGO_PKG_VERSION").to_owned()
+    }
+
     fn compile(&self, text: &str) -> Result<Arc<dyn Condition>, ConditionError> {
         if text.len() > MAX_BYTES {
             return Err(ConditionError::new(format!("it has {} bytes; at most {MAX_BYTES} are read", text.len())));

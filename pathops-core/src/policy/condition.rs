@@ -11,6 +11,10 @@ pub trait ConditionLanguage: Debug + Send + Sync + 'static {
     /// Its name in policies, for example `cedar`.
     fn name(&self) -> &'static str;
 
+    /// The version of its engine, for example `4.14.1`. Another version may answer differently: decisions name it, so that a
+    /// decision that is made again later can say so.
+    fn version(&self) -> String;
+
     /// Reads a condition, once, when the policy is loaded. Whatever can be known to be wrong without facts (syntax, a name
     /// that no [`Summary`] has, a comparison of different types) is an error here.
     ///
@@ -67,6 +71,12 @@ impl Languages {
     pub fn with(mut self, language: Arc<dyn ConditionLanguage>) -> Self {
         self.0.insert(language.name(), language);
         self
+    }
+
+    /// The version of a language's engine; `None` where there is no such language.
+    #[must_use]
+    pub fn version(&self, language: &str) -> Option<String> {
+        self.0.get(language).map(|language| language.version())
     }
 
     /// Reads a condition.

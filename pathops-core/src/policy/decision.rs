@@ -170,6 +170,9 @@ pub struct Decision {
     pub policy: Digest,
     /// The facts.
     pub facts: Digest,
+    /// The languages that the policy's conditions are written in, with the versions of their engines.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub engines: BTreeMap<String, String>,
     /// Every requirement.
     pub requirements: Vec<RequirementResult>,
     /// The least that would let it pass; `None` where nothing stands in the way.
@@ -181,7 +184,8 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// The version of the form that is written. Version 1 had no severities, nothing remaining and no overriding; it is read.
+    /// The version of the form that is written. Version 1 had no severities, nothing remaining and no overriding; it is read. What
+    /// came to version 2 later, engines and what is missing besides, is left out where there is none.
     pub const FORMAT: u32 = 2;
 
     /// Whether a grant follows from it: it passes, or the glass was broken by the rules, for a production pull request.

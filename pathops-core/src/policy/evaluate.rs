@@ -72,6 +72,7 @@ pub fn evaluate(policy: &Policy, facts: &Known, at: UnixMillis) -> Decision {
         at: case.at,
         policy: policy.digest(),
         facts: facts.digest(),
+        engines: policy.engines().clone(),
         remaining: Remaining::of(&requirements),
         requirements,
         overridden,

@@ -55,6 +55,18 @@ pub enum ReplayError {
         /// That of this version.
         is: String,
     },
+    /// The decision was made with another version of the engine of a language that conditions of the policy are written in.
+    #[error("the decision was made with {language} {was}, and here is {is}; {}", if *.agrees { "it comes to the same" } else { "it comes to another one" })]
+    Engine {
+        /// The language.
+        language: String,
+        /// The version of its engine then.
+        was: String,
+        /// The version of its engine here.
+        is: String,
+        /// Whether everything else comes to the same.
+        agrees: bool,
+    },
     /// The same input gave another decision.
     #[error("the same policy, facts and instant give another decision now")]
     Different(Box<Decision>),
@@ -84,13 +96,28 @@ pub fn replay(record: &DecisionRecord, languages: &Languages) -> Result<Decision
             return Err(ReplayError::Other { what, named, held });
         }
     }
-    let again = evaluate(&policy, &facts, decision.at);
+    let mut again = evaluate(&policy, &facts, decision.at);
+    if decision.engines.is_empty() {
+        // It is from before engines were named.
+        again.engines.clear();
+    }
     if again == *decision {
         return Ok(again);
     }
-    match (record.facts.time_zones.clone(), time_zone_data_version().to_owned()) {
-        (was, is) if was != is => Err(ReplayError::TimeZones { was, is }),
-        _ => Err(ReplayError::Different(Box::new(again))),
+    let (was, is) = (&record.facts.time_zones, time_zone_data_version());
+    if was != is {
+        return Err(ReplayError::TimeZones { was: was.clone(), is: is.to_owned() });
+    }
+    let other = again.engines.iter().find_map(|(language, is)| {
+        let was = decision.engines.get(language).filter(|was| *was != is)?;
+        Some((language.clone(), was.clone(), is.clone()))
+    });
+    match other {
+        Some((language, was, is)) => {
+            again.engines.clone_from(&decision.engines);
+            Err(ReplayError::Engine { language, was, is, agrees: again == *decision })
+        }
+        None => Err(ReplayError::Different(Box::new(again))),
     }
 }
 

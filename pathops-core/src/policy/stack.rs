@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -9,8 +9,8 @@ use crate::policy::layer::{ALWAYS, allowed, built_in, by_name};
 use crate::policy::read::ask_for;
 use crate::policy::tighten::{breaks_more, loosens, subset, takes_less};
 use crate::policy::{
-    Action, Ask, BreakGlass, Changes, Condition, FreezeCalendar, FreezeWindow, Languages, LayerName, MergeBy, Occurrences,
-    PolicyLayer, Requirement, Severity,
+    Action, Ask, BreakGlass, Changes, Condition, ConditionRule, FreezeCalendar, FreezeWindow, Languages, LayerName, MergeBy,
+    Occurrences, PolicyLayer, Requirement, Severity,
 };
 use crate::project::{Role, Unit};
 
@@ -27,6 +27,7 @@ struct Stack {
     layers: Vec<PolicyLayer>,
     rules: Vec<Rule>,
     digest: Digest,
+    engines: BTreeMap<String, String>,
 }
 
 /// A requirement, ready to be evaluated.
@@ -111,7 +112,15 @@ impl Policy {
             return Err(problems);
         }
         let digest = canonical_digest(&Canonical { format: 1, layers: &layers });
-        Ok(Self(Arc::new(Stack { layers, rules, digest })))
+        let engines = engines(&layers, languages);
+        Ok(Self(Arc::new(Stack { layers, rules, digest, engines })))
+    }
+
+    /// The languages that its conditions are written in, with the versions of the engines that read them. They are no part of
+    /// the digest: the policy is the same, whoever reads it.
+    #[must_use]
+    pub fn engines(&self) -> &BTreeMap<String, String> {
+        &self.0.engines
     }
 
     /// What people wrote, from the top down: what [`Policy::new`] takes.
@@ -226,6 +235,14 @@ impl PartialEq for Policy {
     fn eq(&self, other: &Self) -> bool {
         self.0.layers == other.0.layers
     }
+}
+
+fn engines(layers: &[PolicyLayer], languages: &Languages) -> BTreeMap<String, String> {
+    let engine = |requirement: &Requirement| match &requirement.asks {
+        Ask::Condition(ConditionRule { language, .. }) => Some((language.clone(), languages.version(language)?)),
+        _ => None,
+    };
+    layers.iter().flat_map(|layer| &layer.requirements).filter_map(engine).collect()
 }
 
 type Prepared = (Option<Occurrences>, Option<Arc<dyn Condition>>);

@@ -23,6 +23,7 @@ enum Defect {
     HasNoLimit,
     StumblesOverNames,
     ForgetsWhatItSaid,
+    HasNoVersion,
 }
 
 #[derive(Debug)]
@@ -42,6 +43,10 @@ const PATIENCE: Duration = Duration::from_millis(500);
 impl ConditionLanguage for Planted {
     fn name(&self) -> &'static str {
         "planted"
+    }
+
+    fn version(&self) -> String {
+        if self.0 == Defect::HasNoVersion { "newest" } else { "1" }.to_owned()
     }
 
     fn compile(&self, text: &str) -> Result<Arc<dyn Condition>, ConditionError> {
@@ -121,6 +126,7 @@ fn each_defect_fails_the_cases_that_name_it() {
     assert_eq!(fails(Defect::HasNoLimit), ["a_hostile_text_is_refused_in_time"]);
     assert_eq!(fails(Defect::StumblesOverNames), [NUMBERS]);
     assert_eq!(fails(Defect::ForgetsWhatItSaid), ["the_same_summary_gives_the_same_answer"]);
+    assert_eq!(fails(Defect::HasNoVersion), ["the_version_of_its_engine_is_told"]);
 }
 
 #[test]

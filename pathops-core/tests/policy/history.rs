@@ -1,11 +1,13 @@
 //! Past decisions: made again, held against another policy, asked what if, and doubted.
 
+use std::sync::Arc;
+
 use pathops_core::Digest;
 use pathops_core::adapter::ReviewState::{Approved, ChangesRequested, Dismissed};
 use pathops_core::evidence::Statement;
 use pathops_core::policy::{
-    Decision, DecisionRecord, Doubt, HypotheticalFacts, Languages, PolicyLayer, ReplayError, Verdict, VerifiedFacts, decide,
-    diff, evaluate, in_doubt, replay, what_if,
+    Condition, ConditionAnswer, ConditionError, ConditionLanguage, Decision, DecisionRecord, Doubt, HypotheticalFacts, Languages,
+    Policy, PolicyLayer, ReplayError, Summary, Verdict, VerifiedFacts, decide, diff, evaluate, in_doubt, replay, what_if,
 };
 use pathops_core::project::{Lifecycle, OpenIncident, Role};
 use serde_json::json;
@@ -367,6 +369,57 @@ fn overridden(decision: Decision) -> Decision {
     let mut json = serde_json::to_value(decision).unwrap();
     json["overridden"] = json!({"by": {"bob": "x", "dave": "y"}, "requirements": ["preflight-smoke"], "until": AT.to_string()});
     serde_json::from_value(json).unwrap()
+}
+
+/// A language whose engine answers otherwise from the second version on.
+#[derive(Debug)]
+struct Versioned(&'static str);
+
+impl ConditionLanguage for Versioned {
+    fn name(&self) -> &'static str {
+        "versioned"
+    }
+
+    fn version(&self) -> String {
+        self.0.to_owned()
+    }
+
+    fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, ConditionError> {
+        Ok(Arc::new(Versioned(self.0)))
+    }
+}
+
+impl Condition for Versioned {
+    fn evaluate(&self, _: &Summary) -> Result<ConditionAnswer, ConditionError> {
+        Ok(ConditionAnswer { holds: self.0 < "2", reasons: Vec::new() })
+    }
+}
+
+#[test]
+fn a_decision_names_the_engines_of_its_conditions_and_says_where_they_were_others() {
+    let languages = |version| Languages::none().with(Arc::new(Versioned(version)));
+    let asks = json!({"condition": {"language": "versioned", "text": "so it is"}});
+    let shop = Shop::passing();
+    let mut layer = shop.layer.clone();
+    layer.requirements.push(serde_json::from_value(json!({"id": "it", "reason": "So.", "asks": asks})).unwrap());
+    let policy = Policy::new(vec![layer], &languages("1.0")).unwrap();
+    let mut record = DecisionRecord::new(&policy, &shop.facts(), evaluate(&policy, &shop.facts(), AT));
+    assert_eq!(record.decision.engines, [("versioned".to_owned(), "1.0".to_owned())].into());
+    assert_eq!(replay(&record, &languages("1.0")).as_ref(), Ok(&record.decision));
+    for (version, agrees, told) in [("1.1", true, "it comes to the same"), ("2.0", false, "it comes to another one")] {
+        let error = replay(&record, &languages(version)).unwrap_err();
+        assert_eq!(error.to_string(), format!("the decision was made with versioned 1.0, and here is {version}; {told}"));
+        assert!(matches!(error, ReplayError::Engine { agrees: it, .. } if it == agrees), "{error}");
+    }
+    // It is not the engine that makes the difference.
+    let mut changed = record.clone();
+    changed.decision.verdict = Verdict::Fail;
+    assert!(matches!(replay(&changed, &languages("1.0")), Err(ReplayError::Different(_))));
+    // A decision from before engines were named is the same without.
+    record.decision.engines.clear();
+    assert_eq!(replay(&record, &languages("1.1")).as_ref(), Ok(&record.decision));
+    assert!(Shop::passing().decision().engines.is_empty(), "no condition, no engine");
+    assert!(!serde_json::to_string(&Shop::passing().decision()).unwrap().contains("engines"));
 }
 
 #[test]

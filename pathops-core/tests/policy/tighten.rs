@@ -16,6 +16,10 @@ impl ConditionLanguage for Words {
         "words"
     }
 
+    fn version(&self) -> String {
+        "1".to_owned()
+    }
+
     fn compile(&self, _: &str) -> Result<Arc<dyn Condition>, ConditionError> {
         Ok(Arc::new(Words))
     }
@@ -37,6 +41,10 @@ struct OtherWords;
 impl ConditionLanguage for OtherWords {
     fn name(&self) -> &'static str {
         "other"
+    }
+
+    fn version(&self) -> String {
+        "1".to_owned()
     }
 
     fn compile(&self, text: &str) -> Result<Arc<dyn Condition>, ConditionError> {

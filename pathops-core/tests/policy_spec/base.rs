@@ -287,6 +287,10 @@ impl ConditionLanguage for Word {
         "word"
     }
 
+    fn version(&self) -> String {
+        "1".to_owned()
+    }
+
     fn compile(&self, text: &str) -> Result<std::sync::Arc<dyn Condition>, ConditionError> {
         Ok(std::sync::Arc::new(Said(text.to_owned())))
     }
