@@ -6,6 +6,9 @@ use clap::{Args, Parser, Subcommand};
 use pathops_core::{ProducerName, RequirementId, UnixMillis};
 
 /// Looks into a promotion policy. Exit codes: 0 it holds, 1 it does not, 2 unusable input, 4 the promotion is blocked.
+///
+/// Where the policy has conditions in Cedar or Rego, build it with the language, or with both:
+/// `cargo run --example policy --features cedar,rego -- …`
 #[derive(Debug, Parser)]
 #[command(name = "policy")]
 pub(crate) struct Arguments {

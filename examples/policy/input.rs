@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use pathops_core::RepoPath;
 use pathops_core::adapter::{SourceFile, SourceTree};
-use pathops_core::policy::{Facts, Languages, Policy};
+use pathops_core::policy::{Facts, Policy};
 use pathops_core::project::{Findings, load_facts, load_policy};
+
+use crate::languages::languages;
 
 /// The most that is read: of one file, in bytes, and of one folder, in files.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
@@ -70,7 +72,7 @@ pub(crate) fn policy(paths: &[PathBuf]) -> Result<Policy, Unusable> {
         let number = file.as_str().trim_start_matches("policies/").trim_end_matches(".yaml").parse();
         number.ok().and_then(|number: usize| paths.get(number)).map_or(Path::new("the policy"), PathBuf::as_path)
     };
-    load_policy(&files, &Languages::none()).map_err(|findings| Unusable(told(&findings, path)))
+    load_policy(&files, &languages()).map_err(|findings| Unusable(told(&findings, path)))
 }
 
 /// Facts for a policy.

@@ -1,12 +1,14 @@
 //! Looks into a promotion policy: whether it is sound, what it decides over given facts and why, and what another one would
 //! have decided.
 //!
-//! `cargo run --example policy -- lint DIR`, `test DIR`, `evaluate`, `explain`, `replay`, `diff`; `--help` says more. The
+//! `cargo run --example policy -- lint DIR`, `test DIR`, `evaluate`, `explain`, `replay`, `diff`; `--help` says more.
+//! Conditions in Cedar and Rego need the features `cedar` and `rego` of this package. The
 //! answer goes to standard output, what goes wrong to standard error. The same input gives the same bytes.
 
 mod arguments;
 mod decide;
 mod input;
+mod languages;
 mod past;
 mod project;
 

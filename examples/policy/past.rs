@@ -2,12 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use pathops_core::policy::{
-    Decision, DecisionRecord, HypotheticalFacts, Languages, ReplayError, diff as differences, replay as again,
-};
+use pathops_core::policy::{Decision, DecisionRecord, HypotheticalFacts, ReplayError, diff as differences, replay as again};
 use pathops_core::project::load_history;
 
 use crate::input::{Unusable, bytes, name, policy};
+use crate::languages::languages;
 use crate::{Answer, DOES_NOT_HOLD, HOLDS};
 
 /// Makes a decision again, from what is recorded of it.
@@ -15,7 +14,7 @@ pub(crate) fn replay(path: &Path) -> Result<Answer, Unusable> {
     let unusable = |why: &dyn std::fmt::Display| Unusable::new(format!("{}: {why}", path.display()));
     let record: DecisionRecord =
         serde_json::from_slice(&bytes(path)?).map_err(|error| unusable(&format!("this is no decision record: {error}")))?;
-    match again(&record, &Languages::none()) {
+    match again(&record, &languages()) {
         Ok(decision) => Ok(Answer { text: format!("the same, byte for byte: {}\n", decision.summary()), code: HOLDS }),
         Err(ReplayError::Different(now)) => Ok(Answer { text: compared(&record.decision, &now), code: DOES_NOT_HOLD }),
         Err(error @ (ReplayError::Other { .. } | ReplayError::TimeZones { .. } | ReplayError::Engine { .. })) => {

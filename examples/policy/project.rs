@@ -2,19 +2,20 @@
 
 use std::path::Path;
 
-use pathops_core::policy::{Languages, LintContext, LintLevel, run_cases};
-use pathops_core::project::{lint_policy, load, load_policy, load_policy_tests};
+use pathops_core::policy::{LintContext, LintLevel, run_cases};
+use pathops_core::project::{lint_policy, load_policy, load_policy_tests, load_with};
 use pathops_core::{RepoId, UnixMillis};
 
 use crate::arguments::Lint;
 use crate::input::{Unusable, folder};
+use crate::languages::languages;
 use crate::{Answer, DOES_NOT_HOLD, HOLDS};
 
 /// What is wrong with a project, or what its policy will not do.
 pub(crate) fn lint(wanted: &Lint) -> Result<Answer, Unusable> {
     let files = folder(&wanted.dir)?;
     let repo = RepoId::parse("this/meta").map_err(|error| Unusable::new(error.to_string()))?;
-    let project = match load(&files, repo) {
+    let project = match load_with(&files, repo, &languages()) {
         Ok(project) => project,
         Err(findings) => return Ok(Answer { text: format!("{findings}\n"), code: DOES_NOT_HOLD }),
     };
@@ -42,7 +43,7 @@ fn some<T>(list: &[T]) -> Option<&[T]> {
 pub(crate) fn test(dir: &Path) -> Result<Answer, Unusable> {
     let files = folder(dir)?;
     let unusable = |findings| Unusable::new(format!("the tests in {} cannot be run:\n{findings}", dir.display()));
-    let policy = load_policy(&files, &Languages::none()).map_err(unusable)?;
+    let policy = load_policy(&files, &languages()).map_err(unusable)?;
     let tests = load_policy_tests(&files, &policy).map_err(unusable)?;
     let (mut text, mut passed, mut failed) = (String::new(), 0, 0);
     for test in &tests {

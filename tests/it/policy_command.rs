@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{ROOT, built};
+use crate::program::{ROOT, linked};
 
 const AT: &str = "2026-11-20T12:00:00Z";
 /// How deep nobody needs to nest.
@@ -16,7 +16,7 @@ const DEEP: usize = 200_000;
 
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| built("policy"))
+    PROGRAM.get_or_init(|| linked("policy", ""))
 }
 
 /// A run that has ended: code, answer, and what went wrong.
@@ -25,8 +25,12 @@ struct Run(Option<i32>, String, String);
 
 /// Runs the command in the folder of its example files.
 fn run(arguments: &[&str]) -> Run {
+    run_of(program(), arguments)
+}
+
+fn run_of(program: &Path, arguments: &[&str]) -> Run {
     let folder = Path::new(ROOT).join("examples/policy");
-    let output = Command::new(program()).args(arguments).current_dir(folder).stdin(Stdio::null()).output().unwrap();
+    let output = Command::new(program).args(arguments).current_dir(folder).stdin(Stdio::null()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run(output.status.code(), text(output.stdout), text(output.stderr))
 }
@@ -259,8 +263,55 @@ fn input_that_cannot_be_used_is_refused_with_its_place() {
     run(&["judge"]).is_unusable("unrecognized subcommand");
 }
 
+/// One condition, that somebody has approved it, in two languages.
+const CONDITIONS: [(&str, &str); 2] = [
+    ("cedar", "@reason(\"somebody looked\") permit (principal, action, resource) when { context.approvals >= 1 };"),
+    ("rego", "package pathops.condition\ndefault allow := false\nallow if input.approvals >= 1"),
+];
+
+fn condition(language: &str, text: &str) -> TempDir {
+    let asks = serde_json::json!({"condition": {"language": language, "text": text}});
+    let layer = serde_json::json!({
+        "apiVersion": "pathops.dev/v1alpha1",
+        "kind": "Policy",
+        "metadata": {"name": "orders"},
+        "spec": {"layer": {"unit": "orders"}, "requirements": [{"id": "looked-at", "reason": "r", "asks": asks}]},
+    });
+    files(&[("layer.yaml", &layer.to_string())])
+}
+
+#[test]
+fn a_language_that_is_not_built_in_is_asked_for_by_a_command() {
+    for (language, text) in CONDITIONS {
+        let folder = condition(language, text);
+        let why = format!("built without {language}; run `cargo run --example policy --features {language} -- …`");
+        evaluate(&["--policy", "policy.yaml", "--policy", &within(&folder, "layer.yaml"), "--facts", "facts.json"])
+            .is_unusable(&why);
+    }
+}
+
+#[test]
+fn a_language_that_is_built_in_decides_and_is_replayed() {
+    let with = linked("policy", "cedar,rego");
+    let over = |path: &str, facts: &str, more: &[&str]| {
+        let over = ["evaluate", "--at", AT, "--policy", "policy.yaml", "--policy", path, "--facts", facts];
+        run_of(&with, &[&over, more].concat())
+    };
+    for (language, text) in CONDITIONS {
+        let folder = condition(language, text);
+        let (path, record) = (within(&folder, "layer.yaml"), within(&folder, "record.json"));
+        over(&path, "facts.json", &["--record", &record]).answers(0, "orders may go to production\n");
+        over(&path, "blocked.json", &[]).answers(4, "orders may not go to production: ");
+        run_of(&with, &["replay", &record]).answers(0, "the same, byte for byte: ");
+        let written: Value = serde_json::from_str(&fs::read_to_string(&record).unwrap()).unwrap();
+        assert!(written["decision"]["engines"][language].is_string(), "{language}: {}", written["decision"]);
+        run(&["replay", &record]).is_unusable(&format!("built without {language}"));
+    }
+}
+
 #[test]
 fn help_is_no_mistake() {
     run(&["--help"]).answers(0, "Looks into a promotion policy.");
+    assert!(run(&["--help"]).1.contains("--features cedar,rego"));
     run(&["evaluate", "--help"]).answers(0, "Decides over facts.");
 }

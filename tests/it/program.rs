@@ -1,6 +1,8 @@
 //! The programs of the examples.
 
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -9,8 +11,28 @@ pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Builds an example. Cargo says where it lies.
 pub(crate) fn built(example: &str) -> PathBuf {
+    built_with(example, "")
+}
+
+/// Builds an example with features. With any or without, it lies where Cargo puts it: each is linked to a place of its own, so
+/// that no other test puts another in its place.
+pub(crate) fn linked(example: &str, features: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let lock = File::create(folder.join(format!("{example}.lock"))).unwrap();
+    lock.lock().unwrap();
+    let (built, own) = (built_with(example, features), folder.join(format!("{example}-{features}")));
+    let inode = |path: &Path| fs::metadata(path).map(|it| it.ino()).ok();
+    if inode(&built) != inode(&own) {
+        let new = own.with_extension("new");
+        fs::hard_link(built, &new).unwrap();
+        fs::rename(new, &own).unwrap();
+    }
+    own
+}
+
+fn built_with(example: &str, features: &str) -> PathBuf {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--offline", "--locked", "-p", "pathops-examples", "--example", example]);
+    cargo.args(["build", "--offline", "--locked", "-p", "pathops-examples", "--example", example, "--features", features]);
     let output = cargo.args(["--message-format", "json-render-diagnostics"]).current_dir(ROOT).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let messages = String::from_utf8(output.stdout).unwrap();
