@@ -139,9 +139,7 @@ impl<'c> Case<'c> {
     fn for_this(&self) -> impl Fn(&LayerName, &Requirement) -> bool + Copy + use<'c> {
         let readings = &self.facts.readings;
         let (unit, opaque, by_agents) = (&readings.unit, readings.authoring == Authoring::Opaque, readings.by_agents());
-        move |layer, requirement| {
-            requirement.changes.are(opaque, by_agents) && layer.is_over(unit) && requirement.covers.matches(unit)
-        }
+        move |layer, requirement| requirement.changes.are(opaque, by_agents) && requirement.is_for(layer, unit)
     }
 
     fn hold(&self, requirement: &Requirement, rule: &Rule) -> RequirementResult {
@@ -158,9 +156,9 @@ impl<'c> Case<'c> {
 
     fn stand(&self, asks: &Ask, rule: &Rule) -> Standing {
         match asks {
-            Ask::Soak(soak) => self.soak(soak),
-            Ask::Findings(findings) => self.findings(findings),
-            Ask::Contracts(contracts) => self.contracts(contracts),
+            Ask::Soak(soak) => self.soak(asks, soak),
+            Ask::Findings(findings) => self.findings(asks, findings),
+            Ask::Contracts(contracts) => self.contracts(asks, contracts),
             Ask::Approvals(approvals) => self.approvals(approvals),
             Ask::Lifecycle(lifecycle) => self.lifecycle(lifecycle),
             Ask::Dependencies(_) => self.dependencies(),

@@ -40,16 +40,17 @@ pub fn explain(policy: &Policy, known: &Known, at: UnixMillis, id: &RequirementI
 
 fn became(case: &Case<'_>, requirement: &Requirement, result: &RequirementResult, fact: &EvidenceFact) -> &'static str {
     let accept = requirement.asks.accept();
-    match () {
-        () if result.evidence.contains(&fact.id) => "it decided",
-        () if answers(case, &requirement.asks, fact) => match accept {
+    if result.evidence.contains(&fact.id) {
+        return "it decided";
+    }
+    if answers(case, &requirement.asks, fact) {
+        return match accept {
             Some(accept) if counts(accept, fact) => "a newer word, or a worse one of the same instant, stands in its place",
             Some(accept) if accept.in_ledger && !fact.in_ledger => "it is not in the ledger",
             _ => "its producer's word does not count here",
-        },
-        () if !case.is_about_this(fact) => "it is about something else",
-        () => "it says something else than what is asked for",
+        };
     }
+    if case.is_about_this(fact) { "it says something else than what is asked for" } else { "it is about something else" }
 }
 
 impl Explanation {

@@ -154,7 +154,7 @@ impl Spot<'_> {
 impl<'l> Linter<'l> {
     /// The units that a requirement is for.
     fn units(&self, spot: Spot<'l>) -> impl Iterator<Item = &'l Unit> + use<'l> {
-        self.context.units.values().filter(move |unit| spot.layer.is_over(unit) && spot.requirement.covers.matches(unit))
+        self.context.units.values().filter(move |unit| spot.requirement.is_for(spot.layer, unit))
     }
 
     /// The requirements of a unit, also those for certain changes; those that are built in have no spot.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{PersonId, ProducerName, RequirementId, UnitId};
-use crate::policy::Freeze;
+use crate::policy::{Freeze, LayerName};
 use crate::project::{EnvironmentKind, Lifecycle, Role, Unit, UnitKind};
 use crate::time::UnixMillis;
 
@@ -421,6 +421,18 @@ pub struct ConditionRule {
     pub language: String,
     /// The condition.
     pub text: String,
+}
+
+impl Requirement {
+    /// Whether it is for `unit`, where it stands in this layer.
+    pub(super) fn is_for(&self, layer: &LayerName, unit: &Unit) -> bool {
+        layer.is_over(unit) && self.covers.matches(unit)
+    }
+
+    /// Whether it stops every change, whoever makes it, that does not meet it.
+    pub(super) fn stops_every_change(&self) -> bool {
+        self.severity == Severity::Required && self.changes == Changes::All
+    }
 }
 
 impl Changes {

@@ -9,8 +9,8 @@ use crate::policy::layer::{ALWAYS, allowed, built_in, by_name};
 use crate::policy::read::ask_for;
 use crate::policy::tighten::{breaks_more, loosens, subset, takes_less};
 use crate::policy::{
-    Action, Ask, BreakGlass, Changes, Condition, ConditionRule, FreezeCalendar, FreezeWindow, Languages, LayerName, MergeBy,
-    Occurrences, PolicyLayer, Requirement, Severity,
+    Action, Ask, BreakGlass, Condition, ConditionRule, FreezeCalendar, FreezeWindow, Languages, LayerName, MergeBy, Occurrences,
+    PolicyLayer, Requirement,
 };
 use crate::project::{Role, Unit};
 
@@ -145,17 +145,14 @@ impl Policy {
     /// The requirements for a unit, whoever makes the change, with the layer that each is from. Those that a lower layer
     /// tightens are left out, where the lower one is for all changes.
     pub fn requirements<'p>(&'p self, unit: &'p Unit) -> impl Iterator<Item = (&'p LayerName, &'p Requirement)> {
-        self.applying(move |layer, requirement| layer.is_over(unit) && requirement.covers.matches(unit))
+        self.applying(move |layer, requirement| requirement.is_for(layer, unit))
             .map(|(layer, requirement, _)| (layer, requirement))
     }
 
     /// The freeze windows that stop every change of a unit, together: whether promotions are closed, why, since when, and what comes next.
     #[must_use]
     pub fn freezes(&self, unit: &Unit) -> FreezeCalendar {
-        let rules = self.applying(move |layer, requirement| {
-            let always = requirement.severity == Severity::Required && requirement.changes == Changes::All;
-            always && layer.is_over(unit) && requirement.covers.matches(unit)
-        });
+        let rules = self.applying(move |layer, requirement| requirement.stops_every_change() && requirement.is_for(layer, unit));
         FreezeCalendar::new(rules.filter_map(|(_, requirement, rule)| {
             let (id, reason) = (requirement.id.clone(), requirement.reason.clone());
             rule.occurrences.clone().map(|occurrences| FreezeWindow { id, reason, occurrences })
@@ -199,10 +196,9 @@ impl Policy {
     /// refused (I11).
     #[must_use]
     pub fn covers(&self, unit: &Unit) -> bool {
-        let over = self.layers().iter().filter(|layer| layer.layer.is_over(unit));
-        over.flat_map(|layer| &layer.requirements).any(|requirement| {
-            let always = requirement.severity == Severity::Required && requirement.changes == Changes::All;
-            always && requirement.covers.matches(unit)
+        self.layers().iter().any(|layer| {
+            let stops = |it: &Requirement| it.stops_every_change() && it.is_for(&layer.layer, unit);
+            layer.requirements.iter().any(stops)
         })
     }
 
@@ -262,15 +258,14 @@ fn prepare(requirement: &Requirement, languages: &Languages) -> Result<Prepared,
         Ask::Signal(rule) => {
             let bad = |bound: Option<f64>| bound.is_some_and(|bound| !bound.is_finite());
             let empty = matches!((rule.min, rule.max), (Some(min), Some(max)) if min > max);
-            match () {
-                () if bad(rule.min) || bad(rule.max) => {
-                    Err((format!("`{id}` has a bound that is no number"), "write a number".to_owned()))
-                }
-                () if rule.min.is_none() && rule.max.is_none() => {
-                    Err((format!("`{id}` has no bound"), "give `min`, `max` or both".to_owned()))
-                }
-                () if empty => Err((format!("no value is within the bounds of `{id}`"), "let `min` be at most `max`".to_owned())),
-                () => Ok((None, None)),
+            if bad(rule.min) || bad(rule.max) {
+                Err((format!("`{id}` has a bound that is no number"), "write a number".to_owned()))
+            } else if rule.min.is_none() && rule.max.is_none() {
+                Err((format!("`{id}` has no bound"), "give `min`, `max` or both".to_owned()))
+            } else if empty {
+                Err((format!("no value is within the bounds of `{id}`"), "let `min` be at most `max`".to_owned()))
+            } else {
+                Ok((None, None))
             }
         }
         Ask::Evidence(rule) => match ask_for(&rule.predicate_type) {
@@ -309,12 +304,12 @@ fn once(layers: &[PolicyLayer], number: usize, problems: &mut Vec<PolicyProblem>
     for (index, requirement) in layer.requirements.iter().enumerate() {
         let reserved = ALWAYS.iter().any(|(name, _)| requirement.id.as_str() == *name);
         let first = layer.requirements.iter().position(|other| other.id == requirement.id);
-        let (what, against) = match () {
-            () if reserved => (format!("the name `{}` is PathOps' own", requirement.id), None),
-            () if !seen.insert(&requirement.id) => {
-                (format!("two requirements of one layer are named `{}`", requirement.id), Some(place(first)))
-            }
-            () => continue,
+        let (what, against) = if reserved {
+            (format!("the name `{}` is PathOps' own", requirement.id), None)
+        } else if !seen.insert(&requirement.id) {
+            (format!("two requirements of one layer are named `{}`", requirement.id), Some(place(first)))
+        } else {
+            continue;
         };
         let mend = "give it a name of its own".to_owned();
         problems.push(PolicyProblem { at: place(Some(index)), against, what, mend });

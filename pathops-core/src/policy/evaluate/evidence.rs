@@ -94,15 +94,13 @@ impl Case<'_> {
             },
             (Ask::Health(rule), Finding::Health { healthy, settled_millis }) => {
                 let (settled, wanted) = (Duration::from_millis(*settled_millis), Duration::from_secs(rule.settled_seconds));
-                match () {
-                    () if !healthy => Standing::new(Verdict::Fail, "it was not healthy in preflight"),
-                    () if settled < wanted => {
-                        let because = format!("healthy for {}, and {} s are asked for", span(settled), rule.settled_seconds);
-                        let since = i64::try_from(*settled_millis).unwrap_or(i64::MAX);
-                        let earliest = UnixMillis(fact.at.0.saturating_sub(since)) + wanted;
-                        Standing::new(Verdict::Unknown, because).from(earliest).look_again()
-                    }
-                    () => Standing::new(Verdict::Pass, format!("healthy for {} without a gap", span(settled))),
+                if !healthy {
+                    Standing::new(Verdict::Fail, "it was not healthy in preflight")
+                } else if settled < wanted {
+                    let because = format!("healthy for {}, and {} s are asked for", span(settled), rule.settled_seconds);
+                    Standing::new(Verdict::Unknown, because).from(healthy_since(fact) + wanted).look_again()
+                } else {
+                    Standing::new(Verdict::Pass, format!("healthy for {} without a gap", span(settled)))
                 }
             }
             (Ask::Sbom(_), Finding::Sbom { parts, .. }) => match parts {
@@ -118,11 +116,10 @@ impl Case<'_> {
 
     /// Of each scanner the newest report counts, and all of them together; two of one instant are one. What is over the limits
     /// is so whatever else is missing, late or old.
-    pub(super) fn findings(&self, rule: &FindingsRule) -> Standing {
+    pub(super) fn findings(&self, asks: &Ask, rule: &FindingsRule) -> Standing {
         let mut reports: BTreeMap<&str, Vec<&EvidenceFact>> = BTreeMap::new();
-        let asks = Ask::Findings(rule.clone());
         let mut late = None;
-        for fact in self.known.evidence(kind(&asks)).filter(|fact| counts(&rule.accept, fact) && answers(self, &asks, fact)) {
+        for fact in self.known.evidence(kind(asks)).filter(|fact| counts(&rule.accept, fact) && answers(self, asks, fact)) {
             let Finding::Vulnerabilities { scanner, .. } = &fact.says else { continue };
             if self.is_from_the_future(fact) {
                 late = Some(fact);
@@ -146,11 +143,11 @@ impl Case<'_> {
                 let absence = Standing::new(Verdict::Unknown, format!("there is no report of {absent}"))
                     .needs(format!("a report of {absent}"), vec!["CI".to_owned()]);
                 // Those that are there may be too old besides.
-                let there = oldest.map(|fact| self.in_time(&asks, &rule.accept, fact, standing));
+                let there = oldest.map(|fact| self.in_time(asks, &rule.accept, fact, standing));
                 there.into_iter().fold(absence, Standing::beside)
             }
-            (None, None) => missing(&asks, &rule.accept),
-            (Some(fact), None) => self.in_time(&asks, &rule.accept, fact, standing),
+            (None, None) => missing(asks, &rule.accept),
+            (Some(fact), None) => self.in_time(asks, &rule.accept, fact, standing),
         }
     }
 
@@ -195,7 +192,7 @@ impl Case<'_> {
     /// The time for which it is known to have run well, back from the newest piece: as far as what is known touches, but for
     /// the gaps that are allowed, and never back over bad news or another combination, whatever was said later of the time
     /// before. At one instant the worse word wins.
-    pub(super) fn soak(&self, rule: &SoakRule) -> Standing {
+    pub(super) fn soak(&self, asks: &Ask, rule: &SoakRule) -> Standing {
         let gap = Duration::from_secs(rule.max_gap_seconds);
         let all = || self.known.evidence(Some(FindingKind::Running)).rev().filter(|fact| self.is_of_preflight(fact));
         if let Some(fact) = all().next().filter(|fact| self.is_from_the_future(fact)) {
@@ -225,16 +222,15 @@ impl Case<'_> {
             return Standing::new(Verdict::Unknown, because).by(last).from(since + wanted).look_again();
         }
         let standing = Standing::new(Verdict::Pass, format!("it has run for {} without a gap", span(soaked)));
-        self.in_time(&Ask::Soak(rule.clone()), &rule.accept, last, standing)
+        self.in_time(asks, &rule.accept, last, standing)
     }
 
     /// Why the time in preflight begins anew here.
     fn breaks(&self, fact: &EvidenceFact) -> Option<&'static str> {
-        match () {
-            () if fact.says.is_bad() => Some("it was not healthy in preflight"),
-            () if !self.is_about(About::Deployment, fact) => Some("another combination ran in preflight"),
-            () => None,
+        if fact.says.is_bad() {
+            return Some("it was not healthy in preflight");
         }
+        (!self.is_about(About::Deployment, fact)).then_some("another combination ran in preflight")
     }
 
     fn is_of_preflight(&self, fact: &EvidenceFact) -> bool {
@@ -245,8 +241,9 @@ impl Case<'_> {
     }
 
     /// Every contract that the unit keeps; the worst of them decide.
-    pub(super) fn contracts(&self, rule: &ContractsRule) -> Standing {
-        let each: Vec<_> = self.facts.readings.unit.provides.iter().map(|contract| self.contract(rule, contract)).collect();
+    pub(super) fn contracts(&self, asks: &Ask, rule: &ContractsRule) -> Standing {
+        let kept = &self.facts.readings.unit.provides;
+        let each: Vec<_> = kept.iter().map(|contract| self.contract(asks, rule, contract)).collect();
         let (count, worst) = (each.len(), each.iter().map(|standing| standing.verdict).max());
         match each.into_iter().filter(|standing| Some(standing.verdict) == worst).reduce(Standing::and) {
             None => Standing::new(Verdict::Pass, "it keeps no contract"),
@@ -257,13 +254,12 @@ impl Case<'_> {
         }
     }
 
-    fn contract(&self, rule: &ContractsRule, contract: &ContractId) -> Standing {
-        let asks = Ask::Contracts(rule.clone());
+    fn contract(&self, asks: &Ask, rule: &ContractsRule, contract: &ContractId) -> Standing {
         let about = |fact: &&EvidenceFact| {
             let of_this = matches!(&fact.says, Finding::Contract { contract: of, .. } if of == contract);
-            of_this && counts(&rule.accept, fact) && answers(self, &asks, fact)
+            of_this && counts(&rule.accept, fact) && answers(self, asks, fact)
         };
-        let newest = self.known.evidence(kind(&asks)).filter(about).max_by_key(|fact| (fact.at, fact.says.is_bad()));
+        let newest = self.known.evidence(kind(asks)).filter(about).max_by_key(|fact| (fact.at, fact.says.is_bad()));
         match newest.map(|fact| (fact, &fact.says)) {
             Some((fact, Finding::Contract { breaking, .. })) => {
                 let standing = match breaking.as_slice() {
@@ -272,7 +268,7 @@ impl Case<'_> {
                         Standing::new(Verdict::Fail, format!("{contract} breaks in {} place(s): {first}", breaking.len()))
                     }
                 };
-                self.in_time(&asks, &rule.accept, fact, standing)
+                self.in_time(asks, &rule.accept, fact, standing)
             }
             _ => Standing::new(Verdict::Unknown, format!("nobody has compared {contract} with what it was"))
                 .needs(format!("a comparison of {contract}"), vec!["CI".to_owned()]),
@@ -396,16 +392,16 @@ fn tests(rule: &TestsRule, counts: &Counts) -> Standing {
         }
     }
     let wanted = rule.min_passed.max(1);
-    match () {
-        () if *failed > 0 => Standing::new(Verdict::Fail, because),
-        () if *passed < wanted => Standing::new(Verdict::Unknown, format!("{because}; at least {wanted} must pass")),
-        () if *skipped > rule.max_skipped => {
-            Standing::new(Verdict::Unknown, format!("{because}; at most {} may be skipped", rule.max_skipped))
-        }
-        () if *flaky > rule.max_flaky => {
-            Standing::new(Verdict::Unknown, format!("{because}; at most {} may be flaky", rule.max_flaky))
-        }
-        () => Standing::new(Verdict::Pass, because),
+    if *failed > 0 {
+        Standing::new(Verdict::Fail, because)
+    } else if *passed < wanted {
+        Standing::new(Verdict::Unknown, format!("{because}; at least {wanted} must pass"))
+    } else if *skipped > rule.max_skipped {
+        Standing::new(Verdict::Unknown, format!("{because}; at most {} may be skipped", rule.max_skipped))
+    } else if *flaky > rule.max_flaky {
+        Standing::new(Verdict::Unknown, format!("{because}; at most {} may be flaky", rule.max_flaky))
+    } else {
+        Standing::new(Verdict::Pass, because)
     }
 }
 
@@ -415,16 +411,16 @@ fn signal(rule: &SignalRule, value: Option<f64>, samples: u64, errors: u64) -> S
         return Standing::new(Verdict::Unknown, format!("{} has no value, with {errors} failed measurement(s)", rule.name));
     };
     let bound = |name: &str, bound: f64| format!("{} is {value}, and {bound} is the {name}", rule.name);
-    match () {
-        () if errors > 0 => {
-            Standing::new(Verdict::Unknown, format!("{errors} measurement(s) of {} gave an error or no number", rule.name))
-        }
-        () if samples < wanted => {
-            Standing::new(Verdict::Unknown, format!("{} rests on {samples} sample(s), and {wanted} are asked for", rule.name))
-        }
-        () if rule.min.is_some_and(|min| value < min) => Standing::new(Verdict::Fail, bound("least", rule.min.unwrap_or(value))),
-        () if rule.max.is_some_and(|max| value > max) => Standing::new(Verdict::Fail, bound("most", rule.max.unwrap_or(value))),
-        () => Standing::new(Verdict::Pass, format!("{} is {value}", rule.name)),
+    if errors > 0 {
+        Standing::new(Verdict::Unknown, format!("{errors} measurement(s) of {} gave an error or no number", rule.name))
+    } else if samples < wanted {
+        Standing::new(Verdict::Unknown, format!("{} rests on {samples} sample(s), and {wanted} are asked for", rule.name))
+    } else if let Some(min) = rule.min.filter(|min| value < *min) {
+        Standing::new(Verdict::Fail, bound("least", min))
+    } else if let Some(max) = rule.max.filter(|max| value > *max) {
+        Standing::new(Verdict::Fail, bound("most", max))
+    } else {
+        Standing::new(Verdict::Pass, format!("{} is {value}", rule.name))
     }
 }
 

@@ -74,14 +74,17 @@ impl Case<'_> {
         roles: &BTreeSet<Role>,
     ) -> Option<&'static str> {
         let Some(person) = self.voter(&review.author) else { return Some("not a person") };
-        match () {
-            () if self.facts.readings.has_a_part(person) => Some("has a part in the change"),
-            () if !self.holds(person, roles) => Some("does not hold the role"),
-            () if review.commit != *head => Some("for an earlier head"),
-            () if shown.is_some_and(|shown| shown.policy != self.policy.digest() || review.at < shown.since) => {
-                Some("under another policy")
-            }
-            () => None,
+        let is_of_another = |shown: &Shown| shown.policy != self.policy.digest() || review.at < shown.since;
+        if self.facts.readings.has_a_part(person) {
+            Some("has a part in the change")
+        } else if !self.holds(person, roles) {
+            Some("does not hold the role")
+        } else if review.commit != *head {
+            Some("for an earlier head")
+        } else if shown.is_some_and(is_of_another) {
+            Some("under another policy")
+        } else {
+            None
         }
     }
 

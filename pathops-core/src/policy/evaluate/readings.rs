@@ -24,18 +24,16 @@ impl Case<'_> {
             |state| readings.dependencies.iter().filter(move |(_, it)| **it == state).map(|(unit, _)| unit.to_string());
         let (failed, pending): (Vec<_>, Vec<_>) =
             (in_state(DependencyState::Failed).collect(), in_state(DependencyState::Pending).collect());
-        match () {
-            () if !failed.is_empty() => {
-                Standing::new(Verdict::Fail, format!("it depends on {}, which did not get there", failed.join(", ")))
-            }
-            () if pending.is_empty() => Standing::new(Verdict::Pass, "nothing that it depends on is still to come"),
-            () => {
-                let because = format!("it depends on {}, which are not in production yet", pending.join(", "));
-                let count = u32::try_from(pending.len()).unwrap_or(u32::MAX);
-                let standing = Standing::new(Verdict::Unknown, because).needs_of(count, "promotion to production", pending);
-                if readings.proposal.is_some() { standing } else { standing.later() }
-            }
+        if !failed.is_empty() {
+            return Standing::new(Verdict::Fail, format!("it depends on {}, which did not get there", failed.join(", ")));
         }
+        if pending.is_empty() {
+            return Standing::new(Verdict::Pass, "nothing that it depends on is still to come");
+        }
+        let because = format!("it depends on {}, which are not in production yet", pending.join(", "));
+        let count = u32::try_from(pending.len()).unwrap_or(u32::MAX);
+        let standing = Standing::new(Verdict::Unknown, because).needs_of(count, "promotion to production", pending);
+        if readings.proposal.is_some() { standing } else { standing.later() }
     }
 
     /// Incidents of the unit or the project.

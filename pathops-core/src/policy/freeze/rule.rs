@@ -137,13 +137,15 @@ fn check_parts(text: &str) -> Result<(), String> {
 
 /// What the library reads, and no time ever is.
 fn check_numbers(rule: &IcalRecurRule) -> Result<(), String> {
-    match () {
-        () if rule.count == Some(0) => Err("`COUNT=0` names no time".to_owned()),
-        () if rule.by_second.contains(&60) => Err("no time of day has a second 60 in it".to_owned()),
-        () if rule.by_day.iter().any(|day| day.ordinal.is_some_and(|ordinal| ordinal == 0 || ordinal.unsigned_abs() > 53)) => {
-            Err("a number in `BYDAY` is from 1 to 53, or from -53 to -1".to_owned())
-        }
-        () => Ok(()),
+    let is_no_week = |ordinal| ordinal == 0 || i32::from(ordinal).unsigned_abs() > 53;
+    if rule.count == Some(0) {
+        Err("`COUNT=0` names no time".to_owned())
+    } else if rule.by_second.contains(&60) {
+        Err("no time of day has a second 60 in it".to_owned())
+    } else if rule.by_day.iter().any(|day| day.ordinal.is_some_and(is_no_week)) {
+        Err("a number in `BYDAY` is from 1 to 53, or from -53 to -1".to_owned())
+    } else {
+        Ok(())
     }
 }
 

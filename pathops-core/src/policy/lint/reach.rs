@@ -49,7 +49,7 @@ pub(super) fn tightened<'l>(linter: &mut Linter<'l>, spot: Spot<'l>) {
     let applies = |opaque: bool, by_agents: bool| {
         linter.units(spot).any(|unit| {
             let mut rules = policy.applying(move |layer, requirement| {
-                requirement.changes.are(opaque, by_agents) && layer.is_over(unit) && requirement.covers.matches(unit)
+                requirement.changes.are(opaque, by_agents) && requirement.is_for(layer, unit)
             });
             rules.any(|(layer, requirement, _)| layer == spot.layer && requirement.id == spot.requirement.id)
         })
