@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::evidence::{Envelope, TrustRoot};
 use crate::id::{ChangeSetId, CommitId, EnvironmentId, PersonId, RepoId, TreeId, UnitId};
 use crate::policy::finding::FindingKind;
-use crate::policy::{EvidenceFact, time_zone_data_version};
+use crate::policy::{EvidenceFact, Finding, time_zone_data_version};
 use crate::principal::Principal;
 use crate::project::{OpenIncident, OpenStop, Role, Unit};
 use crate::time::UnixMillis;
@@ -161,6 +161,8 @@ pub struct Known {
     evidence_root: Digest,
     /// Where the evidence of each kind is: a requirement looks at its own only.
     places: BTreeMap<FindingKind, Vec<usize>>,
+    /// Where the reports of each scanner are.
+    reports: BTreeMap<String, Vec<usize>>,
 }
 
 impl Known {
@@ -179,22 +181,31 @@ impl Known {
         facts.rejected.sort();
         facts.evidence.iter_mut().for_each(EvidenceFact::keep_numbers);
         let evidence_root = canonical_digest(&facts.evidence.iter().map(|fact| fact.id).collect::<BTreeSet<_>>());
-        let mut places: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let (mut places, mut reports): (BTreeMap<_, Vec<_>>, BTreeMap<_, Vec<_>>) = (BTreeMap::new(), BTreeMap::new());
         for (place, fact) in facts.evidence.iter().enumerate() {
             places.entry(fact.says.kind()).or_default().push(place);
+            if let Finding::Vulnerabilities { scanner, .. } = &fact.says {
+                reports.entry(scanner.clone()).or_default().push(place);
+            }
         }
-        Self { digest: canonical_digest(&facts), evidence_root, places, facts }
+        Self { digest: canonical_digest(&facts), evidence_root, places, reports, facts }
     }
 
     /// The evidence of a kind, oldest first; all of it without one.
     pub(super) fn evidence(&self, kind: Option<FindingKind>) -> Box<dyn DoubleEndedIterator<Item = &EvidenceFact> + '_> {
         match kind {
             None => Box::new(self.facts.evidence.iter()),
-            Some(kind) => {
-                let places = self.places.get(&kind).into_iter().flatten();
-                Box::new(places.filter_map(|place| self.facts.evidence.get(*place)))
-            }
+            Some(kind) => Box::new(self.at(self.places.get(&kind).map_or(&[], Vec::as_slice))),
         }
+    }
+
+    /// The reports of each scanner, oldest first.
+    pub(super) fn reports(&self) -> impl Iterator<Item = (&str, impl DoubleEndedIterator<Item = &EvidenceFact>)> {
+        self.reports.iter().map(|(scanner, places)| (scanner.as_str(), self.at(places)))
+    }
+
+    fn at<'k>(&'k self, places: &'k [usize]) -> impl DoubleEndedIterator<Item = &'k EvidenceFact> {
+        places.iter().filter_map(|place| self.facts.evidence.get(*place))
     }
 
     /// The facts.

@@ -118,16 +118,22 @@ impl Case<'_> {
     /// is so whatever else is missing, late or old.
     pub(super) fn findings(&self, asks: &Ask, rule: &FindingsRule) -> Standing {
         let mut reports: BTreeMap<&str, Vec<&EvidenceFact>> = BTreeMap::new();
-        let mut late = None;
-        for fact in self.known.evidence(kind(asks)).filter(|fact| counts(&rule.accept, fact) && answers(self, asks, fact)) {
-            let Finding::Vulnerabilities { scanner, .. } = &fact.says else { continue };
-            if self.is_from_the_future(fact) {
-                late = Some(fact);
-                continue;
+        let mut late: Option<&EvidenceFact> = None;
+        for (scanner, all) in self.known.reports() {
+            let mut newest: Vec<&EvidenceFact> = Vec::new();
+            // The facts are sorted by time: behind those of the last instant, none is the newest.
+            for fact in all.rev().filter(|fact| counts(&rule.accept, fact) && answers(self, asks, fact)) {
+                if self.is_from_the_future(fact) {
+                    late = late.filter(|late| late.at >= fact.at).or(Some(fact));
+                } else if newest.first().is_none_or(|found| found.at == fact.at) {
+                    newest.push(fact);
+                } else {
+                    break;
+                }
             }
-            let newest = reports.entry(scanner).or_default();
-            newest.retain(|other| other.at == fact.at);
-            newest.push(fact);
+            if !newest.is_empty() {
+                reports.insert(scanner, newest);
+            }
         }
         let found = reports.values().flat_map(|newest| all_found(newest));
         let standing = self.limits(rule, found, reports.len());
