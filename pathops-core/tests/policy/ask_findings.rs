@@ -199,3 +199,13 @@ fn too_many_findings_are_for_a_mended_artifact() {
     let missing = shop.requirement("scan").missing.unwrap();
     assert_eq!((missing.what.as_str(), missing.from), ("a report with fewer findings", vec!["a mended artifact".to_owned()]));
 }
+
+#[test]
+fn of_reports_from_the_future_the_latest_is_told() {
+    for reports in
+        [[report(TRIVY, -DAY, &[]), report(ZAP, -2 * DAY, &[])], [report(TRIVY, -2 * DAY, &[]), report(ZAP, -DAY, &[])]]
+    {
+        let because = format!("the newest evidence is dated {}, which is in the future", after(2 * DAY));
+        check(json!({"max": {"critical": 0}}), &reports, Unknown, &because);
+    }
+}

@@ -240,9 +240,10 @@ fn an_approval_of_the_pipeline_that_was_taken_back_is_a_doubt() {
 
 #[test]
 fn time_that_has_passed_is_no_doubt() {
-    let changes: [(&str, Change); 4] = [
+    let changes: [(&str, Change); 5] = [
         ("nothing", |_| ()),
         ("evidence has grown old", |shop| shop.at = after(30 * DAY)),
+        ("a clock went back", |shop| shop.at = after(-DAY)),
         ("it was looked at again a moment after a restart", |shop| {
             let mut short = again(Kind::Health);
             short.predicate["settledMillis"] = json!(1);

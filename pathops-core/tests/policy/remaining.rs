@@ -93,6 +93,16 @@ fn approvals_are_missing_besides_authors_whom_nobody_knows() {
     shop.readings.strangers = ["B. Ob".to_owned()].into();
     let expected = [(APPROVAL, "olga"), ("commits by people whom the host knows", "nobody")];
     assert_eq!(steps(&remaining(&shop)), expected);
+    assert!(!shop.decision().can_wait(), "people who approve do not mend it");
+}
+
+#[test]
+fn where_too_few_are_left_besides_an_objection_there_is_no_way() {
+    let mut shop = people(&[("olga", Role::Owner), ("rita", Role::Reviewer)], &[approvals("three", 3, &["owner", "reviewer"])]);
+    shop.proposal().reviews = vec![review("rita", ChangesRequested, '4')];
+    let found = remaining(&shop);
+    assert_eq!(found.without_a_way.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["three"]);
+    assert_eq!(steps(&found), [(APPROVAL, "rita")]);
 }
 
 /// Two rules of one name stand beside each other, and what each of them lacks is told.
@@ -108,6 +118,11 @@ fn what_a_rule_above_lacks_besides_is_told_too() {
     );
     approve(&mut shop, &found.steps);
     shop.passes("both of them");
+    // What both of them lack is told once.
+    shop.readings.people.remove(&"rita".parse().unwrap());
+    shop.proposal().reviews.clear();
+    let it = shop.requirement("approval");
+    assert_eq!((it.missing.unwrap().from, it.also_missing), (vec!["olga".to_owned()], Vec::new()));
 }
 
 /// Old results of a pipeline that nobody has approved do not get younger by an approval.
