@@ -21,8 +21,6 @@ mod bucket;
 mod ci;
 mod clock;
 mod co_authors;
-#[cfg(feature = "mockall")]
-mod conditions;
 mod evidence_index;
 mod gitops;
 mod ids;
@@ -39,8 +37,6 @@ pub use bucket::*;
 pub use ci::*;
 pub use clock::*;
 pub use co_authors::*;
-#[cfg(feature = "mockall")]
-pub use conditions::{MockCondition, MockConditionLanguage};
 pub use evidence_index::*;
 pub use gitops::*;
 pub use ids::*;

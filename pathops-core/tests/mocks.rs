@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use pathops_core::adapter::{
     AgentBackend, BlobStore, Bucket, Ci, CiRunId, CiState, Clock, Collected, EvidenceIndex, GitOps, IdSource, Journal, Merge,
-    MergeableBranch, MockAgentBackend, MockBlobStore, MockBucket, MockCi, MockClock, MockCondition, MockConditionLanguage,
-    MockEvidenceIndex, MockGitOps, MockIdSource, MockJournal, MockMerge, MockNotifier, MockRuntimeSignals, MockScm, MockSigner,
-    Notice, Notifier, RuntimeSignals, Scm, SignalQuery, Signer, SubjectDigest,
+    MergeableBranch, MockAgentBackend, MockBlobStore, MockBucket, MockCi, MockClock, MockEvidenceIndex, MockGitOps, MockIdSource,
+    MockJournal, MockMerge, MockNotifier, MockRuntimeSignals, MockScm, MockSigner, Notice, Notifier, RuntimeSignals, Scm,
+    SignalQuery, Signer, SubjectDigest,
 };
 use pathops_core::evidence::Signature;
-use pathops_core::policy::{ConditionAnswer, ConditionError, Languages, Summary};
+use pathops_core::policy::{ConditionAnswer, ConditionError, Languages, MockCondition, MockConditionLanguage, Summary};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{Digest, Error, ErrorKind, IdempotencyKey, OpContext, PullRequestNumber, UnixMillis};
 
@@ -129,6 +129,7 @@ async fn time_and_identifiers() {
 fn conditions() {
     let mut language = MockConditionLanguage::new();
     language.expect_name().return_const("mock");
+    language.expect_version().return_const("1.0".to_owned());
     language.expect_compile().times(1).withf(|text| text == "true").returning(|_| {
         let mut condition = MockCondition::new();
         condition.expect_evaluate().times(1).returning(|_| Ok(ConditionAnswer { holds: true, reasons: Vec::new() }));

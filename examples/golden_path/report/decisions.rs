@@ -79,7 +79,7 @@ struct Requirement {
     reason: String,
     mark: Mark,
     because: String,
-    missing: Option<String>,
+    missing: Vec<String>,
     earliest: Option<Instant>,
     /// Whether people may get past it in an emergency.
     breakable: bool,
@@ -155,7 +155,7 @@ fn requirement(result: &RequirementResult, names: &BTreeMap<EvidenceId, &str>) -
         reason: result.reason.clone(),
         mark: result_mark(result),
         because: result.because.clone(),
-        missing: result.missing.as_ref().map(missing),
+        missing: result.all_missing().map(missing).collect(),
         earliest: result.earliest.map(instant),
         breakable: result.breakable && result.verdict != Verdict::Pass,
         evidence: result.evidence.iter().map(cited).collect(),

@@ -64,6 +64,7 @@ fn refusal(state: &State, cited: &EvidenceRecord) -> Decided {
         stale: false,
         breakable: false,
         missing: Some(missing),
+        also_missing: Vec::new(),
         earliest: None,
     };
     let step = Step { what: "a passing run".to_owned(), from: Some("CI".to_owned()) };
@@ -85,6 +86,7 @@ fn refusal(state: &State, cited: &EvidenceRecord) -> Decided {
             without_a_way: Vec::new(),
         }),
         overridden: None,
+        engines: BTreeMap::new(),
     };
     Decided { decision, record: record("orders production decision") }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::policy::Summary;
 
 /// A language that conditions can be written in. Adapters implement it; core knows none.
+#[cfg_attr(feature = "mockall", mockall::automock)]
 pub trait ConditionLanguage: Debug + Send + Sync + 'static {
     /// Its name in policies, for example `cedar`.
     fn name(&self) -> &'static str;
@@ -24,6 +25,7 @@ pub trait ConditionLanguage: Debug + Send + Sync + 'static {
 }
 
 /// A condition that was read.
+#[cfg_attr(feature = "mockall", mockall::automock)]
 pub trait Condition: Debug + Send + Sync + 'static {
     /// Whether it holds. The same summary gives the same answer on any machine; it looks at nothing else, and its time and
     /// memory are bounded.
