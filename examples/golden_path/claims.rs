@@ -1,5 +1,6 @@
 //! Checking what a run claims, from outside: Git, evidence and running processes are looked at anew.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pathops_coordinator::change_set::{End, PullRequestRef, Role, State, explain};
@@ -7,6 +8,7 @@ use pathops_core::adapter::{CheckState, ExpectedDeployment, GitOps as _, PullReq
 use pathops_core::evidence::TrustRoot;
 use pathops_core::policy::PROMOTION_CONTEXT;
 use pathops_core::{IdempotencyKey, OpContext, Principal, RepoPath};
+use pathops_evidence::{Against, Verdict, verify_ledger};
 
 use crate::Failure;
 use crate::export::Exported;
@@ -28,7 +30,7 @@ impl Claim {
 
 /// Checks all claims.
 pub(crate) async fn check(machine: &Machine, states: &[State], exported: &[Exported]) -> Result<Vec<Claim>, Failure> {
-    let mut claims = vec![signatures(machine, exported)];
+    let mut claims = vec![signatures(machine, exported), ledger(machine, exported).await?];
     for state in states {
         claims.push(ended(machine, state).await?);
         claims.push(recorded(machine, state).await?);
@@ -50,6 +52,26 @@ fn signatures(machine: &Machine, exported: &[Exported]) -> Claim {
     });
     let none = exported.is_empty().then(|| "there is no evidence".to_owned());
     Claim::new(format!("all {} pieces of evidence are signed and unchanged", exported.len()), bad.or(none))
+}
+
+/// The ledger, as anybody would verify it who has the log's name and key, the signer's key, and the checkpoint in the meta
+/// repository.
+async fn ledger(machine: &Machine, exported: &[Exported]) -> Result<Claim, Failure> {
+    let (cx, scm, meta) = (context(), machine.forge.scm(Principal::System), &machine.project.meta_repo);
+    let head = scm.branch_head(&cx, meta, &"main".parse()?).await?.ok_or("the meta repository has no branch `main`")?;
+    let note = scm.read_file(&cx, meta, &head, &"log/checkpoint".parse()?).await?;
+    let known: Vec<_> = note.map(String::from_utf8).transpose()?.into_iter().collect();
+    let (log, trust) = (&machine.ledger.identity, TrustRoot::new([machine.signer.public_key()]));
+    let against = Against { log, trust: &trust, known: &known, blobs: Some(&*machine.blobs) };
+    let verification = verify_ledger(&cx, &*machine.ledger.bucket, against).await?;
+    let ids: BTreeSet<_> = exported.iter().map(|it| it.record.id).collect();
+    let missing = ids.difference(&verification.evidence).next().map(|id| format!("{id} is not in it"));
+    let unwitnessed = known.is_empty().then(|| "the meta repository has no checkpoint of it".to_owned());
+    let bad = (verification.verdict() != Verdict::Verified).then(|| verification.to_string());
+    Ok(Claim::new(
+        "the ledger holds all of them, and follows on the checkpoint in the meta repository",
+        bad.or(unwitnessed).or(missing),
+    ))
 }
 
 async fn ended(machine: &Machine, state: &State) -> Result<Claim, Failure> {

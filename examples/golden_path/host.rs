@@ -7,16 +7,17 @@ use std::time::Duration;
 use pathops_adapters::local_ci::{LocalCi, LocalCiConfig};
 use pathops_adapters::local_forge::{ForgeConfig, LocalForge};
 use pathops_adapters::local_gitops::{Program, Reconciler, ReconcilerConfig, Watched};
-use pathops_adapters::local_signer::LocalSigner;
-use pathops_adapters::object_store::ObjectStoreBlobs;
+use pathops_adapters::local_signer::{LocalSigner, local_seed};
+use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
 use pathops_adapters::patch_agent::PatchAgent;
 use pathops_adapters::sqlite::{SqliteEvidenceIndex, SqliteJournal};
 use pathops_adapters::system::{SystemClock, SystemIds};
 use pathops_coordinator::change_set::State;
 use pathops_coordinator::{ControlPlane, Pace};
-use pathops_core::adapter::{BlobStore, Clock, Journal, Signer, SourceTree};
+use pathops_core::adapter::{BlobStore, Bucket, Clock, Journal, Signer, SourceTree};
 use pathops_core::project::{FeatureRequest, Project, load_request, request_names};
-use pathops_core::{ChangeSetId, IdempotencyKey, Principal};
+use pathops_core::{ChangeSetId, IdempotencyKey, OpContext, Principal};
+use pathops_evidence::ledger::{Ledger, LogIdentity, LogKey};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
@@ -40,6 +41,12 @@ pub(crate) enum Ended {
     Stopped,
 }
 
+/// Where the ledger lies, and who it is.
+pub(crate) struct Log {
+    pub(crate) bucket: Arc<dyn Bucket>,
+    pub(crate) identity: LogIdentity,
+}
+
 /// Everything that lies on this machine.
 pub(crate) struct Machine {
     pub(crate) place: Place,
@@ -47,6 +54,7 @@ pub(crate) struct Machine {
     pub(crate) forge: LocalForge,
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) ledger: Log,
     pub(crate) signer: Arc<dyn Signer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) reconciler: Arc<Reconciler>,
@@ -159,6 +167,12 @@ async fn compose(
     setup::import(&forge, &arguments.project(), &project).await?;
     let blobs: Arc<dyn BlobStore> = Arc::new(ObjectStoreBlobs::folder(root.join("blobs"))?);
     let signer: Arc<dyn Signer> = Arc::new(LocalSigner::open_or_create(root.join("signing-key.pem"))?);
+    let bucket: Arc<dyn Bucket> = Arc::new(ObjectStoreBucket::folder(root.join("ledger"))?);
+    let seed = local_seed(root.join("ledger-key"))?;
+    let log = LogKey::new(format!("{}.example/evidence", project.id), &seed)?;
+    let identity = log.identity();
+    let opening = OpContext::new(IdempotencyKey::new("open the ledger"));
+    let ledger = Arc::new(Ledger::open(&opening, bucket.clone(), log).await?);
     let mut ci = LocalCiConfig::new(root.join("forge"), root.join("ci"), &path);
     ci.time_limit = Duration::from_secs(arguments.ci_limit);
     let ci = Arc::new(MeasuredCi::new(Arc::new(LocalCi::new(ci, blobs.clone(), clock.clone())?)));
@@ -192,6 +206,7 @@ async fn compose(
         .signals(reconciler.clone())
         .blobs(blobs.clone())
         .journal(journal.clone())
+        .ledger(ledger.clone())
         .signer(signer.clone())
         .agent(Arc::new(PatchAgent::new("patch".parse()?)))
         .notifier(account.clone())
@@ -206,7 +221,8 @@ async fn compose(
         })
         .observer(told.observer())
         .build()?;
-    Ok((Machine { place, project, forge, blobs, journal, signer, clock, reconciler, account }, plane, ci))
+    let ledger = Log { bucket, identity };
+    Ok((Machine { place, project, forge, blobs, journal, ledger, signer, clock, reconciler, account }, plane, ci))
 }
 
 /// One request after the other: each begins with what the one before has left.

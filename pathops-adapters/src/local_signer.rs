@@ -14,6 +14,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{DerSignature, SigningKey};
+use p256::elliptic_curve::zeroize::Zeroizing;
 use pathops_core::adapter::Signer;
 use pathops_core::evidence::{PublicKey, Signature};
 use pathops_core::{Error, ErrorKind, OpContext, Result};
@@ -46,6 +47,15 @@ impl LocalSigner {
         })?;
         Ok(Self { key: SigningKey::from(secret), public })
     }
+}
+
+/// 32 random bytes that are kept in a file, for keys of other kinds, such as that of a ledger. The file has them in
+/// hexadecimal, and everything said of the file of a [`LocalSigner`] holds for it too.
+///
+/// # Errors
+/// As [`LocalSigner::open_or_create`]; `Invalid` where it holds anything else.
+pub fn local_seed(path: impl AsRef<Path>) -> Result<Zeroizing<[u8; 32]>> {
+    file::seed(path.as_ref())
 }
 
 impl fmt::Debug for LocalSigner {

@@ -28,6 +28,7 @@ use pathops_core::evidence::TrustRoot;
 use pathops_core::policy::Languages;
 use pathops_core::{BranchName, Error, ErrorKind, OpContext, RepoId, Result, Retry};
 use pathops_evidence::Sealer;
+use pathops_evidence::ledger::Ledger;
 use pathops_evidence::redact::Redactor;
 
 use crate::change_set::{ChangeSet, Command, Outcome};
@@ -77,6 +78,7 @@ pub(crate) struct Services {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) evidence: Option<Arc<dyn EvidenceIndex>>,
     pub(crate) sealer: Sealer,
+    pub(crate) ledger: Option<Arc<Ledger>>,
     pub(crate) trust: TrustRoot,
     pub(crate) redactor: Redactor,
     pub(crate) languages: Languages,

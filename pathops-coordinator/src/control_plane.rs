@@ -21,6 +21,7 @@ use pathops_core::{
     UnitId,
 };
 use pathops_evidence::Sealer;
+use pathops_evidence::ledger::Ledger;
 use pathops_evidence::redact::Redactor;
 
 use crate::activity::{Pace, Services, facts::read_project};
@@ -63,6 +64,7 @@ pub struct Builder {
     also_trusted: Vec<PublicKey>,
     secrets: Vec<String>,
     languages: Languages,
+    ledger: Option<Arc<Ledger>>,
     producers: Vec<(ProducerName, PublicKey)>,
     pace: Pace,
     observer: Option<Observer<ChangeSet>>,
@@ -147,6 +149,13 @@ impl Builder {
         self
     }
 
+    /// Appends all evidence that PathOps makes to this ledger, too. Its newest checkpoint goes into the meta repository with
+    /// each record, whose history is a second witness of it.
+    pub fn ledger(mut self, ledger: Arc<Ledger>) -> Self {
+        self.ledger = Some(ledger);
+        self
+    }
+
     /// Reads conditions of the policy in this language too. Without any, a policy with a condition is refused.
     pub fn language(mut self, language: Arc<dyn ConditionLanguage>) -> Self {
         self.languages = self.languages.with(language);
@@ -188,7 +197,11 @@ impl Builder {
             clock: clock.clone(),
             ids: ids.clone(),
             evidence: self.evidence,
-            sealer: Sealer::new(signer, blobs.clone()),
+            sealer: match &self.ledger {
+                Some(ledger) => Sealer::new(signer, blobs.clone()).with_ledger(ledger.clone()),
+                None => Sealer::new(signer, blobs.clone()),
+            },
+            ledger: self.ledger,
             blobs,
             trust,
             redactor: Redactor::new(self.secrets).map_err(|error| BuildError::Redactor(error.into()))?,

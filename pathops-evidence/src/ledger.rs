@@ -13,7 +13,8 @@
 //! A batch takes the name of the first leaf that it has, and a name is taken once: of two writers at the same place one is
 //! refused, takes up what the other has written, and goes on behind it. So no lease is needed for the log to stay one, and a
 //! writer that was thought dead does no harm. Everything else follows from the batches. After a crash at any moment the next
-//! [`Ledger::open`] takes up the batches that the checkpoint does not cover and publishes them.
+//! [`Ledger::open`] takes up the batches that the checkpoint does not cover and publishes them, and makes tiles again that
+//! the machine has lost.
 
 pub(crate) mod audit;
 mod batch;
@@ -76,21 +77,42 @@ impl Ledger {
     /// keeps a name for who has taken it: one that does not is refused, since a log in it would not stay one.
     ///
     /// # Errors
-    /// `Unsupported` for such a bucket; `Corrupt` where the tiles do not lead to the root of the checkpoint, or it is signed
-    /// by another log; what the bucket answers.
+    /// `Unsupported` for such a bucket; `Corrupt` where neither tiles nor batches lead to the root of the checkpoint, or it is
+    /// signed by another log; what the bucket answers.
     pub async fn open(cx: &OpContext, bucket: Arc<dyn Bucket>, key: LogKey) -> Result<Self> {
         probe(cx, &*bucket).await?;
         let reader = LogReader::new(bucket.clone(), key.identity());
-        let tip = match reader.checkpoint(cx).await? {
+        let ledger = Self { bucket, key, waiting: Mutex::default(), tip: Turn::default() };
+        let checkpoint = reader.checkpoint(cx).await?;
+        let mut tip = match &checkpoint {
             None => Tip::default(),
-            Some(checkpoint) => reader.tip(cx, &checkpoint).await?,
+            Some(checkpoint) => match reader.tip(cx, checkpoint).await {
+                Err(error) if error.kind() == ErrorKind::Corrupt => ledger.rebuild(cx, checkpoint).await?,
+                tip => tip?,
+            },
         };
-        let ledger = Self { bucket, key, waiting: Mutex::default(), tip: Turn::new(tip) };
-        let mut tip = ledger.tip.lock().await;
-        while ledger.catch_up(cx, &mut tip).await? {}
+        while ledger.catch_up(cx, &mut tip).await? {
+            ledger.write_tiles(cx, &mut tip).await?;
+        }
         ledger.publish(cx, &mut tip).await?;
-        drop(tip);
+        *ledger.tip.lock().await = tip;
         Ok(ledger)
+    }
+
+    /// Makes the tiles again from the batches, where a crash of the machine or somebody else has spoilt them. They have to lead
+    /// to the root that the log has signed.
+    async fn rebuild(&self, cx: &OpContext, checkpoint: &Checkpoint) -> Result<Tip> {
+        tracing::warn!(log = %self.key.identity().origin(), "the tiles are damaged; they are made again from the batches");
+        let mut tip = Tip::default();
+        while tip.edge.size() < checkpoint.size && self.catch_up(cx, &mut tip).await? {
+            self.write_tiles(cx, &mut tip).await?;
+        }
+        if (tip.edge.size(), tip.edge.root()) == (checkpoint.size, checkpoint.root) {
+            return Ok(tip);
+        }
+        let why = "neither its tiles nor its batches lead to the root of its checkpoint";
+        let error = Error::new(ErrorKind::Corrupt, "open a ledger").on(self.key.identity().origin()).because(why);
+        Err(error.advise("restore it from a backup"))
     }
 
     /// Appends items, and gives each its place. When this returns they survive a crash and a checkpoint covers them. Items
@@ -115,7 +137,17 @@ impl Ledger {
         }
     }
 
-    /// The newest checkpoint, and a reader of the log at it.
+    /// The newest checkpoint as the log has signed it; `None` while the log is empty.
+    ///
+    /// # Errors
+    /// None in practice: it is made of what is in memory.
+    pub async fn note(&self, _cx: &OpContext) -> Result<Option<String>> {
+        let tip = self.tip.lock().await;
+        let published = tip.edge.size() > 0 && tip.unpublished.is_empty();
+        Ok(published.then(|| self.key.sign(&Checkpoint { size: tip.edge.size(), root: tip.edge.root() })))
+    }
+
+    /// A reader of the log.
     #[must_use]
     pub fn reader(&self) -> LogReader {
         LogReader::new(self.bucket.clone(), self.key.identity())
@@ -193,14 +225,19 @@ impl Ledger {
                 tip.objects.insert(named(tile.entries())?, tip.entries.clone());
             }
         }
-        for (key, bytes) in &tip.objects {
-            self.bucket.write(&cx.part(key.as_str()), key, bytes.clone()).await?;
-        }
+        self.write_tiles(cx, tip).await?;
         let checkpoint = Checkpoint { size: tip.edge.size(), root: tip.edge.root() };
         let note = self.key.sign(&checkpoint).into_bytes();
         self.bucket.write(&cx.part(&format!("checkpoint {}", checkpoint.size)), &named(tile::checkpoint_key())?, note).await?;
-        tip.objects.clear();
         tip.unpublished.clear();
+        Ok(())
+    }
+
+    async fn write_tiles(&self, cx: &OpContext, tip: &mut Tip) -> Result<()> {
+        while let Some((key, bytes)) = tip.objects.first_key_value() {
+            self.bucket.write(&cx.part(key.as_str()), key, bytes.clone()).await?;
+            tip.objects.pop_first();
+        }
         Ok(())
     }
 

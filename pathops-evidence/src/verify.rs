@@ -1,9 +1,9 @@
 //! Verifying a ledger: every field is computed anew, nothing that is stored is believed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{BlobStore, Bucket};
-use pathops_core::evidence::{Checkpoint, Predicate as _, Reference, Snapshot, TrustRoot, VerifiedEvidence};
+use pathops_core::evidence::{Checkpoint, EvidenceId, Predicate as _, Reference, Snapshot, TrustRoot, VerifiedEvidence};
 use pathops_core::{Digest, ErrorKind, ObjectKey, OpContext, Result};
 
 use crate::ledger::audit::{Audit, Found};
@@ -53,6 +53,8 @@ pub struct Verification {
     pub missing: Vec<String>,
     /// What this says nothing about.
     pub left_out: Vec<String>,
+    /// The evidence that is in it, as far as it holds.
+    pub evidence: BTreeSet<EvidenceId>,
 }
 
 /// How many failures are told.
@@ -100,7 +102,7 @@ pub struct Against<'r> {
 
 /// Verifies a whole ledger: that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the
 /// envelopes, that every envelope is signed by a trusted key and says something, that every known checkpoint is one of this
-/// log, and that what snapshots refer to is there. Its memory does not grow with the log but for the numbers of snapshots.
+/// log, and that what snapshots refer to is there. Its memory grows with the log by the names of the evidence only.
 ///
 /// # Errors
 /// What the bucket and the blob store answer where they cannot be read. Whatever can be read gives a verdict.
@@ -125,6 +127,7 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
                 match read {
                     Err(error) => verification.fails(format!("leaf {index}"), error),
                     Ok(evidence) => {
+                        verification.evidence.insert(evidence.id());
                         *counts.entry(evidence.statement().predicate_type.clone()).or_default() += 1;
                         payloads(cx, against, index, &evidence, &mut verification).await?;
                     }

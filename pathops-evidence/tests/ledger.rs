@@ -238,6 +238,34 @@ async fn what_was_spoilt_is_noticed() {
     assert_eq!(Ledger::open(&cx(), bucket, another).await.unwrap_err().kind(), ErrorKind::Corrupt, "another log's bucket");
 }
 
+/// Tiles that a crash of the machine has taken, or somebody has spoilt, are made again from the batches; batches are not.
+#[tokio::test]
+async fn tiles_follow_from_the_batches() {
+    let all = items(0..300).await;
+    let memory = MemoryBucket::new();
+    let bucket: Arc<dyn Bucket> = Arc::new(memory.clone());
+    let ledger = open(&bucket).await.unwrap();
+    ledger.append(&cx(), all[..200].to_vec()).await.unwrap();
+    ledger.append(&cx(), all[200..].to_vec()).await.unwrap();
+    let good = memory.objects().clone();
+    memory.objects().retain(|key, _| !key.as_str().contains("tile"));
+    drop(open(&bucket).await.unwrap());
+    holds(&bucket, &all).await;
+    memory.objects().values_mut().for_each(|bytes| bytes.truncate(bytes.len() / 2));
+    memory
+        .objects()
+        .extend(good.iter().filter(|(key, _)| !key.as_str().contains("tile")).map(|(key, it)| (key.clone(), it.clone())));
+    drop(open(&bucket).await.unwrap());
+    holds(&bucket, &all).await;
+    *memory.objects() = good.clone();
+    memory.objects().retain(|key, _| !key.as_str().contains("tile") && !key.as_str().ends_with("batch/00000000000000000200"));
+    assert_eq!(open(&bucket).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    *memory.objects() = good;
+    memory.objects().insert("log/checkpoint".parse().unwrap(), Vec::new());
+    drop(open(&bucket).await.unwrap());
+    holds(&bucket, &all).await;
+}
+
 #[tokio::test]
 async fn what_its_key_has_not_signed_does_not_go_in() {
     let good = item(1).await;

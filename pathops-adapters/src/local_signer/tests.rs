@@ -37,6 +37,22 @@ fn the_key_is_private_and_stays() {
 }
 
 #[test]
+fn a_seed_is_private_and_stays() {
+    let (_folder, path) = key_in_new_folder();
+    let made = local_seed(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert_eq!(local_seed(&path).unwrap(), made);
+    let (_other_folder, other) = key_in_new_folder();
+    assert_ne!(local_seed(&other).unwrap(), made);
+    for bad in ["", "00", "not hexadecimal"] {
+        std::fs::write(&path, bad).unwrap();
+        assert_eq!(local_seed(&path).unwrap_err().kind(), ErrorKind::Invalid, "{bad:?}");
+    }
+    std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(local_seed(&path).unwrap_err().kind(), ErrorKind::Denied);
+}
+
+#[test]
 fn hosts_that_start_together_get_one_key() {
     let (_folder, path) = key_in_new_folder();
     let open = || {

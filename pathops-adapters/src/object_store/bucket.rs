@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ::object_store::local::LocalFileSystem;
 use ::object_store::memory::InMemory;
 use ::object_store::path::Path;
 use ::object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
@@ -18,6 +19,8 @@ use super::folder;
 #[derive(Clone, Debug)]
 pub struct ObjectStoreBucket {
     store: Arc<dyn ObjectStore>,
+    /// The same, without waiting for the disk.
+    quick: Arc<dyn ObjectStore>,
     /// The URI of the store's root, without a slash at its end.
     root: String,
 }
@@ -28,18 +31,23 @@ impl ObjectStoreBucket {
     /// # Errors
     /// `Denied`, `StorageFull` or `Unavailable` where the folder cannot be made or opened.
     pub fn folder(path: impl Into<PathBuf>) -> Result<Self> {
-        let (store, root) = folder("open the folder of objects", path.into())?;
-        Ok(Self { store, root })
+        const OPEN: &str = "open the folder of objects";
+        let path = path.into();
+        let (store, root) = folder(OPEN, path.clone())?;
+        let quick = LocalFileSystem::new_with_prefix(&path).map_err(|source| from_store(OPEN, source).on(path.display()))?;
+        Ok(Self { store, quick: Arc::new(quick), root })
     }
 
     /// Objects in memory, for as long as this value or a clone of it lives.
     #[must_use]
     pub fn memory() -> Self {
-        Self { store: Arc::new(InMemory::new()), root: "memory://".to_owned() }
+        let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+        Self { quick: store.clone(), store, root: "memory://".to_owned() }
     }
 
     async fn put(&self, operation: &'static str, key: &ObjectKey, bytes: Vec<u8>, mode: PutMode) -> Result<()> {
-        match self.store.put_opts(&path(key), PutPayload::from(bytes), mode.into()).await {
+        let store = if mode == PutMode::Create { &self.store } else { &self.quick };
+        match store.put_opts(&path(key), PutPayload::from(bytes), mode.into()).await {
             Ok(_) => Ok(()),
             Err(::object_store::Error::AlreadyExists { .. }) => {
                 Err(Error::new(ErrorKind::AlreadyExists, operation).on(self.location(key)).because("the name is taken"))

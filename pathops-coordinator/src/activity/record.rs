@@ -9,6 +9,9 @@ use crate::activity::announce::SOURCE_BRANCH;
 use crate::activity::{Services, moved};
 use crate::change_set::Outcome;
 
+/// Where the meta repository has the newest checkpoint of the ledger.
+pub(crate) const CHECKPOINT: &str = "log/checkpoint";
+
 impl Services {
     pub(crate) async fn record(
         &self,
@@ -39,10 +42,21 @@ impl Services {
         if changes.is_empty() {
             return Ok(Outcome::Done);
         }
+        changes.extend(self.checkpoint(cx, meta_repo).await?);
         let message = format!("Record change set {change_set}\n\nPathOps-Change-Set: {change_set}\n");
         let new = NewCommit { branch, expected_head, message, author: Principal::System, at, changes };
         self.scm.commit(&cx.part("record"), meta_repo, &new).await.map_err(moved)?;
         Ok(Outcome::Done)
+    }
+
+    /// The newest checkpoint of the ledger: whoever cuts the ledger back or forks it has to change the history of the meta
+    /// repository, too.
+    async fn checkpoint(&self, cx: &OpContext, meta_repo: &RepoId) -> Result<Option<FileChange>> {
+        let Some(ledger) = &self.ledger else { return Ok(None) };
+        let Some(note) = ledger.note(cx).await? else { return Ok(None) };
+        let path = RepoPath::parse(CHECKPOINT)
+            .map_err(|error| Error::new(ErrorKind::Invalid, "record a checkpoint").on(meta_repo).because(error))?;
+        Ok(Some(FileChange { path, file: Some(SourceFile { bytes: note.into_bytes(), executable: false }) }))
     }
 
     /// A JSON document with the secrets taken out of its texts: the document itself stays whole.

@@ -8,8 +8,7 @@ use crate::op::OpContext;
 
 /// Objects with names, in a folder, an S3 bucket or the like: what a ledger is written into.
 ///
-/// An object is whole or not there: no reader ever sees a part of one. What a write has answered `Ok` to survives a crash,
-/// and every later read sees it. The order of writes of one caller is kept: who sees a later one sees the earlier ones.
+/// An object is whole or not there: no reader ever sees a part of one. Every read sees what was written before it.
 #[cfg_attr(feature = "mockall", mockall::automock)]
 #[async_trait]
 pub trait Bucket: Debug + Send + Sync + 'static {
@@ -17,7 +16,7 @@ pub trait Bucket: Debug + Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Stores `bytes` under a name that is free. Of several at once, one succeeds and the others are refused: what a ledger
-    /// rests on.
+    /// rests on. After `Ok` they survive a crash of the machine.
     ///
     /// A lost answer leaves open who has taken the name: read it back.
     ///
@@ -25,7 +24,8 @@ pub trait Bucket: Debug + Send + Sync + 'static {
     /// `AlreadyExists` where the name is taken, also by these very bytes; `StorageFull`; `Unavailable`, `Timeout`.
     async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()>;
 
-    /// Stores `bytes` under a name, in the place of what is there.
+    /// Stores `bytes` under a name, in the place of what is there. They survive a crash of this process; after one of the
+    /// machine there may be the old ones, the new ones or none, so it is for what can be made again.
     ///
     /// # Errors
     /// `StorageFull`; `Unavailable`, `Timeout`.

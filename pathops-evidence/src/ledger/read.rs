@@ -25,13 +25,13 @@ impl LogReader {
         Self { bucket, log }
     }
 
-    /// The newest checkpoint; `None` for a log that has not begun.
+    /// The newest checkpoint; `None` for a log that has not begun, or whose checkpoint a crash of the machine has emptied.
     ///
     /// # Errors
     /// `Corrupt` for what this log has not signed; what the bucket answers.
     pub async fn checkpoint(&self, cx: &OpContext) -> Result<Option<Checkpoint>> {
         let key = named(tile::checkpoint_key())?;
-        let Some(bytes) = self.bucket.read(cx, &key).await? else { return Ok(None) };
+        let Some(bytes) = self.bucket.read(cx, &key).await?.filter(|bytes| !bytes.is_empty()) else { return Ok(None) };
         let note = std::str::from_utf8(&bytes).map_err(|error| self.corrupt(&key, &error))?;
         self.log.verify(note).map(Some).map_err(|error| self.corrupt(&key, &error))
     }
