@@ -66,6 +66,17 @@ pub fn difference(current: &SourceTree, wanted: &SourceTree) -> Vec<FileChange> 
     changes
 }
 
+/// The files of a folder that are moved between environments, and go back with them: all but its own settings.
+#[must_use]
+pub fn movable(tree: &SourceTree, folder: &RepoPath) -> SourceTree {
+    let settings = folder.join(SETTINGS).ok();
+    let own = |path: &RepoPath| Some(path) == settings.as_ref();
+    tree.iter()
+        .filter(|(path, _)| path.is_within(folder) && !own(path))
+        .map(|(path, file)| (path.clone(), file.clone()))
+        .collect()
+}
+
 /// The files of a folder that are moved between environments, by their names in it.
 fn moved<'t>(tree: &'t SourceTree, folder: &'t RepoPath) -> impl Iterator<Item = (&'t str, &'t SourceFile)> {
     let below = move |path: &'t RepoPath| path.as_str().strip_prefix(folder.as_str()).map(|name| name.trim_start_matches('/'));
@@ -116,6 +127,18 @@ mod tests {
             ])
         );
         assert!(promotion(&tested, &from, &after, &to).unwrap().is_empty());
+    }
+
+    /// What is promoted is what goes back: only the one file that is the environment's own stays.
+    #[test]
+    fn whatever_is_promoted_goes_back() {
+        let folder = RepoPath::parse("e/pre").unwrap();
+        let names = ["e/pre/settings.yaml", "e/pre/x-settings.yaml", "e/pre/x/settings.yaml", "e/pre/deployment.yaml", "e/other"];
+        let all = tree(&names.map(|name| (name, "")));
+        let movable: Vec<_> = movable(&all, &folder).into_keys().map(|path| path.to_string()).collect();
+        assert_eq!(movable, ["e/pre/deployment.yaml", "e/pre/x-settings.yaml", "e/pre/x/settings.yaml"]);
+        let promoted: Vec<_> = moved(&all, &folder).map(|(name, _)| format!("e/pre/{name}")).collect();
+        assert_eq!(promoted, movable);
     }
 
     #[test]

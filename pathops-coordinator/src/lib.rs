@@ -21,4 +21,5 @@ mod retry;
 
 pub use activity::Pace;
 pub use control_plane::*;
+pub use doubt::InProduction;
 pub use policy_change::*;

@@ -130,6 +130,13 @@ impl Services {
             let why = format!("it is {what}, which PathOps states itself: nobody else speaks for it");
             return Err(refusal(ErrorKind::Denied, &verified).because(why));
         }
+        for subject in &verified.statement().subject {
+            if !digests(&subject.digest).any(|digest| digest.is_looked_for()) {
+                let why = format!("no decision would find it by the digests of its subject `{}`", subject.name);
+                let advice = "give a `sha256`, `gitCommit` or `gitTree`, by that name and in lower-case hexadecimal";
+                return Err(refusal(ErrorKind::Invalid, &verified).because(self.redactor.redact_text(&why)).advise(advice));
+            }
+        }
         match EvidenceFact::read(&verified, &self.trust) {
             Ok(Some(_)) => Ok(verified),
             Ok(None) => Err(refusal(ErrorKind::Denied, &verified).because("it is PathOps' own account of evidence")),
@@ -187,6 +194,7 @@ impl Services {
             predicate_type: entry.predicate_type().to_owned(),
             envelope: entry.envelope(),
             location: self.blobs.location(&entry.envelope()),
+            leaf: None,
         }
     }
 

@@ -96,8 +96,9 @@ impl ControlPlane {
                 trial.passed.push("the project can be read".to_owned());
                 trial.lint(&files, &LintContext::of(&project, services.clock.now()), &project);
                 trial.run_tests(&files, &project.policy);
-                self.keep_stops(cx, &files, &mut trial).await?;
                 let before = read_project(&*services.scm, cx, self.meta_repo(), &services.languages).await?;
+                self.keep_records(cx, &files, &mut trial).await?;
+                trial.keep_stops(&before, &project);
                 let (history, unreadable) = self.history(cx).await?;
                 if unreadable > 0 {
                     trial.warnings.push(format!("{unreadable} past decisions cannot be read, so nothing is known of them"));
@@ -116,13 +117,17 @@ impl ControlPlane {
         Ok(trial)
     }
 
-    /// A stop is lifted by a person whose name stands in it, so its file stays.
-    async fn keep_stops(&self, cx: &OpContext, files: &SourceTree, trial: &mut Trial) -> Result<()> {
+    /// A stop is lifted by a person whose name stands in it, and an incident ends at an instant that does: the files stay.
+    async fn keep_records(&self, cx: &OpContext, files: &SourceTree, trial: &mut Trial) -> Result<()> {
         let scm = &*self.services().scm;
         let main = self.services().main(cx, self.meta_repo()).await?;
-        let stops = read_declarations(scm, cx, self.meta_repo(), &main, &["stops"]).await?;
-        for path in stops.keys().filter(|path| !files.contains_key(*path)) {
-            trial.failures.push(format!("{path}: a stop is not deleted; say in it who lifts it, with `liftedBy`"));
+        let kept =
+            [("stops", "say in it who lifts it, with `liftedBy`"), ("incidents", "say in it when it ended, with `closed`")];
+        for (folder, instead) in kept {
+            let before = read_declarations(scm, cx, self.meta_repo(), &main, &[folder]).await?;
+            for path in before.keys().filter(|path| !files.contains_key(*path)) {
+                trial.failures.push(format!("{path}: it is not deleted; {instead}"));
+            }
         }
         Ok(())
     }
@@ -215,6 +220,17 @@ impl ControlPlane {
 }
 
 impl Trial {
+    /// An open stop is lifted or stays what it is: nothing is let go on by making it about something else.
+    fn keep_stops(&mut self, before: &Project, after: &Project) {
+        for stop in &before.stops {
+            if let Some(now) = after.stops.iter().find(|now| now.id == stop.id).filter(|now| *now != stop) {
+                let what =
+                    format!("the stop `{}` is not changed while it holds; lift it, and stop anew what has to stop", now.id);
+                self.failures.push(what);
+            }
+        }
+    }
+
     fn lint(&mut self, files: &SourceTree, context: &LintContext<'_>, project: &Project) {
         for (finding, level) in lint_policy(files, &project.policy, context) {
             let list = if level == LintLevel::Error { &mut self.failures } else { &mut self.warnings };

@@ -26,6 +26,9 @@ pub struct EvidenceRecord {
     pub envelope: Digest,
     /// Where a person or tool finds that blob.
     pub location: String,
+    /// Which leaf of the ledger it is, where it was appended to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaf: Option<u64>,
 }
 
 /// Signs statements, stores them, and appends them to a ledger where there is one.
@@ -77,15 +80,17 @@ impl Sealer {
         let public_key = self.signer.public_key();
         let envelope = Envelope::new(&payload, &public_key, signature);
         let stored = self.blobs.put(cx, envelope.to_vec().map_err(|error| invalid(&error))?).await?;
-        if let Some(ledger) = &self.ledger {
-            ledger.append(cx, vec![Item::unchecked(Stored { envelope, public_key })?]).await?;
-        }
+        let leaf = match &self.ledger {
+            Some(ledger) => ledger.append(cx, vec![Item::unchecked(Stored { envelope, public_key })?]).await?.first().copied(),
+            None => None,
+        };
         Ok(EvidenceRecord {
             id: EvidenceId(Digest::of(&signed)),
             name,
             predicate_type: P::TYPE.to_owned(),
             envelope: stored,
             location: self.blobs.location(&stored),
+            leaf,
         })
     }
 

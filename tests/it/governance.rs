@@ -264,6 +264,27 @@ fn doubts_about_production_are_found_without_being_asked_for() {
     assert_eq!(told(), 1, "it is told once");
 }
 
+/// What cannot be looked at is told, and hides nothing about the others.
+#[test]
+fn what_cannot_be_looked_at_hides_no_doubt_about_the_others() {
+    let world = World::new(MemoryJournal::new());
+    world.carry_out(feature_of(&["catalog"], "better", None), "one").unwrap();
+    world.carry_out(feature_of(&["web"], "better", None), "two").unwrap();
+    let delete = |path: &str| FileChange { path: RepoPath::parse(path).unwrap(), file: None };
+    let garbage = SourceFile { bytes: b"{}".to_vec(), executable: false };
+    let garbage = FileChange { path: RepoPath::parse("production/old.json").unwrap(), file: Some(garbage) };
+    write(&world, "main", vec![delete("apps/web.yaml"), garbage]);
+    let incident = "apiVersion: pathops.dev/v1alpha1\nkind: Incident\nmetadata: {name: inc-1}\nspec: {unit: catalog, since: \"2025-11-24T08:00:00Z\", summary: it burns}\n";
+    declare(&world, "main", "incidents/inc-1.yaml", incident);
+    let found = wait(world.plane().doubts_in_production()).unwrap();
+    let [doubt] = found.doubts.as_slice() else { panic!("{found:?}") };
+    assert_eq!(doubt.unit.as_str(), "catalog");
+    assert!(found.unseen.iter().any(|it| it.contains("production/old.json")), "{found:?}");
+    assert!(found.unseen.iter().any(|it| it.contains("web") && it.contains("does not declare it")), "{found:?}");
+    let told = world.notifier.delivered();
+    assert!(told.iter().any(|it| it.text.contains("could not be looked at: production/old.json")), "{told:?}");
+}
+
 #[test]
 fn a_stop_is_not_lifted_by_deleting_it_and_a_policy_that_can_be_merged_unchecked_is_told() {
     let world = World::new(MemoryJournal::new());
@@ -274,6 +295,11 @@ fn a_stop_is_not_lifted_by_deleting_it_and_a_policy_that_can_be_merged_unchecked
     write(&world, "deletes", vec![deleted]);
     let plane = world.plane();
     let tried = wait(plane.check_policy_change(change.number)).unwrap();
-    assert!(tried.failures.iter().any(|it| it.contains("stops/odd.yaml: a stop is not deleted")), "{tried:?}");
+    assert!(tried.failures.iter().any(|it| it.contains("stops/odd.yaml: it is not deleted")), "{tried:?}");
     assert!(tried.warnings.iter().any(|it| it.contains("without the status `pathops/policy`")), "{tried:?}");
+
+    let narrowed = propose_policy(&world, "narrows", &policy(&world));
+    declare(&world, "narrows", "stops/odd.yaml", &stop.replace("reason: Odd.", "reason: Odd., unit: web"));
+    let tried = wait(plane.check_policy_change(narrowed.number)).unwrap();
+    assert!(tried.failures.iter().any(|it| it.contains("`odd` is not changed while it holds")), "{tried:?}");
 }

@@ -276,6 +276,13 @@ fn what_others_may_not_say_or_nobody_can_trust_is_refused_and_not_stored() {
         "a decision of PathOps",
     );
 
+    // Nobody would find it again.
+    for (algorithm, value) in [("SHA256", "ab"), ("sha512", "ab"), ("sha256", "not hexadecimal")] {
+        let mut lost = subject();
+        lost.digest = [(algorithm.to_owned(), value.to_owned())].into();
+        refused(&world, &report(&world, lost, &["critical"]), None, ErrorKind::Invalid, "no decision would find it");
+    }
+
     // The secret that the host knows, hidden by what JSON makes of it, and one that looks like one.
     for (holds, form) in [
         (json!({"notes": ["before swordfish-1234 after"]}), "`known`"),

@@ -48,6 +48,7 @@ fn record(name: &str) -> EvidenceRecord {
         predicate_type: TestResult::TYPE.to_owned(),
         envelope: Digest::of(format!("envelope of {name}").as_bytes()),
         location: "file:///srv/blobs/ab".to_owned(),
+        leaf: None,
     }
 }
 

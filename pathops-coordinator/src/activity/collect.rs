@@ -9,6 +9,7 @@ use pathops_core::evidence::{
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{Error, ErrorKind, OpContext, Result};
 use pathops_evidence::{Collection, EvidenceRecord};
+use serde_json::Value;
 
 use crate::activity::Services;
 use crate::change_set::{Command, Outcome, Payload, Scope, explain};
@@ -159,13 +160,22 @@ impl Services {
             absent("the source of signals has no events")
         };
         if let Some(events) = collection.take("events", events) {
-            let json = serde_json::to_vec(&events).unwrap_or_default();
-            add(collection, &self.store(cx, "events", &json, "application/json").await?);
+            let json = serde_json::to_value(&events)
+                .map_err(|error| Error::new(ErrorKind::Unexpected, "write events down").with_source(error))?;
+            add(collection, &self.store_json(cx, "events", json).await?);
         }
         if observation.healthy_since.is_none() {
             collection.absent("a time of health", "it was not healthy when it was observed");
         }
         Ok(())
+    }
+
+    /// Stores a JSON document with the secrets taken out of its texts: the document itself stays whole.
+    pub(super) async fn store_json(&self, cx: &OpContext, name: &str, mut value: Value) -> Result<Payload> {
+        self.redact_texts(&mut value);
+        let digest = self.blobs.put(cx, value.to_string().into_bytes()).await?;
+        let location = self.blobs.location(&digest);
+        Ok(Payload { name: name.to_owned(), digest, location, media_type: "application/json".to_owned() })
     }
 
     /// Stores something large, without the secrets in it; its name says how many were taken out.

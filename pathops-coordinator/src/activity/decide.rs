@@ -63,9 +63,8 @@ impl Services {
         combination: &Combination,
         record: DecisionRecord,
     ) -> Result<Decided> {
-        let bytes = serde_json::to_vec(&record)
-            .map_err(|error| Error::new(ErrorKind::Unexpected, "write a decision down").on(&scope.unit.id).with_source(error))?;
-        let payload = self.store(cx, "decision record", &bytes, "application/json").await?;
+        let unwritten = |error| Error::new(ErrorKind::Unexpected, "write a decision down").on(&scope.unit.id).with_source(error);
+        let payload = self.store_json(cx, "decision record", serde_json::to_value(&record).map_err(unwritten)?).await?;
         let DecisionRecord { facts, decision, .. } = record;
         let sha256 = |hex: String| BTreeMap::from([("sha256".to_owned(), hex)]);
         let locations = self.locations(cx, combination, &facts.evidence).await?;
@@ -80,7 +79,7 @@ impl Services {
             },
             time_verified: decision.at,
             resource_uri: format!("pathops:{}/{}@{}", scope.project, decision.unit, decision.environment),
-            policy: PolicyReference { uri: format!("{}:policy.yaml", scope.meta_repo), digest: sha256(decision.policy.hex()) },
+            policy: PolicyReference { uri: format!("pathops:{}/policy", scope.meta_repo), digest: sha256(decision.policy.hex()) },
             input_attestations: inputs.collect(),
             verification_result: if decision.verdict == Verdict::Pass {
                 VerificationResult::Passed
@@ -88,7 +87,7 @@ impl Services {
                 VerificationResult::Failed
             },
             verified_levels: Vec::new(),
-            decision: serde_json::to_value(&decision).unwrap_or_default(),
+            decision: serde_json::to_value(&decision).map_err(unwritten)?,
             record: Some(reference(&payload)),
         };
         let mut subject =

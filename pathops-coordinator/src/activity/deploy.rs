@@ -97,8 +97,11 @@ impl Services {
         {
             *message = self.redactor.redact_text(message);
         }
-        for failure in observation.jobs.iter_mut().flat_map(|job| &mut job.checks).filter_map(|check| check.failure.as_mut()) {
-            *failure = self.redactor.redact_text(failure);
+        for check in observation.jobs.iter_mut().flat_map(|job| &mut job.checks) {
+            check.name = self.redactor.redact_text(&check.name);
+            if let Some(failure) = &mut check.failure {
+                *failure = self.redactor.redact_text(failure);
+            }
         }
         observation
     }

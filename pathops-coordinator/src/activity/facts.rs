@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pathops_core::adapter::{Scm, SourceFile, SourceTree, SubjectDigest};
+use pathops_core::adapter::{Comparison, Scm, SourceFile, SourceTree, SubjectDigest};
+use pathops_core::evidence::TrustRoot;
 use pathops_core::policy::{Authoring, GitState, Languages, Policy, Proposal, Readings, VerifiedFacts};
-use pathops_core::project::{EnvironmentTarget, Identities, Project, load_with};
+use pathops_core::project::{EnvironmentTarget, Identities, Project, Unit, load_with};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry};
 
 use crate::activity::Services;
@@ -60,19 +61,23 @@ impl Services {
             review.author = project.identities.principal(review.author.clone());
             review.body = self.redactor.redact_text(&review.body);
         }
+        let (mut stops, mut incidents) = (project.stops, project.incidents);
+        let texts = stops.iter_mut().map(|it| &mut it.reason).chain(incidents.iter_mut().map(|it| &mut it.summary));
+        texts.for_each(|text| *text = self.redactor.redact_text(text));
         let mut envelopes = Vec::new();
         for record in &combination.evidence {
             envelopes.push(self.sealer.envelope(cx, record).await?);
         }
         let subjects = self.subjects(cx, scope, &project.environments.production, combination, proposal.as_ref()).await?;
         let (trust, of_others) = self.outside_evidence(cx, &subjects).await?;
+        let trust = if in_ledger(&project.policy, &unit) { self.logged(cx, trust, combination).await? } else { trust };
         envelopes.extend(of_others);
         let readings = Readings {
             authoring: authoring(scope, &authors.known),
             // Accounts are people by now.
             accounts: BTreeMap::new(),
             dependencies: combination.dependencies.clone(),
-            stops: project.stops,
+            stops,
             change_set: scope.change_set.clone(),
             unit,
             environment: project.environments.production.environment.clone(),
@@ -87,9 +92,22 @@ impl Services {
             source_reviews,
             source_head,
             people: project.people,
-            incidents: project.incidents,
+            incidents,
         };
         Ok((project.policy, VerifiedFacts::new(&trust, &envelopes, readings)))
+    }
+
+    /// Trust that knows which of PathOps' own evidence is in its ledger, by proofs that are read back and verified.
+    async fn logged(&self, cx: &OpContext, trust: TrustRoot, combination: &Combination) -> Result<TrustRoot> {
+        let Some(reader) = self.ledger.as_ref().map(|ledger| ledger.reader()) else { return Ok(trust) };
+        let Some(checkpoint) = reader.checkpoint(cx).await? else { return Ok(trust) };
+        let mut inclusions = Vec::new();
+        for leaf in combination.evidence.iter().filter_map(|record| record.leaf) {
+            inclusions.push(reader.inclusion(cx, leaf, &checkpoint).await?);
+        }
+        trust
+            .with_log(&checkpoint, &inclusions)
+            .map_err(|error| Error::new(ErrorKind::Corrupt, "look evidence up in the ledger").because(&error).with_source(error))
     }
 
     /// What evidence of others may be about: what would be promoted, the pull request that does it, and what production runs
@@ -124,24 +142,52 @@ impl Services {
         let PullRequestRef { repo, number, base, .. } = candidate.pull_request;
         let head = self.scm.pull_request(cx, repo, *number).await?.head;
         let tree = self.git_state(cx, repo, &head, &candidate.target.path).await?.tree;
-        let base = self.head(cx, repo, base).await?;
-        let carries_tested = candidate.merged || self.carries_tested(cx, candidate, &base, &head).await?;
+        let carries_tested = match &candidate.merged {
+            Some(merged) => self.carried_tested(cx, candidate, merged, &head).await?,
+            None => {
+                let base = self.head(cx, repo, base).await?;
+                let comparison = self.scm.compare(cx, repo, &base, &head).await?;
+                comparison.behind == 0 && self.carries_tested(cx, candidate, &base, &head, &comparison).await?
+            }
+        };
         let reviews = self.scm.reviews(cx, repo, *number).await?;
         Ok(Proposal { repo: repo.clone(), head, tree, carries_tested, shown: candidate.shown.clone(), reviews })
     }
 
-    /// Whether merging `head` gives exactly what was tested: it is up to date with its branch, touches just the files that
-    /// a promotion touches, and leaves in the folder what preflight ran, beside the environment's own settings.
-    async fn carries_tested(&self, cx: &OpContext, candidate: &Candidate<'_>, base: &CommitId, head: &CommitId) -> Result<bool> {
-        let Candidate { combination, preflight, target, pull_request: PullRequestRef { repo, .. }, .. } = candidate;
+    /// The same of what was merged: against the branch as it was before, and for what is there now.
+    async fn carried_tested(
+        &self,
+        cx: &OpContext,
+        candidate: &Candidate<'_>,
+        merged: &CommitId,
+        head: &CommitId,
+    ) -> Result<bool> {
+        let PullRequestRef { repo, base_commit, .. } = candidate.pull_request;
+        let commit = self.scm.read_commit(cx, repo, merged).await?;
+        let base = commit.parents.first().filter(|_| commit.parents.len() > 1).unwrap_or(base_commit);
         let comparison = self.scm.compare(cx, repo, base, head).await?;
+        Ok(self.carries_tested(cx, candidate, base, head, &comparison).await?
+            && self.carries_tested(cx, candidate, base, merged, &comparison).await?)
+    }
+
+    /// Whether merging `head` gives exactly what was tested: it touches just the files that a promotion touches, and leaves in
+    /// the folder what preflight ran, beside the environment's own settings.
+    async fn carries_tested(
+        &self,
+        cx: &OpContext,
+        candidate: &Candidate<'_>,
+        base: &CommitId,
+        head: &CommitId,
+        comparison: &Comparison,
+    ) -> Result<bool> {
+        let Candidate { combination, preflight, target, pull_request: PullRequestRef { repo, .. }, .. } = candidate;
         let tested = self.scm.read_tree(cx, repo, &combination.tested.commit, &preflight.path).await?;
         let proposed = self.scm.read_tree(cx, repo, head, &target.path).await?;
         let current = self.scm.read_tree(cx, repo, base, &target.path).await?;
         let touched = |tree: &SourceTree| promotion(&tested, &preflight.path, tree, &target.path);
         let (Ok(wanted), Ok(left)) = (touched(&current), touched(&proposed)) else { return Ok(false) };
         let same_files = comparison.files.iter().eq(wanted.iter().map(|change| &change.path));
-        Ok(comparison.behind == 0 && same_files && left.is_empty())
+        Ok(same_files && left.is_empty())
     }
 
     async fn pull_request_authors(&self, cx: &OpContext, pull_request: &PullRequestRef, authors: &mut Authors) -> Result<()> {
@@ -174,6 +220,11 @@ impl Services {
         }
         Ok(())
     }
+}
+
+/// Whether a requirement of a unit takes evidence in the ledger only.
+fn in_ledger(policy: &Policy, unit: &Unit) -> bool {
+    policy.requirements(unit).any(|(_, rule)| rule.asks.accept().is_some_and(|accept| accept.in_ledger))
 }
 
 /// Nobody but PathOps and its agents had a hand in it: then PathOps has seen all of it being made.

@@ -1,5 +1,6 @@
 //! The production pull request, and the grant that makes it mergeable.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use pathops_core::adapter::{CheckSource, CheckState, PullRequestState, PullRequestUpdate};
@@ -17,7 +18,7 @@ use crate::activity::announce::{Ground, Opening, message};
 use crate::activity::collect::about;
 use crate::activity::facts::read_project;
 use crate::activity::prove::unproved;
-use crate::change_set::{Combination, Command, Outcome, Passed, PullRequestRef, Role, Scope, title};
+use crate::change_set::{Combination, Command, Decided, Outcome, Passed, PullRequestRef, Role, Scope, title};
 use crate::desired_state::promotion;
 
 /// A production pull request that is being decided about.
@@ -30,9 +31,12 @@ pub(crate) struct Candidate<'c> {
     pub(crate) combination: &'c Combination,
     pub(crate) pull_request: &'c PullRequestRef,
     pub(crate) shown: &'c Shown,
-    /// Whether it was merged as it was granted; else what merging it gives has to be looked at.
-    pub(crate) merged: bool,
+    /// The commit that it was merged as; else what merging it would give is looked at.
+    pub(crate) merged: Option<&'c CommitId>,
 }
+
+/// How many looks one after the other may fail before a success is taken back: some seconds, at the usual pace.
+const PATIENCE: u32 = 8;
 
 /// A decision that passed, and the artifact with the grant of it.
 struct Granted {
@@ -46,8 +50,10 @@ enum Look {
     Wait(String),
     /// It moved while it was looked at: the next look tells.
     Moved,
-    /// The status is a success, for this head and this decision; whether it was posted just now.
-    Granted(Box<Granted>, bool),
+    /// The status is a success that was posted before, and it still would be.
+    Stands(Box<Granted>),
+    /// The status is a success, which was posted just now.
+    Posted(Box<Passed>),
     /// It cannot pass any more.
     Refused(Box<DecisionRecord>),
     /// The policy is another one than the pull request shows.
@@ -126,27 +132,26 @@ impl Services {
         else {
             return Err(Error::new(ErrorKind::Unexpected, "promote to production"));
         };
-        let settle = Duration::from_millis(*settle_millis);
-        let candidate = &Candidate { scope, role: *role, target, preflight, combination, pull_request, shown, merged: false };
+        let (settle, failures) = (Duration::from_millis(*settle_millis), &AtomicU32::new(0));
+        let candidate = &Candidate { scope, role: *role, target, preflight, combination, pull_request, shown, merged: None };
         let look = self
             .poll(|| {
                 Box::pin(async move {
-                    Ok(match self.look(cx, candidate, artifact).await? {
+                    Ok(match self.look(cx, candidate, artifact, failures).await? {
                         Look::Moved => None,
                         Look::Wait(_) if !*until_merged => None,
-                        Look::Granted(_, false) if *until_merged => None,
+                        Look::Stands(_) if *until_merged => None,
                         look => Some(look),
                     })
                 })
             })
             .await?;
         match look {
-            // No grant is on record yet: it was merged between the status and the journal, or by another's status.
-            Look::Over(outcome) if !*until_merged => self.decide_about_merge(cx, candidate, artifact, *outcome).await,
-            Look::Over(outcome) => Ok(*outcome),
+            Look::Over(outcome) => self.decide_about_merge(cx, candidate, artifact, *outcome).await,
             Look::Stale => self.look_again(cx, scope, preflight, combination, settle).await,
             Look::Refused(record) => Ok(Outcome::Refused(Box::new(self.state_decision(cx, scope, combination, *record).await?))),
-            Look::Granted(granted, _) => {
+            Look::Posted(passed) => Ok(Outcome::Granted(passed)),
+            Look::Stands(granted) => {
                 let Granted { record, artifact } = *granted;
                 let decided = self.state_decision(cx, scope, combination, record).await?;
                 Ok(Outcome::Granted(Box::new(Passed { decided, artifact })))
@@ -157,7 +162,13 @@ impl Services {
         }
     }
 
-    async fn look(&self, cx: &OpContext, candidate: &Candidate<'_>, artifact: &ArtifactLifecycle) -> Result<Look> {
+    async fn look(
+        &self,
+        cx: &OpContext,
+        candidate: &Candidate<'_>,
+        artifact: &ArtifactLifecycle,
+        failures: &AtomicU32,
+    ) -> Result<Look> {
         let PullRequestRef { repo, number, .. } = candidate.pull_request;
         let now = self.scm.pull_request(cx, repo, *number).await?;
         match now.state {
@@ -167,8 +178,12 @@ impl Services {
         }
         let (policy, facts) = match self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await {
             Ok(read) => read,
-            Err(error) => return self.take_back(cx, repo, &now.head, error).await,
+            Err(error) => {
+                let many = failures.fetch_add(1, Ordering::Relaxed) >= PATIENCE;
+                return self.take_back(cx, repo, &now.head, error, many).await;
+            }
         };
+        failures.store(0, Ordering::Relaxed);
         let (decision, grant) = decide(&policy, &facts, self.clock.now(), self.ids.fresh());
         if candidate.shown.policy != policy.digest() {
             return Ok(Look::Another(Box::new(decision)));
@@ -181,12 +196,12 @@ impl Services {
                     record: DecisionRecord::new(&policy, &facts, decision),
                     artifact: self.promotable(artifact, &grant)?,
                 };
-                Ok(Look::Granted(Box::new(granted), false))
+                Ok(Look::Stands(Box::new(granted)))
             }
             Some(grant) => {
                 let artifact = self.promotable(artifact, &grant)?;
-                let record = self.post_grant(cx, candidate, grant).await?;
-                Ok(Look::Granted(Box::new(Granted { record, artifact }), true))
+                let decided = self.post_grant(cx, candidate, grant).await?;
+                Ok(Look::Posted(Box::new(Passed { decided, artifact })))
             }
             // Merged or closed while the facts were read: they are about what was before that.
             None if self.scm.pull_request(cx, repo, *number).await?.state != PullRequestState::Open => Ok(Look::Moved),
@@ -257,7 +272,8 @@ impl Services {
         Ok(Look::Over(Box::new(Outcome::Merged { state, by, decided: None })))
     }
 
-    /// Decides about what people have merged already.
+    /// Decides about what people have merged already, where no grant for that head is on record: it was merged between the
+    /// status and the journal, or by a status of somebody else.
     async fn decide_about_merge(
         &self,
         cx: &OpContext,
@@ -266,7 +282,12 @@ impl Services {
         outcome: Outcome,
     ) -> Result<Outcome> {
         let Outcome::Merged { state, by, .. } = outcome else { return Ok(outcome) };
-        let candidate = &Candidate { merged: true, ..*candidate };
+        let PullRequestRef { repo, number, .. } = candidate.pull_request;
+        let head = self.scm.pull_request(cx, repo, *number).await?.head;
+        if artifact.grant().is_some_and(|granted| granted.get().head.as_ref() == Some(&head)) {
+            return Ok(Outcome::Merged { state, by, decided: None });
+        }
+        let candidate = &Candidate { merged: Some(&state.commit), ..*candidate };
         let (policy, facts) = self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await?;
         let (decision, grant) = decide(&policy, &facts, self.clock.now(), self.ids.fresh());
         let Some(grant) = grant else {
@@ -333,8 +354,9 @@ impl Services {
             .advise("let its protection require that status"))
     }
 
-    /// Decides once more, over facts that are read at the moment of the write, and redeems the grant against them.
-    async fn post_grant(&self, cx: &OpContext, candidate: &Candidate<'_>, grant: PromotionGrant) -> Result<DecisionRecord> {
+    /// Decides once more, over facts that are read at the moment of the write, signs that decision, and redeems the grant
+    /// against the same facts: no success is posted that no decision is on record for.
+    async fn post_grant(&self, cx: &OpContext, candidate: &Candidate<'_>, grant: PromotionGrant) -> Result<Decided> {
         let repo = &candidate.pull_request.repo;
         self.require_promotion(cx, repo, candidate.target).await?;
         let (policy, facts) = self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await?;
@@ -350,16 +372,19 @@ impl Services {
             return Err(void(&decision.summary()));
         }
         let binding = grant_binding(&policy, &facts).ok_or_else(|| void(&"the pull request is gone"))?;
+        let record = DecisionRecord::new(&policy, &facts, decision);
+        let decided = self.state_decision(cx, candidate.scope, candidate.combination, record).await?;
         let key = cx.part(&grant.id().to_string());
         let status = grant.redeem(&binding, at).map_err(|error| void(&error))?;
         self.scm.post_status(&key, repo, status).await?;
-        Ok(DecisionRecord::new(&policy, &facts, decision))
+        Ok(decided)
     }
 
-    /// While nobody can decide, nothing may be merged: what is wrong for good does not leave a success standing.
-    async fn take_back(&self, cx: &OpContext, repo: &RepoId, head: &CommitId, error: Error) -> Result<Look> {
+    /// While nobody can decide, nothing may be merged: what is wrong for good, or too many times one after the other, leaves no
+    /// success standing.
+    async fn take_back(&self, cx: &OpContext, repo: &RepoId, head: &CommitId, error: Error, many: bool) -> Result<Look> {
         let for_good = matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Corrupt | ErrorKind::NotFound | ErrorKind::Denied);
-        if for_good && self.posted(cx, repo, head).await? == Some(CheckState::Success) {
+        if (for_good || many) && self.posted(cx, repo, head).await? == Some(CheckState::Success) {
             self.post(cx, repo, head, CheckState::Pending, "nobody can decide about it now").await?;
         }
         Err(error)

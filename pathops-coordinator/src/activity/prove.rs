@@ -58,9 +58,10 @@ impl Services {
     ) -> Result<ArtifactLifecycle> {
         for record in evidence {
             let evidence = self.verified(cx, record).await?;
-            let failed = Failure::prove(&evidence).ok().and_then(|proof| artifact.failed(&proof, self.clock.now()).ok());
-            if let Some(failed) = failed {
-                return Ok(failed);
+            let Ok(proof) = Failure::prove(&evidence) else { continue };
+            match artifact.failed(&proof, self.clock.now()) {
+                Ok(failed) => return Ok(failed),
+                Err(error) => tracing::warn!(evidence = %record.id, %error, "evidence of a failure is not of what failed"),
             }
         }
         Ok(artifact.clone())

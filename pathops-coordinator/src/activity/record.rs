@@ -66,7 +66,7 @@ impl Services {
         format!("{value:#}\n")
     }
 
-    fn redact_texts(&self, value: &mut Value) {
+    pub(super) fn redact_texts(&self, value: &mut Value) {
         match value {
             Value::String(text) => *text = self.redactor.redact_text(text),
             Value::Array(items) => items.iter_mut().for_each(|item| self.redact_texts(item)),

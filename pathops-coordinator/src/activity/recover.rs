@@ -8,7 +8,7 @@ use pathops_core::{Error, ErrorKind, OpContext, RepoPath, Result};
 use crate::activity::Services;
 use crate::activity::announce::{Ground, Opening, message};
 use crate::change_set::{Command, Outcome, PullRequestRef, Role, title};
-use crate::desired_state::{SETTINGS, difference};
+use crate::desired_state::{difference, movable};
 
 impl Services {
     /// Closes the pull requests that are still open, and takes back what was granted: from here on nothing of them can
@@ -42,12 +42,10 @@ impl Services {
             Ground::Opened(pull_request) => return Ok(Outcome::Opened(pull_request)),
             Ground::Branch(commit) => commit,
         };
-        let folder =
-            |tree: SourceTree| tree.into_iter().filter(|(file, _)| !file.as_str().ends_with(SETTINGS)).collect::<SourceTree>();
-        let now = folder(self.scm.read_tree(cx, repo, &head, path).await?);
-        let put = folder(self.scm.read_tree(cx, repo, &merged.commit, path).await?);
+        let now = movable(&self.scm.read_tree(cx, repo, &head, path).await?, path);
+        let put = movable(&self.scm.read_tree(cx, repo, &merged.commit, path).await?, path);
         let wanted = match before.tree {
-            Some(_) => folder(self.scm.read_tree(cx, repo, &before.commit, path).await?),
+            Some(_) => movable(&self.scm.read_tree(cx, repo, &before.commit, path).await?, path),
             None => SourceTree::new(),
         };
         if now != put && now != wanted {

@@ -35,17 +35,18 @@ pub(crate) struct Promoted<'s> {
     pub(crate) combination: Combination,
     pub(crate) pull_request: PullRequestRef,
     pub(crate) shown: Shown,
+    pub(crate) merged: &'s CommitId,
     pub(crate) granted: &'s Decided,
 }
 
 /// `None` where it is not there.
 pub(crate) fn promoted<'s>(state: &'s State, unit: &UnitId) -> Option<Promoted<'s>> {
     let progress = state.units.get(unit)?;
-    let granted = progress.last.as_ref().filter(|_| progress.production.is_some() && !progress.restored)?;
+    let (granted, merged) = (progress.last.as_ref().filter(|_| !progress.restored)?, &progress.production.as_ref()?.commit);
     let context = Context { state, progress, scope: scope(state, unit)? };
     let (combination, pull_request) = (context.combination()?, context.pull_request(Role::Production)?);
     let shown = progress.shown.clone().unwrap_or_else(Shown::nothing);
-    Some(Promoted { scope: context.scope, combination, pull_request, shown, granted })
+    Some(Promoted { scope: context.scope, combination, pull_request, shown, merged, granted })
 }
 
 fn scope(state: &State, unit: &UnitId) -> Option<Scope> {

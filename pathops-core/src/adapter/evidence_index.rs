@@ -36,6 +36,17 @@ impl SubjectDigest {
         Self::new("gitCommit", commit.to_string())
     }
 
+    /// Whether a decision can look for it: a digest of a kind that PathOps knows, written as PathOps writes it.
+    #[must_use]
+    pub fn is_looked_for(&self) -> bool {
+        match self.algorithm.as_str() {
+            "sha256" => Digest::from_hex(&self.value).is_ok_and(|digest| digest.hex() == self.value),
+            "gitCommit" => CommitId::parse(&*self.value).is_ok(),
+            "gitTree" => TreeId::parse(&*self.value).is_ok(),
+            _ => false,
+        }
+    }
+
     /// A Git tree.
     #[must_use]
     pub fn tree(tree: &TreeId) -> Self {

@@ -8,7 +8,7 @@ use crate::digest::Digest;
 use crate::evidence::{
     Deployment, EvidenceId, Health, Predicate, TestResult, TestVerdict, VerificationResult, VerificationSummary, VerifiedEvidence,
 };
-use crate::id::{ChangeSetId, EnvironmentId, PersonId, TreeId, UnitId};
+use crate::id::{ChangeSetId, CommitId, EnvironmentId, PersonId, TreeId, UnitId};
 use crate::policy::{GrantId, PromotionGrant, RequirementResult, Verdict};
 use crate::principal::Principal;
 use crate::project::Role;
@@ -282,6 +282,9 @@ pub struct Granted {
     pub artifact: Option<Digest>,
     /// The desired state that asks for it.
     pub tree: TreeId,
+    /// The head of the pull request that it was granted for; records from before it was noted have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<CommitId>,
 }
 
 impl Granted {
@@ -296,6 +299,7 @@ impl Granted {
             environment: it.environment.clone(),
             artifact: it.artifact,
             tree: it.tree.clone(),
+            head: Some(it.head.clone()),
         })
     }
 }
