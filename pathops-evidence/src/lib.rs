@@ -8,6 +8,7 @@
 //!
 //! The formats, and their verification, are in [`pathops_core::evidence`]: what a decision rests on is checked there.
 
+mod bundle;
 pub mod junit;
 pub mod ledger;
 pub mod openssl;
@@ -16,6 +17,7 @@ mod seal;
 mod snapshot;
 mod verify;
 
+pub use bundle::*;
 pub use seal::*;
 pub use snapshot::*;
 pub use verify::*;

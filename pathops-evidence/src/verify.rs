@@ -70,7 +70,7 @@ impl Verification {
         if self.missing.is_empty() && !self.checked.is_empty() { Verdict::Verified } else { Verdict::NotVerified }
     }
 
-    fn fails(&mut self, part: impl std::fmt::Display, why: impl std::fmt::Display) {
+    pub(crate) fn fails(&mut self, part: impl std::fmt::Display, why: impl std::fmt::Display) {
         if self.failures.len() < MAX_FAILURES {
             self.failures.push((part.to_string(), why.to_string()));
         }

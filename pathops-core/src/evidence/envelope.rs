@@ -180,6 +180,12 @@ impl TrustRoot {
         self
     }
 
+    /// A key that is trusted, by its name.
+    #[must_use]
+    pub fn key(&self, id: KeyId) -> Option<&PublicKey> {
+        self.keys.get(&id)
+    }
+
     /// Whose key that is.
     #[must_use]
     pub fn producers(&self, key: KeyId) -> BTreeSet<ProducerName> {

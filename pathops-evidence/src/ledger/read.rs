@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pathops_core::adapter::Bucket;
-use pathops_core::evidence::{Checkpoint, Inclusion};
+use pathops_core::evidence::{Checkpoint, EvidenceId, Inclusion};
 use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result};
 
+use super::leaf::{Item, Stored};
 use super::tile::{self, FULL, Tile};
 use super::tree::Edge;
-use super::{LogIdentity, Tip, named, proof};
+use super::{LogIdentity, Tip, batch, named, proof};
 
 /// Reads a log by its tiles, without trusting who keeps them: what it answers leads to the root of the checkpoint.
 #[derive(Clone, Debug)]
@@ -30,10 +31,7 @@ impl LogReader {
     /// # Errors
     /// `Corrupt` for what this log has not signed; what the bucket answers.
     pub async fn checkpoint(&self, cx: &OpContext) -> Result<Option<Checkpoint>> {
-        let key = named(tile::checkpoint_key())?;
-        let Some(bytes) = self.bucket.read(cx, &key).await?.filter(|bytes| !bytes.is_empty()) else { return Ok(None) };
-        let note = std::str::from_utf8(&bytes).map_err(|error| self.corrupt(&key, &error))?;
-        self.log.verify(note).map(Some).map_err(|error| self.corrupt(&key, &error))
+        Ok(self.note(cx).await?.map(|(checkpoint, _)| checkpoint))
     }
 
     /// A leaf, with the hashes that show that it is in the log of `checkpoint`.
@@ -52,6 +50,50 @@ impl LogReader {
         let inclusion = Inclusion { leaf: self.leaf(cx, index, checkpoint.size).await?, index, path };
         inclusion.verify(checkpoint).map_err(|error| self.corrupt(&format!("leaf {index}"), &error))?;
         Ok(inclusion)
+    }
+
+    /// The first item that the log has of a piece of evidence, with its place. It goes through the batches: for one piece now and
+    /// then.
+    ///
+    /// # Errors
+    /// `Corrupt` for a batch that cannot be read; what the bucket answers.
+    pub async fn find(&self, cx: &OpContext, id: EvidenceId) -> Result<Option<(u64, Item)>> {
+        let mut start = 0;
+        loop {
+            let key = named(tile::batch_key(start))?;
+            let Some(bytes) = self.bucket.read(cx, &key).await? else { return Ok(None) };
+            let items = batch::decode(&key, start, &bytes)?;
+            let count = items.len();
+            if let Some((place, item)) = (start..).zip(items).find(|(_, item)| item.id() == id) {
+                return Ok(Some((place, item)));
+            }
+            start += u64::try_from(count).unwrap_or(u64::MAX - start);
+        }
+    }
+
+    /// The newest checkpoint as the log has signed it.
+    ///
+    /// # Errors
+    /// As [`LogReader::checkpoint`].
+    pub async fn note(&self, cx: &OpContext) -> Result<Option<(Checkpoint, String)>> {
+        let key = named(tile::checkpoint_key())?;
+        let Some(bytes) = self.bucket.read(cx, &key).await?.filter(|bytes| !bytes.is_empty()) else { return Ok(None) };
+        let note = String::from_utf8(bytes).map_err(|error| self.corrupt(&key, &error))?;
+        let checkpoint = self.log.verify(&note).map_err(|error| self.corrupt(&key, &error))?;
+        Ok(Some((checkpoint, note)))
+    }
+
+    /// A piece of evidence as a Sigstore bundle; see [`bundle`](crate::bundle). `None` where the log does not have it.
+    ///
+    /// # Errors
+    /// As [`LogReader::inclusion`].
+    pub async fn bundle(&self, cx: &OpContext, id: EvidenceId) -> Result<Option<String>> {
+        let (Some((index, item)), Some((checkpoint, note))) = (self.find(cx, id).await?, self.note(cx).await?) else {
+            return Ok(None);
+        };
+        let inclusion = self.inclusion(cx, index, &checkpoint).await?;
+        let Stored { envelope, public_key } = item.stored;
+        crate::bundle(&envelope, &public_key, &self.log, &note, &inclusion).map(Some)
     }
 
     /// The hashes that show that the log of `to` begins with that of `from`; see [`is_consistent`](super::is_consistent).

@@ -1,0 +1,188 @@
+//! Sigstore's files: a bundle for a piece of evidence, and the trusted root that a bundle is verified against.
+//!
+//! A bundle (`v0.3`) has the envelope, the leaf, the proof that the leaf is in the log, and the log's checkpoint, so that it is
+//! verified offline, also by tools that nobody here wrote. Most of those leave fields aside that nothing authenticates.
+//! [`verify_bundle`] does not: what it has verified, it writes down again, and the bundle has to be that, byte for byte.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use pathops_core::evidence::{Envelope, Inclusion, PublicKey, TrustRoot};
+use pathops_core::{Digest, Error, ErrorKind, Result};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::Verification;
+use crate::ledger::{Item, LogIdentity};
+
+const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
+const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
+/// What stands before the 32 bytes of an Ed25519 key in a DER `SubjectPublicKeyInfo` (RFC 8410).
+const ED25519_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
+/// The bundle of a piece of evidence: its envelope, the key that signed it, and where it is in the log of `note`.
+///
+/// # Errors
+/// `Invalid` where the note is none of this log, or does not show the leaf.
+pub fn bundle(envelope: &Envelope, key: &PublicKey, log: &LogIdentity, note: &str, inclusion: &Inclusion) -> Result<String> {
+    let invalid = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "make a bundle").because(why);
+    let checkpoint = log.verify(note).map_err(|error| invalid(&error))?;
+    let id = inclusion.verify(&checkpoint).map_err(|error| invalid(&error))?;
+    let item = Item::new(envelope.clone(), key.clone())?;
+    if item.leaf() != inclusion.leaf || item.id() != id {
+        return Err(invalid(&"the leaf is that of other evidence"));
+    }
+    let index = inclusion.index.to_string();
+    let log_id = json!({ "keyId": BASE64.encode(log.id()) });
+    let hashes: Vec<_> = inclusion.path.iter().map(|hash| BASE64.encode(hash.as_bytes())).collect();
+    let entry = json!({
+        "logIndex": index,
+        "logId": log_id,
+        "kindVersion": { "kind": "hashedrekord", "version": "0.0.2" },
+        "inclusionProof": {
+            "logIndex": index,
+            "rootHash": BASE64.encode(checkpoint.root.as_bytes()),
+            "treeSize": checkpoint.size.to_string(),
+            "hashes": hashes,
+            "checkpoint": { "envelope": note },
+        },
+        "canonicalizedBody": BASE64.encode(&inclusion.leaf),
+    });
+    let hint = BASE64.encode(key.id().0.as_bytes());
+    let bundle = json!({
+        "mediaType": BUNDLE,
+        "verificationMaterial": { "publicKey": { "hint": hint }, "tlogEntries": [entry] },
+        "dsseEnvelope": envelope,
+    });
+    Ok(format!("{bundle:#}\n"))
+}
+
+/// The file by which others know a log: Sigstore's `trusted_root.json`, version 0.1.
+#[must_use]
+pub fn trusted_root(log: &LogIdentity) -> String {
+    let key = [ED25519_PREFIX.as_slice(), &log.key()].concat();
+    let tlog = json!({
+        "baseUrl": format!("https://{}", log.origin()),
+        "hashAlgorithm": "SHA2_256",
+        "publicKey": {
+            "rawBytes": BASE64.encode(key),
+            "keyDetails": "PKIX_ED25519",
+            "validFor": { "start": "1970-01-01T00:00:00Z" },
+        },
+        "logId": { "keyId": BASE64.encode(log.id()) },
+    });
+    let root = json!({
+        "mediaType": TRUSTED_ROOT,
+        "tlogs": [tlog],
+        "certificateAuthorities": [],
+        "ctlogs": [],
+        "timestampAuthorities": [],
+    });
+    format!("{root:#}\n")
+}
+
+/// The log that a trusted root names.
+///
+/// # Errors
+/// `Invalid` where it names none, or several, or the name of the key is not that of the key.
+pub fn log_of(trusted_root: &[u8]) -> Result<LogIdentity> {
+    let invalid = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "read a trusted root").because(why);
+    let root: Root = serde_json::from_slice(trusted_root).map_err(|error| invalid(&error))?;
+    if root.media_type != TRUSTED_ROOT {
+        return Err(invalid(&format!("it is `{}`, not `{TRUSTED_ROOT}`", root.media_type)));
+    }
+    let [log] = root.tlogs.as_slice() else { return Err(invalid(&format!("it names {} logs", root.tlogs.len()))) };
+    let key = BASE64.decode(&log.public_key.raw_bytes).map_err(|error| invalid(&error))?;
+    let key = key.strip_prefix(ED25519_PREFIX.as_slice()).and_then(|key| <&[u8; 32]>::try_from(key).ok());
+    let key = key.ok_or_else(|| invalid(&"the log's key is not of Ed25519"))?;
+    let origin = log.base_url.strip_prefix("https://").unwrap_or(&log.base_url);
+    let identity = LogIdentity::new(origin, key).map_err(|error| invalid(&error))?;
+    if log.log_id.key_id != BASE64.encode(identity.id()) {
+        return Err(invalid(&"the name of the log's key is not that of its key"));
+    }
+    Ok(identity)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Root {
+    media_type: String,
+    tlogs: Vec<Tlog>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Tlog {
+    base_url: String,
+    public_key: TlogKey,
+    log_id: LogId,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TlogKey {
+    raw_bytes: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LogId {
+    key_id: String,
+}
+
+/// Verifies a bundle offline: envelope and signer, leaf, proof, checkpoint, and that it says nothing besides.
+#[must_use]
+pub fn verify_bundle(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Verification {
+    let mut verification = Verification::default();
+    if bytes.len() > MAX_BUNDLE_BYTES {
+        verification.fails("the bundle", format!("it has more than {MAX_BUNDLE_BYTES} bytes"));
+        return verification;
+    }
+    match checked(bytes, log, trust) {
+        Ok(checked) => verification.checked.extend(checked),
+        Err((part, why)) => verification.fails(part, why),
+    }
+    verification
+}
+
+/// The longest bundle that is looked at.
+const MAX_BUNDLE_BYTES: usize = 16 << 20;
+
+type Wrong = (&'static str, String);
+
+fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Vec<String>, Wrong> {
+    let wrong = |part: &'static str| move |why: &dyn std::fmt::Display| (part, why.to_string());
+    let whole: Value = serde_json::from_slice(bytes).map_err(|error| wrong("the bundle")(&error))?;
+    let at = |pointer: &str| whole.pointer(pointer).ok_or(("the bundle", format!("it has no `{pointer}`")));
+    let text = |pointer: &str| at(pointer)?.as_str().ok_or(("the bundle", format!("`{pointer}` is no text")));
+    let entry = "/verificationMaterial/tlogEntries/0";
+
+    let envelope: Envelope = Envelope::deserialize(at("/dsseEnvelope")?).map_err(|error| wrong("the envelope")(&error))?;
+    let evidence = trust.verify(&envelope).map_err(|error| wrong("the envelope")(&error))?;
+    let key = trust.key(evidence.signer()).ok_or(("the envelope", "its key is not known".to_owned()))?;
+
+    let note = text(&format!("{entry}/inclusionProof/checkpoint/envelope"))?;
+    let checkpoint = log.verify(note).map_err(|error| wrong("the checkpoint")(&error))?;
+    let proof = wrong("the proof");
+    let decode = |text: &str| BASE64.decode(text).map_err(|error| proof(&error));
+    let leaf = decode(text(&format!("{entry}/canonicalizedBody"))?)?;
+    let index = text(&format!("{entry}/logIndex"))?.parse().map_err(|error| proof(&error))?;
+    let hashes = at(&format!("{entry}/inclusionProof/hashes"))?.as_array().ok_or(("the proof", "it has no hashes".to_owned()))?;
+    let hash = |hash: &Value| {
+        let bytes: Option<[u8; 32]> = decode(hash.as_str().unwrap_or_default())?.try_into().ok();
+        bytes.map(Digest::from_bytes).ok_or(("the proof", "a hash has not 32 bytes".to_owned()))
+    };
+    let path = hashes.iter().map(hash).collect::<Result<_, _>>()?;
+    let inclusion = Inclusion { leaf, index, path };
+    let id = inclusion.verify(&checkpoint).map_err(|error| proof(&error))?;
+    if id != evidence.id() {
+        return Err(("the proof", "it is about other evidence than the envelope holds".to_owned()));
+    }
+    let again = bundle(&envelope, key, log, note, &inclusion).map_err(|error| wrong("the bundle")(&error))?;
+    if again.as_bytes() != bytes {
+        return Err(("the bundle", "it says something that nothing authenticates, or in another form".to_owned()));
+    }
+    Ok(vec![
+        format!("the statement {id}, signed by the trusted key {}", key.id().0.short()),
+        format!("leaf {index} of `{}` at {} leaves", log.origin(), checkpoint.size),
+    ])
+}

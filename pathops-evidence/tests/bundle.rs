@@ -1,0 +1,89 @@
+//! Sigstore bundles: what holds verifies, and no byte of one can be changed, also where nothing authenticates it.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
+
+use std::sync::Arc;
+
+use pathops_core::adapter::Signer as _;
+use pathops_core::evidence::{Health, Subject, TrustRoot};
+use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
+use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, UnixMillis};
+use pathops_evidence::ledger::{Ledger, LogKey};
+use pathops_evidence::{EvidenceRecord, Sealer, Verdict, log_of, trusted_root, verify_bundle};
+
+fn cx() -> OpContext {
+    OpContext::new(IdempotencyKey::new("test"))
+}
+
+fn key() -> LogKey {
+    LogKey::new("shop.example/evidence", &[7; 32]).unwrap()
+}
+
+/// A log of five pieces, and the third of them.
+async fn log() -> (Arc<Ledger>, TrustRoot, EvidenceRecord) {
+    let signer = MemorySigner::from_seed(3).unwrap();
+    let trust = TrustRoot::new([signer.public_key()]);
+    let ledger = Arc::new(Ledger::open(&cx(), Arc::new(MemoryBucket::new()), key()).await.unwrap());
+    let sealer = Sealer::new(Arc::new(signer), Arc::new(MemoryBlobs::new())).with_ledger(ledger.clone());
+    let mut records = Vec::new();
+    for at in 0..5 {
+        let health = Health {
+            change_set: "a-change".parse().unwrap(),
+            unit: "orders".parse().unwrap(),
+            environment: "preflight".parse().unwrap(),
+            healthy: true,
+            settled_millis: 1_000,
+            observed_on: UnixMillis(at),
+        };
+        let subject = Subject::named("orders").with_sha256(&Digest::of(b"artifact"));
+        records.push(sealer.seal(&cx(), "health", vec![subject], &health).await.unwrap());
+    }
+    (ledger, trust, records.swap_remove(2))
+}
+
+#[tokio::test]
+async fn a_bundle_verifies_offline_with_the_trusted_root_and_the_signers_key() {
+    let (ledger, trust, record) = log().await;
+    assert_eq!(record.leaf, Some(2));
+    let bundle = ledger.reader().bundle(&cx(), record.id).await.unwrap().unwrap();
+    let known = log_of(trusted_root(&key().identity()).as_bytes()).unwrap();
+    assert_eq!(known, key().identity());
+    let verification = verify_bundle(bundle.as_bytes(), &known, &trust);
+    assert_eq!(verification.verdict(), Verdict::Verified, "{verification}");
+    assert!(verification.to_string().contains("leaf 2 of `shop.example/evidence` at 5 leaves"), "{verification}");
+
+    let another = LogKey::new("shop.example/evidence", &[8; 32]).unwrap().identity();
+    assert_eq!(verify_bundle(bundle.as_bytes(), &another, &trust).verdict(), Verdict::Failed);
+    let nobody = TrustRoot::new([]);
+    assert_eq!(verify_bundle(bundle.as_bytes(), &known, &nobody).verdict(), Verdict::Failed);
+    let unknown = pathops_core::evidence::EvidenceId(Digest::of(b"never sealed"));
+    assert_eq!(ledger.reader().bundle(&cx(), unknown).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn no_bit_of_a_bundle_can_be_changed() {
+    let (ledger, trust, record) = log().await;
+    let bundle = ledger.reader().bundle(&cx(), record.id).await.unwrap().unwrap();
+    let log = key().identity();
+    for place in 0..bundle.len() {
+        let mut changed = bundle.clone().into_bytes();
+        changed[place] ^= 1;
+        assert_eq!(verify_bundle(&changed, &log, &trust).verdict(), Verdict::Failed, "byte {place}");
+    }
+    for changed in [bundle.replace("\n  ", "\n "), format!("{bundle} "), bundle.replacen('{', "{\"more\": 1,", 1), String::new()]
+    {
+        assert_eq!(verify_bundle(changed.as_bytes(), &log, &trust).verdict(), Verdict::Failed);
+    }
+}
+
+#[test]
+fn a_trusted_root_that_is_none_is_refused() {
+    let good = trusted_root(&key().identity());
+    for bad in [
+        "{}".to_owned(),
+        good.replace("version=0.1", "version=9"),
+        good.replace("PKIX", "OTHER").replace("MCow", "MCoW"),
+        good.replace("shop.", "other."),
+    ] {
+        assert_eq!(log_of(bad.as_bytes()).unwrap_err().kind(), ErrorKind::Invalid, "{bad}");
+    }
+}
