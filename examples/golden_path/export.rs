@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use pathops_coordinator::change_set::State;
 use pathops_core::evidence::Envelope;
 use pathops_core::{IdempotencyKey, OpContext};
-use pathops_evidence::{EvidenceRecord, openssl};
+use pathops_evidence::{EvidenceRecord, openssl, trusted_root};
 
 use crate::Failure;
 use crate::host::Machine;
@@ -28,6 +28,7 @@ pub(crate) async fn evidence(machine: &Machine, states: &[State]) -> Result<Vec<
     let cx = OpContext::new(IdempotencyKey::new("export"));
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(PUBLIC_KEY), machine.signer.public_key().to_pem())?;
+    fs::write(folder.join("trusted_root.json"), trusted_root(&machine.ledger.identity))?;
     let mut exported = Vec::new();
     for state in states {
         let folder = folder.join(state.start.change_set.as_str());
