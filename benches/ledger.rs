@@ -4,6 +4,7 @@
 //! `cargo bench -p pathops-benches --bench ledger`; with `-- --test` a small log, to see that it works; with `-- --long` up to a
 //! million. Rates are of the wall clock, on one thread, in batches of 1,000 as that many callers at once would have them.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program that prints a table")]
+#![expect(clippy::disallowed_methods, clippy::unreachable, reason = "it measures the wall clock: the disk is what is waited for")]
 
 use std::hint::black_box;
 use std::pin::pin;
