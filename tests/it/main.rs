@@ -18,5 +18,6 @@ mod policy_command;
 mod program;
 mod requests;
 mod sample;
+mod third_party;
 mod tidy;
 mod world;
