@@ -2,22 +2,24 @@
 //!
 //! * [`Sealer`] makes a statement, signs it (DSSE, ECDSA P-256) and stores the envelope by digest.
 //! * [`redact`] takes secrets out of what tools print, before anything is stored, and counts what it took out.
-//! * [`junit`] reads the reports that test runners write.
+//! * [`report`] reads what tools report: tests, scans, SBOMs, coverage, checks, events, metrics and more.
+//! * [`ledger`] is an append-only log of evidence that anybody can verify, [`verify_ledger`] and [`verify_bundle`] do so.
 //! * [`Collection`] bundles what is known of one deploy, failure or recovery, with what is absent and why.
 //! * [`openssl`] gives the files and the command with which anybody checks a signature, without this library.
 //!
 //! The formats, and their verification, are in [`pathops_core::evidence`]: what a decision rests on is checked there.
 
 mod bundle;
-pub mod junit;
 pub mod ledger;
 pub mod openssl;
 pub mod redact;
+pub mod report;
 mod seal;
 mod snapshot;
 mod verify;
 
 pub use bundle::*;
+pub use report::junit;
 pub use seal::*;
 pub use snapshot::*;
 pub use verify::*;

@@ -86,17 +86,18 @@ impl Services {
         let Some(report) = &outcome.junit else { return Ok(None) };
         let raw = self.blobs.put(cx, self.redactor.redact(report).bytes).await?;
         let Ok(tests) = junit::parse(report) else { return Ok(None) };
-        let names = |tests: Vec<String>| tests.iter().map(|name| self.redactor.redact_text(name)).collect();
-        let result = match (&outcome.conclusion, tests.failed.is_empty(), tests.skipped.is_empty() && !tests.passed.is_empty()) {
-            (CiConclusion::Passed, true, true) => TestVerdict::Passed,
-            (CiConclusion::Passed, true, false) => TestVerdict::Warned,
+        let names = |tests: &[String]| -> Vec<String> { tests.iter().map(|name| self.redactor.redact_text(name)).collect() };
+        let result = match (&outcome.conclusion, tests.verdict()) {
+            (CiConclusion::Passed, verdict) => verdict.unwrap_or(TestVerdict::Warned),
             _ => TestVerdict::Failed,
         };
+        let flaky_tests = names(&tests.flaky);
         let unit = &scope.unit.id;
         let annotations = TestAnnotations {
             change_set: Some(scope.change_set.clone()),
             unit: Some(unit.clone()),
             pipeline_changed: outcome.pipeline_changed,
+            flaky_tests: flaky_tests.clone(),
             ..TestAnnotations::default()
         };
         let mut subject = Subject::named(unit.to_string()).with_commit(commit).with_tree(&outcome.tree);
@@ -107,9 +108,9 @@ impl Services {
         let predicate = TestResult {
             result,
             configuration: vec![TestConfiguration { name: BUILD_SUITE.to_owned(), digest, annotations }],
-            passed_tests: names(tests.passed),
-            warned_tests: names(tests.skipped),
-            failed_tests: names(tests.failed),
+            passed_tests: names(&tests.passed),
+            warned_tests: names(&tests.skipped).into_iter().chain(flaky_tests).collect(),
+            failed_tests: names(&tests.failed),
             finished_on: outcome.finished_at,
         };
         let record = self.sealer.seal(cx, format!("{unit} unit tests"), vec![subject], &predicate).await?;

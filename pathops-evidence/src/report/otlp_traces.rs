@@ -1,0 +1,100 @@
+//! OpenTelemetry traces, OTLP 1 in JSON (<https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>): one request, or
+//! one in each line, as the collector's file exporter writes them.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::report::error::{Fail, Place};
+use crate::report::format::{Confidence, Spec, certain_if};
+use crate::report::input::{Input, Look};
+use crate::report::json::or_default;
+use crate::report::{Content, Format, TraceReport};
+
+pub(super) const SPEC: Spec = Spec { format: Format::OtlpTraces, look, parse: |input| Ok(Content::Traces(read(input)?)) };
+
+fn look(look: &Look<'_>) -> Confidence {
+    certain_if(!look.lines().is_empty() && look.lines().iter().all(|line| line.get("resourceSpans").is_some()))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    resource_spans: Vec<ResourceSpans>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ResourceSpans {
+    resource: Option<Resource>,
+    #[serde(default, deserialize_with = "or_default")]
+    scope_spans: Vec<ScopeSpans>,
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    #[serde(default, deserialize_with = "or_default")]
+    attributes: Vec<Attribute>,
+}
+
+#[derive(Deserialize)]
+struct Attribute {
+    key: String,
+    #[serde(default, deserialize_with = "or_default")]
+    value: Value,
+}
+
+#[derive(Deserialize)]
+struct ScopeSpans {
+    #[serde(default, deserialize_with = "or_default")]
+    spans: Vec<Span>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Span {
+    trace_id: String,
+    status: Option<Status>,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    #[serde(default, deserialize_with = "or_default")]
+    code: Value,
+}
+
+fn read(input: &Input<'_>) -> Result<TraceReport, Fail> {
+    let requests = match input.look {
+        Look::Json(_) => vec![(1, input.json::<Request>()?)],
+        _ => input.json_lines::<Request>()?,
+    };
+    let mut report = TraceReport::default();
+    for (line, request) in requests {
+        for group in request.resource_spans {
+            let attributes = group.resource.into_iter().flat_map(|resource| resource.attributes);
+            let service = attributes
+                .filter(|it| it.key == "service.name")
+                .find_map(|it| Some(it.value.get("stringValue")?.as_str()?.to_owned()));
+            report.services.extend(service);
+            for span in group.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+                let id = trace_id(&span.trace_id);
+                let wrong = || Fail::malformed(Place::Line(line), format!("`{}` is no id of a trace", span.trace_id));
+                report.traces.insert(id.ok_or_else(wrong)?);
+                report.spans += 1;
+                report.errors += u64::from(span.status.is_some_and(|status| status.is_error()));
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// 16 bytes in hexadecimal, not all of them zero.
+fn trace_id(text: &str) -> Option<String> {
+    let right = text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit()) && text.bytes().any(|b| b != b'0');
+    right.then(|| text.to_ascii_lowercase())
+}
+
+impl Status {
+    fn is_error(&self) -> bool {
+        self.code == 2 || self.code == "STATUS_CODE_ERROR"
+    }
+}

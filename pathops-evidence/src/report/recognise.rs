@@ -1,0 +1,129 @@
+//! Which format a report is in, by what is in it.
+
+use std::fmt;
+
+use crate::report::error::{Fail, ParseError};
+use crate::report::format::Confidence;
+use crate::report::input::{Input, Look};
+use crate::report::{Fault, Format, Place};
+
+/// Why the format of a report is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unrecognised {
+    /// It is in none of the formats. It could be in one of these, if somebody said so; mostly there is none.
+    Unknown {
+        /// Which.
+        possible: Vec<Format>,
+    },
+    /// It looks as much like one format as like another.
+    Ambiguous {
+        /// Which.
+        candidates: Vec<Format>,
+    },
+    /// It is empty, too large, or breaks off: whatever its format is.
+    Broken(ParseError),
+}
+
+impl fmt::Display for Unrecognised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unrecognised::Broken(error) => error.fmt(f),
+            other => ParseError::from(other.clone()).fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Unrecognised {}
+
+impl From<Unrecognised> for ParseError {
+    fn from(it: Unrecognised) -> Self {
+        let (fault, problem) = match it {
+            Unrecognised::Broken(error) => return error,
+            Unrecognised::Unknown { possible } if possible.is_empty() => {
+                (Fault::Unknown, "it is in none of the formats that are read".to_owned())
+            }
+            Unrecognised::Unknown { possible } => {
+                (Fault::Unknown, format!("too little is in it: it could be {}", names(&possible)))
+            }
+            Unrecognised::Ambiguous { candidates } => (Fault::Ambiguous, format!("it could be {}", names(&candidates))),
+        };
+        Fail::new(fault, Place::Whole, problem).of(None)
+    }
+}
+
+fn names(formats: &[Format]) -> String {
+    formats.iter().map(|format| format!("`{format}`")).collect::<Vec<_>>().join(" or ")
+}
+
+/// Recognises the format of a report, by its content and nothing else. The order in which formats are tried does not
+/// matter: each of them says how sure it is, and the surest is taken if it is alone.
+///
+/// ```
+/// use pathops_evidence::report::{Format, Unrecognised, recognise};
+/// assert_eq!(recognise(b"TAP version 14\n1..1\nok 1\n"), Ok(Format::Tap));
+/// assert_eq!(recognise(b"all is well"), Err(Unrecognised::Unknown { possible: Vec::new() }));
+/// ```
+///
+/// # Errors
+/// [`Unrecognised`] where it is in no format, in several, or broken.
+pub fn recognise(bytes: &[u8]) -> Result<Format, Unrecognised> {
+    let input = Input::open(bytes).map_err(|fail| Unrecognised::Broken(fail.of(None)))?;
+    among(Format::ALL, &input.look)
+}
+
+/// Recognises one of `formats`.
+pub(super) fn among(formats: &[Format], look: &Look<'_>) -> Result<Format, Unrecognised> {
+    let sure: Vec<_> = formats.iter().map(|format| format.spec()).map(|spec| ((spec.look)(look), spec.format)).collect();
+    let best = sure.iter().map(|(confidence, _)| *confidence).max().unwrap_or(Confidence::No);
+    let mut best_of: Vec<_> = sure.into_iter().filter(|(confidence, _)| *confidence == best).map(|(_, format)| format).collect();
+    best_of.sort_unstable();
+    match (best, best_of.as_slice()) {
+        (Confidence::No, _) => Err(Unrecognised::Unknown { possible: Vec::new() }),
+        (Confidence::Possible, _) => Err(Unrecognised::Unknown { possible: best_of }),
+        (_, [format]) => Ok(*format),
+        _ => Err(Unrecognised::Ambiguous { candidates: best_of }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All fixtures, and some texts that are in no format or in several.
+    fn texts() -> Vec<Vec<u8>> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/report");
+        let folders = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let files = folders.flat_map(|folder| std::fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
+        let fixtures = files.map(|path| std::fs::read(path).unwrap());
+        let others = ["[]", "{}", "passed", r#"{"bomFormat": "CycloneDX", "version": "2.1.0", "runs": []}"#];
+        fixtures.chain(others.map(|text| text.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn the_order_of_formats_does_not_matter() {
+        let texts = texts();
+        assert!(texts.len() > Format::ALL.len(), "{} texts", texts.len());
+        for input in texts.iter().filter_map(|text| Input::open(text).ok()) {
+            let expected = among(Format::ALL, &input.look);
+            for turn in 0..Format::ALL.len() {
+                let mut formats = Format::ALL.to_vec();
+                formats.rotate_left(turn);
+                assert_eq!(among(&formats, &input.look), expected);
+                formats.reverse();
+                assert_eq!(among(&formats, &input.look), expected);
+            }
+        }
+    }
+
+    /// What is recognised is recognised by one format alone, not by being the surest of several.
+    #[test]
+    fn no_other_format_takes_a_report_for_its_own() {
+        for input in texts().iter().filter_map(|text| Input::open(text).ok()) {
+            let Ok(own) = among(Format::ALL, &input.look) else { continue };
+            for other in Format::ALL.iter().filter(|other| **other != own) {
+                assert!(among(&[*other], &input.look).is_err(), "{other} takes {own} for its own");
+            }
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Test Anything Protocol, versions 13 and 14 (<https://testanything.org/tap-version-14-specification.html>).
+//!
+//! The test points of the outermost level are the tests; those of subtests are checked, and a test point that is `ok` over a
+//! subtest that is not contradicts itself. Subtests stand before their test point, or after it in braces, as node-tap and
+//! Vitest write them. `# SKIP` and `# TODO` are skipped, whether `ok` or not. A plan must be there, once at each level, and all
+//! of what it plans.
+
+use crate::report::content::Outcome;
+use crate::report::error::{Fail, Place};
+use crate::report::format::{Confidence, Spec};
+use crate::report::input::{Input, Look};
+use crate::report::{Content, Fault, Format, MAX_DEPTH, TestReport};
+
+pub(super) const SPEC: Spec = Spec { format: Format::Tap, look, parse: |input| Ok(Content::Tests(read(input)?)) };
+
+/// How far a subtest is indented.
+const INDENT: usize = 4;
+
+fn look(look: &Look<'_>) -> Confidence {
+    let Look::Text(text) = look else { return Confidence::No };
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
+    if first.starts_with("TAP version ") {
+        Confidence::Certain
+    } else if plan(first).is_some() || Point::read(first).is_some() && text.lines().any(|line| plan(line).is_some()) {
+        Confidence::Likely
+    } else {
+        Confidence::No
+    }
+}
+
+fn read(input: &Input<'_>) -> Result<TestReport, Fail> {
+    let mut reader = Reader::default();
+    reader.levels.push(Level::default());
+    let mut last = 0;
+    for (number, line) in input.whole_lines()?.lines().enumerate() {
+        last = number + 1;
+        reader.line(line, Place::Line(last))?;
+    }
+    if reader.yaml.is_some() {
+        return Err(Fail::truncated(Place::Line(last), "it ends in the middle of a diagnostic block"));
+    }
+    reader.end_levels_above(1, &Place::Line(last))?;
+    let level = reader.levels.pop().unwrap_or_default();
+    level.check(&Place::Line(last))?;
+    Ok(reader.report)
+}
+
+#[derive(Default)]
+struct Reader {
+    levels: Vec<Level>,
+    /// A subtest that has just ended, and whether something in it failed.
+    ended: Option<bool>,
+    /// The indentation of an open diagnostic block.
+    yaml: Option<usize>,
+    report: TestReport,
+}
+
+/// One level of test points.
+#[derive(Default)]
+struct Level {
+    planned: Option<u64>,
+    points: u64,
+    failed: bool,
+    /// The plan stood at the end: nothing may follow.
+    over: bool,
+    /// The outcome of a test point whose subtests follow in braces.
+    braced: Option<Outcome>,
+}
+
+impl Level {
+    fn check(&self, place: &Place) -> Result<(), Fail> {
+        if self.braced.is_some() {
+            return Err(Fail::truncated(place.clone(), "a brace is not closed"));
+        }
+        match self.planned {
+            None => Err(Fail::truncated(place.clone(), "there is no plan (`1..N`)")),
+            Some(planned) if planned > self.points => {
+                Err(Fail::truncated(place.clone(), format!("{planned} tests were planned, and {} are there", self.points)))
+            }
+            Some(planned) if planned < self.points => {
+                let problem = format!("{planned} tests were planned, and {} are there", self.points);
+                Err(Fail::inconsistent(place.clone(), problem))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+impl Reader {
+    fn line(&mut self, line: &str, place: Place) -> Result<(), Fail> {
+        let text = line.trim_start_matches(' ');
+        let indent = line.len() - text.len();
+        if let Some(yaml) = self.yaml {
+            if indent == yaml && text.trim_end() == "..." {
+                self.yaml = None;
+            }
+            return Ok(());
+        }
+        if text.trim_end() == "---" && indent > 0 {
+            self.yaml = Some(indent);
+            return Ok(());
+        }
+        let depth = indent / INDENT + 1;
+        if text.trim_end() == "}" {
+            return self.close_brace(depth, &place);
+        }
+        if let Some(reason) = text.strip_prefix("Bail out!") {
+            self.report.push(format!("(bail out) {}", reason.trim()), Outcome::Failed);
+            // Nothing after it was run, so no plan holds any more.
+            self.levels.iter_mut().for_each(|level| level.planned = Some(level.points));
+            return Ok(());
+        }
+        match (plan(text), Point::read(text)) {
+            (Some(planned), _) if indent.is_multiple_of(INDENT) => self.plan(depth, planned, &place),
+            (_, Some(point)) if indent.is_multiple_of(INDENT) => self.point(depth, &point, place),
+            _ if indent == 0 => self.other(text, &place),
+            _ => Ok(()),
+        }
+    }
+
+    /// A line that is neither plan nor point. What TAP does not know is ignored, as the specification says, unless it can
+    /// only be a damaged point.
+    fn other(&self, text: &str, place: &Place) -> Result<(), Fail> {
+        if let Some(version) = text.strip_prefix("TAP version ")
+            && !matches!(version.trim(), "12" | "13" | "14")
+        {
+            return Err(Fail::unsupported(place.clone(), format!("TAP version `{}`, and 13 and 14 are read", version.trim())));
+        }
+        if text.starts_with("not ok") || text.starts_with("1..") {
+            return Err(Fail::malformed(place.clone(), format!("it can be neither a test point nor a plan: `{text}`")));
+        }
+        Ok(())
+    }
+
+    fn plan(&mut self, depth: usize, planned: u64, place: &Place) -> Result<(), Fail> {
+        let level = self.level(depth, place)?;
+        if level.planned.is_some() {
+            return Err(Fail::inconsistent(place.clone(), "there is a second plan"));
+        }
+        level.over = level.points > 0;
+        level.planned = Some(planned);
+        Ok(())
+    }
+
+    fn point(&mut self, depth: usize, point: &Point<'_>, place: Place) -> Result<(), Fail> {
+        self.end_levels_above(depth, &place)?;
+        let below_failed = self.ended.take().unwrap_or(false);
+        let level = self.level(depth, &place)?;
+        if level.braced.is_some() {
+            return Err(Fail::malformed(place, "a brace is not closed before the next test point"));
+        }
+        level.points += 1;
+        let expected = level.points;
+        if level.over || point.number.is_some_and(|number| number != expected) {
+            return Err(Fail::inconsistent(place, format!("test point {expected} is out of order: `{}`", point.name)));
+        }
+        let outcome = point.outcome();
+        if below_failed && outcome == Outcome::Passed {
+            return Err(Fail::inconsistent(place, format!("`{}` is ok, and a subtest of it is not", point.name)));
+        }
+        level.failed |= outcome == Outcome::Failed;
+        level.braced = point.braced.then_some(outcome);
+        if depth == 1 {
+            let name = if point.name.is_empty() { expected.to_string() } else { point.name.replace("\\#", "#") };
+            self.report.push(name, outcome);
+        }
+        Ok(())
+    }
+
+    /// Ends the subtests of the last test point.
+    fn close_brace(&mut self, depth: usize, place: &Place) -> Result<(), Fail> {
+        self.end_levels_above(depth, place)?;
+        let failed = self.ended.take().unwrap_or(false);
+        let braced = self.levels.get_mut(depth.saturating_sub(1)).and_then(|level| level.braced.take());
+        match braced {
+            Some(Outcome::Passed) if failed => Err(Fail::inconsistent(place.clone(), "a test is ok, and a subtest of it is not")),
+            Some(_) => Ok(()),
+            None => Err(Fail::malformed(place.clone(), "a brace is closed that was not opened")),
+        }
+    }
+
+    /// The level at this depth; those below it have ended.
+    fn level(&mut self, depth: usize, place: &Place) -> Result<&mut Level, Fail> {
+        if depth > MAX_DEPTH {
+            return Err(Fail::new(Fault::TooLarge, place.clone(), format!("nested deeper than {MAX_DEPTH}")));
+        }
+        self.end_levels_above(depth, place)?;
+        while self.levels.len() < depth {
+            self.levels.push(Level::default());
+        }
+        self.levels.last_mut().ok_or_else(|| Fail::malformed(place.clone(), "no level is open"))
+    }
+
+    fn end_levels_above(&mut self, depth: usize, place: &Place) -> Result<(), Fail> {
+        while self.levels.len() > depth {
+            let level = self.levels.pop().unwrap_or_default();
+            level.check(place)?;
+            self.ended = Some(level.failed || self.ended.unwrap_or(false));
+        }
+        Ok(())
+    }
+}
+
+/// `1..N`, with a reason or none.
+fn plan(text: &str) -> Option<u64> {
+    let (count, rest) = match text.trim_end().strip_prefix("1..")?.split_once(char::is_whitespace) {
+        Some((count, rest)) => (count, rest.trim_start()),
+        None => (text.trim_end().strip_prefix("1..")?, ""),
+    };
+    if rest.is_empty() || rest.starts_with('#') { count.parse().ok() } else { None }
+}
+
+/// `ok 1 - name # SKIP reason`.
+struct Point<'a> {
+    ok: bool,
+    number: Option<u64>,
+    name: &'a str,
+    /// `# SKIP` or `# TODO`.
+    excused: bool,
+    /// Its subtests follow in braces.
+    braced: bool,
+}
+
+impl<'a> Point<'a> {
+    fn read(text: &'a str) -> Option<Self> {
+        let (ok, rest) = match text.strip_prefix("not ok") {
+            Some(rest) => (false, rest),
+            None => (true, text.strip_prefix("ok")?),
+        };
+        if !rest.is_empty() && !rest.starts_with(char::is_whitespace) {
+            return None;
+        }
+        let rest = rest.trim();
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        let (number, name) = rest
+            .split_at_checked(digits)
+            .filter(|(number, name)| !number.is_empty() && (name.is_empty() || name.starts_with(char::is_whitespace)))
+            .map_or((None, rest), |(number, name)| (number.parse().ok(), name.trim_start()));
+        let name = name.strip_prefix("- ").unwrap_or(name);
+        let (name, braced) = name.strip_suffix(" {").map_or((name, false), |name| (name, true));
+        let (name, excused) = directive(name);
+        let name = name.split_once(" # time=").map_or(name, |(name, _)| name);
+        Some(Self { ok, number, name: name.trim(), excused, braced })
+    }
+
+    fn outcome(&self) -> Outcome {
+        match (self.ok, self.excused) {
+            (_, true) => Outcome::Skipped,
+            (true, false) => Outcome::Passed,
+            (false, false) => Outcome::Failed,
+        }
+    }
+}
+
+/// Splits a directive off: a `#` that is not escaped, and `SKIP` or `TODO` after it.
+fn directive(name: &str) -> (&str, bool) {
+    for (at, _) in name.match_indices('#') {
+        let (before, after) = (name.get(..at).unwrap_or_default(), name.get(at + 1..).unwrap_or_default());
+        let word = after.trim_start().get(..4).unwrap_or_default();
+        let escaped = before.ends_with('\\') && !before.ends_with("\\\\");
+        if !escaped && (word.eq_ignore_ascii_case("skip") || word.eq_ignore_ascii_case("todo")) {
+            return (before, true);
+        }
+    }
+    (name, false)
+}

@@ -1,0 +1,101 @@
+//! How far deployments are, and what a desired state asks for.
+
+use pathops_evidence::report::DeploymentPhase::{self, Failed, Gone, Settled, UnderWay, Unknown};
+use pathops_evidence::report::{Content, DeploymentReport, Fault, Format};
+
+use crate::fixtures::content;
+use crate::{read, refuse};
+
+fn deployments(content: Content) -> Vec<DeploymentReport> {
+    let Content::Deployments(deployments) = content else { panic!("{content:?}") };
+    deployments
+}
+
+fn phases(content: Content) -> Vec<DeploymentPhase> {
+    deployments(content).iter().map(|deployment| deployment.phase).collect()
+}
+
+#[test]
+fn argo_cd_is_as_bad_as_the_worst_it_says() {
+    let good = deployments(content(Format::ArgoCd, "good"));
+    assert_eq!((good[0].name.as_str(), good[0].phase), ("argocd/orders", Settled));
+    assert_eq!((good[0].revisions.len(), good[0].images.len()), (1, 1));
+    assert_eq!(phases(content(Format::ArgoCd, "bad-hook")), [Failed]);
+    assert_eq!(phases(content(Format::ArgoCd, "bad-list")), [Failed, UnderWay, Failed]);
+    let app = |more: &str, status: &str| {
+        let text = format!(
+            r#"{{"apiVersion": "argoproj.io/v1alpha1", "kind": "Application", "metadata": {{"name": "a"}}{more}, "status": {{{status}}}}}"#
+        );
+        phases(read(Format::ArgoCd, &text))
+    };
+    let fine = r#""sync": {"status": "Synced"}, "health": {"status": "Healthy"}"#;
+    assert_eq!(app("", fine), [Settled]);
+    assert_eq!(app("", ""), [Unknown]);
+    assert_eq!(app(r#", "operation": {"sync": {}}"#, fine), [UnderWay]);
+    for (phase, expected) in [("Running", UnderWay), ("Error", Failed), ("Succeeded", Settled), ("Odd", Unknown)] {
+        assert_eq!(app("", &format!(r#"{fine}, "operationState": {{"phase": "{phase}"}}"#)), [expected], "{phase}");
+    }
+    for (health, expected) in
+        [("Progressing", UnderWay), ("Missing", UnderWay), ("Suspended", UnderWay), ("Odd", Unknown), ("Degraded", Failed)]
+    {
+        assert_eq!(app("", &fine.replace("Healthy", health)), [expected], "{health}");
+    }
+    assert_eq!(app("", &fine.replace("Synced", "Unknown")), [Unknown]);
+}
+
+#[test]
+fn argo_cd_lists_that_are_not_whole_or_of_something_else() {
+    let list = |rest: &str| format!(r#"{{"apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationList", {rest}}}"#);
+    refuse(Format::ArgoCd, &list(r#""metadata": {"continue": "x"}, "items": []"#), Fault::Paged, "the list goes on");
+    let other = r#""metadata": {}, "items": [{"kind": "Pod", "metadata": {"name": "a"}}]"#;
+    refuse(Format::ArgoCd, &list(other), Fault::Malformed, "`/items/0`: it is a `Pod`");
+    refuse(Format::ArgoCd, &list(r#""metadata": {}"#), Fault::Malformed, "is no Application");
+}
+
+#[test]
+fn helm_releases() {
+    let good = deployments(content(Format::HelmStatus, "good"));
+    assert_eq!(
+        (good[0].name.as_str(), good[0].phase, good[0].revisions.as_slice()),
+        ("shop/orders", Settled, &["3".to_owned()][..])
+    );
+    assert_eq!(phases(content(Format::HelmStatus, "bad")), [Failed]);
+    assert_eq!(phases(content(Format::HelmList, "good")), [Settled]);
+    assert_eq!(phases(content(Format::HelmList, "bad")), [Settled, Failed, UnderWay, Unknown]);
+    assert_eq!(deployments(read(Format::HelmList, "[]")), []);
+    let superseded = r#"{"name": "a", "version": 1, "info": {"status": "superseded"}}"#;
+    assert_eq!(phases(read(Format::HelmStatus, superseded)), [Gone]);
+}
+
+#[test]
+fn github_deployments() {
+    let good = deployments(content(Format::GithubDeployment, "good"));
+    assert_eq!((good[0].name.as_str(), good[0].phase, good[0].revisions.len()), ("production", Settled, 1));
+    assert_eq!(phases(content(Format::GithubDeployment, "bad")), [Failed, UnderWay]);
+    let odd = r#"[{"state": "odd", "deployment_url": "u"}, {"state": "inactive", "deployment_url": "u"}]"#;
+    assert_eq!(phases(read(Format::GithubDeployment, odd)), [Unknown, Gone]);
+}
+
+#[test]
+fn kustomize_lists_resources_and_images() {
+    let Content::Resources(good) = content(Format::Kustomize, "good") else { panic!() };
+    let shown: Vec<_> = good.resources.iter().map(|it| (it.kind.as_str(), it.name.as_str(), it.namespace.as_deref())).collect();
+    assert_eq!(
+        shown,
+        [("ConfigMap", "orders-c4h2mb", Some("shop")), ("Deployment", "orders", Some("shop")), ("Namespace", "shop", None)]
+    );
+    assert_eq!(good.images.len(), 2);
+}
+
+#[test]
+fn kustomize_that_is_no_list_of_resources() {
+    refuse(Format::Kustomize, "apiVersion: v1\nkind: A\n", Fault::Malformed, "`/0`: the resource has no `metadata/name`");
+    refuse(Format::Kustomize, "apiVersion: v1\nkind: A\nmetadata: {name: a}", Fault::Truncated, "the last line has no end");
+    refuse(Format::Kustomize, "apiVersion: v1\nkind: A\nmetadata: {name: a\n", Fault::Malformed, "");
+    refuse(Format::Kustomize, "apiVersion: v1\napiVersion: v2\nkind: A\n", Fault::Malformed, "");
+    refuse(Format::Kustomize, "---\n---\n", Fault::Empty, "it holds no resource");
+    refuse(Format::Kustomize, "{\"apiVersion\": \"v1\"}\n", Fault::Malformed, "it is JSON or XML");
+    let level = |n: u32| format!("l{}: &l{} [{}]\n", n + 1, n + 1, format!("*l{n}, ").repeat(10));
+    let bomb = format!("apiVersion: v1\nkind: Bomb\nl0: &l0 [x]\n{}", (0..9).map(level).collect::<String>());
+    refuse(Format::Kustomize, &bomb, Fault::TooLarge, "no YAML");
+}

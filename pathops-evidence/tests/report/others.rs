@@ -1,0 +1,115 @@
+//! What other systems say: checks of a commit, and events.
+
+use pathops_evidence::report::ExternalState::{self, Failed, Neutral, Passed, Pending};
+use pathops_evidence::report::{Content, EventEnvelope, ExternalCheck, Fault, Format};
+
+use crate::fixtures::content;
+use crate::{read, refuse};
+
+fn checks(content: Content) -> Vec<ExternalCheck> {
+    let Content::ExternalChecks(checks) = content else { panic!("{content:?}") };
+    checks
+}
+
+fn states(content: Content) -> Vec<ExternalState> {
+    checks(content).iter().map(|check| check.state).collect()
+}
+
+fn events(content: Content) -> Vec<EventEnvelope> {
+    let Content::Events(events) = content else { panic!("{content:?}") };
+    events
+}
+
+#[test]
+fn github_checks_of_a_commit() {
+    assert_eq!(states(content(Format::GithubChecks, "good-runs")), [Passed, Neutral]);
+    assert_eq!(states(content(Format::GithubChecks, "bad-runs")), [Failed, Pending, Failed]);
+    let statuses = checks(content(Format::GithubChecks, "bad-status"));
+    assert_eq!((statuses[0].state, statuses[1].state, statuses[1].name.as_str()), (Passed, Failed, "ci/scan"));
+    assert_eq!(statuses[0].commit, Some("c".repeat(40)));
+    assert_eq!(states(content(Format::GithubChecks, "good-hook")), [Passed]);
+}
+
+#[test]
+fn github_checks_in_every_state() {
+    let run = |status: &str, conclusion: &str| {
+        let run = format!(r#"{{"head_sha": "c", "status": {status}, "conclusion": {conclusion}}}"#);
+        states(read(Format::GithubChecks, &format!(r#"{{"total_count": 1, "check_runs": [{run}]}}"#)))[0]
+    };
+    for bad in ["failure", "cancelled", "timed_out", "action_required", "stale", "startup_failure", "odd"] {
+        assert_eq!(run("\"completed\"", &format!("\"{bad}\"")), Failed, "{bad}");
+    }
+    assert_eq!(run("\"completed\"", "null"), Failed);
+    assert_eq!(run("\"queued\"", "null"), Pending);
+    assert_eq!(run("\"queued\"", "\"success\""), Failed, "it contradicts itself");
+    assert_eq!(run("null", "null"), Failed);
+    let page = r#"{"total_count": 2, "check_runs": [{"head_sha": "c", "status": "completed", "conclusion": "success"}]}"#;
+    refuse(Format::GithubChecks, page, Fault::Paged, "it counts 2, and lists 1");
+    assert_eq!(states(read(Format::GithubChecks, r#"{"total_count": 0, "check_runs": []}"#)), []);
+    refuse(Format::GithubChecks, "{}", Fault::Malformed, "none of the things that are read");
+}
+
+#[test]
+fn gitlab_pipelines_and_jobs() {
+    let good = checks(content(Format::GitlabPipeline, "good"));
+    assert_eq!((good[0].name.as_str(), good[0].state), ("pipeline 9", Passed));
+    assert_eq!(states(content(Format::GitlabPipeline, "bad-jobs")), [Passed, Neutral, Failed, Pending, Failed]);
+    let hook = checks(content(Format::GitlabPipeline, "bad-hook"));
+    assert_eq!((hook.len(), hook[0].state, hook[1].name.as_str(), hook[1].state), (2, Failed, "unit", Failed));
+    assert!(hook.iter().all(|check| check.commit == Some("d".repeat(40))));
+    assert_eq!(states(content(Format::GitlabPipeline, "bad-job-hook")), [Failed]);
+    let pipeline = |status: &str| states(read(Format::GitlabPipeline, &format!(r#"{{"id": 1, "status": "{status}"}}"#)))[0];
+    assert_eq!(
+        (pipeline("manual"), pipeline("running"), pipeline("skipped"), pipeline("odd")),
+        (Pending, Pending, Neutral, Failed)
+    );
+}
+
+#[test]
+fn cloud_events_one_in_a_batch_and_around_a_cd_event() {
+    let one = events(content(Format::CloudEvents, "good.json"));
+    assert_eq!((one[0].source.as_str(), one[0].id.as_str()), ("https://ci.example.org/shop", "1"));
+    assert_eq!((one[0].subject.as_deref(), one[0].at), (Some("orders"), Some("2026-11-25T08:00:00Z".parse().unwrap())));
+    let batch = events(content(Format::CloudEvents, "good-batch"));
+    assert_eq!((batch.len(), batch[1].at, batch[1].id.as_str()), (2, None, "2"));
+    let around = events(content(Format::CloudEvents, "good-cdevent"));
+    let bare = events(content(Format::CdEvents, "good"));
+    assert_eq!((&around[0].source, &around[0].id, &around[0].kind), (&bare[0].source, &bare[0].id, &bare[0].kind));
+    assert_eq!(bare[0].subject.as_deref(), Some("orders"));
+}
+
+#[test]
+fn cloud_events_that_cannot_be_told_apart_or_contradict_what_is_in_them() {
+    let event = |version: &str, id: &str, rest: &str| {
+        format!(r#"{{"specversion": "{version}", "id": "{id}", "source": "s", "type": "dev.cdevents.a"{rest}}}"#)
+    };
+    refuse(Format::CloudEvents, &event("0.3", "1", ""), Fault::Unsupported, "CloudEvents 0.3, and 1.0 is read");
+    refuse(Format::CloudEvents, &event("1.0", "", ""), Fault::Malformed, "`id` is empty");
+    refuse(
+        Format::CloudEvents,
+        &event("1.0", "1", r#", "time": "yesterday""#),
+        Fault::Malformed,
+        "`yesterday` is not an instant",
+    );
+    refuse(Format::CloudEvents, r#"{"specversion": "1.0", "id": "1", "source": "s"}"#, Fault::Malformed, "missing field `type`");
+    let data = r#", "data": {"context": {"id": "2", "source": "s", "type": "dev.cdevents.a"}}"#;
+    refuse(Format::CloudEvents, &event("1.0", "1", data), Fault::Inconsistent, "`id` is not that of the CDEvent in it");
+}
+
+#[test]
+fn cd_events_that_are_not_read() {
+    let event = |version: &str, id: &str, time: &str| {
+        let context = format!(
+            r#"{{"version": "{version}", "id": "{id}", "source": "s", "type": "dev.cdevents.a", "timestamp": "{time}"}}"#
+        );
+        format!(r#"{{"context": {context}, "subject": {{"id": "orders"}}}}"#)
+    };
+    refuse(Format::CdEvents, &event("0.1.2", "1", "2026-11-25T08:00:00Z"), Fault::Unsupported, "CDEvents 0.1.2");
+    refuse(Format::CdEvents, &event("0.6.0-draft", "1", "2026-11-25T08:00:00Z"), Fault::Unsupported, "0.3 to 0.5 are read");
+    let renamed = event("0.5.0", "1", "2026-11-25T08:00:00Z").replace("version", "specversion");
+    assert_eq!(events(read(Format::CdEvents, &renamed))[0].id, "1");
+    let custom = renamed.replace("dev.cdevents.", "dev.cdeventsx.tool-");
+    assert_eq!(events(read(Format::CdEvents, &custom))[0].kind, "dev.cdeventsx.tool-a");
+    refuse(Format::CdEvents, &event("0.4.1", "", "2026-11-25T08:00:00Z"), Fault::Malformed, "`/context`");
+    refuse(Format::CdEvents, &event("0.4.1", "1", "now"), Fault::Malformed, "`/context/timestamp`");
+}

@@ -1,0 +1,68 @@
+//! Bills of materials.
+
+use pathops_core::policy::FindingSeverity::{Critical, Medium};
+use pathops_core::policy::SbomFormat;
+use pathops_evidence::report::{Content, Fault, Format, SbomReport};
+
+use crate::fixtures::content;
+use crate::{read, refuse};
+
+fn fixture(format: Format, name: &str) -> SbomReport {
+    let Content::Sbom(sbom) = content(format, name) else { panic!("{format} is no SBOM") };
+    sbom
+}
+
+#[test]
+fn cyclonedx_counts_components_inside_of_components() {
+    let expected = SbomReport { format: SbomFormat::Cyclonedx, version: "1.6".to_owned(), components: 3, vulnerabilities: None };
+    assert_eq!(fixture(Format::CyclonedxJson, "good"), expected);
+    assert_eq!(fixture(Format::CyclonedxXml, "good"), SbomReport { version: "1.4".to_owned(), ..expected });
+}
+
+#[test]
+fn cyclonedx_with_vulnerabilities_takes_the_worst_rating() {
+    let json = fixture(Format::CyclonedxJson, "bad").vulnerabilities.unwrap();
+    let severities: Vec<_> = json.findings.iter().map(|finding| finding.severity).collect();
+    // Rated twice, rated once as unknown, not rated, and rated by a vector.
+    assert_eq!(severities, [Some(Critical), None, None, Some(Medium)]);
+    assert_eq!((json.suppressed.len(), json.findings[0].title.as_deref()), (1, Some("it is bad")));
+    let xml = fixture(Format::CyclonedxXml, "bad").vulnerabilities.unwrap();
+    assert_eq!(xml.findings.iter().map(|finding| finding.severity).collect::<Vec<_>>(), [Some(Critical), None]);
+    assert_eq!(xml.suppressed.len(), 1);
+}
+
+#[test]
+fn cyclonedx_that_is_not_read() {
+    let bom = |version: &str| format!(r#"{{"bomFormat":"CycloneDX","specVersion":"{version}"}}"#);
+    refuse(Format::CyclonedxJson, &bom("1.3"), Fault::Unsupported, "CycloneDX 1.3, and 1.4, 1.5, 1.6 are read");
+    let Content::Sbom(empty) = read(Format::CyclonedxJson, &bom("1.5")) else { panic!() };
+    assert_eq!(empty.components, 0);
+    refuse(Format::CyclonedxXml, "<bom/>", Fault::Unsupported, "of no namespace");
+    let xml = "<bom xmlns='http://cyclonedx.org/schema/bom/1.5'><vulnerabilities><vulnerability/></vulnerabilities></bom>";
+    refuse(Format::CyclonedxXml, xml, Fault::Malformed, "has no <id>");
+    let deep = format!(
+        r#"{{"bomFormat":"CycloneDX","specVersion":"1.5","components":{}"#,
+        r#"[{"name":"a","components":"#.repeat(10_000)
+    );
+    refuse(Format::CyclonedxJson, &deep, Fault::TooLarge, "recursion limit");
+}
+
+#[test]
+fn spdx_2_and_3() {
+    let expected = SbomReport { format: SbomFormat::Spdx, version: "2.3".to_owned(), components: 2, vulnerabilities: None };
+    assert_eq!(fixture(Format::Spdx2Json, "good"), expected);
+    assert_eq!(fixture(Format::Spdx3Json, "good"), SbomReport { version: "3.0.1".to_owned(), ..expected });
+    refuse(Format::Spdx2Json, r#"{"spdxVersion":"SPDX-2.9","SPDXID":"SPDXRef-DOCUMENT"}"#, Fault::Unsupported, "SPDX-2.9");
+    refuse(Format::Spdx2Json, r#"{"spdxVersion":"SPDX-2.3","SPDXID":"x"}"#, Fault::Malformed, "not `x`");
+    let three = |context: &str, graph: &str| format!(r#"{{"@context":"{context}","@graph":{graph}}}"#);
+    let context = "https://spdx.org/rdf/3.0.1/spdx-context.jsonld";
+    refuse(Format::Spdx3Json, &three(context, "[]"), Fault::Malformed, "no `CreationInfo`");
+    let creation = r#"[{"type":"CreationInfo","specVersion":"3.0.1"}]"#;
+    refuse(Format::Spdx3Json, &three(context, creation), Fault::Malformed, "no `SpdxDocument`");
+    refuse(
+        Format::Spdx3Json,
+        &three("https://spdx.org/rdf/3.1/spdx-context.jsonld", creation),
+        Fault::Unsupported,
+        "SPDX 3.0 is read",
+    );
+}

@@ -1,0 +1,206 @@
+//! Reports of test runners.
+
+use pathops_core::evidence::TestVerdict;
+use pathops_evidence::report::{Content, Fault, Format, TestReport};
+
+use crate::fixtures::content;
+use crate::{read, refuse};
+
+fn tests(content: Content) -> TestReport {
+    let Content::Tests(tests) = content else { panic!("{content:?}") };
+    tests
+}
+
+fn fixture(format: Format, name: &str) -> TestReport {
+    tests(content(format, name))
+}
+
+#[test]
+fn junit_of_pytest() {
+    let good = fixture(Format::Junit, "good-pytest");
+    assert_eq!(good.passed, ["tests.test_cart::test_total", "tests.test_cart::test_empty[a&b]"]);
+    assert_eq!(good.skipped, ["tests.test_cart::test_later"]);
+    assert_eq!(good.verdict(), Some(TestVerdict::Warned));
+    let bad = fixture(Format::Junit, "bad-pytest");
+    assert_eq!(bad.failed, ["tests.test_cart::test_tax", "tests.test_cart::test_stock"]);
+    assert_eq!(bad.verdict(), Some(TestVerdict::Failed));
+}
+
+#[test]
+fn junit_of_surefire_and_nextest_tells_flakes_from_failures() {
+    let surefire = fixture(Format::Junit, "bad-surefire");
+    assert_eq!(surefire.flaky, ["shop.CartTest::price"]);
+    assert_eq!(surefire.failed, ["shop.CartTest::stock"]);
+    assert_eq!((surefire.passed.len(), surefire.skipped.len()), (1, 1));
+    let nextest = fixture(Format::Junit, "good-nextest");
+    assert_eq!((nextest.passed.len(), nextest.flaky), (1, vec!["shop::cart::stock".to_owned()]));
+    // A rerun that did not help, even where the failure itself is missing.
+    let rerun = tests(read(Format::Junit, "<testsuite><testcase name='a'><rerunFailure/></testcase></testsuite>"));
+    assert_eq!(rerun.failed, ["a"]);
+}
+
+#[test]
+fn junit_suites_inside_of_suites_and_disabled_tests() {
+    let jest = fixture(Format::Junit, "bad-jest");
+    assert_eq!(jest.failed, ["inner::adds two"]);
+    assert_eq!(jest.passed, ["cart adds::cart adds one", "inner::adds three"]);
+    let disabled = fixture(Format::Junit, "quiet-disabled");
+    assert_eq!((disabled.skipped.len(), disabled.verdict()), (1, None));
+}
+
+#[test]
+fn junit_of_a_whole_suite_that_failed() {
+    let suite = tests(read(Format::Junit, "<testsuite name='cart' errors='1'><error/></testsuite>"));
+    assert_eq!(suite.failed, ["cart (suite)"]);
+}
+
+#[test]
+fn junit_counts_more_than_it_lists() {
+    let lost = |attributes: &str, says: &str| {
+        let xml = format!("<testsuites><testsuite {attributes}><testcase name='a'/></testsuite></testsuites>");
+        refuse(Format::Junit, &xml, Fault::Inconsistent, says);
+    };
+    lost("tests='2'", "counts 2 tests and lists 1");
+    lost("tests='1' failures='1'", "counts 1 failures and errors and lists 0");
+    lost("tests='1' errors='1'", "counts 1 failures and errors and lists 0");
+    lost("tests='1' skipped='1'", "counts 1 skipped tests and lists 0");
+    lost("tests='18446744073709551615' failures='18446744073709551615' errors='9'", "lists");
+    // Counts of the root hold too, and a failure that is listed makes the rest not matter: pytest counts such a test twice.
+    refuse(Format::Junit, "<testsuites tests='1'><testsuite/></testsuites>", Fault::Inconsistent, "lists 0");
+    let failed = "<testsuite tests='3' errors='1'><testcase name='a'><error/></testcase></testsuite>";
+    assert_eq!(tests(read(Format::Junit, failed)).failed, ["a"]);
+    refuse(Format::Junit, "<testsuite tests='-1'/>", Fault::Malformed, "no whole number");
+}
+
+#[test]
+fn junit_of_catch2_counts_assertions() {
+    let good = fixture(Format::Junit, "good-catch2");
+    assert_eq!((good.passed.len(), good.verdict()), (2, Some(TestVerdict::Passed)));
+    let failed = "<testsuite tests='2' failures='1' hostname='tbd'><testcase name='a'/></testsuite>";
+    refuse(Format::Junit, failed, Fault::Inconsistent, "counts 1 failures and errors and lists 0");
+}
+
+#[test]
+fn junit_that_is_not_whole_or_not_right() {
+    refuse(Format::Junit, "<html/>", Fault::Malformed, "its root is <html>, not <testsuites> or <testsuite>");
+    refuse(Format::Junit, "<testsuite><testcase/></testsuite>", Fault::Malformed, "no name");
+    let nested = "<testsuite><testcase name='a'><failure/><testcase name='b'/></testcase></testsuite>";
+    refuse(Format::Junit, nested, Fault::Malformed, "inside of another");
+    refuse(Format::Junit, "<testsuite><testcase name=\"a\"/>", Fault::Truncated, "byte 31: it ends in the middle of <testsuite>");
+    refuse(Format::Junit, "<testsuite><testcase name=\"a\"><fail", Fault::Truncated, "");
+    refuse(Format::Junit, "<testsuite><a></testsuite>", Fault::Malformed, "");
+    refuse(Format::Junit, "<testsuite/><testsuite/>", Fault::Malformed, "after the end");
+    refuse(Format::Junit, "<testsuite/>passed", Fault::Malformed, "outside of the root");
+    refuse(Format::Junit, "<!DOCTYPE a [<!ENTITY b 'c'>]><testsuite/>", Fault::Malformed, "declares entities");
+    refuse(Format::Junit, "<testsuite name='&b;'/>", Fault::Malformed, "");
+    refuse(Format::Junit, "<testsuite a='1' a='2'/>", Fault::Malformed, "");
+    refuse(Format::Junit, "", Fault::Empty, "nothing in it");
+}
+
+#[test]
+fn tap_14_with_subtests_and_directives() {
+    let good = fixture(Format::Tap, "good-14");
+    assert_eq!((good.passed, good.skipped), (vec!["cart".to_owned(), "3".to_owned()], vec!["stock".to_owned()]));
+    assert_eq!(fixture(Format::Tap, "quiet").verdict(), None);
+    let escaped = tests(read(Format::Tap, "1..1\nok 1 - what \\# TODO is not\n"));
+    assert_eq!(escaped.passed, ["what # TODO is not"]);
+}
+
+#[test]
+fn tap_13_with_failures() {
+    let bad = fixture(Format::Tap, "bad-13");
+    assert_eq!((bad.passed, bad.failed), (vec!["adds".to_owned()], vec!["subtracts".to_owned()]));
+    assert_eq!(bad.skipped, ["divides"]);
+    assert_eq!(fixture(Format::Tap, "bad-bail-out").failed, ["(bail out) the database is gone"]);
+}
+
+#[test]
+fn tap_with_subtests_in_braces() {
+    let bad = fixture(Format::Tap, "bad-braces");
+    assert_eq!((bad.passed, bad.failed), (vec!["stock".to_owned()], vec!["cart".to_owned()]));
+    refuse(Format::Tap, "1..1\nok 1 - a {\n    1..1\n    not ok 1\n}\n", Fault::Inconsistent, "a subtest of it is not");
+    refuse(Format::Tap, "1..1\nok 1 - a {\n    1..1\n    ok 1\n", Fault::Truncated, "a brace is not closed");
+    refuse(Format::Tap, "1..2\nok 1 - a {\n    1..1\n    ok 1\nok 2\n", Fault::Malformed, "before the next test point");
+    refuse(Format::Tap, "1..1\nok 1\n}\n", Fault::Malformed, "was not opened");
+}
+
+#[test]
+fn tap_without_all_that_was_planned() {
+    refuse(Format::Tap, "ok 1\n", Fault::Truncated, "there is no plan");
+    refuse(Format::Tap, "1..2\nok 1\n", Fault::Truncated, "line 2: 2 tests were planned, and 1 are there");
+    refuse(Format::Tap, "1..1\nok 1\nok 2\n", Fault::Inconsistent, "1 tests were planned, and 2 are there");
+    refuse(Format::Tap, "ok 1\n1..1\nok 2\n", Fault::Inconsistent, "out of order");
+    refuse(Format::Tap, "1..2\nok 2\nok 1\n", Fault::Inconsistent, "out of order");
+    refuse(Format::Tap, "1..1\n1..1\nok 1\n", Fault::Inconsistent, "second plan");
+    refuse(Format::Tap, "1..1\nok 1 - a", Fault::Truncated, "the last line has no end");
+    refuse(Format::Tap, "1..1\nok 1\n  ---\n  a: b\n", Fault::Truncated, "diagnostic block");
+    refuse(Format::Tap, "    1..1\n    not ok 1\nok 1\n1..1\n", Fault::Inconsistent, "a subtest of it is not");
+    refuse(Format::Tap, "    1..2\n    ok 1\nok 1\n1..1\n", Fault::Truncated, "2 tests were planned");
+    // A failure two levels below is one too.
+    let deep = "        1..1\n        not ok 1\n    1..0\nok 1\n1..1\n";
+    refuse(Format::Tap, deep, Fault::Inconsistent, "a subtest of it is not");
+    refuse(Format::Tap, "TAP version 15\n1..0\n", Fault::Unsupported, "13 and 14 are read");
+    refuse(Format::Tap, "not ok1\n1..0\n", Fault::Malformed, "neither a test point nor a plan");
+}
+
+#[test]
+fn libtest_json_of_nextest() {
+    let good = fixture(Format::LibtestJson, "good");
+    assert_eq!(good.passed, ["shop::shop$cart::total"]);
+    assert_eq!(
+        (good.flaky, good.skipped),
+        (vec!["shop::shop$cart::stock".to_owned()], vec!["shop::shop$cart::later".to_owned()])
+    );
+    assert_eq!(fixture(Format::LibtestJson, "bad").failed, ["shop::shop$cart::tax"]);
+}
+
+#[test]
+fn libtest_json_that_lost_something() {
+    let start = r#"{"type":"suite","event":"started","test_count":1}"#;
+    let run = r#"{"type":"test","event":"started","name":"a"}"#;
+    let ok = r#"{"type":"test","event":"ok","name":"a"}"#;
+    let end = |passed, failed| format!(r#"{{"type":"suite","event":"ok","passed":{passed},"failed":{failed},"ignored":0}}"#);
+    let lines = |lines: &[&str]| lines.join("\n");
+    assert_eq!(tests(read(Format::LibtestJson, &lines(&[start, run, ok, &end(1, 0)]))).passed, ["a"]);
+    refuse(Format::LibtestJson, &lines(&[start, run, ok]), Fault::Truncated, "line 3: a suite has no end");
+    refuse(Format::LibtestJson, &lines(&[start, run, &end(0, 0)]), Fault::Truncated, "`a` was started and has no end");
+    refuse(Format::LibtestJson, &lines(&[start, run, ok, &end(2, 0)]), Fault::Inconsistent, "count 2 passed");
+    refuse(Format::LibtestJson, &lines(&[start, run, ok, &end(1, 1)]), Fault::Inconsistent, "1 failed");
+    refuse(Format::LibtestJson, &lines(&[start, ok, &end(1, 0)]), Fault::Inconsistent, "was not started");
+    refuse(Format::LibtestJson, &end(1, 0), Fault::Inconsistent, "a suite ends that was not started");
+    refuse(Format::LibtestJson, &lines(&[start, run, &ok.replace("ok", "odd"), &end(1, 0)]), Fault::Malformed, "says `odd`");
+    let crashed = lines(&[start, r#"{"type":"suite","event":"failed","passed":0,"failed":0,"ignored":0}"#]);
+    assert_eq!(tests(read(Format::LibtestJson, &crashed)).failed, ["(suite)"]);
+}
+
+#[test]
+fn go_test_json_with_packages_and_builds() {
+    let good = fixture(Format::GoTestJson, "good");
+    assert_eq!((good.passed, good.skipped.len()), (vec!["example.org/shop::TestTotal".to_owned()], 1));
+    assert_eq!(fixture(Format::GoTestJson, "bad.json").failed, ["example.org/shop::TestTax"]);
+    assert_eq!(fixture(Format::GoTestJson, "bad-build").failed, ["example.org/shop/cart (package)"]);
+}
+
+#[test]
+fn go_test_json_that_lost_something() {
+    let line = |action: &str, test: &str| format!(r#"{{"Action":"{action}","Package":"p","Test":"{test}"}}"#);
+    let lines = |lines: &[String]| lines.join("\n");
+    let (run, pass, fail, end) = (line("run", "T"), line("pass", "T"), line("fail", "T"), line("pass", ""));
+    assert_eq!(tests(read(Format::GoTestJson, &lines(&[run.clone(), pass.clone(), end.clone()]))).passed, ["p::T"]);
+    refuse(Format::GoTestJson, &lines(&[run.clone(), pass.clone()]), Fault::Truncated, "package `p` has no end");
+    refuse(Format::GoTestJson, &lines(&[run.clone(), end.clone()]), Fault::Truncated, "test `T` of `p` has no end");
+    refuse(Format::GoTestJson, &lines(&[run.clone(), fail.clone(), end]), Fault::Inconsistent, "passed, and a test of it failed");
+    refuse(Format::GoTestJson, &lines(&[run, pass, fail]), Fault::Inconsistent, "line 3: a test ends twice");
+    refuse(Format::GoTestJson, &line("faint", "T"), Fault::Malformed, "`faint` is not known");
+}
+
+#[test]
+fn gitlab_test_report() {
+    let good = fixture(Format::GitlabTests, "good");
+    assert_eq!((good.passed.len(), good.skipped.len(), good.failed.len()), (1, 1, 0));
+    assert_eq!(fixture(Format::GitlabTests, "bad.json").failed, ["tax"]);
+    // A job whose report could not be read has failed: nobody knows what was in it.
+    assert_eq!(fixture(Format::GitlabTests, "bad-suite").failed, ["unit (suite)"]);
+    let counts = r#"{"total_count": 2, "success_count": 2, "failed_count": 0, "error_count": 0, "test_suites": []}"#;
+    refuse(Format::GitlabTests, counts, Fault::Inconsistent, "counts 2 tests");
+}
