@@ -270,8 +270,8 @@ fn mendable(error: Error) -> Error {
 
 /// The form of a secret in a JSON text. Each string is looked at by itself and beside its name, not the text as a whole: its
 /// punctuation would hide what strings hold, and join what does not belong together.
-fn secret_in(redactor: &Redactor, value: &Value) -> Option<&'static str> {
-    let form = |text: &str| redactor.redact(text.as_bytes()).removed.keys().next().copied();
+fn secret_in(redactor: &Redactor, value: &Value) -> Option<String> {
+    let form = |text: &str| redactor.redact(text.as_bytes()).removed.into_keys().next();
     match value {
         Value::Object(fields) => fields.iter().find_map(|(name, value)| match value {
             Value::String(text) => form(&format!("{name}: {text}")),

@@ -7,6 +7,7 @@
 //! | write a policy, or read a decision | [`policies`] |
 //! | know where an app, an artifact or a change set can be | [`lifecycles`] |
 //! | know what can be relied on, and which test holds it | [`invariants`] |
+//! | know which secrets are taken out of what is stored, and decide about it | [`redaction`] |
 //! | run it: the sample, a project of your own, a host of your own | [`running`] |
 //! | handle an error, or report one | [`errors`] |
 //! | connect a system that nobody has connected yet | [`writing_an_adapter`] |
@@ -36,6 +37,11 @@ pub mod lifecycles {
 pub mod policies {
     //! Writing a policy, and reading what it decides.
     #![doc = include_str!("docs/policies.md")]
+}
+
+pub mod redaction {
+    //! Taking secrets out of what is stored: what a host decides, what is recorded, how sure it is and what it costs.
+    #![doc = include_str!("docs/redaction.md")]
 }
 
 pub mod errors {

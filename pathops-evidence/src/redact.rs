@@ -1,31 +1,75 @@
 //! Taking secrets out of what tools print, before it is hashed, stored or shown (I8).
 //!
-//! Two nets: values that the host knows to be secret, replaced wherever they stand; and forms that secrets of well-known
-//! kinds have. It errs on the side of taking out too much: a log with a gap is better than a leak.
+//! Four nets, from the surest to the widest:
+//!
+//! 1. *Values* that the host knows to be secret, wherever they stand.
+//! 2. *Rules* in gitleaks' format: ours ([`Rules::ours`]), or a file of the host's choice ([`Rules::from_toml`]).
+//! 3. *Forms* that are read by hand: private keys, JSON Web Tokens, `Authorization` and `Cookie` headers, basic
+//!    authentication, passwords in URLs, signed URLs, connection strings, kubeconfigs, and whatever is assigned to a name
+//!    such as `password`, also on the line after it (`password: |`, `name: DB_PASSWORD`).
+//! 4. *Words that look random.* This net takes out what is no secret now and then; [`RedactorBuilder::high_entropy`] switches
+//!    it off.
+//!
+//! Each looks at the text as it stands, and at what words and lines of it are the encoded form of: base64 (either alphabet,
+//! with or without padding, wrapped or glued to a name), hexadecimal, `%41` of URLs and `\"` or `\u0041` of JSON, within each
+//! other up to [`RedactorBuilder::depth`]. Of base64 and hexadecimal the whole encoded word is taken out, of an escaped text
+//! only the secret.
+//!
+//! It errs on the side of taking out too much: a log with a gap is better than a leak.
+//!
+//! # What is guaranteed
+//!
+//! * **Pieces.** A [`Stream`] gives the same bytes as [`Redactor::redact`] of the whole text, however the text is cut, and holds
+//!   no more of it than one line.
+//! * **Twice is once.** What was redacted is not changed by redacting it again: a placeholder, `[redacted <id>]`, is no secret.
+//! * **No half secrets.** A line that is too long to be looked at, or that would take too long, is taken out as a whole. A
+//!   private key of many lines and a word of any length are taken out up to their end, and a quoted value that has none up to
+//!   the end of its line.
+//! * **No trace.** What is told is which rules there were ([`Redactor::digest`]) and how often each was used ([`Removed`]),
+//!   never a secret or its hash.
+//! * **Bounded time.** Time grows with the length of the text and no faster, whatever it holds.
+//!
+//! # What is not found
+//!
+//! A secret that no net describes, in an encoding that is not named above, or that goes over several lines and is none of those
+//! named above: of a quoted password with a line end in it, the first line is found. Nothing is unpacked: whoever keeps archives or compressed files unpacks and redacts what is in them. There is no exception for files
+//! that are not text, since that would be a way around all of it: they are searched as text is, which changes a compressed file
+//! in practice never, and one that holds a secret in the open always.
+
+mod allow;
+mod bytes;
+mod canonical;
+mod encoded;
+mod entropy;
+mod escaped;
+mod go;
+mod known;
+mod lines;
+mod rule;
+mod rules;
+mod scan;
+mod span;
+mod stream;
+mod structure;
+mod words;
 
 use std::collections::BTreeMap;
+use std::io::Read;
 
-use regex::bytes::{Captures, Regex, RegexBuilder};
+use pathops_core::Digest;
 
-/// A secret's form. The first group, where there is one, is kept: it says what stood there.
-const FORMS: &[(&str, &str)] = &[
-    ("private-key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)"),
-    ("aws-access-key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    ("github-token", r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})"),
-    ("gitlab-token", r"\bglpat-[A-Za-z0-9_-]{16,}"),
-    ("slack-token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
-    ("jwt", r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+"),
-    ("authorization", r#"(?i)(\bauthorization["']?\s*[:=]\s*["']?(?:bearer|basic|token)\s+)[^\s"',;]+"#),
-    ("url-password", r"([a-zA-Z][a-zA-Z0-9+.-]*://[^\s/:@]*:)[^\s/@]+@"),
-    (
-        "assignment",
-        // A quoted value up to its closing quote, or a word; not one that was taken out already.
-        r#"(?i)([a-z0-9_.-]*(?:password|passwd|secret|token|api[_-]?key|private[_-]?key)["']?\s*[:=]\s*)(?:"[^"\n]{4,}"|'[^'\n]{4,}'|[^\s"',;\[<]{4,})"#,
-    ),
-];
+use self::canonical::field;
+use self::scan::Scanner;
+use self::span::Label;
 
-/// What was taken out, by the name of the form; `known` for values that the host named.
-pub type Removed = BTreeMap<&'static str, u32>;
+pub use self::rules::{Rules, RulesError};
+pub use self::stream::{RedactingReader, Stream};
+
+/// What was taken out: how often, by the id of the rule; `known` for values that the host named.
+pub type Removed = BTreeMap<String, u32>;
+
+/// The number of the forms that are built in: another one whenever they find something else than before.
+const FORMS: &[u8] = b"1";
 
 /// A text without the secrets that were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,57 +80,71 @@ pub struct Redacted {
     pub removed: Removed,
 }
 
+/// What is done with e-mail addresses and with names of people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Personal {
+    /// They stay.
+    #[default]
+    Keep,
+    /// They are taken out: every e-mail address, and the names given to [`RedactorBuilder::people`].
+    Mask,
+}
+
 /// Finds secrets and takes them out.
 pub struct Redactor {
-    known: Vec<Vec<u8>>,
-    forms: Vec<(&'static str, Regex)>,
+    scanner: Scanner,
+    longest_line: usize,
+    digest: Digest,
+    known: usize,
 }
 
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Redactor({} known values, {} forms)", self.known.len(), self.forms.len())
+        write!(f, "Redactor({} known values, {} rules)", self.known, self.scanner.rules.len())
     }
 }
 
 impl Redactor {
-    /// Knows the forms, and these values. A value shorter than 4 bytes is too common to be replaced and is left out.
+    /// Knows these values, and all that [`Redactor::builder`] has from the beginning. A value shorter than 4 bytes is too common
+    /// to be replaced and is left out.
     ///
     /// # Errors
-    /// None in practice: the forms are constants. A form that does not compile is an error, never a gap in the net.
-    pub fn new(known: impl IntoIterator<Item = String>) -> Result<Self, regex::Error> {
-        let mut known: Vec<Vec<u8>> = known.into_iter().map(String::into_bytes).filter(|value| value.len() >= 4).collect();
-        // A value that contains another one goes first.
-        known.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        let compile = |(name, form): &(&'static str, &str)| Ok((*name, RegexBuilder::new(form).unicode(false).build()?));
-        Ok(Self { known, forms: FORMS.iter().map(compile).collect::<Result<_, regex::Error>>()? })
+    /// None in practice, unless there are more values than fit into an automaton: our rules are part of the crate.
+    pub fn new(known: impl IntoIterator<Item = String>) -> Result<Self, RulesError> {
+        Self::builder().known(known).build()
     }
 
-    /// The text without the secrets that were found, each replaced by `[redacted <form>]`.
+    /// Our rules, all forms and encodings, words that look random; e-mail addresses and names stay.
+    #[must_use]
+    pub fn builder() -> RedactorBuilder {
+        RedactorBuilder {
+            known: Vec::new(),
+            rules: None,
+            people: Vec::new(),
+            personal: Personal::Keep,
+            high_entropy: true,
+            depth: 4,
+            longest_line: 16 << 20,
+        }
+    }
+
+    /// The text without the secrets that were found, each replaced by `[redacted <id of the rule>]`.
+    ///
+    /// ```
+    /// use pathops_evidence::redact::Redactor;
+    ///
+    /// let redactor = Redactor::new(["hunter2-long".to_owned()])?;
+    /// let redacted = redactor.redact(b"logged in with hunter2-long");
+    /// assert_eq!(redacted.bytes, b"logged in with [redacted known]");
+    /// assert_eq!(redacted.removed["known"], 1);
+    /// # Ok::<(), pathops_evidence::redact::RulesError>(())
+    /// ```
     #[must_use]
     pub fn redact(&self, bytes: &[u8]) -> Redacted {
-        let mut removed = Removed::new();
-        let mut bytes = bytes.to_vec();
-        for value in &self.known {
-            bytes = replace_known(&bytes, value, &mut removed);
-        }
-        for (name, form) in &self.forms {
-            let replaced = form.replace_all(&bytes, |found: &Captures<'_>| {
-                *removed.entry(name).or_default() += 1;
-                let kept = found.get(1).map(|kept| kept.as_bytes()).unwrap_or_default();
-                [kept, format!("[redacted {name}]").as_bytes()].concat()
-            });
-            bytes = replaced.into_owned();
-        }
-        Redacted { bytes, removed }
-    }
-
-    /// The form of the first secret that is surely one, for gates: a word such as `password =` alone, which code is full
-    /// of, is none.
-    #[must_use]
-    pub fn finds_token(&self, bytes: &[u8]) -> Option<&'static str> {
-        let known = self.known.iter().any(|value| bytes.windows(value.len()).any(|window| window == value));
-        let sure = self.forms.iter().filter(|(name, _)| !matches!(*name, "assignment" | "authorization"));
-        if known { Some("known") } else { sure.into_iter().find(|(_, form)| form.is_match(bytes)).map(|(name, _)| *name) }
+        let (mut stream, mut out) = (self.stream(), Vec::with_capacity(bytes.len()));
+        stream.push(bytes, &mut out);
+        let removed = stream.finish(&mut out);
+        Redacted { bytes: out, removed }
     }
 
     /// As [`Redactor::redact`], for text.
@@ -94,22 +152,133 @@ impl Redactor {
     pub fn redact_text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.redact(text.as_bytes()).bytes).into_owned()
     }
+
+    /// For a text that comes in pieces, or is too large to be held in memory.
+    #[must_use]
+    pub fn stream(&self) -> Stream<'_> {
+        Stream::new(self)
+    }
+
+    /// What `reader` reads, without the secrets in it.
+    pub fn reader<R: Read>(&self, reader: R) -> RedactingReader<'_, R> {
+        RedactingReader::new(self, reader)
+    }
+
+    /// Says which rules, forms and options were used, for the record. It depends neither on the values that the host named nor
+    /// on the names of people.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// The id of what is surely a secret in the text, for gates: a word such as `password =` alone, which code is full of, is
+    /// none.
+    #[must_use]
+    pub fn finds_token(&self, bytes: &[u8]) -> Option<&str> {
+        let sure = self.scanner.text(bytes).into_iter().map(|span| span.label).filter(|label| label.is_sure());
+        sure.min().map(|label: Label| label.id(&self.scanner.rules))
+    }
 }
 
-fn replace_known(bytes: &[u8], value: &[u8], removed: &mut Removed) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some((first, tail)) = rest.split_first() {
-        if let Some(after) = rest.strip_prefix(value) {
-            out.extend_from_slice(b"[redacted known]");
-            *removed.entry("known").or_default() += 1;
-            rest = after;
-        } else {
-            out.push(*first);
-            rest = tail;
-        }
+/// Makes a [`Redactor`].
+pub struct RedactorBuilder {
+    known: Vec<String>,
+    rules: Option<Rules>,
+    people: Vec<String>,
+    personal: Personal,
+    high_entropy: bool,
+    depth: u8,
+    longest_line: usize,
+}
+
+impl std::fmt::Debug for RedactorBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RedactorBuilder({} known values)", self.known.len())
     }
-    out
+}
+
+impl RedactorBuilder {
+    /// Values that are secret, wherever they stand. Of one with several lines, each line is. Those with fewer than 4 bytes are
+    /// too common and are left out.
+    #[must_use]
+    pub fn known(mut self, values: impl IntoIterator<Item = String>) -> Self {
+        self.known.extend(values);
+        self
+    }
+
+    /// These rules instead of ours. The forms that are built in stay.
+    #[must_use]
+    pub fn rules(mut self, rules: Rules) -> Self {
+        self.rules = Some(rules);
+        self
+    }
+
+    /// What is done with e-mail addresses and names. They stay where nothing is said.
+    #[must_use]
+    pub fn personal(mut self, personal: Personal) -> Self {
+        self.personal = personal;
+        self
+    }
+
+    /// Names of people, for [`Personal::Mask`]. They are found as whole words, in any case; those with fewer than 3 bytes are
+    /// left out.
+    #[must_use]
+    pub fn people(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        self.people.extend(names);
+        self
+    }
+
+    /// Whether words that look random are taken out. They are where nothing is said.
+    #[must_use]
+    pub fn high_entropy(mut self, on: bool) -> Self {
+        self.high_entropy = on;
+        self
+    }
+
+    /// How many encodings around each other are looked through: 4 where nothing is said; 0 for none.
+    #[must_use]
+    pub fn depth(mut self, depth: u8) -> Self {
+        self.depth = depth;
+        self
+    }
+
+    /// The bytes of the longest line that is looked at, 16 MiB where nothing is said, and 64 at least. A longer one is taken out
+    /// as a whole, and so is one that placeholders make longer. It bounds how much of a text a [`Stream`] holds.
+    #[must_use]
+    pub fn longest_line(mut self, bytes: usize) -> Self {
+        self.longest_line = bytes.max(64);
+        self
+    }
+
+    /// The redactor.
+    ///
+    /// # Errors
+    /// There are more values or names than fit into an automaton.
+    pub fn build(self) -> Result<Redactor, RulesError> {
+        let rules = self.rules.clone().map_or_else(Rules::ours, Ok)?;
+        let digest = Digest::of(&self.canonical(&rules));
+        let masked = self.personal == Personal::Mask;
+        let scanner = Scanner {
+            rules,
+            known: known::values(&self.known)?,
+            people: if masked { known::names(&self.people)? } else { None },
+            emails: masked,
+            high_entropy: self.high_entropy,
+            depth: self.depth,
+        };
+        Ok(Redactor { scanner, longest_line: self.longest_line, digest, known: self.known.len() })
+    }
+
+    fn canonical(&self, rules: &Rules) -> Vec<u8> {
+        let mut out = Vec::new();
+        field(&mut out, "forms", FORMS);
+        field(&mut out, "personal", if self.personal == Personal::Mask { b"mask" } else { b"keep" });
+        field(&mut out, "high entropy", self.high_entropy.to_string().as_bytes());
+        field(&mut out, "depth", self.depth.to_string().as_bytes());
+        field(&mut out, "longest line", self.longest_line.to_string().as_bytes());
+        out.extend_from_slice(rules.canonical());
+        out
+    }
 }
 
 #[cfg(test)]
@@ -133,12 +302,12 @@ mod tests {
         check("key AKIAABCDEFGHIJKLMNOP.", "key [redacted aws-access-key].", "aws-access-key");
         check("ghp_0123456789abcdefghij0123456789abcdef", "[redacted github-token]", "github-token");
         check("Authorization: Bearer abc.def", "Authorization: Bearer [redacted authorization]", "authorization");
-        check("postgres://app:s3cr3t@db/x", "postgres://app:[redacted url-password]db/x", "url-password");
+        check("postgres://app:s3cr3t@db/x", "postgres://app:[redacted url-password]@db/x", "url-password");
         check("DB_PASSWORD=swordfish next", "DB_PASSWORD=[redacted assignment] next", "assignment");
-        check(r#"password: "two words" x"#, "password: [redacted assignment] x", "assignment");
+        check(r#"password: "two words" x"#, r#"password: "[redacted assignment]" x"#, "assignment");
         let json = r#"{"authorization": "Bearer abc.def"}"#;
         check(json, r#"{"authorization": "Bearer [redacted authorization]"}"#, "authorization");
-        check("redis://:s3cr3t@host", "redis://:[redacted url-password]host", "url-password");
+        check("redis://:s3cr3t@host", "redis://:[redacted url-password]@host", "url-password");
         check(
             "-----BEGIN EC PRIVATE KEY-----\nabc\n-----END EC PRIVATE KEY-----\nrest",
             "[redacted private-key]\nrest",
@@ -160,5 +329,29 @@ mod tests {
         assert_eq!((redacted.bytes.as_slice(), redacted.removed.len()), (text.as_bytes(), 0));
         let binary = [0_u8, 255, 10, 128];
         assert_eq!(redactor().redact(&binary).bytes, binary);
+    }
+
+    #[test]
+    fn our_rules_are_read_and_each_of_them_compiles() {
+        let rules = Rules::ours().unwrap();
+        rules.check().unwrap();
+        assert!(rules.len() > 40, "{}", rules.len());
+    }
+
+    #[test]
+    fn the_digest_is_that_of_rules_and_options_and_not_of_secrets() {
+        let digest = |builder: RedactorBuilder| builder.build().unwrap().digest().hex();
+        let ours = digest(Redactor::builder());
+        assert_eq!(digest(Redactor::builder().known(["swordfish".to_owned()]).people(["Ann".to_owned()])), ours);
+        let none = || Rules::from_toml("").unwrap();
+        let other = [
+            digest(Redactor::builder().depth(3)),
+            digest(Redactor::builder().high_entropy(false)),
+            digest(Redactor::builder().longest_line(1_000)),
+            digest(Redactor::builder().personal(Personal::Mask)),
+            digest(Redactor::builder().rules(none())),
+        ];
+        assert!(!other.contains(&ours));
+        assert_eq!(digest(Redactor::builder().rules(none())), other[4]);
     }
 }

@@ -1,0 +1,113 @@
+//! What says who somebody is, in HTTP headers, in `curl` and in Docker's configuration.
+
+use super::super::bytes::{at, before, cut, is_name, is_quote, is_space, is_text, skip, skip_back};
+use super::super::encoded::{decode_base64, is_base64};
+use super::super::span::{Label, Span};
+use super::assignment::closing;
+
+/// Schemes with one word after them.
+const ONE_WORD: &[&[u8]] = &[b"bearer", b"basic", b"token", b"apikey", b"api-key", b"negotiate", b"ntlm", b"bot", b"jwt", b"key"];
+/// Schemes with a list after them.
+const LIST: &[&[u8]] = &[b"digest", b"aws4-hmac-sha256", b"hawk", b"oauth", b"signature", b"sharedkey"];
+
+/// No word of a language is as long.
+const LONG: usize = 256;
+
+/// The value of a header: `Name: …`, `"name": "…"`, and `-H 'Name: …'`.
+fn value(line: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
+    let name = skip_back(line, start, 32, is_name);
+    let around = before(line, name);
+    let is_mark = |byte: u8| byte == b'\\' || is_quote(byte);
+    let close = skip(line, skip(line, end, 8, is_mark), 4, is_space);
+    if !matches!(at(line, close), b':' | b'=') {
+        return None;
+    }
+    let open = skip(line, close + 1, 8, |byte| is_space(byte) || byte == b'[');
+    let from = skip(line, open, 8, is_mark);
+    let to = if from > open {
+        closing(line, from, before(line, from), from - open - 1)
+    } else if is_quote(around) {
+        closing(line, from, around, 0)
+    } else {
+        line.len()
+    };
+    (from < to).then_some((from, to))
+}
+
+pub(super) fn authorization(line: &[u8], start: usize, end: usize) -> Option<Span> {
+    let (from, to) = value(line, start, end)?;
+    let label = Label::Authorization;
+    let first = word_end(line, from, to);
+    let scheme = cut(line, from, first);
+    let is = |schemes: &[&[u8]]| schemes.iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    let second = skip(line, first, 8, is_space).min(to);
+    if second > first && is(ONE_WORD) {
+        let end = word_end(line, second, to);
+        return (second < end).then_some(Span { start: second, end, label });
+    }
+    if second > first && is(LIST) {
+        return Some(Span { start: second, end: to, label });
+    }
+    let bare = (8..LONG).contains(&scheme.len()) && scheme.iter().any(u8::is_ascii_digit) || scheme.len() >= LONG;
+    bare.then_some(Span { start: from, end: first, label })
+}
+
+/// Where the word ends that begins at `from`.
+fn word_end(line: &[u8], from: usize, to: usize) -> usize {
+    skip(line, from, to.saturating_sub(from), |byte| {
+        !byte.is_ascii_whitespace() && !matches!(byte, b',' | b';') && !is_quote(byte)
+    })
+}
+
+/// All cookies of a request; of an answer's, the first part, since what follows are its attributes.
+pub(super) fn cookie(line: &[u8], start: usize, end: usize) -> Option<Span> {
+    let (from, to) = value(line, start, end)?;
+    let set = cut(line, start.saturating_sub(4), start).eq_ignore_ascii_case(b"set-");
+    let to = if set { skip(line, from, to - from, |byte| byte != b';') } else { to };
+    let equals = memchr::memchr(b'=', cut(line, from, to.min(from + LONG)))?;
+    let start = if set { from + equals + 1 } else { from };
+    (start < to && equals > 0).then_some(Span { start, end: to, label: Label::Cookie })
+}
+
+/// `Bearer …`, wherever it stands, where a token follows and no word of a sentence or of code.
+pub(super) fn bearer(line: &[u8], from: usize) -> Option<Span> {
+    let end = skip(line, from, usize::MAX, |byte| byte.is_ascii_alphanumeric() || b"._~+/=-".contains(&byte));
+    let token = cut(line, from, end);
+    let count = |is: fn(&u8) -> bool| token.iter().filter(|byte| is(byte)).count();
+    let drawn = token.len() >= 16 && (count(u8::is_ascii_digit) > 0 || count(u8::is_ascii_uppercase) > 3);
+    drawn.then_some(Span { start: from, end, label: Label::Authorization })
+}
+
+/// `Basic …`, wherever it stands: `user:password` in base64.
+pub(super) fn basic(line: &[u8], from: usize) -> Option<Span> {
+    credentials(line, from)
+}
+
+/// `"auth": "…"`, in the configuration of Docker and Podman.
+pub(super) fn docker_auth(line: &[u8], from: usize) -> Option<Span> {
+    let colon = skip(line, from, 4, is_space);
+    let from = skip(line, colon, 8, |byte| byte == b':' || is_space(byte) || is_quote(byte));
+    (at(line, colon) == b':').then(|| credentials(line, from)).flatten()
+}
+
+fn credentials(line: &[u8], start: usize) -> Option<Span> {
+    let end = skip(line, skip(line, start, 4_096, is_base64), 2, |byte| byte == b'=');
+    let decoded = decode_base64(cut(line, start, end), 0);
+    let pair = decoded.len() >= 5 && decoded.iter().all(|byte| is_text(*byte) || *byte >= 0x80) && decoded.contains(&b':');
+    pair.then_some(Span { start, end, label: Label::BasicAuth })
+}
+
+/// `-u user:password` of `curl`, `wget` and their like.
+pub(super) fn user_option(line: &[u8], start: usize, end: usize) -> Option<Span> {
+    let command = cut(line, start.saturating_sub(256), start);
+    let asked = memchr::memmem::find(command, b"curl").is_some() || memchr::memmem::find(command, b"http").is_some();
+    let open = skip(line, end, 4, |byte| is_space(byte) || byte == b'=' || is_quote(byte));
+    if !asked || open == end {
+        return None;
+    }
+    let end = skip(line, open, 1_024, |byte| !is_space(byte) && !is_quote(byte));
+    let colon = open + memchr::memchr(b':', cut(line, open, end))?;
+    let password = cut(line, colon + 1, end);
+    let given = !password.is_empty() && !password.starts_with(b"$");
+    given.then_some(Span { start: colon + 1, end, label: Label::BasicAuth })
+}

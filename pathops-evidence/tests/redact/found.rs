@@ -1,0 +1,127 @@
+//! How much is found of what must be, and how much of what must stay.
+
+use std::collections::BTreeMap;
+
+use pathops_evidence::redact::{Personal, Redactor};
+
+use crate::corpus::{Numbers, Sample, ordinary, secrets};
+
+/// The kinds of which something was missed, and how many of how many were found.
+fn recall(redactor: &Redactor, samples: &[Sample]) -> (BTreeMap<&'static str, Vec<String>>, usize) {
+    let mut missed: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for sample in samples {
+        let text = redactor.redact_text(&sample.text);
+        if sample.is_left_in(&text) {
+            missed.entry(sample.kind).or_default().push(format!("{:?} became {text:?}", sample.text));
+        }
+    }
+    let found = samples.len() - missed.values().map(Vec::len).sum::<usize>();
+    (missed, found)
+}
+
+#[track_caller]
+fn check_recall(samples: &[Sample], least_per_thousand: usize) {
+    let redactor = Redactor::new([]).unwrap();
+    let (missed, found) = recall(&redactor, samples);
+    let counts: BTreeMap<_, _> = missed.iter().map(|(kind, texts)| (*kind, texts.len())).collect();
+    println!("recall: {found} of {} ({:.2} %), missed: {counts:?}", samples.len(), percent(found, samples.len()));
+    let some: Vec<_> = missed.values().flatten().take(12).collect();
+    assert!(found * 1_000 >= samples.len() * least_per_thousand, "{counts:?}\n{some:#?}");
+}
+
+fn percent(part: usize, whole: usize) -> f64 {
+    let number = |count: usize| f64::from(u32::try_from(count).unwrap());
+    100.0 * number(part) / number(whole)
+}
+
+#[test]
+fn every_secret_is_found_where_it_stands_and_in_every_encoding() {
+    let samples: Vec<_> = (1..=5).flat_map(|seed| secrets(seed, false)).collect();
+    check_recall(&samples, 1_000);
+}
+
+#[test]
+fn every_secret_is_found_in_every_encoding_of_an_encoding() {
+    check_recall(&secrets(7, true), 1_000);
+}
+
+#[test]
+fn ordinary_text_stays_as_it_is() {
+    let redactor = Redactor::new([]).unwrap();
+    let lines = ordinary(3);
+    let text = lines.join("\n");
+    let redacted = redactor.redact_text(&text);
+    let changed: Vec<_> = redacted.lines().filter(|line| line.contains("[redacted")).collect();
+    println!("false hits: {} in {} ordinary lines ({} bytes)", changed.len(), lines.len(), text.len());
+    assert_eq!((changed.len(), redacted == text), (0, true), "{:#?}", changed.iter().take(20).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_known_value_is_found_in_every_encoding() {
+    for value in ["kettle-1", "kettle", "tea!", "a rather long value that somebody chose", "line one of it\nline two of it"] {
+        let redactor = Redactor::new([value.to_owned()]).unwrap();
+        for (name, encode) in crate::corpus::ENCODINGS {
+            let text = format!("it is {} now", encode(value));
+            let redacted = redactor.redact(text.as_bytes());
+            assert!(redacted.removed.contains_key("known"), "{value:?} in {name}: {text:?}");
+        }
+    }
+}
+
+#[test]
+fn known_values_that_overlap_are_gone_wholly() {
+    let redactor = Redactor::new(["abcdef".to_owned(), "efghij".to_owned(), "cd".to_owned()]).unwrap();
+    assert_eq!(redactor.redact_text("x abcdefghij cd"), "x [redacted known] cd");
+}
+
+#[test]
+fn of_an_encoded_word_all_is_taken_out_and_of_escapes_only_the_secret() {
+    let redactor = Redactor::new(["kettle-number-one".to_owned()]).unwrap();
+    let check = |text: &str, expected: &str| assert_eq!(redactor.redact_text(text), expected);
+    check(r#"say \"kettle-number-one\" twice"#, r#"say \"[redacted known]\" twice"#);
+    check("q=a%20kettle%2Dnumber%2Done%20b", "q=a%20[redacted known]%20b");
+    check("x YSBrZXR0bGUtbnVtYmVyLW9uZSBi y", "x [redacted known] y");
+    check("x 6b6574746c652d6e756d6265722d6f6e65 y", "x [redacted known] y");
+}
+
+#[test]
+fn people_are_masked_where_the_policy_says_so() {
+    let text = "Alice Example <alice@example.com> told Alicent, see git@example.com:shop and %61lice%40example.com";
+    let keep = Redactor::builder().people(["alice".to_owned()]).build().unwrap();
+    assert_eq!(keep.redact_text(text), text);
+    let mask = Redactor::builder().personal(Personal::Mask).people(["alice".to_owned(), "Example".to_owned()]).build().unwrap();
+    let expected =
+        "[redacted person] [redacted person] <[redacted email]> told Alicent, see git@example.com:shop and [redacted email]";
+    assert_eq!(mask.redact_text(text).replace("git@[redacted person]", "git@example"), expected);
+    assert_eq!(mask.redact(text.as_bytes()).removed["email"], 2);
+}
+
+#[test]
+fn words_that_look_random_stay_where_that_net_is_off() {
+    let mut numbers = Numbers::new(11);
+    let text = format!("made {}", crate::corpus::random(&mut numbers, 40));
+    assert_eq!(Redactor::new([]).unwrap().redact_text(&text), "made [redacted high-entropy]");
+    assert_eq!(Redactor::builder().high_entropy(false).build().unwrap().redact_text(&text), text);
+}
+
+#[test]
+fn compressed_files_come_through_unchanged() {
+    let mut numbers = Numbers::new(5);
+    let redactor = Redactor::new([]).unwrap();
+    for begin in [&b"PK\x03\x04"[..], b"\x89PNG\r\n\x1a\n", b"\x1f\x8b\x08"] {
+        let file = [begin, &numbers.bytes(1 << 20)].concat();
+        let redacted = redactor.redact(&file);
+        assert!(redacted.bytes == file, "{:?}", redacted.removed);
+    }
+}
+
+#[test]
+fn a_gate_hears_of_what_is_surely_a_secret_and_of_nothing_else() {
+    let redactor = Redactor::new(["known-value-1".to_owned()]).unwrap();
+    let finds = |text: &str| redactor.finds_token(text.as_bytes()).map(str::to_owned);
+    let mut numbers = Numbers::new(9);
+    assert_eq!(finds("let password = \"swordfish-12\"; // Authorization: Bearer 0123456789abcdef0123"), None);
+    assert_eq!(finds("a known-value-1 b").as_deref(), Some("known"));
+    assert_eq!(finds(&format!("token = \"{}\"", crate::corpus::jwt(&mut numbers))).as_deref(), Some("jwt"));
+    assert_eq!(finds("postgres://app:s3cr3t@db/x").as_deref(), Some("url-password"));
+}
