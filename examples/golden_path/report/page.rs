@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pathops_coordinator::change_set::{End, Failure, Progress, Role, State, headline};
+use pathops_coordinator::change_set::{Before, End, Failure, Progress, Role, Stage, State, headline};
 use pathops_core::UnitId;
 use pathops_core::evidence::{EvidenceId, Snapshot};
 use pathops_core::project::{Unit, UnitKind};
@@ -104,7 +104,7 @@ struct RecoveryStep {
     mark: Mark,
     stage: &'static str,
     went_back: String,
-    pull_request: Option<Link>,
+    pull_requests: Vec<Link>,
 }
 
 #[derive(Serialize)]
@@ -226,11 +226,21 @@ fn why(state: &State) -> String {
     let failed = state.failure.as_ref().map(|failure| format!("{} failed {}", failure.unit, moment(failure.stage)));
     match (state.end, failed) {
         (Some(End::Live), _) => live(state),
-        (Some(End::Recovered), Some(failed)) => {
-            format!("{failed}. Nothing of this change reached production, and preflight is back to what it was before.")
-        }
+        (Some(End::Recovered), Some(failed)) => format!("{failed}. {}", recovered(state)),
         (Some(End::Incomplete), Some(failed)) => format!("{failed}, and something is left that people have to look after."),
         _ => format!("{}.", headline(state)),
+    }
+}
+
+/// Of what is back to what it was.
+fn recovered(state: &State) -> String {
+    let restored = state.units.iter().filter(|(_, progress)| progress.restored);
+    match restored.map(|(unit, _)| unit.to_string()).collect::<Vec<_>>().as_slice() {
+        [] => "Nothing of this change reached production, and preflight is back to what it was before.".to_owned(),
+        restored => format!(
+            "This change had reached production with {}; production and preflight are both back to what they were before.",
+            names(restored)
+        ),
     }
 }
 
@@ -239,13 +249,13 @@ fn live(state: &State) -> String {
     let decisions = || state.units.values().filter_map(|progress| progress.last.as_ref()).map(|decided| &decided.decision);
     let broken: Vec<_> = decisions().filter(|it| it.overridden.is_some()).map(|it| it.unit.to_string()).collect();
     match (broken.as_slice(), state.units.len()) {
-        ([], 1) => "Its unit met every requirement of the policy, and a person merged it into production.".to_owned(),
+        ([], 1) => "Its unit met every requirement that counts, and a person merged it into production.".to_owned(),
         ([], units) => {
-            format!("Each of its {units} units met every requirement of the policy, and people merged them into production.")
+            format!("Each of its {units} units met every requirement that counts, and people merged them into production.")
         }
         (broken, _) => {
             format!(
-                "People broke the glass for {}, which did not meet every requirement of the policy, and merged it all into production.",
+                "People broke the glass for {}, which did not meet every requirement that counts, and merged it all into production.",
                 names(broken)
             )
         }
@@ -321,24 +331,37 @@ fn recovery(state: &State) -> Vec<RecoveryStep> {
         mark: stage_mark(progress.stage),
         stage: standing(progress.stage),
         went_back: went_back(progress),
-        pull_request: progress.pull_requests.get(&Role::Recovery).map(|it| link(format!("{}{}", it.repo, it.number), &it.url)),
+        pull_requests: [Role::Recovery, Role::Restore]
+            .iter()
+            .filter_map(|role| progress.pull_requests.get(role))
+            .map(|it| link(format!("{}{}", it.repo, it.number), &it.url))
+            .collect(),
     };
     in_order(state, &order).map(step).collect()
 }
 
 fn went_back(progress: &Progress) -> String {
-    match (&progress.preflight, &progress.before) {
-        _ if progress.production.is_some() => "It had reached production and stays there.".to_owned(),
-        (None, _) | (_, None) => "It never reached preflight; its pull requests were closed.".to_owned(),
-        (Some(_), Some(before)) if !before.runs => "Nothing ran in preflight before it; nothing of it runs there now.".to_owned(),
-        (Some(_), Some(before)) => match &before.artifact {
-            Some(artifact) => format!(
-                "Preflight asks for the artifact {} again, as at commit {}.",
-                artifact.short(),
-                git(before.commit.as_str()).short
-            ),
-            None => format!("Preflight is again as it was at commit {}.", git(before.commit.as_str()).short),
+    match (progress.stage, &progress.preflight, &progress.before) {
+        (Stage::LeftToPeople, ..) => {
+            let left = if progress.production.is_some() { "It had reached production" } else { "It did not go back" };
+            format!("{left}, and is left to people: {}.", progress.problem.as_deref().unwrap_or("nobody said why"))
+        }
+        (stage, ..) if stage != Stage::Recovered => "It is not back yet.".to_owned(),
+        (_, Some(_), Some(before)) => match progress.production_before.as_ref().filter(|_| progress.restored) {
+            Some(production) => format!("{} {}", asked_again("Preflight", before), asked_again("Production", production)),
+            None => asked_again("Preflight", before),
         },
+        _ => "It never reached preflight; its pull requests were closed.".to_owned(),
+    }
+}
+
+/// What an environment is again.
+fn asked_again(environment: &str, before: &Before) -> String {
+    let commit = git(before.commit.as_str()).short;
+    match &before.artifact {
+        _ if !before.runs => format!("{environment} ran nothing of it before, and runs nothing of it now."),
+        Some(artifact) => format!("{environment} asks for the artifact {} again, as at commit {commit}.", artifact.short()),
+        None => format!("{environment} is again as it was at commit {commit}."),
     }
 }
 

@@ -1,12 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use pathops_coordinator::change_set::{ChangeSet, Decided, End, Failure, PullRequestRef, Role, Stage, Start};
+use pathops_coordinator::change_set::{Before, ChangeSet, Decided, End, Failure, PullRequestRef, Role, Stage, Start};
 use pathops_coordinator::plan::plan;
 use pathops_core::evidence::{Absence, Attester, EvidenceId, Occasion, Predicate as _, SnapshotExtent, TestResult};
 use pathops_core::flow::Machine as _;
 use pathops_core::lifecycle::{Artifact, ArtifactLifecycle};
-use pathops_core::policy::{self, Decision, MergeBy, Missing, Overridden, Remaining, RequirementResult, Severity, Step, Verdict};
+use pathops_core::policy::{
+    self, Decision, GitState, MergeBy, Missing, Overridden, Remaining, RequirementResult, Severity, Step, Verdict,
+};
 use pathops_core::project::load_request;
 use pathops_core::{Digest, EnvironmentId, PersonId, PullRequestNumber, RequirementId, UnitId};
 use pathops_evidence::EvidenceRecord;
@@ -117,6 +119,40 @@ fn refused() -> State {
     state
 }
 
+fn pull_request(repo: &str, number: u64, url: &str) -> PullRequestRef {
+    PullRequestRef {
+        repo: repo.parse().unwrap(),
+        number: PullRequestNumber(number),
+        branch: "topic".parse().unwrap(),
+        base: "main".parse().unwrap(),
+        base_commit: "a".repeat(40).parse().unwrap(),
+        head: "b".repeat(40).parse().unwrap(),
+        url: url.to_owned(),
+    }
+}
+
+/// Refused in production, and taken back there too.
+fn restored() -> State {
+    let mut state = refused();
+    state.failure.as_mut().unwrap().stage = Stage::ProductionDeploy;
+    let orders = state.units.get_mut(&unit("orders")).unwrap();
+    let before = |commit: &str, artifact: &[u8]| Before {
+        commit: commit.repeat(40).parse().unwrap(),
+        tree: Some("f".repeat(40).parse().unwrap()),
+        artifact: Some(Digest::of(artifact)),
+        runs: true,
+    };
+    let merged = GitState { commit: "c".repeat(40).parse().unwrap(), tree: "d".repeat(40).parse().unwrap() };
+    orders.before = Some(before("1", b"tried"));
+    orders.production_before = Some(before("2", b"sold"));
+    (orders.preflight, orders.production, orders.restored) = (Some(merged.clone()), Some(merged), true);
+    for (role, number) in [(Role::Recovery, 7), (Role::Restore, 8)] {
+        let url = format!("file:///srv/forge/pulls/{number}");
+        orders.pull_requests.insert(role, pull_request("shop/orders-gitops", number, &url));
+    }
+    state
+}
+
 fn entry(text: &str) -> TimelineEntry {
     let (at, until) = (UnixMillis(1000), Some(UnixMillis(4000)));
     TimelineEntry { at, until, unit: Some("orders".to_owned()), text: text.to_owned(), kind: EntryKind::Wait }
@@ -181,16 +217,7 @@ fn hostile_text_stays_text() {
         requirements: Vec::new(),
         until: UnixMillis(0),
     });
-    let pull_request = PullRequestRef {
-        repo: "shop/orders-src".parse().unwrap(),
-        number: PullRequestNumber(1),
-        branch: "topic".parse().unwrap(),
-        base: "main".parse().unwrap(),
-        base_commit: "a".repeat(40).parse().unwrap(),
-        head: "b".repeat(40).parse().unwrap(),
-        url: format!("https://x/{HOSTILE}"),
-    };
-    orders.pull_requests.insert(Role::Source, pull_request);
+    orders.pull_requests.insert(Role::Source, pull_request("shop/orders-src", 1, &format!("https://x/{HOSTILE}")));
     let change_sets =
         vec![ChangeSetReport { state: &state, timeline: vec![entry(HOSTILE)], snapshots: snapshots(&state, HOSTILE) }];
     let hostile = || (HOSTILE.to_owned(), HOSTILE.to_owned());
@@ -270,6 +297,36 @@ fn a_refusal_is_explained_before_anything_else_and_in_words() {
     assert!(at("Why it was refused") < at("What was asked for"));
 }
 
+#[test]
+fn a_restore_in_production_is_told_with_both_ways_back() {
+    let page = page(&[restored()]);
+    let way_back = page.split("The way back").nth(1).unwrap().split("</section>").next().unwrap().replace("&#x2f;", "/");
+    for text in [
+        format!("Preflight asks for the artifact {} again, as at commit 111111111111.", Digest::of(b"tried").short()),
+        format!("Production asks for the artifact {} again, as at commit 222222222222.", Digest::of(b"sold").short()),
+        "<a href=\"file:///srv/forge/pulls/7\" title=\"file:///srv/forge/pulls/7\">shop/orders-gitops#7</a> and <a".to_owned(),
+        "title=\"file:///srv/forge/pulls/8\">shop/orders-gitops#8</a>.".to_owned(),
+    ] {
+        assert!(way_back.contains(&text), "the way back does not say: {text}: {way_back}");
+    }
+    assert!(
+        page.contains("orders failed in production. This change had reached production with orders; production and preflight")
+    );
+    assert!(!page.contains("Nothing of this change reached production"));
+}
+
+#[test]
+fn what_is_left_in_production_is_told_with_its_reason() {
+    let mut state = restored();
+    state.end = Some(End::Incomplete);
+    let orders = state.units.get_mut(&unit("orders")).unwrap();
+    (orders.stage, orders.restored) = (Stage::LeftToPeople, false);
+    orders.problem = Some("production ran nothing before".to_owned());
+    let page = page(&[state]);
+    assert!(page.contains("It had reached production, and is left to people: production ran nothing before."));
+    assert!(!page.contains("asks for the artifact"));
+}
+
 /// In production although it did not pass.
 fn overridden() -> State {
     let mut state = declared();
@@ -293,7 +350,7 @@ fn overridden() -> State {
 fn a_broken_glass_is_told_with_its_people_and_reasons() {
     let page = page(&[overridden()]);
     for text in [
-        "People broke the glass for orders, which did not meet every requirement of the policy",
+        "People broke the glass for orders, which did not meet every requirement that counts",
         "orders may go to production, although it does not pass: the glass was broken",
         "<strong>The glass was broken</strong> for <code>preflight-smoke</code>. It holds until <time datetime=\"1970-01-01T02:00:00Z\">",
         "<li><strong>bob</strong>: customers cannot order</li>",
@@ -303,7 +360,7 @@ fn a_broken_glass_is_told_with_its_people_and_reasons() {
     ] {
         assert!(page.contains(text), "the page does not say: {text}");
     }
-    assert!(!page.contains("met every requirement of the policy, and"));
+    assert!(!page.contains("met every requirement that counts, and people"));
 }
 
 /// What does not stand in the way is no failure, and does not count among what has to be met.
