@@ -1,16 +1,19 @@
 //! Checking what a run claims, from outside: Git, evidence and running processes are looked at anew.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::time::Duration;
 
 use pathops_coordinator::change_set::{End, PullRequestRef, Role, State, explain};
 use pathops_core::adapter::{CheckState, ExpectedDeployment, GitOps as _, PullRequestState, Readiness, StaleAction};
 use pathops_core::evidence::TrustRoot;
 use pathops_core::policy::PROMOTION_CONTEXT;
-use pathops_core::{IdempotencyKey, OpContext, Principal, RepoPath};
+use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
+use pathops_core::{CommitId, IdempotencyKey, OpContext, Principal, RepoPath, TreeId, UnitId};
 use pathops_evidence::{Against, Verdict, verify_ledger};
 
 use crate::Failure;
+use crate::arguments::Arguments;
 use crate::export::Exported;
 use crate::host::{Machine, START_LIMIT};
 
@@ -28,18 +31,31 @@ impl Claim {
     }
 }
 
-/// Checks all claims.
-pub(crate) async fn check(machine: &Machine, states: &[State], exported: &[Exported]) -> Result<Vec<Claim>, Failure> {
+/// How the requests of the sample project are meant to end.
+const SAMPLE: [(&str, End); 2] = [("delivery-date", End::Live), ("price-with-tax", End::Recovered)];
+
+/// How a request is meant to end; `None` for those of other projects, which may end either way.
+pub(crate) fn meant(arguments: &Arguments, request: &str) -> Option<End> {
+    let sample = arguments.project.is_none().then_some(SAMPLE)?;
+    sample.into_iter().find_map(|(name, end)| (name == request).then_some(end))
+}
+
+/// Checks all claims. `meant` says how each of the change sets is meant to end.
+pub(crate) async fn check(
+    machine: &Machine,
+    states: &[State],
+    meant: &[Option<End>],
+    exported: &[Exported],
+) -> Result<Vec<Claim>, Failure> {
     let mut claims = vec![signatures(machine, exported), ledger(machine, exported).await?];
-    for state in states {
-        claims.push(ended(machine, state).await?);
+    for (index, (state, meant)) in states.iter().zip(meant).enumerate() {
+        let later = states.get(index + 1..).unwrap_or_default();
+        claims.push(ended(machine, state, later, *meant).await?);
         claims.push(recorded(machine, state).await?);
-        if state.end == Some(End::Live) {
-            claims.push(approved(machine, state).await?);
-        }
+        claims.extend(approved(machine, state).await?);
     }
     // What is in production now is what the last change set that got there asked for, unit by unit.
-    claims.push(running(machine, states).await?);
+    claims.extend(running(machine, states).await?);
     Ok(claims)
 }
 
@@ -74,39 +90,97 @@ async fn ledger(machine: &Machine, exported: &[Exported]) -> Result<Claim, Failu
     ))
 }
 
-async fn ended(machine: &Machine, state: &State) -> Result<Claim, Failure> {
+async fn ended(machine: &Machine, state: &State, later: &[State], meant: Option<End>) -> Result<Claim, Failure> {
     let title = &state.start.request.title;
-    Ok(match state.end {
-        Some(End::Live) => Claim::new(format!("\"{title}\" is in production"), None),
-        Some(End::Recovered) => {
-            let text = format!("\"{title}\" was refused, and nothing of it is left in preflight or production");
-            Claim::new(text, left_over(machine, state).await?)
-        }
-        Some(End::Incomplete) | None => Claim::new(format!("\"{title}\" came to its end"), Some(why(state))),
-    })
+    let unmeant = meant.filter(|meant| state.end != Some(*meant)).map(|meant| {
+        let end = if meant == End::Live { "reach production" } else { "be refused and taken back" };
+        format!("it was meant to {end}")
+    });
+    let (text, problem) = match state.end {
+        Some(End::Live) => (format!("\"{title}\" is in production"), not_live(machine, state, later).await?),
+        Some(End::Recovered) => (
+            format!("\"{title}\" was refused, and nothing of it is left in preflight or production"),
+            left_over(machine, state, later).await?,
+        ),
+        Some(End::Incomplete) | None => (format!("\"{title}\" came to its end"), Some(why(state))),
+    };
+    Ok(Claim::new(text, problem.or(unmeant)))
 }
 
-/// What of a refused change set is still there: an open pull request, a merge into production, or a folder of preflight
-/// that did not become again what it was.
-async fn left_over(machine: &Machine, state: &State) -> Result<Option<String>, Failure> {
+/// Which unit of a change set did not come to production as it was merged.
+async fn not_live(machine: &Machine, state: &State, later: &[State]) -> Result<Option<String>, Failure> {
+    let production = &state.start.environments.production;
+    for (unit, progress) in &state.units {
+        let Some(merged) = &progress.production else { return Ok(Some(format!("{unit} was never merged into production"))) };
+        let after = afterwards(machine, unit, production, later).await?;
+        if after.tree.as_ref() != Some(&merged.tree) {
+            return Ok(Some(format!("{unit} is not what was merged: {after}")));
+        }
+    }
+    Ok(None)
+}
+
+/// What of a refused change set is still there: an open pull request, or a folder of an environment that one was merged into
+/// and that did not become again what it was.
+async fn left_over(machine: &Machine, state: &State, later: &[State]) -> Result<Option<String>, Failure> {
     let (cx, scm) = (context(), machine.forge.scm(Principal::System));
+    let environments = &state.start.environments;
     for (unit, progress) in &state.units {
         for (role, PullRequestRef { repo, number, .. }) in &progress.pull_requests {
-            let merged = match (scm.pull_request(&cx, repo, *number).await?.state, role) {
-                (PullRequestState::Open, _) => return Ok(Some(format!("{repo}{number} is still open"))),
-                (PullRequestState::Merged { .. }, Role::Production) => {
-                    return Ok(Some(format!("{repo}{number} was merged into production")));
-                }
-                (PullRequestState::Merged { commit, .. }, Role::Recovery) => commit,
-                _ => continue,
+            let now = scm.pull_request(&cx, repo, *number).await?.state;
+            if now == PullRequestState::Open {
+                return Ok(Some(format!("{repo}{number} is still open")));
+            }
+            let (target, before) = match role {
+                Role::Preflight => (&environments.preflight, &progress.before),
+                Role::Production => (&environments.production, &progress.production_before),
+                Role::Source | Role::Recovery | Role::Restore => continue,
             };
-            let tree = scm.tree_at(&cx, repo, &merged, &state.start.environments.preflight.path).await?;
-            if tree != progress.before.as_ref().and_then(|before| before.tree.clone()) {
-                return Ok(Some(format!("{unit} is not back to what it was: {repo} at {merged}")));
+            if !matches!(now, PullRequestState::Merged { .. }) {
+                continue;
+            }
+            let after = afterwards(machine, unit, target, later).await?;
+            if after.tree != before.as_ref().and_then(|before| before.tree.clone()) {
+                return Ok(Some(format!("{unit} is not back to what it was: {after}")));
             }
         }
     }
     Ok(None)
+}
+
+/// What an environment asks for after a change set.
+struct Afterwards {
+    branch: String,
+    commit: CommitId,
+    tree: Option<TreeId>,
+}
+
+impl fmt::Display for Afterwards {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.branch, self.commit)
+    }
+}
+
+/// What an environment asks for a unit to be: what the next change set of that unit has found there, or what is there now.
+async fn afterwards(
+    machine: &Machine,
+    unit: &UnitId,
+    target: &EnvironmentTarget,
+    later: &[State],
+) -> Result<Afterwards, Failure> {
+    let (cx, scm) = (context(), machine.forge.scm(Principal::System));
+    let declared = machine.project.units.get(unit).ok_or_else(|| format!("the project has no unit {unit}"))?;
+    let (repo, EnvironmentTarget { branch, path, .. }) = (&declared.desired_state, target);
+    let found = later.iter().filter_map(|state| state.units.get(unit)).find_map(|next| match target.kind {
+        EnvironmentKind::Production => next.production_before.as_ref(),
+        _ => next.before.as_ref(),
+    });
+    let commit = match found {
+        Some(before) => before.commit.clone(),
+        None => scm.branch_head(&cx, repo, branch).await?.ok_or_else(|| format!("{repo} has no branch {branch}"))?,
+    };
+    let tree = scm.tree_at(&cx, repo, &commit, path).await?;
+    Ok(Afterwards { branch: format!("{branch} of {repo}"), commit, tree })
 }
 
 async fn recorded(machine: &Machine, state: &State) -> Result<Claim, Failure> {
@@ -125,29 +199,30 @@ async fn recorded(machine: &Machine, state: &State) -> Result<Claim, Failure> {
     Ok(Claim::new(format!("the meta repository holds the record of {}", state.start.change_set), problem))
 }
 
-/// Every production pull request was merged by a person, with the required status on the very head that was merged.
-async fn approved(machine: &Machine, state: &State) -> Result<Claim, Failure> {
+/// Every pull request that reached production was merged by a person, with the required status on the very head that was
+/// merged. Nothing is claimed where none did.
+async fn approved(machine: &Machine, state: &State) -> Result<Option<Claim>, Failure> {
     let (cx, scm) = (context(), machine.forge.scm(Principal::System));
-    let mut problem = None;
-    for (unit, progress) in &state.units {
-        let Some(pull_request) = progress.pull_requests.get(&Role::Production) else {
-            problem.get_or_insert(format!("{unit} has no production pull request"));
-            continue;
-        };
-        let now = scm.pull_request(&cx, &pull_request.repo, pull_request.number).await?;
-        let by_person = matches!(&now.state, PullRequestState::Merged { by: Principal::Human(_), .. });
-        let checks = scm.checks(&cx, &pull_request.repo, &now.head).await?;
-        let status = checks.iter().any(|check| check.name == PROMOTION_CONTEXT && check.state == CheckState::Success);
-        if !(by_person && status) {
-            problem.get_or_insert(format!("{}{} was not merged by a person after a grant", pull_request.repo, now.number));
+    let (mut count, mut problem) = (0, None);
+    for progress in state.units.values() {
+        for PullRequestRef { repo, number, .. } in
+            [Role::Production, Role::Restore].iter().filter_map(|role| progress.pull_requests.get(role))
+        {
+            let now = scm.pull_request(&cx, repo, *number).await?;
+            let PullRequestState::Merged { by, .. } = &now.state else { continue };
+            count += 1;
+            let checks = scm.checks(&cx, repo, &now.head).await?;
+            let status = checks.iter().any(|check| check.name == PROMOTION_CONTEXT && check.state == CheckState::Success);
+            if !(status && matches!(by, Principal::Human(_))) {
+                problem.get_or_insert(format!("{repo}{number} was not merged by a person after a grant"));
+            }
         }
     }
     let text = format!(
-        "a person merged each of the {} production pull requests of {}, after a grant for its head",
-        state.units.len(),
+        "a person merged each of the {count} production pull requests of {}, after a grant for its head",
         state.start.change_set
     );
-    Ok(Claim::new(text, problem))
+    Ok((count > 0).then(|| Claim::new(text, problem)))
 }
 
 /// What people have to look after.
@@ -156,7 +231,8 @@ fn why(state: &State) -> String {
     units.chain(state.remarks.iter().cloned()).collect::<Vec<_>>().join("; ")
 }
 
-async fn running(machine: &Machine, states: &[State]) -> Result<Claim, Failure> {
+/// Nothing is claimed where nothing ever was in production: whether something should be is claimed for each change set.
+async fn running(machine: &Machine, states: &[State]) -> Result<Option<Claim>, Failure> {
     let production = &machine.project.environments.production;
     let mut problem = None;
     let mut count = 0;
@@ -182,7 +258,8 @@ async fn running(machine: &Machine, states: &[State]) -> Result<Claim, Failure> 
             problem.get_or_insert(format!("{}: {}", unit.id, explain(&readiness, &[])));
         }
     }
-    Ok(Claim::new(format!("{count} units run in production, each exactly as its merged desired state says"), problem))
+    let text = format!("{count} units run in production, each exactly as its merged desired state says");
+    Ok((count > 0).then(|| Claim::new(text, problem)))
 }
 
 /// How it stands, once it has come up: after a restart of the example the processes have only just been started.

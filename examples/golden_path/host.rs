@@ -12,7 +12,7 @@ use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
 use pathops_adapters::patch_agent::PatchAgent;
 use pathops_adapters::sqlite::{SqliteEvidenceIndex, SqliteJournal};
 use pathops_adapters::system::{SystemClock, SystemIds};
-use pathops_coordinator::change_set::State;
+use pathops_coordinator::change_set::{End, State};
 use pathops_coordinator::{ControlPlane, Pace};
 use pathops_core::adapter::{BlobStore, Bucket, Clock, Journal, Signer, SourceTree};
 use pathops_core::project::{FeatureRequest, Project, load_request, request_names};
@@ -91,9 +91,10 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Ended, Failure> {
     let (stop, stopped) = watch::channel(false);
     let mut reconciling = tokio::spawn(reconcile(machine.reconciler.clone(), stopped));
     let people = People::new(&machine.forge, machine.account.clone(), arguments.interactive);
+    let meant: Vec<_> = requests.iter().map(|(name, _)| claims::meant(arguments, name)).collect();
     let work = async {
         let states = carry_out(&machine, &plane, requests).await?;
-        finish(arguments, &machine, &states, &measured, &stopwatch).await
+        finish(arguments, &machine, &states, &meant, &measured, &stopwatch).await
     };
     let ended = tokio::select! {
         ended = work => ended,
@@ -252,12 +253,13 @@ async fn finish(
     arguments: &Arguments,
     machine: &Machine,
     states: &[State],
+    meant: &[Option<End>],
     ci: &MeasuredCi,
     stopwatch: &Stopwatch,
 ) -> Result<Ended, Failure> {
     let figures = summary::measure(machine, states, ci, stopwatch).await?;
     let exported = export::evidence(machine, states).await?;
-    let claims = claims::check(machine, states, &exported).await?;
+    let claims = claims::check(machine, states, meant, &exported).await?;
     summary::tell(arguments, machine, states, &figures, &exported, &claims).await?;
     let held = claims.iter().all(|claim| claim.problem.is_none());
     if held {
