@@ -298,6 +298,12 @@ pub(super) fn command(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// What programs are found by here.
+#[expect(clippy::disallowed_methods, reason = "what is installed here is found by it")]
+pub(super) fn path() -> String {
+    std::env::var("PATH").unwrap()
+}
+
 /// Whether a program is installed. One that is missing fails the test where everything has to be there.
 pub(super) fn installed(program: &str) -> bool {
     let there = Command::new(program).arg("version").output().is_ok();

@@ -1,11 +1,12 @@
 //! Things that go wrong in an app: each ends in a clear account, everything is put back, and nothing is left open.
 #![expect(clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
+use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::example::{Example, Run, command, files, skip_outside_ci};
 use super::project::SmallProject;
@@ -138,6 +139,38 @@ fn an_app_that_is_healthy_and_does_not_work() {
     assert!(run.account.contains("preflight-smoke"), "the decision names the requirement: {}", run.account);
 }
 
+/// What was live before is live again, by way of a pull request of its own that a person has merged.
+#[test]
+fn an_app_that_works_in_preflight_and_not_in_production() {
+    let project = SmallProject::new("feature");
+    project.breaking_in_production("late").request("late", &["app"], "feature", "feature", "feature that comes late");
+    let mut example = Example::of(project.path(), &[]);
+    let run = example.run();
+    run.assert_held();
+    let summary = run.summary();
+    assert_eq!((&summary["changeSets"][0]["end"], &summary["changeSets"][1]["end"]), (&json!("live"), &json!("recovered")));
+    let failure = &summary["changeSets"][1]["failure"];
+    assert_eq!(failure["stage"], "production-deploy", "{failure}");
+    assert!(failure["reason"].as_str().unwrap().contains("expected status 200, got 500"), "{failure}");
+    assert!(run.account.contains("live and healthy in production"), "{}", run.account);
+
+    let restore = summary["changeSets"][1]["units"]["app"]["pullRequests"]["production-recovery"].as_str().unwrap();
+    let merge = example.git("app-gitops", &["log", "-1", "--format=%B", "production"]);
+    assert!(merge.contains("Restore app in production") && merge.contains("Merged-by: bob"), "{merge}");
+    let page = fs::read_to_string(summary["report"].as_str().unwrap()).unwrap().replace("&#x2f;", "/");
+    assert!(page.contains("This change had reached production with app"));
+    let way_back = page.split("The way back").nth(1).unwrap().split("</section>").next().unwrap();
+    assert!(way_back.contains(&format!(">{restore}</a>")), "{way_back}");
+
+    // Begun with nothing, then the first release, the late one, and back.
+    assert_eq!(example.git("app-gitops", &["rev-list", "--count", "--first-parent", "production"]).trim(), "4");
+    let tree = |commit: &str| example.git("app-gitops", &["rev-parse", &format!("{commit}:environments/production")]);
+    assert_eq!(tree("production"), tree("production~2"), "production asks for what it asked for before");
+    assert_ne!(tree("production"), tree("production~1"));
+    nothing_open(&example);
+    example.assert_none_left();
+}
+
 #[test]
 fn a_declared_port_that_somebody_else_has() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -208,7 +241,7 @@ fn kept_nowhere(example: &Example, run: &Run) {
     let holds = |text: &[u8]| text.windows(TOKEN.len()).any(|part| part == TOKEN.as_bytes());
     let mut places: Vec<String> = Vec::new();
     for file in files(&example.state).into_iter().filter(|file| !own(file)) {
-        let bytes = std::fs::read(&file).unwrap();
+        let bytes = fs::read(&file).unwrap();
         if holds(&bytes) {
             places.push(file.strip_prefix(&example.state).unwrap().display().to_string());
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::example::{Example, Run, command, installed};
+use super::example::{Example, Run, command, installed, path};
 use super::project::SmallProject;
 
 /// The machine's clock, as the example reads it.
@@ -59,11 +59,6 @@ impl Clock {
         ];
         variables.map(|(name, value)| (name.to_owned(), value)).to_vec()
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "what is installed here is found by it")]
-fn path() -> String {
-    std::env::var("PATH").unwrap()
 }
 
 /// An app whose build and whose start each take long enough for a clock to jump meanwhile.

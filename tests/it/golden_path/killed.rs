@@ -10,7 +10,7 @@ use super::example::{Example, Run};
 use super::project::SmallProject;
 use super::undisturbed::{end_state, expected};
 
-/// Killed once each of these is told, in this order: in the middle of CI, merges, deployments, decisions, the recovery
+/// Killed once each of these is told, in this order (unless a run before went past it already): in the middle of CI, merges, deployments, decisions, the recovery
 /// and the end.
 const MOMENTS: [&str; 9] = [
     "CI runs ci/run",
@@ -30,10 +30,15 @@ const STOPPED: i32 = 130;
 #[test]
 fn killed_at_each_moment_it_ends_as_if_undisturbed() {
     let mut shop = Example::new(&[]);
+    let mut told = String::new();
     for moment in MOMENTS {
         let mut running = shop.start();
-        if running.until(moment) {
+        let reached = running.until(moment);
+        told.push_str(&running.account());
+        if reached {
             running.kill();
+        } else {
+            assert!(told.contains(moment), "no run came to the moment {moment:?} in:\n{told}");
         }
         shop.assert_none_left();
     }

@@ -72,8 +72,9 @@ fn main() {
         let works = || {
             wait("ANSWER_MILLIS");
             let needed = std::env::var("NEEDS").ok();
+            let broken = std::env::var("BREAKS").is_ok_and(|word| feature.contains(&word));
             let there = needed.map_or(true, |url| std::net::TcpStream::connect(&url["http://".len()..]).is_ok());
-            there && feature.starts_with("feature")
+            there && !broken && feature.starts_with("feature")
         };
         let healthy = request[..read].starts_with(b"GET /health ");
         let status = if healthy || works() { 200 } else { 500 };
@@ -156,6 +157,12 @@ impl SmallProject {
     /// Settings of preflight.
     pub(super) fn preflight(&self, spec: &str) -> &Self {
         self.write("app-gitops/preflight/environments/preflight/settings.yaml", &settings(spec))
+    }
+
+    /// In production the app does not work once its feature holds this word.
+    pub(super) fn breaking_in_production(&self, word: &str) -> &Self {
+        let spec = format!("environment: {{BREAKS: \"{word}\"}}");
+        self.write("app-gitops/production/environments/production/settings.yaml", &settings(&spec))
     }
 
     /// The feature request `name`: a patch that replaces the first line of a file in the source repository of each unit.

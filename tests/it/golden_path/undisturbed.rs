@@ -27,7 +27,7 @@ fn the_sample_project_goes_to_production_and_a_defect_does_not() {
     signatures(&shop, evidence);
     records(&shop, &summary);
     repositories(&shop);
-    private_key(&shop);
+    private_keys(&shop);
 }
 
 /// What must be the same at the end however often a run was interrupted: stages, pull requests, numbers of pieces of
@@ -149,13 +149,19 @@ fn repositories(shop: &Example) {
     }
 }
 
-fn private_key(shop: &Example) {
-    let mode = fs::metadata(shop.state.join("signing-key.pem")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o077, 0, "the key can be read by others: {mode:o}");
-    let secret = fs::read(shop.state.join("signing-key.pem")).unwrap();
-    let line = secret.split(|byte| *byte == b'\n').nth(1).unwrap();
-    let holds = |file: &Path| fs::read(file).unwrap().windows(line.len()).any(|part| part == line);
-    let copies = files(&shop.state).into_iter().filter(|file| !file.ends_with("signing-key.pem") && holds(file));
-    assert_eq!(copies.collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
+/// Nobody else may read the keys, and what is secret in them is in no other file: of the one for signatures its second line,
+/// and all of the one for the ledger.
+fn private_keys(shop: &Example) {
+    for (name, line) in [("signing-key.pem", 1), ("ledger-key", 0)] {
+        let key = shop.state.join(name);
+        let mode = fs::metadata(&key).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name} can be used by others: {mode:o}");
+        let text = fs::read_to_string(&key).unwrap();
+        let secret = text.lines().nth(line).unwrap();
+        assert!(secret.len() >= 64, "{name} holds nothing");
+        let holds = |file: &Path| fs::read(file).unwrap().windows(secret.len()).any(|part| part == secret.as_bytes());
+        let copies = files(&shop.state).into_iter().filter(|file| *file != key && holds(file));
+        assert_eq!(copies.collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
+    }
     assert!(list(&shop.state.join("ci")).iter().all(|path| path.is_file()), "CI has left its folders");
 }
