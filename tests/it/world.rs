@@ -26,6 +26,9 @@ pub(crate) const UNITS: [&str; 4] = ["catalog", "orders", "store", "web"];
 /// Others whose evidence counts, and the seeds of their keys. PathOps itself has the seed 1.
 pub(crate) const PRODUCERS: [(&str, u64); 2] = [("scanner", 2), ("monitoring", 3)];
 
+/// A credential of the host.
+pub(crate) const SECRET: &str = "swordfish-1234";
+
 /// What a unit's source says when its deployment is to fail its smoke job.
 pub(crate) const DEFECT: &str = "defect";
 
@@ -54,6 +57,8 @@ pub(crate) struct World {
     /// While it is set, nobody merges into production.
     pub(crate) hesitant: Arc<AtomicBool>,
     pub(crate) deployed: Arc<Mutex<Vec<String>>>,
+    /// Everything that an agent was given.
+    pub(crate) tasks: Arc<Mutex<Vec<AgentTask>>>,
     calls: Arc<Mutex<VecDeque<Call>>>,
     watch: Watch,
 }
@@ -85,6 +90,7 @@ impl World {
         let ci = MemoryCi::new(scm.clone(), blobs.clone(), Arc::new(clock.clone())).taking(seconds(3)).with_script(pipeline);
         let notifier = Arc::new(MemoryNotifier::new(NotifierCapabilities::default()));
         let world = Self {
+            tasks: Arc::default(),
             calls: Arc::default(),
             watch: Arc::new(|_| {}),
             faults: None,
@@ -164,7 +170,12 @@ impl World {
         }
         let mut patch = AgentCapabilities::default();
         patch.patch = true;
-        let agent = MemoryAgent::new("patch".parse().unwrap(), work).with_capabilities(patch);
+        let tasks = self.tasks.clone();
+        let agent = MemoryAgent::new("patch".parse().unwrap(), move |task, files| {
+            tasks.lock().unwrap().push(task.clone());
+            work(task, files)
+        });
+        let agent = agent.with_capabilities(patch);
         let scm: Arc<dyn Scm> = self.forge.scm(Principal::System);
         let merge: Arc<dyn Merge> = self.forge.merger(Principal::System);
         let ci: Arc<dyn Ci> = Arc::new(self.ci.clone());
@@ -198,7 +209,7 @@ impl World {
             .notifier(seen!(notifier))
             .clock(Arc::new(self.clock.clone()))
             .ids(Arc::new(SeededIds::new(1)))
-            .secret("swordfish-1234")
+            .secret(SECRET)
             .pace(Pace { shortest: Duration::from_millis(100), longest: seconds(5), ..Pace::default() })
             .observer(self.observer())
             .build()
