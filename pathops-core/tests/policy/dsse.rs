@@ -143,7 +143,7 @@ fn openssl_verifies_what_was_signed_here() {
         fs::write(folder.join(name), bytes).unwrap();
         match openssl(&folder, name) {
             Some(verdict) => assert_eq!(verdict, good, "{name}"),
-            None if std::env::var_os("CI").is_some_and(|value| value == "true") => panic!("CI has no `openssl`"),
+            None if std::env::var_os("CI").is_some() => panic!("CI has no `openssl`"),
             None => return eprintln!("SKIPPED: there is no `openssl` on this machine"),
         }
     }
