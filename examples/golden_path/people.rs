@@ -157,7 +157,11 @@ impl People {
             let mut line = String::new();
             std::io::stdin().lock().read_line(&mut line).map(|_| line)
         });
-        Ok(matches!(answer.await??.trim(), "y" | "Y" | "yes"))
+        let answer = answer.await??;
+        if answer.is_empty() {
+            return Err("the input has ended before the question was answered; start it again and it goes on from here".into());
+        }
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 }
 

@@ -6,6 +6,7 @@ mod example;
 mod faults;
 mod full_disk;
 mod input;
+mod interactive;
 mod jumps;
 mod killed;
 mod project;

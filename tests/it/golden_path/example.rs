@@ -3,13 +3,16 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -32,6 +35,8 @@ pub(super) struct Example {
     pub(super) state: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    /// What is typed at its terminal; without it there is no terminal.
+    pub(super) typed: Option<String>,
     runs: usize,
 }
 
@@ -51,6 +56,7 @@ pub(super) struct Running {
     child: Child,
     output: PathBuf,
     account: PathBuf,
+    _terminal: Option<File>,
 }
 
 impl Example {
@@ -59,7 +65,7 @@ impl Example {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().canonicalize().unwrap().join("state");
         let arguments = arguments.iter().map(ToString::to_string).collect();
-        Self { folder, state, arguments, environment: Vec::new(), runs: 0 }
+        Self { folder, state, arguments, environment: Vec::new(), typed: None, runs: 0 }
     }
 
     /// The same, with its state in a folder of this name.
@@ -84,17 +90,24 @@ impl Example {
         self.runs += 1;
         let file = |what: &str| self.folder.path().join(format!("{what}-{}", self.runs));
         let (output, account) = (file("output"), file("account"));
+        let (terminal, input) = match &self.typed {
+            None => (None, Stdio::null()),
+            Some(text) => {
+                let (terminal, input) = terminal(text);
+                (Some(terminal), input)
+            }
+        };
         let child = Command::new(program())
             .args(["--json", "--state"])
             .arg(&self.state)
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(File::create(&output).unwrap())
             .stderr(File::create(&account).unwrap())
             .spawn()
             .unwrap();
-        Running { child, output, account }
+        Running { child, output, account, _terminal: terminal }
     }
 
     pub(super) fn run(&mut self) -> Run {
@@ -149,6 +162,18 @@ impl Example {
         let files = repositories.flat_map(|path| list(&path.join("pulls")));
         files.map(|file| serde_json::from_slice(&fs::read(file).unwrap()).unwrap()).collect()
     }
+}
+
+/// A terminal at which this has been typed: the end of the person, to be kept open, and that of the program.
+fn terminal(typed: &str) -> (File, Stdio) {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
+    let mut person = File::from(openpt(flags).unwrap());
+    grantpt(&person).unwrap();
+    unlockpt(&person).unwrap();
+    let name = ptsname(&person, Vec::new()).unwrap().into_string().unwrap();
+    let program = open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+    person.write_all(typed.as_bytes()).unwrap();
+    (person, program.into())
 }
 
 /// A process in words, if its command line or environment names `state` and it lives.
