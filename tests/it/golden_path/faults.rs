@@ -22,8 +22,9 @@ fn refused(project: &SmallProject, arguments: &[&str], why: &[&str]) -> (Example
     for text in why {
         assert!(change_set["failure"]["reason"].as_str().unwrap().contains(text), "{text:?}: {}", change_set["failure"]);
     }
-    assert!(change_set["units"]["app"]["snapshots"].as_u64().unwrap() >= 1, "{change_set:#}");
-    assert!(!change_set["units"]["app"]["notPromotable"].is_null(), "{change_set:#}");
+    let app = &change_set["units"]["app"];
+    assert!(app["snapshots"].as_u64().unwrap() >= 1, "{change_set:#}");
+    assert_eq!(app["notPromotable"].is_null(), app["artifact"].is_null(), "what was built is not promotable: {change_set:#}");
     nothing_left(&example);
     (example, run)
 }
