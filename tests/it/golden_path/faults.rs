@@ -63,7 +63,8 @@ fn a_script_that_hangs_is_stopped() {
 #[test]
 fn a_script_that_leaves_a_process_behind_goes_on_without_it() {
     let project = SmallProject::new("feature");
-    project.ci("sleep 600 >/dev/null 2>&1 &\n");
+    // It has its own name only once it no longer is a copy of the shell.
+    project.ci("sleep 600 >/dev/null 2>&1 &\nsleep 1\n");
     let mut example = Example::of(project.path(), &[]);
     let run = example.run();
     run.assert_held();
