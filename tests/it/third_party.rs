@@ -1,5 +1,7 @@
 //! Bundles verified by Sigstore's own library for JavaScript, which nobody here wrote. `.ci/test` installs it.
 
+#![expect(clippy::print_stderr, reason = "a skip is told")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -20,7 +22,7 @@ fn verifiers() -> Option<PathBuf> {
         return Some(folder);
     }
     assert!(std::env::var_os("CI").is_none(), "{} is missing: `.ci/test` installs it", folder.display());
-    println!("skipped: the verifiers are not installed; `.ci/test` does it");
+    eprintln!("skipped: the verifiers are not installed; `.ci/test` does it");
     None
 }
 
