@@ -3,6 +3,7 @@
 //! `cargo run --example evidence -- verify PATH --trusted-root FILE --key PEM`, `export`; `--help` says more. The exit code is 0
 //! for VERIFIED, 1 for FAILED and 2 for NOT VERIFIED: never 0 where something was not checked.
 
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -70,13 +71,16 @@ impl Trusted {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match answer(Arguments::parse().command).await {
-        Ok((text, code)) => {
-            print!("{text}");
-            code.into()
-        }
+    let told = |(text, code): (String, u8)| {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())?;
+        Ok(code)
+    };
+    match answer(Arguments::parse().command).await.and_then(told) {
+        Ok(code) => code.into(),
         Err(error) => {
-            eprintln!("{}\n  {error}", Verdict::NotVerified);
+            // Where even this cannot be told, the code still tells it.
+            let _ = writeln!(io::stderr(), "{}\n  {error}", Verdict::NotVerified);
             Verdict::NotVerified.exit_code().into()
         }
     }

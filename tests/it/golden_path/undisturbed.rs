@@ -124,7 +124,7 @@ fn records(shop: &Example, summary: &Value) {
             let pieces = ["evidence", "snapshots"].map(|part| unit[part].as_array().unwrap());
             for piece in pieces.into_iter().flatten() {
                 let keys: Vec<&String> = piece.as_object().unwrap().keys().collect();
-                assert_eq!(keys, ["envelope", "id", "location", "name", "predicateType"]);
+                assert_eq!(keys, ["envelope", "id", "leaf", "location", "name", "predicateType"]);
                 let place = piece["location"].as_str().unwrap().strip_prefix("file://").unwrap();
                 assert!(Path::new(place).is_file(), "{piece}");
             }
