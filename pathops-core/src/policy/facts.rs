@@ -7,7 +7,7 @@ use crate::adapter::Review;
 use crate::digest::Digest;
 use crate::evidence::{Envelope, TrustRoot};
 use crate::id::{ChangeSetId, CommitId, EnvironmentId, PersonId, RepoId, TreeId, UnitId};
-use crate::policy::finding::FindingKind;
+use crate::policy::finding::{FindingKind, Speaker};
 use crate::policy::{EvidenceFact, Finding, time_zone_data_version};
 use crate::principal::Principal;
 use crate::project::{OpenIncident, OpenStop, Role, Unit};
@@ -161,8 +161,8 @@ pub struct Known {
     evidence_root: Digest,
     /// Where the evidence of each kind is: a requirement looks at its own only.
     places: BTreeMap<FindingKind, Vec<usize>>,
-    /// Where the reports of each scanner are.
-    reports: BTreeMap<String, Vec<usize>>,
+    /// Where the reports of each scanner are, by who signed them: nobody's report stands in place of somebody else's.
+    reports: BTreeMap<(String, Speaker), Vec<usize>>,
 }
 
 impl Known {
@@ -185,7 +185,7 @@ impl Known {
         for (place, fact) in facts.evidence.iter().enumerate() {
             places.entry(fact.says.kind()).or_default().push(place);
             if let Finding::Vulnerabilities { scanner, .. } = &fact.says {
-                reports.entry(scanner.clone()).or_default().push(place);
+                reports.entry((scanner.clone(), fact.speaker())).or_default().push(place);
             }
         }
         Self { digest: canonical_digest(&facts), evidence_root, places, reports, facts }
@@ -199,9 +199,9 @@ impl Known {
         }
     }
 
-    /// The reports of each scanner, oldest first.
+    /// The reports of each scanner by each who signs them, oldest first.
     pub(super) fn reports(&self) -> impl Iterator<Item = (&str, impl DoubleEndedIterator<Item = &EvidenceFact>)> {
-        self.reports.iter().map(|(scanner, places)| (scanner.as_str(), self.at(places)))
+        self.reports.iter().map(|((scanner, _), places)| (scanner.as_str(), self.at(places)))
     }
 
     fn at<'k>(&'k self, places: &'k [usize]) -> impl DoubleEndedIterator<Item = &'k EvidenceFact> {

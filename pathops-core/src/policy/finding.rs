@@ -161,7 +161,19 @@ impl Finding {
     }
 }
 
+/// Whose word a piece of evidence is: the names that the trust root gives to the key, or the key where it has none. A key
+/// that is changed for another of the same names changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Speaker {
+    Producers(BTreeSet<ProducerName>),
+    Key(KeyId),
+}
+
 impl EvidenceFact {
+    pub(super) fn speaker(&self) -> Speaker {
+        if self.producers.is_empty() { Speaker::Key(self.signer) } else { Speaker::Producers(self.producers.clone()) }
+    }
+
     /// A value that is no number is none, and a measurement that failed.
     pub(super) fn keep_numbers(&mut self) {
         if let Finding::Signal { value, errors, .. } = &mut self.says

@@ -1,16 +1,20 @@
 //! What the facts come to, for conditions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::policy::evaluate::{Case, Votes};
-use crate::policy::{Authoring, EvidenceFact, Facts, Finding, FindingSeverity};
+use crate::policy::finding::Speaker;
+use crate::policy::{Authoring, EvidenceFact, Facts, Finding, FindingSeverity, TestRun, Vulnerability};
 use crate::project::{Role, UnitKind};
 use crate::time::UnixMillis;
 
 /// The facts of a promotion, aggregated: what a condition is held against. Counts and truths only, so that a language
-/// without loops can use it; of each kind of evidence the newest piece that is about what would be promoted.
+/// without loops can use it.
+///
+/// Each kind of evidence is taken from what the typed requirement for it looks at, whoever signed it: the newest piece, and of
+/// one instant the worse one. Where the newest is dated in the future, it is as if the worst had been said.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
@@ -26,7 +30,7 @@ pub struct Summary {
     pub at_seconds: i64,
     /// Pieces of evidence about it, and how many of them speak against it.
     pub evidence: EvidenceSummary,
-    /// Results of tests, by suite.
+    /// Results of tests, by suite. Where the suite was run in the build and in preflight, each number is the worse of the two.
     pub tests: BTreeMap<String, TestsSummary>,
     /// Of all scanners together.
     pub findings: FindingsSummary,
@@ -34,7 +38,8 @@ pub struct Summary {
     pub sbom_parts: u64,
     /// What ran in preflight.
     pub preflight: PreflightSummary,
-    /// Measured values, by name; one that is no number, rests on nothing or on failed measurements is left out.
+    /// Values that were measured in preflight, by name; left out is what is no number, rests on nothing or on failed measurements,
+    /// or was measured twice at one instant with different values.
     pub signals: BTreeMap<String, f64>,
     /// Approvals of the production pull request's head that count, of any role.
     pub approvals: u32,
@@ -72,19 +77,20 @@ pub struct ChangeSummary {
     pub is_way_back: bool,
 }
 
-/// Pieces of evidence.
+/// Pieces of evidence that are about what would be promoted in any way, in whatever environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EvidenceSummary {
-    /// How many there are.
+    /// How many there are, less those that are dated in the future.
     pub total: u32,
-    /// How many speak against a promotion.
+    /// How many speak against a promotion, whatever their date.
     pub bad: u32,
     /// How many envelopes prove nothing.
     pub rejected: u32,
 }
 
-/// The newest result of a suite.
+/// The newest result of a suite. Where a pipeline gives it that the change touched, and nobody has approved that, nothing has
+/// passed, and each other number is the greatest that there is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TestsSummary {
@@ -100,7 +106,8 @@ pub struct TestsSummary {
     pub age_seconds: i64,
 }
 
-/// What scanners found. Where none has reported, each number is the greatest that there is.
+/// What scanners found: of each the newest report by each who signs its reports. Where none has reported, or a report is dated
+/// in the future, each number is the greatest that there is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FindingsSummary {
@@ -116,7 +123,7 @@ pub struct FindingsSummary {
     pub low: u32,
 }
 
-/// What ran in preflight.
+/// What ran in preflight: exactly the combination that was tried there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PreflightSummary {
@@ -156,51 +163,157 @@ impl Summary {
         summary
     }
 
-    /// The facts are sorted by time: what comes later stands in place of what came before.
+    /// What each piece speaks to is what the typed requirement takes it for.
     fn take_evidence(&mut self, case: &Case<'_>, facts: &Facts) {
-        let mut scans = BTreeMap::new();
-        let known = |fact: &&EvidenceFact| !case.is_from_the_future(fact) && case.is_about_this(fact);
-        for fact in facts.evidence.iter().filter(known) {
-            self.evidence.total = self.evidence.total.saturating_add(1);
-            self.evidence.bad = self.evidence.bad.saturating_add(u32::from(fact.says.is_bad()));
-            match &fact.says {
-                Finding::Tests { suite, passed, skipped, flaky, failed, .. } => {
-                    let (passed, failed, skipped, flaky) = (*passed, *failed, *skipped, *flaky);
-                    let tests = TestsSummary { passed, failed, skipped, flaky, age_seconds: age(case.at, fact.at) };
-                    let last = self.tests.entry(suite.clone()).or_insert_with(|| tests.clone());
-                    // Of two results of one instant the worse one stands.
-                    if last.age_seconds != tests.age_seconds || tests.failed >= last.failed {
-                        *last = tests;
+        let mut matters = Matters::default();
+        for fact in &facts.evidence {
+            if case.is_about_this(fact) {
+                let is_known = !case.is_from_the_future(fact);
+                self.evidence.total = self.evidence.total.saturating_add(u32::from(is_known));
+                self.evidence.bad = self.evidence.bad.saturating_add(u32::from(fact.says.is_bad()));
+            }
+            matters.take(case, fact);
+        }
+        let Matters { tests, deployment, health, scans, late, sbom, signals } = matters;
+        for ((suite, _), (_, word)) in tests.0 {
+            self.tests.entry(suite.to_owned()).and_modify(|other| *other = other.worst(&word)).or_insert(word);
+        }
+        self.preflight.was_ready = deployment.only().unwrap_or_default();
+        self.preflight.healthy_seconds = health.only().unwrap_or_default();
+        self.sbom_parts = sbom.only().unwrap_or_default();
+        self.signals = signals.0.into_iter().filter_map(|(name, (_, value))| Some((name.to_owned(), value?))).collect();
+        self.findings = FindingsSummary::of(scans, late);
+    }
+}
+
+/// What the evidence says on each matter.
+#[derive(Default)]
+struct Matters<'f> {
+    tests: Words<(&'f str, bool), TestsSummary>,
+    deployment: Words<(), bool>,
+    health: Words<(), u64>,
+    scans: Words<(&'f str, Speaker), BTreeSet<&'f Vulnerability>>,
+    /// Whether there is a report from the future.
+    late: bool,
+    sbom: Words<(), u64>,
+    signals: Words<&'f str, Option<f64>>,
+}
+
+impl<'f> Matters<'f> {
+    /// What is from the future says that nobody knows.
+    fn take(&mut self, case: &Case<'_>, fact: &'f EvidenceFact) {
+        let (at, is_known) = (fact.at, !case.is_from_the_future(fact));
+        match &fact.says {
+            Finding::Tests { suite, .. } => {
+                for (run, in_build) in [(TestRun::Build, true), (TestRun::Preflight, false)] {
+                    if case.is_of_run(run, fact) {
+                        let word = TestsSummary::of(case, fact).filter(|_| is_known);
+                        let word = word.unwrap_or_else(|| TestsSummary::unknown(age(case.at, at)));
+                        self.tests.hear((suite, in_build), at, word, |a, b| a.worst(b));
                     }
                 }
-                Finding::Deployment { failure } => self.preflight.was_ready = failure.is_none(),
-                Finding::Health { healthy, settled_millis } => {
-                    self.preflight.healthy_seconds = if *healthy { settled_millis / 1_000 } else { 0 };
-                }
-                Finding::Vulnerabilities { scanner, found } => drop(scans.insert(scanner, found)),
-                Finding::Sbom { parts, .. } => self.sbom_parts = *parts,
-                Finding::Signal { name, value, samples, errors } => match value {
-                    Some(value) if *samples > 0 && *errors == 0 => drop(self.signals.insert(name.clone(), *value)),
-                    _ => drop(self.signals.remove(name)),
-                },
-                Finding::Contract { .. } | Finding::Verified { .. } | Finding::Stated {} => {}
             }
+            Finding::Deployment { failure } if case.is_of_trial(fact) => {
+                self.deployment.hear((), at, is_known && failure.is_none(), |a, b| *a && *b);
+            }
+            Finding::Health { healthy, settled_millis } if case.is_of_trial(fact) => {
+                let seconds = if is_known && *healthy { settled_millis / 1_000 } else { 0 };
+                self.health.hear((), at, seconds, |a, b| *a.min(b));
+            }
+            Finding::Vulnerabilities { scanner, found } if case.is_of_artifact(fact) => {
+                self.late |= !is_known;
+                self.scans.hear((scanner, fact.speaker()), at, found.iter().collect(), |a, b| a | b);
+            }
+            Finding::Sbom { parts, .. } if case.is_of_artifact(fact) => {
+                self.sbom.hear((), at, if is_known { *parts } else { 0 }, |a, b| *a.min(b));
+            }
+            Finding::Signal { name, value, samples, errors } if case.is_of_trial(fact) => {
+                let value = value.filter(|value| is_known && value.is_finite() && *samples > 0 && *errors == 0);
+                // Of two values nobody knows which is the worse one.
+                self.signals.hear(name, at, value, |a, b| if a == b { *a } else { None });
+            }
+            _ => {}
         }
-        self.findings.scanners = count(scans.len());
-        if scans.is_empty() {
-            // Nobody has looked: there may be any number.
+    }
+}
+
+/// The newest word on each of several things.
+struct Words<K, W>(BTreeMap<K, (UnixMillis, W)>);
+
+impl<K, W> Default for Words<K, W> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Ord, W> Words<K, W> {
+    /// The facts are sorted by time: what comes later stands in place of what came before, and of one instant the worse one
+    /// stands.
+    fn hear(&mut self, of: K, at: UnixMillis, word: W, worse: impl Fn(&W, &W) -> W) {
+        let word = match self.0.get(&of) {
+            Some((then, other)) if *then == at => worse(other, &word),
+            _ => word,
+        };
+        self.0.insert(of, (at, word));
+    }
+}
+
+impl<W> Words<(), W> {
+    fn only(self) -> Option<W> {
+        self.0.into_values().next().map(|(_, word)| word)
+    }
+}
+
+impl TestsSummary {
+    /// `None` where nobody has to believe it: a pipeline says it that the change touched, and that nobody approved.
+    fn of(case: &Case<'_>, fact: &EvidenceFact) -> Option<Self> {
+        let Finding::Tests { passed, skipped, flaky, failed, pipeline_changed, .. } = &fact.says else { return None };
+        let (passed, failed, skipped, flaky) = (*passed, *failed, *skipped, *flaky);
+        let tests = Self { passed, failed, skipped, flaky, age_seconds: age(case.at, fact.at) };
+        (!pipeline_changed || case.pipeline_is_approved()).then_some(tests)
+    }
+
+    fn unknown(age_seconds: i64) -> Self {
+        let any = u32::MAX;
+        Self { passed: 0, failed: any, skipped: any, flaky: any, age_seconds }
+    }
+
+    /// Each number as bad as in one of the two.
+    fn worst(&self, other: &Self) -> Self {
+        Self {
+            passed: self.passed.min(other.passed),
+            failed: self.failed.max(other.failed),
+            skipped: self.skipped.max(other.skipped),
+            flaky: self.flaky.max(other.flaky),
+            age_seconds: self.age_seconds.max(other.age_seconds),
+        }
+    }
+}
+
+impl FindingsSummary {
+    /// What two say of one scanner counts once, as it does for typed requirements.
+    fn of(scans: Words<(&str, Speaker), BTreeSet<&Vulnerability>>, late: bool) -> Self {
+        let mut reports: BTreeMap<&str, BTreeSet<&Vulnerability>> = BTreeMap::new();
+        for ((scanner, _), (_, mut found)) in scans.0 {
+            reports.entry(scanner).or_default().append(&mut found);
+        }
+        let scanners = count(reports.len());
+        if reports.is_empty() || late {
+            // Nobody knows: there may be any number.
             let any = u32::MAX;
-            self.findings = FindingsSummary { scanners: 0, critical: any, high: any, medium: any, low: any };
+            return Self { scanners, critical: any, high: any, medium: any, low: any };
         }
-        for finding in scans.into_values().flatten() {
+        let mut findings = Self { scanners, ..Self::default() };
+        for finding in reports.into_values().flatten() {
             let slot = match finding.severity {
-                None | Some(FindingSeverity::Critical) => &mut self.findings.critical,
-                Some(FindingSeverity::High) => &mut self.findings.high,
-                Some(FindingSeverity::Medium) => &mut self.findings.medium,
-                Some(FindingSeverity::Low) => &mut self.findings.low,
+                None | Some(FindingSeverity::Critical) => &mut findings.critical,
+                Some(FindingSeverity::High) => &mut findings.high,
+                Some(FindingSeverity::Medium) => &mut findings.medium,
+                Some(FindingSeverity::Low) => &mut findings.low,
             };
             *slot = slot.saturating_add(1);
         }
+        findings
     }
 }
 

@@ -1,6 +1,7 @@
 //! A promotion that passes, with a requirement of every kind: the app `orders`, written by `alice` and an agent of `carol`,
 //! approved by `bob` and `dave`.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::pin;
@@ -296,8 +297,19 @@ impl ConditionLanguage for Word {
     }
 }
 
+thread_local! {
+    /// What a condition was last told.
+    static TOLD: RefCell<Option<Summary>> = const { RefCell::new(None) };
+}
+
+/// What conditions were last told since this was asked before; `None` where none was evaluated.
+pub(crate) fn told() -> Option<Summary> {
+    TOLD.take()
+}
+
 impl Condition for Said {
     fn evaluate(&self, summary: &Summary) -> Result<ConditionAnswer, ConditionError> {
+        TOLD.set(Some(summary.clone()));
         let holds = match self.0.as_str() {
             "yes" => true,
             "no" => false,

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::UnixMillis;
-use pathops_core::policy::{Decision, DecisionRecord, HypotheticalFacts, Policy, Severity, Verdict, evaluate, replay};
+use pathops_core::policy::{Decision, DecisionRecord, HypotheticalFacts, Policy, Severity, Summary, Verdict, evaluate, replay};
 
-use crate::base::{languages, policy};
+use crate::base::{self, languages, policy};
 use crate::corpus;
 use crate::generate::{Case, Dice, generated, generated_policy};
 use crate::spec::{Judgement, Question, judge};
+use crate::spec_summary::summary;
 
 /// How many promotions are judged under one policy.
 const EACH: u64 = 25;
@@ -21,12 +22,15 @@ struct Tally {
     granted: u64,
     overridden: u64,
     first: u64,
+    /// How often a condition was told something.
+    summaries: u64,
     /// By requirement, how often it stood in which way.
     requirements: BTreeMap<String, BTreeMap<Verdict, u64>>,
 }
 
 impl Tally {
-    fn take(&mut self, judgement: &Judgement) {
+    fn take(&mut self, Compared { told: judgement, summaries, .. }: &Compared) {
+        self.summaries += u64::from(summaries.is_some());
         self.cases += 1;
         *self.verdicts.entry(judgement.verdict).or_default() += 1;
         self.granted += u64::from(judgement.granted);
@@ -45,6 +49,7 @@ impl Tally {
             return;
         }
         let least = |count: Option<&u64>, share: u64| count.is_some_and(|count| *count >= self.cases / share);
+        assert!(least(Some(&self.summaries), 2), "too few conditions are told anything");
         for verdict in [Verdict::Pass, Verdict::Unknown, Verdict::Fail] {
             assert!(least(self.verdicts.get(&verdict), 6), "too few are {verdict}");
         }
@@ -88,20 +93,34 @@ struct Compared {
     told: Judgement,
     decision: Decision,
     known: HypotheticalFacts,
+    /// What conditions have to be told, and what they were told; `None` where there was none.
+    summaries: Option<(Summary, Summary)>,
 }
 
 fn compare(policy: &Policy, case: &Case) -> Compared {
     let known = HypotheticalFacts::from(case.facts(policy));
+    let _ = base::told();
     let decision = evaluate(policy, &known, case.at);
+    let told = base::told();
     let at = UnixMillis(case.at.0.clamp(FIRST, LAST));
     assert_eq!(decision.at, at, "the instant that it was made for");
     let question = Question { layers: policy.layers(), policy: policy.digest(), facts: known.facts(), at };
-    Compared { told: judge(question), decision, known }
+    let summaries = told.map(|told| (summary(question), told));
+    Compared { told: judge(question), decision, known, summaries }
 }
 
 impl Compared {
     /// What differs, in words; `None` where they agree.
     fn difference(&self) -> Option<String> {
+        self.difference_in_decision().or_else(|| self.difference_in_summary())
+    }
+
+    fn difference_in_summary(&self) -> Option<String> {
+        let (plain, told) = self.summaries.as_ref()?;
+        (plain != told).then(|| format!("conditions are told\n{told:#?}\nand by the rule\n{plain:#?}"))
+    }
+
+    fn difference_in_decision(&self) -> Option<String> {
         let decided = as_judgement(&self.decision);
         if self.told == decided {
             return None;
@@ -197,7 +216,7 @@ fn part(number: u64) {
             if let Some(why) = compared.difference() {
                 panic!("seed {seed}, case {place}:\n{why}\n{}", corpus::keep(&case, &format!("seed-{seed}-{place}")));
             }
-            tally.take(&compared.told);
+            tally.take(&compared);
             remaining_is_sound(&compared);
             // This costs more than the comparison.
             if place == 0 && policies % 2 == 0 {

@@ -26,6 +26,8 @@ mod peers;
 mod remaining;
 mod spec;
 mod spec_people;
+mod spec_summary;
+mod told;
 
 use pathops_core::policy::{Verdict, decide};
 

@@ -241,7 +241,7 @@ fn dependencies(readings: &Readings) -> Verdict {
     }
 }
 
-fn open_incidents(readings: &Readings) -> usize {
+pub(crate) fn open_incidents(readings: &Readings) -> usize {
     readings.incidents.iter().filter(|it| it.unit.is_none() || it.unit.as_ref() == Some(&readings.unit.id)).count()
 }
 
@@ -291,7 +291,7 @@ fn is_accepted(accept: &Accept, fact: &EvidenceFact) -> bool {
     is_bad(&fact.says) || (from && (fact.in_ledger || !accept.in_ledger))
 }
 
-fn age(question: Question<'_>, fact: &EvidenceFact) -> i128 {
+pub(crate) fn age(question: Question<'_>, fact: &EvidenceFact) -> i128 {
     i128::from(question.at.0) - i128::from(fact.at.0)
 }
 
@@ -314,15 +314,15 @@ fn newest(
     worst(words)
 }
 
-fn names(fact: &EvidenceFact, algorithm: &str, value: &str) -> bool {
+pub(crate) fn names(fact: &EvidenceFact, algorithm: &str, value: &str) -> bool {
     fact.subjects.iter().any(|subject| subject.digest.iter().any(|(of, is)| of == algorithm && is == value))
 }
 
-fn is_of_unit(question: Question<'_>, fact: &EvidenceFact) -> bool {
+pub(crate) fn is_of_unit(question: Question<'_>, fact: &EvidenceFact) -> bool {
     fact.unit.as_ref() == Some(&question.facts.readings.unit.id)
 }
 
-fn is_of_artifact(question: Question<'_>, fact: &EvidenceFact) -> bool {
+pub(crate) fn is_of_artifact(question: Question<'_>, fact: &EvidenceFact) -> bool {
     let of_unit = fact.unit.is_none() || is_of_unit(question, fact);
     of_unit && question.facts.readings.artifact.is_some_and(|artifact| names(fact, "sha256", &artifact.hex()))
 }
@@ -334,18 +334,18 @@ fn names_artifact_or_none(fact: &EvidenceFact, artifact: Digest) -> bool {
 }
 
 /// The tree and the artifact; a component has none.
-fn names_what_was_tried(question: Question<'_>, fact: &EvidenceFact) -> bool {
+pub(crate) fn names_what_was_tried(question: Question<'_>, fact: &EvidenceFact) -> bool {
     let readings = &question.facts.readings;
     names(fact, "gitTree", readings.tested.tree.as_str())
         && readings.artifact.is_none_or(|artifact| names_artifact_or_none(fact, artifact))
 }
 
-fn is_of_preflight(question: Question<'_>, fact: &EvidenceFact) -> bool {
+pub(crate) fn is_of_preflight(question: Question<'_>, fact: &EvidenceFact) -> bool {
     let here = fact.environment.as_ref() == Some(&question.facts.readings.preflight);
     is_of_unit(question, fact) && here && names_what_was_tried(question, fact)
 }
 
-fn is_bad(finding: &Finding) -> bool {
+pub(crate) fn is_bad(finding: &Finding) -> bool {
     match finding {
         Finding::Tests { failed, .. } => *failed != 0,
         Finding::Deployment { failure } => failure.is_some(),
@@ -373,18 +373,21 @@ fn evidence(question: Question<'_>, rule: &EvidenceRule) -> Verdict {
     newest(question, &rule.accept, ages, answers, |it| if_not(!is_bad(&it.says), Verdict::Fail))
 }
 
+/// In the build that made the artifact from its source.
+pub(crate) fn is_of_build(question: Question<'_>, fact: &EvidenceFact) -> bool {
+    let readings = &question.facts.readings;
+    let tree = readings.source.as_ref().is_some_and(|it| names(fact, "gitTree", it.tree.as_str()));
+    let artifact = readings.artifact.is_some_and(|artifact| names_artifact_or_none(fact, artifact));
+    is_of_unit(question, fact) && fact.environment.is_none() && tree && artifact
+}
+
 fn tests(question: Question<'_>, rule: &TestsRule) -> Verdict {
     let readings = &question.facts.readings;
-    let in_build = |fact: &EvidenceFact| {
-        let tree = readings.source.as_ref().is_some_and(|it| names(fact, "gitTree", it.tree.as_str()));
-        let artifact = readings.artifact.is_some_and(|artifact| names_artifact_or_none(fact, artifact));
-        is_of_unit(question, fact) && fact.environment.is_none() && tree && artifact
-    };
     let answers = |fact: &EvidenceFact| {
         let of_suite = matches!(&fact.says, Finding::Tests { suite, .. } if *suite == rule.suite);
         of_suite
             && match rule.run {
-                TestRun::Build => in_build(fact),
+                TestRun::Build => is_of_build(question, fact),
                 TestRun::Preflight => is_of_preflight(question, fact),
             }
     };
@@ -410,23 +413,33 @@ fn report(fact: &EvidenceFact) -> Option<(&String, &Vec<Vulnerability>)> {
     }
 }
 
-/// The newest report of each scanner; what is from the future waits, and makes a pass an unknown.
+/// Whose word it is: the names of those who signed it, or the key where it has none.
+pub(crate) fn said_by(fact: &EvidenceFact) -> (BTreeSet<String>, Option<String>) {
+    let names: BTreeSet<_> = fact.producers.iter().map(ToString::to_string).collect();
+    let key = names.is_empty().then(|| format!("{:?}", fact.signer));
+    (names, key)
+}
+
+/// The newest report of each scanner by each who signs them: none stands in place of somebody else's. What is from the future
+/// waits, and makes a pass an unknown.
 fn findings(question: Question<'_>, rule: &FindingsRule) -> Verdict {
     let answers =
         |fact: &&EvidenceFact| is_of_artifact(question, fact) && is_accepted(&rule.accept, fact) && report(fact).is_some();
     let all: Vec<_> = question.facts.evidence.iter().filter(answers).collect();
     let is_late = |fact: &EvidenceFact| age(question, fact) < -60_000;
-    let newest_of = |scanner: &String| {
-        let these = || all.iter().filter(|it| report(it).is_some_and(|(of, _)| of == scanner) && !is_late(it));
+    let newest_of = |(scanner, by): &(&String, _)| {
+        let these =
+            || all.iter().filter(|it| report(it).is_some_and(|(of, _)| of == *scanner) && said_by(it) == *by && !is_late(it));
         let newest = these().map(|it| it.at).max();
         these().filter(|it| Some(it.at) == newest).copied().collect::<Vec<_>>()
     };
     let scanners: BTreeSet<&String> = all.iter().filter_map(|it| report(it)).map(|(scanner, _)| scanner).collect();
-    let current: Vec<&EvidenceFact> = scanners.iter().flat_map(|scanner| newest_of(scanner)).collect();
+    let voices: BTreeSet<_> = all.iter().filter_map(|it| Some((report(it)?.0, said_by(it)))).collect();
+    let current: Vec<&EvidenceFact> = voices.iter().flat_map(|voice| newest_of(voice)).collect();
     let is_fresh = |it: &&EvidenceFact| age(question, it) <= i128::from(rule.accept.max_age_seconds) * 1_000;
     let fresh = !current.is_empty() && current.iter().all(is_fresh) && !all.iter().any(|it| is_late(it));
     let reported = rule.scanners.iter().all(|wanted| scanners.contains(wanted));
-    // The same finding in two reports of one scanner, of one instant, is one.
+    // The same finding in two reports of one scanner is one.
     let found: BTreeSet<_> = current
         .iter()
         .filter_map(|it| report(it))

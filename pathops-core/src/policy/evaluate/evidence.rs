@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::Case;
 use super::standing::{Standing, span};
-use super::{Case, people};
 use crate::id::{ContractId, EnvironmentId};
 use crate::policy::finding::FindingKind;
 use crate::policy::{
@@ -82,9 +82,7 @@ impl Case<'_> {
             (Ask::Tests(rule), Finding::Tests { passed, skipped, flaky, failed, pipeline_changed, .. }) => {
                 let counts = Counts { passed: *passed, skipped: *skipped, flaky: *flaky, failed: *failed };
                 match tests(rule, &counts) {
-                    standing if standing.verdict == Verdict::Pass && *pipeline_changed => {
-                        people::pipeline(self, &standing.because)
-                    }
+                    standing if standing.verdict == Verdict::Pass && *pipeline_changed => self.pipeline(&standing.because),
                     standing => standing,
                 }
             }
@@ -114,8 +112,8 @@ impl Case<'_> {
         }
     }
 
-    /// Of each scanner the newest report counts, and all of them together; two of one instant are one. What is over the limits
-    /// is so whatever else is missing, late or old.
+    /// Of each scanner the newest report counts by each who signs its reports, and all of them together; what two of them say
+    /// of one scanner is one. What is over the limits is so whatever else is missing, late or old.
     pub(super) fn findings(&self, asks: &Ask, rule: &FindingsRule) -> Standing {
         let mut reports: BTreeMap<&str, Vec<&EvidenceFact>> = BTreeMap::new();
         let mut late: Option<&EvidenceFact> = None;
@@ -132,7 +130,7 @@ impl Case<'_> {
                 }
             }
             if !newest.is_empty() {
-                reports.insert(scanner, newest);
+                reports.entry(scanner).or_default().append(&mut newest);
             }
         }
         let found = reports.values().flat_map(|newest| all_found(newest));
@@ -282,7 +280,7 @@ impl Case<'_> {
     }
 }
 
-/// What reports of one instant have found, each once.
+/// What reports of one scanner have found, each once.
 fn all_found<'f>(reports: &[&'f EvidenceFact]) -> BTreeSet<&'f Vulnerability> {
     let found = |fact: &&'f EvidenceFact| match &fact.says {
         Finding::Vulnerabilities { found, .. } => found.as_slice(),
@@ -329,45 +327,60 @@ pub(in crate::policy) fn counts(accept: &Accept, fact: &EvidenceFact) -> bool {
 /// Whether a piece of evidence is of the kind that is asked for, and about what would be promoted.
 pub(in crate::policy) fn answers(case: &Case<'_>, asks: &Ask, fact: &EvidenceFact) -> bool {
     let readings = &case.facts.readings;
-    let of_unit = || fact.unit.as_ref() == Some(&readings.unit.id);
-    let of_nobody_else = || fact.unit.as_ref().is_none_or(|unit| *unit == readings.unit.id);
-    let of_build = || {
-        fact.environment.is_none()
-            && case.is_about(About::Tree, fact)
-            && case.artifact.as_ref().is_some_and(|digest| fact.is_about("sha256", digest) || super::names_no_artifact(fact))
-    };
     match (asks, &fact.says) {
-        (Ask::Tests(TestsRule { suite, run, .. }), Finding::Tests { suite: of, .. }) => {
-            suite == of
-                && of_unit()
-                && match run {
-                    TestRun::Build => of_build(),
-                    TestRun::Preflight => case.is_about(About::Deployment, fact),
-                }
-        }
-        (Ask::Deployment(_), Finding::Deployment { .. }) | (Ask::Health(_), Finding::Health { .. }) => {
-            of_unit() && case.is_about(About::Deployment, fact)
-        }
-        (Ask::Findings(_), Finding::Vulnerabilities { .. }) => of_nobody_else() && case.is_about(About::Artifact, fact),
-        (Ask::Soak(_), Finding::Deployment { .. } | Finding::Health { .. }) => {
-            of_unit() && case.is_about(About::Deployment, fact)
-        }
+        (Ask::Tests(TestsRule { suite, run, .. }), Finding::Tests { suite: of, .. }) => suite == of && case.is_of_run(*run, fact),
+        (Ask::Deployment(_), Finding::Deployment { .. })
+        | (Ask::Health(_), Finding::Health { .. })
+        | (Ask::Soak(_), Finding::Deployment { .. } | Finding::Health { .. }) => case.is_of_trial(fact),
+        (Ask::Findings(_), Finding::Vulnerabilities { .. }) => case.is_of_artifact(fact),
         (Ask::Contracts(_), Finding::Contract { contract, .. }) => {
             let of_source = case.is_about(About::Tree, fact) || case.is_about(About::Artifact, fact);
-            readings.unit.provides.contains(contract) && of_unit() && of_source
+            readings.unit.provides.contains(contract) && case.is_of_unit(fact) && of_source
         }
-        (Ask::Sbom(rule), Finding::Sbom { format, .. }) => {
-            rule.formats.contains(format) && of_nobody_else() && case.is_about(About::Artifact, fact)
-        }
+        (Ask::Sbom(rule), Finding::Sbom { format, .. }) => rule.formats.contains(format) && case.is_of_artifact(fact),
         (Ask::Signal(rule), Finding::Signal { name, .. }) => {
-            *name == rule.name && of_unit() && in_environment(case, rule.environment, fact)
+            *name == rule.name && case.is_of_unit(fact) && in_environment(case, rule.environment, fact)
         }
         (Ask::Evidence(rule), _) => {
             // What others say names no environment: the bytes tell what it is about.
             let tried = || rule.about == About::Deployment && fact.environment.is_none() && case.names_what_was_tried(fact);
-            fact.predicate_type == rule.predicate_type && of_nobody_else() && (case.is_about(rule.about, fact) || tried())
+            let of_this = fact.predicate_type == rule.predicate_type && case.is_of_nobody_else(fact);
+            of_this && (case.is_about(rule.about, fact) || tried())
         }
         _ => false,
+    }
+}
+
+impl Case<'_> {
+    fn is_of_unit(&self, fact: &EvidenceFact) -> bool {
+        fact.unit.as_ref() == Some(&self.facts.readings.unit.id)
+    }
+
+    fn is_of_nobody_else(&self, fact: &EvidenceFact) -> bool {
+        fact.unit.as_ref().is_none_or(|unit| *unit == self.facts.readings.unit.id)
+    }
+
+    /// Whether it is about the unit in preflight, in exactly the combination that was tried there.
+    pub(in crate::policy) fn is_of_trial(&self, fact: &EvidenceFact) -> bool {
+        self.is_of_unit(fact) && self.is_about(About::Deployment, fact)
+    }
+
+    /// Whether it is about what would be promoted, wherever that is.
+    pub(in crate::policy) fn is_of_artifact(&self, fact: &EvidenceFact) -> bool {
+        self.is_of_nobody_else(fact) && self.is_about(About::Artifact, fact)
+    }
+
+    /// Whether it is about the unit where these tests are run: in the build that made the artifact, or in preflight.
+    pub(in crate::policy) fn is_of_run(&self, run: TestRun, fact: &EvidenceFact) -> bool {
+        let names_artifact =
+            || self.artifact.as_ref().is_some_and(|digest| fact.is_about("sha256", digest) || super::names_no_artifact(fact));
+        match run {
+            TestRun::Build => {
+                let of_source = fact.environment.is_none() && self.is_about(About::Tree, fact);
+                self.is_of_unit(fact) && of_source && names_artifact()
+            }
+            TestRun::Preflight => self.is_of_trial(fact),
+        }
     }
 }
 

@@ -145,19 +145,35 @@ impl Case<'_> {
     }
 }
 
-/// Tests that the change's own pipeline reports are believed once a person has approved that pipeline, and nobody whom the
-/// host does not know had a part in it.
-pub(super) fn pipeline(case: &Case<'_>, counts: &str) -> Standing {
-    let readings = &case.facts.readings;
-    let roles = BTreeSet::from([Role::Owner, Role::Reviewer]);
-    let votes = readings.source_head.as_ref().map(|head| Votes::count(&readings.source_reviews, head, None, &roles, case));
-    match votes {
-        Some(votes) if !votes.yes.is_empty() && votes.no.is_empty() && readings.strangers.is_empty() => {
-            Standing::new(Verdict::Pass, format!("{counts}; the changed pipeline was approved by {}", names(&votes.yes)))
+impl Case<'_> {
+    /// Tests that the change's own pipeline reports are believed once a person has approved that pipeline, and nobody whom the
+    /// host does not know had a part in it.
+    pub(super) fn pipeline(&self, counts: &str) -> Standing {
+        match self.pipeline_approvers() {
+            Some(people) => {
+                Standing::new(Verdict::Pass, format!("{counts}; the changed pipeline was approved by {}", names(&people)))
+            }
+            None => Standing::new(Verdict::Unknown, format!("{counts}, says a pipeline that this very change touched")).needs(
+                "an approval of the source pull request's head before its merge",
+                self.eligible(&pipeline_roles(), &BTreeSet::new()),
+            ),
         }
-        _ => Standing::new(Verdict::Unknown, format!("{counts}, says a pipeline that this very change touched"))
-            .needs("an approval of the source pull request's head before its merge", case.eligible(&roles, &BTreeSet::new())),
     }
+
+    pub(in crate::policy) fn pipeline_is_approved(&self) -> bool {
+        self.pipeline_approvers().is_some()
+    }
+
+    fn pipeline_approvers(&self) -> Option<BTreeSet<PersonId>> {
+        let readings = &self.facts.readings;
+        let head = readings.source_head.as_ref().filter(|_| readings.strangers.is_empty())?;
+        let votes = Votes::count(&readings.source_reviews, head, None, &pipeline_roles(), self);
+        (!votes.yes.is_empty() && votes.no.is_empty()).then_some(votes.yes)
+    }
+}
+
+fn pipeline_roles() -> BTreeSet<Role> {
+    BTreeSet::from([Role::Owner, Role::Reviewer])
 }
 
 fn count<'p>(people: impl Iterator<Item = &'p PersonId>) -> u32 {

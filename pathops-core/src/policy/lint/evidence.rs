@@ -32,8 +32,17 @@ fn age(linter: &mut Linter<'_>, spot: Spot<'_>, accept: &Accept) {
 
 fn producers(linter: &mut Linter<'_>, spot: Spot<'_>, accept: &Accept) {
     let context = linter.context;
-    let (Some(from), Some(known)) = (&accept.from, &context.producers) else { return };
-    let (id, strange) = (&spot.requirement.id, from.difference(known));
+    let Some(known) = &context.producers else { return };
+    let id = &spot.requirement.id;
+    let Some(from) = &accept.from else {
+        if is_of_others(&spot.requirement.asks) && known.len() > 1 {
+            let what =
+                format!("`{id}` believes each of {}, and a newer word of one may stand in place of another's", names(known));
+            linter.warn(spot, None, what, "name in `from` whose matter it is");
+        }
+        return;
+    };
+    let strange = from.difference(known);
     if from.is_disjoint(known) {
         let what = format!("nobody whose word counts for `{id}` is trusted: {}", names(strange));
         linter.never(spot, None, what, "correct `from`, or add them to the host's trust root");
@@ -41,6 +50,11 @@ fn producers(linter: &mut Linter<'_>, spot: Spot<'_>, accept: &Accept) {
         let what = format!("`{id}` counts the word of {}, whom the host does not trust", names(strange));
         linter.warn(spot, None, what, "correct `from`, or add them to the host's trust root");
     }
+}
+
+/// Whether others than PathOps say what it asks for.
+fn is_of_others(asks: &Ask) -> bool {
+    matches!(asks, Ask::Findings(_) | Ask::Sbom(_) | Ask::Signal(_) | Ask::Contracts(_) | Ask::Evidence(_))
 }
 
 /// Whether there is anything of a unit that the evidence could be about, or a job that makes it.
