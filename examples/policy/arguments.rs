@@ -44,7 +44,7 @@ pub(crate) enum Command {
         /// The requirement.
         requirement: RequirementId,
     },
-    /// Makes a decision again. Code 0: the same, byte for byte. Code 1: another one, or the record is not what it was made of.
+    /// Makes a decision again. Code 0: the same, in every field. Code 1: another one, or the record is not what it was made of.
     Replay {
         /// The decision record, in JSON.
         record: PathBuf,

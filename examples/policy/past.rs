@@ -15,17 +15,18 @@ pub(crate) fn replay(path: &Path) -> Result<Answer, Unusable> {
     let record: DecisionRecord =
         serde_json::from_slice(&bytes(path)?).map_err(|error| unusable(&format!("this is no decision record: {error}")))?;
     match again(&record, &languages()) {
-        Ok(decision) => Ok(Answer { text: format!("the same, byte for byte: {}\n", decision.summary()), code: HOLDS }),
-        Err(ReplayError::Different(now)) => Ok(Answer { text: compared(&record.decision, &now), code: DOES_NOT_HOLD }),
-        Err(error @ (ReplayError::Other { .. } | ReplayError::TimeZones { .. } | ReplayError::Engine { .. })) => {
-            Ok(Answer { text: format!("{error}\n"), code: DOES_NOT_HOLD })
+        Ok(decision) => Ok(Answer { text: format!("the same, in every field: {}\n", decision.summary()), code: HOLDS }),
+        Err(ReplayError::Different { now, places }) => {
+            Ok(Answer { text: compared(&record.decision, &now, &places), code: DOES_NOT_HOLD })
         }
-        Err(error) => Err(unusable(&error)),
+        Err(error @ (ReplayError::Format(_) | ReplayError::Policy(_))) => Err(unusable(&error)),
+        Err(error) => Ok(Answer { text: format!("{error}\n"), code: DOES_NOT_HOLD }),
     }
 }
 
-fn compared(recorded: &Decision, now: &Decision) -> String {
-    format!("it was recorded as\n{}and the same input gives\n{}", recorded.to_text(), now.to_text())
+fn compared(recorded: &Decision, now: &Decision, places: &[String]) -> String {
+    let places = places.join(", ");
+    format!("it was recorded as\n{}and the same input gives\n{}what differs: {places}\n", recorded.to_text(), now.to_text())
 }
 
 /// Which decisions of a history another policy would have made differently.

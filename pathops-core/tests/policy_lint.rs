@@ -95,7 +95,7 @@ fn asks(wrong: &str, note: &str, right: &str) {
     tells(&[&asking(wrong)], note, &[&asking(right)]);
 }
 
-const SOME: &str = "accept: {maxAgeSeconds: 86400}";
+const SOME: &str = "accept: {maxAgeSeconds: 86400, from: [ci]}";
 
 #[test]
 fn what_covers_nothing_is_told() {
@@ -191,10 +191,10 @@ fn lifecycle_states_that_exclude_each_other_are_errors() {
 fn signals_that_exclude_each_other_are_errors() {
     let with = |max: &str, accept: &str| {
         format!(
-            "requirements:\n  - {{id: least, reason: why, asks: {{signal: {{name: load, environment: preflight, min: 5, accept: {{maxAgeSeconds: 60}}}}}}}}\n  - {{id: most, reason: why, asks: {{signal: {{name: load, environment: preflight, max: {max}, accept: {accept}}}}}}}"
+            "requirements:\n  - {{id: least, reason: why, asks: {{signal: {{name: load, environment: preflight, min: 5, accept: {{maxAgeSeconds: 60, from: [ci]}}}}}}}}\n  - {{id: most, reason: why, asks: {{signal: {{name: load, environment: preflight, max: {max}, accept: {accept}}}}}}}"
         )
     };
-    let same = "{maxAgeSeconds: 99}";
+    let same = "{maxAgeSeconds: 99, from: [ci]}";
     tells(
         &[&with("4.5", same)],
         "error: no value of load is within the bounds of `least`, `most` (for orders, store);",
@@ -202,9 +202,9 @@ fn signals_that_exclude_each_other_are_errors() {
     );
     // Somebody else may measure something else.
     tells(
-        &[&with("4.5", "{maxAgeSeconds: 99, from: [ci]}")],
+        &[&with("4.5", "{maxAgeSeconds: 99, from: [gitops]}")],
         "warning: no value of load",
-        &[&with("5", "{maxAgeSeconds: 99, from: [ci]}")],
+        &[&with("5", "{maxAgeSeconds: 99, from: [gitops]}")],
     );
     let signal = |environment: &str| format!("signal: {{name: load, environment: {environment}, max: 1, {SOME}}}");
     asks(&signal("agents"), "error: `it` is measured where agents work", &signal("production"));
@@ -217,7 +217,7 @@ fn evidence_that_is_too_old_when_the_wait_is_over_is_told() {
             "requirements:\n  - {{id: soak, reason: why, asks: {{soak: {{seconds: {seconds}, maxGapSeconds: 60, {SOME}}}}}}}\n  - {{id: it, reason: why, covers: {{kind: app}}, asks: {{{asks}}}}}"
         )
     };
-    let hour = "accept: {maxAgeSeconds: 3600}";
+    let hour = "accept: {maxAgeSeconds: 3600, from: [ci]}";
     let build = format!("tests: {{run: build, suite: unit, minPassed: 1, {hour}}}");
     let note = "error: `soak` takes 7200 s, and evidence for `it` from before is too old after 3600 s (for orders); let it";
     tells(&[&with(7200, &build)], note, &[&with(3600, &build)]);
@@ -359,6 +359,24 @@ fn glass_that_cannot_be_broken_is_told() {
             "warning: `permissions.stop` is for nobody: no person holds one of the roles `reviewer`; give somebody the role in people.yaml, or name another one"
         ]
     );
+}
+
+/// PathOps makes the evidence of tests, deployments and health; the rest comes from whoever is trusted.
+#[test]
+fn whose_matter_evidence_of_others_is_is_asked() {
+    let any = "accept: {maxAgeSeconds: 86400}";
+    for asked in [
+        "findings: {max: {critical: 0}, accept}",
+        "sbom: {formats: [spdx], accept}",
+        "signal: {name: load, environment: preflight, max: 1, accept}",
+        "contracts: {accept}",
+        "evidence: {predicateType: \"https://slsa.dev/provenance/v1\", about: artifact, accept}",
+    ] {
+        let note =
+            "warning: `it` believes each of `ci`, `gitops`, and a newer word of one may stand in place of another's; name in";
+        asks(&asked.replace("accept", any), note, &asked.replace("accept", SOME));
+    }
+    assert_eq!(said(&[&asking(&format!("tests: {{run: build, suite: unit, minPassed: 1, {any}}}"))]), [""; 0]);
 }
 
 #[test]

@@ -113,7 +113,7 @@ fn the_same_input_gives_the_same_bytes() {
 
 #[test]
 fn a_recorded_decision_is_replayed() {
-    run(&["replay", "decision.json"]).answers(0, "the same, byte for byte: orders may go to production\n");
+    run(&["replay", "decision.json"]).answers(0, "the same, in every field: orders may go to production\n");
     let folder = files(&[]);
     let record = within(&folder, "record.json");
     evaluate(&["--policy", "policy.yaml", "--facts", "facts.json", "--record", &record]).answers(0, "");
@@ -302,7 +302,7 @@ fn a_language_that_is_built_in_decides_and_is_replayed() {
         let (path, record) = (within(&folder, "layer.yaml"), within(&folder, "record.json"));
         over(&path, "facts.json", &["--record", &record]).answers(0, "orders may go to production\n");
         over(&path, "blocked.json", &[]).answers(4, "orders may not go to production: ");
-        run_of(&with, &["replay", &record]).answers(0, "the same, byte for byte: ");
+        run_of(&with, &["replay", &record]).answers(0, "the same, in every field: ");
         let written: Value = serde_json::from_str(&fs::read_to_string(&record).unwrap()).unwrap();
         assert!(written["decision"]["engines"][language].is_string(), "{language}: {}", written["decision"]);
         run(&["replay", &record]).is_unusable(&format!("built without {language}"));

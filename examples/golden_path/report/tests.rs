@@ -73,6 +73,7 @@ fn refusal(state: &State, cited: &EvidenceRecord) -> Decided {
     let step = Step { what: "a passing run".to_owned(), from: Some("CI".to_owned()) };
     let decision = Decision {
         format: Decision::FORMAT,
+        evaluator: Decision::EVALUATOR,
         change_set: state.start.change_set.clone(),
         unit: unit("orders"),
         environment: EnvironmentId::parse("production").unwrap(),

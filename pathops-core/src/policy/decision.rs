@@ -131,6 +131,11 @@ fn one() -> u32 {
     1
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks it so")]
+fn is_nothing(version: &u32) -> bool {
+    *version == 0
+}
+
 /// How people got past what stood in the way.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -152,6 +157,9 @@ pub struct Overridden {
 pub struct Decision {
     /// The version of this form.
     pub format: u32,
+    /// The version of the evaluator that made it; 0 where it is from before these had versions.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub evaluator: u32,
     /// The change set.
     pub change_set: ChangeSetId,
     /// The app or component.
@@ -185,8 +193,12 @@ pub struct Decision {
 
 impl Decision {
     /// The version of the form that is written. Version 1 had no severities, nothing remaining and no overriding; it is read. What
-    /// came to version 2 later, engines and what is missing besides, is left out where there is none.
+    /// came to version 2 later, the evaluator, engines and what is missing besides, is left out where there is none.
     pub const FORMAT: u32 = 2;
+
+    /// The version of the evaluator. It is raised with every change by which the same policy and facts may come to another
+    /// verdict or text, so that a decision from before is not taken for one that was changed.
+    pub const EVALUATOR: u32 = 1;
 
     /// Whether a grant follows from it: it passes, or the glass was broken by the rules, for a production pull request.
     #[must_use]

@@ -64,6 +64,7 @@ pub fn evaluate(policy: &Policy, facts: &Known, at: UnixMillis) -> Decision {
     let overridden = if verdict == Verdict::Pass { None } else { glass::broken(&case, &requirements) };
     Decision {
         format: Decision::FORMAT,
+        evaluator: Decision::EVALUATOR,
         change_set: readings.change_set.clone(),
         unit: readings.unit.id.clone(),
         environment: readings.environment.clone(),

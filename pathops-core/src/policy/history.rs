@@ -1,6 +1,10 @@
 //! Past decisions: replaying them, and asking what another policy or other facts would have given.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::id::{ChangeSetId, EnvironmentId, PersonId, RequirementId, UnitId};
@@ -13,7 +17,7 @@ use crate::policy::{
 use crate::time::UnixMillis;
 
 /// A decision with everything it was made of, so that it can be made again.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DecisionRecord {
@@ -25,6 +29,10 @@ pub struct DecisionRecord {
     pub facts: Facts,
     /// The decision.
     pub decision: Decision,
+    /// The decision as it was written, where the record was read: a field that this version does not know, or takes for left
+    /// out, makes it another one.
+    #[serde(skip)]
+    written: Option<Value>,
 }
 
 /// Why a decision cannot be replayed, or was not replayed to itself.
@@ -47,16 +55,28 @@ pub enum ReplayError {
         /// The digest of what is there.
         held: Digest,
     },
+    /// Another version of the evaluator made the decision: verdicts and texts may have been others.
+    #[error("version {was} of the evaluator made the decision, and this is {is}; {}", comes_to(*.agrees))]
+    Evaluator {
+        /// That of the decision; 0 where it names none.
+        was: u32,
+        /// That of this version.
+        is: u32,
+        /// Whether everything else comes to the same.
+        agrees: bool,
+    },
     /// The facts are of other time zone data: freeze windows may have been elsewhere.
-    #[error("the decision was made with time zone data {was}, and this version has {is}")]
+    #[error("the decision was made with time zone data {was}, and this version has {is}; {}", comes_to(*.agrees))]
     TimeZones {
         /// That of the facts.
         was: String,
         /// That of this version.
         is: String,
+        /// Whether, with the data that is here, everything comes to the same.
+        agrees: bool,
     },
     /// The decision was made with another version of the engine of a language that conditions of the policy are written in.
-    #[error("the decision was made with {language} {was}, and here is {is}; {}", if *.agrees { "it comes to the same" } else { "it comes to another one" })]
+    #[error("the decision was made with {language} {was}, and here is {is}; {}", comes_to(*.agrees))]
     Engine {
         /// The language.
         language: String,
@@ -67,23 +87,84 @@ pub enum ReplayError {
         /// Whether everything else comes to the same.
         agrees: bool,
     },
-    /// The same input gave another decision.
-    #[error("the same policy, facts and instant give another decision now")]
-    Different(Box<Decision>),
+    /// The same input gave another decision, or the one that was written holds something else besides.
+    #[error("the same policy, facts and instant give another decision now: {} differs", .places.join(", "))]
+    Different {
+        /// What comes now.
+        now: Box<Decision>,
+        /// Where the two differ, as JSON pointers.
+        places: Vec<String>,
+    },
+}
+
+fn comes_to(agrees: bool) -> &'static str {
+    if agrees { "it comes to the same" } else { "it comes to another one" }
 }
 
 impl DecisionRecord {
     /// Puts together what a decision was made of.
     #[must_use]
     pub fn new(policy: &Policy, facts: &Known, decision: Decision) -> Self {
-        Self { format: 1, policy: policy.layers().to_vec(), facts: facts.facts().clone(), decision }
+        Self { format: 1, policy: policy.layers().to_vec(), facts: facts.facts().clone(), decision, written: None }
+    }
+
+    /// Where a decision differs from the one that is recorded, as it is written and as it is read.
+    fn differences(&self, again: &Decision) -> Vec<String> {
+        let json = |decision: &Decision| serde_json::to_value(decision).unwrap_or_default();
+        let (again, read) = (json(again), json(&self.decision));
+        let mut places = BTreeSet::new();
+        differences(&read, &again, "", &mut places);
+        if let Some(written) = &self.written {
+            differences(written, &again, "", &mut places);
+        }
+        places.into_iter().collect()
     }
 }
 
-/// Makes a decision again, and gives it if it is the same, byte for byte.
+impl<'de> Deserialize<'de> for DecisionRecord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Written {
+            format: u32,
+            policy: Vec<PolicyLayer>,
+            facts: Facts,
+            decision: Value,
+        }
+        let Written { format, policy, facts, decision: written } = Written::deserialize(deserializer)?;
+        let decision = Decision::deserialize(&written).map_err(D::Error::custom)?;
+        Ok(Self { format, policy, facts, decision, written: Some(written) })
+    }
+}
+
+/// Puts down where two values differ.
+fn differences(one: &Value, other: &Value, at: &str, places: &mut BTreeSet<String>) {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            for key in one.keys().chain(other.keys()) {
+                let at = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
+                match (one.get(key), other.get(key)) {
+                    (Some(one), Some(other)) => differences(one, other, &at, places),
+                    _ => drop(places.insert(at)),
+                }
+            }
+        }
+        (Value::Array(one), Value::Array(other)) if one.len() == other.len() => {
+            for (index, (one, other)) in one.iter().zip(other).enumerate() {
+                differences(one, other, &format!("{at}/{index}"), places);
+            }
+        }
+        (one, other) if one == other => {}
+        _ => drop(places.insert(at.to_owned())),
+    }
+}
+
+/// Makes a decision again, and gives it if it is the same: every field and every value, and no field more.
 ///
 /// # Errors
-/// [`ReplayError`] where the record is not what the decision was made of, or the decision is another one.
+/// [`ReplayError`] where the record is not what the decision was made of, or the decision is another one. Where something has
+/// moved on since (the evaluator, time zone data that matters, the engine of a language), that is said, and whether the decision
+/// comes to the same but for that.
 pub fn replay(record: &DecisionRecord, languages: &Languages) -> Result<Decision, ReplayError> {
     if record.format != 1 {
         return Err(ReplayError::Format(record.format));
@@ -96,29 +177,36 @@ pub fn replay(record: &DecisionRecord, languages: &Languages) -> Result<Decision
             return Err(ReplayError::Other { what, named, held });
         }
     }
-    let mut again = evaluate(&policy, &facts, decision.at);
-    if decision.engines.is_empty() {
-        // It is from before engines were named.
-        again.engines.clear();
-    }
-    if again == *decision {
+    let again = evaluate(&policy, &facts, decision.at);
+    let places = record.differences(&again);
+    if places.is_empty() {
         return Ok(again);
     }
     let (was, is) = (&record.facts.time_zones, time_zone_data_version());
-    if was != is {
-        return Err(ReplayError::TimeZones { was: was.clone(), is: is.to_owned() });
-    }
-    let other = again.engines.iter().find_map(|(language, is)| {
+    let here = HypotheticalFacts::but(&facts, |facts| is.clone_into(&mut facts.time_zones));
+    let mut alike = Decision { facts: decision.facts, ..evaluate(&policy, &here, decision.at) };
+    let zones_matter = alike != again;
+    let engine = alike.engines.iter().find_map(|(language, is)| {
         let was = decision.engines.get(language).filter(|was| *was != is)?;
         Some((language.clone(), was.clone(), is.clone()))
     });
-    match other {
-        Some((language, was, is)) => {
-            again.engines.clone_from(&decision.engines);
-            Err(ReplayError::Engine { language, was, is, agrees: again == *decision })
-        }
-        None => Err(ReplayError::Different(Box::new(again))),
+    alike.evaluator = decision.evaluator;
+    for (language, was) in &decision.engines {
+        alike.engines.entry(language.clone()).and_modify(|is| is.clone_from(was));
     }
+    if decision.evaluator == 0 && decision.engines.is_empty() {
+        // It is from before engines were named.
+        alike.engines.clear();
+    }
+    let agrees = record.differences(&alike).is_empty();
+    Err(match engine {
+        _ if decision.evaluator != again.evaluator => {
+            ReplayError::Evaluator { was: decision.evaluator, is: again.evaluator, agrees }
+        }
+        _ if zones_matter => ReplayError::TimeZones { was: was.clone(), is: is.to_owned(), agrees },
+        Some((language, was, is)) => ReplayError::Engine { language, was, is, agrees },
+        None => ReplayError::Different { now: Box::new(again), places },
+    })
 }
 
 /// What would be decided if the facts were different.
@@ -253,7 +341,7 @@ pub struct Doubt {
 ///
 /// A requirement that was met, and of which nobody can tell any more, is in doubt as one that fails is. Under another `policy`
 /// than it was granted under, what that one asks for in addition under the same name is told as a doubt too; what it asks for
-/// under another name is none.
+/// under another name is none, nor is what it does not ask for any more, or only advises: [`record_in_doubt`] looks at both.
 #[must_use]
 pub fn in_doubt(granted: &Decision, policy: &Policy, known: &Known, now: UnixMillis) -> Option<Doubt> {
     let case = Case::new(policy, known, granted.at).known_at(now);
@@ -275,5 +363,31 @@ pub fn in_doubt(granted: &Decision, policy: &Policy, known: &Known, now: UnixMil
         environment: readings.environment.clone(),
         requirements,
         people: granted.overridden.iter().flat_map(|it| it.by.keys().cloned()).collect(),
+    })
+}
+
+/// [`in_doubt`] under the `policy` of now and under the one that it was granted under, which the record holds: a requirement
+/// that has another name since, or only advises, hides nothing. What was approved under the one is taken as approved under the
+/// other. A doubt under both is told once, as the policy of the grant has it.
+///
+/// # Errors
+/// What keeps the policy of the record from being read.
+pub fn record_in_doubt(
+    granted: &DecisionRecord,
+    policy: &Policy,
+    languages: &Languages,
+    known: &Known,
+    now: UnixMillis,
+) -> Result<Option<Doubt>, Vec<PolicyProblem>> {
+    let then = Policy::new(granted.policy.clone(), languages)?;
+    let under = |these: &Policy, others: &Policy| in_doubt(&granted.decision, these, &shown(known, others, these), now);
+    Ok(match (under(&then, policy), under(policy, &then)) {
+        (Some(mut doubt), Some(other)) => {
+            let more = other.requirements.into_iter().filter(|(id, _)| doubt.requirements.iter().all(|(told, _)| told != id));
+            let more: Vec<_> = more.collect();
+            doubt.requirements.extend(more);
+            Some(doubt)
+        }
+        (one, other) => one.or(other),
     })
 }

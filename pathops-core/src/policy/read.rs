@@ -13,9 +13,25 @@ use crate::id::{EnvironmentId, UnitId};
 use crate::policy::{EvidenceFact, Finding, FindingSeverity, SbomFormat, Vulnerability};
 use crate::time::UnixMillis;
 
-/// Predicate types of bills of materials.
-pub(super) const CYCLONEDX: &str = "https://cyclonedx.org/bom";
-pub(super) const SPDX: &str = "https://spdx.dev/Document";
+/// How predicate types begin that say the same kind of thing, in whatever version, and the ask that is for them.
+const FAMILIES: [(&str, &str); 10] = [
+    (TESTS, "tests"),
+    (VULNS, "findings"),
+    (COSIGN_VULN, "findings"),
+    (CYCLONEDX, "sbom"),
+    (SPDX, "sbom"),
+    ("spdx.org/", "sbom"),
+    ("pathops.dev/predicate/deployment", "deployment"),
+    ("pathops.dev/predicate/health", "health"),
+    ("pathops.dev/predicate/contract-comparison", "contracts"),
+    ("pathops.dev/predicate/signal", "signal"),
+];
+const TESTS: &str = "in-toto.io/attestation/test-result";
+const VULNS: &str = "in-toto.io/attestation/vuln";
+const COSIGN_VULN: &str = "cosign.sigstore.dev/attestation/vuln";
+const CYCLONEDX: &str = "cyclonedx.org/";
+const SPDX: &str = "spdx.dev/";
+const VERIFICATION: &str = "slsa.dev/verification_summary";
 
 /// Where the predicates of others say when something was so, as JSON pointers.
 const TIMES: [&str; 8] = [
@@ -31,16 +47,14 @@ const TIMES: [&str; 8] = [
 
 /// The ask that is for evidence of this type, where one of its own is.
 pub(super) fn ask_for(predicate_type: &str) -> Option<&'static str> {
-    match predicate_type {
-        TestResult::TYPE => Some("tests"),
-        Vulnerabilities::TYPE => Some("findings"),
-        CYCLONEDX | SPDX => Some("sbom"),
-        Deployment::TYPE => Some("deployment"),
-        Health::TYPE => Some("health"),
-        ContractComparison::TYPE => Some("contracts"),
-        SignalReading::TYPE => Some("signal"),
-        _ => None,
-    }
+    FAMILIES.iter().find(|(family, _)| is_of(predicate_type, family)).map(|(_, ask)| *ask)
+}
+
+/// Whether a type is of a family, however its URI is written.
+fn is_of(predicate_type: &str, family: &str) -> bool {
+    let lower = predicate_type.to_ascii_lowercase();
+    let plain = lower.split_once("://").map_or(lower.as_str(), |(_, plain)| plain);
+    plain.strip_prefix("www.").unwrap_or(plain).starts_with(family)
 }
 
 struct Read {
@@ -100,14 +114,18 @@ fn read(predicate_type: &str, predicate: &Value) -> Result<Option<Read>, String>
             Read { unit: Some(it.unit), environment: None, at: it.compared_on, says }
         }
         Vulnerabilities::TYPE => scan(parse(predicate)?),
-        CYCLONEDX => of_artifact(predicate, sbom(predicate, SbomFormat::Cyclonedx, "components")),
-        SPDX => of_artifact(predicate, sbom(predicate, SbomFormat::Spdx, "packages")),
         // PathOps' own decisions and snapshots are made of evidence, and are none.
         VerificationSummary::TYPE if predicate.get("https://pathops.dev/decision").is_some() => return Ok(None),
         Snapshot::TYPE if predicate.get("https://pathops.dev/snapshot").is_some() => return Ok(None),
-        VerificationSummary::TYPE => {
+        it if is_of(it, VERIFICATION) => {
             let passed = predicate.get("verificationResult").and_then(Value::as_str) == Some("PASSED");
             of_artifact(predicate, Finding::Verified { passed })
+        }
+        it if is_of(it, CYCLONEDX) => of_artifact(predicate, sbom(predicate, SbomFormat::Cyclonedx, "components")),
+        it if is_of(it, SPDX) => of_artifact(predicate, sbom(predicate, SbomFormat::Spdx, "packages")),
+        // Other versions of a report are read where they are as this one; what is not says nothing that could be asked for.
+        it if is_of(it, VULNS) || is_of(it, COSIGN_VULN) => {
+            parse(predicate).map_or_else(|_| of_artifact(predicate, Finding::Stated {}), scan)
         }
         _ => of_artifact(predicate, Finding::Stated {}),
     }))

@@ -82,6 +82,13 @@ fn evidence_that_another_ask_judges_is_not_asked_for_by_its_type() {
         ("https://in-toto.io/attestation/vulns/v0.2", "findings"),
         ("https://cyclonedx.org/bom", "sbom"),
         ("https://spdx.dev/Document", "sbom"),
+        ("https://in-toto.io/attestation/test-result/v0.2", "tests"),
+        ("https://in-toto.io/attestation/vulns/v0.1", "findings"),
+        ("https://cosign.sigstore.dev/attestation/vuln/v1", "findings"),
+        ("cosign.sigstore.dev/attestation/vuln/v1", "findings"),
+        ("https://cyclonedx.org/bom/v1.6", "sbom"),
+        ("http://www.CycloneDX.org/bom/v1.6", "sbom"),
+        ("https://spdx.dev/Document/v2.3", "sbom"),
         ("https://pathops.dev/predicate/deployment/v0.1", "deployment"),
         ("https://pathops.dev/predicate/health/v0.1", "health"),
         ("https://pathops.dev/predicate/contract-comparison/v0.1", "contracts"),
@@ -91,6 +98,38 @@ fn evidence_that_another_ask_judges_is_not_asked_for_by_its_type() {
         let problems = Policy::new(vec![layer], &Languages::none()).unwrap_err();
         let [problem] = problems.as_slice() else { panic!("{predicate_type}: {problems:?}") };
         assert_eq!(problem.mend, format!("ask for it by `{ask}`"), "{predicate_type}");
+    }
+}
+
+/// The version in the type makes it no other thing.
+#[test]
+fn other_versions_are_read_as_what_they_are() {
+    let part = json!([{"name": "serde"}]);
+    sbom(json!(["cyclonedx"]), "https://cyclonedx.org/bom/v1.6", &json!({"components": part}), Pass, "it lists 1 parts");
+    sbom(json!(["spdx"]), "https://spdx.dev/Document/v2.3", &json!({"packages": part}), Pass, "it lists 1 parts");
+    sbom(json!(["spdx"]), "https://spdx.dev/Document/v2.3", &json!({}), Unknown, "it lists nothing");
+    let verification = "https://slsa.dev/verification_summary/v1.1";
+    let mut shop = asking(verification, "artifact");
+    let times = after(-1).to_string();
+    shop.give(&about_this(verification, &json!({"timeVerified": times, "verificationResult": "FAILED"})));
+    shop.stands("asked", Fail, "it speaks against it");
+
+    let rule = json!({"max": {"critical": 0}, "accept": {"maxAgeSeconds": DAY / 1_000}});
+    let scanned = |predicate_type: &str, result: Value| {
+        let mut shop = Shop::asking(json!({"id": "scan", "reason": "None known.", "asks": {"findings": rule}}));
+        let predicate = json!({
+            "scanner": {"uri": "https://example.org/scanner", "result": result},
+            "metadata": {"scanStartedOn": times, "scanFinishedOn": times},
+        });
+        shop.give(&about_this(predicate_type, &predicate));
+        shop
+    };
+    let critical = json!([{"id": "CVE-1", "severity": [{"method": "nvd", "score": "critical"}]}]);
+    for predicate_type in ["https://in-toto.io/attestation/vulns/v0.1", "https://cosign.sigstore.dev/attestation/vuln/v1"] {
+        let told = "1 critical finding(s), and 0 may stay";
+        scanned(predicate_type, critical.clone()).stands("scan", Fail, told);
+        // What a scanner has written in a form of its own is no report, and proves nothing either way.
+        scanned(predicate_type, json!({"Results": []})).stands("scan", Unknown, "there is no report of a scanner for this");
     }
 }
 

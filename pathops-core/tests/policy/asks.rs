@@ -140,7 +140,7 @@ fn spoilt_evidence_is_unknown() {
     let spoil: [(&str, Spoil); 5] = [
         ("about something else", |it| digests(it, |algorithm| (algorithm.to_owned(), 'a'))),
         ("by digests that nobody asked for", |it| digests(it, |_| ("sha512".to_owned(), 'a'))),
-        ("of another type", |it| it.predicate_type.push('0')),
+        ("of another type", |it| "https://example.org/another".clone_into(&mut it.predicate_type)),
         ("empty", |it| it.predicate = json!({})),
         ("about another unit", another_unit),
     ];

@@ -7,10 +7,11 @@ use pathops_core::adapter::ReviewState::{Approved, ChangesRequested, Dismissed};
 use pathops_core::evidence::Statement;
 use pathops_core::policy::{
     Condition, ConditionAnswer, ConditionError, ConditionLanguage, Decision, DecisionRecord, Doubt, HypotheticalFacts, Languages,
-    Policy, PolicyLayer, ReplayError, Summary, Verdict, VerifiedFacts, decide, diff, evaluate, in_doubt, replay, what_if,
+    Policy, PolicyLayer, ReplayError, Severity, Summary, Verdict, VerifiedFacts, decide, diff, evaluate, in_doubt,
+    record_in_doubt, replay, what_if,
 };
 use pathops_core::project::{Lifecycle, OpenIncident, Role};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::shop::{AT, DAY, KINDS, Kind, Shop, about_this, after, closed_window, review, stop};
 
@@ -74,9 +75,48 @@ fn a_decision_that_was_changed_does_not_replay() {
         shop.remove(Kind::Smoke);
         let mut record = record(&shop);
         change(&mut record.decision);
-        let Err(ReplayError::Different(again)) = replayed(&record) else { panic!("change {index} replays") };
+        let Err(ReplayError::Different { now: again, .. }) = replayed(&record) else { panic!("change {index} replays") };
         assert_eq!((again.verdict, again.at), (Verdict::Unknown, record.decision.at), "change {index}");
     }
+}
+
+/// A record, stored, changed there, and read back.
+fn written(shop: &Shop, change: impl FnOnce(&mut Value)) -> DecisionRecord {
+    let mut stored = serde_json::to_value(record(shop)).unwrap();
+    change(&mut stored["decision"]);
+    serde_json::from_value(stored).unwrap()
+}
+
+#[test]
+fn what_is_written_besides_or_left_out_does_not_replay() {
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 5] = [
+        ("/note", |it| it["note"] = json!("all is well")),
+        ("/requirements/0/note", |it| it["requirements"][0]["note"] = json!("all is well")),
+        ("/requirements/0/severity", |it| drop(it["requirements"][0].as_object_mut().unwrap().remove("severity"))),
+        ("/requirements/0/stale", |it| drop(it["requirements"][0].as_object_mut().unwrap().remove("stale"))),
+        ("/remaining", |it| it["remaining"] = json!(null)),
+    ];
+    for (place, change) in changes {
+        let told = replayed(&written(&Shop::passing(), change));
+        let Err(ReplayError::Different { places, .. }) = told else { panic!("{place}: {told:?}") };
+        assert_eq!(places, [place]);
+    }
+    assert!(replayed(&written(&Shop::passing(), |_| ())).is_ok());
+}
+
+#[test]
+fn a_decision_of_another_evaluator_says_so() {
+    let is = Decision::EVALUATOR;
+    let of_before = |it: &mut Value| drop(it.as_object_mut().unwrap().remove("evaluator"));
+    let told = replayed(&written(&Shop::passing(), of_before));
+    assert_eq!(told, Err(ReplayError::Evaluator { was: 0, is, agrees: true }));
+    let other_words = |it: &mut Value| {
+        it["evaluator"] = json!(7_000);
+        it["requirements"][0]["because"] = json!("said in another way");
+    };
+    let told = replayed(&written(&Shop::passing(), other_words));
+    assert_eq!(told, Err(ReplayError::Evaluator { was: 7_000, is, agrees: false }));
 }
 
 #[test]
@@ -87,9 +127,23 @@ fn a_decision_of_other_time_zone_data_says_so() {
     let facts = HypotheticalFacts::from(record.facts.clone());
     record.decision.facts = facts.digest();
     let told = replayed(&record).unwrap_err();
-    assert!(matches!(&told, ReplayError::TimeZones { was, .. } if was == "1970a"), "{told}");
+    assert!(matches!(&told, ReplayError::TimeZones { was, agrees: true, .. } if was == "1970a"), "{told}");
+    record.decision.requirements[0].because.push('!');
+    let told = replayed(&record).unwrap_err();
+    assert!(matches!(&told, ReplayError::TimeZones { agrees: false, .. }), "{told}");
     record.decision = evaluate(&shop.policy(), &facts, AT);
     assert!(replayed(&record).is_ok(), "it was decided with that data in mind: unknown");
+}
+
+/// Where no window is asked for, other time zone data is no excuse.
+#[test]
+fn time_zone_data_that_does_not_matter_is_not_told() {
+    let mut record = record(&Shop::passing());
+    record.facts.time_zones = "1970a".to_owned();
+    record.decision.facts = HypotheticalFacts::from(record.facts.clone()).digest();
+    assert!(replayed(&record).is_ok());
+    record.decision.requirements[0].because.push('!');
+    assert!(matches!(replayed(&record), Err(ReplayError::Different { .. })));
 }
 
 #[test]
@@ -236,6 +290,30 @@ fn an_approval_of_the_pipeline_that_was_taken_back_is_a_doubt() {
     let head = shop.readings.source_head.as_ref().unwrap().to_string().chars().next().unwrap();
     shop.readings.source_reviews = vec![review("bob", Approved, head)];
     is_doubted(doubt_of(shop, |shop| shop.readings.source_reviews[0].state = Dismissed), "unit-tests");
+}
+
+/// The policy of now asks for it by another name, or only advises it: the one of the grant is what was promised.
+#[test]
+fn a_doubt_under_the_policy_of_the_grant_is_told_whatever_the_policy_is_now() {
+    let mut shop = Shop::passing();
+    let granted = record(&shop);
+    shop.at = after(DAY);
+    shop.give(&failed(Kind::Smoke));
+    let now: [fn(&mut Shop); 2] = [
+        |shop| shop.rule("preflight-smoke").id = "smoke-tests".parse().unwrap(),
+        |shop| shop.rule("preflight-smoke").severity = Severity::Advisory,
+    ];
+    for change in now {
+        let mut now = shop.clone();
+        change(&mut now);
+        let (policy, facts) = (now.policy(), now.facts());
+        assert_eq!(in_doubt(&granted.decision, &policy, &facts, now.at), None, "it looks at the policy of now only");
+        is_doubted(record_in_doubt(&granted, &policy, &Languages::none(), &facts, now.at).unwrap(), "preflight-smoke");
+    }
+    let same = record_in_doubt(&granted, &shop.policy(), &Languages::none(), &shop.facts(), shop.at).unwrap();
+    assert_eq!(same, in_doubt(&granted.decision, &shop.policy(), &shop.facts(), shop.at), "told once");
+    let good = Shop::passing();
+    assert_eq!(record_in_doubt(&granted, &good.policy(), &Languages::none(), &good.facts(), AT), Ok(None));
 }
 
 #[test]
@@ -415,10 +493,13 @@ fn a_decision_names_the_engines_of_its_conditions_and_says_where_they_were_other
     // It is not the engine that makes the difference.
     let mut changed = record.clone();
     changed.decision.verdict = Verdict::Fail;
-    assert!(matches!(replay(&changed, &languages("1.0")), Err(ReplayError::Different(_))));
-    // A decision from before engines were named is the same without.
+    assert!(matches!(replay(&changed, &languages("1.0")), Err(ReplayError::Different { .. })));
+    // Only a decision from before the evaluator had a version may name none.
     record.decision.engines.clear();
-    assert_eq!(replay(&record, &languages("1.1")).as_ref(), Ok(&record.decision));
+    assert!(matches!(replay(&record, &languages("1.0")), Err(ReplayError::Different { .. })));
+    record.decision.evaluator = 0;
+    let told = replay(&record, &languages("1.1"));
+    assert_eq!(told, Err(ReplayError::Evaluator { was: 0, is: Decision::EVALUATOR, agrees: true }));
     assert!(Shop::passing().decision().engines.is_empty(), "no condition, no engine");
     assert!(!serde_json::to_string(&Shop::passing().decision()).unwrap().contains("engines"));
 }
@@ -431,6 +512,18 @@ fn hypothetical_facts_and_verified_ones_give_the_same_decision() {
     let supposed = HypotheticalFacts::from(verified.facts().clone());
     assert_eq!(evaluate(&policy, &supposed, AT), decide(&policy, &verified, AT, 1).0);
     assert_eq!((supposed.digest(), supposed.evidence_root()), (verified.digest(), verified.evidence_root()));
+}
+
+/// As it was written before the evaluator had a version.
+const RECORD_OF_0: &str = include_str!("../fixtures/record-of-evaluator-0.json");
+
+#[test]
+fn a_record_of_evaluator_0_is_read_and_says_what_it_is() {
+    let record: DecisionRecord = serde_json::from_str(RECORD_OF_0).unwrap();
+    assert_eq!((record.decision.evaluator, record.decision.verdict), (0, Verdict::Pass));
+    assert_eq!(replayed(&record), Err(ReplayError::Evaluator { was: 0, is: Decision::EVALUATOR, agrees: true }));
+    let text = serde_json::to_value(&record).unwrap();
+    assert_eq!(text, serde_json::from_str::<Value>(RECORD_OF_0).unwrap(), "and written as it was");
 }
 
 /// As version 1 wrote it: no severities, nothing remaining, no overriding, and the evidence listed once more.

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use pathops_core::UnixMillis;
 use pathops_core::adapter::ReviewState::{Approved, ChangesRequested};
 use pathops_core::policy::{HypotheticalFacts, Policy, PolicyLayer, Readings, Verdict, evaluate, what_if};
 use pathops_core::project::Role;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::base::{AT, Piece, human, policy, readings, review, verified};
+use crate::base::{AT, HOUR, Piece, human, policy, readings, review, verified};
 use crate::generate::Dice;
 
 const HEAD: char = '4';
@@ -105,4 +106,27 @@ fn where_people_ask_for_changes_what_remains_is_enough_and_as_few_as_can_be() {
         more += u32::from(objected && fewest > 1);
     }
     assert!(more > 20, "{more} in which more than an objection is in the way");
+}
+
+/// A longer soak by one producer beside a shorter one by all: time mends the first, and only newer health the second.
+#[test]
+fn time_alone_does_not_help_where_one_of_two_lacks_something() {
+    let soak = |seconds: i64, from: Value| {
+        let accept = json!({"maxAgeSeconds": 3_600, "from": from});
+        json!({"id": "soak", "reason": "It runs.", "asks": {"soak": {"seconds": seconds, "maxGapSeconds": 120, "accept": accept}}})
+    };
+    let layers = json!([
+        {"layer": "project", "requirements": [soak(60, json!(null))]},
+        {"layer": {"unit": "orders"}, "requirements": [soak(36_000, json!(["cluster"]))]},
+    ]);
+    let policy = policy(serde_json::from_value(layers).unwrap());
+    let facts = verified(&crate::base::PIECES.map(Piece::envelope), readings(&policy));
+    let earliest = |at| {
+        let decision = evaluate(&policy, &facts, at);
+        let soak = decision.requirements.iter().find(|it| it.id.as_str() == "soak").unwrap().clone();
+        assert_eq!(soak.verdict, Verdict::Unknown, "{}", soak.because);
+        soak.earliest
+    };
+    assert!(earliest(AT).is_some(), "time is all that the longer one lacks");
+    assert_eq!(earliest(UnixMillis(AT.0 + 2 * HOUR)), None, "the shorter one lacks newer health");
 }

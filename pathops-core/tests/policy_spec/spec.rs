@@ -435,7 +435,7 @@ fn findings(question: Question<'_>, rule: &FindingsRule) -> Verdict {
     };
     let scanners: BTreeSet<&String> = all.iter().filter_map(|it| report(it)).map(|(scanner, _)| scanner).collect();
     let voices: BTreeSet<_> = all.iter().filter_map(|it| Some((report(it)?.0, said_by(it)))).collect();
-    let current: Vec<&EvidenceFact> = voices.iter().flat_map(|voice| newest_of(voice)).collect();
+    let current: Vec<&EvidenceFact> = voices.iter().flat_map(newest_of).collect();
     let is_fresh = |it: &&EvidenceFact| age(question, it) <= i128::from(rule.accept.max_age_seconds) * 1_000;
     let fresh = !current.is_empty() && current.iter().all(is_fresh) && !all.iter().any(|it| is_late(it));
     let reported = rule.scanners.iter().all(|wanted| scanners.contains(wanted));

@@ -35,10 +35,11 @@ impl Standing {
         self.beside(other)
     }
 
-    /// This one, beside another that does not stand worse: what that one lacks is missing too.
+    /// This one, beside another that does not stand worse: what that one lacks is missing too, and time alone helps only where
+    /// it helps both.
     pub(super) fn beside(mut self, other: Self) -> Self {
-        if let (Some(earliest), Some(another)) = (self.earliest, other.earliest) {
-            self.earliest = Some(earliest.max(another));
+        if other.verdict != Verdict::Pass {
+            self.earliest = self.earliest.zip(other.earliest).map(|(one, another)| one.max(another));
         }
         other.missing.into_iter().fold(self, Self::lacking)
     }

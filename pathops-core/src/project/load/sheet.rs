@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::reader::read;
-use super::tree::Node;
+use super::tree::{Node, Value};
 use crate::adapter::SourceTree;
 use crate::id::{RepoPath, UnitId};
 use crate::project::check::{Findings, Notes};
@@ -136,9 +136,33 @@ impl<'a> Sheets<'a> {
             } else if is_document(path, &file.bytes) {
                 let mend = "move it to the folder of its kind, and let its name end in `.yaml`";
                 findings.of(path).note(None, "no document is read from here", mend);
+            } else if let Some(mend) = stray(path) {
+                findings.of(path).note(None, "this is not read", mend);
             }
         }
-        Self { files, sheets }
+        let read = Self { files, sheets };
+        read.stray_definitions(findings);
+        read
+    }
+
+    /// Files directly in `contracts` that no contract names. While not all contracts can be read, nobody knows.
+    fn stray_definitions(&self, findings: &mut Findings) {
+        if self.of(Kind::Contract).count() < self.places(Kind::Contract).count() {
+            return;
+        }
+        let is_named = |file: &str| {
+            self.of(Kind::Contract).any(|sheet| {
+                let definition = sheet.spec.get("definition").map(|node| &node.value);
+                matches!(definition, Some(Value::Text(text)) if text.trim_start_matches("./") == file)
+            })
+        };
+        for path in self.files.keys().filter(|path| place(path).is_none()) {
+            let file = path.as_str().strip_prefix("contracts/").filter(|file| !file.contains('/') && *file != KEEP);
+            if file.is_some_and(|file| !is_named(file)) {
+                let mend = "name it in the `definition` of a contract, or let it be `contracts/<name>.yaml` if it is one";
+                findings.of(path).note(None, "this is not read", mend);
+            }
+        }
     }
 
     /// The documents of a kind that could be read.
@@ -166,6 +190,41 @@ impl<'a> Sheets<'a> {
         let places = self.places(Kind::Component).chain(self.places(Kind::App));
         places.filter_map(|(path, name)| Some((UnitId::parse(name).ok()?, path.clone()))).collect()
     }
+}
+
+/// What keeps an empty folder in Git.
+const KEEP: &str = ".gitkeep";
+
+/// Folders in which every file declares something, and what the names of those who mean them begin with.
+const FOLDERS: [(&str, &str); 6] = [
+    ("policies", "polic"),
+    ("apps", "app"),
+    ("components", "component"),
+    ("incidents", "incident"),
+    ("stops", "stop"),
+    ("contracts", "contract"),
+];
+
+/// What to do about a file that is not read, and that somebody may take for one that is: whatever lies in a folder of documents,
+/// and what lies beside those under a name like theirs (`stops.yaml`, `stop/odd.yaml`, `project.yml`).
+fn stray(path: &RepoPath) -> Option<String> {
+    let (top, rest) = path.as_str().split_once('/').map_or((path.as_str(), None), |(top, rest)| (top, Some(rest)));
+    if let Some((folder, _)) = FOLDERS.iter().find(|(folder, _)| rest.is_some() && *folder == top) {
+        let is_read = *folder == "contracts" || rest == Some(KEEP);
+        return (!is_read).then(|| format!("let its name be `{folder}/<name>.yaml`, or take it out"));
+    }
+    let file = rest.unwrap_or(top);
+    let (stem, extension) = file.rsplit_once('.').unwrap_or((file, "yaml"));
+    let like_a_document = ["yaml", "yml", "json"].contains(&extension.to_ascii_lowercase().as_str()) && !file.contains('/');
+    let word = if rest.is_some() { top } else { stem }.to_ascii_lowercase();
+    let single = ["project", "people", "policy"].iter().find(|single| rest.is_none() && **single == word);
+    let mend = single.map(|single| format!("let its name be `{single}.yaml`, or take it out"));
+    let folder = FOLDERS.iter().find(|(_, begin)| {
+        let ending = word.strip_prefix(begin);
+        ending.is_some_and(|ending| ["", "s", "y", "ies"].contains(&ending))
+    });
+    let mend = mend.or_else(|| folder.map(|(folder, _)| format!("let its name be `{folder}/<name>.yaml`, or take it out")));
+    mend.filter(|_| like_a_document)
 }
 
 fn is_document(path: &RepoPath, bytes: &[u8]) -> bool {
