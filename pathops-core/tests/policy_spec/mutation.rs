@@ -296,7 +296,7 @@ fn strike(handed: &mut Handed, piece: Piece, blow: Blow) {
         }),
         Blow::OtherUnit => handed.edit(piece, |it| *named(piece, &mut it.predicate, "unit") = json!("web")),
         Blow::OtherEnvironment => handed.edit(piece, |it| *named(piece, &mut it.predicate, "environment") = json!("agents")),
-        Blow::OtherType => handed.edit(piece, |it| it.predicate_type.push('0')),
+        Blow::OtherType => handed.edit(piece, |it| "https://example.org/another".clone_into(&mut it.predicate_type)),
         Blow::OtherProducer => handed.put(piece, seal(3 - piece.seed(), &piece.statement())),
         Blow::Stranger => handed.put(piece, seal(9, &piece.statement())),
         Blow::BrokenSignature | Blow::SwappedSignature | Blow::Tampered | Blow::Unsigned | Blow::OtherPayloadType => {
