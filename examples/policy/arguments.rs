@@ -44,7 +44,8 @@ pub(crate) enum Command {
         /// The requirement.
         requirement: RequirementId,
     },
-    /// Makes a decision again. Code 0: the same, in every field. Code 1: another one, or the record is not what it was made of.
+    /// Makes a decision again. Code 0: the same, in every field. Code 1: another one, or the record is not what it was made of,
+    /// or it was made by another version of something: that is said, and whether it comes to the same.
     Replay {
         /// The decision record, in JSON.
         record: PathBuf,
