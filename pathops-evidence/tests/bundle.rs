@@ -1,5 +1,5 @@
 //! Sigstore bundles: what holds verifies, and no byte of one can be changed, also where nothing authenticates it.
-#![expect(clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
+#![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
 
 use std::sync::Arc;
 
