@@ -28,7 +28,7 @@ pub(crate) async fn evidence(machine: &Machine, states: &[State]) -> Result<Vec<
     let cx = OpContext::new(IdempotencyKey::new("export"));
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(PUBLIC_KEY), machine.signer.public_key().to_pem())?;
-    fs::write(folder.join("trusted_root.json"), trusted_root(&machine.ledger.identity))?;
+    fs::write(folder.join("trusted_root.json"), trusted_root(&machine.ledger.identity)?)?;
     let mut exported = Vec::new();
     for state in states {
         let folder = folder.join(state.start.change_set.as_str());

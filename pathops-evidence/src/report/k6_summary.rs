@@ -68,7 +68,8 @@ fn read(input: &Input<'_>) -> Result<Vec<ProbeCheck>, Fail> {
         }
         let Some(Value::Object(thresholds)) = metric.get("thresholds") else { continue };
         let measured = ["count", "passes", "fails"].iter().filter_map(|key| values.get(*key)).copied().reduce(|a, b| a + b);
-        for (threshold, verdict) in thresholds {
+        // In one order, however the JSON reader was built.
+        for (threshold, verdict) in thresholds.iter().collect::<BTreeMap<_, _>>() {
             let held = match verdict {
                 Value::Bool(crossed) => Some(!crossed),
                 other => other.get("ok").and_then(Value::as_bool),
