@@ -25,7 +25,7 @@ mod read;
 mod tile;
 mod tree;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::lock::Mutex as Turn;
@@ -67,8 +67,11 @@ struct Tip {
     edge: Edge,
     /// The leaves of the tile at the edge.
     entries: Vec<u8>,
-    /// What is appended and not published yet: where each leaf is, and the objects that follow from them.
-    unpublished: HashMap<Digest, u64>,
+    /// How many leaves the published checkpoint covers.
+    published: u64,
+    /// Where the leaves are that were appended and are not published yet.
+    places: HashMap<Digest, u64>,
+    /// The tiles that follow from them and are not written yet.
     objects: BTreeMap<ObjectKey, Vec<u8>>,
 }
 
@@ -91,9 +94,7 @@ impl Ledger {
                 tip => tip?,
             },
         };
-        while ledger.catch_up(cx, &mut tip).await? {
-            ledger.write_tiles(cx, &mut tip).await?;
-        }
+        while ledger.make_good(cx, &mut tip).await? {}
         ledger.publish(cx, &mut tip).await?;
         *ledger.tip.lock().await = tip;
         Ok(ledger)
@@ -104,9 +105,7 @@ impl Ledger {
     async fn rebuild(&self, cx: &OpContext, checkpoint: &Checkpoint) -> Result<Tip> {
         tracing::warn!(log = %self.key.identity().origin(), "the tiles are damaged; they are made again from the batches");
         let mut tip = Tip::default();
-        while tip.edge.size() < checkpoint.size && self.catch_up(cx, &mut tip).await? {
-            self.write_tiles(cx, &mut tip).await?;
-        }
+        while tip.edge.size() < checkpoint.size && self.make_good(cx, &mut tip).await? {}
         if (tip.edge.size(), tip.edge.root()) == (checkpoint.size, checkpoint.root) {
             return Ok(tip);
         }
@@ -115,8 +114,9 @@ impl Ledger {
         Err(error.advise("restore it from a backup"))
     }
 
-    /// Appends items, and gives each its place. When this returns they survive a crash and a checkpoint covers them. Items
-    /// that are appended again at once, because an answer was lost, keep their place; later they get another one.
+    /// Appends items, and gives each its place. When this returns they survive a crash of the machine, and a checkpoint covers
+    /// them; where such a crash takes the checkpoint, the next opening signs it again. Items that are appended again at once,
+    /// because an answer was lost, keep their place; later they get another one.
     ///
     /// Dropping the future leaves open whether they are appended.
     ///
@@ -135,16 +135,6 @@ impl Ledger {
                 return Err(error);
             }
         }
-    }
-
-    /// The newest checkpoint as the log has signed it; `None` while the log is empty.
-    ///
-    /// # Errors
-    /// None in practice: it is made of what is in memory.
-    pub async fn note(&self, _cx: &OpContext) -> Result<Option<String>> {
-        let tip = self.tip.lock().await;
-        let published = tip.edge.size() > 0 && tip.unpublished.is_empty();
-        Ok(published.then(|| self.key.sign(&Checkpoint { size: tip.edge.size(), root: tip.edge.root() })))
     }
 
     /// A reader of the log.
@@ -166,8 +156,7 @@ impl Ledger {
             together.push(waiting.clone());
         }
         self.commit(cx, tip, &together).await?;
-        let places =
-            |items: &[Item]| items.iter().filter_map(|item| tip.unpublished.get(&leaf_hash(item.leaf())).copied()).collect();
+        let places = |items: &[Item]| items.iter().filter_map(|item| tip.places.get(&leaf_hash(item.leaf())).copied()).collect();
         let places: Vec<Vec<u64>> = together.iter().map(|waiting| places(&waiting.items)).collect();
         self.publish(cx, tip).await?;
         for (waiting, places) in together.iter().zip(places) {
@@ -180,10 +169,10 @@ impl Ledger {
     async fn commit(&self, cx: &OpContext, tip: &mut Tip, together: &[Waiting]) -> Result<()> {
         loop {
             let mut missing: Vec<Item> = Vec::new();
-            let mut seen = std::collections::HashSet::new();
+            let mut seen = HashSet::new();
             for item in together.iter().flat_map(|waiting| waiting.items.iter()) {
                 let hash = leaf_hash(item.leaf());
-                if !tip.unpublished.contains_key(&hash) && seen.insert(hash) {
+                if !tip.places.contains_key(&hash) && seen.insert(hash) {
                     missing.push(item.clone());
                 }
             }
@@ -214,9 +203,17 @@ impl Ledger {
         Ok(true)
     }
 
+    /// Takes up the batch that follows and writes its tiles: whoever appended it is not here to be told, and a log may be long.
+    async fn make_good(&self, cx: &OpContext, tip: &mut Tip) -> Result<bool> {
+        let found = self.catch_up(cx, tip).await?;
+        tip.places.clear();
+        self.write_tiles(cx, tip).await?;
+        Ok(found)
+    }
+
     /// Writes the tiles, and then the checkpoint that covers them.
     async fn publish(&self, cx: &OpContext, tip: &mut Tip) -> Result<()> {
-        if tip.unpublished.is_empty() {
+        if tip.published == tip.edge.size() {
             return Ok(());
         }
         for (tile, hashes) in tip.edge.partial() {
@@ -229,7 +226,8 @@ impl Ledger {
         let checkpoint = Checkpoint { size: tip.edge.size(), root: tip.edge.root() };
         let note = self.key.sign(&checkpoint).into_bytes();
         self.bucket.write(&cx.part(&format!("checkpoint {}", checkpoint.size)), &named(tile::checkpoint_key())?, note).await?;
-        tip.unpublished.clear();
+        tip.published = checkpoint.size;
+        tip.places.clear();
         Ok(())
     }
 
@@ -251,7 +249,7 @@ impl Tip {
     fn take(&mut self, items: Vec<Item>) -> Result<()> {
         for item in items {
             let hash = leaf_hash(item.leaf());
-            self.unpublished.insert(hash, self.edge.size());
+            self.places.insert(hash, self.edge.size());
             self.entries.extend(tile::entry(item.leaf()).unwrap_or_default());
             for (tile, hashes) in self.edge.push(hash) {
                 self.objects.insert(named(tile.key())?, tile::encode(&hashes));

@@ -38,8 +38,8 @@ pub(crate) struct Candidate<'c> {
 /// How many looks one after the other may fail before a success is taken back: some seconds, at the usual pace.
 const PATIENCE: u32 = 8;
 
-/// A decision that passed, and the artifact with the grant of it.
-struct Granted {
+/// A decision that passes as it did when its success was posted, and the artifact with a grant of it.
+struct Standing {
     record: DecisionRecord,
     artifact: ArtifactLifecycle,
 }
@@ -51,7 +51,7 @@ enum Look {
     /// It moved while it was looked at: the next look tells.
     Moved,
     /// The status is a success that was posted before, and it still would be.
-    Stands(Box<Granted>),
+    Stands(Box<Standing>),
     /// The status is a success, which was posted just now.
     Posted(Box<Passed>),
     /// It cannot pass any more.
@@ -151,8 +151,8 @@ impl Services {
             Look::Stale => self.look_again(cx, scope, preflight, combination, settle).await,
             Look::Refused(record) => Ok(Outcome::Refused(Box::new(self.state_decision(cx, scope, combination, *record).await?))),
             Look::Posted(passed) => Ok(Outcome::Granted(passed)),
-            Look::Stands(granted) => {
-                let Granted { record, artifact } = *granted;
+            Look::Stands(standing) => {
+                let Standing { record, artifact } = *standing;
                 let decided = self.state_decision(cx, scope, combination, record).await?;
                 Ok(Outcome::Granted(Box::new(Passed { decided, artifact })))
             }
@@ -192,11 +192,11 @@ impl Services {
         match grant {
             // Posted before: the decision still is what it was.
             Some(grant) if posted == Some(CheckState::Success) => {
-                let granted = Granted {
+                let standing = Standing {
                     record: DecisionRecord::new(&policy, &facts, decision),
                     artifact: self.promotable(artifact, &grant)?,
                 };
-                Ok(Look::Stands(Box::new(granted)))
+                Ok(Look::Stands(Box::new(standing)))
             }
             Some(grant) => {
                 let artifact = self.promotable(artifact, &grant)?;

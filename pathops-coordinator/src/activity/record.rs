@@ -53,7 +53,7 @@ impl Services {
     /// repository, too.
     async fn checkpoint(&self, cx: &OpContext, meta_repo: &RepoId) -> Result<Option<FileChange>> {
         let Some(ledger) = &self.ledger else { return Ok(None) };
-        let Some(note) = ledger.note(cx).await? else { return Ok(None) };
+        let Some((_, note)) = ledger.reader().note(cx).await? else { return Ok(None) };
         let path = RepoPath::parse(CHECKPOINT)
             .map_err(|error| Error::new(ErrorKind::Invalid, "record a checkpoint").on(meta_repo).because(error))?;
         Ok(Some(FileChange { path, file: Some(SourceFile { bytes: note.into_bytes(), executable: false }) }))

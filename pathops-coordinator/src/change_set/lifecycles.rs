@@ -11,7 +11,7 @@ use pathops_core::lifecycle::{
 use pathops_core::{CommitId, UnitId, UnixMillis};
 
 use crate::change_set::step::remark;
-use crate::change_set::{Progress, PullRequestRef, Role, Stage, State};
+use crate::change_set::{End, Progress, PullRequestRef, Role, Stage, State};
 
 type Next = Result<ChangeSetLifecycle, TransitionError<ChangeSetState>>;
 
@@ -125,7 +125,6 @@ fn taken_back(artifact: &ArtifactLifecycle) -> Option<&str> {
 
 /// How the change set has ended, after it was stopped.
 fn end(state: &State, at: UnixMillis) -> Option<Next> {
-    use crate::change_set::End;
     let it = &state.lifecycle;
     match state.end? {
         End::Recovered => {
