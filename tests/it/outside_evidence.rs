@@ -415,6 +415,33 @@ fn while_the_index_is_out_of_reach_nothing_passes() {
     assert_eq!(state.end, Some(End::Live), "{:?}", state.failure);
 }
 
+/// What has to be asked for a decision is out of reach after the grant: the success does not outlast it for long.
+#[test]
+fn a_success_is_taken_back_while_the_index_stays_out_of_reach() {
+    let mut world = World::new(MemoryJournal::new());
+    let faults = Arc::new(Faults::new(1, Arc::new(world.clock.clone())).with(Fault::Flaky, When::Always));
+    faults.stop();
+    world.index_faults = Some(faults.clone());
+    world.hesitant.store(true, Ordering::SeqCst);
+    let looks = AtomicU32::new(0);
+    let out_of_reach = |world: &World, proposed: &PullRequest| {
+        let granted = is_granted(world, proposed);
+        if granted {
+            faults.go_on();
+        }
+        granted
+    };
+    let healed = |world: &World, proposed: &PullRequest| {
+        let over = !is_granted(world, proposed) && stays_ungranted(&looks, world, proposed);
+        if over {
+            faults.stop();
+        }
+        over
+    };
+    let state = in_steps(&world, &[&out_of_reach, &healed, &let_people_merge]);
+    assert_eq!(state.end, Some(End::Live), "{:?}", state.failure);
+}
+
 #[test]
 fn an_envelope_that_is_gone_stops_everything_until_it_is_back() {
     let world = asking(&[SCAN]);

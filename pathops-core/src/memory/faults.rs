@@ -97,6 +97,11 @@ impl Faults {
         self.stopped.store(true, Ordering::Relaxed);
     }
 
+    /// From now on things go wrong again.
+    pub fn go_on(&self) {
+        self.stopped.store(false, Ordering::Relaxed);
+    }
+
     /// How many calls were made.
     #[must_use]
     pub fn calls(&self) -> u64 {
