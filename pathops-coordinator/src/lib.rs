@@ -8,6 +8,7 @@
 //! The coordinator never sees an adapter: it knows the traits of [`pathops_core::adapter`] only.
 
 mod activity;
+mod builder;
 pub mod change_set;
 mod control_plane;
 pub mod desired_state;
@@ -20,6 +21,7 @@ mod policy_change;
 mod retry;
 
 pub use activity::Pace;
+pub use builder::*;
 pub use control_plane::*;
 pub use doubt::InProduction;
 pub use policy_change::*;

@@ -1,0 +1,210 @@
+//! Composing a control plane from the parts of a host.
+
+use std::sync::Arc;
+
+use futures_util::lock::Mutex;
+use pathops_core::adapter::{
+    AgentBackend, BlobStore, Ci, Clock, EvidenceIndex, GitOps, IdSource, Journal, Merge, Notifier, RuntimeSignals, Scm, Signer,
+};
+use pathops_core::evidence::{PublicKey, TrustRoot};
+use pathops_core::policy::{ConditionLanguage, Languages};
+use pathops_core::{ProducerName, RepoId, Result};
+use pathops_evidence::Sealer;
+use pathops_evidence::ledger::Ledger;
+use pathops_evidence::redact::Redactor;
+
+use crate::activity::{Pace, Services};
+use crate::change_set::ChangeSet;
+use crate::control_plane::ControlPlane;
+use crate::engine::{Engine, Observer};
+
+/// What is missing to compose a control plane.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// A part was not given.
+    #[error("a control plane needs `{0}`; give it to the builder")]
+    Missing(&'static str),
+    /// The redactor cannot be made.
+    #[error("the forms of secrets cannot be compiled")]
+    Redactor(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Collects the parts of a [`ControlPlane`]. Every part is an adapter of the host's choice.
+#[derive(Default)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct Builder {
+    name: Option<String>,
+    meta_repo: Option<RepoId>,
+    scm: Option<Arc<dyn Scm>>,
+    merge: Option<Arc<dyn Merge>>,
+    ci: Option<Arc<dyn Ci>>,
+    gitops: Option<Arc<dyn GitOps>>,
+    signals: Option<Arc<dyn RuntimeSignals>>,
+    blobs: Option<Arc<dyn BlobStore>>,
+    journal: Option<Arc<dyn Journal>>,
+    signer: Option<Arc<dyn Signer>>,
+    agent: Option<Arc<dyn AgentBackend>>,
+    notifier: Option<Arc<dyn Notifier>>,
+    clock: Option<Arc<dyn Clock>>,
+    ids: Option<Arc<dyn IdSource>>,
+    evidence: Option<Arc<dyn EvidenceIndex>>,
+    also_trusted: Vec<PublicKey>,
+    secrets: Vec<String>,
+    languages: Languages,
+    ledger: Option<Arc<Ledger>>,
+    producers: Vec<(ProducerName, PublicKey)>,
+    pace: Pace,
+    observer: Option<Observer<ChangeSet>>,
+}
+
+macro_rules! parts {
+    ($($(#[$doc:meta])* $name:ident: $part:ty),* $(,)?) => {
+        impl Builder {
+            $(
+                $(#[$doc])*
+                pub fn $name(mut self, $name: $part) -> Self {
+                    self.$name = Some($name);
+                    self
+                }
+            )*
+        }
+    };
+}
+
+parts! {
+    /// The Git host.
+    scm: Arc<dyn Scm>,
+    /// Merging into preflight, where policy lets PathOps do it.
+    merge: Arc<dyn Merge>,
+    /// The CI system.
+    ci: Arc<dyn Ci>,
+    /// The GitOps controller.
+    gitops: Arc<dyn GitOps>,
+    /// Logs, events and metrics.
+    signals: Arc<dyn RuntimeSignals>,
+    /// Where payloads go.
+    blobs: Arc<dyn BlobStore>,
+    /// Where runs live.
+    journal: Arc<dyn Journal>,
+    /// The key that signs evidence.
+    signer: Arc<dyn Signer>,
+    /// The agent that does the tasks.
+    agent: Arc<dyn AgentBackend>,
+    /// Tells people.
+    notifier: Arc<dyn Notifier>,
+    /// Time.
+    clock: Arc<dyn Clock>,
+    /// Randomness.
+    ids: Arc<dyn IdSource>,
+    /// Finds evidence of others, for [`ControlPlane::take_evidence`]. A host without any needs none. One that has taken evidence
+    /// gives the same index for ever: without it, what speaks against a change would be forgotten. The keys of those who signed
+    /// stay trusted for as long, too ([`Builder::trust`]): evidence by a key that is not any more stops the promotion of what
+    /// it is about.
+    evidence: Arc<dyn EvidenceIndex>,
+    /// The repository that declares the project.
+    meta_repo: RepoId,
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Builder({:?}, {} secrets)", self.name, self.secrets.len())
+    }
+}
+
+impl Builder {
+    /// The name under which this host takes leases: the same after a restart, and no other host's.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Trusts evidence by this key too. The signer's own key is trusted always.
+    pub fn trust(mut self, key: PublicKey) -> Self {
+        self.also_trusted.push(key);
+        self
+    }
+
+    /// A value that must never be stored or shown.
+    pub fn secret(mut self, value: impl Into<String>) -> Self {
+        self.secrets.push(value.into());
+        self
+    }
+
+    /// Trusts evidence by this key too, as that of a producer: what a policy calls `from`. The signer's own key may be one.
+    pub fn producer(mut self, name: ProducerName, key: PublicKey) -> Self {
+        self.producers.push((name, key));
+        self
+    }
+
+    /// Appends all evidence that PathOps makes to this ledger, too. Its newest checkpoint goes into the meta repository with
+    /// each record, whose history is a second witness of it.
+    pub fn ledger(mut self, ledger: Arc<Ledger>) -> Self {
+        self.ledger = Some(ledger);
+        self
+    }
+
+    /// Reads conditions of the policy in this language too. Without any, a policy with a condition is refused.
+    pub fn language(mut self, language: Arc<dyn ConditionLanguage>) -> Self {
+        self.languages = self.languages.with(language);
+        self
+    }
+
+    /// How patiently the outside is looked at.
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// Is told what happens, to show it.
+    pub fn observer(mut self, observer: Observer<ChangeSet>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// [`BuildError::Missing`] with the first part that was not given.
+    pub fn build(self) -> Result<ControlPlane, BuildError> {
+        fn need<T>(part: Option<T>, name: &'static str) -> Result<T, BuildError> {
+            part.ok_or(BuildError::Missing(name))
+        }
+        let (signer, blobs) = (need(self.signer, "signer")?, need(self.blobs, "blobs")?);
+        let (clock, ids) = (need(self.clock, "clock")?, need(self.ids, "ids")?);
+        let trust = TrustRoot::new(self.also_trusted.into_iter().chain([signer.public_key()]));
+        let trust = self.producers.into_iter().fold(trust, |trust, (name, key)| trust.with_producer(name, key));
+        let services = Arc::new(Services {
+            scm: need(self.scm, "scm")?,
+            merge: need(self.merge, "merge")?,
+            ci: need(self.ci, "ci")?,
+            gitops: need(self.gitops, "gitops")?,
+            signals: need(self.signals, "signals")?,
+            agent: need(self.agent, "agent")?,
+            notifier: need(self.notifier, "notifier")?,
+            clock: clock.clone(),
+            ids: ids.clone(),
+            evidence: self.evidence,
+            sealer: match &self.ledger {
+                Some(ledger) => Sealer::new(signer, blobs.clone()).with_ledger(ledger.clone()),
+                None => Sealer::new(signer, blobs.clone()),
+            },
+            ledger: self.ledger,
+            blobs,
+            trust,
+            redactor: redactor(self.secrets).map_err(|error| BuildError::Redactor(error.into()))?,
+            languages: self.languages,
+            pace: self.pace,
+        });
+        let journal = need(self.journal, "journal")?;
+        let observer = self.observer.unwrap_or_else(|| Arc::new(|_, _| {}));
+        let engine = Engine::new(journal.clone(), clock, services.clone(), observer, need(self.name, "name")?);
+        Ok(ControlPlane { services, journal, engine, meta_repo: need(self.meta_repo, "meta_repo")?, making: Mutex::new(()) })
+    }
+}
+
+/// Takes secrets out of texts and records alike. Names and digests in records look random and are none, so that how random a
+/// word looks says nothing here.
+fn redactor(secrets: Vec<String>) -> Result<Redactor, pathops_evidence::redact::RulesError> {
+    Redactor::builder().known(secrets).high_entropy(false).build()
+}
