@@ -216,7 +216,7 @@ impl ControlPlane {
     /// Drives every change set that has not ended, new ones too, until `shutdown`. Stopping in the middle loses
     /// nothing: what was begun is in the journal and goes on with the next run. A change set that cannot go on for what
     /// is wrong around it (a store is full, a system is out of reach) is reported to the observer and tried again.
-    /// Beside that it looks for doubts about what is in production, as often as [`Pace`] says.
+    /// Beside that it looks for doubts about what is in production, as often as [`Pace`](crate::Pace) says.
     ///
     /// # Errors
     /// Where the journal cannot say which change sets there are. What goes wrong outside is no error here.
