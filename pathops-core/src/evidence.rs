@@ -7,12 +7,16 @@ mod envelope;
 mod key;
 mod log;
 mod predicate;
+mod provenance;
 mod reserved;
+mod standard;
 mod statement;
 
 pub use envelope::*;
 pub use key::*;
 pub use log::*;
 pub use predicate::*;
+pub use provenance::*;
 pub use reserved::BUILD_SUITE;
+pub use standard::*;
 pub use statement::*;

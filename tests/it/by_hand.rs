@@ -83,6 +83,7 @@ fn a_person_pushes_until_it_builds() {
     assert_eq!((orders.payloads.len(), &orders.problem, &orders.not_promotable()), (3, &None, &None));
     let tested: Vec<_> = orders.evidence.iter().filter(|record| record.name == "orders unit tests").collect();
     assert_eq!(tested.len(), 3, "what failed is evidence too");
+    assert_eq!(orders.evidence.iter().filter(|record| record.name == "orders provenance").count(), 1, "one came out");
 }
 
 #[test]

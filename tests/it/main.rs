@@ -16,6 +16,7 @@ mod moved;
 mod outside_evidence;
 mod policy_command;
 mod program;
+mod provenance;
 mod requests;
 mod sample;
 mod third_party;

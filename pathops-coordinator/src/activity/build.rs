@@ -1,16 +1,21 @@
 //! Building and testing a commit, and signing what came out.
 
-use pathops_core::adapter::{CheckState, CiConclusion, CiOutcome, CiRequest, CiState, NewCheck};
-use pathops_core::evidence::{BUILD_SUITE, Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict};
+use pathops_core::adapter::{Artifact, CheckState, CiConclusion, CiOutcome, CiRequest, CiRunId, CiState, NewCheck};
+use pathops_core::evidence::{
+    BUILD_SUITE, Build, BuildRun, Provenance, Resource, Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict,
+};
 use pathops_core::policy::GitState;
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result};
 use pathops_evidence::{EvidenceRecord, junit};
 
 use crate::activity::Services;
-use crate::change_set::{Built, Outcome, Scope};
+use crate::change_set::{Built, Outcome, Payload, Scope};
 
 /// The check that CI reports on the source pull request.
 const CHECK: &str = "ci/build";
+
+/// How the parameters of a build are to be read: the app's own `ci/run`, at a commit of its source repository.
+const BUILD_TYPE: &str = "https://pathops.dev/build/ci-run/v1";
 
 impl Services {
     pub(super) async fn build(
@@ -30,12 +35,12 @@ impl Services {
             commit: commit.clone(),
             base: in_production.unwrap_or_else(|| base.clone()),
         };
-        let outcome = self
+        let (run, outcome) = self
             .poll(|| {
                 Box::pin(async move {
                     let run = self.ci.start(cx, request).await?;
                     match self.ci.state(cx, &run).await? {
-                        CiState::Finished(outcome) => Ok(Some(outcome)),
+                        CiState::Finished(outcome) => Ok(Some((run, outcome))),
                         CiState::Running | CiState::Lost => Ok(None),
                     }
                 })
@@ -45,7 +50,10 @@ impl Services {
         let evidence = self.sign_build(cx, scope, commit, &outcome).await?;
         let problem = problem(&outcome, &evidence).map(|problem| self.redactor.redact_text(&problem));
         self.report(cx, repo, commit, problem.as_deref()).await?;
-        let evidence = evidence.into_iter().map(|(record, _)| record).collect();
+        let mut evidence: Vec<_> = evidence.into_iter().map(|(record, _)| record).collect();
+        if let (None, Some(artifact)) = (&problem, &outcome.artifact) {
+            evidence.push(self.sign_provenance(cx, scope, request, artifact, &run, &outcome, &log).await?);
+        }
         match (problem, outcome.artifact) {
             (None, Some(artifact)) => {
                 let source = GitState { commit: commit.clone(), tree: outcome.tree };
@@ -61,6 +69,30 @@ impl Services {
                 Ok(Outcome::BuildFailed { reason: problem.unwrap_or_else(|| "it built no artifact".to_owned()), evidence, log })
             }
         }
+    }
+
+    /// Signs where an artifact comes from. What the build printed lies beside it.
+    #[expect(clippy::too_many_arguments, reason = "all that is known of one build")]
+    async fn sign_provenance(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        request: &CiRequest,
+        artifact: &Artifact,
+        run: &CiRunId,
+        outcome: &CiOutcome,
+        log: &Payload,
+    ) -> Result<EvidenceRecord> {
+        let unit = &scope.unit.id;
+        let mut definition = Build::of(BUILD_TYPE, &format!("pathops:{}", request.repo), &request.commit, &outcome.tree);
+        definition.external_parameters.insert("changeSet".to_owned(), scope.change_set.as_str().into());
+        definition.internal_parameters.insert("pipelineChanged".to_owned(), outcome.pipeline_changed.into());
+        let builder = format!("https://pathops.dev/ci/{}", self.ci.name());
+        let mut details = BuildRun::by(builder, &*run.0, outcome.started_at, outcome.finished_at);
+        details.byproducts.push(Resource::blob(&log.name, &log.digest, &log.location, &log.media_type));
+        let subject = Subject::named(unit.to_string()).with_sha256(&artifact.digest);
+        let provenance = Provenance { build_definition: definition, run_details: details };
+        self.sealer.seal(cx, format!("{unit} provenance"), vec![subject], &provenance).await
     }
 
     async fn report(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, problem: Option<&str>) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::evidence::{Deployment, Health, Predicate as _, Snapshot, Statement, TestResult, VerificationSummary};
+use crate::evidence::{Deployment, Health, Predicate as _, Provenance, Snapshot, Statement, TestResult, VerificationSummary};
 
 /// The suite under which PathOps states what the tests of a build have said.
 pub const BUILD_SUITE: &str = "unit";
@@ -35,6 +35,9 @@ impl Statement {
             Health::TYPE => Some("a time of health"),
             TestResult::TYPE if self.is_of_a_job() => Some("the result of a post-deploy job"),
             TestResult::TYPE if self.is_of_the_build() => Some("the result of a build's own tests"),
+            Provenance::TYPE if names_pathops("/runDetails/builder/id") => {
+                Some("the provenance of a build that PathOps asked for")
+            }
             VerificationSummary::TYPE if says("/https:~1~1pathops.dev~1decision") || names_pathops("/verifier/id") => {
                 Some("a decision of PathOps")
             }
@@ -94,6 +97,9 @@ mod tests {
             &json!({"verifier": {"id": "https://pathops.dev/pathops"}}),
             Some("a decision of PathOps"),
         );
+        let built_by = |id| json!({"runDetails": {"builder": {"id": id}}});
+        let provenance = Some("the provenance of a build that PathOps asked for");
+        check(Provenance::TYPE, &built_by("https://pathops.dev/ci/local-ci"), provenance);
         check(Snapshot::TYPE, &json!({"https://pathops.dev/snapshot": {}}), Some("a snapshot of PathOps"));
         check(Snapshot::TYPE, &json!({"attester": {"id": "https://pathops.dev/pathops"}}), Some("a snapshot of PathOps"));
     }
@@ -107,5 +113,6 @@ mod tests {
         check(SignalReading::TYPE, &json!({"environment": "preflight"}), None);
         check(VerificationSummary::TYPE, &json!({"verifier": {"id": "https://example.org"}}), None);
         check(Snapshot::TYPE, &json!({"attester": {"id": "https://example.org"}}), None);
+        check(Provenance::TYPE, &json!({"runDetails": {"builder": {"id": "https://ci.example.org"}}}), None);
     }
 }

@@ -1,0 +1,159 @@
+//! Predicates of in-toto that hosts and tools state, and PathOps only keeps and finds.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Predicate, Resource};
+use crate::time::{UnixMillis, rfc3339};
+
+/// Which files make up a release: in-toto `release/v0.1`, of all files of the release as its subjects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Release {
+    /// A package URL with a version: `pkg:oci/orders@sha256%3A…`.
+    pub purl: String,
+    /// What stays the same when the package is renamed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub package_id: Option<String>,
+}
+
+impl Predicate for Release {
+    const TYPE: &'static str = "https://in-toto.io/attestation/release/v0.1";
+}
+
+/// What a verifier found to hold for its subjects: in-toto `svr/v0.1`. What does not hold is not named.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VerifiedProperties {
+    /// Who verified.
+    pub verifier: PropertyVerifier,
+    /// When.
+    #[serde(with = "rfc3339")]
+    pub time_created: UnixMillis,
+    /// What holds, each with the prefix of whose rule it is: `SLSA_SOURCE_LEVEL_3`.
+    pub properties: Vec<String>,
+}
+
+impl Predicate for VerifiedProperties {
+    const TYPE: &'static str = "https://in-toto.io/attestation/svr/v0.1";
+}
+
+/// Who verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PropertyVerifier {
+    /// A URI, another one for each version of the rules.
+    pub id: String,
+}
+
+/// What was seen to run: in-toto `runtime-trace/v0.2`, for example of a build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuntimeTrace {
+    /// What watched.
+    pub monitor: Monitor,
+    /// What was watched.
+    pub monitored_process: MonitoredProcess,
+    /// What was seen.
+    pub monitor_log: MonitorLog,
+    /// When.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<TraceTimes>,
+}
+
+impl Predicate for RuntimeTrace {
+    const TYPE: &'static str = "https://in-toto.io/attestation/runtime-trace/v0.2";
+}
+
+/// What watched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Monitor {
+    /// The URI of its kind, by which its own fields are read.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// How it was configured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_source: Option<Resource>,
+    /// What it was told to watch.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub trace_policy: Map<String, Value>,
+}
+
+/// What was watched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MonitoredProcess {
+    /// The URI of where it ran.
+    #[serde(rename = "hostID")]
+    pub host_id: String,
+    /// The URI of its kind: that of a build's type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Which one it was: the name of the run.
+    pub event: String,
+}
+
+/// What was seen; one of the lists at least is not empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MonitorLog {
+    /// Processes, in the monitor's form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub process: Vec<BTreeMap<String, Value>>,
+    /// Connections, in the monitor's form: `ip`, `hostname`, `port` and `protocol` where they are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub network: Vec<BTreeMap<String, Value>>,
+    /// Files, in the order in which they were opened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub file_access: Vec<Resource>,
+}
+
+/// When something was watched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TraceTimes {
+    /// From when.
+    #[serde(with = "rfc3339")]
+    pub build_started_on: UnixMillis,
+    /// Until when.
+    #[serde(with = "rfc3339")]
+    pub build_finished_on: UnixMillis,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::json;
+
+    use super::*;
+
+    /// Read and written again, it is what it was: no field of the standard is lost.
+    #[track_caller]
+    fn check<P: Predicate + DeserializeOwned>(predicate: &Value) {
+        let read: P = serde_json::from_value(predicate.clone()).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), *predicate);
+    }
+
+    #[test]
+    fn every_field_of_the_standards_is_kept() {
+        check::<Release>(&json!({"purl": "pkg:generic/shop/orders@1.2.0", "packageId": "17"}));
+        check::<Release>(&json!({"purl": "pkg:generic/shop/orders@1.2.0"}));
+        check::<VerifiedProperties>(&json!({
+            "verifier": {"id": "https://verifier.example/v2"},
+            "timeCreated": "2026-03-01T10:00:00Z",
+            "properties": ["SHOP_REVIEWED"],
+        }));
+        check::<RuntimeTrace>(&json!({
+            "monitor": {"type": "https://monitor.example/v1", "configSource": {"uri": "file:///etc/monitor"}, "tracePolicy": {"all": true}},
+            "monitoredProcess": {"hostID": "https://ci.example", "type": "https://ci.example/build/v1", "event": "run-7"},
+            "monitorLog": {
+                "process": [{"binary": "/bin/sh"}],
+                "network": [{"ip": "192.0.2.7", "port": 443, "protocol": "tcp"}],
+                "fileAccess": [{"name": "Cargo.lock", "digest": {"sha256": "00"}}],
+            },
+            "metadata": {"buildStartedOn": "2026-03-01T10:00:00Z", "buildFinishedOn": "2026-03-01T10:01:00Z"},
+        }));
+    }
+}
