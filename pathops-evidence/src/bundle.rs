@@ -13,13 +13,15 @@ use serde_json::{Value, json};
 
 use crate::Verification;
 use crate::ledger::{Item, LogIdentity};
+use crate::verify::witnessed;
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
 /// What stands before the 32 bytes of an Ed25519 key in a DER `SubjectPublicKeyInfo` (RFC 8410).
 const ED25519_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// The bundle of a piece of evidence: its envelope, the key that signed it, and where it is in the log of `note`.
+/// The bundle of a piece of evidence: its envelope, the key that signed it, and where it is in the log of `note`. Of the
+/// signatures below the note those of the log and its witnesses go in.
 ///
 /// # Errors
 /// `Invalid` where the note is none of this log, or does not show the leaf.
@@ -43,7 +45,7 @@ pub fn bundle(envelope: &Envelope, key: &PublicKey, log: &LogIdentity, note: &st
             "rootHash": BASE64.encode(checkpoint.root.as_bytes()),
             "treeSize": checkpoint.size.to_string(),
             "hashes": hashes,
-            "checkpoint": { "envelope": note },
+            "checkpoint": { "envelope": log.without_strangers(note) },
         },
         "canonicalizedBody": BASE64.encode(&inclusion.leaf),
     });
@@ -188,8 +190,10 @@ fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Vec<Str
     if again.as_bytes() != bytes {
         return Err(("the bundle", "it says something that nothing authenticates, or in another form".to_owned()));
     }
-    Ok(vec![
+    let mut held = vec![
         format!("the statement {id}, signed by the trusted key {}", key.id().0.short()),
         format!("leaf {index} of `{}` at {} leaves", log.origin(), checkpoint.size),
-    ])
+    ];
+    held.extend(witnessed(log, note));
+    Ok(held)
 }

@@ -24,6 +24,7 @@ mod proof;
 mod read;
 mod tile;
 mod tree;
+mod witness;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +39,7 @@ pub use leaf::{Item, MAX_LEAF_BYTES};
 pub use note::{LogIdentity, LogKey, NoteError};
 pub use proof::is_consistent;
 pub use read::LogReader;
+pub use witness::{Cosignature, Witness};
 
 use leaf::leaf_hash;
 use tree::Edge;

@@ -3,13 +3,15 @@
 //! * [`Sealer`] makes a statement, signs it (DSSE, ECDSA P-256) and stores the envelope by digest.
 //! * [`redact`] takes secrets out of what tools print, before anything is stored, and counts what it took out.
 //! * [`report`] reads what tools report: tests, scans, SBOMs, coverage, checks, events, metrics and more.
-//! * [`ledger`] is an append-only log of evidence that anybody can verify, [`verify_ledger`] and [`verify_bundle`] do so.
+//! * [`ledger`] is an append-only log of evidence that anybody can verify, [`verify_ledger`], [`verify_bundle`] and
+//!   [`verify_history`] do so.
 //! * [`Collection`] bundles what is known of one deploy, failure or recovery, with what is absent and why.
 //! * [`openssl`] gives the files and the command with which anybody checks a signature, without this library.
 //!
 //! The formats, and their verification, are in [`pathops_core::evidence`]: what a decision rests on is checked there.
 
 mod bundle;
+mod history;
 pub mod ledger;
 pub mod openssl;
 pub mod redact;
@@ -19,6 +21,7 @@ mod snapshot;
 mod verify;
 
 pub use bundle::*;
+pub use history::*;
 pub use report::junit;
 pub use seal::*;
 pub use snapshot::*;

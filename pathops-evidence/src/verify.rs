@@ -158,9 +158,13 @@ async fn checkpoint(
         verification.missing.push(format!("a checkpoint of `{}`: there is none", log.origin()));
         return Ok(None);
     };
-    match std::str::from_utf8(&note).map_err(|_| NoteError::Form).and_then(|note| log.verify(note)) {
-        Ok(checkpoint) => {
+    match std::str::from_utf8(&note).map_err(|_| NoteError::Form).and_then(|note| Ok((log.verify(note)?, note))) {
+        Ok((checkpoint, note)) => {
             verification.checked.push(format!("the checkpoint of `{}` at {} leaves", log.origin(), checkpoint.size));
+            verification.checked.extend(witnessed(log, note));
+            if log.without_strangers(note) != note {
+                verification.left_out.push("signatures of the checkpoint by whom nobody here knows".to_owned());
+            }
             Ok(Some(checkpoint))
         }
         Err(error) => {
@@ -170,11 +174,17 @@ async fn checkpoint(
     }
 }
 
+/// Each witness that has cosigned a checkpoint.
+pub(crate) fn witnessed(log: &LogIdentity, note: &str) -> Vec<String> {
+    let cosignatures = log.cosignatures(note).unwrap_or_default();
+    cosignatures.iter().map(|it| format!("seen by the witness `{}`, {} s after 1970", it.witness, it.at)).collect()
+}
+
 /// The sizes and roots of known checkpoints, the smallest first.
 fn known(against: Against<'_>, newest: &Checkpoint, verification: &mut Verification) -> Vec<(u64, Digest, String)> {
     let mut known = Vec::new();
     for note in against.known {
-        match against.log.verify(note) {
+        match against.log.signed(note) {
             Err(error) => verification.fails("known checkpoint", error),
             Ok(Checkpoint { size, .. }) if size > newest.size => {
                 let why = format!("it has {} leaves now and had {size}: it was cut back", newest.size);

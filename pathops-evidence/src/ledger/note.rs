@@ -1,5 +1,7 @@
 //! Checkpoints as C2SP signed notes: what a log says of itself, signed with Ed25519.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
@@ -7,8 +9,13 @@ use pathops_core::Digest;
 use pathops_core::evidence::Checkpoint;
 use sha2::{Digest as _, Sha256};
 
+use super::witness::{Cosignature, Witness};
+
 /// What stands for Ed25519 in the name of a key.
 const ED25519: u8 = 1;
+
+/// How many signatures a note has at most: reading one takes a time that is known before.
+const MAX_SIGNATURES: usize = 64;
 
 /// The key of a log, and the log's name (its *origin*): a line without spaces and `+`, for example `shop.example/evidence`.
 #[derive(Clone)]
@@ -23,19 +30,21 @@ impl std::fmt::Debug for LogKey {
     }
 }
 
-/// Who a log is: its name, and the key that its checkpoints are signed with.
+/// Who a log is: its name, and the key that its checkpoints are signed with; and whose cosignatures they have to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogIdentity {
     origin: String,
     key: VerifyingKey,
+    witnesses: Vec<Witness>,
+    needed: usize,
 }
 
 /// Why a text is no checkpoint of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoteError {
-    /// Not a name that a log can have.
-    #[error("a log's name is a line without spaces, control characters and `+`")]
+    /// Not a name that a log or a witness can have.
+    #[error("the name of a log or witness is a line without spaces, control characters and `+`")]
     Origin,
     /// Not a public key of Ed25519.
     #[error("not the 32 bytes of an Ed25519 public key")]
@@ -49,6 +58,17 @@ pub enum NoteError {
     /// Not signed by the log.
     #[error("the log has not signed it")]
     Signature,
+    /// A cosignature names a witness that has not made it.
+    #[error("a cosignature is not that of the witness that it names")]
+    Cosignature,
+    /// Too few witnesses have seen it.
+    #[error("{found} witnesses that are known here have cosigned it, and {needed} must")]
+    Witnesses {
+        /// How many have.
+        found: usize,
+        /// How many have to.
+        needed: usize,
+    },
 }
 
 impl LogKey {
@@ -64,7 +84,7 @@ impl LogKey {
     /// What others need to know.
     #[must_use]
     pub fn identity(&self) -> LogIdentity {
-        LogIdentity { origin: self.origin.clone(), key: self.key.verifying_key() }
+        LogIdentity { origin: self.origin.clone(), key: self.key.verifying_key(), witnesses: Vec::new(), needed: 0 }
     }
 
     /// A checkpoint as a signed note. Signing the same again gives the same bytes.
@@ -85,7 +105,14 @@ impl LogIdentity {
     pub fn new(origin: impl Into<String>, key: &[u8; 32]) -> Result<Self, NoteError> {
         let origin = origin.into();
         let key = VerifyingKey::from_bytes(key).map_err(|_| NoteError::Key)?;
-        is_name(&origin).then_some(Self { origin, key }).ok_or(NoteError::Origin)
+        is_name(&origin).then_some(Self { origin, key, witnesses: Vec::new(), needed: 0 }).ok_or(NoteError::Origin)
+    }
+
+    /// And asks for the cosignatures of at least `needed` of these witnesses on each checkpoint. Two names for one key are one
+    /// witness; where there are fewer than needed, no checkpoint verifies.
+    #[must_use]
+    pub fn with_witnesses(self, witnesses: impl IntoIterator<Item = Witness>, needed: usize) -> Self {
+        Self { witnesses: witnesses.into_iter().collect(), needed, ..self }
     }
 
     /// The log's name.
@@ -103,36 +130,91 @@ impl LogIdentity {
     /// The name of its key (C2SP `signed-note`): Rekor's log id is all of it, and a signature begins with the first four bytes.
     #[must_use]
     pub fn id(&self) -> [u8; 32] {
-        let hash = Sha256::new().chain_update(&self.origin).chain_update([b'\n', ED25519]).chain_update(self.key.as_bytes());
-        hash.finalize().into()
+        key_id(&self.origin, ED25519, &self.key)
     }
 
-    /// Reads a checkpoint that this log has signed. Signatures of others, such as witnesses, are left alone.
+    /// Reads a checkpoint that this log has signed, and as many of its witnesses as have to. A signature in the name of one of
+    /// them that is not theirs spoils it; those of others are left alone.
     ///
     /// # Errors
     /// [`NoteError`].
     pub fn verify(&self, note: &str) -> Result<Checkpoint, NoteError> {
-        let (text, signatures) = note.split_once("\n\n").ok_or(NoteError::Form)?;
+        let checkpoint = self.signed(note)?;
+        let (_, lines) = parts(note).ok_or(NoteError::Form)?;
+        let cosigned = self.witnesses.iter().filter(|witness| lines.iter().any(|line| witness.has(line)));
+        let found = cosigned.map(Witness::key).collect::<BTreeSet<_>>().len();
+        (found >= self.needed).then_some(checkpoint).ok_or(NoteError::Witnesses { found, needed: self.needed })
+    }
+
+    /// Which of the log's witnesses have cosigned a checkpoint.
+    ///
+    /// # Errors
+    /// As [`LogIdentity::verify`], but that there may be too few.
+    pub fn cosignatures(&self, note: &str) -> Result<Vec<Cosignature>, NoteError> {
+        let (text, lines) = parts(note).ok_or(NoteError::Form)?;
+        let known = lines.iter().flat_map(|line| self.witnesses.iter().filter(|it| it.has(line)).map(move |it| (it, line)));
+        known.map(|(witness, line)| witness.cosignature(text, line).ok_or(NoteError::Cosignature)).collect()
+    }
+
+    /// Reads a checkpoint that this log has signed, whoever has seen it.
+    pub(crate) fn signed(&self, note: &str) -> Result<Checkpoint, NoteError> {
+        let (text, lines) = parts(note).ok_or(NoteError::Form)?;
         let [origin, size, root] = text.split('\n').collect::<Vec<_>>()[..] else { return Err(NoteError::Form) };
         if origin != self.origin {
             return Err(NoteError::AnotherLog);
         }
         let checkpoint = checkpoint(size, root).ok_or(NoteError::Form)?;
+        let own = lines.iter().find(|line| self.has(line)).and_then(|line| Signature::from_slice(&line.signature).ok());
         let signed = format!("{text}\n");
-        let mine = signatures.strip_suffix('\n').ok_or(NoteError::Form)?.split('\n').filter_map(|line| self.signature(line));
-        let holds = mine.filter(|signature| self.key.verify_strict(signed.as_bytes(), signature).is_ok()).count() > 0;
-        holds.then_some(checkpoint).ok_or(NoteError::Signature)
+        if !own.is_some_and(|own| self.key.verify_strict(signed.as_bytes(), &own).is_ok()) {
+            return Err(NoteError::Signature);
+        }
+        self.cosignatures(note)?;
+        Ok(checkpoint)
     }
 
-    /// The signature of a line, where it says that it is this log's.
-    fn signature(&self, line: &str) -> Option<Signature> {
-        let (name, signature) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
+    /// A note without the signatures of whom nobody here knows; as it is where there are none.
+    pub(crate) fn without_strangers(&self, note: &str) -> String {
+        let Some((text, lines)) = parts(note) else { return note.to_owned() };
+        let known = lines.iter().filter(|line| self.has(line) || self.witnesses.iter().any(|witness| witness.has(line)));
+        known.fold(format!("{text}\n\n"), |note, line| note + line.text + "\n")
+    }
+
+    fn has(&self, line: &Line<'_>) -> bool {
+        line.name == self.origin && self.id().starts_with(&line.id)
+    }
+}
+
+/// The line of a signature in a note.
+pub(super) struct Line<'n> {
+    text: &'n str,
+    pub(super) name: &'n str,
+    /// The beginning of the key's name.
+    pub(super) id: [u8; 4],
+    pub(super) signature: Vec<u8>,
+}
+
+impl<'n> Line<'n> {
+    fn parse(text: &'n str) -> Option<Self> {
+        let (name, signature) = text.strip_prefix("\u{2014} ")?.split_once(' ')?;
         let bytes = BASE64.decode(signature).ok()?;
         let (id, signature) = bytes.split_first_chunk::<4>()?;
-        let own = self.id();
-        (name == self.origin && own.starts_with(id)).then_some(())?;
-        Signature::from_slice(signature).ok()
+        is_name(name).then(|| Self { text, name, id: *id, signature: signature.to_vec() })
     }
+}
+
+/// What a note says, and the signatures below it. `None` where it is in another form, or a key has signed it twice.
+fn parts(note: &str) -> Option<(&str, Vec<Line<'_>>)> {
+    let (text, signatures) = note.split_once("\n\n")?;
+    let lines = signatures.strip_suffix('\n')?.split('\n').take(MAX_SIGNATURES + 1).map(Line::parse);
+    let lines = lines.collect::<Option<Vec<_>>>().filter(|lines| lines.len() <= MAX_SIGNATURES)?;
+    let keys: BTreeSet<_> = lines.iter().map(|line| (line.name, line.id)).collect();
+    (keys.len() == lines.len()).then_some((text, lines))
+}
+
+/// The name of a key (C2SP `signed-note`).
+pub(super) fn key_id(name: &str, kind: u8, key: &VerifyingKey) -> [u8; 32] {
+    Sha256::new().chain_update(name).chain_update([b'\n', kind]).chain_update(key.as_bytes()).finalize().into()
 }
 
 /// What is signed.
@@ -147,7 +229,7 @@ fn checkpoint(size: &str, root: &str) -> Option<Checkpoint> {
     (number.to_string() == size).then(|| Checkpoint { size: number, root: Digest::from_bytes(bytes) })
 }
 
-fn is_name(origin: &str) -> bool {
+pub(super) fn is_name(origin: &str) -> bool {
     !origin.is_empty() && !origin.contains(['+', '\u{2014}']) && !origin.contains(|c: char| c.is_whitespace() || c.is_control())
 }
 

@@ -26,6 +26,12 @@ impl LogReader {
         Self { bucket, log }
     }
 
+    /// Whose log it is.
+    #[must_use]
+    pub fn identity(&self) -> &LogIdentity {
+        &self.log
+    }
+
     /// The newest checkpoint; `None` for a log that has not begun, or whose checkpoint a crash of the machine has emptied.
     ///
     /// # Errors
