@@ -6,7 +6,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use pathops_core::evidence::{Envelope, Inclusion, PublicKey, TrustRoot};
+use pathops_core::evidence::{Checkpoint, Envelope, Inclusion, PublicKey, TrustRoot};
 use pathops_core::{Digest, Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,6 +33,18 @@ pub fn bundle(envelope: &Envelope, key: &PublicKey, log: &LogIdentity, note: &st
     if item.leaf() != inclusion.leaf || item.id() != id {
         return Err(invalid(&"the leaf is that of other evidence"));
     }
+    written(envelope, key, log, note, inclusion, &checkpoint).map_err(|error| invalid(&error))
+}
+
+/// The bundle of what holds.
+fn written(
+    envelope: &Envelope,
+    key: &PublicKey,
+    log: &LogIdentity,
+    note: &str,
+    inclusion: &Inclusion,
+    checkpoint: &Checkpoint,
+) -> serde_json::Result<String> {
     let index = inclusion.index.to_string();
     let log_id = json!({ "keyId": BASE64.encode(log.id()) });
     let hashes: Vec<_> = inclusion.path.iter().map(|hash| BASE64.encode(hash.as_bytes())).collect();
@@ -55,7 +67,7 @@ pub fn bundle(envelope: &Envelope, key: &PublicKey, log: &LogIdentity, note: &st
         "verificationMaterial": { "publicKey": { "hint": hint }, "tlogEntries": [entry] },
         "dsseEnvelope": envelope,
     });
-    canonical(&bundle).map_err(|error| invalid(&error))
+    canonical(&bundle)
 }
 
 /// One value has one form (RFC 8785), however the JSON writer was built.
@@ -186,7 +198,11 @@ fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Vec<Str
     if id != evidence.id() {
         return Err(("the proof", "it is about other evidence than the envelope holds".to_owned()));
     }
-    let again = bundle(&envelope, key, log, note, &inclusion).map_err(|error| wrong("the bundle")(&error))?;
+    let item = Item::signed(envelope.clone(), key.clone()).map_err(|error| wrong("the envelope")(&error))?;
+    if item.leaf() != inclusion.leaf {
+        return Err(("the proof", "the leaf is not that of the envelope".to_owned()));
+    }
+    let again = written(&envelope, key, log, note, &inclusion, &checkpoint).map_err(|error| wrong("the bundle")(&error))?;
     if again.as_bytes() != bytes {
         return Err(("the bundle", "it says something that nothing authenticates, or in another form".to_owned()));
     }
