@@ -45,7 +45,7 @@ fn is_bad(report: &Report) -> bool {
 }
 
 /// Numbers that are the same on every run.
-struct Numbers(u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
     fn next(&mut self) -> u64 {
@@ -55,7 +55,7 @@ impl Numbers {
         self.0
     }
 
-    fn below(&mut self, limit: usize) -> usize {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(limit.max(1)).unwrap()).unwrap()
     }
 }
@@ -123,7 +123,7 @@ fn no_single_byte_makes_a_bad_report_good() {
 }
 
 /// Reads damaged bytes in every way there is. What is read must be about the bytes that were given.
-fn read_all_ways(format: Format, other: Format, bytes: &[u8]) {
+pub(crate) fn read_all_ways(format: Format, other: Format, bytes: &[u8]) {
     let _ = recognise(bytes);
     for report in [parse(bytes), parse_as(format, bytes), parse_as(other, bytes)].into_iter().flatten() {
         assert_eq!(report.digest, pathops_core::Digest::of(bytes));

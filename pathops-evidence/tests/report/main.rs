@@ -20,6 +20,7 @@ mod recorded;
 mod runtime;
 mod sboms;
 mod scans;
+mod structured;
 mod test_runs;
 
 use pathops_evidence::report::{Content, Fault, Format, parse_as};
