@@ -1,5 +1,5 @@
 //! Published test vectors of the standards that evidence rests on.
-#![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
 use pathops_core::Digest;
 use pathops_core::evidence::{PublicKey, Signature, pre_authentication_encoding};

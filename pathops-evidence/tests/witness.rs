@@ -1,6 +1,6 @@
 //! Cosignatures of witnesses: those that are known are checked and counted, others are left alone, and in a bundle nothing is
 //! that nobody has checked.
-#![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
 use std::sync::Arc;
 

@@ -146,10 +146,10 @@ impl LogIdentity {
         (found >= self.needed).then_some(checkpoint).ok_or(NoteError::Witnesses { found, needed: self.needed })
     }
 
-    /// Which of the log's witnesses have cosigned a checkpoint.
+    /// Which of the log's witnesses have cosigned a checkpoint. Whether the log has signed it, [`LogIdentity::verify`] says.
     ///
     /// # Errors
-    /// As [`LogIdentity::verify`], but that there may be too few.
+    /// [`NoteError::Form`]; [`NoteError::Cosignature`] where a signature in the name of one of them is not theirs.
     pub fn cosignatures(&self, note: &str) -> Result<Vec<Cosignature>, NoteError> {
         let (text, lines) = parts(note).ok_or(NoteError::Form)?;
         let known = lines.iter().flat_map(|line| self.witnesses.iter().filter(|it| it.has(line)).map(move |it| (it, line)));
@@ -166,9 +166,8 @@ impl LogIdentity {
         let checkpoint = checkpoint(size, root).ok_or(NoteError::Form)?;
         let own = lines.iter().find(|line| self.has(line)).and_then(|line| Signature::from_slice(&line.signature).ok());
         let signed = format!("{text}\n");
-        if !own.is_some_and(|own| self.key.verify_strict(signed.as_bytes(), &own).is_ok()) {
-            return Err(NoteError::Signature);
-        }
+        let own = own.ok_or(NoteError::Signature)?;
+        self.key.verify_strict(signed.as_bytes(), &own).map_err(|_| NoteError::Signature)?;
         self.cosignatures(note)?;
         Ok(checkpoint)
     }
