@@ -1,33 +1,53 @@
-//! Blobs, and objects with names, in an object store: a folder of this machine, or memory.
+//! Blobs, and objects with names, in an object store: a folder of this machine, memory, or (feature `s3`) an S3 bucket.
 //!
-//! A blob lies at `blobs/sha256/<first two digits>/<digest>`. In a folder it is written beside its place, flushed to the
-//! disk, and only then linked there, and the folder's entry is flushed too: a reader sees all of it or nothing, and what
-//! [`put`](BlobStore::put) has answered survives a crash of the machine, as far as the disk keeps what it has flushed.
-//! A crash within `put` may leave an unfinished file whose name ends in `#` and a number; it is never read.
+//! A blob lies at `blobs/sha256/<first two digits>/<digest>`, and the end of that name tells in which form:
+//!
+//! | name | what it holds |
+//! |---|---|
+//! | `<digest>` | its bytes |
+//! | `<digest>.zst` | its bytes, compressed (feature `zstd`); the digest is that of what comes out of it |
+//! | `<digest>.parts` | for a blob of more than 8 MiB: the list of the blobs that it is put together from, as JSON |
+//!
+//! So a blob of any size is written and read with a few pieces of 8 MiB in memory; each object is created whole and by its
+//! digest, and the list comes last. What a crash within a write leaves are pieces that no list names: blobs like any other
+//! that nothing refers to, which a collection finds. Without this library a large blob is had by `zstdcat`, or `cat`, of its
+//! parts in the order of the list.
+//!
+//! In a folder an object is written beside its place, flushed to the disk, and only then linked there, and the folder's entry
+//! is flushed too: a reader sees all of it or nothing, and what was answered survives a crash of the machine, as far as the
+//! disk keeps what it has flushed. A crash may leave an unfinished file whose name ends in `#` and a number; it is never read.
+//!
+//! A blob that was [retired](pathops_core::adapter::BlobCollector) lies below `retired` in the place of `blobs`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ::object_store::ObjectStore;
 use ::object_store::local::LocalFileSystem;
-use ::object_store::memory::InMemory;
-use ::object_store::path::Path;
-use ::object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
 use async_trait::async_trait;
-use pathops_core::adapter::{BlobCapabilities, BlobStore};
-use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
+use pathops_core::adapter::{BlobCapabilities, BlobStore, Bucket, ByteStream, Checked};
+use pathops_core::{Digest, Error, ErrorKind, Hashing, OpContext, Result};
 
 mod bucket;
+mod collect;
 mod error;
+mod form;
+mod parts;
+#[cfg(feature = "s3")]
+mod s3;
 mod uri;
 
 pub use bucket::ObjectStoreBucket;
+use form::{Form, PIECE_BYTES, Place};
+use parts::{Cutter, Part, Parts};
+#[cfg(feature = "s3")]
+pub use s3::S3Config;
 
 /// Blobs in an object store.
 #[derive(Clone, Debug)]
 pub struct ObjectStoreBlobs {
-    store: Arc<dyn ObjectStore>,
-    /// The URI of the store's root, without a slash at its end.
-    root: String,
+    bucket: Arc<dyn Bucket>,
+    compress: bool,
 }
 
 impl ObjectStoreBlobs {
@@ -36,30 +56,124 @@ impl ObjectStoreBlobs {
     /// # Errors
     /// `Denied`, `StorageFull` or `Unavailable` where the folder cannot be made or opened.
     pub fn folder(path: impl Into<PathBuf>) -> Result<Self> {
-        let (store, root) = folder("open the folder of blobs", path.into())?;
-        Ok(Self { store, root })
+        Ok(Self::within(Arc::new(ObjectStoreBucket::folder(path)?)))
     }
 
     /// Blobs in memory, for as long as this value or a clone of it lives.
     #[must_use]
     pub fn memory() -> Self {
-        Self { store: Arc::new(InMemory::new()), root: "memory://".to_owned() }
+        Self::within(Arc::new(ObjectStoreBucket::memory()))
     }
 
-    async fn write(&self, digest: &Digest, bytes: Vec<u8>, mode: PutMode) -> Result<(), ::object_store::Error> {
-        self.store.put_opts(&key(digest), PutPayload::from(bytes), mode.into()).await.map(drop)
+    /// Blobs in an S3 bucket; see [`ObjectStoreBucket::s3`]. Blobs need no conditional writes, for a blob that is written again is
+    /// the same.
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "s3")]
+    pub fn s3(config: &S3Config) -> Result<Self> {
+        Ok(Self::within(Arc::new(ObjectStoreBucket::s3(config)?)))
     }
 
-    /// The stored bytes, unchecked.
-    async fn read(&self, operation: &'static str, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        let failed = |source| error::from_store(operation, source).on(self.location(digest));
-        match self.store.get(&key(digest)).await {
-            Ok(found) => Ok(Some(found.bytes().await.map_err(failed)?.into())),
-            Err(::object_store::Error::NotFound { .. }) => Ok(None),
-            Err(source) => Err(failed(source)),
+    /// Blobs in this bucket, which may hold other things too. They are as safe as it is.
+    #[must_use]
+    pub fn within(bucket: Arc<dyn Bucket>) -> Self {
+        Self { bucket, compress: false }
+    }
+
+    /// Compresses what it stores from now on, by zstd, where that makes it smaller. What is stored already is read in either
+    /// form, and digests are of what was given, never of what is stored.
+    #[cfg(feature = "zstd")]
+    #[must_use]
+    pub fn compressed(self) -> Self {
+        Self { compress: true, ..self }
+    }
+
+    /// Stores what fits into one object.
+    async fn put_piece(&self, cx: &OpContext, bytes: Vec<u8>) -> Result<Digest> {
+        let digest = Digest::of(&bytes);
+        let (form, bytes) = form::encode(bytes, self.compress);
+        self.put_object(cx, form, &digest, bytes).await?;
+        Ok(digest)
+    }
+
+    /// Where the object is there and damaged, it is replaced by the good one.
+    async fn put_object(&self, cx: &OpContext, form: Form, digest: &Digest, bytes: Vec<u8>) -> Result<()> {
+        let key = form.key(Place::Kept, digest)?;
+        match self.bucket.create(&cx.part(key.as_str()), &key, bytes.clone()).await {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            answer => return answer,
+        }
+        let intact = match form {
+            // There is one list for a blob, whatever its parts look like where they lie.
+            Form::Parts => self.bucket.read(cx, &key).await?.is_some_and(|there| there == bytes),
+            Form::Plain | Form::Zstd => matches!(self.object(cx, form, Place::Kept, digest).await, Ok(Some(_))),
+        };
+        if intact {
+            return Ok(());
+        }
+        tracing::warn!(blob = %self.bucket.location(&key), "the stored bytes are damaged; they are replaced");
+        self.bucket.delete(&cx.part("replace"), &key).await?;
+        match self.bucket.create(&cx.part("replace"), &key, bytes).await {
+            // Another one has replaced it too.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            answer => answer,
         }
     }
+
+    /// The bytes in one object, whose digest was checked.
+    async fn object(&self, cx: &OpContext, form: Form, place: Place, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        let key = form.key(place, digest)?;
+        let Some(bytes) = self.bucket.read(cx, &key).await? else { return Ok(None) };
+        let bytes = if form == Form::Zstd { self.decoded(&bytes, digest, place)? } else { bytes };
+        let actual = Digest::of(&bytes);
+        if actual == *digest {
+            return Ok(Some(bytes));
+        }
+        Err(self.corrupt(form, place, digest, &format!("the stored bytes have the digest {actual}")))
+    }
+
+    #[cfg(feature = "zstd")]
+    fn decoded(&self, bytes: &[u8], digest: &Digest, place: Place) -> Result<Vec<u8>> {
+        form::zstd_decoded(bytes).map_err(|why| self.corrupt(Form::Zstd, place, digest, &why))
+    }
+
+    #[cfg(not(feature = "zstd"))]
+    fn decoded(&self, _: &[u8], digest: &Digest, _: Place) -> Result<Vec<u8>> {
+        let error = Error::new(ErrorKind::Unsupported, READ).on(self.location(digest)).because("it is compressed");
+        Err(error.advise("build with the feature `zstd`"))
+    }
+
+    /// The bytes of a blob that lies in one object, wherever and in whichever form that is intact.
+    async fn piece(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        let forms = if self.compress { [Form::Zstd, Form::Plain] } else { [Form::Plain, Form::Zstd] };
+        let mut damaged = None;
+        for place in [Place::Kept, Place::Retired] {
+            for form in forms {
+                match self.object(cx, form, place, digest).await {
+                    Ok(None) => {}
+                    Err(error) if error.kind() == ErrorKind::Corrupt => damaged = damaged.or(Some(error)),
+                    answer => return answer,
+                }
+            }
+        }
+        damaged.map_or(Ok(None), Err)
+    }
+
+    /// The list of a blob that is put together from others.
+    async fn list_of(&self, cx: &OpContext, digest: &Digest, place: Place) -> Result<Option<Vec<Part>>> {
+        let Some(list) = self.bucket.read(cx, &Form::Parts.key(place, digest)?).await? else { return Ok(None) };
+        parts::decode(&list).map(Some).map_err(|why| self.corrupt(Form::Parts, place, digest, &why))
+    }
+
+    fn corrupt(&self, form: Form, place: Place, digest: &Digest, why: &str) -> Error {
+        let advice = "it was changed or the disk is damaged: restore it from a backup, or store the bytes again";
+        let location = form.key(place, digest).map_or_else(|_| digest.to_string(), |key| self.bucket.location(&key));
+        Error::new(ErrorKind::Corrupt, READ).on(location).because(why).advise(advice)
+    }
 }
+
+const READ: &str = "read a blob";
 
 #[async_trait]
 impl BlobStore for ObjectStoreBlobs {
@@ -72,37 +186,45 @@ impl BlobStore for ObjectStoreBlobs {
     }
 
     /// Where the bytes under this digest are damaged, they are replaced by the good ones.
-    async fn put(&self, _: &OpContext, bytes: Vec<u8>) -> Result<Digest> {
-        const PUT: &str = "store a blob";
-        let digest = Digest::of(&bytes);
-        let failed = |source| error::from_store(PUT, source).on(self.location(&digest));
-        match self.write(&digest, bytes.clone(), PutMode::Create).await {
-            Ok(()) => Ok(digest),
-            Err(::object_store::Error::AlreadyExists { .. }) => {
-                if self.read(PUT, &digest).await?.as_deref() != Some(bytes.as_slice()) {
-                    tracing::warn!(blob = %self.location(&digest), "the stored bytes are damaged; they are replaced");
-                    self.write(&digest, bytes, PutMode::Overwrite).await.map_err(failed)?;
-                }
-                Ok(digest)
+    async fn put_stream(&self, cx: &OpContext, bytes: Box<dyn ByteStream>) -> Result<Digest> {
+        let (mut cutter, mut hashing, mut parts) = (Cutter::new(bytes), Hashing::default(), Vec::new());
+        loop {
+            let piece = cutter.next().await?;
+            let last = piece.len() < PIECE_BYTES;
+            if parts.is_empty() || !piece.is_empty() {
+                hashing.update(&piece);
+                let bytes = piece.len();
+                parts.push(Part { digest: self.put_piece(cx, piece).await?, bytes });
             }
-            Err(source) => Err(failed(source)),
+            if last {
+                break;
+            }
         }
+        let digest = hashing.digest();
+        if parts.len() > 1 {
+            self.put_object(cx, Form::Parts, &digest, parts::encode(parts)?).await?;
+        }
+        Ok(digest)
     }
 
-    async fn get(&self, _: &OpContext, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        const GET: &str = "read a blob";
-        let Some(bytes) = self.read(GET, digest).await? else { return Ok(None) };
-        let actual = Digest::of(&bytes);
-        if actual == *digest {
-            return Ok(Some(bytes));
+    async fn get_stream(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Box<dyn ByteStream>>> {
+        let damaged = match self.piece(cx, digest).await {
+            Ok(Some(bytes)) => return Ok(Some(bytes.into())),
+            Ok(None) => None,
+            Err(error) => Some(error),
+        };
+        for place in [Place::Kept, Place::Retired] {
+            if let Some(parts) = self.list_of(cx, digest, place).await? {
+                let parts = Parts { cx: cx.clone(), blobs: self.clone(), left: parts.into() };
+                return Ok(Some(Box::new(Checked::new(Box::new(parts), *digest, self.location(digest)))));
+            }
         }
-        let reason = format!("the stored bytes have the digest {actual}");
-        let advice = "the file was changed or the disk is damaged: restore it from a backup, or store the bytes again";
-        Err(Error::new(ErrorKind::Corrupt, GET).on(self.location(digest)).because(reason).advise(advice))
+        damaged.map_or(Ok(None), Err)
     }
 
+    /// The URI of the object with the blob's bytes. `.zst` or `.parts` stands behind it where it lies in that form.
     fn location(&self, digest: &Digest) -> String {
-        format!("{}/{}", self.root, key(digest))
+        Form::Plain.key(Place::Kept, digest).map_or_else(|_| digest.to_string(), |key| self.bucket.location(&key))
     }
 }
 
@@ -114,12 +236,6 @@ fn folder(operation: &'static str, path: PathBuf) -> Result<(Arc<dyn ObjectStore
     let store =
         LocalFileSystem::new_with_prefix(&path).map_err(|source| error::from_store(operation, source).on(path.display()))?;
     Ok((Arc::new(store.with_fsync(true)), uri::of_folder(&path)))
-}
-
-fn key(digest: &Digest) -> Path {
-    let hex = digest.hex();
-    let first = hex.get(..2).unwrap_or_default().to_owned();
-    Path::from_iter(["blobs".to_owned(), "sha256".to_owned(), first, hex])
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! The machine's clock and fresh identifiers. The only module of the libraries that reads either.
+//! The machine's clock, fresh identifiers and random keys. The only module of the libraries that reads any of them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use pathops_core::UnixMillis;
-use pathops_core::adapter::{Clock, IdSource};
+use pathops_core::adapter::{Clock, DataKey, DataKeys, IdSource};
+use pathops_core::{Error, ErrorKind, OpContext, Result, UnixMillis};
 
 /// The clock of this machine: the wall clock for [`Clock::now`], the monotonic one for [`Clock::sleep`].
 ///
@@ -39,5 +39,27 @@ impl IdSource for SystemIds {
     #[expect(clippy::disallowed_methods, reason = "this is where randomness comes in")]
     fn fresh(&self) -> u128 {
         uuid::Uuid::now_v7().as_u128()
+    }
+}
+
+/// Keys for payloads from the operating system's generator. Nothing wraps them: what is kept is the key itself, so whoever reads
+/// the bucket that it is kept in can read the payload.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemKeys;
+
+#[async_trait]
+impl DataKeys for SystemKeys {
+    async fn generate(&self, _: &OpContext) -> Result<(DataKey, Vec<u8>)> {
+        let mut key = [0; 32];
+        let failed = |source: getrandom::Error| {
+            Error::new(ErrorKind::Unavailable, "make a key").because("the system gives no random bytes").with_source(source)
+        };
+        getrandom::fill(&mut key).map_err(failed)?;
+        Ok((DataKey::new(key), key.to_vec()))
+    }
+
+    async fn open(&self, _: &OpContext, kept: &[u8]) -> Result<DataKey> {
+        let wrong = |_| Error::new(ErrorKind::Corrupt, "open a key").because("what was kept has not the length of a key");
+        kept.try_into().map(DataKey::new).map_err(wrong)
     }
 }

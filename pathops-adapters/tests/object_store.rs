@@ -10,8 +10,9 @@ use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
 use pathops_core::Digest;
 use pathops_core::adapter::BlobCapabilities;
 use pathops_core::conformance::blob::{BlobFixture, BlobWorld};
+use pathops_core::conformance::blob_collector::{BlobCollectorFixture, BlobCollectorWorld};
 use pathops_core::conformance::bucket::{BucketFixture, BucketWorld};
-use pathops_core::conformance::{blob, bucket};
+use pathops_core::conformance::{blob, blob_collector, bucket};
 
 struct Folder;
 
@@ -37,6 +38,15 @@ impl BucketFixture for Folder {
     }
 }
 
+#[async_trait]
+impl BlobCollectorFixture for Folder {
+    async fn fresh(&self) -> BlobCollectorWorld {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = ObjectStoreBlobs::folder(folder.path()).unwrap();
+        BlobCollectorWorld::new(Arc::new(blobs.clone()), Arc::new(blobs), folder)
+    }
+}
+
 struct Memory;
 
 #[async_trait]
@@ -48,6 +58,7 @@ impl BucketFixture for Memory {
 
 fn main() -> ExitCode {
     let mut trials = blob::trials(Arc::new(Folder), BlobCapabilities::default());
+    trials.extend(blob_collector::trials(Arc::new(Folder)));
     trials.extend(bucket::trials(Arc::new(Folder)));
     trials.extend(bucket::trials(Arc::new(Memory)).into_iter().map(|trial| trial.with_kind("memory")));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

@@ -1,12 +1,14 @@
-//! The conformance kit on the machine's clock and identifiers.
+//! The conformance kit on the machine's clock, identifiers and keys.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use libtest_mimic::Arguments;
-use pathops_adapters::system::{SystemClock, SystemIds};
-use pathops_core::conformance::time::{TimeFixture, TimeWorld, trials};
+use pathops_adapters::system::{SystemClock, SystemIds, SystemKeys};
+use pathops_core::conformance::data_keys::{DataKeysFixture, DataKeysWorld};
+use pathops_core::conformance::time::{TimeFixture, TimeWorld};
+use pathops_core::conformance::{data_keys, time};
 
 struct Machine;
 
@@ -17,6 +19,15 @@ impl TimeFixture for Machine {
     }
 }
 
+#[async_trait]
+impl DataKeysFixture for Machine {
+    async fn fresh(&self) -> DataKeysWorld {
+        DataKeysWorld::new(Arc::new(SystemKeys), ())
+    }
+}
+
 fn main() -> ExitCode {
-    libtest_mimic::run(&Arguments::from_args(), trials(Arc::new(Machine))).exit_code()
+    let mut trials = time::trials(Arc::new(Machine));
+    trials.extend(data_keys::trials(Arc::new(Machine)));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

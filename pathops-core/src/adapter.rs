@@ -17,10 +17,13 @@
 
 mod agent;
 mod blob;
+mod blob_collector;
 mod bucket;
+mod byte_stream;
 mod ci;
 mod clock;
 mod co_authors;
+mod data_keys;
 mod evidence_index;
 mod gitops;
 mod ids;
@@ -33,10 +36,13 @@ mod signer;
 
 pub use agent::*;
 pub use blob::*;
+pub use blob_collector::*;
 pub use bucket::*;
+pub use byte_stream::*;
 pub use ci::*;
 pub use clock::*;
 pub use co_authors::*;
+pub use data_keys::*;
 pub use evidence_index::*;
 pub use gitops::*;
 pub use ids::*;
@@ -51,10 +57,12 @@ pub use signer::*;
 #[expect(clippy::too_many_arguments, reason = "it only has to compile: every trait is object safe")]
 fn _object_safe(
     _: &dyn AgentBackend,
+    _: &dyn BlobCollector,
     _: &dyn BlobStore,
     _: &dyn Bucket,
     _: &dyn Ci,
     _: &dyn Clock,
+    _: &dyn DataKeys,
     _: &dyn EvidenceIndex,
     _: &dyn GitOps,
     _: &dyn IdSource,

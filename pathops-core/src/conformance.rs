@@ -13,9 +13,11 @@ mod step;
 
 pub mod agent;
 pub mod blob;
+pub mod blob_collector;
 pub mod bucket;
 pub mod ci;
 pub mod condition;
+pub mod data_keys;
 pub mod evidence_index;
 pub mod gitops;
 pub mod journal;

@@ -67,6 +67,31 @@ impl Digest {
     }
 }
 
+/// The digest of bytes that come one part after another.
+///
+/// ```
+/// use pathops_core::{Digest, Hashing};
+/// let mut hashing = Hashing::default();
+/// hashing.update(b"one");
+/// hashing.update(b"two");
+/// assert_eq!(hashing.digest(), Digest::of(b"onetwo"));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Hashing(sha2::Sha256);
+
+impl Hashing {
+    /// Takes the bytes that follow.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all that came so far.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest(self.0.clone().finalize().into())
+    }
+}
+
 /// A text that is no digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a digest: write `sha256:` and 64 lower-case hexadecimal digits")]

@@ -9,6 +9,7 @@ mod log;
 mod predicate;
 mod provenance;
 mod reserved;
+mod retention;
 mod standard;
 mod statement;
 
@@ -18,5 +19,6 @@ pub use log::*;
 pub use predicate::*;
 pub use provenance::*;
 pub use reserved::BUILD_SUITE;
+pub use retention::*;
 pub use standard::*;
 pub use statement::*;

@@ -27,7 +27,7 @@ pub mod project;
 pub mod readiness;
 mod time;
 
-pub use digest::{Digest, DigestError};
+pub use digest::{Digest, DigestError, Hashing};
 pub use error::{Effect, Error, ErrorKind, Result, Retry};
 pub use id::*;
 pub use op::{IdempotencyKey, OpContext};

@@ -7,6 +7,9 @@ mod agent;
 #[cfg(test)]
 #[path = "conformance_others/blob.rs"]
 mod blob;
+#[cfg(test)]
+#[path = "conformance_others/blob_collector.rs"]
+mod blob_collector;
 #[path = "conformance_others/bucket.rs"]
 mod bucket;
 #[cfg(test)]
@@ -15,6 +18,9 @@ mod ci;
 #[cfg(test)]
 #[path = "conformance_others/condition.rs"]
 mod condition;
+#[cfg(test)]
+#[path = "conformance_others/data_keys.rs"]
+mod data_keys;
 #[cfg(test)]
 #[path = "conformance_others/evidence_index.rs"]
 mod evidence_index;

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pathops_core::adapter::{
-    AgentBackend, BlobStore, Bucket, Ci, CiRunId, CiState, Clock, Collected, EvidenceIndex, GitOps, IdSource, Journal, Merge,
-    MergeableBranch, MockAgentBackend, MockBlobStore, MockBucket, MockCi, MockClock, MockEvidenceIndex, MockGitOps, MockIdSource,
-    MockJournal, MockMerge, MockNotifier, MockRuntimeSignals, MockScm, MockSigner, Notice, Notifier, RuntimeSignals, Scm,
-    SignalQuery, Signer, SubjectDigest,
+    AgentBackend, BlobCollector, BlobStore, Bucket, Ci, CiRunId, CiState, Clock, Collected, DataKey, DataKeys, EvidenceIndex,
+    GitOps, IdSource, Journal, Merge, MergeableBranch, MockAgentBackend, MockBlobCollector, MockBlobStore, MockBucket, MockCi,
+    MockClock, MockDataKeys, MockEvidenceIndex, MockGitOps, MockIdSource, MockJournal, MockMerge, MockNotifier,
+    MockRuntimeSignals, MockScm, MockSigner, Notice, Notifier, RuntimeSignals, Scm, SignalQuery, Signer, SubjectDigest,
 };
 use pathops_core::evidence::Signature;
 use pathops_core::policy::{ConditionAnswer, ConditionError, Languages, MockCondition, MockConditionLanguage, Summary};
@@ -74,6 +74,16 @@ async fn stores_and_keys() {
     blobs.expect_put().times(1).returning(|_, bytes| Ok(Digest::of(&bytes)));
     let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
     assert_eq!(blobs.put(&cx(), b"x".to_vec()).await.unwrap(), Digest::of(b"x"));
+
+    let mut collector = MockBlobCollector::new();
+    collector.expect_list().times(1).returning(|_, _, _| Ok(Vec::new()));
+    let collector: Arc<dyn BlobCollector> = Arc::new(collector);
+    assert_eq!(collector.list(&cx(), None, 1).await.unwrap(), []);
+
+    let mut keys = MockDataKeys::new();
+    keys.expect_open().times(1).returning(|_, _| Ok(DataKey::new([1; 32])));
+    let keys: Arc<dyn DataKeys> = Arc::new(keys);
+    assert_eq!(keys.open(&cx(), b"kept").await.unwrap(), DataKey::new([1; 32]));
 
     let mut index = MockEvidenceIndex::new();
     index.expect_about().withf(|_, subjects| subjects.len() == 1).times(1).returning(|_, _| Ok(Vec::new()));

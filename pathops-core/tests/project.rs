@@ -546,6 +546,25 @@ mod schemas {
     }
 
     #[test]
+    fn what_says_how_long_payloads_are_kept_and_that_they_are_gone_fits_its_schema() {
+        let tombstone = json!({
+            "reason": "erased",
+            "authority": "request 17",
+            "policy": format!("sha256:{}", "0".repeat(64)),
+            "goneOn": "2026-05-03T00:00:00Z",
+        });
+        let policy =
+            json!({"classes": {"logs": {"days": 90}}, "holds": {"case-17": {"reason": "subpoena", "classes": ["logs"]}}});
+        for (name, value) in [("tombstone", tombstone), ("retentionpolicy", policy)] {
+            let (_, schema) = format_schemas().into_iter().find(|(known, _)| *known == name).unwrap();
+            let validator = jsonschema::validator_for(schema.as_value()).unwrap();
+            let mut strange = value.clone();
+            strange["surprise"] = json!(1);
+            assert!(validator.is_valid(&value) && !validator.is_valid(&strange) && !validator.is_valid(&json!({})), "{name}");
+        }
+    }
+
+    #[test]
     fn a_document_of_each_kind_fits_its_schema_and_a_wrong_one_does_not() {
         assert_eq!(kinds().len(), 10);
         for (schema, sample) in kinds() {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pathops_core::Digest;
 use pathops_core::adapter::Collected;
-use pathops_core::evidence::{Absence, Attester, Reference, Snapshot, SnapshotExtent};
+use pathops_core::evidence::{Absence, Attester, Reference, ReferenceAnnotations, Retention, Snapshot, SnapshotExtent};
 
 use crate::{ENVELOPE_MEDIA_TYPE, EvidenceRecord};
 
@@ -33,11 +33,28 @@ impl Collection {
 
     /// Adds a stored payload.
     pub fn payload(&mut self, name: &str, digest: &Digest, location: &str, media_type: &str) {
+        self.refer(name, digest, location, media_type, None);
+    }
+
+    /// Adds a stored payload, and signs in how long it is kept.
+    pub fn payload_for(&mut self, name: &str, digest: &Digest, location: &str, media_type: &str, retention: Retention) {
+        self.refer(name, digest, location, media_type, Some(ReferenceAnnotations { retention: Some(retention) }));
+    }
+
+    fn refer(
+        &mut self,
+        name: &str,
+        digest: &Digest,
+        location: &str,
+        media_type: &str,
+        annotations: Option<ReferenceAnnotations>,
+    ) {
         self.references.push(Reference {
             name: name.to_owned(),
             download_location: location.to_owned(),
             digest: BTreeMap::from([("sha256".to_owned(), digest.hex())]),
             media_type: media_type.to_owned(),
+            annotations,
         });
     }
 

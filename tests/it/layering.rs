@@ -13,12 +13,14 @@ const IO: &str = "async-std chrono fastrand futures-executor getrandom git2 hype
                   tracing-subscriber ureq walkdir";
 
 /// The crates that connect an adapter to something, and the features that may pull each.
-const VENDORS: [(&str, &[&str]); 5] = [
+const VENDORS: [(&str, &[&str]); 7] = [
     ("git2", &["embedded", "local-ci", "local-forge", "local-gitops"]),
     ("jsonschema", &["embedded", "local-gitops"]),
-    ("object_store", &["embedded", "object-store"]),
+    ("object_store", &["embedded", "object-store", "s3", "zstd"]),
+    ("reqwest", &["s3"]),
     ("sqlx", &["embedded", "sqlite"]),
     ("ureq", &["embedded", "local-gitops"]),
+    ("zstd", &["zstd"]),
 ];
 
 fn cargo(arguments: &[&str]) -> String {

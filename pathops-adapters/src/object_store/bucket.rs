@@ -1,14 +1,15 @@
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::object_store::local::LocalFileSystem;
 use ::object_store::memory::InMemory;
 use ::object_store::path::Path;
-use ::object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
+use ::object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
 use async_trait::async_trait;
-use futures_util::TryStreamExt as _;
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use pathops_core::adapter::Bucket;
-use pathops_core::{Error, ErrorKind, ObjectKey, OpContext, Result};
+use pathops_core::{Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
 
 use super::error::{from_store, is_absent};
 use super::folder;
@@ -16,13 +17,21 @@ use super::folder;
 /// Objects with names in an object store.
 ///
 /// In a folder, an object is a file. Listing reads all names below a folder, since a file system has them in no order.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ObjectStoreBucket {
     store: Arc<dyn ObjectStore>,
     /// The same, without waiting for the disk.
     quick: Arc<dyn ObjectStore>,
     /// The URI of the store's root, without a slash at its end.
     root: String,
+    /// Across a network: an answer may be lost, and names come in order.
+    remote: bool,
+}
+
+impl fmt::Debug for ObjectStoreBucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectStoreBucket").field("root", &self.root).finish_non_exhaustive()
+    }
 }
 
 impl ObjectStoreBucket {
@@ -35,14 +44,27 @@ impl ObjectStoreBucket {
         let path = path.into();
         let (store, root) = folder(OPEN, path.clone())?;
         let quick = LocalFileSystem::new_with_prefix(&path).map_err(|source| from_store(OPEN, source).on(path.display()))?;
-        Ok(Self { store, quick: Arc::new(quick), root })
+        Ok(Self { store, quick: Arc::new(quick), root, remote: false })
     }
 
     /// Objects in memory, for as long as this value or a clone of it lives.
     #[must_use]
     pub fn memory() -> Self {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-        Self { quick: store.clone(), store, root: "memory://".to_owned() }
+        Self { quick: store.clone(), store, root: "memory://".to_owned(), remote: false }
+    }
+
+    /// Objects in an S3 bucket. Nothing is asked of the server yet.
+    ///
+    /// The server has to honour `If-None-Match` on `PutObject`, as AWS does: one that ignores it lets a name be taken twice, and
+    /// [`Bucket::create`] does not keep its promise there. What rests on that promise, such as a ledger, tries it first.
+    ///
+    /// # Errors
+    /// `Invalid` where the configuration names no bucket or server.
+    #[cfg(feature = "s3")]
+    pub fn s3(config: &super::S3Config) -> Result<Self> {
+        let store = config.open()?;
+        Ok(Self { quick: store.clone(), store, root: config.uri(), remote: true })
     }
 
     async fn put(&self, operation: &'static str, key: &ObjectKey, bytes: Vec<u8>, mode: PutMode) -> Result<()> {
@@ -52,8 +74,29 @@ impl ObjectStoreBucket {
             Err(::object_store::Error::AlreadyExists { .. }) => {
                 Err(Error::new(ErrorKind::AlreadyExists, operation).on(self.location(key)).because("the name is taken"))
             }
-            Err(source) => Err(from_store(operation, source).on(self.location(key))),
+            Err(source) => Err(self.unsure(from_store(operation, source).on(self.location(key)))),
         }
+    }
+
+    /// The error of a write: where the network has failed, it may be done.
+    fn unsure(&self, error: Error) -> Error {
+        let lost = self.remote && matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout);
+        if lost { error.with_effect(Effect::Unknown) } else { error }
+    }
+
+    /// The names below a folder, in the order in which the store has them.
+    fn names(&self, within: &ObjectKey, after: Option<&ObjectKey>) -> impl Stream<Item = Result<ObjectKey>> + Send {
+        let found = match after {
+            Some(after) => self.store.list_with_offset(Some(&path(within)), &path(after)),
+            None => self.store.list(Some(&path(within))),
+        };
+        let (within, after, location) = (within.clone(), after.cloned(), self.location(within));
+        let named = move |object: ObjectMeta| {
+            let key = ObjectKey::parse(object.location.to_string()).ok();
+            let key = key.filter(|key| key.is_below(&within) && after.as_ref().is_none_or(|after| key > after));
+            std::future::ready(Ok(key))
+        };
+        found.try_filter_map(named).map_err(move |source| from_store("list objects", source).on(&location))
     }
 }
 
@@ -87,10 +130,11 @@ impl Bucket for ObjectStoreBucket {
         after: Option<&'a ObjectKey>,
         limit: usize,
     ) -> Result<Vec<ObjectKey>> {
-        let failed = |source| from_store("list objects", source).on(self.location(within));
-        let found: Vec<_> = self.store.list(Some(&path(within))).try_collect().await.map_err(failed)?;
-        let names = found.into_iter().filter_map(|object| ObjectKey::parse(object.location.to_string()).ok());
-        let mut names: Vec<_> = names.filter(|key| key.is_below(within) && after.is_none_or(|after| key > after)).collect();
+        let names = self.names(within, after);
+        if self.remote {
+            return names.take(limit).try_collect().await;
+        }
+        let mut names: Vec<_> = names.try_collect().await?;
         names.sort();
         names.truncate(limit);
         Ok(names)
@@ -100,7 +144,7 @@ impl Bucket for ObjectStoreBucket {
         match self.store.delete(&path(key)).await {
             Ok(()) => Ok(()),
             Err(source) if is_absent(&source) => Ok(()),
-            Err(source) => Err(from_store("delete an object", source).on(self.location(key))),
+            Err(source) => Err(self.unsure(from_store("delete an object", source).on(self.location(key)))),
         }
     }
 
@@ -109,6 +153,6 @@ impl Bucket for ObjectStoreBucket {
     }
 }
 
-fn path(key: &ObjectKey) -> Path {
+pub(super) fn path(key: &ObjectKey) -> Path {
     Path::from_iter(key.as_str().split('/'))
 }

@@ -7,6 +7,12 @@ use pathops_core::{Error, ErrorKind};
 
 /// The error of a call of the store.
 pub(super) fn from_store(operation: &'static str, source: ::object_store::Error) -> Error {
+    use ::object_store::Error::{PermissionDenied, Unauthenticated};
+    if matches!(source, PermissionDenied { .. } | Unauthenticated { .. }) {
+        // What such a store answers repeats parts of the credential, so it is not told.
+        let refused = Error::new(ErrorKind::Denied, operation).because("the store refuses the credential, or what it asks for");
+        return refused.advise("check the key, the clock of this machine, and what the key may do in the bucket");
+    }
     let kind = chain(&source).find_map(|e| e.downcast_ref::<io::Error>()).map_or(ErrorKind::Unavailable, kind_of);
     explain(kind, operation, &source).with_source(source)
 }

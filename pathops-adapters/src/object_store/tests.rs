@@ -1,4 +1,8 @@
-use pathops_core::IdempotencyKey;
+use std::sync::LazyLock;
+
+use pathops_core::adapter::BlobCollector as _;
+use pathops_core::memory::{Fault, Faults, Faulty, ManualClock, MemoryBucket, When};
+use pathops_core::{Effect, IdempotencyKey, UnixMillis};
 
 use super::*;
 
@@ -54,4 +58,138 @@ fn a_folder_that_cannot_be_made_is_an_error() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let error = ObjectStoreBlobs::folder(file.path().join("below")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+}
+
+/// Bytes that do not repeat within a piece.
+fn bytes(count: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+async fn read_all(blobs: &ObjectStoreBlobs, digest: &Digest) -> Result<Vec<u8>> {
+    blobs.get_stream(&cx(), digest).await?.unwrap().collect().await
+}
+
+fn large() -> Vec<u8> {
+    static LARGE: LazyLock<Vec<u8>> = LazyLock::new(|| bytes(2 * PIECE_BYTES + 1));
+    LARGE.clone()
+}
+
+fn objects(blobs: &MemoryBucket) -> Vec<String> {
+    blobs.objects().keys().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_large_blob_lies_in_pieces_that_its_list_names() {
+    let bucket = MemoryBucket::new();
+    let blobs = ObjectStoreBlobs::within(Arc::new(bucket.clone()));
+    let digest = run(blobs.put(&cx(), large())).unwrap();
+    let names = objects(&bucket);
+    assert_eq!(names.len(), 4, "{names:?}");
+    assert!(bucket.objects().values().all(|object| object.len() <= PIECE_BYTES));
+    let list = Form::Parts.key(Place::Kept, &digest).unwrap();
+    let mut text = String::from_utf8(bucket.objects()[&list].clone()).unwrap();
+    let parts = parts::decode(text.as_bytes()).unwrap();
+    assert_eq!(parts.iter().map(|part| part.bytes).collect::<Vec<_>>(), [PIECE_BYTES, PIECE_BYTES, 1]);
+    // One full piece is no large blob.
+    run(blobs.put(&cx(), bytes(PIECE_BYTES))).unwrap();
+    assert_eq!(objects(&bucket).len(), 4, "it is the first part of the other");
+
+    text = text.replace("\"format\":1", "\"format\":2");
+    bucket.objects().insert(list.clone(), text.into_bytes());
+    assert_eq!(run(read_all(&blobs, &digest)).unwrap_err().kind(), ErrorKind::Corrupt);
+    let swapped = parts::encode(vec![parts[1].clone(), parts[0].clone(), parts[2].clone()]).unwrap();
+    bucket.objects().insert(list.clone(), swapped);
+    assert_eq!(run(read_all(&blobs, &digest)).unwrap_err().kind(), ErrorKind::Corrupt, "in another order");
+    run(blobs.put(&cx(), large())).unwrap();
+    assert_eq!(run(read_all(&blobs, &digest)).unwrap(), large(), "storing it again mends the list");
+    bucket.objects().remove(&Form::Plain.key(Place::Kept, &parts[2].digest).unwrap());
+    let error = run(read_all(&blobs, &digest)).unwrap_err();
+    assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains(&parts[2].digest.to_string()), "{error}");
+}
+
+#[test]
+fn a_crash_at_any_write_leaves_pieces_that_a_collection_finds() {
+    let plan = |fault, write| Arc::new(Faults::new(0, Arc::new(ManualClock::new(UnixMillis(0)))).with(fault, When::Write(write)));
+    for fault in [Fault::LoseRequest, Fault::LoseAnswer] {
+        for write in 1..=4 {
+            let bucket: Arc<dyn Bucket> = Arc::new(MemoryBucket::new());
+            let crashing = ObjectStoreBlobs::within(Arc::new(Faulty::new(bucket.clone(), plan(fault, write))));
+            let error = run(crashing.put(&cx(), large())).unwrap_err();
+            assert_eq!(error.effect(), Effect::Unknown);
+            let (blobs, digest) = (ObjectStoreBlobs::within(bucket), Digest::of(&large()));
+            let there = run(blobs.get(&cx(), &digest)).unwrap();
+            assert_eq!(there.is_some(), (fault, write) == (Fault::LoseAnswer, 4), "all of it or nothing");
+            let left = run(blobs.list(&cx(), None, 10)).unwrap();
+            let done = write - u64::from(fault == Fault::LoseRequest);
+            assert_eq!(left.len() as u64, done, "each piece that was written is listed: {left:?}");
+            assert_eq!(run(blobs.put(&cx(), large())).unwrap(), digest);
+            assert_eq!(run(read_all(&blobs, &digest)).unwrap(), large());
+        }
+    }
+}
+
+#[cfg(feature = "zstd")]
+#[test]
+fn compression_changes_where_a_blob_lies_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = ObjectStoreBlobs::folder(folder.path()).unwrap();
+    let compressed = plain.clone().compressed();
+    let log = b"the same line, again and again\n".repeat(100_000);
+    let before = run(plain.put(&cx(), b"stored before ".repeat(50))).unwrap();
+    let digest = run(compressed.put(&cx(), log.clone())).unwrap();
+    assert_eq!(digest, Digest::of(&log));
+    let file = PathBuf::from(format!("{}.zst", file_of(&plain, &digest).display()));
+    assert!(std::fs::metadata(&file).unwrap().len() < 10_000 && !file_of(&plain, &digest).exists());
+    for blobs in [&plain, &compressed] {
+        assert_eq!(run(blobs.get(&cx(), &digest)).unwrap().unwrap(), log);
+        assert!(run(blobs.get(&cx(), &before)).unwrap().is_some(), "what was stored before stays readable");
+    }
+    // A blob that is a zstd frame itself is not taken for a compressed one, nor for anything else.
+    let frame = std::fs::read(&file).unwrap();
+    for blobs in [&plain, &compressed] {
+        let digest = run(blobs.put(&cx(), frame.clone())).unwrap();
+        assert_eq!((digest, run(blobs.get(&cx(), &digest)).unwrap().unwrap()), (Digest::of(&frame), frame.clone()));
+    }
+    // In both forms it is one blob, and one intact form is enough.
+    run(plain.put(&cx(), log.clone())).unwrap();
+    assert_eq!(run(plain.list(&cx(), None, 10)).unwrap().len(), 3);
+    std::fs::write(&file, "damaged").unwrap();
+    assert_eq!(run(compressed.get(&cx(), &digest)).unwrap().unwrap(), log);
+    std::fs::write(file_of(&plain, &digest), "damaged").unwrap();
+    assert_eq!(run(compressed.get(&cx(), &digest)).unwrap_err().kind(), ErrorKind::Corrupt);
+    run(compressed.put(&cx(), log.clone())).unwrap();
+    assert_eq!(run(plain.get(&cx(), &digest)).unwrap().unwrap(), log);
+}
+
+#[cfg(feature = "zstd")]
+#[test]
+fn what_expands_beyond_what_it_records_is_corrupt() {
+    let bucket = MemoryBucket::new();
+    let blobs = ObjectStoreBlobs::within(Arc::new(bucket.clone()));
+    let store = |bytes: &[u8], frame: Vec<u8>| {
+        let digest = Digest::of(bytes);
+        bucket.objects().insert(Form::Zstd.key(Place::Kept, &digest).unwrap(), frame);
+        run(blobs.get(&cx(), &digest)).unwrap_err()
+    };
+    let too_long = vec![0; PIECE_BYTES + 1];
+    let bomb = store(&too_long, zstd::bulk::compress(&too_long, 1).unwrap());
+    assert!(bomb.kind() == ErrorKind::Corrupt && bomb.to_string().contains("records 8388609 bytes"), "{bomb}");
+
+    // The one byte in which a frame of fewer than 256 bytes records how many.
+    const LENGTH: usize = 5;
+    let short = vec![0; 200];
+    for lie in [100, 201] {
+        let mut frame = zstd::bulk::compress(&short, 1).unwrap();
+        assert_eq!(std::mem::replace(&mut frame[LENGTH], lie), 200);
+        assert_eq!(store(&short, frame).kind(), ErrorKind::Corrupt, "{lie}");
+    }
+    // Two frames, of which the first one records the length: what would come out is longer.
+    let frame = zstd::bulk::compress(&short, 1).unwrap();
+    assert_eq!(store(&[0; 400], [frame.clone(), frame].concat()).kind(), ErrorKind::Corrupt);
+    assert_eq!(store(b"no frame", b"no frame".to_vec()).kind(), ErrorKind::Corrupt);
 }

@@ -19,6 +19,7 @@ fn reference(payload: &Payload) -> Reference {
         download_location: payload.location.clone(),
         digest: BTreeMap::from([("sha256".to_owned(), payload.digest.hex())]),
         media_type: payload.media_type.clone(),
+        annotations: None,
     }
 }
 

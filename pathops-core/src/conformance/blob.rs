@@ -11,11 +11,11 @@ use super::case::{Answer as _, abandon};
 use super::scm::world::cx;
 use super::step::{Pinned, declares};
 use super::{Case, Fresh, Outcome, ensure, into_trials};
-use crate::adapter::{BlobCapabilities, BlobStore};
-use crate::digest::Digest;
-use crate::error::ErrorKind;
+use crate::adapter::{BlobCapabilities, BlobStore, ByteStream};
+use crate::digest::{Digest, Hashing};
+use crate::error::{Error, ErrorKind, Result};
 
-const LARGE_BYTES: usize = 8 << 20;
+const LARGE_BYTES: usize = (9 << 20) + 3;
 /// A declared limit is tested up to this size.
 const TESTED_LIMIT_BYTES: u64 = 64 << 20;
 
@@ -79,9 +79,12 @@ pub fn cases(capabilities: BlobCapabilities) -> Vec<Case<BlobWorld>> {
         Case::new("blob", "an_unknown_digest_is_none", an_unknown_digest_is_none),
         Case::new("blob", "storing_again_changes_nothing", storing_again_changes_nothing),
         Case::new("blob", "an_empty_blob_is_a_blob", an_empty_blob_is_a_blob),
+        Case::new("blob", "a_stream_is_a_blob", a_stream_is_a_blob),
+        Case::new("blob", "a_stream_that_fails_stores_nothing", a_stream_that_fails_stores_nothing),
         Case::new("blob", "writers_of_the_same_bytes_do_not_meet", writers_of_the_same_bytes_do_not_meet),
         Case::new("blob", "an_abandoned_blob_is_whole_or_not_there", an_abandoned_blob_is_whole_or_not_there),
         Case::new("blob", "changed_bytes_are_corrupt", changed_bytes_are_corrupt),
+        Case::new("blob", "changed_bytes_do_not_reach_the_end_of_a_stream", changed_bytes_do_not_reach_the_end_of_a_stream),
         Case::new("blob", "a_location_is_a_uri", a_location_is_a_uri),
     ];
     match capabilities.max_bytes {
@@ -127,7 +130,72 @@ async fn an_empty_blob_is_a_blob(world: BlobWorld) -> Outcome {
 
 async fn a_large_blob_is_whole(world: BlobWorld) -> Outcome {
     let bytes: Vec<u8> = (0_u8..=250).cycle().take(LARGE_BYTES).collect();
-    reads_back(&world, &bytes).await
+    reads_back(&world, &bytes).await?;
+    let digest = world.blobs.put_stream(&cx("stream"), Cut::new(&bytes, 3 << 20)).await.works()?;
+    ensure!(digest == Digest::of(&bytes), "a large stream has another digest than its bytes");
+    let mut stream = world.blobs.get_stream(&cx("read"), &digest).await.works()?.ok_or("a large blob cannot be streamed")?;
+    let (mut hashing, mut read) = (Hashing::default(), 0);
+    while let Some(chunk) = stream.next().await.works()? {
+        hashing.update(&chunk);
+        read += chunk.len();
+    }
+    ensure!((read, hashing.digest()) == (bytes.len(), digest), "of {} bytes {read} were streamed, or other ones", bytes.len());
+    Ok(())
+}
+
+/// Bytes in chunks of this size, with an empty one before each, and perhaps an error in the place of the end.
+#[derive(Debug)]
+struct Cut {
+    bytes: Vec<u8>,
+    chunk: usize,
+    empty: bool,
+    fails: bool,
+}
+
+impl Cut {
+    fn new(bytes: &[u8], chunk: usize) -> Box<Self> {
+        Box::new(Self { bytes: bytes.to_vec(), chunk, empty: false, fails: false })
+    }
+}
+
+#[async_trait]
+impl ByteStream for Cut {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        self.empty = !self.empty;
+        if self.bytes.is_empty() && self.fails {
+            return Err(Error::new(ErrorKind::Denied, "read what is to be stored"));
+        }
+        let rest = self.bytes.split_off(if self.empty { 0 } else { self.chunk.min(self.bytes.len()) });
+        let chunk = std::mem::replace(&mut self.bytes, rest);
+        Ok(Some(chunk).filter(|chunk| !chunk.is_empty() || !self.bytes.is_empty()))
+    }
+}
+
+async fn a_stream_is_a_blob(world: BlobWorld) -> Outcome {
+    for (bytes, chunk) in [(b"".as_slice(), 1), (b"one\0two\xff\r\n", 1), (b"in three chunks", 5), (&[7; 100_000], 4_096)] {
+        let digest = world.blobs.put_stream(&cx("put"), Cut::new(bytes, chunk)).await.works()?;
+        ensure!(digest == Digest::of(bytes), "it must return the SHA-256 of what the stream gave, not {digest}");
+        let read = world.blobs.get(&cx("get"), &digest).await.works()?;
+        ensure!(read.as_deref() == Some(bytes), "{} bytes were streamed in and other ones read", bytes.len());
+        let stream = world.blobs.get_stream(&cx("stream"), &digest).await.works()?;
+        let read = stream.ok_or("what was stored cannot be streamed")?.collect().await.works()?;
+        ensure!(read == bytes, "{} bytes were streamed in and other ones out", bytes.len());
+    }
+    let unknown = world.blobs.get_stream(&cx("stream"), &Digest::of(b"never stored")).await.works()?;
+    ensure!(unknown.is_none(), "nothing was stored, but something is streamed");
+    Ok(())
+}
+
+async fn a_stream_that_fails_stores_nothing(world: BlobWorld) -> Outcome {
+    for bytes in [b"".as_slice(), b"a beginning", &[7; 100_000]] {
+        let mut stream = Cut::new(bytes, 4_096);
+        stream.fails = true;
+        let answer = world.blobs.put_stream(&cx("put"), stream).await;
+        answer.fails(ErrorKind::Denied, "the stream that is to be stored fails so")?;
+        let read = world.blobs.get(&cx("get"), &Digest::of(bytes)).await.works()?;
+        ensure!(read.is_none(), "what a stream gave before it failed is there as a blob");
+    }
+    Ok(())
 }
 
 async fn writers_of_the_same_bytes_do_not_meet(world: BlobWorld) -> Outcome {
@@ -166,6 +234,16 @@ async fn changed_bytes_are_corrupt(world: BlobWorld) -> Outcome {
     world.blobs.get(&cx("get"), &digest).await.fails(ErrorKind::Corrupt, "the stored bytes were changed")
 }
 
+async fn changed_bytes_do_not_reach_the_end_of_a_stream(world: BlobWorld) -> Outcome {
+    let digest = world.blobs.put(&cx("put"), b"intact".to_vec()).await.works()?;
+    (world.corrupt)(digest).await;
+    let read = match world.blobs.get_stream(&cx("stream"), &digest).await {
+        Ok(Some(stream)) => stream.collect().await.map(drop),
+        answer => answer.map(drop),
+    };
+    read.fails(ErrorKind::Corrupt, "the stored bytes were changed")
+}
+
 async fn a_location_is_a_uri(world: BlobWorld) -> Outcome {
     let (one, two) = (world.blobs.location(&Digest::of(b"1")), world.blobs.location(&Digest::of(b"2")));
     ensure!(one != two, "two blobs have the one location {one}");
@@ -180,6 +258,8 @@ async fn the_size_limit_is_exact(world: BlobWorld, max: u64) -> Outcome {
     reads_back(&world, &bytes).await?;
     bytes.push(1);
     let digest = Digest::of(&bytes);
+    let stream = world.blobs.put_stream(&cx("stream"), Cut::new(&bytes, 64 << 10)).await;
+    stream.fails(ErrorKind::Invalid, "a stream is one byte past the limit")?;
     world.blobs.put(&cx("past"), bytes).await.fails(ErrorKind::Invalid, "a blob is one byte past the limit")?;
     let read = world.blobs.get(&cx("get"), &digest).await.works()?;
     ensure!(read.is_none(), "a blob that was refused is there");

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::Retention;
 use crate::adapter::JobKind;
 use crate::digest::Digest;
 use crate::id::{ChangeSetId, CommitId, ContractId, EnvironmentId, TreeId, UnitId};
@@ -356,6 +357,17 @@ pub struct Reference {
     pub digest: BTreeMap<String, String>,
     /// For example `application/vnd.in-toto+dsse`.
     pub media_type: String,
+    /// What else is said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<ReferenceAnnotations>,
+}
+
+/// What a reference says of a payload besides what it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReferenceAnnotations {
+    /// How long it is kept; what says nothing is kept for ever.
+    #[serde(rename = "https://pathops.dev/retention", default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<Retention>,
 }
 
 /// What a snapshot was collected for, and what it lacks.

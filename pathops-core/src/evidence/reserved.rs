@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::evidence::{Deployment, Health, Predicate as _, Provenance, Snapshot, Statement, TestResult, VerificationSummary};
+use crate::evidence::{
+    Deployment, Health, Predicate as _, Provenance, Snapshot, Statement, TestResult, Tombstone, VerificationSummary,
+};
 
 /// The suite under which PathOps states what the tests of a build have said.
 pub const BUILD_SUITE: &str = "unit";
@@ -33,6 +35,7 @@ impl Statement {
         match self.predicate_type.as_str() {
             Deployment::TYPE => Some("a deployment"),
             Health::TYPE => Some("a time of health"),
+            Tombstone::TYPE => Some("a tombstone"),
             TestResult::TYPE if self.is_of_a_job() => Some("the result of a post-deploy job"),
             TestResult::TYPE if self.is_of_the_build() => Some("the result of a build's own tests"),
             Provenance::TYPE if names_pathops("/runDetails/builder/id") => {
@@ -85,6 +88,7 @@ mod tests {
     fn what_runs_and_what_is_decided_is_for_pathops_to_state() {
         check(Deployment::TYPE, &json!({}), Some("a deployment"));
         check(Health::TYPE, &json!({}), Some("a time of health"));
+        check(Tombstone::TYPE, &json!({}), Some("a tombstone"));
         let tests = |annotations: Value| json!({"configuration": [{"name": "smoke", "annotations": annotations}]});
         let job = Some("the result of a post-deploy job");
         check(TestResult::TYPE, &tests(json!({"environment": "preflight"})), job);

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::adapter::{BlobCapabilities, BlobStore};
+use crate::adapter::{BlobCapabilities, BlobCollector, BlobStore, ByteStream, Checked, StoredBlob};
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::op::OpContext;
@@ -13,7 +13,13 @@ use crate::op::OpContext;
 pub struct MemoryBlobs {
     max_bytes: Option<u64>,
     room: Option<u64>,
-    blobs: Arc<Mutex<BTreeMap<Digest, Vec<u8>>>>,
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    blobs: BTreeMap<Digest, Vec<u8>>,
+    retired: BTreeMap<Digest, Vec<u8>>,
 }
 
 impl MemoryBlobs {
@@ -39,16 +45,16 @@ impl MemoryBlobs {
 
     /// Changes the stored bytes of a blob, as a failing disk would. `false` where there is none.
     pub fn corrupt(&self, digest: &Digest) -> bool {
-        self.blobs().get_mut(digest).map(|bytes| bytes.push(0)).is_some()
+        self.kept().blobs.get_mut(digest).map(|bytes| bytes.push(0)).is_some()
     }
 
     /// Loses a blob, as a failing disk would. `false` where there is none.
     pub fn lose(&self, digest: &Digest) -> bool {
-        self.blobs().remove(digest).is_some()
+        self.kept().blobs.remove(digest).is_some()
     }
 
-    fn blobs(&self) -> MutexGuard<'_, BTreeMap<Digest, Vec<u8>>> {
-        self.blobs.lock().unwrap_or_else(PoisonError::into_inner)
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -62,38 +68,68 @@ impl BlobStore for MemoryBlobs {
         BlobCapabilities { max_bytes: self.max_bytes }
     }
 
-    async fn put(&self, _cx: &OpContext, bytes: Vec<u8>) -> Result<Digest> {
-        let digest = Digest::of(&bytes);
-        let failed = |kind, reason: String| Error::new(kind, "store a blob").on(digest).because(reason);
-        if let Some(max) = self.max_bytes.filter(|max| size(&bytes) > *max) {
-            let reason = format!("it has {} bytes and {max} are allowed", bytes.len());
-            return Err(failed(ErrorKind::Invalid, reason).advise("store something smaller"));
+    async fn put_stream(&self, _cx: &OpContext, mut stream: Box<dyn ByteStream>) -> Result<Digest> {
+        let failed = |kind, reason: String| Error::new(kind, "store a blob").because(reason);
+        let mut bytes = Vec::new();
+        while let Some(chunk) = stream.next().await? {
+            bytes.extend(chunk);
+            if let Some(max) = self.max_bytes.filter(|max| size(&bytes) > *max) {
+                let reason = format!("it has more than the {max} bytes that are allowed");
+                return Err(failed(ErrorKind::Invalid, reason).advise("store something smaller"));
+            }
         }
-        let mut blobs = self.blobs();
+        let digest = Digest::of(&bytes);
+        let blobs = &mut self.kept().blobs;
         if blobs.contains_key(&digest) {
             return Ok(digest);
         }
         let used: u64 = blobs.values().map(|bytes| size(bytes)).sum();
         if self.room.is_some_and(|room| used.saturating_add(size(&bytes)) > room) {
             let reason = format!("{used} bytes are in use and there is no room for {} more", bytes.len());
-            return Err(failed(ErrorKind::StorageFull, reason).advise("make room"));
+            return Err(failed(ErrorKind::StorageFull, reason).on(digest).advise("make room"));
         }
         blobs.insert(digest, bytes);
         Ok(digest)
     }
 
-    async fn get(&self, _cx: &OpContext, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        let Some(bytes) = self.blobs().get(digest).cloned() else { return Ok(None) };
-        let stored = Digest::of(&bytes);
-        if stored == *digest {
-            return Ok(Some(bytes));
-        }
-        let reason = format!("the stored bytes have the digest {stored}");
-        Err(Error::new(ErrorKind::Corrupt, "read a blob").on(digest).because(reason).advise("restore it from a backup"))
+    async fn get_stream(&self, _cx: &OpContext, digest: &Digest) -> Result<Option<Box<dyn ByteStream>>> {
+        let Kept { blobs, retired } = &*self.kept();
+        let Some(bytes) = blobs.get(digest).or_else(|| retired.get(digest)).cloned() else { return Ok(None) };
+        Ok(Some(Box::new(Checked::new(bytes.into(), *digest, self.location(digest)))))
     }
 
     fn location(&self, digest: &Digest) -> String {
         format!("memory:blobs/{}", digest.hex())
+    }
+}
+
+#[async_trait]
+impl BlobCollector for MemoryBlobs {
+    async fn list<'a>(&self, _cx: &OpContext, after: Option<&'a Digest>, limit: usize) -> Result<Vec<StoredBlob>> {
+        let kept = self.kept();
+        let digests = kept.blobs.keys().filter(|digest| after.is_none_or(|after| *digest > after));
+        Ok(digests.take(limit).map(|digest| StoredBlob { digest: *digest, needs: Vec::new() }).collect())
+    }
+
+    async fn retire(&self, _cx: &OpContext, digest: &Digest) -> Result<()> {
+        let mut kept = self.kept();
+        if let Some(bytes) = kept.blobs.remove(digest) {
+            kept.retired.insert(*digest, bytes);
+        }
+        Ok(())
+    }
+
+    async fn restore(&self, _cx: &OpContext, digest: &Digest) -> Result<()> {
+        let mut kept = self.kept();
+        if let Some(bytes) = kept.retired.remove(digest) {
+            kept.blobs.insert(*digest, bytes);
+        }
+        Ok(())
+    }
+
+    async fn purge(&self, _cx: &OpContext, digest: &Digest) -> Result<()> {
+        self.kept().retired.remove(digest);
+        Ok(())
     }
 }
 

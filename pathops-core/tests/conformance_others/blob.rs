@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pathops_core::adapter::{BlobCapabilities, BlobStore};
+use pathops_core::adapter::{BlobCapabilities, BlobStore, ByteStream};
 use pathops_core::conformance::blob::{BlobFixture, BlobWorld, cases, worlds};
 use pathops_core::memory::{Faulty, MemoryBlobs};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
@@ -16,6 +16,8 @@ enum Defect {
     NotFoundIsAnError,
     CutsOneByteOff,
     OneLocation,
+    StoresWhatAStreamGaveBeforeItFailed,
+    TakesTheFirstChunk,
 }
 
 #[derive(Debug)]
@@ -34,19 +36,39 @@ impl BlobStore for Planted {
         self.inner.capabilities()
     }
 
-    async fn put(&self, cx: &OpContext, mut bytes: Vec<u8>) -> Result<Digest> {
+    async fn put_stream(&self, cx: &OpContext, mut bytes: Box<dyn ByteStream>) -> Result<Digest> {
+        if self.defect == Defect::StoresWhatAStreamGaveBeforeItFailed {
+            let mut beginning = Vec::new();
+            while let Ok(Some(chunk)) = bytes.next().await {
+                beginning.extend(chunk);
+            }
+            let stored = self.inner.put(cx, beginning).await?;
+            return bytes.next().await.map(|_| stored);
+        }
+        if self.defect == Defect::TakesTheFirstChunk {
+            let first = bytes.next().await?.unwrap_or_default();
+            return self.inner.put(cx, first).await;
+        }
         let max = self.inner.capabilities().max_bytes.map_or(usize::MAX, |max| usize::try_from(max).unwrap());
+        let mut bytes = bytes.collect().await?;
         if self.defect == Defect::CutsOneByteOff && bytes.len() > max {
             bytes.pop();
         }
         self.inner.put(cx, bytes).await
     }
 
-    async fn get(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Vec<u8>>> {
-        match (self.defect, self.inner.get(cx, digest).await) {
-            (Defect::TrustsStoredBytes, Err(error)) if error.kind() == ErrorKind::Corrupt => Ok(Some(Vec::new())),
-            (Defect::NotFoundIsAnError, Ok(None)) => Err(Error::new(ErrorKind::NotFound, "read a blob")),
-            (_, answer) => answer,
+    async fn get_stream(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Box<dyn ByteStream>>> {
+        let stream = self.inner.get_stream(cx, digest).await?;
+        match (self.defect, stream) {
+            (Defect::NotFoundIsAnError, None) => Err(Error::new(ErrorKind::NotFound, "read a blob")),
+            (Defect::TrustsStoredBytes, Some(mut stream)) => {
+                let mut bytes = Vec::new();
+                while let Ok(Some(chunk)) = stream.next().await {
+                    bytes.extend(chunk);
+                }
+                Ok(Some(bytes.into()))
+            }
+            (_, stream) => Ok(stream),
         }
     }
 
@@ -70,7 +92,10 @@ impl BlobFixture for Memory {
             async {}
         };
         let planted: Arc<dyn BlobStore> = Arc::new(Planted { defect: self.defect, inner });
-        BlobWorld::new(Arc::new(Faulty::new(planted, no_faults())), corrupt, ())
+        // What stands between reads a stream to its end first, and would hide how it is cut and how it fails.
+        let direct = matches!(self.defect, Defect::StoresWhatAStreamGaveBeforeItFailed | Defect::TakesTheFirstChunk);
+        let blobs = if direct { planted } else { Arc::new(Faulty::new(planted, no_faults())) };
+        BlobWorld::new(blobs, corrupt, ())
     }
 }
 
@@ -90,9 +115,18 @@ fn the_reference_store_does_all_of_it() {
 
 #[test]
 fn each_defect_fails_the_cases_that_name_it() {
-    assert_eq!(fails(Defect::TrustsStoredBytes, None), ["changed_bytes_are_corrupt"]);
-    let not_found = ["an_unknown_digest_is_none", "writers_of_the_same_bytes_do_not_meet"];
+    let trusted = ["changed_bytes_are_corrupt", "changed_bytes_do_not_reach_the_end_of_a_stream"];
+    assert_eq!(fails(Defect::TrustsStoredBytes, None), trusted);
+    let not_found = [
+        "an_unknown_digest_is_none",
+        "a_stream_is_a_blob",
+        "a_stream_that_fails_stores_nothing",
+        "writers_of_the_same_bytes_do_not_meet",
+    ];
     assert_eq!(fails(Defect::NotFoundIsAnError, None), not_found);
+    assert_eq!(fails(Defect::StoresWhatAStreamGaveBeforeItFailed, None), ["a_stream_that_fails_stores_nothing"]);
+    let first = ["a_stream_is_a_blob", "a_stream_that_fails_stores_nothing", "a_large_blob_is_whole"];
+    assert_eq!(fails(Defect::TakesTheFirstChunk, None), first);
     assert_eq!(fails(Defect::CutsOneByteOff, Some(LIMIT)), ["the_size_limit_is_exact"]);
     assert_eq!(fails(Defect::OneLocation, None), ["a_location_is_a_uri"]);
 }

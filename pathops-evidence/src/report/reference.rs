@@ -50,6 +50,7 @@ impl Report {
                 download_location: download_location.to_owned(),
                 digest: self.digests(),
                 media_type: self.format.media_type().to_owned(),
+                annotations: None,
             }],
         }
     }

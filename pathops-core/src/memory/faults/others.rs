@@ -7,11 +7,11 @@ use async_trait::async_trait;
 
 use super::{Call, Faulty};
 use crate::adapter::{
-    AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobStore, Bucket, Ci, CiCapabilities, CiRequest,
-    CiRunId, CiState, Collected, Created, Entry, EvidenceIndex, EvidenceIndexCapabilities, ExpectedDeployment, GitOps,
-    GitOpsCapabilities, IndexedEvidence, Journal, JournalCapabilities, Lease, Notice, Notifier, NotifierCapabilities,
-    Observation, Run, RuntimeEvent, RuntimeSignals, Sample, Seq, SignalCapabilities, SignalQuery, Signer, SubjectDigest,
-    Transition,
+    AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobCollector, BlobStore, Bucket, ByteStream, Ci,
+    CiCapabilities, CiRequest, CiRunId, CiState, Collected, Created, DataKey, DataKeys, Entry, EvidenceIndex,
+    EvidenceIndexCapabilities, ExpectedDeployment, GitOps, GitOpsCapabilities, IndexedEvidence, Journal, JournalCapabilities,
+    Lease, Notice, Notifier, NotifierCapabilities, Observation, Run, RuntimeEvent, RuntimeSignals, Sample, Seq,
+    SignalCapabilities, SignalQuery, Signer, StoredBlob, SubjectDigest, Transition,
 };
 use crate::digest::Digest;
 use crate::error::Result;
@@ -56,8 +56,39 @@ impl BlobStore for Faulty<dyn BlobStore> {
         self.through(Call::read("read a blob"), || self.inner.get(cx, digest)).await
     }
 
+    /// The stream is read into memory first, for it can be given twice only from there.
+    async fn put_stream(&self, cx: &OpContext, bytes: Box<dyn ByteStream>) -> Result<Digest> {
+        let bytes = bytes.collect().await?;
+        self.through(Call::write("store a blob"), || self.inner.put_stream(cx, bytes.clone().into())).await
+    }
+
+    /// Faults are in its beginning; once begun, the stream goes on.
+    async fn get_stream(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Box<dyn ByteStream>>> {
+        self.through(Call::read("read a blob"), || self.inner.get_stream(cx, digest)).await
+    }
+
     fn location(&self, digest: &Digest) -> String {
         self.inner.location(digest)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl BlobCollector for Faulty<dyn BlobCollector> {
+    async fn list<'a>(&self, cx: &OpContext, after: Option<&'a Digest>, limit: usize) -> Result<Vec<StoredBlob>> {
+        self.through(Call::read("list blobs"), || self.inner.list(cx, after, limit)).await
+    }
+
+    async fn retire(&self, cx: &OpContext, digest: &Digest) -> Result<()> {
+        self.through(Call::write("retire a blob"), || self.inner.retire(cx, digest)).await
+    }
+
+    async fn restore(&self, cx: &OpContext, digest: &Digest) -> Result<()> {
+        self.through(Call::write("bring a blob back"), || self.inner.restore(cx, digest)).await
+    }
+
+    async fn purge(&self, cx: &OpContext, digest: &Digest) -> Result<()> {
+        self.through(Call::write("delete a blob"), || self.inner.purge(cx, digest)).await
     }
 }
 
@@ -120,6 +151,18 @@ impl Ci for Faulty<dyn Ci> {
 
     async fn cancel(&self, cx: &OpContext, run: &CiRunId) -> Result<()> {
         self.through(Call::write("cancel a CI run"), || self.inner.cancel(cx, run)).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl DataKeys for Faulty<dyn DataKeys> {
+    async fn generate(&self, cx: &OpContext) -> Result<(DataKey, Vec<u8>)> {
+        self.through(Call::read("make a key"), || self.inner.generate(cx)).await
+    }
+
+    async fn open(&self, cx: &OpContext, kept: &[u8]) -> Result<DataKey> {
+        self.through(Call::read("open a key"), || self.inner.open(cx, kept)).await
     }
 }
 

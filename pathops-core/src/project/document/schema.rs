@@ -8,6 +8,7 @@ use super::{
     AppSpec, ComponentSpec, ContractSpec, Document, IncidentSpec, Kind, PeopleSpec, PolicyTestSpec, ProjectSpec, RequestSpec,
     StopSpec,
 };
+use crate::evidence::{RetentionPolicy, Tombstone};
 use crate::policy::{Decision, DecisionRecord, Facts, PolicyLayer};
 
 /// The JSON Schema (draft 2020-12) of each kind of document, by the kind's name in lower case. They are published in the
@@ -29,7 +30,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
 }
 
 /// The JSON Schema (draft 2020-12) of what is no document of the meta repository: facts, as [`load_facts`] reads them,
-/// decisions, decision records, and lines of a history. They are published beside those of [`schemas`].
+/// decisions, decision records, lines of a history, retention policies and tombstones. They are published beside those of [`schemas`].
 ///
 /// [`load_facts`]: crate::project::load_facts
 #[must_use]
@@ -39,6 +40,8 @@ pub fn format_schemas() -> Vec<(&'static str, Schema)> {
         ("decision", by_itself::<Decision>("Decision")),
         ("decisionrecord", by_itself::<DecisionRecord>("DecisionRecord")),
         ("historyline", history_line()),
+        ("retentionpolicy", by_itself::<RetentionPolicy>("RetentionPolicy")),
+        ("tombstone", by_itself::<Tombstone>("Tombstone")),
     ]
 }
 

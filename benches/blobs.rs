@@ -1,0 +1,151 @@
+//! A log of 2 GB through a store of blobs: how fast it is written and read back, in a folder and durable, with and without
+//! compression, and that it never is in memory.
+//!
+//! `cargo bench -p pathops-benches --bench blobs`; with `-- --test` 64 MB, to see that it works. Rates are of the wall clock, on
+//! one thread; what bounds them is printed first. It fails where more than [`LIMIT_MB`] were resident at any time.
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "a program that prints a table")]
+#![expect(clippy::disallowed_methods, clippy::unreachable, reason = "it measures the wall clock: the disk is what is waited for")]
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::io::Write as _;
+use std::path::Path;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use pathops_adapters::object_store::ObjectStoreBlobs;
+use pathops_core::adapter::{BlobStore as _, ByteStream};
+use pathops_core::{Digest, IdempotencyKey, OpContext, Result};
+
+const MB: u64 = 1_000_000;
+/// The most that may be resident: a few pieces, and the program.
+const LIMIT_MB: u64 = 100;
+
+fn main() {
+    let bytes = if std::env::args().any(|argument| argument == "--test") { 64 * MB } else { 2_000 * MB };
+    let folder = tempfile::tempdir().expect("a folder");
+    bounds(folder.path());
+    println!("{:>12} {:>8} {:>10} {:>10} {:>10}", "stored as", "MB", "put MB/s", "get MB/s", "on disk MB");
+    let mut digests = Vec::new();
+    for compress in [false, true] {
+        let name = if compress { "zstd" } else { "plain" };
+        let folder = folder.path().join(name);
+        let blobs = ObjectStoreBlobs::folder(&folder).expect("a store");
+        let blobs = if compress { blobs.compressed() } else { blobs };
+        let (digest, put) = timed(|| wait(blobs.put_stream(&cx(), Box::new(Log::of(bytes)))).expect("stored"));
+        let (read, get) = timed(|| read(&blobs, &digest));
+        assert_eq!(read, bytes, "all of it is read back");
+        let rate = |seconds: f64| megabytes(bytes) / seconds;
+        println!("{name:>12} {:>8} {:>10.0} {:>10.0} {:>10.0}", bytes / MB, rate(put), rate(get), megabytes(size(&folder)));
+        digests.push(digest);
+    }
+    assert_eq!(digests.first(), digests.last(), "the digest is of the log, however it is stored");
+    let peak = peak_kb() / 1_000;
+    println!("resident at most: {peak} MB of {LIMIT_MB} MB");
+    assert!(peak <= LIMIT_MB, "a log has to pass through bounded memory");
+}
+
+fn read(blobs: &ObjectStoreBlobs, digest: &Digest) -> u64 {
+    let mut stream = wait(blobs.get_stream(&cx(), digest)).expect("read").expect("it is there");
+    let mut count = 0;
+    while let Some(chunk) = wait(stream.next()).expect("intact") {
+        count += u64::try_from(chunk.len()).expect("fits");
+    }
+    count
+}
+
+/// What it cannot be faster than.
+fn bounds(folder: &Path) {
+    const CHUNK: usize = 8 << 20;
+    let chunk = wait(Log::of(u64::try_from(CHUNK).expect("fits")).next()).expect("a log").expect("a chunk");
+    let hashed = timed(|| (0..8).for_each(|_| drop(black_box(Digest::of(&chunk))))).1;
+    let written = timed(|| {
+        for number in 0..8 {
+            let mut file = std::fs::File::create(folder.join(number.to_string())).expect("a file");
+            file.write_all(&chunk).and_then(|()| file.sync_all()).expect("written");
+        }
+    });
+    let rate = |seconds: f64| 8.0 * megabytes(u64::try_from(chunk.len()).expect("fits")) / seconds;
+    println!("bounds: SHA-256 {:.0} MB/s, which is needed twice; files, flushed, {:.0} MB/s", rate(hashed), rate(written.1));
+}
+
+/// Lines like those of a service, made as they are read.
+#[derive(Debug)]
+struct Log {
+    left: u64,
+    line: u64,
+}
+
+impl Log {
+    fn of(bytes: u64) -> Self {
+        Self { left: bytes, line: 0 }
+    }
+}
+
+#[async_trait]
+impl ByteStream for Log {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        const CHUNK: u64 = 64 << 10;
+        let length = usize::try_from(self.left.min(CHUNK)).unwrap_or_default();
+        let mut text = String::with_capacity(length + 200);
+        while text.len() < length {
+            // Of a multiplicative generator, so that lines differ as those of requests do.
+            let id = self.line.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let millis = (id >> 40) % 900;
+            let _infallible = writeln!(
+                text,
+                "2026-11-25T12:{:02}:{:02}.{:03}Z INFO orders request id={id:016x} path=/checkout/{} status=200 took={millis}ms",
+                self.line / 60_000 % 60,
+                self.line / 1_000 % 60,
+                self.line % 1_000,
+                id >> 52,
+            );
+            self.line += 1;
+        }
+        let mut chunk = text.into_bytes();
+        chunk.truncate(length);
+        self.left -= u64::try_from(length).unwrap_or_default();
+        Ok(Some(chunk).filter(|chunk| !chunk.is_empty()))
+    }
+}
+
+fn timed<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let begun = Instant::now();
+    let done = work();
+    (done, begun.elapsed().as_secs_f64())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for people")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+fn size(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry"));
+    let size = |entry: std::fs::DirEntry| match entry.metadata().expect("metadata") {
+        metadata if metadata.is_dir() => size(&entry.path()),
+        metadata => metadata.len(),
+    };
+    entries.map(size).sum()
+}
+
+/// The most that was ever resident, in units of 1,024 bytes, as Linux counts it.
+fn peak_kb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+fn cx() -> OpContext {
+    OpContext::new(IdempotencyKey::new("bench"))
+}
+
+/// Without a runtime the store answers at once.
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer,
+        Poll::Pending => unreachable!("it waits for nothing but the disk"),
+    }
+}

@@ -1,0 +1,185 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+use crate::evidence::Predicate;
+use crate::time::{UnixMillis, rfc3339};
+
+/// How long payloads are kept, as an organisation decides it: classes, and legal holds. It is data, read from JSON or YAML.
+///
+/// ```
+/// use pathops_core::UnixMillis;
+/// use pathops_core::evidence::RetentionPolicy;
+/// let policy: RetentionPolicy = serde_json::from_str(r#"{
+///     "classes": { "logs": { "days": 90 }, "releases": { "days": 3650 } },
+///     "holds": { "case-17": { "reason": "subpoena of 3 May", "classes": ["logs"] } }
+/// }"#)?;
+/// let logs = policy.sign_in("logs", UnixMillis(0)).unwrap();
+/// assert_eq!(logs.retain_until.to_string(), "1970-04-01T00:00:00Z");
+/// assert_eq!(logs.hold.as_deref(), Some("case-17"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RetentionPolicy {
+    /// The classes, by name.
+    pub classes: BTreeMap<String, RetentionClass>,
+    /// What must not go, whatever its class says, by name.
+    #[serde(default)]
+    pub holds: BTreeMap<String, LegalHold>,
+    /// Holds that are over. One that was signed into evidence stands until it is named here.
+    #[serde(default)]
+    pub released: BTreeSet<String>,
+}
+
+/// How long what is of a class is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RetentionClass {
+    /// For so many days of 24 hours after it was collected.
+    pub days: u32,
+}
+
+/// That something must not go, for as long as this stands in the policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct LegalHold {
+    /// Why, for people.
+    pub reason: String,
+    /// It is on everything of these classes.
+    #[serde(default)]
+    pub classes: BTreeSet<String>,
+    /// It is on these payloads.
+    #[serde(default)]
+    pub blobs: BTreeSet<Digest>,
+}
+
+/// How long one payload is kept, as the policy of the day had it: signed with the reference to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retention {
+    /// Its class.
+    pub class: String,
+    /// Until then it is kept.
+    #[serde(with = "rfc3339")]
+    pub retain_until: UnixMillis,
+    /// The hold that was on its class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<String>,
+    /// The policy: SHA-256 of its canonical JSON.
+    pub policy: Digest,
+}
+
+impl RetentionPolicy {
+    /// How long a payload of `class` is kept that was collected at this instant. `None` for a class that the policy does not
+    /// have: what no rule covers is not let go.
+    #[must_use]
+    pub fn sign_in(&self, class: &str, collected: UnixMillis) -> Option<Retention> {
+        const DAY: Duration = Duration::from_hours(24);
+        let days = self.classes.get(class)?.days;
+        let hold = self.holds.iter().find(|(_, hold)| hold.classes.contains(class));
+        Some(Retention {
+            class: class.to_owned(),
+            retain_until: collected + DAY * days,
+            hold: hold.map(|(name, _)| name.clone()),
+            policy: self.digest(),
+        })
+    }
+
+    /// The hold that is on a payload.
+    #[must_use]
+    pub fn hold_on(&self, blob: &Digest, retention: Option<&Retention>) -> Option<&str> {
+        let class = retention.map(|retention| &retention.class);
+        let on = |hold: &LegalHold| hold.blobs.contains(blob) || class.is_some_and(|class| hold.classes.contains(class));
+        self.holds.iter().find(|(_, hold)| on(hold)).map(|(name, _)| name.as_str())
+    }
+
+    /// The hold that keeps a payload: one that the policy has on it, or one that was signed with it and was not released.
+    #[must_use]
+    pub fn held<'r>(&'r self, blob: &Digest, retention: &'r Retention) -> Option<&'r str> {
+        let signed = retention.hold.as_deref().filter(|hold| !self.released.contains(*hold));
+        self.hold_on(blob, Some(retention)).or(signed)
+    }
+
+    /// SHA-256 of its canonical JSON (RFC 8785).
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        // Text, numbers and lists of them: there is nothing in it that JSON could not say.
+        Digest::of(&serde_json_canonicalizer::to_vec(self).unwrap_or_default())
+    }
+}
+
+/// That payloads are gone for good, and why: what a verifier wants to see in their place. Its subjects are the payloads. It
+/// speaks of what was logged before it; what is stored and referred to again later is there again.
+///
+/// No standard predicate exists; this is our own, version 0.1. The JSON Schema is `tombstone.schema.json` of this crate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Tombstone {
+    /// Why they went.
+    pub reason: TombstoneReason,
+    /// On whose word, in words: `erasure request 17 of 3 May`, or the policy.
+    pub authority: String,
+    /// The retention policy that let them go: SHA-256 of its canonical JSON.
+    pub policy: Digest,
+    /// When they were let go.
+    #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
+    pub gone_on: UnixMillis,
+}
+
+impl Predicate for Tombstone {
+    const TYPE: &'static str = "https://pathops.dev/tombstone/v0.1";
+}
+
+/// Why a payload went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum TombstoneReason {
+    /// The time was over for which it was to be kept.
+    Expired,
+    /// Its key was destroyed, so that nobody can read it.
+    Erased,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(json: &str) -> RetentionPolicy {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_hold_stands_until_it_is_released() {
+        let before = policy(r#"{"classes":{"logs":{"days":1}},"holds":{"case":{"reason":"r","classes":["logs"]}}}"#);
+        let (blob, signed) = (Digest::of(b"log"), before.sign_in("logs", UnixMillis(0)).unwrap());
+        assert_eq!(before.held(&blob, &signed), Some("case"));
+        let gone = policy(r#"{"classes":{"logs":{"days":1}}}"#);
+        assert_eq!(gone.held(&blob, &signed), Some("case"), "that the policy forgets it does not release it");
+        let released = policy(r#"{"classes":{"logs":{"days":1}},"released":["case"]}"#);
+        assert_eq!(released.held(&blob, &signed), None);
+        let on_blob = RetentionPolicy {
+            holds: [("new".to_owned(), LegalHold { reason: "r".to_owned(), classes: BTreeSet::new(), blobs: [blob].into() })]
+                .into(),
+            ..released
+        };
+        assert_eq!(on_blob.held(&blob, &signed), Some("new"));
+        assert_eq!((on_blob.hold_on(&blob, None), on_blob.hold_on(&Digest::of(b"other"), None)), (Some("new"), None));
+    }
+
+    #[test]
+    fn what_no_class_covers_has_no_end() {
+        let policy = policy(r#"{"classes":{"logs":{"days":4294967295}}}"#);
+        assert_eq!(policy.sign_in("reports", UnixMillis(0)), None);
+        assert!(policy.sign_in("logs", UnixMillis(0)).unwrap().retain_until > UnixMillis(0));
+        assert!(serde_json::from_str::<RetentionPolicy>(r#"{"classes":{},"hold":{}}"#).is_err(), "a misspelt field is refused");
+    }
+}
