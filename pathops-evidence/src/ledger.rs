@@ -145,6 +145,10 @@ impl Ledger {
         LogReader::new(self.bucket.clone(), self.key.identity())
     }
 
+    pub(crate) fn bucket(&self) -> &dyn Bucket {
+        &*self.bucket
+    }
+
     /// Appends what waits, from the front of the queue, in one batch. It leaves the queue when it is done: whoever stops
     /// waiting in the middle takes nobody's items along.
     async fn append_waiting(&self, cx: &OpContext, tip: &mut Tip) -> Result<()> {

@@ -6,6 +6,7 @@
 //! * [`ledger`] is an append-only log of evidence that anybody can verify, [`verify_ledger`], [`verify_bundle`] and
 //!   [`verify_history`] do so.
 //! * [`Collection`] bundles what is known of one deploy, failure or recovery, with what is absent and why.
+//! * [`retention`] lets payloads go when their time is over, and says so in the log.
 //! * [`openssl`] gives the files and the command with which anybody checks a signature, without this library.
 //!
 //! The formats, and their verification, are in [`pathops_core::evidence`]: what a decision rests on is checked there.
@@ -16,6 +17,7 @@ pub mod ledger;
 pub mod openssl;
 pub mod redact;
 pub mod report;
+pub mod retention;
 mod seal;
 mod snapshot;
 mod verify;

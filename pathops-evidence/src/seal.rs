@@ -58,6 +58,10 @@ impl Sealer {
         &self.blobs
     }
 
+    pub(crate) fn ledger(&self) -> Option<&Arc<Ledger>> {
+        self.ledger.as_ref()
+    }
+
     /// States `predicate` about `subjects`, signs the statement, and stores its envelope. When this returns, the
     /// evidence survives a crash, and is in the ledger where there is one. Sealing the same statement again gives evidence
     /// with the same id; after a crash it may be in the ledger twice.

@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{BlobStore, Bucket};
-use pathops_core::evidence::{Checkpoint, EvidenceId, Predicate as _, Reference, Snapshot, TrustRoot, VerifiedEvidence};
+use pathops_core::evidence::{
+    Checkpoint, EvidenceId, Predicate as _, Reference, Retention, Snapshot, Tombstone, TombstoneReason, TrustRoot,
+    VerifiedEvidence,
+};
 use pathops_core::{Digest, ErrorKind, ObjectKey, OpContext, Result};
 
 use crate::ledger::audit::{Audit, Found};
 use crate::ledger::{LogIdentity, NoteError};
+use crate::retention::Tombstones;
 
 /// What came of a verification. There is no fourth: what was not checked is not verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -102,7 +106,7 @@ pub struct Against<'r> {
 
 /// Verifies a whole ledger: that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the
 /// envelopes, that every envelope is signed by a trusted key and says something, that every known checkpoint is one of this
-/// log, and that what snapshots refer to is there. Its memory grows with the log by the names of the evidence only.
+/// log, and that what snapshots refer to is there, or a tombstone says why it is not. Its memory grows with the log by the names of the evidence only.
 ///
 /// # Errors
 /// What the bucket and the blob store answer where they cannot be read. Whatever can be read gives a verdict.
@@ -111,6 +115,7 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
     let Some(checkpoint) = checkpoint(cx, bucket, against.log, &mut verification).await? else { return Ok(verification) };
     let known = known(against, &checkpoint, &mut verification);
     let mut audit = Audit::new(bucket, checkpoint.clone());
+    let (mut gone, mut tombstones) = (Vec::new(), Tombstones::default());
     let (mut counts, mut roots) = (BTreeMap::<String, u64>::new(), known.into_iter().peekable());
     loop {
         while let Some((size, root, note)) = roots.next_if(|(size, ..)| *size == audit.size()) {
@@ -129,12 +134,16 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
                     Ok(evidence) => {
                         verification.evidence.insert(evidence.id());
                         *counts.entry(evidence.statement().predicate_type.clone()).or_default() += 1;
-                        payloads(cx, against, index, &evidence, &mut verification).await?;
+                        if let Some(Err(why)) = tombstones.take(index, &evidence, against.trust) {
+                            verification.fails(format!("the tombstone at leaf {index}"), why);
+                        }
+                        payloads(cx, against, index, &evidence, &mut gone, &mut verification).await?;
                     }
                 }
             }
         }
     }
+    settle(gone, &tombstones, &mut verification);
     let kinds: Vec<_> = counts.iter().map(|(kind, count)| format!("{count} of {kind}")).collect();
     if verification.failures.is_empty() {
         let all: u64 = counts.values().sum();
@@ -206,6 +215,7 @@ async fn payloads(
     against: Against<'_>,
     index: u64,
     evidence: &VerifiedEvidence,
+    gone: &mut Vec<Gone>,
     verification: &mut Verification,
 ) -> Result<()> {
     let (Some(blobs), true) = (against.blobs, evidence.statement().predicate_type == Snapshot::TYPE) else { return Ok(()) };
@@ -213,18 +223,51 @@ async fn payloads(
         verification.fails(format!("leaf {index}"), "it is no snapshot in our form");
         return Ok(());
     };
-    for Reference { name, digest, .. } in &snapshot.references {
+    for Reference { name, digest, annotations, .. } in snapshot.references {
         let part = format!("`{name}` of the snapshot at leaf {index}");
         let Some(digest) = digest.get("sha256").and_then(|hex| Digest::from_hex(hex).ok()) else {
             verification.fails(part, "it is referred to without a SHA-256");
             continue;
         };
-        match blobs.get(cx, &digest).await {
-            Ok(Some(_)) => {}
-            Ok(None) => verification.fails(part, format!("the blob {digest} is gone")),
+        match is_whole(cx, blobs, &digest).await {
+            Ok(true) => {}
+            Ok(false) => {
+                let retention = annotations.and_then(|annotations| annotations.retention);
+                gone.push(Gone { part, digest, leaf: index, retention });
+            }
             Err(error) if error.kind() == ErrorKind::Corrupt => verification.fails(part, error),
             Err(error) => return Err(error),
         }
     }
     Ok(())
+}
+
+/// A payload that is not there, and what refers to it.
+struct Gone {
+    part: String,
+    digest: Digest,
+    leaf: u64,
+    retention: Option<Retention>,
+}
+
+/// What is gone has to be gone for a reason that the log tells.
+fn settle(gone: Vec<Gone>, tombstones: &Tombstones, verification: &mut Verification) {
+    for Gone { part, digest, leaf, retention } in gone {
+        let Some((id, tombstone)) = tombstones.over(&digest, leaf, retention.as_ref()) else {
+            verification.fails(part, format!("the blob {digest} is gone, and no tombstone says why"));
+            continue;
+        };
+        let Tombstone { authority, policy, gone_on, .. } = tombstone;
+        verification.checked.push(match tombstone.reason {
+            TombstoneReason::Erased => format!("{part}: erased by tombstone {id} on {gone_on} ({authority})"),
+            TombstoneReason::Expired => format!("{part}: expired, by policy {policy}, on {gone_on} (tombstone {id})"),
+        });
+    }
+}
+
+/// Whether a blob is there; what is there has its digest.
+async fn is_whole(cx: &OpContext, blobs: &dyn BlobStore, digest: &Digest) -> Result<bool> {
+    let Some(mut bytes) = blobs.get_stream(cx, digest).await? else { return Ok(false) };
+    while bytes.next().await?.is_some() {}
+    Ok(true)
 }

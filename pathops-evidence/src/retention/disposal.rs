@@ -1,0 +1,215 @@
+//! Expiry, erasure and collection.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pathops_core::adapter::{BlobCollector, StoredBlob};
+use pathops_core::evidence::{EvidenceId, RetentionPolicy, Subject, Tombstone, TombstoneReason, TrustRoot};
+use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
+
+use super::run;
+use super::sealed::SealedBlobs;
+use super::survey::{Standing, Survey};
+use crate::Sealer;
+use crate::ledger::Ledger;
+
+/// How many payloads one tombstone names at most.
+const MAX_SUBJECTS: usize = 256;
+/// How many blobs are listed, and retired with one record, at a time.
+const PAGE: usize = 1_000;
+
+/// Lets payloads go. One host runs it at a time; every step may be repeated, and after a crash at any of them running it again comes
+/// to the same end.
+#[derive(Debug)]
+pub struct Disposal {
+    sealer: Sealer,
+    ledger: Arc<Ledger>,
+    trust: TrustRoot,
+    blobs: Arc<dyn BlobCollector>,
+    sealed: Option<SealedBlobs>,
+}
+
+/// What a collection has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Disposed {
+    /// What it has retired because its time was over, with a tombstone.
+    pub expired: BTreeSet<Digest>,
+    /// What it has retired because nothing refers to it, or it was erased.
+    pub unreferenced: BTreeSet<Digest>,
+    /// What it has brought back, because something refers to it by now.
+    pub restored: BTreeSet<Digest>,
+    /// What it has deleted for good.
+    pub purged: BTreeSet<Digest>,
+}
+
+impl Disposal {
+    /// `sealer` signs tombstones and appends them to its ledger, which is the log that says what is needed; `trust` has the keys of
+    /// those whose word lets something go; `blobs` is the store that payloads are in.
+    ///
+    /// # Errors
+    /// `Invalid` where the sealer has no ledger.
+    pub fn new(sealer: Sealer, trust: TrustRoot, blobs: Arc<dyn BlobCollector>) -> Result<Self> {
+        let none = || Error::new(ErrorKind::Invalid, "let payloads go").because("the sealer has no ledger");
+        let ledger = sealer.ledger().cloned().ok_or_else(none)?;
+        Ok(Self { sealer, ledger, trust, blobs, sealed: None })
+    }
+
+    /// And destroys the keys of what goes that was sealed.
+    #[must_use]
+    pub fn with_sealed(self, sealed: SealedBlobs) -> Self {
+        Self { sealed: Some(sealed), ..self }
+    }
+
+    /// Lets go what has expired at `now`, retires what nothing refers to, and deletes what was retired at least `grace` ago and is
+    /// not referred to since. `also` is what is needed besides what the log refers to.
+    ///
+    /// `grace` has to be longer than it takes from the first byte of a blob that is written until the log refers to it: hours, with
+    /// uploads in mind. What is retired can be read until then, and comes back by itself.
+    ///
+    /// # Errors
+    /// `Corrupt` where the log is damaged: nothing is let go. What the bucket, the signer or the blob store answers; then what was
+    /// done is done, and the next run goes on.
+    ///
+    /// # Cancel safety
+    /// As after a crash: run it again.
+    pub async fn collect(
+        &self,
+        cx: &OpContext,
+        policy: &RetentionPolicy,
+        also: &BTreeSet<Digest>,
+        now: UnixMillis,
+        grace: Duration,
+    ) -> Result<Disposed> {
+        let mut disposed = Disposed::default();
+        let survey = self.survey(cx).await?;
+        let wanted = |digest: &Digest| also.contains(digest) || survey.standing(digest, policy, now) == Standing::Kept;
+        self.settle(cx, &wanted, now, grace, &mut disposed).await?;
+
+        let stored = self.stored(cx).await?;
+        let needed: BTreeSet<Digest> =
+            stored.iter().filter(|blob| wanted(&blob.digest)).flat_map(|blob| blob.needs.iter().copied()).collect();
+        let unwanted = |blob: &&StoredBlob| !wanted(&blob.digest) && !needed.contains(&blob.digest);
+        let unwanted: Vec<Digest> = stored.iter().filter(unwanted).map(|blob| blob.digest).collect();
+        let expired = |digest: &&Digest| survey.standing(digest, policy, now) == Standing::Expired;
+        disposed.expired = unwanted.iter().filter(expired).copied().collect();
+        let expired: Vec<Digest> = disposed.expired.iter().copied().collect();
+        for digests in expired.chunks(MAX_SUBJECTS) {
+            let authority = "the retention policy".to_owned();
+            self.bury(cx, digests, TombstoneReason::Expired, authority, policy, now).await?;
+        }
+        for digests in unwanted.chunks(PAGE) {
+            run::begin(cx, self.ledger.bucket(), now, digests.iter().copied().collect()).await?;
+            for digest in digests {
+                if let Some(sealed) = self.sealed.as_ref().filter(|_| survey.erased(digest).is_some()) {
+                    sealed.destroy(cx, digest).await?;
+                }
+                self.blobs.retire(&cx.part(&digest.hex()), digest).await?;
+            }
+        }
+        disposed.unreferenced = unwanted.into_iter().filter(|digest| !disposed.expired.contains(digest)).collect();
+        Ok(disposed)
+    }
+
+    /// Erases a payload that was [sealed](SealedBlobs): states so in the log, and destroys its key. From then on nobody can read it,
+    /// and its digest is that of bytes that say nothing. The ciphertext goes with the next collection. Erasing it again changes
+    /// nothing, and finishes what a crash has left.
+    ///
+    /// # Errors
+    /// `Denied` where a hold is on it, `Invalid` where it was not sealed; what the bucket or the signer answers.
+    pub async fn erase(
+        &self,
+        cx: &OpContext,
+        digest: &Digest,
+        authority: impl Into<String>,
+        policy: &RetentionPolicy,
+        now: UnixMillis,
+    ) -> Result<EvidenceId> {
+        let failed = |kind, why: String| Error::new(kind, "erase a payload").on(digest).because(why);
+        let survey = self.survey(cx).await?;
+        if let Some(hold) = survey.hold(digest, policy) {
+            let why = failed(ErrorKind::Denied, format!("the legal hold `{hold}` is on it"));
+            return Err(why.advise("release the hold in the retention policy first, if that may be"));
+        }
+        let sealed = self.sealed.as_ref();
+        let sealed = sealed.ok_or_else(|| failed(ErrorKind::Invalid, "no store of sealed payloads was given".to_owned()))?;
+        let tombstone = match survey.erased(digest) {
+            Some(tombstone) => tombstone,
+            None if sealed.has_key(cx, digest).await? => {
+                self.bury(cx, &[*digest], TombstoneReason::Erased, authority.into(), policy, now).await?
+            }
+            None => {
+                return Err(failed(ErrorKind::Invalid, "it has no key that could be destroyed: it was not sealed".to_owned()));
+            }
+        };
+        sealed.destroy(cx, digest).await?;
+        Ok(tombstone)
+    }
+
+    async fn survey(&self, cx: &OpContext) -> Result<Survey> {
+        match self.ledger.reader().checkpoint(cx).await? {
+            Some(checkpoint) => Survey::of(cx, self.ledger.bucket(), checkpoint, &self.trust).await,
+            None => Ok(Survey::default()),
+        }
+    }
+
+    /// Purges or brings back what earlier runs have retired, where their time has come.
+    async fn settle(
+        &self,
+        cx: &OpContext,
+        wanted: &(impl Fn(&Digest) -> bool + Sync),
+        now: UnixMillis,
+        grace: Duration,
+        disposed: &mut Disposed,
+    ) -> Result<()> {
+        let runs = run::open(cx, self.ledger.bucket()).await?;
+        let (due, later): (Vec<_>, Vec<_>) = runs.into_iter().partition(|(_, run)| run.at + grace <= now);
+        // What was retired again since has its time from then.
+        let later: BTreeSet<Digest> = later.into_iter().flat_map(|(_, run)| run.blobs).collect();
+        for (key, run) in due {
+            for digest in run.blobs.difference(&later) {
+                let part = cx.part(&digest.hex());
+                if wanted(digest) {
+                    self.blobs.restore(&part, digest).await?;
+                    disposed.restored.insert(*digest);
+                    continue;
+                }
+                if let Some(sealed) = &self.sealed {
+                    sealed.destroy(cx, digest).await?;
+                }
+                self.blobs.purge(&part, digest).await?;
+                disposed.purged.insert(*digest);
+            }
+            self.ledger.bucket().delete(&cx.part(key.as_str()), &key).await?;
+        }
+        Ok(())
+    }
+
+    async fn stored(&self, cx: &OpContext) -> Result<Vec<StoredBlob>> {
+        let mut all: Vec<StoredBlob> = Vec::new();
+        loop {
+            let page = self.blobs.list(cx, all.last().map(|blob| &blob.digest), PAGE).await?;
+            let ended = page.len() < PAGE;
+            all.extend(page);
+            if ended {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// States that payloads are gone.
+    async fn bury(
+        &self,
+        cx: &OpContext,
+        digests: &[Digest],
+        reason: TombstoneReason,
+        authority: String,
+        policy: &RetentionPolicy,
+        now: UnixMillis,
+    ) -> Result<EvidenceId> {
+        let subjects = digests.iter().map(|digest| Subject::named("payload").with_sha256(digest)).collect();
+        let tombstone = Tombstone { reason, authority, policy: policy.digest(), gone_on: now };
+        Ok(self.sealer.seal(cx, "tombstone", subjects, &tombstone).await?.id)
+    }
+}

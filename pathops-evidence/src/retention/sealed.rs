@@ -1,0 +1,267 @@
+//! Payloads that can be erased by destroying a key.
+
+use std::fmt;
+use std::sync::Arc;
+
+use aead_stream::{DecryptorBE32, EncryptorBE32};
+use async_trait::async_trait;
+use chacha20poly1305::ChaCha20Poly1305;
+use pathops_core::adapter::{BlobStore, Bucket, ByteStream, DataKey, DataKeys};
+use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result};
+
+/// What begins a sealed payload, version 1.
+const SEALED: &[u8] = b"pathops sealed payload 1\n";
+/// What begins the object with what is kept of a key, version 1.
+const KEY: &[u8] = b"pathops payload key 1\n";
+/// So many bytes of a payload are sealed at a time.
+const SEGMENT_BYTES: usize = 64 << 10;
+const TAG_BYTES: usize = 16;
+
+/// Stores payloads encrypted, each with a key of its own, which is kept in a bucket under the digest of the ciphertext.
+///
+/// The cipher is ChaCha20-Poly1305 (RFC 8439) over segments of 64 KiB in the STREAM construction, so that none can be cut off,
+/// repeated or moved. A key is used for one payload, so the nonce may begin with zeros.
+#[derive(Clone, Debug)]
+pub struct SealedBlobs {
+    blobs: Arc<dyn BlobStore>,
+    bucket: Arc<dyn Bucket>,
+    keys: Arc<dyn DataKeys>,
+}
+
+impl SealedBlobs {
+    /// Ciphertexts go into `blobs`, and keys, as `keys` has them kept, into `bucket`, below `keys/`. Whatever keeps copies
+    /// of that folder, such as backups and versions of objects, keeps what is to be erased too: leave it out of them.
+    #[must_use]
+    pub fn new(blobs: Arc<dyn BlobStore>, bucket: Arc<dyn Bucket>, keys: Arc<dyn DataKeys>) -> Self {
+        Self { blobs, bucket, keys }
+    }
+
+    /// Stores what the stream gives, encrypted, and returns the digest of the ciphertext: the one to refer to. Storing the same
+    /// again gives another one. After `Ok` it can be read back after a crash.
+    ///
+    /// # Errors
+    /// What the stream, the blob store, the bucket or the keys answer.
+    pub async fn put_stream(&self, cx: &OpContext, bytes: Box<dyn ByteStream>) -> Result<Digest> {
+        let (key, kept) = self.keys.generate(cx).await?;
+        let digest = self.blobs.put_stream(cx, Box::new(Segments::sealing(bytes, &key))).await?;
+        let kept = [KEY, &kept].concat();
+        self.bucket.create(&cx.part("key"), &key_of(&digest)?, kept).await?;
+        Ok(digest)
+    }
+
+    /// The payload whose ciphertext has that digest, chunk by chunk, or `None` where there is none. Each chunk is what was stored;
+    /// the end comes only where nothing is missing.
+    ///
+    /// # Errors
+    /// `NotFound` where its key was destroyed; here or from the stream `Corrupt` where the ciphertext was changed; what the blob
+    /// store, the bucket or the keys answer.
+    pub async fn get_stream(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Box<dyn ByteStream>>> {
+        let failed = |kind, why: &str| Error::new(kind, "open a sealed payload").on(digest).because(why);
+        let Some(sealed) = self.blobs.get_stream(cx, digest).await? else { return Ok(None) };
+        let kept = self.bucket.read(cx, &key_of(digest)?).await?;
+        let kept = kept.ok_or_else(|| failed(ErrorKind::NotFound, "its key was destroyed"))?;
+        let kept = kept.strip_prefix(KEY).ok_or_else(|| failed(ErrorKind::Corrupt, "its key is not kept in our form"))?;
+        let key = self.keys.open(cx, kept).await?;
+        Ok(Some(Box::new(Segments::opening(sealed, &key))))
+    }
+
+    /// Whether there is a key for it.
+    pub(super) async fn has_key(&self, cx: &OpContext, digest: &Digest) -> Result<bool> {
+        Ok(self.bucket.read(cx, &key_of(digest)?).await?.is_some())
+    }
+
+    /// Destroys the key.
+    pub(super) async fn destroy(&self, cx: &OpContext, digest: &Digest) -> Result<()> {
+        self.bucket.delete(&cx.part("key"), &key_of(digest)?).await
+    }
+}
+
+fn key_of(digest: &Digest) -> Result<ObjectKey> {
+    let named = ObjectKey::parse(format!("keys/{}", digest.hex()));
+    named.map_err(|error| Error::new(ErrorKind::Unexpected, "name a key").because(error))
+}
+
+enum Cipher {
+    Seal(EncryptorBE32<ChaCha20Poly1305>),
+    Open(DecryptorBE32<ChaCha20Poly1305>),
+}
+
+/// A stream through a cipher, segment by segment.
+struct Segments {
+    source: Box<dyn ByteStream>,
+    /// What came from the source and did not go through yet.
+    rest: Vec<u8>,
+    /// `None` behind the end.
+    cipher: Option<Cipher>,
+    /// Whether what begins a sealed payload is still to come.
+    begins: bool,
+}
+
+impl fmt::Debug for Segments {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Segments").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+impl Segments {
+    fn sealing(source: Box<dyn ByteStream>, key: &DataKey) -> Self {
+        let cipher = EncryptorBE32::new(key.as_bytes().into(), &Default::default());
+        Self { source, rest: Vec::new(), cipher: Some(Cipher::Seal(cipher)), begins: true }
+    }
+
+    fn opening(source: Box<dyn ByteStream>, key: &DataKey) -> Self {
+        let cipher = DecryptorBE32::new(key.as_bytes().into(), &Default::default());
+        Self { source, rest: Vec::new(), cipher: Some(Cipher::Open(cipher)), begins: true }
+    }
+
+    /// Sends the full segments through that surely are not the last.
+    fn full(&mut self, through: &mut Vec<u8>) -> Result<(), ()> {
+        let size = match &self.cipher {
+            Some(Cipher::Open(_)) => SEGMENT_BYTES + TAG_BYTES,
+            _ => SEGMENT_BYTES,
+        };
+        let full = self.rest.len().saturating_sub(1) / size * size;
+        for segment in self.rest.get(..full).unwrap_or_default().chunks(size) {
+            let done = match self.cipher.as_mut() {
+                Some(Cipher::Seal(cipher)) => cipher.encrypt_next(segment),
+                Some(Cipher::Open(cipher)) => cipher.decrypt_next(segment),
+                None => return Err(()),
+            };
+            through.extend(done.map_err(drop)?);
+        }
+        self.rest.drain(..full);
+        Ok(())
+    }
+
+    /// Sends the last segment through.
+    fn last(&mut self, through: &mut Vec<u8>) -> Result<(), ()> {
+        let done = match self.cipher.take() {
+            Some(Cipher::Seal(cipher)) => cipher.encrypt_last(self.rest.as_slice()),
+            Some(Cipher::Open(cipher)) => cipher.decrypt_last(self.rest.as_slice()),
+            None => return Err(()),
+        };
+        through.extend(done.map_err(drop)?);
+        Ok(())
+    }
+
+    /// Writes or takes off what begins a sealed payload. `false`: there is too little yet to see.
+    fn begin(&mut self, through: &mut Vec<u8>) -> Result<bool, ()> {
+        if !self.begins {
+            return Ok(true);
+        }
+        if let Some(Cipher::Seal(_)) = &self.cipher {
+            through.extend(SEALED);
+        } else if self.rest.len() < SEALED.len() {
+            return Ok(false);
+        } else {
+            self.rest = self.rest.strip_prefix(SEALED).ok_or(())?.to_vec();
+        }
+        self.begins = false;
+        Ok(true)
+    }
+}
+
+#[async_trait]
+impl ByteStream for Segments {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        let corrupt = |()| {
+            let error = Error::new(ErrorKind::Corrupt, "open a sealed payload").because("it is not what was sealed with its key");
+            error.advise("restore it from a backup")
+        };
+        if self.cipher.is_none() {
+            return Ok(None);
+        }
+        let mut through = Vec::new();
+        loop {
+            let chunk = self.source.next().await?;
+            let ended = chunk.is_none();
+            self.rest.extend(chunk.unwrap_or_default());
+            if self.begin(&mut through).map_err(corrupt)? {
+                self.full(&mut through).map_err(corrupt)?;
+            } else if ended {
+                return Err(corrupt(()));
+            }
+            if ended {
+                self.last(&mut through).map_err(corrupt)?;
+            }
+            if ended || !through.is_empty() {
+                return Ok(Some(through));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pathops_core::IdempotencyKey;
+    use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemoryKeys};
+
+    use super::*;
+
+    fn cx() -> OpContext {
+        OpContext::new(IdempotencyKey::new("test"))
+    }
+
+    fn store() -> (SealedBlobs, MemoryBlobs) {
+        let blobs = MemoryBlobs::new();
+        (SealedBlobs::new(Arc::new(blobs.clone()), Arc::new(MemoryBucket::new()), Arc::new(MemoryKeys::from_seed(1))), blobs)
+    }
+
+    async fn open(bytes: Vec<u8>, key: &DataKey) -> Result<Vec<u8>> {
+        let opened: Box<dyn ByteStream> = Box::new(Segments::opening(bytes.into(), key));
+        opened.collect().await
+    }
+
+    #[tokio::test]
+    async fn what_is_sealed_is_read_back_and_not_seen() {
+        for length in [0, 1, SEGMENT_BYTES - 1, SEGMENT_BYTES, SEGMENT_BYTES + 1, 3 * SEGMENT_BYTES] {
+            let (sealed, blobs) = store();
+            let bytes = vec![7; length];
+            let digest = sealed.put_stream(&cx(), bytes.clone().into()).await.unwrap();
+            let stored = blobs.get(&cx(), &digest).await.unwrap().unwrap();
+            assert!(stored.starts_with(SEALED) && !stored.windows(32).any(|window| window == [7; 32]));
+            let read = sealed.get_stream(&cx(), &digest).await.unwrap().unwrap().collect().await.unwrap();
+            assert_eq!(read, bytes, "{length}");
+            assert_ne!(sealed.put_stream(&cx(), bytes.into()).await.unwrap(), digest, "each has a key of its own");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_of_it_can_be_cut_off_moved_or_changed() {
+        let key = DataKey::new([9; 32]);
+        let sealing: Box<dyn ByteStream> = Box::new(Segments::sealing(vec![7; 3 * SEGMENT_BYTES].into(), &key));
+        let sealed = sealing.collect().await.unwrap();
+        assert_eq!(open(sealed.clone(), &key).await.unwrap(), vec![7; 3 * SEGMENT_BYTES]);
+        let whole = SEGMENT_BYTES + TAG_BYTES;
+        for end in [0, 3, SEALED.len(), SEALED.len() + 1, SEALED.len() + whole, sealed.len() - whole, sealed.len() - 1] {
+            let cut = open(sealed[..end].to_vec(), &key).await.unwrap_err();
+            assert_eq!(cut.kind(), ErrorKind::Corrupt, "{end}");
+        }
+        let mut moved = sealed.clone();
+        moved[SEALED.len()..].rotate_left(whole);
+        let mut more = sealed.clone();
+        more.push(0);
+        for spoilt in [moved, more] {
+            assert_eq!(open(spoilt, &key).await.unwrap_err().kind(), ErrorKind::Corrupt);
+        }
+        for place in (0..sealed.len()).step_by(4_099) {
+            let mut changed = sealed.clone();
+            changed[place] ^= 1;
+            assert_eq!(open(changed, &key).await.unwrap_err().kind(), ErrorKind::Corrupt, "{place}");
+        }
+        assert_eq!(open(sealed, &DataKey::new([8; 32])).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    #[tokio::test]
+    async fn without_its_key_it_cannot_be_read() {
+        let (sealed, _) = store();
+        let digest = sealed.put_stream(&cx(), b"a name".to_vec().into()).await.unwrap();
+        assert!(sealed.has_key(&cx(), &digest).await.unwrap());
+        for _ in 0..2 {
+            sealed.destroy(&cx(), &digest).await.unwrap();
+            let error = sealed.get_stream(&cx(), &digest).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        }
+        assert!(sealed.get_stream(&cx(), &Digest::of(b"never stored")).await.unwrap().is_none());
+    }
+}

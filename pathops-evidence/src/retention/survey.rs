@@ -1,0 +1,203 @@
+//! What a log refers to, and what it says is gone.
+
+use std::collections::BTreeMap;
+
+use pathops_core::adapter::Bucket;
+use pathops_core::evidence::{
+    Checkpoint, Envelope, EvidenceId, Predicate as _, Retention, RetentionPolicy, Statement, Tombstone, TombstoneReason,
+    TrustRoot, VerifiedEvidence,
+};
+use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
+use serde_json::Value;
+
+use crate::ledger::audit::{Audit, Found};
+
+/// That evidence refers to a payload: the leaf, and how long the payload is kept; `None` is for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Referred {
+    leaf: u64,
+    retention: Option<Retention>,
+}
+
+/// The tombstones of a log.
+#[derive(Debug, Default)]
+pub(crate) struct Tombstones(BTreeMap<Digest, Vec<(u64, EvidenceId, Tombstone)>>);
+
+impl Tombstones {
+    /// Takes up a tombstone, where that is what the evidence at `leaf` is. `None` where it is something else. Only PathOps may
+    /// state one: the key of a producer, who is trusted for what it makes, buries nothing.
+    ///
+    /// # Errors
+    /// Why it does not count.
+    pub(crate) fn take(
+        &mut self,
+        leaf: u64,
+        evidence: &VerifiedEvidence,
+        trust: &TrustRoot,
+    ) -> Option<std::result::Result<(), String>> {
+        (evidence.statement().predicate_type == Tombstone::TYPE).then(|| {
+            if let Some(producer) = trust.producers(evidence.signer()).first() {
+                return Err(format!("the producer `{producer}` may not say that payloads are gone"));
+            }
+            self.bury(leaf, evidence)
+        })
+    }
+
+    fn bury(&mut self, leaf: u64, evidence: &VerifiedEvidence) -> std::result::Result<(), String> {
+        let statement = evidence.statement();
+        let tombstone = serde_json::from_value::<Tombstone>(statement.predicate.clone()).map_err(|error| error.to_string())?;
+        for subject in &statement.subject {
+            let digest = subject.digest.get("sha256").and_then(|hex| Digest::from_hex(hex).ok());
+            let digest = digest.ok_or_else(|| format!("`{}` has no SHA-256", subject.name))?;
+            self.0.entry(digest).or_default().push((leaf, evidence.id(), tombstone.clone()));
+        }
+        Ok(())
+    }
+
+    /// The tombstone that lets a payload be gone which the evidence at `leaf` refers to: one of later, and not of an expiry before
+    /// the time that was signed.
+    pub(crate) fn over(&self, digest: &Digest, leaf: u64, retention: Option<&Retention>) -> Option<(EvidenceId, &Tombstone)> {
+        let expired = |at: UnixMillis| retention.is_some_and(|retention| retention.retain_until <= at);
+        let covers = |at: u64, tombstone: &Tombstone| {
+            at > leaf && (tombstone.reason == TombstoneReason::Erased || expired(tombstone.gone_on))
+        };
+        let found = self.0.get(digest)?.iter().find(|(at, _, tombstone)| covers(*at, tombstone))?;
+        Some((found.1, &found.2))
+    }
+}
+
+/// What becomes of a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Something needs it, or a hold is on it.
+    Kept,
+    /// Its time is over.
+    Expired,
+    /// Nothing refers to it, or a tombstone is over it.
+    Free,
+}
+
+/// What a log refers to.
+#[derive(Debug, Default)]
+pub(super) struct Survey {
+    referred: BTreeMap<Digest, Vec<Referred>>,
+    tombstones: Tombstones,
+}
+
+impl Survey {
+    /// Goes through the whole log.
+    ///
+    /// # Errors
+    /// `Corrupt` where a part of it is damaged: what that refers to is not known. What the bucket answers.
+    pub(super) async fn of(cx: &OpContext, bucket: &dyn Bucket, checkpoint: Checkpoint, trust: &TrustRoot) -> Result<Self> {
+        let mut survey = Self::default();
+        let mut audit = Audit::new(bucket, checkpoint);
+        loop {
+            match audit.next(cx).await? {
+                Found::End => return Ok(survey),
+                Found::Item { index, item } => survey.take(index, &item, trust)?,
+                Found::Spoilt { part, why } => {
+                    let error = Error::new(ErrorKind::Corrupt, "find out what the log refers to").on(part).because(why);
+                    return Err(error.advise("restore it from a backup; until then nothing is let go"));
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, leaf: u64, envelope: &Envelope, trust: &TrustRoot) -> Result<()> {
+        let unread = |why: &dyn std::fmt::Display| {
+            Error::new(ErrorKind::Corrupt, "find out what the log refers to").on(format!("leaf {leaf}")).because(why)
+        };
+        self.refer(Digest::of(&envelope.to_vec().map_err(|error| unread(&error))?), leaf, None);
+        let Ok(evidence) = trust.verify(envelope) else {
+            // Whose word does not count keeps things, and lets nothing go.
+            let payload = envelope.payload().map_err(|error| unread(&error))?;
+            let said = serde_json::from_slice(&payload).unwrap_or_default();
+            each_digest(&said, &mut |digest, _| self.refer(digest, leaf, None));
+            return Ok(());
+        };
+        match self.tombstones.take(leaf, &evidence, trust) {
+            Some(Ok(())) => {}
+            Some(Err(why)) => tracing::warn!(leaf, %why, "a tombstone does not count"),
+            None => each_digest(&said(evidence.statement()), &mut |digest, retention| self.refer(digest, leaf, retention)),
+        }
+        Ok(())
+    }
+
+    fn refer(&mut self, digest: Digest, leaf: u64, retention: Option<Retention>) {
+        let referred = self.referred.entry(digest).or_default();
+        match referred.iter_mut().find(|earlier| earlier.retention == retention) {
+            Some(earlier) => earlier.leaf = earlier.leaf.max(leaf),
+            None => referred.push(Referred { leaf, retention }),
+        }
+    }
+
+    /// The references to a payload that no tombstone is over.
+    fn open(&self, digest: &Digest) -> impl Iterator<Item = &Referred> {
+        let referred = self.referred.get(digest).map_or([].as_slice(), Vec::as_slice);
+        referred.iter().filter(|it| self.tombstones.over(digest, it.leaf, it.retention.as_ref()).is_none())
+    }
+
+    /// What becomes of a payload at this instant.
+    pub(super) fn standing(&self, digest: &Digest, policy: &RetentionPolicy, at: UnixMillis) -> Standing {
+        let expired = |it: &Referred| it.retention.as_ref().is_some_and(|retention| retention.retain_until <= at);
+        let mut open = self.open(digest).peekable();
+        if self.hold(digest, policy).is_some() {
+            Standing::Kept
+        } else if open.peek().is_none() {
+            Standing::Free
+        } else if open.all(expired) {
+            Standing::Expired
+        } else {
+            Standing::Kept
+        }
+    }
+
+    /// The hold on a payload, whichever reference it came with.
+    pub(super) fn hold<'r>(&'r self, digest: &Digest, policy: &'r RetentionPolicy) -> Option<&'r str> {
+        let referred = self.referred.get(digest).into_iter().flatten().filter_map(|it| it.retention.as_ref());
+        referred.into_iter().find_map(|retention| policy.held(digest, retention)).or_else(|| policy.hold_on(digest, None))
+    }
+
+    /// Whether a tombstone says of a payload that it was erased, and what refers to it came before.
+    pub(super) fn erased(&self, digest: &Digest) -> Option<EvidenceId> {
+        let found = self.tombstones.0.get(digest)?.iter();
+        let erased = found.filter(|(.., tombstone)| tombstone.reason == TombstoneReason::Erased).map(|(_, id, _)| *id).next();
+        erased.filter(|_| self.open(digest).next().is_none())
+    }
+}
+
+/// Everything that a statement says that may be a digest.
+fn said(statement: &Statement) -> Value {
+    let subjects = statement.subject.iter().flat_map(|subject| subject.digest.values().cloned().map(Value::String)).collect();
+    Value::Array(vec![Value::Array(subjects), statement.predicate.clone()])
+}
+
+/// Every SHA-256 in a value, wherever it stands and in either way of writing; with what a reference says of how long its payload is
+/// kept.
+fn each_digest(value: &Value, found: &mut impl FnMut(Digest, Option<Retention>)) {
+    match value {
+        Value::String(text) => {
+            if let Some(digest) = text.parse().ok().or_else(|| Digest::from_hex(text).ok()) {
+                found(digest, None);
+            }
+        }
+        Value::Array(values) => values.iter().for_each(|value| each_digest(value, found)),
+        Value::Object(fields) => {
+            let retention = fields.get("annotations").and_then(|it| it.get("https://pathops.dev/retention"));
+            let retention = retention.and_then(|it| serde_json::from_value::<Retention>(it.clone()).ok());
+            let digest = fields.get("digest").and_then(|it| it.get("sha256")).and_then(Value::as_str);
+            let digest = digest.and_then(|hex| Digest::from_hex(hex).ok());
+            let referred = digest.zip(retention);
+            for (name, value) in fields {
+                if referred.is_none() || name != "digest" {
+                    each_digest(value, found);
+                }
+            }
+            if let Some((digest, retention)) = referred {
+                found(digest, Some(retention));
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
