@@ -18,7 +18,7 @@ use pathops_coordinator::ControlPlane;
 use pathops_coordinator::change_set::headline;
 use pathops_core::Principal;
 use pathops_core::adapter::Importance;
-use pathops_core::memory::{MemoryBlobs, MemoryCi, MemoryJournal, MemorySignals, MemorySigner};
+use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemoryCi, MemoryJournal, MemorySignals, MemorySigner};
 use tokio::sync::mpsc;
 
 type Failure = Box<dyn std::error::Error>;
@@ -40,6 +40,7 @@ async fn main() -> Result<(), Failure> {
         .gitops(sample::controller(scm, clock.clone())?)
         .signals(Arc::new(MemorySignals::default()))
         .blobs(blobs)
+        .streams(Arc::new(MemoryBucket::new()))
         .journal(Arc::new(MemoryJournal::new()))
         .signer(Arc::new(MemorySigner::from_seed(1)?))
         .agent(Arc::new(PatchAgent::new("patch".parse()?)))

@@ -206,6 +206,7 @@ async fn compose(
         .gitops(reconciler.clone())
         .signals(reconciler.clone())
         .blobs(blobs.clone())
+        .streams(bucket.clone())
         .journal(journal.clone())
         .ledger(ledger.clone())
         .signer(signer.clone())

@@ -7,6 +7,7 @@ mod build;
 mod collect;
 mod decide;
 mod deploy;
+mod expect;
 pub(crate) mod facts;
 mod merge;
 mod notify;
@@ -27,9 +28,9 @@ use pathops_core::adapter::{
 use pathops_core::evidence::TrustRoot;
 use pathops_core::policy::Languages;
 use pathops_core::{BranchName, Error, ErrorKind, OpContext, RepoId, Result, Retry};
-use pathops_evidence::Sealer;
 use pathops_evidence::ledger::Ledger;
 use pathops_evidence::redact::Redactor;
+use pathops_evidence::{CollectLimits, Sealer, Streams};
 
 use crate::change_set::{ChangeSet, Command, Outcome};
 use crate::engine::Performer;
@@ -81,6 +82,8 @@ pub(crate) struct Services {
     pub(crate) ledger: Option<Arc<Ledger>>,
     pub(crate) trust: TrustRoot,
     pub(crate) redactor: Redactor,
+    pub(crate) streams: Streams,
+    pub(crate) collect_limits: CollectLimits,
     pub(crate) languages: Languages,
     pub(crate) pace: Pace,
 }

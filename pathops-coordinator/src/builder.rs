@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use futures_util::lock::Mutex;
 use pathops_core::adapter::{
-    AgentBackend, BlobStore, Ci, Clock, EvidenceIndex, GitOps, IdSource, Journal, Merge, Notifier, RuntimeSignals, Scm, Signer,
+    AgentBackend, BlobStore, Bucket, Ci, Clock, EvidenceIndex, GitOps, IdSource, Journal, Merge, Notifier, RuntimeSignals, Scm,
+    Signer,
 };
 use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::policy::{ConditionLanguage, Languages};
 use pathops_core::{ProducerName, RepoId, Result};
-use pathops_evidence::Sealer;
 use pathops_evidence::ledger::Ledger;
 use pathops_evidence::redact::Redactor;
+use pathops_evidence::{CollectLimits, Sealer, Streams};
 
 use crate::activity::{Pace, Services};
 use crate::change_set::ChangeSet;
@@ -42,6 +43,7 @@ pub struct Builder {
     gitops: Option<Arc<dyn GitOps>>,
     signals: Option<Arc<dyn RuntimeSignals>>,
     blobs: Option<Arc<dyn BlobStore>>,
+    streams: Option<Arc<dyn Bucket>>,
     journal: Option<Arc<dyn Journal>>,
     signer: Option<Arc<dyn Signer>>,
     agent: Option<Arc<dyn AgentBackend>>,
@@ -55,6 +57,7 @@ pub struct Builder {
     ledger: Option<Arc<Ledger>>,
     producers: Vec<(ProducerName, PublicKey)>,
     pace: Pace,
+    collect_limits: CollectLimits,
     observer: Option<Observer<ChangeSet>>,
 }
 
@@ -85,6 +88,9 @@ parts! {
     signals: Arc<dyn RuntimeSignals>,
     /// Where payloads go.
     blobs: Arc<dyn BlobStore>,
+    /// Where snapshots get their numbers, for ever: the same bucket for every host of the project, such as that of its ledger.
+    /// See [`Streams`].
+    streams: Arc<dyn Bucket>,
     /// Where runs live.
     journal: Arc<dyn Journal>,
     /// The key that signs evidence.
@@ -156,6 +162,12 @@ impl Builder {
         self
     }
 
+    /// How much of logs, events and metrics goes into a snapshot, and how patiently they are asked for.
+    pub fn collect_limits(mut self, limits: CollectLimits) -> Self {
+        self.collect_limits = limits;
+        self
+    }
+
     /// Is told what happens, to show it.
     pub fn observer(mut self, observer: Observer<ChangeSet>) -> Self {
         self.observer = Some(observer);
@@ -174,6 +186,10 @@ impl Builder {
         let (clock, ids) = (need(self.clock, "clock")?, need(self.ids, "ids")?);
         let trust = TrustRoot::new(self.also_trusted.into_iter().chain([signer.public_key()]));
         let trust = self.producers.into_iter().fold(trust, |trust, (name, key)| trust.with_producer(name, key));
+        let sealer = match &self.ledger {
+            Some(ledger) => Sealer::new(signer, blobs.clone()).with_ledger(ledger.clone()),
+            None => Sealer::new(signer, blobs.clone()),
+        };
         let services = Arc::new(Services {
             scm: need(self.scm, "scm")?,
             merge: need(self.merge, "merge")?,
@@ -185,10 +201,9 @@ impl Builder {
             clock: clock.clone(),
             ids: ids.clone(),
             evidence: self.evidence,
-            sealer: match &self.ledger {
-                Some(ledger) => Sealer::new(signer, blobs.clone()).with_ledger(ledger.clone()),
-                None => Sealer::new(signer, blobs.clone()),
-            },
+            streams: Streams::new(need(self.streams, "streams")?, sealer.clone()),
+            collect_limits: self.collect_limits,
+            sealer,
             ledger: self.ledger,
             blobs,
             trust,

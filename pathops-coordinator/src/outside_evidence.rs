@@ -57,7 +57,7 @@ impl ControlPlane {
     /// #     .merge(forge.merger(Principal::System)).ci(Arc::new(MemoryCi::new(scm.clone(), blobs.clone(), clock.clone())))
     /// #     .gitops(Arc::new(MemoryGitOps::new(scm, clock.clone()))).signals(Arc::new(MemorySignals::default())).blobs(blobs)
     /// #     .journal(Arc::new(MemoryJournal::new())).signer(Arc::new(MemorySigner::from_seed(1)?)).agent(Arc::new(agent))
-    /// #     .notifier(Arc::new(MemoryNotifier::default())).clock(clock).ids(Arc::new(SeededIds::new(1)));
+    /// #     .streams(Arc::new(MemoryBucket::new())).notifier(Arc::new(MemoryNotifier::default())).clock(clock).ids(Arc::new(SeededIds::new(1)));
     /// // The host names the scanner's key, and gives a place to find its reports again.
     /// let scanner = MemorySigner::from_seed(2)?;
     /// let plane = builder

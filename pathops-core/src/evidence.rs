@@ -10,6 +10,7 @@ mod predicate;
 mod provenance;
 mod reserved;
 mod retention;
+mod snapshot;
 mod standard;
 mod statement;
 
@@ -20,5 +21,6 @@ pub use predicate::*;
 pub use provenance::*;
 pub use reserved::BUILD_SUITE;
 pub use retention::*;
+pub use snapshot::*;
 pub use standard::*;
 pub use statement::*;

@@ -5,13 +5,15 @@
 //! * [`report`] reads what tools report: tests, scans, SBOMs, coverage, checks, events, metrics and more.
 //! * [`ledger`] is an append-only log of evidence that anybody can verify, [`verify_ledger`], [`verify_bundle`] and
 //!   [`verify_history`] do so.
-//! * [`Collection`] bundles what is known of one deploy, failure or recovery, with what is absent and why.
+//! * [`Collection`] bundles what is known of one deploy, failure or recovery, with what is absent and why; [`Collector`] asks
+//!   the sources, and [`Streams`] numbers the snapshots without a gap.
 //! * [`retention`] lets payloads go when their time is over, and says so in the log.
 //! * [`openssl`] gives the files and the command with which anybody checks a signature, without this library.
 //!
 //! The formats, and their verification, are in [`pathops_core::evidence`]: what a decision rests on is checked there.
 
 mod bundle;
+mod collect;
 mod history;
 pub mod ledger;
 pub mod openssl;
@@ -20,11 +22,14 @@ pub mod report;
 pub mod retention;
 mod seal;
 mod snapshot;
+mod streams;
 mod verify;
 
 pub use bundle::*;
+pub use collect::*;
 pub use history::*;
 pub use report::junit;
 pub use seal::*;
 pub use snapshot::*;
+pub use streams::*;
 pub use verify::*;

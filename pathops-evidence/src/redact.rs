@@ -57,6 +57,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use pathops_core::Digest;
+use serde_json::Value;
 
 use self::canonical::field;
 use self::scan::Scanner;
@@ -151,6 +152,23 @@ impl Redactor {
     #[must_use]
     pub fn redact_text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.redact(text.as_bytes()).bytes).into_owned()
+    }
+
+    /// Takes the secrets out of every text in a JSON document, which itself stays whole, and counts them in `removed`. The names
+    /// of fields stay.
+    pub fn redact_json(&self, value: &mut Value, removed: &mut Removed) {
+        match value {
+            Value::String(text) => {
+                let redacted = self.redact(text.as_bytes());
+                *text = String::from_utf8_lossy(&redacted.bytes).into_owned();
+                for (rule, count) in redacted.removed {
+                    *removed.entry(rule).or_default() += count;
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.redact_json(item, removed)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.redact_json(field, removed)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
     }
 
     /// For a text that comes in pieces, or is too large to be held in memory.

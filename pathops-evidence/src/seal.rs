@@ -76,26 +76,45 @@ impl Sealer {
         predicate: &P,
     ) -> Result<EvidenceRecord> {
         let name = name.into();
-        let invalid = |error: &dyn std::error::Error| Error::new(ErrorKind::Invalid, "state evidence").on(&name).because(error);
+        let item = self.sign(cx, &name, subjects, predicate).await?;
+        let record = self.keep(cx, name, P::TYPE, &item).await?;
+        let leaf = match &self.ledger {
+            Some(ledger) => ledger.append(cx, vec![item]).await?.first().copied(),
+            None => None,
+        };
+        Ok(EvidenceRecord { leaf, ..record })
+    }
+
+    /// States and signs, and stores nothing.
+    pub(crate) async fn sign<P: Predicate + Sync>(
+        &self,
+        cx: &OpContext,
+        name: &str,
+        subjects: Vec<Subject>,
+        predicate: &P,
+    ) -> Result<Item> {
+        let invalid = |error: &dyn std::error::Error| Error::new(ErrorKind::Invalid, "state evidence").on(name).because(error);
         let statement = Statement::new(subjects, P::TYPE, predicate).map_err(|error| invalid(&error))?;
         let payload = statement.to_canonical().map_err(|error| invalid(&error))?;
         let signed = pre_authentication_encoding(PAYLOAD_TYPE, &payload);
         let signature = self.signer.sign(cx, &signed).await?;
         let public_key = self.signer.public_key();
         let envelope = Envelope::new(&payload, &public_key, signature);
-        let stored = self.blobs.put(cx, envelope.to_vec().map_err(|error| invalid(&error))?).await?;
-        let leaf = match &self.ledger {
-            Some(ledger) => ledger.append(cx, vec![Item::unchecked(Stored { envelope, public_key })?]).await?.first().copied(),
-            None => None,
-        };
-        Ok(EvidenceRecord {
-            id: EvidenceId(Digest::of(&signed)),
-            name,
-            predicate_type: P::TYPE.to_owned(),
-            envelope: stored,
-            location: self.blobs.location(&stored),
-            leaf,
-        })
+        Item::unchecked(Stored { envelope, public_key })
+    }
+
+    /// Stores the envelope of what was signed. Storing it again changes nothing.
+    pub(crate) async fn keep(&self, cx: &OpContext, name: String, predicate_type: &str, item: &Item) -> Result<EvidenceRecord> {
+        let bytes = item.stored.envelope.to_vec();
+        let bytes = bytes.map_err(|error| Error::new(ErrorKind::Invalid, "state evidence").on(&name).because(error))?;
+        let envelope = self.blobs.put(cx, bytes).await?;
+        let (predicate_type, location) = (predicate_type.to_owned(), self.blobs.location(&envelope));
+        Ok(EvidenceRecord { id: item.id(), name, predicate_type, envelope, location, leaf: None })
+    }
+
+    /// The ledger that it appends to.
+    pub(crate) fn ledger(&self) -> Option<&Ledger> {
+        self.ledger.as_deref()
     }
 
     /// Reads an envelope back.

@@ -1,17 +1,20 @@
 //! Verifying a ledger: every field is computed anew, nothing that is stored is believed.
 
+mod streams;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{BlobStore, Bucket};
 use pathops_core::evidence::{
     Checkpoint, EvidenceId, Predicate as _, Reference, Retention, Snapshot, Tombstone, TombstoneReason, TrustRoot,
-    VerifiedEvidence,
 };
 use pathops_core::{Digest, ErrorKind, ObjectKey, OpContext, Result};
 
 use crate::ledger::audit::{Audit, Found};
 use crate::ledger::{LogIdentity, NoteError};
 use crate::retention::Tombstones;
+
+use streams::Seen;
 
 /// What came of a verification. There is no fourth: what was not checked is not verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,7 +109,8 @@ pub struct Against<'r> {
 
 /// Verifies a whole ledger: that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the
 /// envelopes, that every envelope is signed by a trusted key and says something, that every known checkpoint is one of this
-/// log, and that what snapshots refer to is there, or a tombstone says why it is not. Its memory grows with the log by the names of the evidence only.
+/// log, that snapshots are whole and follow on each other in their streams without a gap, and that what they refer to is there,
+/// or a tombstone says why it is not. Its memory grows with the log by the names of the evidence only.
 ///
 /// # Errors
 /// What the bucket and the blob store answer where they cannot be read. Whatever can be read gives a verdict.
@@ -117,6 +121,7 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
     let mut audit = Audit::new(bucket, checkpoint.clone());
     let (mut gone, mut tombstones) = (Vec::new(), Tombstones::default());
     let (mut counts, mut roots) = (BTreeMap::<String, u64>::new(), known.into_iter().peekable());
+    let mut snapshots = Seen::default();
     loop {
         while let Some((size, root, note)) = roots.next_if(|(size, ..)| *size == audit.size()) {
             if audit.root() != root {
@@ -137,7 +142,11 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
                         if let Some(Err(why)) = tombstones.take(index, &evidence, against.trust) {
                             verification.fails(format!("the tombstone at leaf {index}"), why);
                         }
-                        payloads(cx, against, index, &evidence, &mut gone, &mut verification).await?;
+                        if evidence.statement().predicate_type == Snapshot::TYPE
+                            && let Some(snapshot) = snapshots.take(index, &evidence, &mut verification)
+                        {
+                            payloads(cx, against, index, &snapshot, &mut gone, &mut verification).await?;
+                        }
                     }
                 }
             }
@@ -150,6 +159,7 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
         verification.checked.push(format!("{all} envelopes by trusted keys ({})", kinds.join(", ")));
         verification.checked.push(format!("every tile, and the root {}", checkpoint.root));
     }
+    snapshots.finish(&mut verification);
     if against.blobs.is_none() {
         verification.left_out.push("payloads: no blob store was given".to_owned());
     }
@@ -214,16 +224,12 @@ async fn payloads(
     cx: &OpContext,
     against: Against<'_>,
     index: u64,
-    evidence: &VerifiedEvidence,
+    snapshot: &Snapshot,
     gone: &mut Vec<Gone>,
     verification: &mut Verification,
 ) -> Result<()> {
-    let (Some(blobs), true) = (against.blobs, evidence.statement().predicate_type == Snapshot::TYPE) else { return Ok(()) };
-    let Ok(snapshot) = serde_json::from_value::<Snapshot>(evidence.statement().predicate.clone()) else {
-        verification.fails(format!("leaf {index}"), "it is no snapshot in our form");
-        return Ok(());
-    };
-    for Reference { name, digest, annotations, .. } in snapshot.references {
+    let Some(blobs) = against.blobs else { return Ok(()) };
+    for Reference { name, digest, annotations, .. } in &snapshot.references {
         let part = format!("`{name}` of the snapshot at leaf {index}");
         let Some(digest) = digest.get("sha256").and_then(|hex| Digest::from_hex(hex).ok()) else {
             verification.fails(part, "it is referred to without a SHA-256");
@@ -232,7 +238,7 @@ async fn payloads(
         match is_whole(cx, blobs, &digest).await {
             Ok(true) => {}
             Ok(false) => {
-                let retention = annotations.and_then(|annotations| annotations.retention);
+                let retention = annotations.as_ref().and_then(|annotations| annotations.retention.clone());
                 gone.push(Gone { part, digest, leaf: index, retention });
             }
             Err(error) if error.kind() == ErrorKind::Corrupt => verification.fails(part, error),

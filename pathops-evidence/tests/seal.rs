@@ -6,11 +6,11 @@ use std::process::Command;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use pathops_core::adapter::{Collected, Signer as _};
-use pathops_core::evidence::{Health, Occasion, Predicate, Snapshot, SnapshotExtent, Subject, TrustRoot};
+use pathops_core::adapter::Signer as _;
+use pathops_core::evidence::{Health, Predicate as _, Subject, TrustRoot};
 use pathops_core::memory::{MemoryBlobs, MemorySigner};
-use pathops_core::{Digest, Error, ErrorKind, IdempotencyKey, OpContext, UnixMillis};
-use pathops_evidence::{Collection, EvidenceRecord, Sealer, openssl};
+use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, UnixMillis};
+use pathops_evidence::{EvidenceRecord, Sealer, openssl};
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
@@ -87,28 +87,4 @@ fn openssl_alone_checks_a_signature() {
     assert!(check(&files));
     *files.signed_bytes.last_mut().unwrap() ^= 1;
     assert!(!check(&files), "a changed byte is found");
-}
-
-#[test]
-fn a_snapshot_says_what_is_absent_and_why() {
-    let (sealer, _) = sealer();
-    let mut collection = Collection::new();
-    collection.evidence(&seal(&sealer, 1));
-    assert_eq!(collection.take("metrics", Ok(Collected::Present(5))), Some(5));
-    assert_eq!(collection.take::<()>("logs", Ok(Collected::Absent("the process was gone".to_owned()))), None);
-    assert_eq!(collection.take::<()>("events", Err(Error::unsupported("read events"))), None);
-    let extent = SnapshotExtent {
-        change_set: "a-change".parse().unwrap(),
-        unit: "orders".parse().unwrap(),
-        environment: "preflight".parse().unwrap(),
-        occasion: Occasion::Failed,
-        absent: Vec::new(),
-        collected_on: UnixMillis(1),
-    };
-    let snapshot: Snapshot = collection.finish(extent);
-    assert_eq!(snapshot.references.len(), 1);
-    let absent: Vec<_> = snapshot.extent.absent.iter().map(|absence| (absence.name.as_str(), absence.reason.as_str())).collect();
-    assert_eq!(absent[0], ("logs", "the process was gone"));
-    assert_eq!(absent[1].0, "events");
-    assert!(absent[1].1.contains("does not offer it"));
 }

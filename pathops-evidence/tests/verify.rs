@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pathops_core::adapter::{BlobStore, Signer as _};
-use pathops_core::evidence::{Health, Occasion, SnapshotExtent, Subject, TrustRoot};
+use pathops_core::evidence::{Attester, Health, Occasion, Reference, Snapshot, SnapshotExtent, Subject, TrustRoot};
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, IdempotencyKey, ObjectKey, OpContext, UnixMillis};
 use pathops_evidence::ledger::{Item, Ledger, LogKey};
-use pathops_evidence::{Against, Collection, Sealer, Verdict, Verification, verify_ledger};
+use pathops_evidence::{Against, Sealer, Verdict, Verification, verify_ledger};
 
 fn cx() -> OpContext {
     OpContext::new(IdempotencyKey::new("test"))
@@ -48,8 +48,13 @@ async fn store(pieces: usize, batch: usize) -> Store {
         };
         records.push(sealer.seal(&cx(), "health", subject(), &health).await.unwrap());
     }
-    let mut collection = Collection::new();
-    records.iter().rev().take(2).for_each(|record| collection.evidence(record));
+    // As earlier versions made them: without a number.
+    let references = records.iter().rev().take(2).map(|record| Reference {
+        name: record.name.clone(),
+        download_location: record.location.clone(),
+        digest: BTreeMap::from([("sha256".to_owned(), record.envelope.hex())]),
+        media_type: "application/vnd.dsse.envelope+json".to_owned(),
+    });
     let extent = SnapshotExtent {
         change_set: "a-change".parse().unwrap(),
         unit: "orders".parse().unwrap(),
@@ -57,8 +62,11 @@ async fn store(pieces: usize, batch: usize) -> Store {
         occasion: Occasion::Deployed,
         absent: Vec::new(),
         collected_on: UnixMillis(300),
+        place: None,
     };
-    records.push(sealer.seal(&cx(), "snapshot", subject(), &collection.finish(extent)).await.unwrap());
+    let attester = Attester { id: "https://pathops.dev/pathops".to_owned() };
+    let snapshot = Snapshot { attester, references: references.collect(), extent };
+    records.push(sealer.seal(&cx(), "snapshot", subject(), &snapshot).await.unwrap());
     let mut checkpoints = Vec::new();
     for records in records.chunks(batch) {
         let mut items = Vec::new();
@@ -107,7 +115,9 @@ async fn what_is_whole_verifies_and_says_what_it_says_nothing_about() {
     let text = verification.to_string();
     assert!(text.contains("300 envelopes") && text.contains("left out  whether it was cut back"), "{text}");
     let against_all = store.verify(&store.checkpoints).await;
-    assert_eq!((against_all.verdict(), against_all.left_out.len()), (Verdict::Verified, 0), "{against_all}");
+    assert_eq!(against_all.verdict(), Verdict::Verified, "{against_all}");
+    let left_out = "whether any is missing of the snapshots without a number, as earlier versions made them (1)";
+    assert_eq!(against_all.left_out, [left_out], "{against_all}");
 }
 
 #[tokio::test]

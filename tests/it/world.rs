@@ -59,6 +59,8 @@ pub(crate) struct World {
     pub(crate) deployed: Arc<Mutex<Vec<String>>>,
     /// Everything that an agent was given.
     pub(crate) tasks: Arc<Mutex<Vec<AgentTask>>>,
+    /// Where snapshots get their numbers.
+    pub(crate) streams: MemoryBucket,
     calls: Arc<Mutex<VecDeque<Call>>>,
     watch: Watch,
 }
@@ -91,6 +93,7 @@ impl World {
         let notifier = Arc::new(MemoryNotifier::new(NotifierCapabilities::default()));
         let world = Self {
             tasks: Arc::default(),
+            streams: MemoryBucket::new(),
             calls: Arc::default(),
             watch: Arc::new(|_| {}),
             faults: None,
@@ -182,6 +185,7 @@ impl World {
         let gitops: Arc<dyn GitOps> = Arc::new(self.gitops.clone());
         let signals: Arc<dyn RuntimeSignals> = Arc::new(MemorySignals::new(SignalCapabilities::default()));
         let blobs: Arc<dyn BlobStore> = self.blobs.clone();
+        let streams: Arc<dyn Bucket> = Arc::new(self.streams.clone());
         let journal: Arc<dyn Journal> = Arc::new(self.journal.clone());
         let signer: Arc<dyn Signer> = Arc::new(MemorySigner::from_seed(1).unwrap());
         let agent: Arc<dyn AgentBackend> = Arc::new(agent);
@@ -203,6 +207,7 @@ impl World {
             .gitops(seen!(gitops))
             .signals(seen!(signals))
             .blobs(seen!(blobs))
+            .streams(seen!(streams))
             .journal(seen!(journal))
             .signer(seen!(signer))
             .agent(seen!(agent))

@@ -168,6 +168,7 @@ fn snapshots(state: &State, reason: &str) -> BTreeMap<EvidenceId, Snapshot> {
         occasion: Occasion::Failed,
         absent: vec![Absence { name: "logs".to_owned(), reason: reason.to_owned() }],
         collected_on: UnixMillis(4500),
+        place: None,
     };
     let snapshot = Snapshot { attester: Attester { id: "pathops".to_owned() }, references: Vec::new(), extent };
     state.units.values().flat_map(|progress| &progress.snapshots).map(|record| (record.id, snapshot.clone())).collect()

@@ -9,6 +9,7 @@ use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result};
 use pathops_evidence::{EvidenceRecord, junit};
 
 use crate::activity::Services;
+use crate::activity::expect::{CI_LOG, unit_tests};
 use crate::change_set::{Built, Outcome, Payload, Scope};
 
 /// The check that CI reports on the source pull request.
@@ -46,7 +47,7 @@ impl Services {
                 })
             })
             .await?;
-        let log = self.store(cx, "CI log", &outcome.log.bytes, "text/plain").await?;
+        let log = self.store(cx, CI_LOG, outcome.log.bytes.clone()).await?;
         let evidence = self.sign_build(cx, scope, commit, &outcome).await?;
         let problem = problem(&outcome, &evidence).map(|problem| self.redactor.redact_text(&problem));
         self.report(cx, repo, commit, problem.as_deref()).await?;
@@ -145,7 +146,7 @@ impl Services {
             failed_tests: names(&tests.failed),
             finished_on: outcome.finished_at,
         };
-        let record = self.sealer.seal(cx, format!("{unit} unit tests"), vec![subject], &predicate).await?;
+        let record = self.sealer.seal(cx, unit_tests(unit), vec![subject], &predicate).await?;
         Ok(Some((record, result)))
     }
 }

@@ -1,70 +1,150 @@
 //! Signing what was observed, collecting the rest, and bundling it all into a snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use pathops_core::adapter::{JobResult, Observation, Readiness, SignalQuery};
+use pathops_core::adapter::{JobResult, Observation, Readiness, SignalQuery, SubjectDigest};
 use pathops_core::evidence::{
-    Deployment, Health, Occasion, SnapshotExtent, Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict,
+    Deployment, Health, Occasion, StreamId, Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict, Treatment,
 };
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{Error, ErrorKind, OpContext, Result};
-use pathops_evidence::{Collection, EvidenceRecord};
+use pathops_evidence::redact::Removed;
+use pathops_evidence::{Begun, Collection, Collector, ENVELOPE_MEDIA_TYPE, EvidenceRecord, Raw, SnapshotOf, Source, StoredPart};
 use serde_json::Value;
 
 use crate::activity::Services;
+use crate::activity::expect::{self, CI_LOG, POLICY, SIGNALS, deployment_of, health_of, job_of, unit_tests};
+use crate::activity::facts::read_project;
 use crate::change_set::{Command, Outcome, Payload, Scope, explain};
 
-/// How much of a log goes into a snapshot.
-const LOG_BYTES: usize = 64 << 10;
+/// What the policy asks for of others, or why it is not known.
+type OfOthers = std::result::Result<BTreeMap<String, Vec<String>>, String>;
 
 impl Services {
     pub(super) async fn collect(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
-        let Command::Collect { scope, target, occasion, observation, problem, head, evidence, payloads, artifact } = command
-        else {
+        let Command::Collect { scope, target, occasion, observation, head, artifact, .. } = command else {
             return Err(Error::new(ErrorKind::Unexpected, "collect evidence"));
         };
-        let mut collection = Collection::new();
-        for record in evidence {
-            collection.evidence(record);
-        }
-        for payload in payloads {
-            add(&mut collection, payload);
-        }
+        let (unit, environment) = (&scope.unit.id, &target.environment);
+        let of_others = self.of_others(cx, scope).await;
+        let expected = expect::expected(&scope.unit, target, *occasion, of_others.as_ref().ok().map(BTreeMap::keys));
+        let stream = StreamId { project: scope.project.clone(), unit: unit.clone(), environment: environment.clone() };
+        let begun = self.streams.begin(&cx.part("snapshot"), &stream, expected).await?;
+        let mut subject = Subject::named(format!("{unit}@{environment}")).with_commit(head);
         let mut new = Vec::new();
-        let mut subject = Subject::named(format!("{}@{}", scope.unit.id, target.environment)).with_commit(head);
-        match observation {
-            Some(observation) => {
-                subject = about(scope, target, observation).unwrap_or(subject);
-                new = self.sign_observation(cx, scope, target, observation, &subject).await?;
-                self.signals(cx, scope, target, observation, &mut collection).await?;
-            }
-            None => {
-                for part in ["deployment", "health", "post-deploy jobs", "logs", "events"] {
-                    let why = problem.as_deref().unwrap_or("it was not deployed");
-                    collection.absent(part, format!("it was never deployed there: {}", self.redactor.redact_text(why)));
-                }
-            }
+        if let Some(observation) = observation {
+            subject = about(scope, target, observation).unwrap_or(subject);
+            new = self.sign_observation(cx, scope, target, observation, &subject).await?;
         }
-        for record in &new {
-            collection.evidence(record);
-        }
-        missing_jobs(scope, observation.as_ref(), &mut collection);
-        let extent = SnapshotExtent {
-            change_set: scope.change_set.clone(),
-            unit: scope.unit.id.clone(),
-            environment: target.environment.clone(),
-            occasion: *occasion,
-            absent: Vec::new(),
-            // The time of what was seen, so that the same snapshot is the same evidence.
-            collected_on: observation.as_ref().map_or(scope.at, |observation| observation.at),
+        let snapshot = match begun.done() {
+            Some(snapshot) => snapshot.clone(),
+            None => self.snapshot(cx, command, &begun, of_others, subject, &new).await?,
         };
-        let name = format!("{} {} snapshot ({})", scope.unit.id, target.environment, occasion_word(*occasion));
-        let snapshot = self.sealer.seal(cx, name, vec![subject], &collection.finish(extent)).await?;
         let artifact = match artifact {
             None => None,
-            Some(artifact) => Some(Box::new(self.seen(cx, artifact, &scope.unit.id, target, *occasion, &new).await?)),
+            Some(artifact) => Some(Box::new(self.seen(cx, artifact, unit, target, *occasion, &new).await?)),
         };
         Ok(Outcome::Collected { evidence: new, snapshot, artifact })
+    }
+
+    /// Collects what is known, and signs a snapshot of it.
+    async fn snapshot(
+        &self,
+        cx: &OpContext,
+        command: &Command,
+        begun: &Begun,
+        of_others: OfOthers,
+        subject: Subject,
+        new: &[EvidenceRecord],
+    ) -> Result<EvidenceRecord> {
+        let Command::Collect { scope, target, occasion, began, observation, problem, evidence, payloads, .. } = command else {
+            return Err(Error::new(ErrorKind::Unexpected, "collect evidence"));
+        };
+        let window = self.collect_limits.window(began.unwrap_or(scope.at), self.clock.now());
+        let mut collection = Collection::of(begun.expected().iter().cloned());
+        new.iter().for_each(|record| collection.evidence(record));
+        match observation {
+            Some(_) if begun.is_given_up() => {
+                let times = begun.interruptions();
+                for part in SIGNALS {
+                    let why = format!("collecting was interrupted: the process died {times} times over it");
+                    collection.absent(part, why);
+                }
+            }
+            Some(_) => {
+                let (unit, target, asked) = (scope.unit.id.clone(), target.clone(), self.collect_limits.asked_bytes);
+                let query = SignalQuery { unit, target, since: window.from, tail_bytes: asked };
+                let sources = Source::signals(cx, &*self.signals, &query);
+                self.collector().gather(cx, &mut collection, sources.into()).await?;
+            }
+            None => {}
+        }
+        self.take_of_others(cx, &mut collection, of_others, &subject).await;
+        explain_runtime(scope, target, observation.as_ref(), &self.told(problem.as_deref()), &mut collection);
+        // The newest of a name is what was expected; earlier ones stand beside it.
+        evidence.iter().rev().for_each(|record| collection.evidence(record));
+        for Payload { name, digest, location, media_type, treated } in payloads.iter().rev() {
+            collection.payload(name, digest, location, media_type, treated.clone());
+        }
+        explain_record(scope, !payloads.is_empty(), &self.told(problem.as_deref()), &mut collection);
+        let about = SnapshotOf {
+            stream: StreamId {
+                project: scope.project.clone(),
+                unit: scope.unit.id.clone(),
+                environment: target.environment.clone(),
+            },
+            change_set: scope.change_set.clone(),
+            occasion: *occasion,
+            window,
+            collected_on: window.until,
+        };
+        let name = format!("{} {} snapshot ({})", scope.unit.id, target.environment, occasion_word(*occasion));
+        self.streams.append(&cx.part("snapshot"), begun, &name, vec![subject], &collection.finish(about)).await
+    }
+
+    /// What the policy asks for of others; the reason, where it cannot be read: a snapshot does not wait for that.
+    async fn of_others(&self, cx: &OpContext, scope: &Scope) -> OfOthers {
+        let project = read_project(&*self.scm, cx, &scope.meta_repo, &self.languages).await;
+        let project = project.map_err(|error| self.redactor.redact_text(&error.to_string()))?;
+        Ok(expect::of_others(&project.policy, &scope.unit))
+    }
+
+    /// Evidence of others about the subject that answers what the policy asks for.
+    async fn take_of_others(&self, cx: &OpContext, collection: &mut Collection, of_others: OfOthers, subject: &Subject) {
+        let asked = match of_others {
+            Ok(asked) => asked,
+            Err(why) => return collection.absent(POLICY, format!("it cannot be read: {why}")),
+        };
+        let Some(index) = &self.evidence else {
+            return asked.keys().for_each(|part| collection.absent(part, "the host has no index of evidence of others"));
+        };
+        let digests: BTreeSet<_> = subject
+            .digest
+            .iter()
+            .map(|(algorithm, value)| SubjectDigest { algorithm: algorithm.clone(), value: value.clone() })
+            .collect();
+        let found = match index.about(cx, &digests).await {
+            Ok(found) => found,
+            Err(error) => {
+                let why = self.redactor.redact_text(&error.to_string());
+                return asked.keys().for_each(|part| collection.absent(part, &why));
+            }
+        };
+        for (part, types) in &asked {
+            for entry in found.iter().filter(|entry| types.iter().any(|it| entry.predicate_type().starts_with(it.as_str()))) {
+                let envelope = entry.envelope();
+                collection.payload(part, &envelope, &self.blobs.location(&envelope), ENVELOPE_MEDIA_TYPE, None);
+            }
+            collection.absent(part, "nobody has stated it of what is there");
+        }
+    }
+
+    fn collector(&self) -> Collector<'_> {
+        Collector { clock: &*self.clock, redactor: &self.redactor, blobs: &*self.blobs, limits: self.collect_limits }
+    }
+
+    fn told(&self, problem: Option<&str>) -> String {
+        self.redactor.redact_text(problem.unwrap_or("it was not deployed"))
     }
 
     pub(super) async fn sign_observation(
@@ -102,11 +182,11 @@ impl Services {
         };
         let subjects = || vec![subject.clone()];
         let mut records = vec![
-            self.sealer.seal(cx, format!("{unit} {environment} deployment"), subjects(), &deployment).await?,
-            self.sealer.seal(cx, format!("{unit} {environment} time of health"), subjects(), &health).await?,
+            self.sealer.seal(cx, deployment_of(unit, environment), subjects(), &deployment).await?,
+            self.sealer.seal(cx, health_of(unit, environment), subjects(), &health).await?,
         ];
         for job in &observation.jobs {
-            let name = format!("{unit} {environment} {} job", job.job);
+            let name = job_of(unit, environment, &job.job);
             records.push(self.sealer.seal(cx, name, subjects(), &self.job_result(scope, target, job)).await?);
         }
         Ok(records)
@@ -136,64 +216,22 @@ impl Services {
         }
     }
 
-    /// Logs and events: the best that can be had, and what cannot be had is said.
-    async fn signals(
-        &self,
-        cx: &OpContext,
-        scope: &Scope,
-        target: &EnvironmentTarget,
-        observation: &Observation,
-        collection: &mut Collection,
-    ) -> Result<()> {
-        let query = SignalQuery { unit: scope.unit.id.clone(), target: target.clone(), since: scope.at, tail_bytes: LOG_BYTES };
-        let logs = if self.signals.capabilities().logs {
-            self.signals.logs(cx, &query).await
-        } else {
-            absent("the source of signals has no logs")
-        };
-        if let Some(logs) = collection.take("logs", logs) {
-            add(collection, &self.store(cx, "logs", &logs, "text/plain").await?);
-        }
-        let events = if self.signals.capabilities().events {
-            self.signals.events(cx, &query).await
-        } else {
-            absent("the source of signals has no events")
-        };
-        if let Some(events) = collection.take("events", events) {
-            let json = serde_json::to_value(&events)
-                .map_err(|error| Error::new(ErrorKind::Unexpected, "write events down").with_source(error))?;
-            add(collection, &self.store_json(cx, "events", json).await?);
-        }
-        if observation.healthy_since.is_none() {
-            collection.absent("a time of health", "it was not healthy when it was observed");
-        }
-        Ok(())
-    }
-
     /// Stores a JSON document with the secrets taken out of its texts: the document itself stays whole.
     pub(super) async fn store_json(&self, cx: &OpContext, name: &str, mut value: Value) -> Result<Payload> {
-        self.redact_texts(&mut value);
+        let mut removed = Removed::new();
+        self.redactor.redact_json(&mut value, &mut removed);
         let digest = self.blobs.put(cx, value.to_string().into_bytes()).await?;
         let location = self.blobs.location(&digest);
-        Ok(Payload { name: name.to_owned(), digest, location, media_type: "application/json".to_owned() })
+        let treated = Some(Treatment { ruleset: *self.redactor.digest(), removed, cut: None });
+        Ok(Payload { name: name.to_owned(), digest, location, media_type: "application/json".to_owned(), treated })
     }
 
-    /// Stores something large, without the secrets in it; its name says how many were taken out.
-    pub(super) async fn store(&self, cx: &OpContext, name: &str, bytes: &[u8], media_type: &str) -> Result<Payload> {
-        let redacted = self.redactor.redact(bytes);
-        let removed: u32 = redacted.removed.values().sum();
-        let name = if removed == 0 { name.to_owned() } else { format!("{name} ({removed} secrets taken out)") };
-        let digest = self.blobs.put(cx, redacted.bytes).await?;
-        Ok(Payload { name, digest, location: self.blobs.location(&digest), media_type: media_type.to_owned() })
+    /// Stores what was printed, without the secrets in it.
+    pub(super) async fn store(&self, cx: &OpContext, name: &str, bytes: Vec<u8>) -> Result<Payload> {
+        let stored = self.collector().store(cx, Raw::Text { bytes, more_before: false }).await?;
+        let StoredPart { digest, location, media_type, treated } = stored;
+        Ok(Payload { name: name.to_owned(), digest, location, media_type: media_type.to_owned(), treated: Some(treated) })
     }
-}
-
-fn add(collection: &mut Collection, payload: &Payload) {
-    collection.payload(&payload.name, &payload.digest, &payload.location, &payload.media_type);
-}
-
-fn absent<T>(why: &str) -> Result<pathops_core::adapter::Collected<T>> {
-    Ok(pathops_core::adapter::Collected::Absent(why.to_owned()))
 }
 
 /// What an observation is about; `None` where nothing was applied.
@@ -206,11 +244,34 @@ pub(super) fn about(scope: &Scope, target: &EnvironmentTarget, observation: &Obs
     Some(subject)
 }
 
-fn missing_jobs(scope: &Scope, observation: Option<&Observation>, collection: &mut Collection) {
-    let Some(observation) = observation else { return };
-    for job in scope.unit.checks.iter().filter(|job| !observation.jobs.iter().any(|result| result.job == **job)) {
-        collection.absent(job.as_str(), "the job has no result for this deployment");
+/// Why there is nothing of what runs.
+fn explain_runtime(
+    scope: &Scope,
+    target: &EnvironmentTarget,
+    observation: Option<&Observation>,
+    problem: &str,
+    collection: &mut Collection,
+) {
+    let (unit, environment) = (&scope.unit.id, &target.environment);
+    let jobs = scope.unit.checks.iter().map(|job| job_of(unit, environment, job));
+    match observation {
+        Some(_) => jobs.for_each(|job| collection.absent(&job, "the job has no result for this deployment")),
+        None => {
+            let others = [deployment_of(unit, environment), health_of(unit, environment)];
+            let others = others.into_iter().chain(SIGNALS.map(str::to_owned));
+            jobs.chain(others).for_each(|part| collection.absent(&part, format!("it was never deployed there: {problem}")));
+        }
     }
+}
+
+/// Why what should have been there before is not.
+fn explain_record(scope: &Scope, built: bool, problem: &str, collection: &mut Collection) {
+    if !built {
+        for part in [CI_LOG.to_owned(), unit_tests(&scope.unit.id)] {
+            collection.absent(&part, format!("it was not built: {problem}"));
+        }
+    }
+    collection.open().iter().for_each(|part| collection.absent(part, "there is none on record"));
 }
 
 fn occasion_word(occasion: Occasion) -> &'static str {

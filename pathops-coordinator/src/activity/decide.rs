@@ -11,6 +11,7 @@ use pathops_core::{Error, ErrorKind, OpContext, Result};
 use pathops_evidence::VERIFIER_ID;
 
 use crate::activity::Services;
+use crate::activity::expect::decision_of;
 use crate::change_set::{Combination, Command, Decided, Outcome, Passed, Payload, Scope};
 
 fn reference(payload: &Payload) -> Reference {
@@ -96,7 +97,7 @@ impl Services {
         if let Some(artifact) = &combination.artifact {
             subject = subject.with_sha256(artifact);
         }
-        let name = format!("{} {} decision", decision.unit, decision.environment);
+        let name = decision_of(&decision.unit, &decision.environment);
         let record = self.sealer.seal(cx, name, vec![subject], &summary).await?;
         Ok(Decided { decision, record })
     }

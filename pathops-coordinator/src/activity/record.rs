@@ -2,8 +2,7 @@
 
 use pathops_core::adapter::{FileChange, NewCommit, SourceFile};
 use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, UnixMillis};
-
-use serde_json::Value;
+use pathops_evidence::redact::Removed;
 
 use crate::activity::announce::SOURCE_BRANCH;
 use crate::activity::{Services, moved};
@@ -62,16 +61,7 @@ impl Services {
     /// A JSON document with the secrets taken out of its texts: the document itself stays whole.
     fn redacted_json(&self, content: &str) -> String {
         let Ok(mut value) = serde_json::from_str(content) else { return self.redactor.redact_text(content) };
-        self.redact_texts(&mut value);
+        self.redactor.redact_json(&mut value, &mut Removed::new());
         format!("{value:#}\n")
-    }
-
-    pub(super) fn redact_texts(&self, value: &mut Value) {
-        match value {
-            Value::String(text) => *text = self.redactor.redact_text(text),
-            Value::Array(items) => items.iter_mut().for_each(|item| self.redact_texts(item)),
-            Value::Object(fields) => fields.values_mut().for_each(|field| self.redact_texts(field)),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
-        }
     }
 }

@@ -149,6 +149,10 @@ pub enum Command {
         target: EnvironmentTarget,
         /// Why.
         occasion: Occasion,
+        /// When what is looked at began: from shortly before then on, signals are collected. Since the change set was declared
+        /// where that is not known.
+        #[serde(default)]
+        began: Option<UnixMillis>,
         /// What was observed; nothing where it failed before.
         observation: Option<Observation>,
         /// What failed.

@@ -190,6 +190,7 @@ impl Context<'_> {
         Some(Command::Collect {
             target,
             occasion,
+            began: self.progress.deploying_since,
             observation: self.progress.observation.as_ref().filter(deployed).cloned(),
             problem: if occasion == Occasion::Failed { self.progress.problem.clone() } else { None },
             head: newest.head.clone(),

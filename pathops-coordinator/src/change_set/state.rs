@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use pathops_core::adapter::{Artifact, Observation, PullRequest};
+use pathops_core::evidence::Treatment;
 use pathops_core::lifecycle::{ArtifactLifecycle, ChangeSetLifecycle};
 use pathops_core::policy::{Decision, GitState, MergeBy, Shown};
 use pathops_core::project::{Environments, FeatureRequest, Unit};
@@ -175,7 +176,7 @@ pub struct Built {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Payload {
-    /// What it is, for people, with what was taken out of it.
+    /// What it is, for people.
     pub name: String,
     /// Its digest.
     pub digest: pathops_core::Digest,
@@ -183,6 +184,9 @@ pub struct Payload {
     pub location: String,
     /// For example `text/plain`.
     pub media_type: String,
+    /// What was taken out of it, and by which rules. Earlier versions did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub treated: Option<Treatment>,
 }
 
 /// The desired state before this change set: what a recovery goes back to.
@@ -259,6 +263,9 @@ pub struct Progress {
     pub restored: bool,
     /// Whether people have pushed to the preflight pull request, so that people merge it.
     pub merged_by_people: bool,
+    /// Since when the newest deployment of it is waited for.
+    #[serde(default)]
+    pub deploying_since: Option<UnixMillis>,
     /// What was last observed.
     pub observation: Option<Observation>,
     /// Its evidence, in the order it was made.

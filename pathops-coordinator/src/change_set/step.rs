@@ -25,6 +25,7 @@ pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
         production: None,
         restored: false,
         merged_by_people: false,
+        deploying_since: None,
         observation: None,
         evidence: Vec::new(),
         payloads: Vec::new(),
@@ -90,6 +91,9 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis
     let mut progress = state.units.remove(unit)?;
     let work = Work { at: state.workplace(unit), by_person: state.by_person(unit) };
     let next = transition(work, &mut progress, outcome, at);
+    if matches!(next, Next::Do(Stage::PreflightDeploy | Stage::ProductionDeploy | Stage::RecoveryDeploy | Stage::RestoreDeploy)) {
+        progress.deploying_since = Some(at);
+    }
     state.units.insert(unit.clone(), progress);
     if let Outcome::Built { remarks, .. } = outcome {
         remarks.iter().for_each(|text| remark(state, format!("{unit}: {text}")));

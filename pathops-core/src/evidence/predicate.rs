@@ -321,33 +321,10 @@ pub enum VerificationResult {
     Failed,
 }
 
-/// Everything that is known of one deploy, failure or incident: in-toto `reference/v0.1`, with what is absent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Snapshot {
-    /// Who collected it.
-    pub attester: Attester,
-    /// What is there.
-    pub references: Vec<Reference>,
-    /// What it was collected for, and what is missing (an addition to the standard's fields).
-    #[serde(rename = "https://pathops.dev/snapshot")]
-    pub extent: SnapshotExtent,
-}
-
-impl Predicate for Snapshot {
-    const TYPE: &'static str = "https://in-toto.io/attestation/reference/v0.1";
-}
-
-/// Who collected a snapshot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attester {
-    /// A URI.
-    pub id: String,
-}
-
 /// A payload, by digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reference {
     /// What it is, for people: `smoke test result`, `logs`.
     pub name: String,
@@ -368,44 +345,4 @@ pub struct ReferenceAnnotations {
     /// How long it is kept; what says nothing is kept for ever.
     #[serde(rename = "https://pathops.dev/retention", default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
-}
-
-/// What a snapshot was collected for, and what it lacks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SnapshotExtent {
-    /// The change set.
-    pub change_set: ChangeSetId,
-    /// The app or component.
-    pub unit: UnitId,
-    /// Where.
-    pub environment: EnvironmentId,
-    /// Why it was collected.
-    pub occasion: Occasion,
-    /// What was expected and is not there, each with the reason.
-    pub absent: Vec<Absence>,
-    /// When it was collected.
-    #[serde(with = "rfc3339")]
-    pub collected_on: UnixMillis,
-}
-
-/// Why a snapshot was collected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Occasion {
-    /// A deployment became ready.
-    Deployed,
-    /// Something failed.
-    Failed,
-    /// A recovery was verified.
-    Recovered,
-}
-
-/// Something that was expected and is not there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Absence {
-    /// What: `logs`.
-    pub name: String,
-    /// Why: `the process was gone`.
-    pub reason: String,
 }

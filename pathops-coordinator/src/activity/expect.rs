@@ -1,0 +1,78 @@
+//! What a snapshot is expected to have: what the unit, its environment and the policy ask for, and never what happened to come.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pathops_core::evidence::{ContractComparison, Occasion, Predicate as _, SignalReading};
+use pathops_core::policy::{Ask, Policy};
+use pathops_core::project::{EnvironmentKind, EnvironmentTarget, Unit};
+use pathops_core::{EnvironmentId, JobName, UnitId};
+
+/// The part that CI prints.
+pub(super) const CI_LOG: &str = "CI log";
+/// The parts of what runs.
+pub(super) const SIGNALS: [&str; 3] = ["logs", "events", "metrics"];
+/// The part that stands for all that the policy asks for, where the policy cannot be read.
+pub(super) const POLICY: &str = "policy";
+
+pub(super) fn unit_tests(unit: &UnitId) -> String {
+    format!("{unit} unit tests")
+}
+
+pub(super) fn deployment_of(unit: &UnitId, environment: &EnvironmentId) -> String {
+    format!("{unit} {environment} deployment")
+}
+
+pub(super) fn health_of(unit: &UnitId, environment: &EnvironmentId) -> String {
+    format!("{unit} {environment} time of health")
+}
+
+pub(super) fn job_of(unit: &UnitId, environment: &EnvironmentId, job: &JobName) -> String {
+    format!("{unit} {environment} {job} job")
+}
+
+pub(super) fn decision_of(unit: &UnitId, environment: &EnvironmentId) -> String {
+    format!("{unit} {environment} decision")
+}
+
+/// What is looked for among the evidence of others, for each requirement of the policy that asks for such: the beginnings of the
+/// predicate types that answer it, by the name of the part.
+pub(super) fn of_others(policy: &Policy, unit: &Unit) -> BTreeMap<String, Vec<String>> {
+    let asked = policy.requirements(unit).filter_map(|(_, requirement)| {
+        let types: &[&str] = match &requirement.asks {
+            Ask::Evidence(rule) => &[rule.predicate_type.as_str()],
+            Ask::Findings(_) => &["https://in-toto.io/attestation/vulns", "https://cosign.sigstore.dev/attestation/vuln"],
+            Ask::Sbom(_) => &["https://cyclonedx.org/", "https://spdx.dev/"],
+            Ask::Contracts(_) if !unit.provides.is_empty() => &[ContractComparison::TYPE],
+            Ask::Signal(_) => &[SignalReading::TYPE],
+            _ => return None,
+        };
+        let types = types.iter().map(|it| (*it).to_owned()).collect();
+        Some((format!("{POLICY} {}", requirement.id), types))
+    });
+    asked.collect()
+}
+
+/// Everything that a snapshot of a unit should have. `of_others` is what the policy asks for, `None` where it cannot be read.
+pub(super) fn expected<'p>(
+    unit: &Unit,
+    target: &EnvironmentTarget,
+    occasion: Occasion,
+    of_others: Option<impl IntoIterator<Item = &'p String>>,
+) -> BTreeSet<String> {
+    let environment = &target.environment;
+    let mut parts: BTreeSet<String> = SIGNALS.iter().map(|part| (*part).to_owned()).collect();
+    parts.extend([deployment_of(&unit.id, environment), health_of(&unit.id, environment)]);
+    parts.extend(unit.checks.iter().map(|job| job_of(&unit.id, environment, job)));
+    // What is put back was built by another change set.
+    if unit.source().is_some() && occasion != Occasion::Recovered {
+        parts.extend([CI_LOG.to_owned(), unit_tests(&unit.id)]);
+    }
+    if target.kind == EnvironmentKind::Production && occasion != Occasion::Failed {
+        parts.insert(decision_of(&unit.id, environment));
+    }
+    match of_others {
+        Some(names) => parts.extend(names.into_iter().cloned()),
+        None => drop(parts.insert(POLICY.to_owned())),
+    }
+    parts
+}

@@ -1,0 +1,259 @@
+//! Asking the sources of a snapshot: all at once, each with a time limit, and what each gives is redacted, cut and stored.
+
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, Either, FutureExt as _, join_all, select};
+use pathops_core::adapter::{BlobStore, Clock, Collected, RuntimeSignals, SignalQuery};
+use pathops_core::evidence::{Cut, CutOf, Treatment, Window};
+use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::Collection;
+use crate::redact::{Redactor, Removed};
+
+/// How much is collected, and how patiently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CollectLimits {
+    /// How long a source may take; it is absent then.
+    pub patience: Duration,
+    /// How long before what is looked at began the window begins.
+    pub before: Duration,
+    /// How many bytes a source of text is asked for: the last ones.
+    pub asked_bytes: usize,
+    /// How many bytes of the beginning of a text are kept, where it is too large.
+    pub head_bytes: usize,
+    /// How many bytes of its end.
+    pub tail_bytes: usize,
+    /// How many entries of the beginning of a list are kept, where it is too long.
+    pub head_entries: usize,
+    /// How many entries of its end.
+    pub tail_entries: usize,
+}
+
+impl Default for CollectLimits {
+    /// 30 s a source; from 5 minutes before; 1 MiB of text of which 64 KiB and 192 KiB are kept; 500 and 1,500 entries.
+    fn default() -> Self {
+        Self {
+            patience: Duration::from_secs(30),
+            before: Duration::from_secs(300),
+            asked_bytes: 1 << 20,
+            head_bytes: 64 << 10,
+            tail_bytes: 192 << 10,
+            head_entries: 500,
+            tail_entries: 1_500,
+        }
+    }
+}
+
+impl CollectLimits {
+    /// The time to look at, for something that began at `began`.
+    #[must_use]
+    pub fn window(&self, began: UnixMillis, now: UnixMillis) -> Window {
+        let before = i64::try_from(self.before.as_millis()).unwrap_or(i64::MAX);
+        Window { from: UnixMillis(began.min(now).0.saturating_sub(before)), until: now }
+    }
+}
+
+/// What a source gives.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Raw {
+    /// Text, as it was printed.
+    Text {
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// Whether there may have been more before it, because the source was asked for no more.
+        more_before: bool,
+    },
+    /// A list.
+    Entries(Vec<Value>),
+}
+
+/// A source of one part of a snapshot, and the question that it was asked.
+pub struct Source<'s> {
+    part: String,
+    answer: BoxFuture<'s, Result<Collected<Raw>>>,
+}
+
+impl std::fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Source({})", self.part)
+    }
+}
+
+impl<'s> Source<'s> {
+    /// The part of this name is what `answer` gives. It is not polled before the source is asked, and dropped when its time is
+    /// over.
+    pub fn new(part: impl Into<String>, answer: impl Future<Output = Result<Collected<Raw>>> + Send + 's) -> Self {
+        Self { part: part.into(), answer: answer.boxed() }
+    }
+
+    /// The parts `logs`, `events` and `metrics` of what runs somewhere.
+    pub fn signals(cx: &'s OpContext, signals: &'s dyn RuntimeSignals, query: &'s SignalQuery) -> [Self; 3] {
+        let has = signals.capabilities();
+        let lacks = |what: &str| Ok(Collected::Absent(format!("the source of signals has no {what}")));
+        let logs = async move {
+            if !has.logs {
+                return lacks("logs");
+            }
+            let raw = |bytes: Vec<u8>| Raw::Text { more_before: bytes.len() >= query.tail_bytes, bytes };
+            Ok(present(signals.logs(cx, query).await?, raw))
+        };
+        let events = async move {
+            if !has.events {
+                return lacks("events");
+            }
+            entries(signals.events(cx, query).await?)
+        };
+        let metrics = async move {
+            if !has.metrics {
+                return lacks("metrics");
+            }
+            entries(signals.metrics(cx, query).await?)
+        };
+        [Self::new("logs", logs), Self::new("events", events), Self::new("metrics", metrics)]
+    }
+}
+
+fn present<T, U>(collected: Collected<T>, map: impl FnOnce(T) -> U) -> Collected<U> {
+    match collected {
+        Collected::Present(it) => Collected::Present(map(it)),
+        Collected::Absent(reason) => Collected::Absent(reason),
+    }
+}
+
+fn entries<T: Serialize>(collected: Collected<Vec<T>>) -> Result<Collected<Raw>> {
+    let unwritten = |error| Error::new(ErrorKind::Unexpected, "write signals down").with_source(error);
+    Ok(match collected {
+        Collected::Absent(reason) => Collected::Absent(reason),
+        Collected::Present(items) => {
+            Collected::Present(Raw::Entries(items.iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(unwritten)?))
+        }
+    })
+}
+
+/// A part that is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPart {
+    /// Its digest.
+    pub digest: Digest,
+    /// Where a person or tool finds it.
+    pub location: String,
+    /// For example `text/plain`.
+    pub media_type: &'static str,
+    /// What was done to it before.
+    pub treated: Treatment,
+}
+
+/// Asks sources and stores what they give.
+#[derive(Clone, Copy, Debug)]
+pub struct Collector<'s> {
+    /// Measures the patience.
+    pub clock: &'s dyn Clock,
+    /// Takes secrets out, before anything is hashed or stored.
+    pub redactor: &'s Redactor,
+    /// Where the parts go.
+    pub blobs: &'s dyn BlobStore,
+    /// How much, and how patiently.
+    pub limits: CollectLimits,
+}
+
+impl Collector<'_> {
+    /// Asks all sources at once. Each gives its part of the collection, or is the reason for its absence: it has nothing, it
+    /// fails, or it takes too long. None of them holds up the others for longer than that.
+    ///
+    /// # Errors
+    /// Where a part cannot be stored, for now: what the blob store answers. One that it never takes is absent.
+    ///
+    /// # Cancel safety
+    /// Dropped half way, blobs may be stored that nothing refers to.
+    pub async fn gather(&self, cx: &OpContext, collection: &mut Collection, sources: Vec<Source<'_>>) -> Result<()> {
+        let answers = sources.into_iter().map(|Source { part, answer }| async move { (part, self.in_time(answer).await) });
+        for (part, answer) in join_all(answers).await {
+            match answer {
+                Ok(Collected::Present(raw)) => match self.store(cx, raw).await {
+                    Ok(StoredPart { digest, location, media_type, treated }) => {
+                        collection.payload(&part, &digest, &location, media_type, Some(treated));
+                    }
+                    Err(error) if error.kind() == ErrorKind::Invalid => collection.absent(&part, self.told(&error.to_string())),
+                    Err(error) => return Err(error),
+                },
+                Ok(Collected::Absent(reason)) => collection.absent(&part, self.told(&reason)),
+                Err(error) => collection.absent(&part, self.told(&error.to_string())),
+            }
+        }
+        Ok(())
+    }
+
+    async fn in_time(&self, answer: BoxFuture<'_, Result<Collected<Raw>>>) -> Result<Collected<Raw>> {
+        match select(answer, self.clock.sleep(self.limits.patience)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => {
+                Ok(Collected::Absent(format!("its source did not answer within {} s", self.limits.patience.as_secs_f64())))
+            }
+        }
+    }
+
+    /// Redacts, cuts and stores, in that order: a secret is never cut in two, and what is hashed holds none.
+    ///
+    /// # Errors
+    /// What the blob store answers.
+    pub async fn store(&self, cx: &OpContext, raw: Raw) -> Result<StoredPart> {
+        let (bytes, media_type, removed, cut) = match raw {
+            Raw::Text { bytes, more_before } => {
+                let redacted = self.redactor.redact(if more_before { after_first_line(&bytes) } else { &bytes });
+                let (bytes, cut) = self.cut_text(redacted.bytes, more_before);
+                (bytes, "text/plain", redacted.removed, cut)
+            }
+            Raw::Entries(mut entries) => {
+                let mut removed = Removed::new();
+                entries.iter_mut().for_each(|entry| self.redactor.redact_json(entry, &mut removed));
+                let (entries, cut) = self.cut_entries(entries);
+                (Value::Array(entries).to_string().into_bytes(), "application/json", removed, cut)
+            }
+        };
+        let digest = self.blobs.put(cx, bytes).await?;
+        let treated = Treatment { ruleset: *self.redactor.digest(), removed, cut };
+        Ok(StoredPart { digest, location: self.blobs.location(&digest), media_type, treated })
+    }
+
+    fn cut_text(&self, bytes: Vec<u8>, more_before: bool) -> (Vec<u8>, Option<Cut>) {
+        let CollectLimits { head_bytes, tail_bytes, .. } = self.limits;
+        if bytes.len() <= head_bytes.saturating_add(tail_bytes) {
+            let tail = bytes.len() as u64;
+            let cut = Cut { of: CutOf::Bytes, head: 0, left_out: 0, tail, more_before };
+            return (bytes, more_before.then_some(cut));
+        }
+        let (head, rest) = bytes.split_at_checked(head_bytes).unwrap_or((&bytes, &[]));
+        let (_, tail) = rest.split_at_checked(rest.len().saturating_sub(tail_bytes)).unwrap_or((&[], rest));
+        // Whole lines, where there are lines.
+        let head = head.iter().rposition(|byte| *byte == b'\n').and_then(|end| head.get(..=end)).unwrap_or(head);
+        let tail = after_first_line(tail);
+        let left_out = (bytes.len() - head.len() - tail.len()) as u64;
+        let mark = format!("[… {left_out} bytes are left out …]\n");
+        let cut = Cut { of: CutOf::Bytes, head: head.len() as u64, left_out, tail: tail.len() as u64, more_before };
+        ([head, mark.as_bytes(), tail].concat(), Some(cut))
+    }
+
+    fn cut_entries(&self, mut entries: Vec<Value>) -> (Vec<Value>, Option<Cut>) {
+        let CollectLimits { head_entries: head, tail_entries: tail, .. } = self.limits;
+        let left_out = entries.len().saturating_sub(head.saturating_add(tail));
+        if left_out == 0 {
+            return (entries, None);
+        }
+        entries.drain(head..head + left_out);
+        let count = |count: usize| count as u64;
+        let cut = Cut { of: CutOf::Entries, head: count(head), left_out: count(left_out), tail: count(tail), more_before: false };
+        (entries, Some(cut))
+    }
+
+    /// A reason may hold what a process printed.
+    fn told(&self, reason: &str) -> String {
+        self.redactor.redact_text(reason)
+    }
+}
+
+/// What follows the first line end; all of it where there is none.
+fn after_first_line(bytes: &[u8]) -> &[u8] {
+    bytes.iter().position(|byte| *byte == b'\n').and_then(|end| bytes.get(end + 1..)).unwrap_or(bytes)
+}

@@ -1,0 +1,364 @@
+//! Numbering snapshots: one after the other in each stream, without a gap, over crashes, retries and several writers at once.
+//!
+//! Each stream has a folder in a [`Bucket`]:
+//!
+//! | object | what it is |
+//! |---|---|
+//! | `snapshots/<project>/<unit>/<environment>/<number>` | a signed snapshot; **creating it is what gives it its number** |
+//! | `…/begun/<digest of the operation's key>` | a collection that was begun: what it expected, and how long the stream was then |
+//! | `…/begun/<digest of the operation's key>.<n>` | that the process which collected it has died |
+//! | `…/head` | the last number that is published, to begin reading there; it can be made again |
+//!
+//! # Why there is no gap and no double
+//!
+//! * **A name is taken once**, so a number is that of one snapshot. Of two writers at the same place one is refused; it reads
+//!   what the other has written, signs its own again with the next number, and goes on behind it. No lease is needed, and a
+//!   writer that was thought dead does no harm.
+//! * **The object is the snapshot**, signature and all. A number is given out in the same instant in which its snapshot is
+//!   there and survives a crash: there is none that was given out for nothing.
+//! * **A number is tried only by who has read the one before**, of which the snapshot bears the id.
+//! * **Whoever comes next publishes what a crash has left unpublished** (the blob and the entry in the ledger) before they take a
+//!   number. So the ledger has each number before the next one. After a crash it is looked through for that one snapshot first,
+//!   so that none is in it twice.
+//!
+//! # Why a repeated operation gives the same snapshot
+//!
+//! It is begun under the operation's key before anything is collected. An operation that is performed again finds what it has
+//! begun, and looks for its key among the snapshots since then.
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::lock::Mutex as Turn;
+use pathops_core::adapter::Bucket;
+use pathops_core::evidence::{EvidenceId, Predicate as _, Snapshot, Statement, StreamId, Subject};
+use pathops_core::{Digest, Effect, Error, ErrorKind, IdempotencyKey, ObjectKey, OpContext, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::{Item, Stored};
+use crate::{EvidenceRecord, Position, Sealer, Unplaced};
+
+/// The version of the form of the objects.
+const FORMAT: u32 = 1;
+
+/// How often a collection may be interrupted by the end of its process before it is given up.
+pub const MAX_INTERRUPTIONS: u32 = 2;
+
+/// Gives snapshots their places. Whoever writes snapshots of a project does it over the same bucket.
+#[derive(Debug)]
+pub struct Streams {
+    bucket: Arc<dyn Bucket>,
+    sealer: Sealer,
+    /// What this process has begun.
+    mine: Mutex<HashSet<ObjectKey>>,
+    turn: Turn<()>,
+}
+
+/// A collection that was begun.
+#[derive(Clone, Debug)]
+pub struct Begun {
+    stream: StreamId,
+    key: IdempotencyKey,
+    object: ObjectKey,
+    expected: BTreeSet<String>,
+    /// How many snapshots the stream had when it was begun first.
+    after: u64,
+    interruptions: u32,
+    done: Option<EvidenceRecord>,
+}
+
+impl Begun {
+    /// What was expected when it was begun first.
+    #[must_use]
+    pub fn expected(&self) -> &BTreeSet<String> {
+        &self.expected
+    }
+
+    /// How often the process has died over it.
+    #[must_use]
+    pub fn interruptions(&self) -> u32 {
+        self.interruptions
+    }
+
+    /// Whether it was interrupted so often that the sources are better left alone: it is finished with what is known.
+    #[must_use]
+    pub fn is_given_up(&self) -> bool {
+        self.interruptions >= MAX_INTERRUPTIONS
+    }
+
+    /// The snapshot, where an earlier try has come that far.
+    #[must_use]
+    pub fn done(&self) -> Option<&EvidenceRecord> {
+        self.done.as_ref()
+    }
+}
+
+/// What is noted of a collection before it begins.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Note {
+    format: u32,
+    key: IdempotencyKey,
+    expected: BTreeSet<String>,
+    after: u64,
+}
+
+/// A snapshot that has its number.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Numbered {
+    format: u32,
+    /// The operation that has made it.
+    key: IdempotencyKey,
+    name: String,
+    signed: Stored,
+}
+
+/// How far a stream is published.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Head {
+    format: u32,
+    sequence: u64,
+    leaf: Option<u64>,
+}
+
+/// The end of a stream, as it was read.
+#[derive(Clone, Copy, Default)]
+struct Tip {
+    next: u64,
+    previous: Option<EvidenceId>,
+}
+
+impl Streams {
+    /// Streams in this bucket, whose snapshots `sealer` signs and stores.
+    #[must_use]
+    pub fn new(bucket: Arc<dyn Bucket>, sealer: Sealer) -> Self {
+        Self { bucket, sealer, mine: Mutex::default(), turn: Turn::default() }
+    }
+
+    /// Begins to collect a snapshot, under the key of `cx`, or takes up what was begun under it before. What is expected is what
+    /// was expected then.
+    ///
+    /// # Errors
+    /// `Corrupt` where somebody has changed the stream; what the bucket, the blob store and the ledger answer. Beginning it again
+    /// settles a lost answer.
+    pub async fn begin(&self, cx: &OpContext, stream: &StreamId, expected: BTreeSet<String>) -> Result<Begun> {
+        let _turn = self.turn.lock().await;
+        let (key, name) = (cx.key().clone(), format!("begun/{}", Digest::of(cx.key().as_str().as_bytes()).hex()));
+        let object = named(stream, &name)?;
+        let anew = self.mine().insert(object.clone());
+        let (note, found) = match self.read::<Note>(cx, &object).await? {
+            Some(note) => (note, true),
+            None => {
+                let after = self.tip(cx, stream).await?.next;
+                (self.note(cx, &object, Note { format: FORMAT, key: key.clone(), expected, after }).await?, false)
+            }
+        };
+        let done = if found { self.made(cx, stream, &key, note.after).await? } else { None };
+        let interrupted = found && anew && done.is_none();
+        let interruptions = if found { self.interruptions(cx, stream, &name, interrupted).await? } else { 0 };
+        Ok(Begun { stream: stream.clone(), key, object, expected: note.expected, after: note.after, interruptions, done })
+    }
+
+    /// Signs a snapshot of what was collected, as the next one of its stream, and publishes it: when this returns, it survives a
+    /// crash, and is in the blob store, and in the ledger where there is one. Where an earlier call with the same beginning has
+    /// come that far, it is that very snapshot.
+    ///
+    /// # Errors
+    /// `Invalid` where it is of another stream than it was begun for, or no subject has a digest; `Corrupt` where somebody has
+    /// changed the stream; what the signer, the bucket, the blob store and the ledger answer.
+    ///
+    /// # Cancel safety
+    /// Dropped half way, it has its place or has none; calling it again settles it.
+    pub async fn append(
+        &self,
+        cx: &OpContext,
+        begun: &Begun,
+        name: &str,
+        subjects: Vec<Subject>,
+        snapshot: &Unplaced,
+    ) -> Result<EvidenceRecord> {
+        let stream = &begun.stream;
+        if snapshot.stream() != stream {
+            let why = format!("it was begun for `{stream}`, and is of `{}`", snapshot.stream());
+            return Err(Error::new(ErrorKind::Invalid, "number a snapshot").on(name).because(why));
+        }
+        let _turn = self.turn.lock().await;
+        let record = self.next(cx, begun, name, subjects, snapshot).await?;
+        self.mine().remove(&begun.object);
+        Ok(record)
+    }
+
+    async fn next(
+        &self,
+        cx: &OpContext,
+        begun: &Begun,
+        name: &str,
+        subjects: Vec<Subject>,
+        snapshot: &Unplaced,
+    ) -> Result<EvidenceRecord> {
+        let stream = &begun.stream;
+        let mut tip = self.tip(cx, stream).await?;
+        if let Some(record) = self.made(cx, stream, &begun.key, begun.after).await? {
+            return Ok(record);
+        }
+        loop {
+            let position = Position { sequence: tip.next, previous: tip.previous };
+            let item = self.sealer.sign(cx, name, subjects.clone(), &snapshot.at(position, begun.interruptions)).await?;
+            let numbered = Numbered { format: FORMAT, key: begun.key.clone(), name: name.to_owned(), signed: item.stored };
+            let object = number(stream, tip.next)?;
+            match self.bucket.create(&cx.part(object.as_str()), &object, encode(&numbered)?).await {
+                Ok(()) => return self.publish(cx, stream, tip.next, numbered, false).await,
+                // Somebody has written there: this very call, whose answer was lost, or another writer.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists || error.effect() == Effect::Unknown => {
+                    let Some(there) = self.numbered(cx, stream, tip.next).await? else { return Err(error) };
+                    if there.key == begun.key {
+                        return self.publish(cx, stream, tip.next, there, true).await;
+                    }
+                    tip = self.tip(cx, stream).await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The end of a stream, after what is not published there has been.
+    async fn tip(&self, cx: &OpContext, stream: &StreamId) -> Result<Tip> {
+        let head = self.head(cx, stream).await?;
+        let mut last = None;
+        let mut next = head.map_or(0, |head| head.sequence);
+        while let Some(numbered) = self.numbered(cx, stream, next).await? {
+            last = Some((next, numbered));
+            next += 1;
+        }
+        let Some((sequence, numbered)) = last else {
+            // What survives a crash is gone, and what does not is there.
+            if let Some(head) = head {
+                return Err(corrupt(&number(stream, head.sequence)?, &"it is missing"));
+            }
+            return Ok(Tip::default());
+        };
+        let previous = Some(Item::unchecked(numbered.signed.clone())?.id());
+        if head.is_none_or(|head| head.sequence < sequence) {
+            self.publish(cx, stream, sequence, numbered, true).await?;
+        }
+        Ok(Tip { next, previous })
+    }
+
+    /// The snapshot that was made under this key, where there is one at this number or a later one.
+    async fn made(&self, cx: &OpContext, stream: &StreamId, key: &IdempotencyKey, from: u64) -> Result<Option<EvidenceRecord>> {
+        for sequence in from.. {
+            let Some(numbered) = self.numbered(cx, stream, sequence).await? else { return Ok(None) };
+            if numbered.key == *key {
+                return self.publish(cx, stream, sequence, numbered, true).await.map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Stores the envelope of a snapshot, appends it to the ledger, and notes that. `again` says that somebody may have done so
+    /// before.
+    async fn publish(
+        &self,
+        cx: &OpContext,
+        stream: &StreamId,
+        sequence: u64,
+        numbered: Numbered,
+        again: bool,
+    ) -> Result<EvidenceRecord> {
+        let item = Item::unchecked(numbered.signed)?;
+        let record = self.sealer.keep(cx, numbered.name, Snapshot::TYPE, &item).await?;
+        let head = if again { self.head(cx, stream).await? } else { None };
+        let leaf = match (self.sealer.ledger(), head) {
+            (None, _) => None,
+            (Some(_), Some(head)) if head.sequence == sequence && head.leaf.is_some() => head.leaf,
+            (Some(ledger), _) => match if again { ledger.reader().find(cx, item.id()).await? } else { None } {
+                Some((leaf, _)) => Some(leaf),
+                None => ledger.append(cx, vec![item]).await?.first().copied(),
+            },
+        };
+        if head.is_none_or(|head| head.sequence < sequence) {
+            let head = encode(&Head { format: FORMAT, sequence, leaf })?;
+            self.bucket.write(&cx.part("head"), &named(stream, "head")?, head).await?;
+        }
+        Ok(EvidenceRecord { leaf, ..record })
+    }
+
+    async fn numbered(&self, cx: &OpContext, stream: &StreamId, sequence: u64) -> Result<Option<Numbered>> {
+        let object = number(stream, sequence)?;
+        let Some(numbered) = self.read::<Numbered>(cx, &object).await? else { return Ok(None) };
+        let snapshot = || {
+            let statement = Statement::from_slice(&numbered.signed.envelope.payload().ok()?).ok()?;
+            serde_json::from_value::<Snapshot>(statement.predicate).ok()?.extent.place
+        };
+        match snapshot() {
+            Some(place) if place.stream == *stream && place.sequence == sequence => Ok(Some(numbered)),
+            _ => Err(corrupt(&object, &"it holds no snapshot of that number")),
+        }
+    }
+
+    /// How far the stream is published. A crash of the machine may have left anything or nothing of it.
+    async fn head(&self, cx: &OpContext, stream: &StreamId) -> Result<Option<Head>> {
+        let bytes = self.bucket.read(cx, &named(stream, "head")?).await?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).filter(|head: &Head| head.format == FORMAT))
+    }
+
+    async fn note(&self, cx: &OpContext, object: &ObjectKey, note: Note) -> Result<Note> {
+        match self.bucket.create(&cx.part("begin"), object, encode(&note)?).await {
+            Ok(()) => Ok(note),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => self.read(cx, object).await?.ok_or(error),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How often a collection was interrupted, once more or not.
+    async fn interruptions(&self, cx: &OpContext, stream: &StreamId, name: &str, once_more: bool) -> Result<u32> {
+        let mut count = 0;
+        while count < MAX_INTERRUPTIONS {
+            let object = named(stream, &format!("{name}.{}", count + 1))?;
+            if self.bucket.read(cx, &object).await?.is_none() {
+                if once_more {
+                    let made = self.bucket.create(&cx.part("interrupted"), &object, b"interrupted\n".to_vec()).await;
+                    made.or_else(|error| if error.kind() == ErrorKind::AlreadyExists { Ok(()) } else { Err(error) })?;
+                    count += 1;
+                }
+                break;
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    async fn read<T: DeserializeOwned>(&self, cx: &OpContext, object: &ObjectKey) -> Result<Option<T>> {
+        let Some(bytes) = self.bucket.read(cx, object).await? else { return Ok(None) };
+        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| corrupt(object, &error))?;
+        match value.get("format").and_then(serde_json::Value::as_u64) {
+            Some(format) if format == u64::from(FORMAT) => {}
+            format => return Err(corrupt(object, &format!("it has format {format:?}, and this version reads {FORMAT}"))),
+        }
+        T::deserialize(value).map(Some).map_err(|error| corrupt(object, &error))
+    }
+
+    fn mine(&self) -> std::sync::MutexGuard<'_, HashSet<ObjectKey>> {
+        self.mine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn encode(value: &impl Serialize) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|error| Error::new(ErrorKind::Unexpected, "number a snapshot").with_source(error))
+}
+
+fn number(stream: &StreamId, sequence: u64) -> Result<ObjectKey> {
+    named(stream, &format!("{sequence:020}"))
+}
+
+fn named(StreamId { project, unit, environment }: &StreamId, name: &str) -> Result<ObjectKey> {
+    ObjectKey::parse(format!("snapshots/{project}/{unit}/{environment}/{name}"))
+        .map_err(|error| Error::new(ErrorKind::Unexpected, "name a snapshot").on(name).because(error))
+}
+
+fn corrupt(what: &ObjectKey, why: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Corrupt, "read a stream of snapshots").on(what).because(why).advise("restore it from a backup")
+}

@@ -1,0 +1,210 @@
+//! Whoever has the store and the log's key, but not the key that signs evidence, takes something away, puts something in, or
+//! changes places, in ledgers of any shape: it is noticed, and the part is named.
+
+use std::sync::Arc;
+
+use pathops_core::adapter::{BlobStore as _, Signer as _};
+use pathops_core::evidence::{Envelope, Snapshot, StreamId};
+use pathops_core::memory::MemoryBucket;
+use pathops_core::{Digest, ObjectKey};
+use pathops_evidence::ledger::{Item, Ledger};
+use pathops_evidence::{Collection, EvidenceRecord, Verdict, Verification};
+use proptest::prelude::*;
+
+use super::{Store, about, cx, log_key, signer, stream, subject};
+
+const UNITS: [&str; 3] = ["orders", "store", "web"];
+
+/// A snapshot of a unit, with as many parts that are there and that are not.
+type Shape = (usize, u8, u8);
+
+/// A whole ledger, and what it was made of.
+struct Whole {
+    store: Store,
+    snapshots: Vec<Snapshot>,
+    envelopes: Vec<Envelope>,
+    /// Its last checkpoint.
+    checkpoint: String,
+}
+
+fn checkpoint(store: &Store) -> String {
+    String::from_utf8(store.bucket.objects()[&ObjectKey::parse("log/checkpoint").unwrap()].clone()).unwrap()
+}
+
+async fn whole(shapes: &[Shape]) -> Whole {
+    let store = Store::default();
+    let (streams, sealer) = store.open(Arc::new(store.bucket.clone())).await.unwrap();
+    let (mut snapshots, mut envelopes) = (Vec::new(), Vec::new());
+    for (at, (unit, there, absent)) in shapes.iter().enumerate() {
+        let (stream, cx) = (stream(UNITS[*unit]), cx(&format!("op-{at}")));
+        let there: Vec<_> = (0..*there).map(|part| format!("part {part}")).collect();
+        let absent: Vec<_> = (0..*absent).map(|part| format!("gone {part}")).collect();
+        let begun = streams.begin(&cx, &stream, there.iter().chain(&absent).cloned().collect()).await.unwrap();
+        let mut collection = Collection::of(begun.expected().iter().cloned());
+        for part in &there {
+            let digest = store.blobs.put(&cx, format!("{part} of {at}").into_bytes()).await.unwrap();
+            collection.payload(part, &digest, &store.blobs.location(&digest), "text/plain", None);
+        }
+        absent.iter().for_each(|part| collection.absent(part, "the process was gone"));
+        let collected = collection.finish(about(&stream, i64::try_from(at).unwrap()));
+        let record: EvidenceRecord = streams.append(&cx, &begun, "snapshot", subject(), &collected).await.unwrap();
+        snapshots.push(store.snapshot(&record).await);
+        envelopes.push(sealer.envelope(&cx, &record).await.unwrap());
+    }
+    let checkpoint = checkpoint(&store);
+    Whole { store, snapshots, envelopes, checkpoint }
+}
+
+impl Whole {
+    /// What is said of a ledger of these envelopes, signed by the log as if it had always been so.
+    async fn forged(&self, envelopes: &[Envelope], known: &[String]) -> Verification {
+        let store = Store { bucket: MemoryBucket::new(), blobs: self.store.blobs.clone() };
+        let ledger = Ledger::open(&cx("forge"), Arc::new(store.bucket.clone()), log_key()).await.unwrap();
+        for envelope in envelopes {
+            ledger.append(&cx("forge"), vec![Item::new(envelope.clone(), signer().public_key()).unwrap()]).await.unwrap();
+        }
+        store.verify(known).await
+    }
+
+    fn place(&self, at: usize) -> (StreamId, u64) {
+        let place = self.snapshots[at].extent.place.clone().unwrap();
+        (place.stream, place.sequence)
+    }
+
+    /// Whether there is a later one in its stream.
+    fn has_successor(&self, at: usize) -> bool {
+        let (stream, sequence) = self.place(at);
+        (0..self.snapshots.len()).any(|other| self.place(other) == (stream.clone(), sequence + 1))
+    }
+
+    fn name(&self, at: usize) -> String {
+        let (stream, sequence) = self.place(at);
+        format!("number {sequence} of `{stream}`")
+    }
+}
+
+fn names(verification: &Verification, part: &str) -> bool {
+    verification.verdict() == Verdict::Failed && verification.failures.iter().any(|(named, _)| named.starts_with(part))
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+fn shapes() -> impl Strategy<Value = Vec<Shape>> {
+    proptest::collection::vec((0..UNITS.len(), 0..3_u8, 0..3_u8), 1..9)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn whatever_is_done_to_snapshots_is_noticed_and_named(shapes in shapes()) {
+        run(async {
+            let whole = whole(&shapes).await;
+            let said = whole.store.verify(&[]).await;
+            assert_eq!(said.verdict(), Verdict::Verified, "{said}");
+            assert!(said.to_string().contains("without a gap or a double"), "{said}");
+            let count = whole.envelopes.len();
+            for at in 0..count {
+                let name = whole.name(at);
+                // Deleted.
+                let mut left = whole.envelopes.clone();
+                left.remove(at);
+                if whole.has_successor(at) {
+                    let said = whole.forged(&left, &[]).await;
+                    assert!(names(&said, &name), "{name} was deleted: {said}");
+                } else {
+                    // Nothing behind it names it; what has seen the log before does.
+                    let said = whole.forged(&left, std::slice::from_ref(&whole.checkpoint)).await;
+                    assert_ne!(said.verdict(), Verdict::Verified, "{name} was deleted: {said}");
+                }
+                // Replayed.
+                let mut twice = whole.envelopes.clone();
+                twice.push(whole.envelopes[at].clone());
+                let said = whole.forged(&twice, &[]).await;
+                assert!(names(&said, &name), "{name} was replayed: {said}");
+                // Substituted by another one of the same ledger.
+                let other = (at + 1) % count;
+                if other != at {
+                    let mut other_one = whole.envelopes.clone();
+                    other_one[at] = whole.envelopes[other].clone();
+                    let said = whole.forged(&other_one, &[]).await;
+                    assert!(names(&said, &whole.name(other)), "{name} was substituted: {said}");
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn snapshots_that_change_places_are_noticed_and_named(shapes in shapes()) {
+        run(async {
+            let whole = whole(&shapes).await;
+            for at in 0..whole.envelopes.len() {
+                let (stream, sequence) = whole.place(at);
+                let next = (stream, sequence + 1);
+                let Some(later) = (0..whole.envelopes.len()).find(|other| whole.place(*other) == next) else { continue };
+                let mut swapped = whole.envelopes.clone();
+                swapped.swap(at, later);
+                let said = whole.forged(&swapped, &[]).await;
+                assert!(names(&said, &whole.name(later)), "{} and {}: {said}", whole.name(at), whole.name(later));
+            }
+        });
+    }
+
+    #[test]
+    fn every_part_of_every_snapshot_is_missed(shapes in shapes()) {
+        run(async {
+            let whole = whole(&shapes).await;
+            let blobs = &whole.store.blobs;
+            for (leaf, snapshot) in whole.snapshots.iter().enumerate() {
+                for reference in &snapshot.references {
+                    let part = format!("`{}` of the snapshot at leaf {leaf}", reference.name);
+                    let digest = Digest::from_hex(&reference.digest["sha256"]).unwrap();
+                    let bytes = blobs.get(&cx("keep"), &digest).await.unwrap().unwrap();
+                    assert!(blobs.corrupt(&digest));
+                    let said = whole.store.verify(&[]).await;
+                    assert!(names(&said, &part), "{part} was changed: {said}");
+                    assert!(blobs.lose(&digest));
+                    let said = whole.store.verify(&[]).await;
+                    assert!(names(&said, &part), "{part} was deleted: {said}");
+                    blobs.put(&cx("restore"), bytes).await.unwrap();
+                }
+            }
+            assert_eq!(whole.store.verify(&[]).await.verdict(), Verdict::Verified);
+        });
+    }
+}
+
+/// What the key that signs evidence has signed in error is noticed, too: a part that is left out, a number that is used twice.
+#[tokio::test]
+async fn what_was_signed_in_error_is_named() {
+    let whole = whole(&[(0, 2, 1), (0, 1, 1), (0, 2, 0)]).await;
+    let (_, sealer) = whole.store.open(Arc::new(MemoryBucket::new())).await.unwrap();
+    let second = &whole.snapshots[1];
+    let other = async |change: &dyn Fn(&mut Snapshot)| {
+        let mut snapshot = second.clone();
+        change(&mut snapshot);
+        let record = sealer.seal(&cx("error"), "snapshot", subject(), &snapshot).await.unwrap();
+        let mut envelopes = whole.envelopes.clone();
+        envelopes[1] = sealer.envelope(&cx("error"), &record).await.unwrap();
+        envelopes
+    };
+    let said = whole.forged(&other(&|it| it.references.clear()).await, &[]).await;
+    assert!(names(&said, "the snapshot at leaf 1"), "{said}");
+    let said = whole.forged(&other(&|it| it.extent.absent.clear()).await, &[]).await;
+    assert!(names(&said, "the snapshot at leaf 1"), "{said}");
+    // Another one with its number: what follows does not follow on it.
+    let forked = other(&|it| it.extent.absent[0].reason = "another one".to_owned()).await;
+    let said = whole.forged(&forked, &[]).await;
+    assert!(names(&said, "number 2 of `shop/orders@preflight`"), "{said}");
+    let both = [whole.envelopes.clone(), vec![forked[1].clone()]].concat();
+    let said = whole.forged(&both, &[]).await;
+    let double = said.failures.iter().find(|(part, _)| part == "number 1 of `shop/orders@preflight` (leaf 3)");
+    assert!(double.is_some_and(|(_, why)| why == "another one has its number: see leaf 1"), "{said}");
+    // Of a form that is still to come nothing can be said.
+    let newer = other(&|it| it.extent.place.as_mut().unwrap().format = 3).await;
+    let said = whole.forged(&newer[..2], &[]).await;
+    assert_eq!(said.verdict(), Verdict::NotVerified, "{said}");
+    assert!(said.missing[0].contains("does not know its format 3"), "{said}");
+}

@@ -1,0 +1,222 @@
+//! The numbers of snapshots: over crashes, retries and several writers at once.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use pathops_core::adapter::Bucket;
+use pathops_core::memory::{Fault, Faults, Faulty, ManualClock, MemoryBucket, When};
+use pathops_core::{ErrorKind, ObjectKey, OpContext, Result, UnixMillis};
+use pathops_evidence::{EvidenceRecord, MAX_INTERRUPTIONS, Verdict};
+
+use super::{Store, collected, cx, expected, stream, subject, take};
+
+async fn numbers(store: &Store, records: &[EvidenceRecord]) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    for record in records {
+        numbers.push(store.snapshot(record).await.extent.place.unwrap().sequence);
+    }
+    numbers
+}
+
+async fn is_verified(store: &Store, snapshots: usize) {
+    let verification = store.verify(&[]).await;
+    assert_eq!(verification.verdict(), Verdict::Verified, "{verification}");
+    let said = format!("{snapshots} snapshots in ");
+    assert!(verification.to_string().contains(&said), "{said}: {verification}");
+}
+
+#[tokio::test]
+async fn each_follows_the_one_before_in_its_own_stream() {
+    let store = Store::default();
+    let streams = store.streams().await;
+    let mut records = Vec::new();
+    for (unit, key) in [("orders", "a"), ("web", "b"), ("orders", "c"), ("orders", "d")] {
+        records.push(take(&streams, unit, key).await.unwrap());
+    }
+    assert_eq!(numbers(&store, &records).await, [0, 0, 1, 2]);
+    let last = store.snapshot(&records[3]).await.extent.place.unwrap();
+    assert_eq!(last.previous, Some(records[2].id));
+    is_verified(&store, 4).await;
+}
+
+#[tokio::test]
+async fn an_operation_that_is_repeated_gives_the_same_snapshot() {
+    let store = Store::default();
+    let first = take(&store.streams().await, "orders", "a").await.unwrap();
+    let streams = store.streams().await;
+    take(&streams, "orders", "b").await.unwrap();
+    assert_eq!(take(&streams, "orders", "a").await.unwrap(), first, "in the same process");
+    assert_eq!(take(&store.streams().await, "orders", "a").await.unwrap(), first, "and in another one");
+    is_verified(&store, 2).await;
+}
+
+/// Dies at each write in turn; then others come first, or the same operation again.
+#[tokio::test]
+async fn a_crash_at_each_write_leaves_neither_a_gap_nor_a_double() {
+    for others_first in [false, true] {
+        for fault in [Fault::LoseRequest, Fault::LoseAnswer, Fault::Twice] {
+            let mut write = 0;
+            loop {
+                write += 1;
+                let store = Store::default();
+                take(&store.streams().await, "orders", "before").await.unwrap();
+                let clock = Arc::new(ManualClock::new(UnixMillis(0)));
+                let faults = Arc::new(Faults::new(1, clock).with(fault, When::Write(write)));
+                let inner: Arc<dyn Bucket> = Arc::new(store.bucket.clone());
+                let died = match store.open(Arc::new(Faulty::new(inner, faults.clone()))).await {
+                    Ok((streams, _)) => take(&streams, "orders", "dies").await,
+                    Err(error) => Err(error),
+                };
+                if faults.hits().is_empty() {
+                    assert!(write > 8, "only {write} writes were tried");
+                    break;
+                }
+                let streams = store.streams().await;
+                let mut expected = vec![0, 1];
+                if others_first {
+                    take(&streams, "orders", "other").await.unwrap();
+                    expected.push(2);
+                }
+                let again = take(&streams, "orders", "dies").await.unwrap();
+                if let Ok(done) = died {
+                    assert_eq!(done, again, "{fault:?} at write {write}");
+                }
+                take(&streams, "orders", "after").await.unwrap();
+                is_verified(&store, expected.len() + 1).await;
+            }
+        }
+    }
+}
+
+/// Lets somebody else write just before a number is taken.
+#[derive(Debug)]
+struct Raced {
+    inner: MemoryBucket,
+    others: Mutex<Vec<Other>>,
+}
+
+struct Other(BoxFuture<'static, ()>);
+
+impl std::fmt::Debug for Other {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Other")
+    }
+}
+
+#[async_trait]
+impl Bucket for Raced {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        let is_number = key.as_str().starts_with("snapshots/") && !key.as_str().contains("/begun/");
+        let other = if is_number { self.others.lock().unwrap().pop() } else { None };
+        if let Some(Other(other)) = other {
+            other.await;
+        }
+        self.inner.create(cx, key, bytes).await
+    }
+
+    async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.inner.write(cx, key, bytes).await
+    }
+
+    async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
+        self.inner.read(cx, key).await
+    }
+
+    async fn list<'a>(
+        &self,
+        cx: &OpContext,
+        within: &ObjectKey,
+        after: Option<&'a ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<ObjectKey>> {
+        self.inner.list(cx, within, after, limit).await
+    }
+
+    async fn delete(&self, cx: &OpContext, key: &ObjectKey) -> Result<()> {
+        self.inner.delete(cx, key).await
+    }
+
+    fn location(&self, key: &ObjectKey) -> String {
+        self.inner.location(key)
+    }
+}
+
+#[tokio::test]
+async fn of_two_writers_at_one_place_the_second_goes_on_behind() {
+    let store = Store::default();
+    let other = |key: &'static str| {
+        let store = store.clone();
+        Other(Box::pin(async move {
+            take(&store.streams().await, "orders", key).await.unwrap();
+        }))
+    };
+    let raced = Raced { inner: store.bucket.clone(), others: Mutex::new(vec![other("third"), other("second"), other("first")]) };
+    let (streams, _) = store.open(Arc::new(raced)).await.unwrap();
+    let mine = take(&streams, "orders", "mine").await.unwrap();
+    assert_eq!(numbers(&store, &[mine]).await, [3]);
+    is_verified(&store, 4).await;
+}
+
+#[tokio::test]
+async fn a_collection_that_dies_again_and_again_is_given_up_and_signed() {
+    let store = Store::default();
+    let (place, cx) = (stream("orders"), cx("dies"));
+    for died in 0..MAX_INTERRUPTIONS {
+        let streams = store.streams().await;
+        let begun = streams.begin(&cx, &place, expected(&["logs"])).await.unwrap();
+        assert_eq!((begun.interruptions(), begun.is_given_up()), (died, false));
+        // Beginning again in the same process is no interruption.
+        assert_eq!(streams.begin(&cx, &place, expected(&["logs"])).await.unwrap().interruptions(), died);
+    }
+    let streams = store.streams().await;
+    let begun = streams.begin(&cx, &place, expected(&["what is expected now"])).await.unwrap();
+    assert!(begun.is_given_up());
+    assert_eq!(*begun.expected(), expected(&["logs"]), "what was expected when it was begun");
+    let snapshot = collected(&place, begun.expected(), "collecting was interrupted");
+    let record = streams.append(&cx, &begun, "snapshot", subject(), &snapshot).await.unwrap();
+    let snapshot = store.snapshot(&record).await;
+    assert_eq!(snapshot.extent.place.unwrap().interruptions, MAX_INTERRUPTIONS);
+    assert_eq!(snapshot.extent.absent[0].reason, "collecting was interrupted");
+}
+
+#[tokio::test]
+async fn the_head_of_a_stream_can_be_made_again_and_its_snapshots_cannot() {
+    let store = Store::default();
+    take(&store.streams().await, "orders", "a").await.unwrap();
+    let second = take(&store.streams().await, "orders", "b").await.unwrap();
+    let object = |name: &str| ObjectKey::parse(format!("snapshots/shop/orders/preflight/{name}")).unwrap();
+    for spoilt in [None, Some(Vec::new()), Some(b"{\"format\":1,\"sequence\":0,\"leaf\":null}".to_vec())] {
+        let before = store.bucket.objects().remove(&object("head")).unwrap();
+        if let Some(bytes) = spoilt {
+            store.bucket.objects().insert(object("head"), bytes);
+        }
+        assert_eq!(take(&store.streams().await, "orders", "b").await.unwrap(), second);
+        assert_eq!(store.bucket.objects()[&object("head")], before);
+    }
+    is_verified(&store, 2).await;
+    let (one, two) = (object("00000000000000000000"), object("00000000000000000001"));
+    let first = store.bucket.objects()[&one].clone();
+    let was = store.bucket.objects().insert(two.clone(), first).unwrap();
+    let refused = take(&store.streams().await, "orders", "c").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Corrupt, "{refused}");
+    store.bucket.objects().remove(&two);
+    let refused = take(&store.streams().await, "orders", "c").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Corrupt, "{refused}");
+    store.bucket.objects().insert(two, was);
+    assert_eq!(numbers(&store, &[take(&store.streams().await, "orders", "c").await.unwrap()]).await, [2]);
+}
+
+#[tokio::test]
+async fn a_snapshot_goes_into_the_stream_that_it_was_begun_for() {
+    let store = Store::default();
+    let streams = store.streams().await;
+    let begun = streams.begin(&cx("a"), &stream("orders"), expected(&["logs"])).await.unwrap();
+    let other = collected(&stream("web"), begun.expected(), "none");
+    let refused = streams.append(&cx("a"), &begun, "snapshot", subject(), &other).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Invalid, "{refused}");
+}
