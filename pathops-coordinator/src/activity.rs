@@ -9,6 +9,7 @@ mod decide;
 mod deploy;
 mod expect;
 pub(crate) mod facts;
+mod governance;
 mod merge;
 mod notify;
 pub(crate) mod promote;

@@ -15,6 +15,7 @@ mod transition;
 
 pub use command::*;
 pub(crate) use enter::{Promoted, promoted};
+use record::glass_incident;
 pub use record::*;
 pub use render::*;
 pub use state::*;

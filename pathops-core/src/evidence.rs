@@ -4,23 +4,29 @@
 //! SHA-256. `openssl` alone can check one; see `pathops-evidence` for making and storing them.
 
 mod envelope;
+mod governance;
 mod key;
 mod log;
 mod predicate;
 mod provenance;
 mod reserved;
 mod retention;
+#[cfg(feature = "schema")]
+mod schema;
 mod snapshot;
 mod standard;
 mod statement;
 
 pub use envelope::*;
+pub use governance::*;
 pub use key::*;
 pub use log::*;
 pub use predicate::*;
 pub use provenance::*;
 pub use reserved::BUILD_SUITE;
 pub use retention::*;
+#[cfg(feature = "schema")]
+pub use schema::predicate_schemas;
 pub use snapshot::*;
 pub use standard::*;
 pub use statement::*;

@@ -199,6 +199,7 @@ impl RequirementId {
 /// The number of a pull request in its repository, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PullRequestNumber(pub u64);
 
 impl fmt::Display for PullRequestNumber {

@@ -521,6 +521,7 @@ mod strays;
 mod schemas {
     use std::path::Path;
 
+    use pathops_core::evidence::predicate_schemas;
     use pathops_core::project::{format_schemas, schemas};
     use serde_json::{Value, json};
 
@@ -537,7 +538,7 @@ mod schemas {
 
     #[test]
     fn published_schemas_are_those_of_the_types() {
-        for (kind, schema) in schemas().into_iter().chain(format_schemas()) {
+        for (kind, schema) in schemas().into_iter().chain(format_schemas()).chain(predicate_schemas()) {
             let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("schemas/{kind}.schema.json"));
             let published: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap_or_default()).unwrap_or_default();
             let mend = "run `cargo run -p pathops-core --features schema --example schemas`";

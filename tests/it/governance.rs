@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use pathops_coordinator::POLICY_CONTEXT;
 use pathops_coordinator::change_set::{End, Role, State};
 use pathops_core::adapter::*;
+use pathops_core::evidence::{Approval, Incident, Predicate as _};
 use pathops_core::memory::MemoryJournal;
 use pathops_core::policy::{PROMOTION_CONTEXT, Verdict};
 use pathops_core::{ErrorKind, OpContext, Principal, PullRequestNumber, RepoPath, UnixMillis};
 
+use crate::snapshots;
 use crate::world::{START, World, cx, feature_of, person, repo, wait};
 
 pub(crate) const PRODUCTION: &str = "shop/orders-gitops";
@@ -149,6 +151,15 @@ fn glass_is_broken_by_two_people_recorded_and_followed_by_an_incident() {
     assert_eq!(glass.by.keys().map(|it| it.as_str()).collect::<Vec<_>>(), ["bob", "carol"]);
     assert_eq!(glass.requirements.iter().map(|it| it.as_str()).collect::<Vec<_>>(), ["scan"]);
 
+    // The snapshot of what went there has the incident, who let it go, and what they got past.
+    let orders = &state.units[&"orders".parse().unwrap()];
+    let snapshot = snapshots::snapshot(&world, orders.snapshots.last().unwrap());
+    let there = snapshots::there(&snapshot);
+    let names = ["orders production incident", "orders production approval", "orders production approval (2)"];
+    assert!(names.iter().all(|name| there.contains(name)), "{there:?}");
+    assert_eq!(snapshots::absent(&snapshot)["policy scan"], "nobody has stated it of what is there");
+    let types = snapshots::fit_their_schemas(&snapshots::statements(&world, &state));
+    assert!(types.contains(&Incident::TYPE.to_owned()) && types.contains(&Approval::TYPE.to_owned()), "{types:?}");
     let incident = file(&world, &format!("incidents/glass-{}-orders.yaml", state.start.change_set)).unwrap();
     assert!(incident.contains("customers cannot order"), "{incident}");
     let project = wait(world.plane().project()).unwrap();

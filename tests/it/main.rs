@@ -19,6 +19,7 @@ mod program;
 mod provenance;
 mod requests;
 mod sample;
+mod snapshots;
 mod third_party;
 mod tidy;
 mod world;

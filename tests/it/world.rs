@@ -17,6 +17,7 @@ use pathops_core::project::{EnvironmentKind, EnvironmentTarget, FeatureRequest, 
 use pathops_core::{
     BranchName, ChangeSetId, IdempotencyKey, OpContext, PersonId, Principal, RepoId, RepoPath, Result, UnitId, UnixMillis,
 };
+use pathops_evidence::ledger::{Ledger, LogKey};
 
 /// Where virtual time begins: a Monday, outside of every freeze.
 pub(crate) const START: UnixMillis = UnixMillis(1_763_971_200_000);
@@ -59,6 +60,10 @@ pub(crate) struct World {
     pub(crate) deployed: Arc<Mutex<Vec<String>>>,
     /// Everything that an agent was given.
     pub(crate) tasks: Arc<Mutex<Vec<AgentTask>>>,
+    /// Logs, events and metrics; none at first.
+    pub(crate) signals: Arc<dyn RuntimeSignals>,
+    /// Whether evidence is appended to a ledger, in the bucket of the snapshots.
+    pub(crate) keeps_ledger: bool,
     /// Where snapshots get their numbers.
     pub(crate) streams: MemoryBucket,
     calls: Arc<Mutex<VecDeque<Call>>>,
@@ -93,6 +98,8 @@ impl World {
         let notifier = Arc::new(MemoryNotifier::new(NotifierCapabilities::default()));
         let world = Self {
             tasks: Arc::default(),
+            signals: Arc::new(MemorySignals::new(SignalCapabilities::default())),
+            keeps_ledger: false,
             streams: MemoryBucket::new(),
             calls: Arc::default(),
             watch: Arc::new(|_| {}),
@@ -183,7 +190,7 @@ impl World {
         let merge: Arc<dyn Merge> = self.forge.merger(Principal::System);
         let ci: Arc<dyn Ci> = Arc::new(self.ci.clone());
         let gitops: Arc<dyn GitOps> = Arc::new(self.gitops.clone());
-        let signals: Arc<dyn RuntimeSignals> = Arc::new(MemorySignals::new(SignalCapabilities::default()));
+        let signals = self.signals.clone();
         let blobs: Arc<dyn BlobStore> = self.blobs.clone();
         let streams: Arc<dyn Bucket> = Arc::new(self.streams.clone());
         let journal: Arc<dyn Journal> = Arc::new(self.journal.clone());
@@ -198,6 +205,7 @@ impl World {
             builder.producer(name.parse().unwrap(), MemorySigner::from_seed(*seed).unwrap().public_key())
         });
         let builder = if self.takes_evidence { builder.evidence(seen!(index)) } else { builder };
+        let builder = if self.keeps_ledger { builder.ledger(self.ledger()) } else { builder };
         builder
             .name(host)
             .meta_repo(repo("shop/meta"))
@@ -219,6 +227,10 @@ impl World {
             .observer(self.observer())
             .build()
             .unwrap()
+    }
+
+    fn ledger(&self) -> Arc<Ledger> {
+        Arc::new(wait(Ledger::open(&cx(), Arc::new(self.streams.clone()), log_key())).unwrap())
     }
 
     fn observer(&self) -> Observer<ChangeSet> {
@@ -315,6 +327,11 @@ impl World {
         }
         !call.merge || self.forge.person(person("bob")).merge(repo, *number, &now.head).is_ok()
     }
+}
+
+/// The key of the ledger.
+pub(crate) fn log_key() -> LogKey {
+    LogKey::new("shop.example/evidence", &[7; 32]).unwrap()
 }
 
 /// A feature that touches all units; one may carry a defect that only shows in preflight.

@@ -1,33 +1,31 @@
 //! Signing what was observed, collecting the rest, and bundling it all into a snapshot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use pathops_core::adapter::{JobResult, Observation, Readiness, SignalQuery, SubjectDigest};
+use pathops_core::adapter::{JobResult, Observation, Readiness, SignalQuery};
 use pathops_core::evidence::{
     Deployment, Health, Occasion, StreamId, Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict, Treatment,
 };
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{Error, ErrorKind, OpContext, Result};
 use pathops_evidence::redact::Removed;
-use pathops_evidence::{Begun, Collection, Collector, ENVELOPE_MEDIA_TYPE, EvidenceRecord, Raw, SnapshotOf, Source, StoredPart};
+use pathops_evidence::{Begun, Collection, Collector, EvidenceRecord, Raw, SnapshotOf, Source, StoredPart};
 use serde_json::Value;
 
 use crate::activity::Services;
-use crate::activity::expect::{self, CI_LOG, POLICY, SIGNALS, deployment_of, health_of, job_of, unit_tests};
-use crate::activity::facts::read_project;
+use crate::activity::expect::{self, Asked, CI_LOG, SIGNALS, deployment_of, health_of, job_of, unit_tests};
+use crate::activity::governance::Declared;
 use crate::change_set::{Command, Outcome, Payload, Scope, explain};
-
-/// What the policy asks for of others, or why it is not known.
-type OfOthers = std::result::Result<BTreeMap<String, Vec<String>>, String>;
 
 impl Services {
     pub(super) async fn collect(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
-        let Command::Collect { scope, target, occasion, observation, head, artifact, .. } = command else {
+        let Command::Collect { scope, target, occasion, observation, head, incident, artifact, .. } = command else {
             return Err(Error::new(ErrorKind::Unexpected, "collect evidence"));
         };
         let (unit, environment) = (&scope.unit.id, &target.environment);
-        let of_others = self.of_others(cx, scope).await;
-        let expected = expect::expected(&scope.unit, target, *occasion, of_others.as_ref().ok().map(BTreeMap::keys));
+        let declared = self.declared(cx, scope).await;
+        let asked = declared.as_ref().ok().map(|project| Asked::by(&project.policy, &scope.unit));
+        let expected = expect::expected(&scope.unit, target, *occasion, asked.as_ref(), incident.is_some());
         let stream = StreamId { project: scope.project.clone(), unit: unit.clone(), environment: environment.clone() };
         let begun = self.streams.begin(&cx.part("snapshot"), &stream, expected).await?;
         let mut subject = Subject::named(format!("{unit}@{environment}")).with_commit(head);
@@ -38,7 +36,7 @@ impl Services {
         }
         let snapshot = match begun.done() {
             Some(snapshot) => snapshot.clone(),
-            None => self.snapshot(cx, command, &begun, of_others, subject, &new).await?,
+            None => self.snapshot(cx, command, &begun, &declared, subject, &new).await?,
         };
         let artifact = match artifact {
             None => None,
@@ -53,7 +51,7 @@ impl Services {
         cx: &OpContext,
         command: &Command,
         begun: &Begun,
-        of_others: OfOthers,
+        declared: &Declared,
         subject: Subject,
         new: &[EvidenceRecord],
     ) -> Result<EvidenceRecord> {
@@ -79,7 +77,8 @@ impl Services {
             }
             None => {}
         }
-        self.take_of_others(cx, &mut collection, of_others, &subject).await;
+        self.governance(cx, command, declared, &subject, &mut collection).await?;
+        self.take_of_others(cx, scope, declared, &subject, &mut collection).await;
         explain_runtime(scope, target, observation.as_ref(), &self.told(problem.as_deref()), &mut collection);
         // The newest of a name is what was expected; earlier ones stand beside it.
         evidence.iter().rev().for_each(|record| collection.evidence(record));
@@ -100,43 +99,6 @@ impl Services {
         };
         let name = format!("{} {} snapshot ({})", scope.unit.id, target.environment, occasion_word(*occasion));
         self.streams.append(&cx.part("snapshot"), begun, &name, vec![subject], &collection.finish(about)).await
-    }
-
-    /// What the policy asks for of others; the reason, where it cannot be read: a snapshot does not wait for that.
-    async fn of_others(&self, cx: &OpContext, scope: &Scope) -> OfOthers {
-        let project = read_project(&*self.scm, cx, &scope.meta_repo, &self.languages).await;
-        let project = project.map_err(|error| self.redactor.redact_text(&error.to_string()))?;
-        Ok(expect::of_others(&project.policy, &scope.unit))
-    }
-
-    /// Evidence of others about the subject that answers what the policy asks for.
-    async fn take_of_others(&self, cx: &OpContext, collection: &mut Collection, of_others: OfOthers, subject: &Subject) {
-        let asked = match of_others {
-            Ok(asked) => asked,
-            Err(why) => return collection.absent(POLICY, format!("it cannot be read: {why}")),
-        };
-        let Some(index) = &self.evidence else {
-            return asked.keys().for_each(|part| collection.absent(part, "the host has no index of evidence of others"));
-        };
-        let digests: BTreeSet<_> = subject
-            .digest
-            .iter()
-            .map(|(algorithm, value)| SubjectDigest { algorithm: algorithm.clone(), value: value.clone() })
-            .collect();
-        let found = match index.about(cx, &digests).await {
-            Ok(found) => found,
-            Err(error) => {
-                let why = self.redactor.redact_text(&error.to_string());
-                return asked.keys().for_each(|part| collection.absent(part, &why));
-            }
-        };
-        for (part, types) in &asked {
-            for entry in found.iter().filter(|entry| types.iter().any(|it| entry.predicate_type().starts_with(it.as_str()))) {
-                let envelope = entry.envelope();
-                collection.payload(part, &envelope, &self.blobs.location(&envelope), ENVELOPE_MEDIA_TYPE, None);
-            }
-            collection.absent(part, "nobody has stated it of what is there");
-        }
     }
 
     fn collector(&self) -> Collector<'_> {

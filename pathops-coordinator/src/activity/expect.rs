@@ -34,9 +34,31 @@ pub(super) fn decision_of(unit: &UnitId, environment: &EnvironmentId) -> String 
     format!("{unit} {environment} decision")
 }
 
+pub(super) fn approval_of(unit: &UnitId, environment: &EnvironmentId) -> String {
+    format!("{unit} {environment} approval")
+}
+
+pub(super) fn incident_of(unit: &UnitId, environment: &EnvironmentId) -> String {
+    format!("{unit} {environment} incident")
+}
+
+/// What the policy asks for: whether people have to approve, and what is looked for among the evidence of others.
+pub(super) struct Asked {
+    approvals: bool,
+    pub(super) of_others: BTreeMap<String, Vec<String>>,
+}
+
+impl Asked {
+    /// By this policy, of this unit.
+    pub(super) fn by(policy: &Policy, unit: &Unit) -> Self {
+        let approvals = policy.requirements(unit).any(|(_, requirement)| matches!(requirement.asks, Ask::Approvals(_)));
+        Self { approvals, of_others: of_others(policy, unit) }
+    }
+}
+
 /// What is looked for among the evidence of others, for each requirement of the policy that asks for such: the beginnings of the
 /// predicate types that answer it, by the name of the part.
-pub(super) fn of_others(policy: &Policy, unit: &Unit) -> BTreeMap<String, Vec<String>> {
+fn of_others(policy: &Policy, unit: &Unit) -> BTreeMap<String, Vec<String>> {
     let asked = policy.requirements(unit).filter_map(|(_, requirement)| {
         let types: &[&str] = match &requirement.asks {
             Ask::Evidence(rule) => &[rule.predicate_type.as_str()],
@@ -52,12 +74,13 @@ pub(super) fn of_others(policy: &Policy, unit: &Unit) -> BTreeMap<String, Vec<St
     asked.collect()
 }
 
-/// Everything that a snapshot of a unit should have. `of_others` is what the policy asks for, `None` where it cannot be read.
-pub(super) fn expected<'p>(
+/// Everything that a snapshot of a unit should have. `asked` is what the policy asks for, `None` where it cannot be read.
+pub(super) fn expected(
     unit: &Unit,
     target: &EnvironmentTarget,
     occasion: Occasion,
-    of_others: Option<impl IntoIterator<Item = &'p String>>,
+    asked: Option<&Asked>,
+    incident: bool,
 ) -> BTreeSet<String> {
     let environment = &target.environment;
     let mut parts: BTreeSet<String> = SIGNALS.iter().map(|part| (*part).to_owned()).collect();
@@ -67,11 +90,18 @@ pub(super) fn expected<'p>(
     if unit.source().is_some() && occasion != Occasion::Recovered {
         parts.extend([CI_LOG.to_owned(), unit_tests(&unit.id)]);
     }
-    if target.kind == EnvironmentKind::Production && occasion != Occasion::Failed {
+    let let_in = target.kind == EnvironmentKind::Production && occasion != Occasion::Failed;
+    if let_in {
         parts.insert(decision_of(&unit.id, environment));
     }
-    match of_others {
-        Some(names) => parts.extend(names.into_iter().cloned()),
+    if let_in && asked.is_some_and(|asked| asked.approvals) {
+        parts.insert(approval_of(&unit.id, environment));
+    }
+    if incident {
+        parts.insert(incident_of(&unit.id, environment));
+    }
+    match asked {
+        Some(asked) => parts.extend(asked.of_others.keys().cloned()),
         None => drop(parts.insert(POLICY.to_owned())),
     }
     parts

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use pathops_core::adapter::Observation;
-use pathops_core::evidence::Occasion;
+use pathops_core::evidence::{Incident, Occasion};
 use pathops_core::lifecycle::ArtifactLifecycle;
 use pathops_core::policy::{DependencyState, GitState, Shown};
 use pathops_core::project::{EnvironmentTarget, Unit};
@@ -163,6 +163,12 @@ pub enum Command {
         evidence: Vec<EvidenceRecord>,
         /// Payloads that are there already.
         payloads: Vec<Payload>,
+        /// The pull request by which people let it go there, where they had to.
+        #[serde(default)]
+        approved: Option<PullRequestRef>,
+        /// What is wrong with its being there: the glass was broken for it.
+        #[serde(default)]
+        incident: Option<Incident>,
         /// What was deployed, or what failed.
         artifact: Option<Box<ArtifactLifecycle>>,
     },

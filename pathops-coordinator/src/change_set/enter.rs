@@ -6,11 +6,11 @@ use pathops_core::adapter::Observation;
 use pathops_core::evidence::Occasion;
 use pathops_core::lifecycle::ArtifactLifecycle;
 use pathops_core::policy::{DependencyState, GitState, MergeBy, Shown};
-use pathops_core::project::EnvironmentTarget;
+use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{CommitId, Digest, RepoPath, UnitId};
 
 use crate::change_set::{
-    Combination, Command, Decided, Failure, Progress, PullRequestRef, Role, Scope, Stage, State, announcement,
+    Combination, Command, Decided, Failure, Progress, PullRequestRef, Role, Scope, Stage, State, announcement, glass_incident,
 };
 
 /// Puts the unit into `stage` and gives the command that ends it. `None` where the stage has no operation, or where
@@ -186,6 +186,7 @@ impl Context<'_> {
 
     fn collect(&self, target: EnvironmentTarget, occasion: Occasion) -> Option<Command> {
         let newest = self.progress.pull_requests.values().next_back()?;
+        let in_production = target.kind == EnvironmentKind::Production && occasion != Occasion::Failed;
         let deployed = |observation: &&Observation| occasion != Occasion::Failed || observation.tree.is_some();
         Some(Command::Collect {
             target,
@@ -196,11 +197,17 @@ impl Context<'_> {
             head: newest.head.clone(),
             evidence: self.progress.evidence.clone(),
             payloads: self.progress.payloads.clone(),
+            approved: in_production.then(|| self.pull_request(self.way_to_production())).flatten(),
+            incident: in_production.then(|| glass_incident(self.state, &self.scope.unit.id)).flatten(),
             artifact: if occasion == Occasion::Recovered { &self.progress.again } else { &self.progress.artifact }
                 .clone()
                 .map(Box::new),
             scope: self.scope.clone(),
         })
+    }
+
+    fn way_to_production(&self) -> Role {
+        if self.progress.restored { Role::Restore } else { Role::Production }
     }
 
     fn combination(&self) -> Option<Combination> {

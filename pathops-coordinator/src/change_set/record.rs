@@ -1,5 +1,6 @@
 //! The record of a change set in the meta repository: `change-sets/<id>/`, links and digests only, no payloads.
 
+use pathops_core::evidence::{Incident, IncidentState};
 use pathops_core::lifecycle::ArtifactLifecycle;
 use pathops_core::project::API_VERSION;
 use pathops_core::{IdError, RepoPath, RequirementId, UnitId};
@@ -58,23 +59,37 @@ fn last_good(state: &State) -> impl Iterator<Item = (RepoPath, String)> {
 /// An incident for each unit that went to production over a broken glass: what could not wait is looked at afterwards.
 #[must_use]
 pub fn incidents(state: &State) -> Vec<(RepoPath, String)> {
-    let incident = |(unit, progress): (&UnitId, &Progress)| {
-        progress.production.as_ref()?;
-        let glass = progress.last.as_ref()?.decision.overridden.as_ref()?;
-        let name = format!("glass-{}-{unit}", state.start.change_set);
-        let by: Vec<_> = glass.by.iter().map(|(who, reason)| format!("{who}: {reason}")).collect();
-        let past: Vec<_> = glass.requirements.iter().map(RequirementId::as_str).collect();
-        let summary = format!("it went to production past {} ({})", past.join(", "), by.join("; "));
+    let document = |unit: &UnitId| {
+        let Incident { id, summary, since, .. } = glass_incident(state, unit)?;
         let document = json!({
             "apiVersion": API_VERSION,
             "kind": "Incident",
-            "metadata": { "name": name },
-            "spec": { "unit": unit, "since": progress.last.as_ref()?.decision.at.to_string(), "summary": summary },
+            "metadata": { "name": id },
+            "spec": { "unit": unit, "since": since.to_string(), "summary": summary },
         });
         // JSON is YAML.
-        Some((RepoPath::parse(format!("incidents/{name}.yaml")).ok()?, format!("{document:#}\n")))
+        Some((RepoPath::parse(format!("incidents/{id}.yaml")).ok()?, format!("{document:#}\n")))
     };
-    state.units.iter().filter_map(incident).collect()
+    state.units.keys().filter_map(document).collect()
+}
+
+/// The incident of a unit that went to production over a broken glass.
+pub(super) fn glass_incident(state: &State, unit: &UnitId) -> Option<Incident> {
+    let progress = state.units.get(unit)?;
+    progress.production.as_ref()?;
+    let decision = &progress.last.as_ref()?.decision;
+    let glass = decision.overridden.as_ref()?;
+    let by: Vec<_> = glass.by.iter().map(|(who, reason)| format!("{who}: {reason}")).collect();
+    let past: Vec<_> = glass.requirements.iter().map(RequirementId::as_str).collect();
+    Some(Incident {
+        id: format!("glass-{}-{unit}", state.start.change_set),
+        change_set: Some(state.start.change_set.clone()),
+        unit: Some(unit.clone()),
+        environment: Some(state.start.environments.production.environment.clone()),
+        summary: format!("it went to production past {} ({})", past.join(", "), by.join("; ")),
+        state: IncidentState::Detected,
+        since: decision.at,
+    })
 }
 
 fn status(state: &State) -> Value {

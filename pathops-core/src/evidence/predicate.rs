@@ -147,6 +147,7 @@ pub struct ScanTimes {
 /// No standard predicate exists; this is our own, version 0.1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ContractComparison {
     /// The unit that keeps it.
     pub unit: UnitId,
@@ -156,6 +157,7 @@ pub struct ContractComparison {
     pub breaking: Vec<String>,
     /// When it was compared.
     #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub compared_on: UnixMillis,
 }
 
@@ -168,6 +170,7 @@ impl Predicate for ContractComparison {
 /// No standard predicate exists; this is our own, version 0.1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SignalReading {
     /// The unit.
     pub unit: UnitId,
@@ -183,6 +186,7 @@ pub struct SignalReading {
     pub errors: u64,
     /// When.
     #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub observed_on: UnixMillis,
 }
 
@@ -195,6 +199,7 @@ impl Predicate for SignalReading {
 /// No standard predicate exists; this is our own, version 0.1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Deployment {
     /// The change set.
     pub change_set: ChangeSetId,
@@ -217,6 +222,7 @@ pub struct Deployment {
     pub resource_version: String,
     /// When it was observed.
     #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub observed_on: UnixMillis,
 }
 
@@ -229,6 +235,7 @@ impl Predicate for Deployment {
 /// No standard predicate exists; this is our own, version 0.1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Health {
     /// The change set.
     pub change_set: ChangeSetId,
@@ -242,6 +249,7 @@ pub struct Health {
     pub settled_millis: u64,
     /// When it was observed.
     #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub observed_on: UnixMillis,
 }
 

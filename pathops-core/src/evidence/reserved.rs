@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::evidence::{
-    Deployment, Health, Predicate as _, Provenance, Snapshot, Statement, TestResult, Tombstone, VerificationSummary,
+    Approval, Deployment, Health, Predicate as _, Provenance, Snapshot, Statement, TestResult, Tombstone, VerificationSummary,
 };
 
 /// The suite under which PathOps states what the tests of a build have said.
@@ -36,6 +36,7 @@ impl Statement {
             Deployment::TYPE => Some("a deployment"),
             Health::TYPE => Some("a time of health"),
             Tombstone::TYPE => Some("a tombstone"),
+            Approval::TYPE => Some("an approval"),
             TestResult::TYPE if self.is_of_a_job() => Some("the result of a post-deploy job"),
             TestResult::TYPE if self.is_of_the_build() => Some("the result of a build's own tests"),
             Provenance::TYPE if names_pathops("/runDetails/builder/id") => {
@@ -89,6 +90,7 @@ mod tests {
         check(Deployment::TYPE, &json!({}), Some("a deployment"));
         check(Health::TYPE, &json!({}), Some("a time of health"));
         check(Tombstone::TYPE, &json!({}), Some("a tombstone"));
+        check(Approval::TYPE, &json!({}), Some("an approval"));
         let tests = |annotations: Value| json!({"configuration": [{"name": "smoke", "annotations": annotations}]});
         let job = Some("the result of a post-deploy job");
         check(TestResult::TYPE, &tests(json!({"environment": "preflight"})), job);

@@ -191,7 +191,7 @@ pub struct Absence {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String"))]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(with = "String", extend("pattern" = "^[a-z0-9-]+/[a-z0-9-]+@[a-z0-9-]+$")))]
 pub struct StreamId {
     /// The project.
     pub project: ProjectId,

@@ -1,0 +1,84 @@
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::Predicate;
+use crate::id::{ChangeSetId, CommitId, EnvironmentId, PullRequestNumber, RepoId, UnitId};
+use crate::principal::Principal;
+use crate::time::{UnixMillis, rfc3339};
+
+/// That somebody approved a commit that was proposed for an environment, as it was read back from the Git host.
+///
+/// It says who, and not that it was enough: that is for a decision. The subject is the commit.
+///
+/// No standard predicate exists; this is our own, version 0.1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Approval {
+    /// The change set.
+    pub change_set: ChangeSetId,
+    /// The app or component.
+    pub unit: UnitId,
+    /// Where it was to go.
+    pub environment: EnvironmentId,
+    /// The repository of the pull request.
+    pub repo: RepoId,
+    /// The pull request.
+    pub pull_request: PullRequestNumber,
+    /// The head that was approved.
+    pub commit: CommitId,
+    /// By whom, by the name that the project has for them.
+    pub approver: Principal,
+    /// When.
+    #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
+    pub approved_on: UnixMillis,
+}
+
+impl Predicate for Approval {
+    const TYPE: &'static str = "https://pathops.dev/predicate/approval/v0.1";
+}
+
+/// That something is wrong, or was.
+///
+/// PathOps states one for what went to production over a broken glass. The subject is what runs there.
+///
+/// No standard predicate exists; this is our own, version 0.1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Incident {
+    /// Its name, as the meta repository has it.
+    pub id: String,
+    /// The change set that it follows from, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_set: Option<ChangeSetId>,
+    /// The app or component; the whole project where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitId>,
+    /// Where; everywhere where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EnvironmentId>,
+    /// What is wrong, in words.
+    pub summary: String,
+    /// Whether it began or ended.
+    pub state: IncidentState,
+    /// When it did.
+    #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
+    pub since: UnixMillis,
+}
+
+/// How an incident is, as CDEvents calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum IncidentState {
+    /// Something is wrong.
+    Detected,
+    /// It is not any more.
+    Resolved,
+}
+
+impl Predicate for Incident {
+    const TYPE: &'static str = "https://pathops.dev/predicate/incident/v0.1";
+}

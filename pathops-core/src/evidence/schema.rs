@@ -1,0 +1,52 @@
+//! JSON Schemas of the predicates that are our own, for those who read evidence with other tools.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
+
+use super::{Approval, ContractComparison, Deployment, Health, Incident, Predicate, SNAPSHOT_FORMAT, SignalReading, Snapshot};
+
+/// The JSON Schema (draft 2020-12) of each predicate type of our own, and of what we add to `reference/v0.1` for a snapshot, by
+/// the name under which it is published in the folder `schemas` of this crate, as `<name>.schema.json`. The `$id` of a type of
+/// our own is its predicate type.
+///
+/// A schema says what form each field has. That a snapshot leaves out nothing that was expected is for
+/// [`Snapshot::is_whole`] to say.
+#[must_use]
+pub fn predicate_schemas() -> Vec<(&'static str, Schema)> {
+    vec![
+        ("predicate-approval-v0.1", of::<Approval>()),
+        ("predicate-contract-comparison-v0.1", of::<ContractComparison>()),
+        ("predicate-deployment-v0.1", of::<Deployment>()),
+        ("predicate-health-v0.1", of::<Health>()),
+        ("predicate-incident-v0.1", of::<Incident>()),
+        ("predicate-signal-v0.1", of::<SignalReading>()),
+        ("predicate-snapshot-v2", snapshot()),
+    ]
+}
+
+fn of<T: JsonSchema + Predicate>() -> Schema {
+    let mut schema = generated::<T>();
+    schema.insert("$id".to_owned(), T::TYPE.into());
+    schema
+}
+
+/// The type is in-toto's, and what is added is ours. Only those of before this form had no place.
+fn snapshot() -> Schema {
+    let mut schema = generated::<Snapshot>();
+    if let Some(required) = schema.pointer_mut("/$defs/SnapshotExtent/required").and_then(Value::as_array_mut) {
+        required.push("place".into());
+    }
+    if let Some(place) = schema.pointer_mut("/$defs/SnapshotExtent/properties/place") {
+        *place = json!({ "$ref": "#/$defs/Place" });
+    }
+    if let Some(format) = schema.pointer_mut("/$defs/Place/properties/format") {
+        *format = json!({ "const": SNAPSHOT_FORMAT });
+    }
+    schema.insert("$id".to_owned(), "https://pathops.dev/snapshot/v2".into());
+    schema
+}
+
+fn generated<T: JsonSchema>() -> Schema {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>()
+}

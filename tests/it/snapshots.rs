@@ -1,0 +1,254 @@
+//! Snapshots of a whole control plane: on success, on failure, where a source hangs, and where the process dies over it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use pathops_coordinator::change_set::{End, Stage, State};
+use pathops_core::adapter::{
+    BlobStore as _, Collected, RuntimeEvent, RuntimeSignals, SignalCapabilities, SignalQuery, Signer as _,
+};
+use pathops_core::evidence::{
+    ContractComparison, Envelope, Occasion, Predicate as _, SignalReading, Snapshot, Statement, TrustRoot, VerifiedEvidence,
+    predicate_schemas,
+};
+use pathops_core::memory::{MemoryJournal, MemorySigner};
+use pathops_core::{Digest, OpContext, Result, UnixMillis};
+use pathops_evidence::{Against, EvidenceRecord, Verdict, verify_ledger};
+use serde_json::{Value, json};
+
+use crate::world::{World, cx, feature, feature_of, log_key, wait};
+
+fn verified(world: &World, envelope: &Digest) -> VerifiedEvidence {
+    let bytes = wait(world.blobs.get(&cx(), envelope)).unwrap().unwrap();
+    TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()]).verify(&Envelope::from_slice(&bytes).unwrap()).unwrap()
+}
+
+/// What a snapshot says.
+pub(crate) fn snapshot(world: &World, record: &EvidenceRecord) -> Snapshot {
+    serde_json::from_value(verified(world, &record.envelope).statement().predicate.clone()).unwrap()
+}
+
+/// The names of what is there.
+pub(crate) fn there(snapshot: &Snapshot) -> Vec<&str> {
+    snapshot.references.iter().map(|reference| reference.name.as_str()).collect()
+}
+
+/// What is absent, and why.
+pub(crate) fn absent(snapshot: &Snapshot) -> BTreeMap<&str, &str> {
+    snapshot.extent.absent.iter().map(|absence| (absence.name.as_str(), absence.reason.as_str())).collect()
+}
+
+/// Every statement that a change set's snapshots refer to, and they themselves.
+pub(crate) fn statements(world: &World, state: &State) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    for record in state.units.values().flat_map(|progress| &progress.snapshots) {
+        statements.push(verified(world, &record.envelope).statement().clone());
+        for reference in snapshot(world, record).references {
+            if reference.media_type.contains("dsse") {
+                let digest = Digest::from_hex(&reference.digest["sha256"]).unwrap();
+                statements.push(verified(world, &digest).statement().clone());
+            }
+        }
+    }
+    statements
+}
+
+/// Whether each statement of a type of our own fits the schema of its type, and without any of its fields does not. Gives the
+/// types.
+pub(crate) fn fit_their_schemas(statements: &[Statement]) -> Vec<String> {
+    let schemas: BTreeMap<String, Value> = predicate_schemas()
+        .into_iter()
+        .map(|(_, schema)| (schema.as_value()["$id"].as_str().unwrap().to_owned(), schema.as_value().clone()))
+        .collect();
+    let mut seen = Vec::new();
+    for Statement { predicate_type, predicate, .. } in statements {
+        let id = if predicate_type == Snapshot::TYPE { "https://pathops.dev/snapshot/v2" } else { predicate_type };
+        let Some(schema) = schemas.get(id) else { continue };
+        let validator = jsonschema::options().should_validate_formats(true).build(schema).unwrap();
+        let errors: Vec<String> = validator.iter_errors(predicate).map(|error| error.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new(), "{predicate_type}: {predicate:#}");
+        for field in schema["required"].as_array().unwrap() {
+            let mut broken = predicate.clone();
+            broken.as_object_mut().unwrap().remove(field.as_str().unwrap());
+            assert!(!validator.is_valid(&broken), "{predicate_type} without {field}");
+            broken[field.as_str().unwrap()] = json!({ "no": "such thing" });
+            assert!(!validator.is_valid(&broken), "{predicate_type} with another {field}");
+        }
+        if !seen.contains(predicate_type) {
+            seen.push(predicate_type.clone());
+        }
+    }
+    seen.sort();
+    seen
+}
+
+#[test]
+fn each_is_numbered_whole_and_in_the_ledger_on_success_and_on_failure() {
+    let mut world = World::new(MemoryJournal::new());
+    world.keeps_ledger = true;
+    let first = world.carry_out(feature(None), "first").unwrap();
+    assert_eq!(first.end, Some(End::Live));
+    let second = world.carry_out(feature_of(&["orders", "web"], "even better", Some("orders")), "second").unwrap();
+    assert_eq!(second.end, Some(End::Recovered));
+
+    let of = |state: &State, unit: &str| -> Vec<Snapshot> {
+        state.units[&unit.parse().unwrap()].snapshots.iter().map(|record| snapshot(&world, record)).collect()
+    };
+    let mut numbers = Vec::new();
+    for state in [&first, &second] {
+        for snapshot in of(state, "orders") {
+            let place = snapshot.is_whole().unwrap().unwrap();
+            numbers.push((place.stream.to_string(), place.sequence, snapshot.extent.occasion));
+        }
+    }
+    let preflight = |sequence, occasion| ("shop/orders@preflight".to_owned(), sequence, occasion);
+    let production = ("shop/orders@production".to_owned(), 0, Occasion::Deployed);
+    assert_eq!(
+        numbers,
+        [preflight(0, Occasion::Deployed), production, preflight(1, Occasion::Failed), preflight(2, Occasion::Recovered)]
+    );
+
+    let live = &of(&first, "orders")[1];
+    let expected = [
+        "CI log",
+        "events",
+        "logs",
+        "metrics",
+        "orders production approval",
+        "orders production decision",
+        "orders production deployment",
+        "orders production health job",
+        "orders production smoke job",
+        "orders production time of health",
+        "orders unit tests",
+    ];
+    assert_eq!(live.is_whole().unwrap().unwrap().expected.iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    assert_eq!(absent(live).into_keys().collect::<Vec<_>>(), ["events", "logs", "metrics"]);
+    let window = live.is_whole().unwrap().unwrap().window;
+    assert!(window.from < window.until && window.until == live.extent.collected_on, "{window:?}");
+    let restored = &of(&second, "orders")[1];
+    assert!(!restored.is_whole().unwrap().unwrap().expected.contains("CI log"), "another change set has built it");
+
+    let types = fit_their_schemas(&[statements(&world, &first), statements(&world, &second)].concat());
+    let own = ["approval", "deployment", "health"].map(|name| format!("https://pathops.dev/predicate/{name}/v0.1"));
+    assert_eq!(types, [&[Snapshot::TYPE.to_owned()], &own[..]].concat());
+
+    let (log, trust) = (log_key().identity(), TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()]));
+    let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs) };
+    let said = wait(verify_ledger(&cx(), &world.streams, against)).unwrap();
+    assert_eq!(said.verdict(), Verdict::Verified, "{said}");
+    let count = [&first, &second].iter().flat_map(|state| state.units.values()).map(|it| it.snapshots.len()).sum::<usize>();
+    assert!(said.to_string().contains(&format!("{count} snapshots in 8 streams")), "{said}");
+}
+
+#[test]
+fn what_never_came_that_far_is_absent_with_the_reason() {
+    let world = World::new(MemoryJournal::new());
+    let state = world.carry_out(feature_of(&["orders"], crate::world::BROKEN, None), "k").unwrap();
+    let failed = snapshot(&world, &state.units[&"orders".parse().unwrap()].snapshots[0]);
+    failed.is_whole().unwrap().unwrap();
+    let absent = absent(&failed);
+    assert!(absent["logs"].starts_with("it was never deployed there: "), "{absent:?}");
+    assert!(
+        absent.contains_key("orders preflight deployment") && absent.contains_key("orders preflight smoke job"),
+        "{absent:?}"
+    );
+    assert_eq!(there(&failed)[0], "CI log");
+}
+
+/// Prints nothing for ever, and says that it was asked.
+#[derive(Debug)]
+struct Hanging(Arc<AtomicU32>);
+
+#[async_trait]
+impl RuntimeSignals for Hanging {
+    fn name(&self) -> &'static str {
+        "hanging"
+    }
+
+    fn capabilities(&self) -> SignalCapabilities {
+        let mut capabilities = SignalCapabilities::default();
+        (capabilities.logs, capabilities.events) = (true, true);
+        capabilities
+    }
+
+    async fn logs(&self, _cx: &OpContext, _query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        std::future::pending().await
+    }
+
+    async fn events(&self, _cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<RuntimeEvent>>> {
+        let started = |at| RuntimeEvent { at, reason: "Started".to_owned(), message: "it runs".to_owned() };
+        Ok(Collected::Present(vec![started(query.since), started(UnixMillis(query.since.0 + 1))]))
+    }
+}
+
+fn hanging() -> (World, Arc<AtomicU32>) {
+    let asked = Arc::new(AtomicU32::new(0));
+    let mut world = World::new(MemoryJournal::new());
+    world.signals = Arc::new(Hanging(asked.clone()));
+    world.keeps_ledger = true;
+    (world, asked)
+}
+
+#[test]
+fn a_source_that_hangs_holds_up_nothing_else() {
+    let (world, _) = hanging();
+    let state = world.carry_out(feature_of(&["store"], "better", None), "k").unwrap();
+    assert_eq!(state.end, Some(End::Live));
+    let deployed = snapshot(&world, &state.units[&"store".parse().unwrap()].snapshots[0]);
+    assert_eq!(absent(&deployed)["logs"], "its source did not answer within 30 s");
+    assert!(there(&deployed).contains(&"events"), "{:?}", there(&deployed));
+}
+
+/// The process dies each time that it asks for logs.
+#[test]
+fn collecting_that_dies_again_and_again_ends_in_a_signed_snapshot() {
+    let (world, asked) = hanging();
+    let request = || feature_of(&["store"], "better", None);
+    for died in 1..=2 {
+        assert!(world.run(request(), "k", || asked.load(Ordering::SeqCst) == died).is_none(), "it did not ask for logs");
+    }
+    let (seen, asks) = (asked.clone(), asked.load(Ordering::SeqCst));
+    let state = world.carry_out(request(), "k").unwrap();
+    assert_eq!((state.end, state.units[&"store".parse().unwrap()].stage), (Some(End::Live), Stage::Live));
+    assert_eq!(seen.load(Ordering::SeqCst), asks + 1, "it was asked for production, and not for preflight once more");
+    let snapshots = &state.units[&"store".parse().unwrap()].snapshots;
+    let preflight = snapshot(&world, &snapshots[0]);
+    assert_eq!(absent(&preflight)["logs"], "collecting was interrupted: the process died 2 times over it");
+    assert_eq!(preflight.is_whole().unwrap().unwrap().interruptions, 2);
+    assert!(there(&preflight).contains(&"store preflight deployment"), "what PathOps saw itself is there");
+    let production = snapshot(&world, &snapshots[1]);
+    assert_eq!(production.is_whole().unwrap().unwrap().interruptions, 0);
+}
+
+/// Types that others state.
+#[test]
+fn what_others_state_fits_its_schema() {
+    let of = |predicate_type: &str, predicate: Value| {
+        let subject = pathops_core::evidence::Subject::named("orders").with_sha256(&Digest::of(b"orders"));
+        Statement::new(vec![subject], predicate_type, &predicate).unwrap()
+    };
+    let compared = ContractComparison {
+        unit: "orders".parse().unwrap(),
+        contract: "orders-http".parse().unwrap(),
+        breaking: vec!["a field is gone".to_owned()],
+        compared_on: UnixMillis(1_000),
+    };
+    let reading = SignalReading {
+        unit: "orders".parse().unwrap(),
+        environment: "production".parse().unwrap(),
+        name: "error-rate".to_owned(),
+        value: Some(0.5),
+        samples: 3,
+        errors: 0,
+        observed_on: UnixMillis(1_000),
+    };
+    let statements = [
+        of(ContractComparison::TYPE, serde_json::to_value(&compared).unwrap()),
+        of(SignalReading::TYPE, serde_json::to_value(&reading).unwrap()),
+    ];
+    assert_eq!(fit_their_schemas(&statements), [ContractComparison::TYPE, SignalReading::TYPE]);
+}
