@@ -128,6 +128,11 @@ pub mod decisions {
         //! Declarations are not entities of a software catalog.
         #![doc = include_str!("docs/decisions/0012-not-the-catalog.md")]
     }
+
+    pub mod d0013_streams_of_snapshots {
+        //! A snapshot takes its number by being created under it.
+        #![doc = include_str!("docs/decisions/0013-streams-of-snapshots.md")]
+    }
 }
 
 #[cfg(doctest)]

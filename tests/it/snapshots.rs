@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use pathops_coordinator::change_set::{End, Stage, State};
+use pathops_coordinator::change_set::{Command, End, Stage, State};
 use pathops_core::adapter::{
-    BlobStore as _, Collected, RuntimeEvent, RuntimeSignals, SignalCapabilities, SignalQuery, Signer as _,
+    BlobStore as _, Collected, Journal as _, RuntimeEvent, RuntimeSignals, Seq, SignalCapabilities, SignalQuery, Signer as _,
 };
 use pathops_core::evidence::{
     ContractComparison, Envelope, Occasion, Predicate as _, SignalReading, Snapshot, Statement, TrustRoot, VerifiedEvidence,
@@ -222,6 +222,39 @@ fn collecting_that_dies_again_and_again_ends_in_a_signed_snapshot() {
     assert!(there(&preflight).contains(&"store preflight deployment"), "what PathOps saw itself is there");
     let production = snapshot(&world, &snapshots[1]);
     assert_eq!(production.is_whole().unwrap().unwrap().interruptions, 0);
+}
+
+/// State and commands as they were stored before snapshots had numbers.
+#[test]
+fn what_was_stored_before_is_still_read() {
+    fn without(value: &mut Value) {
+        match value {
+            Value::Object(fields) => {
+                fields.retain(|name, _| !["deployingSince", "treated", "began", "approved", "incident"].contains(&name.as_str()));
+                fields.values_mut().for_each(without);
+            }
+            Value::Array(items) => items.iter_mut().for_each(without),
+            _ => {}
+        }
+    }
+    let world = World::new(MemoryJournal::new());
+    let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
+    let mut stored = serde_json::to_value(&state).unwrap();
+    without(&mut stored);
+    let read: State = serde_json::from_value(stored.clone()).unwrap();
+    let orders = &read.units[&"orders".parse().unwrap()];
+    assert_eq!((orders.deploying_since, orders.payloads[0].treated.is_none()), (None, true));
+    let run = state.start.change_set.as_str().parse().unwrap();
+    let entries = wait(world.journal.entries(&cx(), &run, Seq(0), 1_000)).unwrap();
+    let mut collections = 0;
+    for mut command in entries.into_iter().flat_map(|entry| entry.opens).map(|open| open.command) {
+        without(&mut command);
+        if let Command::Collect { began, approved, incident, .. } = serde_json::from_value(command).unwrap() {
+            assert!(began.is_none() && approved.is_none() && incident.is_none());
+            collections += 1;
+        }
+    }
+    assert_eq!(collections, 2);
 }
 
 /// Types that others state.

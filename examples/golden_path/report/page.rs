@@ -149,6 +149,7 @@ struct SnapshotView {
 #[derive(Serialize)]
 struct SnapshotContent {
     collected: Instant,
+    number: Option<String>,
     present: Vec<String>,
     absent: Vec<Absent>,
 }
@@ -394,6 +395,7 @@ fn envelope(record: &EvidenceRecord) -> Link {
 fn snapshot(record: &EvidenceRecord, known: &BTreeMap<EvidenceId, Snapshot>) -> SnapshotView {
     let content = known.get(&record.id).map(|snapshot| SnapshotContent {
         collected: instant(snapshot.extent.collected_on),
+        number: snapshot.extent.place.as_ref().map(|place| format!("Number {} of {}.", place.sequence, place.stream)),
         present: snapshot.references.iter().map(|reference| reference.name.clone()).collect(),
         absent: snapshot.extent.absent.iter().map(|it| Absent { name: it.name.clone(), reason: it.reason.clone() }).collect(),
     });

@@ -3,7 +3,9 @@ use std::path::Path;
 
 use pathops_coordinator::change_set::{Before, ChangeSet, Decided, End, Failure, PullRequestRef, Role, Stage, Start};
 use pathops_coordinator::plan::plan;
-use pathops_core::evidence::{Absence, Attester, EvidenceId, Occasion, Predicate as _, SnapshotExtent, TestResult};
+use pathops_core::evidence::{
+    Absence, Attester, EvidenceId, Occasion, Place, Predicate as _, SNAPSHOT_FORMAT, SnapshotExtent, TestResult, Window,
+};
 use pathops_core::flow::Machine as _;
 use pathops_core::lifecycle::{Artifact, ArtifactLifecycle};
 use pathops_core::policy::{
@@ -168,7 +170,17 @@ fn snapshots(state: &State, reason: &str) -> BTreeMap<EvidenceId, Snapshot> {
         occasion: Occasion::Failed,
         absent: vec![Absence { name: "logs".to_owned(), reason: reason.to_owned() }],
         collected_on: UnixMillis(4500),
-        place: None,
+        place: Some(Place {
+            format: SNAPSHOT_FORMAT,
+            stream: "shop/orders@preflight".parse().unwrap(),
+            sequence: 3,
+            previous: None,
+            expected: ["logs".to_owned()].into(),
+            besides: BTreeSet::new(),
+            window: Window { from: UnixMillis(0), until: UnixMillis(4500) },
+            interruptions: 0,
+            treated: BTreeMap::new(),
+        }),
     };
     let snapshot = Snapshot { attester: Attester { id: "pathops".to_owned() }, references: Vec::new(), extent };
     state.units.values().flat_map(|progress| &progress.snapshots).map(|record| (record.id, snapshot.clone())).collect()
@@ -292,6 +304,7 @@ fn a_refusal_is_explained_before_anything_else_and_in_words() {
         "Nothing less would do.",
         "The way back",
         "<strong>logs</strong>: the process was gone",
+        "Number 3 of shop/orders@preflight.",
     ];
     for text in said {
         at(text);
