@@ -7,6 +7,8 @@
 
 #[cfg(feature = "cedar")]
 pub mod cedar;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod evidence_rows;
 #[cfg(feature = "local-ci")]
 pub mod local_ci;
 #[cfg(feature = "local-forge")]
@@ -21,6 +23,8 @@ mod nesting;
 pub mod object_store;
 #[cfg(feature = "patch-agent")]
 pub mod patch_agent;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 #[cfg(feature = "rego")]
 pub mod rego;
 #[cfg(feature = "sqlite")]

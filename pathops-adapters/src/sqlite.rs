@@ -5,8 +5,10 @@
 //! Entries are only ever added; triggers in the file refuse to change or delete one, whoever asks. One process at a
 //! time may write (a lock file beside the journal sees to it), and calls take turns on one connection.
 //!
-//! The evidence index is as durable, and an envelope with all its subjects is one transaction. Several processes may use it at
-//! once; they take turns in writing by SQLite's own locks, and finding is by the subject's digest, however much there is.
+//! The evidence index is as durable, and what is added at once is one transaction. Several processes may use it at once; they
+//! take turns in writing by SQLite's own locks, and finding is by an index of the database, however much there is. A file of an
+//! earlier version is taken further when it is opened; its entries are found by what they are about as before, and by all else
+//! once their envelopes are added again.
 //!
 //! The file is `path`; SQLite keeps `path-wal` and `path-shm` beside it, and the lock is `path.lock`. They belong together: copy a file with SQLite's own backup, not one by one while it is open. It must lie on a disk of this machine;
 //! locks on network file systems cannot be trusted.
@@ -33,8 +35,7 @@ const FORMAT: Format = Format {
     what: "journal",
     open: "open the journal",
     make: "make the journal",
-    schema: include_str!("../migrations/sqlite/0001_journal.sql"),
-    version: 1,
+    schema: &[include_str!("../migrations/sqlite/0001_journal.sql")],
     application: 1_348_554_608,
     exclusive: true,
 };

@@ -10,7 +10,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use pathops_adapters::sqlite::{SqliteEvidenceIndex, SqliteJournal};
-use pathops_core::adapter::{EvidenceIndex as _, IndexedEvidence, Signer as _, SubjectDigest};
+use pathops_core::adapter::{EvidenceIndex as _, EvidenceQuery, IndexedEvidence, Signer as _, SubjectDigest};
 use pathops_core::evidence::{Envelope, PAYLOAD_TYPE, Statement, Subject, TrustRoot, pre_authentication_encoding};
 use pathops_core::memory::MemorySigner;
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext};
@@ -86,9 +86,9 @@ async fn a_journal_a_foreign_database_and_a_newer_index_are_refused() {
     let error = SqliteJournal::open(&index).await.unwrap_err();
     assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains("give the journal a file of its own"), "{error}");
 
-    raw_execute(&index, "PRAGMA user_version = 2").await.unwrap();
+    raw_execute(&index, "PRAGMA user_version = 3").await.unwrap();
     let error = refusal(&index).await;
-    assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains("version 2"), "{error}");
+    assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains("version 3"), "{error}");
 
     let path = folder.path().join("foreign.db");
     raw_execute(&path, "PRAGMA application_id = 7").await.unwrap_err();
@@ -133,15 +133,61 @@ async fn evidence_cannot_be_changed_or_deleted() {
     index.add(&cx(), &evidence("one").await).await.unwrap();
     for sql in [
         "UPDATE evidence SET entry = '1'",
-        "UPDATE evidence SET envelope = 'other'",
+        "UPDATE evidence SET envelope = x'00'",
+        "UPDATE evidence SET verdict = 'pass'",
+        "UPDATE evidence SET unit = 'orders'",
+        "UPDATE evidence SET at = 0",
+        "UPDATE evidence SET signer = NULL",
         "DELETE FROM evidence",
         "UPDATE subjects SET value = 'other'",
         "DELETE FROM subjects",
-        "INSERT INTO subjects VALUES ('sha256', 'x', 'nothing', 'nothing')",
+        "INSERT INTO subjects VALUES ('sha256', 'x', 999)",
     ] {
         raw_execute(&path, sql).await.expect_err(sql);
     }
     assert_eq!(about(&index, &own("one")).await.unwrap(), [evidence("one").await]);
+}
+
+/// A file that version 1 has written: what it has is found as before, and by everything once it is added again.
+#[tokio::test]
+async fn a_file_of_the_first_version_is_taken_further() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("evidence.db");
+    drop(fs::File::create(&path).unwrap());
+    raw_execute(&path, include_str!("../migrations/sqlite/0001_evidence_index.sql")).await.unwrap();
+    raw_execute(&path, include_str!("fixtures/evidence_index_1.sql")).await.unwrap();
+    let index = SqliteEvidenceIndex::open(&path).await.unwrap();
+    let (plain, proven) = (evidence("one").await, evidence("two").await);
+    let found = about(&index, &shared()).await.unwrap();
+    let names: BTreeSet<_> = found.iter().map(|it| (it.id(), it.envelope(), it.subjects().clone())).collect();
+    let expected = [&plain, &proven].map(|it| (it.id(), it.envelope(), it.subjects().clone()));
+    assert_eq!(names, BTreeSet::from(expected));
+    assert!(found.iter().all(|it| it.facets().is_none()));
+    assert!(found.iter().any(|it| it.id() == proven.id() && it.logged().is_some()), "the proof is there");
+
+    let all = EvidenceQuery::default();
+    let error = index.query(&cx(), &all).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains("add their envelopes again"), "{error}");
+    index.add(&cx(), &plain).await.unwrap();
+    index.query(&cx(), &all).await.expect_err("one is still not known");
+    index.add(&cx(), &proven).await.unwrap();
+    let found = index.query(&cx(), &all).await.unwrap().evidence;
+    assert!(found.len() == 2 && found.iter().all(|it| it.facets() == plain.facets()), "{found:?}");
+    assert!(found.iter().any(|it| it.id() == proven.id() && it.logged().is_some()), "the proof stays");
+    drop(index);
+    assert_eq!(SqliteEvidenceIndex::open(&path).await.unwrap().query(&cx(), &all).await.unwrap().evidence, found);
+}
+
+#[tokio::test]
+async fn a_column_that_says_something_else_than_its_entry_is_corrupt() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("evidence.db");
+    let index = SqliteEvidenceIndex::open(&path).await.unwrap();
+    index.add(&cx(), &evidence("one").await).await.unwrap();
+    raw_execute(&path, "DROP TRIGGER evidence_is_not_changed").await.unwrap();
+    raw_execute(&path, "UPDATE evidence SET unit = 'orders'").await.unwrap();
+    let query = EvidenceQuery { unit: "orders".parse().ok(), ..EvidenceQuery::default() };
+    assert_eq!(index.query(&cx(), &query).await.unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -4,6 +4,7 @@
 //! SHA-256. `openssl` alone can check one; see `pathops-evidence` for making and storing them.
 
 mod envelope;
+mod facets;
 mod governance;
 mod key;
 mod log;
@@ -18,6 +19,7 @@ mod standard;
 mod statement;
 
 pub use envelope::*;
+pub use facets::*;
 pub use governance::*;
 pub use key::*;
 pub use log::*;

@@ -13,12 +13,14 @@ const IO: &str = "async-std chrono fastrand futures-executor getrandom git2 hype
                   tracing-subscriber ureq walkdir";
 
 /// The crates that connect an adapter to something, and the features that may pull each.
-const VENDORS: [(&str, &[&str]); 7] = [
+const VENDORS: [(&str, &[&str]); 9] = [
     ("git2", &["embedded", "local-ci", "local-forge", "local-gitops"]),
     ("jsonschema", &["embedded", "local-gitops"]),
     ("object_store", &["embedded", "object-store", "s3", "zstd"]),
     ("reqwest", &["s3"]),
-    ("sqlx", &["embedded", "sqlite"]),
+    ("sqlx", &["embedded", "postgres", "sqlite"]),
+    ("sqlx-postgres", &["postgres"]),
+    ("sqlx-sqlite", &["embedded", "sqlite"]),
     ("ureq", &["embedded", "local-gitops"]),
     ("zstd", &["zstd"]),
 ];

@@ -18,6 +18,10 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::error::Call;
 use super::lock;
 
+/// How many KiB of a file are kept in memory, as SQLite writes it: with less, what comes in the order of digests is read again
+/// and again once there is much of it.
+const CACHE: &str = "-65536";
+
 /// What a file of ours holds, and how it is told from others.
 #[derive(Debug)]
 pub(super) struct Format {
@@ -26,8 +30,8 @@ pub(super) struct Format {
     /// What is done when it is opened, and when it is made: both complete "failed to …".
     pub(super) open: &'static str,
     pub(super) make: &'static str,
-    pub(super) schema: &'static str,
-    pub(super) version: i64,
+    /// The scripts that make each version out of the one before, the first out of nothing. The last is the version.
+    pub(super) schema: &'static [&'static str],
     pub(super) application: i64,
     /// Whether only one process at a time may have it open.
     pub(super) exclusive: bool,
@@ -67,6 +71,7 @@ impl Database {
             .create_if_missing(true)
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
+            .pragma("cache_size", CACHE)
             .disable_statement_logging();
         let sqlite = options.connect().await.map_err(|e| call.failed(e))?;
         let connection = Mutex::new(Connection { sqlite, in_doubt: false });
@@ -78,20 +83,20 @@ impl Database {
         Ok(database)
     }
 
-    /// Checks the schema, and makes it in an empty file.
+    /// Checks the schema, makes it in an empty file, and takes that of an earlier version further.
     async fn prepare(&self, subject: &str) -> Result<()> {
         let format = self.format;
         let mut reader = self.reader(format.open, subject).await;
-        let fresh = is_fresh(&mut reader, format).await?;
+        let version = version(&mut reader, format).await?;
         let write_ahead = query("PRAGMA journal_mode = WAL").execute(reader.sqlite()).await;
         write_ahead.map_err(|e| reader.call.failed(e))?;
         drop(reader);
-        if !fresh {
+        let missing = format.schema.get(version..).unwrap_or_default();
+        if missing.is_empty() {
             return Ok(());
         }
         let mut transaction = self.begin(format.make, subject).await?;
-        let made = raw_sql(format.schema).execute(transaction.sqlite()).await.map(drop);
-        let made = made.map_err(|e| transaction.call.failed(e));
+        let made = make(&mut transaction, missing).await;
         transaction.finish(made).await
     }
 
@@ -154,18 +159,27 @@ impl Transaction<'_> {
     }
 }
 
-/// Whether there is nothing in the file yet; refuses what this adapter cannot read.
-async fn is_fresh(reader: &mut Reader<'_>, format: &Format) -> Result<bool> {
-    let Format { what, version: known, application, .. } = format;
+async fn make(transaction: &mut Transaction<'_>, scripts: &[&'static str]) -> Result<()> {
+    for script in scripts {
+        raw_sql(*script).execute(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
+    }
+    Ok(())
+}
+
+/// The version of what is in the file, 0 for nothing; refuses what this adapter cannot read.
+async fn version(reader: &mut Reader<'_>, format: &Format) -> Result<usize> {
+    let Format { what, application, schema, .. } = format;
+    let known = schema.len();
     let facts = "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), \
                  (SELECT count(*) FROM sqlite_schema)";
     let facts = query_as::<_, (i64, i64, i64)>(facts).fetch_one(reader.sqlite()).await;
     match facts.map_err(|e| reader.call.failed(e))? {
-        (0, 0, 0) => Ok(true),
-        (of, version, _) if (of, version) == (*application, *known) => Ok(false),
+        (0, 0, 0) => Ok(0),
         (of, version, _) if of == *application => {
+            let ours = usize::try_from(version).ok().filter(|version| (1..=known).contains(version));
             let reason = format!("its schema has version {version}, and this adapter knows version {known} only");
-            Err(reader.call.refused(ErrorKind::Unsupported, &reason).advise("use PathOps as new as its writer, or newer"))
+            let refused = || reader.call.refused(ErrorKind::Unsupported, &reason);
+            ours.ok_or_else(|| refused().advise("use PathOps as new as its writer, or newer"))
         }
         _ => {
             let reason = format!("it is a SQLite database that holds something else than the {what}");

@@ -4,27 +4,49 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use async_trait::async_trait;
-use pathops_core::adapter::{EvidenceIndex, EvidenceIndexCapabilities, IndexedEvidence, SubjectDigest};
-use pathops_core::evidence::Logged;
+use pathops_core::adapter::{
+    EvidenceIndex, EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, IndexedEvidence, SubjectDigest,
+};
 use pathops_core::{ErrorKind, OpContext, Result};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use sqlx::{query, query_as};
+use sqlx::{Sqlite, query, query_as, query_scalar};
 
 use super::database::{Database, Format, Transaction};
 use super::error::Call;
+use crate::evidence_rows::{Stored, Tables, read, rows, select, take_up, unknown};
 
 const FORMAT: Format = Format {
     what: "evidence index",
     open: "open the evidence index",
     make: "make the evidence index",
-    schema: include_str!("../../migrations/sqlite/0001_evidence_index.sql"),
-    version: 1,
+    schema: &[
+        include_str!("../../migrations/sqlite/0001_evidence_index.sql"),
+        include_str!("../../migrations/sqlite/0002_evidence_index.sql"),
+    ],
     application: 1_348_552_054,
     exclusive: false,
 };
 
-const ABOUT: &str = "SELECT entry, logged FROM subjects JOIN evidence USING (id, envelope) WHERE algorithm = ? AND value = ?";
+const TABLES: Tables = Tables { evidence: "evidence", subjects: "subjects" };
+
+const ABOUT: &str = "SELECT entry, logged, leaf FROM subjects JOIN evidence USING (number) WHERE algorithm = ? AND value = ?";
+
+/// Of entries in JSON.
+const ADD: &str = concat!(
+    "INSERT INTO evidence (id, envelope, entry, logged, leaf, kind, signer, change_set, unit, environment, verdict, at) \
+     SELECT unhex(value ->> 'id'), unhex(value ->> 'envelope'), value ->> 'entry', value ->> 'logged', value ->> 'leaf', \
+     value ->> 'kind', unhex(value ->> 'signer'), value ->> 'change_set', value ->> 'unit', value ->> 'environment', \
+     value ->> 'verdict', value ->> 'at' FROM json_each(?) WHERE TRUE ",
+    take_up!("evidence")
+);
+
+const ADD_SUBJECTS: &str = "INSERT INTO subjects (algorithm, value, number) \
+     SELECT subject.value ->> 'algorithm', subject.value ->> 'value', evidence.number \
+     FROM json_each(?) AS entry CROSS JOIN json_each(entry.value, '$.subjects') AS subject \
+     CROSS JOIN evidence ON evidence.id = unhex(entry.value ->> 'id') AND evidence.envelope = unhex(entry.value ->> 'envelope') \
+     WHERE TRUE ON CONFLICT DO NOTHING";
+
+/// How many entries one statement takes: as one text they are in memory.
+const AT_ONCE: usize = 1_000;
 
 /// An evidence index in one SQLite file. Several processes of this machine may have it open at once.
 ///
@@ -48,7 +70,7 @@ pub struct SqliteEvidenceIndex {
 impl SqliteEvidenceIndex {
     /// Opens the index at `path`, and makes it where there is none. The folder must be there.
     ///
-    /// A file that is there is taken as it is: its schema is checked, not changed.
+    /// A file of an earlier version is taken further; until each envelope in it was added again, a query is refused.
     ///
     /// # Errors
     /// `Corrupt` where it is damaged or no SQLite database; `Invalid` where it holds a journal or another program's tables;
@@ -71,8 +93,9 @@ impl EvidenceIndex for SqliteEvidenceIndex {
         capabilities
     }
 
-    async fn add(&self, _: &OpContext, evidence: &IndexedEvidence) -> Result<()> {
-        let mut transaction = self.database.begin("index evidence", evidence.id()).await?;
+    async fn add_all(&self, _: &OpContext, evidence: &[IndexedEvidence]) -> Result<()> {
+        let Some(first) = evidence.first() else { return Ok(()) };
+        let mut transaction = self.database.begin("index evidence", first.id()).await?;
         let added = add(&mut transaction, evidence).await;
         transaction.finish(added).await
     }
@@ -81,60 +104,44 @@ impl EvidenceIndex for SqliteEvidenceIndex {
         let mut found = BTreeMap::new();
         for subject in subjects {
             let mut reader = self.database.reader("look evidence up", subject).await;
-            let rows = query_as::<_, (String, Option<String>)>(ABOUT).bind(&subject.algorithm).bind(&subject.value);
+            let rows = query_as::<_, Stored>(ABOUT).bind(&subject.algorithm).bind(&subject.value);
             let rows = rows.fetch_all(reader.sqlite()).await.map_err(|e| reader.call.failed(e))?;
-            for (entry, logged) in rows {
-                let evidence = read(&reader.call, subject, &entry, logged.as_deref())?;
+            let wanted = |it: &IndexedEvidence| it.subjects().contains(subject);
+            for evidence in entries(&reader.call, rows, wanted)? {
                 found.insert((evidence.id(), evidence.envelope()), evidence);
             }
         }
         Ok(found.into_values().collect())
     }
+
+    async fn query(&self, _: &OpContext, query: &EvidenceQuery) -> Result<EvidencePage> {
+        let mut reader = self.database.reader("query evidence", "").await;
+        let unknown = query_scalar::<_, i64>(unknown!("evidence")).fetch_optional(reader.sqlite()).await;
+        if unknown.map_err(|e| reader.call.failed(e))?.is_some() {
+            let refused = reader.call.refused(ErrorKind::Unsupported, "an earlier version has added some entries");
+            return Err(refused.advise("add their envelopes again, or make the index anew from the ledger"));
+        }
+        let mut select = select::<Sqlite>(TABLES, query);
+        let rows = select.build_query_as::<Stored>().persistent(false).fetch_all(reader.sqlite()).await;
+        let rows = rows.map_err(|e| reader.call.failed(e))?;
+        Ok(EvidencePage::cut(entries(&reader.call, rows, |it| query.matches(it))?, query.limit))
+    }
 }
 
-async fn add(transaction: &mut Transaction<'_>, evidence: &IndexedEvidence) -> Result<()> {
-    let (id, envelope) = (evidence.id().to_string(), evidence.envelope().to_string());
-    let (entry, logged) = write(&transaction.call, evidence)?;
-    let add = "INSERT INTO evidence (id, envelope, entry, logged) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (id, envelope) \
-               DO UPDATE SET logged = excluded.logged WHERE evidence.logged IS NULL AND excluded.logged IS NOT NULL";
-    let add = query(add).bind(&id).bind(&envelope).bind(entry).bind(logged);
-    add.execute(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
-    for SubjectDigest { algorithm, value } in evidence.subjects() {
-        let add = query("INSERT INTO subjects (algorithm, value, id, envelope) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING");
-        let add = add.bind(algorithm).bind(value).bind(&id).bind(&envelope);
-        add.execute(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
+async fn add(transaction: &mut Transaction<'_>, evidence: &[IndexedEvidence]) -> Result<()> {
+    for evidence in evidence.chunks(AT_ONCE) {
+        let no_json = |e| transaction.call.refused(ErrorKind::Invalid, "it cannot be written as JSON").with_source(e);
+        let rows = rows(evidence).map_err(no_json)?;
+        for statement in [ADD, ADD_SUBJECTS] {
+            let added = query(statement).bind(rows.as_str()).execute(transaction.sqlite()).await;
+            added.map_err(|e| transaction.call.failed(e))?;
+        }
     }
     Ok(())
 }
 
-/// As it is stored: all but the proof, and the proof.
-fn write(call: &Call, evidence: &IndexedEvidence) -> Result<(String, Option<String>)> {
-    let no_json = |e| call.refused(ErrorKind::Invalid, "it cannot be written as JSON").with_source(e);
-    let mut entry = serde_json::to_value(evidence).map_err(no_json)?;
-    entry.as_object_mut().map(|entry| entry.remove("logged"));
-    let logged = evidence.logged().map(|logged| json(call, logged)).transpose()?;
-    Ok((json(call, &entry)?, logged))
-}
-
-/// What was stored for this subject, and nothing else.
-fn read(call: &Call, subject: &SubjectDigest, entry: &str, logged: Option<&str>) -> Result<IndexedEvidence> {
-    let mut evidence: IndexedEvidence = parse(call, "an entry", entry)?;
-    if !evidence.subjects().contains(subject) {
-        return Err(call.corrupt("an entry", "it is not about what it was found by"));
-    }
-    if let Some(logged) = logged {
-        let logged: Logged = parse(call, "a proof", logged)?;
-        evidence = evidence.with_logged(logged).map_err(|e| call.corrupt("a proof", e))?;
-    }
-    Ok(evidence)
-}
-
-fn json(call: &Call, value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| call.refused(ErrorKind::Invalid, "it cannot be written as JSON").with_source(e))
-}
-
-fn parse<T: DeserializeOwned>(call: &Call, what: &str, text: &str) -> Result<T> {
-    serde_json::from_str(text).map_err(|e| call.corrupt(what, e))
+fn entries(call: &Call, rows: Vec<Stored>, is_wanted: impl Fn(&IndexedEvidence) -> bool) -> Result<Vec<IndexedEvidence>> {
+    rows.into_iter().map(|row| read(row, &is_wanted).map_err(|(what, why)| call.corrupt(what, why))).collect()
 }
 
 #[cfg(test)]
@@ -152,7 +159,8 @@ mod tests {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {ABOUT}"));
         let plan = query(explain).bind("sha256").bind("0").fetch_all(reader.sqlite()).await.unwrap();
         let plan: Vec<String> = plan.iter().map(|row: &SqliteRow| row.get("detail")).collect();
-        let searched = ["SEARCH subjects USING PRIMARY KEY (algorithm=? AND value=?)", "SEARCH evidence USING PRIMARY KEY"];
+        let searched =
+            ["SEARCH subjects USING PRIMARY KEY (algorithm=? AND value=?)", "SEARCH evidence USING INTEGER PRIMARY KEY"];
         assert!(plan.iter().zip(searched).all(|(step, expected)| step.starts_with(expected)) && plan.len() == 2, "{plan:?}");
     }
 }

@@ -4,9 +4,12 @@ use std::fmt::{self, Debug};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::adapter::{EvidencePage, EvidenceQuery};
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::evidence::{EvidenceId, InclusionError, Logged, VerifiedEvidence};
+use crate::evidence::{
+    Envelope, EnvelopeError, EvidenceId, Facets, InclusionError, Logged, Statement, TrustRoot, VerifiedEvidence,
+};
 use crate::id::{CommitId, TreeId};
 use crate::op::OpContext;
 
@@ -60,10 +63,10 @@ impl fmt::Display for SubjectDigest {
     }
 }
 
-/// What an index holds of one envelope: what it is about, and where it is.
+/// What an index holds of one envelope: what it is about, what else it can be found by, and where it is.
 ///
-/// It is made from verified evidence only, so that none says something else than its envelope. That it can be read back is
-/// for adapters, and is no proof of anything: whoever decides verifies the envelope again.
+/// It is made from evidence only, verified or of a log, so that none says something else than its envelope. That it can be
+/// read back is for adapters, and is no proof of anything: whoever decides verifies the envelope again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IndexedEvidence {
@@ -72,22 +75,51 @@ pub struct IndexedEvidence {
     predicate_type: String,
     subjects: BTreeSet<SubjectDigest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    facets: Option<Facets>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     logged: Option<Logged>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    leaf: Option<u64>,
 }
 
 impl IndexedEvidence {
     /// What there is to know of this evidence, whose envelope is the blob `envelope`.
     #[must_use]
     pub fn new(verified: &VerifiedEvidence, envelope: Digest) -> Self {
-        let statement = verified.statement();
+        Self::of(verified.id(), Facets::of(verified.signer(), verified.statement()), verified.statement(), envelope)
+    }
+
+    /// What there is to know of an envelope that a log has as this leaf, in the name of a trusted key.
+    ///
+    /// Its signature is not checked: who appended it has made or checked it, and the log's root is over it, its key and what
+    /// it signs. That takes a tenth of the time, which counts where an index is made anew. It is enough to find evidence by,
+    /// and no more.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`] for everything else that verifying an envelope would find.
+    pub fn of_leaf(trust: &TrustRoot, envelope: &Envelope, leaf: u64) -> Result<Self, EnvelopeError> {
+        let claim = trust.claim(envelope)?;
+        let (id, statement, blob) = (claim.id(), claim.statement()?, Digest::of(&envelope.to_vec()?));
+        Ok(Self::of(id, Facets::of(claim.signer, &statement), &statement, blob).with_leaf(leaf))
+    }
+
+    fn of(id: EvidenceId, facets: Facets, statement: &Statement, envelope: Digest) -> Self {
         let digests = statement.subject.iter().flat_map(|subject| &subject.digest);
         Self {
-            id: verified.id(),
+            id,
             envelope,
             predicate_type: statement.predicate_type.clone(),
             subjects: digests.map(|(algorithm, value)| SubjectDigest::new(algorithm, value.clone())).collect(),
+            facets: Some(facets),
             logged: None,
+            leaf: None,
         }
+    }
+
+    /// And it is this leaf of the host's own ledger, from 0. It is a place to look at: the ledger proves it.
+    #[must_use]
+    pub fn with_leaf(self, leaf: u64) -> Self {
+        Self { leaf: Some(leaf), ..self }
     }
 
     /// And it is in a log.
@@ -127,6 +159,28 @@ impl IndexedEvidence {
         &self.subjects
     }
 
+    /// What else it can be found by; `None` where it was added by a version that did not know: adding the envelope again
+    /// makes it known.
+    #[must_use]
+    pub fn facets(&self) -> Option<&Facets> {
+        self.facets.as_ref()
+    }
+
+    /// Which leaf of the host's own ledger it is, as far as the index was told.
+    #[must_use]
+    pub fn leaf(&self) -> Option<u64> {
+        self.leaf
+    }
+
+    /// Takes up what is missing here and known there, of the same envelope; what is known stays. Whether anything was.
+    pub fn complete(&mut self, again: &Self) -> bool {
+        let before = (self.facets.is_some(), self.logged.is_some(), self.leaf.is_some());
+        self.facets = self.facets.take().or_else(|| again.facets.clone());
+        self.logged = self.logged.take().or_else(|| again.logged.clone());
+        self.leaf = self.leaf.or(again.leaf);
+        before != (self.facets.is_some(), self.logged.is_some(), self.leaf.is_some())
+    }
+
     /// What shows that it is in a log.
     #[must_use]
     pub fn logged(&self) -> Option<&Logged> {
@@ -157,19 +211,27 @@ pub trait EvidenceIndex: Debug + Send + Sync + 'static {
     /// What this index offers.
     fn capabilities(&self) -> EvidenceIndexCapabilities;
 
-    /// Adds an envelope, with all its subjects or not at all. What is added after `Ok` is found by every later
-    /// [`EvidenceIndex::about`].
+    /// Adds an envelope; see [`EvidenceIndex::add_all`].
+    ///
+    /// # Errors
+    /// As [`EvidenceIndex::add_all`].
+    async fn add(&self, cx: &OpContext, evidence: &IndexedEvidence) -> Result<()> {
+        self.add_all(cx, std::slice::from_ref(evidence)).await
+    }
+
+    /// Adds envelopes, all of them with all their subjects or nothing at all. What is added after `Ok` is found by every
+    /// later look.
     ///
     /// An envelope is known by its evidence and its blob together: what a second one has signed is a second envelope of one
-    /// piece of evidence. Adding one again changes nothing, but that a proof of its being in a log is taken up where there
-    /// was none. So a lost answer is settled by adding again, under any key.
+    /// piece of evidence. Adding one again changes nothing, but that what is missing is taken up
+    /// ([`IndexedEvidence::complete`]). So a lost answer is settled by adding again, under any key.
     ///
     /// # Errors
     /// `StorageFull`, `Unavailable`, `Timeout`, `Corrupt`. With every error that has no unknown effect, nothing has changed.
     ///
     /// # Cancel safety
-    /// Dropped half way, it is there whole or not at all; adding again settles it.
-    async fn add(&self, cx: &OpContext, evidence: &IndexedEvidence) -> Result<()>;
+    /// Dropped half way, they are all there or none of them; adding again settles it.
+    async fn add_all(&self, cx: &OpContext, evidence: &[IndexedEvidence]) -> Result<()>;
 
     /// Everything that was added and is about any of `subjects`, each envelope once, in the order of evidence and blob. About
     /// no subjects is nothing. There is no limit to what is returned: what is left out could be what speaks against a change.
@@ -178,4 +240,13 @@ pub trait EvidenceIndex: Debug + Send + Sync + 'static {
     /// `Corrupt` where something of it cannot be read as it was written, so that nothing is left out silently;
     /// `Unavailable`, `Timeout`.
     async fn about(&self, cx: &OpContext, subjects: &BTreeSet<SubjectDigest>) -> Result<Vec<IndexedEvidence>>;
+
+    /// A page of what was added and matches ([`EvidenceQuery::matches`]), in its order. Going on from
+    /// [`EvidencePage::next`] gives everything that was there when the first page was asked for, once each; what is added in
+    /// between comes where its place is not behind yet.
+    ///
+    /// # Errors
+    /// `Unsupported` where there are entries without [`IndexedEvidence::facets`], which would be left out silently: add their
+    /// envelopes again. `Corrupt` as with [`EvidenceIndex::about`]; `Unavailable`, `Timeout`.
+    async fn query(&self, cx: &OpContext, query: &EvidenceQuery) -> Result<EvidencePage>;
 }

@@ -1,5 +1,7 @@
 //! What every [`EvidenceIndex`] must do.
 
+mod query;
+
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,7 +11,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use libtest_mimic::Trial;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::case::{Answer as _, abandon, cases as named};
 use super::scm::world::cx;
@@ -91,6 +93,7 @@ pub fn cases(capabilities: EvidenceIndexCapabilities) -> Vec<Case<EvidenceIndexW
         writers_beside_each_other_lose_nothing,
         abandoned_evidence_is_whole_or_not_there,
     ];
+    cases.extend(queries());
     let declared = move |world| declares_what_it_is_tested_for(world, capabilities);
     cases.push(Case::new("evidence_index", "declares_what_it_is_tested_for", declared));
     if capabilities.durable {
@@ -102,15 +105,33 @@ pub fn cases(capabilities: EvidenceIndexCapabilities) -> Vec<Case<EvidenceIndexW
     cases
 }
 
+fn queries() -> Vec<Case<EvidenceIndexWorld>> {
+    use query::*;
+    named!["evidence_index":
+        a_query_finds_by_each_of_its_conditions,
+        conditions_narrow_together,
+        a_window_has_its_first_instant_and_not_its_last,
+        pages_follow_each_other_without_a_gap,
+        what_is_added_between_two_pages_disturbs_none,
+        a_place_in_the_ledger_is_taken_up_and_kept,
+        many_are_added_as_one,
+    ]
+}
+
 async fn declares_what_it_is_tested_for(world: EvidenceIndexWorld, capabilities: EvidenceIndexCapabilities) -> Outcome {
     declares(&world.index().await.capabilities(), &capabilities)
 }
 
 /// Evidence that says `words` about `subjects`, signed by the key of a seed.
 async fn signed(words: &str, subjects: Vec<Subject>, seed: u64) -> Result<IndexedEvidence, String> {
+    signed_as("https://example.org/words", &json!({ "words": words }), subjects, seed).await
+}
+
+/// Evidence of that kind.
+async fn signed_as(kind: &str, predicate: &Value, subjects: Vec<Subject>, seed: u64) -> Result<IndexedEvidence, String> {
     let text = |error: &dyn fmt::Display| error.to_string();
     let signer = MemorySigner::from_seed(seed).works()?;
-    let statement = Statement::new(subjects, "https://example.org/words", &json!({ "words": words })).map_err(|e| text(&e))?;
+    let statement = Statement::new(subjects, kind, predicate).map_err(|e| text(&e))?;
     let payload = statement.to_canonical().map_err(|e| text(&e))?;
     let signature = signer.sign(&cx("sign"), &pre_authentication_encoding(PAYLOAD_TYPE, &payload)).await.works()?;
     let envelope = Envelope::new(&payload, &signer.public_key(), signature);

@@ -197,6 +197,16 @@ impl TrustRoot {
     /// # Errors
     /// [`EnvelopeError`] with the first thing that is wrong. Nothing is ever half verified.
     pub fn verify(&self, envelope: &Envelope) -> Result<VerifiedEvidence, EnvelopeError> {
+        let claim = self.claim(envelope)?;
+        if !claim.key.verifies(&claim.signed, claim.signature) {
+            return Err(EnvelopeError::BadSignature(claim.signer.0.hex()));
+        }
+        let (signer, id) = (claim.signer, claim.id());
+        Ok(VerifiedEvidence { id, signer, statement: claim.statement()? })
+    }
+
+    /// What an envelope claims to be, in the name of a trusted key. The signature is not checked.
+    pub(crate) fn claim<'a>(&'a self, envelope: &'a Envelope) -> Result<Claim<'a>, EnvelopeError> {
         if envelope.payload_type != PAYLOAD_TYPE {
             return Err(EnvelopeError::PayloadType(envelope.payload_type.clone()));
         }
@@ -208,13 +218,30 @@ impl TrustRoot {
         let signer = KeyId(Digest::from_hex(keyid).map_err(|_| untrusted())?);
         let key = self.keys.get(&signer).ok_or_else(untrusted)?;
         let signed = pre_authentication_encoding(PAYLOAD_TYPE, &payload);
-        if !key.verifies(&signed, sig) {
-            return Err(EnvelopeError::BadSignature(keyid.clone()));
-        }
-        let statement = Statement::from_slice(&payload)?;
-        if statement.to_canonical()? != payload {
+        Ok(Claim { signer, key, signature: sig, signed, payload })
+    }
+}
+
+/// An envelope in the name of a trusted key, taken apart.
+pub(crate) struct Claim<'a> {
+    pub(crate) signer: KeyId,
+    key: &'a PublicKey,
+    signature: &'a Signature,
+    signed: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+impl Claim<'_> {
+    pub(crate) fn id(&self) -> EvidenceId {
+        EvidenceId(Digest::of(&self.signed))
+    }
+
+    /// The statement, which has to be canonical: its id would not be stable otherwise.
+    pub(crate) fn statement(&self) -> Result<Statement, EnvelopeError> {
+        let statement = Statement::from_slice(&self.payload)?;
+        if statement.to_canonical()? != self.payload {
             return Err(EnvelopeError::NotCanonical);
         }
-        Ok(VerifiedEvidence { id: EvidenceId(Digest::of(&signed)), signer, statement })
+        Ok(statement)
     }
 }

@@ -3,9 +3,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::adapter::{EvidenceIndex, EvidenceIndexCapabilities, IndexedEvidence, SubjectDigest};
+use crate::adapter::{
+    EvidenceCursor, EvidenceIndex, EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, IndexedEvidence, SubjectDigest,
+};
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::evidence::EvidenceId;
 use crate::op::OpContext;
 
@@ -45,11 +47,11 @@ impl EvidenceIndex for MemoryEvidenceIndex {
         EvidenceIndexCapabilities::default()
     }
 
-    async fn add(&self, _: &OpContext, evidence: &IndexedEvidence) -> Result<()> {
+    async fn add_all(&self, _: &OpContext, evidence: &[IndexedEvidence]) -> Result<()> {
         let mut envelopes = self.envelopes();
-        let known = envelopes.entry((evidence.id(), evidence.envelope())).or_insert_with(|| evidence.clone());
-        if known.logged().is_none() {
-            known.clone_from(evidence);
+        for evidence in evidence {
+            let known = envelopes.entry((evidence.id(), evidence.envelope())).or_insert_with(|| evidence.clone());
+            known.complete(evidence);
         }
         Ok(())
     }
@@ -57,5 +59,16 @@ impl EvidenceIndex for MemoryEvidenceIndex {
     async fn about(&self, _: &OpContext, subjects: &BTreeSet<SubjectDigest>) -> Result<Vec<IndexedEvidence>> {
         let envelopes = self.envelopes();
         Ok(envelopes.values().filter(|evidence| !evidence.subjects().is_disjoint(subjects)).cloned().collect())
+    }
+
+    async fn query(&self, _: &OpContext, query: &EvidenceQuery) -> Result<EvidencePage> {
+        let envelopes = self.envelopes();
+        if envelopes.values().any(|evidence| evidence.facets().is_none()) {
+            let error = Error::new(ErrorKind::Unsupported, "query evidence").because("some entries cannot be told apart");
+            return Err(error.advise("add their envelopes again"));
+        }
+        let mut found: Vec<_> = envelopes.values().filter(|evidence| query.matches(evidence)).cloned().collect();
+        found.sort_by_key(EvidenceCursor::of);
+        Ok(EvidencePage::cut(found, query.limit))
     }
 }

@@ -7,11 +7,7 @@ use async_trait::async_trait;
 
 use super::{Call, Faulty};
 use crate::adapter::{
-    AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobCollector, BlobStore, Bucket, ByteStream, Ci,
-    CiCapabilities, CiRequest, CiRunId, CiState, Collected, Created, DataKey, DataKeys, Entry, EvidenceIndex,
-    EvidenceIndexCapabilities, ExpectedDeployment, GitOps, GitOpsCapabilities, IndexedEvidence, Journal, JournalCapabilities,
-    Lease, Notice, Notifier, NotifierCapabilities, Observation, Run, RuntimeEvent, RuntimeSignals, Sample, Seq,
-    SignalCapabilities, SignalQuery, Signer, StoredBlob, SubjectDigest, Transition,
+    AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobCollector, BlobStore, Bucket, ByteStream, Ci, CiCapabilities, CiRequest, CiRunId, CiState, Collected, Created, DataKey, DataKeys, Entry, EvidenceIndex, EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, ExpectedDeployment, GitOps, GitOpsCapabilities, IndexedEvidence, Journal, JournalCapabilities, Lease, Notice, Notifier, NotifierCapabilities, Observation, Run, RuntimeEvent, RuntimeSignals, Sample, Seq, SignalCapabilities, SignalQuery, Signer, StoredBlob, SubjectDigest, Transition,
 };
 use crate::digest::Digest;
 use crate::error::Result;
@@ -181,8 +177,16 @@ impl EvidenceIndex for Faulty<dyn EvidenceIndex> {
         self.through(Call::write("index evidence"), || self.inner.add(cx, evidence)).await
     }
 
+    async fn add_all(&self, cx: &OpContext, evidence: &[IndexedEvidence]) -> Result<()> {
+        self.through(Call::write("index evidence"), || self.inner.add_all(cx, evidence)).await
+    }
+
     async fn about(&self, cx: &OpContext, subjects: &BTreeSet<SubjectDigest>) -> Result<Vec<IndexedEvidence>> {
         self.through(Call::read("look evidence up"), || self.inner.about(cx, subjects)).await
+    }
+
+    async fn query(&self, cx: &OpContext, query: &EvidenceQuery) -> Result<EvidencePage> {
+        self.through(Call::read("query evidence"), || self.inner.query(cx, query)).await
     }
 }
 

@@ -1,0 +1,62 @@
+//! The evidence index in a PostgreSQL that the test starts: the conformance kit, and what is particular to it.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
+#![expect(clippy::print_stderr, reason = "a skip is told")]
+#![expect(clippy::disallowed_methods, reason = "it waits for a real server")]
+
+mod faults;
+mod server;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use libtest_mimic::{Arguments, Trial};
+use pathops_adapters::postgres::PostgresEvidenceIndex;
+use pathops_core::adapter::{EvidenceIndex, EvidenceIndexCapabilities};
+use pathops_core::conformance::evidence_index::{EvidenceIndexFixture, EvidenceIndexWorld, trials};
+use tokio::sync::OnceCell;
+
+use server::Server;
+
+/// One server for all cases of this process, started with the first.
+#[derive(Clone)]
+struct OneServer {
+    programs: PathBuf,
+    server: Arc<OnceCell<Server>>,
+}
+
+impl OneServer {
+    async fn server(&self) -> &Server {
+        self.server.get_or_init(|| Server::start(&self.programs)).await
+    }
+}
+
+#[async_trait]
+impl EvidenceIndexFixture for OneServer {
+    async fn fresh(&self) -> EvidenceIndexWorld {
+        let url = self.server().await.database().await;
+        let open = move || {
+            let url = url.clone();
+            async move { Arc::new(PostgresEvidenceIndex::open(&url).await.unwrap()) as Arc<dyn EvidenceIndex> }
+        };
+        EvidenceIndexWorld::new(open, self.clone())
+    }
+}
+
+fn main() -> ExitCode {
+    let mut capabilities = EvidenceIndexCapabilities::default();
+    (capabilities.durable, capabilities.shared) = (true, true);
+    let arguments = Arguments::from_args();
+    let programs = server::installed();
+    if programs.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "PostgreSQL is missing: `.ci/test` installs it");
+        eprintln!("skipped: PostgreSQL is not installed; `.ci/test` does it");
+    }
+    let missing = programs.is_none();
+    let server = OneServer { programs: programs.unwrap_or_default(), server: Arc::default() };
+    let mut all = trials(Arc::new(server.clone()), capabilities);
+    all.extend(faults::trials(&server));
+    let all: Vec<Trial> = all.into_iter().map(|trial| trial.with_ignored_flag(missing)).collect();
+    libtest_mimic::run(&arguments, all).exit_code()
+}

@@ -1,0 +1,105 @@
+//! A PostgreSQL server of our own: in a folder that is taken away, reached by a socket in it, and stopped at the end.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::Connection as _;
+use sqlx::postgres::PgConnection;
+use tempfile::TempDir;
+
+/// The folder with `initdb` and `postgres`, where they are installed.
+pub(crate) fn installed() -> Option<PathBuf> {
+    let on_path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<_> = std::env::split_paths(&on_path).collect();
+    // Where Debian has them, which are not on the path.
+    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    folders.extend(debian.map(|version| version.path().join("bin")));
+    folders.into_iter().find(|folder| folder.join("initdb").is_file() && folder.join("postgres").is_file())
+}
+
+pub(crate) struct Server {
+    process: Child,
+    folder: TempDir,
+    databases: AtomicU32,
+}
+
+impl Server {
+    pub(crate) async fn start(programs: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let owner = owner();
+        if let Some((user, group)) = owner {
+            chown(folder.path(), Some(user), Some(group)).unwrap();
+        }
+        let data = folder.path().join("data");
+        let command = |program: &str| {
+            let mut command = Command::new(programs.join(program));
+            command.arg("-D").arg(&data).current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
+            command.stderr(Stdio::null()).env_remove("PGDATA");
+            if let Some((user, group)) = owner {
+                command.gid(group).uid(user);
+            }
+            command
+        };
+        let made = command("initdb").args(["-U", "pathops", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"]).status();
+        assert!(made.unwrap().success(), "initdb failed");
+        let socket = format!("unix_socket_directories={}", folder.path().display());
+        let process = command("postgres").args(["-c", "listen_addresses=", "-c", &socket, "-c", "fsync=off"]).spawn().unwrap();
+        let server = Self { process, folder, databases: AtomicU32::new(0) };
+        let patience = Instant::now() + Duration::from_secs(60);
+        while PgConnection::connect(&server.url("postgres")).await.is_err() {
+            assert!(Instant::now() < patience, "PostgreSQL does not start");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        server
+    }
+
+    pub(crate) fn url(&self, database: &str) -> String {
+        format!("postgres://pathops:a-password@localhost/{database}?host={}&sslmode=disable", self.folder.path().display())
+    }
+
+    /// An empty database of its own.
+    pub(crate) async fn database(&self) -> String {
+        let name = format!("case{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.execute("postgres", &format!("CREATE DATABASE {name}")).await.unwrap();
+        self.url(&name)
+    }
+
+    async fn execute(&self, database: &str, sql: &str) -> Result<(), sqlx::Error> {
+        execute(&self.url(database), sql).await
+    }
+}
+
+pub(crate) async fn execute(url: &str, sql: &str) -> Result<(), sqlx::Error> {
+    let mut connection = PgConnection::connect(url).await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned())).execute(&mut connection).await?;
+    connection.close().await
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Asked to, it takes its shared memory along.
+        let asked = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            self.process.kill().ok();
+        }
+        self.process.wait().ok();
+    }
+}
+
+/// Who runs the server, where it is not who runs the test: PostgreSQL refuses to be run by root.
+fn owner() -> Option<(u32, u32)> {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        return None;
+    }
+    let users = fs::read_to_string("/etc/passwd").unwrap();
+    let of = |name: &str| {
+        let fields: Vec<_> = users.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|it| it[0] == name)?;
+        Some((fields[2].parse().ok()?, fields[3].parse().ok()?))
+    };
+    Some(of("postgres").or_else(|| of("nobody")).expect("a user that is not root"))
+}

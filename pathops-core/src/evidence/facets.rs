@@ -1,0 +1,257 @@
+//! What evidence can be found by, beside what it is about.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::evidence::{
+    ContractComparison, Deployment, Health, KeyId, Predicate as _, SignalReading, Snapshot, Statement, TestResult,
+    VerificationSummary, Vulnerabilities,
+};
+use crate::id::{ChangeSetId, EnvironmentId, UnitId};
+use crate::policy::Verdict;
+use crate::time::UnixMillis;
+
+/// How the types of PathOps' own predicates begin.
+const OURS: &str = "https://pathops.dev/predicate/";
+
+/// Where a snapshot says what it was collected for.
+const EXTENT: &str = "/https:~1~1pathops.dev~1snapshot";
+
+/// Where a decision is in a verification summary.
+const DECISION: &str = "/https:~1~1pathops.dev~1decision";
+
+/// Where the predicates of others say when something was so.
+const TIMES: [&str; 9] = [
+    "/observedOn",
+    "/finishedOn",
+    "/timeVerified",
+    "/timeCreated",
+    "/runDetails/metadata/finishedOn",
+    "/metadata/scanFinishedOn",
+    "/metadata/timestamp",
+    "/creationInfo/created",
+    "/timestamp",
+];
+
+/// Who signed evidence, of what it is, when, and whether it speaks for or against: read from its statement, and from nothing
+/// else.
+///
+/// | predicate | change set, unit, environment | time | verdict |
+/// |---|---|---|---|
+/// | test result | annotations of its one configuration | `finishedOn` | `PASSED` pass, `FAILED` fail, `WARNED` unknown |
+/// | deployment | its fields | `observedOn` | ready or not |
+/// | health | its fields | `observedOn` | healthy or not |
+/// | signal | its fields; no change set | `observedOn` | unknown: what is good is for a policy to say |
+/// | contract comparison | its unit | `comparedOn` | pass where nothing breaks, otherwise fail |
+/// | vulnerabilities | none | `scanFinishedOn` | pass where nothing was found, otherwise fail, whatever its severity |
+/// | verification summary | the decision in it | `timeVerified` | `PASSED` pass, `FAILED` fail |
+/// | snapshot | its extent | `collectedOn` | fail of a failure; otherwise pass where nothing is absent, unknown where something is |
+/// | another of `https://pathops.dev/predicate/` | its fields of these names | as below | unknown |
+/// | any other | none | where such predicates have it: `finishedOn`, `metadata.timestamp`, `creationInfo.created` and the like | unknown |
+///
+/// What is not there or cannot be read is `None`, and its verdict unknown: never a pass (I4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Facets {
+    /// The key that signed it.
+    pub signer: KeyId,
+    /// The change set that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_set: Option<ChangeSetId>,
+    /// The app or component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitId>,
+    /// Where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EnvironmentId>,
+    /// When it was so: the time of the event, not that of its signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<UnixMillis>,
+    /// Whether it speaks for what it is about, by its own word. What a policy makes of it is another matter.
+    pub verdict: Verdict,
+}
+
+impl Facets {
+    pub(crate) fn of(signer: KeyId, statement: &Statement) -> Self {
+        let said = Said(&statement.predicate);
+        let kind = statement.predicate_type.as_str();
+        let place = match kind {
+            TestResult::TYPE => "/configuration/0/annotations",
+            Snapshot::TYPE => EXTENT,
+            VerificationSummary::TYPE => DECISION,
+            kind if kind.starts_with(OURS) => "",
+            _ => return Self::of_others(signer, kind, said),
+        };
+        let at = match kind {
+            Snapshot::TYPE => said.time(&format!("{EXTENT}/collectedOn")),
+            ContractComparison::TYPE => said.time("/comparedOn"),
+            _ => said.first_time(),
+        };
+        let name = |field: &str| said.text(&format!("{place}/{field}"));
+        Self {
+            signer,
+            change_set: name("changeSet").and_then(|name| name.parse().ok()),
+            unit: name("unit").and_then(|name| name.parse().ok()),
+            environment: name("environment").and_then(|name| name.parse().ok()),
+            at,
+            verdict: said.verdict(kind),
+        }
+    }
+
+    fn of_others(signer: KeyId, kind: &str, said: Said<'_>) -> Self {
+        let verdict = said.verdict(kind);
+        Self { signer, change_set: None, unit: None, environment: None, at: said.first_time(), verdict }
+    }
+}
+
+/// A predicate, by the places in it.
+#[derive(Clone, Copy)]
+struct Said<'v>(&'v Value);
+
+impl<'v> Said<'v> {
+    fn text(self, pointer: &str) -> Option<&'v str> {
+        self.0.pointer(pointer)?.as_str()
+    }
+
+    fn time(self, pointer: &str) -> Option<UnixMillis> {
+        self.text(pointer)?.parse().ok()
+    }
+
+    fn first_time(self) -> Option<UnixMillis> {
+        TIMES.iter().find_map(|pointer| self.time(pointer))
+    }
+
+    fn verdict(self, kind: &str) -> Verdict {
+        let bool = |pointer: &str| self.0.pointer(pointer).and_then(Value::as_bool).map(pass_if);
+        let word = |pointer: &str| match self.text(pointer) {
+            Some("PASSED") => Some(Verdict::Pass),
+            Some("FAILED") => Some(Verdict::Fail),
+            _ => None,
+        };
+        let empty = |pointer: &str| self.0.pointer(pointer).and_then(Value::as_array).map(Vec::is_empty);
+        let verdict = match kind {
+            // More configurations than one are more results than one.
+            TestResult::TYPE => word("/result").filter(|verdict| *verdict == Verdict::Fail || self.is_of_one()),
+            VerificationSummary::TYPE => word("/verificationResult"),
+            Deployment::TYPE => bool("/ready"),
+            Health::TYPE => bool("/healthy"),
+            ContractComparison::TYPE => empty("/breaking").map(pass_if),
+            Vulnerabilities::TYPE => empty("/scanner/result").map(pass_if),
+            Snapshot::TYPE => match self.text(&format!("{EXTENT}/occasion")) {
+                Some("failed") => Some(Verdict::Fail),
+                Some("deployed" | "recovered") => {
+                    empty(&format!("{EXTENT}/absent")).and_then(|whole| whole.then_some(Verdict::Pass))
+                }
+                _ => None,
+            },
+            SignalReading::TYPE => None,
+            _ => None,
+        };
+        verdict.unwrap_or(Verdict::Unknown)
+    }
+
+    fn is_of_one(self) -> bool {
+        self.0.pointer("/configuration").and_then(Value::as_array).is_some_and(|all| all.len() == 1)
+    }
+}
+
+fn pass_if(it: bool) -> Verdict {
+    if it { Verdict::Pass } else { Verdict::Fail }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::digest::Digest;
+    use crate::evidence::Subject;
+
+    fn facets(kind: &str, predicate: Value) -> Facets {
+        let subject = vec![Subject::named("orders").with_sha256(&Digest::of(b"orders"))];
+        Facets::of(KeyId(Digest::of(b"key")), &Statement::new(subject, kind, &predicate).unwrap())
+    }
+
+    /// Change set, unit and environment, time, verdict.
+    #[track_caller]
+    fn check(kind: &str, predicate: Value, expected: (&str, &str, &str, &str, Verdict)) {
+        let it = facets(kind, predicate);
+        let text = |it: Option<String>| it.unwrap_or_default();
+        let (change_set, unit) = (text(it.change_set.map(String::from)), text(it.unit.map(String::from)));
+        let (environment, at) = (text(it.environment.map(String::from)), text(it.at.map(|at| at.to_string())));
+        let found = (change_set.as_str(), unit.as_str(), environment.as_str(), at.as_str(), it.verdict);
+        assert_eq!(found, expected, "{kind}");
+    }
+
+    const AT: &str = "2026-11-22T12:00:00Z";
+
+    fn place() -> Value {
+        json!({"changeSet": "dates-1", "unit": "orders", "environment": "preflight"})
+    }
+
+    fn with(mut base: Value, more: Value) -> Value {
+        let (Some(base_fields), Value::Object(more)) = (base.as_object_mut(), more) else { panic!("objects") };
+        base_fields.extend(more);
+        base
+    }
+
+    #[test]
+    fn each_type_says_where_its_facets_are() {
+        let all = |verdict| ("dates-1", "orders", "preflight", AT, verdict);
+        let tests = |result: &str, more: Value| {
+            with(json!({"result": result, "configuration": [{"name": "smoke", "annotations": place()}], "finishedOn": AT}), more)
+        };
+        check(TestResult::TYPE, tests("PASSED", json!({})), all(Verdict::Pass));
+        check(TestResult::TYPE, tests("WARNED", json!({})), all(Verdict::Unknown));
+        check(TestResult::TYPE, tests("FAILED", json!({})), all(Verdict::Fail));
+        let observed = |more| with(with(place(), json!({"observedOn": AT})), more);
+        check(Deployment::TYPE, observed(json!({"ready": true})), all(Verdict::Pass));
+        check(Deployment::TYPE, observed(json!({"ready": false})), all(Verdict::Fail));
+        check(Health::TYPE, observed(json!({"healthy": true})), all(Verdict::Pass));
+        check(SignalReading::TYPE, observed(json!({"value": 1.0})), all(Verdict::Unknown));
+        let compared = |breaking: Value| json!({"unit": "orders", "comparedOn": AT, "breaking": breaking});
+        check(ContractComparison::TYPE, compared(json!([])), ("", "orders", "", AT, Verdict::Pass));
+        check(ContractComparison::TYPE, compared(json!(["gone"])), ("", "orders", "", AT, Verdict::Fail));
+        let scan = |result: Value| json!({"scanner": {"result": result}, "metadata": {"scanFinishedOn": AT}});
+        check(Vulnerabilities::TYPE, scan(json!([])), ("", "", "", AT, Verdict::Pass));
+        check(Vulnerabilities::TYPE, scan(json!([{"id": "CVE-1"}])), ("", "", "", AT, Verdict::Fail));
+        let summary = |result| json!({"timeVerified": AT, "verificationResult": result, "https://pathops.dev/decision": place()});
+        check(VerificationSummary::TYPE, summary("PASSED"), all(Verdict::Pass));
+        check(VerificationSummary::TYPE, summary("FAILED"), all(Verdict::Fail));
+        let snapshot = |occasion: &str, absent: Value| {
+            let extent = json!({"occasion": occasion, "absent": absent, "collectedOn": AT});
+            json!({"https://pathops.dev/snapshot": with(place(), extent)})
+        };
+        check(Snapshot::TYPE, snapshot("deployed", json!([])), all(Verdict::Pass));
+        check(Snapshot::TYPE, snapshot("deployed", json!([{"name": "logs"}])), all(Verdict::Unknown));
+        check(Snapshot::TYPE, snapshot("failed", json!([])), all(Verdict::Fail));
+        check("https://pathops.dev/predicate/another/v0.1", observed(json!({})), all(Verdict::Unknown));
+        check("https://cyclonedx.org/bom", json!({"metadata": {"timestamp": AT}}), ("", "", "", AT, Verdict::Unknown));
+        check("https://example.org/x", with(place(), json!({"unit": "orders"})), ("", "", "", "", Verdict::Unknown));
+    }
+
+    #[test]
+    fn what_is_not_there_is_never_a_pass() {
+        for kind in [
+            TestResult::TYPE,
+            Deployment::TYPE,
+            Health::TYPE,
+            SignalReading::TYPE,
+            ContractComparison::TYPE,
+            Vulnerabilities::TYPE,
+            VerificationSummary::TYPE,
+            Snapshot::TYPE,
+            "https://pathops.dev/predicate/another/v0.1",
+            "https://cyclonedx.org/bom",
+        ] {
+            for predicate in
+                [json!({}), json!(null), json!([1]), json!({"changeSet": 1, "unit": "No Name", "observedOn": "noon"})]
+            {
+                check(kind, predicate, ("", "", "", "", Verdict::Unknown));
+            }
+        }
+        let two = json!({"result": "PASSED", "configuration": [{}, {}]});
+        check(TestResult::TYPE, two, ("", "", "", "", Verdict::Unknown));
+    }
+}
