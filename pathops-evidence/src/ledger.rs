@@ -20,6 +20,7 @@ pub(crate) mod audit;
 mod batch;
 mod leaf;
 mod note;
+mod place;
 mod proof;
 mod read;
 mod tile;
@@ -37,6 +38,7 @@ use pathops_core::{Digest, Effect, Error, ErrorKind, ObjectKey, OpContext, Resul
 pub(crate) use leaf::Stored;
 pub use leaf::{Item, MAX_LEAF_BYTES};
 pub use note::{LogIdentity, LogKey, NoteError};
+pub use place::Place;
 pub use proof::is_consistent;
 pub use read::LogReader;
 pub use witness::{Cosignature, Witness};

@@ -5,8 +5,11 @@
 //! * [`report`] reads what tools report: tests, scans, SBOMs, coverage, checks, events, metrics and more.
 //! * [`ledger`] is an append-only log of evidence that anybody can verify, [`verify_ledger`], [`verify_bundle`] and
 //!   [`verify_history`] do so.
+//! * [`ingest()`] takes a report in: recognised, redacted, stored by digest, stated and signed.
+//! * [`rebuild_index`] makes an index of evidence anew from the ledger; [`lineage`] goes from a digest back to what led to it.
 //! * [`Collection`] bundles what is known of one deploy, failure or recovery, with what is absent and why; [`Collector`] asks
-//!   the sources, and [`Streams`] numbers the snapshots without a gap.
+//!   the sources, and [`Streams`] numbers the snapshots without a gap;
+//!   [`SnapshotDifference`] says what is different between two.
 //! * [`retention`] lets payloads go when their time is over, and says so in the log.
 //! * [`openssl`] gives the files and the command with which anybody checks a signature, without this library.
 //!
@@ -14,9 +17,13 @@
 
 mod bundle;
 mod collect;
+mod difference;
 mod history;
+mod ingest;
 pub mod ledger;
+mod lineage;
 pub mod openssl;
+mod rebuild;
 pub mod redact;
 pub mod report;
 pub mod retention;
@@ -27,7 +34,11 @@ mod verify;
 
 pub use bundle::*;
 pub use collect::*;
+pub use difference::*;
 pub use history::*;
+pub use ingest::*;
+pub use lineage::*;
+pub use rebuild::*;
 pub use report::junit;
 pub use seal::*;
 pub use snapshot::*;

@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use pathops_core::adapter::{BlobStore, Bucket};
 use pathops_core::evidence::{
     Checkpoint, EvidenceId, Predicate as _, Reference, Retention, Snapshot, Tombstone, TombstoneReason, TrustRoot,
+    VerifiedEvidence,
 };
 use pathops_core::{Digest, ErrorKind, ObjectKey, OpContext, Result};
+use serde::Deserialize;
 
 use crate::ledger::audit::{Audit, Found};
 use crate::ledger::{LogIdentity, NoteError};
@@ -132,7 +134,7 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
         match audit.next(cx).await? {
             Found::End => break,
             Found::Spoilt { part, why } => verification.fails(part, why),
-            Found::Item { index, item } => {
+            Found::Item { index, item, .. } => {
                 let read = against.trust.verify(&item);
                 match read {
                     Err(error) => verification.fails(format!("leaf {index}"), error),
@@ -142,10 +144,12 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
                         if let Some(Err(why)) = tombstones.take(index, &evidence, against.trust) {
                             verification.fails(format!("the tombstone at leaf {index}"), why);
                         }
-                        if evidence.statement().predicate_type == Snapshot::TYPE
-                            && let Some(snapshot) = snapshots.take(index, &evidence, &mut verification)
-                        {
-                            payloads(cx, against, index, &snapshot, &mut gone, &mut verification).await?;
+                        let statement = evidence.statement();
+                        if statement.predicate_type == Snapshot::TYPE {
+                            if statement.predicate.get(SNAPSHOT).is_some() {
+                                snapshots.take(index, &evidence, &mut verification);
+                            }
+                            payloads(cx, against, index, &evidence, &mut gone, &mut verification).await?;
                         }
                     }
                 }
@@ -219,18 +223,33 @@ fn known(against: Against<'_>, newest: &Checkpoint, verification: &mut Verificat
     known
 }
 
+/// What a snapshot has that another reference has not.
+const SNAPSHOT: &str = "https://pathops.dev/snapshot";
+
+/// What a snapshot and a reference to a report have in common.
+#[derive(Deserialize)]
+struct Referring {
+    references: Vec<Reference>,
+}
+
 /// What a snapshot refers to has to be there, and to be that.
 async fn payloads(
     cx: &OpContext,
     against: Against<'_>,
     index: u64,
-    snapshot: &Snapshot,
+    evidence: &VerifiedEvidence,
     gone: &mut Vec<Gone>,
     verification: &mut Verification,
 ) -> Result<()> {
     let Some(blobs) = against.blobs else { return Ok(()) };
-    for Reference { name, digest, annotations, .. } in &snapshot.references {
-        let part = format!("`{name}` of the snapshot at leaf {index}");
+    let Ok(Referring { references }) = Referring::deserialize(&evidence.statement().predicate) else {
+        verification.fails(format!("leaf {index}"), "it refers to nothing in the form of its type");
+        return Ok(());
+    };
+    let what =
+        if evidence.statement().predicate.get(SNAPSHOT).is_some() { "snapshot" } else { "reference" };
+    for Reference { name, digest, annotations, .. } in references {
+        let part = format!("`{name}` of the {what} at leaf {index}");
         let Some(digest) = digest.get("sha256").and_then(|hex| Digest::from_hex(hex).ok()) else {
             verification.fails(part, "it is referred to without a SHA-256");
             continue;
@@ -238,7 +257,7 @@ async fn payloads(
         match is_whole(cx, blobs, &digest).await {
             Ok(true) => {}
             Ok(false) => {
-                let retention = annotations.as_ref().and_then(|annotations| annotations.retention.clone());
+                let retention = annotations.and_then(|annotations| annotations.retention);
                 gone.push(Gone { part, digest, leaf: index, retention });
             }
             Err(error) if error.kind() == ErrorKind::Corrupt => verification.fails(part, error),

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 
 use pathops_core::adapter::Bucket;
-use pathops_core::evidence::{Checkpoint, Envelope};
+use pathops_core::evidence::{Checkpoint, Envelope, PublicKey};
 use pathops_core::{Digest, ObjectKey, OpContext, Result};
 
-use super::leaf::{Item, leaf_hash};
+use super::leaf::{Item, Stored, leaf_hash};
 use super::tile::{self, FULL};
 use super::tree::Edge;
 use super::{batch, named};
@@ -17,6 +17,8 @@ pub(crate) enum Found {
     Item {
         index: u64,
         item: Envelope,
+        /// The key that the leaf is over.
+        key: PublicKey,
     },
     /// A part is not what follows from the others.
     Spoilt {
@@ -88,7 +90,8 @@ impl<'b> Audit<'b> {
                 self.compare(cx, tile.entries(), &leaves).await?;
             }
         }
-        self.found.push_back(Found::Item { index, item: item.into_envelope() });
+        let Stored { envelope, public_key } = item.stored;
+        self.found.push_back(Found::Item { index, item: envelope, key: public_key });
         Ok(())
     }
 

@@ -61,8 +61,10 @@ impl Item {
         Ok(Self { stored, id, leaf })
     }
 
-    pub(crate) fn into_envelope(self) -> Envelope {
-        self.stored.envelope
+    /// Its envelope.
+    #[must_use]
+    pub fn envelope(&self) -> &Envelope {
+        &self.stored.envelope
     }
 
     /// The name of the evidence.

@@ -23,11 +23,10 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Takes up a snapshot, which is whole by itself or told not to be. Gives it back where it can be read.
-    pub(super) fn take(&mut self, leaf: u64, evidence: &VerifiedEvidence, verification: &mut Verification) -> Option<Snapshot> {
+    /// Takes up a snapshot, which is whole by itself or told not to be.
+    pub(super) fn take(&mut self, leaf: u64, evidence: &VerifiedEvidence, verification: &mut Verification) {
         let Ok(snapshot) = serde_json::from_value::<Snapshot>(evidence.statement().predicate.clone()) else {
-            self.fails(verification, format!("leaf {leaf}"), "it is no snapshot in our form");
-            return None;
+            return self.fails(verification, format!("leaf {leaf}"), "it is no snapshot in our form");
         };
         match snapshot.is_whole() {
             Ok(None) => self.unplaced += 1,
@@ -49,7 +48,6 @@ impl Seen {
             }
             Err(error) => self.fails(verification, format!("the snapshot at leaf {leaf}"), error),
         }
-        Some(snapshot)
     }
 
     fn fails(&mut self, verification: &mut Verification, part: String, why: impl std::fmt::Display) {

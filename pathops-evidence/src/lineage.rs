@@ -1,0 +1,288 @@
+//! From a digest back to what led to it: feature, people, tests, scans, decisions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use pathops_core::adapter::{BlobStore, EvidenceIndex, EvidenceQuery, IndexedEvidence, SubjectDigest};
+use pathops_core::evidence::{
+    ContractComparison, Deployment, Envelope, EvidenceId, Facets, Health, Predicate as _, SignalReading, Snapshot, Statement,
+    TestResult, TrustRoot, VerificationSummary, Vulnerabilities,
+};
+use pathops_core::policy::DecisionRecord;
+use pathops_core::{ChangeSetId, Digest, OpContext, Result};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Everything that led to a digest, as far as evidence says. A tree: from the digest to change sets, which stand for features,
+/// and from each to its people and to what was stated on the way.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lineage {
+    /// What it is of.
+    pub digest: SubjectDigest,
+    /// The change sets that made or moved it.
+    pub change_sets: BTreeMap<ChangeSetId, Feature>,
+    /// What was stated about it, or about the commits and trees that go with it, and belongs to no change set: scans, bills of
+    /// materials.
+    pub others: Vec<Link>,
+    /// What was found and cannot be read or trusted, with the reason: it may say anything.
+    pub unread: BTreeMap<EvidenceId, String>,
+}
+
+/// What led to a digest by one change set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Feature {
+    /// Who took part, and how, by the records of its decisions.
+    pub people: BTreeSet<Part>,
+    /// What was stated, the oldest first.
+    pub evidence: Vec<Link>,
+}
+
+/// Who took part, and how.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Part {
+    /// A person, or an agent with the person who answers for it.
+    pub who: String,
+    /// What they did: `wrote it`, or what they said in a review of which commit.
+    pub did: String,
+}
+
+/// A piece of evidence on the way.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Link {
+    /// Its name.
+    pub id: EvidenceId,
+    /// Of what kind it is.
+    pub kind: LinkKind,
+    /// Its predicate.
+    pub predicate_type: String,
+    /// Who signed it, where, when, and for or against.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facets: Option<Facets>,
+    /// By what it hangs together with the digest: digests that it is about; empty where only its change set is the same.
+    pub by: BTreeSet<SubjectDigest>,
+    /// Which leaf of the ledger it is, as far as the index knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaf: Option<u64>,
+}
+
+/// Of what kind a piece of evidence is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LinkKind {
+    /// Tests.
+    Tests,
+    /// A scan.
+    Scan,
+    /// A bill of materials.
+    BillOfMaterials,
+    /// A comparison of contracts.
+    Contract,
+    /// What was live.
+    Deployment,
+    /// That it was healthy.
+    Health,
+    /// A measurement.
+    Signal,
+    /// A decision.
+    Decision,
+    /// A snapshot, or a reference to a report.
+    Snapshot,
+    /// Anything else.
+    Other,
+}
+
+impl LinkKind {
+    fn of(predicate_type: &str) -> Self {
+        match predicate_type {
+            TestResult::TYPE => LinkKind::Tests,
+            Vulnerabilities::TYPE => LinkKind::Scan,
+            ContractComparison::TYPE => LinkKind::Contract,
+            Deployment::TYPE => LinkKind::Deployment,
+            Health::TYPE => LinkKind::Health,
+            SignalReading::TYPE => LinkKind::Signal,
+            VerificationSummary::TYPE => LinkKind::Decision,
+            Snapshot::TYPE => LinkKind::Snapshot,
+            it if it.starts_with("https://cyclonedx.org/") || it.starts_with("https://spdx.dev/") => LinkKind::BillOfMaterials,
+            _ => LinkKind::Other,
+        }
+    }
+}
+
+impl fmt::Display for LinkKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            LinkKind::Tests => "tests",
+            LinkKind::Scan => "scan",
+            LinkKind::BillOfMaterials => "bill of materials",
+            LinkKind::Contract => "contract",
+            LinkKind::Deployment => "deployment",
+            LinkKind::Health => "health",
+            LinkKind::Signal => "signal",
+            LinkKind::Decision => "decision",
+            LinkKind::Snapshot => "snapshot",
+            LinkKind::Other => "other",
+        })
+    }
+}
+
+/// Goes back from a digest: to what is about it, from there to the commits and trees that are named beside it and what is about
+/// those, and to everything of the same unit in the change sets that are named. Each envelope is verified; what the index says
+/// is used to find them only.
+///
+/// # Errors
+/// What index and blob store answer. An envelope that is gone or that nobody trusted has signed is no error, and is in
+/// [`Lineage::unread`].
+pub async fn lineage(
+    cx: &OpContext,
+    index: &dyn EvidenceIndex,
+    blobs: &dyn BlobStore,
+    trust: &TrustRoot,
+    digest: &SubjectDigest,
+) -> Result<Lineage> {
+    let mut lineage =
+        Lineage { digest: digest.clone(), change_sets: BTreeMap::new(), others: Vec::new(), unread: BTreeMap::new() };
+    let (found, known) = found(cx, index, digest).await?;
+    for entry in found.values() {
+        let statement = match statement(cx, blobs, trust, entry).await? {
+            Ok(statement) => statement,
+            Err(why) => {
+                lineage.unread.insert(entry.id(), why);
+                continue;
+            }
+        };
+        let link = Link {
+            id: entry.id(),
+            kind: LinkKind::of(entry.predicate_type()),
+            predicate_type: entry.predicate_type().to_owned(),
+            facets: entry.facets().cloned(),
+            by: entry.subjects().intersection(&known).cloned().collect(),
+            leaf: entry.leaf(),
+        };
+        let Some(change_set) = entry.facets().and_then(|facets| facets.change_set.clone()) else {
+            lineage.others.push(link);
+            continue;
+        };
+        let feature = lineage.change_sets.entry(change_set).or_default();
+        if link.kind == LinkKind::Decision {
+            match people(cx, blobs, &statement).await? {
+                Ok(people) => feature.people.extend(people),
+                Err(why) => drop(lineage.unread.insert(entry.id(), why)),
+            }
+        }
+        feature.evidence.push(link);
+    }
+    let when = |link: &Link| (link.facets.as_ref().and_then(|facets| facets.at), link.kind, link.id);
+    lineage.others.sort_by_key(when);
+    lineage.change_sets.values_mut().for_each(|feature| feature.evidence.sort_by_key(when));
+    Ok(lineage)
+}
+
+type Entries = BTreeMap<(EvidenceId, Digest), IndexedEvidence>;
+
+/// What hangs together with a digest, and the digests by which it does.
+async fn found(cx: &OpContext, index: &dyn EvidenceIndex, digest: &SubjectDigest) -> Result<(Entries, BTreeSet<SubjectDigest>)> {
+    let mut found = Entries::new();
+    let keyed = |entry: IndexedEvidence| ((entry.id(), entry.envelope()), entry);
+    let about = index.about(cx, &BTreeSet::from([digest.clone()])).await?;
+    let beside = about.iter().flat_map(|entry| entry.subjects()).filter(|subject| subject.algorithm.starts_with("git"));
+    let known: BTreeSet<_> = beside.chain([digest]).cloned().collect();
+    let places: BTreeSet<_> = about.iter().filter_map(IndexedEvidence::facets).map(|it| (&it.change_set, &it.unit)).collect();
+    for (change_set, unit) in places {
+        let (Some(change_set), Some(unit)) = (change_set, unit) else { continue };
+        let (change_set, unit) = (Some(change_set.clone()), Some(unit.clone()));
+        let mut query = EvidenceQuery { change_set, unit, ..EvidenceQuery::default() };
+        loop {
+            let page = index.query(cx, &query).await?;
+            found.extend(page.evidence.into_iter().map(keyed));
+            query.after = page.next;
+            if query.after.is_none() {
+                break;
+            }
+        }
+    }
+    found.extend(index.about(cx, &known).await?.into_iter().map(keyed));
+    Ok((found, known))
+}
+
+async fn statement(
+    cx: &OpContext,
+    blobs: &dyn BlobStore,
+    trust: &TrustRoot,
+    entry: &IndexedEvidence,
+) -> Result<Result<Statement, String>> {
+    let Some(bytes) = blobs.get(cx, &entry.envelope()).await? else { return Ok(Err("its envelope is gone".to_owned())) };
+    let verified = Envelope::from_slice(&bytes).and_then(|envelope| trust.verify(&envelope));
+    Ok(match verified {
+        Ok(verified) if verified.id() == entry.id() => Ok(verified.statement().clone()),
+        Ok(verified) => Err(format!("the index names it, and its envelope holds {}", verified.id())),
+        Err(error) => Err(error.to_string()),
+    })
+}
+
+/// Who took part, by the record of a decision.
+async fn people(cx: &OpContext, blobs: &dyn BlobStore, decision: &Statement) -> Result<Result<Vec<Part>, String>> {
+    let reference = decision.predicate.pointer("/https:~1~1pathops.dev~1decision-record/digest/sha256");
+    let Some(digest) = reference.and_then(Value::as_str) else { return Ok(Ok(Vec::new())) };
+    let Ok(digest) = Digest::from_hex(digest) else { return Ok(Err("the record of the decision has no digest".to_owned())) };
+    let Some(record) = blobs.get(cx, &digest).await? else { return Ok(Err("the record of the decision is gone".to_owned())) };
+    let record: DecisionRecord = match serde_json::from_slice(&record) {
+        Ok(record) => record,
+        Err(error) => return Ok(Err(format!("the record of the decision cannot be read: {error}"))),
+    };
+    let readings = record.facts.readings;
+    let part = |who: String, did: String| Part { who, did };
+    let authors = readings.authors.iter().map(|author| part(author.to_string(), "wrote it".to_owned()));
+    let reviews = readings.source_reviews.iter().chain(readings.proposal.iter().flat_map(|proposal| &proposal.reviews));
+    let reviews = reviews.map(|review| {
+        let short: String = review.commit.as_str().chars().take(12).collect();
+        part(review.author.to_string(), format!("{} {short}", said(review.state)))
+    });
+    Ok(Ok(authors.chain(reviews).collect()))
+}
+
+fn said(state: pathops_core::adapter::ReviewState) -> &'static str {
+    use pathops_core::adapter::ReviewState;
+    match state {
+        ReviewState::Approved => "approved",
+        ReviewState::ChangesRequested => "asked for changes to",
+        ReviewState::Commented => "commented on",
+        ReviewState::Dismissed => "no longer speaks for or against",
+    }
+}
+
+/// For people: a tree, a line for each.
+impl fmt::Display for Lineage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.digest)?;
+        for (change_set, Feature { people, evidence }) in &self.change_sets {
+            writeln!(f, "  change set {change_set}")?;
+            people.iter().try_for_each(|Part { who, did }| writeln!(f, "    {who} {did}"))?;
+            evidence.iter().try_for_each(|link| write_link(f, link))?;
+        }
+        if !self.others.is_empty() {
+            writeln!(f, "  of no change set")?;
+            self.others.iter().try_for_each(|link| write_link(f, link))?;
+        }
+        self.unread.iter().try_for_each(|(id, why)| writeln!(f, "  UNREAD {id}: {why}"))?;
+        if self.change_sets.is_empty() && self.others.is_empty() && self.unread.is_empty() {
+            writeln!(f, "  nothing is known of it")?;
+        }
+        Ok(())
+    }
+}
+
+fn write_link(f: &mut fmt::Formatter<'_>, link: &Link) -> fmt::Result {
+    let facets = link.facets.as_ref();
+    let at = facets.and_then(|it| it.at).map_or_else(|| "undated".to_owned(), |at| at.to_string());
+    let verdict = facets.map_or_else(String::new, |it| it.verdict.to_string());
+    write!(f, "    {at:<24} {:<17} {verdict:<7} {}", link.kind, link.id.0.short())?;
+    if let Some(environment) = facets.and_then(|it| it.environment.as_ref()) {
+        write!(f, "  {environment}")?;
+    }
+    writeln!(f)
+}

@@ -1,0 +1,179 @@
+//! Taking reports in: secrets out first, then recognised, stored, stated; and what led to a digest, found by that again.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
+
+use std::sync::Arc;
+
+use pathops_core::adapter::{BlobStore as _, EvidenceIndex as _, EvidenceQuery, Signer as _, SubjectDigest};
+use pathops_core::evidence::{Subject, TestAnnotations, TrustRoot};
+use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemoryEvidenceIndex, MemorySigner};
+use pathops_core::policy::Verdict;
+use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, Result, UnixMillis};
+use pathops_evidence::ledger::{Ledger, LogKey};
+use pathops_evidence::redact::Redactor;
+use pathops_evidence::report::Format;
+use pathops_evidence::{Ingested, LinkKind, Origin, Sealer, ingest, lineage};
+use serde_json::Value;
+
+const TAP: &[u8] = b"TAP version 14\n1..2\nok 1 - adds\nok 2 - knows hunter2-long\n";
+const TRIVY: &[u8] = include_bytes!("fixtures/report/trivy/bad.json");
+const BOM: &[u8] = include_bytes!("fixtures/report/cyclonedx-json/good.json");
+const LCOV: &[u8] = include_bytes!("fixtures/report/lcov/good.info");
+
+fn cx() -> OpContext {
+    OpContext::new(IdempotencyKey::new("test"))
+}
+
+fn artifact() -> SubjectDigest {
+    SubjectDigest::sha256(&Digest::of(b"artifact"))
+}
+
+struct Store {
+    blobs: MemoryBlobs,
+    sealer: Sealer,
+    trust: TrustRoot,
+    index: MemoryEvidenceIndex,
+}
+
+impl Store {
+    async fn new() -> Self {
+        let (signer, blobs) = (MemorySigner::from_seed(1).unwrap(), MemoryBlobs::new());
+        let key = LogKey::new("shop.example/evidence", &[7; 32]).unwrap();
+        let ledger = Ledger::open(&cx(), Arc::new(MemoryBucket::new()), key).await.unwrap();
+        let trust = TrustRoot::new([signer.public_key()]);
+        let sealer = Sealer::new(Arc::new(signer), Arc::new(blobs.clone())).with_ledger(Arc::new(ledger));
+        Self { blobs, sealer, trust, index: MemoryEvidenceIndex::new() }
+    }
+
+    async fn take(&self, bytes: &[u8], format: Option<Format>, origin: &Origin) -> Result<Ingested> {
+        let redactor = Redactor::new(["hunter2-long".to_owned()]).unwrap();
+        let taken = ingest(&cx(), &self.sealer, &redactor, bytes, format, origin).await?;
+        self.sealer.index(&cx(), &self.index, &self.trust, &taken.records).await?;
+        Ok(taken)
+    }
+
+    /// The types of what was stated, and the predicates.
+    async fn stated(&self, taken: &Ingested) -> Vec<(String, Value)> {
+        let mut stated = Vec::new();
+        for record in &taken.records {
+            let verified = self.trust.verify(&self.sealer.envelope(&cx(), record).await.unwrap()).unwrap();
+            stated.push((verified.statement().predicate_type.clone(), verified.statement().predicate.clone()));
+        }
+        stated
+    }
+}
+
+fn origin() -> Origin {
+    Origin {
+        name: "orders".to_owned(),
+        subjects: vec![Subject::named("orders").with_sha256(&Digest::of(b"artifact"))],
+        attester: "https://ci.example".to_owned(),
+        at: UnixMillis(1_000),
+        suite: "acceptance".to_owned(),
+        annotations: TestAnnotations {
+            change_set: "dates-1".parse().ok(),
+            unit: "orders".parse().ok(),
+            ..TestAnnotations::default()
+        },
+    }
+}
+
+const REFERENCE: &str = "https://in-toto.io/attestation/reference/v0.1";
+
+#[tokio::test]
+async fn a_report_is_recognised_and_stored_without_its_secrets() {
+    let store = Store::new().await;
+    let taken = store.take(TAP, None, &origin()).await.unwrap();
+    assert_eq!((taken.format, taken.redaction.removed["known"]), (Format::Tap, 1));
+    let stored = store.blobs.get(&cx(), &taken.payload).await.unwrap().unwrap();
+    assert_eq!(stored, b"TAP version 14\n1..2\nok 1 - adds\nok 2 - knows [redacted known]\n");
+    let stated = store.stated(&taken).await;
+    assert_eq!(stated[0].0, REFERENCE);
+    let reference = &stated[0].1;
+    assert_eq!(reference["references"][0]["digest"]["sha256"], taken.payload.hex());
+    assert_eq!(reference["https://pathops.dev/redaction"]["removed"]["known"], 1);
+    let ruleset = reference["https://pathops.dev/redaction"]["ruleset"]["sha256"].as_str().unwrap();
+    assert_eq!(ruleset, Redactor::new(["hunter2-long".to_owned()]).unwrap().digest().hex());
+    let tests = &stated[1].1;
+    assert_eq!(
+        (&tests["result"], &tests["configuration"][0]["digest"]["sha256"]),
+        (&"PASSED".into(), &taken.payload.hex().into())
+    );
+    assert_eq!(tests["passedTests"][1], "knows [redacted known]");
+    for (_, predicate) in stated {
+        assert!(!predicate.to_string().contains("hunter2"), "{predicate}");
+    }
+    // The same again is the same evidence.
+    let again = store.take(TAP, None, &origin()).await.unwrap();
+    let ids = |taken: &Ingested| taken.records.iter().map(|record| record.id).collect::<Vec<_>>();
+    assert_eq!(ids(&again), ids(&taken));
+}
+
+#[tokio::test]
+async fn what_a_report_says_is_stated_where_there_is_a_type_for_it() {
+    let store = Store::new().await;
+    for (bytes, format, second) in [
+        (TAP, Format::Tap, Some("https://in-toto.io/attestation/test-result/v0.1")),
+        (TRIVY, Format::Trivy, Some("https://in-toto.io/attestation/vulns/v0.2")),
+        (BOM, Format::CyclonedxJson, Some("https://cyclonedx.org/bom")),
+        (LCOV, Format::Lcov, None),
+    ] {
+        let taken = store.take(bytes, None, &origin()).await.unwrap();
+        let types: Vec<_> = store.stated(&taken).await.into_iter().map(|(kind, _)| kind).collect();
+        let expected: Vec<_> = [Some(REFERENCE), second].into_iter().flatten().collect();
+        assert_eq!((taken.format, types), (format, expected.iter().map(ToString::to_string).collect()));
+        assert!(taken.records.iter().all(|record| record.leaf.is_some()), "all of it is in the ledger");
+    }
+    let failing = EvidenceQuery { verdict: Some(Verdict::Fail), ..EvidenceQuery::default() };
+    assert_eq!(store.index.query(&cx(), &failing).await.unwrap().evidence.len(), 1, "the scan has found something");
+}
+
+#[tokio::test]
+async fn what_is_not_recognised_or_of_nobody_is_refused_and_nothing_is_stored() {
+    let store = Store::new().await;
+    let nobody = Origin { attester: "https://pathops.dev/pathops".to_owned(), ..origin() };
+    let nothing = Origin { subjects: vec![Subject::named("orders")], ..origin() };
+    let ambiguous = r#"{"bomFormat": "CycloneDX", "version": "2.1.0", "runs": []}"#;
+    for (bytes, format, origin, why) in [
+        (b"all is well, says hunter2-long".as_slice(), None, origin(), "it is in none of the formats"),
+        (ambiguous.as_bytes(), None, origin(), "could be"),
+        (b"".as_slice(), None, origin(), "look whether the tool has run"),
+        (TAP, Some(Format::Junit), origin(), "JUnit"),
+        (b"1..2\nok 1\n", Some(Format::Tap), origin(), "the TAP report"),
+        (TAP, None, nobody, "PathOps itself hands nothing in"),
+        (TAP, None, nothing, "it is about nothing with a digest"),
+    ] {
+        let error = store.take(bytes, format, &origin).await.unwrap_err();
+        assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains(why), "{why}: {error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+    assert!(store.index.all().is_empty() && store.blobs.get(&cx(), &Digest::of(TAP)).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn from_a_digest_it_goes_back_to_what_led_to_it() {
+    let store = Store::new().await;
+    for bytes in [TAP, TRIVY, BOM] {
+        store.take(bytes, None, &origin()).await.unwrap();
+    }
+    let other = Origin { subjects: vec![Subject::named("web").with_sha256(&Digest::of(b"web"))], ..origin() };
+    let other = Origin { annotations: TestAnnotations { unit: "web".parse().ok(), ..other.annotations }, ..other };
+    store.take(b"1..1\nok 1 - of the web\n", Some(Format::Tap), &other).await.unwrap();
+    let found = lineage(&cx(), &store.index, &store.blobs, &store.trust, &artifact()).await.unwrap();
+    let kinds = |links: &[pathops_evidence::Link]| links.iter().map(|link| link.kind).collect::<Vec<_>>();
+    assert_eq!(kinds(&found.change_sets[&"dates-1".parse().unwrap()].evidence), [LinkKind::Tests]);
+    let mut others = kinds(&found.others);
+    others.sort();
+    use LinkKind::{BillOfMaterials, Scan, Snapshot};
+    assert_eq!(others, [Scan, BillOfMaterials, Snapshot, Snapshot, Snapshot], "and nothing of the web");
+    assert!(found.others.iter().all(|link| link.by.contains(&artifact()) && link.leaf.is_some()) && found.unread.is_empty());
+    let text = found.to_string();
+    assert!(text.starts_with(&format!("{}\n  change set dates-1\n", artifact())) && text.contains("tests"), "{text}");
+
+    // Somebody that is not trusted any more has signed nothing.
+    let nobody = lineage(&cx(), &store.index, &store.blobs, &TrustRoot::new([]), &artifact()).await.unwrap();
+    assert_eq!((nobody.unread.len(), nobody.others.len(), nobody.change_sets.len()), (6, 0, 0));
+    assert!(nobody.to_string().contains("UNREAD"), "{nobody}");
+    let unknown = SubjectDigest::sha256(&Digest::of(b"unknown"));
+    let nothing = lineage(&cx(), &store.index, &store.blobs, &store.trust, &unknown).await.unwrap();
+    assert!(nothing.to_string().ends_with("nothing is known of it\n"), "{nothing}");
+}
