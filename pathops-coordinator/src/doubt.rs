@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 
 use pathops_core::adapter::{Importance, Notice};
-use pathops_core::policy::{Doubt, HypotheticalFacts, Policy, in_doubt};
-use pathops_core::{ChangeSetId, Digest, IdempotencyKey, OpContext, Result, UnitId};
+use pathops_core::policy::{DecisionRecord, Doubt, HypotheticalFacts, Policy, in_doubt, record_in_doubt};
+use pathops_core::{ChangeSetId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, Result, UnitId};
 
 use crate::activity::facts::read_declarations;
 use crate::activity::promote::Candidate;
-use crate::change_set::{LAST_GOOD, LastGood, Promoted, Role, State, promoted};
+use crate::change_set::{Decided, LAST_GOOD, LastGood, Promoted, Role, State, promoted};
 use crate::control_plane::ControlPlane;
 
-/// What is known of all that is in production.
+/// What is known of what is in production.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InProduction {
     /// What would not get there by what is known now.
@@ -48,9 +48,7 @@ impl ControlPlane {
                 Err(error) => found.unseen.push(format!("{change_set}: {error}")),
             }
         }
-        for unseen in &found.unseen {
-            self.tell_unseen(cx, unseen).await;
-        }
+        self.tell_unseen(cx, &found.unseen).await;
         Ok(found)
     }
 
@@ -67,47 +65,79 @@ impl ControlPlane {
     /// What of a change set is in production and would not get there now, because something has come to be known since:
     /// evidence that says no, an approval taken back, an incident. Each doubt is told to people once.
     ///
+    /// It is looked at by the record of the decision, under the policy that it was granted under and under the one of now.
+    /// Where that record cannot be read, the policy of now is all there is: what it finds is told, and so is that the rest is
+    /// unseen.
+    ///
     /// Nothing is changed by it: what to do is for people, and for the next change set. Grants that were not used need
     /// none of this: they are decided anew when they are.
     ///
     /// # Errors
-    /// What the journal, the Git host and the blob store answer.
-    pub async fn doubts(&self, change_set: &ChangeSetId) -> Result<Vec<Doubt>> {
-        let Some(state) = self.state(change_set).await? else { return Ok(Vec::new()) };
-        let mut doubts = Vec::new();
-        for unit in state.units.keys() {
-            doubts.extend(self.doubt(&state, unit).await?);
-        }
-        Ok(doubts)
+    /// What the journal answers. What cannot be looked at is no error: it is in the answer, and told to people once.
+    pub async fn doubts(&self, change_set: &ChangeSetId) -> Result<InProduction> {
+        let mut found = InProduction::default();
+        let Some(state) = self.state(change_set).await? else { return Ok(found) };
+        self.doubts_about(&state, &mut found).await;
+        self.tell_unseen(&OpContext::new(IdempotencyKey::new("doubts")), &found.unseen).await;
+        Ok(found)
     }
 
     async fn doubts_about(&self, state: &State, found: &mut InProduction) {
         for unit in state.units.keys() {
-            match self.doubt(state, unit).await {
-                Ok(doubt) => found.doubts.extend(doubt),
-                Err(error) => found.unseen.push(format!("{unit} of {}: {error}", state.start.change_set)),
+            if let Err(error) = self.doubt(state, unit, found).await {
+                found.unseen.push(unseen(state, unit, &error));
             }
         }
     }
 
-    async fn doubt(&self, state: &State, unit: &UnitId) -> Result<Option<Doubt>> {
-        let Some(promoted) = promoted(state, unit) else { return Ok(None) };
+    async fn doubt(&self, state: &State, unit: &UnitId, found: &mut InProduction) -> Result<()> {
+        let Some(promoted) = promoted(state, unit) else { return Ok(()) };
+        let services = self.services();
         let cx = OpContext::new(IdempotencyKey::new(format!("doubts/{}/{unit}", state.start.change_set)));
         let (policy, facts) = self.facts_now(&cx, state, &promoted).await?;
-        let doubt = in_doubt(&promoted.granted.decision, &policy, &facts, self.services().clock.now());
+        let now = services.clock.now();
+        let doubt = match self.granted(&cx, promoted.granted).await {
+            Ok(granted) => {
+                record_in_doubt(&granted, &policy, &services.languages, &facts, now).map_err(|error| error.to_string())
+            }
+            Err(error) => Err(error.to_string()),
+        };
+        let doubt = doubt.unwrap_or_else(|why| {
+            let why =
+                format!("what it was granted under cannot be read, and it was looked at under the policy of now only: {why}");
+            found.unseen.push(unseen(state, unit, &why));
+            in_doubt(&promoted.granted.decision, &policy, &facts, now)
+        });
         if let Some(doubt) = &doubt {
-            self.services().tell(&cx.part(&name(doubt)), Some(notice(state, doubt))).await;
+            services.tell(&cx.part(&name(doubt)), Some(notice(state, doubt))).await;
         }
-        Ok(doubt)
+        found.doubts.extend(doubt);
+        Ok(())
     }
 
-    async fn tell_unseen(&self, cx: &OpContext, unseen: &str) {
+    /// The decision behind a grant, as it was signed: the one that the journal knows.
+    async fn granted(&self, cx: &OpContext, granted: &Decided) -> Result<DecisionRecord> {
+        let record = self.services().decision_record(cx, &granted.record).await?;
+        if record.decision == granted.decision {
+            return Ok(record);
+        }
+        let error = Error::new(ErrorKind::Corrupt, "read a decision back").on(&granted.record.id);
+        Err(error.because("the journal knows another one"))
+    }
+
+    async fn tell_unseen(&self, cx: &OpContext, unseen: &[String]) {
         let services = self.services();
-        tracing::warn!(unseen, "a part of production could not be looked at");
+        if unseen.is_empty() {
+            return;
+        }
+        tracing::warn!(?unseen, "a part of production could not be looked at");
         let Ok(project) = self.project().await else { return };
-        let text = format!("whether it may stay in production could not be looked at: {unseen}");
-        let notice = Notice { project: project.id, change_set: None, importance: Importance::Failure, to: Vec::new(), text };
-        services.tell(&cx.part(&Digest::of(unseen.as_bytes()).short()), Some(notice)).await;
+        for unseen in unseen {
+            let text = format!("whether it may stay in production could not be looked at: {unseen}");
+            let (project, importance) = (project.id.clone(), Importance::Failure);
+            let notice = Notice { project, change_set: None, importance, to: Vec::new(), text };
+            services.tell(&cx.part(&Digest::of(unseen.as_bytes()).short()), Some(notice)).await;
+        }
     }
 
     async fn facts_now(&self, cx: &OpContext, state: &State, promoted: &Promoted<'_>) -> Result<(Policy, HypotheticalFacts)> {
@@ -132,6 +162,10 @@ impl ControlPlane {
         });
         Ok((policy, facts))
     }
+}
+
+fn unseen(state: &State, unit: &UnitId, why: &dyn std::fmt::Display) -> String {
+    format!("{unit} of {}: {why}", state.start.change_set)
 }
 
 /// The same for the same doubt, whatever else becomes known.

@@ -9,7 +9,7 @@ use pathops_core::evidence::{
 use pathops_core::policy::{
     CommitStatus, DecisionRecord, Difference, HypotheticalFacts, LintContext, LintLevel, Policy, diff, run_cases,
 };
-use pathops_core::project::{Finding, Project, lint_policy, load_policy_tests, load_with};
+use pathops_core::project::{Finding, Project, lint_change, lint_policy, load_policy_tests, load_with};
 use pathops_core::{
     ChangeSetId, CommitId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, PullRequestNumber, RepoPath, Result,
     StatusContext,
@@ -18,7 +18,7 @@ use pathops_evidence::EvidenceRecord;
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
-use crate::activity::facts::{DECLARATIONS, read_declarations, read_project};
+use crate::activity::facts::{DECLARATIONS, read_declarations, read_declared};
 use crate::control_plane::ControlPlane;
 
 /// The status that says what came of it. Make it a required one of the meta repository's `main`; where it is not, each
@@ -96,7 +96,8 @@ impl ControlPlane {
                 trial.passed.push("the project can be read".to_owned());
                 trial.lint(&files, &LintContext::of(&project, services.clock.now()), &project);
                 trial.run_tests(&files, &project.policy);
-                let before = read_project(&*services.scm, cx, self.meta_repo(), &services.languages).await?;
+                let (before_files, before) = read_declared(&*services.scm, cx, self.meta_repo(), &services.languages).await?;
+                trial.take(lint_change((&before_files, &before), (&files, &project)));
                 self.keep_records(cx, &files, &mut trial).await?;
                 trial.keep_stops(&before, &project);
                 let (history, unreadable) = self.history(cx).await?;
@@ -140,27 +141,13 @@ impl ControlPlane {
         let records = read_declarations(&*services.scm, cx, self.meta_repo(), &main, &["change-sets"]).await?;
         let (mut history, mut unreadable) = (Vec::new(), 0);
         for record in decisions(&records).into_iter().take(HISTORY) {
-            match self.past(cx, &record).await {
-                Ok(Some(record)) => history.push((HypotheticalFacts::from(record.facts.clone()), record)),
-                Ok(None) => unreadable += 1,
+            match services.decision_record(cx, &record).await {
+                Ok(record) => history.push((HypotheticalFacts::from(record.facts.clone()), record)),
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => unreadable += 1,
                 Err(error) => return Err(error),
             }
         }
         Ok((history, unreadable))
-    }
-
-    /// A past decision with its facts; `None` where the evidence of it leads to none.
-    async fn past(&self, cx: &OpContext, record: &EvidenceRecord) -> Result<Option<DecisionRecord>> {
-        let services = self.services();
-        let envelope = services.sealer.envelope(cx, record).await?;
-        let Ok(verified) = services.trust.verify(&envelope) else { return Ok(None) };
-        let summary = serde_json::from_value::<VerificationSummary>(verified.statement().predicate.clone()).ok();
-        let reference = summary.and_then(|summary| summary.record);
-        let digest = reference.and_then(|it| Digest::from_hex(it.digest.get("sha256")?).ok());
-        let Some(digest) = digest else { return Ok(None) };
-        let bytes = services.blobs.get(cx, &digest).await?;
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
     async fn seal_trial(
@@ -232,7 +219,11 @@ impl Trial {
     }
 
     fn lint(&mut self, files: &SourceTree, context: &LintContext<'_>, project: &Project) {
-        for (finding, level) in lint_policy(files, &project.policy, context) {
+        self.take(lint_policy(files, &project.policy, context));
+    }
+
+    fn take(&mut self, found: Vec<(Finding, LintLevel)>) {
+        for (finding, level) in found {
             let list = if level == LintLevel::Error { &mut self.failures } else { &mut self.warnings };
             list.push(finding.to_string());
         }

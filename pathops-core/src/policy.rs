@@ -17,6 +17,7 @@
 //! tested). Each is a *fail* where it does not hold.
 
 mod case;
+mod compare;
 mod condition;
 mod decision;
 mod evaluate;
@@ -38,6 +39,7 @@ mod summary;
 mod tighten;
 
 pub use case::*;
+pub use compare::*;
 pub use condition::*;
 pub use decision::*;
 pub use evaluate::*;

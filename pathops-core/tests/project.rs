@@ -513,6 +513,8 @@ proptest! {
     }
 }
 
+#[path = "project/change.rs"]
+mod change;
 #[path = "project/strays.rs"]
 mod strays;
 

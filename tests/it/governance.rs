@@ -2,13 +2,14 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use pathops_coordinator::POLICY_CONTEXT;
 use pathops_coordinator::change_set::{End, Role, State};
+use pathops_coordinator::{InProduction, POLICY_CONTEXT};
 use pathops_core::adapter::*;
-use pathops_core::evidence::{Approval, Incident, Predicate as _};
+use pathops_core::evidence::{Approval, Envelope, Incident, Predicate as _, VerificationSummary};
 use pathops_core::memory::MemoryJournal;
 use pathops_core::policy::{PROMOTION_CONTEXT, Verdict};
-use pathops_core::{ErrorKind, OpContext, Principal, PullRequestNumber, RepoPath, UnixMillis};
+use pathops_core::{Digest, ErrorKind, OpContext, Principal, PullRequestNumber, RepoPath, UnixMillis};
+use serde_json::Value;
 
 use crate::snapshots;
 use crate::world::{START, World, cx, feature_of, person, repo, wait};
@@ -32,7 +33,7 @@ pub(crate) fn proposed(world: &World) -> Option<PullRequest> {
     wait(world.forge.scm(Principal::System).pull_request(&cx(), &repo(PRODUCTION), PullRequestNumber(2))).ok()
 }
 
-fn status(world: &World, repository: &str, proposed: &PullRequest, context: &str) -> Option<CheckState> {
+pub(crate) fn status(world: &World, repository: &str, proposed: &PullRequest, context: &str) -> Option<CheckState> {
     let checks = wait(world.forge.scm(Principal::System).checks(&cx(), &repo(repository), &proposed.head)).unwrap();
     checks.into_iter().find(|check| check.name == context).map(|check| check.state)
 }
@@ -52,7 +53,7 @@ pub(crate) fn declare(world: &World, branch: &str, path: &str, text: &str) {
     write(world, branch, vec![FileChange { path: RepoPath::parse(path).unwrap(), file: Some(file) }]);
 }
 
-fn write(world: &World, branch: &str, changes: Vec<FileChange>) {
+pub(crate) fn write(world: &World, branch: &str, changes: Vec<FileChange>) {
     let (scm, meta) = (world.forge.scm(Principal::System), repo("shop/meta"));
     let head = wait(scm.branch_head(&cx(), &meta, &branch.parse().unwrap())).unwrap().unwrap();
     let change = NewCommit {
@@ -180,7 +181,7 @@ fn who_may_not_request_is_denied() {
 }
 
 /// Opens a pull request that changes a file of the meta repository.
-fn propose_policy(world: &World, branch: &str, text: &str) -> PullRequest {
+pub(crate) fn propose_policy(world: &World, branch: &str, text: &str) -> PullRequest {
     let (scm, meta) = (world.forge.scm(Principal::Human(person("alice"))), repo("shop/meta"));
     let key = |part: &str| OpContext::new(pathops_core::IdempotencyKey::new(format!("{branch}/{part}")));
     let head = wait(scm.branch_head(&cx(), &meta, &"main".parse().unwrap())).unwrap().unwrap();
@@ -228,7 +229,7 @@ fn what_is_in_production_is_doubted_when_something_speaks_against_it_since() {
     let world = World::new(MemoryJournal::new());
     let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
     let (plane, change_set) = (world.plane(), &state.start.change_set);
-    assert_eq!(wait(plane.doubts(change_set)).unwrap(), [], "nothing has happened");
+    assert_eq!(wait(plane.doubts(change_set)).unwrap(), InProduction::default(), "nothing has happened");
     let told = world.notifier.delivered().len();
 
     let incident = "apiVersion: pathops.dev/v1alpha1\nkind: Incident\nmetadata: {name: inc-1}\nspec: {unit: orders, since: \"2025-11-24T08:00:00Z\", summary: it burns}\n";
@@ -238,7 +239,7 @@ fn what_is_in_production_is_doubted_when_something_speaks_against_it_since() {
     let head = proposed(&world).unwrap().head;
     world.forge.person(person("carol")).review(&repo(PRODUCTION), number, &head, ReviewState::Dismissed, "").unwrap();
     for _ in 0..2 {
-        let doubts = wait(plane.doubts(change_set)).unwrap();
+        let doubts = wait(plane.doubts(change_set)).unwrap().doubts;
         let [doubt] = doubts.as_slice() else { panic!("{doubts:?}") };
         let ids: Vec<_> = doubt.requirements.iter().map(|(id, _)| id.as_str()).collect();
         assert_eq!((doubt.unit.as_str(), ids), ("orders", vec!["no-open-incident", "approval"]));
@@ -273,6 +274,46 @@ fn doubts_about_production_are_found_without_being_asked_for() {
     );
     run_for(1);
     assert_eq!(told(), 1, "it is told once");
+}
+
+const INCIDENT: &str = "apiVersion: pathops.dev/v1alpha1\nkind: Incident\nmetadata: {name: inc-1}\nspec: {unit: orders, since: \"2025-11-24T08:00:00Z\", summary: it burns}\n";
+
+/// What was promised when it was granted is what it is held to, and not what is asked for in addition since.
+#[test]
+fn a_policy_that_has_become_stricter_since_forges_no_doubt() {
+    const CALM: &str = "    - {id: calm, reason: it is quiet, asks: {evidence: {predicateType: \"https://example.org/calm\", about: artifact, accept: {maxAgeSeconds: 86400, from: [scanner]}}}}\n";
+    let world = World::new(MemoryJournal::new());
+    let before = policy(&world);
+    let calm = format!("{before}{CALM}");
+    let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
+    let doubts = || wait(world.plane().doubts(&state.start.change_set)).unwrap();
+    for stricter in [before.replace("minPassed: 1", "minPassed: 100"), calm] {
+        assert_ne!(stricter, before);
+        declare(&world, "main", "policy.yaml", &stricter);
+        assert_eq!(doubts(), InProduction::default());
+    }
+    declare(&world, "main", "incidents/inc-1.yaml", INCIDENT);
+    assert_eq!(doubts().doubts.len(), 1, "what is known since still counts");
+}
+
+/// Without the record of the decision nobody knows what was promised: that is told, beside what can be seen.
+#[test]
+fn a_decision_that_cannot_be_read_back_is_told_and_hides_nothing() {
+    let world = World::new(MemoryJournal::new());
+    let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
+    let decided = state.units[&"orders".parse().unwrap()].last.as_ref().unwrap();
+    let envelope = wait(world.blobs.get(&cx(), &decided.record.envelope)).unwrap().unwrap();
+    let statement: Value = serde_json::from_slice(&Envelope::from_slice(&envelope).unwrap().payload().unwrap()).unwrap();
+    let summary: VerificationSummary = serde_json::from_value(statement["predicate"].clone()).unwrap();
+    assert!(world.blobs.lose(&Digest::from_hex(&summary.record.unwrap().digest["sha256"]).unwrap()));
+    declare(&world, "main", "incidents/inc-1.yaml", INCIDENT);
+    let told = world.notifier.delivered().len();
+    for _ in 0..2 {
+        let InProduction { doubts, unseen } = wait(world.plane().doubts(&state.start.change_set)).unwrap();
+        assert_eq!((doubts.len(), unseen.len()), (1, 1), "{unseen:?}");
+        assert!(unseen[0].contains("orders of ") && unseen[0].contains("its record is gone"), "{unseen:?}");
+        assert_eq!(world.notifier.delivered().len(), told + 2, "the doubt and what is unseen are told once");
+    }
 }
 
 /// What cannot be looked at is told, and hides nothing about the others.

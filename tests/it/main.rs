@@ -14,6 +14,7 @@ mod layering;
 mod lifecycles;
 mod moved;
 mod outside_evidence;
+mod policy_changes;
 mod policy_command;
 mod program;
 mod provenance;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use pathops_coordinator::InProduction;
 use pathops_coordinator::change_set::{End, State};
 use pathops_core::adapter::*;
 use pathops_core::evidence::{
@@ -190,16 +191,28 @@ fn a_critical_finding_after_the_merge_is_a_doubt_that_people_are_told_of_once() 
     let world = asking(&[SCAN]);
     let state = in_steps(&world, &[&|world, _| take(world, &report(world, tried(&state(world)), &[])).is_ok()]);
     let (plane, change_set) = (world.plane(), &state.start.change_set);
-    assert_eq!((state.end, wait(plane.doubts(change_set)).unwrap()), (Some(End::Live), Vec::new()));
+    assert_eq!((state.end, wait(plane.doubts(change_set)).unwrap()), (Some(End::Live), InProduction::default()));
     let told = world.notifier.delivered().len();
 
     take(&world, &report(&world, tried(&state), &["critical"])).unwrap();
     for _ in 0..2 {
-        let doubts = wait(plane.doubts(change_set)).unwrap();
+        let doubts = wait(plane.doubts(change_set)).unwrap().doubts;
         let [doubt] = doubts.as_slice() else { panic!("{doubts:?}") };
         let because: Vec<_> = doubt.requirements.iter().map(|(id, because)| (id.as_str(), because.as_str())).collect();
         assert_eq!((doubt.unit.as_str(), because), ("orders", vec![("scan", "1 critical finding(s), and 0 may stay")]));
         assert_eq!(world.notifier.delivered().len(), told + 1, "it is told once");
+    }
+
+    // It was promised when it was granted, whatever is asked for since.
+    let looser = [
+        policy(&world).replace("{id: scan,", "{id: scan, severity: advisory,"),
+        policy(&world).replace("{id: scan,", "{id: look,"),
+    ];
+    for looser in looser {
+        declare(&world, "main", "policy.yaml", &looser);
+        let doubts = wait(plane.doubts(change_set)).unwrap().doubts;
+        assert_eq!(doubts.len(), 1, "{looser}");
+        assert_eq!(doubts[0].requirements[0].0.as_str(), "scan", "{looser}");
     }
 }
 
@@ -218,7 +231,7 @@ fn what_is_about_another_artifact_changes_nothing() {
         ],
     );
     assert_eq!(state.end, Some(End::Live), "{:?}", state.failure);
-    assert_eq!(wait(world.plane().doubts(&state.start.change_set)).unwrap(), []);
+    assert_eq!(wait(world.plane().doubts(&state.start.change_set)).unwrap(), InProduction::default());
 }
 
 fn refused(world: &World, envelope: &Envelope, logged: Option<&Logged>, kind: ErrorKind, says: &str) -> Error {
@@ -466,8 +479,9 @@ fn an_envelope_that_is_gone_stops_everything_until_it_is_back() {
     );
     assert_eq!(state.end, Some(End::Live), "{:?}", state.failure);
     world.blobs.lose(&lost());
-    let error = wait(world.plane().doubts(&state.start.change_set)).unwrap_err();
-    let says = error.to_string();
+    let InProduction { doubts, unseen } = wait(world.plane().doubts(&state.start.change_set)).unwrap();
+    let says = unseen.join("\n");
+    assert_eq!((doubts.len(), unseen.len()), (0, 1), "{says}");
     assert!(says.contains(&format!("the blob {} is gone", lost())) && says.contains("hand the envelope in again"), "{says}");
 }
 
@@ -509,5 +523,9 @@ fn a_key_for_scans_does_not_speak_for_the_cluster_through_the_index_either() {
     };
     let state = in_steps(&world, &[&smuggled]);
     assert_eq!(state.end, Some(End::Live), "{:?}", state.failure);
-    assert_eq!(wait(world.plane().doubts(&state.start.change_set)).unwrap(), [], "a bad word of theirs does not count either");
+    assert_eq!(
+        wait(world.plane().doubts(&state.start.change_set)).unwrap(),
+        InProduction::default(),
+        "a bad word of theirs does not count either"
+    );
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use pathops_core::evidence::{
     InputAttestation, PolicyReference, Reference, Subject, VerificationResult, VerificationSummary, Verifier,
 };
-use pathops_core::policy::{DecisionRecord, Verdict, evaluate};
-use pathops_core::{Error, ErrorKind, OpContext, Result};
-use pathops_evidence::VERIFIER_ID;
+use pathops_core::policy::{Decision, DecisionRecord, Verdict, evaluate};
+use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
+use pathops_evidence::{EvidenceRecord, VERIFIER_ID};
 
 use crate::activity::Services;
 use crate::activity::expect::decision_of;
@@ -100,5 +100,29 @@ impl Services {
         let name = decision_of(&decision.unit, &decision.environment);
         let record = self.sealer.seal(cx, name, vec![subject], &summary).await?;
         Ok(Decided { decision, record })
+    }
+
+    /// A decision with what it was made of, from the signed statement of it: what that says and what it leads to are the same.
+    ///
+    /// # Errors
+    /// `Corrupt` where it is not as it was signed and stored; what the blob store answers.
+    pub(crate) async fn decision_record(&self, cx: &OpContext, record: &EvidenceRecord) -> Result<DecisionRecord> {
+        let corrupt =
+            |why: &dyn std::fmt::Display| Error::new(ErrorKind::Corrupt, "read a decision back").on(&record.id).because(why);
+        let envelope = self.sealer.envelope(cx, record).await?;
+        let verified = self.trust.verify(&envelope).map_err(|error| corrupt(&error).with_source(error))?;
+        let predicate = verified.statement().predicate.clone();
+        let summary = serde_json::from_value::<VerificationSummary>(predicate).map_err(|error| corrupt(&error))?;
+        let reference = summary.record.ok_or_else(|| corrupt(&"the statement of it names no record"))?;
+        let digest = reference.digest.get("sha256").and_then(|hex| Digest::from_hex(hex).ok());
+        let digest = digest.ok_or_else(|| corrupt(&"the statement of it names its record by no digest"))?;
+        let gone = || Error::new(ErrorKind::NotFound, "read a decision back").on(&record.id).because("its record is gone");
+        let bytes = self.blobs.get(cx, &digest).await?.ok_or_else(gone)?;
+        let held: DecisionRecord = serde_json::from_slice(&bytes).map_err(|error| corrupt(&error).with_source(error))?;
+        let stated = serde_json::from_value::<Decision>(summary.decision).map_err(|error| corrupt(&error))?;
+        if held.decision != stated {
+            return Err(corrupt(&"its record holds another decision than was signed"));
+        }
+        Ok(held)
     }
 }

@@ -280,6 +280,16 @@ pub(crate) const DECLARATIONS: [&str; 11] = [
 
 /// The project as its meta repository declares it now.
 pub(crate) async fn read_project(scm: &dyn Scm, cx: &OpContext, meta_repo: &RepoId, languages: &Languages) -> Result<Project> {
+    read_declared(scm, cx, meta_repo, languages).await.map(|(_, project)| project)
+}
+
+/// The same, with the files that declare it.
+pub(crate) async fn read_declared(
+    scm: &dyn Scm,
+    cx: &OpContext,
+    meta_repo: &RepoId,
+    languages: &Languages,
+) -> Result<(SourceTree, Project)> {
     let operation = "read the project";
     let wrong = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, operation).on(meta_repo).because(why);
     let branch = SOURCE_BRANCH.parse().map_err(|error| wrong(&error))?;
@@ -288,7 +298,8 @@ pub(crate) async fn read_project(scm: &dyn Scm, cx: &OpContext, meta_repo: &Repo
         Error::new(ErrorKind::NotFound, operation).on(meta_repo).because(format!("it has no branch `{branch}`"))
     })?;
     let files = read_declarations(scm, cx, meta_repo, &head, &DECLARATIONS).await?;
-    load_with(&files, meta_repo.clone(), languages).map_err(|findings| wrong(&findings))
+    let project = load_with(&files, meta_repo.clone(), languages).map_err(|findings| wrong(&findings))?;
+    Ok((files, project))
 }
 
 /// The files with these names, and those in the folders with these names, that are there at a commit.

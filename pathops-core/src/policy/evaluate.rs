@@ -145,7 +145,7 @@ impl<'c> Case<'c> {
 
     fn hold(&self, requirement: &Requirement, rule: &Rule) -> RequirementResult {
         let mut standing = self.stand(&requirement.asks, rule);
-        for (upper, rule) in self.policy.beside(rule, self.for_this()) {
+        for (_, upper, rule) in self.policy.beside(rule, self.for_this()) {
             let above = self.stand(&upper.asks, rule);
             standing = if above.verdict > standing.verdict { above.beside(standing) } else { standing.beside(above) };
         }

@@ -108,6 +108,22 @@ impl DecisionRecord {
         Self { format: 1, policy: policy.layers().to_vec(), facts: facts.facts().clone(), decision, written: None }
     }
 
+    /// The policy and the facts that the decision was made of.
+    fn made_of(&self, languages: &Languages) -> Result<(Policy, HypotheticalFacts), ReplayError> {
+        if self.format != 1 {
+            return Err(ReplayError::Format(self.format));
+        }
+        let policy = Policy::new(self.policy.clone(), languages).map_err(ReplayError::Policy)?;
+        let facts = HypotheticalFacts::from(self.facts.clone());
+        let Decision { policy: named, facts: of, .. } = self.decision;
+        for (what, named, held) in [("policy", named, policy.digest()), ("set of facts", of, facts.digest())] {
+            if named != held {
+                return Err(ReplayError::Other { what, named, held });
+            }
+        }
+        Ok((policy, facts))
+    }
+
     /// Where a decision differs from the one that is recorded, as it is written and as it is read.
     fn differences(&self, again: &Decision) -> Vec<String> {
         let json = |decision: &Decision| serde_json::to_value(decision).unwrap_or_default();
@@ -166,17 +182,8 @@ fn differences(one: &Value, other: &Value, at: &str, places: &mut BTreeSet<Strin
 /// moved on since (the evaluator, time zone data that matters, the engine of a language), that is said, and whether the decision
 /// comes to the same but for that.
 pub fn replay(record: &DecisionRecord, languages: &Languages) -> Result<Decision, ReplayError> {
-    if record.format != 1 {
-        return Err(ReplayError::Format(record.format));
-    }
-    let policy = Policy::new(record.policy.clone(), languages).map_err(ReplayError::Policy)?;
-    let facts = HypotheticalFacts::from(record.facts.clone());
+    let (policy, facts) = record.made_of(languages)?;
     let decision = &record.decision;
-    for (what, named, held) in [("policy", decision.policy, policy.digest()), ("set of facts", decision.facts, facts.digest())] {
-        if named != held {
-            return Err(ReplayError::Other { what, named, held });
-        }
-    }
     let again = evaluate(&policy, &facts, decision.at);
     let places = record.differences(&again);
     if places.is_empty() {
@@ -339,9 +346,9 @@ pub struct Doubt {
 /// does what time alone would mend: health that was looked at again a moment after a restart. To a soak, later news counts
 /// only where it is bad.
 ///
-/// A requirement that was met, and of which nobody can tell any more, is in doubt as one that fails is. Under another `policy`
-/// than it was granted under, what that one asks for in addition under the same name is told as a doubt too; what it asks for
-/// under another name is none, nor is what it does not ask for any more, or only advises: [`record_in_doubt`] looks at both.
+/// A requirement that was met, and of which nobody can tell any more, is in doubt as one that fails is. `policy` is the one that
+/// it was granted under: what another one asks for in addition under the same name would be told as a doubt too, and what
+/// that one does not ask for would be none. With the record of a decision, [`record_in_doubt`] looks under both.
 #[must_use]
 pub fn in_doubt(granted: &Decision, policy: &Policy, known: &Known, now: UnixMillis) -> Option<Doubt> {
     let case = Case::new(policy, known, granted.at).known_at(now);
@@ -366,28 +373,31 @@ pub fn in_doubt(granted: &Decision, policy: &Policy, known: &Known, now: UnixMil
     })
 }
 
-/// [`in_doubt`] under the `policy` of now and under the one that it was granted under, which the record holds: a requirement
-/// that has another name since, or only advises, hides nothing. What was approved under the one is taken as approved under the
-/// other. A doubt under both is told once, as the policy of the grant has it.
+/// [`in_doubt`] by the record of the decision: under the policy that it was granted under, and under the `policy` of now, each
+/// against how the facts of the record stood under it. So a requirement that has another name since, or only advises, hides
+/// nothing; and what the policy of now asks for besides is a doubt only where something has come to be known that speaks
+/// against it, not because it is asked for. What was approved under the one is taken as approved under the other. A doubt
+/// under both is told once, as the policy of the grant has it.
 ///
 /// # Errors
-/// What keeps the policy of the record from being read.
+/// [`ReplayError`] where the policy of the record cannot be read, or the decision was made of something else than the record
+/// holds.
 pub fn record_in_doubt(
     granted: &DecisionRecord,
     policy: &Policy,
     languages: &Languages,
     known: &Known,
     now: UnixMillis,
-) -> Result<Option<Doubt>, Vec<PolicyProblem>> {
-    let then = Policy::new(granted.policy.clone(), languages)?;
-    let under = |these: &Policy, others: &Policy| in_doubt(&granted.decision, these, &shown(known, others, these), now);
-    Ok(match (under(&then, policy), under(policy, &then)) {
-        (Some(mut doubt), Some(other)) => {
-            let more = other.requirements.into_iter().filter(|(id, _)| doubt.requirements.iter().all(|(told, _)| told != id));
-            let more: Vec<_> = more.collect();
-            doubt.requirements.extend(more);
-            Some(doubt)
-        }
-        (one, other) => one.or(other),
-    })
+) -> Result<Option<Doubt>, ReplayError> {
+    let (then, facts) = granted.made_of(languages)?;
+    let Decision { at, ref overridden, .. } = granted.decision;
+    // What would have been decided, had the policy been the one of now.
+    let otherwise = Decision { overridden: overridden.clone(), ..evaluate(policy, &shown(&facts, &then, policy), at) };
+    let of_grant = in_doubt(&granted.decision, &then, &shown(known, policy, &then), now);
+    let of_now = in_doubt(&otherwise, policy, &shown(known, &then, policy), now);
+    let Some(mut doubt) = of_grant else { return Ok(of_now) };
+    let is_told = |(id, because): &(RequirementId, String)| doubt.requirements.iter().any(|it| it.0 == *id || it.1 == *because);
+    let more: Vec<_> = of_now.into_iter().flat_map(|it| it.requirements).filter(|it| !is_told(it)).collect();
+    doubt.requirements.extend(more);
+    Ok(Some(doubt))
 }

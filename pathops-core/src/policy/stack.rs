@@ -183,12 +183,12 @@ impl Policy {
         &'p self,
         rule: &'p Rule,
         applies: impl Fn(&LayerName, &Requirement) -> bool + 'p,
-    ) -> impl Iterator<Item = (&'p Requirement, &'p Rule)> {
+    ) -> impl Iterator<Item = (&'p LayerName, &'p Requirement, &'p Rule)> {
         rule.beside.iter().filter_map(move |index| {
             let rule = self.0.rules.get(*index)?;
             let layer = self.0.layers.get(rule.layer)?;
             let requirement = layer.requirements.get(rule.index)?;
-            applies(&layer.layer, requirement).then_some((requirement, rule))
+            applies(&layer.layer, requirement).then_some((&layer.layer, requirement, rule))
         })
     }
 

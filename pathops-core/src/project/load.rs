@@ -1,6 +1,7 @@
 //! Reads a meta repository: all that it declares, or all that is wrong with it.
 
 mod cases;
+mod change;
 mod facts;
 mod policy;
 mod reader;
@@ -19,6 +20,7 @@ use crate::project::{Contract, Environments, FeatureRequest, Identities, OpenInc
 use crate::time::UnixMillis;
 
 pub use cases::load_policy_tests;
+pub use change::{Declared, lint_change};
 pub use facts::{load_facts, load_history};
 pub use policy::{lint_policy, load_policy};
 pub(crate) use reader::{Mistake, read};

@@ -6,9 +6,9 @@ use pathops_core::Digest;
 use pathops_core::adapter::ReviewState::{Approved, ChangesRequested, Dismissed};
 use pathops_core::evidence::Statement;
 use pathops_core::policy::{
-    Condition, ConditionAnswer, ConditionError, ConditionLanguage, Decision, DecisionRecord, Doubt, HypotheticalFacts, Languages,
-    Policy, PolicyLayer, ReplayError, Severity, Summary, Verdict, VerifiedFacts, decide, diff, evaluate, in_doubt,
-    record_in_doubt, replay, what_if,
+    Ask, Condition, ConditionAnswer, ConditionError, ConditionLanguage, Decision, DecisionRecord, Doubt, HypotheticalFacts,
+    Languages, NoTerms, Policy, PolicyLayer, ReplayError, Requirement, Severity, Summary, Verdict, VerifiedFacts, decide, diff,
+    evaluate, in_doubt, record_in_doubt, replay, what_if,
 };
 use pathops_core::project::{Lifecycle, OpenIncident, Role};
 use serde_json::{Value, json};
@@ -314,6 +314,43 @@ fn a_doubt_under_the_policy_of_the_grant_is_told_whatever_the_policy_is_now() {
     assert_eq!(same, in_doubt(&granted.decision, &shop.policy(), &shop.facts(), shop.at), "told once");
     let good = Shop::passing();
     assert_eq!(record_in_doubt(&granted, &good.policy(), &Languages::none(), &good.facts(), AT), Ok(None));
+}
+
+/// What is asked for in addition is asked of what comes next. It is a doubt only with news that speaks against it.
+#[test]
+fn a_policy_that_has_become_stricter_is_no_doubt_by_itself() {
+    let shop = Shop::passing();
+    let granted = record(&shop);
+    let doubt = |now: &Shop| record_in_doubt(&granted, &now.policy(), &Languages::none(), &now.facts(), now.at).unwrap();
+    let mut now = Shop { at: after(DAY), ..shop.clone() };
+    let Ask::Tests(rule) = &mut now.rule("preflight-smoke").asks else { panic!("tests") };
+    rule.min_passed = 1_000;
+    let Ask::Approvals(rule) = &mut now.rule("approval").asks else { panic!("approvals") };
+    rule.count = 5.try_into().unwrap();
+    assert!(in_doubt(&granted.decision, &now.policy(), &now.facts(), now.at).is_some(), "under that policy alone it would be");
+    assert_eq!(doubt(&now), None);
+    now.give(&failed(Kind::Smoke));
+    is_doubted(doubt(&now), "preflight-smoke");
+
+    let mut now = Shop { at: after(DAY), ..shop.clone() };
+    let id = "calm".parse().unwrap();
+    now.layer.requirements.push(Requirement { id, asks: Ask::Incidents(NoTerms {}), ..shop.clone().rule("lifecycle").clone() });
+    assert_eq!(doubt(&now), None);
+}
+
+#[test]
+fn a_record_of_something_else_says_nothing_of_doubts() {
+    let shop = Shop::passing();
+    let doubt = |granted: &DecisionRecord| record_in_doubt(granted, &shop.policy(), &Languages::none(), &shop.facts(), shop.at);
+    let mut other = record(&shop);
+    other.policy[0].requirements.clear();
+    assert!(matches!(doubt(&other), Err(ReplayError::Other { what: "policy", .. })));
+    let mut other = record(&shop);
+    other.facts.evidence.clear();
+    assert!(matches!(doubt(&other), Err(ReplayError::Other { what: "set of facts", .. })));
+    let mut other = record(&shop);
+    other.format = 9;
+    assert_eq!(doubt(&other), Err(ReplayError::Format(9)));
 }
 
 #[test]

@@ -40,6 +40,6 @@ pub fn lint_policy(files: &SourceTree, policy: &Policy, context: &LintContext<'_
     found
 }
 
-fn written<'s>(sheets: &'s [Sheet<'_>]) -> Vec<PolicySheet<'s>> {
+pub(super) fn written<'s>(sheets: &'s [Sheet<'_>]) -> Vec<PolicySheet<'s>> {
     sheets.iter().map(|sheet| PolicySheet { file: sheet.file, spec: &sheet.spec }).collect()
 }

@@ -1,0 +1,128 @@
+//! What a change of the meta repository asks for less, and by what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::policy::written;
+use super::sheet::{Sheet, of_kind, place};
+use crate::adapter::SourceTree;
+use crate::id::{RepoPath, UnitId};
+use crate::policy::{Ask, LintLevel, Loosened, LoosenedBy, Place, Policy, loosened};
+use crate::project::check::{Findings, Written};
+use crate::project::document::Kind;
+use crate::project::{Finding, Project, Unit};
+
+/// The files of a meta repository, and the project that they declare.
+pub type Declared<'p> = (&'p SourceTree, &'p Project);
+
+/// What is asked for less after a change of the meta repository than before it, of each app and component: by the rules, or by
+/// how it is declared.
+///
+/// That a rule itself asks for less is a warning, for those who decide about the change: it stands in the text that they read.
+/// That a rule says what it said, and is not for a unit any more because that is of another class or kind, or has another
+/// name, is an error: the unit's own file would loosen what stands above it. A unit that keeps a repository under another
+/// name is the same unit.
+#[must_use]
+pub fn lint_change(before: Declared<'_>, after: Declared<'_>) -> Vec<(Finding, LintLevel)> {
+    let mut found: Vec<_> = of_rules(before, after);
+    for unit in before.1.units.values() {
+        match successor(unit, before.1, after.1) {
+            Some(now) => found.extend(less_of(unit, now, &after)),
+            None => {
+                let what = format!(
+                    "`{}` is not declared any more: nothing of it is promoted, and nobody looks at what of it is in production",
+                    unit.id
+                );
+                let mend = "take it out of production first, or leave it";
+                found.push((finding(file_of(before.0, &unit.id), None, what, mend), LintLevel::Warning));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The unit as it is declared after a change: by its name, or by a repository of its that is nobody else's.
+fn successor<'p>(unit: &Unit, before: &Project, after: &'p Project) -> Option<&'p Unit> {
+    let same = |now: &&Unit| {
+        let source = unit.source().is_some_and(|source| now.source() == Some(source));
+        !before.units.contains_key(&now.id) && (source || now.desired_state == unit.desired_state)
+    };
+    after.units.get(&unit.id).or_else(|| after.units.values().find(same))
+}
+
+fn of_rules(before: Declared<'_>, after: Declared<'_>) -> Vec<(Finding, LintLevel)> {
+    let (was, is) = (&before.1.policy, &after.1.policy);
+    let mut rules: BTreeMap<(Option<(RepoPath, usize)>, String), BTreeSet<&UnitId>> = BTreeMap::new();
+    let mut moved = Vec::new();
+    for unit in before.1.units.values() {
+        let Some(now) = successor(unit, before.1, after.1) else { continue };
+        for Loosened { at, name, why, by } in loosened((was, unit), (is, now)) {
+            let place = line_of(before.0, &at);
+            if by == LoosenedBy::Policy {
+                rules.entry((place, format!("`{name}` asks for less than before: {why}"))).or_default().insert(&unit.id);
+                continue;
+            }
+            let above = place.map_or_else(|| at.layer.to_string(), |(file, line)| format!("{file}:{line}"));
+            let what = format!("declared so, `{}` is not held to `{name}` as before ({above}): {why}", now.id);
+            let mend = "leave what rules go by (class, kind and name) as it is, or ask for as much in rules that are for it";
+            moved.push((finding(file_of(after.0, &now.id), class_line(after.0, &now.id), what, mend), LintLevel::Error));
+        }
+    }
+    if is.preflight_merge() < was.preflight_merge() {
+        rules.insert((None, "`preflightMerge` asks for less than before: people merged there".to_owned()), BTreeSet::new());
+    }
+    let told = rules.into_iter().map(|((place, what), units)| {
+        let units = units.into_iter().map(UnitId::as_str).collect::<Vec<_>>().join(", ");
+        let what = if units.is_empty() { what } else { format!("{what} (for {units})") };
+        let (file, line) = place.map_or((RepoPath::root(), None), |(file, line)| (file, Some(line)));
+        (finding(file, line, what, "say why where the change is decided about"), LintLevel::Warning)
+    });
+    told.chain(moved).collect()
+}
+
+/// What rules look at less because a unit says less of itself, or has another name.
+fn less_of(unit: &Unit, now: &Unit, (files, after): &Declared<'_>) -> Vec<(Finding, LintLevel)> {
+    let asks = |policy: &Policy, wanted: fn(&Ask) -> bool| policy.requirements(now).any(|(_, it)| wanted(&it.asks));
+    let mut found = Vec::new();
+    let mut warn =
+        |what: String, mend: &str| found.push((finding(file_of(files, &now.id), None, what, mend), LintLevel::Warning));
+    if now.id != unit.id {
+        warn(format!("`{}` is `{}` now", unit.id, now.id), "let what people and rules know it by follow");
+    }
+    for contract in unit.provides.difference(&now.provides) {
+        if asks(&after.policy, |ask| matches!(ask, Ask::Contracts(_))) {
+            warn(
+                format!("`{}` does not keep `{contract}` any more, so nobody compares it", now.id),
+                "see that nobody relies on it",
+            );
+        }
+    }
+    for other in unit.depends_on.difference(&now.depends_on) {
+        warn(format!("`{}` does not wait for `{other}` any more", now.id), "see that it works without");
+    }
+    found
+}
+
+fn finding(file: RepoPath, line: Option<usize>, what: String, mend: &str) -> Finding {
+    Finding { file, line, what, mend: mend.to_owned() }
+}
+
+fn line_of(files: &SourceTree, at: &Place) -> Option<(RepoPath, usize)> {
+    let sheets = of_kind(files, Kind::Policy, &mut Findings::default());
+    let sheets = written(&sheets);
+    Written::of(&sheets).line_of(at).map(|(file, line)| (file.clone(), line))
+}
+
+fn file_of(files: &SourceTree, unit: &UnitId) -> RepoPath {
+    let is_of = |path: &&RepoPath| {
+        place(path).is_some_and(|it| matches!(it.kind, Kind::App | Kind::Component) && it.name == unit.as_str())
+    };
+    files.keys().find(is_of).cloned().unwrap_or_else(RepoPath::root)
+}
+
+/// Where a unit says of which class it is.
+fn class_line(files: &SourceTree, unit: &UnitId) -> Option<usize> {
+    let (path, file) = files.get_key_value(&file_of(files, unit))?;
+    let sheet = Sheet::read(path, &file.bytes, &mut Findings::default())?;
+    Some(sheet.spec.get("class").map_or(sheet.line, |node| node.line))
+}
