@@ -58,6 +58,7 @@ impl Sealer {
         &self.blobs
     }
 
+    /// The ledger that it appends to.
     pub(crate) fn ledger(&self) -> Option<&Arc<Ledger>> {
         self.ledger.as_ref()
     }
@@ -110,11 +111,6 @@ impl Sealer {
         let envelope = self.blobs.put(cx, bytes).await?;
         let (predicate_type, location) = (predicate_type.to_owned(), self.blobs.location(&envelope));
         Ok(EvidenceRecord { id: item.id(), name, predicate_type, envelope, location, leaf: None })
-    }
-
-    /// The ledger that it appends to.
-    pub(crate) fn ledger(&self) -> Option<&Ledger> {
-        self.ledger.as_deref()
     }
 
     /// Reads an envelope back.

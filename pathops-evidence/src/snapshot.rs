@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pathops_core::evidence::{
-    Absence, Attester, EvidenceId, Occasion, Place, Reference, ReferenceAnnotations, Retention, SNAPSHOT_FORMAT, Snapshot, SnapshotExtent, StreamId, Treatment,
-    Window,
+    Absence, Attester, EvidenceId, Occasion, Place, Reference, ReferenceAnnotations, Retention, SNAPSHOT_FORMAT, Snapshot,
+    SnapshotExtent, StreamId, Treatment, Window,
 };
 use pathops_core::{ChangeSetId, Digest, UnixMillis};
 

@@ -246,8 +246,7 @@ async fn payloads(
         verification.fails(format!("leaf {index}"), "it refers to nothing in the form of its type");
         return Ok(());
     };
-    let what =
-        if evidence.statement().predicate.get(SNAPSHOT).is_some() { "snapshot" } else { "reference" };
+    let what = if evidence.statement().predicate.get(SNAPSHOT).is_some() { "snapshot" } else { "reference" };
     for Reference { name, digest, annotations, .. } in references {
         let part = format!("`{name}` of the {what} at leaf {index}");
         let Some(digest) = digest.get("sha256").and_then(|hex| Digest::from_hex(hex).ok()) else {

@@ -349,6 +349,7 @@ pub struct Reference {
 
 /// What a reference says of a payload besides what it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ReferenceAnnotations {
     /// How long it is kept; what says nothing is kept for ever.
     #[serde(rename = "https://pathops.dev/retention", default, skip_serializing_if = "Option::is_none")]

@@ -62,11 +62,13 @@ pub struct LegalHold {
 /// How long one payload is kept, as the policy of the day had it: signed with the reference to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Retention {
     /// Its class.
     pub class: String,
     /// Until then it is kept.
     #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub retain_until: UnixMillis,
     /// The hold that was on its class.
     #[serde(default, skip_serializing_if = "Option::is_none")]

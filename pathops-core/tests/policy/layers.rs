@@ -1,9 +1,9 @@
 //! Layers on each other: a lower one adds and tightens, where it applies.
 
-use pathops_core::policy::{Authoring, Languages, LayerName, Place, Policy, PolicyLayer, PolicyProblem, Verdict};
+use pathops_core::policy::{Authoring, FreezeState, Languages, LayerName, Place, Policy, PolicyLayer, PolicyProblem, Verdict};
 use serde_json::{Value, json};
 
-use crate::shop::{Kind, Shop, unit};
+use crate::shop::{AT, Kind, Shop, closed_window, unit};
 
 fn layer(value: Value) -> PolicyLayer {
     serde_json::from_value(value).unwrap()
@@ -45,6 +45,28 @@ fn the_layers_over_a_unit_add_up() {
     let others = policy(&[json!({"layer": {"unit": "web"}, "requirements": [tests("d", "d", 1)]})]).unwrap();
     assert_eq!(asked(&others, Some("web")), pairs(&[]));
     assert!(!others.covers(&crate::shop::unit()), "the layer of another unit covers nothing here");
+}
+
+/// What is only told, and what is for some changes only, leaves changes that nothing stops: a unit that has no more is not
+/// covered (I11), and such a window closes no calendar.
+#[test]
+fn only_what_stops_every_change_covers_a_unit_and_closes_its_calendar() {
+    for (field, value, stops) in [
+        ("severity", "required", true),
+        ("changes", "all", true),
+        ("severity", "advisory", false),
+        ("changes", "opaque", false),
+        ("changes", "by-agents", false),
+    ] {
+        let with = |mut requirement: Value| {
+            requirement[field] = json!(value);
+            policy(&[json!({"layer": "project", "requirements": [requirement]})]).unwrap()
+        };
+        assert_eq!(with(tests("a", "a", 1)).covers(&unit()), stops, "{field}: {value}");
+        let window = with(json!({"id": "afternoon", "reason": "Lunch.", "asks": closed_window()}));
+        let answer = window.freezes(&unit()).at(AT).unwrap();
+        assert_eq!(matches!(answer.state, FreezeState::Closed { .. }), stops, "{field}: {value}: {answer:?}");
+    }
 }
 
 #[test]

@@ -95,7 +95,7 @@ impl Survey {
         loop {
             match audit.next(cx).await? {
                 Found::End => return Ok(survey),
-                Found::Item { index, item } => survey.take(index, &item, trust)?,
+                Found::Item { index, item, .. } => survey.take(index, &item, trust)?,
                 Found::Spoilt { part, why } => {
                     let error = Error::new(ErrorKind::Corrupt, "find out what the log refers to").on(part).because(why);
                     return Err(error.advise("restore it from a backup; until then nothing is let go"));

@@ -7,7 +7,11 @@ use async_trait::async_trait;
 
 use super::{Call, Faulty};
 use crate::adapter::{
-    AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobCollector, BlobStore, Bucket, ByteStream, Ci, CiCapabilities, CiRequest, CiRunId, CiState, Collected, Created, DataKey, DataKeys, Entry, EvidenceIndex, EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, ExpectedDeployment, GitOps, GitOpsCapabilities, IndexedEvidence, Journal, JournalCapabilities, Lease, Notice, Notifier, NotifierCapabilities, Observation, Run, RuntimeEvent, RuntimeSignals, Sample, Seq, SignalCapabilities, SignalQuery, Signer, StoredBlob, SubjectDigest, Transition,
+    AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobCollector, BlobStore, Bucket, ByteStream, Ci,
+    CiCapabilities, CiRequest, CiRunId, CiState, Collected, Created, DataKey, DataKeys, Entry, EvidenceIndex,
+    EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, ExpectedDeployment, GitOps, GitOpsCapabilities, IndexedEvidence,
+    Journal, JournalCapabilities, Lease, Notice, Notifier, NotifierCapabilities, Observation, Run, RuntimeEvent, RuntimeSignals,
+    Sample, Seq, SignalCapabilities, SignalQuery, Signer, StoredBlob, SubjectDigest, Transition,
 };
 use crate::digest::Digest;
 use crate::error::Result;
