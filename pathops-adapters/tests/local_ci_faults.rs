@@ -11,7 +11,9 @@ use async_trait::async_trait;
 use git2::FileMode;
 use pathops_adapters::local_ci::{LocalCi, LocalCiConfig};
 use pathops_adapters::system::SystemClock;
-use pathops_core::adapter::{BlobCapabilities, BlobStore, Ci as _, CiConclusion, CiOutcome, CiRunId, CiState, Clock as _};
+use pathops_core::adapter::{
+    BlobCapabilities, BlobStore, ByteStream, Ci as _, CiConclusion, CiOutcome, CiRunId, CiState, Clock as _,
+};
 use pathops_core::{Digest, Error, ErrorKind, IdempotencyKey, OpContext, Result};
 use shop::{File, Shop, file, script};
 
@@ -263,11 +265,11 @@ impl BlobStore for Full {
         BlobCapabilities::default()
     }
 
-    async fn put(&self, _: &OpContext, _: Vec<u8>) -> Result<Digest> {
+    async fn put_stream(&self, _: &OpContext, _: Box<dyn ByteStream>) -> Result<Digest> {
         Err(Error::new(ErrorKind::StorageFull, "store a blob").advise("free space"))
     }
 
-    async fn get(&self, _: &OpContext, _: &Digest) -> Result<Option<Vec<u8>>> {
+    async fn get_stream(&self, _: &OpContext, _: &Digest) -> Result<Option<Box<dyn ByteStream>>> {
         Ok(None)
     }
 

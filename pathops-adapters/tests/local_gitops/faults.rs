@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::world::*;
 use libtest_mimic::Trial;
 use pathops_core::adapter::{
-    BlobCapabilities, BlobStore, Clock as _, Collected, DeployFailure, ExpectedDeployment, GitOps as _, JobKind, NotYet,
-    Readiness, RuntimeSignals as _, SignalQuery, Stale, StaleAction,
+    BlobCapabilities, BlobStore, ByteStream, Clock as _, Collected, DeployFailure, ExpectedDeployment, GitOps as _, JobKind,
+    NotYet, Readiness, RuntimeSignals as _, SignalQuery, Stale, StaleAction,
 };
 use pathops_core::{Digest, ErrorKind, OpContext, UnixMillis};
 
@@ -244,12 +244,12 @@ impl BlobStore for WrongBlobs {
         BlobCapabilities::default()
     }
 
-    async fn put(&self, _: &OpContext, bytes: Vec<u8>) -> pathops_core::Result<Digest> {
-        Ok(Digest::of(&bytes))
+    async fn put_stream(&self, _: &OpContext, bytes: Box<dyn ByteStream>) -> pathops_core::Result<Digest> {
+        Ok(Digest::of(&bytes.collect().await?))
     }
 
-    async fn get(&self, _: &OpContext, _: &Digest) -> pathops_core::Result<Option<Vec<u8>>> {
-        Ok(Some(artifact("other")))
+    async fn get_stream(&self, _: &OpContext, _: &Digest) -> pathops_core::Result<Option<Box<dyn ByteStream>>> {
+        Ok(Some(artifact("other").into()))
     }
 
     fn location(&self, digest: &Digest) -> String {

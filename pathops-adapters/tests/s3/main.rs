@@ -1,4 +1,5 @@
 //! Blobs and buckets on servers that speak S3: one that keeps its word, and one that ignores conditions.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is a failed test")]
 #![expect(clippy::print_stderr, reason = "a skip is told")]
 
 mod server;
