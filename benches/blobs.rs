@@ -21,7 +21,7 @@ use pathops_core::{Digest, IdempotencyKey, OpContext, Result};
 
 const MB: u64 = 1_000_000;
 /// The most that may be resident: a few pieces, and the program.
-const LIMIT_MB: u64 = 100;
+const LIMIT_MB: u64 = 50;
 
 fn main() {
     let bytes = if std::env::args().any(|argument| argument == "--test") { 64 * MB } else { 2_000 * MB };
