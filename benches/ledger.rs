@@ -1,8 +1,10 @@
-//! How many pieces of evidence are sealed and appended to a ledger in a second, durable, and what an inclusion proof takes, as the
-//! log grows; beside what bounds it: signatures of the same kind, and waiting for the disk.
+//! How many pieces of evidence are sealed and appended to a ledger in a second, durable; what appending and proving one costs as
+//! the log grows; and what bounds it, in the same run: hashing, signing, waiting for the disk, and rows of SQLite.
 //!
 //! `cargo bench -p pathops-benches --bench ledger`; with `-- --test` a small log, to see that it works; with `-- --long` up to a
-//! million. Rates are of the wall clock, on one thread, in batches of 1,000 as that many callers at once would have them.
+//! million leaves, which takes 3 GB of disk. All of it is on one thread, in batches of 1,000 as that many callers at once would
+//! have them. A cost is of the CPU clock of the process, since the machine may have others on it, with the wall clock beside it,
+//! since the disk is waited for. It fails where sealing and appending is below [`LIMIT`], or an item costs more in a long log.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program that prints a table")]
 #![expect(clippy::disallowed_methods, clippy::unreachable, reason = "it measures the wall clock: the disk is what is waited for")]
 
@@ -10,50 +12,113 @@ use std::hint::black_box;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use pathops_adapters::local_signer::LocalSigner;
 use pathops_adapters::object_store::ObjectStoreBucket;
-use pathops_core::adapter::{Bucket as _, Signer as _};
-use pathops_core::evidence::{Envelope, Health, PAYLOAD_TYPE, Predicate as _, Statement, Subject, pre_authentication_encoding};
-use pathops_core::memory::MemorySigner;
+use pathops_core::adapter::{Bucket as _, Signer};
+use pathops_core::evidence::{
+    Envelope, Health, PAYLOAD_TYPE, Predicate as _, Signature, Statement, Subject, pre_authentication_encoding,
+};
 use pathops_core::{Digest, IdempotencyKey, ObjectKey, OpContext, UnixMillis};
 use pathops_evidence::ledger::{Item, Ledger, LogKey};
+use rustix::time::{ClockId, clock_gettime};
+use sha2::{Digest as _, Sha256};
+
+#[path = "ledger/rows.rs"]
+mod rows;
 
 const BATCH: u64 = 1_000;
 
+/// Items a second that are sealed and appended, at the least: so many, or this part of what signing alone would allow where the
+/// machine is slower than that.
+const LIMIT: (f64, f64) = (5_000.0, 0.5);
+
+/// How much more an item may cost in the longest log than in the shortest.
+const GROWTH: f64 = 1.5;
+
 fn main() {
     let has = |name: &str| std::env::args().any(|argument| argument == name);
-    let last: u64 = if has("--test") {
-        2_000
+    let (sealed, last): (u64, u64) = if has("--test") {
+        (1_000, 2_000)
     } else if has("--long") {
-        1_000_000
+        (20_000, 1_000_000)
     } else {
-        100_000
+        (20_000, 100_000)
     };
     let folder = tempfile::tempdir().expect("a folder");
-    let bucket = Arc::new(ObjectStoreBucket::folder(folder.path()).expect("a bucket"));
-    bounds(&bucket);
-    let key = LogKey::new("bench.example/evidence", &[7; 32]).expect("a name");
-    let ledger = wait(Ledger::open(&cx(), bucket.clone(), key.clone())).expect("a ledger");
-    let signer = MemorySigner::from_seed(1).expect("a key");
-    println!("{:>10} {:>14} {:>14} {:>12}", "leaves", "sealed+app./s", "µs an item", "proof µs");
-    let (mut size, mut next, mut begun, mut since) = (0, BATCH.min(last), Instant::now(), 0);
-    while size < last {
+    let signer = LocalSigner::open_or_create(folder.path().join("key")).expect("a key");
+    let signatures = bounds(&signer, folder.path());
+
+    let (ledger, _) = ledger(&folder.path().join("sealed"));
+    let begun = Clocks::now();
+    for size in (0..sealed).step_by(usize::try_from(BATCH).expect("fits")) {
         let items = (size..size + BATCH).map(|number| seal(&signer, number)).collect();
         wait(ledger.append(&cx(), items)).expect("appended");
-        size += BATCH;
-        if size >= next {
-            let seconds = begun.elapsed().as_secs_f64() / f64::from(u32::try_from(size - since).expect("fits"));
-            println!("{size:>10} {:>14.0} {:>14.1} {:>12.1}", 1.0 / seconds, seconds * 1e6, proof(&ledger, size));
-            (next, begun, since) = (size * 10, Instant::now(), size);
-        }
     }
-    let opening = Instant::now();
-    drop(wait(Ledger::open(&cx(), bucket, key)).expect("opened again"));
-    println!("opening it again: {:.1} ms", opening.elapsed().as_secs_f64() * 1e3);
+    let spent = begun.until_now(sealed);
+    let rate = 1e6 / spent.cpu;
+    println!(
+        "sealed and appended, durable: {rate:.0} a second of CPU, {:.0} by the wall clock; {:.2} of what signing alone allows",
+        1e6 / spent.wall,
+        rate / signatures
+    );
+
+    let costs = growth(folder.path(), last);
+    if !has("--test") {
+        let limit = LIMIT.0.min(LIMIT.1 * signatures);
+        assert!(rate >= limit, "{rate:.0} items a second, and the limit is {limit:.0}");
+        let (first, longest) = (costs.first().expect("a row"), costs.last().expect("a row"));
+        assert!(*longest <= GROWTH * first, "an item costs {first:.1} µs in a short log, and {longest:.1} µs in a long one");
+    }
 }
 
-fn seal(signer: &MemorySigner, number: u64) -> Item {
+/// What appending and proving costs as the log grows to `last` leaves; gives the microseconds of CPU for an item. A signature is
+/// not made for each: it costs the same in a log of any length.
+fn growth(folder: &std::path::Path, last: u64) -> Vec<f64> {
+    let signer = LocalSigner::open_or_create(folder.join("key")).expect("a key");
+    let signature = wait(signer.sign(&cx(), b"message")).expect("signed");
+    let (ledger, place) = ledger(&folder.join("growing"));
+    println!("{:>10} {:>16} {:>16} {:>10}", "leaves", "append µs CPU", "append µs wall", "proof µs");
+    let (mut size, mut costs) = (0, Vec::new());
+    for until in [1_000, 10_000, 100_000, 1_000_000].into_iter().filter(|until| *until <= last.max(1_000)) {
+        // The cost at this length, not of the way there.
+        let measured = (until / 10).clamp(BATCH, 20_000).min(until - size);
+        append_until(&ledger, &signer, &signature, &mut size, until - measured);
+        let begun = Clocks::now();
+        append_until(&ledger, &signer, &signature, &mut size, until);
+        let cost = begun.until_now(measured);
+        println!("{size:>10} {:>16.1} {:>16.1} {:>10.1}", cost.cpu, cost.wall, proof(&ledger, size));
+        costs.push(cost.cpu);
+    }
+    let opening = Instant::now();
+    drop(wait(Ledger::open(&cx(), place, log_key())).expect("opened again"));
+    println!("opening it again: {:.1} ms", opening.elapsed().as_secs_f64() * 1e3);
+    costs
+}
+
+fn append_until(ledger: &Ledger, signer: &LocalSigner, signature: &Signature, size: &mut u64, until: u64) {
+    while *size < until {
+        let item = |number| {
+            let envelope = Envelope::new(&statement(number), &signer.public_key(), signature.clone());
+            Item::signed(envelope, signer.public_key()).expect("an item")
+        };
+        wait(ledger.append(&cx(), (*size..*size + BATCH).map(item).collect())).expect("appended");
+        *size += BATCH;
+    }
+}
+
+fn log_key() -> LogKey {
+    LogKey::new("bench.example/evidence", &[7; 32]).expect("a name")
+}
+
+fn ledger(folder: &std::path::Path) -> (Ledger, Arc<ObjectStoreBucket>) {
+    std::fs::create_dir(folder).expect("a folder");
+    let bucket = Arc::new(ObjectStoreBucket::folder(folder).expect("a bucket"));
+    (wait(Ledger::open(&cx(), bucket.clone(), log_key())).expect("a ledger"), bucket)
+}
+
+fn statement(number: u64) -> Vec<u8> {
     let health = Health {
         change_set: "a-change".parse().expect("a name"),
         unit: "orders".parse().expect("a name"),
@@ -63,7 +128,11 @@ fn seal(signer: &MemorySigner, number: u64) -> Item {
         observed_on: UnixMillis(0),
     };
     let subject = Subject::named("orders@preflight").with_sha256(&Digest::of(&number.to_be_bytes()));
-    let payload = Statement::new(vec![subject], Health::TYPE, &health).and_then(|it| it.to_canonical()).expect("a statement");
+    Statement::new(vec![subject], Health::TYPE, &health).and_then(|it| it.to_canonical()).expect("a statement")
+}
+
+fn seal(signer: &LocalSigner, number: u64) -> Item {
+    let payload = statement(number);
     let signature = wait(signer.sign(&cx(), &pre_authentication_encoding(PAYLOAD_TYPE, &payload))).expect("signed");
     Item::signed(Envelope::new(&payload, &signer.public_key(), signature), signer.public_key()).expect("an item")
 }
@@ -72,27 +141,58 @@ fn seal(signer: &MemorySigner, number: u64) -> Item {
 fn proof(ledger: &Ledger, size: u64) -> f64 {
     let reader = ledger.reader();
     let checkpoint = wait(reader.checkpoint(&cx())).expect("read").expect("a checkpoint");
-    let begun = Instant::now();
+    let begun = Clocks::now();
     for place in 0..200 {
         black_box(wait(reader.inclusion(&cx(), place * (size / 200), &checkpoint)).expect("proved"));
     }
-    begun.elapsed().as_secs_f64() * 1e6 / 200.0
+    begun.until_now(200).cpu
 }
 
-/// What it cannot be faster than.
-fn bounds(bucket: &ObjectStoreBucket) {
-    let signer = MemorySigner::from_seed(1).expect("a key");
+/// What it cannot be faster than; gives the signatures a second of CPU.
+fn bounds(signer: &LocalSigner, folder: &std::path::Path) -> f64 {
     let rate = |times: u32, work: &mut dyn FnMut(u32)| {
-        let begun = Instant::now();
+        let begun = Clocks::now();
         (0..times).for_each(work);
-        f64::from(times) / begun.elapsed().as_secs_f64()
+        let spent = begun.until_now(u64::from(times));
+        (1e6 / spent.cpu, 1e6 / spent.wall)
     };
-    let signatures = rate(500, &mut |_| drop(black_box(wait(signer.sign(&cx(), b"message")).expect("signed"))));
-    let objects = rate(50, &mut |number| {
+    let block = vec![7; 1 << 20];
+    let (hashed, _) = rate(50, &mut |_| {
+        black_box(Sha256::digest(&block));
+    });
+    let (signatures, _) = rate(1_000, &mut |_| drop(black_box(wait(signer.sign(&cx(), b"message")).expect("signed"))));
+    std::fs::create_dir(folder.join("bounds")).expect("a folder");
+    let bucket = ObjectStoreBucket::folder(folder.join("bounds")).expect("a bucket");
+    let (_, objects) = rate(50, &mut |number| {
         let key = ObjectKey::parse(format!("bound/{number}")).expect("a name");
         wait(bucket.create(&cx(), &key, vec![0; 512])).expect("created");
     });
-    println!("bounds: {signatures:.0} P-256 signatures a second; {objects:.0} durable objects a second");
+    let rows = rows::a_second(&folder.join("rows.db"), BATCH);
+    println!("bounds: SHA-256 {hashed:.0} MiB, {signatures:.0} signatures of P-256 a second of CPU");
+    println!("        {objects:.0} durable objects, {rows:.0} rows of SQLite in transactions of {BATCH} a second");
+    signatures
+}
+
+/// The CPU and the wall clock.
+struct Clocks(Duration, Instant);
+
+/// Microseconds for an item.
+struct Spent {
+    cpu: f64,
+    wall: f64,
+}
+
+impl Clocks {
+    fn now() -> Self {
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        let cpu = Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0));
+        Self(cpu, Instant::now())
+    }
+
+    fn until_now(&self, items: u64) -> Spent {
+        let (now, items) = (Self::now(), f64::from(u32::try_from(items).expect("fits")));
+        Spent { cpu: (now.0 - self.0).as_secs_f64() * 1e6 / items, wall: (now.1 - self.1).as_secs_f64() * 1e6 / items }
+    }
 }
 
 fn cx() -> OpContext {
