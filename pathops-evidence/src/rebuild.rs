@@ -129,7 +129,7 @@ impl Source<'_> {
                 return Ok(Some(Batch { entries, until: self.audit.size() }));
             }
             // What is written goes on meanwhile.
-            if self.audit.size() % 256 == 0 {
+            if self.audit.size().is_multiple_of(256) {
                 Pause(false).await;
             }
         }

@@ -1,6 +1,6 @@
 //! An index made anew from the ledger: whole, with a proof for each entry, and never from a ledger that is not what it should
 //! be.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
+#![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -5,6 +5,7 @@ mod attacks;
 mod by_hand;
 mod comments;
 mod crash;
+mod evidence_command;
 mod golden_path;
 mod governance;
 mod graphs;

@@ -1,0 +1,204 @@
+//! The arguments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use pathops_core::adapter::{EvidenceCursor, SubjectDigest};
+use pathops_core::evidence::KeyId;
+use pathops_core::policy::Verdict;
+use pathops_core::{ChangeSetId, Digest, EnvironmentId, UnitId, UnixMillis};
+use pathops_evidence::report::Format;
+
+use crate::store::Store;
+
+/// Takes evidence in, finds it, and verifies it. Exit codes: 0 done, or VERIFIED; 1 FAILED; 2 NOT VERIFIED, or the input cannot
+/// be used.
+#[derive(Debug, Parser)]
+#[command(name = "evidence")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Takes reports of tools in: redacts them, recognises them by their content, stores, signs and logs them.
+    Ingest(Ingest),
+    /// Verifies a store or a ledger (a folder) or a Sigstore bundle (a file), and says what was checked and what was not.
+    Verify(Verify),
+    /// Finds evidence, the newest first.
+    Query(Query),
+    /// Goes from a digest back to what led to it: change sets, people, tests, scans, decisions.
+    Origin {
+        /// What of: `sha256:…`, `gitCommit:…`, `gitTree:…`.
+        #[arg(value_parser = subject)]
+        digest: SubjectDigest,
+        /// The store.
+        #[arg(long, value_name = "DIR")]
+        store: Store,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Says what is different between two snapshots, each by the name of its evidence.
+    Diff {
+        /// The first.
+        first: String,
+        /// The second.
+        second: String,
+        /// The store.
+        #[arg(long, value_name = "DIR")]
+        store: Store,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Makes the index of a store anew from its ledger.
+    RebuildIndex {
+        /// The store.
+        #[arg(long, value_name = "DIR")]
+        store: Store,
+        /// Believes the log that signatures are what they were when they were appended: ten times as fast.
+        #[arg(long)]
+        quick: bool,
+        /// Goes on from this leaf, as an interrupted run has said.
+        #[arg(long, value_name = "LEAF", default_value_t = 0)]
+        from: u64,
+    },
+    /// Writes a piece of evidence out as a Sigstore bundle, with the proof that it is in the ledger.
+    Export {
+        /// The folder of the store, or of the ledger.
+        ledger: PathBuf,
+        /// The name of the evidence: SHA-256 in hexadecimal, of what was signed.
+        id: String,
+        #[command(flatten)]
+        trusted: Trusted,
+    },
+}
+
+/// Who the log is.
+#[derive(Debug, Args)]
+pub(crate) struct Trusted {
+    /// The `trusted_root.json` that names the log; otherwise the one that lies in the store, and it is said so.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) trusted_root: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// The folder of the store or ledger, or the bundle.
+    pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) trusted: Trusted,
+    /// A public key whose evidence counts, in PEM; several may be given. Otherwise those that lie in the store, and it is said
+    /// so.
+    #[arg(long, value_name = "PEM")]
+    pub(crate) key: Vec<PathBuf>,
+    /// A checkpoint that is known from elsewhere, for example from the meta repository: what was cut back or forked shows.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Vec<PathBuf>,
+    /// The folder of the blob store: what is referred to has to be there. Otherwise that of the store.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) blobs: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ingest {
+    /// The reports.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The store; it is made where there is none.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Store,
+    /// What it is about: `sha256:…`, `gitCommit:…`, `gitTree:…`; several may be given.
+    #[arg(long, value_name = "DIGEST", required = true, value_parser = subject)]
+    pub(crate) subject: Vec<SubjectDigest>,
+    /// The format, where it is not to be recognised.
+    #[arg(long)]
+    pub(crate) format: Option<Format>,
+    /// When what is reported was so, in RFC 3339; otherwise when the file was last written.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<UnixMillis>,
+    /// Who hands it in: a URI.
+    #[arg(long, value_name = "URI", default_value = "urn:pathops:evidence-command")]
+    pub(crate) attester: String,
+    /// Of tests: which suite.
+    #[arg(long, default_value = "reported")]
+    pub(crate) suite: String,
+    /// Of tests: the change set.
+    #[arg(long, value_name = "ID")]
+    pub(crate) change_set: Option<ChangeSetId>,
+    /// Of tests: the app or component.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) app: Option<UnitId>,
+    /// Of tests: the change did not touch the pipeline that ran them.
+    #[arg(long)]
+    pub(crate) pipeline_unchanged: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Query {
+    /// The store.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) store: Store,
+    /// About this: `sha256:…`, `gitCommit:…`, `gitTree:…`.
+    #[arg(long, value_name = "DIGEST", value_parser = subject)]
+    pub(crate) subject: Option<SubjectDigest>,
+    /// Of this change set.
+    #[arg(long, value_name = "ID")]
+    pub(crate) change_set: Option<ChangeSetId>,
+    /// Of this app or component.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) app: Option<UnitId>,
+    /// In this environment.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) environment: Option<EnvironmentId>,
+    /// Of this kind: the URI of its predicate.
+    #[arg(long, value_name = "URI")]
+    pub(crate) kind: Option<String>,
+    /// By this key: SHA-256 of it, in hexadecimal.
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub(crate) producer: Option<KeyId>,
+    /// For, against, or neither: `pass`, `fail`, `unknown`.
+    #[arg(long, value_parser = verdict)]
+    pub(crate) verdict: Option<Verdict>,
+    /// From this time, in RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) from: Option<UnixMillis>,
+    /// Before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<UnixMillis>,
+    /// Behind this place, as the page before has said.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) after: Option<EvidenceCursor>,
+    /// How much at once.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) limit: u16,
+    /// Proves of each that it is in the ledger, or says that it is not.
+    #[arg(long)]
+    pub(crate) proofs: bool,
+    /// As JSON, a line for each; with proofs, each has its own.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn subject(text: &str) -> Result<SubjectDigest, String> {
+    let (algorithm, value) = text.split_once(':').unwrap_or(("sha256", text));
+    let subject = SubjectDigest { algorithm: algorithm.to_owned(), value: value.to_owned() };
+    let wrong = || format!("`{text}` is no digest: write `sha256:`, `gitCommit:` or `gitTree:` and lower-case hexadecimal");
+    if subject.is_looked_for() { Ok(subject) } else { Err(wrong()) }
+}
+
+fn key(text: &str) -> Result<KeyId, String> {
+    Digest::from_hex(text.trim_start_matches("sha256:")).map(KeyId).map_err(|error| error.to_string())
+}
+
+fn verdict(text: &str) -> Result<Verdict, String> {
+    [Verdict::Pass, Verdict::Unknown, Verdict::Fail]
+        .into_iter()
+        .find(|it| it.to_string() == text)
+        .ok_or_else(|| "write pass, fail or unknown".to_owned())
+}

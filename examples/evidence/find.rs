@@ -1,0 +1,136 @@
+//! Finding what is in a store.
+
+use std::fmt::Write as _;
+
+use pathops_core::adapter::{EvidenceIndex as _, EvidenceQuery, IndexedEvidence, PageLimit, SubjectDigest, Window};
+use pathops_core::evidence::{Checkpoint, EvidenceId, Predicate as _, Snapshot};
+use pathops_core::{Digest, OpContext, UnixMillis};
+use pathops_evidence::ledger::{LogReader, Place};
+use pathops_evidence::{Recheck, SnapshotDifference, lineage, rebuild_index};
+use serde_json::json;
+
+use crate::Failure;
+use crate::arguments::Query;
+use crate::store::Store;
+
+pub(crate) async fn query(cx: &OpContext, arguments: Query) -> Result<String, Failure> {
+    let store = arguments.store.clone();
+    let (proofs, json) = (arguments.proofs, arguments.json);
+    let page = store.index().await?.query(cx, &asked(arguments)?).await?;
+    let ledger = if proofs { Some(Proving::of(cx, &store).await?) } else { None };
+    let mut told = String::new();
+    for entry in &page.evidence {
+        let place = match &ledger {
+            Some(Proving { reader, checkpoint }) => Some(reader.prove(cx, entry, checkpoint).await?),
+            None => None,
+        };
+        if json {
+            writeln!(told, "{}", as_json(entry, place.as_ref())?)?;
+        } else {
+            writeln!(told, "{}", line(entry, place.as_ref()))?;
+        }
+    }
+    if let Some(next) = page.next {
+        if json {
+            writeln!(told, "{}", json!({ "next": next.to_string() }))?;
+        } else {
+            writeln!(told, "there is more: --after {next}")?;
+        }
+    }
+    Ok(told)
+}
+
+fn asked(arguments: Query) -> Result<EvidenceQuery, Failure> {
+    let Query { subject, change_set, app, environment, kind, producer, verdict, from, until, after, limit, .. } = arguments;
+    let window = match (from, until) {
+        (None, None) => None,
+        (from, until) => Some(Window::new(from.unwrap_or(UnixMillis(i64::MIN)), until.unwrap_or(UnixMillis(i64::MAX)))?),
+    };
+    let limit = PageLimit::new(limit)?;
+    Ok(EvidenceQuery { subject, change_set, unit: app, environment, kind, signer: producer, verdict, window, after, limit })
+}
+
+/// The ledger, as it is now.
+struct Proving {
+    reader: LogReader,
+    checkpoint: Checkpoint,
+}
+
+impl Proving {
+    async fn of(cx: &OpContext, store: &Store) -> Result<Self, Failure> {
+        let reader = LogReader::new(store.bucket()?, store.log()?);
+        let checkpoint = reader.checkpoint(cx).await?.ok_or("the ledger has no checkpoint")?;
+        Ok(Self { reader, checkpoint })
+    }
+}
+
+fn as_json(entry: &IndexedEvidence, place: Option<&Place>) -> Result<serde_json::Value, Failure> {
+    let proof = match place {
+        None => return Ok(serde_json::to_value(entry)?),
+        Some(Place::Proven(logged)) => json!(logged),
+        Some(Place::NotInLedger) => json!("not in the ledger"),
+    };
+    Ok(json!({ "evidence": entry, "proof": proof }))
+}
+
+fn line(entry: &IndexedEvidence, place: Option<&Place>) -> String {
+    let facets = entry.facets();
+    let at = facets.and_then(|it| it.at).map_or_else(|| "undated".to_owned(), |at| at.to_string());
+    let verdict = facets.map_or_else(String::new, |it| it.verdict.to_string());
+    let of: Vec<String> = facets.map_or_else(Vec::new, |it| {
+        let unit = it.unit.iter().map(ToString::to_string);
+        let environment = it.environment.iter().map(|it| format!("@{it}"));
+        unit.chain(environment).chain(it.change_set.iter().map(|it| format!(" {it}"))).collect()
+    });
+    let proof = match place {
+        None => String::new(),
+        Some(Place::Proven(logged)) => {
+            format!("  leaf {} of {}", logged.inclusion.index, logged.checkpoint.size)
+        }
+        Some(Place::NotInLedger) => "  not in the ledger".to_owned(),
+    };
+    format!("{at:<24} {verdict:<7} {}  {}  {}{proof}", entry.id().0.hex(), entry.predicate_type(), of.concat())
+}
+
+pub(crate) async fn origin(cx: &OpContext, digest: &SubjectDigest, store: &Store, json: bool) -> Result<String, Failure> {
+    let lineage = lineage(cx, &store.index().await?, &*store.blobs()?, &store.trust()?, digest).await?;
+    if json { Ok(serde_json::to_string_pretty(&lineage)? + "\n") } else { Ok(lineage.to_string()) }
+}
+
+pub(crate) async fn diff(cx: &OpContext, names: [&str; 2], store: &Store, json: bool) -> Result<String, Failure> {
+    let (reader, trust) = (LogReader::new(store.bucket()?, store.log()?), store.trust()?);
+    let mut snapshots = Vec::new();
+    for name in names {
+        let id = named(name)?;
+        let bundle = reader.find(cx, id).await?.ok_or_else(|| format!("the ledger does not have {id}"))?;
+        let verified = trust.verify(bundle.1.envelope())?;
+        let statement = verified.statement();
+        let snapshot = Some(statement).filter(|it| it.predicate_type == Snapshot::TYPE);
+        let snapshot = snapshot.and_then(|it| serde_json::from_value::<Snapshot>(it.predicate.clone()).ok());
+        snapshots.push(snapshot.ok_or_else(|| format!("{id} is no snapshot"))?);
+    }
+    let [first, second] = snapshots.as_slice() else { return Err("two snapshots are compared".into()) };
+    let difference = SnapshotDifference::between(first, second);
+    if json { Ok(serde_json::to_string_pretty(&difference)? + "\n") } else { Ok(difference.to_string()) }
+}
+
+pub(crate) async fn rebuild(cx: &OpContext, store: &Store, quick: bool, from: u64) -> Result<String, Failure> {
+    let (index, mut next) = (store.index_to_fill().await?, from);
+    let recheck = if quick { Recheck::Log } else { Recheck::Signatures };
+    let (log, trust) = (store.log()?, store.trust()?);
+    let rebuilt = rebuild_index(cx, store.bucket()?, &log, &trust, &index, recheck, &mut next).await;
+    let rebuilt = rebuilt.map_err(|error| format!("{error}\n  go on with --from {next} once that is mended"))?;
+    let mut told = format!("{} of {} leaves are in the index\n", rebuilt.added, rebuilt.leaves.saturating_sub(from));
+    for (leaf, why) in &rebuilt.refused.1 {
+        writeln!(told, "  leaf {leaf} is not: {why}")?;
+    }
+    if rebuilt.refused.0 > 0 {
+        return Err(told.into());
+    }
+    Ok(told)
+}
+
+/// A piece of evidence, by its name.
+pub(crate) fn named(text: &str) -> Result<EvidenceId, Failure> {
+    Ok(EvidenceId(Digest::from_hex(text.trim_start_matches("sha256:"))?))
+}

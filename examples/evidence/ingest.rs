@@ -1,0 +1,79 @@
+//! Taking reports in.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use pathops_core::evidence::{Subject, TestAnnotations};
+use pathops_core::{OpContext, UnixMillis};
+use pathops_evidence::redact::Redactor;
+use pathops_evidence::{Ingested, Origin, ingest as take};
+use serde_json::json;
+
+use crate::arguments::Ingest;
+use crate::{Failure, read};
+
+/// All files are read and recognised one after the other; the first that is refused ends it, and what was taken in before stays.
+pub(crate) async fn ingest(cx: &OpContext, arguments: Ingest) -> Result<String, Failure> {
+    let redactor = Redactor::new([])?;
+    let sealer = arguments.store.sealer(cx).await?;
+    let (index, trust) = (arguments.store.index_to_fill().await?, arguments.store.trust()?);
+    let mut told = String::new();
+    for file in &arguments.files {
+        let origin = origin(&arguments, file)?;
+        let refused = |error: pathops_core::Error| format!("{told}{}: {error}", file.display());
+        let taken = take(cx, &sealer, &redactor, &read(file)?, arguments.format, &origin).await.map_err(refused)?;
+        sealer.index(cx, &index, &trust, &taken.records).await?;
+        tell(&mut told, file, &taken, arguments.json)?;
+    }
+    Ok(told)
+}
+
+fn origin(arguments: &Ingest, file: &Path) -> Result<Origin, Failure> {
+    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+    let mut subject = Subject::named(arguments.app.as_ref().map_or_else(|| "subject".to_owned(), ToString::to_string));
+    for digest in &arguments.subject {
+        if let Some(other) = subject.digest.insert(digest.algorithm.clone(), digest.value.clone()) {
+            return Err(format!("one subject has one {}: `{other}` and `{}` are two", digest.algorithm, digest.value).into());
+        }
+    }
+    Ok(Origin {
+        name,
+        subjects: vec![subject],
+        attester: arguments.attester.clone(),
+        at: arguments.at.map_or_else(|| written(file), Ok)?,
+        suite: arguments.suite.clone(),
+        annotations: TestAnnotations {
+            change_set: arguments.change_set.clone(),
+            unit: arguments.app.clone(),
+            pipeline_changed: !arguments.pipeline_unchanged,
+            ..TestAnnotations::default()
+        },
+    })
+}
+
+/// When a file was last written.
+fn written(file: &Path) -> Result<UnixMillis, Failure> {
+    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let written = std::fs::metadata(file).and_then(|it| it.modified()).map_err(|error| failed(&error))?;
+    let since = written.duration_since(UNIX_EPOCH).map_err(|error| failed(&error))?;
+    Ok(UnixMillis(i64::try_from(since.as_millis())?))
+}
+
+fn tell(told: &mut String, file: &Path, taken: &Ingested, json: bool) -> Result<(), Failure> {
+    let Ingested { format, payload, redaction, records } = taken;
+    if json {
+        let line = json!({
+            "file": file.display().to_string(), "format": format.id(), "payload": payload, "redaction": redaction, "records": records,
+        });
+        writeln!(told, "{line}")?;
+        return Ok(());
+    }
+    let removed: u32 = redaction.removed.values().sum();
+    writeln!(told, "{}: {format}, {removed} secrets taken out, stored as {payload}", file.display())?;
+    for record in records {
+        let leaf = record.leaf.map_or_else(|| "no leaf".to_owned(), |leaf| format!("leaf {leaf}"));
+        writeln!(told, "  {leaf:<8} {}  {}", record.id.0.hex(), record.predicate_type)?;
+    }
+    Ok(())
+}

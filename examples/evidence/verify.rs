@@ -1,0 +1,61 @@
+//! Verifying, and what others verify.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
+use pathops_core::OpContext;
+use pathops_core::adapter::BlobStore;
+use pathops_core::evidence::EvidenceId;
+use pathops_evidence::ledger::{LogIdentity, LogReader};
+use pathops_evidence::{Against, log_of, verify_bundle, verify_ledger};
+
+use crate::arguments::{Trusted, Verify};
+use crate::find::named;
+use crate::store::{Store, trust};
+use crate::{Failure, read};
+
+pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String, u8), Failure> {
+    let Verify { path, trusted, key, checkpoint, blobs } = arguments;
+    let (log, own_root) = log(&path, &trusted)?;
+    let own_keys = key.is_empty();
+    let trust = if own_keys { Store::Folder(path.clone()).trust()? } else { trust(&key)? };
+    let known = checkpoint.iter().map(|file| Ok(String::from_utf8(read(file)?)?)).collect::<Result<Vec<_>, Failure>>()?;
+    let mut verification = if path.is_dir() {
+        let blobs = blobs.or_else(|| Some(path.clone()).filter(|path| path.join("blobs").is_dir()));
+        let blobs = blobs.map(|folder| existing(&folder).and_then(|it| Ok(ObjectStoreBlobs::folder(it)?))).transpose()?;
+        let blobs = blobs.as_ref().map(|blobs| blobs as &dyn BlobStore);
+        let against = Against { log: &log, trust: &trust, known: &known, blobs };
+        verify_ledger(cx, &ObjectStoreBucket::folder(&path)?, against).await?
+    } else {
+        verify_bundle(&read(&path)?, &log, &trust)
+    };
+    for (own, what, option) in [(own_root, "the log is", "--trusted-root"), (own_keys, "the signers are", "--key")] {
+        if own {
+            let why = "whoever can write there can put others in their place";
+            verification.left_out.push(format!("who {what}: what the store itself says was believed, and {why}; give {option}"));
+        }
+    }
+    Ok((verification.to_string(), verification.verdict().exit_code()))
+}
+
+pub(crate) async fn export(cx: &OpContext, ledger: &Path, id: &str, trusted: &Trusted) -> Result<String, Failure> {
+    let bucket = ObjectStoreBucket::folder(existing(ledger)?)?;
+    let id: EvidenceId = named(id)?;
+    let bundle = LogReader::new(Arc::new(bucket), log(ledger, trusted)?.0).bundle(cx, id).await?;
+    Ok(bundle.ok_or_else(|| format!("the ledger in {} does not have {id}", ledger.display()))?)
+}
+
+/// The log, and whether it is the store's own word who that is.
+fn log(path: &Path, trusted: &Trusted) -> Result<(LogIdentity, bool), Failure> {
+    match &trusted.trusted_root {
+        Some(file) => Ok((log_of(&read(file)?)?, false)),
+        None if path.is_dir() => Ok((Store::Folder(path.to_owned()).log()?, true)),
+        None => Err("who the log is has to be said: give --trusted-root".into()),
+    }
+}
+
+/// A folder that is there: verifying makes none.
+fn existing(folder: &Path) -> Result<&Path, Failure> {
+    if folder.is_dir() { Ok(folder) } else { Err(format!("{} is no folder", folder.display()).into()) }
+}

@@ -1,0 +1,293 @@
+//! The evidence command, end to end: a store is filled, asked, verified, and its index made anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, OnceLock};
+
+use pathops_core::adapter::Signer;
+use pathops_core::evidence::{Occasion, SnapshotExtent, Subject};
+use pathops_core::{Digest, UnixMillis};
+use pathops_evidence::Collection;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::program::{ROOT, linked};
+use crate::world::{cx, wait};
+
+const REPORTS: &str = "pathops-evidence/tests/fixtures/report";
+
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| linked("evidence", ""))
+}
+
+/// A run that has ended: code, answer, and what went wrong.
+#[derive(Debug)]
+struct Run(Option<i32>, String, String);
+
+fn run(arguments: &[&str]) -> Run {
+    let mut command = Command::new(program());
+    let output = command.args(arguments).current_dir(Path::new(ROOT).join(REPORTS)).stdin(Stdio::null()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Run(output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+impl Run {
+    #[track_caller]
+    fn works(&self) -> &str {
+        assert!(self.0 == Some(0) && self.2.is_empty(), "{self:?}");
+        &self.1
+    }
+
+    #[track_caller]
+    fn is_refused(&self, why: &str) {
+        assert!(self.0 == Some(2) && self.1.is_empty() && self.2.contains(why) && !self.2.contains("panicked"), "{self:?}");
+    }
+}
+
+fn artifact() -> String {
+    Digest::of(b"artifact").to_string()
+}
+
+/// A store in a folder, and what was said when it was filled.
+struct Store(TempDir, String);
+
+impl Store {
+    /// A store with reports about an artifact in it.
+    fn filled() -> Self {
+        let mut store = Self(tempfile::tempdir().unwrap(), String::new());
+        let about = ["--subject", &artifact(), "--app", "orders", "--change-set", "dates-1", "--at", "2026-11-22T12:00:00Z"];
+        let files = ["tap/good-14.tap", "trivy/bad.json", "cyclonedx-json/good.json", "lcov/good.info"];
+        let told = store.run("ingest", &[files.as_slice(), &about].concat());
+        let told = told.works();
+        assert!(told.contains("tap/good-14.tap: tap, 0 secrets taken out") && told.contains("trivy/bad.json: trivy"), "{told}");
+        store.1 = told.to_owned();
+        store
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("store")
+    }
+
+    fn run(&self, command: &str, more: &[&str]) -> Run {
+        run(&[&[command, "--store", self.path().to_str().unwrap()], more].concat())
+    }
+
+    fn verify(&self, more: &[&str]) -> Run {
+        run(&[&["verify", self.path().to_str().unwrap()], more].concat())
+    }
+
+    /// What a query finds, a line of JSON for each.
+    fn found(&self, more: &[&str]) -> Vec<Value> {
+        let run = self.run("query", &[&["--json"], more].concat());
+        run.works().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.path().join(name)
+    }
+}
+
+#[test]
+fn what_is_taken_in_is_found_by_each_condition_with_its_proof() {
+    let store = Store::filled();
+    let all = store.found(&[]);
+    assert_eq!(all.len(), 7, "four references, tests, a scan and a bill of materials");
+    let about = artifact();
+    for (conditions, expected) in [
+        (&["--app", "orders"][..], 1),
+        (&["--change-set", "dates-1", "--verdict", "unknown"], 1),
+        (&["--verdict", "pass"], 0),
+        (&["--verdict", "fail"], 1),
+        (&["--subject", &about], 7),
+        (&["--kind", "https://cyclonedx.org/bom"], 1),
+        (&["--from", "2026-11-22T12:00:00Z", "--until", "2026-11-22T12:00:01Z", "--verdict", "fail"], 1),
+        (&["--until", "2026-11-22T12:00:00Z", "--verdict", "fail"], 0),
+        (&["--environment", "preflight"], 0),
+        (&["--producer", all[0]["facets"]["signer"].as_str().unwrap()], 7),
+        (&["--limit", "2"], 3),
+    ] {
+        assert_eq!(store.found(conditions).len(), expected, "{conditions:?}");
+    }
+    let proven = store.found(&["--proofs"]);
+    assert!(proven.iter().all(|it| it["proof"]["checkpoint"]["size"] == 7), "{proven:?}");
+    // Page after page it is all of it.
+    let (mut paged, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let mut more = vec!["--limit", "3"];
+        more.extend(after.as_deref().into_iter().flat_map(|after| ["--after", after]));
+        let mut page = store.found(&more);
+        let next = page.pop_if(|last| last.get("next").is_some());
+        paged.extend(page);
+        match next {
+            Some(next) => after = Some(next["next"].as_str().unwrap().to_owned()),
+            None => break,
+        }
+    }
+    assert_eq!(paged, all);
+    let text = store.run("query", &["--app", "orders", "--proofs"]);
+    assert!(text.works().contains("orders dates-1  leaf "), "{text:?}");
+}
+
+#[test]
+fn a_store_verifies_and_says_whom_it_believed() {
+    let store = Store::filled();
+    let own = store.verify(&[]);
+    assert!(own.works().starts_with("VERIFIED\n") && own.1.contains("7 envelopes"), "{own:?}");
+    assert!(own.1.contains("who the log is: what the store itself says was believed"), "{own:?}");
+    assert!(own.1.contains("who the signers are: what the store itself says was believed"), "{own:?}");
+    assert!(!own.1.contains("payloads"), "what is referred to was looked at: {own:?}");
+    // With what was kept elsewhere, nothing of that is left open.
+    let kept = tempfile::tempdir().unwrap();
+    let (root, key) = (kept.path().join("root.json"), kept.path().join("key.pem"));
+    fs::copy(store.file("trusted_root.json"), &root).unwrap();
+    fs::copy(fs::read_dir(store.file("keys")).unwrap().next().unwrap().unwrap().path(), &key).unwrap();
+    let (root, key) = (root.to_str().unwrap(), key.to_str().unwrap());
+    let checkpoint = store.file("log/checkpoint");
+    let full = store.verify(&["--trusted-root", root, "--key", key, "--checkpoint", checkpoint.to_str().unwrap()]);
+    assert!(!full.works().contains("left out"), "{full:?}");
+    // A store that was made anew by somebody else is another one.
+    let other = Store::filled();
+    assert_eq!(other.verify(&["--trusted-root", root]).0, Some(1));
+    assert_eq!(other.verify(&["--key", key]).0, Some(1));
+    // A report that is gone or changed is named.
+    let payload = store.1.lines().find_map(|line| line.strip_prefix("tap/")?.split_once("stored as sha256:")).unwrap().1;
+    let blob = store.file(&format!("blobs/sha256/{}/{payload}", &payload[..2]));
+    fs::remove_file(&blob).unwrap();
+    let gone = store.verify(&[]);
+    assert!(gone.0 == Some(1) && gone.1.contains("`good-14.tap` of the reference at leaf 0: the blob"), "{gone:?}");
+    fs::write(&blob, "another report").unwrap();
+    assert_eq!(store.verify(&[]).0, Some(1));
+}
+
+#[test]
+fn what_is_no_store_is_not_verified() {
+    let store = Store::filled();
+    let nothing = tempfile::tempdir().unwrap();
+    let nothing = nothing.path().to_str().unwrap();
+    run(&["verify", nothing]).is_refused("NOT VERIFIED");
+    run(&["query", "--store", nothing]).is_refused("is no store of evidence");
+    run(&["verify", store.file("log/checkpoint").to_str().unwrap()]).is_refused("give --trusted-root");
+}
+
+#[test]
+fn the_index_is_made_anew_from_the_ledger() {
+    let store = Store::filled();
+    let before = store.found(&["--proofs"]);
+    for quick in [&[][..], &["--quick"]] {
+        for end in ["", "-wal", "-shm", ".lock"] {
+            fs::remove_file(store.file(&format!("evidence.db{end}"))).ok();
+        }
+        store.run("query", &[]).is_refused("has no index: `rebuild-index` makes it");
+        assert_eq!(store.run("rebuild-index", quick).works(), "7 of 7 leaves are in the index\n");
+        assert_eq!(store.found(&["--proofs"]), before, "{quick:?}");
+    }
+    assert_eq!(store.run("rebuild-index", &["--from", "7"]).works(), "0 of 0 leaves are in the index\n");
+    // A damaged ledger makes no index.
+    let batch = fs::read_dir(store.file("log/batch")).unwrap().map(|it| it.unwrap().path()).max().unwrap();
+    fs::remove_file(batch).unwrap();
+    store.run("rebuild-index", &[]).is_refused("it is missing");
+}
+
+#[test]
+fn a_bundle_is_written_out_and_verifies() {
+    let store = Store::filled();
+    let scan = store.found(&["--verdict", "fail"])[0]["id"].as_str().unwrap().to_owned();
+    let path = store.path();
+    let bundle = run(&["export", path.to_str().unwrap(), &scan]);
+    let file = store.0.path().join("bundle.json");
+    fs::write(&file, bundle.works()).unwrap();
+    let key = fs::read_dir(store.file("keys")).unwrap().next().unwrap().unwrap().path();
+    let root = store.file("trusted_root.json");
+    let against = ["--trusted-root", root.to_str().unwrap(), "--key", key.to_str().unwrap()];
+    let verified = run(&[&["verify", file.to_str().unwrap()], against.as_slice()].concat());
+    assert!(verified.works().starts_with("VERIFIED\n"), "{verified:?}");
+}
+
+#[test]
+fn from_a_digest_it_goes_back_to_what_was_reported() {
+    let store = Store::filled();
+    let run = store.run("origin", &[&artifact()]);
+    let text = run.works();
+    for part in ["change set dates-1", "tests", "scan", "bill of materials", "of no change set"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let json = store.run("origin", &["--json", &artifact()]);
+    let json: Value = serde_json::from_str(json.works()).unwrap();
+    assert_eq!(json["changeSets"]["dates-1"]["evidence"][0]["kind"], "tests");
+    assert_eq!(json["others"].as_array().unwrap().len(), 6);
+    store.run("origin", &["no-digest"]).is_refused("is no digest");
+}
+
+#[test]
+fn what_is_not_recognised_is_refused_and_so_is_a_store_elsewhere() {
+    let store = Store(tempfile::tempdir().unwrap(), String::new());
+    let about = artifact();
+    store.run("ingest", &["kustomize/good.yaml", "junit/none.xml", "--subject", &about]).is_refused("junit/none.xml");
+    let unknown = store.0.path().join("unknown.txt");
+    fs::write(&unknown, "all is well").unwrap();
+    let unknown = unknown.to_str().unwrap();
+    store.run("ingest", &[unknown, "--subject", &about]).is_refused("it is in none of the formats");
+    store.run("ingest", &["tap/good-14.tap", "--format", "junit", "--subject", &about]).is_refused("JUnit");
+    let log = store.run("ingest", &[unknown, "--format", "pod-log", "--subject", &about]);
+    assert!(log.works().contains("unknown.txt: pod-log"), "{log:?}");
+    let elsewhere = run(&["ingest", "tap/good-14.tap", "--store", "s3://bucket/evidence", "--subject", &about]);
+    elsewhere.is_refused("keeps no store in `s3://`: give a folder");
+    let private = store.0.path().join("store.keys");
+    assert!(private.join("signing.pem").is_file(), "private keys lie beside the store");
+    assert!(!fs::read_dir(store.path()).unwrap().any(|it| it.unwrap().file_name() == "signing.pem"));
+}
+
+#[test]
+fn two_snapshots_are_compared_part_by_part() {
+    let store = Store::filled();
+    let ids = snapshots(&store);
+    let diff = store.run("diff", &[&ids[0], &ids[1]]);
+    let text = diff.works();
+    assert!(text.contains("~ logs: ") && text.contains("+ events: ") && text.contains("? metrics: absent now: gone"), "{text}");
+    assert_eq!(store.run("diff", &[&ids[0], &ids[0]]).works(), "= the same 1 parts\n");
+    let json = store.run("diff", &["--json", &ids[0], &ids[1]]);
+    let json: Value = serde_json::from_str(json.works()).unwrap();
+    assert_eq!(json["added"]["events"].as_array().unwrap().len(), 1);
+    let scan = store.found(&["--verdict", "fail"])[0]["id"].as_str().unwrap().to_owned();
+    store.run("diff", &[&ids[0], &scan]).is_refused("is no snapshot");
+}
+
+/// Two snapshots in the store's ledger, sealed with its keys.
+fn snapshots(store: &Store) -> [String; 2] {
+    use pathops_adapters::local_signer::{LocalSigner, local_seed};
+    use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
+    use pathops_evidence::Sealer;
+    use pathops_evidence::ledger::{Ledger, LogKey};
+
+    let private = store.0.path().join("store.keys");
+    let signer: Arc<dyn Signer> = Arc::new(LocalSigner::open_or_create(private.join("signing.pem")).unwrap());
+    let log = LogKey::new("localhost/evidence", &local_seed(private.join("log.seed")).unwrap()).unwrap();
+    wait(async {
+        let cx = cx();
+        let bucket = Arc::new(ObjectStoreBucket::folder(store.path()).unwrap());
+        let ledger = Arc::new(Ledger::open(&cx, bucket, log).await.unwrap());
+        let blobs = Arc::new(ObjectStoreBlobs::folder(store.path()).unwrap());
+        let sealer = Sealer::new(signer, blobs).with_ledger(ledger);
+        let (mut first, mut second) = (Collection::new(), Collection::new());
+        first.payload("logs", &Digest::of(b"one"), "file:///one", "text/plain");
+        second.payload("logs", &Digest::of(b"two"), "file:///two", "text/plain");
+        second.payload("events", &Digest::of(b"three"), "file:///three", "application/json");
+        second.absent("metrics", "gone");
+        let mut ids = Vec::new();
+        for (at, collection) in [first, second].into_iter().enumerate() {
+            let extent = SnapshotExtent {
+                change_set: "dates-1".parse().unwrap(),
+                unit: "orders".parse().unwrap(),
+                environment: "preflight".parse().unwrap(),
+                occasion: Occasion::Deployed,
+                absent: Vec::new(),
+                collected_on: UnixMillis(i64::try_from(at).unwrap()),
+            };
+            let subject = vec![Subject::named("orders").with_sha256(&Digest::of(b"artifact"))];
+            ids.push(sealer.seal(&cx, "snapshot", subject, &collection.finish(extent)).await.unwrap().id.0.hex());
+        }
+        ids.try_into().unwrap()
+    })
+}
