@@ -1,5 +1,5 @@
 //! Taking reports in: secrets out first, then recognised, stored, stated; and what led to a digest, found by that again.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
+#![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
 
 use std::sync::Arc;
 

@@ -182,6 +182,7 @@ fn entries(call: &Call, rows: Vec<Stored>, is_wanted: impl Fn(&IndexedEvidence) 
 }
 
 /// `None` where the time that the caller gives was over.
+#[expect(clippy::disallowed_methods, reason = "it waits for a server, which knows no virtual time")]
 async fn within<T>(cx: &OpContext, call: impl Future<Output = T>) -> Option<T> {
     match cx.timeout() {
         None => Some(call.await),
