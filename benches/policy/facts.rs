@@ -23,6 +23,24 @@ pub(crate) fn facts(count: u64, policy: Digest) -> Facts {
     }
 }
 
+/// The same, where all but the oldest few pieces are about another combination of the same unit: each requirement has to look
+/// at all of its kind.
+pub(crate) fn crowded(count: u64, policy: Digest) -> Facts {
+    let mut facts = facts(count, policy);
+    for (number, fact) in facts.evidence.iter_mut().enumerate() {
+        if number < KINDS {
+            fact.at = UnixMillis(AT.0 - 80_000);
+        } else {
+            let others = fact.subjects.iter_mut().flat_map(|subject| subject.digest.values_mut());
+            others.for_each(|digest| *digest = "9".repeat(digest.len()));
+        }
+    }
+    facts
+}
+
+/// How many kinds of evidence there are here.
+const KINDS: usize = 7;
+
 pub(crate) fn artifact() -> Digest {
     Digest::of(b"orders.tar")
 }

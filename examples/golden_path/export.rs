@@ -22,18 +22,20 @@ pub(crate) struct Exported {
 /// The name of the public key's file.
 pub(crate) const PUBLIC_KEY: &str = "public-key.pem";
 
-/// Writes all evidence of the change sets below `<root>/evidence`, and the public key beside it.
-pub(crate) async fn evidence(machine: &Machine, states: &[State]) -> Result<Vec<Exported>, Failure> {
+/// Writes the check of the policy and all evidence of the change sets below `<root>/evidence`, and the public key beside it.
+pub(crate) async fn evidence(machine: &Machine, policy: &EvidenceRecord, states: &[State]) -> Result<Vec<Exported>, Failure> {
     let folder = machine.place.root.join("evidence");
     let cx = OpContext::new(IdempotencyKey::new("export"));
     fs::create_dir_all(&folder)?;
     fs::write(folder.join(PUBLIC_KEY), machine.signer.public_key().to_pem())?;
     fs::write(folder.join("trusted_root.json"), trusted_root(&machine.ledger.identity)?)?;
     let mut exported = Vec::new();
-    for state in states {
-        let folder = folder.join(state.start.change_set.as_str());
+    let of_policy = ("policy".to_owned(), vec![policy]);
+    let of_states = states.iter().map(|state| (state.start.change_set.to_string(), state.evidence().collect()));
+    for (name, records) in [of_policy].into_iter().chain(of_states) {
+        let folder = folder.join(name);
         fs::create_dir_all(&folder)?;
-        for (number, record) in state.evidence().enumerate() {
+        for (number, record) in records.into_iter().enumerate() {
             let bytes =
                 machine.blobs.get(&cx, &record.envelope).await?.ok_or_else(|| format!("the evidence {} is gone", record.name))?;
             let stem = folder.join(format!("{:02}-{}", number + 1, file_name(&record.name)));

@@ -17,6 +17,7 @@ use pathops_coordinator::{ControlPlane, Pace};
 use pathops_core::adapter::{BlobStore, Bucket, Clock, Journal, Signer, SourceTree};
 use pathops_core::project::{FeatureRequest, Project, load_request, request_names};
 use pathops_core::{ChangeSetId, IdempotencyKey, OpContext, Principal};
+use pathops_evidence::EvidenceRecord;
 use pathops_evidence::ledger::{Ledger, LogIdentity, LogKey};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -93,8 +94,9 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Ended, Failure> {
     let people = People::new(&machine.forge, machine.account.clone(), arguments.interactive);
     let meant: Vec<_> = requests.iter().map(|(name, _)| claims::meant(arguments, name)).collect();
     let work = async {
+        let policy = check_policy(&machine, &plane).await?;
         let states = carry_out(&machine, &plane, requests).await?;
-        finish(arguments, &machine, &states, &meant, &measured, &stopwatch).await
+        finish(arguments, &machine, &policy, &states, &meant, &measured, &stopwatch).await
     };
     let ended = tokio::select! {
         ended = work => ended,
@@ -227,6 +229,17 @@ async fn compose(
     Ok((Machine { place, project, forge, blobs, journal, ledger, signer, clock, reconciler, account }, plane, ci))
 }
 
+/// The policy that a project begins with came by no pull request: it is looked at as it stands, and the statement of that is
+/// what promotions ask for.
+async fn check_policy(machine: &Machine, plane: &ControlPlane) -> Result<EvidenceRecord, Failure> {
+    let checked = plane.check_policy().await?;
+    machine.account.text(&format!("The policy was checked: {}.\n", checked.summary()));
+    if checked.failures.is_empty() {
+        return Ok(checked.evidence);
+    }
+    Err(format!("the policy does not pass its check:\n{}", checked.failures.join("\n")).into())
+}
+
 /// One request after the other: each begins with what the one before has left.
 async fn carry_out(
     machine: &Machine,
@@ -253,13 +266,14 @@ async fn carry_out(
 async fn finish(
     arguments: &Arguments,
     machine: &Machine,
+    policy: &EvidenceRecord,
     states: &[State],
     meant: &[Option<End>],
     ci: &MeasuredCi,
     stopwatch: &Stopwatch,
 ) -> Result<Ended, Failure> {
     let figures = summary::measure(machine, states, ci, stopwatch).await?;
-    let exported = export::evidence(machine, states).await?;
+    let exported = export::evidence(machine, policy, states).await?;
     let claims = claims::check(machine, states, meant, &exported).await?;
     summary::tell(arguments, machine, states, &figures, &exported, &claims).await?;
     let held = claims.iter().all(|claim| claim.problem.is_none());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pathops_core::adapter::{IndexedEvidence, SubjectDigest};
 use pathops_core::evidence::{Envelope, EnvelopeError, EvidenceId, Logged, TrustRoot, VerifiedEvidence};
 use pathops_core::policy::{Ask, Decision, EvidenceFact, Known, Missing, Policy, RequirementResult, Stage, Verdict};
-use pathops_core::{Digest, Error, ErrorKind, IdempotencyKey, OpContext, Result, Retry};
+use pathops_core::{Digest, Error, ErrorKind, IdempotencyKey, OpContext, RepoId, Result, Retry};
 use pathops_evidence::EvidenceRecord;
 use pathops_evidence::redact::Redactor;
 use serde_json::Value;
@@ -202,11 +202,14 @@ impl Services {
     pub(crate) async fn locations(
         &self,
         cx: &OpContext,
+        meta_repo: &RepoId,
+        policy: &Digest,
         combination: &Combination,
         evidence: &[EvidenceFact],
     ) -> Result<BTreeMap<EvidenceId, Vec<String>>> {
         let mut locations = BTreeMap::new();
-        for record in &combination.evidence {
+        let checked = self.policy_checked(cx, meta_repo, policy).await?.map(|checked| checked.evidence);
+        for record in combination.evidence.iter().chain(&checked) {
             locations.entry(record.id).or_insert_with(|| vec![record.location.clone()]);
         }
         let of_others = evidence.iter().filter(|fact| !locations.contains_key(&fact.id));
@@ -261,7 +264,7 @@ fn digests(digest: &BTreeMap<String, String>) -> impl Iterator<Item = SubjectDig
 }
 
 /// What is lost or damaged says nothing about a change: it is waited until somebody has mended it.
-fn mendable(error: Error) -> Error {
+pub(crate) fn mendable(error: Error) -> Error {
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::Corrupt => error.with_retry(Retry::Backoff),
         _ => error,

@@ -1,37 +1,37 @@
 //! A change of the policy: held against its own tests and against the past before people merge it.
 
-use std::collections::BTreeMap;
+mod approvers;
+mod checked;
+mod history;
+mod signers;
+mod trial;
 
-use pathops_core::adapter::{CheckState, PullRequest, SourceTree};
-use pathops_core::evidence::{
-    Predicate as _, Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict, VerificationSummary,
-};
-use pathops_core::policy::{
-    CommitStatus, DecisionRecord, Difference, HypotheticalFacts, LintContext, LintLevel, Policy, diff, run_cases,
-};
-use pathops_core::project::{Finding, Project, lint_change, lint_policy, load_policy_tests, load_with};
+use std::collections::{BTreeMap, BTreeSet};
+
+use pathops_core::adapter::{CheckState, PullRequest, PullRequestState};
+use pathops_core::evidence::{PolicyApproval, Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict};
+use pathops_core::policy::{CommitStatus, Difference};
+use pathops_core::project::Role;
 use pathops_core::{
-    ChangeSetId, CommitId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, PullRequestNumber, RepoPath, Result,
+    ChangeSetId, CommitId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, PersonId, PullRequestNumber, RepoPath, Result,
     StatusContext,
 };
 use pathops_evidence::EvidenceRecord;
-use serde::Deserialize as _;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::activity::facts::{DECLARATIONS, read_declarations, read_declared};
+use crate::change_set::RECORD_FORMAT;
 use crate::control_plane::ControlPlane;
+use checked::PolicyChecked;
+use trial::Trial;
 
 /// The status that says what came of it. Make it a required one of the meta repository's `main`; where it is not, each
 /// change is told so.
 pub const POLICY_CONTEXT: &str = "pathops/policy";
 
-/// How many past decisions a change of the policy is held against, the newest first.
-const HISTORY: usize = 200;
-
 /// What is known of a change of the policy: a change set of its own, over the meta repository alone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicyChange {
-    /// Its name: `policy-<number of the pull request>`.
+    /// Its name: `policy-<number of the pull request>`, or `policy` for the one that stands.
     pub id: ChangeSetId,
     /// The head that was looked at.
     pub head: CommitId,
@@ -45,25 +45,35 @@ pub struct PolicyChange {
     pub passed: Vec<String>,
     /// Past decisions that it would have made differently.
     pub differences: Vec<Difference>,
+    /// Who has approved its head, of those who may and had no part in it, with their roles.
+    pub approved_by: BTreeMap<PersonId, BTreeSet<Role>>,
     /// The signed statement of it all.
     pub evidence: EvidenceRecord,
 }
 
-/// What was found before it is signed.
-#[derive(Default)]
-struct Trial {
-    policy: Option<Digest>,
-    failures: Vec<String>,
-    warnings: Vec<String>,
-    passed: Vec<String>,
-    differences: Vec<Difference>,
+/// A change of the policy, or the policy as it stands.
+struct Looked<'c> {
+    id: ChangeSetId,
+    /// What is looked at.
+    head: CommitId,
+    /// What was before it.
+    before: CommitId,
+    /// The pull request that brings it.
+    pull_request: Option<&'c PullRequest>,
 }
 
 impl ControlPlane {
     /// Looks at a pull request of the meta repository: whether the project can be read with it, what the linter says,
-    /// whether the policy's tests pass, and which past decisions would have been others. Signs what it found, tells it in
+    /// whether the policy's tests pass, which past decisions would have been others, what would be asked for less, and whether
+    /// those whose names stand in stops of the line wrote them. Reads back who has approved it. Signs what it found, tells it in
     /// one comment, records it below `change-sets/policy-<number>`, and posts [`POLICY_CONTEXT`]. The same head gives the
-    /// same statement but for its time. People merge it, or do not.
+    /// same statement but for its time and the approvals.
+    ///
+    /// Call it whenever the pull request has a new head, when somebody has reviewed it, and once more when it was merged: an
+    /// approval that is not read back does not count for a policy that asks for it ([`PolicyRule`]). Of a pull request that was
+    /// merged, what was before it is what its branch held then. People merge it, or do not.
+    ///
+    /// [`PolicyRule`]: pathops_core::policy::PolicyRule
     ///
     /// # Errors
     /// What the Git host, the signer and the blob store answer. A policy that cannot be read is no error: it is a failure
@@ -72,98 +82,74 @@ impl ControlPlane {
         let services = self.services();
         let id = ChangeSetId::parse(format!("policy-{}", number.0)).map_err(|error| invalid(&error))?;
         let cx = &OpContext::new(IdempotencyKey::new(format!("{id}/{:032x}", services.ids.fresh())));
-        let pull_request = services.scm.pull_request(cx, self.meta_repo(), number).await?;
-        let trial = self.try_policy(cx, &pull_request).await?;
-        let evidence = self.seal_trial(cx, &id, &pull_request, &trial).await?;
-        let Trial { policy, failures, warnings, passed, differences } = trial;
-        let change = PolicyChange { id, head: pull_request.head, policy, failures, warnings, passed, differences, evidence };
+        let pull_request = &services.scm.pull_request(cx, self.meta_repo(), number).await?;
+        let before = match &pull_request.state {
+            PullRequestState::Merged { commit, .. } => {
+                let parents = services.scm.read_commit(cx, self.meta_repo(), commit).await?.parents;
+                parents.into_iter().next().ok_or_else(|| invalid(&format!("{commit} was merged onto nothing")))?
+            }
+            PullRequestState::Open | PullRequestState::Closed { .. } => services.main(cx, self.meta_repo()).await?,
+        };
+        let looked = Looked { id, head: pull_request.head.clone(), before, pull_request: Some(pull_request) };
+        let change = self.look_at_policy(cx, &looked).await?;
         let body = services.redactor.redact_text(&change.to_markdown());
         services.scm.put_comment(&cx.part("comment"), self.meta_repo(), number, "policy", &body).await?;
-        self.record_change(cx, &change).await?;
         self.post_policy_status(cx, &change).await?;
         Ok(change)
     }
 
-    async fn try_policy(&self, cx: &OpContext, pull_request: &PullRequest) -> Result<Trial> {
+    /// Looks at the policy that stands on the main branch: the one that a project begins with, which no pull request brought,
+    /// and any whose check has grown old. The same as for a pull request is looked at and signed, and is recorded below
+    /// `change-sets/policy`. Where a pull request that was merged brought this very policy, that is looked at once more, with
+    /// those who approved it; else nobody has.
+    ///
+    /// # Errors
+    /// As those of [`ControlPlane::check_policy_change`], and `Invalid` where the project cannot be read.
+    pub async fn check_policy(&self) -> Result<PolicyChange> {
         let services = self.services();
-        let names = [&DECLARATIONS[..], &["policy-tests"]].concat();
-        let files = read_declarations(&*services.scm, cx, self.meta_repo(), &pull_request.head, &names).await?;
-        let mut trial = Trial::default();
-        match load_with(&files, self.meta_repo().clone(), &services.languages) {
-            Err(findings) => trial.failures.extend(findings.iter().map(Finding::to_string)),
-            Ok(project) => {
-                trial.policy = Some(project.policy.digest());
-                trial.passed.push("the project can be read".to_owned());
-                trial.lint(&files, &LintContext::of(&project, services.clock.now()), &project);
-                trial.run_tests(&files, &project.policy);
-                let (before_files, before) = read_declared(&*services.scm, cx, self.meta_repo(), &services.languages).await?;
-                trial.take(lint_change((&before_files, &before), (&files, &project)));
-                self.keep_records(cx, &files, &mut trial).await?;
-                trial.keep_stops(&before, &project);
-                let (history, unreadable) = self.history(cx).await?;
-                if unreadable > 0 {
-                    trial.warnings.push(format!("{unreadable} past decisions cannot be read, so nothing is known of them"));
-                }
-                let past = history.iter().map(|(facts, record)| (&**facts, record.decision.at));
-                trial.differences = diff(&before.policy, &project.policy, past);
+        let id = ChangeSetId::parse("policy").map_err(|error| invalid(&error))?;
+        let cx = &OpContext::new(IdempotencyKey::new(format!("{id}/{:032x}", services.ids.fresh())));
+        let project = self.project().await?;
+        let checked = services.policy_checked(cx, self.meta_repo(), &project.policy.digest()).await?;
+        if let Some(number) = checked.and_then(|checked| checked.pull_request) {
+            let brought = services.scm.pull_request(cx, self.meta_repo(), number).await?;
+            if matches!(brought.state, PullRequestState::Merged { .. }) {
+                return self.check_policy_change(number).await;
             }
         }
-        let required = StatusContext::parse(POLICY_CONTEXT).map_err(|error| invalid(&error))?;
-        if let Err(error) = services.require_status(cx, self.meta_repo(), &pull_request.base, &required).await {
-            if error.kind() != ErrorKind::Denied {
-                return Err(error);
-            }
-            trial.warnings.push(error.to_string());
-        }
-        Ok(trial)
+        let head = services.main(cx, self.meta_repo()).await?;
+        self.look_at_policy(cx, &Looked { id, before: head.clone(), head, pull_request: None }).await
     }
 
-    /// A stop is lifted by a person whose name stands in it, and an incident ends at an instant that does: the files stay.
-    async fn keep_records(&self, cx: &OpContext, files: &SourceTree, trial: &mut Trial) -> Result<()> {
-        let scm = &*self.services().scm;
-        let main = self.services().main(cx, self.meta_repo()).await?;
-        let kept =
-            [("stops", "say in it who lifts it, with `liftedBy`"), ("incidents", "say in it when it ended, with `closed`")];
-        for (folder, instead) in kept {
-            let before = read_declarations(scm, cx, self.meta_repo(), &main, &[folder]).await?;
-            for path in before.keys().filter(|path| !files.contains_key(*path)) {
-                trial.failures.push(format!("{path}: it is not deleted; {instead}"));
-            }
-        }
-        Ok(())
+    async fn look_at_policy(&self, cx: &OpContext, looked: &Looked<'_>) -> Result<PolicyChange> {
+        let trial = self.try_policy(cx, looked).await?;
+        let evidence = self.seal_trial(cx, looked, &trial).await?;
+        let changes_policy = trial.before != trial.policy;
+        let Trial { policy, failures, warnings, passed, differences, approved_by, .. } = trial;
+        let (id, head) = (looked.id.clone(), looked.head.clone());
+        let change = PolicyChange { id, head, policy, failures, warnings, passed, differences, approved_by, evidence };
+        // Another pull request says nothing of the policy that it finds, and one that was closed brings none.
+        let brings = match looked.pull_request {
+            None => true,
+            Some(it) => changes_policy && !matches!(it.state, PullRequestState::Closed { .. }),
+        };
+        let checked = change.policy.filter(|_| brings).map(|policy| {
+            let pull_request = looked.pull_request.map(|it| it.number);
+            (policy, PolicyChecked { format: RECORD_FORMAT, pull_request, evidence: change.evidence.clone() })
+        });
+        self.record_change(cx, &change, checked).await?;
+        Ok(change)
     }
 
-    /// The newest decisions that the meta repository's records lead to, with the facts they were made over; and how many
-    /// of them cannot be read.
-    async fn history(&self, cx: &OpContext) -> Result<(Vec<(HypotheticalFacts, DecisionRecord)>, usize)> {
-        let services = self.services();
-        let main = services.main(cx, self.meta_repo()).await?;
-        let records = read_declarations(&*services.scm, cx, self.meta_repo(), &main, &["change-sets"]).await?;
-        let (mut history, mut unreadable) = (Vec::new(), 0);
-        for record in decisions(&records).into_iter().take(HISTORY) {
-            match services.decision_record(cx, &record).await {
-                Ok(record) => history.push((HypotheticalFacts::from(record.facts.clone()), record)),
-                Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt) => unreadable += 1,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok((history, unreadable))
-    }
-
-    async fn seal_trial(
-        &self,
-        cx: &OpContext,
-        id: &ChangeSetId,
-        pull_request: &PullRequest,
-        trial: &Trial,
-    ) -> Result<EvidenceRecord> {
-        let services = self.services();
-        let commit = services.scm.read_commit(cx, self.meta_repo(), &pull_request.head).await?;
+    async fn seal_trial(&self, cx: &OpContext, looked: &Looked<'_>, trial: &Trial) -> Result<EvidenceRecord> {
+        let (services, id) = (self.services(), &looked.id);
+        let commit = services.scm.read_commit(cx, self.meta_repo(), &looked.head).await?;
         let mut subject = Subject::named(format!("{}:policy", self.meta_repo())).with_commit(&commit.id).with_tree(&commit.tree);
         if let Some(policy) = &trial.policy {
             subject = subject.with_sha256(policy);
         }
-        let annotations = TestAnnotations { change_set: Some(id.clone()), ..TestAnnotations::default() };
+        let policy = Some(PolicyApproval { approved_by: trial.approved_by.clone() });
+        let annotations = TestAnnotations { change_set: Some(id.clone()), policy, ..TestAnnotations::default() };
         let redacted = |texts: &[String]| texts.iter().map(|text| services.redactor.redact_text(text)).collect();
         let result = TestResult {
             result: if trial.failures.is_empty() { TestVerdict::Passed } else { TestVerdict::Failed },
@@ -176,23 +162,26 @@ impl ControlPlane {
         services.sealer.seal(cx, format!("{id} policy tests"), vec![subject], &result).await
     }
 
-    async fn record_change(&self, cx: &OpContext, change: &PolicyChange) -> Result<()> {
+    async fn record_change(&self, cx: &OpContext, change: &PolicyChange, checked: Option<(Digest, PolicyChecked)>) -> Result<()> {
         let services = self.services();
-        let file = |name: &str, value: &Value| {
-            let path = RepoPath::parse(format!("change-sets/{}/{name}", change.id)).ok()?;
-            Some((path, format!("{value:#}\n")))
-        };
+        let text = |value: &Value| format!("{value:#}\n");
+        let path = |path: String| RepoPath::parse(path).map_err(|error| invalid(&error));
+        let file = |name: &str| path(format!("change-sets/{}/{name}", change.id));
         let status = json!({
-            "format": crate::change_set::RECORD_FORMAT,
+            "format": RECORD_FORMAT,
             "changeSet": change.id,
             "head": change.head,
             "policy": change.policy,
             "failures": change.failures,
             "warnings": change.warnings,
             "differences": change.differences.len(),
+            "approvedBy": change.approved_by,
         });
-        let evidence = json!({ "format": crate::change_set::RECORD_FORMAT, "policy": { "evidence": [change.evidence] } });
-        let files: Vec<_> = [file("status.json", &status), file("evidence.json", &evidence)].into_iter().flatten().collect();
+        let evidence = json!({ "format": RECORD_FORMAT, "policy": { "evidence": [change.evidence] } });
+        let mut files = vec![(file("status.json")?, text(&status)), (file("evidence.json")?, text(&evidence))];
+        if let Some((policy, checked)) = checked {
+            files.push((path(PolicyChecked::path(&policy))?, text(&json!(checked))));
+        }
         services.record(cx, &change.id, self.meta_repo(), services.clock.now(), &files, &[]).await?;
         Ok(())
     }
@@ -203,44 +192,6 @@ impl ControlPlane {
         let description = self.services().redactor.redact_text(&change.summary());
         let status = CommitStatus::new(change.head.clone(), context, state, description).map_err(|error| invalid(&error))?;
         self.services().scm.post_status(&cx.part("status"), self.meta_repo(), status).await
-    }
-}
-
-impl Trial {
-    /// An open stop is lifted or stays what it is: nothing is let go on by making it about something else.
-    fn keep_stops(&mut self, before: &Project, after: &Project) {
-        for stop in &before.stops {
-            if let Some(now) = after.stops.iter().find(|now| now.id == stop.id).filter(|now| *now != stop) {
-                let what =
-                    format!("the stop `{}` is not changed while it holds; lift it, and stop anew what has to stop", now.id);
-                self.failures.push(what);
-            }
-        }
-    }
-
-    fn lint(&mut self, files: &SourceTree, context: &LintContext<'_>, project: &Project) {
-        self.take(lint_policy(files, &project.policy, context));
-    }
-
-    fn take(&mut self, found: Vec<(Finding, LintLevel)>) {
-        for (finding, level) in found {
-            let list = if level == LintLevel::Error { &mut self.failures } else { &mut self.warnings };
-            list.push(finding.to_string());
-        }
-    }
-
-    fn run_tests(&mut self, files: &SourceTree, policy: &Policy) {
-        let tests = match load_policy_tests(files, policy) {
-            Ok(tests) => tests,
-            Err(findings) => return self.failures.extend(findings.iter().map(Finding::to_string)),
-        };
-        for result in tests.iter().flat_map(|test| run_cases(policy, &test.cases)) {
-            if result.passes() {
-                self.passed.push(result.name);
-            } else {
-                self.failures.push(result.to_string());
-            }
-        }
     }
 }
 
@@ -278,24 +229,4 @@ impl PolicyChange {
 
 fn invalid(why: &dyn std::fmt::Display) -> Error {
     Error::new(ErrorKind::Invalid, "check a change of the policy").because(why)
-}
-
-/// The signed decisions that records of change sets name: those of the change set that was declared last first, and of
-/// each the last decision first.
-fn decisions(records: &SourceTree) -> Vec<EvidenceRecord> {
-    let read = |path: String| -> Option<Value> {
-        let file = records.get(&RepoPath::parse(path).ok()?)?;
-        serde_json::from_slice(&file.bytes).ok()
-    };
-    let folders = records.keys().filter_map(|path| path.as_str().strip_suffix("/evidence.json"));
-    let mut change_sets: Vec<_> = folders
-        .filter_map(|folder| {
-            let declared_at = read(format!("{folder}/status.json"))?.get("declaredAt")?.as_str()?.to_owned();
-            Some((declared_at, read(format!("{folder}/evidence.json"))?))
-        })
-        .collect();
-    change_sets.sort_by(|(one, _), (other, _)| other.cmp(one));
-    let units = change_sets.iter().filter_map(|(_, evidence)| evidence.get("units")?.as_object()).flat_map(Map::values);
-    let lists = units.filter_map(|unit| Vec::<EvidenceRecord>::deserialize(unit.get("evidence")?).ok());
-    lists.flat_map(|list| list.into_iter().rev()).filter(|it| it.predicate_type == VerificationSummary::TYPE).collect()
 }

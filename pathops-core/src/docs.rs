@@ -133,6 +133,11 @@ pub mod decisions {
         //! A snapshot takes its number by being created under it.
         #![doc = include_str!("docs/decisions/0013-streams-of-snapshots.md")]
     }
+
+    pub mod d0014_evidence_of_the_policy {
+        //! The policy has evidence of its own.
+        #![doc = include_str!("docs/decisions/0014-evidence-of-the-policy.md")]
+    }
 }
 
 #[cfg(doctest)]

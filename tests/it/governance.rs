@@ -54,17 +54,21 @@ pub(crate) fn declare(world: &World, branch: &str, path: &str, text: &str) {
 }
 
 pub(crate) fn write(world: &World, branch: &str, changes: Vec<FileChange>) {
+    write_as(world, "alice", branch, changes);
+}
+
+pub(crate) fn write_as(world: &World, who: &str, branch: &str, changes: Vec<FileChange>) {
     let (scm, meta) = (world.forge.scm(Principal::System), repo("shop/meta"));
     let head = wait(scm.branch_head(&cx(), &meta, &branch.parse().unwrap())).unwrap().unwrap();
     let change = NewCommit {
         branch: branch.parse().unwrap(),
         expected_head: head,
         message: "Declare it".to_owned(),
-        author: Principal::Human(person("alice")),
+        author: Principal::Human(person(who)),
         at: START,
         changes,
     };
-    world.forge.person(person("alice")).commit(&meta, &change).unwrap();
+    world.forge.person(person(who)).commit(&meta, &change).unwrap();
 }
 
 pub(crate) fn policy(world: &World) -> String {

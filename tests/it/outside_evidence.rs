@@ -40,11 +40,11 @@ fn ask(world: &World, requirements: &[&str]) {
     declare(world, "main", "policy.yaml", &policy(world).replace("  requirements:\n", &format!("  requirements:\n{more}")));
 }
 
-fn key(seed: u64) -> MemorySigner {
+pub(crate) fn key(seed: u64) -> MemorySigner {
     MemorySigner::from_seed(seed).unwrap()
 }
 
-fn sign(seed: u64, subject: Subject, predicate_type: &str, predicate: &Value) -> Envelope {
+pub(crate) fn sign(seed: u64, subject: Subject, predicate_type: &str, predicate: &Value) -> Envelope {
     let payload = Statement::new(vec![subject], predicate_type, predicate).unwrap().to_canonical().unwrap();
     let signature = wait(key(seed).sign(&cx(), &pre_authentication_encoding(PAYLOAD_TYPE, &payload))).unwrap();
     Envelope::new(&payload, &key(seed).public_key(), signature)

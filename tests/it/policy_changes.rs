@@ -1,11 +1,17 @@
 //! Changes of the meta repository, before people merge them: what they ask for less, and who they are by.
 
-use pathops_coordinator::POLICY_CONTEXT;
-use pathops_core::adapter::*;
-use pathops_core::memory::MemoryJournal;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::governance::{declare, file, policy, propose_policy, status};
-use crate::world::{World, wait};
+use pathops_coordinator::POLICY_CONTEXT;
+use pathops_coordinator::change_set::End;
+use pathops_core::adapter::*;
+use pathops_core::evidence::{Envelope, TrustRoot};
+use pathops_core::memory::MemoryJournal;
+use pathops_core::policy::{EvidenceFact, Finding, Verdict};
+use pathops_core::{Digest, RepoPath};
+
+use crate::governance::{declare, file, policy, propose_policy, proposed, status, write_as};
+use crate::world::{World, cx, feature_of, id, person, repo, wait};
 
 const CAREFUL: &str = "apiVersion: pathops.dev/v1alpha1\nkind: Policy\nmetadata: {name: careful}\nspec:\n  layer: {class: careful}\n  requirements:\n    - {id: second-look, reason: it is about money, asks: {soak: {seconds: 60, maxGapSeconds: 60, accept: {maxAgeSeconds: 600}}}}\n";
 
@@ -34,4 +40,196 @@ fn an_app_does_not_leave_the_rules_of_its_class_by_its_own_file() {
     assert_eq!(change.failures, [""; 0]);
     let expected = "policies/careful.yaml:7: `second-look` asks for less than before: a shorter time is enough (for orders)";
     assert!(change.warnings.iter().any(|it| it.starts_with(expected)), "{change:?}");
+}
+
+const CHECKED: &str = "    - {id: checked, reason: rules are looked at, asks: {policy: {approvals: 1, roles: [reviewer], accept: {maxAgeSeconds: 864000}}}}\n";
+
+fn asking(world: &World, requirement: &str) -> String {
+    policy(world).replace("  requirements:\n", &format!("  requirements:\n{requirement}"))
+}
+
+fn review(world: &World, who: &str, change: &PullRequest, head: &PullRequest, state: ReviewState) {
+    world.forge.person(person(who)).review(&repo("shop/meta"), change.number, &head.head, state, "").unwrap();
+}
+
+fn now(world: &World, change: &PullRequest) -> PullRequest {
+    wait(world.forge.scm(pathops_core::Principal::System).pull_request(&cx(), &repo("shop/meta"), change.number)).unwrap()
+}
+
+/// Rules are decided by once they were checked, and approved by somebody who did not write them; the record says so for ever.
+#[test]
+fn a_policy_that_asks_for_it_decides_nothing_until_it_is_checked_and_approved() {
+    let world = World::new(MemoryJournal::new());
+    let change = propose_policy(&world, "asks", &asking(&world, CHECKED));
+    let head = now(&world, &change);
+    assert_eq!(wait(world.plane().check_policy_change(change.number)).unwrap().approved_by.len(), 0);
+    review(&world, "bob", &change, &head, ReviewState::Approved);
+    let looks = AtomicU32::new(0);
+    let merged = || match looks.fetch_add(1, Ordering::SeqCst) {
+        // The rules are those of before, until they are merged; then nobody has read the approval back.
+        0 => drop(world.forge.person(person("bob")).merge(&repo("shop/meta"), change.number, &head.head).unwrap()),
+        300 => {
+            assert!(proposed(&world).is_none(), "nothing is proposed by rules that nobody has approved");
+            let checked = wait(world.plane().check_policy()).unwrap();
+            assert_eq!(
+                checked.id.as_str(),
+                format!("policy-{}", change.number.0),
+                "the pull request that brought it is read back"
+            );
+            assert_eq!(checked.approved_by.keys().map(|it| it.as_str()).collect::<Vec<_>>(), ["bob"]);
+        }
+        _ => {}
+    };
+    let state = world.run(feature_of(&["orders"], "better", None), "k", || {
+        merged();
+        false
+    });
+    let state = state.unwrap().unwrap();
+    assert!(looks.load(Ordering::SeqCst) > 300);
+    assert_eq!(state.end, Some(End::Live), "{:?}", state.failure);
+    let decision = &state.units[&id("orders")].last.as_ref().unwrap().decision;
+    let checked = decision.requirements.iter().find(|it| it.id.as_str() == "checked").unwrap();
+    assert_eq!((checked.verdict, checked.evidence.len()), (Verdict::Pass, 1));
+    assert!(checked.because.contains("bob approved it"), "{}", checked.because);
+
+    // What was decided by it is looked at by it, whatever the policy is now, and whoever has checked that.
+    declare(&world, "main", "policy.yaml", &policy(&world).replace("rules are looked at", "rules are read"));
+    assert_eq!(wait(world.plane().doubts(&state.start.change_set)).unwrap(), pathops_coordinator::InProduction::default());
+}
+
+/// The policy that a project begins with has nobody's approval, and is checked as it stands.
+#[test]
+fn the_first_policy_of_a_project_is_checked_as_it_stands() {
+    let world = World::new(MemoryJournal::new());
+    let rule = CHECKED.replace("approvals: 1, roles: [reviewer], ", "");
+    declare(&world, "main", "policy.yaml", &asking(&world, &rule));
+    let change = wait(world.plane().check_policy()).unwrap();
+    assert_eq!((change.id.as_str(), change.failures.len(), change.approved_by.len()), ("policy", 0, 0), "{change:?}");
+
+    let bytes = wait(world.blobs.get(&cx(), &change.evidence.envelope)).unwrap().unwrap();
+    let trust = TrustRoot::new([crate::outside_evidence::key(1).public_key()]);
+    let verified = trust.verify(&Envelope::from_slice(&bytes).unwrap()).unwrap();
+    let fact = EvidenceFact::read(&verified, &trust).unwrap().unwrap();
+    assert!(matches!(fact.says, Finding::Policy { failed: 0, passed: 1.., .. }), "{fact:?}");
+    assert!(fact.is_about("sha256", &change.policy.unwrap().hex()) && fact.is_about("gitCommit", change.head.as_str()));
+    assert!(fact.subjects[0].digest.contains_key("gitTree"), "{fact:?}");
+
+    let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
+    assert_eq!(state.end, Some(End::Live), "{:?}", state.failure);
+    let decided = state.units[&id("orders")].last.as_ref().unwrap();
+    let envelope = wait(world.blobs.get(&cx(), &decided.record.envelope)).unwrap().unwrap();
+    let text = String::from_utf8(Envelope::from_slice(&envelope).unwrap().payload().unwrap()).unwrap();
+    assert!(text.contains(&change.evidence.location) && text.contains(&change.evidence.id.0.hex()), "{text}");
+    // Another policy, and nobody has checked that.
+    let text = policy(&world).replace("rules are looked at", "rules are read");
+    declare(&world, "main", "policy.yaml", &text);
+    let checked = format!("change-sets/policies/{}.json", wait(world.plane().project()).unwrap().policy.digest().hex());
+    assert_eq!(file(&world, &checked), None);
+    assert!(file(&world, &format!("change-sets/policies/{}.json", change.policy.unwrap().hex())).is_some());
+}
+
+/// As on a production pull request: not the author, not for an earlier head, nobody without a role, and not while somebody says no.
+#[test]
+fn an_approval_of_a_policy_counts_as_one_of_a_promotion_does() {
+    let world = World::new(MemoryJournal::new());
+    let change = propose_policy(&world, "rules", &policy(&world).replace("reason: tests,", "reason: they tell,"));
+    let approved = || {
+        let change = wait(world.plane().check_policy_change(change.number)).unwrap();
+        change.approved_by.keys().map(|it| it.as_str().to_owned()).collect::<Vec<_>>()
+    };
+    let first = now(&world, &change);
+    review(&world, "carol", &change, &first, ReviewState::Approved);
+    assert_eq!(approved(), ["carol"]);
+    // Somebody pushes: what was approved is another head, and whoever pushed has a part in it.
+    let more =
+        SourceFile { bytes: policy(&world).replace("reason: tests,", "reason: they say,").into_bytes(), executable: false };
+    let path = RepoPath::parse("policy.yaml").unwrap();
+    write_as(&world, "carol", "rules", vec![FileChange { path, file: Some(more) }]);
+    assert_eq!(approved(), [""; 0]);
+    let second = now(&world, &change);
+    review(&world, "carol", &change, &second, ReviewState::Approved);
+    assert_eq!(approved(), [""; 0], "carol has a part in it");
+    review(&world, "bob", &change, &second, ReviewState::Approved);
+    assert_eq!(approved(), ["bob"]);
+    review(&world, "mallory", &change, &second, ReviewState::Approved);
+    assert_eq!(approved(), ["bob"], "mallory is nobody");
+    review(&world, "carol", &change, &second, ReviewState::ChangesRequested);
+    assert_eq!(approved(), [""; 0], "carol asks for changes");
+    // A change of the roles gives nobody a role before it is merged.
+    let people = file(&world, "people.yaml").unwrap();
+    declare(&world, "rules", "people.yaml", &people.replace("  people:\n", "  people:\n    - {name: mallory, roles: [owner]}\n"));
+    let third = now(&world, &change);
+    review(&world, "carol", &change, &third, ReviewState::Dismissed);
+    review(&world, "mallory", &change, &third, ReviewState::Approved);
+    assert_eq!(approved(), [""; 0]);
+}
+
+fn stop(more: &str) -> String {
+    format!(
+        "apiVersion: pathops.dev/v1alpha1\nkind: Stop\nmetadata: {{name: odd}}\nspec: {{since: \"2025-11-24T08:00:00Z\", reason: Odd., {more}}}\n"
+    )
+}
+
+/// Anybody can write any name into a file. Who wrote it is for Git and the host to say.
+#[test]
+fn whose_name_stands_in_a_stop_has_to_have_written_it() {
+    let world = World::new(MemoryJournal::new());
+    let path = RepoPath::parse("stops/odd.yaml").unwrap();
+    let text = |more: &str| SourceFile { bytes: stop(more).into_bytes(), executable: false };
+    let put = |who: &str, branch: &str, more: &str| {
+        write_as(&world, who, branch, vec![FileChange { path: path.clone(), file: Some(text(more)) }]);
+    };
+    let failures = |change: &PullRequest| wait(world.plane().check_policy_change(change.number)).unwrap().failures;
+
+    let stops = propose_policy(&world, "stops", &policy(&world));
+    put("alice", "stops", "by: bob");
+    let told = failures(&stops);
+    assert_eq!(told.len(), 1, "{told:?}");
+    let head = now(&world, &stops).head;
+    let expected =
+        format!("stops/odd.yaml: `by` names `bob`, and the commit {head} that writes it is by `alice`; let `bob` write it");
+    assert_eq!(told, [expected]);
+    // Writing something else beside it does not make it theirs, and writing it anew does.
+    put("bob", "stops", "by: bob, unit: web");
+    assert_eq!(failures(&stops).len(), 1);
+    put("alice", "stops", "by: alice");
+    put("bob", "stops", "by: bob");
+    assert!(failures(&stops).iter().all(|it| it.contains("is by `alice`")), "the first commit is still there");
+
+    declare(&world, "main", "stops/odd.yaml", &stop("by: bob"));
+    let lifts = propose_policy(&world, "lifts", &policy(&world));
+    put("alice", "lifts", "by: bob, liftedBy: carol");
+    let told = failures(&lifts);
+    assert!(told.len() == 1 && told[0].contains("`liftedBy` names `carol`"), "{told:?}");
+    let lifts = propose_policy(&world, "lifts-again", &policy(&world));
+    put("carol", "lifts-again", "by: bob, liftedBy: carol");
+    assert_eq!(failures(&lifts), [""; 0]);
+}
+
+/// A check is PathOps' own word: a producer who is trusted for something else cannot hand one in.
+#[test]
+fn nobody_else_hands_in_the_check_of_a_policy() {
+    let world = World::new(MemoryJournal::new());
+    let subject = pathops_core::evidence::Subject::named("policy").with_sha256(&Digest::of(b"policy"));
+    let says = serde_json::json!({
+        "result": "PASSED", "passedTests": ["all"], "finishedOn": "2026-11-20T12:00:00Z",
+        "configuration": [{"name": "policy", "annotations": {"pipelineChanged": false, "policy": {"approvedBy": {}}}}],
+    });
+    let tests = "https://in-toto.io/attestation/test-result/v0.1";
+    let envelope = crate::outside_evidence::sign(crate::world::PRODUCERS[0].1, subject, tests, &says);
+    let error = wait(world.plane().take_evidence(&envelope, None)).unwrap_err();
+    assert!(error.to_string().contains("the check of a policy"), "{error}");
+}
+
+/// A stop that nobody reads stops nothing.
+#[test]
+fn a_file_beside_the_documents_that_nobody_reads_fails_the_check() {
+    let world = World::new(MemoryJournal::new());
+    let change = propose_policy(&world, "strays", &policy(&world));
+    assert_eq!(wait(world.plane().check_policy_change(change.number)).unwrap().failures, [""; 0]);
+    for stray in ["stops.yaml", "stop/odd.yaml"] {
+        declare(&world, "strays", stray, &stop("by: alice"));
+        let failures = wait(world.plane().check_policy_change(change.number)).unwrap().failures;
+        assert!(failures.iter().any(|it| it.starts_with(&format!("{stray}: ")) && it.contains("read")), "{failures:?}");
+    }
 }

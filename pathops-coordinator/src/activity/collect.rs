@@ -167,6 +167,7 @@ impl Services {
             job: Some(job.kind),
             pipeline_changed: false,
             flaky_tests: Vec::new(),
+            policy: None,
         };
         TestResult {
             result: if job.passed() { TestVerdict::Passed } else { TestVerdict::Failed },

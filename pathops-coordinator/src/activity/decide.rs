@@ -69,7 +69,7 @@ impl Services {
         let payload = self.store_json(cx, "decision record", serde_json::to_value(&record).map_err(unwritten)?).await?;
         let DecisionRecord { facts, decision, .. } = record;
         let sha256 = |hex: String| BTreeMap::from([("sha256".to_owned(), hex)]);
-        let locations = self.locations(cx, combination, &facts.evidence).await?;
+        let locations = self.locations(cx, &scope.meta_repo, &decision.policy, combination, &facts.evidence).await?;
         let inputs = facts.evidence.iter().flat_map(|fact| {
             let uris = locations.get(&fact.id).cloned().unwrap_or_else(|| vec![String::new()]);
             uris.into_iter().map(|uri| InputAttestation { uri, digest: sha256(fact.id.0.hex()) })

@@ -7,15 +7,17 @@ use pathops_core::evidence::TrustRoot;
 use pathops_core::policy::{Authoring, GitState, Languages, Policy, Proposal, Readings, VerifiedFacts};
 use pathops_core::project::{EnvironmentTarget, Identities, Project, Unit, load_with};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry};
+use pathops_evidence::EvidenceRecord;
 
 use crate::activity::Services;
 use crate::activity::announce::SOURCE_BRANCH;
 use crate::activity::promote::Candidate;
 use crate::change_set::{Combination, PullRequestRef, Role, Scope};
 use crate::desired_state::promotion;
+use crate::outside_evidence::mendable;
 
 /// How many commits a promotion may bring: all of them are read for their authors.
-pub(super) const MAX_COMMITS: usize = 1_000;
+pub(crate) const MAX_COMMITS: usize = 1_000;
 
 impl Services {
     /// The policy as it is now, and the facts about a unit. The policy and the unit's declaration are those of the meta
@@ -35,7 +37,7 @@ impl Services {
                 .on(&scope.unit.id)
                 .because("the project does not declare it any more")
         })?;
-        let mut authors = Authors { known: BTreeSet::from([self.author(scope)]), strangers: BTreeSet::new() };
+        let mut authors = Authors::of(self.author(scope));
         let (mut source_reviews, mut source_head) = (Vec::new(), None);
         if let Some(PullRequestRef { repo, number, base_commit, .. }) = &combination.source_pull_request {
             let now = self.scm.pull_request(cx, repo, *number).await?;
@@ -70,7 +72,12 @@ impl Services {
         }
         let subjects = self.subjects(cx, scope, &project.environments.production, combination, proposal.as_ref()).await?;
         let (trust, of_others) = self.outside_evidence(cx, &subjects).await?;
-        let trust = if in_ledger(&project.policy, &unit) { self.logged(cx, trust, combination).await? } else { trust };
+        let checks = self.policy_checks(cx, scope, &project.policy, production).await?;
+        for record in &checks {
+            envelopes.push(self.sealer.envelope(cx, record).await.map_err(mendable)?);
+        }
+        let made_here = combination.evidence.iter().chain(&checks);
+        let trust = if in_ledger(&project.policy, &unit) { self.logged(cx, trust, made_here).await? } else { trust };
         envelopes.extend(of_others);
         let readings = Readings {
             authoring: authoring(scope, &authors.known),
@@ -97,12 +104,34 @@ impl Services {
         Ok((project.policy, VerifiedFacts::new(&trust, &envelopes, readings)))
     }
 
+    /// The checks of the policy that is decided under; of what was merged, also of the one that it was decided under then.
+    async fn policy_checks(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        policy: &Policy,
+        production: Option<&Candidate<'_>>,
+    ) -> Result<Vec<EvidenceRecord>> {
+        let merged = production.filter(|candidate| candidate.merged.is_some());
+        let policies: BTreeSet<_> = merged.map(|it| it.shown.policy).into_iter().chain([policy.digest()]).collect();
+        let mut checks = Vec::new();
+        for policy in policies {
+            checks.extend(self.policy_checked(cx, &scope.meta_repo, &policy).await?.map(|checked| checked.evidence));
+        }
+        Ok(checks)
+    }
+
     /// Trust that knows which of PathOps' own evidence is in its ledger, by proofs that are read back and verified.
-    async fn logged(&self, cx: &OpContext, trust: TrustRoot, combination: &Combination) -> Result<TrustRoot> {
+    async fn logged(
+        &self,
+        cx: &OpContext,
+        trust: TrustRoot,
+        made_here: impl Iterator<Item = &EvidenceRecord> + Send,
+    ) -> Result<TrustRoot> {
         let Some(reader) = self.ledger.as_ref().map(|ledger| ledger.reader()) else { return Ok(trust) };
         let Some(checkpoint) = reader.checkpoint(cx).await? else { return Ok(trust) };
         let mut inclusions = Vec::new();
-        for leaf in combination.evidence.iter().filter_map(|record| record.leaf) {
+        for leaf in made_here.filter_map(|record| record.leaf) {
             inclusions.push(reader.inclusion(cx, leaf, &checkpoint).await?);
         }
         trust
@@ -198,7 +227,7 @@ impl Services {
     }
 
     /// Everybody who has a part in the commits between two, merged ones too.
-    async fn authors(
+    pub(crate) async fn authors(
         &self,
         cx: &OpContext,
         repo: &RepoId,
@@ -236,20 +265,24 @@ fn authoring(scope: &Scope, authors: &BTreeSet<Principal>) -> Authoring {
 /// Whether whoever made a merge commit has a part in the change. On a pull request's own branch they have; on the main
 /// branch it is the person who pressed the button.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Merges {
+pub(crate) enum Merges {
     Count,
     Skip,
 }
 
 /// Who has a part in a change.
-struct Authors {
-    known: BTreeSet<Principal>,
-    strangers: BTreeSet<String>,
+pub(crate) struct Authors {
+    pub(crate) known: BTreeSet<Principal>,
+    pub(crate) strangers: BTreeSet<String>,
 }
 
 impl Authors {
+    pub(crate) fn of(author: Principal) -> Self {
+        Self { known: BTreeSet::from([author]), strangers: BTreeSet::new() }
+    }
+
     /// The same by the names that the project has for people, whichever accounts and addresses they used.
-    fn into_people(self, identities: &Identities) -> Self {
+    pub(crate) fn into_people(self, identities: &Identities) -> Self {
         let known = self.known.into_iter().map(|principal| identities.principal(principal));
         let mut authors = Self { known: known.collect(), strangers: BTreeSet::new() };
         for name in self.strangers {
@@ -280,24 +313,26 @@ pub(crate) const DECLARATIONS: [&str; 11] = [
 
 /// The project as its meta repository declares it now.
 pub(crate) async fn read_project(scm: &dyn Scm, cx: &OpContext, meta_repo: &RepoId, languages: &Languages) -> Result<Project> {
-    read_declared(scm, cx, meta_repo, languages).await.map(|(_, project)| project)
+    let wrong = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, READ).on(meta_repo).because(why);
+    let branch = SOURCE_BRANCH.parse().map_err(|error| wrong(&error))?;
+    let head = scm.branch_head(cx, meta_repo, &branch).await?;
+    let head =
+        head.ok_or_else(|| Error::new(ErrorKind::NotFound, READ).on(meta_repo).because(format!("it has no branch `{branch}`")))?;
+    read_declared(scm, cx, meta_repo, languages, &head).await.map(|(_, project)| project)
 }
 
-/// The same, with the files that declare it.
+const READ: &str = "read the project";
+
+/// The project as its meta repository declares it at a commit, with the files that do.
 pub(crate) async fn read_declared(
     scm: &dyn Scm,
     cx: &OpContext,
     meta_repo: &RepoId,
     languages: &Languages,
+    commit: &CommitId,
 ) -> Result<(SourceTree, Project)> {
-    let operation = "read the project";
-    let wrong = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, operation).on(meta_repo).because(why);
-    let branch = SOURCE_BRANCH.parse().map_err(|error| wrong(&error))?;
-    let head = scm.branch_head(cx, meta_repo, &branch).await?;
-    let head = head.ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, operation).on(meta_repo).because(format!("it has no branch `{branch}`"))
-    })?;
-    let files = read_declarations(scm, cx, meta_repo, &head, &DECLARATIONS).await?;
+    let wrong = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, READ).on(meta_repo).because(why);
+    let files = read_declarations(scm, cx, meta_repo, commit, &DECLARATIONS).await?;
     let project = load_with(&files, meta_repo.clone(), languages).map_err(|findings| wrong(&findings))?;
     Ok((files, project))
 }

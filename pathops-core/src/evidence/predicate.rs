@@ -1,11 +1,12 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::Retention;
 use crate::adapter::JobKind;
 use crate::digest::Digest;
-use crate::id::{ChangeSetId, CommitId, ContractId, EnvironmentId, TreeId, UnitId};
+use crate::id::{ChangeSetId, CommitId, ContractId, EnvironmentId, PersonId, TreeId, UnitId};
+use crate::project::Role;
 use crate::time::{UnixMillis, rfc3339};
 
 /// Something a statement can say: a predicate of a known type.
@@ -83,6 +84,18 @@ pub struct TestAnnotations {
     /// Names among the warned tests that failed first and passed when they were run again; the others were skipped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flaky_tests: Vec<String>,
+    /// That it is the check of a policy, which the subject names by its digest, and who has approved that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<PolicyApproval>,
+}
+
+/// Who has approved a policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicyApproval {
+    /// Those who approved the head of the pull request that brings it, and had no part in it, with the roles that they had
+    /// when it was checked.
+    pub approved_by: BTreeMap<PersonId, BTreeSet<Role>>,
 }
 
 /// What a scanner found: in-toto `vulns/v0.2`.

@@ -37,6 +37,7 @@ impl Statement {
             Health::TYPE => Some("a time of health"),
             Tombstone::TYPE => Some("a tombstone"),
             Approval::TYPE => Some("an approval"),
+            TestResult::TYPE if self.annotates("policy") => Some("the check of a policy"),
             TestResult::TYPE if self.is_of_a_job() => Some("the result of a post-deploy job"),
             TestResult::TYPE if self.is_of_the_build() => Some("the result of a build's own tests"),
             Provenance::TYPE if names_pathops("/runDetails/builder/id") => {
@@ -64,9 +65,13 @@ impl Statement {
 
     /// Whether any tests in it are of what is deployed, and not of what is built.
     fn is_of_a_job(&self) -> bool {
+        self.annotates("environment") || self.annotates("job")
+    }
+
+    /// Whether any tests in it have this to say of themselves.
+    fn annotates(&self, name: &str) -> bool {
         let mut annotations = self.configurations().filter_map(|configuration| configuration.get("annotations"));
-        let deployed = |name| move |annotations: &Value| annotations.get(name).is_some_and(|value| !value.is_null());
-        annotations.any(|it| deployed("environment")(it) || deployed("job")(it))
+        annotations.any(|annotations| annotations.get(name).is_some_and(|value| !value.is_null()))
     }
 }
 
@@ -95,6 +100,7 @@ mod tests {
         let job = Some("the result of a post-deploy job");
         check(TestResult::TYPE, &tests(json!({"environment": "preflight"})), job);
         check(TestResult::TYPE, &tests(json!({"job": "smoke"})), job);
+        check(TestResult::TYPE, &tests(json!({"policy": {}})), Some("the check of a policy"));
         let second = json!({"configuration": [{"annotations": {}}, {"annotations": {"job": "smoke"}}]});
         check(TestResult::TYPE, &second, job);
         check(VerificationSummary::TYPE, &json!({"https://pathops.dev/decision": {}}), Some("a decision of PathOps"));

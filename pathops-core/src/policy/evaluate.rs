@@ -4,6 +4,7 @@ mod evidence;
 mod glass;
 mod people;
 mod readings;
+mod rules;
 mod standing;
 
 use crate::id::RequirementId;

@@ -297,6 +297,18 @@ impl std::ops::Deref for HypotheticalFacts {
 }
 
 impl Facts {
+    /// Takes checks of one policy for checks of another one, which nobody has checked.
+    pub(crate) fn take_checks_of(&mut self, policy: &Digest, other: &Digest) {
+        let is_check = |fact: &EvidenceFact| matches!(fact.says, Finding::Policy { .. });
+        if self.evidence.iter().any(|fact| is_check(fact) && fact.is_about("sha256", &other.hex())) {
+            return;
+        }
+        let subjects = self.evidence.iter_mut().filter(|fact| is_check(fact)).flat_map(|fact| &mut fact.subjects);
+        for subject in subjects.filter(|subject| subject.has("sha256", &policy.hex())) {
+            subject.digest.insert("sha256".to_owned(), other.hex());
+        }
+    }
+
     /// Facts are stored as text: what text cannot say must not decide.
     fn keep_writable(&mut self) {
         let Readings { proposal, incidents, stops, .. } = &mut self.readings;

@@ -1,12 +1,13 @@
 //! What signed evidence says, as far as policy is concerned.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{EvidenceId, KeyId, Subject};
-use crate::id::{ContractId, EnvironmentId, ProducerName, UnitId};
+use crate::id::{ContractId, EnvironmentId, PersonId, ProducerName, UnitId};
 use crate::policy::{FindingSeverity, SbomFormat};
+use crate::project::Role;
 use crate::time::UnixMillis;
 
 /// One piece of evidence, as far as policy is concerned.
@@ -102,6 +103,15 @@ pub enum Finding {
         /// How many measurements gave an error or no number.
         errors: u64,
     },
+    /// A policy was checked.
+    Policy {
+        /// How many checks passed.
+        passed: u32,
+        /// How many failed, or the whole of it failed.
+        failed: u32,
+        /// Who has approved it, with the roles that they had then.
+        approved_by: BTreeMap<PersonId, BTreeSet<Role>>,
+    },
     /// Somebody else's verdict.
     Verified {
         /// Whether it is good.
@@ -131,6 +141,7 @@ pub(super) enum FindingKind {
     Sbom,
     Contract,
     Signal,
+    Policy,
     Other,
 }
 
@@ -143,6 +154,7 @@ impl Finding {
             Finding::Sbom { .. } => FindingKind::Sbom,
             Finding::Contract { .. } => FindingKind::Contract,
             Finding::Signal { .. } => FindingKind::Signal,
+            Finding::Policy { .. } => FindingKind::Policy,
             Finding::Verified { .. } | Finding::Stated {} => FindingKind::Other,
         }
     }
@@ -151,7 +163,7 @@ impl Finding {
     #[must_use]
     pub fn is_bad(&self) -> bool {
         match self {
-            Finding::Tests { failed, .. } => *failed > 0,
+            Finding::Tests { failed, .. } | Finding::Policy { failed, .. } => *failed > 0,
             Finding::Deployment { failure } => failure.is_some(),
             Finding::Health { healthy, .. } => !healthy,
             Finding::Contract { breaking, .. } => !breaking.is_empty(),

@@ -285,13 +285,14 @@ pub fn diff<'h>(policy: &Policy, other: &Policy, history: impl IntoIterator<Item
     history.into_iter().enumerate().filter_map(compare).collect()
 }
 
-/// The facts, had the pull request shown `other` where it showed `policy`: people approved the rules of their day, and that
-/// other rules are another policy is no difference that they make.
+/// The facts, had the pull request shown `other` where it showed `policy`, and had that been checked: people approved the rules
+/// of their day, and that other rules are another policy is no difference that they make.
 fn shown(facts: &Known, policy: &Policy, other: &Policy) -> HypotheticalFacts {
     HypotheticalFacts::but(facts, |facts| {
         if let Some(proposal) = facts.readings.proposal.as_mut().filter(|it| it.shown.policy == policy.digest()) {
             proposal.shown.policy = other.digest();
         }
+        facts.take_checks_of(&policy.digest(), &other.digest());
     })
 }
 

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::evidence::{
-    ContractComparison, Deployment, Health, Predicate as _, ScanSeverity, SignalReading, Snapshot, TestResult, TestVerdict,
-    TrustRoot, VerificationSummary, VerifiedEvidence, Vulnerabilities,
+    ContractComparison, Deployment, Health, PolicyApproval, Predicate as _, ScanSeverity, SignalReading, Snapshot, TestResult,
+    TestVerdict, TrustRoot, VerificationSummary, VerifiedEvidence, Vulnerabilities,
 };
 use crate::id::{EnvironmentId, UnitId};
 use crate::policy::{EvidenceFact, Finding, FindingSeverity, SbomFormat, Vulnerability};
@@ -191,6 +191,11 @@ fn tests(it: TestResult) -> Result<Read, String> {
         TestVerdict::Passed | TestVerdict::Warned => count(&it.failed_tests),
     };
     let annotations = &configuration.annotations;
+    let (unit, environment, at) = (annotations.unit.clone(), annotations.environment.clone(), it.finished_on);
+    if let Some(PolicyApproval { approved_by }) = &annotations.policy {
+        let says = Finding::Policy { passed: count(&it.passed_tests), failed, approved_by: approved_by.clone() };
+        return Ok(Read { unit, environment, at, says });
+    }
     let flaky = it.warned_tests.iter().filter(|test| annotations.flaky_tests.contains(test)).count();
     let flaky = u32::try_from(flaky).unwrap_or(u32::MAX);
     let says = Finding::Tests {
@@ -201,5 +206,5 @@ fn tests(it: TestResult) -> Result<Read, String> {
         failed,
         pipeline_changed: annotations.pipeline_changed,
     };
-    Ok(Read { unit: annotations.unit.clone(), environment: annotations.environment.clone(), at: it.finished_on, says })
+    Ok(Read { unit, environment, at, says })
 }

@@ -121,6 +121,8 @@ pub enum Ask {
     Freeze(Freeze),
     /// A measured value keeps within bounds.
     Signal(SignalRule),
+    /// The policy that is decided under was checked as it is, and people approved it.
+    Policy(PolicyRule),
     /// What the others cannot say.
     Condition(ConditionRule),
 }
@@ -411,6 +413,30 @@ pub struct SignalRule {
     pub accept: Accept,
 }
 
+/// The check of the policy that is decided under, by its digest: what PathOps states of a pull request that brings it, or of the
+/// policy as it stands on the main branch. A check that failed is a *fail*; one in which nothing passed, one with too few
+/// approvals, and one about another policy are *unknown*.
+///
+/// Approvals are those of the head of the pull request, as they were when it was checked: by people who had the role then and
+/// no part in the change. The policy that a project begins with has none, for nobody was there to ask for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PolicyRule {
+    /// How many people must have approved it; none in particular where it is left out.
+    #[serde(default)]
+    pub approvals: u32,
+    /// Roles that count, any of them; all where they are left out.
+    #[serde(default = "every_role")]
+    pub roles: BTreeSet<Role>,
+    /// Which evidence counts. On the way back to what was there before, it does not grow old.
+    pub accept: Accept,
+}
+
+fn every_role() -> BTreeSet<Role> {
+    BTreeSet::from([Role::Owner, Role::Reviewer])
+}
+
 /// What typed requirements cannot say, in a language that the host has an engine for. Where it does not hold it is a *fail*,
 /// and where nobody can tell *unknown*.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -482,7 +508,8 @@ impl Ask {
             | Ask::Health(HealthRule { accept, .. })
             | Ask::Soak(SoakRule { accept, .. })
             | Ask::Contracts(ContractsRule { accept })
-            | Ask::Signal(SignalRule { accept, .. }) => Some(accept),
+            | Ask::Signal(SignalRule { accept, .. })
+            | Ask::Policy(PolicyRule { accept, .. }) => Some(accept),
             Ask::Approvals(_)
             | Ask::Lifecycle(_)
             | Ask::Dependencies(_)

@@ -282,6 +282,9 @@ fn prepare(requirement: &Requirement, languages: &Languages) -> Result<Prepared,
         Ask::Approvals(rule) if rule.roles.is_empty() => {
             Err((format!("`{id}` names no role, so no approval counts"), "name `owner`, `reviewer` or both".to_owned()))
         }
+        Ask::Policy(rule) if rule.roles.is_empty() && rule.approvals > 0 => {
+            Err((format!("`{id}` names no role, so no approval counts"), "name `owner`, `reviewer` or both".to_owned()))
+        }
         Ask::Sbom(rule) if rule.formats.is_empty() => {
             Err((format!("`{id}` names no format, so nothing counts"), "name `cyclonedx`, `spdx` or both".to_owned()))
         }

@@ -50,6 +50,8 @@ fn asks(lower: &Ask, upper: &Ask) -> Option<&'static str> {
             less(lower.is_subset(upper), "more states are allowed")
         }
         (Ask::Signal(lower), Ask::Signal(upper)) => signal(lower, upper),
+        (Ask::Policy(lower), Ask::Policy(upper)) => less(lower.approvals >= upper.approvals, "fewer approvals are enough")
+            .or(less(lower.roles.is_subset(&upper.roles), "more roles count")),
         (Ask::Evidence(lower), Ask::Evidence(upper)) => {
             less(lower.predicate_type == upper.predicate_type && lower.about == upper.about, ANOTHER)
         }

@@ -6,6 +6,7 @@ mod facts;
 mod policy;
 mod reader;
 mod sheet;
+mod signers;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ pub use facts::{load_facts, load_history};
 pub use policy::{lint_policy, load_policy};
 pub(crate) use reader::{Mistake, read};
 use sheet::{Sheet, Sheets};
+pub use signers::{StopSigners, stop_signers};
 pub(crate) use tree::Node;
 
 /// Reads the project that the files of the meta repository `meta_repo` declare. Its feature requests are checked too;

@@ -258,6 +258,7 @@ fn tests(suite: &str, environment: Option<&str>, at: UnixMillis) -> Statement {
         job: None,
         pipeline_changed: false,
         flaky_tests: Vec::new(),
+        policy: None,
     };
     stated(&TestResult {
         result: TestVerdict::Passed,

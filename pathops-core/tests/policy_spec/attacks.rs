@@ -7,7 +7,7 @@ use pathops_core::adapter::Review;
 use pathops_core::adapter::ReviewState::{Approved, ChangesRequested, Commented};
 use pathops_core::policy::{Decision, GrantError, Policy, PromotionGrant, Readings, Verdict, decide, grant_binding};
 
-use crate::base::{AT, MINUTE, PIECES, Piece, agent, by, commit, human, layers, policy, readings, review, verified};
+use crate::base::{AT, MINUTE, PIECES, Piece, agent, by, check_of, commit, human, layers, policy, readings, review, verified};
 
 const HEAD: char = '4';
 
@@ -162,7 +162,7 @@ fn the_glass_is_broken_over_the_objection_of_one_who_may_break_it() {
     let broken = |reviews: Vec<Review>| {
         let mut readings = readings(&policy);
         readings.proposal.as_mut().unwrap().reviews = reviews;
-        let envelopes = [PIECES.map(Piece::envelope).as_slice(), &[later_failure()]].concat();
+        let envelopes = [PIECES.map(Piece::envelope).as_slice(), &[later_failure(), check_of(&policy)]].concat();
         let (decision, grant) = decide(&policy, &verified(&envelopes, readings), AT, 1);
         assert!(decision.blocking().any(|it| it.id.as_str() == "smoke"));
         assert_eq!(decision.overridden.is_some(), grant.is_some());

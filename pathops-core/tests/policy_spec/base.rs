@@ -53,9 +53,10 @@ pub(crate) enum Piece {
     Soaked,
     ErrorRate,
     Budget,
+    Rules,
 }
 
-pub(crate) const PIECES: [Piece; 12] = [
+pub(crate) const PIECES: [Piece; 13] = [
     Piece::UnitTests,
     Piece::Smoke,
     Piece::Scan,
@@ -68,6 +69,7 @@ pub(crate) const PIECES: [Piece; 12] = [
     Piece::Soaked,
     Piece::ErrorRate,
     Piece::Budget,
+    Piece::Rules,
 ];
 
 impl Piece {
@@ -85,6 +87,7 @@ impl Piece {
             Piece::Settled | Piece::Soaked => "soak",
             Piece::ErrorRate => "error-rate",
             Piece::Budget => "budget",
+            Piece::Rules => "rules",
         }
     }
 
@@ -92,7 +95,13 @@ impl Piece {
     pub(crate) fn seed(self) -> u64 {
         match self {
             Piece::UnitTests | Piece::Scan | Piece::Sbom | Piece::Provenance | Piece::SourceReview | Piece::Contract => 1,
-            Piece::Smoke | Piece::Deployment | Piece::Settled | Piece::Soaked | Piece::ErrorRate | Piece::Budget => 2,
+            Piece::Smoke
+            | Piece::Deployment
+            | Piece::Settled
+            | Piece::Soaked
+            | Piece::ErrorRate
+            | Piece::Budget
+            | Piece::Rules => 2,
         }
     }
 
@@ -108,7 +117,7 @@ impl Piece {
     /// Where its predicate holds the date, as a JSON pointer.
     pub(crate) fn date(self) -> &'static str {
         match self {
-            Piece::UnitTests | Piece::Smoke => "/finishedOn",
+            Piece::UnitTests | Piece::Smoke | Piece::Rules => "/finishedOn",
             Piece::Scan => "/metadata/scanFinishedOn",
             Piece::Sbom => "/metadata/timestamp",
             Piece::Provenance => "/runDetails/metadata/finishedOn",
@@ -120,7 +129,7 @@ impl Piece {
 
     fn predicate_type(self) -> &'static str {
         match self {
-            Piece::UnitTests | Piece::Smoke => TESTS,
+            Piece::UnitTests | Piece::Smoke | Piece::Rules => TESTS,
             Piece::Scan => VULNS,
             Piece::Sbom => CYCLONEDX,
             Piece::Provenance => PROVENANCE,
@@ -152,6 +161,13 @@ impl Piece {
         match self {
             Piece::UnitTests => tests("unit", Value::Null),
             Piece::Smoke => tests("smoke", json!("preflight")),
+            Piece::Rules => {
+                let approved_by = json!({"carol": ["owner"], "erin": ["reviewer"]});
+                let mut all = tests("policy", Value::Null);
+                all["configuration"][0]["annotations"] =
+                    json!({"changeSet": "policy-7", "pipelineChanged": false, "policy": {"approvedBy": approved_by}});
+                all
+            }
             Piece::Scan => json!({
                 "scanner": {"uri": GRYPE, "result": [
                     {"id": "CVE-1", "severity": [{"method": "nvd", "score": "critical"}]},
@@ -179,6 +195,9 @@ impl Piece {
 
     /// The statement that passes: about the artifact, and its source or the desired state that was tried.
     pub(crate) fn statement(self) -> Statement {
+        if self == Piece::Rules {
+            return self.of_policy(&policy(layers()));
+        }
         let place = match self.seed() {
             1 => json!({"name": "orders-src", "digest": {"gitCommit": commit('2'), "gitTree": tree('b')}}),
             _ => json!({"name": "orders@preflight", "digest": {"gitTree": tree('c')}}),
@@ -186,6 +205,14 @@ impl Piece {
         let subjects = json!([{"name": "orders.tar", "digest": {"sha256": artifact().hex()}}, place]);
         let at = UnixMillis(AT.0 - self.age()).to_string();
         let subjects = serde_json::from_value(subjects).unwrap();
+        Statement::new(subjects, self.predicate_type(), &self.predicate(&at)).unwrap()
+    }
+
+    /// The check of a policy, as of its commit.
+    fn of_policy(self, policy: &Policy) -> Statement {
+        let digest = json!({"sha256": policy.digest().hex(), "gitCommit": commit('7'), "gitTree": tree('7')});
+        let subjects = serde_json::from_value(json!([{"name": "shop/meta:policy", "digest": digest}])).unwrap();
+        let at = UnixMillis(AT.0 - self.age()).to_string();
         Statement::new(subjects, self.predicate_type(), &self.predicate(&at)).unwrap()
     }
 
@@ -246,6 +273,7 @@ pub(crate) fn layers() -> Vec<PolicyLayer> {
             ask("approval", json!({"approvals": two})),
             ask("dependencies", json!({"dependencies": {}})),
             ask("no-open-incident", json!({"incidents": {}})),
+            ask("rules", json!({"policy": {"approvals": 1, "roles": ["owner"], "accept": cluster(week)}})),
         ]},
     ]);
     serde_json::from_value(all).unwrap()
@@ -433,6 +461,11 @@ pub(crate) fn trust(envelopes: &[Envelope]) -> TrustRoot {
         let root = Digest::of(&[[0_u8].as_slice(), &leaf].concat());
         trust.with_log(&Checkpoint { size: 1, root }, &[Inclusion { leaf, index: 0, path: Vec::new() }]).unwrap()
     })
+}
+
+/// The check of another policy than the one that the pieces are for.
+pub(crate) fn check_of(policy: &Policy) -> Envelope {
+    seal(Piece::Rules.seed(), &Piece::Rules.of_policy(policy))
 }
 
 pub(crate) fn verified(envelopes: &[Envelope], readings: Readings) -> VerifiedFacts {

@@ -3,8 +3,8 @@
 
 use std::sync::OnceLock;
 
-use pathops_core::UnixMillis;
-use pathops_core::policy::{Facts, Policy, PolicyLayer};
+use pathops_core::policy::{Facts, Finding, Policy, PolicyLayer};
+use pathops_core::{Digest, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use crate::base::{AT, DAY, HOUR, MINUTE, PIECES, Piece, languages, layers, policy, readings, verified};
@@ -82,6 +82,12 @@ fn passing() -> &'static Facts {
     })
 }
 
+/// The policy that the passing promotion is decided under.
+pub(crate) fn checked_policy() -> Digest {
+    static DIGEST: OnceLock<Digest> = OnceLock::new();
+    *DIGEST.get_or_init(|| policy(layers()).digest())
+}
+
 /// The policy of a seed. Layers that are no policy are drawn again.
 pub(crate) fn generated_policy(dice: &mut Dice) -> Policy {
     loop {
@@ -128,6 +134,11 @@ impl Case {
         if let Some(proposal) = facts.readings.proposal.as_mut() {
             let other = pathops_core::Digest::of(b"another policy");
             proposal.shown.policy = if self.shows_policy { policy.digest() } else { other };
+        }
+        // What was checked is this very policy, whatever its digest is.
+        let checks = facts.evidence.iter_mut().filter(|it| matches!(it.says, Finding::Policy { .. }));
+        for subject in checks.flat_map(|it| &mut it.subjects).filter(|it| it.has("sha256", &checked_policy().hex())) {
+            subject.digest.insert("sha256".to_owned(), policy.digest().hex());
         }
         facts
     }

@@ -1,13 +1,14 @@
 //! Blows at evidence.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::evidence::{EvidenceId, Subject};
 use pathops_core::policy::{EvidenceFact, Finding, FindingSeverity, SbomFormat, Vulnerability};
+use pathops_core::project::Role;
 use pathops_core::{Digest, ProducerName, UnixMillis};
 
 use crate::base::{GRYPE, HOUR, artifact, commit, tree};
-use crate::generate::Dice;
+use crate::generate::{Dice, checked_policy};
 
 /// Drops a piece, spoils it, or puts a spoilt copy beside it.
 pub(crate) fn strike_evidence(dice: &mut Dice, evidence: &mut Vec<EvidenceFact>) {
@@ -60,6 +61,7 @@ fn subjects(dice: &mut Dice) -> Vec<Subject> {
     let all = [
         Subject::named("a").with_sha256(&artifact()),
         Subject::named("a").with_sha256(&Digest::of(b"another")),
+        Subject::named("a").with_sha256(&checked_policy()),
         Subject::named("a").with_tree(&tree('b')),
         Subject::named("a").with_tree(&tree('c')),
         Subject::named("a").with_tree(&tree('9')),
@@ -70,7 +72,7 @@ fn subjects(dice: &mut Dice) -> Vec<Subject> {
 }
 
 fn finding(dice: &mut Dice) -> Finding {
-    match dice.below(9) {
+    match dice.below(10) {
         0 => Finding::Tests {
             suite: dice.pick(&["unit", "smoke", "lint"]).to_owned(),
             passed: 3,
@@ -86,6 +88,7 @@ fn finding(dice: &mut Dice) -> Finding {
         5 => Finding::Contract { contract: dice.pick(&["orders-api", "other"]).parse().unwrap(), breaking: Vec::new() },
         6 => signal(dice),
         7 => Finding::Verified { passed: dice.one_in(2) },
+        8 => Finding::Policy { passed: 1, failed: 0, approved_by: BTreeMap::new() },
         _ => Finding::Stated {},
     }
 }
@@ -129,6 +132,15 @@ fn spoil_finding(dice: &mut Dice, finding: &mut Finding) {
             *breaking = dice.some(&["a field is gone".to_owned()]);
         }
         Finding::Signal { .. } => *finding = signal(dice),
+        Finding::Policy { passed, failed, approved_by } => match dice.below(4) {
+            0 => *passed = dice.pick(&counts),
+            1 => *failed = dice.pick(&counts),
+            2 => approved_by.clear(),
+            _ => {
+                let roles = dice.some(&[Role::Owner, Role::Reviewer]);
+                approved_by.insert(dice.pick(&["bob", "carol"]).parse().unwrap(), roles);
+            }
+        },
         Finding::Verified { passed } => *passed = !*passed,
         Finding::Stated {} => {}
     }

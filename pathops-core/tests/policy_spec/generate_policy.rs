@@ -121,6 +121,10 @@ fn strike_ask(dice: &mut Dice, ask: &mut Ask) {
         Ask::Approvals(rule) => {
             rule.roles = dice.pick(&[[Role::Owner].into(), [Role::Reviewer].into(), [Role::Owner, Role::Reviewer].into()])
         }
+        Ask::Policy(rule) if strikes_terms => {
+            rule.approvals = dice.pick(&counts);
+            rule.roles = dice.some(&[Role::Owner, Role::Reviewer]);
+        }
         Ask::Lifecycle(rule) => rule.allowed = dice.pick(&[[Lifecycle::Production].into(), [Lifecycle::Prototype].into()]),
         Ask::Freeze(window) => {
             let days = dice.pick(&[&["friday"][..], &["monday", "friday"], &["thursday"], &["tuesday"]]);
@@ -142,6 +146,7 @@ fn strike_ask(dice: &mut Dice, ask: &mut Ask) {
         | Ask::Deployment(_)
         | Ask::Health(_)
         | Ask::Contracts(_)
+        | Ask::Policy(_)
         | Ask::Signal(_) => {
             if let Some(accept) = accept_of(ask) {
                 strike_accept(dice, accept);
@@ -161,6 +166,7 @@ fn accept_of(ask: &mut Ask) -> Option<&mut Accept> {
         Ask::Health(rule) => Some(&mut rule.accept),
         Ask::Contracts(rule) => Some(&mut rule.accept),
         Ask::Signal(rule) => Some(&mut rule.accept),
+        Ask::Policy(rule) => Some(&mut rule.accept),
         _ => None,
     }
 }

@@ -17,6 +17,7 @@ fn told(piece: Piece) -> (&'static str, &'static str) {
         Piece::Deployment => ("deployment in preflight", "the GitOps controller"),
         Piece::ErrorRate => ("measurement of error-rate", "the monitoring"),
         Piece::Budget => ("measurement of budget", "the monitoring"),
+        Piece::Rules => ("check of the policy", "those who keep the policy"),
         // Without one of the two the time is too short, and passes.
         Piece::Settled | Piece::Soaked => ("", ""),
     }

@@ -102,7 +102,7 @@ const BLOWS: [Blow; 27] = [
 /// What rightly changes nothing, and why.
 fn why_it_changes_nothing(piece: Piece, blow: Blow) -> Option<&'static str> {
     use Piece::{
-        Budget, Contract, Deployment, ErrorRate, Provenance, Sbom, Scan, Settled, Smoke, Soaked, SourceReview, UnitTests,
+        Budget, Contract, Deployment, ErrorRate, Provenance, Rules, Sbom, Scan, Settled, Smoke, Soaked, SourceReview, UnitTests,
     };
     let of_others = matches!(piece, Scan | Sbom | Provenance | SourceReview);
     match (piece, blow) {
@@ -115,7 +115,7 @@ fn why_it_changes_nothing(piece: Piece, blow: Blow) -> Option<&'static str> {
         (Scan | Sbom | SourceReview | Contract | Deployment | Settled | Soaked, Blow::Skipped | Blow::Errored) => {
             Some("it has no word for that beside yes and no")
         }
-        (UnitTests | Smoke | Scan | Sbom | Provenance | SourceReview | Contract | Deployment, Blow::NotANumber) => {
+        (UnitTests | Smoke | Scan | Sbom | Provenance | SourceReview | Contract | Deployment | Rules, Blow::NotANumber) => {
             Some("it holds no number")
         }
         (_, Blow::OtherUnit) if of_others => Some("others name the artifact, not the unit"),
@@ -124,10 +124,13 @@ fn why_it_changes_nothing(piece: Piece, blow: Blow) -> Option<&'static str> {
         (Contract, Blow::OtherArtifact | Blow::OtherTrees) => {
             Some("it is about the source and the artifact, and one of them is enough")
         }
+        (Rules, Blow::OtherTrees) => Some("it is about the policy, whichever commit it came by"),
         (Scan | Sbom | Provenance, Blow::OtherTrees) => Some("it is about the artifact"),
         (SourceReview, Blow::OtherArtifact) => Some("it is about the commit"),
         (Budget, Blow::OtherArtifact | Blow::OtherTrees | Blow::NoDigest) => Some("in production runs what was there before"),
-        (Smoke | Deployment | Settled | Soaked | ErrorRate | Budget, Blow::Unlogged) => Some("it need not be in the ledger"),
+        (Smoke | Deployment | Settled | Soaked | ErrorRate | Budget | Rules, Blow::Unlogged) => {
+            Some("it need not be in the ledger")
+        }
         _ => None,
     }
 }
@@ -206,7 +209,7 @@ fn dated(piece: Piece, at: i64) -> Statement {
 fn negate(piece: Piece, statement: &mut Statement) {
     let predicate = &mut statement.predicate;
     match piece {
-        Piece::UnitTests | Piece::Smoke => predicate["failedTests"] = json!(["adds up"]),
+        Piece::UnitTests | Piece::Smoke | Piece::Rules => predicate["failedTests"] = json!(["adds up"]),
         Piece::Scan => predicate["scanner"]["result"] = json!([{"id": "CVE-9", "severity": [{"method": "nvd", "score": "9.8"}]}]),
         Piece::SourceReview => predicate["verificationResult"] = json!("FAILED"),
         Piece::Contract => predicate["breaking"] = json!(["a field is gone"]),
@@ -221,7 +224,7 @@ fn negate(piece: Piece, statement: &mut Statement) {
 /// Takes out what it has to say, and leaves the form.
 fn hollow(piece: Piece, predicate: &mut Value) {
     match piece {
-        Piece::UnitTests | Piece::Smoke => predicate["passedTests"] = json!([]),
+        Piece::UnitTests | Piece::Smoke | Piece::Rules => predicate["passedTests"] = json!([]),
         Piece::Sbom => predicate["components"] = json!([]),
         Piece::SourceReview => drop(predicate.as_object_mut().unwrap().remove("verificationResult")),
         Piece::Contract => drop(predicate.as_object_mut().unwrap().remove("breaking")),
@@ -232,7 +235,7 @@ fn hollow(piece: Piece, predicate: &mut Value) {
 
 fn skip(piece: Piece, predicate: &mut Value) {
     match piece {
-        Piece::UnitTests | Piece::Smoke => {
+        Piece::UnitTests | Piece::Smoke | Piece::Rules => {
             predicate["warnedTests"] = predicate["passedTests"].take();
             predicate["passedTests"] = json!([]);
         }
@@ -243,7 +246,7 @@ fn skip(piece: Piece, predicate: &mut Value) {
 
 fn err(piece: Piece, predicate: &mut Value) {
     match piece {
-        Piece::UnitTests | Piece::Smoke => predicate["result"] = json!("FAILED"),
+        Piece::UnitTests | Piece::Smoke | Piece::Rules => predicate["result"] = json!("FAILED"),
         Piece::ErrorRate | Piece::Budget => predicate["errors"] = json!(1_000),
         _ => {}
     }
@@ -270,7 +273,7 @@ fn about_another(statement: &mut Statement, algorithms: &[&str]) {
 /// Where a predicate names the unit or the environment.
 fn named<'p>(piece: Piece, predicate: &'p mut Value, name: &str) -> &'p mut Value {
     match piece {
-        Piece::UnitTests | Piece::Smoke => &mut predicate["configuration"][0]["annotations"][name],
+        Piece::UnitTests | Piece::Smoke | Piece::Rules => &mut predicate["configuration"][0]["annotations"][name],
         _ => &mut predicate[name],
     }
 }

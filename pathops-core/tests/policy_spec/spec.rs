@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use pathops_core::policy::{
     About, Accept, Ask, Authoring, BreakGlass, Changes, ContractsRule, Coverage, CoveredKind, DependencyState, DeploymentRule,
     EvidenceFact, EvidenceRule, Facts, Finding, FindingSeverity, FindingsRule, FreezeState, HealthRule, LayerName, PolicyLayer,
-    Proposal, Readings, Requirement, SbomRule, Severity, SignalRule, SoakRule, TestRun, TestsRule, Verdict, Vulnerability,
-    time_zone_data_version,
+    PolicyRule, Proposal, Readings, Requirement, SbomRule, Severity, SignalRule, SoakRule, TestRun, TestsRule, Verdict,
+    Vulnerability, time_zone_data_version,
 };
 use pathops_core::project::{EnvironmentKind, Lifecycle, Role, UnitKind};
 use pathops_core::{ContractId, Digest, UnixMillis};
@@ -220,6 +220,7 @@ fn of_layer(question: Question<'_>, ask: &Ask) -> Verdict {
             Err(_) => Verdict::Unknown,
         },
         Ask::Signal(rule) => signal(question, rule),
+        Ask::Policy(rule) => policy_check(question, rule),
         Ask::Condition(rule) => condition(question, &rule.text),
     }
 }
@@ -349,6 +350,7 @@ pub(crate) fn is_bad(finding: &Finding) -> bool {
     match finding {
         Finding::Tests { failed, .. } => *failed != 0,
         Finding::Deployment { failure } => failure.is_some(),
+        Finding::Policy { failed, .. } => *failed != 0,
         Finding::Health { healthy, .. } => !healthy,
         Finding::Contract { breaking, .. } => !breaking.is_empty(),
         Finding::Verified { passed } => !passed,
@@ -541,6 +543,23 @@ fn contracts(question: Question<'_>, accept: &Accept) -> Verdict {
     };
     let kept: Vec<_> = question.facts.readings.unit.provides.iter().map(one).collect();
     if kept.is_empty() { Verdict::Pass } else { worst(kept) }
+}
+
+/// The policy, by its digest, and nothing of one unit or environment.
+fn policy_check(question: Question<'_>, rule: &PolicyRule) -> Verdict {
+    let answers = |fact: &EvidenceFact| {
+        let of_all = fact.unit.is_none() && fact.environment.is_none();
+        matches!(fact.says, Finding::Policy { .. }) && of_all && names(fact, "sha256", &question.policy.hex())
+    };
+    let judge = |fact: &EvidenceFact| match &fact.says {
+        Finding::Policy { passed, failed: 0, approved_by } => {
+            let counts = |roles: &&BTreeSet<Role>| roles.iter().any(|role| rule.roles.contains(role));
+            let approvals = approved_by.values().filter(counts).count();
+            if_not(*passed != 0 && approvals >= usize::try_from(rule.approvals).unwrap(), Verdict::Unknown)
+        }
+        _ => Verdict::Fail,
+    };
+    newest(question, &rule.accept, !question.facts.readings.way_back, answers, judge)
 }
 
 fn signal(question: Question<'_>, rule: &SignalRule) -> Verdict {

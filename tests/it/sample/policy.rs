@@ -36,7 +36,16 @@ fn the_policy_of_the_sample_says_what_it_means() {
     };
     let (before, all) = (
         ["dependencies", "stop-the-line"],
-        ["preflight-deployment", "preflight-health", "preflight-smoke", "approval", "lifecycle", "no-open-incident", "christmas"],
+        [
+            "preflight-deployment",
+            "preflight-health",
+            "preflight-smoke",
+            "approval",
+            "lifecycle",
+            "no-open-incident",
+            "policy-checked",
+            "christmas",
+        ],
     );
     assert_eq!(ids("orders"), [before.as_slice(), &["unit-tests"], &all].concat());
     assert_eq!(ids("store"), [before.as_slice(), &all].concat());

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Case;
+use super::rules::{self, KEEPERS};
 use super::standing::{Standing, span};
 use crate::id::{ContractId, EnvironmentId};
 use crate::policy::finding::FindingKind;
@@ -47,34 +48,32 @@ impl Case<'_> {
         let is_good = standing.verdict == Verdict::Pass;
         let standing = standing.by(fact);
         if !is_good && !standing.has_a_way() {
-            let (what, from) = wanted(asks);
-            return standing.needs(format!("a better {what}"), vec![from]);
+            return lacks(standing, asks, "a better ");
         }
         // What is good must be fresh; and what people have yet to believe does not get younger by that.
         if (!is_good && !standing.lacks_something()) || !self.too_old(asks, accept, fact.at) {
             return standing;
         }
-        let (what, from) = wanted(asks);
         if !is_good {
-            return standing.needs(format!("a newer {what}"), vec![from]);
+            return lacks(standing, asks, "a newer ");
         }
         let age = span(self.at.since(fact.at));
         let because = format!("{}, but that was {age} ago, and {} is the limit", standing.because, span(accept.max_age()));
-        let old = Standing::new(Verdict::Unknown, because).by(fact).needs(format!("a newer {what}"), vec![from]);
+        let old = lacks(Standing::new(Verdict::Unknown, because).by(fact), asks, "a newer ");
         // What is live can be looked at again; tests that were run do not get newer by that.
         if matches!(asks, Ask::Deployment(_) | Ask::Health(_)) { old.look_again() } else { old }
     }
 
     /// What was in production before is tried in preflight once more, but not built again: what is about its build does
-    /// not age.
+    /// not age. Nor do the rules: the way back must not wait for people who look at them.
     fn too_old(&self, asks: &Ask, accept: &Accept, at: UnixMillis) -> bool {
-        let of_build = match asks {
+        let of_past = match asks {
             Ask::Tests(rule) => rule.run == TestRun::Build,
-            Ask::Sbom(_) | Ask::Contracts(_) => true,
+            Ask::Sbom(_) | Ask::Contracts(_) | Ask::Policy(_) => true,
             Ask::Evidence(rule) => rule.about != About::Deployment,
             _ => false,
         };
-        !(self.facts.readings.way_back && of_build) && self.at.since(at) > accept.max_age()
+        !(self.facts.readings.way_back && of_past) && self.at.since(at) > accept.max_age()
     }
 
     fn judge(&self, asks: &Ask, fact: &EvidenceFact) -> Standing {
@@ -105,6 +104,9 @@ impl Case<'_> {
                 0 => Standing::new(Verdict::Unknown, "it lists nothing"),
                 parts => Standing::new(Verdict::Pass, format!("it lists {parts} parts")),
             },
+            (Ask::Policy(rule), Finding::Policy { passed, failed, approved_by }) => {
+                rules::check(rule, *passed, *failed, approved_by)
+            }
             (Ask::Signal(rule), Finding::Signal { value, samples, errors, .. }) => signal(rule, *value, *samples, *errors),
             (Ask::Evidence(_), says) if says.is_bad() => Standing::new(Verdict::Fail, "it speaks against it"),
             (Ask::Evidence(_), _) => Standing::new(Verdict::Pass, "it is there"),
@@ -314,6 +316,7 @@ fn kind(asks: &Ask) -> Option<FindingKind> {
         Ask::Sbom(_) => Some(FindingKind::Sbom),
         Ask::Contracts(_) => Some(FindingKind::Contract),
         Ask::Signal(_) => Some(FindingKind::Signal),
+        Ask::Policy(_) => Some(FindingKind::Policy),
         _ => None,
     }
 }
@@ -337,6 +340,7 @@ pub(in crate::policy) fn answers(case: &Case<'_>, asks: &Ask, fact: &EvidenceFac
             let of_source = case.is_about(About::Tree, fact) || case.is_about(About::Artifact, fact);
             readings.unit.provides.contains(contract) && case.is_of_unit(fact) && of_source
         }
+        (Ask::Policy(_), Finding::Policy { .. }) => case.is_of_policy(fact),
         (Ask::Sbom(rule), Finding::Sbom { format, .. }) => rule.formats.contains(format) && case.is_of_artifact(fact),
         (Ask::Signal(rule), Finding::Signal { name, .. }) => {
             *name == rule.name && case.is_of_unit(fact) && in_environment(case, rule.environment, fact)
@@ -448,7 +452,7 @@ fn future(fact: &EvidenceFact) -> Standing {
 }
 
 fn missing(asks: &Ask, accept: &Accept) -> Standing {
-    let (what, from) = wanted(asks);
+    let (what, _) = wanted(asks);
     let ledger = if accept.in_ledger { " in the ledger" } else { "" };
     let because = match &accept.from {
         Some(from) => {
@@ -457,7 +461,14 @@ fn missing(asks: &Ask, accept: &Accept) -> Standing {
         }
         None => format!("there is no {what} for this{ledger}"),
     };
-    Standing::new(Verdict::Unknown, because).needs(what, vec![from])
+    lacks(Standing::new(Verdict::Unknown, because), asks, "")
+}
+
+/// Evidence has to come. The policy is checked when people have it checked.
+fn lacks(standing: Standing, asks: &Ask, which: &str) -> Standing {
+    let (what, from) = wanted(asks);
+    let what = format!("{which}{what}");
+    if matches!(asks, Ask::Policy(_)) { standing.needs_people(what, vec![from]) } else { standing.needs(what, vec![from]) }
 }
 
 const GITOPS: &str = "the GitOps controller";
@@ -474,6 +485,7 @@ fn wanted(asks: &Ask) -> (String, String) {
         Ask::Findings(_) => ("report of a scanner".to_owned(), "CI"),
         Ask::Sbom(_) => ("bill of materials".to_owned(), "CI"),
         Ask::Signal(rule) => (format!("measurement of {}", rule.name), "the monitoring"),
+        Ask::Policy(_) => ("check of the policy".to_owned(), KEEPERS),
         Ask::Evidence(rule) => (format!("evidence of the type {}", rule.predicate_type), "who makes it"),
         _ => ("evidence".to_owned(), "who makes it"),
     };

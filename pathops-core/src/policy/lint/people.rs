@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{LintLevel, Linter, Spot, names};
 use crate::id::{PersonId, RequirementId};
-use crate::policy::{ApprovalRule, Ask, BreakGlass, FindingException, FindingsRule, Place, PolicyLayer};
+use crate::policy::{ApprovalRule, Ask, BreakGlass, FindingException, FindingsRule, Place, PolicyLayer, PolicyRule};
 use crate::project::Role;
 
 /// How soon the end of an exception is worth a word.
@@ -60,8 +60,25 @@ pub(super) fn requirement<'l>(linter: &mut Linter<'l>, spot: Spot<'l>) {
     }
     match &spot.requirement.asks {
         Ask::Approvals(rule) => approvals(linter, spot, rule),
+        Ask::Policy(rule) => keepers(linter, spot, rule),
         Ask::Findings(rule) => exceptions(linter, spot, rule),
         _ => {}
+    }
+}
+
+/// Whoever proposes a policy does not approve it.
+fn keepers<'l>(linter: &mut Linter<'l>, spot: Spot<'l>, rule: &PolicyRule) {
+    let (id, wanted) = (&spot.requirement.id, rule.approvals);
+    let found = u32::try_from(holders(linter, &rule.roles).len()).unwrap_or(u32::MAX);
+    if found < wanted {
+        let what = format!("`{id}` asks for {wanted} approval(s) of the policy, and {found} people hold {}", some(&rule.roles));
+        linter.never(spot, None, what, "ask for fewer, or give more people a role");
+    } else if found == wanted && wanted > 0 {
+        let what = format!(
+            "`{id}` takes everybody who holds {} to approve the policy, so none of them can change it",
+            some(&rule.roles)
+        );
+        linter.warn(spot, None, what, "ask for fewer, or give more people a role");
     }
 }
 

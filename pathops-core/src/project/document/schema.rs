@@ -66,7 +66,11 @@ fn by_itself<T: JsonSchema>(title: &str) -> Schema {
 
 /// Facts as people write them down: what can be filled in may be left out, and evidence may have names.
 fn written(mut facts: Schema) -> Schema {
-    let filled_in = [("/required", ["timeZones", "rejected"].as_slice()), ("/$defs/Shown/required", &["policy"])];
+    let filled_in = [
+        ("/required", ["timeZones", "rejected"].as_slice()),
+        ("/$defs/Shown/required", &["policy"]),
+        ("/$defs/EvidenceFact/required", &["subjects"]),
+    ];
     for (pointer, names) in filled_in {
         if let Some(required) = facts.pointer_mut(pointer).and_then(Value::as_array_mut) {
             required.retain(|name| !names.iter().any(|filled_in| name == filled_in));

@@ -16,7 +16,7 @@ use crate::time::UnixMillis;
 ///
 /// Their form is that of [`Facts`], as `schemas/facts.schema.json` has it. What is left out is filled in where only one
 /// answer makes sense: `timeZones` is that of this version, `rejected` is empty, and the policy that a pull request shows is
-/// the one that is asked about. `evidence` may be a mapping too; its keys are names for people.
+/// the one that is asked about, as is the one that a check of the policy is about. `evidence` may be a mapping too; its keys are names for people.
 ///
 /// # Errors
 /// Every mistake in them, with its line where the file is YAML.
@@ -80,6 +80,7 @@ fn of_record(record: DecisionRecord, policy: &Policy) -> (Facts, UnixMillis) {
     if let Some(proposal) = facts.readings.proposal.as_mut().filter(|proposal| proposal.shown.policy == decision.policy) {
         proposal.shown.policy = policy.digest();
     }
+    facts.take_checks_of(&decision.policy, &policy.digest());
     (facts, decision.at)
 }
 
@@ -114,6 +115,10 @@ pub(super) fn facts(notes: &mut Notes<'_>, mut tree: Node, policy: &Policy) -> O
         let list = named.drain(..).map(|entry| entry.value).collect();
         tree.set("evidence", Value::List(list));
     }
+    if let Some(Value::List(evidence)) = tree.get_mut("evidence").map(|evidence| &mut evidence.value) {
+        let checks = evidence.iter_mut().filter(|fact| fact.get("says").is_some_and(|says| says.get("policy").is_some()));
+        checks.for_each(|check| check.fill("subjects", this_policy(policy)));
+    }
     let proposal = tree.get_mut("readings").and_then(|readings| readings.get_mut("proposal"));
     if let Some(shown) = proposal.and_then(|proposal| proposal.get_mut("shown")) {
         shown.fill("policy", Value::Text(policy.digest().to_string()));
@@ -122,6 +127,12 @@ pub(super) fn facts(notes: &mut Notes<'_>, mut tree: Node, policy: &Policy) -> O
     mistakes.into_iter().for_each(|mistake| notes.mistake(mistake));
     let facts = facts.map_err(|mistake| notes.mistake(mistake)).ok();
     facts.filter(|_| notes.len() == before)
+}
+
+/// The subjects of a check of the policy.
+fn this_policy(policy: &Policy) -> Value {
+    let subject = serde_json::json!([{ "name": "policy", "digest": { "sha256": policy.digest().hex() } }]);
+    Node::from(subject).value
 }
 
 impl Node {

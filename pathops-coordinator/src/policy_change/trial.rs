@@ -1,0 +1,117 @@
+//! Trying a policy: what is wrong with it, and what it would change.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pathops_core::adapter::SourceTree;
+use pathops_core::policy::{Difference, LintContext, LintLevel, Policy, diff, run_cases};
+use pathops_core::project::{Finding, Project, Role, lint_change, lint_policy, load_policy_tests, load_with};
+use pathops_core::{Digest, ErrorKind, OpContext, PersonId, RepoPath, Result, StatusContext};
+
+use super::{Looked, POLICY_CONTEXT, invalid};
+use crate::activity::facts::read_declared;
+use crate::control_plane::ControlPlane;
+
+/// What PathOps writes into the meta repository, and nobody declares.
+const RECORDS: [&str; 3] = ["change-sets/", "production/", "log/"];
+
+/// What was found before it is signed.
+#[derive(Default)]
+pub(super) struct Trial {
+    /// The policy of what was before.
+    pub(super) before: Option<Digest>,
+    pub(super) policy: Option<Digest>,
+    pub(super) failures: Vec<String>,
+    pub(super) warnings: Vec<String>,
+    pub(super) passed: Vec<String>,
+    pub(super) differences: Vec<Difference>,
+    pub(super) approved_by: BTreeMap<PersonId, BTreeSet<Role>>,
+}
+
+impl ControlPlane {
+    pub(super) async fn try_policy(&self, cx: &OpContext, looked: &Looked<'_>) -> Result<Trial> {
+        let (services, meta) = (self.services(), self.meta_repo());
+        // Everything but the records: also what nobody reads, and somebody may take for a declaration.
+        let mut files = services.scm.read_tree(cx, meta, &looked.head, &RepoPath::root()).await?;
+        files.retain(|path, _| !RECORDS.iter().any(|folder| path.as_str().starts_with(folder)));
+        let mut trial = Trial::default();
+        match load_with(&files, meta.clone(), &services.languages) {
+            Err(findings) => trial.failures.extend(findings.iter().map(Finding::to_string)),
+            Ok(project) => {
+                let (before_files, before) = read_declared(&*services.scm, cx, meta, &services.languages, &looked.before).await?;
+                (trial.before, trial.policy) = (Some(before.policy.digest()), Some(project.policy.digest()));
+                trial.passed.push("the project can be read".to_owned());
+                trial.lint(&files, &LintContext::of(&project, services.clock.now()), &project);
+                trial.run_tests(&files, &project.policy);
+                trial.take(lint_change((&before_files, &before), (&files, &project)));
+                trial.keep_records(&before_files, &files);
+                trial.keep_stops(&before, &project);
+                if let Some(pull_request) = looked.pull_request {
+                    trial.failures.extend(self.false_signers(cx, looked, &before, &before_files, &files).await?);
+                    self.approvers(cx, pull_request, &looked.before, &before, &mut trial).await?;
+                }
+                let (history, unreadable) = self.history(cx).await?;
+                if unreadable > 0 {
+                    trial.warnings.push(format!("{unreadable} past decisions cannot be read, so nothing is known of them"));
+                }
+                let past = history.iter().map(|(facts, record)| (&**facts, record.decision.at));
+                trial.differences = diff(&before.policy, &project.policy, past);
+            }
+        }
+        if let Some(pull_request) = looked.pull_request {
+            let required = StatusContext::parse(POLICY_CONTEXT).map_err(|error| invalid(&error))?;
+            match services.require_status(cx, meta, &pull_request.base, &required).await {
+                Err(error) if error.kind() == ErrorKind::Denied => trial.warnings.push(error.to_string()),
+                required => required?,
+            }
+        }
+        Ok(trial)
+    }
+}
+
+impl Trial {
+    /// A stop is lifted by a person whose name stands in it, and an incident ends at an instant that does: the files stay.
+    fn keep_records(&mut self, before: &SourceTree, files: &SourceTree) {
+        let kept =
+            [("stops/", "say in it who lifts it, with `liftedBy`"), ("incidents/", "say in it when it ended, with `closed`")];
+        for (folder, instead) in kept {
+            let gone = before.keys().filter(|path| path.as_str().starts_with(folder) && !files.contains_key(*path));
+            self.failures.extend(gone.map(|path| format!("{path}: it is not deleted; {instead}")));
+        }
+    }
+
+    /// An open stop is lifted or stays what it is: nothing is let go on by making it about something else.
+    fn keep_stops(&mut self, before: &Project, after: &Project) {
+        for stop in &before.stops {
+            if let Some(now) = after.stops.iter().find(|now| now.id == stop.id).filter(|now| *now != stop) {
+                let what =
+                    format!("the stop `{}` is not changed while it holds; lift it, and stop anew what has to stop", now.id);
+                self.failures.push(what);
+            }
+        }
+    }
+
+    fn lint(&mut self, files: &SourceTree, context: &LintContext<'_>, project: &Project) {
+        self.take(lint_policy(files, &project.policy, context));
+    }
+
+    fn take(&mut self, found: Vec<(Finding, LintLevel)>) {
+        for (finding, level) in found {
+            let list = if level == LintLevel::Error { &mut self.failures } else { &mut self.warnings };
+            list.push(finding.to_string());
+        }
+    }
+
+    fn run_tests(&mut self, files: &SourceTree, policy: &Policy) {
+        let tests = match load_policy_tests(files, policy) {
+            Ok(tests) => tests,
+            Err(findings) => return self.failures.extend(findings.iter().map(Finding::to_string)),
+        };
+        for result in tests.iter().flat_map(|test| run_cases(policy, &test.cases)) {
+            if result.passes() {
+                self.passed.push(result.name);
+            } else {
+                self.failures.push(result.to_string());
+            }
+        }
+    }
+}
