@@ -5,7 +5,7 @@ use pathops_core::evidence::Envelope;
 use pathops_core::policy::{Decision, Freeze, GrantError, Readings, Verdict, decide, grant_binding, in_doubt};
 use serde_json::json;
 
-use crate::base::{AT, PIECES, Piece, freeze_on, layers, policy, readings, seal, tree, verified};
+use crate::base::{AT, PIECES, Piece, check_of, freeze_on, layers, policy, readings, seal, tree, verified};
 
 /// Decides over the pieces, changed, and more of them.
 fn decided(readings: impl FnOnce(&mut Readings), change: impl Fn(Piece) -> Envelope, more: &[Envelope]) -> (Decision, bool) {
@@ -124,7 +124,8 @@ fn a_freeze_says_that_it_is_closed_and_why_since_when_and_until_when() {
     let window: Freeze = serde_json::from_value(freeze_on(&["friday"])).unwrap();
     rule.asks = pathops_core::policy::Ask::Freeze(window);
     let policy = policy(closed);
-    let facts = verified(&PIECES.map(Piece::envelope), readings(&policy));
+    let envelopes = [PIECES.map(Piece::envelope).as_slice(), &[check_of(&policy)]].concat();
+    let facts = verified(&envelopes, readings(&policy));
     let (decision, grant) = decide(&policy, &facts, AT, 1);
     assert!(grant.is_none());
     blocked_by(&decision, &[("closed", Verdict::Fail)]);

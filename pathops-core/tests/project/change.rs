@@ -20,7 +20,7 @@ fn layered() -> SourceTree {
 fn but(changes: &[(&str, &str, &str)]) -> SourceTree {
     let mut files = layered();
     for (name, from, to) in changes {
-        let text = String::from_utf8(files[&crate::path(name)].bytes.clone()).unwrap();
+        let text = String::from_utf8(files.get(&crate::path(name)).unwrap().bytes.clone()).unwrap();
         assert!(text.contains(from), "{name} has no {from:?}");
         files.insert(crate::path(name), crate::file(&text.replacen(from, to, 1)));
     }

@@ -50,9 +50,12 @@ fn successor<'p>(unit: &Unit, before: &Project, after: &'p Project) -> Option<&'
     after.units.get(&unit.id).or_else(|| after.units.values().find(same))
 }
 
+/// What is told of a rule, and where that stood.
+type Told = (Option<(RepoPath, usize)>, String);
+
 fn of_rules(before: Declared<'_>, after: Declared<'_>) -> Vec<(Finding, LintLevel)> {
     let (was, is) = (&before.1.policy, &after.1.policy);
-    let mut rules: BTreeMap<(Option<(RepoPath, usize)>, String), BTreeSet<&UnitId>> = BTreeMap::new();
+    let mut rules: BTreeMap<Told, BTreeSet<&UnitId>> = BTreeMap::new();
     let mut moved = Vec::new();
     for unit in before.1.units.values() {
         let Some(now) = successor(unit, before.1, after.1) else { continue };
