@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
 use pathops_core::adapter::Signer;
-use pathops_core::evidence::{Occasion, SnapshotExtent, Subject};
+use pathops_core::evidence::{Occasion, Subject, Window};
 use pathops_core::{Digest, UnixMillis};
-use pathops_evidence::Collection;
+use pathops_evidence::{Collection, Position, SnapshotOf};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -270,23 +270,27 @@ fn snapshots(store: &Store) -> [String; 2] {
         let ledger = Arc::new(Ledger::open(&cx, bucket, log).await.unwrap());
         let blobs = Arc::new(ObjectStoreBlobs::folder(store.path()).unwrap());
         let sealer = Sealer::new(signer, blobs).with_ledger(ledger);
-        let (mut first, mut second) = (Collection::new(), Collection::new());
-        first.payload("logs", &Digest::of(b"one"), "file:///one", "text/plain");
-        second.payload("logs", &Digest::of(b"two"), "file:///two", "text/plain");
-        second.payload("events", &Digest::of(b"three"), "file:///three", "application/json");
+        let expected = |names: &[&str]| Collection::of(names.iter().map(|name| (*name).to_owned()));
+        let (mut first, mut second) = (expected(&["logs"]), expected(&["logs", "metrics"]));
+        first.payload("logs", &Digest::of(b"one"), "file:///one", "text/plain", None);
+        second.payload("logs", &Digest::of(b"two"), "file:///two", "text/plain", None);
+        second.payload("events", &Digest::of(b"three"), "file:///three", "application/json", None);
         second.absent("metrics", "gone");
-        let mut ids = Vec::new();
-        for (at, collection) in [first, second].into_iter().enumerate() {
-            let extent = SnapshotExtent {
+        let (mut ids, mut previous) = (Vec::new(), None);
+        for (sequence, collection) in (0..).zip([first, second]) {
+            let at = UnixMillis(i64::try_from(sequence).unwrap());
+            let about = SnapshotOf {
+                stream: "shop/orders@preflight".parse().unwrap(),
                 change_set: "dates-1".parse().unwrap(),
-                unit: "orders".parse().unwrap(),
-                environment: "preflight".parse().unwrap(),
                 occasion: Occasion::Deployed,
-                absent: Vec::new(),
-                collected_on: UnixMillis(i64::try_from(at).unwrap()),
+                window: Window { from: at, until: at },
+                collected_on: at,
             };
+            let snapshot = collection.finish(about).at(Position { sequence, previous }, 0);
             let subject = vec![Subject::named("orders").with_sha256(&Digest::of(b"artifact"))];
-            ids.push(sealer.seal(&cx, "snapshot", subject, &collection.finish(extent)).await.unwrap().id.0.hex());
+            let id = sealer.seal(&cx, "snapshot", subject, &snapshot).await.unwrap().id;
+            previous = Some(id);
+            ids.push(id.0.hex());
         }
         ids.try_into().unwrap()
     })
