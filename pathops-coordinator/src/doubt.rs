@@ -121,7 +121,7 @@ impl ControlPlane {
         if record.decision == granted.decision {
             return Ok(record);
         }
-        let error = Error::new(ErrorKind::Corrupt, "read a decision back").on(&granted.record.id);
+        let error = Error::new(ErrorKind::Corrupt, "read a decision back").on(granted.record.id);
         Err(error.because("the journal knows another one"))
     }
 

@@ -108,7 +108,7 @@ impl Services {
     /// `Corrupt` where it is not as it was signed and stored; what the blob store answers.
     pub(crate) async fn decision_record(&self, cx: &OpContext, record: &EvidenceRecord) -> Result<DecisionRecord> {
         let corrupt =
-            |why: &dyn std::fmt::Display| Error::new(ErrorKind::Corrupt, "read a decision back").on(&record.id).because(why);
+            |why: &dyn std::fmt::Display| Error::new(ErrorKind::Corrupt, "read a decision back").on(record.id).because(why);
         let envelope = self.sealer.envelope(cx, record).await?;
         let verified = self.trust.verify(&envelope).map_err(|error| corrupt(&error).with_source(error))?;
         let predicate = verified.statement().predicate.clone();
@@ -116,7 +116,7 @@ impl Services {
         let reference = summary.record.ok_or_else(|| corrupt(&"the statement of it names no record"))?;
         let digest = reference.digest.get("sha256").and_then(|hex| Digest::from_hex(hex).ok());
         let digest = digest.ok_or_else(|| corrupt(&"the statement of it names its record by no digest"))?;
-        let gone = || Error::new(ErrorKind::NotFound, "read a decision back").on(&record.id).because("its record is gone");
+        let gone = || Error::new(ErrorKind::NotFound, "read a decision back").on(record.id).because("its record is gone");
         let bytes = self.blobs.get(cx, &digest).await?.ok_or_else(gone)?;
         let held: DecisionRecord = serde_json::from_slice(&bytes).map_err(|error| corrupt(&error).with_source(error))?;
         let stated = serde_json::from_value::<Decision>(summary.decision).map_err(|error| corrupt(&error))?;

@@ -10,11 +10,14 @@ use super::Looked;
 use crate::activity::facts::MAX_COMMITS;
 use crate::control_plane::ControlPlane;
 
+/// A field of a stop that names a person.
+type Field = fn(&StopSigners) -> Option<&PersonId>;
+
 /// A name in a stop, which a change brings.
 struct Signed<'s> {
     path: &'s RepoPath,
     field: &'static str,
-    of: fn(&StopSigners) -> Option<&PersonId>,
+    of: Field,
     person: &'s PersonId,
 }
 
@@ -83,7 +86,7 @@ impl ControlPlane {
 }
 
 fn brought<'s>(was: &BTreeMap<RepoPath, StopSigners>, is: &'s BTreeMap<RepoPath, StopSigners>) -> Vec<Signed<'s>> {
-    let fields: [(&'static str, fn(&StopSigners) -> Option<&PersonId>); 2] =
+    let fields: [(&'static str, Field); 2] =
         [("by", |signers| signers.by.as_ref()), ("liftedBy", |signers| signers.lifted_by.as_ref())];
     let all = is.iter().flat_map(|(path, signers)| fields.map(|(field, of)| (path, field, of, of(signers))));
     all.filter_map(|(path, field, of, person)| {
