@@ -6,14 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pathops_core::adapter::{BlobCollector, BlobStore, Bucket, Signer as _};
-use pathops_core::evidence::{
-    Occasion, Predicate as _, RetentionPolicy, SnapshotExtent, Subject, Tombstone, TombstoneReason, TrustRoot,
-};
+use pathops_core::evidence::{Occasion, Predicate as _, RetentionPolicy, Subject, Tombstone, TombstoneReason, TrustRoot, Window};
 use pathops_core::memory::{Fault, Faults, Faulty, ManualClock, MemoryBlobs, MemoryBucket, MemoryKeys, MemorySigner, When};
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, Result, UnixMillis};
 use pathops_evidence::ledger::{Ledger, LogKey};
 use pathops_evidence::retention::{Disposal, Disposed, SealedBlobs};
-use pathops_evidence::{Against, Collection, Sealer, Verdict, Verification, verify_bundle, verify_ledger};
+use pathops_evidence::{Against, Collection, Position, Sealer, SnapshotOf, Verdict, Verification, verify_bundle, verify_ledger};
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -101,27 +99,29 @@ impl Open {
 
     /// A snapshot that refers to payloads, each of a class, or kept for ever.
     async fn refer(&self, policy: &RetentionPolicy, payloads: &[(Digest, Option<&str>)]) -> pathops_evidence::EvidenceRecord {
-        let mut collection = Collection::new();
+        let mut collection = Collection::of([]);
         for (digest, class) in payloads {
             let location = self.blobs.location(digest);
             match class {
                 Some(class) => {
                     let retention = policy.sign_in(class, START).unwrap();
-                    collection.payload_for(class, digest, &location, "text/plain", retention);
+                    collection.payload_for(class, digest, &location, "text/plain", None, retention);
                 }
-                None => collection.payload("kept", digest, &location, "text/plain"),
+                None => collection.payload("kept", digest, &location, "text/plain", None),
             }
         }
-        let extent = SnapshotExtent {
+        let about = SnapshotOf {
+            stream: "shop/orders@preflight".parse().unwrap(),
             change_set: "a-change".parse().unwrap(),
-            unit: "orders".parse().unwrap(),
-            environment: "preflight".parse().unwrap(),
             occasion: Occasion::Deployed,
-            absent: Vec::new(),
+            window: Window { from: START, until: START },
             collected_on: START,
         };
+        let mut snapshot = collection.finish(about).at(Position { sequence: 0, previous: None }, 0);
+        // What follows on what is for other tests.
+        snapshot.extent.place = None;
         let subject = vec![Subject::named("orders").with_sha256(&Digest::of(b"artifact"))];
-        self.sealer.seal(&cx(), "snapshot", subject, &collection.finish(extent)).await.unwrap()
+        self.sealer.seal(&cx(), "snapshot", subject, &snapshot).await.unwrap()
     }
 
     async fn collect(&self, policy: &RetentionPolicy, after: Duration) -> Disposed {

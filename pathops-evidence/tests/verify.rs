@@ -54,6 +54,7 @@ async fn store(pieces: usize, batch: usize) -> Store {
         download_location: record.location.clone(),
         digest: BTreeMap::from([("sha256".to_owned(), record.envelope.hex())]),
         media_type: "application/vnd.dsse.envelope+json".to_owned(),
+        annotations: None,
     });
     let extent = SnapshotExtent {
         change_set: "a-change".parse().unwrap(),
