@@ -66,7 +66,7 @@ pub(super) fn expected() -> Value {
         "changeSets": [["live", first], ["recovered", ["orders recovered #3 #4 #2 12+2"]]],
         "pullRequests": 14,
         "open": 0,
-        "records": 2,
+        "records": 4,
         "preflight": [4, 4, 9, 4],
         "production": [3, 3, 3, 3],
         "sources": [4, 7, 4],
