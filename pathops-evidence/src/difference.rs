@@ -9,16 +9,20 @@ use serde::Serialize;
 /// What is different between two snapshots, by the names of their parts. Parts are compared by their digests: nothing is read.
 ///
 /// ```
-/// # use pathops_core::evidence::*;
-/// # use pathops_evidence::{Collection, SnapshotDifference};
-/// # let extent = || SnapshotExtent {
-/// #     change_set: "a".parse().unwrap(), unit: "orders".parse().unwrap(), environment: "preflight".parse().unwrap(),
-/// #     occasion: Occasion::Deployed, absent: Vec::new(), collected_on: pathops_core::UnixMillis(0),
+/// # use pathops_core::evidence::{Occasion, Window};
+/// # use pathops_core::{Digest, UnixMillis};
+/// # use pathops_evidence::{Collection, Position, SnapshotDifference, SnapshotOf};
+/// # let at = UnixMillis(0);
+/// # let about = || SnapshotOf {
+/// #     stream: "shop/orders@preflight".parse().unwrap(), change_set: "a".parse().unwrap(), occasion: Occasion::Deployed,
+/// #     window: Window { from: at, until: at }, collected_on: at,
 /// # };
-/// let (mut before, mut after) = (Collection::new(), Collection::new());
-/// before.payload("logs", &pathops_core::Digest::of(b"one"), "file:///one", "text/plain");
+/// # let snapshot = |collection: Collection| collection.finish(about()).at(Position { sequence: 0, previous: None }, 0);
+/// let collection = || Collection::of(["logs".to_owned()]);
+/// let (mut before, mut after) = (collection(), collection());
+/// before.payload("logs", &Digest::of(b"one"), "file:///one", "text/plain", None);
 /// after.absent("logs", "the process was gone");
-/// let difference = SnapshotDifference::between(&before.finish(extent()), &after.finish(extent()));
+/// let difference = SnapshotDifference::between(&snapshot(before), &snapshot(after));
 /// assert_eq!(difference.to_string(), "- logs: sha256:7692c3ad3540\n? logs: absent now: the process was gone\n");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

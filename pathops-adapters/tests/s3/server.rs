@@ -12,7 +12,9 @@ const KEY: &str = "test-key";
 const SECRET: &str = "test-secret";
 const BUCKET: &str = "evidence";
 /// How long a server may take to start, on a machine that does other things too.
-const START: Duration = Duration::from_secs(90);
+const START: Duration = Duration::from_secs(40);
+/// How often one is started: somebody else may have taken a port before it.
+const TRIES: u32 = 3;
 
 /// A server that is stopped when this is dropped.
 pub(crate) struct Server {
@@ -25,6 +27,14 @@ impl Server {
     /// SeaweedFS, which honours conditional writes; `None`, and told, where it is not installed and need not be.
     pub(crate) fn seaweed_fs() -> Option<Self> {
         let program = program("weed")?;
+        let (server, filer) = tried(|| Self::seaweed_fs_from(&program));
+        let made = || request(filer, "POST", &format!("/buckets/{BUCKET}/")).is_some_and(|answer| answer.contains(" 201 "));
+        wait("make a bucket", made);
+        Some(server)
+    }
+
+    /// And the port of its filer.
+    fn seaweed_fs_from(program: &Path) -> Result<(Self, u16), String> {
         let folder = tempfile::tempdir().unwrap();
         let identity = format!(
             r#"{{"identities":[{{"name":"test","credentials":[{{"accessKey":"{KEY}","secretKey":"{SECRET}"}}],"actions":["Admin"]}}]}}"#
@@ -40,37 +50,41 @@ impl Server {
         {
             command.arg(format!("-{name}.port={port}")).arg(format!("-{name}.port.grpc={grpc}"));
         }
-        let server = Self::start(command, s3, folder);
-        let made = || request(filer, "POST", &format!("/buckets/{BUCKET}/")).is_some_and(|answer| answer.contains(" 201 "));
-        wait("make a bucket", made);
-        Some(server)
+        Ok((Self::start(command, s3, folder)?, filer))
     }
 
     /// rclone, which ignores the conditions of a write.
     pub(crate) fn rclone() -> Option<Self> {
         let program = program("rclone")?;
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
-        let [port] = free_ports();
-        let mut command = Command::new(program);
-        command.args(["serve", "s3", "--config", "", "--auth-key", &format!("{KEY},{SECRET}")]);
-        command.args(["--addr", &format!("127.0.0.1:{port}"), "."]);
-        Some(Self::start(command, port, folder))
+        Some(tried(|| {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::create_dir(folder.path().join(BUCKET)).unwrap();
+            let [port] = free_ports();
+            let mut command = Command::new(&program);
+            command.args(["serve", "s3", "--config", "", "--auth-key", &format!("{KEY},{SECRET}")]);
+            command.args(["--addr", &format!("127.0.0.1:{port}"), "."]);
+            Self::start(command, port, folder)
+        }))
     }
 
-    fn start(mut command: Command, port: u16, folder: tempfile::TempDir) -> Self {
+    /// The server, or what it printed before it ended.
+    fn start(mut command: Command, port: u16, folder: tempfile::TempDir) -> Result<Self, String> {
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         command.current_dir(folder.path()).env("HOME", folder.path()).env_remove("HTTP_PROXY").env_remove("HTTPS_PROXY");
         command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let mut server = Self { process: command.spawn().unwrap(), port, folder };
+        let mut ended = None;
         wait("answer", || {
-            if let Some(status) = server.process.try_wait().unwrap() {
-                let log = std::fs::read_to_string(server.folder.path().join("log")).unwrap();
-                panic!("the server ended with {status}: {log}");
-            }
-            request(port, "GET", "/").is_some_and(|answer| answer.starts_with("HTTP/1.1 "))
+            ended = server.process.try_wait().unwrap();
+            ended.is_some() || request(port, "GET", "/").is_some_and(|answer| answer.starts_with("HTTP/1.1 "))
         });
-        server
+        match ended {
+            None => Ok(server),
+            Some(status) => {
+                let log = std::fs::read_to_string(server.folder.path().join("log")).unwrap();
+                Err(format!("the server ended with {status}: {log}"))
+            }
+        }
     }
 
     pub(crate) fn config(&self) -> S3Config {
@@ -89,6 +103,17 @@ impl Drop for Server {
     }
 }
 
+fn tried<T>(start: impl Fn() -> Result<T, String>) -> T {
+    let mut told = Vec::new();
+    for _ in 0..TRIES {
+        match start() {
+            Ok(server) => return server,
+            Err(why) => told.push(why),
+        }
+    }
+    panic!("{}", told.join("\n"));
+}
+
 /// A program that `.ci/test` installs.
 fn program(name: &str) -> Option<PathBuf> {
     let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/ci-tools/bin");
@@ -102,7 +127,7 @@ fn program(name: &str) -> Option<PathBuf> {
     found
 }
 
-/// They are held together, so that they differ; whoever takes one before the server does makes it fail to start.
+/// They are held together, so that they differ.
 fn free_ports<const N: usize>() -> [u16; N] {
     let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
