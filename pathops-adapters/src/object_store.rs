@@ -107,7 +107,12 @@ impl ObjectStoreBlobs {
         let intact = match form {
             // There is one list for a blob, whatever its parts look like where they lie.
             Form::Parts => self.bucket.read(cx, &key).await?.is_some_and(|there| there == bytes),
-            Form::Plain | Form::Zstd => matches!(self.object(cx, form, Place::Kept, digest).await, Ok(Some(_))),
+            Form::Plain | Form::Zstd => match self.object(cx, form, Place::Kept, digest).await {
+                Ok(there) => there.is_some(),
+                Err(error) if error.kind() == ErrorKind::Corrupt => false,
+                // What cannot be read now may be intact.
+                Err(error) => return Err(error),
+            },
         };
         if intact {
             return Ok(());

@@ -45,6 +45,21 @@ fn damaged_bytes_are_told_and_can_be_stored_again() {
 }
 
 #[test]
+fn what_cannot_be_read_now_is_not_taken_for_damaged() {
+    let bucket: Arc<dyn Bucket> = Arc::new(MemoryBucket::new());
+    let intact = ObjectStoreBlobs::within(bucket.clone());
+    let digest = run(intact.put(&cx(), b"bytes".to_vec())).unwrap();
+    for (fault, kind) in [(Fault::Flaky, ErrorKind::Unavailable), (Fault::LoseRequest, ErrorKind::Timeout)] {
+        // The first call finds the name taken, and the second one is to see what is there.
+        let faults = Arc::new(Faults::new(0, Arc::new(ManualClock::new(UnixMillis(0)))).with(fault, When::Call(2)));
+        let flaky = ObjectStoreBlobs::within(Arc::new(Faulty::new(bucket.clone(), faults.clone())));
+        assert_eq!(run(flaky.put(&cx(), b"bytes".to_vec())).unwrap_err().kind(), kind);
+        assert_eq!(faults.writes(), 1, "it was neither deleted nor written again");
+        assert_eq!(run(intact.get(&cx(), &digest)).unwrap().unwrap(), b"bytes");
+    }
+}
+
+#[test]
 fn memory_keeps_blobs_as_long_as_it_lives() {
     let blobs = ObjectStoreBlobs::memory();
     let digest = run(blobs.put(&cx(), b"bytes".to_vec())).unwrap();
