@@ -38,7 +38,7 @@ pub struct Disposed {
     pub expired: BTreeSet<Digest>,
     /// What it has retired because nothing refers to it, or it was erased.
     pub unreferenced: BTreeSet<Digest>,
-    /// What it has brought back, because something refers to it by now.
+    /// What it has seen to that it is back, because something needs it by now.
     pub restored: BTreeSet<Digest>,
     /// What it has deleted for good.
     pub purged: BTreeSet<Digest>,
@@ -85,13 +85,14 @@ impl Disposal {
         let mut disposed = Disposed::default();
         let survey = self.survey(cx).await?;
         let wanted = |digest: &Digest| also.contains(digest) || survey.standing(digest, policy, now) == Standing::Kept;
-        self.settle(cx, &wanted, now, grace, &mut disposed).await?;
+        let stored = self.settle(cx, &wanted, now, grace, &mut disposed).await?;
 
-        let stored = self.stored(cx).await?;
-        let needed: BTreeSet<Digest> =
-            stored.iter().filter(|blob| wanted(&blob.digest)).flat_map(|blob| blob.needs.iter().copied()).collect();
-        let unwanted = |blob: &&StoredBlob| !wanted(&blob.digest) && !needed.contains(&blob.digest);
-        let unwanted: Vec<Digest> = stored.iter().filter(unwanted).map(|blob| blob.digest).collect();
+        let needed = needs(stored.iter().filter(|blob| wanted(&blob.digest)));
+        let mut unwanted: Vec<&StoredBlob> =
+            stored.iter().filter(|blob| !wanted(&blob.digest) && !needed.contains(&blob.digest)).collect();
+        // What is put together from others goes before them: then nothing is there that cannot be read.
+        unwanted.sort_by_key(|blob| blob.needs.is_empty());
+        let unwanted: Vec<Digest> = unwanted.into_iter().map(|blob| blob.digest).collect();
         let expired = |digest: &&Digest| survey.standing(digest, policy, now) == Standing::Expired;
         disposed.expired = unwanted.iter().filter(expired).copied().collect();
         let expired: Vec<Digest> = disposed.expired.iter().copied().collect();
@@ -100,7 +101,7 @@ impl Disposal {
             self.bury(cx, digests, TombstoneReason::Expired, authority, policy, now).await?;
         }
         for digests in unwanted.chunks(PAGE) {
-            run::begin(cx, self.ledger.bucket(), now, digests.iter().copied().collect()).await?;
+            run::begin(cx, self.ledger.bucket(), now, digests.to_vec()).await?;
             for digest in digests {
                 if let Some(sealed) = self.sealed.as_ref().filter(|_| survey.erased(digest).is_some()) {
                     sealed.destroy(cx, digest).await?;
@@ -154,7 +155,8 @@ impl Disposal {
         }
     }
 
-    /// Purges or brings back what earlier runs have retired, where their time has come.
+    /// Brings back what earlier runs have retired and something needs by now, and purges the rest where its time has come. What is
+    /// stored after that.
     async fn settle(
         &self,
         cx: &OpContext,
@@ -162,26 +164,39 @@ impl Disposal {
         now: UnixMillis,
         grace: Duration,
         disposed: &mut Disposed,
-    ) -> Result<()> {
+    ) -> Result<Vec<StoredBlob>> {
         let runs = run::open(cx, self.ledger.bucket()).await?;
+        let retired: BTreeSet<Digest> = runs.iter().flat_map(|(_, run)| run.blobs.iter().copied()).collect();
+        let back: BTreeSet<Digest> = retired.iter().filter(|digest| wanted(digest)).copied().collect();
+        self.restore(cx, &back).await?;
+        let mut stored = self.stored(cx).await?;
+        // Only now it is known what they are put together from. What goes now keeps its parts until it has gone.
+        let parts: BTreeSet<Digest> = needs(&stored).intersection(&retired).copied().collect();
+        self.restore(cx, &parts).await?;
+        if !parts.is_empty() {
+            stored = self.stored(cx).await?;
+        }
+        disposed.restored.extend(back.into_iter().chain(parts));
+
         let (due, later): (Vec<_>, Vec<_>) = runs.into_iter().partition(|(_, run)| run.at + grace <= now);
         // What was retired again since has its time from then.
         let later: BTreeSet<Digest> = later.into_iter().flat_map(|(_, run)| run.blobs).collect();
         for (key, run) in due {
-            for digest in run.blobs.difference(&later) {
-                let part = cx.part(&digest.hex());
-                if wanted(digest) {
-                    self.blobs.restore(&part, digest).await?;
-                    disposed.restored.insert(*digest);
-                    continue;
-                }
+            for digest in run.blobs.iter().filter(|digest| !later.contains(digest) && !disposed.restored.contains(digest)) {
                 if let Some(sealed) = &self.sealed {
                     sealed.destroy(cx, digest).await?;
                 }
-                self.blobs.purge(&part, digest).await?;
+                self.blobs.purge(&cx.part(&digest.hex()), digest).await?;
                 disposed.purged.insert(*digest);
             }
             self.ledger.bucket().delete(&cx.part(key.as_str()), &key).await?;
+        }
+        Ok(stored)
+    }
+
+    async fn restore(&self, cx: &OpContext, digests: &BTreeSet<Digest>) -> Result<()> {
+        for digest in digests {
+            self.blobs.restore(&cx.part(&digest.hex()), digest).await?;
         }
         Ok(())
     }
@@ -212,4 +227,9 @@ impl Disposal {
         let tombstone = Tombstone { reason, authority, policy: policy.digest(), gone_on: now };
         Ok(self.sealer.seal(cx, "tombstone", subjects, &tombstone).await?.id)
     }
+}
+
+/// What blobs are put together from.
+fn needs<'b>(blobs: impl IntoIterator<Item = &'b StoredBlob>) -> BTreeSet<Digest> {
+    blobs.into_iter().flat_map(|blob| blob.needs.iter().copied()).collect()
 }

@@ -1,7 +1,5 @@
 //! What a collection has retired, and when: written before it does, so that the next one knows.
 
-use std::collections::BTreeSet;
-
 use pathops_core::adapter::Bucket;
 use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -16,7 +14,8 @@ const FOLDER: &str = "retired-at";
 pub(super) struct Run {
     format: u32,
     pub(super) at: UnixMillis,
-    pub(super) blobs: BTreeSet<Digest>,
+    /// In the order in which they are purged.
+    pub(super) blobs: Vec<Digest>,
 }
 
 fn named(key: String) -> Result<ObjectKey> {
@@ -24,13 +23,13 @@ fn named(key: String) -> Result<ObjectKey> {
 }
 
 /// Records what is about to be retired.
-pub(super) async fn begin(cx: &OpContext, bucket: &dyn Bucket, at: UnixMillis, blobs: BTreeSet<Digest>) -> Result<()> {
+pub(super) async fn begin(cx: &OpContext, bucket: &dyn Bucket, at: UnixMillis, blobs: Vec<Digest>) -> Result<()> {
     const RECORD: &str = "record what is retired";
     let bytes = serde_json::to_vec(&Run { format: FORMAT, at, blobs })
         .map_err(|error| Error::new(ErrorKind::Unexpected, RECORD).with_source(error))?;
     // Another collection may have begun at the very same time.
     for number in 0..1_000 {
-        let key = named(format!("{FOLDER}/{:020}-{number}", at.0.max(0)))?;
+        let key = named(format!("{FOLDER}/{:020}-{number:03}", at.0.max(0)))?;
         match bucket.create(&cx.part(key.as_str()), &key, bytes.clone()).await {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
             answer => return answer,
@@ -39,7 +38,7 @@ pub(super) async fn begin(cx: &OpContext, bucket: &dyn Bucket, at: UnixMillis, b
     Err(Error::new(ErrorKind::Conflict, RECORD).on(at).because("many others do it at the very same time"))
 }
 
-/// The collections whose blobs were not all purged or brought back yet.
+/// The collections whose blobs were not all purged or brought back yet, in their order.
 pub(super) async fn open(cx: &OpContext, bucket: &dyn Bucket) -> Result<Vec<(ObjectKey, Run)>> {
     const PAGE: usize = 1_000;
     let folder = named(FOLDER.to_owned())?;
