@@ -205,9 +205,8 @@ impl Ledger {
     /// Takes up the batch that follows, where there is one.
     async fn catch_up(&self, cx: &OpContext, tip: &mut Tip) -> Result<bool> {
         let start = tip.edge.size();
-        let key = named(tile::batch_key(start))?;
-        let Some(bytes) = self.bucket.read(cx, &key).await? else { return Ok(false) };
-        tip.take(batch::decode(&key, start, &bytes)?)?;
+        let Some(items) = batch_at(cx, &*self.bucket, start).await? else { return Ok(false) };
+        tip.take(items)?;
         Ok(true)
     }
 
@@ -268,6 +267,13 @@ impl Tip {
         }
         Ok(())
     }
+}
+
+/// The items of the batch whose first leaf is `start`, where there is one.
+pub(crate) async fn batch_at(cx: &OpContext, bucket: &dyn Bucket, start: u64) -> Result<Option<Vec<Item>>> {
+    let key = named(tile::batch_key(start))?;
+    let Some(bytes) = bucket.read(cx, &key).await? else { return Ok(None) };
+    batch::decode(&key, start, &bytes).map(Some)
 }
 
 /// Every name that a log gives is one.

@@ -26,12 +26,12 @@
 //! It is begun under the operation's key before anything is collected. An operation that is performed again finds what it has
 //! begun, and looks for its key among the snapshots since then.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::lock::Mutex as Turn;
 use pathops_core::adapter::Bucket;
-use pathops_core::evidence::{EvidenceId, Predicate as _, Snapshot, Statement, StreamId, Subject};
+use pathops_core::evidence::{Envelope, EvidenceId, Predicate as _, Snapshot, Statement, StreamId, Subject};
 use pathops_core::{Digest, Effect, Error, ErrorKind, IdempotencyKey, ObjectKey, OpContext, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,9 @@ use crate::{EvidenceRecord, Position, Sealer, Unplaced};
 
 /// The version of the form of the objects.
 const FORMAT: u32 = 1;
+const FOLDER: &str = "snapshots";
+/// How many digits the name of a snapshot has.
+const NUMBER_WIDTH: usize = 20;
 
 /// How often a collection may be interrupted by the end of its process before it is given up.
 pub const MAX_INTERRUPTIONS: u32 = 2;
@@ -299,10 +302,8 @@ impl Streams {
         }
     }
 
-    /// How far the stream is published. A crash of the machine may have left anything or nothing of it.
     async fn head(&self, cx: &OpContext, stream: &StreamId) -> Result<Option<Head>> {
-        let bytes = self.bucket.read(cx, &named(stream, "head")?).await?;
-        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).filter(|head: &Head| head.format == FORMAT))
+        read_head(cx, &*self.bucket, &named(stream, "head")?).await
     }
 
     async fn note(&self, cx: &OpContext, object: &ObjectKey, note: Note) -> Result<Note> {
@@ -332,13 +333,7 @@ impl Streams {
     }
 
     async fn read<T: DeserializeOwned>(&self, cx: &OpContext, object: &ObjectKey) -> Result<Option<T>> {
-        let Some(bytes) = self.bucket.read(cx, object).await? else { return Ok(None) };
-        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| corrupt(object, &error))?;
-        match value.get("format").and_then(serde_json::Value::as_u64) {
-            Some(format) if format == u64::from(FORMAT) => {}
-            format => return Err(corrupt(object, &format!("it has format {format:?}, and this version reads {FORMAT}"))),
-        }
-        T::deserialize(value).map(Some).map_err(|error| corrupt(object, &error))
+        read(cx, &*self.bucket, object).await
     }
 
     fn mine(&self) -> std::sync::MutexGuard<'_, HashSet<ObjectKey>> {
@@ -346,16 +341,67 @@ impl Streams {
     }
 }
 
+/// The snapshots that have their numbers, and of which it is not noted that they are published: whoever comes next publishes them.
+///
+/// # Errors
+/// `Corrupt` where one cannot be read; what the bucket answers.
+pub(crate) async fn unpublished(cx: &OpContext, bucket: &dyn Bucket) -> Result<Vec<Envelope>> {
+    const PAGE: usize = 1_000;
+    let unnamed = |error| Error::new(ErrorKind::Unexpected, "find the streams of snapshots").because(error);
+    let within = ObjectKey::parse(FOLDER).map_err(unnamed)?;
+    let mut keys: Vec<ObjectKey> = Vec::new();
+    loop {
+        let page = bucket.list(cx, &within, keys.last(), PAGE).await?;
+        let ended = page.len() < PAGE;
+        keys.extend(page);
+        if ended {
+            break;
+        }
+    }
+    let (mut heads, mut unpublished) = (HashMap::new(), Vec::new());
+    for key in &keys {
+        let Some((stream, name)) = key.as_str().rsplit_once('/') else { continue };
+        let Some(sequence) = name.parse::<u64>().ok().filter(|_| name.len() == NUMBER_WIDTH) else { continue };
+        if !heads.contains_key(stream) {
+            let head = ObjectKey::parse(format!("{stream}/head")).map_err(unnamed)?;
+            heads.insert(stream, read_head(cx, bucket, &head).await?);
+        }
+        if heads.get(stream).copied().flatten().is_some_and(|head| sequence <= head.sequence) {
+            continue;
+        }
+        if let Some(numbered) = read::<Numbered>(cx, bucket, key).await? {
+            unpublished.push(numbered.signed.envelope);
+        }
+    }
+    Ok(unpublished)
+}
+
+/// How far a stream is published. A crash of the machine may have left anything or nothing of it.
+async fn read_head(cx: &OpContext, bucket: &dyn Bucket, head: &ObjectKey) -> Result<Option<Head>> {
+    let bytes = bucket.read(cx, head).await?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).filter(|head: &Head| head.format == FORMAT))
+}
+
+async fn read<T: DeserializeOwned>(cx: &OpContext, bucket: &dyn Bucket, object: &ObjectKey) -> Result<Option<T>> {
+    let Some(bytes) = bucket.read(cx, object).await? else { return Ok(None) };
+    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| corrupt(object, &error))?;
+    match value.get("format").and_then(serde_json::Value::as_u64) {
+        Some(format) if format == u64::from(FORMAT) => {}
+        format => return Err(corrupt(object, &format!("it has format {format:?}, and this version reads {FORMAT}"))),
+    }
+    T::deserialize(value).map(Some).map_err(|error| corrupt(object, &error))
+}
+
 fn encode(value: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(|error| Error::new(ErrorKind::Unexpected, "number a snapshot").with_source(error))
 }
 
 fn number(stream: &StreamId, sequence: u64) -> Result<ObjectKey> {
-    named(stream, &format!("{sequence:020}"))
+    named(stream, &format!("{sequence:0NUMBER_WIDTH$}"))
 }
 
 fn named(StreamId { project, unit, environment }: &StreamId, name: &str) -> Result<ObjectKey> {
-    ObjectKey::parse(format!("snapshots/{project}/{unit}/{environment}/{name}"))
+    ObjectKey::parse(format!("{FOLDER}/{project}/{unit}/{environment}/{name}"))
         .map_err(|error| Error::new(ErrorKind::Unexpected, "name a snapshot").on(name).because(error))
 }
 

@@ -11,7 +11,10 @@ use pathops_core::memory::{Fault, Faults, Faulty, ManualClock, MemoryBlobs, Memo
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, Result, UnixMillis};
 use pathops_evidence::ledger::{Ledger, LogKey};
 use pathops_evidence::retention::{Disposal, Disposed, SealedBlobs};
-use pathops_evidence::{Against, Collection, Position, Sealer, SnapshotOf, Verdict, Verification, verify_bundle, verify_ledger};
+use pathops_evidence::{
+    Against, Collection, EvidenceRecord, Position, Sealer, SnapshotOf, Streams, Unplaced, Verdict, Verification, verify_bundle,
+    verify_ledger,
+};
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -46,6 +49,10 @@ struct Open {
     ledger: Arc<Ledger>,
     sealed: SealedBlobs,
     disposal: Disposal,
+}
+
+fn subject() -> Vec<Subject> {
+    vec![Subject::named("orders").with_sha256(&Digest::of(b"artifact"))]
 }
 
 fn signer() -> MemorySigner {
@@ -98,7 +105,11 @@ impl Open {
     }
 
     /// A snapshot that refers to payloads, each of a class, or kept for ever.
-    async fn refer(&self, policy: &RetentionPolicy, payloads: &[(Digest, Option<&str>)]) -> pathops_evidence::EvidenceRecord {
+    async fn refer(&self, policy: &RetentionPolicy, payloads: &[(Digest, Option<&str>)]) -> EvidenceRecord {
+        self.seal(&self.snapshot(policy, payloads)).await.unwrap()
+    }
+
+    fn snapshot(&self, policy: &RetentionPolicy, payloads: &[(Digest, Option<&str>)]) -> Unplaced {
         let mut collection = Collection::of([]);
         for (digest, class) in payloads {
             let location = self.blobs.location(digest);
@@ -117,11 +128,14 @@ impl Open {
             window: Window { from: START, until: START },
             collected_on: START,
         };
-        let mut snapshot = collection.finish(about).at(Position { sequence: 0, previous: None }, 0);
+        collection.finish(about)
+    }
+
+    async fn seal(&self, snapshot: &Unplaced) -> Result<EvidenceRecord> {
+        let mut snapshot = snapshot.at(Position { sequence: 0, previous: None }, 0);
         // What follows on what is for other tests.
         snapshot.extent.place = None;
-        let subject = vec![Subject::named("orders").with_sha256(&Digest::of(b"artifact"))];
-        self.sealer.seal(&cx(), "snapshot", subject, &snapshot).await.unwrap()
+        self.sealer.seal(&cx(), "snapshot", subject(), &snapshot).await
     }
 
     async fn collect(&self, policy: &RetentionPolicy, after: Duration) -> Disposed {
@@ -330,6 +344,57 @@ async fn a_crash_at_any_write_comes_to_the_same_end() {
             dispose(&store, &none, &sealed).await.unwrap();
             assert_eq!(end(&store, &sealed).await, expected, "{write} {fault:?}");
         }
+    }
+}
+
+/// Writes a snapshot that refers to a payload: into a stream, or into the log at once.
+async fn write(store: &Store, faults: &Arc<Faults>, payload: &Digest, numbered: bool) -> Result<EvidenceRecord> {
+    let open = store.open_through(faults).await?;
+    let snapshot = open.snapshot(&of_days(), &[(*payload, None)]);
+    if !numbered {
+        return open.seal(&snapshot).await;
+    }
+    let bucket: Arc<dyn Bucket> = Arc::new(store.bucket.clone());
+    let streams = Streams::new(Arc::new(Faulty::new(bucket, faults.clone())), open.sealer.clone());
+    let begun = streams.begin(&cx(), &"shop/orders@preflight".parse().unwrap(), BTreeSet::new()).await?;
+    streams.append(&cx(), &begun, "orders", subject(), &snapshot).await
+}
+
+#[tokio::test]
+async fn what_will_be_in_the_log_keeps_its_payloads() {
+    let faults = |write| {
+        let faults = Faults::new(0, Arc::new(ManualClock::new(START)));
+        Arc::new(faults.with(Fault::LoseRequest, When::Write(write)))
+    };
+    for (numbered, taken) in [(true, "snapshots/shop/orders/preflight/0"), (false, "log/batch/")] {
+        let mut unpublished = 0;
+        for crash in 1.. {
+            let store = Store::default();
+            // Who collects has opened the log before, and publishes nothing.
+            let open = store.open().await;
+            let payload = open.sealed.put_stream(&cx(), b"a name".to_vec().into()).await.unwrap();
+            let plan = faults(crash);
+            let crashed = write(&store, &plan, &payload, numbered).await.is_err();
+            if plan.writes() < crash {
+                break;
+            }
+            let is_final = store.bucket.objects().keys().any(|key| key.as_str().starts_with(taken));
+            for after in [Duration::ZERO, HOUR] {
+                open.collect(&of_days(), after).await;
+            }
+            assert_eq!(store.can_be_read(&payload).await, is_final, "{crash}");
+            let in_log = store.bucket.objects().keys().any(|key| key.as_str().starts_with("log/batch/"));
+            if is_final && !in_log {
+                let refused = open.disposal.erase(&cx(), &payload, "request 1", &of_days(), START).await.unwrap_err();
+                assert_eq!(refused.kind(), ErrorKind::Conflict, "{refused}");
+            }
+            unpublished += u32::from(crashed && is_final);
+            if is_final {
+                write(&store, &faults(u64::MAX), &payload, numbered).await.unwrap();
+                assert_eq!(store.verify().await.verdict(), Verdict::Verified, "{crash}");
+            }
+        }
+        assert!(unpublished > 2, "{unpublished}");
     }
 }
 

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pathops_core::adapter::{BlobCollector, StoredBlob};
+use pathops_core::adapter::{BlobCollector, Bucket, StoredBlob};
 use pathops_core::evidence::{EvidenceId, RetentionPolicy, Subject, Tombstone, TombstoneReason, TrustRoot};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
 
 use super::run;
 use super::sealed::SealedBlobs;
 use super::survey::{Standing, Survey};
-use crate::Sealer;
 use crate::ledger::Ledger;
+use crate::{Sealer, streams};
 
 /// How many payloads one tombstone names at most.
 const MAX_SUBJECTS: usize = 256;
@@ -28,6 +28,7 @@ pub struct Disposal {
     trust: TrustRoot,
     blobs: Arc<dyn BlobCollector>,
     sealed: Option<SealedBlobs>,
+    streams: Option<Arc<dyn Bucket>>,
 }
 
 /// What a collection has done.
@@ -53,13 +54,20 @@ impl Disposal {
     pub fn new(sealer: Sealer, trust: TrustRoot, blobs: Arc<dyn BlobCollector>) -> Result<Self> {
         let none = || Error::new(ErrorKind::Invalid, "let payloads go").because("the sealer has no ledger");
         let ledger = sealer.ledger().cloned().ok_or_else(none)?;
-        Ok(Self { sealer, ledger, trust, blobs, sealed: None })
+        Ok(Self { sealer, ledger, trust, blobs, sealed: None, streams: None })
     }
 
     /// And destroys the keys of what goes that was sealed.
     #[must_use]
     pub fn with_sealed(self, sealed: SealedBlobs) -> Self {
         Self { sealed: Some(sealed), ..self }
+    }
+
+    /// And keeps what the snapshots of the streams in this bucket refer to that have their numbers and are not in the log yet. Those
+    /// in the bucket of the ledger are looked for anyway.
+    #[must_use]
+    pub fn with_streams(self, bucket: Arc<dyn Bucket>) -> Self {
+        Self { streams: Some(bucket), ..self }
     }
 
     /// Lets go what has expired at `now`, retires what nothing refers to, and deletes what was retired at least `grace` ago and is
@@ -118,7 +126,7 @@ impl Disposal {
     /// nothing, and finishes what a crash has left.
     ///
     /// # Errors
-    /// `Denied` where a hold is on it, `Invalid` where it was not sealed; what the bucket or the signer answers.
+    /// `Denied` where a hold is on it, `Conflict` where a snapshot refers to it that is not in the log yet, `Invalid` where it was not sealed; what the bucket or the signer answers.
     pub async fn erase(
         &self,
         cx: &OpContext,
@@ -132,6 +140,13 @@ impl Disposal {
         if let Some(hold) = survey.hold(digest, policy) {
             let why = failed(ErrorKind::Denied, format!("the legal hold `{hold}` is on it"));
             return Err(why.advise("release the hold in the retention policy first, if that may be"));
+        }
+        if survey.is_coming(digest) {
+            let why =
+                failed(ErrorKind::Conflict, "a snapshot refers to it that has its number and is not in the log yet".to_owned());
+            return Err(
+                why.advise("let the coordinator write the next snapshot of that stream, which publishes this one, and try again")
+            );
         }
         let sealed = self.sealed.as_ref();
         let sealed = sealed.ok_or_else(|| failed(ErrorKind::Invalid, "no store of sealed payloads was given".to_owned()))?;
@@ -149,10 +164,12 @@ impl Disposal {
     }
 
     async fn survey(&self, cx: &OpContext) -> Result<Survey> {
-        match self.ledger.reader().checkpoint(cx).await? {
-            Some(checkpoint) => Survey::of(cx, self.ledger.bucket(), checkpoint, &self.trust).await,
-            None => Ok(Survey::default()),
+        let mut numbered = streams::unpublished(cx, self.ledger.bucket()).await?;
+        if let Some(bucket) = &self.streams {
+            numbered.extend(streams::unpublished(cx, &**bucket).await?);
         }
+        let checkpoint = self.ledger.reader().checkpoint(cx).await?;
+        Survey::of(cx, self.ledger.bucket(), checkpoint, numbered, &self.trust).await
     }
 
     /// Brings back what earlier runs have retired and something needs by now, and purges the rest where its time has come. What is

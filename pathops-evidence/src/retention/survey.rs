@@ -1,6 +1,6 @@
 //! What a log refers to, and what it says is gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::Bucket;
 use pathops_core::evidence::{
@@ -10,6 +10,7 @@ use pathops_core::evidence::{
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
 use serde_json::Value;
 
+use crate::ledger;
 use crate::ledger::audit::{Audit, Found};
 
 /// That evidence refers to a payload: the leaf, and how long the payload is kept; `None` is for ever.
@@ -81,39 +82,70 @@ pub(super) enum Standing {
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     referred: BTreeMap<Digest, Vec<Referred>>,
+    /// What is referred to by what will be in the log, and is not yet.
+    coming: BTreeSet<Digest>,
     tombstones: Tombstones,
 }
 
 impl Survey {
-    /// Goes through the whole log.
+    /// Goes through the whole log, what was appended behind its checkpoint, and `numbered`: snapshots that will be in it. Those are
+    /// to be read before the checkpoint, so that what is published in between is found in the log.
     ///
     /// # Errors
     /// `Corrupt` where a part of it is damaged: what that refers to is not known. What the bucket answers.
-    pub(super) async fn of(cx: &OpContext, bucket: &dyn Bucket, checkpoint: Checkpoint, trust: &TrustRoot) -> Result<Self> {
+    pub(super) async fn of(
+        cx: &OpContext,
+        bucket: &dyn Bucket,
+        checkpoint: Option<Checkpoint>,
+        numbered: Vec<Envelope>,
+        trust: &TrustRoot,
+    ) -> Result<Self> {
         let mut survey = Self::default();
-        let mut audit = Audit::new(bucket, checkpoint);
-        loop {
-            match audit.next(cx).await? {
-                Found::End => return Ok(survey),
-                Found::Item { index, item, .. } => survey.take(index, &item, trust)?,
-                Found::Spoilt { part, why } => {
-                    let error = Error::new(ErrorKind::Corrupt, "find out what the log refers to").on(part).because(why);
-                    return Err(error.advise("restore it from a backup; until then nothing is let go"));
+        let mut numbered: BTreeMap<Digest, Envelope> =
+            numbered.into_iter().map(|it| Ok((named(&it)?, it))).collect::<Result<_>>()?;
+        let mut size = 0;
+        if let Some(checkpoint) = checkpoint {
+            size = checkpoint.size;
+            let mut audit = Audit::new(bucket, checkpoint);
+            loop {
+                match audit.next(cx).await? {
+                    Found::End => break,
+                    Found::Item { index, item, .. } => survey.take(index, &item, &mut numbered, trust)?,
+                    Found::Spoilt { part, why } => {
+                        let error = Error::new(ErrorKind::Corrupt, SURVEY).on(part).because(why);
+                        return Err(error.advise("restore it from a backup; until then nothing is let go"));
+                    }
                 }
             }
         }
+        while let Some(items) = ledger::batch_at(cx, bucket, size).await? {
+            for item in items {
+                survey.take(size, item.envelope(), &mut numbered, trust)?;
+                size += 1;
+            }
+        }
+        for (digest, envelope) in numbered {
+            survey.coming.insert(digest);
+            each_digest(&stated(&envelope)?, &mut |digest, _| {
+                survey.coming.insert(digest);
+            });
+        }
+        Ok(survey)
     }
 
-    fn take(&mut self, leaf: u64, envelope: &Envelope, trust: &TrustRoot) -> Result<()> {
-        let unread = |why: &dyn std::fmt::Display| {
-            Error::new(ErrorKind::Corrupt, "find out what the log refers to").on(format!("leaf {leaf}")).because(why)
-        };
-        self.refer(Digest::of(&envelope.to_vec().map_err(|error| unread(&error))?), leaf, None);
+    fn take(
+        &mut self,
+        leaf: u64,
+        envelope: &Envelope,
+        numbered: &mut BTreeMap<Digest, Envelope>,
+        trust: &TrustRoot,
+    ) -> Result<()> {
+        let digest = named(envelope)?;
+        numbered.remove(&digest);
+        self.refer(digest, leaf, None);
         let Ok(evidence) = trust.verify(envelope) else {
             // Whose word does not count keeps things, and lets nothing go.
-            let payload = envelope.payload().map_err(|error| unread(&error))?;
-            let said = serde_json::from_slice(&payload).unwrap_or_default();
-            each_digest(&said, &mut |digest, _| self.refer(digest, leaf, None));
+            each_digest(&stated(envelope)?, &mut |digest, _| self.refer(digest, leaf, None));
             return Ok(());
         };
         match self.tombstones.take(leaf, &evidence, trust) {
@@ -142,7 +174,7 @@ impl Survey {
     pub(super) fn standing(&self, digest: &Digest, policy: &RetentionPolicy, at: UnixMillis) -> Standing {
         let expired = |it: &Referred| it.retention.as_ref().is_some_and(|retention| retention.retain_until <= at);
         let mut open = self.open(digest).peekable();
-        if self.hold(digest, policy).is_some() {
+        if self.is_coming(digest) || self.hold(digest, policy).is_some() {
             Standing::Kept
         } else if open.peek().is_none() {
             Standing::Free
@@ -151,6 +183,11 @@ impl Survey {
         } else {
             Standing::Kept
         }
+    }
+
+    /// Whether something refers to a payload that will be in the log: no tombstone of now would be over it.
+    pub(super) fn is_coming(&self, digest: &Digest) -> bool {
+        self.coming.contains(digest)
     }
 
     /// The hold on a payload, whichever reference it came with.
@@ -165,6 +202,19 @@ impl Survey {
         let erased = found.filter(|(.., tombstone)| tombstone.reason == TombstoneReason::Erased).map(|(_, id, _)| *id).next();
         erased.filter(|_| self.open(digest).next().is_none())
     }
+}
+
+const SURVEY: &str = "find out what the log refers to";
+
+/// The blob that an envelope is.
+fn named(envelope: &Envelope) -> Result<Digest> {
+    Ok(Digest::of(&envelope.to_vec().map_err(|error| Error::new(ErrorKind::Corrupt, SURVEY).because(error))?))
+}
+
+/// What an envelope says, whoever has signed it.
+fn stated(envelope: &Envelope) -> Result<Value> {
+    let payload = envelope.payload().map_err(|error| Error::new(ErrorKind::Corrupt, SURVEY).because(error))?;
+    Ok(serde_json::from_slice(&payload).unwrap_or_default())
 }
 
 /// Everything that a statement says that may be a digest.
