@@ -1,4 +1,5 @@
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,9 +11,12 @@ use async_trait::async_trait;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
 use pathops_core::adapter::Bucket;
 use pathops_core::{Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
+use tokio::runtime::Handle;
 
-use super::error::{from_store, is_absent};
+use super::error::{from_io, from_store, is_absent};
 use super::folder;
+
+const DELETE: &str = "delete an object";
 
 /// Objects with names in an object store.
 ///
@@ -24,6 +28,8 @@ pub struct ObjectStoreBucket {
     quick: Arc<dyn ObjectStore>,
     /// The URI of the store's root, without a slash at its end.
     root: String,
+    /// The root, where it is a folder of this machine.
+    folder: Option<PathBuf>,
     /// Across a network: an answer may be lost, and names come in order.
     remote: bool,
 }
@@ -44,14 +50,16 @@ impl ObjectStoreBucket {
         let path = path.into();
         let (store, root) = folder(OPEN, path.clone())?;
         let quick = LocalFileSystem::new_with_prefix(&path).map_err(|source| from_store(OPEN, source).on(path.display()))?;
-        Ok(Self { store, quick: Arc::new(quick), root, remote: false })
+        // The folder is meant that it is now, wherever this process goes.
+        let path = path.canonicalize().map_err(|source| from_io(OPEN, source).on(path.display()))?;
+        Ok(Self { store, quick: Arc::new(quick), root, folder: Some(path), remote: false })
     }
 
     /// Objects in memory, for as long as this value or a clone of it lives.
     #[must_use]
     pub fn memory() -> Self {
         let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-        Self { quick: store.clone(), store, root: "memory://".to_owned(), remote: false }
+        Self { quick: store.clone(), store, root: "memory://".to_owned(), folder: None, remote: false }
     }
 
     /// Objects in an S3 bucket. Nothing is asked of the server yet.
@@ -64,7 +72,7 @@ impl ObjectStoreBucket {
     #[cfg(feature = "s3")]
     pub fn s3(config: &super::S3Config) -> Result<Self> {
         let store = config.open()?;
-        Ok(Self { quick: store.clone(), store, root: config.uri(), remote: true })
+        Ok(Self { quick: store.clone(), store, root: config.uri(), folder: None, remote: true })
     }
 
     async fn put(&self, operation: &'static str, key: &ObjectKey, bytes: Vec<u8>, mode: PutMode) -> Result<()> {
@@ -75,6 +83,23 @@ impl ObjectStoreBucket {
                 Err(Error::new(ErrorKind::AlreadyExists, operation).on(self.location(key)).because("the name is taken"))
             }
             Err(source) => Err(self.unsure(from_store(operation, source).on(self.location(key)))),
+        }
+    }
+
+    /// Flushes to the disk that an object is away.
+    async fn flush(&self, key: &ObjectKey) -> Result<()> {
+        let file = self.folder.as_ref().map(|folder| folder.join(path(key).as_ref()));
+        let Some(folder) = file.as_deref().and_then(std::path::Path::parent).map(PathBuf::from) else { return Ok(()) };
+        let flush = move || std::fs::File::open(folder)?.sync_all();
+        let flushed = match Handle::try_current() {
+            Ok(runtime) => runtime.spawn_blocking(flush).await.unwrap_or_else(|error| Err(error.into())),
+            Err(_) => flush(),
+        };
+        match flushed {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Err(from_io(DELETE, error).on(self.location(key)).with_effect(Effect::Unknown))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -142,9 +167,9 @@ impl Bucket for ObjectStoreBucket {
 
     async fn delete(&self, _: &OpContext, key: &ObjectKey) -> Result<()> {
         match self.store.delete(&path(key)).await {
-            Ok(()) => Ok(()),
-            Err(source) if is_absent(&source) => Ok(()),
-            Err(source) => Err(self.unsure(from_store("delete an object", source).on(self.location(key)))),
+            Err(source) if !is_absent(&source) => Err(self.unsure(from_store(DELETE, source).on(self.location(key)))),
+            // Also where it was away: whoever took it away may have died before this.
+            _ => self.flush(key).await,
         }
     }
 

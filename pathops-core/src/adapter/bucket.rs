@@ -50,7 +50,8 @@ pub trait Bucket: Debug + Send + Sync + 'static {
         limit: usize,
     ) -> Result<Vec<ObjectKey>>;
 
-    /// Takes an object away. One that is not there is no error.
+    /// Takes an object away. After `Ok` it stays away over a crash of the machine: what was to be destroyed is gone. One that is
+    /// not there is no error. After an error it may be away, and may come back with such a crash: delete it again.
     ///
     /// # Errors
     /// `Denied` where the bucket keeps it; `Unavailable`, `Timeout`.
