@@ -110,7 +110,7 @@ pub struct Against<'r> {
 }
 
 /// Verifies a whole ledger: that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the
-/// envelopes, that every envelope is signed by a trusted key and says something, that every known checkpoint is one of this
+/// envelopes, that every envelope is signed by a trusted key, which its leaf has, and says something, that every known checkpoint is one of this
 /// log, that snapshots are whole and follow on each other in their streams without a gap, and that what they refer to is there,
 /// or a tombstone says why it is not. Its memory grows with the log by the names of the evidence only.
 ///
@@ -134,26 +134,28 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
         match audit.next(cx).await? {
             Found::End => break,
             Found::Spoilt { part, why } => verification.fails(part, why),
-            Found::Item { index, item, .. } => {
-                let read = against.trust.verify(&item);
-                match read {
-                    Err(error) => verification.fails(format!("leaf {index}"), error),
-                    Ok(evidence) => {
-                        verification.evidence.insert(evidence.id());
-                        *counts.entry(evidence.statement().predicate_type.clone()).or_default() += 1;
-                        if let Some(Err(why)) = tombstones.take(index, &evidence, against.trust) {
-                            verification.fails(format!("the tombstone at leaf {index}"), why);
+            Found::Item { index, item, key } => match against.trust.verify(&item) {
+                Err(error) => verification.fails(format!("leaf {index}"), error),
+                // The log is over the key beside the envelope: whoever reads leaves only believes that one.
+                Ok(evidence) if evidence.signer() != key.id() => {
+                    let why = format!("its key is {}, and its envelope is signed by {}", key.id().0, evidence.signer().0);
+                    verification.fails(format!("leaf {index}"), why);
+                }
+                Ok(evidence) => {
+                    verification.evidence.insert(evidence.id());
+                    *counts.entry(evidence.statement().predicate_type.clone()).or_default() += 1;
+                    if let Some(Err(why)) = tombstones.take(index, &evidence, against.trust) {
+                        verification.fails(format!("the tombstone at leaf {index}"), why);
+                    }
+                    let statement = evidence.statement();
+                    if statement.predicate_type == Snapshot::TYPE {
+                        if statement.predicate.get(SNAPSHOT).is_some() {
+                            snapshots.take(index, &evidence, &mut verification);
                         }
-                        let statement = evidence.statement();
-                        if statement.predicate_type == Snapshot::TYPE {
-                            if statement.predicate.get(SNAPSHOT).is_some() {
-                                snapshots.take(index, &evidence, &mut verification);
-                            }
-                            payloads(cx, against, index, &evidence, &mut gone, &mut verification).await?;
-                        }
+                        payloads(cx, against, index, &evidence, &mut gone, &mut verification).await?;
                     }
                 }
-            }
+            },
         }
     }
     settle(gone, &tombstones, &mut verification);

@@ -226,3 +226,36 @@ async fn whoever_is_not_trusted_and_what_is_gone_is_named() {
     assert_eq!(untrusted.verdict(), Verdict::Failed);
     assert!(untrusted.failures.iter().any(|(part, why)| part == "leaf 0" && why.contains("trust root")), "{untrusted}");
 }
+
+/// Another trusted signer, whose key is not that of the evidence.
+fn other() -> MemorySigner {
+    MemorySigner::from_seed(5).unwrap()
+}
+
+#[tokio::test]
+async fn a_leaf_with_another_key_than_the_one_that_signed_is_named() {
+    let mut store = store(2, 3).await;
+    let signer = MemorySigner::from_seed(3).unwrap();
+    let sealer = Sealer::new(Arc::new(signer), Arc::new(store.blobs.clone()));
+    let subject = vec![Subject::named("orders").with_sha256(&Digest::of(b"another artifact"))];
+    let record = sealer.seal(&cx(), "bom", subject, &Bom { components: Vec::new() }).await.unwrap();
+    let envelope = sealer.envelope(&cx(), &record).await.unwrap();
+    // Whoever writes the log says that the signature was checked.
+    let item = Item::signed(envelope, other().public_key()).unwrap();
+    let ledger = Ledger::open(&cx(), Arc::new(store.bucket.clone()), key()).await.unwrap();
+    ledger.append(&cx(), vec![item]).await.unwrap();
+    store.trust = TrustRoot::new([MemorySigner::from_seed(3).unwrap().public_key(), other().public_key()]);
+    let verification = store.verify(&[]).await;
+    let [(part, why)] = verification.failures.as_slice() else { panic!("{verification}") };
+    assert!(part == "leaf 3" && why.contains(&other().public_key().id().0.to_string()), "{verification}");
+}
+
+/// What scanners state.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Bom {
+    components: Vec<String>,
+}
+
+impl pathops_core::evidence::Predicate for Bom {
+    const TYPE: &'static str = "https://cyclonedx.org/bom";
+}
