@@ -110,7 +110,7 @@ pub struct Against<'r> {
 }
 
 /// Verifies a whole ledger: that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the
-/// envelopes, that every envelope is signed by a trusted key, which its leaf has, and says something, that every known checkpoint is one of this
+/// envelopes, that every envelope is signed by a trusted key, which its leaf has, and says something, and nothing that only PathOps may where the key is a producer's, that every known checkpoint is one of this
 /// log, that snapshots are whole and follow on each other in their streams without a gap, and that what they refer to is there,
 /// or a tombstone says why it is not. Its memory grows with the log by the names of the evidence only.
 ///
@@ -139,6 +139,9 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
                 // The log is over the key beside the envelope: whoever reads leaves only believes that one.
                 Ok(evidence) if evidence.signer() != key.id() => {
                     let why = format!("its key is {}, and its envelope is signed by {}", key.id().0, evidence.signer().0);
+                    verification.fails(format!("leaf {index}"), why);
+                }
+                Ok(evidence) if let Some(why) = spoken_for_pathops(&evidence, against.trust) => {
                     verification.fails(format!("leaf {index}"), why);
                 }
                 Ok(evidence) => {
@@ -170,6 +173,12 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
         verification.left_out.push("payloads: no blob store was given".to_owned());
     }
     Ok(verification)
+}
+
+/// Why evidence does not count that its signer, who is trusted for what it makes, may not state: decisions leave it out, too.
+fn spoken_for_pathops(evidence: &VerifiedEvidence, trust: &TrustRoot) -> Option<String> {
+    let producer = trust.producers(evidence.signer()).pop_first()?;
+    evidence.statement().reserved().map(|what| format!("it is {what}, and the producer `{producer}` speaks for PathOps"))
 }
 
 async fn checkpoint(

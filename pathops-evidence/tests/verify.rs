@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pathops_core::adapter::{BlobStore, Signer as _};
-use pathops_core::evidence::{Attester, Health, Occasion, Reference, Snapshot, SnapshotExtent, Subject, TrustRoot};
+use pathops_core::evidence::{Attester, Health, Occasion, Predicate, Reference, Snapshot, SnapshotExtent, Subject, TrustRoot};
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, IdempotencyKey, ObjectKey, OpContext, UnixMillis};
 use pathops_evidence::ledger::{Item, Ledger, LogKey};
@@ -28,6 +28,17 @@ struct Store {
     checkpoints: Vec<String>,
 }
 
+fn health(at: i64) -> Health {
+    Health {
+        change_set: "a-change".parse().unwrap(),
+        unit: "orders".parse().unwrap(),
+        environment: "preflight".parse().unwrap(),
+        healthy: true,
+        settled_millis: 1_000,
+        observed_on: UnixMillis(at),
+    }
+}
+
 /// So many pieces of evidence and a snapshot of the last two, in batches of this size.
 async fn store(pieces: usize, batch: usize) -> Store {
     let (bucket, blobs) = (MemoryBucket::new(), MemoryBlobs::new());
@@ -38,14 +49,7 @@ async fn store(pieces: usize, batch: usize) -> Store {
     let subject = || vec![Subject::named("orders").with_sha256(&Digest::of(b"artifact"))];
     let mut records = Vec::new();
     for at in 0..pieces {
-        let health = Health {
-            change_set: "a-change".parse().unwrap(),
-            unit: "orders".parse().unwrap(),
-            environment: "preflight".parse().unwrap(),
-            healthy: true,
-            settled_millis: 1_000,
-            observed_on: UnixMillis(i64::try_from(at).unwrap()),
-        };
+        let health = health(i64::try_from(at).unwrap());
         records.push(sealer.seal(&cx(), "health", subject(), &health).await.unwrap());
     }
     // As earlier versions made them: without a number.
@@ -232,30 +236,45 @@ fn other() -> MemorySigner {
     MemorySigner::from_seed(5).unwrap()
 }
 
+/// Seals something and puts it into the log.
+async fn log<P: Predicate + Sync>(store: &Store, by: MemorySigner, predicate: &P, beside: &MemorySigner) {
+    let sealer = Sealer::new(Arc::new(by), Arc::new(store.blobs.clone()));
+    let subject = vec![Subject::named("orders").with_sha256(&Digest::of(b"another artifact"))];
+    let record = sealer.seal(&cx(), "another", subject, predicate).await.unwrap();
+    let envelope = sealer.envelope(&cx(), &record).await.unwrap();
+    let ledger = Ledger::open(&cx(), Arc::new(store.bucket.clone()), key()).await.unwrap();
+    // Whoever writes the log says that the signature was checked.
+    ledger.append(&cx(), vec![Item::signed(envelope, beside.public_key()).unwrap()]).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_leaf_with_another_key_than_the_one_that_signed_is_named() {
     let mut store = store(2, 3).await;
-    let signer = MemorySigner::from_seed(3).unwrap();
-    let sealer = Sealer::new(Arc::new(signer), Arc::new(store.blobs.clone()));
-    let subject = vec![Subject::named("orders").with_sha256(&Digest::of(b"another artifact"))];
-    let record = sealer.seal(&cx(), "bom", subject, &Bom { components: Vec::new() }).await.unwrap();
-    let envelope = sealer.envelope(&cx(), &record).await.unwrap();
-    // Whoever writes the log says that the signature was checked.
-    let item = Item::signed(envelope, other().public_key()).unwrap();
-    let ledger = Ledger::open(&cx(), Arc::new(store.bucket.clone()), key()).await.unwrap();
-    ledger.append(&cx(), vec![item]).await.unwrap();
+    log(&store, MemorySigner::from_seed(3).unwrap(), &Bom { components: Vec::new() }, &other()).await;
     store.trust = TrustRoot::new([MemorySigner::from_seed(3).unwrap().public_key(), other().public_key()]);
     let verification = store.verify(&[]).await;
     let [(part, why)] = verification.failures.as_slice() else { panic!("{verification}") };
     assert!(part == "leaf 3" && why.contains(&other().public_key().id().0.to_string()), "{verification}");
 }
 
+#[tokio::test]
+async fn a_producer_that_speaks_for_pathops_is_named() {
+    let mut store = store(2, 3).await;
+    store.trust = store.trust.with_producer("scanner".parse().unwrap(), other().public_key());
+    log(&store, other(), &Bom { components: Vec::new() }, &other()).await;
+    assert_eq!(store.verify(&[]).await.verdict(), Verdict::Verified, "what a scanner makes is its own to state");
+    log(&store, other(), &health(7), &other()).await;
+    let verification = store.verify(&[]).await;
+    let [(part, why)] = verification.failures.as_slice() else { panic!("{verification}") };
+    assert!(part == "leaf 4" && why.contains("a time of health") && why.contains("`scanner`"), "{verification}");
+}
+
 /// What scanners state.
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(serde::Serialize)]
 struct Bom {
     components: Vec<String>,
 }
 
-impl pathops_core::evidence::Predicate for Bom {
+impl Predicate for Bom {
     const TYPE: &'static str = "https://cyclonedx.org/bom";
 }
