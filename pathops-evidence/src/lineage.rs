@@ -9,9 +9,11 @@ use pathops_core::evidence::{
     TestResult, TrustRoot, VerificationSummary, Vulnerabilities,
 };
 use pathops_core::policy::DecisionRecord;
-use pathops_core::{ChangeSetId, Digest, OpContext, Result};
+use pathops_core::{ChangeSetId, Digest, OpContext, Result, UnitId};
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::verify::spoken_for_pathops;
 
 /// Everything that led to a digest, as far as evidence says. A tree: from the digest to change sets, which stand for features,
 /// and from each to its people and to what was stated on the way.
@@ -132,11 +134,11 @@ impl fmt::Display for LinkKind {
 
 /// Goes back from a digest: to what is about it, from there to the commits and trees that are named beside it and what is about
 /// those, and to everything of the same unit in the change sets that are named. Each envelope is verified; what the index says
-/// is used to find them only.
+/// is used to find them only, and for [`Link::leaf`].
 ///
 /// # Errors
-/// What index and blob store answer. An envelope that is gone or that nobody trusted has signed is no error, and is in
-/// [`Lineage::unread`].
+/// What index and blob store answer. An envelope that is gone, that nobody trusted has signed or that says what its signer may not
+/// is no error, and is in [`Lineage::unread`].
 pub async fn lineage(
     cx: &OpContext,
     index: &dyn EvidenceIndex,
@@ -146,21 +148,28 @@ pub async fn lineage(
 ) -> Result<Lineage> {
     let mut lineage =
         Lineage { digest: digest.clone(), change_sets: BTreeMap::new(), others: Vec::new(), unread: BTreeMap::new() };
-    let (found, known) = found(cx, index, digest).await?;
-    for entry in found.values() {
-        let statement = match statement(cx, blobs, trust, entry).await? {
-            Ok(statement) => statement,
-            Err(why) => {
-                lineage.unread.insert(entry.id(), why);
-                continue;
-            }
-        };
+    let mut found = Found::new();
+    let about = index.about(cx, &BTreeSet::from([digest.clone()])).await?;
+    take(cx, blobs, trust, about, &mut found, &mut lineage.unread).await?;
+    let about = || found.values().map(|(entry, _)| entry).filter(|entry| entry.subjects().contains(digest));
+    let beside = about().flat_map(IndexedEvidence::subjects).filter(|subject| subject.algorithm.starts_with("git"));
+    let known: BTreeSet<_> = beside.chain([digest]).cloned().collect();
+    let places: BTreeSet<_> = about().filter_map(place).collect();
+    let beside = beside_it(cx, index, &known, &places).await?;
+    take(cx, blobs, trust, beside, &mut found, &mut lineage.unread).await?;
+    for (entry, statement) in found.values() {
+        let by: BTreeSet<_> = entry.subjects().intersection(&known).cloned().collect();
+        if by.is_empty() && place(entry).is_none_or(|place| !places.contains(&place)) {
+            let why = "the index finds it beside this, and it says nothing of it".to_owned();
+            lineage.unread.insert(entry.id(), why);
+            continue;
+        }
         let link = Link {
             id: entry.id(),
             kind: LinkKind::of(entry.predicate_type()),
             predicate_type: entry.predicate_type().to_owned(),
             facets: entry.facets().cloned(),
-            by: entry.subjects().intersection(&known).cloned().collect(),
+            by,
             leaf: entry.leaf(),
         };
         let Some(change_set) = entry.facets().and_then(|facets| facets.change_set.clone()) else {
@@ -169,7 +178,7 @@ pub async fn lineage(
         };
         let feature = lineage.change_sets.entry(change_set).or_default();
         if link.kind == LinkKind::Decision {
-            match people(cx, blobs, &statement).await? {
+            match people(cx, blobs, statement).await? {
                 Ok(people) => feature.people.extend(people),
                 Err(why) => drop(lineage.unread.insert(entry.id(), why)),
             }
@@ -182,46 +191,82 @@ pub async fn lineage(
     Ok(lineage)
 }
 
-type Entries = BTreeMap<(EvidenceId, Digest), IndexedEvidence>;
+/// What there is to know of verified envelopes, by themselves.
+type Found = BTreeMap<(EvidenceId, Digest), (IndexedEvidence, Statement)>;
 
-/// What hangs together with a digest, and the digests by which it does.
-async fn found(cx: &OpContext, index: &dyn EvidenceIndex, digest: &SubjectDigest) -> Result<(Entries, BTreeSet<SubjectDigest>)> {
-    let mut found = Entries::new();
-    let keyed = |entry: IndexedEvidence| ((entry.id(), entry.envelope()), entry);
-    let about = index.about(cx, &BTreeSet::from([digest.clone()])).await?;
-    let beside = about.iter().flat_map(|entry| entry.subjects()).filter(|subject| subject.algorithm.starts_with("git"));
-    let known: BTreeSet<_> = beside.chain([digest]).cloned().collect();
-    let places: BTreeSet<_> = about.iter().filter_map(IndexedEvidence::facets).map(|it| (&it.change_set, &it.unit)).collect();
-    for (change_set, unit) in places {
-        let (Some(change_set), Some(unit)) = (change_set, unit) else { continue };
-        let (change_set, unit) = (Some(change_set.clone()), Some(unit.clone()));
-        let mut query = EvidenceQuery { change_set, unit, ..EvidenceQuery::default() };
+/// Reads what an index has found, each envelope once.
+async fn take(
+    cx: &OpContext,
+    blobs: &dyn BlobStore,
+    trust: &TrustRoot,
+    entries: Vec<IndexedEvidence>,
+    found: &mut Found,
+    unread: &mut BTreeMap<EvidenceId, String>,
+) -> Result<()> {
+    for entry in entries {
+        let key = (entry.id(), entry.envelope());
+        if found.contains_key(&key) {
+            continue;
+        }
+        match read(cx, blobs, trust, &entry).await? {
+            Ok(it) => drop(found.insert(key, it)),
+            Err(why) => drop(unread.insert(entry.id(), why)),
+        }
+    }
+    Ok(())
+}
+
+/// The change set and the unit that it names.
+fn place(entry: &IndexedEvidence) -> Option<(ChangeSetId, UnitId)> {
+    entry.facets().and_then(|facets| facets.change_set.clone().zip(facets.unit.clone()))
+}
+
+/// What is about any of these digests, or of the unit in the change set.
+async fn beside_it(
+    cx: &OpContext,
+    index: &dyn EvidenceIndex,
+    known: &BTreeSet<SubjectDigest>,
+    places: &BTreeSet<(ChangeSetId, UnitId)>,
+) -> Result<Vec<IndexedEvidence>> {
+    let mut beside = index.about(cx, known).await?;
+    for (change_set, unit) in places.iter().cloned() {
+        let mut query = EvidenceQuery { change_set: Some(change_set), unit: Some(unit), ..EvidenceQuery::default() };
         loop {
             let page = index.query(cx, &query).await?;
-            found.extend(page.evidence.into_iter().map(keyed));
+            beside.extend(page.evidence);
             query.after = page.next;
             if query.after.is_none() {
                 break;
             }
         }
     }
-    found.extend(index.about(cx, &known).await?.into_iter().map(keyed));
-    Ok((found, known))
+    Ok(beside)
 }
 
-async fn statement(
+/// What an entry of an index stands for, by its envelope; only its leaf is the index's word.
+async fn read(
     cx: &OpContext,
     blobs: &dyn BlobStore,
     trust: &TrustRoot,
     entry: &IndexedEvidence,
-) -> Result<Result<Statement, String>> {
+) -> Result<Result<(IndexedEvidence, Statement), String>> {
     let Some(bytes) = blobs.get(cx, &entry.envelope()).await? else { return Ok(Err("its envelope is gone".to_owned())) };
-    let verified = Envelope::from_slice(&bytes).and_then(|envelope| trust.verify(&envelope));
-    Ok(match verified {
-        Ok(verified) if verified.id() == entry.id() => Ok(verified.statement().clone()),
-        Ok(verified) => Err(format!("the index names it, and its envelope holds {}", verified.id())),
-        Err(error) => Err(error.to_string()),
-    })
+    let verified = match Envelope::from_slice(&bytes).and_then(|envelope| trust.verify(&envelope)) {
+        Ok(verified) => verified,
+        Err(error) => return Ok(Err(error.to_string())),
+    };
+    if verified.id() != entry.id() {
+        return Ok(Err(format!("the index names it, and its envelope holds {}", verified.id())));
+    }
+    if let Some(why) = spoken_for_pathops(&verified, trust) {
+        return Ok(Err(why));
+    }
+    let own = IndexedEvidence::new(&verified, entry.envelope());
+    let own = match entry.leaf() {
+        Some(leaf) => own.with_leaf(leaf),
+        None => own,
+    };
+    Ok(Ok((own, verified.statement().clone())))
 }
 
 /// Who took part, by the record of a decision.

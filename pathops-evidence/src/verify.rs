@@ -176,7 +176,7 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
 }
 
 /// Why evidence does not count that its signer, who is trusted for what it makes, may not state: decisions leave it out, too.
-fn spoken_for_pathops(evidence: &VerifiedEvidence, trust: &TrustRoot) -> Option<String> {
+pub(crate) fn spoken_for_pathops(evidence: &VerifiedEvidence, trust: &TrustRoot) -> Option<String> {
     let producer = trust.producers(evidence.signer()).pop_first()?;
     evidence.statement().reserved().map(|what| format!("it is {what}, and the producer `{producer}` speaks for PathOps"))
 }

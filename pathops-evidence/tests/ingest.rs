@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use pathops_core::adapter::{BlobStore as _, EvidenceIndex as _, EvidenceQuery, Signer as _, SubjectDigest};
-use pathops_core::evidence::{Subject, TestAnnotations, TrustRoot};
+use pathops_core::evidence::{Health, Subject, TestAnnotations, TrustRoot};
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemoryEvidenceIndex, MemorySigner};
 use pathops_core::policy::Verdict;
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, Result, UnixMillis};
@@ -176,4 +176,51 @@ async fn from_a_digest_it_goes_back_to_what_led_to_it() {
     let unknown = SubjectDigest::sha256(&Digest::of(b"unknown"));
     let nothing = lineage(&cx(), &store.index, &store.blobs, &store.trust, &unknown).await.unwrap();
     assert!(nothing.to_string().ends_with("nothing is known of it\n"), "{nothing}");
+}
+
+#[tokio::test]
+async fn what_an_index_makes_up_is_not_in_what_led_to_a_digest() {
+    let store = Store::new().await;
+    store.take(TAP, None, &origin()).await.unwrap();
+    let web = Origin { subjects: vec![Subject::named("web").with_sha256(&Digest::of(b"web"))], ..origin() };
+    let web = Origin { annotations: TestAnnotations { unit: "web".parse().ok(), ..web.annotations }, ..web };
+    let taken = store.take(b"1..1\nok 1 - of the web\n", Some(Format::Tap), &web).await.unwrap();
+    // Its index says that the tests of the web are a scan of this, of another change set.
+    let forged = MemoryEvidenceIndex::new();
+    let tests = taken.records.last().unwrap().id;
+    for entry in store.index.all() {
+        let mut entry = serde_json::to_value(&entry).unwrap();
+        if entry["id"] == serde_json::to_value(tests).unwrap() {
+            entry["subjects"] = serde_json::json!([artifact()]);
+            entry["predicateType"] = "https://in-toto.io/attestation/vulns/v0.2".into();
+        }
+        if entry["facets"]["changeSet"] == "dates-1" {
+            entry["facets"]["changeSet"] = "dates-2".into();
+        }
+        forged.add(&cx(), &serde_json::from_value(entry).unwrap()).await.unwrap();
+    }
+    let found = lineage(&cx(), &forged, &store.blobs, &store.trust, &artifact()).await.unwrap();
+    let change_sets: Vec<_> = found.change_sets.keys().map(ToString::to_string).collect();
+    assert_eq!(change_sets, ["dates-1"], "{found}");
+    assert!(found.others.iter().all(|link| link.id != tests) && found.unread[&tests].contains("says nothing of it"), "{found}");
+}
+
+#[tokio::test]
+async fn a_producer_that_speaks_for_pathops_is_unread() {
+    let store = Store::new().await;
+    let scanner = MemorySigner::from_seed(2).unwrap();
+    let trust = store.trust.clone().with_producer("scanner".parse().unwrap(), scanner.public_key());
+    let sealer = Sealer::new(Arc::new(scanner), Arc::new(store.blobs.clone()));
+    let health = Health {
+        change_set: "dates-1".parse().unwrap(),
+        unit: "orders".parse().unwrap(),
+        environment: "preflight".parse().unwrap(),
+        healthy: true,
+        settled_millis: 1_000,
+        observed_on: UnixMillis(7),
+    };
+    let record = sealer.seal(&cx(), "health", origin().subjects, &health).await.unwrap();
+    sealer.index(&cx(), &store.index, &trust, std::slice::from_ref(&record)).await.unwrap();
+    let found = lineage(&cx(), &store.index, &store.blobs, &trust, &artifact()).await.unwrap();
+    assert!(found.unread[&record.id].contains("`scanner`") && found.change_sets.is_empty(), "{found}");
 }
