@@ -22,7 +22,8 @@ pub enum Recheck {
     Signatures,
     /// Not its signature, which was made or checked when it was appended: that the log's root is over the envelope and over the
     /// key that it names, and that this key is trusted. It takes a tenth of the time. A signature that is none would be found
-    /// by whoever decides, since decisions verify every envelope again; until then a query may show its entry.
+    /// by whoever decides, since decisions verify every envelope again; until then a query may show its entry. Entries are added
+    /// on the way to the root: before `Ok`, nothing has shown that the log has them.
     Log,
 }
 
@@ -41,8 +42,8 @@ pub struct Rebuilt {
 /// changes nothing. What others have signed and nobody has appended to the ledger is not in it, and does not come back.
 ///
 /// Every tile, every batch and the root of the checkpoint are computed anew on the way, as [`verify_ledger`] does, and
-/// `recheck` says what else is. So what is added is what the log has signed for; it is still an index, and whoever decides
-/// verifies the envelope.
+/// `recheck` says what else is. So once this has answered `Ok`, what was added is what the log has signed for; it is still an
+/// index, and whoever decides verifies the envelope.
 ///
 /// A control plane leaves PathOps' own evidence out where it decides by an index, and warns of it: give an index that is made
 /// anew a place of its own where it is for looking.
@@ -53,8 +54,10 @@ pub struct Rebuilt {
 /// [`verify_ledger`]: crate::verify_ledger
 ///
 /// # Errors
-/// `NotFound` where the log has no checkpoint; `Corrupt` where a part of it is not what follows from the others, and
-/// everything before that part is added; what bucket and index answer.
+/// `NotFound` where the log has no checkpoint; `Corrupt` where a part of it is not what follows from the others; what bucket and
+/// index answer. The entries of whole batches before that may be added, and the rest is not: `next` is the first leaf of which
+/// that is not known. None of them counts before this has answered `Ok`, since the root is compared at the end; after `Corrupt`,
+/// throw the index away.
 ///
 /// # Cancel safety
 /// Dropped half way, what was added stays, and `next` is right.
