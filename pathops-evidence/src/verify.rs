@@ -18,10 +18,11 @@ use crate::retention::Tombstones;
 
 use streams::Seen;
 
-/// What came of a verification. There is no fourth: what was not checked is not verified.
+/// What came of a verification. There is no fourth: where something was to be checked and could not be, it is not verified. What
+/// a verification was not asked for, or cannot say, does not change the verdict; [`Verification::left_out`] names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// Everything that was to be checked was, and holds.
+    /// Everything that was to be checked was, and holds. That is not everything that could be: see what was left out.
     Verified,
     /// There was nothing to check, or something needed for it is missing.
     NotVerified,
@@ -58,9 +59,9 @@ pub struct Verification {
     pub checked: Vec<String>,
     /// What is not what it should be: the part, and why. The first [`MAX_FAILURES`].
     pub failures: Vec<(String, String)>,
-    /// What was not checked, and why; each takes the verdict down.
+    /// What was to be checked and could not be, and why; each takes the verdict down.
     pub missing: Vec<String>,
-    /// What this says nothing about.
+    /// What this says nothing about, for example payloads where no blob store was given. It is named, and the verdict is as it is.
     pub left_out: Vec<String>,
     /// The evidence that is in it, as far as it holds.
     pub evidence: BTreeSet<EvidenceId>,
@@ -167,6 +168,9 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
         let all: u64 = counts.values().sum();
         verification.checked.push(format!("{all} envelopes by trusted keys ({})", kinds.join(", ")));
         verification.checked.push(format!("every tile, and the root {}", checkpoint.root));
+    }
+    if checkpoint.size == 0 {
+        verification.missing.push("evidence: the log has no leaf, so there was nothing to check".to_owned());
     }
     snapshots.finish(&mut verification);
     if against.blobs.is_none() {

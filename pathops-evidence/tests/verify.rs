@@ -130,6 +130,22 @@ async fn nothing_to_verify_is_not_verified() {
     let store = Store { bucket: MemoryBucket::new(), ..store(2, 3).await };
     let verification = store.verify(&[]).await;
     assert_eq!((verification.verdict(), verification.verdict().exit_code()), (Verdict::NotVerified, 2), "{verification}");
+    // Nor is a log without a leaf.
+    let empty = pathops_core::evidence::Checkpoint { size: 0, root: Digest::of(b"") };
+    store.bucket.objects().insert(name("log/checkpoint"), key().sign(&empty).into_bytes());
+    let verification = store.verify(&[]).await;
+    assert_eq!(verification.verdict(), Verdict::NotVerified, "{verification}");
+    assert!(verification.missing.iter().any(|it| it.contains("no leaf")), "{verification}");
+}
+
+#[tokio::test]
+async fn payloads_are_not_left_out_without_a_word() {
+    let store = store(2, 3).await;
+    let log = key().identity();
+    let against = Against { log: &log, trust: &store.trust, known: &[], blobs: None };
+    let verification = verify_ledger(&cx(), &store.bucket, against).await.unwrap();
+    assert_eq!(verification.verdict(), Verdict::Verified, "{verification}");
+    assert!(verification.left_out.iter().any(|it| it == "payloads: no blob store was given"), "{verification}");
 }
 
 #[tokio::test]
