@@ -1,21 +1,19 @@
 //! Verifying a ledger: every field is computed anew, nothing that is stored is believed.
 
+mod payloads;
 mod streams;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{BlobStore, Bucket};
-use pathops_core::evidence::{
-    Checkpoint, EvidenceId, Predicate as _, Reference, Retention, Snapshot, Tombstone, TombstoneReason, TrustRoot,
-    VerifiedEvidence,
-};
-use pathops_core::{Digest, ErrorKind, ObjectKey, OpContext, Result};
-use serde::Deserialize;
+use pathops_core::evidence::{Checkpoint, EvidenceId, Predicate as _, Snapshot, TrustRoot, VerifiedEvidence};
+use pathops_core::{Digest, ObjectKey, OpContext, Result};
 
 use crate::ledger::audit::{Audit, Found};
 use crate::ledger::{LogIdentity, NoteError};
 use crate::retention::Tombstones;
 
+use payloads::Payloads;
 use streams::Seen;
 
 /// What came of a verification. There is no fourth: where something was to be checked and could not be, it is not verified. What
@@ -55,7 +53,7 @@ impl std::fmt::Display for Verdict {
 /// What was checked, against what, and what is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
-    /// What was checked and holds.
+    /// What was checked and holds. Of payloads that are gone for a reason the first [`MAX_GONE`], and how many more.
     pub checked: Vec<String>,
     /// What is not what it should be: the part, and why. The first [`MAX_FAILURES`].
     pub failures: Vec<(String, String)>,
@@ -69,6 +67,9 @@ pub struct Verification {
 
 /// How many failures are told.
 pub const MAX_FAILURES: usize = 100;
+
+/// How many payloads are told that are gone for a reason.
+pub const MAX_GONE: usize = 100;
 
 impl Verification {
     /// The verdict.
@@ -113,7 +114,8 @@ pub struct Against<'r> {
 /// Verifies a whole ledger: that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the
 /// envelopes, that every envelope is signed by a trusted key, which its leaf has, and says something, and nothing that only PathOps may where the key is a producer's, that every known checkpoint is one of this
 /// log, that snapshots are whole and follow on each other in their streams without a gap, and that what they refer to is there,
-/// or a tombstone says why it is not. Its memory grows with the log by the names of the evidence only.
+/// or a tombstone says why it is not. Each payload is read once. Its memory grows with the log by the
+/// names of the evidence and of the payloads, and by what refers to payloads that are gone.
 ///
 /// # Errors
 /// What the bucket and the blob store answer where they cannot be read. Whatever can be read gives a verdict.
@@ -122,7 +124,7 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
     let Some(checkpoint) = checkpoint(cx, bucket, against.log, &mut verification).await? else { return Ok(verification) };
     let known = known(against, &checkpoint, &mut verification);
     let mut audit = Audit::new(bucket, checkpoint.clone());
-    let (mut gone, mut tombstones) = (Vec::new(), Tombstones::default());
+    let (mut payloads, mut tombstones) = (Payloads::default(), Tombstones::default());
     let (mut counts, mut roots) = (BTreeMap::<String, u64>::new(), known.into_iter().peekable());
     let mut snapshots = Seen::default();
     loop {
@@ -156,13 +158,15 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
                         if statement.predicate.get(SNAPSHOT).is_some() {
                             snapshots.take(index, &evidence, &mut verification);
                         }
-                        payloads(cx, against, index, &evidence, &mut gone, &mut verification).await?;
+                        if let Some(blobs) = against.blobs {
+                            payloads.take(cx, blobs, index, &evidence, &mut verification).await?;
+                        }
                     }
                 }
             },
         }
     }
-    settle(gone, &tombstones, &mut verification);
+    payloads.settle(&tombstones, &mut verification);
     let kinds: Vec<_> = counts.iter().map(|(kind, count)| format!("{count} of {kind}")).collect();
     if verification.failures.is_empty() {
         let all: u64 = counts.values().sum();
@@ -240,73 +244,3 @@ fn known(against: Against<'_>, newest: &Checkpoint, verification: &mut Verificat
 
 /// What a snapshot has that another reference has not.
 const SNAPSHOT: &str = "https://pathops.dev/snapshot";
-
-/// What a snapshot and a reference to a report have in common.
-#[derive(Deserialize)]
-struct Referring {
-    references: Vec<Reference>,
-}
-
-/// What a snapshot refers to has to be there, and to be that.
-async fn payloads(
-    cx: &OpContext,
-    against: Against<'_>,
-    index: u64,
-    evidence: &VerifiedEvidence,
-    gone: &mut Vec<Gone>,
-    verification: &mut Verification,
-) -> Result<()> {
-    let Some(blobs) = against.blobs else { return Ok(()) };
-    let Ok(Referring { references }) = Referring::deserialize(&evidence.statement().predicate) else {
-        verification.fails(format!("leaf {index}"), "it refers to nothing in the form of its type");
-        return Ok(());
-    };
-    let what = if evidence.statement().predicate.get(SNAPSHOT).is_some() { "snapshot" } else { "reference" };
-    for Reference { name, digest, annotations, .. } in references {
-        let part = format!("`{name}` of the {what} at leaf {index}");
-        let Some(digest) = digest.get("sha256").and_then(|hex| Digest::from_hex(hex).ok()) else {
-            verification.fails(part, "it is referred to without a SHA-256");
-            continue;
-        };
-        match is_whole(cx, blobs, &digest).await {
-            Ok(true) => {}
-            Ok(false) => {
-                let retention = annotations.and_then(|annotations| annotations.retention);
-                gone.push(Gone { part, digest, leaf: index, retention });
-            }
-            Err(error) if error.kind() == ErrorKind::Corrupt => verification.fails(part, error),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
-}
-
-/// A payload that is not there, and what refers to it.
-struct Gone {
-    part: String,
-    digest: Digest,
-    leaf: u64,
-    retention: Option<Retention>,
-}
-
-/// What is gone has to be gone for a reason that the log tells.
-fn settle(gone: Vec<Gone>, tombstones: &Tombstones, verification: &mut Verification) {
-    for Gone { part, digest, leaf, retention } in gone {
-        let Some((id, tombstone)) = tombstones.over(&digest, leaf, retention.as_ref()) else {
-            verification.fails(part, format!("the blob {digest} is gone, and no tombstone says why"));
-            continue;
-        };
-        let Tombstone { authority, policy, gone_on, .. } = tombstone;
-        verification.checked.push(match tombstone.reason {
-            TombstoneReason::Erased => format!("{part}: erased by tombstone {id} on {gone_on} ({authority})"),
-            TombstoneReason::Expired => format!("{part}: expired, by policy {policy}, on {gone_on} (tombstone {id})"),
-        });
-    }
-}
-
-/// Whether a blob is there; what is there has its digest.
-async fn is_whole(cx: &OpContext, blobs: &dyn BlobStore, digest: &Digest) -> Result<bool> {
-    let Some(mut bytes) = blobs.get_stream(cx, digest).await? else { return Ok(false) };
-    while bytes.next().await?.is_some() {}
-    Ok(true)
-}

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pathops_core::adapter::{BlobStore, Signer as _};
-use pathops_core::evidence::{Attester, Health, Occasion, Predicate, Reference, Snapshot, SnapshotExtent, Subject, TrustRoot};
-use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
+use pathops_core::evidence::{
+    Attester, Health, Occasion, Predicate, Reference, Snapshot, SnapshotExtent, Subject, Tombstone, TombstoneReason, TrustRoot,
+};
+use pathops_core::memory::{Faults, Faulty, ManualClock, MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, IdempotencyKey, ObjectKey, OpContext, UnixMillis};
 use pathops_evidence::ledger::{Item, Ledger, LogKey};
 use pathops_evidence::{Against, Sealer, Verdict, Verification, verify_ledger};
@@ -293,4 +295,57 @@ struct Bom {
 
 impl Predicate for Bom {
     const TYPE: &'static str = "https://cyclonedx.org/bom";
+}
+
+/// A reference to one payload under many names.
+#[derive(serde::Serialize)]
+struct Many {
+    references: Vec<Reference>,
+}
+
+impl Predicate for Many {
+    const TYPE: &'static str = Snapshot::TYPE;
+}
+
+fn many(payload: &Digest) -> Many {
+    let reference = |number: usize| Reference {
+        name: format!("part {number}"),
+        download_location: "memory:x".to_owned(),
+        digest: BTreeMap::from([("sha256".to_owned(), payload.hex())]),
+        media_type: "text/plain".to_owned(),
+        annotations: None,
+    };
+    Many { references: (0..150).map(reference).collect() }
+}
+
+#[tokio::test]
+async fn a_payload_is_read_once() {
+    let store = store(2, 3).await;
+    let payload = store.blobs.put(&cx(), b"a log".to_vec()).await.unwrap();
+    let own = || MemorySigner::from_seed(3).unwrap();
+    log(&store, own(), &many(&payload), &own()).await;
+    let faults = Arc::new(Faults::new(1, Arc::new(ManualClock::new(UnixMillis(0)))));
+    let blobs: Faulty<dyn BlobStore> = Faulty::new(Arc::new(store.blobs.clone()), faults.clone());
+    let log = key().identity();
+    let against = Against { log: &log, trust: &store.trust, known: &[], blobs: Some(&blobs) };
+    let verification = verify_ledger(&cx(), &store.bucket, against).await.unwrap();
+    assert_eq!((verification.verdict(), faults.calls()), (Verdict::Verified, 3), "{verification}");
+}
+
+#[tokio::test]
+async fn of_many_payloads_that_are_gone_the_first_are_told_and_the_rest_counted() {
+    let store = store(2, 3).await;
+    let own = || MemorySigner::from_seed(3).unwrap();
+    log(&store, own(), &many(&Digest::of(b"another artifact")), &own()).await;
+    let tombstone = Tombstone {
+        reason: TombstoneReason::Erased,
+        authority: "request 17".to_owned(),
+        policy: Digest::of(b"policy"),
+        gone_on: UnixMillis(400),
+    };
+    log(&store, own(), &tombstone, &own()).await;
+    let verification = store.verify(&[]).await;
+    assert_eq!(verification.verdict(), Verdict::Verified, "{verification}");
+    assert_eq!(verification.checked.iter().filter(|it| it.contains("erased by tombstone")).count(), 100, "{verification}");
+    assert!(verification.checked.iter().any(|it| it.starts_with("50 more payloads")), "{verification}");
 }
