@@ -194,14 +194,15 @@ impl Collector<'_> {
         }
     }
 
-    /// Redacts, cuts and stores, in that order: a secret is never cut in two, and what is hashed holds none.
+    /// Redacts, cuts and stores, in that order: no secret is cut in two here, and what is hashed holds none. Where the source has
+    /// cut before, what may be the end of a secret goes: see [`Redactor::redact_end`].
     ///
     /// # Errors
     /// What the blob store answers.
     pub async fn store(&self, cx: &OpContext, raw: Raw) -> Result<StoredPart> {
         let (bytes, media_type, removed, cut) = match raw {
             Raw::Text { bytes, more_before } => {
-                let redacted = self.redactor.redact(if more_before { after_first_line(&bytes) } else { &bytes });
+                let redacted = if more_before { self.redactor.redact_end(&bytes) } else { self.redactor.redact(&bytes) };
                 let (bytes, cut) = self.cut_text(redacted.bytes, more_before);
                 (bytes, "text/plain", redacted.removed, cut)
             }

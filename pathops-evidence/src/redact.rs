@@ -148,6 +148,19 @@ impl Redactor {
         Redacted { bytes: out, removed }
     }
 
+    /// As [`Redactor::redact`], for the end of a text that was cut somewhere before. The first line may be half a secret, and goes;
+    /// so does the rest of a private key whose beginning is not there.
+    #[must_use]
+    pub fn redact_end(&self, bytes: &[u8]) -> Redacted {
+        let line_end = memchr::memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1);
+        let whole_lines = bytes.get(line_end..).unwrap_or_default();
+        let (mut stream, mut out) = (self.stream(), Vec::with_capacity(whole_lines.len()));
+        let rest = stream.end_key(whole_lines, &mut out);
+        stream.push(rest, &mut out);
+        let removed = stream.finish(&mut out);
+        Redacted { bytes: out, removed }
+    }
+
     /// As [`Redactor::redact`], for text.
     #[must_use]
     pub fn redact_text(&self, text: &str) -> String {

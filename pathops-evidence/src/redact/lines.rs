@@ -2,7 +2,7 @@
 
 use super::bytes::{at, cut, is_quote, is_space, skip};
 use super::encoded::is_base64;
-use super::structure::{end_of_key, names_a_secret};
+use super::structure::{end_of_key, names_a_secret, opens_key};
 
 /// Where a line stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +101,27 @@ impl OpenKey {
         };
         if self.is_open() { OfKey::All } else { OfKey::Other }
     }
+}
+
+/// How much of the beginning of a text is the rest of a private key that began before it: all up to its end, or lines of nothing
+/// but base64 where it has none.
+pub(super) fn rest_of_key(text: &[u8]) -> usize {
+    let (mut key, mut position, mut plain) = (OpenKey(Some(0)), 0, 0);
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        if opens_key(line) {
+            break;
+        }
+        match key.next(line) {
+            OfKey::All => {}
+            OfKey::UpTo(end) => return position + end,
+            OfKey::Other | OfKey::Nothing => break,
+        }
+        if plain == position && (is_wrapped(line) || (plain > 0 && is_last_of_wrapped(line))) {
+            plain += line.len();
+        }
+        position += line.len();
+    }
+    plain
 }
 
 /// A line of base64, perhaps behind the time and the name of what printed it, or a header in a key.

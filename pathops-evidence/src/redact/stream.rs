@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::lines::{OfKey, OpenKey, Place, is_last_of_wrapped, is_wrapped};
+use super::lines::{OfKey, OpenKey, Place, is_last_of_wrapped, is_wrapped, rest_of_key};
 use super::span::{Label, put, replace};
 use super::structure::opens_key;
 use super::{Redactor, Removed};
@@ -63,6 +63,18 @@ impl<'r> Stream<'r> {
             key: OpenKey::default(),
             removed: Removed::new(),
         }
+    }
+
+    /// Takes out the rest of a private key that a text begins with, and returns what follows it.
+    pub(super) fn end_key<'t>(&mut self, text: &'t [u8], out: &mut Vec<u8>) -> &'t [u8] {
+        let (key, rest) = text.split_at_checked(rest_of_key(text)).unwrap_or((&[], text));
+        if !key.is_empty() {
+            put(Label::PrivateKey, out, &self.redactor.scanner.rules, &mut self.removed);
+        }
+        if key.ends_with(b"\n") {
+            out.push(b'\n');
+        }
+        rest
     }
 
     /// Takes the next bytes, and appends to `out` what can be said by now.

@@ -217,6 +217,24 @@ async fn what_is_too_large_keeps_its_beginning_and_its_end_and_is_counted() {
     // The source was cut, perhaps in the middle of a secret: the line that it begins with is not kept.
     let (stored, cut) = read(text("fish-1234\nwhole\n", true)).await;
     assert_eq!((stored.as_str(), cut.map(|cut| cut.more_before)), ("whole\n", Some(true)));
+    // It was cut in the middle of a private key.
+    let body = format!("{0}\n{0}\nshortEnd==\n", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC".repeat(2));
+    let end = format!("-----END {} KEY-----", "PRIVATE");
+    let roomy = Collector { limits: CollectLimits::default(), ..collector };
+    for key in [format!("half\n{body}{end}\n"), format!("half\norders | {}{end}\n", body.replace('\n', "\norders | "))] {
+        let part = roomy.store(&cx("store"), text(&format!("{key}ready\n"), true)).await.unwrap();
+        let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
+        assert_eq!(String::from_utf8(stored).unwrap(), "[redacted private-key]\nready\n");
+        assert_eq!(part.treated.removed["private-key"], 1);
+    }
+    let part = roomy.store(&cx("store"), text(&format!("half\n{body}it died\nbecause\nof it\n"), true)).await.unwrap();
+    let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
+    assert_eq!(String::from_utf8(stored).unwrap(), "[redacted private-key]\nit died\nbecause\nof it\n");
+    // What has long words is no key.
+    let ids = format!("half\n{}", "request 4bf92f3577b34da6a3ce929d0e0e4736 done\n".repeat(9));
+    let part = roomy.store(&cx("store"), text(&ids, true)).await.unwrap();
+    let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
+    assert_eq!(stored, ids.as_bytes()[5..]);
     let (stored, cut) = read(Raw::Entries((0..9).map(|entry| json!(entry)).collect())).await;
     assert_eq!(stored, "[0,1,6,7,8]");
     assert_eq!(cut, Some(Cut { of: CutOf::Entries, head: 2, left_out: 4, tail: 3, more_before: false }));
@@ -235,7 +253,7 @@ async fn a_part_that_no_store_takes_is_absent_and_one_that_it_does_not_take_now_
     let over = |blobs| Collector { clock: &clock, redactor: &redactor, blobs, limits: CollectLimits::default() };
     let mut collection = of(&["logs"]);
     over(&small).gather(&cx("small"), &mut collection, source()).await.unwrap();
-    assert!(absences(&snapshot(collection))["logs"].contains("3 are allowed"));
+    assert!(absences(&snapshot(collection))["logs"].contains("more than the 3 bytes"));
     let error = over(&full).gather(&cx("full"), &mut of(&["logs"]), source()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StorageFull);
 }
