@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pathops_core::evidence::{ContractComparison, Occasion, Predicate as _, SignalReading};
-use pathops_core::policy::{Ask, Policy};
+use pathops_core::evidence::Occasion;
+use pathops_core::policy::{Ask, EvidenceFact, Finding, Policy};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget, Unit};
-use pathops_core::{EnvironmentId, JobName, UnitId};
+use pathops_core::{ContractId, EnvironmentId, JobName, UnitId};
 
 /// The part that CI prints.
 pub(super) const CI_LOG: &str = "CI log";
@@ -45,7 +45,7 @@ pub(super) fn incident_of(unit: &UnitId, environment: &EnvironmentId) -> String 
 /// What the policy asks for: whether people have to approve, and what is looked for among the evidence of others.
 pub(super) struct Asked {
     approvals: bool,
-    pub(super) of_others: BTreeMap<String, Vec<String>>,
+    pub(super) of_others: BTreeMap<String, Ask>,
 }
 
 impl Asked {
@@ -56,22 +56,31 @@ impl Asked {
     }
 }
 
-/// What is looked for among the evidence of others, for each requirement of the policy that asks for such: the beginnings of the
-/// predicate types that answer it, by the name of the part.
-fn of_others(policy: &Policy, unit: &Unit) -> BTreeMap<String, Vec<String>> {
-    let asked = policy.requirements(unit).filter_map(|(_, requirement)| {
-        let types: &[&str] = match &requirement.asks {
-            Ask::Evidence(rule) => &[rule.predicate_type.as_str()],
-            Ask::Findings(_) => &["https://in-toto.io/attestation/vulns", "https://cosign.sigstore.dev/attestation/vuln"],
-            Ask::Sbom(_) => &["https://cyclonedx.org/", "https://spdx.dev/"],
-            Ask::Contracts(_) if !unit.provides.is_empty() => &[ContractComparison::TYPE],
-            Ask::Signal(_) => &[SignalReading::TYPE],
-            _ => return None,
-        };
-        let types = types.iter().map(|it| (*it).to_owned()).collect();
-        Some((format!("{POLICY} {}", requirement.id), types))
+/// What is looked for among the evidence of others, by the name of the part.
+fn of_others(policy: &Policy, unit: &Unit) -> BTreeMap<String, Ask> {
+    let asked = policy.requirements(unit).filter(|(_, requirement)| match &requirement.asks {
+        Ask::Evidence(_) | Ask::Findings(_) | Ask::Sbom(_) | Ask::Signal(_) => true,
+        Ask::Contracts(_) => !unit.provides.is_empty(),
+        _ => false,
     });
-    asked.collect()
+    asked.map(|(_, requirement)| (format!("{POLICY} {}", requirement.id), requirement.asks.clone())).collect()
+}
+
+/// Whether evidence about what is there is what was asked for, by the comparison that a decision makes: of this type, by whom the
+/// rule accepts. How old it is and whether it is good is left to the decision.
+pub(super) fn answers(asks: &Ask, unit: &UnitId, provides: &BTreeSet<ContractId>, fact: &EvidenceFact) -> bool {
+    let Some(accept) = asks.accept() else { return false };
+    let from = accept.from.as_ref().is_none_or(|from| !from.is_disjoint(&fact.producers));
+    let of_unit = fact.unit.as_ref() == Some(unit);
+    let is_it = match (asks, &fact.says) {
+        (Ask::Evidence(rule), _) => fact.predicate_type == rule.predicate_type && (of_unit || fact.unit.is_none()),
+        (Ask::Findings(_), Finding::Vulnerabilities { .. }) => true,
+        (Ask::Sbom(rule), Finding::Sbom { format, .. }) => rule.formats.contains(format),
+        (Ask::Contracts(_), Finding::Contract { contract, .. }) => of_unit && provides.contains(contract),
+        (Ask::Signal(rule), Finding::Signal { name, .. }) => of_unit && *name == rule.name,
+        _ => false,
+    };
+    is_it && (fact.says.is_bad() || (from && (fact.in_ledger || !accept.in_ledger)))
 }
 
 /// Everything that a snapshot of a unit should have. `asked` is what the policy asks for, `None` where it cannot be read.
