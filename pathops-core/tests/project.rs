@@ -11,6 +11,7 @@ const SHOP: &[(&str, &str)] = &[
     ("project.yaml", include_str!("project/project.yaml")),
     ("people.yaml", include_str!("project/people.yaml")),
     ("policy.yaml", include_str!("project/policy.yaml")),
+    ("retention.yaml", include_str!("project/retention.yaml")),
     ("apps/orders.yaml", include_str!("project/apps/orders.yaml")),
     ("apps/web.yaml", include_str!("project/apps/web.yaml")),
     ("components/store.yaml", include_str!("project/components/store.yaml")),
@@ -233,7 +234,7 @@ fn broken_files_are_told_and_names_in_them_still_count() {
             "apps/empty.yaml:1: invalid type: unit value, expected a mapping; correct it",
             "apps/orders.yaml:12: this is not one YAML document: illegal placement of ':' indicator at line 12, column 11; correct the YAML",
             "components/store.yaml:2: this is of the kind App, and here is the place of the kind Component; move it, or correct `kind`",
-            "contracts/orders-http.yaml:2: `kind` cannot be read: unknown variant `Contrat`, expected one of `Project`, `People`, `Policy`, `App`, `Component`, `Contract`, `Incident`, `Stop`, `FeatureRequest`, `PolicyTest`; correct it",
+            "contracts/orders-http.yaml:2: `kind` cannot be read: unknown variant `Contrat`, expected one of `Project`, `People`, `Policy`, `Retention`, `App`, `Component`, `Contract`, `Incident`, `Stop`, `FeatureRequest`, `PolicyTest`; correct it",
             "people.yaml:1: `kind` is missing; write `kind: People`",
             "policy.yaml:3: `name` is missing; write `metadata: {name: ...}`",
             "project.yaml:1: `apiVersion` cannot be read: unknown variant `pathops.dev/v2`, expected `pathops.dev/v1alpha1`; correct it",
@@ -363,7 +364,7 @@ fn a_policy_that_cannot_be_read_tells_each_part() {
         &[
             "policy.yaml:5: there is no field `preflightMarge` here; did you mean `preflightMerge`?",
             "policy.yaml:7: invalid type: string \"many\", expected u32; correct it",
-            "policy.yaml:8: unknown variant `deploy`, expected one of `evidence`, `tests`, `findings`, `sbom`, `deployment`, `health`, `soak`, `contracts`, `approvals`, `lifecycle`, `dependencies`, `incidents`, `stop-the-line`, `freeze`, `signal`, `condition`; correct it",
+            "policy.yaml:8: unknown variant `deploy`, expected one of `evidence`, `tests`, `findings`, `sbom`, `deployment`, `health`, `soak`, `contracts`, `approvals`, `lifecycle`, `dependencies`, `incidents`, `stop-the-line`, `freeze`, `signal`, `policy`, `condition`; correct it",
             "policy.yaml:9: invalid value: integer `0`, expected a nonzero u32; correct it",
             "policy.yaml:10: missing field `reason`; correct it",
         ],
@@ -515,6 +516,8 @@ proptest! {
 
 #[path = "project/change.rs"]
 mod change;
+#[path = "project/retention.rs"]
+mod retention;
 #[path = "project/strays.rs"]
 mod strays;
 
@@ -569,7 +572,7 @@ mod schemas {
 
     #[test]
     fn a_document_of_each_kind_fits_its_schema_and_a_wrong_one_does_not() {
-        assert_eq!(kinds().len(), 10);
+        assert_eq!(kinds().len(), 11);
         for (schema, sample) in kinds() {
             let validator = jsonschema::validator_for(&schema).unwrap();
             let errors: Vec<String> =

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pathops_core::evidence::{
-    Absence, Attester, EvidenceId, Occasion, Place, Reference, ReferenceAnnotations, Retention, SNAPSHOT_FORMAT, Snapshot,
-    SnapshotExtent, StreamId, Treatment, Window,
+    Absence, Attester, EvidenceId, Keeping, Occasion, PayloadKind, Place, Reference, ReferenceAnnotations, Retention,
+    SNAPSHOT_FORMAT, Snapshot, SnapshotExtent, StreamId, Treatment, Window,
 };
 use pathops_core::{ChangeSetId, Digest, UnixMillis};
 
@@ -22,6 +22,7 @@ pub struct Collection {
     expected: BTreeMap<String, Option<Found>>,
     besides: BTreeMap<String, Reference>,
     treated: BTreeMap<String, Treatment>,
+    keeping: Option<Keeping>,
 }
 
 #[derive(Clone, Debug)]
@@ -35,7 +36,14 @@ impl Collection {
     #[must_use]
     pub fn of(expected: impl IntoIterator<Item = String>) -> Self {
         let expected = expected.into_iter().map(|name| (name, None)).collect();
-        Self { expected, besides: BTreeMap::new(), treated: BTreeMap::new() }
+        Self { expected, besides: BTreeMap::new(), treated: BTreeMap::new(), keeping: None }
+    }
+
+    /// The same, with how long each payload is kept that is added from now on: its reference says so. A statement is never let go,
+    /// and says nothing.
+    #[must_use]
+    pub fn kept(self, keeping: Keeping) -> Self {
+        Self { keeping: Some(keeping), ..self }
     }
 
     /// Whether this part is expected and nothing is known of it yet.
@@ -58,7 +66,9 @@ impl Collection {
     /// Adds a stored payload. One that nobody expected, or of which there is one already, stands beside what was expected, under
     /// a name of its own; the same bytes under the same name are there once.
     pub fn payload(&mut self, name: &str, digest: &Digest, location: &str, media_type: &str, treated: Option<Treatment>) {
-        self.refer(name, digest, location, media_type, treated, None);
+        let keeping = self.keeping.as_ref().filter(|_| media_type != ENVELOPE_MEDIA_TYPE);
+        let annotations = keeping.map(|keeping| keeping.of(PayloadKind::of_part(name)));
+        self.refer(name, digest, location, media_type, treated, annotations);
     }
 
     /// Adds a stored payload, and signs in how long it is kept.
@@ -71,7 +81,7 @@ impl Collection {
         treated: Option<Treatment>,
         retention: Retention,
     ) {
-        let annotations = ReferenceAnnotations { retention: Some(retention) };
+        let annotations = ReferenceAnnotations { retention: Some(retention), for_ever: None };
         self.refer(name, digest, location, media_type, treated, Some(annotations));
     }
 
@@ -166,7 +176,7 @@ impl Unplaced {
     /// The predicate of the snapshot at this place.
     #[must_use]
     pub fn at(&self, position: Position, interruptions: u32) -> Snapshot {
-        let Self { about, collection: Collection { expected, besides, treated } } = self;
+        let Self { about, collection: Collection { expected, besides, treated, .. } } = self;
         let (mut references, mut absent) = (Vec::new(), Vec::new());
         for (name, found) in expected {
             match found {

@@ -20,6 +20,7 @@ mod policy_command;
 mod program;
 mod provenance;
 mod requests;
+mod retention;
 mod sample;
 mod snapshots;
 mod third_party;

@@ -2,7 +2,8 @@
 
 use pathops_core::adapter::{Artifact, CheckState, CiConclusion, CiOutcome, CiRequest, CiRunId, CiState, NewCheck};
 use pathops_core::evidence::{
-    BUILD_SUITE, Build, BuildRun, Provenance, Resource, Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict,
+    BUILD_SUITE, Build, BuildRun, Keeping, PayloadKind, Provenance, Resource, Subject, TestAnnotations, TestConfiguration,
+    TestResult, TestVerdict,
 };
 use pathops_core::policy::GitState;
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result};
@@ -10,6 +11,7 @@ use pathops_evidence::{EvidenceRecord, junit};
 
 use crate::activity::Services;
 use crate::activity::expect::{CI_LOG, unit_tests};
+use crate::activity::governance::keeping;
 use crate::change_set::{Built, Outcome, Payload, Scope};
 
 /// The check that CI reports on the source pull request.
@@ -48,12 +50,14 @@ impl Services {
             })
             .await?;
         let log = self.store(cx, CI_LOG, outcome.log.bytes.clone()).await?;
-        let evidence = self.sign_build(cx, scope, commit, &outcome).await?;
+        // The instant does not depend on when this is done, or done again; nor on the clock of CI alone.
+        let keeping = keeping(&self.declared(cx, scope).await, outcome.finished_at.max(scope.at));
+        let evidence = self.sign_build(cx, scope, commit, &outcome, &keeping).await?;
         let problem = problem(&outcome, &evidence).map(|problem| self.redactor.redact_text(&problem));
         self.report(cx, repo, commit, problem.as_deref()).await?;
         let mut evidence: Vec<_> = evidence.into_iter().map(|(record, _)| record).collect();
         if let (None, Some(artifact)) = (&problem, &outcome.artifact) {
-            evidence.push(self.sign_provenance(cx, scope, request, artifact, &run, &outcome, &log).await?);
+            evidence.push(self.sign_provenance(cx, scope, request, artifact, &run, &outcome, (&log, &keeping)).await?);
         }
         match (problem, outcome.artifact) {
             (None, Some(artifact)) => {
@@ -82,7 +86,7 @@ impl Services {
         artifact: &Artifact,
         run: &CiRunId,
         outcome: &CiOutcome,
-        log: &Payload,
+        (log, keeping): (&Payload, &Keeping),
     ) -> Result<EvidenceRecord> {
         let unit = &scope.unit.id;
         let mut definition = Build::of(BUILD_TYPE, &format!("pathops:{}", request.repo), &request.commit, &outcome.tree);
@@ -90,7 +94,9 @@ impl Services {
         definition.internal_parameters.insert("pipelineChanged".to_owned(), outcome.pipeline_changed.into());
         let builder = format!("https://pathops.dev/ci/{}", self.ci.name());
         let mut details = BuildRun::by(builder, &*run.0, outcome.started_at, outcome.finished_at);
-        details.byproducts.push(Resource::blob(&log.name, &log.digest, &log.location, &log.media_type));
+        details.byproducts.push(
+            Resource::blob(&log.name, &log.digest, &log.location, &log.media_type).kept(keeping.of(PayloadKind::of_part(CI_LOG))),
+        );
         let subject = Subject::named(unit.to_string()).with_sha256(&artifact.digest);
         let provenance = Provenance { build_definition: definition, run_details: details };
         self.sealer.seal(cx, format!("{unit} provenance"), vec![subject], &provenance).await
@@ -115,6 +121,7 @@ impl Services {
         scope: &Scope,
         commit: &CommitId,
         outcome: &CiOutcome,
+        keeping: &Keeping,
     ) -> Result<Option<(EvidenceRecord, TestVerdict)>> {
         let Some(report) = &outcome.junit else { return Ok(None) };
         let raw = self.blobs.put(cx, self.redactor.redact(report).bytes).await?;
@@ -131,6 +138,7 @@ impl Services {
             unit: Some(unit.clone()),
             pipeline_changed: outcome.pipeline_changed,
             flaky_tests: flaky_tests.clone(),
+            report: keeping.of(Some(PayloadKind::Reports)),
             ..TestAnnotations::default()
         };
         let mut subject = Subject::named(unit.to_string()).with_commit(commit).with_tree(&outcome.tree);

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use pathops_core::adapter::{JobResult, Observation, Readiness, SignalQuery};
 use pathops_core::evidence::{
-    Deployment, Health, Occasion, StreamId, Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict, Treatment,
+    Deployment, Health, Occasion, ReferenceAnnotations, StreamId, Subject, TestAnnotations, TestConfiguration, TestResult,
+    TestVerdict, Treatment,
 };
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{Error, ErrorKind, OpContext, Result};
@@ -14,7 +15,7 @@ use serde_json::Value;
 
 use crate::activity::Services;
 use crate::activity::expect::{self, Asked, CI_LOG, SIGNALS, deployment_of, health_of, job_of, unit_tests};
-use crate::activity::governance::Declared;
+use crate::activity::governance::{Declared, keeping};
 use crate::change_set::{Command, Outcome, Payload, Scope, explain};
 
 impl Services {
@@ -59,7 +60,7 @@ impl Services {
             return Err(Error::new(ErrorKind::Unexpected, "collect evidence"));
         };
         let window = self.collect_limits.window(began.unwrap_or(scope.at), self.clock.now());
-        let mut collection = Collection::of(begun.expected().iter().cloned());
+        let mut collection = Collection::of(begun.expected().iter().cloned()).kept(keeping(declared, window.until));
         new.iter().for_each(|record| collection.evidence(record));
         match observation {
             Some(_) if begun.is_given_up() => {
@@ -168,6 +169,7 @@ impl Services {
             pipeline_changed: false,
             flaky_tests: Vec::new(),
             policy: None,
+            report: ReferenceAnnotations::default(),
         };
         TestResult {
             result: if job.passed() { TestVerdict::Passed } else { TestVerdict::Failed },

@@ -297,11 +297,12 @@ impl Authors {
 
 /// What people declare in the meta repository. The records that lie beside it grow with every change set, and are not read
 /// for a decision.
-pub(crate) const DECLARATIONS: [&str; 11] = [
+pub(crate) const DECLARATIONS: [&str; 12] = [
     "project.yaml",
     "people.yaml",
     "policy.yaml",
     "policies",
+    "retention.yaml",
     "apps",
     "components",
     "contracts",

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use pathops_core::adapter::{PullRequestState, Review, ReviewState, SubjectDigest};
-use pathops_core::evidence::{Approval, Incident, Subject};
+use pathops_core::evidence::{Approval, Incident, Keeping, Subject};
 use pathops_core::policy::EvidenceFact;
 use pathops_core::project::Project;
-use pathops_core::{CommitId, Digest, EnvironmentId, OpContext, Result};
+use pathops_core::{CommitId, Digest, EnvironmentId, OpContext, Result, UnixMillis};
 use pathops_evidence::{Collection, ENVELOPE_MEDIA_TYPE};
 
 use crate::activity::Services;
@@ -16,6 +16,17 @@ use crate::change_set::{Command, PullRequestRef, Scope};
 
 /// The project as it is now, or why it cannot be read.
 pub(super) type Declared = std::result::Result<Project, String>;
+
+/// How long what was collected at this instant is kept. What the project says nothing of is kept for ever.
+pub(super) fn keeping(declared: &Declared, collected: UnixMillis) -> Keeping {
+    match declared {
+        Ok(project) => match &project.retention {
+            Some(policy) => Keeping::By(policy.clone(), collected),
+            None => Keeping::ForEver("the project has no retention policy".to_owned()),
+        },
+        Err(why) => Keeping::ForEver(format!("the project cannot be read: {why}")),
+    }
+}
 
 impl Services {
     /// The project as it is now; the reason, where it cannot be read: a snapshot does not wait for that.

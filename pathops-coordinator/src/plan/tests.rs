@@ -47,6 +47,7 @@ fn project(units: Vec<Unit>) -> Project {
         incidents: Vec::new(),
         stops: Vec::new(),
         policy: Policy::new(Vec::new(), &Languages::none()).unwrap(),
+        retention: None,
     }
 }
 

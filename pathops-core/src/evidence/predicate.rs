@@ -87,6 +87,9 @@ pub struct TestAnnotations {
     /// That it is the check of a policy, which the subject names by its digest, and who has approved that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyApproval>,
+    /// How long the report that the digest names is kept.
+    #[serde(flatten)]
+    pub report: ReferenceAnnotations,
 }
 
 /// Who has approved a policy.
@@ -367,4 +370,7 @@ pub struct ReferenceAnnotations {
     /// How long it is kept; what says nothing is kept for ever.
     #[serde(rename = "https://pathops.dev/retention", default, skip_serializing_if = "Option::is_none")]
     pub retention: Option<Retention>,
+    /// Why it is kept for ever, in words; nothing is read from it.
+    #[serde(rename = "https://pathops.dev/kept-for-ever", default, skip_serializing_if = "Option::is_none")]
+    pub for_ever: Option<String>,
 }

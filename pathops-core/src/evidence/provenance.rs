@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Predicate;
+use super::{Predicate, ReferenceAnnotations};
 use crate::digest::Digest;
 use crate::id::{CommitId, TreeId};
 use crate::time::{UnixMillis, rfc3339};
@@ -135,6 +135,9 @@ pub struct Resource {
     /// For example `text/plain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
+    /// What else is said of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotations: Option<ReferenceAnnotations>,
 }
 
 impl Resource {
@@ -147,6 +150,13 @@ impl Resource {
             digest: BTreeMap::from([("sha256".to_owned(), digest.hex())]),
             download_location: Some(location.into()),
             media_type: Some(media_type.into()),
+            annotations: None,
         }
+    }
+
+    /// The same, with what is said of how long it is kept.
+    #[must_use]
+    pub fn kept(self, annotations: ReferenceAnnotations) -> Self {
+        Self { annotations: Some(annotations), ..self }
     }
 }

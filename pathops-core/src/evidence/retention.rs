@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::evidence::Predicate;
+use crate::evidence::{Predicate, ReferenceAnnotations};
 use crate::time::{UnixMillis, rfc3339};
 
 /// How long payloads are kept, as an organisation decides it: classes, and legal holds. It is data, read from JSON or YAML.
@@ -27,12 +27,59 @@ use crate::time::{UnixMillis, rfc3339};
 pub struct RetentionPolicy {
     /// The classes, by name.
     pub classes: BTreeMap<String, RetentionClass>,
+    /// The class of what a control plane stores, by what it is. What has none here is kept for ever.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parts: BTreeMap<PayloadKind, String>,
     /// What must not go, whatever its class says, by name.
     #[serde(default)]
     pub holds: BTreeMap<String, LegalHold>,
     /// Holds that are over. One that was signed into evidence stands until it is named here.
     #[serde(default)]
     pub released: BTreeSet<String>,
+}
+
+/// What a payload is that a control plane stores beside a statement. Statements themselves are never let go, nor are the records
+/// that past decisions are read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum PayloadKind {
+    /// What the process printed.
+    Logs,
+    /// What the platform said of it.
+    Events,
+    /// What was measured.
+    Metrics,
+    /// What CI printed.
+    CiLog,
+    /// The reports of tests.
+    Reports,
+}
+
+impl PayloadKind {
+    /// The kind of the part of a snapshot that has this name; none for what is no such payload.
+    #[must_use]
+    pub fn of_part(name: &str) -> Option<Self> {
+        Some(match name {
+            "logs" => Self::Logs,
+            "events" => Self::Events,
+            "metrics" => Self::Metrics,
+            "CI log" => Self::CiLog,
+            _ => return None,
+        })
+    }
+}
+
+impl std::fmt::Display for PayloadKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Logs => "logs",
+            Self::Events => "events",
+            Self::Metrics => "metrics",
+            Self::CiLog => "ci-log",
+            Self::Reports => "reports",
+        })
+    }
 }
 
 /// How long what is of a class is kept.
@@ -75,6 +122,32 @@ pub struct Retention {
     pub hold: Option<String>,
     /// The policy: SHA-256 of its canonical JSON.
     pub policy: Digest,
+}
+
+/// How long the payloads of one collection are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// As this policy says of what was collected at this instant.
+    By(RetentionPolicy, UnixMillis),
+    /// For ever, because of this.
+    ForEver(String),
+}
+
+impl Keeping {
+    /// What a reference to a payload says of how long that is kept: until when, or why for ever.
+    #[must_use]
+    pub fn of(&self, kind: Option<PayloadKind>) -> ReferenceAnnotations {
+        let for_ever = |why: String| ReferenceAnnotations { retention: None, for_ever: Some(why) };
+        let (policy, collected) = match self {
+            Self::By(policy, collected) => (policy, *collected),
+            Self::ForEver(why) => return for_ever(why.clone()),
+        };
+        let retention = kind.and_then(|kind| policy.sign_in(policy.parts.get(&kind)?, collected));
+        match retention {
+            Some(retention) => ReferenceAnnotations { retention: Some(retention), for_ever: None },
+            None => for_ever(format!("the retention policy {} has no class for it", policy.digest())),
+        }
+    }
 }
 
 impl RetentionPolicy {
@@ -175,6 +248,27 @@ mod tests {
         };
         assert_eq!(on_blob.held(&blob, &signed), Some("new"));
         assert_eq!((on_blob.hold_on(&blob, None), on_blob.hold_on(&Digest::of(b"other"), None)), (Some("new"), None));
+    }
+
+    #[test]
+    fn what_has_a_class_says_until_when_and_all_else_says_why_for_ever() {
+        let policy = policy(r#"{"classes":{"short":{"days":1}},"parts":{"ci-log":"short"}}"#);
+        let keeping = Keeping::By(policy.clone(), UnixMillis(0));
+        let log = keeping.of(PayloadKind::of_part("CI log"));
+        assert_eq!((log.retention, log.for_ever), (policy.sign_in("short", UnixMillis(0)), None));
+        for other in [PayloadKind::of_part("logs"), PayloadKind::of_part("something else")] {
+            let ReferenceAnnotations { retention, for_ever } = keeping.of(other);
+            assert_eq!((retention, for_ever.unwrap().contains(&policy.digest().to_string())), (None, true));
+        }
+        let why = Keeping::ForEver("nobody said".to_owned()).of(Some(PayloadKind::CiLog));
+        assert_eq!((why.retention, why.for_ever.as_deref()), (None, Some("nobody said")));
+    }
+
+    /// The digest of one that says nothing of parts is what it was before it could.
+    #[test]
+    fn a_policy_without_parts_has_the_digest_that_it_had() {
+        let before = r#"{"classes":{"logs":{"days":1}},"holds":{},"released":[]}"#;
+        assert_eq!(policy(before).digest(), Digest::of(before.as_bytes()));
     }
 
     #[test]

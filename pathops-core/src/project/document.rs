@@ -49,6 +49,7 @@ pub(crate) enum Kind {
     Project,
     People,
     Policy,
+    Retention,
     App,
     Component,
     Contract,

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use crate::adapter::SourceTree;
+use crate::evidence::RetentionPolicy;
 use crate::id::{ContractId, IdError, ProjectId, RepoId, RepoPath, UnitId};
 use crate::policy::{Languages, Policy};
 use crate::project::check::{self, Findings, Links, Names, Part, People, PolicySheet, Stoppers, mean};
@@ -56,6 +57,7 @@ pub fn load_with(files: &SourceTree, meta_repo: RepoId, languages: &Languages) -
     let policy = policy(&sheets, &names, people.as_ref(), languages, &mut findings);
     let stoppers = people.as_ref().zip(policy.as_ref()).map(|(people, policy)| Stoppers { people, policy, units: &units });
     let stops = stops(&sheets, &names, stoppers.as_ref(), &mut findings);
+    let retention = retention(&sheets, &mut findings);
     if let Some(policy) = &policy {
         covered(policy, &units, &sheets, &mut findings);
     }
@@ -64,7 +66,7 @@ pub fn load_with(files: &SourceTree, meta_repo: RepoId, languages: &Languages) -
     }
     match (id, environments, people, identities, policy) {
         (Some(id), Some(environments), Some(people), Some(identities), Some(policy)) if findings.is_empty() => {
-            Ok(Project { id, meta_repo, environments, units, contracts, people, identities, incidents, stops, policy })
+            Ok(Project { id, meta_repo, environments, units, contracts, people, identities, incidents, stops, policy, retention })
         }
         _ => Err(findings),
     }
@@ -254,6 +256,15 @@ fn policy(
     }
     let sheets: Vec<_> = sheets.of(Kind::Policy).map(|sheet| PolicySheet { file: sheet.file, spec: &sheet.spec }).collect();
     check::policy(findings, &sheets, Some(names), people, languages)
+}
+
+/// How long payloads are kept: `retention.yaml`, where there is one.
+fn retention(sheets: &Sheets<'_>, findings: &mut Findings) -> Option<RetentionPolicy> {
+    let sheet = sheets.of(Kind::Retention).next()?;
+    let mut notes = findings.of(sheet.file);
+    let policy = sheet.spec(&mut notes)?;
+    check::retention(&mut notes, &sheet.spec, &policy);
+    Some(policy)
 }
 
 /// What no rule covers is refused (I11), so a unit without a rule is a mistake.

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::evidence::RetentionPolicy;
 use crate::id::{BranchName, ContractId, EnvironmentId, JobName, PersonId, ProjectId, RepoId, RepoPath, UnitId};
 use crate::policy::Policy;
 use crate::project::Identities;
@@ -30,6 +31,8 @@ pub struct Project {
     pub stops: Vec<OpenStop>,
     /// The rules of promotion.
     pub policy: Policy,
+    /// How long payloads are kept; all of them for ever, where it says nothing.
+    pub retention: Option<RetentionPolicy>,
 }
 
 /// What a person may do in a project.

@@ -259,6 +259,7 @@ fn tests(suite: &str, environment: Option<&str>, at: UnixMillis) -> Statement {
         pipeline_changed: false,
         flaky_tests: Vec::new(),
         policy: None,
+        report: pathops_core::evidence::ReferenceAnnotations::default(),
     };
     stated(&TestResult {
         result: TestVerdict::Passed,

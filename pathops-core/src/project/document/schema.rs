@@ -19,6 +19,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("project", of::<ProjectSpec>(Kind::Project)),
         ("people", of::<PeopleSpec>(Kind::People)),
         ("policy", of::<PolicyLayer>(Kind::Policy)),
+        ("retention", of::<RetentionPolicy>(Kind::Retention)),
         ("app", of::<AppSpec>(Kind::App)),
         ("component", of::<ComponentSpec>(Kind::Component)),
         ("contract", of::<ContractSpec>(Kind::Contract)),

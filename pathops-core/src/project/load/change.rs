@@ -7,7 +7,7 @@ use super::sheet::{Sheet, of_kind, place};
 use crate::adapter::SourceTree;
 use crate::id::{RepoPath, UnitId};
 use crate::policy::{Ask, LintLevel, Loosened, LoosenedBy, Place, Policy, loosened};
-use crate::project::check::{Findings, Written};
+use crate::project::check::{Findings, Written, loosened_retention};
 use crate::project::document::Kind;
 use crate::project::{Finding, Project, Unit};
 
@@ -15,7 +15,7 @@ use crate::project::{Finding, Project, Unit};
 pub type Declared<'p> = (&'p SourceTree, &'p Project);
 
 /// What is asked for less after a change of the meta repository than before it, of each app and component: by the rules, or by
-/// how it is declared.
+/// how it is declared. And what is kept less long, or not held any more.
 ///
 /// That a rule itself asks for less is a warning, for those who decide about the change: it stands in the text that they read.
 /// That a rule says what it said, and is not for a unit any more because that is of another class or kind, or has another
@@ -37,8 +37,19 @@ pub fn lint_change(before: Declared<'_>, after: Declared<'_>) -> Vec<(Finding, L
             }
         }
     }
+    found.extend(of_retention(before, after));
     found.sort();
     found
+}
+
+/// What is kept less long, where the policy of that stands.
+fn of_retention(before: Declared<'_>, after: Declared<'_>) -> impl Iterator<Item = (Finding, LintLevel)> {
+    let file = [after.0, before.0]
+        .into_iter()
+        .find_map(|files| files.keys().find(|path| place(path).is_some_and(|it| it.kind == Kind::Retention)).cloned());
+    let file = file.unwrap_or_else(RepoPath::root);
+    let told = loosened_retention(before.1.retention.as_ref(), after.1.retention.as_ref()).into_iter();
+    told.map(move |what| (finding(file.clone(), None, what, "say why where the change is decided about"), LintLevel::Warning))
 }
 
 /// The unit as it is declared after a change: by its name, or by a repository of its that is nobody else's.

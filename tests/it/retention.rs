@@ -1,0 +1,141 @@
+//! How long payloads are kept: the project says it, evidence is signed with it, and what is let go goes by it.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pathops_coordinator::change_set::{End, State};
+use pathops_core::adapter::{BlobStore as _, SignalCapabilities, Signer as _};
+use pathops_core::evidence::{Reference, RetentionPolicy, TrustRoot};
+use pathops_core::memory::{MemoryJournal, MemorySignals, MemorySigner};
+use pathops_core::{Digest, UnixMillis};
+use pathops_evidence::ledger::Ledger;
+use pathops_evidence::retention::Disposal;
+use pathops_evidence::{Against, Sealer, Verdict, verify_ledger};
+
+use crate::governance::{declare, propose_policy};
+use crate::snapshots::{snapshot, statements};
+use crate::world::{World, cx, feature_of, log_key, wait};
+
+const DAY: Duration = Duration::from_hours(24);
+
+const RETENTION: &str = "apiVersion: pathops.dev/v1alpha1\nkind: Retention\nmetadata: {name: shop}\nspec:\n  classes: {short: {days: 30}}\n  parts: {ci-log: short, reports: short}\n";
+
+fn trust() -> TrustRoot {
+    TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()])
+}
+
+fn world() -> World {
+    let mut world = World::new(MemoryJournal::new());
+    world.keeps_ledger = true;
+    world
+}
+
+/// The references to payloads in all snapshots of `orders`.
+fn payloads(world: &World, state: &State) -> Vec<Reference> {
+    let snapshots = state.units[&"orders".parse().unwrap()].snapshots.iter().map(|record| snapshot(world, record));
+    let references = snapshots.flat_map(|snapshot| snapshot.references);
+    references.filter(|reference| !reference.media_type.contains("dsse")).collect()
+}
+
+fn digest(reference: &Reference) -> Digest {
+    Digest::from_hex(&reference.digest["sha256"]).unwrap()
+}
+
+/// The report that the statement of the unit tests names.
+fn report(world: &World, state: &State) -> (Digest, serde_json::Value) {
+    let said = statements(world, state).into_iter().map(|statement| statement.predicate);
+    let run = said.flat_map(|predicate| predicate["configuration"].as_array().cloned().unwrap_or_default());
+    let run = run.filter(|run| run["digest"]["sha256"].is_string()).last().unwrap();
+    (Digest::from_hex(run["digest"]["sha256"].as_str().unwrap()).unwrap(), run["annotations"].clone())
+}
+
+fn let_go(world: &World, policy: &RetentionPolicy, now: UnixMillis) -> BTreeSet<Digest> {
+    let ledger = Arc::new(wait(Ledger::open(&cx(), Arc::new(world.streams.clone()), log_key())).unwrap());
+    let sealer = Sealer::new(Arc::new(MemorySigner::from_seed(1).unwrap()), world.blobs.clone()).with_ledger(ledger);
+    let disposal = Disposal::new(sealer, trust(), world.blobs.clone()).unwrap();
+    wait(disposal.collect(&cx(), policy, &BTreeSet::new(), now, DAY)).unwrap().expired
+}
+
+fn is_verified(world: &World) {
+    let log = log_key().identity();
+    let against = Against { log: &log, trust: &trust(), known: &[], blobs: Some(&*world.blobs) };
+    let said = wait(verify_ledger(&cx(), &world.streams, against)).unwrap();
+    assert_eq!(said.verdict(), Verdict::Verified, "{said}");
+}
+
+#[test]
+fn what_has_a_class_is_let_go_when_its_time_is_over_and_not_before() {
+    let world = world();
+    declare(&world, "main", "retention.yaml", RETENTION);
+    let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
+    assert_eq!(state.end, Some(End::Live), "{:?}", state.failure);
+    let policy = wait(world.plane().project()).unwrap().retention.unwrap();
+
+    let logs = payloads(&world, &state);
+    assert_eq!(logs.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), ["CI log", "CI log"], "of preflight and production");
+    let mut until = UnixMillis(0);
+    for log in &logs {
+        let retention = log.annotations.as_ref().unwrap().retention.clone().unwrap();
+        assert_eq!((retention.class.as_str(), retention.hold, retention.policy), ("short", None, policy.digest()));
+        until = until.max(retention.retain_until);
+    }
+    let (report, annotations) = report(&world, &state);
+    assert_eq!(annotations["https://pathops.dev/retention"]["class"], "short", "{annotations}");
+
+    let (log, there) = (digest(&logs[0]), |digest| wait(world.blobs.get(&cx(), &digest)).unwrap().is_some());
+    let before = let_go(&world, &policy, UnixMillis(until.0 - 1));
+    assert!(before.contains(&report) && !before.contains(&log), "the report is of the build, and a later snapshot has the log");
+    assert!(let_go(&world, &policy, until).contains(&log));
+    assert!(there(log) && there(report), "until the time of grace is over");
+    let_go(&world, &policy, until + DAY * 2);
+    assert!(!there(log) && !there(report));
+    is_verified(&world);
+}
+
+#[test]
+fn what_has_no_class_says_why_it_is_kept_for_ever() {
+    let mut world = world();
+    let mut has = SignalCapabilities::default();
+    has.logs = true;
+    world.signals = Arc::new(MemorySignals::new(has));
+    let first = world.carry_out(feature_of(&["orders"], "better", None), "first").unwrap();
+    let why = |reference: &Reference| {
+        let annotations = reference.annotations.clone().unwrap();
+        assert_eq!(annotations.retention, None);
+        annotations.for_ever.unwrap()
+    };
+    let all = payloads(&world, &first);
+    assert!(!all.is_empty() && all.iter().all(|it| why(it) == "the project has no retention policy"), "{all:?}");
+
+    declare(&world, "main", "retention.yaml", &RETENTION.replace("ci-log: short, ", ""));
+    let second = world.carry_out(feature_of(&["orders"], "even better", None), "second").unwrap();
+    let policy = wait(world.plane().project()).unwrap().retention.unwrap();
+    let none = format!("the retention policy {} has no class for it", policy.digest());
+    let all = payloads(&world, &second);
+    assert!(!all.is_empty() && all.iter().all(|it| why(it) == none), "{all:?}");
+    assert!(!let_go(&world, &policy, UnixMillis(i64::MAX / 2)).contains(&digest(&all[0])));
+    is_verified(&world);
+}
+
+#[test]
+fn a_change_that_keeps_less_long_or_ends_a_hold_is_told() {
+    let world = World::new(MemoryJournal::new());
+    let hold = "  holds: {case-17: {reason: subpoena, classes: [short]}}\n";
+    declare(&world, "main", "retention.yaml", &format!("{RETENTION}{hold}"));
+    let change = propose_policy(&world, "less", &crate::governance::policy(&world));
+    declare(&world, "less", "retention.yaml", &format!("{}  released: [case-17]\n", RETENTION.replace("30", "7")));
+    let told = wait(world.plane().check_policy_change(change.number)).unwrap();
+    assert_eq!(told.failures, [""; 0]);
+    for expected in [
+        "retention.yaml: the class `short` keeps for 7 days instead of 30; ",
+        "retention.yaml: the hold `case-17` (subpoena) is not there any more; ",
+        "retention.yaml: the hold `case-17` is released, on what was signed with it too; ",
+    ] {
+        assert!(told.warnings.iter().any(|it| it.starts_with(expected)), "{:#?}", told.warnings);
+    }
+    // What cannot be read decides nothing.
+    declare(&world, "less", "retention.yaml", &RETENTION.replace("ci-log: short", "ci-log: shorter"));
+    let told = wait(world.plane().check_policy_change(change.number)).unwrap();
+    assert!(told.failures.iter().any(|it| it.starts_with("retention.yaml:6: `ci-log` is of the class `shorter`")), "{told:?}");
+}
