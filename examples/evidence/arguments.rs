@@ -7,6 +7,7 @@ use pathops_core::adapter::{EvidenceCursor, SubjectDigest};
 use pathops_core::evidence::KeyId;
 use pathops_core::policy::Verdict;
 use pathops_core::{ChangeSetId, Digest, EnvironmentId, UnitId, UnixMillis};
+use pathops_evidence::ledger::Witness;
 use pathops_evidence::report::Format;
 
 use crate::store::Store;
@@ -97,6 +98,16 @@ pub(crate) struct Verify {
     /// A checkpoint that is known from elsewhere, for example from the meta repository: what was cut back or forked shows.
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Vec<PathBuf>,
+    /// A Git repository that has written the log's checkpoints down, such as the meta repository, whole and not shallow: each
+    /// `log/checkpoint` in the first-parent history of its HEAD has to be one of this log, so that two forks show.
+    #[arg(long, value_name = "REPO")]
+    pub(crate) history: Option<PathBuf>,
+    /// A witness, by its verifier key (`NAME+ID+KEY`); several may be given.
+    #[arg(long, value_name = "KEY", value_parser = witness)]
+    pub(crate) witness: Vec<Witness>,
+    /// How many of the witnesses have to have cosigned the newest checkpoint; otherwise all of them.
+    #[arg(long, value_name = "N", requires = "witness")]
+    pub(crate) witnesses: Option<usize>,
     /// The folder of the blob store: what is referred to has to be there. Otherwise that of the store.
     #[arg(long, value_name = "DIR")]
     pub(crate) blobs: Option<PathBuf>,
@@ -194,6 +205,10 @@ fn subject(text: &str) -> Result<SubjectDigest, String> {
 
 fn key(text: &str) -> Result<KeyId, String> {
     Digest::from_hex(text.trim_start_matches("sha256:")).map(KeyId).map_err(|error| error.to_string())
+}
+
+fn witness(text: &str) -> Result<Witness, String> {
+    Witness::from_verifier_key(text).map_err(|error| format!("this is no verifier key of a witness: {error}"))
 }
 
 fn verdict(text: &str) -> Result<Verdict, String> {

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod find;
+mod history;
 mod ingest;
 mod store;
 mod verify;

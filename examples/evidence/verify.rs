@@ -8,25 +8,37 @@ use pathops_core::OpContext;
 use pathops_core::adapter::BlobStore;
 use pathops_core::evidence::EvidenceId;
 use pathops_evidence::ledger::{LogIdentity, LogReader};
-use pathops_evidence::{Against, log_of, verify_bundle, verify_ledger};
+use pathops_evidence::{Against, Verification, log_of, verify_bundle, verify_ledger};
 
 use crate::arguments::{Trusted, Verify};
 use crate::find::named;
+use crate::history::History;
 use crate::store::{Store, trust};
 use crate::{Failure, read};
 
 pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String, u8), Failure> {
-    let Verify { path, trusted, key, checkpoint, blobs } = arguments;
+    let Verify { path, trusted, key, checkpoint, history, witness, witnesses, blobs } = arguments;
     let (log, own_root) = log(&path, &trusted)?;
+    let needed = witnesses.unwrap_or(witness.len());
+    let log = log.with_witnesses(witness, needed);
     let own_keys = key.is_empty();
     let trust = if own_keys { Store::Folder(path.clone()).trust()? } else { trust(&key)? };
-    let known = checkpoint.iter().map(|file| Ok(String::from_utf8(read(file)?)?)).collect::<Result<Vec<_>, Failure>>()?;
+    let history = history.as_deref().map(History::of).transpose()?;
+    let mut known = checkpoint.iter().map(|file| Ok(String::from_utf8(read(file)?)?)).collect::<Result<Vec<_>, Failure>>()?;
+    known.extend(history.iter().filter_map(History::newest).cloned());
     let mut verification = if path.is_dir() {
         let blobs = blobs.or_else(|| Some(path.clone()).filter(|path| path.join("blobs").is_dir()));
         let blobs = blobs.map(|folder| existing(&folder).and_then(|it| Ok(ObjectStoreBlobs::folder(it)?))).transpose()?;
         let blobs = blobs.as_ref().map(|blobs| blobs as &dyn BlobStore);
         let against = Against { log: &log, trust: &trust, known: &known, blobs };
-        verify_ledger(cx, &ObjectStoreBucket::folder(&path)?, against).await?
+        let bucket = Arc::new(ObjectStoreBucket::folder(&path)?);
+        let mut verification = verify_ledger(cx, &*bucket, against).await?;
+        if let Some(history) = history {
+            add(&mut verification, history.verify(cx, &LogReader::new(bucket, log)).await?);
+        }
+        verification
+    } else if history.is_some() || blobs.is_some() || !known.is_empty() {
+        return Err("a bundle is one piece: --checkpoint, --history and --blobs are for a whole store or ledger".into());
     } else {
         verify_bundle(&read(&path)?, &log, &trust)
     };
@@ -37,6 +49,14 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
         }
     }
     Ok((verification.to_string(), verification.verdict().exit_code()))
+}
+
+/// What else was verified of the same.
+fn add(all: &mut Verification, other: Verification) {
+    all.checked.extend(other.checked);
+    all.failures.extend(other.failures);
+    all.missing.extend(other.missing);
+    all.left_out.extend(other.left_out);
 }
 
 pub(crate) async fn export(cx: &OpContext, ledger: &Path, id: &str, trusted: &Trusted) -> Result<String, Failure> {

@@ -24,9 +24,9 @@ fn program() -> &'static Path {
 
 /// A run that has ended: code, answer, and what went wrong.
 #[derive(Debug)]
-struct Run(Option<i32>, String, String);
+pub(crate) struct Run(pub(crate) Option<i32>, pub(crate) String, pub(crate) String);
 
-fn run(arguments: &[&str]) -> Run {
+pub(crate) fn run(arguments: &[&str]) -> Run {
     let mut command = Command::new(program());
     let output = command.args(arguments).current_dir(Path::new(ROOT).join(REPORTS)).stdin(Stdio::null()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -35,27 +35,27 @@ fn run(arguments: &[&str]) -> Run {
 
 impl Run {
     #[track_caller]
-    fn works(&self) -> &str {
+    pub(crate) fn works(&self) -> &str {
         assert!(self.0 == Some(0) && self.2.is_empty(), "{self:?}");
         &self.1
     }
 
     #[track_caller]
-    fn is_refused(&self, why: &str) {
+    pub(crate) fn is_refused(&self, why: &str) {
         assert!(self.0 == Some(2) && self.1.is_empty() && self.2.contains(why) && !self.2.contains("panicked"), "{self:?}");
     }
 }
 
-fn artifact() -> String {
+pub(crate) fn artifact() -> String {
     Digest::of(b"artifact").to_string()
 }
 
 /// A store in a folder, and what was said when it was filled.
-struct Store(TempDir, String);
+pub(crate) struct Store(pub(crate) TempDir, pub(crate) String);
 
 impl Store {
     /// A store with reports about an artifact in it.
-    fn filled() -> Self {
+    pub(crate) fn filled() -> Self {
         let mut store = Self(tempfile::tempdir().unwrap(), String::new());
         let about = ["--subject", &artifact(), "--app", "orders", "--change-set", "dates-1", "--at", "2026-11-22T12:00:00Z"];
         let files = ["tap/good-14.tap", "trivy/bad.json", "cyclonedx-json/good.json", "lcov/good.info"];
@@ -66,15 +66,15 @@ impl Store {
         store
     }
 
-    fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.0.path().join("store")
     }
 
-    fn run(&self, command: &str, more: &[&str]) -> Run {
+    pub(crate) fn run(&self, command: &str, more: &[&str]) -> Run {
         run(&[&[command, "--store", self.path().to_str().unwrap()], more].concat())
     }
 
-    fn verify(&self, more: &[&str]) -> Run {
+    pub(crate) fn verify(&self, more: &[&str]) -> Run {
         run(&[&["verify", self.path().to_str().unwrap()], more].concat())
     }
 
@@ -84,7 +84,7 @@ impl Store {
         run.works().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path().join(name)
     }
 }

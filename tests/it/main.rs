@@ -6,6 +6,7 @@ mod by_hand;
 mod comments;
 mod crash;
 mod evidence_command;
+mod evidence_witness;
 mod golden_path;
 mod governance;
 mod graphs;

@@ -1,0 +1,133 @@
+//! The evidence command, with what others know of a log: the history of a repository, and witnesses.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use ed25519_dalek::{Signer as _, SigningKey};
+use pathops_core::Digest;
+use tempfile::TempDir;
+
+use crate::evidence_command::{Run, Store, artifact, run};
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let who = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"];
+    let output = Command::new("git").arg("-C").arg(folder).args(who).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A repository in which checkpoints are written down.
+struct Repository(TempDir);
+
+impl Repository {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        git(folder.path(), &["init", "-q"]);
+        fs::create_dir(folder.path().join("log")).unwrap();
+        Self(folder)
+    }
+
+    fn records(&self, store: &Store) {
+        fs::copy(store.file("log/checkpoint"), self.0.path().join("log/checkpoint")).unwrap();
+        git(self.0.path(), &["add", "."]);
+        git(self.0.path(), &["commit", "-q", "-m", "Record a checkpoint"]);
+    }
+
+    fn path(&self) -> &str {
+        self.0.path().to_str().unwrap()
+    }
+}
+
+/// One more piece of evidence, told from others by its time.
+fn grow(store: &Store, at: &str) {
+    store.run("ingest", &["tap/good-14.tap", "--subject", &artifact(), "--at", at]).works();
+}
+
+/// The same store once more, with its keys.
+fn forked(store: &Store) -> Store {
+    let other = tempfile::tempdir().unwrap();
+    let copied = Command::new("cp").arg("-R").arg(store.path().join("..").join(".")).arg(other.path()).status().unwrap();
+    assert!(copied.success());
+    Store(other, store.1.clone())
+}
+
+#[track_caller]
+fn fails(run: &Run, why: &str) {
+    assert!(run.0 == Some(1) && run.1.starts_with("FAILED\n") && run.1.contains(why), "{run:?}");
+}
+
+#[test]
+fn two_views_of_a_log_are_caught_from_the_history_of_a_repository() {
+    let (one, repository) = (Store::filled(), Repository::new());
+    repository.records(&one);
+    let other = forked(&one);
+    grow(&one, "2026-11-23T12:00:00Z");
+    grow(&other, "2026-11-23T13:00:00Z");
+    grow(&other, "2026-11-23T14:00:00Z");
+    repository.records(&one);
+    let whole = one.verify(&["--history", repository.path()]);
+    assert!(whole.works().contains("ok        2 earlier checkpoints, on which that of 9 leaves follows"), "{whole:?}");
+    assert!(!whole.1.contains("whether it was cut back"), "{whole:?}");
+
+    // Each fork holds by itself, also where its own newest checkpoint is the newest that was written down.
+    repository.records(&other);
+    for store in [&one, &other] {
+        store.verify(&[]).works();
+    }
+    other.verify(&["--checkpoint", repository.0.path().join("log/checkpoint").to_str().unwrap()]).works();
+    fails(&other.verify(&["--history", repository.path()]), "checkpoint 2 of 3, of 9 leaves");
+    fails(&one.verify(&["--history", repository.path()]), "checkpoint 3 of 3, of 11 leaves: the log has 9 leaves now");
+}
+
+#[test]
+fn a_history_that_is_not_whole_or_not_there_verifies_nothing() {
+    let (store, repository) = (Store::filled(), Repository::new());
+    repository.records(&store);
+    grow(&store, "2026-11-23T12:00:00Z");
+    repository.records(&store);
+    let folder = tempfile::tempdir().unwrap();
+    let shallow = folder.path().join("shallow");
+    git(folder.path(), &["clone", "-q", "--depth", "1", &format!("file://{}", repository.path()), shallow.to_str().unwrap()]);
+    let part = store.verify(&["--history", shallow.to_str().unwrap()]);
+    assert!(part.0 == Some(2) && part.1.contains("is a shallow clone"), "{part:?}");
+    // A folder within a repository is not that repository.
+    store.verify(&["--history", repository.0.path().join("log").to_str().unwrap()]).is_refused("NOT VERIFIED");
+    store.verify(&["--history", "no-such-folder"]).is_refused("NOT VERIFIED");
+    let empty = Repository::new();
+    git(empty.0.path(), &["commit", "-q", "--allow-empty", "-m", "Begin"]);
+    let nothing = store.verify(&["--history", empty.path()]);
+    assert!(nothing.0 == Some(2) && nothing.1.contains("earlier checkpoints: there are none"), "{nothing:?}");
+    // A bundle has nothing that a history could be held against.
+    let root = store.file("trusted_root.json");
+    let key = fs::read_dir(store.file("keys")).unwrap().next().unwrap().unwrap().path();
+    let against = ["--trusted-root", root.to_str().unwrap(), "--key", key.to_str().unwrap(), "--history", repository.path()];
+    run(&[&["verify", "tap/good-14.tap"], against.as_slice()].concat()).is_refused("a bundle is one piece");
+}
+
+/// A witness of this name: its verifier key, and the line with which it cosigns a note.
+fn witness(name: &str, seed: u8, note: &str) -> (String, String) {
+    let key = SigningKey::from_bytes(&[seed; 32]);
+    let public = [&[4], key.verifying_key().as_bytes().as_slice()].concat();
+    let id = Digest::of(&[name.as_bytes(), b"\n", &public].concat());
+    let (body, at) = (note.split_once("\n\n").unwrap().0, 1_763_971_200_u64);
+    let signature = key.sign(format!("cosignature/v1\ntime {at}\n{body}\n").as_bytes()).to_bytes();
+    let line = BASE64.encode([&id.as_bytes()[..4], &at.to_be_bytes(), &signature].concat());
+    (format!("{name}+{}+{}", &id.hex()[..8], BASE64.encode(public)), format!("\u{2014} {name} {line}\n"))
+}
+
+#[test]
+fn as_many_witnesses_as_are_asked_for_have_to_have_cosigned() {
+    let store = Store::filled();
+    let note = fs::read_to_string(store.file("log/checkpoint")).unwrap();
+    let ((one, line), (two, _)) = (witness("one.example/w", 1, &note), witness("two.example/w", 2, &note));
+    fails(&store.verify(&["--witness", &one]), "log/checkpoint");
+    fs::write(store.file("log/checkpoint"), note + &line).unwrap();
+    assert!(store.verify(&["--witness", &one]).works().contains("one.example/w"));
+    store.verify(&["--witness", &one, "--witness", &two, "--witnesses", "1"]).works();
+    fails(&store.verify(&["--witness", &one, "--witness", &two]), "log/checkpoint");
+    fails(&store.verify(&["--witness", &one, "--witnesses", "2"]), "log/checkpoint");
+    store.verify(&["--witness", "one.example/w"]).is_refused("no verifier key of a witness");
+    store.verify(&["--witnesses", "1"]).is_refused("--witness <KEY>");
+}
