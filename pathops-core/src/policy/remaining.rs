@@ -145,3 +145,37 @@ impl<'d> Search<'_, 'd> {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(number: usize) -> Step {
+        Step { what: format!("step {number}"), from: None }
+    }
+
+    /// Every set of up to three demands for some of four steps, against trying all sets of steps.
+    #[test]
+    fn the_smallest_set_is_found_whatever_is_demanded() {
+        let parts = |set: usize| (0..4).filter(move |number| set >> number & 1 == 1);
+        let demand = |set: usize, count| Demand { count, steps: parts(set).map(step).collect() };
+        let all: Vec<(usize, usize)> = (1..16).flat_map(|set| (1..=parts(set).count()).map(move |count| (set, count))).collect();
+        let mut sets: Vec<Vec<(usize, usize)>> = Vec::new();
+        for (place, one) in all.iter().enumerate() {
+            sets.push(vec![*one]);
+            for two in all.iter().skip(place) {
+                sets.push(vec![*one, *two]);
+                sets.extend(all.iter().step_by(5).map(|three| vec![*one, *two, *three]));
+            }
+        }
+        for set in sets {
+            let demands: Vec<_> = set.iter().map(|(steps, count)| demand(*steps, *count)).collect();
+            let meets = |chosen: usize| set.iter().all(|(steps, count)| parts(steps & chosen).count() >= *count);
+            let least = (0..16).filter(|chosen| meets(*chosen)).map(|chosen| parts(chosen).count()).min();
+            let (found, is_smallest) = smallest(&demands);
+            let chosen = (0..4).filter(|number| found.contains(&&step(*number))).map(|number| 1 << number).sum();
+            assert!(is_smallest && meets(chosen), "{set:?}: {found:?}");
+            assert_eq!((Some(found.len()), Some(parts(chosen).count())), (least, least), "{set:?}: {found:?}");
+        }
+    }
+}

@@ -60,6 +60,32 @@ fn evidence_without_a_date_is_as_old_as_can_be() {
     shop.stands("asked", Pass, "it is there");
 }
 
+/// What says in the standard's form that it is a report, and is none, spoils the evidence: it is not left out.
+#[test]
+fn a_report_that_cannot_be_read_is_not_passed_over() {
+    let mut shop = Shop::passing();
+    shop.give(&about_this("https://in-toto.io/attestation/vulns/v0.2", &json!({"scanner": 7})));
+    assert_eq!(shop.requirement("evidence-integrity").verdict, Fail);
+}
+
+/// A decision is made of evidence, and a snapshot bundles it: none of them is a second witness of it.
+#[test]
+fn what_pathops_made_of_evidence_is_no_evidence() {
+    const REFERENCE: &str = "https://in-toto.io/attestation/reference/v0.1";
+    let verdict = json!({"timeVerified": after(-1).to_string(), "verificationResult": "PASSED"});
+    for (predicate_type, predicate, own) in
+        [(SUMMARY, verdict, "https://pathops.dev/decision"), (REFERENCE, dated(), "https://pathops.dev/snapshot")]
+    {
+        let mut shop = asking(predicate_type, "artifact");
+        let mut of_pathops = predicate.clone();
+        of_pathops[own] = json!({});
+        shop.give(&about_this(predicate_type, &of_pathops));
+        shop.stands("asked", Unknown, &format!("there is no evidence of the type {predicate_type} for this"));
+        shop.give(&about_this(predicate_type, &predicate));
+        shop.stands("asked", Pass, "it is there");
+    }
+}
+
 #[test]
 fn the_verdict_of_others_must_be_a_pass() {
     let summary = |result: Value| {

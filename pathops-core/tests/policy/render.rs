@@ -1,6 +1,6 @@
 //! A decision as people read it, and text from outside that tries to be read as more than text.
 
-use pathops_core::project::OpenIncident;
+use pathops_core::project::{OpenIncident, Role};
 use pathops_core::{Principal, UnixMillis};
 use serde_json::json;
 
@@ -78,6 +78,25 @@ fn a_decision_in_a_sentence() {
     assert_eq!(summary(&Shop::passing()), "orders may go to production");
     assert_eq!(summary(&Shop::first_stage()), "orders may go to production once its pull request is approved");
     assert_eq!(summary(&Shop::reviewed(Vec::new())), "orders may not go to production yet: approval");
+}
+
+/// What is looked at later, how many of whom are needed, and whether people may get past it.
+#[test]
+fn what_is_needed_of_whom_and_when_stands_beside_it() {
+    let line_of = |shop: &Shop, id: &str| {
+        let text = shop.decision().to_text();
+        text.lines().find(|line| line.contains(id)).unwrap_or_else(|| panic!("{id}: {text}")).to_owned()
+    };
+    assert!(line_of(&Shop::first_stage(), " approval ").starts_with("  later   approval"));
+    assert!(line_of(&Shop::passing(), " approval ").starts_with("  pass    approval"));
+
+    let mut two = Shop::reviewed(Vec::new());
+    let people = [("bob", Role::Reviewer), ("carla", Role::Reviewer), ("dora", Role::Reviewer)];
+    two.readings.people = people.into_iter().map(|(name, role)| (name.parse().unwrap(), [role].into())).collect();
+    two.rule("approval").asks = serde_json::from_value(json!({"approvals": {"count": 2, "roles": ["reviewer"]}})).unwrap();
+    assert!(two.decision().to_text().contains("needs approval of the pull request's head, from 2 of bob, carla, dora\n"));
+    two.rule("approval").asks = serde_json::from_value(json!({"approvals": {"count": 1, "roles": ["reviewer"]}})).unwrap();
+    assert!(two.decision().to_text().contains("needs approval of the pull request's head, from bob or carla or dora\n"));
 }
 
 /// What somebody might write into an incident, a policy or a deployment's answer.

@@ -83,6 +83,25 @@ fn what_leaves_its_class_may_not_leave_the_rules_of_it() {
     assert_eq!(told(&layered(), &and(dropped, &[("policies/orders.yaml", &own)])).0, [""; 0]);
 }
 
+/// From prototype to production leads the path only, and nothing leads back to a prototype.
+#[test]
+fn an_app_is_declared_to_be_what_one_step_makes_of_it() {
+    let declared = |state: &str| but(&[("apps/web.yaml", "lifecycle: path-ready", &format!("lifecycle: {state}"))]);
+    for (from, to, expected) in [
+        ("prototype", "prototype", None),
+        ("prototype", "path-ready", None),
+        ("prototype", "production", Some("from prototype to production at once: from prototype it goes to path-ready")),
+        ("path-ready", "production", None),
+        ("path-ready", "prototype", Some("from path-ready to prototype at once: from path-ready it goes to production")),
+        ("production", "path-ready", None),
+        ("production", "prototype", Some("from production to prototype at once: from production it goes to path-ready")),
+    ] {
+        let (errors, _) = told(&declared(from), &declared(to));
+        contain(&errors, &Vec::from_iter(expected));
+        assert!(errors.iter().all(|it| it.starts_with("apps/web.yaml:")), "{errors:?}");
+    }
+}
+
 /// Rules that name classes or units are for it no more, too.
 #[test]
 fn what_is_declared_as_something_else_is_held_to_what_it_was() {

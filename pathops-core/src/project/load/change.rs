@@ -6,10 +6,11 @@ use super::policy::written;
 use super::sheet::{Sheet, of_kind, place};
 use crate::adapter::SourceTree;
 use crate::id::{RepoPath, UnitId};
+use crate::lifecycle::{App, Subject as _};
 use crate::policy::{Ask, LintLevel, Loosened, LoosenedBy, Place, Policy, loosened};
 use crate::project::check::{Findings, Written, loosened_retention};
 use crate::project::document::Kind;
-use crate::project::{Finding, Project, Unit};
+use crate::project::{Finding, Lifecycle, Project, Unit};
 
 /// The files of a meta repository, and the project that they declare.
 pub type Declared<'p> = (&'p SourceTree, &'p Project);
@@ -21,12 +22,18 @@ pub type Declared<'p> = (&'p SourceTree, &'p Project);
 /// That a rule says what it said, and is not for a unit any more because that is of another class or kind, or has another
 /// name, is an error: the unit's own file would loosen what stands above it. A unit that keeps a repository under another
 /// name is the same unit.
+///
+/// That it is declared to be at a place of its [lifecycle](crate::lifecycle::AppLifecycle) to which no single step leads from
+/// where it was declared to be is an error, too.
 #[must_use]
 pub fn lint_change(before: Declared<'_>, after: Declared<'_>) -> Vec<(Finding, LintLevel)> {
     let mut found: Vec<_> = of_rules(before, after);
     for unit in before.1.units.values() {
         match successor(unit, before.1, after.1) {
-            Some(now) => found.extend(less_of(unit, now, &after)),
+            Some(now) => {
+                found.extend(less_of(unit, now, &after));
+                found.extend(moved_on(unit, now, after.0).map(|finding| (finding, LintLevel::Error)));
+            }
             None => {
                 let what = format!(
                     "`{}` is not declared any more: nothing of it is promoted, and nobody looks at what of it is in production",
@@ -61,6 +68,19 @@ fn successor<'p>(unit: &Unit, before: &Project, after: &'p Project) -> Option<&'
     after.units.get(&unit.id).or_else(|| after.units.values().find(same))
 }
 
+/// An app is declared to be only what one step of its lifecycle makes of what it was declared to be.
+fn moved_on(unit: &Unit, now: &Unit, files: &SourceTree) -> Option<Finding> {
+    let (from, to) = (unit.lifecycle, now.lifecycle);
+    let mut allowed: Vec<_> = App::STEPS.iter().filter(|step| step.from.contains(&from)).map(|step| step.to).collect();
+    allowed.retain(|state| *state != from);
+    if from == to || allowed.contains(&to) {
+        return None;
+    }
+    let allowed = allowed.iter().map(Lifecycle::to_string).collect::<Vec<_>>().join(" or ");
+    let what = format!("`{}` cannot go from {from} to {to} at once: from {from} it goes to {allowed}", now.id);
+    Some(finding(file_of(files, &now.id), line_in(files, &now.id, "lifecycle"), what, "declare one step at a time"))
+}
+
 /// What is told of a rule, and where that stood.
 type Told = (Option<(RepoPath, usize)>, String);
 
@@ -79,7 +99,7 @@ fn of_rules(before: Declared<'_>, after: Declared<'_>) -> Vec<(Finding, LintLeve
             let above = place.map_or_else(|| at.layer.to_string(), |(file, line)| format!("{file}:{line}"));
             let what = format!("declared so, `{}` is not held to `{name}` as before ({above}): {why}", now.id);
             let mend = "leave what rules go by (class, kind and name) as it is, or ask for as much in rules that are for it";
-            moved.push((finding(file_of(after.0, &now.id), class_line(after.0, &now.id), what, mend), LintLevel::Error));
+            moved.push((finding(file_of(after.0, &now.id), line_in(after.0, &now.id, "class"), what, mend), LintLevel::Error));
         }
     }
     if is.preflight_merge() < was.preflight_merge() {
@@ -134,9 +154,9 @@ fn file_of(files: &SourceTree, unit: &UnitId) -> RepoPath {
     files.keys().find(is_of).cloned().unwrap_or_else(RepoPath::root)
 }
 
-/// Where a unit says of which class it is.
-fn class_line(files: &SourceTree, unit: &UnitId) -> Option<usize> {
+/// Where a unit says something of itself.
+fn line_in(files: &SourceTree, unit: &UnitId, field: &str) -> Option<usize> {
     let (path, file) = files.get_key_value(&file_of(files, unit))?;
     let sheet = Sheet::read(path, &file.bytes, &mut Findings::default())?;
-    Some(sheet.spec.get("class").map_or(sheet.line, |node| node.line))
+    Some(sheet.spec.get(field).map_or(sheet.line, |node| node.line))
 }
