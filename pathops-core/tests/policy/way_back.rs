@@ -1,11 +1,12 @@
 //! The way back to what was in production before: incidents and freezes do not stop it, everything else does.
 
 use pathops_core::UnixMillis;
+use pathops_core::evidence::{Statement, Subject};
 use pathops_core::policy::Verdict;
 use pathops_core::project::{Lifecycle, OpenIncident};
 use serde_json::json;
 
-use crate::shop::{AT, DAY, Kind, Shop, closed_window, seal, stop};
+use crate::shop::{AT, DAY, Kind, Shop, artifact, closed_window, seal, stop, tree};
 
 /// The requirement that a change leaves unmet, how it then stands, and the change.
 type Change = (&'static str, Verdict, fn(&mut Shop));
@@ -38,6 +39,23 @@ fn the_tests_of_its_build_do_not_age_and_what_it_does_in_preflight_does() {
         let mut shop = back();
         shop.put(kind, seal(&kind.dated(old)));
         shop.refuses("tried long ago", &[(kind.requirement(), Verdict::Unknown)]);
+    }
+}
+
+/// What others said of the artifact still holds; what they said of a deployment was of that one.
+#[test]
+fn other_evidence_ages_where_it_is_about_a_deployment() {
+    const REVIEW: &str = "https://example.com/review/v1";
+    let said = json!({"timestamp": UnixMillis(AT.0 - 100 * DAY).to_string()});
+    let subject = Subject::named("orders").with_tree(&tree('c')).with_sha256(&artifact());
+    let reviewed = Statement::new(vec![subject], REVIEW, &said).unwrap();
+    for (about, verdict) in [("artifact", Verdict::Pass), ("deployment", Verdict::Unknown)] {
+        let mut shop = back();
+        let asks = json!({"evidence": {"predicateType": REVIEW, "about": about, "accept": {"maxAgeSeconds": DAY / 1_000}}});
+        let rule = json!({"id": "reviewed", "reason": "Somebody has looked.", "asks": asks});
+        shop.layer.requirements.push(serde_json::from_value(rule).unwrap());
+        shop.give(&reviewed);
+        assert_eq!(shop.requirement("reviewed").verdict, verdict, "{about}");
     }
 }
 
