@@ -233,3 +233,41 @@ fn a_file_beside_the_documents_that_nobody_reads_fails_the_check() {
         assert!(failures.iter().any(|it| it.starts_with(&format!("{stray}: ")) && it.contains("read")), "{failures:?}");
     }
 }
+
+/// Whether something is proposed within the time in which people look many times.
+fn is_proposed_soon(world: &World) -> bool {
+    let looks = AtomicU32::new(0);
+    let enough = || proposed(world).is_some() || looks.fetch_add(1, Ordering::SeqCst) > 150;
+    assert!(world.run(feature_of(&["orders"], "better", None), "k", enough).is_none());
+    proposed(world).is_some()
+}
+
+fn checked_path(world: &World) -> String {
+    format!("change-sets/policies/{}.json", wait(world.plane().project()).unwrap().policy.digest().hex())
+}
+
+/// A producer is trusted for what it makes. Its key checks no policy, wherever its word lies.
+#[test]
+fn a_check_of_a_policy_by_the_key_of_a_producer_is_none() {
+    for (seed, is_believed) in [(1, true), (crate::world::PRODUCERS[0].1, false)] {
+        let world = World::new(MemoryJournal::new());
+        declare(&world, "main", "policy.yaml", &asking(&world, CHECKED));
+        let digest = wait(world.plane().project()).unwrap().policy.digest();
+        let subject = pathops_core::evidence::Subject::named("policy").with_sha256(&digest);
+        let says = serde_json::json!({
+            "result": "PASSED", "passedTests": ["all"], "finishedOn": "2025-11-24T08:00:00Z",
+            "configuration": [{"name": "policy", "annotations": {"policy": {"approvedBy": {"bob": ["reviewer"]}}}}],
+        });
+        let predicate_type = "https://in-toto.io/attestation/test-result/v0.1";
+        let envelope = crate::outside_evidence::sign(seed, subject, predicate_type, &says);
+        let trust = TrustRoot::new([crate::outside_evidence::key(seed).public_key()]);
+        let id = trust.verify(&envelope).unwrap().id();
+        let blob = wait(world.blobs.put(&cx(), envelope.to_vec().unwrap())).unwrap();
+        let record = serde_json::json!({
+            "format": 1, "pullRequest": null,
+            "evidence": {"id": id, "name": "policy", "predicateType": predicate_type, "envelope": blob, "location": ""},
+        });
+        declare(&world, "main", &checked_path(&world), &record.to_string());
+        assert_eq!(is_proposed_soon(&world), is_believed, "signed by {seed}");
+    }
+}

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{Comparison, Scm, SourceFile, SourceTree, SubjectDigest};
-use pathops_core::evidence::TrustRoot;
-use pathops_core::policy::{Authoring, GitState, Languages, Policy, Proposal, Readings, VerifiedFacts};
+use pathops_core::evidence::{Envelope, TrustRoot};
+use pathops_core::policy::{Authoring, EvidenceFact, Finding, GitState, Languages, Policy, Proposal, Readings, VerifiedFacts};
 use pathops_core::project::{EnvironmentTarget, Identities, Project, Unit, load_with};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry};
 use pathops_evidence::EvidenceRecord;
@@ -73,12 +73,9 @@ impl Services {
         let subjects = self.subjects(cx, scope, &project.environments.production, combination, proposal.as_ref()).await?;
         let (trust, of_others) = self.outside_evidence(cx, &subjects).await?;
         let checks = self.policy_checks(cx, scope, &project.policy, production).await?;
-        for record in &checks {
-            envelopes.push(self.sealer.envelope(cx, record).await.map_err(mendable)?);
-        }
-        let made_here = combination.evidence.iter().chain(&checks);
+        let made_here = combination.evidence.iter().chain(checks.iter().map(|(record, _)| record));
         let trust = if in_ledger(&project.policy, &unit) { self.logged(cx, trust, made_here).await? } else { trust };
-        envelopes.extend(of_others);
+        envelopes.extend(checks.into_iter().map(|(_, envelope)| envelope).chain(of_others));
         let readings = Readings {
             authoring: authoring(scope, &authors.known),
             // Accounts are people by now.
@@ -111,14 +108,33 @@ impl Services {
         scope: &Scope,
         policy: &Policy,
         production: Option<&Candidate<'_>>,
-    ) -> Result<Vec<EvidenceRecord>> {
+    ) -> Result<Vec<(EvidenceRecord, Envelope)>> {
         let merged = production.filter(|candidate| candidate.merged.is_some());
         let policies: BTreeSet<_> = merged.map(|it| it.shown.policy).into_iter().chain([policy.digest()]).collect();
         let mut checks = Vec::new();
         for policy in policies {
-            checks.extend(self.policy_checked(cx, &scope.meta_repo, &policy).await?.map(|checked| checked.evidence));
+            let Some(checked) = self.policy_checked(cx, &scope.meta_repo, &policy).await? else { continue };
+            let envelope = self.sealer.envelope(cx, &checked.evidence).await.map_err(mendable)?;
+            if self.is_own_check(&envelope) {
+                checks.push((checked.evidence, envelope));
+            }
         }
         Ok(checks)
+    }
+
+    /// Whether PathOps has checked a policy there: the file that leads to it leads anywhere, and the key of a producer is trusted
+    /// too, for what it makes. What nobody trusted has signed is handed on: a decision refuses for it, and says why.
+    fn is_own_check(&self, envelope: &Envelope) -> bool {
+        let Ok(verified) = self.trust.verify(envelope) else { return true };
+        let is_check = matches!(
+            EvidenceFact::read(&verified, &self.trust),
+            Ok(Some(EvidenceFact { says: Finding::Policy { .. }, .. })) | Err(_)
+        );
+        let is_own = is_check && self.trust.producers(verified.signer()).is_empty();
+        if !is_own {
+            tracing::warn!(evidence = %verified.id(), "what leads to the check of a policy leads to none by PathOps; it is left out");
+        }
+        is_own
     }
 
     /// Trust that knows which of PathOps' own evidence is in its ledger, by proofs that are read back and verified.
