@@ -271,3 +271,25 @@ fn a_check_of_a_policy_by_the_key_of_a_producer_is_none() {
         assert_eq!(is_proposed_soon(&world), is_believed, "signed by {seed}");
     }
 }
+
+/// What PathOps has recorded is not for a change to write: an older check would be as good as the newest.
+#[test]
+fn nobody_rewrites_what_pathops_has_recorded() {
+    let world = World::new(MemoryJournal::new());
+    wait(world.plane().check_policy()).unwrap();
+    let checked = checked_path(&world);
+    let failures = |change: &PullRequest| wait(world.plane().check_policy_change(change.number)).unwrap().failures;
+    let change = propose_policy(&world, "records", &policy(&world));
+    // What was recorded since is no doing of the change.
+    wait(world.plane().check_policy()).unwrap();
+    declare(&world, "main", "change-sets/later/status.json", "{}");
+    assert_eq!(failures(&change), [""; 0]);
+    for path in [checked.as_str(), "production/orders.json", "log/checkpoint"] {
+        declare(&world, "records", path, "{}");
+        let told = failures(&change);
+        assert!(told.iter().any(|it| it.starts_with(&format!("{path}: "))), "{told:?}");
+    }
+    let change = propose_policy(&world, "deletes", &policy(&world));
+    write_as(&world, "alice", "deletes", vec![FileChange { path: checked.parse().unwrap(), file: None }]);
+    assert_eq!(failures(&change).len(), 1);
+}

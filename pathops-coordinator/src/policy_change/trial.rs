@@ -32,8 +32,14 @@ impl ControlPlane {
         let (services, meta) = (self.services(), self.meta_repo());
         // Everything but the records: also what nobody reads, and somebody may take for a declaration.
         let mut files = services.scm.read_tree(cx, meta, &looked.head, &RepoPath::root()).await?;
-        files.retain(|path, _| !RECORDS.iter().any(|folder| path.as_str().starts_with(folder)));
+        files.retain(|path, _| !is_record(path));
         let mut trial = Trial::default();
+        if looked.pull_request.is_some() {
+            let changed = services.scm.compare(cx, meta, &looked.before, &looked.head).await?.files;
+            let records = changed.iter().filter(|path| is_record(path));
+            let told = |path: &RepoPath| format!("{path}: PathOps records that, and nobody else writes it; leave it as it is");
+            trial.failures.extend(records.map(told));
+        }
         match load_with(&files, meta.clone(), &services.languages) {
             Err(findings) => trial.failures.extend(findings.iter().map(Finding::to_string)),
             Ok(project) => {
@@ -66,6 +72,10 @@ impl ControlPlane {
         }
         Ok(trial)
     }
+}
+
+fn is_record(path: &RepoPath) -> bool {
+    RECORDS.iter().any(|folder| path.as_str().starts_with(folder))
 }
 
 impl Trial {
