@@ -2,7 +2,7 @@
 //!
 //! Every activity looks before it acts, so that performing it again after a crash or a lost answer changes nothing more.
 
-mod announce;
+pub(crate) mod announce;
 mod build;
 mod collect;
 mod decide;

@@ -19,6 +19,7 @@ use pathops_core::{
 use pathops_evidence::EvidenceRecord;
 use serde_json::{Value, json};
 
+use crate::activity::announce::SOURCE_BRANCH;
 use crate::change_set::RECORD_FORMAT;
 use crate::control_plane::ControlPlane;
 use checked::PolicyChecked;
@@ -45,7 +46,8 @@ pub struct PolicyChange {
     pub passed: Vec<String>,
     /// Past decisions that it would have made differently.
     pub differences: Vec<Difference>,
-    /// Who has approved its head, of those who may and had no part in it, with their roles.
+    /// Who has approved its head, of those who may and had no part in it, with their roles. The signed statement names them
+    /// once it is merged into the main branch.
     pub approved_by: BTreeMap<PersonId, BTreeSet<Role>>,
     /// The signed statement of it all.
     pub evidence: EvidenceRecord,
@@ -148,7 +150,11 @@ impl ControlPlane {
         if let Some(policy) = &trial.policy {
             subject = subject.with_sha256(policy);
         }
-        let policy = Some(PolicyApproval { approved_by: trial.approved_by.clone() });
+        // What is not merged may never be: until it is, nobody has approved what stands.
+        let is_merged =
+            |it: &PullRequest| matches!(it.state, PullRequestState::Merged { .. }) && it.base.as_str() == SOURCE_BRANCH;
+        let approved_by = looked.pull_request.filter(|it| is_merged(it)).map(|_| trial.approved_by.clone()).unwrap_or_default();
+        let policy = Some(PolicyApproval { approved_by });
         let annotations = TestAnnotations { change_set: Some(id.clone()), policy, ..TestAnnotations::default() };
         let redacted = |texts: &[String]| texts.iter().map(|text| services.redactor.redact_text(text)).collect();
         let result = TestResult {

@@ -293,3 +293,22 @@ fn nobody_rewrites_what_pathops_has_recorded() {
     write_as(&world, "alice", "deletes", vec![FileChange { path: checked.parse().unwrap(), file: None }]);
     assert_eq!(failures(&change).len(), 1);
 }
+
+/// People approve what is merged. What was not, and is pushed past it, nobody has approved.
+#[test]
+fn an_approval_of_what_was_not_merged_is_none() {
+    for is_closed in [false, true] {
+        let world = World::new(MemoryJournal::new());
+        let text = asking(&world, CHECKED);
+        let change = propose_policy(&world, "asks", &text);
+        let head = now(&world, &change);
+        review(&world, "bob", &change, &head, ReviewState::Approved);
+        assert_eq!(wait(world.plane().check_policy_change(change.number)).unwrap().approved_by.len(), 1, "it is told");
+        if is_closed {
+            let scm = world.forge.scm(pathops_core::Principal::System);
+            wait(scm.close_pull_request(&cx(), &repo("shop/meta"), change.number)).unwrap();
+        }
+        declare(&world, "main", "policy.yaml", &text);
+        assert!(!is_proposed_soon(&world), "closed: {is_closed}");
+    }
+}

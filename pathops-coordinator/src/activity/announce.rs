@@ -8,7 +8,7 @@ use crate::activity::{Services, moved};
 use crate::change_set::{Outcome, PullRequestRef, Role, Scope};
 
 /// The branch that source repositories keep their code on.
-pub(super) const SOURCE_BRANCH: &str = "main";
+pub(crate) const SOURCE_BRANCH: &str = "main";
 
 impl Services {
     pub(super) async fn announce(
