@@ -112,7 +112,11 @@ impl ControlPlane {
         let id = ChangeSetId::parse("policy").map_err(|error| invalid(&error))?;
         let cx = &OpContext::new(IdempotencyKey::new(format!("{id}/{:032x}", services.ids.fresh())));
         let project = self.project().await?;
-        let checked = services.policy_checked(cx, self.meta_repo(), &project.policy.digest()).await?;
+        // What leads nowhere is written anew.
+        let checked = match services.policy_checked(cx, self.meta_repo(), &project.policy.digest()).await {
+            Err(error) if error.kind() == ErrorKind::Corrupt => None,
+            checked => checked?,
+        };
         if let Some(number) = checked.and_then(|checked| checked.pull_request) {
             let brought = services.scm.pull_request(cx, self.meta_repo(), number).await?;
             if matches!(brought.state, PullRequestState::Merged { .. }) {
@@ -126,11 +130,12 @@ impl ControlPlane {
     async fn look_at_policy(&self, cx: &OpContext, looked: &Looked<'_>) -> Result<PolicyChange> {
         let trial = self.try_policy(cx, looked).await?;
         let evidence = self.seal_trial(cx, looked, &trial).await?;
-        let changes_policy = trial.before != trial.policy;
+        let changes_policy = trial.before.is_some_and(|before| Some(before) != trial.policy);
         let Trial { policy, failures, warnings, passed, differences, approved_by, .. } = trial;
         let (id, head) = (looked.id.clone(), looked.head.clone());
         let change = PolicyChange { id, head, policy, failures, warnings, passed, differences, approved_by, evidence };
-        // Another pull request says nothing of the policy that it finds, and one that was closed brings none.
+        // Another pull request says nothing of the policy that it finds, as far as that can be read, and one that was closed
+        // brings none.
         let brings = match looked.pull_request {
             None => true,
             Some(it) => changes_policy && !matches!(it.state, PullRequestState::Closed { .. }),

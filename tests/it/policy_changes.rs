@@ -312,3 +312,39 @@ fn an_approval_of_what_was_not_merged_is_none() {
         assert!(!is_proposed_soon(&world), "closed: {is_closed}");
     }
 }
+
+/// Whoever mends the main branch is not kept from it by what they mend.
+#[test]
+fn a_change_that_mends_what_cannot_be_read_is_checked() {
+    let world = World::new(MemoryJournal::new());
+    let mends = propose_policy(&world, "mends", &policy(&world).replace("reason: tests,", "reason: they tell,"));
+    declare(&world, "main", "apps/orders.yaml", "kind: Nonsense\n");
+    let change = wait(world.plane().check_policy_change(mends.number)).unwrap();
+    assert_eq!(change.failures, [""; 0]);
+    assert!(change.warnings.iter().any(|it| it.contains("what was before it cannot be read")), "{change:?}");
+    let head = PullRequest { head: change.head, ..mends };
+    assert_eq!(status(&world, "shop/meta", &head, POLICY_CONTEXT), Some(CheckState::Success));
+    // Whose name stands in a stop is held against the host's word all the same.
+    declare(&world, "mends", "stops/odd.yaml", &stop("by: bob"));
+    let told = wait(world.plane().check_policy_change(mends.number)).unwrap().failures;
+    assert!(told.len() == 1 && told[0].contains("`by` names `bob`"), "{told:?}");
+}
+
+/// A file that leads nowhere is written anew by the next check, and decides nothing until then.
+#[test]
+fn what_leads_to_a_check_and_cannot_be_read_is_mended_by_another_check() {
+    let world = World::new(MemoryJournal::new());
+    let rule = CHECKED.replace("approvals: 1, roles: [reviewer], ", "");
+    declare(&world, "main", "policy.yaml", &asking(&world, &rule));
+    wait(world.plane().check_policy()).unwrap();
+    let path = checked_path(&world);
+    let good = file(&world, &path).unwrap();
+    for bad in ["{".to_owned(), good.replace("\"format\": 1", "\"format\": 99")] {
+        assert_ne!(bad, good);
+        declare(&world, "main", &path, &bad);
+        wait(world.plane().check_policy()).unwrap();
+        assert!(file(&world, &path).unwrap().contains("\"format\": 1"));
+    }
+    declare(&world, "main", &path, &good.replace("\"format\": 1", "\"format\": 99"));
+    assert!(!is_proposed_soon(&world), "nobody knows what it says");
+}

@@ -5,6 +5,7 @@ use pathops_evidence::EvidenceRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::activity::Services;
+use crate::change_set::RECORD_FORMAT;
 
 /// The newest check of a policy, as the meta repository has it: one file for each policy, so that a decision reads that of its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,7 +39,13 @@ impl Services {
         let file = RepoPath::parse(&path).map_err(|why| error(ErrorKind::Invalid).because(why))?;
         let main = self.main(cx, meta_repo).await?;
         let Some(bytes) = self.scm.read_file(cx, meta_repo, &main, &file).await? else { return Ok(None) };
-        let mend = |why| error(ErrorKind::Corrupt).because(&why).with_source(why).with_retry(Retry::Backoff);
-        serde_json::from_slice(&bytes).map(Some).map_err(|why| mend(why).advise("check the policy once more"))
+        let mend = |why: &dyn std::fmt::Display| {
+            error(ErrorKind::Corrupt).because(why).advise("check the policy once more").with_retry(Retry::Backoff)
+        };
+        let checked: PolicyChecked = serde_json::from_slice(&bytes).map_err(|why| mend(&why).with_source(why))?;
+        match checked.format {
+            RECORD_FORMAT => Ok(Some(checked)),
+            other => Err(mend(&format!("it has the format {other}, and {RECORD_FORMAT} is the one that is known"))),
+        }
     }
 }

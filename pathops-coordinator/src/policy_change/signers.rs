@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pathops_core::adapter::{Commit, SourceFile, SourceTree};
-use pathops_core::project::{Project, StopSigners, stop_signers};
+use pathops_core::project::{Identities, StopSigners, stop_signers};
 use pathops_core::{CommitId, OpContext, PersonId, Principal, RepoPath, Result};
 
 use super::Looked;
@@ -28,7 +28,7 @@ impl ControlPlane {
         &self,
         cx: &OpContext,
         looked: &Looked<'_>,
-        before: &Project,
+        before: &Identities,
         before_files: &SourceTree,
         files: &SourceTree,
     ) -> Result<Vec<String>> {
@@ -97,11 +97,11 @@ fn brought<'s>(was: &BTreeMap<RepoPath, StopSigners>, is: &'s BTreeMap<RepoPath,
 }
 
 /// The person who wrote a commit, by the name that the project has for them; not those whom it names beside.
-fn author(commit: &Commit, project: &Project) -> Option<PersonId> {
+fn author(commit: &Commit, identities: &Identities) -> Option<PersonId> {
     let author = commit.authors.first()?;
-    match author.principal.clone().map(|principal| project.identities.principal(principal)) {
+    match author.principal.clone().map(|principal| identities.principal(principal)) {
         Some(Principal::Human(person)) => Some(person),
         Some(Principal::Agent { .. } | Principal::System) => None,
-        None => project.identities.by_address(&author.name).cloned(),
+        None => identities.by_address(&author.name).cloned(),
     }
 }

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::SourceTree;
 use pathops_core::policy::{Difference, LintContext, LintLevel, Policy, diff, run_cases};
-use pathops_core::project::{Finding, Project, Role, lint_change, lint_policy, load_policy_tests, load_with};
+use pathops_core::project::{Finding, Identities, Project, Role, lint_change, lint_policy, load_policy_tests, load_with};
 use pathops_core::{Digest, ErrorKind, OpContext, PersonId, RepoPath, Result, StatusContext};
 
 use super::{Looked, POLICY_CONTEXT, invalid};
-use crate::activity::facts::read_declared;
+use crate::activity::facts::{DECLARATIONS, read_declarations};
 use crate::control_plane::ControlPlane;
 
 /// What PathOps writes into the meta repository, and nobody declares.
@@ -43,24 +43,25 @@ impl ControlPlane {
         match load_with(&files, meta.clone(), &services.languages) {
             Err(findings) => trial.failures.extend(findings.iter().map(Finding::to_string)),
             Ok(project) => {
-                let (before_files, before) = read_declared(&*services.scm, cx, meta, &services.languages, &looked.before).await?;
-                (trial.before, trial.policy) = (Some(before.policy.digest()), Some(project.policy.digest()));
+                trial.policy = Some(project.policy.digest());
                 trial.passed.push("the project can be read".to_owned());
                 trial.lint(&files, &LintContext::of(&project, services.clock.now()), &project);
                 trial.run_tests(&files, &project.policy);
-                trial.take(lint_change((&before_files, &before), (&files, &project)));
+                let before_files = read_declarations(&*services.scm, cx, meta, &looked.before, &DECLARATIONS).await?;
                 trial.keep_records(&before_files, &files);
-                trial.keep_stops(&before, &project);
-                if let Some(pull_request) = looked.pull_request {
-                    trial.failures.extend(self.false_signers(cx, looked, &before, &before_files, &files).await?);
-                    self.approvers(cx, pull_request, &looked.before, &before, &mut trial).await?;
+                let before = load_with(&before_files, meta.clone(), &services.languages).ok();
+                let nobody = Identities::default();
+                let identities = before.as_ref().map_or(&nobody, |before| &before.identities);
+                if looked.pull_request.is_some() {
+                    trial.failures.extend(self.false_signers(cx, looked, identities, &before_files, &files).await?);
                 }
-                let (history, unreadable) = self.history(cx).await?;
-                if unreadable > 0 {
-                    trial.warnings.push(format!("{unreadable} past decisions cannot be read, so nothing is known of them"));
+                match before {
+                    Some(before) => self.hold_against(cx, looked, (&before_files, &before), (&files, &project), &mut trial).await?,
+                    None => trial.warnings.push(
+                        "what was before it cannot be read, so it is compared with nothing, and nobody has approved it that counts"
+                            .to_owned(),
+                    ),
                 }
-                let past = history.iter().map(|(facts, record)| (&**facts, record.decision.at));
-                trial.differences = diff(&before.policy, &project.policy, past);
             }
         }
         if let Some(pull_request) = looked.pull_request {
@@ -71,6 +72,30 @@ impl ControlPlane {
             }
         }
         Ok(trial)
+    }
+
+    /// What a change asks for less, whom it lets go on, who has approved it, and what it would have decided otherwise.
+    async fn hold_against(
+        &self,
+        cx: &OpContext,
+        looked: &Looked<'_>,
+        (before_files, before): (&SourceTree, &Project),
+        (files, project): (&SourceTree, &Project),
+        trial: &mut Trial,
+    ) -> Result<()> {
+        trial.before = Some(before.policy.digest());
+        trial.take(lint_change((before_files, before), (files, project)));
+        trial.keep_stops(before, project);
+        if let Some(pull_request) = looked.pull_request {
+            self.approvers(cx, pull_request, &looked.before, before, trial).await?;
+        }
+        let (history, unreadable) = self.history(cx).await?;
+        if unreadable > 0 {
+            trial.warnings.push(format!("{unreadable} past decisions cannot be read, so nothing is known of them"));
+        }
+        let past = history.iter().map(|(facts, record)| (&**facts, record.decision.at));
+        trial.differences = diff(&before.policy, &project.policy, past);
+        Ok(())
     }
 }
 
