@@ -8,6 +8,7 @@ mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::BoxFuture;
 use pathops_core::adapter::{CheckState, PullRequest, PullRequestState};
 use pathops_core::evidence::{PolicyApproval, Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict};
 use pathops_core::policy::{CommitStatus, Difference};
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 use crate::activity::announce::SOURCE_BRANCH;
 use crate::change_set::RECORD_FORMAT;
 use crate::control_plane::ControlPlane;
+use crate::retry::with_retry;
 use checked::PolicyChecked;
 use trial::Trial;
 
@@ -96,7 +98,9 @@ impl ControlPlane {
         let change = self.look_at_policy(cx, &looked).await?;
         let body = services.redactor.redact_text(&change.to_markdown());
         services.scm.put_comment(&cx.part("comment"), self.meta_repo(), number, "policy", &body).await?;
-        self.post_policy_status(cx, &change).await?;
+        if change.failures.is_empty() {
+            self.post_policy_status(cx, &change).await?;
+        }
         Ok(change)
     }
 
@@ -144,6 +148,10 @@ impl ControlPlane {
             let pull_request = looked.pull_request.map(|it| it.number);
             (policy, PolicyChecked { format: RECORD_FORMAT, pull_request, evidence: change.evidence.clone() })
         });
+        // What keeps it from being merged is told before anything else can go wrong, and that nothing does after all else.
+        if looked.pull_request.is_some() && !change.failures.is_empty() {
+            self.post_policy_status(cx, &change).await?;
+        }
         self.record_change(cx, &change, checked).await?;
         Ok(change)
     }
@@ -193,8 +201,9 @@ impl ControlPlane {
         if let Some((policy, checked)) = checked {
             files.push((path(PolicyChecked::path(&policy))?, text(&json!(checked))));
         }
-        services.record(cx, &change.id, self.meta_repo(), services.clock.now(), &files, &[]).await?;
-        Ok(())
+        let at = services.clock.now();
+        let record = || -> BoxFuture<'_, _> { Box::pin(services.record(cx, &change.id, self.meta_repo(), at, &files, &[])) };
+        with_retry(&*services.clock, record).await.map(drop)
     }
 
     async fn post_policy_status(&self, cx: &OpContext, change: &PolicyChange) -> Result<()> {

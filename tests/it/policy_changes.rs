@@ -6,7 +6,7 @@ use pathops_coordinator::POLICY_CONTEXT;
 use pathops_coordinator::change_set::End;
 use pathops_core::adapter::*;
 use pathops_core::evidence::{Envelope, TrustRoot};
-use pathops_core::memory::MemoryJournal;
+use pathops_core::memory::{Fault, Faults, MemoryJournal, When};
 use pathops_core::policy::{EvidenceFact, Finding, Verdict};
 use pathops_core::{Digest, RepoPath};
 
@@ -347,4 +347,50 @@ fn what_leads_to_a_check_and_cannot_be_read_is_mended_by_another_check() {
     }
     declare(&world, "main", &path, &good.replace("\"format\": 1", "\"format\": 99"));
     assert!(!is_proposed_soon(&world), "nobody knows what it says");
+}
+
+/// The writes of a check, with what each is to do: as many as are hit.
+fn checked_through(
+    change_of: &str,
+    fault: Fault,
+    write: u64,
+) -> (World, PullRequest, Option<&'static str>, pathops_core::Result<()>) {
+    let world = World::new(MemoryJournal::new());
+    let text = policy(&world).replace("reason: tests,", "reason: they tell,");
+    let change = propose_policy(&world, "rules", &text);
+    declare(&world, "rules", change_of, "kind: Stop\napiVersion: pathops.dev/v1alpha1\n");
+    let faults = std::sync::Arc::new(Faults::new(1, std::sync::Arc::new(world.clock.clone())).with(fault, When::Write(write)));
+    let plane = world.through(&faults).plane();
+    let mut check = std::pin::pin!(plane.check_policy_change(change.number));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let mut checked = Future::poll(check.as_mut(), &mut context);
+    if checked.is_pending() {
+        // Somebody pushes meanwhile.
+        declare(&world, "main", "README.md", "The shop.");
+        checked = std::task::Poll::Ready(world.pass(check));
+    }
+    let std::task::Poll::Ready(checked) = checked else { panic!("it is ready") };
+    let hit = faults.hits().first().map(|hit| hit.operation);
+    let head = now(&world, &change);
+    (world, head, hit, checked.map(drop))
+}
+
+/// A change that must not be merged is told so, whatever can be written besides; and others may push while it is looked at.
+#[test]
+fn that_a_change_must_not_be_merged_is_told_before_it_is_recorded() {
+    let mut recorded = 0;
+    for write in 1..9 {
+        let (world, head, hit, checked) = checked_through("stop.yaml", Fault::Refuse, write);
+        if hit == Some("commit to a branch") {
+            recorded += 1;
+            assert!(checked.is_err());
+            assert_eq!(status(&world, "shop/meta", &head, POLICY_CONTEXT), Some(CheckState::Failure));
+            let slow = Fault::Slow(std::time::Duration::from_secs(60));
+            let (world, head, _, checked) = checked_through("stop.yaml", slow, write);
+            checked.unwrap();
+            assert_eq!(status(&world, "shop/meta", &head, POLICY_CONTEXT), Some(CheckState::Failure));
+            assert!(file(&world, &format!("change-sets/policy-{}/status.json", head.number.0)).is_some());
+        }
+    }
+    assert_eq!(recorded, 1);
 }
