@@ -70,6 +70,9 @@ fn a_policy_that_asks_for_it_decides_nothing_until_it_is_checked_and_approved() 
         0 => drop(world.forge.person(person("bob")).merge(&repo("shop/meta"), change.number, &head.head).unwrap()),
         300 => {
             assert!(proposed(&world).is_none(), "nothing is proposed by rules that nobody has approved");
+            let told = world.notifier.delivered();
+            let told: Vec<_> = told.iter().filter(|it| it.text.contains("please have the policy checked")).collect();
+            assert!(told.len() == 1 && told[0].text.contains("orders waits for it: "), "it is told once: {told:?}");
             let checked = wait(world.plane().check_policy()).unwrap();
             assert_eq!(
                 checked.id.as_str(),

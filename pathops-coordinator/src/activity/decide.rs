@@ -1,17 +1,19 @@
 //! The first decision, and the signed statement of any decision.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pathops_core::evidence::{
     InputAttestation, PolicyReference, Reference, Subject, VerificationResult, VerificationSummary, Verifier,
 };
-use pathops_core::policy::{Decision, DecisionRecord, Verdict, evaluate};
+use pathops_core::policy::{Ask, Decision, DecisionRecord, Known, Policy, RequirementResult, Verdict, evaluate};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
 use pathops_evidence::{EvidenceRecord, VERIFIER_ID};
 
 use crate::activity::Services;
 use crate::activity::expect::decision_of;
+use crate::activity::notify;
 use crate::change_set::{Combination, Command, Decided, Outcome, Passed, Payload, Scope};
 
 fn reference(payload: &Payload) -> Reference {
@@ -24,6 +26,12 @@ fn reference(payload: &Payload) -> Reference {
     }
 }
 
+/// Whether people have to have the policy checked first. There is no pull request yet that would show it.
+fn awaits_check(policy: &Policy, facts: &Known, decision: &Decision) -> bool {
+    let rule = |it: &RequirementResult| policy.requirements(&facts.facts().readings.unit).find(|(_, rule)| rule.id == it.id);
+    decision.blocking().filter_map(rule).any(|(_, rule)| matches!(rule.asks, Ask::Policy(_)))
+}
+
 impl Services {
     /// Decides about everything but the production pull request; with `wait`, once more than time and people is in the way
     /// or nothing is.
@@ -31,6 +39,7 @@ impl Services {
         let Command::Decide { scope, combination, preflight, settle_millis, wait, artifact } = command else {
             return Err(Error::new(ErrorKind::Unexpected, "decide about a promotion"));
         };
+        let is_told = &AtomicBool::new(false);
         let (record, outlook) = self
             .poll(|| {
                 Box::pin(async move {
@@ -39,6 +48,9 @@ impl Services {
                     let outlook = self.outlook(&policy, &facts, &decision);
                     let waits = *wait && outlook.can_wait && !outlook.needs_newer_evidence;
                     let settled = outlook.is_proposable || !waits;
+                    if !settled && awaits_check(&policy, &facts, &decision) && !is_told.swap(true, Ordering::Relaxed) {
+                        self.tell(&cx.part("waits"), Some(notify::awaits_check(scope, &decision))).await;
+                    }
                     Ok(settled.then(|| (DecisionRecord::new(&policy, &facts, decision), outlook)))
                 })
             })

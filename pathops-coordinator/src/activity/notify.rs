@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use pathops_core::OpContext;
 use pathops_core::adapter::{Importance, Notice};
+use pathops_core::policy::Decision;
 
 use crate::activity::Services;
 use crate::change_set::{Command, Outcome, Role, Scope};
@@ -78,6 +79,12 @@ pub(super) fn after(command: &Command, outcome: &Outcome) -> Option<Notice> {
         _ => return None,
     };
     Some(notice(scope, Importance::Failure, format!("{} failed: {why}", scope.unit.id)))
+}
+
+/// What people are told when the first decision waits for a check of the policy.
+pub(super) fn awaits_check(scope: &Scope, decision: &Decision) -> Notice {
+    let text = format!("please have the policy checked, {} waits for it: {}", scope.unit.id, decision.summary());
+    notice(scope, Importance::ActionNeeded, text)
 }
 
 fn notice(scope: &Scope, importance: Importance, text: String) -> Notice {
