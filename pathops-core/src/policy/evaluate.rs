@@ -168,6 +168,7 @@ impl<'c> Case<'c> {
             Ask::StopTheLine(_) => self.stops(),
             Ask::Freeze(freeze) => self.freeze(freeze, rule.occurrences.as_ref()),
             Ask::Condition(_) => self.condition(rule),
+            Ask::Policy(_) => self.checked(self.newest(asks)),
             asks => self.newest(asks),
         }
     }

@@ -11,7 +11,7 @@ use crate::id::{ChangeSetId, EnvironmentId, PersonId, RequirementId, UnitId};
 use crate::policy::evaluate::Case;
 use crate::policy::render::line;
 use crate::policy::{
-    Decision, Facts, HypotheticalFacts, Known, Languages, Policy, PolicyLayer, PolicyProblem, RequirementResult, Severity,
+    Ask, Decision, Facts, HypotheticalFacts, Known, Languages, Policy, PolicyLayer, PolicyProblem, RequirementResult, Severity,
     Verdict, evaluate, time_zone_data_version,
 };
 use crate::time::UnixMillis;
@@ -377,8 +377,8 @@ pub fn in_doubt(granted: &Decision, policy: &Policy, known: &Known, now: UnixMil
 /// [`in_doubt`] by the record of the decision: under the policy that it was granted under, and under the `policy` of now, each
 /// against how the facts of the record stood under it. So a requirement that has another name since, or only advises, hides
 /// nothing; and what the policy of now asks for besides is a doubt only where something has come to be known that speaks
-/// against it, not because it is asked for. What was approved under the one is taken as approved under the other. A doubt
-/// under both is told once, as the policy of the grant has it.
+/// against it, not because it is asked for. What was approved under the one is taken as approved under the other, and how the
+/// policy of now was checked itself is left out. A doubt under both is told once, as the policy of the grant has it.
 ///
 /// # Errors
 /// [`ReplayError`] where the policy of the record cannot be read, or the decision was made of something else than the record
@@ -395,7 +395,14 @@ pub fn record_in_doubt(
     // What would have been decided, had the policy been the one of now.
     let otherwise = Decision { overridden: overridden.clone(), ..evaluate(policy, &shown(&facts, &then, policy), at) };
     let of_grant = in_doubt(&granted.decision, &then, &shown(known, policy, &then), now);
-    let of_now = in_doubt(&otherwise, policy, &shown(known, &then, policy), now);
+    // That the rules of now are not checked yet says nothing of what went by those of then.
+    let unit = &known.facts().readings.unit;
+    let is_about_rules =
+        |id: &RequirementId| policy.requirements(unit).any(|(_, it)| it.id == *id && matches!(it.asks, Ask::Policy(_)));
+    let of_now = in_doubt(&otherwise, policy, &shown(known, &then, policy), now).and_then(|mut doubt| {
+        doubt.requirements.retain(|(id, _)| !is_about_rules(id));
+        (!doubt.requirements.is_empty()).then_some(doubt)
+    });
     let Some(mut doubt) = of_grant else { return Ok(of_now) };
     let is_told = |(id, because): &(RequirementId, String)| doubt.requirements.iter().any(|it| it.0 == *id || it.1 == *because);
     let more: Vec<_> = of_now.into_iter().flat_map(|it| it.requirements).filter(|it| !is_told(it)).collect();

@@ -13,6 +13,7 @@ use pathops_core::policy::{
 use pathops_core::project::{Lifecycle, OpenIncident, Role};
 use serde_json::{Value, json};
 
+use crate::ask_policy::{check_of, checked};
 use crate::shop::{AT, DAY, KINDS, Kind, Shop, about_this, after, closed_window, review, stop};
 
 /// What has happened since a decision.
@@ -336,6 +337,28 @@ fn a_policy_that_has_become_stricter_is_no_doubt_by_itself() {
     let id = "calm".parse().unwrap();
     now.layer.requirements.push(Requirement { id, asks: Ask::Incidents(NoTerms {}), ..shop.clone().rule("lifecycle").clone() });
     assert_eq!(doubt(&now), None);
+}
+
+/// Whoever changes the rules has them checked, and then approved. What went by the rules before does not wait for that.
+#[test]
+fn that_the_rules_of_now_are_not_approved_yet_is_no_doubt() {
+    let mut shop = Shop::asking(checked());
+    let check = check_of(&shop, &[], &json!({"bob": ["reviewer"]}));
+    shop.give(&check);
+    let granted = record(&shop);
+    let mut now = shop.clone();
+    now.rule("checked").reason = "Rules are read.".to_owned();
+    let check = check_of(&now, &[], &json!({}));
+    now.give(&check);
+    let doubt = |now: &Shop| record_in_doubt(&granted, &now.policy(), &Languages::none(), &now.facts(), now.at).unwrap();
+    assert!(in_doubt(&granted.decision, &now.policy(), &now.facts(), now.at).is_some(), "under that policy alone it would be");
+    assert_eq!(doubt(&now), None);
+    now.give(&failed(Kind::Smoke));
+    is_doubted(doubt(&now), "preflight-smoke");
+    // A check of the rules that it went by is news about it.
+    let check = check_of(&shop, &["a case"], &json!({"bob": ["reviewer"]}));
+    shop.give(&check);
+    is_doubted(doubt(&shop), "checked");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod approvals;
 mod ask_contracts;
 mod ask_evidence;
 mod ask_findings;
+mod ask_policy;
 mod ask_signal;
 mod ask_soak;
 mod ask_tests;

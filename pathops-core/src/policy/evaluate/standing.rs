@@ -50,6 +50,11 @@ impl Standing {
         self
     }
 
+    /// It passes for this reason, by the same evidence, and lacks nothing.
+    pub(super) fn let_pass(self, because: impl Into<String>) -> Self {
+        Self { evidence: self.evidence, ..Self::new(Verdict::Pass, because) }
+    }
+
     /// Something that a system has to supply.
     pub(super) fn needs(self, what: impl Into<String>, from: Vec<String>) -> Self {
         self.lacking(Missing { what: what.into(), from, by_people: false, count: 1 })
