@@ -18,7 +18,7 @@ use crate::time::{UnixMillis, rfc3339};
 /// }"#)?;
 /// let logs = policy.sign_in("logs", UnixMillis(0)).unwrap();
 /// assert_eq!(logs.retain_until.to_string(), "1970-04-01T00:00:00Z");
-/// assert_eq!(logs.hold.as_deref(), Some("case-17"));
+/// assert!(logs.holds.contains("case-17"));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,9 +117,9 @@ pub struct Retention {
     #[serde(with = "rfc3339")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub retain_until: UnixMillis,
-    /// The hold that was on its class.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hold: Option<String>,
+    /// All holds that were on its class. Each stands until it is released.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub holds: BTreeSet<String>,
     /// The policy: SHA-256 of its canonical JSON.
     pub policy: Digest,
 }
@@ -157,11 +157,11 @@ impl RetentionPolicy {
     pub fn sign_in(&self, class: &str, collected: UnixMillis) -> Option<Retention> {
         const DAY: Duration = Duration::from_hours(24);
         let days = self.classes.get(class)?.days;
-        let hold = self.holds.iter().find(|(_, hold)| hold.classes.contains(class));
+        let holds = self.holds.iter().filter(|(_, hold)| hold.classes.contains(class));
         Some(Retention {
             class: class.to_owned(),
             retain_until: collected + DAY * days,
-            hold: hold.map(|(name, _)| name.clone()),
+            holds: holds.map(|(name, _)| name.clone()).collect(),
             policy: self.digest(),
         })
     }
@@ -177,7 +177,7 @@ impl RetentionPolicy {
     /// The hold that keeps a payload: one that the policy has on it, or one that was signed with it and was not released.
     #[must_use]
     pub fn held<'r>(&'r self, blob: &Digest, retention: &'r Retention) -> Option<&'r str> {
-        let signed = retention.hold.as_deref().filter(|hold| !self.released.contains(*hold));
+        let signed = retention.holds.difference(&self.released).next().map(String::as_str);
         self.hold_on(blob, Some(retention)).or(signed)
     }
 
@@ -269,6 +269,17 @@ mod tests {
     fn a_policy_without_parts_has_the_digest_that_it_had() {
         let before = r#"{"classes":{"logs":{"days":1}},"holds":{},"released":[]}"#;
         assert_eq!(policy(before).digest(), Digest::of(before.as_bytes()));
+    }
+
+    #[test]
+    fn that_one_hold_is_released_releases_no_other() {
+        let both = r#"{"classes":{"logs":{"days":1}},"holds":{"a":{"reason":"r","classes":["logs"]},"b":{"reason":"r","classes":["logs"]}}}"#;
+        let (blob, signed) = (Digest::of(b"log"), policy(both).sign_in("logs", UnixMillis(0)).unwrap());
+        let signed: Retention = serde_json::from_value(serde_json::to_value(&signed).unwrap()).unwrap();
+        for (released, held) in [(r#"["a"]"#, Some("b")), (r#"["b"]"#, Some("a")), (r#"["a","b"]"#, None)] {
+            let after = policy(&format!(r#"{{"classes":{{}},"released":{released}}}"#));
+            assert_eq!(after.held(&blob, &signed), held, "{released}");
+        }
     }
 
     #[test]
