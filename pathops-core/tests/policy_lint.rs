@@ -112,6 +112,16 @@ fn what_covers_nothing_is_told() {
 }
 
 #[test]
+fn different_notes_of_one_place_are_told_each() {
+    let both = "requirements:\n  - {id: it, reason: why, covers: {classes: [web, toy, service]}, asks: {incidents: {}}}";
+    let told = said(&[both]);
+    assert_eq!(told.len(), 2, "{told:#?}");
+    for class in ["toy", "web"] {
+        assert!(told.iter().any(|it| it.starts_with(&format!("warning: `it` covers the class `{class}`"))), "{told:#?}");
+    }
+}
+
+#[test]
 fn a_layer_over_nothing_is_told_once() {
     let layer = |name: &str| format!("layer: {name}\nrequirements:\n  - {{id: it, reason: why, asks: {{incidents: {{}}}}}}");
     tells(&[&layer("{class: web}")], "warning: no app or component is of the class `web`", &[&layer("{class: service}")]);

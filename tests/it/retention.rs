@@ -77,7 +77,7 @@ fn what_has_a_class_is_let_go_when_its_time_is_over_and_not_before() {
     let mut until = UnixMillis(0);
     for log in &logs {
         let retention = log.annotations.as_ref().unwrap().retention.clone().unwrap();
-        assert_eq!((retention.class.as_str(), retention.hold, retention.policy), ("short", None, policy.digest()));
+        assert_eq!((retention.class.as_str(), retention.holds.len(), retention.policy), ("short", 0, policy.digest()));
         until = until.max(retention.retain_until);
     }
     let (report, annotations) = report(&world, &state);

@@ -62,6 +62,17 @@ fn it_is_told_as_what_it_is() {
     assert!(decision.to_markdown().contains(note), "{}", decision.to_markdown());
 }
 
+/// Whoever reads why it is stopped reads by whom it can be got past; not where it is not stopped.
+#[test]
+fn what_people_may_get_past_says_so_where_it_stands_in_the_way() {
+    let told = |shop: &Shop| shop.decision().to_text().matches("people may break the glass for it").count();
+    let mut shop = glass();
+    shop.proposal().reviews.clear();
+    assert_eq!(told(&shop), 1, "the smoke tests are missing, and the unit tests have passed");
+    shop.remove(Kind::UnitTests);
+    assert_eq!(told(&shop), 2);
+}
+
 #[test]
 fn nothing_is_overridden_where_nothing_stands_in_the_way() {
     let mut shop = glass();

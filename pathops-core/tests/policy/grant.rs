@@ -197,7 +197,9 @@ async fn production_is_merged_by_a_granted_status_and_by_nothing_less() {
     let host = Host::new().await;
     assert_eq!(host.merge(), Err(ErrorKind::Denied));
     let pending = CommitStatus::new(host.head.clone(), PROMOTION_CONTEXT.parse().unwrap(), CheckState::Pending, "waits");
-    host.post("pending", pending.unwrap()).await.unwrap();
+    let pending = pending.unwrap();
+    assert_eq!(pending.description(), "waits");
+    host.post("pending", pending).await.unwrap();
     assert_eq!(host.merge(), Err(ErrorKind::Denied));
     host.post("promotion", host.status(1)).await.unwrap();
     assert_eq!(host.merge(), Ok(()));

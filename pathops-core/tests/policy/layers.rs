@@ -3,7 +3,7 @@
 use pathops_core::policy::{Authoring, FreezeState, Languages, LayerName, Place, Policy, PolicyLayer, PolicyProblem, Verdict};
 use serde_json::{Value, json};
 
-use crate::shop::{AT, Kind, Shop, closed_window, unit};
+use crate::shop::{AT, DAY, Kind, Shop, about_this, after, closed_window, unit};
 
 fn layer(value: Value) -> PolicyLayer {
     serde_json::from_value(value).unwrap()
@@ -103,6 +103,26 @@ fn a_requirement_that_tightens_stands_in_place_of_the_one_above() {
     assert_eq!(of_that_name, ["At least 3."]);
     shop.edit(Kind::UnitTests, |it| it.predicate["passedTests"] = json!(["a", "b", "c"]));
     shop.passes("three");
+}
+
+/// A lower layer that takes fewer formats does not look at the others; the one above does, and stays in force beside it.
+#[test]
+fn what_a_tighter_requirement_does_not_look_at_still_counts_above() {
+    let bom = |formats: Value| {
+        let rule = json!({"formats": formats, "accept": {"maxAgeSeconds": DAY / 1_000}});
+        json!({"id": "sbom", "reason": "Known parts.", "asks": {"sbom": rule}})
+    };
+    let organisation = |formats: Value| json!({"layer": "organisation", "requirements": [bom(formats)]});
+    let unit = json!({"layer": {"unit": "orders"}, "requirements": [bom(json!(["spdx"]))]});
+    let of = |at: i64, predicate_type: &str, field: &str, parts: Value| {
+        about_this(predicate_type, &json!({field: parts, "timestamp": after(at).to_string()}))
+    };
+    for (formats, verdict) in [(json!(["spdx"]), Verdict::Pass), (json!(["cyclonedx", "spdx"]), Verdict::Unknown)] {
+        let mut shop = shop(&[organisation(formats.clone()), unit.clone()]);
+        shop.give(&of(-2, "https://spdx.dev/Document", "packages", json!([{"name": "serde"}])));
+        shop.give(&of(-1, "https://cyclonedx.org/bom", "components", json!([])));
+        assert_eq!(shop.requirement("sbom").verdict, verdict, "{formats}");
+    }
 }
 
 #[test]
