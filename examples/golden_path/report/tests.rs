@@ -304,7 +304,7 @@ fn a_refusal_is_explained_before_anything_else_and_in_words() {
         "Nothing less would do.",
         "The way back",
         "<strong>logs</strong>: the process was gone",
-        "Number 3 of shop/orders@preflight.",
+        "Number 3 of shop&#x2f;orders@preflight.",
     ];
     for text in said {
         at(text);

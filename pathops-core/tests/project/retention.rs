@@ -12,7 +12,7 @@ use crate::{and, finds, read, shop, with};
 fn it_is_read_with_the_project_and_may_be_left_out() {
     let policy = read(&shop()).unwrap().retention.unwrap();
     let reports = Keeping::By(policy.clone(), UnixMillis(0)).of(Some(PayloadKind::Reports)).retention.unwrap();
-    assert_eq!((reports.class.as_str(), reports.hold.as_deref(), reports.policy), ("reports", Some("case-17"), policy.digest()));
+    assert_eq!((reports.class.as_str(), reports.holds.contains("case-17"), reports.policy), ("reports", true, policy.digest()));
     assert_eq!(reports.retain_until.to_string(), "1979-12-30T00:00:00Z");
     assert_eq!(read(&and(shop(), &[("retention.yaml", "")])).unwrap().retention, None);
 }
