@@ -273,7 +273,7 @@ async fn what_is_gone_without_a_tombstone_that_counts_fails() {
     let against = Against { log: &log_key, trust: &scanner, known: &[], blobs: Some(blobs) };
     let verification = verify_ledger(&cx(), &store.bucket, against).await.unwrap();
     assert_eq!(verification.failures.len(), before + 1, "{verification}");
-    assert!(verification.to_string().contains("the producer `scanner` may not say"), "{verification}");
+    assert!(verification.to_string().contains("the producer `scanner` speaks for PathOps"), "{verification}");
     bury(&open.sealer, &log, TombstoneReason::Expired, START + DAY).await;
     bury(&open.sealer, &kept, TombstoneReason::Erased, START).await;
     assert_eq!(failing(&store).await, 1);
