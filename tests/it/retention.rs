@@ -45,8 +45,8 @@ fn digest(reference: &Reference) -> Digest {
 /// The report that the statement of the unit tests names.
 fn report(world: &World, state: &State) -> (Digest, serde_json::Value) {
     let said = statements(world, state).into_iter().map(|statement| statement.predicate);
-    let run = said.flat_map(|predicate| predicate["configuration"].as_array().cloned().unwrap_or_default());
-    let run = run.filter(|run| run["digest"]["sha256"].is_string()).last().unwrap();
+    let mut run = said.flat_map(|predicate| predicate["configuration"].as_array().cloned().unwrap_or_default());
+    let run = run.rfind(|run| run["digest"]["sha256"].is_string()).unwrap();
     (Digest::from_hex(run["digest"]["sha256"].as_str().unwrap()).unwrap(), run["annotations"].clone())
 }
 

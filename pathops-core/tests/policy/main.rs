@@ -13,6 +13,7 @@ mod asks;
 mod break_glass;
 mod changes;
 mod digest;
+mod doubts;
 mod dsse;
 mod evidence;
 mod evidence_history;
