@@ -4,7 +4,8 @@
 //! and `evidence.db` is the index, which is made anew from the rest. The private keys lie beside it, in `<folder>.keys`.
 
 use std::ffi::OsString;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -82,6 +83,8 @@ impl Store {
             .map_err(|error| format!("{}: {error}", folder.display()))?
             .map(|entry| entry.map(|entry| entry.path()))
             .collect::<Result<_, _>>()?;
+        // What a crash left of writing one.
+        files.retain(|file| file.extension().is_none_or(|end| end != "new"));
         files.sort();
         trust(&files)
     }
@@ -111,9 +114,9 @@ impl Store {
             let why = format!("{} names another log than the key in {} is of", root.display(), private.display());
             return Err(why.into());
         }
-        fs::write(&root, trusted_root(&log.identity())?)?;
+        keep(&root, trusted_root(&log.identity())?.as_bytes())?;
         let public = signer.public_key();
-        fs::write(folder.join("keys").join(format!("{}.pem", public.id().0.short())), public.to_pem())?;
+        keep(&folder.join("keys").join(format!("{}.pem", public.id().0.short())), public.to_pem().as_bytes())?;
         let bucket = Arc::new(ObjectStoreBucket::folder(folder)?);
         let ledger = Arc::new(Ledger::open(cx, bucket, log).await?);
         Ok(Sealer::new(Arc::new(signer), Arc::new(ObjectStoreBlobs::folder(folder)?)).with_ledger(ledger))
@@ -125,6 +128,18 @@ impl Store {
         name.push(".keys");
         name.into()
     }
+}
+
+/// Writes a file that says what it says for ever: it is whole or not there, whenever this ends.
+fn keep(file: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if file.exists() {
+        return Ok(());
+    }
+    let beside = file.with_extension("new");
+    let mut new = File::create(&beside)?;
+    new.write_all(bytes)?;
+    new.sync_all()?;
+    Ok(fs::rename(beside, file)?)
 }
 
 /// The keys in these files.

@@ -1,5 +1,7 @@
 //! Verifying, and what others verify.
 
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,7 +10,7 @@ use pathops_core::OpContext;
 use pathops_core::adapter::BlobStore;
 use pathops_core::evidence::EvidenceId;
 use pathops_evidence::ledger::{LogIdentity, LogReader};
-use pathops_evidence::{Against, Verification, log_of, verify_bundle, verify_ledger};
+use pathops_evidence::{Against, MAX_BUNDLE_BYTES, Verification, log_of, verify_bundle, verify_ledger};
 
 use crate::arguments::{Trusted, Verify};
 use crate::find::named;
@@ -27,7 +29,9 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
     let mut known = checkpoint.iter().map(|file| Ok(String::from_utf8(read(file)?)?)).collect::<Result<Vec<_>, Failure>>()?;
     known.extend(history.iter().filter_map(History::newest).cloned());
     let mut verification = if path.is_dir() {
-        let blobs = blobs.or_else(|| Some(path.clone()).filter(|path| path.join("blobs").is_dir()));
+        // A store has its payloads in it: where their folder is gone, so are they.
+        let is_store = path.join("keys").is_dir() || path.join("blobs").is_dir();
+        let blobs = blobs.or_else(|| is_store.then(|| path.clone()));
         let blobs = blobs.map(|folder| existing(&folder).and_then(|it| Ok(ObjectStoreBlobs::folder(it)?))).transpose()?;
         let blobs = blobs.as_ref().map(|blobs| blobs as &dyn BlobStore);
         let against = Against { log: &log, trust: &trust, known: &known, blobs };
@@ -40,7 +44,7 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
     } else if history.is_some() || blobs.is_some() || !known.is_empty() {
         return Err("a bundle is one piece: --checkpoint, --history and --blobs are for a whole store or ledger".into());
     } else {
-        verify_bundle(&read(&path)?, &log, &trust)
+        verify_bundle(&bundle(&path)?, &log, &trust)
     };
     for (own, what, option) in [(own_root, "the log is", "--trusted-root"), (own_keys, "the signers are", "--key")] {
         if own {
@@ -49,6 +53,18 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
         }
     }
     Ok((verification.to_string(), verification.verdict().exit_code()))
+}
+
+/// A bundle; of what is too long for one, as much as shows that it is.
+fn bundle(file: &Path) -> Result<Vec<u8>, Failure> {
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    if !fs::metadata(file).map_err(|error| told(&error))?.is_file() {
+        return Err(told(&"it is neither a folder nor a file").into());
+    }
+    let mut bytes = Vec::new();
+    let opened = File::open(file).map_err(|error| told(&error))?;
+    opened.take(MAX_BUNDLE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|error| told(&error))?;
+    Ok(bytes)
 }
 
 /// What else was verified of the same.

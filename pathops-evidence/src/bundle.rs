@@ -166,7 +166,8 @@ pub fn verify_bundle(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Veri
 }
 
 /// The longest bundle that is looked at.
-const MAX_BUNDLE_BYTES: usize = 16 << 20;
+/// How long a bundle is at most, in bytes.
+pub const MAX_BUNDLE_BYTES: usize = 16 << 20;
 
 type Wrong = (&'static str, String);
 

@@ -159,6 +159,8 @@ fn a_store_verifies_and_says_whom_it_believed() {
     assert!(gone.0 == Some(1) && gone.1.contains("`good-14.tap` of the reference at leaf 0: the blob"), "{gone:?}");
     fs::write(&blob, "another report").unwrap();
     assert_eq!(store.verify(&[]).0, Some(1));
+    fs::remove_dir_all(store.file("blobs")).unwrap();
+    assert_eq!(store.verify(&[]).0, Some(1), "that all of them are gone is no better");
 }
 
 #[test]
@@ -169,6 +171,10 @@ fn what_is_no_store_is_not_verified() {
     run(&["verify", nothing]).is_refused("NOT VERIFIED");
     run(&["query", "--store", nothing]).is_refused("is no store of evidence");
     run(&["verify", store.file("log/checkpoint").to_str().unwrap()]).is_refused("give --trusted-root");
+    let key = fs::read_dir(store.file("keys")).unwrap().next().unwrap().unwrap().path();
+    let (root, key) = (store.file("trusted_root.json"), key.to_str().unwrap().to_owned());
+    let endless = ["verify", "/dev/zero", "--trusted-root", root.to_str().unwrap(), "--key", &key];
+    run(&endless).is_refused("it is neither a folder nor a file");
 }
 
 #[test]
