@@ -5,8 +5,8 @@ use std::fmt;
 
 use pathops_core::adapter::{BlobStore, EvidenceIndex, EvidenceQuery, IndexedEvidence, SubjectDigest};
 use pathops_core::evidence::{
-    ContractComparison, Deployment, Envelope, EvidenceId, Facets, Health, Predicate as _, SignalReading, Snapshot, Statement,
-    TestResult, TrustRoot, VerificationSummary, Vulnerabilities,
+    Approval, ContractComparison, Deployment, Envelope, EvidenceId, Facets, Health, Predicate as _, Provenance, SignalReading,
+    Snapshot, Statement, TestResult, TrustRoot, VerificationSummary, Vulnerabilities,
 };
 use pathops_core::policy::DecisionRecord;
 use pathops_core::{ChangeSetId, Digest, OpContext, Result, UnitId};
@@ -92,15 +92,21 @@ pub enum LinkKind {
     Signal,
     /// A decision.
     Decision,
-    /// A snapshot, or a reference to a report.
+    /// Where an artifact comes from.
+    Provenance,
+    /// That somebody approved it.
+    Approval,
+    /// A snapshot.
     Snapshot,
+    /// A reference to a report.
+    Report,
     /// Anything else.
     Other,
 }
 
 impl LinkKind {
-    fn of(predicate_type: &str) -> Self {
-        match predicate_type {
+    fn of(statement: &Statement) -> Self {
+        match statement.predicate_type.as_str() {
             TestResult::TYPE => LinkKind::Tests,
             Vulnerabilities::TYPE => LinkKind::Scan,
             ContractComparison::TYPE => LinkKind::Contract,
@@ -108,7 +114,10 @@ impl LinkKind {
             Health::TYPE => LinkKind::Health,
             SignalReading::TYPE => LinkKind::Signal,
             VerificationSummary::TYPE => LinkKind::Decision,
-            Snapshot::TYPE => LinkKind::Snapshot,
+            Provenance::TYPE => LinkKind::Provenance,
+            Approval::TYPE => LinkKind::Approval,
+            Snapshot::TYPE if statement.is_snapshot() => LinkKind::Snapshot,
+            Snapshot::TYPE => LinkKind::Report,
             it if it.starts_with("https://cyclonedx.org/") || it.starts_with("https://spdx.dev/") => LinkKind::BillOfMaterials,
             _ => LinkKind::Other,
         }
@@ -126,7 +135,10 @@ impl fmt::Display for LinkKind {
             LinkKind::Health => "health",
             LinkKind::Signal => "signal",
             LinkKind::Decision => "decision",
+            LinkKind::Provenance => "provenance",
+            LinkKind::Approval => "approval",
             LinkKind::Snapshot => "snapshot",
+            LinkKind::Report => "report",
             LinkKind::Other => "other",
         })
     }
@@ -166,7 +178,7 @@ pub async fn lineage(
         }
         let link = Link {
             id: entry.id(),
-            kind: LinkKind::of(entry.predicate_type()),
+            kind: LinkKind::of(statement),
             predicate_type: entry.predicate_type().to_owned(),
             facets: entry.facets().cloned(),
             by,

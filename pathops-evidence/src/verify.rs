@@ -155,7 +155,7 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
                     }
                     let statement = evidence.statement();
                     if statement.predicate_type == Snapshot::TYPE {
-                        if statement.predicate.get(SNAPSHOT).is_some() {
+                        if statement.is_snapshot() {
                             snapshots.take(index, &evidence, &mut verification);
                         }
                         if let Some(blobs) = against.blobs {
@@ -241,6 +241,3 @@ fn known(against: Against<'_>, newest: &Checkpoint, verification: &mut Verificat
     known.sort();
     known
 }
-
-/// What a snapshot has that another reference has not.
-const SNAPSHOT: &str = "https://pathops.dev/snapshot";

@@ -163,8 +163,8 @@ async fn from_a_digest_it_goes_back_to_what_led_to_it() {
     assert_eq!(kinds(&found.change_sets[&"dates-1".parse().unwrap()].evidence), [LinkKind::Tests]);
     let mut others = kinds(&found.others);
     others.sort();
-    use LinkKind::{BillOfMaterials, Scan, Snapshot};
-    assert_eq!(others, [Scan, BillOfMaterials, Snapshot, Snapshot, Snapshot], "and nothing of the web");
+    use LinkKind::{BillOfMaterials, Report, Scan};
+    assert_eq!(others, [Scan, BillOfMaterials, Report, Report, Report], "and nothing of the web");
     assert!(found.others.iter().all(|link| link.by.contains(&artifact()) && link.leaf.is_some()) && found.unread.is_empty());
     let text = found.to_string();
     assert!(text.starts_with(&format!("{}\n  change set dates-1\n", artifact())) && text.contains("tests"), "{text}");

@@ -90,6 +90,7 @@ impl Services {
     ) -> Result<EvidenceRecord> {
         let unit = &scope.unit.id;
         let mut definition = Build::of(BUILD_TYPE, &format!("pathops:{}", request.repo), &request.commit, &outcome.tree);
+        definition.external_parameters.insert("unit".to_owned(), unit.as_str().into());
         definition.external_parameters.insert("changeSet".to_owned(), scope.change_set.as_str().into());
         definition.internal_parameters.insert("pipelineChanged".to_owned(), outcome.pipeline_changed.into());
         let builder = format!("https://pathops.dev/ci/{}", self.ci.name());

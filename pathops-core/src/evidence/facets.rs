@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::evidence::{
-    ContractComparison, Deployment, Health, KeyId, Predicate as _, SignalReading, Snapshot, Statement, TestResult,
+    ContractComparison, Deployment, Health, KeyId, Predicate as _, Provenance, SignalReading, Snapshot, Statement, TestResult,
     VerificationSummary, Vulnerabilities,
 };
 use crate::id::{ChangeSetId, EnvironmentId, UnitId};
@@ -44,6 +44,7 @@ const TIMES: [&str; 9] = [
 /// | signal | its fields; no change set | `observedOn` | unknown: what is good is for a policy to say |
 /// | contract comparison | its unit | `comparedOn` | pass where nothing breaks, otherwise fail |
 /// | vulnerabilities | none | `scanFinishedOn` | pass where nothing was found, otherwise fail, whatever its severity |
+/// | provenance | `externalParameters`, as PathOps fills them; no environment | when the build ended | unknown |
 /// | verification summary | the decision in it | `timeVerified` | `PASSED` pass, `FAILED` fail |
 /// | snapshot | its extent | `collectedOn` | fail of a failure; otherwise pass where nothing is absent, unknown where something is |
 /// | another of `https://pathops.dev/predicate/` | its fields of these names | as below | unknown |
@@ -79,6 +80,7 @@ impl Facets {
         let place = match kind {
             TestResult::TYPE => "/configuration/0/annotations",
             Snapshot::TYPE => EXTENT,
+            Provenance::TYPE => "/buildDefinition/externalParameters",
             VerificationSummary::TYPE => DECISION,
             kind if kind.starts_with(OURS) => "",
             _ => return Self::of_others(signer, kind, said),
@@ -219,6 +221,11 @@ mod tests {
         let summary = |result| json!({"timeVerified": AT, "verificationResult": result, "https://pathops.dev/decision": place()});
         check(VerificationSummary::TYPE, summary("PASSED"), all(Verdict::Pass));
         check(VerificationSummary::TYPE, summary("FAILED"), all(Verdict::Fail));
+        let built = json!({
+            "buildDefinition": {"externalParameters": {"changeSet": "dates-1", "unit": "orders"}},
+            "runDetails": {"metadata": {"finishedOn": AT}},
+        });
+        check(Provenance::TYPE, built, ("dates-1", "orders", "", AT, Verdict::Unknown));
         let snapshot = |occasion: &str, absent: Value| {
             let extent = json!({"occasion": occasion, "absent": absent, "collectedOn": AT});
             json!({"https://pathops.dev/snapshot": with(place(), extent)})

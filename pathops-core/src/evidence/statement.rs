@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::Digest;
+use crate::evidence::{Predicate as _, Snapshot};
 use crate::id::{CommitId, TreeId};
 
 /// `_type` of every statement.
@@ -87,6 +88,12 @@ pub enum StatementError {
 }
 
 impl Statement {
+    /// Whether it is a snapshot of PathOps, and not a reference of another kind, which has the same type.
+    #[must_use]
+    pub fn is_snapshot(&self) -> bool {
+        self.predicate_type == Snapshot::TYPE && self.predicate.get("https://pathops.dev/snapshot").is_some()
+    }
+
     /// A statement about `subject`.
     ///
     /// # Errors

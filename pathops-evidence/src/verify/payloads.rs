@@ -7,7 +7,7 @@ use pathops_core::evidence::{Reference, Retention, Tombstone, TombstoneReason, V
 use pathops_core::{Digest, ErrorKind, OpContext, Result};
 use serde::Deserialize;
 
-use super::{MAX_GONE, SNAPSHOT, Verification};
+use super::{MAX_GONE, Verification};
 use crate::retention::Tombstones;
 
 /// What a snapshot and a reference to a report have in common.
@@ -54,7 +54,7 @@ impl Payloads {
             verification.fails(format!("leaf {leaf}"), "it refers to nothing in the form of its type");
             return Ok(());
         };
-        let what = if evidence.statement().predicate.get(SNAPSHOT).is_some() { "snapshot" } else { "reference" };
+        let what = if evidence.statement().is_snapshot() { "snapshot" } else { "reference" };
         for Reference { name, digest, annotations, .. } in references {
             let part = format!("`{name}` of the {what} at leaf {leaf}");
             let Some(digest) = digest.get("sha256").and_then(|hex| Digest::from_hex(hex).ok()) else {
