@@ -144,10 +144,35 @@ async fn a_lock_file_of_git_that_a_crash_left_is_removed_once_it_is_old() {
     let (pull, merge) = crash_in_a_merge(&shop).await;
     git(&shop.bare(), &["update-ref", "refs/heads/main", &format!("{merge}^")]);
     let lock = fs::File::create(shop.bare().join("refs/heads/main.lock")).unwrap();
-    let refusal = shop.scm.pull_request(&cx("read"), &shop.repo, pull.number).await.unwrap_err();
-    assert_eq!((refusal.kind(), refusal.retry()), (ErrorKind::Unavailable, Retry::Backoff), "{refusal}");
     let now = lock.metadata().unwrap().modified().unwrap();
     lock.set_modified(now - Duration::from_secs(60)).unwrap();
+    let read = shop.scm.pull_request(&cx("read"), &shop.repo, pull.number).await.unwrap();
+    assert!(matches!(read.state, PullRequestState::Merged { .. }));
+}
+
+#[tokio::test]
+async fn a_lock_file_of_git_that_is_young_is_waited_for() {
+    let shop = Shop::new().await;
+    let (pull, merge) = crash_in_a_merge(&shop).await;
+    git(&shop.bare(), &["update-ref", "refs/heads/main", &format!("{merge}^")]);
+    fs::write(shop.bare().join("refs/heads/main.lock"), "").unwrap();
+    let read = shop.scm.pull_request(&cx("read"), &shop.repo, pull.number).await.unwrap();
+    assert!(matches!(read.state, PullRequestState::Merged { .. }));
+}
+
+/// Here the lock's time lies ahead, so that it does not grow old: the same as programs that take it in turn.
+#[tokio::test]
+async fn a_lock_file_of_git_that_stays_young_refuses_and_loses_nothing() {
+    let shop = Shop::new().await;
+    let (pull, merge) = crash_in_a_merge(&shop).await;
+    git(&shop.bare(), &["update-ref", "refs/heads/main", &format!("{merge}^")]);
+    let path = shop.bare().join("refs/heads/main.lock");
+    let lock = fs::File::create(&path).unwrap();
+    let now = lock.metadata().unwrap().modified().unwrap();
+    lock.set_modified(now + Duration::from_secs(60)).unwrap();
+    let refusal = shop.scm.pull_request(&cx("read"), &shop.repo, pull.number).await.unwrap_err();
+    assert_eq!((refusal.kind(), refusal.retry()), (ErrorKind::Unavailable, Retry::Backoff), "{refusal}");
+    fs::remove_file(path).unwrap();
     let read = shop.scm.pull_request(&cx("read"), &shop.repo, pull.number).await.unwrap();
     assert!(matches!(read.state, PullRequestState::Merged { .. }));
 }

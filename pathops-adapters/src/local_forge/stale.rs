@@ -6,32 +6,53 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use pathops_core::Result;
 
 use super::repo::Writer;
+use super::store;
 
 /// How long a lock file must have been there. A running Git program holds one for milliseconds.
 const STALE_AFTER: Duration = Duration::from_secs(2);
 
+/// How often a lock file that may yet be a running program's is looked at.
+const PAUSE: Duration = Duration::from_millis(50);
+
 impl Writer<'_> {
-    /// Removes the lock files of `refs` that a crash left. A younger one stays, and the caller is refused as long.
+    /// Removes the lock files of `refs` that a crash left. A younger one is waited for until it is gone or old, so that a
+    /// process that is started again at once is not refused for what it left itself.
     pub(super) fn clear_stale_locks(&self, refs: &[String]) -> Result<()> {
         for name in refs.iter().map(String::as_str).chain(["packed-refs"]) {
             let lock = self.git.path().join(format!("{name}.lock"));
-            self.remove_if_stale(&lock).map_err(|e| self.attempt.io(&lock, e))?;
+            self.outlive(&lock).map_err(|e| self.attempt.io(&lock, e))?;
         }
         Ok(())
     }
 
-    fn remove_if_stale(&self, lock: &Path) -> io::Result<()> {
+    /// Programs that take the lock one after the other can hold this up for so long and not longer; the write that follows
+    /// then finds the lock and is refused.
+    fn outlive(&self, lock: &Path) -> io::Result<()> {
+        let begun = Instant::now();
+        while !self.removed(lock)? && begun.elapsed() < 2 * STALE_AFTER {
+            sleep(PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Whether it is gone, now at the latest.
+    fn removed(&self, lock: &Path) -> io::Result<bool> {
         let made = match fs::metadata(lock) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(true),
             metadata => metadata?.modified()?,
         };
         let now = file_system_now(&self.file("now"))?;
-        if now.duration_since(made).is_ok_and(|age| age > STALE_AFTER) { fs::remove_file(lock) } else { Ok(()) }
+        let stale = now.duration_since(made).is_ok_and(|age| age > STALE_AFTER);
+        if stale {
+            store::remove(lock)?;
+        }
+        Ok(stale)
     }
 }
 
