@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pathops_core::Result;
 
@@ -17,8 +17,11 @@ use super::store;
 /// How long a lock file must have been there. A running Git program holds one for milliseconds.
 const STALE_AFTER: Duration = Duration::from_secs(2);
 
-/// How often a lock file that may yet be a running program's is looked at.
+/// How long it takes from one look at a lock file, which may yet be a running program's, to the next.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// So often at most: for twice the time in which one file grows old.
+const LOOKS: u32 = 80;
 
 impl Writer<'_> {
     /// Removes the lock files of `refs` that a crash left. A younger one is waited for until it is gone or old, so that a
@@ -34,8 +37,10 @@ impl Writer<'_> {
     /// Programs that take the lock one after the other can hold this up for so long and not longer; the write that follows
     /// then finds the lock and is refused.
     fn outlive(&self, lock: &Path) -> io::Result<()> {
-        let begun = Instant::now();
-        while !self.removed(lock)? && begun.elapsed() < 2 * STALE_AFTER {
+        for _ in 0..LOOKS {
+            if self.removed(lock)? {
+                break;
+            }
             sleep(PAUSE);
         }
         Ok(())
