@@ -5,6 +5,8 @@
 //! are defaults for one machine, no mocks: they implement the same traits and pass the same conformance suites as the
 //! adapters of vendors.
 
+#[cfg(feature = "argo-verdict")]
+pub mod argo_verdict;
 #[cfg(feature = "cedar")]
 pub mod cedar;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

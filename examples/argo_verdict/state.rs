@@ -1,0 +1,123 @@
+//! A recorded state: what is expected, what Git says, and the `Application` as it was read.
+
+use std::collections::BTreeMap;
+
+use pathops_adapters::argo_verdict::{Expected, ExpectedHook, ExpectedSource, History};
+use pathops_core::{CommitId, UnixMillis};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One state. Fields that are not named here (`about`, `truth`) are for people.
+#[derive(Debug, Deserialize)]
+pub(crate) struct State {
+    expected: Wanted,
+    /// What Git says.
+    #[serde(default)]
+    pub(crate) git: Git,
+    /// When we asked for a refresh, in RFC 3339.
+    refresh_requested_at: String,
+    /// When the application was read.
+    now: String,
+    /// It, as Kubernetes gives it.
+    pub(crate) application: Value,
+}
+
+/// What should be live.
+#[derive(Debug, Deserialize)]
+struct Wanted {
+    sources: Vec<WantedSource>,
+    /// References: `repository@sha256:…` or `repository:tag`.
+    #[serde(default)]
+    images: Vec<String>,
+    /// Types of hooks (`PostSync`), or names.
+    #[serde(default)]
+    hooks: Vec<String>,
+}
+
+/// A folder at a commit, a chart at a version, or a folder of an OCI artifact at a version.
+#[derive(Debug, Deserialize)]
+struct WantedSource {
+    #[serde(rename = "repoURL")]
+    repo_url: String,
+    path: Option<String>,
+    chart: Option<String>,
+    commit: Option<String>,
+    version: Option<String>,
+}
+
+/// What Git says of trees and descent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Git {
+    /// `commit:path` to the name of the tree.
+    trees: BTreeMap<String, String>,
+    /// Of a commit, all that descend from it.
+    descendants: BTreeMap<String, Vec<String>>,
+}
+
+impl History for Git {
+    fn descends(&self, _: &str, commit: &CommitId, ancestor: &CommitId) -> Option<bool> {
+        Some(self.descendants.get(ancestor.as_str())?.iter().any(|it| it == commit.as_str()))
+    }
+
+    fn same_tree(&self, _: &str, path: &str, one: &CommitId, other: &CommitId) -> Option<bool> {
+        Some(self.tree(one, path)? == self.tree(other, path)?)
+    }
+}
+
+impl Git {
+    fn tree(&self, commit: &CommitId, path: &str) -> Option<&String> {
+        let written = [path.to_owned(), format!("{path}/"), format!("./{path}"), format!("./{path}/"), format!("/{path}")];
+        let root = path.is_empty().then(|| ".".to_owned());
+        written.into_iter().chain(root).find_map(|path| self.trees.get(&format!("{commit}:{path}")))
+    }
+}
+
+/// The types of hooks that Argo CD knows.
+const TYPES: [&str; 6] = ["PreSync", "Sync", "PostSync", "SyncFail", "PreDelete", "PostDelete"];
+
+impl State {
+    pub(crate) fn read(state: &Value) -> Result<Self, String> {
+        Self::deserialize(state).map_err(|error| format!("this is no state: {error}"))
+    }
+
+    pub(crate) fn now(&self) -> Result<UnixMillis, String> {
+        instant(&self.now)
+    }
+
+    pub(crate) fn expected(&self) -> Result<Expected, String> {
+        let mut sources = self.expected.sources.iter().map(WantedSource::read);
+        let first = sources.next().ok_or("it expects no source")??;
+        let mut expected = Expected::new(first, instant(&self.refresh_requested_at)?);
+        for source in sources {
+            expected = expected.and(source?);
+        }
+        for image in &self.expected.images {
+            expected = expected.image(image.parse().map_err(|error| format!("{error}"))?);
+        }
+        for hook in &self.expected.hooks {
+            let known = TYPES.contains(&hook.as_str());
+            expected = expected.hook(if known { ExpectedHook::Type(hook.clone()) } else { ExpectedHook::Named(hook.clone()) });
+        }
+        Ok(expected)
+    }
+}
+
+impl WantedSource {
+    fn read(&self) -> Result<ExpectedSource, String> {
+        let repo = self.repo_url.as_str();
+        match (&self.commit, &self.version, &self.chart) {
+            (Some(commit), None, None) => {
+                let commit = CommitId::parse(commit.as_str()).map_err(|error| error.to_string())?;
+                Ok(ExpectedSource::git(repo, self.path.as_deref().unwrap_or_default(), commit))
+            }
+            (None, Some(version), Some(chart)) => Ok(ExpectedSource::chart(repo, chart, version)),
+            (None, Some(version), None) => Ok(ExpectedSource::oci(repo, self.path.as_deref().unwrap_or_default(), version)),
+            _ => Err(format!("the expected source of {repo} needs either a commit, or a version")),
+        }
+    }
+}
+
+fn instant(text: &str) -> Result<UnixMillis, String> {
+    text.parse().map_err(|error: pathops_core::TimeError| error.to_string())
+}

@@ -1,0 +1,64 @@
+//! Is this very commit live and healthy in Argo CD? The rule, apart from any I/O.
+//!
+//! [`judge`] answers from one `Application` as it was read, from what Git says of trees and descent ([`History`]), and from
+//! what is expected ([`Expected`]). `Synced` and `Healthy` alone say nothing about an expected commit: Argo CD may not have
+//! looked since, may have compared another source, may have applied and then failed the tests, or may have been healthy
+//! before it applied. [`judge`] says `Ready` only where all of this holds, and the first that does not is the answer:
+//!
+//! 1. the application is not being deleted, not frozen (`skip-reconcile`), and no refresh or hydration is under way;
+//! 2. Argo CD compared with Git after our own request (`reconciledAt`, to the second, is after it, and not ahead of our
+//!    clock);
+//! 3. it has no condition that is an error;
+//! 4. what it compared is what the spec asks for now: sources, destination, ignored differences;
+//! 5. each expected source is at the expected commit or version, or at a descendant with the same tree at its path; a
+//!    hydrated source is followed from the dry commit to the hydrated one;
+//! 6. no operation is asked for, running or waiting for a retry, the last was no dry run and did not fail at this state;
+//! 7. the application is `Synced`, and so is each of its resources;
+//! 8. the comparison began after the last operation ended: `reconciledAt` is strictly later, since both are cut to seconds;
+//! 9. there are resources, all are healthy, and were so through the settle time;
+//! 10. the expected images run, and no other of the same repository beside them;
+//! 11. the expected hooks ran for this very state in a whole sync, and succeeded. A commit that changes nothing runs no
+//!     hook: it is *not tested*, which is never *passed*.
+//!
+//! Fields are those of Argo CD 2.14 to 3.5 (`argoproj.io/v1alpha1`); fields that are not known are ignored, and what is not
+//! readable is never ready. What the rule rests on was read in Argo CD's sources: that `reconciledAt` is taken before the
+//! comparison begins, that `Running` with `finishedAt` waits for a retry, that a selective sync runs no hooks, and that
+//! a failed PostSync hook leaves `Synced` and `Healthy`.
+//!
+//! ```
+//! use pathops_adapters::argo_verdict::{Application, Expected, ExpectedSource, NoHistory, NotYet, Verdict, judge};
+//! let commit = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb".parse()?;
+//! let source = ExpectedSource::git("https://git.example/shop/orders-gitops", "envs/preflight", commit);
+//! let expected = Expected::new(source, "2026-11-22T12:00:00Z".parse()?);
+//! let application = Application::from_json(
+//!     br#"{
+//!         "metadata": {"resourceVersion": "7", "annotations": {"argocd.argoproj.io/refresh": "normal"}},
+//!         "spec": {"destination": {"namespace": "shop"}}
+//!     }"#,
+//! )?;
+//! let verdict = judge(&expected, &application, &NoHistory, "2026-11-22T12:01:00Z".parse()?);
+//! assert_eq!(verdict, Verdict::NotYet(NotYet::Refreshing));
+//! assert_eq!(application.resource_version(), Some("7"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod application;
+mod expected;
+mod history;
+mod hydrator;
+mod images;
+mod judge;
+mod operation;
+mod revision;
+mod same;
+mod tested;
+#[cfg(test)]
+mod tests;
+mod verdict;
+
+pub use application::{Application, Unreadable};
+pub use expected::{Expected, ExpectedHook, ExpectedSource};
+pub use history::{History, NoHistory};
+pub use images::Image;
+pub use judge::judge;
+pub use verdict::{Failed, NotYet, Stale, StaleAction, Untested, Verdict};

@@ -1,0 +1,297 @@
+//! The parts of an `Application` that the verdict rests on.
+
+use pathops_core::UnixMillis;
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// An `Application` of Argo CD (`argoproj.io/v1alpha1`), as far as it matters. Fields that are not known are ignored.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Application {
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) metadata: Metadata,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) spec: Spec,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(super) status: Status,
+    /// An operation that is asked for or in progress.
+    #[serde(default)]
+    pub(super) operation: Option<IgnoredAny>,
+}
+
+/// What was read is no `Application`.
+#[derive(Debug, thiserror::Error)]
+#[error("this is no Application of Argo CD: {0}")]
+pub struct Unreadable(#[from] serde_json::Error);
+
+impl Application {
+    /// Reads one in JSON, as the API servers of Kubernetes and of Argo CD give it.
+    ///
+    /// # Errors
+    /// Where it is no JSON, or a field that matters has another type.
+    pub fn from_json(json: &[u8]) -> Result<Self, Unreadable> {
+        Ok(serde_json::from_slice(json)?)
+    }
+
+    /// The same from JSON that is read already.
+    ///
+    /// # Errors
+    /// As [`Application::from_json`].
+    pub fn from_value(value: &Value) -> Result<Self, Unreadable> {
+        Ok(Self::deserialize(value)?)
+    }
+
+    /// Which version of the object it is.
+    #[must_use]
+    pub fn resource_version(&self) -> Option<&str> {
+        self.metadata.resource_version.as_deref()
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Metadata {
+    pub(super) resource_version: Option<String>,
+    pub(super) deletion_timestamp: Option<IgnoredAny>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) annotations: Annotations,
+}
+
+/// The annotations that tell what Argo CD does at the moment.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Annotations {
+    #[serde(rename = "argocd.argoproj.io/refresh")]
+    pub(super) refresh: Option<IgnoredAny>,
+    #[serde(rename = "argocd.argoproj.io/hydrate")]
+    pub(super) hydrate: Option<IgnoredAny>,
+    #[serde(rename = "argocd.argoproj.io/skip-reconcile")]
+    pub(super) skip_reconcile: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Spec {
+    #[serde(flatten)]
+    pub(super) compared: Compared,
+    pub(super) source_hydrator: Option<SourceHydrator>,
+}
+
+impl Spec {
+    /// Whether revisions come in a list.
+    pub(super) fn has_several_sources(&self) -> bool {
+        self.source_hydrator.is_none() && !self.compared.sources.is_empty()
+    }
+}
+
+/// Sources, destination and ignored differences: of the spec, or those of a comparison.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Compared {
+    pub(super) source: Option<Source>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) sources: Vec<Source>,
+    pub(super) destination: Value,
+    pub(super) ignore_differences: Value,
+}
+
+impl Compared {
+    /// As Argo CD takes them: where `sources` has any, `source` does not count.
+    pub(super) fn sources(&self) -> &[Source] {
+        if self.sources.is_empty() { self.source.as_slice() } else { &self.sources }
+    }
+}
+
+/// A source with all its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Source(pub(super) Value);
+
+impl Source {
+    pub(super) fn text(&self, field: &str) -> &str {
+        self.0.get(field).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SourceHydrator {
+    pub(super) dry_source: Source,
+    pub(super) sync_source: Source,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Status {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) sync: Sync,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) health: Health,
+    pub(super) operation_state: Option<OperationState>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) conditions: Vec<Condition>,
+    pub(super) reconciled_at: Option<Instant>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) resources: Vec<Resource>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) summary: Summary,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) source_hydrator: HydratorStatus,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Sync {
+    pub(super) status: Option<String>,
+    #[serde(flatten)]
+    pub(super) at: Revisions,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) compared_to: Compared,
+}
+
+/// One revision for each source, in their order.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Revisions {
+    revision: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    revisions: Vec<String>,
+}
+
+impl Revisions {
+    /// Of `several` sources Argo CD fills the list, else the one.
+    pub(super) fn of(&self, several: bool) -> &[String] {
+        if several { &self.revisions } else { self.revision.as_slice() }
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Health {
+    pub(super) status: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) last_transition_time: Option<Instant>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Condition {
+    #[serde(rename = "type", deserialize_with = "or_default")]
+    pub(super) kind: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) message: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Resource {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) kind: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) name: String,
+    pub(super) status: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) health: Health,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) hook: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) requires_pruning: bool,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Summary {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) images: Vec<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct HydratorStatus {
+    pub(super) current_operation: Option<Hydration>,
+    pub(super) last_successful_operation: Option<Hydration>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Hydration {
+    pub(super) phase: Option<String>,
+    pub(super) message: Option<String>,
+    #[serde(rename = "drySHA")]
+    pub(super) dry: Option<String>,
+    #[serde(rename = "hydratedSHA")]
+    pub(super) hydrated: Option<String>,
+    pub(super) source_hydrator: Option<SourceHydrator>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct OperationState {
+    pub(super) phase: Option<String>,
+    pub(super) message: Option<String>,
+    pub(super) finished_at: Option<Instant>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) operation: Operation,
+    pub(super) sync_result: Option<SyncResult>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Operation {
+    pub(super) sync: Option<SyncOperation>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct SyncOperation {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) dry_run: bool,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) resources: Vec<IgnoredAny>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) manifests: Vec<IgnoredAny>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SyncResult {
+    #[serde(flatten)]
+    pub(super) at: Revisions,
+    #[serde(flatten)]
+    pub(super) compared: Compared,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) resources: Vec<SyncedResource>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct SyncedResource {
+    #[serde(deserialize_with = "or_default")]
+    pub(super) kind: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) name: String,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) message: String,
+    pub(super) hook_type: Option<String>,
+    pub(super) hook_phase: Option<String>,
+}
+
+/// An instant as Kubernetes writes it, cut to the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Instant(pub(super) UnixMillis);
+
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// A resource, for people.
+pub(super) fn label(kind: &str, name: &str) -> String {
+    if name.is_empty() { kind.to_owned() } else { format!("{kind}/{name}") }
+}
+
+/// Go writes `null` for what is empty.
+fn or_default<'de, D: Deserializer<'de>, T: Default + DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}

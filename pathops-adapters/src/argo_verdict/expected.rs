@@ -1,0 +1,125 @@
+//! What should be live.
+
+use std::time::Duration;
+
+use pathops_core::{CommitId, UnixMillis};
+
+use super::images::Image;
+
+/// What should be live: nothing less counts as ready. It expects one source at least, so that it cannot be empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    sources: Vec<ExpectedSource>,
+    images: Vec<Image>,
+    hooks: Vec<ExpectedHook>,
+    settle: Duration,
+    requested_at: UnixMillis,
+}
+
+impl Expected {
+    /// Expects `source`, seen by a comparison that began after `requested_at`, the time of our refresh request.
+    #[must_use]
+    pub fn new(source: ExpectedSource, requested_at: UnixMillis) -> Self {
+        Self { sources: vec![source], images: Vec::new(), hooks: Vec::new(), settle: Duration::ZERO, requested_at }
+    }
+
+    /// Expects this source as well.
+    #[must_use]
+    pub fn and(mut self, source: ExpectedSource) -> Self {
+        self.sources.push(source);
+        self
+    }
+
+    /// Expects this image to run.
+    #[must_use]
+    pub fn image(mut self, image: Image) -> Self {
+        self.images.push(image);
+        self
+    }
+
+    /// Expects this hook to have run, for this state, and succeeded.
+    #[must_use]
+    pub fn hook(mut self, hook: ExpectedHook) -> Self {
+        self.hooks.push(hook);
+        self
+    }
+
+    /// Expects health to have held for so long.
+    #[must_use]
+    pub fn settle(mut self, settle: Duration) -> Self {
+        self.settle = settle;
+        self
+    }
+
+    pub(super) fn sources(&self) -> &[ExpectedSource] {
+        &self.sources
+    }
+
+    pub(super) fn images(&self) -> &[Image] {
+        &self.images
+    }
+
+    pub(super) fn hooks(&self) -> &[ExpectedHook] {
+        &self.hooks
+    }
+
+    pub(super) fn settle_time(&self) -> Duration {
+        self.settle
+    }
+
+    pub(super) fn requested_at(&self) -> UnixMillis {
+        self.requested_at
+    }
+}
+
+/// A source at what it should be at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpectedSource {
+    pub(super) repo_url: String,
+    pub(super) within: Within,
+    pub(super) at: At,
+}
+
+/// Which source of the repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Within {
+    Path(String),
+    Chart(String),
+}
+
+/// What it should be at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum At {
+    Commit(CommitId),
+    Version(String),
+}
+
+impl ExpectedSource {
+    /// A folder of a Git repository at a commit, or at a later one with the same tree there. In an application with a source
+    /// hydrator the repository and folder may be the dry ones or the hydrated ones.
+    #[must_use]
+    pub fn git(repo_url: impl Into<String>, path: impl Into<String>, commit: CommitId) -> Self {
+        Self { repo_url: repo_url.into(), within: Within::Path(path.into()), at: At::Commit(commit) }
+    }
+
+    /// A Helm chart at exactly this version.
+    #[must_use]
+    pub fn chart(repo_url: impl Into<String>, chart: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { repo_url: repo_url.into(), within: Within::Chart(chart.into()), at: At::Version(version.into()) }
+    }
+
+    /// An OCI artifact at exactly this revision, as Argo CD reports it: a digest, for sources by tag too.
+    #[must_use]
+    pub fn oci(repo_url: impl Into<String>, path: impl Into<String>, revision: impl Into<String>) -> Self {
+        Self { repo_url: repo_url.into(), within: Within::Path(path.into()), at: At::Version(revision.into()) }
+    }
+}
+
+/// A hook that must have run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExpectedHook {
+    /// Hooks of this type, one at least, and all of them: `PreSync`, `Sync`, `PostSync`.
+    Type(String),
+    /// The hook of this name.
+    Named(String),
+}

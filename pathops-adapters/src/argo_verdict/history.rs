@@ -1,0 +1,27 @@
+//! What Git says of commits and trees.
+
+use pathops_core::CommitId;
+
+/// What Git says about the commits of the expected sources. `None` is "not known", and what is not known never makes an
+/// application ready.
+pub trait History {
+    /// Whether `commit` has `ancestor` among its ancestors. A commit is no descendant of itself.
+    fn descends(&self, repo_url: &str, commit: &CommitId, ancestor: &CommitId) -> Option<bool>;
+
+    /// Whether both commits hold the same tree at `path`.
+    fn same_tree(&self, repo_url: &str, path: &str, one: &CommitId, other: &CommitId) -> Option<bool>;
+}
+
+/// Knows nothing: only the expected commit itself counts.
+#[derive(Clone, Copy, Debug)]
+pub struct NoHistory;
+
+impl History for NoHistory {
+    fn descends(&self, _: &str, _: &CommitId, _: &CommitId) -> Option<bool> {
+        None
+    }
+
+    fn same_tree(&self, _: &str, _: &str, _: &CommitId, _: &CommitId) -> Option<bool> {
+        None
+    }
+}

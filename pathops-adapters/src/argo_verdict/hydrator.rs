@@ -1,0 +1,77 @@
+//! From the dry commit to the hydrated one.
+//!
+//! With a source hydrator people change the dry source, and what is applied is another commit, which Argo CD makes of it.
+
+use pathops_core::CommitId;
+
+use super::application::{Application, Hydration, Source, SourceHydrator};
+use super::expected::{ExpectedSource, Within};
+use super::history::History;
+use super::judge::Step;
+use super::revision::{is_at, plain, same_repository};
+use super::same::same;
+use super::verdict::{Failed, NotYet, Stale, StaleAction, Verdict};
+
+impl SourceHydrator {
+    /// Whether a comparison was with the source that is hydrated to.
+    pub(super) fn syncs(&self, compared: &Source) -> bool {
+        compared.text("repoURL") == self.sync_repo()
+            && plain(compared.text("path")) == plain(self.sync_source.text("path"))
+            && compared.text("targetRevision") == self.sync_source.text("targetBranch")
+    }
+
+    /// The repository that is hydrated to: by default the one of the dry source.
+    fn sync_repo(&self) -> &str {
+        match self.sync_source.text("repoURL") {
+            "" => self.dry_source.text("repoURL"),
+            own => own,
+        }
+    }
+
+    /// Whether what is expected is the source that is hydrated to.
+    pub(super) fn applies(&self, expected: &ExpectedSource) -> bool {
+        let same_path = |path: &str| plain(path) == plain(self.sync_source.text("path"));
+        same_repository(self.sync_repo(), &expected.repo_url) && matches!(&expected.within, Within::Path(path) if same_path(path))
+    }
+
+    fn same(&self, other: &SourceHydrator) -> bool {
+        same(&self.dry_source.0, &other.dry_source.0) && same(&self.sync_source.0, &other.sync_source.0)
+    }
+}
+
+/// Whether `applied` is what a dry source at the expected commit was hydrated to, or a later commit with the same tree.
+pub(super) fn hydrated(
+    hydrator: &SourceHydrator,
+    expected: &ExpectedSource,
+    application: &Application,
+    applied: &str,
+    history: &impl History,
+) -> Step {
+    let status = &application.status.source_hydrator;
+    let operations = [&status.last_successful_operation, &status.current_operation];
+    let ended = |operation: &&Hydration| operation.phase.as_deref().is_none_or(|phase| phase == "Hydrated");
+    let ours = |operation: &&Hydration| operation.source_hydrator.as_ref().is_none_or(|of| of.same(hydrator));
+    let dry = |operation: &Hydration| is_at(expected, operation.dry.as_deref().unwrap_or_default(), history);
+    let done = operations.into_iter().flatten().filter(ended).filter(ours).find(|operation| dry(operation).is_ok());
+    let Some(done) = done else { return Err(not_hydrated(application, dry)) };
+    let Some(made) = done.hydrated.as_deref().and_then(|made| CommitId::parse(made).ok()) else {
+        return Err(Verdict::NotYet(NotYet::Hydrating));
+    };
+    is_at(&ExpectedSource::git(hydrator.sync_repo(), hydrator.sync_source.text("path"), made), applied, history)
+}
+
+/// Why there is no hydration of what is expected.
+fn not_hydrated(application: &Application, dry: impl Fn(&Hydration) -> Step) -> Verdict {
+    let status = &application.status.source_hydrator;
+    match &status.current_operation {
+        Some(current) if current.phase.as_deref() == Some("Failed") && dry(current).is_ok() => {
+            Verdict::Failed(Failed::NotHydrated { message: current.message.clone().unwrap_or_default() })
+        }
+        Some(current) if current.phase.as_deref() == Some("Hydrating") => Verdict::NotYet(NotYet::Hydrating),
+        Some(current) => dry(current).err().unwrap_or(Verdict::NotYet(NotYet::Hydrating)),
+        None => match &status.last_successful_operation {
+            Some(last) => dry(last).err().unwrap_or(Verdict::NotYet(NotYet::Hydrating)),
+            None => Verdict::Stale(Stale::NotLooking, StaleAction::Refresh),
+        },
+    }
+}

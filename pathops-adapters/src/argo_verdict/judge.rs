@@ -1,0 +1,202 @@
+//! The rule, step by step.
+
+use std::time::Duration;
+
+use pathops_core::UnixMillis;
+
+use super::application::{Application, Health, Instant, OperationState, Resource, label};
+use super::expected::Expected;
+use super::history::History;
+use super::hydrator::hydrated;
+use super::images::expected_images_run;
+use super::operation::operation_ended_well;
+use super::revision::Sourced;
+use super::same::same;
+use super::tested::hooks_succeeded;
+use super::verdict::{Failed, NotYet, Stale, StaleAction, Verdict};
+
+/// A condition that holds, or the verdict where it does not.
+pub(super) type Step = Result<(), Verdict>;
+
+/// Instants are cut to the second: what lies this far apart at least lies apart as long as it seems to.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// What `application`, as it was read at `now`, says about `expected`. The steps are those of the [module](super).
+#[must_use]
+pub fn judge(expected: &Expected, application: &Application, history: &impl History, now: UnixMillis) -> Verdict {
+    verdict(expected, application, history, now).err().unwrap_or(Verdict::Ready)
+}
+
+fn verdict(expected: &Expected, application: &Application, history: &impl History, now: UnixMillis) -> Step {
+    nothing_in_the_way(application)?;
+    looked(expected, application, now)?;
+    no_error(application)?;
+    compared_what_is_asked_for(application)?;
+    at_what_is_expected(expected, application, history)?;
+    operation_ended_well(expected, application, history)?;
+    in_sync(application)?;
+    looked_after_the_operation(application)?;
+    healthy(expected, application, now)?;
+    expected_images_run(expected, application)?;
+    hooks_succeeded(expected, application, history)
+}
+
+fn nothing_in_the_way(application: &Application) -> Step {
+    let metadata = &application.metadata;
+    let annotations = &metadata.annotations;
+    if metadata.deletion_timestamp.is_some() {
+        return Err(Verdict::Failed(Failed::Deleting));
+    }
+    // What Go takes for true.
+    if matches!(annotations.skip_reconcile.as_deref(), Some("1" | "t" | "T" | "true" | "TRUE" | "True")) {
+        return Err(Verdict::Stale(Stale::Frozen, StaleAction::AskPeople));
+    }
+    if annotations.refresh.is_some() {
+        return Err(Verdict::NotYet(NotYet::Refreshing));
+    }
+    if annotations.hydrate.is_some() { Err(Verdict::NotYet(NotYet::Hydrating)) } else { Ok(()) }
+}
+
+fn looked(expected: &Expected, application: &Application, now: UnixMillis) -> Step {
+    match application.status.reconciled_at {
+        Some(Instant(at)) if at > now => Err(Verdict::NotYet(NotYet::ClockAhead)),
+        Some(Instant(at)) if at > expected.requested_at() => Ok(()),
+        _ => Err(Verdict::Stale(Stale::NotLooking, StaleAction::Refresh)),
+    }
+}
+
+fn no_error(application: &Application) -> Step {
+    let error = application.status.conditions.iter().find(|condition| condition.kind.ends_with("Error"));
+    match error {
+        None => Ok(()),
+        Some(error) if error.kind == "InvalidSpecError" => {
+            Err(Verdict::Failed(Failed::InvalidSpec { message: error.message.clone() }))
+        }
+        Some(error) => Err(Verdict::NotYet(NotYet::Condition { kind: error.kind.clone(), message: error.message.clone() })),
+    }
+}
+
+fn compared_what_is_asked_for(application: &Application) -> Step {
+    let (spec, compared) = (&application.spec, &application.status.sync.compared_to);
+    let sources = compared.sources();
+    let same_sources = match &spec.source_hydrator {
+        Some(hydrator) => matches!(sources, [only] if hydrator.syncs(only)),
+        None => {
+            let wanted = spec.compared.sources();
+            wanted.len() == sources.len() && wanted.iter().zip(sources).all(|(one, other)| same(&one.0, &other.0))
+        }
+    };
+    let same_rest = same(&spec.compared.destination, &compared.destination)
+        && same(&spec.compared.ignore_differences, &compared.ignore_differences);
+    if same_sources && same_rest { Ok(()) } else { Err(Verdict::NotYet(NotYet::OtherSpec)) }
+}
+
+fn at_what_is_expected(expected: &Expected, application: &Application, history: &impl History) -> Step {
+    let sync = &application.status.sync;
+    let sourced = Sourced::new(sync.compared_to.sources(), &sync.at, application.spec.has_several_sources());
+    all_at(expected, application, sourced, history)
+}
+
+/// Whether `sourced` has each expected source at what is expected; a dry source by what it was hydrated to.
+pub(super) fn all_at(expected: &Expected, application: &Application, sourced: Sourced<'_>, history: &impl History) -> Step {
+    expected.sources().iter().try_for_each(|source| match &application.spec.source_hydrator {
+        Some(hydrator) if source.is(&hydrator.dry_source) => {
+            let applied = sourced.revisions.first().map_or("", String::as_str);
+            // Both may lie at one path, on two branches.
+            hydrated(hydrator, source, application, applied, history).or_else(|reason| {
+                let itself = hydrator.applies(source) && sourced.at(source, history).is_ok();
+                if itself { Ok(()) } else { Err(reason) }
+            })
+        }
+        _ => sourced.at(source, history),
+    })
+}
+
+fn managed(application: &Application) -> impl Iterator<Item = &Resource> {
+    application.status.resources.iter().filter(|resource| !resource.hook)
+}
+
+fn in_sync(application: &Application) -> Step {
+    let out_of_sync = |what: String| Err(Verdict::NotYet(NotYet::OutOfSync { what }));
+    match application.status.sync.status.as_deref() {
+        Some("Synced") => {}
+        other => return out_of_sync(other.unwrap_or("Unknown").to_owned()),
+    }
+    // What is left over and may stay is out of sync without the application being so.
+    let differs = |resource: &&Resource| resource.status.as_deref().is_some_and(|status| status != "Synced");
+    match managed(application).find(|resource| differs(resource) && !resource.requires_pruning) {
+        Some(resource) => out_of_sync(resource.label()),
+        None => Ok(()),
+    }
+}
+
+fn looked_after_the_operation(application: &Application) -> Step {
+    let ended = application.status.operation_state.as_ref().and_then(|operation| operation.finished_at);
+    match (application.status.reconciled_at, ended) {
+        (Some(looked), Some(ended)) if looked > ended => Ok(()),
+        _ => Err(Verdict::Stale(Stale::NotLookedAfterSync, StaleAction::Refresh)),
+    }
+}
+
+fn healthy(expected: &Expected, application: &Application, now: UnixMillis) -> Step {
+    let status = &application.status;
+    if managed(application).next().is_none() {
+        return Err(Verdict::Failed(Failed::NoResources));
+    }
+    match status.health.status.as_deref() {
+        Some("Healthy") => {}
+        Some("Degraded") => {
+            settled(expected, application, now)?;
+            return Err(Verdict::Failed(Failed::Degraded { message: cause(application) }));
+        }
+        other => {
+            let status = other.unwrap_or("Unknown").to_owned();
+            return Err(Verdict::NotYet(NotYet::Unhealthy { status, message: cause(application) }));
+        }
+    }
+    if let Some((resource, health)) = managed(application).find_map(|resource| resource.ailing().map(|health| (resource, health)))
+    {
+        return Err(Verdict::NotYet(NotYet::Unhealthy { status: health.to_owned(), message: resource.label() }));
+    }
+    settled(expected, application, now)
+}
+
+/// Health is what it is since the last operation ended, or since it last changed. Health that never left `Healthy` while
+/// something else was applied counts from then on only, and the end of the window has to be looked at as well.
+fn settled(expected: &Expected, application: &Application, now: UnixMillis) -> Step {
+    let settle = expected.settle_time();
+    if settle.is_zero() {
+        return Ok(());
+    }
+    let status = &application.status;
+    let ended = status.operation_state.as_ref().and_then(|operation: &OperationState| operation.finished_at);
+    let since = ended.max(status.health.last_transition_time).map_or(UnixMillis(i64::MAX), |Instant(at)| at);
+    let settled_at = since + settle + SECOND;
+    match status.reconciled_at {
+        Some(Instant(looked)) if looked >= settled_at => Ok(()),
+        _ if now > settled_at => Err(Verdict::Stale(Stale::NotLookedAfterSettling, StaleAction::Refresh)),
+        _ => {
+            let remaining_millis = u64::try_from(settled_at.since(now).as_millis()).unwrap_or(u64::MAX);
+            Err(Verdict::NotYet(NotYet::Settling { remaining_millis }))
+        }
+    }
+}
+
+/// What ails: the resource that is worst off, as far as it is told, else what the application says.
+fn cause(application: &Application) -> String {
+    let told = |health: &Health| health.message.clone().unwrap_or_default();
+    let worst = managed(application).find(|resource| resource.ailing().is_some());
+    worst.map_or_else(|| told(&application.status.health), |it| format!("{}: {}", it.label(), told(&it.health)))
+}
+
+impl Resource {
+    /// Its health, where that is told and not `Healthy`.
+    fn ailing(&self) -> Option<&str> {
+        self.health.status.as_deref().filter(|status| *status != "Healthy")
+    }
+
+    /// Kind and name.
+    fn label(&self) -> String {
+        label(&self.kind, &self.name)
+    }
+}

@@ -1,0 +1,80 @@
+//! What the last operation did, and whether one is under way.
+
+use pathops_core::CommitId;
+
+use super::application::{Application, OperationState};
+use super::expected::Expected;
+use super::history::History;
+use super::judge::{Step, all_at};
+use super::revision::Sourced;
+use super::verdict::{Failed, NotYet, Stale, Verdict};
+
+/// Whether nothing is under way, and the last operation did not fail at what is expected.
+pub(super) fn operation_ended_well(expected: &Expected, application: &Application, history: &impl History) -> Step {
+    if application.operation.is_some() {
+        return Err(Verdict::NotYet(NotYet::Operating));
+    }
+    let Some(operation) = &application.status.operation_state else { return Err(Verdict::NotYet(NotYet::NotSynced)) };
+    match operation.phase.as_deref() {
+        // It failed and waits for its next attempt.
+        Some("Running") if operation.finished_at.is_some() => {
+            Err(Verdict::NotYet(NotYet::Retrying { message: operation.message.clone().unwrap_or_default() }))
+        }
+        Some("Failed" | "Error" | "Succeeded") if operation.finished_at.is_none() || is_dry_run(operation) => {
+            Err(Verdict::NotYet(if is_dry_run(operation) { NotYet::DryRun } else { NotYet::Operating }))
+        }
+        Some("Succeeded") => Ok(()),
+        Some("Failed" | "Error") => failed_elsewhere(operation, expected, application, history),
+        _ => Err(Verdict::NotYet(NotYet::Operating)),
+    }
+}
+
+/// One that failed at another state is over: whether that state or the expected one is live is what the comparison says.
+/// Where an earlier commit with the same trees failed, so did what is expected.
+fn failed_elsewhere(operation: &OperationState, expected: &Expected, application: &Application, history: &impl History) -> Step {
+    match was_for(operation, expected, application, &AnyOrder(history)) {
+        Ok(()) => Err(Verdict::Failed(failure(operation))),
+        Err(unknown @ Verdict::Stale(Stale::UnknownTree { .. }, _)) => Err(unknown),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Trees alone, whichever commit came first.
+struct AnyOrder<'h, H>(&'h H);
+
+impl<H: History> History for AnyOrder<'_, H> {
+    fn descends(&self, _: &str, _: &CommitId, _: &CommitId) -> Option<bool> {
+        Some(true)
+    }
+
+    fn same_tree(&self, repo_url: &str, path: &str, one: &CommitId, other: &CommitId) -> Option<bool> {
+        self.0.same_tree(repo_url, path, one, other)
+    }
+}
+
+/// Whether the operation was for what is expected. One that failed before it knew what for counts.
+pub(super) fn was_for(
+    operation: &OperationState,
+    expected: &Expected,
+    application: &Application,
+    history: &impl History,
+) -> Step {
+    let Some(result) = &operation.sync_result else { return Ok(()) };
+    let own = result.compared.sources();
+    let sources = if own.is_empty() { application.spec.compared.sources() } else { own };
+    all_at(expected, application, Sourced::new(sources, &result.at, application.spec.has_several_sources()), history)
+}
+
+fn is_dry_run(operation: &OperationState) -> bool {
+    operation.operation.sync.as_ref().is_some_and(|sync| sync.dry_run)
+}
+
+/// The hook that failed says more than the operation does.
+fn failure(operation: &OperationState) -> Failed {
+    let resources = operation.sync_result.iter().flat_map(|result| &result.resources);
+    let hook = resources.into_iter().find(|it| it.failed());
+    match hook {
+        Some(hook) => Failed::Hook { hook: hook.label(), message: hook.message.clone() },
+        None => Failed::Sync { message: operation.message.clone().unwrap_or_default() },
+    }
+}

@@ -1,0 +1,96 @@
+//! Whether a source is at what is expected of it.
+
+use pathops_core::CommitId;
+
+use super::application::{Revisions, Source};
+use super::expected::{At, ExpectedSource, Within};
+use super::history::History;
+use super::judge::Step;
+use super::verdict::{NotYet, Stale, StaleAction, Verdict};
+
+/// Sources with the revision of each.
+#[derive(Clone, Copy)]
+pub(super) struct Sourced<'a> {
+    pub(super) sources: &'a [Source],
+    pub(super) revisions: &'a [String],
+}
+
+impl<'a> Sourced<'a> {
+    /// `several` is whether the application has a list of sources.
+    pub(super) fn new(sources: &'a [Source], at: &'a Revisions, several: bool) -> Self {
+        Self { sources, revisions: at.of(several) }
+    }
+
+    /// Whether every source that is the expected one is where it should be, and there is one.
+    pub(super) fn at(&self, expected: &ExpectedSource, history: &impl History) -> Step {
+        let mut found = false;
+        for (index, _) in self.sources.iter().enumerate().filter(|(_, source)| expected.is(source)) {
+            found = true;
+            // Not as many revisions as sources: they cannot be told apart.
+            let revision = self.revisions.get(index).filter(|_| self.revisions.len() == self.sources.len());
+            is_at(expected, revision.map_or("", String::as_str), history)?;
+        }
+        let repo_url = || expected.repo_url.clone();
+        if found { Ok(()) } else { Err(Verdict::NotYet(NotYet::NoSuchSource { repo_url: repo_url() })) }
+    }
+}
+
+impl ExpectedSource {
+    /// Whether `source` is the one that is meant. A source that others only refer to has no path: any path in its repository
+    /// is meant.
+    pub(super) fn is(&self, source: &Source) -> bool {
+        let (path, chart) = (source.text("path"), source.text("chart"));
+        let referred_to = !source.text("ref").is_empty() && path.is_empty() && chart.is_empty();
+        same_repository(&self.repo_url, source.text("repoURL"))
+            && match &self.within {
+                Within::Path(expected) => referred_to || (chart.is_empty() && plain(expected) == plain(path)),
+                Within::Chart(expected) => expected == chart,
+            }
+    }
+}
+
+/// Whether `revision` is what is expected of the source.
+pub(super) fn is_at(expected: &ExpectedSource, revision: &str, history: &impl History) -> Step {
+    let not_seen = || {
+        let (repo_url, revision) = (expected.repo_url.clone(), revision.to_owned());
+        Err(Verdict::NotYet(NotYet::NotSeen { repo_url, revision }))
+    };
+    let no_revision = || Err(Verdict::NotYet(NotYet::NoRevision { repo_url: expected.repo_url.clone() }));
+    match (&expected.at, &expected.within) {
+        (At::Version(version), _) if version == revision && !revision.is_empty() => Ok(()),
+        (At::Commit(commit), _) if commit.as_str() == revision => Ok(()),
+        _ if revision.is_empty() => no_revision(),
+        (At::Version(_), _) | (At::Commit(_), Within::Chart(_)) => not_seen(),
+        (At::Commit(commit), Within::Path(path)) => {
+            // Where a comparison fails, it is the name of the branch.
+            let Ok(found) = CommitId::parse(revision) else { return no_revision() };
+            if history.descends(&expected.repo_url, &found, commit) != Some(true) {
+                return not_seen();
+            }
+            let revision = found.to_string();
+            match history.same_tree(&expected.repo_url, plain(path), &found, commit) {
+                Some(true) => Ok(()),
+                Some(false) => Err(Verdict::Stale(Stale::Superseded { revision }, StaleAction::GiveUp)),
+                None => Err(Verdict::Stale(Stale::UnknownTree { revision }, StaleAction::ReadGit)),
+            }
+        }
+    }
+}
+
+/// `git/x.git/` is `git/x`.
+pub(super) fn same_repository(one: &str, other: &str) -> bool {
+    let bare = |url: &str| -> usize {
+        let url = url.trim_end_matches('/');
+        url.strip_suffix(".git").unwrap_or(url).len()
+    };
+    one.get(..bare(one)) == other.get(..bare(other))
+}
+
+/// A path as Git has it: `./envs/preflight/` is `envs/preflight`, and the root is empty.
+pub(super) fn plain(path: &str) -> &str {
+    let mut path = path.trim_matches('/');
+    while let Some(rest) = path.strip_prefix("./") {
+        path = rest.trim_start_matches('/');
+    }
+    if path == "." { "" } else { path }
+}

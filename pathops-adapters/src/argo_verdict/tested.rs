@@ -1,0 +1,66 @@
+//! Whether the hooks ran for this very state.
+
+use super::application::{Application, SyncedResource, label};
+use super::expected::{Expected, ExpectedHook};
+use super::history::History;
+use super::judge::Step;
+use super::operation::was_for;
+use super::verdict::{Failed, NotYet, Stale, StaleAction, Untested, Verdict};
+
+/// Whether the expected hooks ran in a whole sync of what is expected, and all of them succeeded.
+pub(super) fn hooks_succeeded(expected: &Expected, application: &Application, history: &impl History) -> Step {
+    if expected.hooks().is_empty() {
+        return Ok(());
+    }
+    let not_tested = |why| Err(Verdict::Stale(Stale::NotTested { why }, StaleAction::AskPeople));
+    let Some(operation) = &application.status.operation_state else { return not_tested(Untested::NoResult) };
+    let (Some(sync), Some(result)) = (&operation.operation.sync, &operation.sync_result) else {
+        return not_tested(Untested::NoResult);
+    };
+    if was_for(operation, expected, application, history).is_err() {
+        return not_tested(Untested::OtherRevision);
+    }
+    if !sync.resources.is_empty() {
+        return not_tested(Untested::Selective);
+    }
+    if !sync.manifests.is_empty() {
+        return not_tested(Untested::LocalManifests);
+    }
+    for wanted in expected.hooks() {
+        let mut ran = result.resources.iter().filter(|it| wanted.is(it)).peekable();
+        if ran.peek().is_none() {
+            return not_tested(Untested::NoHook);
+        }
+        ran.try_for_each(succeeded)?;
+    }
+    Ok(())
+}
+
+fn succeeded(hook: &SyncedResource) -> Step {
+    match hook.hook_phase.as_deref() {
+        Some("Succeeded") => Ok(()),
+        _ if hook.failed() => Err(Verdict::Failed(Failed::Hook { hook: hook.label(), message: hook.message.clone() })),
+        _ => Err(Verdict::NotYet(NotYet::HookRunning { hook: hook.label() })),
+    }
+}
+
+impl ExpectedHook {
+    fn is(&self, resource: &SyncedResource) -> bool {
+        match (self, &resource.hook_type) {
+            (_, None) => false,
+            (Self::Type(wanted), Some(kind)) => wanted == kind,
+            (Self::Named(wanted), Some(_)) => *wanted == resource.name,
+        }
+    }
+}
+
+impl SyncedResource {
+    pub(super) fn failed(&self) -> bool {
+        matches!(self.hook_phase.as_deref(), Some("Failed" | "Error"))
+    }
+
+    /// Kind and name.
+    pub(super) fn label(&self) -> String {
+        label(&self.kind, &self.name)
+    }
+}

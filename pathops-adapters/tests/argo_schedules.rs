@@ -1,0 +1,295 @@
+//! The verdict on Argo CD under random schedules of everything that can happen at once, against a model of the controller that
+//! knows what is true: never ready without its being true, and ready for good where it stays true.
+//!
+//! The model is ours, made after what Argo CD's sources do; the objects that it writes have the fields of the official CRD.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
+
+#[path = "argo_schedules/controller.rs"]
+mod controller;
+
+use std::time::Duration;
+
+use controller::{BROKEN, Commit, Controller, Kind, OURS, Tree};
+use pathops_adapters::argo_verdict::{
+    Application, Expected, ExpectedHook, ExpectedSource, History, Stale, StaleAction, Verdict, judge,
+};
+use pathops_core::{CommitId, UnixMillis};
+use serde_json::{Value, json};
+
+const REPO: &str = "https://git.example/shop/orders-gitops";
+
+fn id(commit: Commit) -> CommitId {
+    CommitId::parse(format!("{commit:040x}")).unwrap()
+}
+
+fn place(commit: &CommitId) -> Commit {
+    usize::from_str_radix(&commit.as_str()[24..], 16).unwrap()
+}
+
+struct Branch<'c>(&'c [Tree]);
+
+impl History for Branch<'_> {
+    fn descends(&self, _: &str, commit: &CommitId, ancestor: &CommitId) -> Option<bool> {
+        Some(place(commit) > place(ancestor))
+    }
+
+    fn same_tree(&self, _: &str, _: &str, one: &CommitId, other: &CommitId) -> Option<bool> {
+        Some(self.0[place(one)] == self.0[place(other)])
+    }
+}
+
+/// SplitMix64: the same numbers for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+
+    fn tree(&mut self) -> Tree {
+        u8::try_from(self.below(4)).unwrap()
+    }
+}
+
+/// One schedule: what we expect, the controller, and when we asked.
+struct Schedule {
+    random: Random,
+    argo: Controller,
+    expected: Commit,
+    with_hooks: bool,
+    settle: Duration,
+    requested_at: i64,
+}
+
+impl Schedule {
+    fn new(seed: u64) -> Self {
+        let mut random = Random(seed);
+        let mut argo = Controller::new();
+        for _ in 0..=random.below(3) {
+            argo.branch.push(random.tree());
+        }
+        let settle = [Duration::ZERO, Duration::from_secs(3)][usize::try_from(random.below(2)).unwrap()];
+        let (with_hooks, expected, requested_at) = (random.below(2) == 0, argo.head(), argo.now);
+        argo.refresh = true;
+        Self { random, argo, expected, with_hooks, settle, requested_at }
+    }
+
+    fn tree(&self) -> Tree {
+        self.argo.branch[self.expected]
+    }
+
+    /// Something happens.
+    fn step(&mut self) {
+        self.argo.now += i64::from([0, 1, 200, 999, 1_500][usize::try_from(self.random.below(5)).unwrap()]);
+        let argo = &mut self.argo;
+        match self.random.below(24) {
+            0..=4 => argo.begin_comparison(),
+            5..=9 => argo.end_comparison(),
+            10 | 11 => argo.sync_if_needed(),
+            12 | 13 => argo.begin_operation(),
+            14 | 15 => {
+                let (rollout, pass) = (i64::try_from(self.random.below(2_500)).unwrap(), self.random.below(4) > 0);
+                argo.end_operation(rollout, pass);
+            }
+            16 => {
+                let tree = if self.random.below(6) == 0 { BROKEN } else { self.random.tree() };
+                argo.branch.push(tree);
+            }
+            17 => argo.degrade(self.random.below(2) == 0),
+            18 => argo.meddle(self.random.tree()),
+            19 => argo.request(Kind::Selective, argo.head()),
+            20 => {
+                let any = usize::try_from(self.random.below(argo.branch.len() as u64)).unwrap();
+                argo.request([Kind::DryRun, Kind::Whole][any % 2], any);
+            }
+            21 => argo.restart(),
+            22 => argo.outage = !argo.outage,
+            _ => argo.path = if argo.path == OURS { "envs/other" } else { OURS },
+        }
+    }
+
+    /// What the rule says, once `edit` has changed what is read.
+    fn ask(&self, edit: impl Fn(&mut Value)) -> Verdict {
+        let source = ExpectedSource::git(REPO, OURS, id(self.expected));
+        let image = controller::image(self.tree()).parse().unwrap();
+        let mut expected = Expected::new(source, UnixMillis(self.requested_at)).image(image).settle(self.settle);
+        if self.with_hooks {
+            expected = expected.hook(ExpectedHook::Type("PostSync".to_owned()));
+        }
+        let mut application = self.argo.application();
+        edit(&mut application);
+        let application = Application::from_value(&application).unwrap();
+        judge(&expected, &application, &Branch(&self.argo.branch), UnixMillis(self.argo.now))
+    }
+
+    /// Whether it was true at the comparison that all this was read from.
+    fn was_ready(&self) -> bool {
+        let truth = self.argo.truth;
+        let tested = || truth.tested.is_some_and(|it| it >= self.expected && self.argo.branch[it] == self.tree());
+        truth.looked_at > self.requested_at && truth.tree == Some(self.tree()) && truth.healthy && (!self.with_hooks || tested())
+    }
+
+    /// Asks, and holds the answer against what is true.
+    fn check(&mut self, seed: u64) -> Verdict {
+        let verdict = self.ask(|_| ());
+        let false_accept = verdict.is_ready() && !self.was_ready();
+        assert!(!false_accept, "seed {seed}: ready, and this is true: {:?}\n{:#}", self.argo.truth, self.argo.application());
+        if let Verdict::Stale(_, StaleAction::Refresh) = verdict {
+            self.argo.refresh = true;
+        }
+        verdict
+    }
+
+    /// Everything works again, and nobody meddles: the controller comes to rest, and we ask as a workflow does.
+    fn come_to_rest(&mut self, seed: u64) -> Verdict {
+        let argo = &mut self.argo;
+        (argo.outage, argo.path) = (false, OURS);
+        argo.degrade(false);
+        argo.end_comparison();
+        let mut verdict = self.check(seed);
+        for round in 0..8 {
+            let argo = &mut self.argo;
+            argo.now += 1_000;
+            argo.begin_operation();
+            argo.now += 100;
+            argo.end_operation(300, true);
+            argo.now += 1_000;
+            argo.begin_comparison();
+            argo.now += 50;
+            argo.end_comparison();
+            argo.sync_if_needed();
+            verdict = self.check(seed);
+            let waiting = matches!(verdict, Verdict::NotYet(_) | Verdict::Stale(_, StaleAction::Refresh));
+            if verdict.is_ready() || (round > 2 && !waiting) {
+                break;
+            }
+        }
+        verdict
+    }
+
+    /// What it has to be once all is at rest.
+    fn judge_rest(&self, verdict: &Verdict, seed: u64) {
+        let (argo, tree) = (&self.argo, self.tree());
+        let superseded = argo.branch[argo.head()] != tree;
+        let context = || format!("seed {seed}: {verdict:?}\n{:#}", argo.application());
+        assert!(!argo.is_degraded());
+        if verdict.is_ready() {
+            assert!(!superseded, "{}", context());
+        } else if superseded {
+            assert!(matches!(verdict, Verdict::Stale(Stale::Superseded { .. }, StaleAction::GiveUp)), "{}", context());
+        } else if argo.failed_at(tree) {
+            assert!(matches!(verdict, Verdict::Failed(_)), "{}", context());
+        } else if argo.last_was_dry_run() {
+            assert!(!verdict.is_ready(), "{}", context());
+        } else {
+            assert_eq!(argo.live_tree(), tree, "{}", context());
+            let tested = argo.tested().is_some_and(|it| it >= self.expected && argo.branch[it] == tree);
+            assert!(self.with_hooks && !tested, "it is live and healthy, and not said so: {}", context());
+            assert!(matches!(verdict, Verdict::Stale(Stale::NotTested { .. }, StaleAction::AskPeople)), "{}", context());
+        }
+    }
+}
+
+/// How often each answer came at rest, so that a run that shows nothing is noticed.
+#[derive(Debug, Default)]
+struct Seen {
+    ready: usize,
+    ready_under_way: usize,
+    stale: usize,
+    failed: usize,
+}
+
+fn run(seeds: std::ops::Range<u64>) {
+    let mut seen = Seen::default();
+    for seed in seeds {
+        let mut schedule = Schedule::new(seed);
+        for step in 0..40 {
+            schedule.step();
+            if step % 8 == 7 {
+                seen.ready_under_way += usize::from(schedule.check(seed).is_ready());
+            }
+        }
+        let verdict = schedule.come_to_rest(seed);
+        schedule.judge_rest(&verdict, seed);
+        match verdict {
+            Verdict::Ready => seen.ready += 1,
+            Verdict::Stale(..) => seen.stale += 1,
+            Verdict::Failed(_) => seen.failed += 1,
+            Verdict::NotYet(_) => {}
+        }
+    }
+    for count in [seen.ready, seen.ready_under_way, seen.stale, seen.failed] {
+        assert!(count > 100, "{seen:?}");
+    }
+}
+
+/// What a rule that leaves out one step takes for granted.
+type Lax = fn(&mut Value);
+
+/// Without each of these steps something is said to be ready that is not: the schedules would notice.
+const LAX: [(&str, Lax); 8] = [
+    ("the revision", |it| it["status"]["sync"]["revision"] = json!(it["expected"])),
+    ("that it is synced", |it| it["status"]["sync"]["status"] = json!("Synced")),
+    ("that it is healthy", |it| it["status"]["health"]["status"] = json!("Healthy")),
+    ("what was compared", |it| it["status"]["sync"]["comparedTo"] = it["spec"].clone()),
+    ("the time of our request", |it| it["status"]["reconciledAt"] = it["now"].clone()),
+    ("the same second", |it| {
+        let earlier = it["status"]["operationState"]["finishedAt"].as_str().and_then(|at| at.parse::<UnixMillis>().ok());
+        it["status"]["operationState"]["finishedAt"] = json!(earlier.map(|at| UnixMillis(at.0 - 1_000).to_string()));
+    }),
+    ("that an operation runs", |it| {
+        it["operation"] = json!(null);
+        it["status"]["operationState"]["phase"] = json!("Succeeded");
+        it["status"]["operationState"]["finishedAt"] = json!("2026-01-01T00:00:00Z");
+    }),
+    ("what the hooks found", |it| {
+        it["status"]["operationState"]["phase"] = json!("Succeeded");
+        it["status"]["operationState"]["syncResult"]["resources"] =
+            json!([{"kind": "Job", "hookType": "PostSync", "hookPhase": "Succeeded"}]);
+    }),
+];
+
+#[test]
+fn a_rule_that_leaves_out_a_step_is_caught() {
+    for (step, lax) in LAX {
+        let caught = (0..4_000).any(|seed| {
+            let mut schedule = Schedule::new(seed);
+            (0..40).any(|_| {
+                schedule.step();
+                let (expected, now) = (id(schedule.expected), UnixMillis(schedule.argo.now).to_string());
+                let verdict = schedule.ask(|it| {
+                    (it["expected"], it["now"]) = (json!(expected), json!(now));
+                    lax(it);
+                });
+                verdict.is_ready() && !schedule.was_ready()
+            })
+        });
+        assert!(caught, "nothing notices a rule that does not look at {step}");
+    }
+}
+
+const QUARTER: u64 = 25_000;
+
+#[test]
+fn a_first_quarter_of_100_000_schedules_holds() {
+    run(0..QUARTER);
+}
+
+#[test]
+fn a_second_quarter_of_100_000_schedules_holds() {
+    run(QUARTER..2 * QUARTER);
+}
+
+#[test]
+fn a_third_quarter_of_100_000_schedules_holds() {
+    run(2 * QUARTER..3 * QUARTER);
+}
+
+#[test]
+fn a_last_quarter_of_100_000_schedules_holds() {
+    run(3 * QUARTER..4 * QUARTER);
+}

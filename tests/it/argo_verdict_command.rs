@@ -1,0 +1,96 @@
+//! `cargo run --example argo_verdict`, as a person runs it.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::program::{ROOT, built};
+
+fn run(file: &Path) -> Output {
+    Command::new(built("argo_verdict")).arg(file).output().unwrap()
+}
+
+fn lines(file: &Path) -> Vec<Value> {
+    let output = run(file);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn our_own_states_have_their_verdicts() {
+    let lines = lines(&Path::new(ROOT).join("examples/argo_verdict/states.json"));
+    let told: Vec<_> = lines.iter().map(|line| ["id", "verdict", "reason"].map(|field| line[field].as_str().unwrap())).collect();
+    let expected = [
+        ["live", "ready", "live"],
+        ["behind", "not-yet", "not-seen"],
+        ["same-second", "stale", "not-looked-after-sync"],
+        ["tests-failed", "failed", "hook"],
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(lines[2]["action"], "refresh");
+    assert_eq!(lines[3]["text"], "the hook Job/smoke failed: GET /quote: 500");
+    assert!(lines.iter().all(|line| line["resourceVersion"] == "4711"));
+}
+
+/// Made by hand by people who know Argo CD, each with what is true.
+#[test]
+fn given_states_are_judged_right() {
+    let file = Path::new(ROOT).join("../shared/data/argo-cd/application-states.json");
+    let Ok(bytes) = fs::read(&file) else {
+        return eprintln!("SKIPPED: {} is not there", file.display());
+    };
+    let states: Vec<Value> = serde_json::from_slice(&bytes).unwrap();
+    let lines = lines(&file);
+    assert!(!states.is_empty() && states.len() == lines.len());
+    for (state, line) in states.iter().zip(&lines) {
+        assert_eq!(line["verdict"] == "ready", state["truth"] == "ready", "{line}");
+    }
+}
+
+#[test]
+fn what_is_no_state_is_not_ready_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("states.json");
+    let bytes = fs::read(Path::new(ROOT).join("examples/argo_verdict/states.json")).unwrap();
+    let live: Value = serde_json::from_slice::<Value>(&bytes).unwrap()[0].clone();
+    let with = |pointer: &str, value: Value| {
+        let mut state = live.clone();
+        *state.pointer_mut(pointer).unwrap() = value;
+        state
+    };
+    let states = json!([
+        null, 7, "x", [], {}, {"id": {"deep": 1}},
+        with("/expected/sources", json!([])),
+        with("/expected/sources/0/commit", json!("main")),
+        with("/expected/sources/0/commit", json!(null)),
+        with("/expected/images/0", json!("orders")),
+        with("/refresh_requested_at", json!(null)),
+        with("/now", json!("soon")),
+        with("/application", json!([])),
+        with("/application/status", json!("none")),
+        with("/application/status/reconciledAt", json!("soon"))
+    ]);
+    fs::write(&file, states.to_string()).unwrap();
+    let lines = lines(&file);
+    assert_eq!(lines.len(), states.as_array().unwrap().len());
+    for line in &lines {
+        assert_eq!([&line["verdict"], &line["reason"]], ["not-yet", "unreadable"], "{line}");
+        assert!(line["text"].as_str().is_some_and(|text| !text.is_empty()), "{line}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_ends_with_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("states.json");
+    let absent = run(&file);
+    fs::write(&file, "[{").unwrap();
+    let cut = run(&file);
+    fs::write(&file, "[".repeat(100_000)).unwrap();
+    for output in [absent, cut, run(&file), Command::new(built("argo_verdict")).output().unwrap()] {
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(output.stdout.is_empty() && String::from_utf8_lossy(&output.stderr).starts_with("error: "), "{output:?}");
+    }
+}
