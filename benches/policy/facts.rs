@@ -136,6 +136,8 @@ fn unit() -> Unit {
         id: name("orders"),
         kind: UnitKind::App { source: name("shop/orders-src") },
         desired_state: name("shop/orders-gitops"),
+        intent: None,
+        boundaries: None,
         owner: name("alice"),
         lifecycle: Lifecycle::Production,
         class: None,

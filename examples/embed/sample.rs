@@ -25,7 +25,7 @@ const PROJECT: &str = r"
     - {name: production, kind: production}
     - {name: agents, kind: agents}";
 
-const CACHE: &str = "{type: key-value-store, owner: alice, lifecycle: path-ready, rollback: revert, checks: [smoke]}";
+const CACHE: &str = "{type: key-value-store, owner: alice, intent: keep answers, boundaries: nobody else reads it, lifecycle: path-ready, rollback: revert, checks: [smoke]}";
 
 const POLICY: &str = r"
   preflightMerge: pathops

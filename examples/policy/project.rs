@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pathops_core::policy::{LintContext, LintLevel, run_cases};
-use pathops_core::project::{lint_policy, load_policy, load_policy_tests, load_with};
+use pathops_core::project::{lint_policy, lint_units, load_policy, load_policy_tests, load_with};
 use pathops_core::{RepoId, UnixMillis};
 
 use crate::arguments::Lint;
@@ -22,7 +22,9 @@ pub(crate) fn lint(wanted: &Lint) -> Result<Answer, Unusable> {
     let mut context = LintContext::of(&project, wanted.at.unwrap_or_else(now));
     context.producers = some(&wanted.producer).map(|them| them.iter().cloned().collect());
     context.build_suites = some(&wanted.build_suite).map(|them| them.iter().cloned().collect());
-    let notes = lint_policy(&files, &project.policy, &context);
+    let mut notes = lint_policy(&files, &project.policy, &context);
+    notes.extend(lint_units(&files, &project));
+    notes.sort();
     let mut text = String::new();
     for (finding, level) in &notes {
         let line = finding.line.map_or_else(String::new, |line| format!(":{line}"));

@@ -37,6 +37,8 @@ fn units() -> BTreeMap<UnitId, Unit> {
         id: name.parse().unwrap(),
         kind,
         desired_state: format!("shop/{name}-gitops").parse().unwrap(),
+        intent: None,
+        boundaries: None,
         owner: owner.parse().unwrap(),
         lifecycle: Lifecycle::PathReady,
         class: class.map(str::to_owned),
@@ -60,7 +62,7 @@ fn staff() -> BTreeMap<PersonId, BTreeSet<Role>> {
 }
 
 /// What the linter says of policies, as `level: what; mend`, without where.
-fn said_to(specs: &[&str], people: &BTreeMap<PersonId, BTreeSet<Role>>) -> Vec<String> {
+fn all_said_to(specs: &[&str], people: &BTreeMap<PersonId, BTreeSet<Role>>) -> Vec<String> {
     let policy = load_policy(&documents(specs), &Languages::none()).unwrap_or_else(|findings| panic!("{findings}"));
     let units = units();
     let context = LintContext {
@@ -72,6 +74,13 @@ fn said_to(specs: &[&str], people: &BTreeMap<PersonId, BTreeSet<Role>>) -> Vec<S
     };
     lint(&policy, &context).iter().map(|note| format!("{}: {}; {}", note.level, note.said(), note.mend)).collect()
 }
+
+/// [`all_said_to`], without that the policy does not ask for evidence of itself.
+fn said_to(specs: &[&str], people: &BTreeMap<PersonId, BTreeSet<Role>>) -> Vec<String> {
+    all_said_to(specs, people).into_iter().filter(|note| !note.contains(UNCHECKED)).collect()
+}
+
+const UNCHECKED: &str = "warning: nothing asks for evidence of the policy itself: rules that nobody has checked decide";
 
 fn said(specs: &[&str]) -> Vec<String> {
     said_to(specs, &staff())
@@ -394,4 +403,23 @@ fn whose_matter_evidence_of_others_is_is_asked() {
 fn a_requirement_says_why() {
     let with = |reason: &str| format!("requirements:\n  - {{id: it, reason: \"{reason}\", asks: {{incidents: {{}}}}}}");
     tells(&[&with("")], "warning: `it` does not say why it is asked for", &[&with("calm")]);
+}
+
+/// A change to the policy is a change set with evidence of its own, which nothing waits for unless the policy says so.
+#[test]
+fn rules_that_nobody_has_to_have_checked_are_told() {
+    let with = |more: &str| {
+        format!("requirements:\n  - {{id: it, reason: why, {more}asks: {{policy: {{accept: {{maxAgeSeconds: 86400}}}}}}}}")
+    };
+    let said = |more: &str| all_said_to(&[&with(more)], &staff());
+    assert_eq!(said(""), [""; 0]);
+    let told = all_said_to(&[&asking("incidents: {}")], &staff());
+    assert!(matches!(told.as_slice(), [one] if one.starts_with(&format!("{UNCHECKED} (for orders, store); add"))), "{told:?}");
+    // Advice stops nothing, and what is asked of agents is not asked of people.
+    for (more, units) in
+        [("covers: {kind: app}, ", "store"), ("severity: advisory, ", "orders, store"), ("changes: opaque, ", "orders, store")]
+    {
+        let told = said(more);
+        assert!(matches!(told.as_slice(), [one] if one.starts_with(&format!("{UNCHECKED} (for {units})"))), "{more}: {told:?}");
+    }
 }

@@ -19,6 +19,8 @@ fn unit(name: &str) -> Unit {
         id: unit_id(name),
         kind: UnitKind::App { source: repo("src") },
         desired_state: repo("gitops"),
+        intent: None,
+        boundaries: None,
         owner: PersonId::parse("alice").unwrap(),
         lifecycle: Lifecycle::PathReady,
         class: None,

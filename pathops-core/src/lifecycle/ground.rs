@@ -7,7 +7,7 @@ use crate::evidence::EvidenceId;
 use crate::id::{CommitId, PersonId, UnitId};
 use crate::lifecycle::{Decided, Failure, Granted, HumanDecision, Preflight, Promotion};
 use crate::policy::GrantId;
-use crate::project::OpenIncident;
+use crate::project::{OpenIncident, Unit};
 
 /// What a transition rests on, as it stands in the record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,21 @@ pub struct Declarations {
 }
 
 impl Declarations {
+    /// What a unit declares of itself.
+    ///
+    /// # Errors
+    /// The names of what it does not declare.
+    pub fn of(unit: &Unit) -> Result<Self, Vec<&'static str>> {
+        let (owner, rollback) = (unit.owner.clone(), unit.rollback.to_string());
+        match (unit.intent.clone(), unit.boundaries.clone()) {
+            (Some(intent), Some(boundaries)) => Ok(Self { intent, owner, rollback, boundaries }),
+            (intent, boundaries) => {
+                let all = [("intent", intent), ("boundaries", boundaries)];
+                Err(all.into_iter().filter(|(_, text)| text.is_none()).map(|(name, _)| name).collect())
+            }
+        }
+    }
+
     /// The first that is empty.
     pub(super) fn empty(&self) -> Option<&'static str> {
         let words = [("intent", &self.intent), ("rollback path", &self.rollback), ("boundaries", &self.boundaries)];

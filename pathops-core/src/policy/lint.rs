@@ -4,6 +4,7 @@
 mod closing;
 mod demands;
 mod evidence;
+mod itself;
 mod people;
 mod reach;
 
@@ -122,6 +123,7 @@ pub fn lint(policy: &Policy, context: &LintContext<'_>) -> Vec<LintNote> {
             }
         }
     }
+    itself::looked_at(&mut linter);
     for unit in context.units.values() {
         demands::together(&mut linter, unit);
         closing::together(&mut linter, unit);

@@ -148,6 +148,10 @@ pub(crate) struct AppSpec {
     pub(crate) class: Option<Field<String>>,
     /// For people.
     pub(crate) description: Option<Field<String>>,
+    /// What it is for; declared before it is path-ready.
+    pub(crate) intent: Option<Field<String>>,
+    /// What it may touch and rely on, and what not; declared before it is path-ready.
+    pub(crate) boundaries: Option<Field<String>>,
     /// `<project>/<name>-src` and `<project>/<name>-gitops` where left out.
     pub(crate) repositories: Option<Field<AppRepositories>>,
     /// Apps and components that must be ready before it starts.
@@ -194,6 +198,10 @@ pub(crate) struct ComponentSpec {
     pub(crate) class: Option<Field<String>>,
     /// For people.
     pub(crate) description: Option<Field<String>>,
+    /// What it is for; declared before it is path-ready.
+    pub(crate) intent: Option<Field<String>>,
+    /// What it may touch and rely on, and what not; declared before it is path-ready.
+    pub(crate) boundaries: Option<Field<String>>,
     /// `<project>/<name>-gitops` where left out.
     pub(crate) repositories: Option<Field<ComponentRepositories>>,
     /// Apps and components that must be ready before it starts.

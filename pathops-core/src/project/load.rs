@@ -8,6 +8,7 @@ mod reader;
 mod sheet;
 mod signers;
 mod tree;
+mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -29,6 +30,7 @@ pub(crate) use reader::{Mistake, read};
 use sheet::{Sheet, Sheets};
 pub use signers::{StopSigners, stop_signers};
 pub(crate) use tree::Node;
+pub use units::{declared_lifecycles, lint_units};
 
 /// Reads the project that the files of the meta repository `meta_repo` declare. Its feature requests are checked too;
 /// [`load_request`] gives them.

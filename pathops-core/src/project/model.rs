@@ -126,8 +126,14 @@ pub struct Unit {
     pub kind: UnitKind,
     /// The desired-state repository.
     pub desired_state: RepoId,
+    /// What it is for. None where it declares nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<String>,
     /// The person who answers for it.
     pub owner: PersonId,
+    /// What it may touch and rely on, and what not. None where it declares nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundaries: Option<String>,
     /// How far it has come.
     pub lifecycle: Lifecycle,
     /// The class that selects policy rules, for example `web`.
@@ -204,6 +210,15 @@ pub enum Rollback {
     Revert,
     /// It cannot be; a fix has to follow.
     ForwardOnly,
+}
+
+impl std::fmt::Display for Rollback {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Rollback::Revert => "revert",
+            Rollback::ForwardOnly => "forward-only",
+        })
+    }
 }
 
 /// What one unit promises to others.

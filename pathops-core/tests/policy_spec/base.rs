@@ -403,6 +403,8 @@ pub(crate) fn unit() -> Unit {
         id: "orders".parse().unwrap(),
         kind: UnitKind::App { source: "shop/orders-src".parse().unwrap() },
         desired_state: "shop/orders-gitops".parse().unwrap(),
+        intent: None,
+        boundaries: None,
         owner: "alice".parse().unwrap(),
         lifecycle: Lifecycle::PathReady,
         class: Some("web".to_owned()),

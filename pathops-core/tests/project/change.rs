@@ -2,7 +2,7 @@
 
 use pathops_core::adapter::SourceTree;
 use pathops_core::policy::LintLevel;
-use pathops_core::project::lint_change;
+use pathops_core::project::{lint_change, lint_units};
 
 use crate::{and, read, shop, with};
 
@@ -83,10 +83,16 @@ fn what_leaves_its_class_may_not_leave_the_rules_of_it() {
     assert_eq!(told(&layered(), &and(dropped, &[("policies/orders.yaml", &own)])).0, [""; 0]);
 }
 
+const DECLARED: &str = "  intent: Shows what there is.\n  boundaries: Asks orders, and nobody else.\n";
+
+/// The web at a place of its lifecycle, with what that takes.
+fn declared(state: &str) -> SourceTree {
+    but(&[("apps/web.yaml", "  lifecycle: path-ready\n", &format!("  lifecycle: {state}\n{DECLARED}"))])
+}
+
 /// From prototype to production leads the path only, and nothing leads back to a prototype.
 #[test]
 fn an_app_is_declared_to_be_what_one_step_makes_of_it() {
-    let declared = |state: &str| but(&[("apps/web.yaml", "lifecycle: path-ready", &format!("lifecycle: {state}"))]);
     for (from, to, expected) in [
         ("prototype", "prototype", None),
         ("prototype", "path-ready", None),
@@ -100,6 +106,72 @@ fn an_app_is_declared_to_be_what_one_step_makes_of_it() {
         contain(&errors, &Vec::from_iter(expected));
         assert!(errors.iter().all(|it| it.starts_with("apps/web.yaml:")), "{errors:?}");
     }
+}
+
+#[test]
+fn nothing_comes_onto_the_path_without_its_declarations() {
+    let prototype = but(&[("apps/web.yaml", "lifecycle: path-ready", "lifecycle: prototype")]);
+    let silent = |after: &SourceTree| told(&prototype, after).0;
+    contain(
+        &silent(&layered()),
+        &["apps/web.yaml:6: `web` is declared path-ready, and its intent and boundaries are not; declare"],
+    );
+    let text = String::from_utf8(declared("path-ready")[&crate::path("apps/web.yaml")].bytes.clone()).unwrap();
+    let half = text.replace("  intent: Shows what there is.\n", "");
+    contain(&silent(&and(layered(), &[("apps/web.yaml", &half)])), &["and its intent are not"]);
+    assert_eq!(silent(&declared("path-ready")), [""; 0]);
+    // Words that say nothing declare nothing.
+    let empty = and(layered(), &[("apps/web.yaml", &text.replace("Shows what there is.", "\" \""))]);
+    assert!(read(&empty).unwrap_err().to_string().contains("`intent` is empty"));
+}
+
+/// A project from before intent and boundaries were asked for can be read, and is told what it lacks.
+#[test]
+fn who_is_on_the_path_without_declarations_is_told() {
+    let said = |files: &SourceTree| {
+        let project = read(files).unwrap();
+        lint_units(files, &project).into_iter().map(|(finding, level)| format!("{level}: {finding}")).collect::<Vec<_>>()
+    };
+    contain(
+        &said(&layered()),
+        &[
+            "warning: apps/orders.yaml:6: `orders` is declared path-ready, and its intent and boundaries are not",
+            "warning: apps/web.yaml:6: `web` is declared path-ready, and its intent and boundaries are not",
+            "warning: components/store.yaml:",
+        ],
+    );
+    assert!(!said(&declared("path-ready")).iter().any(|it| it.contains("web.yaml")));
+    assert!(!said(&but(&[("apps/web.yaml", "path-ready", "prototype")])).iter().any(|it| it.contains("web.yaml")));
+}
+
+/// To take a declaration away and write it anew is no way around the steps.
+#[test]
+fn what_was_not_declared_before_begins_as_a_prototype() {
+    let without = and(layered(), &[("apps/web.yaml", ""), ("requests/delivery-date.yaml", "")]);
+    let expected = "`web` cannot go from prototype to production at once";
+    for (state, errors) in [("prototype", None), ("path-ready", None), ("production", Some(expected))] {
+        contain(&told(&without, &declared(state)).0, &Vec::from_iter(errors));
+    }
+    contain(&told(&without, &layered()).0, &["`web` is declared path-ready, and its intent and boundaries are not"]);
+}
+
+/// What asks for the same desired state is held to the same rules, whoever it belongs to now.
+#[test]
+fn what_takes_over_a_repository_takes_over_the_rules_too() {
+    let text = |name: &str| String::from_utf8(layered()[&crate::path(name)].bytes.clone()).unwrap();
+    let own = |name: &str, desired: &str| {
+        let text = text(&format!("apps/{name}.yaml")).replace("  repositories: {source: shop/orders-src}\n", "");
+        text + &format!("  repositories: {{desiredState: shop/{desired}-gitops}}\n")
+    };
+    let (orders, web) = (own("orders", "web"), own("web", "orders"));
+    let swapped = and(layered(), &[("apps/orders.yaml", &orders), ("apps/web.yaml", &web)]);
+    let (errors, warnings) = told(&layered(), &swapped);
+    let lost =
+        |rule: &str| format!("apps/web.yaml:4: declared so, `web` is not held to `{rule}` as before (policies/service.yaml");
+    for rule in ["approval", "permissions.stop", "quiet"] {
+        assert!(errors.iter().any(|it| it.starts_with(&lost(rule))), "{rule}: {errors:#?}");
+    }
+    assert!(warnings.iter().any(|it| it.contains("`web` has a repository of `orders` now")), "{warnings:#?}");
 }
 
 /// Rules that name classes or units are for it no more, too.

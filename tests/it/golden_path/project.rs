@@ -122,7 +122,9 @@ impl SmallProject {
     }
 
     fn app(&self, name: &str, declaration: &str, environment: &str) -> &Self {
-        let spec = format!("owner: alice, lifecycle: path-ready, rollback: revert, checks: [smoke], {declaration}");
+        let spec = format!(
+            "owner: alice, intent: wanted, boundaries: its own, lifecycle: path-ready, rollback: revert, checks: [smoke], {declaration}"
+        );
         self.write(&format!("meta/apps/{name}.yaml"), &document("App", name, &spec));
         self.write(&format!("{name}-src/src/main.rs"), MAIN).write(&format!("{name}-src/feature"), "nothing\n");
         self.ci_of(name, "");

@@ -2,7 +2,7 @@
 
 use pathops_core::adapter::SourceTree;
 use pathops_core::policy::LintContext;
-use pathops_core::project::{lint_policy, load};
+use pathops_core::project::{lint_policy, lint_units, load};
 use pathops_core::{RepoId, UnixMillis};
 
 use super::{path, shop, source};
@@ -15,7 +15,7 @@ const HEAD: &str = "apiVersion: pathops.dev/v1alpha1\nkind: Policy\nmetadata: {n
 fn said_of(files: &SourceTree) -> Vec<String> {
     let project = load(files, RepoId::parse("shop/meta").unwrap()).unwrap_or_else(|findings| panic!("{findings}"));
     let told = lint_policy(files, &project.policy, &LintContext::of(&project, AT));
-    told.into_iter().map(|(finding, level)| format!("{level}: {finding}")).collect()
+    told.into_iter().chain(lint_units(files, &project)).map(|(finding, level)| format!("{level}: {finding}")).collect()
 }
 
 #[test]

@@ -42,6 +42,8 @@ struct Common {
     lifecycle: Option<Field<Lifecycle>>,
     class: Option<Field<String>>,
     description: Option<Field<String>>,
+    intent: Option<Field<String>>,
+    boundaries: Option<Field<String>>,
     desired_state: Option<Field<RepoId>>,
     depends_on: List<UnitId>,
     provides: List<ContractId>,
@@ -61,6 +63,8 @@ pub(crate) fn app(notes: &mut Notes<'_>, part: &Part<'_>, spec: AppSpec, links: 
         lifecycle: spec.lifecycle,
         class: spec.class,
         description: spec.description,
+        intent: spec.intent,
+        boundaries: spec.boundaries,
         desired_state,
         depends_on: spec.depends_on,
         provides: spec.provides,
@@ -80,6 +84,8 @@ pub(crate) fn component(notes: &mut Notes<'_>, part: &Part<'_>, spec: ComponentS
         lifecycle: spec.lifecycle,
         class: spec.class,
         description: spec.description,
+        intent: spec.intent,
+        boundaries: spec.boundaries,
         desired_state,
         depends_on: spec.depends_on,
         provides: None,
@@ -97,6 +103,9 @@ fn unit(notes: &mut Notes<'_>, part: &Part<'_>, kind: Option<UnitKind>, spec: Co
     let lifecycle = notes.required(spec.lifecycle, part.line, "lifecycle", "say `prototype`, `path-ready` or `production`");
     let class = notes.optional(spec.class, "class").map(|(_, class)| class);
     notes.optional(spec.description, "description");
+    let mut words = |field: Option<Field<String>>, name, mend| notes.text(Some(field?), part.line, name, mend);
+    let intent = words(spec.intent, "intent", "say what it is for");
+    let boundaries = words(spec.boundaries, "boundaries", "say what it may touch and rely on, and what not");
     let desired_state = repository(notes, part, spec.desired_state, "desiredState", "gitops", links);
     let rollback = notes.required(spec.rollback, part.line, "rollback", "say how it is undone: `revert` or `forward-only`");
 
@@ -118,7 +127,9 @@ fn unit(notes: &mut Notes<'_>, part: &Part<'_>, kind: Option<UnitKind>, spec: Co
         id: id.clone(),
         kind: kind?,
         desired_state: desired_state?,
+        intent,
         owner: owner?.1,
+        boundaries,
         lifecycle: lifecycle?.1,
         class,
         depends_on: values(depends_on),

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::policy::written;
-use super::sheet::{Sheet, of_kind, place};
+use super::sheet::{of_kind, place};
+use super::units::{file_of, finding, line_in, moved_on};
 use crate::adapter::SourceTree;
 use crate::id::{RepoPath, UnitId};
-use crate::lifecycle::{App, Subject as _};
 use crate::policy::{Ask, LintLevel, Loosened, LoosenedBy, Place, Policy, loosened};
 use crate::project::check::{Findings, Written, loosened_retention};
 use crate::project::document::Kind;
-use crate::project::{Finding, Lifecycle, Project, Unit};
+use crate::project::{Finding, Project, Unit};
 
 /// The files of a meta repository, and the project that they declare.
 pub type Declared<'p> = (&'p SourceTree, &'p Project);
@@ -20,30 +20,33 @@ pub type Declared<'p> = (&'p SourceTree, &'p Project);
 ///
 /// That a rule itself asks for less is a warning, for those who decide about the change: it stands in the text that they read.
 /// That a rule says what it said, and is not for a unit any more because that is of another class or kind, or has another
-/// name, is an error: the unit's own file would loosen what stands above it. A unit that keeps a repository under another
-/// name is the same unit.
+/// name, is an error: the unit's own file would loosen what stands above it. What has a repository of a unit is held to what
+/// that unit was held to, whatever its name.
 ///
-/// That it is declared to be at a place of its [lifecycle](crate::lifecycle::AppLifecycle) to which no single step leads from
-/// where it was declared to be is an error, too.
+/// That a unit is declared to be at a place of its [lifecycle](crate::lifecycle::AppLifecycle) to which no single step leads
+/// from where it was declared to be is an error, too, and so is one onto the path without what that takes to be declared. What
+/// was not declared before begins as a prototype, also where it was declared once.
 #[must_use]
 pub fn lint_change(before: Declared<'_>, after: Declared<'_>) -> Vec<(Finding, LintLevel)> {
     let mut found: Vec<_> = of_rules(before, after);
+    let mut strangers: BTreeMap<_, _> = after.1.units.iter().collect();
     for unit in before.1.units.values() {
-        match successor(unit, before.1, after.1) {
-            Some(now) => {
-                found.extend(less_of(unit, now, &after));
-                found.extend(moved_on(unit, now, after.0).map(|finding| (finding, LintLevel::Error)));
-            }
-            None => {
-                let what = format!(
-                    "`{}` is not declared any more: nothing of it is promoted, and nobody looks at what of it is in production",
-                    unit.id
-                );
-                let mend = "take it out of production first, or leave it";
-                found.push((finding(file_of(before.0, &unit.id), None, what, mend), LintLevel::Warning));
-            }
+        let mut heirs = heirs(unit, after.1).peekable();
+        if heirs.peek().is_none() {
+            let what = format!(
+                "`{}` is not declared any more: nothing of it is promoted, and nobody looks at what of it is in production",
+                unit.id
+            );
+            let mend = "take it out of production first, or leave it";
+            found.push((finding(file_of(before.0, &unit.id), None, what, mend), LintLevel::Warning));
+        }
+        for now in heirs {
+            strangers.remove(&now.id);
+            found.extend(less_of(unit, now, &after));
+            found.extend(moved_on(Some(unit), now, after.0).map(|finding| (finding, LintLevel::Error)));
         }
     }
+    found.extend(strangers.values().filter_map(|new| Some((moved_on(None, new, after.0)?, LintLevel::Error))));
     found.extend(of_retention(before, after));
     found.sort();
     found
@@ -59,26 +62,13 @@ fn of_retention(before: Declared<'_>, after: Declared<'_>) -> impl Iterator<Item
     told.map(move |what| (finding(file.clone(), None, what, "say why where the change is decided about"), LintLevel::Warning))
 }
 
-/// The unit as it is declared after a change: by its name, or by a repository of its that is nobody else's.
-fn successor<'p>(unit: &Unit, before: &Project, after: &'p Project) -> Option<&'p Unit> {
-    let same = |now: &&Unit| {
+/// What a unit is after a change: what has its name, and then whatever else has a repository of its.
+fn heirs<'p>(unit: &Unit, after: &'p Project) -> impl Iterator<Item = &'p Unit> {
+    let has_its = |now: &&Unit| {
         let source = unit.source().is_some_and(|source| now.source() == Some(source));
-        !before.units.contains_key(&now.id) && (source || now.desired_state == unit.desired_state)
+        now.id != unit.id && (source || now.desired_state == unit.desired_state)
     };
-    after.units.get(&unit.id).or_else(|| after.units.values().find(same))
-}
-
-/// An app is declared to be only what one step of its lifecycle makes of what it was declared to be.
-fn moved_on(unit: &Unit, now: &Unit, files: &SourceTree) -> Option<Finding> {
-    let (from, to) = (unit.lifecycle, now.lifecycle);
-    let mut allowed: Vec<_> = App::STEPS.iter().filter(|step| step.from.contains(&from)).map(|step| step.to).collect();
-    allowed.retain(|state| *state != from);
-    if from == to || allowed.contains(&to) {
-        return None;
-    }
-    let allowed = allowed.iter().map(Lifecycle::to_string).collect::<Vec<_>>().join(" or ");
-    let what = format!("`{}` cannot go from {from} to {to} at once: from {from} it goes to {allowed}", now.id);
-    Some(finding(file_of(files, &now.id), line_in(files, &now.id, "lifecycle"), what, "declare one step at a time"))
+    after.units.get(&unit.id).into_iter().chain(after.units.values().filter(has_its))
 }
 
 /// What is told of a rule, and where that stood.
@@ -89,8 +79,8 @@ fn of_rules(before: Declared<'_>, after: Declared<'_>) -> Vec<(Finding, LintLeve
     let mut rules: BTreeMap<Told, BTreeSet<&UnitId>> = BTreeMap::new();
     let mut moved = Vec::new();
     for unit in before.1.units.values() {
-        let Some(now) = successor(unit, before.1, after.1) else { continue };
-        for Loosened { at, name, why, by } in loosened((was, unit), (is, now)) {
+        let all = heirs(unit, after.1).flat_map(|now| loosened((was, unit), (is, now)).into_iter().map(move |it| (now, it)));
+        for (now, Loosened { at, name, why, by }) in all {
             let place = line_of(before.0, &at);
             if by == LoosenedBy::Policy {
                 rules.entry((place, format!("`{name}` asks for less than before: {why}"))).or_default().insert(&unit.id);
@@ -120,6 +110,10 @@ fn less_of(unit: &Unit, now: &Unit, (files, after): &Declared<'_>) -> Vec<(Findi
     let mut found = Vec::new();
     let mut warn =
         |what: String, mend: &str| found.push((finding(file_of(files, &now.id), None, what, mend), LintLevel::Warning));
+    if now.id != unit.id && after.units.contains_key(&unit.id) {
+        warn(format!("`{}` has a repository of `{}` now", now.id, unit.id), "see that both still are what they were");
+        return found;
+    }
     if now.id != unit.id {
         warn(format!("`{}` is `{}` now", unit.id, now.id), "let what people and rules know it by follow");
     }
@@ -137,26 +131,8 @@ fn less_of(unit: &Unit, now: &Unit, (files, after): &Declared<'_>) -> Vec<(Findi
     found
 }
 
-fn finding(file: RepoPath, line: Option<usize>, what: String, mend: &str) -> Finding {
-    Finding { file, line, what, mend: mend.to_owned() }
-}
-
 fn line_of(files: &SourceTree, at: &Place) -> Option<(RepoPath, usize)> {
     let sheets = of_kind(files, Kind::Policy, &mut Findings::default());
     let sheets = written(&sheets);
     Written::of(&sheets).line_of(at).map(|(file, line)| (file.clone(), line))
-}
-
-fn file_of(files: &SourceTree, unit: &UnitId) -> RepoPath {
-    let is_of = |path: &&RepoPath| {
-        place(path).is_some_and(|it| matches!(it.kind, Kind::App | Kind::Component) && it.name == unit.as_str())
-    };
-    files.keys().find(is_of).cloned().unwrap_or_else(RepoPath::root)
-}
-
-/// Where a unit says something of itself.
-fn line_in(files: &SourceTree, unit: &UnitId, field: &str) -> Option<usize> {
-    let (path, file) = files.get_key_value(&file_of(files, unit))?;
-    let sheet = Sheet::read(path, &file.bytes, &mut Findings::default())?;
-    Some(sheet.spec.get(field).map_or(sheet.line, |node| node.line))
 }
