@@ -6,7 +6,7 @@ use std::path::Path;
 use pathops_adapters::local_forge::LocalForge;
 use pathops_core::adapter::{BranchProtection, SourceFile, SourceTree};
 use pathops_core::policy::PROMOTION_CONTEXT;
-use pathops_core::project::{Project, load};
+use pathops_core::project::{Project, Role, load};
 use pathops_core::{BranchName, Principal, RepoId, RepoPath};
 
 use crate::Failure;
@@ -80,8 +80,12 @@ fn project_name(yaml: &[u8]) -> Option<String> {
 
 /// Makes the repositories that are not there yet, and protects their branches.
 pub(crate) async fn import(forge: &LocalForge, folder: &Path, project: &Project) -> Result<(), Failure> {
+    // Who owns the project has declared it; the rest was there before.
+    let owner = project.people.iter().find(|(_, roles)| roles.contains(&Role::Owner));
+    let owner = owner.map_or(Principal::System, |(person, _)| Principal::Human(person.clone()));
     for (repo, branches) in repositories(project)? {
-        repository(forge, repo, &folder.join(name(repo)), &branches).await?;
+        let author = if *repo == project.meta_repo { &owner } else { &Principal::System };
+        repository(forge, repo, &folder.join(name(repo)), &branches, author).await?;
     }
     let main = BranchName::parse("main")?;
     for unit in project.units.values() {
@@ -101,7 +105,13 @@ fn name(repo: &RepoId) -> &str {
     repo.as_str().split_once('/').map_or(repo.as_str(), |(_, name)| name)
 }
 
-async fn repository(forge: &LocalForge, repo: &RepoId, from: &Path, branches: &[BranchName]) -> Result<(), Failure> {
+async fn repository(
+    forge: &LocalForge,
+    repo: &RepoId,
+    from: &Path,
+    branches: &[BranchName],
+    author: &Principal,
+) -> Result<(), Failure> {
     if forge.repository_path(repo).exists() {
         return Ok(());
     }
@@ -116,7 +126,7 @@ async fn repository(forge: &LocalForge, repo: &RepoId, from: &Path, branches: &[
         trees.push((branch.clone(), tree));
     }
     let default = branches.first().ok_or("a repository needs a branch")?;
-    Ok(forge.create_repository(repo, default, &trees, "Import", &Principal::System).await?)
+    Ok(forge.create_repository(repo, default, &trees, "Import", author).await?)
 }
 
 fn read_folder(folder: &Path) -> Result<SourceTree, Failure> {

@@ -14,7 +14,7 @@ mod merge;
 mod notify;
 pub(crate) mod promote;
 mod prove;
-mod record;
+pub(crate) mod record;
 mod recover;
 mod work;
 
@@ -147,8 +147,9 @@ impl Services {
             Command::Revert { .. } => self.revert(cx, command).await,
 
             Command::Comment { change_set, pull_requests, body, .. } => self.comment(cx, change_set, pull_requests, body).await,
-            Command::Record { change_set, meta_repo, at, files, once } => {
-                self.record(cx, change_set, meta_repo, *at, files, once).await
+            Command::Record { change_set, meta_repo, at, files, once, apps } => {
+                let record = record::Record { change_set, meta_repo, at: *at, files, once, apps };
+                self.record(cx, &record).await
             }
         }
     }

@@ -190,7 +190,9 @@ impl ControlPlane {
             .filter_map(|task| project.units.get_key_value(&task.unit))
             .map(|(id, unit)| (id.clone(), unit.clone()))
             .collect();
+        let apps = self.apps(&project, &units).await?;
         Ok(Start {
+            apps,
             settle_millis: units.values().flat_map(|unit| settle_millis(&project, unit)).max().unwrap_or(0),
             reviewers: reviewers(&project, &request.requested_by),
             change_set,

@@ -8,6 +8,7 @@
 //! The coordinator never sees an adapter: it knows the traits of [`pathops_core::adapter`] only.
 
 mod activity;
+mod apps;
 mod builder;
 pub mod change_set;
 mod control_plane;

@@ -3,7 +3,7 @@
 mod approvers;
 mod checked;
 mod history;
-mod signers;
+pub(crate) mod signers;
 mod trial;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,7 @@ use pathops_evidence::EvidenceRecord;
 use serde_json::{Value, json};
 
 use crate::activity::announce::SOURCE_BRANCH;
+use crate::activity::record::Record;
 use crate::change_set::RECORD_FORMAT;
 use crate::control_plane::ControlPlane;
 use crate::retry::with_retry;
@@ -202,7 +203,8 @@ impl ControlPlane {
             files.push((path(PolicyChecked::path(&policy))?, text(&json!(checked))));
         }
         let at = services.clock.now();
-        let record = || -> BoxFuture<'_, _> { Box::pin(services.record(cx, &change.id, self.meta_repo(), at, &files, &[])) };
+        let what = Record { change_set: &change.id, meta_repo: self.meta_repo(), at, files: &files, once: &[], apps: &[] };
+        let record = || -> BoxFuture<'_, _> { Box::pin(services.record(cx, &what)) };
         with_retry(&*services.clock, record).await.map(drop)
     }
 

@@ -3,11 +3,15 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use pathops_coordinator::change_set::{End, Progress, State};
-use pathops_core::lifecycle::{ArtifactLifecycle, ArtifactState, ChangeSetLifecycle, ChangeSetState, Ground, Record, Subject};
+use pathops_core::adapter::{FileChange, SourceFile};
+use pathops_core::lifecycle::{
+    AppLifecycle, ArtifactLifecycle, ArtifactState, ChangeSetLifecycle, ChangeSetState, Ground, Record, Subject, Transition,
+};
 use pathops_core::memory::MemoryJournal;
+use pathops_core::project::Lifecycle;
 
-use crate::governance::{declare, file, is_granted, meddled};
-use crate::world::{World, feature, feature_of, id};
+use crate::governance::{declare, file, is_granted, meddled, policy, propose_policy, write_as};
+use crate::world::{World, feature, feature_of, id, wait};
 
 /// What has to be true of every change set that has ended: each lifecycle is where the change set is, and names evidence
 /// that is there.
@@ -26,7 +30,17 @@ pub(crate) fn are_kept(state: &State) {
         assert_eq!(reached, brought.filter(|_| reached.is_some()), "{unit}");
         let own = progress.artifact.iter().chain(&progress.again).chain(&progress.replaced);
         own.for_each(|record| names_what_there_is(record, progress));
+        app_is_kept(state, progress);
     }
+}
+
+/// Each promotion of the unit, and nothing else, brought its app into production.
+fn app_is_kept(state: &State, progress: &Progress) {
+    let Some(app) = &progress.app else { return assert_eq!(state.start.apps.len(), 0, "no owner has declared any") };
+    let promoted = progress.artifact.iter().chain(&progress.again).filter(|it| it.promotion().is_some()).count();
+    let ours = |it: &Transition<Lifecycle>| matches!(&it.ground, Ground::Promotion(it) if it.granted.change_set == state.start.change_set);
+    assert_eq!(app.transitions().iter().filter(|it| ours(it)).count(), promoted, "{app:#?}");
+    assert!(matches!(&app.transitions()[0].ground, Ground::Declared { by, .. } if by.person.as_str() == "alice"));
 }
 
 fn names_what_there_is(record: &ArtifactLifecycle, progress: &Progress) {
@@ -57,6 +71,119 @@ fn a_feature_that_reaches_production_is_recorded_step_by_step() {
     assert_eq!(read, state.lifecycle);
     let read = ArtifactLifecycle::from_slice(written["units"]["orders"]["artifact"].to_string().as_bytes()).unwrap();
     assert_eq!(&read, orders);
+    assert_eq!(app(&world, "orders"), *state.units[&id("orders")].app.as_ref().unwrap());
+    assert_eq!(ways(&app(&world, "orders")), ["path-ready", "production"]);
+    assert_eq!(ways(&app(&world, "store")), ["path-ready", "production"]);
+    assert_eq!(file(&world, "lifecycles/web.json"), None, "nobody has asked for anything of it");
+}
+
+fn app(world: &World, unit: &str) -> AppLifecycle {
+    let text = file(world, &format!("lifecycles/{unit}.json")).unwrap();
+    AppLifecycle::from_slice(text.as_bytes()).unwrap()
+}
+
+fn incident(world: &World, of: &str, closed: &str) {
+    let text = format!(
+        "apiVersion: pathops.dev/v1alpha1\nkind: Incident\nmetadata: {{name: odd}}\nspec: {{{of}since: \"2025-11-24T08:00:00Z\", summary: Something is odd.{closed}}}\n"
+    );
+    declare(world, "main", "incidents/odd.yaml", &text);
+}
+
+/// An incident sends an app back, once, and another promotion brings it into production again.
+#[test]
+fn an_incident_sends_an_app_back_until_it_is_promoted_again() {
+    let world = World::new(MemoryJournal::new());
+    world.carry_out(feature_of(&["orders", "store"], "better", None), "first").unwrap();
+    let back = || wait(world.plane().send_back()).unwrap();
+    assert_eq!(back(), []);
+    incident(&world, "unit: orders, ", "");
+    assert_eq!(back(), [id("orders")]);
+    let orders = app(&world, "orders");
+    assert_eq!(
+        (ways(&orders), orders.state()),
+        (["path-ready", "production", "path-ready"].map(str::to_owned).into(), Lifecycle::PathReady)
+    );
+    assert!(matches!(&orders.transitions()[2].ground, Ground::Incident(it) if it.id == "odd"), "{orders:#?}");
+    assert_eq!((back(), app(&world, "orders")), (vec![], orders), "it is back already");
+    incident(&world, "unit: orders, ", ", closed: \"2025-11-25T00:00:00Z\"");
+    assert_eq!(back(), []);
+    world.carry_out(feature_of(&["orders"], "even better", None), "second").unwrap();
+    assert_eq!(app(&world, "orders").state(), Lifecycle::Production);
+    assert_eq!(app(&world, "orders").transitions().len(), 4);
+    // One of the whole project is one of each.
+    incident(&world, "", "");
+    assert_eq!(back(), [id("orders"), id("store")]);
+}
+
+/// What a record says that was written while a change set was under way stays in it.
+#[test]
+fn a_change_set_does_not_write_over_an_incident() {
+    let world = World::new(MemoryJournal::new());
+    world.carry_out(feature_of(&["orders"], "better", None), "first").unwrap();
+    let step = AtomicU32::new(0);
+    let meddle = || {
+        let open = || wait(world.plane().send_back()).unwrap();
+        match step.fetch_add(1, Ordering::SeqCst) {
+            8 => {
+                incident(&world, "unit: orders, ", "");
+                assert_eq!(open(), [id("orders")]);
+            }
+            14 => incident(&world, "unit: orders, ", ", closed: \"2025-11-25T00:00:00Z\""),
+            _ => {}
+        }
+        false
+    };
+    let state = world.run(feature_of(&["orders"], "even better", None), "second", meddle).unwrap().unwrap();
+    assert_eq!(state.end, Some(End::Live), "{:?}", state.failure);
+    assert!(step.load(Ordering::SeqCst) > 20, "{step:?}");
+    assert_eq!(ways(&app(&world, "orders")), ["path-ready", "production", "path-ready", "production"]);
+}
+
+/// That an app is in production is for a promotion to say, and not for whoever writes it down.
+#[test]
+fn what_is_declared_to_be_in_production_has_been_promoted() {
+    let world = World::new(MemoryJournal::new());
+    let declared = |branch: &str| {
+        let text = file(&world, "apps/orders.yaml").unwrap().replace("lifecycle: path-ready", "lifecycle: production");
+        let change = propose_policy(&world, branch, &policy(&world));
+        declare(&world, branch, "apps/orders.yaml", &text);
+        wait(world.plane().check_policy_change(change.number)).unwrap().failures
+    };
+    let refused = declared("early");
+    assert!(
+        matches!(refused.as_slice(), [one] if one.contains("`orders` is declared production, and it is not recorded: a promotion")),
+        "{refused:?}"
+    );
+    world.carry_out(feature_of(&["orders"], "better", None), "first").unwrap();
+    assert_eq!(declared("in-time"), [""; 0]);
+    incident(&world, "unit: orders, ", "");
+    wait(world.plane().send_back()).unwrap();
+    assert!(declared("late")[0].contains("it is recorded as path-ready: a promotion brings it there"));
+}
+
+/// Somebody who is no owner takes nothing onto the path: then there is no record, and the promotion does not wait for one.
+#[test]
+fn only_an_owner_takes_an_app_onto_the_path() {
+    let world = World::new(MemoryJournal::new());
+    let text = file(&world, "apps/orders.yaml").unwrap();
+    declare(&world, "main", "apps/orders.yaml", &text.replace("lifecycle: path-ready", "lifecycle: prototype"));
+    let file = |text: &str| FileChange {
+        path: "apps/orders.yaml".parse().unwrap(),
+        file: Some(SourceFile { bytes: text.as_bytes().to_vec(), executable: false }),
+    };
+    write_as(&world, "bob", "main", vec![file(&text)]);
+    let state = world.run(feature_of(&["orders"], "better", None), "k", || false).unwrap().unwrap();
+    assert_eq!((state.end, &state.units[&id("orders")].app), (Some(End::Live), &None));
+    assert_eq!(crate::governance::file(&world, "lifecycles/orders.json"), None);
+    // Nor does one who does not say what it is for.
+    declare(
+        &world,
+        "main",
+        "apps/web.yaml",
+        &crate::governance::file(&world, "apps/web.yaml").unwrap().replace("  intent: It is wanted.\n", ""),
+    );
+    let state = world.run(feature_of(&["web"], "better", None), "k2", || false).unwrap().unwrap();
+    assert_eq!((state.end, &state.units[&id("web")].app), (Some(End::Live), &None));
 }
 
 #[test]
@@ -79,16 +206,10 @@ fn a_grant_that_is_taken_back_is_recorded_as_such() {
     let world = World::new(MemoryJournal::new());
     world.hesitant.store(true, Ordering::SeqCst);
     let step = AtomicU32::new(0);
-    let incident = |world: &World, closed: &str| {
-        let text = format!(
-            "apiVersion: pathops.dev/v1alpha1\nkind: Incident\nmetadata: {{name: odd}}\nspec: {{unit: orders, since: \"2025-11-24T08:00:00Z\", summary: Something is odd.{closed}}}\n"
-        );
-        declare(world, "main", "incidents/odd.yaml", &text);
-    };
     let state = meddled(&world, |world, proposed| {
         match step.load(Ordering::SeqCst) {
-            0 if is_granted(world, proposed) => incident(world, ""),
-            1 if !is_granted(world, proposed) => incident(world, ", closed: \"2025-11-25T00:00:00Z\""),
+            0 if is_granted(world, proposed) => incident(world, "unit: orders, ", ""),
+            1 if !is_granted(world, proposed) => incident(world, "unit: orders, ", ", closed: \"2025-11-25T00:00:00Z\""),
             2 if is_granted(world, proposed) => world.hesitant.store(false, Ordering::SeqCst),
             _ => return,
         }

@@ -134,7 +134,9 @@ impl World {
     fn populate(&self) {
         let forge = &self.forge;
         let main = branch("main");
-        forge.create_repo(&repo("shop/meta"), &BTreeMap::from([(main.clone(), meta())])).unwrap();
+        forge.create_repo(&repo("shop/meta"), &BTreeMap::from([(main.clone(), SourceTree::new())])).unwrap();
+        let declarations = meta().into_iter().map(|(path, file)| FileChange { path, file: Some(file) });
+        crate::governance::write(self, "main", declarations.collect());
         for unit in UNITS {
             if unit != "store" {
                 let source = tree(&[("ci/run", "#!/bin/sh\n"), ("src/main", unit)]);
@@ -395,7 +397,7 @@ fn defective(deploying: &Deploying, artifacts: &MemoryBlobs) -> bool {
 fn meta() -> SourceTree {
     let unit = |kind: &str, name: &str, more: &str| {
         format!(
-            "apiVersion: pathops.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n  owner: alice\n  lifecycle: path-ready\n  rollback: revert\n  checks: [health, smoke]\n{more}"
+            "apiVersion: pathops.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n  owner: alice\n  intent: It is wanted.\n  boundaries: Only its own.\n  lifecycle: path-ready\n  rollback: revert\n  checks: [health, smoke]\n{more}"
         )
     };
     let contract = |name: &str| {

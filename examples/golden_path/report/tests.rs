@@ -38,6 +38,7 @@ fn declared() -> State {
         environments: project.environments.clone(),
         preflight_merge: MergeBy::Pathops,
         settle_millis: 1000,
+        apps: std::collections::BTreeMap::new(),
         reviewers: vec![PersonId::parse("bob").unwrap()],
         at: UnixMillis(0),
         request,

@@ -32,7 +32,7 @@ impl Services {
         // A mistake in the meta repository says nothing about this change: it is waited until somebody has mended it.
         let broken = |error: Error| if error.kind() == ErrorKind::Invalid { error.with_retry(Retry::Backoff) } else { error };
         let project = read_project(&*self.scm, cx, &scope.meta_repo, &self.languages).await.map_err(broken)?;
-        let unit = project.units.get(&scope.unit.id).cloned().ok_or_else(|| {
+        let mut unit = project.units.get(&scope.unit.id).cloned().ok_or_else(|| {
             Error::new(ErrorKind::Denied, "decide about a promotion")
                 .on(&scope.unit.id)
                 .because("the project does not declare it any more")
@@ -65,6 +65,7 @@ impl Services {
         }
         let (mut stops, mut incidents) = (project.stops, project.incidents);
         let texts = stops.iter_mut().map(|it| &mut it.reason).chain(incidents.iter_mut().map(|it| &mut it.summary));
+        let texts = texts.chain(&mut unit.intent).chain(&mut unit.boundaries);
         texts.for_each(|text| *text = self.redactor.redact_text(text));
         let mut envelopes = Vec::new();
         for record in &combination.evidence {

@@ -1,6 +1,7 @@
 //! Writing the record of a change set into the meta repository.
 
 use pathops_core::adapter::{FileChange, NewCommit, SourceFile};
+use pathops_core::lifecycle::AppLifecycle;
 use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, UnixMillis};
 use pathops_evidence::redact::Removed;
 
@@ -11,22 +12,30 @@ use crate::change_set::Outcome;
 /// Where the meta repository has the newest checkpoint of the ledger.
 pub(crate) const CHECKPOINT: &str = "log/checkpoint";
 
+/// What is written down.
+pub(crate) struct Record<'r> {
+    pub(crate) change_set: &'r ChangeSetId,
+    pub(crate) meta_repo: &'r RepoId,
+    /// The date of the commit.
+    pub(crate) at: UnixMillis,
+    /// Paths and contents.
+    pub(crate) files: &'r [(RepoPath, String)],
+    /// Those that are written once.
+    pub(crate) once: &'r [(RepoPath, String)],
+    /// The lifecycles of apps and components, each with what it is to have at least.
+    pub(crate) apps: &'r [AppLifecycle],
+}
+
 impl Services {
-    pub(crate) async fn record(
-        &self,
-        cx: &OpContext,
-        change_set: &ChangeSetId,
-        meta_repo: &RepoId,
-        at: UnixMillis,
-        files: &[(RepoPath, String)],
-        once: &[(RepoPath, String)],
-    ) -> Result<Outcome> {
+    pub(crate) async fn record(&self, cx: &OpContext, record: &Record<'_>) -> Result<Outcome> {
+        let Record { change_set, meta_repo, at, files, once, apps } = *record;
         let invalid =
             |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "record a change set").on(meta_repo).because(why);
         let branch = SOURCE_BRANCH.parse().map_err(|error| invalid(&error))?;
         let expected_head = self.head(cx, meta_repo, &branch).await?;
         let mut changes = Vec::new();
-        for (path, content) in files {
+        let apps = self.apps_at(cx, meta_repo, &expected_head, apps).await?;
+        for (path, content) in files.iter().chain(&apps) {
             let bytes = self.redacted_json(content).into_bytes();
             if self.scm.read_file(cx, meta_repo, &expected_head, path).await?.as_ref() != Some(&bytes) {
                 changes.push(FileChange { path: path.clone(), file: Some(SourceFile { bytes, executable: false }) });

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use pathops_core::adapter::Observation;
 use pathops_core::evidence::{Incident, Occasion};
-use pathops_core::lifecycle::ArtifactLifecycle;
+use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle};
 use pathops_core::policy::{DependencyState, GitState, Shown};
 use pathops_core::project::{EnvironmentTarget, Unit};
 use pathops_core::{ChangeSetId, CommitId, Digest, PersonId, Principal, ProjectId, RepoId, RepoPath, UnitId, UnixMillis};
@@ -275,6 +275,9 @@ pub enum Command {
         /// Paths and contents that are written once: from then on the file is for people.
         #[serde(default)]
         once: Vec<(RepoPath, String)>,
+        /// The lifecycles of its units, with what it did to them.
+        #[serde(default)]
+        apps: Vec<AppLifecycle>,
     },
 }
 

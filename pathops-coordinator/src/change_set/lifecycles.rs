@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use pathops_core::lifecycle::{
     Artifact, ArtifactLifecycle, ArtifactState, ChangeSetLifecycle, ChangeSetState, Ground, TransitionError,
 };
+use pathops_core::project::Lifecycle;
 use pathops_core::{CommitId, UnitId, UnixMillis};
 
 use crate::change_set::step::remark;
@@ -20,6 +21,9 @@ pub(super) fn follow(state: &mut State, at: UnixMillis) {
     let ids: Vec<UnitId> = state.units.keys().cloned().collect();
     for unit in &ids {
         begin(state, unit, at);
+        if let Some(Err(error)) = state.units.get_mut(unit).map(|progress| promoted(progress, at)) {
+            remark(state, format!("the lifecycle of {unit}: {error}"));
+        }
     }
     while let Some(next) = next(state, at) {
         match next {
@@ -64,6 +68,20 @@ fn begin(state: &mut State, unit: &UnitId, at: UnixMillis) {
         let source = good.and_then(|good| good.source.as_ref()).map(|source| source.commit.clone());
         progress.again = Some(begun(before.artifact, source));
     }
+}
+
+/// What brought a unit into production, or back there, brought the app or component there.
+fn promoted(progress: &mut Progress, at: UnixMillis) -> Result<(), TransitionError<Lifecycle>> {
+    let Some(mut app) = progress.app.clone() else { return Ok(()) };
+    let promotions = [&progress.artifact, &progress.again].into_iter().filter_map(|it| it.as_ref()?.promotion());
+    for promotion in promotions {
+        let known = |ground: &Ground| matches!(ground, Ground::Promotion(known) if known == promotion.get());
+        if !app.transitions().iter().any(|transition| known(&transition.ground)) {
+            app = app.promoted(&promotion, at)?;
+        }
+    }
+    progress.app = Some(app);
+    Ok(())
 }
 
 /// What the change set's lifecycle does next; `None` where it is as far as its units.

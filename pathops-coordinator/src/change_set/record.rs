@@ -127,10 +127,9 @@ fn pull_requests(state: &State) -> Value {
     json!({ "format": RECORD_FORMAT, "units": state.units.iter().map(|(id, progress)| (id.to_string(), of(progress))).collect::<serde_json::Map<_, _>>() })
 }
 
-/// Each transition of the change set and of what it brings.
+/// Each transition of the change set, of what it brings, and of whose it is.
 fn lifecycles(state: &State) -> Value {
-    let of =
-        |progress: &Progress| json!({ "artifact": progress.artifact, "replaced": progress.replaced, "again": progress.again });
+    let of = |progress: &Progress| json!({ "artifact": progress.artifact, "replaced": progress.replaced, "again": progress.again, "app": progress.app });
     let units = state.units.iter().map(|(id, progress)| (id.to_string(), of(progress)));
     json!({ "format": RECORD_FORMAT, "changeSet": state.lifecycle, "units": units.collect::<serde_json::Map<_, _>>() })
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use pathops_core::adapter::{Artifact, Observation, PullRequest};
 use pathops_core::evidence::Treatment;
-use pathops_core::lifecycle::{ArtifactLifecycle, ChangeSetLifecycle};
+use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle, ChangeSetLifecycle};
 use pathops_core::policy::{Decision, GitState, MergeBy, Shown};
 use pathops_core::project::{Environments, FeatureRequest, Unit};
 use pathops_core::{
@@ -37,6 +37,9 @@ pub struct Start {
     pub settle_millis: u64,
     /// Who is asked for reviews.
     pub reviewers: Vec<PersonId>,
+    /// The lifecycles of the units, where it is known which owner took them onto the path.
+    #[serde(default)]
+    pub apps: BTreeMap<UnitId, AppLifecycle>,
     /// When it was declared.
     pub at: UnixMillis,
 }
@@ -287,6 +290,9 @@ pub struct Progress {
     pub replaced: Vec<ArtifactLifecycle>,
     /// What preflight was before, on its way back there.
     pub again: Option<ArtifactLifecycle>,
+    /// Its own lifecycle, with what this change set did to it.
+    #[serde(default)]
+    pub app: Option<AppLifecycle>,
     /// What went wrong.
     pub problem: Option<String>,
 }

@@ -14,8 +14,8 @@ use crate::change_set::{
 };
 
 pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
-    let new = |stage| Progress {
-        stage,
+    let new = |unit: &UnitId| Progress {
+        stage: first(start, unit),
         pull_requests: BTreeMap::new(),
         built: None,
         before: None,
@@ -36,9 +36,10 @@ pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
         artifact: None,
         replaced: Vec::new(),
         again: None,
+        app: start.apps.get(unit).cloned(),
         problem: None,
     };
-    let units = start.units.keys().map(|unit| (unit.clone(), new(first(start, unit)))).collect();
+    let units = start.units.keys().map(|unit| (unit.clone(), new(unit))).collect();
     let lifecycle = ChangeSetLifecycle::declared(lifecycle::ChangeSet {
         id: start.change_set.clone(),
         units: start.units.keys().cloned().collect(),
@@ -292,5 +293,6 @@ fn record_now(state: &mut State, at: UnixMillis) -> Command {
         at: *at,
         files: record(state),
         once: incidents(state),
+        apps: state.units.values().filter_map(|progress| progress.app.clone()).collect(),
     }
 }

@@ -97,7 +97,7 @@ fn brought<'s>(was: &BTreeMap<RepoPath, StopSigners>, is: &'s BTreeMap<RepoPath,
 }
 
 /// The person who wrote a commit, by the name that the project has for them; not those whom it names beside.
-fn author(commit: &Commit, identities: &Identities) -> Option<PersonId> {
+pub(crate) fn author(commit: &Commit, identities: &Identities) -> Option<PersonId> {
     let author = commit.authors.first()?;
     match author.principal.clone().map(|principal| identities.principal(principal)) {
         Some(Principal::Human(person)) => Some(person),

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::SourceTree;
 use pathops_core::policy::{Difference, LintContext, LintLevel, Policy, diff, run_cases};
-use pathops_core::project::{Finding, Identities, Project, Role, lint_change, lint_policy, load_policy_tests, load_with};
+use pathops_core::project::{
+    Finding, Identities, Lifecycle, Project, Role, lint_change, lint_policy, lint_units, load_policy_tests, load_with,
+};
 use pathops_core::{Digest, ErrorKind, OpContext, PersonId, RepoPath, Result, StatusContext};
 
 use super::{Looked, POLICY_CONTEXT, invalid};
@@ -12,7 +14,7 @@ use crate::activity::facts::{DECLARATIONS, read_declarations};
 use crate::control_plane::ControlPlane;
 
 /// What PathOps writes into the meta repository, and nobody declares.
-const RECORDS: [&str; 3] = ["change-sets/", "production/", "log/"];
+const RECORDS: [&str; 4] = ["change-sets/", "lifecycles/", "production/", "log/"];
 
 /// What was found before it is signed.
 #[derive(Default)]
@@ -86,6 +88,7 @@ impl ControlPlane {
         trial.before = Some(before.policy.digest());
         trial.take(lint_change((before_files, before), (files, project)));
         trial.keep_stops(before, project);
+        self.keep_lifecycles(cx, before, project, trial).await?;
         if let Some(pull_request) = looked.pull_request {
             self.approvers(cx, pull_request, &looked.before, before, trial).await?;
         }
@@ -95,6 +98,25 @@ impl ControlPlane {
         }
         let past = history.iter().map(|(facts, record)| (&**facts, record.decision.at));
         trial.differences = diff(&before.policy, &project.policy, past);
+        Ok(())
+    }
+}
+
+impl ControlPlane {
+    /// Only a promotion brings into production: what is declared to be there has to be recorded as being there.
+    async fn keep_lifecycles(&self, cx: &OpContext, before: &Project, after: &Project, trial: &mut Trial) -> Result<()> {
+        let (services, meta) = (self.services(), self.meta_repo());
+        let main = services.main(cx, meta).await?;
+        for unit in after.units.values().filter(|unit| unit.lifecycle == Lifecycle::Production) {
+            let recorded = services.recorded_app(cx, meta, &main, &unit.id).await?;
+            if recorded.as_ref().is_some_and(|app| app.state() == Lifecycle::Production) {
+                continue;
+            }
+            let state = recorded.map_or_else(|| "not recorded".to_owned(), |app| format!("recorded as {}", app.state()));
+            let what = format!("`{}` is declared production, and it is {state}: a promotion brings it there", unit.id);
+            let was = before.units.get(&unit.id).is_some_and(|unit| unit.lifecycle == Lifecycle::Production);
+            if was { &mut trial.warnings } else { &mut trial.failures }.push(what);
+        }
         Ok(())
     }
 }
@@ -127,6 +149,7 @@ impl Trial {
 
     fn lint(&mut self, files: &SourceTree, context: &LintContext<'_>, project: &Project) {
         self.take(lint_policy(files, &project.policy, context));
+        self.take(lint_units(files, project));
     }
 
     fn take(&mut self, found: Vec<(Finding, LintLevel)>) {

@@ -68,6 +68,18 @@ impl Record<App> {
     pub fn incident(&self, incident: &OpenIncident, at: UnixMillis) -> Result<Self, TransitionError<Lifecycle>> {
         self.step(Lifecycle::PathReady, Ground::Incident(incident.clone()), at)
     }
+
+    /// With what another record of the same app has and this one has not, each held against this record: a promotion that was
+    /// observed before an incident that stands here does not bring the app back.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        let mut all = self.clone();
+        let new = other.transitions().iter().filter(|it| self.subject() == other.subject() && !self.transitions().contains(it));
+        for transition in new {
+            all = all.step(transition.to, transition.ground.clone(), transition.at).unwrap_or(all);
+        }
+        all
+    }
 }
 
 impl sealed::Rules for App {

@@ -268,6 +268,26 @@ fn no_app_reaches_production_without_its_evidence() {
     walks(&app(), step_app, app_has_its_evidence, again);
 }
 
+/// Records of one app that were written apart make one that its evidence stands behind.
+#[test]
+fn records_that_were_written_apart_make_one_with_its_evidence() {
+    let (pool, merged) = (Pool::new(), Cell::new(0));
+    let mut runner = TestRunner::new(Config { cases: 256, failure_persistence: None, ..Config::default() });
+    let gone = |draws: &[Draw]| draws.iter().fold(app(), |it, draw| step_app(&pool, &it, draw).unwrap_or(it));
+    let result = runner.run(&(walk(), walk()), |(one, other)| {
+        let (one, other) = (gone(&one), gone(&other));
+        let both = one.with(&other);
+        let json = serde_json::to_value(&both).unwrap();
+        prop_assert!(app_has_its_evidence(&pool, &json), "{one:#?} with {other:#?}");
+        prop_assert_eq!(&AppLifecycle::from_slice(json.to_string().as_bytes()).unwrap(), &both);
+        prop_assert!(both.transitions().starts_with(one.transitions()), "nothing of it is lost");
+        merged.set(merged.get() + u32::from(both.state() == Lifecycle::Production && both != one));
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+    assert!(merged.get() >= 10, "only {} of them brought anything", merged.get());
+}
+
 fn step_change_set(pool: &Pool, it: &ChangeSetLifecycle, draw: &Draw) -> Option<ChangeSetLifecycle> {
     let (name, other) = if draw.unit { ("orders", "store") } else { ("store", "orders") };
     let some = if draw.honest { commits(&[name, other]) } else { commits(&["web"]) };

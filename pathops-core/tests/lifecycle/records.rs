@@ -160,3 +160,20 @@ fn an_app_that_came_back_by_its_old_promotion_is_refused() {
     let RecordError::Transition { number: 4, error } = error else { panic!("{error}") };
     assert!(matches!(error.mismatch(), Some(Mismatch::Again(_))), "{error}");
 }
+
+#[test]
+fn a_record_takes_up_what_another_of_the_same_app_has_beyond() {
+    let ready = app().path_ready(declarations(), &owner(), AT).unwrap();
+    let live = |at: i64| production("orders").at(AT.0 + at).promotion();
+    let one = ready.promoted(&live(0), AT).unwrap();
+    assert_eq!(ready.with(&one), one);
+    assert_eq!((one.with(&one), one.with(&ready)), (one.clone(), one.clone()));
+    let back = one.incident(&incident(), UnixMillis(AT.0 + 3)).unwrap();
+    assert_eq!(one.with(&back), back);
+    // What was observed before the incident does not make up for it, and what was after does.
+    let (early, late) = (one.promoted(&live(2), AT).unwrap(), one.promoted(&live(5), AT).unwrap());
+    assert_eq!(back.with(&early), back);
+    assert_eq!(back.with(&late).state(), Lifecycle::Production);
+    let another = AppLifecycle::prototype(App { unit: "web".parse().unwrap(), ..app().subject().clone() });
+    assert_eq!(another.with(&one), another);
+}
