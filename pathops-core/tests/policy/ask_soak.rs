@@ -60,6 +60,21 @@ fn too_short_a_time_says_from_when_on_it_is_enough() {
     assert_eq!((requirement.earliest, requirement.stale), (Some(after(MINUTE)), true), "and looking again is all it takes");
 }
 
+/// Before that it could not have run for long enough, whatever was seen.
+#[test]
+fn it_is_looked_at_again_when_it_can_have_run_for_long_enough() {
+    let rule = json!({"seconds": 600, "maxGapSeconds": 60, "accept": {"maxAgeSeconds": 3_600}});
+    let mut shop = Shop::asking(json!({"id": "soak", "reason": "It has run for a while.", "asks": {"soak": rule}}));
+    shop.give(&healthy(0, 9));
+    for (at, due) in [(after(0), false), (after(MINUTE - 1), false), (after(MINUTE), true), (after(MINUTE + 1), true)] {
+        shop.at = at;
+        let decision = shop.decision();
+        let blocking: Vec<_> = decision.blocking().map(|it| (it.id.as_str(), it.earliest)).collect();
+        assert_eq!(blocking, [("soak", Some(after(MINUTE)))]);
+        assert_eq!(decision.needs_newer_evidence(), due, "{at}");
+    }
+}
+
 #[test]
 fn a_gap_begins_the_time_anew() {
     check(&[healthy(5, 5), healthy(0, 4)], Pass, "it has run for 10 min 0 s without a gap");

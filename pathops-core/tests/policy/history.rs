@@ -233,10 +233,18 @@ fn a_decision_names_the_engines_of_its_conditions_and_says_where_they_were_other
     changed.decision.verdict = Verdict::Fail;
     assert!(matches!(replay(&changed, &languages("1.0")), Err(ReplayError::Different { .. })));
     // Only a decision from before the evaluator had a version may name none.
+    let mut named = record.clone();
     record.decision.engines.clear();
     assert!(matches!(replay(&record, &languages("1.0")), Err(ReplayError::Different { .. })));
     record.decision.evaluator = 0;
     let told = replay(&record, &languages("1.1"));
+    assert_eq!(told, Err(ReplayError::Evaluator { was: 0, is: Decision::EVALUATOR, agrees: true }));
+    record.decision.evaluator = 7_000;
+    let told = replay(&record, &languages("1.0"));
+    assert_eq!(told, Err(ReplayError::Evaluator { was: 7_000, is: Decision::EVALUATOR, agrees: false }));
+    // One that names them is held to what it names.
+    named.decision.evaluator = 0;
+    let told = replay(&named, &languages("1.0"));
     assert_eq!(told, Err(ReplayError::Evaluator { was: 0, is: Decision::EVALUATOR, agrees: true }));
     assert!(Shop::passing().decision().engines.is_empty(), "no condition, no engine");
     assert!(!serde_json::to_string(&Shop::passing().decision()).unwrap().contains("engines"));

@@ -5,6 +5,7 @@ use pathops_core::adapter::Signer as _;
 use pathops_core::evidence::{Envelope, TrustRoot};
 use pathops_core::memory::MemorySigner;
 use pathops_core::policy::{Authoring, Decision, DependencyState, Facts, HypotheticalFacts, VerifiedFacts, decide, evaluate};
+use pathops_core::project::{OpenIncident, OpenStop};
 use serde_json::json;
 
 use crate::shop::{AT, KINDS, Kind, Shop, policy, readings, seal, seal_bytes, signer, stop};
@@ -74,6 +75,10 @@ fn facts_that_were_stored_and_read_back_give_the_same_bytes() {
         for kind in KINDS {
             shop.add(kind, &kind.dated(at));
         }
+        shop.proposal().shown.since = at;
+        shop.readings.stops.push(OpenStop { since: at, ..stop(None) });
+        let (id, unit, summary) = ("INC-1".to_owned(), None, "Prices are wrong.".to_owned());
+        shop.readings.incidents.push(OpenIncident { id, unit, since: at, summary });
         let facts = shop.facts();
         let stored = serde_json::to_vec(facts.facts()).unwrap();
         let read: Facts = serde_json::from_slice(&stored).unwrap();

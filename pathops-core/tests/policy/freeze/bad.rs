@@ -172,6 +172,23 @@ fn what_never_opens_is_told_and_never_called_open() {
     assert_eq!(window("9000-01-01T00:00", "9001-01-02T00:00", "FREQ=YEARLY").occurrences().unwrap_err(), FreezeError::Range);
 }
 
+/// As many closed times as may run into each other are one, and one more is told.
+#[test]
+fn a_thousand_closed_times_that_touch_are_one() {
+    let days = |count: u32| window("2006-01-01T00:00", "2006-01-02T00:00", &format!("FREQ=DAILY;COUNT={count}"));
+    let whole = FreezeState::Closed { since: at("2005-12-31T23:00:00Z"), until: at("2008-09-26T22:00:00Z"), next: None };
+    assert_eq!(days(1_000).occurrences().unwrap().at(at("2007-05-01T00:00:00Z")), Ok(whole));
+    assert_eq!(days(1_001).occurrences().unwrap_err(), FreezeError::Limit);
+}
+
+/// Its last repetition is found on either side of 1970, where local times are counted from.
+#[test]
+fn a_window_of_the_time_before_1970_ends_with_its_rule() {
+    let weeks = window("1965-01-01T00:00", "1965-01-02T00:00", "FREQ=WEEKLY;COUNT=3").occurrences().unwrap();
+    assert!(matches!(weeks.at(at("1965-01-15T12:00:00Z")), Ok(FreezeState::Closed { next: None, .. })));
+    assert_eq!(weeks.at(at("1965-01-22T12:00:00Z")), Ok(FreezeState::Open { until: None }));
+}
+
 #[test]
 fn the_end_of_the_calendar_is_unknown() {
     let occurrences = friday("FREQ=WEEKLY").occurrences().unwrap();
