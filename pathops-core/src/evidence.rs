@@ -3,6 +3,7 @@
 //! Formats: in-toto Statement v1 in canonical JSON (RFC 8785), in a DSSE v1 envelope, signed with ECDSA P-256 over
 //! SHA-256. `openssl` alone can check one; see `pathops-evidence` for making and storing them.
 
+mod canonical;
 mod envelope;
 mod facets;
 mod governance;

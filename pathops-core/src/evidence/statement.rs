@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::Digest;
-use crate::evidence::{Predicate as _, Snapshot};
+use crate::evidence::{Predicate as _, Snapshot, canonical};
 use crate::id::{CommitId, TreeId};
 
 /// `_type` of every statement.
@@ -121,7 +121,13 @@ impl Statement {
     /// # Errors
     /// [`StatementError::Json`] where the predicate holds a number that canonical JSON does not have.
     pub fn to_canonical(&self) -> Result<Vec<u8>, StatementError> {
-        Ok(serde_json_canonicalizer::to_vec(self)?)
+        let (kind, predicate_type) = (Value::from(&*self.statement_type), Value::from(&*self.predicate_type));
+        let subject = serde_json::to_value(&self.subject)?;
+        let fields =
+            vec![("_type", &kind), ("predicate", &self.predicate), ("predicateType", &predicate_type), ("subject", &subject)];
+        let mut bytes = Vec::new();
+        canonical::object(fields, &mut bytes)?;
+        Ok(bytes)
     }
 
     fn check(self) -> Result<Self, StatementError> {
