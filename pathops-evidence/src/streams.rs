@@ -277,10 +277,14 @@ impl Streams {
         let leaf = match (self.sealer.ledger(), head) {
             (None, _) => None,
             (Some(_), Some(head)) if head.sequence == sequence && head.leaf.is_some() => head.leaf,
-            (Some(ledger), _) => match if again { ledger.reader().find(cx, item.id()).await? } else { None } {
-                Some((leaf, _)) => Some(leaf),
-                None => ledger.append(cx, vec![item]).await?.first().copied(),
-            },
+            (Some(ledger), head) => {
+                // A snapshot is appended once the one before it is, which it names.
+                let from = head.filter(|head| head.sequence < sequence).and_then(|head| head.leaf).map_or(0, |leaf| leaf + 1);
+                match if again { ledger.reader().place(cx, item.id(), from).await? } else { None } {
+                    Some(leaf) => Some(leaf),
+                    None => ledger.append(cx, vec![item]).await?.first().copied(),
+                }
+            }
         };
         if head.is_none_or(|head| head.sequence < sequence) {
             let head = encode(&Head { format: FORMAT, sequence, leaf })?;
@@ -346,18 +350,8 @@ impl Streams {
 /// # Errors
 /// `Corrupt` where one cannot be read; what the bucket answers.
 pub(crate) async fn unpublished(cx: &OpContext, bucket: &dyn Bucket) -> Result<Vec<Envelope>> {
-    const PAGE: usize = 1_000;
     let unnamed = |error| Error::new(ErrorKind::Unexpected, "find the streams of snapshots").because(error);
-    let within = ObjectKey::parse(FOLDER).map_err(unnamed)?;
-    let mut keys: Vec<ObjectKey> = Vec::new();
-    loop {
-        let page = bucket.list(cx, &within, keys.last(), PAGE).await?;
-        let ended = page.len() < PAGE;
-        keys.extend(page);
-        if ended {
-            break;
-        }
-    }
+    let keys = bucket.list(cx, &ObjectKey::parse(FOLDER).map_err(unnamed)?, None, usize::MAX).await?;
     let (mut heads, mut unpublished) = (HashMap::new(), Vec::new());
     for key in &keys {
         let Some((stream, name)) = key.as_str().rsplit_once('/') else { continue };

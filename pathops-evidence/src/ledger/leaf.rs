@@ -81,17 +81,26 @@ impl Item {
     }
 }
 
+/// How the leaf of a piece of evidence begins, and no other one.
+pub(super) fn beginning(id: EvidenceId) -> String {
+    const TO_DIGEST: &str = concat!(
+        r#"{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"#,
+        r#""data":{"algorithm":"SHA2_256","digest":""#,
+    );
+    format!("{TO_DIGEST}{}\"}},", BASE64.encode(id.0.as_bytes()))
+}
+
 fn leaf(id: EvidenceId, signature: &Signature, key: &PublicKey) -> Vec<u8> {
-    let (digest, content, key) = (BASE64.encode(id.0.as_bytes()), BASE64.encode(signature.as_der()), BASE64.encode(key.to_der()));
+    let (content, key) = (BASE64.encode(signature.as_der()), BASE64.encode(key.to_der()));
     // The fields of each object are in the order of RFC 8785, and base64 needs no escapes.
     let leaf = format!(
         concat!(
-            r#"{{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{{"hashedRekordV002":{{"#,
-            r#""data":{{"algorithm":"SHA2_256","digest":"{}"}},"#,
-            r#""signature":{{"content":"{}","verifier":{{"keyDetails":"PKIX_ECDSA_P256_SHA_256","#,
+            r#"{}"signature":{{"content":"{}","verifier":{{"keyDetails":"PKIX_ECDSA_P256_SHA_256","#,
             r#""publicKey":{{"rawBytes":"{}"}}}}}}}}}}}}"#
         ),
-        digest, content, key
+        beginning(id),
+        content,
+        key
     );
     leaf.into_bytes()
 }

@@ -7,10 +7,10 @@ use pathops_core::adapter::Bucket;
 use pathops_core::evidence::{Checkpoint, EvidenceId, Inclusion};
 use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result};
 
-use super::leaf::{Item, Stored};
+use super::leaf::{self, Item, Stored};
 use super::tile::{self, FULL, Tile};
 use super::tree::Edge;
-use super::{LogIdentity, Tip, batch, named, proof};
+use super::{LogIdentity, MAX_BATCH, Tip, batch_at, named, proof};
 
 /// Reads a log by its tiles, without trusting who keeps them: what it answers leads to the root of the checkpoint.
 #[derive(Clone, Debug)]
@@ -58,23 +58,52 @@ impl LogReader {
         Ok(inclusion)
     }
 
-    /// The first item that the log has of a piece of evidence, with its place. It goes through the batches: for one piece now and
-    /// then.
+    /// The first item that the log has of a piece of evidence, with its place. It goes through the leaves: for one piece now and
+    /// then, which an index finds at once.
     ///
     /// # Errors
-    /// `Corrupt` for a batch that cannot be read; what the bucket answers.
+    /// `Corrupt` for a part of the log that cannot be read; what the bucket answers.
     pub async fn find(&self, cx: &OpContext, id: EvidenceId) -> Result<Option<(u64, Item)>> {
-        let mut start = 0;
-        loop {
-            let key = named(tile::batch_key(start))?;
-            let Some(bytes) = self.bucket.read(cx, &key).await? else { return Ok(None) };
-            let items = batch::decode(&key, start, &bytes)?;
-            let count = items.len();
-            if let Some((place, item)) = (start..).zip(items).find(|(_, item)| item.id() == id) {
-                return Ok(Some((place, item)));
+        let Some(place) = self.place(cx, id, 0).await? else { return Ok(None) };
+        let item = self.item(cx, place).await?.filter(|item| item.id() == id);
+        let item = item.ok_or_else(|| self.corrupt(&format!("leaf {place}"), &"no batch has its envelope"))?;
+        Ok(Some((place, item)))
+    }
+
+    /// Where the log of the newest checkpoint has a piece of evidence first, from this leaf on.
+    pub(crate) async fn place(&self, cx: &OpContext, id: EvidenceId, from: u64) -> Result<Option<u64>> {
+        let Some(checkpoint) = self.checkpoint(cx).await? else { return Ok(None) };
+        let beginning = leaf::beginning(id);
+        let mut first = from & !0xff;
+        while first < checkpoint.size {
+            let leaves = self.leaves(cx, Tile::with(0, first, checkpoint.size)).await?;
+            let mut placed = (first..).zip(leaves);
+            if let Some((place, _)) = placed.find(|(at, leaf)| *at >= from && leaf.starts_with(beginning.as_bytes())) {
+                return Ok(Some(place));
             }
-            start += u64::try_from(count).unwrap_or(u64::MAX - start);
+            first += u64::from(FULL);
         }
+        Ok(None)
+    }
+
+    /// The item at a place, from the batch that has it.
+    async fn item(&self, cx: &OpContext, place: u64) -> Result<Option<Item>> {
+        let (within, last) = (named(ObjectKey::parse("log/batch").ok())?, named(tile::batch_key(place))?);
+        // Where one caller has appended more at once than several share, it begins before that.
+        let near = place.checked_sub(u64::try_from(MAX_BATCH).unwrap_or(u64::MAX));
+        for (after, limit) in [(near, MAX_BATCH), (None, usize::MAX)] {
+            let after = after.map(|start| named(tile::batch_key(start))).transpose()?;
+            let mut keys = self.bucket.list(cx, &within, after.as_ref(), limit).await?;
+            keys.retain(|key| *key <= last);
+            let start = keys.last().and_then(|key| key.as_str().rsplit('/').next()?.parse().ok());
+            let Some(start) = start else { continue };
+            let items = batch_at(cx, &*self.bucket, start).await?.unwrap_or_default();
+            let at = usize::try_from(place - start).unwrap_or(usize::MAX);
+            if let Some(item) = items.into_iter().nth(at) {
+                return Ok(Some(item));
+            }
+        }
+        Ok(None)
     }
 
     /// The newest checkpoint as the log has signed it.
