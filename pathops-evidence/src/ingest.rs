@@ -1,5 +1,7 @@
 //! Taking in what a tool has reported: recognised, redacted, stored, and stated.
 
+mod log;
+
 use std::collections::BTreeMap;
 
 use pathops_core::adapter::{EvidenceIndex, IndexedEvidence};
@@ -9,8 +11,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::redact::{Redactor, Removed};
-use crate::report::{Content, Format, ParseError, Report, parse, parse_as};
+use crate::report::{Content, Format, MAX_BYTES, ParseError, Report, parse, parse_as, reference_to};
 use crate::{EvidenceRecord, Sealer};
+
+pub use log::ingest_log;
 
 /// The largest document that is stated as a whole, in bytes; a larger one is referred to.
 const MAX_DOCUMENT_BYTES: usize = 1 << 20;
@@ -101,8 +105,8 @@ document!(Spdx, "https://spdx.dev/Document");
 /// [`Sealer::envelope`], and for an index by [`Sealer::index`].
 ///
 /// # Errors
-/// `Invalid` where the report is not recognised, could be in several formats, is not whole, or contradicts itself: then nothing
-/// is stored; where no subject has a digest, or the attester is PathOps itself; what signer, blob store and ledger answer.
+/// `Invalid` where the report is larger than [`MAX_BYTES`], is not recognised, could be in several formats, is not whole, or
+/// contradicts itself: then nothing is stored; where no subject has a digest, or the attester is PathOps itself; what signer, blob store and ledger answer.
 pub async fn ingest(
     cx: &OpContext,
     sealer: &Sealer,
@@ -111,25 +115,20 @@ pub async fn ingest(
     format: Option<Format>,
     origin: &Origin,
 ) -> Result<Ingested> {
-    let invalid = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "take a report in").on(&origin.name).because(why);
-    if origin.attester.starts_with("https://pathops.dev/") {
-        return Err(invalid(&"PathOps itself hands nothing in").advise("name the tool, or who runs it, as the attester"));
-    }
-    if origin.subjects.is_empty() || origin.subjects.iter().any(|subject| subject.digest.is_empty()) {
-        return Err(invalid(&"it is about nothing with a digest").advise("name a subject with a digest"));
+    origin.check()?;
+    if original.len() > MAX_BYTES {
+        // Before it is redacted, which would hold it in memory a second time.
+        let error = origin.refuse(&format!("it has {} bytes, and {MAX_BYTES} are the limit", original.len()));
+        return Err(
+            error.advise("split it, or have the tool leave out what is not needed; a log of any size is taken in as it comes")
+        );
     }
     let redacted = redactor.redact(original);
-    let report = read(&redacted.bytes, format).map_err(|error| invalid(&redactor.redact_text(&error.to_string())))?;
+    let report = read(&redacted.bytes, format).map_err(|error| origin.refuse(&redactor.redact_text(&error.to_string())))?;
     let document = Document::of(&report, &redacted.bytes);
     let payload = sealer.blobs().put(cx, redacted.bytes).await?;
-    let sha256 = |digest: &Digest| BTreeMap::from([("sha256".to_owned(), digest.hex())]);
-    let redaction = Redaction { ruleset: sha256(redactor.digest()), removed: redacted.removed };
-    let reference = ReportTaken {
-        attester: Attester { id: origin.attester.clone() },
-        references: report.reference(&origin.name, &sealer.blobs().location(&payload)).references,
-        redaction: redaction.clone(),
-        report: ReportFacts { format: report.format.to_string(), finished_on: origin.at.to_string() },
-    };
+    let redaction = Redaction::by(redactor, redacted.removed);
+    let reference = origin.reference(sealer, report.format, &payload, &redaction);
     let subjects = || origin.subjects.clone();
     let mut records = vec![sealer.seal(cx, format!("{} report", origin.name), subjects(), &reference).await?];
     let name = origin.name.clone();
@@ -149,6 +148,39 @@ pub async fn ingest(
         _ => {}
     }
     Ok(Ingested { format: report.format, payload, redaction, records })
+}
+
+impl Origin {
+    fn refuse(&self, why: &dyn std::fmt::Display) -> Error {
+        Error::new(ErrorKind::Invalid, "take a report in").on(&self.name).because(why)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.attester.starts_with("https://pathops.dev/") {
+            let error = self.refuse(&"PathOps itself hands nothing in");
+            return Err(error.advise("name the tool, or who runs it, as the attester"));
+        }
+        if self.subjects.is_empty() || self.subjects.iter().any(|subject| subject.digest.is_empty()) {
+            return Err(self.refuse(&"it is about nothing with a digest").advise("name a subject with a digest"));
+        }
+        Ok(())
+    }
+
+    /// A reference to what was stored of it.
+    fn reference(&self, sealer: &Sealer, format: Format, payload: &Digest, redaction: &Redaction) -> ReportTaken {
+        ReportTaken {
+            attester: Attester { id: self.attester.clone() },
+            references: vec![reference_to(format, payload, &self.name, &sealer.blobs().location(payload))],
+            redaction: redaction.clone(),
+            report: ReportFacts { format: format.to_string(), finished_on: self.at.to_string() },
+        }
+    }
+}
+
+impl Redaction {
+    fn by(redactor: &Redactor, removed: Removed) -> Self {
+        Self { ruleset: BTreeMap::from([("sha256".to_owned(), redactor.digest().hex())]), removed }
+    }
 }
 
 fn read(bytes: &[u8], format: Option<Format>) -> Result<Report, ParseError> {

@@ -186,7 +186,7 @@ impl Redactor {
 
     /// For a text that comes in pieces, or is too large to be held in memory.
     #[must_use]
-    pub fn stream(&self) -> Stream<'_> {
+    pub fn stream(&self) -> Stream<&Self> {
         Stream::new(self)
     }
 

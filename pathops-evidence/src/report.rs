@@ -114,6 +114,7 @@ pub use error::{Fault, ParseError, Place};
 pub use format::{Format, UnknownFormat};
 pub use recognise::{Unrecognised, recognise};
 pub use reference::ReportReference;
+pub(crate) use reference::reference_to;
 
 use crate::report::input::Input;
 

@@ -1,6 +1,7 @@
 //! Redacting what comes in pieces.
 
 use std::io::{self, Read};
+use std::ops::Deref;
 
 use super::lines::{OfKey, OpenKey, Place, is_last_of_wrapped, is_wrapped, rest_of_key};
 use super::span::{Label, put, replace};
@@ -29,8 +30,9 @@ const PASSES: usize = 4;
 /// assert_eq!(removed["assignment"], 1);
 /// # Ok::<(), pathops_evidence::redact::RulesError>(())
 /// ```
-pub struct Stream<'r> {
-    redactor: &'r Redactor,
+pub struct Stream<R> {
+    /// A reference to one, or a share in it.
+    redactor: R,
     /// The beginning of a line whose end is still to come.
     begun: Vec<u8>,
     /// The line is too long: its end is waited for.
@@ -44,15 +46,15 @@ pub struct Stream<'r> {
 }
 
 /// What it holds back may be a secret.
-impl std::fmt::Debug for Stream<'_> {
+impl<R: Deref<Target = Redactor>> std::fmt::Debug for Stream<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let held = self.begun.len() + self.wrapped.len();
-        write!(f, "Stream({:?}, {held} bytes held back, {:?} taken out)", self.redactor, self.removed)
+        write!(f, "Stream({:?}, {held} bytes held back, {:?} taken out)", &*self.redactor, self.removed)
     }
 }
 
-impl<'r> Stream<'r> {
-    pub(super) fn new(redactor: &'r Redactor) -> Self {
+impl<R: Deref<Target = Redactor>> Stream<R> {
+    pub(crate) fn new(redactor: R) -> Self {
         Self {
             redactor,
             begun: Vec::new(),
@@ -248,7 +250,7 @@ impl<'r> Stream<'r> {
 /// ```
 pub struct RedactingReader<'r, R> {
     inner: R,
-    stream: Option<Stream<'r>>,
+    stream: Option<Stream<&'r Redactor>>,
     removed: Option<Removed>,
     ready: Vec<u8>,
     given: usize,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pathops_core::Digest;
 use pathops_core::evidence::{Attester, Predicate, Reference};
 use serde::Serialize;
 
@@ -45,13 +46,18 @@ impl Report {
     pub fn reference(&self, name: &str, download_location: &str) -> ReportReference {
         ReportReference {
             attester: Attester { id: VERIFIER_ID.to_owned() },
-            references: vec![Reference {
-                name: name.to_owned(),
-                download_location: download_location.to_owned(),
-                digest: self.digests(),
-                media_type: self.format.media_type().to_owned(),
-                annotations: None,
-            }],
+            references: vec![reference_to(self.format, &self.digest, name, download_location)],
         }
+    }
+}
+
+/// Points at a report in this format.
+pub(crate) fn reference_to(format: Format, digest: &Digest, name: &str, download_location: &str) -> Reference {
+    Reference {
+        name: name.to_owned(),
+        download_location: download_location.to_owned(),
+        digest: BTreeMap::from([("sha256".to_owned(), digest.hex())]),
+        media_type: format.media_type().to_owned(),
+        annotations: None,
     }
 }
