@@ -36,6 +36,7 @@ mod parts;
 #[cfg(feature = "s3")]
 mod s3;
 mod uri;
+mod walk;
 
 pub use bucket::ObjectStoreBucket;
 use form::{Form, PIECE_BYTES, Place};

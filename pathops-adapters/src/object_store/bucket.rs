@@ -14,13 +14,15 @@ use pathops_core::{Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
 use tokio::runtime::Handle;
 
 use super::error::{from_io, from_store, is_absent};
-use super::folder;
+use super::{folder, walk};
 
 const DELETE: &str = "delete an object";
+const LIST: &str = "list objects";
 
 /// Objects with names in an object store.
 ///
-/// In a folder, an object is a file. Listing reads all names below a folder, since a file system has them in no order.
+/// In a folder, an object is a file. Listing a page reads all names of the folders that its names lie in, since a file system has
+/// them in no order: many objects belong into many folders, as blobs and tiles lie.
 #[derive(Clone)]
 pub struct ObjectStoreBucket {
     store: Arc<dyn ObjectStore>,
@@ -90,11 +92,7 @@ impl ObjectStoreBucket {
     async fn flush(&self, key: &ObjectKey) -> Result<()> {
         let file = self.folder.as_ref().map(|folder| folder.join(path(key).as_ref()));
         let Some(folder) = file.as_deref().and_then(std::path::Path::parent).map(PathBuf::from) else { return Ok(()) };
-        let flush = move || std::fs::File::open(folder)?.sync_all();
-        let flushed = match Handle::try_current() {
-            Ok(runtime) => runtime.spawn_blocking(flush).await.unwrap_or_else(|error| Err(error.into())),
-            Err(_) => flush(),
-        };
+        let flushed = blocking(move || std::fs::File::open(folder)?.sync_all()).await;
         match flushed {
             Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Err(from_io(DELETE, error).on(self.location(key)).with_effect(Effect::Unknown))
@@ -121,7 +119,7 @@ impl ObjectStoreBucket {
             let key = key.filter(|key| key.is_below(&within) && after.as_ref().is_none_or(|after| key > after));
             std::future::ready(Ok(key))
         };
-        found.try_filter_map(named).map_err(move |source| from_store("list objects", source).on(&location))
+        found.try_filter_map(named).map_err(move |source| from_store(LIST, source).on(&location))
     }
 }
 
@@ -155,14 +153,12 @@ impl Bucket for ObjectStoreBucket {
         after: Option<&'a ObjectKey>,
         limit: usize,
     ) -> Result<Vec<ObjectKey>> {
-        let names = self.names(within, after);
-        if self.remote {
-            return names.take(limit).try_collect().await;
+        if let Some(folder) = self.folder.clone() {
+            let (within, after, at) = (within.clone(), after.cloned(), self.location(within));
+            let names = blocking(move || walk::names(&folder, &within, after.as_ref(), limit)).await;
+            return names.map_err(|source| from_io(LIST, source).on(at));
         }
-        let mut names: Vec<_> = names.try_collect().await?;
-        names.sort();
-        names.truncate(limit);
-        Ok(names)
+        self.names(within, after).take(limit).try_collect().await
     }
 
     async fn delete(&self, _: &OpContext, key: &ObjectKey) -> Result<()> {
@@ -175,6 +171,14 @@ impl Bucket for ObjectStoreBucket {
 
     fn location(&self, key: &ObjectKey) -> String {
         format!("{}/{key}", self.root)
+    }
+}
+
+/// What waits for the disk, beside the others of a runtime where there is one.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    match Handle::try_current() {
+        Ok(runtime) => runtime.spawn_blocking(work).await.unwrap_or_else(|error| Err(error.into())),
+        Err(_) => work(),
     }
 }
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -57,7 +58,10 @@ impl Bucket for MemoryBucket {
         limit: usize,
     ) -> Result<Vec<ObjectKey>> {
         let objects = self.objects();
-        let below = objects.keys().filter(|key| key.is_below(within) && after.is_none_or(|after| *key > after));
+        let from = after.filter(|after| *after > within).unwrap_or(within);
+        let behind = objects.range((Bound::Excluded(from), Bound::Unbounded)).map(|(key, _)| key);
+        // Names that go on otherwise than with a slash may stand before those below it.
+        let below = behind.take_while(|key| key.as_str().starts_with(within.as_str())).filter(|key| key.is_below(within));
         Ok(below.take(limit).cloned().collect())
     }
 
