@@ -1,72 +1,121 @@
 //! The evidence index in a database: what its rows hold, and how they are looked for, whichever database it is.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use pathops_core::adapter::{EvidenceQuery, IndexedEvidence, SubjectDigest};
 use pathops_core::evidence::Logged;
 use pathops_core::{Digest, UnixMillis};
-use serde::Serialize;
 use sqlx::{Database, Encode, QueryBuilder, Type};
 
 /// An entry as it is handed to the database. The names are those of the columns.
-#[derive(Serialize)]
 pub(crate) struct Row<'e> {
-    id: String,
-    envelope: String,
-    entry: String,
-    logged: Option<String>,
-    leaf: Option<i64>,
-    kind: &'e str,
-    signer: Option<String>,
-    change_set: Option<&'e str>,
-    unit: Option<&'e str>,
-    environment: Option<&'e str>,
-    verdict: Option<String>,
-    at: Option<i64>,
-    subjects: Vec<&'e SubjectDigest>,
+    pub(crate) id: Digest,
+    pub(crate) envelope: Digest,
+    pub(crate) entry: String,
+    pub(crate) logged: Option<String>,
+    pub(crate) leaf: Option<i64>,
+    pub(crate) kind: &'e str,
+    pub(crate) signer: Option<Digest>,
+    pub(crate) change_set: Option<&'e str>,
+    pub(crate) unit: Option<&'e str>,
+    pub(crate) environment: Option<&'e str>,
+    pub(crate) verdict: Option<String>,
+    pub(crate) at: Option<i64>,
 }
 
 /// What stands for no time: it comes last, as it should.
 const UNDATED: i64 = i64::MIN;
 
-/// The rows of these entries in JSON, each envelope once.
-pub(crate) fn rows(evidence: &[IndexedEvidence]) -> serde_json::Result<String> {
-    let mut once: BTreeMap<_, (IndexedEvidence, usize)> = BTreeMap::new();
-    for (place, evidence) in evidence.iter().enumerate() {
-        once.entry((evidence.id(), evidence.envelope()))
-            .and_modify(|(known, _)| {
-                known.complete(evidence);
-            })
-            .or_insert_with(|| (evidence.clone(), place));
+/// These entries, each envelope once, in the order of evidence and blob. All writers go in this order, so that none waits for
+/// another in a circle; and an index that is larger than what fits into memory is gone through once, not to and fro.
+pub(crate) fn once(evidence: &[IndexedEvidence]) -> Vec<Cow<'_, IndexedEvidence>> {
+    let mut sorted: Vec<_> = evidence.iter().collect();
+    sorted.sort_by_key(|it| (it.id(), it.envelope()));
+    let mut once: Vec<Cow<'_, IndexedEvidence>> = Vec::with_capacity(sorted.len());
+    for evidence in sorted {
+        match once.last_mut().filter(|it| (it.id(), it.envelope()) == (evidence.id(), evidence.envelope())) {
+            None => once.push(Cow::Borrowed(evidence)),
+            Some(known) => {
+                known.to_mut().complete(evidence);
+            }
+        }
     }
-    let mut once: Vec<_> = once.into_values().collect();
-    // As they came: neighbours in a log are neighbours in the table.
-    once.sort_by_key(|(_, place)| *place);
-    serde_json::to_string(&once.iter().map(|(evidence, _)| row(evidence)).collect::<Result<Vec<_>, _>>()?)
+    once
 }
 
-fn row(evidence: &IndexedEvidence) -> serde_json::Result<Row<'_>> {
-    let mut entry = serde_json::to_value(evidence)?;
-    if let Some(entry) = entry.as_object_mut() {
-        entry.remove("logged");
-        entry.remove("leaf");
-    }
+pub(crate) fn row(evidence: &IndexedEvidence) -> serde_json::Result<Row<'_>> {
     let facets = evidence.facets();
     Ok(Row {
-        id: evidence.id().0.hex(),
-        envelope: evidence.envelope().hex(),
-        entry: serde_json::to_string(&entry)?,
+        id: evidence.id().0,
+        envelope: evidence.envelope(),
+        entry: serde_json::to_string(&evidence.without_place())?,
         logged: evidence.logged().map(serde_json::to_string).transpose()?,
         leaf: evidence.leaf().and_then(|leaf| i64::try_from(leaf).ok()),
         kind: evidence.predicate_type(),
-        signer: facets.map(|it| it.signer.0.hex()),
+        signer: facets.map(|it| it.signer.0),
         change_set: facets.and_then(|it| it.change_set.as_ref()).map(|it| it.as_str()),
         unit: facets.and_then(|it| it.unit.as_ref()).map(|it| it.as_str()),
         environment: facets.and_then(|it| it.environment.as_ref()).map(|it| it.as_str()),
         verdict: facets.map(|it| it.verdict.to_string()),
         at: facets.map(|it| it.at.map_or(UNDATED, |at| at.0)),
-        subjects: evidence.subjects().iter().collect(),
     })
+}
+
+/// What these entries are about, each with whose it is, in the order of the index that finds them.
+pub(crate) fn subjects<'e>(evidence: &'e [Cow<'_, IndexedEvidence>]) -> Vec<(&'e SubjectDigest, &'e IndexedEvidence)> {
+    let mut all: Vec<(&SubjectDigest, &IndexedEvidence)> = Vec::new();
+    for evidence in evidence {
+        all.extend(evidence.subjects().iter().map(|subject| (subject, &**evidence)));
+    }
+    all.sort_by_key(|(subject, _)| *subject);
+    all
+}
+
+/// How many rows one statement takes: of each there are twelve values, and there is a limit to those.
+pub(crate) const AT_ONCE: usize = 500;
+
+/// The statement that adds these entries.
+pub(crate) fn insert<'r, DB>(tables: Tables, rows: &'r [Row<'r>]) -> QueryBuilder<DB>
+where
+    DB: Database,
+    &'r [u8]: Encode<'r, DB> + Type<DB>,
+    &'r str: Encode<'r, DB> + Type<DB>,
+    Option<&'r [u8]>: Encode<'r, DB> + Type<DB>,
+    Option<&'r str>: Encode<'r, DB> + Type<DB>,
+    Option<i64>: Encode<'r, DB> + Type<DB>,
+{
+    let mut sql = QueryBuilder::new("INSERT INTO ");
+    sql.push(tables.evidence);
+    sql.push(" (id, envelope, entry, logged, leaf, kind, signer, change_set, unit, environment, verdict, at) ");
+    sql.push_values(rows, |mut values, row| {
+        values.push_bind(row.id.as_bytes().as_slice()).push_bind(row.envelope.as_bytes().as_slice());
+        values.push_bind(row.entry.as_str()).push_bind(row.logged.as_deref()).push_bind(row.leaf);
+        values.push_bind(row.kind).push_bind(row.signer.as_ref().map(|signer| signer.as_bytes().as_slice()));
+        values.push_bind(row.change_set).push_bind(row.unit).push_bind(row.environment);
+        values.push_bind(row.verdict.as_deref()).push_bind(row.at);
+    });
+    sql.push(" ").push(tables.take_up);
+    sql
+}
+
+/// The statement that adds what they are about, once they are there.
+pub(crate) fn insert_subjects<'r, DB>(tables: Tables, subjects: &'r [(&SubjectDigest, &IndexedEvidence)]) -> QueryBuilder<DB>
+where
+    DB: Database,
+    &'r str: Encode<'r, DB> + Type<DB>,
+    Vec<u8>: Encode<'r, DB> + Type<DB>,
+{
+    let mut sql = QueryBuilder::new("WITH added (algorithm, value, id, envelope) AS (");
+    sql.push_values(subjects, |mut values, (subject, evidence)| {
+        values.push_bind(subject.algorithm.as_str()).push_bind(subject.value.as_str());
+        values.push_bind(bytes(&evidence.id().0)).push_bind(bytes(&evidence.envelope()));
+    });
+    sql.push(") INSERT INTO ")
+        .push(tables.subjects)
+        .push(" (algorithm, value, number) SELECT algorithm, value, number FROM added ");
+    sql.push(tables.join).push(" ").push(tables.evidence).push(" AS evidence ON evidence.id = added.id ");
+    sql.push("AND evidence.envelope = added.envelope WHERE TRUE ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING");
+    sql
 }
 
 /// What is stored of an entry: `entry`, `logged`, `leaf`.
@@ -145,11 +194,15 @@ macro_rules! unknown {
 }
 pub(crate) use unknown;
 
-/// The names of the tables.
+/// The tables, and what each database has to be told in its own words.
 #[derive(Clone, Copy)]
 pub(crate) struct Tables {
     pub(crate) evidence: &'static str,
     pub(crate) subjects: &'static str,
+    /// What becomes of an entry that is there: [`take_up`].
+    pub(crate) take_up: &'static str,
+    /// Looks for what stands on its right, for each that stands on its left.
+    pub(crate) join: &'static str,
 }
 
 /// The statement for a page and one entry more.

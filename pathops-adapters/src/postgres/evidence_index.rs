@@ -12,7 +12,9 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Postgres, Transaction, query, query_as, query_scalar, raw_sql};
 
 use super::error::Call;
-use crate::evidence_rows::{Stored, Tables, read, rows, select, take_up, unknown};
+use crate::evidence_rows::{
+    AT_ONCE, Stored, Tables, insert, insert_subjects, once, read, row, select, subjects, take_up, unknown,
+};
 
 const OPEN: &str = "open the evidence index";
 const SCHEMA: &str = include_str!("../../migrations/postgres/0001_evidence_index.sql");
@@ -21,32 +23,11 @@ const VERSION: i32 = 1;
 /// "PaEv" in ASCII, twice: what is locked while the tables are made.
 const LOCK: i64 = 0x5061_4576_5061_4576;
 
-const TABLES: Tables = Tables { evidence: "pathops_evidence", subjects: "pathops_subjects" };
+const TABLES: Tables =
+    Tables { evidence: "pathops_evidence", subjects: "pathops_subjects", take_up: take_up!("pathops_evidence"), join: "JOIN" };
 
 const ABOUT: &str = "SELECT entry, logged, leaf FROM pathops_subjects JOIN pathops_evidence USING (number) \
                      WHERE algorithm = $1 AND value = $2";
-
-/// Of entries in JSON. All writers go in one order, so that none waits for another in a circle.
-const ADD: &str = concat!(
-    "INSERT INTO pathops_evidence \
-     (id, envelope, entry, logged, leaf, kind, signer, change_set, unit, environment, verdict, at) \
-     SELECT decode(id, 'hex'), decode(envelope, 'hex'), entry, logged, leaf, kind, decode(signer, 'hex'), change_set, unit, \
-     environment, verdict, at FROM json_to_recordset($1::json) AS entries (id text, envelope text, entry text, logged text, \
-     leaf bigint, kind text, signer text, change_set text, unit text, environment text, verdict text, at bigint) \
-     ORDER BY id, envelope ",
-    take_up!("pathops_evidence")
-);
-
-const ADD_SUBJECTS: &str = "INSERT INTO pathops_subjects (algorithm, value, number) \
-     SELECT subject.algorithm, subject.value, evidence.number \
-     FROM json_to_recordset($1::json) AS entries (id text, envelope text, subjects json) \
-     CROSS JOIN LATERAL json_to_recordset(entries.subjects) AS subject (algorithm text, value text) \
-     JOIN pathops_evidence AS evidence \
-     ON evidence.id = decode(entries.id, 'hex') AND evidence.envelope = decode(entries.envelope, 'hex') \
-     ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING";
-
-/// How many entries one statement takes.
-const AT_ONCE: usize = 1_000;
 
 /// An evidence index in a database of PostgreSQL. Any number of processes on any machines may use it at once.
 pub struct PostgresEvidenceIndex {
@@ -89,15 +70,16 @@ impl PostgresEvidenceIndex {
 
     async fn add(&self, call: &Call, evidence: &[IndexedEvidence]) -> Result<()> {
         let mut transaction = self.begin(call).await?;
-        // In one order over all statements of a transaction, too.
-        let mut evidence: Vec<_> = evidence.to_vec();
-        evidence.sort_by_key(|it| (it.id(), it.envelope()));
+        let evidence = once(evidence);
         for evidence in evidence.chunks(AT_ONCE) {
             let no_json = |e| call.refused(ErrorKind::Invalid, "it cannot be written as JSON").with_source(e);
-            let rows = rows(evidence).map_err(no_json)?;
-            for statement in [ADD, ADD_SUBJECTS] {
-                query(statement).bind(rows.as_str()).execute(&mut *transaction).await.map_err(|e| call.failed(e))?;
-            }
+            let rows: Vec<_> = evidence.iter().map(|it| row(it)).collect::<Result<_, _>>().map_err(no_json)?;
+            let added = insert::<Postgres>(TABLES, &rows).build().execute(&mut *transaction).await;
+            added.map_err(|e| call.failed(e))?;
+        }
+        for subjects in subjects(&evidence).chunks(AT_ONCE) {
+            let added = insert_subjects::<Postgres>(TABLES, subjects).build().execute(&mut *transaction).await;
+            added.map_err(|e| call.failed(e))?;
         }
         commit(call, transaction).await
     }

@@ -8,11 +8,13 @@ use pathops_core::adapter::{
     EvidenceIndex, EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, IndexedEvidence, SubjectDigest,
 };
 use pathops_core::{ErrorKind, OpContext, Result};
-use sqlx::{Sqlite, query, query_as, query_scalar};
+use sqlx::{Sqlite, query_as, query_scalar};
 
 use super::database::{Database, Format, Transaction};
 use super::error::Call;
-use crate::evidence_rows::{Stored, Tables, read, rows, select, take_up, unknown};
+use crate::evidence_rows::{
+    AT_ONCE, Stored, Tables, insert, insert_subjects, once, read, row, select, subjects, take_up, unknown,
+};
 
 const FORMAT: Format = Format {
     what: "evidence index",
@@ -26,27 +28,9 @@ const FORMAT: Format = Format {
     exclusive: false,
 };
 
-const TABLES: Tables = Tables { evidence: "evidence", subjects: "subjects" };
+const TABLES: Tables = Tables { evidence: "evidence", subjects: "subjects", take_up: take_up!("evidence"), join: "CROSS JOIN" };
 
 const ABOUT: &str = "SELECT entry, logged, leaf FROM subjects JOIN evidence USING (number) WHERE algorithm = ? AND value = ?";
-
-/// Of entries in JSON.
-const ADD: &str = concat!(
-    "INSERT INTO evidence (id, envelope, entry, logged, leaf, kind, signer, change_set, unit, environment, verdict, at) \
-     SELECT unhex(value ->> 'id'), unhex(value ->> 'envelope'), value ->> 'entry', value ->> 'logged', value ->> 'leaf', \
-     value ->> 'kind', unhex(value ->> 'signer'), value ->> 'change_set', value ->> 'unit', value ->> 'environment', \
-     value ->> 'verdict', value ->> 'at' FROM json_each(?) WHERE TRUE ",
-    take_up!("evidence")
-);
-
-const ADD_SUBJECTS: &str = "INSERT INTO subjects (algorithm, value, number) \
-     SELECT subject.value ->> 'algorithm', subject.value ->> 'value', evidence.number \
-     FROM json_each(?) AS entry CROSS JOIN json_each(entry.value, '$.subjects') AS subject \
-     CROSS JOIN evidence ON evidence.id = unhex(entry.value ->> 'id') AND evidence.envelope = unhex(entry.value ->> 'envelope') \
-     WHERE TRUE ON CONFLICT DO NOTHING";
-
-/// How many entries one statement takes: as one text they are in memory.
-const AT_ONCE: usize = 1_000;
 
 /// An evidence index in one SQLite file. Several processes of this machine may have it open at once.
 ///
@@ -129,13 +113,16 @@ impl EvidenceIndex for SqliteEvidenceIndex {
 }
 
 async fn add(transaction: &mut Transaction<'_>, evidence: &[IndexedEvidence]) -> Result<()> {
+    let evidence = once(evidence);
     for evidence in evidence.chunks(AT_ONCE) {
         let no_json = |e| transaction.call.refused(ErrorKind::Invalid, "it cannot be written as JSON").with_source(e);
-        let rows = rows(evidence).map_err(no_json)?;
-        for statement in [ADD, ADD_SUBJECTS] {
-            let added = query(statement).bind(rows.as_str()).execute(transaction.sqlite()).await;
-            added.map_err(|e| transaction.call.failed(e))?;
-        }
+        let rows: Vec<_> = evidence.iter().map(|it| row(it)).collect::<Result<_, _>>().map_err(no_json)?;
+        let added = insert::<Sqlite>(TABLES, &rows).build().execute(transaction.sqlite()).await;
+        added.map_err(|e| transaction.call.failed(e))?;
+    }
+    for subjects in subjects(&evidence).chunks(AT_ONCE) {
+        let added = insert_subjects::<Sqlite>(TABLES, subjects).build().execute(transaction.sqlite()).await;
+        added.map_err(|e| transaction.call.failed(e))?;
     }
     Ok(())
 }

@@ -135,6 +135,13 @@ impl IndexedEvidence {
         Ok(self)
     }
 
+    /// What its envelope says, without where it is: the same whenever it is added.
+    #[must_use]
+    pub fn without_place(&self) -> Self {
+        let Self { id, envelope, predicate_type, subjects, facets, .. } = self.clone();
+        Self { id, envelope, predicate_type, subjects, facets, logged: None, leaf: None }
+    }
+
     /// The name of the evidence.
     #[must_use]
     pub fn id(&self) -> EvidenceId {
