@@ -7,10 +7,14 @@
 
 #[cfg(feature = "argo-verdict")]
 pub mod argo_verdict;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod call;
 #[cfg(feature = "cedar")]
 pub mod cedar;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod evidence_rows;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod journal_rows;
 #[cfg(feature = "local-ci")]
 pub mod local_ci;
 #[cfg(feature = "local-forge")]

@@ -1,18 +1,27 @@
-//! The evidence index in PostgreSQL, 12 or later: for hosts on several machines.
+//! The journal and the evidence index in PostgreSQL, 12 or later: for hosts on several machines.
 //!
 //! What is acknowledged is on the server's disk: `synchronous_commit` is switched on for the connections of this adapter,
-//! whatever the server has as its default. What is added at once is one transaction. Triggers refuse to change or delete an
-//! entry, whoever asks, short of taking the triggers away.
+//! whatever the server has as its default. Triggers refuse to change or delete an entry of either, whoever asks, short of taking
+//! the triggers away.
 //!
-//! The tables are `pathops_evidence_index`, `pathops_evidence` and `pathops_subjects`, in the first schema of the search path of
-//! who connects. They are made by the first who opens the index; of several at the same time one makes them, and the others
-//! wait for it by an advisory lock.
+//! Of the journal, a transition is one transaction and one call of the server. It locks its run, and then the lease that it is
+//! written under, so that who has lost a lease writes nothing, however late they notice: taking a lease waits for a transition
+//! that is being written under it, and a transition that comes after is refused. Of the evidence index, what is added at once is
+//! one transaction.
+//!
+//! The tables are `pathops_journal`, `pathops_leases`, `pathops_runs`, `pathops_entries` and `pathops_ops`, with functions of
+//! such names; and `pathops_evidence_index`, `pathops_evidence` and `pathops_subjects`: in the first schema of the search path of
+//! who connects. They are made by the first who opens the journal or the index, and only where there are none; of several at the
+//! same time one makes them, and the others wait for it by an advisory lock.
 //!
 //! Connections are encrypted as the URL asks for (`sslmode`, `sslrootcert`), with `rustls`. As every client of PostgreSQL does,
 //! the driver takes what a URL leaves open from the environment (`PGPASSWORD`, `PGSSLMODE` and the like): a host that does not
 //! want that says all of it.
 
+mod database;
 mod error;
 mod evidence_index;
+mod journal;
 
 pub use evidence_index::PostgresEvidenceIndex;
+pub use journal::PostgresJournal;

@@ -28,11 +28,14 @@ use async_trait::async_trait;
 use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition};
 use pathops_core::{OpContext, Result, RunId, UnixMillis};
 
+use crate::call::Store;
 use database::{Database, Format};
+use error::classify;
 pub use evidence_index::SqliteEvidenceIndex;
 
 const FORMAT: Format = Format {
     what: "journal",
+    store: Store { restore: "restore the journal from a backup", classify },
     open: "open the journal",
     make: "make the journal",
     schema: &[include_str!("../migrations/sqlite/0001_journal.sql")],

@@ -1,27 +1,28 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::str::FromStr as _;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use pathops_core::adapter::{
     EvidenceIndex, EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, IndexedEvidence, SubjectDigest,
 };
-use pathops_core::{Effect, ErrorKind, OpContext, Result};
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Postgres, Transaction, query, query_as, query_scalar, raw_sql};
+use pathops_core::{ErrorKind, OpContext, Result};
+use sqlx::{Postgres, query_as, query_scalar};
 
-use super::error::Call;
+use super::database::{Database, Format, commit, in_time};
+use super::error::classify;
+use crate::call::{Call, Store};
 use crate::evidence_rows::{
     AT_ONCE, Stored, Tables, insert, insert_subjects, once, read, row, select, subjects, take_up, unknown,
 };
 
-const OPEN: &str = "open the evidence index";
-const SCHEMA: &str = include_str!("../../migrations/postgres/0001_evidence_index.sql");
-const VERSION: i32 = 1;
-
-/// "PaEv" in ASCII, twice: what is locked while the tables are made.
-const LOCK: i64 = 0x5061_4576_5061_4576;
+const FORMAT: Format = Format {
+    open: "open the evidence index",
+    store: Store { restore: "restore the evidence index from a backup, or make it anew from the ledger", classify },
+    schema: include_str!("../../migrations/postgres/0001_evidence_index.sql"),
+    table: "pathops_evidence_index",
+    version: 1,
+    // "PaEv" in ASCII, twice.
+    lock: 0x5061_4576_5061_4576,
+};
 
 const TABLES: Tables =
     Tables { evidence: "pathops_evidence", subjects: "pathops_subjects", take_up: take_up!("pathops_evidence"), join: "JOIN" };
@@ -30,9 +31,9 @@ const ABOUT: &str = "SELECT entry, logged, leaf FROM pathops_subjects JOIN patho
                      WHERE algorithm = $1 AND value = $2";
 
 /// An evidence index in a database of PostgreSQL. Any number of processes on any machines may use it at once.
+#[derive(Debug)]
 pub struct PostgresEvidenceIndex {
-    pool: PgPool,
-    place: String,
+    database: Database,
 }
 
 impl PostgresEvidenceIndex {
@@ -43,33 +44,11 @@ impl PostgresEvidenceIndex {
     /// `Invalid` for no such URL; `NotFound` where there is no such database; `Denied`; `Unsupported` where a newer version of
     /// this adapter made the tables; `Unavailable`, `StorageFull`. No message holds the password.
     pub async fn open(url: &str) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url).map_err(|e| Call::new(OPEN, "a URL", "PostgreSQL").failed(e))?;
-        let options = options.options([("synchronous_commit", "on")]).disable_statement_logging();
-        let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or_default());
-        let call = Call::new(OPEN, &place, &place);
-        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(10));
-        let pool = pool.connect_with(options).await.map_err(|e| call.failed(e))?;
-        let index = Self { pool, place };
-        let mut transaction = index.begin(&call).await?;
-        let version = make(&mut transaction).await.map_err(|e| call.failed(e))?;
-        if version != VERSION {
-            let reason = format!("its tables have version {version}, and this adapter knows version {VERSION} only");
-            return Err(call.refused(ErrorKind::Unsupported, &reason).advise("use PathOps as new as its writer, or newer"));
-        }
-        commit(&call, transaction).await?;
-        Ok(index)
-    }
-
-    fn call(&self, operation: &'static str, subject: impl fmt::Display) -> Call {
-        Call::new(operation, subject, &self.place)
-    }
-
-    async fn begin(&self, call: &Call) -> Result<Transaction<'static, Postgres>> {
-        self.pool.begin().await.map_err(|e| call.failed(e))
+        Ok(Self { database: Database::open(url, &FORMAT).await? })
     }
 
     async fn add(&self, call: &Call, evidence: &[IndexedEvidence]) -> Result<()> {
-        let mut transaction = self.begin(call).await?;
+        let mut transaction = self.database.begin(call).await?;
         let evidence = once(evidence);
         for evidence in evidence.chunks(AT_ONCE) {
             let no_json = |e| call.refused(ErrorKind::Invalid, "it cannot be written as JSON").with_source(e);
@@ -85,26 +64,21 @@ impl PostgresEvidenceIndex {
     }
 
     async fn find(&self, call: &Call, query: &EvidenceQuery) -> Result<EvidencePage> {
-        let unknown = query_scalar::<_, i64>(unknown!("pathops_evidence")).fetch_optional(&self.pool).await;
+        let unknown = query_scalar::<_, i64>(unknown!("pathops_evidence")).fetch_optional(&self.database.pool).await;
         if unknown.map_err(|e| call.failed(e))?.is_some() {
             let refused = call.refused(ErrorKind::Unsupported, "some entries were added without what they are found by");
             return Err(refused.advise("add their envelopes again, or make the index anew from the ledger"));
         }
         let mut select = select::<Postgres>(TABLES, query);
-        let rows = select.build_query_as::<Stored>().persistent(false).fetch_all(&self.pool).await;
+        let rows = select.build_query_as::<Stored>().persistent(false).fetch_all(&self.database.pool).await;
         let rows = rows.map_err(|e| call.failed(e))?;
         Ok(EvidencePage::cut(entries(call, rows, |it| query.matches(it))?, query.limit))
     }
 
     async fn of_subject(&self, call: &Call, subject: &SubjectDigest) -> Result<Vec<IndexedEvidence>> {
-        let rows = query_as::<_, Stored>(ABOUT).bind(&subject.algorithm).bind(&subject.value).fetch_all(&self.pool).await;
+        let rows =
+            query_as::<_, Stored>(ABOUT).bind(&subject.algorithm).bind(&subject.value).fetch_all(&self.database.pool).await;
         entries(call, rows.map_err(|e| call.failed(e))?, |it| it.subjects().contains(subject))
-    }
-}
-
-impl fmt::Debug for PostgresEvidenceIndex {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresEvidenceIndex").field("place", &self.place).finish_non_exhaustive()
     }
 }
 
@@ -122,16 +96,15 @@ impl EvidenceIndex for PostgresEvidenceIndex {
 
     async fn add_all(&self, cx: &OpContext, evidence: &[IndexedEvidence]) -> Result<()> {
         let Some(first) = evidence.first() else { return Ok(()) };
-        let call = self.call("index evidence", first.id());
-        // Whether it was committed when the time was over is not known.
-        within(cx, self.add(&call, evidence)).await.unwrap_or_else(|| Err(call.late().with_effect(Effect::Unknown)))
+        let call = self.database.call("index evidence", first.id());
+        in_time(cx, &call, self.add(&call, evidence)).await
     }
 
     async fn about(&self, cx: &OpContext, subjects: &BTreeSet<SubjectDigest>) -> Result<Vec<IndexedEvidence>> {
         let mut found = BTreeMap::new();
         for subject in subjects {
-            let call = self.call("look evidence up", subject);
-            for evidence in within(cx, self.of_subject(&call, subject)).await.unwrap_or_else(|| Err(call.late()))? {
+            let call = self.database.call("look evidence up", subject);
+            for evidence in in_time(cx, &call, self.of_subject(&call, subject)).await? {
                 found.insert((evidence.id(), evidence.envelope()), evidence);
             }
         }
@@ -139,35 +112,11 @@ impl EvidenceIndex for PostgresEvidenceIndex {
     }
 
     async fn query(&self, cx: &OpContext, query: &EvidenceQuery) -> Result<EvidencePage> {
-        let call = self.call("query evidence", "the index");
-        within(cx, self.find(&call, query)).await.unwrap_or_else(|| Err(call.late()))
+        let call = self.database.call("query evidence", "the index");
+        in_time(cx, &call, self.find(&call, query)).await
     }
-}
-
-/// Makes the tables where there are none. Answers their version.
-async fn make(transaction: &mut Transaction<'static, Postgres>) -> Result<i32, sqlx::Error> {
-    query("SELECT pg_advisory_xact_lock($1)").bind(LOCK).execute(&mut **transaction).await?;
-    let there = query_scalar::<_, bool>("SELECT to_regclass('pathops_evidence_index') IS NOT NULL");
-    if !there.fetch_one(&mut **transaction).await? {
-        raw_sql(SCHEMA).execute(&mut **transaction).await?;
-    }
-    query_scalar("SELECT max(version) FROM pathops_evidence_index").fetch_one(&mut **transaction).await
-}
-
-/// A commit that fails has an unknown effect: it may have reached the disk although the answer did not come back.
-async fn commit(call: &Call, transaction: Transaction<'static, Postgres>) -> Result<()> {
-    transaction.commit().await.map_err(|e| call.failed(e).with_effect(Effect::Unknown))
 }
 
 fn entries(call: &Call, rows: Vec<Stored>, is_wanted: impl Fn(&IndexedEvidence) -> bool) -> Result<Vec<IndexedEvidence>> {
     rows.into_iter().map(|row| read(row, &is_wanted).map_err(|(what, why)| call.corrupt(what, why))).collect()
-}
-
-/// `None` where the time that the caller gives was over.
-#[expect(clippy::disallowed_methods, reason = "it waits for a server, which knows no virtual time")]
-async fn within<T>(cx: &OpContext, call: impl Future<Output = T>) -> Option<T> {
-    match cx.timeout() {
-        None => Some(call.await),
-        Some(timeout) => tokio::time::timeout(timeout, call).await.ok(),
-    }
 }

@@ -15,8 +15,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, query, query_as, raw_sql};
 use tokio::sync::{Mutex, MutexGuard};
 
-use super::error::Call;
 use super::lock;
+use crate::call::{Call, Store};
 
 /// How many KiB of a file are kept in memory, as SQLite writes it: with less, what comes in the order of digests is read again
 /// and again once there is much of it.
@@ -27,6 +27,7 @@ const CACHE: &str = "-65536";
 pub(super) struct Format {
     /// What it is, for people.
     pub(super) what: &'static str,
+    pub(super) store: Store,
     /// What is done when it is opened, and when it is made: both complete "failed to …".
     pub(super) open: &'static str,
     pub(super) make: &'static str,
@@ -61,9 +62,9 @@ pub(super) struct Reader<'a> {
 pub(super) struct Transaction<'a>(Reader<'a>);
 
 impl Database {
-    pub(super) async fn open(path: &Path, format: &'static Format) -> Result<Self> {
-        let call = Call::new(format, format.open, path.display().to_string(), path);
-        let named = path.to_owned();
+    pub(super) async fn open(given: &Path, format: &'static Format) -> Result<Self> {
+        let call = Call::new(&format.store, format.open, given.display(), given.display());
+        let named = given.to_owned();
         let locked = tokio::task::spawn_blocking(move || lock::lock(&named, format)).await;
         let (path, lock) = locked.map_err(|e| call.refused(ErrorKind::Unexpected, "the runtime is ending").with_source(e))??;
         let options = SqliteConnectOptions::new()
@@ -76,7 +77,7 @@ impl Database {
         let sqlite = options.connect().await.map_err(|e| call.failed(e))?;
         let connection = Mutex::new(Connection { sqlite, in_doubt: false });
         let mut database = Self { connection, path, format, lock: Some(lock) };
-        database.prepare(&call.subject).await?;
+        database.prepare(given).await?;
         if !format.exclusive {
             database.lock = None;
         }
@@ -84,9 +85,9 @@ impl Database {
     }
 
     /// Checks the schema, makes it in an empty file, and takes that of an earlier version further.
-    async fn prepare(&self, subject: &str) -> Result<()> {
+    async fn prepare(&self, path: &Path) -> Result<()> {
         let format = self.format;
-        let mut reader = self.reader(format.open, subject).await;
+        let mut reader = self.reader(format.open, path.display()).await;
         let version = version(&mut reader, format).await?;
         let write_ahead = query("PRAGMA journal_mode = WAL").execute(reader.sqlite()).await;
         write_ahead.map_err(|e| reader.call.failed(e))?;
@@ -95,7 +96,7 @@ impl Database {
         if missing.is_empty() {
             return Ok(());
         }
-        let mut transaction = self.begin(format.make, subject).await?;
+        let mut transaction = self.begin(format.make, path.display()).await?;
         let made = make(&mut transaction, missing).await;
         transaction.finish(made).await
     }
@@ -108,7 +109,7 @@ impl Database {
             let _ = query("ROLLBACK").execute(&mut connection.sqlite).await;
             connection.in_doubt = false;
         }
-        Reader { connection, call: Call::new(self.format, operation, subject.to_string(), &self.path) }
+        Reader { connection, call: Call::new(&self.format.store, operation, subject, self.path.display()) }
     }
 
     /// Begins a transaction that writes.

@@ -1,56 +1,11 @@
 //! What SQLite's result codes mean to a caller.
 
-use std::path::Path;
+use pathops_core::ErrorKind;
 
-use pathops_core::{Effect, Error, ErrorKind};
-
-use super::database::Format;
-
-/// What is being done and on what, for the message of any error on the way.
-#[derive(Clone, Debug)]
-pub(super) struct Call {
-    pub(super) operation: &'static str,
-    pub(super) subject: String,
-    pub(super) file: String,
-    what: &'static str,
-}
-
-impl Call {
-    pub(super) fn new(format: &Format, operation: &'static str, subject: String, path: &Path) -> Self {
-        Self { operation, subject, file: path.display().to_string(), what: format.what }
-    }
-
-    fn restore(&self) -> String {
-        format!("restore the {} from a backup", self.what)
-    }
-
-    /// A refusal by the adapter's own rules: nothing has changed.
-    pub(super) fn refused(&self, kind: ErrorKind, reason: &str) -> Error {
-        Error::new(kind, self.operation).on(&self.subject).because(reason)
-    }
-
-    /// Something stored that this adapter did not write.
-    pub(super) fn corrupt(&self, what: &str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-        self.refused(ErrorKind::Corrupt, &format!("{what} in {} is not what was written", self.file))
-            .advise(self.restore())
-            .with_source(source)
-    }
-
-    /// A failure of SQLite, with no effect: what was begun is rolled back.
-    pub(super) fn failed(&self, error: sqlx::Error) -> Error {
-        let (kind, reason, advice) = classify(&error);
-        let advice = advice.map_or_else(|| self.restore(), str::to_owned);
-        Error::new(kind, self.operation)
-            .on(&self.subject)
-            .because(format_args!("{reason} ({})", self.file))
-            .advise(advice)
-            .with_source(error)
-            .with_effect(Effect::None)
-    }
-}
+use crate::call::Cause;
 
 /// What it is, why, and what helps; `None` where a backup does.
-fn classify(error: &sqlx::Error) -> (ErrorKind, &'static str, Option<&'static str>) {
+pub(super) fn classify(error: &sqlx::Error) -> Cause {
     use ErrorKind::{Corrupt, Denied, Invalid, StorageFull, Unavailable, Unexpected};
     const SEE: Option<&str> = Some("see the source of this error");
     match code(error) {

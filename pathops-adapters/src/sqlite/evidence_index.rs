@@ -11,13 +11,15 @@ use pathops_core::{ErrorKind, OpContext, Result};
 use sqlx::{Sqlite, query_as, query_scalar};
 
 use super::database::{Database, Format, Transaction};
-use super::error::Call;
+use super::error::classify;
+use crate::call::{Call, Store};
 use crate::evidence_rows::{
     AT_ONCE, Stored, Tables, insert, insert_subjects, once, read, row, select, subjects, take_up, unknown,
 };
 
 const FORMAT: Format = Format {
     what: "evidence index",
+    store: Store { restore: "restore the evidence index from a backup, or make it anew from the ledger", classify },
     open: "open the evidence index",
     make: "make the evidence index",
     schema: &[

@@ -1,31 +1,12 @@
 //! Making runs and adding to them, inside a transaction that the caller ends.
 
-use pathops_core::adapter::{Created, Lease, OpId, Seq, Transition};
-use pathops_core::{ErrorKind, Result, RunId};
-use serde::Serialize;
-use sqlx::{query, query_as, query_scalar};
+use pathops_core::adapter::{Created, Lease, Seq, Transition};
+use pathops_core::{Result, RunId};
+use sqlx::{query, query_as};
 
 use super::database::Transaction;
-use super::error::Call;
-use super::lease::{self, stored};
-use super::read::number;
-
-/// A transition as it is stored.
-struct Record<'a> {
-    transition: &'a Transition,
-    event: String,
-    state: String,
-    closes: Option<i64>,
-    opens: String,
-}
-
-impl<'a> Record<'a> {
-    fn new(call: &Call, transition: &'a Transition) -> Result<Self> {
-        let closes = transition.closes.map(|op| op_number(call, op)).transpose()?;
-        let (event, state) = (json(call, &transition.event)?, json(call, &transition.state)?);
-        Ok(Self { transition, event, state, closes, opens: json(call, &transition.opens)? })
-    }
-}
+use super::lease;
+use crate::journal_rows::{Record, Refusal, StoredRow, stored};
 
 pub(super) async fn create(
     transaction: &mut Transaction<'_>,
@@ -34,23 +15,24 @@ pub(super) async fn create(
     machine: &str,
     first: &Transition,
 ) -> Result<Created> {
-    lease::check(transaction, lease).await?;
     let record = Record::new(&transaction.call, first)?;
-    let there = "SELECT machine = ?2 AND event = ?3 FROM runs JOIN entries ON run = id WHERE id = ?1 AND entries.seq = 1";
-    let there = query_scalar::<_, bool>(there).bind(run.as_str()).bind(machine).bind(&record.event);
-    match there.fetch_optional(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))? {
-        Some(true) => return Ok(Created::Existing),
-        Some(false) => {
-            let reason = "the run exists with another machine or first event";
-            return Err(transaction.call.refused(ErrorKind::AlreadyExists, reason));
-        }
-        None => {}
+    let refused = |transaction: &Transaction<'_>, why: &Refusal| why.error(&transaction.call, lease, Seq(0));
+    if !lease::is_held(transaction, lease).await? {
+        return Err(refused(transaction, &Refusal::Fence));
+    }
+    let there = "SELECT machine, event FROM runs JOIN entries ON run = id WHERE id = ? AND entries.seq = 1";
+    let there = query_as::<_, (String, String)>(there).bind(run.as_str()).fetch_optional(transaction.sqlite()).await;
+    if let Some(there) = there.map_err(|e| transaction.call.failed(e))? {
+        let same = record.is_beginning_of(machine, &there);
+        return if same { Ok(Created::Existing) } else { Err(refused(transaction, &Refusal::Exists)) };
     }
     let made = query("INSERT INTO runs (id, machine, seq, format, state, ended) VALUES (?, ?, 0, ?, ?, 0)");
-    let made = made.bind(run.as_str()).bind(machine).bind(first.format).bind(&record.state);
+    let made = made.bind(run.as_str()).bind(machine).bind(record.format).bind(&record.state);
     made.execute(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
-    add(transaction, run, Seq(1), &record).await?;
-    Ok(Created::New)
+    match add(transaction, run, Seq(1), &record).await? {
+        None => Ok(Created::New),
+        Some(why) => Err(refused(transaction, &why)),
+    }
 }
 
 pub(super) async fn append(
@@ -60,83 +42,64 @@ pub(super) async fn append(
     expected: Seq,
     transition: &Transition,
 ) -> Result<Seq> {
-    lease::check(transaction, lease).await?;
     let record = Record::new(&transaction.call, transition)?;
     let next = Seq(expected.0.saturating_add(1));
+    match why_not(transaction, lease, run, expected).await? {
+        None => {}
+        Some(Refusal::Moved(_)) if is_stored(transaction, run, next, &record).await? => return Ok(next),
+        Some(why) => return Err(why.error(&transaction.call, lease, expected)),
+    }
+    match add(transaction, run, next, &record).await? {
+        None => Ok(next),
+        Some(why) => Err(why.error(&transaction.call, lease, expected)),
+    }
+}
+
+/// Why no transition can follow `expected`.
+async fn why_not(transaction: &mut Transaction<'_>, lease: &Lease, run: &RunId, expected: Seq) -> Result<Option<Refusal>> {
+    if !lease::is_held(transaction, lease).await? {
+        return Ok(Some(Refusal::Fence));
+    }
     let last = query_as::<_, (i64, bool)>("SELECT seq, ended FROM runs WHERE id = ?").bind(run.as_str());
     let last = last.fetch_optional(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
-    let Some((last, ended)) = last else {
-        return Err(transaction.call.refused(ErrorKind::NotFound, "there is no such run"));
-    };
-    let last = Seq(number(&transaction.call, "the sequence number", last)?);
-    if is_stored(transaction, run, next, &record).await? {
-        return Ok(next);
-    }
-    if last != expected {
-        let reason = format!("its last transition is {}, not {}", last.0, expected.0);
-        return Err(transaction.call.refused(ErrorKind::Conflict, &reason).advise("load the run and decide again"));
-    }
-    if ended {
-        return Err(transaction.call.refused(ErrorKind::Invalid, "the run has ended"));
-    }
-    add(transaction, run, next, &record).await?;
-    Ok(next)
+    Ok(match last {
+        None => Some(Refusal::Unknown),
+        Some((last, _)) if last != stored(expected.0) => Some(Refusal::Moved(last)),
+        Some((_, true)) => Some(Refusal::Ended),
+        Some((_, false)) => None,
+    })
 }
 
-/// Whether this very transition is there as number `seq`. Only the last one's state and ending are kept to compare.
-async fn is_stored(transaction: &mut Transaction<'_>, run: &RunId, seq: Seq, record: &Record<'_>) -> Result<bool> {
-    let same = "SELECT EXISTS (SELECT 1 FROM entries e JOIN runs r ON e.run = r.id WHERE r.id = ?1 AND e.seq = ?2 \
-                AND e.format = ?3 AND e.at = ?4 AND e.event = ?5 AND e.closes IS ?6 AND e.opens = ?7 \
-                AND ((r.seq > e.seq AND NOT ?8) OR (r.seq = e.seq AND r.ended = ?8 AND r.state = ?9)))";
-    let Transition { format, at, ends, .. } = record.transition;
-    let same = query_scalar::<_, bool>(same).bind(run.as_str()).bind(stored(seq.0)).bind(format).bind(at.0);
-    let same = same.bind(&record.event).bind(record.closes).bind(&record.opens).bind(ends).bind(&record.state);
-    same.fetch_one(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))
+/// Whether this very transition is there as number `seq`.
+async fn is_stored(transaction: &mut Transaction<'_>, run: &RunId, seq: Seq, record: &Record) -> Result<bool> {
+    let row = "SELECT e.seq, e.format, e.at, e.event, e.closes, e.opens, r.seq, r.state, r.ended \
+               FROM entries e JOIN runs r ON e.run = r.id WHERE r.id = ? AND e.seq = ?";
+    let row = query_as::<_, StoredRow>(row).bind(run.as_str()).bind(stored(seq.0)).fetch_optional(transaction.sqlite()).await;
+    Ok(row.map_err(|e| transaction.call.failed(e))?.is_some_and(|row| record.is_stored_as(&row)))
 }
 
-async fn add(transaction: &mut Transaction<'_>, run: &RunId, seq: Seq, record: &Record<'_>) -> Result<()> {
-    let Transition { format, at, ends, opens, .. } = record.transition;
+/// Adds a transition; or says why it cannot be added, and has then done a part of it, which is to be rolled back.
+async fn add(transaction: &mut Transaction<'_>, run: &RunId, seq: Seq, record: &Record) -> Result<Option<Refusal>> {
     let entry = query("INSERT INTO entries (run, seq, format, at, event, closes, opens) VALUES (?, ?, ?, ?, ?, ?, ?)");
-    let entry = entry.bind(run.as_str()).bind(stored(seq.0)).bind(format).bind(at.0);
+    let entry = entry.bind(run.as_str()).bind(stored(seq.0)).bind(record.format).bind(record.at);
     let entry = entry.bind(&record.event).bind(record.closes).bind(&record.opens);
     entry.execute(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
     let state = query("UPDATE runs SET seq = ?, format = ?, state = ?, ended = ? WHERE id = ?");
-    let state = state.bind(stored(seq.0)).bind(format).bind(&record.state).bind(ends).bind(run.as_str());
+    let state = state.bind(stored(seq.0)).bind(record.format).bind(&record.state).bind(record.ends).bind(run.as_str());
     state.execute(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
     if let Some(op) = record.closes {
-        close(transaction, run, op).await?;
+        let closed = query("UPDATE ops SET command = NULL WHERE run = ? AND op = ? AND command IS NOT NULL");
+        let closed = closed.bind(run.as_str()).bind(op).execute(transaction.sqlite()).await;
+        if closed.map_err(|e| transaction.call.failed(e))?.rows_affected() == 0 {
+            return Ok(Some(Refusal::NotOpen(op)));
+        }
     }
-    for open in opens {
-        let command = json(&transaction.call, &open.command)?;
-        self::open(transaction, run, open.op, &command).await?;
+    for (op, command) in record.ops.iter().zip(&record.commands) {
+        let opened = query("INSERT INTO ops (run, op, command) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
+        let opened = opened.bind(run.as_str()).bind(op).bind(command).execute(transaction.sqlite()).await;
+        if opened.map_err(|e| transaction.call.failed(e))?.rows_affected() == 0 {
+            return Ok(Some(Refusal::Used(*op)));
+        }
     }
-    Ok(())
-}
-
-async fn close(transaction: &mut Transaction<'_>, run: &RunId, op: i64) -> Result<()> {
-    let closed = query("UPDATE ops SET command = NULL WHERE run = ? AND op = ? AND command IS NOT NULL");
-    let closed = closed.bind(run.as_str()).bind(op).execute(transaction.sqlite()).await;
-    match closed.map_err(|e| transaction.call.failed(e))?.rows_affected() {
-        0 => Err(transaction.call.refused(ErrorKind::Invalid, &format!("it closes operation {op}, which is not open"))),
-        _ => Ok(()),
-    }
-}
-
-async fn open(transaction: &mut Transaction<'_>, run: &RunId, op: OpId, command: &str) -> Result<()> {
-    let number = op_number(&transaction.call, op)?;
-    let opened = query("INSERT INTO ops (run, op, command) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
-    let opened = opened.bind(run.as_str()).bind(number).bind(command).execute(transaction.sqlite()).await;
-    match opened.map_err(|e| transaction.call.failed(e))?.rows_affected() {
-        0 => Err(transaction.call.refused(ErrorKind::Invalid, &format!("it opens operation {}, which was used before", op.0))),
-        _ => Ok(()),
-    }
-}
-
-/// SQLite's numbers have a sign, so the upper half of an operation's range cannot be kept.
-fn op_number(call: &Call, op: OpId) -> Result<i64> {
-    i64::try_from(op.0).map_err(|e| call.refused(ErrorKind::Invalid, "an operation's number is above 2^63 - 1").with_source(e))
-}
-
-fn json(call: &Call, value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|e| call.refused(ErrorKind::Invalid, "a value is no JSON").with_source(e))
+    Ok(None)
 }

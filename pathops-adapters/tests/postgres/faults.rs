@@ -30,9 +30,9 @@ pub(crate) fn trials(server: &OneServer) -> Vec<Trial> {
     ]
 }
 
-type Case = for<'s> fn(&'s Server) -> Pin<Box<dyn Future<Output = ()> + 's>>;
+pub(crate) type Case = for<'s> fn(&'s Server) -> Pin<Box<dyn Future<Output = ()> + 's>>;
 
-fn trial(server: &OneServer, name: &str, case: Case) -> Trial {
+pub(crate) fn trial(server: &OneServer, name: &str, case: Case) -> Trial {
     let server = server.clone();
     Trial::test(format!("postgres::{name}"), move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
@@ -41,7 +41,7 @@ fn trial(server: &OneServer, name: &str, case: Case) -> Trial {
     })
 }
 
-fn cx() -> OpContext {
+pub(crate) fn cx() -> OpContext {
     OpContext::new(IdempotencyKey::new("test"))
 }
 

@@ -1,9 +1,16 @@
-//! The evidence index in a PostgreSQL that the test starts: the conformance kit, and what is particular to it.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
+//! The journal and the evidence index in a PostgreSQL that the test starts: the conformance kits, and what is particular to it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "test code: a failure is a failed test"
+)]
 #![expect(clippy::print_stderr, reason = "a skip is told")]
 #![expect(clippy::disallowed_methods, reason = "it waits for a real server")]
 
 mod faults;
+mod journal;
 mod server;
 
 use std::path::PathBuf;
@@ -12,9 +19,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use libtest_mimic::{Arguments, Trial};
-use pathops_adapters::postgres::PostgresEvidenceIndex;
-use pathops_core::adapter::{EvidenceIndex, EvidenceIndexCapabilities};
-use pathops_core::conformance::evidence_index::{EvidenceIndexFixture, EvidenceIndexWorld, trials};
+use pathops_adapters::postgres::{PostgresEvidenceIndex, PostgresJournal};
+use pathops_core::adapter::{EvidenceIndex, EvidenceIndexCapabilities, Journal, JournalCapabilities};
+use pathops_core::conformance::evidence_index::{self, EvidenceIndexFixture, EvidenceIndexWorld};
+use pathops_core::conformance::journal::{self as journal_kit, JournalFixture, JournalWorld};
 use tokio::sync::OnceCell;
 
 use server::Server;
@@ -44,9 +52,27 @@ impl EvidenceIndexFixture for OneServer {
     }
 }
 
+#[async_trait]
+impl JournalFixture for OneServer {
+    async fn fresh(&self) -> JournalWorld {
+        let url = self.server().await.database().await;
+        let open = move || {
+            let url = url.clone();
+            async move { Arc::new(PostgresJournal::open(&url).await.unwrap()) as Arc<dyn Journal> }
+        };
+        JournalWorld::new(open, self.clone())
+    }
+}
+
 fn main() -> ExitCode {
-    let mut capabilities = EvidenceIndexCapabilities::default();
-    (capabilities.durable, capabilities.shared) = (true, true);
+    if std::env::args().nth(1).as_deref() == Some(journal::WRITER) {
+        journal::writer_process();
+        return ExitCode::SUCCESS;
+    }
+    let mut of_index = EvidenceIndexCapabilities::default();
+    (of_index.durable, of_index.shared) = (true, true);
+    let mut of_journal = JournalCapabilities::default();
+    (of_journal.durable, of_journal.shared) = (true, true);
     let arguments = Arguments::from_args();
     let programs = server::installed();
     if programs.is_none() {
@@ -55,8 +81,10 @@ fn main() -> ExitCode {
     }
     let missing = programs.is_none();
     let server = OneServer { programs: programs.unwrap_or_default(), server: Arc::default() };
-    let mut all = trials(Arc::new(server.clone()), capabilities);
+    let mut all = evidence_index::trials(Arc::new(server.clone()), of_index);
+    all.extend(journal_kit::trials(Arc::new(server.clone()), of_journal));
     all.extend(faults::trials(&server));
+    all.extend(journal::trials(&server));
     let all: Vec<Trial> = all.into_iter().map(|trial| trial.with_ignored_flag(missing)).collect();
     libtest_mimic::run(&arguments, all).exit_code()
 }

@@ -24,6 +24,7 @@ pub(crate) fn installed() -> Option<PathBuf> {
 
 pub(crate) struct Server {
     process: Child,
+    programs: PathBuf,
     folder: TempDir,
     databases: AtomicU32,
 }
@@ -31,31 +32,39 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) async fn start(programs: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let owner = owner();
-        if let Some((user, group)) = owner {
+        if let Some((user, group)) = owner() {
             chown(folder.path(), Some(user), Some(group)).unwrap();
         }
-        let data = folder.path().join("data");
-        let command = |program: &str| {
-            let mut command = Command::new(programs.join(program));
-            command.arg("-D").arg(&data).current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
-            command.stderr(Stdio::null()).env_remove("PGDATA");
-            if let Some((user, group)) = owner {
-                command.gid(group).uid(user);
-            }
-            command
-        };
-        let made = command("initdb").args(["-U", "pathops", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"]).status();
-        assert!(made.unwrap().success(), "initdb failed");
-        let socket = format!("unix_socket_directories={}", folder.path().display());
-        let process = command("postgres").args(["-c", "listen_addresses=", "-c", &socket, "-c", "fsync=off"]).spawn().unwrap();
-        let server = Self { process, folder, databases: AtomicU32::new(0) };
+        let mut made = command(programs, &folder, "initdb");
+        made.args(["-U", "pathops", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"]);
+        assert!(made.status().unwrap().success(), "initdb failed");
+        // All are let in but one, whose password has to be right.
+        let rules = "local all locked scram-sha-256\nlocal all all trust\n";
+        fs::write(folder.path().join("data/pg_hba.conf"), rules).unwrap();
+        let process = serve(programs, &folder);
+        let mut server = Self { process, programs: programs.to_owned(), folder, databases: AtomicU32::new(0) };
+        server.wait().await;
+        server
+    }
+
+    /// Kills it, as a machine that fails would, and starts it again.
+    pub(crate) async fn fail(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        self.wait().await;
+    }
+
+    /// Until it answers. Where it does not run, it is started: its processes take a moment to notice that it was killed, and
+    /// until they have let go of the memory they share, it ends at once.
+    async fn wait(&mut self) {
         let patience = Instant::now() + Duration::from_secs(60);
-        while PgConnection::connect(&server.url("postgres")).await.is_err() {
+        while PgConnection::connect(&self.url("postgres")).await.is_err() {
             assert!(Instant::now() < patience, "PostgreSQL does not start");
+            if self.process.try_wait().unwrap().is_some() {
+                self.process = serve(&self.programs, &self.folder);
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        server
     }
 
     pub(crate) fn url(&self, database: &str) -> String {
@@ -89,6 +98,22 @@ impl Drop for Server {
         }
         self.process.wait().ok();
     }
+}
+
+fn command(programs: &Path, folder: &TempDir, program: &str) -> Command {
+    let mut command = Command::new(programs.join(program));
+    command.arg("-D").arg(folder.path().join("data")).current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null());
+    command.stderr(Stdio::null()).env_remove("PGDATA");
+    if let Some((user, group)) = owner() {
+        command.gid(group).uid(user);
+    }
+    command
+}
+
+fn serve(programs: &Path, folder: &TempDir) -> Child {
+    let socket = format!("unix_socket_directories={}", folder.path().display());
+    let mut server = command(programs, folder, "postgres");
+    server.args(["-c", "listen_addresses=", "-c", &socket, "-c", "fsync=off"]).spawn().unwrap()
 }
 
 /// Who runs the server, where it is not who runs the test: PostgreSQL refuses to be run by root.

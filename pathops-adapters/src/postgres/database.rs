@@ -1,0 +1,107 @@
+//! A database on a server: its connections, and the tables that are made in it.
+
+use std::fmt;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use pathops_core::{Effect, ErrorKind, OpContext, Result};
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Postgres, Transaction, query, query_scalar, raw_sql};
+
+use crate::call::{Call, Store};
+
+/// How long a connection may lie idle and is still taken to be alive without asking.
+const FRESH: Duration = Duration::from_secs(1);
+
+/// What is kept in it, and how it is told from other versions.
+#[derive(Debug)]
+pub(super) struct Format {
+    /// Completes "failed to …".
+    pub(super) open: &'static str,
+    pub(super) store: Store,
+    /// What makes the tables.
+    pub(super) schema: &'static str,
+    /// The table that holds the version.
+    pub(super) table: &'static str,
+    pub(super) version: i32,
+    /// What is locked while the tables are made.
+    pub(super) lock: i64,
+}
+
+pub(super) struct Database {
+    pub(super) pool: PgPool,
+    place: String,
+    format: &'static Format,
+}
+
+impl Database {
+    pub(super) async fn open(url: &str, format: &'static Format) -> Result<Self> {
+        let Format { open, store, version, .. } = format;
+        let options = PgConnectOptions::from_str(url).map_err(|e| Call::new(store, open, "a URL", "PostgreSQL").failed(e))?;
+        let options = options.options([("synchronous_commit", "on")]).disable_statement_logging();
+        let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or_default());
+        let call = Call::new(store, open, &place, &place);
+        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(10)).test_before_acquire(false);
+        let pool = pool.before_acquire(|connection, used| {
+            Box::pin(async move {
+                if used.idle_for > FRESH {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        });
+        let pool = pool.connect_with(options).await.map_err(|e| call.failed(e))?;
+        let database = Self { pool, place, format };
+        let mut transaction = database.begin(&call).await?;
+        let made = make(&mut transaction, format).await.map_err(|e| call.failed(e))?;
+        if made != *version {
+            let reason = format!("its tables have version {made}, and this adapter knows version {version} only");
+            return Err(call.refused(ErrorKind::Unsupported, &reason).advise("use PathOps as new as its writer, or newer"));
+        }
+        commit(&call, transaction).await?;
+        Ok(database)
+    }
+
+    pub(super) fn call(&self, operation: &'static str, subject: impl fmt::Display) -> Call {
+        Call::new(&self.format.store, operation, subject, &self.place)
+    }
+
+    pub(super) async fn connection(&self, call: &Call) -> Result<PoolConnection<Postgres>> {
+        self.pool.acquire().await.map_err(|e| call.failed(e))
+    }
+
+    pub(super) async fn begin(&self, call: &Call) -> Result<Transaction<'static, Postgres>> {
+        self.pool.begin().await.map_err(|e| call.failed(e))
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+/// Makes the tables where there are none. Answers their version.
+async fn make(transaction: &mut Transaction<'static, Postgres>, format: &Format) -> Result<i32, sqlx::Error> {
+    query("SELECT pg_advisory_xact_lock($1)").bind(format.lock).execute(&mut **transaction).await?;
+    let there = query_scalar::<_, bool>("SELECT to_regclass($1) IS NOT NULL").bind(format.table);
+    if !there.fetch_one(&mut **transaction).await? {
+        raw_sql(format.schema).execute(&mut **transaction).await?;
+    }
+    let version = AssertSqlSafe(format!("SELECT max(version) FROM {}", format.table));
+    query_scalar(version).fetch_one(&mut **transaction).await
+}
+
+/// A commit that fails has an unknown effect: it may have reached the disk although the answer did not come back.
+pub(super) async fn commit(call: &Call, transaction: Transaction<'static, Postgres>) -> Result<()> {
+    transaction.commit().await.map_err(|e| call.failed(e).with_effect(Effect::Unknown))
+}
+
+/// A call in the time that the caller gives. Whether it had an effect when the time was over is not known.
+#[expect(clippy::disallowed_methods, reason = "it waits for a server, which knows no virtual time")]
+pub(super) async fn in_time<T>(cx: &OpContext, call: &Call, working: impl Future<Output = Result<T>>) -> Result<T> {
+    let Some(timeout) = cx.timeout() else { return working.await };
+    let ended = tokio::time::timeout(timeout, working).await;
+    ended.unwrap_or_else(|_| Err(call.refused(ErrorKind::Timeout, "the server gave no answer in time")))
+}

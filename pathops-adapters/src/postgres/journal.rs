@@ -1,0 +1,126 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition};
+use pathops_core::{OpContext, Result, RunId, UnixMillis};
+
+use super::database::{Database, Format, commit, in_time};
+use super::error::classify;
+use crate::call::{Call, Store};
+use crate::journal_rows::Record;
+
+mod rows;
+
+const FORMAT: Format = Format {
+    open: "open the journal",
+    store: Store { restore: "restore the journal from a backup", classify },
+    schema: include_str!("../../migrations/postgres/0001_journal.sql"),
+    table: "pathops_journal",
+    version: 1,
+    // "PaOp" in ASCII, twice.
+    lock: 0x5061_4f70_5061_4f70,
+};
+
+/// A journal in a database of PostgreSQL. Any number of processes on any machines may use it at once: each run is written by
+/// who holds its lease.
+///
+/// ```no_run
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// use pathops_adapters::postgres::PostgresJournal;
+/// use pathops_core::{IdempotencyKey, OpContext, adapter::Journal};
+///
+/// let journal = PostgresJournal::open("postgres://pathops@localhost/pathops?sslmode=verify-full").await?;
+/// for run in journal.open_runs(&OpContext::new(IdempotencyKey::new("start"))).await? {
+///     println!("{run} has not ended");
+/// }
+/// # Ok::<(), pathops_core::Error>(()) }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct PostgresJournal {
+    database: Database,
+}
+
+impl PostgresJournal {
+    /// Opens the journal in the database that `url` names (`postgres://user:password@host/database`), and makes its tables where
+    /// there are none. Tables that are there are taken as they are: their version is checked, nothing is changed.
+    ///
+    /// # Errors
+    /// `Invalid` for no such URL; `NotFound` where there is no such database; `Denied` where the user or the password is wrong,
+    /// or may not make the tables; `Unsupported` where a newer version of this adapter made them; `Unavailable` where no server
+    /// answers within ten seconds or it takes no more connections; `StorageFull`. No message holds the password.
+    pub async fn open(url: &str) -> Result<Self> {
+        Ok(Self { database: Database::open(url, &FORMAT).await? })
+    }
+
+    async fn make(&self, call: &Call, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
+        let record = Record::new(call, first)?;
+        let mut transaction = self.database.begin(call).await?;
+        let created = rows::create(call, &mut transaction, lease, run, machine, &record).await?;
+        // Where it was there already, there is nothing to keep.
+        if created == Created::New {
+            commit(call, transaction).await?;
+        }
+        Ok(created)
+    }
+}
+
+#[async_trait]
+impl Journal for PostgresJournal {
+    fn name(&self) -> &'static str {
+        "postgres"
+    }
+
+    fn capabilities(&self) -> JournalCapabilities {
+        let mut capabilities = JournalCapabilities::default();
+        (capabilities.durable, capabilities.shared) = (true, true);
+        capabilities
+    }
+
+    async fn acquire(&self, cx: &OpContext, name: &str, owner: &str, now: UnixMillis, ttl: Duration) -> Result<Option<Lease>> {
+        let call = self.database.call("take a lease", name);
+        in_time(cx, &call, async {
+            let mut connection = self.database.connection(&call).await?;
+            rows::acquire(&call, &mut connection, name, owner, now, now + ttl).await
+        })
+        .await
+    }
+
+    async fn release(&self, cx: &OpContext, lease: &Lease) -> Result<()> {
+        let call = self.database.call("give a lease back", &lease.name);
+        in_time(cx, &call, async { rows::release(&call, &mut *self.database.connection(&call).await?, lease).await }).await
+    }
+
+    async fn create(&self, cx: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
+        let call = self.database.call("create a run", run);
+        in_time(cx, &call, self.make(&call, lease, run, machine, first)).await
+    }
+
+    async fn append(&self, cx: &OpContext, lease: &Lease, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq> {
+        let call = self.database.call("append to a run", run);
+        in_time(cx, &call, async {
+            let record = Record::new(&call, transition)?;
+            let mut connection = self.database.connection(&call).await?;
+            rows::append(&call, &mut connection, lease, run, expected, &record).await
+        })
+        .await
+    }
+
+    async fn load(&self, cx: &OpContext, run: &RunId) -> Result<Option<Run>> {
+        let call = self.database.call("load a run", run);
+        in_time(cx, &call, async { rows::load(&call, &mut *self.database.connection(&call).await?, run).await }).await
+    }
+
+    async fn open_runs(&self, cx: &OpContext) -> Result<Vec<RunId>> {
+        let call = self.database.call("list the open runs", "");
+        in_time(cx, &call, async { rows::open_runs(&call, &mut *self.database.connection(&call).await?).await }).await
+    }
+
+    async fn entries(&self, cx: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {
+        let call = self.database.call("read the entries of a run", run);
+        in_time(cx, &call, async {
+            let mut connection = self.database.connection(&call).await?;
+            rows::entries(&call, &mut connection, run, after, limit).await
+        })
+        .await
+    }
+}
