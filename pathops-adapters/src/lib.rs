@@ -13,6 +13,8 @@ mod call;
 pub mod cedar;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod evidence_rows;
+#[cfg(feature = "gitops-edit")]
+pub mod gitops_edit;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod journal_rows;
 #[cfg(feature = "local-ci")]
