@@ -8,6 +8,7 @@ mod comments;
 mod crash;
 mod evidence_command;
 mod evidence_witness;
+mod gitops_edit_command;
 mod golden_path;
 mod governance;
 mod graphs;
