@@ -3,6 +3,7 @@
 mod approvers;
 mod checked;
 mod history;
+mod merged;
 pub(crate) mod signers;
 mod trial;
 
@@ -59,7 +60,7 @@ pub struct PolicyChange {
 /// A change of the policy, or the policy as it stands.
 struct Looked<'c> {
     id: ChangeSetId,
-    /// What is looked at.
+    /// What is looked at: its head, or what its branch became by it.
     head: CommitId,
     /// What was before it.
     before: CommitId,
@@ -76,7 +77,8 @@ impl ControlPlane {
     ///
     /// Call it whenever the pull request has a new head, when somebody has reviewed it, and once more when it was merged: an
     /// approval that is not read back does not count for a policy that asks for it ([`PolicyRule`]). Of a pull request that was
-    /// merged, what was before it is what its branch held then. People merge it, or do not.
+    /// merged, what its branch became by it is looked at, beside what that held before: a policy that came about by two changes is
+    /// checked as it stands, and who approved one of them has not approved it. People merge it, or do not.
     ///
     /// [`PolicyRule`]: pathops_core::policy::PolicyRule
     ///
@@ -88,14 +90,8 @@ impl ControlPlane {
         let id = ChangeSetId::parse(format!("policy-{}", number.0)).map_err(|error| invalid(&error))?;
         let cx = &OpContext::new(IdempotencyKey::new(format!("{id}/{:032x}", services.ids.fresh())));
         let pull_request = &services.scm.pull_request(cx, self.meta_repo(), number).await?;
-        let before = match &pull_request.state {
-            PullRequestState::Merged { commit, .. } => {
-                let parents = services.scm.read_commit(cx, self.meta_repo(), commit).await?.parents;
-                parents.into_iter().next().ok_or_else(|| invalid(&format!("{commit} was merged onto nothing")))?
-            }
-            PullRequestState::Open | PullRequestState::Closed { .. } => services.main(cx, self.meta_repo()).await?,
-        };
-        let looked = Looked { id, head: pull_request.head.clone(), before, pull_request: Some(pull_request) };
+        let (head, before) = self.looked_at(cx, &id, pull_request).await?;
+        let looked = Looked { id, head, before, pull_request: Some(pull_request) };
         let change = self.look_at_policy(cx, &looked).await?;
         let body = services.redactor.redact_text(&change.to_markdown());
         services.scm.put_comment(&cx.part("comment"), self.meta_repo(), number, "policy", &body).await?;
@@ -136,24 +132,25 @@ impl ControlPlane {
         let trial = self.try_policy(cx, looked).await?;
         let evidence = self.seal_trial(cx, looked, &trial).await?;
         let changes_policy = trial.before.is_some_and(|before| Some(before) != trial.policy);
-        let Trial { policy, failures, warnings, passed, differences, approved_by, .. } = trial;
+        let Trial { policy, failures, warnings, passed, differences, approved_by, is_another, is_unapproved, .. } = trial;
         let (id, head) = (looked.id.clone(), looked.head.clone());
         let change = PolicyChange { id, head, policy, failures, warnings, passed, differences, approved_by, evidence };
-        // Another pull request says nothing of the policy that it finds, as far as that can be read, and one that was closed
-        // brings none.
+        // Another pull request says nothing of the policy that it finds, as far as that can be read, unless nobody else does; and one
+        // that was closed brings none.
         let brings = match looked.pull_request {
             None => true,
-            Some(it) => changes_policy && !matches!(it.state, PullRequestState::Closed { .. }),
+            Some(it) => (changes_policy || is_unapproved) && !matches!(it.state, PullRequestState::Closed { .. }),
         };
         let checked = change.policy.filter(|_| brings).map(|policy| {
-            let pull_request = looked.pull_request.map(|it| it.number);
+            // What came about by two changes is none that was proposed.
+            let pull_request = looked.pull_request.map(|it| it.number).filter(|_| !is_another);
             (policy, PolicyChecked { format: RECORD_FORMAT, pull_request, evidence: change.evidence.clone() })
         });
         // What keeps it from being merged is told before anything else can go wrong, and that nothing does after all else.
         if looked.pull_request.is_some() && !change.failures.is_empty() {
             self.post_policy_status(cx, &change).await?;
         }
-        self.record_change(cx, &change, checked).await?;
+        self.record_change(cx, looked, &change, checked).await?;
         Ok(change)
     }
 
@@ -165,8 +162,6 @@ impl ControlPlane {
             subject = subject.with_sha256(policy);
         }
         // What is not merged may never be: until it is, nobody has approved what stands.
-        let is_merged =
-            |it: &PullRequest| matches!(it.state, PullRequestState::Merged { .. }) && it.base.as_str() == SOURCE_BRANCH;
         let approved_by = looked.pull_request.filter(|it| is_merged(it)).map(|_| trial.approved_by.clone()).unwrap_or_default();
         let policy = Some(PolicyApproval { approved_by });
         let annotations = TestAnnotations { change_set: Some(id.clone()), policy, ..TestAnnotations::default() };
@@ -182,7 +177,13 @@ impl ControlPlane {
         services.sealer.seal(cx, format!("{id} policy tests"), vec![subject], &result).await
     }
 
-    async fn record_change(&self, cx: &OpContext, change: &PolicyChange, checked: Option<(Digest, PolicyChecked)>) -> Result<()> {
+    async fn record_change(
+        &self,
+        cx: &OpContext,
+        looked: &Looked<'_>,
+        change: &PolicyChange,
+        checked: Option<(Digest, PolicyChecked)>,
+    ) -> Result<()> {
         let services = self.services();
         let text = |value: &Value| format!("{value:#}\n");
         let path = |path: String| RepoPath::parse(path).map_err(|error| invalid(&error));
@@ -191,6 +192,7 @@ impl ControlPlane {
             "format": RECORD_FORMAT,
             "changeSet": change.id,
             "head": change.head,
+            "before": looked.before,
             "policy": change.policy,
             "failures": change.failures,
             "warnings": change.warnings,
@@ -247,6 +249,11 @@ impl PolicyChange {
         list("Past decisions that would have been others", &mut self.differences.iter().map(Difference::to_string));
         text
     }
+}
+
+/// Whether it was merged into the branch that the project is read from.
+fn is_merged(it: &PullRequest) -> bool {
+    matches!(it.state, PullRequestState::Merged { .. }) && it.base.as_str() == SOURCE_BRANCH
 }
 
 fn invalid(why: &dyn std::fmt::Display) -> Error {

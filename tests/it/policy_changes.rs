@@ -397,3 +397,64 @@ fn that_a_change_must_not_be_merged_is_told_before_it_is_recorded() {
     }
     assert_eq!(recorded, 1);
 }
+
+/// Each was tried and approved by itself. What came about by both was not, until it is: as it stands, and by whoever approves what is
+/// based on it.
+#[test]
+fn a_policy_that_came_about_by_two_changes_is_checked_and_approved_once_more() {
+    let world = World::new(MemoryJournal::new());
+    declare(&world, "main", "policy.yaml", &asking(&world, CHECKED));
+    let one = propose_policy(&world, "one", &policy(&world).replace("reason: tests,", "reason: they tell,"));
+    let other = propose_policy(&world, "other", &policy(&world));
+    declare(&world, "other", "policies/careful.yaml", CAREFUL);
+    let check = |change: &PullRequest| wait(world.plane().check_policy_change(change.number)).unwrap();
+    let merge = |change: &PullRequest| {
+        let head = now(&world, change);
+        review(&world, "bob", change, &head, ReviewState::Approved);
+        check(change);
+        world.forge.person(person("bob")).merge(&repo("shop/meta"), change.number, &head.head).unwrap();
+    };
+    let approved_by =
+        |change: &pathops_coordinator::PolicyChange| change.approved_by.keys().map(ToString::to_string).collect::<Vec<_>>();
+    merge(&one);
+    assert_eq!(approved_by(&check(&one)), ["bob"]);
+    merge(&other);
+    assert_eq!(file(&world, &checked_path(&world)), None, "nobody has checked what stands now");
+    let both = check(&other);
+    assert_eq!((both.policy, both.failures.len()), (Some(wait(world.plane().project()).unwrap().policy.digest()), 0), "{both:?}");
+    assert_eq!(approved_by(&both), [""; 0]);
+    let told = "the branch had moved on when it was merged, so what stands is another policy than the one that was proposed";
+    assert!(both.warnings.iter().any(|it| it.starts_with(told)), "{:?}", both.warnings);
+    assert!(file(&world, &checked_path(&world)).unwrap().contains("\"pullRequest\": null"));
+    assert!(!is_proposed_soon(&world), "nobody has approved it");
+
+    // Any change that is based on it will do, and says so to those who approve it.
+    let third = propose_policy(&world, "third", &format!("# The rules.\n{}", policy(&world)));
+    let change = check(&third);
+    assert!(change.warnings.iter().any(|it| it.contains("who approves this change approves that, too")), "{change:?}");
+    assert!(file(&world, &checked_path(&world)).unwrap().contains("\"pullRequest\": null"), "it is not merged yet");
+    merge(&third);
+    assert_eq!(approved_by(&check(&third)), ["bob"]);
+    assert!(is_proposed_soon(&world));
+}
+
+/// A producer that the host does not know makes nothing.
+#[test]
+fn a_rule_for_the_word_of_a_stranger_fails_the_check() {
+    let world = World::new(MemoryJournal::new());
+    let asks = |who: &str| {
+        format!(
+            "    - {{id: odd, reason: somebody looks, asks: {{deployment: {{accept: {{maxAgeSeconds: 86400, from: [{who}]}}}}}}}}\n"
+        )
+    };
+    let failures = |who: &str| {
+        let change = propose_policy(&world, who, &asking(&world, &asks(who)));
+        wait(world.plane().check_policy_change(change.number)).unwrap().failures
+    };
+    let told = failures("nobody");
+    assert!(
+        matches!(told.as_slice(), [one] if one.contains("nobody whose word counts for `odd` is trusted: `nobody`")),
+        "{told:?}"
+    );
+    assert_eq!(failures(crate::world::PRODUCERS[0].0), [""; 0]);
+}

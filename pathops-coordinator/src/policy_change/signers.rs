@@ -38,7 +38,9 @@ impl ControlPlane {
             return Ok(Vec::new());
         }
         let meta = self.meta_repo();
-        let commits = self.services().scm.log(cx, meta, Some(&looked.before), &looked.head, MAX_COMMITS).await?;
+        // A squash is by whoever merged it: who wrote what is in the commits that were proposed.
+        let head = looked.pull_request.map_or(&looked.head, |it| &it.head);
+        let commits = self.services().scm.log(cx, meta, Some(&looked.before), head, MAX_COMMITS).await?;
         let mut wrong = Vec::new();
         for signed in new {
             let Signed { path, field, person, .. } = signed;

@@ -2,19 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pathops_core::adapter::SourceTree;
-use pathops_core::policy::{Difference, LintContext, LintLevel, Policy, diff, run_cases};
+use pathops_core::adapter::{PullRequest, SourceTree};
+use pathops_core::policy::{Ask, Difference, LintContext, LintLevel, Policy, diff, run_cases};
 use pathops_core::project::{
     Finding, Identities, Lifecycle, Project, Role, lint_change, lint_policy, lint_units, load_policy_tests, load_with,
 };
 use pathops_core::{Digest, ErrorKind, OpContext, PersonId, RepoPath, Result, StatusContext};
 
-use super::{Looked, POLICY_CONTEXT, invalid};
+use super::{Looked, POLICY_CONTEXT, invalid, is_merged};
 use crate::activity::facts::{DECLARATIONS, read_declarations};
 use crate::control_plane::ControlPlane;
 
 /// What PathOps writes into the meta repository, and nobody declares.
 const RECORDS: [&str; 4] = ["change-sets/", "lifecycles/", "production/", "log/"];
+
+const ANOTHER: &str = "the branch had moved on when it was merged, so what stands is another policy than the one that was \
+    proposed, and nobody has approved it that counts; where it needs approvals, have any change that is based on it approved and merged";
+
+const UNAPPROVED: &str = "nobody has approved the policy as it stands: who approves this change approves that, too";
 
 /// What was found before it is signed.
 #[derive(Default)]
@@ -27,6 +32,10 @@ pub(super) struct Trial {
     pub(super) passed: Vec<String>,
     pub(super) differences: Vec<Difference>,
     pub(super) approved_by: BTreeMap<PersonId, BTreeSet<Role>>,
+    /// Whether a merge made another policy of it than was proposed.
+    pub(super) is_another: bool,
+    /// Whether the policy is one that needs approvals, and that no pull request brought: who approved this one has approved it.
+    pub(super) is_unapproved: bool,
 }
 
 impl ControlPlane {
@@ -47,7 +56,9 @@ impl ControlPlane {
             Ok(project) => {
                 trial.policy = Some(project.policy.digest());
                 trial.passed.push("the project can be read".to_owned());
-                trial.lint(&files, &LintContext::of(&project, services.clock.now()), &project);
+                let mut context = LintContext::of(&project, services.clock.now());
+                context.producers = Some(services.trust.all_producers());
+                trial.lint(&files, &context, &project);
                 trial.run_tests(&files, &project.policy);
                 let before_files = read_declarations(&*services.scm, cx, meta, &looked.before, &DECLARATIONS).await?;
                 trial.keep_records(&before_files, &files);
@@ -90,7 +101,14 @@ impl ControlPlane {
         trial.keep_stops(before, project);
         self.keep_lifecycles(cx, before, project, trial).await?;
         if let Some(pull_request) = looked.pull_request {
-            self.approvers(cx, pull_request, &looked.before, before, trial).await?;
+            let policy = &project.policy;
+            trial.is_another = self.is_another(cx, looked, &policy.digest()).await?;
+            if trial.is_another {
+                trial.warnings.push(ANOTHER.to_owned());
+            } else {
+                self.approvers(cx, pull_request, &looked.before, before, trial).await?;
+                self.stands_unapproved(cx, pull_request, before, policy, trial).await?;
+            }
         }
         let (history, unreadable) = self.history(cx).await?;
         if unreadable > 0 {
@@ -103,6 +121,31 @@ impl ControlPlane {
 }
 
 impl ControlPlane {
+    /// Whether the policy needs approvals and came about without any: by two changes, or before there was anybody to ask.
+    async fn stands_unapproved(
+        &self,
+        cx: &OpContext,
+        pull_request: &PullRequest,
+        before: &Project,
+        policy: &Policy,
+        trial: &mut Trial,
+    ) -> Result<()> {
+        let mut rules = policy.layers().iter().flat_map(|layer| &layer.requirements);
+        let needs = rules.any(|it| matches!(&it.asks, Ask::Policy(rule) if rule.approvals > 0));
+        if !needs || before.policy.digest() != policy.digest() {
+            return Ok(());
+        }
+        let checked = match self.services().policy_checked(cx, self.meta_repo(), &policy.digest()).await {
+            Err(error) if error.kind() == ErrorKind::Corrupt => None,
+            checked => checked?,
+        };
+        if checked.is_none_or(|checked| checked.pull_request.is_none()) {
+            trial.is_unapproved = is_merged(pull_request);
+            trial.warnings.push(UNAPPROVED.to_owned());
+        }
+        Ok(())
+    }
+
     /// Only a promotion brings into production: what is declared to be there has to be recorded as being there.
     async fn keep_lifecycles(&self, cx: &OpContext, before: &Project, after: &Project, trial: &mut Trial) -> Result<()> {
         let (services, meta) = (self.services(), self.meta_repo());

@@ -192,6 +192,12 @@ impl TrustRoot {
         self.producers.get(&key).cloned().unwrap_or_default()
     }
 
+    /// Everybody whose keys it knows by name.
+    #[must_use]
+    pub fn all_producers(&self) -> BTreeSet<ProducerName> {
+        self.producers.values().flatten().cloned().collect()
+    }
+
     /// Checks an envelope: one signature, by a trusted key, over a canonical statement.
     ///
     /// # Errors
