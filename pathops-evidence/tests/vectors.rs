@@ -47,6 +47,29 @@ fn dsse() {
     assert!(!key.verifies(b"hello world", &signature));
 }
 
+/// Wycheproof's cases for P-256 with SHA-256 and signatures in DER: numbers out of range, other encodings of a good signature,
+/// points at the edges.
+#[test]
+fn wycheproof() {
+    use wycheproof::TestResult;
+    use wycheproof::ecdsa::{TestName, TestSet};
+    let set = TestSet::load(TestName::EcdsaSecp256r1Sha256).unwrap();
+    let (mut accepted, mut refused) = (0, 0);
+    for group in set.test_groups {
+        let key = PublicKey::from_sec1(&group.key.key).unwrap();
+        for test in group.tests {
+            let verifies = key.verifies(&test.msg, &Signature::from_der(test.sig.to_vec()));
+            match test.result {
+                TestResult::Valid => assert!(verifies, "{}: {}", test.tc_id, test.comment),
+                TestResult::Invalid => assert!(!verifies, "{}: {}", test.tc_id, test.comment),
+                TestResult::Acceptable => {}
+            }
+            if verifies { accepted += 1 } else { refused += 1 }
+        }
+    }
+    assert!(accepted > 100 && refused > 100, "{accepted} accepted, {refused} refused");
+}
+
 /// RFC 6979, A.2.5: P-256 with SHA-256.
 #[test]
 fn ecdsa() {
