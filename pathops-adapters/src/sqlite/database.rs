@@ -73,6 +73,8 @@ impl Database {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .pragma("cache_size", CACHE)
+            // What a statement of many rows would need to be taken back by itself.
+            .pragma("temp_store", "MEMORY")
             .disable_statement_logging();
         let sqlite = options.connect().await.map_err(|e| call.failed(e))?;
         let connection = Mutex::new(Connection { sqlite, in_doubt: false });

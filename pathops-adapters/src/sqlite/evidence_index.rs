@@ -25,6 +25,7 @@ const FORMAT: Format = Format {
     schema: &[
         include_str!("../../migrations/sqlite/0001_evidence_index.sql"),
         include_str!("../../migrations/sqlite/0002_evidence_index.sql"),
+        include_str!("../../migrations/sqlite/0003_evidence_index.sql"),
     ],
     application: 1_348_552_054,
     exclusive: false,
@@ -135,21 +136,46 @@ fn entries(call: &Call, rows: Vec<Stored>, is_wanted: impl Fn(&IndexedEvidence) 
 
 #[cfg(test)]
 mod tests {
+    use pathops_core::policy::Verdict;
     use sqlx::sqlite::SqliteRow;
     use sqlx::{Row as _, query};
 
     use super::*;
 
+    async fn plan(index: &SqliteEvidenceIndex, sql: &str) -> Vec<String> {
+        let mut reader = index.database.reader("explain", "").await;
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+        let plan = query(explain).fetch_all(reader.sqlite()).await.unwrap();
+        plan.iter().map(|row: &SqliteRow| row.get("detail")).collect()
+    }
+
     #[tokio::test]
     async fn evidence_is_looked_up_by_an_index_and_not_by_a_scan() {
         let folder = tempfile::tempdir().unwrap();
         let index = SqliteEvidenceIndex::open(folder.path().join("evidence.db")).await.unwrap();
-        let mut reader = index.database.reader("explain", "").await;
-        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {ABOUT}"));
-        let plan = query(explain).bind("sha256").bind("0").fetch_all(reader.sqlite()).await.unwrap();
-        let plan: Vec<String> = plan.iter().map(|row: &SqliteRow| row.get("detail")).collect();
+        let about = plan(&index, ABOUT).await;
         let searched =
             ["SEARCH subjects USING PRIMARY KEY (algorithm=? AND value=?)", "SEARCH evidence USING INTEGER PRIMARY KEY"];
-        assert!(plan.iter().zip(searched).all(|(step, expected)| step.starts_with(expected)) && plan.len() == 2, "{plan:?}");
+        assert!(about.iter().zip(searched).all(|(step, expected)| step.starts_with(expected)) && about.len() == 2, "{about:?}");
+    }
+
+    #[tokio::test]
+    async fn evidence_is_queried_by_the_narrowest_of_its_conditions() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = SqliteEvidenceIndex::open(folder.path().join("evidence.db")).await.unwrap();
+        let (change_set, unit) = ("dates-1".parse().ok(), "orders".parse().ok());
+        let environment = "preflight".parse().ok();
+        let all = EvidenceQuery { change_set, unit, environment, verdict: Some(Verdict::Pass), ..EvidenceQuery::default() };
+        let of_no_change_set = EvidenceQuery { change_set: None, ..all.clone() };
+        let subject = Some(SubjectDigest { algorithm: "sha256".to_owned(), value: "0".to_owned() });
+        for (query, expected) in [
+            (EvidenceQuery { subject, ..of_no_change_set.clone() }, "SEARCH evidence USING INTEGER PRIMARY KEY"),
+            (all, "SEARCH evidence USING INDEX evidence_by_change_set"),
+            (of_no_change_set, "SEARCH evidence USING INDEX evidence_by_unit"),
+            (EvidenceQuery::default(), "SCAN evidence USING INDEX evidence_by_time"),
+        ] {
+            let steps = plan(&index, select::<Sqlite>(TABLES, &query).sql().as_str()).await;
+            assert!(steps.first().is_some_and(|step| step.starts_with(expected)), "{expected}: {steps:?}");
+        }
     }
 }
