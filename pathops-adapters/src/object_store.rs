@@ -31,6 +31,7 @@ use pathops_core::{Digest, Error, ErrorKind, Hashing, OpContext, Result};
 mod bucket;
 mod collect;
 mod error;
+mod file;
 mod form;
 mod parts;
 #[cfg(feature = "s3")]

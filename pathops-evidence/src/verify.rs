@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{BlobStore, Bucket};
 use pathops_core::evidence::{Checkpoint, EvidenceId, Predicate as _, Snapshot, TrustRoot, VerifiedEvidence};
-use pathops_core::{Digest, ObjectKey, OpContext, Result};
+use pathops_core::{Digest, ErrorKind, ObjectKey, OpContext, Result};
 
 use crate::ledger::audit::{Audit, Found};
 use crate::ledger::{LogIdentity, NoteError};
@@ -196,7 +196,14 @@ async fn checkpoint(
     verification: &mut Verification,
 ) -> Result<Option<Checkpoint>> {
     let Ok(key) = ObjectKey::parse("log/checkpoint") else { return Ok(None) };
-    let Some(note) = bucket.read(cx, &key).await? else {
+    let note = match bucket.read(cx, &key).await {
+        Err(error) if error.kind() == ErrorKind::Corrupt => {
+            verification.fails(key, error);
+            return Ok(None);
+        }
+        note => note?,
+    };
+    let Some(note) = note else {
         verification.missing.push(format!("a checkpoint of `{}`: there is none", log.origin()));
         return Ok(None);
     };

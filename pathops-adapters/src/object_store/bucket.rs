@@ -14,15 +14,22 @@ use pathops_core::{Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
 use tokio::runtime::Handle;
 
 use super::error::{from_io, from_store, is_absent};
-use super::{folder, walk};
+use super::{file, folder, walk};
 
+const READ: &str = "read an object";
 const DELETE: &str = "delete an object";
 const LIST: &str = "list objects";
 
+/// The largest object, in bytes: a reader holds it in memory.
+const MAX_BYTES: u64 = 1 << 30;
+
 /// Objects with names in an object store.
 ///
-/// In a folder, an object is a file. Listing a page reads all names of the folders that its names lie in, since a file system has
-/// them in no order: many objects belong into many folders, as blobs and tiles lie.
+/// An object has 1 GiB at most: a larger one is not written, and not read where somebody else has.
+///
+/// In a folder, an object is a regular file; a pipe or a device in its place is `Corrupt`, and nothing waits for it. Listing a page
+/// reads all names of the folders that its names lie in, since a file system has them in no order: many objects belong into many
+/// folders, as blobs and tiles lie.
 #[derive(Clone)]
 pub struct ObjectStoreBucket {
     store: Arc<dyn ObjectStore>,
@@ -79,6 +86,9 @@ impl ObjectStoreBucket {
 
     async fn put(&self, operation: &'static str, key: &ObjectKey, bytes: Vec<u8>, mode: PutMode) -> Result<()> {
         let store = if mode == PutMode::Create { &self.store } else { &self.quick };
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(self.too_large(operation, ErrorKind::Invalid, key));
+        }
         match store.put_opts(&path(key), PutPayload::from(bytes), mode.into()).await {
             Ok(_) => Ok(()),
             Err(::object_store::Error::AlreadyExists { .. }) => {
@@ -88,12 +98,18 @@ impl ObjectStoreBucket {
         }
     }
 
+    fn too_large(&self, operation: &'static str, kind: ErrorKind, key: &ObjectKey) -> Error {
+        Error::new(kind, operation)
+            .on(self.location(key))
+            .because(format!("it has more than {MAX_BYTES} bytes, and no object has"))
+    }
+
     /// Flushes to the disk that an object is away.
     async fn flush(&self, key: &ObjectKey) -> Result<()> {
         let file = self.folder.as_ref().map(|folder| folder.join(path(key).as_ref()));
         let Some(folder) = file.as_deref().and_then(std::path::Path::parent).map(PathBuf::from) else { return Ok(()) };
-        let flushed = blocking(move || std::fs::File::open(folder)?.sync_all()).await;
-        match flushed {
+        let flush = move || std::fs::File::open(folder)?.sync_all();
+        match blocking(flush).await {
             Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Err(from_io(DELETE, error).on(self.location(key)).with_effect(Effect::Unknown))
             }
@@ -138,8 +154,14 @@ impl Bucket for ObjectStoreBucket {
     }
 
     async fn read(&self, _: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
-        let failed = |source| from_store("read an object", source).on(self.location(key));
+        if let Some(folder) = &self.folder {
+            let file = folder.join(path(key).as_ref());
+            let read = blocking(move || file::read(&file, MAX_BYTES)).await;
+            return read.map_err(|source| from_io(READ, source).on(self.location(key)));
+        }
+        let failed = |source| from_store(READ, source).on(self.location(key));
         match self.store.get(&path(key)).await {
+            Ok(found) if found.meta.size > MAX_BYTES => Err(self.too_large(READ, ErrorKind::Corrupt, key)),
             Ok(found) => Ok(Some(found.bytes().await.map_err(failed)?.into())),
             Err(source) if is_absent(&source) => Ok(None),
             Err(source) => Err(failed(source)),
@@ -174,7 +196,7 @@ impl Bucket for ObjectStoreBucket {
     }
 }
 
-/// What waits for the disk, beside the others of a runtime where there is one.
+/// Does what waits for the disk where nothing else waits for it.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     match Handle::try_current() {
         Ok(runtime) => runtime.spawn_blocking(work).await.unwrap_or_else(|error| Err(error.into())),

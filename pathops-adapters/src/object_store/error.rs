@@ -35,6 +35,7 @@ fn explain(kind: ErrorKind, operation: &'static str, source: &(dyn StdError + 's
     match kind {
         ErrorKind::StorageFull => error.advise("free space on the disk (or raise its quota) and try again; nothing was stored"),
         ErrorKind::Denied => error.advise("let the user that runs this process read and write the folder"),
+        ErrorKind::Corrupt => error.advise("somebody else has put it there: restore what was, from a backup"),
         _ => error,
     }
 }
@@ -43,6 +44,7 @@ fn kind_of(error: &io::Error) -> ErrorKind {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::StorageFull,
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::Denied,
+        io::ErrorKind::InvalidData => ErrorKind::Corrupt,
         _ => ErrorKind::Unavailable,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use pathops_core::adapter::Bucket;
 use pathops_core::evidence::{Checkpoint, Envelope, PublicKey};
-use pathops_core::{Digest, ObjectKey, OpContext, Result};
+use pathops_core::{Digest, ErrorKind, ObjectKey, OpContext, Result};
 
 use super::leaf::{Item, Stored, leaf_hash};
 use super::tile::{self, FULL};
@@ -97,9 +97,10 @@ impl<'b> Audit<'b> {
 
     async fn next_batch(&mut self, cx: &OpContext, index: u64) -> Result<bool> {
         let key = named(tile::batch_key(index))?;
-        let items = match self.bucket.read(cx, &key).await? {
-            None => Err("it is missing".to_owned()),
-            Some(bytes) => batch::decode(&key, index, &bytes).map_err(|error| error.to_string()),
+        let items = match self.read(cx, &key).await? {
+            Err(why) => Err(why),
+            Ok(None) => Err("it is missing".to_owned()),
+            Ok(Some(bytes)) => batch::decode(&key, index, &bytes).map_err(|error| error.to_string()),
         };
         match items {
             Ok(items) => self.items = items.into(),
@@ -135,11 +136,12 @@ impl<'b> Audit<'b> {
     async fn compare(&mut self, cx: &OpContext, key: Option<ObjectKey>, parts: &[Vec<u8>]) -> Result<()> {
         const WRONG: &str = "it is not what follows from the envelopes";
         let key = named(key)?;
-        match self.bucket.read(cx, &key).await? {
-            None => self.spoilt(&key, "it is missing"),
-            Some(bytes) if bytes == parts.concat() => {}
+        match self.read(cx, &key).await? {
+            Err(why) => self.spoilt(&key, why),
+            Ok(None) => self.spoilt(&key, "it is missing"),
+            Ok(Some(bytes)) if bytes == parts.concat() => {}
             // What came before it is not told for each size that it had.
-            Some(_) => {
+            Ok(Some(_)) => {
                 self.spoilt(&key, WRONG);
                 return Ok(());
             }
@@ -150,11 +152,21 @@ impl<'b> Audit<'b> {
             let width = earlier.as_str().rsplit('/').next().and_then(|width| width.parse::<usize>().ok());
             // A wider one was written by who died before the checkpoint.
             let Some(expected) = width.filter(|_| earlier != key).and_then(|width| parts.get(..width)) else { continue };
-            if self.bucket.read(cx, &earlier).await?.is_some_and(|bytes| bytes != expected.concat()) {
-                self.spoilt(earlier, WRONG);
+            match self.read(cx, &earlier).await? {
+                Err(why) => self.spoilt(earlier, why),
+                Ok(Some(bytes)) if bytes != expected.concat() => self.spoilt(earlier, WRONG),
+                Ok(_) => {}
             }
         }
         Ok(())
+    }
+
+    /// What lies under a name, or why it cannot be what was stored there.
+    async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<std::result::Result<Option<Vec<u8>>, String>> {
+        match self.bucket.read(cx, key).await {
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Err(error.to_string())),
+            read => read.map(Ok),
+        }
     }
 
     fn spoilt(&mut self, part: impl std::fmt::Display, why: impl std::fmt::Display) {
