@@ -11,6 +11,7 @@ mod key;
 mod log;
 mod predicate;
 mod provenance;
+mod redaction;
 mod reserved;
 mod retention;
 #[cfg(feature = "schema")]
@@ -26,6 +27,7 @@ pub use key::*;
 pub use log::*;
 pub use predicate::*;
 pub use provenance::*;
+pub use redaction::*;
 pub use reserved::BUILD_SUITE;
 pub use retention::*;
 #[cfg(feature = "schema")]

@@ -44,7 +44,7 @@ pub struct Ingested {
     /// The blob with what was stored of it.
     pub payload: Digest,
     /// What was taken out before.
-    pub redaction: Redaction,
+    pub redaction: TakenOut,
     /// What was stated: a reference to what was stored, first; and what it says where PathOps has a type for it.
     pub records: Vec<EvidenceRecord>,
 }
@@ -52,7 +52,7 @@ pub struct Ingested {
 /// What was taken out of something before it was stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Redaction {
+pub struct TakenOut {
     /// The rules, forms and options that were used ([`Redactor::digest`]).
     pub ruleset: BTreeMap<String, String>,
     /// How often, by rule.
@@ -65,7 +65,7 @@ struct ReportTaken {
     attester: Attester,
     references: Vec<Reference>,
     #[serde(rename = "https://pathops.dev/redaction")]
-    redaction: Redaction,
+    redaction: TakenOut,
     #[serde(rename = "https://pathops.dev/report")]
     report: ReportFacts,
 }
@@ -127,7 +127,7 @@ pub async fn ingest(
     let report = read(&redacted.bytes, format).map_err(|error| origin.refuse(&redactor.redact_text(&error.to_string())))?;
     let document = Document::of(&report, &redacted.bytes);
     let payload = sealer.blobs().put(cx, redacted.bytes).await?;
-    let redaction = Redaction::by(redactor, redacted.removed);
+    let redaction = TakenOut::by(redactor, redacted.removed);
     let reference = origin.reference(sealer, report.format, &payload, &redaction);
     let subjects = || origin.subjects.clone();
     let mut records = vec![sealer.seal(cx, format!("{} report", origin.name), subjects(), &reference).await?];
@@ -167,7 +167,7 @@ impl Origin {
     }
 
     /// A reference to what was stored of it.
-    fn reference(&self, sealer: &Sealer, format: Format, payload: &Digest, redaction: &Redaction) -> ReportTaken {
+    fn reference(&self, sealer: &Sealer, format: Format, payload: &Digest, redaction: &TakenOut) -> ReportTaken {
         ReportTaken {
             attester: Attester { id: self.attester.clone() },
             references: vec![reference_to(format, payload, &self.name, &sealer.blobs().location(payload))],
@@ -177,7 +177,7 @@ impl Origin {
     }
 }
 
-impl Redaction {
+impl TakenOut {
     fn by(redactor: &Redactor, removed: Removed) -> Self {
         Self { ruleset: BTreeMap::from([("sha256".to_owned(), redactor.digest().hex())]), removed }
     }

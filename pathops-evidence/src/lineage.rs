@@ -5,8 +5,8 @@ use std::fmt;
 
 use pathops_core::adapter::{BlobStore, EvidenceIndex, EvidenceQuery, IndexedEvidence, SubjectDigest};
 use pathops_core::evidence::{
-    Approval, ContractComparison, Deployment, Envelope, EvidenceId, Facets, Health, Predicate as _, Provenance, SignalReading,
-    Snapshot, Statement, TestResult, TrustRoot, VerificationSummary, Vulnerabilities,
+    Approval, ContractComparison, Deployment, Envelope, EvidenceId, Facets, Health, Predicate as _, Provenance, Redaction,
+    SignalReading, Snapshot, Statement, TestResult, TrustRoot, VerificationSummary, Vulnerabilities,
 };
 use pathops_core::policy::DecisionRecord;
 use pathops_core::{ChangeSetId, Digest, OpContext, Result, UnitId};
@@ -96,6 +96,8 @@ pub enum LinkKind {
     Provenance,
     /// That somebody approved it.
     Approval,
+    /// That secrets were taken out of it after it had been stored.
+    Redaction,
     /// A snapshot.
     Snapshot,
     /// A reference to a report.
@@ -116,6 +118,7 @@ impl LinkKind {
             VerificationSummary::TYPE => LinkKind::Decision,
             Provenance::TYPE => LinkKind::Provenance,
             Approval::TYPE => LinkKind::Approval,
+            Redaction::TYPE => LinkKind::Redaction,
             Snapshot::TYPE if statement.is_snapshot() => LinkKind::Snapshot,
             Snapshot::TYPE => LinkKind::Report,
             it if it.starts_with("https://cyclonedx.org/") || it.starts_with("https://spdx.dev/") => LinkKind::BillOfMaterials,
@@ -137,6 +140,7 @@ impl fmt::Display for LinkKind {
             LinkKind::Decision => "decision",
             LinkKind::Provenance => "provenance",
             LinkKind::Approval => "approval",
+            LinkKind::Redaction => "redaction",
             LinkKind::Snapshot => "snapshot",
             LinkKind::Report => "report",
             LinkKind::Other => "other",

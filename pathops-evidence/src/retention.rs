@@ -9,12 +9,15 @@
 //!   a proof, and whatever goes that evidence refers to gets a signed tombstone in the log first.
 //!   [`verify_ledger`](crate::verify_ledger) tells the tombstone in the place of a payload that is gone, and fails where there is
 //!   none. A legal hold wins over all of it.
+//! * [`redact_stored`] takes out of a payload what was stored with it and should not have been, and states so.
 
 mod disposal;
+mod redacted;
 mod run;
 mod sealed;
 mod survey;
 
 pub use disposal::{Disposal, Disposed};
+pub use redacted::redact_stored;
 pub use sealed::SealedBlobs;
 pub(crate) use survey::Tombstones;

@@ -8,13 +8,14 @@ use async_trait::async_trait;
 use pathops_core::adapter::{
     BlobCapabilities, BlobStore, ByteStream, EvidenceIndex as _, EvidenceQuery, Signer as _, SubjectDigest,
 };
-use pathops_core::evidence::{Health, Subject, TestAnnotations, TrustRoot};
+use pathops_core::evidence::{Health, Predicate as _, Redaction, Reference, Subject, TestAnnotations, TrustRoot};
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemoryEvidenceIndex, MemorySigner};
 use pathops_core::policy::Verdict;
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, Result, UnixMillis};
 use pathops_evidence::ledger::{Ledger, LogKey};
 use pathops_evidence::redact::Redactor;
 use pathops_evidence::report::{Format, MAX_BYTES};
+use pathops_evidence::retention::redact_stored;
 use pathops_evidence::{Ingested, LinkKind, Origin, Sealer, ingest, ingest_log, lineage};
 use serde_json::Value;
 
@@ -349,4 +350,45 @@ async fn a_report_above_the_limit_is_refused_and_nothing_is_stored() {
         assert!(told.contains("split it") && told.contains("a log of any size is taken in as it comes"), "{told}");
     }
     assert!(store.index.all().is_empty() && store.blobs.get(&cx(), &Digest::of(&large)).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_the_rules_of_that_day_did_not_find_is_taken_out_afterwards_and_stated() {
+    let store = Store::new().await;
+    for (media_type, log) in
+        [("text/plain", "one\nlogin swordfish-1234\n"), ("application/json", r#"{"login":"swordfish-1234","n":1}"#)]
+    {
+        let digest = store.blobs.put(&cx(), log.as_bytes().to_vec()).await.unwrap();
+        let stored = Reference {
+            name: "logs".to_owned(),
+            download_location: store.blobs.location(&digest),
+            digest: [("sha256".to_owned(), digest.hex())].into(),
+            media_type: media_type.to_owned(),
+            annotations: None,
+        };
+        let of_that_day = Redactor::new(["hunter2-long".to_owned()]).unwrap();
+        let again = async |redactor: &Redactor| {
+            redact_stored(&cx(), &store.sealer, redactor, &stored, log.as_bytes(), "report 17", UnixMillis(5_000)).await.unwrap()
+        };
+        assert_eq!(again(&of_that_day).await, None, "there is nothing to state");
+        let now = Redactor::new(["swordfish-1234".to_owned()]).unwrap();
+        let record = again(&now).await.unwrap();
+        assert_eq!(again(&now).await.unwrap().id, record.id, "twice is once");
+        store.sealer.index(&cx(), &store.index, &store.trust, std::slice::from_ref(&record)).await.unwrap();
+
+        let verified = store.trust.verify(&store.sealer.envelope(&cx(), &record).await.unwrap()).unwrap();
+        assert_eq!(verified.statement().predicate_type, Redaction::TYPE);
+        assert_eq!(verified.statement().subject[0].digest, stored.digest);
+        let redaction: Redaction = serde_json::from_value(verified.statement().predicate.clone()).unwrap();
+        assert_eq!((redaction.treatment.ruleset, redaction.authority.as_str()), (*now.digest(), "report 17"));
+        assert_eq!(redaction.treatment.removed, [("known".to_owned(), 1)].into());
+        let left = Digest::from_hex(&redaction.replacement.digest["sha256"]).unwrap();
+        let left = String::from_utf8(store.blobs.get(&cx(), &left).await.unwrap().unwrap()).unwrap();
+        assert!(!left.contains("swordfish") && left.contains("[redacted known]"), "{left}");
+        if media_type == "application/json" {
+            assert_eq!(serde_json::from_str::<Value>(&left).unwrap()["n"], 1);
+        }
+        let origin = lineage(&cx(), &store.index, &store.blobs, &store.trust, &SubjectDigest::sha256(&digest)).await.unwrap();
+        assert_eq!(origin.others.iter().map(|link| link.kind).collect::<Vec<_>>(), [LinkKind::Redaction]);
+    }
 }

@@ -10,8 +10,8 @@ use pathops_core::adapter::{
     BlobStore as _, Collected, Journal as _, RuntimeEvent, RuntimeSignals, Seq, SignalCapabilities, SignalQuery, Signer as _,
 };
 use pathops_core::evidence::{
-    ContractComparison, Envelope, Occasion, Predicate as _, SignalReading, Snapshot, Statement, TrustRoot, VerifiedEvidence,
-    predicate_schemas,
+    ContractComparison, Envelope, Occasion, Predicate as _, Redaction, Reference, SignalReading, Snapshot, Statement, Treatment,
+    TrustRoot, VerifiedEvidence, predicate_schemas,
 };
 use pathops_core::memory::{MemoryJournal, MemorySigner};
 use pathops_core::{Digest, OpContext, Result, UnixMillis};
@@ -150,7 +150,7 @@ fn what_never_came_that_far_is_absent_with_the_reason() {
     let failed = snapshot(&world, &state.units[&"orders".parse().unwrap()].snapshots[0]);
     failed.is_whole().unwrap().unwrap();
     let absent = absent(&failed);
-    assert!(absent["logs"].starts_with("it was never deployed there: "), "{absent:?}");
+    assert!(absent["logs"].starts_with("it was not seen to run there: "), "{absent:?}");
     assert!(
         absent.contains_key("orders preflight deployment") && absent.contains_key("orders preflight smoke job"),
         "{absent:?}"
@@ -257,9 +257,9 @@ fn what_was_stored_before_is_still_read() {
     assert_eq!(collections, 2);
 }
 
-/// Types that others state.
+/// Types that no change set states by itself.
 #[test]
-fn what_others_state_fits_its_schema() {
+fn what_is_stated_elsewhere_fits_its_schema() {
     let of = |predicate_type: &str, predicate: Value| {
         let subject = pathops_core::evidence::Subject::named("orders").with_sha256(&Digest::of(b"orders"));
         Statement::new(vec![subject], predicate_type, &predicate).unwrap()
@@ -279,9 +279,22 @@ fn what_others_state_fits_its_schema() {
         errors: 0,
         observed_on: UnixMillis(1_000),
     };
+    let redacted = Redaction {
+        authority: "report 17".to_owned(),
+        treatment: Treatment { ruleset: Digest::of(b"rules"), removed: [("known".to_owned(), 1)].into(), cut: None },
+        replacement: Reference {
+            name: "logs".to_owned(),
+            download_location: "file:///logs".to_owned(),
+            digest: [("sha256".to_owned(), Digest::of(b"logs").hex())].into(),
+            media_type: "text/plain".to_owned(),
+            annotations: None,
+        },
+        redacted_on: UnixMillis(1_000),
+    };
     let statements = [
+        of(Redaction::TYPE, serde_json::to_value(&redacted).unwrap()),
         of(ContractComparison::TYPE, serde_json::to_value(&compared).unwrap()),
         of(SignalReading::TYPE, serde_json::to_value(&reading).unwrap()),
     ];
-    assert_eq!(fit_their_schemas(&statements), [ContractComparison::TYPE, SignalReading::TYPE]);
+    assert_eq!(fit_their_schemas(&statements), [ContractComparison::TYPE, Redaction::TYPE, SignalReading::TYPE]);
 }

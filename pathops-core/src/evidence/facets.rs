@@ -21,8 +21,9 @@ const EXTENT: &str = "/https:~1~1pathops.dev~1snapshot";
 const DECISION: &str = "/https:~1~1pathops.dev~1decision";
 
 /// Where the predicates of others say when something was so.
-const TIMES: [&str; 9] = [
+const TIMES: [&str; 10] = [
     "/observedOn",
+    "/redactedOn",
     "/finishedOn",
     "/timeVerified",
     "/timeCreated",

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::evidence::{
-    Approval, Deployment, Health, Predicate as _, Provenance, Snapshot, Statement, TestResult, Tombstone, VerificationSummary,
+    Approval, Deployment, Health, Predicate as _, Provenance, Redaction, Snapshot, Statement, TestResult, Tombstone,
+    VerificationSummary,
 };
 
 /// The suite under which PathOps states what the tests of a build have said.
@@ -36,6 +37,7 @@ impl Statement {
             Deployment::TYPE => Some("a deployment"),
             Health::TYPE => Some("a time of health"),
             Tombstone::TYPE => Some("a tombstone"),
+            Redaction::TYPE => Some("a redaction"),
             Approval::TYPE => Some("an approval"),
             TestResult::TYPE if self.annotates("policy") => Some("the check of a policy"),
             TestResult::TYPE if self.is_of_a_job() => Some("the result of a post-deploy job"),
@@ -95,6 +97,7 @@ mod tests {
         check(Deployment::TYPE, &json!({}), Some("a deployment"));
         check(Health::TYPE, &json!({}), Some("a time of health"));
         check(Tombstone::TYPE, &json!({}), Some("a tombstone"));
+        check(Redaction::TYPE, &json!({}), Some("a redaction"));
         check(Approval::TYPE, &json!({}), Some("an approval"));
         let tests = |annotations: Value| json!({"configuration": [{"name": "smoke", "annotations": annotations}]});
         let job = Some("the result of a post-deploy job");

@@ -4,7 +4,9 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
-use super::{Approval, ContractComparison, Deployment, Health, Incident, Predicate, SNAPSHOT_FORMAT, SignalReading, Snapshot};
+use super::{
+    Approval, ContractComparison, Deployment, Health, Incident, Predicate, Redaction, SNAPSHOT_FORMAT, SignalReading, Snapshot,
+};
 
 /// The JSON Schema (draft 2020-12) of each predicate type of our own, and of what we add to `reference/v0.1` for a snapshot, by
 /// the name under which it is published in the folder `schemas` of this crate, as `<name>.schema.json`. The `$id` of a type of
@@ -20,6 +22,7 @@ pub fn predicate_schemas() -> Vec<(&'static str, Schema)> {
         ("predicate-deployment-v0.1", of::<Deployment>()),
         ("predicate-health-v0.1", of::<Health>()),
         ("predicate-incident-v0.1", of::<Incident>()),
+        ("predicate-redaction-v0.1", of::<Redaction>()),
         ("predicate-signal-v0.1", of::<SignalReading>()),
         ("predicate-snapshot-v2", snapshot()),
     ]

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use pathops_core::adapter::ByteStream;
 use pathops_core::{Error, ErrorKind, OpContext, Result};
 
-use super::{Ingested, Origin, Redaction};
+use super::{Ingested, Origin, TakenOut};
 use crate::Sealer;
 use crate::redact::{Redactor, Removed, Stream};
 use crate::report::Format;
@@ -33,7 +33,7 @@ pub async fn ingest_log(
         Redacting { log, stream: Some(stream), text: Text::default(), removed: removed.clone(), name: origin.name.clone() };
     let payload = sealer.blobs().put_stream(cx, Box::new(redacting)).await?;
     let removed = std::mem::take(&mut *removed.lock().unwrap_or_else(PoisonError::into_inner));
-    let redaction = Redaction::by(redactor, removed);
+    let redaction = TakenOut::by(redactor, removed);
     let reference = origin.reference(sealer, Format::PodLog, &payload, &redaction);
     let record = sealer.seal(cx, format!("{} report", origin.name), origin.subjects.clone(), &reference).await?;
     Ok(Ingested { format: Format::PodLog, payload, redaction, records: vec![record] })
