@@ -33,6 +33,7 @@ use pathops_evidence::ledger::Ledger;
 use pathops_evidence::redact::Redactor;
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
+use crate::activity::record::Recorded;
 use crate::change_set::{ChangeSet, Command, Outcome};
 use crate::engine::Performer;
 use crate::retry::with_retry;
@@ -147,8 +148,8 @@ impl Services {
             Command::Revert { .. } => self.revert(cx, command).await,
 
             Command::Comment { change_set, pull_requests, body, .. } => self.comment(cx, change_set, pull_requests, body).await,
-            Command::Record { change_set, meta_repo, at, files, once, apps } => {
-                let record = record::Record { change_set, meta_repo, at: *at, files, once, apps };
+            Command::Record { change_set, meta_repo, at, files, once, apps, releases } => {
+                let record = record::Record { change_set, meta_repo, at: *at, files, once, apps, releases };
                 self.record(cx, &record).await
             }
         }

@@ -8,6 +8,7 @@ mod command;
 mod enter;
 mod lifecycles;
 mod record;
+mod release;
 mod render;
 mod state;
 mod step;
@@ -17,6 +18,7 @@ pub use command::*;
 pub(crate) use enter::{Promoted, promoted};
 use record::glass_incident;
 pub use record::*;
+pub use release::*;
 pub use render::*;
 pub use state::*;
 

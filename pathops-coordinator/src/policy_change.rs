@@ -205,7 +205,15 @@ impl ControlPlane {
             files.push((path(PolicyChecked::path(&policy))?, text(&json!(checked))));
         }
         let at = services.clock.now();
-        let what = Record { change_set: &change.id, meta_repo: self.meta_repo(), at, files: &files, once: &[], apps: &[] };
+        let what = Record {
+            change_set: &change.id,
+            meta_repo: self.meta_repo(),
+            at,
+            files: &files,
+            once: &[],
+            apps: &[],
+            releases: &[],
+        };
         let record = || -> BoxFuture<'_, _> { Box::pin(services.record(cx, &what)) };
         with_retry(&*services.clock, record).await.map(drop)
     }

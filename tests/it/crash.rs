@@ -292,6 +292,10 @@ fn account(world: &World, request: &FeatureRequest) -> Vec<String> {
     let meta = repo("shop/meta");
     let head = wait(scm.branch_head(&cx(), &meta, &"main".parse().unwrap())).unwrap().unwrap();
     lines.push(format!("{} commits in the meta repository", commits(world, "shop/meta", &head)));
+    let released = wait(scm.read_tree(&cx(), &meta, &head, &"evidence".parse().unwrap())).unwrap_or_default();
+    // A change set has another name in each run.
+    let released = released.keys().map(|path| path.as_str().rsplit_once('.').map_or("", |(_, rest)| rest).to_owned());
+    lines.push(format!("{:?} of releases", released.collect::<Vec<_>>()));
     let state = world.carry_out(request.clone(), "k").unwrap();
     for (unit, progress) in &state.units {
         let evidence: Vec<_> = progress.evidence.iter().chain(&progress.snapshots).map(|record| record.name.clone()).collect();

@@ -287,7 +287,7 @@ fn nobody_rewrites_what_pathops_has_recorded() {
     wait(world.plane().check_policy()).unwrap();
     declare(&world, "main", "change-sets/later/status.json", "{}");
     assert_eq!(failures(&change), [""; 0]);
-    for path in [checked.as_str(), "production/orders.json", "log/checkpoint"] {
+    for path in [checked.as_str(), "production/orders.json", "log/checkpoint", "evidence/2025/11/dates.orders/snapshot.json"] {
         declare(&world, "records", path, "{}");
         let told = failures(&change);
         assert!(told.iter().any(|it| it.starts_with(&format!("{path}: "))), "{told:?}");

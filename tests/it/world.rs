@@ -87,13 +87,9 @@ impl World {
         let blobs = Arc::new(MemoryBlobs::new());
         let scm = forge.scm(Principal::System);
         let deployed: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (log, artifacts) = (deployed.clone(), blobs.clone());
         let gitops = MemoryGitOps::new(scm.clone(), Arc::new(clock.clone()))
             .taking(RolloutTimes { apply: seconds(1), start: seconds(2), jobs: seconds(1) })
-            .with_script(move |deploying| {
-                log.lock().unwrap().push(format!("{}@{}", deploying.unit, deploying.environment));
-                rollout(deploying, &artifacts)
-            });
+            .with_script(rollouts(deployed.clone(), blobs.clone()));
         let ci = MemoryCi::new(scm.clone(), blobs.clone(), Arc::new(clock.clone())).taking(seconds(3)).with_script(pipeline);
         let notifier = Arc::new(MemoryNotifier::new(NotifierCapabilities::default()));
         let world = Self {
@@ -163,6 +159,11 @@ impl World {
                 self.gitops.manage(&id(unit), &target, &gitops);
             }
         }
+    }
+
+    /// What its machine makes of each deployment.
+    pub(crate) fn rollouts(&self) -> impl Fn(&Deploying) -> Rollout + Send + Sync + 'static {
+        rollouts(self.deployed.clone(), self.blobs.clone())
     }
 
     /// A control plane over this world, as a host would make it after a restart.
@@ -374,6 +375,13 @@ fn work(task: &AgentTask, files: &mut SourceTree) -> Result<String> {
 fn pipeline(request: &CiRequest, files: &SourceTree) -> Pipeline {
     let broken = files.values().any(|file| String::from_utf8_lossy(&file.bytes).contains(BROKEN));
     if broken { Pipeline::failing(request) } else { Pipeline::passing(request, files) }
+}
+
+fn rollouts(log: Arc<Mutex<Vec<String>>>, artifacts: Arc<MemoryBlobs>) -> impl Fn(&Deploying) -> Rollout + Send + Sync + 'static {
+    move |deploying| {
+        log.lock().unwrap().push(format!("{}@{}", deploying.unit, deploying.environment));
+        rollout(deploying, &artifacts)
+    }
 }
 
 /// The machine: what was built from a defect fails its smoke job.

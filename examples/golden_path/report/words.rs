@@ -45,7 +45,11 @@ pub(super) fn mark(verdict: Verdict) -> Mark {
 pub(super) fn stage_mark(stage: Stage) -> Mark {
     match stage {
         Stage::Live | Stage::Recovered => Mark::Pass,
-        Stage::LeftToPeople | Stage::FailureEvidence | Stage::Stopped => Mark::Fail,
+        Stage::LeftToPeople
+        | Stage::FailureEvidence
+        | Stage::RecoveryFailureEvidence
+        | Stage::RestoreFailureEvidence
+        | Stage::Stopped => Mark::Fail,
         _ => Mark::Unknown,
     }
 }

@@ -224,7 +224,7 @@ fn explain_runtime(
         None => {
             let others = [deployment_of(unit, environment), health_of(unit, environment)];
             let others = others.into_iter().chain(SIGNALS.map(str::to_owned));
-            jobs.chain(others).for_each(|part| collection.absent(&part, format!("it was never deployed there: {problem}")));
+            jobs.chain(others).for_each(|part| collection.absent(&part, format!("it was not seen to run there: {problem}")));
         }
     }
 }

@@ -2,15 +2,21 @@
 
 use pathops_core::adapter::{FileChange, NewCommit, SourceFile};
 use pathops_core::lifecycle::AppLifecycle;
-use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, UnixMillis};
+use pathops_core::{ChangeSetId, CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, UnixMillis};
 use pathops_evidence::redact::Removed;
+use pathops_evidence::{EvidenceRecord, bundle};
 
 use crate::activity::announce::SOURCE_BRANCH;
 use crate::activity::{Services, moved};
-use crate::change_set::Outcome;
+use crate::change_set::{MAX_RECORD_BYTES, Outcome, Release};
 
 /// Where the meta repository has the newest checkpoint of the ledger.
 pub(crate) const CHECKPOINT: &str = "log/checkpoint";
+
+/// What of a release lies in its folder: the statement of the snapshot, as it was signed.
+const SNAPSHOT: &str = "snapshot.json";
+/// And the decision as a Sigstore bundle, where there is a ledger.
+const DECISION: &str = "vsa.sigstore.json";
 
 /// What is written down.
 pub(crate) struct Record<'r> {
@@ -24,37 +30,76 @@ pub(crate) struct Record<'r> {
     pub(crate) once: &'r [(RepoPath, String)],
     /// The lifecycles of apps and components, each with what it is to have at least.
     pub(crate) apps: &'r [AppLifecycle],
+    /// What has come to production: its evidence is written where there is none.
+    pub(crate) releases: &'r [Release],
 }
 
 impl Services {
+    /// Writes what is not there yet, in one commit. A file that is too large is left out of it, and that is the error.
     pub(crate) async fn record(&self, cx: &OpContext, record: &Record<'_>) -> Result<Outcome> {
-        let Record { change_set, meta_repo, at, files, once, apps } = *record;
-        let invalid =
-            |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "record a change set").on(meta_repo).because(why);
-        let branch = SOURCE_BRANCH.parse().map_err(|error| invalid(&error))?;
+        let Record { change_set, meta_repo, at, .. } = *record;
+        let branch = SOURCE_BRANCH.parse().map_err(|error| invalid(&error).on(meta_repo))?;
         let expected_head = self.head(cx, meta_repo, &branch).await?;
-        let mut changes = Vec::new();
-        let apps = self.apps_at(cx, meta_repo, &expected_head, apps).await?;
+        let new = self.new_files(cx, &expected_head, record).await?;
+        let (new, too_large): (Vec<_>, Vec<_>) = new.into_iter().partition(|(_, bytes)| bytes.len() <= MAX_RECORD_BYTES);
+        let file = |(path, bytes)| FileChange { path, file: Some(SourceFile { bytes, executable: false }) };
+        let mut changes: Vec<_> = new.into_iter().map(file).collect();
+        if !changes.is_empty() {
+            changes.extend(self.checkpoint(cx, meta_repo).await?);
+            let message = format!("Record change set {change_set}\n\nPathOps-Change-Set: {change_set}\n");
+            let new = NewCommit { branch, expected_head, message, author: Principal::System, at, changes };
+            self.scm.commit(&cx.part("record"), meta_repo, &new).await.map_err(moved)?;
+        }
+        let Some((path, bytes)) = too_large.first() else { return Ok(Outcome::Done) };
+        let why = format!("it has {} bytes, and a record has {MAX_RECORD_BYTES} at most: it was left out", bytes.len());
+        Err(invalid(&why).on(path).advise("make the change set smaller; everything else is recorded"))
+    }
+
+    /// The files that are not there as they should be.
+    async fn new_files(&self, cx: &OpContext, head: &CommitId, record: &Record<'_>) -> Result<Vec<(RepoPath, Vec<u8>)>> {
+        let Record { meta_repo, files, once, apps, releases, .. } = *record;
+        let apps = self.apps_at(cx, meta_repo, head, apps).await?;
+        let mut new = Vec::new();
         for (path, content) in files.iter().chain(&apps) {
             let bytes = self.redacted_json(content).into_bytes();
-            if self.scm.read_file(cx, meta_repo, &expected_head, path).await?.as_ref() != Some(&bytes) {
-                changes.push(FileChange { path: path.clone(), file: Some(SourceFile { bytes, executable: false }) });
+            if self.scm.read_file(cx, meta_repo, head, path).await?.as_ref() != Some(&bytes) {
+                new.push((path.clone(), bytes));
             }
         }
         for (path, content) in once {
-            if self.scm.read_file(cx, meta_repo, &expected_head, path).await?.is_none() {
-                let bytes = self.redacted_json(content).into_bytes();
-                changes.push(FileChange { path: path.clone(), file: Some(SourceFile { bytes, executable: false }) });
+            if self.scm.read_file(cx, meta_repo, head, path).await?.is_none() {
+                new.push((path.clone(), self.redacted_json(content).into_bytes()));
             }
         }
-        if changes.is_empty() {
-            return Ok(Outcome::Done);
+        for Release { folder, snapshot, decision } in releases {
+            let below = |name: &str| folder.join(name).map_err(|error| invalid(&error).on(folder));
+            let (snapshot_file, decision_file) = (below(SNAPSHOT)?, below(DECISION)?);
+            if self.scm.read_file(cx, meta_repo, head, &snapshot_file).await?.is_none() {
+                new.push((snapshot_file, self.statement(cx, snapshot).await?));
+            }
+            if self.scm.read_file(cx, meta_repo, head, &decision_file).await?.is_none() {
+                new.extend(self.bundle(cx, decision).await?.map(|bundle| (decision_file, bundle.into_bytes())));
+            }
         }
-        changes.extend(self.checkpoint(cx, meta_repo).await?);
-        let message = format!("Record change set {change_set}\n\nPathOps-Change-Set: {change_set}\n");
-        let new = NewCommit { branch, expected_head, message, author: Principal::System, at, changes };
-        self.scm.commit(&cx.part("record"), meta_repo, &new).await.map_err(moved)?;
-        Ok(Outcome::Done)
+        Ok(new)
+    }
+
+    /// What was signed: nothing is taken out of it, for then it would be nothing that was.
+    async fn statement(&self, cx: &OpContext, record: &EvidenceRecord) -> Result<Vec<u8>> {
+        let envelope = self.sealer.envelope(cx, record).await?;
+        envelope.payload().map_err(|error| corrupt(record, &error))
+    }
+
+    /// Evidence as a Sigstore bundle; `None` where it is in no ledger.
+    async fn bundle(&self, cx: &OpContext, record: &EvidenceRecord) -> Result<Option<String>> {
+        let (Some(ledger), Some(leaf)) = (&self.ledger, record.leaf) else { return Ok(None) };
+        let reader = ledger.reader();
+        let Some((checkpoint, note)) = reader.note(cx).await? else { return Ok(None) };
+        let inclusion = reader.inclusion(cx, leaf, &checkpoint).await?;
+        let envelope = self.sealer.envelope(cx, record).await?;
+        let verified = self.trust.verify(&envelope).map_err(|error| corrupt(record, &error))?;
+        let key = self.trust.key(verified.signer()).ok_or_else(|| corrupt(record, &"its key is not known"))?;
+        bundle(&envelope, key, reader.identity(), &note, &inclusion).map(Some)
     }
 
     /// The newest checkpoint of the ledger: whoever cuts the ledger back or forks it has to change the history of the meta
@@ -62,8 +107,7 @@ impl Services {
     async fn checkpoint(&self, cx: &OpContext, meta_repo: &RepoId) -> Result<Option<FileChange>> {
         let Some(ledger) = &self.ledger else { return Ok(None) };
         let Some((_, note)) = ledger.reader().note(cx).await? else { return Ok(None) };
-        let path = RepoPath::parse(CHECKPOINT)
-            .map_err(|error| Error::new(ErrorKind::Invalid, "record a checkpoint").on(meta_repo).because(error))?;
+        let path = RepoPath::parse(CHECKPOINT).map_err(|error| invalid(&error).on(meta_repo))?;
         Ok(Some(FileChange { path, file: Some(SourceFile { bytes: note.into_bytes(), executable: false }) }))
     }
 
@@ -73,4 +117,12 @@ impl Services {
         self.redactor.redact_json(&mut value, &mut Removed::new());
         format!("{value:#}\n")
     }
+}
+
+fn invalid(why: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Invalid, "record a change set").because(why)
+}
+
+fn corrupt(record: &EvidenceRecord, why: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Corrupt, "read evidence").on(&record.name).because(why)
 }

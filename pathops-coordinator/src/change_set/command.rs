@@ -9,7 +9,7 @@ use pathops_core::{ChangeSetId, CommitId, Digest, PersonId, Principal, ProjectId
 use pathops_evidence::EvidenceRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::change_set::{Before, Built, Decided, LastGood, Passed, Payload, PullRequestRef, Role};
+use crate::change_set::{Before, Built, Decided, LastGood, Passed, Payload, PullRequestRef, Release, Role};
 
 /// What a command is about: the change set and one of its units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -278,6 +278,9 @@ pub enum Command {
         /// The lifecycles of its units, with what it did to them.
         #[serde(default)]
         apps: Vec<AppLifecycle>,
+        /// What has come to production, whose evidence is written once.
+        #[serde(default)]
+        releases: Vec<Release>,
     },
 }
 

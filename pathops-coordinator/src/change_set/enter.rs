@@ -85,13 +85,15 @@ impl Context<'_> {
             Stage::ProductionDeploy | Stage::RestoreDeploy => {
                 self.observe(self.production(), progress.production.as_ref(), progress.production_artifact())
             }
-            Stage::PreflightEvidence => self.collect(self.preflight(), Occasion::Deployed),
-            Stage::ProductionEvidence => self.collect(self.production(), Occasion::Deployed),
+            Stage::PreflightEvidence => self.collect(stage, self.preflight(), Occasion::Deployed),
+            Stage::ProductionEvidence => self.collect(stage, self.production(), Occasion::Deployed),
             Stage::FailureEvidence => {
                 let target = if self.progress.production.is_some() { self.production() } else { self.preflight() };
-                self.collect(target, Occasion::Failed)
+                self.collect(stage, target, Occasion::Failed)
             }
-            Stage::RecoveryEvidence => self.collect(self.preflight(), Occasion::Recovered),
+            Stage::RecoveryEvidence => self.collect(stage, self.preflight(), Occasion::Recovered),
+            Stage::RecoveryFailureEvidence => self.collect(stage, self.preflight(), Occasion::Failed),
+            Stage::RestoreFailureEvidence => self.collect(stage, self.production(), Occasion::Failed),
             Stage::Deciding => self.decide(true),
             Stage::Judging => self.decide(false),
             Stage::Proposing => self.propose(),
@@ -99,7 +101,7 @@ impl Context<'_> {
             Stage::RestoreProposing => self.propose_restore(),
             Stage::RestorePromoting => self.promote(Role::Restore, false),
             Stage::RestoreMerge => self.promote(Role::Restore, true),
-            Stage::RestoreEvidence => self.collect(self.production(), Occasion::Recovered),
+            Stage::RestoreEvidence => self.collect(stage, self.production(), Occasion::Recovered),
             Stage::ProductionMerge => self.promote(Role::Production, true),
             Stage::Closing => Some(self.close()),
             Stage::Reverting => self.revert(),
@@ -184,7 +186,7 @@ impl Context<'_> {
         })
     }
 
-    fn collect(&self, target: EnvironmentTarget, occasion: Occasion) -> Option<Command> {
+    fn collect(&self, stage: Stage, target: EnvironmentTarget, occasion: Occasion) -> Option<Command> {
         let newest = self.progress.pull_requests.values().next_back()?;
         let in_production = target.kind == EnvironmentKind::Production && occasion != Occasion::Failed;
         let deployed = |observation: &&Observation| occasion != Occasion::Failed || observation.tree.is_some();
@@ -199,9 +201,8 @@ impl Context<'_> {
             payloads: self.progress.payloads.clone(),
             approved: in_production.then(|| self.pull_request(self.way_to_production())).flatten(),
             incident: in_production.then(|| glass_incident(self.state, &self.scope.unit.id)).flatten(),
-            artifact: if occasion == Occasion::Recovered { &self.progress.again } else { &self.progress.artifact }
-                .clone()
-                .map(Box::new),
+            // On the way back it is about what was there before.
+            artifact: if stage > Stage::Judging { &self.progress.again } else { &self.progress.artifact }.clone().map(Box::new),
             scope: self.scope.clone(),
         })
     }

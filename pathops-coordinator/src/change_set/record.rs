@@ -11,6 +11,10 @@ use crate::change_set::{End, LastGood, Progress, State, headline};
 /// The version of the record's form.
 pub const RECORD_FORMAT: u32 = 1;
 
+/// The largest file that PathOps writes into the meta repository, in bytes: it holds metadata and links, and Git hosts hand out
+/// larger files in other ways. One that would be larger is left out, and the change set says so.
+pub const MAX_RECORD_BYTES: usize = 1_000_000;
+
 /// The folder in which the meta repository says what runs in production.
 pub(crate) const LAST_GOOD: &str = "production";
 

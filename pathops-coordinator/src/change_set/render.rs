@@ -144,11 +144,13 @@ pub fn label(stage: Stage) -> &'static str {
         Stage::RecoveryMerge => "waits for the merge of its revert",
         Stage::RecoveryDeploy => "goes back to what it was",
         Stage::RecoveryEvidence => "is back; evidence is being collected",
+        Stage::RecoveryFailureEvidence => "could not be brought back; evidence is being collected",
         Stage::RestoreProposing => "is being reverted in production",
         Stage::RestorePromoting => "waits for approval of its way back in production",
         Stage::RestoreMerge => "waits for the merge of its way back in production",
         Stage::RestoreDeploy => "goes back to what it was in production",
         Stage::RestoreEvidence => "is back in production; evidence is being collected",
+        Stage::RestoreFailureEvidence => "could not be brought back in production; evidence is being collected",
         Stage::Recovered => "is back to what it was",
         Stage::LeftToPeople => "is left to people",
     }

@@ -152,11 +152,15 @@ pub enum Stage {
     RecoveryMerge,
     RecoveryDeploy,
     RecoveryEvidence,
+    /// Collecting what is known of a way back in preflight that has failed.
+    RecoveryFailureEvidence,
     RestoreProposing,
     RestorePromoting,
     RestoreMerge,
     RestoreDeploy,
     RestoreEvidence,
+    /// The same in production.
+    RestoreFailureEvidence,
     /// Back to what it was before this change set.
     Recovered,
     /// Going back failed too; people have to look after it.

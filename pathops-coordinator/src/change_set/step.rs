@@ -10,7 +10,7 @@ use crate::change_set::enter::enter;
 use crate::change_set::lifecycles::{follow, rule_out};
 use crate::change_set::transition::{Next, Work, transition};
 use crate::change_set::{
-    Command, Comment, End, Failure, Outcome, Progress, Stage, Start, State, comment, headline, incidents, record,
+    Command, Comment, End, Failure, Outcome, Progress, Stage, Start, State, comment, headline, incidents, record, releases,
 };
 
 pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
@@ -94,6 +94,8 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis
     let next = transition(work, &mut progress, outcome, at);
     if matches!(next, Next::Do(Stage::PreflightDeploy | Stage::ProductionDeploy | Stage::RecoveryDeploy | Stage::RestoreDeploy)) {
         progress.deploying_since = Some(at);
+        // What was seen of the one before says nothing of this one.
+        progress.observation = None;
     }
     state.units.insert(unit.clone(), progress);
     if let Outcome::Built { remarks, .. } = outcome {
@@ -109,10 +111,16 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis
     }
 }
 
-/// Notes a failure. The first one stops the change set; a snapshot is taken of each unit that reached an environment.
+/// Notes a failure. The first one stops the change set; a snapshot is taken of each unit that reached an environment, and of each
+/// deployment on the way back.
 fn fail(state: &mut State, unit: &UnitId, reason: String, at: UnixMillis) -> Option<Command> {
     let progress = state.units.get_mut(unit)?;
     let stage = progress.stage;
+    if matches!(stage, Stage::RecoveryFailureEvidence | Stage::RestoreFailureEvidence) {
+        progress.stage = Stage::LeftToPeople;
+        remark(state, format!("{unit}: what is known of the failed way back is incomplete: {reason}"));
+        return None;
+    }
     progress.problem = Some(reason.clone());
     rule_out(progress, &reason, at);
     state.failure.get_or_insert_with(|| Failure { unit: unit.clone(), stage, reason });
@@ -124,11 +132,13 @@ fn fail(state: &mut State, unit: &UnitId, reason: String, at: UnixMillis) -> Opt
         return None;
     }
     let recovering = stage > Stage::Judging;
-    match () {
-        () if recovering => progress.stage = Stage::LeftToPeople,
+    match stage {
+        Stage::RecoveryDeploy => return enter(state, unit, Stage::RecoveryFailureEvidence),
+        Stage::RestoreDeploy => return enter(state, unit, Stage::RestoreFailureEvidence),
+        _ if recovering => progress.stage = Stage::LeftToPeople,
         // Nothing of it is anywhere yet: there is nothing to collect.
-        () if progress.pull_requests.is_empty() => progress.stage = Stage::Stopped,
-        () => return enter(state, unit, Stage::FailureEvidence),
+        _ if progress.pull_requests.is_empty() => progress.stage = Stage::Stopped,
+        _ => return enter(state, unit, Stage::FailureEvidence),
     }
     None
 }
@@ -294,5 +304,6 @@ fn record_now(state: &mut State, at: UnixMillis) -> Command {
         files: record(state),
         once: incidents(state),
         apps: state.units.values().filter_map(|progress| progress.app.clone()).collect(),
+        releases: releases(state),
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn transition(work: Work, progress: &mut Progress, outcome: &Outcome,
         _ if stage <= S::Proposed => decision(progress, outcome),
         _ if stage <= S::Live => production(progress, outcome, at),
         _ if stage <= S::Closed => failure(progress, outcome),
-        _ if stage <= S::RecoveryEvidence => recovery(progress, outcome),
+        _ if stage <= S::RecoveryFailureEvidence => recovery(progress, outcome),
         _ => restore(progress, outcome, at),
     };
     next.unwrap_or_else(|| Next::Fail(format!("{stage:?} does not end with {outcome:?}")))
@@ -186,6 +186,7 @@ fn production(progress: &mut Progress, outcome: &Outcome, at: UnixMillis) -> Opt
         }
         (S::Promoting | S::ProductionMerge, Outcome::Unproven { state, reason }) => {
             progress.production = Some(state.clone());
+            progress.observation = None;
             Next::Fail(reason.clone())
         }
         (S::ProductionDeploy, Outcome::Observed(observation)) => observed(progress, observation, S::ProductionEvidence),
@@ -253,6 +254,11 @@ fn recovery(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
             progress.again = artifact.as_deref().cloned();
             back_in_preflight(progress)
         }
+        (S::RecoveryFailureEvidence, Outcome::Collected { evidence, snapshot, artifact }) => {
+            collected(progress, evidence, snapshot);
+            progress.again = artifact.as_deref().cloned();
+            Next::Rest(S::LeftToPeople)
+        }
         _ => return None,
     })
 }
@@ -290,6 +296,7 @@ fn restore(progress: &mut Progress, outcome: &Outcome, at: UnixMillis) -> Option
         }
         (S::RestorePromoting | S::RestoreMerge, Outcome::Unproven { state, reason }) => {
             progress.production = Some(state.clone());
+            progress.observation = None;
             Next::Fail(reason.clone())
         }
         (S::RestoreDeploy, Outcome::Observed(observation)) => observed(progress, observation, S::RestoreEvidence),
@@ -297,6 +304,11 @@ fn restore(progress: &mut Progress, outcome: &Outcome, at: UnixMillis) -> Option
             collected(progress, evidence, snapshot);
             progress.again = artifact.as_deref().cloned();
             Next::Rest(S::Recovered)
+        }
+        (S::RestoreFailureEvidence, Outcome::Collected { evidence, snapshot, artifact }) => {
+            collected(progress, evidence, snapshot);
+            progress.again = artifact.as_deref().cloned();
+            Next::Rest(S::LeftToPeople)
         }
         _ => return None,
     })

@@ -14,7 +14,7 @@ use crate::activity::facts::{DECLARATIONS, read_declarations};
 use crate::control_plane::ControlPlane;
 
 /// What PathOps writes into the meta repository, and nobody declares.
-const RECORDS: [&str; 4] = ["change-sets/", "lifecycles/", "production/", "log/"];
+const RECORDS: [&str; 5] = ["change-sets/", "lifecycles/", "production/", "evidence/", "log/"];
 
 const ANOTHER: &str = "the branch had moved on when it was merged, so what stands is another policy than the one that was \
     proposed, and nobody has approved it that counts; where it needs approvals, have any change that is based on it approved and merged";

@@ -1,0 +1,98 @@
+//! Deployments on the way back, and what was merged past PathOps: each has a snapshot, which says what was seen and no more.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use pathops_coordinator::change_set::{Command, End, Stage};
+use pathops_core::Principal;
+use pathops_core::adapter::{CheckState, JobCheck};
+use pathops_core::evidence::{Deployment, Occasion, Predicate as _};
+use pathops_core::memory::MemoryJournal;
+use pathops_core::policy::{CommitStatus, PROMOTION_CONTEXT};
+
+use crate::snapshots::{absent, snapshot, statements, there};
+use crate::world::{DEFECT, LATE_DEFECT, World, cx, feature_of, wait};
+
+/// A world in which the deployments of a unit in an environment fail from this one on, counted from 0.
+fn failing_from(unit: &'static str, environment: &'static str, from: usize) -> World {
+    let mut world = World::new(MemoryJournal::new());
+    world.keeps_ledger = true;
+    let (count, inner) = (AtomicUsize::new(0), world.rollouts());
+    world.gitops = world.gitops.with_script(move |deploying| {
+        let mut rollout = inner(deploying);
+        let is_it = deploying.unit.as_str() == unit && deploying.environment.as_str() == environment;
+        if is_it && count.fetch_add(1, Ordering::SeqCst) >= from {
+            for job in &mut rollout.jobs {
+                job.checks = Some(vec![JobCheck { name: "it works".to_owned(), failure: Some("not any more".to_owned()) }]);
+            }
+        }
+        rollout
+    });
+    world
+}
+
+#[test]
+fn a_way_back_that_fails_has_its_snapshot_too() {
+    for (environment, from, defect) in [("preflight", 1, DEFECT), ("production", 1, LATE_DEFECT)] {
+        let world = failing_from("orders", environment, from);
+        world.carry_out(feature_of(&["orders"], "better", None), "first").unwrap();
+        let state = world.carry_out(feature_of(&["orders"], &format!("a {defect}"), None), "second").unwrap();
+        let orders = &state.units[&"orders".parse().unwrap()];
+        assert_eq!((state.end, orders.stage), (Some(End::Incomplete), Stage::LeftToPeople), "{:?}", orders.problem);
+        let occasions: Vec<_> = orders
+            .snapshots
+            .iter()
+            .map(|record| snapshot(&world, record))
+            .filter(|it| it.extent.environment.as_str() == environment)
+            .map(|it| (it.is_whole().unwrap().unwrap().sequence, it.extent.occasion))
+            .collect();
+        // That of the change, and that of the way back; the one before both is of the first change set.
+        assert_eq!(occasions, [(1, Occasion::Failed), (2, Occasion::Failed)], "{environment}");
+        let last = snapshot(&world, orders.snapshots.last().unwrap());
+        assert!(there(&last).contains(&format!("orders {environment} deployment").as_str()), "{:?}", there(&last));
+        let said: Vec<_> = statements(&world, &state).into_iter().filter(|it| it.predicate_type == Deployment::TYPE).collect();
+        let said = said.iter().rev().find(|it| it.predicate["environment"] == environment).unwrap();
+        assert!(
+            said.predicate["ready"] == false && said.predicate["reason"].as_str().unwrap().contains("not any more"),
+            "{said:?}"
+        );
+    }
+}
+
+/// What was seen in preflight says nothing of production.
+#[test]
+fn of_what_was_merged_without_a_grant_nothing_is_said_that_was_not_seen() {
+    let world = World::new(MemoryJournal::new());
+    world.hesitant.store(true, Ordering::SeqCst);
+    let (forge, merged) = (world.forge.clone(), Arc::new(AtomicBool::new(false)));
+    let done = merged.clone();
+    let world = world.watched(move |command| {
+        let Command::Promote { pull_request, until_merged: true, .. } = command else { return };
+        if done.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // The status is gone when somebody merges all the same.
+        let (repo, scm) = (&pull_request.repo, forge.scm(Principal::System));
+        let head = wait(scm.pull_request(&cx(), repo, pull_request.number)).unwrap().head;
+        let context = PROMOTION_CONTEXT.parse().unwrap();
+        forge.protect(repo, &"production".parse().unwrap(), Default::default()).unwrap();
+        let status = CommitStatus::new(head.clone(), context, CheckState::Failure, "no").unwrap();
+        wait(scm.post_status(&cx(), repo, status)).unwrap();
+        forge.person("bob".parse().unwrap()).merge(repo, pull_request.number, &head).unwrap();
+    });
+    let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
+    assert!(merged.load(Ordering::SeqCst), "nobody merged it");
+    let orders = &state.units[&"orders".parse().unwrap()];
+    let production: Vec<_> = orders
+        .snapshots
+        .iter()
+        .map(|record| snapshot(&world, record))
+        .filter(|it| it.extent.environment.as_str() == "production")
+        .collect();
+    let [failed] = production.as_slice() else { panic!("{production:?}") };
+    assert_eq!(failed.extent.occasion, Occasion::Failed);
+    let absent = absent(failed);
+    assert!(absent["orders production deployment"].starts_with("it was not seen to run there: "), "{absent:?}");
+    let deployments = statements(&world, &state).into_iter().filter(|it| it.predicate_type == Deployment::TYPE);
+    assert!(deployments.into_iter().all(|it| it.predicate["environment"] == "preflight"));
+}
