@@ -10,7 +10,8 @@ use pathops_core::{ChangeSetId, Digest, EnvironmentId, UnitId, UnixMillis};
 use pathops_evidence::ledger::Witness;
 use pathops_evidence::report::Format;
 
-use crate::store::Store;
+use pathops_examples::Failure;
+use pathops_examples::store::{Address, Store};
 
 /// Takes evidence in, finds it, and verifies it. Exit codes: 0 done, or VERIFIED; 1 FAILED; 2 NOT VERIFIED, or the input cannot
 /// be used.
@@ -25,7 +26,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Takes reports of tools in: redacts them, recognises them by their content, stores, signs and logs them.
     Ingest(Ingest),
-    /// Verifies a store or a ledger (a folder) or a Sigstore bundle (a file), and says what was checked and what was not.
+    /// Verifies a store or a ledger or a Sigstore bundle (a file), and says what was checked and what was not.
     Verify(Verify),
     /// Finds evidence, the newest first.
     Query(Query),
@@ -34,9 +35,8 @@ pub(crate) enum Command {
         /// What of: `sha256:…`, `gitCommit:…`, `gitTree:…`.
         #[arg(value_parser = subject)]
         digest: SubjectDigest,
-        /// The store.
-        #[arg(long, value_name = "DIR")]
-        store: Store,
+        #[command(flatten)]
+        place: Place,
         /// As JSON.
         #[arg(long)]
         json: bool,
@@ -47,18 +47,16 @@ pub(crate) enum Command {
         first: String,
         /// The second.
         second: String,
-        /// The store.
-        #[arg(long, value_name = "DIR")]
-        store: Store,
+        #[command(flatten)]
+        place: Place,
         /// As JSON.
         #[arg(long)]
         json: bool,
     },
     /// Makes the index of a store anew from its ledger.
     RebuildIndex {
-        /// The store.
-        #[arg(long, value_name = "DIR")]
-        store: Store,
+        #[command(flatten)]
+        place: Place,
         /// Believes the log that signatures are what they were when they were appended: ten times as fast.
         #[arg(long)]
         quick: bool,
@@ -68,13 +66,32 @@ pub(crate) enum Command {
     },
     /// Writes a piece of evidence out as a Sigstore bundle, with the proof that it is in the ledger.
     Export {
-        /// The folder of the store, or of the ledger.
-        ledger: PathBuf,
+        /// The store or ledger: a folder, or `s3://<bucket>/<folder>`.
+        ledger: Address,
         /// The name of the evidence: SHA-256 in hexadecimal, of what was signed.
         id: String,
         #[command(flatten)]
         trusted: Trusted,
     },
+}
+
+/// Which store.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Place {
+    /// The store: a folder, or `s3://<bucket>/<folder>`, with the credential in `AWS_ACCESS_KEY_ID` and
+    /// `AWS_SECRET_ACCESS_KEY`.
+    #[arg(long, value_name = "PLACE")]
+    store: Address,
+    /// Of a store at S3, the folder of this machine with its index and its private keys; otherwise one below
+    /// `$XDG_STATE_HOME/pathops/evidence`.
+    #[arg(long, value_name = "DIR")]
+    local: Option<PathBuf>,
+}
+
+impl Place {
+    pub(crate) fn store(self) -> Result<Store, Failure> {
+        Store::at(self.store, self.local)
+    }
 }
 
 /// Who the log is.
@@ -87,8 +104,8 @@ pub(crate) struct Trusted {
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
-    /// The folder of the store or ledger, or the bundle.
-    pub(crate) path: PathBuf,
+    /// The store or ledger, a folder or `s3://<bucket>/<folder>`; or the bundle.
+    pub(crate) path: Address,
     #[command(flatten)]
     pub(crate) trusted: Trusted,
     /// A public key whose evidence counts, in PEM; several may be given. Otherwise those that lie in the store, and it is said
@@ -108,9 +125,9 @@ pub(crate) struct Verify {
     /// How many of the witnesses have to have cosigned the newest checkpoint; otherwise all of them.
     #[arg(long, value_name = "N", requires = "witness")]
     pub(crate) witnesses: Option<usize>,
-    /// The folder of the blob store: what is referred to has to be there. Otherwise that of the store.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) blobs: Option<PathBuf>,
+    /// Where the blobs lie: what is referred to has to be there. Otherwise in the store.
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) blobs: Option<Address>,
 }
 
 #[derive(Debug, Args)]
@@ -118,9 +135,9 @@ pub(crate) struct Ingest {
     /// The reports.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// The store; it is made where there is none.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) store: Store,
+    /// It is made where there is none.
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// What it is about: `sha256:…`, `gitCommit:…`, `gitTree:…`; several may be given.
     #[arg(long, value_name = "DIGEST", required = true, value_parser = subject)]
     pub(crate) subject: Vec<SubjectDigest>,
@@ -152,9 +169,8 @@ pub(crate) struct Ingest {
 
 #[derive(Debug, Args)]
 pub(crate) struct Query {
-    /// The store.
-    #[arg(long, value_name = "DIR")]
-    pub(crate) store: Store,
+    #[command(flatten)]
+    pub(crate) place: Place,
     /// About this: `sha256:…`, `gitCommit:…`, `gitTree:…`.
     #[arg(long, value_name = "DIGEST", value_parser = subject)]
     pub(crate) subject: Option<SubjectDigest>,

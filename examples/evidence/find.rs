@@ -2,21 +2,22 @@
 
 use std::fmt::Write as _;
 
+use pathops_adapters::object_store::ObjectStoreBlobs;
 use pathops_core::adapter::{EvidenceIndex as _, EvidenceQuery, IndexedEvidence, PageLimit, SubjectDigest, Window};
 use pathops_core::evidence::{Checkpoint, EvidenceId, Predicate as _, Snapshot};
 use pathops_core::{Digest, OpContext, UnixMillis};
 use pathops_evidence::ledger::{LogReader, Place};
 use pathops_evidence::{Recheck, SnapshotDifference, lineage, rebuild_index};
+use pathops_examples::Failure;
+use pathops_examples::store::Store;
 use serde_json::json;
 
-use crate::Failure;
 use crate::arguments::Query;
-use crate::store::Store;
 
 pub(crate) async fn query(cx: &OpContext, arguments: Query) -> Result<String, Failure> {
-    let store = arguments.store.clone();
+    let store = arguments.place.clone().store()?;
     let (proofs, json) = (arguments.proofs, arguments.json);
-    let page = store.index().await?.query(cx, &asked(arguments)?).await?;
+    let page = store.index(cx).await?.query(cx, &asked(arguments)?).await?;
     let ledger = if proofs { Some(Proving::of(cx, &store).await?) } else { None };
     let mut told = String::new();
     for entry in &page.evidence {
@@ -58,7 +59,7 @@ struct Proving {
 
 impl Proving {
     async fn of(cx: &OpContext, store: &Store) -> Result<Self, Failure> {
-        let reader = LogReader::new(store.bucket()?, store.log()?);
+        let reader = LogReader::new(store.existing(cx).await?, store.log(cx).await?);
         let checkpoint = reader.checkpoint(cx).await?.ok_or("the ledger has no checkpoint")?;
         Ok(Self { reader, checkpoint })
     }
@@ -93,12 +94,13 @@ fn line(entry: &IndexedEvidence, place: Option<&Place>) -> String {
 }
 
 pub(crate) async fn origin(cx: &OpContext, digest: &SubjectDigest, store: &Store, json: bool) -> Result<String, Failure> {
-    let lineage = lineage(cx, &store.index().await?, &*store.blobs()?, &store.trust()?, digest).await?;
+    let blobs = ObjectStoreBlobs::within(store.existing(cx).await?);
+    let lineage = lineage(cx, &store.index(cx).await?, &blobs, &store.trust(cx).await?, digest).await?;
     if json { Ok(serde_json::to_string_pretty(&lineage)? + "\n") } else { Ok(lineage.to_string()) }
 }
 
 pub(crate) async fn diff(cx: &OpContext, names: [&str; 2], store: &Store, json: bool) -> Result<String, Failure> {
-    let (reader, trust) = (LogReader::new(store.bucket()?, store.log()?), store.trust()?);
+    let (reader, trust) = (LogReader::new(store.existing(cx).await?, store.log(cx).await?), store.trust(cx).await?);
     let mut snapshots = Vec::new();
     for name in names {
         let id = named(name)?;
@@ -115,10 +117,10 @@ pub(crate) async fn diff(cx: &OpContext, names: [&str; 2], store: &Store, json: 
 }
 
 pub(crate) async fn rebuild(cx: &OpContext, store: &Store, quick: bool, from: u64) -> Result<String, Failure> {
-    let (index, mut next) = (store.index_to_fill().await?, from);
+    let (index, mut next) = (store.index_to_fill(cx).await?, from);
     let recheck = if quick { Recheck::Log } else { Recheck::Signatures };
-    let (log, trust) = (store.log()?, store.trust()?);
-    let rebuilt = rebuild_index(cx, store.bucket()?, &log, &trust, &index, recheck, &mut next).await;
+    let (bucket, log, trust) = (store.existing(cx).await?, store.log(cx).await?, store.trust(cx).await?);
+    let rebuilt = rebuild_index(cx, bucket, &log, &trust, &index, recheck, &mut next).await;
     let rebuilt = rebuilt.map_err(|error| format!("{error}\n  go on with --from {next} once that is mended"))?;
     let mut told = format!("{} of {} leaves are in the index\n", rebuilt.added, rebuilt.leaves.saturating_sub(from));
     for (leaf, why) in &rebuilt.refused.1 {

@@ -6,8 +6,7 @@ use std::process::{Command, Stdio};
 use pathops_core::OpContext;
 use pathops_evidence::ledger::LogReader;
 use pathops_evidence::{Verification, verify_history};
-
-use crate::Failure;
+use pathops_examples::Failure;
 
 const FILE: &str = "log/checkpoint";
 

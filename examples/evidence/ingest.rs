@@ -1,23 +1,30 @@
 //! Taking reports in.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use pathops_core::evidence::{Subject, TestAnnotations};
 use pathops_core::{OpContext, UnixMillis};
 use pathops_evidence::redact::Redactor;
-use pathops_evidence::{Ingested, Origin, ingest as take};
+use pathops_evidence::{Ingested, Origin, Sealer, ingest as take};
+use pathops_examples::Failure;
+use pathops_examples::store::Open;
 use serde_json::json;
 
 use crate::arguments::Ingest;
-use crate::{Failure, read};
+
+/// The name of a log that this command begins.
+const ORIGIN: &str = "localhost/evidence";
 
 /// All files are read and recognised one after the other; the first that is refused ends it, and what was taken in before stays.
 pub(crate) async fn ingest(cx: &OpContext, arguments: Ingest) -> Result<String, Failure> {
     let redactor = Redactor::new([])?;
-    let sealer = arguments.store.sealer(cx).await?;
-    let (index, trust) = (arguments.store.index_to_fill().await?, arguments.store.trust()?);
+    let store = arguments.place.clone().store()?;
+    let Open { signer, blobs, ledger, .. } = store.open(cx, ORIGIN).await?;
+    let sealer = Sealer::new(signer, blobs).with_ledger(ledger);
+    let (index, trust) = (store.index_to_fill(cx).await?, store.trust(cx).await?);
     let mut told = String::new();
     for file in &arguments.files {
         let origin = origin(&arguments, file)?;
@@ -27,6 +34,10 @@ pub(crate) async fn ingest(cx: &OpContext, arguments: Ingest) -> Result<String, 
         tell(&mut told, file, &taken, arguments.json)?;
     }
     Ok(told)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(file).map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
 fn origin(arguments: &Ingest, file: &Path) -> Result<Origin, Failure> {
@@ -55,7 +66,7 @@ fn origin(arguments: &Ingest, file: &Path) -> Result<Origin, Failure> {
 /// When a file was last written.
 fn written(file: &Path) -> Result<UnixMillis, Failure> {
     let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
-    let written = std::fs::metadata(file).and_then(|it| it.modified()).map_err(|error| failed(&error))?;
+    let written = fs::metadata(file).and_then(|it| it.modified()).map_err(|error| failed(&error))?;
     let since = written.duration_since(UNIX_EPOCH).map_err(|error| failed(&error))?;
     Ok(UnixMillis(i64::try_from(since.as_millis())?))
 }

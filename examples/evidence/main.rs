@@ -2,6 +2,7 @@
 //!
 //! `cargo run --example evidence -- ingest FILE... --store DIR --subject sha256:…`, `verify PATH`, `query --store DIR`, `origin
 //! DIGEST --store DIR`, `diff SNAPSHOT SNAPSHOT --store DIR`, `rebuild-index --store DIR`, `export DIR ID`; `--help` says more.
+//! With `--features s3` before the `--`, a store may be at `s3://<bucket>/<folder>` too.
 //! Of `verify`, the exit code is 0 for VERIFIED, 1 for FAILED and 2 for NOT VERIFIED. VERIFIED says of everything that it leaves
 //! out that it does.
 
@@ -9,20 +10,17 @@ mod arguments;
 mod find;
 mod history;
 mod ingest;
-mod store;
 mod verify;
 
 use std::io::{self, Write as _};
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use pathops_core::{IdempotencyKey, OpContext};
 use pathops_evidence::Verdict;
+use pathops_examples::Failure;
 
 use arguments::{Arguments, Command};
-
-pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -51,17 +49,13 @@ async fn answer(command: Command) -> Result<(String, u8), Failure> {
         Command::Verify(arguments) => verify::verify(&cx, arguments).await,
         Command::Ingest(arguments) => ingest::ingest(&cx, arguments).await.map(done),
         Command::Query(arguments) => find::query(&cx, arguments).await.map(done),
-        Command::Origin { digest, store, json } => find::origin(&cx, &digest, &store, json).await.map(done),
-        Command::Diff { first, second, store, json } => find::diff(&cx, [&first, &second], &store, json).await.map(done),
-        Command::RebuildIndex { store, quick, from } => find::rebuild(&cx, &store, quick, from).await.map(done),
-        Command::Export { ledger, id, trusted } => verify::export(&cx, &ledger, &id, &trusted).await.map(done),
+        Command::Origin { digest, place, json } => find::origin(&cx, &digest, &place.store()?, json).await.map(done),
+        Command::Diff { first, second, place, json } => find::diff(&cx, [&first, &second], &place.store()?, json).await.map(done),
+        Command::RebuildIndex { place, quick, from } => find::rebuild(&cx, &place.store()?, quick, from).await.map(done),
+        Command::Export { ledger, id, trusted } => verify::export(&cx, ledger, &id, &trusted).await.map(done),
     }
 }
 
 fn done(text: String) -> (String, u8) {
     (text, 0)
-}
-
-pub(crate) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()).into())
 }

@@ -44,7 +44,7 @@ impl Account {
     /// To standard output, or to standard error where that is for the summary in JSON.
     pub(crate) fn new(json: bool) -> Self {
         let terminal = if json { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
-        let colour = terminal && crate::arguments::variable("NO_COLOR").is_none();
+        let colour = terminal && pathops_examples::variable("NO_COLOR").is_none();
         Self { to_stderr: json, terminal, colour, question: Mutex::new(None), begun: Mutex::new(None) }
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use pathops_examples::variable;
 
 /// The first argument with which this program is the shop's store.
 pub(crate) const STORE: &str = "shop-store";
@@ -66,10 +67,4 @@ pub(crate) fn mode() -> Mode {
         (Some(port), Some(data)) => Mode::Store { port, data: PathBuf::from(data) },
         _ => Mode::Unusable("the store needs PORT and DATA_DIR".to_owned()),
     }
-}
-
-/// A variable of this program's environment: a host may read it, and hands on what the libraries need.
-#[expect(clippy::disallowed_methods, reason = "this is the host: it reads its environment and passes values on")]
-pub(crate) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }

@@ -60,7 +60,7 @@ pub(crate) async fn check(
 }
 
 fn signatures(machine: &Machine, exported: &[Exported]) -> Claim {
-    let trust = TrustRoot::new([machine.signer.public_key()]);
+    let trust = TrustRoot::new([machine.store.signer.public_key()]);
     let bad = exported.iter().find_map(|it| match trust.verify(&it.envelope) {
         Ok(verified) if verified.id() == it.record.id => None,
         Ok(_) => Some(format!("{} is not what its record names", it.record.name)),
@@ -77,9 +77,9 @@ async fn ledger(machine: &Machine, exported: &[Exported]) -> Result<Claim, Failu
     let head = scm.branch_head(&cx, meta, &"main".parse()?).await?.ok_or("the meta repository has no branch `main`")?;
     let note = scm.read_file(&cx, meta, &head, &"log/checkpoint".parse()?).await?;
     let known: Vec<_> = note.map(String::from_utf8).transpose()?.into_iter().collect();
-    let (log, trust) = (&machine.ledger.identity, TrustRoot::new([machine.signer.public_key()]));
-    let against = Against { log, trust: &trust, known: &known, blobs: Some(&*machine.blobs) };
-    let verification = verify_ledger(&cx, &*machine.ledger.bucket, against).await?;
+    let (log, trust) = (&machine.store.identity, TrustRoot::new([machine.store.signer.public_key()]));
+    let against = Against { log, trust: &trust, known: &known, blobs: Some(&*machine.store.blobs) };
+    let verification = verify_ledger(&cx, &*machine.store.bucket, against).await?;
     let ids: BTreeSet<_> = exported.iter().map(|it| it.record.id).collect();
     let missing = ids.difference(&verification.evidence).next().map(|id| format!("{id} is not in it"));
     let unwitnessed = known.is_empty().then(|| "the meta repository has no checkpoint of it".to_owned());

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use pathops_coordinator::change_set::State;
 use pathops_core::evidence::Envelope;
 use pathops_core::{IdempotencyKey, OpContext};
-use pathops_evidence::{EvidenceRecord, openssl, trusted_root};
+use pathops_evidence::{EvidenceRecord, openssl};
 
 use crate::Failure;
 use crate::host::Machine;
@@ -27,8 +27,7 @@ pub(crate) async fn evidence(machine: &Machine, policy: &EvidenceRecord, states:
     let folder = machine.place.root.join("evidence");
     let cx = OpContext::new(IdempotencyKey::new("export"));
     fs::create_dir_all(&folder)?;
-    fs::write(folder.join(PUBLIC_KEY), machine.signer.public_key().to_pem())?;
-    fs::write(folder.join("trusted_root.json"), trusted_root(&machine.ledger.identity)?)?;
+    fs::write(folder.join(PUBLIC_KEY), machine.store.signer.public_key().to_pem())?;
     let mut exported = Vec::new();
     let of_policy = ("policy".to_owned(), vec![policy]);
     let of_states = states.iter().map(|state| (state.start.change_set.to_string(), state.evidence().collect()));
@@ -36,8 +35,12 @@ pub(crate) async fn evidence(machine: &Machine, policy: &EvidenceRecord, states:
         let folder = folder.join(name);
         fs::create_dir_all(&folder)?;
         for (number, record) in records.into_iter().enumerate() {
-            let bytes =
-                machine.blobs.get(&cx, &record.envelope).await?.ok_or_else(|| format!("the evidence {} is gone", record.name))?;
+            let bytes = machine
+                .store
+                .blobs
+                .get(&cx, &record.envelope)
+                .await?
+                .ok_or_else(|| format!("the evidence {} is gone", record.name))?;
             let stem = folder.join(format!("{:02}-{}", number + 1, file_name(&record.name)));
             exported.push(write(record, Envelope::from_slice(&bytes)?, &bytes, stem)?);
         }

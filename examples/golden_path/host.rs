@@ -7,27 +7,27 @@ use std::time::Duration;
 use pathops_adapters::local_ci::{LocalCi, LocalCiConfig};
 use pathops_adapters::local_forge::{ForgeConfig, LocalForge};
 use pathops_adapters::local_gitops::{Program, Reconciler, ReconcilerConfig, Watched};
-use pathops_adapters::local_signer::{LocalSigner, local_seed};
-use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
 use pathops_adapters::patch_agent::PatchAgent;
-use pathops_adapters::sqlite::{SqliteEvidenceIndex, SqliteJournal};
+use pathops_adapters::sqlite::SqliteJournal;
 use pathops_adapters::system::{SystemClock, SystemIds};
 use pathops_coordinator::change_set::{End, State};
 use pathops_coordinator::{ControlPlane, Pace};
-use pathops_core::adapter::{BlobStore, Bucket, Clock, Journal, Signer, SourceTree};
+use pathops_core::adapter::{Clock, EvidenceIndex, Journal, SourceTree};
+use pathops_core::evidence::TrustRoot;
 use pathops_core::project::{FeatureRequest, Project, load_request, request_names};
 use pathops_core::{ChangeSetId, IdempotencyKey, OpContext, Principal};
-use pathops_evidence::EvidenceRecord;
-use pathops_evidence::ledger::{Ledger, LogIdentity, LogKey};
+use pathops_evidence::{EvidenceRecord, Recheck, rebuild_index};
+use pathops_examples::store::{Open, Store};
+use pathops_examples::{Failure, variable};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::account::{Account, Told};
-use crate::arguments::{Arguments, STORE, variable};
+use crate::arguments::{Arguments, STORE};
 use crate::figures::{MeasuredCi, Stopwatch};
 use crate::people::People;
 use crate::place::{Before, Place};
-use crate::{Failure, claims, export, people, setup, summary};
+use crate::{claims, export, people, setup, summary};
 
 /// How long a process may take to become healthy.
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(30);
@@ -42,21 +42,14 @@ pub(crate) enum Ended {
     Stopped,
 }
 
-/// Where the ledger lies, and who it is.
-pub(crate) struct Log {
-    pub(crate) bucket: Arc<dyn Bucket>,
-    pub(crate) identity: LogIdentity,
-}
-
 /// Everything that lies on this machine.
 pub(crate) struct Machine {
     pub(crate) place: Place,
     pub(crate) project: Project,
     pub(crate) forge: LocalForge,
-    pub(crate) blobs: Arc<dyn BlobStore>,
+    pub(crate) store: Open,
+    pub(crate) index: Arc<dyn EvidenceIndex>,
     pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) ledger: Log,
-    pub(crate) signer: Arc<dyn Signer>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) reconciler: Arc<Reconciler>,
     pub(crate) account: Arc<Account>,
@@ -168,36 +161,32 @@ async fn compose(
     let forge = LocalForge::open(ForgeConfig { root: root.join("forge") }, clock.clone())?;
     let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(root.join("journal.sqlite")).await?);
     setup::import(&forge, &arguments.project(), &project).await?;
-    let blobs: Arc<dyn BlobStore> = Arc::new(ObjectStoreBlobs::folder(root.join("blobs"))?);
-    let signer: Arc<dyn Signer> = Arc::new(LocalSigner::open_or_create(root.join("signing-key.pem"))?);
-    let bucket: Arc<dyn Bucket> = Arc::new(ObjectStoreBucket::folder(root.join("ledger"))?);
-    let seed = local_seed(root.join("ledger-key"))?;
-    let log = LogKey::new(format!("{}.example/evidence", project.id), &seed)?;
-    let identity = log.identity();
-    let opening = OpContext::new(IdempotencyKey::new("open the ledger"));
-    let ledger = Arc::new(Ledger::open(&opening, bucket.clone(), log).await?);
+    let evidence = Store::folder(place.store());
+    let opening = OpContext::new(IdempotencyKey::new("open the store of evidence"));
+    let store = evidence.open(&opening, &format!("{}.example/evidence", project.id)).await?;
     let mut ci = LocalCiConfig::new(root.join("forge"), root.join("ci"), &path);
     ci.time_limit = Duration::from_secs(arguments.ci_limit);
-    let ci = Arc::new(MeasuredCi::new(Arc::new(LocalCi::new(ci, blobs.clone(), clock.clone())?)));
+    let ci = Arc::new(MeasuredCi::new(Arc::new(LocalCi::new(ci, store.blobs.clone(), clock.clone())?)));
     let environments = [&project.environments.preflight, &project.environments.production];
     let watched = project.units.values().flat_map(|unit| {
         environments.map(|target| Watched { unit: unit.id.clone(), repo: unit.desired_state.clone(), target: target.clone() })
     });
-    let store = Program { executable: std::env::current_exe()?, args: vec![STORE.to_owned()] };
+    let program = Program { executable: std::env::current_exe()?, args: vec![STORE.to_owned()] };
     let reconciler = Arc::new(Reconciler::new(
         ReconcilerConfig {
             repositories: root.join("forge"),
             work: root.join("machine"),
             watched: watched.collect(),
-            programs: [("shop-store".to_owned(), store)].into(),
+            programs: [("shop-store".to_owned(), program)].into(),
             path: path.into(),
             poll: Duration::from_millis(25),
             start_limit: START_LIMIT,
             job_limit: Duration::from_secs(30),
         },
-        blobs.clone(),
+        store.blobs.clone(),
         clock.clone(),
     )?);
+    let index: Arc<dyn EvidenceIndex> = Arc::new(evidence.index_to_fill(&opening).await?);
     let told = Told { account: account.clone(), tell, clock: clock.clone() };
     let plane = ControlPlane::builder()
         .name("golden-path")
@@ -207,16 +196,16 @@ async fn compose(
         .ci(ci.clone())
         .gitops(reconciler.clone())
         .signals(reconciler.clone())
-        .blobs(blobs.clone())
-        .streams(bucket.clone())
+        .blobs(store.blobs.clone())
+        .streams(store.bucket.clone())
         .journal(journal.clone())
-        .ledger(ledger.clone())
-        .signer(signer.clone())
+        .ledger(store.ledger.clone())
+        .signer(store.signer.clone())
         .agent(Arc::new(PatchAgent::new("patch".parse()?)))
         .notifier(account.clone())
         .clock(clock.clone())
         .ids(ids)
-        .evidence(Arc::new(SqliteEvidenceIndex::open(root.join("evidence.sqlite")).await?))
+        .evidence(index.clone())
         .pace(Pace {
             shortest: Duration::from_millis(5),
             longest: Duration::from_millis(50),
@@ -225,8 +214,7 @@ async fn compose(
         })
         .observer(told.observer())
         .build()?;
-    let ledger = Log { bucket, identity };
-    Ok((Machine { place, project, forge, blobs, journal, ledger, signer, clock, reconciler, account }, plane, ci))
+    Ok((Machine { place, project, forge, store, index, journal, clock, reconciler, account }, plane, ci))
 }
 
 /// The policy that a project begins with came by no pull request: it is looked at as it stands, and the statement of that is
@@ -262,6 +250,18 @@ async fn carry_out(
     Ok(states)
 }
 
+/// A control plane indexes what others have handed in. What it has made itself is for those who look for it afterwards.
+async fn fill_index(machine: &Machine) -> Result<(), Failure> {
+    let (cx, store) = (OpContext::new(IdempotencyKey::new("fill the index")), &machine.store);
+    let trust = TrustRoot::new([store.signer.public_key()]);
+    let (bucket, log, index) = (store.bucket.clone(), &store.identity, &*machine.index);
+    let filled = rebuild_index(&cx, bucket, log, &trust, index, Recheck::Signatures, &mut 0).await?;
+    match filled.refused.1.first() {
+        None => Ok(()),
+        Some((leaf, why)) => Err(format!("leaf {leaf} of the ledger cannot be indexed: {why}").into()),
+    }
+}
+
 /// Checks what the run claims, writes evidence and report, and says where everything lies.
 async fn finish(
     arguments: &Arguments,
@@ -273,6 +273,7 @@ async fn finish(
     stopwatch: &Stopwatch,
 ) -> Result<Ended, Failure> {
     let figures = summary::measure(machine, states, ci, stopwatch).await?;
+    fill_index(machine).await?;
     let exported = export::evidence(machine, policy, states).await?;
     let claims = claims::check(machine, states, meant, &exported).await?;
     summary::tell(arguments, machine, states, &figures, &exported, &claims).await?;

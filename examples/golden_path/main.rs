@@ -22,9 +22,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use arguments::{Arguments, Mode};
-
-/// What ends the example, for people to read.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+use pathops_examples::Failure;
 
 /// It was stopped by the user; what was begun is kept.
 const STOPPED: u8 = 130;

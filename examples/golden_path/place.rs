@@ -15,7 +15,8 @@ const NEW_MARK: &str = "run.json.new";
 /// There once a run was carried to its end.
 const FINISHED: &str = "finished";
 const LOCK: &str = "lock";
-const FORMAT: u32 = 1;
+/// The first kept ledger, blobs and keys apart.
+const FORMAT: u32 = 2;
 
 #[derive(PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
@@ -57,6 +58,10 @@ impl Place {
                 begin_anew(root, &wanted, &mark)?;
                 Before::Finished
             }
+            Some(mark) if mark.format != FORMAT => {
+                let advice = "give another --state, or remove it";
+                return Err(format!("{} holds an unfinished run of an earlier version; {advice}", root.display()).into());
+            }
             Some(mark) if mark != wanted => {
                 let of = mark.project.display();
                 let advice = "give another --state, or remove it";
@@ -69,6 +74,11 @@ impl Place {
             }
         };
         Ok(Self { root: fs::canonicalize(root)?, before, _lock: lock })
+    }
+
+    /// The store of evidence.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.root.join("store")
     }
 
     /// Notes that the run was carried to its end.
@@ -117,7 +127,7 @@ fn mark(root: &Path) -> Result<Option<Mark>, Failure> {
         text => text.map_err(|error| format!("cannot read {}: {error}", root.join(MARK).display()))?,
     };
     let mark: Option<Mark> = serde_json::from_slice(&text).ok();
-    mark.filter(|mark| mark.format == FORMAT).map(Some).ok_or_else(|| foreign(root))
+    mark.filter(|mark| (1..=FORMAT).contains(&mark.format)).map(Some).ok_or_else(|| foreign(root))
 }
 
 /// Empties the folder. What says that it may be emptied goes last.
@@ -155,6 +165,18 @@ mod tests {
         let (state, project) = (folder.path().join("state"), folder.path().join("project"));
         fs::create_dir(&project).unwrap();
         (folder, state, project)
+    }
+
+    #[test]
+    fn of_an_earlier_version_only_what_came_to_its_end_makes_room() {
+        let (_folder, state, project) = folders();
+        fs::create_dir(&state).unwrap();
+        write(&state, &Mark { format: 1, project: project.canonicalize().unwrap() }).unwrap();
+        let refused = Place::take(&state, &project).err().unwrap().to_string();
+        assert!(refused.contains("an unfinished run of an earlier version"), "{refused}");
+        fs::write(state.join(FINISHED), "").unwrap();
+        assert_eq!(Place::take(&state, &project).unwrap().before, Before::Finished);
+        assert_eq!(Place::take(&state, &project).unwrap().before, Before::Stopped);
     }
 
     #[test]

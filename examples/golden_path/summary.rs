@@ -139,6 +139,8 @@ fn places(machine: &Machine, exported: &[Exported], report: &Path) -> Vec<(Strin
         places.push(("desired state".to_owned(), format!("git -C {} log --graph {branch}", quoted(&path))));
     }
     places.push(("repositories".to_owned(), root.join("forge").display().to_string()));
+    let store = quoted(&machine.place.store());
+    places.push(("store of evidence".to_owned(), format!("cargo run --example evidence -- verify {store}")));
     places.push(("evidence".to_owned(), root.join("evidence").display().to_string()));
     if let Some(last) = exported.last() {
         places.push(("check one yourself".to_owned(), format!("cd {} && {}", quoted(root), export::command(last, root))));

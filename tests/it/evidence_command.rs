@@ -1,6 +1,7 @@
 //! The evidence command, end to end: a store is filled, asked, verified, and its index made anew.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
@@ -9,6 +10,7 @@ use pathops_core::adapter::Signer;
 use pathops_core::evidence::{Occasion, Subject, Window};
 use pathops_core::{Digest, UnixMillis};
 use pathops_evidence::{Collection, Position, SnapshotOf};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -27,7 +29,13 @@ fn program() -> &'static Path {
 pub(crate) struct Run(pub(crate) Option<i32>, pub(crate) String, pub(crate) String);
 
 pub(crate) fn run(arguments: &[&str]) -> Run {
-    let mut command = Command::new(program());
+    run_with(program(), arguments, &[])
+}
+
+/// A run of the command as it was built, with variables in its environment.
+pub(crate) fn run_with(program: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Run {
+    let mut command = Command::new(program);
+    command.envs(environment.iter().copied());
     let output = command.args(arguments).current_dir(Path::new(ROOT).join(REPORTS)).stdin(Stdio::null()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     Run(output.status.code(), text(output.stdout), text(output.stderr))
@@ -177,6 +185,48 @@ fn what_is_no_store_is_not_verified() {
     run(&endless).is_refused("it is neither a folder nor a file");
 }
 
+/// Puts something that is no file in the place of one.
+fn replace(file: &Path, with: &str) {
+    fs::remove_file(file).unwrap();
+    match with {
+        "pipe" => mknodat(CWD, file, FileType::Fifo, Mode::RWXU, 0).unwrap(),
+        "endless" => symlink("/dev/zero", file).unwrap(),
+        _ => fs::File::create(file).unwrap().set_len(1 << 42).unwrap(),
+    }
+}
+
+#[test]
+fn what_never_ends_in_a_store_is_told_and_not_waited_for() {
+    for with in ["pipe", "endless", "vast"] {
+        let store = Store::filled();
+        let batch = fs::read_dir(store.file("log/batch")).unwrap().next().unwrap().unwrap().path();
+        let blob = fs::read_dir(store.file("blobs/sha256")).unwrap().next().unwrap().unwrap().path();
+        let blob = fs::read_dir(blob).unwrap().next().unwrap().unwrap().path();
+        let tile = store.file("log/tile/0/000.p/7");
+        for (file, part) in [(blob, "the reference at leaf"), (tile, "log/tile/0/000.p/7"), (batch, "log/batch/")] {
+            let whole = fs::read(&file).unwrap();
+            replace(&file, with);
+            let run = store.verify(&[]);
+            let line = run.1.lines().find(|line| line.contains("FAILED    ") && line.contains(part));
+            let why = if with == "vast" { "bytes, and no object has" } else { "it is no regular file" };
+            assert!(run.0 == Some(1) && line.is_some_and(|line| line.contains(why)), "{with} {}: {run:?}", file.display());
+            fs::remove_file(&file).unwrap();
+            fs::write(&file, whole).unwrap();
+            store.verify(&[]).works();
+        }
+        replace(&store.file("log/checkpoint"), with);
+        let run = store.verify(&[]);
+        assert!(run.0 == Some(1) && run.1.contains("FAILED    log/checkpoint"), "{with}: {run:?}");
+        // Without them nothing can be said.
+        let key = fs::read_dir(store.file("keys")).unwrap().next().unwrap().unwrap().path();
+        for file in [key, store.file("trusted_root.json")] {
+            replace(&file, with);
+            let run = store.verify(&[]);
+            run.is_refused("NOT VERIFIED");
+        }
+    }
+}
+
 #[test]
 fn the_index_is_made_anew_from_the_ledger() {
     let store = Store::filled();
@@ -239,7 +289,7 @@ fn what_is_not_recognised_is_refused_and_so_is_a_store_elsewhere() {
     let log = store.run("ingest", &[unknown, "--format", "pod-log", "--subject", &about]);
     assert!(log.works().contains("unknown.txt: pod-log"), "{log:?}");
     let elsewhere = run(&["ingest", "tap/good-14.tap", "--store", "s3://bucket/evidence", "--subject", &about]);
-    elsewhere.is_refused("keeps no store in `s3://`: give a folder");
+    elsewhere.is_refused("this program was built without S3; run `cargo run --example evidence --features s3 -- …`");
     let private = store.0.path().join("store.keys");
     assert!(private.join("signing.pem").is_file(), "private keys lie beside the store");
     assert!(!fs::read_dir(store.path()).unwrap().any(|it| it.unwrap().file_name() == "signing.pem"));

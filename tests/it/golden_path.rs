@@ -10,5 +10,6 @@ mod interactive;
 mod jumps;
 mod killed;
 mod project;
+mod store;
 mod undisturbed;
 mod verify;

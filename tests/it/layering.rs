@@ -99,6 +99,14 @@ fn each_adapter_pulls_only_what_is_its_own() {
 }
 
 #[test]
+fn the_examples_pull_s3_in_where_they_are_asked_to_only() {
+    for (features, expected) in [(&[][..], false), (&["--features", "s3"], true)] {
+        let seen = tree(&[&["-p", "pathops-examples", "-e", "normal,dev"], features].concat());
+        assert_eq!(seen.contains("reqwest"), expected, "{features:?}");
+    }
+}
+
+#[test]
 fn one_tls_stack_at_most_and_never_these() {
     let seen = tree(&["--workspace", "--all-features", "-e", "normal,build,dev"]);
     for banned in ["native-tls", "openssl-sys", "ring"] {

@@ -1,4 +1,5 @@
-//! Servers that speak S3, on free ports of this machine, in a folder that goes with them.
+//! Servers that speak S3, on free ports of this machine, in a folder that goes with them. The tests across the crates use them too.
+#![expect(clippy::print_stderr, reason = "a skip is told")]
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -6,11 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use pathops_adapters::object_store::S3Config;
-
-const KEY: &str = "test-key";
-const SECRET: &str = "test-secret";
-const BUCKET: &str = "evidence";
+pub(crate) const KEY: &str = "test-key";
+pub(crate) const SECRET: &str = "test-secret";
+pub(crate) const BUCKET: &str = "evidence";
 /// How long a server may take to start, on a machine that does other things too.
 const START: Duration = Duration::from_secs(40);
 /// How often one is started: somebody else may have taken a port before it.
@@ -87,12 +86,9 @@ impl Server {
         }
     }
 
-    pub(crate) fn config(&self) -> S3Config {
-        self.config_with(SECRET)
-    }
-
-    pub(crate) fn config_with(&self, secret: &str) -> S3Config {
-        S3Config::new(BUCKET, "us-east-1", KEY, secret).at(format!("http://127.0.0.1:{}", self.port))
+    /// Its URL.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
     }
 }
 

@@ -56,7 +56,7 @@ fn with_room_again_it_goes_on() {
     let mut running = example.start();
     assert!(running.until("CI runs ci/run"));
     running.kill();
-    let blobs = example.state.join("blobs");
+    let blobs = example.state.join("store/blobs");
     let Some(disk) = Disk::mount(blobs, SIZES[0]) else { return skip_outside_ci("no disk can be mounted here") };
     let mut refused = 0;
     for size in SIZES {

@@ -54,6 +54,7 @@ pub(super) fn end_state(shop: &Example, run: &Run) -> Value {
         "pullRequests": shop.pull_requests().len(),
         "open": shop.pull_requests().iter().filter(|it| it["state"] == "open").count(),
         "records": shop.git("meta", &["ls-tree", "--name-only", "main", "change-sets/"]).lines().count(),
+        "released": shop.git("meta", &["ls-tree", "-r", "--name-only", "main", "evidence/"]).lines().count(),
         "preflight": commits("preflight"),
         "production": commits("production"),
         "sources": sources.map(|count| count.trim().parse::<u32>().unwrap()),
@@ -68,6 +69,7 @@ pub(super) fn expected() -> Value {
         "pullRequests": 14,
         "open": 0,
         "records": 4,
+        "released": 8,
         "preflight": [4, 4, 9, 4],
         "production": [3, 3, 3, 3],
         "sources": [4, 7, 4],
@@ -153,7 +155,7 @@ fn repositories(shop: &Example) {
 /// Nobody else may read the keys, and what is secret in them is in no other file: of the one for signatures its second line,
 /// and all of the one for the ledger.
 fn private_keys(shop: &Example) {
-    for (name, line) in [("signing-key.pem", 1), ("ledger-key", 0)] {
+    for (name, line) in [("store.keys/signing.pem", 1), ("store.keys/log.seed", 0)] {
         let key = shop.state.join(name);
         let mode = fs::metadata(&key).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name} can be used by others: {mode:o}");

@@ -1,0 +1,108 @@
+//! What of a store lies on this machine: the index, which is made anew from the rest, and the private keys, which are to be in
+//! no place that others read.
+
+use std::ffi::OsString;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::{fmt, fs};
+
+use pathops_core::Digest;
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+use crate::address::{Address, endpoint};
+use crate::{Failure, variable};
+
+/// The file with which a local folder remembers its store.
+const MARK: &str = "store.json";
+const FORMAT: u32 = 1;
+
+/// Whose local folder it is.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    format: u32,
+    store: String,
+    /// The server, where it is another one than AWS.
+    endpoint: Option<String>,
+}
+
+/// The two places on this machine.
+#[derive(Debug)]
+pub(crate) struct Local {
+    pub(crate) index: PathBuf,
+    pub(crate) keys: PathBuf,
+}
+
+impl Local {
+    /// Of a store in a folder, the index lies in it, and the keys in `<folder>.keys`. Of any other, both lie in the folder
+    /// `given`, or else below the user's state folder; it is made, and remembers the store.
+    pub(crate) fn of(address: &Address, given: Option<&Path>) -> Result<Self, Failure> {
+        const INDEX: &str = "evidence.db";
+        if let Address::Folder(folder) = address {
+            let mut keys: OsString = folder.components().as_path().into();
+            keys.push(".keys");
+            return Ok(Self { index: folder.join(INDEX), keys: keys.into() });
+        }
+        let mark = Mark { format: FORMAT, store: address.to_string(), endpoint: endpoint() };
+        let folder = given.map_or_else(|| usual(&mark), |given| Ok(given.to_owned()))?;
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        belongs(&folder, &mark)?;
+        Ok(Self { index: folder.join(INDEX), keys: folder.join("keys") })
+    }
+}
+
+/// Where the local folder of a store lies that nobody has given one for.
+fn usual(mark: &Mark) -> Result<PathBuf, Failure> {
+    let state = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|it| it.is_absolute());
+    let state = state.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/state")));
+    let state =
+        state.ok_or_else(|| format!("{} has an index and keys on this machine: give --local DIR for them", mark.store))?;
+    Ok(state.join("pathops/evidence").join(Digest::of(&serde_json::to_vec(mark)?).short()))
+}
+
+/// Takes the folder for a store; one that belongs to another store is refused.
+fn belongs(folder: &Path, mark: &Mark) -> Result<(), Failure> {
+    let file = folder.join(MARK);
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+    let mut new = NamedTempFile::new_in(folder).map_err(|error| told(&error))?;
+    new.write_all(&serde_json::to_vec(mark)?)?;
+    new.as_file().sync_all()?;
+    match new.persist_noclobber(&file) {
+        Ok(_) => return Ok(()),
+        Err(taken) if taken.error.kind() == ErrorKind::AlreadyExists => {}
+        Err(failed) => return Err(told(&failed.error).into()),
+    }
+    let there = fs::read(&file).map_err(|error| told(&error))?;
+    let advice = "give another --local";
+    let there: Mark = serde_json::from_slice(&there).map_err(|_| told(&format!("it names no store: {advice}")))?;
+    if there == *mark {
+        return Ok(());
+    }
+    Err(format!("{} belongs to the store {there}, not to {mark}: {advice}", folder.display()).into())
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}", self.store, self.endpoint.as_deref().unwrap_or("AWS"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_local_folder_remembers_its_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = |store: &str| Mark { format: FORMAT, store: store.to_owned(), endpoint: None };
+        belongs(folder.path(), &mark("s3://one")).unwrap();
+        belongs(folder.path(), &mark("s3://one")).unwrap();
+        let refused = belongs(folder.path(), &mark("s3://two")).unwrap_err().to_string();
+        assert!(
+            refused.contains("belongs to the store s3://one at AWS, not to s3://two at AWS: give another --local"),
+            "{refused}"
+        );
+        fs::write(folder.path().join(MARK), "{").unwrap();
+        assert!(belongs(folder.path(), &mark("s3://one")).unwrap_err().to_string().contains("it names no store"));
+    }
+}

@@ -1,0 +1,212 @@
+//! A store of evidence: one layout, wherever it is. It can be handed on as it is.
+//!
+//! | object | what it is |
+//! |---|---|
+//! | `log/` | the ledger |
+//! | `blobs/` | the payloads |
+//! | `keys/<name>.pem` | the public keys whose evidence counts |
+//! | `trusted_root.json` | names the log |
+//!
+//! On this machine lie the index, which is made anew from the rest, and the private keys. Of a store in a folder these are
+//! `evidence.db` in it, and `<folder>.keys` beside it; of one at S3, a local folder that remembers its store.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pathops_adapters::local_signer::{LocalSigner, local_seed};
+use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
+use pathops_adapters::sqlite::SqliteEvidenceIndex;
+use pathops_core::adapter::{BlobStore, Bucket, Signer};
+use pathops_core::evidence::{PublicKey, TrustRoot};
+use pathops_core::{ErrorKind, ObjectKey, OpContext};
+use pathops_evidence::ledger::{Ledger, LogIdentity, LogKey};
+use pathops_evidence::{log_of, trusted_root};
+
+use crate::Failure;
+pub use crate::address::Address;
+use crate::local::Local;
+
+const LOG: &str = "log";
+const KEYS: &str = "keys";
+const BLOBS: &str = "blobs";
+const TRUSTED_ROOT: &str = "trusted_root.json";
+/// How many keys a store may name.
+const MAX_KEYS: usize = 1_000;
+
+/// A store of evidence.
+#[derive(Clone, Debug)]
+pub struct Store {
+    address: Address,
+    local: Option<PathBuf>,
+}
+
+/// A store that is written into.
+#[derive(Debug)]
+pub struct Open {
+    /// Who signs what is made here.
+    pub signer: Arc<dyn Signer>,
+    /// Everything that lies in it.
+    pub bucket: Arc<dyn Bucket>,
+    /// The payloads.
+    pub blobs: Arc<dyn BlobStore>,
+    /// The ledger.
+    pub ledger: Arc<Ledger>,
+    /// Who the log is.
+    pub identity: LogIdentity,
+}
+
+impl Store {
+    /// The store at an address; what of one at S3 lies on this machine lies in the folder `local`, or where such folders usually are.
+    ///
+    /// # Errors
+    /// Where a local folder is given for a store that is one.
+    pub fn at(address: Address, local: Option<PathBuf>) -> Result<Self, Failure> {
+        if local.is_some() && matches!(address, Address::Folder(_)) {
+            return Err(format!("{address} is a folder of this machine: leave --local out").into());
+        }
+        Ok(Self { address, local })
+    }
+
+    /// The store in a folder.
+    #[must_use]
+    pub fn folder(folder: impl Into<PathBuf>) -> Self {
+        Self { address: Address::Folder(folder.into()), local: None }
+    }
+
+    /// What lies at its address: looking at it makes nothing.
+    ///
+    /// # Errors
+    /// Where there is no such folder, or S3 cannot be used.
+    pub fn objects(&self) -> Result<Arc<ObjectStoreBucket>, Failure> {
+        match &self.address {
+            Address::Folder(folder) if !folder.is_dir() => Err(format!("{} is no folder", folder.display()).into()),
+            address => Ok(Arc::new(address.open()?)),
+        }
+    }
+
+    /// The same, where there is a ledger in it.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be read.
+    pub async fn existing(&self, cx: &OpContext) -> Result<Arc<ObjectStoreBucket>, Failure> {
+        if self.has(cx, LOG).await? {
+            return self.objects();
+        }
+        Err(format!("{} is no store of evidence: it has no ledger", self.address).into())
+    }
+
+    async fn has(&self, cx: &OpContext, part: &str) -> Result<bool, Failure> {
+        match &self.address {
+            // To list a folder is to read all names in it.
+            Address::Folder(folder) => Ok(folder.join(part).is_dir()),
+            Address::S3 { .. } => Ok(!self.objects()?.list(cx, &ObjectKey::parse(part)?, None, 1).await?.is_empty()),
+        }
+    }
+
+    /// Its payloads; `None` for a ledger by itself. A store has its payloads in it: where their folder is gone, so are they.
+    ///
+    /// # Errors
+    /// As [`Self::objects`].
+    pub async fn payloads(&self, cx: &OpContext) -> Result<Option<ObjectStoreBlobs>, Failure> {
+        let is_store = self.has(cx, KEYS).await? || self.has(cx, BLOBS).await?;
+        is_store.then(|| Ok(ObjectStoreBlobs::within(self.objects()?))).transpose()
+    }
+
+    /// The log that the store itself names.
+    ///
+    /// # Errors
+    /// Where it names none.
+    pub async fn log(&self, cx: &OpContext) -> Result<LogIdentity, Failure> {
+        let named = self.objects()?.read(cx, &ObjectKey::parse(TRUSTED_ROOT)?).await?;
+        let named = named.ok_or_else(|| format!("{} has no {TRUSTED_ROOT}, which names its log", self.address))?;
+        Ok(log_of(&named)?)
+    }
+
+    /// The keys that the store itself names.
+    ///
+    /// # Errors
+    /// Where it names none, or too many, or what it names is no key.
+    pub async fn trust(&self, cx: &OpContext) -> Result<TrustRoot, Failure> {
+        let (objects, mut keys) = (self.objects()?, Vec::new());
+        for name in objects.list(cx, &ObjectKey::parse(KEYS)?, None, MAX_KEYS + 1).await? {
+            let pem = objects.read(cx, &name).await?.unwrap_or_default();
+            let key = PublicKey::from_pem(&String::from_utf8_lossy(&pem));
+            keys.push(key.map_err(|error| format!("{}: {error}", objects.location(&name)))?);
+        }
+        match keys.len() {
+            0 => Err(format!("{} names no key whose evidence counts, below `{KEYS}`", self.address).into()),
+            count if count > MAX_KEYS => Err(format!("{} names more than {MAX_KEYS} keys", self.address).into()),
+            _ => Ok(TrustRoot::new(keys)),
+        }
+    }
+
+    /// The index that is there: an empty one would say that there is nothing.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be opened.
+    pub async fn index(&self, cx: &OpContext) -> Result<SqliteEvidenceIndex, Failure> {
+        self.existing(cx).await?;
+        let index = self.local()?.index;
+        if !index.is_file() {
+            return Err(format!("{} has no index: `rebuild-index` makes it, at {}", self.address, index.display()).into());
+        }
+        Ok(SqliteEvidenceIndex::open(index).await?)
+    }
+
+    /// The index, made where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be made or opened.
+    pub async fn index_to_fill(&self, cx: &OpContext) -> Result<SqliteEvidenceIndex, Failure> {
+        self.existing(cx).await?;
+        Ok(SqliteEvidenceIndex::open(self.local()?.index).await?)
+    }
+
+    /// Opens the store to write into it. Where there is none it is made, with its keys, and its log gets the name `origin`.
+    ///
+    /// # Errors
+    /// Where it cannot be written, ignores conditions of a write, or is of another log than the key that lies here.
+    pub async fn open(&self, cx: &OpContext, origin: &str) -> Result<Open, Failure> {
+        let bucket = Arc::new(self.address.open()?);
+        let (keys, root) = (self.local()?.keys, ObjectKey::parse(TRUSTED_ROOT)?);
+        let seed = keys.join("log.seed");
+        let named = bucket.read(cx, &root).await?.map(|root| log_of(&root)).transpose()?;
+        if named.is_some() && !seed.is_file() {
+            let why = format!("its private key is to be in {}, and is not", seed.display());
+            return Err(format!("{} cannot be written into: {why}", self.address).into());
+        }
+        fs::create_dir_all(&keys)?;
+        let log = LogKey::new(named.as_ref().map_or(origin, LogIdentity::origin), &*local_seed(&seed)?)?;
+        let identity = log.identity();
+        let signer = LocalSigner::open_or_create(keys.join("signing.pem"))?;
+        let public = signer.public_key();
+        let foreign = || format!("{} names another log than the key in {} is of", bucket.location(&root), keys.display());
+        keep(cx, &*bucket, &root, trusted_root(&identity)?.as_bytes(), foreign).await?;
+        let name = ObjectKey::parse(format!("{KEYS}/{}.pem", public.id().0.short()))?;
+        let taken = || format!("{} is another key than that in {}", bucket.location(&name), keys.display());
+        keep(cx, &*bucket, &name, public.to_pem().as_bytes(), taken).await?;
+        let ledger = Arc::new(Ledger::open(cx, bucket.clone(), log).await?);
+        let blobs = Arc::new(ObjectStoreBlobs::within(bucket.clone()));
+        Ok(Open { signer: Arc::new(signer), bucket, blobs, ledger, identity })
+    }
+
+    fn local(&self) -> Result<Local, Failure> {
+        Local::of(&self.address, self.local.as_deref())
+    }
+}
+
+/// Writes an object that says what it says for ever.
+async fn keep(
+    cx: &OpContext,
+    bucket: &dyn Bucket,
+    key: &ObjectKey,
+    bytes: &[u8],
+    otherwise: impl Fn() -> String,
+) -> Result<(), Failure> {
+    let there = match bucket.create(cx, key, bytes.to_vec()).await {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => bucket.read(cx, key).await?,
+        written => return Ok(written?),
+    };
+    if there.as_deref() == Some(bytes) { Ok(()) } else { Err(otherwise().into()) }
+}
