@@ -108,8 +108,8 @@ pub(crate) struct Verify {
     pub(crate) path: Address,
     #[command(flatten)]
     pub(crate) trusted: Trusted,
-    /// A public key whose evidence counts, in PEM; several may be given. Otherwise those that lie in the store, and it is said
-    /// so.
+    /// A public key whose evidence counts, in PEM; several may be given. Otherwise, of a bundle, those in `keys/` beside the
+    /// trusted root; of a store those that lie in it, and it is said so.
     #[arg(long, value_name = "PEM")]
     pub(crate) key: Vec<PathBuf>,
     /// A checkpoint that is known from elsewhere, for example from the meta repository: what was cut back or forked shows.
@@ -138,10 +138,11 @@ pub(crate) struct Ingest {
     /// It is made where there is none.
     #[command(flatten)]
     pub(crate) place: Place,
-    /// What it is about: `sha256:…`, `gitCommit:…`, `gitTree:…`; several may be given.
-    #[arg(long, value_name = "DIGEST", required = true, value_parser = subject)]
+    /// What it is about: `sha256:…`, `gitCommit:…`, `gitTree:…`; several may be given. Otherwise each report is about itself, as
+    /// it is stored.
+    #[arg(long, value_name = "DIGEST", value_parser = subject)]
     pub(crate) subject: Vec<SubjectDigest>,
-    /// The format, where it is not to be recognised.
+    /// The format, where it is not to be recognised. A `pod-log` may be of any size.
     #[arg(long)]
     pub(crate) format: Option<Format>,
     /// When what is reported was so, in RFC 3339; otherwise when the file was last written.

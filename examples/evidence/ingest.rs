@@ -1,14 +1,19 @@
 //! Taking reports in.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use async_trait::async_trait;
+use pathops_core::adapter::ByteStream;
 use pathops_core::evidence::{Subject, TestAnnotations};
-use pathops_core::{OpContext, UnixMillis};
+use pathops_core::{Digest, ErrorKind, OpContext, UnixMillis};
 use pathops_evidence::redact::Redactor;
-use pathops_evidence::{Ingested, Origin, Sealer, ingest as take};
+use pathops_evidence::report::{Format, MAX_BYTES};
+use pathops_evidence::{Ingested, Origin, Sealer, ingest as take_report, ingest_log};
 use pathops_examples::Failure;
 use pathops_examples::store::Open;
 use serde_json::json;
@@ -20,36 +25,76 @@ const ORIGIN: &str = "localhost/evidence";
 
 /// All files are read and recognised one after the other; the first that is refused ends it, and what was taken in before stays.
 pub(crate) async fn ingest(cx: &OpContext, arguments: Ingest) -> Result<String, Failure> {
-    let redactor = Redactor::new([])?;
+    let redactor = Arc::new(Redactor::new([])?);
     let store = arguments.place.clone().store()?;
     let Open { signer, blobs, ledger, .. } = store.open(cx, ORIGIN).await?;
     let sealer = Sealer::new(signer, blobs).with_ledger(ledger);
     let (index, trust) = (store.index_to_fill(cx).await?, store.trust(cx).await?);
     let mut told = String::new();
     for file in &arguments.files {
-        let origin = origin(&arguments, file)?;
-        let refused = |error: pathops_core::Error| format!("{told}{}: {error}", file.display());
-        let taken = take(cx, &sealer, &redactor, &read(file)?, arguments.format, &origin).await.map_err(refused)?;
+        let refused = |error: Failure| format!("{told}{}: {error}", file.display());
+        let taken = take(cx, &sealer, &redactor, file, &arguments).await.map_err(refused)?;
         sealer.index(cx, &index, &trust, &taken.records).await?;
         tell(&mut told, file, &taken, arguments.json)?;
     }
     Ok(told)
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(file).map_err(|error| format!("{}: {error}", file.display()).into())
+/// A log is taken in as it comes, whatever its size; a report has to be in memory to be understood.
+async fn take(
+    cx: &OpContext,
+    sealer: &Sealer,
+    redactor: &Arc<Redactor>,
+    file: &Path,
+    arguments: &Ingest,
+) -> Result<Ingested, Failure> {
+    let format = arguments.format;
+    if format == Some(Format::PodLog) && !arguments.subject.is_empty() {
+        let log = Box::new(Pieces(File::open(file)?));
+        return Ok(ingest_log(cx, sealer, redactor, log, &origin(arguments, file, subject(arguments)?)?).await?);
+    }
+    let mut bytes = Vec::new();
+    // One more than the limit shows that it is too large.
+    File::open(file)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    let mut subject = subject(arguments)?;
+    if subject.digest.is_empty() {
+        // Not of what the file says: a digest of a secret would let it be guessed.
+        let stored = Digest::of(&redactor.redact(&bytes).bytes);
+        subject.digest.insert("sha256".to_owned(), stored.hex());
+    }
+    Ok(take_report(cx, sealer, redactor, &bytes, format, &origin(arguments, file, subject)?).await?)
 }
 
-fn origin(arguments: &Ingest, file: &Path) -> Result<Origin, Failure> {
-    let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
+/// A file, piece by piece.
+#[derive(Debug)]
+struct Pieces(File);
+
+#[async_trait]
+impl ByteStream for Pieces {
+    async fn next(&mut self) -> pathops_core::Result<Option<Vec<u8>>> {
+        let mut piece = vec![0; 1 << 16];
+        let read = self
+            .0
+            .read(&mut piece)
+            .map_err(|error| pathops_core::Error::new(ErrorKind::Unavailable, "read a log").because(&error).with_source(error))?;
+        piece.truncate(read);
+        Ok((read > 0).then_some(piece))
+    }
+}
+
+fn subject(arguments: &Ingest) -> Result<Subject, Failure> {
     let mut subject = Subject::named(arguments.app.as_ref().map_or_else(|| "subject".to_owned(), ToString::to_string));
     for digest in &arguments.subject {
         if let Some(other) = subject.digest.insert(digest.algorithm.clone(), digest.value.clone()) {
             return Err(format!("one subject has one {}: `{other}` and `{}` are two", digest.algorithm, digest.value).into());
         }
     }
+    Ok(subject)
+}
+
+fn origin(arguments: &Ingest, file: &Path, subject: Subject) -> Result<Origin, Failure> {
     Ok(Origin {
-        name,
+        name: file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned(),
         subjects: vec![subject],
         attester: arguments.attester.clone(),
         at: arguments.at.map_or_else(|| written(file), Ok)?,

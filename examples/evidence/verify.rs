@@ -46,11 +46,12 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
     let (log, own_root) = log(cx, what.store(), &trusted).await?;
     let needed = witnesses.unwrap_or(witness.len());
     let log = log.with_witnesses(witness, needed);
-    let own_keys = key.is_empty();
-    let trust = match what.store() {
-        Some(store) if own_keys => store.trust(cx).await?,
-        None if own_keys => return Err("whose evidence counts has to be said: give --key".into()),
-        _ => trust(&key)?,
+    let own_keys = key.is_empty() && what.store().is_some();
+    let trust = match (what.store(), &trusted.trusted_root) {
+        _ if !key.is_empty() => trust(&key)?,
+        (Some(store), _) => store.trust(cx).await?,
+        (None, Some(root)) => beside(root).trust(cx).await?,
+        (None, None) => return Err("whose evidence counts has to be said: give --trusted-root, or --key".into()),
     };
     let history = history.as_deref().map(History::of).transpose()?;
     let mut known = checkpoint.iter().map(|file| Ok(String::from_utf8(read(file)?)?)).collect::<Result<Vec<_>, Failure>>()?;
@@ -103,6 +104,11 @@ fn trust(files: &[PathBuf]) -> Result<TrustRoot, Failure> {
         PublicKey::from_pem(&pem).map_err(|error| format!("{}: {error}", file.display()).into())
     };
     Ok(TrustRoot::new(files.iter().map(key).collect::<Result<Vec<_>, _>>()?))
+}
+
+/// Where the keys lie that go with a trusted root: the store that it is of, or what of it was handed on.
+fn beside(root: &Path) -> Store {
+    Store::folder(root.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }
 
 /// What else was verified of the same.

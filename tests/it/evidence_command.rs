@@ -259,6 +259,22 @@ fn a_bundle_is_written_out_and_verifies() {
     let against = ["--trusted-root", root.to_str().unwrap(), "--key", key.to_str().unwrap()];
     let verified = run(&[&["verify", file.to_str().unwrap()], against.as_slice()].concat());
     assert!(verified.works().starts_with("VERIFIED\n"), "{verified:?}");
+    // The keys that lie beside the trusted root go with it.
+    let alone = run(&["verify", file.to_str().unwrap(), "--trusted-root", root.to_str().unwrap()]);
+    assert!(alone.works().starts_with("VERIFIED\n"), "{alone:?}");
+    let elsewhere = store.0.path().join("root-alone.json");
+    fs::copy(&root, &elsewhere).unwrap();
+    run(&["verify", file.to_str().unwrap(), "--trusted-root", elsewhere.to_str().unwrap()]).is_refused("names no key");
+}
+
+#[test]
+fn a_report_without_a_subject_is_about_itself() {
+    let store = Store::filled();
+    let taken = store.run("ingest", &["tap/good-14.tap", "--json"]);
+    let payload: Value = serde_json::from_str(taken.works()).unwrap();
+    let about = payload["payload"].as_str().unwrap();
+    let found = store.found(&["--subject", about]);
+    assert!(found.len() >= 2, "{found:?}");
 }
 
 #[test]
