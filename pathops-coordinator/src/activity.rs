@@ -33,7 +33,6 @@ use pathops_evidence::ledger::Ledger;
 use pathops_evidence::redact::Redactor;
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
-use crate::activity::record::Recorded;
 use crate::change_set::{ChangeSet, Command, Outcome};
 use crate::engine::Performer;
 use crate::retry::with_retry;

@@ -172,7 +172,7 @@ impl ControlPlane {
         }
         let id = ChangeSetId::parse("incidents").map_err(|error| Error::new(ErrorKind::Invalid, "send back").because(error))?;
         let at = services.clock.now();
-        let what = Record { change_set: &id, meta_repo: self.meta_repo(), at, files: &[], once: &[], apps: &back };
+        let what = Record { change_set: &id, meta_repo: self.meta_repo(), at, files: &[], once: &[], apps: &back, releases: &[] };
         with_retry(&*services.clock, || -> BoxFuture<'_, _> { Box::pin(services.record(cx, &what)) }).await?;
         Ok(back.into_iter().map(|app| app.subject().unit.clone()).collect())
     }
