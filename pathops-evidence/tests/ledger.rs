@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use pathops_core::adapter::{Bucket, Signer as _};
-use pathops_core::evidence::{Checkpoint, Envelope, PAYLOAD_TYPE, pre_authentication_encoding};
+use pathops_core::evidence::{Checkpoint, Envelope, PAYLOAD_TYPE, Signature, pre_authentication_encoding};
 use pathops_core::memory::{MemoryBucket, MemorySigner};
 use pathops_core::{Digest, Effect, Error, ErrorKind, IdempotencyKey, ObjectKey, OpContext, Result};
 use pathops_evidence::ledger::{Item, Ledger, LogKey, LogReader, is_consistent};
@@ -425,4 +425,32 @@ impl Unconditional {
     async fn writes(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
         self.inner.write(cx, key, bytes).await
     }
+}
+
+/// Batches of one, of more than callers share, and of a few; and what is found of them where a part is away.
+#[tokio::test]
+async fn a_piece_of_evidence_is_found_by_its_name_wherever_it_is() {
+    let memory = MemoryBucket::new();
+    let bucket: Arc<dyn Bucket> = Arc::new(memory.clone());
+    let ledger = open(&bucket).await.unwrap();
+    let key = MemorySigner::from_seed(1).unwrap().public_key();
+    // The signature is none, which takes less time for so many.
+    let unsigned = |number: usize| {
+        let payload = format!("{{\"number\":{number}}}").into_bytes();
+        Item::signed(Envelope::new(&payload, &key, Signature::from_der(vec![0x30])), key.clone()).unwrap()
+    };
+    for numbers in [0..1, 1..4_301, 4_301..4_304, 0..1] {
+        ledger.append(&cx(), numbers.map(unsigned).collect()).await.unwrap();
+    }
+    let reader = ledger.reader();
+    for number in [0, 256, 4_300, 4_303] {
+        let found = reader.find(&cx(), unsigned(number).id()).await.unwrap();
+        assert_eq!(found, Some((number as u64, unsigned(number))), "the first one");
+    }
+    assert_eq!(reader.find(&cx(), unsigned(4_304).id()).await.unwrap(), None);
+    let batch = ObjectKey::parse(format!("log/batch/{:020}", 4_301)).unwrap();
+    memory.objects().remove(&batch).unwrap();
+    let error = reader.find(&cx(), unsigned(4_302).id()).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains("no batch has its envelope"), "{error}");
+    assert!(reader.find(&cx(), unsigned(4_300).id()).await.unwrap().is_some(), "what is whole is found");
 }
