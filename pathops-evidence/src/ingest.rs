@@ -106,7 +106,8 @@ document!(Spdx, "https://spdx.dev/Document");
 ///
 /// # Errors
 /// `Invalid` where the report is larger than [`MAX_BYTES`], is not recognised, could be in several formats, is not whole, or
-/// contradicts itself: then nothing is stored; where no subject has a digest, or the attester is PathOps itself; what signer, blob store and ledger answer.
+/// contradicts itself: then nothing is stored; where no subject has a digest, or the attester is PathOps itself; what signer, blob
+/// store and ledger answer.
 pub async fn ingest(
     cx: &OpContext,
     sealer: &Sealer,
@@ -118,10 +119,9 @@ pub async fn ingest(
     origin.check()?;
     if original.len() > MAX_BYTES {
         // Before it is redacted, which would hold it in memory a second time.
-        let error = origin.refuse(&format!("it has {} bytes, and {MAX_BYTES} are the limit", original.len()));
-        return Err(
-            error.advise("split it, or have the tool leave out what is not needed; a log of any size is taken in as it comes")
-        );
+        const REMEDY: &str = "split it, or have the tool leave out what is not needed; a log of any size is taken in as it comes";
+        let why = format!("it has {} bytes, and {MAX_BYTES} are the limit", original.len());
+        return Err(origin.refuse(&why).advise(REMEDY));
     }
     let redacted = redactor.redact(original);
     let report = read(&redacted.bytes, format).map_err(|error| origin.refuse(&redactor.redact_text(&error.to_string())))?;
