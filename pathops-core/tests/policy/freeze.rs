@@ -2,6 +2,7 @@
 
 mod bad;
 mod calendar;
+mod edges;
 mod oracle;
 mod table;
 
