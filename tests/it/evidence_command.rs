@@ -92,6 +92,12 @@ impl Store {
         run.works().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// Where one of the reports lies.
+    fn payload(&self) -> PathBuf {
+        let payload = self.1.lines().find_map(|line| line.strip_prefix("tap/")?.split_once("stored as sha256:")).unwrap().1;
+        self.file(&format!("blobs/sha256/{}/{payload}", &payload[..2]))
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.path().join(name)
     }
@@ -160,8 +166,7 @@ fn a_store_verifies_and_says_whom_it_believed() {
     assert_eq!(other.verify(&["--trusted-root", root]).0, Some(1));
     assert_eq!(other.verify(&["--key", key]).0, Some(1));
     // A report that is gone or changed is named.
-    let payload = store.1.lines().find_map(|line| line.strip_prefix("tap/")?.split_once("stored as sha256:")).unwrap().1;
-    let blob = store.file(&format!("blobs/sha256/{}/{payload}", &payload[..2]));
+    let blob = store.payload();
     fs::remove_file(&blob).unwrap();
     let gone = store.verify(&[]);
     assert!(gone.0 == Some(1) && gone.1.contains("`good-14.tap` of the reference at leaf 0: the blob"), "{gone:?}");
@@ -200,8 +205,7 @@ fn what_never_ends_in_a_store_is_told_and_not_waited_for() {
     for with in ["pipe", "endless", "vast"] {
         let store = Store::filled();
         let batch = fs::read_dir(store.file("log/batch")).unwrap().next().unwrap().unwrap().path();
-        let blob = fs::read_dir(store.file("blobs/sha256")).unwrap().next().unwrap().unwrap().path();
-        let blob = fs::read_dir(blob).unwrap().next().unwrap().unwrap().path();
+        let blob = store.payload();
         let tile = store.file("log/tile/0/000.p/7");
         for (file, part) in [(blob, "the reference at leaf"), (tile, "log/tile/0/000.p/7"), (batch, "log/batch/")] {
             let whole = fs::read(&file).unwrap();

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pathops_core::adapter::{PullRequest, SourceTree};
+use pathops_core::adapter::{PullRequest, SourceFile, SourceTree};
 use pathops_core::policy::{Ask, Difference, LintContext, LintLevel, Policy, diff, run_cases};
 use pathops_core::project::{
     Finding, Identities, Lifecycle, Project, Role, lint_change, lint_policy, lint_units, load_policy_tests, load_with,
 };
-use pathops_core::{Digest, ErrorKind, OpContext, PersonId, RepoPath, Result, StatusContext};
+use pathops_core::{CommitId, Digest, ErrorKind, OpContext, PersonId, RepoPath, Result, StatusContext};
 
 use super::{Looked, POLICY_CONTEXT, invalid, is_merged};
 use crate::activity::facts::{DECLARATIONS, read_declarations};
@@ -20,6 +20,9 @@ const ANOTHER: &str = "the branch had moved on when it was merged, so what stand
     proposed, and nobody has approved it that counts; where it needs approvals, have any change that is based on it approved and merged";
 
 const UNAPPROVED: &str = "nobody has approved the policy as it stands: who approves this change approves that, too";
+
+/// The folder with the tests of the policy, which only its check reads.
+const POLICY_TESTS: &str = "policy-tests";
 
 /// What was found before it is signed.
 #[derive(Default)]
@@ -41,16 +44,18 @@ pub(super) struct Trial {
 impl ControlPlane {
     pub(super) async fn try_policy(&self, cx: &OpContext, looked: &Looked<'_>) -> Result<Trial> {
         let (services, meta) = (self.services(), self.meta_repo());
-        // Everything but the records: also what nobody reads, and somebody may take for a declaration.
-        let mut files = services.scm.read_tree(cx, meta, &looked.head, &RepoPath::root()).await?;
-        files.retain(|path, _| !is_record(path));
         let mut trial = Trial::default();
-        if looked.pull_request.is_some() {
+        let files = if looked.pull_request.is_some() {
             let changed = services.scm.compare(cx, meta, &looked.before, &looked.head).await?.files;
-            let records = changed.iter().filter(|path| is_record(path));
+            let (records, others): (Vec<_>, Vec<_>) = changed.into_iter().partition(is_record);
             let told = |path: &RepoPath| format!("{path}: PathOps records that, and nobody else writes it; leave it as it is");
-            trial.failures.extend(records.map(told));
-        }
+            trial.failures.extend(records.iter().map(told));
+            self.declared_with(cx, &looked.head, &others).await?
+        } else {
+            let mut files = services.scm.read_tree(cx, meta, &looked.head, &RepoPath::root()).await?;
+            files.retain(|path, _| !is_record(path));
+            files
+        };
         match load_with(&files, meta.clone(), &services.languages) {
             Err(findings) => trial.failures.extend(findings.iter().map(Finding::to_string)),
             Ok(project) => {
@@ -85,6 +90,19 @@ impl ControlPlane {
             }
         }
         Ok(trial)
+    }
+
+    /// What is declared, and what else a change brings: also what nobody reads, and somebody may take for a declaration. The
+    /// records are not read, which grow with each change set.
+    async fn declared_with(&self, cx: &OpContext, head: &CommitId, changed: &[RepoPath]) -> Result<SourceTree> {
+        let (scm, meta) = (&*self.services().scm, self.meta_repo());
+        let names: Vec<_> = DECLARATIONS.into_iter().chain([POLICY_TESTS]).collect();
+        let mut files = read_declarations(scm, cx, meta, head, &names).await?;
+        for path in changed {
+            let bytes = scm.read_file(cx, meta, head, path).await?;
+            files.extend(bytes.map(|bytes| (path.clone(), SourceFile { bytes, executable: false })));
+        }
+        Ok(files)
     }
 
     /// What a change asks for less, whom it lets go on, who has approved it, and what it would have decided otherwise.
