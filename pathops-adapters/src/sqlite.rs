@@ -28,6 +28,8 @@ use async_trait::async_trait;
 use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition};
 use pathops_core::{OpContext, Result, RunId, UnixMillis};
 
+use tokio::sync::Notify;
+
 use crate::call::Store;
 use database::{Database, Format};
 use error::classify;
@@ -38,7 +40,7 @@ const FORMAT: Format = Format {
     store: Store { restore: "restore the journal from a backup", classify },
     open: "open the journal",
     make: "make the journal",
-    schema: &[include_str!("../migrations/sqlite/0001_journal.sql")],
+    schema: &[include_str!("../migrations/sqlite/0001_journal.sql"), include_str!("../migrations/sqlite/0002_journal.sql")],
     application: 1_348_554_608,
     exclusive: true,
 };
@@ -58,19 +60,28 @@ const FORMAT: Format = Format {
 #[derive(Debug)]
 pub struct SqliteJournal {
     database: Database,
+    wakes: Notify,
 }
 
 impl SqliteJournal {
     /// Opens the journal at `path`, and makes it where there is none. The folder must be there.
     ///
-    /// A file that is there is taken as it is: its schema is checked, not changed.
+    /// A file of an earlier version is taken further; one of this version is taken as it is: its schema is checked, not changed.
     ///
     /// # Errors
     /// `Unavailable` where another process has it open; `Corrupt` where it is damaged or no SQLite database;
     /// `Invalid` where it holds another program's tables; `Unsupported` where a newer version of this adapter wrote
     /// it; `NotFound` where the folder is missing; `Denied`, `StorageFull`.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self { database: Database::open(path.as_ref(), &FORMAT).await? })
+        Ok(Self { database: Database::open(path.as_ref(), &FORMAT).await?, wakes: Notify::new() })
+    }
+}
+
+impl SqliteJournal {
+    /// Wakes those who wait for runs, in this process, which is the only one.
+    fn tell<T>(&self, done: Result<T>) -> Result<T> {
+        self.wakes.notify_waiters();
+        done
     }
 }
 
@@ -82,7 +93,7 @@ impl Journal for SqliteJournal {
 
     fn capabilities(&self) -> JournalCapabilities {
         let mut capabilities = JournalCapabilities::default();
-        capabilities.durable = true;
+        (capabilities.durable, capabilities.wakes) = (true, true);
         capabilities
     }
 
@@ -95,13 +106,37 @@ impl Journal for SqliteJournal {
     async fn release(&self, _: &OpContext, lease: &Lease) -> Result<()> {
         let mut transaction = self.database.begin("give a lease back", &lease.name).await?;
         let released = lease::release(&mut transaction, lease).await;
-        transaction.finish(released).await
+        self.tell(transaction.finish(released).await)
+    }
+
+    async fn claim(
+        &self,
+        _: &OpContext,
+        machine: &str,
+        owner: &str,
+        now: UnixMillis,
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        let mut transaction = self.database.begin("claim runs", machine).await?;
+        let claimed = lease::claim(&mut transaction, machine, owner, now, ttl, limit).await;
+        transaction.finish(claimed).await
+    }
+
+    async fn surrender(&self, _: &OpContext, machine: &str, owner: &str) -> Result<()> {
+        let mut transaction = self.database.begin("surrender runs", machine).await?;
+        let surrendered = lease::surrender(&mut transaction, machine, owner).await;
+        self.tell(transaction.finish(surrendered).await)
+    }
+
+    async fn woken(&self) {
+        self.wakes.notified().await;
     }
 
     async fn create(&self, _: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
         let mut transaction = self.database.begin("create a run", run).await?;
         let created = write::create(&mut transaction, lease, run, machine, first).await;
-        transaction.finish(created).await
+        self.tell(transaction.finish(created).await)
     }
 
     async fn append(&self, _: &OpContext, lease: &Lease, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq> {

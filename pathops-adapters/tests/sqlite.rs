@@ -27,6 +27,6 @@ impl JournalFixture for OneFile {
 
 fn main() -> ExitCode {
     let mut capabilities = JournalCapabilities::default();
-    capabilities.durable = true;
+    (capabilities.durable, capabilities.wakes) = (true, true);
     libtest_mimic::run(&Arguments::from_args(), trials(Arc::new(OneFile), capabilities)).exit_code()
 }

@@ -32,7 +32,7 @@ fn transition(n: u64) -> Transition {
         event: json!({"event": n, "padding": "e".repeat(1000)}),
         state: json!({"state": n, "padding": "s".repeat(3000)}),
         closes: n.checked_sub(1).filter(|n| *n > 0).map(OpId),
-        opens: vec![OpenOp { op: OpId(n), command: json!({"do": n}) }],
+        opens: vec![op(n)],
         ends: false,
     }
 }
@@ -129,10 +129,10 @@ async fn a_newer_schema_and_a_foreign_database_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
     drop(SqliteJournal::open(&path).await.unwrap());
-    raw_execute(&path, "PRAGMA user_version = 2").await.unwrap();
+    raw_execute(&path, "PRAGMA user_version = 3").await.unwrap();
     let error = refusal(&path).await;
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("version 2"), "{error}");
+    assert!(error.to_string().contains("version 3"), "{error}");
 
     let path = folder.path().join("foreign.db");
     drop(fs::File::create(&path).unwrap());
@@ -140,6 +140,35 @@ async fn a_newer_schema_and_a_foreign_database_are_refused() {
     let before = fs::read(&path).unwrap();
     assert_eq!(refusal(&path).await.kind(), ErrorKind::Invalid);
     assert!(before == fs::read(&path).unwrap(), "a foreign database is left as it was");
+}
+
+/// A file that version 1 has written: what it has is there as before, and what nobody drives is claimed.
+#[tokio::test]
+async fn a_file_of_the_first_version_is_taken_further() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    drop(fs::File::create(&path).unwrap());
+    raw_execute(&path, include_str!("../migrations/sqlite/0001_journal.sql")).await.unwrap();
+    raw_execute(&path, include_str!("fixtures/journal_1.sql")).await.unwrap();
+    let journal = SqliteJournal::open(&path).await.unwrap();
+    let open = ["given-back", "held", "never-held"];
+    assert_eq!(journal.open_runs(&cx()).await.unwrap(), open.map(|run| RunId::parse(run).unwrap()));
+    let held = journal.load(&cx(), &RunId::parse("given-back").unwrap()).await.unwrap().unwrap();
+    assert_eq!((held.seq, held.state, held.open), (Seq(2), json!({"state": 2}), vec![op(2)]));
+    for (at, names) in [(60_999, &["given-back", "never-held"][..]), (61_000, &["held"]), (61_000, &[])] {
+        let ttl = Duration::from_secs(60);
+        let claimed = journal.claim(&cx(), "promotion", "new", UnixMillis(at), ttl, 10).await.unwrap();
+        let mut claimed: Vec<_> = claimed.iter().map(|lease| (lease.name.as_str(), lease.fence)).collect();
+        claimed.sort();
+        assert_eq!(claimed.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names, "at {at}");
+        assert!(claimed.iter().all(|(name, fence)| *fence > if *name == "held" { 3 } else { 1 }), "{claimed:?}");
+    }
+    drop(journal);
+    drop(SqliteJournal::open(&path).await.unwrap());
+}
+
+fn op(n: u64) -> OpenOp {
+    OpenOp { op: OpId(n), command: json!({"do": n}) }
 }
 
 #[tokio::test]

@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::future::{Either, FutureExt as _, select};
+use futures_util::future::{Either, FusedFuture as _, FutureExt as _, select};
 use futures_util::lock::Mutex;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use pathops_core::adapter::{Journal, Lease, Run};
@@ -35,6 +34,9 @@ pub struct ControlPlane {
     pub(crate) meta_repo: RepoId,
     pub(crate) making: Mutex<()>,
 }
+
+/// How many change sets are claimed by one call of the journal.
+const PAGE: usize = 64;
 
 /// The lease under which change sets are made; no run can have that name.
 const MAKING: &str = "change sets";
@@ -220,19 +222,33 @@ impl ControlPlane {
     /// is wrong around it (a store is full, a system is out of reach) is reported to the observer and tried again.
     /// Beside that it looks for doubts about what is in production, as often as [`Pace`](crate::Pace) says.
     ///
+    /// Several hosts may do this over one journal that is `shared`, each under a name of its own: a change set is driven by
+    /// one of them. Those of a host that has ended are taken over by another one at once, and those of a host that has died
+    /// once its leases have expired, which takes half a minute. A host that begins again goes on with its own at once.
+    ///
     /// # Errors
     /// Where the journal cannot say which change sets there are. What goes wrong outside is no error here.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
+        self.engine.surrender().await?;
+        self.run_claimed(shutdown).await?;
+        // Nothing is driven any more. Where this fails, others wait until the leases have expired.
+        if let Err(error) = self.journal.surrender(&context("end"), ChangeSet::NAME, self.engine.owner()).await {
+            tracing::warn!(error = %error, "the leases of change sets were not given back; they expire");
+        }
+        Ok(())
+    }
+
+    async fn run_claimed(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
         let (shutdown, watch) = (pin!(shutdown), pin!(self.watch()));
         let mut shutdown = select(shutdown, watch);
+        let mut woken = self.engine.woken().boxed().fuse();
         let mut driving = FuturesUnordered::new();
-        let mut driven: Vec<RunId> = Vec::new();
+        let mut driven = BTreeSet::new();
         loop {
-            let cx = &context("run");
-            for run in with_retry(&*self.services.clock, || self.journal.open_runs(cx)).await? {
-                if !driven.contains(&run) {
-                    driven.push(run.clone());
-                    driving.push(self.drive_after(Duration::ZERO, run).boxed());
+            for lease in self.claim_all().await? {
+                let run = run_of(&lease)?;
+                if driven.insert(run.clone()) {
+                    driving.push(self.drive_under(run, lease).boxed());
                 }
             }
             let pause = self.services.clock.sleep(self.services.pace.longest);
@@ -243,26 +259,54 @@ impl ControlPlane {
                         None => std::future::pending().await,
                     }
                 };
-                match select(select(pin!(next), pause), &mut shutdown).await {
+                match select(select(pin!(next), pause), select(&mut woken, &mut shutdown)).await {
                     Either::Left((Either::Left((ended, _)), _)) => Some(ended),
-                    Either::Left((Either::Right(_), _)) => None,
-                    Either::Right(_) => return Ok(()),
+                    Either::Left((Either::Right(_), _)) | Either::Right((Either::Left(_), _)) => None,
+                    Either::Right((Either::Right(_), _)) => return Ok(()),
                 }
             };
+            if woken.is_terminated() {
+                woken = self.engine.woken().boxed().fuse();
+            }
             match ended {
                 None => {}
-                Some((Ok(_), run)) => driven.retain(|other| *other != run),
-                Some((Err(error), run)) => {
+                Some((run, Ok(()))) => {
+                    driven.remove(&run);
+                }
+                Some((run, Err(error))) => {
                     tracing::warn!(run = %run, error = %error, "a change set stands still; it is tried again");
-                    driving.push(self.drive_after(self.services.pace.longest, run).boxed());
+                    driving.push(self.drive_again(run).boxed());
                 }
             }
         }
     }
 
-    async fn drive_after(&self, pause: Duration, run: RunId) -> (Result<State>, RunId) {
-        self.services.clock.sleep(pause).await;
-        (self.engine.drive(&run).await, run)
+    /// Takes every change set that nobody drives, page by page.
+    async fn claim_all(&self) -> Result<Vec<Lease>> {
+        let mut all = Vec::new();
+        loop {
+            let page = self.engine.claim(PAGE).await?;
+            let is_last = page.len() < PAGE;
+            all.extend(page);
+            if is_last {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn drive_under(&self, run: RunId, lease: Lease) -> (RunId, Result<()>) {
+        let driven = self.engine.drive_under(&run, lease).await.map(drop);
+        (run, driven)
+    }
+
+    /// After a while; and not where another host has taken it over meanwhile.
+    async fn drive_again(&self, run: RunId) -> (RunId, Result<()>) {
+        self.services.clock.sleep(self.services.pace.longest).await;
+        match self.engine.acquire(run.as_str()).await {
+            Ok(Some(lease)) => self.drive_under(run, lease).await,
+            Ok(None) => (run, Ok(())),
+            Err(error) => (run, Err(error)),
+        }
     }
 
     /// What is known of a change set, or `None`.
@@ -309,6 +353,11 @@ fn change_set_id(title: &str, key: &IdempotencyKey) -> Result<ChangeSetId> {
     let tail: String = Digest::of(key.as_str().as_bytes()).hex().chars().take(10).collect();
     let id = if words.is_empty() { format!("change-{tail}") } else { format!("{words}-{tail}") };
     ChangeSetId::parse(id).map_err(|error| Error::new(ErrorKind::Invalid, "name a change set").on(title).because(error))
+}
+
+/// The run that a claimed lease is of.
+fn run_of(lease: &Lease) -> Result<RunId> {
+    RunId::parse(&lease.name).map_err(|error| Error::new(ErrorKind::Corrupt, "claim a run").on(&lease.name).because(error))
 }
 
 fn run_id(change_set: &ChangeSetId) -> Result<RunId> {

@@ -107,6 +107,12 @@ impl<M: Machine> Engine<M> {
         Self { journal, clock, performer, observer, owner }
     }
 
+    /// The name that it takes leases under.
+    #[must_use]
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+
     /// Takes the right to write to `run`. It is renewed by taking it again.
     ///
     /// # Errors
@@ -118,7 +124,11 @@ impl<M: Machine> Engine<M> {
         })
     }
 
-    async fn acquire(&self, name: &str) -> Result<Option<Lease>> {
+    /// Takes the lease `name`; held by another engine, it is `None`.
+    ///
+    /// # Errors
+    /// What the journal answers.
+    pub async fn acquire(&self, name: &str) -> Result<Option<Lease>> {
         let cx = self.context(name, "lease");
         with_retry(&*self.clock, || self.journal.acquire(&cx, name, &self.owner, self.clock.now(), LEASE)).await
     }
@@ -135,6 +145,32 @@ impl<M: Machine> Engine<M> {
             }
             self.clock.sleep(TURN).await;
         }
+    }
+
+    /// Takes the leases of at most `limit` runs that have not ended and that no engine drives, to be driven by
+    /// [`Engine::drive_under`].
+    ///
+    /// # Errors
+    /// What the journal answers.
+    pub async fn claim(&self, limit: usize) -> Result<Vec<Lease>> {
+        let cx = self.context(M::NAME, "claim");
+        let claim = || self.journal.claim(&cx, M::NAME, &self.owner, self.clock.now(), LEASE, limit);
+        with_retry(&*self.clock, claim).await
+    }
+
+    /// Gives back the leases of all runs that this engine, or an earlier one of its name, drives: others go on with them at
+    /// once. What this one still does is not journaled any more.
+    ///
+    /// # Errors
+    /// What the journal answers.
+    pub async fn surrender(&self) -> Result<()> {
+        let cx = self.context(M::NAME, "surrender");
+        with_retry(&*self.clock, || self.journal.surrender(&cx, M::NAME, &self.owner)).await
+    }
+
+    /// Ends when there may be something new to claim, and where the journal does not tell, never.
+    pub async fn woken(&self) {
+        self.journal.woken().await;
     }
 
     /// Gives a lease back.
@@ -178,15 +214,26 @@ impl<M: Machine> Engine<M> {
     /// is of another machine or a newer format; `Unexpected` where it has nothing left to do and has not ended; what the
     /// journal answers; and where an operation cannot go on, what is in its way.
     pub async fn drive(&self, run: &RunId) -> Result<M::State> {
-        let driven = self.drive_on(run).await;
+        self.observed(run, async { self.drive_on(run, self.lease(run).await?).await }).await
+    }
+
+    /// As [`Engine::drive`], under a lease of the run that was taken before.
+    ///
+    /// # Errors
+    /// As [`Engine::drive`].
+    pub async fn drive_under(&self, run: &RunId, lease: Lease) -> Result<M::State> {
+        self.observed(run, self.drive_on(run, lease)).await
+    }
+
+    async fn observed(&self, run: &RunId, driving: impl Future<Output = Result<M::State>>) -> Result<M::State> {
+        let driven = driving.await;
         if let Err(error) = &driven {
             (self.observer)(run, &Progress::Stopped { error });
         }
         driven
     }
 
-    async fn drive_on(&self, run: &RunId) -> Result<M::State> {
-        let mut lease = self.lease(run).await?;
+    async fn drive_on(&self, run: &RunId, mut lease: Lease) -> Result<M::State> {
         let mut active = self.load(run).await?;
         let mut running = FuturesUnordered::new();
         for (op, (command, handle)) in &mut active.open {

@@ -92,7 +92,10 @@ async fn stores_and_keys() {
 
     let mut journal = MockJournal::new();
     journal.expect_open_runs().times(1).returning(|_| Ok(vec!["run-1".parse().unwrap()]));
+    journal.expect_claim().times(1).returning(|_, _, _, _, _, _| Ok(Vec::new()));
     let journal: Arc<dyn Journal> = Arc::new(journal);
+    let ttl = std::time::Duration::from_secs(1);
+    assert_eq!(journal.claim(&cx(), "machine", "one", UnixMillis(0), ttl, 1).await.unwrap(), []);
     assert_eq!(journal.open_runs(&cx()).await.unwrap(), ["run-1".parse().unwrap()]);
 
     let mut signer = MockSigner::new();

@@ -260,7 +260,7 @@ fn preflight(world: &World, unit: &str) -> SourceTree {
 }
 
 /// Everything that a run leaves behind, without what differs from run to run (times, and ids that follow from them).
-fn account(world: &World, request: &FeatureRequest) -> Vec<String> {
+pub(crate) fn account(world: &World, request: &FeatureRequest) -> Vec<String> {
     let scm = world.forge.scm(Principal::System);
     let mut lines = Vec::new();
     for unit in UNITS {

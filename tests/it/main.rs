@@ -11,7 +11,9 @@ mod evidence_witness;
 mod gitops_edit_command;
 mod golden_path;
 mod governance;
+
 mod graphs;
+mod hosts;
 mod invariants;
 mod jumps;
 mod layering;

@@ -303,7 +303,7 @@ impl World {
     }
 
     /// People answer what they were called for; what they cannot do yet they try again.
-    fn people_act(&self) {
+    pub(crate) fn people_act(&self) {
         let calls: Vec<Call> = self.calls.lock().unwrap().drain(..).collect();
         for call in calls {
             if !self.answer(&call) {

@@ -2,13 +2,18 @@
 CREATE TABLE pathops_journal (version integer NOT NULL);
 INSERT INTO pathops_journal VALUES (1);
 
--- Who may write. A row stays when it is given back (`owner` NULL), so that fences only rise.
+-- Who may write. A row stays when it is given back, so that fences only rise: `owner` is NULL then, and `expires_at` the least
+-- number. `machine` is that of the open run of this name, where there is one: what is free of a machine is found by one index.
 CREATE TABLE pathops_leases (
   name       text COLLATE "C" PRIMARY KEY,
   owner      text,
   fence      bigint NOT NULL CHECK (fence > 0),
-  expires_at bigint NOT NULL
+  expires_at bigint NOT NULL,
+  machine    text
 ) WITH (fillfactor = 70);
+
+CREATE INDEX pathops_leases_of_runs ON pathops_leases (machine, expires_at) WHERE machine IS NOT NULL;
+CREATE INDEX pathops_leases_by_owner ON pathops_leases (owner) WHERE machine IS NOT NULL;
 
 -- Each run as it stands after its last entry.
 CREATE TABLE pathops_runs (
@@ -104,4 +109,12 @@ BEGIN
   INSERT INTO pathops_entries VALUES (of_run, number, new_format, new_at, new_event, closed, opened);
   UPDATE pathops_runs SET seq = number, format = new_format, state = new_state, ended = new_ended WHERE id = of_run;
   INSERT INTO pathops_ops SELECT of_run, * FROM unnest(ops, commands);
+  IF new_ended THEN
+    UPDATE pathops_leases SET machine = NULL WHERE name = of_run AND machine IS NOT NULL;
+  ELSIF expected = 0 THEN
+    INSERT INTO pathops_leases AS lease (name, fence, expires_at, machine)
+      SELECT of_run, 1, -9223372036854775808, run.machine FROM pathops_runs AS run WHERE run.id = of_run
+      ON CONFLICT (name) DO UPDATE SET machine = excluded.machine;
+    NOTIFY pathops_journal;
+  END IF;
 END $$;

@@ -11,6 +11,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Postgres, Transa
 
 use crate::call::{Call, Store};
 
+/// How many connections there are at most. One of them may be listening.
+const CONNECTIONS: u32 = 9;
+
 /// How long a connection may lie idle and is still taken to be alive without asking.
 const FRESH: Duration = Duration::from_secs(1);
 
@@ -42,7 +45,8 @@ impl Database {
         let options = options.options([("synchronous_commit", "on")]).disable_statement_logging();
         let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or_default());
         let call = Call::new(store, open, &place, &place);
-        let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(10)).test_before_acquire(false);
+        let pool =
+            PgPoolOptions::new().max_connections(CONNECTIONS).acquire_timeout(Duration::from_secs(10)).test_before_acquire(false);
         let pool = pool.before_acquire(|connection, used| {
             Box::pin(async move {
                 if used.idle_for > FRESH {

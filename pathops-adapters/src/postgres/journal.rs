@@ -3,6 +3,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition};
 use pathops_core::{OpContext, Result, RunId, UnixMillis};
+use sqlx::postgres::PgListener;
+use tokio::sync::Mutex;
 
 use super::database::{Database, Format, commit, in_time};
 use super::error::classify;
@@ -38,6 +40,8 @@ const FORMAT: Format = Format {
 #[derive(Debug)]
 pub struct PostgresJournal {
     database: Database,
+    /// A connection of its own, from when somebody first waits. It hears what happens between two waits, too.
+    listener: Mutex<Option<PgListener>>,
 }
 
 impl PostgresJournal {
@@ -49,7 +53,7 @@ impl PostgresJournal {
     /// or may not make the tables; `Unsupported` where a newer version of this adapter made them; `Unavailable` where no server
     /// answers within ten seconds or it takes no more connections; `StorageFull`. No message holds the password.
     pub async fn open(url: &str) -> Result<Self> {
-        Ok(Self { database: Database::open(url, &FORMAT).await? })
+        Ok(Self { database: Database::open(url, &FORMAT).await?, listener: Mutex::default() })
     }
 
     async fn make(&self, call: &Call, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
@@ -64,6 +68,20 @@ impl PostgresJournal {
     }
 }
 
+/// Until something is heard. It may be dropped at any moment, and goes on where it was.
+async fn listen(database: &Database, listener: &mut Option<PgListener>) -> std::result::Result<(), sqlx::Error> {
+    let listener = match listener {
+        Some(listener) => listener,
+        None => {
+            let mut new = PgListener::connect_with(&database.pool).await?;
+            new.listen("pathops_journal").await?;
+            listener.insert(new)
+        }
+    };
+    // What was said while the connection was lost, nobody knows: that wakes, too.
+    listener.try_recv().await.map(drop)
+}
+
 #[async_trait]
 impl Journal for PostgresJournal {
     fn name(&self) -> &'static str {
@@ -72,7 +90,7 @@ impl Journal for PostgresJournal {
 
     fn capabilities(&self) -> JournalCapabilities {
         let mut capabilities = JournalCapabilities::default();
-        (capabilities.durable, capabilities.shared) = (true, true);
+        (capabilities.durable, capabilities.shared, capabilities.wakes) = (true, true, true);
         capabilities
     }
 
@@ -88,6 +106,39 @@ impl Journal for PostgresJournal {
     async fn release(&self, cx: &OpContext, lease: &Lease) -> Result<()> {
         let call = self.database.call("give a lease back", &lease.name);
         in_time(cx, &call, async { rows::release(&call, &mut *self.database.connection(&call).await?, lease).await }).await
+    }
+
+    async fn claim(
+        &self,
+        cx: &OpContext,
+        machine: &str,
+        owner: &str,
+        now: UnixMillis,
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        let call = self.database.call("claim runs", machine);
+        in_time(cx, &call, async {
+            let mut connection = self.database.connection(&call).await?;
+            rows::claim(&call, &mut connection, machine, owner, now, now + ttl, limit).await
+        })
+        .await
+    }
+
+    async fn surrender(&self, cx: &OpContext, machine: &str, owner: &str) -> Result<()> {
+        let call = self.database.call("surrender runs", machine);
+        in_time(cx, &call, async { rows::surrender(&call, &mut *self.database.connection(&call).await?, machine, owner).await })
+            .await
+    }
+
+    async fn woken(&self) {
+        let mut listener = self.listener.lock().await;
+        if let Err(error) = listen(&self.database, &mut listener).await {
+            tracing::warn!(error = %error, "runs are looked for from time to time only: nothing is heard of the database");
+            *listener = None;
+            // Whoever waits looks by themselves, and listens again after that.
+            std::future::pending::<()>().await;
+        }
     }
 
     async fn create(&self, cx: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {

@@ -29,10 +29,13 @@ pub(super) async fn create(
     let made = query("INSERT INTO runs (id, machine, seq, format, state, ended) VALUES (?, ?, 0, ?, ?, 0)");
     let made = made.bind(run.as_str()).bind(machine).bind(record.format).bind(&record.state);
     made.execute(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
-    match add(transaction, run, Seq(1), &record).await? {
-        None => Ok(Created::New),
-        Some(why) => Err(refused(transaction, &why)),
+    if let Some(why) = add(transaction, run, Seq(1), &record).await? {
+        return Err(refused(transaction, &why));
     }
+    if !record.ends {
+        lease::offer(transaction, run, Some(machine)).await?;
+    }
+    Ok(Created::New)
 }
 
 pub(super) async fn append(
@@ -49,10 +52,13 @@ pub(super) async fn append(
         Some(Refusal::Moved(_)) if is_stored(transaction, run, next, &record).await? => return Ok(next),
         Some(why) => return Err(why.error(&transaction.call, lease, expected)),
     }
-    match add(transaction, run, next, &record).await? {
-        None => Ok(next),
-        Some(why) => Err(why.error(&transaction.call, lease, expected)),
+    if let Some(why) = add(transaction, run, next, &record).await? {
+        return Err(why.error(&transaction.call, lease, expected));
     }
+    if record.ends {
+        lease::offer(transaction, run, None).await?;
+    }
+    Ok(next)
 }
 
 /// Why no transition can follow `expected`.

@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     let mut of_index = EvidenceIndexCapabilities::default();
     (of_index.durable, of_index.shared) = (true, true);
     let mut of_journal = JournalCapabilities::default();
-    (of_journal.durable, of_journal.shared) = (true, true);
+    (of_journal.durable, of_journal.shared, of_journal.wakes) = (true, true, true);
     let arguments = Arguments::from_args();
     let programs = server::installed();
     if programs.is_none() {

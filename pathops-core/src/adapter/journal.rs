@@ -117,6 +117,8 @@ pub struct JournalCapabilities {
     pub durable: bool,
     /// Several processes may use it at once.
     pub shared: bool,
+    /// [`Journal::woken`] ends by itself where there is something to claim.
+    pub wakes: bool,
 }
 
 /// Where runs live: their transitions, their open operations and the leases that guard them.
@@ -144,6 +146,36 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// # Errors
     /// As [`Journal::acquire`].
     async fn release(&self, cx: &OpContext, lease: &Lease) -> Result<()>;
+
+    /// Takes, for `owner` and for `ttl` from `now`, the leases of at most `limit` runs of `machine` that have not ended and that
+    /// nobody holds: free ones and expired ones, each with a higher fence. The lease of a run has the run's id as its name.
+    /// Of several who claim at once each gets others. What it costs does not grow with how many runs there are, where the
+    /// journal is `durable`. Where its answer is lost, what was claimed is free again when it has expired.
+    ///
+    /// # Errors
+    /// As [`Journal::acquire`].
+    async fn claim(
+        &self,
+        cx: &OpContext,
+        machine: &str,
+        owner: &str,
+        now: UnixMillis,
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>>;
+
+    /// Gives the leases of all runs of `machine` that `owner` holds back, as [`Journal::release`] does with one: for a worker
+    /// that ends, and for one that begins, since what an earlier one of its name held is held by nobody.
+    ///
+    /// # Errors
+    /// As [`Journal::acquire`].
+    async fn surrender(&self, cx: &OpContext, machine: &str, owner: &str) -> Result<()>;
+
+    /// Ends when there may be something new to claim: a run was made, or its lease was given back, by this process or, where the
+    /// journal is `shared`, by another one. It may end for nothing, and may miss what happens before it waits or while the
+    /// store is out of reach, and a lease that expires is nothing that happens: who waits looks by themselves from time to
+    /// time, too. Where the journal does not declare `wakes`, it never ends. It may be dropped at any moment.
+    async fn woken(&self);
 
     /// Makes a run with its first transition.
     ///

@@ -17,6 +17,7 @@ use crate::adapter::{Entry, Journal, JournalCapabilities, Lease, OpId, OpenOp, R
 use crate::id::RunId;
 use crate::time::UnixMillis;
 
+mod claim;
 mod lease;
 mod order;
 mod store;
@@ -85,11 +86,15 @@ pub fn cases(capabilities: JournalCapabilities) -> Vec<Case<JournalWorld>> {
     cases.extend(transition::cases());
     cases.extend(order::cases());
     cases.extend(lease::cases());
+    cases.extend(claim::cases());
     if capabilities.durable {
         cases.push(store::durable());
     }
     if capabilities.shared {
-        cases.push(store::shared());
+        cases.extend([store::shared(), claim::shared()]);
+    }
+    if capabilities.wakes {
+        cases.push(claim::wakes(capabilities.shared));
     }
     cases
 }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,9 +14,11 @@ use crate::time::UnixMillis;
 
 mod lease;
 mod record;
+mod wakes;
 
 use lease::Leases;
 use record::Record;
+use wakes::Wakes;
 
 /// A write that a [`MemoryJournal`] is about to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,19 @@ struct State {
     writes: u64,
     leases: Leases,
     runs: BTreeMap<RunId, Record>,
+    wakes: Wakes,
+}
+
+impl State {
+    /// The open runs of `machine`.
+    fn of(&self, machine: &str) -> impl Iterator<Item = &RunId> {
+        self.runs.iter().filter(move |(_, record)| record.is_open(machine)).map(|(run, _)| run)
+    }
+
+    /// Those that nobody holds, at most `limit`.
+    fn free(&self, machine: &str, now: UnixMillis, limit: usize) -> Vec<RunId> {
+        self.of(machine).filter(|run| self.leases.is_free(run.as_str(), now)).take(limit).cloned().collect()
+    }
 }
 
 impl MemoryJournal {
@@ -102,7 +118,7 @@ impl Journal for MemoryJournal {
     }
 
     fn capabilities(&self) -> JournalCapabilities {
-        JournalCapabilities::default()
+        JournalCapabilities { wakes: true, ..JournalCapabilities::default() }
     }
 
     async fn acquire(&self, _: &OpContext, name: &str, owner: &str, now: UnixMillis, ttl: Duration) -> Result<Option<Lease>> {
@@ -112,8 +128,42 @@ impl Journal for MemoryJournal {
     async fn release(&self, _: &OpContext, lease: &Lease) -> Result<()> {
         self.write("give a lease back", |state| {
             state.leases.release(lease);
+            state.wakes.wake();
             Ok(())
         })
+    }
+
+    async fn claim(
+        &self,
+        _: &OpContext,
+        machine: &str,
+        owner: &str,
+        now: UnixMillis,
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        // Looking is no write, as it is none in a database.
+        if self.state().free(machine, now, limit).is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write("claim runs", |state| {
+            let free = state.free(machine, now, limit);
+            Ok(free.iter().filter_map(|run| state.leases.acquire(run.as_str(), owner, now, ttl)).collect())
+        })
+    }
+
+    async fn surrender(&self, _: &OpContext, machine: &str, owner: &str) -> Result<()> {
+        self.write("surrender runs", |state| {
+            let runs: Vec<RunId> = state.of(machine).cloned().collect();
+            runs.iter().for_each(|run| state.leases.surrender(run.as_str(), owner));
+            state.wakes.wake();
+            Ok(())
+        })
+    }
+
+    async fn woken(&self) {
+        let seen = self.state().wakes.count;
+        poll_fn(|cx| self.state().wakes.poll(seen, cx)).await;
     }
 
     async fn create(&self, _: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
@@ -126,6 +176,7 @@ impl Journal for MemoryJournal {
                     .because("a run of that name began with another machine or event")),
                 None => {
                     state.runs.insert(run.clone(), Record::begin(run, machine, first)?);
+                    state.wakes.wake();
                     Ok(Created::New)
                 }
             }

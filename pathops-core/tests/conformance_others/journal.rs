@@ -30,6 +30,16 @@ enum Defect {
     LeavesPartsOfWhatItRefuses,
     GoesOnAfterTheEnd,
     ForgetsOnRestart,
+    ClaimsHeldRuns,
+    ClaimsEndedRuns,
+    ClaimsRunsOfAnyMachine,
+    NeverClaimsExpired,
+    OverlooksTheLimitOfAClaim,
+    SurrendersNothing,
+    SurrendersForEverybody,
+    SurrendersAnyLease,
+    WakesNobody,
+    WakesAllTheTime,
 }
 
 /// The reference journal, said to be durable and shared, with one defect.
@@ -52,6 +62,15 @@ impl Planted {
 
     fn newest(&self, lease: &Lease) -> Lease {
         self.given.lock().unwrap().iter().rev().find(|given| given.name == lease.name).unwrap_or(lease).clone()
+    }
+
+    /// Gives back every lease that is held, of those that are `meant`.
+    async fn free(&self, cx: &OpContext, meant: impl Fn(&Lease) -> bool + Send) -> Result<()> {
+        let given = self.given.lock().unwrap().clone();
+        for lease in given.iter().filter(|lease| meant(lease)) {
+            self.inner.release(cx, lease).await?;
+        }
+        Ok(())
     }
 
     async fn append_anyway(&self, cx: &OpContext, lease: &Lease, run: &RunId, at: Seq, next: &Transition) -> Result<Seq> {
@@ -102,6 +121,53 @@ impl Journal for Planted {
     async fn release(&self, cx: &OpContext, lease: &Lease) -> Result<()> {
         let lease = if self.has(Defect::FreesAnybodysLease) { self.newest(lease) } else { lease.clone() };
         self.inner.release(cx, &lease).await
+    }
+
+    async fn claim(
+        &self,
+        cx: &OpContext,
+        machine: &str,
+        owner: &str,
+        now: UnixMillis,
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        if self.has(Defect::ClaimsHeldRuns) {
+            self.free(cx, |lease| lease.name != "engine").await?;
+        }
+        // To it, what has expired is still held.
+        let now = if self.has(Defect::NeverClaimsExpired) { UnixMillis(1_000) } else { now };
+        let limit = if self.has(Defect::OverlooksTheLimitOfAClaim) { usize::MAX } else { limit };
+        let mut claimed = self.inner.claim(cx, machine, owner, now, ttl, limit).await?;
+        if self.has(Defect::ClaimsRunsOfAnyMachine) {
+            claimed.extend(self.inner.claim(cx, "another", owner, now, ttl, limit).await?);
+        }
+        let ended = self.ended.lock().unwrap().clone();
+        if self.has(Defect::GoesOnAfterTheEnd) {
+            claimed.retain(|lease| !ended.iter().any(|run| run.as_str() == lease.name));
+        }
+        for run in ended.iter().filter(|_| self.has(Defect::ClaimsEndedRuns)) {
+            claimed.extend(self.inner.acquire(cx, run.as_str(), owner, now, ttl).await?);
+        }
+        self.given.lock().unwrap().extend(claimed.iter().cloned());
+        Ok(claimed)
+    }
+
+    async fn surrender(&self, cx: &OpContext, machine: &str, owner: &str) -> Result<()> {
+        match self.defect {
+            Defect::SurrendersNothing => Ok(()),
+            Defect::SurrendersForEverybody => self.free(cx, |lease| lease.name != "engine").await,
+            Defect::SurrendersAnyLease => self.free(cx, |lease| lease.owner == owner).await,
+            _ => self.inner.surrender(cx, machine, owner).await,
+        }
+    }
+
+    async fn woken(&self) {
+        match self.defect {
+            Defect::WakesNobody => std::future::pending().await,
+            Defect::WakesAllTheTime => {}
+            _ => self.inner.woken().await,
+        }
     }
 
     async fn create(&self, cx: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
@@ -165,7 +231,13 @@ impl Journal for Planted {
 
 fn capabilities() -> JournalCapabilities {
     let mut capabilities = JournalCapabilities::default();
-    (capabilities.durable, capabilities.shared) = (true, true);
+    (capabilities.durable, capabilities.shared, capabilities.wakes) = (true, true, true);
+    capabilities
+}
+
+fn of_memory() -> JournalCapabilities {
+    let mut capabilities = JournalCapabilities::default();
+    capabilities.wakes = true;
     capabilities
 }
 
@@ -202,7 +274,7 @@ impl JournalFixture for Defect {
 
 #[test]
 fn the_reference_journal_does_all_of_it() {
-    assert_eq!(failing(&cases(JournalCapabilities::default()), &worlds(Arc::new(Memory))), [""; 0]);
+    assert_eq!(failing(&cases(of_memory()), &worlds(Arc::new(Memory))), [""; 0]);
     assert_eq!(failing(&cases(capabilities()), &worlds(Arc::new(Defect::None))), [""; 0]);
 }
 
@@ -227,7 +299,7 @@ fn each_defect_fails_the_cases_that_name_it() {
                 "a_lost_answer_is_settled_under_a_new_lease",
             ],
         ),
-        (Defect::OverlooksTheFence, &["an_old_fence_writes_nothing"]),
+        (Defect::OverlooksTheFence, &["an_old_fence_writes_nothing", "a_claim_takes_over_what_has_expired"]),
         (
             Defect::GivesHeldLeases,
             &[
@@ -235,6 +307,8 @@ fn each_defect_fails_the_cases_that_name_it() {
                 "an_expired_lease_is_taken_over",
                 "the_same_owner_gets_a_higher_fence",
                 "giving_back_an_old_lease_changes_nothing",
+                "a_claim_gives_the_right_to_write",
+                "what_is_surrendered_is_claimed_by_others",
                 "what_was_acknowledged_is_there_after_a_restart",
             ],
         ),
@@ -258,7 +332,29 @@ fn each_defect_fails_the_cases_that_name_it() {
         (Defect::SkipsUsedOperations, &["an_operation_number_is_used_once"]),
         (Defect::LeavesPartsOfWhatItRefuses, &["an_operation_number_is_used_once"]),
         (Defect::GoesOnAfterTheEnd, &["nothing_follows_the_end"]),
-        (Defect::ForgetsOnRestart, &["what_was_acknowledged_is_there_after_a_restart", "of_two_writers_one_wins"]),
+        (
+            Defect::ForgetsOnRestart,
+            &["what_was_acknowledged_is_there_after_a_restart", "of_two_writers_one_wins", "who_waits_is_woken"],
+        ),
+        (
+            Defect::ClaimsHeldRuns,
+            &[
+                "open_runs_that_nobody_holds_are_claimed",
+                "a_claim_takes_over_what_has_expired",
+                "a_claim_has_a_limit",
+                "what_is_surrendered_is_claimed_by_others",
+                "each_run_is_claimed_by_one",
+            ],
+        ),
+        (Defect::ClaimsEndedRuns, &["open_runs_that_nobody_holds_are_claimed", "a_claim_gives_the_right_to_write"]),
+        (Defect::ClaimsRunsOfAnyMachine, &["open_runs_that_nobody_holds_are_claimed"]),
+        (Defect::NeverClaimsExpired, &["a_claim_takes_over_what_has_expired"]),
+        (Defect::OverlooksTheLimitOfAClaim, &["a_claim_has_a_limit"]),
+        (Defect::SurrendersNothing, &["what_is_surrendered_is_claimed_by_others", "who_waits_is_woken"]),
+        (Defect::SurrendersForEverybody, &["what_is_surrendered_is_claimed_by_others"]),
+        (Defect::SurrendersAnyLease, &["what_is_surrendered_is_claimed_by_others"]),
+        (Defect::WakesNobody, &["who_waits_is_woken"]),
+        (Defect::WakesAllTheTime, &["who_waits_is_woken"]),
     ];
     for (defect, expected) in table {
         assert_eq!(failing(&cases(capabilities()), &worlds(Arc::new(*defect))), *expected, "{defect:?}");

@@ -9,6 +9,17 @@ use super::super::error::unsettled;
 use crate::call::Call;
 use crate::journal_rows::{self, EntryRow, Record, Refusal, StoredRow, limited, run_ids, stored};
 
+/// Gives leases back, and tells those who wait for runs.
+macro_rules! give_back {
+    ($which:literal) => {
+        concat!(
+            "WITH given AS (UPDATE pathops_leases SET owner = NULL, expires_at = -9223372036854775808 WHERE ",
+            $which,
+            " RETURNING machine) SELECT pg_notify('pathops_journal', '') WHERE EXISTS (SELECT FROM given WHERE machine IS NOT NULL)"
+        )
+    };
+}
+
 pub(super) async fn acquire(
     call: &Call,
     connection: &mut PgConnection,
@@ -26,9 +37,33 @@ pub(super) async fn acquire(
 }
 
 pub(super) async fn release(call: &Call, connection: &mut PgConnection, lease: &Lease) -> Result<()> {
-    let give = query("UPDATE pathops_leases SET owner = NULL WHERE name = $1 AND owner = $2 AND fence = $3");
+    let give = query(give_back!("name = $1 AND owner = $2 AND fence = $3"));
     let given = give.bind(&lease.name).bind(&lease.owner).bind(stored(lease.fence)).execute(connection).await;
     given.map(drop).map_err(|e| unsettled(call, e))
+}
+
+pub(super) async fn surrender(call: &Call, connection: &mut PgConnection, machine: &str, owner: &str) -> Result<()> {
+    let given = query(give_back!("machine = $1 AND owner = $2")).bind(machine).bind(owner).execute(connection).await;
+    given.map(drop).map_err(|e| unsettled(call, e))
+}
+
+/// What others are claiming at this moment is passed over.
+pub(super) async fn claim(
+    call: &Call,
+    connection: &mut PgConnection,
+    machine: &str,
+    owner: &str,
+    now: UnixMillis,
+    expires_at: UnixMillis,
+    limit: usize,
+) -> Result<Vec<Lease>> {
+    let claim = "WITH free AS (SELECT name FROM pathops_leases WHERE machine = $1 AND expires_at <= $2 \
+                 ORDER BY expires_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED) \
+                 UPDATE pathops_leases AS lease SET owner = $4, fence = lease.fence + 1, expires_at = $5 \
+                 FROM free WHERE lease.name = free.name RETURNING lease.name, lease.fence";
+    let claim = query_as::<_, (String, i64)>(claim).bind(machine).bind(now.0).bind(limited(limit)).bind(owner);
+    let claimed = claim.bind(expires_at.0).fetch_all(connection).await.map_err(|e| unsettled(call, e))?;
+    claimed.into_iter().map(|(name, fence)| journal_rows::lease(call, name, owner, fence, expires_at)).collect()
 }
 
 /// Makes a run, in a transaction that the caller ends.

@@ -234,6 +234,26 @@ impl Journal for Faulty<dyn Journal> {
         self.through(Call::write("give a lease back"), || self.inner.release(cx, lease)).await
     }
 
+    async fn claim(
+        &self,
+        cx: &OpContext,
+        machine: &str,
+        owner: &str,
+        now: UnixMillis,
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        self.through(Call::write("claim runs"), || self.inner.claim(cx, machine, owner, now, ttl, limit)).await
+    }
+
+    async fn surrender(&self, cx: &OpContext, machine: &str, owner: &str) -> Result<()> {
+        self.through(Call::write("surrender runs"), || self.inner.surrender(cx, machine, owner)).await
+    }
+
+    async fn woken(&self) {
+        self.inner.woken().await;
+    }
+
     async fn create(&self, cx: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
         self.through(Call::write("create a run"), || self.inner.create(cx, lease, run, machine, first)).await
     }

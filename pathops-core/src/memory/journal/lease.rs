@@ -36,6 +36,19 @@ impl Leases {
         Some(Lease { name: name.to_owned(), owner: owner.to_owned(), fence: row.fence, expires_at })
     }
 
+    /// Whether anybody could take it.
+    pub(super) fn is_free(&self, name: &str, now: UnixMillis) -> bool {
+        let holder = self.rows.get(name).and_then(|row| row.holder.as_ref());
+        holder.is_none_or(|holder| holder.expires_at <= now)
+    }
+
+    /// Gives back the lease of that name, where `owner` holds it.
+    pub(super) fn surrender(&mut self, name: &str, owner: &str) {
+        if let Some(row) = self.rows.get_mut(name) {
+            row.holder.take_if(|holder| holder.owner == owner);
+        }
+    }
+
     pub(super) fn release(&mut self, lease: &Lease) {
         if let Some(row) = self.rows.get_mut(&lease.name).filter(|row| row.fence == lease.fence) {
             row.holder = None;

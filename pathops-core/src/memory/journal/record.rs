@@ -56,6 +56,11 @@ impl Record {
         numbered(&self.transitions).filter(|(seq, _)| *seq > after).take(limit).map(|(seq, stored)| entry(seq, stored)).collect()
     }
 
+    /// Whether it is an open run of `machine`.
+    pub(super) fn is_open(&self, machine: &str) -> bool {
+        self.machine == machine && !self.ended()
+    }
+
     pub(super) fn ended(&self) -> bool {
         self.transitions.last().is_some_and(|last| last.ends)
     }
