@@ -35,8 +35,18 @@ pub(crate) struct Candidate<'c> {
     pub(crate) merged: Option<&'c CommitId>,
 }
 
-/// How many looks one after the other may fail before a success is taken back: some seconds, at the usual pace.
+/// How many looks one after the other may fail before a success is taken back, or may not show one before it is posted anew:
+/// some seconds, at the usual pace.
 const PATIENCE: u32 = 8;
+
+/// What was tried in vain since people have been waited for.
+#[derive(Default)]
+struct InVain {
+    /// Looks one after the other that failed.
+    failed: AtomicU32,
+    /// Looks that did not show the success that was posted.
+    unseen: AtomicU32,
+}
 
 /// A decision that passes as it did when its success was posted, and the artifact with a grant of it.
 struct Standing {
@@ -132,12 +142,12 @@ impl Services {
         else {
             return Err(Error::new(ErrorKind::Unexpected, "promote to production"));
         };
-        let (settle, failures) = (Duration::from_millis(*settle_millis), &AtomicU32::new(0));
+        let (settle, in_vain) = (Duration::from_millis(*settle_millis), &InVain::default());
         let candidate = &Candidate { scope, role: *role, target, preflight, combination, pull_request, shown, merged: None };
         let look = self
             .poll(|| {
                 Box::pin(async move {
-                    Ok(match self.look(cx, candidate, artifact, failures).await? {
+                    Ok(match self.look(cx, candidate, artifact, in_vain).await? {
                         Look::Moved => None,
                         Look::Wait(_) if !*until_merged => None,
                         Look::Stands(_) if *until_merged => None,
@@ -167,7 +177,7 @@ impl Services {
         cx: &OpContext,
         candidate: &Candidate<'_>,
         artifact: &ArtifactLifecycle,
-        failures: &AtomicU32,
+        in_vain: &InVain,
     ) -> Result<Look> {
         let PullRequestRef { repo, number, .. } = candidate.pull_request;
         let now = self.scm.pull_request(cx, repo, *number).await?;
@@ -179,11 +189,13 @@ impl Services {
         let (policy, facts) = match self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await {
             Ok(read) => read,
             Err(error) => {
-                let many = failures.fetch_add(1, Ordering::Relaxed) >= PATIENCE;
+                let many = in_vain.failed.fetch_add(1, Ordering::Relaxed) >= PATIENCE;
+                // What is taken back now is no success that does not show yet.
+                in_vain.unseen.store(PATIENCE, Ordering::Relaxed);
                 return self.take_back(cx, repo, &now.head, error, many).await;
             }
         };
-        failures.store(0, Ordering::Relaxed);
+        in_vain.failed.store(0, Ordering::Relaxed);
         let (decision, grant) = decide(&policy, &facts, self.clock.now(), self.ids.fresh());
         if candidate.shown.policy != policy.digest() {
             return Ok(Look::Another(Box::new(decision)));
@@ -197,6 +209,10 @@ impl Services {
                     artifact: self.promotable(artifact, &grant)?,
                 };
                 Ok(Look::Stands(Box::new(standing)))
+            }
+            // Posted before, and the host does not show it yet: posting again and again would not make it faster.
+            Some(_) if is_granted(artifact, &now.head) && in_vain.unseen.fetch_add(1, Ordering::Relaxed) < PATIENCE => {
+                Ok(Look::Moved)
             }
             Some(grant) => {
                 let artifact = self.promotable(artifact, &grant)?;
@@ -284,7 +300,7 @@ impl Services {
         let Outcome::Merged { state, by, .. } = outcome else { return Ok(outcome) };
         let PullRequestRef { repo, number, .. } = candidate.pull_request;
         let head = self.scm.pull_request(cx, repo, *number).await?.head;
-        if artifact.grant().is_some_and(|granted| granted.get().head.as_ref() == Some(&head)) {
+        if is_granted(artifact, &head) {
             return Ok(Outcome::Merged { state, by, decided: None });
         }
         let candidate = &Candidate { merged: Some(&state.commit), ..*candidate };
@@ -414,4 +430,9 @@ impl Services {
             .find(|check| check.source == CheckSource::Status && check.name == PROMOTION_CONTEXT)
             .map(|check| check.state))
     }
+}
+
+/// Whether a grant for that head is on record.
+fn is_granted(artifact: &ArtifactLifecycle, head: &CommitId) -> bool {
+    artifact.grant().is_some_and(|granted| granted.get().head.as_ref() == Some(head))
 }
