@@ -2,52 +2,14 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use pathops_coordinator::change_set::{End, Progress, State};
+use pathops_coordinator::change_set::{End, State};
 use pathops_core::adapter::{FileChange, SourceFile};
-use pathops_core::lifecycle::{
-    AppLifecycle, ArtifactLifecycle, ArtifactState, ChangeSetLifecycle, ChangeSetState, Ground, Record, Subject, Transition,
-};
+use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle, ChangeSetLifecycle, Ground, Record, Subject, Transition};
 use pathops_core::memory::MemoryJournal;
 use pathops_core::project::Lifecycle;
 
 use crate::governance::{declare, file, is_granted, meddled, policy, propose_policy, write_as};
 use crate::world::{World, feature, feature_of, id, wait};
-
-/// What has to be true of every change set that has ended: each lifecycle is where the change set is, and names evidence
-/// that is there.
-pub(crate) fn are_kept(state: &State) {
-    assert!(state.remarks.iter().all(|remark| !remark.contains("lifecycle")), "{:?}", state.remarks);
-    let (whole, brought) = match state.end {
-        Some(End::Live) => (ChangeSetState::Closed, Some(ArtifactState::Promoted)),
-        Some(End::Recovered) => (ChangeSetState::Recovered, Some(ArtifactState::NotPromotable)),
-        Some(End::Incomplete) => (ChangeSetState::LeftToPeople, Some(ArtifactState::NotPromotable)),
-        None => return,
-    };
-    assert_eq!(state.lifecycle.state(), whole, "{:#?}", state.lifecycle);
-    for (unit, progress) in &state.units {
-        assert!(progress.artifact.is_some() || state.end != Some(End::Live), "{unit} brought nothing");
-        let reached = progress.artifact.as_ref().map(Record::state);
-        assert_eq!(reached, brought.filter(|_| reached.is_some()), "{unit}");
-        let own = progress.artifact.iter().chain(&progress.again).chain(&progress.replaced);
-        own.for_each(|record| names_what_there_is(record, progress));
-        app_is_kept(state, progress);
-    }
-}
-
-/// Each promotion of the unit, and nothing else, brought its app into production.
-fn app_is_kept(state: &State, progress: &Progress) {
-    let Some(app) = &progress.app else { return assert_eq!(state.start.apps.len(), 0, "no owner has declared any") };
-    let promoted = progress.artifact.iter().chain(&progress.again).filter(|it| it.promotion().is_some()).count();
-    let ours = |it: &Transition<Lifecycle>| matches!(&it.ground, Ground::Promotion(it) if it.granted.change_set == state.start.change_set);
-    assert_eq!(app.transitions().iter().filter(|it| ours(it)).count(), promoted, "{app:#?}");
-    assert!(matches!(&app.transitions()[0].ground, Ground::Declared { by, .. } if by.person.as_str() == "alice"));
-}
-
-fn names_what_there_is(record: &ArtifactLifecycle, progress: &Progress) {
-    for evidence in record.transitions().iter().flat_map(|transition| transition.ground.evidence()) {
-        assert!(progress.evidence.iter().any(|it| it.id == evidence), "{evidence} of {record:#?}");
-    }
-}
 
 fn ways<T: Subject>(record: &Record<T>) -> Vec<String> {
     record.transitions().iter().map(|transition| transition.to.to_string()).collect()

@@ -276,7 +276,7 @@ impl World {
         for _ in 0..200_000 {
             if let Poll::Ready(ended) = whole.as_mut().poll(&mut context) {
                 if let Ok(state) = &ended {
-                    crate::lifecycles::are_kept(state);
+                    pathops_simulation::lifecycles_are_kept(state).unwrap();
                 }
                 return if killed() { None } else { Some(ended) };
             }

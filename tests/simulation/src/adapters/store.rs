@@ -1,0 +1,169 @@
+//! What PathOps keeps: the journal, blobs, numbered objects.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pathops_core::adapter::{
+    BlobCapabilities, BlobStore, Bucket, ByteStream, Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition,
+};
+use pathops_core::{Digest, ObjectKey, OpContext, Result, RunId, UnixMillis};
+
+use super::Watched;
+use crate::bug::Bug;
+use crate::step::Step;
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl Journal for Watched<dyn Journal> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> JournalCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn acquire(&self, cx: &OpContext, name: &str, owner: &str, now: UnixMillis, ttl: Duration) -> Result<Option<Lease>> {
+        // Renewed every few seconds: not worth a line each.
+        self.lens.silently(self.inner.acquire(cx, name, owner, now, ttl)).await
+    }
+
+    async fn release(&self, cx: &OpContext, lease: &Lease) -> Result<()> {
+        self.lens.silently(self.inner.release(cx, lease)).await
+    }
+
+    async fn create(&self, cx: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
+        let created = self.lens.write(cx, "begin a run", run, self.inner.create(cx, lease, run, machine, first)).await?;
+        if created == Created::New {
+            self.lens.step(&Step::Began { run, transition: first });
+        }
+        self.lens.done("begin a run").await;
+        Ok(created)
+    }
+
+    async fn append(&self, cx: &OpContext, lease: &Lease, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq> {
+        let mut kept = transition.clone();
+        if self.lens.has(Bug::JournalKeepsNoIntent) {
+            kept.opens.clear();
+        }
+        let seq = if self.lens.has_now(Bug::JournalLosesAWrite, 20) {
+            self.lens.write(cx, "journal", run, std::future::ready(Ok(Seq(expected.0 + 1)))).await?
+        } else {
+            self.lens.write(cx, "journal", run, self.inner.append(cx, lease, run, expected, &kept)).await?
+        };
+        self.lens.step(&Step::Journaled { run, seq, transition });
+        self.lens.done("journal").await;
+        Ok(seq)
+    }
+
+    async fn load(&self, cx: &OpContext, run: &RunId) -> Result<Option<Run>> {
+        let mut loaded = self.lens.read("load", run, self.inner.load(cx, run)).await?;
+        if let Some(run) = loaded.as_mut().filter(|_| self.lens.has(Bug::JournalForgetsWhatEnded)) {
+            let entries = self.inner.entries(cx, &run.id, Seq(0), 10_000).await?;
+            run.open = entries.into_iter().flat_map(|entry| entry.opens).collect();
+        }
+        Ok(loaded)
+    }
+
+    async fn open_runs(&self, cx: &OpContext) -> Result<Vec<RunId>> {
+        self.lens.silently(self.inner.open_runs(cx)).await
+    }
+
+    async fn entries(&self, cx: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {
+        let entries = self.lens.read("read the entries of", run, self.inner.entries(cx, run, after, limit)).await?;
+        if self.lens.has(Bug::JournalForgetsNumbers) {
+            return Ok(entries.into_iter().map(|entry| Entry { opens: Vec::new(), ..entry }).collect());
+        }
+        Ok(entries)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl BlobStore for Watched<dyn BlobStore> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> BlobCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn put(&self, cx: &OpContext, bytes: Vec<u8>) -> Result<Digest> {
+        self.store(cx, bytes).await
+    }
+
+    async fn get(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        self.lens.read("read a blob", digest.short(), self.inner.get(cx, digest)).await
+    }
+
+    async fn put_stream(&self, cx: &OpContext, bytes: Box<dyn ByteStream>) -> Result<Digest> {
+        let bytes = bytes.collect().await?;
+        self.store(cx, bytes).await
+    }
+
+    async fn get_stream(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Box<dyn ByteStream>>> {
+        self.lens.read("read a blob", digest.short(), self.inner.get_stream(cx, digest)).await
+    }
+
+    fn location(&self, digest: &Digest) -> String {
+        self.inner.location(digest)
+    }
+}
+
+impl Watched<dyn BlobStore> {
+    async fn store(&self, cx: &OpContext, bytes: Vec<u8>) -> Result<Digest> {
+        let digest = Digest::of(&bytes);
+        if self.lens.has_now(Bug::StoreLosesABlob, 50) {
+            return self.lens.write(cx, "store a blob", digest.short(), std::future::ready(Ok(digest))).await;
+        }
+        let stored = self.lens.write(cx, "store a blob", digest.short(), self.inner.put(cx, bytes.clone())).await?;
+        self.lens.step(&Step::Stored { bytes: &bytes });
+        self.lens.done("store a blob").await;
+        Ok(stored)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl Bucket for Watched<dyn Bucket> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.lens.write(cx, "create an object", key, self.inner.create(cx, key, bytes)).await?;
+        self.lens.done("create an object").await;
+        Ok(())
+    }
+
+    async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.lens.write(cx, "write an object", key, self.inner.write(cx, key, bytes)).await?;
+        self.lens.done("write an object").await;
+        Ok(())
+    }
+
+    async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
+        self.lens.read("read an object", key, self.inner.read(cx, key)).await
+    }
+
+    async fn list<'a>(
+        &self,
+        cx: &OpContext,
+        within: &ObjectKey,
+        after: Option<&'a ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<ObjectKey>> {
+        self.lens.read("list objects", within, self.inner.list(cx, within, after, limit)).await
+    }
+
+    async fn delete(&self, cx: &OpContext, key: &ObjectKey) -> Result<()> {
+        self.lens.write(cx, "delete an object", key, self.inner.delete(cx, key)).await?;
+        self.lens.done("delete an object").await;
+        Ok(())
+    }
+
+    fn location(&self, key: &ObjectKey) -> String {
+        self.inner.location(key)
+    }
+}

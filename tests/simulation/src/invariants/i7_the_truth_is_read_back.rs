@@ -1,0 +1,60 @@
+//! I7: PathOps goes on from what is really so: what it takes for merged is merged, what it takes for closed is closed, what it
+//! takes for live is live, and nothing that anybody merely says.
+
+use pathops_coordinator::change_set::{Command, Outcome, PullRequestRef};
+use pathops_core::adapter::{PullRequestState, Readiness};
+use pathops_core::project::EnvironmentKind;
+
+use super::i1_production_needs_a_grant::stands;
+use super::{Found, Invariant, holds};
+use crate::step::Step;
+use crate::truth::Truth;
+
+pub(super) struct Truths;
+
+impl Invariant for Truths {
+    fn name(&self) -> &'static str {
+        "i7 the truth is read back"
+    }
+
+    fn see(&mut self, truth: &Truth, step: &Step<'_>) -> Found {
+        let Step::Settled { command, outcome, .. } = step else { return Ok(()) };
+        let pull_request = match command {
+            Command::AwaitMerge { pull_request, .. }
+            | Command::MergePreflight { pull_request, .. }
+            | Command::Work { pull_request, .. }
+            | Command::Promote { pull_request, .. } => Some(pull_request),
+            _ => None,
+        };
+        let really = pull_request.map(|PullRequestRef { repo, number, .. }| truth.pull_request(repo, *number));
+        match (outcome, &really) {
+            (Outcome::Merged { state, .. } | Outcome::Unproven { state, .. }, Some(really)) => {
+                let merged = matches!(&really.state, PullRequestState::Merged { commit, .. } if *commit == state.commit);
+                holds!(merged, "{} is taken for merged, and is {:?}", really.url, really.state);
+            }
+            (Outcome::Closed { .. }, Some(really)) => {
+                let closed = matches!(really.state, PullRequestState::Closed { .. });
+                holds!(closed, "{} is taken for closed, and is {:?}", really.url, really.state);
+            }
+            (Outcome::Granted(_), Some(really)) => {
+                let Command::Promote { pull_request: PullRequestRef { repo, .. }, .. } = command else { return Ok(()) };
+                let shown = really.state != PullRequestState::Open || stands(truth, repo, &really.head)?;
+                holds!(shown, "{} is taken for granted, and people cannot merge it", really.url);
+            }
+            (Outcome::Observed(observation), _) => {
+                let Command::Observe { scope, target, artifact, .. } = command else { return Ok(()) };
+                if observation.readiness == Readiness::Ready {
+                    let unit = &scope.unit.id;
+                    let live = truth.rolled(unit, target.kind == EnvironmentKind::Production);
+                    let live = live.ok_or_else(|| format!("{unit} is taken for live, and was never deployed"))?;
+                    holds!(live.artifact == *artifact, "{unit} is taken for live, and something else runs");
+                    holds!(live.passes, "{unit} is taken for healthy, and it is not");
+                    let took = truth.elapsed().saturating_sub(live.at);
+                    holds!(took >= truth.rollout, "{unit} is taken for live after {} ms", took.as_millis());
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,73 @@
+//! At the end: nothing is left lying about, and everything that happened is on record and happened once.
+
+use std::collections::BTreeSet;
+
+use pathops_coordinator::change_set::{End, Role, State};
+use pathops_core::RepoPath;
+use pathops_core::adapter::PullRequestState;
+
+use super::lifecycles::lifecycles_are_kept;
+use super::{Found, Invariant, holds};
+use crate::step::Step;
+use crate::truth::{Truth, cx, wait};
+
+pub(super) struct InOrder;
+
+impl Invariant for InOrder {
+    fn name(&self) -> &'static str {
+        "in order at the end"
+    }
+
+    fn see(&mut self, _: &Truth, _: &Step<'_>) -> Found {
+        Ok(())
+    }
+
+    fn end(&mut self, truth: &Truth, states: &[State]) -> Found {
+        for repo in truth.repos() {
+            let opened = truth.pull_requests(&repo);
+            for left in &opened {
+                holds!(left.state != PullRequestState::Open, "{repo}{} of an ended change set is still open", left.number);
+            }
+            // A branch without a pull request is one that nobody would ever find.
+            let from: BTreeSet<_> = opened.iter().map(|it| &it.head_branch).collect();
+            for state in states {
+                for role in [Role::Source, Role::Preflight, Role::Production, Role::Recovery, Role::Restore] {
+                    let branch = format!("pathops/{}-{role}", state.start.change_set).parse().map_err(|_| "no branch name")?;
+                    let orphan = truth.head(&repo, &branch).is_some() && !from.contains(&branch);
+                    holds!(!orphan, "{branch} of {repo} is left over");
+                }
+            }
+        }
+        states.iter().try_for_each(|state| ended(truth, state, states))
+    }
+}
+
+fn ended(truth: &Truth, state: &State, states: &[State]) -> Found {
+    let change_set = &state.start.change_set;
+    let end = state.end.ok_or_else(|| format!("{change_set} has not ended"))?;
+    for (unit, progress) in &state.units {
+        let live = truth.rolled(unit, true);
+        let brought = live.filter(|live| live.artifact.is_some() && live.artifact == progress.built_artifact());
+        holds!(end != End::Live || progress.production.is_some(), "{change_set} ended live without {unit}");
+        // What several change sets have built alike is deployed again and again, and what was there before comes back.
+        let alike = states.iter().filter(|other| {
+            let theirs = other.units.get(unit);
+            theirs.is_some_and(|it| it.built_artifact() == progress.built_artifact() || it.restored)
+        });
+        let rollouts = truth.records.lock().unwrap().rollouts.clone();
+        let times = rollouts
+            .iter()
+            .filter(|it| it.unit == *unit && it.production && it.artifact.is_some() && it.artifact == progress.built_artifact());
+        let times = times.count();
+        holds!(times <= 1 || alike.count() > 1, "{unit} was deployed {times} times");
+        let back = end == End::Recovered && brought.is_some() && !progress.restored;
+        holds!(!back, "{change_set} was taken back, and {unit} still runs in production");
+    }
+    let meta = "shop/meta".parse().map_err(|_| "no repository")?;
+    let main = "main".parse().map_err(|_| "no branch")?;
+    let head = truth.head(&meta, &main).ok_or("the meta repository has no branch")?;
+    let folder = RepoPath::parse(format!("change-sets/{change_set}")).map_err(|_| "no path")?;
+    let record = wait(truth.scm.read_tree(&cx(), &meta, &head, &folder)).map_err(|error| error.to_string())?;
+    holds!(!record.is_empty(), "there is no record of {change_set}");
+    lifecycles_are_kept(state)
+}

@@ -1,0 +1,201 @@
+//! One seed, from its beginning to its end.
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_util::future::{FutureExt as _, join_all, select};
+use pathops_coordinator::ControlPlane;
+use pathops_coordinator::change_set::{End, State};
+use pathops_core::adapter::{Clock as _, EventCursor, Journal as _, ScmEventKind};
+use pathops_core::{Digest, ErrorKind, IdempotencyKey};
+
+use crate::bug::Bug;
+use crate::dice::Dice;
+use crate::lens::Violation;
+use crate::people::People;
+use crate::shape::Asked;
+use crate::step::Step;
+use crate::truth::{cx, wait};
+use crate::world::World;
+
+/// After everything is calm, so long may it take until everything is in order.
+const HEALING: Duration = Duration::from_secs(43_200);
+
+/// More turns than any seed takes.
+const TURNS: u32 = 400_000;
+
+/// What became of a seed.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// The seed.
+    pub seed: u64,
+    /// What an invariant found, first.
+    pub violation: Option<Violation>,
+    /// Everything that happened, one line each.
+    pub trace: String,
+    /// SHA-256 of the trace.
+    pub digest: Digest,
+    /// How each change set ended.
+    pub ends: Vec<String>,
+    /// How many calls of adapters were made.
+    pub calls: u64,
+}
+
+/// Runs a seed, with a bug planted or none.
+///
+/// # Panics
+/// Where a simulated system cannot go on: a mistake of the simulation.
+#[must_use]
+pub fn simulate(seed: u64, bug: Option<Bug>) -> Run {
+    let dice = Dice::new(seed);
+    let world = World::new(&dice, bug);
+    let mut session =
+        Session { people: People::new(&dice), dice: dice.of("process"), world: &world, events: EventCursor(0), calm: false };
+    world.lens.note(format_args!("# {:?}", world.truth.shape));
+    world.lens.note(format_args!("# {:?}", world.chaos));
+    session.live();
+    let states = session.states();
+    if world.lens.violation().is_none() {
+        world.lens.end(&states);
+    }
+    let ends = states.iter().map(|state| how(state.end).to_owned()).collect();
+    for state in &states {
+        let why = state.failure.as_ref().map(|failure| format!("{}: {}", failure.unit, failure.reason)).unwrap_or_default();
+        world.lens.note(format_args!("{} {:?} {why}", state.start.change_set, state.end));
+    }
+    let trace = world.lens.take_trace();
+    let digest = Digest::of(trace.as_bytes());
+    Run { seed, violation: world.lens.violation(), digest, trace, ends, calls: world.lens.calls() }
+}
+
+struct Session<'w> {
+    world: &'w World,
+    people: People,
+    dice: Dice,
+    events: EventCursor,
+    calm: bool,
+}
+
+impl Session<'_> {
+    /// Processes one after the other, until everything is in order or something is wrong.
+    fn live(&mut self) {
+        let mut turns = 0;
+        while !self.process(&mut turns) {
+            let down = if self.dice.chance(200) { self.dice.seconds(60, 3_600) } else { self.dice.seconds(1, 60) };
+            self.world.truth.clock.advance(down);
+            self.world.restarted(&self.dice);
+            self.world.lens.note(format_args!("a new process begins"));
+        }
+    }
+
+    /// One process of the control plane. Whether it is the last one.
+    fn process(&mut self, turns: &mut u32) -> bool {
+        let world = self.world;
+        let plane = world.plane();
+        let asking = async {
+            join_all(world.truth.shape.asked.iter().map(|asked| ask(world, &plane, asked))).await;
+            std::future::pending::<()>().await;
+        };
+        let mut whole = pin!(select(asking.boxed_local(), plane.run(std::future::pending()).boxed_local()));
+        loop {
+            *turns += 1;
+            world.lens.turn();
+            self.surroundings();
+            if let Poll::Ready(_stopped) = whole.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                return false;
+            }
+            if world.lens.violation().is_some() || self.in_order() {
+                return true;
+            }
+            if world.lens.is_dead() {
+                return false;
+            }
+            let late = world.truth.elapsed() > world.chaos.over + HEALING;
+            if late || *turns > TURNS || !world.truth.clock.advance_to_next() {
+                let standing: Vec<_> =
+                    self.states().into_iter().filter(|state| !state.ended).map(|state| standing(&state)).collect();
+                world.lens.violated(Violation {
+                    invariant: "in order at the end",
+                    what: format!("nothing fails any more, and it does not come to an end: {standing:?}"),
+                });
+                return true;
+            }
+        }
+    }
+
+    /// What is planned for this moment, people first.
+    fn surroundings(&mut self) {
+        let world = self.world;
+        let now = world.truth.elapsed();
+        if !self.calm && now >= world.chaos.over {
+            self.calm = true;
+            world.calm();
+            self.people.calm(now);
+        }
+        if !self.calm {
+            world.turn();
+        }
+        for event in wait(world.truth.scm.events(&cx(), self.events, 10_000)).unwrap() {
+            self.events = event.cursor;
+            if let ScmEventKind::PullRequest(number) = event.kind {
+                let read = world.truth.pull_request(&event.repo, number);
+                self.people.found(now, &event.repo, &read);
+            }
+        }
+        for command in std::mem::take(&mut *world.calls.lock().unwrap()) {
+            self.people.called_for(now, &command);
+        }
+        self.people.act(&world.lens);
+    }
+
+    /// Whether everything was asked for and has ended, and nothing is wrong any more.
+    fn in_order(&self) -> bool {
+        let asked = self.world.lens.answered() == self.world.truth.shape.asked.len();
+        self.calm && asked && wait(self.world.journal.open_runs(&cx())).unwrap().is_empty()
+    }
+
+    /// Every change set as the journal has it.
+    fn states(&self) -> Vec<State> {
+        let runs = self.world.lens.runs();
+        let load = |run| wait(self.world.journal.load(&cx(), &run)).unwrap();
+        runs.into_iter().filter_map(load).filter_map(|run| serde_json::from_value(run.state).ok()).collect()
+    }
+}
+
+fn standing(state: &State) -> String {
+    let stages: Vec<_> = state.units.iter().map(|(unit, progress)| format!("{unit} {:?}", progress.stage)).collect();
+    format!("{}: {stages:?}", state.start.change_set)
+}
+
+/// Somebody asks for a feature until there is an answer; a process that died has forgotten it, and is asked again.
+async fn ask(world: &World, plane: &ControlPlane, asked: &Asked) {
+    let clock = &world.truth.clock;
+    let wait = asked.after.saturating_sub(world.truth.elapsed());
+    clock.sleep(wait).await;
+    loop {
+        let answer = plane.request_feature(asked.request.clone(), Some(&IdempotencyKey::new(&asked.key))).await;
+        let taken = match &answer {
+            Ok(_) => Some(true),
+            Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Invalid) => Some(false),
+            Err(_) => None,
+        };
+        let says = answer.as_ref().map_or_else(ToString::to_string, ToString::to_string);
+        world.lens.note(format_args!("? {} by {}: {says}", asked.request.title, asked.request.requested_by));
+        if let Some(taken) = taken {
+            world.lens.step(&Step::Asked { request: &asked.request, taken });
+            world.lens.answer(&asked.key);
+            return;
+        }
+        clock.sleep(Duration::from_secs(600)).await;
+    }
+}
+
+fn how(end: Option<End>) -> &'static str {
+    match end {
+        Some(End::Live) => "live",
+        Some(End::Recovered) => "taken back",
+        Some(End::Incomplete) => "left to people",
+        None => "not ended",
+    }
+}

@@ -1,0 +1,44 @@
+//! Some seeds, wherever the tests run; `.ci/test` runs ten thousand.
+
+use std::collections::BTreeMap;
+
+use pathops_simulation::{Bug, search, simulate};
+
+#[test]
+fn nothing_is_found_where_nothing_is_wrong() {
+    let searched = search(0..300, None);
+    let found = searched.found.map(|run| (run.seed, run.violation));
+    assert_eq!(found, None, "replay it: cargo run --release --example simulate -- --seed S --trace");
+    for end in ["live", "taken back", "left to people"] {
+        assert!(searched.ends.get(end).is_some_and(|many| *many >= 5), "seeds reach each end: {:?}", searched.ends);
+    }
+}
+
+#[test]
+fn bugs_are_many_and_have_names() {
+    assert!(Bug::ALL.len() >= 20);
+    for bug in Bug::ALL {
+        assert_eq!(Bug::named(&bug.to_string()), Some(*bug));
+    }
+    assert_eq!(Bug::HostForgetsKeys.to_string(), "host-forgets-keys");
+}
+
+/// A host may take a while to show what it has taken. Whoever posts again and again does not make it faster.
+#[test]
+fn a_success_that_shows_late_is_not_posted_again_and_again() {
+    let mut late = 0;
+    for run in (0..100).map(|seed| simulate(seed, None)) {
+        if run.trace.contains(" lag: 0ns,") {
+            continue;
+        }
+        let mut posted: BTreeMap<&str, u32> = BTreeMap::new();
+        for line in run.trace.lines().filter_map(|line| line.split_once(" + ")) {
+            let head = line.1.split_once(": success: promotion of ").map(|(head, _)| head);
+            head.into_iter().for_each(|head| *posted.entry(head).or_default() += 1);
+        }
+        late += posted.len();
+        // Once more, where a process died or an approval was taken back in between.
+        assert!(posted.values().all(|times| *times <= 3), "seed {}: {posted:?}", run.seed);
+    }
+    assert!(late >= 5, "only {late} successes showed late");
+}
