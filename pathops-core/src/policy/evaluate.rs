@@ -75,7 +75,7 @@ pub fn evaluate(policy: &Policy, facts: &Known, at: UnixMillis) -> Decision {
         policy: policy.digest(),
         facts: facts.digest(),
         engines: policy.engines().clone(),
-        remaining: Remaining::of(&requirements),
+        remaining: Remaining::of(&case, &requirements),
         requirements,
         overridden,
     }

@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::id::RequirementId;
+use crate::policy::evaluate::Case;
 use crate::policy::{Missing, RequirementResult, Verdict};
 use crate::time::UnixMillis;
 
 /// How many sets are tried in the search for a smallest one.
 const MAX_TRIES: u32 = 5_000;
+
+/// How many times what has to be waited for ends in something else that has to be waited for.
+const MAX_WAITS: u32 = 16;
 
 /// What would let a decision pass, if all of it came and nothing else changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,12 +48,23 @@ struct Demand {
 }
 
 impl Remaining {
-    /// What remains; `None` where nothing stands in the way.
-    pub(super) fn of(requirements: &[RequirementResult]) -> Option<Self> {
-        let blocking = || requirements.iter().filter(|it| it.counts() && it.verdict != Verdict::Pass);
-        blocking().next()?;
+    /// What remains; `None` where nothing stands in the way. Where time has to pass, it is what remains when that is over: by
+    /// then evidence may be too old that is good enough now.
+    pub(super) fn of(case: &Case<'_>, now: &[RequirementResult]) -> Option<Self> {
+        blocking(now).next()?;
+        let earliest = |results: &[RequirementResult]| blocking(results).filter_map(|it| it.earliest).max();
+        let (mut at, mut not_before, mut later) = (case.at, earliest(now), None);
+        for _ in 0..MAX_WAITS {
+            let Some(until) = not_before.filter(|until| *until > at) else { break };
+            let then = case.moved_to(until).requirements();
+            (at, not_before, later) = (until, earliest(&then).max(not_before), Some(then));
+        }
+        Some(Self::after_that(later.as_deref().unwrap_or(now), not_before))
+    }
+
+    fn after_that(requirements: &[RequirementResult], not_before: Option<UnixMillis>) -> Self {
         let (mut demands, mut without_a_way) = (Vec::new(), Vec::new());
-        for requirement in blocking() {
+        for requirement in blocking(requirements) {
             let (possible, impossible): (Vec<_>, Vec<_>) =
                 requirement.all_missing().map(Demand::of).partition(|demand| demand.steps.len() >= demand.count);
             let helps = !possible.is_empty() || requirement.stale || requirement.earliest.is_some();
@@ -60,9 +75,12 @@ impl Remaining {
         }
         let (mut steps, is_smallest) = smallest(&demands);
         steps.sort_unstable();
-        let not_before = blocking().filter_map(|requirement| requirement.earliest).max();
-        Some(Self { steps: steps.into_iter().cloned().collect(), not_before, is_smallest, without_a_way })
+        Self { steps: steps.into_iter().cloned().collect(), not_before, is_smallest, without_a_way }
     }
+}
+
+fn blocking(requirements: &[RequirementResult]) -> impl Iterator<Item = &RequirementResult> {
+    requirements.iter().filter(|it| it.counts() && it.verdict != Verdict::Pass)
 }
 
 impl Demand {

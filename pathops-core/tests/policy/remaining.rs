@@ -167,6 +167,35 @@ fn time_is_no_step() {
     assert_eq!(remaining(&shop).not_before, Some(opening));
 }
 
+/// What is good enough now, and will be too old when the freeze is over, has to come anew by then.
+#[test]
+fn what_will_be_too_old_when_the_time_has_come_is_a_step() {
+    let mut shop = Shop::asking(json!({"id": "afternoon", "reason": "Lunch.", "asks": closed_window()}));
+    let opening = "2026-11-20T13:30:00Z".parse().unwrap();
+    shop.put(Kind::Smoke, seal(&Kind::Smoke.dated(after(-DAY))));
+    shop.stands("preflight-smoke", Verdict::Pass, "2 passed, 0 failed");
+    let found = remaining(&shop);
+    assert_eq!(steps(&found), [("a newer result of the smoke job in preflight", "the GitOps controller")]);
+    assert_eq!((found.not_before, found.is_smallest), (Some(opening), true));
+    shop.at = opening;
+    shop.refuses("without it", &[("preflight-smoke", Verdict::Unknown)]);
+    shop.add(Kind::Smoke, &Kind::Smoke.dated(opening));
+    shop.passes("with it");
+}
+
+/// One wait may end in another.
+#[test]
+fn it_is_waited_until_nothing_more_has_to_be_waited_for() {
+    let mut shop = Shop::asking(json!({"id": "noon", "reason": "Lunch.", "asks": closed_window()}));
+    let window = json!({"freeze": {"timeZone": "Europe/Berlin", "from": "2026-11-20T14:00", "until": "2026-11-20T16:00"}});
+    let later = json!({"id": "tea", "reason": "Tea.", "asks": window});
+    shop.layer.requirements.push(serde_json::from_value(later).unwrap());
+    let found = remaining(&shop);
+    assert_eq!((found.steps.len(), found.not_before), (0, Some("2026-11-20T15:00:00Z".parse().unwrap())));
+    shop.at = found.not_before.unwrap();
+    shop.passes("when it says");
+}
+
 #[test]
 fn what_is_too_short_takes_time_and_another_look() {
     let mut shop = Shop::passing();

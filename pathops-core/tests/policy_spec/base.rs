@@ -326,18 +326,19 @@ impl ConditionLanguage for Word {
 }
 
 thread_local! {
-    /// What a condition was last told.
+    /// What a condition was first told.
     static TOLD: RefCell<Option<Summary>> = const { RefCell::new(None) };
 }
 
-/// What conditions were last told since this was asked before; `None` where none was evaluated.
+/// What conditions were first told since this was asked before, which is of the instant of the decision: what remains is of
+/// later ones. `None` where none was evaluated.
 pub(crate) fn told() -> Option<Summary> {
     TOLD.take()
 }
 
 impl Condition for Said {
     fn evaluate(&self, summary: &Summary) -> Result<ConditionAnswer, ConditionError> {
-        TOLD.set(Some(summary.clone()));
+        TOLD.with_borrow_mut(|told| drop(told.get_or_insert_with(|| summary.clone())));
         let holds = match self.0.as_str() {
             "yes" => true,
             "no" => false,
