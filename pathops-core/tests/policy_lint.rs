@@ -423,3 +423,41 @@ fn rules_that_nobody_has_to_have_checked_are_told() {
         assert!(matches!(told.as_slice(), [one] if one.starts_with(&format!("{UNCHECKED} (for {units})"))), "{more}: {told:?}");
     }
 }
+
+/// What every policy asks for is asked of the people there are, too.
+#[test]
+fn approvals_that_are_built_in_need_somebody_who_can_give_them() {
+    let some = "requirements:\n  - {id: it, reason: why, asks: {incidents: {}}}";
+    let nobody = people(&[("alice", &[]), ("bob", &[])]);
+    let told = said_to(&[some], &nobody);
+    let what = "`approval`, which is built in, asks for 1 approval(s), and 0 people hold one of the roles `owner`, `reviewer`";
+    let mend = "give more people a role that counts in people.yaml";
+    assert_eq!(told, [format!("error: {what} (for orders, store); {mend}")]);
+    let told = said_to(&[some], &people(&[("alice", &[Role::Owner])]));
+    let what = "`approval`, which is built in, needs `alice`, who answers for it: what they have a part in can never pass";
+    assert_eq!(told, [format!("warning: {what} (for orders); {mend}")]);
+    assert_eq!(said_to(&[some], &staff()), [""; 0]);
+    // One who tightens it is told about that.
+    let more = "requirements:\n  - {id: approval, reason: why, asks: {approvals: {count: 1, roles: [owner]}}}";
+    let told = said_to(&[more], &nobody);
+    assert!(matches!(told.as_slice(), [one] if one.starts_with("error: `approval` asks for 1 approval(s)")), "{told:#?}");
+}
+
+/// A lower rule for some changes leaves the one above it to the others.
+#[test]
+fn a_check_of_the_policy_that_is_tightened_for_some_changes_is_still_asked_for() {
+    let upper = "requirements:\n  - {id: policy-checked, reason: why, asks: {policy: {roles: [owner, reviewer], accept: {maxAgeSeconds: 86400}}}}";
+    let lower = |changes: &str| {
+        format!(
+            "layer: {{unit: orders}}\nrequirements:\n  - {{id: policy-checked, reason: why, changes: {changes}, asks: {{policy: {{roles: [owner, reviewer], accept: {{maxAgeSeconds: 3600}}}}}}}}"
+        )
+    };
+    for changes in ["opaque", "by-agents", "all"] {
+        let told = all_said_to(&[upper, &lower(changes)], &staff());
+        assert!(!told.iter().any(|note| note.contains(UNCHECKED)), "{changes}: {told:#?}");
+    }
+    assert!(
+        all_said_to(&[&lower("opaque")], &staff()).iter().any(|note| note.contains(UNCHECKED)),
+        "of the others, nothing does"
+    );
+}

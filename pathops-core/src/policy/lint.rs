@@ -125,6 +125,7 @@ pub fn lint(policy: &Policy, context: &LintContext<'_>) -> Vec<LintNote> {
     }
     itself::looked_at(&mut linter);
     for unit in context.units.values() {
+        people::built_in(&mut linter, unit);
         demands::together(&mut linter, unit);
         closing::together(&mut linter, unit);
     }

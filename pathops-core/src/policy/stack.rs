@@ -142,11 +142,16 @@ impl Policy {
         self.layers().iter().filter_map(|layer| layer.preflight_merge).max().unwrap_or_default()
     }
 
-    /// The requirements for a unit, whoever makes the change, with the layer that each is from. Those that a lower layer
-    /// tightens are left out, where the lower one is for all changes.
+    /// The requirements for a unit, whoever makes the change, with the layer that each is from. Those that lower layers
+    /// tighten are left out, where these are for every change that they are for.
     pub fn requirements<'p>(&'p self, unit: &'p Unit) -> impl Iterator<Item = (&'p LayerName, &'p Requirement)> {
-        self.applying(move |layer, requirement| requirement.is_for(layer, unit))
-            .map(|(layer, requirement, _)| (layer, requirement))
+        const CHANGES: [(bool, bool); 4] = [(false, false), (false, true), (true, false), (true, true)];
+        let of = move |(opaque, by_agents): (bool, bool)| {
+            move |layer: &LayerName, requirement: &Requirement| {
+                requirement.changes.are(opaque, by_agents) && requirement.is_for(layer, unit)
+            }
+        };
+        self.0.rules.iter().filter_map(move |rule| CHANGES.into_iter().find_map(|changes| self.in_force(rule, of(changes))))
     }
 
     /// The freeze windows that stop every change of a unit, together: whether promotions are closed, why, since when, and what comes next.
@@ -165,17 +170,23 @@ impl Policy {
         applies: impl Fn(&LayerName, &Requirement) -> bool + Copy + 'p,
     ) -> impl Iterator<Item = (&'p LayerName, &'p Requirement, &'p Rule)> {
         let stack = &*self.0;
-        let part = move |rule: &'p Rule| {
+        let part = move |rule| self.in_force(rule, applies).map(|(layer, requirement)| (layer, requirement, rule));
+        self.0.rules.iter().filter_map(part)
+    }
+
+    /// A rule, where it `applies` and none that tightens it does.
+    fn in_force<'p>(
+        &'p self,
+        rule: &'p Rule,
+        applies: impl Fn(&LayerName, &Requirement) -> bool,
+    ) -> Option<(&'p LayerName, &'p Requirement)> {
+        let holds = |rule: &'p Rule| {
             let layer = stack.layers.get(rule.layer)?;
-            layer.requirements.get(rule.index).map(|requirement| (&layer.layer, requirement))
+            let requirement = layer.requirements.get(rule.index)?;
+            applies(&layer.layer, requirement).then_some((&layer.layer, requirement))
         };
-        let holds = move |rule: &'p Rule| part(rule).filter(|(layer, requirement)| applies(layer, requirement));
-        stack.rules.iter().filter_map(move |rule| {
-            let (layer, requirement) = holds(rule)?;
-            let lower = rule.tightened_by.iter().filter_map(|index| stack.rules.get(*index));
-            let tightened = lower.into_iter().any(|lower| holds(lower).is_some());
-            (!tightened).then_some((layer, requirement, rule))
-        })
+        let mut lower = rule.tightened_by.iter().filter_map(|index| stack.rules.get(*index));
+        holds(rule).filter(|_| !lower.any(|lower| holds(lower).is_some()))
     }
 
     /// The rules that stay in force beside one that tightens them, where `applies`.

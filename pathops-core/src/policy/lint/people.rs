@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{LintLevel, Linter, Spot, names};
 use crate::id::{PersonId, RequirementId};
 use crate::policy::{ApprovalRule, Ask, BreakGlass, FindingException, FindingsRule, Place, PolicyLayer, PolicyRule};
-use crate::project::Role;
+use crate::project::{Role, Unit};
 
 /// How soon the end of an exception is worth a word.
 const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
@@ -99,6 +99,29 @@ fn approvals<'l>(linter: &mut Linter<'l>, spot: Spot<'l>, rule: &ApprovalRule) {
             linter.warn(spot, Some(unit), what, "give one more person a role that counts");
         }
     }
+}
+
+/// The approvals that every policy asks for, where no layer says more.
+pub(super) fn built_in<'l>(linter: &mut Linter<'l>, unit: &'l Unit) {
+    let Some(top) = linter.policy.layers().iter().map(|layer| &layer.layer).min() else { return };
+    let rule = linter.of_unit(unit).into_iter().find_map(|(requirement, spot)| match &requirement.asks {
+        Ask::Approvals(rule) if spot.is_none() => Some((&requirement.id, rule)),
+        _ => None,
+    });
+    let Some((id, rule)) = rule else { return };
+    let (holders, wanted) = (holders(linter, &rule.roles), rule.count.get());
+    let found = u32::try_from(holders.len()).unwrap_or(u32::MAX);
+    let (level, what) = if found < wanted {
+        let what = format!("`{id}`, which is built in, asks for {wanted} approval(s), and {found} people hold");
+        (LintLevel::Error, format!("{what} {}", some(&rule.roles)))
+    } else if found == wanted && holders.contains(&unit.owner) {
+        let what = format!("`{id}`, which is built in, needs `{}`, who answers for it", unit.owner);
+        (LintLevel::Warning, format!("{what}: what they have a part in can never pass"))
+    } else {
+        return;
+    };
+    let at = Place { layer: top.clone(), requirement: None };
+    linter.note(level, at, Some(unit), what, "give more people a role that counts in people.yaml");
 }
 
 fn exceptions<'l>(linter: &mut Linter<'l>, spot: Spot<'l>, rule: &FindingsRule) {
