@@ -17,7 +17,7 @@ use pathops_core::{
 
 use crate::activity::{Services, facts::read_project};
 use crate::builder::Builder;
-use crate::change_set::{ChangeSet, Role, Start, State, title};
+use crate::change_set::{ChangeSet, Merging, Role, Start, State, title};
 use crate::engine::Engine;
 use crate::plan::plan;
 use crate::retry::with_retry;
@@ -177,12 +177,10 @@ impl ControlPlane {
         let operation = "plan a feature";
         let project = self.project().await?;
         let denied = |why: String| Err(Error::new(ErrorKind::Denied, operation).on(&request.title).because(why));
-        match project.people.get(&request.requested_by) {
-            None => return denied(format!("`{}` is nobody in this project", request.requested_by)),
-            Some(roles) if !project.policy.may(Action::Request, roles, None) => {
-                return denied(format!("the policy does not let `{}` request a feature", request.requested_by));
-            }
-            Some(_) => {}
+        let by = &request.requested_by;
+        let Some(roles) = project.people.get(by) else { return denied(format!("`{by}` is nobody in this project")) };
+        if !project.policy.may(Action::Request, roles, None) {
+            return denied(format!("the policy does not let `{by}` request a feature"));
         }
         let plan = plan(&project, &request, change_set.clone())
             .map_err(|error| Error::new(ErrorKind::Invalid, operation).on(&request.title).because(&error).with_source(error))?;
@@ -192,9 +190,15 @@ impl ControlPlane {
             .filter_map(|task| project.units.get_key_value(&task.unit))
             .map(|(id, unit)| (id.clone(), unit.clone()))
             .collect();
+        // One more layer may be over a unit than over the project.
+        if let Some(unit) = units.values().find(|unit| !project.policy.may(Action::Request, roles, Some(unit))) {
+            return denied(format!("the policy does not let `{by}` request a feature of `{}`", unit.id));
+        }
+        let merge_by = |(id, unit): (&UnitId, &Unit)| (id.clone(), project.policy.preflight_merge(unit));
         let apps = self.apps(&project, &units).await?;
         Ok(Start {
             apps,
+            preflight_merge: Merging::Each(units.iter().map(merge_by).collect()),
             settle_millis: units.values().flat_map(|unit| settle_millis(&project, unit)).max().unwrap_or(0),
             reviewers: reviewers(&project, &request.requested_by),
             change_set,
@@ -204,7 +208,6 @@ impl ControlPlane {
             plan,
             units,
             environments: project.environments.clone(),
-            preflight_merge: project.policy.preflight_merge(),
             at: self.services.clock.now(),
         })
     }

@@ -184,6 +184,27 @@ fn who_may_not_request_is_denied() {
     assert!(wait(world.plane().request_feature(request, None)).is_ok());
 }
 
+/// What a layer says of one unit counts for whatever is asked of it, alone and with others.
+#[test]
+fn who_may_not_request_it_of_one_unit_is_denied() {
+    let world = World::new(MemoryJournal::new());
+    let head = "apiVersion: pathops.dev/v1alpha1\nkind: Policy\nmetadata: {name: orders}\nspec:\n";
+    let layer = format!("{head}  layer: {{unit: orders}}\n  permissions: {{request: [reviewer]}}\n");
+    declare(&world, "main", "policies/orders.yaml", &layer);
+    let request = |units: &[&str], by: &str| {
+        let mut request = feature_of(units, "better", None);
+        request.requested_by = person(by);
+        wait(world.plane().request_feature(request, None))
+    };
+    for units in [&["orders"][..], &["web", "orders"]] {
+        let error = request(units, "alice").unwrap_err();
+        assert!(error.kind() == ErrorKind::Denied && error.to_string().contains("does not let `alice`"), "{error}");
+        assert!(error.to_string().contains("of `orders`"), "{error}");
+    }
+    assert!(request(&["web"], "alice").is_ok(), "of others they may");
+    assert!(wait(world.plane().project()).is_ok());
+}
+
 /// Opens a pull request that changes a file of the meta repository.
 pub(crate) fn propose_policy(world: &World, branch: &str, text: &str) -> PullRequest {
     let (scm, meta) = (world.forge.scm(Principal::Human(person("alice"))), repo("shop/meta"));

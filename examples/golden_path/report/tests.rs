@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use pathops_coordinator::change_set::{Before, ChangeSet, Decided, End, Failure, PullRequestRef, Role, Stage, Start};
+use pathops_coordinator::change_set::{Before, ChangeSet, Decided, End, Failure, Merging, PullRequestRef, Role, Stage, Start};
 use pathops_coordinator::plan::plan;
 use pathops_core::evidence::{
     Absence, Attester, EvidenceId, Occasion, Place, Predicate as _, SNAPSHOT_FORMAT, SnapshotExtent, TestResult, Window,
@@ -36,7 +36,7 @@ fn declared() -> State {
         plan: plan(&project, &request, change_set).unwrap(),
         units: project.units.clone(),
         environments: project.environments.clone(),
-        preflight_merge: MergeBy::Pathops,
+        preflight_merge: Merging::All(MergeBy::Pathops),
         settle_millis: 1000,
         apps: std::collections::BTreeMap::new(),
         reviewers: vec![PersonId::parse("bob").unwrap()],

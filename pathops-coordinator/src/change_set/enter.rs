@@ -165,7 +165,7 @@ impl Context<'_> {
 
     fn merge_preflight(&self) -> Option<Command> {
         let target = self.preflight();
-        match self.state.start.preflight_merge {
+        match self.state.start.preflight_merge.of(&self.scope.unit.id) {
             MergeBy::Pathops if self.progress.merged_by_people => self.await_merge(Role::Preflight, target.path),
             MergeBy::People => self.await_merge(Role::Preflight, target.path),
             MergeBy::Pathops => self.pull_request(Role::Preflight).map(|pull_request| Command::MergePreflight {

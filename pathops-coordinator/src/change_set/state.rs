@@ -32,7 +32,7 @@ pub struct Start {
     /// Where they go.
     pub environments: Environments,
     /// Who merges into preflight.
-    pub preflight_merge: MergeBy,
+    pub preflight_merge: Merging,
     /// How long health must hold, in milliseconds.
     pub settle_millis: u64,
     /// Who is asked for reviews.
@@ -42,6 +42,27 @@ pub struct Start {
     pub apps: BTreeMap<UnitId, AppLifecycle>,
     /// When it was declared.
     pub at: UnixMillis,
+}
+
+/// Who merges the units of a change set into preflight.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Merging {
+    /// The same for every unit, as records had it that were written before units could differ.
+    All(MergeBy),
+    /// For each unit.
+    Each(BTreeMap<UnitId, MergeBy>),
+}
+
+impl Merging {
+    /// Who merges one of the units; people, where nothing is said of it.
+    #[must_use]
+    pub fn of(&self, unit: &UnitId) -> MergeBy {
+        match self {
+            Merging::All(by) => *by,
+            Merging::Each(units) => units.get(unit).copied().unwrap_or_default(),
+        }
+    }
 }
 
 /// A pull request of this change set.

@@ -21,8 +21,8 @@ pub struct PolicyLayer {
     /// Whose rules these are.
     #[serde(default)]
     pub layer: LayerName,
-    /// Who merges pull requests of the preflight desired state; people where no layer says it. Those of production are
-    /// always for people.
+    /// Who merges pull requests of the preflight desired state; people where no layer over a unit says it, and wherever the
+    /// uppermost layer does not. Those of production are always for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preflight_merge: Option<MergeBy>,
     /// Who may do what, beside approving.

@@ -136,10 +136,11 @@ impl Policy {
         self.0.digest
     }
 
-    /// Who merges pull requests of the preflight desired state.
+    /// Who merges pull requests of a unit's desired state in preflight.
     #[must_use]
-    pub fn preflight_merge(&self) -> MergeBy {
-        self.layers().iter().filter_map(|layer| layer.preflight_merge).max().unwrap_or_default()
+    pub fn preflight_merge(&self, unit: &Unit) -> MergeBy {
+        let over = self.layers().iter().filter(|layer| layer.layer.is_over(unit));
+        over.filter_map(|layer| layer.preflight_merge).max().unwrap_or_default()
     }
 
     /// The requirements for a unit, whoever makes the change, with the layer that each is from. Those that lower layers
@@ -169,7 +170,6 @@ impl Policy {
         &'p self,
         applies: impl Fn(&LayerName, &Requirement) -> bool + Copy + 'p,
     ) -> impl Iterator<Item = (&'p LayerName, &'p Requirement, &'p Rule)> {
-        let stack = &*self.0;
         let part = move |rule| self.in_force(rule, applies).map(|(layer, requirement)| (layer, requirement, rule));
         self.0.rules.iter().filter_map(part)
     }
@@ -180,6 +180,7 @@ impl Policy {
         rule: &'p Rule,
         applies: impl Fn(&LayerName, &Requirement) -> bool,
     ) -> Option<(&'p LayerName, &'p Requirement)> {
+        let stack = &*self.0;
         let holds = |rule: &'p Rule| {
             let layer = stack.layers.get(rule.layer)?;
             let requirement = layer.requirements.get(rule.index)?;
@@ -365,9 +366,10 @@ fn others(layers: &[PolicyLayer], problems: &mut Vec<PolicyProblem>) {
         };
         // What is built in says nothing here.
         for upper in layers.iter().take(low).skip(1).filter(|upper| upper.layer.is_above(&lower.layer)) {
-            if let (Some(below), Some(above)) = (lower.preflight_merge, upper.preflight_merge)
-                && below < above
-            {
+            // The uppermost says it for all below: people, where it is silent.
+            let silent = layers.get(1) == Some(upper);
+            let above = upper.preflight_merge.or(silent.then(MergeBy::default));
+            if lower.preflight_merge.zip(above).is_some_and(|(below, above)| below < above) {
                 loose(upper, "preflightMerge", "people merge there");
             }
             let pairs = [

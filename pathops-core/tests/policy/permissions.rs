@@ -66,11 +66,39 @@ fn those_with_a_role_in_the_lowest_word_break_the_glass() {
 
 #[test]
 fn pathops_merges_where_every_layer_that_says_it_lets_it() {
-    let merge = |layers: &[Value]| policy(layers).preflight_merge();
+    let merge = |layers: &[Value]| policy(layers).preflight_merge(&unit());
     assert_eq!(merge(&[json!({})]), MergeBy::People);
     assert_eq!(merge(&[json!({"preflightMerge": "pathops"})]), MergeBy::Pathops);
     let both = [json!({"layer": "organisation", "preflightMerge": "pathops"}), json!({"preflightMerge": "people"})];
     assert_eq!(merge(&both), MergeBy::People);
+    assert_eq!(merge(&[json!({"layer": "organisation", "preflightMerge": "pathops"}), json!({})]), MergeBy::Pathops);
+}
+
+/// What is said of one unit is said of no other.
+#[test]
+fn who_merges_is_said_of_the_unit_only() {
+    let layered = policy(&[
+        json!({"preflightMerge": "pathops"}),
+        json!({"layer": {"class": "web"}, "preflightMerge": "people"}),
+        json!({"layer": {"unit": "orders"}, "preflightMerge": "people"}),
+    ]);
+    let (mut web, mut other) = (unit(), unit());
+    (web.id, web.class) = ("web".parse().unwrap(), Some("web".to_owned()));
+    other.id = "other".parse().unwrap();
+    let merge = |unit: &Unit| layered.preflight_merge(unit);
+    assert_eq!((merge(&unit()), merge(&web), merge(&other)), (MergeBy::People, MergeBy::People, MergeBy::Pathops));
+}
+
+/// Where the uppermost layer does not let PathOps merge, none below does: silence means people.
+#[test]
+fn a_unit_does_not_let_pathops_merge_where_silence_above_means_people() {
+    let layers = [json!({}), json!({"layer": {"unit": "orders"}, "preflightMerge": "pathops"})];
+    let problems = Policy::new(layers.map(|it| serde_json::from_value(it).unwrap()).into(), &Languages::none()).unwrap_err();
+    let [problem] = problems.as_slice() else { panic!("{problems:?}") };
+    let place = |layer| Place { layer, requirement: None };
+    let unit = LayerName::Unit("orders".parse().unwrap());
+    assert_eq!((&problem.at, problem.against.as_ref()), (&place(unit), Some(&place(LayerName::Project))));
+    assert_eq!(problem.what, "`preflightMerge` loosens the project's policy: people merge there");
 }
 
 /// What the organisation and the project say, and what is wrong with that.
@@ -89,7 +117,9 @@ fn loosens(above: Value, below: Value, told: &str) {
 #[test]
 fn a_lower_layer_allows_no_more_and_both_places_are_named() {
     let merges = |by: &str| json!({"preflightMerge": by});
-    loosens(merges("people"), merges("pathops"), "`preflightMerge` loosens the organisation's policy: people merge there");
+    for above in [merges("people"), json!({})] {
+        loosens(above, merges("pathops"), "`preflightMerge` loosens the organisation's policy: people merge there");
+    }
     for name in ["request", "stop"] {
         let roles = |roles: &[&str]| json!({"permissions": {name: roles}});
         let told = format!("`permissions.{name}` loosens the organisation's policy: more roles may do it");

@@ -32,7 +32,7 @@ const OWNERS: &str =
 
 #[test]
 fn every_file_of_the_folder_is_a_layer() {
-    let organisation = format!("  layer: organisation\n{OWNERS}");
+    let organisation = format!("  layer: organisation\n  preflightMerge: pathops\n{OWNERS}");
     let orders = format!("  layer: {{unit: orders}}\n{}", OWNERS.replace("owners", "orders-owners"));
     let project = read(&[("policies/everybody.yaml", &organisation), ("policies/orders.yaml", &orders)]);
     let names: Vec<_> = project.policy.layers().iter().map(|layer| layer.layer.clone()).collect();
@@ -47,11 +47,11 @@ fn every_file_of_the_folder_is_a_layer() {
 
 #[test]
 fn what_loosens_is_told_with_both_places() {
-    let two = "  layer: organisation\n  requirements:\n    - id: approval\n      reason: Two pairs of eyes.\n      asks: {approvals: {count: 2, roles: [owner, reviewer]}}\n";
+    let two = "  layer: organisation\n  preflightMerge: pathops\n  requirements:\n    - id: approval\n      reason: Two pairs of eyes.\n      asks: {approvals: {count: 2, roles: [owner, reviewer]}}\n";
     finds(
         &[("policies/organisation.yaml", two)],
         &[
-            "policy.yaml:25: `approval` loosens the organisation's policy: fewer approvals are enough (policies/organisation.yaml:7); ask for at least as much, or give it a name of its own",
+            "policy.yaml:25: `approval` loosens the organisation's policy: fewer approvals are enough (policies/organisation.yaml:8); ask for at least as much, or give it a name of its own",
         ],
     );
     let fresh =
@@ -70,6 +70,8 @@ fn what_is_no_requirement_is_told_with_both_places() {
     let people = "  layer: organisation\n  preflightMerge: people\n";
     let told = "policy.yaml:6: `preflightMerge` loosens the organisation's policy: people merge there (policies/organisation.yaml:5); allow no more than is allowed above";
     finds(&[("policies/organisation.yaml", people)], &[told]);
+    let silent = "  layer: organisation\n  permissions: {request: [owner]}\n";
+    finds(&[("policies/organisation.yaml", silent)], &[told]);
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn sample() -> Policy {
 fn the_policy_of_the_sample_says_what_it_means() {
     let files = shop(None);
     let project = load(&files, "shop/meta".parse().unwrap()).unwrap();
-    assert_eq!(project.policy.preflight_merge(), MergeBy::Pathops);
+    assert!(project.units.values().all(|unit| project.policy.preflight_merge(unit) == MergeBy::Pathops));
     let ids = |unit: &str| {
         let unit = &project.units[&unit.parse().unwrap()];
         project.policy.requirements(unit).map(|(_, requirement)| requirement.id.to_string()).collect::<Vec<_>>()
@@ -53,7 +53,9 @@ fn the_policy_of_the_sample_says_what_it_means() {
 
 #[test]
 fn people_merge_unless_the_policy_says_otherwise() {
-    assert_eq!(parse(&with("  preflightMerge: pathops\n", "")).unwrap().preflight_merge(), MergeBy::People);
+    let (project, policy) = (load(&shop(None), "shop/meta".parse().unwrap()).unwrap(), with("  preflightMerge: pathops\n", ""));
+    let policy = parse(&policy).unwrap();
+    assert!(project.units.values().all(|unit| policy.preflight_merge(unit) == MergeBy::People));
 }
 
 #[test]

@@ -79,6 +79,10 @@ fn of_rules(before: Declared<'_>, after: Declared<'_>) -> Vec<(Finding, LintLeve
     let mut rules: BTreeMap<Told, BTreeSet<&UnitId>> = BTreeMap::new();
     let mut moved = Vec::new();
     for unit in before.1.units.values() {
+        if heirs(unit, after.1).any(|now| is.preflight_merge(now) < was.preflight_merge(unit)) {
+            let told = "`preflightMerge` asks for less than before: people merged there".to_owned();
+            rules.entry((None, told)).or_default().insert(&unit.id);
+        }
         let all = heirs(unit, after.1).flat_map(|now| loosened((was, unit), (is, now)).into_iter().map(move |it| (now, it)));
         for (now, Loosened { at, name, why, by }) in all {
             let place = line_of(before.0, &at);
@@ -92,12 +96,9 @@ fn of_rules(before: Declared<'_>, after: Declared<'_>) -> Vec<(Finding, LintLeve
             moved.push((finding(file_of(after.0, &now.id), line_in(after.0, &now.id, "class"), what, mend), LintLevel::Error));
         }
     }
-    if is.preflight_merge() < was.preflight_merge() {
-        rules.insert((None, "`preflightMerge` asks for less than before: people merged there".to_owned()), BTreeSet::new());
-    }
     let told = rules.into_iter().map(|((place, what), units)| {
         let units = units.into_iter().map(UnitId::as_str).collect::<Vec<_>>().join(", ");
-        let what = if units.is_empty() { what } else { format!("{what} (for {units})") };
+        let what = format!("{what} (for {units})");
         let (file, line) = place.map_or((RepoPath::root(), None), |(file, line)| (file, Some(line)));
         (finding(file, line, what, "say why where the change is decided about"), LintLevel::Warning)
     });
