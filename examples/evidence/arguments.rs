@@ -128,6 +128,9 @@ pub(crate) struct Verify {
     /// Where the blobs lie: what is referred to has to be there. Otherwise in the store.
     #[arg(long, value_name = "PLACE")]
     pub(crate) blobs: Option<Address>,
+    /// Leave payloads out where there is no blob store, and take it upon yourself that they may be gone.
+    #[arg(long, conflicts_with = "blobs")]
+    pub(crate) without_payloads: bool,
 }
 
 #[derive(Debug, Args)]

@@ -41,7 +41,7 @@ impl What {
 }
 
 pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String, u8), Failure> {
-    let Verify { path, trusted, key, checkpoint, history, witness, witnesses, blobs } = arguments;
+    let Verify { path, trusted, key, checkpoint, history, witness, witnesses, blobs, without_payloads } = arguments;
     let what = What::at(path)?;
     let (log, own_root) = log(cx, what.store(), &trusted).await?;
     let needed = witnesses.unwrap_or(witness.len());
@@ -76,6 +76,9 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
         }
         What::Bundle(file) => verify_bundle(&read(&file)?, &log, &trust),
     };
+    if without_payloads {
+        verification.waive_payloads();
+    }
     for (own, what, option) in [(own_root, "the log is", "--trusted-root"), (own_keys, "the signers are", "--key")] {
         if own {
             let why = "whoever can write there can put others in their place";

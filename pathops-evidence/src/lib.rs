@@ -25,6 +25,7 @@ mod lineage;
 pub mod openssl;
 mod rebuild;
 pub mod redact;
+mod referred;
 pub mod report;
 pub mod retention;
 mod seal;

@@ -6,14 +6,14 @@ mod streams;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{BlobStore, Bucket};
-use pathops_core::evidence::{Checkpoint, EvidenceId, Predicate as _, Snapshot, TrustRoot, VerifiedEvidence};
+use pathops_core::evidence::{Checkpoint, EvidenceId, TrustRoot, VerifiedEvidence};
 use pathops_core::{Digest, ErrorKind, ObjectKey, OpContext, Result};
 
 use crate::ledger::audit::{Audit, Found};
 use crate::ledger::{LogIdentity, NoteError};
 use crate::retention::Tombstones;
 
-use payloads::Payloads;
+use payloads::{NO_BLOBS, Payloads};
 use streams::Seen;
 
 /// What came of a verification. There is no fourth: where something was to be checked and could not be, it is not verified. What
@@ -59,7 +59,7 @@ pub struct Verification {
     pub failures: Vec<(String, String)>,
     /// What was to be checked and could not be, and why; each takes the verdict down.
     pub missing: Vec<String>,
-    /// What this says nothing about, for example payloads where no blob store was given. It is named, and the verdict is as it is.
+    /// What this says nothing about, for example payloads that were waived. It is named, and the verdict is as it is.
     pub left_out: Vec<String>,
     /// The evidence that is in it, as far as it holds.
     pub evidence: BTreeSet<EvidenceId>,
@@ -79,6 +79,14 @@ impl Verification {
             return Verdict::Failed;
         }
         if self.missing.is_empty() && !self.checked.is_empty() { Verdict::Verified } else { Verdict::NotVerified }
+    }
+
+    /// Leaves payloads out that could not be looked for because there is no blob store: whoever calls this takes it upon
+    /// themselves that they may be gone.
+    pub fn waive_payloads(&mut self) {
+        let (payloads, missing) = std::mem::take(&mut self.missing).into_iter().partition(|it| it == NO_BLOBS);
+        self.missing = missing;
+        self.left_out.extend::<Vec<_>>(payloads);
     }
 
     pub(crate) fn fails(&mut self, part: impl std::fmt::Display, why: impl std::fmt::Display) {
@@ -107,14 +115,16 @@ pub struct Against<'r> {
     pub trust: &'r TrustRoot,
     /// Checkpoints that are known from elsewhere, as signed notes: a log that was cut back or forked differs from one.
     pub known: &'r [String],
-    /// Where payloads are; without it they are left out.
+    /// Where payloads are. Without it a log that refers to some is not verified, unless they are waived:
+    /// [`Verification::waive_payloads`].
     pub blobs: Option<&'r dyn BlobStore>,
 }
 
 /// Verifies a whole ledger: that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the
 /// envelopes, that every envelope is signed by a trusted key, which its leaf has, and says something, and nothing that only PathOps may where the key is a producer's, that every known checkpoint is one of this
-/// log, that snapshots are whole and follow on each other in their streams without a gap, and that what they refer to is there,
-/// or a tombstone says why it is not. Each payload is read once. Its memory grows with the log by the
+/// log, that snapshots are whole and follow on each other in their streams without a gap, and that what evidence refers to is there,
+/// or a tombstone says why it is not: parts of snapshots, reports, logs of builds, records of decisions; of a producer, who keeps
+/// its own reports and logs, what it refers to as stored. Each payload is read once. Its memory grows with the log by the
 /// names of the evidence and of the payloads, and by what refers to payloads that are gone.
 ///
 /// # Errors
@@ -154,14 +164,11 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
                         verification.fails(format!("the tombstone at leaf {index}"), why);
                     }
                     let statement = evidence.statement();
-                    if statement.predicate_type == Snapshot::TYPE {
-                        if statement.is_snapshot() {
-                            snapshots.take(index, &evidence, &mut verification);
-                        }
-                        if let Some(blobs) = against.blobs {
-                            payloads.take(cx, blobs, index, &evidence, &mut verification).await?;
-                        }
+                    if statement.is_snapshot() {
+                        snapshots.take(index, &evidence, &mut verification);
                     }
+                    let is_pathops = against.trust.producers(evidence.signer()).is_empty();
+                    payloads.take(cx, against.blobs, index, &evidence, is_pathops, &mut verification).await?;
                 }
             },
         }
@@ -177,9 +184,6 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
         verification.missing.push("evidence: the log has no leaf, so there was nothing to check".to_owned());
     }
     snapshots.finish(&mut verification);
-    if against.blobs.is_none() {
-        verification.left_out.push("payloads: no blob store was given".to_owned());
-    }
     Ok(verification)
 }
 

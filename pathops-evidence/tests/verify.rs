@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use pathops_core::adapter::{BlobStore, Signer as _};
 use pathops_core::evidence::{
-    Attester, Health, Occasion, Predicate, Reference, Snapshot, SnapshotExtent, Subject, Tombstone, TombstoneReason, TrustRoot,
+    Attester, Health, Occasion, Predicate, Provenance, Reference, Snapshot, SnapshotExtent, Subject, TestResult, Tombstone,
+    TombstoneReason, TrustRoot, VerificationSummary,
 };
 use pathops_core::memory::{Faults, Faulty, ManualClock, MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, IdempotencyKey, ObjectKey, OpContext, UnixMillis};
@@ -146,8 +147,74 @@ async fn payloads_are_not_left_out_without_a_word() {
     let log = key().identity();
     let against = Against { log: &log, trust: &store.trust, known: &[], blobs: None };
     let verification = verify_ledger(&cx(), &store.bucket, against).await.unwrap();
+    assert_eq!(verification.verdict(), Verdict::NotVerified, "{verification}");
+    let missing = "payloads: evidence refers to some, and there is no blob store";
+    assert_eq!(verification.missing, [missing], "{verification}");
+    // Unless whoever asks says that they do not matter.
+    let mut waived = verification;
+    waived.waive_payloads();
+    assert_eq!(waived.verdict(), Verdict::Verified, "{waived}");
+    assert!(waived.left_out.iter().any(|it| it == missing), "{waived}");
+}
+
+#[tokio::test]
+async fn where_nothing_refers_to_payloads_no_blob_store_is_needed() {
+    let store = store(2, 3).await;
+    let own = || MemorySigner::from_seed(3).unwrap();
+    let bare = Store { bucket: MemoryBucket::new(), ..store };
+    log(&bare, own(), &health(7), &own()).await;
+    let (log, trust) = (key().identity(), &bare.trust);
+    let verification = verify_ledger(&cx(), &bare.bucket, Against { log: &log, trust, known: &[], blobs: None }).await.unwrap();
     assert_eq!(verification.verdict(), Verdict::Verified, "{verification}");
-    assert!(verification.left_out.iter().any(|it| it == "payloads: no blob store was given"), "{verification}");
+}
+
+/// The report beside a result, the log beside a build, what a decision was made of.
+#[tokio::test]
+async fn every_payload_that_pathops_refers_to_is_missed() {
+    let mut store = store(2, 3).await;
+    let own = || MemorySigner::from_seed(3).unwrap();
+    let mut stored = Vec::new();
+    for bytes in ["a report", "a log", "a record", "what the scanner has"] {
+        stored.push(store.blobs.put(&cx(), bytes.into()).await.unwrap());
+    }
+    let sha256 = |digest: &Digest| serde_json::json!({ "sha256": digest.hex() });
+    let result = |digest| serde_json::json!({ "configuration": [{ "name": "unit", "digest": sha256(digest) }] });
+    log(&store, own(), &Said::<TestResult>::new(result(&stored[0])), &own()).await;
+    let byproducts = serde_json::json!({ "byproducts": [{ "name": "CI log", "digest": sha256(&stored[1]) }] });
+    log(&store, own(), &Said::<Provenance>::new(serde_json::json!({ "runDetails": byproducts })), &own()).await;
+    let record = serde_json::json!({ "name": "decision record", "digest": sha256(&stored[2]) });
+    let summary = serde_json::json!({ "https://pathops.dev/decision-record": record });
+    log(&store, own(), &Said::<VerificationSummary>::new(summary), &own()).await;
+    // What is beside the result of a producer lies where that keeps it.
+    store.trust = store.trust.with_producer("tester".parse().unwrap(), other().public_key());
+    let fuzzed = serde_json::json!({ "configuration": [{ "name": "fuzz", "digest": sha256(&stored[3]) }] });
+    log(&store, other(), &Said::<TestResult>::new(fuzzed), &other()).await;
+    let whole = store.verify(&[]).await;
+    assert_eq!(whole.verdict(), Verdict::Verified, "{whole}");
+    stored.iter().for_each(|digest| assert!(store.blobs.lose(digest)));
+    let verification = store.verify(&[]).await;
+    let parts: Vec<_> = verification.failures.iter().map(|(part, _)| part.as_str()).collect();
+    let missed = [
+        "`unit` of the test result at leaf 3",
+        "`CI log` of the provenance at leaf 4",
+        "`decision record` of the decision at leaf 5",
+    ];
+    assert_eq!(parts, missed, "{verification}");
+}
+
+/// A predicate of this type, with as much of it as matters here.
+#[derive(serde::Serialize)]
+#[serde(transparent)]
+struct Said<P>(serde_json::Value, #[serde(skip)] std::marker::PhantomData<P>);
+
+impl<P> Said<P> {
+    fn new(value: serde_json::Value) -> Self {
+        Self(value, std::marker::PhantomData)
+    }
+}
+
+impl<P: Predicate> Predicate for Said<P> {
+    const TYPE: &'static str = P::TYPE;
 }
 
 #[tokio::test]

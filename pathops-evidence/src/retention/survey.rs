@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::ledger;
 use crate::ledger::audit::{Audit, Found};
+use crate::referred::each_digest;
 
 /// That evidence refers to a payload: the leaf, and how long the payload is kept; `None` is for ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -221,33 +222,4 @@ fn stated(envelope: &Envelope) -> Result<Value> {
 fn said(statement: &Statement) -> Value {
     let subjects = statement.subject.iter().flat_map(|subject| subject.digest.values().cloned().map(Value::String)).collect();
     Value::Array(vec![Value::Array(subjects), statement.predicate.clone()])
-}
-
-/// Every SHA-256 in a value, wherever it stands and in either way of writing; with what a reference says of how long its payload is
-/// kept.
-fn each_digest(value: &Value, found: &mut impl FnMut(Digest, Option<Retention>)) {
-    match value {
-        Value::String(text) => {
-            if let Some(digest) = text.parse().ok().or_else(|| Digest::from_hex(text).ok()) {
-                found(digest, None);
-            }
-        }
-        Value::Array(values) => values.iter().for_each(|value| each_digest(value, found)),
-        Value::Object(fields) => {
-            let retention = fields.get("annotations").and_then(|it| it.get("https://pathops.dev/retention"));
-            let retention = retention.and_then(|it| serde_json::from_value::<Retention>(it.clone()).ok());
-            let digest = fields.get("digest").and_then(|it| it.get("sha256")).and_then(Value::as_str);
-            let digest = digest.and_then(|hex| Digest::from_hex(hex).ok());
-            let referred = digest.zip(retention);
-            for (name, value) in fields {
-                if referred.is_none() || name != "digest" {
-                    each_digest(value, found);
-                }
-            }
-            if let Some((digest, retention)) = referred {
-                found(digest, Some(retention));
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }

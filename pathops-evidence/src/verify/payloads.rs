@@ -3,18 +3,15 @@
 use std::collections::BTreeMap;
 
 use pathops_core::adapter::BlobStore;
-use pathops_core::evidence::{Reference, Retention, Tombstone, TombstoneReason, VerifiedEvidence};
+use pathops_core::evidence::{Predicate as _, Retention, Snapshot, Tombstone, TombstoneReason, VerifiedEvidence};
 use pathops_core::{Digest, ErrorKind, OpContext, Result};
-use serde::Deserialize;
 
 use super::{MAX_GONE, Verification};
+use crate::referred::{Referred, payloads, referring};
 use crate::retention::Tombstones;
 
-/// What a snapshot and a reference to a report have in common.
-#[derive(Deserialize)]
-struct Referring {
-    references: Vec<Reference>,
-}
+/// What is missing where there are payloads and no blob store.
+pub(super) const NO_BLOBS: &str = "payloads: evidence refers to some, and there is no blob store";
 
 /// How a payload was found.
 #[derive(Clone)]
@@ -30,6 +27,8 @@ pub(super) struct Payloads {
     /// A log refers to many of them again and again.
     read: BTreeMap<Digest, State>,
     gone: Vec<Gone>,
+    /// How many there was no blob store for.
+    unseen: u64,
 }
 
 /// A payload that is not there, and what refers to it.
@@ -41,32 +40,38 @@ struct Gone {
 }
 
 impl Payloads {
-    /// What a snapshot refers to has to be there, and to be that.
+    /// What evidence refers to has to be there, and to be that. Without a blob store it is only known that there is something.
     pub(super) async fn take(
         &mut self,
         cx: &OpContext,
-        blobs: &dyn BlobStore,
+        blobs: Option<&dyn BlobStore>,
         leaf: u64,
         evidence: &VerifiedEvidence,
+        is_pathops: bool,
         verification: &mut Verification,
     ) -> Result<()> {
-        let Ok(Referring { references }) = Referring::deserialize(&evidence.statement().predicate) else {
+        let statement = evidence.statement();
+        // What others have beside their own results and builds lies with them.
+        let Some(what) = referring(statement).filter(|_| is_pathops || statement.predicate_type == Snapshot::TYPE) else {
+            return Ok(());
+        };
+        let Some(payloads) = payloads(statement) else {
             verification.fails(format!("leaf {leaf}"), "it refers to nothing in the form of its type");
             return Ok(());
         };
-        let what = if evidence.statement().is_snapshot() { "snapshot" } else { "reference" };
-        for Reference { name, digest, annotations, .. } in references {
+        for Referred { name, digest, retention } in payloads {
             let part = format!("`{name}` of the {what} at leaf {leaf}");
-            let Some(digest) = digest.get("sha256").and_then(|hex| Digest::from_hex(hex).ok()) else {
+            let Some(digest) = digest else {
                 verification.fails(part, "it is referred to without a SHA-256");
+                continue;
+            };
+            let Some(blobs) = blobs else {
+                self.unseen += 1;
                 continue;
             };
             match self.state(cx, blobs, &digest).await? {
                 State::Whole => {}
-                State::Gone => {
-                    let retention = annotations.and_then(|annotations| annotations.retention);
-                    self.gone.push(Gone { part, digest, leaf, retention });
-                }
+                State::Gone => self.gone.push(Gone { part, digest, leaf, retention }),
                 State::Spoilt(why) => verification.fails(part, why),
             }
         }
@@ -90,6 +95,9 @@ impl Payloads {
 
     /// What is gone has to be gone for a reason that the log tells.
     pub(super) fn settle(self, tombstones: &Tombstones, verification: &mut Verification) {
+        if self.unseen > 0 {
+            verification.missing.push(NO_BLOBS.to_owned());
+        }
         let mut told = 0_usize;
         for Gone { part, digest, leaf, retention } in self.gone {
             let Some((id, tombstone)) = tombstones.over(&digest, leaf, retention.as_ref()) else {
