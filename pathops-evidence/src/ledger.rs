@@ -218,23 +218,30 @@ impl Ledger {
         Ok(found)
     }
 
-    /// Writes the tiles, and then the checkpoint that covers them.
+    /// Writes the tiles, and then the checkpoint that covers them, unless another writer has covered them already.
+    ///
+    /// Who stalls between looking and writing puts its checkpoint over a larger one. The batches tell, which were there before
+    /// that one was: what follows is taken up and published before anybody is answered, and after a crash at the next opening.
     async fn publish(&self, cx: &OpContext, tip: &mut Tip) -> Result<()> {
-        if tip.published == tip.edge.size() {
-            return Ok(());
-        }
-        for (tile, hashes) in tip.edge.partial() {
-            tip.objects.insert(named(tile.key())?, tile::encode(hashes));
-            if tile.level == 0 {
-                tip.objects.insert(named(tile.entries())?, tip.entries.clone());
+        while tip.published != tip.edge.size() {
+            for (tile, hashes) in tip.edge.partial() {
+                tip.objects.insert(named(tile.key())?, tile::encode(hashes));
+                if tile.level == 0 {
+                    tip.objects.insert(named(tile.entries())?, tip.entries.clone());
+                }
             }
+            self.write_tiles(cx, tip).await?;
+            let checkpoint = Checkpoint { size: tip.edge.size(), root: tip.edge.root() };
+            let newest = self.reader().checkpoint(cx).await?;
+            if newest.is_none_or(|newest| newest.size < checkpoint.size) {
+                let note = self.key.sign(&checkpoint).into_bytes();
+                let part = format!("checkpoint {}", checkpoint.size);
+                self.bucket.write(&cx.part(&part), &named(tile::checkpoint_key())?, note).await?;
+            }
+            tip.published = checkpoint.size;
+            tip.places.clear();
+            while self.make_good(cx, tip).await? {}
         }
-        self.write_tiles(cx, tip).await?;
-        let checkpoint = Checkpoint { size: tip.edge.size(), root: tip.edge.root() };
-        let note = self.key.sign(&checkpoint).into_bytes();
-        self.bucket.write(&cx.part(&format!("checkpoint {}", checkpoint.size)), &named(tile::checkpoint_key())?, note).await?;
-        tip.published = checkpoint.size;
-        tip.places.clear();
         Ok(())
     }
 

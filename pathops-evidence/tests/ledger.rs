@@ -2,8 +2,8 @@
 //! crash at every write and lose answers, and with a bucket that is spoilt.
 #![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
@@ -13,6 +13,7 @@ use pathops_core::memory::{MemoryBucket, MemorySigner};
 use pathops_core::{Digest, Effect, Error, ErrorKind, IdempotencyKey, ObjectKey, OpContext, Result};
 use pathops_evidence::ledger::{Item, Ledger, LogKey, LogReader, is_consistent};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
 
 fn cx() -> OpContext {
     OpContext::new(IdempotencyKey::new("test"))
@@ -145,6 +146,33 @@ async fn writers_that_do_not_know_of_each_other_write_one_log() {
     let mut expected: Vec<_> = all.iter().map(Item::id).collect();
     expected.sort_unstable();
     assert_eq!(found, expected);
+}
+
+/// One writer has appended ten and stalls before it publishes them; another one publishes twenty; then the first goes on.
+#[tokio::test]
+async fn who_stalls_before_the_checkpoint_takes_nothing_back() {
+    let all = items(0..20).await;
+    // Before it looks at the checkpoint, and between looking and writing.
+    for (at, sizes) in [("log/tile/0/000.p/10", [20].as_slice()), ("log/checkpoint", &[20, 10, 20])] {
+        let memory = MemoryBucket::new();
+        let writes = Arc::new(Mutex::new(Vec::new()));
+        let gate =
+            |at| Stalling { inner: memory.clone(), at, entered: Notify::new(), gate: Notify::new(), writes: writes.clone() };
+        let stalling = Arc::new(gate(at));
+        let first = Ledger::open(&cx(), stalling.clone(), key()).await.unwrap();
+        let (ours, theirs) = (all[..10].to_vec(), all[10..].to_vec());
+        let appended = tokio::spawn(async move { first.append(&cx(), ours).await });
+        stalling.entered.notified().await;
+        let second = Ledger::open(&cx(), Arc::new(gate("nothing")), key()).await.unwrap();
+        second.append(&cx(), theirs).await.unwrap();
+        stalling.gate.notify_one();
+        assert_eq!(appended.await.unwrap().unwrap(), (0..10).collect::<Vec<_>>());
+        let bucket: Arc<dyn Bucket> = Arc::new(memory);
+        holds(&bucket, &all).await;
+        // What the second has published of the first on opening comes before.
+        let written: Vec<u64> = writes.lock().unwrap().iter().copied().skip_while(|size| *size < 20).collect();
+        assert_eq!(written, sizes, "stalled at {at}");
+    }
 }
 
 /// A process that is gone after so many calls that write, with the last one done or not.
@@ -318,6 +346,37 @@ macro_rules! bucket {
             }
         }
     };
+}
+
+/// Stalls before it writes one object, the first time; and says the sizes of the checkpoints in the order they were written.
+#[derive(Debug)]
+struct Stalling {
+    inner: MemoryBucket,
+    at: &'static str,
+    entered: Notify,
+    gate: Notify,
+    writes: Arc<Mutex<Vec<u64>>>,
+}
+
+bucket!(Stalling);
+
+impl Stalling {
+    async fn creates(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.inner.create(cx, key, bytes).await
+    }
+
+    async fn writes(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        let is_first = !self.inner.objects().keys().any(|it| it == key);
+        if key.as_str() == self.at && is_first {
+            self.entered.notify_one();
+            self.gate.notified().await;
+        }
+        if key.as_str() == "log/checkpoint" {
+            let size = String::from_utf8(bytes.clone()).unwrap().lines().nth(1).unwrap().parse().unwrap();
+            self.writes.lock().unwrap().push(size);
+        }
+        self.inner.write(cx, key, bytes).await
+    }
 }
 
 /// Lets others go on in the middle of a write.

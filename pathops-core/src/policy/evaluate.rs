@@ -114,11 +114,11 @@ impl<'c> Case<'c> {
     pub(super) fn known_at(mut self, instant: UnixMillis) -> Self {
         self.known_at = self.at.max(instant.writable());
         self
+    }
+
     /// The same facts at another instant.
     pub(super) fn moved_to(&self, instant: UnixMillis) -> Self {
         Self::new(self.policy, self.known, instant)
-    }
-
     }
 
     /// Every requirement that there is for this unit and change, and how it stands.
