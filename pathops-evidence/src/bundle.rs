@@ -6,14 +6,15 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use pathops_core::evidence::{Checkpoint, Envelope, Inclusion, PublicKey, TrustRoot};
+use pathops_core::evidence::{Checkpoint, Envelope, Inclusion, PublicKey, Snapshot, SnapshotError, TrustRoot, VerifiedEvidence};
 use pathops_core::{Digest, Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Verification;
 use crate::ledger::{Item, LogIdentity};
-use crate::verify::witnessed;
+use crate::referred::payloads;
+use crate::verify::{spoken_for_pathops, witnessed};
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
@@ -150,7 +151,9 @@ struct LogId {
     key_id: String,
 }
 
-/// Verifies a bundle offline: envelope and signer, leaf, proof, checkpoint, and that it says nothing besides.
+/// Verifies a bundle offline: envelope and signer, leaf, proof, checkpoint, that a producer says nothing in it that only PathOps
+/// may, that a snapshot is whole by itself, and that it says nothing besides. What one piece of a log cannot show is left out, and
+/// named: payloads, what stands before and behind a snapshot, and whether the log was cut back or forked.
 #[must_use]
 pub fn verify_bundle(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Verification {
     let mut verification = Verification::default();
@@ -159,19 +162,53 @@ pub fn verify_bundle(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Veri
         return verification;
     }
     match checked(bytes, log, trust) {
-        Ok(checked) => verification.checked.extend(checked),
+        Ok((evidence, checked)) => {
+            verification.checked.extend(checked);
+            says(&evidence, trust, &mut verification);
+            verification.evidence.insert(evidence.id());
+        }
         Err((part, why)) => verification.fails(part, why),
     }
     verification
 }
 
-/// The longest bundle that is looked at.
+/// What the statement itself has to hold, and what it alone cannot show.
+fn says(evidence: &VerifiedEvidence, trust: &TrustRoot, verification: &mut Verification) {
+    let statement = evidence.statement();
+    if let Some(why) = spoken_for_pathops(evidence, trust) {
+        verification.fails("the statement", why);
+    }
+    if statement.is_snapshot() {
+        match serde_json::from_value::<Snapshot>(statement.predicate.clone()) {
+            Err(_) => verification.fails("the snapshot", "it is no snapshot in our form"),
+            Ok(snapshot) => match snapshot.is_whole() {
+                Ok(_) => {
+                    verification.left_out.push("whether the snapshots of its stream before it and behind it are there".to_owned())
+                }
+                Err(SnapshotError::Format(format)) => {
+                    verification.missing.push(format!("the snapshot: this version does not know its format {format}"));
+                }
+                Err(error) => verification.fails("the snapshot", error),
+            },
+        }
+    }
+    match payloads(statement).as_deref() {
+        None => verification.fails("the statement", "it refers to nothing in the form of its type"),
+        Some([]) => {}
+        Some(referred) => {
+            let count = referred.len();
+            verification.left_out.push(format!("payloads: it refers to {count}, and a bundle has none"));
+        }
+    }
+    verification.left_out.push("whether the log was cut back or forked: a bundle knows one checkpoint".to_owned());
+}
+
 /// How long a bundle is at most, in bytes.
 pub const MAX_BUNDLE_BYTES: usize = 16 << 20;
 
 type Wrong = (&'static str, String);
 
-fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Vec<String>, Wrong> {
+fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<(VerifiedEvidence, Vec<String>), Wrong> {
     let wrong = |part: &'static str| move |why: &dyn std::fmt::Display| (part, why.to_string());
     let whole: Value = serde_json::from_slice(bytes).map_err(|error| wrong("the bundle")(&error))?;
     let at = |pointer: &str| whole.pointer(pointer).ok_or(("the bundle", format!("it has no `{pointer}`")));
@@ -212,5 +249,5 @@ fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Vec<Str
         format!("leaf {index} of `{}` at {} leaves", log.origin(), checkpoint.size),
     ];
     held.extend(witnessed(log, note));
-    Ok(held)
+    Ok((evidence, held))
 }

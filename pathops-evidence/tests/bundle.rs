@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use pathops_core::adapter::Signer as _;
-use pathops_core::evidence::{Health, Subject, TrustRoot};
+use pathops_core::evidence::{
+    Attester, Health, Occasion, Place, Predicate, Reference, SNAPSHOT_FORMAT, Snapshot, SnapshotExtent, StreamId, Subject,
+    TrustRoot, Window,
+};
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, UnixMillis};
 use pathops_evidence::ledger::{Ledger, LogKey};
@@ -18,6 +21,17 @@ fn key() -> LogKey {
     LogKey::new("shop.example/evidence", &[7; 32]).unwrap()
 }
 
+fn health(at: i64) -> Health {
+    Health {
+        change_set: "a-change".parse().unwrap(),
+        unit: "orders".parse().unwrap(),
+        environment: "preflight".parse().unwrap(),
+        healthy: true,
+        settled_millis: 1_000,
+        observed_on: UnixMillis(at),
+    }
+}
+
 /// A log of five pieces, and the third of them.
 async fn log() -> (Arc<Ledger>, TrustRoot, EvidenceRecord) {
     let signer = MemorySigner::from_seed(3).unwrap();
@@ -26,16 +40,8 @@ async fn log() -> (Arc<Ledger>, TrustRoot, EvidenceRecord) {
     let sealer = Sealer::new(Arc::new(signer), Arc::new(MemoryBlobs::new())).with_ledger(ledger.clone());
     let mut records = Vec::new();
     for at in 0..5 {
-        let health = Health {
-            change_set: "a-change".parse().unwrap(),
-            unit: "orders".parse().unwrap(),
-            environment: "preflight".parse().unwrap(),
-            healthy: true,
-            settled_millis: 1_000,
-            observed_on: UnixMillis(at),
-        };
         let subject = Subject::named("orders").with_sha256(&Digest::of(b"artifact"));
-        records.push(sealer.seal(&cx(), "health", vec![subject], &health).await.unwrap());
+        records.push(sealer.seal(&cx(), "health", vec![subject], &health(at)).await.unwrap());
     }
     (ledger, trust, records.swap_remove(2))
 }
@@ -57,6 +63,72 @@ async fn a_bundle_verifies_offline_with_the_trusted_root_and_the_signers_key() {
     assert_eq!(verify_bundle(bundle.as_bytes(), &known, &nobody).verdict(), Verdict::Failed);
     let unknown = pathops_core::evidence::EvidenceId(Digest::of(b"never sealed"));
     assert_eq!(ledger.reader().bundle(&cx(), unknown).await.unwrap(), None);
+}
+
+/// The bundle of the only piece of a log.
+async fn of<P: Predicate + Sync>(predicate: &P) -> String {
+    let ledger = Arc::new(Ledger::open(&cx(), Arc::new(MemoryBucket::new()), key()).await.unwrap());
+    let signer = MemorySigner::from_seed(3).unwrap();
+    let sealer = Sealer::new(Arc::new(signer), Arc::new(MemoryBlobs::new())).with_ledger(ledger.clone());
+    let subject = Subject::named("orders").with_sha256(&Digest::of(b"artifact"));
+    let record = sealer.seal(&cx(), "one", vec![subject], predicate).await.unwrap();
+    ledger.reader().bundle(&cx(), record.id).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_bundle_in_which_a_producer_speaks_for_pathops_fails() {
+    let bundle = of(&health(1)).await;
+    let own = TrustRoot::new([MemorySigner::from_seed(3).unwrap().public_key()]);
+    let said = verify_bundle(bundle.as_bytes(), &key().identity(), &own);
+    assert_eq!(said.verdict(), Verdict::Verified, "{said}");
+    let scanner = own.with_producer("scanner".parse().unwrap(), MemorySigner::from_seed(3).unwrap().public_key());
+    let said = verify_bundle(bundle.as_bytes(), &key().identity(), &scanner);
+    let [(part, why)] = said.failures.as_slice() else { panic!("{said}") };
+    assert!(part == "the statement" && why.contains("a time of health"), "{said}");
+}
+
+#[tokio::test]
+async fn a_bundle_says_what_one_piece_cannot_show_and_fails_for_a_snapshot_that_is_not_whole() {
+    let trust = TrustRoot::new([MemorySigner::from_seed(3).unwrap().public_key()]);
+    let reference = Reference {
+        name: "logs".to_owned(),
+        download_location: "memory:logs".to_owned(),
+        digest: [("sha256".to_owned(), Digest::of(b"logs").hex())].into(),
+        media_type: "text/plain".to_owned(),
+        annotations: None,
+    };
+    let (project, unit, environment) = ("shop".parse().unwrap(), "orders".parse().unwrap(), "preflight".parse().unwrap());
+    let place = Place {
+        format: SNAPSHOT_FORMAT,
+        stream: StreamId { project, unit, environment },
+        sequence: 0,
+        previous: None,
+        expected: ["logs".to_owned()].into(),
+        besides: [].into(),
+        window: Window { from: UnixMillis(0), until: UnixMillis(1) },
+        interruptions: 0,
+        treated: [].into(),
+    };
+    let extent = SnapshotExtent {
+        change_set: "a-change".parse().unwrap(),
+        unit: place.stream.unit.clone(),
+        environment: place.stream.environment.clone(),
+        occasion: Occasion::Deployed,
+        absent: Vec::new(),
+        collected_on: UnixMillis(1),
+        place: Some(place),
+    };
+    let attester = Attester { id: "https://pathops.dev/pathops".to_owned() };
+    let mut snapshot = Snapshot { attester, references: vec![reference], extent };
+    let said = verify_bundle(of(&snapshot).await.as_bytes(), &key().identity(), &trust);
+    assert_eq!(said.verdict(), Verdict::Verified, "{said}");
+    for left_out in ["payloads: it refers to 1", "cut back or forked", "before it and behind it"] {
+        assert!(said.left_out.iter().any(|it| it.contains(left_out)), "{left_out}: {said}");
+    }
+    snapshot.extent.place.as_mut().unwrap().expected.insert("events".to_owned());
+    let said = verify_bundle(of(&snapshot).await.as_bytes(), &key().identity(), &trust);
+    let [(part, why)] = said.failures.as_slice() else { panic!("{said}") };
+    assert!(part == "the snapshot" && why.contains("events"), "{said}");
 }
 
 /// Verifies a bundle after each of its bytes was changed in turn; none of what comes of it may be accepted.
