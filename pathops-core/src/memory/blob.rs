@@ -48,6 +48,11 @@ impl MemoryBlobs {
         self.kept().blobs.get_mut(digest).map(|bytes| bytes.push(0)).is_some()
     }
 
+    /// Puts other bytes in the place of a blob, as whoever has the disk could. `false` where there is none.
+    pub fn exchange(&self, digest: &Digest, bytes: Vec<u8>) -> bool {
+        self.kept().blobs.get_mut(digest).map(|stored| *stored = bytes).is_some()
+    }
+
     /// Loses a blob, as a failing disk would. `false` where there is none.
     pub fn lose(&self, digest: &Digest) -> bool {
         self.kept().blobs.remove(digest).is_some()

@@ -176,6 +176,42 @@ proptest! {
     }
 }
 
+/// Whoever has the disk cuts a payload short, puts another one in its place, or puts its parts, or two payloads, in another order.
+#[tokio::test]
+async fn every_payload_that_is_cut_exchanged_or_reordered_is_named() {
+    let whole = whole(&[(0, 2, 1), (1, 1, 0), (0, 2, 0)]).await;
+    let blobs = &whole.store.blobs;
+    let mut payloads = Vec::new();
+    for (leaf, snapshot) in whole.snapshots.iter().enumerate() {
+        for reference in &snapshot.references {
+            let digest = Digest::from_hex(&reference.digest["sha256"]).unwrap();
+            let bytes = blobs.get(&cx("keep"), &digest).await.unwrap().unwrap();
+            payloads.push((format!("`{}` of the snapshot at leaf {leaf}", reference.name), digest, bytes));
+        }
+    }
+    assert_eq!(payloads.len(), 5);
+    for (at, (part, digest, bytes)) in payloads.iter().enumerate() {
+        let (half, (other_part, other, others)) = (bytes.len() / 2, &payloads[(at + 1) % payloads.len()]);
+        let reordered = [&bytes[half..], &bytes[..half]].concat();
+        for (how, now) in [
+            ("cut", bytes[..bytes.len() - 1].to_vec()),
+            ("emptied", Vec::new()),
+            ("exchanged", others.clone()),
+            ("reordered", reordered),
+        ] {
+            assert!(blobs.exchange(digest, now));
+            let said = whole.store.verify(&[]).await;
+            assert!(names(&said, part) && said.failures.len() == 1, "{part} was {how}: {said}");
+        }
+        // Two of them change places.
+        assert!(blobs.exchange(digest, others.clone()) && blobs.exchange(other, bytes.clone()));
+        let said = whole.store.verify(&[]).await;
+        assert!(names(&said, part) && names(&said, other_part), "{part} and {other_part}: {said}");
+        assert!(blobs.exchange(digest, bytes.clone()) && blobs.exchange(other, others.clone()));
+    }
+    assert_eq!(whole.store.verify(&[]).await.verdict(), Verdict::Verified);
+}
+
 /// What the key that signs evidence has signed in error is noticed, too: a part that is left out, a number that is used twice.
 #[tokio::test]
 async fn what_was_signed_in_error_is_named() {
