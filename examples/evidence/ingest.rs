@@ -9,7 +9,7 @@ use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
 use pathops_core::adapter::ByteStream;
-use pathops_core::evidence::{Subject, TestAnnotations};
+use pathops_core::evidence::{Keeping, Subject, TestAnnotations};
 use pathops_core::{Digest, ErrorKind, OpContext, UnixMillis};
 use pathops_evidence::redact::Redactor;
 use pathops_evidence::report::{Format, MAX_BYTES};
@@ -105,6 +105,7 @@ fn origin(arguments: &Ingest, file: &Path, subject: Subject) -> Result<Origin, F
             pipeline_changed: !arguments.pipeline_unchanged,
             ..TestAnnotations::default()
         },
+        keeping: Keeping::ForEver("this program knows no retention policy".to_owned()),
     })
 }
 

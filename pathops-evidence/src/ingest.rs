@@ -1,23 +1,24 @@
 //! Taking in what a tool has reported: recognised, redacted, stored, and stated.
 
 mod log;
+mod said;
 
 use std::collections::BTreeMap;
 
 use pathops_core::adapter::{EvidenceIndex, IndexedEvidence};
-use pathops_core::evidence::{Attester, Predicate, Reference, Subject, TestAnnotations, TrustRoot};
+use pathops_core::evidence::{
+    Attester, Keeping, PayloadKind, Predicate, Reference, ReferenceAnnotations, Subject, TestAnnotations, TrustRoot,
+};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::redact::{Redactor, Removed};
-use crate::report::{Content, Format, MAX_BYTES, ParseError, Report, parse, parse_as, reference_to};
-use crate::{EvidenceRecord, Sealer};
+use crate::report::{Format, MAX_BYTES, ParseError, Report, parse, parse_as, reference_to};
+use crate::{Draft, EvidenceRecord, Sealer};
 
 pub use log::ingest_log;
 
-/// The largest document that is stated as a whole, in bytes; a larger one is referred to.
-const MAX_DOCUMENT_BYTES: usize = 1 << 20;
+use said::said;
 
 /// What a report is about, and who hands it in.
 #[derive(Clone, Debug)]
@@ -30,10 +31,12 @@ pub struct Origin {
     pub attester: String,
     /// When what it reports was so: the time of the event, not of taking it in.
     pub at: UnixMillis,
-    /// Of tests: which suite.
+    /// Of tests and checks: which suite. Of a measurement: what was measured.
     pub suite: String,
     /// Of tests: where and how they were run.
     pub annotations: TestAnnotations,
+    /// How long what is stored of it is kept.
+    pub keeping: Keeping,
 }
 
 /// A report that was taken in.
@@ -81,25 +84,15 @@ impl Predicate for ReportTaken {
     const TYPE: &'static str = "https://in-toto.io/attestation/reference/v0.1";
 }
 
-macro_rules! document {
-    ($name:ident, $uri:literal) => {
-        #[derive(Serialize)]
-        #[serde(transparent)]
-        struct $name(Value);
-        impl Predicate for $name {
-            const TYPE: &'static str = $uri;
-        }
-    };
-}
-document!(CycloneDx, "https://cyclonedx.org/bom");
-document!(Spdx, "https://spdx.dev/Document");
-
 /// Takes a report in: takes the secrets out of it, recognises what is left by its content, unless `format` says what it is,
 /// stores that by its digest, and states what it is and what it says. In this order, so that no secret is stored or hashed.
 ///
-/// Stated are a reference to what was stored, with what was taken out of it, whatever the report is; beside it a test result, a
-/// scan, or a bill of materials in CycloneDX JSON or SPDX 2 JSON of at most 1 MiB. Everything else is for whoever reads what
-/// was stored.
+/// Stated are a reference to what was stored, with what was taken out of it, whatever the report is; beside it what it says to
+/// policy. Tests, probes and checks of other systems are a test result of the suite of the origin. So are deployments, events of
+/// a cluster and traces, in which nothing has passed, and what failed has failed. A scan is what was found. A bill of materials is
+/// the document itself, in CycloneDX JSON or SPDX 2 JSON of at most 1 MiB, otherwise how much it lists
+/// ([`SbomSummary`](pathops_core::evidence::SbomSummary)). Measurements are a signal of the name of the suite, and coverage is the
+/// signals `coverage.lines` and `coverage.branches`, from 0 to 1, where the annotations name unit and environment.
 ///
 /// Taking the same in again gives the same evidence. Envelopes are for `ControlPlane::take_evidence` by
 /// [`Sealer::envelope`], and for an index by [`Sealer::index`].
@@ -125,28 +118,13 @@ pub async fn ingest(
     }
     let redacted = redactor.redact(original);
     let report = read(&redacted.bytes, format).map_err(|error| origin.refuse(&redactor.redact_text(&error.to_string())))?;
-    let document = Document::of(&report, &redacted.bytes);
+    let said = said(&report, &redacted.bytes, origin)?;
     let payload = sealer.blobs().put(cx, redacted.bytes).await?;
     let redaction = TakenOut::by(redactor, redacted.removed);
     let reference = origin.reference(sealer, report.format, &payload, &redaction);
-    let subjects = || origin.subjects.clone();
-    let mut records = vec![sealer.seal(cx, format!("{} report", origin.name), subjects(), &reference).await?];
-    let name = origin.name.clone();
-    match (&report.content, document) {
-        (Content::Tests(tests), _) => {
-            let result = tests.to_predicate(&report, &origin.suite, origin.annotations.clone(), origin.at);
-            records.push(sealer.seal(cx, name, subjects(), &result).await?);
-        }
-        (Content::Scan(scan), _) => {
-            let found = scan.to_predicate_at(&format!("urn:pathops:report:{}", report.format), origin.at);
-            records.push(sealer.seal(cx, name, subjects(), &found).await?);
-        }
-        (_, Some(Document::CycloneDx(document))) => {
-            records.push(sealer.seal(cx, name, subjects(), &CycloneDx(document)).await?);
-        }
-        (_, Some(Document::Spdx(document))) => records.push(sealer.seal(cx, name, subjects(), &Spdx(document)).await?),
-        _ => {}
-    }
+    let mut drafts = vec![Draft::new(format!("{} report", origin.name), origin.subjects.clone(), &reference)?];
+    drafts.extend(said);
+    let records = sealer.seal_all(cx, drafts).await?;
     Ok(Ingested { format: report.format, payload, redaction, records })
 }
 
@@ -166,11 +144,24 @@ impl Origin {
         Ok(())
     }
 
+    /// How long what is stored of a report is kept.
+    fn kept(&self, format: Format) -> ReferenceAnnotations {
+        self.keeping.of(Some(match format {
+            Format::PodLog => PayloadKind::Logs,
+            Format::KubernetesEvents => PayloadKind::Events,
+            Format::PrometheusQuery => PayloadKind::Metrics,
+            _ => PayloadKind::Reports,
+        }))
+    }
+
     /// A reference to what was stored of it.
     fn reference(&self, sealer: &Sealer, format: Format, payload: &Digest, redaction: &TakenOut) -> ReportTaken {
         ReportTaken {
             attester: Attester { id: self.attester.clone() },
-            references: vec![reference_to(format, payload, &self.name, &sealer.blobs().location(payload))],
+            references: vec![Reference {
+                annotations: Some(self.kept(format)),
+                ..reference_to(format, payload, &self.name, &sealer.blobs().location(payload))
+            }],
             redaction: redaction.clone(),
             report: ReportFacts { format: format.to_string(), finished_on: self.at.to_string() },
         }
@@ -187,26 +178,6 @@ fn read(bytes: &[u8], format: Option<Format>) -> Result<Report, ParseError> {
     match format {
         None => parse(bytes),
         Some(format) => parse_as(format, bytes),
-    }
-}
-
-/// A report that is a predicate by itself.
-enum Document {
-    CycloneDx(Value),
-    Spdx(Value),
-}
-
-impl Document {
-    fn of(report: &Report, bytes: &[u8]) -> Option<Self> {
-        if bytes.len() > MAX_DOCUMENT_BYTES {
-            return None;
-        }
-        let value = || serde_json::from_slice(bytes).ok();
-        match report.format {
-            Format::CyclonedxJson => value().map(Document::CycloneDx),
-            Format::Spdx2Json => value().map(Document::Spdx),
-            _ => None,
-        }
     }
 }
 

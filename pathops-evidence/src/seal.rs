@@ -31,6 +31,27 @@ pub struct EvidenceRecord {
     pub leaf: Option<u64>,
 }
 
+/// A statement that is to be sealed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Draft {
+    name: String,
+    statement: Statement,
+}
+
+impl Draft {
+    /// States `predicate` about `subjects`; `name` is what it is, for people.
+    ///
+    /// # Errors
+    /// `Invalid` where no subject has a digest.
+    pub fn new<P: Predicate>(name: impl Into<String>, subjects: Vec<Subject>, predicate: &P) -> Result<Self> {
+        let name = name.into();
+        match Statement::new(subjects, P::TYPE, predicate) {
+            Ok(statement) => Ok(Self { name, statement }),
+            Err(error) => Err(Error::new(ErrorKind::Invalid, "state evidence").on(name).because(error)),
+        }
+    }
+}
+
 /// Signs statements, stores them, and appends them to a ledger where there is one.
 #[derive(Clone, Debug)]
 pub struct Sealer {
@@ -76,27 +97,34 @@ impl Sealer {
         subjects: Vec<Subject>,
         predicate: &P,
     ) -> Result<EvidenceRecord> {
-        let name = name.into();
-        let item = self.sign(cx, &name, subjects, predicate).await?;
-        let record = self.keep(cx, name, P::TYPE, &item).await?;
-        let leaf = match &self.ledger {
-            Some(ledger) => ledger.append(cx, vec![item]).await?.first().copied(),
-            None => None,
-        };
-        Ok(EvidenceRecord { leaf, ..record })
+        let mut records = self.seal_all(cx, vec![Draft::new(name, subjects, predicate)?]).await?;
+        records.pop().ok_or_else(|| Error::new(ErrorKind::Unexpected, "seal evidence"))
     }
 
-    /// States and signs, and stores nothing.
-    pub(crate) async fn sign<P: Predicate + Sync>(
-        &self,
-        cx: &OpContext,
-        name: &str,
-        subjects: Vec<Subject>,
-        predicate: &P,
-    ) -> Result<Item> {
-        let invalid = |error: &dyn std::error::Error| Error::new(ErrorKind::Invalid, "state evidence").on(name).because(error);
-        let statement = Statement::new(subjects, P::TYPE, predicate).map_err(|error| invalid(&error))?;
-        let payload = statement.to_canonical().map_err(|error| invalid(&error))?;
+    /// As [`Sealer::seal`], for several at once: in a ledger they are appended together, one batch and one checkpoint, so that
+    /// after a crash all of them are in it or none. The records are in the order of the drafts.
+    ///
+    /// # Errors
+    /// What the signer, the blob store or the ledger answers.
+    pub async fn seal_all(&self, cx: &OpContext, drafts: Vec<Draft>) -> Result<Vec<EvidenceRecord>> {
+        let (mut items, mut records) = (Vec::with_capacity(drafts.len()), Vec::with_capacity(drafts.len()));
+        for draft in drafts {
+            let item = self.sign(cx, &draft).await?;
+            let Draft { name, statement } = draft;
+            records.push(self.keep(cx, name, &statement.predicate_type, &item).await?);
+            items.push(item);
+        }
+        if let Some(ledger) = self.ledger.as_ref().filter(|_| !items.is_empty()) {
+            let leaves = ledger.append(cx, items).await?;
+            records.iter_mut().zip(leaves).for_each(|(record, leaf)| record.leaf = Some(leaf));
+        }
+        Ok(records)
+    }
+
+    /// Signs, and stores nothing.
+    pub(crate) async fn sign(&self, cx: &OpContext, Draft { name, statement }: &Draft) -> Result<Item> {
+        let payload = statement.to_canonical();
+        let payload = payload.map_err(|error| Error::new(ErrorKind::Invalid, "state evidence").on(name).because(error))?;
         let signed = pre_authentication_encoding(PAYLOAD_TYPE, &payload);
         let signature = self.signer.sign(cx, &signed).await?;
         let public_key = self.signer.public_key();

@@ -37,7 +37,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Item, Stored};
-use crate::{EvidenceRecord, Position, Sealer, Unplaced};
+use crate::{Draft, EvidenceRecord, Position, Sealer, Unplaced};
 
 /// The version of the form of the objects.
 const FORMAT: u32 = 1;
@@ -209,7 +209,8 @@ impl Streams {
         }
         loop {
             let position = Position { sequence: tip.next, previous: tip.previous };
-            let item = self.sealer.sign(cx, name, subjects.clone(), &snapshot.at(position, begun.interruptions)).await?;
+            let draft = Draft::new(name, subjects.clone(), &snapshot.at(position, begun.interruptions))?;
+            let item = self.sealer.sign(cx, &draft).await?;
             let numbered = Numbered { format: FORMAT, key: begun.key.clone(), name: name.to_owned(), signed: item.stored };
             let object = number(stream, tip.next)?;
             match self.bucket.create(&cx.part(object.as_str()), &object, encode(&numbered)?).await {

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use pathops_core::adapter::{
     BlobCapabilities, BlobStore, ByteStream, EvidenceIndex as _, EvidenceQuery, Signer as _, SubjectDigest,
 };
-use pathops_core::evidence::{Health, Predicate as _, Redaction, Reference, Subject, TestAnnotations, TrustRoot};
+use pathops_core::evidence::{
+    Health, Keeping, Predicate as _, Redaction, Reference, Retention, RetentionPolicy, Subject, TestAnnotations, TrustRoot,
+};
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemoryEvidenceIndex, MemorySigner};
 use pathops_core::policy::Verdict;
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, Result, UnixMillis};
@@ -17,7 +19,7 @@ use pathops_evidence::redact::Redactor;
 use pathops_evidence::report::{Format, MAX_BYTES};
 use pathops_evidence::retention::redact_stored;
 use pathops_evidence::{Ingested, LinkKind, Origin, Sealer, ingest, ingest_log, lineage};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const TAP: &[u8] = b"TAP version 14\n1..2\nok 1 - adds\nok 2 - knows hunter2-long\n";
 const TRIVY: &[u8] = include_bytes!("fixtures/report/trivy/bad.json");
@@ -33,6 +35,7 @@ fn artifact() -> SubjectDigest {
 }
 
 struct Store {
+    bucket: MemoryBucket,
     blobs: MemoryBlobs,
     sealer: Sealer,
     trust: TrustRoot,
@@ -43,10 +46,11 @@ impl Store {
     async fn new() -> Self {
         let (signer, blobs) = (MemorySigner::from_seed(1).unwrap(), MemoryBlobs::new());
         let key = LogKey::new("shop.example/evidence", &[7; 32]).unwrap();
-        let ledger = Ledger::open(&cx(), Arc::new(MemoryBucket::new()), key).await.unwrap();
+        let bucket = MemoryBucket::new();
+        let ledger = Ledger::open(&cx(), Arc::new(bucket.clone()), key).await.unwrap();
         let trust = TrustRoot::new([signer.public_key()]);
         let sealer = Sealer::new(Arc::new(signer), Arc::new(blobs.clone())).with_ledger(Arc::new(ledger));
-        Self { blobs, sealer, trust, index: MemoryEvidenceIndex::new() }
+        Self { bucket, blobs, sealer, trust, index: MemoryEvidenceIndex::new() }
     }
 
     async fn take(&self, bytes: &[u8], format: Option<Format>, origin: &Origin) -> Result<Ingested> {
@@ -79,6 +83,7 @@ fn origin() -> Origin {
             unit: "orders".parse().ok(),
             ..TestAnnotations::default()
         },
+        keeping: Keeping::ForEver("nobody said".to_owned()),
     }
 }
 
@@ -113,23 +118,120 @@ async fn a_report_is_recognised_and_stored_without_its_secrets() {
     assert_eq!(ids(&again), ids(&taken));
 }
 
+const TESTS: &str = "https://in-toto.io/attestation/test-result/v0.1";
+const SIGNAL: &str = "https://pathops.dev/predicate/signal/v0.1";
+const SBOM: &str = "https://pathops.dev/predicate/sbom/v0.1";
+
+macro_rules! fixture {
+    ($name:literal) => {
+        include_bytes!(concat!("fixtures/report/", $name)).as_slice()
+    };
+}
+
+/// Each format with what is stated of it, and what policy reads from that in words.
 #[tokio::test]
-async fn what_a_report_says_is_stated_where_there_is_a_type_for_it() {
+async fn what_a_report_says_is_stated_in_the_type_that_policy_reads() {
     let store = Store::new().await;
-    for (bytes, format, second) in [
-        (TAP, Format::Tap, Some("https://in-toto.io/attestation/test-result/v0.1")),
-        (TRIVY, Format::Trivy, Some("https://in-toto.io/attestation/vulns/v0.2")),
-        (BOM, Format::CyclonedxJson, Some("https://cyclonedx.org/bom")),
-        (LCOV, Format::Lcov, None),
+    let mut here = origin();
+    here.annotations.environment = "preflight".parse().ok();
+    for (format, bytes, expected) in [
+        (Format::Tap, TAP, vec![(TESTS, "PASSED")]),
+        (Format::K6Summary, fixture!("k6-summary/good.json"), vec![(TESTS, "PASSED")]),
+        (Format::Curl, fixture!("curl/good.json"), vec![(TESTS, "PASSED")]),
+        (Format::GithubChecks, fixture!("github-checks/good-runs.json"), vec![(TESTS, "WARNED")]),
+        (Format::GitlabPipeline, fixture!("gitlab-pipeline/good.json"), vec![(TESTS, "WARNED")]),
+        (Format::ArgoCd, fixture!("argo-cd/good.json"), vec![(TESTS, "WARNED")]),
+        (Format::HelmStatus, fixture!("helm-status/good.json"), vec![(TESTS, "WARNED")]),
+        (Format::KubernetesEvents, fixture!("kubernetes-events/good.json"), vec![(TESTS, "WARNED")]),
+        (Format::OtlpTraces, fixture!("otlp-traces/good.json"), vec![(TESTS, "WARNED")]),
+        (Format::Trivy, TRIVY, vec![("https://in-toto.io/attestation/vulns/v0.2", "")]),
+        (Format::CyclonedxJson, BOM, vec![("https://cyclonedx.org/bom", "")]),
+        (Format::CyclonedxXml, fixture!("cyclonedx-xml/good.xml"), vec![(SBOM, "")]),
+        (Format::Spdx3Json, fixture!("spdx3-json/good.json"), vec![(SBOM, "")]),
+        (Format::PrometheusQuery, fixture!("prometheus-query/good-scalar.json"), vec![(SIGNAL, "")]),
+        (Format::Lcov, LCOV, vec![(SIGNAL, ""), (SIGNAL, "")]),
+        (Format::Kustomize, fixture!("kustomize/good.yaml"), vec![]),
     ] {
-        let taken = store.take(bytes, None, &origin()).await.unwrap();
-        let types: Vec<_> = store.stated(&taken).await.into_iter().map(|(kind, _)| kind).collect();
-        let expected: Vec<_> = [Some(REFERENCE), second].into_iter().flatten().collect();
-        assert_eq!((taken.format, types), (format, expected.iter().map(ToString::to_string).collect()));
+        let taken = store.take(bytes, Some(format), &here).await.unwrap();
+        let stated = store.stated(&taken).await;
+        let told = |(kind, it): &(String, Value)| (kind.clone(), it["result"].as_str().unwrap_or_default().to_owned());
+        let stated: Vec<_> = stated[1..].iter().map(told).collect();
+        let expected: Vec<_> = expected.iter().map(|(kind, result)| ((*kind).to_owned(), (*result).to_owned())).collect();
+        assert_eq!(stated, expected, "{format}");
         assert!(taken.records.iter().all(|record| record.leaf.is_some()), "all of it is in the ledger");
     }
-    let failing = EvidenceQuery { verdict: Some(Verdict::Fail), ..EvidenceQuery::default() };
-    assert_eq!(store.index.query(&cx(), &failing).await.unwrap().evidence.len(), 1, "the scan has found something");
+}
+
+/// What it says against it is a fail for policy; that nothing is said against it is no pass.
+#[tokio::test]
+async fn what_failed_by_the_word_of_a_tool_is_a_fail() {
+    let store = Store::new().await;
+    let failing = [
+        (fixture!("github-checks/bad-runs.json"), Format::GithubChecks),
+        (fixture!("gitlab-pipeline/bad-jobs.json"), Format::GitlabPipeline),
+        (fixture!("k6-summary/bad.json"), Format::K6Summary),
+        (fixture!("curl/bad-status.json"), Format::Curl),
+        (fixture!("argo-cd/bad-list.json"), Format::ArgoCd),
+        (fixture!("helm-status/bad.json"), Format::HelmStatus),
+        (fixture!("kubernetes-events/bad.json"), Format::KubernetesEvents),
+    ];
+    for (bytes, format) in failing {
+        let taken = store.take(bytes, Some(format), &origin()).await.unwrap_or_else(|error| panic!("{format}: {error}"));
+        let [_, (_, tests)] = store.stated(&taken).await.try_into().unwrap();
+        assert_eq!((&tests["result"], tests["failedTests"][0].is_string()), (&"FAILED".into(), true), "{format}");
+    }
+    let query = EvidenceQuery { verdict: Some(Verdict::Fail), ..EvidenceQuery::default() };
+    assert_eq!(store.index.query(&cx(), &query).await.unwrap().evidence.len(), failing.len());
+}
+
+#[tokio::test]
+async fn that_another_commit_passed_its_checks_says_nothing() {
+    let store = Store::new().await;
+    let passed = br#"{"total_count":1,"check_runs":[{"name":"build","head_sha":"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa","status":"completed","conclusion":"success","app":{"slug":"ci"}}]}"#;
+    for (commit, expected) in [("a", "PASSED"), ("b", "WARNED")] {
+        let mut origin = origin();
+        origin.subjects = vec![Subject::named("orders").with_commit(&commit.repeat(40).parse().unwrap())];
+        let taken = store.take(passed, None, &origin).await.unwrap();
+        assert_eq!(store.stated(&taken).await[1].1["result"], expected);
+    }
+}
+
+/// Whatever its size, a bill of materials says how much it lists.
+#[tokio::test]
+async fn a_bill_that_is_too_large_to_be_stated_is_counted() {
+    let store = Store::new().await;
+    let parts: Vec<_> =
+        (0..9_000).map(|part| json!({"type": "library", "name": "p".repeat(99), "version": part.to_string()})).collect();
+    let bill = json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": parts}).to_string();
+    let taken = store.take(bill.as_bytes(), None, &origin()).await.unwrap();
+    let [_, (kind, said)] = store.stated(&taken).await.try_into().unwrap();
+    assert_eq!((kind.as_str(), &said["parts"], &said["format"]), (SBOM, &json!(9_000), &json!("cyclonedx")));
+}
+
+#[tokio::test]
+async fn what_was_taken_in_is_kept_as_long_as_the_policy_of_the_day_says() {
+    let store = Store::new().await;
+    let policy = r#"{"classes":{"short":{"days":1},"long":{"days":9}},"parts":{"reports":"short","logs":"long"}}"#;
+    let policy: RetentionPolicy = serde_json::from_str(policy).unwrap();
+    let kept = Origin { keeping: Keeping::By(policy.clone(), UnixMillis(0)), ..origin() };
+    let retention = |it: &Value| serde_json::from_value::<Retention>(it["https://pathops.dev/retention"].clone()).ok();
+    let taken = store.take(TAP, None, &kept).await.unwrap();
+    let [(_, reference), (_, tests)] = store.stated(&taken).await.try_into().unwrap();
+    let short = policy.sign_in("short", UnixMillis(0));
+    assert_eq!(retention(&reference["references"][0]["annotations"]), short);
+    assert_eq!(retention(&tests["configuration"][0]["annotations"]), short, "it refers to the same report");
+    let log = store.take(b"it works\n", Some(Format::PodLog), &kept).await.unwrap();
+    let reference = &store.stated(&log).await[0].1;
+    assert_eq!(retention(&reference["references"][0]["annotations"]), policy.sign_in("long", UnixMillis(0)));
+}
+
+#[tokio::test]
+async fn what_a_report_says_goes_into_the_ledger_at_once() {
+    let store = Store::new().await;
+    let taken = store.take(TAP, None, &origin()).await.unwrap();
+    assert_eq!(taken.records.iter().map(|it| it.leaf).collect::<Vec<_>>(), [Some(0), Some(1)]);
+    let batches = store.bucket.objects().keys().filter(|key| key.as_str().starts_with("log/batch/")).count();
+    assert_eq!(batches, 1, "one batch for all of it");
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use super::Retention;
 use crate::adapter::JobKind;
 use crate::digest::Digest;
 use crate::id::{ChangeSetId, CommitId, ContractId, EnvironmentId, PersonId, TreeId, UnitId};
+use crate::policy::SbomFormat;
 use crate::project::Role;
 use crate::time::{UnixMillis, rfc3339};
 
@@ -179,6 +180,29 @@ pub struct ContractComparison {
 
 impl Predicate for ContractComparison {
     const TYPE: &'static str = "https://pathops.dev/predicate/contract-comparison/v0.1";
+}
+
+/// How much a bill of materials lists. The bill itself lies beside it: it may be large, or in a form that is no predicate.
+///
+/// No standard predicate exists; this is our own, version 0.1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SbomSummary {
+    /// The format of the bill.
+    pub format: SbomFormat,
+    /// Which version of that.
+    pub version: String,
+    /// How many parts it lists. One that lists none says nothing.
+    pub parts: u64,
+    /// When it was so.
+    #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
+    pub observed_on: UnixMillis,
+}
+
+impl Predicate for SbomSummary {
+    const TYPE: &'static str = "https://pathops.dev/predicate/sbom/v0.1";
 }
 
 /// A measured value, for example of an error rate or of what is left of an error budget.

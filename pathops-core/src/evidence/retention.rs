@@ -52,7 +52,7 @@ pub enum PayloadKind {
     Metrics,
     /// What CI printed.
     CiLog,
-    /// The reports of tests.
+    /// The reports of tests and of other tools.
     Reports,
 }
 
@@ -65,6 +65,7 @@ impl PayloadKind {
             "events" => Self::Events,
             "metrics" => Self::Metrics,
             "CI log" => Self::CiLog,
+            name if name.ends_with("unread test report") => Self::Reports,
             _ => return None,
         })
     }

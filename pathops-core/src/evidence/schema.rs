@@ -5,7 +5,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::{
-    Approval, ContractComparison, Deployment, Health, Incident, Predicate, Redaction, SNAPSHOT_FORMAT, SignalReading, Snapshot,
+    Approval, ContractComparison, Deployment, Health, Incident, Predicate, Redaction, SNAPSHOT_FORMAT, SbomSummary,
+    SignalReading, Snapshot,
 };
 
 /// The JSON Schema (draft 2020-12) of each predicate type of our own, and of what we add to `reference/v0.1` for a snapshot, by
@@ -23,6 +24,7 @@ pub fn predicate_schemas() -> Vec<(&'static str, Schema)> {
         ("predicate-health-v0.1", of::<Health>()),
         ("predicate-incident-v0.1", of::<Incident>()),
         ("predicate-redaction-v0.1", of::<Redaction>()),
+        ("predicate-sbom-v0.1", of::<SbomSummary>()),
         ("predicate-signal-v0.1", of::<SignalReading>()),
         ("predicate-snapshot-v2", snapshot()),
     ]

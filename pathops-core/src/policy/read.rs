@@ -6,15 +6,15 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::evidence::{
-    ContractComparison, Deployment, Health, PolicyApproval, Predicate as _, ScanSeverity, SignalReading, Snapshot, TestResult,
-    TestVerdict, TrustRoot, VerificationSummary, VerifiedEvidence, Vulnerabilities,
+    ContractComparison, Deployment, Health, PolicyApproval, Predicate as _, SbomSummary, ScanSeverity, SignalReading, Snapshot,
+    TestResult, TestVerdict, TrustRoot, VerificationSummary, VerifiedEvidence, Vulnerabilities,
 };
 use crate::id::{EnvironmentId, UnitId};
 use crate::policy::{EvidenceFact, Finding, FindingSeverity, SbomFormat, Vulnerability};
 use crate::time::UnixMillis;
 
 /// How predicate types begin that say the same kind of thing, in whatever version, and the ask that is for them.
-const FAMILIES: [(&str, &str); 10] = [
+const FAMILIES: [(&str, &str); 11] = [
     (TESTS, "tests"),
     (VULNS, "findings"),
     (COSIGN_VULN, "findings"),
@@ -24,6 +24,7 @@ const FAMILIES: [(&str, &str); 10] = [
     ("pathops.dev/predicate/deployment", "deployment"),
     ("pathops.dev/predicate/health", "health"),
     ("pathops.dev/predicate/contract-comparison", "contracts"),
+    ("pathops.dev/predicate/sbom", "sbom"),
     ("pathops.dev/predicate/signal", "signal"),
 ];
 const TESTS: &str = "in-toto.io/attestation/test-result";
@@ -102,6 +103,11 @@ fn read(predicate_type: &str, predicate: &Value) -> Result<Option<Read>, String>
             let it: Health = parse(predicate)?;
             let says = Finding::Health { healthy: it.healthy, settled_millis: it.settled_millis };
             observed(it.unit, it.environment, it.observed_on, says)
+        }
+        SbomSummary::TYPE => {
+            let it: SbomSummary = parse(predicate)?;
+            let says = Finding::Sbom { format: it.format, parts: it.parts };
+            Read { unit: None, environment: None, at: it.observed_on, says }
         }
         SignalReading::TYPE => {
             let it: SignalReading = parse(predicate)?;

@@ -118,6 +118,7 @@ fn evidence_that_another_ask_judges_is_not_asked_for_by_its_type() {
         ("https://pathops.dev/predicate/deployment/v0.1", "deployment"),
         ("https://pathops.dev/predicate/health/v0.1", "health"),
         ("https://pathops.dev/predicate/contract-comparison/v0.1", "contracts"),
+        ("https://pathops.dev/predicate/sbom/v0.1", "sbom"),
         ("https://pathops.dev/predicate/signal/v0.1", "signal"),
     ] {
         let layer = asking(predicate_type, "artifact").layer;
@@ -134,6 +135,9 @@ fn other_versions_are_read_as_what_they_are() {
     sbom(json!(["cyclonedx"]), "https://cyclonedx.org/bom/v1.6", &json!({"components": part}), Pass, "it lists 1 parts");
     sbom(json!(["spdx"]), "https://spdx.dev/Document/v2.3", &json!({"packages": part}), Pass, "it lists 1 parts");
     sbom(json!(["spdx"]), "https://spdx.dev/Document/v2.3", &json!({}), Unknown, "it lists nothing");
+    let counted = |parts| json!({"format": "spdx", "version": "3.0.1", "parts": parts, "observedOn": after(-1).to_string()});
+    sbom(json!(["spdx"]), "https://pathops.dev/predicate/sbom/v0.1", &counted(7), Pass, "it lists 7 parts");
+    sbom(json!(["spdx"]), "https://pathops.dev/predicate/sbom/v0.1", &counted(0), Unknown, "it lists nothing");
     let verification = "https://slsa.dev/verification_summary/v1.1";
     let mut shop = asking(verification, "artifact");
     let times = after(-1).to_string();

@@ -1,0 +1,164 @@
+//! What a report says, as statements: one table, from each kind of content to the predicate that policy reads.
+
+use pathops_core::evidence::{Predicate, SbomSummary, SignalReading, TestAnnotations};
+use pathops_core::{EnvironmentId, Result, UnitId};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::Origin;
+use crate::Draft;
+use crate::report::{
+    Content, CoverageReport, Covered, DeploymentPhase, DeploymentReport, ExternalCheck, ExternalState, Format, MetricReport,
+    ProbeCheck, Report, RuntimeEvent, SbomReport, SeveralSeries, TestReport, TraceReport,
+};
+
+/// The largest document that is stated as a whole, in bytes; of a larger one it is stated how much it lists.
+const MAX_DOCUMENT_BYTES: usize = 1 << 20;
+
+macro_rules! document {
+    ($name:ident, $uri:literal) => {
+        #[derive(Serialize)]
+        #[serde(transparent)]
+        struct $name(Value);
+        impl Predicate for $name {
+            const TYPE: &'static str = $uri;
+        }
+    };
+}
+document!(CycloneDx, "https://cyclonedx.org/bom");
+document!(Spdx, "https://spdx.dev/Document");
+
+/// The statements for a report that was stored in these bytes.
+///
+/// | content | predicate | what speaks for it | what speaks against it |
+/// |---|---|---|---|
+/// | tests | test result | tests that passed | tests that failed |
+/// | probes: k6, curl | test result | checks that passed | checks that failed |
+/// | checks of other systems | test result | those that passed, of this commit | those that failed |
+/// | deployments | test result | nothing: whether the expected one is live is not theirs to say | those that failed |
+/// | events of a cluster | test result | nothing | what the cluster warns of |
+/// | traces | test result | nothing | spans that ended in an error |
+/// | scans | vulnerabilities | | what was found |
+/// | bills of materials | the document, or how much it lists | | |
+/// | measurements, coverage | signals, where the origin names unit and environment | | |
+///
+/// A log, resources and envelopes of events say nothing that policy could read.
+pub(super) fn said(report: &Report, bytes: &[u8], origin: &Origin) -> Result<Vec<Draft>> {
+    match &report.content {
+        Content::Tests(it) => tests(report, origin, it),
+        Content::Checks(it) => tests(report, origin, &probed(it)),
+        Content::ExternalChecks(it) => tests(report, origin, &checked(it, origin)),
+        Content::Deployments(it) => tests(report, origin, &deployed(it)),
+        Content::RuntimeEvents(it) => tests(report, origin, &happened(it)),
+        Content::Traces(it) => tests(report, origin, &traced(it)),
+        Content::Scan(it) => one(origin, &it.to_predicate_at(&format!("urn:pathops:report:{}", report.format), origin.at)),
+        Content::Sbom(it) => match (report.format, document(bytes)) {
+            (Format::CyclonedxJson, Some(document)) => one(origin, &CycloneDx(document)),
+            (Format::Spdx2Json, Some(document)) => one(origin, &Spdx(document)),
+            _ => one(origin, &summary(it, origin)),
+        },
+        Content::Metrics(it) => measured(origin, |unit, environment| vec![reading(it, origin, unit, environment)]),
+        Content::Coverage(it) => measured(origin, |unit, environment| covered(it, origin, &unit, &environment)),
+        Content::Log(_) | Content::Resources(_) | Content::Events(_) => Ok(Vec::new()),
+    }
+}
+
+fn one<P: Predicate>(origin: &Origin, predicate: &P) -> Result<Vec<Draft>> {
+    Ok(vec![Draft::new(&origin.name, origin.subjects.clone(), predicate)?])
+}
+
+fn tests(report: &Report, origin: &Origin, tests: &TestReport) -> Result<Vec<Draft>> {
+    let annotations = TestAnnotations { report: origin.kept(report.format), ..origin.annotations.clone() };
+    one(origin, &tests.to_predicate(report, &origin.suite, annotations, origin.at))
+}
+
+fn probed(checks: &[ProbeCheck]) -> TestReport {
+    let mut tests = TestReport::default();
+    for ProbeCheck { name, passed, .. } in checks {
+        if *passed { &mut tests.passed } else { &mut tests.failed }.push(name.clone());
+    }
+    tests
+}
+
+fn checked(checks: &[ExternalCheck], origin: &Origin) -> TestReport {
+    let mut tests = TestReport::default();
+    for ExternalCheck { name, commit, state, by } in checks {
+        let is_of_this = |commit: &String| origin.subjects.iter().any(|it| it.digest.values().any(|value| value == commit));
+        let list = match state {
+            ExternalState::Failed => &mut tests.failed,
+            // That another commit passed says nothing of this one.
+            ExternalState::Passed if commit.as_ref().is_none_or(is_of_this) => &mut tests.passed,
+            ExternalState::Passed | ExternalState::Neutral | ExternalState::Pending => &mut tests.skipped,
+        };
+        list.push(format!("{by}: {name}"));
+    }
+    tests
+}
+
+fn deployed(deployments: &[DeploymentReport]) -> TestReport {
+    let mut tests = TestReport::default();
+    for DeploymentReport { name, phase, .. } in deployments {
+        if *phase == DeploymentPhase::Failed { &mut tests.failed } else { &mut tests.skipped }.push(name.clone());
+    }
+    tests
+}
+
+fn happened(events: &[RuntimeEvent]) -> TestReport {
+    let mut tests = TestReport::default();
+    for RuntimeEvent { warning, reason, about, .. } in events {
+        if *warning { &mut tests.failed } else { &mut tests.skipped }.push(format!("{about}: {reason}"));
+    }
+    tests
+}
+
+fn traced(TraceReport { spans, errors, .. }: &TraceReport) -> TestReport {
+    let mut tests = TestReport::default();
+    if *errors > 0 { &mut tests.failed } else { &mut tests.skipped }.push(format!("{errors} of {spans} spans ended in an error"));
+    tests
+}
+
+fn document(bytes: &[u8]) -> Option<Value> {
+    if bytes.len() > MAX_DOCUMENT_BYTES { None } else { serde_json::from_slice(bytes).ok() }
+}
+
+fn summary(bill: &SbomReport, origin: &Origin) -> SbomSummary {
+    SbomSummary { format: bill.format, version: bill.version.clone(), parts: bill.components, observed_on: origin.at }
+}
+
+/// A signal is of a unit somewhere.
+fn measured(origin: &Origin, readings: impl FnOnce(UnitId, EnvironmentId) -> Vec<SignalReading>) -> Result<Vec<Draft>> {
+    let (Some(unit), Some(environment)) = (&origin.annotations.unit, &origin.annotations.environment) else {
+        return Ok(Vec::new());
+    };
+    let readings = readings(unit.clone(), environment.clone());
+    readings.iter().map(|reading| Draft::new(&origin.name, origin.subjects.clone(), reading)).collect()
+}
+
+/// Of several series there is no one value, which is a reading without a value.
+fn reading(report: &MetricReport, origin: &Origin, unit: UnitId, environment: EnvironmentId) -> SignalReading {
+    let read = report.to_predicate(unit.clone(), environment.clone(), &origin.suite, origin.at);
+    read.unwrap_or_else(|SeveralSeries(several)| SignalReading {
+        unit,
+        environment,
+        name: origin.suite.clone(),
+        value: None,
+        samples: 0,
+        errors: several as u64,
+        observed_on: origin.at,
+    })
+}
+
+/// The parts that ran, from 0 to 1, as `coverage.lines` and `coverage.branches`.
+fn covered(report: &CoverageReport, origin: &Origin, unit: &UnitId, environment: &EnvironmentId) -> Vec<SignalReading> {
+    let parts = [("coverage.lines", report.lines), ("coverage.branches", report.branches)];
+    let reading = |(name, covered): (&str, Option<Covered>)| SignalReading {
+        unit: unit.clone(),
+        environment: environment.clone(),
+        name: name.to_owned(),
+        value: covered.map(Covered::rate),
+        samples: covered.map_or(0, Covered::of),
+        errors: 0,
+        observed_on: origin.at,
+    };
+    parts.map(reading).into()
+}
