@@ -79,19 +79,13 @@ impl Scm for Watched<dyn Scm> {
 
     async fn read_file(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<Option<Vec<u8>>> {
         let file = self.lens.read("read", format!("{repo}:{path}"), self.inner.read_file(cx, repo, commit, path)).await?;
-        let another = |file: Vec<u8>, from: &str, to: &str| String::from_utf8_lossy(&file).replace(from, to).into_bytes();
         Ok(match path.as_str() {
             "policy.yaml" if self.lens.has(Bug::HostServesALaxPolicy) => {
-                let text = String::from_utf8(file.unwrap_or_default()).unwrap_or_default();
-                let lax = text.lines().map(|line| match (line.find("units: ["), line.find(']')) {
-                    (Some(from), Some(to)) => format!("{}{}", &line[..from], &line[to + 1..]).replace(", }", "}"),
-                    _ => line.to_owned(),
-                });
-                Some(lax.collect::<Vec<_>>().join("\n").into_bytes())
+                file.map(|file| String::from_utf8_lossy(&file).lines().map(lax).collect::<Vec<_>>().join("\n").into_bytes())
             }
             "people.yaml" if self.lens.has(Bug::HostServesStrangers) => {
                 let more = format!("people:\n    - {{name: {STRANGER}, roles: [owner]}}");
-                file.map(|file| another(file, "people:", &more).into_iter().collect())
+                file.map(|file| String::from_utf8_lossy(&file).replace("people:", &more).into_bytes())
             }
             _ => file,
         })
@@ -294,4 +288,12 @@ impl Merge for Watched<dyn Merge> {
 
 fn short(commit: &CommitId) -> &str {
     commit.as_str().get(..8).unwrap_or_default()
+}
+
+/// A line of a policy, about every unit.
+fn lax(line: &str) -> String {
+    match (line.find("units: ["), line.find(']')) {
+        (Some(from), Some(to)) => format!("{}{}", &line[..from], &line[to + 1..]).replace(", }", "}"),
+        _ => line.to_owned(),
+    }
 }
