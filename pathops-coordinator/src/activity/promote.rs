@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use pathops_core::adapter::{CheckSource, CheckState, PullRequestState, PullRequestUpdate};
 use pathops_core::lifecycle::ArtifactLifecycle;
-use pathops_core::policy::{
-    CommitStatus, Decision, DecisionRecord, PROMOTION_CONTEXT, PromotionGrant, Shown, decide, evaluate, grant_binding,
-};
+use pathops_core::policy::{CommitStatus, Decision, DecisionRecord, PROMOTION_CONTEXT, PromotionGrant, Shown, decide};
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{
     BranchName, CommitId, Digest, Error, ErrorKind, IdError, OpContext, Principal, RepoId, Result, StatusContext,
@@ -370,28 +368,19 @@ impl Services {
             .advise("let its protection require that status"))
     }
 
-    /// Decides once more, over facts that are read at the moment of the write, signs that decision, and redeems the grant
-    /// against the same facts: no success is posted that no decision is on record for.
+    /// Redeems the grant against facts that are read at the moment of the write, and signs the decision that was made over
+    /// them: no success is posted that no decision is on record for.
     async fn post_grant(&self, cx: &OpContext, candidate: &Candidate<'_>, grant: PromotionGrant) -> Result<Decided> {
         let repo = &candidate.pull_request.repo;
         self.require_promotion(cx, repo, candidate.target).await?;
         let (policy, facts) = self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await?;
-        let void = |why: &dyn std::fmt::Display| {
-            Error::new(ErrorKind::Conflict, "use a promotion grant")
-                .on(repo)
-                .because(why)
-                .with_retry(pathops_core::Retry::Backoff)
-        };
-        let at = self.clock.now();
-        let decision = evaluate(&policy, &facts, at);
-        if !decision.is_granted() {
-            return Err(void(&decision.summary()));
-        }
-        let binding = grant_binding(&policy, &facts).ok_or_else(|| void(&"the pull request is gone"))?;
+        let key = cx.part(&grant.id().to_string());
+        let (decision, status) = grant.redeem(&policy, &facts, self.clock.now()).map_err(|why| {
+            let error = Error::new(ErrorKind::Conflict, "use a promotion grant").on(repo);
+            error.because(why).with_retry(pathops_core::Retry::Backoff)
+        })?;
         let record = DecisionRecord::new(&policy, &facts, decision);
         let decided = self.state_decision(cx, candidate.scope, candidate.combination, record).await?;
-        let key = cx.part(&grant.id().to_string());
-        let status = grant.redeem(&binding, at).map_err(|error| void(&error))?;
         self.scm.post_status(&key, repo, status).await?;
         Ok(decided)
     }

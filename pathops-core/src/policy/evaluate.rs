@@ -32,10 +32,8 @@ pub fn decide(policy: &Policy, facts: &VerifiedFacts, at: UnixMillis, nonce: u12
     (decision, grant)
 }
 
-/// What a grant under this policy and these facts would be bound to; `None` without a production pull request.
-/// [`PromotionGrant::redeem`] takes the binding of facts that were read anew.
-#[must_use]
-pub fn grant_binding(policy: &Policy, facts: &Known) -> Option<GrantBinding> {
+/// What a grant under this policy and these facts is bound to; `None` without a production pull request.
+pub(super) fn grant_binding(policy: &Policy, facts: &Known) -> Option<GrantBinding> {
     let readings = &facts.facts().readings;
     let proposal = readings.proposal.as_ref()?;
     Some(GrantBinding {

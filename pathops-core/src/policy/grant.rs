@@ -6,7 +6,7 @@ use crate::adapter::CheckState;
 use crate::digest::Digest;
 use crate::id::{ChangeSetId, CommitId, EnvironmentId, RepoId, StatusContext, TreeId, UnitId};
 use crate::policy::facts::canonical_digest;
-use crate::policy::{CommitStatus, GrantId, PROMOTION_CONTEXT};
+use crate::policy::{CommitStatus, Decision, GrantId, PROMOTION_CONTEXT, Policy, VerifiedFacts, evaluate, grant_binding};
 use crate::time::UnixMillis;
 
 /// How long a grant can be redeemed: long enough for one call, too short to be kept.
@@ -38,8 +38,14 @@ pub struct GrantBinding {
 /// The right to post one success of the required status, and nothing else (I1).
 ///
 /// Only [`decide`](super::decide) mints one. It is no data: it cannot be cloned, stored or read back, and redeeming
-/// consumes it.
+/// consumes it. What it is held against then is no word of whoever holds it, but facts that were verified anew:
 ///
+/// ```compile_fail
+/// # fn f(grant: pathops_core::policy::PromotionGrant, at: pathops_core::UnixMillis) {
+/// let now = grant.binding().clone();
+/// grant.redeem(&now, at); // it is always what it was
+/// # }
+/// ```
 /// ```compile_fail
 /// # fn f(grant: pathops_core::policy::PromotionGrant) {
 /// let copy = grant.clone(); // a grant is used once
@@ -72,6 +78,9 @@ pub enum GrantError {
     /// Something it is bound to has changed.
     #[error("the promotion grant is for another {0}")]
     Moved(&'static str),
+    /// What it was minted for is not granted any more.
+    #[error("the promotion grant is void: {0}")]
+    Refused(String),
 }
 
 impl PromotionGrant {
@@ -93,17 +102,34 @@ impl PromotionGrant {
         self.id
     }
 
-    /// Turns the grant into the status it is for, if everything it is bound to is `now` as it was, `at` this instant.
+    /// Decides again, `at` this instant over what is true then, and turns the grant into the status it is for, with that
+    /// decision. `facts` must have been read back for this, after the grant was minted.
     ///
     /// # Errors
-    /// [`GrantError`] with the first thing that is different. The grant is gone either way.
-    pub fn redeem(self, now: &GrantBinding, at: UnixMillis) -> Result<CommitStatus, GrantError> {
+    /// [`GrantError`] with the first thing that is different, or with what is in the way now. The grant is gone either way.
+    pub fn redeem(self, policy: &Policy, facts: &VerifiedFacts, at: UnixMillis) -> Result<(Decision, CommitStatus), GrantError> {
         let age = at.since(self.minted_at);
         if at < self.minted_at || age > GRANT_LIFETIME {
             return Err(GrantError::Expired { minted_at: self.minted_at, at });
         }
-        let GrantBinding { change_set, unit, environment, repo, head, artifact, tree, policy, evidence_root } = &self.binding;
-        for (same, what) in [
+        self.binding.is_still(&grant_binding(policy, facts).ok_or(GrantError::Moved("pull request"))?)?;
+        // It is bound to no person, review, incident, stop or clock: only the decision looks at those.
+        let decision = evaluate(policy, facts, at);
+        if !decision.is_granted() {
+            return Err(GrantError::Refused(decision.summary()));
+        }
+        let context = StatusContext::parse(PROMOTION_CONTEXT).map_err(|_| GrantError::Moved("status context"))?;
+        let GrantBinding { head: commit, unit, environment, .. } = self.binding;
+        let description = format!("promotion of {unit} to {environment} granted");
+        let status = CommitStatus { commit, context, state: CheckState::Success, description, grant: Some(self.id) };
+        Ok((decision, status))
+    }
+}
+
+impl GrantBinding {
+    fn is_still(&self, now: &Self) -> Result<(), GrantError> {
+        let Self { change_set, unit, environment, repo, head, artifact, tree, policy, evidence_root } = self;
+        let moved = [
             (*change_set == now.change_set, "change set"),
             (*unit == now.unit, "app or component"),
             (*environment == now.environment, "environment"),
@@ -113,21 +139,7 @@ impl PromotionGrant {
             (*tree == now.tree, "desired state"),
             (*policy == now.policy, "policy"),
             (*evidence_root == now.evidence_root, "set of evidence"),
-        ] {
-            if !same {
-                return Err(GrantError::Moved(what));
-            }
-        }
-        let description = format!("promotion of {unit} to {environment} granted");
-        match StatusContext::parse(PROMOTION_CONTEXT) {
-            Ok(context) => Ok(CommitStatus {
-                commit: self.binding.head,
-                context,
-                state: CheckState::Success,
-                description,
-                grant: Some(self.id),
-            }),
-            Err(_) => Err(GrantError::Moved("status context")),
-        }
+        ];
+        moved.into_iter().find(|(same, _)| !same).map_or(Ok(()), |(_, what)| Err(GrantError::Moved(what)))
     }
 }

@@ -1,10 +1,10 @@
 //! Redeeming consumes the grant.
 use pathops_core::UnixMillis;
-use pathops_core::policy::{GrantBinding, PromotionGrant};
+use pathops_core::policy::{Policy, PromotionGrant, VerifiedFacts};
 
-fn twice(grant: PromotionGrant, now: &GrantBinding) {
-    let _ = grant.redeem(now, UnixMillis(0));
-    let _ = grant.redeem(now, UnixMillis(0));
+fn twice(grant: PromotionGrant, policy: &Policy, facts: &VerifiedFacts) {
+    let _ = grant.redeem(policy, facts, UnixMillis(0));
+    let _ = grant.redeem(policy, facts, UnixMillis(0));
 }
 
 fn main() {

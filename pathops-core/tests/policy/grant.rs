@@ -1,6 +1,6 @@
 //! A grant at run time: for one post, of one decision, within a minute (I1).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,89 +8,109 @@ use pathops_core::adapter::{BranchProtection, CheckState, NewPullRequest, Review
 use pathops_core::memory::{ManualClock, MemoryForge};
 use pathops_core::policy::{
     CommitStatus, GRANT_LIFETIME, GrantBinding, GrantError, GrantRequired, PROMOTION_CONTEXT, PromotionGrant, Verdict, decide,
-    grant_binding,
 };
 use pathops_core::{CommitId, Digest, ErrorKind, Principal, PullRequestNumber, RepoId, UnixMillis};
 
-use crate::shop::{AT, Kind, Shop, commit, cx, human, tree};
+use crate::history::incident;
+use crate::shop::{AT, Kind, Shop, commit, cx, human, stop, tree};
 
 /// What a grant calls a change, and the change.
 type Change<T> = (&'static str, fn(&mut T));
 
-fn granted(shop: &Shop) -> (PromotionGrant, GrantBinding) {
-    let grant = shop.decide().1.unwrap();
-    (grant, grant_binding(&shop.policy(), &shop.facts()).unwrap())
+fn granted() -> PromotionGrant {
+    Shop::passing().decide().1.unwrap()
+}
+
+/// Redeems a grant of the shop that passes, as things are in another one now.
+fn redeemed(now: &Shop, at: UnixMillis) -> Result<CommitStatus, GrantError> {
+    let (decision, status) = granted().redeem(&now.policy(), &now.facts(), at)?;
+    assert!(decision.is_granted());
+    Ok(status)
 }
 
 #[test]
 fn a_grant_gives_the_promotion_status_of_its_head() {
-    let (grant, binding) = granted(&Shop::passing());
-    let id = grant.id();
-    let status = grant.redeem(&binding, AT).unwrap();
+    let status = redeemed(&Shop::passing(), AT).unwrap();
     assert_eq!((status.context().as_str(), status.state()), (PROMOTION_CONTEXT, CheckState::Success));
-    assert_eq!((status.commit(), status.grant()), (&commit('4'), Some(id)));
+    assert_eq!((status.commit(), status.grant()), (&commit('4'), Some(granted().id())));
 }
 
 #[test]
 fn a_grant_lives_for_a_minute_and_never_before_it_was_made() {
     assert_eq!(GRANT_LIFETIME, Duration::from_secs(60));
     for (offset, works) in [(0, true), (60_000, true), (60_001, false), (61_000, false), (-1, false)] {
-        let (grant, binding) = granted(&Shop::passing());
         let at = UnixMillis(AT.0 + offset);
         let expected = if works { Ok(()) } else { Err(GrantError::Expired { minted_at: AT, at }) };
-        assert_eq!(grant.redeem(&binding, at).map(drop), expected, "{offset} ms after it was made");
+        assert_eq!(redeemed(&Shop::passing(), at).map(drop), expected, "{offset} ms after it was made");
     }
     for at in [UnixMillis(i64::MIN), UnixMillis(i64::MAX)] {
-        let (grant, binding) = granted(&Shop::passing());
-        assert!(matches!(grant.redeem(&binding, at), Err(GrantError::Expired { .. })), "{at:?}");
+        assert!(matches!(redeemed(&Shop::passing(), at), Err(GrantError::Expired { .. })), "{at:?}");
     }
 }
 
 #[test]
 fn a_grant_is_void_once_anything_it_is_bound_to_is_different() {
     // Every field by its name: one more field does not compile until it is tried here.
-    let (_, GrantBinding { change_set, unit, environment, repo, head, artifact, tree: state, policy, evidence_root }) =
-        granted(&Shop::passing());
-    let same = GrantBinding { change_set, unit, environment, repo, head, artifact, tree: state, policy, evidence_root };
-    let changes: [Change<GrantBinding>; 10] = [
-        ("change set", |it| it.change_set = "another-1".parse().unwrap()),
-        ("app or component", |it| it.unit = "web".parse().unwrap()),
-        ("environment", |it| it.environment = "preflight".parse().unwrap()),
-        ("repository", |it| it.repo = "shop/web-gitops".parse().unwrap()),
-        ("head commit", |it| it.head = commit('5')),
-        ("artifact", |it| it.artifact = Some(Digest::of(b"another"))),
-        ("artifact", |it| it.artifact = None),
-        ("desired state", |it| it.tree = tree('e')),
-        ("policy", |it| it.policy = Digest::of(b"another")),
-        ("set of evidence", |it| it.evidence_root = Digest::of(b"another")),
+    let GrantBinding {
+        change_set: _,
+        unit: _,
+        environment: _,
+        repo: _,
+        head: _,
+        artifact: _,
+        tree: _,
+        policy: _,
+        evidence_root: _,
+    } = granted().binding();
+    let changes: [Change<Shop>; 11] = [
+        ("change set", |it| it.readings.change_set = "another-1".parse().unwrap()),
+        ("app or component", |it| it.readings.unit.id = "web".parse().unwrap()),
+        ("environment", |it| it.readings.environment = "preflight".parse().unwrap()),
+        ("repository", |it| it.proposal().repo = "shop/web-gitops".parse().unwrap()),
+        ("head commit", |it| it.proposal().head = commit('5')),
+        ("artifact", |it| it.readings.artifact = Some(Digest::of(b"another"))),
+        ("artifact", |it| it.readings.artifact = None),
+        ("desired state", |it| it.proposal().tree = tree('e')),
+        ("policy", |it| it.rule("unit-tests").reason.push('!')),
+        ("set of evidence", |it| it.add(Kind::Smoke, &Kind::Smoke.dated(AT))),
+        ("pull request", |it| it.readings.proposal = None),
     ];
     for (what, change) in changes {
-        let (grant, binding) = granted(&Shop::passing());
-        assert_eq!(binding, same);
-        let mut now = binding;
+        let mut now = Shop::passing();
         change(&mut now);
-        assert_eq!(grant.redeem(&now, AT).map(drop), Err(GrantError::Moved(what)));
+        assert_eq!(redeemed(&now, AT).map(drop), Err(GrantError::Moved(what)));
     }
 }
 
-/// The same through facts: what was read anew is held against what was decided.
+/// What a grant is not bound to kills it too: the decision is made again, at the moment of the write.
 #[test]
-fn a_grant_is_void_once_the_facts_are_different() {
+fn a_grant_dies_of_whatever_would_not_be_granted_now() {
     let changes: [Change<Shop>; 6] = [
-        ("head commit", |shop| shop.proposal().head = commit('5')),
-        ("desired state", |shop| shop.proposal().tree = tree('e')),
-        ("artifact", |shop| shop.readings.artifact = None),
-        ("policy", |shop| shop.rule("unit-tests").reason.push('!')),
-        ("set of evidence", |shop| shop.add(Kind::Smoke, &Kind::Smoke.dated(AT))),
-        ("set of evidence", |shop| shop.remove(Kind::Smoke)),
+        ("approval", |it| it.proposal().reviews.clear()),
+        ("approval", |it| it.proposal().reviews[0].state = ReviewState::Dismissed),
+        ("approval", |it| it.readings.people.values_mut().for_each(BTreeSet::clear)),
+        ("no-open-incident", |it| it.readings.incidents.push(incident())),
+        ("stop-the-line", |it| it.readings.stops.push(stop(None))),
+        ("tested-combination", |it| it.proposal().carries_tested = false),
     ];
-    for (what, change) in changes {
-        let (grant, _) = granted(&Shop::passing());
-        let mut later = Shop::passing();
-        change(&mut later);
-        let now = grant_binding(&later.policy(), &later.facts()).unwrap();
-        assert_eq!(grant.redeem(&now, AT).map(drop), Err(GrantError::Moved(what)));
+    for (requirement, change) in changes {
+        let mut now = Shop::passing();
+        change(&mut now);
+        let refused = redeemed(&now, AT).map(drop).unwrap_err();
+        assert!(matches!(&refused, GrantError::Refused(why) if why.contains(requirement)), "{requirement}: {refused}");
     }
+}
+
+/// Time alone kills it as well.
+#[test]
+fn a_grant_dies_when_evidence_becomes_too_old_before_it_is_used() {
+    let mut shop = Shop::passing();
+    shop.edit(Kind::Smoke, |statement| *statement = Kind::Smoke.dated(UnixMillis(AT.0 - Kind::Smoke.max_age())));
+    let (policy, facts) = (shop.policy(), shop.facts());
+    let grant = || decide(&policy, &facts, AT, 1).1.unwrap();
+    assert!(grant().redeem(&policy, &facts, AT).is_ok());
+    let refused = grant().redeem(&policy, &facts, UnixMillis(AT.0 + 1)).unwrap_err();
+    assert!(matches!(&refused, GrantError::Refused(why) if why.contains("smoke")), "{refused}");
 }
 
 #[test]
@@ -98,7 +118,6 @@ fn there_is_no_grant_before_there_is_a_pull_request() {
     let shop = Shop::first_stage();
     let (decision, grant) = shop.decide();
     assert_eq!((decision.verdict, grant.is_none()), (Verdict::Pass, true));
-    assert_eq!(grant_binding(&shop.policy(), &shop.facts()), None);
 }
 
 #[test]
@@ -120,7 +139,7 @@ fn grants_are_told_apart_by_their_nonce_and_decisions_are_not() {
     let (second, another) = decide(&shop.policy(), &facts, AT, 2);
     assert_eq!(first, second);
     assert_ne!(grant.unwrap().id(), another.unwrap().id());
-    assert_eq!(decide(&shop.policy(), &facts, AT, 1).1.unwrap().id(), granted(&shop).0.id());
+    assert_eq!(decide(&shop.policy(), &facts, AT, 1).1.unwrap().id(), granted().id());
 }
 
 #[test]
@@ -174,7 +193,7 @@ impl Host {
         assert_eq!(proposal.reviews[0].state, ReviewState::Approved);
         let facts = shop.facts();
         let grant = decide(&shop.policy(), &facts, AT, nonce).1.unwrap();
-        grant.redeem(&grant_binding(&shop.policy(), &facts).unwrap(), AT).unwrap()
+        grant.redeem(&shop.policy(), &facts, AT).unwrap().1
     }
 
     async fn post(&self, key: &str, status: CommitStatus) -> Result<(), ErrorKind> {

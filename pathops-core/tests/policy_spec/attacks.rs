@@ -5,7 +5,7 @@
 use pathops_core::UnixMillis;
 use pathops_core::adapter::Review;
 use pathops_core::adapter::ReviewState::{Approved, ChangesRequested, Commented};
-use pathops_core::policy::{Decision, GrantError, Policy, PromotionGrant, Readings, Verdict, decide, grant_binding};
+use pathops_core::policy::{Decision, GrantError, Policy, PromotionGrant, Readings, Verdict, VerifiedFacts, decide};
 
 use crate::base::{AT, MINUTE, PIECES, Piece, agent, by, check_of, commit, human, layers, policy, readings, review, verified};
 
@@ -182,12 +182,13 @@ fn a_replayed_grant() {
     let envelopes = PIECES.map(Piece::envelope);
     let facts = |readings: Readings| verified(&envelopes, readings);
     let grant = |nonce| decide(&policy, &facts(original.clone()), AT, nonce).1.unwrap();
-    let now = grant_binding(&policy, &facts(original.clone())).unwrap();
-    assert!(grant(1).redeem(&now, AT).is_ok());
+    let used = |facts: &VerifiedFacts, at| grant(1).redeem(&policy, facts, at).map(drop);
+    let now = facts(original.clone());
+    assert_eq!(used(&now, AT), Ok(()));
     assert_ne!(grant(1).id(), grant(2).id(), "a host tells two grants of one decision apart");
-    let late = UnixMillis(AT.0 + MINUTE + 1);
-    assert!(matches!(grant(1).redeem(&now, late), Err(GrantError::Expired { .. })));
-    assert!(matches!(grant(1).redeem(&now, UnixMillis(AT.0 - 1)), Err(GrantError::Expired { .. })));
+    for at in [UnixMillis(AT.0 + MINUTE + 1), UnixMillis(AT.0 - 1)] {
+        assert_eq!(used(&now, at), Err(GrantError::Expired { minted_at: AT, at }));
+    }
     let moves: [Move; 6] = [
         ("change set", |it| it.change_set = "another".parse().unwrap()),
         ("app or component", |it| it.unit.id = "web".parse().unwrap()),
@@ -199,12 +200,10 @@ fn a_replayed_grant() {
     for (what, change) in moves {
         let mut moved = original.clone();
         change(&mut moved);
-        let now = grant_binding(&policy, &facts(moved)).unwrap();
-        assert_eq!(grant(1).redeem(&now, AT).unwrap_err(), GrantError::Moved(what));
+        assert_eq!(used(&facts(moved), AT), Err(GrantError::Moved(what)));
     }
     let more = verified(&[envelopes.as_slice(), &[later_failure()]].concat(), original.clone());
-    let now = grant_binding(&policy, &more).unwrap();
-    assert_eq!(grant(1).redeem(&now, AT).unwrap_err(), GrantError::Moved("set of evidence"));
+    assert_eq!(used(&more, AT), Err(GrantError::Moved("set of evidence")));
 }
 
 /// What has come since, to one who was granted.

@@ -2,7 +2,7 @@
 
 use pathops_core::UnixMillis;
 use pathops_core::evidence::Envelope;
-use pathops_core::policy::{Decision, Freeze, GrantError, Readings, Verdict, decide, grant_binding, in_doubt};
+use pathops_core::policy::{Decision, Freeze, GrantError, Readings, Verdict, decide, in_doubt};
 use serde_json::json;
 
 use crate::base::{AT, PIECES, Piece, check_of, freeze_on, layers, policy, readings, seal, tree, verified};
@@ -42,8 +42,7 @@ fn a_verification_that_is_repeated_and_fails_takes_the_pass_back() {
     let (_, grant) = decide(&policy, &verified(&envelopes, readings(&policy)), AT, 1);
     let grant = grant.unwrap();
     let known = verified(&[envelopes.as_slice(), &[again]].concat(), readings(&policy));
-    let now = grant_binding(&policy, &known).unwrap();
-    assert_eq!(grant.redeem(&now, AT).unwrap_err(), GrantError::Moved("set of evidence"));
+    assert_eq!(grant.redeem(&policy, &known, AT).unwrap_err(), GrantError::Moved("set of evidence"));
     let doubt = in_doubt(&before, &policy, &known, AT).unwrap();
     assert_eq!(doubt.requirements.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["source-review"]);
 }

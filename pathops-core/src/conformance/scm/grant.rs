@@ -17,7 +17,7 @@ use crate::id::{CommitId, PersonId};
 use crate::memory::MemorySigner;
 use crate::policy::{
     ApprovalRule, Ask, Authoring, Changes, CommitStatus, Coverage, GitState, Languages, PROMOTION_CONTEXT, Policy, PolicyLayer,
-    Proposal, Readings, Requirement, Severity, Shown, VerifiedFacts, decide, grant_binding,
+    Proposal, Readings, Requirement, Severity, Shown, VerifiedFacts, decide,
 };
 use crate::principal::Principal;
 use crate::project::{Lifecycle, Role, Rollback, Unit, UnitKind};
@@ -59,9 +59,9 @@ async fn granted(w: &ScmWorld, head: &CommitId, nonce: u128) -> Result<CommitSta
     let (deployed, trust) = deployed(&readings, &state).await?;
     let facts = VerifiedFacts::new(&trust, &[deployed], readings);
     let (decision, grant) = decide(&policy, &facts, DATE, nonce);
-    let binding = grant_binding(&policy, &facts);
-    let (grant, binding) = grant.zip(binding).ok_or_else(|| format!("the policy of this case gave no grant: {decision:?}"))?;
-    grant.redeem(&binding, DATE).map_err(|why| why.to_string())
+    let grant = grant.ok_or_else(|| format!("the policy of this case gave no grant: {decision:?}"))?;
+    let (_, status) = grant.redeem(&policy, &facts, DATE).map_err(|why| why.to_string())?;
+    Ok(status)
 }
 
 /// One approval of an owner is asked for, beside what is built in.
