@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pathops_adapters::local_signer::LocalSigner;
 use pathops_adapters::object_store::ObjectStoreBucket;
@@ -22,11 +22,14 @@ use pathops_core::evidence::{
 };
 use pathops_core::{Digest, IdempotencyKey, ObjectKey, OpContext, UnixMillis};
 use pathops_evidence::ledger::{Item, Ledger, LogKey};
-use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest as _, Sha256};
 
+#[path = "ledger/clocks.rs"]
+mod clocks;
 #[path = "ledger/rows.rs"]
 mod rows;
+
+use clocks::Clocks;
 
 const BATCH: u64 = 1_000;
 
@@ -171,28 +174,6 @@ fn bounds(signer: &LocalSigner, folder: &std::path::Path) -> f64 {
     println!("bounds: SHA-256 {hashed:.0} MiB, {signatures:.0} signatures of P-256 a second of CPU");
     println!("        {objects:.0} durable objects, {rows:.0} rows of SQLite in transactions of {BATCH} a second");
     signatures
-}
-
-/// The CPU and the wall clock.
-struct Clocks(Duration, Instant);
-
-/// Microseconds for an item.
-struct Spent {
-    cpu: f64,
-    wall: f64,
-}
-
-impl Clocks {
-    fn now() -> Self {
-        let time = clock_gettime(ClockId::ProcessCPUTime);
-        let cpu = Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0));
-        Self(cpu, Instant::now())
-    }
-
-    fn until_now(&self, items: u64) -> Spent {
-        let (now, items) = (Self::now(), f64::from(u32::try_from(items).expect("fits")));
-        Spent { cpu: (now.0 - self.0).as_secs_f64() * 1e6 / items, wall: (now.1 - self.1).as_secs_f64() * 1e6 / items }
-    }
 }
 
 fn cx() -> OpContext {
