@@ -338,7 +338,9 @@ pub(crate) fn told() -> Option<Summary> {
 
 impl Condition for Said {
     fn evaluate(&self, summary: &Summary) -> Result<ConditionAnswer, ConditionError> {
-        TOLD.with_borrow_mut(|told| drop(told.get_or_insert_with(|| summary.clone())));
+        TOLD.with_borrow_mut(|told| {
+            told.get_or_insert_with(|| summary.clone());
+        });
         let holds = match self.0.as_str() {
             "yes" => true,
             "no" => false,
@@ -477,10 +479,13 @@ pub(crate) fn verified(envelopes: &[Envelope], readings: Readings) -> VerifiedFa
 
 pub(crate) fn seal(seed: u64, statement: &Statement) -> Envelope {
     let signer = key(seed);
-    let payload = statement.to_canonical().unwrap();
-    let message = pre_authentication_encoding(PAYLOAD_TYPE, &payload);
+    seal_bytes(seed, &statement.to_canonical().unwrap())
+}
+
+pub(crate) fn seal_bytes(seed: u64, payload: &[u8]) -> Envelope {
+    let message = pre_authentication_encoding(PAYLOAD_TYPE, payload);
     let cx = OpContext::new(IdempotencyKey::new("sign"));
-    Envelope::new(&payload, &signer.public_key(), ready(signer.sign(&cx, &message)).unwrap())
+    Envelope::new(payload, &signer.public_key(), ready(signer.sign(&cx, &message)).unwrap())
 }
 
 /// The answer of a future that waits for nothing.

@@ -8,7 +8,7 @@ use pathops_core::policy::{Decision, DependencyState, Policy, Readings, Verdict,
 use pathops_core::project::{Lifecycle, OpenIncident, OpenStop, Role, UnitKind};
 use serde_json::{Value, json};
 
-use crate::base::{AT, DAY, HOUR, PIECES, Piece, commit, layers, policy, readings, seal, tree, trust, verified};
+use crate::base::{AT, DAY, HOUR, PIECES, Piece, commit, layers, policy, readings, seal, seal_bytes, tree, trust, verified};
 
 /// What is done to a piece of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +27,14 @@ enum Blow {
     Skipped,
     /// It ended in an error.
     Errored,
-    /// A number in it is none.
+    /// A number in it is none: `null`, which is how it is written.
     NotANumber,
+    /// A number in it is the text `NaN`.
+    NotANumberInWords,
+    /// A number in it is greater than any that can be read.
+    Overflowing,
+    /// A number in it is less than any that can be read.
+    Underflowing,
     /// It is too old.
     Aged,
     /// It is from the future.
@@ -69,7 +75,7 @@ enum Blow {
     RevokedAtOnce,
 }
 
-const BLOWS: [Blow; 27] = [
+const BLOWS: [Blow; 30] = [
     Blow::Drop,
     Blow::Empty,
     Blow::Null,
@@ -78,6 +84,9 @@ const BLOWS: [Blow; 27] = [
     Blow::Skipped,
     Blow::Errored,
     Blow::NotANumber,
+    Blow::NotANumberInWords,
+    Blow::Overflowing,
+    Blow::Underflowing,
     Blow::Aged,
     Blow::Future,
     Blow::Undated,
@@ -115,9 +124,10 @@ fn why_it_changes_nothing(piece: Piece, blow: Blow) -> Option<&'static str> {
         (Scan | Sbom | SourceReview | Contract | Deployment | Settled | Soaked, Blow::Skipped | Blow::Errored) => {
             Some("it has no word for that beside yes and no")
         }
-        (UnitTests | Smoke | Scan | Sbom | Provenance | SourceReview | Contract | Deployment | Rules, Blow::NotANumber) => {
-            Some("it holds no number")
-        }
+        (
+            UnitTests | Smoke | Scan | Sbom | Provenance | SourceReview | Contract | Deployment | Rules,
+            Blow::NotANumber | Blow::NotANumberInWords,
+        ) => Some("it holds no number"),
         (_, Blow::OtherUnit) if of_others => Some("others name the artifact, not the unit"),
         (_, Blow::OtherEnvironment) if of_others => Some("others name the artifact, not an environment"),
         (Contract, Blow::OtherEnvironment) => Some("a comparison is from no environment"),
@@ -252,13 +262,21 @@ fn err(piece: Piece, predicate: &mut Value) {
     }
 }
 
-/// Where a number may be nothing is written, in each way that JSON allows.
-fn no_number(piece: Piece, predicate: &mut Value) {
-    let name = match piece {
-        Piece::Settled | Piece::Soaked => "settledMillis",
-        _ => "value",
-    };
-    predicate[name] = serde_json::to_value(f64::NAN).unwrap();
+/// The number that a piece holds.
+fn number(piece: Piece, predicate: &mut Value) -> &mut Value {
+    match piece {
+        Piece::Settled | Piece::Soaked => &mut predicate["settledMillis"],
+        _ => &mut predicate["value"],
+    }
+}
+
+/// Another number, as it stands in the signed bytes: these ones no value of JSON can hold.
+fn written(piece: Piece, number_there: &str) -> Envelope {
+    const MARK: &str = "the number";
+    let mut statement = piece.statement();
+    *number(piece, &mut statement.predicate) = json!(MARK);
+    let payload = String::from_utf8(statement.to_canonical().unwrap()).unwrap();
+    seal_bytes(piece.seed(), payload.replace(&format!("\"{MARK}\""), number_there).as_bytes())
 }
 
 /// Gives every subject another digest of these kinds.
@@ -288,7 +306,12 @@ fn strike(handed: &mut Handed, piece: Piece, blow: Blow) {
         Blow::Negative => handed.edit(piece, |it| negate(piece, it)),
         Blow::Skipped => handed.edit(piece, |it| skip(piece, &mut it.predicate)),
         Blow::Errored => handed.edit(piece, |it| err(piece, &mut it.predicate)),
-        Blow::NotANumber => handed.edit(piece, |it| no_number(piece, &mut it.predicate)),
+        Blow::NotANumber => {
+            handed.edit(piece, |it| *number(piece, &mut it.predicate) = serde_json::to_value(f64::NAN).unwrap());
+        }
+        Blow::NotANumberInWords => handed.edit(piece, |it| *number(piece, &mut it.predicate) = json!("NaN")),
+        Blow::Overflowing => handed.put(piece, written(piece, "1e999")),
+        Blow::Underflowing => handed.put(piece, written(piece, "-1e999")),
         Blow::Aged => handed.put(piece, seal(piece.seed(), &dated(piece, at(-30 * DAY)))),
         Blow::Future => handed.put(piece, seal(piece.seed(), &dated(piece, at(HOUR)))),
         Blow::Undated => handed.edit(piece, |it| *it.predicate.pointer_mut(piece.date()).unwrap() = json!("today")),
