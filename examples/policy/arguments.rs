@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use pathops_core::{ProducerName, RequirementId, UnixMillis};
+use pathops_core::{IdError, ProducerName, RequirementId, UnixMillis};
 
 /// Looks into a promotion policy. Exit codes: 0 it holds, 1 it does not, 2 unusable input, 4 the promotion is blocked.
 ///
@@ -72,9 +72,17 @@ pub(crate) struct Lint {
     /// Somebody whose evidence the host trusts; without any, producers are not looked at.
     #[arg(long, value_name = "NAME")]
     pub(crate) producer: Vec<ProducerName>,
+    /// A predicate type that a producer makes, as `NAME=TYPE`; without any, what they make is not looked at.
+    #[arg(long, value_name = "NAME=TYPE", value_parser = makes)]
+    pub(crate) makes: Vec<(ProducerName, String)>,
     /// A suite that builds report; without any, suites are not looked at.
     #[arg(long, value_name = "NAME")]
     pub(crate) build_suite: Vec<String>,
+}
+
+fn makes(text: &str) -> Result<(ProducerName, String), String> {
+    let (name, kind) = text.split_once('=').ok_or("there is no `=` in it")?;
+    Ok((name.parse().map_err(|error: IdError| error.to_string())?, kind.to_owned()))
 }
 
 /// What is decided over.

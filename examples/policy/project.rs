@@ -1,5 +1,6 @@
 //! What is asked of a whole meta repository.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use pathops_core::policy::{LintContext, LintLevel, run_cases};
@@ -21,6 +22,11 @@ pub(crate) fn lint(wanted: &Lint) -> Result<Answer, Unusable> {
     };
     let mut context = LintContext::of(&project, wanted.at.unwrap_or_else(now));
     context.producers = some(&wanted.producer).map(|them| them.iter().cloned().collect());
+    context.kinds = some(&wanted.makes).map(|them| {
+        let mut kinds = BTreeMap::<_, BTreeSet<_>>::new();
+        them.iter().for_each(|(name, kind)| drop(kinds.entry(name.clone()).or_default().insert(kind.clone())));
+        kinds
+    });
     context.build_suites = some(&wanted.build_suite).map(|them| them.iter().cloned().collect());
     let mut notes = lint_policy(&files, &project.policy, &context);
     notes.extend(lint_units(&files, &project));

@@ -69,6 +69,7 @@ fn all_said_to(specs: &[&str], people: &BTreeMap<PersonId, BTreeSet<Role>>) -> V
         units: &units,
         people,
         producers: Some(["ci", "gitops"].map(|name| name.parse().unwrap()).into()),
+        kinds: None,
         build_suites: Some(["unit".to_owned()].into()),
         at: AT,
     };
@@ -460,4 +461,62 @@ fn a_check_of_the_policy_that_is_tightened_for_some_changes_is_still_asked_for()
         all_said_to(&[&lower("opaque")], &staff()).iter().any(|note| note.contains(UNCHECKED)),
         "of the others, nothing does"
     );
+}
+
+/// The producers are trusted, and make something else.
+#[test]
+fn a_kind_of_evidence_that_nobody_makes_is_an_error() {
+    let kinds = |ci: &[&str], gitops: &[&str]| {
+        let made = |kinds: &[&str]| kinds.iter().map(|kind| (*kind).to_owned()).collect();
+        BTreeMap::from([("ci".parse().unwrap(), made(ci)), ("gitops".parse().unwrap(), made(gitops))])
+    };
+    let (units, people) = (units(), staff());
+    let told = |asks: &str, kinds: Option<_>| {
+        let policy =
+            load_policy(&documents(&[&asking(asks)]), &Languages::none()).unwrap_or_else(|findings| panic!("{findings}"));
+        let context = LintContext { units: &units, people: &people, producers: None, kinds, build_suites: None, at: AT };
+        let notes = lint(&policy, &context).iter().map(|note| format!("{}: {}", note.level, note.said())).collect::<Vec<_>>();
+        notes.into_iter().filter(|note| note.contains("which nobody makes")).collect::<Vec<_>>()
+    };
+    let slsa = "https://slsa.dev/provenance/v1";
+    let provenance = format!("evidence: {{predicateType: \"{slsa}\", about: artifact, {SOME}}}");
+    for (asks, kind, what) in [
+        (provenance, slsa, format!("evidence of the type `{slsa}`")),
+        (
+            format!("findings: {{max: {{critical: 0}}, {SOME}}}"),
+            "https://in-toto.io/attestation/vulns/v0.2",
+            "reports of scanners".to_owned(),
+        ),
+        (
+            format!("sbom: {{formats: [spdx], {SOME}}}"),
+            "https://spdx.dev/Document/v2.3",
+            "bills of materials in a format that counts".to_owned(),
+        ),
+        (
+            format!("tests: {{run: build, suite: unit, minPassed: 1, {SOME}}}"),
+            "https://in-toto.io/attestation/test-result/v0.1",
+            "results of tests".to_owned(),
+        ),
+        (
+            format!("signal: {{name: load, environment: preflight, max: 1, {SOME}}}"),
+            "https://pathops.dev/predicate/signal/v0.1",
+            "measurements of load".to_owned(),
+        ),
+        (
+            format!("contracts: {{{SOME}}}"),
+            "https://pathops.dev/predicate/contract-comparison/v0.1",
+            "comparisons of contracts".to_owned(),
+        ),
+    ] {
+        let note = format!("error: `it` asks for {what}, which nobody makes whose word counts");
+        assert_eq!(
+            told(&asks, Some(kinds(&["https://cyclonedx.org/bom"], &[kind]))),
+            [note],
+            "the word of gitops does not count"
+        );
+        assert_eq!(told(&asks, Some(kinds(&[kind], &[]))), [""; 0], "{kind}");
+        assert_eq!(told(&asks, None), [""; 0], "nobody has said what they make");
+    }
+    let own = "deployment: {accept: {maxAgeSeconds: 60}}";
+    assert_eq!(told(own, Some(kinds(&[], &[]))), [""; 0], "PathOps states it itself");
 }

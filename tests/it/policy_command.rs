@@ -198,6 +198,13 @@ fn what_is_wrong_with_a_project_is_told_with_its_place() {
     let note = lint(&shop("suite: smoke", "sweet: load"));
     note.answers(1, "policy.yaml:");
     assert!(note.1.contains(": there is no field `sweet` here") && !note.1.contains("error: "), "{note:?}");
+    let tests = "ci=https://in-toto.io/attestation/test-result/v0.1";
+    for (makes, code) in [(tests, 0), ("ci=https://cyclonedx.org/bom", 1)] {
+        let answer = run(&["lint", "../shop/meta", "--at", AT, "--makes", makes]);
+        let told = answer.1.contains("asks for results of tests, which nobody makes whose word counts");
+        assert_eq!((answer.0, told), (Some(code), code == 1), "{makes}: {}", answer.1);
+    }
+    run(&["lint", "../shop/meta", "--makes", "ci"]).is_unusable("there is no `=` in it");
     run(&["lint", "nowhere"]).is_unusable("nowhere cannot be read");
 }
 

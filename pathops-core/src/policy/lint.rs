@@ -25,6 +25,9 @@ pub struct LintContext<'p> {
     pub people: &'p BTreeMap<PersonId, BTreeSet<Role>>,
     /// Whose evidence the host trusts; `None` where that is not known here, and then nothing is said about it.
     pub producers: Option<BTreeSet<ProducerName>>,
+    /// The predicate types of what each of them makes; `None` where that is not known here. What PathOps states itself is no
+    /// part of it.
+    pub kinds: Option<BTreeMap<ProducerName, BTreeSet<String>>>,
     /// The suites that builds report; `None` where that is not known here.
     pub build_suites: Option<BTreeSet<String>>,
     /// Now: exceptions end and freezes begin.
@@ -35,7 +38,7 @@ impl<'p> LintContext<'p> {
     /// The units and people of a project. What its host trusts and builds is not known.
     #[must_use]
     pub fn of(project: &'p Project, at: UnixMillis) -> Self {
-        Self { units: &project.units, people: &project.people, producers: None, build_suites: None, at }
+        Self { units: &project.units, people: &project.people, producers: None, kinds: None, build_suites: None, at }
     }
 }
 
@@ -102,7 +105,8 @@ impl fmt::Display for LintNote {
 /// let layer = PolicyLayer { layer: LayerName::Class("web".to_owned()), ..PolicyLayer::default() };
 /// let policy = Policy::new(vec![layer], &Languages::none()).map_err(|problems| format!("{problems:?}"))?;
 /// let (units, people) = (BTreeMap::new(), BTreeMap::new());
-/// let context = LintContext { units: &units, people: &people, producers: None, build_suites: None, at: UnixMillis(0) };
+/// let context =
+///     LintContext { units: &units, people: &people, producers: None, kinds: None, build_suites: None, at: UnixMillis(0) };
 /// assert_eq!(lint(&policy, &context)[0].what, "no app or component is of the class `web`");
 /// # Ok::<(), String>(())
 /// ```

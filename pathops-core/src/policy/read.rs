@@ -51,6 +51,12 @@ pub(super) fn ask_for(predicate_type: &str) -> Option<&'static str> {
     FAMILIES.iter().find(|(family, _)| is_of(predicate_type, family)).map(|(_, ask)| *ask)
 }
 
+/// The format of a bill of materials of this type; `None` where it is none that is read.
+pub(super) fn sbom_format(predicate_type: &str) -> Option<SbomFormat> {
+    let families = [(CYCLONEDX, SbomFormat::Cyclonedx), (SPDX, SbomFormat::Spdx)];
+    families.into_iter().find(|(family, _)| is_of(predicate_type, family)).map(|(_, format)| format)
+}
+
 /// Whether a type is of a family, however its URI is written.
 fn is_of(predicate_type: &str, family: &str) -> bool {
     let lower = predicate_type.to_ascii_lowercase();

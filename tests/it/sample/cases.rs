@@ -229,7 +229,8 @@ fn a_history_holds_facts_and_records() {
 fn what_the_linter_calls_an_error_never_passes() {
     let facts = facts(&policy());
     let units = [(facts.readings.unit.id.clone(), facts.readings.unit.clone())].into();
-    let context = LintContext { units: &units, people: &facts.readings.people, producers: None, build_suites: None, at: AT };
+    let context =
+        LintContext { units: &units, people: &facts.readings.people, producers: None, kinds: None, build_suites: None, at: AT };
     let some = "accept: {maxAgeSeconds: 86400}";
     let signal = |max: u32| format!("signal: {{name: load, environment: agents, max: {max}, {some}}}");
     for (wrong, right) in [

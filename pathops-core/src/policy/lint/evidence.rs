@@ -1,6 +1,7 @@
 //! Evidence that nothing in the project can produce.
 
 use super::{Linter, Spot, names};
+use crate::policy::read::{ask_for, sbom_format};
 use crate::policy::{About, Accept, Ask, EvidenceRule, TestRun, TestsRule};
 use crate::project::{EnvironmentKind, Unit, UnitKind};
 
@@ -9,6 +10,7 @@ pub(super) fn requirement<'l>(linter: &mut Linter<'l>, spot: Spot<'l>) {
     let Some(accept) = spot.requirement.asks.accept() else { return };
     age(linter, spot, accept);
     producers(linter, spot, accept);
+    kinds(linter, spot, accept);
     for unit in linter.units(spot) {
         made(linter, spot, unit);
     }
@@ -49,6 +51,31 @@ fn producers(linter: &mut Linter<'_>, spot: Spot<'_>, accept: &Accept) {
     } else if strange.clone().next().is_some() {
         let what = format!("`{id}` counts the word of {}, whom the host does not trust", names(strange));
         linter.warn(spot, None, what, "correct `from`, or add them to the host's trust root");
+    }
+}
+
+/// Whether anybody whose word counts makes evidence of this kind.
+fn kinds(linter: &mut Linter<'_>, spot: Spot<'_>, accept: &Accept) {
+    let (Some(kinds), asks) = (&linter.context.kinds, &spot.requirement.asks) else { return };
+    let (what, ask) = match asks {
+        Ask::Tests(rule) if rule.run == TestRun::Build => ("results of tests".to_owned(), "tests"),
+        Ask::Findings(_) => ("reports of scanners".to_owned(), "findings"),
+        Ask::Sbom(_) => ("bills of materials in a format that counts".to_owned(), "sbom"),
+        Ask::Contracts(_) => ("comparisons of contracts".to_owned(), "contracts"),
+        Ask::Signal(rule) => (format!("measurements of {}", rule.name), "signal"),
+        Ask::Evidence(rule) => (format!("evidence of the type `{}`", rule.predicate_type), "evidence"),
+        // PathOps states the rest itself.
+        _ => return,
+    };
+    let is_it = |kind: &String| match asks {
+        Ask::Evidence(rule) => rule.predicate_type == *kind,
+        Ask::Sbom(rule) => sbom_format(kind).is_some_and(|format| rule.formats.contains(&format)),
+        _ => ask_for(kind) == Some(ask),
+    };
+    let mut counting = kinds.iter().filter(|(name, _)| accept.from.as_ref().is_none_or(|from| from.contains(*name)));
+    if !counting.any(|(_, made)| made.iter().any(is_it)) {
+        let what = format!("`{}` asks for {what}, which nobody makes whose word counts", spot.requirement.id);
+        linter.never(spot, None, what, "let one of them make it, or correct `from`");
     }
 }
 
