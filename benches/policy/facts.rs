@@ -128,6 +128,7 @@ fn readings(policy: Digest) -> Readings {
         dependencies: BTreeMap::new(),
         incidents: Vec::new(),
         stops: Vec::new(),
+        read: None,
     }
 }
 

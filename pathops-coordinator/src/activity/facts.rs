@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{Comparison, Scm, SourceFile, SourceTree, SubjectDigest};
 use pathops_core::evidence::{Envelope, TrustRoot};
-use pathops_core::policy::{Authoring, EvidenceFact, Finding, GitState, Languages, Policy, Proposal, Readings, VerifiedFacts};
+use pathops_core::policy::{
+    Authoring, EvidenceFact, Finding, GitState, Languages, Policy, Proposal, ReadAt, Readings, VerifiedFacts,
+};
 use pathops_core::project::{EnvironmentTarget, Identities, Project, Unit, load_with};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry};
 use pathops_evidence::EvidenceRecord;
@@ -31,7 +33,9 @@ impl Services {
     ) -> Result<(Policy, VerifiedFacts)> {
         // A mistake in the meta repository says nothing about this change: it is waited until somebody has mended it.
         let broken = |error: Error| if error.kind() == ErrorKind::Invalid { error.with_retry(Retry::Backoff) } else { error };
-        let project = read_project(&*self.scm, cx, &scope.meta_repo, &self.languages).await.map_err(broken)?;
+        let (scm, repo, at) = (&*self.scm, &scope.meta_repo, self.clock.now());
+        let meta = meta_head(scm, cx, repo).await.map_err(broken)?;
+        let (_, project) = read_declared(scm, cx, repo, &self.languages, &meta).await.map_err(broken)?;
         let mut unit = project.units.get(&scope.unit.id).cloned().ok_or_else(|| {
             Error::new(ErrorKind::Denied, "decide about a promotion")
                 .on(&scope.unit.id)
@@ -98,6 +102,7 @@ impl Services {
             source_head,
             people: project.people,
             incidents,
+            read: Some(ReadAt { meta, at }),
         };
         Ok((project.policy, VerifiedFacts::new(&trust, &envelopes, readings)))
     }
@@ -331,12 +336,15 @@ pub(crate) const DECLARATIONS: [&str; 12] = [
 
 /// The project as its meta repository declares it now.
 pub(crate) async fn read_project(scm: &dyn Scm, cx: &OpContext, meta_repo: &RepoId, languages: &Languages) -> Result<Project> {
+    let head = meta_head(scm, cx, meta_repo).await?;
+    read_declared(scm, cx, meta_repo, languages, &head).await.map(|(_, project)| project)
+}
+
+async fn meta_head(scm: &dyn Scm, cx: &OpContext, meta_repo: &RepoId) -> Result<CommitId> {
     let wrong = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, READ).on(meta_repo).because(why);
     let branch = SOURCE_BRANCH.parse().map_err(|error| wrong(&error))?;
     let head = scm.branch_head(cx, meta_repo, &branch).await?;
-    let head =
-        head.ok_or_else(|| Error::new(ErrorKind::NotFound, READ).on(meta_repo).because(format!("it has no branch `{branch}`")))?;
-    read_declared(scm, cx, meta_repo, languages, &head).await.map(|(_, project)| project)
+    head.ok_or_else(|| Error::new(ErrorKind::NotFound, READ).on(meta_repo).because(format!("it has no branch `{branch}`")))
 }
 
 const READ: &str = "read the project";

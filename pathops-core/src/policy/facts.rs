@@ -75,6 +75,22 @@ pub struct Readings {
     pub incidents: Vec<OpenIncident>,
     /// Who has stopped the line.
     pub stops: Vec<OpenStop>,
+    /// Where the declarations were read, and when; records from before it was noted, and facts that nobody read, have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<ReadAt>,
+}
+
+/// Where the declarations of a project were read, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct ReadAt {
+    /// The commit of the meta repository.
+    pub meta: CommitId,
+    /// When reading began.
+    #[serde(with = "crate::time::rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
+    pub at: UnixMillis,
 }
 
 /// A commit, and the tree that matters in it.
@@ -311,11 +327,12 @@ impl Facts {
 
     /// Facts are stored as text: what text cannot say must not decide.
     fn keep_writable(&mut self) {
-        let Readings { proposal, incidents, stops, .. } = &mut self.readings;
+        let Readings { proposal, incidents, stops, read, .. } = &mut self.readings;
         let of_evidence = self.evidence.iter_mut().map(|fact| &mut fact.at);
         let shown = proposal.iter_mut().map(|proposal| &mut proposal.shown.since);
         let open = incidents.iter_mut().map(|it| &mut it.since).chain(stops.iter_mut().map(|it| &mut it.since));
-        of_evidence.chain(shown).chain(open).for_each(|at| *at = at.writable());
+        let read = read.iter_mut().map(|read| &mut read.at);
+        of_evidence.chain(shown).chain(open).chain(read).for_each(|at| *at = at.writable());
     }
 }
 

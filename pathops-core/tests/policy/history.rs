@@ -5,12 +5,12 @@ use std::sync::Arc;
 use pathops_core::Digest;
 use pathops_core::policy::{
     Condition, ConditionAnswer, ConditionError, ConditionLanguage, Decision, DecisionRecord, HypotheticalFacts, Languages,
-    Policy, PolicyLayer, ReplayError, Summary, Verdict, VerifiedFacts, decide, diff, evaluate, replay, what_if,
+    Policy, PolicyLayer, ReadAt, ReplayError, Summary, Verdict, VerifiedFacts, decide, diff, evaluate, replay, what_if,
 };
 use pathops_core::project::OpenIncident;
 use serde_json::{Value, json};
 
-use crate::shop::{AT, DAY, Kind, Shop, after, closed_window, stop};
+use crate::shop::{AT, DAY, Kind, Shop, after, closed_window, commit, stop};
 
 pub(crate) fn record(shop: &Shop) -> DecisionRecord {
     DecisionRecord::new(&shop.policy(), &shop.facts(), shop.decision())
@@ -258,6 +258,20 @@ fn hypothetical_facts_and_verified_ones_give_the_same_decision() {
     let supposed = HypotheticalFacts::from(verified.facts().clone());
     assert_eq!(evaluate(&policy, &supposed, AT), decide(&policy, &verified, AT, 1).0);
     assert_eq!((supposed.digest(), supposed.evidence_root()), (verified.digest(), verified.evidence_root()));
+}
+
+#[test]
+fn where_and_when_declarations_were_read_is_recorded_and_decides_nothing() {
+    let (without, mut shop) = (record(&Shop::passing()), Shop::passing());
+    shop.readings.read = Some(ReadAt { meta: commit('9'), at: AT });
+    let with = record(&shop);
+    let text = serde_json::to_value(&with).unwrap();
+    assert_eq!(text["facts"]["readings"]["read"], json!({"meta": "9".repeat(40), "at": "2026-11-20T12:00:00Z"}));
+    let read: DecisionRecord = serde_json::from_value(text).unwrap();
+    assert_eq!((read.facts.readings.read.as_ref(), replayed(&read)), (shop.readings.read.as_ref(), Ok(with.decision.clone())));
+    assert_eq!(with.decision.requirements, without.decision.requirements);
+    // Records from before have none, and keep their digest.
+    assert!(serde_json::to_value(&without).unwrap()["facts"]["readings"].get("read").is_none());
 }
 
 /// As it was written before the evaluator had a version.

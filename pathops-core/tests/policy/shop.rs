@@ -349,6 +349,7 @@ pub(crate) fn readings() -> Readings {
         dependencies: BTreeMap::new(),
         incidents: Vec::new(),
         stops: Vec::new(),
+        read: None,
     }
 }
 

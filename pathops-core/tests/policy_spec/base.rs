@@ -386,6 +386,7 @@ pub(crate) fn readings(policy: &Policy) -> Readings {
         dependencies: BTreeMap::from([("stock".parse().unwrap(), DependencyState::Live)]),
         incidents: Vec::new(),
         stops: Vec::new(),
+        read: None,
     }
 }
 
@@ -478,11 +479,11 @@ pub(crate) fn verified(envelopes: &[Envelope], readings: Readings) -> VerifiedFa
 }
 
 pub(crate) fn seal(seed: u64, statement: &Statement) -> Envelope {
-    let signer = key(seed);
     seal_bytes(seed, &statement.to_canonical().unwrap())
 }
 
 pub(crate) fn seal_bytes(seed: u64, payload: &[u8]) -> Envelope {
+    let signer = key(seed);
     let message = pre_authentication_encoding(PAYLOAD_TYPE, payload);
     let cx = OpContext::new(IdempotencyKey::new("sign"));
     Envelope::new(payload, &signer.public_key(), ready(signer.sign(&cx, &message)).unwrap())

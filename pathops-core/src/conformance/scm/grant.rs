@@ -136,6 +136,7 @@ fn readings(w: &ScmWorld, state: GitState, approver: PersonId, policy: Digest) -
         dependencies: BTreeMap::new(),
         incidents: Vec::new(),
         stops: Vec::new(),
+        read: None,
     })
 }
 
