@@ -7,6 +7,8 @@ mod readings;
 mod rules;
 mod standing;
 
+use std::cell::OnceCell;
+
 use crate::id::RequirementId;
 use crate::policy::layer::ALWAYS;
 use crate::policy::remaining::Remaining;
@@ -90,7 +92,7 @@ pub(super) fn hold<'c>(case: &Case<'c>, id: &RequirementId) -> Option<(&'c Layer
 /// Facts that are being held against a policy, with what is computed once for all requirements.
 pub(super) struct Case<'c> {
     pub(super) policy: &'c Policy,
-    known: &'c Known,
+    pub(super) known: &'c Known,
     pub(super) facts: &'c Facts,
     /// The instant that is decided for: clocks stand there.
     pub(super) at: UnixMillis,
@@ -98,6 +100,8 @@ pub(super) struct Case<'c> {
     known_at: UnixMillis,
     artifact: Option<String>,
     glass: Option<&'c BreakGlass>,
+    /// What conditions are told, from the first of them on.
+    summary: OnceCell<Summary>,
 }
 
 impl<'c> Case<'c> {
@@ -105,7 +109,7 @@ impl<'c> Case<'c> {
         let (facts, at) = (known.facts(), at.writable());
         let glass = policy.break_glass(&facts.readings.unit);
         let artifact = facts.readings.artifact.map(|digest| digest.hex());
-        Self { policy, known, facts, glass, at, known_at: at, artifact }
+        Self { policy, known, facts, glass, at, known_at: at, artifact, summary: OnceCell::new() }
     }
 
     /// The same, with all that has come to be known up to a later instant.
@@ -207,7 +211,7 @@ impl<'c> Case<'c> {
 
     fn condition(&self, rule: &Rule) -> Standing {
         let Some(condition) = &rule.condition else { return Standing::new(Verdict::Unknown, "it was not read") };
-        match condition.evaluate(&Summary::new(self)) {
+        match condition.evaluate(self.summary.get_or_init(|| Summary::new(self))) {
             Ok(answer) if answer.holds => Standing::new(Verdict::Pass, joined(&answer.reasons, "it holds")),
             Ok(answer) => Standing::new(Verdict::Fail, joined(&answer.reasons, "it does not hold")),
             Err(error) => Standing::new(Verdict::Unknown, format!("it cannot be evaluated: {error}")),

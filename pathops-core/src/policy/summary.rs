@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::policy::evaluate::{Case, Votes};
-use crate::policy::finding::Speaker;
 use crate::policy::{Authoring, EvidenceFact, Facts, Finding, FindingSeverity, TestRun, Vulnerability};
 use crate::project::{Role, UnitKind};
 use crate::time::UnixMillis;
@@ -166,7 +165,7 @@ impl Summary {
     /// What each piece speaks to is what the typed requirement takes it for.
     fn take_evidence(&mut self, case: &Case<'_>, facts: &Facts) {
         let mut matters = Matters::default();
-        for fact in &facts.evidence {
+        for fact in facts.evidence.iter().rev() {
             if case.is_about_this(fact) {
                 let is_known = !case.is_from_the_future(fact);
                 self.evidence.total = self.evidence.total.saturating_add(u32::from(is_known));
@@ -174,7 +173,7 @@ impl Summary {
             }
             matters.take(case, fact);
         }
-        let Matters { tests, deployment, health, scans, late, sbom, signals } = matters;
+        let Matters { tests, deployment, health, sbom, signals } = matters;
         for ((suite, _), (_, word)) in tests.0 {
             self.tests.entry(suite.to_owned()).and_modify(|other| *other = other.worst(&word)).or_insert(word);
         }
@@ -182,7 +181,7 @@ impl Summary {
         self.preflight.healthy_seconds = health.only().unwrap_or_default();
         self.sbom_parts = sbom.only().unwrap_or_default();
         self.signals = signals.0.into_iter().filter_map(|(name, (_, value))| Some((name.to_owned(), value?))).collect();
-        self.findings = FindingsSummary::of(scans, late);
+        self.findings = FindingsSummary::of(case);
     }
 }
 
@@ -192,45 +191,40 @@ struct Matters<'f> {
     tests: Words<(&'f str, bool), TestsSummary>,
     deployment: Words<(), bool>,
     health: Words<(), u64>,
-    scans: Words<(&'f str, Speaker), BTreeSet<&'f Vulnerability>>,
-    /// Whether there is a report from the future.
-    late: bool,
     sbom: Words<(), u64>,
     signals: Words<&'f str, Option<f64>>,
 }
 
 impl<'f> Matters<'f> {
-    /// What is from the future says that nobody knows.
+    /// Takes the pieces from the newest to the oldest. What is from the future says that nobody knows.
     fn take(&mut self, case: &Case<'_>, fact: &'f EvidenceFact) {
         let (at, is_known) = (fact.at, !case.is_from_the_future(fact));
         match &fact.says {
             Finding::Tests { suite, .. } => {
                 for (run, in_build) in [(TestRun::Build, true), (TestRun::Preflight, false)] {
                     if case.is_of_run(run, fact) {
-                        let word = TestsSummary::of(case, fact).filter(|_| is_known);
-                        let word = word.unwrap_or_else(|| TestsSummary::unknown(age(case.at, at)));
+                        let word = || {
+                            let word = TestsSummary::of(case, fact).filter(|_| is_known);
+                            word.unwrap_or_else(|| TestsSummary::unknown(age(case.at, at)))
+                        };
                         self.tests.hear((suite, in_build), at, word, |a, b| a.worst(b));
                     }
                 }
             }
             Finding::Deployment { failure } if case.is_of_trial(fact) => {
-                self.deployment.hear((), at, is_known && failure.is_none(), |a, b| *a && *b);
+                self.deployment.hear((), at, || is_known && failure.is_none(), |a, b| *a && *b);
             }
             Finding::Health { healthy, settled_millis } if case.is_of_trial(fact) => {
                 let seconds = if is_known && *healthy { settled_millis / 1_000 } else { 0 };
-                self.health.hear((), at, seconds, |a, b| *a.min(b));
-            }
-            Finding::Vulnerabilities { scanner, found } if case.is_of_artifact(fact) => {
-                self.late |= !is_known;
-                self.scans.hear((scanner, fact.speaker()), at, found.iter().collect(), |a, b| a | b);
+                self.health.hear((), at, || seconds, |a, b| *a.min(b));
             }
             Finding::Sbom { parts, .. } if case.is_of_artifact(fact) => {
-                self.sbom.hear((), at, if is_known { *parts } else { 0 }, |a, b| *a.min(b));
+                self.sbom.hear((), at, || if is_known { *parts } else { 0 }, |a, b| *a.min(b));
             }
             Finding::Signal { name, value, samples, errors } if case.is_of_trial(fact) => {
                 let value = value.filter(|value| is_known && value.is_finite() && *samples > 0 && *errors == 0);
                 // Of two values nobody knows which is the worse one.
-                self.signals.hear(name, at, value, |a, b| if a == b { *a } else { None });
+                self.signals.hear(name, at, || value, |a, b| if a == b { *a } else { None });
             }
             _ => {}
         }
@@ -247,14 +241,14 @@ impl<K, W> Default for Words<K, W> {
 }
 
 impl<K: Ord, W> Words<K, W> {
-    /// The facts are sorted by time: what comes later stands in place of what came before, and of one instant the worse one
-    /// stands.
-    fn hear(&mut self, of: K, at: UnixMillis, word: W, worse: impl Fn(&W, &W) -> W) {
-        let word = match self.0.get(&of) {
-            Some((then, other)) if *then == at => worse(other, &word),
-            _ => word,
-        };
-        self.0.insert(of, (at, word));
+    /// They are heard from the newest to the oldest: what is older than one that was heard is not asked for its word, and of one
+    /// instant the worse one stands.
+    fn hear(&mut self, of: K, at: UnixMillis, word: impl FnOnce() -> W, worse: impl Fn(&W, &W) -> W) {
+        match self.0.get_mut(&of) {
+            Some((then, other)) if *then == at => *other = worse(other, &word()),
+            Some(_) => {}
+            None => drop(self.0.insert(of, (at, word()))),
+        }
     }
 }
 
@@ -292,10 +286,13 @@ impl TestsSummary {
 
 impl FindingsSummary {
     /// What two say of one scanner counts once, as it does for typed requirements.
-    fn of(scans: Words<(&str, Speaker), BTreeSet<&Vulnerability>>, late: bool) -> Self {
-        let mut reports: BTreeMap<&str, BTreeSet<&Vulnerability>> = BTreeMap::new();
-        for ((scanner, _), (_, mut found)) in scans.0 {
-            reports.entry(scanner).or_default().append(&mut found);
+    fn of(case: &Case<'_>) -> Self {
+        let (mut reports, mut late): (BTreeMap<&str, BTreeSet<&Vulnerability>>, bool) = (BTreeMap::new(), false);
+        for (scanner, all) in case.known.reports() {
+            let mut all = all.rev().filter(|fact| case.is_of_artifact(fact)).peekable();
+            let Some(newest) = all.peek().map(|fact| fact.at) else { continue };
+            let of_newest = all.take_while(|fact| fact.at == newest).inspect(|fact| late |= case.is_from_the_future(fact));
+            reports.entry(scanner).or_default().extend(of_newest.flat_map(found));
         }
         let scanners = count(reports.len());
         if reports.is_empty() || late {
@@ -314,6 +311,13 @@ impl FindingsSummary {
             *slot = slot.saturating_add(1);
         }
         findings
+    }
+}
+
+fn found(report: &EvidenceFact) -> &[Vulnerability] {
+    match &report.says {
+        Finding::Vulnerabilities { found, .. } => found,
+        _ => &[],
     }
 }
 
