@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Either, FutureExt as _, join_all, select};
-use pathops_core::adapter::{BlobStore, Clock, Collected, RuntimeSignals, SignalQuery};
+use pathops_core::adapter::{BlobStore, Clock, Collected, LogExcerpt, RuntimeSignals, SignalQuery};
 use pathops_core::evidence::{Cut, CutOf, Treatment, Window};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
 use serde::Serialize;
@@ -21,7 +21,7 @@ pub struct CollectLimits {
     pub before: Duration,
     /// How many bytes a source of text is asked for: the last ones.
     pub asked_bytes: usize,
-    /// How many bytes of the beginning of a text are kept, where it is too large.
+    /// How many bytes of the beginning of a text or list are kept, where it is too large.
     pub head_bytes: usize,
     /// How many bytes of its end.
     pub tail_bytes: usize,
@@ -65,6 +65,15 @@ pub enum Raw {
         /// Whether there may have been more before it, because the source was asked for no more.
         more_before: bool,
     },
+    /// Both ends of a text of which the source has left out what was between, wherever that cut a line.
+    Ends {
+        /// The bytes of its beginning; none where only its end was kept.
+        head: Vec<u8>,
+        /// How many bytes were left out.
+        left_out: u64,
+        /// The bytes of its end.
+        tail: Vec<u8>,
+    },
     /// A list.
     Entries(Vec<Value>),
 }
@@ -78,6 +87,16 @@ pub struct Source<'s> {
 impl std::fmt::Debug for Source<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Source({})", self.part)
+    }
+}
+
+impl From<LogExcerpt> for Raw {
+    fn from(log: LogExcerpt) -> Self {
+        let LogExcerpt { bytes: mut head, cut_at, total_bytes } = log;
+        let Some(at) = cut_at else { return Self::Text { more_before: (head.len() as u64) < total_bytes, bytes: head } };
+        let left_out = total_bytes.saturating_sub(head.len() as u64);
+        let tail = head.split_off(at.min(head.len()));
+        Self::Ends { head, left_out, tail }
     }
 }
 
@@ -195,7 +214,7 @@ impl Collector<'_> {
     }
 
     /// Redacts, cuts and stores, in that order: no secret is cut in two here, and what is hashed holds none. Where the source has
-    /// cut before, what may be the end of a secret goes: see [`Redactor::redact_end`].
+    /// cut before, what may be half a secret goes on both sides of the cut: see [`Redactor::redact_end`].
     ///
     /// # Errors
     /// What the blob store answers.
@@ -205,6 +224,10 @@ impl Collector<'_> {
                 let redacted = if more_before { self.redactor.redact_end(&bytes) } else { self.redactor.redact(&bytes) };
                 let (bytes, cut) = self.cut_text(redacted.bytes, more_before);
                 (bytes, "text/plain", redacted.removed, cut)
+            }
+            Raw::Ends { head, left_out, tail } => {
+                let (bytes, removed, cut) = self.ends(&head, left_out, &tail);
+                (bytes, "text/plain", removed, Some(cut))
             }
             Raw::Entries(mut entries) => {
                 let mut removed = Removed::new();
@@ -226,22 +249,48 @@ impl Collector<'_> {
             return (bytes, more_before.then_some(cut));
         }
         let (head, rest) = bytes.split_at_checked(head_bytes).unwrap_or((&bytes, &[]));
-        let (_, tail) = rest.split_at_checked(rest.len().saturating_sub(tail_bytes)).unwrap_or((&[], rest));
-        // Whole lines, where there are lines.
-        let head = head.iter().rposition(|byte| *byte == b'\n').and_then(|end| head.get(..=end)).unwrap_or(head);
-        let tail = after_first_line(tail);
+        let (head, tail) = (whole_lines(head), self.last_of(rest));
         let left_out = (bytes.len() - head.len() - tail.len()) as u64;
-        let mark = format!("[… {left_out} bytes are left out …]\n");
-        let cut = Cut { of: CutOf::Bytes, head: head.len() as u64, left_out, tail: tail.len() as u64, more_before };
-        ([head, mark.as_bytes(), tail].concat(), Some(cut))
+        let (bytes, cut) = joined(head, left_out, tail);
+        (bytes, Some(Cut { more_before, ..cut }))
     }
 
+    /// Both ends of what the source has cut. The line in which it was cut goes from both, as far as it is there.
+    fn ends(&self, head: &[u8], left_out: u64, tail: &[u8]) -> (Vec<u8>, Removed, Cut) {
+        let uncut = memchr::memrchr(b'\n', head).and_then(|end| head.get(..=end)).unwrap_or_default();
+        let half_lines = head.len() - uncut.len() + memchr::memchr(b'\n', tail).map_or(tail.len(), |end| end + 1);
+        let (first, last) = (self.redactor.redact(uncut), self.redactor.redact_end(tail));
+        let head = match first.bytes.get(..self.limits.head_bytes) {
+            Some(head) => whole_lines(head),
+            None => &first.bytes,
+        };
+        let tail = self.last_of(&last.bytes);
+        let cut_here = first.bytes.len() - head.len() + last.bytes.len() - tail.len();
+        let (bytes, cut) = joined(head, left_out.saturating_add((half_lines + cut_here) as u64), tail);
+        let mut removed = first.removed;
+        last.removed.into_iter().for_each(|(rule, count)| *removed.entry(rule).or_default() += count);
+        (bytes, removed, cut)
+    }
+
+    /// The last bytes of a text that are kept.
+    fn last_of<'t>(&self, bytes: &'t [u8]) -> &'t [u8] {
+        match bytes.split_at_checked(bytes.len().saturating_sub(self.limits.tail_bytes)) {
+            Some((left_out, tail)) if !left_out.is_empty() => after_first_line(tail),
+            _ => bytes,
+        }
+    }
+
+    /// By number, and then by bytes.
     fn cut_entries(&self, mut entries: Vec<Value>) -> (Vec<Value>, Option<Cut>) {
-        let CollectLimits { head_entries: head, tail_entries: tail, .. } = self.limits;
-        let left_out = entries.len().saturating_sub(head.saturating_add(tail));
-        if left_out == 0 {
+        let CollectLimits { head_entries, tail_entries, head_bytes, tail_bytes, .. } = self.limits;
+        let sizes: Vec<usize> = entries.iter().map(|entry| entry.to_string().len() + 1).collect();
+        let is_small = sizes.iter().sum::<usize>() <= head_bytes.saturating_add(tail_bytes);
+        if is_small && entries.len() <= head_entries.saturating_add(tail_entries) {
             return (entries, None);
         }
+        let head = fitting(sizes.iter(), head_entries, head_bytes);
+        let tail = fitting(sizes.iter().rev(), tail_entries.min(sizes.len() - head), tail_bytes);
+        let left_out = entries.len() - head - tail;
         entries.drain(head..head + left_out);
         let count = |count: usize| count as u64;
         let cut = Cut { of: CutOf::Entries, head: count(head), left_out: count(left_out), tail: count(tail), more_before: false };
@@ -252,6 +301,30 @@ impl Collector<'_> {
     fn told(&self, reason: &str) -> String {
         self.redactor.redact_text(reason)
     }
+}
+
+/// What is kept of a text, with a line between that says what is not.
+fn joined(head: &[u8], left_out: u64, tail: &[u8]) -> (Vec<u8>, Cut) {
+    let mark = format!("[… {left_out} bytes are left out …]\n");
+    let cut = Cut { of: CutOf::Bytes, head: head.len() as u64, left_out, tail: tail.len() as u64, more_before: false };
+    ([head, mark.as_bytes(), tail].concat(), cut)
+}
+
+/// How many of these sizes fit, by number and together.
+fn fitting<'s>(sizes: impl Iterator<Item = &'s usize>, limit: usize, bytes: usize) -> usize {
+    let mut sum = 0_usize;
+    sizes
+        .take(limit)
+        .take_while(|size| {
+            sum = sum.saturating_add(**size);
+            sum <= bytes
+        })
+        .count()
+}
+
+/// All up to the last line end; all of it where there is none.
+fn whole_lines(bytes: &[u8]) -> &[u8] {
+    memchr::memrchr(b'\n', bytes).and_then(|end| bytes.get(..=end)).unwrap_or(bytes)
 }
 
 /// What follows the first line end; all of it where there is none.

@@ -74,7 +74,7 @@ impl Job {
             tree: self.source.tree.clone(),
             started_at,
             finished_at: started_at,
-            log: LogExcerpt { bytes: Vec::new(), total_bytes: 0 },
+            log: LogExcerpt::whole(Vec::new()),
             junit: None,
             artifact: None,
             pipeline_changed: self.source.pipeline_changed,

@@ -135,10 +135,11 @@ async fn a_passing_commit_passes(world: CiWorld) -> Outcome {
     let report = outcome.junit.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
     ensure!(report.contains("<testsuite"), "its JUnit report is missing: {report:?}");
     ensure!(!outcome.pipeline_changed, "`ci/` is the same, but the pipeline is said to have changed");
-    ensure!(
-        u64::try_from(outcome.log.bytes.len()).is_ok_and(|kept| kept <= outcome.log.total_bytes),
-        "more was kept than printed"
-    );
+    let (log, kept) = (&outcome.log, outcome.log.bytes.len());
+    ensure!(kept as u64 <= log.total_bytes, "more was kept than printed");
+    let is_cut = (kept as u64) < log.total_bytes;
+    ensure!(log.cut_at.is_some() == is_cut, "{kept} of {} bytes were kept, and the cut is at {:?}", log.total_bytes, log.cut_at);
+    ensure!(log.cut_at.is_none_or(|at| at <= kept), "the cut is not in what was kept");
     ensure!(world.outcome(&run).await? == outcome, "reading the outcome twice gave two outcomes");
     Ok(())
 }

@@ -130,7 +130,7 @@ impl MemoryCi {
             tree,
             started_at,
             finished_at: started_at + self.takes,
-            log: LogExcerpt { total_bytes: u64::try_from(log.len()).unwrap_or(u64::MAX), bytes: log },
+            log: LogExcerpt::whole(log),
             junit,
             artifact,
             pipeline_changed,

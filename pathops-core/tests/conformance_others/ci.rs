@@ -20,6 +20,7 @@ enum Defect {
     UploadsNothing,
     OverlooksThePipeline,
     StopsEndedRuns,
+    CutsLogsWithoutAWord,
 }
 
 #[derive(Debug)]
@@ -56,6 +57,10 @@ impl Ci for Planted {
             (Defect::StopsEndedRuns, CiState::Finished(mut outcome)) if self.stopped.lock().unwrap().contains(run) => {
                 outcome.finished_at = self.clock.now();
                 outcome.junit = None;
+                Ok(CiState::Finished(outcome))
+            }
+            (Defect::CutsLogsWithoutAWord, CiState::Finished(mut outcome)) => {
+                outcome.log.total_bytes += 1;
                 Ok(CiState::Finished(outcome))
             }
             (_, state) => Ok(state),
@@ -137,6 +142,7 @@ fn each_defect_fails_the_cases_that_name_it() {
     assert_eq!(fails(Defect::MakesUnknownRunsRun), ["an_unknown_run_is_lost"]);
     assert_eq!(fails(Defect::UploadsNothing), ["the_artifact_is_in_the_blob_store"]);
     assert_eq!(fails(Defect::OverlooksThePipeline), ["a_changed_pipeline_is_noticed"]);
+    assert_eq!(fails(Defect::CutsLogsWithoutAWord), ["a_passing_commit_passes"]);
     assert_eq!(fails(Defect::StopsEndedRuns), ["cancelling_an_ended_run_changes_nothing"]);
 }
 

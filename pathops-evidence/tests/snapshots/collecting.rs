@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use pathops_core::adapter::{BlobStore as _, Collected, RuntimeEvent, SignalCapabilities, SignalQuery};
+use pathops_core::adapter::{BlobStore as _, Collected, LogExcerpt, RuntimeEvent, SignalCapabilities, SignalQuery};
 use pathops_core::evidence::{Cut, CutOf, Snapshot, SnapshotError};
 use pathops_core::memory::{ManualClock, MemoryBlobs, MemorySignals};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
@@ -241,6 +241,52 @@ async fn what_is_too_large_keeps_its_beginning_and_its_end_and_is_counted() {
     for small in [text("one\n", false), Raw::Entries(vec![json!(1)])] {
         assert_eq!(read(small).await.1, None);
     }
+}
+
+/// A builder cuts what it prints before anything is redacted: half a secret on either side of the cut is none that a rule knows.
+#[tokio::test]
+async fn no_half_of_a_secret_stays_at_the_cut_of_a_builder() {
+    let (clock, blobs) = (ManualClock::new(UnixMillis(0)), MemoryBlobs::new());
+    let redactor = Redactor::new(["correct-horse-battery".to_owned()]).unwrap();
+    let printed = "begin\nlogin correct-horse-battery ok\nmiddle\nlogin correct-horse-battery ok\nend\n".as_bytes();
+    let limits = [CollectLimits::default(), CollectLimits { head_bytes: 8, tail_bytes: 8, ..CollectLimits::default() }];
+    for limits in limits {
+        let collector = Collector { clock: &clock, redactor: &redactor, blobs: &blobs, limits };
+        for (from, to) in (0..printed.len()).flat_map(|from| (from + 1..=printed.len()).map(move |to| (from, to))) {
+            let bytes = [&printed[..from], &printed[to..]].concat();
+            let log = LogExcerpt { bytes, cut_at: Some(from), total_bytes: printed.len() as u64 };
+            let part = collector.store(&cx("store"), log.into()).await.unwrap();
+            let stored = String::from_utf8(blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap()).unwrap();
+            let half = ["corr", "rect", "hors", "orse", "batt", "tery"].into_iter().find(|half| stored.contains(half));
+            assert_eq!(half, None, "{from}..{to}: {stored}");
+            let cut = part.treated.cut.unwrap();
+            assert!(cut.left_out >= (to - from) as u64 && stored.contains(&format!("[… {} bytes are left out …]", cut.left_out)));
+            let mark = format!("[… {} bytes are left out …]\n", cut.left_out);
+            assert_eq!(cut.head + cut.tail, (stored.len() - mark.len()) as u64);
+            if !part.treated.removed.contains_key("known") {
+                assert_eq!(cut.head + cut.left_out + cut.tail, printed.len() as u64, "{from}..{to}: {stored}");
+            }
+        }
+    }
+    let whole = Raw::from(LogExcerpt::whole(b"all\n".to_vec()));
+    assert_eq!(whole, Raw::Text { bytes: b"all\n".to_vec(), more_before: false });
+}
+
+#[tokio::test]
+async fn a_list_of_few_large_entries_is_cut_by_its_bytes() {
+    let (clock, blobs) = (ManualClock::new(UnixMillis(0)), MemoryBlobs::new());
+    let redactor = Redactor::builder().high_entropy(false).build().unwrap();
+    let limits = CollectLimits { head_bytes: 25, tail_bytes: 35, ..CollectLimits::default() };
+    let collector = Collector { clock: &clock, redactor: &redactor, blobs: &blobs, limits };
+    let entry = |number: usize| json!(format!("entry {number}"));
+    let part = collector.store(&cx("store"), Raw::Entries((0..9).map(entry).collect())).await.unwrap();
+    let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
+    let kept: Vec<serde_json::Value> = serde_json::from_slice(&stored).unwrap();
+    assert_eq!(kept, [0, 1, 6, 7, 8].map(entry));
+    assert_eq!(part.treated.cut, Some(Cut { of: CutOf::Entries, head: 2, left_out: 4, tail: 3, more_before: false }));
+    // One entry alone may be too large.
+    let part = collector.store(&cx("store"), Raw::Entries(vec![json!("x".repeat(99))])).await.unwrap();
+    assert_eq!(part.treated.cut.map(|cut| (cut.head, cut.left_out, cut.tail)), Some((0, 1, 0)));
 }
 
 #[tokio::test]
