@@ -12,6 +12,7 @@ const SHOP: &[(&str, &str)] = &[
     ("people.yaml", include_str!("project/people.yaml")),
     ("policy.yaml", include_str!("project/policy.yaml")),
     ("retention.yaml", include_str!("project/retention.yaml")),
+    ("redaction.yaml", include_str!("project/redaction.yaml")),
     ("apps/orders.yaml", include_str!("project/apps/orders.yaml")),
     ("apps/web.yaml", include_str!("project/apps/web.yaml")),
     ("components/store.yaml", include_str!("project/components/store.yaml")),
@@ -234,7 +235,7 @@ fn broken_files_are_told_and_names_in_them_still_count() {
             "apps/empty.yaml:1: invalid type: unit value, expected a mapping; correct it",
             "apps/orders.yaml:12: this is not one YAML document: illegal placement of ':' indicator at line 12, column 11; correct the YAML",
             "components/store.yaml:2: this is of the kind App, and here is the place of the kind Component; move it, or correct `kind`",
-            "contracts/orders-http.yaml:2: `kind` cannot be read: unknown variant `Contrat`, expected one of `Project`, `People`, `Policy`, `Retention`, `App`, `Component`, `Contract`, `Incident`, `Stop`, `FeatureRequest`, `PolicyTest`; correct it",
+            "contracts/orders-http.yaml:2: `kind` cannot be read: unknown variant `Contrat`, expected one of `Project`, `People`, `Policy`, `Retention`, `Redaction`, `App`, `Component`, `Contract`, `Incident`, `Stop`, `FeatureRequest`, `PolicyTest`; correct it",
             "people.yaml:1: `kind` is missing; write `kind: People`",
             "policy.yaml:3: `name` is missing; write `metadata: {name: ...}`",
             "project.yaml:1: `apiVersion` cannot be read: unknown variant `pathops.dev/v2`, expected `pathops.dev/v1alpha1`; correct it",
@@ -516,6 +517,9 @@ proptest! {
 
 #[path = "project/change.rs"]
 mod change;
+#[path = "project/redaction.rs"]
+mod redaction;
+
 #[path = "project/retention.rs"]
 mod retention;
 #[path = "project/strays.rs"]
@@ -572,7 +576,7 @@ mod schemas {
 
     #[test]
     fn a_document_of_each_kind_fits_its_schema_and_a_wrong_one_does_not() {
-        assert_eq!(kinds().len(), 11);
+        assert_eq!(kinds().len(), 12);
         for (schema, sample) in kinds() {
             let validator = jsonschema::validator_for(&schema).unwrap();
             let errors: Vec<String> =

@@ -212,6 +212,7 @@ impl Redactor {
 }
 
 /// Makes a [`Redactor`].
+#[derive(Clone)]
 pub struct RedactorBuilder {
     known: Vec<String>,
     rules: Option<Rules>,

@@ -4,6 +4,7 @@
 mod environment;
 mod people;
 mod policy;
+mod redaction;
 mod request;
 mod retention;
 mod stop;
@@ -21,6 +22,7 @@ use crate::project::{Project, UnitKind};
 pub(crate) use environment::environments;
 pub(crate) use people::{People, people};
 pub(crate) use policy::{PolicySheet, Written, policy};
+pub(crate) use redaction::{loosened_redaction, redaction};
 pub(crate) use request::request;
 pub(crate) use retention::{loosened_retention, retention};
 pub(crate) use stop::{Stoppers, stop};

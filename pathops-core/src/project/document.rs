@@ -50,6 +50,7 @@ pub(crate) enum Kind {
     People,
     Policy,
     Retention,
+    Redaction,
     App,
     Component,
     Contract,

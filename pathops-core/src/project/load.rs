@@ -19,7 +19,9 @@ use crate::id::{ContractId, IdError, ProjectId, RepoId, RepoPath, UnitId};
 use crate::policy::{Languages, Policy};
 use crate::project::check::{self, Findings, Links, Names, Part, People, PolicySheet, Stoppers, mean};
 use crate::project::document::{ContractSpec, IncidentSpec, Kind, RequestSpec};
-use crate::project::{Contract, Environments, FeatureRequest, Identities, OpenIncident, OpenStop, Project, Unit};
+use crate::project::{
+    Contract, Environments, FeatureRequest, Identities, OpenIncident, OpenStop, Project, RedactionPolicy, Unit,
+};
 use crate::time::UnixMillis;
 
 pub use cases::load_policy_tests;
@@ -60,6 +62,7 @@ pub fn load_with(files: &SourceTree, meta_repo: RepoId, languages: &Languages) -
     let stoppers = people.as_ref().zip(policy.as_ref()).map(|(people, policy)| Stoppers { people, policy, units: &units });
     let stops = stops(&sheets, &names, stoppers.as_ref(), &mut findings);
     let retention = retention(&sheets, &mut findings);
+    let redaction = redaction(&sheets, &mut findings);
     if let Some(policy) = &policy {
         covered(policy, &units, &sheets, &mut findings);
     }
@@ -67,9 +70,20 @@ pub fn load_with(files: &SourceTree, meta_repo: RepoId, languages: &Languages) -
         request(sheet, &names, files, &mut findings);
     }
     match (id, environments, people, identities, policy) {
-        (Some(id), Some(environments), Some(people), Some(identities), Some(policy)) if findings.is_empty() => {
-            Ok(Project { id, meta_repo, environments, units, contracts, people, identities, incidents, stops, policy, retention })
-        }
+        (Some(id), Some(environments), Some(people), Some(identities), Some(policy)) if findings.is_empty() => Ok(Project {
+            id,
+            meta_repo,
+            environments,
+            units,
+            contracts,
+            people,
+            identities,
+            incidents,
+            stops,
+            policy,
+            retention,
+            redaction,
+        }),
         _ => Err(findings),
     }
 }
@@ -266,6 +280,15 @@ fn retention(sheets: &Sheets<'_>, findings: &mut Findings) -> Option<RetentionPo
     let mut notes = findings.of(sheet.file);
     let policy = sheet.spec(&mut notes)?;
     check::retention(&mut notes, &sheet.spec, &policy);
+    Some(policy)
+}
+
+/// What of people is taken out of payloads: `redaction.yaml`, where there is one.
+fn redaction(sheets: &Sheets<'_>, findings: &mut Findings) -> Option<RedactionPolicy> {
+    let sheet = sheets.of(Kind::Redaction).next()?;
+    let mut notes = findings.of(sheet.file);
+    let policy = sheet.spec(&mut notes)?;
+    check::redaction(&mut notes, &sheet.spec, &policy);
     Some(policy)
 }
 

@@ -33,6 +33,32 @@ pub struct Project {
     pub policy: Policy,
     /// How long payloads are kept; all of them for ever, where it says nothing.
     pub retention: Option<RetentionPolicy>,
+    /// What of people is taken out of payloads; what the host says, where it says nothing.
+    pub redaction: Option<RedactionPolicy>,
+}
+
+/// What of people is taken out of payloads before they are stored: of logs, events, metrics and raw reports. Statements name
+/// people by their names in `people.yaml`, which is what they are for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RedactionPolicy {
+    /// What is done with e-mail addresses, and with the names.
+    pub personal: PersonalData,
+    /// Names of people, customers too: found as whole words, in any case.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub names: BTreeSet<String>,
+}
+
+/// What is done with what is of people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum PersonalData {
+    /// It stays.
+    Keep,
+    /// It is taken out.
+    Mask,
 }
 
 /// What a person may do in a project.

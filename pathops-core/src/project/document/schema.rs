@@ -10,6 +10,7 @@ use super::{
 };
 use crate::evidence::{RetentionPolicy, Tombstone};
 use crate::policy::{Decision, DecisionRecord, Facts, PolicyLayer};
+use crate::project::RedactionPolicy;
 
 /// The JSON Schema (draft 2020-12) of each kind of document, by the kind's name in lower case. They are published in the
 /// folder `schemas` of this crate, as `<kind>.schema.json`.
@@ -20,6 +21,7 @@ pub fn schemas() -> Vec<(&'static str, Schema)> {
         ("people", of::<PeopleSpec>(Kind::People)),
         ("policy", of::<PolicyLayer>(Kind::Policy)),
         ("retention", of::<RetentionPolicy>(Kind::Retention)),
+        ("redaction", of::<RedactionPolicy>(Kind::Redaction)),
         ("app", of::<AppSpec>(Kind::App)),
         ("component", of::<ComponentSpec>(Kind::Component)),
         ("contract", of::<ContractSpec>(Kind::Contract)),

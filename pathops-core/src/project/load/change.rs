@@ -8,7 +8,7 @@ use super::units::{file_of, finding, line_in, moved_on};
 use crate::adapter::SourceTree;
 use crate::id::{RepoPath, UnitId};
 use crate::policy::{Ask, LintLevel, Loosened, LoosenedBy, Place, Policy, loosened};
-use crate::project::check::{Findings, Written, loosened_retention};
+use crate::project::check::{Findings, Written, loosened_redaction, loosened_retention};
 use crate::project::document::Kind;
 use crate::project::{Finding, Project, Unit};
 
@@ -47,19 +47,27 @@ pub fn lint_change(before: Declared<'_>, after: Declared<'_>) -> Vec<(Finding, L
         }
     }
     found.extend(strangers.values().filter_map(|new| Some((moved_on(None, new, after.0)?, LintLevel::Error))));
-    found.extend(of_retention(before, after));
+    let (was, is) = (before.1, after.1);
+    found.extend(told(before, after, Kind::Retention, loosened_retention(was.retention.as_ref(), is.retention.as_ref())));
+    found.extend(told(before, after, Kind::Redaction, loosened_redaction(was.redaction.as_ref(), is.redaction.as_ref())));
     found.sort();
     found
 }
 
-/// What is kept less long, where the policy of that stands.
-fn of_retention(before: Declared<'_>, after: Declared<'_>) -> impl Iterator<Item = (Finding, LintLevel)> {
+/// What is loosened, where the only document of its kind stands.
+fn told(
+    before: Declared<'_>,
+    after: Declared<'_>,
+    kind: Kind,
+    loosened: Vec<String>,
+) -> impl Iterator<Item = (Finding, LintLevel)> {
     let file = [after.0, before.0]
         .into_iter()
-        .find_map(|files| files.keys().find(|path| place(path).is_some_and(|it| it.kind == Kind::Retention)).cloned());
+        .find_map(|files| files.keys().find(|path| place(path).is_some_and(|it| it.kind == kind)).cloned());
     let file = file.unwrap_or_else(RepoPath::root);
-    let told = loosened_retention(before.1.retention.as_ref(), after.1.retention.as_ref()).into_iter();
-    told.map(move |what| (finding(file.clone(), None, what, "say why where the change is decided about"), LintLevel::Warning))
+    loosened
+        .into_iter()
+        .map(move |what| (finding(file.clone(), None, what, "say why where the change is decided about"), LintLevel::Warning))
 }
 
 /// What a unit is after a change: what has its name, and then whatever else has a repository of its.

@@ -28,6 +28,7 @@ pub(super) fn place(path: &RepoPath) -> Option<Place<'_>> {
         ("", "people") => Kind::People,
         ("", "policy") | ("policies", _) => Kind::Policy,
         ("", "retention") => Kind::Retention,
+        ("", "redaction") => Kind::Redaction,
         ("apps", _) => Kind::App,
         ("components", _) => Kind::Component,
         ("contracts", _) if !name.contains('.') => Kind::Contract,
@@ -103,7 +104,7 @@ fn name(notes: &mut Notes<'_>, metadata: Option<Field<Metadata>>, line: usize, p
     let (line, metadata) = notes.required(metadata, line, "metadata", mend)?;
     let named = metadata.name.as_ref().map_or(line, |field| field.line);
     let name = notes.text(metadata.name, line, "name", mend)?;
-    let single = matches!(place.kind, Kind::Project | Kind::People | Kind::Policy | Kind::Retention);
+    let single = matches!(place.kind, Kind::Project | Kind::People | Kind::Policy | Kind::Retention | Kind::Redaction);
     if !single && name != place.name {
         notes.note(
             named,
@@ -218,7 +219,8 @@ fn stray(path: &RepoPath) -> Option<String> {
     let (stem, extension) = file.rsplit_once('.').unwrap_or((file, "yaml"));
     let like_a_document = ["yaml", "yml", "json"].contains(&extension.to_ascii_lowercase().as_str()) && !file.contains('/');
     let word = if rest.is_some() { top } else { stem }.to_ascii_lowercase();
-    let single = ["project", "people", "policy", "retention"].iter().find(|single| rest.is_none() && **single == word);
+    let single =
+        ["project", "people", "policy", "retention", "redaction"].iter().find(|single| rest.is_none() && **single == word);
     let mend = single.map(|single| format!("let its name be `{single}.yaml`, or take it out"));
     let folder = FOLDERS.iter().find(|(_, begin)| {
         let ending = word.strip_prefix(begin);
