@@ -16,6 +16,7 @@ pub(crate) mod promote;
 mod prove;
 pub(crate) mod record;
 mod recover;
+pub(crate) mod redaction;
 mod work;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use pathops_evidence::ledger::Ledger;
 use pathops_evidence::redact::Redactor;
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
+use crate::activity::redaction::PayloadRedaction;
 use crate::change_set::{ChangeSet, Command, Outcome};
 use crate::engine::Performer;
 use crate::retry::with_retry;
@@ -82,7 +84,10 @@ pub(crate) struct Services {
     pub(crate) sealer: Sealer,
     pub(crate) ledger: Option<Arc<Ledger>>,
     pub(crate) trust: TrustRoot,
+    /// Takes secrets out of texts and records.
     pub(crate) redactor: Redactor,
+    /// Takes them out of payloads.
+    pub(crate) payloads: PayloadRedaction,
     pub(crate) streams: Streams,
     pub(crate) collect_limits: CollectLimits,
     pub(crate) languages: Languages,

@@ -11,9 +11,10 @@ use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::policy::{ConditionLanguage, Languages};
 use pathops_core::{ProducerName, RepoId, Result};
 use pathops_evidence::ledger::Ledger;
-use pathops_evidence::redact::Redactor;
+use pathops_evidence::redact::{Redactor, RedactorBuilder, RulesError};
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
+use crate::activity::redaction::PayloadRedaction;
 use crate::activity::{Pace, Services};
 use crate::change_set::ChangeSet;
 use crate::control_plane::ControlPlane;
@@ -53,6 +54,7 @@ pub struct Builder {
     evidence: Option<Arc<dyn EvidenceIndex>>,
     also_trusted: Vec<PublicKey>,
     secrets: Vec<String>,
+    redaction: Option<RedactorBuilder>,
     languages: Languages,
     ledger: Option<Arc<Ledger>>,
     producers: Vec<(ProducerName, PublicKey)>,
@@ -150,6 +152,14 @@ impl Builder {
         self
     }
 
+    /// How secrets are looked for, and what is done with names and e-mail addresses where the project does not say it
+    /// (`redaction.yaml`). The values of [`Builder::secret`] are known beside it. Words that look random are taken out of
+    /// payloads, unless this says otherwise, and never out of records: names and digests look random there and are none.
+    pub fn redaction(mut self, redaction: RedactorBuilder) -> Self {
+        self.redaction = Some(redaction);
+        self
+    }
+
     /// Reads conditions of the policy in this language too. Without any, a policy with a condition is refused.
     pub fn language(mut self, language: Arc<dyn ConditionLanguage>) -> Self {
         self.languages = self.languages.with(language);
@@ -190,6 +200,7 @@ impl Builder {
             Some(ledger) => Sealer::new(signer, blobs.clone()).with_ledger(ledger.clone()),
             None => Sealer::new(signer, blobs.clone()),
         };
+        let redaction = self.redaction.unwrap_or_else(Redactor::builder).known(self.secrets);
         let services = Arc::new(Services {
             scm: need(self.scm, "scm")?,
             merge: need(self.merge, "merge")?,
@@ -207,7 +218,8 @@ impl Builder {
             ledger: self.ledger,
             blobs,
             trust,
-            redactor: redactor(self.secrets).map_err(|error| BuildError::Redactor(error.into()))?,
+            redactor: unusable(redaction.clone().high_entropy(false).build())?,
+            payloads: unusable(PayloadRedaction::new(redaction))?,
             languages: self.languages,
             pace: self.pace,
         });
@@ -218,8 +230,6 @@ impl Builder {
     }
 }
 
-/// Takes secrets out of texts and records alike. Names and digests in records look random and are none, so that how random a
-/// word looks says nothing here.
-fn redactor(secrets: Vec<String>) -> Result<Redactor, pathops_evidence::redact::RulesError> {
-    Redactor::builder().known(secrets).high_entropy(false).build()
+fn unusable<T>(made: std::result::Result<T, RulesError>) -> Result<T, BuildError> {
+    made.map_err(|error| BuildError::Redactor(error.into()))
 }

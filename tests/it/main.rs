@@ -20,6 +20,7 @@ mod layering;
 mod lifecycles;
 mod moved;
 mod outside_evidence;
+mod payloads;
 mod policy_changes;
 mod policy_command;
 mod program;

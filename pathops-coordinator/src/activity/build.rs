@@ -3,14 +3,15 @@
 use pathops_core::adapter::{Artifact, CheckState, CiConclusion, CiOutcome, CiRequest, CiRunId, CiState, NewCheck};
 use pathops_core::evidence::{
     BUILD_SUITE, Build, BuildRun, Keeping, PayloadKind, Provenance, Resource, Subject, TestAnnotations, TestConfiguration,
-    TestResult, TestVerdict,
+    TestResult, TestVerdict, Treatment,
 };
 use pathops_core::policy::GitState;
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result};
-use pathops_evidence::{EvidenceRecord, junit};
+use pathops_evidence::redact::Redactor;
+use pathops_evidence::{Draft, junit};
 
 use crate::activity::Services;
-use crate::activity::expect::{CI_LOG, unit_tests};
+use crate::activity::expect::{CI_LOG, unit_tests, unread_report};
 use crate::activity::governance::keeping;
 use crate::change_set::{Built, Outcome, Payload, Scope};
 
@@ -49,45 +50,56 @@ impl Services {
                 })
             })
             .await?;
-        let log = self.store(cx, CI_LOG, outcome.log.bytes.clone()).await?;
+        let declared = self.declared(cx, scope).await;
+        let redactor = self.payloads.of(&declared)?;
+        let log = self.store(cx, &redactor, CI_LOG, outcome.log.clone()).await?;
         // The instant does not depend on when this is done, or done again; nor on the clock of CI alone.
-        let keeping = keeping(&self.declared(cx, scope).await, outcome.finished_at.max(scope.at));
-        let evidence = self.sign_build(cx, scope, commit, &outcome, &keeping).await?;
-        let problem = problem(&outcome, &evidence).map(|problem| self.redactor.redact_text(&problem));
-        self.report(cx, repo, commit, problem.as_deref()).await?;
-        let mut evidence: Vec<_> = evidence.into_iter().map(|(record, _)| record).collect();
+        let keeping = keeping(&declared, outcome.finished_at.max(scope.at));
+        let (tests, unread) = match self.tests(cx, scope, commit, &outcome, (&*redactor, &keeping)).await? {
+            Tested::Read(draft, verdict) => (Some((draft, verdict)), None),
+            Tested::Unread(report) => (None, Some(report)),
+            Tested::No => (None, None),
+        };
+        let problem = problem(&outcome, tests.as_ref().map(|(_, verdict)| *verdict));
+        let problem = problem.map(|problem| self.redactor.redact_text(&problem));
+        let mut drafts: Vec<_> = tests.into_iter().map(|(draft, _)| draft).collect();
         if let (None, Some(artifact)) = (&problem, &outcome.artifact) {
-            evidence.push(self.sign_provenance(cx, scope, request, artifact, &run, &outcome, (&log, &keeping)).await?);
+            drafts.push(self.provenance(scope, request, artifact, &run, &outcome, (&log, &keeping))?);
         }
+        let evidence = self.sealer.seal_all(cx, drafts).await?;
+        self.report(cx, repo, commit, problem.as_deref()).await?;
         match (problem, outcome.artifact) {
             (None, Some(artifact)) => {
                 let source = GitState { commit: commit.clone(), tree: outcome.tree };
-                let remarks = outcome.remarks.iter().map(|remark| self.redactor.redact_text(remark)).collect();
+                let mut remarks: Vec<_> = outcome.remarks.iter().map(|remark| self.redactor.redact_text(remark)).collect();
+                remarks.extend(unread.as_ref().and_then(|report| report.unread.clone()));
                 Ok(Outcome::Built {
                     built: Built { source, artifact, pipeline_changed: outcome.pipeline_changed },
                     evidence,
                     log,
+                    unread,
                     remarks,
                 })
             }
-            (problem, _) => {
-                Ok(Outcome::BuildFailed { reason: problem.unwrap_or_else(|| "it built no artifact".to_owned()), evidence, log })
-            }
+            (problem, _) => Ok(Outcome::BuildFailed {
+                reason: problem.unwrap_or_else(|| "it built no artifact".to_owned()),
+                evidence,
+                log,
+                unread,
+            }),
         }
     }
 
-    /// Signs where an artifact comes from. What the build printed lies beside it.
-    #[expect(clippy::too_many_arguments, reason = "all that is known of one build")]
-    async fn sign_provenance(
+    /// Where an artifact comes from. What the build printed lies beside it.
+    fn provenance(
         &self,
-        cx: &OpContext,
         scope: &Scope,
         request: &CiRequest,
         artifact: &Artifact,
         run: &CiRunId,
         outcome: &CiOutcome,
         (log, keeping): (&Payload, &Keeping),
-    ) -> Result<EvidenceRecord> {
+    ) -> Result<Draft> {
         let unit = &scope.unit.id;
         let mut definition = Build::of(BUILD_TYPE, &format!("pathops:{}", request.repo), &request.commit, &outcome.tree);
         definition.external_parameters.insert("unit".to_owned(), unit.as_str().into());
@@ -100,7 +112,7 @@ impl Services {
         );
         let subject = Subject::named(unit.to_string()).with_sha256(&artifact.digest);
         let provenance = Provenance { build_definition: definition, run_details: details };
-        self.sealer.seal(cx, format!("{unit} provenance"), vec![subject], &provenance).await
+        Draft::new(format!("{unit} provenance"), vec![subject], &provenance)
     }
 
     async fn report(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, problem: Option<&str>) -> Result<()> {
@@ -114,19 +126,33 @@ impl Services {
         self.scm.report_check(&cx.part("check"), repo, &check).await
     }
 
-    /// Stores the report, redacted, and signs what the tests said. Where there is no report there is no evidence:
-    /// policy then finds it missing.
-    async fn sign_build(
+    /// Stores the report, redacted, and states what the tests said. Where there is no report, or it cannot be read, there is no
+    /// evidence: policy then finds it missing.
+    async fn tests(
         &self,
         cx: &OpContext,
         scope: &Scope,
         commit: &CommitId,
         outcome: &CiOutcome,
-        keeping: &Keeping,
-    ) -> Result<Option<(EvidenceRecord, TestVerdict)>> {
-        let Some(report) = &outcome.junit else { return Ok(None) };
-        let raw = self.blobs.put(cx, self.redactor.redact(report).bytes).await?;
-        let Ok(tests) = junit::parse(report) else { return Ok(None) };
+        (redactor, keeping): (&Redactor, &Keeping),
+    ) -> Result<Tested> {
+        let Some(report) = &outcome.junit else { return Ok(Tested::No) };
+        let redacted = redactor.redact(report);
+        let raw = self.blobs.put(cx, redacted.bytes).await?;
+        let tests = match junit::parse(report) {
+            Ok(tests) => tests,
+            Err(error) => {
+                let treated = Treatment { ruleset: *redactor.digest(), removed: redacted.removed, cut: None };
+                return Ok(Tested::Unread(Payload {
+                    name: unread_report(&scope.unit.id),
+                    location: self.blobs.location(&raw),
+                    digest: raw,
+                    media_type: "application/xml".to_owned(),
+                    treated: Some(treated),
+                    unread: Some(self.redactor.redact_text(&format!("the report of the tests cannot be read: {error}"))),
+                }));
+            }
+        };
         let names = |tests: &[String]| -> Vec<String> { tests.iter().map(|name| self.redactor.redact_text(name)).collect() };
         let result = match (&outcome.conclusion, tests.verdict()) {
             (CiConclusion::Passed, verdict) => verdict.unwrap_or(TestVerdict::Warned),
@@ -155,15 +181,22 @@ impl Services {
             failed_tests: names(&tests.failed),
             finished_on: outcome.finished_at,
         };
-        let record = self.sealer.seal(cx, unit_tests(unit), vec![subject], &predicate).await?;
-        Ok(Some((record, result)))
+        Ok(Tested::Read(Draft::new(unit_tests(unit), vec![subject], &predicate)?, result))
     }
 }
 
+/// What is known of the tests of a build.
+enum Tested {
+    No,
+    /// There is a report, and nothing could be read from it.
+    Unread(Payload),
+    Read(Draft, TestVerdict),
+}
+
 /// Why a build is not good enough to go on; `None` where it is.
-fn problem(outcome: &CiOutcome, evidence: &Option<(EvidenceRecord, TestVerdict)>) -> Option<String> {
-    match (&outcome.conclusion, evidence) {
-        (CiConclusion::Passed, Some((_, TestVerdict::Failed))) => Some("its tests failed".to_owned()),
+fn problem(outcome: &CiOutcome, tests: Option<TestVerdict>) -> Option<String> {
+    match (&outcome.conclusion, tests) {
+        (CiConclusion::Passed, Some(TestVerdict::Failed)) => Some("its tests failed".to_owned()),
         (CiConclusion::Passed, _) => None,
         (CiConclusion::Failed { code }, _) => Some(format!("ci/run ended with code {code}")),
         (CiConclusion::TimedOut { limit_millis }, _) => Some(format!("ci/run was stopped after {} s", limit_millis / 1_000)),

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use pathops_core::adapter::{JobResult, Observation, Readiness, SignalQuery};
+use pathops_core::adapter::{JobResult, LogExcerpt, Observation, Readiness, SignalQuery};
 use pathops_core::evidence::{
     Deployment, Health, Occasion, ReferenceAnnotations, StreamId, Subject, TestAnnotations, TestConfiguration, TestResult,
     TestVerdict, Treatment,
 };
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{Error, ErrorKind, OpContext, Result};
-use pathops_evidence::redact::Removed;
-use pathops_evidence::{Begun, Collection, Collector, EvidenceRecord, Raw, SnapshotOf, Source, StoredPart};
+use pathops_evidence::redact::{Redactor, Removed};
+use pathops_evidence::{Begun, Collection, Collector, Draft, EvidenceRecord, SnapshotOf, Source, StoredPart};
 use serde_json::Value;
 
 use crate::activity::Services;
@@ -74,7 +74,8 @@ impl Services {
                 let (unit, target, asked) = (scope.unit.id.clone(), target.clone(), self.collect_limits.asked_bytes);
                 let query = SignalQuery { unit, target, since: window.from, tail_bytes: asked };
                 let sources = Source::signals(cx, &*self.signals, &query);
-                self.collector().gather(cx, &mut collection, sources.into()).await?;
+                let redactor = self.payloads.of(declared)?;
+                self.collector(&redactor).gather(cx, &mut collection, sources.into()).await?;
             }
             None => {}
         }
@@ -83,8 +84,11 @@ impl Services {
         explain_runtime(scope, target, observation.as_ref(), &self.told(problem.as_deref()), &mut collection);
         // The newest of a name is what was expected; earlier ones stand beside it.
         evidence.iter().rev().for_each(|record| collection.evidence(record));
-        for Payload { name, digest, location, media_type, treated } in payloads.iter().rev() {
+        for Payload { name, digest, location, media_type, treated, unread } in payloads.iter().rev() {
             collection.payload(name, digest, location, media_type, treated.clone());
+            if let Some(why) = unread {
+                collection.absent(&unit_tests(&scope.unit.id), why);
+            }
         }
         explain_record(scope, !payloads.is_empty(), &self.told(problem.as_deref()), &mut collection);
         let about = SnapshotOf {
@@ -102,8 +106,8 @@ impl Services {
         self.streams.append(&cx.part("snapshot"), begun, &name, vec![subject], &collection.finish(about)).await
     }
 
-    fn collector(&self) -> Collector<'_> {
-        Collector { clock: &*self.clock, redactor: &self.redactor, blobs: &*self.blobs, limits: self.collect_limits }
+    fn collector<'s>(&'s self, redactor: &'s Redactor) -> Collector<'s> {
+        Collector { clock: &*self.clock, redactor, blobs: &*self.blobs, limits: self.collect_limits }
     }
 
     fn told(&self, problem: Option<&str>) -> String {
@@ -144,15 +148,15 @@ impl Services {
             observed_on: observation.at,
         };
         let subjects = || vec![subject.clone()];
-        let mut records = vec![
-            self.sealer.seal(cx, deployment_of(unit, environment), subjects(), &deployment).await?,
-            self.sealer.seal(cx, health_of(unit, environment), subjects(), &health).await?,
+        let mut drafts = vec![
+            Draft::new(deployment_of(unit, environment), subjects(), &deployment)?,
+            Draft::new(health_of(unit, environment), subjects(), &health)?,
         ];
         for job in &observation.jobs {
             let name = job_of(unit, environment, &job.job);
-            records.push(self.sealer.seal(cx, name, subjects(), &self.job_result(scope, target, job)).await?);
+            drafts.push(Draft::new(name, subjects(), &self.job_result(scope, target, job))?);
         }
-        Ok(records)
+        self.sealer.seal_all(cx, drafts).await
     }
 
     fn job_result(&self, scope: &Scope, target: &EnvironmentTarget, job: &JobResult) -> TestResult {
@@ -188,14 +192,21 @@ impl Services {
         let digest = self.blobs.put(cx, value.to_string().into_bytes()).await?;
         let location = self.blobs.location(&digest);
         let treated = Some(Treatment { ruleset: *self.redactor.digest(), removed, cut: None });
-        Ok(Payload { name: name.to_owned(), digest, location, media_type: "application/json".to_owned(), treated })
+        Ok(Payload { name: name.to_owned(), digest, location, media_type: "application/json".to_owned(), treated, unread: None })
     }
 
-    /// Stores what was printed, without the secrets in it.
-    pub(super) async fn store(&self, cx: &OpContext, name: &str, bytes: Vec<u8>) -> Result<Payload> {
-        let stored = self.collector().store(cx, Raw::Text { bytes, more_before: false }).await?;
+    /// Stores what was printed, without the secrets in it, and without what may be half of one where it was cut.
+    pub(super) async fn store(&self, cx: &OpContext, redactor: &Redactor, name: &str, printed: LogExcerpt) -> Result<Payload> {
+        let stored = self.collector(redactor).store(cx, printed.into()).await?;
         let StoredPart { digest, location, media_type, treated } = stored;
-        Ok(Payload { name: name.to_owned(), digest, location, media_type: media_type.to_owned(), treated: Some(treated) })
+        Ok(Payload {
+            name: name.to_owned(),
+            digest,
+            location,
+            media_type: media_type.to_owned(),
+            treated: Some(treated),
+            unread: None,
+        })
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pathops_core::evidence::{
-    InputAttestation, PolicyReference, Reference, Subject, VerificationResult, VerificationSummary, Verifier,
+    InputAttestation, PolicyReference, Reference, ReferenceAnnotations, Subject, VerificationResult, VerificationSummary,
+    Verifier,
 };
 use pathops_core::policy::{Ask, Decision, DecisionRecord, Known, Policy, RequirementResult, Verdict, evaluate};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
@@ -22,7 +23,10 @@ fn reference(payload: &Payload) -> Reference {
         download_location: payload.location.clone(),
         digest: BTreeMap::from([("sha256".to_owned(), payload.digest.hex())]),
         media_type: payload.media_type.clone(),
-        annotations: None,
+        annotations: Some(ReferenceAnnotations {
+            retention: None,
+            for_ever: Some("a past decision is read from it, and replayed".to_owned()),
+        }),
     }
 }
 

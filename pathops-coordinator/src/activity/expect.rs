@@ -18,6 +18,11 @@ pub(super) fn unit_tests(unit: &UnitId) -> String {
     format!("{unit} unit tests")
 }
 
+/// The raw report of tests, where nothing could be read from it.
+pub(super) fn unread_report(unit: &UnitId) -> String {
+    format!("{unit} unread test report")
+}
+
 pub(super) fn deployment_of(unit: &UnitId, environment: &EnvironmentId) -> String {
     format!("{unit} {environment} deployment")
 }

@@ -319,12 +319,13 @@ impl Authors {
 
 /// What people declare in the meta repository. The records that lie beside it grow with every change set, and are not read
 /// for a decision.
-pub(crate) const DECLARATIONS: [&str; 12] = [
+pub(crate) const DECLARATIONS: [&str; 13] = [
     "project.yaml",
     "people.yaml",
     "policy.yaml",
     "policies",
     "retention.yaml",
+    "redaction.yaml",
     "apps",
     "components",
     "contracts",

@@ -7,7 +7,7 @@ use pathops_core::evidence::{Approval, Incident, Keeping, Subject};
 use pathops_core::policy::EvidenceFact;
 use pathops_core::project::Project;
 use pathops_core::{CommitId, Digest, EnvironmentId, OpContext, Result, UnixMillis};
-use pathops_evidence::{Collection, ENVELOPE_MEDIA_TYPE};
+use pathops_evidence::{Collection, Draft, ENVELOPE_MEDIA_TYPE};
 
 use crate::activity::Services;
 use crate::activity::expect::{Asked, POLICY, answers, approval_of, incident_of};
@@ -55,10 +55,12 @@ impl Services {
         let name = approval_of(unit, environment);
         match self.approvals(cx, scope, environment, pull_request, project).await {
             Ok(approvals) => {
-                for approval in approvals {
+                let draft = |approval: &Approval| {
                     let subject = Subject::named(format!("{unit}@{environment}")).with_commit(&approval.commit);
-                    collection.evidence(&self.sealer.seal(cx, name.clone(), vec![subject], &approval).await?);
-                }
+                    Draft::new(&name, vec![subject], approval)
+                };
+                let drafts = approvals.iter().map(draft).collect::<Result<_>>()?;
+                self.sealer.seal_all(cx, drafts).await?.iter().for_each(|record| collection.evidence(record));
                 collection.absent(&name, "nobody had approved the head when it was merged");
             }
             Err(error) => collection.absent(&name, self.redactor.redact_text(&error.to_string())),

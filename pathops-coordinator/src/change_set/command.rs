@@ -337,6 +337,9 @@ pub enum Outcome {
         evidence: Vec<EvidenceRecord>,
         /// What it printed.
         log: Payload,
+        /// The report of its tests, where it could not be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unread: Option<Payload>,
         /// For people.
         remarks: Vec<String>,
     },
@@ -348,6 +351,9 @@ pub enum Outcome {
         evidence: Vec<EvidenceRecord>,
         /// What it printed.
         log: Payload,
+        /// The report of its tests, where it could not be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        unread: Option<Payload>,
     },
     /// A pull request was merged.
     Merged {

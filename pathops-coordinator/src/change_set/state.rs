@@ -215,6 +215,9 @@ pub struct Payload {
     /// What was taken out of it, and by which rules. Earlier versions did not note it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub treated: Option<Treatment>,
+    /// Why nothing could be read from it that should have been.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
 }
 
 /// The desired state before this change set: what a recovery goes back to.

@@ -70,14 +70,14 @@ fn source(work: Work, progress: &mut Progress, outcome: &Outcome) -> Option<Next
             Next::Do(S::Rebuilding)
         }
         (S::Working, Outcome::Merged { by, .. }) => Next::Fail(merged_early(by)),
-        (S::Building | S::Rebuilding, Outcome::Built { built, evidence, log, .. }) => {
+        (S::Building | S::Rebuilding, Outcome::Built { built, evidence, log, unread, .. }) => {
             progress.built = Some(built.clone());
-            progress.payloads.push(log.clone());
+            progress.payloads.extend([log].into_iter().chain(unread).cloned());
             progress.evidence.extend(evidence.iter().cloned());
             if progress.stage == S::Building { Next::Do(S::SourceReview) } else { Next::Rest(S::Built) }
         }
-        (S::Building | S::Rebuilding, Outcome::BuildFailed { reason, evidence, log }) => {
-            progress.payloads.push(log.clone());
+        (S::Building | S::Rebuilding, Outcome::BuildFailed { reason, evidence, log, unread }) => {
+            progress.payloads.extend([log].into_iter().chain(unread).cloned());
             progress.evidence.extend(evidence.iter().cloned());
             if progress.stage == S::Building && work.by_person {
                 // People push until it is good; only what is merged cannot be mended by another push.

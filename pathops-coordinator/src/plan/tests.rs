@@ -50,6 +50,7 @@ fn project(units: Vec<Unit>) -> Project {
         stops: Vec::new(),
         policy: Policy::new(Vec::new(), &Languages::none()).unwrap(),
         retention: None,
+        redaction: None,
     }
 }
 
