@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use pathops_coordinator::change_set::End;
 use pathops_core::adapter::{FileChange, SourceFile};
-use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle, ChangeSetLifecycle, Ground, Record, Subject, Transition};
+use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle, ChangeSetLifecycle, Ground, Record, Subject};
 use pathops_core::memory::MemoryJournal;
 use pathops_core::project::Lifecycle;
 

@@ -32,6 +32,26 @@ impl Journal for Watched<dyn Journal> {
         self.lens.silently(self.inner.release(cx, lease)).await
     }
 
+    async fn claim(
+        &self,
+        cx: &OpContext,
+        machine: &str,
+        owner: &str,
+        now: UnixMillis,
+        ttl: Duration,
+        limit: usize,
+    ) -> Result<Vec<Lease>> {
+        self.lens.silently(self.inner.claim(cx, machine, owner, now, ttl, limit)).await
+    }
+
+    async fn surrender(&self, cx: &OpContext, machine: &str, owner: &str) -> Result<()> {
+        self.lens.silently(self.inner.surrender(cx, machine, owner)).await
+    }
+
+    async fn woken(&self) {
+        self.inner.woken().await;
+    }
+
     async fn create(&self, cx: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
         let created = self.lens.write(cx, "begin a run", run, self.inner.create(cx, lease, run, machine, first)).await?;
         if created == Created::New {
