@@ -1,5 +1,5 @@
 //! What a decision takes from memory does not grow with the history of what it is about.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 
