@@ -24,7 +24,9 @@ pub(crate) fn lint(wanted: &Lint) -> Result<Answer, Unusable> {
     context.producers = some(&wanted.producer).map(|them| them.iter().cloned().collect());
     context.kinds = some(&wanted.makes).map(|them| {
         let mut kinds = BTreeMap::<_, BTreeSet<_>>::new();
-        them.iter().for_each(|(name, kind)| drop(kinds.entry(name.clone()).or_default().insert(kind.clone())));
+        for (name, kind) in them {
+            kinds.entry(name.clone()).or_default().insert(kind.clone());
+        }
         kinds
     });
     context.build_suites = some(&wanted.build_suite).map(|them| them.iter().cloned().collect());
