@@ -30,6 +30,10 @@ impl Application {
     /// # Errors
     /// Where it is no JSON, or a field that matters has another type.
     pub fn from_json(json: &[u8]) -> Result<Self, Unreadable> {
+        // A list would be taken for the fields in their order.
+        if json.trim_ascii_start().first() != Some(&b'{') {
+            return Err(no_object());
+        }
         Ok(serde_json::from_slice(json)?)
     }
 
@@ -38,7 +42,7 @@ impl Application {
     /// # Errors
     /// As [`Application::from_json`].
     pub fn from_value(value: &Value) -> Result<Self, Unreadable> {
-        Ok(Self::deserialize(value)?)
+        if value.is_object() { Ok(Self::deserialize(value)?) } else { Err(no_object()) }
     }
 
     /// Which version of the object it is.
@@ -46,6 +50,10 @@ impl Application {
     pub fn resource_version(&self) -> Option<&str> {
         self.metadata.resource_version.as_deref()
     }
+}
+
+fn no_object() -> Unreadable {
+    Unreadable(serde_json::Error::custom("it is no object"))
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

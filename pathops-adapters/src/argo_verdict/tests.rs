@@ -423,6 +423,10 @@ fn no_json_makes_it_panic_and_none_is_ready_but_the_whole() {
             drop(judge(&expected(), &application, &history(), at(30).parse().unwrap()));
         }
     }
+    let in_a_list = json!([ready()["metadata"], ready()["spec"], ready()["status"], null]);
+    assert!(Application::from_value(&in_a_list).is_err());
+    assert!(Application::from_json(in_a_list.to_string().as_bytes()).is_err());
+    assert!(Application::from_json(format!(" \n{}", ready()).as_bytes()).is_ok());
     for value in &strange {
         let Ok(application) = Application::from_value(value) else { continue };
         assert!(!judge(&expected(), &application, &history(), at(30).parse().unwrap()).is_ready());
