@@ -1,4 +1,4 @@
-//! Every adapter of the simulated host, seen through the [`Lens`]. This is also where bugs are planted: each wrapper does
+//! The adapters of the simulated host, but for its runtime signals, seen through the [`Lens`]. This is also where bugs are planted: each wrapper does
 //! what its trait asks for, unless the one bug of the run is its own.
 
 mod forge;

@@ -2,7 +2,7 @@
 //!
 //! An invariant holds what PathOps does against [`Truth`]: what the reference adapters keep and what their scripts have done.
 //! It takes no adapter's word, for that may be the planted bug. To add one: a file here that implements [`Invariant`], a line
-//! in [`all`], and a planted bug that only it finds.
+//! in [`all`], and a planted bug that it finds.
 
 mod i10_agents_hold_no_credential;
 mod i11_the_uncovered_is_refused;
@@ -24,6 +24,9 @@ use pathops_coordinator::change_set::State;
 
 use crate::step::Step;
 use crate::truth::Truth;
+
+/// The name of what is held at the end, and of what does not come to one.
+pub(crate) const AT_THE_END: &str = "in order at the end";
 
 /// Nothing, or what is wrong.
 pub(crate) type Found = Result<(), String>;

@@ -6,13 +6,14 @@ use std::fmt::{Display, Write as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use pathops_coordinator::change_set::State;
 use pathops_core::adapter::Clock as _;
 use pathops_core::{OpContext, Result, RunId};
 
 use crate::bug::Bug;
 use crate::chaos::Chaos;
 use crate::dice::Dice;
-use crate::invariants::{Invariant, all};
+use crate::invariants::{AT_THE_END, Found, Invariant, all};
 use crate::step::Step;
 use crate::truth::{START, Truth};
 
@@ -136,7 +137,7 @@ impl Lens {
         };
         if spins {
             let what = format!("it makes more than {MOST_AT_ONCE} calls without waiting");
-            self.violated(Violation { invariant: "in order at the end", what });
+            self.violated(Violation { invariant: AT_THE_END, what });
         }
         if self.is_dead() {
             std::future::pending().await
@@ -150,8 +151,6 @@ impl Lens {
             if dies {
                 seen.dead = true;
                 seen.crashes -= 1;
-            }
-            if dies {
                 drop(seen);
                 self.note(format_args!("the process dies {when} it could {operation}"));
             }
@@ -191,31 +190,26 @@ impl Lens {
 
     /// Shows a step to every invariant.
     pub(crate) fn step(&self, step: &Step<'_>) {
-        let mut seen = self.seen.lock().unwrap();
-        if seen.violation.is_some() {
+        if self.violation().is_some() {
             return;
         }
         if let Step::Began { run, .. } = step {
-            seen.runs.insert((*run).clone());
+            self.seen.lock().unwrap().runs.insert((*run).clone());
         }
-        let found = seen.invariants.iter_mut().find_map(|invariant| {
-            let what = invariant.see(&self.truth, step).err()?;
-            Some(Violation { invariant: invariant.name(), what })
-        });
-        drop(seen);
-        if let Some(violation) = found {
-            self.violated(violation);
-        }
+        self.hold(|invariant| invariant.see(&self.truth, step));
     }
 
     /// Shows the end to every invariant.
-    pub(crate) fn end(&self, states: &[pathops_coordinator::change_set::State]) {
-        let mut seen = self.seen.lock().unwrap();
-        let found = seen.invariants.iter_mut().find_map(|invariant| {
-            let what = invariant.end(&self.truth, states).err()?;
+    pub(crate) fn end(&self, states: &[State]) {
+        self.hold(|invariant| invariant.end(&self.truth, states));
+    }
+
+    /// Keeps the first invariant that something does not hold for.
+    fn hold(&self, mut look: impl FnMut(&mut dyn Invariant) -> Found) {
+        let found = self.seen.lock().unwrap().invariants.iter_mut().find_map(|invariant| {
+            let what = look(invariant.as_mut()).err()?;
             Some(Violation { invariant: invariant.name(), what })
         });
-        drop(seen);
         if let Some(violation) = found {
             self.violated(violation);
         }

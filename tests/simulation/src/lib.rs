@@ -9,7 +9,7 @@
 //! A seed decides the project (units, what they need of each other, policy, requests), what people and agents do, and what goes
 //! wrong. Time is virtual and nothing else comes from outside: no runtime, clock, file, network or thread. The coordinator,
 //! the gate, the evidence and the embedded engine are the real ones; the systems around are the reference adapters of
-//! `pathops_core::memory`.
+//! `pathops_core::memory`. There is no ledger and no index of evidence, and runtime signals never fail.
 //!
 //! First there is chaos: the process dies before and after writes, requests and answers are lost, calls are made twice, fail or
 //! are slow and so overtake each other, parts are cut off for minutes, the wall clock jumps, people come late, twice, not at

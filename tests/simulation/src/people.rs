@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use pathops_coordinator::change_set::{Command, PullRequestRef, Role};
 use pathops_core::adapter::{FileChange, NewCommit, PullRequest, PullRequestState, ReviewState, SourceFile};
-use pathops_core::{PersonId, PullRequestNumber, RepoId, RepoPath, UnitId};
+use pathops_core::{PersonId, Principal, PullRequestNumber, RepoId, RepoPath, UnitId};
 
 use crate::dice::Dice;
 use crate::lens::Lens;
 use crate::shape::{BROKEN, GUEST, OWNER, REVIEWERS, SECRET, STRANGER, person};
 use crate::step::Step;
 use crate::truth::{Place, Truth, cx, wait};
-use pathops_core::Principal;
 
 /// Something that somebody is going to do with a pull request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -277,10 +276,10 @@ fn push(truth: &Truth, repo: &RepoId, now: &PullRequest, by: &str, message: &str
     true
 }
 
-/// Who could approve a change of a unit: those with a role who have no part in it.
-pub(crate) fn may_approve(truth: &Truth, change_set: &str, unit: &UnitId, requester: &PersonId, by: &PersonId) -> bool {
-    let known = REVIEWERS.iter().any(|reviewer| by.as_str() == *reviewer) || by.as_str() == OWNER;
+/// Who could approve a change of a unit, which the owner asks for: those with a role who have no part in it.
+pub(crate) fn may_approve(truth: &Truth, change_set: &str, unit: &UnitId, by: &PersonId) -> bool {
+    let known = REVIEWERS.iter().any(|reviewer| by.as_str() == *reviewer);
     let records = truth.records.lock().unwrap();
     let has_part = records.parts.get(&(change_set.to_owned(), unit.clone())).is_some_and(|parts| parts.contains(by));
-    known && !has_part && by != requester
+    known && !has_part
 }

@@ -12,6 +12,7 @@ use pathops_core::{Digest, ErrorKind, IdempotencyKey};
 
 use crate::bug::Bug;
 use crate::dice::Dice;
+use crate::invariants::AT_THE_END;
 use crate::lens::Violation;
 use crate::people::People;
 use crate::shape::Asked;
@@ -116,7 +117,7 @@ impl Session<'_> {
                 let standing: Vec<_> =
                     self.states().into_iter().filter(|state| !state.ended).map(|state| standing(&state)).collect();
                 world.lens.violated(Violation {
-                    invariant: "in order at the end",
+                    invariant: AT_THE_END,
                     what: format!("nothing fails any more, and it does not come to an end: {standing:?}"),
                 });
                 return true;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pathops_coordinator::change_set::{ChangeSet, Command};
+use pathops_coordinator::change_set::{ChangeSet, Command, Outcome};
 use pathops_coordinator::engine::{Observer, Progress};
 use pathops_coordinator::{ControlPlane, Pace};
 use pathops_core::adapter::*;
@@ -297,8 +297,7 @@ pub(crate) fn describe(command: &Command) -> String {
     }
 }
 
-fn word(outcome: &pathops_coordinator::change_set::Outcome) -> String {
-    use pathops_coordinator::change_set::Outcome;
+fn word(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Failed { reason } | Outcome::TakenBack { reason } | Outcome::BuildFailed { reason, .. } => {
             format!("{}: {reason}", if matches!(outcome, Outcome::TakenBack { .. }) { "taken back" } else { "failed" })

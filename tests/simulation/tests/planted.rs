@@ -20,6 +20,9 @@ fn found(bug: Bug) -> Result<(), Failed> {
     let searched = search(0..SEEDS, Some(bug));
     let Some(run) = searched.found else { return Err(format!("no seed below {SEEDS} finds it: {}", bug.says()).into()) };
     let violation = run.violation.ok_or("a seed without a finding")?;
+    if violation.invariant.split(' ').next() != Some(bug.found_by()) {
+        return Err(format!("seed {} finds it by {}: {}", run.seed, violation.invariant, violation.what).into());
+    }
     println!("{bug}: seed {}: {}: {}", run.seed, violation.invariant, violation.what);
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::shape::SECRET;
 use crate::step::Step;
 use crate::truth::Truth;
 
-/// What no agent may change, as the gate has it, and more than an agent ever adds.
+/// What no agent may change, as the gate has it.
 const PROTECTED: [&str; 3] = ["CLAUDE.md", "AGENTS.md", ".github"];
 
 pub(super) struct Agents;

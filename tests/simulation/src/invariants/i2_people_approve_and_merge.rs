@@ -8,7 +8,6 @@ use pathops_core::{PersonId, Principal};
 
 use super::{Found, Invariant, holds};
 use crate::people::may_approve;
-use crate::shape::{OWNER, person};
 use crate::step::Step;
 use crate::truth::{Place, Truth, cx, wait};
 
@@ -38,7 +37,7 @@ impl Invariant for People {
                 let counts = |(by, review): &(&PersonId, &Review)| {
                     review.state == ReviewState::Approved
                         && review.commit == **commit
-                        && may_approve(truth, &place.change_set, &place.unit, &person(OWNER), by)
+                        && may_approve(truth, &place.change_set, &place.unit, by)
                 };
                 let approvals = last.into_iter().filter(counts).count();
                 let wanted = truth.shape.approvals;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_coordinator::change_set::State;
 use pathops_core::adapter::{OpId, Seq};
-use pathops_core::{IdempotencyKey, RunId};
+use pathops_core::{IdempotencyKey, Principal, RunId};
 
 use super::{Found, Invariant, holds};
 use crate::step::Step;
@@ -78,7 +78,7 @@ impl Invariant for Once {
                 let known = known.and_then(|state| state.units.get(&place.unit)?.pull_requests.get(&place.role));
                 holds!(known.is_some_and(|it| it.number == opened.number), "nobody knows {repo}{}", opened.number);
                 let comments = wait(truth.scm.comments(&cx(), &repo, opened.number)).map_err(|error| error.to_string())?;
-                let ours = comments.iter().filter(|it| it.author == pathops_core::Principal::System).count();
+                let ours = comments.iter().filter(|it| it.author == Principal::System).count();
                 holds!(ours <= 1, "PathOps wrote {ours} status comments on {repo}{}", opened.number);
             }
         }

@@ -7,7 +7,7 @@ use pathops_core::RepoPath;
 use pathops_core::adapter::PullRequestState;
 
 use super::lifecycles::lifecycles_are_kept;
-use super::{Found, Invariant, holds};
+use super::{AT_THE_END, Found, Invariant, holds};
 use crate::step::Step;
 use crate::truth::{Truth, cx, wait};
 
@@ -15,7 +15,7 @@ pub(super) struct InOrder;
 
 impl Invariant for InOrder {
     fn name(&self) -> &'static str {
-        "in order at the end"
+        AT_THE_END
     }
 
     fn see(&mut self, _: &Truth, _: &Step<'_>) -> Found {
