@@ -234,10 +234,6 @@ impl Controller {
         self.live.degraded = degraded;
     }
 
-    pub(crate) fn is_degraded(&self) -> bool {
-        self.live.degraded
-    }
-
     pub(crate) fn live_tree(&self) -> Tree {
         self.live.tree
     }
