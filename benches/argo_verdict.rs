@@ -3,15 +3,15 @@
 //!
 //! The states of `examples/argo_verdict/states.json`, each judged over and over, in verdicts a second of the process' CPU clock.
 //! Reading the JSON, which is the bound on what can be judged as it comes, is in the same table and is no part of the verdict.
-//! It fails below [`LIMIT`].
+//! It fails below [`LIMIT`]; with `--test` it does not look.
 #![expect(clippy::print_stdout, clippy::expect_used, clippy::indexing_slicing, reason = "a program that prints a table")]
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use pathops_adapters::argo_verdict::{Application, Expected, ExpectedHook, ExpectedSource, NoHistory, Verdict, judge};
+use pathops_benches::cpu_time;
 use pathops_core::UnixMillis;
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 
 /// Verdicts a second at the least.
@@ -56,8 +56,4 @@ fn per_second<T>(rounds: u32, work: impl Fn() -> T) -> f64 {
         black_box(work());
     }
     f64::from(rounds) / (cpu_time() - begin).as_secs_f64()
-}
-
-fn cpu_time() -> Duration {
-    clock_gettime(ClockId::ProcessCPUTime).try_into().expect("a CPU clock that runs forwards")
 }

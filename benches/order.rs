@@ -7,9 +7,9 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use pathops_benches::cpu_time;
 use pathops_core::order::{Edge, Graph};
 use petgraph::graph::DiGraph;
-use rustix::time::{ClockId, clock_gettime};
 
 fn main() {
     let test = std::env::args().any(|argument| argument == "--test");
@@ -63,11 +63,6 @@ fn best<T>(runs: usize, mut work: impl FnMut() -> T) -> Duration {
         cpu_time().saturating_sub(begin)
     };
     (0..runs).map(once).min().unwrap_or_default()
-}
-
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 fn milliseconds(time: Duration) -> f64 {

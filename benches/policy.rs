@@ -16,6 +16,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use pathops_benches::cpu_time;
 use pathops_core::adapter::{SourceFile, SourceTree};
 use pathops_core::evidence::EvidenceId;
 use pathops_core::policy::{
@@ -23,7 +24,6 @@ use pathops_core::policy::{
 };
 use pathops_core::project::load;
 use pathops_core::{Digest, UnixMillis};
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 #[path = "policy/engines.rs"]
@@ -225,11 +225,6 @@ fn best<T>(calls: usize, mut work: impl FnMut() -> T) -> Duration {
         cpu_time().saturating_sub(begin) / u32::try_from(calls).unwrap_or(u32::MAX)
     };
     (0..7).map(|_| round()).min().unwrap_or_default()
-}
-
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 fn micros(time: Duration) -> f64 {

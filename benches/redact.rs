@@ -13,11 +13,10 @@
 )]
 
 use std::hint::black_box;
-use std::time::Duration;
 
+use pathops_benches::cpu_time;
 use pathops_evidence::redact::{Redactor, Rules};
 use regex::bytes::{Regex, RegexBuilder};
-use rustix::time::{ClockId, clock_gettime};
 use sha2::{Digest, Sha256};
 
 #[path = "../pathops-evidence/tests/redact/corpus.rs"]
@@ -106,11 +105,6 @@ fn expressions() -> Vec<Regex> {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 fn number(count: usize) -> f64 {

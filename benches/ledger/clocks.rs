@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use pathops_benches::cpu_time;
 
 /// The CPU and the wall clock.
 pub(crate) struct Clocks(Duration, Instant);
@@ -15,9 +15,7 @@ pub(crate) struct Spent {
 
 impl Clocks {
     pub(crate) fn now() -> Self {
-        let time = clock_gettime(ClockId::ProcessCPUTime);
-        let cpu = Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0));
-        Self(cpu, Instant::now())
+        Self(cpu_time(), Instant::now())
     }
 
     pub(crate) fn until_now(&self, items: u64) -> Spent {
