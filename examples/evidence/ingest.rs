@@ -40,7 +40,8 @@ pub(crate) async fn ingest(cx: &OpContext, arguments: Ingest) -> Result<String, 
     Ok(told)
 }
 
-/// A log is taken in as it comes, whatever its size; a report has to be in memory to be understood.
+/// A log with a subject is taken in as it comes, whatever its size; a report has to be in memory to be understood, and so has what is its
+/// own subject.
 async fn take(
     cx: &OpContext,
     sealer: &Sealer,

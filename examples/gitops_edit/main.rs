@@ -8,7 +8,7 @@
 //! ambiguous, or cannot be changed alone; 2 the input cannot be used.
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -25,7 +25,7 @@ struct Arguments {
     #[arg(long)]
     write: bool,
     /// A file, and what to change in it: `path.to.key=VALUE`, `image:REPOSITORY=VERSION`, `replicas[:NAME]=COUNT`. More files
-    /// with their changes may follow.
+    /// with their changes may follow, where their names hold no `=`.
     #[arg(required = true, num_args = 2.., value_name = "FILE SET")]
     words: Vec<String>,
 }
@@ -79,7 +79,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     if arguments.write {
         for (name, text) in &edited {
-            replace(&PathBuf::from(name), text).map_err(|error| Failure::unusable(format_args!("`{name}`: {error}")))?;
+            replace(Path::new(name), text).map_err(|error| Failure::unusable(format_args!("`{name}`: {error}")))?;
         }
     }
     Ok(())
@@ -110,8 +110,8 @@ fn wanted(words: &[String]) -> Result<Vec<Wanted>, Failure> {
 }
 
 /// Puts a file in its place whole.
-fn replace(file: &std::path::Path, text: &str) -> io::Result<()> {
-    let folder = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+fn replace(file: &Path, text: &str) -> io::Result<()> {
+    let folder = file.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut new = tempfile::NamedTempFile::new_in(folder)?;
     new.write_all(text.as_bytes())?;
     new.as_file().set_permissions(std::fs::metadata(file)?.permissions())?;

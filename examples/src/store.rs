@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `log/` | the ledger |
 //! | `blobs/` | the payloads |
+//! | `snapshots/` | the snapshots by their numbers, where a control plane writes into it |
 //! | `keys/<name>.pem` | the public keys whose evidence counts |
 //! | `trusted_root.json` | names the log |
 //!

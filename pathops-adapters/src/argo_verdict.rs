@@ -59,6 +59,6 @@ mod verdict;
 pub use application::{Application, Unreadable};
 pub use expected::{Expected, ExpectedHook, ExpectedSource};
 pub use history::{History, NoHistory};
-pub use images::Image;
+pub use images::{Image, ImageError};
 pub use judge::judge;
 pub use verdict::{Failed, NotYet, Stale, StaleAction, Untested, Verdict};

@@ -27,7 +27,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition};
 use pathops_core::{OpContext, Result, RunId, UnixMillis};
-
 use tokio::sync::Notify;
 
 use crate::call::Store;
@@ -75,9 +74,7 @@ impl SqliteJournal {
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
         Ok(Self { database: Database::open(path.as_ref(), &FORMAT).await?, wakes: Notify::new() })
     }
-}
 
-impl SqliteJournal {
     /// Wakes those who wait for runs, in this process, which is the only one.
     fn tell<T>(&self, done: Result<T>) -> Result<T> {
         self.wakes.notify_waiters();

@@ -50,7 +50,7 @@ pub struct Pace {
     pub deploy_limit: Duration,
     /// How long an agent may work on a task.
     pub agent_limit: Duration,
-    /// How often what is in production is looked at once more: whether it would still get there.
+    /// How often what is in production is looked at once more: whether it would still get there, and has no incident.
     pub doubts: Duration,
 }
 
@@ -153,7 +153,8 @@ impl Services {
 
             Command::Comment { change_set, pull_requests, body, .. } => self.comment(cx, change_set, pull_requests, body).await,
             Command::Record { change_set, meta_repo, at, files, once, apps, releases } => {
-                let record = record::Record { change_set, meta_repo, at: *at, files, once, apps, releases };
+                let record =
+                    record::Record { message: record::message(change_set), meta_repo, at: *at, files, once, apps, releases };
                 self.record(cx, &record).await
             }
         }

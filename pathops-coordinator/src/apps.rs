@@ -7,12 +7,10 @@ use futures_util::future::BoxFuture;
 use pathops_core::adapter::{Commit, SourceFile, SourceTree};
 use pathops_core::lifecycle::{App, AppLifecycle, Declarations, HumanDecision};
 use pathops_core::project::{Lifecycle, OpenIncident, Project, Role, Unit, declared_lifecycles};
-use pathops_core::{
-    ChangeSetId, CommitId, Error, ErrorKind, IdempotencyKey, OpContext, Principal, RepoId, RepoPath, Result, Retry, UnitId,
-};
+use pathops_core::{CommitId, Error, ErrorKind, IdempotencyKey, OpContext, Principal, RepoId, RepoPath, Result, Retry, UnitId};
 
 use crate::activity::Services;
-use crate::activity::facts::{MAX_COMMITS, read_declarations};
+use crate::activity::facts::read_declarations;
 use crate::activity::record::Record;
 use crate::control_plane::ControlPlane;
 use crate::policy_change::signers::author;
@@ -21,13 +19,17 @@ use crate::retry::with_retry;
 /// The folder in which the meta repository has them.
 pub(crate) const LIFECYCLES: &str = "lifecycles";
 
+/// How many commits of the meta repository are looked through for the one that begins a lifecycle.
+const MAX_HISTORY: usize = 100_000;
+
 fn path_of(unit: &UnitId) -> Result<RepoPath> {
     let name = format!("{LIFECYCLES}/{unit}.json");
     RepoPath::parse(name).map_err(|error| Error::new(ErrorKind::Invalid, "name a lifecycle").on(unit).because(error))
 }
 
 impl Services {
-    /// A lifecycle as it is recorded at a commit. What cannot be read is no absence: it is waited until somebody has mended it.
+    /// A lifecycle as it is recorded at a commit. What cannot be read is no absence: it is tried again for a while, since somebody
+    /// may mend it.
     pub(crate) async fn recorded_app(
         &self,
         cx: &OpContext,
@@ -111,20 +113,23 @@ impl ControlPlane {
 
     /// The commit that declares a unit to be on the path, where it was none before.
     async fn declared_by(&self, cx: &OpContext, unit: &UnitId, main: &CommitId) -> Result<Option<Commit>> {
-        let commits = match self.services().scm.log(cx, self.meta_repo(), None, main, MAX_COMMITS).await {
-            // The history is too long to look for it.
-            Err(error) if error.kind() == ErrorKind::Invalid => return Ok(None),
+        let commits = match self.services().scm.log(cx, self.meta_repo(), None, main, MAX_HISTORY).await {
+            Err(error) if error.kind() == ErrorKind::Invalid => {
+                tracing::warn!(unit = %unit, "the meta repository has too many commits to find the one that declares it");
+                return Ok(None);
+            }
             commits => commits?,
         };
+        let mut known = BTreeMap::new();
         // What PathOps records is no declaration.
         let by_people = |commit: &Commit| commit.authors.iter().all(|it| it.principal != Some(Principal::System));
         for commit in commits.into_iter().filter(by_people) {
-            if !self.is_on_path(cx, unit, &commit.id).await? {
+            if !self.is_on_path(cx, unit, &commit.id, &mut known).await? {
                 continue;
             }
             let mut new = true;
             for parent in &commit.parents {
-                new &= !self.is_on_path(cx, unit, parent).await?;
+                new &= !self.is_on_path(cx, unit, parent, &mut known).await?;
             }
             if new {
                 return Ok(Some(commit));
@@ -133,7 +138,17 @@ impl ControlPlane {
         Ok(None)
     }
 
-    async fn is_on_path(&self, cx: &OpContext, unit: &UnitId, commit: &CommitId) -> Result<bool> {
+    /// Whether a commit declares a unit to be on the path; each commit is read once.
+    async fn is_on_path(
+        &self,
+        cx: &OpContext,
+        unit: &UnitId,
+        commit: &CommitId,
+        known: &mut BTreeMap<CommitId, bool>,
+    ) -> Result<bool> {
+        if let Some(known) = known.get(commit) {
+            return Ok(*known);
+        }
         let mut files = SourceTree::new();
         for folder in ["apps", "components"] {
             let name = format!("{folder}/{unit}.yaml");
@@ -142,14 +157,17 @@ impl ControlPlane {
             let bytes = self.services().scm.read_file(cx, self.meta_repo(), commit, &path).await?;
             files.extend(bytes.map(|bytes| (path, SourceFile { bytes, executable: false })));
         }
-        Ok(declared_lifecycles(&files).get(unit).is_some_and(|it| *it != Lifecycle::Prototype))
+        let on_path = declared_lifecycles(&files).get(unit).is_some_and(|it| *it != Lifecycle::Prototype);
+        known.insert(commit.clone(), on_path);
+        Ok(on_path)
     }
 
     /// Sends back what is recorded as being in production and has an open incident, its own or one of the whole project, and
     /// records that. Gives what was sent back. [`ControlPlane::run`] does it by itself.
     ///
     /// # Errors
-    /// `Invalid` where the project cannot be read, `Corrupt` where a record cannot; what the Git host answers.
+    /// `Invalid` where the project cannot be read; what the Git host answers. A record that cannot be read is left out, and
+    /// logged.
     pub async fn send_back(&self) -> Result<Vec<UnitId>> {
         let services = self.services();
         let cx = &OpContext::new(IdempotencyKey::new(format!("control-plane/back/{:032x}", services.ids.fresh())));
@@ -161,7 +179,14 @@ impl ControlPlane {
         let records = read_declarations(&*services.scm, cx, self.meta_repo(), &main, &[LIFECYCLES]).await?;
         let mut back = Vec::new();
         for unit in project.units.keys().filter(|unit| path_of(unit).is_ok_and(|path| records.contains_key(&path))) {
-            let Some(app) = services.recorded_app(cx, self.meta_repo(), &main, unit).await? else { continue };
+            let app = match services.recorded_app(cx, self.meta_repo(), &main, unit).await {
+                Ok(Some(app)) => app,
+                Ok(None) => continue,
+                Err(error) => {
+                    tracing::warn!(unit = %unit, error = %error, "its lifecycle cannot be read");
+                    continue;
+                }
+            };
             let is_its = |incident: &&OpenIncident| incident.unit.as_ref().is_none_or(|it| it == unit);
             let incident = project.incidents.iter().find(is_its);
             // From anywhere else than production there is no way back.
@@ -170,9 +195,8 @@ impl ControlPlane {
         if back.is_empty() {
             return Ok(Vec::new());
         }
-        let id = ChangeSetId::parse("incidents").map_err(|error| Error::new(ErrorKind::Invalid, "send back").because(error))?;
-        let at = services.clock.now();
-        let what = Record { change_set: &id, meta_repo: self.meta_repo(), at, files: &[], once: &[], apps: &back, releases: &[] };
+        let (at, message) = (services.clock.now(), "Send back what has an open incident\n".to_owned());
+        let what = Record { message, meta_repo: self.meta_repo(), at, files: &[], once: &[], apps: &back, releases: &[] };
         with_retry(&*services.clock, || -> BoxFuture<'_, _> { Box::pin(services.record(cx, &what)) }).await?;
         Ok(back.into_iter().map(|app| app.subject().unit.clone()).collect())
     }

@@ -11,7 +11,7 @@ use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::policy::{ConditionLanguage, Languages};
 use pathops_core::{ProducerName, RepoId, Result};
 use pathops_evidence::ledger::Ledger;
-use pathops_evidence::redact::{Redactor, RedactorBuilder, RulesError};
+use pathops_evidence::redact::{Personal, Redactor, RedactorBuilder, RulesError};
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
 use crate::activity::redaction::PayloadRedaction;
@@ -218,7 +218,7 @@ impl Builder {
             ledger: self.ledger,
             blobs,
             trust,
-            redactor: unusable(redaction.clone().high_entropy(false).build())?,
+            redactor: unusable(redaction.clone().high_entropy(false).personal(Personal::Keep).build())?,
             payloads: unusable(PayloadRedaction::new(redaction))?,
             languages: self.languages,
             pace: self.pace,

@@ -223,7 +223,8 @@ impl ControlPlane {
     /// Drives every change set that has not ended, new ones too, until `shutdown`. Stopping in the middle loses
     /// nothing: what was begun is in the journal and goes on with the next run. A change set that cannot go on for what
     /// is wrong around it (a store is full, a system is out of reach) is reported to the observer and tried again.
-    /// Beside that it looks for doubts about what is in production, as often as [`Pace`](crate::Pace) says.
+    /// Beside that it looks for doubts about what is in production, and sends back what has an incident, as often as
+    /// [`Pace`](crate::Pace) says.
     ///
     /// Several hosts may do this over one journal that is `shared`, each under a name of its own: a change set is driven by
     /// one of them. Those of a host that has ended are taken over by another one at once, and those of a host that has died
@@ -233,12 +234,12 @@ impl ControlPlane {
     /// Where the journal cannot say which change sets there are. What goes wrong outside is no error here.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
         self.engine.surrender().await?;
-        self.run_claimed(shutdown).await?;
+        let ran = self.run_claimed(shutdown).await;
         // Nothing is driven any more. Where this fails, others wait until the leases have expired.
         if let Err(error) = self.journal.surrender(&context("end"), ChangeSet::NAME, self.engine.owner()).await {
             tracing::warn!(error = %error, "the leases of change sets were not given back; they expire");
         }
-        Ok(())
+        ran
     }
 
     async fn run_claimed(&self, shutdown: impl Future<Output = ()>) -> Result<()> {

@@ -52,7 +52,7 @@ impl ControlPlane {
         Ok(found)
     }
 
-    /// Looks for doubts again and again. What cannot be looked at now is looked at the next time.
+    /// Looks for doubts, and for what has an incident, again and again. What cannot be looked at now is looked at the next time.
     pub(crate) async fn watch(&self) -> Infallible {
         loop {
             self.services().clock.sleep(self.services().pace.doubts).await;

@@ -109,7 +109,7 @@ impl<M: Machine> Engine<M> {
 
     /// The name that it takes leases under.
     #[must_use]
-    pub fn owner(&self) -> &str {
+    pub(crate) fn owner(&self) -> &str {
         &self.owner
     }
 
@@ -128,7 +128,7 @@ impl<M: Machine> Engine<M> {
     ///
     /// # Errors
     /// What the journal answers.
-    pub async fn acquire(&self, name: &str) -> Result<Option<Lease>> {
+    pub(crate) async fn acquire(&self, name: &str) -> Result<Option<Lease>> {
         let cx = self.context(name, "lease");
         with_retry(&*self.clock, || self.journal.acquire(&cx, name, &self.owner, self.clock.now(), LEASE)).await
     }

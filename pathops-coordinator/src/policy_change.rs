@@ -22,7 +22,7 @@ use pathops_evidence::EvidenceRecord;
 use serde_json::{Value, json};
 
 use crate::activity::announce::SOURCE_BRANCH;
-use crate::activity::record::Record;
+use crate::activity::record::{Record, message};
 use crate::change_set::RECORD_FORMAT;
 use crate::control_plane::ControlPlane;
 use crate::retry::with_retry;
@@ -206,7 +206,7 @@ impl ControlPlane {
         }
         let at = services.clock.now();
         let what = Record {
-            change_set: &change.id,
+            message: message(&change.id),
             meta_repo: self.meta_repo(),
             at,
             files: &files,

@@ -493,6 +493,11 @@ fn a_kind_of_evidence_that_nobody_makes_is_an_error() {
             "bills of materials in a format that counts".to_owned(),
         ),
         (
+            format!("sbom: {{formats: [cyclonedx], {SOME}}}"),
+            "https://pathops.dev/predicate/sbom/v0.1",
+            "bills of materials in a format that counts".to_owned(),
+        ),
+        (
             format!("tests: {{run: build, suite: unit, minPassed: 1, {SOME}}}"),
             "https://in-toto.io/attestation/test-result/v0.1",
             "results of tests".to_owned(),

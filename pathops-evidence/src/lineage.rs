@@ -6,7 +6,7 @@ use std::fmt;
 use pathops_core::adapter::{BlobStore, EvidenceIndex, EvidenceQuery, IndexedEvidence, SubjectDigest};
 use pathops_core::evidence::{
     Approval, ContractComparison, Deployment, Envelope, EvidenceId, Facets, Health, Predicate as _, Provenance, Redaction,
-    SignalReading, Snapshot, Statement, TestResult, TrustRoot, VerificationSummary, Vulnerabilities,
+    SbomSummary, SignalReading, Snapshot, Statement, TestResult, TrustRoot, VerificationSummary, Vulnerabilities,
 };
 use pathops_core::policy::DecisionRecord;
 use pathops_core::{ChangeSetId, Digest, OpContext, Result, UnitId};
@@ -119,6 +119,7 @@ impl LinkKind {
             Provenance::TYPE => LinkKind::Provenance,
             Approval::TYPE => LinkKind::Approval,
             Redaction::TYPE => LinkKind::Redaction,
+            SbomSummary::TYPE => LinkKind::BillOfMaterials,
             Snapshot::TYPE if statement.is_snapshot() => LinkKind::Snapshot,
             Snapshot::TYPE => LinkKind::Report,
             it if it.starts_with("https://cyclonedx.org/") || it.starts_with("https://spdx.dev/") => LinkKind::BillOfMaterials,

@@ -142,7 +142,7 @@ async fn of_two_processes_one_wins_each_time(server: &Server) {
     }
 }
 
-/// In the middle of what three writers do.
+/// In the middle of what a writer does.
 async fn a_killed_server_loses_nothing(_: &Server) {
     let programs = crate::server::installed().unwrap();
     let mut server = Server::start(&programs).await;

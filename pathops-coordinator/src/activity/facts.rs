@@ -34,7 +34,7 @@ impl Services {
         // A mistake in the meta repository says nothing about this change: it is waited until somebody has mended it.
         let broken = |error: Error| if error.kind() == ErrorKind::Invalid { error.with_retry(Retry::Backoff) } else { error };
         let (scm, repo, at) = (&*self.scm, &scope.meta_repo, self.clock.now());
-        let meta = meta_head(scm, cx, repo).await.map_err(broken)?;
+        let meta = self.main(cx, repo).await.map_err(broken)?;
         let (_, project) = read_declared(scm, cx, repo, &self.languages, &meta).await.map_err(broken)?;
         let mut unit = project.units.get(&scope.unit.id).cloned().ok_or_else(|| {
             Error::new(ErrorKind::Denied, "decide about a promotion")
@@ -337,15 +337,12 @@ pub(crate) const DECLARATIONS: [&str; 13] = [
 
 /// The project as its meta repository declares it now.
 pub(crate) async fn read_project(scm: &dyn Scm, cx: &OpContext, meta_repo: &RepoId, languages: &Languages) -> Result<Project> {
-    let head = meta_head(scm, cx, meta_repo).await?;
-    read_declared(scm, cx, meta_repo, languages, &head).await.map(|(_, project)| project)
-}
-
-async fn meta_head(scm: &dyn Scm, cx: &OpContext, meta_repo: &RepoId) -> Result<CommitId> {
     let wrong = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, READ).on(meta_repo).because(why);
     let branch = SOURCE_BRANCH.parse().map_err(|error| wrong(&error))?;
     let head = scm.branch_head(cx, meta_repo, &branch).await?;
-    head.ok_or_else(|| Error::new(ErrorKind::NotFound, READ).on(meta_repo).because(format!("it has no branch `{branch}`")))
+    let none = || Error::new(ErrorKind::NotFound, READ).on(meta_repo).because(format!("it has no branch `{branch}`"));
+    let head = head.ok_or_else(none)?;
+    read_declared(scm, cx, meta_repo, languages, &head).await.map(|(_, project)| project)
 }
 
 const READ: &str = "read the project";

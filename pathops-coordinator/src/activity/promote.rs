@@ -202,6 +202,7 @@ impl Services {
         match grant {
             // Posted before: the decision still is what it was.
             Some(grant) if posted == Some(CheckState::Success) => {
+                in_vain.unseen.store(0, Ordering::Relaxed);
                 let standing = Standing {
                     record: DecisionRecord::new(&policy, &facts, decision),
                     artifact: self.promotable(artifact, &grant)?,

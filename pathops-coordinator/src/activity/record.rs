@@ -20,7 +20,8 @@ const DECISION: &str = "vsa.sigstore.json";
 
 /// What is written down.
 pub(crate) struct Record<'r> {
-    pub(crate) change_set: &'r ChangeSetId,
+    /// What the commit says.
+    pub(crate) message: String,
     pub(crate) meta_repo: &'r RepoId,
     /// The date of the commit.
     pub(crate) at: UnixMillis,
@@ -34,10 +35,15 @@ pub(crate) struct Record<'r> {
     pub(crate) releases: &'r [Release],
 }
 
+/// What the commit of a change set's record says.
+pub(crate) fn message(change_set: &ChangeSetId) -> String {
+    format!("Record change set {change_set}\n\nPathOps-Change-Set: {change_set}\n")
+}
+
 impl Services {
     /// Writes what is not there yet, in one commit. A file that is too large is left out of it, and that is the error.
     pub(crate) async fn record(&self, cx: &OpContext, record: &Record<'_>) -> Result<Outcome> {
-        let Record { change_set, meta_repo, at, .. } = *record;
+        let Record { ref message, meta_repo, at, .. } = *record;
         let branch = SOURCE_BRANCH.parse().map_err(|error| invalid(&error).on(meta_repo))?;
         let expected_head = self.head(cx, meta_repo, &branch).await?;
         let new = self.new_files(cx, &expected_head, record).await?;
@@ -46,13 +52,12 @@ impl Services {
         let mut changes: Vec<_> = new.into_iter().map(file).collect();
         if !changes.is_empty() {
             changes.extend(self.checkpoint(cx, meta_repo).await?);
-            let message = format!("Record change set {change_set}\n\nPathOps-Change-Set: {change_set}\n");
-            let new = NewCommit { branch, expected_head, message, author: Principal::System, at, changes };
+            let new = NewCommit { branch, expected_head, message: message.clone(), author: Principal::System, at, changes };
             self.scm.commit(&cx.part("record"), meta_repo, &new).await.map_err(moved)?;
         }
         let Some((path, bytes)) = too_large.first() else { return Ok(Outcome::Done) };
         let why = format!("it has {} bytes, and a record has {MAX_RECORD_BYTES} at most: it was left out", bytes.len());
-        Err(invalid(&why).on(path).advise("make the change set smaller; everything else is recorded"))
+        Err(invalid(&why).on(path).advise("everything else is recorded; where it is of a change set, make that smaller"))
     }
 
     /// The files that are not there as they should be.

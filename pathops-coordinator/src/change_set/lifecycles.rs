@@ -1,7 +1,8 @@
 //! The lifecycles of a change set and of what it brings: they follow from its steps.
 //!
 //! An activity that has a proof moves the lifecycle of a unit's artifact by it. What needs none is done here: an artifact is
-//! begun or ruled out, and the change set's own lifecycle goes as far as those of its units.
+//! begun or ruled out, the change set's own lifecycle goes as far as those of its units, and that of an app or component
+//! follows the promotion of what it brought.
 
 use std::collections::BTreeMap;
 

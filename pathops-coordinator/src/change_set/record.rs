@@ -131,7 +131,7 @@ fn pull_requests(state: &State) -> Value {
     json!({ "format": RECORD_FORMAT, "units": state.units.iter().map(|(id, progress)| (id.to_string(), of(progress))).collect::<serde_json::Map<_, _>>() })
 }
 
-/// Each transition of the change set, of what it brings, and of whose it is.
+/// Each transition of the change set, of what it brings, and of the app or component.
 fn lifecycles(state: &State) -> Value {
     let of = |progress: &Progress| json!({ "artifact": progress.artifact, "replaced": progress.replaced, "again": progress.again, "app": progress.app });
     let units = state.units.iter().map(|(id, progress)| (id.to_string(), of(progress)));

@@ -180,7 +180,7 @@ pub enum Stage {
     RestoreMerge,
     RestoreDeploy,
     RestoreEvidence,
-    /// The same in production.
+    /// Collecting what is known of a way back in production that has failed.
     RestoreFailureEvidence,
     /// Back to what it was before this change set.
     Recovered,

@@ -50,13 +50,7 @@ impl ControlPlane {
 
 /// What a branch was before a pull request with this head became this commit of it. A merge and a squash are one commit of the
 /// branch; a rebase is as many as the pull request had, which are known by their authors and messages.
-pub(super) async fn what_was_before(
-    scm: &dyn Scm,
-    cx: &OpContext,
-    repo: &RepoId,
-    merged: &CommitId,
-    head: &CommitId,
-) -> Result<CommitId> {
+async fn what_was_before(scm: &dyn Scm, cx: &OpContext, repo: &RepoId, merged: &CommitId, head: &CommitId) -> Result<CommitId> {
     let wrong = |why: String| Error::new(ErrorKind::Invalid, "check a change of the policy").on(repo).because(why);
     let mut on_branch = scm.read_commit(cx, repo, merged).await?;
     let mut proposed = scm.read_commit(cx, repo, head).await?;

@@ -136,9 +136,7 @@ impl ControlPlane {
         trial.differences = diff(&before.policy, &project.policy, past);
         Ok(())
     }
-}
 
-impl ControlPlane {
     /// Whether the policy needs approvals and came about without any: by two changes, or before there was anybody to ask.
     async fn stands_unapproved(
         &self,

@@ -159,6 +159,12 @@ impl Spot<'_> {
 }
 
 impl<'l> Linter<'l> {
+    /// The uppermost layer, for what no layer says.
+    fn top(&self) -> Option<Place> {
+        let top = self.policy.layers().iter().map(|layer| &layer.layer).min()?;
+        Some(Place { layer: top.clone(), requirement: None })
+    }
+
     /// The units that a requirement is for.
     fn units(&self, spot: Spot<'l>) -> impl Iterator<Item = &'l Unit> + use<'l> {
         self.context.units.values().filter(move |unit| spot.requirement.is_for(spot.layer, unit))

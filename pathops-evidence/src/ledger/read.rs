@@ -88,7 +88,7 @@ impl LogReader {
 
     /// The item at a place, from the batch that has it.
     async fn item(&self, cx: &OpContext, place: u64) -> Result<Option<Item>> {
-        let (within, last) = (named(ObjectKey::parse("log/batch").ok())?, named(tile::batch_key(place))?);
+        let (within, last) = (named(tile::batches())?, named(tile::batch_key(place))?);
         // Where one caller has appended more at once than several share, it begins before that.
         let near = place.checked_sub(u64::try_from(MAX_BATCH).unwrap_or(u64::MAX));
         for (after, limit) in [(near, MAX_BATCH), (None, usize::MAX)] {

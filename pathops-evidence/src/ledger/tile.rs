@@ -74,6 +74,11 @@ pub(crate) fn batch_key(start: u64) -> Option<ObjectKey> {
     ObjectKey::parse(format!("{LOG}/batch/{start:020}")).ok()
 }
 
+/// Where all batches lie.
+pub(crate) fn batches() -> Option<ObjectKey> {
+    ObjectKey::parse(format!("{LOG}/batch")).ok()
+}
+
 /// The bytes of a tile.
 pub(crate) fn encode(hashes: &[Digest]) -> Vec<u8> {
     hashes.iter().flat_map(|hash| *hash.as_bytes()).collect()

@@ -1,6 +1,7 @@
 //! Evidence that nothing in the project can produce.
 
 use super::{Linter, Spot, names};
+use crate::evidence::{Predicate as _, SbomSummary};
 use crate::policy::read::{ask_for, sbom_format};
 use crate::policy::{About, Accept, Ask, EvidenceRule, TestRun, TestsRule};
 use crate::project::{EnvironmentKind, Unit, UnitKind};
@@ -69,7 +70,8 @@ fn kinds(linter: &mut Linter<'_>, spot: Spot<'_>, accept: &Accept) {
     };
     let is_it = |kind: &String| match asks {
         Ask::Evidence(rule) => rule.predicate_type == *kind,
-        Ask::Sbom(rule) => sbom_format(kind).is_some_and(|format| rule.formats.contains(&format)),
+        // The summary says its format itself.
+        Ask::Sbom(rule) => *kind == SbomSummary::TYPE || sbom_format(kind).is_some_and(|format| rule.formats.contains(&format)),
         _ => ask_for(kind) == Some(ask),
     };
     let mut counting = kinds.iter().filter(|(name, _)| accept.from.as_ref().is_none_or(|from| from.contains(*name)));

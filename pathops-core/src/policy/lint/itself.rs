@@ -1,12 +1,12 @@
 //! Rules that nobody has to have looked at.
 
 use super::{LintLevel, Linter};
-use crate::policy::{Ask, Place};
+use crate::policy::Ask;
 
 /// Units for whose every change no requirement asks for the check of the policy.
 pub(super) fn looked_at(linter: &mut Linter<'_>) {
     let (policy, context) = (linter.policy, linter.context);
-    let Some(top) = policy.layers().iter().map(|layer| &layer.layer).min() else { return };
+    let Some(top) = linter.top() else { return };
     for unit in context.units.values() {
         let mut rules = policy.requirements(unit).map(|(_, requirement)| requirement);
         if rules.any(|it| matches!(it.asks, Ask::Policy(_)) && it.stops_every_change()) {
@@ -14,7 +14,6 @@ pub(super) fn looked_at(linter: &mut Linter<'_>) {
         }
         let what = "nothing asks for evidence of the policy itself: rules that nobody has checked decide".to_owned();
         let mend = "add a requirement that asks for it: `asks: {policy: {accept: {maxAgeSeconds: …}}}`";
-        let at = Place { layer: top.clone(), requirement: None };
-        linter.note(LintLevel::Warning, at, Some(unit), what, mend);
+        linter.note(LintLevel::Warning, top.clone(), Some(unit), what, mend);
     }
 }

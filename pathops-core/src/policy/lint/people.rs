@@ -103,7 +103,7 @@ fn approvals<'l>(linter: &mut Linter<'l>, spot: Spot<'l>, rule: &ApprovalRule) {
 
 /// The approvals that every policy asks for, where no layer says more.
 pub(super) fn built_in<'l>(linter: &mut Linter<'l>, unit: &'l Unit) {
-    let Some(top) = linter.policy.layers().iter().map(|layer| &layer.layer).min() else { return };
+    let Some(top) = linter.top() else { return };
     let rule = linter.of_unit(unit).into_iter().find_map(|(requirement, spot)| match &requirement.asks {
         Ask::Approvals(rule) if spot.is_none() => Some((&requirement.id, rule)),
         _ => None,
@@ -120,8 +120,7 @@ pub(super) fn built_in<'l>(linter: &mut Linter<'l>, unit: &'l Unit) {
     } else {
         return;
     };
-    let at = Place { layer: top.clone(), requirement: None };
-    linter.note(level, at, Some(unit), what, "give more people a role that counts in people.yaml");
+    linter.note(level, top, Some(unit), what, "give more people a role that counts in people.yaml");
 }
 
 fn exceptions<'l>(linter: &mut Linter<'l>, spot: Spot<'l>, rule: &FindingsRule) {

@@ -19,8 +19,11 @@ pub(crate) fn redaction(notes: &mut Notes<'_>, spec: &Node, policy: &RedactionPo
     }
 }
 
-/// What stays after a change that was taken out before it, in words.
+/// What stays after a change that was taken out before it, in words; where nothing was said before, it was the host's matter.
 pub(crate) fn loosened_redaction(was: Option<&RedactionPolicy>, is: Option<&RedactionPolicy>) -> Vec<String> {
+    if was.is_none() && is.is_some_and(|is| is.personal == PersonalData::Keep) {
+        return vec!["e-mail addresses and names of people stay, whatever the host says".to_owned()];
+    }
     let Some(was) = was.filter(|was| was.personal == PersonalData::Mask) else { return Vec::new() };
     match is.filter(|is| is.personal == PersonalData::Mask) {
         None => vec!["e-mail addresses and names of people are not taken out any more".to_owned()],
