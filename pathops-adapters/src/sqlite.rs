@@ -25,7 +25,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition};
+use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq, Transition};
 use pathops_core::{OpContext, Result, RunId, UnixMillis};
 use tokio::sync::Notify;
 
@@ -49,11 +49,13 @@ const FORMAT: Format = Format {
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
 /// use pathops_adapters::sqlite::SqliteJournal;
-/// use pathops_core::{IdempotencyKey, OpContext, adapter::Journal};
+/// use pathops_core::adapter::{Journal, RunFilter};
+/// use pathops_core::{IdempotencyKey, OpContext};
 ///
 /// let folder = tempfile::tempdir().unwrap();
 /// let journal = SqliteJournal::open(folder.path().join("journal.db")).await?;
-/// assert!(journal.open_runs(&OpContext::new(IdempotencyKey::new("start"))).await?.is_empty());
+/// let cx = OpContext::new(IdempotencyKey::new("start"));
+/// assert!(journal.runs(&cx, &RunFilter::default().open(), None, 100).await?.is_empty());
 /// # Ok::<(), pathops_core::Error>(()) }).unwrap();
 /// ```
 #[derive(Debug)]
@@ -146,8 +148,14 @@ impl Journal for SqliteJournal {
         read::load(&mut self.database.reader("load a run", run).await, run).await
     }
 
-    async fn open_runs(&self, _: &OpContext) -> Result<Vec<RunId>> {
-        read::open_runs(&mut self.database.reader("list the open runs", "").await).await
+    async fn runs<'a>(
+        &self,
+        _: &OpContext,
+        filter: &RunFilter,
+        after: Option<&'a RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunId>> {
+        read::runs(&mut self.database.reader("list runs", "").await, filter, after, limit).await
     }
 
     async fn entries(&self, _: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {

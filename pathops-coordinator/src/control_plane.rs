@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::future::{Either, FusedFuture as _, FutureExt as _, select};
 use futures_util::lock::Mutex;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use pathops_core::adapter::{Journal, Lease, Run};
+use pathops_core::adapter::{Journal, Lease, Run, RunFilter};
 use pathops_core::flow::Machine as _;
 use pathops_core::policy::{Action, Ask};
 use pathops_core::project::{Contract, Environments, FeatureRequest, Project, Role as PersonRole, Unit};
@@ -149,15 +149,35 @@ impl ControlPlane {
 
     /// The change sets that have not ended.
     pub(crate) async fn open_change_sets(&self) -> Result<Vec<ChangeSetId>> {
-        let cx = &context("open change sets");
-        let corrupt = |run: &RunId, why| Error::new(ErrorKind::Corrupt, "name a change set").on(run).because(why);
-        let mut open = Vec::new();
-        for id in with_retry(&*self.services.clock, || self.journal.open_runs(cx)).await? {
-            if self.load(&id).await?.is_some_and(|run| run.machine == ChangeSet::NAME) {
-                open.push(ChangeSetId::parse(id.as_str()).map_err(|error| corrupt(&id, error))?);
+        let mut open: Vec<ChangeSetId> = Vec::new();
+        loop {
+            let page = self.change_sets(Some(false), open.last(), PAGE).await?;
+            let is_last = page.len() < PAGE;
+            open.extend(page);
+            if is_last {
+                return Ok(open);
             }
         }
-        Ok(open)
+    }
+
+    /// At most `limit` change sets whose id comes after `after`, in the order of their ids: those that have `ended`, those that
+    /// have not, or all.
+    ///
+    /// # Errors
+    /// What the journal answers.
+    pub async fn change_sets(
+        &self,
+        ended: Option<bool>,
+        after: Option<&ChangeSetId>,
+        limit: usize,
+    ) -> Result<Vec<ChangeSetId>> {
+        let cx = &context("change sets");
+        let filter = &RunFilter { ended, ..RunFilter::of(ChangeSet::NAME) };
+        let after = &after.map(run_id).transpose()?;
+        let list = || self.journal.runs(cx, filter, after.as_ref(), limit);
+        let runs = with_retry(&*self.services.clock, || list()).await?;
+        let corrupt = |run: &RunId, why| Error::new(ErrorKind::Corrupt, "name a change set").on(run).because(why);
+        runs.iter().map(|run| ChangeSetId::parse(run.as_str()).map_err(|error| corrupt(run, error))).collect()
     }
 
     pub(crate) fn meta_repo(&self) -> &RepoId {
@@ -168,7 +188,7 @@ impl ControlPlane {
         &self.services
     }
 
-    async fn load(&self, run: &RunId) -> Result<Option<Run>> {
+    pub(crate) async fn load(&self, run: &RunId) -> Result<Option<Run>> {
         let cx = &context("load");
         with_retry(&*self.services.clock, || self.journal.load(cx, run)).await
     }
@@ -364,7 +384,7 @@ fn run_of(lease: &Lease) -> Result<RunId> {
     RunId::parse(&lease.name).map_err(|error| Error::new(ErrorKind::Corrupt, "claim a run").on(&lease.name).because(error))
 }
 
-fn run_id(change_set: &ChangeSetId) -> Result<RunId> {
+pub(crate) fn run_id(change_set: &ChangeSetId) -> Result<RunId> {
     RunId::parse(change_set.as_str()).map_err(|error| Error::new(ErrorKind::Invalid, "name a run").on(change_set).because(error))
 }
 
@@ -387,6 +407,6 @@ fn reviewers(project: &Project, requester: &PersonId) -> Vec<PersonId> {
         .collect()
 }
 
-fn context(what: &str) -> OpContext {
+pub(crate) fn context(what: &str) -> OpContext {
     OpContext::new(IdempotencyKey::new(format!("control-plane/{what}")))
 }

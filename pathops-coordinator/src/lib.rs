@@ -16,13 +16,17 @@ pub mod desired_state;
 mod doubt;
 pub mod engine;
 pub mod gate;
+mod operate;
 mod outside_evidence;
 pub mod plan;
 mod policy_change;
 mod retry;
+mod waits;
 
 pub use activity::Pace;
 pub use builder::*;
 pub use control_plane::*;
 pub use doubt::InProduction;
+pub use operate::*;
 pub use policy_change::*;
+pub use waits::{Deadline, EndedBy, Wait};

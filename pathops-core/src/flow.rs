@@ -4,6 +4,10 @@
 //! An engine journals the transition and only then runs the commands (intent before the call), and feeds their
 //! outcomes back (outcome after). A state plus its open operations is everything a run is, so a restart simply goes on.
 
+mod replay;
+
+pub use replay::*;
+
 use std::fmt::Debug;
 
 use serde::Serialize;

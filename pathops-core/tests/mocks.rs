@@ -9,7 +9,7 @@ use pathops_core::adapter::{
     AgentBackend, BlobCollector, BlobStore, Bucket, Ci, CiRunId, CiState, Clock, Collected, DataKey, DataKeys, EvidenceIndex,
     GitOps, IdSource, Journal, Merge, MergeableBranch, MockAgentBackend, MockBlobCollector, MockBlobStore, MockBucket, MockCi,
     MockClock, MockDataKeys, MockEvidenceIndex, MockGitOps, MockIdSource, MockJournal, MockMerge, MockNotifier,
-    MockRuntimeSignals, MockScm, MockSigner, Notice, Notifier, RuntimeSignals, Scm, SignalQuery, Signer, SubjectDigest,
+    MockRuntimeSignals, MockScm, MockSigner, Notice, Notifier, RunFilter, RuntimeSignals, Scm, SignalQuery, Signer, SubjectDigest,
 };
 use pathops_core::evidence::Signature;
 use pathops_core::policy::{ConditionAnswer, ConditionError, Languages, MockCondition, MockConditionLanguage, Summary};
@@ -91,12 +91,12 @@ async fn stores_and_keys() {
     assert_eq!(index.about(&cx(), &[SubjectDigest::commit(&commit())].into()).await.unwrap(), []);
 
     let mut journal = MockJournal::new();
-    journal.expect_open_runs().times(1).returning(|_| Ok(vec!["run-1".parse().unwrap()]));
+    journal.expect_runs().times(1).returning(|_, _, _, _| Ok(vec!["run-1".parse().unwrap()]));
     journal.expect_claim().times(1).returning(|_, _, _, _, _, _| Ok(Vec::new()));
     let journal: Arc<dyn Journal> = Arc::new(journal);
     let ttl = std::time::Duration::from_secs(1);
     assert_eq!(journal.claim(&cx(), "machine", "one", UnixMillis(0), ttl, 1).await.unwrap(), []);
-    assert_eq!(journal.open_runs(&cx()).await.unwrap(), ["run-1".parse().unwrap()]);
+    assert_eq!(journal.runs(&cx(), &RunFilter::default(), None, 1).await.unwrap(), ["run-1".parse().unwrap()]);
 
     let mut signer = MockSigner::new();
     signer.expect_sign().times(1).returning(|_, message| Ok(Signature::from_der(message.to_vec())));

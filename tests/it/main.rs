@@ -19,6 +19,7 @@ mod jumps;
 mod layering;
 mod lifecycles;
 mod moved;
+mod operate;
 mod outside_evidence;
 mod payloads;
 mod policy_changes;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use pathops_coordinator::change_set::{End, Role, State};
 use pathops_core::adapter::{
-    BranchProtection, FileChange, NewCommit, NewPullRequest, PullRequest, PullRequestState, Scm, SourceFile,
+    BranchProtection, FileChange, Journal as _, NewCommit, NewPullRequest, PullRequest, PullRequestState, RunFilter, Scm,
+    SourceFile,
 };
 use pathops_core::memory::{Fault, Faults, MemoryJournal, When};
 use pathops_core::project::FeatureRequest;
@@ -35,7 +36,7 @@ fn desired() -> RepoId {
 
 /// The branch of the change set that `key` gives, in a role.
 fn own(world: &World, role: Role) -> Option<BranchName> {
-    let run = wait(pathops_core::adapter::Journal::open_runs(&world.journal, &cx())).unwrap().pop()?;
+    let run = wait(world.journal.runs(&cx(), &RunFilter::default().open(), None, 100)).unwrap().pop()?;
     Some(branch(&format!("pathops/{run}-{role}")))
 }
 

@@ -52,7 +52,7 @@ pub(crate) fn sign(seed: u64, subject: Subject, predicate_type: &str, predicate:
 
 /// The change set as it is in the journal.
 fn state(world: &World) -> State {
-    let run = wait(world.journal.open_runs(&cx())).unwrap().pop().unwrap();
+    let run = wait(world.journal.runs(&cx(), &RunFilter::default().open(), None, 100)).unwrap().pop().unwrap();
     serde_json::from_value(wait(world.journal.load(&cx(), &run)).unwrap().unwrap().state).unwrap()
 }
 
@@ -380,7 +380,7 @@ fn a_measurement_of_production_is_about_what_runs_there_now() {
         let look = looks.fetch_add(1, Ordering::SeqCst);
         assert!(look < 500, "it waits for ever");
         if look == 150 {
-            assert_eq!(wait(world.journal.open_runs(&cx())).unwrap().len(), 1, "it waits");
+            assert_eq!(wait(world.journal.runs(&cx(), &RunFilter::default().open(), None, 100)).unwrap().len(), 1, "it waits");
             let artifact = before.units[&id("orders")].built_artifact().unwrap();
             let subject = Subject::named("orders@production").with_sha256(&artifact);
             let rate = json!({"unit": "orders", "environment": "production", "name": "error-rate", "value": 0.001, "samples": 1_000, "errors": 0, "observedOn": world.clock.now().to_string()});

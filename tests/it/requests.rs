@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::{join, join_all};
 use pathops_coordinator::ControlPlane;
 use pathops_coordinator::change_set::End;
-use pathops_core::adapter::{Clock as _, Journal as _};
+use pathops_core::adapter::{Clock as _, Journal as _, RunFilter};
 use pathops_core::memory::{Fault, Faults, Interrupt, MemoryJournal, When};
 use pathops_core::{ChangeSetId, ErrorKind, IdempotencyKey, Principal, Result};
 
@@ -31,7 +31,7 @@ fn ask<'p>(plane: &'p ControlPlane, unit: &str, key: &'p IdempotencyKey) -> impl
 }
 
 fn open_runs(world: &World) -> usize {
-    wait(world.journal.open_runs(&cx())).unwrap().len()
+    wait(world.journal.runs(&cx(), &RunFilter::default().open(), None, 100)).unwrap().len()
 }
 
 /// Of those who asked at once, one has a change set, and each other one is told of it.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition};
+use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq, Transition};
 use pathops_core::{OpContext, Result, RunId, UnixMillis};
 use sqlx::postgres::PgListener;
 use tokio::sync::Mutex;
@@ -29,10 +29,12 @@ const FORMAT: Format = Format {
 /// ```no_run
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 /// use pathops_adapters::postgres::PostgresJournal;
-/// use pathops_core::{IdempotencyKey, OpContext, adapter::Journal};
+/// use pathops_core::adapter::{Journal, RunFilter};
+/// use pathops_core::{IdempotencyKey, OpContext};
 ///
 /// let journal = PostgresJournal::open("postgres://pathops@localhost/pathops?sslmode=verify-full").await?;
-/// for run in journal.open_runs(&OpContext::new(IdempotencyKey::new("start"))).await? {
+/// let cx = OpContext::new(IdempotencyKey::new("start"));
+/// for run in journal.runs(&cx, &RunFilter::default().open(), None, 100).await? {
 ///     println!("{run} has not ended");
 /// }
 /// # Ok::<(), pathops_core::Error>(()) }).unwrap();
@@ -161,9 +163,18 @@ impl Journal for PostgresJournal {
         in_time(cx, &call, async { rows::load(&call, &mut *self.database.connection(&call).await?, run).await }).await
     }
 
-    async fn open_runs(&self, cx: &OpContext) -> Result<Vec<RunId>> {
-        let call = self.database.call("list the open runs", "");
-        in_time(cx, &call, async { rows::open_runs(&call, &mut *self.database.connection(&call).await?).await }).await
+    async fn runs<'a>(
+        &self,
+        cx: &OpContext,
+        filter: &RunFilter,
+        after: Option<&'a RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunId>> {
+        let call = self.database.call("list runs", "");
+        in_time(cx, &call, async {
+            rows::runs(&call, &mut *self.database.connection(&call).await?, filter, after, limit).await
+        })
+        .await
     }
 
     async fn entries(&self, cx: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {

@@ -1,6 +1,6 @@
 //! Reading runs and their entries.
 
-use pathops_core::adapter::{Entry, Run, Seq};
+use pathops_core::adapter::{Entry, Run, RunFilter, Seq};
 use pathops_core::{ErrorKind, Result, RunId};
 use sqlx::{query_as, query_scalar};
 
@@ -17,8 +17,20 @@ pub(super) async fn load(reader: &mut Reader<'_>, run: &RunId) -> Result<Option<
     journal_rows::run(&reader.call, run, row, ops).map(Some)
 }
 
-pub(super) async fn open_runs(reader: &mut Reader<'_>) -> Result<Vec<RunId>> {
-    let rows = query_scalar::<_, String>("SELECT id FROM runs WHERE ended = 0 ORDER BY id").fetch_all(reader.sqlite()).await;
+pub(super) async fn runs(
+    reader: &mut Reader<'_>,
+    filter: &RunFilter,
+    after: Option<&RunId>,
+    limit: usize,
+) -> Result<Vec<RunId>> {
+    // Those that are open have an index of their own, which is used where the text says so.
+    let text = match filter.ended {
+        None => "SELECT id FROM runs WHERE id > ? AND coalesce(machine = ?, true) ORDER BY id LIMIT ?",
+        Some(false) => "SELECT id FROM runs WHERE ended = 0 AND id > ? AND coalesce(machine = ?, true) ORDER BY id LIMIT ?",
+        Some(true) => "SELECT id FROM runs WHERE ended = 1 AND id > ? AND coalesce(machine = ?, true) ORDER BY id LIMIT ?",
+    };
+    let rows = query_scalar::<_, String>(text).bind(after.map_or("", RunId::as_str)).bind(filter.machine.as_deref());
+    let rows = rows.bind(limited(limit)).fetch_all(reader.sqlite()).await;
     run_ids(&reader.call, rows.map_err(|e| reader.call.failed(e))?)
 }
 

@@ -17,7 +17,7 @@ const HISTORY: usize = 200;
 impl ControlPlane {
     /// The newest decisions that the meta repository's records lead to, with the facts they were made over; and how many
     /// of them cannot be read.
-    pub(super) async fn history(&self, cx: &OpContext) -> Result<(Vec<(HypotheticalFacts, DecisionRecord)>, usize)> {
+    pub(super) async fn decisions(&self, cx: &OpContext) -> Result<(Vec<(HypotheticalFacts, DecisionRecord)>, usize)> {
         let services = self.services();
         let main = services.main(cx, self.meta_repo()).await?;
         let records = read_declarations(&*services.scm, cx, self.meta_repo(), &main, &["change-sets"]).await?;

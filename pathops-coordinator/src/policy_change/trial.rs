@@ -128,7 +128,7 @@ impl ControlPlane {
                 self.stands_unapproved(cx, pull_request, before, policy, trial).await?;
             }
         }
-        let (history, unreadable) = self.history(cx).await?;
+        let (history, unreadable) = self.decisions(cx).await?;
         if unreadable > 0 {
             trial.warnings.push(format!("{unreadable} past decisions cannot be read, so nothing is known of them"));
         }

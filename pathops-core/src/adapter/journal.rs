@@ -87,6 +87,29 @@ pub struct Run {
     pub ended: bool,
 }
 
+/// Which runs are listed. What is `None` does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Those of this machine.
+    pub machine: Option<String>,
+    /// Those that have ended, or those that have not.
+    pub ended: Option<bool>,
+}
+
+impl RunFilter {
+    /// The runs of `machine`.
+    #[must_use]
+    pub fn of(machine: impl Into<String>) -> Self {
+        Self { machine: Some(machine.into()), ended: None }
+    }
+
+    /// Of these, the ones that have not ended.
+    #[must_use]
+    pub fn open(self) -> Self {
+        Self { ended: Some(false), ..self }
+    }
+}
+
 /// Whether a run was made by this call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
@@ -200,11 +223,17 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// `Corrupt`, `Unavailable`, `Timeout`.
     async fn load(&self, cx: &OpContext, run: &RunId) -> Result<Option<Run>>;
 
-    /// The runs that have not ended, in the order of their ids.
+    /// At most `limit` runs whose id comes after `after`, in the order of their ids, byte by byte.
     ///
     /// # Errors
     /// As [`Journal::load`].
-    async fn open_runs(&self, cx: &OpContext) -> Result<Vec<RunId>>;
+    async fn runs<'a>(
+        &self,
+        cx: &OpContext,
+        filter: &RunFilter,
+        after: Option<&'a RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunId>>;
 
     /// At most `limit` entries after `after`, in order.
     ///

@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::poll_fn;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition};
+use crate::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq, Transition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::RunId;
 use crate::op::OpContext;
@@ -195,8 +196,17 @@ impl Journal for MemoryJournal {
         Ok(self.state().runs.get(run).and_then(|record| record.load(run)))
     }
 
-    async fn open_runs(&self, _: &OpContext) -> Result<Vec<RunId>> {
-        Ok(self.state().runs.iter().filter(|(_, record)| !record.ended()).map(|(run, _)| run.clone()).collect())
+    async fn runs<'a>(
+        &self,
+        _: &OpContext,
+        filter: &RunFilter,
+        after: Option<&'a RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunId>> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let state = self.state();
+        let runs = state.runs.range::<RunId, _>((from, Bound::Unbounded));
+        Ok(runs.filter(|(_, record)| record.is_in(filter)).map(|(run, _)| run.clone()).take(limit).collect())
     }
 
     async fn entries(&self, _: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {

@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition};
+use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq, Transition};
 use pathops_core::conformance::journal::{JournalFixture, JournalWorld, cases, worlds};
 use pathops_core::memory::{Faulty, MemoryJournal};
 use pathops_core::{ErrorKind, OpContext, Result, RunId, UnixMillis};
@@ -23,6 +23,10 @@ enum Defect {
     GivesEntriesTwice,
     OverlooksTheLimit,
     ListsEndedRuns,
+    ListsRunsOfAnyMachine,
+    ListsInNoOrder,
+    ListsTheFirstPageAgain,
+    OverlooksTheLimitOfAList,
     TakesAnotherRunOfThatName,
     CallsEveryRunNew,
     ClosesAnything,
@@ -209,17 +213,36 @@ impl Journal for Planted {
         Ok(loaded)
     }
 
-    async fn open_runs(&self, cx: &OpContext) -> Result<Vec<RunId>> {
-        let mut open = self.inner.open_runs(cx).await?;
-        let ended = self.ended.lock().unwrap();
-        if self.has(Defect::ListsEndedRuns) {
-            open.extend(ended.iter().cloned());
-            open.sort();
+    async fn runs<'a>(
+        &self,
+        cx: &OpContext,
+        filter: &RunFilter,
+        after: Option<&'a RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunId>> {
+        let (mut filter, mut after, mut limit) = (filter.clone(), after, limit);
+        let wanted = filter.ended;
+        if self.has(Defect::ListsEndedRuns) || self.has(Defect::GoesOnAfterTheEnd) {
+            filter.ended = None;
         }
+        if self.has(Defect::ListsRunsOfAnyMachine) {
+            filter.machine = None;
+        }
+        if self.has(Defect::ListsTheFirstPageAgain) {
+            after = None;
+        }
+        if self.has(Defect::OverlooksTheLimitOfAList) {
+            limit = usize::MAX;
+        }
+        let mut runs = self.inner.runs(cx, &filter, after, limit).await?;
         if self.has(Defect::GoesOnAfterTheEnd) {
-            open.retain(|run| !ended.contains(run));
+            let ended = self.ended.lock().unwrap();
+            runs.retain(|run| wanted.is_none_or(|wanted| wanted == ended.contains(run)));
         }
-        Ok(open)
+        if self.has(Defect::ListsInNoOrder) {
+            runs.reverse();
+        }
+        Ok(runs)
     }
 
     async fn entries(&self, cx: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {
@@ -325,7 +348,11 @@ fn each_defect_fails_the_cases_that_name_it() {
         (Defect::MixesUpOpenOperations, &["open_operations_come_by_number"]),
         (Defect::GivesEntriesTwice, &["entries_come_page_by_page"]),
         (Defect::OverlooksTheLimit, &["entries_come_page_by_page"]),
-        (Defect::ListsEndedRuns, &["open_runs_come_by_name"]),
+        (Defect::ListsEndedRuns, &["runs_are_listed_by_what_they_are"]),
+        (Defect::ListsRunsOfAnyMachine, &["runs_are_listed_by_what_they_are"]),
+        (Defect::ListsInNoOrder, &["runs_are_listed_by_what_they_are", "runs_come_page_by_page"]),
+        (Defect::ListsTheFirstPageAgain, &["runs_come_page_by_page"]),
+        (Defect::OverlooksTheLimitOfAList, &["runs_come_page_by_page"]),
         (Defect::TakesAnotherRunOfThatName, &["another_run_of_that_name_already_exists"]),
         (Defect::CallsEveryRunNew, &["creating_again_changes_nothing"]),
         (Defect::ClosesAnything, &["only_an_open_operation_is_closed"]),

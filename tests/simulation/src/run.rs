@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::{FutureExt as _, join_all, select};
 use pathops_coordinator::ControlPlane;
 use pathops_coordinator::change_set::{End, State};
-use pathops_core::adapter::{Clock as _, EventCursor, Journal as _, ScmEventKind};
+use pathops_core::adapter::{Clock as _, EventCursor, Journal as _, RunFilter, ScmEventKind};
 use pathops_core::{Digest, ErrorKind, IdempotencyKey};
 
 use crate::bug::Bug;
@@ -153,7 +153,7 @@ impl Session<'_> {
     /// Whether everything was asked for and has ended, and nothing is wrong any more.
     fn in_order(&self) -> bool {
         let asked = self.world.lens.answered() == self.world.truth.shape.asked.len();
-        self.calm && asked && wait(self.world.journal.open_runs(&cx())).unwrap().is_empty()
+        self.calm && asked && wait(self.world.journal.runs(&cx(), &RunFilter::default().open(), None, 1)).unwrap().is_empty()
     }
 
     /// Every change set as the journal has it.

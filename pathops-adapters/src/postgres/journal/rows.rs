@@ -1,6 +1,6 @@
 //! The statements of the journal.
 
-use pathops_core::adapter::{Created, Entry, Lease, Run, Seq};
+use pathops_core::adapter::{Created, Entry, Lease, Run, RunFilter, Seq};
 use pathops_core::{ErrorKind, Result, RunId, UnixMillis};
 use sqlx::postgres::PgConnection;
 use sqlx::{query, query_as, query_scalar};
@@ -162,8 +162,23 @@ pub(super) async fn load(call: &Call, connection: &mut PgConnection, run: &RunId
     journal_rows::run(call, run, (machine, seq, format, state, ended), ops.into_iter().zip(commands)).map(Some)
 }
 
-pub(super) async fn open_runs(call: &Call, connection: &mut PgConnection) -> Result<Vec<RunId>> {
-    let rows = query_scalar::<_, String>("SELECT id FROM pathops_runs WHERE NOT ended ORDER BY id").fetch_all(connection).await;
+pub(super) async fn runs(
+    call: &Call,
+    connection: &mut PgConnection,
+    filter: &RunFilter,
+    after: Option<&RunId>,
+    limit: usize,
+) -> Result<Vec<RunId>> {
+    // Those that are open have an index of their own, which is used where the text says so.
+    let text = match filter.ended {
+        None => "SELECT id FROM pathops_runs WHERE id > $1 AND coalesce(machine = $2, true) ORDER BY id LIMIT $3",
+        Some(false) => {
+            "SELECT id FROM pathops_runs WHERE NOT ended AND id > $1 AND coalesce(machine = $2, true) ORDER BY id LIMIT $3"
+        }
+        Some(true) => "SELECT id FROM pathops_runs WHERE ended AND id > $1 AND coalesce(machine = $2, true) ORDER BY id LIMIT $3",
+    };
+    let rows = query_scalar::<_, String>(text).bind(after.map_or("", RunId::as_str)).bind(filter.machine.as_deref());
+    let rows = rows.bind(limited(limit)).fetch_all(connection).await;
     run_ids(call, rows.map_err(|e| call.failed(e))?)
 }
 

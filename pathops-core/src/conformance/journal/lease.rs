@@ -4,7 +4,7 @@ use super::super::case::Answer as _;
 use super::super::scm::world::cx;
 use super::super::{Case, Outcome, ensure};
 use super::{Bench, JournalWorld, SUITE, TTL, run, take, transition};
-use crate::adapter::Lease;
+use crate::adapter::{Lease, RunFilter};
 use crate::error::ErrorKind;
 use crate::time::UnixMillis;
 
@@ -94,7 +94,7 @@ async fn an_old_fence_writes_nothing(world: JournalWorld) -> Outcome {
     let created = bench.journal.create(&cx("old"), &bench.lease, &run("new"), "machine", &transition(1, None, &[])).await;
     created.fails(ErrorKind::Conflict, "the fence is old")?;
     ensure!(bench.seen().await? == before, "an old fence changed the run");
-    let open = bench.journal.open_runs(&cx("open")).await.works()?;
+    let open = bench.journal.runs(&cx("open"), &RunFilter::default().open(), None, 100).await.works()?;
     ensure!(open == [bench.run.clone()], "an old fence made a run: {open:?}");
     Bench { lease, ..bench }.append(1, &transition(2, Some(1), &[])).await.works().map(drop)
 }

@@ -4,13 +4,15 @@ use super::super::case::Answer as _;
 use super::super::scm::world::cx;
 use super::super::{Case, Outcome, ensure};
 use super::{Bench, JournalWorld, SUITE, run, transition};
-use crate::adapter::{OpId, Seq, Transition};
+use crate::adapter::{OpId, RunFilter, Seq, Transition};
+use crate::id::RunId;
 
 pub(super) fn cases() -> Vec<Case<JournalWorld>> {
     vec![
         Case::new(SUITE, "open_operations_come_by_number", open_operations_come_by_number),
         Case::new(SUITE, "entries_come_page_by_page", entries_come_page_by_page),
-        Case::new(SUITE, "open_runs_come_by_name", open_runs_come_by_name),
+        Case::new(SUITE, "runs_are_listed_by_what_they_are", runs_are_listed_by_what_they_are),
+        Case::new(SUITE, "runs_come_page_by_page", runs_come_page_by_page),
         Case::new(SUITE, "runs_do_not_meet", runs_do_not_meet),
     ]
 }
@@ -43,18 +45,58 @@ async fn entries_come_page_by_page(world: JournalWorld) -> Outcome {
     Ok(())
 }
 
-async fn open_runs_come_by_name(world: JournalWorld) -> Outcome {
+async fn runs_are_listed_by_what_they_are(world: JournalWorld) -> Outcome {
     let mut bench = world.bench().await?;
-    for name in ["b", "c", "a-1", "a"] {
+    for (name, machine) in [("b", "one"), ("c", "one"), ("a-1", "two"), ("a", "one"), ("a1", "two")] {
         bench.run = run(name);
-        bench.create(&transition(1, None, &[1])).await?;
+        bench.journal.create(&cx("create"), &bench.lease, &bench.run, machine, &transition(1, None, &[1])).await.works()?;
     }
     bench.run = run("c");
     bench.append(1, &Transition { ends: true, ..transition(2, Some(1), &[]) }).await.works()?;
     bench.run = run("d");
-    bench.create(&Transition { ends: true, ..transition(1, None, &[]) }).await?;
-    let open = bench.journal.open_runs(&cx("open")).await.works()?;
-    ensure!(open == ["a", "a-1", "b"].map(run), "open are a, a-1 and b in this order, not {open:?}");
+    let ended = Transition { ends: true, ..transition(1, None, &[]) };
+    bench.journal.create(&cx("create"), &bench.lease, &bench.run, "two", &ended).await.works()?;
+    let (one, two) = (|| RunFilter::of("one"), || RunFilter::of("two"));
+    let over = |filter: RunFilter| RunFilter { ended: Some(true), ..filter };
+    let asked: [(RunFilter, &[&str]); 8] = [
+        (RunFilter::default(), &["a", "a-1", "a1", "b", "c", "d"]),
+        (RunFilter::default().open(), &["a", "a-1", "a1", "b"]),
+        (over(RunFilter::default()), &["c", "d"]),
+        (one(), &["a", "b", "c"]),
+        (one().open(), &["a", "b"]),
+        (two().open(), &["a-1", "a1"]),
+        (over(two()), &["d"]),
+        (RunFilter::of("three"), &[]),
+    ];
+    for (filter, expected) in asked {
+        let listed = bench.journal.runs(&cx("list"), &filter, None, 100).await.works()?;
+        let listed: Vec<&str> = listed.iter().map(RunId::as_str).collect();
+        ensure!(listed == expected, "{filter:?} lists {expected:?} in this order, not {listed:?}");
+    }
+    Ok(())
+}
+
+async fn runs_come_page_by_page(world: JournalWorld) -> Outcome {
+    let mut bench = world.bench().await?;
+    for name in ["a", "b", "c", "d", "e"] {
+        bench.run = run(name);
+        bench.create(&transition(1, None, &[1])).await?;
+    }
+    for filter in [RunFilter::default(), RunFilter::of("machine"), RunFilter::of("machine").open()] {
+        for (after, limit, expected) in [
+            (None, 2, &["a", "b"][..]),
+            (Some("b"), 2, &["c", "d"]),
+            (Some("bb"), 9, &["c", "d", "e"]),
+            (Some("d"), 2, &["e"]),
+            (Some("e"), 2, &[]),
+            (None, 0, &[]),
+        ] {
+            let after = after.map(run);
+            let page = bench.journal.runs(&cx("page"), &filter, after.as_ref(), limit).await.works()?;
+            let page: Vec<&str> = page.iter().map(RunId::as_str).collect();
+            ensure!(page == expected, "{limit} runs after {after:?} are {expected:?}, not {page:?}");
+        }
+    }
     Ok(())
 }
 

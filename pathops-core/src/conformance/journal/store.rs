@@ -4,6 +4,7 @@ use super::super::case::Answer as _;
 use super::super::scm::world::cx;
 use super::super::{Case, Outcome, ensure};
 use super::{Bench, JournalWorld, SUITE, take, transition};
+use crate::adapter::RunFilter;
 use crate::error::ErrorKind;
 
 pub(super) fn durable() -> Case<JournalWorld> {
@@ -27,7 +28,7 @@ async fn what_was_acknowledged_is_there_after_a_restart(world: JournalWorld) -> 
     ensure!(stolen.is_none(), "a lease that was held before the restart was given to somebody else");
     let again = Bench { journal, lease, run };
     ensure!(again.seen().await? == before, "the run is not what it was before the restart");
-    let open = again.journal.open_runs(&cx("open")).await.works()?;
+    let open = again.journal.runs(&cx("open"), &RunFilter::default().open(), None, 100).await.works()?;
     ensure!(open == [again.run.clone()], "the open run was not found after the restart: {open:?}");
     again.append(2, &transition(3, Some(2), &[])).await.works().map(drop)
 }

@@ -10,7 +10,7 @@ use crate::adapter::{
     AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobCollector, BlobStore, Bucket, ByteStream, Ci,
     CiCapabilities, CiRequest, CiRunId, CiState, Collected, Created, DataKey, DataKeys, Entry, EvidenceIndex,
     EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, ExpectedDeployment, GitOps, GitOpsCapabilities, IndexedEvidence,
-    Journal, JournalCapabilities, Lease, Notice, Notifier, NotifierCapabilities, Observation, Run, RuntimeEvent, RuntimeSignals,
+    Journal, JournalCapabilities, Lease, Notice, Notifier, NotifierCapabilities, Observation, Run, RunFilter, RuntimeEvent, RuntimeSignals,
     Sample, Seq, SignalCapabilities, SignalQuery, Signer, StoredBlob, SubjectDigest, Transition,
 };
 use crate::digest::Digest;
@@ -266,8 +266,14 @@ impl Journal for Faulty<dyn Journal> {
         self.through(Call::read("load a run"), || self.inner.load(cx, run)).await
     }
 
-    async fn open_runs(&self, cx: &OpContext) -> Result<Vec<RunId>> {
-        self.through(Call::read("list open runs"), || self.inner.open_runs(cx)).await
+    async fn runs<'a>(
+        &self,
+        cx: &OpContext,
+        filter: &RunFilter,
+        after: Option<&'a RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunId>> {
+        self.through(Call::read("list runs"), || self.inner.runs(cx, filter, after, limit)).await
     }
 
     async fn entries(&self, cx: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {

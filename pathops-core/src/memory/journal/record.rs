@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::adapter::{Entry, OpId, OpenOp, Run, Seq, Transition};
+use crate::adapter::{Entry, OpId, OpenOp, Run, RunFilter, Seq, Transition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::RunId;
 
@@ -61,7 +61,11 @@ impl Record {
         self.machine == machine && !self.ended()
     }
 
-    pub(super) fn ended(&self) -> bool {
+    pub(super) fn is_in(&self, RunFilter { machine, ended }: &RunFilter) -> bool {
+        machine.as_ref().is_none_or(|machine| *machine == self.machine) && ended.is_none_or(|ended| ended == self.ended())
+    }
+
+    fn ended(&self) -> bool {
         self.transitions.last().is_some_and(|last| last.ends)
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pathops_core::adapter::{
-    BlobCapabilities, BlobStore, Bucket, ByteStream, Created, Entry, Journal, JournalCapabilities, Lease, Run, Seq, Transition,
+    BlobCapabilities, BlobStore, Bucket, ByteStream, Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq, Transition,
 };
 use pathops_core::{Digest, ObjectKey, OpContext, Result, RunId, UnixMillis};
 
@@ -85,8 +85,14 @@ impl Journal for Watched<dyn Journal> {
         Ok(loaded)
     }
 
-    async fn open_runs(&self, cx: &OpContext) -> Result<Vec<RunId>> {
-        self.lens.silently(self.inner.open_runs(cx)).await
+    async fn runs<'a>(
+        &self,
+        cx: &OpContext,
+        filter: &RunFilter,
+        after: Option<&'a RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunId>> {
+        self.lens.silently(self.inner.runs(cx, filter, after, limit)).await
     }
 
     async fn entries(&self, cx: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {

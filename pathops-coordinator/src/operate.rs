@@ -1,0 +1,164 @@
+//! What operators ask of a change set: what happened to it, why it waits, and whether its journal is what its machine makes.
+
+use std::collections::BTreeMap;
+
+use pathops_core::adapter::{Entry, OpId, Seq};
+use pathops_core::flow::{Event, Replay};
+use pathops_core::policy::{Decision, evaluate};
+use pathops_core::{ChangeSetId, Error, ErrorKind, Result, UnitId, UnixMillis};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::activity::promote::Candidate;
+use crate::change_set::{ChangeSet, Command, Outcome, Start, State};
+use crate::control_plane::{ControlPlane, context, run_id};
+use crate::retry::with_retry;
+use crate::waits::{EndedBy, Wait, at_rest, of_operation};
+
+/// How many entries are read by one call of the journal.
+const PAGE: usize = 256;
+
+/// One transition of a change set.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Happened {
+    /// Its number: 1 for the first.
+    pub seq: Seq,
+    /// When.
+    pub at: UnixMillis,
+    /// What happened.
+    pub event: Event<Start, Outcome>,
+    /// What was to be done from then on.
+    pub opened: Vec<(OpId, Command)>,
+}
+
+impl ControlPlane {
+    /// At most `limit` transitions of a change set after `after`, in order; none where there are no more.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown change set; `Corrupt` where its journal is of another version; what the journal answers.
+    pub async fn history(&self, change_set: &ChangeSetId, after: Seq, limit: usize) -> Result<Vec<Happened>> {
+        self.entries(change_set, after, limit).await?.iter().map(|entry| happened(change_set, entry)).collect()
+    }
+
+    /// Everything that a change set waits for now, the units that wait for others included; nothing where it has ended, and `None`
+    /// for an unknown one. Where a decision is waited for, it is made as of now, so that it names everybody who could still
+    /// end the wait; this reads what the decision would read, and changes nothing.
+    ///
+    /// # Errors
+    /// `Corrupt` where its journal is of another version; what the journal answers. That a decision cannot be made now is no error:
+    /// then that is what is waited for.
+    pub async fn waits(&self, change_set: &ChangeSetId) -> Result<Option<Vec<Wait>>> {
+        let Some(run) = self.load(&run_id(change_set)?).await? else { return Ok(None) };
+        let state: State = decode(change_set, &run.state)?;
+        let open: BTreeMap<OpId, Command> =
+            run.open.iter().map(|open| Ok((open.op, decode(change_set, &open.command)?))).collect::<Result<_>>()?;
+        let (opened, settled) = self.times(change_set).await?;
+        let mut waits = Vec::new();
+        for (op, command) in &open {
+            let since = opened.get(op).copied().unwrap_or(state.start.at);
+            waits.push(self.wait_of(&state, command, since).await);
+        }
+        let busy: Vec<UnitId> = open.values().filter_map(Command::unit).cloned().collect();
+        if !run.ended {
+            waits.extend(at_rest(&state, &busy, &settled));
+        }
+        Ok(Some(waits))
+    }
+
+    /// Runs the machine again over all that the journal has of a change set, compares everything that it makes with what is
+    /// stored there, and gives the state that it comes to; `None` for an unknown one. It changes nothing.
+    ///
+    /// # Errors
+    /// `Corrupt` where the journal and the machine part, with the transition and the place: the journal was changed, or another
+    /// version drove the change set; what the journal answers. One that is driven meanwhile may have moved on: ask again.
+    pub async fn replay(&self, change_set: &ChangeSetId) -> Result<Option<State>> {
+        let Some(run) = self.load(&run_id(change_set)?).await? else { return Ok(None) };
+        let parted = |error| Error::new(ErrorKind::Corrupt, "replay a change set").on(change_set).because(&error).with_source(error);
+        let mut replay = Replay::<ChangeSet>::new();
+        let mut after = Seq(0);
+        while after < run.seq {
+            let page = self.entries(change_set, after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            for entry in page.iter().filter(|entry| entry.seq <= run.seq) {
+                replay.follow(entry).map_err(parted)?;
+            }
+        }
+        replay.finish(&run).map(Some).map_err(parted)
+    }
+
+    async fn entries(&self, change_set: &ChangeSetId, after: Seq, limit: usize) -> Result<Vec<Entry>> {
+        let (cx, run) = (&context("entries"), &run_id(change_set)?);
+        with_retry(&*self.services.clock, || self.journal.entries(cx, run, after, limit)).await
+    }
+
+    /// When each operation was begun, and when the last one of each unit ended.
+    async fn times(&self, change_set: &ChangeSetId) -> Result<(BTreeMap<OpId, UnixMillis>, BTreeMap<UnitId, UnixMillis>)> {
+        let (mut opened, mut settled, mut units) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        let mut after = Seq(0);
+        loop {
+            let page = self.history(change_set, after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok((opened, settled)) };
+            after = last.seq;
+            for Happened { at, event, opened: new, .. } in page {
+                if let Event::Done { op, .. } = event {
+                    settled.extend(units.remove(&op).map(|unit| (unit, at)));
+                }
+                for (op, command) in new {
+                    opened.insert(op, at);
+                    units.extend(command.unit().map(|unit| (op, unit.clone())));
+                }
+            }
+        }
+    }
+
+    async fn wait_of(&self, state: &State, command: &Command, since: UnixMillis) -> Wait {
+        let wait = of_operation(state, command, since, &self.services.pace);
+        match self.decision_now(command).await {
+            None => wait,
+            Some(Err(error)) => {
+                let what = self.services.redactor.redact_text(&format!("cannot be decided: {error}"));
+                Wait { what, ended_by: EndedBy::System("the systems around"), ..wait }
+            }
+            Some(Ok(decision)) => {
+                let blocking: Vec<_> = decision.blocking().map(|it| format!("`{}`", it.id)).collect();
+                // Where nothing stands in the way of it, nothing but a merge is missing.
+                let Some(remaining) = decision.remaining else { return wait };
+                let what = match blocking.as_slice() {
+                    [one] => format!("waits for its requirement {one}"),
+                    many => format!("waits for its requirements {}", many.join(", ")),
+                };
+                Wait { what, ended_by: EndedBy::Remaining(remaining), ..wait }
+            }
+        }
+    }
+
+    /// The decision that an operation waits for, as it would be made now.
+    async fn decision_now(&self, command: &Command) -> Option<Result<Decision>> {
+        let cx = &context("wait");
+        let made = match command {
+            Command::Decide { scope, combination, .. } => self.services.facts(cx, scope, combination, None).await,
+            Command::Promote { scope, role, target, preflight, combination, pull_request, shown, .. } => {
+                let candidate = Candidate { scope, role: *role, target, preflight, combination, pull_request, shown, merged: None };
+                self.services.facts(cx, scope, combination, Some(&candidate)).await
+            }
+            _ => return None,
+        };
+        Some(made.map(|(policy, facts)| evaluate(&policy, &facts, self.services.clock.now())))
+    }
+}
+
+fn happened(change_set: &ChangeSetId, entry: &Entry) -> Result<Happened> {
+    Ok(Happened {
+        seq: entry.seq,
+        at: entry.at,
+        event: decode(change_set, &entry.event)?,
+        opened: entry.opens.iter().map(|open| Ok((open.op, decode(change_set, &open.command)?))).collect::<Result<_>>()?,
+    })
+}
+
+fn decode<T: DeserializeOwned>(change_set: &ChangeSetId, value: &Value) -> Result<T> {
+    T::deserialize(value).map_err(|error| Error::new(ErrorKind::Corrupt, "read a change set").on(change_set).with_source(error))
+}

@@ -1,0 +1,158 @@
+//! Why a change set waits: what for, since when, who can end it, and what happens where nobody does.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use pathops_core::policy::Remaining;
+use pathops_core::{PersonId, UnitId, UnixMillis};
+use serde::Serialize;
+
+use crate::activity::Pace;
+use crate::change_set::{Command, PullRequestRef, Role, Scope, Stage, State, label};
+
+/// Something that a change set waits for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wait {
+    /// The unit; none for what is about the change set as a whole.
+    pub unit: Option<UnitId>,
+    /// What for, in words.
+    pub what: String,
+    /// Since when.
+    pub since: UnixMillis,
+    /// Who can end it.
+    pub ended_by: EndedBy,
+    /// What happens where nobody does. Without one it waits for as long as it takes.
+    pub deadline: Option<Deadline>,
+}
+
+/// Who can end a wait.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndedBy {
+    /// Any of these people.
+    People(Vec<PersonId>),
+    /// Everybody who is named, with what they are named for; and time, where it says so.
+    Remaining(Remaining),
+    /// A system, which is at work or out of reach.
+    System(&'static str),
+    /// These units, which have to come as far first.
+    Units(Vec<UnitId>),
+}
+
+/// When a wait is over in any case.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Deadline {
+    /// The earliest instant. A host that was restarted counts from then on.
+    pub at: UnixMillis,
+    /// What happens then.
+    pub then: &'static str,
+}
+
+impl fmt::Display for Wait {
+    /// One line for people.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(unit) = &self.unit {
+            write!(f, "{unit}: ")?;
+        }
+        write!(f, "{}, since {}; {}", self.what, self.since, self.ended_by)?;
+        match &self.deadline {
+            None => Ok(()),
+            Some(Deadline { at, then }) => write!(f, "; at {at} {then}"),
+        }
+    }
+}
+
+impl fmt::Display for EndedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |names: Vec<&str>| if names.is_empty() { "nobody".to_owned() } else { names.join(" or ") };
+        match self {
+            EndedBy::People(people) => write!(f, "up to {}", names(people.iter().map(PersonId::as_str).collect())),
+            EndedBy::System(system) => write!(f, "up to {system}"),
+            EndedBy::Units(units) => write!(f, "up to {}", names(units.iter().map(UnitId::as_str).collect())),
+            EndedBy::Remaining(Remaining { steps, not_before, .. }) => {
+                let steps: Vec<_> = steps
+                    .iter()
+                    .map(|step| match &step.from {
+                        Some(from) => format!("{} from {from}", step.what),
+                        None => step.what.clone(),
+                    })
+                    .collect();
+                match (steps.is_empty(), not_before) {
+                    (true, None) => f.write_str("nothing is missing"),
+                    (true, Some(at)) => write!(f, "it takes time until {at}"),
+                    (false, None) => write!(f, "missing: {}", steps.join("; ")),
+                    (false, Some(at)) => write!(f, "missing: {}; and not before {at}", steps.join("; ")),
+                }
+            }
+        }
+    }
+}
+
+/// What an open operation waits for, as far as that follows from what is written down.
+pub(crate) fn of_operation(state: &State, command: &Command, since: UnixMillis, pace: &Pace) -> Wait {
+    let (what, ended_by, deadline) = match command {
+        Command::Announce { role, .. } | Command::Propose { role, .. } => {
+            (format!("opens its {role} pull request"), EndedBy::System("the Git host"), None)
+        }
+        Command::Work { scope, pull_request, patch, .. } => work(state, scope, pull_request, patch.is_some(), pace),
+        Command::Build { commit, .. } => (format!("waits for the build of {commit}"), EndedBy::System("CI"), None),
+        Command::AwaitMerge { scope, role, pull_request, .. } => {
+            (merge_of(*role, pull_request), EndedBy::People(people(state, scope)), None)
+        }
+        Command::Stage { .. } | Command::MergePreflight { .. } => {
+            ("is being put into preflight".to_owned(), EndedBy::System("the Git host"), None)
+        }
+        Command::Observe { target, .. } => {
+            let then = (pace.deploy_limit, "the deployment counts as failed");
+            (format!("waits until {} is healthy", target.environment), EndedBy::System("the GitOps controller"), Some(then))
+        }
+        Command::Collect { .. } => ("collects evidence".to_owned(), EndedBy::System("those who have it"), None),
+        Command::Decide { .. } => ("is being decided".to_owned(), EndedBy::System("PathOps"), None),
+        Command::Promote { scope, role, pull_request, .. } => {
+            (merge_of(*role, pull_request), EndedBy::People(people(state, scope)), None)
+        }
+        Command::Close { .. } => ("closes its pull requests".to_owned(), EndedBy::System("the Git host"), None),
+        Command::Revert { .. } => ("opens the pull request that goes back".to_owned(), EndedBy::System("the Git host"), None),
+        Command::Comment { .. } => ("writes its status comments".to_owned(), EndedBy::System("the Git host"), None),
+        Command::Record { .. } => ("writes its record".to_owned(), EndedBy::System("the Git host"), None),
+    };
+    let deadline = deadline.map(|(after, then)| Deadline { at: since + after, then });
+    Wait { unit: command.unit().cloned(), what, since, ended_by, deadline }
+}
+
+type Told = (String, EndedBy, Option<(Duration, &'static str)>);
+
+fn work(state: &State, scope: &Scope, pull_request: &PullRequestRef, has_patch: bool, pace: &Pace) -> Told {
+    if scope.by_agent || has_patch {
+        let then = (pace.agent_limit, "the task counts as failed");
+        return ("waits for the agent's work".to_owned(), EndedBy::System("the agent"), Some(then));
+    }
+    let PullRequestRef { repo, branch, .. } = pull_request;
+    (format!("waits for a push to `{branch}` of {repo}"), EndedBy::People(people(state, scope)), None)
+}
+
+fn merge_of(role: Role, pull_request: &PullRequestRef) -> String {
+    format!("waits until people have merged or closed its {role} pull request {}", pull_request.url)
+}
+
+/// Those who were asked, and who asked.
+fn people(state: &State, scope: &Scope) -> Vec<PersonId> {
+    state.start.reviewers.iter().chain([&scope.sponsor]).cloned().collect()
+}
+
+/// What units wait for that have nothing to do themselves, each since it came to where it is.
+pub(crate) fn at_rest(state: &State, busy: &[UnitId], settled: &BTreeMap<UnitId, UnixMillis>) -> Vec<Wait> {
+    let rests = |stage| matches!(stage, Stage::Built | Stage::Tested | Stage::Decided | Stage::Proposed | Stage::Closed);
+    let resting = state.units.iter().filter(|(unit, progress)| rests(progress.stage) && !busy.contains(unit));
+    resting
+        .map(|(unit, progress)| Wait {
+            unit: Some(unit.clone()),
+            what: label(progress.stage).to_owned(),
+            since: settled.get(unit).copied().unwrap_or(state.start.at),
+            ended_by: EndedBy::Units(busy.to_vec()),
+            deadline: None,
+        })
+        .collect()
+}
