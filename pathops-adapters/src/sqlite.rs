@@ -148,13 +148,7 @@ impl Journal for SqliteJournal {
         read::load(&mut self.database.reader("load a run", run).await, run).await
     }
 
-    async fn runs<'a>(
-        &self,
-        _: &OpContext,
-        filter: &RunFilter,
-        after: Option<&'a RunId>,
-        limit: usize,
-    ) -> Result<Vec<RunId>> {
+    async fn runs<'a>(&self, _: &OpContext, filter: &RunFilter, after: Option<&'a RunId>, limit: usize) -> Result<Vec<RunId>> {
         read::runs(&mut self.database.reader("list runs", "").await, filter, after, limit).await
     }
 

@@ -165,12 +165,7 @@ impl ControlPlane {
     ///
     /// # Errors
     /// What the journal answers.
-    pub async fn change_sets(
-        &self,
-        ended: Option<bool>,
-        after: Option<&ChangeSetId>,
-        limit: usize,
-    ) -> Result<Vec<ChangeSetId>> {
+    pub async fn change_sets(&self, ended: Option<bool>, after: Option<&ChangeSetId>, limit: usize) -> Result<Vec<ChangeSetId>> {
         let cx = &context("change sets");
         let filter = &RunFilter { ended, ..RunFilter::of(ChangeSet::NAME) };
         let after = &after.map(run_id).transpose()?;

@@ -75,7 +75,8 @@ impl ControlPlane {
     /// version drove the change set; what the journal answers. One that is driven meanwhile may have moved on: ask again.
     pub async fn replay(&self, change_set: &ChangeSetId) -> Result<Option<State>> {
         let Some(run) = self.load(&run_id(change_set)?).await? else { return Ok(None) };
-        let parted = |error| Error::new(ErrorKind::Corrupt, "replay a change set").on(change_set).because(&error).with_source(error);
+        let parted =
+            |error| Error::new(ErrorKind::Corrupt, "replay a change set").on(change_set).because(&error).with_source(error);
         let mut replay = Replay::<ChangeSet>::new();
         let mut after = Seq(0);
         while after < run.seq {
@@ -141,7 +142,8 @@ impl ControlPlane {
         let made = match command {
             Command::Decide { scope, combination, .. } => self.services.facts(cx, scope, combination, None).await,
             Command::Promote { scope, role, target, preflight, combination, pull_request, shown, .. } => {
-                let candidate = Candidate { scope, role: *role, target, preflight, combination, pull_request, shown, merged: None };
+                let candidate =
+                    Candidate { scope, role: *role, target, preflight, combination, pull_request, shown, merged: None };
                 self.services.facts(cx, scope, combination, Some(&candidate)).await
             }
             _ => return None,

@@ -9,7 +9,8 @@ use pathops_core::adapter::{
     AgentBackend, BlobCollector, BlobStore, Bucket, Ci, CiRunId, CiState, Clock, Collected, DataKey, DataKeys, EvidenceIndex,
     GitOps, IdSource, Journal, Merge, MergeableBranch, MockAgentBackend, MockBlobCollector, MockBlobStore, MockBucket, MockCi,
     MockClock, MockDataKeys, MockEvidenceIndex, MockGitOps, MockIdSource, MockJournal, MockMerge, MockNotifier,
-    MockRuntimeSignals, MockScm, MockSigner, Notice, Notifier, RunFilter, RuntimeSignals, Scm, SignalQuery, Signer, SubjectDigest,
+    MockRuntimeSignals, MockScm, MockSigner, Notice, Notifier, RunFilter, RuntimeSignals, Scm, SignalQuery, Signer,
+    SubjectDigest,
 };
 use pathops_core::evidence::Signature;
 use pathops_core::policy::{ConditionAnswer, ConditionError, Languages, MockCondition, MockConditionLanguage, Summary};

@@ -163,18 +163,10 @@ impl Journal for PostgresJournal {
         in_time(cx, &call, async { rows::load(&call, &mut *self.database.connection(&call).await?, run).await }).await
     }
 
-    async fn runs<'a>(
-        &self,
-        cx: &OpContext,
-        filter: &RunFilter,
-        after: Option<&'a RunId>,
-        limit: usize,
-    ) -> Result<Vec<RunId>> {
+    async fn runs<'a>(&self, cx: &OpContext, filter: &RunFilter, after: Option<&'a RunId>, limit: usize) -> Result<Vec<RunId>> {
         let call = self.database.call("list runs", "");
-        in_time(cx, &call, async {
-            rows::runs(&call, &mut *self.database.connection(&call).await?, filter, after, limit).await
-        })
-        .await
+        in_time(cx, &call, async { rows::runs(&call, &mut *self.database.connection(&call).await?, filter, after, limit).await })
+            .await
     }
 
     async fn entries(&self, cx: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {

@@ -17,12 +17,7 @@ pub(super) async fn load(reader: &mut Reader<'_>, run: &RunId) -> Result<Option<
     journal_rows::run(&reader.call, run, row, ops).map(Some)
 }
 
-pub(super) async fn runs(
-    reader: &mut Reader<'_>,
-    filter: &RunFilter,
-    after: Option<&RunId>,
-    limit: usize,
-) -> Result<Vec<RunId>> {
+pub(super) async fn runs(reader: &mut Reader<'_>, filter: &RunFilter, after: Option<&RunId>, limit: usize) -> Result<Vec<RunId>> {
     // Those that are open have an index of their own, which is used where the text says so.
     let text = match filter.ended {
         None => "SELECT id FROM runs WHERE id > ? AND coalesce(machine = ?, true) ORDER BY id LIMIT ?",

@@ -227,13 +227,7 @@ pub trait Journal: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`Journal::load`].
-    async fn runs<'a>(
-        &self,
-        cx: &OpContext,
-        filter: &RunFilter,
-        after: Option<&'a RunId>,
-        limit: usize,
-    ) -> Result<Vec<RunId>>;
+    async fn runs<'a>(&self, cx: &OpContext, filter: &RunFilter, after: Option<&'a RunId>, limit: usize) -> Result<Vec<RunId>>;
 
     /// At most `limit` entries after `after`, in order.
     ///

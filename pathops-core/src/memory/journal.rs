@@ -196,13 +196,7 @@ impl Journal for MemoryJournal {
         Ok(self.state().runs.get(run).and_then(|record| record.load(run)))
     }
 
-    async fn runs<'a>(
-        &self,
-        _: &OpContext,
-        filter: &RunFilter,
-        after: Option<&'a RunId>,
-        limit: usize,
-    ) -> Result<Vec<RunId>> {
+    async fn runs<'a>(&self, _: &OpContext, filter: &RunFilter, after: Option<&'a RunId>, limit: usize) -> Result<Vec<RunId>> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let state = self.state();
         let runs = state.runs.range::<RunId, _>((from, Bound::Unbounded));

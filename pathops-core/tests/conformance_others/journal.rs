@@ -213,13 +213,7 @@ impl Journal for Planted {
         Ok(loaded)
     }
 
-    async fn runs<'a>(
-        &self,
-        cx: &OpContext,
-        filter: &RunFilter,
-        after: Option<&'a RunId>,
-        limit: usize,
-    ) -> Result<Vec<RunId>> {
+    async fn runs<'a>(&self, cx: &OpContext, filter: &RunFilter, after: Option<&'a RunId>, limit: usize) -> Result<Vec<RunId>> {
         let (mut filter, mut after, mut limit) = (filter.clone(), after, limit);
         let wanted = filter.ended;
         if self.has(Defect::ListsEndedRuns) || self.has(Defect::GoesOnAfterTheEnd) {

@@ -16,6 +16,7 @@ mod i7_the_truth_is_read_back;
 mod i8_no_secret_gets_out;
 mod i9_time_comes_from_the_host;
 mod in_order;
+mod journals_replay;
 mod lifecycles;
 
 pub use lifecycles::lifecycles_are_kept;
@@ -61,6 +62,7 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(i10_agents_hold_no_credential::Agents),
         Box::new(i11_the_uncovered_is_refused::Covered),
         Box::new(in_order::InOrder),
+        Box::new(journals_replay::SameAgain),
     ]
 }
 

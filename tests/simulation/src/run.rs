@@ -153,13 +153,15 @@ impl Session<'_> {
     /// Whether everything was asked for and has ended, and nothing is wrong any more.
     fn in_order(&self) -> bool {
         let asked = self.world.lens.answered() == self.world.truth.shape.asked.len();
-        self.calm && asked && wait(self.world.journal.runs(&cx(), &RunFilter::default().open(), None, 1)).unwrap().is_empty()
+        self.calm
+            && asked
+            && wait(self.world.truth.journal.runs(&cx(), &RunFilter::default().open(), None, 1)).unwrap().is_empty()
     }
 
     /// Every change set as the journal has it.
     fn states(&self) -> Vec<State> {
         let runs = self.world.lens.runs();
-        let load = |run| wait(self.world.journal.load(&cx(), &run)).unwrap();
+        let load = |run| wait(self.world.truth.journal.load(&cx(), &run)).unwrap();
         runs.into_iter().filter_map(load).filter_map(|run| serde_json::from_value(run.state).ok()).collect()
     }
 }

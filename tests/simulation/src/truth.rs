@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pathops_coordinator::change_set::Role;
 use pathops_core::adapter::{Clock as _, Commit, PullRequest, Scm, SourceTree};
-use pathops_core::memory::{ManualClock, MemoryBlobs, MemoryForge, MemoryNotifier};
+use pathops_core::memory::{ManualClock, MemoryBlobs, MemoryForge, MemoryJournal, MemoryNotifier};
 use pathops_core::{
     BranchName, CommitId, Digest, IdempotencyKey, OpContext, PersonId, PullRequestNumber, RepoId, RepoPath, UnitId, UnixMillis,
 };
@@ -27,6 +27,7 @@ pub(crate) struct Truth {
     pub(crate) forge: MemoryForge,
     pub(crate) scm: Arc<dyn Scm>,
     pub(crate) blobs: Arc<MemoryBlobs>,
+    pub(crate) journal: MemoryJournal,
     pub(crate) notifier: MemoryNotifier,
     pub(crate) records: Arc<Mutex<Records>>,
     /// How long a rollout takes, until its jobs have ended.

@@ -31,7 +31,6 @@ pub(crate) struct World {
     pub(crate) calls: Arc<Mutex<Vec<Command>>>,
     faults: Arc<Faults>,
     cuts: Vec<Arc<Faults>>,
-    pub(crate) journal: MemoryJournal,
     ci: MemoryCi,
     gitops: MemoryGitOps,
     agent: MemoryAgent,
@@ -51,8 +50,17 @@ impl World {
         let times = dice.of("times");
         let phases = RolloutTimes { apply: times.seconds(1, 20), start: times.seconds(1, 30), jobs: times.seconds(1, 30) };
         let rollout = phases.apply + phases.start + phases.jobs;
-        let truth =
-            Truth { shape, clock: clock.clone(), forge, scm: scm.clone(), blobs: blobs.clone(), notifier, records, rollout };
+        let truth = Truth {
+            shape,
+            clock: clock.clone(),
+            forge,
+            scm: scm.clone(),
+            blobs: blobs.clone(),
+            journal: MemoryJournal::new(),
+            notifier,
+            records,
+            rollout,
+        };
         let script = truth.clone();
         let gitops = MemoryGitOps::new(scm.clone(), Arc::new(clock.clone())).taking(phases);
         let gitops = gitops.with_script(move |deploying| script.roll_out(deploying));
@@ -68,7 +76,6 @@ impl World {
             faults: chaos.faults(&dice.of("faults"), Arc::new(clock.clone())),
             cuts: PARTS.iter().map(|_| cut(Arc::new(clock.clone()))).collect(),
             calls: Arc::default(),
-            journal: MemoryJournal::new(),
             ci,
             gitops,
             agent: agent.with_capabilities(offers),
@@ -147,7 +154,7 @@ impl World {
             .signals(signals)
             .blobs(seen!("blobs", self.truth.blobs.clone(), BlobStore))
             .streams(seen!("objects", Arc::new(self.streams.clone()), Bucket))
-            .journal(seen!("journal", Arc::new(self.journal.clone()), Journal))
+            .journal(seen!("journal", Arc::new(self.truth.journal.clone()), Journal))
             .signer(Watched::new(signer, &self.lens))
             .agent(seen!("agent", Arc::new(self.agent.clone()), AgentBackend))
             .notifier(seen!("notifier", Arc::new(self.truth.notifier.clone()), Notifier))

@@ -10,8 +10,8 @@ use crate::adapter::{
     AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobCollector, BlobStore, Bucket, ByteStream, Ci,
     CiCapabilities, CiRequest, CiRunId, CiState, Collected, Created, DataKey, DataKeys, Entry, EvidenceIndex,
     EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, ExpectedDeployment, GitOps, GitOpsCapabilities, IndexedEvidence,
-    Journal, JournalCapabilities, Lease, Notice, Notifier, NotifierCapabilities, Observation, Run, RunFilter, RuntimeEvent, RuntimeSignals,
-    Sample, Seq, SignalCapabilities, SignalQuery, Signer, StoredBlob, SubjectDigest, Transition,
+    Journal, JournalCapabilities, Lease, Notice, Notifier, NotifierCapabilities, Observation, Run, RunFilter, RuntimeEvent,
+    RuntimeSignals, Sample, Seq, SignalCapabilities, SignalQuery, Signer, StoredBlob, SubjectDigest, Transition,
 };
 use crate::digest::Digest;
 use crate::error::Result;
@@ -266,13 +266,7 @@ impl Journal for Faulty<dyn Journal> {
         self.through(Call::read("load a run"), || self.inner.load(cx, run)).await
     }
 
-    async fn runs<'a>(
-        &self,
-        cx: &OpContext,
-        filter: &RunFilter,
-        after: Option<&'a RunId>,
-        limit: usize,
-    ) -> Result<Vec<RunId>> {
+    async fn runs<'a>(&self, cx: &OpContext, filter: &RunFilter, after: Option<&'a RunId>, limit: usize) -> Result<Vec<RunId>> {
         self.through(Call::read("list runs"), || self.inner.runs(cx, filter, after, limit)).await
     }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pathops_core::adapter::{
-    BlobCapabilities, BlobStore, Bucket, ByteStream, Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq, Transition,
+    BlobCapabilities, BlobStore, Bucket, ByteStream, Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq,
+    Transition,
 };
 use pathops_core::{Digest, ObjectKey, OpContext, Result, RunId, UnixMillis};
 
@@ -85,13 +86,7 @@ impl Journal for Watched<dyn Journal> {
         Ok(loaded)
     }
 
-    async fn runs<'a>(
-        &self,
-        cx: &OpContext,
-        filter: &RunFilter,
-        after: Option<&'a RunId>,
-        limit: usize,
-    ) -> Result<Vec<RunId>> {
+    async fn runs<'a>(&self, cx: &OpContext, filter: &RunFilter, after: Option<&'a RunId>, limit: usize) -> Result<Vec<RunId>> {
         self.lens.silently(self.inner.runs(cx, filter, after, limit)).await
     }
 
