@@ -102,6 +102,19 @@ impl Truth {
         (1..).map_while(|number| wait(self.scm.pull_request(&cx(), repo, PullRequestNumber(number))).ok()).collect()
     }
 
+    /// The pull request that proposes a commit: as its head, or as an earlier one, where somebody has pushed more meanwhile.
+    /// Nobody can be quicker than those who push between a look and a write; the status is that of the commit it was for.
+    pub(crate) fn proposing(&self, repo: &RepoId, commit: &CommitId) -> Option<PullRequest> {
+        let was_head = |it: &PullRequest| {
+            let base = self.head(repo, &it.base);
+            let commits = wait(self.scm.log(&cx(), repo, base.as_ref(), &it.head, 1_000)).unwrap();
+            commits.iter().any(|earlier| earlier.id == *commit)
+        };
+        let mut all = self.pull_requests(repo);
+        let place = all.iter().position(|it| it.head == *commit).or_else(|| all.iter().position(was_head))?;
+        Some(all.swap_remove(place))
+    }
+
     pub(crate) fn head(&self, repo: &RepoId, branch: &BranchName) -> Option<CommitId> {
         wait(self.scm.branch_head(&cx(), repo, branch)).unwrap()
     }

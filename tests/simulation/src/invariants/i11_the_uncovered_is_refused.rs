@@ -21,7 +21,7 @@ impl Invariant for Covered {
                 holds!(by.as_str() == OWNER, "{by} is nobody in the project, and got a change set");
             }
             Step::Posted { repo, commit, state: CheckState::Success, .. } => {
-                let proposed = truth.pull_requests(repo).into_iter().find(|it| it.head == **commit);
+                let proposed = truth.proposing(repo, commit);
                 let place = proposed.and_then(|it| Place::of(repo, &it.head_branch));
                 if let Some(Place { unit, .. }) = place {
                     holds!(truth.shape.covers(&unit), "the policy says nothing about {unit}, and it may go to production");

@@ -31,7 +31,7 @@ impl Invariant for Granted {
                 let grant = grant.ok_or_else(|| format!("a success of {commit} without a grant"))?;
                 let used = self.grants.entry(grant).or_insert_with(|| at.clone());
                 holds!(*used == at, "the grant of {} serves {commit} too", used.1);
-                let proposed = truth.pull_requests(repo).into_iter().find(|it| it.head == **commit);
+                let proposed = truth.proposing(repo, commit);
                 let place = proposed.as_ref().and_then(|it| Place::of(repo, &it.head_branch));
                 holds!(place.is_some_and(|place| place.in_production()), "a success of {commit}, which is proposed nowhere");
                 self.stand.insert(at);

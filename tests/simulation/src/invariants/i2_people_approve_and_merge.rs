@@ -27,7 +27,7 @@ impl Invariant for People {
                 holds!(!records.by_people.contains(*head), "PathOps merged what a person pushed to {repo}{number}");
             }
             Step::Posted { repo, commit, state: CheckState::Success, .. } => {
-                let Some(proposed) = truth.pull_requests(repo).into_iter().find(|it| it.head == **commit) else { return Ok(()) };
+                let Some(proposed) = truth.proposing(repo, commit) else { return Ok(()) };
                 let Some(place) = Place::of(repo, &proposed.head_branch) else { return Ok(()) };
                 let reviews = wait(truth.scm.reviews(&cx(), repo, proposed.number)).map_err(|error| error.to_string())?;
                 let mut last: BTreeMap<&PersonId, &Review> = BTreeMap::new();

@@ -19,7 +19,7 @@ impl Invariant for Passes {
 
     fn see(&mut self, truth: &Truth, step: &Step<'_>) -> Found {
         let Step::Posted { repo, commit, state: CheckState::Success, .. } = step else { return Ok(()) };
-        let Some(proposed) = truth.pull_requests(repo).into_iter().find(|it| it.head == **commit) else { return Ok(()) };
+        let Some(proposed) = truth.proposing(repo, commit) else { return Ok(()) };
         let Some(place) = Place::of(repo, &proposed.head_branch) else { return Ok(()) };
         let unit = &place.unit;
         let tried = truth.rolled(unit, false).ok_or_else(|| format!("{unit} was never tried in preflight"))?;
