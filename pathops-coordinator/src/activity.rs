@@ -10,6 +10,7 @@ mod deploy;
 mod expect;
 pub(crate) mod facts;
 mod governance;
+mod incident;
 mod merge;
 mod notify;
 pub(crate) mod promote;
@@ -17,6 +18,7 @@ mod prove;
 pub(crate) mod record;
 mod recover;
 pub(crate) mod redaction;
+mod release;
 mod work;
 
 use std::sync::Arc;

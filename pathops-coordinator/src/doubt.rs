@@ -59,6 +59,9 @@ impl ControlPlane {
             if let Err(error) = self.doubts_in_production().await {
                 tracing::warn!(error = %error, "what is in production could not be looked at");
             }
+            if let Err(error) = self.snapshot_incidents().await {
+                tracing::warn!(error = %error, "there may be no snapshot of an incident");
+            }
             if let Err(error) = self.send_back().await {
                 tracing::warn!(error = %error, "what has an incident could not be sent back");
             }

@@ -16,6 +16,7 @@ pub mod desired_state;
 mod doubt;
 pub mod engine;
 pub mod gate;
+mod incident;
 mod operate;
 mod outside_evidence;
 pub mod plan;

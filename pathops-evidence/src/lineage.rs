@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use pathops_core::adapter::{BlobStore, EvidenceIndex, EvidenceQuery, IndexedEvidence, SubjectDigest};
+use pathops_core::adapter::{BlobStore, EvidenceIndex, EvidenceQuery, IndexedEvidence, ReviewState, SubjectDigest};
 use pathops_core::evidence::{
-    Approval, ContractComparison, Deployment, Envelope, EvidenceId, Facets, Health, Predicate as _, Provenance, Redaction,
-    SbomSummary, SignalReading, Snapshot, Statement, TestResult, TrustRoot, VerificationSummary, Vulnerabilities,
+    Approval, ContractComparison, Deployment, Envelope, EvidenceId, Facets, Health, Incident, Predicate as _, Provenance,
+    Redaction, Release, Released, RuntimeTrace, SbomSummary, SignalReading, Snapshot, Statement, TestResult, TrustRoot,
+    VerificationSummary, VerifiedProperties, Vulnerabilities,
 };
 use pathops_core::policy::DecisionRecord;
-use pathops_core::{ChangeSetId, Digest, OpContext, Result, UnitId};
+use pathops_core::{ChangeSetId, CommitId, Digest, OpContext, Result, UnitId};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -35,7 +36,10 @@ pub struct Lineage {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Feature {
-    /// Who took part, and how, by the records of its decisions.
+    /// What was asked for, in one line, by the release; `None` where it did not come to one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Who took part, and how, by its release, its approvals and the records of its decisions.
     pub people: BTreeSet<Part>,
     /// What was stated, the oldest first.
     pub evidence: Vec<Link>,
@@ -47,7 +51,7 @@ pub struct Feature {
 pub struct Part {
     /// A person, or an agent with the person who answers for it.
     pub who: String,
-    /// What they did: `wrote it`, or what they said in a review of which commit.
+    /// What they did: `asked for it`, `wrote it`, `merged it`, or what they said in a review of which commit.
     pub did: String,
 }
 
@@ -98,6 +102,14 @@ pub enum LinkKind {
     Approval,
     /// That secrets were taken out of it after it had been stored.
     Redaction,
+    /// That it was released.
+    Release,
+    /// What a verifier found to hold for it.
+    Verification,
+    /// What was seen to run.
+    Trace,
+    /// That something is wrong with it.
+    Incident,
     /// A snapshot.
     Snapshot,
     /// A reference to a report.
@@ -119,6 +131,10 @@ impl LinkKind {
             Provenance::TYPE => LinkKind::Provenance,
             Approval::TYPE => LinkKind::Approval,
             Redaction::TYPE => LinkKind::Redaction,
+            Release::TYPE => LinkKind::Release,
+            VerifiedProperties::TYPE => LinkKind::Verification,
+            RuntimeTrace::TYPE => LinkKind::Trace,
+            Incident::TYPE => LinkKind::Incident,
             SbomSummary::TYPE => LinkKind::BillOfMaterials,
             Snapshot::TYPE if statement.is_snapshot() => LinkKind::Snapshot,
             Snapshot::TYPE => LinkKind::Report,
@@ -142,6 +158,10 @@ impl fmt::Display for LinkKind {
             LinkKind::Provenance => "provenance",
             LinkKind::Approval => "approval",
             LinkKind::Redaction => "redaction",
+            LinkKind::Release => "release",
+            LinkKind::Verification => "verification",
+            LinkKind::Trace => "trace",
+            LinkKind::Incident => "incident",
             LinkKind::Snapshot => "snapshot",
             LinkKind::Report => "report",
             LinkKind::Other => "other",
@@ -194,11 +214,19 @@ pub async fn lineage(
             continue;
         };
         let feature = lineage.change_sets.entry(change_set).or_default();
-        if link.kind == LinkKind::Decision {
-            match people(cx, blobs, statement).await? {
-                Ok(people) => feature.people.extend(people),
-                Err(why) => drop(lineage.unread.insert(entry.id(), why)),
+        let people = match link.kind {
+            LinkKind::Decision => decided(cx, blobs, statement).await?,
+            LinkKind::Release => {
+                let released = released(statement);
+                feature.title = released.as_ref().map(|it| it.title.clone()).or(feature.title.take());
+                Ok(released.map(parts).unwrap_or_default())
             }
+            LinkKind::Approval => Ok(approved(statement)),
+            _ => Ok(Vec::new()),
+        };
+        match people {
+            Ok(people) => feature.people.extend(people),
+            Err(why) => drop(lineage.unread.insert(entry.id(), why)),
         }
         feature.evidence.push(link);
     }
@@ -286,8 +314,30 @@ async fn read(
     Ok(Ok((own, verified.statement().clone())))
 }
 
+/// What was released, by PathOps' word.
+fn released(release: &Statement) -> Option<Released> {
+    serde_json::from_value::<Release>(release.predicate.clone()).ok()?.promotion
+}
+
+/// Who took part in a release.
+fn parts(Released { requested_by, merged_by, .. }: Released) -> Vec<Part> {
+    let part = |who: String, did: &str| Part { who, did: did.to_owned() };
+    vec![part(requested_by.to_string(), "asked for it"), part(merged_by.to_string(), "merged it")]
+}
+
+/// Who approved it.
+fn approved(approval: &Statement) -> Vec<Part> {
+    let Ok(Approval { approver, commit, .. }) = serde_json::from_value(approval.predicate.clone()) else { return Vec::new() };
+    vec![reviewed(approver.to_string(), ReviewState::Approved, &commit)]
+}
+
+fn reviewed(who: String, state: ReviewState, commit: &CommitId) -> Part {
+    let short: String = commit.as_str().chars().take(12).collect();
+    Part { who, did: format!("{} {short}", said(state)) }
+}
+
 /// Who took part, by the record of a decision.
-async fn people(cx: &OpContext, blobs: &dyn BlobStore, decision: &Statement) -> Result<Result<Vec<Part>, String>> {
+async fn decided(cx: &OpContext, blobs: &dyn BlobStore, decision: &Statement) -> Result<Result<Vec<Part>, String>> {
     let reference = decision.predicate.pointer("/https:~1~1pathops.dev~1decision-record/digest/sha256");
     let Some(digest) = reference.and_then(Value::as_str) else { return Ok(Ok(Vec::new())) };
     let Ok(digest) = Digest::from_hex(digest) else { return Ok(Err("the record of the decision has no digest".to_owned())) };
@@ -297,18 +347,13 @@ async fn people(cx: &OpContext, blobs: &dyn BlobStore, decision: &Statement) -> 
         Err(error) => return Ok(Err(format!("the record of the decision cannot be read: {error}"))),
     };
     let readings = record.facts.readings;
-    let part = |who: String, did: String| Part { who, did };
-    let authors = readings.authors.iter().map(|author| part(author.to_string(), "wrote it".to_owned()));
+    let authors = readings.authors.iter().map(|author| Part { who: author.to_string(), did: "wrote it".to_owned() });
     let reviews = readings.source_reviews.iter().chain(readings.proposal.iter().flat_map(|proposal| &proposal.reviews));
-    let reviews = reviews.map(|review| {
-        let short: String = review.commit.as_str().chars().take(12).collect();
-        part(review.author.to_string(), format!("{} {short}", said(review.state)))
-    });
+    let reviews = reviews.map(|review| reviewed(review.author.to_string(), review.state, &review.commit));
     Ok(Ok(authors.chain(reviews).collect()))
 }
 
-fn said(state: pathops_core::adapter::ReviewState) -> &'static str {
-    use pathops_core::adapter::ReviewState;
+fn said(state: ReviewState) -> &'static str {
     match state {
         ReviewState::Approved => "approved",
         ReviewState::ChangesRequested => "asked for changes to",
@@ -321,8 +366,9 @@ fn said(state: pathops_core::adapter::ReviewState) -> &'static str {
 impl fmt::Display for Lineage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.digest)?;
-        for (change_set, Feature { people, evidence }) in &self.change_sets {
-            writeln!(f, "  change set {change_set}")?;
+        for (change_set, Feature { title, people, evidence }) in &self.change_sets {
+            let title = title.as_ref().map_or_else(String::new, |title| format!(": {title}"));
+            writeln!(f, "  change set {change_set}{title}")?;
             people.iter().try_for_each(|Part { who, did }| writeln!(f, "    {who} {did}"))?;
             evidence.iter().try_for_each(|link| write_link(f, link))?;
         }

@@ -6,8 +6,8 @@ mod streams;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{BlobStore, Bucket};
-use pathops_core::evidence::{Checkpoint, EvidenceId, TrustRoot, VerifiedEvidence};
-use pathops_core::{Digest, ErrorKind, ObjectKey, OpContext, Result};
+use pathops_core::evidence::{Checkpoint, EvidenceId, PropertyVerifier, TrustRoot, VerifiedEvidence, VerifiedProperties};
+use pathops_core::{Digest, ErrorKind, ObjectKey, OpContext, Result, UnixMillis};
 
 use crate::ledger::audit::{Audit, Found};
 use crate::ledger::{LogIdentity, NoteError};
@@ -65,6 +65,12 @@ pub struct Verification {
     pub evidence: BTreeSet<EvidenceId>,
 }
 
+/// The property of what is [`Verdict::Verified`], in a simple verification result.
+pub const VERIFIED: &str = "PATHOPS_EVIDENCE_VERIFIED";
+
+/// And that the verification left nothing out.
+pub const NOTHING_LEFT_OUT: &str = "PATHOPS_EVIDENCE_NOTHING_LEFT_OUT";
+
 /// How many failures are told.
 pub const MAX_FAILURES: usize = 100;
 
@@ -79,6 +85,29 @@ impl Verification {
             return Verdict::Failed;
         }
         if self.missing.is_empty() && !self.checked.is_empty() { Verdict::Verified } else { Verdict::NotVerified }
+    }
+
+    /// What holds, as in-toto's simple verification result, for those who take this verifier's word for it: `verifier` is a URI of
+    /// theirs. The subject is what was verified: the digest of a bundle's file, or the root of a ledger. `None` where it is not
+    /// verified: what does not hold is not named in such a result, and one without a property says nothing.
+    ///
+    /// ```
+    /// use pathops_core::UnixMillis;
+    /// use pathops_evidence::{NOTHING_LEFT_OUT, VERIFIED, Verification};
+    /// let held = Verification { checked: vec!["leaf 7".to_owned()], ..Verification::default() };
+    /// let result = held.to_predicate("https://verifier.example/v1", UnixMillis(1_000)).unwrap();
+    /// assert_eq!(result.properties, [VERIFIED, NOTHING_LEFT_OUT]);
+    /// let nothing = Verification::default();
+    /// assert_eq!(nothing.to_predicate("https://verifier.example/v1", UnixMillis(1_000)), None);
+    /// ```
+    #[must_use]
+    pub fn to_predicate(&self, verifier: &str, at: UnixMillis) -> Option<VerifiedProperties> {
+        let all = self.left_out.is_empty().then_some(NOTHING_LEFT_OUT);
+        (self.verdict() == Verdict::Verified).then(|| VerifiedProperties {
+            verifier: PropertyVerifier { id: verifier.to_owned() },
+            time_created: at,
+            properties: std::iter::once(VERIFIED).chain(all).map(str::to_owned).collect(),
+        })
     }
 
     /// Leaves payloads out that could not be looked for because there is no blob store: whoever calls this takes it upon
@@ -123,8 +152,8 @@ pub struct Against<'r> {
 /// Verifies a whole ledger: that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the
 /// envelopes, that every envelope is signed by a trusted key, which its leaf has, and says something, and nothing that only PathOps may where the key is a producer's, that every known checkpoint is one of this
 /// log, that snapshots are whole and follow on each other in their streams without a gap, and that what evidence refers to is there,
-/// or a tombstone says why it is not: parts of snapshots, reports, logs of builds, records of decisions; of a producer, who keeps
-/// its own reports and logs, what it refers to as stored. Each payload is read once. Its memory grows with the log by the
+/// or a tombstone says why it is not: parts of snapshots, reports, logs of builds, records of decisions. A producer keeps its own
+/// reports and logs: what its references name is whole where it is here, and counted among what was left out where it is not. Each payload is read once. Its memory grows with the log by the
 /// names of the evidence and of the payloads, and by what refers to payloads that are gone.
 ///
 /// # Errors

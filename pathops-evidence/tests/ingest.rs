@@ -9,16 +9,21 @@ use pathops_core::adapter::{
     BlobCapabilities, BlobStore, ByteStream, EvidenceIndex as _, EvidenceQuery, Signer as _, SubjectDigest,
 };
 use pathops_core::evidence::{
-    Health, Keeping, Predicate as _, Redaction, Reference, Retention, RetentionPolicy, Subject, TestAnnotations, TrustRoot,
+    Approval, Health, Keeping, Predicate as _, Redaction, Reference, Release, Released, Retention, RetentionPolicy, RuntimeTrace,
+    Subject, TestAnnotations, TrustRoot, VerifiedProperties,
 };
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemoryEvidenceIndex, MemorySigner};
-use pathops_core::policy::Verdict;
-use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, Result, UnixMillis};
+use pathops_core::policy::{EvidenceFact, Finding, Verdict};
+use pathops_core::{
+    ChangeSetId, CommitId, Digest, EnvironmentId, ErrorKind, IdempotencyKey, OpContext, Principal, Result, UnitId, UnixMillis,
+};
 use pathops_evidence::ledger::{Ledger, LogKey};
 use pathops_evidence::redact::Redactor;
 use pathops_evidence::report::{Format, MAX_BYTES};
 use pathops_evidence::retention::redact_stored;
-use pathops_evidence::{Ingested, LinkKind, Origin, Sealer, ingest, ingest_log, lineage};
+use pathops_evidence::{
+    Against, Draft, Ingested, LinkKind, Origin, Sealer, VERIFIED, ingest, ingest_log, lineage, verify_ledger,
+};
 use serde_json::{Value, json};
 
 const TAP: &[u8] = b"TAP version 14\n1..2\nok 1 - adds\nok 2 - knows hunter2-long\n";
@@ -143,7 +148,7 @@ async fn what_a_report_says_is_stated_in_the_type_that_policy_reads() {
         (Format::ArgoCd, fixture!("argo-cd/good.json"), vec![(TESTS, "WARNED")]),
         (Format::HelmStatus, fixture!("helm-status/good.json"), vec![(TESTS, "WARNED")]),
         (Format::KubernetesEvents, fixture!("kubernetes-events/good.json"), vec![(TESTS, "WARNED")]),
-        (Format::OtlpTraces, fixture!("otlp-traces/good.json"), vec![(TESTS, "WARNED")]),
+        (Format::OtlpTraces, fixture!("otlp-traces/good.json"), vec![(TESTS, "WARNED"), (RuntimeTrace::TYPE, "")]),
         (Format::Trivy, TRIVY, vec![("https://in-toto.io/attestation/vulns/v0.2", "")]),
         (Format::CyclonedxJson, BOM, vec![("https://cyclonedx.org/bom", "")]),
         (Format::CyclonedxXml, fixture!("cyclonedx-xml/good.xml"), vec![(SBOM, "")]),
@@ -254,6 +259,90 @@ async fn what_is_not_recognised_or_of_nobody_is_refused_and_nothing_is_stored() 
         assert!(!error.to_string().contains("hunter2"), "{error}");
     }
     assert!(store.index.all().is_empty() && store.blobs.get(&cx(), &Digest::of(TAP)).await.unwrap().is_none());
+}
+
+/// From a release it goes back to the feature in words, and to who asked for it, approved it and merged it.
+#[tokio::test]
+async fn a_release_leads_back_to_the_feature_and_its_people() {
+    let store = Store::new().await;
+    let human = |name: &str| Principal::Human(name.parse().unwrap());
+    let commit: CommitId = "c".repeat(40).parse().unwrap();
+    let (change_set, unit, environment): (ChangeSetId, UnitId, EnvironmentId) =
+        ("dates-1".parse().unwrap(), "orders".parse().unwrap(), "production".parse().unwrap());
+    let promotion = Released {
+        change_set: change_set.clone(),
+        title: "Show delivery dates".to_owned(),
+        requested_by: "alice".parse().unwrap(),
+        unit: unit.clone(),
+        environment: environment.clone(),
+        merged_by: human("carol"),
+        released_on: UnixMillis(2_000),
+    };
+    let purl = Release::purl_of(&"shop".parse().unwrap(), &unit, Ok(&Digest::of(b"artifact")));
+    let release = Release { purl, package_id: None, promotion: Some(promotion) };
+    let approval = Approval {
+        change_set,
+        unit,
+        environment,
+        repo: "shop/orders-gitops".parse().unwrap(),
+        pull_request: serde_json::from_value(json!(7)).unwrap(),
+        commit: commit.clone(),
+        approver: human("bob"),
+        approved_on: UnixMillis(1_000),
+    };
+    let subjects = || vec![Subject::named("orders@production").with_sha256(&Digest::of(b"artifact")).with_commit(&commit)];
+    let drafts =
+        vec![Draft::new("release", subjects(), &release).unwrap(), Draft::new("approval", subjects(), &approval).unwrap()];
+    let records = store.sealer.seal_all(&cx(), drafts).await.unwrap();
+    store.sealer.index(&cx(), &store.index, &store.trust, &records).await.unwrap();
+    let found = lineage(&cx(), &store.index, &store.blobs, &store.trust, &artifact()).await.unwrap();
+    let feature = &found.change_sets[&"dates-1".parse().unwrap()];
+    assert_eq!(feature.title.as_deref(), Some("Show delivery dates"));
+    let told = found.to_string();
+    for line in ["change set dates-1: Show delivery dates", "alice asked for it", "bob approved cccccccccccc", "carol merged it"]
+    {
+        assert!(told.contains(line), "{line}: {told}");
+    }
+    assert_eq!(feature.evidence.iter().map(|link| link.kind).collect::<Vec<_>>(), [LinkKind::Approval, LinkKind::Release]);
+
+    // Nobody else says what PathOps has released.
+    let others = TrustRoot::new([]).with_producer("scanner".parse().unwrap(), MemorySigner::from_seed(1).unwrap().public_key());
+    let found = lineage(&cx(), &store.index, &store.blobs, &others, &artifact()).await.unwrap();
+    assert!(found.change_sets.is_empty() && found.unread.values().all(|why| why.contains("speaks for PathOps")), "{found}");
+}
+
+/// A verifier states what holds, and whoever relies on it finds that again.
+#[tokio::test]
+async fn what_a_verifier_found_is_stated_and_found_again() {
+    let store = Store::new().await;
+    let taken = store.take(TAP, None, &origin()).await.unwrap();
+    let log = LogKey::new("shop.example/evidence", &[7; 32]).unwrap().identity();
+    let against = Against { log: &log, trust: &store.trust, known: &[], blobs: Some(&store.blobs) };
+    let verification = verify_ledger(&cx(), &store.bucket, against).await.unwrap();
+    let result = verification.to_predicate("https://verifier.example/v1", UnixMillis(9_000)).unwrap();
+    assert_eq!(result.properties, [VERIFIED], "whether the log was cut back was left out: {verification}");
+
+    let signer = MemorySigner::from_seed(9).unwrap();
+    let trust = store.trust.clone().with_producer("verifier".parse().unwrap(), signer.public_key());
+    let verifier = Sealer::new(Arc::new(signer), Arc::new(store.blobs.clone()));
+    let subjects = vec![Subject::named("orders").with_sha256(&taken.payload)];
+    let record = verifier.seal(&cx(), "verified", subjects, &result).await.unwrap();
+    verifier.index(&cx(), &store.index, &trust, std::slice::from_ref(&record)).await.unwrap();
+    let query = EvidenceQuery { kind: Some(VerifiedProperties::TYPE.to_owned()), ..EvidenceQuery::default() };
+    let [found] = store.index.query(&cx(), &query).await.unwrap().evidence.try_into().unwrap();
+    let facets = found.facets().unwrap();
+    assert_eq!((found.id(), facets.verdict, facets.at), (record.id, Verdict::Pass, Some(UnixMillis(9_000))));
+    let verified = trust.verify(&verifier.envelope(&cx(), &record).await.unwrap()).unwrap();
+    let read: VerifiedProperties = serde_json::from_value(verified.statement().predicate.clone()).unwrap();
+    assert_eq!(read, result);
+    // Policy reads it, and takes a result without any property for none that passed.
+    let fact = EvidenceFact::read(&verified, &trust).unwrap().unwrap();
+    assert_eq!(fact.says, Finding::Verified { passed: true });
+    let empty = VerifiedProperties { properties: Vec::new(), ..result };
+    let subjects = vec![Subject::named("orders").with_sha256(&taken.payload)];
+    let record = verifier.seal(&cx(), "nothing", subjects, &empty).await.unwrap();
+    let verified = trust.verify(&verifier.envelope(&cx(), &record).await.unwrap()).unwrap();
+    assert_eq!(EvidenceFact::read(&verified, &trust).unwrap().unwrap().says, Finding::Verified { passed: false });
 }
 
 #[tokio::test]

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use async_trait::async_trait;
 use pathops_coordinator::change_set::{Command, End, Stage, State};
 use pathops_core::adapter::{
-    BlobStore as _, Collected, Journal as _, RuntimeEvent, RuntimeSignals, Seq, SignalCapabilities, SignalQuery, Signer as _,
+    BlobStore as _, Collected, IndexedEvidence, Journal as _, RuntimeEvent, RuntimeSignals, Seq, SignalCapabilities, SignalQuery,
+    Signer as _,
 };
 use pathops_core::evidence::{
     ContractComparison, Envelope, Occasion, Predicate as _, Redaction, Reference, SignalReading, Snapshot, Statement, Treatment,
@@ -64,7 +65,7 @@ pub(crate) fn fit_their_schemas(statements: &[Statement]) -> Vec<String> {
         .collect();
     let mut seen = Vec::new();
     for Statement { predicate_type, predicate, .. } in statements {
-        let id = if predicate_type == Snapshot::TYPE { "https://pathops.dev/snapshot/v2" } else { predicate_type };
+        let id = if predicate_type == Snapshot::TYPE { "https://pathops.dev/snapshot/v3" } else { predicate_type };
         let Some(schema) = schemas.get(id) else { continue };
         let validator = jsonschema::options().should_validate_formats(true).build(schema).unwrap();
         let errors: Vec<String> = validator.iter_errors(predicate).map(|error| error.to_string()).collect();
@@ -120,6 +121,7 @@ fn each_is_numbered_whole_and_in_the_ledger_on_success_and_on_failure() {
         "orders production decision",
         "orders production deployment",
         "orders production health job",
+        "orders production release",
         "orders production smoke job",
         "orders production time of health",
         "orders unit tests",
@@ -141,6 +143,60 @@ fn each_is_numbered_whole_and_in_the_ledger_on_success_and_on_failure() {
     assert_eq!(said.verdict(), Verdict::Verified, "{said}");
     let count = [&first, &second].iter().flat_map(|state| state.units.values()).map(|it| it.snapshots.len()).sum::<usize>();
     assert!(said.to_string().contains(&format!("{count} snapshots in 8 streams")), "{said}");
+}
+
+/// An incident of what is in production is kept once, with what ran then, and speaks against it.
+#[test]
+fn an_incident_leaves_one_snapshot_of_each_unit_that_it_is_about() {
+    let (mut world, asked) = hanging();
+    world.keeps_ledger = true;
+    let state = world.carry_out(feature_of(&["orders", "store"], "better", None), "k").unwrap();
+    assert_eq!(state.end, Some(End::Live));
+    assert_eq!(wait(world.plane().snapshot_incidents()).unwrap(), []);
+    let declare = |of: &str| {
+        let text = format!(
+            "apiVersion: pathops.dev/v1alpha1\nkind: Incident\nmetadata: {{name: odd}}\nspec: {{{of}since: \"2025-11-24T08:00:00Z\", summary: Orders are lost.}}\n"
+        );
+        crate::governance::declare(&world, "main", "incidents/odd.yaml", &text);
+    };
+    declare("unit: orders, ");
+    let plane = world.plane();
+    // A source hangs: the snapshot waits as long as it may, and no longer.
+    let collected = || world.wait_with(plane.snapshot_incidents()).unwrap();
+    let first = collected();
+    let [record] = first.as_slice() else { panic!("{first:?}") };
+    let of_orders = snapshot(&world, record);
+    let place = of_orders.is_whole().unwrap().unwrap();
+    let extent = &of_orders.extent;
+    assert_eq!((extent.occasion, place.sequence, &extent.change_set), (Occasion::Incident, 1, &state.start.change_set));
+    assert_eq!(place.stream.to_string(), "shop/orders@production");
+    let parts = ["events", "logs", "metrics", "orders production incident"];
+    assert_eq!(place.expected.iter().map(String::as_str).collect::<Vec<_>>(), parts);
+    assert!(absent(&of_orders)["logs"].contains("did not answer"), "{:?}", absent(&of_orders));
+    let names = there(&of_orders);
+    assert!(names.contains(&"orders production incident") && names.contains(&"orders production decision"), "{names:?}");
+    let signed = verified(&world, &record.envelope);
+    let subject = &signed.statement().subject[0];
+    let artifact = state.units[&"orders".parse().unwrap()].built_artifact().unwrap();
+    assert!(subject.has("sha256", &artifact.hex()), "{subject:?}");
+    let facets = IndexedEvidence::new(&signed, record.envelope).facets().unwrap().clone();
+    assert_eq!(facets.verdict, pathops_core::policy::Verdict::Fail);
+    let incident = of_orders.references.iter().find(|it| it.name == "orders production incident").unwrap();
+    let incident = verified(&world, &Digest::from_hex(&incident.digest["sha256"]).unwrap());
+    assert_eq!(incident.statement().predicate["summary"], "Orders are lost.");
+    assert_eq!(fit_their_schemas(&[signed.statement().clone(), incident.statement().clone()]).len(), 2);
+
+    // Once, also for another process; and another unit of a wider incident has its own.
+    let asked_before = asked.load(Ordering::SeqCst);
+    assert_eq!(collected(), first);
+    assert_eq!(asked.load(Ordering::SeqCst), asked_before, "nobody was asked again");
+    declare("");
+    let wider = world.wait_with(world.plane().snapshot_incidents()).unwrap();
+    assert_eq!((wider.len(), &wider[0]), (2, &first[0]), "{wider:?}");
+    let (log, trust) = (log_key().identity(), TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()]));
+    let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs) };
+    let said = wait(verify_ledger(&cx(), &world.streams, against)).unwrap();
+    assert_eq!(said.verdict(), Verdict::Verified, "{said}");
 }
 
 #[test]

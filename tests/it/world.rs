@@ -260,6 +260,17 @@ impl World {
         self.run(request, key, || false).unwrap()
     }
 
+    /// What comes of something that may wait for the clock.
+    pub(crate) fn wait_with<T>(&self, future: impl Future<Output = T>) -> T {
+        let (mut future, mut context) = (pin!(future), Context::from_waker(Waker::noop()));
+        loop {
+            if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
+                return answer;
+            }
+            assert!(self.clock.advance_to_next(), "it waits for nothing");
+        }
+    }
+
     /// The same, until `killed` says that the process is gone: then `None`.
     pub(crate) fn run(&self, request: FeatureRequest, key: &str, killed: impl Fn() -> bool) -> Option<Result<State>> {
         let plane = self.plane();

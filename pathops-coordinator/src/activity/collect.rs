@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use pathops_core::adapter::{JobResult, LogExcerpt, Observation, Readiness, SignalQuery};
 use pathops_core::evidence::{
-    Deployment, Health, Occasion, ReferenceAnnotations, StreamId, Subject, TestAnnotations, TestConfiguration, TestResult,
-    TestVerdict, Treatment,
+    Deployment, Health, ReferenceAnnotations, StreamId, Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict,
+    Treatment,
 };
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{Error, ErrorKind, OpContext, Result};
@@ -80,6 +80,7 @@ impl Services {
             None => {}
         }
         self.governance(cx, command, declared, &subject, &mut collection).await?;
+        self.release(cx, command, declared, &subject, &mut collection).await?;
         self.take_of_others(cx, scope, declared, &subject, &mut collection).await;
         explain_runtime(scope, target, observation.as_ref(), &self.told(problem.as_deref()), &mut collection);
         // The newest of a name is what was expected; earlier ones stand beside it.
@@ -102,11 +103,11 @@ impl Services {
             window,
             collected_on: window.until,
         };
-        let name = format!("{} {} snapshot ({})", scope.unit.id, target.environment, occasion_word(*occasion));
+        let name = format!("{} {} snapshot ({occasion})", scope.unit.id, target.environment);
         self.streams.append(&cx.part("snapshot"), begun, &name, vec![subject], &collection.finish(about)).await
     }
 
-    fn collector<'s>(&'s self, redactor: &'s Redactor) -> Collector<'s> {
+    pub(super) fn collector<'s>(&'s self, redactor: &'s Redactor) -> Collector<'s> {
         Collector { clock: &*self.clock, redactor, blobs: &*self.blobs, limits: self.collect_limits }
     }
 
@@ -248,12 +249,4 @@ fn explain_record(scope: &Scope, built: bool, problem: &str, collection: &mut Co
         }
     }
     collection.open().iter().for_each(|part| collection.absent(part, "there is none on record"));
-}
-
-fn occasion_word(occasion: Occasion) -> &'static str {
-    match occasion {
-        Occasion::Deployed => "deployed",
-        Occasion::Failed => "failed",
-        Occasion::Recovered => "recovered",
-    }
 }

@@ -43,6 +43,10 @@ pub(super) fn approval_of(unit: &UnitId, environment: &EnvironmentId) -> String 
     format!("{unit} {environment} approval")
 }
 
+pub(super) fn release_of(unit: &UnitId, environment: &EnvironmentId) -> String {
+    format!("{unit} {environment} release")
+}
+
 pub(super) fn incident_of(unit: &UnitId, environment: &EnvironmentId) -> String {
     format!("{unit} {environment} incident")
 }
@@ -107,6 +111,10 @@ pub(super) fn expected(
     let let_in = target.kind == EnvironmentKind::Production && occasion != Occasion::Failed;
     if let_in {
         parts.insert(decision_of(&unit.id, environment));
+    }
+    // What goes back was released before.
+    if let_in && occasion == Occasion::Deployed {
+        parts.insert(release_of(&unit.id, environment));
     }
     if let_in && asked.is_some_and(|asked| asked.approvals) {
         parts.insert(approval_of(&unit.id, environment));

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::evidence::{
-    ContractComparison, Deployment, Health, KeyId, Predicate as _, Provenance, SignalReading, Snapshot, Statement, TestResult,
-    VerificationSummary, Vulnerabilities,
+    ContractComparison, Deployment, Health, KeyId, Predicate as _, Provenance, Release, SignalReading, Snapshot, Statement,
+    TestResult, VerificationSummary, VerifiedProperties, Vulnerabilities,
 };
 use crate::id::{ChangeSetId, EnvironmentId, UnitId};
 use crate::policy::Verdict;
@@ -20,8 +20,11 @@ const EXTENT: &str = "/https:~1~1pathops.dev~1snapshot";
 /// Where a decision is in a verification summary.
 const DECISION: &str = "/https:~1~1pathops.dev~1decision";
 
+/// Where a release says what brought it there.
+const RELEASE: &str = "/https:~1~1pathops.dev~1release";
+
 /// Where the predicates of others say when something was so.
-const TIMES: [&str; 10] = [
+const TIMES: [&str; 11] = [
     "/observedOn",
     "/redactedOn",
     "/finishedOn",
@@ -29,6 +32,7 @@ const TIMES: [&str; 10] = [
     "/timeCreated",
     "/runDetails/metadata/finishedOn",
     "/metadata/scanFinishedOn",
+    "/metadata/buildFinishedOn",
     "/metadata/timestamp",
     "/creationInfo/created",
     "/timestamp",
@@ -47,7 +51,10 @@ const TIMES: [&str; 10] = [
 /// | vulnerabilities | none | `scanFinishedOn` | pass where nothing was found, otherwise fail, whatever its severity |
 /// | provenance | `externalParameters`, as PathOps fills them; no environment | when the build ended | unknown |
 /// | verification summary | the decision in it | `timeVerified` | `PASSED` pass, `FAILED` fail |
-/// | snapshot | its extent | `collectedOn` | fail of a failure; otherwise pass where nothing is absent, unknown where something is |
+/// | snapshot | its extent | `collectedOn` | fail of a failure or an incident; otherwise pass where nothing is absent, unknown where something is |
+/// | release | what PathOps adds to it | `releasedOn` | unknown |
+/// | simple verification result | none | `timeCreated` | pass where properties hold, otherwise unknown |
+/// | runtime trace | none | `buildFinishedOn` | unknown |
 /// | another of `https://pathops.dev/predicate/` | its fields of these names | as below | unknown |
 /// | any other | none | where such predicates have it: `finishedOn`, `metadata.timestamp`, `creationInfo.created` and the like | unknown |
 ///
@@ -83,11 +90,13 @@ impl Facets {
             Snapshot::TYPE => EXTENT,
             Provenance::TYPE => "/buildDefinition/externalParameters",
             VerificationSummary::TYPE => DECISION,
+            Release::TYPE => RELEASE,
             kind if kind.starts_with(OURS) => "",
             _ => return Self::of_others(signer, kind, said),
         };
         let at = match kind {
             Snapshot::TYPE => said.time(&format!("{EXTENT}/collectedOn")),
+            Release::TYPE => said.time(&format!("{RELEASE}/releasedOn")),
             ContractComparison::TYPE => said.time("/comparedOn"),
             _ => said.first_time(),
         };
@@ -141,8 +150,10 @@ impl<'v> Said<'v> {
             Health::TYPE => bool("/healthy"),
             ContractComparison::TYPE => empty("/breaking").map(pass_if),
             Vulnerabilities::TYPE => empty("/scanner/result").map(pass_if),
+            // What does not hold is not named: an empty list speaks for nothing.
+            VerifiedProperties::TYPE => empty("/properties").and_then(|empty| (!empty).then_some(Verdict::Pass)),
             Snapshot::TYPE => match self.text(&format!("{EXTENT}/occasion")) {
-                Some("failed") => Some(Verdict::Fail),
+                Some("failed" | "incident") => Some(Verdict::Fail),
                 Some("deployed" | "recovered") => {
                     empty(&format!("{EXTENT}/absent")).and_then(|whole| whole.then_some(Verdict::Pass))
                 }
@@ -169,7 +180,7 @@ mod tests {
 
     use super::*;
     use crate::digest::Digest;
-    use crate::evidence::Subject;
+    use crate::evidence::{RuntimeTrace, Subject};
 
     fn facets(kind: &str, predicate: Value) -> Facets {
         let subject = vec![Subject::named("orders").with_sha256(&Digest::of(b"orders"))];
@@ -227,6 +238,13 @@ mod tests {
             "runDetails": {"metadata": {"finishedOn": AT}},
         });
         check(Provenance::TYPE, built, ("dates-1", "orders", "", AT, Verdict::Unknown));
+        let released =
+            json!({"purl": "pkg:generic/shop/orders@1", "https://pathops.dev/release": with(place(), json!({"releasedOn": AT}))});
+        check(Release::TYPE, released, all(Verdict::Unknown));
+        let verified = |properties: Value| json!({"timeCreated": AT, "properties": properties});
+        check(VerifiedProperties::TYPE, verified(json!(["SHOP_SIGNED"])), ("", "", "", AT, Verdict::Pass));
+        check(VerifiedProperties::TYPE, verified(json!([])), ("", "", "", AT, Verdict::Unknown));
+        check(RuntimeTrace::TYPE, json!({"metadata": {"buildFinishedOn": AT}}), ("", "", "", AT, Verdict::Unknown));
         let snapshot = |occasion: &str, absent: Value| {
             let extent = json!({"occasion": occasion, "absent": absent, "collectedOn": AT});
             json!({"https://pathops.dev/snapshot": with(place(), extent)})
@@ -234,6 +252,7 @@ mod tests {
         check(Snapshot::TYPE, snapshot("deployed", json!([])), all(Verdict::Pass));
         check(Snapshot::TYPE, snapshot("deployed", json!([{"name": "logs"}])), all(Verdict::Unknown));
         check(Snapshot::TYPE, snapshot("failed", json!([])), all(Verdict::Fail));
+        check(Snapshot::TYPE, snapshot("incident", json!([])), all(Verdict::Fail));
         check("https://pathops.dev/predicate/another/v0.1", observed(json!({})), all(Verdict::Unknown));
         check("https://cyclonedx.org/bom", json!({"metadata": {"timestamp": AT}}), ("", "", "", AT, Verdict::Unknown));
         check("https://example.org/x", with(place(), json!({"unit": "orders"})), ("", "", "", "", Verdict::Unknown));
@@ -250,6 +269,9 @@ mod tests {
             Vulnerabilities::TYPE,
             VerificationSummary::TYPE,
             Snapshot::TYPE,
+            Release::TYPE,
+            VerifiedProperties::TYPE,
+            RuntimeTrace::TYPE,
             "https://pathops.dev/predicate/another/v0.1",
             "https://cyclonedx.org/bom",
         ] {

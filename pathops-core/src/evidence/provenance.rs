@@ -119,6 +119,7 @@ pub struct BuildTimes {
 /// Something that went in or came out: an in-toto `ResourceDescriptor`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Resource {
     /// What it is called.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::evidence::{
-    Approval, Deployment, Health, Predicate as _, Provenance, Redaction, Snapshot, Statement, TestResult, Tombstone,
+    Approval, Deployment, Health, Predicate as _, Provenance, Redaction, Release, Snapshot, Statement, TestResult, Tombstone,
     VerificationSummary,
 };
 
@@ -48,6 +48,7 @@ impl Statement {
             VerificationSummary::TYPE if says("/https:~1~1pathops.dev~1decision") || names_pathops("/verifier/id") => {
                 Some("a decision of PathOps")
             }
+            Release::TYPE if says("/https:~1~1pathops.dev~1release") => Some("a release by PathOps"),
             Snapshot::TYPE if says("/https:~1~1pathops.dev~1snapshot") || names_pathops("/attester/id") => {
                 Some("a snapshot of PathOps")
             }
@@ -116,6 +117,7 @@ mod tests {
         let provenance = Some("the provenance of a build that PathOps asked for");
         check(Provenance::TYPE, &built_by("https://pathops.dev/ci/local-ci"), provenance);
         check(Snapshot::TYPE, &json!({"https://pathops.dev/snapshot": {}}), Some("a snapshot of PathOps"));
+        check(Release::TYPE, &json!({"https://pathops.dev/release": {}}), Some("a release by PathOps"));
         check(Snapshot::TYPE, &json!({"attester": {"id": "https://pathops.dev/pathops"}}), Some("a snapshot of PathOps"));
     }
 
@@ -125,6 +127,7 @@ mod tests {
         check(TestResult::TYPE, &of_build("fuzz"), None);
         check(TestResult::TYPE, &of_build("unit"), Some("the result of a build's own tests"));
         check(Vulnerabilities::TYPE, &json!({}), None);
+        check(Release::TYPE, &json!({"purl": "pkg:generic/shop/orders@1.2.0"}), None);
         check(SignalReading::TYPE, &json!({"environment": "preflight"}), None);
         check(VerificationSummary::TYPE, &json!({"verifier": {"id": "https://example.org"}}), None);
         check(Snapshot::TYPE, &json!({"attester": {"id": "https://example.org"}}), None);

@@ -1,17 +1,18 @@
-//! JSON Schemas of the predicates that are our own, for those who read evidence with other tools.
+//! JSON Schemas of the predicates that are our own or that we state, for those who read evidence with other tools.
 
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::{
-    Approval, ContractComparison, Deployment, Health, Incident, Predicate, Redaction, SNAPSHOT_FORMAT, SbomSummary,
-    SignalReading, Snapshot,
+    Approval, ContractComparison, Deployment, Health, Incident, Predicate, Redaction, Release, RuntimeTrace, SNAPSHOT_FORMAT,
+    SbomSummary, SignalReading, Snapshot, VerifiedProperties, snapshot::FIRST_WITH_PLACE,
 };
 
-/// The JSON Schema (draft 2020-12) of each predicate type of our own, and of what we add to `reference/v0.1` for a snapshot, by
-/// the name under which it is published in the folder `schemas` of this crate, as `<name>.schema.json`. The `$id` of a type of
-/// our own is its predicate type.
+/// The JSON Schema (draft 2020-12) of each predicate type of our own, of what we add to `reference/v0.1` for a snapshot, and of
+/// in-toto's types for releases (with what we add), verified properties and traces, which come without one, by
+/// the name under which it is published in the folder `schemas` of this crate, as `<name>.schema.json`. The `$id` of a type is
+/// its predicate type, but for a snapshot.
 ///
 /// A schema says what form each field has. That a snapshot leaves out nothing that was expected is for
 /// [`Snapshot::is_whole`] to say.
@@ -24,9 +25,12 @@ pub fn predicate_schemas() -> Vec<(&'static str, Schema)> {
         ("predicate-health-v0.1", of::<Health>()),
         ("predicate-incident-v0.1", of::<Incident>()),
         ("predicate-redaction-v0.1", of::<Redaction>()),
+        ("predicate-release-v0.1", of::<Release>()),
+        ("predicate-runtime-trace-v0.2", of::<RuntimeTrace>()),
         ("predicate-sbom-v0.1", of::<SbomSummary>()),
         ("predicate-signal-v0.1", of::<SignalReading>()),
-        ("predicate-snapshot-v2", snapshot()),
+        ("predicate-snapshot-v3", snapshot()),
+        ("predicate-svr-v0.1", of::<VerifiedProperties>()),
     ]
 }
 
@@ -46,9 +50,9 @@ fn snapshot() -> Schema {
         *place = json!({ "$ref": "#/$defs/Place" });
     }
     if let Some(format) = schema.pointer_mut("/$defs/Place/properties/format") {
-        *format = json!({ "const": SNAPSHOT_FORMAT });
+        *format = json!({ "type": "integer", "minimum": FIRST_WITH_PLACE, "maximum": SNAPSHOT_FORMAT });
     }
-    schema.insert("$id".to_owned(), "https://pathops.dev/snapshot/v2".into());
+    schema.insert("$id".to_owned(), "https://pathops.dev/snapshot/v3".into());
     schema
 }
 

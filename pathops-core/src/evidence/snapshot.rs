@@ -9,8 +9,12 @@ use crate::evidence::{EvidenceId, Predicate, Reference};
 use crate::id::{ChangeSetId, EnvironmentId, ProjectId, UnitId};
 use crate::time::{UnixMillis, rfc3339};
 
-/// The newest form of what a snapshot says of itself. The first had no [`Place`].
-pub const SNAPSHOT_FORMAT: u32 = 2;
+/// The newest form of what a snapshot says of itself. The first had no [`Place`], and the second none of an incident; both are
+/// read.
+pub const SNAPSHOT_FORMAT: u32 = 3;
+
+/// The first form with a [`Place`].
+pub(super) const FIRST_WITH_PLACE: u32 = 2;
 
 /// Everything that is known of one deploy, failure or incident: in-toto `reference/v0.1`, with what is absent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +72,7 @@ pub struct SnapshotExtent {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Place {
-    /// The version of this form: [`SNAPSHOT_FORMAT`].
+    /// The version of this form: [`SNAPSHOT_FORMAT`], or an earlier one.
     pub format: u32,
     /// The stream.
     pub stream: StreamId,
@@ -165,6 +169,19 @@ pub enum Occasion {
     Failed,
     /// A recovery was verified.
     Recovered,
+    /// Something is wrong with what runs: an incident was opened.
+    Incident,
+}
+
+impl fmt::Display for Occasion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Occasion::Deployed => "deployed",
+            Occasion::Failed => "failed",
+            Occasion::Recovered => "recovered",
+            Occasion::Incident => "incident",
+        })
+    }
 }
 
 /// Something that was expected and is not there.
@@ -245,7 +262,7 @@ impl From<StreamId> for String {
 #[non_exhaustive]
 pub enum SnapshotError {
     /// It is of a form that this version does not know.
-    #[error("it is of format {0}, and this version reads {SNAPSHOT_FORMAT}")]
+    #[error("it is of format {0}, and this version reads those up to {SNAPSHOT_FORMAT}")]
     Format(u32),
     /// It says that it is about something else than its stream.
     #[error("it is about {unit}@{environment} and stands in the stream `{stream}`")]
@@ -285,7 +302,7 @@ impl Snapshot {
     /// [`SnapshotError`] with the first part that is wrong.
     pub fn is_whole(&self) -> Result<Option<&Place>, SnapshotError> {
         let Some(place) = &self.extent.place else { return Ok(None) };
-        if place.format != SNAPSHOT_FORMAT {
+        if !(FIRST_WITH_PLACE..=SNAPSHOT_FORMAT).contains(&place.format) {
             return Err(SnapshotError::Format(place.format));
         }
         let (SnapshotExtent { unit, environment, absent, .. }, stream) = (&self.extent, &place.stream);

@@ -1,4 +1,7 @@
-//! Predicates of in-toto that hosts and tools state, and PathOps only keeps and finds.
+//! Predicates of in-toto for what was released, what a verifier found, and what was seen to run.
+//!
+//! PathOps states a release for each unit that a change set brings to production, and a trace where one is handed in; hosts and
+//! tools may state all of them.
 
 use std::collections::BTreeMap;
 
@@ -6,31 +9,83 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Predicate, Resource};
+use crate::digest::Digest;
+use crate::id::{ChangeSetId, CommitId, EnvironmentId, PersonId, ProjectId, UnitId};
+use crate::principal::Principal;
 use crate::time::{UnixMillis, rfc3339};
 
 /// Which files make up a release: in-toto `release/v0.1`, of all files of the release as its subjects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Release {
     /// A package URL with a version: `pkg:oci/orders@sha256%3A…`.
     pub purl: String,
     /// What stays the same when the package is renamed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub package_id: Option<String>,
+    /// What PathOps has brought there, and for whom (an addition to the standard's fields).
+    #[serde(rename = "https://pathops.dev/release", default, skip_serializing_if = "Option::is_none")]
+    pub promotion: Option<Released>,
 }
 
 impl Predicate for Release {
     const TYPE: &'static str = "https://in-toto.io/attestation/release/v0.1";
 }
 
+impl Release {
+    /// That a unit was released: its version is what runs, or the commit of its desired state where it has no artifact.
+    ///
+    /// ```
+    /// use pathops_core::evidence::Release;
+    /// use pathops_core::Digest;
+    /// let runs = Digest::of(b"orders");
+    /// let purl = Release::purl_of(&"shop".parse()?, &"orders".parse()?, Ok(&runs));
+    /// assert_eq!(purl, format!("pkg:generic/shop/orders@sha256%3A{}", runs.hex()));
+    /// # Ok::<(), pathops_core::IdError>(())
+    /// ```
+    #[must_use]
+    pub fn purl_of(project: &ProjectId, unit: &UnitId, version: Result<&Digest, &CommitId>) -> String {
+        match version {
+            Ok(artifact) => format!("pkg:generic/{project}/{unit}@sha256%3A{}", artifact.hex()),
+            Err(commit) => format!("pkg:generic/{project}/{unit}@{commit}"),
+        }
+    }
+}
+
+/// What was released by a change set, for whom, and by whom: what leads from what runs back to the feature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Released {
+    /// The change set.
+    pub change_set: ChangeSetId,
+    /// What was asked for, in one line.
+    pub title: String,
+    /// Who asked for it.
+    pub requested_by: PersonId,
+    /// The app or component.
+    pub unit: UnitId,
+    /// Where it went.
+    pub environment: EnvironmentId,
+    /// Who merged it there, by the name that the project has for them.
+    pub merged_by: Principal,
+    /// When it was seen to be live there.
+    #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
+    pub released_on: UnixMillis,
+}
+
 /// What a verifier found to hold for its subjects: in-toto `svr/v0.1`. What does not hold is not named.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerifiedProperties {
     /// Who verified.
     pub verifier: PropertyVerifier,
     /// When.
     #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub time_created: UnixMillis,
     /// What holds, each with the prefix of whose rule it is: `SLSA_SOURCE_LEVEL_3`.
     pub properties: Vec<String>,
@@ -42,6 +97,7 @@ impl Predicate for VerifiedProperties {
 
 /// Who verified.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PropertyVerifier {
     /// A URI, another one for each version of the rules.
     pub id: String,
@@ -50,6 +106,7 @@ pub struct PropertyVerifier {
 /// What was seen to run: in-toto `runtime-trace/v0.2`, for example of a build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RuntimeTrace {
     /// What watched.
     pub monitor: Monitor,
@@ -69,6 +126,7 @@ impl Predicate for RuntimeTrace {
 /// What watched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Monitor {
     /// The URI of its kind, by which its own fields are read.
     #[serde(rename = "type")]
@@ -84,6 +142,7 @@ pub struct Monitor {
 /// What was watched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MonitoredProcess {
     /// The URI of where it ran.
     #[serde(rename = "hostID")]
@@ -98,6 +157,7 @@ pub struct MonitoredProcess {
 /// What was seen; one of the lists at least is not empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MonitorLog {
     /// Processes, in the monitor's form.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -113,12 +173,15 @@ pub struct MonitorLog {
 /// When something was watched.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TraceTimes {
     /// From when.
     #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub build_started_on: UnixMillis,
     /// Until when.
     #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub build_finished_on: UnixMillis,
 }
 
@@ -138,6 +201,10 @@ mod tests {
 
     #[test]
     fn every_field_of_the_standards_is_kept() {
+        check::<Release>(&json!({"purl": "pkg:generic/shop/orders@1.2.0", "https://pathops.dev/release": {
+            "changeSet": "dates-1", "title": "Show dates", "requestedBy": "alice", "unit": "orders", "environment": "production",
+            "mergedBy": {"human": "bob"}, "releasedOn": "2026-03-01T10:00:00Z",
+        }}));
         check::<Release>(&json!({"purl": "pkg:generic/shop/orders@1.2.0", "packageId": "17"}));
         check::<Release>(&json!({"purl": "pkg:generic/shop/orders@1.2.0"}));
         check::<VerifiedProperties>(&json!({

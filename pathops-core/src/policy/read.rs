@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::evidence::{
-    ContractComparison, Deployment, Health, PolicyApproval, Predicate as _, SbomSummary, ScanSeverity, SignalReading, Snapshot,
-    TestResult, TestVerdict, TrustRoot, VerificationSummary, VerifiedEvidence, Vulnerabilities,
+    ContractComparison, Deployment, Health, PolicyApproval, Predicate as _, Release, SbomSummary, ScanSeverity, SignalReading,
+    Snapshot, TestResult, TestVerdict, TrustRoot, VerificationSummary, VerifiedEvidence, VerifiedProperties, Vulnerabilities,
 };
 use crate::id::{EnvironmentId, UnitId};
 use crate::policy::{EvidenceFact, Finding, FindingSeverity, SbomFormat, Vulnerability};
@@ -35,12 +35,13 @@ const SPDX: &str = "spdx.dev/";
 const VERIFICATION: &str = "slsa.dev/verification_summary";
 
 /// Where the predicates of others say when something was so, as JSON pointers.
-const TIMES: [&str; 8] = [
+const TIMES: [&str; 9] = [
     "/observedOn",
     "/finishedOn",
     "/timeVerified",
     "/timeCreated",
     "/runDetails/metadata/finishedOn",
+    "/metadata/buildFinishedOn",
     "/metadata/timestamp",
     "/creationInfo/created",
     "/timestamp",
@@ -126,9 +127,16 @@ fn read(predicate_type: &str, predicate: &Value) -> Result<Option<Read>, String>
             Read { unit: Some(it.unit), environment: None, at: it.compared_on, says }
         }
         Vulnerabilities::TYPE => scan(parse(predicate)?),
-        // PathOps' own decisions and snapshots are made of evidence, and are none.
+        // PathOps' own decisions, releases and snapshots are made of evidence, and are none.
         VerificationSummary::TYPE if predicate.get("https://pathops.dev/decision").is_some() => return Ok(None),
         Snapshot::TYPE if predicate.get("https://pathops.dev/snapshot").is_some() => return Ok(None),
+        Release::TYPE if predicate.get("https://pathops.dev/release").is_some() => return Ok(None),
+        // What does not hold is not named.
+        VerifiedProperties::TYPE => {
+            let it: VerifiedProperties = parse(predicate)?;
+            let says = Finding::Verified { passed: !it.properties.is_empty() };
+            Read { unit: None, environment: None, at: it.time_created, says }
+        }
         it if is_of(it, VERIFICATION) => {
             let passed = predicate.get("verificationResult").and_then(Value::as_str) == Some("PASSED");
             of_artifact(predicate, Finding::Verified { passed })

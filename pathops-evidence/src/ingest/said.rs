@@ -37,7 +37,7 @@ document!(Spdx, "https://spdx.dev/Document");
 /// | checks of other systems | test result | those that passed, of this commit | those that failed |
 /// | deployments | test result | nothing: whether the expected one is live is not theirs to say | those that failed |
 /// | events of a cluster | test result | nothing | what the cluster warns of |
-/// | traces | test result | nothing | spans that ended in an error |
+/// | traces | test result, and a runtime trace with their ids | nothing | spans that ended in an error |
 /// | scans | vulnerabilities | | what was found |
 /// | bills of materials | the document, or how much it lists | | |
 /// | measurements, coverage | signals, where the origin names unit and environment | | |
@@ -50,7 +50,13 @@ pub(super) fn said(report: &Report, bytes: &[u8], origin: &Origin) -> Result<Vec
         Content::ExternalChecks(it) => tests(report, origin, &checked(it, origin)),
         Content::Deployments(it) => tests(report, origin, &deployed(it)),
         Content::RuntimeEvents(it) => tests(report, origin, &happened(it)),
-        Content::Traces(it) => tests(report, origin, &traced(it)),
+        Content::Traces(it) => {
+            let mut drafts = tests(report, origin, &traced(it))?;
+            if let Some(trace) = it.to_predicate(&origin.attester, &origin.suite, origin.at) {
+                drafts.extend(one(origin, &trace)?);
+            }
+            Ok(drafts)
+        }
         Content::Scan(it) => one(origin, &it.to_predicate_at(&format!("urn:pathops:report:{}", report.format), origin.at)),
         Content::Sbom(it) => match (report.format, document(bytes)) {
             (Format::CyclonedxJson, Some(document)) => one(origin, &CycloneDx(document)),

@@ -1,6 +1,7 @@
 //! OpenTelemetry traces, OTLP 1 in JSON (<https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>): one request, or
 //! one in each line, as the collector's file exporter writes them.
 
+use pathops_core::UnixMillis;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -53,6 +54,10 @@ struct ScopeSpans {
 #[serde(rename_all = "camelCase")]
 struct Span {
     trace_id: String,
+    #[serde(default, deserialize_with = "or_default")]
+    start_time_unix_nano: Value,
+    #[serde(default, deserialize_with = "or_default")]
+    end_time_unix_nano: Value,
     status: Option<Status>,
 }
 
@@ -80,11 +85,21 @@ fn read(input: &Input<'_>) -> Result<TraceReport, Fail> {
                 let wrong = || Fail::malformed(Place::Line(line), format!("`{}` is no id of a trace", span.trace_id));
                 report.traces.insert(id.ok_or_else(wrong)?);
                 report.spans += 1;
+                for at in [&span.start_time_unix_nano, &span.end_time_unix_nano].into_iter().filter_map(instant) {
+                    let (from, until) = report.lasted.unwrap_or((at, at));
+                    report.lasted = Some((from.min(at), until.max(at)));
+                }
                 report.errors += u64::from(span.status.is_some_and(|status| status.is_error()));
             }
         }
     }
     Ok(report)
+}
+
+/// Nanoseconds since 1970, as a number or its digits; 0 stands for a time that is not known.
+fn instant(nanos: &Value) -> Option<UnixMillis> {
+    let nanos = nanos.as_u64().or_else(|| nanos.as_str()?.parse().ok()).filter(|nanos| *nanos > 0)?;
+    i64::try_from(nanos / 1_000_000).ok().map(UnixMillis)
 }
 
 /// 16 bytes in hexadecimal, not all of them zero.

@@ -1,7 +1,8 @@
 //! What a cluster and what runs in it say.
 
 use pathops_core::UnixMillis;
-use pathops_evidence::report::{Content, Fault, Format, MetricReport, RuntimeEvent};
+use pathops_evidence::report::{Content, Fault, Format, MAX_STATED_TRACES, MetricReport, RuntimeEvent, TraceReport, parse_as};
+use serde_json::json;
 
 use crate::fixtures::content;
 use crate::{read, refuse};
@@ -126,10 +127,30 @@ fn otlp_gives_ids_of_traces() {
     let Content::Traces(good) = content(Format::OtlpTraces, "good") else { panic!() };
     assert_eq!(good.traces.len(), 2, "the same id in other letters is the same trace");
     assert_eq!((good.spans, good.errors, good.services.len()), (3, 0, 1));
+    assert_eq!(good.lasted, Some((UnixMillis(1_795_345_374_000), UnixMillis(1_795_345_374_100))));
+    let trace = good.to_predicate("https://ci.example", "acceptance", UnixMillis(0)).unwrap();
+    let [counts, first, _] = trace.monitor_log.process.as_slice() else { panic!("{trace:?}") };
+    assert_eq!((&counts["spans"], &first["traceId"]), (&json!(3), &json!("5b8efff798038103d269b633813fc60c")));
+    assert_eq!(trace.metadata.unwrap().build_finished_on, UnixMillis(1_795_345_374_100));
     let Content::Traces(bad) = content(Format::OtlpTraces, "bad-lines") else { panic!() };
     assert_eq!((bad.spans, bad.errors, bad.traces.len()), (2, 2, 2));
     let span = |id: &str| format!(r#"{{"resourceSpans": [{{"scopeSpans": [{{"spans": [{{"traceId": "{id}"}}]}}]}}]}}"#);
     for id in ["", "0", &"0".repeat(32), &"g".repeat(32), &"a".repeat(33)] {
         refuse(Format::OtlpTraces, &span(id), Fault::Malformed, "is no id of a trace");
     }
+}
+
+#[test]
+fn a_trace_that_is_stated_is_bounded_and_never_empty() {
+    let many =
+        TraceReport { traces: (1..=MAX_STATED_TRACES + 5).map(|id| format!("{id:032x}")).collect(), ..TraceReport::default() };
+    let trace = many.to_predicate("https://ci.example", "load", UnixMillis(7)).unwrap();
+    assert_eq!(trace.monitor_log.process.len(), 1 + MAX_STATED_TRACES);
+    assert_eq!(trace.monitor_log.process[0]["traces"], json!(MAX_STATED_TRACES + 5), "how many there were is said");
+    assert_eq!(trace.metadata.unwrap().build_started_on, UnixMillis(7), "where the spans do not say when");
+    assert_eq!(TraceReport::default().to_predicate("https://ci.example", "load", UnixMillis(7)), None);
+    let unknown = r#"{"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "5b8efff798038103d269b633813fc60c",
+        "startTimeUnixNano": 0, "endTimeUnixNano": "later"}]}]}]}"#;
+    let Content::Traces(unknown) = parse_as(Format::OtlpTraces, unknown.as_bytes()).unwrap().content else { panic!() };
+    assert_eq!(unknown.lasted, None);
 }

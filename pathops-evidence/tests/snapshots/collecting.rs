@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use pathops_core::adapter::{BlobStore as _, Collected, LogExcerpt, RuntimeEvent, SignalCapabilities, SignalQuery};
-use pathops_core::evidence::{Cut, CutOf, Snapshot, SnapshotError};
+use pathops_core::evidence::{Cut, CutOf, SNAPSHOT_FORMAT, Snapshot, SnapshotError};
 use pathops_core::memory::{ManualClock, MemoryBlobs, MemorySignals};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{Digest, Error, ErrorKind, UnixMillis};
@@ -95,10 +95,10 @@ fn a_snapshot_that_is_not_whole_says_what_is_wrong() {
     };
     assert_eq!(wrong(&|it| numbered(it, 1)), SnapshotError::Previous(1, "has not"));
     let newer = |it: &mut Snapshot| {
-        let place = pathops_core::evidence::Place { format: 3, ..place(it) };
+        let place = pathops_core::evidence::Place { format: SNAPSHOT_FORMAT + 1, ..place(it) };
         it.extent.place = Some(place);
     };
-    assert_eq!(wrong(&newer), SnapshotError::Format(3));
+    assert_eq!(wrong(&newer), SnapshotError::Format(SNAPSHOT_FORMAT + 1));
 }
 
 /// What was written before snapshots had numbers.
@@ -109,6 +109,16 @@ fn a_snapshot_of_the_first_form_is_still_read() {
     assert_eq!(old.is_whole().unwrap(), None);
     let written = serde_json::to_value(&old).unwrap();
     assert_eq!(written, serde_json::from_str::<serde_json::Value>(include_str!("../fixtures/snapshot/format-1.json")).unwrap());
+}
+
+/// What was written before there were snapshots of incidents.
+#[test]
+fn a_snapshot_of_the_second_form_is_still_read() {
+    let text = include_str!("../fixtures/snapshot/format-2.json");
+    let old: Snapshot = serde_json::from_str(text).unwrap();
+    let place = old.is_whole().unwrap().unwrap();
+    assert_eq!((place.format, place.sequence, place.stream.to_string().as_str()), (2, 1, "shop/orders@preflight"));
+    assert_eq!(serde_json::to_value(&old).unwrap(), serde_json::from_str::<serde_json::Value>(text).unwrap());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use pathops_core::adapter::{BlobStore as _, Signer as _};
-use pathops_core::evidence::{Envelope, Snapshot, StreamId};
+use pathops_core::evidence::{Envelope, SNAPSHOT_FORMAT, Snapshot, StreamId};
 use pathops_core::memory::MemoryBucket;
 use pathops_core::{Digest, ObjectKey};
 use pathops_evidence::ledger::{Item, Ledger};
@@ -239,8 +239,8 @@ async fn what_was_signed_in_error_is_named() {
     let double = said.failures.iter().find(|(part, _)| part == "number 1 of `shop/orders@preflight` (leaf 3)");
     assert!(double.is_some_and(|(_, why)| why == "another one has its number: see leaf 1"), "{said}");
     // Of a form that is still to come nothing can be said.
-    let newer = other(&|it| it.extent.place.as_mut().unwrap().format = 3).await;
+    let newer = other(&|it| it.extent.place.as_mut().unwrap().format = SNAPSHOT_FORMAT + 1).await;
     let said = whole.forged(&newer[..2], &[]).await;
     assert_eq!(said.verdict(), Verdict::NotVerified, "{said}");
-    assert!(said.missing[0].contains("does not know its format 3"), "{said}");
+    assert!(said.missing[0].contains(&format!("does not know its format {}", SNAPSHOT_FORMAT + 1)), "{said}");
 }

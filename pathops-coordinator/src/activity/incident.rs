@@ -1,0 +1,80 @@
+//! What is known of a unit while something is wrong with it: a snapshot of an incident.
+
+use pathops_core::adapter::SignalQuery;
+use pathops_core::evidence::{Incident, IncidentState, Occasion, StreamId, Subject};
+use pathops_core::project::{OpenIncident, Project, Unit};
+use pathops_core::{OpContext, Result};
+use pathops_evidence::{Collection, EvidenceRecord, SnapshotOf, Source};
+
+use crate::activity::Services;
+use crate::activity::expect::{SIGNALS, incident_of};
+use crate::activity::governance::keeping;
+use crate::change_set::LastGood;
+
+impl Services {
+    /// A snapshot of what is known of a unit in production at an incident: the incident itself, what runs there says, and all
+    /// evidence of what is there. The same key gives the same one, whatever has happened since.
+    pub(crate) async fn snapshot_incident(
+        &self,
+        cx: &OpContext,
+        project: &Project,
+        unit: &Unit,
+        open: &OpenIncident,
+        good: &LastGood,
+    ) -> Result<EvidenceRecord> {
+        let target = &project.environments.production;
+        let environment = &target.environment;
+        let name = incident_of(&unit.id, environment);
+        let expected = SIGNALS.iter().map(|part| (*part).to_owned()).chain([name.clone()]);
+        let stream = StreamId { project: project.id.clone(), unit: unit.id.clone(), environment: environment.clone() };
+        let begun = self.streams.begin(&cx.part("snapshot"), &stream, expected.collect()).await?;
+        if let Some(snapshot) = begun.done() {
+            return Ok(snapshot.clone());
+        }
+        let subject = self.in_production(cx, unit, project, good).await?;
+        let window = self.collect_limits.window(open.since, self.clock.now());
+        let declared = Ok(project.clone());
+        let mut collection = Collection::of(begun.expected().iter().cloned()).kept(keeping(&declared, window.until));
+        let incident = Incident {
+            id: open.id.clone(),
+            change_set: Some(good.change_set.clone()),
+            unit: Some(unit.id.clone()),
+            environment: Some(environment.clone()),
+            summary: self.redactor.redact_text(&open.summary),
+            state: IncidentState::Detected,
+            since: open.since,
+        };
+        collection.evidence(&self.sealer.seal(cx, name, vec![subject.clone()], &incident).await?);
+        if begun.is_given_up() {
+            let times = begun.interruptions();
+            for part in SIGNALS {
+                collection.absent(part, format!("collecting was interrupted: the process died {times} times over it"));
+            }
+        } else {
+            let (since, tail_bytes) = (window.from, self.collect_limits.asked_bytes);
+            let query = SignalQuery { unit: unit.id.clone(), target: target.clone(), since, tail_bytes };
+            let sources = Source::signals(cx, &*self.signals, &query);
+            let redactor = self.payloads.of(&declared)?;
+            self.collector(&redactor).gather(cx, &mut collection, sources.into()).await?;
+        }
+        good.evidence.iter().rev().for_each(|record| collection.evidence(record));
+        let (change_set, occasion) = (good.change_set.clone(), Occasion::Incident);
+        let about = SnapshotOf { stream, change_set, occasion, window, collected_on: window.until };
+        let name = format!("{} {environment} snapshot ({occasion})", unit.id);
+        self.streams.append(&cx.part("snapshot"), &begun, &name, vec![subject], &collection.finish(about)).await
+    }
+
+    /// What production asks for now, and what the record says runs there.
+    async fn in_production(&self, cx: &OpContext, unit: &Unit, project: &Project, good: &LastGood) -> Result<Subject> {
+        let (target, repo) = (&project.environments.production, &unit.desired_state);
+        let commit = self.head(cx, repo, &target.branch).await?;
+        let mut subject = Subject::named(format!("{}@{}", unit.id, target.environment)).with_commit(&commit);
+        if let Some(tree) = self.scm.tree_at(cx, repo, &commit, &target.path).await? {
+            subject = subject.with_tree(&tree);
+        }
+        Ok(match &good.artifact {
+            Some(artifact) => subject.with_sha256(artifact),
+            None => subject,
+        })
+    }
+}
