@@ -7,6 +7,7 @@ use pathops_core::evidence::{Envelope, EnvelopeError, EvidenceId, Logged, TrustR
 use pathops_core::policy::{Ask, Decision, EvidenceFact, Known, Missing, Policy, RequirementResult, Stage, Verdict};
 use pathops_core::{Digest, Error, ErrorKind, IdempotencyKey, OpContext, RepoId, Result, Retry};
 use pathops_evidence::EvidenceRecord;
+use pathops_evidence::ledger::{Item, Ledger};
 use pathops_evidence::redact::Redactor;
 use serde_json::Value;
 
@@ -25,19 +26,24 @@ impl ControlPlane {
     /// With `logged`, it counts as evidence in the ledger. The host answers for the checkpoint: that it is one of the log that
     /// it trusts. A proof may come later, with the same envelope again.
     ///
-    /// Taking the same envelope again changes nothing and gives the same name; where it ended half way before, it completes it.
-    /// When this returns, envelope and entry survive a crash.
+    /// It is appended to the host's own ledger, where there is one, as what PathOps seals is: whoever verifies that sees it, and
+    /// needs the producers' keys for it, by their names ([`TrustRoot::with_producer`]). That alone makes it no evidence "in the
+    /// ledger" for a policy, which asks for what the producer has logged.
+    ///
+    /// Taking the same envelope again changes nothing and gives the same name; where it ended half way before, it completes it,
+    /// and may append it a second time. When this returns, envelope, leaf and entry survive a crash.
     ///
     /// Which producers a requirement takes a word from is for the policy to say (`from`). What PathOps states itself, of what it
     /// has seen run and what it has decided, is taken from nobody ([`Statement::reserved`]).
     ///
     /// [`Statement::reserved`]: pathops_core::evidence::Statement::reserved
+    /// [`TrustRoot::with_producer`]: pathops_core::evidence::TrustRoot::with_producer
     ///
     /// # Errors
     /// `Unsupported` where the host has given no [`Builder::evidence`](crate::Builder::evidence). `Denied` where no trusted key
     /// signed it as it is, and for what PathOps states itself. `Invalid` for what is no statement in canonical form, does not
     /// hold what its type says, or holds a secret (an envelope is signed and cannot be redacted), and where `logged` does not
-    /// show it. Nothing is stored then. What the blob store and the index answer.
+    /// show it. Nothing is stored then. What the blob store, the ledger and the index answer.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -107,6 +113,15 @@ impl ControlPlane {
         let cx = &OpContext::new(IdempotencyKey::new(format!("control-plane/evidence/{}", entry.envelope())));
         // The blob first: an entry must never name one that is not there.
         with_retry(&*services.clock, || services.blobs.put(cx, bytes.clone())).await?;
+        if let Some(ledger) = &services.ledger {
+            let known = with_retry(&*services.clock, || index.about(cx, entry.subjects())).await?;
+            let is_it = |known: &&IndexedEvidence| known.id() == entry.id() && known.envelope() == entry.envelope();
+            let leaf = match known.iter().find(is_it).and_then(IndexedEvidence::leaf) {
+                Some(leaf) => Some(leaf),
+                None => services.log_envelope(cx, ledger, envelope, &verified).await?,
+            };
+            entry = leaf.map_or(entry.clone(), |leaf| entry.with_leaf(leaf));
+        }
         with_retry(&*services.clock, || index.add(cx, &entry)).await?;
         Ok(verified.id())
     }
@@ -142,6 +157,21 @@ impl Services {
             Ok(None) => Err(refusal(ErrorKind::Denied, &verified).because("it is PathOps' own account of evidence")),
             Err(why) => Err(refusal(ErrorKind::Invalid, &verified).because(self.redactor.redact_text(&why))),
         }
+    }
+
+    /// Appends what somebody else has signed to the host's ledger.
+    async fn log_envelope(
+        &self,
+        cx: &OpContext,
+        ledger: &Ledger,
+        envelope: &Envelope,
+        verified: &VerifiedEvidence,
+    ) -> Result<Option<u64>> {
+        let untrusted = || refusal(ErrorKind::Denied, verified).because("its key is not known");
+        let key = self.trust.key(verified.signer()).ok_or_else(untrusted)?;
+        let item = Item::new(envelope.clone(), key.clone())?;
+        let leaves = with_retry(&*self.clock, || Box::pin(ledger.append(cx, vec![item.clone()]))).await?;
+        Ok(leaves.first().copied())
     }
 
     fn unverified(&self, error: &EnvelopeError) -> Error {

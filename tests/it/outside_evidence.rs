@@ -12,10 +12,11 @@ use pathops_core::evidence::{
 use pathops_core::memory::{Fault, Faults, MemoryJournal, MemorySigner, When};
 use pathops_core::policy::{Decision, Verdict};
 use pathops_core::{Digest, Error, ErrorKind, Result};
+use pathops_evidence::{Against, Verdict as LedgerVerdict, verify_ledger};
 use serde_json::{Value, json};
 
 use crate::governance::{PRODUCTION, declare, is_granted, meddled, policy, proposed};
-use crate::world::{PRODUCERS, World, cx, feature_of, id, person, repo, wait};
+use crate::world::{PRODUCERS, World, cx, feature_of, id, log_key, person, repo, wait};
 
 const VULNERABILITIES: &str = "https://in-toto.io/attestation/vulns/v0.2";
 const TESTS: &str = "https://in-toto.io/attestation/test-result/v0.1";
@@ -528,4 +529,33 @@ fn a_key_for_scans_does_not_speak_for_the_cluster_through_the_index_either() {
         InProduction::default(),
         "a bad word of theirs does not count either"
     );
+}
+
+/// Whoever verifies the host's ledger sees what others have stated, each once, and that it is theirs.
+#[test]
+fn what_others_state_is_in_the_ledger_like_what_pathops_states() {
+    let mut world = World::new(MemoryJournal::new());
+    world.keeps_ledger = true;
+    let orders = || Subject::named("orders").with_sha256(&Digest::of(b"orders"));
+    let (report, later) = (report(&world, orders(), &["low"]), sign(MONITORING, orders(), "https://example.org/x", &json!({})));
+    let id = take(&world, &report).unwrap();
+    assert_eq!(take(&world, &report).unwrap(), id);
+    take(&world, &later).unwrap();
+    let leaf = |envelope: &Envelope| {
+        let blob = Digest::of(&envelope.to_vec().unwrap());
+        world.index.all().into_iter().find(|entry| entry.envelope() == blob).unwrap().leaf()
+    };
+    assert_eq!((leaf(&report), leaf(&later)), (Some(0), Some(1)), "the same again is no other leaf");
+
+    let log = log_key().identity();
+    let verified = |trust: TrustRoot| {
+        let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs) };
+        wait(verify_ledger(&cx(), &world.streams, against)).unwrap()
+    };
+    let named = PRODUCERS.iter().fold(TrustRoot::new([key(1).public_key()]), |trust, (name, seed)| {
+        trust.with_producer(name.parse().unwrap(), key(*seed).public_key())
+    });
+    let said = verified(named);
+    assert!(said.verdict() == LedgerVerdict::Verified && said.evidence.contains(&id), "{said}");
+    assert_eq!(verified(TrustRoot::new([key(1).public_key()])).verdict(), LedgerVerdict::Failed, "their keys are not trusted");
 }

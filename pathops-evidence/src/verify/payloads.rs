@@ -29,6 +29,8 @@ pub(super) struct Payloads {
     gone: Vec<Gone>,
     /// How many there was no blob store for.
     unseen: u64,
+    /// How many are not here that producers refer to.
+    elsewhere: u64,
 }
 
 /// A payload that is not there, and what refers to it.
@@ -71,6 +73,8 @@ impl Payloads {
             };
             match self.state(cx, blobs, &digest).await? {
                 State::Whole => {}
+                // Who hands in evidence may keep what it refers to.
+                State::Gone if !is_pathops => self.elsewhere += 1,
                 State::Gone => self.gone.push(Gone { part, digest, leaf, retention }),
                 State::Spoilt(why) => verification.fails(part, why),
             }
@@ -97,6 +101,10 @@ impl Payloads {
     pub(super) fn settle(self, tombstones: &Tombstones, verification: &mut Verification) {
         if self.unseen > 0 {
             verification.missing.push(NO_BLOBS.to_owned());
+        }
+        if self.elsewhere > 0 {
+            let count = self.elsewhere;
+            verification.left_out.push(format!("{count} payloads that producers refer to, and keep elsewhere if anywhere"));
         }
         let mut told = 0_usize;
         for Gone { part, digest, leaf, retention } in self.gone {
