@@ -53,11 +53,11 @@ mod stream;
 mod structure;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use pathops_core::Digest;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use self::canonical::field;
 use self::scan::Scanner;
@@ -167,21 +167,48 @@ impl Redactor {
         String::from_utf8_lossy(&self.redact(text.as_bytes()).bytes).into_owned()
     }
 
-    /// Takes the secrets out of every text in a JSON document, which itself stays whole, and counts them in `removed`. The names
-    /// of fields stay.
+    /// Takes the secrets out of every text in a JSON document, which itself stays whole, and counts them in `removed`. A name of a
+    /// field is such a text, too: what is left of it gets a number where another field has that name by now.
     pub fn redact_json(&self, value: &mut Value, removed: &mut Removed) {
         match value {
             Value::String(text) => {
-                let redacted = self.redact(text.as_bytes());
-                *text = String::from_utf8_lossy(&redacted.bytes).into_owned();
-                for (rule, count) in redacted.removed {
-                    *removed.entry(rule).or_default() += count;
+                if let Some(redacted) = self.redact_counting(text, removed) {
+                    *text = redacted;
                 }
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.redact_json(item, removed)),
-            Value::Object(fields) => fields.values_mut().for_each(|field| self.redact_json(field, removed)),
+            Value::Object(fields) => {
+                fields.values_mut().for_each(|field| self.redact_json(field, removed));
+                let named: Vec<_> = fields.keys().map(|name| self.redact_counting(name, removed)).collect();
+                if named.iter().any(Option::is_some) {
+                    Self::rename(fields, named);
+                }
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
+    }
+
+    /// A text without its secrets, where it has any.
+    fn redact_counting(&self, text: &str, removed: &mut Removed) -> Option<String> {
+        let redacted = self.redact(text.as_bytes());
+        for (rule, count) in &redacted.removed {
+            *removed.entry(rule.clone()).or_default() += count;
+        }
+        (!redacted.removed.is_empty()).then(|| String::from_utf8_lossy(&redacted.bytes).into_owned())
+    }
+
+    /// Gives fields other names, in their order; those that have none keep their own.
+    fn rename(fields: &mut Map<String, Value>, named: Vec<Option<String>>) {
+        let mut taken: BTreeSet<String> =
+            fields.keys().zip(&named).filter(|(_, new)| new.is_none()).map(|(own, _)| own.clone()).collect();
+        let renamed = std::mem::take(fields).into_iter().zip(named).map(|((own, value), new)| {
+            let Some(new) = new else { return (own, value) };
+            let mut names = std::iter::once(new.clone()).chain((2_u64..).map(|number| format!("{new} ({number})")));
+            let name = names.find(|name| !taken.contains(name)).unwrap_or(new);
+            taken.insert(name.clone());
+            (name, value)
+        });
+        *fields = renamed.collect();
     }
 
     /// For a text that comes in pieces, or is too large to be held in memory.

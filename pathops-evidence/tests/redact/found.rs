@@ -125,3 +125,26 @@ fn a_gate_hears_of_what_is_surely_a_secret_and_of_nothing_else() {
     assert_eq!(finds(&format!("token = \"{}\"", crate::corpus::jwt(&mut numbers))).as_deref(), Some("jwt"));
     assert_eq!(finds("postgres://app:s3cr3t@db/x").as_deref(), Some("url-password"));
 }
+
+#[test]
+fn a_secret_in_the_name_of_a_field_is_taken_out_and_no_field_is_lost() {
+    let redactor = Redactor::new(["known-value-1".to_owned(), "known-value-2".to_owned()]).unwrap();
+    let mut value = serde_json::json!({
+        "known-value-1": 1,
+        "[redacted known]": "its own name",
+        "known-value-2": { "by known-value-1": ["known-value-2", 2] },
+        "plain": null,
+    });
+    let mut removed = std::collections::BTreeMap::new();
+    redactor.redact_json(&mut value, &mut removed);
+    let expected = serde_json::json!({
+        "[redacted known] (2)": 1,
+        "[redacted known]": "its own name",
+        "[redacted known] (3)": { "by [redacted known]": ["[redacted known]", 2] },
+        "plain": null,
+    });
+    assert_eq!((value.clone(), removed["known"]), (expected, 4));
+    let again = value.clone();
+    redactor.redact_json(&mut value, &mut removed);
+    assert_eq!((value, removed["known"]), (again, 4), "what is left of it says nothing any more");
+}
