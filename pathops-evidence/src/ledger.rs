@@ -26,6 +26,7 @@ mod read;
 mod tile;
 mod tree;
 mod witness;
+mod witnessing;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -42,6 +43,9 @@ pub use place::Place;
 pub use proof::is_consistent;
 pub use read::LogReader;
 pub use witness::{Cosignature, Witness};
+pub use witnessing::{
+    AddCheckpoint, CosignatureRequest, CosignedBy, MAX_PROOF_LINES, MemoryWitness, WitnessAnswer, WitnessClient, WitnessSaid,
+};
 
 use leaf::leaf_hash;
 use tree::Edge;

@@ -9,9 +9,12 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
 use pathops_core::adapter::{Bucket as _, Signer as _};
 use pathops_core::evidence::{Checkpoint, Health, Subject, TrustRoot};
-use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
-use pathops_core::{Digest, IdempotencyKey, OpContext, UnixMillis};
-use pathops_evidence::ledger::{Cosignature, Ledger, LogIdentity, LogKey, LogReader, NoteError, Witness};
+use pathops_core::memory::{ManualClock, MemoryBlobs, MemoryBucket, MemorySigner};
+use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, UnixMillis};
+use pathops_evidence::ledger::{
+    AddCheckpoint, Cosignature, CosignatureRequest, Ledger, LogIdentity, LogKey, LogReader, MAX_PROOF_LINES, MemoryWitness,
+    NoteError, Witness, WitnessAnswer, WitnessClient,
+};
 use pathops_evidence::{Against, Sealer, Verdict, verify_bundle, verify_ledger};
 use sha2::{Digest as _, Sha256};
 
@@ -166,4 +169,162 @@ async fn a_ledger_and_a_bundle_are_verified_with_as_many_witnesses_as_the_host_a
         .replace("\u{2014} two.example/w", &format!("{}\u{2014} two.example/w", stranger.line(&note, 1).replace('\n', "\\n")));
     assert_ne!(padded, bundle);
     assert_eq!(verify_bundle(padded.as_bytes(), &log(0), &trust).verdict(), Verdict::Failed, "nobody has checked that line");
+}
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new(UnixMillis(1_763_971_200_000)))
+}
+
+/// A log with as many pieces of evidence, and where it lies.
+async fn grown(bucket: &MemoryBucket, ids: std::ops::Range<u64>) -> (Ledger, Sealer) {
+    let ledger = Ledger::open(&cx(), Arc::new(bucket.clone()), key()).await.unwrap();
+    let sealed = Arc::new(Ledger::open(&cx(), Arc::new(bucket.clone()), key()).await.unwrap());
+    let signer = MemorySigner::from_seed(3).unwrap();
+    let sealer = Sealer::new(Arc::new(signer), Arc::new(MemoryBlobs::new())).with_ledger(sealed);
+    for id in ids {
+        seal(&sealer, id).await;
+    }
+    (ledger, sealer)
+}
+
+async fn seal(sealer: &Sealer, id: u64) {
+    let health = Health {
+        change_set: "a-change".parse().unwrap(),
+        unit: "orders".parse().unwrap(),
+        environment: "preflight".parse().unwrap(),
+        healthy: true,
+        settled_millis: id,
+        observed_on: UnixMillis(1_000),
+    };
+    let subjects = vec![Subject::named("orders").with_sha256(&Digest::of(b"artifact"))];
+    sealer.seal(&cx(), "health", subjects, &health).await.unwrap();
+}
+
+fn memory_witness(name: &str, seed: u8) -> MemoryWitness {
+    MemoryWitness::new(name, &[seed; 32], clock(), [key().identity()]).unwrap()
+}
+
+fn asked(witnesses: &[&MemoryWitness]) -> Vec<(Witness, Arc<dyn WitnessClient>)> {
+    witnesses.iter().map(|it| (it.witness(), Arc::new((*it).clone()) as Arc<dyn WitnessClient>)).collect()
+}
+
+#[tokio::test]
+async fn witnesses_cosign_as_the_log_grows_and_whoever_asks_for_them_finds_them() {
+    let bucket = MemoryBucket::new();
+    let (one, two) = (memory_witness("one.example/w", 1), memory_witness("two.example/w", 2));
+    let (ledger, sealer) = grown(&bucket, 0..3).await;
+    let first = ledger.cosign(&cx(), &asked(&[&one]), 1).await.unwrap().unwrap();
+    assert_eq!((first.checkpoint.size, first.cosignatures.len(), first.is_published), (3, 1, true));
+    assert_eq!(first.cosignatures[0].at, 1_763_971_200, "by its own clock");
+    for id in 3..300 {
+        seal(&sealer, id).await;
+    }
+    // One has seen three leaves, the other nothing; both go on from there.
+    let both = ledger.cosign(&cx(), &asked(&[&one, &two]), 2).await.unwrap().unwrap();
+    assert_eq!((both.checkpoint.size, both.cosignatures.len(), both.others), (300, 2, vec![]));
+    let identity = key().identity().with_witnesses([one.witness(), two.witness()], 2);
+    let reader = LogReader::new(Arc::new(bucket.clone()), identity.clone());
+    assert_eq!(reader.note(&cx()).await.unwrap().unwrap().1, both.note, "the log has it so");
+    let trust = TrustRoot::new([MemorySigner::from_seed(3).unwrap().public_key()]);
+    let against = Against { log: &identity, trust: &trust, known: &[], blobs: None };
+    let verification = verify_ledger(&cx(), &bucket, against).await.unwrap();
+    assert!(verification.verdict() == Verdict::Verified && verification.to_string().contains("two.example/w"), "{verification}");
+    // The same again changes nothing, and the log goes on.
+    assert_eq!(ledger.cosign(&cx(), &asked(&[&one, &two]), 2).await.unwrap().unwrap().note, both.note);
+    seal(&sealer, 300).await;
+    assert_eq!(ledger.reader().checkpoint(&cx()).await.unwrap().unwrap().size, 301);
+}
+
+#[tokio::test]
+async fn a_witness_that_has_seen_another_history_cosigns_nothing_and_says_why() {
+    let (bucket, fork, longer) = (MemoryBucket::new(), MemoryBucket::new(), MemoryBucket::new());
+    let [seen_fork, seen_more, fresh] =
+        [("fork.example/w", 1), ("more.example/w", 2), ("fresh.example/w", 3)].map(|(name, seed)| memory_witness(name, seed));
+    let stranger = MemoryWitness::new("stranger.example/w", &[4; 32], clock(), []).unwrap();
+    let (ledger, _) = grown(&bucket, 0..5).await;
+    let (other, _) = grown(&fork, 10..13).await;
+    other.cosign(&cx(), &asked(&[&seen_fork]), 1).await.unwrap();
+    let (more, _) = grown(&longer, 0..7).await;
+    more.cosign(&cx(), &asked(&[&seen_more]), 1).await.unwrap();
+    let bare = ledger.reader().note(&cx()).await.unwrap().unwrap().1;
+    let all = asked(&[&seen_fork, &seen_more, &stranger, &fresh]);
+    let error = ledger.cosign(&cx(), &all, 2).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    for why in ["it shows a fork", "it has seen 7 leaves, and the log has 5", "it does not know the log", "1 witnesses"] {
+        assert!(error.to_string().contains(why), "{why}: {error}");
+    }
+    assert_eq!(ledger.reader().note(&cx()).await.unwrap().unwrap().1, bare, "nothing is published");
+    let one = ledger.cosign(&cx(), &all, 1).await.unwrap().unwrap();
+    assert_eq!((one.cosignatures.len(), one.others.len(), one.is_published), (1, 3, true));
+    // A fork of the very size that was seen.
+    let (same_size, _) = grown(&MemoryBucket::new(), 20..25).await;
+    let error = same_size.cosign(&cx(), &asked(&[&fresh]), 1).await.unwrap_err();
+    assert!(error.to_string().contains("another log of that size"), "{error}");
+}
+
+/// Answers what it is told to.
+#[derive(Debug)]
+struct Answers(WitnessAnswer);
+
+#[async_trait::async_trait]
+impl WitnessClient for Answers {
+    async fn add_checkpoint(&self, _cx: &OpContext, _body: &str) -> pathops_core::Result<WitnessAnswer> {
+        Ok(self.0.clone())
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_cosignature_of_this_checkpoint_by_the_witness_that_was_asked_is_none() {
+    let bucket = MemoryBucket::new();
+    let (ledger, _) = grown(&bucket, 0..2).await;
+    let note = ledger.reader().note(&cx()).await.unwrap().unwrap().1;
+    let [one, two, _] = three();
+    let older = key().sign(&checkpoint());
+    let line = one.line(&note, 7);
+    let good = format!("{}no line\n{line}", two.line(&note, 7));
+    let answers = [
+        (200, two.line(&note, 7), "no cosignature of its own"),
+        (200, one.line(&older, 7), "no cosignature of its own"),
+        (200, String::new(), "no signature"),
+        (200, format!("{line}{}", "x".repeat(64 << 10)), "longer than any cosignature"),
+        (409, "2".to_owned(), "does not say what it has seen"),
+        (409, "02\n".to_owned(), "does not say what it has seen"),
+        (409, "1\n".to_owned(), "another time"),
+        (503, "later\n".to_owned(), "the status 503"),
+    ];
+    for (status, body, why) in answers {
+        let client: Arc<dyn WitnessClient> = Arc::new(Answers(WitnessAnswer { status, body }));
+        let error = ledger.cosign(&cx(), &[(one.witness(), client)], 1).await.unwrap_err();
+        assert!(error.to_string().contains(why), "{why}: {error}");
+    }
+    let client: Arc<dyn WitnessClient> = Arc::new(Answers(WitnessAnswer { status: 200, body: good }));
+    let cosigned = ledger.cosign(&cx(), &[(one.witness(), client)], 1).await.unwrap().unwrap();
+    assert_eq!(cosigned.note, format!("{note}{line}"), "lines of others are left out");
+}
+
+#[tokio::test]
+async fn a_witness_reads_requests_as_the_standard_has_them() {
+    let bucket = MemoryBucket::new();
+    let (ledger, _) = grown(&bucket, 0..1).await;
+    let note = ledger.reader().note(&cx()).await.unwrap().unwrap().1;
+    let request = |old, proof: Vec<Digest>| CosignatureRequest { old, proof, note: &note }.to_string();
+    let read = AddCheckpoint::parse(&request(7, vec![Digest::of(b"one"), Digest::of(b"two")])).unwrap();
+    assert_eq!((read.old, read.proof, read.note), (7, vec![Digest::of(b"one"), Digest::of(b"two")], note.clone()));
+    let many = |count: usize| AddCheckpoint::parse(&request(7, vec![Digest::of(b"one"); count]));
+    assert!(many(MAX_PROOF_LINES).is_some() && many(MAX_PROOF_LINES + 1).is_none());
+
+    let witness = memory_witness("one.example/w", 1);
+    let answer = |body: &str| witness.answer(body).status;
+    for bad in ["", "old 0", "old 00\n\nx\n", "new 0\n\nx\n", "old 0\nnot base64!\n\nx\n", "old -1\n\nx\n", "old 0\n\nno note"] {
+        assert_eq!(answer(bad), 400, "{bad:?}");
+    }
+    let forged = LogKey::new("shop.example/evidence", &[8; 32]).unwrap().sign(&Checkpoint { size: 1, root: Digest::of(b"x") });
+    assert_eq!(answer(&format!("old 0\n\n{forged}")), 403);
+    let other = LogKey::new("other.example", &[7; 32]).unwrap().sign(&checkpoint());
+    assert_eq!(answer(&format!("old 0\n\n{other}")), 404);
+    assert_eq!(answer(&request(2, vec![])), 400, "older than what it is to follow on");
+    assert_eq!(answer(&request(0, vec![Digest::of(b"x")])), 422, "nothing follows on nothing");
+    assert_eq!(answer(&request(0, vec![])), 200);
+    assert_eq!(witness.answer(&request(0, vec![])), WitnessAnswer { status: 409, body: "1\n".to_owned() });
+    assert_eq!(answer(&request(1, vec![])), 200, "the same again");
 }

@@ -186,7 +186,7 @@ impl LogIdentity {
 
 /// The line of a signature in a note.
 pub(super) struct Line<'n> {
-    text: &'n str,
+    pub(super) text: &'n str,
     pub(super) name: &'n str,
     /// The beginning of the key's name.
     pub(super) id: [u8; 4],
@@ -194,7 +194,7 @@ pub(super) struct Line<'n> {
 }
 
 impl<'n> Line<'n> {
-    fn parse(text: &'n str) -> Option<Self> {
+    pub(super) fn parse(text: &'n str) -> Option<Self> {
         let (name, signature) = text.strip_prefix("\u{2014} ")?.split_once(' ')?;
         let bytes = BASE64.decode(signature).ok()?;
         let (id, signature) = bytes.split_first_chunk::<4>()?;

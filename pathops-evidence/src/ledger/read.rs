@@ -136,15 +136,20 @@ impl LogReader {
     /// # Errors
     /// `Corrupt` where it does not; what the bucket answers.
     pub async fn consistency(&self, cx: &OpContext, from: &Checkpoint, to: &Checkpoint) -> Result<Vec<Digest>> {
-        let spans = proof::consistency(from.size, to.size);
-        let tiles = self.tiles(cx, &spans, to.size).await?;
-        let path = spans.iter().map(|span| proof::hash(*span, to.size, &tiles)).collect::<Option<Vec<_>>>();
-        let path = path.ok_or_else(|| self.corrupt(&"a tile", &"it is too short"))?;
+        let path = self.grown(cx, from.size, to.size).await?;
         if proof::is_consistent((from.size, from.root), (to.size, to.root), &path) {
             return Ok(path);
         }
         let why = format!("the log of {} leaves does not begin with that of {}", to.size, from.size);
         Err(self.corrupt(&self.log.origin(), &why))
+    }
+
+    /// The hashes that show how a log of size `from` has grown to size `to`.
+    pub(super) async fn grown(&self, cx: &OpContext, from: u64, to: u64) -> Result<Vec<Digest>> {
+        let spans = proof::consistency(from, to);
+        let tiles = self.tiles(cx, &spans, to).await?;
+        let path = spans.iter().map(|span| proof::hash(*span, to, &tiles)).collect::<Option<Vec<_>>>();
+        path.ok_or_else(|| self.corrupt(&"a tile", &"it is too short"))
     }
 
     /// All leaves of a tile of level 0, as they stand in a log of this size.

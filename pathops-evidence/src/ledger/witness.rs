@@ -73,7 +73,17 @@ impl Witness {
         Some(Cosignature { witness: self.name.clone(), at })
     }
 
-    fn id(&self) -> [u8; 4] {
+    /// The line by which this witness has cosigned a note, among those that it has answered, and what it says. Those of others
+    /// and those that are none are left aside.
+    pub(super) fn of_answer(&self, note: &str, lines: &str) -> Option<(String, Cosignature)> {
+        let (text, _) = note.split_once("\n\n")?;
+        lines.lines().filter_map(Line::parse).filter(|line| self.has(line)).find_map(|line| {
+            let cosignature = self.cosignature(text, &line)?;
+            Some((format!("{}\n", line.text), cosignature))
+        })
+    }
+
+    pub(super) fn id(&self) -> [u8; 4] {
         let [a, b, c, d, ..] = key_id(&self.name, COSIGNATURE, &self.key);
         [a, b, c, d]
     }
