@@ -64,6 +64,16 @@ pub(crate) enum Command {
         #[arg(long, value_name = "LEAF", default_value_t = 0)]
         from: u64,
     },
+    /// Erases a report that was taken in with `--erasable`: says so in the ledger, and destroys the key that it is encrypted with.
+    Erase {
+        /// The digest that it is stored by, as `ingest` has told it.
+        payload: Digest,
+        #[command(flatten)]
+        place: Place,
+        /// On whose word: `request 17 of the customer`.
+        #[arg(long, value_name = "TEXT")]
+        authority: String,
+    },
     /// Writes a piece of evidence out as a Sigstore bundle, with the proof that it is in the ledger.
     Export {
         /// The store or ledger: a folder, or `s3://<bucket>/<folder>`.
@@ -166,6 +176,9 @@ pub(crate) struct Ingest {
     /// Of tests: the change did not touch the pipeline that ran them.
     #[arg(long)]
     pub(crate) pipeline_unchanged: bool,
+    /// Stores each report encrypted with a key of its own, so that it can be erased.
+    #[arg(long)]
+    pub(crate) erasable: bool,
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,

@@ -19,16 +19,18 @@ use pathops_examples::store::Open;
 use serde_json::json;
 
 use crate::arguments::Ingest;
+use crate::erase::sealed;
 
 /// The name of a log that this command begins.
-const ORIGIN: &str = "localhost/evidence";
+pub(crate) const ORIGIN: &str = "localhost/evidence";
 
 /// All files are read and recognised one after the other; the first that is refused ends it, and what was taken in before stays.
 pub(crate) async fn ingest(cx: &OpContext, arguments: Ingest) -> Result<String, Failure> {
     let redactor = Arc::new(Redactor::new([])?);
     let store = arguments.place.clone().store()?;
-    let Open { signer, blobs, ledger, .. } = store.open(cx, ORIGIN).await?;
-    let sealer = Sealer::new(signer, blobs).with_ledger(ledger);
+    let Open { signer, blobs, ledger, bucket, .. } = store.open(cx, ORIGIN).await?;
+    let sealer = Sealer::new(signer, blobs.clone()).with_ledger(ledger);
+    let sealer = if arguments.erasable { sealer.with_erasable(sealed(&blobs, &bucket)?) } else { sealer };
     let (index, trust) = (store.index_to_fill(cx).await?, store.trust(cx).await?);
     let mut told = String::new();
     for file in &arguments.files {

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use pathops_adapters::local_signer::{LocalSigner, local_seed};
 use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
 use pathops_adapters::sqlite::SqliteEvidenceIndex;
-use pathops_core::adapter::{BlobStore, Bucket, Signer};
+use pathops_core::adapter::{Bucket, Signer};
 use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::{ErrorKind, ObjectKey, OpContext};
 use pathops_evidence::ledger::{Ledger, LogIdentity, LogKey};
@@ -50,7 +50,7 @@ pub struct Open {
     /// Everything that lies in it.
     pub bucket: Arc<dyn Bucket>,
     /// The payloads.
-    pub blobs: Arc<dyn BlobStore>,
+    pub blobs: Arc<ObjectStoreBlobs>,
     /// The ledger.
     pub ledger: Arc<Ledger>,
     /// Who the log is.

@@ -44,7 +44,7 @@ pub struct Origin {
 pub struct Ingested {
     /// The format that it is in.
     pub format: Format,
-    /// The blob with what was stored of it.
+    /// The blob with what was stored of it: of the ciphertext, where that is encrypted.
     pub payload: Digest,
     /// What was taken out before.
     pub redaction: TakenOut,
@@ -94,7 +94,7 @@ impl Predicate for ReportTaken {
 /// ([`SbomSummary`](pathops_core::evidence::SbomSummary)). Measurements are a signal of the name of the suite, and coverage is the
 /// signals `coverage.lines` and `coverage.branches`, from 0 to 1, where the annotations name unit and environment.
 ///
-/// Taking the same in again gives the same evidence. Envelopes are for `ControlPlane::take_evidence` by
+/// Taking the same in again gives the same evidence, unless it is stored encrypted ([`Sealer::with_erasable`]). Envelopes are for `ControlPlane::take_evidence` by
 /// [`Sealer::envelope`], and for an index by [`Sealer::index`].
 ///
 /// # Errors
@@ -118,8 +118,10 @@ pub async fn ingest(
     }
     let redacted = redactor.redact(original);
     let report = read(&redacted.bytes, format).map_err(|error| origin.refuse(&redactor.redact_text(&error.to_string())))?;
+    let payload = sealer.store(cx, redacted.bytes.clone().into()).await?;
+    // Of what is stored encrypted, the digest is another one than that of what was read.
+    let report = Report { digest: payload, ..report };
     let said = said(&report, &redacted.bytes, origin)?;
-    let payload = sealer.blobs().put(cx, redacted.bytes).await?;
     let redaction = TakenOut::by(redactor, redacted.removed);
     let reference = origin.reference(sealer, report.format, &payload, &redaction);
     let mut drafts = vec![Draft::new(format!("{} report", origin.name), origin.subjects.clone(), &reference)?];

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use pathops_core::adapter::{BlobStore, Signer};
-use pathops_core::evidence::{Envelope, EvidenceId, PAYLOAD_TYPE, Predicate, Statement, Subject, pre_authentication_encoding};
+use pathops_core::adapter::{BlobStore, ByteStream, Signer};
+use pathops_core::evidence::{
+    Envelope, EvidenceId, PAYLOAD_TYPE, Predicate, Statement, Subject, pre_authentication_encoding,
+};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Item, Ledger, Stored};
+use crate::retention::SealedBlobs;
 
 /// The media type of a stored envelope.
 pub const ENVELOPE_MEDIA_TYPE: &str = "application/vnd.dsse.envelope+json";
@@ -58,13 +61,14 @@ pub struct Sealer {
     signer: Arc<dyn Signer>,
     blobs: Arc<dyn BlobStore>,
     ledger: Option<Arc<Ledger>>,
+    erasable: Option<SealedBlobs>,
 }
 
 impl Sealer {
     /// Signs with `signer`, stores in `blobs`.
     #[must_use]
     pub fn new(signer: Arc<dyn Signer>, blobs: Arc<dyn BlobStore>) -> Self {
-        Self { signer, blobs, ledger: None }
+        Self { signer, blobs, ledger: None, erasable: None }
     }
 
     /// And appends what it seals to this ledger.
@@ -73,7 +77,22 @@ impl Sealer {
         Self { ledger: Some(ledger), ..self }
     }
 
-    /// Where payloads go.
+    /// And stores the payloads that are [taken in](crate::ingest()) encrypted, each with a key of its own, so that one can be
+    /// erased ([`Disposal::erase`](crate::retention::Disposal::erase)). Statements are stored as they are.
+    #[must_use]
+    pub fn with_erasable(self, payloads: SealedBlobs) -> Self {
+        Self { erasable: Some(payloads), ..self }
+    }
+
+    /// Stores a payload; gives the digest to refer to.
+    pub(crate) async fn store(&self, cx: &OpContext, payload: Box<dyn ByteStream>) -> Result<Digest> {
+        match &self.erasable {
+            Some(sealed) => sealed.put_stream(cx, payload).await,
+            None => self.blobs.put_stream(cx, payload).await,
+        }
+    }
+
+    /// Where envelopes go, and payloads that are not to be erased.
     #[must_use]
     pub fn blobs(&self) -> &Arc<dyn BlobStore> {
         &self.blobs

@@ -103,6 +103,34 @@ impl Store {
     }
 }
 
+/// What may have to go is stored encrypted; erased, nobody can read it, and what was signed still verifies.
+#[test]
+fn a_report_that_is_erased_leaves_a_tombstone_and_a_store_that_verifies() {
+    let store = Store::filled();
+    let about = ["--subject", &artifact(), "--at", "2026-11-22T12:00:00Z"];
+    let told = store.run("ingest", &[&["junit/good-pytest.xml", "--erasable"], &about[..]].concat());
+    let told = told.works().to_owned();
+    let payload = told.split_once("stored as ").unwrap().1.split_whitespace().next().unwrap().to_owned();
+    let hex = payload.strip_prefix("sha256:").unwrap();
+    let key = store.file(&format!("payload-keys/{hex}"));
+    let ciphertext = store.file(&format!("blobs/sha256/{}/{hex}", &hex[..2]));
+    assert!(key.is_file() && !String::from_utf8_lossy(&fs::read(&ciphertext).unwrap()).contains("testcase"));
+    assert!(store.verify(&[]).works().starts_with("VERIFIED\n"));
+
+    let clear = format!("sha256:{}", store.payload().file_name().unwrap().to_str().unwrap());
+    store.run("erase", &[&clear, "--authority", "a test"]).is_refused("it was not sealed");
+    for _ in 0..2 {
+        let erased = store.run("erase", &[&payload, "--authority", "request 17"]);
+        assert!(erased.works().starts_with(&format!("{payload} is erased, by the tombstone ")), "{erased:?}");
+        assert!(!key.exists());
+    }
+    assert!(store.verify(&[]).works().starts_with("VERIFIED\n"));
+    // The ciphertext may go too: the tombstone says why.
+    fs::remove_file(&ciphertext).unwrap();
+    let verified = store.verify(&[]);
+    assert!(verified.works().contains("erased by tombstone") && verified.1.contains("request 17"), "{verified:?}");
+}
+
 #[test]
 fn what_is_taken_in_is_found_by_each_condition_with_its_proof() {
     let store = Store::filled();

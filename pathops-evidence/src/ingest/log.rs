@@ -31,7 +31,7 @@ pub async fn ingest_log(
     let stream = Stream::new(redactor.clone());
     let redacting =
         Redacting { log, stream: Some(stream), text: Text::default(), removed: removed.clone(), name: origin.name.clone() };
-    let payload = sealer.blobs().put_stream(cx, Box::new(redacting)).await?;
+    let payload = sealer.store(cx, Box::new(redacting)).await?;
     let removed = std::mem::take(&mut *removed.lock().unwrap_or_else(PoisonError::into_inner));
     let redaction = TakenOut::by(redactor, removed);
     let reference = origin.reference(sealer, Format::PodLog, &payload, &redaction);

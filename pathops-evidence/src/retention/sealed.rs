@@ -26,6 +26,7 @@ pub struct SealedBlobs {
     blobs: Arc<dyn BlobStore>,
     bucket: Arc<dyn Bucket>,
     keys: Arc<dyn DataKeys>,
+    folder: String,
 }
 
 impl SealedBlobs {
@@ -33,7 +34,14 @@ impl SealedBlobs {
     /// of that folder, such as backups and versions of objects, keeps what is to be erased too: leave it out of them.
     #[must_use]
     pub fn new(blobs: Arc<dyn BlobStore>, bucket: Arc<dyn Bucket>, keys: Arc<dyn DataKeys>) -> Self {
-        Self { blobs, bucket, keys }
+        Self { blobs, bucket, keys, folder: "keys".to_owned() }
+    }
+
+    /// With the keys below another folder of the bucket, where `keys/` is for something else. It stays the same for as long as there
+    /// are payloads.
+    #[must_use]
+    pub fn with_folder(self, folder: &ObjectKey) -> Self {
+        Self { folder: folder.as_str().to_owned(), ..self }
     }
 
     /// Stores what the stream gives, encrypted, and returns the digest of the ciphertext: the one to refer to. Storing the same
@@ -45,7 +53,7 @@ impl SealedBlobs {
         let (key, kept) = self.keys.generate(cx).await?;
         let digest = self.blobs.put_stream(cx, Box::new(Segments::sealing(bytes, &key))).await?;
         let kept = [KEY, &kept].concat();
-        self.bucket.create(&cx.part("key"), &key_of(&digest)?, kept).await?;
+        self.bucket.create(&cx.part("key"), &self.key_of(&digest)?, kept).await?;
         Ok(digest)
     }
 
@@ -58,7 +66,7 @@ impl SealedBlobs {
     pub async fn get_stream(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Box<dyn ByteStream>>> {
         let failed = |kind, why: &str| Error::new(kind, "open a sealed payload").on(digest).because(why);
         let Some(sealed) = self.blobs.get_stream(cx, digest).await? else { return Ok(None) };
-        let kept = self.bucket.read(cx, &key_of(digest)?).await?;
+        let kept = self.bucket.read(cx, &self.key_of(digest)?).await?;
         let kept = kept.ok_or_else(|| failed(ErrorKind::NotFound, "its key was destroyed"))?;
         let kept = kept.strip_prefix(KEY).ok_or_else(|| failed(ErrorKind::Corrupt, "its key is not kept in our form"))?;
         let key = self.keys.open(cx, kept).await?;
@@ -67,18 +75,18 @@ impl SealedBlobs {
 
     /// Whether there is a key for it.
     pub(super) async fn has_key(&self, cx: &OpContext, digest: &Digest) -> Result<bool> {
-        Ok(self.bucket.read(cx, &key_of(digest)?).await?.is_some())
+        Ok(self.bucket.read(cx, &self.key_of(digest)?).await?.is_some())
     }
 
     /// Destroys the key.
     pub(super) async fn destroy(&self, cx: &OpContext, digest: &Digest) -> Result<()> {
-        self.bucket.delete(&cx.part("key"), &key_of(digest)?).await
+        self.bucket.delete(&cx.part("key"), &self.key_of(digest)?).await
     }
-}
 
-fn key_of(digest: &Digest) -> Result<ObjectKey> {
-    let named = ObjectKey::parse(format!("keys/{}", digest.hex()));
-    named.map_err(|error| Error::new(ErrorKind::Unexpected, "name a key").because(error))
+    fn key_of(&self, digest: &Digest) -> Result<ObjectKey> {
+        let named = ObjectKey::parse(format!("{}/{}", self.folder, digest.hex()));
+        named.map_err(|error| Error::new(ErrorKind::Unexpected, "name a key").because(error))
+    }
 }
 
 enum Cipher {
