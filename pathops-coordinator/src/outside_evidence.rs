@@ -225,6 +225,7 @@ impl Services {
             envelope: entry.envelope(),
             location: self.blobs.location(&entry.envelope()),
             leaf: None,
+            certificates: None,
         }
     }
 

@@ -4,6 +4,7 @@
 //! SHA-256. `openssl` alone can check one; see `pathops-evidence` for making and storing them.
 
 mod canonical;
+mod certificate;
 mod envelope;
 mod facets;
 mod governance;
@@ -20,6 +21,7 @@ mod snapshot;
 mod standard;
 mod statement;
 
+pub use certificate::*;
 pub use envelope::*;
 pub use facets::*;
 pub use governance::*;

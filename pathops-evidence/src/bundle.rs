@@ -6,7 +6,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use pathops_core::evidence::{Checkpoint, Envelope, Inclusion, PublicKey, Snapshot, SnapshotError, TrustRoot, VerifiedEvidence};
+use pathops_core::evidence::{
+    CertificateChain, Checkpoint, Envelope, Inclusion, PublicKey, Snapshot, SnapshotError, TrustRoot, VerifiedEvidence,
+};
 use pathops_core::{Digest, Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,6 +29,57 @@ const ED25519_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65
 /// # Errors
 /// `Invalid` where the note is none of this log, or does not show the leaf.
 pub fn bundle(envelope: &Envelope, key: &PublicKey, log: &LogIdentity, note: &str, inclusion: &Inclusion) -> Result<String> {
+    bundled(envelope, &Material::Key(key), log, note, inclusion)
+}
+
+/// As [`bundle`], for what a keyless signer has signed: the bundle has the certificate of the key in the place of its name. Those
+/// above it are not in it: whoever verifies it has those of an authority that they trust.
+///
+/// Tools that trust that authority read whose signature it is. [`verify_bundle`] does not: it has no authorities, and says so.
+///
+/// # Errors
+/// As [`bundle`].
+pub fn bundle_certified(
+    envelope: &Envelope,
+    certificates: &CertificateChain,
+    log: &LogIdentity,
+    note: &str,
+    inclusion: &Inclusion,
+) -> Result<String> {
+    bundled(envelope, &Material::Certificate(certificates), log, note, inclusion)
+}
+
+/// By what a signature is verified.
+enum Material<'m> {
+    /// A key, by its name.
+    Key(&'m PublicKey),
+    /// The certificate of one.
+    Certificate(&'m CertificateChain),
+}
+
+impl Material<'_> {
+    fn key(&self) -> &PublicKey {
+        match self {
+            Material::Key(key) => key,
+            Material::Certificate(chain) => chain.public_key(),
+        }
+    }
+
+    /// As it stands in a bundle.
+    fn written(&self, entry: Value) -> Value {
+        match self {
+            Material::Key(key) => {
+                json!({ "publicKey": { "hint": BASE64.encode(key.id().0.as_bytes()) }, "tlogEntries": [entry] })
+            }
+            Material::Certificate(chain) => {
+                json!({ "certificate": { "rawBytes": BASE64.encode(chain.leaf()) }, "tlogEntries": [entry] })
+            }
+        }
+    }
+}
+
+fn bundled(envelope: &Envelope, material: &Material<'_>, log: &LogIdentity, note: &str, inclusion: &Inclusion) -> Result<String> {
+    let key = material.key();
     let invalid = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "make a bundle").because(why);
     let checkpoint = log.verify(note).map_err(|error| invalid(&error))?;
     let id = inclusion.verify(&checkpoint).map_err(|error| invalid(&error))?;
@@ -34,13 +87,13 @@ pub fn bundle(envelope: &Envelope, key: &PublicKey, log: &LogIdentity, note: &st
     if item.leaf() != inclusion.leaf || item.id() != id {
         return Err(invalid(&"the leaf is that of other evidence"));
     }
-    written(envelope, key, log, note, inclusion, &checkpoint).map_err(|error| invalid(&error))
+    written(envelope, material, log, note, inclusion, &checkpoint).map_err(|error| invalid(&error))
 }
 
 /// The bundle of what holds.
 fn written(
     envelope: &Envelope,
-    key: &PublicKey,
+    material: &Material<'_>,
     log: &LogIdentity,
     note: &str,
     inclusion: &Inclusion,
@@ -62,10 +115,9 @@ fn written(
         },
         "canonicalizedBody": BASE64.encode(&inclusion.leaf),
     });
-    let hint = BASE64.encode(key.id().0.as_bytes());
     let bundle = json!({
         "mediaType": BUNDLE,
-        "verificationMaterial": { "publicKey": { "hint": hint }, "tlogEntries": [entry] },
+        "verificationMaterial": material.written(entry),
         "dsseEnvelope": envelope,
     });
     canonical(&bundle)
@@ -154,6 +206,10 @@ struct LogId {
 /// Verifies a bundle offline: envelope and signer, leaf, proof, checkpoint, that a producer says nothing in it that only PathOps
 /// may, that a snapshot is whole by itself, and that it says nothing besides. What one piece of a log cannot show is left out, and
 /// named: payloads, what stands before and behind a snapshot, and whether the log was cut back or forked.
+///
+/// Of a bundle with a certificate everything else is verified, with the key of that. Who held it is for an authority to say, and there is
+/// none here, so that it is [`Verdict::NotVerified`](crate::Verdict::NotVerified) at best, also where the key is trusted by itself:
+/// nothing else in the certificate is checked.
 #[must_use]
 pub fn verify_bundle(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Verification {
     let mut verification = Verification::default();
@@ -162,8 +218,9 @@ pub fn verify_bundle(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Veri
         return verification;
     }
     match checked(bytes, log, trust) {
-        Ok((evidence, checked)) => {
-            verification.checked.extend(checked);
+        Ok(Checked { evidence, held, unknown }) => {
+            verification.checked.extend(held);
+            verification.missing.extend(unknown);
             says(&evidence, trust, &mut verification);
             verification.evidence.insert(evidence.id());
         }
@@ -208,7 +265,16 @@ pub const MAX_BUNDLE_BYTES: usize = 16 << 20;
 
 type Wrong = (&'static str, String);
 
-fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<(VerifiedEvidence, Vec<String>), Wrong> {
+/// A bundle that holds.
+struct Checked {
+    evidence: VerifiedEvidence,
+    /// What was checked.
+    held: Vec<String>,
+    /// What nobody here can say.
+    unknown: Option<String>,
+}
+
+fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Checked, Wrong> {
     let wrong = |part: &'static str| move |why: &dyn std::fmt::Display| (part, why.to_string());
     let whole: Value = serde_json::from_slice(bytes).map_err(|error| wrong("the bundle")(&error))?;
     let at = |pointer: &str| whole.pointer(pointer).ok_or(("the bundle", format!("it has no `{pointer}`")));
@@ -216,8 +282,22 @@ fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<(Verifi
     let entry = "/verificationMaterial/tlogEntries/0";
 
     let envelope: Envelope = Envelope::deserialize(at("/dsseEnvelope")?).map_err(|error| wrong("the envelope")(&error))?;
-    let evidence = trust.verify(&envelope).map_err(|error| wrong("the envelope")(&error))?;
-    let key = trust.key(evidence.signer()).ok_or(("the envelope", "its key is not known".to_owned()))?;
+    let chain = match whole.pointer("/verificationMaterial/certificate/rawBytes") {
+        None => None,
+        Some(certificate) => {
+            let certificate = BASE64.decode(certificate.as_str().unwrap_or_default());
+            let certificate = certificate.map_err(|error| wrong("the certificate")(&error))?;
+            Some(CertificateChain::new(certificate, Vec::new()).map_err(|error| wrong("the certificate")(&error))?)
+        }
+    };
+    let certified = chain.as_ref().map(CertificateChain::public_key);
+    let own = certified.map(|key| TrustRoot::new([key.clone()]));
+    let evidence = own.as_ref().unwrap_or(trust).verify(&envelope).map_err(|error| wrong("the envelope")(&error))?;
+    let key = certified.or_else(|| trust.key(evidence.signer())).ok_or(("the envelope", "its key is not known".to_owned()))?;
+    let material = match &chain {
+        Some(chain) => Material::Certificate(chain),
+        None => Material::Key(key),
+    };
 
     let note = text(&format!("{entry}/inclusionProof/checkpoint/envelope"))?;
     let checkpoint = log.verify(note).map_err(|error| wrong("the checkpoint")(&error))?;
@@ -240,14 +320,19 @@ fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<(Verifi
     if item.leaf() != inclusion.leaf {
         return Err(("the proof", "the leaf is not that of the envelope".to_owned()));
     }
-    let again = written(&envelope, key, log, note, &inclusion, &checkpoint).map_err(|error| wrong("the bundle")(&error))?;
+    let again = written(&envelope, &material, log, note, &inclusion, &checkpoint).map_err(|error| wrong("the bundle")(&error))?;
     if again.as_bytes() != bytes {
         return Err(("the bundle", "it says something that nothing authenticates, or in another form".to_owned()));
     }
-    let mut held = vec![
-        format!("the statement {id}, signed by the trusted key {}", key.id().0.short()),
-        format!("leaf {index} of `{}` at {} leaves", log.origin(), checkpoint.size),
-    ];
+    let signed = match certified {
+        Some(key) => format!("the statement {id}, signed by the key {} of the certificate in it", key.id().0.short()),
+        None => format!("the statement {id}, signed by the trusted key {}", key.id().0.short()),
+    };
+    let unknown = chain.as_ref().map(|chain| {
+        let certificate = chain.fingerprint();
+        format!("who signed it: no authority is trusted here that could have issued the certificate {certificate}")
+    });
+    let mut held = vec![signed, format!("leaf {index} of `{}` at {} leaves", log.origin(), checkpoint.size)];
     held.extend(witnessed(log, note));
-    Ok((evidence, held))
+    Ok(Checked { evidence, held, unknown })
 }

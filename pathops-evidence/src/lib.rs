@@ -7,7 +7,7 @@
 //!   [`verify_history`] do so.
 //! * [`ingest()`] takes a report in: recognised, redacted, stored by digest, stated and signed.
 //! * [`rebuild_index`] makes an index of evidence anew from the ledger; [`lineage`] goes from a digest back to what led to it.
-//! * [`Collection`] bundles what is known of one deploy, failure or recovery, with what is absent and why; [`Collector`] asks
+//! * [`Collection`] bundles what is known of one deploy, failure, recovery or incident, with what is absent and why; [`Collector`] asks
 //!   the sources, and [`Streams`] numbers the snapshots without a gap;
 //!   [`SnapshotDifference`] says what is different between two.
 //! * [`retention`] lets payloads go when their time is over, and says so in the log.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pathops_core::adapter::{BlobStore, ByteStream, Signer};
 use pathops_core::evidence::{
-    Envelope, EvidenceId, PAYLOAD_TYPE, Predicate, Statement, Subject, pre_authentication_encoding,
+    CertificateChain, Envelope, EvidenceId, PAYLOAD_TYPE, Predicate, Statement, Subject, pre_authentication_encoding,
 };
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,11 @@ pub struct EvidenceRecord {
     /// Which leaf of the ledger it is, where it was appended to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaf: Option<u64>,
+    /// The certificates of the key that signed it, where that is one that nobody knows by itself: for [`bundle_certified`].
+    ///
+    /// [`bundle_certified`]: crate::bundle_certified
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificates: Option<CertificateChain>,
 }
 
 /// A statement that is to be sealed.
@@ -157,7 +162,8 @@ impl Sealer {
         let bytes = bytes.map_err(|error| Error::new(ErrorKind::Invalid, "state evidence").on(&name).because(error))?;
         let envelope = self.blobs.put(cx, bytes).await?;
         let (predicate_type, location) = (predicate_type.to_owned(), self.blobs.location(&envelope));
-        Ok(EvidenceRecord { id: item.id(), name, predicate_type, envelope, location, leaf: None })
+        let certificates = self.signer.certificates().filter(|it| *it.public_key() == item.stored.public_key);
+        Ok(EvidenceRecord { id: item.id(), name, predicate_type, envelope, location, leaf: None, certificates })
     }
 
     /// Reads an envelope back.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use pathops_core::adapter::Signer as _;
 use pathops_core::evidence::{
-    Attester, Health, Occasion, Place, Predicate, Reference, SNAPSHOT_FORMAT, Snapshot, SnapshotExtent, StreamId, Subject,
-    TrustRoot, Window,
+    Attester, CertificateChain, Health, Occasion, Place, Predicate, PublicKey, Reference, SNAPSHOT_FORMAT, Snapshot,
+    SnapshotExtent, StreamId, Subject, TrustRoot, Window,
 };
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, UnixMillis};
 use pathops_evidence::ledger::{Ledger, LogKey};
-use pathops_evidence::{EvidenceRecord, Sealer, Verdict, log_of, trusted_root, verify_bundle};
+use pathops_evidence::{EvidenceRecord, Sealer, Verdict, bundle_certified, log_of, trusted_root, verify_bundle};
 
 fn cx() -> OpContext {
     OpContext::new(IdempotencyKey::new("test"))
@@ -63,6 +63,55 @@ async fn a_bundle_verifies_offline_with_the_trusted_root_and_the_signers_key() {
     assert_eq!(verify_bundle(bundle.as_bytes(), &known, &nobody).verdict(), Verdict::Failed);
     let unknown = pathops_core::evidence::EvidenceId(Digest::of(b"never sealed"));
     assert_eq!(ledger.reader().bundle(&cx(), unknown).await.unwrap(), None);
+}
+
+/// A certificate of this key, which nobody has signed: the key is all that is read of one.
+fn certificate(key: &PublicKey) -> CertificateChain {
+    let sequence = |content: &[u8]| [&[0x30, 0x81, u8::try_from(content.len()).unwrap()], content].concat();
+    let empty = [0x30, 0];
+    let fields = [&[2, 1, 1], &empty[..], &empty, &empty, &empty, &key.to_der()].concat();
+    CertificateChain::new(sequence(&sequence(&fields)), Vec::new()).unwrap()
+}
+
+#[tokio::test]
+async fn the_bundle_of_a_keyless_signer_has_its_certificate_and_is_not_verified_without_an_authority() {
+    let signer = MemorySigner::from_seed(3).unwrap();
+    let (own, chain) = (signer.public_key(), certificate(&signer.public_key()));
+    let other = certificate(&MemorySigner::from_seed(4).unwrap().public_key());
+    assert!(signer.clone().with_certificates(other.clone()).is_err());
+    let signer = signer.with_certificates(chain.clone()).unwrap();
+    let ledger = Arc::new(Ledger::open(&cx(), Arc::new(MemoryBucket::new()), key()).await.unwrap());
+    let sealer = Sealer::new(Arc::new(signer), Arc::new(MemoryBlobs::new())).with_ledger(ledger.clone());
+    let subject = Subject::named("orders").with_sha256(&Digest::of(b"artifact"));
+    let record = sealer.seal(&cx(), "health", vec![subject], &health(0)).await.unwrap();
+    assert_eq!(record.certificates.as_ref(), Some(&chain));
+    let kept: EvidenceRecord = serde_json::from_str(&serde_json::to_string(&record).unwrap()).unwrap();
+    assert_eq!(kept, record);
+
+    let (envelope, reader) = (sealer.envelope(&cx(), &record).await.unwrap(), ledger.reader());
+    let (checkpoint, note) = reader.note(&cx()).await.unwrap().unwrap();
+    let inclusion = reader.inclusion(&cx(), 0, &checkpoint).await.unwrap();
+    let bundle = bundle_certified(&envelope, &chain, reader.identity(), &note, &inclusion).unwrap();
+    assert!(bundle_certified(&envelope, &other, reader.identity(), &note, &inclusion).is_err(), "of another key");
+    let read: serde_json::Value = serde_json::from_str(&bundle).unwrap();
+    assert!(read["verificationMaterial"]["certificate"]["rawBytes"].is_string());
+    assert!(read["verificationMaterial"].get("publicKey").is_none());
+
+    for trust in [TrustRoot::new([]), TrustRoot::new([own])] {
+        let verification = verify_bundle(bundle.as_bytes(), reader.identity(), &trust);
+        assert_eq!(verification.verdict(), Verdict::NotVerified, "{verification}");
+        let told = verification.to_string();
+        assert!(told.contains("who signed it: no authority is trusted here") && told.contains("leaf 0 of"), "{told}");
+        // What can be checked fails as ever, and no byte of it is verified.
+        for place in 0..bundle.len() {
+            let mut changed = bundle.clone().into_bytes();
+            changed[place] ^= 1;
+            let verdict = verify_bundle(&changed, reader.identity(), &trust).verdict();
+            assert_ne!(verdict, Verdict::Verified, "byte {place}");
+        }
+        let without = bundle.replacen("\"certificate\"", "\"x509\"", 1);
+        assert_eq!(verify_bundle(without.as_bytes(), reader.identity(), &trust).verdict(), Verdict::Failed);
+    }
 }
 
 /// The bundle of the only piece of a log.

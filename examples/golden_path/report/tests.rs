@@ -54,6 +54,7 @@ fn record(name: &str) -> EvidenceRecord {
         envelope: Digest::of(format!("envelope of {name}").as_bytes()),
         location: "file:///srv/blobs/ab".to_owned(),
         leaf: None,
+        certificates: None,
     }
 }
 

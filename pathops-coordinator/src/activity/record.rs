@@ -4,7 +4,7 @@ use pathops_core::adapter::{FileChange, NewCommit, SourceFile};
 use pathops_core::lifecycle::AppLifecycle;
 use pathops_core::{ChangeSetId, CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, UnixMillis};
 use pathops_evidence::redact::Removed;
-use pathops_evidence::{EvidenceRecord, bundle};
+use pathops_evidence::{EvidenceRecord, bundle, bundle_certified};
 
 use crate::activity::announce::SOURCE_BRANCH;
 use crate::activity::{Services, moved};
@@ -104,7 +104,10 @@ impl Services {
         let envelope = self.sealer.envelope(cx, record).await?;
         let verified = self.trust.verify(&envelope).map_err(|error| corrupt(record, &error))?;
         let key = self.trust.key(verified.signer()).ok_or_else(|| corrupt(record, &"its key is not known"))?;
-        bundle(&envelope, key, reader.identity(), &note, &inclusion).map(Some)
+        match &record.certificates {
+            Some(chain) => bundle_certified(&envelope, chain, reader.identity(), &note, &inclusion).map(Some),
+            None => bundle(&envelope, key, reader.identity(), &note, &inclusion).map(Some),
+        }
     }
 
     /// The newest checkpoint of the ledger: whoever cuts the ledger back or forks it has to change the history of the meta

@@ -54,6 +54,7 @@ pub fn cases() -> Vec<Case<SignerWorld>> {
         Case::new("signer", "a_signature_verifies", a_signature_verifies),
         Case::new("signer", "a_signature_is_for_one_message", a_signature_is_for_one_message),
         Case::new("signer", "the_key_stays_the_same", the_key_stays_the_same),
+        Case::new("signer", "a_certificate_is_of_the_key_and_stays", a_certificate_is_of_the_key_and_stays),
         Case::new("signer", "signatures_beside_each_other_verify", signatures_beside_each_other_verify),
     ]
 }
@@ -83,6 +84,15 @@ async fn the_key_stays_the_same(world: SignerWorld) -> Outcome {
     let before = world.signer.public_key();
     signs(&*world.signer, b"message").await?;
     ensure!(world.signer.public_key() == before, "signing changed the key");
+    Ok(())
+}
+
+async fn a_certificate_is_of_the_key_and_stays(world: SignerWorld) -> Outcome {
+    let before = world.signer.certificates();
+    let of_key = before.as_ref().is_none_or(|chain| *chain.public_key() == world.signer.public_key());
+    ensure!(of_key, "the first certificate is of another key");
+    signs(&*world.signer, b"message").await?;
+    ensure!(world.signer.certificates() == before, "signing changed the certificates");
     Ok(())
 }
 

@@ -26,7 +26,7 @@ pub struct Signature(Vec<u8>);
 /// Bytes that are no key or signature of the wanted form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not {0}")]
-pub struct KeyError(&'static str);
+pub struct KeyError(pub(super) &'static str);
 
 impl PublicKey {
     /// Reads an uncompressed point as in SEC 1: `04`, x, y.
@@ -44,7 +44,15 @@ impl PublicKey {
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
         const WRONG: KeyError = KeyError("a P-256 public key in PEM");
         let body: String = pem.lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect();
-        let der = BASE64.decode(body).map_err(|_| WRONG)?;
+        Self::from_der(&BASE64.decode(body).map_err(|_| WRONG)?).map_err(|_| WRONG)
+    }
+
+    /// Reads a DER `SubjectPublicKeyInfo`.
+    ///
+    /// # Errors
+    /// [`KeyError`] for anything else.
+    pub fn from_der(der: &[u8]) -> Result<Self, KeyError> {
+        const WRONG: KeyError = KeyError("a P-256 public key in DER");
         der.strip_prefix(SPKI_PREFIX.as_slice()).ok_or(WRONG).and_then(|point| Self::from_sec1(point).map_err(|_| WRONG))
     }
 

@@ -7,7 +7,7 @@ use p256::ecdsa::signature::Signer as _;
 use crate::adapter::Signer;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::evidence::{PublicKey, Signature};
+use crate::evidence::{CertificateChain, PublicKey, Signature};
 use crate::op::OpContext;
 
 /// A key that is made from a seed, for tests: whoever knows the seed can sign.
@@ -15,6 +15,7 @@ use crate::op::OpContext;
 pub struct MemorySigner {
     key: SigningKey,
     public: PublicKey,
+    certificates: Option<CertificateChain>,
 }
 
 impl MemorySigner {
@@ -29,7 +30,18 @@ impl MemorySigner {
         let point = key.verifying_key().to_sec1_point(false);
         let public = PublicKey::from_sec1(point.as_bytes())
             .map_err(|e| Error::new(ErrorKind::Unexpected, "read back a public key").with_source(e))?;
-        Ok(Self { key, public })
+        Ok(Self { key, public, certificates: None })
+    }
+
+    /// And has these certificates, as a keyless signer has.
+    ///
+    /// # Errors
+    /// `Invalid` where the first is not of its key.
+    pub fn with_certificates(self, certificates: CertificateChain) -> Result<Self> {
+        if *certificates.public_key() != self.public {
+            return Err(Error::new(ErrorKind::Invalid, "certify a key").because("the certificate is of another key"));
+        }
+        Ok(Self { certificates: Some(certificates), ..self })
     }
 }
 
@@ -47,6 +59,10 @@ impl Signer for MemorySigner {
 
     fn public_key(&self) -> PublicKey {
         self.public.clone()
+    }
+
+    fn certificates(&self) -> Option<CertificateChain> {
+        self.certificates.clone()
     }
 
     async fn sign(&self, _cx: &OpContext, message: &[u8]) -> Result<Signature> {

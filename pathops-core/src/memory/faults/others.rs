@@ -15,7 +15,7 @@ use crate::adapter::{
 };
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::evidence::{PublicKey, Signature};
+use crate::evidence::{CertificateChain, PublicKey, Signature};
 use crate::id::{AgentId, ObjectKey, RunId, UnitId};
 use crate::op::OpContext;
 use crate::project::EnvironmentTarget;
@@ -324,6 +324,10 @@ impl Signer for Faulty<dyn Signer> {
 
     fn public_key(&self) -> PublicKey {
         self.inner.public_key()
+    }
+
+    fn certificates(&self) -> Option<CertificateChain> {
+        self.inner.certificates()
     }
 
     async fn sign(&self, cx: &OpContext, message: &[u8]) -> Result<Signature> {

@@ -9,7 +9,7 @@ use pathops_core::adapter::{
     DeployFailure, ExpectedDeployment, FileChange, GitOps, GitOpsCapabilities, JobCheck, NewCommit, NotYet, Notice, Notifier,
     NotifierCapabilities, Observation, Readiness, Signer, SourceFile,
 };
-use pathops_core::evidence::{PublicKey, Signature};
+use pathops_core::evidence::{CertificateChain, PublicKey, Signature};
 use pathops_core::memory::MemorySigner;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{AgentId, OpContext, Principal, RepoPath, Result, UnitId, UnixMillis};
@@ -180,6 +180,10 @@ impl Signer for Watched<dyn Signer> {
 
     fn public_key(&self) -> PublicKey {
         self.inner.public_key()
+    }
+
+    fn certificates(&self) -> Option<CertificateChain> {
+        self.inner.certificates()
     }
 
     async fn sign(&self, cx: &OpContext, message: &[u8]) -> Result<Signature> {
