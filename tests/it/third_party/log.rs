@@ -4,12 +4,12 @@ use std::process::Command;
 
 use pathops_core::Digest;
 use pathops_core::evidence::Checkpoint;
+use pathops_evidence::ledger::LogIdentity;
 
 use super::*;
 
 /// How the key of a log is written for others (C2SP `signed-note`).
-fn verifier_key(key: &LogKey) -> String {
-    let log = key.identity();
+pub(crate) fn verifier_key(log: &LogIdentity) -> String {
     let name: String = log.id()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
     format!("{}+{name}+{}", log.origin(), BASE64.encode([[1].as_slice(), &log.key()].concat()))
 }
@@ -31,7 +31,7 @@ impl Shop {
     }
 }
 
-fn program(verifiers: &Path, what: &str) -> Command {
+pub(crate) fn program(verifiers: &Path, what: &str) -> Command {
     let mut program = Command::new(verifiers.join("rust/debug/pathops-third-party"));
     program.arg(what);
     program
@@ -45,12 +45,12 @@ fn a_log_is_read_and_its_every_leaf_and_earlier_state_proved_by_others() {
         shop.more(more);
         earlier.push(shop.file(&format!("checkpoint-{}", shop.records.len()), shop.note().1));
     }
-    let (folder, key) = (shop.publish(), verifier_key(&shop.key));
+    let (folder, key) = (shop.publish(), verifier_key(&shop.key.identity()));
     let verify = |key: &str, earlier: &[PathBuf]| says(program(&verifiers, "log").arg(&folder).arg(key).args(earlier));
     assert_eq!(verify(&key, &earlier), "verified\n");
 
     let another = LogKey::new("shop.example/evidence", &[8; 32]).unwrap();
-    assert!(verify(&verifier_key(&another), &[]).starts_with("refused"));
+    assert!(verify(&verifier_key(&another.identity()), &[]).starts_with("refused"));
     let forked = shop.key.sign(&Checkpoint { size: 7, root: Digest::of(b"another history") });
     assert!(verify(&key, &[shop.file("forked", forked)]).starts_with("refused"));
     for part in ["checkpoint", "tile/0/000", "tile/0/001.p/44", "tile/1/000.p/1", "tile/entries/000", "tile/entries/001.p/44"] {
@@ -68,7 +68,7 @@ fn a_log_is_read_and_its_every_leaf_and_earlier_state_proved_by_others() {
 #[test]
 fn our_proofs_of_inclusion_and_consistency_are_verified_by_others() {
     let (Some(verifiers), mut shop) = (verifiers(), Shop::new(0)) else { return };
-    let (key, mut notes) = (verifier_key(&shop.key), Vec::new());
+    let (key, mut notes) = (verifier_key(&shop.key.identity()), Vec::new());
     for more in [1, 2, 4, 253, 10] {
         shop.more(more);
         notes.push(shop.note());
