@@ -13,6 +13,8 @@ mod call;
 pub mod cedar;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod evidence_rows;
+#[cfg(feature = "github")]
+pub mod github;
 #[cfg(feature = "gitops-edit")]
 pub mod gitops_edit;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -35,6 +37,8 @@ pub mod patch_agent;
 pub mod postgres;
 #[cfg(feature = "rego")]
 pub mod rego;
+#[cfg(feature = "github")]
+mod rest;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 #[cfg(feature = "system")]

@@ -1,0 +1,141 @@
+//! GitHub, or GitHub Enterprise Server, as a Git host.
+//!
+//! ```no_run
+//! # use std::sync::Arc;
+//! # use pathops_adapters::github::{GitHub, GitHubConfig};
+//! # use pathops_core::adapter::{Clock, Scm};
+//! # fn host(clock: Arc<dyn Clock>, key: String) -> pathops_core::Result<Arc<dyn Scm>> {
+//! let config = GitHubConfig::app(1234, key).at("https://github.example.com");
+//! Ok(GitHub::new(config, clock)?.scm())
+//! # }
+//! ```
+//!
+//! The credential
+//!
+//! * A personal access token, or a GitHub App, which works by tokens of one repository each. What it does is `System`'s: give it
+//!   an account of its own, for what its account does by hand is `System`'s too, and so no approval.
+//! * It needs to write contents, pull requests, commit statuses and, as an App, checks; and to read administration, for what
+//!   protects a branch. It must not be one that a rule lets pass: GitHub would let it write to a protected branch.
+//! * It is sent to the one server, and over no redirect to another. No method shows it.
+//!
+//! What holds
+//!
+//! * **Nothing is cloned and nothing is tried again.** A commit's files, tree and commit are made one after the other; only the
+//!   last call moves the branch, forward and never by force. Author and date are the request's, so the same request makes the
+//!   same commit; GitHub signs no commit whose author it is told.
+//! * **A lost answer of a write is an unknown effect,** and calling again with the same key settles it: a pull request carries
+//!   its key in its description, a comment its marker, a status and a check run their key.
+//! * **One budget.** All calls of a [`GitHub`] and its clones share its limit; the last quarter of each hour's calls is for the
+//!   repositories that used less than a quarter. What was read before is read again with its entity tag, and equal reads at the
+//!   same time are one call. [`GitHub::usage`] counts. Where nothing is left a call fails at once, with the time to wait.
+//! * **A repository that was renamed** is still read by its old name, and not written to.
+//!
+//! What GitHub cannot do: delete a branch only where it still points, or post a status only once. Two callers at the same
+//! instant may do both; the driver has one.
+//!
+//! A pull request from a fork is read like any other. It is not among those of a branch.
+
+mod auth;
+mod branches;
+mod checks;
+mod client;
+mod commits;
+mod contents;
+mod errors;
+mod mark;
+mod people;
+mod protection;
+mod pull_requests;
+mod reviews;
+mod scm;
+
+use std::fmt;
+use std::sync::Arc;
+
+use pathops_core::adapter::{Clock, Scm};
+use pathops_core::{Error, ErrorKind, Result};
+
+use auth::{Auth, Credential, Secret};
+use client::Client;
+
+pub use crate::rest::Usage;
+
+/// Which GitHub, and by which credential. `Debug` does not show it.
+#[derive(Clone)]
+pub struct GitHubConfig {
+    credential: Credential,
+    server: String,
+}
+
+impl GitHubConfig {
+    /// github.com, by a personal access token.
+    #[must_use]
+    pub fn token(token: impl Into<String>) -> Self {
+        Self::of(Credential::Token(Secret(token.into())))
+    }
+
+    /// github.com, by a GitHub App: its number, and its private key in PEM. It must be installed where the repositories are.
+    #[must_use]
+    pub fn app(id: u64, private_key: impl Into<String>) -> Self {
+        Self::of(Credential::App { id, key: Secret(private_key.into()) })
+    }
+
+    fn of(credential: Credential) -> Self {
+        Self { credential, server: "https://github.com".to_owned() }
+    }
+
+    /// Another server, by the address of its web pages, for example `https://github.example.com`. With `http://` the
+    /// credential crosses the network for all to see.
+    #[must_use]
+    pub fn at(self, server: impl Into<String>) -> Self {
+        Self { server: server.into().trim_end_matches('/').to_owned(), ..self }
+    }
+
+    /// Where its API is.
+    fn api(&self) -> Result<String> {
+        let Some((scheme, host)) = self.server.split_once("://").filter(|(scheme, _)| ["http", "https"].contains(scheme)) else {
+            let error = Error::new(ErrorKind::Invalid, "connect to GitHub").on(&self.server).because("it is no URL of a server");
+            return Err(error.advise("write it as `https://<host>`"));
+        };
+        Ok(match host {
+            "github.com" => "https://api.github.com".to_owned(),
+            host if host.ends_with(".ghe.com") => format!("{scheme}://api.{host}"),
+            host => format!("{scheme}://{host}/api/v3"),
+        })
+    }
+}
+
+impl fmt::Debug for GitHubConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GitHubConfig").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+/// GitHub, by one credential. Cheap to clone; clones share budget, what was read and connections.
+#[derive(Clone, Debug)]
+pub struct GitHub {
+    client: Arc<Client>,
+}
+
+impl GitHub {
+    /// Nothing is asked yet. Call it within the Tokio runtime that its calls will run on.
+    ///
+    /// # Errors
+    /// `Invalid` where the server is no URL or the credential can be none.
+    pub fn new(config: GitHubConfig, clock: Arc<dyn Clock>) -> Result<Self> {
+        let auth = Auth::new(&config.credential, clock.clone())?;
+        Ok(Self { client: Arc::new(Client::new(&config.api()?, config.server, auth, clock)?) })
+    }
+
+    /// As a Git host.
+    #[must_use]
+    pub fn scm(&self) -> Arc<dyn Scm> {
+        Arc::new(scm::GitHubScm(self.client.clone()))
+    }
+
+    /// What was asked of the host so far.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.client.rest.usage()
+    }
+}

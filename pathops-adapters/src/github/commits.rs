@@ -1,0 +1,297 @@
+//! Commits: making them without a clone, reading, listing and comparing them.
+
+use std::collections::{BTreeMap, BinaryHeap, HashMap};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{Method, StatusCode};
+use pathops_core::adapter::{Commit, Comparison, FileChange, NewCommit};
+use pathops_core::{CommitId, Effect, ErrorKind, RepoPath, Result, Retry, TreeId, UnixMillis};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::branches;
+use super::client::{Call, JSON, Write};
+use super::contents::{self, EXECUTABLE, Entry, FILE};
+use super::errors::Words;
+use super::people::{Account, People};
+use crate::rest::Freshness;
+
+/// How many bytes of text go into a tree at once; what does not fit there is sent by itself.
+const INLINE_BYTES: usize = 4 * 1024 * 1024;
+/// A comparison lists so many files and no more.
+const LISTED_FILES: usize = 300;
+/// How many commits are counted where two histories have nothing in common.
+const COUNTED: usize = 100_000;
+
+/// A commit, as GitHub gives it.
+#[derive(Deserialize)]
+struct Found {
+    sha: CommitId,
+    commit: Content,
+    parents: Vec<Named<CommitId>>,
+    author: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Content {
+    message: String,
+    tree: Named<TreeId>,
+    author: Option<Signature>,
+}
+
+#[derive(Deserialize)]
+struct Signature {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    email: String,
+    date: String,
+}
+
+#[derive(Deserialize)]
+struct Named<T> {
+    sha: T,
+}
+
+#[derive(Deserialize)]
+struct Compared {
+    merge_base_commit: Named<CommitId>,
+    ahead_by: u64,
+    behind_by: u64,
+    #[serde(default)]
+    files: Vec<Changed>,
+}
+
+#[derive(Deserialize)]
+struct Changed {
+    filename: String,
+    status: String,
+    previous_filename: Option<String>,
+}
+
+/// Makes what a request asks for, and moves the branch there. Until the branch moves, nothing leads to what was made.
+pub(super) async fn commit(call: &Call<'_>, new: &NewCommit) -> Result<CommitId> {
+    let Some(head) = branches::head(call, &new.branch).await? else {
+        return Err(call.error(ErrorKind::NotFound, "there is no such branch"));
+    };
+    let made = make(call, new).await;
+    if head != new.expected_head {
+        return match made {
+            Ok(made) if contains(call, &head, &made).await? => Ok(made), // The same request was made before.
+            Err(error) if error.retry() != Retry::Never => Err(error),
+            _ => Err(branches::moved(call, &head, &new.expected_head)),
+        };
+    }
+    let made = made?;
+    branches::advance(call, &new.branch, &head, &made).await?;
+    Ok(made)
+}
+
+/// The commit, with nothing that leads to it. The same request makes the same one.
+async fn make(call: &Call<'_>, new: &NewCommit) -> Result<CommitId> {
+    if new.at.0 < 0 || new.message.contains('\0') {
+        return Err(call.error(ErrorKind::Invalid, "Git holds no date before 1970 and no NUL character in a message"));
+    }
+    let base = contents::root(call, &new.expected_head).await?;
+    let tree = if new.changes.is_empty() { base } else { tree(call, &base, &new.changes).await? };
+    let (name, email) = call.people().await?.written(&new.author);
+    let by = json!({ "name": name, "email": email, "date": whole_second(new.at).to_string() });
+    let wish = json!({
+        "message": new.message, "tree": tree, "parents": [new.expected_head], "author": by, "committer": by,
+    });
+    let made: Named<CommitId> = call.send(Write::Unseen, Method::POST, &call.path("/git/commits"), &wish).await?;
+    Ok(made.sha)
+}
+
+fn whole_second(at: UnixMillis) -> UnixMillis {
+    UnixMillis(at.0.div_euclid(1000).saturating_mul(1000))
+}
+
+/// The tree with the changes done to it.
+async fn tree(call: &Call<'_>, base: &TreeId, changes: &[FileChange]) -> Result<TreeId> {
+    let there = contents::listing(call, base.as_str()).await?;
+    let changes = checked(call, &there, changes)?;
+    let (mut entries, mut room) = (Vec::new(), INLINE_BYTES);
+    for (path, file) in changes {
+        let Some(file) = file else {
+            entries.push(json!({ "path": path, "mode": FILE, "type": "blob", "sha": null }));
+            continue;
+        };
+        let mode = if file.executable { EXECUTABLE } else { FILE };
+        let text = std::str::from_utf8(&file.bytes).ok().filter(|text| !text.contains('\0') && text.len() <= room);
+        entries.push(match text {
+            Some(text) => {
+                room = room.saturating_sub(text.len());
+                json!({ "path": path, "mode": mode, "type": "blob", "content": text })
+            }
+            None => json!({ "path": path, "mode": mode, "type": "blob", "sha": blob(call, &file.bytes).await? }),
+        });
+    }
+    let wish = json!({ "base_tree": base, "tree": entries });
+    let made: Named<TreeId> = call.send(Write::Unseen, Method::POST, &call.path("/git/trees"), &wish).await?;
+    Ok(made.sha)
+}
+
+async fn blob(call: &Call<'_>, bytes: &[u8]) -> Result<String> {
+    let wish = json!({ "content": STANDARD.encode(bytes), "encoding": "base64" });
+    let made: Named<String> = call.send(Write::Unseen, Method::POST, &call.path("/git/blobs"), &wish).await?;
+    Ok(made.sha)
+}
+
+type Checked<'a> = BTreeMap<&'a RepoPath, Option<&'a pathops_core::adapter::SourceFile>>;
+
+/// The changes by path, where each of them can be made. GitHub would put a file in a folder's place and lose what is in it.
+fn checked<'a>(call: &Call<'_>, there: &BTreeMap<String, Entry>, changes: &'a [FileChange]) -> Result<Checked<'a>> {
+    let invalid = |path: &RepoPath, why: &str| call.error(ErrorKind::Invalid, format_args!("`{path}` {why}"));
+    let mut by_path = BTreeMap::new();
+    for FileChange { path, file } in changes {
+        if path == &RepoPath::root() || by_path.insert(path, file.as_ref()).is_some() {
+            return Err(invalid(path, "is the root, or named twice"));
+        }
+    }
+    let stays = |path: &str| match by_path.iter().find(|(changed, _)| changed.as_str() == path) {
+        Some((_, file)) => file.is_some(),
+        None => there.get(path).is_some_and(|entry| !entry.is_folder()),
+    };
+    for (path, file) in &by_path {
+        let is_folder = there.get(path.as_str()).is_some_and(Entry::is_folder);
+        match file {
+            Some(_) if is_folder => return Err(invalid(path, "is a folder, not a file")),
+            Some(_) => {
+                let mut above = path.as_str().match_indices('/').filter_map(|(end, _)| path.as_str().get(..end));
+                if let Some(file) = above.find(|above| stays(above)) {
+                    return Err(invalid(path, &format!("cannot be below `{file}`, which is a file")));
+                }
+            }
+            None if is_folder || !there.contains_key(path.as_str()) => {
+                return Err(invalid(path, "cannot be deleted: there is no such file"));
+            }
+            None => {}
+        }
+    }
+    Ok(by_path)
+}
+
+/// Whether `commit` is `head` or one of those it was made on.
+async fn contains(call: &Call<'_>, head: &CommitId, commit: &CommitId) -> Result<bool> {
+    Ok(compared(call, commit, head).await?.is_some_and(|compared| compared.behind_by == 0))
+}
+
+/// `None` where the two have nothing in common.
+async fn compared(call: &Call<'_>, base: &CommitId, head: &CommitId) -> Result<Option<Compared>> {
+    let path = call.path(&format!("/compare/{base}...{head}?per_page=1"));
+    let answer = call.fetch(&path, JSON, Freshness::Ask).await?;
+    if answer.status == StatusCode::NOT_FOUND && Words::of(&answer).has("No common ancestor") {
+        return Ok(None);
+    }
+    call.parse(&*call.good(answer, Effect::None)?, Effect::None).map(Some)
+}
+
+pub(super) async fn read(call: &Call<'_>, commit: &CommitId) -> Result<Commit> {
+    // A list of one: it has whom GitHub knows by the author's address, and not what was changed.
+    let found: Vec<Found> = call.get(&call.path(&format!("/commits?sha={commit}&per_page=1"))).await?;
+    let people = call.people().await?;
+    match found.into_iter().next() {
+        Some(found) if found.sha == *commit => view(call, people, found),
+        _ => Err(call.error(ErrorKind::NotFound, "there is no such commit")),
+    }
+}
+
+fn view(call: &Call<'_>, people: &People, found: Found) -> Result<Commit> {
+    let Content { message, tree, author } = found.commit;
+    let (author, at) = match author {
+        Some(Signature { name, email, date }) => {
+            (format!("{name} <{email}>"), date.parse().map_err(|e| call.attempt.strange(e))?)
+        }
+        None => (String::new(), UnixMillis::default()),
+    };
+    // Where GitHub knows nobody it sends null, or an object without anything in it.
+    let account: Option<Account> = found.author.and_then(|account| serde_json::from_value(account).ok());
+    Ok(Commit {
+        id: found.sha,
+        tree: tree.sha,
+        parents: found.parents.into_iter().map(|parent| parent.sha).collect(),
+        authors: people.authors(&author, account.as_ref(), &message),
+        message,
+        author,
+        at,
+    })
+}
+
+pub(super) async fn log(call: &Call<'_>, base: Option<&CommitId>, head: &CommitId, limit: usize) -> Result<Vec<Commit>> {
+    #[derive(Deserialize)]
+    struct Page {
+        commits: Vec<Found>,
+    }
+    let beside = match base {
+        Some(base) if compared(call, base, head).await?.is_some() => {
+            let path = call.path(&format!("/compare/{base}...{head}"));
+            Some(call.pages_of(&path, |page: Page| page.commits, limit).await?)
+        }
+        _ => None, // Without a base, or with nothing in common, it is all of them.
+    };
+    let found = match beside {
+        Some(found) => found,
+        None => call.pages_of(&call.path(&format!("/commits?sha={head}")), |page: Vec<Found>| page, limit).await?,
+    };
+    if found.len() > limit {
+        return Err(call.error(ErrorKind::Invalid, format_args!("there are more than {limit} commits")));
+    }
+    let people = call.people().await?;
+    let commits = found.into_iter().map(|found| view(call, people, found)).collect::<Result<Vec<_>>>()?;
+    Ok(sorted(commits))
+}
+
+/// Each before its parents, newer ones first where that leaves a choice.
+fn sorted(commits: Vec<Commit>) -> Vec<Commit> {
+    let mut children: HashMap<CommitId, usize> = commits.iter().map(|commit| (commit.id.clone(), 0)).collect();
+    for parent in commits.iter().flat_map(|commit| &commit.parents) {
+        if let Some(count) = children.get_mut(parent) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let mut waiting: HashMap<CommitId, Commit> = commits.into_iter().map(|commit| (commit.id.clone(), commit)).collect();
+    let ready = waiting.values().filter(|commit| children.get(&commit.id) == Some(&0));
+    let mut ready: BinaryHeap<(UnixMillis, CommitId)> = ready.map(|commit| (commit.at, commit.id.clone())).collect();
+    let mut sorted = Vec::with_capacity(waiting.len());
+    while let Some(commit) = ready.pop().and_then(|(_, id)| waiting.remove(&id)) {
+        for parent in &commit.parents {
+            let Some(count) = children.get_mut(parent) else { continue };
+            *count = count.saturating_sub(1);
+            if let (0, Some(parent)) = (*count, waiting.get(parent)) {
+                ready.push((parent.at, parent.id.clone()));
+            }
+        }
+        sorted.push(commit);
+    }
+    sorted
+}
+
+pub(super) async fn compare(call: &Call<'_>, base: &CommitId, head: &CommitId) -> Result<Comparison> {
+    let Some(compared) = compared(call, base, head).await? else {
+        let count = async |of| log(call, None, of, COUNTED).await.map(|log| u64::try_from(log.len()).unwrap_or(u64::MAX));
+        let (ahead, behind) = (count(head).await?, count(base).await?);
+        let files = contents::differences(call, None, head).await?;
+        return Ok(Comparison { merge_base: None, ahead, behind, files });
+    };
+    let parted = compared.merge_base_commit.sha;
+    let files = if compared.files.len() >= LISTED_FILES {
+        contents::differences(call, Some(&parted), head).await?
+    } else {
+        listed(call, compared.files)?
+    };
+    Ok(Comparison { merge_base: Some(parted), ahead: compared.ahead_by, behind: compared.behind_by, files })
+}
+
+/// Both sides of a rename differ.
+fn listed(call: &Call<'_>, files: Vec<Changed>) -> Result<Vec<RepoPath>> {
+    let names = files.into_iter().flat_map(|file| {
+        let before = file.previous_filename.filter(|_| file.status == "renamed");
+        [Some(file.filename), before].into_iter().flatten()
+    });
+    let mut paths: Vec<RepoPath> = names.map(|name| name.parse().map_err(|e| call.attempt.strange(e))).collect::<Result<_>>()?;
+    paths.sort();
+    paths.dedup();
+    Ok(paths)
+}

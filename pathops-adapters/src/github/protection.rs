@@ -1,0 +1,77 @@
+//! What protects a branch: rules of the repository or the organisation, and the older protection of one branch.
+
+use pathops_core::adapter::BranchProtection;
+use pathops_core::{BranchName, Result, StatusContext};
+use serde::Deserialize;
+
+use super::client::{Call, escaped};
+
+#[derive(Deserialize)]
+struct Rule {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    parameters: Parameters,
+}
+
+#[derive(Default, Deserialize)]
+struct Parameters {
+    #[serde(default)]
+    required_status_checks: Vec<Context>,
+    #[serde(default)]
+    required_approving_review_count: u32,
+}
+
+#[derive(Deserialize)]
+struct Context {
+    context: String,
+}
+
+#[derive(Deserialize)]
+struct Protection {
+    required_status_checks: Option<StatusChecks>,
+    required_pull_request_reviews: Option<Reviews>,
+}
+
+#[derive(Deserialize)]
+struct StatusChecks {
+    #[serde(default)]
+    contexts: Vec<String>,
+    #[serde(default)]
+    checks: Vec<Context>,
+}
+
+#[derive(Deserialize)]
+struct Reviews {
+    #[serde(default)]
+    required_approving_review_count: u32,
+}
+
+/// Everything that either of the two asks for. A check whose name no [`StatusContext`] can have is left out: PathOps has none
+/// of that name.
+pub(super) async fn protection(call: &Call<'_>, branch: &BranchName) -> Result<BranchProtection> {
+    let branch = escaped(branch.as_str());
+    let rules: Vec<Rule> = call.pages(&call.path(&format!("/rules/branches/{branch}"))).await?;
+    let older: Option<Protection> = call.find(&call.path(&format!("/branches/{branch}/protection"))).await?;
+    let (mut names, mut approvals) = (Vec::new(), 0);
+    for Rule { kind, parameters } in rules {
+        match kind.as_str() {
+            "required_status_checks" => names.extend(parameters.required_status_checks.into_iter().map(|check| check.context)),
+            "pull_request" => approvals = approvals.max(parameters.required_approving_review_count),
+            _ => {}
+        }
+    }
+    if let Some(Protection { required_status_checks, required_pull_request_reviews }) = older {
+        if let Some(StatusChecks { contexts, checks }) = required_status_checks {
+            names.extend(contexts.into_iter().chain(checks.into_iter().map(|check| check.context)));
+        }
+        approvals = approvals.max(required_pull_request_reviews.map_or(0, |reviews| reviews.required_approving_review_count));
+    }
+    let mut required_checks: Vec<StatusContext> = Vec::new();
+    for name in names.into_iter().filter_map(|name| name.parse().ok()) {
+        if !required_checks.contains(&name) {
+            required_checks.push(name);
+        }
+    }
+    Ok(BranchProtection { required_checks, required_approvals: approvals })
+}

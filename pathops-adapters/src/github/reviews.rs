@@ -1,0 +1,91 @@
+//! What people say on a pull request: reviews, and comments on the whole of it.
+
+use http::Method;
+use pathops_core::adapter::{Comment, Review, ReviewState};
+use pathops_core::{CommitId, ErrorKind, PullRequestNumber, Result};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::client::{Call, Write};
+use super::people::Account;
+
+/// What stands for the commit of a review that GitHub does not tell: it is no commit's id, so no approval counts by it.
+const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
+
+#[derive(Deserialize)]
+struct FoundReview {
+    user: Option<Account>,
+    state: String,
+    commit_id: Option<CommitId>,
+    submitted_at: Option<String>,
+    #[serde(default)]
+    body: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct FoundComment {
+    id: u64,
+    user: Option<Account>,
+    #[serde(default)]
+    body: Option<String>,
+}
+
+pub(super) async fn reviews(call: &Call<'_>, number: PullRequestNumber) -> Result<Vec<Review>> {
+    let found: Vec<FoundReview> = call.pages(&call.path(&format!("/pulls/{}/reviews", number.0))).await?;
+    let people = call.people().await?;
+    let mut reviews = Vec::with_capacity(found.len());
+    for review in found {
+        let state = match review.state.as_str() {
+            "APPROVED" => ReviewState::Approved,
+            "CHANGES_REQUESTED" => ReviewState::ChangesRequested,
+            "DISMISSED" => ReviewState::Dismissed,
+            "PENDING" => continue, // Not said yet.
+            _ => ReviewState::Commented,
+        };
+        let no_commit = || NO_COMMIT.parse().map_err(|e| call.attempt.strange(e));
+        reviews.push(Review {
+            author: people.who(review.user.as_ref()),
+            state,
+            commit: review.commit_id.map_or_else(no_commit, Ok)?,
+            at: review.submitted_at.map_or(Ok(Default::default()), |at| at.parse()).map_err(|e| call.attempt.strange(e))?,
+            body: review.body.unwrap_or_default(),
+        });
+    }
+    Ok(reviews)
+}
+
+async fn found(call: &Call<'_>, number: PullRequestNumber) -> Result<Vec<FoundComment>> {
+    call.pages(&call.path(&format!("/issues/{}/comments", number.0))).await
+}
+
+pub(super) async fn comments(call: &Call<'_>, number: PullRequestNumber) -> Result<Vec<Comment>> {
+    let (found, people) = (found(call, number).await?, call.people().await?);
+    let view = |comment: FoundComment| Comment {
+        id: comment.id,
+        author: people.who(comment.user.as_ref()),
+        body: comment.body.unwrap_or_default(),
+    };
+    Ok(found.into_iter().map(view).collect())
+}
+
+pub(super) async fn put_comment(call: &Call<'_>, number: PullRequestNumber, marker: &str, text: &str) -> Result<u64> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_/:.".contains(c);
+    if marker.is_empty() || !marker.chars().all(allowed) {
+        return Err(call.error(ErrorKind::Invalid, "a marker has letters, digits, `-`, `_`, `/`, `:` and `.`"));
+    }
+    let first = format!("<!-- pathops:{marker} -->\n");
+    let body = format!("{first}{text}");
+    let (found, people) = (found(call, number).await?, call.people().await?);
+    let begins = |comment: &FoundComment| comment.body.as_ref().is_some_and(|body| body.starts_with(&first));
+    let mine = found.into_iter().find(|comment| people.is_me(comment.user.as_ref()) && begins(comment));
+    let wish = json!({ "body": body });
+    let written: FoundComment = match mine {
+        Some(comment) if comment.body.as_deref() == Some(&body) => return Ok(comment.id),
+        Some(comment) => {
+            let path = call.path(&format!("/issues/comments/{}", comment.id));
+            call.send(Write::Seen, Method::PATCH, &path, &wish).await?
+        }
+        None => call.send(Write::Seen, Method::POST, &call.path(&format!("/issues/{}/comments", number.0)), &wish).await?,
+    };
+    Ok(written.id)
+}
