@@ -1,0 +1,176 @@
+//! A repository, and what people do in it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use git2::{Oid, Repository};
+use pathops_core::UnixMillis;
+use pathops_core::adapter::BranchProtection;
+use serde_json::{Value, json};
+
+use super::shapes::{account, shaped};
+use super::{Answered, Asked, Reply, Who};
+
+pub(crate) struct Hosted {
+    pub(crate) id: u64,
+    /// `owner/name`.
+    pub(crate) name: String,
+    pub(crate) git: Repository,
+    pub(crate) archived: bool,
+    pub(crate) pulls: BTreeMap<u64, Pull>,
+    pub(super) statuses: Vec<(String, Value)>,
+    pub(super) runs: Vec<(String, Value)>,
+    pub(super) suites: Vec<(String, Value)>,
+    pub(crate) protections: BTreeMap<String, BranchProtection>,
+}
+
+impl std::fmt::Debug for Hosted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Hosted({})", self.name)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Pull {
+    pub(super) number: u64,
+    pub(super) title: String,
+    pub(crate) body: String,
+    pub(crate) by: String,
+    pub(super) head_branch: String,
+    /// The repository of its branch; nobody's where a fork was deleted.
+    pub(crate) head_repo: Option<u64>,
+    /// Where it was last seen.
+    pub(super) head: String,
+    pub(super) base: String,
+    pub(super) closed_by: Option<String>,
+    pub(super) merged: Option<(String, String, UnixMillis)>,
+    pub(super) asked: Vec<String>,
+    pub(super) reviews: Vec<Value>,
+    pub(super) comments: Vec<(u64, String, String)>,
+}
+
+impl Pull {
+    pub(super) fn is_open(&self) -> bool {
+        self.closed_by.is_none() && self.merged.is_none()
+    }
+}
+
+/// How a pull request is merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Merging {
+    Commit,
+    Squash,
+    Rebase,
+}
+
+/// A call that has come as far as its repository.
+pub(super) struct At<'a> {
+    pub(super) hosted: &'a mut Hosted,
+    pub(super) who: &'a Who,
+    pub(super) asked: &'a Asked,
+    /// A number that nothing else has.
+    pub(super) number: u64,
+}
+
+impl Hosted {
+    /// A repository with these files on `main`.
+    pub(crate) fn new(folder: &Path, id: u64, name: &str, files: &[(&str, &str)]) -> Self {
+        let git = Repository::init_bare(folder.join(format!("{id}.git"))).unwrap();
+        let maps = (BTreeMap::new(), BTreeMap::new());
+        let hosted = Self {
+            id,
+            name: name.to_owned(),
+            git,
+            archived: false,
+            pulls: maps.0,
+            statuses: Vec::new(),
+            runs: Vec::new(),
+            suites: Vec::new(),
+            protections: maps.1,
+        };
+        let tree = hosted.changed(None, files.iter().map(|(path, text)| (*path, Some((text.as_bytes(), 0o100_644)))));
+        let start = hosted.make(tree, &[], "Begin\n", "alice", UnixMillis(1_700_000_000_000));
+        hosted.point("main", start);
+        hosted
+    }
+
+    pub(super) fn shape(&self) -> Value {
+        let (owner, name) = self.name.split_once('/').unwrap();
+        let owner = account(owner);
+        shaped(
+            "full-repository",
+            json!({
+                "id": self.id, "name": name, "full_name": self.name, "owner": owner, "default_branch": "main", "archived": self.archived,
+                "topics": [], "visibility": "private",
+            }),
+        )
+    }
+
+    /// Notes where an open pull request is now.
+    pub(super) fn follow(&mut self) {
+        let heads: BTreeMap<String, String> = self
+            .pulls
+            .values()
+            .filter_map(|pull| Some((pull.head_branch.clone(), self.branch(&pull.head_branch)?.to_string())))
+            .collect();
+        for pull in self.pulls.values_mut().filter(|pull| pull.is_open() && pull.head_repo == Some(self.id)) {
+            if let Some(head) = heads.get(&pull.head_branch) {
+                pull.head = head.clone();
+            }
+        }
+    }
+
+    pub(super) fn pull(&mut self, number: &str) -> Answered<&mut Pull> {
+        self.follow();
+        number.parse().ok().and_then(|number: u64| self.pulls.get_mut(&number)).ok_or_else(Reply::not_found)
+    }
+
+    pub(crate) fn review(&mut self, who: &str, number: u64, commit: &str, state: &str, id: u64, at: UnixMillis) {
+        let review = shaped(
+            "pull-request-review",
+            json!({
+                "id": id, "user": account(who), "state": state, "commit_id": commit, "submitted_at": at.to_string(), "body": "",
+                "author_association": "MEMBER",
+            }),
+        );
+        let pull = self.pulls.get_mut(&number).unwrap();
+        pull.asked.retain(|asked| asked != who);
+        pull.reviews.push(review);
+    }
+
+    pub(crate) fn comment(&mut self, who: &str, number: u64, id: u64, body: &str) {
+        self.pulls.get_mut(&number).unwrap().comments.push((id, who.to_owned(), body.to_owned()));
+    }
+
+    /// What somebody pushes by Git.
+    pub(crate) fn push(&mut self, branch: &str, who: &str, path: &str, text: &str, at: UnixMillis) -> String {
+        let parent = self.branch(branch).unwrap();
+        let tree = self.git.find_commit(parent).unwrap().tree_id();
+        let tree = self.changed(Some(tree), [(path, Some((text.as_bytes(), 0o100_644)))]);
+        let made = self.make(tree, &[parent], &format!("Change {path}\n"), who, at);
+        self.point(branch, made);
+        made.to_string()
+    }
+
+    /// Merges, and says what the base branch points to then.
+    pub(crate) fn merge(&mut self, who: &str, number: u64, how: Merging, at: UnixMillis) -> String {
+        self.follow();
+        let pull = &self.pulls[&number];
+        assert!(pull.is_open(), "it is not open");
+        let (base, head) = (self.branch(&pull.base).unwrap(), Oid::from_str(&pull.head).unwrap());
+        let [ours, theirs] = [base, head].map(|oid| self.git.find_commit(oid).unwrap());
+        let mut index = self.git.merge_commits(&ours, &theirs, None).unwrap();
+        assert!(!index.has_conflicts(), "it conflicts");
+        let tree = index.write_tree_to(&self.git).unwrap();
+        let merged = match how {
+            Merging::Commit => self.make(tree, &[base, head], &format!("Merge pull request #{number}\n"), who, at),
+            Merging::Squash => self.make(tree, &[base], &format!("{} (#{number})\n", pull.title), who, at),
+            Merging::Rebase => self.make(tree, &[base], theirs.message().unwrap(), who, at),
+        };
+        let base = pull.base.clone();
+        self.point(&base, merged);
+        let pull = self.pulls.get_mut(&number).unwrap();
+        pull.merged = Some((who.to_owned(), merged.to_string(), at));
+        merged.to_string()
+    }
+}
