@@ -50,6 +50,7 @@ impl GitOps for Reconciler {
         let mut capabilities = GitOpsCapabilities::default();
         capabilities.refresh = true;
         capabilities.jobs = true;
+        capabilities.jobs_of_trees = true;
         capabilities
     }
 

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         _ => {}
     }
     let mut offers = GitOpsCapabilities::default();
-    (offers.refresh, offers.jobs) = (true, true);
+    (offers.refresh, offers.jobs, offers.jobs_of_trees) = (true, true, true);
     let mut signs = SignalCapabilities::default();
     (signs.logs, signs.events) = (true, true);
     let mut trials = gitops::trials(Arc::new(OneMachine), offers);

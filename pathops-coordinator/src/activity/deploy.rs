@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use pathops_core::adapter::{
-    DeployFailure, ExpectedDeployment, FileChange, NewCommit, Observation, PullRequestState, Readiness, SourceTree, StaleAction,
+    DeployFailure, ExpectedDeployment, FileChange, NewCommit, NotYet, Observation, PullRequestState, Readiness, SourceTree,
+    Stale, StaleAction,
 };
 use pathops_core::policy::GitState;
 use pathops_core::project::EnvironmentTarget;
@@ -93,7 +94,9 @@ impl Services {
     fn redacted(&self, mut observation: Observation) -> Observation {
         if let Readiness::Failed(
             DeployFailure::NotApplicable { message } | DeployFailure::Crashed { message } | DeployFailure::Unhealthy { message },
-        ) = &mut observation.readiness
+        )
+        | Readiness::NotYet(NotYet::Reported { message })
+        | Readiness::Stale(Stale::Frozen { message } | Stale::NotTested { message }, _) = &mut observation.readiness
         {
             *message = self.redactor.redact_text(message);
         }
@@ -141,7 +144,7 @@ impl Services {
                     self.gitops.refresh(cx, &scope.unit.id, target).await?
                 }
                 Readiness::NotYet(_) | Readiness::Stale(_, StaleAction::Refresh) => {}
-                Readiness::Ready | Readiness::Failed(_) | Readiness::Stale(_, StaleAction::GiveUp) => {
+                Readiness::Ready | Readiness::Failed(_) | Readiness::Stale(_, StaleAction::GiveUp | StaleAction::AskPeople) => {
                     return Ok(Outcome::Observed(Box::new(self.redacted(observation))));
                 }
             }

@@ -164,13 +164,17 @@ pub fn explain(readiness: &Readiness, jobs: &[JobResult]) -> String {
         Readiness::NotYet(not_yet) => format!("it did not become ready in time ({})", not_yet_words(not_yet)),
         Readiness::Stale(Stale::NotLooking { .. }, _) => "the GitOps controller is not looking at it".to_owned(),
         Readiness::Stale(Stale::Superseded { .. }, _) => "another desired state took its place".to_owned(),
+        Readiness::Stale(Stale::Frozen { message }, _) => format!("the GitOps controller leaves it as it is: {message}"),
+        Readiness::Stale(Stale::NotTested { message }, _) => format!("nothing tested it: {message}"),
         Readiness::Stale(..) => "what is known is about something else".to_owned(),
         Readiness::Failed(failure) => failure_words(failure, jobs),
     }
 }
 
-fn not_yet_words(not_yet: &NotYet) -> &'static str {
+fn not_yet_words(not_yet: &NotYet) -> &str {
     match not_yet {
+        NotYet::Looking => "the controller has not finished looking at Git",
+        NotYet::Reported { message } => message,
         NotYet::NotSeen => "the controller has not seen the commit",
         NotYet::Applying => "it is being applied",
         NotYet::Starting => "it has not answered its health check",

@@ -19,6 +19,9 @@ pub struct GitOpsCapabilities {
     pub refresh: bool,
     /// It runs declared post-deploy jobs and reports their results. Without it, expecting a job is refused as `Unsupported`.
     pub jobs: bool,
+    /// What a job found for a tree counts for a later commit with the same tree as well. Without it a job counts only for the
+    /// commits that it ran for, and a commit that changes nothing is [`Stale::NotTested`] where jobs are expected.
+    pub jobs_of_trees: bool,
 }
 
 /// What should be live: nothing less counts as ready.
@@ -107,6 +110,8 @@ impl JobResult {
 pub enum NotYet {
     /// The controller has not seen the commit.
     NotSeen,
+    /// It has been asked to look at Git, and has not done so yet, or not to the end.
+    Looking,
     /// It is applying it.
     Applying,
     /// It runs and has not answered its health check yet.
@@ -120,6 +125,11 @@ pub enum NotYet {
     JobsRunning {
         /// Which.
         jobs: Vec<JobName>,
+    },
+    /// The controller reports something that may pass: an error, or a state that is not the desired one.
+    Reported {
+        /// What, in words for people.
+        message: String,
     },
 }
 
@@ -138,6 +148,16 @@ pub enum Stale {
         /// What the branch asks for now.
         tree: TreeId,
     },
+    /// The controller is told to leave the deployment as it is.
+    Frozen {
+        /// How, in words for people.
+        message: String,
+    },
+    /// It is live, and the expected jobs did not run for it: this is no pass.
+    NotTested {
+        /// Why they did not, in words for people.
+        message: String,
+    },
 }
 
 /// What to do about a stale observation.
@@ -148,6 +168,8 @@ pub enum StaleAction {
     Refresh,
     /// Give up this expectation: another one has taken its place.
     GiveUp,
+    /// Have a person act: nothing that PathOps may do helps.
+    AskPeople,
 }
 
 /// Why a deployment failed. It will not become ready by waiting.

@@ -201,7 +201,7 @@ impl GitOps for MemoryGitOps {
     }
 
     fn capabilities(&self) -> GitOpsCapabilities {
-        GitOpsCapabilities { refresh: true, jobs: true }
+        GitOpsCapabilities { refresh: true, jobs: true, jobs_of_trees: true }
     }
 
     async fn observe(&self, cx: &OpContext, expected: &ExpectedDeployment) -> Result<Observation> {

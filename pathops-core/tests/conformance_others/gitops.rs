@@ -10,7 +10,7 @@ use pathops_core::conformance::gitops::{Committed, Desired, DesiredState, GitOps
 use pathops_core::memory::{Deploying, Faulty, MemoryGitOps, Rollout, RolloutTimes};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::readiness::ProcessState;
-use pathops_core::{Digest, Error, OpContext, Result, UnitId, UnixMillis};
+use pathops_core::{CommitId, Digest, Error, OpContext, Result, TreeId, UnitId, UnixMillis};
 
 use crate::failing;
 use crate::forge::{Forge, no_faults};
@@ -28,6 +28,10 @@ enum Defect {
     OverlooksSettling,
     KeepsOldHealth,
     WaitsForever,
+    /// None: jobs count only for the commits that they ran for, and it says so.
+    JobsOfCommits,
+    CountsJobsOfTrees,
+    CallsNothingTested,
 }
 
 #[derive(Debug)]
@@ -35,6 +39,8 @@ struct Planted {
     defect: Defect,
     inner: MemoryGitOps,
     last: Mutex<Option<Observation>>,
+    /// The commit that was tested last, and its tree.
+    tested: Mutex<Option<(CommitId, TreeId)>>,
 }
 
 impl Planted {
@@ -52,6 +58,19 @@ impl Planted {
             _ => {}
         }
         Ok(expected)
+    }
+
+    /// Whether the expected jobs ran for this very commit: they run where the tree changes.
+    fn ran_for(&self, expected: &ExpectedDeployment) -> bool {
+        let mut tested = self.tested.lock().unwrap();
+        match &*tested {
+            _ if expected.jobs.is_empty() => true,
+            Some((commit, tree)) if *tree == expected.tree => *commit == expected.commit,
+            _ => {
+                *tested = Some((expected.commit.clone(), expected.tree.clone()));
+                true
+            }
+        }
     }
 }
 
@@ -82,6 +101,10 @@ impl GitOps for Planted {
             (Defect::WaitsForever, Readiness::Failed(_) | Readiness::Stale(_, StaleAction::GiveUp)) => {
                 observation.readiness = Readiness::NotYet(NotYet::Applying);
             }
+            (Defect::JobsOfCommits | Defect::CallsNothingTested, Readiness::Ready) if !self.ran_for(&expected) => {
+                let not_tested = Stale::NotTested { message: "the jobs ran for another commit".to_owned() };
+                observation.readiness = Readiness::Stale(not_tested, StaleAction::AskPeople);
+            }
             (_, Readiness::Ready) => *last = Some(observation.clone()),
             _ => {}
         }
@@ -99,6 +122,7 @@ impl GitOps for Planted {
 fn capabilities(defect: Defect) -> GitOpsCapabilities {
     let mut capabilities = GitOpsCapabilities::default();
     (capabilities.refresh, capabilities.jobs) = (defect != Defect::DeclaresNothing, defect != Defect::DeclaresNothing);
+    capabilities.jobs_of_trees = capabilities.jobs && !matches!(defect, Defect::JobsOfCommits | Defect::CountsJobsOfTrees);
     capabilities
 }
 
@@ -165,7 +189,8 @@ impl GitOpsFixture for Defect {
         inner.manage(&unit, &target, &forge.repo);
         let jobs =
             if *self == Defect::DeclaresNothing { Vec::new() } else { ["health", "smoke"].map(|j| j.parse().unwrap()).into() };
-        let planted: Arc<dyn GitOps> = Arc::new(Planted { defect: *self, inner, last: Mutex::default() });
+        let planted: Arc<dyn GitOps> =
+            Arc::new(Planted { defect: *self, inner, last: Mutex::default(), tested: Mutex::default() });
         GitOpsWorld {
             gitops: Arc::new(Faulty::new(planted, no_faults())),
             repo: forge.repo.clone(),
@@ -187,6 +212,7 @@ fn fails(defect: Defect) -> Vec<String> {
 fn the_reference_controller_does_all_of_it() {
     assert_eq!(fails(Defect::None), [""; 0]);
     assert_eq!(fails(Defect::DeclaresNothing), [""; 0]);
+    assert_eq!(fails(Defect::JobsOfCommits), [""; 0]);
 }
 
 #[test]
@@ -208,6 +234,8 @@ fn each_defect_fails_the_cases_that_name_it() {
         (Defect::OverlooksMissingJobs, &["an_undeclared_job_fails_the_deployment"]),
         (Defect::OverlooksSettling, &["health_has_to_settle"]),
         (Defect::KeepsOldHealth, &["the_next_deployment_is_ready_only_once_it_runs", "an_older_state_is_not_the_newer_one"]),
+        (Defect::CountsJobsOfTrees, &["a_later_commit_with_the_same_tree_is_as_good"]),
+        (Defect::CallsNothingTested, &["a_later_commit_with_the_same_tree_is_as_good"]),
         (
             Defect::WaitsForever,
             &[

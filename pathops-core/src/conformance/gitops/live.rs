@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::{Case, Outcome, ensure};
 use super::{Desired, GitOpsWorld, SUITE};
-use crate::adapter::{DeployFailure, ExpectedDeployment, NotYet, Observation, Readiness};
+use crate::adapter::{DeployFailure, ExpectedDeployment, NotYet, Observation, Readiness, Stale, StaleAction};
 
 pub(super) fn cases() -> Vec<Case<GitOpsWorld>> {
     vec![
@@ -57,7 +57,27 @@ async fn a_later_commit_with_the_same_tree_is_as_good(world: GitOpsWorld) -> Out
     ensure!(later.tree == first.tree, "the fixture changed the folder");
     let still = ExpectedDeployment { since: later.since, ..first };
     shows(&world.ready(&still).await?, &still)?;
-    shows(&world.ready(&later).await?, &later)
+    let without_jobs = ExpectedDeployment { jobs: Vec::new(), ..later.clone() };
+    shows(&world.ready(&without_jobs).await?, &without_jobs)?;
+    let capabilities = world.gitops.capabilities();
+    if capabilities.jobs && !capabilities.jobs_of_trees { not_tested(&world, &later).await } else { tested(&world, &later).await }
+}
+
+async fn tested(world: &GitOpsWorld, later: &ExpectedDeployment) -> Outcome {
+    shows(&world.ready(later).await?, later)
+}
+
+async fn not_tested(world: &GitOpsWorld, later: &ExpectedDeployment) -> Outcome {
+    let over = |verdict: &Readiness| {
+        matches!(
+            verdict,
+            Readiness::Ready | Readiness::Failed(_) | Readiness::Stale(_, StaleAction::GiveUp | StaleAction::AskPeople)
+        )
+    };
+    let verdict = world.wait(later, over).await?.0.readiness;
+    let told = matches!(&verdict, Readiness::Stale(Stale::NotTested { message }, _) if !message.trim().is_empty());
+    ensure!(told, "jobs count only for the commits that they ran for, so this one is not tested, not {verdict:?}");
+    Ok(())
 }
 
 async fn health_has_to_settle(world: GitOpsWorld) -> Outcome {

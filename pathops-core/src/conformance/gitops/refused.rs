@@ -47,7 +47,8 @@ async fn an_unseen_commit_is_not_ready(world: GitOpsWorld) -> Outcome {
     for _ in 0..5 {
         world.look().await?;
         let verdict = world.observe(&unseen).await?.readiness;
-        let waits = matches!(verdict, Readiness::NotYet(NotYet::NotSeen) | Readiness::Stale(_, StaleAction::Refresh));
+        let waits =
+            matches!(verdict, Readiness::NotYet(NotYet::NotSeen | NotYet::Looking) | Readiness::Stale(_, StaleAction::Refresh));
         ensure!(waits, "the branch does not hold the commit, so it is not seen, not {verdict:?}");
         world.clock.sleep(super::POLL_EVERY).await;
     }
