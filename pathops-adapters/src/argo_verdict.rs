@@ -43,6 +43,8 @@
 //! ```
 
 mod application;
+#[cfg(feature = "argocd")]
+mod compact;
 mod expected;
 mod history;
 mod hydrator;
@@ -51,6 +53,8 @@ mod judge;
 mod operation;
 mod revision;
 mod same;
+#[cfg(feature = "argocd")]
+mod seen;
 mod tested;
 #[cfg(test)]
 mod tests;
@@ -61,4 +65,6 @@ pub use expected::{Expected, ExpectedHook, ExpectedSource};
 pub use history::{History, NoHistory};
 pub use images::{Image, ImageError};
 pub use judge::judge;
+#[cfg(feature = "argocd")]
+pub(crate) use seen::HookRun;
 pub use verdict::{Failed, NotYet, Stale, StaleAction, Untested, Verdict};

@@ -7,6 +7,8 @@
 
 #[cfg(feature = "argo-verdict")]
 pub mod argo_verdict;
+#[cfg(feature = "argocd")]
+pub mod argocd;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod call;
 #[cfg(feature = "cedar")]

@@ -59,6 +59,12 @@ fn no_object() -> Unreadable {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Metadata {
+    #[cfg(feature = "argocd")]
+    #[serde(deserialize_with = "or_default")]
+    pub(super) namespace: String,
+    #[cfg(feature = "argocd")]
+    #[serde(deserialize_with = "or_default")]
+    pub(super) name: String,
     pub(super) resource_version: Option<String>,
     pub(super) deletion_timestamp: Option<IgnoredAny>,
     #[serde(deserialize_with = "or_default")]
@@ -211,6 +217,9 @@ pub(super) struct Resource {
 pub(super) struct Summary {
     #[serde(deserialize_with = "or_default")]
     pub(super) images: Vec<String>,
+    #[cfg(feature = "argocd")]
+    #[serde(rename = "externalURLs", deserialize_with = "or_default")]
+    pub(super) external_urls: Vec<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -237,6 +246,8 @@ pub(super) struct Hydration {
 pub(super) struct OperationState {
     pub(super) phase: Option<String>,
     pub(super) message: Option<String>,
+    #[cfg(feature = "argocd")]
+    pub(super) started_at: Option<Instant>,
     pub(super) finished_at: Option<Instant>,
     #[serde(deserialize_with = "or_default")]
     pub(super) operation: Operation,

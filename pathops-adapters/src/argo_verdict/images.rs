@@ -13,10 +13,10 @@ pub struct Image(String);
 
 /// What a reference says, without a copy.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Parts<'a> {
-    repository: &'a str,
+pub(super) struct Parts<'a> {
+    pub(super) repository: &'a str,
     tag: Option<&'a str>,
-    digest: Option<&'a str>,
+    pub(super) digest: Option<&'a str>,
 }
 
 /// A text that names no one image.
@@ -39,7 +39,7 @@ impl fmt::Display for Image {
     }
 }
 
-fn parts(reference: &str) -> Parts<'_> {
+pub(super) fn parts(reference: &str) -> Parts<'_> {
     let (name, digest) = reference.split_once('@').map_or((reference, None), |(name, digest)| (name, Some(digest)));
     // A colon before the last slash is that of a port.
     match name.rsplit_once(':') {

@@ -122,9 +122,7 @@ fn in_sync(application: &Application) -> Step {
         Some("Synced") => {}
         other => return out_of_sync(other.unwrap_or("Unknown").to_owned()),
     }
-    // What is left over and may stay is out of sync without the application being so.
-    let differs = |resource: &&Resource| resource.status.as_deref().is_some_and(|status| status != "Synced");
-    match managed(application).find(|resource| differs(resource) && !resource.requires_pruning) {
+    match managed(application).find(|resource| resource.differs()) {
         Some(resource) => out_of_sync(resource.label()),
         None => Ok(()),
     }
@@ -190,8 +188,13 @@ fn cause(application: &Application) -> String {
 }
 
 impl Resource {
+    /// Whether it is not what is desired. What is left over and may stay is out of sync without the application being so.
+    pub(super) fn differs(&self) -> bool {
+        !self.requires_pruning && self.status.as_deref().is_some_and(|status| status != "Synced")
+    }
+
     /// Its health, where that is told and not `Healthy`.
-    fn ailing(&self) -> Option<&str> {
+    pub(super) fn ailing(&self) -> Option<&str> {
         self.health.status.as_deref().filter(|status| *status != "Healthy")
     }
 

@@ -18,7 +18,7 @@ pub(super) fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
-fn empty(value: &Value) -> bool {
+pub(super) fn empty(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => true,
         Value::Bool(true) => false,

@@ -12,28 +12,35 @@ pub(super) fn hooks_succeeded(expected: &Expected, application: &Application, hi
     if expected.hooks().is_empty() {
         return Ok(());
     }
-    let not_tested = |why| Err(Verdict::Stale(Stale::NotTested { why }, StaleAction::AskPeople));
-    let Some(operation) = &application.status.operation_state else { return not_tested(Untested::NoResult) };
-    let (Some(sync), Some(result)) = (&operation.operation.sync, &operation.sync_result) else {
-        return not_tested(Untested::NoResult);
-    };
-    if was_for(operation, expected, application, history).is_err() {
-        return not_tested(Untested::OtherRevision);
-    }
-    if !sync.resources.is_empty() {
-        return not_tested(Untested::Selective);
-    }
-    if !sync.manifests.is_empty() {
-        return not_tested(Untested::LocalManifests);
-    }
+    let not_tested = |why| Verdict::Stale(Stale::NotTested { why }, StaleAction::AskPeople);
+    let hooks = hooks_that_ran(expected, application, history).map_err(not_tested)?;
     for wanted in expected.hooks() {
-        let mut ran = result.resources.iter().filter(|it| wanted.is(it)).peekable();
+        let mut ran = hooks.iter().filter(|it| wanted.is(it)).peekable();
         if ran.peek().is_none() {
-            return not_tested(Untested::NoHook);
+            return Err(not_tested(Untested::NoHook));
         }
         ran.try_for_each(succeeded)?;
     }
     Ok(())
+}
+
+/// What the last operation did, hooks among it, where it was a whole sync of what is expected.
+pub(super) fn hooks_that_ran<'a>(
+    expected: &Expected,
+    application: &'a Application,
+    history: &impl History,
+) -> Result<&'a [SyncedResource], Untested> {
+    let operation = application.status.operation_state.as_ref().ok_or(Untested::NoResult)?;
+    let (Some(sync), Some(result)) = (&operation.operation.sync, &operation.sync_result) else {
+        return Err(Untested::NoResult);
+    };
+    if was_for(operation, expected, application, history).is_err() {
+        return Err(Untested::OtherRevision);
+    }
+    if !sync.resources.is_empty() {
+        return Err(Untested::Selective);
+    }
+    if sync.manifests.is_empty() { Ok(&result.resources) } else { Err(Untested::LocalManifests) }
 }
 
 fn succeeded(hook: &SyncedResource) -> Step {

@@ -1,0 +1,95 @@
+//! What else the adapter tells of an `Application`.
+
+use pathops_core::{CommitId, Digest, UnixMillis};
+
+use super::application::{Application, Instant};
+use super::expected::{Expected, ExpectedSource};
+use super::history::History;
+use super::images::parts;
+use super::tested::hooks_that_ran;
+
+/// A hook that ran in the last operation.
+#[derive(Clone, Debug)]
+pub(crate) struct HookRun {
+    /// Kind and name, for people.
+    pub(crate) label: String,
+    /// `Succeeded`, `Failed`, `Error` or `Running`.
+    pub(crate) phase: String,
+    /// What it says.
+    pub(crate) message: String,
+    /// When the operation began.
+    pub(crate) started_at: UnixMillis,
+    /// When it ended.
+    pub(crate) finished_at: UnixMillis,
+}
+
+impl Application {
+    /// Namespace and name.
+    pub(crate) fn place(&self) -> (&str, &str) {
+        (&self.metadata.namespace, &self.metadata.name)
+    }
+
+    /// When Argo CD last compared with Git.
+    pub(crate) fn looked_at(&self) -> Option<UnixMillis> {
+        self.status.reconciled_at.map(|Instant(at)| at)
+    }
+
+    /// Where it answers.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.status.summary.external_urls.first().map(String::as_str)
+    }
+
+    /// Since when it has been healthy, as it was at the last comparison.
+    pub(crate) fn healthy_since(&self) -> Option<UnixMillis> {
+        let status = &self.status;
+        let ended = status.operation_state.as_ref().and_then(|operation| operation.finished_at);
+        let since = ended.max(status.health.last_transition_time).map(|Instant(at)| at);
+        since.filter(|_| status.health.status.as_deref() == Some("Healthy"))
+    }
+
+    /// Which images of this repository run, by digest.
+    pub(crate) fn running(&self, repository: &str) -> impl Iterator<Item = Digest> {
+        let images = self.status.summary.images.iter().map(|image| parts(image));
+        images.filter(move |image| image.repository == repository).filter_map(|image| image.digest?.parse().ok())
+    }
+
+    /// The commit of `source` that is live: of a hydrated source the dry one.
+    pub(crate) fn applied(&self, source: &ExpectedSource) -> Option<CommitId> {
+        let sync = &self.status.sync;
+        if sync.status.as_deref() != Some("Synced") {
+            return None;
+        }
+        let revisions = sync.at.of(self.spec.has_several_sources());
+        let applied = match &self.spec.source_hydrator {
+            Some(hydrator) if source.is(&hydrator.dry_source) => self.dry_of(revisions.first()?).or(revisions.first()),
+            _ => {
+                let index = sync.compared_to.sources().iter().position(|compared| source.is(compared))?;
+                revisions.get(index)
+            }
+        };
+        CommitId::parse(applied?.as_str()).ok()
+    }
+
+    fn dry_of(&self, hydrated: &str) -> Option<&String> {
+        let status = &self.status.source_hydrator;
+        let operations = [&status.last_successful_operation, &status.current_operation].into_iter().flatten();
+        let made = |operation: &&super::application::Hydration| operation.hydrated.as_deref() == Some(hydrated);
+        operations.filter(made).find_map(|operation| operation.dry.as_ref())
+    }
+
+    /// The hooks called `name` that ran for what is expected. None where none ran for it.
+    pub(crate) fn hooks(&self, name: &str, expected: &Expected, history: &impl History) -> Vec<HookRun> {
+        let operation = self.status.operation_state.as_ref();
+        let times = operation.and_then(|it| Some((it.started_at?, it.finished_at?)));
+        let (Some((Instant(started_at), Instant(finished_at))), Ok(ran)) = (times, hooks_that_ran(expected, self, history))
+        else {
+            return Vec::new();
+        };
+        let named = ran.iter().filter(|it| it.hook_type.is_some() && it.name == name);
+        let run = |it: &super::application::SyncedResource| {
+            let (phase, message) = (it.hook_phase.clone().unwrap_or_default(), it.message.clone());
+            HookRun { label: it.label(), phase, message, started_at, finished_at }
+        };
+        named.map(run).collect()
+    }
+}

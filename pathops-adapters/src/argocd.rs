@@ -1,0 +1,224 @@
+//! Argo CD as a GitOps controller: what it says of an expected deployment, and nothing that changes one.
+//!
+//! An [`ArgoCd`] reads `Application` objects of one or several [`Instance`]s of Argo CD, by the API server of Kubernetes or by
+//! Argo CD's own, and judges them by the rule of [`argo_verdict`](crate::argo_verdict). Which Applications are a unit in an
+//! environment is told by the host ([`ManagedApplication`]); where there are several, all of them have to be ready.
+//!
+//! What it guarantees:
+//!
+//! * **Truth by read.** [`ArgoCd::run`] keeps one watch for each instance. What the watch told answers "not yet" without a
+//!   request; whatever makes the caller act, above all "ready", is read back from the server first. Without a watch, or with one
+//!   that has said nothing for a minute, everything is read. So a late, lost or doubled event costs a request, never a wrong answer.
+//! * **It changes nothing.** A refresh is asked for through Argo CD's API, which takes the right to *get* Applications only. By
+//!   annotation it is asked for only where the host says so ([`Instance::refreshing_by_annotation`]), since the right to patch
+//!   Applications allows much more. It never syncs, and never writes a spec or an operation.
+//! * **Tests count for the commits that they ran for.** A job is a hook of Argo CD; its result is that of the last whole sync of
+//!   the expected commit. A commit that changes nothing runs no hook: it is *not tested*.
+//! * **Bounded memory.** Of the managed Applications the fields are kept that the rule reads, and nothing of the others.
+//!
+//! Requests are not retried here, but for one: a refused credential is read again, once. The watch alone begins anew by itself,
+//! with growing waits, and after as long as the server says.
+//!
+//! A program that builds this feature chooses the version of Kubernetes' types with a feature of `k8s-openapi`, or with the
+//! environment variable `K8S_OPENAPI_ENABLED_VERSION`; none of those types is used here.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use pathops_adapters::argocd::{Access, ArgoCd, Instance, ManagedApplication};
+//! use pathops_core::adapter::{Clock, GitOps, JobKind, Scm};
+//!
+//! fn controller(scm: Arc<dyn Scm>, clock: Arc<dyn Clock>, token: String) -> Result<ArgoCd, Box<dyn std::error::Error>> {
+//!     let main = Instance::cluster(Access::in_cluster())
+//!         .namespace("argocd")
+//!         .refreshing_through(Access::url("https://argocd.example").token(token));
+//!     let orders = ManagedApplication::new("main", "argocd", "orders-preflight", "https://git.example/shop/orders-gitops")
+//!         .image("registry.example/shop/orders")
+//!         .job("smoke".parse()?, JobKind::Smoke, "orders-smoke");
+//!     let argo_cd = ArgoCd::builder(scm, clock)
+//!         .instance("main", main)
+//!         .manage("orders".parse()?, "preflight".parse()?, "shop/orders-gitops".parse()?, orders)
+//!         .build()?;
+//!     assert_eq!(argo_cd.name(), "argocd");
+//!     assert!(argo_cd.capabilities().refresh);
+//!     Ok(argo_cd)
+//! }
+//! ```
+
+mod access;
+mod answer;
+mod http;
+mod instance;
+mod jobs;
+mod kubernetes;
+mod managed;
+mod observe;
+mod query;
+mod server;
+mod source;
+mod trees;
+mod watch;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::future::Future;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use pathops_core::adapter::{Clock, ExpectedDeployment, GitOps, GitOpsCapabilities, Observation, Scm};
+use pathops_core::project::EnvironmentTarget;
+use pathops_core::{EnvironmentId, Error, ErrorKind, OpContext, RepoId, Result, UnitId};
+
+use self::instance::Connected;
+use self::trees::Trees;
+
+pub use self::access::Access;
+pub use self::instance::Instance;
+pub use self::managed::ManagedApplication;
+
+/// The adapter's name.
+const NAME: &str = "argocd";
+
+/// Argo CD, in one or several instances. See the [module](self).
+#[derive(Debug)]
+pub struct ArgoCd {
+    clock: Arc<dyn Clock>,
+    trees: Trees,
+    instances: BTreeMap<String, Connected>,
+    units: HashMap<(UnitId, EnvironmentId), Unit>,
+    /// Git repositories beside the desired state, by how Applications call them.
+    repositories: HashMap<String, RepoId>,
+}
+
+/// A unit in an environment.
+#[derive(Debug)]
+struct Unit {
+    repo: RepoId,
+    applications: Vec<ManagedApplication>,
+}
+
+/// Says which Argo CD there is, and what it manages.
+#[derive(Debug)]
+pub struct Builder {
+    scm: Arc<dyn Scm>,
+    clock: Arc<dyn Clock>,
+    instances: BTreeMap<String, Instance>,
+    managed: Vec<(UnitId, EnvironmentId, RepoId, ManagedApplication)>,
+    repositories: HashMap<String, RepoId>,
+}
+
+impl Builder {
+    /// An instance of Argo CD, under a name of the host's choice. The last one of a name counts.
+    #[must_use]
+    pub fn instance(mut self, name: impl Into<String>, instance: Instance) -> Self {
+        self.instances.insert(name.into(), instance);
+        self
+    }
+
+    /// This Application is `unit` in `environment`, or a part of it; `repo` is its desired-state repository on the Git host.
+    #[must_use]
+    pub fn manage(mut self, unit: UnitId, environment: EnvironmentId, repo: RepoId, application: ManagedApplication) -> Self {
+        self.managed.push((unit, environment, repo, application));
+        self
+    }
+
+    /// What Applications call `url` is `repo` on the Git host: a further Git source, or what a source hydrator writes to. Of
+    /// repositories that nobody names here only the expected commit itself counts.
+    #[must_use]
+    pub fn repository(mut self, url: impl Into<String>, repo: RepoId) -> Self {
+        self.repositories.insert(url.into(), repo);
+        self
+    }
+
+    /// The adapter. It asks nothing yet.
+    ///
+    /// # Errors
+    /// `Invalid` where an Application is of an instance that is not there or is named twice for a unit, or where a unit has two
+    /// desired-state repositories in one environment.
+    pub fn build(self) -> Result<ArgoCd> {
+        let mut units: HashMap<(UnitId, EnvironmentId), Unit> = HashMap::new();
+        let mut places: BTreeMap<String, HashSet<source::Place>> = BTreeMap::new();
+        for (unit, environment, repo, application) in self.managed {
+            let on = format!("{} of instance {}", application.place, application.instance);
+            let invalid = |why: &str| Err(Error::new(ErrorKind::Invalid, "set up Argo CD").on(&on).because(why));
+            if !self.instances.contains_key(&application.instance) {
+                return invalid("there is no such instance");
+            }
+            places.entry(application.instance.clone()).or_default().insert(application.place.clone());
+            let known = units.entry((unit, environment)).or_insert_with(|| Unit { repo: repo.clone(), applications: Vec::new() });
+            if known.repo != repo {
+                return invalid("its unit has another desired-state repository already");
+            }
+            if known.applications.iter().any(|it| it.instance == application.instance && it.place == application.place) {
+                return invalid("this Application is named twice for its unit");
+            }
+            known.applications.push(application);
+        }
+        let connect = |(name, instance): (String, Instance)| {
+            let managed = places.remove(&name).unwrap_or_default();
+            (name, instance.connect(&self.clock, managed))
+        };
+        let instances = self.instances.into_iter().map(connect).collect();
+        Ok(ArgoCd { clock: self.clock.clone(), trees: Trees::new(self.scm), instances, units, repositories: self.repositories })
+    }
+}
+
+impl ArgoCd {
+    /// Begins to set one up. `scm` is asked what Git says of commits and trees.
+    #[must_use]
+    pub fn builder(scm: Arc<dyn Scm>, clock: Arc<dyn Clock>) -> Builder {
+        Builder { scm, clock, instances: BTreeMap::new(), managed: Vec::new(), repositories: HashMap::new() }
+    }
+
+    /// Watches all instances until `stop` is done. Without it each observation reads what it needs.
+    ///
+    /// # Cancel safety
+    /// Dropping the future stops the watches.
+    pub async fn run(&self, stop: impl Future<Output = ()> + Send) {
+        let watches = join_all(self.instances.values().map(Connected::keep_watching));
+        tokio::select! {
+            _ = watches => {}
+            () = stop => {}
+        }
+    }
+
+    fn unit(&self, operation: &'static str, unit: &UnitId, target: &EnvironmentTarget) -> Result<&Unit> {
+        self.units.get(&(unit.clone(), target.environment.clone())).ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, operation)
+                .on(format!("{unit} in {}", target.environment))
+                .because("no Application is configured for it")
+                .advise("tell the adapter which Applications are that unit there")
+        })
+    }
+
+    fn connected(&self, application: &ManagedApplication) -> Result<&Connected> {
+        let missing = || Error::new(ErrorKind::Unexpected, "find an instance of Argo CD").on(&application.instance);
+        self.instances.get(&application.instance).ok_or_else(missing)
+    }
+}
+
+#[async_trait]
+impl GitOps for ArgoCd {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn capabilities(&self) -> GitOpsCapabilities {
+        let mut capabilities = GitOpsCapabilities::default();
+        capabilities.refresh = self.instances.values().all(Connected::can_refresh);
+        capabilities.jobs = true;
+        capabilities
+    }
+
+    async fn observe(&self, cx: &OpContext, expected: &ExpectedDeployment) -> Result<Observation> {
+        observe::observe(self, cx, expected).await
+    }
+
+    async fn refresh(&self, cx: &OpContext, unit: &UnitId, target: &EnvironmentTarget) -> Result<()> {
+        let unit = self.unit("refresh a deployment", unit, target)?;
+        let asked = unit
+            .applications
+            .iter()
+            .map(|application| async move { self.connected(application)?.refresh(cx, &application.place).await });
+        join_all(asked).await.into_iter().collect()
+    }
+}

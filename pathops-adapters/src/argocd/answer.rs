@@ -1,0 +1,84 @@
+//! The verdict of the rule in the words of the trait.
+
+use pathops_core::JobName;
+use pathops_core::adapter::{self, DeployFailure, ExpectedDeployment, Readiness, StaleAction};
+
+use super::jobs::{Runs, ended, failed};
+use super::managed::ManagedApplication;
+use crate::argo_verdict::{Application, Failed, HookRun, NotYet, Stale, Untested, Verdict};
+
+/// The words, or what they are still missing.
+pub(super) enum Said {
+    Plainly(Readiness),
+    /// The branch has moved on to another state at this revision, whose tree is to be named.
+    Superseded(String),
+}
+
+/// What a verdict is about.
+pub(super) struct About<'a> {
+    pub(super) managed: &'a ManagedApplication,
+    pub(super) application: &'a Application,
+    pub(super) runs: &'a Runs,
+    pub(super) expected: &'a ExpectedDeployment,
+}
+
+impl About<'_> {
+    pub(super) fn said(&self, verdict: &Verdict) -> Said {
+        Said::Plainly(match verdict {
+            Verdict::Ready => Readiness::Ready,
+            Verdict::NotYet(reason) => Readiness::NotYet(self.not_yet(reason)),
+            Verdict::Stale(Stale::Superseded { revision }, _) => return Said::Superseded(revision.clone()),
+            Verdict::Stale(reason, _) => self.stale(reason),
+            Verdict::Failed(reason) => Readiness::Failed(self.failure(reason)),
+        })
+    }
+
+    fn not_yet(&self, reason: &NotYet) -> adapter::NotYet {
+        match reason {
+            NotYet::Refreshing | NotYet::Hydrating | NotYet::OtherSpec | NotYet::NoRevision { .. } => adapter::NotYet::Looking,
+            NotYet::NotSeen { .. } => adapter::NotYet::NotSeen,
+            NotYet::Operating | NotYet::NotSynced | NotYet::DryRun => adapter::NotYet::Applying,
+            NotYet::Unhealthy { status, .. } if status == "Progressing" => adapter::NotYet::Starting,
+            NotYet::Settling { remaining_millis } => adapter::NotYet::Settling { remaining_millis: *remaining_millis },
+            NotYet::HookRunning { .. } => adapter::NotYet::JobsRunning { jobs: self.jobs(|runs| !runs.iter().all(ended)) },
+            other => adapter::NotYet::Reported { message: other.to_string() },
+        }
+    }
+
+    fn stale(&self, reason: &Stale) -> Readiness {
+        let message = reason.to_string();
+        match reason {
+            Stale::Frozen => Readiness::Stale(adapter::Stale::Frozen { message }, StaleAction::AskPeople),
+            Stale::NotTested { why: Untested::NoHook } => {
+                Readiness::Failed(DeployFailure::JobsMissing { jobs: self.jobs(<[_]>::is_empty) })
+            }
+            Stale::NotTested { .. } => Readiness::Stale(adapter::Stale::NotTested { message }, StaleAction::AskPeople),
+            // Git was asked, and does not know it either.
+            Stale::UnknownTree { .. } => Readiness::NotYet(adapter::NotYet::Reported { message }),
+            Stale::NotLooking | Stale::NotLookedAfterSync | Stale::NotLookedAfterSettling | Stale::Superseded { .. } => {
+                let last_look = self.application.looked_at();
+                Readiness::Stale(adapter::Stale::NotLooking { last_look }, StaleAction::Refresh)
+            }
+        }
+    }
+
+    fn failure(&self, reason: &Failed) -> DeployFailure {
+        let message = reason.to_string();
+        match reason {
+            Failed::Degraded { .. } => DeployFailure::Unhealthy { message },
+            Failed::WrongImage { .. } => {
+                let mut running = self.managed.images.iter().flat_map(|image| self.application.running(image));
+                DeployFailure::WrongArtifact { running: running.find(|it| Some(*it) != self.expected.artifact) }
+            }
+            Failed::Hook { .. } => {
+                let jobs = self.jobs(|runs| runs.iter().any(failed));
+                if jobs.is_empty() { DeployFailure::NotApplicable { message } } else { DeployFailure::JobsFailed { jobs } }
+            }
+            _ => DeployFailure::NotApplicable { message },
+        }
+    }
+
+    fn jobs(&self, are: impl Fn(&[HookRun]) -> bool) -> Vec<JobName> {
+        self.runs.expected(self.managed, self.expected, are)
+    }
+}

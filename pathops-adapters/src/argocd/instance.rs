@@ -1,0 +1,126 @@
+//! One Argo CD.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use pathops_core::adapter::Clock;
+use pathops_core::{Error, OpContext, Result};
+
+use super::access::Access;
+use super::kubernetes::Kubernetes;
+use super::server::Server;
+use super::source::{Place, Source};
+use super::watch::Watch;
+use crate::argo_verdict::Application;
+
+/// One Argo CD: where its Applications are read, and how it is asked to look at Git.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    read: Read,
+    refresh: Refresh,
+    namespace: Option<String>,
+    selector: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+enum Read {
+    Cluster(Access),
+    Server(Access),
+}
+
+#[derive(Clone, Debug)]
+enum Refresh {
+    Never,
+    Through(Access),
+    ByAnnotation,
+}
+
+impl Instance {
+    /// Its Applications are read by the API server of Kubernetes. It is not asked to look at Git, unless the host says how.
+    #[must_use]
+    pub fn cluster(access: Access) -> Self {
+        Self { read: Read::Cluster(access), refresh: Refresh::Never, namespace: None, selector: None }
+    }
+
+    /// Its Applications are read, and refreshed, by Argo CD's own API server.
+    #[must_use]
+    pub fn server(access: Access) -> Self {
+        Self { read: Read::Server(access.clone()), refresh: Refresh::Through(access), namespace: None, selector: None }
+    }
+
+    /// Only Applications of this namespace are listed and watched, which takes a role in that namespace alone. It counts for
+    /// [`Instance::cluster`]; Argo CD's own server gives what the token may see.
+    #[must_use]
+    pub fn namespace(self, namespace: impl Into<String>) -> Self {
+        Self { namespace: Some(namespace.into()), ..self }
+    }
+
+    /// Only Applications with these labels are listed and watched: a selector of Kubernetes, such as `team=shop`.
+    #[must_use]
+    pub fn selector(self, labels: impl Into<String>) -> Self {
+        Self { selector: Some(labels.into()), ..self }
+    }
+
+    /// It is asked to look at Git through Argo CD's own API server, which takes no more than the right to get Applications.
+    #[must_use]
+    pub fn refreshing_through(self, access: Access) -> Self {
+        Self { refresh: Refresh::Through(access), ..self }
+    }
+
+    /// It is asked to look at Git by an annotation. The right to patch Applications that this takes allows to change what is
+    /// deployed as well: choose it only where Argo CD's API cannot be reached. It counts for [`Instance::cluster`].
+    #[must_use]
+    pub fn refreshing_by_annotation(self) -> Self {
+        Self { refresh: Refresh::ByAnnotation, ..self }
+    }
+
+    pub(super) fn connect(self, clock: &Arc<dyn Clock>, managed: HashSet<Place>) -> Connected {
+        let server = |access| -> Arc<dyn Source> { Arc::new(Server::new(access, clock.clone(), self.selector.clone())) };
+        let source: Arc<dyn Source> = match self.read {
+            Read::Cluster(access) => {
+                Arc::new(Kubernetes::new(access, clock.clone(), self.namespace.clone(), self.selector.clone()))
+            }
+            Read::Server(access) => server(access),
+        };
+        let refresh = match self.refresh {
+            Refresh::Never => None,
+            Refresh::ByAnnotation => Some(source.clone()),
+            Refresh::Through(access) => Some(server(access)),
+        };
+        Connected { watch: Watch::new(source.clone(), clock.clone(), managed), source, refresh }
+    }
+}
+
+/// An instance that can be asked.
+#[derive(Debug)]
+pub(super) struct Connected {
+    source: Arc<dyn Source>,
+    refresh: Option<Arc<dyn Source>>,
+    watch: Watch,
+}
+
+impl Connected {
+    pub(super) fn can_refresh(&self) -> bool {
+        self.refresh.is_some()
+    }
+
+    pub(super) async fn keep_watching(&self) {
+        self.watch.keep().await;
+    }
+
+    /// An Application as the watch told of it, where that can be believed.
+    pub(super) fn last(&self, place: &Place) -> Option<Arc<Application>> {
+        self.watch.last(place)
+    }
+
+    pub(super) async fn get(&self, cx: &OpContext, place: &Place) -> Result<Arc<Application>> {
+        self.source.get(cx, place).await.map(Arc::new)
+    }
+
+    pub(super) async fn refresh(&self, cx: &OpContext, place: &Place) -> Result<()> {
+        match &self.refresh {
+            Some(source) => source.refresh(cx, place).await,
+            None => Err(Error::unsupported("refresh a deployment").on(place)),
+        }
+    }
+}

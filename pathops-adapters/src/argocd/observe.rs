@@ -1,0 +1,240 @@
+//! From Applications to an observation.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+use pathops_core::adapter::{DeployFailure, ExpectedDeployment, JobResult, NotYet, Observation, Readiness, Stale, StaleAction};
+use pathops_core::{CommitId, Digest, Error, ErrorKind, JobName, OpContext, RepoId, Result, TreeId, UnixMillis};
+
+use super::answer::{About, Said};
+use super::jobs::Runs;
+use super::managed::ManagedApplication;
+use super::trees::{Answers, Asking};
+use super::{ArgoCd, Unit};
+use crate::argo_verdict::{Application, Expected, Verdict, judge};
+
+const OPERATION: &str = "observe a deployment";
+
+/// An Application and what the rule is asked about it.
+struct Asked<'a> {
+    managed: &'a ManagedApplication,
+    expected: Expected,
+}
+
+/// What the rule says about one Application.
+struct Judged {
+    verdict: Verdict,
+    runs: Runs,
+}
+
+pub(super) async fn observe(argo: &ArgoCd, cx: &OpContext, expected: &ExpectedDeployment) -> Result<Observation> {
+    let unit = argo.unit(OPERATION, &expected.unit, &expected.target)?;
+    let on = || format!("{} in {}", expected.unit, expected.target.environment);
+    if unit.repo != expected.repo {
+        let why = format!("its desired state is configured to be in {}, not in {}", unit.repo, expected.repo);
+        return Err(Error::new(ErrorKind::NotFound, OPERATION).on(on()).because(why));
+    }
+    if expected.artifact.is_some() && unit.applications.iter().all(|application| application.images.is_empty()) {
+        return Err(Error::new(ErrorKind::Invalid, OPERATION)
+            .on(on())
+            .because("an artifact is expected, and no Application is configured to run it")
+            .advise("name the repository of its image"));
+    }
+    let asked: Vec<Asked<'_>> = unit
+        .applications
+        .iter()
+        .map(|managed| Ok(Asked { managed, expected: managed.expected(expected)? }))
+        .collect::<Result<_>>()?;
+    let question = Observing { argo, cx, unit, expected, asked };
+    if let Some(told) = question.told()? {
+        let observation = question.judged(&told).await?;
+        // Only what makes nobody act is believed without reading.
+        if matches!(observation.readiness, Readiness::NotYet(_)) {
+            return Ok(observation);
+        }
+    }
+    let read = question.read().await?;
+    question.judged(&read).await
+}
+
+struct Observing<'a> {
+    argo: &'a ArgoCd,
+    cx: &'a OpContext,
+    unit: &'a Unit,
+    expected: &'a ExpectedDeployment,
+    asked: Vec<Asked<'a>>,
+}
+
+impl Observing<'_> {
+    /// The Applications as the watches told of them, where all can be believed.
+    fn told(&self) -> Result<Option<Vec<Arc<Application>>>> {
+        let mut told = Vec::new();
+        for Asked { managed, .. } in &self.asked {
+            let Some(application) = self.argo.connected(managed)?.last(&managed.place) else { return Ok(None) };
+            told.push(application);
+        }
+        Ok(Some(told))
+    }
+
+    async fn read(&self) -> Result<Vec<Arc<Application>>> {
+        let reads = self
+            .asked
+            .iter()
+            .map(|Asked { managed, .. }| async { self.argo.connected(managed)?.get(self.cx, &managed.place).await });
+        try_join_all(reads).await
+    }
+
+    /// What the Applications say, once Git has told all that the rule wants to know.
+    async fn judged(&self, applications: &[Arc<Application>]) -> Result<Observation> {
+        let at = self.argo.clock.now();
+        let mut answers = Answers::new();
+        loop {
+            let asking = Asking::new(&answers);
+            let judged: Vec<Judged> =
+                self.asked.iter().zip(applications).map(|(asked, it)| self.judge(asked, it, &asking, at)).collect();
+            let open = asking.open();
+            if open.is_empty() {
+                return self.observation(applications, &judged, at).await;
+            }
+            for question in open {
+                let answer = match self.repo(question.repo_url()) {
+                    Some(repo) => self.argo.trees.answer(self.cx, repo, &question).await?,
+                    None => None,
+                };
+                answers.insert(question, answer);
+            }
+        }
+    }
+
+    fn judge(&self, asked: &Asked<'_>, application: &Application, asking: &Asking<'_>, at: UnixMillis) -> Judged {
+        let verdict = judge(&asked.expected, application, asking, at);
+        let runs = Runs::of(asked.managed, application, &asked.expected, asking);
+        Judged { verdict, runs }
+    }
+
+    /// What the Git host calls a repository that Applications call `url`.
+    fn repo(&self, url: &str) -> Option<&RepoId> {
+        let desired_state = self.asked.iter().any(|asked| asked.managed.is_desired_state(url));
+        if desired_state { Some(&self.unit.repo) } else { self.argo.repositories.get(url) }
+    }
+
+    async fn observation(&self, applications: &[Arc<Application>], judged: &[Judged], at: UnixMillis) -> Result<Observation> {
+        let sources = self.asked.iter().map(|asked| asked.managed.source(self.expected));
+        let applied: Vec<CommitId> = sources.zip(applications).filter_map(|(source, it)| it.applied(&source)).collect();
+        let mut trees = Vec::new();
+        for commit in &applied {
+            trees.push(self.tree(commit).await?);
+        }
+        let mut readiness = Readiness::Ready;
+        for ((asked, application), judged) in self.asked.iter().zip(applications).zip(judged) {
+            let about = About { managed: asked.managed, application, runs: &judged.runs, expected: self.expected };
+            let other = self.readiness(&about, &judged.verdict).await?;
+            readiness = if rank(&other) < rank(&readiness) { other } else { readiness };
+        }
+        if readiness == Readiness::Ready {
+            readiness = self.whole(&applied, &trees);
+        }
+        let jobs =
+            self.asked.iter().zip(judged).flat_map(|(asked, judged)| judged.runs.results(asked.managed, &self.expected.tree));
+        let jobs: Vec<JobResult> = jobs.collect();
+        let healthy_since: Option<Vec<UnixMillis>> = applications.iter().map(|it| it.healthy_since()).collect();
+        Ok(Observation {
+            readiness,
+            commit: applied.into_iter().next(),
+            tree: trees.into_iter().next().flatten(),
+            artifact: self.running(applications),
+            url: applications.iter().find_map(|it| it.url()).map(str::to_owned),
+            healthy_since: healthy_since.and_then(|since| since.into_iter().max()).map(|since| since.min(at)),
+            jobs,
+            resource_version: self.versions(applications),
+            at,
+        })
+    }
+
+    /// What one Application says, in the words of the trait.
+    async fn readiness(&self, about: &About<'_>, verdict: &Verdict) -> Result<Readiness> {
+        let revision = match about.said(verdict) {
+            Said::Plainly(readiness) => return Ok(readiness),
+            Said::Superseded(revision) => revision,
+        };
+        let tree = match CommitId::parse(revision.as_str()) {
+            Ok(commit) => self.tree(&commit).await?.or_else(|| nothing(&commit)),
+            Err(_) => None,
+        };
+        Ok(match tree {
+            Some(tree) => Readiness::Stale(Stale::Superseded { tree }, StaleAction::GiveUp),
+            None => Readiness::NotYet(NotYet::Reported { message: verdict.to_string() }),
+        })
+    }
+
+    /// What has to hold beyond the single Applications: the environment's whole folder is what is expected, and every expected
+    /// job belongs to one of them.
+    fn whole(&self, applied: &[CommitId], trees: &[Option<TreeId>]) -> Readiness {
+        if applied.len() != self.asked.len() {
+            let message = "it is not known which commit is live".to_owned();
+            return Readiness::NotYet(NotYet::Reported { message });
+        }
+        for (commit, tree) in applied.iter().zip(trees) {
+            if tree.as_ref() != Some(&self.expected.tree) {
+                return match tree.clone().or_else(|| nothing(commit)) {
+                    Some(tree) => Readiness::Stale(Stale::Superseded { tree }, StaleAction::GiveUp),
+                    None => Readiness::NotYet(NotYet::NotSeen),
+                };
+            }
+        }
+        let declared: BTreeSet<&JobName> = self.asked.iter().flat_map(|it| &it.managed.jobs).map(|job| &job.name).collect();
+        let missing: Vec<JobName> = self.expected.jobs.iter().filter(|job| !declared.contains(job)).cloned().collect();
+        if missing.is_empty() { Readiness::Ready } else { Readiness::Failed(DeployFailure::JobsMissing { jobs: missing }) }
+    }
+
+    /// The tree of the environment's folder. None where there is no such folder, or no such commit.
+    async fn tree(&self, commit: &CommitId) -> Result<Option<TreeId>> {
+        match self.argo.trees.tree(self.cx, &self.unit.repo, commit, &self.expected.target.path).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            answer => answer,
+        }
+    }
+
+    /// The artifact that runs: the expected one where it does.
+    fn running(&self, applications: &[Arc<Application>]) -> Option<Digest> {
+        let images =
+            self.asked.iter().zip(applications).flat_map(|(asked, it)| asked.managed.images.iter().map(move |image| (image, it)));
+        let running: Vec<Digest> = images.flat_map(|(image, it)| it.running(image)).collect();
+        let expected = self.expected.artifact.filter(|expected| running.contains(expected));
+        expected.or(running.first().copied())
+    }
+
+    fn versions(&self, applications: &[Arc<Application>]) -> String {
+        let version = |it: &Application| it.resource_version().unwrap_or_default().to_owned();
+        match applications {
+            [only] => version(only),
+            several => {
+                let named = self.asked.iter().zip(several).map(|(asked, it)| format!("{}@{}", asked.managed.place, version(it)));
+                named.collect::<Vec<_>>().join(" ")
+            }
+        }
+    }
+}
+
+/// Of several Applications the one counts whose answer weighs most: that another state took its place, then a failure, then what
+/// somebody has to do, then what is waited for.
+fn rank(readiness: &Readiness) -> u8 {
+    match readiness {
+        Readiness::Stale(_, StaleAction::GiveUp) => 0,
+        Readiness::Failed(_) => 1,
+        Readiness::Stale(_, StaleAction::AskPeople) => 2,
+        Readiness::Stale(_, StaleAction::Refresh) => 3,
+        Readiness::NotYet(_) => 4,
+        Readiness::Ready => 5,
+    }
+}
+
+/// Git's empty tree, in the hash of `commit`: what a folder that is gone asks for.
+fn nothing(commit: &CommitId) -> Option<TreeId> {
+    let empty = match commit.as_str().len() {
+        40 => "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+        _ => "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+    };
+    TreeId::parse(empty).ok()
+}

@@ -1,0 +1,97 @@
+//! Applications by Argo CD's own API server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pathops_core::adapter::Clock;
+use pathops_core::{ErrorKind, OpContext, Result};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::access::Access;
+use super::http::{Ask, Http, Lines, PATIENCE};
+use super::kubernetes::{about, application, page};
+use super::query::{encoded, query};
+use super::source::{Event, Page, Place, Source};
+use crate::argo_verdict::Application;
+
+/// A refresh is asked for at once, and answered once it has happened. So long is waited for that.
+const REFRESH: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+pub(super) struct Server {
+    http: Http,
+    selector: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Line {
+    result: Option<LineResult>,
+}
+
+#[derive(Deserialize)]
+struct LineResult {
+    #[serde(rename = "type", default)]
+    kind: String,
+    #[serde(default)]
+    application: Value,
+}
+
+impl Server {
+    pub(super) fn new(access: Access, clock: Arc<dyn Clock>, selector: Option<String>) -> Self {
+        Self { http: Http::new(access, clock), selector }
+    }
+
+    fn selected(&self) -> Option<(&str, &str)> {
+        self.selector.as_deref().map(|selector| ("selector", selector))
+    }
+}
+
+fn one(place: &Place, refresh: Option<&str>) -> String {
+    let parameters = [("appNamespace", place.namespace.as_str())].into_iter().chain(refresh.map(|it| ("refresh", it)));
+    format!("/api/v1/applications/{}{}", encoded(&place.name), query(parameters))
+}
+
+#[async_trait]
+impl Source for Server {
+    async fn get(&self, cx: &OpContext, place: &Place) -> Result<Application> {
+        let mut ask = Ask::get("read an Application from Argo CD", place, one(place, None));
+        ask.patience = cx.timeout().unwrap_or(PATIENCE);
+        application(&ask, &self.http.read(&ask).await?)
+    }
+
+    async fn page(&self, _: Option<&str>) -> Result<Page> {
+        let path = format!("/api/v1/applications{}", query(self.selected()));
+        let ask = Ask::get("list Applications", "Argo CD", path);
+        page(&ask, &self.http.read(&ask).await?)
+    }
+
+    async fn watch(&self, version: &str) -> Result<Lines> {
+        let parameters = [("resourceVersion", version)].into_iter().chain(self.selected());
+        let path = format!("/api/v1/stream/applications{}", query(parameters));
+        self.http.lines(&Ask::get("watch Applications", "Argo CD", path)).await
+    }
+
+    fn event(&self, line: &[u8]) -> Event {
+        match serde_json::from_slice::<Line>(line) {
+            Ok(Line { result: Some(result) }) => about(&result.kind, &result.application),
+            Ok(Line { result: None }) => Event::Gone,
+            Err(_) => Event::Gone,
+        }
+    }
+
+    fn resumes(&self) -> bool {
+        false
+    }
+
+    async fn refresh(&self, cx: &OpContext, place: &Place) -> Result<()> {
+        let mut ask = Ask::get("ask Argo CD for a refresh", place, one(place, Some("normal")));
+        ask.patience = cx.timeout().map_or(REFRESH, |timeout| timeout.min(REFRESH));
+        match self.http.read(&ask).await {
+            // It is asked for, and hangs while the repository cannot be reached.
+            Err(error) if error.kind() == ErrorKind::Timeout => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! A fake of Argo CD's own API server, on the objects of a fake cluster.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::cluster::{Cluster, key};
+use crate::http::{Reply, Request};
+
+const REFRESH: &str = "argocd.argoproj.io/refresh";
+
+fn refusal(status: u16, code: u16, message: &str) -> Reply {
+    Reply::json(status, &json!({"error": message, "code": code, "message": message}))
+}
+
+pub(crate) async fn answer(cluster: Cluster, request: Request) -> Reply {
+    if let Err(refused) = cluster.admit(&request).await {
+        return if refused.status == 401 { refusal(401, 16, "no session information") } else { refused };
+    }
+    let parts: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+    match (request.method.as_str(), parts.as_slice()) {
+        ("GET", ["api", "v1", "applications"]) => {
+            let metadata = json!({"resourceVersion": cluster.version().to_string()});
+            Reply::json(200, &json!({"metadata": metadata, "items": cluster.all()}))
+        }
+        ("GET", ["api", "v1", "stream", "applications"]) => stream(cluster, &request),
+        ("GET", ["api", "v1", "applications", name]) => one(&cluster, &request, name).await,
+        _ => refusal(404, 5, "Not Found"),
+    }
+}
+
+async fn one(cluster: &Cluster, request: &Request, name: &str) -> Reply {
+    let at = key(request.query("appNamespace").unwrap_or("argocd"), name);
+    if cluster.get(&at).is_none() {
+        return refusal(404, 5, &format!("applications.argoproj.io {name:?} not found"));
+    }
+    if let Some(kind) = request.query("refresh") {
+        let mut changes = cluster.changes();
+        cluster.edit(&at, |object| object["metadata"]["annotations"][REFRESH] = json!(kind));
+        // It answers once the controller has taken the annotation away.
+        while cluster.get(&at).is_some_and(|object| object["metadata"]["annotations"].get(REFRESH).is_some()) {
+            changes.changed().await.unwrap();
+        }
+    }
+    match cluster.get(&at) {
+        Some(object) => Reply::json(200, &object),
+        None => refusal(404, 5, "gone"),
+    }
+}
+
+fn stream(cluster: Cluster, request: &Request) -> Reply {
+    let version: u64 = request.query("resourceVersion").unwrap().parse().unwrap();
+    let (pieces, reply) = mpsc::channel(16);
+    tokio::spawn(async move {
+        let say =
+            |word: &str, object: &Value| (word != "BOOKMARK").then(|| json!({"result": {"type": word, "application": object}}));
+        let _over = tokio::time::timeout(Duration::from_secs(300), cluster.tell(version, &pieces, say)).await;
+    });
+    Reply::stream(reply)
+}

@@ -1,0 +1,37 @@
+//! Argo CD: the conformance kit on a fake cluster with a fake Argo CD, and what goes wrong between them and the adapter.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+#![expect(clippy::disallowed_methods, reason = "the fakes take real time")]
+
+mod argo_api;
+mod cluster;
+mod controller;
+mod crd;
+mod http;
+mod world;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use pathops_core::adapter::GitOpsCapabilities;
+use pathops_core::conformance::gitops;
+use world::{Conformance, Way};
+
+fn main() -> ExitCode {
+    let mut offers = GitOpsCapabilities::default();
+    (offers.refresh, offers.jobs) = (true, true);
+    let suite = |way: Way, watching: bool| {
+        let fresh = gitops::worlds(Arc::new(Conformance { way, watching }));
+        let prefix = format!("{way:?}{}", if watching { "_watching" } else { "" }).to_lowercase();
+        let cases = gitops::cases(offers).into_iter();
+        cases.map(move |case| {
+            let fresh = fresh.clone();
+            Trial::test(format!("{prefix}::{}", case.name()), move || case.check(&fresh).map_err(Failed::from))
+        })
+    };
+    let mut trials: Vec<Trial> = suite(Way::Kubernetes, true).collect();
+    trials.extend(suite(Way::Server, true));
+    trials.extend(suite(Way::Annotation, false));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
