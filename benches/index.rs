@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use pathops_adapters::object_store::ObjectStoreBucket;
-use pathops_adapters::sqlite::SqliteEvidenceIndex;
+use pathops_adapters::sqlite::{SqliteEvidenceDraft, SqliteEvidenceIndex};
 use pathops_core::adapter::{EvidenceIndex as _, EvidenceQuery, PageLimit, Signer as _};
 use pathops_core::evidence::{
     Envelope, Health, PAYLOAD_TYPE, Predicate as _, Signature, Statement, Subject, TrustRoot, pre_authentication_encoding,
@@ -150,18 +150,15 @@ impl<'s> Log<'s> {
 
     /// What an entry costs when the index is made anew, and how much was resident meanwhile.
     async fn rebuild(&self, trust: &TrustRoot, recheck: Recheck) -> (Spent, u64) {
-        for end in ["", "-wal", "-shm", ".lock"] {
-            std::fs::remove_file(self.folder.join(format!("evidence.db{end}"))).ok();
-        }
         // Linux forgets the peak that there was.
         std::fs::write("/proc/self/clear_refs", "5").ok();
         let begun = Clocks::now();
-        let index = self.index().await;
+        let draft = SqliteEvidenceDraft::begin(self.database()).await.expect("a draft");
         let (cx, log, mut next) = (cx(), self.key.identity(), 0);
-        let rebuilt = rebuild_index(&cx, self.bucket.clone(), &log, trust, &index, recheck, &mut next);
+        let rebuilt = rebuild_index(&cx, self.bucket.clone(), &log, trust, &draft, recheck, &mut next);
         let rebuilt = rebuilt.await.expect("rebuilt");
         assert_eq!((rebuilt.added, rebuilt.refused.0), (rebuilt.leaves, 0), "every leaf is in the index");
-        drop(index);
+        drop(draft.publish().await.expect("published"));
         (begun.until_now(rebuilt.leaves), resident())
     }
 

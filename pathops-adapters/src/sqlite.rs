@@ -15,6 +15,7 @@
 
 mod database;
 mod error;
+mod evidence_draft;
 mod evidence_index;
 mod lease;
 mod lock;
@@ -32,6 +33,7 @@ use tokio::sync::Notify;
 use crate::call::Store;
 use database::{Database, Format};
 use error::classify;
+pub use evidence_draft::SqliteEvidenceDraft;
 pub use evidence_index::SqliteEvidenceIndex;
 
 const FORMAT: Format = Format {

@@ -86,9 +86,9 @@ async fn a_journal_a_foreign_database_and_a_newer_index_are_refused() {
     let error = SqliteJournal::open(&index).await.unwrap_err();
     assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains("give the journal a file of its own"), "{error}");
 
-    raw_execute(&index, "PRAGMA user_version = 4").await.unwrap();
+    raw_execute(&index, "PRAGMA user_version = 6").await.unwrap();
     let error = refusal(&index).await;
-    assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains("version 4"), "{error}");
+    assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains("version 6"), "{error}");
 
     let path = folder.path().join("foreign.db");
     raw_execute(&path, "PRAGMA application_id = 7").await.unwrap_err();

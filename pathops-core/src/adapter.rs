@@ -66,6 +66,7 @@ fn _object_safe(
     _: &dyn Clock,
     _: &dyn DataKeys,
     _: &dyn EvidenceIndex,
+    _: &dyn EvidenceSink,
     _: &dyn GitOps,
     _: &dyn IdSource,
     _: &dyn Journal,

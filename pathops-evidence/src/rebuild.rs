@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_util::future::try_join;
-use pathops_core::adapter::{Bucket, EvidenceIndex, IndexedEvidence};
+use pathops_core::adapter::{Bucket, EvidenceSink, IndexedEvidence};
 use pathops_core::evidence::{EnvelopeError, TrustRoot};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
 
@@ -67,7 +67,7 @@ pub async fn rebuild_index(
     bucket: std::sync::Arc<dyn Bucket>,
     log: &LogIdentity,
     trust: &TrustRoot,
-    index: &dyn EvidenceIndex,
+    index: &(impl EvidenceSink + ?Sized),
     recheck: Recheck,
     next: &mut u64,
 ) -> Result<Rebuilt> {
@@ -81,7 +81,7 @@ pub async fn rebuild_index(
         let key = cx.part(&format!("leaves before {}", batch.until));
         let added = u64::try_from(batch.entries.len()).unwrap_or(u64::MAX);
         // The next is read while this is written.
-        let (until, written) = (batch.until, async { index.add_all(&key, &batch.entries).await });
+        let (until, written) = (batch.until, async { index.take(&key, &batch.entries).await });
         ((), ready) = try_join(written, source.batch(cx, &mut rebuilt)).await?;
         rebuilt.added += added;
         *next = until;

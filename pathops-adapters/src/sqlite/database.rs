@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use pathops_core::{Effect, ErrorKind, Result};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
-use sqlx::{ConnectOptions as _, query, query_as, raw_sql};
+use sqlx::{ConnectOptions as _, Connection as _, query, query_as, raw_sql};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::lock;
@@ -63,10 +63,23 @@ pub(super) struct Transaction<'a>(Reader<'a>);
 
 impl Database {
     pub(super) async fn open(given: &Path, format: &'static Format) -> Result<Self> {
+        Self::at(given, lock::take(given, format).await?, format).await
+    }
+
+    /// Opens the file of a lock.
+    pub(super) async fn at(given: &Path, (path, lock): (PathBuf, File), format: &'static Format) -> Result<Self> {
+        let mut database = Self::connect(given, path, format).await?;
+        database.lock = Some(lock);
+        database.prepare(given).await?;
+        if !format.exclusive {
+            database.lock = None;
+        }
+        Ok(database)
+    }
+
+    /// Connects to a file, whatever it holds, without a lock.
+    pub(super) async fn connect(given: &Path, path: PathBuf, format: &'static Format) -> Result<Self> {
         let call = Call::new(&format.store, format.open, given.display(), given.display());
-        let named = given.to_owned();
-        let locked = tokio::task::spawn_blocking(move || lock::lock(&named, format)).await;
-        let (path, lock) = locked.map_err(|e| call.refused(ErrorKind::Unexpected, "the runtime is ending").with_source(e))??;
         let options = SqliteConnectOptions::new()
             .filename(&path)
             .create_if_missing(true)
@@ -78,12 +91,15 @@ impl Database {
             .disable_statement_logging();
         let sqlite = options.connect().await.map_err(|e| call.failed(e))?;
         let connection = Mutex::new(Connection { sqlite, in_doubt: false });
-        let mut database = Self { connection, path, format, lock: Some(lock) };
-        database.prepare(given).await?;
-        if !format.exclusive {
-            database.lock = None;
-        }
-        Ok(database)
+        Ok(Self { connection, path, format, lock: None })
+    }
+
+    /// Lets go of the file, and says where it is. What is locked stays so as long as what is returned.
+    pub(super) async fn close(self, operation: &'static str) -> Result<(PathBuf, Option<File>)> {
+        let Self { connection, path, format, lock } = self;
+        let closed = connection.into_inner().sqlite.close().await;
+        closed.map_err(|e| Call::new(&format.store, operation, path.display(), path.display()).failed(e))?;
+        Ok((path, lock))
     }
 
     /// Checks the schema, makes it in an empty file, and takes that of an earlier version further.
@@ -162,7 +178,7 @@ impl Transaction<'_> {
     }
 }
 
-async fn make(transaction: &mut Transaction<'_>, scripts: &[&'static str]) -> Result<()> {
+pub(super) async fn make(transaction: &mut Transaction<'_>, scripts: &[&'static str]) -> Result<()> {
     for script in scripts {
         raw_sql(*script).execute(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
     }
@@ -170,7 +186,7 @@ async fn make(transaction: &mut Transaction<'_>, scripts: &[&'static str]) -> Re
 }
 
 /// The version of what is in the file, 0 for nothing; refuses what this adapter cannot read.
-async fn version(reader: &mut Reader<'_>, format: &Format) -> Result<usize> {
+pub(super) async fn version(reader: &mut Reader<'_>, format: &Format) -> Result<usize> {
     let Format { what, application, schema, .. } = format;
     let known = schema.len();
     let facts = "SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version), \

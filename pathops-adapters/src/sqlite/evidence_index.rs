@@ -1,5 +1,6 @@
 //! The evidence index in one SQLite file.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -17,7 +18,7 @@ use crate::evidence_rows::{
     AT_ONCE, Stored, Tables, insert, insert_subjects, once, read, row, select, subjects, take_up, unknown,
 };
 
-const FORMAT: Format = Format {
+pub(super) const FORMAT: Format = Format {
     what: "evidence index",
     store: Store { restore: "restore the evidence index from a backup, or make it anew from the ledger", classify },
     open: "open the evidence index",
@@ -26,12 +27,14 @@ const FORMAT: Format = Format {
         include_str!("../../migrations/sqlite/0001_evidence_index.sql"),
         include_str!("../../migrations/sqlite/0002_evidence_index.sql"),
         include_str!("../../migrations/sqlite/0003_evidence_index.sql"),
+        include_str!("../../migrations/sqlite/0004_evidence_index.sql"),
+        include_str!("../../migrations/sqlite/0005_evidence_index.sql"),
     ],
     application: 1_348_552_054,
     exclusive: false,
 };
 
-const TABLES: Tables = Tables { evidence: "evidence", subjects: "subjects", take_up: take_up!("evidence"), join: "CROSS JOIN" };
+pub(super) const TABLES: Tables = Tables { evidence: "evidence", subjects: "subjects", take_up: take_up!("evidence"), join: "CROSS JOIN" };
 
 const ABOUT: &str = "SELECT entry, logged, leaf FROM subjects JOIN evidence USING (number) WHERE algorithm = ? AND value = ?";
 
@@ -117,14 +120,23 @@ impl EvidenceIndex for SqliteEvidenceIndex {
 
 async fn add(transaction: &mut Transaction<'_>, evidence: &[IndexedEvidence]) -> Result<()> {
     let evidence = once(evidence);
-    for evidence in evidence.chunks(AT_ONCE) {
-        let no_json = |e| transaction.call.refused(ErrorKind::Invalid, "it cannot be written as JSON").with_source(e);
-        let rows: Vec<_> = evidence.iter().map(|it| row(it)).collect::<Result<_, _>>().map_err(no_json)?;
-        let added = insert::<Sqlite>(TABLES, &rows).build().execute(transaction.sqlite()).await;
-        added.map_err(|e| transaction.call.failed(e))?;
-    }
+    add_rows(transaction, TABLES, &evidence).await?;
     for subjects in subjects(&evidence).chunks(AT_ONCE) {
         let added = insert_subjects::<Sqlite>(TABLES, subjects).build().execute(transaction.sqlite()).await;
+        added.map_err(|e| transaction.call.failed(e))?;
+    }
+    Ok(())
+}
+
+/// Adds the rows of these entries, without what they are about.
+pub(super) async fn add_rows<E>(transaction: &mut Transaction<'_>, tables: Tables, evidence: &[E]) -> Result<()>
+where
+    E: Borrow<IndexedEvidence> + Sync,
+{
+    for evidence in evidence.chunks(AT_ONCE) {
+        let no_json = |e| transaction.call.refused(ErrorKind::Invalid, "it cannot be written as JSON").with_source(e);
+        let rows: Vec<_> = evidence.iter().map(|it| row(it.borrow())).collect::<Result<_, _>>().map_err(no_json)?;
+        let added = insert::<Sqlite>(tables, &rows).build().execute(transaction.sqlite()).await;
         added.map_err(|e| transaction.call.failed(e))?;
     }
     Ok(())

@@ -7,13 +7,21 @@ use std::path::{Path, PathBuf};
 use pathops_core::{Error, ErrorKind, Result};
 
 use super::database::Format;
+use crate::call::Call;
+
+/// As [`lock`], without anything else having to wait for it.
+pub(super) async fn take(path: &Path, format: &'static Format) -> Result<(PathBuf, File)> {
+    let (named, call) = (path.to_owned(), Call::new(&format.store, format.open, path.display(), path.display()));
+    let locked = tokio::task::spawn_blocking(move || lock(&named, format)).await;
+    locked.map_err(|e| call.refused(ErrorKind::Unexpected, "the runtime is ending").with_source(e))?
+}
 
 /// Finds where the file really is and locks it. The lock lasts as long as the returned file: where one process at a time may
 /// have it, another one is refused at once, and else it waits for its turn.
 ///
 /// The path is absolute and without links, so that two names of one file meet at one lock, and so that SQLite, which knows
 /// names like `:memory:` and `file:…`, can only take it for a file's.
-pub(super) fn lock(path: &Path, format: &Format) -> Result<(PathBuf, File)> {
+fn lock(path: &Path, format: &Format) -> Result<(PathBuf, File)> {
     let refused = |path: &Path, error| refused(format, path, error);
     let path = resolve(path).map_err(|e| refused(path, e))?;
     let mut name = path.clone().into_os_string();

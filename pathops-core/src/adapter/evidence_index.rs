@@ -257,3 +257,23 @@ pub trait EvidenceIndex: Debug + Send + Sync + 'static {
     /// envelopes again. `Corrupt` as with [`EvidenceIndex::about`]; `Unavailable`, `Timeout`.
     async fn query(&self, cx: &OpContext, query: &EvidenceQuery) -> Result<EvidencePage>;
 }
+
+/// Takes up what an index is made of: an index itself, or one in the making, which nobody looks into yet.
+#[async_trait]
+pub trait EvidenceSink: Send + Sync {
+    /// Takes envelopes up, all of them or none.
+    ///
+    /// # Errors
+    /// As [`EvidenceIndex::add_all`].
+    ///
+    /// # Cancel safety
+    /// As [`EvidenceIndex::add_all`].
+    async fn take(&self, cx: &OpContext, evidence: &[IndexedEvidence]) -> Result<()>;
+}
+
+#[async_trait]
+impl<I: EvidenceIndex + ?Sized> EvidenceSink for I {
+    async fn take(&self, cx: &OpContext, evidence: &[IndexedEvidence]) -> Result<()> {
+        self.add_all(cx, evidence).await
+    }
+}
