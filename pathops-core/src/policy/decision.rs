@@ -198,7 +198,7 @@ impl Decision {
 
     /// The version of the evaluator. It is raised with every change by which the same policy and facts may come to another
     /// verdict or text, so that a decision from before is not taken for one that was changed.
-    pub const EVALUATOR: u32 = 2;
+    pub const EVALUATOR: u32 = 3;
 
     /// Whether a grant follows from it: it passes, or the glass was broken by the rules, for a production pull request.
     #[must_use]

@@ -120,6 +120,23 @@ fn what_was_long_ago_is_not_known_to_go_on() {
     assert_eq!(shop.requirement("soak").verdict, Pass);
 }
 
+/// A pull request may wait for people until it is: then it is not given up, but preflight is looked at once more.
+#[test]
+fn what_was_long_ago_is_looked_at_again() {
+    let rule = json!({"seconds": 600, "maxGapSeconds": 60, "accept": {"maxAgeSeconds": 3_600}});
+    let mut shop = Shop::asking(json!({"id": "soak", "reason": "It has run for a while.", "asks": {"soak": rule}}));
+    shop.give(&healthy(0, 20));
+    for (at, old) in [(after(60 * MINUTE), false), (after(60 * MINUTE + 1), true)] {
+        shop.at = at;
+        let decision = shop.decision();
+        assert_eq!(
+            decision.blocking().map(|it| (it.id.as_str(), it.stale)).collect::<Vec<_>>(),
+            if old { vec![("soak", true)] } else { vec![] }
+        );
+        assert_eq!(decision.needs_newer_evidence(), old);
+    }
+}
+
 #[test]
 fn nothing_is_unknown_and_a_failure_is_for_the_other_requirements() {
     check(&[], Unknown, "it has not run in preflight yet");

@@ -61,7 +61,7 @@ impl Case<'_> {
         let because = format!("{}, but that was {age} ago, and {} is the limit", standing.because, span(accept.max_age()));
         let old = lacks(Standing::new(Verdict::Unknown, because).by(fact), asks, "a newer ");
         // What is live can be looked at again; tests that were run do not get newer by that.
-        if matches!(asks, Ask::Deployment(_) | Ask::Health(_)) { old.look_again() } else { old }
+        if matches!(asks, Ask::Deployment(_) | Ask::Health(_) | Ask::Soak(_)) { old.look_again() } else { old }
     }
 
     /// What was in production before is tried in preflight once more, but not built again: what is about its build does
@@ -484,6 +484,7 @@ fn wanted(asks: &Ask) -> (String, String) {
         Ask::Health(_) | Ask::Soak(_) => ("health in preflight".to_owned(), GITOPS),
         Ask::Findings(_) => ("report of a scanner".to_owned(), "CI"),
         Ask::Sbom(_) => ("bill of materials".to_owned(), "CI"),
+        Ask::Contracts(_) => ("comparison of the contract".to_owned(), "CI"),
         Ask::Signal(rule) => (format!("measurement of {}", rule.name), "the monitoring"),
         Ask::Policy(_) => ("check of the policy".to_owned(), KEEPERS),
         Ask::Evidence(rule) => (format!("evidence of the type {}", rule.predicate_type), "who makes it"),

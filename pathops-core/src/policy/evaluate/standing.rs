@@ -35,11 +35,12 @@ impl Standing {
         self.beside(other)
     }
 
-    /// This one, beside another that does not stand worse: what that one lacks is missing too, and time alone helps only where
-    /// it helps both.
+    /// This one, beside another that does not stand worse: what that one lacks is missing too, and time alone, or looking
+    /// again, helps only where it helps both.
     pub(super) fn beside(mut self, other: Self) -> Self {
         if other.verdict != Verdict::Pass {
             self.earliest = self.earliest.zip(other.earliest).map(|(one, another)| one.max(another));
+            self.stale &= other.stale;
         }
         other.missing.into_iter().fold(self, Self::lacking)
     }
