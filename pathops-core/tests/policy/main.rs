@@ -11,6 +11,7 @@ mod ask_soak;
 mod ask_tests;
 mod asks;
 mod break_glass;
+mod cases;
 mod changes;
 mod digest;
 mod doubts;
