@@ -10,6 +10,7 @@ use crate::corpus;
 use crate::generate::{Case, Dice, generated, generated_policy};
 use crate::spec::{Judgement, Question, judge};
 use crate::spec_summary::summary;
+use crate::spec_told::Held;
 
 /// How many promotions are judged under one policy.
 const EACH: u64 = 25;
@@ -91,6 +92,8 @@ const LAST: i64 = 253_402_207_200_000;
 /// A case, judged by both.
 struct Compared {
     told: Judgement,
+    /// What may be told of each requirement.
+    held: BTreeMap<String, Held>,
     decision: Decision,
     known: HypotheticalFacts,
     /// What conditions have to be told, and what they were told; `None` where there was none.
@@ -106,13 +109,21 @@ fn compare(policy: &Policy, case: &Case) -> Compared {
     assert_eq!(decision.at, at, "the instant that it was made for");
     let question = Question { layers: policy.layers(), policy: policy.digest(), facts: known.facts(), at };
     let summaries = told.map(|told| (summary(question), told));
-    Compared { told: judge(question), decision, known, summaries }
+    let (told, held) = judge(question);
+    Compared { told, held, decision, known, summaries }
 }
 
 impl Compared {
     /// What differs, in words; `None` where they agree.
     fn difference(&self) -> Option<String> {
-        self.difference_in_decision().or_else(|| self.difference_in_summary())
+        self.difference_in_decision().or_else(|| self.difference_in_what_is_told()).or_else(|| self.difference_in_summary())
+    }
+
+    /// The evidence that decided, what is missing, and the earliest instant.
+    fn difference_in_what_is_told(&self) -> Option<String> {
+        let told = self.decision.requirements.iter().filter_map(|it| Some((it, self.held.get(it.id.as_str())?)));
+        let (result, held) = { told }.find(|(result, held)| !held.is_told_by(result))?;
+        Some(format!("the evaluator tells\n{result:#?}\nand by the rule one of these may be told\n{:#?}", held.ways))
     }
 
     fn difference_in_summary(&self) -> Option<String> {

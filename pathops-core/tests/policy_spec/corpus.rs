@@ -1,9 +1,10 @@
 //! Promotions on which the evaluator and the plain rule once differed, made as small as is simple.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::base::layers;
 use crate::compare::differs;
-use crate::generate::Case;
+use crate::generate::{Case, Dice, generated};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/policy_spec/corpus")
@@ -13,26 +14,30 @@ fn folder() -> PathBuf {
 pub(crate) fn all() -> Vec<(String, Case)> {
     let mut files: Vec<_> = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    let read = |path: PathBuf| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let case = serde_json::from_slice(&std::fs::read(&path).unwrap());
-        let case = case.unwrap_or_else(|error| panic!("{name}: {error}"));
-        (name, case)
-    };
-    files.into_iter().map(read).collect()
+    files.into_iter().map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), read(&path))).collect()
 }
 
-/// Makes a case small. With `PATHOPS_SPEC_RECORD` it is written to the corpus, else it is given to be saved there.
-#[expect(clippy::disallowed_methods, reason = "this is no library")]
+fn read(path: &Path) -> Case {
+    let case = serde_json::from_slice(&std::fs::read(path).unwrap());
+    case.unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Makes a case small and writes it below the build's folder. Gives the path, and where to put the file so that it is tried
+/// from then on.
 pub(crate) fn keep(case: &Case, name: &str) -> String {
     let small = smallest(case.clone());
-    let text = format!("{}\n", serde_json::to_string_pretty(&small).unwrap());
-    if std::env::var("PATHOPS_SPEC_RECORD").is_err() {
-        return format!("save this as corpus/{name}.json, or run again with PATHOPS_SPEC_RECORD=1:\n{text}");
-    }
-    let path = folder().join(format!("{name}.json"));
-    std::fs::write(&path, text).unwrap();
-    format!("written to {}", path.display())
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.json"));
+    std::fs::write(&path, format!("{}\n", serde_json::to_string_pretty(&small).unwrap())).unwrap();
+    format!("written to {}; move it to {}, under a name that says what it shows", path.display(), folder().display())
+}
+
+#[test]
+fn what_is_kept_is_what_the_corpus_reads() {
+    let case = generated(&mut Dice::new(1), &layers());
+    let told = keep(&case, "kept");
+    let path = told.strip_prefix("written to ").and_then(|told| told.split_once(';')).unwrap().0;
+    assert_eq!(read(Path::new(path)), case);
+    std::fs::remove_file(path).unwrap();
 }
 
 /// Takes away one thing after another, as long as the two still differ.

@@ -7,8 +7,8 @@
 //! PATHOPS_SPEC_CASES=10000000 cargo test --release -p pathops-core --features yaml,memory --test policy_spec compare
 //! ```
 //!
-//! Where the two differ, the promotion is made smaller and shown; with `PATHOPS_SPEC_RECORD=1` it is written to `corpus/`, and
-//! every later run tries it again.
+//! Where the two differ, the promotion is made smaller and written to a file. The message says where it is and where to put it:
+//! whatever lies in `corpus/` is tried again by every later run.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test ends where its set-up does not hold")]
 
 mod attacks;
@@ -27,6 +27,7 @@ mod remaining;
 mod spec;
 mod spec_people;
 mod spec_summary;
+mod spec_told;
 mod told;
 
 use pathops_core::policy::{Verdict, decide};
@@ -39,7 +40,7 @@ fn everything_as_it_should_be_passes() {
     let (decision, grant) = decide(&policy, &facts, base::AT, 1);
     assert_eq!(decision.verdict, Verdict::Pass, "{}", decision.to_text());
     assert!(grant.is_some());
-    let told =
+    let (told, _) =
         spec::judge(spec::Question { layers: policy.layers(), policy: policy.digest(), facts: facts.facts(), at: base::AT });
     assert!(told.granted, "{told:?}");
 }

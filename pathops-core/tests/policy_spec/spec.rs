@@ -11,7 +11,8 @@ use pathops_core::policy::{
 use pathops_core::project::{EnvironmentKind, Lifecycle, Role, UnitKind};
 use pathops_core::{ContractId, Digest, UnixMillis};
 
-use crate::spec_people::{glass_is_broken, votes};
+use crate::spec_people::{could_approve, glass_is_broken, has_a_part, votes};
+use crate::spec_told::{Held, Lack, Told};
 
 /// What is decided, as far as the documentation settles it.
 #[derive(Debug, PartialEq)]
@@ -37,13 +38,18 @@ pub(crate) struct Question<'q> {
     pub(crate) at: UnixMillis,
 }
 
-pub(crate) fn judge(question: Question<'_>) -> Judgement {
+/// What is decided, and what may be told of each requirement that is not deferred.
+pub(crate) fn judge(question: Question<'_>) -> (Judgement, BTreeMap<String, Held>) {
+    let mut told = BTreeMap::new();
     let mut counting = BTreeMap::new();
     let mut advisory = BTreeMap::new();
     let mut deferred = BTreeSet::new();
     for (id, severity, asks) in asked(question) {
         let standing: Option<Vec<_>> = asks.iter().map(|ask| hold(question, ask)).collect();
-        match (standing.map(worst), severity) {
+        let held = standing.map(Held::all);
+        let verdict = held.as_ref().map(|it| it.verdict);
+        told.extend(held.map(|held| (id.clone(), held)));
+        match (verdict, severity) {
             (None, _) => drop(deferred.insert(id)),
             (Some(verdict), Severity::Required) => drop(counting.insert(id, verdict)),
             (Some(verdict), Severity::Advisory) => drop(advisory.insert(id, verdict)),
@@ -54,10 +60,10 @@ pub(crate) fn judge(question: Question<'_>) -> Judgement {
     let blocking = counting.iter().filter(|(_, verdict)| **verdict != Verdict::Pass).map(|(id, _)| id.as_str()).collect();
     let overridden = verdict != Verdict::Pass && is_final && glass_is_broken(question, glass(question), &blocking);
     let granted = is_final && (verdict == Verdict::Pass || overridden);
-    Judgement { counting, advisory, deferred, verdict, overridden, granted }
+    (Judgement { counting, advisory, deferred, verdict, overridden, granted }, told)
 }
 
-fn worst(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
+pub(crate) fn worst(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
     let mut found: Option<Verdict> = None;
     for verdict in verdicts {
         found = match (found, verdict) {
@@ -167,24 +173,25 @@ fn if_not(holds: bool, otherwise: Verdict) -> Verdict {
 }
 
 /// How it stands; `None` while it waits for the production pull request.
-fn hold(question: Question<'_>, asked: &Asked<'_>) -> Option<Verdict> {
+fn hold(question: Question<'_>, asked: &Asked<'_>) -> Option<Held> {
     let readings = &question.facts.readings;
     Some(match asked {
         Asked::Covered => {
             let always = |it: &&Requirement| it.severity == Severity::Required && it.changes == Changes::All;
             let written = layers(question).into_iter().flat_map(|layer| &layer.requirements).filter(always);
-            if_not({ written }.any(|it| covers(&it.covers, readings)), Verdict::Fail)
+            let covered = Held::new(if_not({ written }.any(|it| covers(&it.covers, readings)), Verdict::Fail));
+            covered.lacking(&Lack::of(1, ["a change of the policy"]))
         }
-        Asked::Integrity => if_not(question.facts.rejected.is_empty(), Verdict::Fail),
-        Asked::Combination => if_not(readings.proposal.as_ref()?.carries_tested, Verdict::Fail),
+        Asked::Integrity => Held::new(if_not(question.facts.rejected.is_empty(), Verdict::Fail)),
+        Asked::Combination => Held::new(if_not(readings.proposal.as_ref()?.carries_tested, Verdict::Fail)),
         Asked::Ask(Ask::Approvals(rule)) => approvals(question, readings.proposal.as_ref()?, rule.count.get(), &rule.roles),
         Asked::BuiltIn("approval") => {
             approvals(question, readings.proposal.as_ref()?, 1, &BTreeSet::from([Role::Owner, Role::Reviewer]))
         }
         Asked::Ask(Ask::Dependencies(_)) | Asked::BuiltIn("dependencies") => match dependencies(readings) {
             // What is still to come is told at the first decision, and does not count yet.
-            Verdict::Unknown if readings.proposal.is_none() => return None,
-            verdict => verdict,
+            held if held.verdict == Verdict::Unknown && readings.proposal.is_none() => return None,
+            held => held,
         },
         Asked::Ask(ask) => of_layer(question, ask),
         Asked::BuiltIn("preflight-deployment") => {
@@ -196,7 +203,7 @@ fn hold(question: Question<'_>, asked: &Asked<'_>) -> Option<Verdict> {
     })
 }
 
-fn of_layer(question: Question<'_>, ask: &Ask) -> Verdict {
+fn of_layer(question: Question<'_>, ask: &Ask) -> Held {
     let readings = &question.facts.readings;
     match ask {
         Ask::Evidence(rule) => evidence(question, rule),
@@ -207,62 +214,86 @@ fn of_layer(question: Question<'_>, ask: &Ask) -> Verdict {
         Ask::Health(rule) => health(question, rule),
         Ask::Soak(rule) => soak(question, rule),
         Ask::Contracts(ContractsRule { accept }) => contracts(question, accept),
-        Ask::Approvals(_) => Verdict::Unknown,
+        Ask::Approvals(_) => Held::new(Verdict::Unknown),
         Ask::Lifecycle(rule) => lifecycle(readings, &rule.allowed),
         Ask::Dependencies(_) => dependencies(readings),
         Ask::Incidents(_) => incidents(readings),
         Ask::StopTheLine(_) => stops(readings),
-        Ask::Freeze(_) if readings.way_back => Verdict::Pass,
-        Ask::Freeze(_) if question.facts.time_zones != time_zone_data_version() => Verdict::Unknown,
+        Ask::Freeze(_) if readings.way_back => Held::new(Verdict::Pass),
+        Ask::Freeze(_) if question.facts.time_zones != time_zone_data_version() => Held::new(Verdict::Unknown),
         Ask::Freeze(window) => match window.occurrences().and_then(|occurrences| occurrences.at(question.at)) {
-            Ok(FreezeState::Open { .. }) => Verdict::Pass,
-            Ok(FreezeState::Closed { .. }) => Verdict::Fail,
-            Err(_) => Verdict::Unknown,
+            Ok(FreezeState::Open { .. }) => Held::new(Verdict::Pass),
+            Ok(FreezeState::Closed { until, .. }) => Held::one(Verdict::Fail, Told::default().from(until.0.into())),
+            Err(_) => Held::new(Verdict::Unknown),
         },
         Ask::Signal(rule) => signal(question, rule),
         Ask::Policy(rule) => policy_check(question, rule),
-        Ask::Condition(rule) => condition(question, &rule.text),
+        Ask::Condition(rule) => Held::new(condition(question, &rule.text)),
     }
 }
 
 // What was read.
 
-fn lifecycle(readings: &Readings, allowed: &BTreeSet<Lifecycle>) -> Verdict {
-    if_not(allowed.contains(&readings.unit.lifecycle), Verdict::Fail)
+fn lifecycle(readings: &Readings, allowed: &BTreeSet<Lifecycle>) -> Held {
+    let held = Held::new(if_not(allowed.contains(&readings.unit.lifecycle), Verdict::Fail));
+    held.lacking(&Lack::of(1, [&readings.unit.owner]))
 }
 
-fn dependencies(readings: &Readings) -> Verdict {
+/// What did not get there never will; what is still to come has to get there, each of them.
+fn dependencies(readings: &Readings) -> Held {
     let states: Vec<_> = readings.dependencies.values().collect();
     if states.contains(&&DependencyState::Failed) {
-        Verdict::Fail
-    } else if states.contains(&&DependencyState::Pending) {
-        Verdict::Unknown
-    } else {
-        Verdict::Pass
+        return Held::new(Verdict::Fail);
     }
+    let pending = readings.dependencies.iter().filter(|(_, state)| **state == DependencyState::Pending);
+    let names: Vec<_> = pending.map(|(unit, _)| unit).collect();
+    let held = Held::new(if_not(names.is_empty(), Verdict::Unknown));
+    held.lacking(&Lack::of(u32::try_from(names.len()).unwrap(), names))
 }
 
 pub(crate) fn open_incidents(readings: &Readings) -> usize {
     readings.incidents.iter().filter(|it| it.unit.is_none() || it.unit.as_ref() == Some(&readings.unit.id)).count()
 }
 
-fn incidents(readings: &Readings) -> Verdict {
-    if_not(readings.way_back || open_incidents(readings) == 0, Verdict::Fail)
+fn incidents(readings: &Readings) -> Held {
+    let held = Held::new(if_not(readings.way_back || open_incidents(readings) == 0, Verdict::Fail));
+    held.lacking(&Lack::of(1, [&readings.unit.owner]))
 }
 
-fn stops(readings: &Readings) -> Verdict {
-    let stopped = readings.stops.iter().any(|it| it.unit.is_none() || it.unit.as_ref() == Some(&readings.unit.id));
-    if_not(!stopped, Verdict::Fail)
+/// Whoever stopped the line lifts the stop.
+fn stops(readings: &Readings) -> Held {
+    let stops: Vec<_> =
+        readings.stops.iter().filter(|it| it.unit.is_none() || it.unit.as_ref() == Some(&readings.unit.id)).collect();
+    let held = Held::new(if_not(stops.is_empty(), Verdict::Fail));
+    stops.iter().fold(held, |held, stop| held.lacking(&Lack::of(1, [&stop.by])))
 }
 
-fn approvals(question: Question<'_>, proposal: &Proposal, count: u32, roles: &BTreeSet<Role>) -> Verdict {
+/// Everybody who asks for changes has to be won over, which gives an approval where they have no part in the change; what is
+/// still missing may come from any others who can.
+fn approvals(question: Question<'_>, proposal: &Proposal, count: u32, roles: &BTreeSet<Role>) -> Held {
+    let readings = &question.facts.readings;
     let votes = votes(question, proposal, roles);
     let enough = usize::try_from(count).is_ok_and(|count| votes.yes.len() >= count);
-    match (question.facts.readings.strangers.is_empty(), votes.no) {
+    let held = Held::new(match (readings.strangers.is_empty(), votes.no.is_empty()) {
         (false, _) => Verdict::Unknown,
-        (true, true) => Verdict::Fail,
-        (true, false) => if_not(enough, Verdict::Unknown),
+        (true, false) => Verdict::Fail,
+        (true, true) => if_not(enough, Verdict::Unknown),
+    });
+    let mut lacks = Vec::new();
+    if !readings.strangers.is_empty() {
+        lacks.push(Lack::of(1, [""; 0]));
     }
+    if !votes.no.is_empty() {
+        lacks.push(Lack::of(u32::try_from(votes.no.len()).unwrap(), &votes.no));
+    }
+    let won_over = votes.no.iter().filter(|who| !has_a_part(readings, who)).count();
+    let given = u32::try_from(votes.yes.len() + won_over).unwrap();
+    if given < count {
+        let others =
+            could_approve(readings, roles).into_iter().filter(|who| !votes.yes.contains_key(who) && !votes.no.contains(who));
+        lacks.push(Lack::of(count - given, others));
+    }
+    lacks.iter().fold(held, Held::lacking)
 }
 
 /// The language of the tests: `yes`, `no`, `error`, `approved`, `calm`.
@@ -296,23 +327,72 @@ pub(crate) fn age(question: Question<'_>, fact: &EvidenceFact) -> i128 {
     i128::from(question.at.0) - i128::from(fact.at.0)
 }
 
-/// The newest word counts, and at one instant the worse one: a later "no" revokes an earlier "yes". A "yes" must be fresh; a
-/// "no" does not grow old. What is from the future tells nothing.
-fn newest(
-    question: Question<'_>,
-    accept: &Accept,
+/// What a piece of evidence says by itself.
+struct Word {
+    verdict: Verdict,
+    /// What would help, if it is not more of the same kind.
+    told: Option<Told>,
+}
+
+impl From<Verdict> for Word {
+    fn from(verdict: Verdict) -> Self {
+        Self { verdict, told: None }
+    }
+}
+
+/// Which evidence is looked for, and who could supply it.
+struct Wanted<'q> {
+    question: Question<'q>,
+    accept: &'q Accept,
     ages: bool,
-    answers: impl Fn(&EvidenceFact) -> bool,
-    judge: impl Fn(&EvidenceFact) -> Verdict,
-) -> Verdict {
-    let found: Vec<_> = question.facts.evidence.iter().filter(|it| answers(it) && is_accepted(accept, it)).collect();
-    let Some(newest) = found.iter().map(|it| it.at).max() else { return Verdict::Unknown };
-    let words = found.iter().filter(|it| it.at == newest).map(|it| match judge(it) {
-        _ if age(question, it) < -60_000 => Verdict::Unknown,
-        Verdict::Pass if ages && age(question, it) > i128::from(accept.max_age_seconds) * 1_000 => Verdict::Unknown,
-        verdict => verdict,
-    });
-    worst(words)
+    /// Whether it can be looked at again.
+    lives: bool,
+    from: &'static str,
+}
+
+const CI: &str = "CI";
+const GITOPS: &str = "the GitOps controller";
+const MAKER: &str = "who makes it";
+const KEEPERS: &str = "those who keep the policy";
+
+impl Wanted<'_> {
+    /// The newest word counts, and at one instant the worse one: a later "no" revokes an earlier "yes". A "yes" must be fresh;
+    /// a "no" does not grow old. What is from the future tells nothing.
+    fn newest(&self, answers: impl Fn(&EvidenceFact) -> bool, judge: impl Fn(&EvidenceFact) -> Word) -> Held {
+        let found = self.question.facts.evidence.iter().filter(|it| answers(it) && is_accepted(self.accept, it));
+        let found: Vec<_> = found.collect();
+        let Some(newest) = found.iter().map(|it| it.at).max() else {
+            return Held::new(Verdict::Unknown).lacking(&Lack::of(1, [self.from]));
+        };
+        let words = found.iter().filter(|it| it.at == newest).map(|it| self.one(it, judge(it))).collect();
+        // Any of the worst may be told.
+        let words: Vec<Held> = words;
+        let verdict = worst(words.iter().map(|it| it.verdict));
+        Held { verdict, ways: words.into_iter().filter(|it| it.verdict == verdict).flat_map(|it| it.ways).collect() }
+    }
+
+    fn one(&self, fact: &EvidenceFact, word: Word) -> Held {
+        let by = Told::by(&[fact]);
+        if age(self.question, fact) < -60_000 {
+            return Held::one(Verdict::Unknown, by);
+        }
+        let more = Lack::of(1, [self.from]);
+        let is_old = self.ages && age(self.question, fact) > i128::from(self.accept.max_age_seconds) * 1_000;
+        match word {
+            Word { verdict: Verdict::Pass, .. } if is_old => {
+                let told = by.lacking(more);
+                Held::one(Verdict::Unknown, if self.lives { told.looking_again() } else { told })
+            }
+            Word { verdict: Verdict::Pass, .. } => Held::one(Verdict::Pass, by),
+            Word { verdict, told: None } => Held::one(verdict, by.lacking(more)),
+            Word { verdict, told: Some(told) } => {
+                let told = Told { evidence: by.evidence, ..told };
+                // What people have yet to believe does not get younger by that.
+                let old_too = is_old && !told.lacks.is_empty();
+                Held::one(verdict, if old_too { told.lacking(more) } else { told })
+            }
+        }
+    }
 }
 
 pub(crate) fn names(fact: &EvidenceFact, algorithm: &str, value: &str) -> bool {
@@ -358,7 +438,7 @@ pub(crate) fn is_bad(finding: &Finding) -> bool {
     }
 }
 
-fn evidence(question: Question<'_>, rule: &EvidenceRule) -> Verdict {
+fn evidence(question: Question<'_>, rule: &EvidenceRule) -> Held {
     let readings = &question.facts.readings;
     let about = |fact: &EvidenceFact| match rule.about {
         About::Commit => readings.source.as_ref().is_some_and(|it| names(fact, "gitCommit", it.commit.as_str())),
@@ -372,7 +452,8 @@ fn evidence(question: Question<'_>, rule: &EvidenceRule) -> Verdict {
     let of_unit = |fact: &EvidenceFact| fact.unit.is_none() || is_of_unit(question, fact);
     let answers = |fact: &EvidenceFact| fact.predicate_type == rule.predicate_type && of_unit(fact) && about(fact);
     let ages = !readings.way_back || rule.about == About::Deployment;
-    newest(question, &rule.accept, ages, answers, |it| if_not(!is_bad(&it.says), Verdict::Fail))
+    let wanted = Wanted { question, accept: &rule.accept, ages, lives: false, from: MAKER };
+    wanted.newest(answers, |it| if_not(!is_bad(&it.says), Verdict::Fail).into())
 }
 
 /// In the build that made the artifact from its source.
@@ -383,7 +464,7 @@ pub(crate) fn is_of_build(question: Question<'_>, fact: &EvidenceFact) -> bool {
     is_of_unit(question, fact) && fact.environment.is_none() && tree && artifact
 }
 
-fn tests(question: Question<'_>, rule: &TestsRule) -> Verdict {
+fn tests(question: Question<'_>, rule: &TestsRule) -> Held {
     let readings = &question.facts.readings;
     let answers = |fact: &EvidenceFact| {
         let of_suite = matches!(&fact.says, Finding::Tests { suite, .. } if *suite == rule.suite);
@@ -398,13 +479,21 @@ fn tests(question: Question<'_>, rule: &TestsRule) -> Verdict {
             let enough = *passed >= 1 && *passed >= rule.min_passed;
             let clean = *skipped <= rule.max_skipped && *flaky <= rule.max_flaky;
             let believed = !pipeline_changed || crate::spec_people::pipeline_is_approved(readings);
-            if *failed != 0 { Verdict::Fail } else { if_not(enough && clean && believed, Verdict::Unknown) }
+            let doubted = enough && clean && !believed;
+            let roles = BTreeSet::from([Role::Owner, Role::Reviewer]);
+            let people = doubted.then(|| Told::default().lacking(Lack::of(1, could_approve(readings, &roles))));
+            let verdict = if *failed != 0 { Verdict::Fail } else { if_not(enough && clean && believed, Verdict::Unknown) };
+            Word { verdict, told: people.filter(|_| *failed == 0) }
         }
-        _ => Verdict::Unknown,
+        _ => Verdict::Unknown.into(),
     };
     // What was in production before is not built again.
     let ages = !(readings.way_back && rule.run == TestRun::Build);
-    newest(question, &rule.accept, ages, answers, judge)
+    let from = match rule.run {
+        TestRun::Build => CI,
+        TestRun::Preflight => GITOPS,
+    };
+    Wanted { question, accept: &rule.accept, ages, lives: false, from }.newest(answers, judge)
 }
 
 /// A report of a scanner: who, and what it found.
@@ -424,7 +513,7 @@ pub(crate) fn said_by(fact: &EvidenceFact) -> (BTreeSet<String>, Option<String>)
 
 /// The newest report of each scanner by each who signs them: none stands in place of somebody else's. What is from the future
 /// waits, and makes a pass an unknown.
-fn findings(question: Question<'_>, rule: &FindingsRule) -> Verdict {
+fn findings(question: Question<'_>, rule: &FindingsRule) -> Held {
     let answers =
         |fact: &&EvidenceFact| is_of_artifact(question, fact) && is_accepted(&rule.accept, fact) && report(fact).is_some();
     let all: Vec<_> = question.facts.evidence.iter().filter(answers).collect();
@@ -435,12 +524,11 @@ fn findings(question: Question<'_>, rule: &FindingsRule) -> Verdict {
         let newest = these().map(|it| it.at).max();
         these().filter(|it| Some(it.at) == newest).copied().collect::<Vec<_>>()
     };
-    let scanners: BTreeSet<&String> = all.iter().filter_map(|it| report(it)).map(|(scanner, _)| scanner).collect();
     let voices: BTreeSet<_> = all.iter().filter_map(|it| Some((report(it)?.0, said_by(it)))).collect();
     let current: Vec<&EvidenceFact> = voices.iter().flat_map(newest_of).collect();
     let is_fresh = |it: &&EvidenceFact| age(question, it) <= i128::from(rule.accept.max_age_seconds) * 1_000;
-    let fresh = !current.is_empty() && current.iter().all(is_fresh) && !all.iter().any(|it| is_late(it));
-    let reported = rule.scanners.iter().all(|wanted| scanners.contains(wanted));
+    let late: Vec<_> = all.iter().copied().filter(|it| is_late(it)).collect();
+    let reported = rule.scanners.iter().all(|wanted| current.iter().any(|it| report(it).is_some_and(|(of, _)| of == wanted)));
     // The same finding in two reports of one scanner is one.
     let found: BTreeSet<_> = current
         .iter()
@@ -448,7 +536,22 @@ fn findings(question: Question<'_>, rule: &FindingsRule) -> Verdict {
         .flat_map(|(scanner, found)| found.iter().map(move |it| (scanner, it)))
         .collect();
     let found: Vec<_> = found.into_iter().map(|(_, found)| found).collect();
-    if is_bearable(question, rule, &found) { if_not(fresh && reported, Verdict::Unknown) } else { Verdict::Fail }
+    let by_any = |these: &[&EvidenceFact]| these.iter().map(|it| Told::by(&[it])).collect::<Vec<_>>();
+    if !is_bearable(question, rule, &found) {
+        return Held::one(Verdict::Fail, Told::by(&current)).lacking(&Lack::of(1, ["a mended artifact"]));
+    }
+    if !late.is_empty() {
+        return Held { verdict: Verdict::Unknown, ways: by_any(&late) };
+    }
+    // Where one is not there, none that is there decides.
+    if current.is_empty() || !reported {
+        return Held::new(Verdict::Unknown).lacking(&Lack::of(1, [CI]));
+    }
+    let old: Vec<_> = current.iter().copied().filter(|it| !is_fresh(it)).collect();
+    if old.is_empty() {
+        return Held::one(Verdict::Pass, Told::by(&current));
+    }
+    Held { verdict: Verdict::Unknown, ways: by_any(&old) }.lacking(&Lack::of(1, [CI]))
 }
 
 /// A limit is for findings of its severity and for all that are worse.
@@ -473,29 +576,35 @@ fn badness(severity: Option<FindingSeverity>) -> u8 {
     }
 }
 
-fn sbom(question: Question<'_>, rule: &SbomRule) -> Verdict {
+fn sbom(question: Question<'_>, rule: &SbomRule) -> Held {
     let answers = |fact: &EvidenceFact| {
         let of_format = matches!(&fact.says, Finding::Sbom { format, .. } if rule.formats.contains(format));
         of_format && is_of_artifact(question, fact)
     };
-    let judge = |fact: &EvidenceFact| if_not(matches!(fact.says, Finding::Sbom { parts: 1.., .. }), Verdict::Unknown);
-    newest(question, &rule.accept, !question.facts.readings.way_back, answers, judge)
+    let judge = |fact: &EvidenceFact| if_not(matches!(fact.says, Finding::Sbom { parts: 1.., .. }), Verdict::Unknown).into();
+    let ages = !question.facts.readings.way_back;
+    Wanted { question, accept: &rule.accept, ages, lives: false, from: CI }.newest(answers, judge)
 }
 
-fn deployment(question: Question<'_>, accept: &Accept) -> Verdict {
+fn deployment(question: Question<'_>, accept: &Accept) -> Held {
     let answers = |fact: &EvidenceFact| matches!(fact.says, Finding::Deployment { .. }) && is_of_preflight(question, fact);
-    newest(question, accept, true, answers, |it| if_not(!is_bad(&it.says), Verdict::Fail))
+    let wanted = Wanted { question, accept, ages: true, lives: true, from: GITOPS };
+    wanted.newest(answers, |it| if_not(!is_bad(&it.says), Verdict::Fail).into())
 }
 
-fn health(question: Question<'_>, rule: &HealthRule) -> Verdict {
+/// It has settled for too short a time as long as it has: from when that time is over, it is enough to look again.
+fn health(question: Question<'_>, rule: &HealthRule) -> Held {
     let answers = |fact: &EvidenceFact| matches!(fact.says, Finding::Health { .. }) && is_of_preflight(question, fact);
     let judge = |fact: &EvidenceFact| match fact.says {
         Finding::Health { healthy: true, settled_millis } => {
-            if_not(u128::from(settled_millis) >= u128::from(rule.settled_seconds) * 1_000, Verdict::Unknown)
+            let wanted = i128::from(rule.settled_seconds) * 1_000;
+            let settles = i128::from(fact.at.0) - i128::from(settled_millis) + wanted;
+            let verdict = if_not(i128::from(settled_millis) >= wanted, Verdict::Unknown);
+            Word { verdict, told: Some(Told::default().from(settles).looking_again()) }
         }
-        _ => Verdict::Fail,
+        _ => Verdict::Fail.into(),
     };
-    newest(question, &rule.accept, true, answers, judge)
+    Wanted { question, accept: &rule.accept, ages: true, lives: true, from: GITOPS }.newest(answers, judge)
 }
 
 /// Deployments and health of the unit in preflight, whatever was deployed there.
@@ -506,16 +615,20 @@ fn is_of_soak(question: Question<'_>, fact: &EvidenceFact) -> bool {
 
 /// For how long, up to the newest piece, it is known to have been healthy: going back from there, as long as it is the same
 /// combination, the news is good, and what is known touches but for the gap that is allowed.
-fn soak(question: Question<'_>, rule: &SoakRule) -> Verdict {
+fn soak(question: Question<'_>, rule: &SoakRule) -> Held {
     let here = || question.facts.evidence.iter().filter(|it| is_of_soak(question, it));
-    if here().any(|it| age(question, it) < -60_000) {
-        return Verdict::Unknown;
+    let late: Vec<_> = here().filter(|it| age(question, it) < -60_000).map(|it| Told::by(&[it])).collect();
+    if !late.is_empty() {
+        return Held { verdict: Verdict::Unknown, ways: late };
     }
+    let more = Lack::of(1, [GITOPS]);
     let is_good = |fact: &EvidenceFact| !is_bad(&fact.says) && is_of_preflight(question, fact);
     let at = |fact: &EvidenceFact| i128::from(fact.at.0);
     let broken = here().filter(|it| !is_good(it)).map(at).max();
     let good: Vec<_> = here().filter(|it| is_good(it) && is_accepted(&rule.accept, it) && broken < Some(at(it))).collect();
-    let Some(newest) = good.iter().copied().max_by_key(|it| it.at) else { return Verdict::Unknown };
+    let Some(newest) = good.iter().copied().max_by_key(|it| it.at) else {
+        return Held::new(Verdict::Unknown).lacking(&more);
+    };
     let begins = |fact: &EvidenceFact| match fact.says {
         Finding::Health { settled_millis, .. } => at(fact) - i128::from(settled_millis),
         _ => at(fact),
@@ -526,12 +639,20 @@ fn soak(question: Question<'_>, rule: &SoakRule) -> Verdict {
         let touching = good.iter().filter(|it| at(it) + i128::from(rule.max_gap_seconds) * 1_000 >= since);
         since = touching.map(|it| begins(it)).min().map_or(since, |earlier| earlier.min(since));
     }
-    let soaked = at(newest) - broken.map_or(since, |broken| since.max(broken));
+    let since = broken.map_or(since, |broken| since.max(broken));
+    let wanted = i128::from(rule.seconds) * 1_000;
     let fresh = age(question, newest) <= i128::from(rule.accept.max_age_seconds) * 1_000;
-    if_not(fresh && soaked >= i128::from(rule.seconds) * 1_000, Verdict::Unknown)
+    let last = good.iter().filter(|it| it.at == newest.at).map(|it| Told::by(&[it]));
+    if at(newest) - since < wanted {
+        return Held { verdict: Verdict::Unknown, ways: last.map(|told| told.from(since + wanted).looking_again()).collect() };
+    }
+    if fresh {
+        return Held { verdict: Verdict::Pass, ways: last.collect() };
+    }
+    Held { verdict: Verdict::Unknown, ways: last.map(Told::looking_again).collect() }.lacking(&more)
 }
 
-fn contracts(question: Question<'_>, accept: &Accept) -> Verdict {
+fn contracts(question: Question<'_>, accept: &Accept) -> Held {
     let one = |wanted: &ContractId| {
         let answers = |fact: &EvidenceFact| {
             let of_it = matches!(&fact.says, Finding::Contract { contract, .. } if contract == wanted);
@@ -539,14 +660,17 @@ fn contracts(question: Question<'_>, accept: &Accept) -> Verdict {
             let tree = source.is_some_and(|it| names(fact, "gitTree", it.tree.as_str()));
             of_it && is_of_unit(question, fact) && (tree || is_of_artifact(question, fact))
         };
-        newest(question, accept, !question.facts.readings.way_back, answers, |it| if_not(!is_bad(&it.says), Verdict::Fail))
+        // A comparison that finds a break asks for a better one of whoever made it.
+        let ages = !question.facts.readings.way_back;
+        Wanted { question, accept, ages, lives: false, from: CI }
+            .newest(answers, |it| if_not(!is_bad(&it.says), Verdict::Fail).into())
     };
     let kept: Vec<_> = question.facts.readings.unit.provides.iter().map(one).collect();
-    if kept.is_empty() { Verdict::Pass } else { worst(kept) }
+    if kept.is_empty() { Held::new(Verdict::Pass) } else { Held::together(&kept) }
 }
 
 /// The policy, by its digest, and nothing of one unit or environment.
-fn policy_check(question: Question<'_>, rule: &PolicyRule) -> Verdict {
+fn policy_check(question: Question<'_>, rule: &PolicyRule) -> Held {
     let answers = |fact: &EvidenceFact| {
         let of_all = fact.unit.is_none() && fact.environment.is_none();
         matches!(fact.says, Finding::Policy { .. }) && of_all && names(fact, "sha256", &question.policy.hex())
@@ -554,19 +678,26 @@ fn policy_check(question: Question<'_>, rule: &PolicyRule) -> Verdict {
     let judge = |fact: &EvidenceFact| match &fact.says {
         Finding::Policy { passed, failed: 0, approved_by } => {
             let counts = |roles: &&BTreeSet<Role>| roles.iter().any(|role| rule.roles.contains(role));
-            let approvals = approved_by.values().filter(counts).count();
-            if_not(*passed != 0 && approvals >= usize::try_from(rule.approvals).unwrap(), Verdict::Unknown)
+            let given = u32::try_from(approved_by.values().filter(counts).count()).unwrap();
+            let lacking = |count| Told::default().lacking(Lack::of(count, [KEEPERS]));
+            let told = rule.approvals.checked_sub(given).filter(|more| *more != 0 && *passed != 0).map(lacking);
+            Word { verdict: if_not(*passed != 0 && given >= rule.approvals, Verdict::Unknown), told }
         }
-        _ => Verdict::Fail,
+        _ => Verdict::Fail.into(),
     };
     let way_back = question.facts.readings.way_back;
-    match newest(question, &rule.accept, !way_back, answers, judge) {
-        Verdict::Unknown if way_back => Verdict::Pass,
-        verdict => verdict,
+    let held = Wanted { question, accept: &rule.accept, ages: !way_back, lives: false, from: KEEPERS }.newest(answers, judge);
+    if !way_back || held.verdict != Verdict::Unknown {
+        return held;
+    }
+    // It is not waited for.
+    Held {
+        verdict: Verdict::Pass,
+        ways: held.ways.into_iter().map(|it| Told { evidence: it.evidence, ..Told::default() }).collect(),
     }
 }
 
-fn signal(question: Question<'_>, rule: &SignalRule) -> Verdict {
+fn signal(question: Question<'_>, rule: &SignalRule) -> Held {
     let readings = &question.facts.readings;
     let answers = |fact: &EvidenceFact| {
         let of_it = matches!(&fact.says, Finding::Signal { name, .. } if *name == rule.name);
@@ -581,9 +712,9 @@ fn signal(question: Question<'_>, rule: &SignalRule) -> Verdict {
         Finding::Signal { value: Some(value), samples, errors, .. } if value.is_finite() => {
             let known = samples >= 1 && samples >= rule.min_samples && errors == 0;
             let within = rule.min.is_none_or(|min| value >= min) && rule.max.is_none_or(|max| value <= max);
-            if known { if_not(within, Verdict::Fail) } else { Verdict::Unknown }
+            if known { if_not(within, Verdict::Fail).into() } else { Verdict::Unknown.into() }
         }
-        _ => Verdict::Unknown,
+        _ => Verdict::Unknown.into(),
     };
-    newest(question, &rule.accept, true, answers, judge)
+    Wanted { question, accept: &rule.accept, ages: true, lives: false, from: "the monitoring" }.newest(answers, judge)
 }

@@ -9,10 +9,10 @@ use pathops_core::{CommitId, PersonId, Principal};
 
 use crate::spec::Question;
 
-/// Those who said yes, and whether anybody said no.
+/// Those who said yes, and those who said no.
 pub(crate) struct Votes<'q> {
     pub(crate) yes: BTreeMap<PersonId, &'q Review>,
-    pub(crate) no: bool,
+    pub(crate) no: BTreeSet<PersonId>,
 }
 
 /// The person behind an account, and behind that one, to the end; in a circle, the first name of it.
@@ -28,11 +28,19 @@ fn person(readings: &Readings, account: &PersonId) -> PersonId {
 }
 
 /// Whether a person is an author, or answers for an agent that is one.
-fn has_a_part(readings: &Readings, who: &PersonId) -> bool {
+pub(crate) fn has_a_part(readings: &Readings, who: &PersonId) -> bool {
     readings.authors.iter().any(|author| match author {
         Principal::Human(name) | Principal::Agent { sponsor: name, .. } => person(readings, name) == *who,
         Principal::System => false,
     })
+}
+
+/// The people who hold one of the roles and have no part in the change. Other accounts of theirs are not other people.
+pub(crate) fn could_approve(readings: &Readings, roles: &BTreeSet<Role>) -> BTreeSet<PersonId> {
+    let may = |(who, held): &(&PersonId, &BTreeSet<Role>)| {
+        roles.iter().any(|role| held.contains(role)) && person(readings, who) == **who && !has_a_part(readings, who)
+    };
+    readings.people.iter().filter(may).map(|(who, _)| who.clone()).collect()
 }
 
 /// The last word of each person of the project who holds one of the roles, by whichever account; a comment is no word.
@@ -56,7 +64,8 @@ fn last_words<'r>(readings: &Readings, reviews: &'r [Review], roles: &BTreeSet<R
 
 fn count<'r>(readings: &Readings, reviews: &'r [Review], roles: &BTreeSet<Role>, counts: impl Fn(&Review) -> bool) -> Votes<'r> {
     let words = last_words(readings, reviews, roles);
-    let no = words.iter().any(|(_, review)| review.state == ReviewState::ChangesRequested);
+    let asks = |(_, review): &&(PersonId, &Review)| review.state == ReviewState::ChangesRequested;
+    let no = words.iter().filter(asks).map(|(who, _)| who.clone()).collect();
     let yes = |(who, review): &(PersonId, &Review)| {
         review.state == ReviewState::Approved && counts(review) && !has_a_part(readings, who)
     };
@@ -78,7 +87,7 @@ pub(crate) fn pipeline_is_approved(readings: &Readings) -> bool {
     let approved = |head: &CommitId| {
         let roles = BTreeSet::from([Role::Owner, Role::Reviewer]);
         let votes = count(readings, &readings.source_reviews, &roles, |review| review.commit == *head);
-        !votes.no && !votes.yes.is_empty() && readings.strangers.is_empty()
+        votes.no.is_empty() && !votes.yes.is_empty() && readings.strangers.is_empty()
     };
     readings.source_head.as_ref().is_some_and(approved)
 }
@@ -95,7 +104,7 @@ pub(crate) fn glass_is_broken(question: Question<'_>, glass: Option<&BreakGlass>
     let Some(last) = breaking.iter().map(|review| review.at.0).max() else { return false };
     let age = i128::from(question.at.0) - i128::from(last);
     let holds = (-60_000..i128::from(glass.valid_seconds) * 1_000).contains(&age);
-    enough && allowed && holds && !votes.no && readings.strangers.is_empty()
+    enough && allowed && holds && votes.no.is_empty() && readings.strangers.is_empty()
 }
 
 fn says_why(body: &str) -> bool {
