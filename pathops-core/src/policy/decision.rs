@@ -93,7 +93,7 @@ pub struct RequirementResult {
     pub deferred: bool,
     /// Why the verdict is what it is.
     pub because: String,
-    /// The evidence that decided it.
+    /// The evidence that decided it. Of two pieces of one instant that weigh the same, it is one of them.
     pub evidence: Vec<EvidenceId>,
     /// Looking at preflight again gives evidence anew that may be all that it lacks.
     #[serde(default)]
@@ -106,7 +106,8 @@ pub struct RequirementResult {
     /// What is missing besides, of something else or from others.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also_missing: Vec<Missing>,
-    /// The earliest instant at which it could pass if nothing else changes; `None` where time alone does not help.
+    /// The earliest instant at which it could pass if nothing else changes; `None` where time alone does not help. Evidence that
+    /// is dated in the future is not waited for: nobody knows which clock is wrong.
     pub earliest: Option<UnixMillis>,
 }
 

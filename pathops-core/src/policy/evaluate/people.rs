@@ -131,7 +131,7 @@ impl Case<'_> {
         }
         match rule.count.get().saturating_sub(given) {
             0 => standing,
-            more => standing.needs_of(more, APPROVAL, self.eligible(&rule.roles, &(&yes | &no))),
+            more => standing.needs_of(more, APPROVAL, self.eligible(&rule.roles, &yes.into_iter().chain(no).collect())),
         }
     }
 
