@@ -34,6 +34,8 @@ mod notifier;
 mod scm;
 mod signals;
 mod signer;
+mod webhook;
+mod webhook_hint;
 
 pub use agent::*;
 pub use blob::*;
@@ -54,6 +56,8 @@ pub use notifier::*;
 pub use scm::*;
 pub use signals::*;
 pub use signer::*;
+pub use webhook::*;
+pub use webhook_hint::*;
 
 #[cfg(test)]
 #[expect(clippy::too_many_arguments, reason = "it only has to compile: every trait is object safe")]
@@ -75,5 +79,6 @@ fn _object_safe(
     _: &dyn RuntimeSignals,
     _: &dyn Scm,
     _: &dyn Signer,
+    _: &dyn WebhookSource,
 ) {
 }

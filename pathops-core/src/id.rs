@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest;
+
 /// Why a text is no identifier of the wanted kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not a {what}: {rule}")]
@@ -157,6 +159,42 @@ id_type!(
     /// One durable run of a workflow machine.
     RunId, "run id", slug
 );
+id_type!(
+    /// A sender of webhooks as the host has set it up, for example `github`: one for each secret.
+    WebhookSourceName, "name of a webhook source", slug
+);
+id_type!(
+    /// What a sender calls one delivery, and calls it again when it sends it again. Unique within its source.
+    DeliveryKey, "delivery key", delivery_key
+);
+id_type!(
+    /// What deliveries are in order about, for example `repo/shop/orders`. Unique within its source.
+    Lane, "lane", lane
+);
+
+impl DeliveryKey {
+    /// The key that stands for these bytes, where a sender gives none.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(Digest::of(bytes).to_string())
+    }
+
+    /// This key for another body than the one that was stored under it.
+    #[must_use]
+    pub fn with_body(&self, body: &Digest) -> Self {
+        let text = format!("{}+{}", self.0, body.short());
+        if delivery_key(&text).is_none() { Self(text) } else { Self::of(text.as_bytes()) }
+    }
+}
+
+impl Lane {
+    /// The lane of `what` by the name that a sender gives, which may be any text: one that is no lane is written as its digest.
+    #[must_use]
+    pub fn of(what: &str, name: &str) -> Self {
+        let text = format!("{what}/{name}");
+        if lane(&text).is_none() { Self(text) } else { Self(format!("{what}/{}", Digest::of(name.as_bytes()))) }
+    }
+}
 
 impl RepoPath {
     /// The root of a repository.
@@ -258,6 +296,16 @@ fn object_key(text: &str) -> Option<&'static str> {
     let chars = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_'));
     let part = |part: &str| !part.is_empty() && part != "." && !part.starts_with("..") && chars(part);
     (!(text.len() <= 512 && text.split('/').all(part))).then_some(RULE)
+}
+
+fn delivery_key(text: &str) -> Option<&'static str> {
+    let chars = text.bytes().all(|b| b.is_ascii_graphic());
+    (!(chars && (1..=200).contains(&text.len()))).then_some("use 1 to 200 printable ASCII characters without spaces")
+}
+
+fn lane(text: &str) -> Option<&'static str> {
+    let chars = text.bytes().all(|b| b.is_ascii_graphic());
+    (!(chars && (1..=300).contains(&text.len()))).then_some("use 1 to 300 printable ASCII characters without spaces")
 }
 
 fn status_context(text: &str) -> Option<&'static str> {
