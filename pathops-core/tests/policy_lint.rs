@@ -515,7 +515,7 @@ fn a_kind_of_evidence_that_nobody_makes_is_an_error() {
     ] {
         let note = format!("error: `it` asks for {what}, which nobody makes whose word counts");
         assert_eq!(
-            told(&asks, Some(kinds(&["https://cyclonedx.org/bom"], &[kind]))),
+            told(&asks, Some(kinds(&["https://example.org/other"], &[kind]))),
             [note],
             "the word of gitops does not count"
         );
