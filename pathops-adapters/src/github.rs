@@ -139,3 +139,6 @@ impl GitHub {
         self.client.rest.usage()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,3 +183,6 @@ impl Rest {
         Ok(answer)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,11 @@
 //! Commits: making them without a clone, reading, listing and comparing them.
 
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode};
-use pathops_core::adapter::{Commit, Comparison, FileChange, NewCommit};
+use pathops_core::adapter::{Commit, Comparison, FileChange, NewCommit, SourceFile};
 use pathops_core::{CommitId, Effect, ErrorKind, RepoPath, Result, Retry, TreeId, UnixMillis};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -108,10 +108,20 @@ fn whole_second(at: UnixMillis) -> UnixMillis {
     UnixMillis(at.0.div_euclid(1000).saturating_mul(1000))
 }
 
-/// The tree with the changes done to it.
+/// The tree with the changes done to it. Where a file makes room for a folder, or a folder for a file, it goes first.
 async fn tree(call: &Call<'_>, base: &TreeId, changes: &[FileChange]) -> Result<TreeId> {
     let there = contents::listing(call, base.as_str()).await?;
-    let changes = checked(call, &there, changes)?;
+    let (gone, new): (Changes<'_>, Changes<'_>) =
+        checked(call, &there, changes)?.into_iter().partition(|(_, file)| file.is_none());
+    let swaps = new.keys().any(|new| gone.keys().any(|gone| new.is_within(gone) || gone.is_within(new)));
+    if swaps {
+        let base = changed(call, base, gone).await?;
+        return changed(call, &base, new).await;
+    }
+    changed(call, base, gone.into_iter().chain(new).collect()).await
+}
+
+async fn changed(call: &Call<'_>, base: &TreeId, changes: Changes<'_>) -> Result<TreeId> {
     let (mut entries, mut room) = (Vec::new(), INLINE_BYTES);
     for (path, file) in changes {
         let Some(file) = file else {
@@ -139,36 +149,34 @@ async fn blob(call: &Call<'_>, bytes: &[u8]) -> Result<String> {
     Ok(made.sha)
 }
 
-type Checked<'a> = BTreeMap<&'a RepoPath, Option<&'a pathops_core::adapter::SourceFile>>;
+/// What a path becomes.
+type Changes<'a> = BTreeMap<&'a RepoPath, Option<&'a SourceFile>>;
 
 /// The changes by path, where each of them can be made. GitHub would put a file in a folder's place and lose what is in it.
-fn checked<'a>(call: &Call<'_>, there: &BTreeMap<String, Entry>, changes: &'a [FileChange]) -> Result<Checked<'a>> {
+fn checked<'a>(call: &Call<'_>, there: &BTreeMap<String, Entry>, changes: &'a [FileChange]) -> Result<Changes<'a>> {
     let invalid = |path: &RepoPath, why: &str| call.error(ErrorKind::Invalid, format_args!("`{path}` {why}"));
-    let mut by_path = BTreeMap::new();
+    let mut by_path = Changes::new();
     for FileChange { path, file } in changes {
         if path == &RepoPath::root() || by_path.insert(path, file.as_ref()).is_some() {
             return Err(invalid(path, "is the root, or named twice"));
         }
     }
-    let stays = |path: &str| match by_path.iter().find(|(changed, _)| changed.as_str() == path) {
-        Some((_, file)) => file.is_some(),
-        None => there.get(path).is_some_and(|entry| !entry.is_folder()),
-    };
-    for (path, file) in &by_path {
-        let is_folder = there.get(path.as_str()).is_some_and(Entry::is_folder);
-        match file {
-            Some(_) if is_folder => return Err(invalid(path, "is a folder, not a file")),
-            Some(_) => {
-                let mut above = path.as_str().match_indices('/').filter_map(|(end, _)| path.as_str().get(..end));
-                if let Some(file) = above.find(|above| stays(above)) {
-                    return Err(invalid(path, &format!("cannot be below `{file}`, which is a file")));
-                }
-            }
-            None if is_folder || !there.contains_key(path.as_str()) => {
-                return Err(invalid(path, "cannot be deleted: there is no such file"));
-            }
-            None => {}
+    let mut after: BTreeSet<&str> = there.iter().filter(|(_, entry)| !entry.is_folder()).map(|(path, _)| path.as_str()).collect();
+    for (path, _) in by_path.iter().filter(|(_, file)| file.is_none()) {
+        if !after.remove(path.as_str()) {
+            return Err(invalid(path, "cannot be deleted: there is no such file"));
         }
+    }
+    for (path, _) in by_path.iter().filter(|(_, file)| file.is_some()) {
+        let below = format!("{path}/");
+        if after.range(below.as_str()..).next().is_some_and(|first| first.starts_with(&below)) {
+            return Err(invalid(path, "is a folder, not a file"));
+        }
+        let mut above = path.as_str().match_indices('/').filter_map(|(end, _)| path.as_str().get(..end));
+        if let Some(file) = above.find(|above| after.contains(above)) {
+            return Err(invalid(path, &format!("cannot be below `{file}`, which is a file")));
+        }
+        after.insert(path.as_str());
     }
     Ok(by_path)
 }

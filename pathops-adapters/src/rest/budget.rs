@@ -106,11 +106,11 @@ impl Budget {
             };
             *counted = counted.saturating_add(1);
             let account = state.accounts.entry(caller.account.clone()).or_default();
+            account.learn(now, meter);
             if status != StatusCode::NOT_MODIFIED {
                 let used = account.used.entry(caller.lane.clone()).or_default();
                 *used = used.saturating_add(1);
             }
-            account.learn(now, meter);
         });
     }
 }

@@ -85,6 +85,8 @@ pub(crate) enum Wrong {
     LoseRequest,
     /// It is not done, and this is the answer.
     Answer(u16, Vec<(&'static str, String)>, &'static str),
+    /// It is not done, and no answer ever comes.
+    Stall,
     /// Just before it, this happens.
     First(Meanwhile),
 }

@@ -5,6 +5,7 @@
 
 mod description;
 mod fake;
+mod faults;
 mod world;
 
 use std::process::ExitCode;
@@ -22,6 +23,6 @@ fn main() -> ExitCode {
     offers.check_runs = true;
     let by_app = scm::trials(Arc::new(By::App), offers);
     let named = |trials: Vec<Trial>, by| trials.into_iter().map(move |trial| trial.with_kind(by));
-    let trials = named(by_token, "token").chain(named(by_app, "app")).collect();
+    let trials = named(by_token, "token").chain(named(by_app, "app")).chain(faults::trials()).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -24,6 +24,15 @@ impl Hosted {
         self.runs.push((commit.to_owned(), run(id, commit, slug, name, "completed", Some(conclusion))));
     }
 
+    /// The link of the status that was posted last.
+    pub(crate) fn link_of_last_status(&self) -> String {
+        self.statuses.last().unwrap().1["target_url"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn forget_statuses(&mut self) {
+        self.statuses.clear();
+    }
+
     /// A status by somebody.
     pub(crate) fn status(&mut self, commit: &str, who: &str, context: &str, state: &str, link: &str, id: u64) {
         let shape = shaped(

@@ -152,6 +152,14 @@ impl Hosted {
         made.to_string()
     }
 
+    /// A branch with one file that has nothing in common with the others.
+    pub(crate) fn orphan(&mut self, branch: &str, path: &str) -> String {
+        let tree = self.changed(None, [(path, Some((&b"alone"[..], 0o100_644)))]);
+        let made = self.make(tree, &[], "Begin elsewhere\n", "bob", UnixMillis(1_700_000_000_000));
+        self.point(branch, made);
+        made.to_string()
+    }
+
     /// Merges, and says what the base branch points to then.
     pub(crate) fn merge(&mut self, who: &str, number: u64, how: Merging, at: UnixMillis) -> String {
         self.follow();

@@ -13,7 +13,7 @@ use pathops_core::Digest;
 use pathops_core::memory::ManualClock;
 use serde_json::{Value, json};
 
-use super::{API, Asked, Fake, LIMIT, Reply, Shared, State, Wrong};
+use super::{API, Asked, Fake, Fault, LIMIT, Reply, Shared, State, Wrong};
 use crate::description::Description;
 
 impl Fake {
@@ -65,6 +65,9 @@ impl Fake {
         };
         assert!(!header("user-agent").is_empty(), "GitHub refuses whoever does not say who they are");
         let lost = || io::Error::other("lost");
+        if self.stalls(&asked) {
+            std::future::pending::<()>().await;
+        }
         let mut state = self.state();
         let fault = state.faults.iter().position(|fault| fault.method == asked.method && asked.path.contains(fault.path));
         let mut lose = false;
@@ -79,12 +82,20 @@ impl Fake {
                 return Ok(response);
             }
             Some(Wrong::LoseAnswer) => lose = true,
+            Some(Wrong::Stall) | None => {}
             Some(Wrong::First(happens)) => happens(&mut state),
-            None => {}
         }
         let response = self.limited(&mut state, &asked);
         state.calls.push((asked.method.clone(), asked.path.clone(), response.status().as_u16()));
         if lose { Err(lost()) } else { Ok(response) }
+    }
+
+    fn stalls(&self, asked: &Asked) -> bool {
+        let mut state = self.state();
+        let before = state.faults.len();
+        let hit = |fault: &Fault| fault.method == asked.method && asked.path.contains(fault.path);
+        state.faults.retain(|fault| !(hit(fault) && matches!(fault.what, Wrong::Stall)));
+        state.faults.len() < before
     }
 
     fn limited(&self, state: &mut State, asked: &Asked) -> Response<Full<Bytes>> {
