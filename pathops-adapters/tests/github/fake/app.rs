@@ -22,7 +22,8 @@ fn signed(asked: &Asked) -> Answered<()> {
     let token = jsonwebtoken::decode::<Value>(&asked.token, &key, &rules).map_err(|e| refused(&e.to_string()))?;
     let (claims, now) = (token.claims, asked.at.0 / 1000);
     let (from, until) = (claims["iat"].as_i64().unwrap(), claims["exp"].as_i64().unwrap());
-    let good = claims["iss"] == ID.to_string() && from <= now && now < until && until - from <= 600;
+    let good =
+        claims["iss"].as_str().and_then(|id| id.parse().ok()) == Some(ID) && from <= now && now < until && until - from <= 600;
     if good { Ok(()) } else { Err(refused("its claims are no good")) }
 }
 

@@ -10,6 +10,8 @@ use super::{Answered, Reply};
 
 /// What becomes of a path: its bytes and mode, or nothing.
 type Change<'a> = (&'a str, Option<(&'a [u8], u32)>);
+/// What becomes of paths: object and mode, or nothing.
+type Entries = BTreeMap<String, Option<(Oid, u32)>>;
 
 impl Hosted {
     pub(crate) fn branch(&self, name: &str) -> Option<Oid> {
@@ -50,10 +52,10 @@ impl Hosted {
     }
 
     /// The tree with these entries set or taken out; `None` where one to take out is not there.
-    pub(super) fn edited(&self, base: Option<Oid>, entries: &BTreeMap<String, Option<(Oid, u32)>>) -> Option<Oid> {
+    pub(super) fn edited(&self, base: Option<Oid>, entries: &Entries) -> Option<Oid> {
         let base = base.map(|oid| self.git.find_tree(oid).unwrap());
         let mut builder = self.git.treebuilder(base.as_ref()).unwrap();
-        let mut below: BTreeMap<&str, BTreeMap<String, Option<(Oid, u32)>>> = BTreeMap::new();
+        let mut below: BTreeMap<&str, Entries> = BTreeMap::new();
         for (path, entry) in entries {
             match (path.split_once('/'), entry) {
                 (Some((folder, rest)), _) => {
