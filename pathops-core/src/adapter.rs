@@ -28,6 +28,7 @@ mod evidence_index;
 mod evidence_query;
 mod gitops;
 mod ids;
+mod inbox;
 mod journal;
 mod merge;
 mod notifier;
@@ -50,6 +51,7 @@ pub use evidence_index::*;
 pub use evidence_query::*;
 pub use gitops::*;
 pub use ids::*;
+pub use inbox::*;
 pub use journal::*;
 pub use merge::*;
 pub use notifier::*;
@@ -73,6 +75,7 @@ fn _object_safe(
     _: &dyn EvidenceSink,
     _: &dyn GitOps,
     _: &dyn IdSource,
+    _: &dyn Inbox,
     _: &dyn Journal,
     _: &dyn Merge,
     _: &dyn Notifier,

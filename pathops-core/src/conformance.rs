@@ -20,6 +20,7 @@ pub mod condition;
 pub mod data_keys;
 pub mod evidence_index;
 pub mod gitops;
+pub mod inbox;
 pub mod journal;
 pub mod merge;
 pub mod notifier;

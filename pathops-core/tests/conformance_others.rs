@@ -31,6 +31,9 @@ mod forge;
 #[path = "conformance_others/gitops.rs"]
 mod gitops;
 #[cfg(test)]
+#[path = "conformance_others/inbox.rs"]
+mod inbox;
+#[cfg(test)]
 #[path = "conformance_others/journal.rs"]
 mod journal;
 #[cfg(test)]

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use pathops_core::adapter::{
     AgentBackend, BlobCollector, BlobStore, Bucket, Ci, CiRunId, CiState, Clock, Collected, DataKey, DataKeys, EvidenceIndex,
-    GitOps, IdSource, Journal, Merge, MergeableBranch, MockAgentBackend, MockBlobCollector, MockBlobStore, MockBucket, MockCi,
-    MockClock, MockDataKeys, MockEvidenceIndex, MockGitOps, MockIdSource, MockJournal, MockMerge, MockNotifier,
-    MockRuntimeSignals, MockScm, MockSigner, Notice, Notifier, RunFilter, RuntimeSignals, Scm, SignalQuery, Signer,
-    SubjectDigest,
+    GitOps, IdSource, Inbox, InboxQuery, Journal, Merge, MergeableBranch, MockAgentBackend, MockBlobCollector, MockBlobStore,
+    MockBucket, MockCi, MockClock, MockDataKeys, MockEvidenceIndex, MockGitOps, MockIdSource, MockInbox, MockJournal, MockMerge,
+    MockNotifier, MockRuntimeSignals, MockScm, MockSigner, MockWebhookSource, Notice, Notifier, Rejection, RunFilter,
+    RuntimeSignals, Scm, SignalQuery, Signer, SubjectDigest, WebhookRequest, WebhookSource,
 };
 use pathops_core::evidence::Signature;
 use pathops_core::policy::{ConditionAnswer, ConditionError, Languages, MockCondition, MockConditionLanguage, Summary};
@@ -103,6 +103,19 @@ async fn stores_and_keys() {
     signer.expect_sign().times(1).returning(|_, message| Ok(Signature::from_der(message.to_vec())));
     let signer: Arc<dyn Signer> = Arc::new(signer);
     assert_eq!(signer.sign(&cx(), b"x").await.unwrap().as_der(), b"x");
+}
+
+#[tokio::test]
+async fn webhooks() {
+    let mut source = MockWebhookSource::new();
+    source.expect_receive().times(1).returning(|_| Err(Rejection::Unauthentic));
+    let source: Arc<dyn WebhookSource> = Arc::new(source);
+    assert_eq!(source.receive(&WebhookRequest::new(&[], b"", UnixMillis(0))), Err(Rejection::Unauthentic));
+
+    let mut inbox = MockInbox::new();
+    inbox.expect_find().times(1).returning(|_, _, _| Ok(Vec::new()));
+    let inbox: Arc<dyn Inbox> = Arc::new(inbox);
+    assert_eq!(inbox.find(&cx(), &InboxQuery::default(), 1).await.unwrap(), []);
 }
 
 #[tokio::test]

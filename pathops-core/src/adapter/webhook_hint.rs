@@ -33,7 +33,8 @@ impl HintText {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let unsafe_to_show = |c: char| {
-            c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+            c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
         };
         Self(text.chars().filter(|c| !unsafe_to_show(*c)).take(Self::MAX_CHARS).collect())
     }

@@ -7,11 +7,12 @@ use async_trait::async_trait;
 
 use super::{Call, Faulty};
 use crate::adapter::{
-    AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobCollector, BlobStore, Bucket, ByteStream, Ci,
-    CiCapabilities, CiRequest, CiRunId, CiState, Collected, Created, DataKey, DataKeys, Entry, EvidenceIndex,
-    EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, ExpectedDeployment, GitOps, GitOpsCapabilities, IndexedEvidence,
-    Journal, JournalCapabilities, Lease, Notice, Notifier, NotifierCapabilities, Observation, Run, RunFilter, RuntimeEvent,
-    RuntimeSignals, Sample, Seq, SignalCapabilities, SignalQuery, Signer, StoredBlob, SubjectDigest, Transition,
+    Admitted, AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobCollector, BlobStore, Bucket,
+    ByteStream, Ci, CiCapabilities, CiRequest, CiRunId, CiState, Claim, Collected, Created, DataKey, DataKeys, DeliveryNumber,
+    Entry, EvidenceIndex, EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, ExpectedDeployment, GitOps, GitOpsCapabilities,
+    Inbox, InboxCapabilities, InboxQuery, IndexedEvidence, Journal, JournalCapabilities, Lease, NewDelivery, Notice, Notifier,
+    NotifierCapabilities, Observation, Run, RunFilter, RuntimeEvent, RuntimeSignals, Sample, Seq, Settlement, SignalCapabilities,
+    SignalQuery, Signer, StoredBlob, StoredDelivery, SubjectDigest, Transition,
 };
 use crate::digest::Digest;
 use crate::error::Result;
@@ -212,6 +213,38 @@ impl GitOps for Faulty<dyn GitOps> {
 
     async fn refresh(&self, cx: &OpContext, unit: &UnitId, target: &EnvironmentTarget) -> Result<()> {
         self.through(Call::write("refresh a deployment"), || self.inner.refresh(cx, unit, target)).await
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl Inbox for Faulty<dyn Inbox> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> InboxCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn admit(&self, cx: &OpContext, deliveries: &[NewDelivery]) -> Result<Vec<Admitted>> {
+        self.through(Call::write("store deliveries"), || self.inner.admit(cx, deliveries)).await
+    }
+
+    async fn claim(&self, cx: &OpContext, now: UnixMillis, ttl: Duration, limit: usize) -> Result<Vec<Claim>> {
+        self.through(Call::write("claim deliveries"), || self.inner.claim(cx, now, ttl, limit)).await
+    }
+
+    async fn settle(&self, cx: &OpContext, claim: &Claim, settlement: &Settlement) -> Result<()> {
+        self.through(Call::write("settle a delivery"), || self.inner.settle(cx, claim, settlement)).await
+    }
+
+    async fn find(&self, cx: &OpContext, query: &InboxQuery, limit: usize) -> Result<Vec<StoredDelivery>> {
+        self.through(Call::read("find deliveries"), || self.inner.find(cx, query, limit)).await
+    }
+
+    async fn replay(&self, cx: &OpContext, numbers: &[DeliveryNumber]) -> Result<u64> {
+        self.through(Call::write("replay deliveries"), || self.inner.replay(cx, numbers)).await
     }
 }
 
