@@ -20,6 +20,8 @@ pub mod github;
 #[cfg(feature = "gitops-edit")]
 pub mod gitops_edit;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod inbox_rows;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod journal_rows;
 #[cfg(feature = "local-ci")]
 pub mod local_ci;
@@ -45,3 +47,5 @@ mod rest;
 pub mod sqlite;
 #[cfg(feature = "system")]
 pub mod system;
+#[cfg(feature = "webhooks")]
+pub mod webhook;

@@ -1,4 +1,4 @@
-//! The journal and the evidence index in PostgreSQL, 12 or later: for hosts on several machines.
+//! The journal, the evidence index and the inbox in PostgreSQL, 12 or later: for hosts on several machines.
 //!
 //! What is acknowledged is on the server's disk: `synchronous_commit` is switched on for the connections of this adapter,
 //! whatever the server has as its default. Triggers refuse to change or delete an entry of either, whoever asks, short of taking
@@ -10,8 +10,9 @@
 //! one transaction.
 //!
 //! The tables are `pathops_journal`, `pathops_leases`, `pathops_runs`, `pathops_entries` and `pathops_ops`, with functions of
-//! such names; and `pathops_evidence_index`, `pathops_evidence` and `pathops_subjects`: in the first schema of the search path of
-//! who connects. They are made by the first who opens the journal or the index, and only where there are none; of several at the
+//! such names; `pathops_evidence_index`, `pathops_evidence` and `pathops_subjects`; and `pathops_inbox`, `pathops_lanes` and
+//! `pathops_deliveries`: in the first schema of the search path of
+//! who connects. They are made by the first who opens the journal, the index or the inbox, and only where there are none; of several at the
 //! same time one makes them, and the others wait for it by an advisory lock.
 //!
 //! Connections are encrypted as the URL asks for (`sslmode`, `sslrootcert`), with `rustls`. As every client of PostgreSQL does,
@@ -21,7 +22,9 @@
 mod database;
 mod error;
 mod evidence_index;
+mod inbox;
 mod journal;
 
 pub use evidence_index::PostgresEvidenceIndex;
+pub use inbox::PostgresInbox;
 pub use journal::PostgresJournal;

@@ -1,5 +1,5 @@
-//! The journal and the evidence index, each in one SQLite file: `Journal` and `EvidenceIndex` on one machine, with nothing to
-//! install.
+//! The journal, the evidence index and the inbox, each in one SQLite file: `Journal`, `EvidenceIndex` and `Inbox` on one machine,
+//! with nothing to install.
 //!
 //! Of the journal, what is acknowledged is on the disk: a transition is one transaction, and its commit waits for the disk once.
 //! Entries are only ever added; triggers in the file refuse to change or delete one, whoever asks. One process at a
@@ -10,6 +10,8 @@
 //! earlier version is taken further when it is opened; its entries are found by what they are about as before, and by all else
 //! once their envelopes are added again.
 //!
+//! Of the inbox, what is admitted at once is one transaction, and so are a claim and a settlement. Several processes may use it.
+//!
 //! The file is `path`; SQLite keeps `path-wal` and `path-shm` beside it, and the lock is `path.lock`. They belong together: copy a file with SQLite's own backup, not one by one while it is open. It must lie on a disk of this machine;
 //! locks on network file systems cannot be trusted.
 
@@ -17,6 +19,7 @@ mod database;
 mod error;
 mod evidence_draft;
 mod evidence_index;
+mod inbox;
 mod lease;
 mod lock;
 mod read;
@@ -35,6 +38,7 @@ use database::{Database, Format};
 use error::classify;
 pub use evidence_draft::SqliteEvidenceDraft;
 pub use evidence_index::SqliteEvidenceIndex;
+pub use inbox::SqliteInbox;
 
 const FORMAT: Format = Format {
     what: "journal",

@@ -35,4 +35,5 @@ mod snapshots;
 mod third_party;
 mod tidy;
 mod way_back;
+mod webhook_command;
 mod world;

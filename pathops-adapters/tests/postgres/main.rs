@@ -19,9 +19,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use libtest_mimic::{Arguments, Trial};
-use pathops_adapters::postgres::{PostgresEvidenceIndex, PostgresJournal};
-use pathops_core::adapter::{EvidenceIndex, EvidenceIndexCapabilities, Journal, JournalCapabilities};
+use pathops_adapters::postgres::{PostgresEvidenceIndex, PostgresInbox, PostgresJournal};
+use pathops_core::adapter::{EvidenceIndex, EvidenceIndexCapabilities, Inbox, InboxCapabilities, Journal, JournalCapabilities};
 use pathops_core::conformance::evidence_index::{self, EvidenceIndexFixture, EvidenceIndexWorld};
+use pathops_core::conformance::inbox::{self, InboxFixture, InboxWorld};
 use pathops_core::conformance::journal::{self as journal_kit, JournalFixture, JournalWorld};
 use tokio::sync::OnceCell;
 
@@ -53,6 +54,18 @@ impl EvidenceIndexFixture for OneServer {
 }
 
 #[async_trait]
+impl InboxFixture for OneServer {
+    async fn fresh(&self) -> InboxWorld {
+        let url = self.server().await.database().await;
+        let open = move || {
+            let url = url.clone();
+            async move { Arc::new(PostgresInbox::open(&url).await.unwrap()) as Arc<dyn Inbox> }
+        };
+        InboxWorld::new(open, self.clone())
+    }
+}
+
+#[async_trait]
 impl JournalFixture for OneServer {
     async fn fresh(&self) -> JournalWorld {
         let url = self.server().await.database().await;
@@ -71,6 +84,8 @@ fn main() -> ExitCode {
     }
     let mut of_index = EvidenceIndexCapabilities::default();
     (of_index.durable, of_index.shared) = (true, true);
+    let mut of_inbox = InboxCapabilities::default();
+    (of_inbox.durable, of_inbox.shared) = (true, true);
     let mut of_journal = JournalCapabilities::default();
     (of_journal.durable, of_journal.shared, of_journal.wakes) = (true, true, true);
     let arguments = Arguments::from_args();
@@ -82,6 +97,7 @@ fn main() -> ExitCode {
     let missing = programs.is_none();
     let server = OneServer { programs: programs.unwrap_or_default(), server: Arc::default() };
     let mut all = evidence_index::trials(Arc::new(server.clone()), of_index);
+    all.extend(inbox::trials(Arc::new(server.clone()), of_inbox));
     all.extend(journal_kit::trials(Arc::new(server.clone()), of_journal));
     all.extend(faults::trials(&server));
     all.extend(journal::trials(&server));

@@ -76,8 +76,8 @@ pub fn worlds(fixture: Arc<dyn InboxFixture>) -> Fresh<InboxWorld> {
 /// One case for each behaviour.
 #[must_use]
 pub fn cases(capabilities: InboxCapabilities) -> Vec<Case<InboxWorld>> {
-    let mut cases = vec![Case::new(SUITE, "declares_what_it_is_tested_for", move |world: InboxWorld| async move {
-        declares(&(world.open)().await.capabilities(), &capabilities)
+    let mut cases = vec![Case::new(SUITE, "declares_what_it_is_tested_for", move |world| {
+        declares_what_it_is_tested_for(world, capabilities)
     })];
     cases.extend(named!["inbox":
         what_is_admitted_is_found_as_it_came,
@@ -98,6 +98,10 @@ pub fn cases(capabilities: InboxCapabilities) -> Vec<Case<InboxWorld>> {
         cases.push(store::shared());
     }
     cases
+}
+
+async fn declares_what_it_is_tested_for(world: InboxWorld, capabilities: InboxCapabilities) -> Outcome {
+    declares(&(world.open)().await.capabilities(), &capabilities)
 }
 
 fn delivery(source: &str, key: &str, lane: &str) -> Result<NewDelivery, String> {

@@ -43,6 +43,12 @@ impl MemoryBlobs {
         self
     }
 
+    /// How many blobs there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.kept().blobs.len()
+    }
+
     /// Changes the stored bytes of a blob, as a failing disk would. `false` where there is none.
     pub fn corrupt(&self, digest: &Digest) -> bool {
         self.kept().blobs.get_mut(digest).map(|bytes| bytes.push(0)).is_some()
