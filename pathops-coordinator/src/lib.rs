@@ -3,6 +3,7 @@
 //! * [`plan`] turns a request into an execution plan: tasks, deploy order in waves, rollback order. Pure.
 //! * [`change_set`] is the workflow of one change set as a state machine. Pure.
 //! * [`engine`] journals each transition and only then runs its commands, so that a crash at any moment loses nothing.
+//! * [`gateway`] takes webhooks, stores them before it acknowledges them, and has them handled.
 //! * [`ControlPlane`] puts the adapters of a host, the workflow and the engine together.
 //!
 //! The coordinator never sees an adapter: it knows the traits of [`pathops_core::adapter`] only.
@@ -16,6 +17,7 @@ pub mod desired_state;
 mod doubt;
 pub mod engine;
 pub mod gate;
+pub mod gateway;
 mod incident;
 mod operate;
 mod outside_evidence;

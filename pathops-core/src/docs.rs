@@ -138,6 +138,11 @@ pub mod decisions {
         //! The policy has evidence of its own.
         #![doc = include_str!("docs/decisions/0014-evidence-of-the-policy.md")]
     }
+
+    pub mod d0015_inbox {
+        //! Webhooks wait in an inbox of their own.
+        #![doc = include_str!("docs/decisions/0015-inbox.md")]
+    }
 }
 
 #[cfg(doctest)]
