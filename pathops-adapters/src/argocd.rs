@@ -46,6 +46,7 @@
 
 mod access;
 mod answer;
+pub mod hooks;
 mod http;
 mod instance;
 mod jobs;
@@ -53,6 +54,7 @@ mod kubernetes;
 mod managed;
 mod observe;
 mod query;
+mod rights;
 mod server;
 mod source;
 mod trees;
@@ -74,6 +76,7 @@ use self::trees::Trees;
 pub use self::access::Access;
 pub use self::instance::Instance;
 pub use self::managed::ManagedApplication;
+pub use self::rights::{ACCOUNT, ROLE, RightsFinding};
 
 /// The adapter's name.
 const NAME: &str = "argocd";
@@ -179,6 +182,19 @@ impl ArgoCd {
             _ = watches => {}
             () = stop => {}
         }
+    }
+
+    /// Compares what the credentials of all instances may do with the least that they need ([`ROLE`], [`ACCOUNT`]), and tells
+    /// by the name of the instance what is missing and what is too much. Nothing is changed.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`, `Denied` where a server does not answer that.
+    pub async fn check_rights(&self, cx: &OpContext) -> Result<Vec<(String, RightsFinding)>> {
+        let mut all = Vec::new();
+        for (name, instance) in &self.instances {
+            all.extend(instance.check_rights(cx).await?.into_iter().map(|finding| (name.clone(), finding)));
+        }
+        Ok(all)
     }
 
     fn unit(&self, operation: &'static str, unit: &UnitId, target: &EnvironmentTarget) -> Result<&Unit> {

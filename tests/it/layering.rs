@@ -13,9 +13,10 @@ const IO: &str = "async-std chrono fastrand futures-executor getrandom git2 hype
                   tracing-subscriber ureq walkdir";
 
 /// The crates that connect an adapter to something, and the features that may pull each.
-const VENDORS: [(&str, &[&str]); 9] = [
+const VENDORS: [(&str, &[&str]); 10] = [
     ("git2", &["embedded", "local-ci", "local-forge", "local-gitops"]),
     ("jsonschema", &["embedded", "local-gitops"]),
+    ("kube", &["argocd"]),
     ("object_store", &["embedded", "object-store", "s3", "zstd"]),
     ("reqwest", &["s3"]),
     ("sqlx", &["embedded", "postgres", "sqlite"]),

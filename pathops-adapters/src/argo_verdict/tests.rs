@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 
 use super::*;
 
+#[cfg(feature = "argocd")]
+mod compact;
+mod versions;
+
 const REPO: &str = "https://git.example/shop/orders-gitops";
 const PATH: &str = "envs/preflight";
 
@@ -398,21 +402,22 @@ fn images_are_told_apart_by_digest_before_tag() {
     }
 }
 
+fn pointers(value: &Value, at: &str, into: &mut Vec<String>) {
+    let mut children: Vec<(String, &Value)> = Vec::new();
+    match value {
+        Value::Object(fields) => children.extend(fields.iter().map(|(key, value)| (key.replace('/', "~1"), value))),
+        Value::Array(values) => children.extend(values.iter().enumerate().map(|(index, value)| (index.to_string(), value))),
+        _ => {}
+    }
+    for (key, value) in children {
+        let pointer = format!("{at}/{key}");
+        into.push(pointer.clone());
+        pointers(value, &pointer, into);
+    }
+}
+
 #[test]
 fn no_json_makes_it_panic_and_none_is_ready_but_the_whole() {
-    fn pointers(value: &Value, at: &str, into: &mut Vec<String>) {
-        let mut children: Vec<(String, &Value)> = Vec::new();
-        match value {
-            Value::Object(fields) => children.extend(fields.iter().map(|(key, value)| (key.replace('/', "~1"), value))),
-            Value::Array(values) => children.extend(values.iter().enumerate().map(|(index, value)| (index.to_string(), value))),
-            _ => {}
-        }
-        for (key, value) in children {
-            let pointer = format!("{at}/{key}");
-            into.push(pointer.clone());
-            pointers(value, &pointer, into);
-        }
-    }
     let mut all = Vec::new();
     pointers(&ready(), "", &mut all);
     let strange =

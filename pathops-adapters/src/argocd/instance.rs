@@ -1,6 +1,6 @@
 //! One Argo CD.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use pathops_core::adapter::Clock;
@@ -8,6 +8,7 @@ use pathops_core::{Error, OpContext, Result};
 
 use super::access::Access;
 use super::kubernetes::Kubernetes;
+use super::rights::RightsFinding;
 use super::server::Server;
 use super::source::{Place, Source};
 use super::watch::Watch;
@@ -32,7 +33,8 @@ enum Read {
 enum Refresh {
     Never,
     Through(Access),
-    ByAnnotation,
+    /// By the server that is read.
+    Itself,
 }
 
 impl Instance {
@@ -45,7 +47,7 @@ impl Instance {
     /// Its Applications are read, and refreshed, by Argo CD's own API server.
     #[must_use]
     pub fn server(access: Access) -> Self {
-        Self { read: Read::Server(access.clone()), refresh: Refresh::Through(access), namespace: None, selector: None }
+        Self { read: Read::Server(access), refresh: Refresh::Itself, namespace: None, selector: None }
     }
 
     /// Only Applications of this namespace are listed and watched, which takes a role in that namespace alone. It counts for
@@ -71,7 +73,7 @@ impl Instance {
     /// deployed as well: choose it only where Argo CD's API cannot be reached. It counts for [`Instance::cluster`].
     #[must_use]
     pub fn refreshing_by_annotation(self) -> Self {
-        Self { refresh: Refresh::ByAnnotation, ..self }
+        Self { refresh: Refresh::Itself, ..self }
     }
 
     pub(super) fn connect(self, clock: &Arc<dyn Clock>, managed: HashSet<Place>) -> Connected {
@@ -84,7 +86,7 @@ impl Instance {
         };
         let refresh = match self.refresh {
             Refresh::Never => None,
-            Refresh::ByAnnotation => Some(source.clone()),
+            Refresh::Itself => Some(source.clone()),
             Refresh::Through(access) => Some(server(access)),
         };
         Connected { watch: Watch::new(source.clone(), clock.clone(), managed), source, refresh }
@@ -115,6 +117,15 @@ impl Connected {
 
     pub(super) async fn get(&self, cx: &OpContext, place: &Place) -> Result<Arc<Application>> {
         self.source.get(cx, place).await.map(Arc::new)
+    }
+
+    pub(super) async fn check_rights(&self, cx: &OpContext) -> Result<BTreeSet<RightsFinding>> {
+        let itself = self.refresh.as_ref().is_some_and(|refresh| Arc::ptr_eq(refresh, &self.source));
+        let mut findings = self.source.rights(cx, itself).await?;
+        if let Some(refresh) = self.refresh.as_ref().filter(|_| !itself) {
+            findings.extend(refresh.rights(cx, true).await?);
+        }
+        Ok(findings)
     }
 
     pub(super) async fn refresh(&self, cx: &OpContext, place: &Place) -> Result<()> {

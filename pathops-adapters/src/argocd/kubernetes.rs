@@ -1,29 +1,31 @@
 //! Applications by the API server of Kubernetes.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::Method;
 use pathops_core::adapter::Clock;
 use pathops_core::{ErrorKind, OpContext, Result};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::access::Access;
 use super::http::{Ask, Http, Lines, PATIENCE};
 use super::query::{encoded, query};
+use super::rights::{self, RightsFinding};
 use super::source::{Event, Page, Place, Source};
 use crate::argo_verdict::Application;
 
 /// So many a page.
-const PAGE: &str = "200";
+const PAGE: &str = "100";
 
 /// The server ends a watch after so long, in seconds: then it is taken up again.
 const WATCH_SECONDS: &str = "240";
 
 #[derive(Debug)]
 pub(super) struct Kubernetes {
-    pub(super) http: Http,
+    http: Http,
     /// The only namespace, or all.
     namespace: Option<String>,
     selector: Option<String>,
@@ -34,7 +36,18 @@ struct List {
     #[serde(default)]
     metadata: ListMeta,
     #[serde(default)]
-    items: Vec<Value>,
+    items: Vec<Item>,
+}
+
+/// An Application, or something that is none. One at a time is read whole, and little of it is kept.
+struct Item(Option<Application>);
+
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut application = Application::from_value(&Value::deserialize(deserializer)?).ok();
+        application.iter_mut().for_each(Application::compact);
+        Ok(Self(application))
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -73,7 +86,7 @@ fn one(place: &Place) -> String {
 /// The page of a list in JSON.
 pub(super) fn page(ask: &Ask, bytes: &[u8]) -> Result<Page> {
     let list: List = serde_json::from_slice(bytes).map_err(|error| ask.error(ErrorKind::Unexpected).because(error))?;
-    let applications = list.items.iter().filter_map(|item| Application::from_value(item).ok()).collect();
+    let applications = list.items.into_iter().filter_map(|Item(application)| application).collect();
     let next = list.metadata.next.filter(|next| !next.is_empty());
     Ok(Page { applications, version: list.metadata.resource_version, next })
 }
@@ -139,5 +152,10 @@ impl Source for Kubernetes {
             patience: cx.timeout().unwrap_or(PATIENCE),
         };
         self.http.read(&ask).await.map(drop)
+    }
+
+    async fn rights(&self, cx: &OpContext, refreshing: bool) -> Result<BTreeSet<RightsFinding>> {
+        let namespace = self.namespace.as_deref();
+        rights::of_cluster(&self.http, cx, namespace, namespace.unwrap_or("default"), refreshing).await
     }
 }

@@ -91,8 +91,7 @@ impl ManagedApplication {
         for source in &self.also {
             wanted = wanted.and(source.clone());
         }
-        for (repository, digest) in self.images.iter().zip(std::iter::repeat(expected.artifact)) {
-            let Some(digest) = digest else { continue };
+        for (repository, digest) in self.images.iter().flat_map(|image| expected.artifact.map(|digest| (image, digest))) {
             let image = format!("{repository}@{digest}").parse();
             let invalid = |error| Error::new(ErrorKind::Invalid, "observe a deployment").on(&self.place).because(error);
             wanted = wanted.image(image.map_err(invalid)?);

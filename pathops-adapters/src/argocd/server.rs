@@ -1,5 +1,6 @@
 //! Applications by Argo CD's own API server.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use super::access::Access;
 use super::http::{Ask, Http, Lines, PATIENCE};
 use super::kubernetes::{about, application, page};
 use super::query::{encoded, query};
+use super::rights::{self, RightsFinding};
 use super::source::{Event, Page, Place, Source};
 use crate::argo_verdict::Application;
 
@@ -93,5 +95,9 @@ impl Source for Server {
             Err(error) if error.kind() == ErrorKind::Timeout => Ok(()),
             answer => answer.map(drop),
         }
+    }
+
+    async fn rights(&self, cx: &OpContext, _: bool) -> Result<BTreeSet<RightsFinding>> {
+        rights::of_account(&self.http, cx).await
     }
 }

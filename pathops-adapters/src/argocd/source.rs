@@ -1,11 +1,13 @@
 //! Where Applications are read: what the API server of Kubernetes and that of Argo CD have in common.
 
+use std::collections::BTreeSet;
 use std::fmt::{self, Debug};
 
 use async_trait::async_trait;
 use pathops_core::{OpContext, Result};
 
 use super::http::Lines;
+use super::rights::RightsFinding;
 use crate::argo_verdict::Application;
 
 /// Namespace and name of an Application.
@@ -28,7 +30,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// Some of the Applications. Those that cannot be read are left out.
+/// Some of the Applications, compact. Those that cannot be read are left out.
 #[derive(Debug)]
 pub(super) struct Page {
     pub(super) applications: Vec<Application>,
@@ -69,4 +71,7 @@ pub(super) trait Source: Debug + Send + Sync {
 
     /// Has Argo CD look at Git now.
     async fn refresh(&self, cx: &OpContext, place: &Place) -> Result<()>;
+
+    /// What the credential has too little or too much of; `refreshing` is whether it is used for that too.
+    async fn rights(&self, cx: &OpContext, refreshing: bool) -> Result<BTreeSet<RightsFinding>>;
 }

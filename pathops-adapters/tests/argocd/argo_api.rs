@@ -25,6 +25,10 @@ pub(crate) async fn answer(cluster: Cluster, request: Request) -> Reply {
             Reply::json(200, &json!({"metadata": metadata, "items": cluster.all()}))
         }
         ("GET", ["api", "v1", "stream", "applications"]) => stream(cluster, &request),
+        ("GET", ["api", "v1", "account", "can-i", resource, action, "*"]) => {
+            let value = if cluster.account_may(resource, action) { "yes" } else { "no" };
+            Reply::json(200, &json!({"value": value}))
+        }
         ("GET", ["api", "v1", "applications", name]) => one(&cluster, &request, name).await,
         _ => refusal(404, 5, "Not Found"),
     }

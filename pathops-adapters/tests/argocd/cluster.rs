@@ -32,6 +32,8 @@ pub(crate) struct Faults {
     pub(crate) delay: Duration,
     /// Watches say nothing, not even bookmarks.
     pub(crate) deaf: bool,
+    /// The server ends all watches, well.
+    pub(crate) end: bool,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +53,7 @@ struct Inner {
     calls: Mutex<Vec<String>>,
     token: Mutex<String>,
     rules: Mutex<Value>,
+    account: Mutex<Vec<&'static str>>,
 }
 
 /// The cluster. Clones are the same one.
@@ -75,6 +78,7 @@ impl Cluster {
             calls: Mutex::default(),
             token: Mutex::new("first".to_owned()),
             rules: Mutex::new(json!([])),
+            account: Mutex::default(),
         }))
     }
 
@@ -90,6 +94,15 @@ impl Cluster {
     /// What the credential may do: rules as a review gives them.
     pub(crate) fn allow(&self, rules: Value) {
         *lock(&self.0.rules) = rules;
+    }
+
+    /// What the account in Argo CD may do: `applications/get`.
+    pub(crate) fn allow_account(&self, rights: &[&'static str]) {
+        *lock(&self.0.account) = rights.to_vec();
+    }
+
+    pub(crate) fn account_may(&self, resource: &str, action: &str) -> bool {
+        lock(&self.0.account).iter().any(|right| *right == format!("{resource}/{action}"))
     }
 
     /// The requests since the last call.
@@ -288,6 +301,9 @@ impl Cluster {
         loop {
             let mut events = self.events_after(version);
             let faults = self.faults().clone();
+            if faults.end {
+                return None;
+            }
             if faults.deaf {
                 events.clear();
             }
@@ -324,6 +340,7 @@ impl Cluster {
                         pieces.send(line(&said)).await.ok()?;
                     }
                 }
+                () = tokio::time::sleep(Duration::from_millis(50)), if faults.deaf => {}
                 () = pieces.closed() => return None,
             }
         }

@@ -7,7 +7,10 @@ mod argo_api;
 mod cluster;
 mod controller;
 mod crd;
+mod faults;
 mod http;
+mod many;
+mod rights;
 mod world;
 
 use std::process::ExitCode;
@@ -19,6 +22,11 @@ use pathops_core::conformance::gitops;
 use world::{Conformance, Way};
 
 fn main() -> ExitCode {
+    // The test about memory is measured in a process of its own.
+    if std::env::args().nth(1).as_deref() == Some(many::CHILD) {
+        many::child();
+        return ExitCode::SUCCESS;
+    }
     let mut offers = GitOpsCapabilities::default();
     (offers.refresh, offers.jobs) = (true, true);
     let suite = |way: Way, watching: bool| {
@@ -33,5 +41,20 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = suite(Way::Kubernetes, true).collect();
     trials.extend(suite(Way::Server, true));
     trials.extend(suite(Way::Annotation, false));
+    trials.extend(faults::trials());
+    trials.extend(rights::trials());
+    trials.extend(many::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// A test on a runtime of its own.
+fn trial<F>(name: &'static str, test: impl Fn() -> F + Send + 'static) -> Trial
+where
+    F: Future<Output = ()>,
+{
+    Trial::test(name, move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        runtime.block_on(test());
+        Ok(())
+    })
 }
