@@ -251,10 +251,10 @@ pub(crate) fn told(command: &Command, outcome: &Outcome) -> Option<(Tone, String
         (Command::Revert { .. }, Outcome::Opened(opened)) => {
             format!("opened {}: the files as they were before", name(Role::Recovery, opened))
         }
-        (Command::Work { pull_request, patch: None, .. }, Outcome::Pushed { head }) => {
+        (Command::Work { pull_request, patch: None, .. }, Outcome::Pushed { head, .. }) => {
             format!("{} was pushed to {}", short(head.as_str()), pull_request.branch)
         }
-        (Command::Work { pull_request, .. }, Outcome::Pushed { head }) => {
+        (Command::Work { pull_request, .. }, Outcome::Pushed { head, .. }) => {
             format!("the agent's change passed the gate and was pushed to {} as {}", pull_request.branch, short(head.as_str()))
         }
         (_, Outcome::Built { built, remarks, .. }) => {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 use pathops_core::adapter::{Commit, SourceFile, SourceTree};
-use pathops_core::lifecycle::{App, AppLifecycle, Declarations, HumanDecision};
-use pathops_core::project::{Lifecycle, OpenIncident, Project, Role, Unit, declared_lifecycles};
+use pathops_core::lifecycle::{App, AppLifecycle, Declarations, HumanDecision, Reported};
+use pathops_core::project::{Lifecycle, Project, Role, Unit, declared_lifecycles};
 use pathops_core::{CommitId, Error, ErrorKind, IdempotencyKey, OpContext, Principal, RepoId, RepoPath, Result, Retry, UnitId};
 
 use crate::activity::Services;
-use crate::activity::facts::read_declarations;
+use crate::activity::facts::{read_declarations, read_declared};
 use crate::activity::record::Record;
 use crate::control_plane::ControlPlane;
 use crate::policy_change::signers::author;
@@ -171,11 +171,17 @@ impl ControlPlane {
     pub async fn send_back(&self) -> Result<Vec<UnitId>> {
         let services = self.services();
         let cx = &OpContext::new(IdempotencyKey::new(format!("control-plane/back/{:032x}", services.ids.fresh())));
-        let project = self.project().await?;
+        let read = || -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let main = services.main(cx, self.meta_repo()).await?;
+                let declared = read_declared(&*services.scm, cx, self.meta_repo(), &services.languages, &main).await?;
+                Ok((main, declared.1))
+            })
+        };
+        let (main, project) = with_retry(&*services.clock, read).await?;
         if project.incidents.is_empty() {
             return Ok(Vec::new());
         }
-        let main = services.main(cx, self.meta_repo()).await?;
         let records = read_declarations(&*services.scm, cx, self.meta_repo(), &main, &[LIFECYCLES]).await?;
         let mut back = Vec::new();
         for unit in project.units.keys().filter(|unit| path_of(unit).is_ok_and(|path| records.contains_key(&path))) {
@@ -187,10 +193,9 @@ impl ControlPlane {
                     continue;
                 }
             };
-            let is_its = |incident: &&OpenIncident| incident.unit.as_ref().is_none_or(|it| it == unit);
-            let incident = project.incidents.iter().find(is_its);
+            let incident = Reported::prove(&project, &main, unit);
             // From anywhere else than production there is no way back.
-            back.extend(incident.and_then(|incident| app.incident(incident, services.clock.now()).ok()));
+            back.extend(incident.and_then(|incident| app.incident(&incident, services.clock.now()).ok()));
         }
         if back.is_empty() {
             return Ok(Vec::new());

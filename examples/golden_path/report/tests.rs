@@ -133,6 +133,7 @@ fn pull_request(repo: &str, number: u64, url: &str) -> PullRequestRef {
         base_commit: "a".repeat(40).parse().unwrap(),
         head: "b".repeat(40).parse().unwrap(),
         url: url.to_owned(),
+        read: None,
     }
 }
 

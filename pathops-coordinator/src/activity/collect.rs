@@ -20,7 +20,7 @@ use crate::change_set::{Command, Outcome, Payload, Scope, explain};
 
 impl Services {
     pub(super) async fn collect(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
-        let Command::Collect { scope, target, occasion, observation, head, incident, artifact, .. } = command else {
+        let Command::Collect { scope, target, occasion, observation, head, incident, artifact, evidence, .. } = command else {
             return Err(Error::new(ErrorKind::Unexpected, "collect evidence"));
         };
         let (unit, environment) = (&scope.unit.id, &target.environment);
@@ -41,7 +41,7 @@ impl Services {
         };
         let artifact = match artifact {
             None => None,
-            Some(artifact) => Some(Box::new(self.seen(cx, artifact, unit, target, *occasion, &new).await?)),
+            Some(artifact) => Some(Box::new(self.seen(cx, artifact, target, *occasion, evidence, &new).await?)),
         };
         Ok(Outcome::Collected { evidence: new, snapshot, artifact })
     }

@@ -8,6 +8,7 @@ use pathops_core::evidence::{
     InputAttestation, PolicyReference, Reference, ReferenceAnnotations, Subject, VerificationResult, VerificationSummary,
     Verifier,
 };
+use pathops_core::lifecycle::{Granted, Proven};
 use pathops_core::policy::{Ask, Decision, DecisionRecord, Known, Policy, RequirementResult, Verdict, evaluate};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
 use pathops_evidence::{EvidenceRecord, VERIFIER_ID};
@@ -64,22 +65,23 @@ impl Services {
             return self.look_again(cx, scope, preflight, combination, settle).await;
         }
         let granted = record.decision.is_proposable() || (*wait && outlook.is_proposable);
-        let decided = self.state_decision(cx, scope, combination, record).await?;
+        let decided = self.state_decision(cx, scope, combination, record, None).await?;
         if !granted {
             return Ok(Outcome::Refused(Box::new(decided)));
         }
         // What has failed is decided about so that the refusal is explained; it goes nowhere.
-        let artifact = if *wait { self.decided(cx, artifact, &decided).await? } else { artifact.as_ref().clone() };
+        let artifact = if *wait { self.decided(cx, artifact, &combination.evidence, &decided).await? } else { artifact.as_ref().clone() };
         Ok(Outcome::Granted(Box::new(Passed { decided, artifact })))
     }
 
-    /// Signs a decision, a refusal too, as a SLSA Verification Summary that names every input.
+    /// Signs a decision, a refusal too, as a SLSA Verification Summary that names every input, and what it grants.
     pub(super) async fn state_decision(
         &self,
         cx: &OpContext,
         scope: &Scope,
         combination: &Combination,
         record: DecisionRecord,
+        granted: Option<&Proven<Granted>>,
     ) -> Result<Decided> {
         let unwritten = |error| Error::new(ErrorKind::Unexpected, "write a decision down").on(&scope.unit.id).with_source(error);
         let payload = self.store_json(cx, "decision record", serde_json::to_value(&record).map_err(unwritten)?).await?;
@@ -107,6 +109,7 @@ impl Services {
             verified_levels: Vec::new(),
             decision: serde_json::to_value(&decision).map_err(unwritten)?,
             record: Some(reference(&payload)),
+            grant: granted.map(|granted| serde_json::to_value(granted.get())).transpose().map_err(unwritten)?,
         };
         let mut subject =
             Subject::named(scope.unit.id.to_string()).with_tree(&combination.tested.tree).with_commit(&combination.tested.commit);

@@ -1,6 +1,7 @@
 //! Merging: waiting for people, and merging into preflight where policy lets PathOps do it.
 
 use pathops_core::adapter::{CommitAuthor, MergeableBranch, PullRequestState};
+use pathops_core::lifecycle::Change;
 use pathops_core::policy::GitState;
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{CommitId, Error, ErrorKind, IdError, OpContext, Principal, RepoId, RepoPath, Result};
@@ -26,17 +27,18 @@ impl Services {
         self.poll(|| {
             Box::pin(async move {
                 let now = self.scm.pull_request(cx, repo, *number).await?;
+                let read = Some(Change::prove(repo, &now).into());
                 match now.state {
                     PullRequestState::Merged { by, commit, .. } => {
                         let state = match role {
                             Role::Recovery => self.restored_state(cx, repo, &commit, path).await?,
                             _ => self.git_state(cx, repo, &commit, path).await?,
                         };
-                        Ok(Some(Outcome::Merged { state, by, decided: None }))
+                        Ok(Some(Outcome::Merged { state, by, decided: None, read }))
                     }
                     PullRequestState::Closed { by } => Ok(Some(Outcome::Closed { by })),
                     PullRequestState::Open if role == Role::Source && now.head != *head => {
-                        Ok(Some(Outcome::Pushed { head: now.head }))
+                        Ok(Some(Outcome::Pushed { head: now.head, read }))
                     }
                     PullRequestState::Open => Ok(None),
                 }
@@ -73,11 +75,16 @@ impl Services {
             }
             merged => merged?,
         };
-        Ok(Outcome::Merged {
-            state: self.git_state(cx, repo, &commit, &target.path).await?,
-            by: Principal::System,
-            decided: None,
-        })
+        let state = self.git_state(cx, repo, &commit, &target.path).await?;
+        // The host may take a while to show it.
+        let merged = self.poll(|| {
+            Box::pin(async move {
+                let now = self.scm.pull_request(cx, repo, *number).await?;
+                Ok(Some(now).filter(|it| matches!(it.state, PullRequestState::Merged { .. })))
+            })
+        });
+        let read = Some(Change::prove(repo, &merged.await?).into());
+        Ok(Outcome::Merged { state, by: Principal::System, decided: None, read })
     }
 
     /// Whether somebody has pushed to an open pull request since its head was written down.

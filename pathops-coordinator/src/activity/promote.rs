@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use pathops_core::adapter::{CheckSource, CheckState, PullRequestState, PullRequestUpdate};
-use pathops_core::lifecycle::ArtifactLifecycle;
+use pathops_core::adapter::{CheckSource, CheckState, PullRequest, PullRequestState, PullRequestUpdate};
+use pathops_core::lifecycle::{ArtifactLifecycle, Change, Granted, Proven};
 use pathops_core::policy::{CommitStatus, Decision, DecisionRecord, PROMOTION_CONTEXT, PromotionGrant, Shown, decide};
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{
-    BranchName, CommitId, Digest, Error, ErrorKind, IdError, OpContext, Principal, RepoId, Result, StatusContext,
+    BranchName, CommitId, Digest, Error, ErrorKind, IdError, OpContext, Principal, RepoId, Result, StatusContext, UnixMillis,
 };
 
 use crate::activity::Services;
@@ -49,6 +49,7 @@ struct InVain {
 /// A decision that passes as it did when its success was posted, and the artifact with a grant of it.
 struct Standing {
     record: DecisionRecord,
+    granted: Proven<Granted>,
     artifact: ArtifactLifecycle,
 }
 
@@ -118,8 +119,8 @@ impl Services {
         policy: Digest,
     ) -> Result<Outcome> {
         let before = self.before(cx, scope, &pull_request.repo, &pull_request.base_commit, target).await?;
-        // No approval of it can be older than the change set.
-        Ok(Outcome::Proposed { pull_request, before, shown: Shown { policy, since: scope.at } })
+        // Whatever a clock says: no review of it is older than itself, and it has shown that from its beginning.
+        Ok(Outcome::Proposed { pull_request, before, shown: Shown { policy, since: UnixMillis(0) } })
     }
 
     /// Decides for the head as it is, again and again: posts the required status with a grant, and takes it back when what
@@ -157,11 +158,13 @@ impl Services {
         match look {
             Look::Over(outcome) => self.decide_about_merge(cx, candidate, artifact, *outcome).await,
             Look::Stale => self.look_again(cx, scope, preflight, combination, settle).await,
-            Look::Refused(record) => Ok(Outcome::Refused(Box::new(self.state_decision(cx, scope, combination, *record).await?))),
+            Look::Refused(record) => {
+                Ok(Outcome::Refused(Box::new(self.state_decision(cx, scope, combination, *record, None).await?)))
+            }
             Look::Posted(passed) => Ok(Outcome::Granted(passed)),
             Look::Stands(standing) => {
-                let Standing { record, artifact } = *standing;
-                let decided = self.state_decision(cx, scope, combination, record).await?;
+                let Standing { record, granted, artifact } = *standing;
+                let decided = self.state_decision(cx, scope, combination, record, Some(&granted)).await?;
                 Ok(Outcome::Granted(Box::new(Passed { decided, artifact })))
             }
             Look::Another(decision) => self.show(cx, candidate, &decision).await,
@@ -181,7 +184,7 @@ impl Services {
         let now = self.scm.pull_request(cx, repo, *number).await?;
         match now.state {
             PullRequestState::Closed { by } => return Ok(Look::Over(Box::new(Outcome::Closed { by }))),
-            PullRequestState::Merged { by, commit, .. } => return self.merged(cx, candidate, by, &commit, &now.head).await,
+            PullRequestState::Merged { ref by, ref commit, .. } => return self.merged(cx, candidate, by, commit, &now).await,
             PullRequestState::Open => {}
         }
         let (policy, facts) = match self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await {
@@ -205,6 +208,7 @@ impl Services {
                 in_vain.unseen.store(0, Ordering::Relaxed);
                 let standing = Standing {
                     record: DecisionRecord::new(&policy, &facts, decision),
+                    granted: Granted::prove(&grant),
                     artifact: self.promotable(artifact, &grant)?,
                 };
                 Ok(Look::Stands(Box::new(standing)))
@@ -270,12 +274,12 @@ impl Services {
         &self,
         cx: &OpContext,
         candidate: &Candidate<'_>,
-        by: Principal,
+        by: &Principal,
         commit: &CommitId,
-        head: &CommitId,
+        now: &PullRequest,
     ) -> Result<Look> {
         let (repo, path) = (&candidate.pull_request.repo, &candidate.target.path);
-        let state = self.git_state(cx, repo, commit, path).await?;
+        let (state, head) = (self.git_state(cx, repo, commit, path).await?, &now.head);
         let unproven =
             |state, reason: &str| Ok(Look::Over(Box::new(Outcome::Unproven { state, reason: format!("{by} merged {reason}") })));
         if self.posted(cx, repo, head).await? != Some(CheckState::Success) {
@@ -284,7 +288,8 @@ impl Services {
         if self.git_state(cx, repo, head, path).await?.tree != state.tree {
             return unproven(state, "onto a branch that had moved on: what is there now was not decided about");
         }
-        Ok(Look::Over(Box::new(Outcome::Merged { state, by, decided: None })))
+        let read = Some(Change::prove(repo, now).into());
+        Ok(Look::Over(Box::new(Outcome::Merged { state, by: by.clone(), decided: None, read })))
     }
 
     /// Decides about what people have merged already, where no grant for that head is on record: it was merged between the
@@ -296,11 +301,11 @@ impl Services {
         artifact: &ArtifactLifecycle,
         outcome: Outcome,
     ) -> Result<Outcome> {
-        let Outcome::Merged { state, by, .. } = outcome else { return Ok(outcome) };
+        let Outcome::Merged { state, by, read, .. } = outcome else { return Ok(outcome) };
         let PullRequestRef { repo, number, .. } = candidate.pull_request;
         let head = self.scm.pull_request(cx, repo, *number).await?.head;
         if is_granted(artifact, &head) {
-            return Ok(Outcome::Merged { state, by, decided: None });
+            return Ok(Outcome::Merged { state, by, decided: None, read });
         }
         let candidate = &Candidate { merged: Some(&state.commit), ..*candidate };
         let (policy, facts) = self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await?;
@@ -311,8 +316,9 @@ impl Services {
         };
         let artifact = self.promotable(artifact, &grant)?;
         let record = DecisionRecord::new(&policy, &facts, decision);
-        let decided = self.state_decision(cx, candidate.scope, candidate.combination, record).await?;
-        Ok(Outcome::Merged { state, by, decided: Some(Box::new(Passed { decided, artifact })) })
+        let granted = Granted::prove(&grant);
+        let decided = self.state_decision(cx, candidate.scope, candidate.combination, record, Some(&granted)).await?;
+        Ok(Outcome::Merged { state, by, decided: Some(Box::new(Passed { decided, artifact })), read })
     }
 
     fn promotable(&self, artifact: &ArtifactLifecycle, grant: &PromotionGrant) -> Result<ArtifactLifecycle> {
@@ -375,13 +381,13 @@ impl Services {
         let repo = &candidate.pull_request.repo;
         self.require_promotion(cx, repo, candidate.target).await?;
         let (policy, facts) = self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await?;
-        let key = cx.part(&grant.id().to_string());
+        let (key, granted) = (cx.part(&grant.id().to_string()), Granted::prove(&grant));
         let (decision, status) = grant.redeem(&policy, &facts, self.clock.now()).map_err(|why| {
             let error = Error::new(ErrorKind::Conflict, "use a promotion grant").on(repo);
             error.because(why).with_retry(pathops_core::Retry::Backoff)
         })?;
         let record = DecisionRecord::new(&policy, &facts, decision);
-        let decided = self.state_decision(cx, candidate.scope, candidate.combination, record).await?;
+        let decided = self.state_decision(cx, candidate.scope, candidate.combination, record, Some(&granted)).await?;
         self.scm.post_status(&key, repo, status).await?;
         Ok(decided)
     }

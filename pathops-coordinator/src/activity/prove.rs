@@ -1,7 +1,8 @@
-//! Moving lifecycles by proofs: evidence that was just signed is read back and verified before it proves anything.
+//! Moving lifecycles by proofs: what proves something is read back and verified here, right before it does. What a record says
+//! was proved before is proved again, by the evidence that it names.
 
-use pathops_core::evidence::{Deployment, Health, Occasion, Predicate, VerifiedEvidence};
-use pathops_core::lifecycle::{self, ArtifactLifecycle, Failure, Preflight, Promotion};
+use pathops_core::evidence::{Deployment, EvidenceId, Health, Occasion, Predicate, VerificationSummary, VerifiedEvidence};
+use pathops_core::lifecycle::{self, ArtifactLifecycle, Failure, Granted, Preflight, Promotion, Proven};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{Error, ErrorKind, OpContext, Result, UnitId};
 use pathops_evidence::EvidenceRecord;
@@ -15,38 +16,58 @@ impl Services {
         &self,
         cx: &OpContext,
         artifact: &ArtifactLifecycle,
+        evidence: &[EvidenceRecord],
         decided: &Decided,
     ) -> Result<ArtifactLifecycle> {
         let unit = &artifact.subject().unit;
         let decision = self.verified(cx, &decided.record).await?;
-        let tried = artifact.preflight().ok_or_else(|| unproved(unit, &"it was not verified in preflight"))?;
+        let recorded = artifact.preflight().ok_or_else(|| unproved(unit, &"it was not verified in preflight"))?;
+        let deployment = self.named(cx, unit, evidence, recorded.get().deployment).await?;
+        let health = self.named(cx, unit, evidence, recorded.get().health).await?;
+        let tried = Preflight::prove(&deployment, &health).map_err(|error| unproved(unit, &error))?;
         let proof = lifecycle::Decided::prove(&tried, &decision).map_err(|error| unproved(unit, &error))?;
         artifact.decided(&proof, self.clock.now()).map_err(|error| unproved(unit, &error))
     }
 
-    /// An artifact after it was seen in an environment.
+    /// An artifact after it was seen in an environment: `new` is the evidence of that, and `evidence` what was there before.
     pub(super) async fn seen(
         &self,
         cx: &OpContext,
         artifact: &ArtifactLifecycle,
-        unit: &UnitId,
         target: &EnvironmentTarget,
         occasion: Occasion,
         evidence: &[EvidenceRecord],
+        new: &[EvidenceRecord],
     ) -> Result<ArtifactLifecycle> {
+        let unit = &artifact.subject().unit;
         let now = self.clock.now();
         if occasion == Occasion::Failed {
-            return self.failed(cx, artifact, evidence).await;
+            return self.failed(cx, artifact, new).await;
         }
-        let deployment = self.of_type(cx, unit, evidence, Deployment::TYPE).await?;
+        let deployment = self.of_type(cx, unit, new, Deployment::TYPE).await?;
         if target.kind == EnvironmentKind::Production {
-            let granted = artifact.grant().ok_or_else(|| unproved(unit, &"nothing was granted"))?;
+            let granted = self.granted_before(cx, artifact, evidence).await?;
             let proof = Promotion::prove(&granted, &deployment).map_err(|error| unproved(unit, &error))?;
             return artifact.promoted(&proof, now).map_err(|error| unproved(unit, &error));
         }
-        let health = self.of_type(cx, unit, evidence, Health::TYPE).await?;
+        let health = self.of_type(cx, unit, new, Health::TYPE).await?;
         let proof = Preflight::prove(&deployment, &health).map_err(|error| unproved(unit, &error))?;
         artifact.verified(&proof, now).map_err(|error| unproved(unit, &error))
+    }
+
+    /// The grant that stands, by the newest decision that there is evidence of: it was signed when the grant was used.
+    async fn granted_before(
+        &self,
+        cx: &OpContext,
+        artifact: &ArtifactLifecycle,
+        evidence: &[EvidenceRecord],
+    ) -> Result<Proven<Granted>> {
+        let unit = &artifact.subject().unit;
+        let recorded = artifact.grant().ok_or_else(|| unproved(unit, &"nothing was granted"))?;
+        let decision = evidence.iter().rfind(|record| record.predicate_type == VerificationSummary::TYPE);
+        let decision = decision.ok_or_else(|| unproved(unit, &"there is no evidence of a decision about it"))?;
+        let decision = self.verified(cx, decision).await?;
+        Granted::prove_again(&recorded, &decision).map_err(|error| unproved(unit, &error))
     }
 
     /// An artifact with the evidence of its failure, where there is any. It is ruled out without it already.
@@ -70,6 +91,11 @@ impl Services {
     async fn of_type(&self, cx: &OpContext, unit: &UnitId, all: &[EvidenceRecord], predicate: &str) -> Result<VerifiedEvidence> {
         let record = all.iter().find(|record| record.predicate_type == predicate);
         self.verified(cx, record.ok_or_else(|| unproved(unit, &format!("there is no `{predicate}` of it")))?).await
+    }
+
+    async fn named(&self, cx: &OpContext, unit: &UnitId, all: &[EvidenceRecord], id: EvidenceId) -> Result<VerifiedEvidence> {
+        let record = all.iter().find(|record| record.id == id);
+        self.verified(cx, record.ok_or_else(|| unproved(unit, &format!("the evidence {id} of it is gone")))?).await
     }
 
     async fn verified(&self, cx: &OpContext, record: &EvidenceRecord) -> Result<VerifiedEvidence> {

@@ -1,7 +1,8 @@
 //! Having a task done: by an agent on a copy without any credential, or by a person.
 
 use pathops_core::adapter::{AgentTask, NewCommit, PullRequestState};
-use pathops_core::{Error, ErrorKind, OpContext, RepoPath, Result};
+use pathops_core::lifecycle::Change;
+use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoPath, Result};
 
 use crate::activity::Services;
 use crate::activity::announce::message;
@@ -32,12 +33,13 @@ impl Services {
         self.poll(|| {
             Box::pin(async move {
                 let now = self.scm.pull_request(cx, repo, *number).await?;
+                let read = Some(Change::prove(repo, &now).into());
                 match now.state {
                     PullRequestState::Closed { by } => Ok(Some(Outcome::Closed { by })),
-                    _ if now.head != *head => Ok(Some(Outcome::Pushed { head: now.head })),
+                    _ if now.head != *head => Ok(Some(Outcome::Pushed { head: now.head, read })),
                     PullRequestState::Merged { by, commit, .. } => {
                         let state = self.restored_state(cx, repo, &commit, folder).await?;
-                        Ok(Some(Outcome::Merged { state, by, decided: None }))
+                        Ok(Some(Outcome::Merged { state, by, decided: None, read }))
                     }
                     PullRequestState::Open => Ok(None),
                 }
@@ -58,7 +60,7 @@ impl Services {
         let PullRequestRef { repo, branch, head: announced, .. } = pull_request;
         let head = self.head(cx, repo, branch).await?;
         if head != *announced {
-            return Ok(Outcome::Pushed { head });
+            return self.pushed(cx, pull_request, head).await;
         }
         let base = self.scm.read_tree(cx, repo, announced, &RepoPath::root()).await?;
         let task = AgentTask {
@@ -85,6 +87,13 @@ impl Services {
             at: scope.at,
             changes: run.changes,
         };
-        Ok(Outcome::Pushed { head: self.scm.commit(&cx.part("publish"), repo, &new).await? })
+        let head = self.scm.commit(&cx.part("publish"), repo, &new).await?;
+        self.pushed(cx, pull_request, head).await
+    }
+
+    async fn pushed(&self, cx: &OpContext, pull_request: &PullRequestRef, head: CommitId) -> Result<Outcome> {
+        let PullRequestRef { repo, number, .. } = pull_request;
+        let now = self.scm.pull_request(cx, repo, *number).await?;
+        Ok(Outcome::Pushed { head, read: Some(Change::prove(repo, &now).into()) })
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use pathops_core::adapter::Observation;
 use pathops_core::evidence::{Incident, Occasion};
-use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle};
+use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle, Change, Recorded};
 use pathops_core::policy::{DependencyState, GitState, Shown};
 use pathops_core::project::{EnvironmentTarget, Unit};
 use pathops_core::{ChangeSetId, CommitId, Digest, PersonId, Principal, ProjectId, RepoId, RepoPath, UnitId, UnixMillis};
@@ -328,6 +328,9 @@ pub enum Outcome {
     Pushed {
         /// The head with the work.
         head: CommitId,
+        /// The pull request, as it was read back then. Earlier versions did not note it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        read: Option<Recorded<Change>>,
     },
     /// A commit was built and its tests were run.
     Built {
@@ -364,6 +367,9 @@ pub enum Outcome {
         /// The decision that it rests on, where none is on record yet.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         decided: Option<Box<Passed>>,
+        /// The pull request, as it was read back then. Earlier versions did not note it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        read: Option<Recorded<Change>>,
     },
     /// A pull request was merged, and what is there now is not what was decided about.
     Unproven {

@@ -1,19 +1,20 @@
 //! The lifecycles of a change set and of what it brings: they follow from its steps.
 //!
-//! An activity that has a proof moves the lifecycle of a unit's artifact by it. What needs none is done here: an artifact is
-//! begun or ruled out, the change set's own lifecycle goes as far as those of its units, and that of an app or component
-//! follows the promotion of what it brought.
+//! An activity that has a proof moves the lifecycle of a unit's artifact by it. No proof is made here, where nothing is at hand
+//! that was verified: an artifact is begun or ruled out, which takes none, and two accounts follow by what activities have
+//! recorded. The change set's own goes as far as the pull requests and artifacts of its units, and that of an app or component
+//! as far as the promotion of what it brought.
 
 use std::collections::BTreeMap;
 
 use pathops_core::lifecycle::{
-    Artifact, ArtifactLifecycle, ArtifactState, ChangeSetLifecycle, ChangeSetState, Ground, TransitionError,
+    Artifact, ArtifactLifecycle, ArtifactState, Change, ChangeSetLifecycle, ChangeSetState, Ground, Recorded, TransitionError,
 };
 use pathops_core::project::Lifecycle;
-use pathops_core::{CommitId, UnitId, UnixMillis};
+use pathops_core::{UnitId, UnixMillis};
 
 use crate::change_set::step::remark;
-use crate::change_set::{End, Progress, PullRequestRef, Role, Stage, State};
+use crate::change_set::{End, Progress, Role, Stage, State};
 
 type Next = Result<ChangeSetLifecycle, TransitionError<ChangeSetState>>;
 
@@ -95,15 +96,16 @@ fn next(state: &State, at: UnixMillis) -> Option<Next> {
         return Some(it.stopped(format!("{}: {}", failure.unit, failure.reason), at));
     }
     match it.state() {
-        S::Declared => all(state, |unit, progress| head(progress, state.workplace(unit))).map(|heads| it.working(heads, at)),
+        S::Declared => all(state, |unit, progress| read(progress, state.workplace(unit))).map(|read| it.working(&read, at)),
         S::Working => {
             let pushed = |unit: &UnitId, progress: &Progress| {
-                (progress.stage > Stage::Working).then(|| head(progress, state.workplace(unit))).flatten()
+                (progress.stage > Stage::Working).then(|| read(progress, state.workplace(unit))).flatten()
             };
-            some(state, pushed).map(|heads| it.in_review(heads, at))
+            some(state, pushed).map(|read| it.in_review(&read, at))
         }
         S::InReview => {
-            some(state, |_, progress| Some(progress.preflight.as_ref()?.commit.clone())).map(|merged| it.in_preflight(merged, at))
+            let merged = |progress: &Progress| read(progress, Role::Preflight).filter(|_| progress.preflight.is_some());
+            some(state, |_, progress| merged(progress)).map(|merged| it.in_preflight(&merged, at))
         }
         S::InPreflight => all(state, |_, progress| progress.artifact.as_ref()?.decision())
             .map(|decisions| it.decided(&decisions.into_values().collect::<Vec<_>>(), at)),
@@ -111,8 +113,8 @@ fn next(state: &State, at: UnixMillis) -> Option<Next> {
             let ended = || state.end.map(|_| it.closed(at));
             promoting(state, |progress| progress.artifact.as_ref(), at).or_else(ended)
         }
-        S::Stopped => some(state, |_, progress| head(progress, Role::Recovery))
-            .map(|heads| it.recovering(heads, at))
+        S::Stopped => some(state, |_, progress| read(progress, Role::Recovery))
+            .map(|read| it.recovering(&read, at))
             .or_else(|| end(state, at)),
         S::Recovering => promoting(state, |progress| progress.again.as_ref(), at).or_else(|| end(state, at)),
         S::Closed | S::Recovered | S::LeftToPeople | S::Cancelled => None,
@@ -166,9 +168,8 @@ fn end(state: &State, at: UnixMillis) -> Option<Next> {
     }
 }
 
-fn head(progress: &Progress, role: Role) -> Option<CommitId> {
-    let PullRequestRef { head, .. } = progress.pull_requests.get(&role)?;
-    Some(head.clone())
+fn read(progress: &Progress, role: Role) -> Option<Recorded<Change>> {
+    progress.pull_requests.get(&role)?.change()
 }
 
 /// What each unit has; `None` while one has not.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use pathops_core::adapter::{Artifact, Observation, PullRequest};
 use pathops_core::evidence::Treatment;
-use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle, ChangeSetLifecycle};
+use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle, Change, ChangeSetLifecycle, Recorded};
 use pathops_core::policy::{Decision, GitState, MergeBy, Shown};
 use pathops_core::project::{Environments, FeatureRequest, Unit};
 use pathops_core::{
@@ -83,6 +83,9 @@ pub struct PullRequestRef {
     pub head: CommitId,
     /// Where a person finds it.
     pub url: String,
+    /// As it was last read back. References from before that was noted have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<Recorded<Change>>,
 }
 
 impl PullRequestRef {
@@ -90,6 +93,7 @@ impl PullRequestRef {
     #[must_use]
     pub fn new(repo: RepoId, pull_request: &PullRequest, base_commit: CommitId) -> Self {
         Self {
+            read: Some(Change::prove(&repo, pull_request).into()),
             repo,
             number: pull_request.number,
             branch: pull_request.head_branch.clone(),
@@ -98,6 +102,13 @@ impl PullRequestRef {
             head: pull_request.head.clone(),
             url: pull_request.url.clone(),
         }
+    }
+
+    /// As it was last read back; of a reference from before that was noted, what else it says.
+    pub(super) fn change(&self) -> Option<Recorded<Change>> {
+        let Self { repo, number, head, .. } = self;
+        let before = || serde_json::from_value(serde_json::json!({ "repo": repo, "number": number, "head": head })).ok();
+        self.read.clone().or_else(before)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The transitions of one unit: what an outcome says of it, and what it does next.
 
 use pathops_core::adapter::{Observation, Readiness};
-use pathops_core::lifecycle::ArtifactLifecycle;
+use pathops_core::lifecycle::{ArtifactLifecycle, Change, Recorded};
 use pathops_core::policy::Shown;
 use pathops_core::{CommitId, Principal, UnixMillis};
 use pathops_evidence::EvidenceRecord;
@@ -31,6 +31,9 @@ pub(super) struct Work {
 pub(super) fn transition(work: Work, progress: &mut Progress, outcome: &Outcome, at: UnixMillis) -> Next {
     use Stage as S;
     let stage = progress.stage;
+    if let Outcome::Pushed { read: Some(read), .. } | Outcome::Merged { read: Some(read), .. } = outcome {
+        read_back(progress, read);
+    }
     let next = match outcome {
         Outcome::Dropped => Some(Next::Rest(S::Stopped)),
         Outcome::Closed { by } => Some(Next::Fail(format!("{by} closed the pull request without merging it"))),
@@ -58,7 +61,7 @@ fn source(work: Work, progress: &mut Progress, outcome: &Outcome) -> Option<Next
             progress.pull_requests.insert(Role::Preflight, opened.clone());
             Next::Do(S::Working)
         }
-        (S::Working, Outcome::Pushed { head }) => {
+        (S::Working, Outcome::Pushed { head, .. }) => {
             moved(progress, work.at, head);
             progress.problem = None;
             if work.at == Role::Source { Next::Do(S::Building) } else { Next::Rest(S::Built) }
@@ -86,7 +89,7 @@ fn source(work: Work, progress: &mut Progress, outcome: &Outcome) -> Option<Next
             }
             Next::Fail(reason.clone())
         }
-        (S::SourceReview, Outcome::Pushed { head }) => {
+        (S::SourceReview, Outcome::Pushed { head, .. }) => {
             moved(progress, Role::Source, head);
             Next::Do(S::Building)
         }
@@ -325,6 +328,14 @@ pub(crate) fn merged_early(by: &Principal) -> String {
     format!(
         "{by} merged the preflight pull request before it was its turn: what runs in preflight now was not deployed after what it depends on, and what was there before was not noted"
     )
+}
+
+/// Notes a pull request as an activity has read it back.
+fn read_back(progress: &mut Progress, read: &Recorded<Change>) {
+    let Change { repo, number, .. } = read.get();
+    if let Some(it) = progress.pull_requests.values_mut().find(|it| it.repo == *repo && it.number == *number) {
+        it.read = Some(read.clone());
+    }
 }
 
 /// Notes where the head of a pull request is now.

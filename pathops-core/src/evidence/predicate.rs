@@ -322,6 +322,10 @@ pub struct VerificationSummary {
     /// Everything that the decision was made of, to make it again (an addition to the standard's fields).
     #[serde(rename = "https://pathops.dev/decision-record", default, skip_serializing_if = "Option::is_none")]
     pub record: Option<Reference>,
+    /// What it granted, by name and with all that the grant is bound to (an addition to the standard's fields). It gives no
+    /// right: the grant is used by then, and nothing makes one of this.
+    #[serde(rename = "https://pathops.dev/grant", default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<serde_json::Value>,
 }
 
 impl Predicate for VerificationSummary {

@@ -3,9 +3,10 @@ use serde::{Deserialize, Serialize};
 use crate::id::{EnvironmentId, UnitId};
 use crate::lifecycle::transition::{same, sealed, something};
 use crate::lifecycle::{
-    Declarations, Ground, HumanDecision, Mismatch, Needs, Promotion, Proven, Record, Step, Subject, TransitionError,
+    Declarations, Ground, HumanDecision, Mismatch, Needs, Promotion, Proof, Proven, Record, Reported, Step, Subject,
+    TransitionError,
 };
-use crate::project::{Lifecycle, OpenIncident, Role};
+use crate::project::{Lifecycle, Role};
 use crate::time::UnixMillis;
 
 /// An app, or a component: what its lifecycle is about.
@@ -52,21 +53,21 @@ impl Record<App> {
         self.step(Lifecycle::PathReady, Ground::Declared { declarations, by: by.get().clone() }, at)
     }
 
-    /// A promotion brought it into production, or a newer version of it.
+    /// A promotion brought it into production, or a newer version of it. The record of an app follows that of its artifact.
     ///
     /// # Errors
     /// [`TransitionError`] for a prototype, and for a promotion of something else, to somewhere else, that has served
     /// before, or that was observed before the last incident.
-    pub fn promoted(&self, promotion: &Proven<Promotion>, at: UnixMillis) -> Result<Self, TransitionError<Lifecycle>> {
-        self.step(Lifecycle::Production, Ground::Promotion(promotion.get().clone()), at)
+    pub fn promoted(&self, promotion: &impl Proof<Promotion>, at: UnixMillis) -> Result<Self, TransitionError<Lifecycle>> {
+        self.step(Lifecycle::Production, Ground::Promotion(promotion.it().clone()), at)
     }
 
     /// An incident sends it back. Only another promotion brings it into production again.
     ///
     /// # Errors
     /// [`TransitionError`] where it is not in production, and for an incident of another unit.
-    pub fn incident(&self, incident: &OpenIncident, at: UnixMillis) -> Result<Self, TransitionError<Lifecycle>> {
-        self.step(Lifecycle::PathReady, Ground::Incident(incident.clone()), at)
+    pub fn incident(&self, incident: &Proven<Reported>, at: UnixMillis) -> Result<Self, TransitionError<Lifecycle>> {
+        self.step(Lifecycle::PathReady, Ground::Incident(incident.get().clone()), at)
     }
 
     /// With what another record of the same app has and this one has not, each held against this record: a promotion that was
@@ -91,7 +92,7 @@ impl sealed::Rules for App {
                     (by.role == Role::Owner).then_some(()).ok_or_else(|| Mismatch::Missing("an owner's decision".to_owned()));
                 empty.and(owner)
             }
-            Ground::Incident(incident) => {
+            Ground::Incident(Reported { incident, .. }) => {
                 // An incident without a unit is about all of them.
                 let unit = &record.subject().unit;
                 same("app or component", unit, incident.unit.as_ref().unwrap_or(unit))?;

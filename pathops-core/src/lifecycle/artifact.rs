@@ -7,8 +7,8 @@ use crate::digest::Digest;
 use crate::id::{ChangeSetId, CommitId, EnvironmentId, UnitId};
 use crate::lifecycle::transition::{same, same_if_any, sealed};
 use crate::lifecycle::{
-    Decided, Failure, Granted, Ground, HumanDecision, Mismatch, Needs, Preflight, Promotion, Proven, Record, Step, Subject,
-    TransitionError,
+    Decided, Failure, Granted, Ground, HumanDecision, Mismatch, Needs, Preflight, Promotion, Proven, Record, Recorded, Step,
+    Subject, TransitionError,
 };
 use crate::policy::PromotionGrant;
 use crate::time::UnixMillis;
@@ -178,29 +178,29 @@ impl Record<Artifact> {
 
     /// How it was tried in preflight.
     #[must_use]
-    pub fn preflight(&self) -> Option<Proven<Preflight>> {
+    pub fn preflight(&self) -> Option<Recorded<Preflight>> {
         self.last(|ground| if let Ground::Preflight(it) = ground { Some(it) } else { None })
     }
 
     /// The last decision by which it may be proposed.
     #[must_use]
-    pub fn decision(&self) -> Option<Proven<Decided>> {
+    pub fn decision(&self) -> Option<Recorded<Decided>> {
         self.last(|ground| if let Ground::Decided(it) = ground { it.get(&self.subject().unit) } else { None })
     }
 
     /// How it got into production.
     #[must_use]
-    pub fn promotion(&self) -> Option<Proven<Promotion>> {
+    pub fn promotion(&self) -> Option<Recorded<Promotion>> {
         self.last(|ground| if let Ground::Promotion(it) = ground { Some(it) } else { None })
     }
 
-    fn last<'r, T: Clone + 'r>(&'r self, of: impl Fn(&'r Ground) -> Option<&'r T>) -> Option<Proven<T>> {
-        self.grounds().rev().find_map(of).cloned().map(Proven::checked)
+    fn last<'r, T: Clone + 'r>(&'r self, of: impl Fn(&'r Ground) -> Option<&'r T>) -> Option<Recorded<T>> {
+        self.grounds().rev().find_map(of).cloned().map(Recorded::of)
     }
 
     /// The grant that stands: the last one, if it was not taken back.
     #[must_use]
-    pub fn grant(&self) -> Option<Proven<Granted>> {
+    pub fn grant(&self) -> Option<Recorded<Granted>> {
         self.standing_grant(&self.subject().unit)
     }
 
@@ -256,7 +256,7 @@ impl Artifact {
 }
 
 /// Whether a promotion is by the grant that stands, and by all of what that is bound to.
-pub(super) fn standing(grant: Option<Proven<Granted>>, used: &Granted) -> Result<(), Mismatch> {
+pub(super) fn standing(grant: Option<Recorded<Granted>>, used: &Granted) -> Result<(), Mismatch> {
     let grant = grant.ok_or_else(|| Mismatch::Missing(format!("a grant for `{}`", used.unit)))?;
     same("grant", &grant.get().grant, &used.grant)?;
     if grant.get() == used { Ok(()) } else { Err(Mismatch::Missing("what the grant is bound to".to_owned())) }

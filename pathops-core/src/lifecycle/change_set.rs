@@ -4,12 +4,12 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::EvidenceId;
-use crate::id::{ChangeSetId, CommitId, EnvironmentId, UnitId};
+use crate::id::{ChangeSetId, EnvironmentId, UnitId};
 use crate::lifecycle::artifact::standing;
 use crate::lifecycle::transition::{same, same_if_any, sealed, something};
 use crate::lifecycle::{
-    Back, Decided, Failure, Granted, Ground, HumanDecision, Mismatch, Needs, Preflight, Promotion, Proven, Record, Step, Subject,
-    TransitionError,
+    Back, Change, Decided, Failure, Granted, Ground, HumanDecision, Mismatch, Needs, Preflight, Promotion, Proof, Proven, Record,
+    Recorded, Step, Subject, TransitionError,
 };
 use crate::time::UnixMillis;
 
@@ -88,9 +88,9 @@ impl Subject for ChangeSet {
     const STEPS: &'static [Step<ChangeSetState>] = {
         use ChangeSetState as S;
         &[
-            Step { from: &[S::Declared], to: S::Working, needs: &[Needs::Commits] },
-            Step { from: &[S::Working], to: S::InReview, needs: &[Needs::Commits] },
-            Step { from: &[S::InReview], to: S::InPreflight, needs: &[Needs::Commits] },
+            Step { from: &[S::Declared], to: S::Working, needs: &[Needs::Changes] },
+            Step { from: &[S::Working], to: S::InReview, needs: &[Needs::Changes] },
+            Step { from: &[S::InReview], to: S::InPreflight, needs: &[Needs::Changes] },
             Step { from: &[S::InPreflight], to: S::Decided, needs: &[Needs::Decisions] },
             Step { from: &[S::Decided], to: S::Promoting, needs: &[Needs::Grant] },
             Step { from: &[S::Promoting], to: S::Promoting, needs: &[Needs::Grant, Needs::TakingBack, Needs::Promotion] },
@@ -101,7 +101,7 @@ impl Subject for ChangeSet {
                 to: S::Stopped,
                 needs: &[Needs::Failure, Needs::Person, Needs::Reason],
             },
-            Step { from: &[S::Stopped], to: S::Recovering, needs: &[Needs::Commits] },
+            Step { from: &[S::Stopped], to: S::Recovering, needs: &[Needs::Changes] },
             // Production goes back by the same door as it went on: with a grant.
             Step { from: &[S::Recovering], to: S::Recovering, needs: &[Needs::Grant, Needs::TakingBack, Needs::Promotion] },
             Step { from: &[S::Stopped, S::Recovering], to: S::Recovered, needs: &[Needs::Back] },
@@ -117,45 +117,45 @@ impl Record<ChangeSet> {
         Self::begin(change_set)
     }
 
-    /// Every unit has a branch: the first commit of each.
+    /// Every unit has a branch: the pull request of each, with its first commit.
     ///
     /// # Errors
     /// [`TransitionError`] where it is not just declared, and where a unit is missing or none of this change set.
-    pub fn working(&self, branches: BTreeMap<UnitId, CommitId>, at: UnixMillis) -> Next {
-        self.step(ChangeSetState::Working, Ground::Commits(branches), at)
+    pub fn working(&self, branches: &BTreeMap<UnitId, impl Proof<Change>>, at: UnixMillis) -> Next {
+        self.step(ChangeSetState::Working, changes(branches), at)
     }
 
-    /// The first units have a change to review: the head of each.
+    /// The first units have a change to review: the pull request of each, with its head.
     ///
     /// # Errors
     /// [`TransitionError`] where nobody works on it yet or it is further, and for units that are none of it.
-    pub fn in_review(&self, heads: BTreeMap<UnitId, CommitId>, at: UnixMillis) -> Next {
-        self.step(ChangeSetState::InReview, Ground::Commits(heads), at)
+    pub fn in_review(&self, heads: &BTreeMap<UnitId, impl Proof<Change>>, at: UnixMillis) -> Next {
+        self.step(ChangeSetState::InReview, changes(heads), at)
     }
 
-    /// The first units were merged into preflight: the merge of each.
+    /// The first units were merged into preflight: the pull request of each, with its merge.
     ///
     /// # Errors
-    /// [`TransitionError`] where it is not in review, and for units that are none of it.
-    pub fn in_preflight(&self, merged: BTreeMap<UnitId, CommitId>, at: UnixMillis) -> Next {
-        self.step(ChangeSetState::InPreflight, Ground::Commits(merged), at)
+    /// [`TransitionError`] where it is not in review, for units that are none of it, and for a pull request that is not merged.
+    pub fn in_preflight(&self, merged: &BTreeMap<UnitId, impl Proof<Change>>, at: UnixMillis) -> Next {
+        self.step(ChangeSetState::InPreflight, changes(merged), at)
     }
 
     /// Every unit was tried in preflight, and a decision that rests on that passed.
     ///
     /// # Errors
     /// [`TransitionError`] where it is not in preflight, and where a unit is missing or none of this change set.
-    pub fn decided(&self, decisions: &[Proven<Decided>], at: UnixMillis) -> Next {
-        let of = |it: &Proven<Decided>| (it.get().preflight.unit.clone(), it.get().clone());
-        self.step(ChangeSetState::Decided, Ground::Decided(decisions.iter().map(of).collect()), at)
+    pub fn decided(&self, decisions: &[impl Proof<Decided>], at: UnixMillis) -> Next {
+        let of = |it: &Decided| (it.preflight.unit.clone(), it.clone());
+        self.step(ChangeSetState::Decided, Ground::Decided(decisions.iter().map(|it| of(it.it())).collect()), at)
     }
 
     /// The promotion of a unit is granted, or granted anew; or, where it is recovering, the way back into production.
     ///
     /// # Errors
     /// [`TransitionError`] where not every unit is decided, and for a grant of anything else or one that was recorded before.
-    pub fn granted(&self, granted: &Proven<Granted>, at: UnixMillis) -> Next {
-        self.step(self.promoting(), Ground::Granted(granted.get().clone()), at)
+    pub fn granted(&self, granted: &impl Proof<Granted>, at: UnixMillis) -> Next {
+        self.step(self.promoting(), Ground::Granted(granted.it().clone()), at)
     }
 
     /// The grant of a unit was taken back.
@@ -170,8 +170,8 @@ impl Record<ChangeSet> {
     ///
     /// # Errors
     /// [`TransitionError`] where nothing is granted, and for a promotion by another grant.
-    pub fn live(&self, promotion: &Proven<Promotion>, at: UnixMillis) -> Next {
-        self.step(self.promoting(), Ground::Promotion(promotion.get().clone()), at)
+    pub fn live(&self, promotion: &impl Proof<Promotion>, at: UnixMillis) -> Next {
+        self.step(self.promoting(), Ground::Promotion(promotion.it().clone()), at)
     }
 
     /// Every unit is in production, with the evidence that was recorded of each.
@@ -214,12 +214,12 @@ impl Record<ChangeSet> {
         self.step(ChangeSetState::Stopped, Ground::Reason(reason.into()), at)
     }
 
-    /// The first units go back: the head of the pull request that takes each there.
+    /// The first units go back: the pull request that takes each there, with its head.
     ///
     /// # Errors
     /// [`TransitionError`] where it has not stopped, and for units that are none of it.
-    pub fn recovering(&self, heads: BTreeMap<UnitId, CommitId>, at: UnixMillis) -> Next {
-        self.step(ChangeSetState::Recovering, Ground::Commits(heads), at)
+    pub fn recovering(&self, heads: &BTreeMap<UnitId, impl Proof<Change>>, at: UnixMillis) -> Next {
+        self.step(ChangeSetState::Recovering, changes(heads), at)
     }
 
     /// Every unit is what it was: with evidence, or with the reason why there is nothing to observe. One that was in
@@ -227,9 +227,9 @@ impl Record<ChangeSet> {
     ///
     /// # Errors
     /// [`TransitionError`] where it has not stopped, a unit is missing, or production did not go back.
-    pub fn recovered(&self, observed: &[Proven<Preflight>], nothing: BTreeMap<UnitId, String>, at: UnixMillis) -> Next {
+    pub fn recovered(&self, observed: &[impl Proof<Preflight>], nothing: BTreeMap<UnitId, String>, at: UnixMillis) -> Next {
         let nothing = nothing.into_iter().map(|(unit, reason)| (unit, Back::Nothing(reason)));
-        let observed = observed.iter().map(|it| (it.get().unit.clone(), Back::Observed(it.get().clone())));
+        let observed = observed.iter().map(Proof::it).map(|it| (it.unit.clone(), Back::Observed(it.clone())));
         self.step(ChangeSetState::Recovered, Ground::Back(nothing.chain(observed).collect()), at)
     }
 
@@ -243,7 +243,7 @@ impl Record<ChangeSet> {
 
     /// The grant that stands for a unit: the last one, if it was not taken back.
     #[must_use]
-    pub fn grant(&self, unit: &UnitId) -> Option<Proven<Granted>> {
+    pub fn grant(&self, unit: &UnitId) -> Option<Recorded<Granted>> {
         self.standing_grant(unit)
     }
 
@@ -267,10 +267,12 @@ impl sealed::Rules for ChangeSet {
     fn fits(record: &Record<Self>, to: ChangeSetState, ground: &Ground) -> Result<(), Mismatch> {
         let it = record.subject();
         match ground {
-            Ground::Commits(commits) => {
-                commits.keys().try_for_each(|unit| it.has(unit))?;
-                if to == ChangeSetState::Working { it.all_in(commits) } else { some(commits) }
+            Ground::Changes(changes) => {
+                it.as_many(to, changes)?;
+                let open = changes.iter().find(|(_, change)| to == ChangeSetState::InPreflight && change.merged.is_none());
+                open.map_or(Ok(()), |(unit, _)| Err(Mismatch::Missing(format!("the merge of `{unit}`"))))
             }
+            Ground::Commits(commits) => it.as_many(to, commits),
             Ground::Decided(decisions) => {
                 decisions.iter().try_for_each(|(unit, decided)| it.tried(unit, &decided.preflight))?;
                 it.all_in(decisions)
@@ -312,6 +314,16 @@ impl ChangeSet {
             .map_or(Ok(()), |unit| Err(Mismatch::Missing(format!("`{unit}`"))))
     }
 
+    /// Whether there is something of every unit, or of one at least where the first begins.
+    fn as_many<T>(&self, to: ChangeSetState, units: &BTreeMap<UnitId, T>) -> Result<(), Mismatch> {
+        units.keys().try_for_each(|unit| self.has(unit))?;
+        match to {
+            ChangeSetState::Working => self.all_in(units),
+            _ if units.is_empty() => Err(Mismatch::Missing("the pull request of a unit".to_owned())),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether something was tried as the unit of this change set that it is recorded for.
     fn tried(&self, unit: &UnitId, preflight: &Preflight) -> Result<(), Mismatch> {
         self.has(unit)?;
@@ -321,8 +333,8 @@ impl ChangeSet {
     }
 }
 
-fn some(commits: &BTreeMap<UnitId, CommitId>) -> Result<(), Mismatch> {
-    if commits.is_empty() { Err(Mismatch::Missing("the commit of a unit".to_owned())) } else { Ok(()) }
+fn changes(of: &BTreeMap<UnitId, impl Proof<Change>>) -> Ground {
+    Ground::Changes(of.iter().map(|(unit, change)| (unit.clone(), change.it().clone())).collect())
 }
 
 fn is_back(record: &Record<ChangeSet>, units: &BTreeMap<UnitId, Back>) -> Result<(), Mismatch> {

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::evidence::EvidenceId;
 use crate::id::{CommitId, PersonId, UnitId};
-use crate::lifecycle::{Decided, Failure, Granted, HumanDecision, Preflight, Promotion};
+use crate::lifecycle::{Change, Decided, Failure, Granted, HumanDecision, Preflight, Promotion, Reported};
 use crate::policy::GrantId;
-use crate::project::{OpenIncident, Unit};
+use crate::project::Unit;
 
 /// What a transition rests on, as it stands in the record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,8 +24,11 @@ pub enum Ground {
         by: HumanDecision,
     },
     /// An incident.
-    Incident(OpenIncident),
-    /// Commits that were read back from Git, a unit each.
+    Incident(Reported),
+    /// Pull requests that were read back, a unit each.
+    Changes(BTreeMap<UnitId, Change>),
+    /// Commits, a unit each: what records of format 1 have where those of today have pull requests. It is read, and made by
+    /// nothing.
     Commits(BTreeMap<UnitId, CommitId>),
     /// A deployment in preflight that was ready and healthy.
     Preflight(Preflight),
@@ -111,8 +114,8 @@ pub enum Needs {
     Declarations,
     /// [`Ground::Incident`].
     Incident,
-    /// [`Ground::Commits`].
-    Commits,
+    /// [`Ground::Changes`], or [`Ground::Commits`] of a record from before.
+    Changes,
     /// [`Ground::Preflight`].
     Preflight,
     /// [`Ground::Decided`].
@@ -139,7 +142,7 @@ impl fmt::Display for Needs {
             Needs::Person => "a person's decision",
             Needs::Declarations => "intent, owner, rollback path and boundaries, and an owner's decision",
             Needs::Incident => "an incident",
-            Needs::Commits => "commits of its units",
+            Needs::Changes => "pull requests of its units",
             Needs::Preflight => "evidence of readiness and health in preflight",
             Needs::Decisions => "a decision that passed, of every unit",
             Needs::Grant => "a promotion grant",
@@ -161,7 +164,7 @@ impl Ground {
             Ground::Person(_) => Needs::Person,
             Ground::Declared { .. } => Needs::Declarations,
             Ground::Incident(_) => Needs::Incident,
-            Ground::Commits(_) => Needs::Commits,
+            Ground::Changes(_) | Ground::Commits(_) => Needs::Changes,
             Ground::Preflight(_) => Needs::Preflight,
             Ground::Decided(_) => Needs::Decisions,
             Ground::Granted(_) => Needs::Grant,
@@ -188,7 +191,7 @@ impl Ground {
     pub fn reason(&self) -> Option<&str> {
         match self {
             Ground::Person(decision) | Ground::Declared { by: decision, .. } => Some(&decision.reason),
-            Ground::Incident(incident) => Some(&incident.summary),
+            Ground::Incident(it) => Some(&it.incident.summary),
             Ground::TakenBack { reason, .. } | Ground::Reason(reason) => Some(reason),
             Ground::Failure(failure) => Some(&failure.reason),
             _ => None,

@@ -8,16 +8,17 @@ use crate::digest::Digest;
 use crate::evidence::{
     Deployment, EvidenceId, Health, Predicate, TestResult, TestVerdict, VerificationResult, VerificationSummary, VerifiedEvidence,
 };
-use crate::id::{ChangeSetId, CommitId, EnvironmentId, PersonId, TreeId, UnitId};
-use crate::policy::{GrantId, PromotionGrant, RequirementResult, Verdict};
+use crate::id::{ChangeSetId, EnvironmentId, PersonId, UnitId};
+use crate::policy::{RequirementResult, Verdict};
 use crate::principal::Principal;
 use crate::project::Role;
 use crate::time::UnixMillis;
 
-/// Something that was proved just now: from verified evidence, from a grant, or by a person who may decide.
+/// Something that was proved just now: from verified evidence, from a grant, from what a system around was read back to hold,
+/// or by a person who may decide.
 ///
 /// The thing itself is plain data, as it stands in a record. Its proof is not: nobody outside this crate makes one from
-/// data, and none is read back.
+/// data, none is read back, and no record gives one. What a record has of it is [`Recorded`].
 ///
 /// ```compile_fail,E0423
 /// use pathops_core::lifecycle::{Granted, Proven};
@@ -50,6 +51,67 @@ impl<T> Proven<T> {
     pub fn get(&self) -> &T {
         &self.0
     }
+}
+
+/// What was proved before, as it was written down: in a record, in a journal. Whoever keeps that answers for it.
+///
+/// A workflow whose steps are pure has no verified thing at hand. It takes up what an activity has proved where that was, and
+/// the activity's outcome carries this. With it an *account* follows, which is that of a change set or an app: it tells what
+/// its artifacts have come to. An artifact itself moves by [`Proven`] only, and so does every proof that rests on another; so
+/// what was only read leads nowhere.
+///
+/// ```compile_fail,E0308
+/// use pathops_core::evidence::VerifiedEvidence;
+/// use pathops_core::lifecycle::{Granted, Promotion, Recorded};
+/// fn promote(granted: &Recorded<Granted>, deployment: &VerifiedEvidence) {
+///     let _ = Promotion::prove(granted, deployment); // that a grant is on record proves none
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Recorded<T>(T);
+
+impl<T> Recorded<T> {
+    /// For what a record of this crate has.
+    pub(super) fn of(it: T) -> Self {
+        Self(it)
+    }
+
+    /// What was recorded.
+    #[must_use]
+    pub fn get(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> From<Proven<T>> for Recorded<T> {
+    fn from(Proven(it): Proven<T>) -> Self {
+        Self(it)
+    }
+}
+
+/// What an account goes on with: what is [`Proven`] now, or was and is [`Recorded`]. Nobody else implements it.
+pub trait Proof<T>: sealed::Sealed {
+    /// What it is the proof of.
+    fn it(&self) -> &T;
+}
+
+impl<T> Proof<T> for Proven<T> {
+    fn it(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> Proof<T> for Recorded<T> {
+    fn it(&self) -> &T {
+        &self.0
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<T> Sealed for super::Proven<T> {}
+    impl<T> Sealed for super::Recorded<T> {}
 }
 
 /// Why something proves nothing.
@@ -266,77 +328,6 @@ impl Decided {
     }
 }
 
-/// That a promotion was granted. It says so, and gives no right: that is the [`PromotionGrant`], which is used once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Granted {
-    /// The name of the grant.
-    pub grant: GrantId,
-    /// The change set.
-    pub change_set: ChangeSetId,
-    /// The app or component.
-    pub unit: UnitId,
-    /// Where it may go.
-    pub environment: EnvironmentId,
-    /// What may go there; a component has no artifact.
-    pub artifact: Option<Digest>,
-    /// The desired state that asks for it.
-    pub tree: TreeId,
-    /// The head of the pull request that it was granted for; records from before it was noted have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head: Option<CommitId>,
-}
-
-impl Granted {
-    /// From the grant itself.
-    #[must_use]
-    pub fn prove(grant: &PromotionGrant) -> Proven<Self> {
-        let it = grant.binding();
-        Proven(Self {
-            grant: grant.id(),
-            change_set: it.change_set.clone(),
-            unit: it.unit.clone(),
-            environment: it.environment.clone(),
-            artifact: it.artifact,
-            tree: it.tree.clone(),
-            head: Some(it.head.clone()),
-        })
-    }
-}
-
-/// A promotion that is done: it was granted, and exactly that was then ready where it was to go.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Promotion {
-    /// What was granted.
-    pub granted: Granted,
-    /// Evidence that it was ready there.
-    pub deployment: EvidenceId,
-    /// When that was observed.
-    #[serde(with = "crate::time::rfc3339")]
-    pub observed_on: UnixMillis,
-}
-
-impl Promotion {
-    /// From what was granted, and evidence of a ready deployment of exactly that: change set, unit, environment, artifact
-    /// and desired state.
-    ///
-    /// # Errors
-    /// [`ProofError`] where the evidence is something else, says no, or is about something else.
-    pub fn prove(granted: &Proven<Granted>, deployment: &VerifiedEvidence) -> Result<Proven<Self>, ProofError> {
-        let Proven(granted) = granted;
-        let it = ready(deployment)?;
-        let or_none = |it: Option<String>| it.unwrap_or_else(|| "none".to_owned());
-        let digest = |artifact: Option<Digest>| or_none(artifact.map(|it| it.to_string()));
-        same("change set", &granted.change_set, &it.change_set)?;
-        same("app or component", &granted.unit, &it.unit)?;
-        same("environment", &granted.environment, &it.environment)?;
-        same("artifact", &digest(granted.artifact), &digest(it.artifact))?;
-        same("desired state", &granted.tree.to_string(), &or_none(it.tree.map(String::from)))?;
-        Ok(Proven(Self { granted: granted.clone(), deployment: deployment.id(), observed_on: it.observed_on }))
-    }
-}
-
 /// Something that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -382,7 +373,7 @@ fn failed_tests(it: TestResult) -> (Option<UnitId>, Option<String>) {
 }
 
 /// A deployment that was ready, and is the subject of its evidence.
-fn ready(evidence: &VerifiedEvidence) -> Result<Deployment, ProofError> {
+pub(super) fn ready(evidence: &VerifiedEvidence) -> Result<Deployment, ProofError> {
     let it: Deployment = read(evidence, "evidence of a deployment")?;
     match not_ready(&it) {
         Some(says) => Err(ProofError::Negative { evidence: evidence.id(), says }),
@@ -404,11 +395,11 @@ fn about(evidence: &VerifiedEvidence, it: &Deployment) -> bool {
     }
 }
 
-fn names(evidence: &VerifiedEvidence, algorithm: &str, value: &str) -> bool {
+pub(super) fn names(evidence: &VerifiedEvidence, algorithm: &str, value: &str) -> bool {
     evidence.statement().subject.iter().any(|subject| subject.has(algorithm, value))
 }
 
-fn read<P: Predicate + DeserializeOwned>(evidence: &VerifiedEvidence, wanted: &'static str) -> Result<P, ProofError> {
+pub(super) fn read<P: Predicate + DeserializeOwned>(evidence: &VerifiedEvidence, wanted: &'static str) -> Result<P, ProofError> {
     let statement = evidence.statement();
     let kind = || ProofError::Kind { evidence: evidence.id(), wanted };
     if statement.predicate_type != P::TYPE {
@@ -417,6 +408,6 @@ fn read<P: Predicate + DeserializeOwned>(evidence: &VerifiedEvidence, wanted: &'
     serde_json::from_value(statement.predicate.clone()).map_err(|_| kind())
 }
 
-fn same<T: PartialEq + Display>(what: &'static str, one: &T, other: &T) -> Result<(), ProofError> {
+pub(super) fn same<T: PartialEq + Display>(what: &'static str, one: &T, other: &T) -> Result<(), ProofError> {
     if one == other { Ok(()) } else { Err(ProofError::Differ { what, one: one.to_string(), other: other.to_string() }) }
 }

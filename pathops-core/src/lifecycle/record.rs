@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::UnitId;
 use crate::lifecycle::transition::{sealed, something};
-use crate::lifecycle::{Granted, Ground, Mismatch, Needs, Proven, Step, Transition, TransitionError};
+use crate::lifecycle::{Granted, Ground, Mismatch, Needs, Recorded, Step, Transition, TransitionError};
 use crate::time::UnixMillis;
 
-/// The version of a record's form.
-pub const LIFECYCLE_FORMAT: u32 = 1;
+/// The version of a record's form that is written. Version 1 had commits where this one has pull requests; it is read, and stays
+/// as it is until the next transition.
+pub const LIFECYCLE_FORMAT: u32 = 2;
 
 /// What has a lifecycle: an [`App`](super::App), an [`Artifact`](super::Artifact) or a [`ChangeSet`](super::ChangeSet).
 pub trait Subject: Clone + Debug + PartialEq + Serialize + DeserializeOwned + sealed::Rules {
@@ -24,9 +25,10 @@ pub trait Subject: Clone + Debug + PartialEq + Serialize + DeserializeOwned + se
 /// The lifecycle of one thing: where it is, and each transition that brought it there with what it rested on.
 ///
 /// A transition is a function that takes its proof and gives the record after it; the record before it stays as it was.
-/// Serialising writes the record down. Reading goes through all of it again: a record that jumps, or whose grounds do not
-/// fit together, is refused with what would have been allowed. Signatures are not checked again, because a record has
-/// the names of its evidence, not the evidence: it is as good as the place where it was kept.
+/// Serialising writes the record down. Reading replays it: each transition again, by the same rules. A record that jumps, or
+/// whose grounds do not fit together, is refused with what would have been allowed. Signatures are not checked again, because a
+/// record has the names of its evidence, not the evidence: it is as good as the place where it was kept. So what it gives back
+/// is [`Recorded`], which proves nothing anew.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored<T>", bound(serialize = "T: Subject", deserialize = "T: Subject"))]
 pub struct Record<T: Subject> {
@@ -129,6 +131,7 @@ impl<T: Subject> Record<T> {
         }
         self.fits(to, &ground).map_err(|mismatch| refused(Some(mismatch)))?;
         let mut next = self.clone();
+        next.format = LIFECYCLE_FORMAT;
         next.state = to;
         next.transitions.push(Transition { from, to, at, ground });
         Ok(next)
@@ -176,20 +179,20 @@ impl<T: Subject> Record<T> {
     }
 
     /// What was last granted for a unit and has not been taken back.
-    pub(super) fn standing_grant(&self, unit: &UnitId) -> Option<Proven<Granted>> {
+    pub(super) fn standing_grant(&self, unit: &UnitId) -> Option<Recorded<Granted>> {
         let last = self.grounds().rev().find_map(|ground| match ground {
             Ground::Granted(granted) if granted.unit == *unit => Some(Some(granted)),
             Ground::TakenBack { unit: of, .. } if of == unit => Some(None),
             _ => None,
         });
-        last.flatten().cloned().map(Proven::checked)
+        last.flatten().cloned().map(Recorded::of)
     }
 }
 
 impl<T: Subject> TryFrom<Stored<T>> for Record<T> {
     type Error = RecordError<T::State>;
     fn try_from(stored: Stored<T>) -> Result<Self, Self::Error> {
-        if stored.format != LIFECYCLE_FORMAT {
+        if !(1..=LIFECYCLE_FORMAT).contains(&stored.format) {
             return Err(RecordError::Format(stored.format));
         }
         let mut record = Self::begin(stored.subject);
@@ -200,6 +203,7 @@ impl<T: Subject> TryFrom<Stored<T>> for Record<T> {
             }
             record = record.step(to, ground, at).map_err(|error| RecordError::Transition { number, error })?;
         }
+        record.format = stored.format;
         if stored.state == record.state { Ok(record) } else { Err(RecordError::End { says: stored.state, ends: record.state }) }
     }
 }

@@ -2,16 +2,17 @@
 
 use pathops_core::evidence::{Deployment, TestResult, TestVerdict, VerificationResult, VerificationSummary, VerifiedEvidence};
 use pathops_core::lifecycle::{
-    Artifact, ArtifactLifecycle, ArtifactState, Decided, Declarations, Failure, Granted, HumanDecision, Mismatch, Preflight,
-    Promotion, ProofError, Record, Subject, TransitionError,
+    Artifact, ArtifactLifecycle, ArtifactState, Decided, Declarations, Failure, Granted, Ground, HumanDecision, Mismatch,
+    Preflight, Promotion, ProofError, Record, Recorded, Subject, TransitionError,
 };
 use pathops_core::project::{OpenIncident, Role};
 use pathops_core::{Digest, Principal, UnixMillis};
 
 use crate::shop::{self, AT, human};
-use crate::table::{change_sets, nothing};
+use crate::table::{NONE, change_sets, nothing};
 use crate::world::{
-    It, agents_and_machines, app, artifact, change_set, commits, declarations, incident, owner, preflight, production, says, unit,
+    It, agents_and_machines, app, artifact, change_set, declarations, incident, incident_of, merged, open, owner, preflight,
+    production, reported, says, unit,
 };
 
 /// A change of something that is well.
@@ -138,6 +139,50 @@ fn a_promotion_is_exactly_what_was_granted() {
     assert!(Promotion::prove(&Granted::prove(&component.grant()), &component.deployment()).is_ok());
 }
 
+/// A grant is used up when what it let through is seen: the decision that was signed with it proves it again.
+#[test]
+fn what_was_granted_is_proved_again_by_its_decision() {
+    let good = production("orders");
+    let recorded = |it: &It| Recorded::from(Granted::prove(&it.grant()));
+    let again = |it: &It, decision: &VerifiedEvidence| Granted::prove_again(&recorded(it), decision);
+    for named in [true, false] {
+        assert_eq!(again(&good, &good.granting(named)), Ok(Granted::prove(&good.grant())), "{named}");
+        for (what, spoil) in &OTHER[..3] {
+            let error = again(&good, &spoil(good.clone()).granting(named)).unwrap_err();
+            assert_eq!(differs(&error), *what);
+        }
+        let another = OTHER[3].1(good.clone()).granting(named);
+        assert_eq!(again(&good, &another), Err(ProofError::Subject(another.id())));
+    }
+    assert_eq!(differs(&again(&good, &good.clone().at(1).granting(true)).unwrap_err()), "grant");
+    let moved = It { tree: 'e', ..good.clone() };
+    assert_eq!(differs(&again(&good, &moved.granting(true)).unwrap_err()), "grant");
+    // One that names the grant, and something else to go with it.
+    let mut summary: VerificationSummary = serde_json::from_value(good.granting(true).statement().predicate.clone()).unwrap();
+    summary.grant.as_mut().unwrap()["tree"] = shop::tree('e').to_string().into();
+    assert_eq!(differs(&again(&good, &good.verified(&summary)).unwrap_err()), "desired state");
+}
+
+#[test]
+fn a_decision_that_granted_nothing_proves_no_grant() {
+    let good = production("orders");
+    let recorded = Recorded::from(Granted::prove(&good.grant()));
+    let spoil: [fn(&mut VerificationSummary); 3] = [
+        |it| it.decision["stage"] = "first".into(),
+        |it| it.decision["verdict"] = "unknown".into(),
+        |it| it.verification_result = VerificationResult::Failed,
+    ];
+    for spoil in spoil {
+        let mut summary = serde_json::from_value(good.granting(true).statement().predicate.clone()).unwrap();
+        spoil(&mut summary);
+        let error = Granted::prove_again(&recorded, &good.verified(&summary)).unwrap_err();
+        assert!(matches!(error, ProofError::Negative { .. }), "{error}");
+    }
+    for evidence in [good.deployment(), good.decision(&[])] {
+        assert!(matches!(Granted::prove_again(&recorded, &evidence), Err(ProofError::Kind { .. })));
+    }
+}
+
 #[test]
 fn a_failure_is_evidence_that_says_no() {
     let good = preflight("orders");
@@ -179,7 +224,7 @@ fn an_artifact_moves_only_by_proofs_about_itself() {
     lacks("a reason", artifact().not_promotable(" ", AT));
 }
 
-/// What a record holds, it gives back as the proof that it was.
+/// What a record holds, it gives back as recorded, and no more.
 #[test]
 fn a_record_gives_back_what_it_rests_on() {
     let built = artifact();
@@ -187,9 +232,9 @@ fn a_record_gives_back_what_it_rests_on() {
     let decided = built.verified(&preflight("orders").tried(), AT).unwrap().decided(&preflight("orders").decided(), AT).unwrap();
     let promoted = decided.promotable(&production("orders").grant(), AT).unwrap();
     let promoted = promoted.promoted(&production("orders").promotion(), AT).unwrap();
-    assert_eq!(promoted.preflight(), Some(preflight("orders").tried()));
-    assert_eq!(promoted.decision(), Some(preflight("orders").decided()));
-    assert_eq!(promoted.promotion(), Some(production("orders").promotion()));
+    assert_eq!(promoted.preflight(), Some(preflight("orders").tried().into()));
+    assert_eq!(promoted.decision(), Some(preflight("orders").decided().into()));
+    assert_eq!(promoted.promotion(), Some(production("orders").promotion().into()));
 }
 
 /// A component has no artifact: it is its desired state that goes the same way.
@@ -254,10 +299,13 @@ fn an_app_is_in_production_again_only_by_a_new_promotion() {
     let by_another_grant = Promotion::prove(&Granted::prove(&first.clone().at(1).grant()), &first.deployment()).unwrap();
     let served = Mismatch::Again(first.deployment().id().to_string());
     assert_eq!(live.promoted(&by_another_grant, AT).unwrap_err().mismatch(), Some(&served));
-    let elsewhere = OpenIncident { unit: Some(unit("store")), ..incident() };
-    is_about("app or component", live.incident(&elsewhere, AT));
-    lacks("the name of the incident", live.incident(&OpenIncident { id: String::new(), ..incident() }, AT));
-    assert!(live.incident(&OpenIncident { unit: None, ..incident() }, AT).is_ok());
+    is_about("app or component", live.incident(&reported(incident_of("store"), "store").unwrap(), AT));
+    let nameless = OpenIncident { id: String::new(), ..incident_of("orders") };
+    lacks("the name of the incident", live.incident(&reported(nameless, "orders").unwrap(), AT));
+    let of_all = reported(OpenIncident { unit: None, ..incident_of("orders") }, "orders").unwrap();
+    assert!(live.incident(&of_all, AT).is_ok());
+    assert_eq!(of_all.get().declared_in, Some(shop::commit('9')));
+    assert_eq!(reported(incident_of("store"), "orders"), None, "it has none");
 
     let then = UnixMillis(AT.0 + 10);
     let back = live.incident(&incident(), then).unwrap();
@@ -314,28 +362,32 @@ fn a_change_set_is_closed_with_evidence_of_every_unit() {
 }
 
 #[test]
-fn a_change_set_names_commits_of_its_own_units() {
-    lacks("`store`", change_set().working(commits(&["orders"]), AT));
-    is_about("app or component", change_set().working(commits(&["orders", "store", "web"]), AT));
-    let working = &change_sets()[1];
-    lacks("the commit of a unit", working.in_review(commits(&[]), AT));
-    is_about("app or component", working.in_review(commits(&["web"]), AT));
+fn a_change_set_names_pull_requests_of_its_own_units() {
+    lacks("`store`", change_set().working(&open(&["orders"]), AT));
+    is_about("app or component", change_set().working(&open(&["orders", "store", "web"]), AT));
+    let (working, review) = (&change_sets()[1], &change_sets()[2]);
+    lacks("the pull request of a unit", working.in_review(&open(&[]), AT));
+    is_about("app or component", working.in_review(&open(&["web"]), AT));
+    lacks("the merge of `store`", review.in_preflight(&open(&["store"]), AT));
+    let merged = review.in_preflight(&merged(&["store"]), AT).unwrap();
+    let Ground::Changes(changes) = &merged.transitions().last().unwrap().ground else { panic!("{merged:?}") };
+    assert_eq!(changes[&unit("store")].merged.as_ref().unwrap().by, human("bob"), "it is on record who did it");
 }
 
 #[test]
 fn what_was_in_preflight_or_production_has_to_go_back() {
     let all = change_sets();
     let (review, tried, promoting) = (&all[2], &all[3], &all[5]);
-    let gone = |it: &pathops_core::lifecycle::ChangeSetLifecycle| it.recovered(&[], nothing(&["orders", "store"]), AT);
+    let gone = |it: &pathops_core::lifecycle::ChangeSetLifecycle| it.recovered(&NONE, nothing(&["orders", "store"]), AT);
     assert!(gone(&review.stopped("it failed", AT).unwrap()).is_ok());
     let stopped = tried.stopped("it failed", AT).unwrap();
     lacks("the way back of what was merged into preflight", gone(&stopped));
-    let back = stopped.recovering(commits(&["store"]), AT).unwrap();
-    lacks("`store`", back.recovered(&[], nothing(&["orders"]), AT));
+    let back = stopped.recovering(&open(&["store"]), AT).unwrap();
+    lacks("`store`", back.recovered(&NONE, nothing(&["orders"]), AT));
     is_about("environment", back.recovered(&[production("orders").tried()], nothing(&["store"]), AT));
     assert!(back.recovered(&[preflight("store").tried()], nothing(&["orders"]), AT).is_ok());
 
-    let back = promoting.stopped("it failed", AT).unwrap().recovering(commits(&["store"]), AT).unwrap();
+    let back = promoting.stopped("it failed", AT).unwrap().recovering(&open(&["store"]), AT).unwrap();
     lacks("evidence of `orders` in production as it was", gone(&back));
     let restored = ["orders", "store"].into_iter().fold(back, |it, unit| {
         let before = production(unit).at(1);

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use pathops_core::evidence::{EvidenceId, VerifiedEvidence};
 use pathops_core::lifecycle::{
     AppLifecycle, ArtifactLifecycle, ArtifactState, ChangeSetLifecycle, ChangeSetState, Decided, Failure, Granted, Preflight,
-    Promotion, Proven, Record, Subject,
+    Promotion, Proven, Record, Recorded, Reported, Subject,
 };
 use pathops_core::policy::{GrantId, PromotionGrant};
-use pathops_core::project::{Lifecycle, OpenIncident, Role};
+use pathops_core::project::{Lifecycle, Role};
 use pathops_core::{Digest, UnixMillis};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::shop::AT;
 use crate::table::nothing;
 use crate::world::{
-    It, OURS, app, artifact, change_set, commits, declarations, incident, owner, preflight, production, says, unit,
+    It, OURS, app, artifact, change_set, changes, declarations, incident_of, owner, preflight, production, reported, says, unit,
 };
 
 /// What a piece of evidence or a grant truly is.
@@ -38,6 +38,8 @@ struct Said {
     deployment: VerifiedEvidence,
     health: VerifiedEvidence,
     decision: VerifiedEvidence,
+    /// The decision that granted it.
+    granting: VerifiedEvidence,
     grant: PromotionGrant,
 }
 
@@ -45,7 +47,7 @@ impl Said {
     fn of(it: It) -> Self {
         let (deployment, health, grant) = (it.deployment(), it.health(), it.grant());
         let decision = it.decision(&[deployment.clone(), health.clone()]);
-        Self { it, deployment, health, decision, grant }
+        Self { granting: it.granting(true), it, deployment, health, decision, grant }
     }
 
     fn names(&self) -> [(String, Kind); 4] {
@@ -63,6 +65,8 @@ impl Said {
 struct Pool {
     all: Vec<Said>,
     truth: BTreeMap<String, (Kind, It)>,
+    /// Of `orders`, and of another app.
+    incidents: [Proven<Reported>; 2],
 }
 
 impl Pool {
@@ -78,7 +82,8 @@ impl Pool {
             }
         }
         let names = all.iter().flat_map(|said| said.names().map(|(name, kind)| (name, (kind, said.it.clone()))));
-        Self { truth: names.collect(), all }
+        let incidents = ["orders", "web"].map(|of| reported(incident_of(of), of).unwrap());
+        Self { truth: names.collect(), all, incidents }
     }
 
     /// Most of the time what is asked for, and else anything.
@@ -129,10 +134,17 @@ impl Pool {
         Decided::prove(&tried, &self.pick(&second, unit, "preflight").decision).ok()
     }
 
-    /// A promotion by the grant that stands, or by any grant.
-    fn promotion(&self, draw: &Draw, standing: Option<Proven<Granted>>, unit: &'static str) -> Option<Proven<Promotion>> {
+    /// A promotion by the grant that stands, which some decision proves again, or by any grant.
+    fn promotion(&self, draw: &Draw, standing: Option<Recorded<Granted>>, unit: &'static str) -> Option<Proven<Promotion>> {
         let said = self.pick(draw, unit, "production");
-        let granted = standing.filter(|_| draw.honest).unwrap_or_else(|| Granted::prove(&said.grant));
+        let granted = match standing.filter(|_| draw.honest) {
+            Some(standing) => {
+                let any = &self.all[draw.second.index(self.all.len())];
+                let its = self.all.iter().find(|said| draw.what < 192 && said.grant.id() == standing.get().grant);
+                Granted::prove_again(&standing, &its.unwrap_or(any).granting).ok()?
+            }
+            None => Granted::prove(&said.grant),
+        };
         Promotion::prove(&granted, &said.deployment).ok()
     }
 
@@ -224,8 +236,8 @@ fn step_app(pool: &Pool, it: &AppLifecycle, draw: &Draw) -> Option<AppLifecycle>
         0..3 => it.path_ready(declarations(), &by, at).ok(),
         3..7 => it.promoted(&pool.promotion(draw, None, "orders")?, at).ok(),
         _ => {
-            let of = if draw.honest { "orders" } else { "web" };
-            it.incident(&OpenIncident { unit: Some(unit(of)), ..incident() }, at).ok()
+            let [ours, another] = &pool.incidents;
+            it.incident(if draw.honest { ours } else { another }, at).ok()
         }
     }
 }
@@ -290,18 +302,18 @@ fn records_that_were_written_apart_make_one_with_its_evidence() {
 
 fn step_change_set(pool: &Pool, it: &ChangeSetLifecycle, draw: &Draw) -> Option<ChangeSetLifecycle> {
     let (name, other) = if draw.unit { ("orders", "store") } else { ("store", "orders") };
-    let some = if draw.honest { commits(&[name, other]) } else { commits(&["web"]) };
+    let some = if draw.honest { changes(&[name, other], draw.what < 192) } else { changes(&["web"], true) };
     match draw.what % 32 {
         0..5 => {
-            let next = it.working(some.clone(), AT).or_else(|_| it.in_review(some.clone(), AT));
-            next.or_else(|_| it.in_preflight(some, AT)).ok()
+            let next = it.working(&some, AT).or_else(|_| it.in_review(&some, AT));
+            next.or_else(|_| it.in_preflight(&some, AT)).ok()
         }
         5..11 => it.decided(&[pool.decided(draw, name)?, pool.decided(draw, other)?], AT).ok(),
         11..17 => it.granted(&Granted::prove(&pool.pick(draw, name, "production").grant), AT).ok(),
         17..23 => it.live(&pool.promotion(draw, it.grant(&unit(name)), name)?, AT).ok(),
         23..28 => it.closed(AT).ok(),
         28 => it.taken_back(&unit(name), "an incident", AT).ok(),
-        29 if draw.late => it.stopped("it failed", AT).or_else(|_| it.recovering(some, AT)).ok(),
+        29 if draw.late => it.stopped("it failed", AT).or_else(|_| it.recovering(&some, AT)).ok(),
         30 if draw.late => it.recovered(&[pool.tried(draw, name)?], nothing(&["orders", "store"]), AT).ok(),
         _ => None,
     }
@@ -325,6 +337,10 @@ fn change_set_has_its_evidence(pool: &Pool, json: &Value) -> bool {
         })
     };
     json["transitions"].as_array().unwrap().iter().enumerate().all(|(index, it)| match it["to"].as_str().unwrap() {
+        "in-preflight" => {
+            let changes = it["ground"]["changes"].as_object().unwrap();
+            changes.iter().all(|(unit, change)| ["orders", "store"].contains(&unit.as_str()) && change["merged"]["by"].is_object())
+        }
         "promoting" => decided.is_some_and(|(at, _)| at < index),
         "closed" => ["orders", "store"].iter().all(|unit| live(unit).is_some_and(|(at, _)| at < index)),
         _ => true,

@@ -3,8 +3,8 @@
 use pathops_core::UnixMillis;
 use pathops_core::evidence::EvidenceId;
 use pathops_core::lifecycle::{
-    App, AppLifecycle, Artifact, ArtifactLifecycle, ArtifactState, ChangeSet, ChangeSetState, Granted, Mismatch, Record,
-    RecordError, Subject,
+    App, AppLifecycle, Artifact, ArtifactLifecycle, ArtifactState, ChangeSet, ChangeSetState, Granted, LIFECYCLE_FORMAT, Mismatch,
+    Record, RecordError, Subject,
 };
 use pathops_core::project::Lifecycle;
 use serde_json::{Value, json};
@@ -13,11 +13,15 @@ use crate::shop::AT;
 use crate::table::change_sets;
 use crate::world::{app, artifact, declarations, incident, owner, preflight, production};
 
-/// Records as format 1 wrote them. They are never changed: what was written once can be read for ever.
+/// Records as each format wrote them. They are never changed: what was written once can be read for ever.
 const FORMAT_1: [&[u8]; 3] = [
     include_bytes!("../fixtures/lifecycle/format-1-app.json"),
     include_bytes!("../fixtures/lifecycle/format-1-artifact.json"),
     include_bytes!("../fixtures/lifecycle/format-1-change-set.json"),
+];
+const FORMAT_2: [&[u8]; 2] = [
+    include_bytes!("../fixtures/lifecycle/format-2-app.json"),
+    include_bytes!("../fixtures/lifecycle/format-2-change-set.json"),
 ];
 
 fn app_that_came_back() -> AppLifecycle {
@@ -53,7 +57,7 @@ fn a_record_is_read_back_as_it_was() {
 /// What they say is understood, and what this version writes of them is what they are: a change of the form is noticed
 /// here and gets another format.
 #[test]
-fn records_of_format_1_are_read_for_ever() {
+fn records_of_each_format_are_read_for_ever() {
     fn read<T: Subject>(fixture: &[u8], state: T::State, transitions: usize) {
         let record = Record::<T>::from_slice(fixture).unwrap();
         assert_eq!((record.state(), record.transitions().len()), (state, transitions));
@@ -64,6 +68,18 @@ fn records_of_format_1_are_read_for_ever() {
     read::<App>(app, Lifecycle::Production, 4);
     read::<Artifact>(artifact, ArtifactState::Retired, 7);
     read::<ChangeSet>(change_set, ChangeSetState::Recovered, 13);
+    let [app, change_set] = FORMAT_2;
+    read::<App>(app, Lifecycle::Production, 4);
+    read::<ChangeSet>(change_set, ChangeSetState::Recovering, 10);
+}
+
+#[test]
+fn a_record_of_format_1_goes_on_as_format_2() {
+    let app = AppLifecycle::from_slice(FORMAT_1[0]).unwrap();
+    let after = serde_json::to_value(app.incident(&incident(), AT).unwrap()).unwrap();
+    assert_eq!((serde_json::to_value(&app).unwrap()["format"].clone(), after["format"].clone()), (json!(1), json!(2)));
+    assert_eq!(after["transitions"][4]["ground"]["incident"]["declaredIn"], json!("9".repeat(40)));
+    assert_eq!(AppLifecycle::from_slice(after.to_string().as_bytes()).unwrap().state(), Lifecycle::PathReady);
 }
 
 fn tampered<T: Subject>(record: &Record<T>, change: impl FnOnce(&mut Value)) -> RecordError<T::State> {
@@ -80,7 +96,7 @@ fn remove(json: &mut Value, index: usize) {
 
 #[test]
 fn a_record_of_another_format_is_refused() {
-    for format in [0, 2, u32::MAX] {
+    for format in [0, LIFECYCLE_FORMAT + 1, u32::MAX] {
         let error = tampered(&artifact(), |json| json["format"] = json!(format));
         assert!(matches!(error, RecordError::Format(of) if of == format), "{error}");
     }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use pathops_core::lifecycle::{
-    AppLifecycle, ArtifactLifecycle, ArtifactState, ChangeSetLifecycle, ChangeSetState, Granted, Needs, Record, Subject,
-    TransitionError,
+    AppLifecycle, ArtifactLifecycle, ArtifactState, ChangeSetLifecycle, ChangeSetState, Granted, Needs, Preflight, Proven,
+    Record, Subject, TransitionError,
 };
 use pathops_core::project::{Lifecycle, Role};
 use pathops_core::{UnitId, UnixMillis};
 
 use crate::shop::AT;
-use crate::world::{app, artifact, change_set, commits, declarations, incident, owner, preflight, production, says, unit};
+use crate::world::{app, artifact, change_set, declarations, incident, merged, open, owner, preflight, production, says, unit};
 
 type After<T> = Result<Record<T>, TransitionError<<T as Subject>::State>>;
 
@@ -133,9 +133,9 @@ fn an_artifact_goes_only_the_ways_of_its_table() {
 }
 
 pub(crate) fn change_sets() -> Vec<ChangeSetLifecycle> {
-    let working = change_set().working(commits(&["orders", "store"]), AT).unwrap();
-    let review = working.in_review(commits(&["orders"]), AT).unwrap();
-    let tried = review.in_preflight(commits(&["store"]), AT).unwrap();
+    let working = change_set().working(&open(&["orders", "store"]), AT).unwrap();
+    let review = working.in_review(&open(&["orders"]), AT).unwrap();
+    let tried = review.in_preflight(&merged(&["store"]), AT).unwrap();
     let decided = tried.decided(&["orders", "store"].map(|unit| preflight(unit).decided()), AT).unwrap();
     let promoting = ["orders", "store"].into_iter().fold(decided.clone(), |it, unit| {
         let granted = it.granted(&Granted::prove(&production(unit).grant()), AT).unwrap();
@@ -144,11 +144,14 @@ pub(crate) fn change_sets() -> Vec<ChangeSetLifecycle> {
     let closed = promoting.closed(AT).unwrap();
     let cancelled = review.cancelled(&owner(), AT).unwrap();
     let stopped = review.stopped("alice closed the pull request", AT).unwrap();
-    let recovering = stopped.recovering(commits(&["store"]), AT).unwrap();
+    let recovering = stopped.recovering(&open(&["store"]), AT).unwrap();
     let recovered = recovering.recovered(&[preflight("orders").tried()], nothing(&["store"]), AT).unwrap();
     let left = recovering.left_to_people("it is declared forward-only", AT).unwrap();
     vec![change_set(), working, review, tried, decided, promoting, closed, cancelled, stopped, recovering, recovered, left]
 }
+
+/// Nothing was observed.
+pub(crate) const NONE: [Proven<Preflight>; 0] = [];
 
 pub(crate) fn nothing(units: &[&str]) -> BTreeMap<UnitId, String> {
     units.iter().map(|name| (unit(name), "nothing of it was anywhere".to_owned())).collect()
@@ -158,9 +161,9 @@ pub(crate) fn nothing(units: &[&str]) -> BTreeMap<UnitId, String> {
 fn a_change_set_goes_only_the_ways_of_its_table() {
     use ChangeSetState as S;
     let moves = [
-        Move { name: "working", to: S::Working, make: |it| it.working(commits(&["orders", "store"]), AT) },
-        Move { name: "in review", to: S::InReview, make: |it| it.in_review(commits(&["orders"]), AT) },
-        Move { name: "in preflight", to: S::InPreflight, make: |it| it.in_preflight(commits(&["orders"]), AT) },
+        Move { name: "working", to: S::Working, make: |it| it.working(&open(&["orders", "store"]), AT) },
+        Move { name: "in review", to: S::InReview, make: |it| it.in_review(&open(&["orders"]), AT) },
+        Move { name: "in preflight", to: S::InPreflight, make: |it| it.in_preflight(&merged(&["orders"]), AT) },
         Move {
             name: "decided",
             to: S::Decided,
@@ -171,8 +174,8 @@ fn a_change_set_goes_only_the_ways_of_its_table() {
         Move { name: "failed", to: S::Stopped, make: |it| it.failed(&preflight("orders").failure(), AT) },
         Move { name: "called off", to: S::Stopped, make: |it| it.called_off(&owner(), AT) },
         Move { name: "stopped", to: S::Stopped, make: |it| it.stopped("a decision refused it", AT) },
-        Move { name: "recovering", to: S::Recovering, make: |it| it.recovering(commits(&["store"]), AT) },
-        Move { name: "recovered", to: S::Recovered, make: |it| it.recovered(&[], nothing(&["orders", "store"]), AT) },
+        Move { name: "recovering", to: S::Recovering, make: |it| it.recovering(&open(&["store"]), AT) },
+        Move { name: "recovered", to: S::Recovered, make: |it| it.recovered(&NONE, nothing(&["orders", "store"]), AT) },
         Move { name: "left to people", to: S::LeftToPeople, make: |it| it.left_to_people("forward-only", AT) },
     ];
     check(&change_sets(), &moves, change_set_moves, change_set_ways);
@@ -197,17 +200,17 @@ fn change_set_ways(state: ChangeSetState) -> Vec<(ChangeSetState, &'static [Need
     use ChangeSetState as S;
     let stop = (S::Stopped, [Needs::Failure, Needs::Person, Needs::Reason].as_slice());
     let cancel = (S::Cancelled, [Needs::Person].as_slice());
-    let commits = [Needs::Commits].as_slice();
+    let changes = [Needs::Changes].as_slice();
     let grants = [Needs::Grant, Needs::TakingBack, Needs::Promotion].as_slice();
     let (back, left) = ((S::Recovered, [Needs::Back].as_slice()), (S::LeftToPeople, [Needs::Reason].as_slice()));
     match state {
-        S::Declared => vec![(S::Working, commits), cancel, stop],
-        S::Working => vec![(S::InReview, commits), cancel, stop],
-        S::InReview => vec![(S::InPreflight, commits), cancel, stop],
+        S::Declared => vec![(S::Working, changes), cancel, stop],
+        S::Working => vec![(S::InReview, changes), cancel, stop],
+        S::InReview => vec![(S::InPreflight, changes), cancel, stop],
         S::InPreflight => vec![(S::Decided, &[Needs::Decisions]), stop],
         S::Decided => vec![(S::Promoting, &[Needs::Grant]), stop],
         S::Promoting => vec![(S::Promoting, grants), (S::Closed, &[Needs::Live]), stop],
-        S::Stopped => vec![(S::Recovering, commits), back, left],
+        S::Stopped => vec![(S::Recovering, changes), back, left],
         S::Recovering => vec![(S::Recovering, grants), back, left],
         S::Closed | S::Recovered | S::LeftToPeople | S::Cancelled => Vec::new(),
     }

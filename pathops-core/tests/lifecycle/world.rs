@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pathops_core::adapter::{PullRequest, PullRequestState};
 use pathops_core::evidence::{
     Deployment, Health, InputAttestation, PolicyReference, Predicate, Statement, Subject, VerificationResult,
     VerificationSummary, VerifiedEvidence, Verifier,
 };
 use pathops_core::lifecycle::{
-    App, AppLifecycle, Artifact, ArtifactLifecycle, ChangeSet, ChangeSetLifecycle, Decided, Declarations, Failure, Granted,
-    HumanDecision, Preflight, Promotion, Proven,
+    App, AppLifecycle, Artifact, ArtifactLifecycle, Change, ChangeSet, ChangeSetLifecycle, Decided, Declarations, Failure,
+    Granted, HumanDecision, Preflight, Promotion, Proven, Reported,
 };
-use pathops_core::policy::{Languages, Policy, PromotionGrant, VerifiedFacts, decide};
-use pathops_core::project::{OpenIncident, Role, UnitKind};
-use pathops_core::{CommitId, Digest, Principal, UnitId, UnixMillis};
+use pathops_core::policy::{Decision, Languages, Policy, PromotionGrant, VerifiedFacts, decide};
+use pathops_core::project::{EnvironmentKind, EnvironmentTarget, Environments, Identities, OpenIncident, Project, Role, UnitKind};
+use pathops_core::{Digest, Principal, PullRequestNumber, UnitId, UnixMillis};
 use serde_json::json;
 
 use crate::shop::{self, AT, commit, human, tree};
@@ -44,6 +45,10 @@ pub(crate) fn production(unit: &'static str) -> It {
 impl It {
     pub(crate) fn badly(self) -> Self {
         Self { well: false, ..self }
+    }
+
+    fn well(self) -> Self {
+        Self { well: true, ..self }
     }
 
     pub(crate) fn at(self, at: i64) -> Self {
@@ -102,7 +107,18 @@ impl It {
             verified_levels: Vec::new(),
             decision: json!({"changeSet": self.change_set, "unit": self.unit, "verdict": verdict}),
             record: None,
+            grant: None,
         })
+    }
+
+    /// The statement of the decision that granted it, with the grant or, as before those were named, without.
+    pub(crate) fn granting(&self, named: bool) -> VerifiedEvidence {
+        let (decision, grant) = self.decide();
+        let mut summary: VerificationSummary =
+            serde_json::from_value(self.clone().well().decision(&[]).statement().predicate.clone()).unwrap();
+        summary.decision = serde_json::to_value(decision).unwrap();
+        summary.grant = named.then(|| serde_json::to_value(Granted::prove(&grant).get()).unwrap());
+        self.verified(&summary)
     }
 
     pub(crate) fn tried(&self) -> Proven<Preflight> {
@@ -117,6 +133,10 @@ impl It {
 
     /// A grant for it, which the evaluator mints from facts that pass.
     pub(crate) fn grant(&self) -> PromotionGrant {
+        self.decide().1
+    }
+
+    fn decide(&self) -> (Decision, PromotionGrant) {
         let mut readings = shop::readings();
         readings.change_set = self.change_set.parse().unwrap();
         readings.environment = self.environment.parse().unwrap();
@@ -127,14 +147,13 @@ impl It {
             readings.unit.kind = UnitKind::Component { component_type: "store".to_owned() };
             readings.source = None;
         }
-        let lifecycle = json!({"lifecycle": {"allowed": ["path-ready"]}});
-        let layer = json!({"requirements": [{"id": "lifecycle", "reason": "It is ready.", "asks": lifecycle}]});
-        let policy = Policy::new(vec![serde_json::from_value(layer).unwrap()], &Languages::none()).unwrap();
+        let policy = policy();
         readings.proposal.as_mut().unwrap().shown.policy = policy.digest();
         let tried = It { environment: "preflight", tree: 'c', well: true, ..self.clone() };
         let facts = VerifiedFacts::new(&shop::trust(), &[shop::seal(&tried.deployed())], readings);
         let (decision, grant) = decide(&policy, &facts, AT, self.at.unsigned_abs().into());
-        grant.unwrap_or_else(|| panic!("{}", decision.to_text()))
+        let grant = grant.unwrap_or_else(|| panic!("{}", decision.to_text()));
+        (decision, grant)
     }
 
     pub(crate) fn promotion(&self) -> Proven<Promotion> {
@@ -146,12 +165,44 @@ impl It {
     }
 }
 
+/// It asks for next to nothing.
+fn policy() -> Policy {
+    let lifecycle = json!({"lifecycle": {"allowed": ["path-ready"]}});
+    let layer = json!({"requirements": [{"id": "lifecycle", "reason": "It is ready.", "asks": lifecycle}]});
+    Policy::new(vec![serde_json::from_value(layer).unwrap()], &Languages::none()).unwrap()
+}
+
 pub(crate) fn unit(name: &str) -> UnitId {
     name.parse().unwrap()
 }
 
-pub(crate) fn commits(units: &[&str]) -> BTreeMap<UnitId, CommitId> {
-    units.iter().map(|name| (unit(name), commit('3'))).collect()
+/// Pull requests of these units, open or merged.
+pub(crate) fn changes(units: &[&str], merged: bool) -> BTreeMap<UnitId, Proven<Change>> {
+    let state = match merged {
+        false => PullRequestState::Open,
+        true => PullRequestState::Merged { by: human("bob"), commit: commit('4'), at: AT },
+    };
+    let read = PullRequest {
+        number: PullRequestNumber(7),
+        title: "Show delivery date".to_owned(),
+        body: String::new(),
+        author: human("alice"),
+        head_branch: "topic".parse().unwrap(),
+        head: commit('3'),
+        base: "main".parse().unwrap(),
+        reviewers: Vec::new(),
+        state,
+        url: String::new(),
+    };
+    units.iter().map(|name| (unit(name), Change::prove(&format!("shop/{name}").parse().unwrap(), &read))).collect()
+}
+
+pub(crate) fn open(units: &[&str]) -> BTreeMap<UnitId, Proven<Change>> {
+    changes(units, false)
+}
+
+pub(crate) fn merged(units: &[&str]) -> BTreeMap<UnitId, Proven<Change>> {
+    changes(units, true)
 }
 
 pub(crate) fn says(name: &str, role: Role) -> Proven<HumanDecision> {
@@ -171,8 +222,37 @@ pub(crate) fn declarations() -> Declarations {
     }
 }
 
-pub(crate) fn incident() -> OpenIncident {
-    OpenIncident { id: "INC-7".to_owned(), unit: Some(unit("orders")), since: AT, summary: "orders are lost".to_owned() }
+pub(crate) fn incident_of(name: &str) -> OpenIncident {
+    OpenIncident { id: "INC-7".to_owned(), unit: Some(unit(name)), since: AT, summary: "orders are lost".to_owned() }
+}
+
+/// An incident that is open for `orders`.
+pub(crate) fn incident() -> Proven<Reported> {
+    reported(incident_of("orders"), "orders").unwrap()
+}
+
+/// An incident that the project declares, as it is for a unit.
+pub(crate) fn reported(incident: OpenIncident, name: &str) -> Option<Proven<Reported>> {
+    let target = |name: &str, kind| EnvironmentTarget::local(name.parse().unwrap(), kind);
+    let project = Project {
+        id: "shop".parse().unwrap(),
+        meta_repo: "shop/meta".parse().unwrap(),
+        environments: Environments {
+            preflight: target("preflight", EnvironmentKind::Preflight),
+            production: target("production", EnvironmentKind::Production),
+            agents: target("agents", EnvironmentKind::Agents),
+        },
+        units: BTreeMap::new(),
+        contracts: BTreeMap::new(),
+        people: shop::readings().people,
+        identities: Identities::default(),
+        incidents: vec![incident],
+        stops: Vec::new(),
+        policy: policy(),
+        retention: None,
+        redaction: None,
+    };
+    Reported::prove(&project, &commit('9'), &unit(name))
 }
 
 pub(crate) fn app() -> AppLifecycle {
