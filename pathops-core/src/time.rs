@@ -44,6 +44,13 @@ impl std::ops::Add<Duration> for UnixMillis {
     }
 }
 
+impl std::ops::Sub<Duration> for UnixMillis {
+    type Output = UnixMillis;
+    fn sub(self, duration: Duration) -> UnixMillis {
+        UnixMillis(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+}
+
 impl fmt::Display for UnixMillis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.timestamp())

@@ -60,6 +60,20 @@ fn too_short_a_time_says_from_when_on_it_is_enough() {
     assert_eq!((requirement.earliest, requirement.stale), (Some(after(MINUTE)), true), "and looking again is all it takes");
 }
 
+/// Health that is dated ahead is believed once the clocks may be so far apart.
+#[test]
+fn health_from_the_future_says_from_when_it_counts() {
+    let mut shop = soaked(&[healthy(-5, 20)]);
+    shop.give(&deployed(30));
+    assert_eq!(shop.requirement("soak").earliest, Some(after(4 * MINUTE)));
+    shop.at = after(4 * MINUTE - 1);
+    assert_eq!(shop.requirement("soak").verdict, Unknown);
+    shop.at = after(4 * MINUTE);
+    assert_eq!(shop.requirement("soak").verdict, Pass);
+    let short = soaked(&[healthy(-5, 6)]).requirement("soak");
+    assert_eq!((short.earliest, short.stale), (Some(after(9 * MINUTE)), true), "ten minutes after it began");
+}
+
 /// Before that it could not have run for long enough, whatever was seen.
 #[test]
 fn it_is_looked_at_again_when_it_can_have_run_for_long_enough() {

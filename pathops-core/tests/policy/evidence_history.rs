@@ -73,6 +73,38 @@ fn a_date_in_the_future_hides_nothing() {
 
 const DISTANT: i64 = 2 * MINUTE;
 
+/// What is good then passes by time alone, from the instant at which the clocks may be so far apart: that is told, and waited
+/// for.
+#[test]
+fn what_is_good_and_dated_in_the_future_says_from_when_it_counts() {
+    let counts = UnixMillis(AT.0 + DISTANT - MINUTE);
+    for kind in KINDS {
+        let mut shop = history(kind, &[yes(kind, DISTANT)]);
+        let decision = shop.decision();
+        assert_eq!(shop.requirement(kind.requirement()).earliest, Some(counts), "{kind:?}");
+        assert!(decision.can_wait(), "{kind:?}");
+        let remaining = decision.remaining.unwrap();
+        assert_eq!((remaining.steps.len(), remaining.not_before), (0, Some(counts)), "{kind:?}: {remaining:?}");
+        assert!(remaining.without_a_way.is_empty(), "{kind:?}");
+        shop.at = UnixMillis(counts.0 - 1);
+        shop.refuses(&format!("{kind:?}"), &[(kind.requirement(), Verdict::Unknown)]);
+        shop.at = counts;
+        shop.passes(&format!("{kind:?}"));
+    }
+}
+
+/// Time does not mend what is bad; what would is told.
+#[test]
+fn what_is_bad_and_dated_in_the_future_is_not_waited_for() {
+    for kind in KINDS {
+        let decision = history(kind, &[no(kind, DISTANT)]).decision();
+        assert!(!decision.can_wait(), "{kind:?}");
+        let remaining = decision.remaining.unwrap();
+        assert_eq!((remaining.steps.len(), remaining.not_before), (1, None), "{kind:?}");
+        assert!(remaining.steps[0].what.starts_with("a better "), "{kind:?}: {remaining:?}");
+    }
+}
+
 #[test]
 fn a_later_inconclusive_result_is_not_outdone_by_an_earlier_yes() {
     for kind in [Kind::UnitTests, Kind::Smoke] {

@@ -43,7 +43,7 @@ impl Case<'_> {
     /// A good word counts while it is fresh.
     fn in_time(&self, asks: &Ask, accept: &Accept, fact: &EvidenceFact, standing: Standing) -> Standing {
         if self.is_from_the_future(fact) {
-            return future(fact);
+            return self.not_yet(fact, |then| then.in_time(asks, accept, fact, standing));
         }
         let is_good = standing.verdict == Verdict::Pass;
         let standing = standing.by(fact);
@@ -74,6 +74,17 @@ impl Case<'_> {
             _ => false,
         };
         !(self.facts.readings.way_back && of_past) && self.at.since(at) > accept.max_age()
+    }
+
+    /// A piece that is dated in the future says nothing before the clocks are there; what it comes to `then` tells what is
+    /// missing, and whether time alone helps. Where clocks stand, it never does.
+    fn not_yet(&self, fact: &EvidenceFact, then: impl FnOnce(&Self) -> Standing) -> Standing {
+        let because = format!("the newest evidence is dated {}, which is in the future", fact.at);
+        if self.known_at > self.at {
+            return Standing::new(Verdict::Unknown, because).by(fact);
+        }
+        let believed = self.moved_to(fact.at - CLOCK_SKEW);
+        then(&believed).not_before(believed.at, because)
     }
 
     fn judge(&self, asks: &Ask, fact: &EvidenceFact) -> Standing {
@@ -143,7 +154,7 @@ impl Case<'_> {
         let absent: Vec<_> = rule.scanners.iter().map(String::as_str).filter(|scanner| !reports.contains_key(scanner)).collect();
         match (oldest, late) {
             (Some(fact), _) if standing.verdict == Verdict::Fail => standing.by(fact),
-            (_, Some(fact)) => future(fact),
+            (_, Some(fact)) => self.not_yet(fact, |then| then.findings(asks, rule)),
             (_, None) if !absent.is_empty() => {
                 let absent = absent.join(" and of ");
                 let absence = Standing::new(Verdict::Unknown, format!("there is no report of {absent}"))
@@ -202,7 +213,7 @@ impl Case<'_> {
         let gap = Duration::from_secs(rule.max_gap_seconds);
         let all = || self.known.evidence(Some(FindingKind::Running)).rev().filter(|fact| self.is_of_preflight(fact));
         if let Some(fact) = all().next().filter(|fact| self.is_from_the_future(fact)) {
-            return future(fact);
+            return self.not_yet(fact, |then| then.soak(asks, rule));
         }
         // Time after the instant is none in which it ran before; but bad news about this combination is bad news.
         let is_before = |fact: &EvidenceFact| fact.at <= self.at + CLOCK_SKEW;
@@ -445,10 +456,6 @@ fn signal(rule: &SignalRule, value: Option<f64>, samples: u64, errors: u64) -> S
     } else {
         Standing::new(Verdict::Pass, format!("{} is {value}", rule.name))
     }
-}
-
-fn future(fact: &EvidenceFact) -> Standing {
-    Standing::new(Verdict::Unknown, format!("the newest evidence is dated {}, which is in the future", fact.at)).by(fact)
 }
 
 fn missing(asks: &Ask, accept: &Accept) -> Standing {

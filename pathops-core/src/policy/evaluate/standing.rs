@@ -51,6 +51,12 @@ impl Standing {
         self
     }
 
+    /// It will stand so at an instant, and until then nobody knows.
+    pub(super) fn not_before(self, instant: UnixMillis, because: String) -> Self {
+        let earliest = if self.verdict == Verdict::Pass { Some(instant) } else { self.earliest };
+        Self { verdict: Verdict::Unknown, because, earliest, ..self }
+    }
+
     /// It passes for this reason, by the same evidence, and lacks nothing.
     pub(super) fn let_pass(self, because: impl Into<String>) -> Self {
         Self { evidence: self.evidence, ..Self::new(Verdict::Pass, because) }
