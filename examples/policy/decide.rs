@@ -29,24 +29,16 @@ pub(crate) fn evaluate(over: &Over, as_json: bool, record: Option<&Path>) -> Res
     Ok(Answer { text, code: if decision.is_granted() { HOLDS } else { BLOCKED } })
 }
 
-/// Explains one requirement. What every policy has stands in the decision.
+/// Explains one requirement.
 pub(crate) fn explain(over: &Over, requirement: &RequirementId) -> Result<Answer, Unusable> {
     let (policy, facts) = read(over)?;
     if let Some(explanation) = explanation(&policy, &facts, over.at, requirement) {
         return Ok(Answer { text: explanation.to_text(), code: HOLDS });
     }
     let decision = decide(&policy, &facts, over.at);
-    match decision.requirements.iter().find(|it| it.id == *requirement) {
-        Some(it) => {
-            let text = format!("{}: {} (in every policy)\n  {}: {}\n", it.id, it.reason, it.verdict, it.because);
-            Ok(Answer { text, code: HOLDS })
-        }
-        None => {
-            let names: Vec<_> = decision.requirements.iter().map(|it| it.id.as_str()).collect();
-            let unit = &decision.unit;
-            Err(Unusable::new(format!("nothing called `{requirement}` is asked of {unit} here, but {}", names.join(", "))))
-        }
-    }
+    let names: Vec<_> = decision.requirements.iter().map(|it| it.id.as_str()).collect();
+    let unit = &decision.unit;
+    Err(Unusable::new(format!("nothing called `{requirement}` is asked of {unit} here, but {}", names.join(", "))))
 }
 
 fn json(value: &impl Serialize) -> Result<String, Unusable> {

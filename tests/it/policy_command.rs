@@ -155,7 +155,7 @@ fn a_requirement_is_explained() {
     let one = explain("no-critical-finding");
     one.answers(0, "no-critical-finding: What is known to be open to attack stays in preflight. (the project's policy)\n  FAIL");
     assert!(one.1.contains("cccccccccccc of 2026-11-20T11:10:00Z: it decided\n"), "{one:?}");
-    explain("covered").answers(0, "covered: what the rules do not cover is refused (in every policy)\n  pass");
+    explain("covered").answers(0, "covered: what the rules do not cover is refused (what is built in)\n  pass");
     explain("christmas").is_unusable("nothing called `christmas` is asked of orders here, but covered,");
     explain("Christmas").is_unusable("is not a requirement id");
 }

@@ -126,12 +126,19 @@ impl<'c> Case<'c> {
     /// Every requirement that there is for this unit and change, and how it stands.
     pub(super) fn requirements(&self) -> Vec<RequirementResult> {
         let mut requirements = Vec::with_capacity(16);
-        let [covered, integrity, combination] = ALWAYS;
-        requirements.push(self.covered().of_built_in(covered));
-        requirements.push(self.integrity().of_built_in(integrity));
-        requirements.push(self.combination().of_built_in(combination));
+        requirements.extend(self.of_every_policy());
         requirements.extend(self.rules().map(|(_, requirement, rule)| self.hold(requirement, rule)));
         requirements
+    }
+
+    /// Those that are no part of any layer.
+    pub(super) fn of_every_policy(&self) -> [RequirementResult; 3] {
+        let [covered, integrity, combination] = ALWAYS;
+        [
+            self.covered().of_built_in(covered),
+            self.integrity().of_built_in(integrity),
+            self.combination().of_built_in(combination),
+        ]
     }
 
     /// Whether a piece of evidence is dated later than anybody can know of.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::evidence::EvidenceId;
 use crate::id::RequirementId;
 use crate::policy::evaluate::{Case, answers, counts, hold};
+use crate::policy::layer::INTEGRITY;
 use crate::policy::render::{block, line};
 use crate::policy::{EvidenceFact, Known, LayerName, Policy, Requirement, RequirementResult};
 use crate::time::UnixMillis;
@@ -14,20 +15,23 @@ use crate::time::UnixMillis;
 pub struct Explanation {
     /// Whose rule it is.
     pub layer: LayerName,
-    /// The rule.
-    pub requirement: Requirement,
+    /// The rule, as it was written; `None` for what every policy has and no layer writes.
+    pub requirement: Option<Requirement>,
     /// How it stands.
     pub result: RequirementResult,
     /// Evidence that was looked at, oldest first, and why it decided or did not.
     pub evidence: Vec<(EvidenceId, UnixMillis, &'static str)>,
 }
 
-/// Explains how a requirement stands; `None` where the policy has none of that name for this unit and change. What every
-/// policy has (`covered`, `evidence-integrity`, `tested-combination`) is explained by the decision itself.
+/// Explains how a requirement stands, one that every policy has (`covered`, `evidence-integrity`, `tested-combination`) too;
+/// `None` where there is none of that name for this unit and change.
 #[must_use]
 pub fn explain(policy: &Policy, known: &Known, at: UnixMillis, id: &RequirementId) -> Option<Explanation> {
     let case = Case::new(policy, known, at);
-    let (layer, requirement, result) = hold(&case, id)?;
+    let Some((layer, requirement, result)) = hold(&case, id) else {
+        let result = case.of_every_policy().into_iter().find(|result| result.id == *id)?;
+        return Some(Explanation { layer: LayerName::BuiltIn, requirement: None, evidence: signed(known, &result), result });
+    };
     let evidence = match requirement.asks.accept() {
         None => Vec::new(),
         Some(_) => {
@@ -35,7 +39,13 @@ pub fn explain(policy: &Policy, known: &Known, at: UnixMillis, id: &RequirementI
             known.facts().evidence.iter().map(told).collect()
         }
     };
-    Some(Explanation { layer: layer.clone(), requirement: requirement.clone(), result, evidence })
+    Some(Explanation { layer: layer.clone(), requirement: Some(requirement.clone()), result, evidence })
+}
+
+/// The pieces that were let in, for the requirement that is about all of them. What was not is told in its reason.
+fn signed(known: &Known, result: &RequirementResult) -> Vec<(EvidenceId, UnixMillis, &'static str)> {
+    let all = known.facts().evidence.iter().filter(|_| result.id.as_str() == INTEGRITY);
+    all.map(|fact| (fact.id, fact.at, "it is signed by a trusted key")).collect()
 }
 
 fn became(case: &Case<'_>, requirement: &Requirement, result: &RequirementResult, fact: &EvidenceFact) -> &'static str {
@@ -57,8 +67,8 @@ impl Explanation {
     /// For a terminal. The same explanation gives the same text.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let Self { layer, requirement, result, evidence } = self;
-        let mut text = format!("{}: {} ({})\n", requirement.id, line(&requirement.reason), layer);
+        let Self { layer, result, evidence, .. } = self;
+        let mut text = format!("{}: {} ({})\n", result.id, line(&result.reason), layer);
         text.push_str(&block(result));
         for (id, at, became) in evidence {
             // Writing to a String cannot fail.

@@ -186,10 +186,13 @@ pub(super) fn built_in() -> PolicyLayer {
     PolicyLayer { layer: LayerName::BuiltIn, requirements: asks.map(requirement).into(), ..PolicyLayer::default() }
 }
 
+/// The requirement that is about all evidence.
+pub(super) const INTEGRITY: &str = "evidence-integrity";
+
 /// The names of requirements that are no part of any layer, with what they say.
 pub(super) const ALWAYS: [(&str, &str); 3] = [
     ("covered", "what the rules do not cover is refused"),
-    ("evidence-integrity", "a decision rests on evidence that nobody could forge"),
+    (INTEGRITY, "a decision rests on evidence that nobody could forge"),
     ("tested-combination", "only what was tested together is promoted together"),
 ];
 
