@@ -91,6 +91,16 @@ impl<T> From<Proven<T>> for Recorded<T> {
 }
 
 /// What an account goes on with: what is [`Proven`] now, or was and is [`Recorded`]. Nobody else implements it.
+///
+/// ```compile_fail,E0277
+/// use pathops_core::lifecycle::{Promotion, Proof};
+/// struct Mine(Promotion);
+/// impl Proof<Promotion> for Mine {
+///     fn it(&self) -> &Promotion {
+///         &self.0
+///     }
+/// }
+/// ```
 pub trait Proof<T>: sealed::Sealed {
     /// What it is the proof of.
     fn it(&self) -> &T;

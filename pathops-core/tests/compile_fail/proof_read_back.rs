@@ -1,5 +1,5 @@
 //! A proof is not read back, whatever it proves.
-use pathops_core::lifecycle::{Decided, Failure, Granted, HumanDecision, Preflight, Promotion, Proven};
+use pathops_core::lifecycle::{Change, Decided, Failure, Granted, HumanDecision, Preflight, Promotion, Proven, Reported};
 use serde::de::DeserializeOwned;
 
 fn read_back<T: DeserializeOwned>() {}
@@ -12,4 +12,6 @@ fn main() {
     read_back::<Proven<Promotion>>();
     read_back::<Proven<Failure>>();
     read_back::<Proven<HumanDecision>>();
+    read_back::<Proven<Change>>();
+    read_back::<Proven<Reported>>();
 }
