@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pathops_coordinator::change_set::State;
+use pathops_core::adapter::BlobStore as _;
 use pathops_core::evidence::Envelope;
 use pathops_core::{IdempotencyKey, OpContext};
 use pathops_evidence::{EvidenceRecord, openssl};

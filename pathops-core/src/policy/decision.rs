@@ -107,7 +107,7 @@ pub struct RequirementResult {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also_missing: Vec<Missing>,
     /// The earliest instant at which it could pass if nothing else changes; `None` where time alone does not help. Evidence that
-    /// is dated in the future is not waited for: nobody knows which clock is wrong.
+    /// is dated in the future counts when its time has come.
     pub earliest: Option<UnixMillis>,
 }
 
