@@ -65,7 +65,10 @@ fn an_incident_sends_an_app_back_until_it_is_promoted_again() {
         (ways(&orders), orders.state()),
         (["path-ready", "production", "path-ready"].map(str::to_owned).into(), Lifecycle::PathReady)
     );
-    assert!(matches!(&orders.transitions()[2].ground, Ground::Incident(it) if it.incident.id == "odd" && it.declared_in.is_some()), "{orders:#?}");
+    assert!(
+        matches!(&orders.transitions()[2].ground, Ground::Incident(it) if it.incident.id == "odd" && it.declared_in.is_some()),
+        "{orders:#?}"
+    );
     assert_eq!((back(), app(&world, "orders")), (vec![], orders), "it is back already");
     incident(&world, "unit: orders, ", ", closed: \"2025-11-25T00:00:00Z\"");
     assert_eq!(back(), []);

@@ -70,7 +70,8 @@ impl Services {
             return Ok(Outcome::Refused(Box::new(decided)));
         }
         // What has failed is decided about so that the refusal is explained; it goes nowhere.
-        let artifact = if *wait { self.decided(cx, artifact, &combination.evidence, &decided).await? } else { artifact.as_ref().clone() };
+        let artifact =
+            if *wait { self.decided(cx, artifact, &combination.evidence, &decided).await? } else { artifact.as_ref().clone() };
         Ok(Outcome::Granted(Box::new(Passed { decided, artifact })))
     }
 

@@ -3,8 +3,8 @@
 use pathops_core::UnixMillis;
 use pathops_core::evidence::EvidenceId;
 use pathops_core::lifecycle::{
-    App, AppLifecycle, Artifact, ArtifactLifecycle, ArtifactState, ChangeSet, ChangeSetState, Granted, LIFECYCLE_FORMAT, Mismatch,
-    Record, RecordError, Subject,
+    App, AppLifecycle, Artifact, ArtifactLifecycle, ArtifactState, ChangeSet, ChangeSetState, Granted, LIFECYCLE_FORMAT,
+    Mismatch, Record, RecordError, Subject,
 };
 use pathops_core::project::Lifecycle;
 use serde_json::{Value, json};
@@ -19,10 +19,8 @@ const FORMAT_1: [&[u8]; 3] = [
     include_bytes!("../fixtures/lifecycle/format-1-artifact.json"),
     include_bytes!("../fixtures/lifecycle/format-1-change-set.json"),
 ];
-const FORMAT_2: [&[u8]; 2] = [
-    include_bytes!("../fixtures/lifecycle/format-2-app.json"),
-    include_bytes!("../fixtures/lifecycle/format-2-change-set.json"),
-];
+const FORMAT_2: [&[u8]; 2] =
+    [include_bytes!("../fixtures/lifecycle/format-2-app.json"), include_bytes!("../fixtures/lifecycle/format-2-change-set.json")];
 
 fn app_that_came_back() -> AppLifecycle {
     let live = app().path_ready(declarations(), &owner(), AT).unwrap().promoted(&production("orders").promotion(), AT).unwrap();

@@ -12,7 +12,9 @@ use pathops_core::lifecycle::{
     Granted, HumanDecision, Preflight, Promotion, Proven, Reported,
 };
 use pathops_core::policy::{Decision, Languages, Policy, PromotionGrant, VerifiedFacts, decide};
-use pathops_core::project::{EnvironmentKind, EnvironmentTarget, Environments, Identities, OpenIncident, Project, Role, UnitKind};
+use pathops_core::project::{
+    EnvironmentKind, EnvironmentTarget, Environments, Identities, OpenIncident, Project, Role, UnitKind,
+};
 use pathops_core::{Digest, Principal, PullRequestNumber, UnitId, UnixMillis};
 use serde_json::json;
 

@@ -37,7 +37,9 @@ impl Invariant for Agents {
                     holds!(!text.contains("ghp_") && !text.contains('\u{202e}'), "{path} got past the gate");
                 }
             }
-            Step::Settled { command: Command::Work { scope, pull_request, .. }, outcome: Outcome::Pushed { head, .. }, .. } => {
+            Step::Settled {
+                command: Command::Work { scope, pull_request, .. }, outcome: Outcome::Pushed { head, .. }, ..
+            } => {
                 let PullRequestRef { repo, head: before, .. } = pull_request;
                 let records = truth.records.lock().unwrap();
                 for commit in truth.log(repo, before, head) {
