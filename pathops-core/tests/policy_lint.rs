@@ -525,3 +525,20 @@ fn a_kind_of_evidence_that_nobody_makes_is_an_error() {
     let own = "deployment: {accept: {maxAgeSeconds: 60}}";
     assert_eq!(told(own, Some(kinds(&[], &[]))), [""; 0], "PathOps states it itself");
 }
+
+/// What is wrong in two layers is told of each, and at once with how to mend it.
+#[test]
+fn a_note_names_its_layer() {
+    let old = "{id: it, reason: why, asks: {deployment: {accept: {maxAgeSeconds: 0}}}}";
+    let layers = ["organisation", "project"].map(|layer| format!("layer: {layer}\nrequirements:\n  - {old}"));
+    let policy = load_policy(&documents(&[&layers[0], &layers[1]]), &Languages::none()).unwrap();
+    let (units, people) = (units(), staff());
+    let context = LintContext { units: &units, people: &people, producers: None, kinds: None, build_suites: None, at: AT };
+    let told: Vec<_> = lint(&policy, &context).iter().map(ToString::to_string).filter(|note| note.contains("too old")).collect();
+    let note = |layer: &str| {
+        format!(
+            "error: {layer}: evidence for `it` is too old as soon as it is there; let `maxAgeSeconds` be longer than it takes to decide"
+        )
+    };
+    assert_eq!(told, [note("the organisation's policy"), note("the project's policy")]);
+}

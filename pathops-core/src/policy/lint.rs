@@ -195,7 +195,8 @@ impl<'l> Linter<'l> {
 
     /// Takes down a note; what is so for several units is said once.
     fn note(&mut self, level: LintLevel, at: Place, unit: Option<&Unit>, what: String, mend: &str) {
-        let same = |it: &&mut LintNote| it.level == level && it.at == at && it.what == what && it.mend == mend;
+        // The words say how bad it is, and what mends it follows from them.
+        let same = |it: &&mut LintNote| it.at == at && it.what == what;
         if let Some(note) = self.notes.iter_mut().find(same) {
             note.units.extend(unit.map(|unit| unit.id.clone()));
             return;

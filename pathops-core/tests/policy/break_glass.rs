@@ -53,6 +53,22 @@ fn two_people_with_a_reason_get_past_what_the_policy_names() {
     assert_eq!(overridden.until, after(3_600_000));
 }
 
+/// Before the pull request nobody can approve anything: it is opened where that may get past all that is in the way.
+#[test]
+fn what_may_be_got_past_keeps_no_pull_request_from_being_opened() {
+    let mut shop = glass();
+    assert!(!shop.decision().is_proposable(), "it is there already");
+    shop.proposal().reviews.clear();
+    assert!(shop.decision().can_wait(), "people may still break the glass");
+    shop.readings.proposal = None;
+    assert!(shop.decision().is_proposable());
+    assert!(!shop.decision().can_wait(), "there is nothing yet to break it on");
+    shop.remove(Kind::Health);
+    assert!(!shop.decision().is_proposable(), "nobody gets past that");
+    assert!(Shop::first_stage().decision().is_proposable(), "nothing is in the way");
+    assert!(!Shop::passing().decision().is_proposable());
+}
+
 #[test]
 fn it_is_told_as_what_it_is() {
     let decision = broken(&glass());

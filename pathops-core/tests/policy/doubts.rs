@@ -182,6 +182,37 @@ fn that_the_rules_of_now_are_not_approved_yet_is_no_doubt() {
     is_doubted(doubt(&shop), "checked");
 }
 
+/// The policy of now asks for more, under names that the one of then does not know, and people broke the glass.
+#[test]
+fn news_that_only_the_policy_of_now_asks_for_is_a_doubt_too() {
+    let (mut shop, mut now) = (Shop::passing(), Shop::passing());
+    let mut lint = Kind::UnitTests.statement();
+    lint.predicate["configuration"][0]["name"] = json!("lint");
+    shop.give(&lint);
+    let mut granted = record(&shop);
+    granted.decision = overridden(granted.decision);
+    let tests = json!({"run": "build", "suite": "lint", "minPassed": 1, "accept": {"maxAgeSeconds": 3_600}});
+    let asked = [("calm", json!({"incidents": {}})), ("linted", json!({"tests": tests}))];
+    let rule = |(id, asks)| serde_json::from_value(json!({"id": id, "reason": "It is asked for now.", "asks": asks})).unwrap();
+    now.layer.requirements.extend(asked.map(rule));
+    (now.more, now.at) = (shop.more.clone(), after(DAY));
+    let doubt = |now: &Shop| record_in_doubt(&granted, &now.policy(), &Languages::none(), &now.facts(), now.at).unwrap();
+    assert_eq!(doubt(&now), None);
+    let told = |doubt: Option<Doubt>| {
+        let doubt = doubt.unwrap();
+        let ids: Vec<_> = doubt.requirements.iter().map(|(id, _)| id.to_string()).collect();
+        (ids, doubt.people.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let people = vec!["bob".to_owned(), "dave".to_owned()];
+    lint.predicate["failedTests"] = json!(["a line"]);
+    lint.predicate["finishedOn"] = json!(after(HOUR).to_string());
+    now.give(&lint);
+    assert_eq!(told(doubt(&now)), (vec!["linted".to_owned()], people.clone()));
+    // The same news under two names is told once.
+    now.readings.incidents.push(incident());
+    assert_eq!(told(doubt(&now)), (vec!["no-open-incident".to_owned(), "linted".to_owned()], people));
+}
+
 #[test]
 fn a_record_of_something_else_says_nothing_of_doubts() {
     let shop = Shop::passing();

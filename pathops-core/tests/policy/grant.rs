@@ -10,6 +10,7 @@ use pathops_core::policy::{
     CommitStatus, GRANT_LIFETIME, GrantBinding, GrantError, GrantRequired, PROMOTION_CONTEXT, PromotionGrant, Verdict, decide,
 };
 use pathops_core::{CommitId, Digest, ErrorKind, Principal, PullRequestNumber, RepoId, UnixMillis};
+use serde_json::json;
 
 use crate::history::incident;
 use crate::shop::{AT, Kind, Shop, commit, cx, human, stop, tree};
@@ -33,6 +34,8 @@ fn a_grant_gives_the_promotion_status_of_its_head() {
     let status = redeemed(&Shop::passing(), AT).unwrap();
     assert_eq!((status.context().as_str(), status.state()), (PROMOTION_CONTEXT, CheckState::Success));
     assert_eq!((status.commit(), status.grant()), (&commit('4'), Some(granted().id())));
+    let name = granted().id();
+    assert_eq!(json!(name), json!(name.to_string()), "it is written as it is told");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use pathops_core::policy::{
 use pathops_core::project::OpenIncident;
 use serde_json::{Value, json};
 
+use crate::ask_policy::{check_of, checked};
 use crate::shop::{AT, DAY, Kind, Shop, after, closed_window, commit, stop};
 
 pub(crate) fn record(shop: &Shop) -> DecisionRecord {
@@ -186,6 +187,24 @@ fn another_policy_is_held_against_the_history() {
     assert_eq!(first.requirements[0].after, None, "it is not asked for any more");
     assert_eq!(first.requirements[1].before, Some((pass, "it is path-ready".to_owned())));
     assert_eq!(first.requirements[1].after, Some((fail, "it is path-ready".to_owned())));
+    let told = "\
+orders at 2026-11-20T12:00:00Z: pass, and fail under the other
+  preflight-health: pass (healthy for 5 s without a gap), and not asked for
+  lifecycle: pass (it is path-ready), and fail (it is path-ready)";
+    assert_eq!(first.to_string(), told);
+}
+
+/// What was checked was the policy of its day, and the other one is as good.
+#[test]
+fn that_nobody_has_checked_another_policy_is_no_difference() {
+    let mut shop = Shop::asking(checked());
+    let check = check_of(&shop, &[], &json!({"bob": ["reviewer"]}));
+    shop.give(&check);
+    let (mut other, facts) = (shop.clone(), shop.facts());
+    other.rule("lifecycle").asks = serde_json::from_value(json!({"lifecycle": {"allowed": ["production"]}})).unwrap();
+    let differences = diff(&shop.policy(), &other.policy(), [(&*facts, AT)]);
+    let told: Vec<_> = differences.iter().flat_map(|it| &it.requirements).map(|it| it.id.as_str()).collect();
+    assert_eq!(told, ["lifecycle"]);
 }
 
 /// A language whose engine answers otherwise from the second version on.

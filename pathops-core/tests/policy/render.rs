@@ -191,3 +191,14 @@ fn people_are_shown_by_name() {
     assert_eq!(shown(human("bob")), "bob");
     assert_eq!(shown(crate::shop::agent("bob")), "agent patch (for bob)");
 }
+
+/// As a decision of an evaluator from before may have it.
+#[test]
+fn where_neither_steps_nor_time_remain_looking_again_is_what_would_do() {
+    let mut decision = Shop::reviewed(Vec::new()).decision();
+    let remaining = decision.remaining.as_mut().unwrap();
+    (remaining.steps, remaining.not_before, remaining.without_a_way) = (Vec::new(), None, Vec::new());
+    assert!(decision.to_text().contains("newer evidence would do"), "{}", decision.to_text());
+    decision.remaining.as_mut().unwrap().without_a_way.push("approval".parse().unwrap());
+    assert!(decision.to_text().contains("nothing is known that would help with approval"), "{}", decision.to_text());
+}

@@ -52,6 +52,13 @@ impl ConditionLanguage for OtherWords {
     }
 }
 
+#[test]
+fn a_language_that_the_host_does_not_know_is_named_with_those_that_it_knows() {
+    let told = |languages: Languages| languages.compile("latin", "ita").unwrap_err().to_string();
+    assert_eq!(told(languages()), "the host knows no language `latin`; it knows other, words");
+    assert_eq!(told(Languages::none()), "the host knows no language `latin`; it knows none");
+}
+
 /// An ask of each kind, with something in every field.
 fn asks() -> Vec<Value> {
     let accept = json!({"maxAgeSeconds": 60, "from": ["ci", "audit"], "inLedger": true});

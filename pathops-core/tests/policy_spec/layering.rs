@@ -251,6 +251,9 @@ fn what_no_promotion_could_meet_or_nobody_can_read_is_no_policy() {
         change(&mut terms);
         json!({"requirements": [requirement(kind, terms)]})
     };
+    // By nobody in particular, or by somebody who holds none of no roles.
+    let checked =
+        |approvals: u32| requirement("policy", json!({"approvals": approvals, "roles": [], "accept": {"maxAgeSeconds": 60}}));
     let named = |id: &str| {
         let mut it = requirement("incidents", json!({}));
         it["id"] = json!(id);
@@ -264,6 +267,7 @@ fn what_no_promotion_could_meet_or_nobody_can_read_is_no_policy() {
     let bad = [
         terms("lifecycle", &|it| it["allowed"] = json!([])),
         terms("approvals", &|it| it["roles"] = json!([])),
+        json!({"requirements": [checked(1)]}),
         terms("sbom", &|it| it["formats"] = json!([])),
         terms("findings", &|it| it["max"] = json!({})),
         terms("signal", &|it| (it["min"], it["max"]) = (json!(2.0), json!(1.0))),
@@ -285,6 +289,7 @@ fn what_no_promotion_could_meet_or_nobody_can_read_is_no_policy() {
         assert_eq!(problems.len(), 1, "{layer}: {problems:?}");
     }
     let good = [
+        json!({"requirements": [checked(0)]}),
         terms("signal", &|it| (it["min"], it["max"]) = (json!(1.0), json!(1.0))),
         json!({"requirements": [named("a"), named("b")]}),
         glass(&|_| ()),
