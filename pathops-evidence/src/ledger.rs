@@ -11,8 +11,9 @@
 //! | `log/checkpoint` | size and root, signed by the log |
 //!
 //! A batch takes the name of the first leaf that it has, and a name is taken once: of two writers at the same place one is
-//! refused, takes up what the other has written, and goes on behind it. So no lease is needed for the log to stay one, and a
-//! writer that was thought dead does no harm. Everything else follows from the batches. After a crash at any moment the next
+//! refused, takes up what the other has written, and goes on behind it. A checkpoint takes the place of the one that its writer has
+//! looked at, and of no other. So no lease is needed for the log to stay one and for its checkpoint never to go back: the number of
+//! the first leaf is the fence, and a writer that was thought dead does no harm. Everything else follows from the batches. After a crash at any moment the next
 //! [`Ledger::open`] takes up the batches that the checkpoint does not cover and publishes them, and makes tiles again that
 //! the machine has lost.
 
@@ -32,7 +33,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::lock::Mutex as Turn;
-use pathops_core::adapter::Bucket;
+use pathops_core::adapter::{Bucket, ObjectVersion};
 use pathops_core::evidence::Checkpoint;
 use pathops_core::{Digest, Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
 
@@ -42,6 +43,7 @@ pub use note::{LogIdentity, LogKey, NoteError};
 pub use place::Place;
 pub use proof::is_consistent;
 pub use read::LogReader;
+pub(crate) use tile::checkpoint_key;
 pub use witness::{Cosignature, Witness};
 pub use witnessing::{
     AddCheckpoint, CosignatureRequest, CosignedBy, MAX_PROOF_LINES, MemoryWitness, WitnessAnswer, WitnessClient, WitnessSaid,
@@ -52,6 +54,9 @@ use tree::Edge;
 
 /// How many items go into one batch at most.
 const MAX_BATCH: usize = 4_096;
+
+/// How often others may be faster with a checkpoint. Each time the log has grown, so it is not the store that is at fault.
+const MAX_TRIES: usize = 1_000;
 
 /// Appends to a log. Callers at the same time share a batch: one object, one checkpoint.
 #[derive(Debug)]
@@ -85,7 +90,8 @@ struct Tip {
 
 impl Ledger {
     /// Opens a log, or begins one, and publishes what a crash has left unpublished. First it is tried whether the bucket
-    /// keeps a name for who has taken it: one that does not is refused, since a log in it would not stay one.
+    /// keeps a name for who has taken it, and what is there from who means something else: one that does not is refused, since a
+    /// log in it would not stay one.
     ///
     /// # Errors
     /// `Unsupported` for such a bucket; `Corrupt` where neither tiles nor batches lead to the root of the checkpoint, or it is
@@ -224,8 +230,8 @@ impl Ledger {
 
     /// Writes the tiles, and then the checkpoint that covers them, unless another writer has covered them already.
     ///
-    /// Who stalls between looking and writing puts its checkpoint over a larger one. The batches tell, which were there before
-    /// that one was: what follows is taken up and published before anybody is answered, and after a crash at the next opening.
+    /// A checkpoint takes the place of exactly the one that was looked at. So the published one never goes back: who stalls between
+    /// looking and writing is refused, and looks again.
     async fn publish(&self, cx: &OpContext, tip: &mut Tip) -> Result<()> {
         while tip.published != tip.edge.size() {
             for (tile, hashes) in tip.edge.partial() {
@@ -236,17 +242,39 @@ impl Ledger {
             }
             self.write_tiles(cx, tip).await?;
             let checkpoint = Checkpoint { size: tip.edge.size(), root: tip.edge.root() };
-            let newest = self.reader().checkpoint(cx).await?;
-            if newest.is_none_or(|newest| newest.size < checkpoint.size) {
-                let note = self.key.sign(&checkpoint).into_bytes();
-                let part = format!("checkpoint {}", checkpoint.size);
-                self.bucket.write(&cx.part(&part), &named(tile::checkpoint_key())?, note).await?;
+            let mut tries = 0;
+            while !self.publish_checkpoint(cx, &checkpoint).await? {
+                tries += 1;
+                if tries == MAX_TRIES {
+                    let why = "others have published a checkpoint each time before this one could";
+                    return Err(Error::new(ErrorKind::Unavailable, "publish a checkpoint").on(checkpoint.size).because(why));
+                }
             }
             tip.published = checkpoint.size;
             tip.places.clear();
             while self.make_good(cx, tip).await? {}
         }
         Ok(())
+    }
+
+    /// Publishes a checkpoint unless a later one is there; `false` where another writer was faster.
+    async fn publish_checkpoint(&self, cx: &OpContext, checkpoint: &Checkpoint) -> Result<bool> {
+        let (key, cx) = (named(checkpoint_key())?, cx.part(&format!("checkpoint {}", checkpoint.size)));
+        let there = self.bucket.read_version(&cx, &key).await?;
+        let published = match there {
+            None => self.bucket.create(&cx, &key, self.key.sign(checkpoint).into_bytes()).await,
+            Some((note, version)) => {
+                let newest = self.reader().signed(note)?;
+                if newest.is_some_and(|(newest, _)| newest.size >= checkpoint.size) {
+                    return Ok(true);
+                }
+                self.bucket.replace(&cx, &key, &version, self.key.sign(checkpoint).into_bytes()).await
+            }
+        };
+        match published {
+            Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict) => Ok(false),
+            published => published.map(|()| true),
+        }
     }
 
     async fn write_tiles(&self, cx: &OpContext, tip: &mut Tip) -> Result<()> {
@@ -292,18 +320,33 @@ fn named(key: Option<ObjectKey>) -> Result<ObjectKey> {
     key.ok_or_else(|| Error::new(ErrorKind::Unexpected, "name a part of the ledger"))
 }
 
-/// Whether a bucket keeps a name for who has taken it.
+/// Whether a bucket keeps a name for who has taken it, and bytes from whoever means others.
 async fn probe(cx: &OpContext, bucket: &dyn Bucket) -> Result<()> {
-    let key = named(ObjectKey::parse("log/probe").ok())?;
-    for _ in 0..2 {
-        match bucket.create(&cx.part("probe"), &key, b"whoever reads this: it only tries the bucket\n".to_vec()).await {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
-            Err(error) if error.effect() == Effect::Unknown => {}
-            answer => answer?,
+    let (key, cx) = (named(ObjectKey::parse("log/probe").ok())?, cx.part("probe"));
+    let bytes = b"whoever reads this: it only tries the bucket\n";
+    let is_lost = |answer: &Result<()>| answer.as_ref().is_err_and(|error| error.effect() == Effect::Unknown);
+    let mut created = bucket.create(&cx, &key, bytes.to_vec()).await;
+    if created.is_ok() || is_lost(&created) {
+        created = bucket.create(&cx, &key, bytes.to_vec()).await;
+    }
+    refused(bucket, &key, created, ErrorKind::AlreadyExists, "lets a name be taken twice: it ignores `If-None-Match`")?;
+    let unknown = ObjectVersion::new("\"0\"");
+    let mut replaced = bucket.replace(&cx, &key, &unknown, bytes.to_vec()).await;
+    if is_lost(&replaced) {
+        replaced = bucket.replace(&cx, &key, &unknown, bytes.to_vec()).await;
+    }
+    refused(bucket, &key, replaced, ErrorKind::Conflict, "replaces what was not meant: it ignores `If-Match`")
+}
+
+/// What has to be refused with this kind.
+fn refused(bucket: &dyn Bucket, key: &ObjectKey, answer: Result<()>, kind: ErrorKind, what: &str) -> Result<()> {
+    match answer {
+        Err(error) if error.kind() == kind => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => {
+            let error = Error::new(ErrorKind::Unsupported, "open a ledger").on(bucket.location(key));
+            let error = error.because(format!("the bucket {what}"));
+            Err(error.advise("use a folder, or an object store that honours conditional writes"))
         }
     }
-    let error = Error::new(ErrorKind::Unsupported, "open a ledger").on(bucket.location(&key));
-    Err(error
-        .because("the bucket lets a name be taken twice: it ignores `If-None-Match`")
-        .advise("use a folder, or an object store that honours conditional writes"))
 }

@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{BlobStore, Bucket};
 use pathops_core::evidence::{Checkpoint, EvidenceId, PropertyVerifier, TrustRoot, VerifiedEvidence, VerifiedProperties};
-use pathops_core::{Digest, ErrorKind, ObjectKey, OpContext, Result, UnixMillis};
+use pathops_core::{Digest, ErrorKind, OpContext, Result, UnixMillis};
 
 use crate::ledger::audit::{Audit, Found};
-use crate::ledger::{LogIdentity, NoteError};
+use crate::ledger::{LogIdentity, NoteError, checkpoint_key};
 use crate::retention::Tombstones;
 
 use payloads::{NO_BLOBS, Payloads};
@@ -228,7 +228,7 @@ async fn checkpoint(
     log: &LogIdentity,
     verification: &mut Verification,
 ) -> Result<Option<Checkpoint>> {
-    let Ok(key) = ObjectKey::parse("log/checkpoint") else { return Ok(None) };
+    let Some(key) = checkpoint_key() else { return Ok(None) };
     let note = match bucket.read(cx, &key).await {
         Err(error) if error.kind() == ErrorKind::Corrupt => {
             verification.fails(key, error);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use pathops_core::adapter::{Bucket, Signer as _};
+use pathops_core::adapter::{Bucket, ObjectVersion, Signer as _};
 use pathops_core::evidence::{Checkpoint, Envelope, PAYLOAD_TYPE, Signature, pre_authentication_encoding};
 use pathops_core::memory::{MemoryBucket, MemorySigner};
 use pathops_core::{Digest, Effect, Error, ErrorKind, IdempotencyKey, ObjectKey, OpContext, Result};
@@ -152,26 +152,28 @@ async fn writers_that_do_not_know_of_each_other_write_one_log() {
 #[tokio::test]
 async fn who_stalls_before_the_checkpoint_takes_nothing_back() {
     let all = items(0..20).await;
-    // Before it looks at the checkpoint, and between looking and writing.
-    for (at, sizes) in [("log/tile/0/000.p/10", [20].as_slice()), ("log/checkpoint", &[20, 10, 20])] {
+    // Before it looks at the checkpoint, and between looking and writing: the first of the log, and a later one.
+    for (at, from) in [("log/tile/0/000.p/10", 0), ("log/checkpoint", 0), ("log/checkpoint", 5)] {
         let memory = MemoryBucket::new();
-        let writes = Arc::new(Mutex::new(Vec::new()));
-        let gate =
-            |at| Stalling { inner: memory.clone(), at, entered: Notify::new(), gate: Notify::new(), writes: writes.clone() };
-        let stalling = Arc::new(gate(at));
+        let published = Arc::new(Mutex::new(Vec::new()));
+        let gate = |at, times| {
+            let (inner, entered, gate) = (memory.clone(), Notify::new(), Notify::new());
+            Arc::new(Stalling { inner, at, times: AtomicUsize::new(times), entered, gate, published: published.clone() })
+        };
+        open(&(gate("nothing", 0) as Arc<dyn Bucket>)).await.unwrap().append(&cx(), all[..from].to_vec()).await.unwrap();
+        let stalling = gate(at, 1);
         let first = Ledger::open(&cx(), stalling.clone(), key()).await.unwrap();
-        let (ours, theirs) = (all[..10].to_vec(), all[10..].to_vec());
+        let (ours, theirs) = (all[from..10].to_vec(), all[10..].to_vec());
         let appended = tokio::spawn(async move { first.append(&cx(), ours).await });
         stalling.entered.notified().await;
-        let second = Ledger::open(&cx(), Arc::new(gate("nothing")), key()).await.unwrap();
+        let second = Ledger::open(&cx(), gate("nothing", 0), key()).await.unwrap();
         second.append(&cx(), theirs).await.unwrap();
         stalling.gate.notify_one();
-        assert_eq!(appended.await.unwrap().unwrap(), (0..10).collect::<Vec<_>>());
-        let bucket: Arc<dyn Bucket> = Arc::new(memory);
-        holds(&bucket, &all).await;
-        // What the second has published of the first on opening comes before.
-        let written: Vec<u64> = writes.lock().unwrap().iter().copied().skip_while(|size| *size < 20).collect();
-        assert_eq!(written, sizes, "stalled at {at}");
+        let places: Vec<_> = (from as u64..10).collect();
+        assert_eq!(appended.await.unwrap().unwrap(), places);
+        holds(&(Arc::new(memory.clone()) as Arc<dyn Bucket>), &all).await;
+        let sizes = published.lock().unwrap().clone();
+        assert!(sizes.is_sorted() && sizes.last() == Some(&20), "stalled at {at}: {sizes:?} were published");
     }
 }
 
@@ -230,10 +232,12 @@ async fn a_lost_answer_appends_nothing_twice() {
 
 #[tokio::test]
 async fn a_bucket_that_ignores_conditions_is_refused() {
-    let bucket: Arc<dyn Bucket> = Arc::new(Unconditional { inner: MemoryBucket::new() });
-    let error = open(&bucket).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("If-None-Match"), "{error}");
+    for (of_replacements, named) in [(false, "`If-None-Match`"), (true, "`If-Match`")] {
+        let bucket: Arc<dyn Bucket> = Arc::new(Unconditional { inner: MemoryBucket::new(), of_replacements });
+        let error = open(&bucket).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains(named), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -306,6 +310,24 @@ async fn what_its_key_has_not_signed_does_not_go_in() {
     assert!(good.leaf().len() < 1_000);
 }
 
+/// How an object is stored.
+#[derive(Clone, Copy)]
+enum Put<'v> {
+    Create,
+    Write,
+    Replace(&'v ObjectVersion),
+}
+
+impl Put<'_> {
+    async fn to(self, bucket: &MemoryBucket, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        match self {
+            Put::Create => bucket.create(cx, key, bytes).await,
+            Put::Write => bucket.write(cx, key, bytes).await,
+            Put::Replace(version) => bucket.replace(cx, key, version, bytes).await,
+        }
+    }
+}
+
 /// A bucket that does something else when it is written to.
 macro_rules! bucket {
     ($name:ident) => {
@@ -316,11 +338,19 @@ macro_rules! bucket {
             }
 
             async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
-                self.creates(cx, key, bytes).await
+                self.puts(cx, key, bytes, Put::Create).await
             }
 
             async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
-                self.writes(cx, key, bytes).await
+                self.puts(cx, key, bytes, Put::Write).await
+            }
+
+            async fn replace(&self, cx: &OpContext, key: &ObjectKey, version: &ObjectVersion, bytes: Vec<u8>) -> Result<()> {
+                self.puts(cx, key, bytes, Put::Replace(version)).await
+            }
+
+            async fn read_version(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<(Vec<u8>, ObjectVersion)>> {
+                self.inner.read_version(cx, key).await
             }
 
             async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
@@ -348,34 +378,32 @@ macro_rules! bucket {
     };
 }
 
-/// Stalls before it writes one object, the first time; and says the sizes of the checkpoints in the order they were written.
+/// Stalls before it writes one object so many times; and says the sizes of the checkpoints in the order they were published.
 #[derive(Debug)]
 struct Stalling {
     inner: MemoryBucket,
     at: &'static str,
+    times: AtomicUsize,
     entered: Notify,
     gate: Notify,
-    writes: Arc<Mutex<Vec<u64>>>,
+    published: Arc<Mutex<Vec<u64>>>,
 }
 
 bucket!(Stalling);
 
 impl Stalling {
-    async fn creates(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
-        self.inner.create(cx, key, bytes).await
-    }
-
-    async fn writes(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
-        let is_first = !self.inner.objects().keys().any(|it| it == key);
-        if key.as_str() == self.at && is_first {
+    async fn puts(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>, put: Put<'_>) -> Result<()> {
+        let stalls = |left: usize| left.checked_sub(1);
+        if key.as_str() == self.at && self.times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, stalls).is_ok() {
             self.entered.notify_one();
             self.gate.notified().await;
         }
-        if key.as_str() == "log/checkpoint" {
-            let size = String::from_utf8(bytes.clone()).unwrap().lines().nth(1).unwrap().parse().unwrap();
-            self.writes.lock().unwrap().push(size);
+        let size = String::from_utf8_lossy(&bytes).lines().nth(1).and_then(|size| size.parse().ok());
+        put.to(&self.inner, cx, key, bytes).await?;
+        if let Some(size) = size.filter(|_| key.as_str() == "log/checkpoint") {
+            self.published.lock().unwrap().push(size);
         }
-        self.inner.write(cx, key, bytes).await
+        Ok(())
     }
 }
 
@@ -388,16 +416,11 @@ struct Slow {
 bucket!(Slow);
 
 impl Slow {
-    async fn creates(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+    async fn puts(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>, put: Put<'_>) -> Result<()> {
         tokio::task::yield_now().await;
-        let created = self.inner.create(cx, key, bytes).await;
+        let answer = put.to(&self.inner, cx, key, bytes).await;
         tokio::task::yield_now().await;
-        created
-    }
-
-    async fn writes(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
-        tokio::task::yield_now().await;
-        self.inner.write(cx, key, bytes).await
+        answer
     }
 }
 
@@ -423,15 +446,9 @@ fn gone<T>() -> Result<T> {
 bucket!(Dying);
 
 impl Dying {
-    async fn creates(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+    async fn puts(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>, put: Put<'_>) -> Result<()> {
         let (performed, answered) = self.lives();
-        let answer = if performed { self.inner.create(cx, key, bytes).await } else { gone() };
-        if answered { answer } else { gone() }
-    }
-
-    async fn writes(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
-        let (performed, answered) = self.lives();
-        let answer = if performed { self.inner.write(cx, key, bytes).await } else { gone() };
+        let answer = if performed { put.to(&self.inner, cx, key, bytes).await } else { gone() };
         if answered { answer } else { gone() }
     }
 }
@@ -455,34 +472,27 @@ impl Losing {
 bucket!(Losing);
 
 impl Losing {
-    async fn creates(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
-        let answer = self.inner.create(cx, key, bytes).await;
-        self.loses()?;
-        answer
-    }
-
-    async fn writes(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
-        let answer = self.inner.write(cx, key, bytes).await;
+    async fn puts(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>, put: Put<'_>) -> Result<()> {
+        let answer = put.to(&self.inner, cx, key, bytes).await;
         self.loses()?;
         answer
     }
 }
 
-/// What some servers that call themselves S3 do.
+/// What some servers that call themselves S3 do: they ignore one condition.
 #[derive(Debug)]
 struct Unconditional {
     inner: MemoryBucket,
+    of_replacements: bool,
 }
 
 bucket!(Unconditional);
 
 impl Unconditional {
-    async fn creates(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
-        self.inner.write(cx, key, bytes).await
-    }
-
-    async fn writes(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
-        self.inner.write(cx, key, bytes).await
+    async fn puts(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>, put: Put<'_>) -> Result<()> {
+        let ignored = matches!(put, Put::Replace(_)) == self.of_replacements;
+        let put = if ignored { Put::Write } else { put };
+        put.to(&self.inner, cx, key, bytes).await
     }
 }
 

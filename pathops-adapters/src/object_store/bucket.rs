@@ -6,16 +6,17 @@ use std::sync::Arc;
 use ::object_store::local::LocalFileSystem;
 use ::object_store::memory::InMemory;
 use ::object_store::path::Path;
-use ::object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload};
+use ::object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, UpdateVersion};
 use async_trait::async_trait;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
-use pathops_core::adapter::Bucket;
-use pathops_core::{Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
+use pathops_core::adapter::{Bucket, ObjectVersion};
+use pathops_core::{Digest, Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
 use tokio::runtime::Handle;
 
 use super::error::{from_io, from_store, is_absent};
 use super::{file, folder, walk};
 
+const REPLACE: &str = "replace an object";
 const READ: &str = "read an object";
 const DELETE: &str = "delete an object";
 const LIST: &str = "list objects";
@@ -73,8 +74,9 @@ impl ObjectStoreBucket {
 
     /// Objects in an S3 bucket. Nothing is asked of the server yet.
     ///
-    /// The server has to honour `If-None-Match` on `PutObject`, as AWS does: one that ignores it lets a name be taken twice, and
-    /// [`Bucket::create`] does not keep its promise there. What rests on that promise, such as a ledger, tries it first.
+    /// The server has to honour `If-None-Match` and `If-Match` on `PutObject`, as AWS does: one that ignores them lets a name be
+    /// taken twice, or what somebody else has written be replaced, and [`Bucket::create`] and [`Bucket::replace`] do not keep
+    /// their promises there. What rests on them, such as a ledger, tries them first.
     ///
     /// # Errors
     /// `Invalid` where the configuration names no bucket or server.
@@ -94,14 +96,34 @@ impl ObjectStoreBucket {
             Err(::object_store::Error::AlreadyExists { .. }) => {
                 Err(Error::new(ErrorKind::AlreadyExists, operation).on(self.location(key)).because("the name is taken"))
             }
+            Err(source @ ::object_store::Error::Precondition { .. }) => Err(self.replaced(key).with_source(source)),
+            Err(source) if operation == REPLACE && is_absent(&source) => Err(self.replaced(key).with_source(source)),
             Err(source) => Err(self.unsure(from_store(operation, source).on(self.location(key)))),
         }
+    }
+
+    fn replaced(&self, key: &ObjectKey) -> Error {
+        Error::new(ErrorKind::Conflict, REPLACE).on(self.location(key)).because("another version is there, or none")
     }
 
     fn too_large(&self, operation: &'static str, kind: ErrorKind, key: &ObjectKey) -> Error {
         Error::new(kind, operation)
             .on(self.location(key))
             .because(format!("it has more than {MAX_BYTES} bytes, and no object has"))
+    }
+
+    /// The bytes of an object that is not in a folder, and its entity tag.
+    async fn get(&self, key: &ObjectKey) -> Result<Option<(Vec<u8>, Option<String>)>> {
+        let failed = |source| from_store(READ, source).on(self.location(key));
+        match self.store.get(&path(key)).await {
+            Ok(found) if found.meta.size > MAX_BYTES => Err(self.too_large(READ, ErrorKind::Corrupt, key)),
+            Ok(found) => {
+                let e_tag = found.meta.e_tag.clone();
+                Ok(Some((found.bytes().await.map_err(failed)?.into(), e_tag)))
+            }
+            Err(source) if is_absent(&source) => Ok(None),
+            Err(source) => Err(failed(source)),
+        }
     }
 
     /// Flushes to the disk that an object is away.
@@ -153,19 +175,43 @@ impl Bucket for ObjectStoreBucket {
         self.put("write an object", key, bytes, PutMode::Overwrite).await
     }
 
+    async fn replace(&self, _: &OpContext, key: &ObjectKey, version: &ObjectVersion, bytes: Vec<u8>) -> Result<()> {
+        let Some(folder) = &self.folder else {
+            let version = UpdateVersion { e_tag: Some(version.as_str().to_owned()), version: None };
+            return self.put(REPLACE, key, bytes, PutMode::Update(version)).await;
+        };
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(self.too_large(REPLACE, ErrorKind::Invalid, key));
+        }
+        let (file, version) = (folder.join(path(key).as_ref()), version.clone());
+        let replace = move || file::replace(&file, MAX_BYTES, |there| version_of(there) == version, &bytes);
+        match blocking(replace).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.replaced(key)),
+            Err(source) => Err(from_io(REPLACE, source).on(self.location(key))),
+        }
+    }
+
+    async fn read_version(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<(Vec<u8>, ObjectVersion)>> {
+        if self.folder.is_some() {
+            let read = self.read(cx, key).await?;
+            return Ok(read.map(|bytes| {
+                let version = version_of(&bytes);
+                (bytes, version)
+            }));
+        }
+        let Some((bytes, e_tag)) = self.get(key).await? else { return Ok(None) };
+        let none = || Error::new(ErrorKind::Unsupported, READ).on(self.location(key)).because("the store gives it no entity tag");
+        Ok(Some((bytes, ObjectVersion::new(e_tag.ok_or_else(none)?))))
+    }
+
     async fn read(&self, _: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
         if let Some(folder) = &self.folder {
             let file = folder.join(path(key).as_ref());
             let read = blocking(move || file::read(&file, MAX_BYTES)).await;
             return read.map_err(|source| from_io(READ, source).on(self.location(key)));
         }
-        let failed = |source| from_store(READ, source).on(self.location(key));
-        match self.store.get(&path(key)).await {
-            Ok(found) if found.meta.size > MAX_BYTES => Err(self.too_large(READ, ErrorKind::Corrupt, key)),
-            Ok(found) => Ok(Some(found.bytes().await.map_err(failed)?.into())),
-            Err(source) if is_absent(&source) => Ok(None),
-            Err(source) => Err(failed(source)),
-        }
+        Ok(self.get(key).await?.map(|(bytes, _)| bytes))
     }
 
     async fn list<'a>(
@@ -194,6 +240,11 @@ impl Bucket for ObjectStoreBucket {
     fn location(&self, key: &ObjectKey) -> String {
         format!("{}/{key}", self.root)
     }
+}
+
+/// What bytes in a folder are known by.
+fn version_of(bytes: &[u8]) -> ObjectVersion {
+    ObjectVersion::new(Digest::of(bytes).hex())
 }
 
 /// Does what waits for the disk where nothing else waits for it.

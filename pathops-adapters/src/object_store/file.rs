@@ -1,9 +1,9 @@
-//! Reading a file in a folder that others can write into.
+//! Reading and replacing a file in a folder that others can write into.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
@@ -13,6 +13,40 @@ use rustix::fs::OFlags;
 /// # Errors
 /// `InvalidData` for what is no such file; what the file system answers.
 pub(super) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    open(path)?.map(|file| contents(&file, most)).transpose()
+}
+
+/// Puts bytes in the place of an object whose own are those that are meant; whether they were.
+///
+/// Writers take turns by a lock on the file that is there. Whoever gets it looks whether that still is the file: the one before
+/// has put another one in its place, and left it without a name.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn replace(path: &Path, most: u64, is_meant: impl Fn(&[u8]) -> bool, bytes: &[u8]) -> io::Result<bool> {
+    loop {
+        let Some(file) = open(path)? else { return Ok(false) };
+        file.lock()?;
+        let (locked, there) = (file.metadata()?, open(path)?.map(|there| there.metadata()).transpose()?);
+        let Some(there) = there else { return Ok(false) };
+        if (locked.dev(), locked.ino()) != (there.dev(), there.ino()) {
+            continue;
+        }
+        if !is_meant(&contents(&file, most)?) {
+            return Ok(false);
+        }
+        // No name of an object has this character; what a crash leaves there is overwritten.
+        let mut new = path.as_os_str().to_owned();
+        new.push("#replace");
+        let new = PathBuf::from(new);
+        fs::write(&new, bytes)?;
+        fs::rename(&new, path)?;
+        return Ok(true);
+    }
+}
+
+/// The file of an object; `None` where there is none.
+fn open(path: &Path) -> io::Result<Option<File>> {
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let file = match File::options().read(true).custom_flags(flags).open(path) {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => return Ok(None),
@@ -24,15 +58,17 @@ pub(super) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     if there.is_dir() {
         return Ok(None);
     }
-    if !there.is_file() {
-        return Err(refused(NO_FILE));
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(there.len().min(most)).unwrap_or_default());
+    if there.is_file() { Ok(Some(file)) } else { Err(refused(NO_FILE)) }
+}
+
+fn contents(file: &File, most: u64) -> io::Result<Vec<u8>> {
+    let length = file.metadata()?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or_default());
     // It may grow meanwhile.
-    if there.len() > most || file.take(most + 1).read_to_end(&mut bytes)? as u64 > most {
+    if length > most || file.take(most + 1).read_to_end(&mut bytes)? as u64 > most {
         return Err(refused(&format!("it has more than {most} bytes, and no object has")));
     }
-    Ok(Some(bytes))
+    Ok(bytes)
 }
 
 const NO_FILE: &str = "it is no regular file";

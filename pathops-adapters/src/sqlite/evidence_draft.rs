@@ -25,7 +25,8 @@ const DRAFT: Format = Format { what: "draft of an evidence index", schema: SCRIP
 
 /// It is thrown away after a crash, so nothing waits for the disk before the end; and what is sorted at the end is not kept in
 /// memory. What its subjects refer to is there.
-const QUICK: &str = "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE; PRAGMA foreign_keys = OFF;";
+const QUICK: &str =
+    "PRAGMA journal_mode = DELETE; PRAGMA synchronous = OFF; PRAGMA temp_store = FILE; PRAGMA foreign_keys = OFF;";
 
 const SUBJECTS: &str = "INSERT INTO subjects (algorithm, value, number) \
      SELECT about.value ->> '$.algorithm', about.value ->> '$.value', number \

@@ -34,7 +34,8 @@ pub(super) const FORMAT: Format = Format {
     exclusive: false,
 };
 
-pub(super) const TABLES: Tables = Tables { evidence: "evidence", subjects: "subjects", take_up: take_up!("evidence"), join: "CROSS JOIN" };
+pub(super) const TABLES: Tables =
+    Tables { evidence: "evidence", subjects: "subjects", take_up: take_up!("evidence"), join: "CROSS JOIN" };
 
 const ABOUT: &str = "SELECT entry, logged, leaf FROM subjects JOIN evidence USING (number) WHERE algorithm = ? AND value = ?";
 

@@ -6,6 +6,24 @@ use crate::error::Result;
 use crate::id::ObjectKey;
 use crate::op::OpContext;
 
+/// What the bytes of an object are known by while they are there. The bucket that gave it can tell by it whether they still are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectVersion(String);
+
+impl ObjectVersion {
+    /// The version as a bucket names it: an entity tag, a digest. Other bytes under the same name have another one.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// As the bucket named it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// Objects with names, in a folder, an S3 bucket or the like: what a ledger is written into.
 ///
 /// An object is whole or not there: no reader ever sees a part of one. Every read sees what was written before it.
@@ -30,6 +48,22 @@ pub trait Bucket: Debug + Send + Sync + 'static {
     /// # Errors
     /// `StorageFull`; `Unavailable`, `Timeout`.
     async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()>;
+
+    /// Stores `bytes` in the place of those that have this version, and of no others: of several at once that have read the same,
+    /// one succeeds and the others are refused. What is stored is as durable as after [`Bucket::write`].
+    ///
+    /// A lost answer leaves open whether they are stored: read it back.
+    ///
+    /// # Errors
+    /// `Conflict` where something else is there, or nothing; `Unsupported` where the bucket has no versions; `StorageFull`;
+    /// `Unavailable`, `Timeout`.
+    async fn replace(&self, cx: &OpContext, key: &ObjectKey, version: &ObjectVersion, bytes: Vec<u8>) -> Result<()>;
+
+    /// What is stored under a name, with the version that it has, or `None`.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Timeout`; `Unsupported` where the bucket has no versions.
+    async fn read_version(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<(Vec<u8>, ObjectVersion)>>;
 
     /// What is stored under a name, or `None`.
     ///

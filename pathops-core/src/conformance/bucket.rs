@@ -10,7 +10,7 @@ use libtest_mimic::Trial;
 use super::case::{Answer as _, abandon, cases as named};
 use super::scm::world::cx;
 use super::{Case, Fresh, Outcome, ensure, into_trials};
-use crate::adapter::Bucket;
+use crate::adapter::{Bucket, ObjectVersion};
 use crate::error::ErrorKind;
 use crate::id::ObjectKey;
 
@@ -66,6 +66,8 @@ pub fn cases() -> Vec<Case<BucketWorld>> {
         a_name_is_taken_once,
         of_many_who_create_one_succeeds,
         a_write_takes_the_place_of_what_is_there,
+        what_was_read_is_replaced_and_nothing_else,
+        of_many_who_replace_one_succeeds,
         a_large_object_is_whole,
         an_abandoned_object_is_whole_or_not_there,
         names_are_listed_in_order,
@@ -147,6 +149,67 @@ async fn a_write_takes_the_place_of_what_is_there(world: BucketWorld) -> Outcome
     }
     let taken = world.bucket.create(&cx("create"), &name, b"new".to_vec()).await;
     taken.fails(ErrorKind::AlreadyExists, "the name is taken by a write")
+}
+
+async fn version(world: &BucketWorld, key: &ObjectKey, bytes: &[u8]) -> Result<ObjectVersion, String> {
+    let read = world.bucket.read_version(&cx("read"), key).await.works()?;
+    let (read, version) = read.ok_or_else(|| format!("{key} is there, and is not read with its version"))?;
+    ensure!(read == bytes, "{key} must hold {} bytes and is read with its version as {}", bytes.len(), read.len());
+    Ok(version)
+}
+
+async fn what_was_read_is_replaced_and_nothing_else(world: BucketWorld) -> Outcome {
+    let (name, other) = (key("log/checkpoint")?, key("log/other")?);
+    let absent = world.bucket.read_version(&cx("read"), &name).await.works()?;
+    ensure!(absent.is_none(), "what is not there has a version");
+    world.bucket.create(&cx("create"), &name, b"first".to_vec()).await.works()?;
+    let first = version(&world, &name, b"first").await?;
+    world.bucket.replace(&cx("replace"), &name, &first, b"second, and longer".to_vec()).await.works()?;
+    holds(&world, &name, Some(b"second, and longer")).await?;
+    let late = world.bucket.replace(&cx("late"), &name, &first, b"late".to_vec()).await;
+    late.fails(ErrorKind::Conflict, "another version is there")?;
+    holds(&world, &name, Some(b"second, and longer")).await?;
+    let second = version(&world, &name, b"second, and longer").await?;
+    let unknown = world.bucket.replace(&cx("unknown"), &name, &ObjectVersion::new("0"), b"unknown".to_vec()).await;
+    unknown.fails(ErrorKind::Conflict, "no version of it was ever called so")?;
+    world.bucket.write(&cx("write"), &name, b"third".to_vec()).await.works()?;
+    let late = world.bucket.replace(&cx("late"), &name, &second, b"late".to_vec()).await;
+    late.fails(ErrorKind::Conflict, "a write has taken its place")?;
+    holds(&world, &name, Some(b"third")).await?;
+    let third = version(&world, &name, b"third").await?;
+    let absent = world.bucket.replace(&cx("absent"), &other, &third, b"absent".to_vec()).await;
+    absent.fails(ErrorKind::Conflict, "nothing is there to be replaced")?;
+    holds(&world, &other, None).await?;
+    world.bucket.delete(&cx("delete"), &name).await.works()?;
+    let gone = world.bucket.replace(&cx("gone"), &name, &third, b"gone".to_vec()).await;
+    gone.fails(ErrorKind::Conflict, "it is gone")?;
+    holds(&world, &name, None).await
+}
+
+async fn of_many_who_replace_one_succeeds(world: BucketWorld) -> Outcome {
+    let (name, mut there) = (key("log/checkpoint")?, vec![u8::MAX; 1_000]);
+    world.bucket.create(&cx("create"), &name, there.clone()).await.works()?;
+    for round in 0..8_u8 {
+        let read = version(&world, &name, &there).await?;
+        let bytes = |racer: u8| [vec![racer; 1_000], vec![round]].concat();
+        let racers: Vec<_> = (0..16_u8)
+            .map(|racer| {
+                let (bucket, name, read, bytes) = (world.bucket.clone(), name.clone(), read.clone(), bytes(racer));
+                tokio::spawn(async move { bucket.replace(&cx(&racer.to_string()), &name, &read, bytes).await })
+            })
+            .collect();
+        let mut winners = Vec::new();
+        for (racer, task) in (0..16_u8).zip(racers) {
+            match task.await.map_err(|e| format!("a writer did not end: {e}"))? {
+                Ok(()) => winners.push(racer),
+                refused => refused.fails(ErrorKind::Conflict, "another one has replaced it")?,
+            }
+        }
+        let [winner] = winners[..] else { return Err(format!("one of 16 must replace it, and {winners:?} did")) };
+        there = bytes(winner);
+        holds(&world, &name, Some(&there)).await?;
+    }
+    Ok(())
 }
 
 async fn a_large_object_is_whole(world: BucketWorld) -> Outcome {

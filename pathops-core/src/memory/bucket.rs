@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::adapter::Bucket;
+use crate::adapter::{Bucket, ObjectVersion};
+use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectKey;
 use crate::op::OpContext;
@@ -46,6 +47,21 @@ impl Bucket for MemoryBucket {
         Ok(())
     }
 
+    async fn replace(&self, _cx: &OpContext, key: &ObjectKey, version: &ObjectVersion, bytes: Vec<u8>) -> Result<()> {
+        match self.objects().get_mut(key).filter(|there| version_of(there) == *version) {
+            Some(there) => *there = bytes,
+            None => {
+                let why = "another version is there, or none";
+                return Err(Error::new(ErrorKind::Conflict, "replace an object").on(key).because(why));
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_version(&self, _cx: &OpContext, key: &ObjectKey) -> Result<Option<(Vec<u8>, ObjectVersion)>> {
+        Ok(self.objects().get(key).map(|bytes| (bytes.clone(), version_of(bytes))))
+    }
+
     async fn read(&self, _cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
         Ok(self.objects().get(key).cloned())
     }
@@ -73,4 +89,8 @@ impl Bucket for MemoryBucket {
     fn location(&self, key: &ObjectKey) -> String {
         format!("memory:{key}")
     }
+}
+
+fn version_of(bytes: &[u8]) -> ObjectVersion {
+    ObjectVersion::new(Digest::of(bytes).hex())
 }

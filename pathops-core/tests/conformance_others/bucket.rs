@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pathops_core::adapter::Bucket;
+use pathops_core::adapter::{Bucket, ObjectVersion};
 use pathops_core::conformance::bucket::{BucketFixture, BucketWorld, cases, worlds};
 use pathops_core::memory::{Faulty, MemoryBucket};
 use pathops_core::{Error, ErrorKind, ObjectKey, OpContext, Result};
@@ -17,6 +17,12 @@ enum Defect {
     /// Looks first and writes then.
     LooksBeforeItWrites,
     TakesTheSameBytesForItsOwn,
+    /// Of a replacement the condition is ignored.
+    ReplacesWhatIsThere,
+    /// Looks first and replaces then.
+    LooksBeforeItReplaces,
+    /// Makes what is not there.
+    ReplacesNothing,
     NotFoundIsAnError,
     KeepsTheLongerOne,
     ListsWhatBeginsAlike,
@@ -57,6 +63,22 @@ impl Bucket for Planted {
             return Ok(());
         }
         self.inner.write(cx, key, bytes).await
+    }
+
+    async fn replace(&self, cx: &OpContext, key: &ObjectKey, version: &ObjectVersion, bytes: Vec<u8>) -> Result<()> {
+        let there = self.inner.read_version(cx, key).await?;
+        match (self.defect, there) {
+            (Defect::ReplacesWhatIsThere, Some(_)) | (Defect::ReplacesNothing, None) => self.inner.write(cx, key, bytes).await,
+            (Defect::LooksBeforeItReplaces, Some((_, there))) if there == *version => {
+                tokio::task::yield_now().await;
+                self.inner.write(cx, key, bytes).await
+            }
+            _ => self.inner.replace(cx, key, version, bytes).await,
+        }
+    }
+
+    async fn read_version(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<(Vec<u8>, ObjectVersion)>> {
+        self.inner.read_version(cx, key).await
     }
 
     async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
@@ -132,11 +154,15 @@ fn each_defect_fails_the_cases_that_name_it() {
     assert_eq!(fails(Defect::IgnoresConditions), [taken, race, replaced]);
     assert_eq!(fails(Defect::LooksBeforeItWrites), [race]);
     assert_eq!(fails(Defect::TakesTheSameBytesForItsOwn), [taken]);
-    assert_eq!(fails(Defect::NotFoundIsAnError), ["an_unknown_name_is_none", gone]);
-    assert_eq!(fails(Defect::KeepsTheLongerOne), [replaced]);
+    let (exact, racing) = ("what_was_read_is_replaced_and_nothing_else", "of_many_who_replace_one_succeeds");
+    assert_eq!(fails(Defect::ReplacesWhatIsThere), [exact, racing]);
+    assert_eq!(fails(Defect::LooksBeforeItReplaces), [racing]);
+    assert_eq!(fails(Defect::ReplacesNothing), [exact]);
+    assert_eq!(fails(Defect::NotFoundIsAnError), ["an_unknown_name_is_none", exact, gone]);
+    assert_eq!(fails(Defect::KeepsTheLongerOne), [replaced, exact]);
     assert_eq!(fails(Defect::ListsWhatBeginsAlike), [order, pages]);
     assert_eq!(fails(Defect::ListsInNoOrder), [order, pages]);
     assert_eq!(fails(Defect::ListsTheFirstPageOnly), [pages]);
-    assert_eq!(fails(Defect::MissesDeletion), [gone]);
+    assert_eq!(fails(Defect::MissesDeletion), [exact, gone]);
     assert_eq!(fails(Defect::OneLocation), ["a_location_is_a_uri"]);
 }

@@ -111,9 +111,16 @@ impl LogReader {
     /// # Errors
     /// As [`LogReader::checkpoint`].
     pub async fn note(&self, cx: &OpContext) -> Result<Option<(Checkpoint, String)>> {
+        self.bucket.read(cx, &named(tile::checkpoint_key())?).await?.map_or(Ok(None), |bytes| self.signed(bytes))
+    }
+
+    /// What a note says that is stored as the checkpoint; `None` for one that a crash of the machine has emptied.
+    pub(super) fn signed(&self, note: Vec<u8>) -> Result<Option<(Checkpoint, String)>> {
+        if note.is_empty() {
+            return Ok(None);
+        }
         let key = named(tile::checkpoint_key())?;
-        let Some(bytes) = self.bucket.read(cx, &key).await?.filter(|bytes| !bytes.is_empty()) else { return Ok(None) };
-        let note = String::from_utf8(bytes).map_err(|error| self.corrupt(&key, &error))?;
+        let note = String::from_utf8(note).map_err(|error| self.corrupt(&key, &error))?;
         let checkpoint = self.log.verify(&note).map_err(|error| self.corrupt(&key, &error))?;
         Ok(Some((checkpoint, note)))
     }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use pathops_core::adapter::Bucket;
+use pathops_core::adapter::{Bucket, ObjectVersion};
 use pathops_core::memory::MemoryBucket;
 use pathops_core::{ErrorKind, ObjectKey, OpContext, Result};
 use pathops_evidence::ledger::{Item, Ledger};
@@ -67,6 +67,17 @@ impl Bucket for Unreliable {
             Some(bytes) => self.inner.write(cx, key, bytes).await,
             None => Ok(()),
         }
+    }
+
+    async fn replace(&self, cx: &OpContext, key: &ObjectKey, version: &ObjectVersion, bytes: Vec<u8>) -> Result<()> {
+        match self.stored(key, bytes) {
+            Some(bytes) => self.inner.replace(cx, key, version, bytes).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn read_version(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<(Vec<u8>, ObjectVersion)>> {
+        self.inner.read_version(cx, key).await
     }
 
     async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {

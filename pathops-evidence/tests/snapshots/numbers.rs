@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use pathops_core::adapter::Bucket;
+use pathops_core::adapter::{Bucket, ObjectVersion};
 use pathops_core::memory::{Fault, Faults, Faulty, ManualClock, MemoryBucket, When};
 use pathops_core::{ErrorKind, ObjectKey, OpContext, Result, UnixMillis};
 use pathops_evidence::{EvidenceRecord, MAX_INTERRUPTIONS, Verdict};
@@ -121,6 +121,14 @@ impl Bucket for Raced {
 
     async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
         self.inner.write(cx, key, bytes).await
+    }
+
+    async fn replace(&self, cx: &OpContext, key: &ObjectKey, version: &ObjectVersion, bytes: Vec<u8>) -> Result<()> {
+        self.inner.replace(cx, key, version, bytes).await
+    }
+
+    async fn read_version(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<(Vec<u8>, ObjectVersion)>> {
+        self.inner.read_version(cx, key).await
     }
 
     async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {

@@ -11,8 +11,8 @@ use crate::adapter::{
     ByteStream, Ci, CiCapabilities, CiRequest, CiRunId, CiState, Claim, Collected, Created, DataKey, DataKeys, DeliveryNumber,
     Entry, EvidenceIndex, EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, ExpectedDeployment, GitOps, GitOpsCapabilities,
     Inbox, InboxCapabilities, InboxQuery, IndexedEvidence, Journal, JournalCapabilities, Lease, NewDelivery, Notice, Notifier,
-    NotifierCapabilities, Observation, Run, RunFilter, RuntimeEvent, RuntimeSignals, Sample, Seq, Settlement, SignalCapabilities,
-    SignalQuery, Signer, StoredBlob, StoredDelivery, SubjectDigest, Transition,
+    NotifierCapabilities, ObjectVersion, Observation, Run, RunFilter, RuntimeEvent, RuntimeSignals, Sample, Seq, Settlement,
+    SignalCapabilities, SignalQuery, Signer, StoredBlob, StoredDelivery, SubjectDigest, Transition,
 };
 use crate::digest::Digest;
 use crate::error::Result;
@@ -106,6 +106,14 @@ impl Bucket for Faulty<dyn Bucket> {
 
     async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
         self.through(Call::write("write an object"), || self.inner.write(cx, key, bytes.clone())).await
+    }
+
+    async fn replace(&self, cx: &OpContext, key: &ObjectKey, version: &ObjectVersion, bytes: Vec<u8>) -> Result<()> {
+        self.through(Call::write("replace an object"), || self.inner.replace(cx, key, version, bytes.clone())).await
+    }
+
+    async fn read_version(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<(Vec<u8>, ObjectVersion)>> {
+        self.through(Call::read("read an object"), || self.inner.read_version(cx, key)).await
     }
 
     async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {

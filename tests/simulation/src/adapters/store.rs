@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pathops_core::adapter::{
-    BlobCapabilities, BlobStore, Bucket, ByteStream, Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq,
-    Transition,
+    BlobCapabilities, BlobStore, Bucket, ByteStream, Created, Entry, Journal, JournalCapabilities, Lease, ObjectVersion, Run,
+    RunFilter, Seq, Transition,
 };
 use pathops_core::{Digest, ObjectKey, OpContext, Result, RunId, UnixMillis};
 
@@ -162,6 +162,16 @@ impl Bucket for Watched<dyn Bucket> {
         self.lens.write(cx, "write an object", key, self.inner.write(cx, key, bytes)).await?;
         self.lens.done("write an object").await;
         Ok(())
+    }
+
+    async fn replace(&self, cx: &OpContext, key: &ObjectKey, version: &ObjectVersion, bytes: Vec<u8>) -> Result<()> {
+        self.lens.write(cx, "replace an object", key, self.inner.replace(cx, key, version, bytes)).await?;
+        self.lens.done("replace an object").await;
+        Ok(())
+    }
+
+    async fn read_version(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<(Vec<u8>, ObjectVersion)>> {
+        self.lens.read("read an object", key, self.inner.read_version(cx, key)).await
     }
 
     async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
