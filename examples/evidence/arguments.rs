@@ -60,7 +60,7 @@ pub(crate) enum Command {
         /// Believes the log that signatures are what they were when they were appended: much faster.
         #[arg(long)]
         quick: bool,
-        /// Goes on from this leaf, as an interrupted run has said.
+        /// Adds what the ledger has from this leaf on to the index that is there, instead of making it anew.
         #[arg(long, value_name = "LEAF", default_value_t = 0)]
         from: u64,
     },

@@ -117,11 +117,18 @@ pub(crate) async fn diff(cx: &OpContext, names: [&str; 2], store: &Store, json: 
 }
 
 pub(crate) async fn rebuild(cx: &OpContext, store: &Store, quick: bool, from: u64) -> Result<String, Failure> {
-    let (index, mut next) = (store.index_to_fill(cx).await?, from);
-    let recheck = if quick { Recheck::Log } else { Recheck::Signatures };
+    let (recheck, mut next) = (if quick { Recheck::Log } else { Recheck::Signatures }, from);
     let (bucket, log, trust) = (store.existing(cx).await?, store.log(cx).await?, store.trust(cx).await?);
-    let rebuilt = rebuild_index(cx, bucket, &log, &trust, &index, recheck, &mut next).await;
-    let rebuilt = rebuilt.map_err(|error| format!("{error}\n  go on with --from {next} once that is mended"))?;
+    let rebuilt = if from == 0 {
+        let draft = store.index_anew(cx).await?;
+        let rebuilt = rebuild_index(cx, bucket, &log, &trust, &draft, recheck, &mut next).await?;
+        draft.publish().await?;
+        rebuilt
+    } else {
+        let index = store.index(cx).await?;
+        let rebuilt = rebuild_index(cx, bucket, &log, &trust, &index, recheck, &mut next).await;
+        rebuilt.map_err(|error| format!("{error}\n  go on with --from {next} once that is mended"))?
+    };
     let mut told = format!("{} of {} leaves are in the index\n", rebuilt.added, rebuilt.leaves.saturating_sub(from));
     for (leaf, why) in &rebuilt.refused.1 {
         writeln!(told, "  leaf {leaf} is not: {why}")?;

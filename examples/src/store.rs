@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use pathops_adapters::local_signer::{LocalSigner, local_seed};
 use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
-use pathops_adapters::sqlite::SqliteEvidenceIndex;
+use pathops_adapters::sqlite::{SqliteEvidenceDraft, SqliteEvidenceIndex};
 use pathops_core::adapter::{Bucket, Signer};
 use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::{ErrorKind, ObjectKey, OpContext};
@@ -155,13 +155,13 @@ impl Store {
         Ok(SqliteEvidenceIndex::open(index).await?)
     }
 
-    /// The index, made where there is none.
+    /// The index, to be made anew; what is there stays until that is done.
     ///
     /// # Errors
-    /// Where it cannot be made or opened.
-    pub async fn index_to_fill(&self, cx: &OpContext) -> Result<SqliteEvidenceIndex, Failure> {
+    /// Where it cannot be made, or what is there is open or no index.
+    pub async fn index_anew(&self, cx: &OpContext) -> Result<SqliteEvidenceDraft, Failure> {
         self.existing(cx).await?;
-        Ok(SqliteEvidenceIndex::open(self.local()?.index).await?)
+        Ok(SqliteEvidenceDraft::begin(self.local()?.index).await?)
     }
 
     /// Opens the store to write into it. Where there is none it is made, with its keys, and its log gets the name `origin`.
