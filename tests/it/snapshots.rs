@@ -11,12 +11,13 @@ use pathops_core::adapter::{
     Signer as _,
 };
 use pathops_core::evidence::{
-    ContractComparison, Envelope, Occasion, Predicate as _, Redaction, Reference, SignalReading, Snapshot, Statement, Treatment,
-    TrustRoot, VerifiedEvidence, predicate_schemas,
+    ContractComparison, Envelope, Occasion, Predicate as _, Redaction, Reference, Release, RuntimeTrace, SignalReading, Snapshot,
+    Statement, Treatment, TrustRoot, VerifiedEvidence, VerifiedProperties, predicate_schemas,
 };
 use pathops_core::memory::{MemoryJournal, MemorySigner};
 use pathops_core::{Digest, OpContext, Result, UnixMillis};
-use pathops_evidence::{Against, EvidenceRecord, Verdict, verify_ledger};
+use pathops_evidence::report::TraceReport;
+use pathops_evidence::{Against, EvidenceRecord, Verdict, Verification, verify_ledger};
 use serde_json::{Value, json};
 
 use crate::world::{World, cx, feature, feature_of, log_key, wait};
@@ -135,7 +136,7 @@ fn each_is_numbered_whole_and_in_the_ledger_on_success_and_on_failure() {
 
     let types = fit_their_schemas(&[statements(&world, &first), statements(&world, &second)].concat());
     let own = ["approval", "deployment", "health"].map(|name| format!("https://pathops.dev/predicate/{name}/v0.1"));
-    assert_eq!(types, [&[Snapshot::TYPE.to_owned()], &own[..]].concat());
+    assert_eq!(types, [&[Snapshot::TYPE.to_owned(), Release::TYPE.to_owned()], &own[..]].concat());
 
     let (log, trust) = (log_key().identity(), TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()]));
     let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs) };
@@ -347,10 +348,18 @@ fn what_is_stated_elsewhere_fits_its_schema() {
         },
         redacted_on: UnixMillis(1_000),
     };
+    let held = Verification { checked: vec!["all of it".to_owned()], ..Verification::default() };
+    let verified = held.to_predicate("https://verifier.example/v1", UnixMillis(1_000)).unwrap();
+    let mut traces = TraceReport { spans: 1, ..TraceReport::default() };
+    traces.traces.insert("5b8efff798038103d269b633813fc60c".to_owned());
+    let traced = traces.to_predicate("https://ci.example", "acceptance", UnixMillis(1_000)).unwrap();
     let statements = [
         of(Redaction::TYPE, serde_json::to_value(&redacted).unwrap()),
         of(ContractComparison::TYPE, serde_json::to_value(&compared).unwrap()),
         of(SignalReading::TYPE, serde_json::to_value(&reading).unwrap()),
+        of(VerifiedProperties::TYPE, serde_json::to_value(&verified).unwrap()),
+        of(RuntimeTrace::TYPE, serde_json::to_value(&traced).unwrap()),
     ];
-    assert_eq!(fit_their_schemas(&statements), [ContractComparison::TYPE, Redaction::TYPE, SignalReading::TYPE]);
+    let types = [RuntimeTrace::TYPE, VerifiedProperties::TYPE, ContractComparison::TYPE, Redaction::TYPE, SignalReading::TYPE];
+    assert_eq!(fit_their_schemas(&statements), types);
 }

@@ -117,7 +117,7 @@ fn element(bytes: &[u8], tag: u8) -> Option<(Element<'_>, &[u8])> {
         0x81..=0x83 => {
             let count = usize::from(length - 0x80);
             let digits = rest.get(..count)?;
-            (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), 2 + count)
+            (digits.iter().fold(0, |length, digit| (length << 8) | usize::from(*digit)), 2 + count)
         }
         _ => return None,
     };

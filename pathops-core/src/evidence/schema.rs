@@ -26,7 +26,7 @@ pub fn predicate_schemas() -> Vec<(&'static str, Schema)> {
         ("predicate-incident-v0.1", of::<Incident>()),
         ("predicate-redaction-v0.1", of::<Redaction>()),
         ("predicate-release-v0.1", of::<Release>()),
-        ("predicate-runtime-trace-v0.2", of::<RuntimeTrace>()),
+        ("predicate-runtime-trace-v0.2", trace()),
         ("predicate-sbom-v0.1", of::<SbomSummary>()),
         ("predicate-signal-v0.1", of::<SignalReading>()),
         ("predicate-snapshot-v3", snapshot()),
@@ -37,6 +37,16 @@ pub fn predicate_schemas() -> Vec<(&'static str, Schema)> {
 fn of<T: JsonSchema + Predicate>() -> Schema {
     let mut schema = generated::<T>();
     schema.insert("$id".to_owned(), T::TYPE.into());
+    schema
+}
+
+/// One of the lists at least is there.
+fn trace() -> Schema {
+    let mut schema = of::<RuntimeTrace>();
+    if let Some(log) = schema.pointer_mut("/$defs/MonitorLog").and_then(Value::as_object_mut) {
+        let lists = ["process", "network", "fileAccess"].map(|list| json!({ "required": [list] }));
+        log.insert("anyOf".to_owned(), json!(lists));
+    }
     schema
 }
 
