@@ -66,5 +66,7 @@ pub use history::{History, NoHistory};
 pub use images::{Image, ImageError};
 pub use judge::judge;
 #[cfg(feature = "argocd")]
+pub(crate) use revision::same_repository;
+#[cfg(feature = "argocd")]
 pub(crate) use seen::HookRun;
 pub use verdict::{Failed, NotYet, Stale, StaleAction, Untested, Verdict};

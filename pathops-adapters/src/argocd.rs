@@ -89,7 +89,7 @@ pub struct ArgoCd {
     instances: BTreeMap<String, Connected>,
     units: HashMap<(UnitId, EnvironmentId), Unit>,
     /// Git repositories beside the desired state, by how Applications call them.
-    repositories: HashMap<String, RepoId>,
+    repositories: Vec<(String, RepoId)>,
 }
 
 /// A unit in an environment.
@@ -106,7 +106,7 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     instances: BTreeMap<String, Instance>,
     managed: Vec<(UnitId, EnvironmentId, RepoId, ManagedApplication)>,
-    repositories: HashMap<String, RepoId>,
+    repositories: Vec<(String, RepoId)>,
 }
 
 impl Builder {
@@ -128,7 +128,7 @@ impl Builder {
     /// repositories that nobody names here only the expected commit itself counts.
     #[must_use]
     pub fn repository(mut self, url: impl Into<String>, repo: RepoId) -> Self {
-        self.repositories.insert(url.into(), repo);
+        self.repositories.push((url.into(), repo));
         self
     }
 
@@ -169,7 +169,7 @@ impl ArgoCd {
     /// Begins to set one up. `scm` is asked what Git says of commits and trees.
     #[must_use]
     pub fn builder(scm: Arc<dyn Scm>, clock: Arc<dyn Clock>) -> Builder {
-        Builder { scm, clock, instances: BTreeMap::new(), managed: Vec::new(), repositories: HashMap::new() }
+        Builder { scm, clock, instances: BTreeMap::new(), managed: Vec::new(), repositories: Vec::new() }
     }
 
     /// Watches all instances until `stop` is done. Without it each observation reads what it needs.

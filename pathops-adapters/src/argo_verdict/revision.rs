@@ -78,7 +78,7 @@ pub(super) fn is_at(expected: &ExpectedSource, revision: &str, history: &impl Hi
 }
 
 /// `git/x.git/` is `git/x`.
-pub(super) fn same_repository(one: &str, other: &str) -> bool {
+pub(crate) fn same_repository(one: &str, other: &str) -> bool {
     let bare = |url: &str| -> usize {
         let url = url.trim_end_matches('/');
         url.strip_suffix(".git").unwrap_or(url).len()

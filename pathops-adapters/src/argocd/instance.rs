@@ -44,7 +44,8 @@ impl Instance {
         Self { read: Read::Cluster(access), refresh: Refresh::Never, namespace: None, selector: None }
     }
 
-    /// Its Applications are read, and refreshed, by Argo CD's own API server.
+    /// Its Applications are read, and refreshed, by Argo CD's own API server, which lists them all in one answer: some thousands
+    /// at the most. For more read them by Kubernetes, or name a [`selector`](Instance::selector).
     #[must_use]
     pub fn server(access: Access) -> Self {
         Self { read: Read::Server(access), refresh: Refresh::Itself, namespace: None, selector: None }

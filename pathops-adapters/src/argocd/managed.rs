@@ -4,7 +4,7 @@ use pathops_core::adapter::{ExpectedDeployment, JobKind};
 use pathops_core::{Error, ErrorKind, JobName, RepoPath, Result};
 
 use super::source::Place;
-use crate::argo_verdict::{Expected, ExpectedHook, ExpectedSource};
+use crate::argo_verdict::{Expected, ExpectedHook, ExpectedSource, same_repository};
 
 /// One `Application` of Argo CD that is a unit in an environment, or a part of it.
 #[derive(Clone, Debug)]
@@ -104,6 +104,6 @@ impl ManagedApplication {
 
     /// Whether `url` is how this Application calls the desired-state repository.
     pub(super) fn is_desired_state(&self, url: &str) -> bool {
-        self.repo_url == url
+        same_repository(&self.repo_url, url)
     }
 }

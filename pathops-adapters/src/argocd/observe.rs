@@ -12,7 +12,7 @@ use super::jobs::Runs;
 use super::managed::ManagedApplication;
 use super::trees::{Answers, Asking};
 use super::{ArgoCd, Unit};
-use crate::argo_verdict::{Application, Expected, Verdict, judge};
+use crate::argo_verdict::{Application, Expected, Verdict, judge, same_repository};
 
 const OPERATION: &str = "observe a deployment";
 
@@ -116,7 +116,10 @@ impl Observing<'_> {
     /// What the Git host calls a repository that Applications call `url`.
     fn repo(&self, url: &str) -> Option<&RepoId> {
         let desired_state = self.asked.iter().any(|asked| asked.managed.is_desired_state(url));
-        if desired_state { Some(&self.unit.repo) } else { self.argo.repositories.get(url) }
+        if desired_state {
+            return Some(&self.unit.repo);
+        }
+        self.argo.repositories.iter().find(|(known, _)| same_repository(known, url)).map(|(_, repo)| repo)
     }
 
     async fn observation(&self, applications: &[Arc<Application>], judged: &[Judged], at: UnixMillis) -> Result<Observation> {

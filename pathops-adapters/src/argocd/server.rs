@@ -16,6 +16,7 @@ use super::kubernetes::{about, application, page};
 use super::query::{encoded, query};
 use super::rights::{self, RightsFinding};
 use super::source::{Event, Page, Place, Source};
+use super::watch::SILENCE;
 use crate::argo_verdict::Application;
 
 /// A refresh is asked for at once, and answered once it has happened. So long is waited for that.
@@ -72,7 +73,10 @@ impl Source for Server {
     async fn watch(&self, version: &str) -> Result<Lines> {
         let parameters = [("resourceVersion", version)].into_iter().chain(self.selected());
         let path = format!("/api/v1/stream/applications{}", query(parameters));
-        self.http.lines(&Ask::get("watch Applications", "Argo CD", path)).await
+        let mut ask = Ask::get("watch Applications", "Argo CD", path);
+        // Its answer may begin with the first event.
+        ask.patience = SILENCE;
+        self.http.lines(&ask).await
     }
 
     fn event(&self, line: &[u8]) -> Event {

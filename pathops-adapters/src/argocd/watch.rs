@@ -17,7 +17,7 @@ use crate::argo_verdict::Application;
 const FRESH: Duration = Duration::from_secs(60);
 
 /// One that has said nothing for so long is given up.
-const SILENCE: Duration = Duration::from_secs(300);
+pub(super) const SILENCE: Duration = Duration::from_secs(300);
 
 /// Waits after failures: doubled from the first to the last, or what the server says.
 const WAITS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));

@@ -214,7 +214,9 @@ impl Cluster {
     fn one(&self, method: &str, request: &Request, key: &Key) -> Reply {
         let Some(mut object) = self.get(key) else {
             let message = format!("applications.argoproj.io {:?} not found", key.1);
-            return Reply::json(404, &status(404, "NotFound", &message));
+            let mut missing = status(404, "NotFound", &message);
+            missing["details"] = json!({"name": key.1, "group": "argoproj.io", "kind": "applications"});
+            return Reply::json(404, &missing);
         };
         match method {
             "GET" => Reply::json(200, &object),

@@ -1,4 +1,4 @@
-//! What goes wrong between the adapter and the servers, and how few requests it takes where nothing does.
+//! What goes wrong between the adapter and the servers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -8,22 +8,17 @@ use async_trait::async_trait;
 use libtest_mimic::Trial;
 use pathops_adapters::argocd::{Access, ArgoCd, Instance};
 use pathops_adapters::system::SystemClock;
-use pathops_core::adapter::{
-    Clock, DeployFailure, ExpectedDeployment, GitOps as _, NotYet, Observation, Readiness, Stale, StaleAction,
-};
-use pathops_core::conformance::gitops::{Committed, Desired, DesiredState as _};
+use pathops_core::adapter::{Clock, ExpectedDeployment, GitOps as _, NotYet, Readiness};
 use pathops_core::{Effect, ErrorKind, Retry, UnixMillis};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::cluster::{Key, key};
-use crate::controller::{HOOKS, IMAGE, second};
-use crate::world::{Git, Running, Servers, Way, application, argo_cd, cx, jobs, orders, repo, target, unit, watch};
-use crate::{crd, trial};
+use crate::scene::{Scene, ago, place};
+use crate::trial;
+use crate::world::{Way, application, argo_cd, cx, orders, repo, target, unit, watch};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("what_makes_nobody_act_takes_no_request", what_makes_nobody_act_takes_no_request),
-        trial("a_warm_verdict_takes_two_requests_and_writes_nothing", a_warm_verdict_takes_two_requests_and_writes_nothing),
         trial("a_watch_that_breaks_off_begins_anew", a_watch_that_breaks_off_begins_anew),
         trial("a_watch_of_argo_cd_that_breaks_off_begins_anew", a_watch_of_argo_cd_that_breaks_off_begins_anew),
         trial("a_watch_that_ends_is_taken_up_where_it_was", a_watch_that_ends_is_taken_up_where_it_was),
@@ -38,108 +33,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("what_is_deleted_is_gone", what_is_deleted_is_gone),
         trial("a_refresh_that_hangs_is_asked_for_all_the_same", a_refresh_that_hangs_is_asked_for_all_the_same),
         trial("a_conflict_of_the_annotation_is_told", a_conflict_of_the_annotation_is_told),
-        trial("all_applications_of_a_unit_have_to_be_ready", all_applications_of_a_unit_have_to_be_ready),
-        trial("a_commit_that_changes_nothing_is_not_tested", a_commit_that_changes_nothing_is_not_tested),
         trial("lists_come_in_pages", lists_come_in_pages),
-        trial("the_official_definition_refuses_what_is_none", the_official_definition_refuses_what_is_none),
     ]
-}
-
-fn place() -> Key {
-    key("argocd", "orders-preflight")
-}
-
-fn ago(seconds: i64) -> UnixMillis {
-    UnixMillis(SystemClock.now().0 - seconds * 1000)
-}
-
-/// One Application of `orders`, and the adapter on it.
-struct Scene {
-    servers: Servers,
-    git: Git,
-    committed: Committed,
-}
-
-impl Scene {
-    /// Version 1 is committed, and live and healthy.
-    async fn new() -> Self {
-        let (servers, git) = (Servers::start().await, Git::new());
-        let committed = git.commit(Desired::Healthy { version: 1 }).await;
-        servers.cluster.put(live(application("argocd", "orders-preflight"), &committed));
-        Self { servers, git, committed }
-    }
-
-    fn argo(&self, way: Way) -> Arc<ArgoCd> {
-        argo_cd(&self.git, way.instance(&self.servers))
-    }
-
-    fn expected(&self) -> ExpectedDeployment {
-        ExpectedDeployment {
-            unit: unit(),
-            target: target(),
-            repo: repo(),
-            commit: self.committed.commit.clone(),
-            tree: self.committed.tree.clone(),
-            artifact: self.committed.artifact,
-            jobs: jobs(),
-            settle: Duration::ZERO,
-            since: ago(60),
-        }
-    }
-
-    /// Something happens to the Application: a refresh is under way, which is not ready. The new version is returned.
-    fn refreshing(&self) -> String {
-        let refresh = |object: &mut Value| object["metadata"]["annotations"]["argocd.argoproj.io/refresh"] = json!("normal");
-        self.servers.cluster.edit(&place(), refresh).to_string()
-    }
-
-    /// Waits until the watch has told of `version`, which takes no read.
-    async fn told(&self, argo: &ArgoCd, version: &str) -> Observation {
-        for _ in 0..400 {
-            self.servers.cluster.calls();
-            let observation = argo.observe(&cx(), &self.expected()).await;
-            let read = self.servers.cluster.calls().iter().any(|call| call.contains("/orders-preflight?"));
-            if let Ok(observation) = observation {
-                assert_ne!(observation.readiness, Readiness::Ready, "a refresh is under way");
-                if !read && observation.resource_version == version {
-                    return observation;
-                }
-            }
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
-        panic!("the watch never told of version {version}; it knows {:?}", argo.observe(&cx(), &self.expected()).await);
-    }
-
-    async fn watched(&self, way: Way) -> (Arc<ArgoCd>, Running) {
-        let argo = self.argo(way);
-        let watching = watch(&argo);
-        let version = self.refreshing();
-        self.told(&argo, &version).await;
-        (argo, watching)
-    }
-}
-
-/// `application` as it looks when `committed` is live, tested and healthy.
-fn live(mut application: Value, committed: &Committed) -> Value {
-    let spec = application["spec"].clone();
-    let hook = |name: &&str| {
-        json!({"group": "batch", "version": "v1", "kind": "Job", "namespace": "shop", "name": name, "message": "ok",
-            "hookType": "PostSync", "hookPhase": "Succeeded", "syncPhase": "PostSync"})
-    };
-    application["status"] = json!({
-        "sync": {"status": "Synced", "revision": committed.commit,
-            "comparedTo": {"source": spec["source"], "destination": spec["destination"]}},
-        "health": {"status": "Healthy", "lastTransitionTime": second(ago(20))},
-        "reconciledAt": second(ago(10)),
-        "resources": [{"group": "apps", "version": "v1", "kind": "Deployment", "namespace": "shop", "name": "orders", "status": "Synced"}],
-        "summary": {"images": [format!("{IMAGE}@{}", committed.artifact.unwrap())], "externalURLs": ["https://orders.example"]},
-        "operationState": {
-            "phase": "Succeeded", "message": "successfully synced", "startedAt": second(ago(40)), "finishedAt": second(ago(30)),
-            "operation": {"sync": {"revision": committed.commit}},
-            "syncResult": {"revision": committed.commit, "source": spec["source"], "resources": HOOKS.iter().map(hook).collect::<Vec<_>>()}
-        }
-    });
-    application
 }
 
 async fn what_makes_nobody_act_takes_no_request() {
@@ -151,42 +46,6 @@ async fn what_makes_nobody_act_takes_no_request() {
         assert_eq!(observation.readiness, Readiness::NotYet(NotYet::Looking));
     }
     assert_eq!(scene.servers.cluster.calls(), [""; 0]);
-}
-
-async fn a_warm_verdict_takes_two_requests_and_writes_nothing() {
-    let scene = Scene::new().await;
-    let (argo, _watching) = scene.watched(Way::Kubernetes).await;
-    let cluster = scene.servers.cluster.clone();
-    let controller = tokio::spawn(async move {
-        loop {
-            if cluster.get(&place()).unwrap()["metadata"]["annotations"].get("argocd.argoproj.io/refresh").is_some() {
-                cluster.edit(&place(), |object| {
-                    object["metadata"]["annotations"] = json!({});
-                    object["status"]["reconciledAt"] = second(SystemClock.now());
-                });
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    });
-    let verdict = async || {
-        argo.refresh(&cx(), &unit(), &target()).await.unwrap();
-        loop {
-            let observation = argo.observe(&cx(), &scene.expected()).await.unwrap();
-            match observation.readiness {
-                // The watch has not told of the end of the refresh yet.
-                Readiness::NotYet(NotYet::Looking) => tokio::time::sleep(Duration::from_millis(5)).await,
-                _ => return observation,
-            }
-        }
-    };
-    assert_eq!(verdict().await.readiness, Readiness::Ready);
-    scene.servers.cluster.calls();
-    let observation = verdict().await;
-    controller.abort();
-    assert_eq!(observation.readiness, Readiness::Ready);
-    assert_eq!(observation.commit.as_ref(), Some(&scene.committed.commit));
-    let calls = scene.servers.cluster.calls();
-    assert!(calls.len() <= 3 && calls.iter().all(|call| call.starts_with("GET ")), "{calls:?}");
 }
 
 async fn a_watch_that_breaks_off_begins_anew() {
@@ -405,53 +264,6 @@ async fn a_conflict_of_the_annotation_is_told() {
     assert_eq!(unable.refresh(&cx(), &unit(), &target()).await.unwrap_err().kind(), ErrorKind::Unsupported);
 }
 
-async fn all_applications_of_a_unit_have_to_be_ready() {
-    let scene = Scene::new().await;
-    let cluster = &scene.servers.cluster;
-    let other = key("elsewhere", "orders-worker");
-    cluster.put(live(application("elsewhere", "orders-worker"), &scene.committed));
-    let part = pathops_adapters::argocd::ManagedApplication::new("second", "elsewhere", "orders-worker", crate::world::REPO_URL);
-    let argo = ArgoCd::builder(scene.git.scm.clone(), Arc::new(SystemClock))
-        .instance("main", Way::Kubernetes.instance(&scene.servers))
-        .instance("second", Way::Server.instance(&scene.servers))
-        .manage(unit(), target().environment, repo(), orders())
-        .manage(unit(), target().environment, repo(), part)
-        .build()
-        .unwrap();
-    let seen = argo.observe(&cx(), &scene.expected()).await.unwrap();
-    assert_eq!(seen.readiness, Readiness::Ready);
-    assert_eq!(seen.resource_version, "argocd/orders-preflight@1 elsewhere/orders-worker@2");
-
-    cluster.edit(&other, |object| object["status"]["health"]["status"] = json!("Degraded"));
-    let seen = argo.observe(&cx(), &scene.expected()).await.unwrap();
-    assert!(matches!(seen.readiness, Readiness::Failed(DeployFailure::Unhealthy { .. })), "{seen:?}");
-    cluster.edit(&other, |object| object["metadata"]["annotations"]["argocd.argoproj.io/skip-reconcile"] = json!("true"));
-    let seen = argo.observe(&cx(), &scene.expected()).await.unwrap();
-    assert!(matches!(seen.readiness, Readiness::Stale(Stale::Frozen { .. }, StaleAction::AskPeople)), "{seen:?}");
-    cluster.edit(&other, |object| object["status"]["reconciledAt"] = second(ago(70)));
-    cluster.edit(&other, |object| object["metadata"]["annotations"] = json!({}));
-    let seen = argo.observe(&cx(), &scene.expected()).await.unwrap();
-    assert!(
-        matches!(seen.readiness, Readiness::Stale(Stale::NotLooking { last_look: Some(_) }, StaleAction::Refresh)),
-        "{seen:?}"
-    );
-}
-
-async fn a_commit_that_changes_nothing_is_not_tested() {
-    let scene = Scene::new().await;
-    let argo = scene.argo(Way::Kubernetes);
-    let later = scene.git.commit(Desired::Unchanged).await;
-    scene.servers.cluster.edit(&place(), |object| object["status"]["sync"]["revision"] = json!(later.commit));
-    let expected = ExpectedDeployment { commit: later.commit, ..scene.expected() };
-    let seen = argo.observe(&cx(), &expected).await.unwrap();
-    assert!(matches!(seen.readiness, Readiness::Stale(Stale::NotTested { .. }, StaleAction::AskPeople)), "{seen:?}");
-    assert_eq!(seen.jobs, []);
-    let untested = ExpectedDeployment { jobs: Vec::new(), ..expected };
-    assert_eq!(argo.observe(&cx(), &untested).await.unwrap().readiness, Readiness::Ready);
-    let seen = argo.observe(&cx(), &scene.expected()).await.unwrap();
-    assert_eq!((seen.readiness, seen.jobs.len()), (Readiness::Ready, 2));
-}
-
 async fn lists_come_in_pages() {
     let scene = Scene::new().await;
     for number in 0..450 {
@@ -460,12 +272,4 @@ async fn lists_come_in_pages() {
     let (argo, _watching) = scene.watched(Way::Kubernetes).await;
     let version = scene.refreshing();
     scene.told(&argo, &version).await;
-}
-
-async fn the_official_definition_refuses_what_is_none() {
-    if crd::is_there() {
-        let mut strange = application("argocd", "a");
-        strange["status"]["reconciled"] = json!("2026-11-22T12:00:00Z");
-        std::panic::catch_unwind(|| crd::check(&strange)).unwrap_err();
-    }
 }

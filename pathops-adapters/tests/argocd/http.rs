@@ -33,7 +33,7 @@ impl Request {
         format!("{} {}?{}", self.method, self.path, query.join("&"))
     }
 
-    fn parse(head: &str) -> Option<Self> {
+    pub(crate) fn parse(head: &str) -> Option<Self> {
         let mut lines = head.split("\r\n");
         let mut first = lines.next()?.split(' ');
         let (method, target) = (first.next()?.to_owned(), first.next()?);

@@ -11,6 +11,9 @@ mod faults;
 mod http;
 mod many;
 mod rights;
+mod scene;
+mod shapes;
+mod verdicts;
 mod world;
 
 use std::process::ExitCode;
@@ -42,7 +45,9 @@ fn main() -> ExitCode {
     trials.extend(suite(Way::Server, true));
     trials.extend(suite(Way::Annotation, false));
     trials.extend(faults::trials());
+    trials.extend(verdicts::trials());
     trials.extend(rights::trials());
+    trials.extend(shapes::trials());
     trials.extend(many::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
