@@ -1,6 +1,6 @@
 //! The official description of the API, and what an exchange has that it does not allow.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 
@@ -126,10 +126,33 @@ impl Description {
         validator.iter_errors(value).map(|error| short(format!("{at}: `{}` {error}", error.instance_path()))).collect()
     }
 
+    /// All schemas that one leads to.
+    fn named_in(&self, schema: &Value) -> BTreeMap<String, &Value> {
+        let (mut found, mut open) = (BTreeMap::new(), vec![schema]);
+        while let Some(value) = open.pop() {
+            match value {
+                Value::Array(items) => open.extend(items),
+                Value::Object(fields) => {
+                    open.extend(fields.values());
+                    let name = fields.get("$ref").and_then(|name| name.as_str()?.strip_prefix("#/components/schemas/"));
+                    if let Some(name) = name
+                        && !found.contains_key(name)
+                    {
+                        let named = &self.0.document["components"]["schemas"][name];
+                        found.insert(name.to_owned(), named);
+                        open.push(named);
+                    }
+                }
+                _ => {}
+            }
+        }
+        found
+    }
+
     fn validator(&self, schema: &Value) -> Arc<Validator> {
         let mut validators = self.0.validators.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let made = || {
-            let whole = json!({ "allOf": [schema], "components": self.0.document["components"] });
+            let whole = json!({ "allOf": [schema], "components": { "schemas": self.named_in(schema) } });
             Arc::new(jsonschema::options().with_draft(Draft::Draft4).build(&whole).unwrap())
         };
         validators.entry(schema.to_string()).or_insert_with(made).clone()
