@@ -3,7 +3,7 @@
 //! ```no_run
 //! # use std::sync::Arc;
 //! # use pathops_adapters::github::{GitHub, GitHubConfig};
-//! # use pathops_core::adapter::{Clock, Scm};
+//! # use pathops_core::adapter::{Clock, Merge, Scm};
 //! # fn host(clock: Arc<dyn Clock>, key: String) -> pathops_core::Result<Arc<dyn Scm>> {
 //! let config = GitHubConfig::app(1234, key).at("https://github.example.com");
 //! Ok(GitHub::new(config, clock)?.scm())
@@ -43,6 +43,7 @@ mod commits;
 mod contents;
 mod errors;
 mod mark;
+mod merge;
 mod people;
 mod protection;
 mod pull_requests;
@@ -52,7 +53,7 @@ mod scm;
 use std::fmt;
 use std::sync::Arc;
 
-use pathops_core::adapter::{Clock, Scm};
+use pathops_core::adapter::{Clock, Merge, Scm};
 use pathops_core::{Error, ErrorKind, Result};
 
 use auth::{Auth, Credential, Secret};
@@ -131,6 +132,12 @@ impl GitHub {
     #[must_use]
     pub fn scm(&self) -> Arc<dyn Scm> {
         Arc::new(scm::GitHubScm(self.client.clone()))
+    }
+
+    /// Merging.
+    #[must_use]
+    pub fn merger(&self) -> Arc<dyn Merge> {
+        Arc::new(scm::GitHubMerge(self.client.clone()))
     }
 
     /// What was asked of the host so far.

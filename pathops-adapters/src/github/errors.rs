@@ -126,7 +126,7 @@ impl Words {
     }
 
     /// All of it, on one line and not too long.
-    fn all(&self) -> String {
+    pub(super) fn all(&self) -> String {
         let all = self.texts().collect::<Vec<_>>().join("; ");
         let all: String = all.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS).collect();
         if all.is_empty() { "GitHub refused without a word".to_owned() } else { all }

@@ -5,7 +5,7 @@
 
 use pathops_core::{Digest, IdempotencyKey, Principal};
 
-const BEGIN: &str = "\n\n<!-- pathops:pull-request key=";
+const BEGIN: &str = "<!-- pathops:pull-request key=";
 const BY: &str = " by=";
 const END: &str = " -->";
 
@@ -32,13 +32,14 @@ impl Mark {
             Principal::Agent { agent, sponsor } => format!("agent:{agent}:{sponsor}"),
             Principal::System => "system".to_owned(),
         };
-        format!("{body}{BEGIN}{}{BY}{by}{END}", self.key)
+        format!("{body}\n\n{BEGIN}{}{BY}{by}{END}", self.key)
     }
 
-    /// A description without its mark, and the mark.
+    /// A description without its mark, and the mark. Whoever edits it on the web pages turns the ends of its lines into `\r\n`.
     pub(super) fn split(body: &str) -> (&str, Option<Mark>) {
         let found = body.rsplit_once(BEGIN).and_then(|(words, mark)| {
             let (key, by) = mark.trim_end().strip_suffix(END)?.split_once(BY)?;
+            let words = words.strip_suffix("\r\n\r\n").or_else(|| words.strip_suffix("\n\n"))?;
             Some((words, Mark { key: key.to_owned(), by: principal(by)? }))
         });
         match found {
@@ -70,6 +71,8 @@ mod tests {
         for by in [Principal::System, Principal::Human(alice), agent] {
             let mark = Mark::new(&key, &by);
             assert_eq!(Mark::split(&mark.on("Words.\n")), ("Words.\n", Some(mark.clone())));
+            let edited = format!("Words\r\n\r\n{}\r\n", mark.on("").trim_start());
+            assert_eq!(Mark::split(&edited), ("Words", Some(mark.clone())));
             assert!(mark.is_of(&key) && !mark.is_of(&IdempotencyKey::new("run/op-2")));
         }
     }

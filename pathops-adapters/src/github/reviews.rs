@@ -73,10 +73,11 @@ pub(super) async fn put_comment(call: &Call<'_>, number: PullRequestNumber, mark
     if marker.is_empty() || !marker.chars().all(allowed) {
         return Err(call.error(ErrorKind::Invalid, "a marker has letters, digits, `-`, `_`, `/`, `:` and `.`"));
     }
-    let first = format!("<!-- pathops:{marker} -->\n");
-    let body = format!("{first}{text}");
+    let first = format!("<!-- pathops:{marker} -->");
+    let body = format!("{first}\n{text}");
     let (found, people) = (found(call, number).await?, call.people().await?);
-    let begins = |comment: &FoundComment| comment.body.as_ref().is_some_and(|body| body.starts_with(&first));
+    // Whoever edits a comment on the web pages turns the ends of its lines into `\r\n`, which is an end for `lines` too.
+    let begins = |comment: &FoundComment| comment.body.as_ref().and_then(|body| body.lines().next()) == Some(first.as_str());
     let mine = found.into_iter().find(|comment| people.is_me(comment.user.as_ref()) && begins(comment));
     let wish = json!({ "body": body });
     let written: FoundComment = match mine {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pathops_core::adapter::{
-    BranchProtection, Check, Comment, Commit, Comparison, NewCheck, NewCommit, NewPullRequest, PullRequest, PullRequestUpdate,
-    Review, Scm, ScmCapabilities, SourceTree,
+    BranchProtection, Check, Comment, Commit, Comparison, Merge, MergeableBranch, NewCheck, NewCommit, NewPullRequest,
+    PullRequest, PullRequestUpdate, Review, Scm, ScmCapabilities, SourceTree,
 };
 use pathops_core::policy::CommitStatus;
 use pathops_core::{BranchName, CommitId, Effect, Error, OpContext, PullRequestNumber, RepoId, RepoPath, Result, TreeId};
@@ -14,7 +14,7 @@ use pathops_core::{BranchName, CommitId, Effect, Error, OpContext, PullRequestNu
 use super::auth::Auth;
 use super::client::{Call, Client};
 use super::errors::short;
-use super::{branches, checks, commits, contents, protection, pull_requests, reviews};
+use super::{branches, checks, commits, contents, merge, protection, pull_requests, reviews};
 
 #[derive(Debug)]
 pub(super) struct GitHubScm(pub(super) Arc<Client>);
@@ -186,5 +186,23 @@ impl Scm for GitHubScm {
     async fn protection(&self, cx: &OpContext, repo: &RepoId, branch: &BranchName) -> Result<BranchProtection> {
         let call = self.on_branch(repo, "read branch protection", branch);
         call.within(cx, Effect::None, protection::protection(&call, branch)).await
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct GitHubMerge(pub(super) Arc<Client>);
+
+#[async_trait]
+impl Merge for GitHubMerge {
+    async fn merge(
+        &self,
+        cx: &OpContext,
+        repo: &RepoId,
+        number: PullRequestNumber,
+        head: &CommitId,
+        branch: &MergeableBranch,
+    ) -> Result<CommitId> {
+        let call = self.0.about(repo, "merge a pull request", format_args!("{repo}{number}"));
+        call.within(cx, Effect::Unknown, merge::merge(&call, number, head, branch)).await
     }
 }

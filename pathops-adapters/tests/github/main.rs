@@ -13,15 +13,17 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Trial};
 use pathops_core::adapter::ScmCapabilities;
-use pathops_core::conformance::scm;
+use pathops_core::conformance::{merge, scm};
 use world::By;
 
 fn main() -> ExitCode {
     let mut offers = ScmCapabilities::default();
     (offers.branch_protection, offers.reviewers, offers.title_max_chars) = (true, true, Some(256));
-    let by_token = scm::trials(Arc::new(By::Token), offers);
+    let mut by_token = scm::trials(Arc::new(By::Token), offers);
+    by_token.extend(merge::trials(Arc::new(By::Token)));
     offers.check_runs = true;
-    let by_app = scm::trials(Arc::new(By::App), offers);
+    let mut by_app = scm::trials(Arc::new(By::App), offers);
+    by_app.extend(merge::trials(Arc::new(By::App)));
     let named = |trials: Vec<Trial>, by| trials.into_iter().map(move |trial| trial.with_kind(by));
     let trials = named(by_token, "token").chain(named(by_app, "app")).chain(faults::trials()).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

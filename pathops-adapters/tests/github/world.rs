@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pathops_adapters::github::{GitHub, GitHubConfig};
 use pathops_core::adapter::{BranchProtection, ReviewState};
+use pathops_core::conformance::merge::{MergeFixture, MergeWorld};
 use pathops_core::conformance::scm::{People, ScmFixture, ScmWorld};
 use pathops_core::memory::ManualClock;
 use pathops_core::{BranchName, CommitId, PersonId, PullRequestNumber, RepoId, Result, UnixMillis};
@@ -54,18 +55,35 @@ pub(crate) async fn shop() -> Fake {
     fake
 }
 
-#[async_trait]
-impl ScmFixture for By {
-    async fn fresh(&self) -> ScmWorld {
-        let fake = shop().await;
+impl By {
+    fn world(self, fake: Fake, [github, restarted]: [&GitHub; 2]) -> ScmWorld {
         ScmWorld {
-            scm: self.github(&fake).scm(),
-            restarted: self.github(&fake).scm(),
+            scm: github.scm(),
+            restarted: restarted.scm(),
             people: Arc::new(ThePeople(fake.clone())),
             repo: REPO.parse().unwrap(),
             missing: "shop/none".parse().unwrap(),
             guard: Box::new(Checked(fake)),
         }
+    }
+}
+
+#[async_trait]
+impl ScmFixture for By {
+    async fn fresh(&self) -> ScmWorld {
+        let fake = shop().await;
+        let [github, restarted] = [self.github(&fake), self.github(&fake)];
+        self.world(fake, [&github, &restarted])
+    }
+}
+
+#[async_trait]
+impl MergeFixture for By {
+    async fn fresh(&self) -> MergeWorld {
+        let fake = shop().await;
+        let [github, restarted] = [self.github(&fake), self.github(&fake)];
+        let host = self.world(fake, [&github, &restarted]);
+        MergeWorld { merge: github.merger(), restarted: restarted.merger(), host }
     }
 }
 

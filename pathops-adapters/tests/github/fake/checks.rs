@@ -24,6 +24,12 @@ impl Hosted {
         self.runs.push((commit.to_owned(), run(id, commit, slug, name, "completed", Some(conclusion))));
     }
 
+    /// Whether the newest status of that name is a success.
+    pub(super) fn passed(&self, commit: &str, context: &str) -> bool {
+        let newest = of(&self.statuses, commit).into_iter().find(|status| status["context"] == context);
+        newest.is_some_and(|status| status["state"] == "success")
+    }
+
     /// The link of the status that was posted last.
     pub(crate) fn link_of_last_status(&self) -> String {
         self.statuses.last().unwrap().1["target_url"].as_str().unwrap().to_owned()

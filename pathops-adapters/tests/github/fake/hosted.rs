@@ -53,6 +53,12 @@ impl Pull {
     pub(super) fn is_open(&self) -> bool {
         self.closed_by.is_none() && self.merged.is_none()
     }
+
+    /// Somebody edits description and comments on the web pages, and changes no word.
+    pub(crate) fn edited_by_hand(&mut self) {
+        let texts = self.comments.iter_mut().map(|(_, _, body)| body);
+        texts.chain([&mut self.body]).for_each(|text| *text = text.replace('\n', "\r\n"));
+    }
 }
 
 /// How a pull request is merged.
@@ -158,6 +164,13 @@ impl Hosted {
         let made = self.make(tree, &[], "Begin elsewhere\n", "bob", UnixMillis(1_700_000_000_000));
         self.point(branch, made);
         made.to_string()
+    }
+
+    /// Whether both sides of a pull request changed the same.
+    pub(super) fn conflicts(&self, pull: &Pull) -> bool {
+        let [ours, theirs] =
+            [self.branch(&pull.base).unwrap(), Oid::from_str(&pull.head).unwrap()].map(|oid| self.git.find_commit(oid).unwrap());
+        self.git.merge_commits(&ours, &theirs, None).unwrap().has_conflicts()
     }
 
     /// Merges, and says what the base branch points to then.

@@ -51,6 +51,7 @@ pub(super) fn answer(at: &mut At<'_>, method: &str, rest: &[&str]) -> Answered {
         ("POST", ["pulls"]) => open(at),
         ("GET", ["pulls", number]) => shape(at, number, false),
         ("PATCH", ["pulls", number]) => update(at, number),
+        ("PUT", ["pulls", number, "merge"]) => merge(at, number),
         ("POST" | "DELETE", ["pulls", number, "requested_reviewers"]) => ask(at, method, number),
         _ => Err(Reply::not_found()),
     }
@@ -147,4 +148,32 @@ fn ask(at: &mut At<'_>, method: &str, number: &str) -> Answered {
     let status = if method == "POST" { 201 } else { 200 };
     let number = pull.number;
     Ok(Reply::One(status, at.hosted.pull_shape(&at.hosted.pulls[&number], true)))
+}
+
+fn merge(at: &mut At<'_>, number: &str) -> Answered {
+    let number = at.hosted.pull(number)?.number;
+    let pull = &at.hosted.pulls[&number];
+    assert_eq!(at.asked.body["merge_method"], "merge");
+    if !pull.is_open() {
+        return Err(Reply::refused(405, "Pull Request is not mergeable"));
+    }
+    if at.asked.body["sha"] != pull.head {
+        return Err(Reply::refused(409, "Head branch was modified. Review and try the merge again."));
+    }
+    if let Some(rules) = at.hosted.protections.get(&pull.base) {
+        let approvals =
+            pull.reviews.iter().filter(|review| review["state"] == "APPROVED" && review["commit_id"] == pull.head).count();
+        if approvals < rules.required_approvals as usize {
+            return Err(Reply::refused(405, "At least 1 approving review is required by reviewers with write access."));
+        }
+        let missing = rules.required_checks.iter().find(|check| !at.hosted.passed(&pull.head, check.as_str()));
+        if let Some(check) = missing {
+            return Err(Reply::refused(405, format!("Required status check \"{check}\" is expected.")));
+        }
+    }
+    if at.hosted.conflicts(pull) {
+        return Err(Reply::refused(405, "Pull Request is not mergeable"));
+    }
+    let merged = at.hosted.merge(&at.who.login, number, super::Merging::Commit, at.asked.at);
+    Ok(Reply::One(200, json!({ "sha": merged, "merged": true, "message": "Pull Request successfully merged" })))
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use hyper::Method;
 use libtest_mimic::Trial;
-use pathops_core::adapter::CheckState;
+use pathops_core::adapter::{CheckState, MergeableBranch};
+use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{Effect, ErrorKind, Retry};
 
 use super::{Shop, cases, cx, is, status, write};
@@ -20,6 +21,7 @@ pub(super) fn trials() -> Vec<Trial> {
         a_lost_answer_before_the_branch_moves_is_no_effect,
         a_comment_whose_answer_was_lost_is_not_written_twice,
         a_status_whose_answer_was_lost_is_not_posted_twice,
+        a_merge_whose_answer_was_lost_is_read_back,
         a_branch_that_moves_meanwhile_conflicts,
         a_failure_of_theirs_is_unknown_only_where_it_wrote,
         no_server_is_no_effect,
@@ -96,6 +98,17 @@ async fn a_status_whose_answer_was_lost_is_not_posted_twice(shop: Arc<Shop>) {
     shop.fake.taken();
     post().await.unwrap();
     assert!(shop.fake.taken().iter().all(|call| !call.starts_with("POST")));
+}
+
+async fn a_merge_whose_answer_was_lost_is_read_back(shop: Arc<Shop>) {
+    let opened = shop.opened("topic").await;
+    let mut target = EnvironmentTarget::local("preflight".parse().unwrap(), EnvironmentKind::Preflight);
+    target.branch = "main".parse().unwrap();
+    let (merger, main) = (shop.github.merger(), MergeableBranch::of(&target).unwrap());
+    shop.fake.fault(Method::PUT, "/merge", Wrong::LoseAnswer);
+    let merge = async || merger.merge(&cx("merge"), &shop.repo, opened.number, &opened.head, &main).await;
+    is(&merge().await.unwrap_err(), ErrorKind::Unavailable, Effect::Unknown);
+    assert_eq!(merge().await.unwrap(), shop.head("main").await);
 }
 
 async fn a_branch_that_moves_meanwhile_conflicts(shop: Arc<Shop>) {

@@ -6,8 +6,8 @@ use std::time::Duration;
 use hyper::Method;
 use libtest_mimic::Trial;
 use pathops_adapters::github::GitHubConfig;
-use pathops_core::adapter::{CheckSource, CheckState, NewCheck};
-use pathops_core::{Effect, ErrorKind, Principal, RepoId};
+use pathops_core::adapter::{CheckSource, CheckState, NewCheck, PullRequestUpdate};
+use pathops_core::{Effect, ErrorKind, Principal, PullRequestNumber, RepoId};
 
 use super::{Shop, cases, cx, is, status};
 use crate::fake::{APP_KEY, Hosted};
@@ -16,6 +16,7 @@ use crate::world::{By, REPO, TOKEN};
 pub(super) fn trials() -> Vec<Trial> {
     let mut all = cases![By::Token;
         a_mark_in_somebody_elses_pull_request_is_not_believed,
+        what_people_edit_keeps_its_mark,
         a_key_in_somebody_elses_status_is_not_believed,
         only_a_success_is_read_as_one,
         a_suite_that_could_not_start_is_no_success,
@@ -40,6 +41,20 @@ async fn a_mark_in_somebody_elses_pull_request_is_not_believed(shop: Arc<Shop>) 
     let same = pathops_core::adapter::NewPullRequest { head: opened.head_branch.clone(), ..new };
     let error = shop.scm.open_pull_request(&cx("topic"), &shop.repo, &same).await.unwrap_err();
     is(&error, ErrorKind::AlreadyExists, Effect::None);
+}
+
+async fn what_people_edit_keeps_its_mark(shop: Arc<Shop>) {
+    let new = shop.proposed("topic").await;
+    let open = async || shop.scm.open_pull_request(&cx("open"), &shop.repo, &new).await.unwrap();
+    let put = async |words| shop.scm.put_comment(&cx(words), &shop.repo, PullRequestNumber(1), "status", words).await.unwrap();
+    let (opened, comment) = (open().await, put("words").await);
+    let update = PullRequestUpdate { body: Some("Other words.".to_owned()), ..PullRequestUpdate::default() };
+    shop.scm.update_pull_request(&cx("update"), &shop.repo, opened.number, &update).await.unwrap();
+    // As GitHub keeps what was edited on its pages.
+    shop.fake.state().repo(REPO).pulls.get_mut(&1).unwrap().edited_by_hand();
+    let read = open().await;
+    assert_eq!((read.number, read.author, read.body.as_str()), (opened.number, opened.author, "Other words."));
+    assert_eq!(put("more words").await, comment);
 }
 
 async fn a_key_in_somebody_elses_status_is_not_believed(shop: Arc<Shop>) {
