@@ -191,6 +191,6 @@ async fn blocking(call: &Call, work: impl FnOnce() -> io::Result<()> + Send + 's
             io::ErrorKind::PermissionDenied => ErrorKind::Denied,
             _ => ErrorKind::Unavailable,
         };
-        call.refused(kind, &error.to_string()).with_source(error)
+        call.refused(kind, error.to_string()).with_source(error)
     })
 }
