@@ -26,7 +26,7 @@
 //! * **A lost answer of a write is an unknown effect,** and calling again with the same key settles it: a pull request carries
 //!   its key in its description, a comment its marker, a status and a check run their key.
 //! * **One budget.** All calls of a [`GitHub`] and its clones share its limit; the last quarter of each hour's calls is for the
-//!   repositories that used less than a quarter. What was read before is read again with its entity tag, and equal reads at the
+//!   projects that used less than a quarter, and they take turns ([`GitHubConfig::projects`]). What was read before is read again with its entity tag, and equal reads at the
 //!   same time are one call. [`GitHub::usage`] counts. Where nothing is left a call fails at once, with the time to wait.
 //! * **A repository that was renamed** is still read by its old name, and not written to.
 //!
@@ -45,6 +45,7 @@ mod errors;
 mod mark;
 mod merge;
 mod people;
+mod projects;
 mod protection;
 mod pull_requests;
 mod reviews;
@@ -54,10 +55,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use pathops_core::adapter::{Clock, Merge, Scm};
-use pathops_core::{Error, ErrorKind, Result};
+use pathops_core::{Error, ErrorKind, ProjectId, RepoId, Result};
 
 use auth::{Auth, Credential, Secret};
 use client::Client;
+use projects::Projects;
 
 pub use crate::rest::Usage;
 
@@ -66,6 +68,7 @@ pub use crate::rest::Usage;
 pub struct GitHubConfig {
     credential: Credential,
     server: String,
+    projects: Projects,
 }
 
 impl GitHubConfig {
@@ -82,7 +85,7 @@ impl GitHubConfig {
     }
 
     fn of(credential: Credential) -> Self {
-        Self { credential, server: "https://github.com".to_owned() }
+        Self { credential, server: "https://github.com".to_owned(), projects: Projects::default() }
     }
 
     /// Another server, by the address of its web pages, for example `https://github.example.com`. With `http://` the
@@ -90,6 +93,13 @@ impl GitHubConfig {
     #[must_use]
     pub fn at(self, server: impl Into<String>) -> Self {
         Self { server: server.into().trim_end_matches('/').to_owned(), ..self }
+    }
+
+    /// Which project a repository is of: the repositories of a project share the budget as one. Without this, or where the
+    /// answer is `None`, each shares it by itself.
+    #[must_use]
+    pub fn projects(self, project_of: impl Fn(&RepoId) -> Option<ProjectId> + Send + Sync + 'static) -> Self {
+        Self { projects: Projects::new(project_of), ..self }
     }
 
     /// Where its API is.
@@ -125,7 +135,7 @@ impl GitHub {
     /// `Invalid` where the server is no URL or the credential can be none.
     pub fn new(config: GitHubConfig, clock: Arc<dyn Clock>) -> Result<Self> {
         let auth = Auth::new(&config.credential, clock.clone())?;
-        Ok(Self { client: Arc::new(Client::new(&config.api()?, config.server, auth, clock)?) })
+        Ok(Self { client: Arc::new(Client::new(&config.api()?, config.server, auth, config.projects, clock)?) })
     }
 
     /// As a Git host.

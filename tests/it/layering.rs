@@ -18,6 +18,7 @@ const VENDORS: [(&str, &[&str]); 10] = [
     ("jsonschema", &["embedded", "local-gitops"]),
     ("kube", &["argocd"]),
     ("object_store", &["embedded", "object-store", "s3", "zstd"]),
+    ("octocrab", &["github"]),
     ("reqwest", &["s3"]),
     ("sqlx", &["embedded", "postgres", "sqlite"]),
     ("sqlx-postgres", &["postgres"]),

@@ -20,6 +20,7 @@ use tokio::sync::OnceCell;
 use super::auth::{App, Auth, InstallationToken, Minted};
 use super::errors::{Attempt, was_sent};
 use super::people::People;
+use super::projects::Projects;
 use crate::rest::{Answer, Caller, Freshness, Rest, Trouble, Wire};
 
 /// How long connecting may take, and how long nothing may come.
@@ -62,6 +63,7 @@ pub(super) struct Client {
     pub(super) auth: Auth,
     /// Its web pages, without a slash at the end.
     pub(super) web: String,
+    projects: Projects,
     pub(super) clock: Arc<dyn Clock>,
     /// The server of its API, with the port.
     host: Option<String>,
@@ -69,7 +71,7 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(api: &str, web: String, auth: Auth, clock: Arc<dyn Clock>) -> Result<Self> {
+    pub(super) fn new(api: &str, web: String, auth: Auth, projects: Projects, clock: Arc<dyn Clock>) -> Result<Self> {
         let invalid = |source: octocrab::Error| {
             Error::new(ErrorKind::Invalid, "connect to GitHub")
                 .on(api)
@@ -81,7 +83,7 @@ impl Client {
         let wire = Arc::new(Octo(octo.build().map_err(invalid)?));
         let rest = Arc::new(Rest::new(wire, super::errors::meter, clock.clone()));
         let host = api.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string));
-        Ok(Self { rest, auth, web, clock, host, people: OnceCell::new() })
+        Ok(Self { rest, auth, web, projects, clock, host, people: OnceCell::new() })
     }
 
     /// A call about a repository.
@@ -258,7 +260,7 @@ impl Call<'_> {
     }
 
     fn caller(&self, account: String) -> Caller {
-        Caller { account, lane: self.repo.to_string() }
+        Caller { account, lane: self.client.projects.lane(self.repo) }
     }
 
     /// The token of this repository and no other.

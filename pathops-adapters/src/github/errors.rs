@@ -16,8 +16,17 @@ const UNSAID: Duration = Duration::from_secs(60);
 const WORDS: usize = 300;
 
 /// Words in a refusal that a rule about the branch makes.
-const RULES: [&str; 6] =
-    ["protected branch", "rule violation", "through a pull request", "cannot delete", "default branch", "is expected"];
+const RULES: [&str; 9] = [
+    "protected branch",
+    "rule violation",
+    "through a pull request",
+    "is expected",
+    "review is required",
+    "reference update failed",
+    "cannot update",
+    "cannot delete",
+    "default branch",
+];
 
 /// An operation and what it is about.
 #[derive(Clone, Debug)]

@@ -17,3 +17,13 @@ fn each_kind_of_server_has_its_api_where_github_says() {
         assert_eq!(GitHubConfig::token("t").at(server).api().unwrap_err().kind(), ErrorKind::Invalid, "{server:?}");
     }
 }
+
+#[test]
+fn the_repositories_of_a_project_share_the_budget_as_one() {
+    let shop = |repo: &RepoId| repo.as_str().starts_with("shop/").then(|| "shop".parse().unwrap());
+    let lane = |projects: &Projects, repo: &str| projects.lane(&repo.parse().unwrap());
+    let projects = GitHubConfig::token("t").projects(shop).projects;
+    assert_eq!(lane(&projects, "shop/web-src"), lane(&projects, "shop/orders-gitops"));
+    assert_ne!(lane(&projects, "bank/web-src"), lane(&projects, "bank/orders-gitops"));
+    assert_ne!(lane(&Projects::default(), "shop/web-src"), lane(&Projects::default(), "shop/orders-gitops"));
+}
