@@ -1,4 +1,4 @@
-//! `cargo run --example webhook`, as a person runs it.
+//! `cargo run --example webhook` and `--example storm`, as a person runs them.
 
 use std::fs;
 use std::path::Path;
@@ -62,4 +62,12 @@ fn what_is_not_understood_is_shown_and_told_by_the_exit_code() {
     let output = run(&["--header", "X-GitHub-Event: ping"]);
     assert_eq!(output.status.code(), Some(3));
     assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap()["hints"][0]["kind"], "unknown");
+}
+
+#[test]
+fn a_storm_on_a_gateway_that_is_killed_loses_nothing_and_does_nothing_twice() {
+    let output = Command::new(built("storm")).args(["--deliveries", "300", "--kills", "5"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("210 different, 5 kills"), "{output:?}");
+    assert!(said.ends_with("lost 0, done twice 0, never sent 0\n"), "{said}");
 }

@@ -60,6 +60,17 @@ impl Turn {
     }
 }
 
+/// Does something while what runs goes on: one of those may hold what this waits for, the connection of a store for example.
+async fn beside<T>(running: &mut FuturesUnordered<impl Future>, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    while !running.is_empty() {
+        if let Either::Left((done, _)) = select(work.as_mut(), running.next()).await {
+            return done;
+        }
+    }
+    work.await
+}
+
 impl Gateway {
     /// Handles what is due now, [`Limits::lanes_at_once`](super::Limits::lanes_at_once) lanes at most, one delivery of each.
     ///
@@ -86,9 +97,9 @@ impl Gateway {
         let (mut end, mut running) = (pin!(end), FuturesUnordered::new());
         loop {
             let rung = self.bell.times();
-            self.drain().await;
+            beside(&mut running, self.drain()).await;
             let free = self.limits.lanes_at_once.saturating_sub(running.len());
-            let claims = match self.claim(free).await {
+            let claims = match beside(&mut running, self.claim(free)).await {
                 Ok(claims) => claims,
                 Err(error) => {
                     tracing::warn!(%error, "the inbox is out of reach");
