@@ -85,7 +85,7 @@ pub struct PullRequestRef {
     pub url: String,
     /// As it was last read back. References from before that was noted have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub read: Option<Recorded<Change>>,
+    pub read: Option<Box<Recorded<Change>>>,
 }
 
 impl PullRequestRef {
@@ -93,7 +93,7 @@ impl PullRequestRef {
     #[must_use]
     pub fn new(repo: RepoId, pull_request: &PullRequest, base_commit: CommitId) -> Self {
         Self {
-            read: Some(Change::prove(&repo, pull_request).into()),
+            read: Some(Box::new(Change::prove(&repo, pull_request).into())),
             repo,
             number: pull_request.number,
             branch: pull_request.head_branch.clone(),
@@ -108,7 +108,7 @@ impl PullRequestRef {
     pub(super) fn change(&self) -> Option<Recorded<Change>> {
         let Self { repo, number, head, .. } = self;
         let before = || serde_json::from_value(serde_json::json!({ "repo": repo, "number": number, "head": head })).ok();
-        self.read.clone().or_else(before)
+        self.read.as_deref().cloned().or_else(before)
     }
 }
 

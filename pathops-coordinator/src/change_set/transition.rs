@@ -334,7 +334,7 @@ pub(crate) fn merged_early(by: &Principal) -> String {
 fn read_back(progress: &mut Progress, read: &Recorded<Change>) {
     let Change { repo, number, .. } = read.get();
     if let Some(it) = progress.pull_requests.values_mut().find(|it| it.repo == *repo && it.number == *number) {
-        it.read = Some(read.clone());
+        it.read = Some(Box::new(read.clone()));
     }
 }
 
