@@ -155,6 +155,15 @@ impl Store {
         Ok(SqliteEvidenceIndex::open(index).await?)
     }
 
+    /// The index, made where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be made or opened.
+    pub async fn index_to_fill(&self, cx: &OpContext) -> Result<SqliteEvidenceIndex, Failure> {
+        self.existing(cx).await?;
+        Ok(SqliteEvidenceIndex::open(self.local()?.index).await?)
+    }
+
     /// The index, to be made anew; what is there stays until that is done.
     ///
     /// # Errors

@@ -388,6 +388,12 @@ impl Services {
         })?;
         let record = DecisionRecord::new(&policy, &facts, decision);
         let decided = self.state_decision(cx, candidate.scope, candidate.combination, record, Some(&granted)).await?;
+        // Writing it down takes a while, and what was pushed meanwhile was not decided about.
+        let now = self.scm.pull_request(cx, repo, candidate.pull_request.number).await?;
+        if now.head != *status.commit() || now.state != PullRequestState::Open {
+            let error = Error::new(ErrorKind::Conflict, "use a promotion grant").on(repo).because("the pull request has moved on");
+            return Err(error.with_retry(pathops_core::Retry::Backoff));
+        }
         self.scm.post_status(&key, repo, status).await?;
         Ok(decided)
     }
