@@ -11,7 +11,7 @@ use pathops_core::evidence::{Envelope, PAYLOAD_TYPE, Statement, Subject, TrustRo
 use pathops_core::memory::MemorySigner;
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext};
 use serde_json::json;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
 fn cx() -> OpContext {
@@ -110,11 +110,11 @@ async fn what_was_there_stays_until_the_end_and_is_gone_then() {
         (index, found)
     };
     let draft = SqliteEvidenceDraft::begin(&path).await.unwrap();
-    draft.take(&cx(), &[new.clone()]).await.unwrap();
+    draft.take(&cx(), std::slice::from_ref(&new)).await.unwrap();
     let second = SqliteEvidenceDraft::begin(&path).await.unwrap_err();
     assert!(second.kind() == ErrorKind::Unavailable && second.to_string().contains("another process"), "{second}");
     let (used, found) = stands().await;
-    assert_eq!(found, [old.clone()]);
+    assert_eq!(found, std::slice::from_ref(&old));
     // Who has it open would go on writing into what is no longer there.
     let error = draft.publish().await.unwrap_err();
     assert!(error.kind() == ErrorKind::Unavailable && error.to_string().contains("keeps it locked"), "{error}");
@@ -124,7 +124,7 @@ async fn what_was_there_stays_until_the_end_and_is_gone_then() {
     // Of what came before nothing is left, also where a crash has left a part.
     fs::write(folder.path().join("evidence.db.draft"), "a part").unwrap();
     let draft = SqliteEvidenceDraft::begin(&path).await.unwrap();
-    draft.take(&cx(), &[new.clone()]).await.unwrap();
+    draft.take(&cx(), std::slice::from_ref(&new)).await.unwrap();
     drop(draft.publish().await.unwrap());
     assert_eq!(stands().await.1, [new]);
 }
