@@ -13,7 +13,7 @@ const IO: &str = "async-std chrono fastrand futures-executor getrandom git2 hype
                   tracing-subscriber ureq walkdir";
 
 /// The crates that connect an adapter to something, and the features that may pull each.
-const VENDORS: [(&str, &[&str]); 10] = [
+const VENDORS: [(&str, &[&str]); 11] = [
     ("git2", &["embedded", "local-ci", "local-forge", "local-gitops"]),
     ("jsonschema", &["embedded", "local-gitops"]),
     ("kube", &["argocd"]),
