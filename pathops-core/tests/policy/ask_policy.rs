@@ -44,3 +44,13 @@ fn the_way_back_waits_for_no_check_and_heeds_one_that_failed() {
         bad.refuses("it failed", &[("checked", Verdict::Fail)]);
     }
 }
+
+#[test]
+fn as_many_approvals_as_are_not_there_yet_are_missing() {
+    let mut asks = checked();
+    asks["asks"]["policy"]["approvals"] = json!(3);
+    let mut shop = Shop::asking(asks);
+    let check = check_of(&shop, &[], &json!({"bob": ["reviewer"]}));
+    shop.give(&check);
+    assert_eq!(shop.requirement("checked").missing.unwrap().count, 2);
+}

@@ -72,6 +72,17 @@ fn tests_that_nobody_has_to_believe_have_not_passed() {
     assert_eq!((approved.passed, approved.failed), (3, 0));
 }
 
+/// A number that rests on nothing, or on measurements that failed, is no number.
+#[test]
+fn a_measurement_without_samples_or_with_errors_is_not_told() {
+    let told = |name, count: u64| {
+        let measured = changed(Piece::ErrorRate, 0, &[(name, json!(count))]);
+        told(&[measured], |_| ()).signals.get("error-rate").copied()
+    };
+    assert_eq!((told("samples", 0), told("samples", 1)), (None, Some(0.001)));
+    assert_eq!((told("errors", 1), told("errors", 0)), (None, Some(0.001)));
+}
+
 #[test]
 fn what_is_dated_in_the_future_is_told_at_its_worst() {
     let later = |piece| changed(piece, -HOUR, &[]);
