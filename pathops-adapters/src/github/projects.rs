@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use pathops_core::{ProjectId, RepoId};
 
+type ProjectOf = dyn Fn(&RepoId) -> Option<ProjectId> + Send + Sync;
+
 /// Tells the project of a repository.
 #[derive(Clone, Default)]
-pub(super) struct Projects(Option<Arc<dyn Fn(&RepoId) -> Option<ProjectId> + Send + Sync>>);
+pub(super) struct Projects(Option<Arc<ProjectOf>>);
 
 impl Projects {
     pub(super) fn new(project_of: impl Fn(&RepoId) -> Option<ProjectId> + Send + Sync + 'static) -> Self {
