@@ -10,7 +10,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use pathops_adapters::sqlite::SqliteJournal;
-use pathops_core::adapter::{Created, Journal as _, Lease, OpId, OpenOp, Seq, Transition};
+use pathops_core::adapter::{Created, Journal as _, Lease, OpId, OpenOp, RunFilter, Seq, Transition};
 use pathops_core::{Effect, ErrorKind, IdempotencyKey, OpContext, RunId, UnixMillis};
 use serde_json::json;
 use sqlx::Connection as _;
@@ -91,7 +91,7 @@ async fn reopening_finds_everything_and_changes_no_schema() {
 
     let journal = SqliteJournal::open(&path).await.unwrap();
     assert_eq!(check_whole(&journal).await, 5);
-    assert_eq!(journal.open_runs(&cx()).await.unwrap(), [run()]);
+    assert_eq!(journal.runs(&cx(), &RunFilter::default().open(), None, 100).await.unwrap(), [run()]);
     assert!(lease(&journal).await.fence > old.fence, "fences rise over restarts");
     drop(journal);
     let after: i64 = sqlx::query_scalar(schema).fetch_one(&mut raw(&path).await).await.unwrap();
@@ -152,7 +152,7 @@ async fn a_file_of_the_first_version_is_taken_further() {
     raw_execute(&path, include_str!("fixtures/journal_1.sql")).await.unwrap();
     let journal = SqliteJournal::open(&path).await.unwrap();
     let open = ["given-back", "held", "never-held"];
-    assert_eq!(journal.open_runs(&cx()).await.unwrap(), open.map(|run| RunId::parse(run).unwrap()));
+    assert_eq!(journal.runs(&cx(), &RunFilter::default().open(), None, 100).await.unwrap(), open.map(|run| RunId::parse(run).unwrap()));
     let held = journal.load(&cx(), &RunId::parse("given-back").unwrap()).await.unwrap().unwrap();
     assert_eq!((held.seq, held.state, held.open), (Seq(2), json!({"state": 2}), vec![op(2)]));
     for (at, names) in [(60_999, &["given-back", "never-held"][..]), (61_000, &["held"]), (61_000, &[])] {

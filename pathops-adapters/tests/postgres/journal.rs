@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use pathops_adapters::postgres::PostgresJournal;
-use pathops_core::adapter::{Journal as _, Lease, OpId, OpenOp, Seq, Transition};
+use pathops_core::adapter::{Journal as _, Lease, OpId, OpenOp, RunFilter, Seq, Transition};
 use pathops_core::{Effect, Error, ErrorKind, RunId, UnixMillis};
 use serde_json::json;
 use sqlx::Connection as _;
@@ -230,7 +230,7 @@ async fn opening_again_changes_no_table(server: &Server) {
     let rights = "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO clerk";
     execute(&url, rights).await.unwrap();
     let journal = PostgresJournal::open(&url.replace("pathops:a-password", "clerk")).await.unwrap();
-    assert_eq!(journal.open_runs(&cx()).await.unwrap(), [run()]);
+    assert_eq!(journal.runs(&cx(), &RunFilter::default().open(), None, 100).await.unwrap(), [run()]);
     let lease = take(&journal, "driver", "me").await.unwrap();
     journal.append(&cx(), &lease, &run(), Seq(1), &transition(2, "me")).await.unwrap();
 
@@ -302,7 +302,7 @@ async fn who_may_not_is_told_and_no_secret(server: &Server) {
     }
     for user in ["reader", "standby"] {
         let journal = PostgresJournal::open(&like(user)).await.unwrap();
-        assert_eq!(journal.open_runs(&cx()).await.unwrap(), [run()], "{user} may read");
+        assert_eq!(journal.runs(&cx(), &RunFilter::default().open(), None, 100).await.unwrap(), [run()], "{user} may read");
         let error = journal.append(&cx(), &lease, &run(), Seq(1), &transition(2, "me")).await.unwrap_err();
         assert_eq!((error.kind(), error.effect()), (ErrorKind::Denied, Effect::None), "{user}: {error:?}");
         assert!(!shown(&error).contains("a-password"), "{}", shown(&error));
