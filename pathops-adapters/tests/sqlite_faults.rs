@@ -152,7 +152,10 @@ async fn a_file_of_the_first_version_is_taken_further() {
     raw_execute(&path, include_str!("fixtures/journal_1.sql")).await.unwrap();
     let journal = SqliteJournal::open(&path).await.unwrap();
     let open = ["given-back", "held", "never-held"];
-    assert_eq!(journal.runs(&cx(), &RunFilter::default().open(), None, 100).await.unwrap(), open.map(|run| RunId::parse(run).unwrap()));
+    assert_eq!(
+        journal.runs(&cx(), &RunFilter::default().open(), None, 100).await.unwrap(),
+        open.map(|run| RunId::parse(run).unwrap())
+    );
     let held = journal.load(&cx(), &RunId::parse("given-back").unwrap()).await.unwrap().unwrap();
     assert_eq!((held.seq, held.state, held.open), (Seq(2), json!({"state": 2}), vec![op(2)]));
     for (at, names) in [(60_999, &["given-back", "never-held"][..]), (61_000, &["held"]), (61_000, &[])] {

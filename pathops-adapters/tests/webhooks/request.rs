@@ -113,7 +113,7 @@ pub(crate) fn said() -> [&'static [u8]; 9] {
         br#"{"action":"created","data":{"issue":{"id":"17","title":"no stock","level":"error","project":{"slug":"orders"}}}}"#,
         br#"{"object_kind":"merge_request","project":{"path_with_namespace":"shop/deep/orders"},"object_attributes":{"iid":4,"action":"merge","last_commit":{"id":"2222222222222222222222222222222222222222"}}}"#,
         br#"{"format":1,"delivery":"u/1/Succeeded","app":"orders","namespace":"argocd","destination":"prod/shop","revision":"3333333333333333333333333333333333333333","phase":"Succeeded","health":"Healthy"}"#,
-        br#"{"version":"4","groupKey":"{}:{}","alerts":[{"status":"firing","labels":{"alertname":"Slow","severity":"page","service":"orders"},"startsAt":"2026-11-22T11:02:50Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"3ba3"}]}"#,
+        br#"{"version":"4","groupKey":"{}:{}","alerts":[{"status":"firing","labels":{"alertname":"Slow","severity":"page","service":"orders"},"startsAt":"2026-11-22T11:02:50Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"37d3"}]}"#,
         br#"{"notification":{"id":"0193","group":"NEW_VULNERABILITY","subject":{"component":{"purl":"pkg:maven/a/b@1"},"vulnerability":{"vulnId":"CVE-2012-5784","severity":"MEDIUM"},"affectedProjects":[{"uuid":"6fb1","name":"Orders"}]}}}"#,
         br#"{"type":"invoice.paid","data":{}}"#,
         br#"{"specversion":"1.0","id":"9","source":"/tekton","type":"dev.cdevents.pipelinerun.finished.0.2.0","data":{"subject":{"id":"run-9","content":{"pipelineName":"orders","outcome":"success"}}}}"#,

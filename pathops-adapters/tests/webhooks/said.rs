@@ -25,7 +25,7 @@ fn each_sender_is_understood() {
         json!(["repo/shop/deep/orders", merged]),
         json!(["repo/shop/deep/orders", merged]),
         json!(["app/argocd/orders", [{"kind": "deployment", "subject": "argocd/orders", "environment": "prod/shop", "commit": commit("3"), "state": "passed"}]]),
-        json!(["group/{}:{}", [{"kind": "alert-firing", "fingerprint": "3ba3", "name": "Slow", "severity": "page", "subject": "orders", "since": "2026-11-22T11:02:50Z"}]]),
+        json!(["group/{}:{}", [{"kind": "alert-firing", "fingerprint": "37d3", "name": "Slow", "severity": "page", "subject": "orders", "since": "2026-11-22T11:02:50Z"}]]),
         json!(["project/6fb1", [{"kind": "vulnerability", "subject": "pkg:maven/a/b@1", "id": "CVE-2012-5784", "severity": "MEDIUM", "action": "NEW_VULNERABILITY"}]]),
         json!(["type/invoice.paid", [{"kind": "unknown", "what": "invoice.paid", "why": "events of this kind are not known here"}]]),
         json!(["subject/run-9", [{"kind": "ci-finished", "repo": "orders", "run": "run-9", "commit": null, "state": "passed"}]]),

@@ -391,7 +391,8 @@ impl Services {
         // Writing it down takes a while, and what was pushed meanwhile was not decided about.
         let now = self.scm.pull_request(cx, repo, candidate.pull_request.number).await?;
         if now.head != *status.commit() || now.state != PullRequestState::Open {
-            let error = Error::new(ErrorKind::Conflict, "use a promotion grant").on(repo).because("the pull request has moved on");
+            let error =
+                Error::new(ErrorKind::Conflict, "use a promotion grant").on(repo).because("the pull request has moved on");
             return Err(error.with_retry(pathops_core::Retry::Backoff));
         }
         self.scm.post_status(&key, repo, status).await?;

@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_header_is_there_once_or_it_is_refused() {
-        let headers: [(&str, &[u8]); 4] = [("X-Once", b"1"), ("x-twice", b"1"), ("X-Twice", b"1"), ("x-odd", b"caf\xe9")];
+        let headers: [(&str, &[u8]); 4] = [("X-Once", b"1"), ("x-twice", b"1"), ("X-Twice", b"1"), ("x-odd", b"\xe9t\xe9")];
         let request = WebhookRequest::new(&headers, b"", UnixMillis(0));
         assert_eq!(request.header("x-ONCE"), Ok(Some("1")));
         assert_eq!(request.header("x-none"), Ok(None));

@@ -25,6 +25,7 @@ mod mutation;
 mod peers;
 mod remaining;
 mod spec;
+mod spec_asks;
 mod spec_people;
 mod spec_summary;
 mod spec_told;

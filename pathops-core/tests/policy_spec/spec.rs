@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::policy::{
     About, Accept, Ask, Authoring, BreakGlass, Changes, ContractsRule, Coverage, CoveredKind, DependencyState, DeploymentRule,
-    EvidenceFact, EvidenceRule, Facts, Finding, FindingSeverity, FindingsRule, FreezeState, HealthRule, LayerName, PolicyLayer,
-    PolicyRule, Proposal, Readings, Requirement, SbomRule, Severity, SignalRule, SoakRule, TestRun, TestsRule, Verdict,
-    Vulnerability, time_zone_data_version,
+    EvidenceFact, EvidenceRule, Facts, Finding, FindingSeverity, FindingsRule, FreezeState, LayerName, PolicyLayer, Proposal,
+    Readings, Requirement, Severity, TestRun, TestsRule, Verdict, Vulnerability, time_zone_data_version,
 };
-use pathops_core::project::{EnvironmentKind, Lifecycle, Role, UnitKind};
-use pathops_core::{ContractId, Digest, UnixMillis};
+use pathops_core::project::{Lifecycle, Role, UnitKind};
+use pathops_core::{Digest, UnixMillis};
 
+use crate::spec_asks::{contracts, deployment, health, policy_check, sbom, signal, soak};
 use crate::spec_people::{could_approve, glass_is_broken, has_a_part, votes};
 use crate::spec_told::{Held, Lack, Told};
 
@@ -168,7 +168,7 @@ fn applies(requirement: &Requirement, readings: &Readings) -> bool {
     changes && covers(&requirement.covers, readings)
 }
 
-fn if_not(holds: bool, otherwise: Verdict) -> Verdict {
+pub(crate) fn if_not(holds: bool, otherwise: Verdict) -> Verdict {
     if holds { Verdict::Pass } else { otherwise }
 }
 
@@ -315,7 +315,7 @@ fn condition(question: Question<'_>, text: &str) -> Verdict {
 // Evidence.
 
 /// Whose word counts, and whether it must be in the ledger. A "no" is taken from everybody who is trusted.
-fn is_accepted(accept: &Accept, fact: &EvidenceFact) -> bool {
+pub(crate) fn is_accepted(accept: &Accept, fact: &EvidenceFact) -> bool {
     let from = match &accept.from {
         None => true,
         Some(from) => fact.producers.iter().any(|producer| from.contains(producer)),
@@ -327,11 +327,27 @@ pub(crate) fn age(question: Question<'_>, fact: &EvidenceFact) -> i128 {
     i128::from(question.at.0) - i128::from(fact.at.0)
 }
 
+/// From when on a piece that is dated in the future is believed: clocks may differ by a minute.
+fn believed_at(fact: &EvidenceFact) -> UnixMillis {
+    UnixMillis(fact.at.0.saturating_sub(60_000))
+}
+
+/// How something stands whose newest piece is dated in the future: nobody knows, and what it comes to when its time has come
+/// tells what is missing, or that time alone helps.
+pub(crate) fn not_yet(question: Question<'_>, late: &[&EvidenceFact], then: impl Fn(Question<'_>) -> Held) -> Option<Held> {
+    let newest = late.iter().max_by_key(|it| it.at)?;
+    let at = believed_at(newest);
+    let held = then(Question { at, ..question });
+    let passes = held.verdict == Verdict::Pass;
+    let ways = held.ways.into_iter().map(|told| if passes { told.from(at.0.into()) } else { told });
+    Some(Held { verdict: Verdict::Unknown, ways: ways.collect() })
+}
+
 /// What a piece of evidence says by itself.
-struct Word {
-    verdict: Verdict,
+pub(crate) struct Word {
+    pub(crate) verdict: Verdict,
     /// What would help, if it is not more of the same kind.
-    told: Option<Told>,
+    pub(crate) told: Option<Told>,
 }
 
 impl From<Verdict> for Word {
@@ -341,24 +357,24 @@ impl From<Verdict> for Word {
 }
 
 /// Which evidence is looked for, and who could supply it.
-struct Wanted<'q> {
-    question: Question<'q>,
-    accept: &'q Accept,
-    ages: bool,
+pub(crate) struct Wanted<'q> {
+    pub(crate) question: Question<'q>,
+    pub(crate) accept: &'q Accept,
+    pub(crate) ages: bool,
     /// Whether it can be looked at again.
-    lives: bool,
-    from: &'static str,
+    pub(crate) lives: bool,
+    pub(crate) from: &'static str,
 }
 
-const CI: &str = "CI";
-const GITOPS: &str = "the GitOps controller";
+pub(crate) const CI: &str = "CI";
+pub(crate) const GITOPS: &str = "the GitOps controller";
 const MAKER: &str = "who makes it";
-const KEEPERS: &str = "those who keep the policy";
+pub(crate) const KEEPERS: &str = "those who keep the policy";
 
 impl Wanted<'_> {
     /// The newest word counts, and at one instant the worse one: a later "no" revokes an earlier "yes". A "yes" must be fresh;
-    /// a "no" does not grow old. What is from the future tells nothing.
-    fn newest(&self, answers: impl Fn(&EvidenceFact) -> bool, judge: impl Fn(&EvidenceFact) -> Word) -> Held {
+    /// a "no" does not grow old. What is from the future tells nothing yet.
+    pub(crate) fn newest(&self, answers: impl Fn(&EvidenceFact) -> bool, judge: impl Fn(&EvidenceFact) -> Word) -> Held {
         let found = self.question.facts.evidence.iter().filter(|it| answers(it) && is_accepted(self.accept, it));
         let found: Vec<_> = found.collect();
         let Some(newest) = found.iter().map(|it| it.at).max() else {
@@ -373,10 +389,16 @@ impl Wanted<'_> {
 
     fn one(&self, fact: &EvidenceFact, word: Word) -> Held {
         let by = Told::by(&[fact]);
-        if age(self.question, fact) < -60_000 {
-            return Held::one(Verdict::Unknown, by);
-        }
         let more = Lack::of(1, [self.from]);
+        if age(self.question, fact) < -60_000 {
+            // When its time has come, it says what it says.
+            let told = match word {
+                Word { verdict: Verdict::Pass, .. } => by.from(believed_at(fact).0.into()),
+                Word { told: None, .. } => by.lacking(more),
+                Word { told: Some(told), .. } => Told { evidence: by.evidence, ..told },
+            };
+            return Held::one(Verdict::Unknown, told);
+        }
         let is_old = self.ages && age(self.question, fact) > i128::from(self.accept.max_age_seconds) * 1_000;
         match word {
             Word { verdict: Verdict::Pass, .. } if is_old => {
@@ -512,7 +534,7 @@ pub(crate) fn said_by(fact: &EvidenceFact) -> (BTreeSet<String>, Option<String>)
 }
 
 /// The newest report of each scanner by each who signs them: none stands in place of somebody else's. What is from the future
-/// waits, and makes a pass an unknown.
+/// waits, unless there is too much without it.
 fn findings(question: Question<'_>, rule: &FindingsRule) -> Held {
     let answers =
         |fact: &&EvidenceFact| is_of_artifact(question, fact) && is_accepted(&rule.accept, fact) && report(fact).is_some();
@@ -540,8 +562,8 @@ fn findings(question: Question<'_>, rule: &FindingsRule) -> Held {
     if !is_bearable(question, rule, &found) {
         return Held::one(Verdict::Fail, Told::by(&current)).lacking(&Lack::of(1, ["a mended artifact"]));
     }
-    if !late.is_empty() {
-        return Held { verdict: Verdict::Unknown, ways: by_any(&late) };
+    if let Some(held) = not_yet(question, &late, |then| findings(then, rule)) {
+        return held;
     }
     // Where one is not there, none that is there decides.
     if current.is_empty() || !reported {
@@ -574,147 +596,4 @@ fn badness(severity: Option<FindingSeverity>) -> u8 {
         Some(FindingSeverity::High) => 3,
         Some(FindingSeverity::Critical) | None => 4,
     }
-}
-
-fn sbom(question: Question<'_>, rule: &SbomRule) -> Held {
-    let answers = |fact: &EvidenceFact| {
-        let of_format = matches!(&fact.says, Finding::Sbom { format, .. } if rule.formats.contains(format));
-        of_format && is_of_artifact(question, fact)
-    };
-    let judge = |fact: &EvidenceFact| if_not(matches!(fact.says, Finding::Sbom { parts: 1.., .. }), Verdict::Unknown).into();
-    let ages = !question.facts.readings.way_back;
-    Wanted { question, accept: &rule.accept, ages, lives: false, from: CI }.newest(answers, judge)
-}
-
-fn deployment(question: Question<'_>, accept: &Accept) -> Held {
-    let answers = |fact: &EvidenceFact| matches!(fact.says, Finding::Deployment { .. }) && is_of_preflight(question, fact);
-    let wanted = Wanted { question, accept, ages: true, lives: true, from: GITOPS };
-    wanted.newest(answers, |it| if_not(!is_bad(&it.says), Verdict::Fail).into())
-}
-
-/// It has settled for too short a time as long as it has: from when that time is over, it is enough to look again.
-fn health(question: Question<'_>, rule: &HealthRule) -> Held {
-    let answers = |fact: &EvidenceFact| matches!(fact.says, Finding::Health { .. }) && is_of_preflight(question, fact);
-    let judge = |fact: &EvidenceFact| match fact.says {
-        Finding::Health { healthy: true, settled_millis } => {
-            let wanted = i128::from(rule.settled_seconds) * 1_000;
-            let settles = i128::from(fact.at.0) - i128::from(settled_millis) + wanted;
-            let verdict = if_not(i128::from(settled_millis) >= wanted, Verdict::Unknown);
-            Word { verdict, told: Some(Told::default().from(settles).looking_again()) }
-        }
-        _ => Verdict::Fail.into(),
-    };
-    Wanted { question, accept: &rule.accept, ages: true, lives: true, from: GITOPS }.newest(answers, judge)
-}
-
-/// Deployments and health of the unit in preflight, whatever was deployed there.
-fn is_of_soak(question: Question<'_>, fact: &EvidenceFact) -> bool {
-    let kind = matches!(fact.says, Finding::Health { .. } | Finding::Deployment { .. });
-    kind && is_of_unit(question, fact) && fact.environment.as_ref() == Some(&question.facts.readings.preflight)
-}
-
-/// For how long, up to the newest piece, it is known to have been healthy: going back from there, as long as it is the same
-/// combination, the news is good, and what is known touches but for the gap that is allowed.
-fn soak(question: Question<'_>, rule: &SoakRule) -> Held {
-    let here = || question.facts.evidence.iter().filter(|it| is_of_soak(question, it));
-    let late: Vec<_> = here().filter(|it| age(question, it) < -60_000).map(|it| Told::by(&[it])).collect();
-    if !late.is_empty() {
-        return Held { verdict: Verdict::Unknown, ways: late };
-    }
-    let more = Lack::of(1, [GITOPS]);
-    let is_good = |fact: &EvidenceFact| !is_bad(&fact.says) && is_of_preflight(question, fact);
-    let at = |fact: &EvidenceFact| i128::from(fact.at.0);
-    let broken = here().filter(|it| !is_good(it)).map(at).max();
-    let good: Vec<_> = here().filter(|it| is_good(it) && is_accepted(&rule.accept, it) && broken < Some(at(it))).collect();
-    let Some(newest) = good.iter().copied().max_by_key(|it| it.at) else {
-        return Held::new(Verdict::Unknown).lacking(&more);
-    };
-    let begins = |fact: &EvidenceFact| match fact.says {
-        Finding::Health { settled_millis, .. } => at(fact) - i128::from(settled_millis),
-        _ => at(fact),
-    };
-    // As long as something that touches reaches further back.
-    let mut since = at(newest);
-    for _ in &good {
-        let touching = good.iter().filter(|it| at(it) + i128::from(rule.max_gap_seconds) * 1_000 >= since);
-        since = touching.map(|it| begins(it)).min().map_or(since, |earlier| earlier.min(since));
-    }
-    let since = broken.map_or(since, |broken| since.max(broken));
-    let wanted = i128::from(rule.seconds) * 1_000;
-    let fresh = age(question, newest) <= i128::from(rule.accept.max_age_seconds) * 1_000;
-    let last = good.iter().filter(|it| it.at == newest.at).map(|it| Told::by(&[it]));
-    if at(newest) - since < wanted {
-        return Held { verdict: Verdict::Unknown, ways: last.map(|told| told.from(since + wanted).looking_again()).collect() };
-    }
-    if fresh {
-        return Held { verdict: Verdict::Pass, ways: last.collect() };
-    }
-    Held { verdict: Verdict::Unknown, ways: last.map(Told::looking_again).collect() }.lacking(&more)
-}
-
-fn contracts(question: Question<'_>, accept: &Accept) -> Held {
-    let one = |wanted: &ContractId| {
-        let answers = |fact: &EvidenceFact| {
-            let of_it = matches!(&fact.says, Finding::Contract { contract, .. } if contract == wanted);
-            let source = question.facts.readings.source.as_ref();
-            let tree = source.is_some_and(|it| names(fact, "gitTree", it.tree.as_str()));
-            of_it && is_of_unit(question, fact) && (tree || is_of_artifact(question, fact))
-        };
-        // A comparison that finds a break asks for a better one of whoever made it.
-        let ages = !question.facts.readings.way_back;
-        Wanted { question, accept, ages, lives: false, from: CI }
-            .newest(answers, |it| if_not(!is_bad(&it.says), Verdict::Fail).into())
-    };
-    let kept: Vec<_> = question.facts.readings.unit.provides.iter().map(one).collect();
-    if kept.is_empty() { Held::new(Verdict::Pass) } else { Held::together(&kept) }
-}
-
-/// The policy, by its digest, and nothing of one unit or environment.
-fn policy_check(question: Question<'_>, rule: &PolicyRule) -> Held {
-    let answers = |fact: &EvidenceFact| {
-        let of_all = fact.unit.is_none() && fact.environment.is_none();
-        matches!(fact.says, Finding::Policy { .. }) && of_all && names(fact, "sha256", &question.policy.hex())
-    };
-    let judge = |fact: &EvidenceFact| match &fact.says {
-        Finding::Policy { passed, failed: 0, approved_by } => {
-            let counts = |roles: &&BTreeSet<Role>| roles.iter().any(|role| rule.roles.contains(role));
-            let given = u32::try_from(approved_by.values().filter(counts).count()).unwrap();
-            let lacking = |count| Told::default().lacking(Lack::of(count, [KEEPERS]));
-            let told = rule.approvals.checked_sub(given).filter(|more| *more != 0 && *passed != 0).map(lacking);
-            Word { verdict: if_not(*passed != 0 && given >= rule.approvals, Verdict::Unknown), told }
-        }
-        _ => Verdict::Fail.into(),
-    };
-    let way_back = question.facts.readings.way_back;
-    let held = Wanted { question, accept: &rule.accept, ages: !way_back, lives: false, from: KEEPERS }.newest(answers, judge);
-    if !way_back || held.verdict != Verdict::Unknown {
-        return held;
-    }
-    // It is not waited for.
-    Held {
-        verdict: Verdict::Pass,
-        ways: held.ways.into_iter().map(|it| Told { evidence: it.evidence, ..Told::default() }).collect(),
-    }
-}
-
-fn signal(question: Question<'_>, rule: &SignalRule) -> Held {
-    let readings = &question.facts.readings;
-    let answers = |fact: &EvidenceFact| {
-        let of_it = matches!(&fact.says, Finding::Signal { name, .. } if *name == rule.name);
-        let there = match rule.environment {
-            EnvironmentKind::Preflight => is_of_preflight(question, fact),
-            EnvironmentKind::Production => is_of_unit(question, fact) && fact.environment.as_ref() == Some(&readings.environment),
-            EnvironmentKind::Agents => false,
-        };
-        of_it && there
-    };
-    let judge = |fact: &EvidenceFact| match fact.says {
-        Finding::Signal { value: Some(value), samples, errors, .. } if value.is_finite() => {
-            let known = samples >= 1 && samples >= rule.min_samples && errors == 0;
-            let within = rule.min.is_none_or(|min| value >= min) && rule.max.is_none_or(|max| value <= max);
-            if known { if_not(within, Verdict::Fail).into() } else { Verdict::Unknown.into() }
-        }
-        _ => Verdict::Unknown.into(),
-    };
-    Wanted { question, accept: &rule.accept, ages: true, lives: false, from: "the monitoring" }.newest(answers, judge)
 }

@@ -107,7 +107,7 @@ impl Held {
             let mut these = decides.ways.clone();
             let others = held.iter().enumerate().filter(|(other, it)| *other != place && it.verdict != Verdict::Pass);
             for (_, other) in others {
-                these = these.iter().flat_map(|told| other.ways.iter().map(|with| beside(told, with))).collect();
+                these = these.iter().flat_map(|told| other.ways.iter().flat_map(|with| either(told, with))).collect();
             }
             ways.append(&mut these);
         }
@@ -117,8 +117,9 @@ impl Held {
     /// Several things that decide together.
     pub(crate) fn together(held: &[Held]) -> Self {
         let verdict = crate::spec::worst(held.iter().map(|it| it.verdict));
-        let mut ways = vec![Told::default()];
-        for it in held.iter().filter(|it| it.verdict == verdict) {
+        let mut deciding = held.iter().filter(|it| it.verdict == verdict);
+        let mut ways = deciding.next().map_or_else(|| vec![Told::default()], |it| it.ways.clone());
+        for it in deciding {
             let joined = |told: &Told, with: &Told| {
                 let both = beside(told, with);
                 Told { evidence: told.evidence.union(&with.evidence).copied().collect(), ..both }
@@ -132,6 +133,13 @@ impl Held {
     pub(crate) fn is_told_by(&self, result: &RequirementResult) -> bool {
         self.verdict == result.verdict && self.ways.iter().any(|told| told.clone().least() == Told::of(result))
     }
+}
+
+/// What one layer lacks of the same evidence as another, which asks for more, may go without saying.
+fn either(told: &Told, with: &Told) -> Vec<Told> {
+    let both = beside(told, with);
+    let shorter = (told.evidence == with.evidence).then(|| Told { lacks: told.lacks.clone(), ..both.clone() });
+    shorter.into_iter().chain([both]).collect()
 }
 
 fn beside(told: &Told, with: &Told) -> Told {
