@@ -2,8 +2,8 @@
 //!
 //! Each is a table of steps ([`Subject::STEPS`]) and a [`Record`] that only those steps move. A transition is a function
 //! that takes its proof ([`Proven`]): evidence that a trust root verified, a promotion grant, what was read back from Git, or the
-//! decision of a person who may decide. So nothing comes into production in a record without the evidence of it. Stopping is
-//! easier than going on: there a reason is enough.
+//! decision of a person who may decide. So no artifact comes into production in a record without the evidence of it; the
+//! account of an app is as good as where it is kept. Stopping is easier than going on: there a reason is enough.
 //!
 //! | transition | proof | which is made of |
 //! |---|---|---|

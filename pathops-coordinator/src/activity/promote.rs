@@ -89,7 +89,11 @@ impl Services {
             }
         };
         let base = match self.ground(cx, scope, repo, *role, &target.branch).await? {
-            Ground::Opened(pull_request) => return self.proposed(cx, scope, target, pull_request, policy).await,
+            Ground::Opened(pull_request) => {
+                // On the way back it may have been opened under another policy, before a restart.
+                let shown = decided.as_ref().map_or_else(Shown::nothing, |_| from_its_beginning(policy));
+                return self.proposed(cx, scope, target, pull_request, shown).await;
+            }
             Ground::Branch(commit) => commit,
         };
         let tested = self.scm.read_tree(cx, repo, &combination.tested.commit, &preflight.path).await?;
@@ -107,7 +111,7 @@ impl Services {
             changes,
         };
         let pull_request = self.open(cx, scope, repo, base, opening).await?;
-        self.proposed(cx, scope, target, pull_request, policy).await
+        self.proposed(cx, scope, target, pull_request, from_its_beginning(policy)).await
     }
 
     async fn proposed(
@@ -116,11 +120,10 @@ impl Services {
         scope: &Scope,
         target: &EnvironmentTarget,
         pull_request: PullRequestRef,
-        policy: Digest,
+        shown: Shown,
     ) -> Result<Outcome> {
         let before = self.before(cx, scope, &pull_request.repo, &pull_request.base_commit, target).await?;
-        // Whatever a clock says: no review of it is older than itself, and it has shown that from its beginning.
-        Ok(Outcome::Proposed { pull_request, before, shown: Shown { policy, since: UnixMillis(0) } })
+        Ok(Outcome::Proposed { pull_request, before, shown })
     }
 
     /// Decides for the head as it is, again and again: posts the required status with a grant, and takes it back when what
@@ -433,6 +436,11 @@ impl Services {
             .find(|check| check.source == CheckSource::Status && check.name == PROMOTION_CONTEXT)
             .map(|check| check.state))
     }
+}
+
+/// Whatever a clock says: no review of a pull request is older than itself.
+fn from_its_beginning(policy: Digest) -> Shown {
+    Shown { policy, since: UnixMillis(0) }
 }
 
 /// Whether a grant for that head is on record.

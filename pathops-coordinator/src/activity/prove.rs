@@ -100,9 +100,13 @@ impl Services {
 
     async fn verified(&self, cx: &OpContext, record: &EvidenceRecord) -> Result<VerifiedEvidence> {
         let envelope = self.sealer.envelope(cx, record).await?;
-        self.trust
-            .verify(&envelope)
-            .map_err(|error| Error::new(ErrorKind::Denied, "verify evidence").on(&record.name).because(&error).with_source(error))
+        let denied = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Denied, "verify evidence").on(&record.name).because(why);
+        let verified = self.trust.verify(&envelope).map_err(|error| denied(&error).with_source(error))?;
+        // The keys of producers are trusted for what they make, and not to speak for PathOps.
+        match verified.statement().reserved().filter(|_| !self.trust.producers(verified.signer()).is_empty()) {
+            Some(what) => Err(denied(&format!("it is {what}, and a producer has signed it"))),
+            None => Ok(verified),
+        }
     }
 }
 

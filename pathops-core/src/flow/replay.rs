@@ -10,8 +10,8 @@ use crate::flow::{Event, Machine};
 /// A run made once more by its machine, from what the journal says happened.
 ///
 /// A machine is a function, so it makes the same of the same. Where it does not, the journal was changed, or the machine is
-/// another one than the one that drove the run. Commands are compared whole, with everything that is in them, and not only by
-/// their kind; and so is the state at the end.
+/// another one than the one that drove the run. Commands are compared whole, with everything in them that the machine reads, and
+/// not only by their kind; and so is the state at the end.
 ///
 /// ```
 /// use pathops_core::adapter::{Entry, Run};
@@ -80,7 +80,7 @@ impl<M: Machine> Replay<M> {
         }
         of_this_format::<M>(run.format).map_err(at)?;
         if run.seq != self.seq {
-            return Err(at(Difference::Missing { expected: self.seq }));
+            return Err(at(Difference::Missing { expected: Seq(self.seq.0 + 1) }));
         }
         let state = self.state.ok_or_else(|| at(Difference::NotStarted))?;
         same("state", &run.state, &state).map_err(at)?;

@@ -18,7 +18,8 @@ use crate::time::UnixMillis;
 /// or by a person who may decide.
 ///
 /// The thing itself is plain data, as it stands in a record. Its proof is not: nobody outside this crate makes one from
-/// data, none is read back, and no record gives one. What a record has of it is [`Recorded`].
+/// data, none is read back, and no record gives one, but for what a host has read back itself or whom it has identified, for
+/// which it answers. Whoever verifies evidence answers for whose key it was. What a record has of it is [`Recorded`].
 ///
 /// ```compile_fail,E0423
 /// use pathops_core::lifecycle::{Granted, Proven};

@@ -339,9 +339,7 @@ fn change_set_has_its_evidence(pool: &Pool, json: &Value) -> bool {
     json["transitions"].as_array().unwrap().iter().enumerate().all(|(index, it)| match it["to"].as_str().unwrap() {
         "in-preflight" => {
             let changes = it["ground"]["changes"].as_object().unwrap();
-            changes
-                .iter()
-                .all(|(unit, change)| ["orders", "store"].contains(&unit.as_str()) && change["merged"]["by"].is_object())
+            changes.iter().all(|(unit, change)| ["orders", "store"].contains(&unit.as_str()) && !change["merged"]["by"].is_null())
         }
         "promoting" => decided.is_some_and(|(at, _)| at < index),
         "closed" => ["orders", "store"].iter().all(|unit| live(unit).is_some_and(|(at, _)| at < index)),

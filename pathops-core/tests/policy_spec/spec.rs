@@ -332,10 +332,24 @@ fn believed_at(fact: &EvidenceFact) -> UnixMillis {
     UnixMillis(fact.at.0.saturating_sub(60_000))
 }
 
+/// Nobody waits longer for it than it would count.
+fn is_too_far_ahead(question: Question<'_>, accept: &Accept, fact: &EvidenceFact) -> bool {
+    -age(question, fact) > i128::from(accept.max_age_seconds) * 1_000
+}
+
 /// How something stands whose newest piece is dated in the future: nobody knows, and what it comes to when its time has come
 /// tells what is missing, or that time alone helps.
-pub(crate) fn not_yet(question: Question<'_>, late: &[&EvidenceFact], then: impl Fn(Question<'_>) -> Held) -> Option<Held> {
+pub(crate) fn not_yet(
+    question: Question<'_>,
+    accept: &Accept,
+    late: &[&EvidenceFact],
+    then: impl Fn(Question<'_>) -> Held,
+) -> Option<Held> {
     let newest = late.iter().max_by_key(|it| it.at)?;
+    if is_too_far_ahead(question, accept, newest) {
+        let newest = late.iter().filter(|it| it.at == newest.at);
+        return Some(Held { verdict: Verdict::Unknown, ways: newest.map(|it| Told::by(&[it])).collect() });
+    }
     let at = believed_at(newest);
     let held = then(Question { at, ..question });
     let passes = held.verdict == Verdict::Pass;
@@ -393,6 +407,7 @@ impl Wanted<'_> {
         if age(self.question, fact) < -60_000 {
             // When its time has come, it says what it says.
             let told = match word {
+                _ if is_too_far_ahead(self.question, self.accept, fact) => by,
                 Word { verdict: Verdict::Pass, .. } => by.from(believed_at(fact).0.into()),
                 Word { told: None, .. } => by.lacking(more),
                 Word { told: Some(told), .. } => Told { evidence: by.evidence, ..told },
@@ -562,7 +577,7 @@ fn findings(question: Question<'_>, rule: &FindingsRule) -> Held {
     if !is_bearable(question, rule, &found) {
         return Held::one(Verdict::Fail, Told::by(&current)).lacking(&Lack::of(1, ["a mended artifact"]));
     }
-    if let Some(held) = not_yet(question, &late, |then| findings(then, rule)) {
+    if let Some(held) = not_yet(question, &rule.accept, &late, |then| findings(then, rule)) {
         return held;
     }
     // Where one is not there, none that is there decides.

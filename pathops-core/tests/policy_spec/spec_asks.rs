@@ -55,7 +55,7 @@ fn is_of_soak(question: Question<'_>, fact: &EvidenceFact) -> bool {
 pub(crate) fn soak(question: Question<'_>, rule: &SoakRule) -> Held {
     let here = || question.facts.evidence.iter().filter(|it| is_of_soak(question, it));
     let late: Vec<_> = here().filter(|it| age(question, it) < -60_000).collect();
-    if let Some(held) = not_yet(question, &late, |then| soak(then, rule)) {
+    if let Some(held) = not_yet(question, &rule.accept, &late, |then| soak(then, rule)) {
         return held;
     }
     let more = Lack::of(1, [GITOPS]);

@@ -65,6 +65,7 @@ bugs! {
     JournalKeepsNoIntent: "in" = "The journal does not keep which operations were begun.",
     JournalForgetsWhatEnded: "in" = "The journal gives out operations that have ended.",
     JournalForgetsNumbers: "in" = "The journal forgets which numbers of operations were used.",
+    JournalChangesDates: "journals" = "The journal keeps another date of a transition than it was given.",
     StoreLosesABlob: "i3" = "The store acknowledges a blob now and then, and does not keep it.",
     SignerUsesAnotherKey: "i3" = "The signer signs with a key that nobody trusts.",
     NotifierForgetsKeys: "i6" = "The notifier tells people again what they were told.",

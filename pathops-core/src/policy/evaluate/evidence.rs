@@ -43,7 +43,7 @@ impl Case<'_> {
     /// A good word counts while it is fresh.
     fn in_time(&self, asks: &Ask, accept: &Accept, fact: &EvidenceFact, standing: Standing) -> Standing {
         if self.is_from_the_future(fact) {
-            return self.not_yet(fact, |then| then.in_time(asks, accept, fact, standing));
+            return self.not_yet(accept, fact, |then| then.in_time(asks, accept, fact, standing));
         }
         let is_good = standing.verdict == Verdict::Pass;
         let standing = standing.by(fact);
@@ -77,10 +77,11 @@ impl Case<'_> {
     }
 
     /// A piece that is dated in the future says nothing before the clocks are there; what it comes to `then` tells what is
-    /// missing, and whether time alone helps. Where clocks stand, it never does.
-    fn not_yet(&self, fact: &EvidenceFact, then: impl FnOnce(&Self) -> Standing) -> Standing {
+    /// missing, and whether time alone helps. Where clocks stand, it never does; and what is dated further ahead than it would
+    /// count for afterwards is by a clock that nobody waits for.
+    fn not_yet(&self, accept: &Accept, fact: &EvidenceFact, then: impl FnOnce(&Self) -> Standing) -> Standing {
         let because = format!("the newest evidence is dated {}, which is in the future", fact.at);
-        if self.known_at > self.at {
+        if self.known_at > self.at || fact.at.since(self.at) > accept.max_age() {
             return Standing::new(Verdict::Unknown, because).by(fact);
         }
         let believed = self.moved_to(fact.at - CLOCK_SKEW);
@@ -106,7 +107,7 @@ impl Case<'_> {
                     Standing::new(Verdict::Fail, "it was not healthy in preflight")
                 } else if settled < wanted {
                     let because = format!("healthy for {}, and {} s are asked for", span(settled), rule.settled_seconds);
-                    Standing::new(Verdict::Unknown, because).from(healthy_since(fact) + wanted).look_again()
+                    Standing::new(Verdict::Unknown, because).from(fact.at + (wanted - settled)).look_again()
                 } else {
                     Standing::new(Verdict::Pass, format!("healthy for {} without a gap", span(settled)))
                 }
@@ -154,7 +155,7 @@ impl Case<'_> {
         let absent: Vec<_> = rule.scanners.iter().map(String::as_str).filter(|scanner| !reports.contains_key(scanner)).collect();
         match (oldest, late) {
             (Some(fact), _) if standing.verdict == Verdict::Fail => standing.by(fact),
-            (_, Some(fact)) => self.not_yet(fact, |then| then.findings(asks, rule)),
+            (_, Some(fact)) => self.not_yet(&rule.accept, fact, |then| then.findings(asks, rule)),
             (_, None) if !absent.is_empty() => {
                 let absent = absent.join(" and of ");
                 let absence = Standing::new(Verdict::Unknown, format!("there is no report of {absent}"))
@@ -213,7 +214,7 @@ impl Case<'_> {
         let gap = Duration::from_secs(rule.max_gap_seconds);
         let all = || self.known.evidence(Some(FindingKind::Running)).rev().filter(|fact| self.is_of_preflight(fact));
         if let Some(fact) = all().next().filter(|fact| self.is_from_the_future(fact)) {
-            return self.not_yet(fact, |then| then.soak(asks, rule));
+            return self.not_yet(&rule.accept, fact, |then| then.soak(asks, rule));
         }
         // Time after the instant is none in which it ran before; but bad news about this combination is bad news.
         let is_before = |fact: &EvidenceFact| fact.at <= self.at + CLOCK_SKEW;
@@ -236,7 +237,7 @@ impl Case<'_> {
         let (soaked, wanted) = (until.since(since), Duration::from_secs(rule.seconds));
         if soaked < wanted {
             let because = format!("it has run for {} of {}", span(soaked), span(wanted));
-            return Standing::new(Verdict::Unknown, because).by(last).from(since + wanted).look_again();
+            return Standing::new(Verdict::Unknown, because).by(last).from(until + (wanted - soaked)).look_again();
         }
         let standing = Standing::new(Verdict::Pass, format!("it has run for {} without a gap", span(soaked)));
         self.in_time(asks, &rule.accept, last, standing)
