@@ -2,15 +2,15 @@
 //! that nobody has checked.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
-use pathops_core::adapter::{Bucket as _, Signer as _};
+use pathops_core::adapter::{Bucket, ObjectVersion, Signer as _};
 use pathops_core::evidence::{Checkpoint, Health, Subject, TrustRoot};
 use pathops_core::memory::{ManualClock, MemoryBlobs, MemoryBucket, MemorySigner};
-use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, UnixMillis};
+use pathops_core::{Digest, ErrorKind, IdempotencyKey, ObjectKey, OpContext, Result, UnixMillis};
 use pathops_evidence::ledger::{
     AddCheckpoint, Cosignature, CosignatureRequest, Ledger, LogIdentity, LogKey, LogReader, MAX_PROOF_LINES, MemoryWitness,
     NoteError, Witness, WitnessAnswer, WitnessClient,
@@ -262,13 +262,75 @@ async fn a_witness_that_has_seen_another_history_cosigns_nothing_and_says_why() 
     assert!(error.to_string().contains("another log of that size"), "{error}");
 }
 
+/// A bucket in which another writer puts this in the place of what was just looked at to replace it.
+#[derive(Debug)]
+struct Overtaken(MemoryBucket, Mutex<Option<Vec<u8>>>);
+
+#[async_trait::async_trait]
+impl Bucket for Overtaken {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+    async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.0.create(cx, key, bytes).await
+    }
+    async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.0.write(cx, key, bytes).await
+    }
+    async fn replace(&self, cx: &OpContext, key: &ObjectKey, version: &ObjectVersion, bytes: Vec<u8>) -> Result<()> {
+        self.0.replace(cx, key, version, bytes).await
+    }
+    async fn read_version(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<(Vec<u8>, ObjectVersion)>> {
+        let there = self.0.read_version(cx, key).await;
+        let other = self.1.lock().unwrap().take();
+        if let Some(other) = other {
+            self.0.write(cx, key, other).await?;
+        }
+        there
+    }
+    async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
+        self.0.read(cx, key).await
+    }
+    async fn list<'a>(
+        &self,
+        cx: &OpContext,
+        within: &ObjectKey,
+        after: Option<&'a ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<ObjectKey>> {
+        self.0.list(cx, within, after, limit).await
+    }
+    async fn delete(&self, cx: &OpContext, key: &ObjectKey) -> Result<()> {
+        self.0.delete(cx, key).await
+    }
+    fn location(&self, key: &ObjectKey) -> String {
+        self.0.location(key)
+    }
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_was_cosigned_takes_the_place_of_no_other_one() {
+    let (bucket, longer) = (MemoryBucket::new(), MemoryBucket::new());
+    grown(&bucket, 0..3).await;
+    let (longer, _) = grown(&longer, 0..5).await;
+    let (larger, note) = longer.reader().note(&cx()).await.unwrap().unwrap();
+    let overtaken = Arc::new(Overtaken(bucket, Mutex::default()));
+    let ledger = Ledger::open(&cx(), overtaken.clone(), key()).await.unwrap();
+    *overtaken.1.lock().unwrap() = Some(note.clone().into_bytes());
+    let one = memory_witness("one.example/w", 1);
+    let cosigned = ledger.cosign(&cx(), &asked(&[&one]), 1).await.unwrap().unwrap();
+    assert_eq!((cosigned.checkpoint.size, cosigned.cosignatures.len(), cosigned.is_published), (3, 1, false));
+    assert_eq!(ledger.reader().note(&cx()).await.unwrap().unwrap(), (larger, note));
+    assert!(overtaken.1.lock().unwrap().is_none(), "it was overtaken");
+}
+
 /// Answers what it is told to.
 #[derive(Debug)]
 struct Answers(WitnessAnswer);
 
 #[async_trait::async_trait]
 impl WitnessClient for Answers {
-    async fn add_checkpoint(&self, _cx: &OpContext, _body: &str) -> pathops_core::Result<WitnessAnswer> {
+    async fn add_checkpoint(&self, _cx: &OpContext, _body: &str) -> Result<WitnessAnswer> {
         Ok(self.0.clone())
     }
 }

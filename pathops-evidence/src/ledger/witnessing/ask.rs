@@ -37,16 +37,17 @@ pub struct CosignedBy {
     pub cosignatures: Vec<Cosignature>,
     /// Who has not, by name, and why.
     pub others: Vec<(String, String)>,
-    /// Whether the log has this note in the place of the one without them; it has not where it has grown in the meantime.
+    /// Whether the log has this note in the place of the one without them; it has not where another has taken that place in the
+    /// meantime, because the log has grown or somebody else had it cosigned.
     pub is_published: bool,
 }
 
 impl Ledger {
     /// Asks witnesses to cosign the newest checkpoint, one after the other, and publishes it with the cosignatures where at least
-    /// `needed` have come and the log has not grown in the meantime. `None` for a log that has not begun.
+    /// `needed` have come and nothing else was published in the meantime. `None` for a log that has not begun.
     ///
     /// Each cosignature is checked against the key of the witness that was asked, and lines of others are left out. Appending is
-    /// held up by none of it but the last write. A later checkpoint has none again: ask when there is something to witness, for
+    /// held up by none of it. A later checkpoint has none again: ask when there is something to witness, for
     /// example before a checkpoint goes into the meta repository.
     ///
     /// # Errors
@@ -86,22 +87,19 @@ impl Ledger {
             let error = Error::new(ErrorKind::Unavailable, "have a checkpoint cosigned").on(identity.origin()).because(why);
             return Err(error.advise("see to the witnesses that did not cosign; one that has seen another log has found a fork"));
         }
-        let is_published = note == bare || self.publish_cosigned(cx, &checkpoint, &note).await?;
+        let is_published = note == bare || self.publish_cosigned(cx, &bare, &note).await?;
         Ok(Some(CosignedBy { checkpoint, note, cosignatures, others, is_published }))
     }
 
-    /// Puts a note in the place of the one of the same checkpoint.
-    async fn publish_cosigned(&self, cx: &OpContext, checkpoint: &Checkpoint, note: &str) -> Result<bool> {
-        let mut tip = self.tip.lock().await;
-        if self.reader().checkpoint(cx).await?.as_ref() != Some(checkpoint) {
-            return Ok(false);
+    /// Puts a note in the place of the one that was cosigned, and of no other.
+    async fn publish_cosigned(&self, cx: &OpContext, bare: &str, note: &str) -> Result<bool> {
+        let (key, cx) = (named(tile::checkpoint_key())?, cx.part("cosigned checkpoint"));
+        let there = self.bucket.read_version(&cx, &key).await?;
+        let Some((_, version)) = there.filter(|(there, _)| there == bare.as_bytes()) else { return Ok(false) };
+        match self.bucket.replace(&cx, &key, &version, note.as_bytes().to_vec()).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(false),
+            replaced => replaced.map(|()| true),
         }
-        let part = format!("cosigned checkpoint {}", checkpoint.size);
-        self.bucket.write(&cx.part(&part), &named(tile::checkpoint_key())?, note.as_bytes().to_vec()).await?;
-        // Another writer may have published a larger one between the look and the write: its batches tell.
-        while self.make_good(cx, &mut tip).await? {}
-        self.publish(cx, &mut tip).await?;
-        Ok(tip.published == checkpoint.size)
     }
 }
 
