@@ -19,9 +19,6 @@ const DEAD: i64 = 2;
 /// `number`, `source`, `key`, `lane`, `received_at`, `body`, `format`, `hints`, `state`, `attempts`, `reason` of a delivery.
 pub(crate) type DeliveryRow = (i64, String, String, String, i64, String, i64, String, i64, i64, Option<String>);
 
-/// A lane that was claimed: `source`, `lane`, `fence`.
-pub(crate) type LaneRow = (String, String, i64);
-
 pub(crate) fn hints(call: &Call, new: &NewDelivery) -> Result<String> {
     let no_json = |e| call.refused(ErrorKind::Invalid, "its hints are no JSON").with_source(e);
     serde_json::to_string(&new.delivery.hints).map_err(no_json)

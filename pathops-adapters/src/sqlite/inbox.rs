@@ -13,8 +13,11 @@ use sqlx::{Sqlite, query, query_as, query_scalar};
 use super::database::{Database, Format, Transaction};
 use super::error::classify;
 use crate::call::Store;
-use crate::inbox_rows::{self, DeliveryRow, FORMAT as HINTS, LaneRow, lost, select, settled};
+use crate::inbox_rows::{self, DeliveryRow, FORMAT as HINTS, lost, select, settled};
 use crate::journal_rows::{limited, stored};
+
+/// A lane: `source`, `lane`, and its fence, or since when it has something waiting.
+type LaneRow = (String, String, i64);
 
 const FORMAT: Format = Format {
     what: "inbox",
