@@ -130,6 +130,35 @@ async fn what_was_there_stays_until_the_end_and_is_gone_then() {
 }
 
 #[tokio::test]
+async fn what_was_added_in_the_meantime_is_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("evidence.db");
+    let new = evidence(9, 1).await;
+    let mut all = Vec::new();
+    // The first time there is nothing, and the second time something.
+    for number in [1, 2] {
+        let draft = SqliteEvidenceDraft::begin(&path).await.unwrap();
+        draft.take(&cx(), std::slice::from_ref(&new)).await.unwrap();
+        all.push(evidence(number, 1).await);
+        SqliteEvidenceIndex::open(&path).await.unwrap().add(&cx(), &all[all.len() - 1]).await.unwrap();
+        let error = draft.publish().await.unwrap_err();
+        assert!(error.kind() == ErrorKind::Conflict && error.to_string().contains("1 entries were added"), "{error}");
+        let index = SqliteEvidenceIndex::open(&path).await.unwrap();
+        let found = index.query(&cx(), &EvidenceQuery::default()).await.unwrap().evidence;
+        assert!(found.len() == all.len() && all.iter().all(|one| found.contains(one)), "{found:?}");
+    }
+    // To have looked at it, or moved it away, is nothing that would be lost.
+    for away in [false, true] {
+        let draft = SqliteEvidenceDraft::begin(&path).await.unwrap();
+        drop(SqliteEvidenceIndex::open(&path).await.unwrap());
+        if away {
+            fs::remove_file(&path).unwrap();
+        }
+        drop(draft.publish().await.unwrap());
+    }
+}
+
+#[tokio::test]
 async fn what_is_no_evidence_index_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, damaged) = (folder.path().join("journal.db"), folder.path().join("damaged.db"));

@@ -69,6 +69,8 @@ const PUBLISH: &str = "publish an evidence index";
 pub struct SqliteEvidenceDraft {
     database: Database,
     path: PathBuf,
+    /// How many entries were there when it was begun.
+    stood: i64,
 }
 
 impl SqliteEvidenceDraft {
@@ -80,7 +82,7 @@ impl SqliteEvidenceDraft {
     pub async fn begin(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref().to_owned();
         let (real, free) = lock::take(&path, &FORMAT).await?;
-        retire(&path, real.clone()).await?;
+        let stood = retire(&path, real.clone()).await?;
         drop(free);
         let draft = beside(&real, ".draft");
         let locked = lock::take(&draft, &DRAFT).await?;
@@ -91,24 +93,29 @@ impl SqliteEvidenceDraft {
         let mut reader = database.reader(DRAFT.make, path.display()).await;
         raw_sql(QUICK).execute(reader.sqlite()).await.map_err(|e| reader.call.failed(e))?;
         drop(reader);
-        Ok(Self { database, path: real })
+        Ok(Self { database, path: real, stood })
     }
 
     /// Puts everything into order, and the index into its place. Before `Ok`, what was there is there.
     ///
     /// # Errors
-    /// `Unavailable` where another process has opened what is there; what [`SqliteEvidenceDraft::begin`] says of that;
-    /// `StorageFull`. The draft is gone then.
+    /// `Conflict` where entries were added to what is there since this was begun, and would be lost; `Unavailable` where another
+    /// process has it open; what [`SqliteEvidenceDraft::begin`] says of that; `StorageFull`. The draft is of no more use then; its
+    /// file stays until the next one is begun.
     ///
     /// # Cancel safety
     /// Dropped half way, what was there is there, or this.
     pub async fn publish(self) -> Result<SqliteEvidenceIndex> {
-        let Self { database, path } = self;
+        let Self { database, path, stood } = self;
         complete(&database, &path).await?;
         let (draft, _locked) = database.close(PUBLISH).await?;
         let (path, free) = lock::take(&path, &FORMAT).await?;
-        retire(&path, path.clone()).await?;
+        let there = retire(&path, path.clone()).await?;
         let call = Call::new(&FORMAT.store, PUBLISH, path.display(), draft.display());
+        if there > stood {
+            let added = call.refused(ErrorKind::Conflict, format_args!("{} entries were added in the meantime", there - stood));
+            return Err(added.advise("make the index anew again, and add to none while it is made"));
+        }
         let to = path.clone();
         blocking(&call, move || {
             File::open(&draft)?.sync_all()?;
@@ -152,10 +159,11 @@ async fn complete(database: &Database, path: &Path) -> Result<()> {
     transaction.finish(made).await
 }
 
-/// Makes sure that nobody has the index that is there open, which is under a lock, and that all of it is in its file.
-async fn retire(given: &Path, path: PathBuf) -> Result<()> {
+/// Makes sure that nobody has the index that is there open, which is under a lock, and that all of it is in its file. Says how many
+/// entries it has; none is ever taken out of one.
+async fn retire(given: &Path, path: PathBuf) -> Result<i64> {
     if !path.exists() {
-        return Ok(());
+        return Ok(0);
     }
     let damaged = |e: Error| match e.kind() {
         ErrorKind::Corrupt => e.advise("move it away, and make the index anew"),
@@ -163,14 +171,18 @@ async fn retire(given: &Path, path: PathBuf) -> Result<()> {
     };
     let old = Database::connect(given, path, &FORMAT).await.map_err(damaged)?;
     let mut reader = old.reader(FORMAT.open, given.display()).await;
-    database::version(&mut reader, &FORMAT).await.map_err(damaged)?;
+    let entries = match database::version(&mut reader, &FORMAT).await.map_err(damaged)? {
+        0 => Ok(0),
+        _ => query_scalar("SELECT count(*) FROM evidence").fetch_one(reader.sqlite()).await,
+    };
+    let entries = entries.map_err(|e| damaged(reader.call.failed(e)))?;
     let alone = query_scalar::<_, String>("PRAGMA journal_mode = DELETE").fetch_one(reader.sqlite()).await;
     if alone.map_err(|e| reader.call.failed(e))? != "delete" {
         let used = reader.call.refused(ErrorKind::Unavailable, "another process has it open");
         return Err(used.advise("stop that process, or give the new index a place of its own"));
     }
     drop(reader);
-    old.close(FORMAT.open).await.map(drop)
+    old.close(FORMAT.open).await.map(|_| entries)
 }
 
 fn beside(path: &Path, end: &str) -> PathBuf {
