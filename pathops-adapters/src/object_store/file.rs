@@ -1,7 +1,7 @@
 //! Reading and replacing a file in a folder that others can write into.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -35,11 +35,15 @@ pub(super) fn replace(path: &Path, most: u64, is_meant: impl Fn(&[u8]) -> bool, 
         if !is_meant(&contents(&file, most)?) {
             return Ok(false);
         }
-        // No name of an object has this character; what a crash leaves there is overwritten.
+        // No name of an object has this character; what a crash leaves there is removed, and so is a link or a pipe
+        // that somebody else has put there: it is neither followed nor waited for.
         let mut new = path.as_os_str().to_owned();
         new.push("#replace");
         let new = PathBuf::from(new);
-        fs::write(&new, bytes)?;
+        match fs::remove_file(&new) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => File::options().write(true).create_new(true).open(&new)?.write_all(bytes)?,
+        }
         fs::rename(&new, path)?;
         return Ok(true);
     }
@@ -85,6 +89,26 @@ mod tests {
     use rustix::fs::{CWD, FileType, Mode, mknodat};
 
     use super::*;
+
+    #[test]
+    fn what_lies_where_a_new_file_is_written_is_neither_followed_nor_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("other"), "other").unwrap();
+        std::fs::write(at("object"), "0").unwrap();
+        let puts: [&dyn Fn(&Path); 3] = [
+            &|new| symlink(at("other"), new).unwrap(),
+            &|new| mknodat(CWD, new, FileType::Fifo, Mode::RWXU, 0).unwrap(),
+            &|new| std::fs::write(new, "longer than what comes").unwrap(),
+        ];
+        for (before, put) in ["0", "1", "2"].into_iter().zip(puts) {
+            put(&at("object#replace"));
+            let after = (before.parse::<u8>().unwrap() + 1).to_string();
+            assert!(replace(&at("object"), 5, |bytes| bytes == before.as_bytes(), after.as_bytes()).unwrap());
+            assert_eq!(read(&at("object"), 5).unwrap().unwrap(), after.as_bytes());
+            assert_eq!(std::fs::read(at("other")).unwrap(), b"other");
+        }
+    }
 
     #[test]
     fn nothing_but_a_file_of_limited_length_is_read() {
