@@ -13,6 +13,9 @@ use super::{Caller, Trouble};
 /// The part of a window that is for those who used less than that part of it.
 const RESERVE: u64 = 4;
 
+/// A host is left alone no longer than this, whatever it says: windows have an hour.
+const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
+
 /// What an answer says about the budget.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Meter {
@@ -136,7 +139,7 @@ impl Account {
     }
 
     fn learn(&mut self, now: UnixMillis, meter: Meter) {
-        if let (Some((limit, left)), Some(reset)) = (meter.left, meter.reset) {
+        if let (Some((limit, left)), Some(reset)) = (meter.left, meter.reset.map(|reset| reset.min(now + LONGEST))) {
             if reset > self.reset {
                 // The next window. What was used before counts no more.
                 (self.limit, self.left, self.reset) = (limit, left, reset);
@@ -146,7 +149,7 @@ impl Account {
             }
         }
         if let Some(Some(wait)) = meter.refused {
-            self.quiet_until = self.quiet_until.max(now + wait);
+            self.quiet_until = self.quiet_until.max(now + wait.min(LONGEST));
         }
     }
 }

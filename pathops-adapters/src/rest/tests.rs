@@ -162,6 +162,22 @@ async fn the_last_quarter_is_for_those_who_used_less() {
 }
 
 #[tokio::test]
+async fn what_a_host_says_blocks_nobody_for_longer_than_two_hours() {
+    let absurd: [fn(&Answer) -> Meter; 2] = [
+        |_| Meter { left: Some((20, 0)), reset: Some(UnixMillis(i64::MAX)), refused: None },
+        |_| Meter { refused: Some(Some(Duration::MAX)), ..Meter::default() },
+    ];
+    for meter in absurd {
+        let (_, rest, clock) = host(1000, meter);
+        read(&rest, "a", "/1").await.unwrap();
+        let Err(Trouble::NoRoom { wait, .. }) = read(&rest, "a", "/2").await else { panic!("it was let through") };
+        assert_eq!(wait, Duration::from_secs(7_200));
+        clock.advance(wait);
+        read(&rest, "a", "/3").await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn the_cache_keeps_what_was_used_last() {
     let (cache, mega) = (Cache::default(), vec![0; 1024 * 1024]);
     let answer = Arc::new(Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: mega });
