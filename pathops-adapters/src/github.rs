@@ -33,6 +33,9 @@
 //! What GitHub cannot do: delete a branch only where it still points, or post a status only once. Two callers at the same
 //! instant may do both; the driver has one.
 //!
+//! In whose name a pull request was opened stands in a mark in its description. Whoever may write to the repository can edit it,
+//! and approve then what was opened in their own name: on who the author is, such a person has to be believed.
+//!
 //! A pull request from a fork is read like any other. It is not among those of a branch.
 
 mod auth;
@@ -67,7 +70,8 @@ pub use crate::rest::Usage;
 #[derive(Clone)]
 pub struct GitHubConfig {
     credential: Credential,
-    server: String,
+    /// `None` where it had a credential in it, which is not kept.
+    server: Option<String>,
     projects: Projects,
 }
 
@@ -85,14 +89,16 @@ impl GitHubConfig {
     }
 
     fn of(credential: Credential) -> Self {
-        Self { credential, server: "https://github.com".to_owned(), projects: Projects::default() }
+        Self { credential, server: Some("https://github.com".to_owned()), projects: Projects::default() }
     }
 
     /// Another server, by the address of its web pages, for example `https://github.example.com`. With `http://` the
-    /// credential crosses the network for all to see.
+    /// credential crosses the network for all to see. One in the address itself, which is where an `@` is, is refused: addresses
+    /// are shown.
     #[must_use]
     pub fn at(self, server: impl Into<String>) -> Self {
-        Self { server: server.into().trim_end_matches('/').to_owned(), ..self }
+        let server = Some(server.into()).filter(|server| !server.contains('@'));
+        Self { server: server.map(|server| server.trim_end_matches('/').to_owned()), ..self }
     }
 
     /// Which project a repository is of: the repositories of a project share the budget as one. Without this, or where the
@@ -102,17 +108,23 @@ impl GitHubConfig {
         Self { projects: Projects::new(project_of), ..self }
     }
 
-    /// Where its API is.
-    fn api(&self) -> Result<String> {
-        let Some((scheme, host)) = self.server.split_once("://").filter(|(scheme, _)| ["http", "https"].contains(scheme)) else {
-            let error = Error::new(ErrorKind::Invalid, "connect to GitHub").on(&self.server).because("it is no URL of a server");
+    /// Where its web pages are, and where its API is.
+    fn addresses(&self) -> Result<(&str, String)> {
+        let invalid = || Error::new(ErrorKind::Invalid, "connect to GitHub");
+        let Some(server) = &self.server else {
+            let error = invalid().because("the address of the server has an `@`, so a credential is in it");
+            return Err(error.advise("write it as `https://<host>`, and hand the credential in by itself"));
+        };
+        let Some((scheme, host)) = server.split_once("://").filter(|(scheme, _)| ["http", "https"].contains(scheme)) else {
+            let error = invalid().on(server).because("it is no URL of a server");
             return Err(error.advise("write it as `https://<host>`"));
         };
-        Ok(match host {
+        let api = match host {
             "github.com" => "https://api.github.com".to_owned(),
             host if host.ends_with(".ghe.com") => format!("{scheme}://api.{host}"),
             host => format!("{scheme}://{host}/api/v3"),
-        })
+        };
+        Ok((server, api))
     }
 }
 
@@ -135,7 +147,8 @@ impl GitHub {
     /// `Invalid` where the server is no URL or the credential can be none.
     pub fn new(config: GitHubConfig, clock: Arc<dyn Clock>) -> Result<Self> {
         let auth = Auth::new(&config.credential, clock.clone())?;
-        Ok(Self { client: Arc::new(Client::new(&config.api()?, config.server, auth, config.projects, clock)?) })
+        let (web, api) = config.addresses()?;
+        Ok(Self { client: Arc::new(Client::new(&api, web.to_owned(), auth, config.projects, clock)?) })
     }
 
     /// As a Git host.

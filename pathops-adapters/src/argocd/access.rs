@@ -18,8 +18,12 @@ pub struct Access {
 #[derive(Clone, Debug)]
 enum Way {
     InCluster,
-    Kubeconfig { file: PathBuf, context: Option<String> },
-    Url(String),
+    Kubeconfig {
+        file: PathBuf,
+        context: Option<String>,
+    },
+    /// `None` where it had a credential in it, which is not kept.
+    Url(Option<String>),
 }
 
 #[derive(Clone)]
@@ -43,10 +47,11 @@ impl Access {
         Self::by(Way::Kubeconfig { file: file.into(), context: context.map(str::to_owned) })
     }
 
-    /// A server at this URL, without a credential.
+    /// A server at this URL, without a credential. One in the URL itself, which is where an `@` is, is refused by the first call:
+    /// URLs are shown.
     #[must_use]
     pub fn url(url: impl Into<String>) -> Self {
-        Self::by(Way::Url(url.into()))
+        Self::by(Way::Url(Some(url.into()).filter(|url| !url.contains('@'))))
     }
 
     /// With this bearer token. It counts with [`Access::url`] only.
@@ -88,7 +93,11 @@ impl Access {
                 let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
                 Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|error| self.unusable(error))?
             }
-            Way::Url(url) => self.at(url)?,
+            Way::Url(Some(url)) => self.at(url)?,
+            Way::Url(None) => {
+                let refused = Error::new(ErrorKind::Invalid, OPERATION).because("the URL has an `@`, so a credential is in it");
+                return Err(refused.advise("leave it out, and hand it in by `Access::token`"));
+            }
         };
         // The driver retries, in one place.
         config.default_retry = false;
@@ -139,5 +148,22 @@ impl fmt::Debug for Token {
             Token::Fixed(_) => f.write_str("Fixed(…)"),
             Token::File(file) => f.debug_tuple("File").field(file).finish(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_credential_in_a_url_is_refused_and_never_shown() {
+        for url in ["https://robot:s3cret@argocd.example", "https://robot:s3/cret@argocd.example/argo", "s3cret@argocd.example"] {
+            let access = Access::url(url);
+            let error = access.client().await.map(drop).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+            let shown = format!("{access:?} {access:#?} {error} {error:?}");
+            assert!(!shown.contains("s3") && !shown.contains("cret@"), "{shown}");
+        }
+        assert!(format!("{:?}", Access::url("https://argocd.example")).contains("https://argocd.example"));
     }
 }

@@ -146,15 +146,6 @@ impl Call<'_> {
         self.parse(&*self.good(answer, Effect::None)?, Effect::None)
     }
 
-    /// Reads one thing, or `None` where it is not found.
-    pub(super) async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>> {
-        let answer = self.fetch(path, JSON, Freshness::Ask).await?;
-        if answer.status == http::StatusCode::NOT_FOUND {
-            return Ok(None);
-        }
-        self.parse(&*self.good(answer, Effect::None)?, Effect::None).map(Some)
-    }
-
     /// Reads all pages of a list.
     pub(super) async fn pages<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>> {
         self.pages_of(path, |page: Vec<T>| page, usize::MAX).await

@@ -55,7 +55,7 @@ pub(super) async fn merge(
 /// Whether what the branch asks for is there, for this head.
 async fn meets(call: &Call<'_>, pull: &PullRequest, rules: &BranchProtection) -> Result<()> {
     if rules.required_approvals > 0 {
-        let count = approvals(pull, &reviews::reviews(call, pull.number).await?);
+        let count = approvals(pull, &reviews::of_members(call, pull.number).await?);
         if count < rules.required_approvals {
             let reason = format!("{count} of {} approvals of its head are there", rules.required_approvals);
             return Err(call.error(ErrorKind::Denied, reason));

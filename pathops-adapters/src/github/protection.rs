@@ -1,10 +1,12 @@
 //! What protects a branch: rules of the repository or the organisation, and the older protection of one branch.
 
 use pathops_core::adapter::BranchProtection;
-use pathops_core::{BranchName, Result, StatusContext};
+use pathops_core::{BranchName, Effect, Result, StatusContext};
 use serde::Deserialize;
 
-use super::client::{Call, escaped};
+use super::client::{Call, JSON, escaped};
+use super::errors::Words;
+use crate::rest::Freshness;
 
 #[derive(Deserialize)]
 struct Rule {
@@ -52,7 +54,7 @@ struct Reviews {
 pub(super) async fn protection(call: &Call<'_>, branch: &BranchName) -> Result<BranchProtection> {
     let branch = escaped(branch.as_str());
     let rules: Vec<Rule> = call.pages(&call.path(&format!("/rules/branches/{branch}"))).await?;
-    let older: Option<Protection> = call.find(&call.path(&format!("/branches/{branch}/protection"))).await?;
+    let older = older(call, &branch).await?;
     let (mut names, mut approvals) = (Vec::new(), 0);
     for Rule { kind, parameters } in rules {
         match kind.as_str() {
@@ -74,4 +76,13 @@ pub(super) async fn protection(call: &Call<'_>, branch: &BranchName) -> Result<B
         }
     }
     Ok(BranchProtection { required_checks, required_approvals: approvals })
+}
+
+/// The protection of one branch, where it has one. GitHub says `404` too where the credential may not read it, in other words.
+async fn older(call: &Call<'_>, branch: &str) -> Result<Option<Protection>> {
+    let answer = call.fetch(&call.path(&format!("/branches/{branch}/protection")), JSON, Freshness::Ask).await?;
+    if answer.status == http::StatusCode::NOT_FOUND && Words::of(&answer).has("not protected") {
+        return Ok(None);
+    }
+    call.parse(&*call.good(answer, Effect::None)?, Effect::None).map(Some)
 }

@@ -12,6 +12,9 @@ use super::people::Account;
 /// What stands for the commit of a review that GitHub does not tell: it is no commit's id, so no approval counts by it.
 const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 
+/// What GitHub calls people who belong to a repository.
+const MEMBERS: [&str; 3] = ["OWNER", "MEMBER", "COLLABORATOR"];
+
 #[derive(Deserialize)]
 struct FoundReview {
     user: Option<Account>,
@@ -20,6 +23,8 @@ struct FoundReview {
     submitted_at: Option<String>,
     #[serde(default)]
     body: Option<String>,
+    #[serde(default)]
+    author_association: String,
 }
 
 #[derive(Deserialize)]
@@ -31,6 +36,18 @@ struct FoundComment {
 }
 
 pub(super) async fn reviews(call: &Call<'_>, number: PullRequestNumber) -> Result<Vec<Review>> {
+    Ok(of_all(call, number).await?.into_iter().map(|(review, _)| review).collect())
+}
+
+/// Those of people who belong to the repository, and not of whoever may read it, nor of a deleted account. Where the credential
+/// may not see that somebody is a member of the organisation, GitHub does not call them one.
+pub(super) async fn of_members(call: &Call<'_>, number: PullRequestNumber) -> Result<Vec<Review>> {
+    let of_member = |(review, is_member): (Review, bool)| is_member.then_some(review);
+    Ok(of_all(call, number).await?.into_iter().filter_map(of_member).collect())
+}
+
+/// All that were said, and whether their author belongs to the repository.
+async fn of_all(call: &Call<'_>, number: PullRequestNumber) -> Result<Vec<(Review, bool)>> {
     let found: Vec<FoundReview> = call.pages(&call.path(&format!("/pulls/{}/reviews", number.0))).await?;
     let people = call.people().await?;
     let mut reviews = Vec::with_capacity(found.len());
@@ -43,13 +60,15 @@ pub(super) async fn reviews(call: &Call<'_>, number: PullRequestNumber) -> Resul
             _ => ReviewState::Commented,
         };
         let no_commit = || NO_COMMIT.parse().map_err(|e| call.attempt.strange(e));
-        reviews.push(Review {
+        let is_member = review.user.is_some() && MEMBERS.contains(&review.author_association.as_str());
+        let review = Review {
             author: people.who(review.user.as_ref()),
             state,
             commit: review.commit_id.map_or_else(no_commit, Ok)?,
             at: review.submitted_at.map_or(Ok(Default::default()), |at| at.parse()).map_err(|e| call.attempt.strange(e))?,
             body: review.body.unwrap_or_default(),
-        });
+        };
+        reviews.push((review, is_member));
     }
     Ok(reviews)
 }

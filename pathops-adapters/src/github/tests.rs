@@ -1,4 +1,5 @@
-use pathops_core::ErrorKind;
+use pathops_core::memory::ManualClock;
+use pathops_core::{ErrorKind, UnixMillis};
 
 use super::*;
 
@@ -11,10 +12,22 @@ fn each_kind_of_server_has_its_api_where_github_says() {
         ("https://github.example.com/", "https://github.example.com/api/v3"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080/api/v3"),
     ] {
-        assert_eq!(GitHubConfig::token("t").at(server).api().unwrap(), api);
+        assert_eq!(GitHubConfig::token("t").at(server).addresses().unwrap().1, api);
     }
     for server in ["github.example.com", "ftp://github.example.com", ""] {
-        assert_eq!(GitHubConfig::token("t").at(server).api().unwrap_err().kind(), ErrorKind::Invalid, "{server:?}");
+        assert_eq!(GitHubConfig::token("t").at(server).addresses().unwrap_err().kind(), ErrorKind::Invalid, "{server:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_credential_in_an_address_is_refused_and_never_shown() {
+    for server in ["https://robot:s3cret@github.example.com", "https://robot:s3/cret@github.example.com/", "s3cret@github.com"] {
+        let config = GitHubConfig::token("t").at(server);
+        let shown = format!("{config:?} {config:#?}");
+        let error = GitHub::new(config, Arc::new(ManualClock::new(UnixMillis(0)))).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        let shown = format!("{shown} {error} {error:?}");
+        assert!(!shown.contains("s3") && !shown.contains("cret@"), "{shown}");
     }
 }
 

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::description::Description;
 pub(crate) use app::{ID as APP_ID, KEY as APP_KEY};
-pub(crate) use hosted::{Hosted, Merging};
+pub(crate) use hosted::{Hosted, Merging, OUTSIDER};
 
 /// Calls in an hour.
 pub(crate) const LIMIT: u64 = 5000;

@@ -30,6 +30,9 @@ impl std::fmt::Debug for Hosted {
     }
 }
 
+/// Somebody who may read the repository, as everybody may.
+pub(crate) const OUTSIDER: &str = "mallory";
+
 #[derive(Debug)]
 pub(crate) struct Pull {
     pub(super) number: u64,
@@ -136,7 +139,7 @@ impl Hosted {
             "pull-request-review",
             json!({
                 "id": id, "user": account(who), "state": state, "commit_id": commit, "submitted_at": at.to_string(), "body": "",
-                "author_association": "MEMBER",
+                "author_association": if who == OUTSIDER { "NONE" } else { "MEMBER" },
             }),
         );
         let pull = self.pulls.get_mut(&number).unwrap();

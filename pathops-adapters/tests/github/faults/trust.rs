@@ -6,11 +6,12 @@ use std::time::Duration;
 use hyper::Method;
 use libtest_mimic::Trial;
 use pathops_adapters::github::GitHubConfig;
-use pathops_core::adapter::{CheckSource, CheckState, NewCheck, PullRequestUpdate};
-use pathops_core::{Effect, ErrorKind, Principal, PullRequestNumber, RepoId};
+use pathops_core::adapter::{BranchProtection, CheckSource, CheckState, MergeableBranch, NewCheck, PullRequestUpdate};
+use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
+use pathops_core::{Effect, ErrorKind, Principal, PullRequestNumber, RepoId, UnixMillis};
 
 use super::{Shop, cases, cx, is, status};
-use crate::fake::{APP_KEY, Hosted};
+use crate::fake::{APP_KEY, Hosted, OUTSIDER, Wrong};
 use crate::world::{By, REPO, TOKEN};
 
 pub(super) fn trials() -> Vec<Trial> {
@@ -21,6 +22,8 @@ pub(super) fn trials() -> Vec<Trial> {
         only_a_success_is_read_as_one,
         a_suite_that_could_not_start_is_no_success,
         a_credential_that_is_not_taken_is_denied_and_not_shown,
+        what_may_not_be_read_is_not_taken_for_unprotected,
+        an_outsiders_approval_does_not_count,
     ];
     all.extend(cases![By::App;
         a_token_of_an_app_is_good_for_one_repository,
@@ -112,6 +115,34 @@ async fn a_credential_that_is_not_taken_is_denied_and_not_shown(shop: Arc<Shop>)
     let error = pathops_adapters::github::GitHub::new(GitHubConfig::app(1, broken), Arc::new(shop.fake.clock())).unwrap_err();
     assert!(!format!("{error:?}").contains(APP_KEY.lines().nth(2).unwrap()), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::Invalid);
+}
+
+async fn what_may_not_be_read_is_not_taken_for_unprotected(shop: Arc<Shop>) {
+    let protection = async || shop.scm.protection(&cx("read"), &shop.repo, &"main".parse().unwrap()).await;
+    shop.fake.fault(Method::GET, "/protection", Wrong::Answer(404, Vec::new(), "Not Found"));
+    let error = protection().await.unwrap_err();
+    is(&error, ErrorKind::NotFound, Effect::None);
+    assert_eq!(protection().await.unwrap(), BranchProtection::default());
+}
+
+async fn an_outsiders_approval_does_not_count(shop: Arc<Shop>) {
+    let opened = shop.opened("topic").await;
+    let rules = BranchProtection { required_checks: Vec::new(), required_approvals: 1 };
+    shop.fake.state().repo(REPO).protections.insert("main".to_owned(), rules);
+    let approve = |who, id| {
+        shop.fake.state().repo(REPO).review(who, opened.number.0, opened.head.as_str(), "APPROVED", id, UnixMillis(0));
+    };
+    let merger = shop.github.merger();
+    let mut target = EnvironmentTarget::local("preflight".parse().unwrap(), EnvironmentKind::Preflight);
+    target.branch = "main".parse().unwrap();
+    let branch = MergeableBranch::of(&target).unwrap();
+    let merge = async || merger.merge(&cx("merge"), &shop.repo, opened.number, &opened.head, &branch).await;
+    approve(OUTSIDER, 1);
+    let error = merge().await.unwrap_err();
+    is(&error, ErrorKind::Denied, Effect::None);
+    assert!(error.to_string().contains("0 of 1 approvals"), "{error}");
+    approve("bob", 2);
+    merge().await.unwrap();
 }
 
 fn minted(shop: &Shop) -> usize {
