@@ -1,9 +1,9 @@
 //! A storm of webhooks on a gateway that is killed again and again: nothing is lost, and nothing has its effect twice.
 //!
-//! `cargo run --release --example storm -- --deliveries N` sends N webhooks of GitHub, GitLab and Alertmanager, a third of them
-//! twice and all in any order, to a process that receives, stores and handles them, over SQLite and a folder of blobs; kills it
-//! with SIGKILL at random moments; and sends again what was not acknowledged, as each sender would: Alertmanager by itself, GitHub
-//! and GitLab after a sweep. Then it compares what was done with what was sent.
+//! `cargo run --release --example storm -- --deliveries N` sends N webhooks of GitHub, GitLab and Alertmanager, three in ten
+//! of them copies and all in any order, to a process that receives, stores and handles them, over SQLite and a folder of blobs; kills it
+//! with SIGKILL at random moments; and sends again what was not acknowledged, as each sender would: Alertmanager by itself, what
+//! GitHub and GitLab do not send again by themselves is just sent again, as after a sweep. Then it compares what was done with what was sent.
 //!
 //! Exit codes: 0 everything was done once, 1 something was lost or done twice, 2 it could not be tried.
 
