@@ -34,6 +34,7 @@ mod lanes;
 mod receive;
 mod replay;
 mod room;
+mod spool;
 
 pub use answer::Answer;
 #[cfg(feature = "tower")]

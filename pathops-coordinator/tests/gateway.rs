@@ -1,8 +1,12 @@
 //! The event gateway: what it acknowledged it keeps, and what it keeps is handled, whatever ends in between.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is a failed test")]
 
+#[path = "gateway/batch.rs"]
+mod batch;
 #[path = "gateway/killed.rs"]
 mod killed;
+#[path = "gateway/spool.rs"]
+mod spool;
 #[path = "gateway/world.rs"]
 mod world;
 
@@ -31,14 +35,18 @@ impl World {
     }
 
     fn gateway(&self) -> Gateway {
-        Gateway::new(self.inbox.clone(), self.blobs.clone(), self.clock.clone()).with_source(Arc::new(Plain::new("plain")))
+        self.over(self.inbox.clone())
+    }
+
+    fn over(&self, inbox: Arc<dyn Inbox>) -> Gateway {
+        Gateway::new(inbox, self.blobs.clone(), self.clock.clone()).with_source(Arc::new(Plain::new("plain")))
     }
 
     /// A gateway whose inbox has these faults.
     fn with(&self, faults: &Arc<Faults>) -> Gateway {
         let inbox: Arc<dyn Inbox> = self.inbox.clone();
         let inbox: Faulty<dyn Inbox> = Faulty::new(inbox, faults.clone());
-        Gateway::new(Arc::new(inbox), self.blobs.clone(), self.clock.clone()).with_source(Arc::new(Plain::new("plain")))
+        self.over(Arc::new(inbox))
     }
 
     fn faults(&self, fault: Fault) -> Arc<Faults> {

@@ -8,16 +8,17 @@ mod world;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::FutureExt as _;
+use futures_util::future::{BoxFuture, FutureExt as _};
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use pathops_coordinator::gateway::{Gateway, Limits, WebhookService};
 use pathops_core::UnixMillis;
-use pathops_core::adapter::{Inbox as _, InboxQuery};
-use pathops_core::memory::{ManualClock, MemoryBlobs, MemoryInbox};
+use pathops_core::adapter::{Clock as _, Inbox, InboxQuery};
+use pathops_core::memory::{Fault, Faults, Faulty, ManualClock, MemoryBlobs, MemoryInbox, When};
 use tower_service::Service as _;
 
 use world::{Plain, cx, now};
@@ -41,6 +42,25 @@ impl Body for Pieces {
     }
 }
 
+/// A body that comes in one piece after a while.
+struct Late {
+    wait: Option<BoxFuture<'static, ()>>,
+    piece: Option<&'static [u8]>,
+}
+
+impl Body for Late {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(wait) = &mut self.wait {
+            ready!(wait.poll_unpin(cx));
+            self.wait = None;
+        }
+        Poll::Ready(self.piece.take().map(|piece| Ok(Frame::data(Bytes::from_static(piece)))))
+    }
+}
+
 struct World {
     clock: Arc<ManualClock>,
     inbox: MemoryInbox,
@@ -49,8 +69,17 @@ struct World {
 
 impl World {
     fn new(limits: Limits) -> Self {
+        Self::with(limits, None)
+    }
+
+    /// A world whose inbox has this fault.
+    fn with(limits: Limits, fault: Option<Fault>) -> Self {
         let (clock, inbox) = (Arc::new(ManualClock::new(UnixMillis(0))), MemoryInbox::new());
-        let gateway = Gateway::new(Arc::new(inbox.clone()), Arc::new(MemoryBlobs::new()), clock.clone());
+        let faults = Faults::new(1, clock.clone());
+        let faults = fault.into_iter().fold(faults, |faults, fault| faults.with(fault, When::Always));
+        let stored: Arc<dyn Inbox> = Arc::new(inbox.clone());
+        let faulty: Faulty<dyn Inbox> = Faulty::new(stored, Arc::new(faults));
+        let gateway = Gateway::new(Arc::new(faulty), Arc::new(MemoryBlobs::new()), clock.clone());
         let gateway = gateway.with_source(Arc::new(Plain::new("plain"))).with_limits(limits);
         Self { clock, inbox, service: WebhookService::new(Arc::new(gateway)) }
     }
@@ -118,4 +147,24 @@ fn a_body_that_does_not_come_is_not_waited_for() {
     world.clock.advance(Plain::LAW.answer_within);
     assert_eq!(answering.now_or_never().unwrap().unwrap().status(), 408);
     assert_eq!(world.stored(), 0);
+}
+
+#[test]
+fn what_reading_took_is_not_there_for_storing() {
+    let within = Plain::LAW.answer_within;
+    // How long the body takes, and when the answer has come by, of a store that takes for ever.
+    for (reading, answered) in [(within / 2, within / 2 + within / 2 * 4 / 5), (Duration::ZERO, within * 4 / 5)] {
+        let mut world = World::with(Limits::default(), Some(Fault::Slow(within * 10)));
+        let clock = world.clock.clone();
+        let wait = async move { clock.sleep(reading).await }.boxed();
+        let body = Late { wait: Some(wait), piece: Some(b"k1 a") };
+        let mut answering = world.service.call(post("/hooks/plain").body(body).unwrap());
+        assert!((&mut answering).now_or_never().is_none());
+        world.clock.advance(reading);
+        assert!((&mut answering).now_or_never().is_none());
+        world.clock.advance(answered - reading - Duration::from_millis(1));
+        assert!((&mut answering).now_or_never().is_none(), "there is time left to store it");
+        world.clock.advance(Duration::from_millis(1));
+        assert_eq!(answering.now_or_never().unwrap().unwrap().status(), 503, "its sender waits for {within:?} altogether");
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::lock::Mutex as Turn;
 use pathops_core::adapter::{Admitted, Inbox, NewDelivery};
-use pathops_core::{Error, Result};
+use pathops_core::{Error, ErrorKind, Result};
 
 use super::cx;
 
@@ -43,13 +43,9 @@ impl Batch {
         }
         let batch = self.first(place.number);
         let deliveries: Vec<NewDelivery> = batch.iter().map(|(_, new)| new.clone()).collect();
-        let admitted = inbox.admit(&cx("admit"), &deliveries).await;
+        let answers = admit(inbox, &deliveries).await;
         let mut waiting = self.waiting();
-        for (place, (number, _)) in batch.iter().enumerate() {
-            let answer = match &admitted {
-                Ok(all) => all.get(place).copied().ok_or_else(|| unanswered(inbox)),
-                Err(error) => Err(copy(error)),
-            };
+        for ((number, _), answer) in batch.iter().zip(answers) {
             if let Some(it) = waiting.all.get_mut(number) {
                 it.1 = Some(answer);
             }
@@ -93,8 +89,26 @@ impl Drop for Place<'_> {
     }
 }
 
+/// What becomes of each of them.
+async fn admit(inbox: &dyn Inbox, deliveries: &[NewDelivery]) -> Vec<Result<Admitted>> {
+    let one = |all: &[Admitted], place| all.get(place).copied().ok_or_else(|| unanswered(inbox));
+    match inbox.admit(&cx("admit"), deliveries).await {
+        Ok(all) => (0..deliveries.len()).map(|place| one(&all, place)).collect(),
+        // One that can never be stored does not keep out the others.
+        Err(error) if error.kind() == ErrorKind::Invalid && deliveries.len() > 1 => {
+            let mut answers = Vec::new();
+            for delivery in deliveries {
+                let admitted = inbox.admit(&cx("admit"), std::slice::from_ref(delivery)).await;
+                answers.push(admitted.and_then(|all| one(&all, 0)));
+            }
+            answers
+        }
+        Err(error) => deliveries.iter().map(|_| Err(copy(&error))).collect(),
+    }
+}
+
 fn unanswered(inbox: &dyn Inbox) -> Error {
-    Error::new(pathops_core::ErrorKind::Unexpected, "store a delivery").on(inbox.name()).because("the inbox said nothing of it")
+    Error::new(ErrorKind::Unexpected, "store a delivery").on(inbox.name()).because("the inbox said nothing of it")
 }
 
 /// An error for each of those who wait: what went wrong is the same for all of them.

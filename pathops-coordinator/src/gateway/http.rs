@@ -18,10 +18,11 @@ use super::receive::full;
 use super::room::Place;
 use super::{Answer, Gateway};
 
-/// Answers `POST …/<source>`: the last part of the path names the source. Any server mounts it that takes [`tower_service::Service`]s,
-/// `axum` with `Router::new().route_service("/webhooks/{source}", service)`, for example.
+/// Answers `POST …/<source>`: the last part of the path names the source. Any server mounts it that takes
+/// [`tower_service::Service`]s, `axum` with `Router::new().route_service("/webhooks/{source}", service)`, for example.
 ///
-/// A body is read up to the size that its sender ever sends, and as long as that waits for an answer; then the request is refused.
+/// A body is read up to the size that its sender ever sends, and as long as that waits for an answer; then the request is
+/// refused. Reading it and storing it share that time.
 /// `405` is answered to all but `POST`; redirects are never answered, since some senders take them for success.
 ///
 /// ```
@@ -90,6 +91,7 @@ where
     let last = request.uri().path().rsplit('/').next().unwrap_or_default();
     let source = WebhookSourceName::parse(last).ok().and_then(|name| gateway.law(&name).map(|law| (name, law)));
     let Some((name, law)) = source else { return told(&Answer::NoSource) };
+    let at = gateway.clock.now();
     let (parts, body) = request.into_parts();
     let announced = parts.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
     let reading = if announced > law.max_body_bytes { Err(Unread::TooLarge) } else { read(gateway, body, &law).await };
@@ -100,7 +102,7 @@ where
         Err(Unread::Broken) => return response(StatusCode::REQUEST_TIMEOUT, "the body did not come in time\n".to_owned()),
     };
     let headers: Vec<_> = parts.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    told(&gateway.receive_at(&name, &headers, body, place).await)
+    told(&gateway.receive_at(&name, &headers, body, place, at).await)
 }
 
 async fn read<B>(gateway: &Gateway, body: B, law: &SenderLaw) -> Result<(Vec<u8>, Place), Unread>

@@ -89,7 +89,8 @@ impl Gateway {
         Ok(turn)
     }
 
-    /// Handles what comes until `end`, and then finishes what was begun. A store that is out of reach is waited for.
+    /// Handles what comes until `end`, and then finishes what is being handled. A store that is out of reach is waited for until
+    /// `end`, and not beyond it.
     ///
     /// # Cancel safety
     /// As [`Gateway::turn`].
@@ -97,14 +98,9 @@ impl Gateway {
         let (mut end, mut running) = (pin!(end), FuturesUnordered::new());
         loop {
             let rung = self.bell.times();
-            beside(&mut running, self.drain()).await;
-            let free = self.limits.lanes_at_once.saturating_sub(running.len());
-            let claims = match beside(&mut running, self.claim(free)).await {
-                Ok(claims) => claims,
-                Err(error) => {
-                    tracing::warn!(%error, "the inbox is out of reach");
-                    Vec::new()
-                }
+            let claims = match select(&mut end, pin!(self.next(&mut running))).await {
+                Either::Left(_) => break,
+                Either::Right((claims, _)) => claims,
             };
             running.extend(claims.into_iter().map(|claim| self.handle(&*handler, claim)));
             let news = async {
@@ -120,6 +116,19 @@ impl Gateway {
             }
         }
         while running.next().await.is_some() {}
+    }
+
+    /// What is to be handled next, beside what runs. Dropped half way, what was claimed is claimed again when that has expired.
+    async fn next(&self, running: &mut FuturesUnordered<impl Future>) -> Vec<Claim> {
+        beside(running, self.drain()).await;
+        let free = self.limits.lanes_at_once.saturating_sub(running.len());
+        match beside(running, self.claim(free)).await {
+            Ok(claims) => claims,
+            Err(error) => {
+                tracing::warn!(%error, "the inbox is out of reach");
+                Vec::new()
+            }
+        }
     }
 
     async fn claim(&self, limit: usize) -> Result<Vec<Claim>> {
@@ -166,28 +175,5 @@ impl Gateway {
             _ => doubled.min(LONGEST_WAIT),
         };
         Settlement::Later(self.clock.now() + wait)
-    }
-
-    /// Takes what is in the spool to where it belongs, as long as that works.
-    async fn drain(&self) {
-        let Some(spool) = &self.spool else { return };
-        let claims =
-            spool.inbox.claim(&cx("spool"), self.clock.now(), self.limits.handle_within, self.limits.lanes_at_once).await;
-        for claim in claims.unwrap_or_default() {
-            if let Err(error) = self.unspool(spool, &claim).await {
-                tracing::warn!(%error, "a delivery stays in the spool");
-                let later = Settlement::Later(self.clock.now() + PACE);
-                // It comes again when the claim has expired, too.
-                let _ = spool.inbox.settle(&cx("spool"), &claim, &later).await;
-            }
-        }
-    }
-
-    async fn unspool(&self, spool: &super::Store, claim: &Claim) -> Result<()> {
-        let StoredDelivery { delivery, body, received_at, .. } = &claim.delivery;
-        let missing = || Error::new(ErrorKind::Corrupt, "read a body in the spool").on(body).because("it is not there");
-        let bytes = spool.blobs.get(&cx("spool"), body).await?.ok_or_else(missing)?;
-        self.store.keep(delivery.clone(), bytes, *received_at).await?;
-        spool.inbox.settle(&cx("spool"), claim, &Settlement::Handled).await
     }
 }

@@ -21,19 +21,20 @@ impl Gateway {
         if !place.grow(body.len()) {
             return Answer::Busy(law.busy, full());
         }
-        self.receive_at(source, headers, body, place).await
+        self.receive_at(source, headers, body, place, self.clock.now()).await
     }
 
-    /// The same of a body for which there is room already.
+    /// The same of a body for which there is room already, of a request that began `at` that instant.
     pub(super) async fn receive_at(
         &self,
         name: &WebhookSourceName,
         headers: &[(&str, &[u8])],
         body: Vec<u8>,
         _place: Place,
+        at: UnixMillis,
     ) -> Answer {
         let Some(source) = self.sources.get(name) else { return Answer::NoSource };
-        let (law, at) = (source.law(), self.clock.now());
+        let law = source.law();
         let delivery = match source.receive(&WebhookRequest::new(headers, &body, at)) {
             Ok(delivery) => delivery,
             Err(rejection) => {
@@ -41,7 +42,9 @@ impl Gateway {
                 return Answer::Rejected(rejection);
             }
         };
-        match self.store_within(law.answer_within * 4 / 5, delivery, body, at).await {
+        // What reading took is gone. A clock that was set back does not make the sender wait longer.
+        let left = law.answer_within.saturating_sub(self.clock.now().since(at));
+        match self.store_within(left * 4 / 5, delivery, body, at).await {
             Ok(admitted) => {
                 self.bell.ring();
                 Answer::Stored(admitted)

@@ -11,8 +11,8 @@ use super::{Gateway, cx};
 /// Compares with the truth, for what a sender did not send, or sent while nobody listened.
 #[async_trait]
 pub trait Sweep: Debug + Send + Sync {
-    /// What has happened since, as deliveries: with the key and the lane that the sender's own would have where that is known, and
-    /// else with a key that is the same for the same state of the same thing. What had come already is known by its key and
+    /// What has happened since, as deliveries: with the key and the lane that the sender's own would have where that is known,
+    /// and else with a key that is the same for the same state of the same thing. What had come already is known by its key and
     /// changes nothing, so it may tell too much; it may not tell too little.
     ///
     /// # Errors
