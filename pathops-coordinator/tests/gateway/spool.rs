@@ -1,10 +1,12 @@
 //! What is in the spool, and what it does to the rest where a store is out of reach.
 
 use std::future::pending;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use futures_util::future::FutureExt as _;
 use pathops_core::Digest;
 use pathops_core::adapter::{Clock as _, Delivery, DeliveryState, Hint, Inbox, InboxQuery, NewDelivery};
 use pathops_core::memory::{Fault, Faulty, MemoryBlobs, MemoryInbox};
@@ -14,7 +16,7 @@ use tracing::span;
 use crate::world::{self, Handler, cx, name, now, send};
 use crate::{World, is_new};
 
-fn poll(running: std::pin::Pin<&mut impl Future>) -> bool {
+fn poll(running: Pin<&mut (impl Future + ?Sized)>) -> bool {
     running.poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
@@ -44,7 +46,8 @@ fn the_end_waits_for_what_is_being_handled() {
     let gateway = world.gateway();
     send(&gateway, "k1 a");
     let handler = Arc::new(Handler::holding());
-    let mut running = Box::pin(gateway.run(handler.clone(), world.clock.sleep(Duration::from_secs(5))));
+    // A host may run it on any thread.
+    let mut running = gateway.run(handler.clone(), world.clock.sleep(Duration::from_secs(5))).boxed();
     assert!((0..3).all(|_| !poll(running.as_mut())));
     assert_eq!(handler.begun(), ["k1"]);
     world.clock.advance(Duration::from_secs(5));
