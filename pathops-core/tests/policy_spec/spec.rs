@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::policy::{
     About, Accept, Ask, Authoring, BreakGlass, Changes, ContractsRule, Coverage, CoveredKind, DependencyState, DeploymentRule,
-    EvidenceFact, EvidenceRule, Facts, Finding, FindingSeverity, FindingsRule, FreezeState, LayerName, PolicyLayer, Proposal,
-    Readings, Requirement, Severity, TestRun, TestsRule, Verdict, Vulnerability, time_zone_data_version,
+    EvidenceFact, EvidenceRule, Facts, Finding, FindingsRule, FreezeState, LayerName, PolicyLayer, Proposal, Readings,
+    Requirement, Severity, TestRun, TestsRule, Verdict, Vulnerability, time_zone_data_version,
 };
 use pathops_core::project::{Lifecycle, Role, UnitKind};
 use pathops_core::{Digest, UnixMillis};
 
-use crate::spec_asks::{contracts, deployment, health, policy_check, sbom, signal, soak};
+use crate::spec_asks::{contracts, deployment, health, is_bearable, policy_check, sbom, signal, soak};
 use crate::spec_people::{could_approve, glass_is_broken, has_a_part, votes};
 use crate::spec_told::{Held, Lack, Told};
 
@@ -589,26 +589,4 @@ fn findings(question: Question<'_>, rule: &FindingsRule) -> Held {
         return Held::one(Verdict::Pass, Told::by(&current));
     }
     Held { verdict: Verdict::Unknown, ways: by_any(&old) }.lacking(&Lack::of(1, [CI]))
-}
-
-/// A limit is for findings of its severity and for all that are worse.
-fn is_bearable(question: Question<'_>, rule: &FindingsRule, found: &[&Vulnerability]) -> bool {
-    let people = &question.facts.readings.people;
-    let is_borne = |it: &Vulnerability| {
-        rule.exceptions.iter().any(|borne| borne.id == it.id && question.at < borne.until && people.contains_key(&borne.owner))
-    };
-    rule.max.iter().all(|(severity, most)| {
-        let of_it = |it: &&&Vulnerability| badness(it.severity) >= badness(Some(*severity)) && !is_borne(it);
-        found.iter().filter(of_it).count() <= usize::try_from(*most).unwrap()
-    })
-}
-
-/// Nobody knows how bad the last one is, so it is as bad as can be.
-fn badness(severity: Option<FindingSeverity>) -> u8 {
-    match severity {
-        Some(FindingSeverity::Low) => 1,
-        Some(FindingSeverity::Medium) => 2,
-        Some(FindingSeverity::High) => 3,
-        Some(FindingSeverity::Critical) | None => 4,
-    }
 }

@@ -1,10 +1,13 @@
 //! The part of the plain rule that is about what single requirements ask of evidence: bills of materials, deployments, health and
-//! soak, contracts, the policy itself, and signals.
+//! soak, contracts, the policy itself, signals, and the limits of findings.
 
 use std::collections::BTreeSet;
 
 use pathops_core::ContractId;
-use pathops_core::policy::{Accept, EvidenceFact, Finding, HealthRule, PolicyRule, SbomRule, SignalRule, SoakRule, Verdict};
+use pathops_core::policy::{
+    Accept, EvidenceFact, Finding, FindingSeverity, FindingsRule, HealthRule, PolicyRule, SbomRule, SignalRule, SoakRule,
+    Verdict, Vulnerability,
+};
 use pathops_core::project::{EnvironmentKind, Role};
 
 use crate::spec::{
@@ -154,4 +157,26 @@ pub(crate) fn signal(question: Question<'_>, rule: &SignalRule) -> Held {
         _ => Verdict::Unknown.into(),
     };
     Wanted { question, accept: &rule.accept, ages: true, lives: false, from: "the monitoring" }.newest(answers, judge)
+}
+
+/// A limit is for findings of its severity and for all that are worse.
+pub(crate) fn is_bearable(question: Question<'_>, rule: &FindingsRule, found: &[&Vulnerability]) -> bool {
+    let people = &question.facts.readings.people;
+    let is_borne = |it: &Vulnerability| {
+        rule.exceptions.iter().any(|borne| borne.id == it.id && question.at < borne.until && people.contains_key(&borne.owner))
+    };
+    rule.max.iter().all(|(severity, most)| {
+        let of_it = |it: &&&Vulnerability| badness(it.severity) >= badness(Some(*severity)) && !is_borne(it);
+        found.iter().filter(of_it).count() <= usize::try_from(*most).unwrap()
+    })
+}
+
+/// Nobody knows how bad the last one is, so it is as bad as can be.
+fn badness(severity: Option<FindingSeverity>) -> u8 {
+    match severity {
+        Some(FindingSeverity::Low) => 1,
+        Some(FindingSeverity::Medium) => 2,
+        Some(FindingSeverity::High) => 3,
+        Some(FindingSeverity::Critical) | None => 4,
+    }
 }
