@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use pathops_adapters::sqlite::{SqliteEvidenceDraft, SqliteEvidenceIndex, SqliteJournal};
 use pathops_core::adapter::{EvidenceIndex as _, EvidenceQuery, EvidenceSink as _, IndexedEvidence, Signer as _};
@@ -98,6 +99,17 @@ async fn it_is_what_adding_would_have_made_also_of_what_comes_again() {
     }
 }
 
+/// A draft, once an index that was dropped is closed: its connection ends by itself, a moment later.
+async fn begun(path: &Path) -> SqliteEvidenceDraft {
+    for _ in 0..500 {
+        match SqliteEvidenceDraft::begin(path).await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => tokio::time::sleep(Duration::from_millis(10)).await,
+            begun => return begun.unwrap(),
+        }
+    }
+    panic!("{} stays open", path.display());
+}
+
 #[tokio::test]
 async fn what_was_there_stays_until_the_end_and_is_gone_then() {
     let folder = tempfile::tempdir().unwrap();
@@ -109,7 +121,7 @@ async fn what_was_there_stays_until_the_end_and_is_gone_then() {
         let found = index.query(&cx(), &EvidenceQuery::default()).await.unwrap().evidence;
         (index, found)
     };
-    let draft = SqliteEvidenceDraft::begin(&path).await.unwrap();
+    let draft = begun(&path).await;
     draft.take(&cx(), std::slice::from_ref(&new)).await.unwrap();
     let second = SqliteEvidenceDraft::begin(&path).await.unwrap_err();
     assert!(second.kind() == ErrorKind::Unavailable && second.to_string().contains("another process"), "{second}");
@@ -123,7 +135,7 @@ async fn what_was_there_stays_until_the_end_and_is_gone_then() {
 
     // Of what came before nothing is left, also where a crash has left a part.
     fs::write(folder.path().join("evidence.db.draft"), "a part").unwrap();
-    let draft = SqliteEvidenceDraft::begin(&path).await.unwrap();
+    let draft = begun(&path).await;
     draft.take(&cx(), std::slice::from_ref(&new)).await.unwrap();
     drop(draft.publish().await.unwrap());
     assert_eq!(stands().await.1, [new]);
@@ -137,7 +149,7 @@ async fn what_was_added_in_the_meantime_is_not_lost() {
     let mut all = Vec::new();
     // The first time there is nothing, and the second time something.
     for number in [1, 2] {
-        let draft = SqliteEvidenceDraft::begin(&path).await.unwrap();
+        let draft = begun(&path).await;
         draft.take(&cx(), std::slice::from_ref(&new)).await.unwrap();
         all.push(evidence(number, 1).await);
         SqliteEvidenceIndex::open(&path).await.unwrap().add(&cx(), &all[all.len() - 1]).await.unwrap();
@@ -149,7 +161,7 @@ async fn what_was_added_in_the_meantime_is_not_lost() {
     }
     // To have looked at it, or moved it away, is nothing that would be lost.
     for away in [false, true] {
-        let draft = SqliteEvidenceDraft::begin(&path).await.unwrap();
+        let draft = begun(&path).await;
         drop(SqliteEvidenceIndex::open(&path).await.unwrap());
         if away {
             fs::remove_file(&path).unwrap();

@@ -36,9 +36,11 @@ impl Invariant for Truths {
                 let closed = matches!(really.state, PullRequestState::Closed { .. });
                 holds!(closed, "{} is taken for closed, and is {:?}", really.url, really.state);
             }
-            (Outcome::Granted(_), Some(really)) => {
+            (Outcome::Granted(passed), Some(really)) => {
                 let Command::Promote { pull_request: PullRequestRef { repo, .. }, .. } = command else { return Ok(()) };
-                let shown = really.state != PullRequestState::Open || stands(truth, repo, &really.head)?;
+                // Somebody may have pushed over the head that it was granted for.
+                let head = passed.artifact.grant().and_then(|it| it.get().head.as_ref()).unwrap_or(&really.head);
+                let shown = really.state != PullRequestState::Open || stands(truth, repo, head)?;
                 holds!(shown, "{} is taken for granted, and people cannot merge it", really.url);
             }
             (Outcome::Observed(observation), _) => {
