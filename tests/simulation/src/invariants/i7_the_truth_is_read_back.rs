@@ -39,8 +39,8 @@ impl Invariant for Truths {
             (Outcome::Granted(passed), Some(really)) => {
                 let Command::Promote { pull_request: PullRequestRef { repo, .. }, .. } = command else { return Ok(()) };
                 // Somebody may have pushed over the head that it was granted for.
-                let head = passed.artifact.grant().and_then(|it| it.get().head.as_ref()).unwrap_or(&really.head);
-                let shown = really.state != PullRequestState::Open || stands(truth, repo, head)?;
+                let head = passed.artifact.grant().and_then(|it| it.get().head.clone()).unwrap_or_else(|| really.head.clone());
+                let shown = really.state != PullRequestState::Open || stands(truth, repo, &head)?;
                 holds!(shown, "{} is taken for granted, and people cannot merge it", really.url);
             }
             (Outcome::Observed(observation), _) => {
