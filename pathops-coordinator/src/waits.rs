@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use pathops_core::policy::Remaining;
+use pathops_core::policy::{Remaining, Step};
 use pathops_core::{PersonId, UnitId, UnixMillis};
 use serde::Serialize;
 
@@ -71,23 +71,25 @@ impl fmt::Display for EndedBy {
             EndedBy::People(people) => write!(f, "up to {}", names(people.iter().map(PersonId::as_str).collect())),
             EndedBy::System(system) => write!(f, "up to {system}"),
             EndedBy::Units(units) => write!(f, "up to {}", names(units.iter().map(UnitId::as_str).collect())),
-            EndedBy::Remaining(Remaining { steps, not_before, .. }) => {
-                let steps: Vec<_> = steps
-                    .iter()
-                    .map(|step| match &step.from {
-                        Some(from) => format!("{} from {from}", step.what),
-                        None => step.what.clone(),
-                    })
-                    .collect();
-                match (steps.is_empty(), not_before) {
-                    (true, None) => f.write_str("nothing is missing"),
-                    (true, Some(at)) => write!(f, "it takes time until {at}"),
-                    (false, None) => write!(f, "missing: {}", steps.join("; ")),
-                    (false, Some(at)) => write!(f, "missing: {}; and not before {at}", steps.join("; ")),
-                }
-            }
+            EndedBy::Remaining(remaining) => f.write_str(&words(remaining)),
         }
     }
+}
+
+/// What remains, in words. Where nothing of it is up to anybody, PathOps looks once more by itself.
+fn words(Remaining { steps, not_before, without_a_way, .. }: &Remaining) -> String {
+    let step = |step: &Step| match &step.from {
+        Some(from) => format!("{} from {from}", step.what),
+        None => step.what.clone(),
+    };
+    let list = |what: &str, these: Vec<String>| (!these.is_empty()).then(|| format!("{what}{}", these.join(", ")));
+    let parts = [
+        list("missing: ", steps.iter().map(step).collect()),
+        not_before.map(|at| format!("not before {at}")),
+        list("nothing is known that would help ", without_a_way.iter().map(|it| format!("`{it}`")).collect()),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { "PathOps looks again".to_owned() } else { parts.join("; ") }
 }
 
 /// What an open operation waits for, as far as that follows from what is written down.

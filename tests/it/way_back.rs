@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use pathops_coordinator::change_set::{Command, End, Stage};
+use pathops_coordinator::change_set::{Command, End, PullRequestRef, Role, Stage};
 use pathops_core::Principal;
-use pathops_core::adapter::{CheckState, JobCheck};
+use pathops_core::adapter::{CheckState, JobCheck, PullRequestState};
 use pathops_core::evidence::{Deployment, Occasion, Predicate as _};
 use pathops_core::memory::MemoryJournal;
 use pathops_core::policy::{CommitStatus, PROMOTION_CONTEXT};
@@ -57,6 +58,35 @@ fn a_way_back_that_fails_has_its_snapshot_too() {
             "{said:?}"
         );
     }
+}
+
+/// What was tried in preflight grows too old while people hesitate: the way back is refused, and left to people.
+#[test]
+fn a_way_back_that_is_refused_leaves_no_pull_request_open() {
+    let world = World::new(MemoryJournal::new());
+    world.carry_out(feature_of(&["orders"], "better", None), "first").unwrap();
+    let (clock, waited) = (world.clock.clone(), AtomicBool::new(false));
+    let world = world.watched(move |command| {
+        let is_it = matches!(command, Command::Promote { role: Role::Restore, .. });
+        if is_it && !waited.swap(true, Ordering::SeqCst) {
+            clock.advance(Duration::from_secs(2 * 86_400));
+        }
+    });
+    let state = world.carry_out(feature_of(&["orders"], &format!("a {LATE_DEFECT}"), None), "second").unwrap();
+    let orders = &state.units[&"orders".parse().unwrap()];
+    assert_eq!((state.end, orders.stage), (Some(End::Incomplete), Stage::LeftToPeople), "{:?}", orders.problem);
+    let problem = orders.problem.as_deref().unwrap();
+    assert!(
+        problem.starts_with("what was in production before may not go back there: ") && problem.contains("smoke"),
+        "{problem}"
+    );
+    let scm = world.forge.scm(Principal::System);
+    let state_of = |role: &Role| {
+        let PullRequestRef { repo, number, .. } = &orders.pull_requests[role];
+        wait(scm.pull_request(&cx(), repo, *number)).unwrap().state
+    };
+    assert_eq!(state_of(&Role::Restore), PullRequestState::Closed { by: Principal::System });
+    assert!(orders.pull_requests.keys().all(|role| state_of(role) != PullRequestState::Open));
 }
 
 /// What was seen in preflight says nothing of production.

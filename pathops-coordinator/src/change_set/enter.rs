@@ -103,7 +103,7 @@ impl Context<'_> {
             Stage::RestoreMerge => self.promote(Role::Restore, true),
             Stage::RestoreEvidence => self.collect(stage, self.production(), Occasion::Recovered),
             Stage::ProductionMerge => self.promote(Role::Production, true),
-            Stage::Closing => Some(self.close()),
+            Stage::Closing | Stage::RestoreClosing => Some(self.close()),
             Stage::Reverting => self.revert(),
             Stage::RecoveryMerge => self.await_merge(Role::Recovery, self.preflight().path),
             Stage::Built

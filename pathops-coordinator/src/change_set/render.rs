@@ -148,6 +148,7 @@ pub fn label(stage: Stage) -> &'static str {
         Stage::RestoreProposing => "is being reverted in production",
         Stage::RestorePromoting => "waits for approval of its way back in production",
         Stage::RestoreMerge => "waits for the merge of its way back in production",
+        Stage::RestoreClosing => "may not go back to what it was in production; is being closed",
         Stage::RestoreDeploy => "goes back to what it was in production",
         Stage::RestoreEvidence => "is back in production; evidence is being collected",
         Stage::RestoreFailureEvidence => "could not be brought back in production; evidence is being collected",

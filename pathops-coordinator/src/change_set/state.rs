@@ -189,6 +189,8 @@ pub enum Stage {
     RestoreProposing,
     RestorePromoting,
     RestoreMerge,
+    /// Its way back in production was refused: nobody can merge that any more.
+    RestoreClosing,
     RestoreDeploy,
     RestoreEvidence,
     /// Collecting what is known of a way back in production that has failed.

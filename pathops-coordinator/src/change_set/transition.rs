@@ -285,7 +285,17 @@ fn restore(progress: &mut Progress, outcome: &Outcome, at: UnixMillis) -> Option
         }
         (S::RestorePromoting | S::RestoreMerge, Outcome::Refused(decided)) => {
             progress.last = Some(noted(progress, decided));
-            Next::Fail(format!("what was in production before may not go back there: {}", decided.decision.summary()))
+            let why = format!("what was in production before may not go back there: {}", decided.decision.summary());
+            progress.problem = Some(why);
+            Next::Do(S::RestoreClosing)
+        }
+        (S::RestoreClosing, Outcome::Settled { merged }) => {
+            // People may have merged it while it was decided.
+            if let Some(state) = merged.get(&Role::Restore) {
+                progress.production = Some(state.clone());
+                progress.observation = None;
+            }
+            Next::Fail(progress.problem.clone().unwrap_or_default())
         }
         (S::RestorePromoting | S::RestoreMerge, Outcome::Refreshed { evidence }) => refreshed(progress, evidence),
         (S::RestorePromoting | S::RestoreMerge, Outcome::Shown(shown)) => reshown(progress, shown),
