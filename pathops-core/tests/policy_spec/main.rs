@@ -26,6 +26,7 @@ mod peers;
 mod remaining;
 mod spec;
 mod spec_asks;
+mod spec_layers;
 mod spec_people;
 mod spec_summary;
 mod spec_told;

@@ -11,6 +11,7 @@ use pathops_core::project::{Lifecycle, Role, UnitKind};
 use pathops_core::{Digest, UnixMillis};
 
 use crate::spec_asks::{contracts, deployment, health, is_bearable, policy_check, sbom, signal, soak};
+use crate::spec_layers::in_force;
 use crate::spec_people::{could_approve, glass_is_broken, has_a_part, votes};
 use crate::spec_told::{Held, Lack, Told};
 
@@ -46,9 +47,10 @@ pub(crate) fn judge(question: Question<'_>) -> (Judgement, BTreeMap<String, Held
     let mut deferred = BTreeSet::new();
     for (id, severity, asks) in asked(question) {
         let standing: Option<Vec<_>> = asks.iter().map(|ask| hold(question, ask)).collect();
-        let held = standing.map(Held::all);
-        let verdict = held.as_ref().map(|it| it.verdict);
-        told.extend(held.map(|held| (id.clone(), held)));
+        let verdict = standing.as_ref().map(|all| worst(all.iter().map(|it| it.verdict)));
+        let in_force =
+            standing.map(|all| Held::all(all.into_iter().zip(in_force(&asks)).filter(|it| it.1).map(|it| it.0).collect()));
+        told.extend(in_force.map(|held| (id.clone(), held)));
         match (verdict, severity) {
             (None, _) => drop(deferred.insert(id)),
             (Some(verdict), Severity::Required) => drop(counting.insert(id, verdict)),
@@ -76,7 +78,7 @@ pub(crate) fn worst(verdicts: impl IntoIterator<Item = Verdict>) -> Verdict {
 }
 
 /// Something that is asked for.
-enum Asked<'q> {
+pub(crate) enum Asked<'q> {
     /// By every policy, without being in any layer.
     Covered,
     Integrity,
@@ -86,6 +88,9 @@ enum Asked<'q> {
     /// By every policy, in the layer that nobody writes.
     BuiltIn(&'static str),
 }
+
+/// Whoever signs it, wherever it is, however old.
+pub(crate) const ANY: Accept = Accept { max_age_seconds: u64::MAX, from: None, in_ledger: false };
 
 const BUILT_IN: [&str; 6] =
     ["preflight-deployment", "approval", "lifecycle", "dependencies", "no-open-incident", "stop-the-line"];
@@ -194,9 +199,7 @@ fn hold(question: Question<'_>, asked: &Asked<'_>) -> Option<Held> {
             held => held,
         },
         Asked::Ask(ask) => of_layer(question, ask),
-        Asked::BuiltIn("preflight-deployment") => {
-            deployment(question, &Accept { max_age_seconds: u64::MAX, from: None, in_ledger: false })
-        }
+        Asked::BuiltIn("preflight-deployment") => deployment(question, &ANY),
         Asked::BuiltIn("lifecycle") => lifecycle(readings, &BTreeSet::from([Lifecycle::PathReady, Lifecycle::Production])),
         Asked::BuiltIn("no-open-incident") => incidents(readings),
         Asked::BuiltIn(_) => stops(readings),

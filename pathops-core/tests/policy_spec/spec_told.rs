@@ -107,7 +107,7 @@ impl Held {
             let mut these = decides.ways.clone();
             let others = held.iter().enumerate().filter(|(other, it)| *other != place && it.verdict != Verdict::Pass);
             for (_, other) in others {
-                these = these.iter().flat_map(|told| other.ways.iter().flat_map(|with| either(told, with))).collect();
+                these = these.iter().flat_map(|told| other.ways.iter().map(|with| beside(told, with))).collect();
             }
             ways.append(&mut these);
         }
@@ -133,13 +133,6 @@ impl Held {
     pub(crate) fn is_told_by(&self, result: &RequirementResult) -> bool {
         self.verdict == result.verdict && self.ways.iter().any(|told| told.clone().least() == Told::of(result))
     }
-}
-
-/// What one layer lacks of the same evidence as another, which asks for more, may go without saying.
-fn either(told: &Told, with: &Told) -> Vec<Told> {
-    let both = beside(told, with);
-    let shorter = (told.evidence == with.evidence).then(|| Told { lacks: told.lacks.clone(), ..both.clone() });
-    shorter.into_iter().chain([both]).collect()
 }
 
 fn beside(told: &Told, with: &Told) -> Told {
