@@ -1,18 +1,20 @@
 //! Deployments on the way back, and what was merged past PathOps: each has a snapshot, which says what was seen and no more.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pathops_coordinator::change_set::{Command, End, PullRequestRef, Role, Stage};
-use pathops_core::Principal;
-use pathops_core::adapter::{CheckState, JobCheck, PullRequestState};
+use pathops_core::adapter::{CheckState, JobCheck, PullRequestState, ReviewState};
 use pathops_core::evidence::{Deployment, Occasion, Predicate as _};
-use pathops_core::memory::MemoryJournal;
+use pathops_core::memory::{Fault, Faults, MemoryJournal, When};
 use pathops_core::policy::{CommitStatus, PROMOTION_CONTEXT};
+use pathops_core::{Principal, PullRequestNumber};
 
 use crate::snapshots::{absent, snapshot, statements, there};
-use crate::world::{DEFECT, LATE_DEFECT, World, cx, feature_of, wait};
+use crate::world::{BROKEN, DEFECT, LATE_DEFECT, World, cx, feature_of, wait};
 
 /// A world in which the deployments of a unit in an environment fail from this one on, counted from 0.
 fn failing_from(unit: &'static str, environment: &'static str, from: usize) -> World {
@@ -87,6 +89,43 @@ fn a_way_back_that_is_refused_leaves_no_pull_request_open() {
     };
     assert_eq!(state_of(&Role::Restore), PullRequestState::Closed { by: Principal::System });
     assert!(orders.pull_requests.keys().all(|role| state_of(role) != PullRequestState::Open));
+}
+
+/// A unit is refused since another one does not build, and people merge its source while it is being closed.
+#[test]
+fn what_is_merged_while_it_is_closed_leaves_nothing_else_open() {
+    let world = World::new(MemoryJournal::new());
+    let faults = Arc::new(Faults::new(1, Arc::new(world.clock.clone())).with(Fault::Slow(Duration::from_secs(1)), When::Always));
+    let slow = world.through(&faults);
+    let plane = slow.plane();
+    let mut request = feature_of(&["catalog", "orders"], "better", None);
+    request.changes[1].patch = Some(BROKEN.to_owned());
+    let mut whole = pin!(async {
+        let change_set = plane.request_feature(request, None).await.unwrap();
+        plane.drive(&change_set).await.unwrap()
+    });
+    let catalog = "shop/catalog-src".parse().unwrap();
+    let scm = world.forge.scm(Principal::System);
+    let merge = || {
+        let Ok(now) = wait(scm.pull_request(&cx(), &catalog, PullRequestNumber(1))) else { return false };
+        let bob = world.forge.person("bob".parse().unwrap());
+        bob.review(&catalog, now.number, &now.head, ReviewState::Approved, "fine").unwrap();
+        bob.merge(&catalog, now.number, &now.head).is_ok()
+    };
+    let mut is_merged = false;
+    let state = loop {
+        if let Poll::Ready(state) = whole.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            break state;
+        }
+        let is_closing = faults.hits().last().is_some_and(|hit| hit.operation == "close a pull request");
+        is_merged = is_merged || (is_closing && merge());
+        assert!(world.clock.advance_to_next(), "it is stuck");
+    };
+    assert!(is_merged);
+    let pull_requests = state.units.values().flat_map(|unit| unit.pull_requests.values());
+    let open =
+        pull_requests.filter(|it| wait(scm.pull_request(&cx(), &it.repo, it.number)).unwrap().state == PullRequestState::Open);
+    assert_eq!(open.collect::<Vec<_>>(), [] as [&PullRequestRef; 0]);
 }
 
 /// What was seen in preflight says nothing of production.

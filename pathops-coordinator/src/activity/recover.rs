@@ -16,16 +16,23 @@ impl Services {
     pub(super) async fn close(&self, cx: &OpContext, pull_requests: &[(Role, PullRequestRef, RepoPath)]) -> Result<Outcome> {
         let mut merged = BTreeMap::new();
         for (role, PullRequestRef { repo, number, .. }, path) in pull_requests {
-            let now = self.scm.pull_request(cx, repo, *number).await?;
+            let mut now = self.scm.pull_request(cx, repo, *number).await?;
+            if now.state == PullRequestState::Open {
+                match self.scm.close_pull_request(cx, repo, *number).await {
+                    // People were faster.
+                    Err(error) if error.kind() == ErrorKind::Conflict => {
+                        now = self.scm.pull_request(cx, repo, *number).await?;
+                        if now.state == PullRequestState::Open {
+                            return Err(error);
+                        }
+                    }
+                    closed => closed?,
+                }
+            }
             if let PullRequestState::Merged { commit, .. } = &now.state {
                 merged.insert(*role, self.restored_state(cx, repo, commit, path).await?);
-                continue;
-            }
-            if self.posted(cx, repo, &now.head).await? == Some(CheckState::Success) {
+            } else if self.posted(cx, repo, &now.head).await? == Some(CheckState::Success) {
                 self.post(cx, repo, &now.head, CheckState::Failure, "the change set was refused").await?;
-            }
-            if now.state == PullRequestState::Open {
-                self.scm.close_pull_request(cx, repo, *number).await?;
             }
         }
         Ok(Outcome::Settled { merged })
