@@ -172,6 +172,21 @@ mod tests {
         Step { what: format!("step {number}"), from: None }
     }
 
+    #[test]
+    fn what_people_have_to_do_and_none_can_has_no_way() {
+        let missing = |by_people, from: &[&str]| Missing {
+            what: "an approval".to_owned(),
+            from: from.iter().map(|who| (*who).to_owned()).collect(),
+            count: 1,
+            by_people,
+        };
+        let steps = |missing: &Missing| Demand::of(missing).steps.len();
+        assert_eq!(
+            (steps(&missing(true, &[])), steps(&missing(false, &[])), steps(&missing(true, &["alice", "bob"]))),
+            (0, 1, 2)
+        );
+    }
+
     /// Every set of up to three demands for some of four steps, against trying all sets of steps.
     #[test]
     fn the_smallest_set_is_found_whatever_is_demanded() {

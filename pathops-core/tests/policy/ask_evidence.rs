@@ -72,10 +72,13 @@ fn a_report_that_cannot_be_read_is_not_passed_over() {
 #[test]
 fn what_pathops_made_of_evidence_is_no_evidence() {
     const REFERENCE: &str = "https://in-toto.io/attestation/reference/v0.1";
+    const RELEASE: &str = "https://in-toto.io/attestation/release/v0.1";
     let verdict = json!({"timeVerified": after(-1).to_string(), "verificationResult": "PASSED"});
-    for (predicate_type, predicate, own) in
-        [(SUMMARY, verdict, "https://pathops.dev/decision"), (REFERENCE, dated(), "https://pathops.dev/snapshot")]
-    {
+    for (predicate_type, predicate, own) in [
+        (SUMMARY, verdict, "https://pathops.dev/decision"),
+        (REFERENCE, dated(), "https://pathops.dev/snapshot"),
+        (RELEASE, dated(), "https://pathops.dev/release"),
+    ] {
         let mut shop = asking(predicate_type, "artifact");
         let mut of_pathops = predicate.clone();
         of_pathops[own] = json!({});
@@ -97,6 +100,21 @@ fn the_verdict_of_others_must_be_a_pass() {
     summary(json!("PASSED")).stands("asked", Pass, "it is there");
     for no in [json!("FAILED"), json!("passed"), json!(null), json!(true)] {
         summary(no).stands("asked", Fail, "it speaks against it");
+    }
+}
+
+/// What does not hold is not named: where nothing is, the verifier found nothing good.
+#[test]
+fn a_verifier_that_names_nothing_speaks_against_it() {
+    const PROPERTIES: &str = "https://in-toto.io/attestation/svr/v0.1";
+    for (properties, verdict, told) in
+        [(json!(["SLSA_SOURCE_LEVEL_3"]), Pass, "it is there"), (json!([]), Fail, "it speaks against it")]
+    {
+        let mut shop = asking(PROPERTIES, "artifact");
+        let verifier = json!({"id": "https://verifier.example/v1"});
+        let predicate = json!({"verifier": verifier, "timeCreated": after(-1).to_string(), "properties": properties});
+        shop.give(&about_this(PROPERTIES, &predicate));
+        shop.stands("asked", verdict, told);
     }
 }
 

@@ -89,6 +89,16 @@ fn what_speaks_against_it_since_is_a_doubt() {
     }
 }
 
+/// Clocks stand at the instant of the grant: there, it will never count.
+#[test]
+fn what_is_dated_later_than_now_is_a_doubt_however_soon_that_is() {
+    let mut shop = Shop::passing();
+    let granted = shop.decision();
+    shop.at = after(HOUR);
+    shop.give(&Kind::Smoke.dated(after(2 * HOUR)));
+    is_doubted(doubted(&granted, &shop), "preflight-smoke");
+}
+
 #[test]
 fn what_says_the_same_once_more_is_no_doubt() {
     let changes: [(&str, Change); 3] = [

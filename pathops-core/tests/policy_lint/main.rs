@@ -2,6 +2,8 @@
 #![cfg(feature = "yaml")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod bounds;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{SourceFile, SourceTree};
