@@ -9,7 +9,7 @@ use sqlx::{Connection as _, SqliteConnection, query, query_as};
 use crate::clocks::{Clocks, Spent};
 
 /// How many rows one transaction takes: as many as the index takes at once while it is made anew.
-const AT_ONCE: i64 = 20_000;
+const AT_ONCE: i64 = 2_000;
 
 type Row = (i64, Vec<u8>, Vec<u8>, String, i64, String, Vec<u8>, String, String, String, String, i64, String);
 

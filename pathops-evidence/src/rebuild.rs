@@ -14,7 +14,7 @@ use crate::verify::MAX_FAILURES;
 
 /// How many entries are added at once: as many are in memory, twice. More at once are hardly faster: their digests lie all over an
 /// index that has many.
-const AT_ONCE: usize = 20_000;
+const AT_ONCE: usize = 2_000;
 
 /// What is checked of each envelope, beside that the log has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
