@@ -45,10 +45,8 @@ mod client;
 mod commits;
 mod contents;
 mod errors;
-mod mark;
 mod merge;
 mod people;
-mod projects;
 mod protection;
 mod pull_requests;
 mod reviews;
@@ -60,9 +58,9 @@ use std::sync::Arc;
 use pathops_core::adapter::{Clock, Merge, Scm};
 use pathops_core::{Error, ErrorKind, ProjectId, RepoId, Result};
 
+use crate::rest::projects::Projects;
 use auth::{Auth, Credential, Secret};
 use client::Client;
-use projects::Projects;
 
 pub use crate::rest::Usage;
 

@@ -17,6 +17,8 @@ pub mod cedar;
 mod evidence_rows;
 #[cfg(feature = "github")]
 pub mod github;
+#[cfg(feature = "gitlab")]
+pub mod gitlab;
 #[cfg(feature = "gitops-edit")]
 pub mod gitops_edit;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -41,7 +43,7 @@ pub mod patch_agent;
 pub mod postgres;
 #[cfg(feature = "rego")]
 pub mod rego;
-#[cfg(feature = "github")]
+#[cfg(any(feature = "github", feature = "gitlab"))]
 mod rest;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

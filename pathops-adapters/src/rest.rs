@@ -1,9 +1,14 @@
 //! What adapters of hosts with an HTTP API share: a budget of calls, turns among those who share it, conditional reads, and
-//! one call for equal reads at the same time. Nothing here tries again; the driver does.
+//! one call for equal reads at the same time. Nothing here tries again; the driver does. And what is the same on each of them.
 
 mod budget;
 mod cache;
+pub(crate) mod changes;
 mod flight;
+pub(crate) mod mark;
+pub(crate) mod order;
+pub(crate) mod projects;
+pub(crate) mod rules;
 mod turns;
 
 use std::error::Error;

@@ -20,7 +20,7 @@ use tokio::sync::OnceCell;
 use super::auth::{App, Auth, InstallationToken, Minted};
 use super::errors::{Attempt, was_sent};
 use super::people::People;
-use super::projects::Projects;
+use crate::rest::projects::Projects;
 use crate::rest::{Answer, Caller, Freshness, Rest, Trouble, Wire};
 
 /// How long connecting may take, and how long nothing may come.

@@ -1,21 +1,21 @@
 //! Commits: making them without a clone, reading, listing and comparing them.
 
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{Method, StatusCode};
-use pathops_core::adapter::{Commit, Comparison, FileChange, NewCommit, SourceFile};
+use pathops_core::adapter::{Commit, Comparison, FileChange, NewCommit};
 use pathops_core::{CommitId, Effect, ErrorKind, RepoPath, Result, Retry, TreeId, UnixMillis};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::branches;
 use super::client::{Call, JSON, Write};
-use super::contents::{self, EXECUTABLE, Entry, FILE};
+use super::contents::{self, EXECUTABLE, FILE};
 use super::errors::Words;
 use super::people::{Account, People};
 use crate::rest::Freshness;
+use crate::rest::changes::{Changes, checked};
+use crate::rest::order::sorted;
 
 /// How many bytes of text go into a tree at once; what does not fit there is sent by itself.
 const INLINE_BYTES: usize = 4 * 1024 * 1024;
@@ -111,8 +111,11 @@ fn whole_second(at: UnixMillis) -> UnixMillis {
 /// The tree with the changes done to it. Where a file makes room for a folder, or a folder for a file, it goes first.
 async fn tree(call: &Call<'_>, base: &TreeId, changes: &[FileChange]) -> Result<TreeId> {
     let there = contents::listing(call, base.as_str()).await?;
-    let (gone, new): (Changes<'_>, Changes<'_>) =
-        checked(call, &there, changes)?.into_iter().partition(|(_, file)| file.is_none());
+    let files = there.iter().filter(|(_, entry)| !entry.is_folder()).map(|(path, _)| path.as_str()).collect();
+    let (gone, new): (Changes<'_>, Changes<'_>) = checked(files, changes)
+        .map_err(|why| call.error(ErrorKind::Invalid, why))?
+        .into_iter()
+        .partition(|(_, file)| file.is_none());
     let swaps = new.keys().any(|new| gone.keys().any(|gone| new.is_within(gone) || gone.is_within(new)));
     if swaps {
         let base = changed(call, base, gone).await?;
@@ -147,38 +150,6 @@ async fn blob(call: &Call<'_>, bytes: &[u8]) -> Result<String> {
     let wish = json!({ "content": STANDARD.encode(bytes), "encoding": "base64" });
     let made: Named<String> = call.send(Write::Unseen, Method::POST, &call.path("/git/blobs"), &wish).await?;
     Ok(made.sha)
-}
-
-/// What a path becomes.
-type Changes<'a> = BTreeMap<&'a RepoPath, Option<&'a SourceFile>>;
-
-/// The changes by path, where each of them can be made. GitHub would put a file in a folder's place and lose what is in it.
-fn checked<'a>(call: &Call<'_>, there: &BTreeMap<String, Entry>, changes: &'a [FileChange]) -> Result<Changes<'a>> {
-    let invalid = |path: &RepoPath, why: &str| call.error(ErrorKind::Invalid, format_args!("`{path}` {why}"));
-    let mut by_path = Changes::new();
-    for FileChange { path, file } in changes {
-        if path == &RepoPath::root() || by_path.insert(path, file.as_ref()).is_some() {
-            return Err(invalid(path, "is the root, or named twice"));
-        }
-    }
-    let mut after: BTreeSet<&str> = there.iter().filter(|(_, entry)| !entry.is_folder()).map(|(path, _)| path.as_str()).collect();
-    for (path, _) in by_path.iter().filter(|(_, file)| file.is_none()) {
-        if !after.remove(path.as_str()) {
-            return Err(invalid(path, "cannot be deleted: there is no such file"));
-        }
-    }
-    for (path, _) in by_path.iter().filter(|(_, file)| file.is_some()) {
-        let below = format!("{path}/");
-        if after.range(below.as_str()..).next().is_some_and(|first| first.starts_with(&below)) {
-            return Err(invalid(path, "is a folder, not a file"));
-        }
-        let mut above = path.as_str().match_indices('/').filter_map(|(end, _)| path.as_str().get(..end));
-        if let Some(file) = above.find(|above| after.contains(above)) {
-            return Err(invalid(path, &format!("cannot be below `{file}`, which is a file")));
-        }
-        after.insert(path.as_str());
-    }
-    Ok(by_path)
 }
 
 /// Whether `commit` is `head` or one of those it was made on.
@@ -249,31 +220,6 @@ pub(super) async fn log(call: &Call<'_>, base: Option<&CommitId>, head: &CommitI
     let people = call.people().await?;
     let commits = found.into_iter().map(|found| view(call, people, found)).collect::<Result<Vec<_>>>()?;
     Ok(sorted(commits))
-}
-
-/// Each before its parents, newer ones first where that leaves a choice.
-fn sorted(commits: Vec<Commit>) -> Vec<Commit> {
-    let mut children: HashMap<CommitId, usize> = commits.iter().map(|commit| (commit.id.clone(), 0)).collect();
-    for parent in commits.iter().flat_map(|commit| &commit.parents) {
-        if let Some(count) = children.get_mut(parent) {
-            *count = count.saturating_add(1);
-        }
-    }
-    let mut waiting: HashMap<CommitId, Commit> = commits.into_iter().map(|commit| (commit.id.clone(), commit)).collect();
-    let ready = waiting.values().filter(|commit| children.get(&commit.id) == Some(&0));
-    let mut ready: BinaryHeap<(UnixMillis, CommitId)> = ready.map(|commit| (commit.at, commit.id.clone())).collect();
-    let mut sorted = Vec::with_capacity(waiting.len());
-    while let Some(commit) = ready.pop().and_then(|(_, id)| waiting.remove(&id)) {
-        for parent in &commit.parents {
-            let Some(count) = children.get_mut(parent) else { continue };
-            *count = count.saturating_sub(1);
-            if let (0, Some(parent)) = (*count, waiting.get(parent)) {
-                ready.push((parent.at, parent.id.clone()));
-            }
-        }
-        sorted.push(commit);
-    }
-    sorted
 }
 
 pub(super) async fn compare(call: &Call<'_>, base: &CommitId, head: &CommitId) -> Result<Comparison> {

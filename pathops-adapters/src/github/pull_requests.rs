@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::client::{Call, Write, escaped};
 use super::errors::Words;
-use super::mark::Mark;
 use super::people::{Account, login, person};
+use crate::rest::mark::Mark;
 
 /// The longest title.
 pub(super) const TITLE_MAX_CHARS: usize = 256;

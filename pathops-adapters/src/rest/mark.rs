@@ -1,4 +1,4 @@
-//! What GitHub has no place for about a pull request: the key it was opened with, and in whose name. It is the last line of the
+//! What a host has no place for about a pull request: the key it was opened with, and in whose name. It is the last line of the
 //! description, invisible to readers, and believed only where this credential opened the pull request.
 //!
 //! Who may write to the repository may edit it, just as they may make commits in anybody's name.
@@ -11,22 +11,22 @@ const END: &str = " -->";
 
 /// What the last line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
+pub(crate) struct Mark {
     key: String,
-    pub(super) by: Principal,
+    pub(crate) by: Principal,
 }
 
 impl Mark {
-    pub(super) fn new(key: &IdempotencyKey, by: &Principal) -> Self {
+    pub(crate) fn new(key: &IdempotencyKey, by: &Principal) -> Self {
         Self { key: Digest::of(key.as_str().as_bytes()).hex(), by: by.clone() }
     }
 
-    pub(super) fn is_of(&self, key: &IdempotencyKey) -> bool {
+    pub(crate) fn is_of(&self, key: &IdempotencyKey) -> bool {
         self.key == Digest::of(key.as_str().as_bytes()).hex()
     }
 
     /// A description with the mark.
-    pub(super) fn on(&self, body: &str) -> String {
+    pub(crate) fn on(&self, body: &str) -> String {
         let by = match &self.by {
             Principal::Human(person) => format!("person:{person}"),
             Principal::Agent { agent, sponsor } => format!("agent:{agent}:{sponsor}"),
@@ -36,7 +36,7 @@ impl Mark {
     }
 
     /// A description without its mark, and the mark. Whoever edits it on the web pages turns the ends of its lines into `\r\n`.
-    pub(super) fn split(body: &str) -> (&str, Option<Mark>) {
+    pub(crate) fn split(body: &str) -> (&str, Option<Mark>) {
         let found = body.rsplit_once(BEGIN).and_then(|(words, mark)| {
             let (key, by) = mark.trim_end().strip_suffix(END)?.split_once(BY)?;
             let words = words.strip_suffix("\r\n\r\n").or_else(|| words.strip_suffix("\n\n"))?;

@@ -1,0 +1,176 @@
+//! What people say on a merge request: reviews, and notes on the whole of it.
+//!
+//! GitLab keeps no commit with an approval. It does keep, in notes that nobody can write by hand, who approved and when, and of
+//! each state of the merge request when it was worked out. An approval is for the state that was shown then: the newest that was
+//! there for [`SETTLES`] at least. And it is one only as long as GitLab counts it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use gitlab::api::common::SortOrder;
+use gitlab::api::projects::merge_requests::approvals::MergeRequestApprovals;
+use gitlab::api::projects::merge_requests::notes::{CreateMergeRequestNote, EditMergeRequestNote, MergeRequestNotes};
+use pathops_core::adapter::{Comment, Review, ReviewState};
+use pathops_core::{CommitId, ErrorKind, PullRequestNumber, Result, UnixMillis};
+use serde::Deserialize;
+
+use super::client::Call;
+use super::people::Account;
+use crate::rest::Freshness;
+
+/// How long a push takes to be on every open page.
+const SETTLES: Duration = Duration::from_secs(30);
+/// What stands for a commit that nobody can tell: it is no commit's id, so no approval counts by it.
+const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
+
+#[derive(Deserialize)]
+struct Note {
+    id: u64,
+    #[serde(default)]
+    body: String,
+    author: Option<Account>,
+    created_at: String,
+    /// Whether GitLab wrote it.
+    #[serde(default)]
+    system: bool,
+}
+
+/// A state of a merge request.
+#[derive(Deserialize)]
+struct Version {
+    head_commit_sha: Option<CommitId>,
+    created_at: String,
+}
+
+#[derive(Deserialize)]
+struct Approvals {
+    #[serde(default)]
+    approved_by: Vec<Approver>,
+}
+
+#[derive(Deserialize)]
+struct Approver {
+    user: Account,
+}
+
+/// What a note of GitLab's own says about a review.
+fn said(note: &Note) -> Option<ReviewState> {
+    match note.body.trim() {
+        "approved this merge request" => Some(ReviewState::Approved),
+        "unapproved this merge request" => Some(ReviewState::Dismissed),
+        body if body.ends_with("requested changes") => Some(ReviewState::ChangesRequested),
+        body if body.ends_with("left review comments without approving") => Some(ReviewState::Commented),
+        _ => None,
+    }
+}
+
+async fn notes(call: &Call<'_>, number: PullRequestNumber) -> Result<Vec<Note>> {
+    let mut described = MergeRequestNotes::builder();
+    described.project(call.project()).merge_request(number.0).sort(SortOrder::Ascending);
+    let mut notes: Vec<Note> = call.pages(call.ask(described.build())?).await?;
+    notes.sort_by_key(|note| note.id);
+    Ok(notes)
+}
+
+pub(super) async fn reviews(call: &Call<'_>, number: PullRequestNumber) -> Result<Vec<Review>> {
+    let described = MergeRequestApprovals::builder().project(call.project()).merge_request(number.0).build();
+    let approvals: Approvals = call.get(call.ask(described)?, Freshness::Ask).await?;
+    let mut counted: BTreeSet<u64> = approvals.approved_by.iter().map(|approver| approver.user.id).collect();
+    // In this order whatever counted then has its note here, and whatever a note is for has its state.
+    let notes = notes(call, number).await?;
+    let versions = versions(call, number).await?;
+    let people = call.people().await?;
+    let no_commit = || NO_COMMIT.parse().map_err(|e| call.attempt.strange(e));
+    let mut reviews = Vec::new();
+    // From the newest back: of the approvals of one account the last one is what GitLab counts.
+    for note in notes.into_iter().rev().filter(|note| note.system) {
+        let Some(said) = said(&note) else { continue };
+        let at: UnixMillis = note.created_at.parse().map_err(|e| call.attempt.strange(e))?;
+        let state = match (said, &note.author) {
+            (ReviewState::Approved, Some(author)) if !counted.remove(&author.id) => ReviewState::Dismissed,
+            _ => said,
+        };
+        let author = people.who(call, note.author.as_ref()).await?;
+        let commit = shown(&versions, at).map_or_else(no_commit, |commit| Ok(commit.clone()))?;
+        reviews.push(Review { author, state, commit, at, body: String::new() });
+    }
+    reviews.reverse();
+    // Those that GitLab counts and says nothing about.
+    for approver in approvals.approved_by.iter().filter(|approver| counted.contains(&approver.user.id)) {
+        let (author, at) = (people.who(call, Some(&approver.user)).await?, UnixMillis::default());
+        reviews.insert(0, Review { author, state: ReviewState::Approved, commit: no_commit()?, at, body: String::new() });
+    }
+    Ok(reviews)
+}
+
+/// The states of a merge request with the time since when each was there, oldest first.
+async fn versions(call: &Call<'_>, number: PullRequestNumber) -> Result<Vec<(UnixMillis, Option<CommitId>)>> {
+    let found: Vec<Version> = call.pages(call.look(&format!("/merge_requests/{}/versions", number.0))?).await?;
+    let timed = found.into_iter().map(|version| {
+        let at = version.created_at.parse().map_err(|e| call.attempt.strange(e))?;
+        Ok((at, version.head_commit_sha))
+    });
+    // GitLab lists the newest first, also where two have one time.
+    let mut versions = timed.rev().collect::<Result<Vec<_>>>()?;
+    versions.sort_by_key(|(at, _)| *at);
+    Ok(versions)
+}
+
+/// What somebody saw then. Before the second state there was only the first.
+fn shown(versions: &[(UnixMillis, Option<CommitId>)], then: UnixMillis) -> Option<&CommitId> {
+    let since = |(n, (at, _)): &(usize, &(UnixMillis, Option<CommitId>))| *n == 0 || *at + SETTLES <= then;
+    versions.iter().enumerate().rev().find(since)?.1.1.as_ref()
+}
+
+pub(super) async fn comments(call: &Call<'_>, number: PullRequestNumber) -> Result<Vec<Comment>> {
+    let (found, people) = (notes(call, number).await?, call.people().await?);
+    let mut comments = Vec::new();
+    for note in found.into_iter().filter(|note| !note.system) {
+        let author = people.who(call, note.author.as_ref()).await?;
+        comments.push(Comment { id: note.id, author, body: note.body });
+    }
+    Ok(comments)
+}
+
+pub(super) async fn put_comment(call: &Call<'_>, number: PullRequestNumber, marker: &str, text: &str) -> Result<u64> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_/:.".contains(c);
+    if marker.is_empty() || !marker.chars().all(allowed) {
+        return Err(call.error(ErrorKind::Invalid, "a marker has letters, digits, `-`, `_`, `/`, `:` and `.`"));
+    }
+    let first = format!("<!-- pathops:{marker} -->");
+    let body = format!("{first}\n{text}");
+    let (found, people) = (notes(call, number).await?, call.people().await?);
+    // Whoever edits a note on the web pages may turn the ends of its lines into `\r\n`, which is an end for `lines` too.
+    let begins = |note: &Note| !note.system && note.body.lines().next() == Some(first.as_str());
+    let mine = found.into_iter().find(|note| people.is_me(note.author.as_ref()) && begins(note));
+    let written: Note = match mine {
+        Some(note) if note.body == body => return Ok(note.id),
+        Some(note) => {
+            let mut described = EditMergeRequestNote::builder();
+            described.project(call.project()).merge_request(number.0).note(note.id).body(body);
+            call.send(call.ask(described.build())?).await?
+        }
+        None => {
+            let mut described = CreateMergeRequestNote::builder();
+            described.project(call.project()).merge_request(number.0).body(body);
+            call.send(call.ask(described.build())?).await?
+        }
+    };
+    Ok(written.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_approval_is_for_the_state_that_was_shown() {
+        let commit = |digit: &str| -> CommitId { digit.repeat(40).parse().unwrap() };
+        let versions = [(UnixMillis(1_000_000), Some(commit("1"))), (UnixMillis(2_000_000), Some(commit("2")))];
+        for (then, seen) in [(1_000_000, "1"), (2_000_000, "1"), (2_029_999, "1"), (2_030_000, "2"), (9_000_000, "2")] {
+            assert_eq!(shown(&versions, UnixMillis(then)), Some(&commit(seen)), "{then}");
+        }
+        assert_eq!(shown(&[], UnixMillis(1)), None);
+        assert_eq!(shown(&[(UnixMillis(0), None)], UnixMillis(1)), None);
+    }
+}

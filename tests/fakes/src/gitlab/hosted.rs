@@ -1,0 +1,259 @@
+//! A project, and what people do in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use git2::{Oid, Repository};
+use pathops_core::UnixMillis;
+use pathops_core::adapter::{BranchProtection, ReviewState};
+use serde_json::{Value, json};
+
+use super::Asked;
+
+/// A project.
+pub struct Hosted {
+    /// Its number.
+    pub id: u64,
+    /// `owner/name`.
+    pub name: String,
+    pub(super) git: Repository,
+    /// Whether it takes no changes any more.
+    pub archived: bool,
+    /// Its merge requests by their numbers.
+    pub pulls: BTreeMap<u64, Pull>,
+    /// Statuses of commits, with the commit.
+    pub statuses: Vec<Value>,
+    /// What a branch is protected by.
+    pub protections: BTreeMap<String, BranchProtection>,
+    /// What external status checks said: merge request, commit, number of the check.
+    pub(super) said: BTreeMap<(u64, String, u64), String>,
+}
+
+impl std::fmt::Debug for Hosted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Hosted({})", self.name)
+    }
+}
+
+/// A merge request.
+#[derive(Debug)]
+pub struct Pull {
+    pub(super) number: u64,
+    pub(super) title: String,
+    /// Its description.
+    pub body: String,
+    /// Who opened it.
+    pub by: String,
+    pub(super) head_branch: String,
+    /// The project of its branch; nobody's where a fork was deleted.
+    pub head_project: Option<u64>,
+    pub(super) base: String,
+    pub(super) created: UnixMillis,
+    pub(super) closed_by: Option<String>,
+    pub(super) merged: Option<Merged>,
+    pub(super) asked: Vec<String>,
+    /// What was pushed to it and when, oldest first.
+    pub(super) versions: Vec<(String, UnixMillis)>,
+    /// Whose approval counts.
+    pub approved: BTreeSet<String>,
+    pub(super) notes: Vec<Note>,
+}
+
+#[derive(Debug)]
+pub(super) struct Merged {
+    pub(super) by: String,
+    pub(super) at: UnixMillis,
+    pub(super) how: Merging,
+    /// What the target branch pointed to then.
+    pub(super) commit: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Note {
+    pub(super) id: u64,
+    pub(super) by: String,
+    pub(super) body: String,
+    pub(super) at: UnixMillis,
+    pub(super) system: bool,
+}
+
+/// How a merge request is merged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merging {
+    /// By a merge commit.
+    Commit,
+    /// As one commit, and the branch is moved forward.
+    Squash,
+    /// The branch is moved forward.
+    FastForward,
+}
+
+/// A call that has come as far as its project.
+pub(super) struct At<'a> {
+    pub(super) hosted: &'a mut Hosted,
+    pub(super) who: &'a str,
+    pub(super) asked: &'a Asked,
+    /// A number that nothing else has.
+    pub(super) number: u64,
+    pub(super) accounts: &'a BTreeMap<String, Value>,
+    pub(super) enterprise: bool,
+}
+
+impl Pull {
+    pub(super) fn is_open(&self) -> bool {
+        self.closed_by.is_none() && self.merged.is_none()
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn head(&self) -> &str {
+        &self.versions.last().unwrap().0
+    }
+
+    /// Somebody edits description and notes on the web pages, and changes no word.
+    pub fn edited_by_hand(&mut self) {
+        let texts = self.notes.iter_mut().map(|note| &mut note.body);
+        texts.chain([&mut self.body]).for_each(|text| *text = text.replace('\n', "\r\n"));
+    }
+
+    fn note(&mut self, id: u64, by: &str, body: &str, at: UnixMillis, system: bool) {
+        self.notes.push(Note { id, by: by.to_owned(), body: body.to_owned(), at, system });
+    }
+
+    /// Somebody writes a note.
+    pub fn comment(&mut self, id: u64, by: &str, body: &str, at: UnixMillis) {
+        self.note(id, by, body, at, false);
+    }
+
+    /// Somebody reviews what is there now.
+    pub fn review(&mut self, id: u64, by: &str, state: ReviewState, at: UnixMillis) {
+        let words = match state {
+            ReviewState::Approved if !self.approved.insert(by.to_owned()) => return, // Once is enough for GitLab.
+            ReviewState::Approved => "approved this merge request",
+            ReviewState::ChangesRequested => "requested changes",
+            ReviewState::Commented => "left review comments without approving",
+            ReviewState::Dismissed => "unapproved this merge request",
+        };
+        if matches!(state, ReviewState::ChangesRequested | ReviewState::Dismissed) {
+            self.approved.remove(by);
+        }
+        self.note(id, by, words, at, true);
+    }
+}
+
+impl Hosted {
+    /// A project with these files on `main`.
+    #[must_use]
+    pub fn new(folder: &Path, id: u64, name: &str, files: &[(&str, &str)]) -> Self {
+        let git = Repository::init_bare(folder.join(format!("{id}.git"))).unwrap();
+        let hosted = Self {
+            id,
+            name: name.to_owned(),
+            git,
+            archived: false,
+            pulls: BTreeMap::new(),
+            statuses: Vec::new(),
+            protections: BTreeMap::new(),
+            said: BTreeMap::new(),
+        };
+        let tree = files.iter().fold(None, |tree, (path, text)| Some(hosted.with(tree, path, text.as_bytes())));
+        let start = hosted.make_as(tree.unwrap(), &[], "Begin\n", "alice", UnixMillis(1_700_000_000_000));
+        hosted.point("main", start);
+        hosted
+    }
+
+    pub(super) fn shape(&self) -> Value {
+        let path = self.name.split_once('/').unwrap().1;
+        json!({
+            "id": self.id, "name": path, "path": path, "path_with_namespace": self.name, "default_branch": "main",
+            "archived": self.archived, "visibility": "private", "merge_method": "merge",
+            "only_allow_merge_if_all_status_checks_passed": self.protections.values().any(|rules| !rules.required_checks.is_empty()),
+        })
+    }
+
+    /// Notes where open merge requests are now.
+    pub(super) fn follow(&mut self, at: UnixMillis) {
+        let heads: Vec<(u64, String)> = self
+            .pulls
+            .values()
+            .filter(|pull| pull.is_open() && pull.head_project == Some(self.id))
+            .filter_map(|pull| Some((pull.number, self.branch(&pull.head_branch)?.to_string())))
+            .collect();
+        for (number, head) in heads {
+            let pull = self.pulls.get_mut(&number).unwrap();
+            if pull.head() != head {
+                pull.versions.push((head, at));
+            }
+        }
+    }
+
+    /// What somebody pushes by Git.
+    pub fn push(&mut self, branch: &str, who: &str, path: &str, text: &str, at: UnixMillis) -> String {
+        let parent = self.branch(branch).unwrap();
+        let tree = self.git.find_commit(parent).unwrap().tree_id();
+        let tree = self.with(Some(tree), path, text.as_bytes());
+        let made = self.make_as(tree, &[parent], &format!("Change {path}\n"), who, at);
+        self.point(branch, made);
+        self.follow(at);
+        made.to_string()
+    }
+
+    /// A branch with one file that has nothing in common with the others.
+    pub fn orphan(&mut self, branch: &str, path: &str) -> String {
+        let tree = self.with(None, path, b"alone");
+        let made = self.make_as(tree, &[], "Begin elsewhere\n", "bob", UnixMillis(1_700_000_000_000));
+        self.point(branch, made);
+        made.to_string()
+    }
+
+    /// The external status checks: each that a branch asks for, with its number.
+    pub(super) fn externals(&self) -> Vec<(u64, String, String)> {
+        let all =
+            self.protections.iter().flat_map(|(branch, rules)| rules.required_checks.iter().map(move |check| (branch, check)));
+        (1..).zip(all).map(|(id, (branch, check))| (id, branch.clone(), check.to_string())).collect()
+    }
+
+    /// Why GitLab would not merge it, in its words.
+    pub(super) fn mergeable(&self, pull: &Pull) -> &'static str {
+        if !pull.is_open() {
+            return "not_open";
+        }
+        if let Some(rules) = self.protections.get(&pull.base) {
+            if pull.approved.len() < rules.required_approvals as usize {
+                return "not_approved";
+            }
+            let passed = |(id, branch, _): &(u64, String, String)| {
+                *branch != pull.base
+                    || self.said.get(&(pull.number, pull.head().to_owned(), *id)).is_some_and(|said| said == "passed")
+            };
+            if !self.externals().iter().all(passed) {
+                return "status_checks_must_pass";
+            }
+        }
+        let [ours, theirs] = [self.branch(&pull.base).unwrap(), Oid::from_str(pull.head()).unwrap()];
+        let [ours, theirs] = [ours, theirs].map(|oid| self.git.find_commit(oid).unwrap());
+        if self.git.merge_commits(&ours, &theirs, None).unwrap().has_conflicts() { "conflict" } else { "mergeable" }
+    }
+
+    /// Merges, and says what the target branch points to then.
+    pub fn merge(&mut self, who: &str, number: u64, how: Merging, at: UnixMillis) -> String {
+        self.follow(at);
+        let pull = &self.pulls[&number];
+        assert!(pull.is_open(), "it is not open");
+        let (base, head) = (self.branch(&pull.base).unwrap(), Oid::from_str(pull.head()).unwrap());
+        let [ours, theirs] = [base, head].map(|oid| self.git.find_commit(oid).unwrap());
+        let mut index = self.git.merge_commits(&ours, &theirs, None).unwrap();
+        assert!(!index.has_conflicts(), "it conflicts");
+        let tree = index.write_tree_to(&self.git).unwrap();
+        let commit = match how {
+            Merging::Commit => self.make_as(tree, &[base, head], &format!("Merge branch '{}'\n", pull.head_branch), who, at),
+            Merging::Squash => self.make_as(tree, &[base], &format!("{}\n", pull.title), who, at),
+            Merging::FastForward => head,
+        };
+        let (target, commit) = (pull.base.clone(), commit);
+        self.point(&target, commit);
+        let merged = Merged { by: who.to_owned(), at, how, commit: commit.to_string() };
+        self.pulls.get_mut(&number).unwrap().merged = Some(merged);
+        commit.to_string()
+    }
+}

@@ -1,0 +1,154 @@
+//! Merge requests.
+
+use serde_json::{Value, json};
+
+use super::hosted::{At, Merging, Pull};
+use super::{Answered, Reply};
+
+impl At<'_> {
+    fn pull(&self, number: &str) -> Answered<&Pull> {
+        number
+            .parse()
+            .ok()
+            .and_then(|number: u64| self.hosted.pulls.get(&number))
+            .ok_or_else(|| Reply::not_found("Merge Request"))
+    }
+
+    fn shape(&self, pull: &Pull) -> Value {
+        let account = |name: &String| self.accounts[name].clone();
+        let state = match (&pull.merged, &pull.closed_by) {
+            (Some(_), _) => "merged",
+            (None, Some(_)) => "closed",
+            (None, None) => "opened",
+        };
+        let merged = pull.merged.as_ref();
+        let commit = |how| merged.filter(|merged| merged.how == how).map(|merged| merged.commit.clone());
+        let status = self.hosted.mergeable(pull);
+        json!({
+            "id": 1000 + pull.number, "iid": pull.number, "project_id": self.hosted.id, "title": pull.title, "description": pull.body,
+            "state": state, "created_at": pull.created.to_string(), "updated_at": pull.created.to_string(),
+            "merged_by": merged.map(|merged| account(&merged.by)), "merge_user": merged.map(|merged| account(&merged.by)),
+            "merged_at": merged.map(|merged| merged.at.to_string()), "closed_by": pull.closed_by.as_ref().map(account), "closed_at": null,
+            "source_branch": pull.head_branch, "target_branch": pull.base, "source_project_id": pull.head_project,
+            "target_project_id": self.hosted.id, "author": account(&pull.by), "assignee": null, "assignees": [],
+            "reviewers": pull.asked.iter().map(account).collect::<Vec<_>>(), "labels": [], "draft": false, "work_in_progress": false,
+            "milestone": null, "sha": pull.head(), "merge_commit_sha": commit(Merging::Commit), "squash": false,
+            "squash_commit_sha": commit(Merging::Squash), "detailed_merge_status": status,
+            "merge_status": if status == "conflict" { "cannot_be_merged" } else { "can_be_merged" },
+            "web_url": format!("https://gitlab.invalid/{}/-/merge_requests/{}", self.hosted.name, pull.number),
+            "user_notes_count": pull.notes.len(), "upvotes": 0, "downvotes": 0, "discussion_locked": null,
+        })
+    }
+}
+
+pub(super) fn answer(at: &mut At<'_>, method: &str, rest: &[&str]) -> Answered {
+    match (method, rest) {
+        ("GET", [_]) => list(at),
+        ("POST", [_]) => open(at),
+        ("GET", [_, number]) => Ok(Reply::One(200, at.shape(at.pull(number)?))),
+        ("PUT", [_, number]) => update(at, number),
+        ("PUT", [_, number, "merge"]) => merge(at, number),
+        _ => Err(Reply::not_found("Route")),
+    }
+}
+
+/// Those that a commit is in.
+pub(super) fn of_commit(at: &At<'_>, sha: &str) -> Answered {
+    at.hosted.find(sha)?;
+    let holds = |pull: &&Pull| at.hosted.contains(pull.head(), sha);
+    Ok(Reply::List(at.hosted.pulls.values().filter(holds).map(|pull| at.shape(pull)).collect()))
+}
+
+fn list(at: &At<'_>) -> Answered {
+    let asked = |name: &str, is: &str| at.asked.text(name).is_none_or(|wanted| wanted == is);
+    let wanted = |pull: &&Pull| asked("source_branch", &pull.head_branch) && asked("target_branch", &pull.base);
+    let mut all: Vec<Value> = at.hosted.pulls.values().filter(wanted).map(|pull| at.shape(pull)).collect();
+    if at.asked.text("sort") != Some("asc") {
+        all.reverse();
+    }
+    Ok(Reply::List(all))
+}
+
+fn names(at: &At<'_>, ids: &Value) -> Vec<String> {
+    let ids = ids.as_array().cloned().unwrap_or_default();
+    let named = |id: &Value| {
+        at.accounts.iter().find(|(_, account)| account["id"].to_string() == id.as_str().unwrap()).map(|(name, _)| name.clone())
+    };
+    ids.iter().filter_map(named).collect()
+}
+
+fn open(at: &mut At<'_>) -> Answered {
+    let text = |field: &str| at.asked.body[field].as_str().unwrap_or_default().to_owned();
+    let (title, head, base) = (text("title"), text("source_branch"), text("target_branch"));
+    if title.chars().count() > 255 {
+        return Err(Reply::Refused(400, json!({ "message": { "title": ["is too long (maximum is 255 characters)"] } })));
+    }
+    let same =
+        |pull: &&Pull| pull.is_open() && pull.head_branch == head && pull.base == base && pull.head_project == Some(at.hosted.id);
+    if let Some(other) = at.hosted.pulls.values().find(same) {
+        let message = format!("Another open merge request already exists for this source branch: !{}", other.number);
+        return Err(Reply::Refused(409, json!({ "message": [message] })));
+    }
+    let number = at.hosted.pulls.keys().last().map_or(1, |last| last + 1);
+    let oid = at.hosted.branch(&head).map(|oid| oid.to_string());
+    let pull = Pull {
+        number,
+        title,
+        body: text("description"),
+        by: at.who.to_owned(),
+        head_branch: head,
+        head_project: Some(at.hosted.id),
+        base,
+        created: at.asked.at,
+        closed_by: None,
+        merged: None,
+        asked: names(at, &at.asked.body["reviewer_ids[]"]),
+        // GitLab opens one of a branch that is not there too.
+        versions: vec![(oid.expect("the branch was looked at"), at.asked.at)],
+        approved: Default::default(),
+        notes: Vec::new(),
+    };
+    at.hosted.pulls.insert(number, pull);
+    Ok(Reply::One(201, at.shape(&at.hosted.pulls[&number])))
+}
+
+fn update(at: &mut At<'_>, number: &str) -> Answered {
+    let number = at.pull(number)?.number;
+    let body = &at.asked.body;
+    let reviewers = match (&body["reviewer_ids[]"], &body["reviewer_ids"]) {
+        (ids @ Value::Array(_), _) => Some(names(at, ids)),
+        (_, Value::String(none)) if none.is_empty() => Some(Vec::new()),
+        _ => None,
+    };
+    if body["title"].as_str().is_some_and(|title| title.chars().count() > 255) {
+        return Err(Reply::Refused(400, json!({ "message": { "title": ["is too long (maximum is 255 characters)"] } })));
+    }
+    let pull = at.hosted.pulls.get_mut(&number).unwrap();
+    if let Some(title) = body["title"].as_str() {
+        pull.title = title.to_owned();
+    }
+    if let Some(words) = body["description"].as_str() {
+        pull.body = words.to_owned();
+    }
+    pull.asked = reviewers.unwrap_or(std::mem::take(&mut pull.asked));
+    if body["state_event"] == "close" && pull.is_open() {
+        pull.closed_by = Some(at.who.to_owned());
+    }
+    Ok(Reply::One(200, at.shape(&at.hosted.pulls[&number])))
+}
+
+fn merge(at: &mut At<'_>, number: &str) -> Answered {
+    let pull = at.pull(number)?;
+    let number = pull.number;
+    if at.asked.body["sha"].as_str() != Some(pull.head()) {
+        let message = format!("SHA does not match HEAD of source branch: {}", pull.head());
+        return Err(Reply::refused(409, &message));
+    }
+    match at.hosted.mergeable(pull) {
+        "mergeable" => {}
+        "conflict" => return Err(Reply::refused(422, "Branch cannot be merged")),
+        _ => return Err(Reply::refused(405, "405 Method Not Allowed")),
+    }
+    at.hosted.merge(at.who, number, Merging::Commit, at.asked.at);
+    Ok(Reply::One(200, at.shape(&at.hosted.pulls[&number])))
+}
