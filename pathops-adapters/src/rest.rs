@@ -19,8 +19,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
-use http::header::{ETAG, IF_NONE_MATCH};
-use http::{HeaderMap, Method, Request, StatusCode, Uri};
+use http::header::{ETAG, IF_NONE_MATCH, LINK};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use pathops_core::adapter::Clock;
 
 use budget::Budget;
@@ -142,9 +142,9 @@ impl Rest {
         }
         let answer = Arc::new(self.call(&caller, Method::GET, uri, headers, Vec::new()).await?);
         match (answer.status, known) {
-            (StatusCode::NOT_MODIFIED, Some((_, known))) => Ok(known),
+            (StatusCode::NOT_MODIFIED, Some((etag, known))) => Ok(self.freshened(key, etag, known, &answer)),
             (StatusCode::OK, _) => {
-                let never = (freshness == Freshness::Never).then(|| http::HeaderValue::from_static("\"\""));
+                let never = (freshness == Freshness::Never).then(|| HeaderValue::from_static("\"\""));
                 if let Some(etag) = answer.headers.get(ETAG).cloned().or(never) {
                     self.cache.put(key, etag, answer.clone());
                 }
@@ -152,6 +152,16 @@ impl Rest {
             }
             _ => Ok(answer),
         }
+    }
+
+    /// What is known, with where the list goes on from here: another page may have come although this one is the same.
+    fn freshened(&self, key: String, etag: HeaderValue, known: Arc<Answer>, now: &Answer) -> Arc<Answer> {
+        let Some(link) = now.headers.get(LINK).filter(|link| known.headers.get(LINK) != Some(*link)) else { return known };
+        let mut fresh = Answer::clone(&known);
+        fresh.headers.insert(LINK, link.clone());
+        let fresh = Arc::new(fresh);
+        self.cache.put(key, etag, fresh.clone());
+        fresh
     }
 
     /// Writes. It is sent once.

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 #![expect(clippy::print_stderr, reason = "a skip is told")]
 
+mod faults;
+mod recorded;
 mod world;
 
 use std::process::ExitCode;
@@ -17,5 +19,6 @@ fn main() -> ExitCode {
     (offers.branch_protection, offers.reviewers, offers.title_max_chars) = (true, true, Some(255));
     let mut trials = scm::trials(Arc::new(Shops), offers);
     trials.extend(merge::trials(Arc::new(Shops)));
+    trials.extend(faults::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -11,6 +11,8 @@ use pathops_core::memory::ManualClock;
 use pathops_core::{BranchName, CommitId, PersonId, PullRequestNumber, RepoId, Result, UnixMillis};
 use pathops_fakes::gitlab::{Fake, Hosted, Merging};
 
+use crate::recorded;
+
 pub(crate) const REPO: &str = "shop/web-gitops";
 pub(crate) const TOKEN: &str = "glpat-secret-of-the-tests";
 pub(crate) const BOT: &str = "project_42_bot_1f";
@@ -32,6 +34,18 @@ pub(crate) async fn shop() -> Fake {
     fake
 }
 
+/// Where an answer is not as GitLab's are, the case fails.
+#[derive(Debug)]
+struct Checked(Fake);
+
+impl Drop for Checked {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            recorded::check(&self.0);
+        }
+    }
+}
+
 /// Makes shops.
 #[derive(Debug)]
 pub(crate) struct Shops;
@@ -43,7 +57,7 @@ fn world(fake: Fake, [gitlab, restarted]: [&GitLab; 2]) -> ScmWorld {
         people: Arc::new(ThePeople(fake.clone())),
         repo: REPO.parse().unwrap(),
         missing: "shop/none".parse().unwrap(),
-        guard: Box::new(fake),
+        guard: Box::new(Checked(fake)),
     }
 }
 

@@ -199,7 +199,9 @@ impl State {
         self.projects.get_mut(name).unwrap()
     }
 
-    fn account(&self, name: &str) -> Value {
+    /// An account, as it is told of.
+    #[must_use]
+    pub fn account(&self, name: &str) -> Value {
         shapes::account(1 + self.users.iter().position(|(user, _)| user == name).unwrap() as u64, name)
     }
 

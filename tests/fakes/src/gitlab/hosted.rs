@@ -189,13 +189,35 @@ impl Hosted {
 
     /// What somebody pushes by Git.
     pub fn push(&mut self, branch: &str, who: &str, path: &str, text: &str, at: UnixMillis) -> String {
+        self.push_saying(branch, who, path, text, &format!("Change {path}\n"), at)
+    }
+
+    /// The same with this message.
+    pub fn push_saying(&mut self, branch: &str, who: &str, path: &str, text: &str, message: &str, at: UnixMillis) -> String {
         let parent = self.branch(branch).unwrap();
         let tree = self.git.find_commit(parent).unwrap().tree_id();
         let tree = self.with(Some(tree), path, text.as_bytes());
-        let made = self.make_as(tree, &[parent], &format!("Change {path}\n"), who, at);
+        let made = self.make_as(tree, &[parent], message, who, at);
         self.point(branch, made);
         self.follow(at);
         made.to_string()
+    }
+
+    /// The message of a commit, as Git has it.
+    #[must_use]
+    pub fn message(&self, commit: &str) -> String {
+        self.git.find_commit(Oid::from_str(commit).unwrap()).unwrap().message().unwrap().to_owned()
+    }
+
+    /// The tree of a commit, as Git has it.
+    #[must_use]
+    pub fn tree(&self, commit: &str) -> String {
+        self.git.find_commit(Oid::from_str(commit).unwrap()).unwrap().tree_id().to_string()
+    }
+
+    /// Somebody who may do so puts a branch back.
+    pub fn put_back(&mut self, branch: &str, commit: &str) {
+        self.point(branch, Oid::from_str(commit).unwrap());
     }
 
     /// A branch with one file that has nothing in common with the others.

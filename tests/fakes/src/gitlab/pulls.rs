@@ -31,10 +31,9 @@ impl At<'_> {
             "merged_at": merged.map(|merged| merged.at.to_string()), "closed_by": pull.closed_by.as_ref().map(account), "closed_at": null,
             "source_branch": pull.head_branch, "target_branch": pull.base, "source_project_id": pull.head_project,
             "target_project_id": self.hosted.id, "author": account(&pull.by), "assignee": null, "assignees": [],
-            "reviewers": pull.asked.iter().map(account).collect::<Vec<_>>(), "labels": [], "draft": false, "work_in_progress": false,
+            "reviewers": pull.asked.iter().map(account).collect::<Vec<_>>(), "labels": [], "work_in_progress": false,
             "milestone": null, "sha": pull.head(), "merge_commit_sha": commit(Merging::Commit), "squash": false,
             "squash_commit_sha": commit(Merging::Squash), "detailed_merge_status": status,
-            "merge_status": if status == "conflict" { "cannot_be_merged" } else { "can_be_merged" },
             "web_url": format!("https://gitlab.invalid/{}/-/merge_requests/{}", self.hosted.name, pull.number),
             "user_notes_count": pull.notes.len(), "upvotes": 0, "downvotes": 0, "discussion_locked": null,
         })

@@ -143,11 +143,12 @@ fn reply_with(state: &mut State, asked: &Asked, reply: Reply) -> Response<Full<B
         keep(state, asked, &body);
     }
     let bytes = body.to_string().into_bytes();
-    let mut response = respond(status, bytes.clone());
+    let response = respond(status, bytes.clone());
+    let mut response = if asked.method == Method::GET && status == 200 { tagged(asked, response, &bytes) } else { response };
     if let Some(link) = link {
         response.headers_mut().insert("link", link.parse().unwrap());
     }
-    if asked.method == Method::GET && status == 200 { tagged(asked, response, &bytes) } else { response }
+    response
 }
 
 /// Keeps what was answered, where it is of a kind that GitLab's answers are known of.
