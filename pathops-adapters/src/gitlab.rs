@@ -37,8 +37,8 @@
 //!   status by name. What may not be read is an error, and never an absence.
 //! * **One budget.** All calls of a [`GitLab`] and its clones share its limit; the last quarter of each window is for the projects
 //!   that used less than a quarter, and they take turns ([`GitLabConfig::projects`]). What was read before is read again with its
-//!   entity tag, and equal reads at the same time are one call. [`GitLab::usage`] counts. Where nothing is left a call fails at
-//!   once, with the time to wait.
+//!   entity tag, which spares the answer and not the call; equal reads at the same time are one. [`GitLab::usage`] counts. Where
+//!   nothing is left a call fails at once, with the time to wait.
 //! * **A project that was renamed** is still read by its old name, and not written to.
 //!
 //! What GitLab cannot do: delete a branch only where it still points, or post a status only once. Two callers at the same

@@ -13,13 +13,14 @@ const IO: &str = "async-std chrono fastrand futures-executor getrandom git2 hype
                   tracing-subscriber ureq walkdir";
 
 /// The crates that connect an adapter to something, and the features that may pull each.
-const VENDORS: [(&str, &[&str]); 11] = [
+const VENDORS: [(&str, &[&str]); 12] = [
     ("git2", &["embedded", "local-ci", "local-forge", "local-gitops"]),
+    ("gitlab", &["gitlab"]),
     ("jsonschema", &["embedded", "local-gitops"]),
     ("kube", &["argocd"]),
     ("object_store", &["embedded", "object-store", "s3", "zstd"]),
     ("octocrab", &["github"]),
-    ("reqwest", &["s3"]),
+    ("reqwest", &["gitlab", "s3"]),
     ("sqlx", &["embedded", "postgres", "sqlite"]),
     ("sqlx-postgres", &["postgres"]),
     ("sqlx-sqlite", &["embedded", "sqlite"]),

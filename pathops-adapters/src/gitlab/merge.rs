@@ -1,7 +1,8 @@
 //! Merging, for branches that policy lets PathOps merge.
 //!
 //! GitLab holds a merge to the rules of the project, but it takes whoever opened the merge request for its author, and an
-//! approval for one of any head. So this adapter counts the approvals itself too.
+//! approval for one of any head. So this adapter counts the approvals itself too. Where the project has a merge train, it merges
+//! at once, beside the train.
 
 use gitlab::api::projects::merge_requests::MergeMergeRequest;
 use pathops_core::adapter::{BranchProtection, MergeableBranch, PullRequest, PullRequestState};

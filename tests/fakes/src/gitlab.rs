@@ -153,7 +153,6 @@ type Answered<T = Reply> = Result<T, Reply>;
 
 impl Fake {
     /// What it keeps, for as long as nobody else looks.
-    #[must_use]
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

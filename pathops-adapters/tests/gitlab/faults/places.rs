@@ -94,10 +94,11 @@ async fn squash_and_fast_forward_are_merges(shop: Arc<Shop>) {
 async fn a_merge_that_the_branch_does_not_hold_is_not_believed(shop: Arc<Shop>) {
     let opened = shop.opened("topic").await;
     let before = shop.head("main").await;
-    let mut state = shop.fake.state();
-    state.project(REPO).merge("bob", opened.number.0, Merging::FastForward, UnixMillis(1_796_000_000_000));
-    state.project(REPO).put_back("main", before.as_str());
-    drop(state);
+    {
+        let mut state = shop.fake.state();
+        state.project(REPO).merge("bob", opened.number.0, Merging::FastForward, UnixMillis(1_796_000_000_000));
+        state.project(REPO).put_back("main", before.as_str());
+    }
     let error = shop.scm.pull_request(&cx("read"), &shop.repo, opened.number).await.unwrap_err();
     is(&error, ErrorKind::Unexpected, Effect::None);
 }

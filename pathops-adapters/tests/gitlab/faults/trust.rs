@@ -95,11 +95,12 @@ async fn an_approval_that_gitlab_says_nothing_about_is_for_no_commit(shop: Arc<S
 
 async fn words_of_a_person_are_no_review(shop: Arc<Shop>) {
     let opened = shop.opened("topic").await;
-    let mut state = shop.fake.state();
-    let id = state.number();
-    let pull = state.project(REPO).pulls.get_mut(&1).unwrap();
-    pull.comment(id, "bob", "approved this merge request", UnixMillis(1_795_348_800_000));
-    drop(state);
+    {
+        let mut state = shop.fake.state();
+        let id = state.number();
+        let pull = state.project(REPO).pulls.get_mut(&1).unwrap();
+        pull.comment(id, "bob", "approved this merge request", UnixMillis(1_795_348_800_000));
+    }
     assert_eq!(shop.reviews().await, []);
     assert_eq!(shop.scm.comments(&cx("read"), &shop.repo, opened.number).await.unwrap().len(), 1);
 }

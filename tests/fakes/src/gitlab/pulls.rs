@@ -71,7 +71,10 @@ fn list(at: &At<'_>) -> Answered {
 fn names(at: &At<'_>, ids: &Value) -> Vec<String> {
     let ids = ids.as_array().cloned().unwrap_or_default();
     let named = |id: &Value| {
-        at.accounts.iter().find(|(_, account)| account["id"].to_string() == id.as_str().unwrap()).map(|(name, _)| name.clone())
+        at.accounts
+            .iter()
+            .find(|(_, account)| account["id"].as_u64() == id.as_str().unwrap().parse().ok())
+            .map(|(name, _)| name.clone())
     };
     ids.iter().filter_map(named).collect()
 }
@@ -102,8 +105,8 @@ fn open(at: &mut At<'_>) -> Answered {
         closed_by: None,
         merged: None,
         asked: names(at, &at.asked.body["reviewer_ids[]"]),
-        // GitLab opens one of a branch that is not there too.
-        versions: vec![(oid.expect("the branch was looked at"), at.asked.at)],
+        // GitLab would open one of a branch that is not there.
+        versions: vec![(oid.unwrap(), at.asked.at)],
         approved: Default::default(),
         notes: Vec::new(),
     };
