@@ -44,7 +44,8 @@
 //! What GitLab cannot do: delete a branch only where it still points, or post a status only once. Two callers at the same
 //! instant may do both; the driver has one. It names no tree of a commit, so its root is listed for each; and nobody by the
 //! address in a commit, so authors are known by the addresses that GitLab gives out, `<number>-<name>@users.noreply.<server>`, and
-//! by no other. GitLab Free keeps one reviewer of several.
+//! by no other. GitLab Free keeps one reviewer of several. A push rule that wants every author to be a member refuses the commits
+//! of agents. What was pushed a moment ago may not be the head of its merge request yet.
 //!
 //! A merge request from a fork is read like any other, and is not among those of a branch. A project in a subgroup has no
 //! [`RepoId`]: that is `owner/name`.

@@ -2,7 +2,8 @@
 
 use gitlab::api::common::SortOrder;
 use gitlab::api::projects::merge_requests::{
-    CreateMergeRequest, EditMergeRequest, MergeRequest, MergeRequestOrderBy, MergeRequestStateEvent, MergeRequests,
+    CreateMergeRequest, EditMergeRequest, MergeRequest, MergeRequestOrderBy, MergeRequestScope, MergeRequestStateEvent,
+    MergeRequests,
 };
 use http::StatusCode;
 use pathops_core::adapter::{NewPullRequest, PullRequest, PullRequestState, PullRequestUpdate};
@@ -85,7 +86,7 @@ pub(super) async fn found(call: &Call<'_>, number: PullRequestNumber) -> Result<
 /// Everything from a branch of this project, oldest first.
 async fn found_from(call: &Call<'_>, head: &BranchName) -> Result<Vec<Found>> {
     let mut described = MergeRequests::builder();
-    described.project(call.project()).source_branch(head.as_str());
+    described.project(call.project()).source_branch(head.as_str()).scope(MergeRequestScope::All);
     described.order_by(MergeRequestOrderBy::CreatedAt).sort(SortOrder::Ascending);
     let mut all: Vec<Found> = call.pages(call.ask(described.build())?).await?;
     all.retain(Found::is_from_here);

@@ -5,11 +5,10 @@ use serde_json::{Value, json};
 use super::hosted::{At, Note, Pull};
 use super::{Answered, Reply};
 
-fn shape(at: &At<'_>, pull: u64, note: &Note) -> Value {
+fn shape(at: &At<'_>, note: &Note) -> Value {
     json!({
         "id": note.id, "type": null, "body": note.body, "author": at.accounts[&note.by], "created_at": note.at.to_string(),
-        "updated_at": note.at.to_string(), "system": note.system, "noteable_id": 1000 + pull, "noteable_type": "MergeRequest",
-        "noteable_iid": pull, "project_id": at.hosted.id, "resolvable": false, "internal": false, "confidential": false,
+        "updated_at": note.at.to_string(), "system": note.system, "project_id": at.hosted.id, "resolvable": false, "internal": false, "confidential": false,
     })
 }
 
@@ -21,7 +20,7 @@ pub(super) fn answer(at: &mut At<'_>, method: &str, rest: &[&str]) -> Answered {
     let pull = &at.hosted.pulls[&number];
     match (method, &rest[2..]) {
         ("GET", ["notes"]) => {
-            let mut all: Vec<Value> = pull.notes.iter().map(|note| shape(at, number, note)).collect();
+            let mut all: Vec<Value> = pull.notes.iter().map(|note| shape(at, note)).collect();
             if at.asked.text("sort") != Some("asc") {
                 all.reverse();
             }
@@ -44,7 +43,7 @@ pub(super) fn answer(at: &mut At<'_>, method: &str, rest: &[&str]) -> Answered {
             let pull = at.hosted.pulls.get_mut(&number).unwrap();
             pull.comment(id, who, body, at.asked.at);
             let note = at.hosted.pulls[&number].notes.last().unwrap();
-            Ok(Reply::One(201, shape(at, number, note)))
+            Ok(Reply::One(201, shape(at, note)))
         }
         ("PUT", ["notes", id]) => {
             let (body, who) = (at.asked.body["body"].as_str().unwrap(), at.who);
@@ -52,7 +51,7 @@ pub(super) fn answer(at: &mut At<'_>, method: &str, rest: &[&str]) -> Answered {
             let place = notes.iter().position(|note| note.id.to_string() == *id).ok_or_else(|| Reply::not_found("Note"))?;
             assert!(notes[place].by == who && !notes[place].system, "somebody else's note is edited");
             notes[place].body = body.to_owned();
-            Ok(Reply::One(200, shape(at, number, &at.hosted.pulls[&number].notes[place])))
+            Ok(Reply::One(200, shape(at, &at.hosted.pulls[&number].notes[place])))
         }
         _ => Err(Reply::not_found("Route")),
     }
