@@ -8,10 +8,9 @@ use std::time::Duration;
 use pathops_adapters::system::SystemClock;
 use pathops_core::adapter::{Clock as _, Scm};
 use pathops_core::{CommitId, IdempotencyKey, OpContext, RepoId, RepoPath, TreeId, UnixMillis};
+use pathops_fakes::argocd::{Cluster, Key, second};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-
-use crate::cluster::{Cluster, Key};
 
 const REFRESH: &str = "argocd.argoproj.io/refresh";
 
@@ -75,10 +74,6 @@ impl Controller {
             }
         }))
     }
-}
-
-pub(crate) fn second(at: UnixMillis) -> Value {
-    json!(UnixMillis(at.0 - at.0.rem_euclid(1000)).to_string())
 }
 
 fn cx() -> OpContext {

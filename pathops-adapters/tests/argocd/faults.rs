@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::scene::{Scene, ago, place};
 use crate::trial;
-use crate::world::{Way, application, argo_cd, cx, orders, repo, target, unit, watch};
+use crate::world::{Way, application, argo_cd, cx, kubernetes_access, orders, repo, target, unit, watch};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -259,7 +259,7 @@ async fn a_conflict_of_the_annotation_is_told() {
     assert!(calls.iter().all(|call| call.starts_with("PATCH ")), "{calls:?}");
     let annotations = scene.servers.cluster.get(&place()).unwrap()["metadata"]["annotations"].clone();
     assert_eq!(annotations, json!({"argocd.argoproj.io/refresh": "normal"}));
-    let unable = argo_cd(&scene.git, Instance::cluster(scene.servers.kubernetes_access()));
+    let unable = argo_cd(&scene.git, Instance::cluster(kubernetes_access(&scene.servers)));
     assert!(!unable.capabilities().refresh);
     assert_eq!(unable.refresh(&cx(), &unit(), &target()).await.unwrap_err().kind(), ErrorKind::Unsupported);
 }

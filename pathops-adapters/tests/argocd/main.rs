@@ -3,12 +3,9 @@
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 #![expect(clippy::disallowed_methods, reason = "the fakes take real time")]
 
-mod argo_api;
-mod cluster;
 mod controller;
 mod crd;
 mod faults;
-mod http;
 mod many;
 mod rights;
 mod scene;

@@ -11,11 +11,10 @@ use pathops_adapters::argocd::{Access, ArgoCd, Instance, ManagedApplication};
 use pathops_adapters::system::SystemClock;
 use pathops_core::adapter::{Clock as _, ExpectedDeployment, GitOps as _, NotYet, Readiness};
 use pathops_core::{UnitId, UnixMillis};
+use pathops_fakes::argocd::{Body, Piece, Reply, Request, Server, second};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::controller::second;
-use crate::http::{Body, Piece, Reply, Request, Server};
 use crate::world::{Git, REPO_URL, application, cx, repo, target, watch};
 use crate::{crd, trial};
 

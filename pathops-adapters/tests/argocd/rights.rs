@@ -2,10 +2,11 @@
 
 use libtest_mimic::Trial;
 use pathops_adapters::argocd::{ACCOUNT, ROLE, RightsFinding, hooks};
+use pathops_fakes::argocd::Servers;
 use serde_json::{Value, json};
 
 use crate::trial;
-use crate::world::{Git, Servers, Way, argo_cd, cx};
+use crate::world::{Git, Way, argo_cd, cluster, cx};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -35,7 +36,7 @@ async fn findings(servers: &Servers, way: Way) -> Vec<String> {
 }
 
 async fn what_the_shipped_role_grants_is_enough_and_no_more() {
-    let servers = Servers::start().await;
+    let servers = Servers::start(cluster()).await;
     servers.cluster.allow(shipped());
     servers.cluster.allow_account(&["applications/get"]);
     for way in [Way::Kubernetes, Way::Server] {
@@ -47,7 +48,7 @@ async fn what_the_shipped_role_grants_is_enough_and_no_more() {
 }
 
 async fn what_is_missing_and_what_is_too_much_is_found() {
-    let servers = Servers::start().await;
+    let servers = Servers::start(cluster()).await;
     let missing = |right: &str| format!("main: {}", RightsFinding::Missing { right: right.to_owned() });
     let excess = |right: &str| format!("main: {}", RightsFinding::Excess { right: right.to_owned() });
     assert_eq!(

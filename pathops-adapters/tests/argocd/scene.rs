@@ -8,11 +8,11 @@ use pathops_adapters::system::SystemClock;
 use pathops_core::UnixMillis;
 use pathops_core::adapter::{Clock as _, ExpectedDeployment, GitOps as _, Observation, Readiness};
 use pathops_core::conformance::gitops::{Committed, Desired, DesiredState as _};
+use pathops_fakes::argocd::{Key, Servers, key, second};
 use serde_json::{Value, json};
 
-use crate::cluster::{Key, key};
-use crate::controller::{HOOKS, IMAGE, second};
-use crate::world::{Git, Running, Servers, Way, application, argo_cd, cx, jobs, repo, target, unit, watch};
+use crate::controller::{HOOKS, IMAGE};
+use crate::world::{Git, Running, Way, application, argo_cd, cluster, cx, jobs, repo, target, unit, watch};
 
 pub(crate) fn place() -> Key {
     key("argocd", "orders-preflight")
@@ -32,7 +32,7 @@ pub(crate) struct Scene {
 impl Scene {
     /// Version 1 is committed, and live and healthy.
     pub(crate) async fn new() -> Self {
-        let (servers, git) = (Servers::start().await, Git::new());
+        let (servers, git) = (Servers::start(cluster()).await, Git::new());
         let committed = git.commit(Desired::Healthy { version: 1 }).await;
         servers.cluster.put(live(application("argocd", "orders-preflight"), &committed));
         Self { servers, git, committed }

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use libtest_mimic::Trial;
+use pathops_fakes::argocd::{Body, Cluster, Piece, Reply, Request};
 use serde_json::Value;
 
-use crate::cluster::Cluster;
-use crate::http::{Body, Piece, Reply, Request};
 use crate::trial;
-use crate::world::application;
+use crate::world::{application, cluster};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![trial("the_fake_answers_in_the_shapes_of_a_real_server", the_fake_answers_in_the_shapes_of_a_real_server)]
@@ -59,7 +58,7 @@ async fn the_fake_answers_in_the_shapes_of_a_real_server() {
         println!("SKIPPED: there are no recorded answers of a real server");
         return;
     };
-    let cluster = Cluster::new();
+    let cluster = cluster();
     cluster.put(application("argocd", "a"));
     cluster.put(application("argocd", "b"));
     let all = "/apis/argoproj.io/v1alpha1/applications";

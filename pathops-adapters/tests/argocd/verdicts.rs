@@ -9,10 +9,9 @@ use pathops_adapters::system::SystemClock;
 use pathops_core::adapter::{Clock as _, DeployFailure, ExpectedDeployment, GitOps as _, NotYet, Readiness, Stale, StaleAction};
 use pathops_core::conformance::gitops::{Desired, DesiredState as _};
 use pathops_core::{CommitId, ErrorKind};
+use pathops_fakes::argocd::{key, second};
 use serde_json::json;
 
-use crate::cluster::key;
-use crate::controller::second;
 use crate::scene::{Scene, ago, live, place};
 use crate::world::{REPO_URL, Way, application, cx, orders, repo, target, unit};
 use crate::{crd, trial};

@@ -12,13 +12,12 @@ use pathops_core::conformance::gitops::{Committed, Desired, DesiredState, GitOps
 use pathops_core::memory::MemoryForge;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{BranchName, CommitId, Digest, IdempotencyKey, JobName, OpContext, Principal, RepoId, RepoPath, UnitId};
-use serde_json::{Value, json};
+use pathops_fakes::argocd::{self, Cluster, Servers, key};
+use serde_json::Value;
 use tokio::task::JoinHandle;
 
-use crate::argo_api;
-use crate::cluster::Cluster;
 use crate::controller::{Controller, HOOKS, IMAGE};
-use crate::http::Server;
+use crate::crd;
 
 pub(crate) const REPO_URL: &str = "https://git.example/shop/orders-gitops.git";
 
@@ -105,46 +104,20 @@ impl DesiredState for Git {
 
 /// An Application that nobody has looked at yet.
 pub(crate) fn application(namespace: &str, name: &str) -> Value {
-    json!({
-        "apiVersion": "argoproj.io/v1alpha1", "kind": "Application",
-        "metadata": {"namespace": namespace, "name": name, "uid": format!("{namespace}-{name}"), "annotations": {}},
-        "spec": {
-            "project": "shop",
-            "source": {"repoURL": REPO_URL, "path": target().path, "targetRevision": target().branch},
-            "destination": {"server": "https://kubernetes.default.svc", "namespace": "shop"},
-            "syncPolicy": {"automated": {"prune": true, "selfHeal": true}}
-        },
-        "status": {}
-    })
+    argocd::application(&key(namespace, name), REPO_URL, target().path.as_str(), target().branch.as_str())
 }
 
-/// A cluster with both of its servers.
-#[derive(Debug)]
-pub(crate) struct Servers {
-    pub(crate) cluster: Cluster,
-    pub(crate) kubernetes: Server,
-    pub(crate) argo: Server,
+/// A cluster whose objects are held against their definition.
+pub(crate) fn cluster() -> Cluster {
+    Cluster::new(crd::check)
 }
 
-impl Servers {
-    pub(crate) async fn start() -> Self {
-        let cluster = Cluster::new();
-        let (one, other) = (cluster.clone(), cluster.clone());
-        let kubernetes = Server::start(move |request| {
-            let cluster = one.clone();
-            async move { cluster.answer(request).await }
-        });
-        let argo = Server::start(move |request| argo_api::answer(other.clone(), request));
-        Self { cluster, kubernetes: kubernetes.await, argo: argo.await }
-    }
+pub(crate) fn kubernetes_access(servers: &Servers) -> Access {
+    Access::url(&servers.kubernetes.url).token("first")
+}
 
-    pub(crate) fn kubernetes_access(&self) -> Access {
-        Access::url(&self.kubernetes.url).token("first")
-    }
-
-    pub(crate) fn argo_access(&self) -> Access {
-        Access::url(&self.argo.url).token("first")
-    }
+pub(crate) fn argo_access(servers: &Servers) -> Access {
+    Access::url(&servers.argo.url).token("first")
 }
 
 /// How the adapter reads and refreshes.
@@ -161,9 +134,9 @@ pub(crate) enum Way {
 impl Way {
     pub(crate) fn instance(self, servers: &Servers) -> Instance {
         match self {
-            Way::Kubernetes => Instance::cluster(servers.kubernetes_access()).refreshing_through(servers.argo_access()),
-            Way::Server => Instance::server(servers.argo_access()),
-            Way::Annotation => Instance::cluster(servers.kubernetes_access()).namespace("argocd").refreshing_by_annotation(),
+            Way::Kubernetes => Instance::cluster(kubernetes_access(servers)).refreshing_through(argo_access(servers)),
+            Way::Server => Instance::server(argo_access(servers)),
+            Way::Annotation => Instance::cluster(kubernetes_access(servers)).namespace("argocd").refreshing_by_annotation(),
         }
     }
 }
@@ -206,7 +179,7 @@ pub(crate) struct Conformance {
 #[async_trait]
 impl GitOpsFixture for Conformance {
     async fn fresh(&self) -> GitOpsWorld {
-        let (git, servers) = (Git::new(), Servers::start().await);
+        let (git, servers) = (Git::new(), Servers::start(cluster()).await);
         servers.cluster.put(application("argocd", "orders-preflight"));
         let controller = Controller::start(servers.cluster.clone(), git.scm.clone(), repo());
         let argo = argo_cd(&git, self.way.instance(&servers));

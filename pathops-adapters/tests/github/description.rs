@@ -5,9 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use jsonschema::{Draft, Validator};
+use pathops_fakes::github::{self, Asked};
 use serde_json::{Value, json};
-
-use crate::fake::Asked;
 
 /// Where the description lies, beside the workspace. A whole one may be named instead.
 const FILE: &str = "../../shared/data/github/github-subset.json";
@@ -40,29 +39,9 @@ impl std::fmt::Debug for Description {
     }
 }
 
-/// Says in JSON Schema's words what OpenAPI 3.0 says in its own.
-fn nullable(value: &mut Value) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(nullable),
-        Value::Object(fields) => {
-            fields.values_mut().for_each(nullable);
-            if fields.get("nullable") == Some(&Value::Bool(true)) {
-                fields.remove("nullable");
-                let inner = Value::Object(std::mem::take(fields));
-                fields.insert("anyOf".to_owned(), json!([inner, { "type": "null" }]));
-            }
-        }
-        _ => {}
-    }
-}
-
-impl Description {
-    pub(crate) fn official() -> Option<Self> {
-        OFFICIAL.clone().map(Self)
-    }
-
-    /// What is wrong with a request, or with its answer. A path that is not described is not held against anything.
-    pub(crate) fn differences(&self, asked: &Asked, status: u16, answer: &Value) -> Vec<String> {
+impl github::Description for Description {
+    /// A path that is not described is not held against anything.
+    fn differences(&self, asked: &Asked, status: u16, answer: &Value) -> Vec<String> {
         let method = asked.method.as_str().to_lowercase();
         let Some((path, operation)) = self.operation(&method, &asked.path) else { return Vec::new() };
         let at = format!("{method} {path}");
@@ -82,6 +61,28 @@ impl Description {
             None => {}
         }
         wrong
+    }
+}
+
+/// Says in JSON Schema's words what OpenAPI 3.0 says in its own.
+fn nullable(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(nullable),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(nullable);
+            if fields.get("nullable") == Some(&Value::Bool(true)) {
+                fields.remove("nullable");
+                let inner = Value::Object(std::mem::take(fields));
+                fields.insert("anyOf".to_owned(), json!([inner, { "type": "null" }]));
+            }
+        }
+        _ => {}
+    }
+}
+
+impl Description {
+    pub(crate) fn official() -> Option<Box<dyn github::Description>> {
+        OFFICIAL.clone().map(|document| Box::new(Self(document)) as Box<_>)
     }
 
     /// The schema of an answer. A file that is asked for as an object is described as a folder, but is a file.

@@ -14,8 +14,7 @@ use pathops_core::adapter::{CheckState, FileChange, NewCommit, NewPullRequest, P
 use pathops_core::policy::CommitStatus;
 use pathops_core::{CommitId, Effect, Error, ErrorKind, IdempotencyKey, OpContext, Principal, RepoId, Result, UnixMillis};
 
-use crate::fake::Fake;
-use crate::world::{By, REPO, shop};
+use crate::world::{By, Fake, REPO, shop};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut all = answers::trials();

@@ -4,7 +4,6 @@
 #![expect(clippy::print_stderr, reason = "a skip is told")]
 
 mod description;
-mod fake;
 mod faults;
 mod world;
 

@@ -9,11 +9,15 @@ use pathops_core::conformance::merge::{MergeFixture, MergeWorld};
 use pathops_core::conformance::scm::{People, ScmFixture, ScmWorld};
 use pathops_core::memory::ManualClock;
 use pathops_core::{BranchName, CommitId, PersonId, PullRequestNumber, RepoId, Result, UnixMillis};
+use pathops_fakes::github::{APP_ID, APP_KEY, Hosted, Merging, Who};
 
-use crate::fake::{APP_ID, APP_KEY, Fake, Hosted, Merging, Who};
+use crate::description::Description;
 
 pub(crate) const REPO: &str = "shop/web-gitops";
 pub(crate) const TOKEN: &str = "ghp_secret-of-the-tests";
+
+/// The server, whose clock the tests wind.
+pub(crate) type Fake = pathops_fakes::github::Fake<ManualClock>;
 
 /// By what the adapter speaks to it.
 #[derive(Clone, Copy, Debug)]
@@ -46,10 +50,10 @@ impl By {
 
 /// The server with one repository and nobody but the adapter's account.
 pub(crate) async fn shop() -> Fake {
-    let fake = Fake::start(ManualClock::new(UnixMillis(1_795_348_800_000))).await;
+    let fake = Fake::start(ManualClock::new(UnixMillis(1_795_348_800_000)), Description::official()).await;
     let mut state = fake.state();
     state.tokens.insert(TOKEN.to_owned(), Who { login: "pathops-bot".to_owned(), is_app: false, only: None });
-    let hosted = Hosted::new(state.folder.path(), 42, REPO, &[("README.md", "Read me.\n"), ("src/a.txt", "a\n")]);
+    let hosted = Hosted::new(42, REPO, &[("README.md", "Read me.\n"), ("src/a.txt", "a\n")]);
     state.repos.insert(REPO.to_owned(), hosted);
     drop(state);
     fake

@@ -1,6 +1,10 @@
-//! Servers that stand for the hosts of others in tests: they keep state, do what Git does by Git, and fail on demand.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
-#![expect(clippy::missing_panics_doc, reason = "test code: what is not as a test needs it to be is a panic")]
+//! Stateful fakes of the servers that the adapters speak to, one module and feature each: what the tests of an adapter and the
+//! examples run against, on 127.0.0.1. A fake keeps what it is told, answers in the vendor's shapes, and fails on demand; what
+//! is asked of it and should never be is a panic.
 
+#[cfg(feature = "argocd")]
+pub mod argocd;
+#[cfg(feature = "github")]
+pub mod github;
 #[cfg(feature = "gitlab")]
 pub mod gitlab;

@@ -9,8 +9,8 @@ use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{Effect, ErrorKind, Retry};
 
 use super::{Shop, cases, cx, is, status, write};
-use crate::fake::Wrong;
 use crate::world::By;
+use pathops_fakes::github::Wrong;
 use std::sync::Arc;
 
 pub(super) fn trials() -> Vec<Trial> {
@@ -114,7 +114,7 @@ async fn a_merge_whose_answer_was_lost_is_read_back(shop: Arc<Shop>) {
 async fn a_branch_that_moves_meanwhile_conflicts(shop: Arc<Shop>) {
     shop.branch("topic").await;
     let at = pathops_core::UnixMillis(1_795_000_000_000);
-    let push = move |state: &mut crate::fake::State| {
+    let push = move |state: &mut pathops_fakes::github::State| {
         state.repo(crate::world::REPO).push("topic", "bob", "src/c.txt", "theirs", at);
     };
     shop.fake.fault(Method::PATCH, "/git/refs/heads/topic", Wrong::First(Box::new(push)));

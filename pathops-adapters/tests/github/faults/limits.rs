@@ -9,8 +9,8 @@ use libtest_mimic::Trial;
 use pathops_core::{Effect, ErrorKind, Retry};
 
 use super::{Shop, cases, cx, is, write};
-use crate::fake::{LIMIT, Wrong};
 use crate::world::By;
+use pathops_fakes::github::Wrong;
 
 pub(super) fn trials() -> Vec<Trial> {
     cases![By::Token;
@@ -64,7 +64,6 @@ async fn a_used_up_window_is_waited_for_without_a_call(shop: Arc<Shop>) {
     let Retry::After(wait) = error.retry() else { panic!("{error:?}") };
     assert_eq!(shop.fake.taken(), [""; 0]);
     shop.fake.clock().advance(wait);
-    shop.fake.state().left = LIMIT;
     shop.head("main").await;
 }
 

@@ -8,8 +8,8 @@ use pathops_core::adapter::PullRequestState;
 use pathops_core::{Effect, ErrorKind, Principal, UnixMillis};
 
 use super::{Shop, cases, cx, is, write};
-use crate::fake::{Merging, Wrong};
 use crate::world::{By, REPO};
+use pathops_fakes::github::{Merging, Wrong};
 
 pub(super) fn trials() -> Vec<Trial> {
     cases![By::Token;

@@ -11,8 +11,8 @@ use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{Effect, ErrorKind, Principal, PullRequestNumber, RepoId, UnixMillis};
 
 use super::{Shop, cases, cx, is, status};
-use crate::fake::{APP_KEY, Hosted, OUTSIDER, Wrong};
 use crate::world::{By, REPO, TOKEN};
+use pathops_fakes::github::{APP_KEY, Hosted, OUTSIDER, Wrong};
 
 pub(super) fn trials() -> Vec<Trial> {
     let mut all = cases![By::Token;
@@ -153,7 +153,7 @@ async fn a_token_of_an_app_is_good_for_one_repository(shop: Arc<Shop>) {
     let other: RepoId = "shop/web-src".parse().unwrap();
     {
         let mut state = shop.fake.state();
-        let hosted = Hosted::new(state.folder.path(), 43, other.as_str(), &[("a", "a")]);
+        let hosted = Hosted::new(43, other.as_str(), &[("a", "a")]);
         state.repos.insert(other.to_string(), hosted);
     }
     shop.head("main").await;

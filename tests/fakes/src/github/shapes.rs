@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 
-static SHAPES: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("../shapes.json")).unwrap());
+static SHAPES: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(include_str!("shapes.json")).unwrap());
 
 /// The least of a shape, with these fields.
 pub(super) fn shaped(name: &str, fields: Value) -> Value {

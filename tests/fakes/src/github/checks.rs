@@ -8,7 +8,7 @@ use super::{Answered, Reply};
 
 impl Hosted {
     /// A suite of some App that ended without a run.
-    pub(crate) fn suite(&mut self, commit: &str, slug: &str, conclusion: &str) {
+    pub fn suite(&mut self, commit: &str, slug: &str, conclusion: &str) {
         let shape = shaped(
             "check-suite",
             json!({
@@ -20,27 +20,30 @@ impl Hosted {
     }
 
     /// A run of some App.
-    pub(crate) fn run(&mut self, commit: &str, slug: &str, name: &str, conclusion: &str, id: u64) {
+    pub fn run(&mut self, commit: &str, slug: &str, name: &str, conclusion: &str, id: u64) {
         self.runs.push((commit.to_owned(), run(id, commit, slug, name, "completed", Some(conclusion))));
     }
 
-    /// Whether the newest status of that name is a success.
-    pub(super) fn passed(&self, commit: &str, context: &str) -> bool {
-        let newest = of(&self.statuses, commit).into_iter().find(|status| status["context"] == context);
-        newest.is_some_and(|status| status["state"] == "success")
+    /// Whether there is a status or a run of that name, and the newest of each is a success.
+    pub(super) fn passed(&self, commit: &str, name: &str) -> bool {
+        let status = of(&self.statuses, commit).into_iter().find(|status| status["context"] == name);
+        let run = of(&self.runs, commit).into_iter().find(|run| run["name"] == name);
+        let mut found = status.map(|it| it["state"] == "success").into_iter().chain(run.map(|it| it["conclusion"] == "success"));
+        found.next() == Some(true) && found.all(|success| success)
     }
 
     /// The link of the status that was posted last.
-    pub(crate) fn link_of_last_status(&self) -> String {
+    pub fn link_of_last_status(&self) -> String {
         self.statuses.last().unwrap().1["target_url"].as_str().unwrap().to_owned()
     }
 
-    pub(crate) fn forget_statuses(&mut self) {
+    /// As if no status had been posted.
+    pub fn forget_statuses(&mut self) {
         self.statuses.clear();
     }
 
     /// A status by somebody.
-    pub(crate) fn status(&mut self, commit: &str, who: &str, context: &str, state: &str, link: &str, id: u64) {
+    pub fn status(&mut self, commit: &str, who: &str, context: &str, state: &str, link: &str, id: u64) {
         let shape = shaped(
             "status",
             json!({

@@ -1,12 +1,40 @@
 //! Pull requests.
 
+use pathops_core::UnixMillis;
 use serde_json::{Value, json};
 
-use super::hosted::{At, Hosted, Pull};
+use super::hosted::{At, Hosted, Merging, Pull};
 use super::shapes::{account, shaped};
 use super::{Answered, Reply};
 
 impl Hosted {
+    /// Merges a pull request if it still is at `head` and its base branch lets it be; says what that points to then.
+    pub(super) fn merge_by_the_rules(&mut self, who: &str, number: u64, head: &str, at: UnixMillis) -> Answered<String> {
+        self.follow();
+        let pull = self.pulls.get(&number).ok_or_else(Reply::not_found)?;
+        if !pull.is_open() {
+            return Err(Reply::refused(405, "Pull Request is not mergeable"));
+        }
+        if head != pull.head {
+            return Err(Reply::refused(409, "Head branch was modified. Review and try the merge again."));
+        }
+        if let Some(rules) = self.protections.get(&pull.base) {
+            let approvals =
+                pull.reviews.iter().filter(|review| review["state"] == "APPROVED" && review["commit_id"] == pull.head).count();
+            if approvals < rules.required_approvals as usize {
+                return Err(Reply::refused(405, "At least 1 approving review is required by reviewers with write access."));
+            }
+            let missing = rules.required_checks.iter().find(|check| !self.passed(&pull.head, check.as_str()));
+            if let Some(check) = missing {
+                return Err(Reply::refused(405, format!("Required status check \"{check}\" is expected.")));
+            }
+        }
+        if self.conflicts(pull) {
+            return Err(Reply::refused(405, "Pull Request is not mergeable"));
+        }
+        Ok(self.merge(who, number, Merging::Commit, at))
+    }
+
     /// A pull request; in a list GitHub says less.
     fn pull_shape(&self, pull: &Pull, listed: bool) -> Value {
         let repo = self.shape();
@@ -152,28 +180,8 @@ fn ask(at: &mut At<'_>, method: &str, number: &str) -> Answered {
 
 fn merge(at: &mut At<'_>, number: &str) -> Answered {
     let number = at.hosted.pull(number)?.number;
-    let pull = &at.hosted.pulls[&number];
     assert_eq!(at.asked.body["merge_method"], "merge");
-    if !pull.is_open() {
-        return Err(Reply::refused(405, "Pull Request is not mergeable"));
-    }
-    if at.asked.body["sha"] != pull.head {
-        return Err(Reply::refused(409, "Head branch was modified. Review and try the merge again."));
-    }
-    if let Some(rules) = at.hosted.protections.get(&pull.base) {
-        let approvals =
-            pull.reviews.iter().filter(|review| review["state"] == "APPROVED" && review["commit_id"] == pull.head).count();
-        if approvals < rules.required_approvals as usize {
-            return Err(Reply::refused(405, "At least 1 approving review is required by reviewers with write access."));
-        }
-        let missing = rules.required_checks.iter().find(|check| !at.hosted.passed(&pull.head, check.as_str()));
-        if let Some(check) = missing {
-            return Err(Reply::refused(405, format!("Required status check \"{check}\" is expected.")));
-        }
-    }
-    if at.hosted.conflicts(pull) {
-        return Err(Reply::refused(405, "Pull Request is not mergeable"));
-    }
-    let merged = at.hosted.merge(&at.who.login, number, super::Merging::Commit, at.asked.at);
+    let head = at.asked.body["sha"].as_str().unwrap();
+    let merged = at.hosted.merge_by_the_rules(&at.who.login, number, head, at.asked.at)?;
     Ok(Reply::One(200, json!({ "sha": merged, "merged": true, "message": "Pull Request successfully merged" })))
 }

@@ -8,32 +8,33 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
-use crate::crd;
-use crate::http::{Piece, Reply, Request};
+use super::http::{Piece, Reply, Request};
 
-pub(crate) type Key = (String, String);
+/// Namespace and name.
+pub type Key = (String, String);
 
-pub(crate) fn key(namespace: &str, name: &str) -> Key {
+/// The place of an object.
+pub fn key(namespace: &str, name: &str) -> Key {
     (namespace.to_owned(), name.to_owned())
 }
 
 /// What goes wrong on the way.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Faults {
+pub struct Faults {
     /// Answers to the next requests, whatever they are.
-    pub(crate) answers: VecDeque<(u16, Option<u64>)>,
+    pub answers: VecDeque<(u16, Option<u64>)>,
     /// Each event is told twice.
-    pub(crate) duplicate: bool,
+    pub duplicate: bool,
     /// Of two events that are told together the later one comes first.
-    pub(crate) reorder: bool,
+    pub reorder: bool,
     /// So many more events, and the connection breaks off in the middle of the next one.
-    pub(crate) cut_after: Option<usize>,
+    pub cut_after: Option<usize>,
     /// So long before each answer.
-    pub(crate) delay: Duration,
+    pub delay: Duration,
     /// Watches say nothing, not even bookmarks.
-    pub(crate) deaf: bool,
+    pub deaf: bool,
     /// The server ends all watches, well.
-    pub(crate) end: bool,
+    pub end: bool,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +48,7 @@ struct Store {
 
 #[derive(Debug)]
 struct Inner {
+    check: fn(&Value),
     store: Mutex<Store>,
     version: watch::Sender<u64>,
     faults: Mutex<Faults>,
@@ -58,20 +60,23 @@ struct Inner {
 
 /// The cluster. Clones are the same one.
 #[derive(Clone, Debug)]
-pub(crate) struct Cluster(Arc<Inner>);
+pub struct Cluster(Arc<Inner>);
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap()
 }
 
-pub(crate) fn status(code: u16, reason: &str, message: &str) -> Value {
+pub(super) fn status(code: u16, reason: &str, message: &str) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason,
         "code": code})
 }
 
 impl Cluster {
-    pub(crate) fn new() -> Self {
+    /// Without any object. Each one that is put into it is shown to `check` first.
+    #[must_use]
+    pub fn new(check: fn(&Value)) -> Self {
         Self(Arc::new(Inner {
+            check,
             store: Mutex::default(),
             version: watch::Sender::new(0),
             faults: Mutex::default(),
@@ -82,53 +87,58 @@ impl Cluster {
         }))
     }
 
-    pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
+    /// What goes wrong from now on.
+    pub fn faults(&self) -> MutexGuard<'_, Faults> {
         lock(&self.0.faults)
     }
 
     /// From now on this token counts alone.
-    pub(crate) fn accept(&self, token: &str) {
+    pub fn accept(&self, token: &str) {
         token.clone_into(&mut lock(&self.0.token));
     }
 
     /// What the credential may do: rules as a review gives them.
-    pub(crate) fn allow(&self, rules: Value) {
+    pub fn allow(&self, rules: Value) {
         *lock(&self.0.rules) = rules;
     }
 
     /// What the account in Argo CD may do: `applications/get`.
-    pub(crate) fn allow_account(&self, rights: &[&'static str]) {
+    pub fn allow_account(&self, rights: &[&'static str]) {
         *lock(&self.0.account) = rights.to_vec();
     }
 
-    pub(crate) fn account_may(&self, resource: &str, action: &str) -> bool {
+    pub(super) fn account_may(&self, resource: &str, action: &str) -> bool {
         lock(&self.0.account).iter().any(|right| *right == format!("{resource}/{action}"))
     }
 
     /// The requests since the last call.
-    pub(crate) fn calls(&self) -> Vec<String> {
+    pub fn calls(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.0.calls))
     }
 
-    pub(crate) fn get(&self, key: &Key) -> Option<Value> {
+    /// An object, where it is there.
+    #[must_use]
+    pub fn get(&self, key: &Key) -> Option<Value> {
         lock(&self.0.store).objects.get(key).cloned()
     }
 
-    pub(crate) fn all(&self) -> Vec<Value> {
+    /// All objects.
+    #[must_use]
+    pub fn all(&self) -> Vec<Value> {
         lock(&self.0.store).objects.values().cloned().collect()
     }
 
-    pub(crate) fn version(&self) -> u64 {
+    pub(super) fn version(&self) -> u64 {
         lock(&self.0.store).version
     }
 
-    pub(crate) fn events_after(&self, version: u64) -> Vec<(u64, &'static str, Arc<Value>)> {
+    fn events_after(&self, version: u64) -> Vec<(u64, &'static str, Arc<Value>)> {
         lock(&self.0.store).log.iter().filter(|(at, ..)| *at > version).cloned().collect()
     }
 
-    /// Adds or replaces an object.
-    pub(crate) fn put(&self, mut object: Value) -> u64 {
-        crd::check(&object);
+    /// Adds or replaces an object; returns its version.
+    pub fn put(&self, mut object: Value) -> u64 {
+        (self.0.check)(&object);
         let mut store = lock(&self.0.store);
         let key = key(object["metadata"]["namespace"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
         store.version += 1;
@@ -143,14 +153,15 @@ impl Cluster {
         version
     }
 
-    /// Changes an object in place.
-    pub(crate) fn edit(&self, key: &Key, change: impl FnOnce(&mut Value)) -> u64 {
+    /// Changes an object in place; returns its version.
+    pub fn edit(&self, key: &Key, change: impl FnOnce(&mut Value)) -> u64 {
         let mut object = self.get(key).unwrap();
         change(&mut object);
         self.put(object)
     }
 
-    pub(crate) fn delete(&self, key: &Key) {
+    /// Takes an object away.
+    pub fn delete(&self, key: &Key) {
         let mut store = lock(&self.0.store);
         let mut object = store.objects.remove(key).unwrap();
         store.version += 1;
@@ -162,18 +173,18 @@ impl Cluster {
     }
 
     /// Forgets what has happened so far: watches from before are told 410.
-    pub(crate) fn compact(&self) {
+    pub fn compact(&self) {
         let mut store = lock(&self.0.store);
         store.compacted = store.version;
         store.log.clear();
     }
 
-    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
         self.0.version.subscribe()
     }
 
     /// Whether the request may go on: notes it, and lets happen what goes wrong.
-    pub(crate) async fn admit(&self, request: &Request) -> Result<(), Reply> {
+    pub(super) async fn admit(&self, request: &Request) -> Result<(), Reply> {
         lock(&self.0.calls).push(request.line());
         let (delay, answer) = {
             let mut faults = self.faults();
@@ -193,7 +204,8 @@ impl Cluster {
         }
     }
 
-    pub(crate) async fn answer(&self, request: Request) -> Reply {
+    /// The API server's answer to a request.
+    pub async fn answer(&self, request: Request) -> Reply {
         if let Err(refusal) = self.admit(&request).await {
             return refusal;
         }
@@ -293,7 +305,7 @@ impl Cluster {
     }
 
     /// Tells of all that happens after `version`, with the faults of the moment, and of nothing else by bookmarks.
-    pub(crate) async fn tell(
+    pub(super) async fn tell(
         &self,
         mut version: u64,
         pieces: &mpsc::Sender<Piece>,
@@ -391,7 +403,7 @@ impl Scope {
     }
 }
 
-pub(crate) fn line(event: &Value) -> Piece {
+fn line(event: &Value) -> Piece {
     let mut bytes = serde_json::to_vec(event).unwrap();
     bytes.push(b'\n');
     Piece::Bytes(bytes)

@@ -11,29 +11,38 @@ use tokio::task::JoinHandle;
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) method: String,
-    pub(crate) path: String,
+pub struct Request {
+    /// What is to be done.
+    pub method: String,
+    /// The path, decoded.
+    pub path: String,
     query: Vec<(String, String)>,
     headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    /// What came along.
+    pub body: Vec<u8>,
 }
 
 impl Request {
-    pub(crate) fn query(&self, name: &str) -> Option<&str> {
+    /// A parameter.
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// A header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    pub(crate) fn line(&self) -> String {
+    pub(super) fn line(&self) -> String {
         let query: Vec<String> = self.query.iter().map(|(key, value)| format!("{key}={value}")).collect();
         format!("{} {}?{}", self.method, self.path, query.join("&"))
     }
 
-    pub(crate) fn parse(head: &str) -> Option<Self> {
+    /// A request without a body, from its head.
+    #[must_use]
+    pub fn parse(head: &str) -> Option<Self> {
         let mut lines = head.split("\r\n");
         let mut first = lines.next()?.split(' ');
         let (method, target) = (first.next()?.to_owned(), first.next()?);
@@ -67,39 +76,52 @@ fn decoded(text: &str) -> String {
 
 /// A piece of a stream; `Cut` breaks the connection off.
 #[derive(Clone, Debug)]
-pub(crate) enum Piece {
+pub enum Piece {
+    /// Some of it.
     Bytes(Vec<u8>),
+    /// The end, too early.
     Cut,
 }
 
 /// What is answered.
 #[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: Body,
+pub struct Reply {
+    /// How it went.
+    pub status: u16,
+    /// Headers beside those of every answer.
+    pub headers: Vec<(&'static str, String)>,
+    /// What comes along.
+    pub body: Body,
 }
 
+/// What comes along with an answer.
 #[derive(Debug)]
-pub(crate) enum Body {
+pub enum Body {
+    /// All of it is known.
     Whole(Vec<u8>),
+    /// It comes bit by bit.
     Stream(mpsc::Receiver<Piece>),
 }
 
 impl Reply {
-    pub(crate) fn json(status: u16, body: &Value) -> Self {
+    /// An answer that is known as a whole.
+    #[must_use]
+    pub fn json(status: u16, body: &Value) -> Self {
         Self { status, headers: Vec::new(), body: Body::Whole(serde_json::to_vec(body).unwrap()) }
     }
 
-    pub(crate) fn stream(pieces: mpsc::Receiver<Piece>) -> Self {
+    /// An answer that comes bit by bit.
+    #[must_use]
+    pub fn stream(pieces: mpsc::Receiver<Piece>) -> Self {
         Self { status: 200, headers: Vec::new(), body: Body::Stream(pieces) }
     }
 }
 
 /// A server that stops when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Server {
-    pub(crate) url: String,
+pub struct Server {
+    /// Where it listens.
+    pub url: String,
     accepting: JoinHandle<()>,
 }
 
@@ -110,7 +132,8 @@ impl Drop for Server {
 }
 
 impl Server {
-    pub(crate) async fn start<F, A>(answer: F) -> Self
+    /// Starts one on a free port of 127.0.0.1, on the runtime around.
+    pub async fn start<F, A>(answer: F) -> Self
     where
         F: Fn(Request) -> A + Send + Sync + 'static,
         A: Future<Output = Reply> + Send + 'static,

@@ -9,30 +9,29 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use pathops_core::Digest;
-use pathops_core::memory::ManualClock;
+use pathops_core::adapter::Clock;
+use pathops_core::{Digest, UnixMillis};
 use serde_json::{Value, json};
 
-use super::{API, Asked, Fake, Fault, LIMIT, Reply, Shared, State, Wrong};
-use crate::description::Description;
+use super::{API, Asked, Description, Fake, Fault, LIMIT, Reply, Shared, State, Wrong};
 
-impl Fake {
-    /// A server without repositories.
-    pub(crate) async fn start(clock: ManualClock) -> Self {
+impl<C: Clock + Clone> Fake<C> {
+    /// A server without repositories. Each exchange is held against the description.
+    pub async fn start(clock: C, description: Option<Box<dyn Description>>) -> Self {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = State {
-            folder: tempfile::tempdir().unwrap(),
             repos: BTreeMap::new(),
             renamed: Default::default(),
             tokens: Default::default(),
             calls: Vec::new(),
             faults: Vec::new(),
             left: LIMIT,
+            hour: hour(clock.now()),
             differences: Vec::new(),
             next: 1000,
         };
-        let fake = Self(Arc::new(Shared { state: Mutex::new(state), port, clock, description: Description::official() }));
+        let fake = Self(Arc::new(Shared { state: Mutex::new(state), port, clock, description }));
         let served = fake.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -99,7 +98,10 @@ impl Fake {
     }
 
     fn limited(&self, state: &mut State, asked: &Asked) -> Response<Full<Bytes>> {
-        let reset = (asked.at.0 / 3_600_000 + 1) * 3600;
+        if state.hour != hour(asked.at) {
+            (state.hour, state.left) = (hour(asked.at), LIMIT);
+        }
+        let reset = (state.hour + 1) * 3600;
         let mut response = if state.left == 0 {
             respond(403, json!({ "message": "API rate limit exceeded for user." }).to_string().into_bytes())
         } else {
@@ -156,6 +158,11 @@ impl Fake {
         }
         if asked.method == Method::GET && status == 200 { tagged(asked, response, &bytes) } else { response }
     }
+}
+
+/// Limits are of an hour.
+fn hour(at: UnixMillis) -> i64 {
+    at.0 / 3_600_000
 }
 
 fn respond(status: u16, body: Vec<u8>) -> Response<Full<Bytes>> {

@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use super::{Answered, Asked, Reply, State, Who, shapes};
 
-pub(crate) const ID: u64 = 4711;
-pub(crate) const SLUG: &str = "pathops";
-pub(crate) const KEY: &str = include_str!("../app-key.pem");
-const PUBLIC_KEY: &str = include_str!("../app-key.pub.pem");
+/// The number of the App.
+pub const ID: u64 = 4711;
+const SLUG: &str = "pathops";
+/// Its private key.
+pub const KEY: &str = include_str!("app-key.pem");
+const PUBLIC_KEY: &str = include_str!("app-key.pub.pem");
 const INSTALLATION: u64 = 99;
 const HOUR_MILLIS: i64 = 3_600_000;
 

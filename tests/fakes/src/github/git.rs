@@ -14,15 +14,18 @@ type Change<'a> = (&'a str, Option<(&'a [u8], u32)>);
 type Entries = BTreeMap<String, Option<(Oid, u32)>>;
 
 impl Hosted {
-    pub(crate) fn branch(&self, name: &str) -> Option<Oid> {
+    /// Where a branch points.
+    pub fn branch(&self, name: &str) -> Option<Oid> {
         self.git.refname_to_id(&format!("refs/heads/{name}")).ok()
     }
 
-    pub(crate) fn point(&self, branch: &str, at: Oid) {
+    /// Lets a branch point there.
+    pub fn point(&self, branch: &str, at: Oid) {
         self.git.reference(&format!("refs/heads/{branch}"), at, true, "").unwrap();
     }
 
-    pub(crate) fn unpoint(&self, branch: &str) {
+    /// Deletes a branch.
+    pub fn unpoint(&self, branch: &str) {
         self.git.find_reference(&format!("refs/heads/{branch}")).unwrap().delete().unwrap();
     }
 
@@ -81,7 +84,7 @@ impl Hosted {
     }
 
     /// Whether `commit` is `head` or before it.
-    pub(crate) fn contains(&self, head: &str, commit: &str) -> bool {
+    pub fn contains(&self, head: &str, commit: &str) -> bool {
         let [head, commit] = [head, commit].map(|name| Oid::from_str(name).unwrap());
         head == commit || self.git.graph_descendant_of(head, commit).unwrap()
     }

@@ -5,16 +5,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::cluster::{Cluster, key};
-use crate::http::{Reply, Request};
-
-const REFRESH: &str = "argocd.argoproj.io/refresh";
+use super::REFRESH;
+use super::cluster::{Cluster, key};
+use super::http::{Reply, Request};
 
 fn refusal(status: u16, code: u16, message: &str) -> Reply {
     Reply::json(status, &json!({"error": message, "code": code, "message": message}))
 }
 
-pub(crate) async fn answer(cluster: Cluster, request: Request) -> Reply {
+pub(super) async fn answer(cluster: Cluster, request: Request) -> Reply {
     if let Err(refused) = cluster.admit(&request).await {
         return if refused.status == 401 { refusal(401, 16, "no session information") } else { refused };
     }

@@ -1,27 +1,36 @@
 //! A repository, and what people do in it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 use git2::{Oid, Repository};
 use pathops_core::UnixMillis;
 use pathops_core::adapter::BranchProtection;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::shapes::{account, shaped};
 use super::{Answered, Asked, Reply, Who};
 
-pub(crate) struct Hosted {
-    pub(crate) id: u64,
+/// A repository.
+pub struct Hosted {
+    /// Its number, which it keeps under another name.
+    pub id: u64,
     /// `owner/name`.
-    pub(crate) name: String,
-    pub(crate) git: Repository,
-    pub(crate) archived: bool,
-    pub(crate) pulls: BTreeMap<u64, Pull>,
+    pub name: String,
+    pub(super) git: Repository,
+    /// Where what Git has no place for is kept.
+    pub(super) file: Option<PathBuf>,
+    _folder: Option<tempfile::TempDir>,
+    /// Whether it can only be read.
+    pub archived: bool,
+    /// Its pull requests, by their numbers.
+    pub pulls: BTreeMap<u64, Pull>,
     pub(super) statuses: Vec<(String, Value)>,
     pub(super) runs: Vec<(String, Value)>,
     pub(super) suites: Vec<(String, Value)>,
-    pub(crate) protections: BTreeMap<String, BranchProtection>,
+    /// What branches ask of pull requests.
+    pub protections: BTreeMap<String, BranchProtection>,
 }
 
 impl std::fmt::Debug for Hosted {
@@ -31,17 +40,19 @@ impl std::fmt::Debug for Hosted {
 }
 
 /// Somebody who may read the repository, as everybody may.
-pub(crate) const OUTSIDER: &str = "mallory";
+pub const OUTSIDER: &str = "mallory";
 
-#[derive(Debug)]
-pub(crate) struct Pull {
+/// A pull request.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Pull {
     pub(super) number: u64,
     pub(super) title: String,
-    pub(crate) body: String,
-    pub(crate) by: String,
+    pub(super) body: String,
+    /// Who opened it.
+    pub by: String,
     pub(super) head_branch: String,
     /// The repository of its branch; nobody's where a fork was deleted.
-    pub(crate) head_repo: Option<u64>,
+    pub head_repo: Option<u64>,
     /// Where it was last seen.
     pub(super) head: String,
     pub(super) base: String,
@@ -58,7 +69,7 @@ impl Pull {
     }
 
     /// Somebody edits description and comments on the web pages, and changes no word.
-    pub(crate) fn edited_by_hand(&mut self) {
+    pub fn edited_by_hand(&mut self) {
         let texts = self.comments.iter_mut().map(|(_, _, body)| body);
         texts.chain([&mut self.body]).for_each(|text| *text = text.replace('\n', "\r\n"));
     }
@@ -66,9 +77,12 @@ impl Pull {
 
 /// How a pull request is merged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Merging {
+pub enum Merging {
+    /// With a commit of both.
     Commit,
+    /// As one commit.
     Squash,
+    /// As a commit like its own.
     Rebase,
 }
 
@@ -82,34 +96,44 @@ pub(super) struct At<'a> {
 }
 
 impl Hosted {
-    /// A repository with these files on `main`.
-    pub(crate) fn new(folder: &Path, id: u64, name: &str, files: &[(&str, &str)]) -> Self {
-        let git = Repository::init_bare(folder.join(format!("{id}.git"))).unwrap();
-        let maps = (BTreeMap::new(), BTreeMap::new());
-        let hosted = Self {
-            id,
-            name: name.to_owned(),
-            git,
-            archived: false,
-            pulls: maps.0,
-            statuses: Vec::new(),
-            runs: Vec::new(),
-            suites: Vec::new(),
-            protections: maps.1,
-        };
+    /// A repository with these files on `main`, which is gone with the server.
+    pub fn new(id: u64, name: &str, files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let git = Repository::init_bare(folder.path()).unwrap();
+        git.set_head("refs/heads/main").unwrap();
+        let mut hosted = Self::of(git, id, name);
+        hosted._folder = Some(folder);
         let tree = hosted.changed(None, files.iter().map(|(path, text)| (*path, Some((text.as_bytes(), 0o100_644)))));
         let start = hosted.make(tree, &[], "Begin\n", "alice", UnixMillis(1_700_000_000_000));
         hosted.point("main", start);
         hosted
     }
 
+    pub(super) fn of(git: Repository, id: u64, name: &str) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            git,
+            file: None,
+            _folder: None,
+            archived: false,
+            pulls: BTreeMap::new(),
+            statuses: Vec::new(),
+            runs: Vec::new(),
+            suites: Vec::new(),
+            protections: BTreeMap::new(),
+        }
+    }
+
     pub(super) fn shape(&self) -> Value {
         let (owner, name) = self.name.split_once('/').unwrap();
         let owner = account(owner);
+        let head = self.git.find_reference("HEAD").unwrap();
+        let default = head.symbolic_target().unwrap().unwrap().strip_prefix("refs/heads/").unwrap();
         shaped(
             "full-repository",
             json!({
-                "id": self.id, "name": name, "full_name": self.name, "owner": owner, "default_branch": "main", "archived": self.archived,
+                "id": self.id, "name": name, "full_name": self.name, "owner": owner, "default_branch": default, "archived": self.archived,
                 "topics": [], "visibility": "private",
             }),
         )
@@ -134,7 +158,8 @@ impl Hosted {
         number.parse().ok().and_then(|number: u64| self.pulls.get_mut(&number)).ok_or_else(Reply::not_found)
     }
 
-    pub(crate) fn review(&mut self, who: &str, number: u64, commit: &str, state: &str, id: u64, at: UnixMillis) {
+    /// Somebody reviews a pull request.
+    pub fn review(&mut self, who: &str, number: u64, commit: &str, state: &str, id: u64, at: UnixMillis) {
         let review = shaped(
             "pull-request-review",
             json!({
@@ -147,12 +172,13 @@ impl Hosted {
         pull.reviews.push(review);
     }
 
-    pub(crate) fn comment(&mut self, who: &str, number: u64, id: u64, body: &str) {
+    /// Somebody comments on a pull request.
+    pub fn comment(&mut self, who: &str, number: u64, id: u64, body: &str) {
         self.pulls.get_mut(&number).unwrap().comments.push((id, who.to_owned(), body.to_owned()));
     }
 
     /// What somebody pushes by Git.
-    pub(crate) fn push(&mut self, branch: &str, who: &str, path: &str, text: &str, at: UnixMillis) -> String {
+    pub fn push(&mut self, branch: &str, who: &str, path: &str, text: &str, at: UnixMillis) -> String {
         let parent = self.branch(branch).unwrap();
         let tree = self.git.find_commit(parent).unwrap().tree_id();
         let tree = self.changed(Some(tree), [(path, Some((text.as_bytes(), 0o100_644)))]);
@@ -162,7 +188,7 @@ impl Hosted {
     }
 
     /// A branch with one file that has nothing in common with the others.
-    pub(crate) fn orphan(&mut self, branch: &str, path: &str) -> String {
+    pub fn orphan(&mut self, branch: &str, path: &str) -> String {
         let tree = self.changed(None, [(path, Some((&b"alone"[..], 0o100_644)))]);
         let made = self.make(tree, &[], "Begin elsewhere\n", "bob", UnixMillis(1_700_000_000_000));
         self.point(branch, made);
@@ -177,7 +203,7 @@ impl Hosted {
     }
 
     /// Merges, and says what the base branch points to then.
-    pub(crate) fn merge(&mut self, who: &str, number: u64, how: Merging, at: UnixMillis) -> String {
+    pub fn merge(&mut self, who: &str, number: u64, how: Merging, at: UnixMillis) -> String {
         self.follow();
         let pull = &self.pulls[&number];
         assert!(pull.is_open(), "it is not open");
