@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Parser;
 use pathops_examples::variable;
 
+use crate::{controller, git_host};
+
 /// The first argument with which this program is the shop's store.
 pub(crate) const STORE: &str = "shop-store";
 
@@ -27,6 +29,13 @@ pub(crate) struct Arguments {
     /// How long an app's `ci/run` may take.
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) ci_limit: u64,
+    /// The Git host of the project: a fake of a vendor's is started beside the example, and ends with it.
+    #[arg(long, value_name = "HOST", default_value = "local")]
+    pub(crate) scm: git_host::Choice,
+    /// The GitOps controller: a fake of a vendor's is started beside the example, tells of what the embedded one deploys, and
+    /// ends with it.
+    #[arg(long, value_name = "CONTROLLER", default_value = "local")]
+    pub(crate) gitops: controller::Choice,
     /// Keep the apps running at the end, until Ctrl-C.
     #[arg(long)]
     pub(crate) keep: bool,

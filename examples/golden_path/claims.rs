@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use pathops_coordinator::change_set::{End, PullRequestRef, Role, State, explain};
-use pathops_core::adapter::{CheckState, ExpectedDeployment, GitOps as _, PullRequestState, Readiness, StaleAction};
+use pathops_core::adapter::{CheckState, ExpectedDeployment, PullRequestState, Readiness, StaleAction};
 use pathops_core::evidence::TrustRoot;
 use pathops_core::policy::PROMOTION_CONTEXT;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
@@ -73,7 +73,7 @@ fn signatures(machine: &Machine, exported: &[Exported]) -> Claim {
 /// The ledger, as anybody would verify it who has the log's name and key, the signer's key, and the checkpoint in the meta
 /// repository.
 async fn ledger(machine: &Machine, exported: &[Exported]) -> Result<Claim, Failure> {
-    let (cx, scm, meta) = (context(), machine.forge.scm(Principal::System), &machine.project.meta_repo);
+    let (cx, scm, meta) = (context(), machine.host.scm(), &machine.project.meta_repo);
     let head = scm.branch_head(&cx, meta, &"main".parse()?).await?.ok_or("the meta repository has no branch `main`")?;
     let note = scm.read_file(&cx, meta, &head, &"log/checkpoint".parse()?).await?;
     let known: Vec<_> = note.map(String::from_utf8).transpose()?.into_iter().collect();
@@ -123,7 +123,7 @@ async fn not_live(machine: &Machine, state: &State, later: &[State]) -> Result<O
 /// What of a refused change set is still there: an open pull request, or a folder of an environment that one was merged into
 /// and that did not become again what it was.
 async fn left_over(machine: &Machine, state: &State, later: &[State]) -> Result<Option<String>, Failure> {
-    let (cx, scm) = (context(), machine.forge.scm(Principal::System));
+    let (cx, scm) = (context(), machine.host.scm());
     let environments = &state.start.environments;
     for (unit, progress) in &state.units {
         for (role, PullRequestRef { repo, number, .. }) in &progress.pull_requests {
@@ -168,7 +168,7 @@ async fn afterwards(
     target: &EnvironmentTarget,
     later: &[State],
 ) -> Result<Afterwards, Failure> {
-    let (cx, scm) = (context(), machine.forge.scm(Principal::System));
+    let (cx, scm) = (context(), machine.host.scm());
     let declared = machine.project.units.get(unit).ok_or_else(|| format!("the project has no unit {unit}"))?;
     let (repo, EnvironmentTarget { branch, path, .. }) = (&declared.desired_state, target);
     let found = later.iter().filter_map(|state| state.units.get(unit)).find_map(|next| match target.kind {
@@ -185,7 +185,7 @@ async fn afterwards(
 
 async fn recorded(machine: &Machine, state: &State) -> Result<Claim, Failure> {
     let cx = context();
-    let scm = machine.forge.scm(Principal::System);
+    let scm = machine.host.scm();
     let head = scm
         .branch_head(&cx, &machine.project.meta_repo, &"main".parse()?)
         .await?
@@ -202,7 +202,7 @@ async fn recorded(machine: &Machine, state: &State) -> Result<Claim, Failure> {
 /// Every pull request that reached production was merged by a person, with the required status on the very head that was
 /// merged. Nothing is claimed where none did.
 async fn approved(machine: &Machine, state: &State) -> Result<Option<Claim>, Failure> {
-    let (cx, scm) = (context(), machine.forge.scm(Principal::System));
+    let (cx, scm) = (context(), machine.host.scm());
     let (mut count, mut problem) = (0, None);
     for progress in state.units.values() {
         for PullRequestRef { repo, number, .. } in
@@ -266,10 +266,13 @@ async fn running(machine: &Machine, states: &[State]) -> Result<Option<Claim>, F
 async fn readiness(machine: &Machine, expected: &ExpectedDeployment) -> Result<Readiness, Failure> {
     let mut waited = Duration::ZERO;
     loop {
-        let readiness = machine.reconciler.observe(&context(), expected).await?.readiness;
+        let readiness = machine.gitops.observe(&context(), expected).await?.readiness;
         let may_change = matches!(readiness, Readiness::NotYet(_) | Readiness::Stale(_, StaleAction::Refresh));
         if !may_change || waited >= START_LIMIT {
             return Ok(readiness);
+        }
+        if matches!(readiness, Readiness::Stale(..)) {
+            machine.gitops.refresh(&context(), &expected.unit, &expected.target).await?;
         }
         machine.clock.sleep(PAUSE).await;
         waited += PAUSE;

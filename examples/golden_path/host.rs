@@ -1,5 +1,6 @@
 //! The host: the embedded adapters put together, and the requests carried out one after the other.
 
+use std::any::Any;
 use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +13,10 @@ use pathops_adapters::sqlite::SqliteJournal;
 use pathops_adapters::system::{SystemClock, SystemIds};
 use pathops_coordinator::change_set::{End, State};
 use pathops_coordinator::{ControlPlane, Pace};
-use pathops_core::adapter::{Clock, EvidenceIndex, Journal, SourceTree};
+use pathops_core::adapter::{Clock, EvidenceIndex, GitOps, Journal, SourceTree};
 use pathops_core::evidence::TrustRoot;
 use pathops_core::project::{FeatureRequest, Project, load_request, request_names};
-use pathops_core::{ChangeSetId, IdempotencyKey, OpContext, Principal};
+use pathops_core::{ChangeSetId, IdempotencyKey, OpContext};
 use pathops_evidence::{EvidenceRecord, Recheck, rebuild_index};
 use pathops_examples::store::{Open, Store};
 use pathops_examples::{Failure, variable};
@@ -24,7 +25,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::account::{Account, Told};
 use crate::arguments::{Arguments, STORE};
+use crate::controller::{self, Controller};
 use crate::figures::{MeasuredCi, Stopwatch};
+use crate::git_host::{self, GitHost};
 use crate::people::People;
 use crate::place::{Before, Place};
 use crate::{claims, export, people, setup, summary};
@@ -46,12 +49,15 @@ pub(crate) enum Ended {
 pub(crate) struct Machine {
     pub(crate) place: Place,
     pub(crate) project: Project,
-    pub(crate) forge: LocalForge,
+    pub(crate) host: Arc<dyn GitHost>,
     pub(crate) store: Open,
     pub(crate) index: Arc<dyn EvidenceIndex>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) reconciler: Arc<Reconciler>,
+    pub(crate) gitops: Arc<dyn GitOps>,
+    /// Dropped, it stops what was started beside the reconciler.
+    _servers: Box<dyn Any + Send + Sync>,
     pub(crate) account: Arc<Account>,
 }
 
@@ -62,10 +68,12 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Ended, Failure> {
     if arguments.interactive && !std::io::stdin().is_terminal() {
         return Err("--interactive needs a terminal to ask on".into());
     }
+    arguments.scm.check()?;
+    arguments.gitops.check()?;
     let folder = arguments.project();
     let (project, files) = setup::read(&folder)?;
     let requests = requests(arguments, &files, &project)?;
-    let place = Place::take(&arguments.state(), &folder)?;
+    let place = Place::take(&arguments.state(), &folder, arguments.scm)?;
     let account = Arc::new(Account::new(arguments.json));
     account.heading(&format!(
         "{}: {} units, {} feature requests; everything lies in {}",
@@ -84,7 +92,7 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Ended, Failure> {
     let (machine, plane, measured) = compose(arguments, place, project, account, tell).await?;
     let (stop, stopped) = watch::channel(false);
     let mut reconciling = tokio::spawn(reconcile(machine.reconciler.clone(), stopped));
-    let people = People::new(&machine.forge, machine.account.clone(), arguments.interactive);
+    let people = People::new(machine.host.clone(), machine.account.clone(), arguments.interactive);
     let meant: Vec<_> = requests.iter().map(|(name, _)| claims::meant(arguments, name)).collect();
     let work = async {
         let policy = check_policy(&machine, &plane).await?;
@@ -158,13 +166,15 @@ async fn compose(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids = Arc::new(SystemIds);
     let path = search_path();
-    let forge = LocalForge::open(ForgeConfig { root: root.join("forge") }, clock.clone())?;
+    let forge = LocalForge::open(ForgeConfig { root: place.forge() }, clock.clone())?;
     let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(root.join("journal.sqlite")).await?);
     setup::import(&forge, &arguments.project(), &project).await?;
+    let host = git_host::open(arguments.scm, &place, &forge, &project).await?;
+    setup::protect(&*host, &project).await?;
     let evidence = Store::folder(place.store());
     let opening = OpContext::new(IdempotencyKey::new("open the store of evidence"));
     let store = evidence.open(&opening, &format!("{}.example/evidence", project.id)).await?;
-    let mut ci = LocalCiConfig::new(root.join("forge"), root.join("ci"), &path);
+    let mut ci = LocalCiConfig::new(place.forge(), root.join("ci"), &path);
     ci.time_limit = Duration::from_secs(arguments.ci_limit);
     let ci = Arc::new(MeasuredCi::new(Arc::new(LocalCi::new(ci, store.blobs.clone(), clock.clone())?)));
     let environments = [&project.environments.preflight, &project.environments.production];
@@ -174,7 +184,7 @@ async fn compose(
     let program = Program { executable: std::env::current_exe()?, args: vec![STORE.to_owned()] };
     let reconciler = Arc::new(Reconciler::new(
         ReconcilerConfig {
-            repositories: root.join("forge"),
+            repositories: place.forge(),
             work: root.join("machine"),
             watched: watched.collect(),
             programs: [("shop-store".to_owned(), program)].into(),
@@ -186,15 +196,16 @@ async fn compose(
         store.blobs.clone(),
         clock.clone(),
     )?);
+    let controller = controller::open(arguments.gitops, &project, reconciler.clone(), &forge, host.scm()).await?;
     let index: Arc<dyn EvidenceIndex> = Arc::new(evidence.index_to_fill(&opening).await?);
     let told = Told { account: account.clone(), tell, clock: clock.clone() };
     let plane = ControlPlane::builder()
         .name("golden-path")
         .meta_repo(project.meta_repo.clone())
-        .scm(forge.scm(Principal::System))
-        .merge(forge.merger(Principal::System))
+        .scm(host.scm())
+        .merge(host.merger())
         .ci(ci.clone())
-        .gitops(reconciler.clone())
+        .gitops(controller.gitops.clone())
         .signals(reconciler.clone())
         .blobs(store.blobs.clone())
         .streams(store.bucket.clone())
@@ -214,7 +225,9 @@ async fn compose(
         })
         .observer(told.observer())
         .build()?;
-    Ok((Machine { place, project, forge, store, index, journal, clock, reconciler, account }, plane, ci))
+    let Controller { gitops, _servers } = controller;
+    let machine = Machine { place, project, host, store, index, journal, clock, reconciler, gitops, _servers, account };
+    Ok((machine, plane, ci))
 }
 
 /// The policy that a project begins with came by no pull request: it is looked at as it stands, and the statement of that is

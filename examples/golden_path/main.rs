@@ -7,8 +7,10 @@
 mod account;
 mod arguments;
 mod claims;
+mod controller;
 mod export;
 mod figures;
+mod git_host;
 mod host;
 mod people;
 mod place;

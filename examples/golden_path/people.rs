@@ -5,15 +5,15 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pathops_adapters::local_forge::LocalForge;
 use pathops_adapters::system::SystemClock;
 use pathops_coordinator::change_set::{Command, PullRequestRef, Role, Scope};
 use pathops_core::adapter::{Clock as _, PullRequest, PullRequestState, ReviewState, Scm};
-use pathops_core::{ErrorKind, IdempotencyKey, OpContext, PersonId, Principal, UnitId};
+use pathops_core::{ErrorKind, IdempotencyKey, OpContext, PersonId, UnitId};
 use tokio::sync::mpsc;
 
 use crate::Failure;
 use crate::account::{Account, Tone};
+use crate::git_host::{GitHost, Reviewed};
 
 /// Somebody is needed.
 #[derive(Clone, Debug)]
@@ -48,15 +48,15 @@ impl Call {
 
 /// Everybody who can act.
 pub(crate) struct People {
-    forge: LocalForge,
+    host: Arc<dyn GitHost>,
     scm: Arc<dyn Scm>,
     account: Arc<Account>,
     interactive: bool,
 }
 
 impl People {
-    pub(crate) fn new(forge: &LocalForge, account: Arc<Account>, interactive: bool) -> Self {
-        Self { forge: forge.clone(), scm: forge.scm(Principal::System), account, interactive }
+    pub(crate) fn new(host: Arc<dyn GitHost>, account: Arc<Account>, interactive: bool) -> Self {
+        Self { scm: host.scm(), host, account, interactive }
     }
 }
 
@@ -108,8 +108,7 @@ impl People {
         } else {
             (ReviewState::ChangesRequested, "Not like this.", "does not want")
         };
-        let reviewer = self.forge.person(person.clone());
-        reviewer.review(&call.pull_request.repo, now.number, state, &now.head, text).await?;
+        self.host.review(person, seen(call, now), state, text).await?;
         self.tell(call, &format!("{person} {tells} {name}"));
         Ok(agrees)
     }
@@ -127,8 +126,8 @@ impl People {
             return self.close(call, now, person).await;
         }
         for _ in 0..100 {
-            match self.forge.person(person.clone()).merge(&call.pull_request.repo, now.number, &now.head).await {
-                Ok(_) => return Ok(()),
+            match self.host.merge(person, seen(call, now)).await {
+                Ok(()) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Denied => SystemClock.sleep(Duration::from_millis(20)).await,
                 Err(error) => return Err(error.into()),
             }
@@ -163,6 +162,10 @@ impl People {
         }
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
+}
+
+fn seen<'a>(call: &'a Call, now: &'a PullRequest) -> Reviewed<'a> {
+    Reviewed { repo: &call.pull_request.repo, number: now.number, head: &now.head }
 }
 
 fn context() -> OpContext {

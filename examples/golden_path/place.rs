@@ -4,9 +4,11 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use pathops_core::RepoId;
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
+use crate::git_host::Choice;
 
 /// Says that a folder belongs to this example, and to which project.
 const MARK: &str = "run.json";
@@ -22,6 +24,12 @@ const FORMAT: u32 = 2;
 struct Mark {
     format: u32,
     project: PathBuf,
+    #[serde(default, skip_serializing_if = "is_default")]
+    scm: Choice,
+}
+
+fn is_default(scm: &Choice) -> bool {
+    *scm == Choice::default()
 }
 
 /// A run that was in the folder before.
@@ -44,10 +52,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Takes the folder for `project`. A run that was stopped goes on in it; one that was carried to its end makes room
+    /// Takes the folder for `project` on that Git host. A run that was stopped goes on in it; one that was carried to its end makes room
     /// for a new one. A folder that belongs to anything else stays as it is.
-    pub(crate) fn take(root: &Path, project: &Path) -> Result<Self, Failure> {
-        let wanted = Mark { format: FORMAT, project: fs::canonicalize(project)? };
+    pub(crate) fn take(root: &Path, project: &Path, scm: Choice) -> Result<Self, Failure> {
+        let wanted = Mark { format: FORMAT, project: fs::canonicalize(project)?, scm };
         if !root.join(MARK).exists() && holds_other_things(root)? {
             return Err(foreign(root));
         }
@@ -62,6 +70,10 @@ impl Place {
                 let advice = "give another --state, or remove it";
                 return Err(format!("{} holds an unfinished run of an earlier version; {advice}", root.display()).into());
             }
+            Some(mark) if mark.scm != scm => {
+                let advice = "give the same --scm, another --state, or remove it";
+                return Err(format!("{} holds an unfinished run on another Git host; {advice}", root.display()).into());
+            }
             Some(mark) if mark != wanted => {
                 let of = mark.project.display();
                 let advice = "give another --state, or remove it";
@@ -74,6 +86,16 @@ impl Place {
             }
         };
         Ok(Self { root: fs::canonicalize(root)?, before, _lock: lock })
+    }
+
+    /// The folder of the repositories.
+    pub(crate) fn forge(&self) -> PathBuf {
+        self.root.join("forge")
+    }
+
+    /// A bare repository in it.
+    pub(crate) fn repository(&self, repo: &RepoId) -> PathBuf {
+        self.forge().join(format!("{repo}.git"))
     }
 
     /// The store of evidence.
@@ -171,50 +193,61 @@ mod tests {
     fn of_an_earlier_version_only_what_came_to_its_end_makes_room() {
         let (_folder, state, project) = folders();
         fs::create_dir(&state).unwrap();
-        write(&state, &Mark { format: 1, project: project.canonicalize().unwrap() }).unwrap();
-        let refused = Place::take(&state, &project).err().unwrap().to_string();
+        write(&state, &Mark { format: 1, project: project.canonicalize().unwrap(), scm: Choice::Local }).unwrap();
+        let refused = Place::take(&state, &project, Choice::Local).err().unwrap().to_string();
         assert!(refused.contains("an unfinished run of an earlier version"), "{refused}");
         fs::write(state.join(FINISHED), "").unwrap();
-        assert_eq!(Place::take(&state, &project).unwrap().before, Before::Finished);
-        assert_eq!(Place::take(&state, &project).unwrap().before, Before::Stopped);
+        assert_eq!(Place::take(&state, &project, Choice::Local).unwrap().before, Before::Finished);
+        assert_eq!(Place::take(&state, &project, Choice::Local).unwrap().before, Before::Stopped);
     }
 
     #[test]
     fn a_stopped_run_goes_on_and_a_finished_one_makes_room() {
         let (_folder, state, project) = folders();
-        let place = Place::take(&state, &project).unwrap();
+        let place = Place::take(&state, &project, Choice::Local).unwrap();
         assert_eq!(place.before, Before::Nothing);
         drop(place);
         fs::write(state.join("kept"), "").unwrap();
-        let place = Place::take(&state, &project).unwrap();
+        let place = Place::take(&state, &project, Choice::Local).unwrap();
         assert_eq!(place.before, Before::Stopped);
         assert!(state.join("kept").exists());
         place.finish().unwrap();
         drop(place);
-        assert_eq!(Place::take(&state, &project).unwrap().before, Before::Finished);
+        assert_eq!(Place::take(&state, &project, Choice::Local).unwrap().before, Before::Finished);
         assert!(!state.join("kept").exists() && !state.join(FINISHED).exists());
     }
 
     #[test]
     fn a_crash_while_making_room_loses_nothing() {
         let (folder, state, project) = folders();
-        Place::take(&state, &project).unwrap().finish().unwrap();
+        Place::take(&state, &project, Choice::Local).unwrap().finish().unwrap();
         let other = folder.path().join("other");
         fs::create_dir(&other).unwrap();
         // As far as it had come: the mark is the new one, and the end of the old run is still noted.
-        write(&state, &Mark { format: FORMAT, project: other.clone() }).unwrap();
-        drop(Place::take(&state, &other).unwrap());
+        write(&state, &Mark { format: FORMAT, project: other.clone(), scm: Choice::Local }).unwrap();
+        drop(Place::take(&state, &other, Choice::Local).unwrap());
         assert!(!state.join(FINISHED).exists());
+    }
+
+    #[test]
+    fn a_stopped_run_goes_on_only_on_its_own_git_host() {
+        let (_folder, state, project) = folders();
+        drop(Place::take(&state, &project, Choice::GitHub).unwrap());
+        let refused = Place::take(&state, &project, Choice::Local).err().unwrap().to_string();
+        assert!(refused.contains("an unfinished run on another Git host"), "{refused}");
+        Place::take(&state, &project, Choice::GitHub).unwrap().finish().unwrap();
+        drop(Place::take(&state, &project, Choice::Local).unwrap());
+        assert_eq!(Place::take(&state, &project, Choice::Local).unwrap().before, Before::Stopped);
     }
 
     #[test]
     fn one_run_at_a_time() {
         let (_folder, state, project) = folders();
-        let first = Place::take(&state, &project).unwrap();
+        let first = Place::take(&state, &project, Choice::Local).unwrap();
         first.finish().unwrap();
-        let second = Place::take(&state, &project).err().map(|error| error.to_string());
+        let second = Place::take(&state, &project, Choice::Local).err().map(|error| error.to_string());
         assert!(second.is_some_and(|error| error.contains("in use")));
         drop(first);
-        Place::take(&state, &project).unwrap();
+        Place::take(&state, &project, Choice::Local).unwrap();
     }
 }

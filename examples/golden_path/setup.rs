@@ -10,6 +10,7 @@ use pathops_core::project::{Project, Role, load};
 use pathops_core::{BranchName, Principal, RepoId, RepoPath};
 
 use crate::Failure;
+use crate::git_host::GitHost;
 
 /// Reads the project's declaration from `folder/meta`. Every mistake in it is reported at once.
 pub(crate) fn read(folder: &Path) -> Result<(Project, SourceTree), Failure> {
@@ -54,7 +55,7 @@ fn problems(folder: &Path, project: &Project) -> Result<Vec<String>, Failure> {
 }
 
 /// The repositories of a project, each with its branches, the default one first.
-fn repositories(project: &Project) -> Result<Vec<(&RepoId, Vec<BranchName>)>, Failure> {
+pub(crate) fn repositories(project: &Project) -> Result<Vec<(&RepoId, Vec<BranchName>)>, Failure> {
     let main = vec![BranchName::parse("main")?];
     let environments = [&project.environments.preflight, &project.environments.production];
     let environments = environments.map(|target| target.branch.clone()).to_vec();
@@ -78,7 +79,7 @@ fn project_name(yaml: &[u8]) -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-/// Makes the repositories that are not there yet, and protects their branches.
+/// Makes the repositories that are not there yet.
 pub(crate) async fn import(forge: &LocalForge, folder: &Path, project: &Project) -> Result<(), Failure> {
     // Who owns the project has declared it; the rest was there before.
     let owner = project.people.iter().find(|(_, roles)| roles.contains(&Role::Owner));
@@ -87,16 +88,21 @@ pub(crate) async fn import(forge: &LocalForge, folder: &Path, project: &Project)
         let author = if *repo == project.meta_repo { &owner } else { &Principal::System };
         repository(forge, repo, &folder.join(name(repo)), &branches, author).await?;
     }
+    Ok(())
+}
+
+/// Protects the branches that changes come to by pull request.
+pub(crate) async fn protect(host: &dyn GitHost, project: &Project) -> Result<(), Failure> {
     let main = BranchName::parse("main")?;
     for unit in project.units.values() {
         if let Some(source) = unit.source() {
             let rules = BranchProtection { required_checks: vec!["ci/build".parse()?], required_approvals: 1 };
-            forge.protect(source, &main, rules).await?;
+            host.protect(source, &main, rules).await?;
         }
         let repo = &unit.desired_state;
-        forge.protect(repo, &project.environments.preflight.branch, BranchProtection::default()).await?;
+        host.protect(repo, &project.environments.preflight.branch, BranchProtection::default()).await?;
         let rules = BranchProtection { required_checks: vec![PROMOTION_CONTEXT.parse()?], required_approvals: 1 };
-        forge.protect(repo, &project.environments.production.branch, rules).await?;
+        host.protect(repo, &project.environments.production.branch, rules).await?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use pathops_coordinator::change_set::State;
+use pathops_coordinator::change_set::{Role, State};
 use pathops_core::adapter::{Collected, RuntimeSignals as _, SignalQuery};
 use pathops_core::evidence::{EvidenceId, Predicate as _, Snapshot, Statement};
 use pathops_core::{IdempotencyKey, OpContext, RunId, UnixMillis};
@@ -17,7 +17,9 @@ use crate::arguments::Arguments;
 use crate::claims::Claim;
 use crate::export::{self, Exported};
 use crate::figures::{MeasuredCi, Span, Stopwatch, span, union};
+use crate::git_host::Calls;
 use crate::host::Machine;
+use crate::place::Before;
 use crate::report::{ChangeSetReport, Report, render};
 use crate::timeline::{entries, timeline};
 
@@ -29,6 +31,7 @@ pub(crate) struct Figures {
     overhead: Duration,
     evidence: usize,
     journal: usize,
+    calls: Option<(Calls, usize)>,
 }
 
 /// Measures this run: what of its wall time was CI, app start-up and declared waits, and what is left.
@@ -46,6 +49,11 @@ pub(crate) async fn measure(
         journal += entries(&*machine.journal, &RunId::parse(state.start.change_set.as_str())?).await?.len();
     }
     let evidence = states.iter().flat_map(State::evidence).count();
+    // Before anything is looked at from outside: that is no cost of a promotion.
+    // Of a run that goes on, what was asked before it was stopped is not known.
+    let whole = machine.place.before != Before::Stopped;
+    let calls = machine.host.calls(&machine.project).filter(|_| whole);
+    let calls = calls.map(|calls| (calls, states.iter().map(promotions).sum()));
     Ok(Figures {
         wall,
         ci: union(ci.spans()),
@@ -53,7 +61,14 @@ pub(crate) async fn measure(
         overhead: wall.saturating_sub(union(both)),
         evidence,
         journal,
+        calls,
     })
+}
+
+/// How often a change set asked for a unit to be something else in an environment.
+fn promotions(state: &State) -> usize {
+    let roles = state.units.values().flat_map(|progress| progress.pull_requests.keys());
+    roles.filter(|role| **role != Role::Source).count()
 }
 
 /// From the start of each process to its first healthy answer, and from there for as long as policy asks it to be
@@ -107,6 +122,9 @@ pub(crate) async fn tell(
     for (what, place) in &places {
         account.text(&format!("  {what:<22} {place}\n"));
     }
+    if let Some((calls, promotions)) = &figures.calls {
+        account.text(&format!("\n{}\n", cost(calls, *promotions)));
+    }
     account.text(&format!("\n{}\n", line(figures)));
     if arguments.json {
         let json = summary(states, figures, claims, &report.display().to_string());
@@ -128,17 +146,25 @@ fn line(figures: &Figures) -> String {
     )
 }
 
+fn cost(calls: &Calls, promotions: usize) -> String {
+    let Calls { counted, not_modified, desired_state } = calls;
+    format!(
+        "{counted} calls of the Git host's API, and {not_modified} that were answered with \"not modified\"; for each of the {promotions} promotions of a unit to an environment {} calls",
+        desired_state.div_ceil(u64::try_from(promotions).unwrap_or(u64::MAX).max(1))
+    )
+}
+
 fn places(machine: &Machine, exported: &[Exported], report: &Path) -> Vec<(String, String)> {
     let root = &machine.place.root;
     let mut places = vec![("report".to_owned(), report.display().to_string())];
-    let meta = machine.forge.repository_path(&machine.project.meta_repo);
+    let meta = machine.place.repository(&machine.project.meta_repo);
     places.push(("meta repository".to_owned(), format!("git -C {} log --stat main", quoted(&meta))));
     if let Some(unit) = machine.project.units.values().next_back() {
-        let path = machine.forge.repository_path(&unit.desired_state);
+        let path = machine.place.repository(&unit.desired_state);
         let branch = &machine.project.environments.production.branch;
         places.push(("desired state".to_owned(), format!("git -C {} log --graph {branch}", quoted(&path))));
     }
-    places.push(("repositories".to_owned(), root.join("forge").display().to_string()));
+    places.push(("repositories".to_owned(), machine.place.forge().display().to_string()));
     let store = quoted(&machine.place.store());
     places.push(("store of evidence".to_owned(), format!("cargo run --example evidence -- verify {store}")));
     places.push(("evidence".to_owned(), root.join("evidence").display().to_string()));
@@ -204,14 +230,18 @@ fn summary(states: &[State], figures: &Figures, claims: &[Claim], report: &str) 
             }))).collect::<serde_json::Map<_, _>>(),
         })
     };
+    let mut measured = json!({
+        "wallMillis": millis(figures.wall), "ciMillis": millis(figures.ci), "startUpMillis": millis(figures.start_up),
+        "controlPlaneMillis": millis(figures.overhead), "evidence": figures.evidence, "journalEntries": figures.journal,
+    });
+    if let (Some((calls, promotions)), Some(measured)) = (&figures.calls, measured.as_object_mut()) {
+        measured.insert("gitHost".to_owned(), json!({ "calls": calls, "promotions": promotions }));
+    }
     json!({
         "format": 1,
         "changeSets": states.iter().map(change_set).collect::<Vec<_>>(),
         "claims": claims.iter().map(|claim| json!({ "claim": claim.text, "problem": claim.problem })).collect::<Vec<_>>(),
-        "figures": {
-            "wallMillis": millis(figures.wall), "ciMillis": millis(figures.ci), "startUpMillis": millis(figures.start_up),
-            "controlPlaneMillis": millis(figures.overhead), "evidence": figures.evidence, "journalEntries": figures.journal,
-        },
+        "figures": measured,
         "report": report,
     })
 }

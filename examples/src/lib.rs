@@ -1,7 +1,8 @@
 //! What the examples of PathOps share: a store of evidence, in a folder or at S3.
 //!
 //! The examples: `cargo run --example golden_path`, `cargo run --example embed`, `cargo run --example evidence`, `cargo run
-//! --example policy`, `cargo run --example argo_verdict`, `cargo run --example gitops_edit`.
+//! --example policy`, `cargo run --example argo_verdict`, `cargo run --example gitops_edit`. `golden_path` runs on fakes of vendors'
+//! servers too: `cargo run --features github,argocd --example golden_path -- --scm github --gitops argocd`.
 
 mod address;
 mod local;

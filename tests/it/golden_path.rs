@@ -3,6 +3,7 @@
 
 mod claims;
 mod example;
+mod fakes;
 mod faults;
 mod full_disk;
 mod input;

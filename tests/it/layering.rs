@@ -102,10 +102,12 @@ fn each_adapter_pulls_only_what_is_its_own() {
 }
 
 #[test]
-fn the_examples_pull_s3_in_where_they_are_asked_to_only() {
-    for (features, expected) in [(&[][..], false), (&["--features", "s3"], true)] {
-        let seen = tree(&[&["-p", "pathops-examples", "-e", "normal,dev"], features].concat());
-        assert_eq!(seen.contains("reqwest"), expected, "{features:?}");
+fn the_examples_pull_vendors_in_where_they_are_asked_to_only() {
+    let pulled = |features: &[&str]| tree(&[&["-p", "pathops-examples", "-e", "normal,dev"], features].concat());
+    let plain = pulled(&[]);
+    for (feature, brings) in [("s3", "reqwest"), ("argocd", "kube"), ("github", "octocrab"), ("github", "pathops-fakes")] {
+        assert!(!plain.contains(brings), "{brings}");
+        assert!(pulled(&["--features", feature]).contains(brings), "{feature}");
     }
 }
 

@@ -13,10 +13,10 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags, open};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::program::built;
+use crate::program::linked;
 
 /// How often something is looked at, and how long it may take.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -25,12 +25,19 @@ const PATIENCE: usize = 6_000;
 /// The program, built once.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| built("golden_path"))
+    PROGRAM.get_or_init(|| linked("golden_path", ""))
+}
+
+/// The program with the fakes in it.
+fn program_with_fakes() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| linked("golden_path", "argocd,github"))
 }
 
 /// A folder for the example's state, and what it is told on its command line besides.
 #[derive(Debug)]
 pub(super) struct Example {
+    program: &'static Path,
     folder: TempDir,
     pub(super) state: PathBuf,
     arguments: Vec<String>,
@@ -62,10 +69,19 @@ pub(super) struct Running {
 impl Example {
     /// With a state of its own, which the example has to make.
     pub(super) fn new(arguments: &[&str]) -> Self {
+        Self::by(program(), arguments)
+    }
+
+    /// The same, by the program that has the fakes in it.
+    pub(super) fn with_fakes(arguments: &[&str]) -> Self {
+        Self::by(program_with_fakes(), arguments)
+    }
+
+    fn by(program: &'static Path, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let state = folder.path().canonicalize().unwrap().join("state");
         let arguments = arguments.iter().map(ToString::to_string).collect();
-        Self { folder, state, arguments, environment: Vec::new(), typed: None, runs: 0 }
+        Self { program, folder, state, arguments, environment: Vec::new(), typed: None, runs: 0 }
     }
 
     /// The same, with its state in a folder of this name.
@@ -97,7 +113,7 @@ impl Example {
                 (Some(terminal), input)
             }
         };
-        let child = Command::new(program())
+        let child = Command::new(self.program)
             .args(["--json", "--state"])
             .arg(&self.state)
             .args(&self.arguments)
@@ -157,10 +173,17 @@ impl Example {
 
     /// Every pull request in the forge.
     pub(super) fn pull_requests(&self) -> Vec<Value> {
+        let read = |file: &Path| serde_json::from_slice::<Value>(&fs::read(file).unwrap()).unwrap();
         let owners = list(&self.state.join("forge")).into_iter();
-        let repositories = owners.flat_map(|owner| list(&owner)).filter(|path| path.join("pulls").is_dir());
-        let files = repositories.flat_map(|path| list(&path.join("pulls")));
-        files.map(|file| serde_json::from_slice(&fs::read(file).unwrap()).unwrap()).collect()
+        let beside: Vec<PathBuf> = owners.flat_map(|owner| list(&owner)).collect();
+        let local = beside.iter().map(|path| path.join("pulls")).filter(|path| path.is_dir());
+        let mut all: Vec<Value> = local.flat_map(|folder| list(&folder)).map(|file| read(&file)).collect();
+        for file in beside.iter().filter(|path| path.to_str().unwrap().ends_with(".github.json")) {
+            let pulls = read(file)["pulls"].as_object().unwrap().clone();
+            let state = |pull: &Value| if pull["merged"].is_null() && pull["closed_by"].is_null() { "open" } else { "ended" };
+            all.extend(pulls.into_iter().map(|(_, pull)| json!({ "state": state(&pull) })));
+        }
+        all
     }
 }
 

@@ -1,0 +1,58 @@
+//! The golden path on the fakes of vendors' servers: the same people, evidence and end as with what is embedded.
+
+use super::example::{Example, Run};
+use super::undisturbed::{end_state, expected};
+
+/// So many calls of a Git host's API a promotion of a unit to an environment may cost, all told: from the branch of its pull
+/// request to the last word of its comment.
+const CALLS: u64 = 40;
+
+/// Runs it undisturbed on these.
+fn run_on(arguments: &[&str]) -> Run {
+    let mut shop = Example::with_fakes(arguments);
+    let run = shop.run();
+    run.assert_held();
+    shop.assert_none_left();
+    assert_eq!(end_state(&shop, &run), expected());
+    run
+}
+
+#[test]
+fn on_github_it_ends_as_on_the_local_forge() {
+    let run = run_on(&["--scm", "github"]);
+    let host = run.summary()["figures"]["gitHost"].clone();
+    let calls = host["calls"]["desiredState"].as_u64().unwrap();
+    assert!(calls > 0 && calls <= CALLS * host["promotions"].as_u64().unwrap(), "{host}");
+    assert!(run.account.contains("calls of the Git host's API"), "{}", run.account);
+}
+
+#[test]
+fn on_argo_cd_it_ends_as_on_the_local_reconciler() {
+    let run = run_on(&["--gitops", "argocd"]);
+    // It is Argo CD that was asked: the reconciler knows of no hooks.
+    let why = run.summary()["changeSets"][1]["failure"]["reason"].as_str().unwrap().to_owned();
+    assert!(why.contains("the hook Job/orders-smoke: Failed") && why.contains("/quotes/kettle"), "{why}");
+}
+
+#[test]
+fn on_both_a_killed_run_goes_on() {
+    let mut shop = Example::with_fakes(&["--scm", "github", "--gitops", "argocd"]);
+    for moment in ["waits for people to merge source", "live and healthy in preflight", "opened production pull request"] {
+        let mut running = shop.start();
+        assert!(running.until(moment), "no run came to the moment {moment:?}");
+        running.kill();
+        shop.assert_none_left();
+    }
+    let run = shop.run();
+    run.assert_held();
+    assert_eq!(end_state(&shop, &run), expected());
+}
+
+#[test]
+fn without_them_the_program_says_how_to_get_them_and_makes_nothing() {
+    for (arguments, feature) in [(["--scm", "github"], "--features github"), (["--gitops", "argocd"], "--features argocd")] {
+        let mut shop = Example::new(&arguments);
+        shop.run().assert_refused(&["built without", feature]);
+        assert!(!shop.state.exists());
+    }
+}
