@@ -148,3 +148,46 @@ fn a_secret_in_the_name_of_a_field_is_taken_out_and_no_field_is_lost() {
     redactor.redact_json(&mut value, &mut removed);
     assert_eq!((value, removed["known"]), (again, 4), "what is left of it says nothing any more");
 }
+
+#[test]
+fn what_is_a_secret_by_its_name_is_taken_out_of_a_document_as_it_is_out_of_text() {
+    let redactor = Redactor::new([]).unwrap();
+    let mut value = serde_json::json!({
+        "password": "swordfish",
+        "pin": { "db_password": 48151623 },
+        "secrets": { "client_secret": ["swordfish", "two words"] },
+        "env": [
+            { "name": "DB_PASSWORD", "value": "swordfish" },
+            { "value": "swordfish", "key": "API_TOKEN" },
+            { "name": "LOG_LEVEL", "value": "debug" },
+        ],
+        "headers": { "Authorization": "Token swordfish", "Cookie": "session=swordfish" },
+        "password_of": "swordfish",
+        "token": null,
+        "secret": true,
+        "message": "the user asked for a password:\nno answer",
+        "passphrase": "${FROM_THE_VAULT}",
+    });
+    let mut removed = std::collections::BTreeMap::new();
+    redactor.redact_json(&mut value, &mut removed);
+    let expected = serde_json::json!({
+        "password": "[redacted assignment]",
+        "pin": { "db_password": "[redacted assignment]" },
+        "secrets": { "client_secret": ["[redacted assignment]", "[redacted assignment]"] },
+        "env": [
+            { "name": "DB_PASSWORD", "value": "[redacted assignment]" },
+            { "value": "[redacted assignment]", "key": "API_TOKEN" },
+            { "name": "LOG_LEVEL", "value": "debug" },
+        ],
+        "headers": { "Authorization": "[redacted authorization]", "Cookie": "[redacted cookie]" },
+        "password_of": "swordfish",
+        "token": null,
+        "secret": true,
+        "message": "the user asked for a password:\nno answer",
+        "passphrase": "${FROM_THE_VAULT}",
+    });
+    assert_eq!(value, expected);
+    assert_eq!((removed["assignment"], removed["authorization"], removed["cookie"]), (6, 1, 1));
+    redactor.redact_json(&mut value, &mut removed);
+    assert_eq!((value, removed["assignment"]), (expected, 6), "twice is once");
+}

@@ -18,11 +18,14 @@ pub(crate) struct CallOff {
     after: Duration,
 }
 
+/// Those who try; some may not.
+const WHO: [&str; 6] = [OWNER, OWNER, "bob", "erin", GUEST, STRANGER];
+
 /// Who calls a feature off, and when: nobody mostly.
 pub(crate) fn called_off(dice: &Dice) -> Vec<CallOff> {
     let times = if dice.chance(250) { 1 + dice.below(2) } else { 0 };
     let one = || CallOff {
-        by: *dice.pick(&[OWNER, OWNER, "bob", "erin", GUEST, STRANGER]),
+        by: dice.pick::<&str>(&WHO),
         after: if dice.chance(300) { dice.seconds(0, 600) } else { dice.seconds(0, 6_000) },
     };
     (0..times).map(|_| one()).collect()
