@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use pathops_core::adapter::{CheckState, PullRequestState, SourceTree};
 use pathops_core::{Error, ErrorKind, OpContext, Result};
 
+use crate::activity::Services;
 use crate::activity::announce::{Ground, Opening, branch_for, message};
-use crate::activity::{Services, moved};
 use crate::change_set::{Command, Outcome, PullRequestRef, Role, title};
 use crate::desired_state::{difference, movable};
 
@@ -38,8 +38,7 @@ impl Services {
                 self.post(cx, repo, &now.head, CheckState::Failure, refused).await?;
             }
             if now.state == PullRequestState::Open {
-                // Merged in this very moment: the next look finds that.
-                self.scm.close_pull_request(cx, repo, *number).await.map_err(moved)?;
+                self.scm.close_pull_request(cx, repo, *number).await?;
             }
         }
         let found = found.into_iter().map(|(role, reference, _)| (role, reference)).collect();

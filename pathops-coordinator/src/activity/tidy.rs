@@ -46,7 +46,7 @@ impl Services {
             if found.state == PullRequestState::Open {
                 let reference = self.reference(cx, repo, branch, &found).await?;
                 self.comment(cx, change_set, std::slice::from_ref(&reference), why).await?;
-                self.scm.close_pull_request(cx, repo, found.number).await.map_err(moved)?;
+                self.scm.close_pull_request(cx, repo, found.number).await?;
             }
         }
         Ok(())
