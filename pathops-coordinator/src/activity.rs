@@ -19,7 +19,6 @@ pub(crate) mod record;
 mod recover;
 pub(crate) mod redaction;
 mod release;
-mod tidy;
 mod work;
 
 use std::sync::Arc;
@@ -151,8 +150,7 @@ impl Services {
             Command::Decide { .. } => self.decide(cx, command).await,
             Command::Propose { .. } => self.propose(cx, command).await,
             Command::Promote { .. } => self.promote(cx, command).await,
-            Command::Close { .. } => self.close(cx, command).await,
-            Command::Tidy { change_set, why, branches } => self.tidy(cx, change_set, why, branches).await,
+            Command::Close { pull_requests, .. } => self.close(cx, pull_requests).await,
             Command::Revert { .. } => self.revert(cx, command).await,
 
             Command::Comment { change_set, pull_requests, body, .. } => self.comment(cx, change_set, pull_requests, body).await,

@@ -2,10 +2,8 @@
 //!
 //! Each unit goes through [`Stage`]s of its own; what they wait for together (the waves of the deploy order, all tests
 //! before any decision, a failure anywhere) is decided in one place, `advance`. After a failure nothing new is begun;
-//! what was begun comes to its end, and then everything that reached preflight is reverted in the rollback order. So it is when a
-//! person calls it off; then its branches are deleted, too.
+//! what was begun comes to its end, and then everything that reached preflight is reverted in the rollback order.
 
-mod cancel;
 mod command;
 mod enter;
 mod lifecycles;
@@ -40,7 +38,6 @@ impl Machine for ChangeSet {
     type Outcome = Outcome;
     type Command = Command;
     type State = State;
-    type Signal = Signal;
 
     fn start(start: &Start) -> (State, Vec<Command>) {
         step::start(start)
@@ -50,19 +47,11 @@ impl Machine for ChangeSet {
         step::step(state, command, outcome, at)
     }
 
-    fn told(state: State, signal: &Signal, at: UnixMillis) -> (State, Vec<Command>) {
-        cancel::told(state, signal, at)
-    }
-
-    fn hears(state: &State, signal: &Signal) -> bool {
-        cancel::hears(state, signal)
-    }
-
     fn wants(state: &State, command: &Command) -> bool {
         match command {
             // Waiting to write again what is not so any more.
             Command::Comment { failures: 1.., .. } => state.comment.said == headline(state),
-            _ => !state.is_stopped() || !command.only_waits(),
+            _ => state.failure.is_none() || !command.only_waits(),
         }
     }
 

@@ -13,7 +13,7 @@ use futures_util::future::{AbortHandle, Abortable, Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use pathops_core::adapter::{Clock, Created, Journal, Lease, OpId, OpenOp, Seq, Transition};
 use pathops_core::flow::{Event, Machine};
-use pathops_core::{Error, ErrorKind, IdempotencyKey, OpContext, Result, RunId, UnixMillis};
+use pathops_core::{Error, ErrorKind, IdempotencyKey, OpContext, Result, RunId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -60,13 +60,6 @@ pub enum Progress<'a, M: Machine> {
         /// The state after it.
         state: &'a M::State,
     },
-    /// It has taken up what it was told from outside, and that is in the journal.
-    Told {
-        /// What.
-        signal: &'a M::Signal,
-        /// The state after it.
-        state: &'a M::State,
-    },
     /// The run stands still because of what is wrong around it; it goes on when it is driven again.
     Stopped {
         /// What is wrong.
@@ -79,8 +72,8 @@ pub type Observer<M> = Arc<dyn for<'a> Fn(&RunId, &Progress<'a, M>) + Send + Syn
 
 /// Drives runs of one machine.
 pub struct Engine<M: Machine> {
-    pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) clock: Arc<dyn Clock>,
+    journal: Arc<dyn Journal>,
+    clock: Arc<dyn Clock>,
     performer: Arc<dyn Performer<M>>,
     observer: Observer<M>,
     owner: String,
@@ -196,7 +189,7 @@ impl<M: Machine> Engine<M> {
     /// lease; what the journal answers.
     pub async fn create(&self, lease: &Lease, run: &RunId, start: &M::Start) -> Result<()> {
         let (state, commands) = M::start(start);
-        let event = Event::<M::Start, M::Outcome, M::Signal>::Started(start.clone());
+        let event = Event::<M::Start, M::Outcome>::Started(start.clone());
         let opens = number::<M>(OpId(0), &commands)?;
         let first = Transition {
             format: M::FORMAT,
@@ -242,8 +235,6 @@ impl<M: Machine> Engine<M> {
 
     async fn drive_on(&self, run: &RunId, mut lease: Lease) -> Result<M::State> {
         let mut active = self.load(run).await?;
-        let new = self.hear(&lease, &mut active).await?;
-        active.open.extend(new.into_iter().map(|(op, command)| (op, (command, AbortHandle::new_pair().0))));
         let mut running = FuturesUnordered::new();
         for (op, (command, handle)) in &mut active.open {
             let (future, abort) = self.begin(run, *op, command.clone());
@@ -261,26 +252,21 @@ impl<M: Machine> Engine<M> {
                 return Err(error.because("it has nothing left to do and has not ended"));
             }
             // The right to drive is kept up while everybody waits: no other engine performs the same operations.
-            let new = match select(running.next(), self.clock.sleep(LEASE / 3)).await {
-                Either::Left((Some((op, performed)), _)) => {
-                    // An operation that was dropped while its outcome was under way has been closed already.
-                    let Some((command, _)) = active.open.remove(&op) else { continue };
-                    let outcome = performed?;
-                    if self.clock.now() + LEASE / 3 > lease.expires_at {
-                        lease = self.lease(run).await?;
-                    }
-                    // What the run was told comes first: nothing is begun that it does not want any more.
-                    let mut new = self.hear(&lease, &mut active).await?;
-                    new.extend(self.settle(&lease, &mut active, op, &command, outcome).await?);
-                    new
-                }
+            let (op, performed) = match select(running.next(), self.clock.sleep(LEASE / 3)).await {
+                Either::Left((Some(ended), _)) => ended,
                 Either::Left((None, _)) => continue,
                 Either::Right(_) => {
                     lease = self.lease(run).await?;
-                    self.hear(&lease, &mut active).await?
+                    continue;
                 }
             };
-            for (op, command) in new {
+            // An operation that was dropped while its outcome was under way has been closed already.
+            let Some((command, _)) = active.open.remove(&op) else { continue };
+            let outcome = performed?;
+            if self.clock.now() + LEASE / 3 > lease.expires_at {
+                lease = self.lease(run).await?;
+            }
+            for (op, command) in self.settle(&lease, &mut active, op, &command, outcome).await? {
                 let (future, abort) = self.begin(run, op, command.clone());
                 active.open.insert(op, (command, abort));
                 running.push(future);
@@ -340,46 +326,21 @@ impl<M: Machine> Engine<M> {
     ) -> Result<Vec<(OpId, M::Command)>> {
         let at = self.clock.now();
         let (state, commands) = M::step(active.state.clone(), command, &outcome, at);
-        let event = Event::Done { op, outcome: outcome.clone() };
-        let new = self.append(lease, active, at, &event, state, commands).await?;
-        (self.observer)(&active.id, &Progress::Ended { op, command, outcome: &outcome, state: &active.state });
-        Ok(new)
-    }
-
-    /// Takes up what the run was told and has not heard yet; gives the operations that are new.
-    async fn hear(&self, lease: &Lease, active: &mut Active<M>) -> Result<Vec<(OpId, M::Command)>> {
-        let signal = self.told(&active.id).await?;
-        let Some(signal) = signal.filter(|signal| M::hears(&active.state, signal)) else { return Ok(Vec::new()) };
-        let at = self.clock.now();
-        let (state, commands) = M::told(active.state.clone(), &signal, at);
-        let new = self.append(lease, active, at, &Event::Told(signal.clone()), state, commands).await?;
-        (self.observer)(&active.id, &Progress::Told { signal: &signal, state: &active.state });
-        Ok(new)
-    }
-
-    /// Journals what happened and what follows from it; gives the operations that are new.
-    async fn append(
-        &self,
-        lease: &Lease,
-        active: &mut Active<M>,
-        at: UnixMillis,
-        event: &Event<M::Start, M::Outcome, M::Signal>,
-        state: M::State,
-        commands: Vec<M::Command>,
-    ) -> Result<Vec<(OpId, M::Command)>> {
-        let closes = if let Event::Done { op, .. } = event { Some(*op) } else { None };
+        let opens = number::<M>(active.last_op, &commands)?;
+        let event = Event::<M::Start, M::Outcome>::Done { op, outcome: outcome.clone() };
         let transition = Transition {
             format: M::FORMAT,
             at,
-            event: encode(event)?,
+            event: encode(&event)?,
             state: encode(&state)?,
-            closes,
-            opens: number::<M>(active.last_op, &commands)?,
+            closes: Some(op),
+            opens,
             ends: M::has_ended(&state),
         };
         let cx = self.context(active.id.as_str(), "append");
         active.seq = with_retry(&*self.clock, || self.journal.append(&cx, lease, &active.id, active.seq, &transition)).await?;
         active.state = state;
+        (self.observer)(&active.id, &Progress::Ended { op, command, outcome: &outcome, state: &active.state });
         let new: Vec<_> = transition.opens.iter().map(|open| open.op).zip(commands).collect();
         active.last_op = new.last().map_or(active.last_op, |(op, _)| *op);
         Ok(new)
@@ -408,11 +369,11 @@ fn number<M: Machine>(last: OpId, commands: &[M::Command]) -> Result<Vec<OpenOp>
     (last.0 + 1..).zip(commands).map(|(op, command)| Ok(OpenOp { op: OpId(op), command: encode(command)? })).collect()
 }
 
-pub(crate) fn encode(value: &impl Serialize) -> Result<Value> {
+fn encode(value: &impl Serialize) -> Result<Value> {
     serde_json::to_value(value).map_err(|error| Error::new(ErrorKind::Unexpected, "write a run down").with_source(error))
 }
 
-pub(crate) fn decode<T: DeserializeOwned>(value: &Value) -> Result<T> {
+fn decode<T: DeserializeOwned>(value: &Value) -> Result<T> {
     T::deserialize(value).map_err(|error| {
         let reason = format!("what the journal holds does not fit this version: {error}");
         Error::new(ErrorKind::Corrupt, "read a run").because(reason).with_source(error)

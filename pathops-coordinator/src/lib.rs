@@ -11,7 +11,6 @@
 mod activity;
 mod apps;
 mod builder;
-mod cancel;
 pub mod change_set;
 mod control_plane;
 pub mod desired_state;
@@ -25,7 +24,6 @@ mod outside_evidence;
 pub mod plan;
 mod policy_change;
 mod retry;
-mod signal;
 mod waits;
 
 pub use activity::Pace;

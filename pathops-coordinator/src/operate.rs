@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::activity::promote::Candidate;
-use crate::change_set::{ChangeSet, Command, Outcome, Signal, Start, State};
+use crate::change_set::{ChangeSet, Command, Outcome, Start, State};
 use crate::control_plane::{ControlPlane, context, run_id};
 use crate::retry::with_retry;
 use crate::waits::{EndedBy, Wait, at_rest, of_operation};
@@ -28,7 +28,7 @@ pub struct Happened {
     /// When.
     pub at: UnixMillis,
     /// What happened.
-    pub event: Event<Start, Outcome, Signal>,
+    pub event: Event<Start, Outcome>,
     /// What was to be done from then on.
     pub opened: Vec<(OpId, Command)>,
 }
@@ -60,7 +60,6 @@ impl ControlPlane {
             let since = opened.get(op).copied().unwrap_or(state.start.at);
             waits.push(self.wait_of(&state, command, since).await);
         }
-        waits.extend(self.cancelling(&run.id, &state).await?);
         let busy: Vec<UnitId> = open.values().filter_map(Command::unit).cloned().collect();
         if !run.ended {
             waits.extend(at_rest(&state, &busy, &settled));

@@ -116,7 +116,6 @@ pub(crate) fn of_operation(state: &State, command: &Command, since: UnixMillis, 
             (merge_of(*role, pull_request), EndedBy::People(people(state, scope)), None)
         }
         Command::Close { .. } => ("closes its pull requests".to_owned(), EndedBy::System("the Git host"), None),
-        Command::Tidy { .. } => ("deletes its branches".to_owned(), EndedBy::System("the Git host"), None),
         Command::Revert { .. } => ("opens the pull request that goes back".to_owned(), EndedBy::System("the Git host"), None),
         Command::Comment { .. } => ("writes its status comments".to_owned(), EndedBy::System("the Git host"), None),
         Command::Record { .. } => ("writes its record".to_owned(), EndedBy::System("the Git host"), None),

@@ -21,10 +21,10 @@ pub trait Wire: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send 
 
 impl<T: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync + 'static> Wire for T {}
 
-/// Something that happened to a run. Whoever reads events without caring for what runs are told leaves `T` out.
+/// Something that happened to a run.
 #[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Event<S, O, T = serde_json::Value> {
+pub enum Event<S, O> {
     /// It was started with this.
     Started(S),
     /// An operation ended with this outcome.
@@ -34,8 +34,6 @@ pub enum Event<S, O, T = serde_json::Value> {
         /// How.
         outcome: O,
     },
-    /// It was told this from outside, which ended no operation.
-    Told(T),
 }
 
 /// A workflow as a pure function: deterministic, total, and the same on every machine.
@@ -52,8 +50,6 @@ pub trait Machine: Send + Sync + 'static {
     type Command: Wire;
     /// Everything that the machine knows of the run.
     type State: Wire;
-    /// What it can be told from outside, at any moment.
-    type Signal: Wire;
 
     /// The first state and the first commands.
     fn start(start: &Self::Start) -> (Self::State, Vec<Self::Command>);
@@ -66,13 +62,6 @@ pub trait Machine: Send + Sync + 'static {
         outcome: &Self::Outcome,
         at: UnixMillis,
     ) -> (Self::State, Vec<Self::Command>);
-
-    /// The state after it was told `signal`, which the journal has as of `at`, and what to do next. Operations that are open stay
-    /// open.
-    fn told(state: Self::State, signal: &Self::Signal, at: UnixMillis) -> (Self::State, Vec<Self::Command>);
-
-    /// Whether `signal` is still to be told: not any more once it was, nor where it does not matter.
-    fn hears(state: &Self::State, signal: &Self::Signal) -> bool;
 
     /// Whether the outcome of an open `command` still matters. Where it does not, the engine stops waiting for it and
     /// feeds [`Machine::dropped`] instead. Only for commands that wait: an effect that was begun is always brought to its end.

@@ -4,7 +4,6 @@
 mod argo_verdict_command;
 mod attacks;
 mod by_hand;
-mod cancel;
 mod comments;
 mod crash;
 mod evidence_command;

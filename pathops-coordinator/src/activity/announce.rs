@@ -1,11 +1,11 @@
 //! Declaring intent: a branch with an empty first commit, and a pull request. And the status comments.
 
-use pathops_core::adapter::{NewCommit, NewPullRequest, PullRequest};
+use pathops_core::adapter::{NewCommit, NewPullRequest};
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{BranchName, ChangeSetId, CommitId, Error, ErrorKind, OpContext, PersonId, Principal, RepoId, Result};
 
 use crate::activity::{Services, moved};
-use crate::change_set::{Outcome, PullRequestRef, Role, Scope, branch_name};
+use crate::change_set::{Outcome, PullRequestRef, Role, Scope};
 
 /// The branch that source repositories keep their code on.
 pub(crate) const SOURCE_BRANCH: &str = "main";
@@ -59,7 +59,10 @@ impl Services {
     ) -> Result<Ground> {
         let branch = branch_for(scope, role)?;
         if let Some(found) = self.scm.pull_requests_from(cx, repo, &branch).await?.pop() {
-            return Ok(Ground::Opened(self.reference(cx, repo, &branch, &found).await?));
+            let first = self.first_commit(cx, repo, &branch, &found.head).await?;
+            // What people have pushed since is news to whoever waits for it.
+            let (base, head) = first.unwrap_or_else(|| (found.head.clone(), found.head.clone()));
+            return Ok(Ground::Opened(PullRequestRef { head, ..PullRequestRef::new(repo.clone(), &found, base) }));
         }
         let base = self.head(cx, repo, base).await?;
         // Each with a key of its own: a branch may be made at the same commit again after another one.
@@ -74,20 +77,6 @@ impl Services {
         }
         self.scm.create_branch(&once(), repo, &branch, &base).await?;
         Ok(Ground::Branch(base))
-    }
-
-    /// A reference to a pull request that was found.
-    pub(super) async fn reference(
-        &self,
-        cx: &OpContext,
-        repo: &RepoId,
-        branch: &BranchName,
-        found: &PullRequest,
-    ) -> Result<PullRequestRef> {
-        let first = self.first_commit(cx, repo, branch, &found.head).await?;
-        // What people have pushed since is news to whoever waits for it.
-        let (base, head) = first.unwrap_or_else(|| (found.head.clone(), found.head.clone()));
-        Ok(PullRequestRef { head, ..PullRequestRef::new(repo.clone(), found, base) })
     }
 
     /// Whether nobody else has a commit on a branch of this change set: it has none of its own yet, or just our first.
@@ -210,15 +199,19 @@ const BRANCH_TRAILER: &str = "PathOps-Branch";
 
 /// A commit message with the trailers that anchor the change set in a repository that holds no records.
 pub(super) fn message(scope: &Scope, subject: &str, role: Role) -> String {
-    let branch = branch_name(&scope.change_set, role);
+    let branch = branch_name(scope, role);
     format!(
         "{subject}\n\nPathOps-Change-Set: {}\nPathOps-Unit: {}\n{BRANCH_TRAILER}: {branch}\n",
         scope.change_set, scope.unit.id
     )
 }
 
-pub(super) fn branch_for(scope: &Scope, role: Role) -> Result<BranchName> {
-    branch(&branch_name(&scope.change_set, role))
+fn branch_name(scope: &Scope, role: Role) -> String {
+    format!("pathops/{}-{role}", scope.change_set)
+}
+
+fn branch_for(scope: &Scope, role: Role) -> Result<BranchName> {
+    branch(&branch_name(scope, role))
 }
 
 fn branch(name: &str) -> Result<BranchName> {

@@ -3,46 +3,39 @@
 use std::collections::BTreeMap;
 
 use pathops_core::adapter::{CheckState, PullRequestState, SourceTree};
-use pathops_core::{Error, ErrorKind, OpContext, Result};
+use pathops_core::{Error, ErrorKind, OpContext, RepoPath, Result};
 
 use crate::activity::Services;
-use crate::activity::announce::{Ground, Opening, branch_for, message};
+use crate::activity::announce::{Ground, Opening, message};
 use crate::change_set::{Command, Outcome, PullRequestRef, Role, title};
 use crate::desired_state::{difference, movable};
 
 impl Services {
-    /// Closes the pull requests that are still open, those too of which nothing was known, and takes back what was granted:
-    /// from here on nothing of them can be merged. Says which turned out to be merged.
-    pub(super) async fn close(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
-        let Command::Close { scope, pull_requests, cancelled, unknown } = command else {
-            return Err(Error::new(ErrorKind::Unexpected, "close pull requests"));
-        };
-        let (mut merged, mut found) = (BTreeMap::new(), Vec::new());
-        for (role, repo, path) in unknown {
-            let branch = branch_for(scope, *role)?;
-            if let Some(open) = self.scm.pull_requests_from(cx, repo, &branch).await?.pop() {
-                let reference = self.reference(cx, repo, &branch, &open).await?;
-                let why = cancelled.as_deref().unwrap_or_default();
-                self.comment(cx, &scope.change_set, std::slice::from_ref(&reference), why).await?;
-                found.push((*role, reference, path.clone()));
+    /// Closes the pull requests that are still open, and takes back what was granted: from here on nothing of them can
+    /// be merged. Says which turned out to be merged.
+    pub(super) async fn close(&self, cx: &OpContext, pull_requests: &[(Role, PullRequestRef, RepoPath)]) -> Result<Outcome> {
+        let mut merged = BTreeMap::new();
+        for (role, PullRequestRef { repo, number, .. }, path) in pull_requests {
+            let mut now = self.scm.pull_request(cx, repo, *number).await?;
+            if now.state == PullRequestState::Open {
+                match self.scm.close_pull_request(cx, repo, *number).await {
+                    // People were faster.
+                    Err(error) if error.kind() == ErrorKind::Conflict => {
+                        now = self.scm.pull_request(cx, repo, *number).await?;
+                        if now.state == PullRequestState::Open {
+                            return Err(error);
+                        }
+                    }
+                    closed => closed?,
+                }
             }
-        }
-        let refused = if cancelled.is_some() { "the change set was cancelled" } else { "the change set was refused" };
-        for (role, PullRequestRef { repo, number, .. }, path) in pull_requests.iter().chain(&found) {
-            let now = self.scm.pull_request(cx, repo, *number).await?;
             if let PullRequestState::Merged { commit, .. } = &now.state {
                 merged.insert(*role, self.restored_state(cx, repo, commit, path).await?);
-                continue;
-            }
-            if self.posted(cx, repo, &now.head).await? == Some(CheckState::Success) {
-                self.post(cx, repo, &now.head, CheckState::Failure, refused).await?;
-            }
-            if now.state == PullRequestState::Open {
-                self.scm.close_pull_request(cx, repo, *number).await?;
+            } else if self.posted(cx, repo, &now.head).await? == Some(CheckState::Success) {
+                self.post(cx, repo, &now.head, CheckState::Failure, "the change set was refused").await?;
             }
         }
-        let found = found.into_iter().map(|(role, reference, _)| (role, reference)).collect();
-        Ok(Outcome::Settled { merged, found })
+        Ok(Outcome::Settled { merged })
     }
 
     /// Opens a pull request after which the environment's folder is, file by file, what it was before; apart from its own

@@ -5,9 +5,7 @@ use pathops_core::evidence::{Incident, Occasion};
 use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle, Change, Recorded};
 use pathops_core::policy::{DependencyState, GitState, Shown};
 use pathops_core::project::{EnvironmentTarget, Unit};
-use pathops_core::{
-    BranchName, ChangeSetId, CommitId, Digest, PersonId, Principal, ProjectId, RepoId, RepoPath, UnitId, UnixMillis,
-};
+use pathops_core::{ChangeSetId, CommitId, Digest, PersonId, Principal, ProjectId, RepoId, RepoPath, UnitId, UnixMillis};
 use pathops_evidence::EvidenceRecord;
 use serde::{Deserialize, Serialize};
 
@@ -237,23 +235,6 @@ pub enum Command {
         scope: Scope,
         /// The pull requests, each with the folder that matters where it turns out to be merged.
         pull_requests: Vec<(Role, PullRequestRef, RepoPath)>,
-        /// Why, where a person has cancelled the change set.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        cancelled: Option<String>,
-        /// Pull requests of which nothing is known, and which may have been opened all the same: the answer was lost. They are
-        /// looked for where a person has cancelled the change set.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        unknown: Vec<(Role, RepoId, RepoPath)>,
-    },
-    /// Delete the branches of a change set that a person has cancelled, and see to it that nothing stays open that was opened
-    /// from them.
-    Tidy {
-        /// The change set.
-        change_set: ChangeSetId,
-        /// Why.
-        why: String,
-        /// The branches; some may not be there.
-        branches: Vec<(RepoId, BranchName)>,
     },
     /// Open a pull request that restores the desired state from before.
     Revert {
@@ -332,7 +313,7 @@ impl Command {
             | Command::Promote { scope, .. }
             | Command::Close { scope, .. }
             | Command::Revert { scope, .. } => Some(&scope.unit.id),
-            Command::Comment { .. } | Command::Record { .. } | Command::Tidy { .. } => None,
+            Command::Comment { .. } | Command::Record { .. } => None,
         }
     }
 }
@@ -401,14 +382,6 @@ pub enum Outcome {
     Settled {
         /// What the base branches then pointed to.
         merged: BTreeMap<Role, GitState>,
-        /// What was found that nothing was known of.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-        found: BTreeMap<Role, PullRequestRef>,
-    },
-    /// The branches are gone, but for these.
-    Tidied {
-        /// Each that is left, with the reason.
-        left: Vec<String>,
     },
     /// People have to merge it: they have pushed to it.
     NeedsPeople,

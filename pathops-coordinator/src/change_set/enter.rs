@@ -11,7 +11,6 @@ use pathops_core::{CommitId, Digest, RepoPath, UnitId};
 
 use crate::change_set::{
     Combination, Command, Decided, Failure, Progress, PullRequestRef, Role, Scope, Stage, State, announcement, glass_incident,
-    why_not,
 };
 
 /// Puts the unit into `stage` and gives the command that ends it. `None` where the stage has no operation, or where
@@ -319,22 +318,12 @@ impl Context<'_> {
         };
         let pull_requests = self.progress.pull_requests.iter();
         let pull_requests = pull_requests.map(|(role, pull_request)| (*role, pull_request.clone(), folder(*role))).collect();
-        let cancelled = self.state.cancelled_by().map(|_| why_not(self.state));
-        let unit = &self.scope.unit;
-        let place = |role: Role| match role {
-            Role::Source => Some((role, unit.source()?.clone(), folder(role))),
-            _ => Some((role, unit.desired_state.clone(), folder(role))),
-        };
-        let unknown = |role: &Role| cancelled.is_some() && !self.progress.pull_requests.contains_key(role);
-        let unknown = [Role::Source, Role::Preflight, Role::Production].into_iter().filter(unknown).filter_map(place).collect();
-        Command::Close { pull_requests, unknown, cancelled, scope: self.scope.clone() }
+        Command::Close { pull_requests, scope: self.scope.clone() }
     }
 
     fn revert(&self) -> Option<Command> {
-        let reason = match &self.state.failure {
-            Some(failure) => format!("{}: {}", failure.unit, failure.reason),
-            None => why_not(self.state),
-        };
+        let reason =
+            self.state.failure.as_ref().map(|failure| format!("{}: {}", failure.unit, failure.reason)).unwrap_or_default();
         let (before, merged) = (self.progress.before.clone()?, self.progress.preflight.clone()?);
         Some(Command::Revert {
             target: self.preflight(),

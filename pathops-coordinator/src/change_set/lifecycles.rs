@@ -90,9 +90,6 @@ fn promoted(progress: &mut Progress, at: UnixMillis) -> Result<(), TransitionErr
 fn next(state: &State, at: UnixMillis) -> Option<Next> {
     use ChangeSetState as S;
     let it = &state.lifecycle;
-    if let Some(next) = cancelled(state, at) {
-        return Some(next);
-    }
     if let (Some(failure), S::Declared | S::Working | S::InReview | S::InPreflight | S::Decided | S::Promoting) =
         (&state.failure, it.state())
     {
@@ -121,22 +118,6 @@ fn next(state: &State, at: UnixMillis) -> Option<Next> {
             .or_else(|| end(state, at)),
         S::Recovering => promoting(state, |progress| progress.again.as_ref(), at).or_else(|| end(state, at)),
         S::Closed | S::Recovered | S::LeftToPeople | S::Cancelled => None,
-    }
-}
-
-/// A person has called it off: before anything of it was anywhere it is over with that; else it goes back. What of it was merged
-/// meanwhile is not known before all of it is closed.
-fn cancelled(state: &State, at: UnixMillis) -> Option<Next> {
-    use ChangeSetState as S;
-    let it = &state.lifecycle;
-    let by = &state.cancelled.as_ref().filter(|_| state.cancelled_by().is_some())?.by;
-    let somewhere = state.units.values().any(|progress| progress.preflight.is_some());
-    match it.state() {
-        S::Declared | S::Working | S::InReview if !somewhere && state.end != Some(End::Incomplete) => {
-            (state.end == Some(End::Recovered)).then(|| it.cancelled(by, at))
-        }
-        S::Declared | S::Working | S::InReview | S::InPreflight | S::Decided | S::Promoting => Some(it.called_off(by, at)),
-        _ => None,
     }
 }
 

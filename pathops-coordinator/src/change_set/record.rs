@@ -110,7 +110,7 @@ fn status(state: &State) -> Value {
             "problem": progress.problem,
         })
     };
-    let mut status = json!({
+    json!({
         "format": RECORD_FORMAT,
         "changeSet": start.change_set,
         "project": start.project,
@@ -123,11 +123,7 @@ fn status(state: &State) -> Value {
         "waves": state.waves(),
         "units": state.units.iter().map(|(id, progress)| (id.to_string(), unit(progress))).collect::<serde_json::Map<_, _>>(),
         "remarks": state.remarks,
-    });
-    if let (Some(cancelled), Some(status)) = (&state.cancelled, status.as_object_mut()) {
-        status.insert("cancelled".to_owned(), serde_json::to_value(cancelled).unwrap_or(Value::Null));
-    }
-    status
+    })
 }
 
 fn pull_requests(state: &State) -> Value {

@@ -2,23 +2,15 @@
 
 use std::fmt::Write as _;
 
+use pathops_core::UnitId;
 use pathops_core::adapter::{DeployFailure, JobResult, NotYet, Readiness, Stale};
 use pathops_core::project::EnvironmentTarget;
-use pathops_core::{ChangeSetId, UnitId};
 
 use crate::change_set::{End, Progress, PullRequestRef, Role, Scope, Stage, State};
 
 /// Where a change set is, in one line.
 #[must_use]
 pub fn headline(state: &State) -> String {
-    if state.cancelled_by().is_some() {
-        let why = why_not(state);
-        return match state.end {
-            None => format!("{why}. What is under way comes to its end, and then it goes back"),
-            Some(End::Recovered) => format!("{why}. Nothing of it is in preflight or production"),
-            Some(_) => format!("{why}. People have to look after what is left"),
-        };
-    }
     if let Some(failure) = &state.failure {
         let why = format!("{} was stopped: {}", failure.unit, failure.reason);
         return match state.end {
@@ -47,22 +39,6 @@ pub fn headline(state: &State) -> String {
         _ => "In production",
     }
     .to_owned()
-}
-
-/// Why a change set does not go on, in words that are no sentence; nothing where it does.
-#[must_use]
-pub fn why_not(state: &State) -> String {
-    match (state.cancelled_by(), &state.failure) {
-        (Some(by), _) => format!("Cancelled by {}: {}", by.person, by.reason),
-        (None, Some(failure)) => format!("{} failed", failure.unit),
-        (None, None) => String::new(),
-    }
-}
-
-/// The branch of a pull request of a change set: the same in each of its repositories.
-#[must_use]
-pub fn branch_name(change_set: &ChangeSetId, role: Role) -> String {
-    format!("pathops/{change_set}-{role}")
 }
 
 /// Where a unit's work is waited for that a person does, and what was wrong with the last push; `None` where it is not.
@@ -115,9 +91,6 @@ pub fn comment(state: &State) -> String {
             let stage = awaited_push(state, unit).unwrap_or_else(|| label(progress.stage).to_owned());
             let _ = writeln!(text, "| {} | {unit} | {} | {} |", index + 1, cell(&stage), links(progress));
         }
-    }
-    if state.cancelled_by().is_some() && !state.remarks.is_empty() {
-        let _ = writeln!(text, "\n{}", state.remarks.iter().map(|it| format!("- {}", cell(it))).collect::<Vec<_>>().join("\n"));
     }
     for progress in state.units.values() {
         if let Some(decided) = progress.last.as_ref().or(progress.first.as_ref()) {

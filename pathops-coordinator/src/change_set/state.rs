@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use pathops_core::adapter::{Artifact, Observation, PullRequest};
 use pathops_core::evidence::Treatment;
-use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle, Change, ChangeSetLifecycle, HumanDecision, Recorded};
+use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle, Change, ChangeSetLifecycle, Recorded};
 use pathops_core::policy::{Decision, GitState, MergeBy, Shown};
 use pathops_core::project::{Environments, FeatureRequest, Unit};
 use pathops_core::{
@@ -388,38 +388,6 @@ pub enum End {
     Incomplete,
 }
 
-/// What a change set can be told from outside.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Signal {
-    /// A person calls it off.
-    Cancel(Recorded<HumanDecision>),
-}
-
-/// That a person has called a change set off.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Cancelled {
-    /// Who, when and why.
-    pub by: Recorded<HumanDecision>,
-    /// How far it is taken back.
-    pub undo: Undo,
-}
-
-/// How far a cancelled change set is taken back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Undo {
-    /// What was under way comes to its end, then its pull requests are closed, and what was merged goes back.
-    GoingBack,
-    /// Its branches are being deleted.
-    Tidying,
-    /// It is done.
-    Done,
-    /// Nothing was taken back: the change set had come to its end before.
-    TooLate,
-}
-
 /// Everything that is known of a change set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -432,9 +400,6 @@ pub struct State {
     pub lifecycle: ChangeSetLifecycle,
     /// Why it failed.
     pub failure: Option<Failure>,
-    /// Who has called it off.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cancelled: Option<Cancelled>,
     /// What the status comments say now, and whether an edit is under way.
     pub comment: Comment,
     /// How many writes of its record are under way.
@@ -460,19 +425,6 @@ pub struct Comment {
 }
 
 impl State {
-    /// Who has called it off, where that was in time.
-    #[must_use]
-    pub fn cancelled_by(&self) -> Option<&HumanDecision> {
-        let in_time = self.cancelled.as_ref().filter(|cancelled| cancelled.undo != Undo::TooLate);
-        in_time.map(|cancelled| cancelled.by.get())
-    }
-
-    /// Whether it does not go on: it failed, or a person has called it off.
-    #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        self.failure.is_some() || self.cancelled_by().is_some()
-    }
-
     /// The units of the change set in waves, in deploy order.
     #[must_use]
     pub fn waves(&self) -> Vec<Vec<UnitId>> {

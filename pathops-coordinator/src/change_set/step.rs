@@ -6,13 +6,11 @@ use pathops_core::lifecycle::{self, ChangeSetLifecycle};
 use pathops_core::project::Rollback;
 use pathops_core::{UnitId, UnixMillis};
 
-use crate::change_set::cancel::{tidied, tidy, what_stays};
 use crate::change_set::enter::enter;
 use crate::change_set::lifecycles::{follow, rule_out};
 use crate::change_set::transition::{Next, Work, transition};
 use crate::change_set::{
     Command, Comment, End, Failure, Outcome, Progress, Stage, Start, State, comment, headline, incidents, record, releases,
-    why_not,
 };
 
 pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
@@ -53,7 +51,6 @@ pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
         units,
         lifecycle,
         failure: None,
-        cancelled: None,
         comment: Comment::default(),
         recording: 0,
         end: None,
@@ -80,31 +77,21 @@ pub(super) fn step(mut state: State, command: &Command, outcome: &Outcome, at: U
     match (command, command.unit().cloned()) {
         (Command::Comment { .. }, _) => commented(&mut state, outcome),
         (Command::Record { .. }, _) => recorded(&mut state, outcome),
-        (Command::Tidy { .. }, _) => tidied(&mut state, outcome),
         (_, Some(unit)) => commands.extend(unit_step(&mut state, &unit, outcome, at)),
         (_, None) => {}
     }
-    go_on(&mut state, &mut commands, at);
-    (state, commands)
-}
-
-/// What follows from a step for all of it together.
-pub(super) fn go_on(state: &mut State, commands: &mut Vec<Command>, at: UnixMillis) {
-    follow(state, at);
-    commands.extend(advance(state, at));
-    commands.extend(speak(state));
+    follow(&mut state, at);
+    commands.extend(advance(&mut state, at));
+    commands.extend(speak(&mut state));
     state.ended = state.end.is_some() && state.recording == 0 && !state.comment.editing;
+    (state, commands)
 }
 
 /// What follows for one unit from the outcome of its open operation.
 fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis) -> Option<Command> {
     let mut progress = state.units.remove(unit)?;
     let work = Work { at: state.workplace(unit), by_person: state.by_person(unit) };
-    let next = match transition(work, &mut progress, outcome, at) {
-        // Nothing more is begun on the way on. What is merged already is noted, and goes back with the others.
-        Next::Do(stage) if state.cancelled_by().is_some() && stage < Stage::FailureEvidence => Next::Rest(Stage::Stopped),
-        next => next,
-    };
+    let next = transition(work, &mut progress, outcome, at);
     if matches!(next, Next::Do(Stage::PreflightDeploy | Stage::ProductionDeploy | Stage::RecoveryDeploy | Stage::RestoreDeploy)) {
         progress.deploying_since = Some(at);
         // What was seen of the one before says nothing of this one.
@@ -113,9 +100,6 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis
     state.units.insert(unit.clone(), progress);
     if let Outcome::Built { remarks, .. } = outcome {
         remarks.iter().for_each(|text| remark(state, format!("{unit}: {text}")));
-    }
-    if let (Outcome::Settled { merged, .. }, Some(_)) = (outcome, state.cancelled_by()) {
-        what_stays(state, unit, merged);
     }
     match next {
         Next::Do(stage) => enter(state, unit, stage),
@@ -164,7 +148,7 @@ fn advance(state: &mut State, at: UnixMillis) -> Vec<Command> {
     if state.end.is_some() {
         return Vec::new();
     }
-    if state.is_stopped() {
+    if state.failure.is_some() {
         return recover(state, at);
     }
     let waves = state.waves();
@@ -202,7 +186,7 @@ fn recover(state: &mut State, at: UnixMillis) -> Vec<Command> {
     let open: Vec<UnitId> =
         order.iter().filter(|unit| !matches!(stage(state, unit), S::Closed | S::Recovered | S::LeftToPeople)).cloned().collect();
     if !open.is_empty() {
-        let reason = why_not(state);
+        let reason = state.failure.as_ref().map(|failure| format!("{} failed", failure.unit)).unwrap_or_default();
         for progress in state.units.values_mut() {
             rule_out(progress, &reason, at);
         }
@@ -216,9 +200,6 @@ fn recover(state: &mut State, at: UnixMillis) -> Vec<Command> {
                 Next::Fail(reason) => leave_to_people(state, &unit, reason),
             }
         }
-    }
-    if let Some(tidying) = tidy(state) {
-        return tidying;
     }
     let whole = state.units.values().all(|progress| progress.stage == S::Recovered);
     state.end = Some(if whole { End::Recovered } else { End::Incomplete });
@@ -312,7 +293,7 @@ fn all(state: &State, done: Stage) -> bool {
     state.units.values().all(|progress| progress.stage >= done)
 }
 
-pub(super) fn record_now(state: &mut State, at: UnixMillis) -> Command {
+fn record_now(state: &mut State, at: UnixMillis) -> Command {
     follow(state, at);
     state.recording += 1;
     let Start { change_set, meta_repo, at, .. } = &state.start;

@@ -99,17 +99,16 @@ impl<M: Machine> Replay<M> {
     }
 
     fn transition(&mut self, entry: &Entry) -> Result<Vec<M::Command>, Difference> {
-        let event: Event<M::Start, M::Outcome, M::Signal> = read("event", &entry.event)?;
+        let event: Event<M::Start, M::Outcome> = read("event", &entry.event)?;
         let (state, commands) = match (event, entry.closes, self.state.take()) {
             (Event::Started(start), None, None) => M::start(&start),
             (Event::Done { op, outcome }, Some(closes), Some(state)) if op == closes => {
                 let command = self.open.remove(&op).ok_or(Difference::NotOpen { op })?;
                 M::step(state, &command, &outcome, entry.at)
             }
-            (Event::Told(signal), None, Some(state)) => M::told(state, &signal, entry.at),
             (Event::Started(_), ..) => return Err(Difference::StartedTwice),
-            (Event::Done { .. } | Event::Told(_), _, None) => return Err(Difference::NotStarted),
-            (Event::Done { op, .. }, ..) | (Event::Told(_), Some(op), _) => return Err(Difference::NotOpen { op }),
+            (Event::Done { .. }, _, None) => return Err(Difference::NotStarted),
+            (Event::Done { op, .. }, ..) => return Err(Difference::NotOpen { op }),
         };
         self.state = Some(state);
         Ok(commands)

@@ -4,7 +4,6 @@
 //! It takes no adapter's word, for that may be the planted bug. To add one: a file here that implements [`Invariant`], a line
 //! in [`all`], and a planted bug that it finds.
 
-mod cancelled_is_gone;
 mod i10_agents_hold_no_credential;
 mod i11_the_uncovered_is_refused;
 mod i1_production_needs_a_grant;
@@ -62,7 +61,6 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(i9_time_comes_from_the_host::Instants),
         Box::new(i10_agents_hold_no_credential::Agents),
         Box::new(i11_the_uncovered_is_refused::Covered),
-        Box::new(cancelled_is_gone::Gone::default()),
         Box::new(in_order::InOrder),
         Box::new(journals_replay::SameAgain),
     ]

@@ -13,7 +13,7 @@
 //!
 //! First there is chaos: the process dies before and after writes, requests and answers are lost, calls are made twice, fail or
 //! are slow and so overtake each other, parts are cut off for minutes, the wall clock jumps, people come late, twice, not at
-//! all or without a right to, agents lie, operators call features off. Then everything is calm, and it has to come to an end by itself: every change set
+//! all or without a right to, agents lie. Then everything is calm, and it has to come to an end by itself: every change set
 //! ends, nothing is left open, everything happened once and is on record.
 //!
 //! # How to read a trace
@@ -33,8 +33,7 @@
 //!
 //! # How to add
 //!
-//! * *something that goes wrong*: a rule in `chaos.rs` where it is about calls, an act in `people.rs` where somebody does it, or in
-//!   `operators.rs` where it is done with a call of the control plane,
+//! * *something that goes wrong*: a rule in `chaos.rs` where it is about calls, an act in `people.rs` where somebody does it,
 //!   what pipelines, rollouts and agents do in `world.rs`. Roll it from a stream of its own (`dice.of("…")`): seeds stay what they
 //!   were but for it.
 //! * *an invariant*: a file in `invariants/`, see there.
@@ -52,7 +51,6 @@ mod chaos;
 mod dice;
 mod invariants;
 mod lens;
-mod operators;
 mod people;
 mod run;
 mod search;

@@ -14,7 +14,6 @@ use crate::bug::Bug;
 use crate::dice::Dice;
 use crate::invariants::AT_THE_END;
 use crate::lens::Violation;
-use crate::operators::call_off;
 use crate::people::People;
 use crate::shape::Asked;
 use crate::step::Step;
@@ -189,9 +188,6 @@ async fn ask(world: &World, plane: &ControlPlane, asked: &Asked) {
         if let Some(taken) = taken {
             world.lens.step(&Step::Asked { request: &asked.request, taken });
             world.lens.answer(&asked.key);
-            if let Ok(change_set) = answer {
-                join_all(asked.called_off.iter().map(|it| call_off(world, plane, &change_set, it))).await;
-            }
             return;
         }
         clock.sleep(Duration::from_secs(600)).await;

@@ -9,7 +9,6 @@ use pathops_core::project::{EnvironmentKind, EnvironmentTarget, FeatureRequest, 
 use pathops_core::{PersonId, RepoId, RepoPath, UnitId};
 
 use crate::dice::Dice;
-use crate::operators::{CallOff, called_off};
 
 /// What a unit's files say where its pipeline fails.
 pub(crate) const BROKEN: &str = "broken";
@@ -57,13 +56,12 @@ pub(crate) struct UnitShape {
     consumes: Vec<UnitId>,
 }
 
-/// A feature, when it is asked for, under which key, and who calls it off.
+/// A feature, when it is asked for, and under which key.
 #[derive(Clone, Debug)]
 pub(crate) struct Asked {
     pub(crate) request: FeatureRequest,
     pub(crate) after: Duration,
     pub(crate) key: String,
-    pub(crate) called_off: Vec<CallOff>,
 }
 
 impl Shape {
@@ -171,7 +169,6 @@ fn asked(dice: &Dice, units: &[UnitId], number: u64) -> Asked {
         request: FeatureRequest { title: format!("Feature {number}"), text, requested_by: person(by), changes },
         after: dice.seconds(0, 600),
         key: format!("request-{number}"),
-        called_off: called_off(&dice.of(&format!("operators {number}"))),
     }
 }
 

@@ -4,7 +4,7 @@ use pathops_coordinator::change_set::{Command, Outcome, State};
 use pathops_core::adapter::{AgentTask, CheckState, NewCommit, NewPullRequest, PullRequest, Seq, Transition};
 use pathops_core::policy::GrantId;
 use pathops_core::project::FeatureRequest;
-use pathops_core::{ChangeSetId, CommitId, IdempotencyKey, Principal, PullRequestNumber, RepoId, RunId};
+use pathops_core::{CommitId, IdempotencyKey, Principal, PullRequestNumber, RepoId, RunId};
 
 /// One step. Invariants see each as soon as it is done, and before anybody else acts.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +33,6 @@ pub(crate) enum Step<'s> {
     Journaled { run: &'s RunId, seq: Seq, transition: &'s Transition },
     /// The engine goes on from an outcome.
     Settled { command: &'s Command, outcome: &'s Outcome, state: &'s State },
-    /// Somebody called a change set off, and was heard or had no right to.
-    CalledOff { change_set: &'s ChangeSetId, by: &'s str, taken: bool },
     /// A feature was asked for, and taken or not.
     Asked { request: &'s FeatureRequest, taken: bool },
 }

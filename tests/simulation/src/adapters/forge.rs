@@ -40,10 +40,6 @@ impl Scm for Watched<dyn Scm> {
 
     async fn delete_branch(&self, cx: &OpContext, repo: &RepoId, branch: &BranchName, expected: &CommitId) -> Result<()> {
         let on = format!("{repo}@{branch}");
-        let proposes = async || Ok(!self.inner.pull_requests_from(cx, repo, branch).await?.is_empty());
-        if self.lens.has(Bug::HostKeepsBranches) && proposes().await? {
-            return self.lens.write(cx, "delete a branch", on, std::future::ready(Ok(()))).await;
-        }
         self.lens.write(cx, "delete a branch", on, self.inner.delete_branch(cx, repo, branch, expected)).await?;
         self.lens.done("delete a branch").await;
         Ok(())

@@ -16,11 +16,6 @@ pub fn lifecycles_are_kept(state: &State) -> Result<(), String> {
     holds!(broken.is_none(), "a lifecycle could not be kept: {broken:?}");
     let (whole, brought) = match state.end {
         Some(End::Live) => (ChangeSetState::Closed, ArtifactState::Promoted),
-        Some(End::Recovered) if state.lifecycle.state() == ChangeSetState::Cancelled => {
-            let touched = state.units.values().any(|it| it.preflight.is_some() || it.production.is_some());
-            holds!(state.cancelled_by().is_some() && !touched, "{} counts as cancelled before anything", state.start.change_set);
-            (ChangeSetState::Cancelled, ArtifactState::NotPromotable)
-        }
         Some(End::Recovered) => (ChangeSetState::Recovered, ArtifactState::NotPromotable),
         Some(End::Incomplete) => (ChangeSetState::LeftToPeople, ArtifactState::NotPromotable),
         None => return Ok(()),
