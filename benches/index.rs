@@ -60,7 +60,7 @@ const PAGE_MICROS: f64 = 30_000.0;
 const LIMIT_MIB: f64 = 64.0;
 
 /// How much more may be resident in the longest log than in one of 10,000.
-const MEMORY_GROWTH: f64 = 1.5;
+const MEMORY_GROWTH: f64 = 2.0;
 
 /// Makes the index anew of the log in a folder, and tells what it took: in a process of its own, where nothing but that takes memory.
 const APART: &str = "--rebuild";

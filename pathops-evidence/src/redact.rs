@@ -61,7 +61,7 @@ use serde_json::{Map, Value};
 
 use self::canonical::field;
 use self::scan::Scanner;
-use self::span::{Label, Span, put};
+use self::span::Label;
 
 pub use self::rules::{Rules, RulesError};
 pub use self::stream::{RedactingReader, Stream};
@@ -70,7 +70,7 @@ pub use self::stream::{RedactingReader, Stream};
 pub type Removed = BTreeMap<String, u32>;
 
 /// The number of the forms that are built in: another one whenever they find something else than before.
-const FORMS: &[u8] = b"2";
+const FORMS: &[u8] = b"1";
 
 /// A text without the secrets that were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,59 +167,25 @@ impl Redactor {
         String::from_utf8_lossy(&self.redact(text.as_bytes()).bytes).into_owned()
     }
 
-    /// Takes the secrets out of every text in a JSON document, which itself stays whole, and counts them in `removed`. What is a
-    /// secret by its name, as in `{"password": "swordfish"}` and `{"name": "DB_PASSWORD", "value": "swordfish"}`, is taken out as a
-    /// whole, text or number. A name of a field is a text, too: what is left of it gets a number where another field has that name
-    /// by now.
+    /// Takes the secrets out of every text in a JSON document, which itself stays whole, and counts them in `removed`. A name of a
+    /// field is such a text, too: what is left of it gets a number where another field has that name by now.
     pub fn redact_json(&self, value: &mut Value, removed: &mut Removed) {
-        self.redact_named(&[], value, removed);
-    }
-
-    /// A value that has these names.
-    fn redact_named(&self, names: &[&str], value: &mut Value, removed: &mut Removed) {
         match value {
             Value::String(text) => {
                 if let Some(redacted) = self.redact_counting(text, removed) {
                     *text = redacted;
                 }
             }
-            Value::Array(items) => return items.iter_mut().for_each(|item| self.redact_named(names, item, removed)),
-            Value::Object(fields) => return self.redact_fields(fields, removed),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.redact_json(item, removed)),
+            Value::Object(fields) => {
+                fields.values_mut().for_each(|field| self.redact_json(field, removed));
+                let named: Vec<_> = fields.keys().map(|name| self.redact_counting(name, removed)).collect();
+                if named.iter().any(Option::is_some) {
+                    Self::rename(fields, named);
+                }
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
-        if let Some(label) = names.iter().find_map(|name| self.by_name(name, value)) {
-            let mut placeholder = Vec::new();
-            put(label, &mut placeholder, &self.scanner.rules, removed);
-            *value = Value::String(String::from_utf8_lossy(&placeholder).into_owned());
-        }
-    }
-
-    fn redact_fields(&self, fields: &mut Map<String, Value>, removed: &mut Removed) {
-        let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
-        let beside: Vec<String> = ["name", "key"].into_iter().filter_map(text).collect();
-        for (name, field) in fields.iter_mut() {
-            let mut names = vec![name.as_str()];
-            if name == "value" {
-                names.extend(beside.iter().map(String::as_str));
-            }
-            self.redact_named(&names, field, removed);
-        }
-        let named: Vec<_> = fields.keys().map(|name| self.redact_counting(name, removed)).collect();
-        if named.iter().any(Option::is_some) {
-            Self::rename(fields, named);
-        }
-    }
-
-    /// What a value is where it has this name, from its beginning on: what else is in it is found without.
-    fn by_name(&self, name: &str, value: &Value) -> Option<Label> {
-        let line = serde_json::json!({ name: value }).to_string();
-        let begin = line.len() - 1 - value.to_string().len();
-        let is_here = |span: &Span| match span.label {
-            // Behind the scheme, or the name of the cookie.
-            Label::Authorization | Label::Cookie => span.start >= begin,
-            _ => span.start <= begin + 1 && span.end > begin,
-        };
-        self.scanner.text(line.as_bytes()).into_iter().filter(is_here).map(|span| span.label).min()
     }
 
     /// A text without its secrets, where it has any.

@@ -55,8 +55,8 @@ const PUBLISH: &str = "publish an evidence index";
 /// end. What is there stays as it is until then, and after a crash.
 ///
 /// It is for many entries: they are written as they come, and put into order at the end. So a million take a fraction of the time
-/// in which an index takes them, and no more memory than ten thousand: what is sorted lies in temporary files of SQLite, which
-/// are below `SQLITE_TMPDIR`, `TMPDIR` or `/var/tmp`. They take a tenth of what the index takes.
+/// in which an index takes them, and some 40 MiB of memory, as a hundred thousand do: what is sorted lies in temporary files of
+/// SQLite, which are below `SQLITE_TMPDIR`, `TMPDIR` or `/var/tmp`. They take a tenth of what the index takes.
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {

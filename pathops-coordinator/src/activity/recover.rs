@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use pathops_core::adapter::{CheckState, PullRequestState, SourceTree};
 use pathops_core::{Error, ErrorKind, OpContext, RepoPath, Result};
 
-use crate::activity::Services;
 use crate::activity::announce::{Ground, Opening, message};
+use crate::activity::{Services, moved};
 use crate::change_set::{Command, Outcome, PullRequestRef, Role, title};
 use crate::desired_state::{difference, movable};
 
@@ -16,23 +16,17 @@ impl Services {
     pub(super) async fn close(&self, cx: &OpContext, pull_requests: &[(Role, PullRequestRef, RepoPath)]) -> Result<Outcome> {
         let mut merged = BTreeMap::new();
         for (role, PullRequestRef { repo, number, .. }, path) in pull_requests {
-            let mut now = self.scm.pull_request(cx, repo, *number).await?;
-            if now.state == PullRequestState::Open {
-                match self.scm.close_pull_request(cx, repo, *number).await {
-                    // People were faster.
-                    Err(error) if error.kind() == ErrorKind::Conflict => {
-                        now = self.scm.pull_request(cx, repo, *number).await?;
-                        if now.state == PullRequestState::Open {
-                            return Err(error);
-                        }
-                    }
-                    closed => closed?,
-                }
-            }
+            let now = self.scm.pull_request(cx, repo, *number).await?;
             if let PullRequestState::Merged { commit, .. } = &now.state {
                 merged.insert(*role, self.restored_state(cx, repo, commit, path).await?);
-            } else if self.posted(cx, repo, &now.head).await? == Some(CheckState::Success) {
+                continue;
+            }
+            if self.posted(cx, repo, &now.head).await? == Some(CheckState::Success) {
                 self.post(cx, repo, &now.head, CheckState::Failure, "the change set was refused").await?;
+            }
+            if now.state == PullRequestState::Open {
+                // Merged in this very moment: the next look finds that.
+                self.scm.close_pull_request(cx, repo, *number).await.map_err(moved)?;
             }
         }
         Ok(Outcome::Settled { merged })
