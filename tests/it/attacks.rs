@@ -1,10 +1,12 @@
 //! Ways around the rule, tried on the whole control plane in memory: each is stopped, and leaves nothing in production.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use pathops_coordinator::change_set::{End, Role, State};
 use pathops_core::adapter::*;
-use pathops_core::memory::MemoryJournal;
+use pathops_core::memory::{Fault, Faults, MemoryJournal, When};
 use pathops_core::policy::PROMOTION_CONTEXT;
 use pathops_core::project::FeatureRequest;
 use pathops_core::{CommitId, Principal, PullRequestNumber, RepoPath};
@@ -157,6 +159,42 @@ fn an_incident_after_the_grant_takes_it_back_until_it_is_closed() {
         seen.fetch_add(1, Ordering::SeqCst);
     });
     assert_eq!((state.end, seen.load(Ordering::SeqCst)), (Some(End::Live), 3));
+}
+
+/// The decision takes a while to be written down; meanwhile carol thinks better of it.
+#[test]
+fn an_approval_that_is_taken_back_while_the_decision_is_written_grants_nothing() {
+    let world = World::new(MemoryJournal::new());
+    world.hesitant.store(true, Ordering::SeqCst);
+    let faults = Faults::new(1, Arc::new(world.clock.clone())).with(Fault::Slow(Duration::from_secs(1)), When::Always);
+    let faults = Arc::new(faults);
+    let looks = AtomicU32::new(0);
+    let state = meddled(&world.through(&faults), |world| {
+        let Some(proposed) = pull_request(world, "shop/orders-gitops", 2) else { return };
+        let says = |state| {
+            world.forge.person(person("carol")).review(&repo("shop/orders-gitops"), proposed.number, &proposed.head, state, "")
+        };
+        let granted = promotion_status(world, &proposed.head) == Some(CheckState::Success);
+        match looks.load(Ordering::SeqCst) {
+            0 => {
+                let reviews =
+                    wait(world.forge.scm(Principal::System).reviews(&cx(), &repo("shop/orders-gitops"), proposed.number));
+                let is_signed = faults.hits().last().is_some_and(|hit| hit.operation == "sign");
+                if reviews.unwrap().is_empty() || !is_signed {
+                    return;
+                }
+                says(ReviewState::ChangesRequested).unwrap();
+            }
+            1..200 => assert!(!granted, "nobody approves"),
+            200 => {
+                says(ReviewState::Approved).unwrap();
+                world.hesitant.store(false, Ordering::SeqCst);
+            }
+            _ => {}
+        }
+        looks.fetch_add(1, Ordering::SeqCst);
+    });
+    assert_eq!((state.end, looks.load(Ordering::SeqCst) > 200), (Some(End::Live), true));
 }
 
 /// Writes an incident of the unit into the meta repository.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use pathops_core::adapter::{CheckSource, CheckState, PullRequest, PullRequestState, PullRequestUpdate};
+use pathops_core::adapter::{CheckSource, CheckState, PullRequest, PullRequestState, PullRequestUpdate, Review};
 use pathops_core::lifecycle::{ArtifactLifecycle, Change, Granted, Proven};
 use pathops_core::policy::{CommitStatus, Decision, DecisionRecord, PROMOTION_CONTEXT, PromotionGrant, Shown, decide};
 use pathops_core::project::EnvironmentTarget;
@@ -391,9 +391,15 @@ impl Services {
         })?;
         let record = DecisionRecord::new(&policy, &facts, decision);
         let decided = self.state_decision(cx, candidate.scope, candidate.combination, record, Some(&granted)).await?;
-        // Writing it down takes a while, and what was pushed meanwhile was not decided about.
-        let now = self.scm.pull_request(cx, repo, candidate.pull_request.number).await?;
-        if now.head != *status.commit() || now.state != PullRequestState::Open {
+        // Writing it down takes a while, and what was pushed or said meanwhile was not decided about.
+        let number = candidate.pull_request.number;
+        let now = self.scm.pull_request(cx, repo, number).await?;
+        let said = |reviews: &[Review]| reviews.iter().map(|it| (it.commit.clone(), it.state, it.at)).collect::<Vec<_>>();
+        let decided_on = facts.facts().readings.proposal.as_ref().map_or(Vec::new(), |it| said(&it.reviews));
+        if now.head != *status.commit()
+            || now.state != PullRequestState::Open
+            || said(&self.scm.reviews(cx, repo, number).await?) != decided_on
+        {
             let error =
                 Error::new(ErrorKind::Conflict, "use a promotion grant").on(repo).because("the pull request has moved on");
             return Err(error.with_retry(pathops_core::Retry::Backoff));
