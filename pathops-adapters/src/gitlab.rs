@@ -29,9 +29,12 @@
 //! * **A lost answer of a write is an unknown effect,** and calling again with the same key settles it: a merge request carries
 //!   its key in its description, a note its marker, a status its key.
 //! * **An approval is for the head that was shown when it was given,** by GitLab's own record of who approved when and of what
-//!   was pushed when. One that comes within half a minute of a push is for what was there before it. Who approves a page that they
-//!   opened before the push and never looked at again approves the push: GitLab does not keep what was on the page. An approval
-//!   that GitLab does not count any more is dismissed.
+//!   was pushed when. One that comes within half a minute after a push may be for what is there now or for what was before it: it
+//!   is for no head, and has to be taken back and given again. Who approves a page that they opened before the push and never
+//!   looked at again approves the push: GitLab does not keep what was on the page. An approval that GitLab does not count any more
+//!   is dismissed.
+//! * **Words are only words.** Where a line of a description or a note begins with a slash, a backslash is put before it, so that
+//!   GitLab does not carry it out as this account; reading takes it away again. A title is never carried out, and is left as it is.
 //! * **A check is required by name** only where external status checks are (Ultimate) and the project merges nothing before they
 //!   passed: a status of that name is told to them. "Pipelines must succeed" is read as no such requirement, for it asks for no
 //!   status by name. What may not be read is an error, and never an absence.
@@ -40,6 +43,10 @@
 //!   entity tag, which spares the answer and not the call; equal reads at the same time are one. [`GitLab::usage`] counts. Where
 //!   nothing is left a call fails at once, with the time to wait.
 //! * **A project that was renamed** is still read by its old name, and not written to.
+//!
+//! **GitLab cannot be told what to merge into**, only which head: whoever may edit a merge request can change its target branch
+//! between the look at it and the merge. What was merged elsewhere is then an error with an unknown effect that says where. So the
+//! account must not be among those who are allowed to merge into a branch of production: GitLab then refuses.
 //!
 //! What GitLab cannot do: delete a branch only where it still points, or post a status only once. Two callers at the same
 //! instant may do both; the driver has one. It names no tree of a commit, so its root is listed for each; and nobody by the
@@ -60,11 +67,13 @@ mod commits;
 mod contents;
 mod errors;
 mod merge;
+mod pages;
 mod people;
 mod protection;
 mod pull_requests;
 mod reviews;
 mod scm;
+mod words;
 
 use std::fmt;
 use std::sync::Arc;
@@ -82,18 +91,18 @@ pub use crate::rest::Usage;
 #[derive(Clone)]
 pub struct GitLabConfig {
     token: String,
-    /// `None` where it had a credential in it, which is not kept.
+    /// `None` where it may have had a credential in it, which is not kept.
     server: Option<String>,
     projects: Projects,
 }
 
 impl GitLabConfig {
     /// The server with this address of its web pages, for example `https://gitlab.example.com`, as its `external_url` says; and a
-    /// token for it. With `http://` the token crosses the network for all to see. A credential in the address itself, which is
-    /// where an `@` is, is refused: addresses are shown.
+    /// token for it. With `http://` the token crosses the network for all to see. An address with an `@`, a `?` or a `#`, where a
+    /// credential may be, is refused and not kept: addresses are shown.
     #[must_use]
     pub fn at(server: impl Into<String>, token: impl Into<String>) -> Self {
-        let server = Some(server.into()).filter(|server| !server.contains('@'));
+        let server = Some(server.into()).filter(|server| !server.contains(['@', '?', '#']));
         let server = server.map(|server| server.trim_end_matches('/').to_owned());
         Self { token: token.into(), server, projects: Projects::default() }
     }
@@ -109,11 +118,11 @@ impl GitLabConfig {
     fn address(&self) -> Result<&str> {
         let invalid = || Error::new(ErrorKind::Invalid, "connect to GitLab").advise("write it as `https://<host>`");
         let Some(server) = &self.server else {
-            let error = invalid().because("the address of the server has an `@`, so a credential is in it");
+            let error = invalid().because("the address of the server has an `@`, a `?` or a `#`, so a credential may be in it");
             return Err(error.advise("write it as `https://<host>`, and hand the credential in by itself"));
         };
         match server.split_once("://") {
-            Some(("http" | "https", host)) if !host.is_empty() && !host.contains(['?', '#']) => Ok(server),
+            Some(("http" | "https", host)) if !host.is_empty() => Ok(server),
             _ => Err(invalid().on(server).because("it is no URL of a server")),
         }
     }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::FutureExt as _;
 use http::header::{ETAG, IF_NONE_MATCH, LINK};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use pathops_core::adapter::Clock;
 
 use budget::Budget;
@@ -30,6 +30,8 @@ use cache::Cache;
 use flight::Flights;
 use turns::Turns;
 
+/// The number of the next page, where a host says it, and nothing where there is none.
+pub(crate) const NEXT_PAGE: HeaderName = HeaderName::from_static("x-next-page");
 /// How many requests are on their way at once.
 const AT_ONCE: usize = 16;
 
@@ -156,9 +158,15 @@ impl Rest {
 
     /// What is known, with where the list goes on from here: another page may have come although this one is the same.
     fn freshened(&self, key: String, etag: HeaderValue, known: Arc<Answer>, now: &Answer) -> Arc<Answer> {
-        let Some(link) = now.headers.get(LINK).filter(|link| known.headers.get(LINK) != Some(*link)) else { return known };
+        let moved = [LINK, NEXT_PAGE].into_iter().filter_map(|name| Some((now.headers.get(&name)?.clone(), name)));
+        let moved: Vec<_> = moved.filter(|(to, name)| known.headers.get(name) != Some(to)).collect();
+        if moved.is_empty() {
+            return known;
+        }
         let mut fresh = Answer::clone(&known);
-        fresh.headers.insert(LINK, link.clone());
+        for (to, name) in moved {
+            fresh.headers.insert(name, to);
+        }
         let fresh = Arc::new(fresh);
         self.cache.put(key, etag, fresh.clone());
         fresh

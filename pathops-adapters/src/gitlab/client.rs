@@ -8,16 +8,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use gitlab::api::Endpoint;
-use http::header::{CONTENT_TYPE, LINK, LOCATION};
+use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use pathops_core::adapter::Clock;
 use pathops_core::{Effect, Error, ErrorKind, OpContext, RepoId, Result};
 use reqwest::Url;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::sync::OnceCell;
 
 use super::errors::Attempt;
+use super::pages::Next;
 use super::people::People;
 use crate::rest::projects::Projects;
 use crate::rest::{Answer, Caller, Freshness, Rest, Trouble, Wire};
@@ -28,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LARGEST: usize = 128 * 1024 * 1024;
 /// How many pages a list may have.
 const PAGES: usize = 1000;
+/// How many a page has.
+const FULL: usize = 100;
 /// How often a read follows a project to its new place.
 const MOVES: usize = 3;
 /// Where the API is, below the server.
@@ -124,6 +127,14 @@ impl Asked {
         self.url.query_pairs_mut().append_pair("pagination", "keyset");
         self
     }
+
+    /// The page with this number.
+    fn at_page(mut self, number: &str) -> Self {
+        let mut pairs: Vec<(String, String)> = self.url.query_pairs().into_owned().collect();
+        pairs.retain(|(name, _)| !matches!(name.as_str(), "page" | "page_token" | "pagination"));
+        self.url.query_pairs_mut().clear().extend_pairs(pairs).append_pair("page", number);
+        self
+    }
 }
 
 impl Call<'_> {
@@ -214,23 +225,38 @@ impl Call<'_> {
         freshness: Freshness,
         enough: usize,
     ) -> Result<Option<Vec<T>>> {
-        asked.url.query_pairs_mut().append_pair("per_page", "100");
-        let (mut all, mut next) = (Vec::new(), Some(asked));
-        for _ in 0..PAGES {
-            let Some(asked) = next else { return Ok(Some(all)) };
+        asked.url.query_pairs_mut().append_pair("per_page", &FULL.to_string());
+        let mut all = Vec::new();
+        for number in 1..=PAGES {
             let answer = self.fetch(asked.clone(), freshness).await?;
             if answer.status == http::StatusCode::NOT_FOUND && all.is_empty() {
                 return Ok(None);
             }
             let answer = self.good(answer, Effect::None)?;
-            all.extend(self.parse::<Vec<T>>(&answer, Effect::None)?);
+            let page = self.parse::<Vec<T>>(&answer, Effect::None)?;
+            let is_full = page.len() >= FULL;
+            all.extend(page);
             if all.len() > enough {
                 return Ok(Some(all));
             }
-            let to = next_page(&answer).map(|to| self.client.here(to).ok_or_else(|| self.led_away()));
-            next = to.transpose()?.map(|url| Asked { url, ..asked });
+            asked = match Next::of(&answer) {
+                Next::At(to) => Asked { url: self.client.here(to).ok_or_else(|| self.led_away())?, ..asked },
+                Next::Page(page) => asked.at_page(page),
+                Next::None => return Ok(Some(all)),
+                Next::Unsaid if !is_full || self.is_last(&asked, number, freshness).await? => return Ok(Some(all)),
+                Next::Unsaid | Next::Unreadable => return Err(self.attempt.strange("a list does not say how it goes on")),
+            };
         }
         Err(self.attempt.strange("a list does not end"))
+    }
+
+    /// Whether a full page that names no next one is the last. By key the last one names none, so its number is tried.
+    async fn is_last(&self, asked: &Asked, number: usize, freshness: Freshness) -> Result<bool> {
+        if !asked.url.query_pairs().any(|(name, value)| name == "pagination" && value == "keyset") {
+            return Ok(false);
+        }
+        let more = asked.clone().at_page(&number.saturating_add(1).to_string());
+        Ok(self.get::<Vec<IgnoredAny>>(more, freshness).await?.is_empty())
     }
 
     /// Reads all pages of a list that there is.
@@ -297,13 +323,6 @@ impl Call<'_> {
     fn headers(&self) -> HeaderMap {
         HeaderMap::from_iter([(TOKEN, self.client.token.clone())])
     }
-}
-
-/// Where the next page is.
-fn next_page(answer: &Answer) -> Option<&str> {
-    let links = answer.headers.get(LINK)?.to_str().ok()?;
-    let next = links.split(',').find(|link| link.contains("rel=\"next\""))?;
-    Some(next.split_once('<')?.1.split_once('>')?.0)
 }
 
 /// A part of a path or a value of a query, so that it stays one.

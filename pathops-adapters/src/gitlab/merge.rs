@@ -6,11 +6,13 @@
 
 use gitlab::api::projects::merge_requests::MergeMergeRequest;
 use pathops_core::adapter::{BranchProtection, MergeableBranch, PullRequest, PullRequestState};
-use pathops_core::{CommitId, Effect, ErrorKind, PullRequestNumber, Result, Retry};
+use pathops_core::{CommitId, Effect, Error, ErrorKind, PullRequestNumber, Result, Retry};
 
 use super::client::Call;
 use super::errors::{short, words};
+use super::pull_requests::Found;
 use super::{checks, protection, pull_requests, reviews};
+use crate::rest::Answer;
 use crate::rest::rules::missing;
 
 pub(super) async fn merge(
@@ -19,7 +21,11 @@ pub(super) async fn merge(
     head: &CommitId,
     branch: &MergeableBranch,
 ) -> Result<CommitId> {
-    let pull = pull_requests::read(call, number).await?;
+    let found = pull_requests::found(call, number).await?;
+    if found.is_locked() {
+        return Err(under_way(call));
+    }
+    let pull = pull_requests::view(call, found).await?;
     if &pull.base != branch.name() {
         let reason = format!("it is for `{}`, and only `{}` may be merged into", pull.base, branch.name());
         return Err(call.error(ErrorKind::Denied, reason));
@@ -37,22 +43,51 @@ pub(super) async fn merge(
     described.project(call.project()).merge_request(number.0).sha(head.as_str()).should_remove_source_branch(false);
     let answer = call.sent(call.ask(described.build())?).await?;
     match answer.status.as_u16() {
-        200 => {
-            let merged = pull_requests::view(call, call.parse(&answer, Effect::Unknown)?).await;
-            match merged.map_err(|error| error.with_effect(Effect::Unknown))?.state {
-                PullRequestState::Merged { commit, .. } => Ok(commit),
-                _ => Err(call.attempt.strange("it is not merged").with_effect(Effect::Unknown)),
-            }
-        }
-        405 | 422 => Err(refused(call, number, &words(&answer)).await?),
+        200 => merged(call, call.parse(&answer, Effect::Unknown)?, branch).await,
+        400 | 405 | 406 | 409 | 422 => refused(call, number, head, branch, &answer).await,
         _ => Err(call.attempt.refused(&answer, Effect::Unknown)),
     }
 }
 
-/// Why GitLab does not merge: its answer says no more than that it does not.
-async fn refused(call: &Call<'_>, number: PullRequestNumber, said: &str) -> Result<pathops_core::Error> {
-    let status = pull_requests::found(call, number).await?.detailed_merge_status;
-    Ok(match status.as_deref() {
+/// What it was merged as. Its target may have been changed since it was read, and GitLab asks for no target.
+async fn merged(call: &Call<'_>, found: Found, branch: &MergeableBranch) -> Result<CommitId> {
+    if found.target_branch != branch.name().as_str() {
+        let reason = format!("its target was changed: GitLab merges it into `{}`, not `{}`", found.target_branch, branch.name());
+        let error = call.error(ErrorKind::Conflict, reason).with_effect(Effect::Unknown);
+        return Err(error.advise("look at that branch, and let this account merge into no branch of production"));
+    }
+    let pull = pull_requests::view(call, found).await.map_err(|error| error.with_effect(Effect::Unknown))?;
+    match pull.state {
+        PullRequestState::Merged { commit, .. } => Ok(commit),
+        _ => Err(call.attempt.strange("it is not merged").with_effect(Effect::Unknown)),
+    }
+}
+
+fn under_way(call: &Call<'_>) -> Error {
+    let error = call.error(ErrorKind::Unavailable, "a merge of it is under way").with_retry(Retry::Backoff);
+    error.with_effect(Effect::Unknown)
+}
+
+/// Why GitLab does not merge: its answer says no more than that it does not. An earlier call may have merged it.
+async fn refused(
+    call: &Call<'_>,
+    number: PullRequestNumber,
+    head: &CommitId,
+    branch: &MergeableBranch,
+    answer: &Answer,
+) -> Result<CommitId> {
+    let found = pull_requests::found(call, number).await.map_err(|error| error.with_effect(Effect::Unknown))?;
+    if found.is_merged() && found.sha.as_ref() == Some(head) {
+        return merged(call, found, branch).await;
+    }
+    if found.is_locked() {
+        return Err(under_way(call));
+    }
+    if !matches!(answer.status.as_u16(), 405 | 422) {
+        return Err(call.attempt.refused(answer, Effect::Unknown));
+    }
+    let said = words(answer);
+    Err(match found.detailed_merge_status.as_deref() {
         Some("conflict" | "broken_status" | "need_rebase") => {
             call.error(ErrorKind::Conflict, "it conflicts with its base branch")
         }

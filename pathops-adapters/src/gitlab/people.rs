@@ -34,7 +34,7 @@ pub(super) struct Account {
 pub(super) struct People {
     me: Account,
     no_reply: String,
-    /// Whether an account is a person's. That never changes.
+    /// Whether an account is a person's, as GitLab said. That never changes.
     known: Mutex<HashMap<u64, bool>>,
 }
 
@@ -75,10 +75,10 @@ impl People {
             return Ok(*known);
         }
         let found: Option<Found> = call.find(call.ask(User::builder().user(id).build())?, Freshness::Ask).await?;
-        // An account that GitLab does not show, or says nothing of, is no person's.
-        let is_person = found.is_some_and(|found| found.bot == Some(false));
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(id, is_person);
-        Ok(is_person)
+        // An account that GitLab does not show, or says nothing of, is no person's for now: it may do so later.
+        let Some(is_bot) = found.and_then(|found| found.bot) else { return Ok(false) };
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(id, !is_bot);
+        Ok(!is_bot)
     }
 
     /// Name and address in a commit.

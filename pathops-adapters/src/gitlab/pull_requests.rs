@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::branches;
 use super::client::Call;
 use super::people::{Account, numbers, person};
+use super::words;
 use crate::rest::Freshness;
 use crate::rest::mark::Mark;
 
@@ -64,8 +65,13 @@ impl Found {
         matches!(self.state.as_str(), "opened" | "locked")
     }
 
-    fn is_merged(&self) -> bool {
+    pub(super) fn is_merged(&self) -> bool {
         self.state == "merged"
+    }
+
+    /// Whether a merge is under way.
+    pub(super) fn is_locked(&self) -> bool {
+        self.state == "locked"
     }
 
     /// Whether its branch is in this project, and not in a fork.
@@ -132,14 +138,14 @@ pub(super) async fn view(call: &Call<'_>, found: Found) -> Result<PullRequest> {
     };
     let mark = found.mark().filter(|_| people.is_me(found.author.as_ref()));
     let body = found.description.clone().unwrap_or_default();
-    let words = if mark.is_some() { Mark::split(&body).0.to_owned() } else { body };
+    let body = words::read(if mark.is_some() { Mark::split(&body).0 } else { &body });
     Ok(PullRequest {
         number: found.iid,
         author: match mark {
             Some(mark) => mark.by,
             None => people.who(call, found.author.as_ref()).await?,
         },
-        body: words,
+        body,
         head_branch,
         head,
         base: found.target_branch.parse().map_err(|e| call.attempt.strange(e))?,
@@ -190,7 +196,10 @@ pub(super) async fn open(call: &Call<'_>, key: &IdempotencyKey, new: &NewPullReq
         }
     }
     let mut described = CreateMergeRequest::builder();
-    described.project(call.project()).title(new.title.as_str()).description(Mark::new(key, &new.author).on(&new.body));
+    described
+        .project(call.project())
+        .title(new.title.as_str())
+        .description(Mark::new(key, &new.author).on(&words::written(&new.body)));
     described.source_branch(new.head.as_str()).target_branch(new.base.as_str()).remove_source_branch(false).squash(false);
     if !new.reviewers.is_empty() {
         described.reviewers(numbers(call, &new.reviewers).await?.into_iter());
@@ -208,15 +217,15 @@ pub(super) async fn open(call: &Call<'_>, key: &IdempotencyKey, new: &NewPullReq
     view(call, made).await.map_err(|error| error.with_effect(Effect::Unknown))
 }
 
-/// What was opened with this key; an error where one is open that was opened with another.
+/// What was opened with this key, whatever it is for by now; an error where one is open that was opened with another.
 async fn opened(call: &Call<'_>, key: &IdempotencyKey, new: &NewPullRequest) -> Result<Option<Found>> {
     let people = call.people().await?;
     let mut open = None;
-    for found in found_from(call, &new.head).await?.into_iter().filter(|found| found.target_branch == new.base.as_str()) {
+    for found in found_from(call, &new.head).await? {
         if people.is_me(found.author.as_ref()) && found.mark().is_some_and(|mark| mark.is_of(key)) {
             return Ok(Some(found));
         }
-        open = open.or(found.is_open().then_some(found.iid));
+        open = open.or((found.is_open() && found.target_branch == new.base.as_str()).then_some(found.iid));
     }
     match open {
         Some(number) => Err(call.error(ErrorKind::AlreadyExists, format_args!("{number} is open from that branch"))),
@@ -239,7 +248,8 @@ pub(super) async fn update(call: &Call<'_>, number: PullRequestNumber, update: &
     if let Some(body) = &update.body {
         let mine = call.people().await?.is_me(found.author.as_ref());
         let mark = found.mark().filter(|_| mine);
-        described.description(mark.map_or_else(|| body.clone(), |mark| mark.on(body)));
+        let body = words::written(body);
+        described.description(mark.map_or_else(|| body.clone(), |mark| mark.on(&body)));
     }
     match update.reviewers.as_deref() {
         Some([]) => drop(described.without_reviewer()),

@@ -1,8 +1,8 @@
 //! What people say on a merge request: reviews, and notes on the whole of it.
 //!
 //! GitLab keeps no commit with an approval. It does keep, in notes that nobody can write by hand, who approved and when, and of
-//! each state of the merge request when it was worked out. An approval is for the state that was shown then: the newest that was
-//! there for [`SETTLES`] at least. And it is one only as long as GitLab counts it.
+//! each state of the merge request when it was worked out. An approval is for the state that was the newest then, once that was there
+//! for [`SETTLES`]; before that nobody can tell what was shown, and it is for none. And it is one only as long as GitLab counts it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use serde::Deserialize;
 
 use super::client::Call;
 use super::people::Account;
+use super::words;
 use crate::rest::Freshness;
 
 /// How long a push takes to be on every open page.
@@ -116,10 +117,13 @@ async fn versions(call: &Call<'_>, number: PullRequestNumber) -> Result<Vec<(Uni
     Ok(versions)
 }
 
-/// What somebody saw then. Before the second state there was only the first.
+/// What somebody saw then, where that can be told. Before the second state there was only the first.
 fn shown(versions: &[(UnixMillis, Option<CommitId>)], then: UnixMillis) -> Option<&CommitId> {
-    let since = |(n, (at, _)): &(usize, &(UnixMillis, Option<CommitId>))| *n == 0 || *at + SETTLES <= then;
-    versions.iter().enumerate().rev().find(since)?.1.1.as_ref()
+    let (first, later) = versions.split_first()?;
+    match later.iter().rev().find(|(at, _)| *at <= then) {
+        None => first.1.as_ref(),
+        Some((at, commit)) => commit.as_ref().filter(|_| *at + SETTLES <= then),
+    }
 }
 
 pub(super) async fn comments(call: &Call<'_>, number: PullRequestNumber) -> Result<Vec<Comment>> {
@@ -127,7 +131,7 @@ pub(super) async fn comments(call: &Call<'_>, number: PullRequestNumber) -> Resu
     let mut comments = Vec::new();
     for note in found.into_iter().filter(|note| !note.system) {
         let author = people.who(call, note.author.as_ref()).await?;
-        comments.push(Comment { id: note.id, author, body: note.body });
+        comments.push(Comment { id: note.id, author, body: words::read(&note.body) });
     }
     Ok(comments)
 }
@@ -138,7 +142,8 @@ pub(super) async fn put_comment(call: &Call<'_>, number: PullRequestNumber, mark
         return Err(call.error(ErrorKind::Invalid, "a marker has letters, digits, `-`, `_`, `/`, `:` and `.`"));
     }
     let first = format!("<!-- pathops:{marker} -->");
-    let body = format!("{first}\n{text}");
+    // Without what GitLab cuts off at its end, or it would not be the same when it is read back.
+    let body = words::written(&format!("{first}\n{text}")).trim_end().to_owned();
     let (found, people) = (notes(call, number).await?, call.people().await?);
     // Whoever edits a note on the web pages may turn the ends of its lines into `\r\n`, which is an end for `lines` too.
     let begins = |note: &Note| !note.system && note.body.lines().next() == Some(first.as_str());
@@ -167,8 +172,11 @@ mod tests {
     fn an_approval_is_for_the_state_that_was_shown() {
         let commit = |digit: &str| -> CommitId { digit.repeat(40).parse().unwrap() };
         let versions = [(UnixMillis(1_000_000), Some(commit("1"))), (UnixMillis(2_000_000), Some(commit("2")))];
-        for (then, seen) in [(1_000_000, "1"), (2_000_000, "1"), (2_029_999, "1"), (2_030_000, "2"), (9_000_000, "2")] {
+        for (then, seen) in [(0, "1"), (1_000_000, "1"), (1_999_999, "1"), (2_030_000, "2"), (9_000_000, "2")] {
             assert_eq!(shown(&versions, UnixMillis(then)), Some(&commit(seen)), "{then}");
+        }
+        for then in [2_000_000, 2_029_999] {
+            assert_eq!(shown(&versions, UnixMillis(then)), None, "{then}");
         }
         assert_eq!(shown(&[], UnixMillis(1)), None);
         assert_eq!(shown(&[(UnixMillis(0), None)], UnixMillis(1)), None);

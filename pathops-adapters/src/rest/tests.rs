@@ -194,7 +194,7 @@ async fn the_cache_keeps_what_was_used_last() {
 
 /// A page that stays as it is, with a tag; where it says that the list goes on, as the test wants it.
 #[derive(Debug)]
-struct Page(Mutex<Option<&'static str>>);
+struct Page(Mutex<Option<(HeaderName, &'static str)>>);
 
 #[async_trait]
 impl Wire for Page {
@@ -202,7 +202,7 @@ impl Wire for Page {
         let known = request.headers().contains_key(IF_NONE_MATCH);
         let status = if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
         let mut headers = HeaderMap::from_iter([(ETAG, HeaderValue::from_static("\"1\""))]);
-        headers.extend(self.0.lock().unwrap().map(|link| (LINK, HeaderValue::from_static(link))));
+        headers.extend(self.0.lock().unwrap().clone().map(|(name, to)| (name, HeaderValue::from_static(to))));
         Ok(Answer { status, headers, body: if known { Vec::new() } else { b"page".to_vec() } })
     }
 }
@@ -213,10 +213,10 @@ async fn a_page_that_is_the_same_may_not_be_the_last_any_more() {
     let rest = Arc::new(Rest::new(page.clone(), |_| Meter::default(), Arc::new(ManualClock::new(UnixMillis(0)))));
     let read = async || rest.read(caller("a"), "/1".parse().unwrap(), HeaderMap::new(), Freshness::Ask).await.unwrap();
     assert_eq!(read().await.header("link"), None);
-    for _ in 0..2 {
-        *page.0.lock().unwrap() = Some("</2>; rel=\"next\"");
+    for name in [LINK, LINK, NEXT_PAGE, NEXT_PAGE] {
+        *page.0.lock().unwrap() = Some((name.clone(), "</2>; rel=\"next\""));
         let answer = read().await;
-        assert_eq!((answer.status, answer.header("link")), (StatusCode::OK, Some("</2>; rel=\"next\"")));
+        assert_eq!((answer.status, answer.header(name.as_str())), (StatusCode::OK, Some("</2>; rel=\"next\"")));
         assert_eq!(answer.body, b"page");
         *page.0.lock().unwrap() = None;
     }

@@ -1,6 +1,7 @@
 //! The fake with a shop in it, and the adapter before it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pathops_adapters::gitlab::{GitLab, GitLabConfig};
@@ -104,6 +105,9 @@ impl People for ThePeople {
         let pull = state.project(repo.as_str()).pulls.get_mut(&number.0).unwrap();
         assert_eq!(pull.head(), commit.as_str(), "GitLab shows nobody another commit than the head");
         pull.review(id, who.as_str(), said, at);
+        drop(state);
+        // Nobody pushes in the same instant: then nobody could tell what was reviewed.
+        self.0.clock().advance(Duration::from_secs(1));
         Ok(())
     }
 

@@ -88,6 +88,8 @@ pub enum Wrong {
     Answer(u16, Vec<(&'static str, String)>, &'static str),
     /// It is not done, and no answer ever comes.
     Stall,
+    /// It is done, and the answer has these headers instead of its own, or lacks them.
+    Headers(Vec<(&'static str, Option<String>)>),
     /// Just before it, this happens.
     First(Meanwhile),
 }

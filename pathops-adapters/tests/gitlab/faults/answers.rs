@@ -8,10 +8,10 @@ use libtest_mimic::Trial;
 use pathops_adapters::gitlab::{GitLab, GitLabConfig};
 use pathops_core::adapter::CheckState;
 use pathops_core::{Effect, ErrorKind, Retry, UnixMillis};
-use pathops_fakes::gitlab::{Meanwhile, Wrong};
+use pathops_fakes::gitlab::{Meanwhile, Merging, State, Wrong};
 
 use super::{Shop, cases, cx, is, main_branch, status, write};
-use crate::world::REPO;
+use crate::world::{BOT, REPO};
 
 pub(super) fn trials() -> Vec<Trial> {
     cases![
@@ -23,6 +23,10 @@ pub(super) fn trials() -> Vec<Trial> {
         a_status_whose_answer_was_lost_is_not_posted_twice,
         a_required_status_is_told_where_that_was_lost,
         a_merge_whose_answer_was_lost_is_read_back,
+        a_refused_merge_may_be_merged_by_an_earlier_call,
+        a_merge_that_is_under_way_is_waited_for,
+        a_merge_into_another_branch_is_told,
+        a_pull_request_that_is_for_another_branch_now_is_found_by_its_key,
         a_failure_of_theirs_is_unknown_only_where_it_wrote,
         no_server_is_no_effect,
         an_answer_that_does_not_come_in_time_is_unknown_only_where_it_wrote,
@@ -135,6 +139,67 @@ async fn a_merge_whose_answer_was_lost_is_read_back(shop: Arc<Shop>) {
     let merge = async || merger.merge(&cx("merge"), &shop.repo, opened.number, &opened.head, &main).await;
     is(&merge().await.unwrap_err(), ErrorKind::Unavailable, Effect::Unknown);
     assert_eq!(merge().await.unwrap(), shop.head("main").await);
+}
+
+/// As where an earlier call gets through late.
+async fn a_refused_merge_may_be_merged_by_an_earlier_call(shop: Arc<Shop>) {
+    let happens = || {
+        Wrong::First(Meanwhile::new(|state| {
+            let hosted = state.project(REPO);
+            let open = hosted.pulls.keys().copied().max().unwrap();
+            hosted.merge(BOT, open, Merging::Commit, UnixMillis(1_796_000_000_000));
+        }))
+    };
+    let opened = shop.opened("one").await;
+    shop.fake.fault(Method::PUT, "/merge", happens());
+    let merged = shop.gitlab.merger().merge(&cx("merge"), &shop.repo, opened.number, &opened.head, &main_branch()).await;
+    assert_eq!(merged.unwrap(), shop.head("main").await);
+    for status in [409, 422] {
+        shop.commit("main", vec![super::remove("src/b.txt")]).await.unwrap();
+        let opened = shop.opened(&status.to_string()).await;
+        shop.fake.fault(Method::GET, "/approval_rules", happens());
+        shop.fake.fault(Method::PUT, "/merge", Wrong::Answer(status, Vec::new(), "Branch cannot be merged"));
+        let merged = shop.gitlab.merger().merge(&cx("merge"), &shop.repo, opened.number, &opened.head, &main_branch()).await;
+        assert_eq!(merged.unwrap(), shop.head("main").await);
+    }
+}
+
+async fn a_merge_that_is_under_way_is_waited_for(shop: Arc<Shop>) {
+    let opened = shop.opened("topic").await;
+    let merge = async || shop.gitlab.merger().merge(&cx("merge"), &shop.repo, opened.number, &opened.head, &main_branch()).await;
+    let lock = |state: &mut State| state.project(REPO).pulls.get_mut(&1).unwrap().locked = true;
+    shop.fake.fault(Method::PUT, "/merge", Wrong::First(Meanwhile::new(lock)));
+    for calls in [1, 0] {
+        let _ = shop.fake.taken();
+        let error = merge().await.unwrap_err();
+        is(&error, ErrorKind::Unavailable, Effect::Unknown);
+        assert_eq!(error.retry(), Retry::Backoff);
+        assert_eq!(shop.fake.taken().iter().filter(|call| call.starts_with("PUT")).count(), calls);
+    }
+    let merged = shop.fake.state().project(REPO).merge(BOT, 1, Merging::Commit, UnixMillis(1_796_000_000_000));
+    assert_eq!(merge().await.unwrap().as_str(), merged);
+}
+
+async fn a_merge_into_another_branch_is_told(shop: Arc<Shop>) {
+    shop.branch("production").await;
+    let opened = shop.opened("topic").await;
+    let turn = |state: &mut State| state.project(REPO).pulls.get_mut(&1).unwrap().base = "production".to_owned();
+    shop.fake.fault(Method::PUT, "/merge", Wrong::First(Meanwhile::new(turn)));
+    let merge = async || shop.gitlab.merger().merge(&cx("merge"), &shop.repo, opened.number, &opened.head, &main_branch()).await;
+    let error = merge().await.unwrap_err();
+    is(&error, ErrorKind::Conflict, Effect::Unknown);
+    assert!(error.to_string().contains("`production`"), "{error}");
+    is(&merge().await.unwrap_err(), ErrorKind::Denied, Effect::None);
+}
+
+async fn a_pull_request_that_is_for_another_branch_now_is_found_by_its_key(shop: Arc<Shop>) {
+    shop.branch("next").await;
+    let new = shop.proposed("topic").await;
+    let open = async |key: &str| shop.scm.open_pull_request(&cx(key), &shop.repo, &new).await;
+    let opened = open("open").await.unwrap();
+    shop.fake.state().project(REPO).pulls.get_mut(&1).unwrap().base = "next".to_owned();
+    assert_eq!(open("open").await.unwrap().number, opened.number);
+    assert_eq!(open("another").await.unwrap().number.0, 2);
 }
 
 async fn a_failure_of_theirs_is_unknown_only_where_it_wrote(shop: Arc<Shop>) {

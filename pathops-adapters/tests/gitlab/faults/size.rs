@@ -3,18 +3,23 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use hyper::Method;
 use libtest_mimic::Trial;
-use pathops_core::adapter::{CheckState, ReviewState};
-use pathops_core::{ErrorKind, RepoPath, UnixMillis};
+use pathops_core::adapter::{CheckState, PullRequest, ReviewState};
+use pathops_core::{Effect, ErrorKind, RepoPath, Result, UnixMillis};
+use pathops_fakes::gitlab::Wrong;
 
-use super::{Shop, bytes, cases, cx, remove, write};
+use super::{Shop, bytes, cases, cx, is, remove, write};
 use crate::world::REPO;
 
 pub(super) fn trials() -> Vec<Trial> {
     cases![
         lists_are_read_to_their_last_page,
         a_long_log_is_read_to_its_end,
+        a_list_is_read_on_whatever_the_addresses_look_like,
+        a_list_that_does_not_say_how_it_goes_on_is_none,
         a_large_tree_is_read_to_its_last_page,
+        a_full_page_is_the_last_where_there_is_no_other,
         a_rename_differs_on_both_sides,
         any_bytes_are_read_as_they_were_written,
         a_file_is_not_put_in_a_folders_place,
@@ -46,6 +51,52 @@ async fn lists_are_read_to_their_last_page(shop: Arc<Shop>) {
     assert_eq!(shop.scm.comments(&cx("read"), &shop.repo, opened.number).await.unwrap().len(), 251);
 }
 
+impl Shop {
+    async fn commented(&self, times: i64) -> PullRequest {
+        let opened = self.opened("topic").await;
+        let mut state = self.fake.state();
+        for n in 0..times {
+            let id = state.number();
+            let pull = state.project(REPO).pulls.get_mut(&1).unwrap();
+            pull.comment(id, "alice", &format!("words {n}"), UnixMillis(1_795_348_800_000 + n));
+        }
+        drop(state);
+        opened
+    }
+
+    /// The comments, where the first page has these headers.
+    async fn comments_with(&self, opened: &PullRequest, headers: &[(&'static str, Option<&str>)]) -> Result<usize> {
+        let headers = headers.iter().map(|(name, value)| (*name, value.map(str::to_owned))).collect();
+        self.fake.fault(Method::GET, "/notes", Wrong::Headers(headers));
+        self.scm.comments(&cx("read"), &self.repo, opened.number).await.map(|comments| comments.len())
+    }
+}
+
+async fn a_list_is_read_on_whatever_the_addresses_look_like(shop: Arc<Shop>) {
+    let opened = shop.commented(250).await;
+    let notes = format!("{}/api/v4/projects/shop%2Fweb-gitops/merge_requests/1/notes", shop.fake.web());
+    let next = format!("<{notes}?ids=1,2&sort=asc&per_page=100&page=2>");
+    for links in [
+        format!("{next}; rel=\"next\", <{notes}?ids=1,2>; rel=\"first\""),
+        format!("<{notes}?ids=1,2>; rel=\"first\",{next};rel=next"),
+    ] {
+        let read = shop.comments_with(&opened, &[("link", Some(&links)), ("x-next-page", None)]).await;
+        assert_eq!(read.unwrap(), 250, "{links}");
+    }
+    // A proxy may drop them or tell of others: then there is the number.
+    for links in [None, Some("words"), Some("<words")] {
+        assert_eq!(shop.comments_with(&opened, &[("link", links)]).await.unwrap(), 250, "{links:?}");
+    }
+}
+
+async fn a_list_that_does_not_say_how_it_goes_on_is_none(shop: Arc<Shop>) {
+    let opened = shop.commented(250).await;
+    for links in [None, Some("words"), Some("<words"), Some("")] {
+        let error = shop.comments_with(&opened, &[("link", links), ("x-next-page", None)]).await.unwrap_err();
+        is(&error, ErrorKind::Unexpected, Effect::None);
+    }
+}
+
 async fn a_long_log_is_read_to_its_end(shop: Arc<Shop>) {
     let base = shop.head("main").await;
     for n in 0..230 {
@@ -75,6 +126,22 @@ async fn a_large_tree_is_read_to_its_last_page(shop: Arc<Shop>) {
     // The tree's id is Git's own.
     let tree = shop.scm.read_commit(&cx("read"), &shop.repo, &head).await.unwrap().tree;
     assert_eq!(tree.as_str(), shop.fake.state().project(REPO).tree(head.as_str()));
+}
+
+/// By key GitLab says nothing on the last page.
+async fn a_full_page_is_the_last_where_there_is_no_other(shop: Arc<Shop>) {
+    shop.branch("topic").await;
+    let folder: RepoPath = "many".parse().unwrap();
+    let commit = async |from: usize, to: usize| {
+        let changes = (from..to).map(|n| write(&format!("many/{n:03}.txt"), "same")).collect();
+        shop.commit("topic", changes).await.unwrap()
+    };
+    let read = async |head| shop.scm.read_tree(&cx("read"), &shop.repo, &head, &folder).await.map(|files| files.len());
+    assert_eq!(read(commit(0, 100).await).await.unwrap(), 100);
+    assert_eq!(read(commit(100, 200).await).await.unwrap(), 200);
+    let head = commit(200, 250).await;
+    shop.fake.fault(Method::GET, "/repository/tree", Wrong::Headers(vec![("link", None)]));
+    is(&read(head).await.unwrap_err(), ErrorKind::Unexpected, Effect::None);
 }
 
 async fn a_rename_differs_on_both_sides(shop: Arc<Shop>) {

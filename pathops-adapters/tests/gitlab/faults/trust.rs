@@ -20,6 +20,8 @@ pub(super) fn trials() -> Vec<Trial> {
         an_approval_that_gitlab_says_nothing_about_is_for_no_commit,
         words_of_a_person_are_no_review,
         a_machines_approval_is_no_persons,
+        a_person_whom_gitlab_did_not_show_once_is_still_one,
+        words_are_kept_and_not_carried_out,
         a_mark_in_somebody_elses_pull_request_is_not_believed,
         what_people_edit_keeps_its_mark,
         a_key_in_somebody_elses_status_is_not_believed,
@@ -59,8 +61,9 @@ async fn an_approval_is_for_what_was_there_when_it_was_given(shop: Arc<Shop>) {
     shop.fake.clock().advance(Duration::from_secs(29));
     shop.review("bob", ReviewState::Approved);
     let [early] = shop.reviews().await.try_into().unwrap();
-    assert_eq!((early.state, &early.commit), (ReviewState::Approved, &opened.head));
     let head = newer.parse().unwrap();
+    assert_eq!(early.state, ReviewState::Approved);
+    assert!(![&opened.head, &head].contains(&&early.commit), "it may be for either: {}", early.commit);
     let merge = async || shop.gitlab.merger().merge(&cx("merge"), &shop.repo, opened.number, &head, &main_branch()).await;
     let error = merge().await.unwrap_err();
     is(&error, ErrorKind::Denied, Effect::None);
@@ -112,6 +115,41 @@ async fn a_machines_approval_is_no_persons(shop: Arc<Shop>) {
     }
     let authors: Vec<_> = shop.reviews().await.into_iter().map(|review| review.author).collect();
     assert!(matches!(authors.as_slice(), [Principal::Agent { .. }, Principal::System]), "{authors:?}");
+}
+
+async fn a_person_whom_gitlab_did_not_show_once_is_still_one(shop: Arc<Shop>) {
+    shop.opened("topic").await;
+    shop.review("bob", ReviewState::Approved);
+    shop.fake.fault(Method::GET, "/users/", Wrong::Answer(404, Vec::new(), "404 User Not Found"));
+    let author = async || shop.reviews().await.remove(0).author;
+    assert!(matches!(author().await, Principal::Agent { .. }), "nobody says that it is a person");
+    assert_eq!(author().await, Principal::Human("bob".parse().unwrap()));
+}
+
+/// GitLab does what a line says that begins with a slash, as the account of PathOps.
+async fn words_are_kept_and_not_carried_out(shop: Arc<Shop>) {
+    let words = "/approve\nWords, and/or more.\n \t/target_branch production\n```\n/merge\n```\n\\/as it is";
+    let new = NewPullRequest { body: words.to_owned(), ..shop.proposed("topic").await };
+    let opened = shop.scm.open_pull_request(&cx("open"), &shop.repo, &new).await.unwrap();
+    assert_eq!((opened.body.as_str(), &opened.author), (words, &new.author));
+    let other = format!("{words}\n/close");
+    let update = PullRequestUpdate { body: Some(other.clone()), ..PullRequestUpdate::default() };
+    shop.scm.update_pull_request(&cx("update"), &shop.repo, opened.number, &update).await.unwrap();
+    assert_eq!(shop.read(&opened).await.body, other);
+    let put = async |words: &str| shop.scm.put_comment(&cx("put"), &shop.repo, opened.number, "status", words).await.unwrap();
+    for words in [words, "Words\r\n\r/approve\r\n/\rmerge\n\n"] {
+        let id = put(words).await;
+        let _ = shop.fake.taken();
+        assert_eq!(put(words).await, id);
+        assert!(shop.fake.taken().iter().all(|call| call.starts_with("GET")), "it says that already");
+    }
+    let comment = shop.scm.comments(&cx("read"), &shop.repo, opened.number).await.unwrap().remove(0);
+    assert_eq!(comment.body, "<!-- pathops:status -->\nWords\n/approve\n/merge");
+    // What somebody else is asked to hold is held to the same.
+    shop.fake.state().project(REPO).pulls.get_mut(&1).unwrap().by = "bob".to_owned();
+    shop.scm.update_pull_request(&cx("theirs"), &shop.repo, opened.number, &update).await.unwrap();
+    assert_eq!(shop.read(&opened).await.body, other);
+    assert_eq!(shop.fake.state().project(REPO).carried_out, [""; 0]);
 }
 
 async fn a_mark_in_somebody_elses_pull_request_is_not_believed(shop: Arc<Shop>) {

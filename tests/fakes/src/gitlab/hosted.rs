@@ -25,6 +25,8 @@ pub struct Hosted {
     pub statuses: Vec<Value>,
     /// What a branch is protected by.
     pub protections: BTreeMap<String, BranchProtection>,
+    /// Lines of descriptions and notes that were carried out and not kept.
+    pub carried_out: Vec<String>,
     /// What external status checks said: merge request, commit, number of the check.
     pub(super) said: BTreeMap<(u64, String, u64), String>,
 }
@@ -47,10 +49,13 @@ pub struct Pull {
     pub(super) head_branch: String,
     /// The project of its branch; nobody's where a fork was deleted.
     pub head_project: Option<u64>,
-    pub(super) base: String,
+    /// The branch that it is for.
+    pub base: String,
     pub(super) created: UnixMillis,
     pub(super) closed_by: Option<String>,
     pub(super) merged: Option<Merged>,
+    /// Whether a merge of it is under way.
+    pub locked: bool,
     pub(super) asked: Vec<String>,
     /// What was pushed to it and when, oldest first.
     pub(super) versions: Vec<(String, UnixMillis)>,
@@ -154,6 +159,7 @@ impl Hosted {
             pulls: BTreeMap::new(),
             statuses: Vec::new(),
             protections: BTreeMap::new(),
+            carried_out: Vec::new(),
             said: BTreeMap::new(),
         };
         let tree = files.iter().fold(None, |tree, (path, text)| Some(hosted.with(tree, path, text.as_bytes())));
@@ -169,6 +175,17 @@ impl Hosted {
             "archived": self.archived, "visibility": "private", "merge_method": "merge",
             "only_allow_merge_if_all_status_checks_passed": self.protections.values().any(|rules| !rules.required_checks.is_empty()),
         })
+    }
+
+    /// What is kept of a description or a note: a line that begins with a slash and a letter is carried out.
+    pub(super) fn kept(&mut self, words: &str) -> String {
+        let is_action = |line: &&str| {
+            line.trim_start().strip_prefix('/').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
+        };
+        let words = words.replace('\r', "");
+        let (actions, lines): (Vec<&str>, Vec<&str>) = words.split('\n').partition(is_action);
+        self.carried_out.extend(actions.into_iter().map(str::to_owned));
+        lines.join("\n").trim_end().to_owned()
     }
 
     /// Notes where open merge requests are now.
@@ -237,7 +254,7 @@ impl Hosted {
 
     /// Why GitLab would not merge it, in its words.
     pub(super) fn mergeable(&self, pull: &Pull) -> &'static str {
-        if !pull.is_open() {
+        if !pull.is_open() || pull.locked {
             return "not_open";
         }
         if let Some(rules) = self.protections.get(&pull.base) {
@@ -275,7 +292,8 @@ impl Hosted {
         let (target, commit) = (pull.base.clone(), commit);
         self.point(&target, commit);
         let merged = Merged { by: who.to_owned(), at, how, commit: commit.to_string() };
-        self.pulls.get_mut(&number).unwrap().merged = Some(merged);
+        let pull = self.pulls.get_mut(&number).unwrap();
+        (pull.merged, pull.locked) = (Some(merged), false);
         commit.to_string()
     }
 }

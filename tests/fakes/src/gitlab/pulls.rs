@@ -19,6 +19,7 @@ impl At<'_> {
         let state = match (&pull.merged, &pull.closed_by) {
             (Some(_), _) => "merged",
             (None, Some(_)) => "closed",
+            (None, None) if pull.locked => "locked",
             (None, None) => "opened",
         };
         let merged = pull.merged.as_ref();
@@ -93,10 +94,12 @@ fn open(at: &mut At<'_>) -> Answered {
     }
     let number = at.hosted.pulls.keys().last().map_or(1, |last| last + 1);
     let oid = at.hosted.branch(&head).map(|oid| oid.to_string());
+    let words = text("description");
+    let body = at.hosted.kept(&words);
     let pull = Pull {
         number,
         title,
-        body: text("description"),
+        body,
         by: at.who.to_owned(),
         head_branch: head,
         head_project: Some(at.hosted.id),
@@ -104,6 +107,7 @@ fn open(at: &mut At<'_>) -> Answered {
         created: at.asked.at,
         closed_by: None,
         merged: None,
+        locked: false,
         asked: names(at, &at.asked.body["reviewer_ids[]"]),
         // GitLab would open one of a branch that is not there.
         versions: vec![(oid.unwrap(), at.asked.at)],
@@ -125,13 +129,12 @@ fn update(at: &mut At<'_>, number: &str) -> Answered {
     if body["title"].as_str().is_some_and(|title| title.chars().count() > 255) {
         return Err(Reply::Refused(400, json!({ "message": { "title": ["is too long (maximum is 255 characters)"] } })));
     }
+    let words = body["description"].as_str().map(|words| at.hosted.kept(words));
     let pull = at.hosted.pulls.get_mut(&number).unwrap();
     if let Some(title) = body["title"].as_str() {
         pull.title = title.to_owned();
     }
-    if let Some(words) = body["description"].as_str() {
-        pull.body = words.to_owned();
-    }
+    pull.body = words.unwrap_or(std::mem::take(&mut pull.body));
     pull.asked = reviewers.unwrap_or(std::mem::take(&mut pull.asked));
     if body["state_event"] == "close" && pull.is_open() {
         pull.closed_by = Some(at.who.to_owned());

@@ -74,7 +74,7 @@ impl Fake {
             std::future::pending::<()>().await;
         }
         let mut state = self.state();
-        let mut lose = false;
+        let (mut lose, mut other) = (false, Vec::new());
         match fault {
             Some(Wrong::LoseRequest) => return Err(lost()),
             Some(Wrong::Answer(status, headers, message)) => {
@@ -87,9 +87,16 @@ impl Fake {
             }
             Some(Wrong::LoseAnswer) => lose = true,
             Some(Wrong::First(Meanwhile(happens))) => happens(&mut state),
+            Some(Wrong::Headers(headers)) => other = headers,
             Some(Wrong::Stall) | None => {}
         }
-        let response = limited(&mut state, &asked);
+        let mut response = limited(&mut state, &asked);
+        for (name, value) in other {
+            response.headers_mut().remove(name);
+            if let Some(value) = value {
+                response.headers_mut().insert(name, value.parse().unwrap());
+            }
+        }
         state.calls.push((asked.method.clone(), asked.path.clone(), response.status().as_u16()));
         if lose { Err(lost()) } else { Ok(response) }
     }
@@ -126,10 +133,10 @@ fn limited(state: &mut State, asked: &Asked) -> Response<Full<Bytes>> {
 }
 
 fn reply_with(state: &mut State, asked: &Asked, reply: Reply) -> Response<Full<Bytes>> {
-    let mut link = None;
+    let mut leads = Vec::new();
     let (status, body) = match reply {
         Reply::One(status, body) => (status, body),
-        Reply::List(all) => (200, Value::Array(paged(asked, all, &mut link))),
+        Reply::List(all) => (200, Value::Array(paged(asked, all, &mut leads))),
         Reply::Raw(bytes) => return tagged(asked, respond(200, bytes.clone()), &bytes),
         Reply::Nothing => return respond(204, Vec::new()),
         Reply::Moved(to) => {
@@ -145,8 +152,8 @@ fn reply_with(state: &mut State, asked: &Asked, reply: Reply) -> Response<Full<B
     let bytes = body.to_string().into_bytes();
     let response = respond(status, bytes.clone());
     let mut response = if asked.method == Method::GET && status == 200 { tagged(asked, response, &bytes) } else { response };
-    if let Some(link) = link {
-        response.headers_mut().insert("link", link.parse().unwrap());
+    for (name, lead) in leads {
+        response.headers_mut().insert(name, lead.parse().unwrap());
     }
     response
 }
@@ -176,19 +183,25 @@ fn tagged(asked: &Asked, response: Response<Full<Bytes>>, body: &[u8]) -> Respon
     response
 }
 
-/// One page. Where keys tell pages apart, the key here is the number of the page all the same.
-fn paged(asked: &Asked, all: Vec<Value>, link: &mut Option<String>) -> Vec<Value> {
-    let name = if asked.text("pagination") == Some("keyset") { "page_token" } else { "page" };
+/// One page. Where keys tell pages apart, the key here is the number of the page all the same, and the last page says nothing.
+fn paged(asked: &Asked, all: Vec<Value>, leads: &mut Vec<(&'static str, String)>) -> Vec<Value> {
+    let by_key = asked.text("pagination") == Some("keyset");
+    let name = if by_key { "page_token" } else { "page" };
     let number = |name: &str| asked.text(name).map(|text| text.parse::<usize>().unwrap());
     let (page, per_page) = (number(name).unwrap_or(1), number("per_page").unwrap_or(20).min(100));
-    if page * per_page < all.len() {
+    let more = page * per_page < all.len();
+    if more || !by_key {
         let others = asked.query.iter().filter(|(other, _)| *other != name);
-        let mut query: Vec<String> = others
+        let query: Vec<String> = others
             .flat_map(|(name, values)| values.iter().map(move |value| format!("{name}={}", value.replace('/', "%2F"))))
             .collect();
-        query.push(format!("{name}={}", page + 1));
-        let at = format!("{}{}?{}", asked.api, asked.path, query.join("&"));
-        *link = Some(format!("<{at}>; rel=\"first\", <{at}>; rel=\"next\""));
+        let at = |page: usize| format!("<{}{}?{}&{name}={page}>", asked.api, asked.path, query.join("&"));
+        let next = more.then(|| format!("{}; rel=\"next\"", at(page + 1)));
+        let first = (!by_key).then(|| format!("{}; rel=\"first\"", at(1)));
+        leads.push(("link", next.into_iter().chain(first).collect::<Vec<_>>().join(", ")));
+    }
+    if !by_key {
+        leads.push(("x-next-page", if more { (page + 1).to_string() } else { String::new() }));
     }
     all.into_iter().skip((page - 1) * per_page).take(per_page).collect()
 }

@@ -39,18 +39,18 @@ pub(super) fn answer(at: &mut At<'_>, method: &str, rest: &[&str]) -> Answered {
             Ok(Reply::List(all))
         }
         ("POST", ["notes"]) => {
-            let (id, body, who) = (at.number, at.asked.body["body"].as_str().unwrap(), at.who);
+            let (id, body, who) = (at.number, at.hosted.kept(at.asked.body["body"].as_str().unwrap()), at.who);
             let pull = at.hosted.pulls.get_mut(&number).unwrap();
-            pull.comment(id, who, body, at.asked.at);
+            pull.comment(id, who, &body, at.asked.at);
             let note = at.hosted.pulls[&number].notes.last().unwrap();
             Ok(Reply::One(201, shape(at, note)))
         }
         ("PUT", ["notes", id]) => {
-            let (body, who) = (at.asked.body["body"].as_str().unwrap(), at.who);
+            let (body, who) = (at.hosted.kept(at.asked.body["body"].as_str().unwrap()), at.who);
             let notes = &mut at.hosted.pulls.get_mut(&number).unwrap().notes;
             let place = notes.iter().position(|note| note.id.to_string() == *id).ok_or_else(|| Reply::not_found("Note"))?;
             assert!(notes[place].by == who && !notes[place].system, "somebody else's note is edited");
-            notes[place].body = body.to_owned();
+            notes[place].body = body;
             Ok(Reply::One(200, shape(at, &at.hosted.pulls[&number].notes[place])))
         }
         _ => Err(Reply::not_found("Route")),
