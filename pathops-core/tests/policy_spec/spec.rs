@@ -1,4 +1,5 @@
-//! What a promotion needs, written once more from its documentation: slow, plain, and apart from the evaluator.
+//! What a promotion needs, written once more from its documentation: slow, plain, and apart from the evaluator. When a calendar is
+//! closed is not worked out again here; that is done beside the tests of freezes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
