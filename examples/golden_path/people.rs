@@ -85,7 +85,12 @@ impl People {
 
     async fn review_and_merge(&self, call: &Call, now: &PullRequest) -> Result<(), Failure> {
         // The people who were asked, without the one who asked for the change: that one could not approve it.
-        let able: Vec<_> = now.reviewers.iter().filter(|person| **person != call.sponsor).collect();
+        let mut able: Vec<_> = now.reviewers.iter().filter(|person| **person != call.sponsor).cloned().collect();
+        if able.is_empty() {
+            // Some hosts ask nobody any more who has said something.
+            let reviews = self.scm.reviews(&context(), &call.pull_request.repo, now.number).await?;
+            able = reviews.iter().filter_map(|review| review.author.person()).cloned().collect();
+        }
         let (Some(first), Some(last)) = (able.first(), able.last()) else {
             let advice = "give somebody else in people.yaml the role of an owner or a reviewer";
             return Err(format!("only {} could, who asked for the change; {advice}", call.sponsor).into());
