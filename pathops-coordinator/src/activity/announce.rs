@@ -1,6 +1,6 @@
 //! Declaring intent: a branch with an empty first commit, and a pull request. And the status comments.
 
-use pathops_core::adapter::{NewCommit, NewPullRequest};
+use pathops_core::adapter::{NewCommit, NewPullRequest, PullRequest, PullRequestState, PullRequestUpdate};
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{BranchName, ChangeSetId, CommitId, Error, ErrorKind, OpContext, PersonId, Principal, RepoId, Result};
 
@@ -29,7 +29,7 @@ impl Services {
                     .because("it has no source repository"));
             }
         };
-        let ground = match self.ground(cx, scope, &repo, role, &base).await? {
+        let ground = match self.ground(cx, scope, &repo, role, &base, reviewers).await? {
             Ground::Opened(pull_request) => return Ok(Outcome::Opened(pull_request)),
             Ground::Branch(commit) => commit,
         };
@@ -56,9 +56,11 @@ impl Services {
         repo: &RepoId,
         role: Role,
         base: &BranchName,
+        reviewers: &[PersonId],
     ) -> Result<Ground> {
         let branch = branch_for(scope, role)?;
         if let Some(found) = self.scm.pull_requests_from(cx, repo, &branch).await?.pop() {
+            self.ask_again(cx, repo, &found, reviewers).await?;
             let first = self.first_commit(cx, repo, &branch, &found.head).await?;
             // What people have pushed since is news to whoever waits for it.
             let (base, head) = first.unwrap_or_else(|| (found.head.clone(), found.head.clone()));
@@ -77,6 +79,17 @@ impl Services {
         }
         self.scm.create_branch(&once(), repo, &branch, &base).await?;
         Ok(Ground::Branch(base))
+    }
+
+    /// Some hosts ask for reviews in a call of their own, after the pull request is open, and we may have died in between.
+    async fn ask_again(&self, cx: &OpContext, repo: &RepoId, found: &PullRequest, reviewers: &[PersonId]) -> Result<()> {
+        let is_asked = found.state != PullRequestState::Open || reviewers.is_empty() || !found.reviewers.is_empty();
+        // Who has said something is asked no more.
+        if is_asked || !self.scm.reviews(cx, repo, found.number).await?.is_empty() {
+            return Ok(());
+        }
+        let update = PullRequestUpdate { reviewers: Some(reviewers.to_vec()), ..PullRequestUpdate::default() };
+        self.scm.update_pull_request(&cx.part("reviewers"), repo, found.number, &update).await
     }
 
     /// Whether nobody else has a commit on a branch of this change set: it has none of its own yet, or just our first.

@@ -88,7 +88,7 @@ impl Services {
                 ("Restore", why.to_owned(), project.policy.digest())
             }
         };
-        let base = match self.ground(cx, scope, repo, *role, &target.branch).await? {
+        let base = match self.ground(cx, scope, repo, *role, &target.branch, reviewers).await? {
             Ground::Opened(pull_request) => {
                 // On the way back it may have been opened under another policy, before a restart.
                 let shown = decided.as_ref().map_or_else(Shown::nothing, |_| from_its_beginning(policy));

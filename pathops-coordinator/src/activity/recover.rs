@@ -39,7 +39,7 @@ impl Services {
             return Err(Error::new(ErrorKind::Unexpected, "revert a change"));
         };
         let (repo, path) = (&scope.unit.desired_state, &target.path);
-        let head = match self.ground(cx, scope, repo, Role::Recovery, &target.branch).await? {
+        let head = match self.ground(cx, scope, repo, Role::Recovery, &target.branch, reviewers).await? {
             Ground::Opened(pull_request) => return Ok(Outcome::Opened(pull_request)),
             Ground::Branch(commit) => commit,
         };

@@ -208,6 +208,11 @@ impl Hosted {
         let pull = &self.pulls[&number];
         assert!(pull.is_open(), "it is not open");
         let (base, head) = (self.branch(&pull.base).unwrap(), Oid::from_str(&pull.head).unwrap());
+        if self.git.graph_descendant_of(base, head).unwrap() {
+            // The server was killed when the branch had moved, and before that was written down.
+            self.pulls.get_mut(&number).unwrap().merged = Some((who.to_owned(), base.to_string(), at));
+            return base.to_string();
+        }
         let [ours, theirs] = [base, head].map(|oid| self.git.find_commit(oid).unwrap());
         let mut index = self.git.merge_commits(&ours, &theirs, None).unwrap();
         assert!(!index.has_conflicts(), "it conflicts");
