@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use pathops_coordinator::change_set::{End, Role, State};
 use pathops_core::adapter::{
-    BranchProtection, FileChange, Journal as _, NewCommit, NewPullRequest, PullRequest, PullRequestState, RunFilter, Scm,
-    SourceFile,
+    BranchProtection, FileChange, Journal as _, NewCommit, NewPullRequest, PullRequest, PullRequestState, PullRequestUpdate,
+    RunFilter, Scm, SourceFile,
 };
 use pathops_core::memory::{Fault, Faults, MemoryJournal, When};
 use pathops_core::project::FeatureRequest;
@@ -138,6 +138,28 @@ fn a_preflight_branch_that_moves_while_pathops_is_down_is_reverted_as_it_is_then
         assert_eq!(state.end, Some(End::Recovered), "{died:?}: {:?}", state.units[&id("orders")].problem);
         assert_eq!(pull_requests(&world, &own).len(), 1, "{died:?}");
         assert_eq!(state.units[&id("orders")].pull_requests[&Role::Recovery].base_commit, moved, "{died:?}");
+    }
+}
+
+/// Some hosts ask for reviews in a call of their own, and PathOps may die before it.
+#[test]
+fn reviews_that_nobody_was_asked_for_are_asked_for_once_pathops_is_back() {
+    for role in [Role::Source, Role::Production] {
+        let world = World::new(MemoryJournal::new());
+        let request = feature_of(&["orders"], "better", None);
+        let at = if role == Role::Source { repo("shop/orders-src") } else { desired() };
+        let opened = || wait(scm(&world).pull_requests_from(&cx(), &at, &own(&world, role)?)).unwrap().pop();
+        let faults = Faults::new(1, Arc::new(world.clock.clone())).with(Fault::Slow(Duration::from_secs(1)), When::Always);
+        let slow = world.through(&Arc::new(faults));
+        assert!(slow.run(request.clone(), "k", || opened().is_some()).is_none(), "{role}");
+        let first = opened().unwrap();
+        let nobody = PullRequestUpdate { reviewers: Some(Vec::new()), ..PullRequestUpdate::default() };
+        wait(scm(&world).update_pull_request(&cx(), &at, first.number, &nobody)).unwrap();
+        let state = carry_on(&world, &request);
+        assert_eq!((state.end, &state.failure), (Some(End::Live), &None), "{role}");
+        let now = wait(scm(&world).pull_request(&cx(), &at, first.number)).unwrap();
+        assert!(!first.reviewers.is_empty(), "{role}");
+        assert_eq!(now.reviewers, first.reviewers, "{role}");
     }
 }
 

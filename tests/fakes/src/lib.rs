@@ -4,6 +4,8 @@
 
 #[cfg(feature = "argocd")]
 pub mod argocd;
+#[cfg(any(feature = "github", feature = "gitlab"))]
+mod git;
 #[cfg(feature = "github")]
 pub mod github;
 #[cfg(feature = "gitlab")]

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::hosted::{At, Hosted};
 use super::shapes::{account, shaped};
 use super::{Answered, Reply};
+use crate::git;
 
 /// How many files a comparison lists.
 const LISTED: usize = 300;
@@ -36,7 +37,7 @@ pub(super) fn answer(at: &mut At<'_>, method: &str, rest: &[&str]) -> Answered {
         ("GET", ["contents", path @ ..]) => contents(at, &path.join("/")),
         ("GET", ["commits"]) => {
             let head = at.hosted.find(&at.asked.query["sha"])?.id();
-            Ok(Reply::List(at.hosted.history(head, None).into_iter().map(|oid| whole(at.hosted, oid)).collect()))
+            Ok(Reply::List(git::history(&at.hosted.git, head, None).into_iter().map(|oid| whole(at.hosted, oid)).collect()))
         }
         ("GET", ["compare", between]) => compare(at, between),
         _ => Err(Reply::not_found()),
@@ -143,8 +144,8 @@ fn tree(at: &At<'_>) -> Answered {
         entries.insert(entry["path"].as_str().unwrap().to_owned(), blob.map(|oid| (oid, mode)));
     }
     let (gone, there): (BTreeMap<_, _>, BTreeMap<_, _>) = entries.into_iter().partition(|(_, entry)| entry.is_none());
-    let without = at.hosted.edited(Some(base), &gone).ok_or_else(|| Reply::refused(422, "GitRPC::BadObjectState"))?;
-    let made = at.hosted.edited(Some(without), &there).unwrap();
+    let without = git::edited(&at.hosted.git, Some(base), &gone).ok_or_else(|| Reply::refused(422, "GitRPC::BadObjectState"))?;
+    let made = git::edited(&at.hosted.git, Some(without), &there).unwrap();
     Ok(Reply::One(201, tree_shape(at.hosted, made, false)))
 }
 
@@ -233,7 +234,7 @@ fn compare(at: &At<'_>, between: &str) -> Answered {
             shape
         })
         .collect();
-    let mut commits = at.hosted.history(head, Some(base));
+    let mut commits = git::history(&at.hosted.git, head, Some(base));
     commits.reverse();
     let mut shape = shaped(
         "commit-comparison",

@@ -8,9 +8,9 @@ use git2::{ObjectType, Oid, TreeWalkMode, TreeWalkResult};
 use pathops_core::UnixMillis;
 use serde_json::{Value, json};
 
-use super::git::Entries;
 use super::hosted::At;
 use super::{Answered, Reply};
+use crate::git::{self, Entries};
 
 const EXECUTABLE: u32 = 0o100_755;
 const FILE: u32 = 0o100_644;
@@ -69,7 +69,7 @@ fn log(at: &At<'_>) -> Answered {
     let (base, head) = range.split_once("..").map_or((None, range), |(base, head)| (Some(base), head));
     let base = base.map(|base| at.hosted.find(base).map(|commit| commit.id())).transpose()?;
     let head = at.hosted.find(head)?.id();
-    Ok(Reply::List(at.hosted.history(head, base).into_iter().map(|oid| at.commit(oid)).collect()))
+    Ok(Reply::List(git::history(&at.hosted.git, head, base).into_iter().map(|oid| at.commit(oid)).collect()))
 }
 
 fn listing(at: &At<'_>) -> Answered {
@@ -149,5 +149,5 @@ fn act(at: &At<'_>, tree: Oid, action: &Value) -> Answered<Oid> {
         }
         other => panic!("the action {other}"),
     };
-    Ok(at.hosted.edited(Some(tree), &Entries::from([(path.to_owned(), entry)])).unwrap())
+    Ok(git::edited(&at.hosted.git, Some(tree), &Entries::from([(path.to_owned(), entry)])).unwrap())
 }

@@ -1,15 +1,11 @@
 //! What Git does.
 
-use std::collections::BTreeMap;
-
-use git2::{Commit, ObjectType, Oid, Signature, Sort, Time};
+use git2::{Commit, Oid, Signature, Time};
 use pathops_core::UnixMillis;
 
 use super::hosted::Hosted;
 use super::{Answered, Reply};
-
-/// What becomes of paths: object and mode, or nothing.
-pub(super) type Entries = BTreeMap<String, Option<(Oid, u32)>>;
+use crate::git;
 
 impl Hosted {
     /// Where a branch is.
@@ -45,52 +41,12 @@ impl Hosted {
 
     pub(super) fn with(&self, base: Option<Oid>, path: &str, bytes: &[u8]) -> Oid {
         let blob = self.git.blob(bytes).unwrap();
-        self.edited(base, &Entries::from([(path.to_owned(), Some((blob, 0o100_644)))])).unwrap()
-    }
-
-    /// The tree with these entries set or taken out; `None` where one to take out is not there.
-    pub(super) fn edited(&self, base: Option<Oid>, entries: &Entries) -> Option<Oid> {
-        let base = base.map(|oid| self.git.find_tree(oid).unwrap());
-        let mut builder = self.git.treebuilder(base.as_ref()).unwrap();
-        let mut below: BTreeMap<&str, Entries> = BTreeMap::new();
-        for (path, entry) in entries {
-            match (path.split_once('/'), entry) {
-                (Some((folder, rest)), _) => {
-                    below.entry(folder).or_default().insert(rest.to_owned(), *entry);
-                }
-                (None, Some((oid, mode))) => {
-                    builder.insert(path, *oid, i32::try_from(*mode).unwrap()).unwrap();
-                }
-                (None, None) => builder.remove(path).ok()?,
-            }
-        }
-        for (folder, entries) in below {
-            let there = builder.get(folder).unwrap().filter(|entry| entry.kind() == Some(ObjectType::Tree));
-            let tree = self.edited(there.map(|entry| entry.id()), &entries)?;
-            if self.git.find_tree(tree).unwrap().is_empty() {
-                let _ = builder.remove(folder);
-            } else {
-                builder.insert(folder, tree, 0o040_000).unwrap();
-            }
-        }
-        Some(builder.write().unwrap())
+        git::edited(&self.git, base, &git::Entries::from([(path.to_owned(), Some((blob, 0o100_644)))])).unwrap()
     }
 
     /// Whether `commit` is `head` or before it.
     #[must_use]
     pub fn contains(&self, head: &str, commit: &str) -> bool {
-        let [head, commit] = [head, commit].map(|name| Oid::from_str(name).unwrap());
-        head == commit || self.git.graph_descendant_of(head, commit).unwrap()
-    }
-
-    /// What `head` has and `base` has not, newest first.
-    pub(super) fn history(&self, head: Oid, base: Option<Oid>) -> Vec<Oid> {
-        let mut walk = self.git.revwalk().unwrap();
-        walk.set_sorting(Sort::TIME).unwrap();
-        walk.push(head).unwrap();
-        if let Some(base) = base {
-            walk.hide(base).unwrap();
-        }
-        walk.map(Result::unwrap).collect()
+        git::contains(&self.git, head, commit)
     }
 }
