@@ -22,7 +22,7 @@ fn looks_at(asked: &Asked<'_>) -> (Option<Accept>, BTreeSet<String>, BTreeSet<Ro
     let formats =
         if let Ask::Sbom(rule) = ask { rule.formats.iter().map(|it| format!("{it:?}")).collect() } else { BTreeSet::new() };
     let roles = if let Ask::Approvals(rule) = ask { rule.roles.clone() } else { BTreeSet::new() };
-    // How old it may be is no matter of whom.
+    // How old it may be changes nothing of what is looked at.
     (ask.accept().map(|it| Accept { max_age_seconds: 0, ..it.clone() }), formats, roles)
 }
 
