@@ -1,5 +1,7 @@
 //! The conformance kit on Cedar.
 
+mod condition_memory;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,9 @@ use pathops_adapters::cedar::Cedar;
 use pathops_core::conformance::condition::{ConditionFixture, ConditionTexts, ConditionWorld, trials};
 
 struct Texts;
+
+/// What the docs promise, in bytes.
+const MEMORY: u64 = 1 << 30;
 
 const NO_CRITICAL: &str = r#"
 @reason("somebody asks for it")
@@ -39,18 +44,22 @@ forbid (principal, action, resource) when { context.approvals + 9223372036854775
 #[async_trait]
 impl ConditionFixture for Texts {
     async fn fresh(&self) -> ConditionWorld {
-        let texts = ConditionTexts {
-            no_critical: NO_CRITICAL.to_owned(),
-            reason: "there are critical findings".to_owned(),
-            unit_passed: UNIT_PASSED.to_owned(),
-            malformed: "permit (principal, action, resource".to_owned(),
-            misspelt: MISSPELT.to_owned(),
-            failing: FAILING.to_owned(),
-            hostile: hostile(),
-            patience: Duration::from_secs(10),
-        };
-        ConditionWorld { language: Arc::new(Cedar::new()), texts }
+        world()
     }
+}
+
+fn world() -> ConditionWorld {
+    let texts = ConditionTexts {
+        no_critical: NO_CRITICAL.to_owned(),
+        reason: "there are critical findings".to_owned(),
+        unit_passed: UNIT_PASSED.to_owned(),
+        malformed: "permit (principal, action, resource".to_owned(),
+        misspelt: MISSPELT.to_owned(),
+        failing: FAILING.to_owned(),
+        hostile: hostile(),
+        patience: Duration::from_secs(10),
+    };
+    ConditionWorld { language: Arc::new(Cedar::new()), texts }
 }
 
 fn hostile() -> Vec<String> {
@@ -74,5 +83,7 @@ fn hostile() -> Vec<String> {
 }
 
 fn main() -> ExitCode {
-    libtest_mimic::run(&Arguments::from_args(), trials(Arc::new(Texts))).exit_code()
+    let mut all = trials(Arc::new(Texts));
+    all.push(condition_memory::trial("condition", world(), MEMORY));
+    libtest_mimic::run(&Arguments::from_args(), all).exit_code()
 }

@@ -1,5 +1,7 @@
 //! The conformance kit on Rego.
 
+mod condition_memory;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +13,9 @@ use pathops_core::conformance::condition::{ConditionFixture, ConditionTexts, Con
 
 struct Texts;
 
+/// What the docs promise, in bytes.
+const MEMORY: u64 = 1 << 30;
+
 fn module(rules: &str) -> String {
     format!("package pathops.condition\n\n{rules}\n")
 }
@@ -18,20 +23,24 @@ fn module(rules: &str) -> String {
 #[async_trait]
 impl ConditionFixture for Texts {
     async fn fresh(&self) -> ConditionWorld {
-        let texts = ConditionTexts {
-            no_critical: module(
-                "default allow := true\ndeny contains \"there are critical findings\" if input.findings.critical > 0",
-            ),
-            reason: "there are critical findings".to_owned(),
-            unit_passed: module("default allow := false\nallow if input.tests.unit.failed == 0"),
-            malformed: module("allow if {"),
-            misspelt: module("default allow := true\ndeny contains \"x\" if input.findings.critcal > 0"),
-            failing: module("default allow := true\ndeny contains \"x\" if 1 / (input.approvals - 1) > 2"),
-            hostile: hostile(),
-            patience: Duration::from_secs(20),
-        };
-        ConditionWorld { language: Arc::new(Rego), texts }
+        world()
     }
+}
+
+fn world() -> ConditionWorld {
+    let texts = ConditionTexts {
+        no_critical: module(
+            "default allow := true\ndeny contains \"there are critical findings\" if input.findings.critical > 0",
+        ),
+        reason: "there are critical findings".to_owned(),
+        unit_passed: module("default allow := false\nallow if input.tests.unit.failed == 0"),
+        malformed: module("allow if {"),
+        misspelt: module("default allow := true\ndeny contains \"x\" if input.findings.critcal > 0"),
+        failing: module("default allow := true\ndeny contains \"x\" if 1 / (input.approvals - 1) > 2"),
+        hostile: hostile(),
+        patience: Duration::from_secs(20),
+    };
+    ConditionWorld { language: Arc::new(Rego), texts }
 }
 
 /// Values that double with each line: `{a0}` is a seed, `{a}` and `{b}` are the value before and the one made of it.
@@ -89,5 +98,7 @@ fn hostile() -> Vec<String> {
 }
 
 fn main() -> ExitCode {
-    libtest_mimic::run(&Arguments::from_args(), trials(Arc::new(Texts))).exit_code()
+    let mut all = trials(Arc::new(Texts));
+    all.push(condition_memory::trial("condition", world(), MEMORY));
+    libtest_mimic::run(&Arguments::from_args(), all).exit_code()
 }

@@ -102,9 +102,9 @@ impl Services {
             source_head,
             people: project.people,
             incidents,
-            read: Some(ReadAt { meta, at }),
+            read: None,
         };
-        Ok((project.policy, VerifiedFacts::new(&trust, &envelopes, readings)))
+        Ok((project.policy, VerifiedFacts::new(&trust, &envelopes, readings, ReadAt { meta, at })))
     }
 
     /// The checks of the policy that is decided under; of what was merged, also of the one that it was decided under then.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::policy::Summary;
@@ -31,7 +32,8 @@ pub trait Condition: Debug + Send + Sync + 'static {
     /// memory are bounded.
     ///
     /// # Errors
-    /// [`ConditionError`] where nobody can tell: evaluation failed, or a bound was reached. Policy takes that as *unknown*.
+    /// [`ConditionError`] where nobody can tell: evaluation failed, or a bound was reached. Policy takes that as *unknown*, and
+    /// takes a panic for one too, where panics unwind.
     fn evaluate(&self, summary: &Summary) -> Result<ConditionAnswer, ConditionError>;
 }
 
@@ -94,8 +96,17 @@ impl Languages {
             .0
             .get(language)
             .ok_or_else(|| ConditionError(format!("the host knows no language `{language}`; {}", known())))?;
-        language.compile(text)
+        caught(|| language.compile(text))
     }
+}
+
+/// What an engine answers, who is somebody else's code: a panic is an error in its words. It only reads what it is given, so
+/// that nothing is left half done.
+pub(super) fn caught<T>(ask: impl FnOnce() -> Result<T, ConditionError>) -> Result<T, ConditionError> {
+    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+        Err(ConditionError(format!("its engine panicked: {}", said.unwrap_or("it did not say why"))))
+    })
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod standing;
 use std::cell::OnceCell;
 
 use crate::id::RequirementId;
+use crate::policy::condition::caught;
 use crate::policy::layer::ALWAYS;
 use crate::policy::remaining::Remaining;
 use crate::policy::stack::Rule;
@@ -218,7 +219,8 @@ impl<'c> Case<'c> {
 
     fn condition(&self, rule: &Rule) -> Standing {
         let Some(condition) = &rule.condition else { return Standing::new(Verdict::Unknown, "it was not read") };
-        match condition.evaluate(self.summary.get_or_init(|| Summary::new(self))) {
+        let summary = self.summary.get_or_init(|| Summary::new(self));
+        match caught(|| condition.evaluate(summary)) {
             Ok(answer) if answer.holds => Standing::new(Verdict::Pass, joined(&answer.reasons, "it holds")),
             Ok(answer) => Standing::new(Verdict::Fail, joined(&answer.reasons, "it does not hold")),
             Err(error) => Standing::new(Verdict::Unknown, format!("it cannot be evaluated: {error}")),

@@ -75,7 +75,8 @@ pub struct Readings {
     pub incidents: Vec<OpenIncident>,
     /// Who has stopped the line.
     pub stops: Vec<OpenStop>,
-    /// Where the declarations were read, and when; records from before it was noted, and facts that nobody read, have none.
+    /// Where the declarations were read, and when: what [`VerifiedFacts::new`] was told. Records from before it was noted, and
+    /// facts that nobody read, have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<ReadAt>,
 }
@@ -263,9 +264,12 @@ impl VerifiedFacts {
     /// (snapshots, decisions) are left out; those that prove nothing are listed as rejected. The order of the envelopes
     /// makes no difference.
     ///
-    /// The host answers for the readings: they must have been read back for this decision, not remembered.
+    /// The host answers for the readings: they must have been read back for this decision, not remembered. It says since when
+    /// it has been reading (`read`), and a grant that was minted later is not redeemed against them: whoever reads once, and
+    /// decides and redeems with that, gets nothing.
     #[must_use]
-    pub fn new(trust: &TrustRoot, envelopes: &[Envelope], readings: Readings) -> Self {
+    pub fn new(trust: &TrustRoot, envelopes: &[Envelope], mut readings: Readings, read: ReadAt) -> Self {
+        readings.read = Some(read);
         let time_zones = time_zone_data_version().to_owned();
         let mut facts = Facts { readings, evidence: Vec::new(), rejected: Vec::new(), time_zones };
         for envelope in envelopes {

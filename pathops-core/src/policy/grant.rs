@@ -75,6 +75,14 @@ pub enum GrantError {
         /// When it was to be used.
         at: UnixMillis,
     },
+    /// The facts it is held against were there before it was.
+    #[error("the promotion grant of {minted_at} is held against facts that are read afterwards, not against those of {read_at}")]
+    Remembered {
+        /// When it was made.
+        minted_at: UnixMillis,
+        /// When reading the facts began; the beginning of time where nobody said it.
+        read_at: UnixMillis,
+    },
     /// Something it is bound to has changed.
     #[error("the promotion grant is for another {0}")]
     Moved(&'static str),
@@ -103,7 +111,8 @@ impl PromotionGrant {
     }
 
     /// Decides again, `at` this instant over what is true then, and turns the grant into the status it is for, with that
-    /// decision. `facts` must have been read back for this, after the grant was minted.
+    /// decision. `facts` must have been read back for this: reading began when the grant had been minted
+    /// ([`ReadAt::at`](super::ReadAt)).
     ///
     /// # Errors
     /// [`GrantError`] with the first thing that is different, or with what is in the way now. The grant is gone either way.
@@ -111,6 +120,10 @@ impl PromotionGrant {
         let age = at.since(self.minted_at);
         if at < self.minted_at || age > GRANT_LIFETIME {
             return Err(GrantError::Expired { minted_at: self.minted_at, at });
+        }
+        let read_at = facts.facts().readings.read.as_ref().map_or(UnixMillis(i64::MIN), |read| read.at);
+        if read_at < self.minted_at {
+            return Err(GrantError::Remembered { minted_at: self.minted_at, read_at });
         }
         self.binding.is_still(&grant_binding(policy, facts).ok_or(GrantError::Moved("pull request"))?)?;
         // It is bound to no person, review, incident, stop or clock: only the decision looks at those.

@@ -152,7 +152,7 @@ impl It {
         let policy = policy();
         readings.proposal.as_mut().unwrap().shown.policy = policy.digest();
         let tried = It { environment: "preflight", tree: 'c', well: true, ..self.clone() };
-        let facts = VerifiedFacts::new(&shop::trust(), &[shop::seal(&tried.deployed())], readings);
+        let facts = VerifiedFacts::new(&shop::trust(), &[shop::seal(&tried.deployed())], readings, shop::read_at(AT));
         let (decision, grant) = decide(&policy, &facts, AT, self.at.unsigned_abs().into());
         let grant = grant.unwrap_or_else(|| panic!("{}", decision.to_text()));
         (decision, grant)

@@ -13,7 +13,7 @@ use pathops_core::{CommitId, Digest, ErrorKind, Principal, PullRequestNumber, Re
 use serde_json::json;
 
 use crate::history::incident;
-use crate::shop::{AT, Kind, Shop, commit, cx, human, stop, tree};
+use crate::shop::{self, AT, Kind, Shop, commit, cx, human, stop, tree};
 
 /// What a grant calls a change, and the change.
 type Change<T> = (&'static str, fn(&mut T));
@@ -48,6 +48,17 @@ fn a_grant_lives_for_a_minute_and_never_before_it_was_made() {
     }
     for at in [UnixMillis(i64::MIN), UnixMillis(i64::MAX)] {
         assert!(matches!(redeemed(&Shop::passing(), at), Err(GrantError::Expired { .. })), "{at:?}");
+    }
+}
+
+/// Whoever reads once, and decides and redeems with that, has looked at nothing at the moment of the write.
+#[test]
+fn a_grant_is_not_redeemed_against_facts_from_before_it() {
+    for (offset, works) in [(0, true), (1, true), (-1, false), (-59_000, false)] {
+        let (mut now, read_at) = (Shop::passing(), UnixMillis(AT.0 + offset));
+        now.readings.read = Some(shop::read_at(read_at));
+        let expected = if works { Ok(()) } else { Err(GrantError::Remembered { minted_at: AT, read_at }) };
+        assert_eq!(redeemed(&now, UnixMillis(AT.0 + 1)).map(drop), expected, "read {offset} ms after it was made");
     }
 }
 

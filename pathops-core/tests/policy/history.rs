@@ -281,7 +281,10 @@ fn hypothetical_facts_and_verified_ones_give_the_same_decision() {
 
 #[test]
 fn where_and_when_declarations_were_read_is_recorded_and_decides_nothing() {
-    let (without, mut shop) = (record(&Shop::passing()), Shop::passing());
+    let mut shop = Shop::passing();
+    let policy = shop.policy();
+    let unread = HypotheticalFacts::but(&shop.facts(), |facts| facts.readings.read = None);
+    let without = DecisionRecord::new(&policy, &unread, evaluate(&policy, &unread, AT));
     shop.readings.read = Some(ReadAt { meta: commit('9'), at: AT });
     let with = record(&shop);
     let text = serde_json::to_value(&with).unwrap();

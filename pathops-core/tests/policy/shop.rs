@@ -13,7 +13,7 @@ use pathops_core::evidence::{
 };
 use pathops_core::memory::MemorySigner;
 use pathops_core::policy::{
-    Authoring, Decision, GitState, Languages, Policy, PolicyLayer, PromotionGrant, Proposal, Readings, Requirement,
+    Authoring, Decision, GitState, Languages, Policy, PolicyLayer, PromotionGrant, Proposal, ReadAt, Readings, Requirement,
     RequirementResult, Shown, Verdict, VerifiedFacts, decide,
 };
 use pathops_core::project::{Lifecycle, OpenStop, Role, Rollback, Unit, UnitKind};
@@ -135,7 +135,8 @@ impl Shop {
         if let Some(proposal) = readings.proposal.as_mut().filter(|_| self.shows_policy) {
             proposal.shown.policy = self.policy().digest();
         }
-        VerifiedFacts::new(&self.trust, &envelopes, readings)
+        let read = readings.read.take().unwrap_or_else(|| read_at(AT));
+        VerifiedFacts::new(&self.trust, &envelopes, readings, read)
     }
 
     pub(crate) fn decide(&self) -> (Decision, Option<PromotionGrant>) {
@@ -317,6 +318,11 @@ pub(crate) fn policy() -> Policy {
 /// Closed on the day of the decision, from 12:00 to 14:30 in Berlin: from 11:00 to 13:30 UTC.
 pub(crate) fn closed_window() -> Value {
     json!({"freeze": {"timeZone": "Europe/Berlin", "from": "2026-11-20T12:00", "until": "2026-11-20T14:30"}})
+}
+
+/// The declarations were read at that instant.
+pub(crate) fn read_at(at: UnixMillis) -> ReadAt {
+    ReadAt { meta: commit('8'), at }
 }
 
 pub(crate) fn readings() -> Readings {

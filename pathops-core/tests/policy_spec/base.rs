@@ -14,7 +14,7 @@ use pathops_core::evidence::{Checkpoint, Envelope, Inclusion, PAYLOAD_TYPE, Stat
 use pathops_core::memory::MemorySigner;
 use pathops_core::policy::{
     Authoring, Condition, ConditionAnswer, ConditionError, ConditionLanguage, DependencyState, GitState, Languages, Policy,
-    PolicyLayer, Proposal, Readings, Shown, Summary, VerifiedFacts,
+    PolicyLayer, Proposal, ReadAt, Readings, Shown, Summary, VerifiedFacts,
 };
 use pathops_core::project::{Lifecycle, Role, Rollback, Unit, UnitKind};
 use pathops_core::{CommitId, Digest, IdempotencyKey, OpContext, Principal, TreeId, UnixMillis};
@@ -346,6 +346,8 @@ impl Condition for Said {
             "no" => false,
             "approved" => summary.approvals > 0,
             "calm" => summary.incidents == 0,
+            "falls" => panic!("over a {}", "word"),
+            "falls hard" => std::panic::panic_any(7),
             _ => return Err(ConditionError::new("nobody knows the word")),
         };
         let reasons = if self.0 == "no" { vec!["somebody said no".to_owned(), "twice".to_owned()] } else { Vec::new() };
@@ -474,8 +476,13 @@ pub(crate) fn check_of(policy: &Policy) -> Envelope {
     seal(Piece::Rules.seed(), &Piece::Rules.of_policy(policy))
 }
 
+/// The declarations were read at that instant.
+pub(crate) fn read_at(at: UnixMillis) -> ReadAt {
+    ReadAt { meta: commit('8'), at }
+}
+
 pub(crate) fn verified(envelopes: &[Envelope], readings: Readings) -> VerifiedFacts {
-    VerifiedFacts::new(&trust(envelopes), envelopes, readings)
+    VerifiedFacts::new(&trust(envelopes), envelopes, readings, read_at(AT))
 }
 
 pub(crate) fn seal(seed: u64, statement: &Statement) -> Envelope {

@@ -1,9 +1,10 @@
-//! Promotions on which the evaluator and the plain rule once differed, made as small as is simple.
+//! Promotions on which the evaluator and the plain rule once differed, or whose decision was not what every decision is, made as
+//! small as is simple.
 
 use std::path::{Path, PathBuf};
 
 use crate::base::layers;
-use crate::compare::differs;
+use crate::compare::is_faulty;
 use crate::generate::{Case, Dice, generated};
 
 fn folder() -> PathBuf {
@@ -40,9 +41,9 @@ fn what_is_kept_is_what_the_corpus_reads() {
     std::fs::remove_file(path).unwrap();
 }
 
-/// Takes away one thing after another, as long as the two still differ.
+/// Takes away one thing after another, as long as something still is wrong with it.
 fn smallest(mut case: Case) -> Case {
-    while let Some(smaller) = smaller(&case).into_iter().find(differs) {
+    while let Some(smaller) = smaller(&case).into_iter().find(is_faulty) {
         case = smaller;
     }
     case

@@ -8,7 +8,9 @@ use pathops_core::policy::{Decision, DependencyState, Policy, Readings, Verdict,
 use pathops_core::project::{Lifecycle, OpenIncident, OpenStop, Role, UnitKind};
 use serde_json::{Value, json};
 
-use crate::base::{AT, DAY, HOUR, PIECES, Piece, commit, layers, policy, readings, seal, seal_bytes, tree, trust, verified};
+use crate::base::{
+    AT, DAY, HOUR, PIECES, Piece, commit, layers, policy, read_at, readings, seal, seal_bytes, tree, trust, verified,
+};
 
 /// What is done to a piece of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +188,7 @@ impl Handed {
     }
 
     fn facts(&self) -> VerifiedFacts {
-        VerifiedFacts::new(&trust(&self.logged), &self.envelopes, self.readings.clone())
+        VerifiedFacts::new(&trust(&self.logged), &self.envelopes, self.readings.clone(), read_at(AT))
     }
 
     #[track_caller]
@@ -482,7 +484,7 @@ fn one_envelope_that_proves_nothing_is_enough_to_refuse() {
     let mut handed = Handed::passing();
     handed.envelopes.push(seal(9, &Piece::Smoke.statement()));
     handed.refuses("beside everything that is asked for");
-    let facts = VerifiedFacts::new(&trust(&[]), &PIECES.map(Piece::envelope), handed.readings.clone());
+    let facts = VerifiedFacts::new(&trust(&[]), &PIECES.map(Piece::envelope), handed.readings.clone(), read_at(AT));
     assert!(facts.facts().evidence.iter().all(|fact| !fact.in_ledger), "nothing is in a ledger that nobody has seen");
     assert_eq!(verified(&handed.envelopes, handed.readings.clone()).facts().rejected.len(), 1);
 }

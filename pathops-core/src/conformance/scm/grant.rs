@@ -17,7 +17,7 @@ use crate::id::{CommitId, PersonId};
 use crate::memory::MemorySigner;
 use crate::policy::{
     ApprovalRule, Ask, Authoring, Changes, CommitStatus, Coverage, GitState, Languages, PROMOTION_CONTEXT, Policy, PolicyLayer,
-    Proposal, Readings, Requirement, Severity, Shown, VerifiedFacts, decide,
+    Proposal, ReadAt, Readings, Requirement, Severity, Shown, VerifiedFacts, decide,
 };
 use crate::principal::Principal;
 use crate::project::{Lifecycle, Role, Rollback, Unit, UnitKind};
@@ -57,7 +57,8 @@ async fn granted(w: &ScmWorld, head: &CommitId, nonce: u128) -> Result<CommitSta
     let policy = policy()?;
     let readings = readings(w, state.clone(), approver, policy.digest())?;
     let (deployed, trust) = deployed(&readings, &state).await?;
-    let facts = VerifiedFacts::new(&trust, &[deployed], readings);
+    let read = ReadAt { meta: head.clone(), at: DATE };
+    let facts = VerifiedFacts::new(&trust, &[deployed], readings, read);
     let (decision, grant) = decide(&policy, &facts, DATE, nonce);
     let grant = grant.ok_or_else(|| format!("the policy of this case gave no grant: {decision:?}"))?;
     let (_, status) = grant.redeem(&policy, &facts, DATE).map_err(|why| why.to_string())?;
