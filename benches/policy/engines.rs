@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request};
+use cedar_policy::{Authorizer, Context, Decision, Entities, Entity, EntityUid, PolicySet, Request, RestrictedExpression};
 use pathops_adapters::cedar::Cedar;
 use pathops_adapters::rego::Rego;
 use pathops_core::policy::{
@@ -52,11 +52,85 @@ impl ReadyCedar {
     }
 
     pub(crate) fn decide(&self) -> (bool, Vec<String>) {
-        let response = Authorizer::new().is_authorized(&self.request, &self.policies, &self.entities);
-        let reason = |policy| self.policies.annotation(policy, "reason").unwrap_or_default().to_owned();
-        let mut reasons: Vec<_> = response.diagnostics().reason().map(reason).collect();
-        reasons.sort();
-        (response.decision() == Decision::Allow && response.diagnostics().errors().next().is_none(), reasons)
+        answer(&self.policies, &self.request, &self.entities)
+    }
+}
+
+fn answer(policies: &PolicySet, request: &Request, entities: &Entities) -> (bool, Vec<String>) {
+    let response = Authorizer::new().is_authorized(request, policies, entities);
+    let reason = |policy| policies.annotation(policy, "reason").unwrap_or_default().to_owned();
+    let mut reasons: Vec<_> = response.diagnostics().reason().map(reason).collect();
+    reasons.sort();
+    (response.decision() == Decision::Allow && response.diagnostics().errors().next().is_none(), reasons)
+}
+
+/// Cedar by itself, from the evidence: what its rule asks about, and nothing else, goes straight into its own form.
+pub(crate) struct StraightCedar {
+    policies: PolicySet,
+    /// Principal, action, resource, and those with the tests and the signals.
+    names: [EntityUid; 5],
+}
+
+impl StraightCedar {
+    pub(crate) fn new() -> Self {
+        let names =
+            ["Unit::\"orders\"", "Action::\"promote\"", "Environment::\"production\"", "Tests::\"all\"", "Signals::\"all\""];
+        Self { policies: CEDAR.parse().expect("policies"), names: names.map(|name| name.parse().expect("a name")) }
+    }
+
+    pub(crate) fn decide(&self, facts: &Facts) -> (bool, Vec<String>) {
+        let summary = aggregate(facts);
+        let [principal, action, resource, tests, signals] = self.names.clone();
+        let long = |value: u64| RestrictedExpression::new_long(i64::try_from(value).unwrap_or(i64::MAX));
+        let record = |fields: Vec<(&str, RestrictedExpression)>| {
+            let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+            RestrictedExpression::new_record(fields).expect("no name twice")
+        };
+        let suite = |it: &TestsSummary| {
+            record(vec![
+                ("passed", long(it.passed.into())),
+                ("failed", long(it.failed.into())),
+                ("skipped", long(it.skipped.into())),
+                ("ageSeconds", RestrictedExpression::new_long(it.age_seconds)),
+            ])
+        };
+        let decimal = |value: f64| record(vec![("atMost", RestrictedExpression::new_decimal(format!("{value:.4}")))]);
+        let fields = [
+            ("tests", RestrictedExpression::new_entity_uid(tests.clone())),
+            ("signals", RestrictedExpression::new_entity_uid(signals.clone())),
+            (
+                "preflight",
+                record(vec![
+                    ("wasReady", RestrictedExpression::new_bool(summary.preflight.was_ready)),
+                    ("healthySeconds", long(summary.preflight.healthy_seconds)),
+                ]),
+            ),
+            (
+                "findings",
+                record(vec![
+                    ("scanners", long(summary.findings.scanners.into())),
+                    ("critical", long(summary.findings.critical.into())),
+                    ("high", long(summary.findings.high.into())),
+                ]),
+            ),
+            ("sbomParts", long(summary.sbom_parts)),
+            ("approvals", long(summary.approvals.into())),
+            ("incidents", long(summary.incidents.into())),
+            ("evidence", record(vec![("rejected", long(summary.evidence.rejected.into()))])),
+            ("unit", record(vec![("lifecycle", RestrictedExpression::new_string(summary.unit.lifecycle.clone()))])),
+        ];
+        let context = Context::from_pairs(fields.map(|(name, value)| (name.to_owned(), value))).expect("a context");
+        let tagged =
+            |uid, tags: Vec<(String, RestrictedExpression)>| Entity::new_with_tags(uid, [], [], tags).expect("an entity");
+        let entities = Entities::from_entities(
+            [
+                tagged(tests, summary.tests.iter().map(|(name, it)| (name.clone(), suite(it))).collect()),
+                tagged(signals, summary.signals.iter().map(|(name, value)| (name.clone(), decimal(*value))).collect()),
+            ],
+            None,
+        );
+        let request = Request::new(principal, action, resource, context, None).expect("a request");
+        answer(&self.policies, &request, &entities.expect("entities"))
     }
 }
 

@@ -41,6 +41,9 @@ pub(crate) fn lint(wanted: &Lint) -> Result<Answer, Unusable> {
     if notes.is_empty() {
         text.push_str("nothing to mend\n");
     }
+    for unseen in context.unseen() {
+        text.push_str(&format!("not looked at: {unseen}\n"));
+    }
     let is_bad = notes.iter().any(|(_, level)| *level == LintLevel::Error);
     Ok(Answer { text, code: if is_bad { DOES_NOT_HOLD } else { HOLDS } })
 }

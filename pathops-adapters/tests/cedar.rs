@@ -14,7 +14,7 @@ use pathops_core::conformance::condition::{ConditionFixture, ConditionTexts, Con
 struct Texts;
 
 /// What the docs promise, in bytes.
-const MEMORY: u64 = 1 << 30;
+const MEMORY: u64 = 16 << 20;
 
 const NO_CRITICAL: &str = r#"
 @reason("somebody asks for it")
@@ -44,22 +44,18 @@ forbid (principal, action, resource) when { context.approvals + 9223372036854775
 #[async_trait]
 impl ConditionFixture for Texts {
     async fn fresh(&self) -> ConditionWorld {
-        world()
+        let texts = ConditionTexts {
+            no_critical: NO_CRITICAL.to_owned(),
+            reason: "there are critical findings".to_owned(),
+            unit_passed: UNIT_PASSED.to_owned(),
+            malformed: "permit (principal, action, resource".to_owned(),
+            misspelt: MISSPELT.to_owned(),
+            failing: FAILING.to_owned(),
+            hostile: hostile(),
+            patience: Duration::from_secs(10),
+        };
+        ConditionWorld { language: Arc::new(Cedar::new()), texts }
     }
-}
-
-fn world() -> ConditionWorld {
-    let texts = ConditionTexts {
-        no_critical: NO_CRITICAL.to_owned(),
-        reason: "there are critical findings".to_owned(),
-        unit_passed: UNIT_PASSED.to_owned(),
-        malformed: "permit (principal, action, resource".to_owned(),
-        misspelt: MISSPELT.to_owned(),
-        failing: FAILING.to_owned(),
-        hostile: hostile(),
-        patience: Duration::from_secs(10),
-    };
-    ConditionWorld { language: Arc::new(Cedar::new()), texts }
 }
 
 fn hostile() -> Vec<String> {
@@ -82,8 +78,21 @@ fn hostile() -> Vec<String> {
     ]
 }
 
+/// Each asks for as much as may be asked for.
+fn greatest() -> Vec<String> {
+    let permit = |condition: &str| format!("@reason(\"x\") permit (principal, action, resource) when {{ {condition} }};\n");
+    let all = |condition: &str, count: usize| vec![condition; count].join(" && ");
+    vec![
+        permit(&all("context.findings.critical == 0", 90)),
+        permit(&all("context.approvals + 1 > 0", 60)),
+        permit("context.tests.hasTag(\"x\") && context.tests.getTag(\"x\").passed > 0").repeat(60),
+        permit(&format!("\"{}\" like \"*a*\"", "a".repeat(16_000))),
+        permit(&format!("[{}].contains(1)", vec!["1"; 4_000].join(","))),
+    ]
+}
+
 fn main() -> ExitCode {
     let mut all = trials(Arc::new(Texts));
-    all.push(condition_memory::trial("condition", world(), MEMORY));
+    all.push(condition_memory::trial(Arc::new(Cedar::new()), [hostile(), greatest()].concat(), MEMORY));
     libtest_mimic::run(&Arguments::from_args(), all).exit_code()
 }

@@ -14,7 +14,7 @@ use pathops_core::conformance::condition::{ConditionFixture, ConditionTexts, Con
 struct Texts;
 
 /// What the docs promise, in bytes.
-const MEMORY: u64 = 1 << 30;
+const MEMORY: u64 = 16 << 20;
 
 fn module(rules: &str) -> String {
     format!("package pathops.condition\n\n{rules}\n")
@@ -23,24 +23,20 @@ fn module(rules: &str) -> String {
 #[async_trait]
 impl ConditionFixture for Texts {
     async fn fresh(&self) -> ConditionWorld {
-        world()
+        let texts = ConditionTexts {
+            no_critical: module(
+                "default allow := true\ndeny contains \"there are critical findings\" if input.findings.critical > 0",
+            ),
+            reason: "there are critical findings".to_owned(),
+            unit_passed: module("default allow := false\nallow if input.tests.unit.failed == 0"),
+            malformed: module("allow if {"),
+            misspelt: module("default allow := true\ndeny contains \"x\" if input.findings.critcal > 0"),
+            failing: module("default allow := true\ndeny contains \"x\" if 1 / (input.approvals - 1) > 2"),
+            hostile: hostile(),
+            patience: Duration::from_secs(20),
+        };
+        ConditionWorld { language: Arc::new(Rego), texts }
     }
-}
-
-fn world() -> ConditionWorld {
-    let texts = ConditionTexts {
-        no_critical: module(
-            "default allow := true\ndeny contains \"there are critical findings\" if input.findings.critical > 0",
-        ),
-        reason: "there are critical findings".to_owned(),
-        unit_passed: module("default allow := false\nallow if input.tests.unit.failed == 0"),
-        malformed: module("allow if {"),
-        misspelt: module("default allow := true\ndeny contains \"x\" if input.findings.critcal > 0"),
-        failing: module("default allow := true\ndeny contains \"x\" if 1 / (input.approvals - 1) > 2"),
-        hostile: hostile(),
-        patience: Duration::from_secs(20),
-    };
-    ConditionWorld { language: Arc::new(Rego), texts }
 }
 
 /// Values that double with each line: `{a0}` is a seed, `{a}` and `{b}` are the value before and the one made of it.
@@ -97,8 +93,22 @@ fn hostile() -> Vec<String> {
     ]
 }
 
+/// Each asks for as much as may be asked for, or a little more.
+fn greatest() -> Vec<String> {
+    let numbers = (0..60).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+    let long = "a".repeat(8_000);
+    vec![
+        module(&format!("s := [{numbers}]\nallow if count([[a, b, c] | some a in s; some b in s; some c in s]) > 0")),
+        module(&format!("s := [{numbers}]\nallow if count({{[a, b, c] | some a in s; some b in s; some c in s}}) > 0")),
+        module(&format!("s := [{numbers}]\nallow if count({{[a, b]: [b, a, a, b] | some a in s; some b in s}}) > 0")),
+        module(&format!("s := [{numbers}]\nallow if count([sprintf(\"%s%s\", [\"{long}\", a]) | some a in s; some b in s]) > 0")),
+        module("allow if count({[x, y] | some x, _ in input.tests; some y, _ in input.signals}) > 0"),
+        module("allow if count([t | some x in input.tests; t := object.keys(input)]) > 0"),
+    ]
+}
+
 fn main() -> ExitCode {
     let mut all = trials(Arc::new(Texts));
-    all.push(condition_memory::trial("condition", world(), MEMORY));
+    all.push(condition_memory::trial(Arc::new(Rego), [hostile(), greatest()].concat(), MEMORY));
     libtest_mimic::run(&Arguments::from_args(), all).exit_code()
 }

@@ -3,14 +3,19 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 
+use futures_util::future::BoxFuture;
 use pathops_core::adapter::{Importance, Notice};
+use pathops_core::evidence::{InDoubt, Subject, Unmet};
 use pathops_core::policy::{DecisionRecord, Doubt, HypotheticalFacts, Policy, in_doubt, record_in_doubt};
-use pathops_core::{ChangeSetId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, Result, UnitId};
+use pathops_core::{ChangeSetId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, RepoPath, Result, UnitId};
+use serde_json::json;
 
 use crate::activity::facts::read_declarations;
 use crate::activity::promote::Candidate;
-use crate::change_set::{Decided, LAST_GOOD, LastGood, Promoted, Role, State, promoted};
+use crate::activity::record::{Record, message};
+use crate::change_set::{Decided, LAST_GOOD, LastGood, Promoted, RECORD_FORMAT, Role, State, promoted};
 use crate::control_plane::ControlPlane;
+use crate::retry::with_retry;
 
 /// What is known of what is in production.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -69,13 +74,14 @@ impl ControlPlane {
     }
 
     /// What of a change set is in production and would not get there now, because something has come to be known since:
-    /// evidence that says no, an approval taken back, an incident. Each doubt is told to people once.
+    /// evidence that says no, an approval taken back, an incident. Each doubt is told to people once, signed as
+    /// [`InDoubt`], and recorded below the change set's folder `doubts`.
     ///
     /// It is looked at by the record of the decision, under the policy that it was granted under and under the one of now.
     /// Where that record cannot be read, the policy of now is all there is: what it finds is told, and so is that the rest is
     /// unseen.
     ///
-    /// Nothing is changed by it: what to do is for people, and for the next change set. Grants that were not used need
+    /// Nothing else is changed by it: what to do is for people, and for the next change set. Grants that were not used need
     /// none of this: they are decided anew when they are.
     ///
     /// # Errors
@@ -117,8 +123,47 @@ impl ControlPlane {
         if let Some(doubt) = &doubt {
             services.tell(&cx.part(&name(doubt)), Some(notice(state, doubt))).await;
         }
+        let recorded = match &doubt {
+            Some(doubt) => self.record_doubt(&cx, &promoted, doubt).await,
+            None => Ok(()),
+        };
         found.doubts.extend(doubt);
-        Ok(())
+        recorded
+    }
+
+    /// Signs a doubt, and records it beside the change set, once.
+    async fn record_doubt(&self, cx: &OpContext, promoted: &Promoted<'_>, doubt: &Doubt) -> Result<()> {
+        let (services, Promoted { combination, granted, .. }) = (self.services(), promoted);
+        let cx = &cx.part("record").part(&name(doubt));
+        let path = format!("change-sets/{}/doubts/{}-{}.json", doubt.change_set, doubt.unit, name(doubt));
+        let path = RepoPath::parse(path).map_err(|error| unrecorded(&error))?;
+        let main = services.main(cx, self.meta_repo()).await?;
+        if services.scm.read_file(cx, self.meta_repo(), &main, &path).await?.is_some() {
+            return Ok(());
+        }
+        let now = services.clock.now();
+        let unmet = doubt.requirements.iter().map(|(id, because)| Unmet { id: id.clone(), because: because.clone() });
+        let says = InDoubt {
+            change_set: doubt.change_set.clone(),
+            unit: doubt.unit.clone(),
+            environment: doubt.environment.clone(),
+            decision: granted.record.id,
+            granted_on: doubt.granted_at,
+            requirements: unmet.collect(),
+            seen_on: now,
+        };
+        let tested = &combination.tested;
+        let mut subject = Subject::named(doubt.unit.to_string()).with_tree(&tested.tree).with_commit(&tested.commit);
+        if let Some(artifact) = &combination.artifact {
+            subject = subject.with_sha256(artifact);
+        }
+        let evidence =
+            services.sealer.seal(cx, format!("{} {} in doubt", doubt.unit, doubt.environment), vec![subject], &says).await?;
+        let text = format!("{:#}\n", json!({ "format": RECORD_FORMAT, "doubt": says, "evidence": evidence }));
+        let once = [(path, text)];
+        let (message, meta_repo) = (message(&doubt.change_set), self.meta_repo());
+        let what = Record { message, meta_repo, at: now, files: &[], once: &once, apps: &[], releases: &[] };
+        with_retry(&*services.clock, || -> BoxFuture<'_, _> { Box::pin(services.record(cx, &what)) }).await.map(drop)
     }
 
     /// The decision behind a grant, as it was signed: the one that the journal knows.
@@ -168,6 +213,10 @@ impl ControlPlane {
         });
         Ok((policy, facts))
     }
+}
+
+fn unrecorded(why: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Invalid, "record a doubt").because(why)
 }
 
 fn unseen(state: &State, unit: &UnitId, why: &dyn std::fmt::Display) -> String {

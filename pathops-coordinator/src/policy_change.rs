@@ -48,6 +48,8 @@ pub struct PolicyChange {
     pub warnings: Vec<String>,
     /// What was tried and holds.
     pub passed: Vec<String>,
+    /// What nobody has looked at, because it is not known to a control plane.
+    pub unseen: Vec<&'static str>,
     /// Past decisions that it would have made differently.
     pub differences: Vec<Difference>,
     /// Who has approved its head, of those who may and had no part in it, with their roles. The signed statement names them
@@ -132,9 +134,9 @@ impl ControlPlane {
         let trial = self.try_policy(cx, looked).await?;
         let evidence = self.seal_trial(cx, looked, &trial).await?;
         let changes_policy = trial.before.is_some_and(|before| Some(before) != trial.policy);
-        let Trial { policy, failures, warnings, passed, differences, approved_by, is_another, is_unapproved, .. } = trial;
+        let Trial { policy, failures, warnings, passed, unseen, differences, approved_by, is_another, is_unapproved, .. } = trial;
         let (id, head) = (looked.id.clone(), looked.head.clone());
-        let change = PolicyChange { id, head, policy, failures, warnings, passed, differences, approved_by, evidence };
+        let change = PolicyChange { id, head, policy, failures, warnings, passed, unseen, differences, approved_by, evidence };
         // Another pull request says nothing of the policy that it finds, as far as that can be read, unless nobody else does; and one
         // that was closed brings none.
         let brings = match looked.pull_request {
@@ -196,6 +198,7 @@ impl ControlPlane {
             "policy": change.policy,
             "failures": change.failures,
             "warnings": change.warnings,
+            "unseen": change.unseen,
             "differences": change.differences.len(),
             "approvedBy": change.approved_by,
         });
@@ -254,6 +257,7 @@ impl PolicyChange {
         };
         list("To be mended", &mut self.failures.iter().cloned());
         list("Worth a look", &mut self.warnings.iter().cloned());
+        list("Not looked at", &mut self.unseen.iter().map(|it| (*it).to_owned()));
         list("Past decisions that would have been others", &mut self.differences.iter().map(Difference::to_string));
         text
     }

@@ -5,9 +5,9 @@ use std::fmt;
 
 use pathops_core::adapter::{BlobStore, EvidenceIndex, EvidenceQuery, IndexedEvidence, ReviewState, SubjectDigest};
 use pathops_core::evidence::{
-    Approval, ContractComparison, Deployment, Envelope, EvidenceId, Facets, Health, Incident, Predicate as _, Provenance,
-    Redaction, Release, Released, RuntimeTrace, SbomSummary, SignalReading, Snapshot, Statement, TestResult, TrustRoot,
-    VerificationSummary, VerifiedProperties, Vulnerabilities,
+    Approval, ContractComparison, Deployment, Envelope, EvidenceId, Facets, Health, InDoubt, Incident, Predicate as _,
+    Provenance, Redaction, Release, Released, RuntimeTrace, SbomSummary, SignalReading, Snapshot, Statement, TestResult,
+    TrustRoot, VerificationSummary, VerifiedProperties, Vulnerabilities,
 };
 use pathops_core::policy::DecisionRecord;
 use pathops_core::{ChangeSetId, CommitId, Digest, OpContext, Result, UnitId};
@@ -110,6 +110,8 @@ pub enum LinkKind {
     Trace,
     /// That something is wrong with it.
     Incident,
+    /// That it would not be granted any more.
+    Doubt,
     /// A snapshot.
     Snapshot,
     /// A reference to a report.
@@ -135,6 +137,7 @@ impl LinkKind {
             VerifiedProperties::TYPE => LinkKind::Verification,
             RuntimeTrace::TYPE => LinkKind::Trace,
             Incident::TYPE => LinkKind::Incident,
+            InDoubt::TYPE => LinkKind::Doubt,
             SbomSummary::TYPE => LinkKind::BillOfMaterials,
             Snapshot::TYPE if statement.is_snapshot() => LinkKind::Snapshot,
             Snapshot::TYPE => LinkKind::Report,
@@ -162,6 +165,7 @@ impl fmt::Display for LinkKind {
             LinkKind::Verification => "verification",
             LinkKind::Trace => "trace",
             LinkKind::Incident => "incident",
+            LinkKind::Doubt => "doubt",
             LinkKind::Snapshot => "snapshot",
             LinkKind::Report => "report",
             LinkKind::Other => "other",

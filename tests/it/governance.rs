@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use pathops_coordinator::change_set::{End, Role, State};
 use pathops_coordinator::{InProduction, POLICY_CONTEXT};
 use pathops_core::adapter::*;
-use pathops_core::evidence::{Approval, Envelope, Incident, Predicate as _, VerificationSummary};
+use pathops_core::evidence::{Approval, Envelope, InDoubt, Incident, Predicate as _, VerificationSummary};
 use pathops_core::memory::MemoryJournal;
 use pathops_core::policy::{PROMOTION_CONTEXT, Verdict};
 use pathops_core::{Digest, ErrorKind, OpContext, Principal, PullRequestNumber, RepoPath, UnixMillis};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::snapshots;
 use crate::world::{START, World, cx, feature_of, person, repo, wait};
@@ -232,6 +232,7 @@ fn a_change_of_the_policy_is_tried_recorded_and_signed_before_it_is_merged() {
     let stricter = propose_policy(&world, "stricter", &policy(&world).replace("minPassed: 1", "minPassed: 100"));
     let change = wait(plane.check_policy_change(stricter.number)).unwrap();
     assert_eq!((change.failures.as_slice(), change.passed.len()), (&[][..], 1), "{change:?}");
+    assert!(change.to_markdown().contains("\nNot looked at:\n\n    whether anybody makes the kinds of evidence"), "{change:?}");
     assert!(!change.differences.is_empty(), "what went to production would not have under these rules");
     assert!(change.to_markdown().contains("unit-tests"), "{}", change.to_markdown());
     assert_eq!(status(&world, "shop/meta", &stricter, POLICY_CONTEXT), Some(CheckState::Success));
@@ -255,6 +256,7 @@ fn what_is_in_production_is_doubted_when_something_speaks_against_it_since() {
     let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
     let (plane, change_set) = (world.plane(), &state.start.change_set);
     assert_eq!(wait(plane.doubts(change_set)).unwrap(), InProduction::default(), "nothing has happened");
+    let scm = world.forge.scm(Principal::System);
     let told = world.notifier.delivered().len();
 
     let incident = "apiVersion: pathops.dev/v1alpha1\nkind: Incident\nmetadata: {name: inc-1}\nspec: {unit: orders, since: \"2025-11-24T08:00:00Z\", summary: it burns}\n";
@@ -270,6 +272,18 @@ fn what_is_in_production_is_doubted_when_something_speaks_against_it_since() {
         assert_eq!((doubt.unit.as_str(), ids), ("orders", vec!["no-open-incident", "approval"]));
         assert!(doubt.granted_at > UnixMillis(0));
         assert_eq!(world.notifier.delivered().len(), told + 1, "it is told once");
+        let main = wait(scm.branch_head(&cx(), &repo("shop/meta"), &"main".parse().unwrap())).unwrap().unwrap();
+        let folder = format!("change-sets/{change_set}/doubts").parse().unwrap();
+        let recorded = wait(scm.read_tree(&cx(), &repo("shop/meta"), &main, &folder)).unwrap();
+        let [file] = recorded.values().collect::<Vec<_>>()[..] else { panic!("{recorded:?}") };
+        let record: Value = serde_json::from_slice(&file.bytes).unwrap();
+        let decision = state.units[&"orders".parse().unwrap()].last.as_ref().unwrap().record.id;
+        assert_eq!((&record["format"], &record["doubt"]["decision"]), (&json!(1), &json!(decision)));
+        let evidence: pathops_evidence::EvidenceRecord = serde_json::from_value(record["evidence"].clone()).unwrap();
+        let envelope = wait(world.blobs.get(&cx(), &evidence.envelope)).unwrap().unwrap();
+        let statement: Value = serde_json::from_slice(&Envelope::from_slice(&envelope).unwrap().payload().unwrap()).unwrap();
+        assert_eq!((&statement["predicateType"], &statement["predicate"]), (&json!(InDoubt::TYPE), &record["doubt"]));
+        assert_eq!(statement["predicate"]["requirements"][0]["id"], "no-open-incident");
     }
 }
 

@@ -209,6 +209,36 @@ fn whose_name_stands_in_a_stop_has_to_have_written_it() {
     assert_eq!(failures(&lifts), [""; 0]);
 }
 
+/// Whoever closes promotions, or opens them again, is one of those who may by the policy as it is: not by the one they propose.
+#[test]
+fn freeze_windows_are_changed_by_those_who_may() {
+    let world = World::new(MemoryJournal::new());
+    let mine = |text: &str| text.replace("  requirements:\n", "  permissions: {freeze: [reviewer]}\n  requirements:\n");
+    declare(&world, "main", "policy.yaml", &mine(&policy(&world)));
+    let failures = |change: &PullRequest| wait(world.plane().check_policy_change(change.number)).unwrap().failures;
+    let is_told = |failures: &[String]| {
+        assert!(failures.iter().all(|it| it.contains("and nobody who wrote or approved that may do it")), "{failures:?}");
+        failures.iter().any(|it| it.starts_with("the freeze windows of `orders` change"))
+    };
+    let earlier = policy(&world).replace("2099-12-24T12:00", "2099-12-20T12:00");
+    let window = "    - {id: night, reason: Nobody is awake., asks: {freeze: {timeZone: UTC, from: \"2099-01-01T22:00\", until: \"2099-01-02T06:00\"}}}\n";
+    let more = format!("{}{window}", policy(&world));
+    let theirs = earlier.replace("freeze: [reviewer]", "freeze: [owner]");
+
+    // Alice, who proposes it, is an owner and no reviewer.
+    for (branch, text) in [("earlier", &earlier), ("more", &more), ("theirs", &theirs)] {
+        let change = propose_policy(&world, branch, text);
+        assert!(is_told(&failures(&change)), "{branch}");
+        review(&world, "bob", &change, &now(&world, &change), ReviewState::Approved);
+        assert!(!is_told(&failures(&change)), "{branch}: a reviewer approves it");
+    }
+    let change = propose_policy(&world, "together", &earlier);
+    write_as(&world, "bob", "together", Vec::new());
+    assert!(!is_told(&failures(&change)), "a reviewer has written a part of it");
+    let other = policy(&world).replace("Rules that nobody has checked decide nothing.", "Rules are looked at.");
+    assert!(!is_told(&failures(&propose_policy(&world, "other", &other))), "no window changes");
+}
+
 /// A check is PathOps' own word: a producer who is trusted for something else cannot hand one in.
 #[test]
 fn nobody_else_hands_in_the_check_of_a_policy() {

@@ -162,7 +162,11 @@ fn a_requirement_is_explained() {
 
 #[test]
 fn the_sample_project_is_sound_and_its_cases_pass() {
-    run(&["lint", "../shop/meta", "--at", AT, "--build-suite", "unit"]).answers(0, "nothing to mend\n");
+    let lint = |more: &[&str]| run(&[&["lint", "../shop/meta", "--at", AT, "--build-suite", "unit"], more].concat());
+    lint(&[]).answers(0, "nothing to mend\nnot looked at: whether those whose evidence counts are trusted by the host\n");
+    let tests = "ci=https://in-toto.io/attestation/test-result/v0.1";
+    let all = lint(&["--producer", "ci", "--makes", tests]);
+    all.answers(0, "nothing to mend\nnot looked at: whether opaque changes, or changes by agents, will ever come\n");
     let test = run(&["test", "../shop/meta"]);
     test.answers(0, "policy-tests/orders.yaml\n  pass    ");
     assert!(test.1.ends_with(" 0 failed\n"), "{test:?}");

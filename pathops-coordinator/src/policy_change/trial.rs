@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{PullRequest, SourceFile, SourceTree};
-use pathops_core::policy::{Ask, Difference, LintContext, LintLevel, Policy, diff, run_cases};
+use pathops_core::policy::{Action, Ask, Difference, LintContext, LintLevel, Policy, Requirement, diff, run_cases};
 use pathops_core::project::{
-    Finding, Identities, Lifecycle, Project, Role, lint_change, lint_policy, lint_units, load_policy_tests, load_with,
+    Finding, Identities, Lifecycle, Project, Role, Unit, lint_change, lint_policy, lint_units, load_policy_tests, load_with,
 };
 use pathops_core::{CommitId, Digest, ErrorKind, OpContext, PersonId, RepoPath, Result, StatusContext};
 
@@ -33,6 +33,7 @@ pub(super) struct Trial {
     pub(super) failures: Vec<String>,
     pub(super) warnings: Vec<String>,
     pub(super) passed: Vec<String>,
+    pub(super) unseen: Vec<&'static str>,
     pub(super) differences: Vec<Difference>,
     pub(super) approved_by: BTreeMap<PersonId, BTreeSet<Role>>,
     /// Whether a merge made another policy of it than was proposed.
@@ -124,7 +125,8 @@ impl ControlPlane {
             if trial.is_another {
                 trial.warnings.push(ANOTHER.to_owned());
             } else {
-                self.approvers(cx, pull_request, &looked.before, before, trial).await?;
+                let writers = self.approvers(cx, pull_request, &looked.before, before, trial).await?;
+                trial.keep_freezes(before, project, writers);
                 self.stands_unapproved(cx, pull_request, before, policy, trial).await?;
             }
         }
@@ -180,6 +182,12 @@ impl ControlPlane {
     }
 }
 
+/// What closes promotions of a unit at certain times.
+fn windows<'p>(policy: &'p Policy, unit: &'p Unit) -> Vec<&'p Requirement> {
+    let all = policy.requirements(unit).map(|(_, requirement)| requirement);
+    all.filter(|requirement| matches!(requirement.asks, Ask::Freeze(_))).collect()
+}
+
 fn is_record(path: &RepoPath) -> bool {
     RECORDS.iter().any(|folder| path.as_str().starts_with(folder))
 }
@@ -206,9 +214,25 @@ impl Trial {
         }
     }
 
+    /// Windows of a unit are changed by somebody who may, as the policy before it has it: who wrote the change, or approved it.
+    fn keep_freezes(&mut self, before: &Project, after: &Project, writers: BTreeSet<PersonId>) {
+        let who: BTreeSet<_> = writers.into_iter().chain(self.approved_by.keys().cloned()).collect();
+        for (was, is) in before.units.values().filter_map(|was| Some((was, after.units.get(&was.id)?))) {
+            let may = |person| before.people.get(person).is_some_and(|it| before.policy.may(Action::Freeze, it, Some(was)));
+            if windows(&before.policy, was) != windows(&after.policy, is) && !who.iter().any(may) {
+                self.failures.push(format!(
+                    "the freeze windows of `{}` change, and nobody who wrote or approved that may do it; let somebody approve it \
+                     whom `permissions.freeze` names, by the policy as it is",
+                    was.id
+                ));
+            }
+        }
+    }
+
     fn lint(&mut self, files: &SourceTree, context: &LintContext<'_>, project: &Project) {
         self.take(lint_policy(files, &project.policy, context));
         self.take(lint_units(files, project));
+        self.unseen = context.unseen();
     }
 
     fn take(&mut self, found: Vec<(Finding, LintLevel)>) {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::evidence::{
-    ContractComparison, Deployment, Health, KeyId, Predicate as _, Provenance, Release, SignalReading, Snapshot, Statement,
-    TestResult, VerificationSummary, VerifiedProperties, Vulnerabilities,
+    ContractComparison, Deployment, Health, InDoubt, KeyId, Predicate as _, Provenance, Release, SignalReading, Snapshot,
+    Statement, TestResult, VerificationSummary, VerifiedProperties, Vulnerabilities,
 };
 use crate::id::{ChangeSetId, EnvironmentId, UnitId};
 use crate::policy::Verdict;
@@ -98,6 +98,7 @@ impl Facets {
             Snapshot::TYPE => said.time(&format!("{EXTENT}/collectedOn")),
             Release::TYPE => said.time(&format!("{RELEASE}/releasedOn")),
             ContractComparison::TYPE => said.time("/comparedOn"),
+            InDoubt::TYPE => said.time("/seenOn"),
             _ => said.first_time(),
         };
         let name = |field: &str| said.text(&format!("{place}/{field}"));
@@ -148,6 +149,7 @@ impl<'v> Said<'v> {
             VerificationSummary::TYPE => word("/verificationResult"),
             Deployment::TYPE => bool("/ready"),
             Health::TYPE => bool("/healthy"),
+            InDoubt::TYPE => Some(Verdict::Fail),
             ContractComparison::TYPE => empty("/breaking").map(pass_if),
             Vulnerabilities::TYPE => empty("/scanner/result").map(pass_if),
             // What does not hold is not named: an empty list speaks for nothing.
@@ -224,6 +226,7 @@ mod tests {
         check(Deployment::TYPE, observed(json!({"ready": false})), all(Verdict::Fail));
         check(Health::TYPE, observed(json!({"healthy": true})), all(Verdict::Pass));
         check(SignalReading::TYPE, observed(json!({"value": 1.0})), all(Verdict::Unknown));
+        check(InDoubt::TYPE, with(place(), json!({"grantedOn": "2026-11-20T12:00:00Z", "seenOn": AT})), all(Verdict::Fail));
         let compared = |breaking: Value| json!({"unit": "orders", "comparedOn": AT, "breaking": breaking});
         check(ContractComparison::TYPE, compared(json!([])), ("", "orders", "", AT, Verdict::Pass));
         check(ContractComparison::TYPE, compared(json!(["gone"])), ("", "orders", "", AT, Verdict::Fail));

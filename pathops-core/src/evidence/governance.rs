@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::Predicate;
-use crate::id::{ChangeSetId, CommitId, EnvironmentId, PullRequestNumber, RepoId, UnitId};
+use crate::evidence::{EvidenceId, Predicate};
+use crate::id::{ChangeSetId, CommitId, EnvironmentId, PullRequestNumber, RepoId, RequirementId, UnitId};
 use crate::principal::Principal;
 use crate::time::{UnixMillis, rfc3339};
 
@@ -81,4 +81,47 @@ pub enum IncidentState {
 
 impl Predicate for Incident {
     const TYPE: &'static str = "https://pathops.dev/predicate/incident/v0.1";
+}
+
+/// That what went to production would not get there by what has come to be known since: the event behind a
+/// [`Doubt`](crate::policy::Doubt).
+///
+/// The subject is what was granted. No standard predicate exists; this is our own, version 0.1.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct InDoubt {
+    /// The change set.
+    pub change_set: ChangeSetId,
+    /// The app or component.
+    pub unit: UnitId,
+    /// Where it is.
+    pub environment: EnvironmentId,
+    /// The signed decision that is in doubt.
+    pub decision: EvidenceId,
+    /// When it was made.
+    #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
+    pub granted_on: UnixMillis,
+    /// What is not met any more.
+    pub requirements: Vec<Unmet>,
+    /// When that was seen.
+    #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
+    pub seen_on: UnixMillis,
+}
+
+/// A requirement that is not met.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Unmet {
+    /// Its name.
+    pub id: RequirementId,
+    /// Why, in words.
+    pub because: String,
+}
+
+impl Predicate for InDoubt {
+    const TYPE: &'static str = "https://pathops.dev/predicate/in-doubt/v0.1";
 }

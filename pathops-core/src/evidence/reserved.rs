@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::evidence::{
-    Approval, Deployment, Health, Predicate as _, Provenance, Redaction, Release, Snapshot, Statement, TestResult, Tombstone,
-    VerificationSummary,
+    Approval, Deployment, Health, InDoubt, Predicate as _, Provenance, Redaction, Release, Snapshot, Statement, TestResult,
+    Tombstone, VerificationSummary,
 };
 
 /// The suite under which PathOps states what the tests of a build have said.
@@ -39,6 +39,7 @@ impl Statement {
             Tombstone::TYPE => Some("a tombstone"),
             Redaction::TYPE => Some("a redaction"),
             Approval::TYPE => Some("an approval"),
+            InDoubt::TYPE => Some("a doubt about what is in production"),
             TestResult::TYPE if self.annotates("policy") => Some("the check of a policy"),
             TestResult::TYPE if self.is_of_a_job() => Some("the result of a post-deploy job"),
             TestResult::TYPE if self.is_of_the_build() => Some("the result of a build's own tests"),
@@ -98,6 +99,7 @@ mod tests {
         check(Deployment::TYPE, &json!({}), Some("a deployment"));
         check(Health::TYPE, &json!({}), Some("a time of health"));
         check(Tombstone::TYPE, &json!({}), Some("a tombstone"));
+        check(InDoubt::TYPE, &json!({}), Some("a doubt about what is in production"));
         check(Redaction::TYPE, &json!({}), Some("a redaction"));
         check(Approval::TYPE, &json!({}), Some("an approval"));
         let tests = |annotations: Value| json!({"configuration": [{"name": "smoke", "annotations": annotations}]});

@@ -5,8 +5,8 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::{
-    Approval, ContractComparison, Deployment, Health, Incident, Predicate, Redaction, Release, RuntimeTrace, SNAPSHOT_FORMAT,
-    SbomSummary, SignalReading, Snapshot, VerifiedProperties, snapshot::FIRST_WITH_PLACE,
+    Approval, ContractComparison, Deployment, Health, InDoubt, Incident, Predicate, Redaction, Release, RuntimeTrace,
+    SNAPSHOT_FORMAT, SbomSummary, SignalReading, Snapshot, VerifiedProperties, snapshot::FIRST_WITH_PLACE,
 };
 
 /// The JSON Schema (draft 2020-12) of each predicate type of our own, of what we add to `reference/v0.1` for a snapshot, and of
@@ -23,6 +23,7 @@ pub fn predicate_schemas() -> Vec<(&'static str, Schema)> {
         ("predicate-contract-comparison-v0.1", of::<ContractComparison>()),
         ("predicate-deployment-v0.1", of::<Deployment>()),
         ("predicate-health-v0.1", of::<Health>()),
+        ("predicate-in-doubt-v0.1", of::<InDoubt>()),
         ("predicate-incident-v0.1", of::<Incident>()),
         ("predicate-redaction-v0.1", of::<Redaction>()),
         ("predicate-release-v0.1", of::<Release>()),

@@ -104,7 +104,8 @@ fn allowed(before: (&Policy, &Unit), after: (&Policy, &Unit)) -> Vec<Loosened> {
         let layer = last.map_or(LayerName::BuiltIn, |layer| layer.layer.clone());
         found.push(Loosened { at: Place { layer, requirement: None }, name: name.to_owned(), why, by });
     };
-    let actions = [(Action::Request, "permissions.request"), (Action::Stop, "permissions.stop")];
+    let actions =
+        [(Action::Request, "permissions.request"), (Action::Stop, "permissions.stop"), (Action::Freeze, "permissions.freeze")];
     for (action, name) in actions {
         let may =
             |(policy, unit): (&Policy, &Unit), role: Option<Role>| policy.may(action, &role.into_iter().collect(), Some(unit));

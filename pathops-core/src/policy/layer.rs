@@ -118,11 +118,21 @@ pub struct Permissions {
     /// Who may stop the line, and let it go on; owners and reviewers where no layer says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<BTreeSet<Role>>,
+    /// Who may change freeze windows, by writing or by approving the change; owners and reviewers where no layer says it. The
+    /// check of a policy holds a change against the one before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze: Option<BTreeSet<Role>>,
 }
 
 impl Permissions {
     fn is_empty(&self) -> bool {
-        self.request.is_none() && self.stop.is_none()
+        self.named().iter().all(|(_, roles)| roles.is_none())
+    }
+
+    /// Each with its name in a policy.
+    pub(super) fn named(&self) -> [(&'static str, Option<&BTreeSet<Role>>); 3] {
+        let Self { request, stop, freeze } = self;
+        [("permissions.request", request.as_ref()), ("permissions.stop", stop.as_ref()), ("permissions.freeze", freeze.as_ref())]
     }
 }
 
@@ -134,6 +144,8 @@ pub enum Action {
     Request,
     /// Stop the line, or let it go on.
     Stop,
+    /// Change freeze windows.
+    Freeze,
     /// Take a part in breaking the glass.
     BreakGlass,
 }

@@ -40,6 +40,19 @@ impl<'p> LintContext<'p> {
     pub fn of(project: &'p Project, at: UnixMillis) -> Self {
         Self { units: &project.units, people: &project.people, producers: None, kinds: None, build_suites: None, at }
     }
+
+    /// What nothing is said about, because it is not known here. Whether changes of a kind will ever come is declared nowhere, and
+    /// always among it.
+    #[must_use]
+    pub fn unseen(&self) -> Vec<&'static str> {
+        let unknown = [
+            (self.producers.is_none(), "whether those whose evidence counts are trusted by the host"),
+            (self.kinds.is_none(), "whether anybody makes the kinds of evidence that are asked for"),
+            (self.build_suites.is_none(), "whether builds report the suites that are asked for"),
+            (true, "whether opaque changes, or changes by agents, will ever come"),
+        ];
+        unknown.into_iter().filter_map(|(unseen, what)| unseen.then_some(what)).collect()
+    }
 }
 
 /// How bad a note is.
@@ -94,8 +107,8 @@ impl fmt::Display for LintNote {
 
 /// What people will want to know about a policy before it decides: sorted by layer from the top down, and by requirement.
 ///
-/// Whether opaque changes, or changes by agents, will ever come is declared nowhere: nothing is said about `changes`. That
-/// nothing is found proves nothing.
+/// That nothing is found proves nothing, and [`LintContext::unseen`] names what was not looked at: among it whether opaque
+/// changes, or changes by agents, will ever come, so that nothing is said about `changes`.
 ///
 /// ```
 /// # use std::collections::BTreeMap;
@@ -108,6 +121,7 @@ impl fmt::Display for LintNote {
 /// let context =
 ///     LintContext { units: &units, people: &people, producers: None, kinds: None, build_suites: None, at: UnixMillis(0) };
 /// assert_eq!(lint(&policy, &context)[0].what, "no app or component is of the class `web`");
+/// assert_eq!(context.unseen()[0], "whether those whose evidence counts are trusted by the host");
 /// # Ok::<(), String>(())
 /// ```
 #[must_use]

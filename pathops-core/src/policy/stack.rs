@@ -232,6 +232,8 @@ impl Policy {
             }
             Action::Stop => allowed(over(), |layer| layer.permissions.stop.as_ref())
                 .map_or(!roles.is_empty(), |wanted| !wanted.is_disjoint(roles)),
+            Action::Freeze => allowed(over(), |layer| layer.permissions.freeze.as_ref())
+                .map_or(!roles.is_empty(), |wanted| !wanted.is_disjoint(roles)),
             Action::BreakGlass => {
                 over().rev().find_map(|layer| layer.break_glass.as_ref()).is_some_and(|glass| !glass.roles.is_disjoint(roles))
             }
@@ -372,11 +374,7 @@ fn others(layers: &[PolicyLayer], problems: &mut Vec<PolicyProblem>) {
             if lower.preflight_merge.zip(above).is_some_and(|(below, above)| below < above) {
                 loose(upper, "preflightMerge", "people merge there");
             }
-            let pairs = [
-                ("permissions.request", &lower.permissions.request, &upper.permissions.request),
-                ("permissions.stop", &lower.permissions.stop, &upper.permissions.stop),
-            ];
-            for (name, below, above) in pairs {
+            for ((name, below), (_, above)) in lower.permissions.named().into_iter().zip(upper.permissions.named()) {
                 if let (Some(below), Some(above)) = (below, above)
                     && let Some(why) = subset(below, above)
                 {

@@ -33,7 +33,7 @@ fn layer() -> Value {
     json!({
         "layer": {"class": "web"},
         "preflightMerge": "people",
-        "permissions": {"request": ["owner"], "stop": ["owner"]},
+        "permissions": {"request": ["owner"], "stop": ["owner"], "freeze": ["owner"]},
         "breakGlass": {"requirements": ["r-1"], "roles": ["owner"], "people": 2, "validSeconds": 60},
         "requirements": requirements,
     })
@@ -106,6 +106,7 @@ fn what_is_left_out_is_in_the_digest() {
         ("", "breakGlass"),
         ("/permissions", "request"),
         ("/permissions", "stop"),
+        ("/permissions", "freeze"),
         ("/requirements/0", "covers"),
         ("/requirements/0", "changes"),
         ("/requirements/0/covers", "kind"),

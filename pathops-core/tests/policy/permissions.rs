@@ -1,6 +1,6 @@
 //! Who may do what, and how people get past something: a lower layer allows no more than is allowed above.
 
-use pathops_core::policy::Action::{self, BreakGlass, Request, Stop};
+use pathops_core::policy::Action::{self, BreakGlass, Freeze, Request, Stop};
 use pathops_core::policy::{Languages, LayerName, MergeBy, Place, Policy};
 use pathops_core::project::Role::{Owner, Reviewer};
 use pathops_core::project::{Role, Unit};
@@ -18,11 +18,12 @@ fn may(policy: &Policy, action: Action, unit: Option<&Unit>) -> [bool; 3] {
 }
 
 #[test]
-fn without_a_word_everybody_requests_and_roles_stop_and_nobody_breaks_glass() {
+fn without_a_word_everybody_requests_and_roles_stop_and_freeze_and_nobody_breaks_glass() {
     for policy in [policy(&[]), policy(&[json!({"layer": "organisation"}), json!({})])] {
         for unit in [None, Some(&unit())] {
             assert_eq!(may(&policy, Request, unit), [true, true, true]);
             assert_eq!(may(&policy, Stop, unit), [false, true, true]);
+            assert_eq!(may(&policy, Freeze, unit), [false, true, true]);
             assert_eq!(may(&policy, BreakGlass, unit), [false, false, false]);
         }
     }
@@ -32,20 +33,21 @@ fn without_a_word_everybody_requests_and_roles_stop_and_nobody_breaks_glass() {
 fn the_lowest_word_over_a_unit_counts() {
     let layered = policy(&[
         json!({"layer": "organisation", "permissions": {"request": ["owner", "reviewer"], "stop": ["owner", "reviewer"]}}),
-        json!({"layer": {"class": "web"}, "permissions": {"request": ["owner"], "stop": []}}),
+        json!({"layer": {"class": "web"}, "permissions": {"request": ["owner"], "stop": [], "freeze": ["owner"]}}),
         json!({"layer": {"unit": "orders"}, "permissions": {"stop": []}}),
     ]);
     let (orders, mut web, mut other) = (unit(), unit(), unit());
     (web.id, web.class) = ("web".parse().unwrap(), Some("web".to_owned()));
     other.id = "other".parse().unwrap();
-    for (unit, request, stop) in [
-        (None, [false, true, true], [false, true, true]),
-        (Some(&other), [false, true, true], [false, true, true]),
-        (Some(&web), [false, false, true], [false, false, false]),
-        (Some(&orders), [false, true, true], [false, false, false]),
+    for (unit, request, stop, freeze) in [
+        (None, [false, true, true], [false, true, true], [false, true, true]),
+        (Some(&other), [false, true, true], [false, true, true], [false, true, true]),
+        (Some(&web), [false, false, true], [false, false, false], [false, false, true]),
+        (Some(&orders), [false, true, true], [false, false, false], [false, true, true]),
     ] {
         let name = unit.map(|unit| unit.id.clone());
-        assert_eq!((may(&layered, Request, unit), may(&layered, Stop, unit)), (request, stop), "{name:?}");
+        let found = [Request, Stop, Freeze].map(|action| may(&layered, action, unit));
+        assert_eq!(found, [request, stop, freeze], "{name:?}");
     }
 }
 
@@ -120,7 +122,7 @@ fn a_lower_layer_allows_no_more_and_both_places_are_named() {
     for above in [merges("people"), json!({})] {
         loosens(above, merges("pathops"), "`preflightMerge` loosens the organisation's policy: people merge there");
     }
-    for name in ["request", "stop"] {
+    for name in ["request", "stop", "freeze"] {
         let roles = |roles: &[&str]| json!({"permissions": {name: roles}});
         let told = format!("`permissions.{name}` loosens the organisation's policy: more roles may do it");
         loosens(roles(&["owner"]), roles(&["owner", "reviewer"]), &told);

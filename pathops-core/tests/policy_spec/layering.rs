@@ -231,7 +231,7 @@ fn what_is_allowed_beside_requirements_is_never_more_below() {
         whole(glass(json!(["a"]), json!(["owner"]), 2, 60), glass(json!(["a"]), json!(["owner", "reviewer"]), 2, 60)).is_err()
     );
     assert!(whole(json!({}), above).is_err(), "nobody gets past anything above");
-    for name in ["request", "stop"] {
+    for name in ["request", "stop", "freeze"] {
         let may = |roles: Value| json!({"permissions": {name: roles}});
         assert!(whole(may(json!(["owner"])), may(json!(["owner", "reviewer"]))).is_err(), "{name}");
         assert!(whole(may(json!(["owner", "reviewer"])), may(json!(["owner"]))).is_ok(), "{name}");

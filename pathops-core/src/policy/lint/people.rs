@@ -16,8 +16,7 @@ const GIVE: &str = "give somebody the role in people.yaml, or take it out";
 /// What a layer allows to people.
 pub(super) fn layer(linter: &mut Linter<'_>, layer: &PolicyLayer) {
     let place = || Place { layer: layer.layer.clone(), requirement: None };
-    let permissions = [("permissions.request", &layer.permissions.request), ("permissions.stop", &layer.permissions.stop)];
-    for (name, roles) in permissions {
+    for (name, roles) in layer.permissions.named() {
         if let Some(roles) = roles
             && holders(linter, roles).is_empty()
         {
