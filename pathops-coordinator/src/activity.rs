@@ -30,7 +30,8 @@ use pathops_core::adapter::{
     AgentBackend, BlobStore, Ci, Clock, EvidenceIndex, GitOps, IdSource, Merge, Notifier, RuntimeSignals, Scm,
 };
 use pathops_core::evidence::TrustRoot;
-use pathops_core::policy::Languages;
+use pathops_core::policy::{Languages, Policy};
+use pathops_core::project::Unit;
 use pathops_core::{BranchName, Error, ErrorKind, OpContext, RepoId, Result, Retry};
 use pathops_evidence::ledger::Ledger;
 use pathops_evidence::redact::Redactor;
@@ -93,6 +94,8 @@ pub(crate) struct Services {
     pub(crate) streams: Streams,
     pub(crate) collect_limits: CollectLimits,
     pub(crate) languages: Languages,
+    /// Whether a policy has to ask for its own check.
+    pub(crate) needs_policy_check: bool,
     pub(crate) pace: Pace,
 }
 
@@ -110,6 +113,14 @@ impl Services {
             self.clock.sleep(wait).await;
             wait = (wait * 2).min(self.pace.longest);
         }
+    }
+
+    /// What is wrong with a policy for a unit, by what the host asks of policies.
+    pub(crate) fn objection(&self, policy: &Policy, unit: &Unit) -> Option<String> {
+        let objects = self.needs_policy_check && !policy.asks_for_its_check(unit);
+        objects.then(|| {
+            format!("this host promotes by policies only that were checked, and no requirement of `{}` asks for that", unit.id)
+        })
     }
 
     /// Where the branch is that the meta repository is declared on.

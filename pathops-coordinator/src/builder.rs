@@ -56,6 +56,7 @@ pub struct Builder {
     secrets: Vec<String>,
     redaction: Option<RedactorBuilder>,
     languages: Languages,
+    needs_policy_check: bool,
     ledger: Option<Arc<Ledger>>,
     producers: Vec<(ProducerName, PublicKey)>,
     pace: Pace,
@@ -166,6 +167,14 @@ impl Builder {
         self
     }
 
+    /// Promotes by no policy that does not ask for its own check (`asks: policy`), for every change of the unit: rules that nobody has
+    /// to have looked at decide nothing here. Features of such a unit are refused, and what is on its way waits until the policy
+    /// asks for it; the way back after a failure goes on.
+    pub fn require_policy_check(mut self) -> Self {
+        self.needs_policy_check = true;
+        self
+    }
+
     /// How patiently the outside is looked at.
     pub fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
@@ -221,6 +230,7 @@ impl Builder {
             redactor: unusable(redaction.clone().high_entropy(false).personal(Personal::Keep).build())?,
             payloads: unusable(PayloadRedaction::new(redaction))?,
             languages: self.languages,
+            needs_policy_check: self.needs_policy_check,
             pace: self.pace,
         });
         let journal = need(self.journal, "journal")?;

@@ -209,6 +209,9 @@ impl ControlPlane {
         if let Some(unit) = units.values().find(|unit| !project.policy.may(Action::Request, roles, Some(unit))) {
             return denied(format!("the policy does not let `{by}` request a feature of `{}`", unit.id));
         }
+        if let Some(objection) = units.values().find_map(|unit| self.services.objection(&project.policy, unit)) {
+            return denied(objection);
+        }
         let merge_by = |(id, unit): (&UnitId, &Unit)| (id.clone(), project.policy.preflight_merge(unit));
         let apps = self.apps(&project, &units).await?;
         Ok(Start {

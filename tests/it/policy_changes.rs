@@ -131,6 +131,45 @@ fn the_first_policy_of_a_project_is_checked_as_it_stands() {
     assert!(file(&world, &format!("change-sets/policies/{}.json", change.policy.unwrap().hex())).is_some());
 }
 
+/// Where the host demands it, no policy leaves its own check out: none that stands, none that is proposed, and none that comes while
+/// something is on its way.
+#[test]
+fn a_host_that_requires_the_check_of_policies_promotes_by_no_other() {
+    let mut world = World::new(MemoryJournal::new());
+    world.needs_policy_check = true;
+    let unchecked = policy(&world);
+    let told = "no requirement of `orders` asks for that";
+    let refused = world.carry_out(feature_of(&["orders"], "better", None), "refused").unwrap_err();
+    assert!(refused.to_string().contains(told), "{refused}");
+    // One that is for some changes only is none for the others.
+    let some = CHECKED.replace("approvals: 1, roles: [reviewer], ", "").replace("reason:", "changes: opaque, reason:");
+    declare(&world, "main", "policy.yaml", &asking(&world, &some));
+    assert!(world.carry_out(feature_of(&["orders"], "better", None), "some").is_err());
+
+    let checked = unchecked.replace("  requirements:\n", &format!("  requirements:\n{}", some.replace("changes: opaque, ", "")));
+    declare(&world, "main", "policy.yaml", &checked);
+    assert_eq!(wait(world.plane().check_policy()).unwrap().failures, [""; 0]);
+    let without = propose_policy(&world, "without", &unchecked);
+    let failures = wait(world.plane().check_policy_change(without.number)).unwrap().failures;
+    assert!(failures.iter().any(|it| it.contains(told)), "{failures:?}");
+
+    let looks = AtomicU32::new(0);
+    let state = world.run(feature_of(&["orders"], "better", None), "k", || {
+        match looks.fetch_add(1, Ordering::SeqCst) {
+            0 => declare(&world, "main", "policy.yaml", &unchecked),
+            300 => {
+                assert!(proposed(&world).is_none(), "nothing is proposed by rules that nobody has to have checked");
+                declare(&world, "main", "policy.yaml", &checked);
+            }
+            _ => {}
+        }
+        false
+    });
+    let state = state.unwrap().unwrap();
+    assert!(looks.load(Ordering::SeqCst) > 300);
+    assert_eq!(state.end, Some(End::Live), "{:?}", state.failure);
+}
+
 /// As on a production pull request: not the author, not for an earlier head, nobody without a role, and not while somebody says no.
 #[test]
 fn an_approval_of_a_policy_counts_as_one_of_a_promotion_does() {
@@ -213,16 +252,20 @@ fn whose_name_stands_in_a_stop_has_to_have_written_it() {
 #[test]
 fn freeze_windows_are_changed_by_those_who_may() {
     let world = World::new(MemoryJournal::new());
-    let mine = |text: &str| text.replace("  requirements:\n", "  permissions: {freeze: [reviewer]}\n  requirements:\n");
-    declare(&world, "main", "policy.yaml", &mine(&policy(&world)));
+    let window = |name: &str, day: &str| {
+        format!(
+            "    - {{id: {name}, reason: Nobody is there., asks: {{freeze: {{timeZone: UTC, from: \"{day}T12:00\", until: \"2099-12-27T08:00\"}}}}}}\n"
+        )
+    };
+    let mine = policy(&world).replace("  requirements:\n", "  permissions: {freeze: [reviewer]}\n  requirements:\n");
+    declare(&world, "main", "policy.yaml", &format!("{mine}{}", window("christmas", "2099-12-24")));
     let failures = |change: &PullRequest| wait(world.plane().check_policy_change(change.number)).unwrap().failures;
     let is_told = |failures: &[String]| {
         assert!(failures.iter().all(|it| it.contains("and nobody who wrote or approved that may do it")), "{failures:?}");
         failures.iter().any(|it| it.starts_with("the freeze windows of `orders` change"))
     };
     let earlier = policy(&world).replace("2099-12-24T12:00", "2099-12-20T12:00");
-    let window = "    - {id: night, reason: Nobody is awake., asks: {freeze: {timeZone: UTC, from: \"2099-01-01T22:00\", until: \"2099-01-02T06:00\"}}}\n";
-    let more = format!("{}{window}", policy(&world));
+    let more = format!("{}{}", policy(&world), window("advent", "2099-12-01"));
     let theirs = earlier.replace("freeze: [reviewer]", "freeze: [owner]");
 
     // Alice, who proposes it, is an owner and no reviewer.
@@ -235,7 +278,8 @@ fn freeze_windows_are_changed_by_those_who_may() {
     let change = propose_policy(&world, "together", &earlier);
     write_as(&world, "bob", "together", Vec::new());
     assert!(!is_told(&failures(&change)), "a reviewer has written a part of it");
-    let other = policy(&world).replace("Rules that nobody has checked decide nothing.", "Rules are looked at.");
+    let other = policy(&world).replace("reason: people,", "reason: people promote,");
+    assert_ne!(other, policy(&world));
     assert!(!is_told(&failures(&propose_policy(&world, "other", &other))), "no window changes");
 }
 

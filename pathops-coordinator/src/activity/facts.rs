@@ -41,6 +41,10 @@ impl Services {
                 .on(&scope.unit.id)
                 .because("the project does not declare it any more")
         })?;
+        let way_back = production.is_some_and(|candidate| candidate.role == Role::Restore);
+        if let Some(objection) = self.objection(&project.policy, &unit).filter(|_| !way_back) {
+            return Err(broken(Error::new(ErrorKind::Invalid, "decide about a promotion").on(repo).because(objection)));
+        }
         let mut authors = Authors::of(self.author(scope));
         let (mut source_reviews, mut source_head) = (Vec::new(), None);
         if let Some(PullRequestRef { repo, number, base_commit, .. }) = &combination.source_pull_request {
@@ -97,7 +101,7 @@ impl Services {
             proposal,
             authors: authors.known,
             strangers: authors.strangers,
-            way_back: production.is_some_and(|candidate| candidate.role == Role::Restore),
+            way_back,
             source_reviews,
             source_head,
             people: project.people,

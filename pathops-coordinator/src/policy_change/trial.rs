@@ -65,6 +65,7 @@ impl ControlPlane {
                 let mut context = LintContext::of(&project, services.clock.now());
                 context.producers = Some(services.trust.all_producers());
                 trial.lint(&files, &context, &project);
+                trial.failures.extend(project.units.values().filter_map(|unit| services.objection(&project.policy, unit)));
                 trial.run_tests(&files, &project.policy);
                 let before_files = read_declarations(&*services.scm, cx, meta, &looked.before, &DECLARATIONS).await?;
                 trial.keep_records(&before_files, &files);

@@ -178,7 +178,12 @@ pub struct Known {
     evidence_root: Digest,
     /// Where the evidence of each kind is: a requirement looks at its own only.
     places: BTreeMap<FindingKind, Vec<usize>>,
-    /// Where the reports of each scanner are, by who signed them: nobody's report stands in place of somebody else's.
+    /// Where the evidence is that names something of what would be promoted, and where of each kind: most requirements look at
+    /// no other, so that what was tried before costs them nothing.
+    near: Vec<usize>,
+    near_places: BTreeMap<FindingKind, Vec<usize>>,
+    /// Where the reports about the artifact are of each scanner, by who signed them: nobody's report stands in place of somebody
+    /// else's.
     reports: BTreeMap<(String, Speaker), Vec<usize>>,
 }
 
@@ -198,14 +203,21 @@ impl Known {
         facts.rejected.sort();
         facts.evidence.iter_mut().for_each(EvidenceFact::keep_numbers);
         let evidence_root = canonical_digest(&facts.evidence.iter().map(|fact| fact.id).collect::<BTreeSet<_>>());
-        let (mut places, mut reports): (BTreeMap<_, Vec<_>>, BTreeMap<_, Vec<_>>) = (BTreeMap::new(), BTreeMap::new());
+        let (mut places, mut near_places) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+        let (mut near, mut reports) = (Vec::new(), BTreeMap::<_, Vec<_>>::new());
+        let names = facts.readings.names();
         for (place, fact) in facts.evidence.iter().enumerate() {
             places.entry(fact.says.kind()).or_default().push(place);
+            if !names.iter().any(|(algorithm, value)| fact.is_about(algorithm, value)) {
+                continue;
+            }
+            near.push(place);
+            near_places.entry(fact.says.kind()).or_default().push(place);
             if let Finding::Vulnerabilities { scanner, .. } = &fact.says {
                 reports.entry((scanner.clone(), fact.speaker())).or_default().push(place);
             }
         }
-        Self { digest: canonical_digest(&facts), evidence_root, places, reports, facts }
+        Self { digest: canonical_digest(&facts), evidence_root, places, near, near_places, reports, facts }
     }
 
     /// The evidence of a kind, oldest first; all of it without one.
@@ -216,7 +228,16 @@ impl Known {
         }
     }
 
-    /// The reports of each scanner by each who signs them, oldest first.
+    /// Of those the ones that name something of what would be promoted: its artifact, source, or what was tried.
+    pub(super) fn near(&self, kind: Option<FindingKind>) -> impl DoubleEndedIterator<Item = &EvidenceFact> {
+        let places = match kind {
+            None => Some(&self.near),
+            Some(kind) => self.near_places.get(&kind),
+        };
+        self.at(places.map_or(&[], Vec::as_slice))
+    }
+
+    /// The reports of each scanner by each who signs them, oldest first, of those near.
     pub(super) fn reports(&self) -> impl Iterator<Item = (&str, impl DoubleEndedIterator<Item = &EvidenceFact>)> {
         self.reports.iter().map(|((scanner, _), places)| (scanner.as_str(), self.at(places)))
     }
@@ -341,6 +362,15 @@ impl Facts {
 }
 
 impl Readings {
+    /// The digests by which evidence names what would be promoted, each with its algorithm.
+    fn names(&self) -> Vec<(&'static str, String)> {
+        let tree = |state: &GitState| ("gitTree", state.tree.to_string());
+        let commit = |state: &GitState| ("gitCommit", state.commit.to_string());
+        let source = self.source.iter().flat_map(|source| [tree(source), commit(source)]);
+        let artifact = self.artifact.iter().map(|digest| ("sha256", digest.hex()));
+        source.chain(artifact).chain([tree(&self.tested)]).collect()
+    }
+
     /// The person behind an account, and behind the account that it stands for. Accounts that stand for each other in a
     /// circle are one person, whose name is the first of theirs.
     #[must_use]

@@ -155,6 +155,13 @@ impl Policy {
         self.0.rules.iter().filter_map(move |rule| CHANGES.into_iter().find_map(|changes| self.in_force(rule, of(changes))))
     }
 
+    /// Whether no change of a unit passes without evidence that this very policy was checked.
+    #[must_use]
+    pub fn asks_for_its_check(&self, unit: &Unit) -> bool {
+        let mut rules = self.requirements(unit).map(|(_, requirement)| requirement);
+        rules.any(|it| matches!(it.asks, Ask::Policy(_)) && it.stops_every_change())
+    }
+
     /// The freeze windows that stop every change of a unit, together: whether promotions are closed, why, since when, and what comes next.
     #[must_use]
     pub fn freezes(&self, unit: &Unit) -> FreezeCalendar {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::policy::evaluate::{Case, Votes};
-use crate::policy::{Authoring, EvidenceFact, Facts, Finding, FindingSeverity, TestRun, Vulnerability};
+use crate::policy::{Authoring, EvidenceFact, Finding, FindingSeverity, TestRun, Vulnerability};
 use crate::project::{Role, UnitKind};
 use crate::time::UnixMillis;
 
@@ -158,14 +158,14 @@ impl Summary {
             incidents: count(case.incidents().count()),
             ..Self::default()
         };
-        summary.take_evidence(case, facts);
+        summary.take_evidence(case);
         summary
     }
 
     /// What each piece speaks to is what the typed requirement takes it for.
-    fn take_evidence(&mut self, case: &Case<'_>, facts: &Facts) {
+    fn take_evidence(&mut self, case: &Case<'_>) {
         let mut matters = Matters::default();
-        for fact in facts.evidence.iter().rev() {
+        for fact in case.known.near(None).rev() {
             if case.is_about_this(fact) {
                 let is_known = !case.is_from_the_future(fact);
                 self.evidence.total = self.evidence.total.saturating_add(u32::from(is_known));

@@ -22,7 +22,7 @@ impl Case<'_> {
     /// The newest word counts: later negative evidence revokes an earlier pass, and at one instant the worse one wins.
     pub(super) fn newest(&self, asks: &Ask) -> Standing {
         let Some(accept) = asks.accept() else { return Standing::new(Verdict::Unknown, "it rests on no evidence") };
-        let relevant = self.known.evidence(kind(asks)).filter(|fact| counts(accept, fact) && answers(self, asks, fact));
+        let relevant = self.candidates(asks).filter(|fact| counts(accept, fact) && answers(self, asks, fact));
         // The facts are sorted by time: only those of the last instant can be the newest.
         let mut newest: Option<(&EvidenceFact, Standing)> = None;
         for fact in relevant.rev() {
@@ -37,6 +37,16 @@ impl Case<'_> {
         match newest {
             Some((fact, standing)) => self.in_time(asks, accept, fact, standing),
             None => missing(asks, accept),
+        }
+    }
+
+    /// All evidence that may answer, oldest first. What is about a policy, or measured in production, names nothing of what would be
+    /// promoted.
+    fn candidates(&self, asks: &Ask) -> Box<dyn DoubleEndedIterator<Item = &EvidenceFact> + '_> {
+        match asks {
+            Ask::Policy(_) => self.known.evidence(kind(asks)),
+            Ask::Signal(rule) if rule.environment == EnvironmentKind::Production => self.known.evidence(kind(asks)),
+            _ => Box::new(self.known.near(kind(asks))),
         }
     }
 
@@ -277,7 +287,7 @@ impl Case<'_> {
             let of_this = matches!(&fact.says, Finding::Contract { contract: of, .. } if of == contract);
             of_this && counts(&rule.accept, fact) && answers(self, asks, fact)
         };
-        let newest = self.known.evidence(kind(asks)).filter(about).max_by_key(|fact| (fact.at, fact.says.is_bad()));
+        let newest = self.known.near(kind(asks)).filter(about).max_by_key(|fact| (fact.at, fact.says.is_bad()));
         match newest.map(|fact| (fact, &fact.says)) {
             Some((fact, Finding::Contract { breaking, .. })) => {
                 let standing = match breaking.as_slice() {

@@ -1,15 +1,13 @@
 //! Rules that nobody has to have looked at.
 
 use super::{LintLevel, Linter};
-use crate::policy::Ask;
 
 /// Units for whose every change no requirement asks for the check of the policy.
 pub(super) fn looked_at(linter: &mut Linter<'_>) {
     let (policy, context) = (linter.policy, linter.context);
     let Some(top) = linter.top() else { return };
     for unit in context.units.values() {
-        let mut rules = policy.requirements(unit).map(|(_, requirement)| requirement);
-        if rules.any(|it| matches!(it.asks, Ask::Policy(_)) && it.stops_every_change()) {
+        if policy.asks_for_its_check(unit) {
             continue;
         }
         let what = "nothing asks for evidence of the policy itself: rules that nobody has checked decide".to_owned();
