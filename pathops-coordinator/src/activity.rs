@@ -94,8 +94,8 @@ pub(crate) struct Services {
     pub(crate) streams: Streams,
     pub(crate) collect_limits: CollectLimits,
     pub(crate) languages: Languages,
-    /// Whether a policy has to ask for its own check.
-    pub(crate) needs_policy_check: bool,
+    /// How many approvals a policy has to ask for with its own check; `None` where it may leave that out.
+    pub(crate) needs_policy_check: Option<u32>,
     pub(crate) pace: Pace,
 }
 
@@ -117,9 +117,14 @@ impl Services {
 
     /// What is wrong with a policy for a unit, by what the host asks of policies.
     pub(crate) fn objection(&self, policy: &Policy, unit: &Unit) -> Option<String> {
-        let objects = self.needs_policy_check && !policy.asks_for_its_check(unit);
+        let wanted = self.needs_policy_check?;
+        let objects = policy.approvals_of_itself(unit).is_none_or(|asked| asked < wanted);
         objects.then(|| {
-            format!("this host promotes by policies only that were checked, and no requirement of `{}` asks for that", unit.id)
+            format!(
+                "this host promotes by policies only that were checked and approved by {wanted}, and no requirement of `{}` asks \
+                 for that of every change, whatever glass is broken",
+                unit.id
+            )
         })
     }
 

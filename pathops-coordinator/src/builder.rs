@@ -18,6 +18,7 @@ use crate::activity::redaction::PayloadRedaction;
 use crate::activity::{Pace, Services};
 use crate::change_set::ChangeSet;
 use crate::control_plane::ControlPlane;
+use crate::doubt::Doubts;
 use crate::engine::{Engine, Observer};
 
 /// What is missing to compose a control plane.
@@ -56,7 +57,7 @@ pub struct Builder {
     secrets: Vec<String>,
     redaction: Option<RedactorBuilder>,
     languages: Languages,
-    needs_policy_check: bool,
+    needs_policy_check: Option<u32>,
     ledger: Option<Arc<Ledger>>,
     producers: Vec<(ProducerName, PublicKey)>,
     pace: Pace,
@@ -167,11 +168,15 @@ impl Builder {
         self
     }
 
-    /// Promotes by no policy that does not ask for its own check (`asks: policy`), for every change of the unit: rules that nobody has
-    /// to have looked at decide nothing here. Features of such a unit are refused, and what is on its way waits until the policy
-    /// asks for it; the way back after a failure goes on.
-    pub fn require_policy_check(mut self) -> Self {
-        self.needs_policy_check = true;
+    /// Promotes by no policy that does not ask for its own check (`asks: policy`) with at least so many approvals, of every change of
+    /// the unit and whatever glass is broken: rules that nobody has looked at decide nothing here. With 0 a check by PathOps is
+    /// enough, which also the first policy of a project has; one that is pushed to the main branch has it too as soon as
+    /// [`ControlPlane::check_policy`] was called, and approvals never.
+    ///
+    /// Features of such a unit are refused, and what is on its way waits until the policy asks for it. The way back after a failure
+    /// goes on, and what is in production is looked at as before.
+    pub fn require_policy_check(mut self, approvals: u32) -> Self {
+        self.needs_policy_check = Some(approvals);
         self
     }
 
@@ -236,7 +241,8 @@ impl Builder {
         let journal = need(self.journal, "journal")?;
         let observer = self.observer.unwrap_or_else(|| Arc::new(|_, _| {}));
         let engine = Engine::new(journal.clone(), clock, services.clone(), observer, need(self.name, "name")?);
-        Ok(ControlPlane { services, journal, engine, meta_repo: need(self.meta_repo, "meta_repo")?, making: Mutex::new(()) })
+        let meta_repo = need(self.meta_repo, "meta_repo")?;
+        Ok(ControlPlane { services, journal, engine, meta_repo, making: Mutex::new(()), doubts: Doubts::default() })
     }
 }
 

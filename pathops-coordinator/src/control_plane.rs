@@ -18,6 +18,7 @@ use pathops_core::{
 use crate::activity::{Services, facts::read_project};
 use crate::builder::Builder;
 use crate::change_set::{ChangeSet, Merging, Role, Start, State, title};
+use crate::doubt::Doubts;
 use crate::engine::Engine;
 use crate::plan::plan;
 use crate::retry::with_retry;
@@ -33,6 +34,7 @@ pub struct ControlPlane {
     pub(crate) engine: Engine<ChangeSet>,
     pub(crate) meta_repo: RepoId,
     pub(crate) making: Mutex<()>,
+    pub(crate) doubts: Doubts,
 }
 
 /// How many change sets are claimed by one call of the journal.

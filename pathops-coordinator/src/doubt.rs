@@ -1,13 +1,15 @@
 //! Looking once more at what was promoted: whether it would still be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 use pathops_core::adapter::{Importance, Notice};
 use pathops_core::evidence::{InDoubt, Subject, Unmet};
 use pathops_core::policy::{DecisionRecord, Doubt, HypotheticalFacts, Policy, in_doubt, record_in_doubt};
 use pathops_core::{ChangeSetId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, RepoPath, Result, UnitId};
+use pathops_evidence::EvidenceRecord;
 use serde_json::json;
 
 use crate::activity::facts::read_declarations;
@@ -16,6 +18,9 @@ use crate::activity::record::{Record, message};
 use crate::change_set::{Decided, LAST_GOOD, LastGood, Promoted, RECORD_FORMAT, Role, State, promoted};
 use crate::control_plane::ControlPlane;
 use crate::retry::with_retry;
+
+/// The doubts that this host has signed, by where they are recorded.
+pub(crate) type Doubts = Mutex<BTreeMap<RepoPath, (InDoubt, EvidenceRecord)>>;
 
 /// What is known of what is in production.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -122,27 +127,45 @@ impl ControlPlane {
         });
         if let Some(doubt) = &doubt {
             services.tell(&cx.part(&name(doubt)), Some(notice(state, doubt))).await;
+            if let Err(error) = self.record_doubt(&cx, &promoted, doubt).await {
+                tracing::warn!(error = %error, unit = %doubt.unit, "a doubt is not recorded yet; the next look tries that again");
+            }
         }
-        let recorded = match &doubt {
-            Some(doubt) => self.record_doubt(&cx, &promoted, doubt).await,
-            None => Ok(()),
-        };
         found.doubts.extend(doubt);
-        recorded
+        Ok(())
     }
 
-    /// Signs a doubt, and records it beside the change set, once.
+    /// Signs a doubt, and records it beside the change set, once. Where it cannot be recorded it is not signed again and again.
     async fn record_doubt(&self, cx: &OpContext, promoted: &Promoted<'_>, doubt: &Doubt) -> Result<()> {
-        let (services, Promoted { combination, granted, .. }) = (self.services(), promoted);
-        let cx = &cx.part("record").part(&name(doubt));
+        let services = self.services();
+        let cx = &cx.part("record");
         let path = format!("change-sets/{}/doubts/{}-{}.json", doubt.change_set, doubt.unit, name(doubt));
         let path = RepoPath::parse(path).map_err(|error| unrecorded(&error))?;
         let main = services.main(cx, self.meta_repo()).await?;
         if services.scm.read_file(cx, self.meta_repo(), &main, &path).await?.is_some() {
             return Ok(());
         }
-        let now = services.clock.now();
-        let unmet = doubt.requirements.iter().map(|(id, because)| Unmet { id: id.clone(), because: because.clone() });
+        let known = locked(&self.doubts).get(&path).cloned();
+        let (says, evidence) = match known {
+            Some(signed) => signed,
+            None => {
+                let signed = self.sign_doubt(cx, promoted, doubt).await?;
+                locked(&self.doubts).insert(path.clone(), signed.clone());
+                signed
+            }
+        };
+        let text = format!("{:#}\n", json!({ "format": RECORD_FORMAT, "doubt": says, "evidence": evidence }));
+        let once = [(path, text)];
+        let (message, meta_repo, at) = (message(&doubt.change_set), self.meta_repo(), says.seen_on);
+        let what = Record { message, meta_repo, at, files: &[], once: &once, apps: &[], releases: &[] };
+        with_retry(&*services.clock, || -> BoxFuture<'_, _> { Box::pin(services.record(cx, &what)) }).await.map(drop)
+    }
+
+    async fn sign_doubt(&self, cx: &OpContext, promoted: &Promoted<'_>, doubt: &Doubt) -> Result<(InDoubt, EvidenceRecord)> {
+        let (services, Promoted { combination, granted, .. }) = (self.services(), promoted);
+        // What is signed cannot be taken back.
+        let redacted = |text: &str| services.redactor.redact_text(text);
+        let unmet = doubt.requirements.iter().map(|(id, because)| Unmet { id: id.clone(), because: redacted(because) });
         let says = InDoubt {
             change_set: doubt.change_set.clone(),
             unit: doubt.unit.clone(),
@@ -150,20 +173,17 @@ impl ControlPlane {
             decision: granted.record.id,
             granted_on: doubt.granted_at,
             requirements: unmet.collect(),
-            seen_on: now,
+            people: doubt.people.clone(),
+            seen_on: services.clock.now(),
         };
         let tested = &combination.tested;
         let mut subject = Subject::named(doubt.unit.to_string()).with_tree(&tested.tree).with_commit(&tested.commit);
         if let Some(artifact) = &combination.artifact {
             subject = subject.with_sha256(artifact);
         }
-        let evidence =
-            services.sealer.seal(cx, format!("{} {} in doubt", doubt.unit, doubt.environment), vec![subject], &says).await?;
-        let text = format!("{:#}\n", json!({ "format": RECORD_FORMAT, "doubt": says, "evidence": evidence }));
-        let once = [(path, text)];
-        let (message, meta_repo) = (message(&doubt.change_set), self.meta_repo());
-        let what = Record { message, meta_repo, at: now, files: &[], once: &once, apps: &[], releases: &[] };
-        with_retry(&*services.clock, || -> BoxFuture<'_, _> { Box::pin(services.record(cx, &what)) }).await.map(drop)
+        let name = format!("{} {} in doubt", doubt.unit, doubt.environment);
+        let evidence = services.sealer.seal(cx, name, vec![subject], &says).await?;
+        Ok((says, evidence))
     }
 
     /// The decision behind a grant, as it was signed: the one that the journal knows.
@@ -223,10 +243,14 @@ fn unseen(state: &State, unit: &UnitId, why: &dyn std::fmt::Display) -> String {
     format!("{unit} of {}: {why}", state.start.change_set)
 }
 
-/// The same for the same doubt, whatever else becomes known.
+/// The same for the same doubt, whatever else becomes known: numbers in its reasons come and go.
 fn name(doubt: &Doubt) -> String {
-    let reasons: Vec<_> = doubt.requirements.iter().map(|(id, because)| format!("{id} {because}")).collect();
-    Digest::of(format!("{} {}", doubt.granted_at, reasons.join("; ")).as_bytes()).short()
+    let requirements: Vec<_> = doubt.requirements.iter().map(|(id, _)| id.as_str()).collect();
+    Digest::of(format!("{} {}", doubt.granted_at, requirements.join(" ")).as_bytes()).short()
+}
+
+fn locked(doubts: &Doubts) -> MutexGuard<'_, BTreeMap<RepoPath, (InDoubt, EvidenceRecord)>> {
+    doubts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn notice(state: &State, doubt: &Doubt) -> Notice {

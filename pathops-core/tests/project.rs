@@ -517,6 +517,8 @@ proptest! {
 
 #[path = "project/change.rs"]
 mod change;
+#[path = "project/freezes.rs"]
+mod freezes;
 #[path = "project/redaction.rs"]
 mod redaction;
 

@@ -265,7 +265,11 @@ fn what_is_in_production_is_doubted_when_something_speaks_against_it_since() {
     let number = production.number;
     let head = proposed(&world).unwrap().head;
     world.forge.person(person("carol")).review(&repo(PRODUCTION), number, &head, ReviewState::Dismissed, "").unwrap();
-    for _ in 0..2 {
+    for look in 0..3 {
+        // One more reason for the same, which makes no doubt of its own.
+        if look == 2 {
+            declare(&world, "main", "incidents/inc-2.yaml", &incident.replace("inc-1", "inc-2"));
+        }
         let doubts = wait(plane.doubts(change_set)).unwrap().doubts;
         let [doubt] = doubts.as_slice() else { panic!("{doubts:?}") };
         let ids: Vec<_> = doubt.requirements.iter().map(|(id, _)| id.as_str()).collect();
@@ -285,6 +289,32 @@ fn what_is_in_production_is_doubted_when_something_speaks_against_it_since() {
         assert_eq!((&statement["predicateType"], &statement["predicate"]), (&json!(InDoubt::TYPE), &record["doubt"]));
         assert_eq!(statement["predicate"]["requirements"][0]["id"], "no-open-incident");
     }
+}
+
+/// What is in the ledger stays there for ever: one that cannot be recorded is signed once, and recorded when that can be.
+#[test]
+fn a_doubt_that_cannot_be_recorded_is_not_signed_again_and_again() {
+    let world = World::new(MemoryJournal::new());
+    let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
+    let (plane, main, meta) = (world.plane(), "main".parse().unwrap(), repo("shop/meta"));
+    declare(&world, "main", "incidents/inc-1.yaml", INCIDENT);
+    world.forge.protect(&meta, &main, BranchProtection { required_approvals: 1, ..BranchProtection::default() }).unwrap();
+    let (told, stored) = (world.notifier.delivered().len(), world.blobs.count());
+    let look = || {
+        let found = wait(plane.doubts(&state.start.change_set)).unwrap();
+        assert_eq!((found.doubts.len(), found.unseen.len()), (1, 0), "{found:?}");
+        assert_eq!(world.notifier.delivered().len(), told + 1, "it is told once, and at once");
+        world.blobs.count()
+    };
+    let signed = look();
+    assert!(signed > stored);
+    assert_eq!([look(), look()], [signed; 2]);
+    world.forge.protect(&meta, &main, BranchProtection::default()).unwrap();
+    assert_eq!([look(), look()], [signed; 2]);
+    let scm = world.forge.scm(Principal::System);
+    let head = wait(scm.branch_head(&cx(), &meta, &main)).unwrap().unwrap();
+    let folder = format!("change-sets/{}/doubts", state.start.change_set).parse().unwrap();
+    assert_eq!(wait(scm.read_tree(&cx(), &meta, &head, &folder)).unwrap().len(), 1);
 }
 
 /// A host that runs need not ask: the control plane looks by itself, tells people once, and goes on.

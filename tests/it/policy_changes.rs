@@ -136,15 +136,22 @@ fn the_first_policy_of_a_project_is_checked_as_it_stands() {
 #[test]
 fn a_host_that_requires_the_check_of_policies_promotes_by_no_other() {
     let mut world = World::new(MemoryJournal::new());
-    world.needs_policy_check = true;
+    world.needs_policy_check = Some(0);
     let unchecked = policy(&world);
-    let told = "no requirement of `orders` asks for that";
+    let told = "no requirement of `orders` asks for that of every change";
     let refused = world.carry_out(feature_of(&["orders"], "better", None), "refused").unwrap_err();
     assert!(refused.to_string().contains(told), "{refused}");
     // One that is for some changes only is none for the others.
     let some = CHECKED.replace("approvals: 1, roles: [reviewer], ", "").replace("reason:", "changes: opaque, reason:");
     declare(&world, "main", "policy.yaml", &asking(&world, &some));
     assert!(world.carry_out(feature_of(&["orders"], "better", None), "some").is_err());
+
+    // Nor is one that a broken glass gets past.
+    let glass =
+        "  breakGlass: {requirements: [checked], roles: [owner, reviewer], people: 2, validSeconds: 60}\n  requirements:\n";
+    let breakable = unchecked.replace("  requirements:\n", &format!("{glass}{}", some.replace("changes: opaque, ", "")));
+    declare(&world, "main", "policy.yaml", &breakable);
+    assert!(world.carry_out(feature_of(&["orders"], "better", None), "glass").is_err());
 
     let checked = unchecked.replace("  requirements:\n", &format!("  requirements:\n{}", some.replace("changes: opaque, ", "")));
     declare(&world, "main", "policy.yaml", &checked);
@@ -168,6 +175,16 @@ fn a_host_that_requires_the_check_of_policies_promotes_by_no_other() {
     let state = state.unwrap().unwrap();
     assert!(looks.load(Ordering::SeqCst) > 300);
     assert_eq!(state.end, Some(End::Live), "{:?}", state.failure);
+
+    // What is in production is looked at by whatever policy there is now.
+    declare(&world, "main", "policy.yaml", &unchecked);
+    let found = wait(world.plane().doubts(&state.start.change_set)).unwrap();
+    assert!(found.unseen.is_empty(), "{found:?}");
+    // Whoever wants people to have looked asks for as many.
+    world.needs_policy_check = Some(1);
+    declare(&world, "main", "policy.yaml", &checked);
+    let refused = world.carry_out(feature_of(&["orders"], "better", None), "people").unwrap_err();
+    assert!(refused.to_string().contains("approved by 1"), "{refused}");
 }
 
 /// As on a production pull request: not the author, not for an earlier head, nobody without a role, and not while somebody says no.
@@ -275,9 +292,16 @@ fn freeze_windows_are_changed_by_those_who_may() {
         review(&world, "bob", &change, &now(&world, &change), ReviewState::Approved);
         assert!(!is_told(&failures(&change)), "{branch}: a reviewer approves it");
     }
+    // A part of it, by Git's word or somebody's own, is not all of it.
     let change = propose_policy(&world, "together", &earlier);
     write_as(&world, "bob", "together", Vec::new());
-    assert!(!is_told(&failures(&change)), "a reviewer has written a part of it");
+    assert!(is_told(&failures(&change)), "a reviewer has written a part of it, and alice the window");
+    // Alice may once she is a reviewer, and writes it alone.
+    let people = file(&world, "people.yaml").unwrap();
+    let both = people.replace("{name: alice, roles: [owner]}", "{name: alice, roles: [owner, reviewer]}");
+    declare(&world, "main", "people.yaml", &both);
+    assert!(!is_told(&failures(&propose_policy(&world, "alone", &earlier))));
+    declare(&world, "main", "people.yaml", &people);
     let other = policy(&world).replace("reason: people,", "reason: people promote,");
     assert_ne!(other, policy(&world));
     assert!(!is_told(&failures(&propose_policy(&world, "other", &other))), "no window changes");

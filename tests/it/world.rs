@@ -55,7 +55,7 @@ pub(crate) struct World {
     pub(crate) index_faults: Option<Arc<Faults>>,
     /// Whether the host gives the index to its control plane.
     pub(crate) takes_evidence: bool,
-    pub(crate) needs_policy_check: bool,
+    pub(crate) needs_policy_check: Option<u32>,
     /// While it is set, nobody merges into production.
     pub(crate) hesitant: Arc<AtomicBool>,
     pub(crate) deployed: Arc<Mutex<Vec<String>>>,
@@ -103,7 +103,7 @@ impl World {
             faults: None,
             index_faults: None,
             takes_evidence: true,
-            needs_policy_check: false,
+            needs_policy_check: None,
             hesitant: Arc::default(),
             clock,
             forge,
@@ -210,7 +210,10 @@ impl World {
             builder.producer(name.parse().unwrap(), MemorySigner::from_seed(*seed).unwrap().public_key())
         });
         let builder = if self.takes_evidence { builder.evidence(seen!(index)) } else { builder };
-        let builder = if self.needs_policy_check { builder.require_policy_check() } else { builder };
+        let builder = match self.needs_policy_check {
+            Some(approvals) => builder.require_policy_check(approvals),
+            None => builder,
+        };
         let builder = if self.keeps_ledger { builder.ledger(self.ledger()) } else { builder };
         builder
             .name(host)

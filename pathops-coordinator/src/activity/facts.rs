@@ -42,7 +42,9 @@ impl Services {
                 .because("the project does not declare it any more")
         })?;
         let way_back = production.is_some_and(|candidate| candidate.role == Role::Restore);
-        if let Some(objection) = self.objection(&project.policy, &unit).filter(|_| !way_back) {
+        // What people have merged is looked at by whatever policy there is.
+        let is_to_be_promoted = !way_back && production.is_none_or(|candidate| candidate.merged.is_none());
+        if let Some(objection) = self.objection(&project.policy, &unit).filter(|_| is_to_be_promoted) {
             return Err(broken(Error::new(ErrorKind::Invalid, "decide about a promotion").on(repo).because(objection)));
         }
         let mut authors = Authors::of(self.author(scope));

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{PullRequest, SourceFile, SourceTree};
-use pathops_core::policy::{Action, Ask, Difference, LintContext, LintLevel, Policy, Requirement, diff, run_cases};
+use pathops_core::policy::{Action, Ask, Difference, LintContext, LintLevel, Policy, diff, run_cases};
 use pathops_core::project::{
-    Finding, Identities, Lifecycle, Project, Role, Unit, lint_change, lint_policy, lint_units, load_policy_tests, load_with,
+    Finding, Identities, Lifecycle, Project, Role, changed_freezes, lint_change, lint_policy, lint_units, load_policy_tests,
+    load_with,
 };
 use pathops_core::{CommitId, Digest, ErrorKind, OpContext, PersonId, RepoPath, Result, StatusContext};
 
@@ -125,9 +126,10 @@ impl ControlPlane {
             trial.is_another = self.is_another(cx, looked, &policy.digest()).await?;
             if trial.is_another {
                 trial.warnings.push(ANOTHER.to_owned());
+                trial.keep_freezes(before, project, None);
             } else {
-                let writers = self.approvers(cx, pull_request, &looked.before, before, trial).await?;
-                trial.keep_freezes(before, project, writers);
+                let writer = self.approvers(cx, pull_request, &looked.before, before, trial).await?;
+                trial.keep_freezes(before, project, writer);
                 self.stands_unapproved(cx, pull_request, before, policy, trial).await?;
             }
         }
@@ -183,12 +185,6 @@ impl ControlPlane {
     }
 }
 
-/// What closes promotions of a unit at certain times.
-fn windows<'p>(policy: &'p Policy, unit: &'p Unit) -> Vec<&'p Requirement> {
-    let all = policy.requirements(unit).map(|(_, requirement)| requirement);
-    all.filter(|requirement| matches!(requirement.asks, Ask::Freeze(_))).collect()
-}
-
 fn is_record(path: &RepoPath) -> bool {
     RECORDS.iter().any(|folder| path.as_str().starts_with(folder))
 }
@@ -215,16 +211,16 @@ impl Trial {
         }
     }
 
-    /// Windows of a unit are changed by somebody who may, as the policy before it has it: who wrote the change, or approved it.
-    fn keep_freezes(&mut self, before: &Project, after: &Project, writers: BTreeSet<PersonId>) {
-        let who: BTreeSet<_> = writers.into_iter().chain(self.approved_by.keys().cloned()).collect();
-        for (was, is) in before.units.values().filter_map(|was| Some((was, after.units.get(&was.id)?))) {
-            let may = |person| before.people.get(person).is_some_and(|it| before.policy.may(Action::Freeze, it, Some(was)));
-            if windows(&before.policy, was) != windows(&after.policy, is) && !who.iter().any(may) {
+    /// Windows of a unit are changed by somebody who may, as the policy before it has it: who wrote all of the change, or approved it.
+    fn keep_freezes(&mut self, before: &Project, after: &Project, writer: Option<PersonId>) {
+        let who: BTreeSet<_> = self.approved_by.keys().cloned().chain(writer).collect();
+        for unit in changed_freezes(before, after) {
+            let may = |person| before.people.get(person).is_some_and(|it| before.policy.may(Action::Freeze, it, Some(unit)));
+            if !who.iter().any(may) {
                 self.failures.push(format!(
-                    "the freeze windows of `{}` change, and nobody who wrote or approved that may do it; let somebody approve it \
-                     whom `permissions.freeze` names, by the policy as it is",
-                    was.id
+                    "the freeze windows of `{}` change, or who may change or get past them, and nobody who wrote or approved that \
+                     may do it; let somebody approve it whom `permissions.freeze` names, by the policy as it is",
+                    unit.id
                 ));
             }
         }

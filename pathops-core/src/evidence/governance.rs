@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::evidence::{EvidenceId, Predicate};
-use crate::id::{ChangeSetId, CommitId, EnvironmentId, PullRequestNumber, RepoId, RequirementId, UnitId};
+use crate::id::{ChangeSetId, CommitId, EnvironmentId, PersonId, PullRequestNumber, RepoId, RequirementId, UnitId};
 use crate::principal::Principal;
 use crate::time::{UnixMillis, rfc3339};
 
@@ -105,6 +105,9 @@ pub struct InDoubt {
     pub granted_on: UnixMillis,
     /// What is not met any more.
     pub requirements: Vec<Unmet>,
+    /// Those who broke the glass, where that was done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<PersonId>,
     /// When that was seen.
     #[serde(with = "rfc3339")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]

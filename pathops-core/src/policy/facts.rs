@@ -286,8 +286,8 @@ impl VerifiedFacts {
     /// makes no difference.
     ///
     /// The host answers for the readings: they must have been read back for this decision, not remembered. It says since when
-    /// it has been reading (`read`), and a grant that was minted later is not redeemed against them: whoever reads once, and
-    /// decides and redeems with that, gets nothing.
+    /// it has been reading (`read`), and a grant that was minted later is not redeemed against them: whoever reads, decides, and
+    /// redeems later with what was read, gets nothing.
     #[must_use]
     pub fn new(trust: &TrustRoot, envelopes: &[Envelope], mut readings: Readings, read: ReadAt) -> Self {
         readings.read = Some(read);

@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::evidence::{
-    ContractComparison, Deployment, Health, PolicyApproval, Predicate as _, Release, SbomSummary, ScanSeverity, SignalReading,
-    Snapshot, TestResult, TestVerdict, TrustRoot, VerificationSummary, VerifiedEvidence, VerifiedProperties, Vulnerabilities,
+    ContractComparison, Deployment, Health, InDoubt, PolicyApproval, Predicate as _, Release, SbomSummary, ScanSeverity,
+    SignalReading, Snapshot, TestResult, TestVerdict, TrustRoot, VerificationSummary, VerifiedEvidence, VerifiedProperties,
+    Vulnerabilities,
 };
 use crate::id::{EnvironmentId, UnitId};
 use crate::policy::{EvidenceFact, Finding, FindingSeverity, SbomFormat, Vulnerability};
@@ -127,7 +128,8 @@ fn read(predicate_type: &str, predicate: &Value) -> Result<Option<Read>, String>
             Read { unit: Some(it.unit), environment: None, at: it.compared_on, says }
         }
         Vulnerabilities::TYPE => scan(parse(predicate)?),
-        // PathOps' own decisions, releases and snapshots are made of evidence, and are none.
+        // PathOps' own decisions, doubts, releases and snapshots are made of evidence, and are none.
+        InDoubt::TYPE => return Ok(None),
         VerificationSummary::TYPE if predicate.get("https://pathops.dev/decision").is_some() => return Ok(None),
         Snapshot::TYPE if predicate.get("https://pathops.dev/snapshot").is_some() => return Ok(None),
         Release::TYPE if predicate.get("https://pathops.dev/release").is_some() => return Ok(None),

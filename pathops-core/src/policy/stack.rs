@@ -155,11 +155,15 @@ impl Policy {
         self.0.rules.iter().filter_map(move |rule| CHANGES.into_iter().find_map(|changes| self.in_force(rule, of(changes))))
     }
 
-    /// Whether no change of a unit passes without evidence that this very policy was checked.
+    /// How many approvals of this very policy every change of a unit waits for, beside its check: what requirements ask for that
+    /// stop every change, and that no broken glass gets past. `None` where changes pass without a check.
     #[must_use]
-    pub fn asks_for_its_check(&self, unit: &Unit) -> bool {
-        let mut rules = self.requirements(unit).map(|(_, requirement)| requirement);
-        rules.any(|it| matches!(it.asks, Ask::Policy(_)) && it.stops_every_change())
+    pub fn approvals_of_itself(&self, unit: &Unit) -> Option<u32> {
+        let past = self.break_glass(unit).map(|glass| &glass.requirements);
+        let holds = |it: &&Requirement| it.stops_every_change() && past.is_none_or(|past| !past.contains(&it.id));
+        let rules = self.requirements(unit).map(|(_, requirement)| requirement).filter(holds);
+        let approvals = |it: &Requirement| if let Ask::Policy(rule) = &it.asks { Some(rule.approvals) } else { None };
+        rules.filter_map(approvals).max()
     }
 
     /// The freeze windows that stop every change of a unit, together: whether promotions are closed, why, since when, and what comes next.

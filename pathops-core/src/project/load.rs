@@ -3,6 +3,7 @@
 mod cases;
 mod change;
 mod facts;
+mod freezes;
 mod policy;
 mod reader;
 mod sheet;
@@ -27,6 +28,7 @@ use crate::time::UnixMillis;
 pub use cases::load_policy_tests;
 pub use change::{Declared, lint_change};
 pub use facts::{load_facts, load_history};
+pub use freezes::changed_freezes;
 pub use policy::{lint_policy, load_policy};
 pub(crate) use reader::{Mistake, read};
 use sheet::{Sheet, Sheets};

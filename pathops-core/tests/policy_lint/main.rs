@@ -465,6 +465,32 @@ fn a_check_of_the_policy_that_is_tightened_for_some_changes_is_still_asked_for()
     );
 }
 
+/// What it is not told of it does not look at, and names.
+#[test]
+fn what_is_not_known_is_named_as_not_looked_at() {
+    let (units, people) = (units(), staff());
+    let unseen = |[producers, kinds, suites]: [bool; 3]| {
+        let context = LintContext {
+            units: &units,
+            people: &people,
+            producers: producers.then(BTreeSet::new),
+            kinds: kinds.then(BTreeMap::new),
+            build_suites: suites.then(BTreeSet::new),
+            at: AT,
+        };
+        let words = ["trusted by the host", "makes the kinds", "report the suites", "opaque changes"];
+        let unseen = context.unseen();
+        let told = words.map(|word| unseen.iter().filter(|it| it.contains(word)).count());
+        assert_eq!(told.iter().sum::<usize>(), unseen.len(), "{unseen:?}");
+        told
+    };
+    assert_eq!(unseen([false, false, false]), [1, 1, 1, 1]);
+    assert_eq!(unseen([true, false, false]), [0, 1, 1, 1]);
+    assert_eq!(unseen([false, true, false]), [1, 0, 1, 1]);
+    assert_eq!(unseen([false, false, true]), [1, 1, 0, 1]);
+    assert_eq!(unseen([true, true, true]), [0, 0, 0, 1], "what will come is declared nowhere");
+}
+
 /// The producers are trusted, and make something else.
 #[test]
 fn a_kind_of_evidence_that_nobody_makes_is_an_error() {

@@ -7,7 +7,7 @@ pub(super) fn looked_at(linter: &mut Linter<'_>) {
     let (policy, context) = (linter.policy, linter.context);
     let Some(top) = linter.top() else { return };
     for unit in context.units.values() {
-        if policy.asks_for_its_check(unit) {
+        if policy.approvals_of_itself(unit).is_some() {
             continue;
         }
         let what = "nothing asks for evidence of the policy itself: rules that nobody has checked decide".to_owned();

@@ -71,7 +71,7 @@ fn told(
 }
 
 /// What a unit is after a change: what has its name, and then whatever else has a repository of its.
-fn heirs<'p>(unit: &Unit, after: &'p Project) -> impl Iterator<Item = &'p Unit> {
+pub(super) fn heirs<'p>(unit: &Unit, after: &'p Project) -> impl Iterator<Item = &'p Unit> {
     let has_its = |now: &&Unit| {
         let source = unit.source().is_some_and(|source| now.source() == Some(source));
         now.id != unit.id && (source || now.desired_state == unit.desired_state)
