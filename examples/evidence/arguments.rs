@@ -155,7 +155,7 @@ pub(crate) struct Ingest {
     /// it is stored.
     #[arg(long, value_name = "DIGEST", value_parser = subject)]
     pub(crate) subject: Vec<SubjectDigest>,
-    /// The format, where it is not to be recognised. A `pod-log` with a subject may be of any size.
+    /// The format, where it is not to be recognised. A log (`pod-log`) may be of any size.
     #[arg(long)]
     pub(crate) format: Option<Format>,
     /// When what is reported was so, in RFC 3339; otherwise when the file was last written.

@@ -1,8 +1,8 @@
 //! Taking reports in.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
@@ -10,9 +10,9 @@ use std::time::UNIX_EPOCH;
 use async_trait::async_trait;
 use pathops_core::adapter::ByteStream;
 use pathops_core::evidence::{Keeping, Subject, TestAnnotations};
-use pathops_core::{Digest, ErrorKind, OpContext, UnixMillis};
+use pathops_core::{ErrorKind, OpContext, UnixMillis};
 use pathops_evidence::redact::Redactor;
-use pathops_evidence::report::{Format, MAX_BYTES};
+use pathops_evidence::report::{BEGINNING, Format, MAX_BYTES, begins_a_log};
 use pathops_evidence::{Ingested, Origin, Sealer, ingest as take_report, ingest_log};
 use pathops_examples::Failure;
 use pathops_examples::store::Open;
@@ -42,8 +42,7 @@ pub(crate) async fn ingest(cx: &OpContext, arguments: Ingest) -> Result<String, 
     Ok(told)
 }
 
-/// A log with a subject is taken in as it comes, whatever its size; a report has to be in memory to be understood, and so has what is its
-/// own subject.
+/// A log is taken in as it comes, whatever its size; another report has to be in memory to be understood.
 async fn take(
     cx: &OpContext,
     sealer: &Sealer,
@@ -51,29 +50,26 @@ async fn take(
     file: &Path,
     arguments: &Ingest,
 ) -> Result<Ingested, Failure> {
-    let format = arguments.format;
-    if format == Some(Format::PodLog) && !arguments.subject.is_empty() {
-        let log = Box::new(Pieces(File::open(file)?));
-        return Ok(ingest_log(cx, sealer, redactor, log, &origin(arguments, file, subject(arguments)?)?).await?);
+    let (format, origin) = (arguments.format, origin(arguments, file)?);
+    let (mut rest, mut beginning) = (File::open(file)?, Vec::new());
+    rest.by_ref().take(BEGINNING as u64).read_to_end(&mut beginning)?;
+    let is_log = format.map_or_else(|| begins_a_log(&beginning), |format| format == Format::PodLog);
+    let whole = io::Cursor::new(beginning).chain(rest);
+    if is_log {
+        return Ok(ingest_log(cx, sealer, redactor, Box::new(Pieces(whole)), &origin).await?);
     }
     let mut bytes = Vec::new();
     // One more than the limit shows that it is too large.
-    File::open(file)?.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    let mut subject = subject(arguments)?;
-    if subject.digest.is_empty() {
-        // Not of what the file says: a digest of a secret would let it be guessed.
-        let stored = Digest::of(&redactor.redact(&bytes).bytes);
-        subject.digest.insert("sha256".to_owned(), stored.hex());
-    }
-    Ok(take_report(cx, sealer, redactor, &bytes, format, &origin(arguments, file, subject)?).await?)
+    whole.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(take_report(cx, sealer, redactor, &bytes, format, &origin).await?)
 }
 
-/// A file, piece by piece.
+/// What is read, piece by piece.
 #[derive(Debug)]
-struct Pieces(File);
+struct Pieces<R>(R);
 
 #[async_trait]
-impl ByteStream for Pieces {
+impl<R: Read + fmt::Debug + Send> ByteStream for Pieces<R> {
     async fn next(&mut self) -> pathops_core::Result<Option<Vec<u8>>> {
         let mut piece = vec![0; 1 << 16];
         let read = self
@@ -85,20 +81,21 @@ impl ByteStream for Pieces {
     }
 }
 
-fn subject(arguments: &Ingest) -> Result<Subject, Failure> {
+/// What the reports are about; none where that is each itself.
+fn subjects(arguments: &Ingest) -> Result<Vec<Subject>, Failure> {
     let mut subject = Subject::named(arguments.app.as_ref().map_or_else(|| "subject".to_owned(), ToString::to_string));
     for digest in &arguments.subject {
         if let Some(other) = subject.digest.insert(digest.algorithm.clone(), digest.value.clone()) {
             return Err(format!("one subject has one {}: `{other}` and `{}` are two", digest.algorithm, digest.value).into());
         }
     }
-    Ok(subject)
+    Ok(if subject.digest.is_empty() { Vec::new() } else { vec![subject] })
 }
 
-fn origin(arguments: &Ingest, file: &Path, subject: Subject) -> Result<Origin, Failure> {
+fn origin(arguments: &Ingest, file: &Path) -> Result<Origin, Failure> {
     Ok(Origin {
         name: file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned(),
-        subjects: vec![subject],
+        subjects: subjects(arguments)?,
         attester: arguments.attester.clone(),
         at: arguments.at.map_or_else(|| written(file), Ok)?,
         suite: arguments.suite.clone(),

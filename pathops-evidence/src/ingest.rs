@@ -25,7 +25,7 @@ use said::said;
 pub struct Origin {
     /// What it is, for people: `orders scan`.
     pub name: String,
-    /// What it is about: an artifact, a commit.
+    /// What it is about: an artifact, a commit. Where there is none, each report is about itself, as it is stored.
     pub subjects: Vec<Subject>,
     /// Who hands it in: a URI, which is not one of PathOps' own.
     pub attester: String,
@@ -99,7 +99,7 @@ impl Predicate for ReportTaken {
 ///
 /// # Errors
 /// `Invalid` where the report is larger than [`MAX_BYTES`], is not recognised, could be in several formats, is not whole, or
-/// contradicts itself: then nothing is stored; where no subject has a digest, or the attester is PathOps itself; what signer, blob
+/// contradicts itself: then nothing is stored; where a subject has no digest, or the attester is PathOps itself; what signer, blob
 /// store and ledger answer.
 pub async fn ingest(
     cx: &OpContext,
@@ -119,6 +119,7 @@ pub async fn ingest(
     let redacted = redactor.redact(original);
     let report = read(&redacted.bytes, format).map_err(|error| origin.refuse(&redactor.redact_text(&error.to_string())))?;
     let payload = sealer.store(cx, redacted.bytes.clone().into()).await?;
+    let origin = &origin.about(&payload);
     // Of what is stored encrypted, the digest is another one than that of what was read.
     let report = Report { digest: payload, ..report };
     let said = said(&report, &redacted.bytes, origin)?;
@@ -140,10 +141,19 @@ impl Origin {
             let error = self.refuse(&"PathOps itself hands nothing in");
             return Err(error.advise("name the tool, or who runs it, as the attester"));
         }
-        if self.subjects.is_empty() || self.subjects.iter().any(|subject| subject.digest.is_empty()) {
+        if self.subjects.iter().any(|subject| subject.digest.is_empty()) {
             return Err(self.refuse(&"it is about nothing with a digest").advise("name a subject with a digest"));
         }
         Ok(())
+    }
+
+    /// The same, about something.
+    fn about(&self, payload: &Digest) -> Self {
+        let mut about = self.clone();
+        if about.subjects.is_empty() {
+            about.subjects.push(Subject::named(&self.name).with_sha256(payload));
+        }
+        about
     }
 
     /// How long what is stored of a report is kept.

@@ -46,7 +46,7 @@
 //! | `k6-summary` | `--summary-export`, `handleSummary` | checks, thresholds | `Checks` |
 //! | `curl` | `--write-out '%{json}'` | status, exit code, times | `Checks` |
 //! | `kubernetes-events` | `v1`, `events.k8s.io/v1` | events | `RuntimeEvents` |
-//! | `pod-log` | text; only by [`parse_as`] | how much, of which pods | `Log` |
+//! | `pod-log` | text or JSON lines, recognised where most lines say when, or of which pod they are | how much, of which pods | `Log` |
 //! | `prometheus-query` | HTTP API v1 | vectors, matrices, scalars, with NaN | `Metrics` |
 //! | `otlp-traces` | OTLP 1 JSON, one or in lines | ids of traces, errors | `Traces` |
 //! | `argo-cd` | `argoproj.io/v1alpha1` Application, lists of them | sync, health, operation, conditions | `Deployments` |
@@ -112,7 +112,7 @@ use pathops_core::Digest;
 pub use content::*;
 pub use error::{Fault, ParseError, Place};
 pub use format::{Format, UnknownFormat};
-pub use recognise::{Unrecognised, recognise};
+pub use recognise::{Unrecognised, begins_a_log, recognise};
 pub use reference::ReportReference;
 pub(crate) use reference::reference_to;
 
@@ -120,6 +120,9 @@ use crate::report::input::Input;
 
 /// How many bytes a report may have.
 pub const MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// How many bytes of a log show that it is one.
+pub const BEGINNING: usize = input::SHOWN_TEXT;
 
 /// How many values a report in JSON may have, keys counted too, and how many elements and attributes one in XML.
 pub const MAX_VALUES: usize = 1_000_000;

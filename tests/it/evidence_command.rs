@@ -19,7 +19,7 @@ use crate::world::{cx, wait};
 
 const REPORTS: &str = "pathops-evidence/tests/fixtures/report";
 
-fn program() -> &'static Path {
+pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| linked("evidence", ""))
 }

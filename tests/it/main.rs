@@ -7,6 +7,7 @@ mod by_hand;
 mod comments;
 mod crash;
 mod evidence_command;
+mod evidence_logs;
 mod evidence_witness;
 mod gitops_edit_command;
 mod golden_path;

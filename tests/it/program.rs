@@ -9,6 +9,13 @@ use serde_json::Value;
 
 pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
+/// The most memory that a process has held so far, in bytes; `None` where the system does not say, or it has ended.
+pub(crate) fn peak_memory(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(peak.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
 /// Builds an example. Cargo says where it lies.
 pub(crate) fn built(example: &str) -> PathBuf {
     built_with(example, "")

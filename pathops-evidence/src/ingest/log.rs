@@ -17,7 +17,7 @@ use crate::report::Format;
 /// line at most ([`Stream`]).
 ///
 /// # Errors
-/// `Invalid` where there is nothing in it, or it is not UTF-8: then nothing is stored; where no subject has a digest, or the
+/// `Invalid` where there is nothing in it, or it is not UTF-8: then nothing is stored; where a subject has no digest, or the
 /// attester is PathOps itself; what the stream, the signer, the blob store and the ledger answer.
 pub async fn ingest_log(
     cx: &OpContext,
@@ -32,6 +32,7 @@ pub async fn ingest_log(
     let redacting =
         Redacting { log, stream: Some(stream), text: Text::default(), removed: removed.clone(), name: origin.name.clone() };
     let payload = sealer.store(cx, Box::new(redacting)).await?;
+    let origin = origin.about(&payload);
     let removed = std::mem::take(&mut *removed.lock().unwrap_or_else(PoisonError::into_inner));
     let redaction = TakenOut::by(redactor, removed);
     let reference = origin.reference(sealer, Format::PodLog, &payload, &redaction);

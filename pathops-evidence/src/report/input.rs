@@ -10,8 +10,8 @@ use crate::report::xml::Element;
 use crate::report::{Fault, MAX_BYTES, json, xml};
 
 /// How many lines of a report in JSON lines, and how many bytes of a text, are shown to those who recognise it.
-const SHOWN_LINES: usize = 32;
-const SHOWN_TEXT: usize = 64 * 1024;
+pub(super) const SHOWN_LINES: usize = 32;
+pub(super) const SHOWN_TEXT: usize = 64 * 1024;
 
 /// A report as it came in, known to be within the limits and whole.
 #[derive(Debug)]
@@ -37,9 +37,11 @@ impl<'a> Input<'a> {
     /// Looks at a report.
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Fail> {
         let plain = Self::open_as_text(bytes)?;
-        let look = match plain.bytes.trim_ascii_start().first() {
-            Some(b'{' | b'[') => look_at_json(plain.bytes)?,
-            Some(b'<') => Look::Xml(xml::read(plain.bytes)?),
+        let look = match plain.bytes.trim_ascii_start() {
+            // No list begins so, but lines of the logs of several pods do.
+            [b'[', b'p', ..] => return Ok(plain),
+            [b'{' | b'[', ..] => look_at_json(plain.bytes)?,
+            [b'<', ..] => Look::Xml(xml::read(plain.bytes)?),
             _ => return Ok(plain),
         };
         Ok(Self { look, ..plain })

@@ -72,6 +72,20 @@ pub fn recognise(bytes: &[u8]) -> Result<Format, Unrecognised> {
     among(Format::ALL, &input.look)
 }
 
+/// Whether this is the beginning of a log ([`Format::PodLog`]), by its whole lines. One need not be in memory: it is taken in as it
+/// comes ([`ingest_log`](crate::ingest_log)), whatever its size. [`BEGINNING`] bytes are enough.
+///
+/// ```
+/// use pathops_evidence::report::begins_a_log;
+/// assert!(begins_a_log(b"2026-11-22T12:00:00Z ready\n2026-11-22T12:00:01Z GET /hea"));
+/// assert!(!begins_a_log(b"TAP version 14\n1..1\nok 1\n"));
+/// ```
+#[must_use]
+pub fn begins_a_log(beginning: &[u8]) -> bool {
+    let whole = beginning.iter().rposition(|byte| *byte == b'\n').map_or(beginning.len(), |last| last + 1);
+    recognise(beginning.get(..whole).unwrap_or_default()) == Ok(Format::PodLog)
+}
+
 /// Recognises one of `formats`.
 pub(super) fn among(formats: &[Format], look: &Look<'_>) -> Result<Format, Unrecognised> {
     let sure: Vec<_> = formats.iter().map(|format| format.spec()).map(|spec| ((spec.look)(look), spec.format)).collect();

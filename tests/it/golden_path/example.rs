@@ -16,7 +16,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::program::linked;
+use crate::program::{linked, peak_memory};
 
 /// How often something is looked at, and how long it may take.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -253,9 +253,7 @@ impl Running {
 
     /// The most memory that it has held so far, in bytes; `None` where the system does not say.
     pub(super) fn peak_memory(&self) -> Option<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-        Some(peak.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+        peak_memory(self.child.id())
     }
 
     /// Waits for its end.
