@@ -125,13 +125,27 @@ impl Verification {
     }
 }
 
+/// The verdict, and a line for each thing that is said. What was verified may be quoted in one: it is cut, and cannot look like another.
 impl std::fmt::Display for Verification {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{}", self.verdict())?;
-        self.checked.iter().try_for_each(|it| writeln!(f, "  ok        {it}"))?;
-        self.failures.iter().try_for_each(|(part, why)| writeln!(f, "  FAILED    {part}: {why}"))?;
-        self.missing.iter().try_for_each(|it| writeln!(f, "  missing   {it}"))?;
-        self.left_out.iter().try_for_each(|it| writeln!(f, "  left out  {it}"))
+        self.checked.iter().try_for_each(|it| writeln!(f, "  ok        {}", OneLine(it)))?;
+        self.failures.iter().try_for_each(|(part, why)| writeln!(f, "  FAILED    {}: {}", OneLine(part), OneLine(why)))?;
+        self.missing.iter().try_for_each(|it| writeln!(f, "  missing   {}", OneLine(it)))?;
+        self.left_out.iter().try_for_each(|it| writeln!(f, "  left out  {}", OneLine(it)))
+    }
+}
+
+/// A text that may have somebody else's words in it, as a part of a line.
+struct OneLine<'t>(&'t str);
+
+impl std::fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        const MAX_CHARS: usize = 4_000;
+        for shown in self.0.chars().take(MAX_CHARS) {
+            if shown.is_control() { write!(f, "{}", shown.escape_default())? } else { write!(f, "{shown}")? }
+        }
+        if self.0.chars().nth(MAX_CHARS).is_some() { write!(f, "… ({} bytes)", self.0.len()) } else { Ok(()) }
     }
 }
 

@@ -8,6 +8,7 @@ mod comments;
 mod crash;
 mod evidence_command;
 mod evidence_logs;
+mod evidence_slow;
 mod evidence_witness;
 mod gitops_edit_command;
 mod golden_path;

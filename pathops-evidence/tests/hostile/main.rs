@@ -3,6 +3,7 @@
 
 mod damaged;
 mod unreliable;
+mod vast;
 
 use std::collections::BTreeMap;
 
