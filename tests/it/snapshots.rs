@@ -1,20 +1,20 @@
 //! Snapshots of a whole control plane: on success, on failure, where a source hangs, and where the process dies over it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use pathops_coordinator::change_set::{Command, End, Stage, State};
 use pathops_core::adapter::{
-    BlobStore as _, Collected, IndexedEvidence, Journal as _, RuntimeEvent, RuntimeSignals, Seq, SignalCapabilities, SignalQuery,
-    Signer as _,
+    BlobStore as _, CiConclusion, Collected, IndexedEvidence, Journal as _, RuntimeEvent, RuntimeSignals, Seq,
+    SignalCapabilities, SignalQuery, Signer as _,
 };
 use pathops_core::evidence::{
     ContractComparison, Envelope, Occasion, Predicate as _, Redaction, Reference, Release, RuntimeTrace, SignalReading, Snapshot,
     Statement, Treatment, TrustRoot, VerifiedEvidence, VerifiedProperties, predicate_schemas,
 };
-use pathops_core::memory::{MemoryJournal, MemorySigner};
+use pathops_core::memory::{MemoryJournal, MemorySigner, Pipeline};
 use pathops_core::{Digest, OpContext, Result, UnixMillis};
 use pathops_evidence::report::TraceReport;
 use pathops_evidence::{Against, EvidenceRecord, Verdict, Verification, verify_ledger};
@@ -213,6 +213,61 @@ fn what_never_came_that_far_is_absent_with_the_reason() {
         "{absent:?}"
     );
     assert_eq!(there(&failed)[0], "CI log");
+}
+
+/// What a change set leaves that ends because something took too long: whole snapshots with their numbers, all of it in the ledger.
+fn out_of_time(world: &World, unit: &str) -> Vec<Snapshot> {
+    let state = world.carry_out(feature_of(&[unit], "better", None), "k").unwrap();
+    assert_eq!(state.end, Some(End::Recovered));
+    let snapshots: Vec<_> = state.units[&unit.parse().unwrap()].snapshots.iter().map(|record| snapshot(world, record)).collect();
+    assert!(snapshots.iter().all(|snapshot| snapshot.is_whole().unwrap().is_some()));
+    let (log, trust) = (log_key().identity(), TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()]));
+    let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs) };
+    let said = wait(verify_ledger(&cx(), &world.streams, against)).unwrap();
+    assert_eq!(said.verdict(), Verdict::Verified, "{said}");
+    assert!(said.to_string().contains(&format!("{} snapshots in 1 streams", snapshots.len())), "{said}");
+    snapshots
+}
+
+#[test]
+fn a_build_that_takes_too_long_is_signed_with_what_is_absent_for_it() {
+    let mut world = World::new(MemoryJournal::new());
+    world.keeps_ledger = true;
+    world.ci = world.ci.with_script(|_, _| Pipeline {
+        conclusion: CiConclusion::TimedOut { limit_millis: 900_000 },
+        junit: None,
+        artifact: None,
+        log: b"compiling\n".to_vec(),
+    });
+    let [failed] = &out_of_time(&world, "orders")[..] else { panic!() };
+    assert_eq!(failed.extent.occasion, Occasion::Failed);
+    assert!(there(failed).contains(&"CI log"), "what it has printed so far is kept: {:?}", there(failed));
+    let absent = absent(failed);
+    for part in ["logs", "events", "metrics", "orders preflight deployment", "orders preflight smoke job"] {
+        assert!(absent[part].contains("ci/run was stopped after 900 s"), "{part}: {absent:?}");
+    }
+    assert!(absent.contains_key("orders unit tests"), "{absent:?}");
+}
+
+#[test]
+fn a_deployment_that_takes_too_long_is_signed_with_what_is_absent_for_it() {
+    let mut world = World::new(MemoryJournal::new());
+    world.keeps_ledger = true;
+    let passes = world.rollouts();
+    let built: Arc<Mutex<Option<Option<Digest>>>> = Arc::default();
+    world.gitops = world.gitops.clone().with_script(move |deploying| {
+        let mut rollout = passes(deploying);
+        // What the change has built never ends its jobs; what was there before can be put back.
+        if deploying.artifact == *built.lock().unwrap().get_or_insert(deploying.artifact) {
+            rollout.jobs.iter_mut().for_each(|job| job.checks = None);
+        }
+        rollout
+    });
+    let snapshots = out_of_time(&world, "orders");
+    let failed = snapshots.iter().find(|it| it.extent.occasion == Occasion::Failed).unwrap();
+    let absent = absent(failed);
+    assert!(absent["orders preflight smoke job"].contains("has no result for this deployment"), "{absent:?}");
+    assert!(there(failed).contains(&"orders preflight deployment"), "that it was not ready is there: {:?}", there(failed));
 }
 
 /// Prints nothing for ever, and says that it was asked.
