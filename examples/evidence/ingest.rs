@@ -19,7 +19,6 @@ use pathops_examples::store::Open;
 use serde_json::json;
 
 use crate::arguments::Ingest;
-use crate::erase::sealed;
 
 /// The name of a log that this command begins.
 pub(crate) const ORIGIN: &str = "localhost/evidence";
@@ -28,9 +27,11 @@ pub(crate) const ORIGIN: &str = "localhost/evidence";
 pub(crate) async fn ingest(cx: &OpContext, arguments: Ingest) -> Result<String, Failure> {
     let redactor = Arc::new(Redactor::new([])?);
     let store = arguments.place.clone().store()?;
-    let Open { signer, blobs, ledger, bucket, .. } = store.open(cx, ORIGIN).await?;
-    let sealer = Sealer::new(signer, blobs.clone()).with_ledger(ledger);
-    let sealer = if arguments.erasable { sealer.with_erasable(sealed(&blobs, &bucket)?) } else { sealer };
+    let open = store.open(cx, ORIGIN).await?;
+    let sealed = open.sealed()?;
+    let Open { signer, blobs, ledger, .. } = open;
+    let sealer = Sealer::new(signer, blobs).with_ledger(ledger);
+    let sealer = if arguments.erasable { sealer.with_erasable(sealed) } else { sealer };
     let (index, trust) = (store.index_to_fill(cx).await?, store.trust(cx).await?);
     let mut told = String::new();
     for file in &arguments.files {

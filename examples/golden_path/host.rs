@@ -208,6 +208,7 @@ async fn compose(
         .gitops(controller.gitops.clone())
         .signals(reconciler.clone())
         .blobs(store.blobs.clone())
+        .sealed(store.sealed()?)
         .streams(store.bucket.clone())
         .journal(journal.clone())
         .ledger(store.ledger.clone())

@@ -5,6 +5,7 @@
 //! | `log/` | the ledger |
 //! | `blobs/` | the payloads |
 //! | `snapshots/` | the snapshots by their numbers, where a control plane writes into it |
+//! | `payload-keys/` | the keys of payloads that can be erased |
 //! | `keys/<name>.pem` | the public keys whose evidence counts |
 //! | `trusted_root.json` | names the log |
 //!
@@ -18,10 +19,12 @@ use std::sync::Arc;
 use pathops_adapters::local_signer::{LocalSigner, local_seed};
 use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
 use pathops_adapters::sqlite::{SqliteEvidenceDraft, SqliteEvidenceIndex};
+use pathops_adapters::system::SystemKeys;
 use pathops_core::adapter::{Bucket, Signer};
 use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::{ErrorKind, ObjectKey, OpContext};
 use pathops_evidence::ledger::{Ledger, LogIdentity, LogKey};
+use pathops_evidence::retention::SealedBlobs;
 use pathops_evidence::{log_of, trusted_root};
 
 use crate::Failure;
@@ -55,6 +58,17 @@ pub struct Open {
     pub ledger: Arc<Ledger>,
     /// Who the log is.
     pub identity: LogIdentity,
+}
+
+impl Open {
+    /// Where payloads go that are to be erasable: encrypted among the others, with the keys in the store, which nothing wraps.
+    ///
+    /// # Errors
+    /// None in practice: the folder has a name.
+    pub fn sealed(&self) -> Result<SealedBlobs, Failure> {
+        let folder = ObjectKey::parse("payload-keys")?;
+        Ok(SealedBlobs::new(self.blobs.clone(), self.bucket.clone(), Arc::new(SystemKeys)).with_folder(&folder))
+    }
 }
 
 impl Store {

@@ -35,6 +35,7 @@ use pathops_core::project::Unit;
 use pathops_core::{BranchName, Error, ErrorKind, OpContext, RepoId, Result, Retry};
 use pathops_evidence::ledger::Ledger;
 use pathops_evidence::redact::Redactor;
+use pathops_evidence::retention::SealedBlobs;
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
 use crate::activity::redaction::PayloadRedaction;
@@ -79,6 +80,8 @@ pub(crate) struct Services {
     pub(crate) gitops: Arc<dyn GitOps>,
     pub(crate) signals: Arc<dyn RuntimeSignals>,
     pub(crate) blobs: Arc<dyn BlobStore>,
+    /// Where payloads go that are to be erasable.
+    pub(crate) sealed: Option<SealedBlobs>,
     pub(crate) agent: Arc<dyn AgentBackend>,
     pub(crate) notifier: Arc<dyn Notifier>,
     pub(crate) clock: Arc<dyn Clock>,

@@ -12,6 +12,7 @@ use pathops_core::policy::{ConditionLanguage, Languages};
 use pathops_core::{ProducerName, RepoId, Result};
 use pathops_evidence::ledger::Ledger;
 use pathops_evidence::redact::{Personal, Redactor, RedactorBuilder, RulesError};
+use pathops_evidence::retention::SealedBlobs;
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
 use crate::activity::redaction::PayloadRedaction;
@@ -47,6 +48,7 @@ pub struct Builder {
     blobs: Option<Arc<dyn BlobStore>>,
     streams: Option<Arc<dyn Bucket>>,
     journal: Option<Arc<dyn Journal>>,
+    sealed: Option<SealedBlobs>,
     signer: Option<Arc<dyn Signer>>,
     agent: Option<Arc<dyn AgentBackend>>,
     notifier: Option<Arc<dyn Notifier>>,
@@ -92,6 +94,9 @@ parts! {
     signals: Arc<dyn RuntimeSignals>,
     /// Where payloads go.
     blobs: Arc<dyn BlobStore>,
+    /// Where payloads go, encrypted, whose class of retention is [erasable](pathops_core::evidence::RetentionClass::erasable). A host
+    /// without it stores none of those: where what a build has printed or reported is one, the change set fails.
+    sealed: SealedBlobs,
     /// Where snapshots get their numbers, for ever: the same bucket for every host of the project, such as that of its ledger.
     /// See [`Streams`].
     streams: Arc<dyn Bucket>,
@@ -231,6 +236,7 @@ impl Builder {
             sealer,
             ledger: self.ledger,
             blobs,
+            sealed: self.sealed,
             trust,
             redactor: unusable(redaction.clone().high_entropy(false).personal(Personal::Keep).build())?,
             payloads: unusable(PayloadRedaction::new(redaction))?,

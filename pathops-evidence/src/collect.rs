@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Either, FutureExt as _, join_all, select};
-use pathops_core::adapter::{BlobStore, Clock, Collected, LogExcerpt, RuntimeSignals, SignalQuery};
-use pathops_core::evidence::{Cut, CutOf, Treatment, Window};
+use pathops_core::adapter::{Clock, Collected, LogExcerpt, RuntimeSignals, SignalQuery};
+use pathops_core::evidence::{Cut, CutOf, PayloadKind, Treatment, Window};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::Collection;
 use crate::redact::{Redactor, Removed};
+use crate::retention::PayloadStore;
 
 /// How much is collected, and how patiently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,14 +166,14 @@ pub struct StoredPart {
 }
 
 /// Asks sources and stores what they give.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Collector<'s> {
     /// Measures the patience.
     pub clock: &'s dyn Clock,
     /// Takes secrets out, before anything is hashed or stored.
     pub redactor: &'s Redactor,
     /// Where the parts go.
-    pub blobs: &'s dyn BlobStore,
+    pub payloads: PayloadStore<'s>,
     /// How much, and how patiently.
     pub limits: CollectLimits,
 }
@@ -190,7 +191,7 @@ impl Collector<'_> {
         let answers = sources.into_iter().map(|Source { part, answer }| async move { (part, self.in_time(answer).await) });
         for (part, answer) in join_all(answers).await {
             match answer {
-                Ok(Collected::Present(raw)) => match self.store(cx, raw).await {
+                Ok(Collected::Present(raw)) => match self.store(cx, PayloadKind::of_part(&part), raw).await {
                     Ok(StoredPart { digest, location, media_type, treated }) => {
                         collection.payload(&part, &digest, &location, media_type, Some(treated));
                     }
@@ -217,8 +218,8 @@ impl Collector<'_> {
     /// cut before, what may be half a secret goes on both sides of the cut: see [`Redactor::redact_end`].
     ///
     /// # Errors
-    /// What the blob store answers.
-    pub async fn store(&self, cx: &OpContext, raw: Raw) -> Result<StoredPart> {
+    /// As [`PayloadStore::put`].
+    pub async fn store(&self, cx: &OpContext, kind: Option<PayloadKind>, raw: Raw) -> Result<StoredPart> {
         let (bytes, media_type, removed, cut) = match raw {
             Raw::Text { bytes, more_before } => {
                 let redacted = if more_before { self.redactor.redact_end(&bytes) } else { self.redactor.redact(&bytes) };
@@ -236,9 +237,9 @@ impl Collector<'_> {
                 (Value::Array(entries).to_string().into_bytes(), "application/json", removed, cut)
             }
         };
-        let digest = self.blobs.put(cx, bytes).await?;
+        let (digest, location) = self.payloads.put(cx, kind, bytes).await?;
         let treated = Treatment { ruleset: *self.redactor.digest(), removed, cut };
-        Ok(StoredPart { digest, location: self.blobs.location(&digest), media_type, treated })
+        Ok(StoredPart { digest, location, media_type, treated })
     }
 
     fn cut_text(&self, bytes: Vec<u8>, more_before: bool) -> (Vec<u8>, Option<Cut>) {

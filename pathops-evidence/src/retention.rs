@@ -62,9 +62,11 @@ mod disposal;
 mod redacted;
 mod run;
 mod sealed;
+mod store;
 mod survey;
 
 pub use disposal::{Disposal, Disposed};
 pub use redacted::redact_stored;
 pub use sealed::SealedBlobs;
+pub use store::PayloadStore;
 pub(crate) use survey::Tombstones;

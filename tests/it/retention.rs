@@ -7,10 +7,10 @@ use std::time::Duration;
 use pathops_coordinator::change_set::{End, State};
 use pathops_core::adapter::{BlobStore as _, SignalCapabilities, Signer as _};
 use pathops_core::evidence::{Reference, RetentionPolicy, TrustRoot};
-use pathops_core::memory::{MemoryJournal, MemorySignals, MemorySigner};
+use pathops_core::memory::{MemoryJournal, MemoryKeys, MemorySignals, MemorySigner};
 use pathops_core::{Digest, UnixMillis};
 use pathops_evidence::ledger::Ledger;
-use pathops_evidence::retention::Disposal;
+use pathops_evidence::retention::{Disposal, SealedBlobs};
 use pathops_evidence::{Against, Sealer, Verdict, verify_ledger};
 
 use crate::governance::{declare, propose_policy};
@@ -94,6 +94,42 @@ fn what_has_a_class_is_let_go_when_its_time_is_over_and_not_before() {
 }
 
 #[test]
+fn what_is_of_an_erasable_class_is_stored_encrypted_and_can_be_erased() {
+    let mut world = world();
+    let long = "classes: {long: {days: 90}, ";
+    let erasable = RETENTION.replace("{days: 30}", "{days: 30, erasable: true}").replace("classes: {", long);
+    let erasable = erasable.replace("reports: short", "reports: long");
+    declare(&world, "main", "retention.yaml", &erasable);
+    // Without a place for keys nothing of it is stored, and nothing goes on.
+    let refused = world.carry_out(feature_of(&["orders"], "better", None), "refused").unwrap();
+    let why = refused.failure.unwrap().reason;
+    assert!(why.contains("this host has no keys to encrypt it with"), "{why}");
+
+    let keys = Arc::new(MemoryKeys::from_seed(1));
+    let sealed = SealedBlobs::new(world.blobs.clone(), Arc::new(world.streams.clone()), keys);
+    world.sealed = Some(sealed.clone());
+    let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
+    assert_eq!(state.end, Some(End::Live), "{:?}", state.failure);
+    let of = |name: &str| digest(payloads(&world, &state).iter().find(|payload| payload.name == name).unwrap());
+    let (ci_log, (report, _)) = (of("CI log"), report(&world, &state));
+    let stored = |digest| wait(world.blobs.get(&cx(), &digest)).unwrap().unwrap();
+    let opened = |digest| wait(async { sealed.get_stream(&cx(), &digest).await?.unwrap().collect().await });
+    assert_eq!(opened(ci_log).unwrap(), b"1 test passed\n");
+    assert!(!String::from_utf8_lossy(&stored(ci_log)).contains("passed"));
+    assert!(stored(report).starts_with(b"<?xml"), "what is of another class is stored as it is");
+    is_verified(&world);
+
+    let policy = wait(world.plane().project()).unwrap().retention.unwrap();
+    let ledger = Arc::new(wait(Ledger::open(&cx(), Arc::new(world.streams.clone()), log_key())).unwrap());
+    let sealer = Sealer::new(Arc::new(MemorySigner::from_seed(1).unwrap()), world.blobs.clone()).with_ledger(ledger);
+    let disposal = Disposal::new(sealer, trust(), world.blobs.clone()).unwrap().with_sealed(sealed.clone());
+    wait(disposal.erase(&cx(), &ci_log, "request 17", &policy, UnixMillis(1))).unwrap();
+    assert!(opened(ci_log).is_err());
+    assert!(wait(disposal.erase(&cx(), &report, "request 17", &policy, UnixMillis(1))).is_err());
+    is_verified(&world);
+}
+
+#[test]
 fn what_has_no_class_says_why_it_is_kept_for_ever() {
     let mut world = world();
     let mut has = SignalCapabilities::default();
@@ -124,13 +160,19 @@ fn a_change_that_keeps_less_long_or_ends_a_hold_is_told() {
     let hold = "  holds: {case-17: {reason: subpoena, classes: [short]}}\n";
     declare(&world, "main", "retention.yaml", &format!("{RETENTION}{hold}"));
     let change = propose_policy(&world, "less", &crate::governance::policy(&world));
-    declare(&world, "less", "retention.yaml", &format!("{}  released: [case-17]\n", RETENTION.replace("30", "7")));
+    declare(
+        &world,
+        "less",
+        "retention.yaml",
+        &format!("{}  released: [case-17]\n", RETENTION.replace("30", "7, erasable: true")),
+    );
     let told = wait(world.plane().check_policy_change(change.number)).unwrap();
     assert_eq!(told.failures, [""; 0]);
     for expected in [
         "retention.yaml: the class `short` keeps for 7 days instead of 30; ",
         "retention.yaml: the hold `case-17` (subpoena) is not there any more; ",
         "retention.yaml: the hold `case-17` is released, on what was signed with it too; ",
+        "retention.yaml: what is collected for the class `short` can be erased before its 7 days are over; ",
     ] {
         assert!(told.warnings.iter().any(|it| it.starts_with(expected)), "{:#?}", told.warnings);
     }

@@ -18,6 +18,7 @@ use pathops_core::{
     BranchName, ChangeSetId, IdempotencyKey, OpContext, PersonId, Principal, RepoId, RepoPath, Result, UnitId, UnixMillis,
 };
 use pathops_evidence::ledger::{Ledger, LogKey};
+use pathops_evidence::retention::SealedBlobs;
 
 /// Where virtual time begins: a Monday, outside of every freeze.
 pub(crate) const START: UnixMillis = UnixMillis(1_763_971_200_000);
@@ -63,6 +64,8 @@ pub(crate) struct World {
     pub(crate) tasks: Arc<Mutex<Vec<AgentTask>>>,
     /// Logs, events and metrics; none at first.
     pub(crate) signals: Arc<dyn RuntimeSignals>,
+    /// Where payloads go that are to be erasable; nowhere at first.
+    pub(crate) sealed: Option<SealedBlobs>,
     /// Whether evidence is appended to a ledger, in the bucket of the snapshots.
     pub(crate) keeps_ledger: bool,
     /// Where snapshots get their numbers.
@@ -96,6 +99,7 @@ impl World {
         let world = Self {
             tasks: Arc::default(),
             signals: Arc::new(MemorySignals::new(SignalCapabilities::default())),
+            sealed: None,
             keeps_ledger: false,
             streams: MemoryBucket::new(),
             calls: Arc::default(),
@@ -214,6 +218,7 @@ impl World {
             Some(approvals) => builder.require_policy_check(approvals),
             None => builder,
         };
+        let builder = self.sealed.iter().cloned().fold(builder, |builder, sealed| builder.sealed(sealed));
         let builder = if self.keeps_ledger { builder.ledger(self.ledger()) } else { builder };
         builder
             .name(host)

@@ -8,6 +8,7 @@ use pathops_core::evidence::{
 use pathops_core::policy::GitState;
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result};
 use pathops_evidence::redact::Redactor;
+use pathops_evidence::retention::PayloadStore;
 use pathops_evidence::{Draft, junit};
 
 use crate::activity::Services;
@@ -52,14 +53,15 @@ impl Services {
             .await?;
         let declared = self.declared(cx, scope).await;
         let redactor = self.payloads.of(&declared)?;
-        let log = self.store(cx, &redactor, CI_LOG, outcome.log.clone()).await?;
+        let log = self.store(cx, (&redactor, &declared), CI_LOG, outcome.log.clone()).await?;
         // The instant does not depend on when this is done, or done again; nor on the clock of CI alone.
         let keeping = keeping(&declared, outcome.finished_at.max(scope.at));
-        let (tests, unread) = match self.tests(cx, scope, commit, &outcome, (&*redactor, &keeping)).await? {
-            Tested::Read(draft, verdict) => (Some((draft, verdict)), None),
-            Tested::Unread(report) => (None, Some(report)),
-            Tested::No => (None, None),
-        };
+        let (tests, unread) =
+            match self.tests(cx, scope, commit, &outcome, (&*redactor, &keeping, &self.payload_store(&declared))).await? {
+                Tested::Read(draft, verdict) => (Some((draft, verdict)), None),
+                Tested::Unread(report) => (None, Some(report)),
+                Tested::No => (None, None),
+            };
         let problem = problem(&outcome, tests.as_ref().map(|(_, verdict)| *verdict));
         let problem = problem.map(|problem| self.redactor.redact_text(&problem));
         let mut drafts: Vec<_> = tests.into_iter().map(|(draft, _)| draft).collect();
@@ -134,18 +136,18 @@ impl Services {
         scope: &Scope,
         commit: &CommitId,
         outcome: &CiOutcome,
-        (redactor, keeping): (&Redactor, &Keeping),
+        (redactor, keeping, payloads): (&Redactor, &Keeping, &PayloadStore<'_>),
     ) -> Result<Tested> {
         let Some(report) = &outcome.junit else { return Ok(Tested::No) };
         let redacted = redactor.redact(report);
-        let raw = self.blobs.put(cx, redacted.bytes).await?;
+        let (raw, location) = payloads.put(cx, Some(PayloadKind::Reports), redacted.bytes).await?;
         let tests = match junit::parse(report) {
             Ok(tests) => tests,
             Err(error) => {
                 let treated = Treatment { ruleset: *redactor.digest(), removed: redacted.removed, cut: None };
                 return Ok(Tested::Unread(Payload {
                     name: unread_report(&scope.unit.id),
-                    location: self.blobs.location(&raw),
+                    location,
                     digest: raw,
                     media_type: "application/xml".to_owned(),
                     treated: Some(treated),

@@ -1,15 +1,16 @@
 //! Signing what was observed, collecting the rest, and bundling it all into a snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{JobResult, LogExcerpt, Observation, Readiness, SignalQuery};
 use pathops_core::evidence::{
-    Deployment, Health, ReferenceAnnotations, StreamId, Subject, TestAnnotations, TestConfiguration, TestResult, TestVerdict,
-    Treatment,
+    Deployment, Health, PayloadKind, ReferenceAnnotations, RetentionPolicy, StreamId, Subject, TestAnnotations,
+    TestConfiguration, TestResult, TestVerdict, Treatment,
 };
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{Error, ErrorKind, OpContext, Result};
 use pathops_evidence::redact::{Redactor, Removed};
+use pathops_evidence::retention::PayloadStore;
 use pathops_evidence::{Begun, Collection, Collector, Draft, EvidenceRecord, SnapshotOf, Source, StoredPart};
 use serde_json::Value;
 
@@ -75,7 +76,7 @@ impl Services {
                 let query = SignalQuery { unit, target, since: window.from, tail_bytes: asked };
                 let sources = Source::signals(cx, &*self.signals, &query);
                 let redactor = self.payloads.of(declared)?;
-                self.collector(&redactor).gather(cx, &mut collection, sources.into()).await?;
+                self.collector(&redactor, declared).gather(cx, &mut collection, sources.into()).await?;
             }
             None => {}
         }
@@ -107,8 +108,19 @@ impl Services {
         self.streams.append(&cx.part("snapshot"), begun, &name, vec![subject], &collection.finish(about)).await
     }
 
-    pub(super) fn collector<'s>(&'s self, redactor: &'s Redactor) -> Collector<'s> {
-        Collector { clock: &*self.clock, redactor, blobs: &*self.blobs, limits: self.collect_limits }
+    pub(super) fn collector<'s>(&'s self, redactor: &'s Redactor, declared: &Declared) -> Collector<'s> {
+        let (payloads, limits) = (self.payload_store(declared), self.collect_limits);
+        Collector { clock: &*self.clock, redactor, payloads, limits }
+    }
+
+    /// Where payloads go, as the project says. Where that cannot be read, as much is erasable as the host can have so.
+    pub(super) fn payload_store(&self, declared: &Declared) -> PayloadStore<'_> {
+        let erasable = match declared {
+            Ok(project) => project.retention.as_ref().map(RetentionPolicy::erasable).unwrap_or_default(),
+            Err(_) if self.sealed.is_some() => PayloadKind::ALL.into(),
+            Err(_) => BTreeSet::new(),
+        };
+        PayloadStore::plain(&*self.blobs).erasable(erasable, self.sealed.as_ref())
     }
 
     fn told(&self, problem: Option<&str>) -> String {
@@ -197,8 +209,14 @@ impl Services {
     }
 
     /// Stores what was printed, without the secrets in it, and without what may be half of one where it was cut.
-    pub(super) async fn store(&self, cx: &OpContext, redactor: &Redactor, name: &str, printed: LogExcerpt) -> Result<Payload> {
-        let stored = self.collector(redactor).store(cx, printed.into()).await?;
+    pub(super) async fn store(
+        &self,
+        cx: &OpContext,
+        (redactor, declared): (&Redactor, &Declared),
+        name: &str,
+        printed: LogExcerpt,
+    ) -> Result<Payload> {
+        let stored = self.collector(redactor, declared).store(cx, PayloadKind::of_part(name), printed.into()).await?;
         let StoredPart { digest, location, media_type, treated } = stored;
         Ok(Payload {
             name: name.to_owned(),

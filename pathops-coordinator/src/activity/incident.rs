@@ -55,7 +55,7 @@ impl Services {
             let query = SignalQuery { unit: unit.id.clone(), target: target.clone(), since, tail_bytes };
             let sources = Source::signals(cx, &*self.signals, &query);
             let redactor = self.payloads.of(&declared)?;
-            self.collector(&redactor).gather(cx, &mut collection, sources.into()).await?;
+            self.collector(&redactor, &declared).gather(cx, &mut collection, sources.into()).await?;
         }
         good.evidence.iter().rev().for_each(|record| collection.evidence(record));
         let (change_set, occasion) = (good.change_set.clone(), Occasion::Incident);

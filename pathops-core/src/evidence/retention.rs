@@ -57,6 +57,9 @@ pub enum PayloadKind {
 }
 
 impl PayloadKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::Logs, Self::Events, Self::Metrics, Self::CiLog, Self::Reports];
+
     /// The kind of the part of a snapshot that has this name; none for what is no such payload.
     #[must_use]
     pub fn of_part(name: &str) -> Option<Self> {
@@ -90,6 +93,10 @@ impl std::fmt::Display for PayloadKind {
 pub struct RetentionClass {
     /// For so many days of 24 hours after it was collected.
     pub days: u32,
+    /// Whether a payload of it may have to go before its time: each is stored encrypted then, with a key of its own, and a host that
+    /// has no keys stores none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub erasable: bool,
 }
 
 /// That something must not go, for as long as this stands in the policy.
@@ -165,6 +172,13 @@ impl RetentionPolicy {
             holds: holds.map(|(name, _)| name.clone()).collect(),
             policy: self.digest(),
         })
+    }
+
+    /// What a control plane stores so that it can be erased.
+    #[must_use]
+    pub fn erasable(&self) -> BTreeSet<PayloadKind> {
+        let is_erasable = |class: &String| self.classes.get(class).is_some_and(|class| class.erasable);
+        self.parts.iter().filter(|(_, class)| is_erasable(class)).map(|(kind, _)| *kind).collect()
     }
 
     /// The hold that is on a payload.
@@ -270,6 +284,16 @@ mod tests {
     fn a_policy_without_parts_has_the_digest_that_it_had() {
         let before = r#"{"classes":{"logs":{"days":1}},"holds":{},"released":[]}"#;
         assert_eq!(policy(before).digest(), Digest::of(before.as_bytes()));
+    }
+
+    #[test]
+    fn what_is_of_an_erasable_class_is_erasable_and_one_that_is_not_has_the_digest_that_it_had() {
+        let text =
+            r#"{"classes":{"long":{"days":9},"short":{"days":1,"erasable":true}},"parts":{"ci-log":"short","logs":"long"}}"#;
+        assert_eq!(policy(text).erasable(), [PayloadKind::CiLog].into());
+        let before = r#"{"classes":{"logs":{"days":1}},"holds":{},"released":[]}"#;
+        let explicit = policy(r#"{"classes":{"logs":{"days":1,"erasable":false}}}"#);
+        assert_eq!((explicit.digest(), explicit.erasable()), (Digest::of(before.as_bytes()), BTreeSet::new()));
     }
 
     #[test]

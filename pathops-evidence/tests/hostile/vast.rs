@@ -31,7 +31,6 @@ fn answered(name: &str, bundle: &[u8]) -> Verdict {
     let begun = cpu();
     let verification = verify_bundle(bundle, &key().identity(), &trust());
     let spent = cpu().saturating_sub(begun);
-    println!("{name}: {} bytes, {spent:.1?}", bundle.len());
     assert!(spent < LIMIT, "{name}: {spent:?}");
     let told = verification.to_string();
     assert!(told.len() < 100_000, "{name}: the answer has {} bytes", told.len());
@@ -144,7 +143,7 @@ async fn what_is_right_and_large_is_verified_in_time() {
         (0..200_000).map(|number: u32| (number.to_string(), Value::from(number))).collect::<serde_json::Map<_, _>>().into();
     for (name, predicate) in [
         ("a deep statement", json!(vec![deep; 20_000])),
-        ("numbers", json!(vec![7.000_000_000_000_001e-300; 200_000])),
+        ("numbers", json!(vec![1.25e-300; 200_000])),
         ("keys", keys),
         ("escapes", json!("\u{1}".repeat(1 << 20))),
         ("references", json!({ "attester": { "id": "https://ci.example" }, "references": references })),

@@ -11,6 +11,7 @@ use pathops_core::memory::{ManualClock, MemoryBlobs, MemorySignals};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{Digest, Error, ErrorKind, UnixMillis};
 use pathops_evidence::redact::Redactor;
+use pathops_evidence::retention::PayloadStore;
 use pathops_evidence::{CollectLimits, Collection, Collector, Position, Raw, Source};
 use serde_json::json;
 
@@ -136,7 +137,7 @@ fn a_source_that_hangs_is_absent_and_the_others_arrive() {
     let (clock, blobs) = (ManualClock::new(UnixMillis(0)), MemoryBlobs::new());
     let redactor = Redactor::new(["swordfish-1234".to_owned()]).unwrap();
     let limits = CollectLimits { patience: Duration::from_secs(30), ..CollectLimits::default() };
-    let collector = Collector { clock: &clock, redactor: &redactor, blobs: &blobs, limits };
+    let collector = Collector { clock: &clock, redactor: &redactor, payloads: PayloadStore::plain(&blobs), limits };
     let cx = cx("collect");
     let mut collection = of(&["hangs", "slow", "fails", "logs"]);
     {
@@ -172,7 +173,8 @@ fn a_source_that_hangs_is_absent_and_the_others_arrive() {
 async fn secrets_are_taken_out_and_counted_before_anything_is_stored() {
     let (clock, blobs) = (ManualClock::new(UnixMillis(0)), MemoryBlobs::new());
     let redactor = Redactor::new(["swordfish-1234".to_owned()]).unwrap();
-    let collector = Collector { clock: &clock, redactor: &redactor, blobs: &blobs, limits: CollectLimits::default() };
+    let collector =
+        Collector { clock: &clock, redactor: &redactor, payloads: PayloadStore::plain(&blobs), limits: CollectLimits::default() };
     let (unit, environment) = ("orders".parse().unwrap(), "preflight".parse().unwrap());
     let signals = MemorySignals::new(SignalCapabilities::default());
     let mut all = SignalCapabilities::default();
@@ -207,11 +209,11 @@ async fn what_is_too_large_keeps_its_beginning_and_its_end_and_is_counted() {
     let (clock, blobs) = (ManualClock::new(UnixMillis(0)), MemoryBlobs::new());
     let redactor = Redactor::builder().high_entropy(false).build().unwrap();
     let limits = CollectLimits { head_bytes: 20, tail_bytes: 20, head_entries: 2, tail_entries: 3, ..CollectLimits::default() };
-    let collector = Collector { clock: &clock, redactor: &redactor, blobs: &blobs, limits };
+    let collector = Collector { clock: &clock, redactor: &redactor, payloads: PayloadStore::plain(&blobs), limits };
     let lines: String = (0..100).map(|line| format!("line {line:02}\n")).collect();
     let text = |bytes: &str, more_before| Raw::Text { bytes: bytes.as_bytes().to_vec(), more_before };
     let read = async |raw| {
-        let part = collector.store(&cx("store"), raw).await.unwrap();
+        let part = collector.store(&cx("store"), None, raw).await.unwrap();
         let bytes = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
         (String::from_utf8(bytes).unwrap(), part.treated.cut)
     };
@@ -230,19 +232,19 @@ async fn what_is_too_large_keeps_its_beginning_and_its_end_and_is_counted() {
     // It was cut in the middle of a private key.
     let body = format!("{0}\n{0}\nshortEnd==\n", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC".repeat(2));
     let end = format!("-----END {} KEY-----", "PRIVATE");
-    let roomy = Collector { limits: CollectLimits::default(), ..collector };
+    let roomy = Collector { limits: CollectLimits::default(), ..collector.clone() };
     for key in [format!("half\n{body}{end}\n"), format!("half\norders | {}{end}\n", body.replace('\n', "\norders | "))] {
-        let part = roomy.store(&cx("store"), text(&format!("{key}ready\n"), true)).await.unwrap();
+        let part = roomy.store(&cx("store"), None, text(&format!("{key}ready\n"), true)).await.unwrap();
         let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
         assert_eq!(String::from_utf8(stored).unwrap(), "[redacted private-key]\nready\n");
         assert_eq!(part.treated.removed["private-key"], 1);
     }
-    let part = roomy.store(&cx("store"), text(&format!("half\n{body}it died\nbecause\nof it\n"), true)).await.unwrap();
+    let part = roomy.store(&cx("store"), None, text(&format!("half\n{body}it died\nbecause\nof it\n"), true)).await.unwrap();
     let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
     assert_eq!(String::from_utf8(stored).unwrap(), "[redacted private-key]\nit died\nbecause\nof it\n");
     // What has long words is no key.
     let ids = format!("half\n{}", "request 4bf92f3577b34da6a3ce929d0e0e4736 done\n".repeat(9));
-    let part = roomy.store(&cx("store"), text(&ids, true)).await.unwrap();
+    let part = roomy.store(&cx("store"), None, text(&ids, true)).await.unwrap();
     let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
     assert_eq!(stored, ids.as_bytes()[5..]);
     let (stored, cut) = read(Raw::Entries((0..9).map(|entry| json!(entry)).collect())).await;
@@ -261,11 +263,11 @@ async fn no_half_of_a_secret_stays_at_the_cut_of_a_builder() {
     let printed = "begin\nlogin correct-horse-battery ok\nmiddle\nlogin correct-horse-battery ok\nend\n".as_bytes();
     let limits = [CollectLimits::default(), CollectLimits { head_bytes: 8, tail_bytes: 8, ..CollectLimits::default() }];
     for limits in limits {
-        let collector = Collector { clock: &clock, redactor: &redactor, blobs: &blobs, limits };
+        let collector = Collector { clock: &clock, redactor: &redactor, payloads: PayloadStore::plain(&blobs), limits };
         for (from, to) in (0..printed.len()).flat_map(|from| (from + 1..=printed.len()).map(move |to| (from, to))) {
             let bytes = [&printed[..from], &printed[to..]].concat();
             let log = LogExcerpt { bytes, cut_at: Some(from), total_bytes: printed.len() as u64 };
-            let part = collector.store(&cx("store"), log.into()).await.unwrap();
+            let part = collector.store(&cx("store"), None, log.into()).await.unwrap();
             let stored = String::from_utf8(blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap()).unwrap();
             let half = ["corr", "rect", "hors", "orse", "batt", "tery"].into_iter().find(|half| stored.contains(half));
             assert_eq!(half, None, "{from}..{to}: {stored}");
@@ -287,15 +289,15 @@ async fn a_list_of_few_large_entries_is_cut_by_its_bytes() {
     let (clock, blobs) = (ManualClock::new(UnixMillis(0)), MemoryBlobs::new());
     let redactor = Redactor::builder().high_entropy(false).build().unwrap();
     let limits = CollectLimits { head_bytes: 25, tail_bytes: 35, ..CollectLimits::default() };
-    let collector = Collector { clock: &clock, redactor: &redactor, blobs: &blobs, limits };
+    let collector = Collector { clock: &clock, redactor: &redactor, payloads: PayloadStore::plain(&blobs), limits };
     let entry = |number: usize| json!(format!("entry {number}"));
-    let part = collector.store(&cx("store"), Raw::Entries((0..9).map(entry).collect())).await.unwrap();
+    let part = collector.store(&cx("store"), None, Raw::Entries((0..9).map(entry).collect())).await.unwrap();
     let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
     let kept: Vec<serde_json::Value> = serde_json::from_slice(&stored).unwrap();
     assert_eq!(kept, [0, 1, 6, 7, 8].map(entry));
     assert_eq!(part.treated.cut, Some(Cut { of: CutOf::Entries, head: 2, left_out: 4, tail: 3, more_before: false }));
     // One entry alone may be too large.
-    let part = collector.store(&cx("store"), Raw::Entries(vec![json!("x".repeat(99))])).await.unwrap();
+    let part = collector.store(&cx("store"), None, Raw::Entries(vec![json!("x".repeat(99))])).await.unwrap();
     assert_eq!(part.treated.cut.map(|cut| (cut.head, cut.left_out, cut.tail)), Some((0, 1, 0)));
 }
 
@@ -306,7 +308,12 @@ async fn a_part_that_no_store_takes_is_absent_and_one_that_it_does_not_take_now_
     let source = || vec![Source::new("logs", async { Ok(Collected::Present(Raw::Entries(vec![json!("a long one")]))) })];
     let small = MemoryBlobs::new().with_max_bytes(3);
     let full = MemoryBlobs::new().with_room(3);
-    let over = |blobs| Collector { clock: &clock, redactor: &redactor, blobs, limits: CollectLimits::default() };
+    let over = |blobs| Collector {
+        clock: &clock,
+        redactor: &redactor,
+        payloads: PayloadStore::plain(blobs),
+        limits: CollectLimits::default(),
+    };
     let mut collection = of(&["logs"]);
     over(&small).gather(&cx("small"), &mut collection, source()).await.unwrap();
     assert!(absences(&snapshot(collection))["logs"].contains("more than the 3 bytes"));

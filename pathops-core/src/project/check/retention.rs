@@ -62,6 +62,11 @@ pub(crate) fn loosened_retention(was: Option<&RetentionPolicy>, is: Option<&Rete
             told.push(format!("the class `{name}` keeps for {now} days instead of {}", class.days));
         }
     }
+    for (name, class) in is.classes.iter().filter(|(_, class)| class.erasable) {
+        if was.classes.get(name).is_some_and(|was| !was.erasable) {
+            told.push(format!("what is collected for the class `{name}` can be erased before its {} days are over", class.days));
+        }
+    }
     for part in is.parts.keys() {
         match (days(was, part), days(is, part)) {
             (None, Some(now)) => told.push(format!("`{part}` is kept for {now} days instead of for ever")),
