@@ -12,7 +12,7 @@
 //! The tables are `pathops_journal`, `pathops_leases`, `pathops_runs`, `pathops_entries` and `pathops_ops`, with functions of
 //! such names; `pathops_evidence_index`, `pathops_evidence` and `pathops_subjects`; and `pathops_inbox`, `pathops_lanes` and
 //! `pathops_deliveries`: in the first schema of the search path of
-//! who connects. They are made by the first who opens the journal, the index or the inbox, and only where there are none; of several at the
+//! who connects; those of an index that is made anew ([`PostgresEvidenceDraft`]) lie in a schema of their own until it is published. They are made by the first who opens the journal, the index or the inbox, and only where there are none; of several at the
 //! same time one makes them, and the others wait for it by an advisory lock.
 //!
 //! Connections are encrypted as the URL asks for (`sslmode`, `sslrootcert`), with `rustls`. As every client of PostgreSQL does,
@@ -21,10 +21,12 @@
 
 mod database;
 mod error;
+mod evidence_draft;
 mod evidence_index;
 mod inbox;
 mod journal;
 
+pub use evidence_draft::PostgresEvidenceDraft;
 pub use evidence_index::PostgresEvidenceIndex;
 pub use inbox::PostgresInbox;
 pub use journal::PostgresJournal;

@@ -46,8 +46,8 @@ pub struct Rebuilt {
 /// `recheck` says what else is. So once this has answered `Ok`, what was added is what the log has signed for; it is still an
 /// index, and whoever decides verifies the envelope.
 ///
-/// `index` may be one in the making, which takes the place of another at its end, as that of the SQLite adapter does: a million
-/// entries take a fraction of the time, and none is seen before all are there.
+/// `index` may be one in the making, which takes the place of another at its end, as those of the SQLite and the PostgreSQL adapter
+/// do: none is seen before all are there, and in SQLite a million entries take a fraction of the time.
 ///
 /// A control plane leaves PathOps' own evidence out where it decides by an index, and warns of it: give an index that is made
 /// anew a place of its own where it is for looking.

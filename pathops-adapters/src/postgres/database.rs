@@ -40,9 +40,15 @@ pub(super) struct Database {
 
 impl Database {
     pub(super) async fn open(url: &str, format: &'static Format) -> Result<Self> {
+        Self::open_within(url, None, format).await
+    }
+
+    /// With its tables in this schema, where one is given, and otherwise in the first one of the search path.
+    pub(super) async fn open_within(url: &str, schema: Option<&str>, format: &'static Format) -> Result<Self> {
         let Format { open, store, version, .. } = format;
         let options = PgConnectOptions::from_str(url).map_err(|e| Call::new(store, open, "a URL", "PostgreSQL").failed(e))?;
         let options = options.options([("synchronous_commit", "on")]).disable_statement_logging();
+        let options = schema.into_iter().fold(options, |options, schema| options.options([("search_path", schema)]));
         let place = format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or_default());
         let call = Call::new(store, open, &place, &place);
         let pool =

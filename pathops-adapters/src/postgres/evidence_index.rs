@@ -14,7 +14,7 @@ use crate::evidence_rows::{
     AT_ONCE, Stored, Tables, insert, insert_subjects, once, read, row, select, subjects, take_up, unknown,
 };
 
-const FORMAT: Format = Format {
+pub(super) const FORMAT: Format = Format {
     open: "open the evidence index",
     store: Store { restore: "restore the evidence index from a backup, or make it anew from the ledger", classify },
     schema: include_str!("../../migrations/postgres/0001_evidence_index.sql"),
@@ -33,7 +33,7 @@ const ABOUT: &str = "SELECT entry, logged, leaf FROM pathops_subjects JOIN patho
 /// An evidence index in a database of PostgreSQL. Any number of processes on any machines may use it at once.
 #[derive(Debug)]
 pub struct PostgresEvidenceIndex {
-    database: Database,
+    pub(super) database: Database,
 }
 
 impl PostgresEvidenceIndex {

@@ -46,7 +46,7 @@ pub(crate) fn cx() -> OpContext {
 }
 
 /// Evidence of that name, about what all of it is about and about something of its own.
-async fn evidence(name: &str) -> IndexedEvidence {
+pub(crate) async fn evidence(name: &str) -> IndexedEvidence {
     let signer = MemorySigner::from_seed(1).unwrap();
     let subject = |name: &str| Subject::named(name).with_sha256(&Digest::of(name.as_bytes()));
     let predicate = json!({ "name": name });
@@ -58,7 +58,7 @@ async fn evidence(name: &str) -> IndexedEvidence {
     IndexedEvidence::new(&verified, Digest::of(&envelope.to_vec().unwrap()))
 }
 
-async fn about(index: &PostgresEvidenceIndex, name: &str) -> pathops_core::Result<Vec<IndexedEvidence>> {
+pub(crate) async fn about(index: &PostgresEvidenceIndex, name: &str) -> pathops_core::Result<Vec<IndexedEvidence>> {
     index.about(&cx(), &BTreeSet::from([SubjectDigest::sha256(&Digest::of(name.as_bytes()))])).await
 }
 

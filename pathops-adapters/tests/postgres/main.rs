@@ -9,6 +9,7 @@
 #![expect(clippy::print_stderr, reason = "a skip is told")]
 #![expect(clippy::disallowed_methods, reason = "it waits for a real server")]
 
+mod draft;
 mod faults;
 mod journal;
 mod server;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use libtest_mimic::{Arguments, Trial};
-use pathops_adapters::postgres::{PostgresEvidenceIndex, PostgresInbox, PostgresJournal};
+use pathops_adapters::postgres::{PostgresEvidenceDraft, PostgresEvidenceIndex, PostgresInbox, PostgresJournal};
 use pathops_core::adapter::{EvidenceIndex, EvidenceIndexCapabilities, Inbox, InboxCapabilities, Journal, JournalCapabilities};
 use pathops_core::conformance::evidence_index::{self, EvidenceIndexFixture, EvidenceIndexWorld};
 use pathops_core::conformance::inbox::{self, InboxFixture, InboxWorld};
@@ -45,6 +46,8 @@ impl OneServer {
 impl EvidenceIndexFixture for OneServer {
     async fn fresh(&self) -> EvidenceIndexWorld {
         let url = self.server().await.database().await;
+        // One that was made anew is one like any other.
+        PostgresEvidenceDraft::begin(&url).await.unwrap().publish().await.unwrap();
         let open = move || {
             let url = url.clone();
             async move { Arc::new(PostgresEvidenceIndex::open(&url).await.unwrap()) as Arc<dyn EvidenceIndex> }
@@ -99,6 +102,7 @@ fn main() -> ExitCode {
     let mut all = evidence_index::trials(Arc::new(server.clone()), of_index);
     all.extend(inbox::trials(Arc::new(server.clone()), of_inbox));
     all.extend(journal_kit::trials(Arc::new(server.clone()), of_journal));
+    all.extend(draft::trials(&server));
     all.extend(faults::trials(&server));
     all.extend(journal::trials(&server));
     let all: Vec<Trial> = all.into_iter().map(|trial| trial.with_ignored_flag(missing)).collect();
