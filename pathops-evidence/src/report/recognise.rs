@@ -73,7 +73,7 @@ pub fn recognise(bytes: &[u8]) -> Result<Format, Unrecognised> {
 }
 
 /// Whether this is the beginning of a log ([`Format::PodLog`]), by its whole lines. One need not be in memory: it is taken in as it
-/// comes ([`ingest_log`](crate::ingest_log)), whatever its size. [`BEGINNING`] bytes are enough.
+/// comes ([`ingest_log`](crate::ingest_log)), whatever its size. [`BEGINNING`](crate::report::BEGINNING) bytes are enough.
 ///
 /// ```
 /// use pathops_evidence::report::begins_a_log;
