@@ -37,6 +37,8 @@ pub struct Envelope {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct EnvelopeSignature {
+    /// The name of the key. DSSE leaves it open whether there is one.
+    #[serde(default)]
     keyid: String,
     sig: Signature,
 }
@@ -64,6 +66,9 @@ pub enum EnvelopeError {
     /// Exactly one signature is expected.
     #[error("the envelope has {0} signatures instead of one")]
     Signatures(usize),
+    /// The signature does not say by which key.
+    #[error("the signature names no key: its `keyid` must be the hexadecimal SHA-256 of the key in DER")]
+    NoKeyId,
     /// Signed by nobody who is trusted here.
     #[error("the key `{0}` is not in the trust root")]
     UntrustedKey(String),
@@ -219,6 +224,9 @@ impl TrustRoot {
         let [EnvelopeSignature { keyid, sig }] = envelope.signatures.as_slice() else {
             return Err(EnvelopeError::Signatures(envelope.signatures.len()));
         };
+        if keyid.is_empty() {
+            return Err(EnvelopeError::NoKeyId);
+        }
         let payload = envelope.payload()?;
         let untrusted = || EnvelopeError::UntrustedKey(keyid.clone());
         let signer = KeyId(Digest::from_hex(keyid).map_err(|_| untrusted())?);

@@ -18,6 +18,35 @@ pub struct Checkpoint {
     pub root: Digest,
 }
 
+impl Checkpoint {
+    /// Whether these hashes show that the leaf with this hash is the one with this index (RFC 9162, section 2.1.3.2). The path goes
+    /// from the leaf up.
+    #[must_use]
+    pub fn includes(&self, leaf: &Digest, index: u64, path: &[Digest]) -> bool {
+        self.root_over(leaf, index, path) == Some(self.root)
+    }
+
+    fn root_over(&self, leaf: &Digest, index: u64, path: &[Digest]) -> Option<Digest> {
+        let (mut node, mut last) = (index, self.size.checked_sub(1).filter(|last| index <= *last)?);
+        let mut hash = *leaf;
+        for sibling in path {
+            if last == 0 {
+                return None;
+            }
+            if node % 2 == 1 || node == last {
+                hash = parent(sibling, &hash);
+                while node % 2 == 0 && node != 0 {
+                    (node, last) = (node / 2, last / 2);
+                }
+            } else {
+                hash = parent(&hash, sibling);
+            }
+            (node, last) = (node / 2, last / 2);
+        }
+        (last == 0).then_some(hash)
+    }
+}
+
 /// Says that a leaf is in a log, with the hashes that show it (RFC 9162, section 2.1.3).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inclusion {
@@ -75,30 +104,11 @@ impl Inclusion {
     /// [`InclusionError`] where the leaf is none of this log, or names no evidence.
     pub fn verify(&self, checkpoint: &Checkpoint) -> Result<EvidenceId, InclusionError> {
         let not_included = InclusionError::NotIncluded { index: self.index, size: checkpoint.size };
-        if self.root(checkpoint.size) != Some(checkpoint.root) {
+        let leaf = Digest::from_bytes(Sha256::new().chain_update([0]).chain_update(&self.leaf).finalize().into());
+        if !checkpoint.includes(&leaf, self.index, &self.path) {
             return Err(not_included);
         }
         self.evidence().ok_or(InclusionError::Leaf(self.index))
-    }
-
-    fn root(&self, size: u64) -> Option<Digest> {
-        let (mut node, mut last) = (self.index, size.checked_sub(1).filter(|last| self.index <= *last)?);
-        let mut hash = Digest::from_bytes(Sha256::new().chain_update([0]).chain_update(&self.leaf).finalize().into());
-        for sibling in &self.path {
-            if last == 0 {
-                return None;
-            }
-            if node % 2 == 1 || node == last {
-                hash = parent(sibling, &hash);
-                while node % 2 == 0 && node != 0 {
-                    (node, last) = (node / 2, last / 2);
-                }
-            } else {
-                hash = parent(&hash, sibling);
-            }
-            (node, last) = (node / 2, last / 2);
-        }
-        (last == 0).then_some(hash)
     }
 
     fn evidence(&self) -> Option<EvidenceId> {

@@ -8,7 +8,7 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pathops_core::adapter::Signer as _;
-use pathops_core::evidence::{Envelope, PublicKey, Signature, TrustRoot, pre_authentication_encoding};
+use pathops_core::evidence::{Envelope, EnvelopeError, PublicKey, Signature, TrustRoot, pre_authentication_encoding};
 use pathops_core::memory::MemorySigner;
 
 use crate::shop::{Kind, cx, ready, seal, signer, trust};
@@ -75,6 +75,20 @@ fn an_envelope_is_read_back_as_it_was_written() {
     let read = Envelope::from_slice(&envelope.to_vec().unwrap()).unwrap();
     assert_eq!(read, envelope);
     assert_eq!(trust().verify(&read).unwrap(), trust().verify(&envelope).unwrap());
+}
+
+/// DSSE leaves it open whether a signature names its key. One that does not is read, and proves nothing here.
+#[test]
+fn an_envelope_whose_signature_names_no_key_is_read_and_refused_for_that() {
+    let envelope = seal(&Kind::Health.statement());
+    let named = String::from_utf8(envelope.to_vec().unwrap()).unwrap();
+    let keyid = format!(r#""keyid":"{}","#, signer().public_key().id().0.hex());
+    for without in [named.replace(&keyid, ""), named.replace(&keyid, r#""keyid":"","#)] {
+        assert_ne!(without, named);
+        let read = Envelope::from_slice(without.as_bytes()).unwrap();
+        assert_eq!((read.signature(), read.payload().unwrap()), (envelope.signature(), envelope.payload().unwrap()));
+        assert!(matches!(trust().verify(&read), Err(EnvelopeError::NoKeyId)));
+    }
 }
 
 #[test]
