@@ -25,6 +25,8 @@
 )]
 
 mod cdevents;
+mod gitleaks;
+mod go;
 mod merkle;
 mod signatures;
 mod sigstore;

@@ -26,8 +26,6 @@
 //! fixtures in the shape that their documentation shows, and no more.
 
 #![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
     clippy::unwrap_used,

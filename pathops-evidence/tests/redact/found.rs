@@ -57,6 +57,41 @@ fn ordinary_text_stays_as_it_is() {
 }
 
 #[test]
+fn a_secret_is_found_however_a_program_assigns_it_or_hands_it_on() {
+    let redactor = Redactor::builder().high_entropy(false).build().unwrap();
+    for form in [
+        "shop_TOKEN ?= \"{}\"",
+        "shop_TOKEN ::= {}",
+        "shop_TOKEN :::= {}",
+        "shop_TOKEN += {}",
+        "$shopToken .= \"{}\"",
+        "shop_token ||= '{}'",
+        "shop_token ??= '{}'",
+        "var shopToken string = \"{}\"",
+        "let shop_token: &str = \"{}\";",
+        "let shop_token: &'static str = \"{}\";",
+        "const shopToken: string = '{}';",
+        "System.setProperty(\"SHOP_TOKEN\", \"{}\")",
+        "os.Setenv(\"SHOP_TOKEN\", `{}`)",
+    ] {
+        let expected = form.replace("{}", "[redacted assignment]");
+        assert_eq!(redactor.redact_text(&form.replace("{}", "140f88724f5c3c60")), expected);
+    }
+    for ordinary in [
+        "os.Getenv(\"SHOP_TOKEN\")",
+        "expect(\"token\", \"identifier\")",
+        "[\"token\", \"refresh_token\", \"expires_in\"]",
+        "{\"kind\": [\"token\", \"abc123def456\"]}",
+        "let token: String = lexer.next();",
+        "let token: &str = next(lexer);",
+        "fn login(user: &str, token: &str) -> bool",
+        "path token::=",
+    ] {
+        assert_eq!(redactor.redact_text(ordinary), ordinary);
+    }
+}
+
+#[test]
 fn a_known_value_is_found_in_every_encoding() {
     for value in ["kettle-1", "kettle", "tea!", "a rather long value that somebody chose", "line one of it\nline two of it"] {
         let redactor = Redactor::new([value.to_owned()]).unwrap();

@@ -1,4 +1,5 @@
-//! `password=…`, `"api_key": "…"`, `<token>…</token>`, `--secret …`, and a name and a value beside each other.
+//! `password=…`, `"api_key": "…"`, `<token>…</token>`, `--secret …`, `set("TOKEN", "…")`, and a name and a value beside each
+//! other.
 
 use super::super::bytes::{at, before, cut, ends_with, is_name, is_quote, is_space, skip, skip_back};
 use super::super::span::{Label, Span};
@@ -72,6 +73,8 @@ struct Place {
     spaced: bool,
     /// It may be a sentence: `invalid token: expected a number`.
     prose: bool,
+    /// It is handed to a function behind its name, as other words are.
+    argument: bool,
 }
 
 /// The value of the name that ends with the word at `start..end`.
@@ -84,6 +87,7 @@ pub(super) fn find(line: &[u8], start: usize, end: usize) -> Option<Span> {
     let short = cut(value, 0, LONGEST_WORD);
     let folder = ends_with(cut(line, name, word), b"pwd") && matches!(at(value, 0), b'/' | b'~');
     let code = !quoted && ((place.spaced && is_code(short)) || (place.prose && is_a_word(short)));
+    let code = code || (place.argument && is_a_word(short));
     // What is longer than any word of a language is never one: so each word that begins here costs little, or takes it all.
     let ordinary = value.len() <= LONGEST_WORD && (folder || code || is_ordinary(value));
     (value.len() >= SHORTEST && !ordinary).then_some(Span { start, end, label: Label::Assignment })
@@ -120,11 +124,14 @@ fn place(line: &[u8], name: usize, end: usize) -> Option<Place> {
     let next = skip(line, closed, MOST_SPACES, is_space);
     let (spaces, is_quoted) = (next > closed, quoted > end);
     let (xml, option) = (before(line, name) == b'<', cut(line, name, end).starts_with(b"--"));
+    let argument = at(line, next) == b',' && is_quoted && begins_a_call(line, name);
     let value = match at(line, next) {
         b'=' => next + 1 + usize::from(matches!(at(line, next + 1), b'=' | b'>')),
+        _ if let Some(value) = operator(line, next).or_else(|| declared(line, next)) => value,
         // Two are a path in code.
-        b':' if at(line, next + 1) != b':' => next + 1 + usize::from(at(line, next + 1) == b'='),
+        b':' if at(line, next + 1) != b':' => next + 1,
         b'>' if xml => next + 1,
+        b',' if argument => next + 1,
         b',' if is_quoted => beside(line, next + 1)?,
         _ if is_quoted && spaces => beside(line, next)?,
         _ if spaces && (option || follows_a_login(line, name)) => next,
@@ -135,7 +142,30 @@ fn place(line: &[u8], name: usize, end: usize) -> Option<Place> {
     let word_before =
         is_space(before(line, name)) && cut(line, 0, name).trim_ascii_end().last().is_some_and(u8::is_ascii_alphabetic);
     let prose = word_before && at(line, next) == b':' && ends_with(cut(line, name, end), b"token");
-    Some(Place { at: start, xml: xml && at(line, next) == b'>', spaced: start > value, prose })
+    Some(Place { at: start, xml: xml && at(line, next) == b'>', spaced: start > value, prose, argument })
+}
+
+/// The position after `:=`, `::=`, `?=`, `+=`, `.=`, `||=` and their like.
+fn operator(line: &[u8], from: usize) -> Option<usize> {
+    let end = skip(line, from, 3, |byte| matches!(byte, b':' | b'?' | b'+' | b'.' | b'|'));
+    (end > from && at(line, end) == b'=' && at(line, end + 1) != b'=').then_some(end + 1)
+}
+
+/// The position after the type of a variable and the sign that assigns: `token string = …`, `token: &str = …`.
+fn declared(line: &[u8], from: usize) -> Option<usize> {
+    const TYPES: &[&[u8]] = &[b"string", b"String", b"str", b"&str", b"&'static str", b"[]byte", b"bytes", b"any"];
+    let kind = skip(line, from + usize::from(at(line, from) == b':'), MOST_SPACES, is_space);
+    let length =
+        TYPES.iter().find(|known| cut(line, kind, kind + known.len() + 1).starts_with(known)).map(|known| known.len())?;
+    let sign = skip(line, kind + length, MOST_SPACES, is_space);
+    (at(line, sign) == b'=' && at(line, sign + 1) != b'=').then_some(sign + 1)
+}
+
+/// Whether a name is the first that a function is called with: `setProperty("TOKEN", …)`.
+fn begins_a_call(line: &[u8], name: usize) -> bool {
+    let quote = name.saturating_sub(1);
+    let open = skip_back(line, quote, MOST_SPACES, |byte| byte == b'\\');
+    is_quote(before(line, name)) && before(line, open) == b'('
 }
 
 /// The position after a quotation mark, escaped or not; where there is none, the same.
