@@ -378,7 +378,8 @@ pub enum VerificationResult {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reference {
-    /// What it is, for people: `smoke test result`, `logs`.
+    /// What it is, for people: `smoke test result`, `logs`. Others may leave it out; then it is empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// Where it is.
     pub download_location: String,

@@ -15,7 +15,8 @@ pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Subject {
-    /// A name for people, for example `orders@preflight`.
+    /// A name for people, for example `orders@preflight`. Others may leave it out; then it is empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// Its digests by algorithm: `sha256`, `gitCommit`, `gitTree`.
     pub digest: BTreeMap<String, String>,

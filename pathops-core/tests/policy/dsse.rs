@@ -8,7 +8,9 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pathops_core::adapter::Signer as _;
-use pathops_core::evidence::{Envelope, EnvelopeError, PublicKey, Signature, TrustRoot, pre_authentication_encoding};
+use pathops_core::evidence::{
+    Envelope, EnvelopeError, PublicKey, Reference, Signature, Statement, Subject, TrustRoot, pre_authentication_encoding,
+};
 use pathops_core::memory::MemorySigner;
 
 use crate::shop::{Kind, cx, ready, seal, signer, trust};
@@ -75,6 +77,24 @@ fn an_envelope_is_read_back_as_it_was_written() {
     let read = Envelope::from_slice(&envelope.to_vec().unwrap()).unwrap();
     assert_eq!(read, envelope);
     assert_eq!(trust().verify(&read).unwrap(), trust().verify(&envelope).unwrap());
+}
+
+/// in-toto leaves it open whether what a statement is about, or refers to, has a name.
+#[test]
+fn a_statement_about_what_has_no_name_is_read_and_verified() {
+    let reference = r#"{"digest":{"sha256":"ab"},"downloadLocation":"https://reports.example/1","mediaType":"text/plain"}"#;
+    let statement = format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","predicate":{reference},"predicateType":"https://example.org/x","subject":[{{"digest":{{"sha256":"ab"}}}}]}}"#
+    );
+    let read = Statement::from_slice(statement.as_bytes()).unwrap();
+    assert_eq!(read.subject, [Subject { digest: [("sha256".to_owned(), "ab".to_owned())].into(), ..Subject::named("") }]);
+    assert_eq!(read.to_canonical().unwrap(), statement.as_bytes());
+    assert_eq!(trust().verify(&seal(&read)).unwrap().statement(), &read);
+    let referred: Reference = serde_json::from_value(read.predicate).unwrap();
+    assert_eq!(
+        (referred.name.as_str(), serde_json::to_value(&referred).unwrap()),
+        ("", serde_json::from_str(reference).unwrap())
+    );
 }
 
 /// DSSE leaves it open whether a signature names its key. One that does not is read, and proves nothing here.

@@ -27,6 +27,7 @@
 mod cdevents;
 mod gitleaks;
 mod go;
+mod in_toto;
 mod merkle;
 mod signatures;
 mod sigstore;

@@ -17,13 +17,12 @@
 //! | `kustomize` | helm, kubectl | a resource of an API server |
 //! | `kubernetes-events` | kubectl, over events that a server here gives | |
 //! | `curl` | curl | |
-//! | `otlp-traces`, `cloudevents` | the libraries of OpenTelemetry and CloudEvents | |
+//! | `otlp-traces`, `cloudevents`, `cdevents` | the libraries of OpenTelemetry, CloudEvents and CDEvents | |
 //! | `sarif` | | bandit, ruff, zizmor, semgrep, hadolint, gitleaks, kingfisher |
 //! | `prometheus-query`, `argo-cd`, `github-checks`, `github-deployment`, `gitlab-pipeline`, `gitlab-tests` | | their servers |
 //!
-//! `pod-log` is any text. `cdevents` are read from the specification's own files (`tests/published/cdevents.rs`). Neither Trivy, nor
-//! Grype, OSV-Scanner and k6 can be had as a package of PyPI, npm, crates.io or Debian that holds the program; those formats have
-//! fixtures in the shape that their documentation shows, and no more.
+//! `pod-log` is any text. Trivy, Grype, OSV-Scanner and k6 are in no package of PyPI, npm, crates.io or Debian that holds the program:
+//! their formats have fixtures in the shape that their documentation shows, and no more.
 
 #![expect(
     clippy::panic,
@@ -60,7 +59,7 @@ impl Tools {
     /// `None`, and told, where they are not installed and need not be.
     fn installed() -> Option<Self> {
         let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/third-party");
-        let all = ["installed.json", "layer/helm/helm", "tools/installed.txt"];
+        let all = ["installed.json", "layer/helm/helm", "rust/debug/pathops-third-party", "tools/installed.txt"];
         if let Some(missing) = all.iter().find(|file| !installed.join(file).is_file()) {
             assert!(variable("CI").is_none(), "{missing} is missing in {}: `.ci/test` installs it", installed.display());
             eprintln!("skipped: the tools are not installed; `.ci/test` does it");

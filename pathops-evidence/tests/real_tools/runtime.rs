@@ -29,6 +29,17 @@ fn an_event_of_the_library_of_cloudevents() {
 }
 
 #[test]
+fn an_event_of_the_library_of_cdevents() {
+    let Some(tools) = Tools::installed() else { return };
+    let report = run(tools.tool("rust/debug/pathops-third-party").arg("cdevent"), 0);
+    let Content::Events(events) = content(Format::CdEvents, &report) else { panic!() };
+    let [event] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((event.source.as_str(), event.id.as_str()), ("https://ci.example/orders", "7"));
+    assert_eq!((event.kind.as_str(), event.subject.as_deref()), ("dev.cdevents.service.deployed.0.3.0", Some("orders")));
+    assert!(event.at.is_some(), "{event:?}");
+}
+
+#[test]
 fn curl() {
     let Some(tools) = Tools::installed() else { return };
     let address = server::serve(&[("/health", "{}")]);

@@ -7,11 +7,15 @@
 //! verify consistency EARLIER_CHECKPOINT CHECKPOINT PROOF LOG_KEY
 //! ```
 //!
+//! `cdevent` verifies nothing: it writes an event by the library of CDEvents, for others to read.
+//!
 //! All but `INDEX` and `LOG_KEY` are files. `LOG_KEY` is a C2SP verifier key, and a `PROOF` its hashes, one after the other.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use cdevents_sdk::spec_0_5_1::service_deployed;
+use cdevents_sdk::{CDEvent, Subject};
 use ct_merkle::{ConsistencyProof, InclusionProof, RootHash};
 use sha2::Sha256;
 use signed_note::{Note, StandardVerifier, VerifierList};
@@ -24,6 +28,9 @@ type Answer = Result<(), Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments == ["cdevent"] {
+        return cdevent();
+    }
     let answer = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["bundle", bundle, root, key, artifact] => verify_bundle(bundle, root, key, artifact),
         ["log", folder, key, ref earlier @ ..] => log(folder.as_ref(), key, earlier),
@@ -38,6 +45,29 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             println!("refused: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// With `cdevents-sdk`.
+fn cdevent() -> ExitCode {
+    let event = || -> Result<String, Box<dyn std::error::Error>> {
+        let content = service_deployed::Content {
+            artifact_id: "pkg:oci/orders@sha256%3A0b31".try_into()?,
+            environment: service_deployed::ContentEnvironment { id: "preflight".try_into()?, source: None },
+        };
+        let subject = Subject::from(content).with_id("orders".try_into()?);
+        let event = CDEvent::from(subject).with_id("7".try_into()?).with_source("https://ci.example/orders".try_into()?);
+        Ok(serde_json::to_string(&event)?)
+    };
+    match event() {
+        Ok(event) => {
+            println!("{event}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
             ExitCode::FAILURE
         }
     }
