@@ -24,7 +24,6 @@ pub(crate) fn trial(language: Arc<dyn ConditionLanguage>, texts: Vec<String>, li
                 }
             }
         }
-        println!("at most {most} bytes at a time");
         if most < limit / 100 { Err(format!("{most} bytes are no measure of {limit}").into()) } else { Ok(()) }
     })
 }
