@@ -54,3 +54,44 @@ fn as_many_approvals_as_are_not_there_yet_are_missing() {
     shop.give(&check);
     assert_eq!(shop.requirement("checked").missing.unwrap().count, 2);
 }
+
+/// What a host can demand: as many approvals as every change waits for, whatever glass is broken.
+#[test]
+fn how_many_approvals_of_itself_a_policy_waits_for_is_told() {
+    let told = |requirements: &[Value], glass: Option<&str>| {
+        let mut shop = Shop::passing();
+        shop.layer.requirements.extend(requirements.iter().map(|it| serde_json::from_value(it.clone()).unwrap()));
+        let past = |id: &str| json!({"requirements": [id], "roles": ["owner"], "people": 2, "validSeconds": 60});
+        shop.layer.break_glass = glass.map(|id| serde_json::from_value(past(id)).unwrap());
+        shop.policy().approvals_of_itself(&shop.readings.unit)
+    };
+    let asking = |id: &str, approvals: u32, more: Value| {
+        let mut it = checked();
+        (it["id"], it["asks"]["policy"]["approvals"]) = (json!(id), json!(approvals));
+        it.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        it
+    };
+    let (two, three) = (asking("two", 2, json!({})), asking("three", 3, json!({})));
+    assert_eq!(told(&[], None), None);
+    assert_eq!(told(&[], Some("preflight-smoke")), None);
+    assert_eq!(told(std::slice::from_ref(&two), None), Some(2));
+    assert_eq!(told(&[two.clone(), three.clone()], None), Some(3));
+    assert_eq!(told(std::slice::from_ref(&two), Some("preflight-smoke")), Some(2));
+    assert_eq!(told(std::slice::from_ref(&two), Some("two")), None, "a broken glass gets past it");
+    assert_eq!(told(&[two, three], Some("three")), Some(2));
+    for more in [json!({"severity": "advisory"}), json!({"changes": "opaque"}), json!({"covers": {"units": ["web"]}})] {
+        assert_eq!(told(&[asking("some", 1, more.clone())], None), None, "{more}");
+    }
+}
+
+/// That PathOps has doubts is made of evidence, and is none: nobody asks for it, and it is no word against anything.
+#[test]
+fn a_doubt_is_no_evidence() {
+    let kind = "https://pathops.dev/predicate/in-doubt/v0.1";
+    let subject = Subject::named("orders").with_sha256(&Shop::passing().readings.artifact.unwrap());
+    let asks = json!({"evidence": {"predicateType": kind, "about": "artifact", "accept": {"maxAgeSeconds": 86_400}}});
+    let mut shop = Shop::asking(json!({"id": "doubted", "reason": "odd", "asks": asks}));
+    shop.give(&Statement::new(vec![subject], kind, &json!({"seenOn": AT.to_string()})).unwrap());
+    shop.refuses("it is asked for", &[("doubted", Verdict::Unknown)]);
+    assert!(shop.facts().facts().rejected.is_empty());
+}
