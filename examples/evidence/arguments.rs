@@ -173,6 +173,9 @@ pub(crate) struct Ingest {
     /// Of tests: the app or component.
     #[arg(long, value_name = "NAME")]
     pub(crate) app: Option<UnitId>,
+    /// Of coverage and measurements: where, beside the app; without both of them they are kept, and state nothing.
+    #[arg(long, value_name = "NAME", requires = "app")]
+    pub(crate) environment: Option<EnvironmentId>,
     /// Of tests: the change did not touch the pipeline that ran them.
     #[arg(long)]
     pub(crate) pipeline_unchanged: bool,

@@ -103,6 +103,7 @@ fn origin(arguments: &Ingest, file: &Path) -> Result<Origin, Failure> {
         annotations: TestAnnotations {
             change_set: arguments.change_set.clone(),
             unit: arguments.app.clone(),
+            environment: arguments.environment.clone(),
             pipeline_changed: !arguments.pipeline_unchanged,
             ..TestAnnotations::default()
         },

@@ -134,7 +134,7 @@ impl LinkKind {
             Approval::TYPE => LinkKind::Approval,
             Redaction::TYPE => LinkKind::Redaction,
             Release::TYPE => LinkKind::Release,
-            VerifiedProperties::TYPE => LinkKind::Verification,
+            it if VerifiedProperties::is(it) => LinkKind::Verification,
             RuntimeTrace::TYPE => LinkKind::Trace,
             Incident::TYPE => LinkKind::Incident,
             InDoubt::TYPE => LinkKind::Doubt,

@@ -104,7 +104,7 @@ impl Verification {
     pub fn to_predicate(&self, verifier: &str, at: UnixMillis) -> Option<VerifiedProperties> {
         let all = self.left_out.is_empty().then_some(NOTHING_LEFT_OUT);
         (self.verdict() == Verdict::Verified).then(|| VerifiedProperties {
-            verifier: PropertyVerifier { id: verifier.to_owned() },
+            verifier: PropertyVerifier { id: verifier.to_owned(), policies: Vec::new() },
             time_created: at,
             properties: std::iter::once(VERIFIED).chain(all).map(str::to_owned).collect(),
         })

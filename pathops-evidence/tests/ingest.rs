@@ -133,6 +133,14 @@ macro_rules! fixture {
     };
 }
 
+/// A CDEvent that says how something ended, where that is not empty.
+fn cd_event(kind: &str, outcome: &str) -> Vec<u8> {
+    let content = if outcome.is_empty() { json!({}) } else { json!({ "outcome": outcome }) };
+    let kind = format!("dev.cdevents.{kind}.0.2.0");
+    let context = json!({"version": "0.5.0", "id": kind, "source": "https://ci.example", "type": kind, "timestamp": "2026-11-25T08:00:00Z"});
+    json!({"context": context, "subject": {"id": "orders", "content": content}}).to_string().into_bytes()
+}
+
 /// Each format with what is stated of it, and what policy reads from that in words.
 #[tokio::test]
 async fn what_a_report_says_is_stated_in_the_type_that_policy_reads() {
@@ -148,6 +156,9 @@ async fn what_a_report_says_is_stated_in_the_type_that_policy_reads() {
         (Format::ArgoCd, fixture!("argo-cd/good.json"), vec![(TESTS, "WARNED")]),
         (Format::HelmStatus, fixture!("helm-status/good.json"), vec![(TESTS, "WARNED")]),
         (Format::KubernetesEvents, fixture!("kubernetes-events/good.json"), vec![(TESTS, "WARNED")]),
+        (Format::CdEvents, &cd_event("testsuiterun.finished", "pass"), vec![(TESTS, "PASSED")]),
+        (Format::CdEvents, &cd_event("pipelinerun.finished", "cancel"), vec![(TESTS, "WARNED")]),
+        (Format::CdEvents, &cd_event("service.deployed", ""), vec![]),
         (Format::OtlpTraces, fixture!("otlp-traces/good.json"), vec![(TESTS, "WARNED"), (RuntimeTrace::TYPE, "")]),
         (Format::Trivy, TRIVY, vec![("https://in-toto.io/attestation/vulns/v0.2", "")]),
         (Format::CyclonedxJson, BOM, vec![("https://cyclonedx.org/bom", "")]),
@@ -179,6 +190,8 @@ async fn what_failed_by_the_word_of_a_tool_is_a_fail() {
         (fixture!("argo-cd/bad-list.json"), Format::ArgoCd),
         (fixture!("helm-status/bad.json"), Format::HelmStatus),
         (fixture!("kubernetes-events/bad.json"), Format::KubernetesEvents),
+        (&cd_event("testsuiterun.finished", "fail"), Format::CdEvents),
+        (&cd_event("incident.detected", ""), Format::CdEvents),
     ];
     for (bytes, format) in failing {
         let taken = store.take(bytes, Some(format), &origin()).await.unwrap_or_else(|error| panic!("{format}: {error}"));

@@ -300,6 +300,19 @@ fn a_bundle_is_written_out_and_verifies() {
     run(&["verify", file.to_str().unwrap(), "--trusted-root", elsewhere.to_str().unwrap()]).is_refused("names no key");
 }
 
+/// What was measured is stated of an app somewhere, and of nothing where nobody says of which.
+#[test]
+fn coverage_is_stated_where_app_and_environment_are_named() {
+    let store = Store::filled();
+    let take = |more: &[&str]| store.run("ingest", &[&["lcov/good.info", "--subject", &artifact()], more].concat());
+    let signals = || store.found(&["--kind", "https://pathops.dev/predicate/signal/v0.1", "--environment", "preflight"]).len();
+    take(&["--app", "orders"]).works();
+    assert_eq!(signals(), 0);
+    take(&["--app", "orders", "--environment", "preflight"]).works();
+    assert_eq!(signals(), 2, "lines and branches");
+    take(&["--environment", "preflight"]).is_refused("--app");
+}
+
 #[test]
 fn a_report_without_a_subject_is_about_itself() {
     let store = Store::filled();

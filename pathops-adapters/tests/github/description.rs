@@ -16,7 +16,11 @@ static OFFICIAL: LazyLock<Option<Arc<Document>>> = LazyLock::new(|| {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
     let file = std::env::var_os(OTHER).map_or(beside, Into::into);
     if !file.exists() {
-        assert!(std::env::var_os("CI").is_none(), "the description of GitHub's API is missing: {}", file.display());
+        assert!(
+            std::env::var_os("PATHOPS_NEEDS_DATA").is_none(),
+            "the description of GitHub's API is missing: {}",
+            file.display()
+        );
         eprintln!("skipped: exchanges are not held against GitHub's description, for there is no {}", file.display());
         return None;
     }

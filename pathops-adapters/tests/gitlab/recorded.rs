@@ -27,7 +27,7 @@ static RECORDED: LazyLock<Option<BTreeMap<String, Value>>> = LazyLock::new(|| {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER);
     let folder: PathBuf = std::env::var_os(OTHER).map_or(beside, Into::into);
     let Ok(files) = std::fs::read_dir(&folder) else {
-        assert!(std::env::var_os("CI").is_none(), "recorded answers of GitLab are missing: {}", folder.display());
+        assert!(std::env::var_os("PATHOPS_NEEDS_DATA").is_none(), "recorded answers of GitLab are missing: {}", folder.display());
         eprintln!("skipped: answers are not held against GitLab's, for there is no {}", folder.display());
         return None;
     };

@@ -153,7 +153,7 @@ impl<'v> Said<'v> {
             ContractComparison::TYPE => empty("/breaking").map(pass_if),
             Vulnerabilities::TYPE => empty("/scanner/result").map(pass_if),
             // What does not hold is not named: an empty list speaks for nothing.
-            VerifiedProperties::TYPE => empty("/properties").and_then(|empty| (!empty).then_some(Verdict::Pass)),
+            it if VerifiedProperties::is(it) => empty("/properties").and_then(|empty| (!empty).then_some(Verdict::Pass)),
             Snapshot::TYPE => match self.text(&format!("{EXTENT}/occasion")) {
                 Some("failed" | "incident") => Some(Verdict::Fail),
                 Some("deployed" | "recovered") => {
@@ -247,6 +247,8 @@ mod tests {
         let verified = |properties: Value| json!({"timeCreated": AT, "properties": properties});
         check(VerifiedProperties::TYPE, verified(json!(["SHOP_SIGNED"])), ("", "", "", AT, Verdict::Pass));
         check(VerifiedProperties::TYPE, verified(json!([])), ("", "", "", AT, Verdict::Unknown));
+        let first = "https://in-toto.io/attestation/svr/v0.1";
+        check(first, verified(json!(["SHOP_SIGNED"])), ("", "", "", AT, Verdict::Pass));
         check(RuntimeTrace::TYPE, json!({"metadata": {"buildFinishedOn": AT}}), ("", "", "", AT, Verdict::Unknown));
         let snapshot = |occasion: &str, absent: Value| {
             let extent = json!({"occasion": occasion, "absent": absent, "collectedOn": AT});

@@ -31,13 +31,22 @@ pub fn predicate_schemas() -> Vec<(&'static str, Schema)> {
         ("predicate-sbom-v0.1", of::<SbomSummary>()),
         ("predicate-signal-v0.1", of::<SignalReading>()),
         ("predicate-snapshot-v3", snapshot()),
-        ("predicate-svr-v0.1", of::<VerifiedProperties>()),
+        ("predicate-svr-v0.2", properties()),
     ]
 }
 
 fn of<T: JsonSchema + Predicate>() -> Schema {
     let mut schema = generated::<T>();
     schema.insert("$id".to_owned(), T::TYPE.into());
+    schema
+}
+
+/// Those of version 0.1 had no policies; since then their list is always there.
+fn properties() -> Schema {
+    let mut schema = of::<VerifiedProperties>();
+    if let Some(required) = schema.pointer_mut("/$defs/PropertyVerifier/required").and_then(Value::as_array_mut) {
+        required.push("policies".into());
+    }
     schema
 }
 

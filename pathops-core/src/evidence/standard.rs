@@ -76,7 +76,8 @@ pub struct Released {
     pub released_on: UnixMillis,
 }
 
-/// What a verifier found to hold for its subjects: in-toto `svr/v0.1`. What does not hold is not named.
+/// What a verifier found to hold for its subjects: in-toto `svr/v0.2`. What does not hold is not named. Results of version 0.1, which
+/// name no policies, are read too.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -92,7 +93,15 @@ pub struct VerifiedProperties {
 }
 
 impl Predicate for VerifiedProperties {
-    const TYPE: &'static str = "https://in-toto.io/attestation/svr/v0.1";
+    const TYPE: &'static str = "https://in-toto.io/attestation/svr/v0.2";
+}
+
+impl VerifiedProperties {
+    /// Whether a predicate type is one of those that say this, in a version that is read.
+    #[must_use]
+    pub fn is(predicate_type: &str) -> bool {
+        [Self::TYPE, "https://in-toto.io/attestation/svr/v0.1"].contains(&predicate_type)
+    }
 }
 
 /// Who verified.
@@ -101,6 +110,9 @@ impl Predicate for VerifiedProperties {
 pub struct PropertyVerifier {
     /// A URI, another one for each version of the rules.
     pub id: String,
+    /// By which policies it verified; empty where it names none.
+    #[serde(default)]
+    pub policies: Vec<Resource>,
 }
 
 /// What was seen to run: in-toto `runtime-trace/v0.2`, for example of a build.
@@ -208,10 +220,14 @@ mod tests {
         check::<Release>(&json!({"purl": "pkg:generic/shop/orders@1.2.0", "packageId": "17"}));
         check::<Release>(&json!({"purl": "pkg:generic/shop/orders@1.2.0"}));
         check::<VerifiedProperties>(&json!({
-            "verifier": {"id": "https://verifier.example/v2"},
+            "verifier": {"id": "https://verifier.example/v2", "policies": [{"uri": "https://verifier.example/policy"}]},
             "timeCreated": "2026-03-01T10:00:00Z",
             "properties": ["SHOP_REVIEWED"],
         }));
+        let first = json!({"verifier": {"id": "v"}, "timeCreated": "2026-03-01T10:00:00Z", "properties": []});
+        let first: VerifiedProperties = serde_json::from_value(first).unwrap();
+        assert!(first.verifier.policies.is_empty(), "version 0.1 names no policies");
+        assert_eq!(serde_json::to_value(first).unwrap()["verifier"], json!({"id": "v", "policies": []}));
         check::<RuntimeTrace>(&json!({
             "monitor": {"type": "https://monitor.example/v1", "configSource": {"uri": "file:///etc/monitor"}, "tracePolicy": {"all": true}},
             "monitoredProcess": {"hostID": "https://ci.example", "type": "https://ci.example/build/v1", "event": "run-7"},

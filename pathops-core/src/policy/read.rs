@@ -134,7 +134,7 @@ fn read(predicate_type: &str, predicate: &Value) -> Result<Option<Read>, String>
         Snapshot::TYPE if predicate.get("https://pathops.dev/snapshot").is_some() => return Ok(None),
         Release::TYPE if predicate.get("https://pathops.dev/release").is_some() => return Ok(None),
         // What does not hold is not named.
-        VerifiedProperties::TYPE => {
+        it if VerifiedProperties::is(it) => {
             let it: VerifiedProperties = parse(predicate)?;
             let says = Finding::Verified { passed: !it.properties.is_empty() };
             Read { unit: None, environment: None, at: it.time_created, says }

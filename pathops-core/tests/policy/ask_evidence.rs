@@ -106,15 +106,18 @@ fn the_verdict_of_others_must_be_a_pass() {
 /// What does not hold is not named: where nothing is, the verifier found nothing good.
 #[test]
 fn a_verifier_that_names_nothing_speaks_against_it() {
-    const PROPERTIES: &str = "https://in-toto.io/attestation/svr/v0.1";
-    for (properties, verdict, told) in
-        [(json!(["SLSA_SOURCE_LEVEL_3"]), Pass, "it is there"), (json!([]), Fail, "it speaks against it")]
-    {
-        let mut shop = asking(PROPERTIES, "artifact");
-        let verifier = json!({"id": "https://verifier.example/v1"});
-        let predicate = json!({"verifier": verifier, "timeCreated": after(-1).to_string(), "properties": properties});
-        shop.give(&about_this(PROPERTIES, &predicate));
-        shop.stands("asked", verdict, told);
+    for (kind, verifier) in [
+        ("https://in-toto.io/attestation/svr/v0.1", json!({"id": "https://verifier.example/v1"})),
+        ("https://in-toto.io/attestation/svr/v0.2", json!({"id": "https://verifier.example/v1", "policies": []})),
+    ] {
+        for (properties, verdict, told) in
+            [(json!(["SLSA_SOURCE_LEVEL_3"]), Pass, "it is there"), (json!([]), Fail, "it speaks against it")]
+        {
+            let mut shop = asking(kind, "artifact");
+            let predicate = json!({"verifier": verifier, "timeCreated": after(-1).to_string(), "properties": properties});
+            shop.give(&about_this(kind, &predicate));
+            shop.stands("asked", verdict, told);
+        }
     }
 }
 

@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::Origin;
 use crate::Draft;
 use crate::report::{
-    Content, CoverageReport, Covered, DeploymentPhase, DeploymentReport, ExternalCheck, ExternalState, Format, MetricReport,
-    ProbeCheck, Report, RuntimeEvent, SbomReport, SeveralSeries, TestReport, TraceReport,
+    Content, CoverageReport, Covered, DeploymentPhase, DeploymentReport, EventEnvelope, ExternalCheck, ExternalState, Format,
+    MetricReport, ProbeCheck, Report, RuntimeEvent, SbomReport, SeveralSeries, TestReport, TraceReport,
 };
 
 /// The largest document that is stated as a whole, in bytes; of a larger one it is stated how much it lists.
@@ -37,12 +37,13 @@ document!(Spdx, "https://spdx.dev/Document");
 /// | checks of other systems | test result | those that passed, of this commit | those that failed |
 /// | deployments | test result | nothing: whether the expected one is live is not theirs to say | those that failed |
 /// | events of a cluster | test result | nothing | what the cluster warns of |
+/// | CDEvents that say how something ended | test result | what passed or succeeded | what failed, and incidents |
 /// | traces | test result, and a runtime trace with their ids | nothing | spans that ended in an error |
 /// | scans | vulnerabilities | | what was found |
 /// | bills of materials | the document, or how much it lists | | |
 /// | measurements, coverage | signals, where the origin names unit and environment | | |
 ///
-/// A log, resources and envelopes of events say nothing that policy could read.
+/// A log, resources and other envelopes of events say nothing that policy could read.
 pub(super) fn said(report: &Report, bytes: &[u8], origin: &Origin) -> Result<Vec<Draft>> {
     match &report.content {
         Content::Tests(it) => tests(report, origin, it),
@@ -65,6 +66,7 @@ pub(super) fn said(report: &Report, bytes: &[u8], origin: &Origin) -> Result<Vec
         },
         Content::Metrics(it) => measured(origin, |unit, environment| vec![reading(it, origin, unit, environment)]),
         Content::Coverage(it) => measured(origin, |unit, environment| covered(it, origin, &unit, &environment)),
+        Content::Events(it) if it.iter().any(|event| event.outcome.is_some()) => tests(report, origin, &ended(it)),
         Content::Log(_) | Content::Resources(_) | Content::Events(_) => Ok(Vec::new()),
     }
 }
@@ -113,6 +115,19 @@ fn happened(events: &[RuntimeEvent]) -> TestReport {
     let mut tests = TestReport::default();
     for RuntimeEvent { warning, reason, about, .. } in events {
         if *warning { &mut tests.failed } else { &mut tests.skipped }.push(format!("{about}: {reason}"));
+    }
+    tests
+}
+
+fn ended(events: &[EventEnvelope]) -> TestReport {
+    let mut tests = TestReport::default();
+    for EventEnvelope { kind, subject, id, outcome, .. } in events {
+        let list = match outcome {
+            Some(ExternalState::Failed) => &mut tests.failed,
+            Some(ExternalState::Passed) => &mut tests.passed,
+            Some(ExternalState::Neutral | ExternalState::Pending) | None => &mut tests.skipped,
+        };
+        list.push(format!("{}: {kind}", subject.as_ref().unwrap_or(id)));
     }
     tests
 }

@@ -1,12 +1,13 @@
 //! CDEvents 0.3 to 0.5 in JSON (<https://cdevents.dev/docs/spec/>), without CloudEvents around them; custom events too.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::report::cloud_events::time;
 use crate::report::error::{Fail, Place, pointer};
 use crate::report::format::{Confidence, Spec, certain_if};
 use crate::report::input::{Input, Look};
-use crate::report::{Content, EventEnvelope, Format};
+use crate::report::{Content, EventEnvelope, ExternalState, Format};
 
 pub(super) const SPEC: Spec = Spec { format: Format::CdEvents, look, parse: |input| Ok(Content::Events(vec![read(input)?])) };
 
@@ -44,6 +45,21 @@ struct Context {
 #[derive(Deserialize)]
 struct Subject {
     id: String,
+    #[serde(default)]
+    content: Value,
+}
+
+/// How what a CDEvent tells of has ended, where it says so. What is no word of the specification proves nothing good.
+pub(super) fn outcome(kind: &str, content: &Value) -> Option<ExternalState> {
+    if kind.starts_with("dev.cdevents.incident.detected.") {
+        return Some(ExternalState::Failed);
+    }
+    let said = content.get("outcome").filter(|_| kind.starts_with("dev.cdevents."))?;
+    Some(match said.as_str() {
+        Some("pass" | "success") => ExternalState::Passed,
+        Some("cancel") => ExternalState::Neutral,
+        _ => ExternalState::Failed,
+    })
 }
 
 fn read(input: &Input<'_>) -> Result<EventEnvelope, Fail> {
@@ -57,6 +73,7 @@ fn read(input: &Input<'_>) -> Result<EventEnvelope, Fail> {
     }
     let place: Place = pointer!("context", "timestamp");
     Ok(EventEnvelope {
+        outcome: outcome(&context.kind, &subject.content),
         source: context.source,
         id: context.id,
         kind: context.kind,

@@ -7,7 +7,7 @@ use pathops_core::UnixMillis;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::report::cd_events::is_cd_event;
+use crate::report::cd_events::{is_cd_event, outcome};
 use crate::report::error::{Fail, Place, pointer};
 use crate::report::format::{Confidence, Spec, certain_if};
 use crate::report::input::{Input, Look};
@@ -59,7 +59,9 @@ impl Event {
         if is_cd_event(&self.kind) {
             self.check_cd_event(place)?;
         }
+        let content = self.data.as_ref().and_then(|data| data.pointer("/subject/content"));
         Ok(EventEnvelope {
+            outcome: content.and_then(|content| outcome(&self.kind, content)),
             source: self.source,
             id: self.id,
             kind: self.kind,

@@ -1,6 +1,8 @@
 //! The examples in in-toto's specification of its predicates, of those that are ours too.
 
-use pathops_core::evidence::{Reference, Release, RuntimeTrace, Statement, VerifiedProperties, Vulnerabilities};
+use pathops_core::evidence::{
+    Predicate as _, Reference, Release, RuntimeTrace, Snapshot, Statement, VerifiedProperties, Vulnerabilities,
+};
 use serde::de::DeserializeOwned;
 
 use super::*;
@@ -22,12 +24,13 @@ fn is_read(statement: &Statement) -> Option<bool> {
     fn reads<T: DeserializeOwned>(statement: &Statement) -> Option<bool> {
         Some(serde_json::from_value::<T>(statement.predicate.clone()).is_ok())
     }
-    match statement.predicate_type.strip_prefix("https://in-toto.io/attestation/")? {
-        "reference/v0.1" => reads::<References>(statement),
-        "release/v0.1" => reads::<Release>(statement),
-        "runtime-trace/v0.1" => reads::<RuntimeTrace>(statement),
-        "svr/v0.2" => reads::<VerifiedProperties>(statement),
-        "vulns/v0.2" => reads::<Vulnerabilities>(statement),
+    match statement.predicate_type.as_str() {
+        Snapshot::TYPE => reads::<References>(statement),
+        Release::TYPE => reads::<Release>(statement),
+        // The page is of version 0.1, whose fields are the same.
+        RuntimeTrace::TYPE | "https://in-toto.io/attestation/runtime-trace/v0.1" => reads::<RuntimeTrace>(statement),
+        VerifiedProperties::TYPE => reads::<VerifiedProperties>(statement),
+        Vulnerabilities::TYPE => reads::<Vulnerabilities>(statement),
         _ => None,
     }
 }

@@ -5,13 +5,10 @@
 //! of them, and otherwise skipped, which is told:
 //!
 //! ```text
-//! cd "$PATHOPS_VECTORS"
-//! for name in C2SP/C2SP C2SP/CCTV gitleaks/gitleaks in-toto/attestation secure-systems-lab/dsse \
-//!     sigstore/sigstore-conformance transparency-dev/merkle; do
-//!   git clone --depth 1 "https://github.com/$name" "$name"
-//! done
-//! git clone --depth 1 --branch v0.5.1 https://github.com/cdevents/spec cdevents/spec
+//! .ci/vectors "$PATHOPS_VECTORS"
 //! ```
+//!
+//! at the commits of `tests/third_party/vectors.txt`. The project's own CI does so.
 //!
 //! Each test says how many vectors it has read and fails where there are fewer than there were when it was written.
 

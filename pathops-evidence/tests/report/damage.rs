@@ -28,7 +28,8 @@ fn is_bad(report: &Report) -> bool {
         Content::Tests(tests) => tests.verdict().is_none_or(|verdict| verdict == TestVerdict::Failed),
         Content::Scan(scan) => !scan.findings.is_empty() || !scan.incomplete.is_empty(),
         Content::Sbom(sbom) => sbom.vulnerabilities.as_ref().is_some_and(|scan| !scan.findings.is_empty()),
-        Content::Coverage(_) | Content::Resources(_) | Content::Log(_) | Content::Events(_) => false,
+        Content::Coverage(_) | Content::Resources(_) | Content::Log(_) => false,
+        Content::Events(events) => events.iter().any(|event| event.outcome == Some(ExternalState::Failed)),
         Content::Checks(checks) => checks.is_empty() || checks.iter().any(|check| !check.passed),
         Content::RuntimeEvents(events) => events.iter().any(|event| event.warning),
         Content::Metrics(metrics) => {

@@ -96,6 +96,39 @@ fn cloud_events_that_cannot_be_told_apart_or_contradict_what_is_in_them() {
     refuse(Format::CloudEvents, &event("1.0", "1", data), Fault::Inconsistent, "`id` is not that of the CDEvent in it");
 }
 
+/// What is no word of the specification proves nothing good.
+#[test]
+fn how_something_ended_is_read_from_cd_events_bare_and_wrapped() {
+    let outcome = |kind: &str, content: &str| {
+        let context =
+            format!(r#"{{"version": "0.5.0", "id": "1", "source": "s", "type": "{kind}", "timestamp": "2026-11-25T08:00:00Z"}}"#);
+        let bare = format!(r#"{{"context": {context}, "subject": {{"id": "orders", "content": {content}}}}}"#);
+        let around = format!(r#"{{"specversion": "1.0", "id": "1", "source": "s", "type": "{kind}", "data": {bare}}}"#);
+        let of = |format, text: &str| events(read(format, text))[0].outcome;
+        assert_eq!(of(Format::CdEvents, &bare), of(Format::CloudEvents, &around), "{kind} {content}");
+        of(Format::CdEvents, &bare)
+    };
+    let (tests, pipeline) = ("dev.cdevents.testsuiterun.finished.0.2.0", "dev.cdevents.pipelinerun.finished.0.2.0");
+    for (kind, word, expected) in [
+        (tests, "pass", Passed),
+        (tests, "fail", Failed),
+        (tests, "error", Failed),
+        (tests, "cancel", Neutral),
+        (pipeline, "success", Passed),
+        (pipeline, "failure", Failed),
+        (pipeline, "Success", Failed),
+        (pipeline, "", Failed),
+    ] {
+        assert_eq!(outcome(kind, &format!(r#"{{"outcome": "{word}"}}"#)), Some(expected), "{kind} {word}");
+    }
+    assert_eq!(outcome(tests, r#"{"outcome": null}"#), Some(Failed));
+    assert_eq!(outcome(tests, "{}"), None);
+    assert_eq!(outcome("dev.cdevents.service.deployed.0.2.0", r#"{"environment": {"id": "preflight"}}"#), None);
+    assert_eq!(outcome("dev.cdevents.incident.detected.0.2.0", "{}"), Some(Failed));
+    assert_eq!(outcome("dev.cdevents.incident.resolved.0.2.0", "{}"), None);
+    assert_eq!(outcome("dev.cdeventsx.shop-tests.finished.0.1.0", r#"{"outcome": "pass"}"#), None, "its words are its own");
+}
+
 #[test]
 fn cd_events_that_are_not_read() {
     let event = |version: &str, id: &str, time: &str| {

@@ -1,5 +1,7 @@
 use pathops_core::UnixMillis;
 
+use super::ExternalState;
+
 /// Something that a cluster reports of what runs in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuntimeEvent {
@@ -31,4 +33,7 @@ pub struct EventEnvelope {
     pub subject: Option<String>,
     /// When.
     pub at: Option<UnixMillis>,
+    /// How what it tells of has ended, where it is a CDEvent that says so: tests, pipelines and their tasks do; that an incident
+    /// was detected is a failure.
+    pub outcome: Option<ExternalState>,
 }
