@@ -91,7 +91,7 @@ fn a_doubt_is_no_evidence() {
     let subject = Subject::named("orders").with_sha256(&Shop::passing().readings.artifact.unwrap());
     let asks = json!({"evidence": {"predicateType": kind, "about": "artifact", "accept": {"maxAgeSeconds": 86_400}}});
     let mut shop = Shop::asking(json!({"id": "doubted", "reason": "odd", "asks": asks}));
-    shop.give(&Statement::new(vec![subject], kind, &json!({"seenOn": AT.to_string()})).unwrap());
+    shop.give(&Statement::new(vec![subject], kind, &json!({"seenOn": AT.to_string(), "timestamp": AT.to_string()})).unwrap());
     shop.refuses("it is asked for", &[("doubted", Verdict::Unknown)]);
     assert!(shop.facts().facts().rejected.is_empty());
 }
