@@ -46,7 +46,7 @@
 //! | `k6-summary` | `--summary-export`, `handleSummary` | checks, thresholds | `Checks` |
 //! | `curl` | `--write-out '%{json}'` | status, exit code, times | `Checks` |
 //! | `kubernetes-events` | `v1`, `events.k8s.io/v1` | events | `RuntimeEvents` |
-//! | `pod-log` | text or JSON lines, recognised where most lines say when, or of which pod they are | how much, of which pods | `Log` |
+//! | `pod-log` | text or JSON lines, recognised where most lines begin with a date and a time, a level, or the pod they are of; those that are indented do not count | how much, of which pods | `Log` |
 //! | `prometheus-query` | HTTP API v1 | vectors, matrices, scalars, with NaN | `Metrics` |
 //! | `otlp-traces` | OTLP 1 JSON, one or in lines | ids of traces, errors | `Traces` |
 //! | `argo-cd` | `argoproj.io/v1alpha1` Application, lists of them | sync, health, operation, conditions | `Deployments` |

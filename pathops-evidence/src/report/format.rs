@@ -118,7 +118,8 @@ formats! {
     Curl = "curl", "curl", "application/json", curl;
     /// Kubernetes events: `kubectl get events -o json`.
     KubernetesEvents = "kubernetes-events", "Kubernetes events", "application/json", kubernetes_events;
-    /// What a pod printed: lines that say when, or of which pod they are. Any other text is one where somebody says so.
+    /// What a pod printed: lines that begin with a date and a time, a level, or the pod they are of. Any other text is one where
+    /// somebody says so.
     PodLog = "pod-log", "pod log", "text/plain", pod_log;
     /// The answer of Prometheus' HTTP API to a query.
     PrometheusQuery = "prometheus-query", "Prometheus query", "application/json", prometheus_query;

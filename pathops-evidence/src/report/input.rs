@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::report::error::{Fail, Place};
+use crate::report::pod_log::is_log;
 use crate::report::xml::Element;
 use crate::report::{Fault, MAX_BYTES, json, xml};
 
@@ -38,9 +39,13 @@ impl<'a> Input<'a> {
     pub(super) fn open(bytes: &'a [u8]) -> Result<Self, Fail> {
         let plain = Self::open_as_text(bytes)?;
         let look = match plain.bytes.trim_ascii_start() {
-            // No list begins so, but lines of the logs of several pods do.
-            [b'[', b'p', ..] => return Ok(plain),
-            [b'{' | b'[', ..] => look_at_json(plain.bytes)?,
+            // No name in XML begins so, but the priority of syslog does.
+            [b'<', b'0'..=b'9', ..] => return Ok(plain),
+            [b'{' | b'[', ..] => match look_at_json(plain.bytes) {
+                // Lines of logs begin as lists do, and between lines of JSON there may be others.
+                Err(_) if matches!(plain.look, Look::Text(text) if is_log(text)) => return Ok(plain),
+                look => look?,
+            },
             [b'<', ..] => Look::Xml(xml::read(plain.bytes)?),
             _ => return Ok(plain),
         };

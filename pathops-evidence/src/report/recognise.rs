@@ -73,7 +73,8 @@ pub fn recognise(bytes: &[u8]) -> Result<Format, Unrecognised> {
 }
 
 /// Whether this is the beginning of a log ([`Format::PodLog`]), by its whole lines. One need not be in memory: it is taken in as it
-/// comes ([`ingest_log`](crate::ingest_log)), whatever its size. [`BEGINNING`](crate::report::BEGINNING) bytes are enough.
+/// comes ([`ingest_log`](crate::ingest_log)), whatever its size. [`BEGINNING`](crate::report::BEGINNING) bytes are enough: of a longer
+/// first line they show how it begins, and that says enough unless the line is JSON. What is not UTF-8 is passed over, as it is there.
 ///
 /// ```
 /// use pathops_evidence::report::begins_a_log;
@@ -83,7 +84,8 @@ pub fn recognise(bytes: &[u8]) -> Result<Format, Unrecognised> {
 #[must_use]
 pub fn begins_a_log(beginning: &[u8]) -> bool {
     let whole = beginning.iter().rposition(|byte| *byte == b'\n').map_or(beginning.len(), |last| last + 1);
-    recognise(beginning.get(..whole).unwrap_or_default()) == Ok(Format::PodLog)
+    let text = String::from_utf8_lossy(beginning.get(..whole).unwrap_or_default());
+    recognise(text.as_bytes()) == Ok(Format::PodLog)
 }
 
 /// Recognises one of `formats`.

@@ -1,6 +1,6 @@
 //! Which format a report is in, by its content alone.
 
-use pathops_evidence::report::{Fault, Format, Unrecognised, parse, parse_as, recognise};
+use pathops_evidence::report::{BEGINNING, Fault, Format, Unrecognised, begins_a_log, parse, parse_as, recognise};
 
 use crate::fixtures;
 
@@ -103,4 +103,85 @@ fn what_is_broken_is_refused_whatever_it_is() {
     assert_eq!(fault(b"<a>"), Fault::Truncated);
     assert_eq!(fault(&b"[".repeat(1_000)), Fault::TooLarge);
     assert_eq!(fault(&b"<a>".repeat(1_000)), Fault::TooLarge);
+}
+
+#[test]
+fn a_log_is_recognised_by_how_its_lines_begin() {
+    for log in [
+        "[pod/orders-1/app] listening on 8080\n[pod/orders-2/app] ready\n",
+        "2026-11-25T12:00:00.123456789Z stdout F ready\n",
+        "2026-11-25 12:00:00,123 - orders - started\n",
+        "2026/11/25 12:00:00 [notice] 1#1: start worker processes\n",
+        "Nov 25 12:00:00 node kubelet[7]: started\nNov  5 12:00:00 node kubelet[7]: stopped\n",
+        "<34>Nov 25 12:00:00 node su: 'su root' failed\n",
+        "<165>1 2026-11-25T12:00:00.003Z node evntslog - ID47 - An event\n",
+        "I1125 12:00:00.123456       1 main.go:7] started\n",
+        "10.0.0.7 - - [25/Nov/2026:12:00:00 +0000] \"GET / HTTP/1.1\" 200 612\n",
+        "[Wed Nov 25 12:00:00.123456 2026] [core:notice] [pid 1] AH00094\n",
+        "[2026-11-25 12:00:00] ready\n[2026-11-25 12:00:01] GET /\n",
+        "[2026-11-25T12:00:00,123][INFO ][o.e.n.Node] started\n",
+        "[INFO] Building orders 1.0\n[WARNING] no tests\n",
+        "[GIN] 2026/11/25 - 12:00:00 | 200 | 1ms | GET \"/\"\n",
+        "[12:00:00.123] INFO (7): ready\n",
+        "12:00:00.123 [main] WARN shop.Orders -- slow\n",
+        "1:M 25 Nov 2026 12:00:00.123 * Ready to accept connections\n",
+        "25-Nov-2026 12:00:00.123 INFO [main] org.apache started\n",
+        "time=\"2026-11-25T12:00:00Z\" level=info msg=ready\n",
+        "starting\n{\"time\":\"2026-11-25T12:00:00Z\",\"msg\":\"ready\"}\n",
+    ] {
+        assert_eq!(recognise(log.as_bytes()), Ok(Format::PodLog), "{log}");
+        assert!(begins_a_log(log.as_bytes()), "{log}");
+    }
+}
+
+#[test]
+fn what_stands_between_the_lines_of_a_log_belongs_to_it() {
+    let entry = "{\"time\":\"2026-11-25T12:00:00Z\",\"level\":\"error\",\"msg\":\"failed\"}\n";
+    let trace = format!("java.lang.Error: failed\n{}", "\tat shop.Orders.pay(Orders.java:7)\n".repeat(40));
+    for log in [
+        format!("{entry}{trace}{entry}"),
+        format!("2026-11-25 12:00:00 ERROR failed\n{trace}"),
+        // The last line is cut, as it is of a process that was killed.
+        format!("{entry}{entry}{{\"time\":\"2026-"),
+        format!("[2026-11-25 12:00:00] failed\n{trace}"),
+    ] {
+        assert_eq!(recognise(log.as_bytes()), Ok(Format::PodLog), "{log}");
+    }
+    // Events of tests are no log, and are not one where they are damaged.
+    let events = "{\"Time\":\"2026-11-25T12:00:00Z\",\"Action\":\"start\",\"Package\":\"shop\"}\nkilled\n";
+    assert!(matches!(recognise(events.as_bytes()), Err(Unrecognised::Broken(_))));
+}
+
+#[test]
+fn a_table_full_of_times_is_no_log() {
+    let releases = "NAME  \tNAMESPACE\tREVISION\tUPDATED                                \tSTATUS  \tCHART\n\
+        orders\tdefault  \t7       \t2026-11-25 12:00:00.123456789 +0000 UTC\tdeployed\torders-1.0.0\n\
+        stock \tdefault  \t3       \t2026-11-25 12:00:01.123456789 +0000 UTC\tfailed  \tstock-1.0.0\n";
+    for table in [
+        releases,
+        "commit 0a1b2c3\nAuthor: Alice <alice@example.com>\nDate:   Wed Nov 25 12:00:00 2026 +0000\n\n    Mend it\n",
+        "0a1b2c3 2026-11-25 12:00:00 +0000 Alice: mend an error\n4d5e6f7 2026-11-25 12:00:01 +0000 Bob: begin\n",
+        "id,at,state\n1,2026-11-25 12:00:00,ERROR\n2,2026-11-25 12:00:01,INFO\n",
+        "at;amount\n2026-11-25T12:00:00Z;7\n2026-11-25T12:00:01+01:00;8\n",
+        "2026-11-25 12:00:00,7\n2026-11-25 12:00:01,123\n",
+        "\"2026-11-25 12:00:00\",\"ERROR\"\n",
+        "-rw-r--r-- 1 root root 7 2026-11-25 12:00:00.000000000 +0000 orders.txt\n",
+    ] {
+        assert_eq!(recognise(table.as_bytes()), Err(Unrecognised::Unknown { possible: Vec::new() }), "{table}");
+        assert!(!begins_a_log(table.as_bytes()), "{table}");
+    }
+    // A list that is cut off is no log, whatever stands in it.
+    for cut in ["[{\"time\":\"2026-11-25T12:00:00Z\",\"level\":\"ERROR\"},", "[\n\"2026-11-25T12:00:00Z ERROR failed\",\n"] {
+        assert!(matches!(recognise(cut.as_bytes()), Err(Unrecognised::Broken(_))), "{cut}");
+    }
+}
+
+#[test]
+fn the_beginning_of_a_log_may_end_anywhere_and_hold_bytes_that_are_no_text() {
+    let line = format!("2026-11-25T12:00:00Z {}", "\u{20ac}".repeat(BEGINNING / 3));
+    for length in BEGINNING - 3..=BEGINNING {
+        assert!(begins_a_log(&line.as_bytes()[..length]), "{length} bytes");
+    }
+    assert!(begins_a_log(b"2026-11-25T12:00:00Z caf\xe9\n2026-11-25T12:00:01Z ready\n"));
+    assert!(!begins_a_log(b"\xff\xfe2\x000\x002\x006\x00\n\x00"));
 }
