@@ -120,16 +120,20 @@ fn written(file: &Path) -> Result<UnixMillis, Failure> {
 }
 
 fn tell(told: &mut String, file: &Path, taken: &Ingested, json: bool) -> Result<(), Failure> {
-    let Ingested { format, payload, redaction, records } = taken;
+    let Ingested { format, payload, redaction, replaced, records } = taken;
     if json {
         let line = json!({
-            "file": file.display().to_string(), "format": format.id(), "payload": payload, "redaction": redaction, "records": records,
+            "file": file.display().to_string(), "format": format.id(), "payload": payload, "redaction": redaction,
+            "replaced": replaced, "records": records,
         });
         writeln!(told, "{line}")?;
         return Ok(());
     }
     let removed: u32 = redaction.removed.values().sum();
     writeln!(told, "{}: {format}, {removed} secrets taken out, stored as {payload}", file.display())?;
+    if *replaced > 0 {
+        writeln!(told, "  what is not UTF-8 was replaced in {replaced} places")?;
+    }
     for record in records {
         let leaf = record.leaf.map_or_else(|| "no leaf".to_owned(), |leaf| format!("leaf {leaf}"));
         writeln!(told, "  {leaf:<8} {}  {}", record.id.0.hex(), record.predicate_type)?;

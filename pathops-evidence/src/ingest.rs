@@ -4,6 +4,7 @@ mod log;
 mod said;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 
 use pathops_core::adapter::{EvidenceIndex, IndexedEvidence};
 use pathops_core::evidence::{
@@ -12,8 +13,8 @@ use pathops_core::evidence::{
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
 use serde::Serialize;
 
-use crate::redact::{Redactor, Removed};
-use crate::report::{Format, MAX_BYTES, ParseError, Report, parse, parse_as, reference_to};
+use crate::redact::{Redacted, Redactor, Removed};
+use crate::report::{BEGINNING, Format, MAX_BYTES, ParseError, Report, begins_a_log, parse, parse_as, reference_to};
 use crate::{Draft, EvidenceRecord, Sealer};
 
 pub use log::ingest_log;
@@ -48,6 +49,8 @@ pub struct Ingested {
     pub payload: Digest,
     /// What was taken out before.
     pub redaction: TakenOut,
+    /// In how many places of a log there was something that is not UTF-8, and U+FFFD was put there.
+    pub replaced: u64,
     /// What was stated: a reference to what was stored, first; and what it says where PathOps has a type for it.
     pub records: Vec<EvidenceRecord>,
 }
@@ -78,6 +81,8 @@ struct ReportTaken {
 struct ReportFacts {
     format: String,
     finished_on: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<NonZeroU64>,
 }
 
 impl Predicate for ReportTaken {
@@ -116,19 +121,20 @@ pub async fn ingest(
         let why = format!("it has {} bytes, and {MAX_BYTES} are the limit", original.len());
         return Err(origin.refuse(&why).advise(REMEDY));
     }
-    let redacted = redactor.redact(original);
-    let report = read(&redacted.bytes, format).map_err(|error| origin.refuse(&redactor.redact_text(&error.to_string())))?;
-    let payload = sealer.store(cx, redacted.bytes.clone().into()).await?;
+    let Redacted { bytes, removed } = redactor.redact(original);
+    let (bytes, replaced) = if is_log_with_other_bytes(&bytes, format) { log::as_text(&bytes) } else { (bytes, 0) };
+    let report = read(&bytes, format).map_err(|error| origin.refuse(&redactor.redact_text(&error.to_string())))?;
+    let payload = sealer.store(cx, bytes.clone().into()).await?;
     let origin = &origin.about(&payload);
     // Of what is stored encrypted, the digest is another one than that of what was read.
     let report = Report { digest: payload, ..report };
-    let said = said(&report, &redacted.bytes, origin)?;
-    let redaction = TakenOut::by(redactor, redacted.removed);
-    let reference = origin.reference(sealer, report.format, &payload, &redaction);
+    let said = said(&report, &bytes, origin)?;
+    let redaction = TakenOut::by(redactor, removed);
+    let reference = origin.reference(sealer, report.format, &payload, &redaction, replaced);
     let mut drafts = vec![Draft::new(format!("{} report", origin.name), origin.subjects.clone(), &reference)?];
     drafts.extend(said);
     let records = sealer.seal_all(cx, drafts).await?;
-    Ok(Ingested { format: report.format, payload, redaction, records })
+    Ok(Ingested { format: report.format, payload, redaction, replaced, records })
 }
 
 impl Origin {
@@ -167,7 +173,7 @@ impl Origin {
     }
 
     /// A reference to what was stored of it.
-    fn reference(&self, sealer: &Sealer, format: Format, payload: &Digest, redaction: &TakenOut) -> ReportTaken {
+    fn reference(&self, sealer: &Sealer, format: Format, payload: &Digest, redaction: &TakenOut, replaced: u64) -> ReportTaken {
         ReportTaken {
             attester: Attester { id: self.attester.clone() },
             references: vec![Reference {
@@ -175,7 +181,11 @@ impl Origin {
                 ..reference_to(format, payload, &self.name, &sealer.blobs().location(payload))
             }],
             redaction: redaction.clone(),
-            report: ReportFacts { format: format.to_string(), finished_on: self.at.to_string() },
+            report: ReportFacts {
+                format: format.to_string(),
+                finished_on: self.at.to_string(),
+                replaced: NonZeroU64::new(replaced),
+            },
         }
     }
 }
@@ -184,6 +194,12 @@ impl TakenOut {
     fn by(redactor: &Redactor, removed: Removed) -> Self {
         Self { ruleset: BTreeMap::from([("sha256".to_owned(), redactor.digest().hex())]), removed }
     }
+}
+
+/// Of a log, one byte that is no text is not worth the whole of it; in another report it is a damage.
+fn is_log_with_other_bytes(bytes: &[u8], format: Option<Format>) -> bool {
+    let is_log = || begins_a_log(bytes.get(..BEGINNING).unwrap_or(bytes));
+    std::str::from_utf8(bytes).is_err() && format.map_or_else(is_log, |format| format == Format::PodLog)
 }
 
 fn read(bytes: &[u8], format: Option<Format>) -> Result<Report, ParseError> {

@@ -14,11 +14,11 @@ use crate::report::Format;
 
 /// Takes in what a process printed, as [`ingest`](super::ingest) does with [`Format::PodLog`], and with the same evidence, but a
 /// piece after the other: neither the log nor what is stored of it is ever in memory, however large it is. What is held back is a
-/// line at most ([`Stream`]).
+/// line at most ([`Stream`]). What is not UTF-8 is replaced by U+FFFD, and counted ([`Ingested::replaced`]).
 ///
 /// # Errors
-/// `Invalid` where there is nothing in it, or it is not UTF-8: then nothing is stored; where a subject has no digest, or the
-/// attester is PathOps itself; what the stream, the signer, the blob store and the ledger answer.
+/// `Invalid` where there is nothing in it: then nothing is stored; where a subject has no digest, or the attester is PathOps itself;
+/// what the stream, the signer, the blob store and the ledger answer.
 pub async fn ingest_log(
     cx: &OpContext,
     sealer: &Sealer,
@@ -27,17 +27,16 @@ pub async fn ingest_log(
     origin: &Origin,
 ) -> Result<Ingested> {
     origin.check()?;
-    let removed = Arc::new(Mutex::new(Removed::new()));
+    let told = Arc::new(Mutex::new((Removed::new(), 0)));
     let stream = Stream::new(redactor.clone());
-    let redacting =
-        Redacting { log, stream: Some(stream), text: Text::default(), removed: removed.clone(), name: origin.name.clone() };
+    let redacting = Redacting { log, stream: Some(stream), text: Text::default(), told: told.clone(), name: origin.name.clone() };
     let payload = sealer.store(cx, Box::new(redacting)).await?;
     let origin = origin.about(&payload);
-    let removed = std::mem::take(&mut *removed.lock().unwrap_or_else(PoisonError::into_inner));
+    let (removed, replaced) = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
     let redaction = TakenOut::by(redactor, removed);
-    let reference = origin.reference(sealer, Format::PodLog, &payload, &redaction);
+    let reference = origin.reference(sealer, Format::PodLog, &payload, &redaction, replaced);
     let record = sealer.seal(cx, format!("{} report", origin.name), origin.subjects.clone(), &reference).await?;
-    Ok(Ingested { format: Format::PodLog, payload, redaction, records: vec![record] })
+    Ok(Ingested { format: Format::PodLog, payload, redaction, replaced, records: vec![record] })
 }
 
 /// A log without its secrets.
@@ -46,8 +45,8 @@ struct Redacting {
     /// Until the log has ended.
     stream: Option<Stream<Arc<Redactor>>>,
     text: Text,
-    /// What was taken out, once it has ended.
-    removed: Arc<Mutex<Removed>>,
+    /// What was taken out, and how often something was replaced, once it has ended.
+    told: Arc<Mutex<(Removed, u64)>>,
     name: String,
 }
 
@@ -63,41 +62,67 @@ impl ByteStream for Redacting {
     async fn next(&mut self) -> Result<Option<Vec<u8>>> {
         let mut out = Vec::new();
         while let Some(stream) = self.stream.as_mut().filter(|_| out.is_empty()) {
+            let mut redacted = Vec::new();
             if let Some(chunk) = self.log.next().await? {
-                stream.push(&chunk, &mut out);
+                stream.push(&chunk, &mut redacted);
+                self.text.push(&redacted, &mut out);
             } else if let Some(stream) = self.stream.take() {
-                *self.removed.lock().unwrap_or_else(PoisonError::into_inner) = stream.finish(&mut out);
+                let removed = stream.finish(&mut redacted);
+                self.text.push(&redacted, &mut out);
+                self.text.finish(&mut out);
+                *self.told.lock().unwrap_or_else(PoisonError::into_inner) = (removed, self.text.replaced);
             }
         }
-        self.text.check(&out).map_err(|why| {
-            let error = Error::new(ErrorKind::Invalid, "take a log in").on(&self.name).because(why);
-            error.advise("look whether this is the log, and whether the process printed anything")
-        })?;
+        if out.is_empty() && !self.text.any {
+            let error = Error::new(ErrorKind::Invalid, "take a log in").on(&self.name).because("there is nothing in it");
+            return Err(error.advise("look whether this is the log, and whether the process printed anything"));
+        }
         Ok(Some(out).filter(|out| !out.is_empty()))
     }
 }
 
-/// Whether pieces are a text that says something.
+/// Makes UTF-8 of a text that comes in pieces.
 #[derive(Default)]
 struct Text {
     /// The beginning of a character whose end is in the next piece.
     begun: Vec<u8>,
+    /// Whether it says anything.
     any: bool,
+    replaced: u64,
 }
 
 impl Text {
-    /// Takes the next piece; an empty one is the end.
-    fn check(&mut self, piece: &[u8]) -> Result<(), &'static str> {
+    fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         self.any |= !piece.trim_ascii().is_empty();
         let text = [std::mem::take(&mut self.begun).as_slice(), piece].concat();
-        match std::str::from_utf8(&text) {
-            Err(error) if error.error_len().is_some() || piece.is_empty() => Err("it is not UTF-8"),
-            Err(error) => {
-                self.begun = text.get(error.valid_up_to()..).unwrap_or_default().to_vec();
-                Ok(())
+        let mut chunks = text.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            out.extend_from_slice(chunk.valid().as_bytes());
+            self.begun = chunk.invalid().to_vec();
+            if chunks.peek().is_some() || !is_begun(chunk.invalid()) {
+                self.finish(out);
             }
-            Ok(_) if piece.is_empty() && !self.any => Err("there is nothing in it"),
-            Ok(_) => Ok(()),
         }
     }
+
+    /// What is held back has no end.
+    fn finish(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::take(&mut self.begun).is_empty() {
+            out.extend_from_slice("\u{fffd}".as_bytes());
+            self.replaced += 1;
+        }
+    }
+}
+
+/// Whether more bytes could make a character of these.
+fn is_begun(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
+}
+
+/// All of a text as UTF-8, and how often something was replaced.
+pub(super) fn as_text(bytes: &[u8]) -> (Vec<u8>, u64) {
+    let (mut text, mut out) = (Text::default(), Vec::new());
+    text.push(bytes, &mut out);
+    text.finish(&mut out);
+    (out, text.replaced)
 }
