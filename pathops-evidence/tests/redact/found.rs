@@ -73,11 +73,20 @@ fn a_secret_is_found_however_a_program_assigns_it_or_hands_it_on() {
         "const shopToken: string = '{}';",
         "System.setProperty(\"SHOP_TOKEN\", \"{}\")",
         "os.Setenv(\"SHOP_TOKEN\", `{}`)",
+        "env.add(\"SHOP_PASSWORD\", \"value\"=\"{}\")",
     ] {
         let expected = form.replace("{}", "[redacted assignment]");
         assert_eq!(redactor.redact_text(&form.replace("{}", "140f88724f5c3c60")), expected);
     }
+    // A password may be words, as it may be behind a colon.
+    for form in ["os.Setenv(\"DB_PASSWORD\", \"{}\")", "{\"DB_PASSWORD\": \"{}\"}"] {
+        let expected = form.replace("{}", "[redacted assignment]");
+        assert_eq!(redactor.redact_text(&form.replace("{}", "correct-horse-battery")), expected);
+    }
     for ordinary in [
+        "setTimeout(\"token\", 3600000)",
+        "t(\"password\", locale12)",
+        "check(\"api_key\", settings.key2)",
         "os.Getenv(\"SHOP_TOKEN\")",
         "expect(\"token\", \"identifier\")",
         "[\"token\", \"refresh_token\", \"expires_in\"]",
@@ -88,6 +97,16 @@ fn a_secret_is_found_however_a_program_assigns_it_or_hands_it_on() {
         "path token::=",
     ] {
         assert_eq!(redactor.redact_text(ordinary), ordinary);
+    }
+}
+
+#[test]
+fn tokens_of_slack_are_found_from_the_length_on_that_gitleaks_asks_for() {
+    let redactor = Redactor::builder().high_entropy(false).build().unwrap();
+    for (begin, least) in [("xoxa-2", 8), ("xoxr-a", 8), ("xoxb-1", 10)] {
+        let token = |length: usize| format!("posts with {begin}{}.", &"aB3dE5gH7"[..length - 1]);
+        assert_eq!(redactor.redact_text(&token(least)), "posts with [redacted slack-token].", "{begin}");
+        assert_eq!(redactor.redact_text(&token(least - 1)), token(least - 1), "{begin}");
     }
 }
 

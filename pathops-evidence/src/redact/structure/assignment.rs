@@ -73,8 +73,10 @@ struct Place {
     spaced: bool,
     /// It may be a sentence: `invalid token: expected a number`.
     prose: bool,
-    /// It is handed to a function behind its name, as other words are.
+    /// It is handed to a function behind its name.
     argument: bool,
+    /// It may be a word: parsers hand those on behind the name `token`.
+    word: bool,
 }
 
 /// The value of the name that ends with the word at `start..end`.
@@ -87,7 +89,8 @@ pub(super) fn find(line: &[u8], start: usize, end: usize) -> Option<Span> {
     let short = cut(value, 0, LONGEST_WORD);
     let folder = ends_with(cut(line, name, word), b"pwd") && matches!(at(value, 0), b'/' | b'~');
     let code = !quoted && ((place.spaced && is_code(short)) || (place.prose && is_a_word(short)));
-    let code = code || (place.argument && is_a_word(short));
+    // What is handed on without quotation marks is a number or a variable.
+    let code = code || (place.argument && (!quoted || (place.word && is_a_word(short))));
     // What is longer than any word of a language is never one: so each word that begins here costs little, or takes it all.
     let ordinary = value.len() <= LONGEST_WORD && (folder || code || is_ordinary(value));
     (value.len() >= SHORTEST && !ordinary).then_some(Span { start, end, label: Label::Assignment })
@@ -124,7 +127,7 @@ fn place(line: &[u8], name: usize, end: usize) -> Option<Place> {
     let next = skip(line, closed, MOST_SPACES, is_space);
     let (spaces, is_quoted) = (next > closed, quoted > end);
     let (xml, option) = (before(line, name) == b'<', cut(line, name, end).starts_with(b"--"));
-    let argument = at(line, next) == b',' && is_quoted && begins_a_call(line, name);
+    let argument = at(line, next) == b',' && is_quoted && begins_a_call(line, name) && beside(line, next + 1).is_none();
     let value = match at(line, next) {
         b'=' => next + 1 + usize::from(matches!(at(line, next + 1), b'=' | b'>')),
         _ if let Some(value) = operator(line, next).or_else(|| declared(line, next)) => value,
@@ -141,8 +144,9 @@ fn place(line: &[u8], name: usize, end: usize) -> Option<Place> {
     let start = start + usize::from(at(line, start) == b'[' && is_quote(at(line, start + 1)));
     let word_before =
         is_space(before(line, name)) && cut(line, 0, name).trim_ascii_end().last().is_some_and(u8::is_ascii_alphabetic);
-    let prose = word_before && at(line, next) == b':' && ends_with(cut(line, name, end), b"token");
-    Some(Place { at: start, xml: xml && at(line, next) == b'>', spaced: start > value, prose, argument })
+    let word = ends_with(cut(line, name, end), b"token");
+    let prose = word_before && at(line, next) == b':' && word;
+    Some(Place { at: start, xml: xml && at(line, next) == b'>', spaced: start > value, prose, argument, word })
 }
 
 /// The position after `:=`, `::=`, `?=`, `+=`, `.=`, `||=` and their like.
