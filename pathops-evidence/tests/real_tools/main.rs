@@ -1,5 +1,6 @@
 //! What real tools report when they run here: recognised by its content, read in no other format, with exactly the facts that the run
-//! had. `.ci/test` installs the tools, pinned by hash; reports of tools that only run elsewhere are in `tests/report/recorded.rs`.
+//! had. `.ci/test` installs the tools, pinned by hash; only curl, Perl, Git and npm itself are those of the machine, in whatever
+//! version it has. Reports of tools that only run elsewhere are in `tests/report/recorded.rs`.
 //!
 //! | format | here | recorded |
 //! |---|---|---|
