@@ -104,7 +104,7 @@ async fn make(transaction: &mut Transaction<'static, Postgres>, format: &Format)
 }
 
 /// A commit that fails has an unknown effect: it may have reached the disk although the answer did not come back.
-pub(super) async fn commit(call: &Call, transaction: Transaction<'static, Postgres>) -> Result<()> {
+pub(super) async fn commit(call: &Call, transaction: Transaction<'_, Postgres>) -> Result<()> {
     transaction.commit().await.map_err(|e| call.failed(e).with_effect(Effect::Unknown))
 }
 

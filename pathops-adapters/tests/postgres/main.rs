@@ -47,7 +47,7 @@ impl EvidenceIndexFixture for OneServer {
     async fn fresh(&self) -> EvidenceIndexWorld {
         let url = self.server().await.database().await;
         // One that was made anew is one like any other.
-        PostgresEvidenceDraft::begin(&url).await.unwrap().publish().await.unwrap();
+        PostgresEvidenceDraft::begin(&url).await.unwrap().publish(&faults::cx()).await.unwrap();
         let open = move || {
             let url = url.clone();
             async move { Arc::new(PostgresEvidenceIndex::open(&url).await.unwrap()) as Arc<dyn EvidenceIndex> }
