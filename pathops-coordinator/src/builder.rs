@@ -95,7 +95,8 @@ parts! {
     /// Where payloads go.
     blobs: Arc<dyn BlobStore>,
     /// Where payloads go, encrypted, whose class of retention is [erasable](pathops_core::evidence::RetentionClass::erasable). A host
-    /// without it stores none of those: where what a build has printed or reported is one, the change set fails.
+    /// without it stores none of those: where what a build has printed or reported is one, the change set fails. While the project
+    /// cannot be read, each payload is taken to be one, and a build waits.
     sealed: SealedBlobs,
     /// Where snapshots get their numbers, for ever: the same bucket for every host of the project, such as that of its ledger.
     /// See [`Streams`].

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use pathops_coordinator::change_set::{End, Role, Stage, State};
-use pathops_core::adapter::{CheckState, PullRequestState, SourceTree};
-use pathops_core::memory::{Fault, Faults, Interrupt, JournalWrite, MemoryJournal, When};
+use pathops_core::adapter::{BlobCollector as _, BlobStore as _, CheckState, PullRequestState, Signer as _, SourceTree};
+use pathops_core::evidence::{BUILD_SUITE, Envelope, Predicate as _, Provenance, TestResult, TrustRoot};
+use pathops_core::memory::{Fault, Faults, Interrupt, JournalWrite, MemoryJournal, MemorySigner, When};
 use pathops_core::policy::PROMOTION_CONTEXT;
 use pathops_core::project::FeatureRequest;
 use pathops_core::{Principal, PullRequestNumber, RepoPath};
 
+use crate::retention::erasable;
 use crate::world::{LATE_DEFECT, UNITS, World, cx, feature, feature_of, repo, wait};
 
 #[test]
@@ -169,23 +171,64 @@ fn crash_everywhere(request: &FeatureRequest, after: bool) {
     assert!(at > 30, "only {at} writes were tried");
 }
 
+/// A build is stated once, also where what it printed and reported is encrypted, and CI still has the run when the next process asks.
+#[test]
+fn a_crash_before_each_journal_write_states_an_erasable_build_once() {
+    let request = feature_of(&["orders"], "better", None);
+    let mut at = 0;
+    loop {
+        let (journal, killed) = dying(at, false);
+        let world = erasable(journal);
+        let ended = world.run(request.clone(), "k", || killed.load(Ordering::SeqCst)).is_some();
+        world.carry_out(request.clone(), "k").unwrap();
+        assert_eq!(
+            builds(&world),
+            BTreeMap::from([(Provenance::TYPE, 1), (TestResult::TYPE, 1)]),
+            "killed at journal write {at}"
+        );
+        if ended {
+            break;
+        }
+        at += 1;
+    }
+    assert!(at > 20, "only {at} writes were tried");
+}
+
+/// How many different statements about builds are stored, by type.
+fn builds(world: &World) -> BTreeMap<&'static str, usize> {
+    let mut counts = BTreeMap::new();
+    for blob in wait(world.blobs.list(&cx(), None, 10_000)).unwrap() {
+        let bytes = wait(world.blobs.get(&cx(), &blob.digest)).unwrap().unwrap();
+        let Ok(envelope) = Envelope::from_slice(&bytes) else { continue };
+        let trust = TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()]);
+        let statement = trust.verify(&envelope).unwrap().statement().clone();
+        let of_the_build = statement.predicate["configuration"][0]["name"] == BUILD_SUITE;
+        if let Some(kind) = [Provenance::TYPE, TestResult::TYPE].into_iter().find(|kind| statement.predicate_type == *kind) {
+            *counts.entry(kind).or_default() += usize::from(kind == Provenance::TYPE || of_the_build);
+        }
+    }
+    counts
+}
+
+/// A journal whose first process dies at one write and writes nothing after that; and whether it has died.
+fn dying(at: u64, after: bool) -> (MemoryJournal, Arc<AtomicBool>) {
+    let (killed, count) = (Arc::new(AtomicBool::new(false)), AtomicU64::new(0));
+    let dead = killed.clone();
+    let hook = move |_| {
+        let now = count.fetch_add(1, Ordering::SeqCst);
+        if now == at && !dead.swap(true, Ordering::SeqCst) {
+            return if after { Interrupt::FailAfter } else { Interrupt::FailBefore };
+        }
+        Interrupt::Proceed
+    };
+    (MemoryJournal::with_interrupt(Arc::new(hook)), killed)
+}
+
 /// Runs a flow that dies at one journal write, and then a second process that goes on. `None` where there is no such write.
 fn killed_at(request: &FeatureRequest, at: u64, after: bool) -> Option<World> {
-    let (killed, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let hook = {
-        let (killed, count) = (killed.clone(), count.clone());
-        move |_| {
-            // Only the first process dies; it writes nothing after that.
-            let now = count.fetch_add(1, Ordering::SeqCst);
-            if now == at && !killed.swap(true, Ordering::SeqCst) {
-                return if after { Interrupt::FailAfter } else { Interrupt::FailBefore };
-            }
-            Interrupt::Proceed
-        }
-    };
-    let world = World::new(MemoryJournal::with_interrupt(Arc::new(hook)));
-    let dead = killed.clone();
-    if world.run(request.clone(), "k", move || dead.load(Ordering::SeqCst)).is_some() {
+    let (journal, killed) = dying(at, after);
+    let world = World::new(journal);
+    if world.run(request.clone(), "k", || killed.load(Ordering::SeqCst)).is_some() {
         return None;
     }
     // What only lived in memory is gone: CI has forgotten its runs.

@@ -1,11 +1,13 @@
 //! How long payloads are kept: the project says it, evidence is signed with it, and what is let go goes by it.
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use pathops_coordinator::change_set::{End, State};
-use pathops_core::adapter::{BlobStore as _, SignalCapabilities, Signer as _};
+use pathops_coordinator::change_set::{Command, End, State};
+use pathops_core::adapter::{BlobStore as _, Clock as _, SignalCapabilities, Signer as _};
 use pathops_core::evidence::{Reference, RetentionPolicy, TrustRoot};
 use pathops_core::memory::{MemoryJournal, MemoryKeys, MemorySignals, MemorySigner};
 use pathops_core::{Digest, UnixMillis};
@@ -14,7 +16,7 @@ use pathops_evidence::retention::{Disposal, SealedBlobs};
 use pathops_evidence::{Against, Sealer, Verdict, verify_ledger};
 
 use crate::governance::{declare, propose_policy};
-use crate::snapshots::{snapshot, statements};
+use crate::snapshots::{absent, snapshot, statements};
 use crate::world::{World, cx, feature_of, log_key, wait};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -127,6 +129,59 @@ fn what_is_of_an_erasable_class_is_stored_encrypted_and_can_be_erased() {
     assert!(opened(ci_log).is_err());
     assert!(wait(disposal.erase(&cx(), &report, "request 17", &policy, UnixMillis(1))).is_err());
     is_verified(&world);
+}
+
+/// A world all of whose payloads are of an erasable class, with a place for their keys.
+pub(crate) fn erasable(journal: MemoryJournal) -> World {
+    let mut world = World::new(journal);
+    declare(&world, "main", "retention.yaml", &RETENTION.replace("{days: 30}", "{days: 30, erasable: true}"));
+    let keys = Arc::new(MemoryKeys::from_seed(1));
+    world.sealed = Some(SealedBlobs::new(world.blobs.clone(), Arc::new(world.streams.clone()), keys));
+    world
+}
+
+/// While nobody can tell what is to be erasable, a host without keys stores nothing that may be.
+#[test]
+fn what_may_have_to_be_erasable_is_not_stored_as_it_is() {
+    let mut world = world();
+    let mut has = SignalCapabilities::default();
+    has.logs = true;
+    let signals = MemorySignals::new(has);
+    let (unit, environment) = ("orders".parse().unwrap(), "preflight".parse().unwrap());
+    signals.print(&unit, &environment, UnixMillis(world.clock.now().0 + 1_000), "started\n");
+    world.signals = Arc::new(signals);
+    declare(&world, "main", "retention.yaml", RETENTION);
+    let (broken, other) = (Arc::new(AtomicBool::new(false)), world.clone());
+    let says = broken.clone();
+    let watched = world.watched(move |command| {
+        let (breaks, mends) =
+            (matches!(command, Command::Build { .. } | Command::Collect { .. }), matches!(command, Command::Decide { .. }));
+        if breaks && !says.swap(true, Ordering::SeqCst) {
+            declare(&other, "main", "retention.yaml", "kind: Retention\nspec: {classes: 7}\n");
+        } else if mends && says.swap(false, Ordering::SeqCst) {
+            declare(&other, "main", "retention.yaml", RETENTION);
+        }
+    });
+    let (log, waited) = (Digest::of(b"1 test passed\n"), Cell::new(0));
+    let is_stored = || wait(world.blobs.get(&cx(), &log)).unwrap().is_some();
+    let ended = watched.run(feature_of(&["orders"], "better", None), "k", || {
+        // So many looks, and then somebody mends it.
+        if waited.get() < 20 && broken.load(Ordering::SeqCst) {
+            assert!(!is_stored());
+            waited.set(waited.get() + 1);
+            if waited.get() == 20 {
+                declare(&world, "main", "retention.yaml", RETENTION);
+                broken.store(false, Ordering::SeqCst);
+            }
+        }
+        false
+    });
+    let state = ended.unwrap().unwrap();
+    assert!(state.end == Some(End::Live) && waited.get() == 20 && is_stored(), "{waited:?} {:?}", state.failure);
+    let orders = &state.units[&"orders".parse().unwrap()];
+    let snapshot = snapshot(&world, &orders.snapshots[0]);
+    let why = &absent(&snapshot)["logs"];
+    assert!(why.contains("nobody can tell whether it is to be erasable: the project cannot be read"), "{why}");
 }
 
 #[test]

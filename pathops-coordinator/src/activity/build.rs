@@ -7,13 +7,11 @@ use pathops_core::evidence::{
 };
 use pathops_core::policy::GitState;
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result};
-use pathops_evidence::redact::Redactor;
-use pathops_evidence::retention::PayloadStore;
 use pathops_evidence::{Draft, junit};
 
 use crate::activity::Services;
+use crate::activity::collect::Payloads;
 use crate::activity::expect::{CI_LOG, unit_tests, unread_report};
-use crate::activity::governance::keeping;
 use crate::change_set::{Built, Outcome, Payload, Scope};
 
 /// The check that CI reports on the source pull request.
@@ -52,21 +50,24 @@ impl Services {
             })
             .await?;
         let declared = self.declared(cx, scope).await;
-        let redactor = self.payloads.of(&declared)?;
-        let log = self.store(cx, (&redactor, &declared), CI_LOG, outcome.log.clone()).await?;
+        if let (Err(why), None) = (&declared, &self.sealed) {
+            // Nothing that may have to be erasable is stored as it is: it is waited until somebody can tell.
+            let why = format!("nobody can tell whether it is to be erasable, because the project cannot be read: {why}");
+            return Err(Error::new(ErrorKind::Unavailable, "store what CI gave").on(repo).because(why));
+        }
         // The instant does not depend on when this is done, or done again; nor on the clock of CI alone.
-        let keeping = keeping(&declared, outcome.finished_at.max(scope.at));
-        let (tests, unread) =
-            match self.tests(cx, scope, commit, &outcome, (&*redactor, &keeping, &self.payload_store(&declared))).await? {
-                Tested::Read(draft, verdict) => (Some((draft, verdict)), None),
-                Tested::Unread(report) => (None, Some(report)),
-                Tested::No => (None, None),
-            };
+        let payloads = self.payloads_of(&declared, outcome.finished_at.max(scope.at))?;
+        let log = self.store(cx, &payloads, CI_LOG, outcome.log.clone()).await?;
+        let (tests, unread) = match self.tests(cx, scope, commit, &outcome, &payloads).await? {
+            Tested::Read(draft, verdict) => (Some((draft, verdict)), None),
+            Tested::Unread(report) => (None, Some(report)),
+            Tested::No => (None, None),
+        };
         let problem = problem(&outcome, tests.as_ref().map(|(_, verdict)| *verdict));
         let problem = problem.map(|problem| self.redactor.redact_text(&problem));
         let mut drafts: Vec<_> = tests.into_iter().map(|(draft, _)| draft).collect();
         if let (None, Some(artifact)) = (&problem, &outcome.artifact) {
-            drafts.push(self.provenance(scope, request, artifact, &run, &outcome, (&log, &keeping))?);
+            drafts.push(self.provenance(scope, request, artifact, &run, &outcome, (&log, &payloads.keeping))?);
         }
         let evidence = self.sealer.seal_all(cx, drafts).await?;
         self.report(cx, repo, commit, problem.as_deref()).await?;
@@ -136,11 +137,11 @@ impl Services {
         scope: &Scope,
         commit: &CommitId,
         outcome: &CiOutcome,
-        (redactor, keeping, payloads): (&Redactor, &Keeping, &PayloadStore<'_>),
+        Payloads { redactor, keeping, store }: &Payloads<'_>,
     ) -> Result<Tested> {
         let Some(report) = &outcome.junit else { return Ok(Tested::No) };
         let redacted = redactor.redact(report);
-        let (raw, location) = payloads.put(cx, Some(PayloadKind::Reports), redacted.bytes).await?;
+        let (raw, location) = store.put(cx, Some(PayloadKind::Reports), redacted.bytes).await?;
         let tests = match junit::parse(report) {
             Ok(tests) => tests,
             Err(error) => {

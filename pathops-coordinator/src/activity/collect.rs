@@ -1,14 +1,15 @@
 //! Signing what was observed, collecting the rest, and bundling it all into a snapshot.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use pathops_core::adapter::{JobResult, LogExcerpt, Observation, Readiness, SignalQuery};
 use pathops_core::evidence::{
-    Deployment, Health, PayloadKind, ReferenceAnnotations, RetentionPolicy, StreamId, Subject, TestAnnotations,
+    Deployment, Health, Keeping, PayloadKind, ReferenceAnnotations, RetentionPolicy, StreamId, Subject, TestAnnotations,
     TestConfiguration, TestResult, TestVerdict, Treatment,
 };
 use pathops_core::project::EnvironmentTarget;
-use pathops_core::{Error, ErrorKind, OpContext, Result};
+use pathops_core::{Error, ErrorKind, OpContext, Result, UnixMillis};
 use pathops_evidence::redact::{Redactor, Removed};
 use pathops_evidence::retention::PayloadStore;
 use pathops_evidence::{Begun, Collection, Collector, Draft, EvidenceRecord, SnapshotOf, Source, StoredPart};
@@ -18,6 +19,16 @@ use crate::activity::Services;
 use crate::activity::expect::{self, Asked, CI_LOG, SIGNALS, deployment_of, health_of, job_of, unit_tests};
 use crate::activity::governance::{Declared, keeping};
 use crate::change_set::{Command, Outcome, Payload, Scope, explain};
+
+/// What becomes of payloads.
+pub(super) struct Payloads<'s> {
+    /// Takes secrets out of them.
+    pub(super) redactor: Arc<Redactor>,
+    /// How long they are kept.
+    pub(super) keeping: Keeping,
+    /// Where they go.
+    pub(super) store: PayloadStore<'s>,
+}
 
 impl Services {
     pub(super) async fn collect(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
@@ -61,7 +72,8 @@ impl Services {
             return Err(Error::new(ErrorKind::Unexpected, "collect evidence"));
         };
         let window = self.collect_limits.window(began.unwrap_or(scope.at), self.clock.now());
-        let mut collection = Collection::of(begun.expected().iter().cloned()).kept(keeping(declared, window.until));
+        let go = self.payloads_of(declared, window.until)?;
+        let mut collection = Collection::of(begun.expected().iter().cloned()).kept(go.keeping.clone());
         new.iter().for_each(|record| collection.evidence(record));
         match observation {
             Some(_) if begun.is_given_up() => {
@@ -75,8 +87,7 @@ impl Services {
                 let (unit, target, asked) = (scope.unit.id.clone(), target.clone(), self.collect_limits.asked_bytes);
                 let query = SignalQuery { unit, target, since: window.from, tail_bytes: asked };
                 let sources = Source::signals(cx, &*self.signals, &query);
-                let redactor = self.payloads.of(declared)?;
-                self.collector(&redactor, declared).gather(cx, &mut collection, sources.into()).await?;
+                self.collector(&go).gather(cx, &mut collection, sources.into()).await?;
             }
             None => {}
         }
@@ -108,19 +119,19 @@ impl Services {
         self.streams.append(&cx.part("snapshot"), begun, &name, vec![subject], &collection.finish(about)).await
     }
 
-    pub(super) fn collector<'s>(&'s self, redactor: &'s Redactor, declared: &Declared) -> Collector<'s> {
-        let (payloads, limits) = (self.payload_store(declared), self.collect_limits);
-        Collector { clock: &*self.clock, redactor, payloads, limits }
+    pub(super) fn collector<'s>(&'s self, Payloads { redactor, store, .. }: &'s Payloads<'_>) -> Collector<'s> {
+        Collector { clock: &*self.clock, redactor, payloads: store.clone(), limits: self.collect_limits }
     }
 
-    /// Where payloads go, as the project says. Where that cannot be read, as much is erasable as the host can have so.
-    pub(super) fn payload_store(&self, declared: &Declared) -> PayloadStore<'_> {
-        let erasable = match declared {
-            Ok(project) => project.retention.as_ref().map(RetentionPolicy::erasable).unwrap_or_default(),
-            Err(_) if self.sealed.is_some() => PayloadKind::ALL.into(),
-            Err(_) => BTreeSet::new(),
+    /// What becomes of payloads that are collected at this instant, as the project says. Where that cannot be read, every one of them
+    /// may have to be erasable.
+    pub(super) fn payloads_of(&self, declared: &Declared, collected: UnixMillis) -> Result<Payloads<'_>> {
+        let (plain, sealed) = (PayloadStore::plain(&*self.blobs), self.sealed.as_ref());
+        let store = match declared {
+            Ok(project) => plain.erasable(project.retention.as_ref().map(RetentionPolicy::erasable).unwrap_or_default(), sealed),
+            Err(why) => plain.untold(format!("the project cannot be read: {why}"), sealed),
         };
-        PayloadStore::plain(&*self.blobs).erasable(erasable, self.sealed.as_ref())
+        Ok(Payloads { redactor: self.payloads.of(declared)?, keeping: keeping(declared, collected), store })
     }
 
     fn told(&self, problem: Option<&str>) -> String {
@@ -212,11 +223,11 @@ impl Services {
     pub(super) async fn store(
         &self,
         cx: &OpContext,
-        (redactor, declared): (&Redactor, &Declared),
+        payloads: &Payloads<'_>,
         name: &str,
         printed: LogExcerpt,
     ) -> Result<Payload> {
-        let stored = self.collector(redactor, declared).store(cx, PayloadKind::of_part(name), printed.into()).await?;
+        let stored = self.collector(payloads).store(cx, PayloadKind::of_part(name), printed.into()).await?;
         let StoredPart { digest, location, media_type, treated } = stored;
         Ok(Payload {
             name: name.to_owned(),

@@ -8,7 +8,6 @@ use pathops_evidence::{Collection, EvidenceRecord, SnapshotOf, Source};
 
 use crate::activity::Services;
 use crate::activity::expect::{SIGNALS, incident_of};
-use crate::activity::governance::keeping;
 use crate::change_set::LastGood;
 
 impl Services {
@@ -33,8 +32,8 @@ impl Services {
         }
         let subject = self.in_production(cx, unit, project, good).await?;
         let window = self.collect_limits.window(open.since, self.clock.now());
-        let declared = Ok(project.clone());
-        let mut collection = Collection::of(begun.expected().iter().cloned()).kept(keeping(&declared, window.until));
+        let payloads = self.payloads_of(&Ok(project.clone()), window.until)?;
+        let mut collection = Collection::of(begun.expected().iter().cloned()).kept(payloads.keeping.clone());
         let incident = Incident {
             id: open.id.clone(),
             change_set: Some(good.change_set.clone()),
@@ -54,8 +53,7 @@ impl Services {
             let (since, tail_bytes) = (window.from, self.collect_limits.asked_bytes);
             let query = SignalQuery { unit: unit.id.clone(), target: target.clone(), since, tail_bytes };
             let sources = Source::signals(cx, &*self.signals, &query);
-            let redactor = self.payloads.of(&declared)?;
-            self.collector(&redactor, &declared).gather(cx, &mut collection, sources.into()).await?;
+            self.collector(&payloads).gather(cx, &mut collection, sources.into()).await?;
         }
         good.evidence.iter().rev().for_each(|record| collection.evidence(record));
         let (change_set, occasion) = (good.change_set.clone(), Occasion::Incident);

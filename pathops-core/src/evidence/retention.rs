@@ -94,7 +94,7 @@ pub struct RetentionClass {
     /// For so many days of 24 hours after it was collected.
     pub days: u32,
     /// Whether a payload of it may have to go before its time: each is stored encrypted then, with a key of its own, and a host that
-    /// has no keys stores none.
+    /// has no keys stores none. While the project cannot be read, every payload is taken to be of such a class.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub erasable: bool,
 }

@@ -13,6 +13,8 @@ use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result};
 const SEALED: &[u8] = b"pathops sealed payload 1\n";
 /// What begins the object with what is kept of a key, version 1.
 const KEY: &[u8] = b"pathops payload key 1\n";
+/// What begins the object with the digest of a payload that an operation has stored, version 1.
+const NOTE: &[u8] = b"pathops payload note 1\n";
 /// So many bytes of a payload are sealed at a time.
 const SEGMENT_BYTES: usize = 64 << 10;
 const TAG_BYTES: usize = 16;
@@ -21,6 +23,9 @@ const TAG_BYTES: usize = 16;
 ///
 /// The cipher is ChaCha20-Poly1305 (RFC 8439) over segments of 64 KiB in the STREAM construction, so that none can be cut off,
 /// repeated or moved. A key is used for one payload, so the nonce may begin with zeros.
+///
+/// What an operation has stored is noted under its key, as the digest of the ciphertext, so that it is found when the operation is
+/// repeated. Nothing that is kept follows from the payload itself without its key.
 #[derive(Clone, Debug)]
 pub struct SealedBlobs {
     blobs: Arc<dyn BlobStore>,
@@ -57,6 +62,49 @@ impl SealedBlobs {
         Ok(digest)
     }
 
+    /// Stores these bytes, encrypted, and returns the digest of the ciphertext: the same one for the same bytes under the same key of
+    /// `cx`, as long as its key is there. So an operation that is repeated, also after a crash, refers to what it has referred to.
+    ///
+    /// # Errors
+    /// As [`SealedBlobs::put_stream`]; `Corrupt` where what was noted of an earlier call is not in our form.
+    ///
+    /// # Cancel safety
+    /// Dropped half way, a ciphertext may be stored that nothing refers to.
+    pub async fn put(&self, cx: &OpContext, bytes: Vec<u8>) -> Result<Digest> {
+        let operation = Digest::of(cx.key().as_str().as_bytes()).hex();
+        let mut others = 0;
+        loop {
+            let note = self.named(&format!("noted/{operation}.{others}"))?;
+            if let Some(noted) = self.bucket.read(cx, &note).await? {
+                match self.put_again(cx, &read_note(&note, &noted)?, &bytes).await? {
+                    Some(digest) => return Ok(digest),
+                    // The operation has stored something else before.
+                    None => others += 1,
+                }
+                continue;
+            }
+            let digest = self.put_stream(cx, bytes.clone().into()).await?;
+            match self.bucket.create(&cx.part("note"), &note, [NOTE, digest.hex().as_bytes()].concat()).await {
+                Ok(()) => return Ok(digest),
+                // It is performed twice at once, and the other call was faster: this looks at what that has noted.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Stores bytes once more under the key that they were stored with. `None` where they are others, or that key was destroyed.
+    async fn put_again(&self, cx: &OpContext, digest: &Digest, bytes: &[u8]) -> Result<Option<Digest>> {
+        let Some(key) = self.key(cx, digest).await? else { return Ok(None) };
+        let sealed: Box<dyn ByteStream> = Box::new(Segments::sealing(bytes.to_vec().into(), &key));
+        let sealed = sealed.collect().await?;
+        // A key is used for one payload: of another one nothing leaves this function.
+        if Digest::of(&sealed) != *digest {
+            return Ok(None);
+        }
+        self.blobs.put(cx, sealed).await.map(Some)
+    }
+
     /// The payload whose ciphertext has that digest, chunk by chunk, or `None` where there is none. Each chunk is what was stored;
     /// the end comes only where nothing is missing.
     ///
@@ -64,13 +112,17 @@ impl SealedBlobs {
     /// `NotFound` where its key was destroyed; here or from the stream `Corrupt` where the ciphertext was changed; what the blob
     /// store, the bucket or the keys answer.
     pub async fn get_stream(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Box<dyn ByteStream>>> {
-        let failed = |kind, why: &str| Error::new(kind, "open a sealed payload").on(digest).because(why);
         let Some(sealed) = self.blobs.get_stream(cx, digest).await? else { return Ok(None) };
-        let kept = self.bucket.read(cx, &self.key_of(digest)?).await?;
-        let kept = kept.ok_or_else(|| failed(ErrorKind::NotFound, "its key was destroyed"))?;
-        let kept = kept.strip_prefix(KEY).ok_or_else(|| failed(ErrorKind::Corrupt, "its key is not kept in our form"))?;
-        let key = self.keys.open(cx, kept).await?;
+        let key = self.key(cx, digest).await?.ok_or_else(|| failed(digest, ErrorKind::NotFound, "its key was destroyed"))?;
         Ok(Some(Box::new(Segments::opening(sealed, &key))))
+    }
+
+    /// The key of the payload whose ciphertext has that digest, unless it was destroyed.
+    async fn key(&self, cx: &OpContext, digest: &Digest) -> Result<Option<DataKey>> {
+        let Some(kept) = self.bucket.read(cx, &self.key_of(digest)?).await? else { return Ok(None) };
+        let kept = kept.strip_prefix(KEY);
+        let kept = kept.ok_or_else(|| failed(digest, ErrorKind::Corrupt, "its key is not kept in our form"))?;
+        self.keys.open(cx, kept).await.map(Some)
     }
 
     /// Whether there is a key for it.
@@ -84,9 +136,24 @@ impl SealedBlobs {
     }
 
     fn key_of(&self, digest: &Digest) -> Result<ObjectKey> {
-        let named = ObjectKey::parse(format!("{}/{}", self.folder, digest.hex()));
+        self.named(&digest.hex())
+    }
+
+    fn named(&self, name: &str) -> Result<ObjectKey> {
+        let named = ObjectKey::parse(format!("{}/{name}", self.folder));
         named.map_err(|error| Error::new(ErrorKind::Unexpected, "name a key").because(error))
     }
+}
+
+fn failed(digest: &Digest, kind: ErrorKind, why: &str) -> Error {
+    Error::new(kind, "open a sealed payload").on(digest).because(why)
+}
+
+fn read_note(note: &ObjectKey, bytes: &[u8]) -> Result<Digest> {
+    let digest = bytes.strip_prefix(NOTE).and_then(|digest| Digest::from_hex(std::str::from_utf8(digest).ok()?).ok());
+    digest.ok_or_else(|| {
+        Error::new(ErrorKind::Corrupt, "store a payload again").on(note).because("what is noted of it is not in our form")
+    })
 }
 
 enum Cipher {
@@ -258,6 +325,36 @@ mod tests {
             assert_eq!(open(changed, &key).await.unwrap_err().kind(), ErrorKind::Corrupt, "{place}");
         }
         assert_eq!(open(sealed, &DataKey::new([8; 32])).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+
+    #[tokio::test]
+    async fn an_operation_that_is_repeated_finds_what_it_has_stored() {
+        let (sealed, blobs) = store();
+        let (one, other) = (vec![7; SEGMENT_BYTES + 1], b"another".to_vec());
+        let first = sealed.put(&cx(), one.clone()).await.unwrap();
+        let second = sealed.put(&cx(), other.clone()).await.unwrap();
+        assert_ne!(first, second);
+        for _ in 0..2 {
+            assert_eq!(sealed.put(&cx(), one.clone()).await.unwrap(), first);
+            assert_eq!(sealed.put(&cx(), other.clone()).await.unwrap(), second);
+        }
+        let stored = |digest| {
+            let blobs = blobs.clone();
+            async move { blobs.get(&cx(), &digest).await.unwrap().unwrap() }
+        };
+        let body = |bytes: Vec<u8>| bytes[SEALED.len()..].to_vec();
+        let (of_one, of_other) = (body(stored(first).await), body(stored(second).await));
+        let between = |a: &[u8], b: &[u8]| -> Vec<u8> { a.iter().zip(b).map(|(a, b)| a ^ b).collect() };
+        let told = between(&of_one, &of_other)[..other.len()].to_vec();
+        assert_ne!(told, between(&one, &other), "no key is used for two");
+        for (digest, bytes) in [(first, &one), (second, &other)] {
+            assert_eq!(sealed.get_stream(&cx(), &digest).await.unwrap().unwrap().collect().await.unwrap(), *bytes);
+        }
+        let elsewhere = OpContext::new(IdempotencyKey::new("another operation"));
+        assert_ne!(sealed.put(&elsewhere, one.clone()).await.unwrap(), first);
+        sealed.destroy(&cx(), &first).await.unwrap();
+        let anew = sealed.put(&cx(), one.clone()).await.unwrap();
+        assert!(anew != first && sealed.get_stream(&cx(), &first).await.is_err(), "what was erased stays so");
     }
 
     #[tokio::test]

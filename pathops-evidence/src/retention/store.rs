@@ -14,13 +14,15 @@ pub struct PayloadStore<'s> {
     blobs: &'s dyn BlobStore,
     sealed: Option<&'s SealedBlobs>,
     erasable: BTreeSet<PayloadKind>,
+    /// Why nobody can tell what is to be erasable.
+    untold: Option<String>,
 }
 
 impl<'s> PayloadStore<'s> {
     /// Stores everything as it is.
     #[must_use]
     pub fn plain(blobs: &'s dyn BlobStore) -> Self {
-        Self { blobs, sealed: None, erasable: BTreeSet::new() }
+        Self { blobs, sealed: None, erasable: BTreeSet::new(), untold: None }
     }
 
     /// Stores payloads of these kinds so that they can be erased ([`Disposal::erase`](super::Disposal::erase)). Without a place for
@@ -30,22 +32,35 @@ impl<'s> PayloadStore<'s> {
         Self { sealed, erasable: kinds, ..self }
     }
 
+    /// Stores payloads of all kinds so, because nobody can tell which are to be erasable, for this reason.
+    #[must_use]
+    pub fn untold(self, why: impl Into<String>, sealed: Option<&'s SealedBlobs>) -> Self {
+        Self { untold: Some(why.into()), ..self.erasable(PayloadKind::ALL.into(), sealed) }
+    }
+
     /// Stores a payload. Gives the digest to refer to, and where a person or tool finds it. What is stored encrypted has another
-    /// digest each time that it is stored.
+    /// digest in another operation; the same one where the operation, by the key of `cx`, stores the same again.
     ///
     /// # Errors
-    /// `Invalid` where it is to be erasable and there is no place for keys: then nothing is stored. What the blob store and the keys
+    /// `Invalid` where it is, or may be, to be erasable and there is no place for keys: then nothing is stored. What the blob store and the keys
     /// answer.
     pub async fn put(&self, cx: &OpContext, kind: Option<PayloadKind>, bytes: Vec<u8>) -> Result<(Digest, String)> {
         let digest = match kind.filter(|kind| self.erasable.contains(kind)) {
             None => self.blobs.put(cx, bytes).await?,
             Some(kind) => {
                 let no_keys = || {
-                    let why = "its class of retention is erasable, and this host has no keys to encrypt it with";
-                    let error = Error::new(ErrorKind::Invalid, "store a payload").on(kind).because(why);
-                    error.advise("give the host a store of sealed payloads, or take `erasable` out of the class")
+                    let no_keys = "and this host has no keys to encrypt it with";
+                    let refused = Error::new(ErrorKind::Invalid, "store a payload").on(kind);
+                    match &self.untold {
+                        Some(why) => refused
+                            .because(format!("nobody can tell whether it is to be erasable: {why}; {no_keys}"))
+                            .advise("give the host a store of sealed payloads"),
+                        None => refused
+                            .because(format!("its class of retention is erasable, {no_keys}"))
+                            .advise("give the host a store of sealed payloads, or take `erasable` out of the class"),
+                    }
                 };
-                self.sealed.ok_or_else(no_keys)?.put_stream(cx, bytes.into()).await?
+                self.sealed.ok_or_else(no_keys)?.put(&cx.part(&kind.to_string()), bytes).await?
             }
         };
         Ok((digest, self.blobs.location(&digest)))
