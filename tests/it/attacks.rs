@@ -9,7 +9,7 @@ use pathops_core::adapter::*;
 use pathops_core::memory::{Fault, Faults, MemoryJournal, When};
 use pathops_core::policy::PROMOTION_CONTEXT;
 use pathops_core::project::FeatureRequest;
-use pathops_core::{CommitId, Principal, PullRequestNumber, RepoPath};
+use pathops_core::{CommitId, ErrorKind, Principal, PullRequestNumber, RepoPath};
 
 use crate::world::{START, World, cx, feature_of, person, repo, wait};
 
@@ -85,6 +85,38 @@ fn who_pushed_to_the_source_does_not_approve() {
     assert_eq!(state.end, Some(End::Live));
     assert!(
         approval(&state).starts_with("approved by bob; not counted: carol (has a part in the change)"),
+        "{}",
+        approval(&state)
+    );
+}
+
+/// Whoever wrote it may press the button once others have approved it. Before, the host refuses, whatever they say themselves.
+#[test]
+fn the_author_merges_nothing_that_nobody_else_has_approved() {
+    let world = World::new(MemoryJournal::new());
+    let (refused, merged) = (AtomicU32::new(0), AtomicU32::new(0));
+    let state = meddled(&world, |world| {
+        push(world, "alice", "shop/orders-src", "src/by-alice", "Help a little");
+        let (gitops, alice) = (repo("shop/orders-gitops"), world.forge.person(person("alice")));
+        let open = pull_request(world, "shop/orders-gitops", 2).filter(|it| it.state == PullRequestState::Open);
+        let Some(PullRequest { number, head, .. }) = open else { return };
+        let is_granted = promotion_status(world, &head) == Some(CheckState::Success);
+        alice.review(&gitops, number, &head, ReviewState::Approved, "mine").unwrap();
+        match alice.merge(&gitops, number, &head) {
+            Ok(_) => {
+                assert!(is_granted, "alice merged what nobody else had approved");
+                merged.fetch_add(1, Ordering::SeqCst);
+            }
+            Err(error) => {
+                assert_eq!((is_granted, error.kind()), (false, ErrorKind::Denied), "{error}");
+                refused.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    assert_eq!((state.end, merged.load(Ordering::SeqCst)), (Some(End::Live), 1));
+    assert!(refused.load(Ordering::SeqCst) > 0);
+    assert!(
+        approval(&state).starts_with("approved by carol; not counted: alice (has a part in the change)"),
         "{}",
         approval(&state)
     );
