@@ -182,6 +182,6 @@ fn the_beginning_of_a_log_may_end_anywhere_and_hold_bytes_that_are_no_text() {
     for length in BEGINNING - 3..=BEGINNING {
         assert!(begins_a_log(&line.as_bytes()[..length]), "{length} bytes");
     }
-    assert!(begins_a_log(b"2026-11-25T12:00:00Z caf\xe9\n2026-11-25T12:00:01Z ready\n"));
+    assert!(begins_a_log(b"2026-11-25T12:00:00Z 7 \xe9\n2026-11-25T12:00:01Z ready\n"));
     assert!(!begins_a_log(b"\xff\xfe2\x000\x002\x006\x00\n\x00"));
 }
