@@ -124,8 +124,8 @@ impl Services {
         let objects = policy.approvals_of_itself(unit).is_none_or(|asked| asked < wanted);
         objects.then(|| {
             format!(
-                "this host promotes by policies only that were checked and approved by {wanted}, and no requirement of `{}` asks \
-                 for that of every change, whatever glass is broken",
+                "this host promotes by policies only that were checked, with at least {wanted} approvals, and no requirement of `{}` \
+                 asks for that of every change, whatever glass is broken",
                 unit.id
             )
         })

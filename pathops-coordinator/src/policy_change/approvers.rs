@@ -13,8 +13,8 @@ use crate::control_plane::ControlPlane;
 impl ControlPlane {
     /// Takes down who has approved the head, with the roles that the branch gave them before the change: nobody approves
     /// themselves into a role. Who has a part in it does not count, nor does anybody while a part is a stranger's or somebody
-    /// with a role asks for changes. Gives who has written all of it,
-    /// where that is the person who proposed it and nobody else has a part in it.
+    /// with a role asks for changes. Gives who has written all of it, where that is the person who proposed it and nobody else has a
+    /// part in it.
     pub(super) async fn approvers(
         &self,
         cx: &OpContext,

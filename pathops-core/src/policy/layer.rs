@@ -118,8 +118,8 @@ pub struct Permissions {
     /// Who may stop the line, and let it go on; owners and reviewers where no layer says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop: Option<BTreeSet<Role>>,
-    /// Who may change freeze windows, by writing or by approving the change; owners and reviewers where no layer says it. The
-    /// check of a policy holds a change against the one before it.
+    /// Who may change freeze windows, by approving the change, or by proposing it and writing all of it; owners and reviewers where
+    /// no layer says it. The check of a policy holds a change against the one before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub freeze: Option<BTreeSet<Role>>,
 }
