@@ -1,7 +1,7 @@
 //! A log of 2 GB through a store of blobs: what it costs to write it and to read it back, in a folder and durable, with and without
-//! compression, and that it never is in memory.
+//! compression, and taken in as evidence, its secrets out first; and that it never is in memory.
 //!
-//! `cargo bench -p pathops-benches --bench blobs`: 2 GB compressed, and 250 MB as they are; with `-- --long` 2 GB of both; with
+//! `cargo bench -p pathops-benches --bench blobs`: 2 GB compressed, and 250 MB as they are and taken in; with `-- --long` 2 GB of all; with
 //! `-- --test` 64 MB, to see that it works. All of it is on one thread. Rates are of the CPU clock of the process, since the machine
 //! may have others on it, with those of the wall clock beside them, since the disk is waited for; what bounds them is printed first.
 //! It fails where more than [`LIMIT_MB`] were resident at any time, or it is slower than [`LIMIT`].
@@ -13,6 +13,7 @@ use std::hint::black_box;
 use std::io::Write as _;
 use std::path::Path;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -20,13 +21,19 @@ use async_trait::async_trait;
 use pathops_adapters::object_store::ObjectStoreBlobs;
 use pathops_benches::cpu_time;
 use pathops_core::adapter::{BlobStore as _, ByteStream};
-use pathops_core::{Digest, IdempotencyKey, OpContext, Result};
+use pathops_core::evidence::{Keeping, TestAnnotations};
+use pathops_core::memory::MemorySigner;
+use pathops_core::{Digest, IdempotencyKey, OpContext, Result, UnixMillis};
+use pathops_evidence::redact::Redactor;
+use pathops_evidence::{Ingested, Origin, Sealer, ingest_log};
 
 const MB: u64 = 1_000_000;
 /// The most that may be resident: a few pieces, and the program.
 const LIMIT_MB: u64 = 50;
 /// Megabytes a second of CPU at the least, either way: so many, or this part of SHA-256 where the machine is slower than that.
 const LIMIT: (f64, f64) = (100.0, 0.06);
+/// The same for taking a log in: redaction, for which its own bench has the limit, is most of it.
+const INGEST: (f64, f64) = (60.0, 0.04);
 
 fn main() {
     let has = |name: &str| std::env::args().any(|argument| argument == name);
@@ -42,28 +49,64 @@ fn main() {
         "stored as", "MB", "put MB/s CPU", "get MB/s CPU", "put MB/s wall", "get MB/s wall", "on disk MB"
     );
     let (mut slowest, mut digests) = (f64::INFINITY, Vec::new());
-    for (compress, bytes) in [(false, plain), (true, compressed)] {
-        let name = if compress { "zstd" } else { "plain" };
+    let mut ingesting = f64::INFINITY;
+    for (name, bytes) in [("plain", plain), ("zstd", compressed), ("taken in", plain)] {
         let folder = folder.path().join(name);
         let blobs = ObjectStoreBlobs::folder(&folder).expect("a store");
-        let blobs = if compress { blobs.compressed() } else { blobs };
-        let (digest, put) = timed(|| wait(blobs.put_stream(&cx(), Box::new(Log::of(bytes)))).expect("stored"));
+        let blobs = if name == "plain" { blobs } else { blobs.compressed() };
+        let (digest, put) = timed(|| {
+            if name == "taken in" {
+                ingest(&blobs, bytes)
+            } else {
+                wait(blobs.put_stream(&cx(), Box::new(Log::of(bytes)))).expect("stored")
+            }
+        });
         let (read, get) = timed(|| read(&blobs, &digest));
         assert_eq!(read, bytes, "all of it is read back");
         let rates = [put.0, get.0, put.1, get.1].map(|seconds| megabytes(bytes) / seconds);
         let [put, get, ..] = rates;
-        digests.push(digest);
-        slowest = slowest.min(put).min(get);
+        digests.push((bytes, digest));
+        slowest = slowest.min(get);
+        if name == "taken in" {
+            ingesting = put
+        } else {
+            slowest = slowest.min(put)
+        }
         let rates = rates.map(|rate| format!("{rate:>12.0}")).join(" ");
         println!("{name:>10} {:>6} {rates} {:>10.0}", bytes / MB, megabytes(size(&folder)));
     }
-    let is_one = digests.first() == digests.last();
-    assert!(is_one || plain != compressed, "the digest is of the log, however it is stored");
+    digests.sort_unstable();
+    digests.dedup();
+    let sizes = if plain == compressed { 1 } else { 2 };
+    assert_eq!(digests.len(), sizes, "the digest is of the log, however it is stored, and there is no secret in it");
     let peak = peak_kb() / 1_000;
     println!("resident at most: {peak} MB of {LIMIT_MB} MB");
     assert!(peak <= LIMIT_MB, "a log has to pass through bounded memory");
     let limit = LIMIT.0.min(LIMIT.1 * hashed);
     assert!(has("--test") || slowest >= limit, "{slowest:.0} MB/s, and the limit is {limit:.0}");
+    let limit = INGEST.0.min(INGEST.1 * hashed);
+    assert!(has("--test") || ingesting >= limit, "{ingesting:.0} MB/s taken in, and the limit is {limit:.0}");
+}
+
+/// Takes a log in as evidence; gives the blob that it is in.
+fn ingest(blobs: &ObjectStoreBlobs, bytes: u64) -> Digest {
+    let sealer = Sealer::new(Arc::new(MemorySigner::from_seed(1).expect("a key")), Arc::new(blobs.clone()));
+    let redactor = Arc::new(Redactor::new([]).expect("rules"));
+    let annotations =
+        TestAnnotations { unit: "orders".parse().ok(), environment: "preflight".parse().ok(), ..TestAnnotations::default() };
+    let origin = Origin {
+        name: "orders".to_owned(),
+        subjects: Vec::new(),
+        attester: "https://ci.example".to_owned(),
+        at: UnixMillis(0),
+        suite: String::new(),
+        annotations,
+        keeping: Keeping::ForEver("a bench".to_owned()),
+    };
+    let taken = wait(ingest_log(&cx(), &sealer, &redactor, Box::new(Log::of(bytes)), &origin));
+    let Ingested { payload, records, .. } = taken.expect("taken in");
+    assert_eq!(records.len(), 2, "the log, and how many errors are in it");
+    payload
 }
 
 fn read(blobs: &ObjectStoreBlobs, digest: &Digest) -> u64 {

@@ -41,8 +41,11 @@ const BATCH: u64 = 1_000;
 const CHANGE_SETS: u64 = 500;
 
 /// Microseconds of CPU for an entry, at the most: so many, or so many times what the bare loop takes where the machine is slower
-/// than that.
+/// than that. How long a million takes is asserted where a million is made.
 const LIMIT_MICROS: (f64, f64) = (50.0, 1.5);
+
+/// Microseconds by the wall clock for an entry of the longest log with `--long`, at the most: a million in 60 s.
+const WALL_MICROS: f64 = 60.0;
 
 /// Microseconds of CPU for making and publishing an empty index, at the most: in a small log it weighs more than the entries.
 const FIXED_MICROS: f64 = 100_000.0;
@@ -92,6 +95,11 @@ fn main() {
         assert!(row.resident <= LIMIT_MIB, "{:.1} MiB are resident, and {LIMIT_MIB} MiB are the limit", row.resident);
     }
     let (Some(short), Some(long)) = (rows.get(1), rows.last()) else { return };
+    let wall = long.rebuilt.wall;
+    assert!(
+        !has("--long") || wall <= WALL_MICROS,
+        "an entry takes {wall:.1} µs by the wall clock, and {WALL_MICROS} are the limit"
+    );
     let cost = (short.rebuilt.cpu, long.rebuilt.cpu);
     assert!(cost.1 <= GROWTH * cost.0, "an entry costs {:.1} µs in a short log, and {:.1} µs in a long one", cost.0, cost.1);
     let memory = (short.resident, long.resident);

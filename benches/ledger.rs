@@ -1,4 +1,4 @@
-//! How many pieces of evidence are sealed and appended to a ledger in a second, durable; what appending and proving one costs as
+//! How many pieces of evidence are sealed in a second, durable (stated, signed, stored, and appended to a ledger); what appending and proving one costs as
 //! the log grows; and what bounds it, in the same run: hashing, signing, waiting for the disk, and rows of SQLite.
 //!
 //! `cargo bench -p pathops-benches --bench ledger`; with `-- --test` a small log, to see that it works; with `-- --long` up to a
@@ -9,19 +9,19 @@
 #![expect(clippy::disallowed_methods, clippy::unreachable, reason = "it measures the wall clock: the disk is what is waited for")]
 
 use std::hint::black_box;
+use std::io::Write as _;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use pathops_adapters::local_signer::LocalSigner;
-use pathops_adapters::object_store::ObjectStoreBucket;
+use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
 use pathops_core::adapter::{Bucket as _, Signer};
-use pathops_core::evidence::{
-    Envelope, Health, PAYLOAD_TYPE, Predicate as _, Signature, Statement, Subject, pre_authentication_encoding,
-};
+use pathops_core::evidence::{Envelope, Health, Predicate as _, Signature, Statement, Subject};
 use pathops_core::{Digest, IdempotencyKey, ObjectKey, OpContext, UnixMillis};
 use pathops_evidence::ledger::{Item, Ledger, LogKey};
+use pathops_evidence::{Draft, Sealer};
 use sha2::{Digest as _, Sha256};
 
 #[path = "ledger/clocks.rs"]
@@ -53,11 +53,12 @@ fn main() {
     let signer = LocalSigner::open_or_create(folder.path().join("key")).expect("a key");
     let signatures = bounds(&signer, folder.path());
 
-    let (ledger, _) = ledger(&folder.path().join("sealed"));
+    let (ledger, bucket) = ledger(&folder.path().join("sealed"));
+    let sealer = Sealer::new(Arc::new(signer), Arc::new(ObjectStoreBlobs::within(bucket))).with_ledger(Arc::new(ledger));
     let begun = Clocks::now();
     for size in (0..sealed).step_by(usize::try_from(BATCH).expect("fits")) {
-        let items = (size..size + BATCH).map(|number| seal(&signer, number)).collect();
-        wait(ledger.append(&cx(), items)).expect("appended");
+        let drafts = (size..size + BATCH).map(draft).collect();
+        wait(sealer.seal_all(&cx(), drafts)).expect("sealed");
     }
     let spent = begun.until_now(sealed);
     let rate = 1e6 / spent.cpu;
@@ -121,7 +122,17 @@ fn ledger(folder: &std::path::Path) -> (Ledger, Arc<ObjectStoreBucket>) {
     (wait(Ledger::open(&cx(), bucket.clone(), log_key())).expect("a ledger"), bucket)
 }
 
+fn draft(number: u64) -> Draft {
+    let (subject, health) = health(number);
+    Draft::new("health", vec![subject], &health).expect("a draft")
+}
+
 fn statement(number: u64) -> Vec<u8> {
+    let (subject, health) = health(number);
+    Statement::new(vec![subject], Health::TYPE, &health).and_then(|it| it.to_canonical()).expect("a statement")
+}
+
+fn health(number: u64) -> (Subject, Health) {
     let health = Health {
         change_set: "a-change".parse().expect("a name"),
         unit: "orders".parse().expect("a name"),
@@ -130,14 +141,7 @@ fn statement(number: u64) -> Vec<u8> {
         settled_millis: number,
         observed_on: UnixMillis(0),
     };
-    let subject = Subject::named("orders@preflight").with_sha256(&Digest::of(&number.to_be_bytes()));
-    Statement::new(vec![subject], Health::TYPE, &health).and_then(|it| it.to_canonical()).expect("a statement")
-}
-
-fn seal(signer: &LocalSigner, number: u64) -> Item {
-    let payload = statement(number);
-    let signature = wait(signer.sign(&cx(), &pre_authentication_encoding(PAYLOAD_TYPE, &payload))).expect("signed");
-    Item::signed(Envelope::new(&payload, &signer.public_key(), signature), signer.public_key()).expect("an item")
+    (Subject::named("orders@preflight").with_sha256(&Digest::of(&number.to_be_bytes())), health)
 }
 
 /// Microseconds for a proof, on average over the log.
@@ -170,9 +174,13 @@ fn bounds(signer: &LocalSigner, folder: &std::path::Path) -> f64 {
         let key = ObjectKey::parse(format!("bound/{number}")).expect("a name");
         wait(bucket.create(&cx(), &key, vec![0; 512])).expect("created");
     });
+    let mut file = std::fs::File::create(folder.join("flushed")).expect("a file");
+    let (_, flushes) = rate(50, &mut |_| file.write_all(&[0; 512]).and_then(|()| file.sync_data()).expect("flushed"));
     let rows = rows::a_second(&folder.join("rows.db"), BATCH);
     println!("bounds: SHA-256 {hashed:.0} MiB, {signatures:.0} signatures of P-256 a second of CPU");
-    println!("        {objects:.0} durable objects, {rows:.0} rows of SQLite in transactions of {BATCH} a second");
+    println!(
+        "        {flushes:.0} flushes of 512 bytes, {objects:.0} durable objects, {rows:.0} rows of SQLite in transactions of {BATCH} a second"
+    );
     signatures
 }
 

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use pathops_core::adapter::{EvidenceCursor, SubjectDigest};
 use pathops_core::evidence::KeyId;
 use pathops_core::policy::Verdict;
-use pathops_core::{ChangeSetId, Digest, EnvironmentId, UnitId, UnixMillis};
+use pathops_core::{ChangeSetId, Digest, EnvironmentId, ProducerName, UnitId, UnixMillis};
 use pathops_evidence::ledger::Witness;
 use pathops_evidence::report::Format;
 
@@ -73,15 +73,22 @@ pub(crate) enum Command {
         /// On whose word: `request 17 of the customer`.
         #[arg(long, value_name = "TEXT")]
         authority: String,
+        /// The retention policy in force, `retention.yaml` of the project's meta repository: what a hold of it is on is not erased.
+        /// Without it only those holds are known that were signed into evidence.
+        #[arg(long, value_name = "FILE")]
+        retention: Option<PathBuf>,
     },
     /// Writes a piece of evidence out as a Sigstore bundle, with the proof that it is in the ledger.
     Export {
-        /// The store or ledger: a folder, or `s3://<bucket>/<folder>`.
-        ledger: Address,
         /// The name of the evidence: SHA-256 in hexadecimal, of what was signed.
         id: String,
         #[command(flatten)]
+        place: Place,
+        #[command(flatten)]
         trusted: Trusted,
+        /// Where to write it; otherwise it is printed.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
 }
 
@@ -122,6 +129,10 @@ pub(crate) struct Verify {
     /// trusted root; of a store those that lie in it, and it is said so.
     #[arg(long, value_name = "PEM")]
     pub(crate) key: Vec<PathBuf>,
+    /// A public key of a producer of evidence, such as a scanner, by its name, in PEM; several may be given. It counts for what the
+    /// producer makes, and for nothing that only PathOps may state. In a store they lie in `keys/producers/<name>/`.
+    #[arg(long, value_name = "NAME=PEM", value_parser = producer)]
+    pub(crate) producer: Vec<(ProducerName, PathBuf)>,
     /// A checkpoint that is known from elsewhere, for example from the meta repository: what was cut back or forked shows.
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Vec<PathBuf>,
@@ -241,6 +252,11 @@ fn subject(text: &str) -> Result<SubjectDigest, String> {
 
 fn key(text: &str) -> Result<KeyId, String> {
     Digest::from_hex(text.trim_start_matches("sha256:")).map(KeyId).map_err(|error| error.to_string())
+}
+
+fn producer(text: &str) -> Result<(ProducerName, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or_else(|| format!("`{text}` is no `NAME=PEM`"))?;
+    Ok((name.parse().map_err(|error| format!("{error}"))?, file.into()))
 }
 
 fn witness(text: &str) -> Result<Witness, String> {

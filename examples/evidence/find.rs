@@ -1,6 +1,7 @@
 //! Finding what is in a store.
 
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
 
 use pathops_adapters::object_store::ObjectStoreBlobs;
 use pathops_core::adapter::{EvidenceIndex as _, EvidenceQuery, IndexedEvidence, PageLimit, SubjectDigest, Window};
@@ -17,8 +18,15 @@ use crate::arguments::Query;
 pub(crate) async fn query(cx: &OpContext, arguments: Query) -> Result<String, Failure> {
     let store = arguments.place.clone().store()?;
     let (proofs, json) = (arguments.proofs, arguments.json);
-    let page = store.index(cx).await?.query(cx, &asked(arguments)?).await?;
-    let ledger = if proofs { Some(Proving::of(cx, &store).await?) } else { None };
+    let index = store.index(cx).await?;
+    let page = index.query(cx, &asked(arguments)?).await?;
+    let known = index.newest_leaf().await?.map_or(0, |leaf| leaf + 1);
+    let reader = Proving::of(cx, &store).await?;
+    let behind = reader.checkpoint.size.saturating_sub(known);
+    if behind > 0 {
+        writeln!(io::stderr(), "the index does not have the last {behind} leaves: `rebuild-index --from {known}`")?;
+    }
+    let ledger = proofs.then_some(reader);
     let mut told = String::new();
     for entry in &page.evidence {
         let place = match &ledger {

@@ -1,8 +1,8 @@
 //! Takes evidence in, finds it, and verifies it, offline and strictly.
 //!
 //! `cargo run --example evidence -- ingest FILE... --store DIR --subject sha256:…`, `verify PATH`, `query --store DIR`, `origin
-//! DIGEST --store DIR`, `diff SNAPSHOT SNAPSHOT --store DIR`, `rebuild-index --store DIR`, `export DIR ID`, `erase DIGEST --store DIR
-//! --authority TEXT`; `--help` says more.
+//! DIGEST --store DIR`, `diff SNAPSHOT SNAPSHOT --store DIR`, `rebuild-index --store DIR`, `export ID --store DIR`, `erase DIGEST --store
+//! DIR --authority TEXT`; `--help` says more.
 //! With `--features s3` before the `--`, a store may be at `s3://<bucket>/<folder>` too.
 //! Of `verify`, the exit code is 0 for VERIFIED, 1 for FAILED and 2 for NOT VERIFIED. VERIFIED says of everything that it leaves
 //! out that it does.
@@ -54,8 +54,10 @@ async fn answer(command: Command) -> Result<(String, u8), Failure> {
         Command::Origin { digest, place, json } => find::origin(&cx, &digest, &place.store()?, json).await.map(done),
         Command::Diff { first, second, place, json } => find::diff(&cx, [&first, &second], &place.store()?, json).await.map(done),
         Command::RebuildIndex { place, quick, from } => find::rebuild(&cx, &place.store()?, quick, from).await.map(done),
-        Command::Erase { payload, place, authority } => erase::erase(&cx, &payload, &place.store()?, authority).await.map(done),
-        Command::Export { ledger, id, trusted } => verify::export(&cx, ledger, &id, &trusted).await.map(done),
+        Command::Erase { payload, place, authority, retention } => {
+            erase::erase(&cx, &payload, &place.store()?, authority, retention.as_deref()).await.map(done)
+        }
+        Command::Export { id, place, trusted, out } => verify::export(&cx, &place.store()?, &id, &trusted, out).await.map(done),
     }
 }
 

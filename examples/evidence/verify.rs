@@ -41,18 +41,22 @@ impl What {
 }
 
 pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String, u8), Failure> {
-    let Verify { path, trusted, key, checkpoint, history, witness, witnesses, blobs, without_payloads } = arguments;
+    let Verify { path, trusted, key, producer, checkpoint, history, witness, witnesses, blobs, without_payloads } = arguments;
     let what = What::at(path)?;
     let (log, own_root) = log(cx, what.store(), &trusted).await?;
     let needed = witnesses.unwrap_or(witness.len());
     let log = log.with_witnesses(witness, needed);
-    let own_keys = key.is_empty() && what.store().is_some();
-    let trust = match (what.store(), &trusted.trusted_root) {
-        _ if !key.is_empty() => trust(&key)?,
-        (Some(store), _) => store.trust(cx).await?,
-        (None, Some(root)) => beside(root).trust(cx).await?,
+    let beside = trusted.trusted_root.as_deref().map(beside);
+    let (trust, own_keys) = match (what.store(), beside) {
+        _ if !key.is_empty() => (trust(&key)?, false),
         (None, None) => return Err("whose evidence counts has to be said: give --trusted-root, or --key".into()),
+        (None, Some(beside)) => (beside.trust(cx).await?, false),
+        (Some(_), Some(beside)) if beside.has_keys(cx).await? => (beside.trust(cx).await?, false),
+        (Some(store), _) => (store.trust(cx).await?, true),
     };
+    let producers = producer.into_iter().map(|(name, file)| Ok((name, public_key(&file)?)));
+    let producers = producers.collect::<Result<Vec<_>, Failure>>()?;
+    let trust = producers.into_iter().fold(trust, |trust, (name, key)| trust.with_producer(name, key));
     let history = history.as_deref().map(History::of).transpose()?;
     let mut known = checkpoint.iter().map(|file| Ok(String::from_utf8(read(file)?)?)).collect::<Result<Vec<_>, Failure>>()?;
     known.extend(history.iter().filter_map(History::newest).cloned());
@@ -63,9 +67,9 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
                 None => store.payloads(cx).await?,
             };
             let blobs = blobs.as_ref().map(|blobs| blobs as &dyn BlobStore);
-            let bucket = store.objects()?;
-            let mut verification =
-                verify_ledger(cx, &*bucket, Against { log: &log, trust: &trust, known: &known, blobs }).await?;
+            let (bucket, sealed) = (store.objects()?, store.sealed(cx).await?);
+            let against = Against { log: &log, trust: &trust, known: &known, blobs, sealed: sealed.as_ref() };
+            let mut verification = verify_ledger(cx, &*bucket, against).await?;
             if let Some(history) = history {
                 add(&mut verification, history.verify(cx, &LogReader::new(bucket, log)).await?);
             }
@@ -102,11 +106,12 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 
 /// The keys in these files.
 fn trust(files: &[PathBuf]) -> Result<TrustRoot, Failure> {
-    let key = |file: &PathBuf| -> Result<PublicKey, Failure> {
-        let pem = String::from_utf8(read(file)?)?;
-        PublicKey::from_pem(&pem).map_err(|error| format!("{}: {error}", file.display()).into())
-    };
-    Ok(TrustRoot::new(files.iter().map(key).collect::<Result<Vec<_>, _>>()?))
+    Ok(TrustRoot::new(files.iter().map(|file| public_key(file)).collect::<Result<Vec<_>, _>>()?))
+}
+
+fn public_key(file: &Path) -> Result<PublicKey, Failure> {
+    let pem = String::from_utf8(read(file)?)?;
+    PublicKey::from_pem(&pem).map_err(|error| format!("{}: {error}", file.display()).into())
 }
 
 /// Where the keys lie that go with a trusted root: the store that it is of, or what of it was handed on.
@@ -122,11 +127,19 @@ fn add(all: &mut Verification, other: Verification) {
     all.left_out.extend(other.left_out);
 }
 
-pub(crate) async fn export(cx: &OpContext, ledger: Address, id: &str, trusted: &Trusted) -> Result<String, Failure> {
-    let (name, store, id): (_, _, EvidenceId) = (ledger.to_string(), Store::at(ledger, None)?, named(id)?);
-    let reader = LogReader::new(store.objects()?, log(cx, Some(&store), trusted).await?.0);
-    let bundle = reader.bundle(cx, id).await?;
-    Ok(bundle.ok_or_else(|| format!("the ledger in {name} does not have {id}"))?)
+pub(crate) async fn export(
+    cx: &OpContext,
+    store: &Store,
+    id: &str,
+    trusted: &Trusted,
+    out: Option<PathBuf>,
+) -> Result<String, Failure> {
+    let id: EvidenceId = named(id)?;
+    let reader = LogReader::new(store.existing(cx).await?, log(cx, Some(store), trusted).await?.0);
+    let bundle = reader.bundle(cx, id).await?.ok_or_else(|| format!("the ledger does not have {id}"))?;
+    let Some(file) = out else { return Ok(bundle) };
+    fs::write(&file, bundle).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(format!("{}\n", file.display()))
 }
 
 /// The log, and whether it is the store's own word who that is.

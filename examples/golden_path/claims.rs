@@ -78,7 +78,7 @@ async fn ledger(machine: &Machine, exported: &[Exported]) -> Result<Claim, Failu
     let note = scm.read_file(&cx, meta, &head, &"log/checkpoint".parse()?).await?;
     let known: Vec<_> = note.map(String::from_utf8).transpose()?.into_iter().collect();
     let (log, trust) = (&machine.store.identity, TrustRoot::new([machine.store.signer.public_key()]));
-    let against = Against { log, trust: &trust, known: &known, blobs: Some(&*machine.store.blobs) };
+    let against = Against { log, trust: &trust, known: &known, blobs: Some(&*machine.store.blobs), sealed: None };
     let verification = verify_ledger(&cx, &*machine.store.bucket, against).await?;
     let ids: BTreeSet<_> = exported.iter().map(|it| it.record.id).collect();
     let missing = ids.difference(&verification.evidence).next().map(|id| format!("{id} is not in it"));

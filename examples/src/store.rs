@@ -7,6 +7,7 @@
 //! | `snapshots/` | the snapshots by their numbers, where a control plane writes into it |
 //! | `payload-keys/` | the keys of payloads that can be erased |
 //! | `keys/<name>.pem` | the public keys whose evidence counts |
+//! | `keys/producers/<producer>/<name>.pem` | those of producers of evidence, such as scanners, which count for what they make |
 //! | `trusted_root.json` | names the log |
 //!
 //! On this machine lie the index, which is made anew from the rest, and the private keys. Of a store in a folder these are
@@ -34,6 +35,9 @@ use crate::local::Local;
 const LOG: &str = "log";
 const KEYS: &str = "keys";
 const BLOBS: &str = "blobs";
+const PAYLOAD_KEYS: &str = "payload-keys";
+/// The folder in that of the keys with those of producers.
+const PRODUCERS: &str = "producers";
 const TRUSTED_ROOT: &str = "trusted_root.json";
 /// How many keys a store may name.
 const MAX_KEYS: usize = 1_000;
@@ -66,9 +70,13 @@ impl Open {
     /// # Errors
     /// None in practice: the folder has a name.
     pub fn sealed(&self) -> Result<SealedBlobs, Failure> {
-        let folder = ObjectKey::parse("payload-keys")?;
-        Ok(SealedBlobs::new(self.blobs.clone(), self.bucket.clone(), Arc::new(SystemKeys)).with_folder(&folder))
+        sealed(self.blobs.clone(), self.bucket.clone())
     }
+}
+
+fn sealed(blobs: Arc<ObjectStoreBlobs>, bucket: Arc<dyn Bucket>) -> Result<SealedBlobs, Failure> {
+    let folder = ObjectKey::parse(PAYLOAD_KEYS)?;
+    Ok(SealedBlobs::new(blobs, bucket, Arc::new(SystemKeys)).with_folder(&folder))
 }
 
 impl Store {
@@ -128,6 +136,26 @@ impl Store {
         is_store.then(|| Ok(ObjectStoreBlobs::within(self.objects()?))).transpose()
     }
 
+    /// Its payloads that can be erased, with their keys; `None` where it was handed on without these.
+    ///
+    /// # Errors
+    /// As [`Self::objects`].
+    pub async fn sealed(&self, cx: &OpContext) -> Result<Option<SealedBlobs>, Failure> {
+        if !self.has(cx, PAYLOAD_KEYS).await? {
+            return Ok(None);
+        }
+        let objects = self.objects()?;
+        sealed(Arc::new(ObjectStoreBlobs::within(objects.clone())), objects).map(Some)
+    }
+
+    /// Whether it names keys.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub async fn has_keys(&self, cx: &OpContext) -> Result<bool, Failure> {
+        self.has(cx, KEYS).await
+    }
+
     /// The log that the store itself names.
     ///
     /// # Errors
@@ -143,16 +171,21 @@ impl Store {
     /// # Errors
     /// Where it names none, or too many, or what it names is no key.
     pub async fn trust(&self, cx: &OpContext) -> Result<TrustRoot, Failure> {
-        let (objects, mut keys) = (self.objects()?, Vec::new());
+        let (objects, mut keys, mut producers) = (self.objects()?, Vec::new(), Vec::new());
         for name in objects.list(cx, &ObjectKey::parse(KEYS)?, None, MAX_KEYS + 1).await? {
+            let at = |error: &dyn std::fmt::Display| format!("{}: {error}", objects.location(&name));
             let pem = objects.read(cx, &name).await?.unwrap_or_default();
-            let key = PublicKey::from_pem(&String::from_utf8_lossy(&pem));
-            keys.push(key.map_err(|error| format!("{}: {error}", objects.location(&name)))?);
+            let key = PublicKey::from_pem(&String::from_utf8_lossy(&pem)).map_err(|error| at(&error))?;
+            match name.as_str().split('/').collect::<Vec<_>>()[..] {
+                [_, _] => keys.push(key),
+                [_, PRODUCERS, producer, _] => producers.push((producer.parse().map_err(|error| at(&error))?, key)),
+                _ => return Err(at(&format!("a key lies in `{KEYS}`, or in `{KEYS}/{PRODUCERS}/<name>`")).into()),
+            }
         }
-        match keys.len() {
+        match keys.len() + producers.len() {
             0 => Err(format!("{} names no key whose evidence counts, below `{KEYS}`", self.address).into()),
             count if count > MAX_KEYS => Err(format!("{} names more than {MAX_KEYS} keys", self.address).into()),
-            _ => Ok(TrustRoot::new(keys)),
+            _ => Ok(producers.into_iter().fold(TrustRoot::new(keys), |trust, (name, key)| trust.with_producer(name, key))),
         }
     }
 

@@ -13,8 +13,10 @@
 //! that nothing refers to, which a collection finds. Without this library a large blob is had by `zstdcat`, or `cat`, of its
 //! parts in the order of the list.
 //!
+//! Many small blobs that are stored at once wait for the disk once, all of them together.
+//!
 //! In a folder an object is written beside its place, flushed to the disk, and only then linked there, and the folder's entry
-//! is flushed too: a reader sees all of it or nothing, and what was answered survives a crash of the machine, as far as the
+//! is flushed too; of many at once, all are flushed when all are linked: a reader sees all of it or nothing, and what was answered survives a crash of the machine, as far as the
 //! disk keeps what it has flushed. A crash may leave an unfinished file whose name ends in `#` and a number; it is never read.
 //!
 //! A blob that was [retired](pathops_core::adapter::BlobCollector) lies below `retired` in the place of `blobs`.
@@ -212,6 +214,30 @@ impl BlobStore for ObjectStoreBlobs {
             self.put_object(cx, Form::Parts, &digest, parts::encode(parts)?).await?;
         }
         Ok(digest)
+    }
+
+    async fn put_all(&self, cx: &OpContext, blobs: Vec<Vec<u8>>) -> Result<Vec<Digest>> {
+        let (mut digests, mut objects) = (Vec::with_capacity(blobs.len()), Vec::with_capacity(blobs.len()));
+        for bytes in blobs {
+            if bytes.len() >= PIECE_BYTES {
+                digests.push(self.put(cx, bytes).await?);
+                continue;
+            }
+            let digest = Digest::of(&bytes);
+            let (form, bytes) = form::encode(bytes, self.compress);
+            digests.push(digest);
+            objects.push((form, digest, bytes));
+        }
+        let named = |(form, digest, bytes): &(Form, Digest, Vec<u8>)| Ok((form.key(Place::Kept, digest)?, bytes.clone()));
+        let answers = self.bucket.create_all(cx, objects.iter().map(named).collect::<Result<_>>()?).await;
+        for ((form, digest, bytes), answer) in objects.into_iter().zip(answers) {
+            match answer {
+                // Whether what is there is intact.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => self.put_object(cx, form, &digest, bytes).await?,
+                answer => answer?,
+            }
+        }
+        Ok(digests)
     }
 
     async fn get_stream(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Box<dyn ByteStream>>> {

@@ -95,7 +95,7 @@ impl Store {
 
     async fn verdict(&self) -> Verdict {
         let (log, blobs): (_, &dyn BlobStore) = (key().identity(), &self.blobs);
-        let against = Against { log: &log, trust: &self.trust, known: &[], blobs: Some(blobs) };
+        let against = Against { log: &log, trust: &self.trust, known: &[], blobs: Some(blobs), sealed: None };
         verify_ledger(&cx(), &*self.bucket, against).await.unwrap().verdict()
     }
 }

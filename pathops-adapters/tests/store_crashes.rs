@@ -212,7 +212,7 @@ async fn process(bucket: Arc<dyn Bucket>, answered: &mut Answered) -> Result<()>
 async fn verify(bucket: &Arc<dyn Bucket>, known: &[String]) -> Verification {
     let (log, trust) = (log_key().identity(), TrustRoot::new([signer().public_key()]));
     let blobs = ObjectStoreBlobs::within(bucket.clone());
-    let against = Against { log: &log, trust: &trust, known, blobs: Some(&blobs) };
+    let against = Against { log: &log, trust: &trust, known, blobs: Some(&blobs), sealed: None };
     verify_ledger(&cx("verify"), &**bucket, against).await.unwrap()
 }
 

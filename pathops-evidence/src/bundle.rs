@@ -24,7 +24,8 @@ const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot+json;versio
 const ED25519_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// The bundle of a piece of evidence: its envelope, the key that signed it, and where it is in the log of `note`. Of the
-/// signatures below the note those of the log and its witnesses go in.
+/// signatures below the note those of the log and its witnesses go in; whoever verifies it strictly has to know these witnesses, too, so
+/// for those who do not, `log` is to be without any.
 ///
 /// # Errors
 /// `Invalid` where the note is none of this log, or does not show the leaf.
@@ -128,7 +129,8 @@ fn canonical(value: &Value) -> serde_json::Result<String> {
     Ok(serde_json_canonicalizer::to_string(value)? + "\n")
 }
 
-/// The file by which others know a log: Sigstore's `trusted_root.json`, version 0.1.
+/// The file by which others know a log: Sigstore's `trusted_root.json`, version 0.1. It has no place for the keys of signers that no
+/// authority has certified: those go beside it, a PEM for each, and tools take them by themselves.
 ///
 /// # Errors
 /// None in practice: all of it is text.
@@ -271,7 +273,7 @@ struct Checked {
     /// What was checked.
     held: Vec<String>,
     /// What nobody here can say.
-    unknown: Option<String>,
+    unknown: Vec<String>,
 }
 
 fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Checked, Wrong> {
@@ -300,7 +302,8 @@ fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Checked
     };
 
     let note = text(&format!("{entry}/inclusionProof/checkpoint/envelope"))?;
-    let checkpoint = log.verify(note).map_err(|error| wrong("the checkpoint")(&error))?;
+    let checkpoint = log.signed(note).map_err(|error| wrong("the checkpoint")(&error))?;
+    let few = log.verify(note).err().map(|few| format!("cosignatures: {few}"));
     let proof = wrong("the proof");
     let decode = |text: &str| BASE64.decode(text).map_err(|error| proof(&error));
     let leaf = decode(text(&format!("{entry}/canonicalizedBody"))?)?;
@@ -328,11 +331,12 @@ fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Checked
         Some(key) => format!("the statement {id}, signed by the key {} of the certificate in it", key.id().0.short()),
         None => format!("the statement {id}, signed by the trusted key {}", key.id().0.short()),
     };
-    let unknown = chain.as_ref().map(|chain| {
+    let uncertified = chain.as_ref().map(|chain| {
         let certificate = chain.fingerprint();
         format!("who signed it: no authority is trusted here that could have issued the certificate {certificate}")
     });
-    let mut held = vec![signed, format!("leaf {index} of `{}` at {} leaves", log.origin(), checkpoint.size)];
+    let key = Digest::from_bytes(log.id()).short();
+    let mut held = vec![signed, format!("leaf {index} of `{}` at {} leaves, by its key {key}", log.origin(), checkpoint.size)];
     held.extend(witnessed(log, note));
-    Ok(Checked { evidence, held, unknown })
+    Ok(Checked { evidence, held, unknown: uncertified.into_iter().chain(few).collect() })
 }

@@ -97,7 +97,9 @@ impl Predicate for ReportTaken {
 /// a cluster and traces, in which nothing has passed, and what failed has failed; traces are a runtime trace with their ids as well. A scan is what was found. A bill of materials is
 /// the document itself, in CycloneDX JSON or SPDX 2 JSON of at most 1 MiB, otherwise how much it lists
 /// ([`SbomSummary`](pathops_core::evidence::SbomSummary)). Measurements are a signal of the name of the suite, and coverage is the
-/// signals `coverage.lines` and `coverage.branches`, from 0 to 1, where the annotations name unit and environment.
+/// signals `coverage.lines` and `coverage.branches`, from 0 to 1, where the annotations name unit and environment. There, too, a log is
+/// the signal `log.errors`, how many of its lines are of an error or something worse, and resources are `images.unpinned`, how many
+/// images they ask for by a tag.
 ///
 /// Taking the same in again gives the same evidence, unless it is stored encrypted ([`Sealer::with_erasable`]). Envelopes are for `ControlPlane::take_evidence` by
 /// [`Sealer::envelope`], and for an index by [`Sealer::index`].

@@ -10,6 +10,10 @@
 //! | `log/tile/entries/<index>` | the leaves below a tile of level 0 |
 //! | `log/checkpoint` | size and root, signed by the log |
 //!
+//! The name of a piece of evidence is SHA-256 of what was signed. The log may have one twice, where it was appended again later or a
+//! signer gives another signature each time: it is the same evidence, which an index and a reader take once. To keep it out, an append
+//! would have to know all that was appended before.
+//!
 //! A batch takes the name of the first leaf that it has, and a name is taken once: of two writers at the same place one is
 //! refused, takes up what the other has written, and goes on behind it. A checkpoint takes the place of the one that its writer has
 //! looked at, and of no other. So no lease is needed for the log to stay one and for its checkpoint never to go back: the number of
@@ -97,7 +101,7 @@ impl Ledger {
     /// `Unsupported` for such a bucket; `Corrupt` where neither tiles nor batches lead to the root of the checkpoint, or it is
     /// signed by another log; what the bucket answers.
     pub async fn open(cx: &OpContext, bucket: Arc<dyn Bucket>, key: LogKey) -> Result<Self> {
-        probe(cx, &*bucket).await?;
+        probe(cx, &*bucket, "open a ledger", "log/probe").await?;
         let reader = LogReader::new(bucket.clone(), key.identity());
         let ledger = Self { bucket, key, waiting: Mutex::default(), tip: Turn::default() };
         let checkpoint = reader.checkpoint(cx).await?;
@@ -320,32 +324,32 @@ fn named(key: Option<ObjectKey>) -> Result<ObjectKey> {
     key.ok_or_else(|| Error::new(ErrorKind::Unexpected, "name a part of the ledger"))
 }
 
-/// Whether a bucket keeps a name for who has taken it, and bytes from whoever means others.
-async fn probe(cx: &OpContext, bucket: &dyn Bucket) -> Result<()> {
-    let (key, cx) = (named(ObjectKey::parse("log/probe").ok())?, cx.part("probe"));
+/// Whether a bucket keeps a name for who has taken it, and bytes from whoever means others; for `what`, by this object.
+pub(crate) async fn probe(cx: &OpContext, bucket: &dyn Bucket, what: &'static str, object: &str) -> Result<()> {
+    let (key, cx) = (named(ObjectKey::parse(object).ok())?, cx.part("probe"));
     let bytes = b"whoever reads this: it only tries the bucket\n";
     let is_lost = |answer: &Result<()>| answer.as_ref().is_err_and(|error| error.effect() == Effect::Unknown);
     let mut created = bucket.create(&cx, &key, bytes.to_vec()).await;
     if created.is_ok() || is_lost(&created) {
         created = bucket.create(&cx, &key, bytes.to_vec()).await;
     }
-    refused(bucket, &key, created, ErrorKind::AlreadyExists, "lets a name be taken twice: it ignores `If-None-Match`")?;
+    let refused = |answer, kind, why| refused(what, bucket.location(&key), answer, kind, why);
+    refused(created, ErrorKind::AlreadyExists, "lets a name be taken twice: it ignores `If-None-Match`")?;
     let unknown = ObjectVersion::new("\"0\"");
     let mut replaced = bucket.replace(&cx, &key, &unknown, bytes.to_vec()).await;
     if is_lost(&replaced) {
         replaced = bucket.replace(&cx, &key, &unknown, bytes.to_vec()).await;
     }
-    refused(bucket, &key, replaced, ErrorKind::Conflict, "replaces what was not meant: it ignores `If-Match`")
+    refused(replaced, ErrorKind::Conflict, "replaces what was not meant: it ignores `If-Match`")
 }
 
 /// What has to be refused with this kind.
-fn refused(bucket: &dyn Bucket, key: &ObjectKey, answer: Result<()>, kind: ErrorKind, what: &str) -> Result<()> {
+fn refused(what: &'static str, at: String, answer: Result<()>, kind: ErrorKind, why: &str) -> Result<()> {
     match answer {
         Err(error) if error.kind() == kind => Ok(()),
         Err(error) => Err(error),
         Ok(()) => {
-            let error = Error::new(ErrorKind::Unsupported, "open a ledger").on(bucket.location(key));
-            let error = error.because(format!("the bucket {what}"));
+            let error = Error::new(ErrorKind::Unsupported, what).on(at).because(format!("the bucket {why}"));
             Err(error.advise("use a folder, or an object store that honours conditional writes"))
         }
     }

@@ -1,14 +1,17 @@
 //! What evidence refers to: what verification looks for is what retention keeps.
 
 use pathops_core::Digest;
-use pathops_core::evidence::{Predicate as _, Provenance, Retention, Snapshot, Statement, TestResult, VerificationSummary};
+use pathops_core::evidence::{
+    Predicate as _, Provenance, Redaction, Retention, Snapshot, Statement, TestResult, VerificationSummary,
+};
 use serde_json::Value;
 
 /// The predicates that refer to payloads, what to call one of them, and where in it they are.
-const PLACES: [(&str, &str, &str); 4] = [
+const PLACES: [(&str, &str, &str); 5] = [
     (Snapshot::TYPE, "reference", "/references"),
     (TestResult::TYPE, "test result", "/configuration"),
     (Provenance::TYPE, "provenance", "/runDetails/byproducts"),
+    (Redaction::TYPE, "redaction", "/replacement"),
     (VerificationSummary::TYPE, "decision", "/https:~1~1pathops.dev~1decision-record"),
 ];
 

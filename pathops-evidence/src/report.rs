@@ -38,7 +38,7 @@
 //! | `npm-audit` | npm 6 (advisories), npm 7 and later (report version 2) | advisories, counts, errors | `Scan` |
 //! | `cargo-audit` | 0.20 and later | vulnerabilities with CVSS, warnings | `Scan` |
 //! | `osv-scanner` | 1, 2 | packages, groups with CVSS | `Scan` |
-//! | `cyclonedx-json`, `cyclonedx-xml` | CycloneDX 1.4, 1.5, 1.6 | components, vulnerabilities with ratings and analysis | `Sbom` |
+//! | `cyclonedx-json`, `cyclonedx-xml` | CycloneDX 1.4 to 1.7 | components, vulnerabilities with ratings and analysis | `Sbom` |
 //! | `spdx-json` | SPDX 2.2, 2.3 | packages | `Sbom` |
 //! | `spdx3-json` | SPDX 3.0 JSON-LD | packages | `Sbom` |
 //! | `cobertura` | coverage-04 DTD | lines and branches, against the totals | `Coverage` |
@@ -46,7 +46,7 @@
 //! | `k6-summary` | `--summary-export`, `handleSummary` | checks, thresholds | `Checks` |
 //! | `curl` | `--write-out '%{json}'` | status, exit code, times | `Checks` |
 //! | `kubernetes-events` | `v1`, `events.k8s.io/v1` | events | `RuntimeEvents` |
-//! | `pod-log` | text or JSON lines, recognised where most lines begin with a date and a time, a level, or the pod they are of; those that are indented do not count | how much, of which pods | `Log` |
+//! | `pod-log` | text or JSON lines, recognised where most lines begin with a date and a time, a level, or the pod they are of; those that are indented do not count | how much, how many lines of errors, of which pods | `Log` |
 //! | `prometheus-query` | HTTP API v1 | vectors, matrices, scalars, with NaN | `Metrics` |
 //! | `otlp-traces` | OTLP 1 JSON, one or in lines | ids of traces, errors | `Traces` |
 //! | `argo-cd` | `argoproj.io/v1alpha1` Application, lists of them | sync, health, operation, conditions | `Deployments` |
@@ -68,6 +68,7 @@ mod error;
 mod format;
 mod input;
 mod json;
+mod log_tally;
 mod recognise;
 mod reference;
 mod severity;
@@ -112,6 +113,7 @@ use pathops_core::Digest;
 pub use content::*;
 pub use error::{Fault, ParseError, Place};
 pub use format::{Format, UnknownFormat};
+pub(crate) use log_tally::LogTally;
 pub use recognise::{Unrecognised, begins_a_log, recognise};
 pub use reference::ReportReference;
 pub(crate) use reference::reference_to;

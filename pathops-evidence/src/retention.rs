@@ -53,7 +53,7 @@
 //! disposal.erase(cx, &taken.payload, "request 17 of the customer", &policy, now).await?;
 //! assert!(sealed.get_stream(cx, &taken.payload).await.is_err(), "its key is gone");
 //!
-//! let against = Against { log: &log.identity(), trust: &trust, known: &[], blobs: Some(&blobs) };
+//! let against = Against { log: &log.identity(), trust: &trust, known: &[], blobs: Some(&blobs), sealed: Some(&sealed) };
 //! assert_eq!(verify_ledger(cx, &*bucket, against).await?.verdict(), Verdict::Verified);
 //! # Ok(()) }
 //! ```
@@ -67,6 +67,7 @@ mod survey;
 
 pub use disposal::{Disposal, Disposed};
 pub use redacted::redact_stored;
+pub(crate) use sealed::SEALED;
 pub use sealed::SealedBlobs;
 pub use store::PayloadStore;
 pub(crate) use survey::Tombstones;

@@ -131,13 +131,18 @@ impl Sealer {
     /// # Errors
     /// What the signer, the blob store or the ledger answers.
     pub async fn seal_all(&self, cx: &OpContext, drafts: Vec<Draft>) -> Result<Vec<EvidenceRecord>> {
-        let (mut items, mut records) = (Vec::with_capacity(drafts.len()), Vec::with_capacity(drafts.len()));
-        for draft in drafts {
-            let item = self.sign(cx, &draft).await?;
-            let Draft { name, statement } = draft;
-            records.push(self.keep(cx, name, &statement.predicate_type, &item).await?);
+        let (mut items, mut envelopes) = (Vec::with_capacity(drafts.len()), Vec::with_capacity(drafts.len()));
+        for draft in &drafts {
+            let item = self.sign(cx, draft).await?;
+            envelopes.push(encoded(&draft.name, &item)?);
             items.push(item);
         }
+        let stored = self.blobs.put_all(cx, envelopes).await?;
+        let kept = drafts.into_iter().zip(&items).zip(stored);
+        let record = |((Draft { name, statement }, item), envelope): ((Draft, &Item), Digest)| {
+            self.record(name, statement.predicate_type, item, envelope)
+        };
+        let mut records: Vec<_> = kept.map(record).collect();
         if let Some(ledger) = self.ledger.as_ref().filter(|_| !items.is_empty()) {
             let leaves = ledger.append(cx, items).await?;
             records.iter_mut().zip(leaves).for_each(|(record, leaf)| record.leaf = Some(leaf));
@@ -158,12 +163,14 @@ impl Sealer {
 
     /// Stores the envelope of what was signed. Storing it again changes nothing.
     pub(crate) async fn keep(&self, cx: &OpContext, name: String, predicate_type: &str, item: &Item) -> Result<EvidenceRecord> {
-        let bytes = item.stored.envelope.to_vec();
-        let bytes = bytes.map_err(|error| Error::new(ErrorKind::Invalid, "state evidence").on(&name).because(error))?;
-        let envelope = self.blobs.put(cx, bytes).await?;
-        let (predicate_type, location) = (predicate_type.to_owned(), self.blobs.location(&envelope));
+        let envelope = self.blobs.put(cx, encoded(&name, item)?).await?;
+        Ok(self.record(name, predicate_type.to_owned(), item, envelope))
+    }
+
+    fn record(&self, name: String, predicate_type: String, item: &Item, envelope: Digest) -> EvidenceRecord {
+        let location = self.blobs.location(&envelope);
         let certificates = self.signer.certificates().filter(|it| *it.public_key() == item.stored.public_key);
-        Ok(EvidenceRecord { id: item.id(), name, predicate_type, envelope, location, leaf: None, certificates })
+        EvidenceRecord { id: item.id(), name, predicate_type, envelope, location, leaf: None, certificates }
     }
 
     /// Reads an envelope back.
@@ -178,4 +185,10 @@ impl Sealer {
         let bytes = self.blobs.get(cx, &record.envelope).await?.ok_or_else(gone)?;
         Envelope::from_slice(&bytes).map_err(|error| Error::new(ErrorKind::Corrupt, operation).on(&record.name).because(error))
     }
+}
+
+/// An envelope as it is stored.
+fn encoded(name: &str, item: &Item) -> Result<Vec<u8>> {
+    let bytes = item.stored.envelope.to_vec();
+    bytes.map_err(|error| Error::new(ErrorKind::Invalid, "state evidence").on(name).because(error))
 }

@@ -36,7 +36,7 @@ use pathops_core::{Digest, Effect, Error, ErrorKind, IdempotencyKey, ObjectKey, 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::{Item, Stored};
+use crate::ledger::{self, Item, Stored};
 use crate::{Draft, EvidenceRecord, Position, Sealer, Unplaced};
 
 /// The version of the form of the objects.
@@ -55,7 +55,8 @@ pub struct Streams {
     sealer: Sealer,
     /// What this process has begun.
     mine: Mutex<HashSet<ObjectKey>>,
-    turn: Turn<()>,
+    /// Whether the bucket was tried.
+    turn: Turn<bool>,
 }
 
 /// A collection that was begun.
@@ -145,10 +146,14 @@ impl Streams {
     /// was expected then.
     ///
     /// # Errors
-    /// `Corrupt` where somebody has changed the stream; what the bucket, the blob store and the ledger answer. Beginning it again
-    /// settles a lost answer.
+    /// `Unsupported` for a bucket that lets a name be taken twice, which is tried first; `Corrupt` where somebody has changed the
+    /// stream; what the bucket, the blob store and the ledger answer. Beginning it again settles a lost answer.
     pub async fn begin(&self, cx: &OpContext, stream: &StreamId, expected: BTreeSet<String>) -> Result<Begun> {
-        let _turn = self.turn.lock().await;
+        let mut tried = self.turn.lock().await;
+        if !*tried {
+            ledger::probe(cx, &*self.bucket, "number snapshots", &format!("{FOLDER}/probe")).await?;
+            *tried = true;
+        }
         let (key, name) = (cx.key().clone(), format!("begun/{}", Digest::of(cx.key().as_str().as_bytes()).hex()));
         let object = named(stream, &name)?;
         let anew = self.mine().insert(object.clone());

@@ -6,14 +6,14 @@ mod streams;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{BlobStore, Bucket};
-use pathops_core::evidence::{Checkpoint, EvidenceId, PropertyVerifier, TrustRoot, VerifiedEvidence, VerifiedProperties};
+use pathops_core::evidence::{Checkpoint, EvidenceId, KeyId, PropertyVerifier, TrustRoot, VerifiedEvidence, VerifiedProperties};
 use pathops_core::{Digest, ErrorKind, OpContext, Result, UnixMillis};
 
 use crate::ledger::audit::{Audit, Found};
 use crate::ledger::{LogIdentity, NoteError, checkpoint_key};
-use crate::retention::Tombstones;
+use crate::retention::{SealedBlobs, Tombstones};
 
-use payloads::{NO_BLOBS, Payloads};
+use payloads::{NO_BLOBS, Payloads, Stores};
 use streams::Seen;
 
 /// What came of a verification. There is no fourth: where something was to be checked and could not be, it is not verified. What
@@ -159,8 +159,10 @@ pub struct Against<'r> {
     /// Checkpoints that are known from elsewhere, as signed notes: a log that was cut back or forked differs from one.
     pub known: &'r [String],
     /// Where payloads are. Without it a log that refers to some is not verified, unless they are waived:
-    /// [`Verification::waive_payloads`].
+    /// [`Verification::waive_payloads`]. The envelopes of the evidence are looked for in it, too.
     pub blobs: Option<&'r dyn BlobStore>,
+    /// Where the keys are of payloads that are stored encrypted. Without it, it is left out whether they can be opened.
+    pub sealed: Option<&'r SealedBlobs>,
 }
 
 /// Verifies a whole ledger: that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the
@@ -180,6 +182,7 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
     let (mut payloads, mut tombstones) = (Payloads::default(), Tombstones::default());
     let (mut counts, mut roots) = (BTreeMap::<String, u64>::new(), known.into_iter().peekable());
     let mut snapshots = Seen::default();
+    let stores = Stores { blobs: against.blobs, sealed: against.sealed };
     loop {
         while let Some((size, root, note)) = roots.next_if(|(size, ..)| *size == audit.size()) {
             if audit.root() != root {
@@ -211,7 +214,8 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
                         snapshots.take(index, &evidence, &mut verification);
                     }
                     let is_pathops = against.trust.producers(evidence.signer()).is_empty();
-                    payloads.take(cx, against.blobs, index, &evidence, is_pathops, &mut verification).await?;
+                    payloads.take(cx, stores, index, &evidence, is_pathops, &mut verification).await?;
+                    payloads.envelope(cx, stores.blobs, index, &item, &mut verification).await?;
                 }
             },
         }
@@ -222,6 +226,7 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
         let all: u64 = counts.values().sum();
         verification.checked.push(format!("{all} envelopes by trusted keys ({})", kinds.join(", ")));
         verification.checked.push(format!("every tile, and the root {}", checkpoint.root));
+        verification.checked.extend(signers(&against));
     }
     if checkpoint.size == 0 {
         verification.missing.push("evidence: the log has no leaf, so there was nothing to check".to_owned());
@@ -234,6 +239,17 @@ pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against
 pub(crate) fn spoken_for_pathops(evidence: &VerifiedEvidence, trust: &TrustRoot) -> Option<String> {
     let producer = trust.producers(evidence.signer()).pop_first()?;
     evidence.statement().reserved().map(|what| format!("it is {what}, and the producer `{producer}` speaks for PathOps"))
+}
+
+/// Against whose keys it was verified, a line for each.
+fn signers(against: &Against<'_>) -> Vec<String> {
+    let log = Digest::from_bytes(against.log.id());
+    let key = |id: KeyId| {
+        let producers: Vec<_> = against.trust.producers(id).into_iter().map(|it| format!("`{it}`")).collect();
+        let of = if producers.is_empty() { "PathOps".to_owned() } else { format!("the producer {}", producers.join(", ")) };
+        format!("trusted: the key {} of {of}", id.0.short())
+    };
+    std::iter::once(format!("the log by its key {}", log.short())).chain(against.trust.keys().map(key)).collect()
 }
 
 async fn checkpoint(
@@ -254,8 +270,10 @@ async fn checkpoint(
         verification.missing.push(format!("a checkpoint of `{}`: there is none", log.origin()));
         return Ok(None);
     };
-    match std::str::from_utf8(&note).map_err(|_| NoteError::Form).and_then(|note| Ok((log.verify(note)?, note))) {
+    match std::str::from_utf8(&note).map_err(|_| NoteError::Form).and_then(|note| Ok((log.signed(note)?, note))) {
         Ok((checkpoint, note)) => {
+            // They come after the log has signed it, and may be on their way.
+            verification.missing.extend(log.verify(note).err().map(|few| format!("cosignatures: {few}")));
             verification.checked.push(format!("the checkpoint of `{}` at {} leaves", log.origin(), checkpoint.size));
             verification.checked.extend(witnessed(log, note));
             if log.without_strangers(note) != note {

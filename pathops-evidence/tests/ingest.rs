@@ -169,7 +169,8 @@ async fn what_a_report_says_is_stated_in_the_type_that_policy_reads() {
         (Format::Spdx3Json, fixture!("spdx3-json/good.json"), vec![(SBOM, "")]),
         (Format::PrometheusQuery, fixture!("prometheus-query/good-scalar.json"), vec![(SIGNAL, "")]),
         (Format::Lcov, LCOV, vec![(SIGNAL, ""), (SIGNAL, "")]),
-        (Format::Kustomize, fixture!("kustomize/good.yaml"), vec![]),
+        (Format::Kustomize, fixture!("kustomize/good.yaml"), vec![(SIGNAL, "")]),
+        (Format::PodLog, b"2026-11-26T10:00:00Z ERROR no orders\n", vec![(SIGNAL, "")]),
     ] {
         let taken = store.take(bytes, Some(format), &here).await.unwrap();
         let stated = store.stated(&taken).await;
@@ -178,6 +179,29 @@ async fn what_a_report_says_is_stated_in_the_type_that_policy_reads() {
         let expected: Vec<_> = expected.iter().map(|(kind, result)| ((*kind).to_owned(), (*result).to_owned())).collect();
         assert_eq!(stated, expected, "{format}");
         assert!(taken.records.iter().all(|record| record.leaf.is_some()), "all of it is in the ledger");
+    }
+}
+
+/// What a policy can bound: errors in a log, images that may be others tomorrow. Of nothing there is no count.
+#[tokio::test]
+async fn logs_and_resources_are_counted() {
+    let store = Store::new().await;
+    let mut here = origin();
+    here.annotations.environment = "preflight".parse().ok();
+    let config = b"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: orders\n".as_slice();
+    for (format, bytes, name, value, samples) in [
+        (Format::PodLog, b"1 INFO up\n2 ERROR down\n3 FATAL gone".as_slice(), "log.errors", json!(2.0), 3),
+        (Format::PodLog, b"1 INFO up\n", "log.errors", json!(0.0), 1),
+        (Format::Kustomize, fixture!("kustomize/good.yaml"), "images.unpinned", json!(1.0), 2),
+        (Format::Kustomize, config, "images.unpinned", Value::Null, 0),
+    ] {
+        let taken = store.take(bytes, Some(format), &here).await.unwrap();
+        let [_, (kind, signal)] = store.stated(&taken).await.try_into().unwrap();
+        let told = |field: &str| signal.get(field).cloned().unwrap_or_default();
+        assert_eq!((kind.as_str(), told("name"), told("samples")), (SIGNAL, json!(name), json!(samples)));
+        assert_eq!(told("value").as_f64(), value.as_f64(), "{name}");
+        // Without an environment it is nowhere, so that nothing is measured there.
+        assert_eq!(store.take(bytes, Some(format), &origin()).await.unwrap().records.len(), 1);
     }
 }
 
@@ -333,7 +357,7 @@ async fn what_a_verifier_found_is_stated_and_found_again() {
     let store = Store::new().await;
     let taken = store.take(TAP, None, &origin()).await.unwrap();
     let log = LogKey::new("shop.example/evidence", &[7; 32]).unwrap().identity();
-    let against = Against { log: &log, trust: &store.trust, known: &[], blobs: Some(&store.blobs) };
+    let against = Against { log: &log, trust: &store.trust, known: &[], blobs: Some(&store.blobs), sealed: None };
     let verification = verify_ledger(&cx(), &store.bucket, against).await.unwrap();
     let result = verification.to_predicate("https://verifier.example/v1", UnixMillis(9_000)).unwrap();
     assert_eq!(result.properties, [VERIFIED], "whether the log was cut back was left out: {verification}");

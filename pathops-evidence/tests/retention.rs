@@ -86,7 +86,7 @@ impl Store {
     async fn verify(&self) -> Verification {
         let log = key().identity();
         let blobs: &dyn BlobStore = &self.blobs;
-        let against = Against { log: &log, trust: &trust(), known: &[], blobs: Some(blobs) };
+        let against = Against { log: &log, trust: &trust(), known: &[], blobs: Some(blobs), sealed: None };
         verify_ledger(&cx(), &self.bucket, against).await.unwrap()
     }
 
@@ -220,6 +220,23 @@ async fn a_legal_hold_wins() {
     assert_eq!(store.verify().await.verdict(), Verdict::Verified);
 }
 
+/// That a hold was released, the policy says and not the log.
+#[tokio::test]
+async fn a_hold_that_was_signed_with_what_is_gone_is_named() {
+    let store = Store::default();
+    let open = store.open().await;
+    let log = open.put(b"a log").await;
+    let days = r#""classes":{"logs":{"days":1}}"#;
+    let held = policy(&format!(r#"{{{days},"holds":{{"case-17":{{"reason":"subpoena","classes":["logs"]}}}}}}"#));
+    open.refer(&held, &[(log, Some("logs"))]).await;
+    let released = policy(&format!(r#"{{{days},"released":["case-17"]}}"#));
+    assert_eq!(open.collect(&released, DAY * 9).await.expired, all([log]));
+    open.collect(&released, DAY * 10).await;
+    let verification = store.verify().await;
+    let named = verification.left_out.iter().any(|it| it.contains("whether the legal hold `case-17`"));
+    assert!(verification.verdict() == Verdict::Verified && named, "{verification}");
+}
+
 #[tokio::test]
 async fn what_is_erased_cannot_be_read_and_its_proof_stays() {
     let (store, policy) = (Store::default(), of_days());
@@ -242,6 +259,32 @@ async fn what_is_erased_cannot_be_read_and_its_proof_stays() {
     let told = format!("erased by tombstone {tombstone}");
     assert!(verification.checked.iter().any(|line| line.contains(&told) && line.contains("request 1")), "{verification}");
     assert_eq!(verify_bundle(bundle.as_bytes(), &key().identity(), &trust()).verdict(), Verdict::Verified);
+}
+
+/// Without its key nobody can read a payload, so that the key must not go without a word either.
+#[tokio::test]
+async fn a_key_that_is_gone_without_a_tombstone_fails() {
+    let (store, policy) = (Store::default(), of_days());
+    let open = store.open().await;
+    let sealed = open.sealed.put_stream(&cx(), b"a name".to_vec().into()).await.unwrap();
+    open.refer(&policy, &[(sealed, None)]).await;
+    let verify = async |keys| {
+        let (log, trust, blobs): (_, _, &dyn BlobStore) = (key().identity(), trust(), &store.blobs);
+        let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(blobs), sealed: keys };
+        verify_ledger(&cx(), &store.bucket, against).await.unwrap()
+    };
+    assert_eq!(verify(Some(&open.sealed)).await.verdict(), Verdict::Verified);
+    let object = pathops_core::ObjectKey::parse(format!("keys/{}", sealed.hex())).unwrap();
+    let kept = store.bucket.objects().remove(&object).unwrap();
+    let verification = verify(Some(&open.sealed)).await;
+    let why = format!("the key of the blob {sealed} is gone, and no tombstone says why");
+    assert!(verification.failures.iter().any(|(_, it)| *it == why), "{verification}");
+    let unasked = verify(None).await;
+    let left_out = "whether the keys are there that open 1 payloads, which are encrypted";
+    assert!(unasked.verdict() == Verdict::Verified && unasked.left_out.iter().any(|it| it == left_out), "{unasked}");
+    store.bucket.objects().insert(object, kept);
+    open.disposal.erase(&cx(), &sealed, "request 1", &policy, START).await.unwrap();
+    assert_eq!(verify(Some(&open.sealed)).await.verdict(), Verdict::Verified);
 }
 
 #[tokio::test]
@@ -270,7 +313,7 @@ async fn what_is_gone_without_a_tombstone_that_counts_fails() {
     bury(&strange.with_ledger(open.ledger.clone()), &kept, TombstoneReason::Erased, START).await;
     assert_eq!(failing(&store).await, before + 1, "whom nobody trusts has no say, and is named");
     let (log_key, blobs): (_, &dyn BlobStore) = (key().identity(), &store.blobs);
-    let against = Against { log: &log_key, trust: &scanner, known: &[], blobs: Some(blobs) };
+    let against = Against { log: &log_key, trust: &scanner, known: &[], blobs: Some(blobs), sealed: None };
     let verification = verify_ledger(&cx(), &store.bucket, against).await.unwrap();
     assert_eq!(verification.failures.len(), before + 1, "{verification}");
     assert!(verification.to_string().contains("the producer `scanner` speaks for PathOps"), "{verification}");

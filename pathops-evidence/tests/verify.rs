@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use pathops_core::adapter::{BlobStore, Signer as _};
 use pathops_core::evidence::{
-    Attester, Health, Occasion, Predicate, Provenance, Reference, Snapshot, SnapshotExtent, Subject, TestResult, Tombstone,
-    TombstoneReason, TrustRoot, VerificationSummary,
+    Attester, Envelope, Health, Occasion, Predicate, Provenance, Redaction, Reference, Snapshot, SnapshotExtent, Subject,
+    TestResult, Tombstone, TombstoneReason, TrustRoot, VerificationSummary,
 };
 use pathops_core::memory::{Faults, Faulty, ManualClock, MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, IdempotencyKey, ObjectKey, OpContext, UnixMillis};
@@ -95,7 +95,7 @@ impl Store {
     async fn verify(&self, known: &[String]) -> Verification {
         let log = key().identity();
         let blobs: &dyn BlobStore = &self.blobs;
-        let against = Against { log: &log, trust: &self.trust, known, blobs: Some(blobs) };
+        let against = Against { log: &log, trust: &self.trust, known, blobs: Some(blobs), sealed: None };
         verify_ledger(&cx(), &self.bucket, against).await.unwrap()
     }
 
@@ -145,7 +145,7 @@ async fn nothing_to_verify_is_not_verified() {
 async fn payloads_are_not_left_out_without_a_word() {
     let store = store(2, 3).await;
     let log = key().identity();
-    let against = Against { log: &log, trust: &store.trust, known: &[], blobs: None };
+    let against = Against { log: &log, trust: &store.trust, known: &[], blobs: None, sealed: None };
     let verification = verify_ledger(&cx(), &store.bucket, against).await.unwrap();
     assert_eq!(verification.verdict(), Verdict::NotVerified, "{verification}");
     let missing = "payloads: evidence refers to some, and there is no blob store";
@@ -164,7 +164,8 @@ async fn where_nothing_refers_to_payloads_no_blob_store_is_needed() {
     let bare = Store { bucket: MemoryBucket::new(), ..store };
     log(&bare, own(), &health(7), &own()).await;
     let (log, trust) = (key().identity(), &bare.trust);
-    let verification = verify_ledger(&cx(), &bare.bucket, Against { log: &log, trust, known: &[], blobs: None }).await.unwrap();
+    let against = Against { log: &log, trust, known: &[], blobs: None, sealed: None };
+    let verification = verify_ledger(&cx(), &bare.bucket, against).await.unwrap();
     assert_eq!(verification.verdict(), Verdict::Verified, "{verification}");
 }
 
@@ -174,7 +175,7 @@ async fn every_payload_that_pathops_refers_to_is_missed() {
     let mut store = store(2, 3).await;
     let own = || MemorySigner::from_seed(3).unwrap();
     let mut stored = Vec::new();
-    for bytes in ["a report", "a log", "a record", "what the scanner has"] {
+    for bytes in ["a report", "a log", "a record", "what the scanner has", "what is left of a log"] {
         stored.push(store.blobs.put(&cx(), bytes.into()).await.unwrap());
     }
     let sha256 = |digest: &Digest| serde_json::json!({ "sha256": digest.hex() });
@@ -185,6 +186,8 @@ async fn every_payload_that_pathops_refers_to_is_missed() {
     let record = serde_json::json!({ "name": "decision record", "digest": sha256(&stored[2]) });
     let summary = serde_json::json!({ "https://pathops.dev/decision-record": record });
     log(&store, own(), &Said::<VerificationSummary>::new(summary), &own()).await;
+    let replacement = serde_json::json!({ "name": "a log", "digest": sha256(&stored[4]) });
+    log(&store, own(), &Said::<Redaction>::new(serde_json::json!({ "replacement": replacement })), &own()).await;
     // What is beside the result of a producer lies where that keeps it.
     store.trust = store.trust.with_producer("tester".parse().unwrap(), other().public_key());
     let fuzzed = serde_json::json!({ "configuration": [{ "name": "fuzz", "digest": sha256(&stored[3]) }] });
@@ -200,9 +203,22 @@ async fn every_payload_that_pathops_refers_to_is_missed() {
         "`unit` of the test result at leaf 3",
         "`CI log` of the provenance at leaf 4",
         "`decision record` of the decision at leaf 5",
+        "`a log` of the redaction at leaf 6",
     ];
     assert_eq!(parts, missed, "{verification}");
     assert!(verification.to_string().contains("left out  1 payloads that producers refer to"), "{verification}");
+}
+
+/// By the blob it is found by those who do not read the log.
+#[tokio::test]
+async fn the_envelope_of_each_piece_is_looked_for_among_the_blobs() {
+    let store = store(2, 3).await;
+    let lost = store.bucket.objects()[&name("log/batch/00000000000000000000")].clone();
+    let batch: serde_json::Value = serde_json::from_slice(&lost).unwrap();
+    let envelope: Envelope = serde_json::from_value(batch["items"][1]["envelope"].clone()).unwrap();
+    assert!(store.blobs.lose(&Digest::of(&envelope.to_vec().unwrap())));
+    let verification = store.verify(&[]).await;
+    assert!(verification.failures.iter().any(|(part, _)| part == "the envelope of leaf 1"), "{verification}");
 }
 
 /// A predicate of this type, with as much of it as matters here.
@@ -397,9 +413,10 @@ async fn a_payload_is_read_once() {
     let faults = Arc::new(Faults::new(1, Arc::new(ManualClock::new(UnixMillis(0)))));
     let blobs: Faulty<dyn BlobStore> = Faulty::new(Arc::new(store.blobs.clone()), faults.clone());
     let log = key().identity();
-    let against = Against { log: &log, trust: &store.trust, known: &[], blobs: Some(&blobs) };
+    let against = Against { log: &log, trust: &store.trust, known: &[], blobs: Some(&blobs), sealed: None };
     let verification = verify_ledger(&cx(), &store.bucket, against).await.unwrap();
-    assert_eq!((verification.verdict(), faults.calls()), (Verdict::Verified, 3), "{verification}");
+    // The envelopes of the four pieces, and what the two snapshots refer to: of 152 references three blobs.
+    assert_eq!((verification.verdict(), faults.calls()), (Verdict::Verified, 4 + 3), "{verification}");
 }
 
 #[tokio::test]

@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
+use pathops_adapters::local_signer::{LocalSigner, local_seed};
+use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
 use pathops_core::adapter::Signer;
-use pathops_core::evidence::{Occasion, Subject, Window};
+use pathops_core::evidence::{Health, Occasion, ScanTimes, Scanner, Subject, Vulnerabilities, Window};
 use pathops_core::{Digest, UnixMillis};
-use pathops_evidence::{Collection, Position, SnapshotOf};
+use pathops_evidence::ledger::{Ledger, LogKey};
+use pathops_evidence::{Collection, Draft, Position, Sealer, SnapshotOf};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -119,6 +122,15 @@ fn a_report_that_is_erased_leaves_a_tombstone_and_a_store_that_verifies() {
 
     let clear = format!("sha256:{}", store.payload().file_name().unwrap().to_str().unwrap());
     store.run("erase", &[&clear, "--authority", "a test"]).is_refused("it was not sealed");
+    let retention = store.0.path().join("retention.yaml");
+    let erase = ["erase", &payload, "--authority", "request 17", "--retention", retention.to_str().unwrap()];
+    let on = |spec: &str| fs::write(&retention, format!("apiVersion: pathops.dev/v1\nkind: Retention\nspec:\n{spec}")).unwrap();
+    on(&format!("  classes: {{}}\n  holds:\n    case: {{reason: a case, blobs: ['{payload}']}}\n"));
+    store.run(erase[0], &erase[1..]).is_refused("the legal hold `case` is on it");
+    fs::write(&retention, "spec: 7").unwrap();
+    store.run(erase[0], &erase[1..]).is_refused("retention.yaml");
+    on("  classes: {}\n");
+    assert!(!store.run(erase[0], &erase[1..]).works().contains("no retention policy was given") && !key.exists());
     for _ in 0..2 {
         let erased = store.run("erase", &[&payload, "--authority", "request 17"]);
         assert!(erased.works().starts_with(&format!("{payload} is erased, by the tombstone ")), "{erased:?}");
@@ -283,10 +295,10 @@ fn the_index_is_made_anew_from_the_ledger() {
 fn a_bundle_is_written_out_and_verifies() {
     let store = Store::filled();
     let scan = store.found(&["--verdict", "fail"])[0]["id"].as_str().unwrap().to_owned();
-    let path = store.path();
-    let bundle = run(&["export", path.to_str().unwrap(), &scan]);
+    let bundle = store.run("export", &[&scan]);
     let file = store.0.path().join("bundle.json");
-    fs::write(&file, bundle.works()).unwrap();
+    assert_eq!(store.run("export", &[&scan, "--out", file.to_str().unwrap()]).works(), format!("{}\n", file.display()));
+    assert_eq!(fs::read_to_string(&file).unwrap(), bundle.works());
     let key = fs::read_dir(store.file("keys")).unwrap().next().unwrap().unwrap().path();
     let root = store.file("trusted_root.json");
     let against = ["--trusted-root", root.to_str().unwrap(), "--key", key.to_str().unwrap()];
@@ -357,10 +369,70 @@ fn what_is_not_recognised_is_refused_and_so_is_a_store_elsewhere() {
     assert!(!fs::read_dir(store.path()).unwrap().any(|it| it.unwrap().file_name() == "signing.pem"));
 }
 
+/// Evidence of a producer counts where its key is known by the producer's name; and nothing that only PathOps may state.
+#[test]
+fn a_producer_is_known_by_its_name_and_speaks_for_nobody_else() {
+    use pathops_core::memory::MemorySigner;
+
+    let store = Store::filled();
+    let scanner = || MemorySigner::from_seed(7).unwrap();
+    let pem = store.0.path().join("scanner.pem");
+    fs::write(&pem, scanner().public_key().to_pem()).unwrap();
+    let health = Health {
+        change_set: "dates-1".parse().unwrap(),
+        unit: "orders".parse().unwrap(),
+        environment: "preflight".parse().unwrap(),
+        healthy: true,
+        settled_millis: 0,
+        observed_on: UnixMillis(0),
+    };
+    let subject = || vec![Subject::named("orders").with_sha256(&Digest::of(b"artifact"))];
+    let scan = Vulnerabilities {
+        scanner: Scanner { uri: "https://scanner.example".to_owned(), version: None, result: Vec::new() },
+        metadata: ScanTimes { scan_started_on: UnixMillis(0), scan_finished_on: UnixMillis(0) },
+    };
+    sealed_by(&store, Arc::new(scanner()), Draft::new("scan", subject(), &scan).unwrap());
+    let unknown = store.verify(&[]);
+    assert!(unknown.0 == Some(1) && unknown.1.contains("leaf 7"), "{unknown:?}");
+    let named = format!("scanner={}", pem.display());
+    let known = store.verify(&["--producer", &named]);
+    assert!(known.works().contains("of the producer `scanner`"), "{known:?}");
+    store.verify(&["--producer", "scanner"]).is_refused("is no `NAME=PEM`");
+    // As it lies in a store.
+    let folder = store.file("keys/producers/scanner");
+    fs::create_dir_all(&folder).unwrap();
+    fs::copy(&pem, folder.join("key.pem")).unwrap();
+    store.verify(&[]).works();
+    assert_eq!(store.run("rebuild-index", &[]).works(), "8 of 8 leaves are in the index\n");
+    sealed_by(&store, Arc::new(scanner()), Draft::new("health", subject(), &health).unwrap());
+    let spoken = store.verify(&[]);
+    assert!(spoken.0 == Some(1) && spoken.1.contains("the producer `scanner` speaks for PathOps"), "{spoken:?}");
+}
+
+/// Seals a statement into a store in somebody's name.
+fn sealed_by(store: &Store, signer: Arc<dyn Signer>, draft: Draft) {
+    wait(async {
+        let (ledger, blobs) = opened(store).await;
+        Sealer::new(signer, blobs).with_ledger(ledger).seal_all(&cx(), vec![draft]).await.unwrap();
+    });
+}
+
+/// The ledger and the blobs of a store, to write into.
+async fn opened(store: &Store) -> (Arc<Ledger>, Arc<ObjectStoreBlobs>) {
+    let seed = local_seed(store.0.path().join("store.keys/log.seed")).unwrap();
+    let log = LogKey::new("localhost/evidence", &seed).unwrap();
+    let bucket = Arc::new(ObjectStoreBucket::folder(store.path()).unwrap());
+    let blobs = Arc::new(ObjectStoreBlobs::within(bucket.clone()));
+    (Arc::new(Ledger::open(&cx(), bucket, log).await.unwrap()), blobs)
+}
+
 #[test]
 fn two_snapshots_are_compared_part_by_part() {
     let store = Store::filled();
     let ids = snapshots(&store);
+    let behind = store.run("query", &["--limit", "1"]);
+    assert!(behind.0 == Some(0) && behind.2.contains("does not have the last 2 leaves: `rebuild-index --from 7`"), "{behind:?}");
+    store.run("rebuild-index", &["--from", "7"]).works();
     let diff = store.run("diff", &[&ids[0], &ids[1]]);
     let text = diff.works();
     assert!(text.contains("~ logs: ") && text.contains("+ events: ") && text.contains("? metrics: absent now: gone"), "{text}");
@@ -374,19 +446,11 @@ fn two_snapshots_are_compared_part_by_part() {
 
 /// Two snapshots in the store's ledger, sealed with its keys.
 fn snapshots(store: &Store) -> [String; 2] {
-    use pathops_adapters::local_signer::{LocalSigner, local_seed};
-    use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
-    use pathops_evidence::Sealer;
-    use pathops_evidence::ledger::{Ledger, LogKey};
-
     let private = store.0.path().join("store.keys");
     let signer: Arc<dyn Signer> = Arc::new(LocalSigner::open_or_create(private.join("signing.pem")).unwrap());
-    let log = LogKey::new("localhost/evidence", &local_seed(private.join("log.seed")).unwrap()).unwrap();
     wait(async {
         let cx = cx();
-        let bucket = Arc::new(ObjectStoreBucket::folder(store.path()).unwrap());
-        let ledger = Arc::new(Ledger::open(&cx, bucket, log).await.unwrap());
-        let blobs = Arc::new(ObjectStoreBlobs::folder(store.path()).unwrap());
+        let (ledger, blobs) = opened(store).await;
         let sealer = Sealer::new(signer, blobs).with_ledger(ledger);
         let expected = |names: &[&str]| Collection::of(names.iter().map(|name| (*name).to_owned()));
         let (mut first, mut second) = (expected(&["logs"]), expected(&["logs", "metrics"]));

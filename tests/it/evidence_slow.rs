@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use pathops_evidence::MAX_BUNDLE_BYTES;
 use serde_json::{Value, json};
 
-use crate::evidence_command::{Store, program, run};
+use crate::evidence_command::{Store, program};
 
 /// Seconds of the processor, after which the system ends it; unoptimised it takes one or two.
 const LIMIT: &str = "20";
@@ -29,7 +29,7 @@ fn bundles_that_are_made_to_be_slow_fail_in_time() {
     let store = Store::filled();
     let scan = store.run("query", &["--json", "--verdict", "fail"]);
     let scan: Value = serde_json::from_str(scan.works()).unwrap();
-    let good = run(&["export", store.path().to_str().unwrap(), scan["id"].as_str().unwrap()]);
+    let good = store.run("export", &[scan["id"].as_str().unwrap()]);
     let (root, file) = (store.file("trusted_root.json"), store.0.path().join("bundle.json"));
     fs::write(&file, good.works()).unwrap();
     assert_eq!(verified(&file, &root), (Some(0), "VERIFIED".to_owned()));

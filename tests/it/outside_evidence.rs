@@ -549,7 +549,7 @@ fn what_others_state_is_in_the_ledger_like_what_pathops_states() {
 
     let log = log_key().identity();
     let verified = |trust: TrustRoot| {
-        let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs) };
+        let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs), sealed: None };
         wait(verify_ledger(&cx(), &world.streams, against)).unwrap()
     };
     let named = PRODUCERS.iter().fold(TrustRoot::new([key(1).public_key()]), |trust, (name, seed)| {

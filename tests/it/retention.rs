@@ -61,7 +61,7 @@ fn let_go(world: &World, policy: &RetentionPolicy, now: UnixMillis) -> BTreeSet<
 
 fn is_verified(world: &World) {
     let log = log_key().identity();
-    let against = Against { log: &log, trust: &trust(), known: &[], blobs: Some(&*world.blobs) };
+    let against = Against { log: &log, trust: &trust(), known: &[], blobs: Some(&*world.blobs), sealed: None };
     let said = wait(verify_ledger(&cx(), &world.streams, against)).unwrap();
     assert_eq!(said.verdict(), Verdict::Verified, "{said}");
 }

@@ -70,7 +70,7 @@ fn every_command_works_on_a_store_at_s3() {
     let verified = one.run(&["verify", &store]);
     assert!(verified.works().starts_with("VERIFIED\n") && !verified.1.contains("payloads: no blob store"), "{verified:?}");
     let id = found[0]["evidence"]["id"].as_str().unwrap();
-    let bundle = one.run(&["export", &store, id]);
+    let bundle = one.run(&["export", id, "--store", &store]);
     assert!(bundle.works().contains("application/vnd.dev.sigstore.bundle"), "{bundle:?}");
     one.run(&["diff", id, id, "--store", &store]).is_refused("is no snapshot");
 

@@ -139,7 +139,7 @@ fn each_is_numbered_whole_and_in_the_ledger_on_success_and_on_failure() {
     assert_eq!(types, [&[Snapshot::TYPE.to_owned(), Release::TYPE.to_owned()], &own[..]].concat());
 
     let (log, trust) = (log_key().identity(), TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()]));
-    let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs) };
+    let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs), sealed: None };
     let said = wait(verify_ledger(&cx(), &world.streams, against)).unwrap();
     assert_eq!(said.verdict(), Verdict::Verified, "{said}");
     let count = [&first, &second].iter().flat_map(|state| state.units.values()).map(|it| it.snapshots.len()).sum::<usize>();
@@ -195,7 +195,7 @@ fn an_incident_leaves_one_snapshot_of_each_unit_that_it_is_about() {
     let wider = world.wait_with(world.plane().snapshot_incidents()).unwrap();
     assert_eq!((wider.len(), &wider[0]), (2, &first[0]), "{wider:?}");
     let (log, trust) = (log_key().identity(), TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()]));
-    let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs) };
+    let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs), sealed: None };
     let said = wait(verify_ledger(&cx(), &world.streams, against)).unwrap();
     assert_eq!(said.verdict(), Verdict::Verified, "{said}");
 }
@@ -222,7 +222,7 @@ fn out_of_time(world: &World, unit: &str) -> Vec<Snapshot> {
     let snapshots: Vec<_> = state.units[&unit.parse().unwrap()].snapshots.iter().map(|record| snapshot(world, record)).collect();
     assert!(snapshots.iter().all(|snapshot| snapshot.is_whole().unwrap().is_some()));
     let (log, trust) = (log_key().identity(), TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()]));
-    let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs) };
+    let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs), sealed: None };
     let said = wait(verify_ledger(&cx(), &world.streams, against)).unwrap();
     assert_eq!(said.verdict(), Verdict::Verified, "{said}");
     assert!(said.to_string().contains(&format!("{} snapshots in 1 streams", snapshots.len())), "{said}");

@@ -8,7 +8,7 @@ use ::object_store::memory::InMemory;
 use ::object_store::path::Path;
 use ::object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload, UpdateVersion};
 use async_trait::async_trait;
-use futures_util::{Stream, StreamExt as _, TryStreamExt as _};
+use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use pathops_core::adapter::{Bucket, ObjectVersion};
 use pathops_core::{Digest, Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
 use tokio::runtime::Handle;
@@ -16,10 +16,14 @@ use tokio::runtime::Handle;
 use super::error::{from_io, from_store, is_absent};
 use super::{file, folder, walk};
 
+const CREATE: &str = "create an object";
 const REPLACE: &str = "replace an object";
 const READ: &str = "read an object";
 const DELETE: &str = "delete an object";
 const LIST: &str = "list objects";
+
+/// How many objects are created at once across a network.
+const AT_ONCE: usize = 16;
 
 /// The largest object, in bytes: a reader holds it in memory.
 const MAX_BYTES: u64 = 1 << 30;
@@ -72,18 +76,25 @@ impl ObjectStoreBucket {
         Self { quick: store.clone(), store, root: "memory://".to_owned(), folder: None, remote: false }
     }
 
+    /// Objects in any other store that [`object_store`](::object_store) has an implementation for, across a network; `root` is the URI
+    /// of its root, without a slash at its end. [`Bucket`] says what it has to promise: that a write is durable when it is answered, and
+    /// conditions of writes are honoured.
+    #[must_use]
+    pub fn within(store: Arc<dyn ObjectStore>, root: impl Into<String>) -> Self {
+        Self { quick: store.clone(), store, root: root.into(), folder: None, remote: true }
+    }
+
     /// Objects in an S3 bucket. Nothing is asked of the server yet.
     ///
     /// The server has to honour `If-None-Match` and `If-Match` on `PutObject`, as AWS does: one that ignores them lets a name be
     /// taken twice, or what somebody else has written be replaced, and [`Bucket::create`] and [`Bucket::replace`] do not keep
-    /// their promises there. What rests on them, such as a ledger, tries them first.
+    /// their promises there. A ledger, and streams of snapshots, try them first; payloads that can be erased rely on them.
     ///
     /// # Errors
     /// `Invalid` where the configuration names no bucket or server.
     #[cfg(feature = "s3")]
     pub fn s3(config: &super::S3Config) -> Result<Self> {
-        let store = config.open()?;
-        Ok(Self { quick: store.clone(), store, root: config.uri(), folder: None, remote: true })
+        Ok(Self::within(config.open()?, config.uri()))
     }
 
     async fn put(&self, operation: &'static str, key: &ObjectKey, bytes: Vec<u8>, mode: PutMode) -> Result<()> {
@@ -93,13 +104,15 @@ impl ObjectStoreBucket {
         }
         match store.put_opts(&path(key), PutPayload::from(bytes), mode.into()).await {
             Ok(_) => Ok(()),
-            Err(::object_store::Error::AlreadyExists { .. }) => {
-                Err(Error::new(ErrorKind::AlreadyExists, operation).on(self.location(key)).because("the name is taken"))
-            }
+            Err(::object_store::Error::AlreadyExists { .. }) => Err(self.taken(operation, key)),
             Err(source @ ::object_store::Error::Precondition { .. }) => Err(self.replaced(key).with_source(source)),
             Err(source) if operation == REPLACE && is_absent(&source) => Err(self.replaced(key).with_source(source)),
             Err(source) => Err(self.unsure(from_store(operation, source).on(self.location(key)))),
         }
+    }
+
+    fn taken(&self, operation: &'static str, key: &ObjectKey) -> Error {
+        Error::new(ErrorKind::AlreadyExists, operation).on(self.location(key)).because("the name is taken")
     }
 
     fn replaced(&self, key: &ObjectKey) -> Error {
@@ -168,7 +181,29 @@ impl Bucket for ObjectStoreBucket {
     }
 
     async fn create(&self, _: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
-        self.put("create an object", key, bytes, PutMode::Create).await
+        self.put(CREATE, key, bytes, PutMode::Create).await
+    }
+
+    async fn create_all(&self, cx: &OpContext, objects: Vec<(ObjectKey, Vec<u8>)>) -> Vec<Result<()>> {
+        let Some(folder) = self.folder.clone() else {
+            let create = |(key, bytes): (ObjectKey, Vec<u8>)| async move { self.create(cx, &key, bytes).await };
+            return stream::iter(objects).map(create).buffered(AT_ONCE).collect().await;
+        };
+        let keys: Vec<ObjectKey> = objects.iter().map(|(key, _)| key.clone()).collect();
+        if objects.iter().any(|(_, bytes)| bytes.len() as u64 > MAX_BYTES) {
+            return keys.iter().map(|key| Err(self.too_large(CREATE, ErrorKind::Invalid, key))).collect();
+        }
+        let files = objects.into_iter().map(|(key, bytes)| (folder.join(path(&key).as_ref()), bytes)).collect::<Vec<_>>();
+        let made = blocking(move || Ok(file::create_all(&folder, &files))).await;
+        let made = made.unwrap_or_else(|error| {
+            let failed = || io::Error::new(error.kind(), error.to_string());
+            keys.iter().map(|_| Err(failed())).collect()
+        });
+        let answer = |(key, made): (&ObjectKey, io::Result<()>)| match made {
+            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => Err(self.taken(CREATE, key)),
+            made => made.map_err(|source| from_io(CREATE, source).on(self.location(key)).with_effect(Effect::Unknown)),
+        };
+        keys.iter().zip(made).map(answer).collect()
     }
 
     async fn write(&self, _: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {

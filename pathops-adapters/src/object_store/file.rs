@@ -49,6 +49,58 @@ pub(super) fn replace(path: &Path, most: u64, is_meant: impl Fn(&[u8]) -> bool, 
     }
 }
 
+/// Makes files with these bytes, each whole or not at all and where there is none, and then waits for the disk once for all of them.
+/// An answer for each; where the disk fails, none of them is known to last.
+pub(super) fn create_all(root: &Path, files: &[(PathBuf, Vec<u8>)]) -> Vec<io::Result<()>> {
+    let mut made: Vec<_> = files.iter().map(|(path, bytes)| create(path, bytes)).collect();
+    if made.iter().any(Result::is_ok)
+        && let Err(error) = flush(root, files)
+    {
+        let failed = || io::Error::new(error.kind(), error.to_string());
+        made.iter_mut().filter(|it| it.is_ok()).for_each(|it| *it = Err(failed()));
+    }
+    made
+}
+
+/// Makes a file, without waiting for the disk.
+fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // As an unfinished file is named everywhere here: no name of an object has this character.
+    let (mut number, mut has_folder) = (1_u32, false);
+    let (new, mut file) = loop {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!("#{number}"));
+        match File::options().write(true).create_new(true).open(&name) {
+            Ok(file) => break (PathBuf::from(name), file),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !has_folder => {
+                fs::create_dir_all(path.parent().unwrap_or(path))?;
+                has_folder = true;
+            }
+            Err(error) => return Err(error),
+        }
+    };
+    let made = file.write_all(bytes).and_then(|()| fs::hard_link(&new, path));
+    fs::remove_file(&new)?;
+    made
+}
+
+/// Waits until the disk has what was written to these files, and their names.
+#[cfg(target_os = "linux")]
+fn flush(root: &Path, _: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(root)?)?)
+}
+
+/// Waits until the disk has what was written to these files, and their names.
+#[cfg(not(target_os = "linux"))]
+fn flush(root: &Path, files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
+    let mut folders = std::collections::BTreeSet::from([root]);
+    for (path, _) in files {
+        File::open(path)?.sync_all()?;
+        folders.extend(path.ancestors().skip(1).take_while(|it| *it != root));
+    }
+    folders.into_iter().try_for_each(|folder| File::open(folder)?.sync_all())
+}
+
 /// The file of an object; `None` where there is none.
 fn open(path: &Path) -> io::Result<Option<File>> {
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
@@ -108,6 +160,26 @@ mod tests {
             assert_eq!(read(&at("object"), 5).unwrap().unwrap(), after.as_bytes());
             assert_eq!(std::fs::read(at("other")).unwrap(), b"other");
         }
+    }
+
+    #[test]
+    fn files_are_made_together_and_none_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("there"), "old").unwrap();
+        // What a crash has left of another try.
+        std::fs::create_dir(at("deep")).unwrap();
+        std::fs::write(at("deep/b#1"), "half").unwrap();
+        let file = |name: &str| (at(name), name.as_bytes().to_vec());
+        let made = create_all(folder.path(), &[file("deep/er/a"), file("there"), file("deep/b"), file("deep/b")]);
+        let kinds: Vec<_> = made.iter().map(|it| it.as_ref().map_err(io::Error::kind).err()).collect();
+        assert_eq!(kinds, [None, Some(io::ErrorKind::AlreadyExists), None, Some(io::ErrorKind::AlreadyExists)]);
+        for (name, bytes) in [("deep/er/a", "deep/er/a"), ("there", "old"), ("deep/b", "deep/b"), ("deep/b#1", "half")] {
+            assert_eq!(std::fs::read(at(name)).unwrap(), bytes.as_bytes(), "{name}");
+        }
+        assert!(!at("deep/b#2").exists() && !at("there#1").exists(), "nothing is left over");
+        let made = create_all(folder.path(), &[file("there/below"), file("c")]);
+        assert!(made[0].is_err() && made[1].is_ok(), "one that cannot be made keeps no other from it");
     }
 
     #[test]

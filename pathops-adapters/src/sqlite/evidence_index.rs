@@ -17,6 +17,7 @@ use crate::call::{Call, Store};
 use crate::evidence_rows::{
     AT_ONCE, Stored, Tables, insert, insert_subjects, once, read, row, select, subjects, take_up, unknown,
 };
+use crate::journal_rows::number;
 
 pub(super) const FORMAT: Format = Format {
     what: "evidence index",
@@ -69,6 +70,18 @@ impl SqliteEvidenceIndex {
     /// `StorageFull`; `Unavailable` where another process keeps it locked.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
         Ok(Self { database: Database::open(path.as_ref(), &FORMAT).await? })
+    }
+
+    /// The newest leaf of the ledger that it has, or `None`: where the ledger is longer, it was not told of all. It looks at every
+    /// entry.
+    ///
+    /// # Errors
+    /// `Corrupt`, `Unavailable`.
+    pub async fn newest_leaf(&self) -> Result<Option<u64>> {
+        let mut reader = self.database.reader("look at the newest leaf", "").await;
+        let newest = query_scalar::<_, Option<i64>>("SELECT max(leaf) FROM evidence").fetch_one(reader.sqlite()).await;
+        let newest = newest.map_err(|e| reader.call.failed(e))?;
+        newest.map(|leaf| number(&reader.call, "the number of a leaf", leaf)).transpose()
     }
 }
 

@@ -42,6 +42,17 @@ pub trait Bucket: Debug + Send + Sync + 'static {
     /// `AlreadyExists` where the name is taken, also by these very bytes; `StorageFull`; `Unavailable`, `Timeout`.
     async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()>;
 
+    /// [`Bucket::create`] of several objects: an answer for each, in their order. A bucket that can waits for the disk once for all of
+    /// them, or for the network at once, so that many cost less than one after the other. Until it has answered, a reader may see one
+    /// of them that a crash of the machine takes away again.
+    async fn create_all(&self, cx: &OpContext, objects: Vec<(ObjectKey, Vec<u8>)>) -> Vec<Result<()>> {
+        let mut answers = Vec::with_capacity(objects.len());
+        for (key, bytes) in objects {
+            answers.push(self.create(&cx.part(key.as_str()), &key, bytes).await);
+        }
+        answers
+    }
+
     /// Stores `bytes` under a name, in the place of what is there. They survive a crash of this process; after one of the
     /// machine there may be the old ones, the new ones or none, so it is for what can be made again.
     ///

@@ -78,6 +78,7 @@ pub fn cases(capabilities: BlobCapabilities) -> Vec<Case<BlobWorld>> {
         Case::new("blob", "a_blob_is_read_back_by_its_digest", a_blob_is_read_back_by_its_digest),
         Case::new("blob", "an_unknown_digest_is_none", an_unknown_digest_is_none),
         Case::new("blob", "storing_again_changes_nothing", storing_again_changes_nothing),
+        Case::new("blob", "several_are_stored_in_their_order", several_are_stored_in_their_order),
         Case::new("blob", "an_empty_blob_is_a_blob", an_empty_blob_is_a_blob),
         Case::new("blob", "a_stream_is_a_blob", a_stream_is_a_blob),
         Case::new("blob", "a_stream_that_fails_stores_nothing", a_stream_that_fails_stores_nothing),
@@ -98,6 +99,21 @@ pub fn cases(capabilities: BlobCapabilities) -> Vec<Case<BlobWorld>> {
 
 async fn declares_what_it_is_tested_for(world: BlobWorld, capabilities: BlobCapabilities) -> Outcome {
     declares(&world.blobs.capabilities(), &capabilities)
+}
+
+async fn several_are_stored_in_their_order(world: BlobWorld) -> Outcome {
+    let one = |number: u8| vec![number; 100 + usize::from(number)];
+    reads_back(&world, &one(1)).await?;
+    // One is there, one is empty, and one comes twice.
+    let blobs = vec![one(3), one(1), Vec::new(), one(2), one(3)];
+    let digests = world.blobs.put_all(&cx("put"), blobs.clone()).await.works()?;
+    let expected: Vec<_> = blobs.iter().map(|bytes| Digest::of(bytes)).collect();
+    ensure!(digests == expected, "the digests must be those of the bytes in their order, and not {digests:?}");
+    for (bytes, digest) in blobs.iter().zip(&digests) {
+        let read = world.blobs.get(&cx("get"), digest).await.works()?;
+        ensure!(read.as_ref() == Some(bytes), "{digest} was stored with others, and cannot be read back");
+    }
+    Ok(())
 }
 
 async fn reads_back(world: &BlobWorld, bytes: &[u8]) -> Outcome {

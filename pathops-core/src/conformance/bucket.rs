@@ -65,6 +65,7 @@ pub fn cases() -> Vec<Case<BucketWorld>> {
         an_unknown_name_is_none,
         a_name_is_taken_once,
         of_many_who_create_one_succeeds,
+        several_are_created_each_with_its_answer,
         a_write_takes_the_place_of_what_is_there,
         what_was_read_is_replaced_and_nothing_else,
         of_many_who_replace_one_succeeds,
@@ -97,6 +98,25 @@ async fn an_object_is_read_back(world: BucketWorld) -> Outcome {
         world.bucket.create(&cx(name), &key(name)?, bytes.to_vec()).await.works()?;
         holds(&world, &key(name)?, Some(bytes)).await?;
     }
+    Ok(())
+}
+
+async fn several_are_created_each_with_its_answer(world: BucketWorld) -> Outcome {
+    world.bucket.create(&cx("before"), &key("b")?, b"old".to_vec()).await.works()?;
+    let names = ["a", "b", "deep/er/c", "a", "d"];
+    let objects = names.iter().zip(0_u8..).map(|(name, number)| Ok((key(name)?, vec![number; 3])));
+    let answers = world.bucket.create_all(&cx("create"), objects.collect::<Result<_, String>>()?).await;
+    let kinds: Vec<_> = answers.iter().map(|it| it.as_ref().map_err(crate::error::Error::kind).err()).collect();
+    let taken = Some(ErrorKind::AlreadyExists);
+    // Of two of one name at once, either may be the one that has it.
+    let once = [kinds.first(), kinds.get(3)].into_iter().flatten().filter(|it| it.is_none()).count();
+    ensure!(once == 1 && kinds.len() == 5, "one of two with the same name must succeed, and each must be answered: {kinds:?}");
+    ensure!([1, 2, 4].map(|at| kinds.get(at).copied().flatten()) == [taken, None, None], "the answers are {kinds:?}");
+    let first = if kinds.first() == Some(&None) { [0; 3] } else { [3; 3] };
+    for (name, bytes) in [("a", first.as_slice()), ("b", b"old"), ("deep/er/c", &[2; 3]), ("d", &[4; 3])] {
+        holds(&world, &key(name)?, Some(bytes)).await?;
+    }
+    ensure!(world.bucket.create_all(&cx("none"), Vec::new()).await.is_empty(), "nothing was created, and something answered");
     Ok(())
 }
 

@@ -185,6 +185,11 @@ impl TrustRoot {
         self
     }
 
+    /// The names of all keys that are trusted, in their order.
+    pub fn keys(&self) -> impl Iterator<Item = KeyId> {
+        self.keys.keys().copied()
+    }
+
     /// A key that is trusted, by its name.
     #[must_use]
     pub fn key(&self, id: KeyId) -> Option<&PublicKey> {

@@ -18,6 +18,10 @@ enum Defect {
     OneLocation,
     StoresWhatAStreamGaveBeforeItFailed,
     TakesTheFirstChunk,
+    /// Of several at once, the last is forgotten.
+    ForgetsTheLastOfSeveral,
+    /// Of several at once, the digests come in their own order.
+    SortsDigests,
 }
 
 #[derive(Debug)]
@@ -57,6 +61,17 @@ impl BlobStore for Planted {
         self.inner.put(cx, bytes).await
     }
 
+    async fn put_all(&self, cx: &OpContext, mut blobs: Vec<Vec<u8>>) -> Result<Vec<Digest>> {
+        let mut digests: Vec<_> = blobs.iter().map(|bytes| Digest::of(bytes)).collect();
+        match self.defect {
+            Defect::ForgetsTheLastOfSeveral => blobs.truncate(blobs.len() - 2),
+            Defect::SortsDigests => digests.sort_unstable(),
+            _ => {}
+        }
+        self.inner.put_all(cx, blobs).await?;
+        Ok(digests)
+    }
+
     async fn get_stream(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Box<dyn ByteStream>>> {
         let stream = self.inner.get_stream(cx, digest).await?;
         match (self.defect, stream) {
@@ -93,7 +108,13 @@ impl BlobFixture for Memory {
         };
         let planted: Arc<dyn BlobStore> = Arc::new(Planted { defect: self.defect, inner });
         // What stands between reads a stream to its end first, and would hide how it is cut and how it fails.
-        let direct = matches!(self.defect, Defect::StoresWhatAStreamGaveBeforeItFailed | Defect::TakesTheFirstChunk);
+        let direct = matches!(
+            self.defect,
+            Defect::StoresWhatAStreamGaveBeforeItFailed
+                | Defect::TakesTheFirstChunk
+                | Defect::ForgetsTheLastOfSeveral
+                | Defect::SortsDigests
+        );
         let blobs = if direct { planted } else { Arc::new(Faulty::new(planted, no_faults())) };
         BlobWorld::new(blobs, corrupt, ())
     }
@@ -127,6 +148,8 @@ fn each_defect_fails_the_cases_that_name_it() {
     assert_eq!(fails(Defect::StoresWhatAStreamGaveBeforeItFailed, None), ["a_stream_that_fails_stores_nothing"]);
     let first = ["a_stream_is_a_blob", "a_stream_that_fails_stores_nothing", "a_large_blob_is_whole"];
     assert_eq!(fails(Defect::TakesTheFirstChunk, None), first);
+    assert_eq!(fails(Defect::ForgetsTheLastOfSeveral, None), ["several_are_stored_in_their_order"]);
+    assert_eq!(fails(Defect::SortsDigests, None), ["several_are_stored_in_their_order"]);
     assert_eq!(fails(Defect::CutsOneByteOff, Some(LIMIT)), ["the_size_limit_is_exact"]);
     assert_eq!(fails(Defect::OneLocation, None), ["a_location_is_a_uri"]);
 }

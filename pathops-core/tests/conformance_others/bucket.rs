@@ -30,6 +30,10 @@ enum Defect {
     ListsTheFirstPageOnly,
     MissesDeletion,
     OneLocation,
+    /// Of several at once, the first answer is given for all.
+    AnswersForAll,
+    /// Of several at once, a name that is taken is taken again.
+    TakesTogetherWhatIsTaken,
 }
 
 #[derive(Debug)]
@@ -55,6 +59,18 @@ impl Bucket for Planted {
             Defect::TakesTheSameBytesForItsOwn if there.as_ref() == Some(&bytes) => Ok(()),
             _ => self.inner.create(cx, key, bytes).await,
         }
+    }
+
+    async fn create_all(&self, cx: &OpContext, objects: Vec<(ObjectKey, Vec<u8>)>) -> Vec<Result<()>> {
+        let mut answers = Vec::new();
+        for (key, bytes) in objects {
+            answers.push(match self.defect {
+                Defect::TakesTogetherWhatIsTaken => self.inner.write(cx, &key, bytes).await,
+                Defect::AnswersForAll => self.inner.create(cx, &key, bytes).await.or(Ok(())),
+                _ => self.inner.create(cx, &key, bytes).await,
+            });
+        }
+        answers
     }
 
     async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
@@ -133,7 +149,10 @@ struct Memory(Defect);
 impl BucketFixture for Memory {
     async fn fresh(&self) -> BucketWorld {
         let planted: Arc<dyn Bucket> = Arc::new(Planted { defect: self.0, inner: MemoryBucket::new() });
-        BucketWorld::new(Arc::new(Faulty::new(planted, no_faults())), ())
+        // What stands between creates one after the other.
+        let direct = matches!(self.0, Defect::AnswersForAll | Defect::TakesTogetherWhatIsTaken);
+        let bucket = if direct { planted } else { Arc::new(Faulty::new(planted, no_faults())) };
+        BucketWorld::new(bucket, ())
     }
 }
 
@@ -151,9 +170,12 @@ fn each_defect_fails_the_cases_that_name_it() {
     let (taken, race) = ("a_name_is_taken_once", "of_many_who_create_one_succeeds");
     let (replaced, gone) = ("a_write_takes_the_place_of_what_is_there", "what_is_deleted_is_gone");
     let (order, pages) = ("names_are_listed_in_order", "names_are_listed_page_by_page");
-    assert_eq!(fails(Defect::IgnoresConditions), [taken, race, replaced]);
+    let several = "several_are_created_each_with_its_answer";
+    assert_eq!(fails(Defect::IgnoresConditions), [taken, race, several, replaced]);
     assert_eq!(fails(Defect::LooksBeforeItWrites), [race]);
     assert_eq!(fails(Defect::TakesTheSameBytesForItsOwn), [taken]);
+    assert_eq!(fails(Defect::AnswersForAll), [several]);
+    assert_eq!(fails(Defect::TakesTogetherWhatIsTaken), [several]);
     let (exact, racing) = ("what_was_read_is_replaced_and_nothing_else", "of_many_who_replace_one_succeeds");
     assert_eq!(fails(Defect::ReplacesWhatIsThere), [exact, racing]);
     assert_eq!(fails(Defect::LooksBeforeItReplaces), [racing]);

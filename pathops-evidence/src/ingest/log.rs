@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use pathops_core::adapter::ByteStream;
 use pathops_core::{Error, ErrorKind, OpContext, Result};
 
+use super::said::logged;
 use super::{Ingested, Origin, TakenOut};
-use crate::Sealer;
 use crate::redact::{Redactor, Removed, Stream};
-use crate::report::Format;
+use crate::report::{Format, LogTally};
+use crate::{Draft, Sealer};
 
 /// Takes in what a process printed, as [`ingest`](super::ingest) does with [`Format::PodLog`], and with the same evidence, but a
 /// piece after the other: neither the log nor what is stored of it is ever in memory, however large it is. What is held back is a
@@ -27,16 +28,19 @@ pub async fn ingest_log(
     origin: &Origin,
 ) -> Result<Ingested> {
     origin.check()?;
-    let told = Arc::new(Mutex::new((Removed::new(), 0)));
+    let told = Arc::new(Mutex::new(Told::default()));
     let stream = Stream::new(redactor.clone());
     let redacting = Redacting { log, stream: Some(stream), text: Text::default(), told: told.clone(), name: origin.name.clone() };
     let payload = sealer.store(cx, Box::new(redacting)).await?;
     let origin = origin.about(&payload);
-    let (removed, replaced) = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
+    let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
+    let Told { removed, replaced, tally } = told;
     let redaction = TakenOut::by(redactor, removed);
     let reference = origin.reference(sealer, Format::PodLog, &payload, &redaction, replaced);
-    let record = sealer.seal(cx, format!("{} report", origin.name), origin.subjects.clone(), &reference).await?;
-    Ok(Ingested { format: Format::PodLog, payload, redaction, replaced, records: vec![record] })
+    let mut drafts = vec![Draft::new(format!("{} report", origin.name), origin.subjects.clone(), &reference)?];
+    drafts.extend(logged(&tally.finish(), &origin)?);
+    let records = sealer.seal_all(cx, drafts).await?;
+    Ok(Ingested { format: Format::PodLog, payload, redaction, replaced, records })
 }
 
 /// A log without its secrets.
@@ -45,9 +49,17 @@ struct Redacting {
     /// Until the log has ended.
     stream: Option<Stream<Arc<Redactor>>>,
     text: Text,
-    /// What was taken out, and how often something was replaced, once it has ended.
-    told: Arc<Mutex<(Removed, u64)>>,
+    told: Arc<Mutex<Told>>,
     name: String,
+}
+
+/// What is known of a log so far.
+#[derive(Default)]
+struct Told {
+    /// What was taken out, and how often something was replaced; once it has ended.
+    removed: Removed,
+    replaced: u64,
+    tally: LogTally,
 }
 
 /// What it reads may be a secret.
@@ -60,19 +72,24 @@ impl fmt::Debug for Redacting {
 #[async_trait]
 impl ByteStream for Redacting {
     async fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        let mut out = Vec::new();
+        let (mut out, mut ended) = (Vec::new(), None);
         while let Some(stream) = self.stream.as_mut().filter(|_| out.is_empty()) {
             let mut redacted = Vec::new();
             if let Some(chunk) = self.log.next().await? {
                 stream.push(&chunk, &mut redacted);
                 self.text.push(&redacted, &mut out);
             } else if let Some(stream) = self.stream.take() {
-                let removed = stream.finish(&mut redacted);
+                ended = Some(stream.finish(&mut redacted));
                 self.text.push(&redacted, &mut out);
                 self.text.finish(&mut out);
-                *self.told.lock().unwrap_or_else(PoisonError::into_inner) = (removed, self.text.replaced);
             }
         }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.tally.push(&out);
+        if let Some(removed) = ended {
+            (told.removed, told.replaced) = (removed, self.text.replaced);
+        }
+        drop(told);
         if out.is_empty() && !self.text.any {
             let error = Error::new(ErrorKind::Invalid, "take a log in").on(&self.name).because("there is nothing in it");
             return Err(error.advise("look whether this is the log, and whether the process printed anything"));

@@ -9,7 +9,8 @@ use super::Origin;
 use crate::Draft;
 use crate::report::{
     Content, CoverageReport, Covered, DeploymentPhase, DeploymentReport, EventEnvelope, ExternalCheck, ExternalState, Format,
-    MetricReport, ProbeCheck, Report, RuntimeEvent, SbomReport, SeveralSeries, TestReport, TraceReport,
+    LogReport, MetricReport, ProbeCheck, Report, ResourceReport, RuntimeEvent, SbomReport, SeveralSeries, TestReport,
+    TraceReport,
 };
 
 /// The largest document that is stated as a whole, in bytes; of a larger one it is stated how much it lists.
@@ -42,8 +43,9 @@ document!(Spdx, "https://spdx.dev/Document");
 /// | scans | vulnerabilities | | what was found |
 /// | bills of materials | the document, or how much it lists | | |
 /// | measurements, coverage | signals, where the origin names unit and environment | | |
+/// | logs: `log.errors`; resources: `images.unpinned` | signals, as those | | |
 ///
-/// A log, resources and other envelopes of events say nothing that policy could read.
+/// Other envelopes of events say that something happened, and nothing of how it ended.
 pub(super) fn said(report: &Report, bytes: &[u8], origin: &Origin) -> Result<Vec<Draft>> {
     match &report.content {
         Content::Tests(it) => tests(report, origin, it),
@@ -67,7 +69,9 @@ pub(super) fn said(report: &Report, bytes: &[u8], origin: &Origin) -> Result<Vec
         Content::Metrics(it) => measured(origin, |unit, environment| vec![reading(it, origin, unit, environment)]),
         Content::Coverage(it) => measured(origin, |unit, environment| covered(it, origin, &unit, &environment)),
         Content::Events(it) if it.iter().any(|event| event.outcome.is_some()) => tests(report, origin, &ended(it)),
-        Content::Log(_) | Content::Resources(_) | Content::Events(_) => Ok(Vec::new()),
+        Content::Log(it) => logged(it, origin),
+        Content::Resources(it) => measured(origin, |unit, environment| vec![unpinned(it, origin, unit, environment)]),
+        Content::Events(_) => Ok(Vec::new()),
     }
 }
 
@@ -153,6 +157,34 @@ fn measured(origin: &Origin, readings: impl FnOnce(UnitId, EnvironmentId) -> Vec
     };
     let readings = readings(unit.clone(), environment.clone());
     readings.iter().map(|reading| Draft::new(&origin.name, origin.subjects.clone(), reading)).collect()
+}
+
+/// How many lines are of an error or something worse, as `log.errors`, of all lines.
+pub(super) fn logged(report: &LogReport, origin: &Origin) -> Result<Vec<Draft>> {
+    measured(origin, |unit, environment| {
+        let LogReport { lines, errors, .. } = *report;
+        vec![counted("log.errors", errors, lines, origin, unit, environment)]
+    })
+}
+
+/// How many images are asked for by a tag, which may be another image tomorrow, as `images.unpinned`, of all images.
+fn unpinned(report: &ResourceReport, origin: &Origin, unit: UnitId, environment: EnvironmentId) -> SignalReading {
+    let unpinned = report.images.iter().filter(|image| !image.contains("@sha256:")).count() as u64;
+    counted("images.unpinned", unpinned, report.images.len() as u64, origin, unit, environment)
+}
+
+/// A number of things out of all; of none there is no value.
+#[expect(clippy::cast_precision_loss, reason = "nobody has 2^53 lines")]
+fn counted(name: &str, some: u64, all: u64, origin: &Origin, unit: UnitId, environment: EnvironmentId) -> SignalReading {
+    SignalReading {
+        unit,
+        environment,
+        name: name.to_owned(),
+        value: (all > 0).then_some(some as f64),
+        samples: all,
+        errors: 0,
+        observed_on: origin.at,
+    }
 }
 
 /// Of several series there is no one value, which is a reading without a value.

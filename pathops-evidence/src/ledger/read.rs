@@ -32,7 +32,8 @@ impl LogReader {
         &self.log
     }
 
-    /// The newest checkpoint; `None` for a log that has not begun, or whose checkpoint a crash of the machine has emptied.
+    /// The newest checkpoint; `None` for a log that has not begun, or whose checkpoint a crash of the machine has emptied or filled with
+    /// zeros.
     ///
     /// # Errors
     /// `Corrupt` for what this log has not signed; what the bucket answers.
@@ -114,9 +115,9 @@ impl LogReader {
         self.bucket.read(cx, &named(tile::checkpoint_key())?).await?.map_or(Ok(None), |bytes| self.signed(bytes))
     }
 
-    /// What a note says that is stored as the checkpoint; `None` for one that a crash of the machine has emptied.
+    /// What a note says that is stored as the checkpoint; `None` for one of which a crash of the machine has left nothing, or zeros.
     pub(super) fn signed(&self, note: Vec<u8>) -> Result<Option<(Checkpoint, String)>> {
-        if note.is_empty() {
+        if note.iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
         let key = named(tile::checkpoint_key())?;

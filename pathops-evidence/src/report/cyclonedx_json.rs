@@ -1,4 +1,4 @@
-//! CycloneDX in JSON, versions 1.4, 1.5 and 1.6 (ECMA-424, <https://cyclonedx.org/docs/1.6/json/>).
+//! CycloneDX in JSON, versions 1.4 to 1.7 (ECMA-424, <https://cyclonedx.org/docs/1.7/json/>).
 //!
 //! Components inside of components count too. A vulnerability is as bad as the worst of its ratings; where its analysis says
 //! that it does not matter here (`not_affected`, `false_positive`, `resolved`), it is suppressed.
@@ -16,7 +16,7 @@ use crate::report::{Content, Format, ReportFinding, SbomReport, ScanReport};
 pub(super) const SPEC: Spec = Spec { format: Format::CyclonedxJson, look, parse: |input| Ok(Content::Sbom(read(input)?)) };
 
 /// The versions that are read.
-pub(super) const VERSIONS: [&str; 3] = ["1.4", "1.5", "1.6"];
+pub(super) const VERSIONS: [&str; 4] = ["1.4", "1.5", "1.6", "1.7"];
 
 fn look(look: &Look<'_>) -> Confidence {
     certain_if(look.text_at("/bomFormat") == Some("CycloneDX"))

@@ -1,4 +1,4 @@
-//! CycloneDX in XML, versions 1.4, 1.5 and 1.6 (ECMA-424, <https://cyclonedx.org/docs/1.6/xml/>): the same as in JSON.
+//! CycloneDX in XML, versions 1.4 to 1.7 (ECMA-424, <https://cyclonedx.org/docs/1.7/xml/>): the same as in JSON.
 
 use pathops_core::policy::{FindingSeverity, SbomFormat};
 

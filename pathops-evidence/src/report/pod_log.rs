@@ -2,7 +2,6 @@
 //! time, with a level, or with the pod they are of. A time alone is none: tables and exports are full of times.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::bytes::Regex;
@@ -12,6 +11,7 @@ use crate::report::error::Fail;
 use crate::report::format::{Spec, likely_if};
 use crate::report::input::{Input, Look, SHOWN_LINES};
 use crate::report::json::sketch;
+use crate::report::log_tally::LogTally;
 use crate::report::{Content, Format, LogReport};
 
 pub(super) const SPEC: Spec = Spec {
@@ -25,9 +25,6 @@ pub(super) const SPEC: Spec = Spec {
     },
     parse: |input| Ok(Content::Log(read(input)?)),
 };
-
-/// How many pods and containers are told apart.
-const MAX_SOURCES: usize = 1_000;
 
 /// A time of day. A comma behind it is the next column of a table, unless it begins a fraction.
 const TIME: &str =
@@ -89,20 +86,7 @@ fn is_entry(line: &Value) -> bool {
 
 #[expect(clippy::unnecessary_wraps, reason = "every format is read by a function of this shape")]
 fn read(input: &Input<'_>) -> Result<LogReport, Fail> {
-    let text = input.text();
-    let mut sources = BTreeSet::new();
-    for line in text.lines() {
-        if sources.len() < MAX_SOURCES
-            && let Some((source, _)) = line.strip_prefix("[pod/").and_then(|rest| rest.split_once("] "))
-        {
-            sources.insert(source.to_owned());
-        }
-    }
-    let count = |it: usize| u64::try_from(it).unwrap_or(u64::MAX);
-    Ok(LogReport {
-        lines: count(text.lines().count()),
-        bytes: count(text.len()),
-        open_end: !text.ends_with('\n'),
-        sources: sources.into_iter().collect(),
-    })
+    let mut tally = LogTally::default();
+    tally.push(input.text().as_bytes());
+    Ok(tally.finish())
 }

@@ -10,7 +10,7 @@ use pathops_core::adapter::{BlobStore, Bucket, ByteStream, DataKey, DataKeys};
 use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result};
 
 /// What begins a sealed payload, version 1.
-const SEALED: &[u8] = b"pathops sealed payload 1\n";
+pub(crate) const SEALED: &[u8] = b"pathops sealed payload 1\n";
 /// What begins the object with what is kept of a key, version 1.
 const KEY: &[u8] = b"pathops payload key 1\n";
 /// What begins the object with the digest of a payload that an operation has stored, version 1.
@@ -126,7 +126,7 @@ impl SealedBlobs {
     }
 
     /// Whether there is a key for it.
-    pub(super) async fn has_key(&self, cx: &OpContext, digest: &Digest) -> Result<bool> {
+    pub(crate) async fn has_key(&self, cx: &OpContext, digest: &Digest) -> Result<bool> {
         Ok(self.bucket.read(cx, &self.key_of(digest)?).await?.is_some())
     }
 

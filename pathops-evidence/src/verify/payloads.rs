@@ -1,14 +1,21 @@
 //! Whether what evidence refers to is there, or a tombstone says why it is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::BlobStore;
-use pathops_core::evidence::{Predicate as _, Retention, Snapshot, Tombstone, TombstoneReason, VerifiedEvidence};
+use pathops_core::evidence::{Envelope, Predicate as _, Retention, Snapshot, Tombstone, TombstoneReason, VerifiedEvidence};
 use pathops_core::{Digest, ErrorKind, OpContext, Result};
 
 use super::{MAX_GONE, Verification};
 use crate::referred::{Referred, payloads, referring};
-use crate::retention::Tombstones;
+use crate::retention::{SEALED, SealedBlobs, Tombstones};
+
+/// Where payloads are looked for.
+#[derive(Clone, Copy)]
+pub(super) struct Stores<'s> {
+    pub(super) blobs: Option<&'s dyn BlobStore>,
+    pub(super) sealed: Option<&'s SealedBlobs>,
+}
 
 /// What is missing where there are payloads and no blob store.
 pub(super) const NO_BLOBS: &str = "payloads: evidence refers to some, and there is no blob store";
@@ -17,6 +24,8 @@ pub(super) const NO_BLOBS: &str = "payloads: evidence refers to some, and there 
 #[derive(Clone)]
 enum State {
     Whole,
+    /// Whole, and encrypted; whether there is a key that opens it.
+    Sealed(bool),
     Gone,
     Spoilt(String),
 }
@@ -31,6 +40,8 @@ pub(super) struct Payloads {
     unseen: u64,
     /// How many are not here that producers refer to.
     elsewhere: u64,
+    /// How many are encrypted, and it was not said where their keys are.
+    locked: u64,
 }
 
 /// A payload that is not there, and what refers to it.
@@ -39,6 +50,8 @@ struct Gone {
     digest: Digest,
     leaf: u64,
     retention: Option<Retention>,
+    /// What of it is gone.
+    what: &'static str,
 }
 
 impl Payloads {
@@ -46,7 +59,7 @@ impl Payloads {
     pub(super) async fn take(
         &mut self,
         cx: &OpContext,
-        blobs: Option<&dyn BlobStore>,
+        stores: Stores<'_>,
         leaf: u64,
         evidence: &VerifiedEvidence,
         is_pathops: bool,
@@ -67,29 +80,63 @@ impl Payloads {
                 verification.fails(part, "it is referred to without a SHA-256");
                 continue;
             };
-            let Some(blobs) = blobs else {
+            let Some(blobs) = stores.blobs else {
                 self.unseen += 1;
                 continue;
             };
-            match self.state(cx, blobs, &digest).await? {
+            match self.state(cx, blobs, stores.sealed, &digest).await? {
                 State::Whole => {}
+                State::Sealed(true) if stores.sealed.is_none() => self.locked += 1,
+                State::Sealed(true) => {}
+                State::Sealed(false) => self.gone.push(Gone { part, digest, leaf, retention, what: "the key of the blob" }),
                 // Who hands in evidence may keep what it refers to.
                 State::Gone if !is_pathops => self.elsewhere += 1,
-                State::Gone => self.gone.push(Gone { part, digest, leaf, retention }),
+                State::Gone => self.gone.push(Gone { part, digest, leaf, retention, what: "the blob" }),
                 State::Spoilt(why) => verification.fails(part, why),
             }
         }
         Ok(())
     }
 
+    /// The envelope of evidence is a blob, too, by which those find it who do not read the log.
+    pub(super) async fn envelope(
+        &mut self,
+        cx: &OpContext,
+        blobs: Option<&dyn BlobStore>,
+        leaf: u64,
+        envelope: &Envelope,
+        verification: &mut Verification,
+    ) -> Result<()> {
+        let (Some(blobs), Ok(bytes)) = (blobs, envelope.to_vec()) else { return Ok(()) };
+        let digest = Digest::of(&bytes);
+        let why = match blobs.get(cx, &digest).await {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) => format!("the blob {digest} is gone; the log has it, and it can be stored again from there"),
+            Err(error) if error.kind() == ErrorKind::Corrupt => error.to_string(),
+            Err(error) => return Err(error),
+        };
+        verification.fails(format!("the envelope of leaf {leaf}"), why);
+        Ok(())
+    }
+
     /// Reads a payload, the first time that something refers to it.
-    async fn state(&mut self, cx: &OpContext, blobs: &dyn BlobStore, digest: &Digest) -> Result<State> {
+    async fn state(
+        &mut self,
+        cx: &OpContext,
+        blobs: &dyn BlobStore,
+        sealed: Option<&SealedBlobs>,
+        digest: &Digest,
+    ) -> Result<State> {
         if let Some(state) = self.read.get(digest) {
             return Ok(state.clone());
         }
-        let state = match is_whole(cx, blobs, digest).await {
-            Ok(true) => State::Whole,
-            Ok(false) => State::Gone,
+        let state = match read(cx, blobs, digest).await {
+            Ok(Some(false)) => State::Whole,
+            Ok(Some(true)) => State::Sealed(match sealed {
+                Some(sealed) => sealed.has_key(cx, digest).await?,
+                None => true,
+            }),
+            Ok(None) => State::Gone,
             Err(error) if error.kind() == ErrorKind::Corrupt => State::Spoilt(error.to_string()),
             Err(error) => return Err(error),
         };
@@ -106,12 +153,17 @@ impl Payloads {
             let count = self.elsewhere;
             verification.left_out.push(format!("{count} payloads that producers refer to, and keep elsewhere if anywhere"));
         }
-        let mut told = 0_usize;
-        for Gone { part, digest, leaf, retention } in self.gone {
+        if self.locked > 0 {
+            let count = self.locked;
+            verification.left_out.push(format!("whether the keys are there that open {count} payloads, which are encrypted"));
+        }
+        let (mut told, mut held) = (0_usize, BTreeSet::new());
+        for Gone { part, digest, leaf, retention, what } in self.gone {
             let Some((id, tombstone)) = tombstones.over(&digest, leaf, retention.as_ref()) else {
-                verification.fails(part, format!("the blob {digest} is gone, and no tombstone says why"));
+                verification.fails(part, format!("{what} {digest} is gone, and no tombstone says why"));
                 continue;
             };
+            held.extend(retention.into_iter().flat_map(|it| it.holds));
             told += 1;
             if told > MAX_GONE {
                 continue;
@@ -125,12 +177,19 @@ impl Payloads {
         if let Some(more @ 1..) = told.checked_sub(MAX_GONE) {
             verification.checked.push(format!("{more} more payloads that are erased or expired, each by a tombstone"));
         }
+        for hold in held {
+            let what = format!("whether the legal hold `{hold}`, which was signed with what is gone, had been released by then");
+            verification.left_out.push(format!("{what}: the policy says so"));
+        }
     }
 }
 
-/// Whether a blob is there; what is there has its digest.
-async fn is_whole(cx: &OpContext, blobs: &dyn BlobStore, digest: &Digest) -> Result<bool> {
-    let Some(mut bytes) = blobs.get_stream(cx, digest).await? else { return Ok(false) };
-    while bytes.next().await?.is_some() {}
-    Ok(true)
+/// Reads a blob to its end, whose digest is checked there; whether it is a sealed payload. `None` where it is gone.
+async fn read(cx: &OpContext, blobs: &dyn BlobStore, digest: &Digest) -> Result<Option<bool>> {
+    let Some(mut bytes) = blobs.get_stream(cx, digest).await? else { return Ok(None) };
+    let mut beginning = Vec::new();
+    while let Some(chunk) = bytes.next().await? {
+        beginning.extend(chunk.into_iter().take(SEALED.len() - beginning.len()));
+    }
+    Ok(Some(beginning == SEALED))
 }

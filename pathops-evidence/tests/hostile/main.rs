@@ -41,7 +41,7 @@ async fn items(count: usize) -> Vec<Item> {
 
 async fn verify(bucket: &MemoryBucket, known: &[String]) -> Verification {
     let (log, trust) = (key().identity(), trust());
-    verify_ledger(&cx(), bucket, Against { log: &log, trust: &trust, known, blobs: None }).await.unwrap()
+    verify_ledger(&cx(), bucket, Against { log: &log, trust: &trust, known, blobs: None, sealed: None }).await.unwrap()
 }
 
 /// What has to be there: all but the trial of the bucket and the parts of tiles that have grown since.

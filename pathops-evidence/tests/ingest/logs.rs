@@ -25,16 +25,19 @@ impl ByteStream for Pieces {
     }
 }
 
-const LOG: &str = "ready\nlistening on :8080 with hunter2-long\n\u{20ac} 7 paid\nno end";
+const LOG: &str = "ERROR ready\nlistening on :8080 with hunter2-long\n\u{20ac} 7 paid\nno end";
 
 #[tokio::test]
 async fn a_log_that_comes_in_pieces_is_the_evidence_that_it_is_in_one() {
     let store = Store::new().await;
-    let whole = store.take(LOG.as_bytes(), Some(Format::PodLog), &origin()).await.unwrap();
+    let mut here = origin();
+    here.annotations.environment = "preflight".parse().ok();
+    let whole = store.take(LOG.as_bytes(), Some(Format::PodLog), &here).await.unwrap();
+    assert_eq!(whole.records.len(), 2, "the log, and how many errors are in it");
     let redactor = Arc::new(Redactor::new(["hunter2-long".to_owned()]).unwrap());
     for size in [1, 2, 7, 1_000] {
         let log = Pieces::of(LOG.as_bytes(), size);
-        let taken = ingest_log(&cx(), &store.sealer, &redactor, log, &origin()).await.unwrap();
+        let taken = ingest_log(&cx(), &store.sealer, &redactor, log, &here).await.unwrap();
         let ids = |taken: &Ingested| taken.records.iter().map(|record| (record.id, record.name.clone())).collect::<Vec<_>>();
         assert_eq!((ids(&taken), taken.payload, &taken.redaction), (ids(&whole), whole.payload, &whole.redaction));
     }

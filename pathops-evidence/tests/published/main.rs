@@ -28,6 +28,7 @@ mod in_toto;
 mod merkle;
 mod signatures;
 mod sigstore;
+mod transparency;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

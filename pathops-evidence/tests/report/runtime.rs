@@ -66,7 +66,7 @@ fn kubernetes_events_that_are_not_all_or_no_events() {
 #[test]
 fn a_pod_log_is_counted() {
     let Content::Log(log) = content(Format::PodLog, "good") else { panic!() };
-    assert_eq!((log.lines, log.bytes, log.open_end), (3, 109, false));
+    assert_eq!((log.lines, log.bytes, log.errors, log.open_end), (3, 109, 0, false));
     assert_eq!(log.sources, ["orders-1/app", "orders-2/app"]);
     let Content::Log(json) = read(Format::PodLog, "{\"level\": \"info\"}\n{\"level\"") else { panic!() };
     assert_eq!((json.lines, json.open_end, json.sources.len()), (2, true, 0));

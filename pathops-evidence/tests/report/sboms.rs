@@ -34,9 +34,11 @@ fn cyclonedx_with_vulnerabilities_takes_the_worst_rating() {
 #[test]
 fn cyclonedx_that_is_not_read() {
     let bom = |version: &str| format!(r#"{{"bomFormat":"CycloneDX","specVersion":"{version}"}}"#);
-    refuse(Format::CyclonedxJson, &bom("1.3"), Fault::Unsupported, "CycloneDX 1.3, and 1.4, 1.5, 1.6 are read");
-    let Content::Sbom(empty) = read(Format::CyclonedxJson, &bom("1.5")) else { panic!() };
-    assert_eq!(empty.components, 0);
+    refuse(Format::CyclonedxJson, &bom("1.3"), Fault::Unsupported, "CycloneDX 1.3, and 1.4, 1.5, 1.6, 1.7 are read");
+    for version in ["1.4", "1.5", "1.6", "1.7"] {
+        let Content::Sbom(empty) = read(Format::CyclonedxJson, &bom(version)) else { panic!() };
+        assert_eq!((empty.components, empty.version.as_str()), (0, version));
+    }
     refuse(Format::CyclonedxXml, "<bom/>", Fault::Unsupported, "of no namespace");
     let xml = "<bom xmlns='http://cyclonedx.org/schema/bom/1.5'><vulnerabilities><vulnerability/></vulnerabilities></bom>";
     refuse(Format::CyclonedxXml, xml, Fault::Malformed, "has no <id>");

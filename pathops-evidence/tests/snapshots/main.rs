@@ -62,7 +62,7 @@ impl Store {
     async fn verify(&self, known: &[String]) -> Verification {
         let (log, trust) = (log_key().identity(), TrustRoot::new([signer().public_key()]));
         let blobs: &dyn BlobStore = &self.blobs;
-        let against = Against { log: &log, trust: &trust, known, blobs: Some(blobs) };
+        let against = Against { log: &log, trust: &trust, known, blobs: Some(blobs), sealed: None };
         verify_ledger(&cx("verify"), &self.bucket, against).await.unwrap()
     }
 

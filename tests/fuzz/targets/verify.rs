@@ -1,14 +1,23 @@
-//! What verifies: nothing that was not signed by a key that is known may be accepted, and nothing here knows a key.
+//! What verifies: nothing may be accepted that was not signed by a key that is known, nor anything but the very bytes that were.
 #![no_main]
+
+use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use pathops_core::evidence::{CertificateChain, Envelope, Inclusion, Statement, TrustRoot};
-use pathops_evidence::ledger::{AddCheckpoint, LogKey, Witness, WitnessAnswer};
+use pathops_evidence::ledger::{AddCheckpoint, Witness, WitnessAnswer};
 use pathops_evidence::{Verdict, log_of, verify_bundle};
+use pathops_fuzz::{Good, changed};
+
+static GOOD: LazyLock<Good> = LazyLock::new(Good::new);
 
 fuzz_target!(|bytes: &[u8]| {
-    let log = LogKey::new("shop.example/evidence", &[7; 32]).expect("a name").identity();
-    assert_ne!(verify_bundle(bytes, &log, &TrustRoot::new([])).verdict(), Verdict::Verified);
+    let Good { log, trust, bundle, .. } = &*GOOD;
+    assert_ne!(verify_bundle(bytes, log, &TrustRoot::new([])).verdict(), Verdict::Verified);
+    // As it comes, and as a list of changes of what verifies, so that what is behind the signature is reached.
+    for it in [bytes.to_vec(), changed(bundle, bytes)] {
+        assert!(it == *bundle || verify_bundle(&it, log, trust).verdict() != Verdict::Verified);
+    }
     if let Ok(envelope) = Envelope::from_slice(bytes) {
         assert!(TrustRoot::new([]).verify(&envelope).is_err());
     }
