@@ -106,6 +106,7 @@ impl Account {
         let text = match state.end {
             Some(End::Live) => format!("{title}: in production"),
             Some(End::Recovered) => format!("{title}: refused, and everything is back to what it was"),
+            Some(End::Cancelled) => format!("{title}: cancelled before anything of it was anywhere"),
             Some(End::Incomplete) | None => format!("{title}: stopped, and people have to look after what is left"),
         };
         self.heading(&text);

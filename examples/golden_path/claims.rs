@@ -98,7 +98,7 @@ async fn ended(machine: &Machine, state: &State, later: &[State], meant: Option<
     });
     let (text, problem) = match state.end {
         Some(End::Live) => (format!("\"{title}\" is in production"), not_live(machine, state, later).await?),
-        Some(End::Recovered) => (
+        Some(End::Recovered | End::Cancelled) => (
             format!("\"{title}\" was refused, and nothing of it is left in preflight or production"),
             left_over(machine, state, later).await?,
         ),

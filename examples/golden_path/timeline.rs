@@ -35,7 +35,8 @@ pub(crate) fn timeline(entries: &[Entry]) -> Result<Vec<TimelineEntry>, Failure>
         for operation in &entry.opens {
             open.insert(operation.op, (entry.at, serde_json::from_value(operation.command.clone())?));
         }
-        let event: Event<<ChangeSet as Machine>::Start, Outcome> = serde_json::from_value(entry.event.clone())?;
+        let event: Event<<ChangeSet as Machine>::Start, Outcome, <ChangeSet as Machine>::Signal> =
+            serde_json::from_value(entry.event.clone())?;
         let Event::Done { op, outcome } = event else { continue };
         let Some((from, command)) = open.remove(&op) else { continue };
         let Some((tone, text)) = told(&command, &outcome) else { continue };

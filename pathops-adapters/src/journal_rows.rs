@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::num::TryFromIntError;
 
-use pathops_core::adapter::{Entry, Lease, OpId, OpenOp, Run, Seq, Transition};
+use pathops_core::adapter::{Entry, Lease, OpId, OpenOp, Run, Seq, Signal, SignalNumber, Transition};
 use pathops_core::{Error, ErrorKind, Result, RunId, UnixMillis};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,6 +19,7 @@ pub(crate) struct Record {
     pub(crate) event: String,
     pub(crate) state: String,
     pub(crate) closes: Option<i64>,
+    pub(crate) hears: Option<i64>,
     pub(crate) opens: String,
     /// The operations that it opens.
     pub(crate) ops: Vec<i64>,
@@ -39,6 +40,7 @@ impl Record {
             event: text(call, &transition.event)?,
             state: text(call, &transition.state)?,
             closes: transition.closes.map(|op| op_number(call, op)).transpose()?,
+            hears: transition.hears.map(|signal| stored(signal.0)),
             opens: text(call, opens)?,
             ops: opens.iter().map(|open| op_number(call, open.op)).collect::<Result<_>>()?,
             commands: opens.iter().map(|open| text(call, &open.command)).collect::<Result<_>>()?,
@@ -72,6 +74,8 @@ pub(crate) enum Refusal {
     Ended,
     NotOpen(i64),
     Used(i64),
+    /// It hears another signal than the next one that the run was told.
+    Unheard(i64),
 }
 
 impl Refusal {
@@ -90,6 +94,9 @@ impl Refusal {
             }
             Self::Ended => call.refused(ErrorKind::Invalid, "the run has ended"),
             Self::NotOpen(op) => call.refused(ErrorKind::Invalid, format!("it closes operation {op}, which is not open")),
+            Self::Unheard(signal) => {
+                call.refused(ErrorKind::Invalid, format!("it hears signal {signal}, which is not the next one that it was told"))
+            }
             Self::Used(op) => call.refused(ErrorKind::Invalid, format!("it opens operation {op}, which was used before")),
         }
     }
@@ -112,12 +119,28 @@ pub(crate) fn entry(call: &Call, (seq, format, at, event, closes, opens): EntryR
     })
 }
 
-/// `machine`, `seq`, `format`, `state`, `ended` of a run.
-pub(crate) type RunRow = (String, i64, i64, String, bool);
+/// `machine`, `seq`, `format`, `state`, `ended`, `heard` of a run.
+pub(crate) type RunRow = (String, i64, i64, String, bool, i64);
+
+/// `number`, `at`, `told` of a signal.
+pub(crate) type SignalRow = (i64, i64, String);
+
+pub(crate) fn signal(call: &Call, (seq, at, told): SignalRow) -> Result<Signal> {
+    let number = SignalNumber(number(call, "the number of a signal", seq)?);
+    Ok(Signal { number, at: UnixMillis(at), told: json(call, "a signal", &told)? })
+}
+
+/// The number of a signal that is there under a key, where the run was told the same.
+pub(crate) fn told_again(call: &Call, told: &Value, (seq, known): &(i64, String)) -> Result<SignalNumber> {
+    if json::<Value>(call, "a signal", known)? == *told {
+        return number(call, "the number of a signal", *seq).map(SignalNumber);
+    }
+    Err(call.refused(ErrorKind::AlreadyExists, "it was told something else under that key"))
+}
 
 /// A run and its open operations, which come by their numbers.
 pub(crate) fn run(call: &Call, id: &RunId, row: RunRow, ops: impl IntoIterator<Item = (i64, String)>) -> Result<Run> {
-    let (machine, seq, format, state, ended) = row;
+    let (machine, seq, format, state, ended, heard) = row;
     let open = ops.into_iter().map(|(op, command)| {
         let op = OpId(number(call, "the number of an operation", op)?);
         Ok(OpenOp { op, command: json(call, "a command", &command)? })
@@ -129,6 +152,7 @@ pub(crate) fn run(call: &Call, id: &RunId, row: RunRow, ops: impl IntoIterator<I
         format: number(call, "the format of the state", format)?,
         state: json(call, "the state", &state)?,
         open: open.collect::<Result<_>>()?,
+        heard: SignalNumber(number(call, "the number of a signal", heard)?),
         ended,
     })
 }
@@ -161,7 +185,7 @@ pub(crate) fn number<T: TryFrom<i64, Error = TryFromIntError>>(call: &Call, what
     T::try_from(value).map_err(|e| call.corrupt(what, e))
 }
 
-fn text(call: &Call, value: &impl Serialize) -> Result<String> {
+pub(crate) fn text(call: &Call, value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|e| call.refused(ErrorKind::Invalid, "a value is no JSON").with_source(e))
 }
 

@@ -29,8 +29,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq, Transition};
+use pathops_core::adapter::{
+    Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq, Signal, SignalNumber, Transition,
+};
 use pathops_core::{OpContext, Result, RunId, UnixMillis};
+use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::call::Store;
@@ -45,7 +48,11 @@ const FORMAT: Format = Format {
     store: Store { restore: "restore the journal from a backup", classify },
     open: "open the journal",
     make: "make the journal",
-    schema: &[include_str!("../migrations/sqlite/0001_journal.sql"), include_str!("../migrations/sqlite/0002_journal.sql")],
+    schema: &[
+        include_str!("../migrations/sqlite/0001_journal.sql"),
+        include_str!("../migrations/sqlite/0002_journal.sql"),
+        include_str!("../migrations/sqlite/0003_journal.sql"),
+    ],
     application: 1_348_554_608,
     exclusive: true,
 };
@@ -134,8 +141,20 @@ impl Journal for SqliteJournal {
         self.tell(transaction.finish(surrendered).await)
     }
 
-    async fn woken(&self) {
+    /// Nobody else writes here: who tells a run something is in this process.
+    async fn woken(&self) -> Option<RunId> {
         self.wakes.notified().await;
+        None
+    }
+
+    async fn tell(&self, cx: &OpContext, run: &RunId, at: UnixMillis, told: &Value) -> Result<SignalNumber> {
+        let mut transaction = self.database.begin("tell a run", run).await?;
+        let number = write::tell(&mut transaction, cx.key(), run, at, told).await;
+        transaction.finish(number).await
+    }
+
+    async fn told(&self, _: &OpContext, run: &RunId, after: SignalNumber, limit: usize) -> Result<Vec<Signal>> {
+        read::told(&mut self.database.reader("read what a run was told", run).await, run, after, limit).await
     }
 
     async fn create(&self, _: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {

@@ -32,6 +32,7 @@ fn transition(n: u64) -> Transition {
         event: json!({"event": n, "padding": "e".repeat(1000)}),
         state: json!({"state": n, "padding": "s".repeat(3000)}),
         closes: n.checked_sub(1).filter(|n| *n > 0).map(OpId),
+        hears: None,
         opens: vec![op(n)],
         ends: false,
     }
@@ -129,7 +130,7 @@ async fn a_newer_schema_and_a_foreign_database_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
     drop(SqliteJournal::open(&path).await.unwrap());
-    raw_execute(&path, "PRAGMA user_version = 3").await.unwrap();
+    raw_execute(&path, "PRAGMA user_version = 4").await.unwrap();
     let error = refusal(&path).await;
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("version 3"), "{error}");
@@ -166,8 +167,12 @@ async fn a_file_of_the_first_version_is_taken_further() {
         assert_eq!(claimed.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names, "at {at}");
         assert!(claimed.iter().all(|(name, fence)| *fence > if *name == "held" { 3 } else { 1 }), "{claimed:?}");
     }
+    let run = RunId::parse("held").unwrap();
+    let number = journal.tell(&cx(), &run, UnixMillis(5), &json!("stop")).await.unwrap();
     drop(journal);
-    drop(SqliteJournal::open(&path).await.unwrap());
+    let journal = SqliteJournal::open(&path).await.unwrap();
+    let told = journal.told(&cx(), &run, journal.load(&cx(), &run).await.unwrap().unwrap().heard, 10).await.unwrap();
+    assert_eq!(told.iter().map(|it| it.number).collect::<Vec<_>>(), [number]);
 }
 
 fn op(n: u64) -> OpenOp {

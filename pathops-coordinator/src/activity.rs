@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use pathops_core::adapter::{
     AgentBackend, BlobStore, Ci, Clock, EvidenceIndex, GitOps, IdSource, Merge, Notifier, RuntimeSignals, Scm,
 };
@@ -200,6 +201,17 @@ impl Performer<ChangeSet> for Services {
         self.tell(&cx.part("outcome"), notify::after(command, &outcome)).await;
         Ok(outcome)
     }
+
+    async fn hold(&self, cx: &OpContext, command: &Command) -> Result<()> {
+        match with_retry(&*self.clock, || Box::pin(self.withhold(cx, command))).await {
+            Err(error) if !says_nothing(&error) => {
+                // As with what is performed, the change set goes on; what it ends with closes the pull request.
+                tracing::warn!(key = %cx.key(), error = %error, "what was granted could not be taken back");
+                Ok(())
+            }
+            held => held,
+        }
+    }
 }
 
 /// Somebody else may have pushed between a look and a write, which is refused then: the driver looks again.
@@ -213,4 +225,11 @@ fn says_nothing(error: &Error) -> bool {
         error.kind(),
         ErrorKind::StorageFull | ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::RateLimited | ErrorKind::Corrupt
     )
+}
+
+/// What comes of many reads, in their order, some of them at a time: a decision about many pieces of evidence is made and used within
+/// the life of its grant.
+pub(crate) async fn at_once<T: Send>(reads: impl Iterator<Item = BoxFuture<'_, Result<T>>>) -> Result<Vec<T>> {
+    const AT_ONCE: usize = 16;
+    stream::iter(reads.collect::<Vec<_>>()).buffered(AT_ONCE).try_collect().await
 }

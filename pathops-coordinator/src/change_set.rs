@@ -12,6 +12,7 @@ mod release;
 mod render;
 mod state;
 mod step;
+mod told;
 mod transition;
 
 pub use command::*;
@@ -21,6 +22,7 @@ pub use record::*;
 pub use release::*;
 pub use render::*;
 pub use state::*;
+pub use told::Told;
 
 pub(crate) use transition::merged_early;
 
@@ -33,8 +35,11 @@ pub struct ChangeSet;
 
 impl Machine for ChangeSet {
     const NAME: &'static str = "change-set";
-    const FORMAT: u32 = 3;
+    /// 4: change sets are told things.
+    const FORMAT: u32 = 4;
+    const OLDEST: u32 = 3;
     type Start = Start;
+    type Signal = Told;
     type Outcome = Outcome;
     type Command = Command;
     type State = State;
@@ -47,11 +52,20 @@ impl Machine for ChangeSet {
         step::step(state, command, outcome, at)
     }
 
+    fn hear(state: State, told: &Told, at: UnixMillis) -> (State, Vec<Command>) {
+        told::hear(state, told, at)
+    }
+
+    /// While it is paused, it only says so.
+    fn goes_on(state: &State, command: &Command) -> bool {
+        state.paused.is_none() || matches!(command, Command::Comment { .. } | Command::Record { .. })
+    }
+
     fn wants(state: &State, command: &Command) -> bool {
         match command {
             // Waiting to write again what is not so any more.
             Command::Comment { failures: 1.., .. } => state.comment.said == headline(state),
-            _ => state.failure.is_none() || !command.only_waits(),
+            _ => !state.is_stopped() || !command.only_waits(),
         }
     }
 

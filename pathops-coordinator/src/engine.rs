@@ -3,21 +3,29 @@
 //! Intent before the call: an operation is in the journal before it is performed. Outcome after: its outcome, the new
 //! state and the operations that follow are one transaction. After a crash the open operations are performed again with
 //! the same keys, so each of them looks before it acts.
+//!
+//! What a run is told from outside is stored before it is acknowledged, and is heard once, in its turn, before anything new is begun.
+
+mod bells;
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{AbortHandle, Abortable, Either, select};
+use futures_util::FutureExt as _;
+use futures_util::future::{AbortHandle, Abortable, BoxFuture, Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use pathops_core::adapter::{Clock, Created, Journal, Lease, OpId, OpenOp, Seq, Transition};
+use pathops_core::adapter::{Clock, Created, Journal, Lease, OpId, OpenOp, Seq, Signal, SignalNumber, Transition};
 use pathops_core::flow::{Event, Machine};
-use pathops_core::{Error, ErrorKind, IdempotencyKey, OpContext, Result, RunId};
+use pathops_core::{Error, ErrorKind, IdempotencyKey, OpContext, Result, RunId, UnixMillis};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::engine::bells::Bells;
 use crate::retry::with_retry;
 
 /// How long a lease lasts without being renewed.
@@ -36,13 +44,20 @@ pub trait Performer<M: Machine>: Send + Sync {
     /// Where nothing can be said of the command itself: a store is full, a system stays out of reach. The run then stops
     /// as it is, and goes on with this very operation when it is driven again.
     async fn perform(&self, cx: &OpContext, command: &M::Command) -> Result<M::Outcome>;
+
+    /// Sees to it that nothing comes of `command` while it is not performed, or any more, after what was being done of it was dropped:
+    /// what it lets others do is taken back. It may be called again. [`Performer::perform`] gives it again.
+    ///
+    /// # Errors
+    /// As [`Performer::perform`]; then the run stops as it is.
+    async fn hold(&self, cx: &OpContext, command: &M::Command) -> Result<()>;
 }
 
 /// Something that happened in a run, for a host that wants to show it. Nothing depends on it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Progress<'a, M: Machine> {
-    /// An operation is being performed, for the first time or again after a restart.
+    /// An operation is being performed, for the first time, or again after a restart or after it was held.
     Began {
         /// Which.
         op: OpId,
@@ -57,6 +72,13 @@ pub enum Progress<'a, M: Machine> {
         command: &'a M::Command,
         /// How.
         outcome: &'a M::Outcome,
+        /// The state after it.
+        state: &'a M::State,
+    },
+    /// It has heard something that it was told, and that is in the journal.
+    Heard {
+        /// What.
+        event: &'a Event<M::Start, M::Outcome, M::Signal>,
         /// The state after it.
         state: &'a M::State,
     },
@@ -77,6 +99,8 @@ pub struct Engine<M: Machine> {
     performer: Arc<dyn Performer<M>>,
     observer: Observer<M>,
     owner: String,
+    bells: Bells,
+    attempts: AtomicU64,
 }
 
 impl<M: Machine> std::fmt::Debug for Engine<M> {
@@ -90,9 +114,58 @@ struct Active<M: Machine> {
     id: RunId,
     seq: Seq,
     state: M::State,
-    open: BTreeMap<OpId, (M::Command, AbortHandle)>,
+    open: BTreeMap<OpId, Open<M>>,
     last_op: OpId,
+    heard: SignalNumber,
 }
+
+/// An open operation, and what is being done of it.
+struct Open<M: Machine> {
+    command: M::Command,
+    doing: Doing,
+}
+
+/// What is being done of an open operation. A try that was begun is known by its number: what comes of another one is too late.
+enum Doing {
+    Nothing,
+    Performing {
+        attempt: u64,
+        abort: AbortHandle,
+    },
+    /// It is not performed as things stand, and it is seen to that nothing comes of it meanwhile.
+    Holding {
+        attempt: u64,
+        abort: AbortHandle,
+    },
+    Dropping {
+        attempt: u64,
+    },
+}
+
+impl Doing {
+    fn is(&self, number: u64) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Performing { attempt, .. } | Self::Holding { attempt, .. } | Self::Dropping { attempt } => *attempt == number,
+        }
+    }
+
+    fn abort(&self) {
+        if let Self::Performing { abort, .. } | Self::Holding { abort, .. } = self {
+            abort.abort();
+        }
+    }
+}
+
+/// What came of a try.
+enum Came<M: Machine> {
+    Outcome(Result<M::Outcome>),
+    Held(Result<()>),
+    /// It was given up.
+    Nothing,
+}
+
+type Trying<M> = BoxFuture<'static, (OpId, u64, Came<M>)>;
 
 impl<M: Machine> Engine<M> {
     /// An engine that keeps its runs in `journal` and takes leases as `owner`, a name that no other engine has.
@@ -104,7 +177,7 @@ impl<M: Machine> Engine<M> {
         observer: Observer<M>,
         owner: String,
     ) -> Self {
-        Self { journal, clock, performer, observer, owner }
+        Self { journal, clock, performer, observer, owner, bells: Bells::default(), attempts: AtomicU64::new(0) }
     }
 
     /// The name that it takes leases under.
@@ -168,9 +241,24 @@ impl<M: Machine> Engine<M> {
         with_retry(&*self.clock, || self.journal.surrender(&cx, M::NAME, &self.owner)).await
     }
 
-    /// Ends when there may be something new to claim, and where the journal does not tell, never.
+    /// Ends when there may be something new to claim, and where the journal does not tell, never. A run that was told something by
+    /// another process hears it meanwhile.
     pub async fn woken(&self) {
-        self.journal.woken().await;
+        while let Some(run) = self.journal.woken().await {
+            self.bells.ring(&run);
+        }
+    }
+
+    /// Tells a run something, under a key of who tells it; whoever drives it hears it before anything new is begun. It need not have
+    /// begun. When this returns it survives a crash; telling it again under the same key changes nothing.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where something else was told under that key; `Invalid` where the run has ended; what the journal answers.
+    pub async fn tell(&self, run: &RunId, key: &IdempotencyKey, told: &M::Signal) -> Result<()> {
+        let (cx, at, told) = (OpContext::new(key.clone()), self.clock.now(), encode(told)?);
+        with_retry(&*self.clock, || self.journal.tell(&cx, run, at, &told)).await?;
+        self.bells.ring(run);
+        Ok(())
     }
 
     /// Gives a lease back.
@@ -189,7 +277,7 @@ impl<M: Machine> Engine<M> {
     /// lease; what the journal answers.
     pub async fn create(&self, lease: &Lease, run: &RunId, start: &M::Start) -> Result<()> {
         let (state, commands) = M::start(start);
-        let event = Event::<M::Start, M::Outcome>::Started(start.clone());
+        let event = Event::<M::Start, M::Outcome, M::Signal>::Started(start.clone());
         let opens = number::<M>(OpId(0), &commands)?;
         let first = Transition {
             format: M::FORMAT,
@@ -197,6 +285,7 @@ impl<M: Machine> Engine<M> {
             event: encode(&event)?,
             state: encode(&state)?,
             closes: None,
+            hears: None,
             opens,
             ends: M::has_ended(&state),
         };
@@ -234,46 +323,131 @@ impl<M: Machine> Engine<M> {
     }
 
     async fn drive_on(&self, run: &RunId, mut lease: Lease) -> Result<M::State> {
+        let bell = self.bells.of(run);
         let mut active = self.load(run).await?;
-        let mut running = FuturesUnordered::new();
-        for (op, (command, handle)) in &mut active.open {
-            let (future, abort) = self.begin(run, *op, command.clone());
-            *handle = abort;
-            running.push(future);
-        }
-        while !M::has_ended(&active.state) {
-            for (command, abort) in active.open.values() {
-                if !M::wants(&active.state, command) {
-                    abort.abort();
-                }
+        let (mut trying, mut listens, mut listened) = (FuturesUnordered::new(), true, self.clock.now());
+        loop {
+            // Another process may have told it something, and what it said of that may be lost.
+            if listens || bell.has_rung() || self.clock.now() >= listened + LEASE / 3 {
+                self.hear(&mut lease, &mut active).await?;
+                (listens, listened) = (false, self.clock.now());
             }
-            if running.is_empty() {
+            if M::has_ended(&active.state) {
+                break;
+            }
+            self.attend(&mut active, &trying);
+            if active.open.is_empty() {
                 let error = Error::new(ErrorKind::Unexpected, "drive a run").on(run);
                 return Err(error.because("it has nothing left to do and has not ended"));
             }
+            let next = async {
+                match trying.next().await {
+                    Some(came) => came,
+                    None => std::future::pending().await,
+                }
+            };
             // The right to drive is kept up while everybody waits: no other engine performs the same operations.
-            let (op, performed) = match select(running.next(), self.clock.sleep(LEASE / 3)).await {
-                Either::Left((Some(ended), _)) => ended,
-                Either::Left((None, _)) => continue,
-                Either::Right(_) => {
+            let (op, attempt, came) = match select(pin!(next), select(self.clock.sleep(LEASE / 3), pin!(bell.rung()))).await {
+                Either::Left((came, _)) => came,
+                Either::Right((Either::Left(_), _)) => {
                     lease = self.lease(run).await?;
+                    listens = true;
+                    continue;
+                }
+                Either::Right((Either::Right(_), _)) => {
+                    listens = true;
                     continue;
                 }
             };
-            // An operation that was dropped while its outcome was under way has been closed already.
-            let Some((command, _)) = active.open.remove(&op) else { continue };
-            let outcome = performed?;
-            if self.clock.now() + LEASE / 3 > lease.expires_at {
-                lease = self.lease(run).await?;
+            if !active.open.get(&op).is_some_and(|open| open.doing.is(attempt)) {
+                continue;
             }
-            for (op, command) in self.settle(&lease, &mut active, op, &command, outcome).await? {
-                let (future, abort) = self.begin(run, op, command.clone());
-                active.open.insert(op, (command, abort));
-                running.push(future);
+            match came {
+                Came::Nothing => {}
+                Came::Held(held) => held?,
+                Came::Outcome(outcome) => {
+                    let outcome = outcome?;
+                    self.renew(&mut lease, run).await?;
+                    self.settle(&lease, &mut active, op, outcome).await?;
+                }
             }
         }
         self.release(&lease).await?;
         Ok(active.state)
+    }
+
+    /// Where it does not last much longer.
+    async fn renew(&self, lease: &mut Lease, run: &RunId) -> Result<()> {
+        if self.clock.now() + LEASE / 3 > lease.expires_at {
+            *lease = self.lease(run).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes up what the run was told and has not heard.
+    async fn hear(&self, lease: &mut Lease, active: &mut Active<M>) -> Result<()> {
+        const PAGE: usize = 64;
+        let (cx, run) = (self.context(active.id.as_str(), "hear"), active.id.clone());
+        while !M::has_ended(&active.state) {
+            let heard = active.heard;
+            let told = with_retry(&*self.clock, || self.journal.told(&cx, &run, heard, PAGE)).await?;
+            if told.is_empty() {
+                return Ok(());
+            }
+            for Signal { number, told, .. } in told {
+                if M::has_ended(&active.state) {
+                    break;
+                }
+                self.renew(lease, &run).await?;
+                let (at, told): (_, M::Signal) = (self.clock.now(), decode(&told)?);
+                let made = M::hear(active.state.clone(), &told, at);
+                let event = Event::Heard { number, told };
+                self.append(lease, active, at, &event, None, Some(number), made).await?;
+                active.heard = number;
+                (self.observer)(&run, &Progress::Heard { event: &event, state: &active.state });
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees to each open operation: begins what may go on, holds what may not, and gives up what nobody waits for any more.
+    fn attend(&self, active: &mut Active<M>, trying: &FuturesUnordered<Trying<M>>) {
+        let Active { id, state, open, .. } = active;
+        for (op, Open { command, doing }) in open.iter_mut() {
+            let attempt = || self.attempts.fetch_add(1, Ordering::Relaxed);
+            match (M::wants(state, command), M::goes_on(state, command), &*doing) {
+                (false, _, Doing::Dropping { .. })
+                | (true, true, Doing::Performing { .. })
+                | (true, false, Doing::Holding { .. }) => {}
+                (false, ..) => {
+                    doing.abort();
+                    let (op, attempt, performer, of) = (*op, attempt(), Arc::clone(&self.performer), command.clone());
+                    let cx = operation(id, op).part("hold");
+                    let dropping = async move { Came::Outcome(performer.hold(&cx, &of).await.map(|()| M::dropped())) };
+                    *doing = Doing::Dropping { attempt };
+                    trying.push(async move { (op, attempt, dropping.await) }.boxed());
+                }
+                (true, true, _) => {
+                    doing.abort();
+                    (self.observer)(id, &Progress::Began { op: *op, command });
+                    let (attempt, performer, of, cx) =
+                        (attempt(), Arc::clone(&self.performer), command.clone(), operation(id, *op));
+                    let performing = async move { Came::Outcome(performer.perform(&cx, &of).await) };
+                    let (future, abort) = try_it(*op, attempt, performing);
+                    *doing = Doing::Performing { attempt, abort };
+                    trying.push(future);
+                }
+                (true, false, _) => {
+                    doing.abort();
+                    let (attempt, performer, of) = (attempt(), Arc::clone(&self.performer), command.clone());
+                    let cx = operation(id, *op).part("hold");
+                    let holding = async move { Came::Held(performer.hold(&cx, &of).await) };
+                    let (future, abort) = try_it(*op, attempt, holding);
+                    *doing = Doing::Holding { attempt, abort };
+                    trying.push(future);
+                }
+            }
+        }
     }
 
     async fn load(&self, run: &RunId) -> Result<Active<M>> {
@@ -281,12 +455,13 @@ impl<M: Machine> Engine<M> {
         let cx = self.context(run.as_str(), "load");
         let stored = with_retry(&*self.clock, || self.journal.load(&cx, run)).await?;
         let stored = stored.ok_or_else(|| Error::new(ErrorKind::NotFound, operation).on(run))?;
-        if stored.machine != M::NAME || stored.format != M::FORMAT {
+        if stored.machine != M::NAME || !(M::OLDEST..=M::FORMAT).contains(&stored.format) {
             let why = format!(
-                "it is a `{}` of format {}, and this engine drives `{}` of format {}",
+                "it is a `{}` of format {}, and this engine drives `{}` of the formats {} to {}",
                 stored.machine,
                 stored.format,
                 M::NAME,
+                M::OLDEST,
                 M::FORMAT
             );
             return Err(Error::new(ErrorKind::Invalid, operation).on(run).because(why));
@@ -294,9 +469,10 @@ impl<M: Machine> Engine<M> {
         let entries = with_retry(&*self.clock, || Box::pin(self.last_op(&cx, run, stored.seq))).await?;
         let mut open = BTreeMap::new();
         for OpenOp { op, command } in stored.open {
-            open.insert(op, (decode(&command)?, AbortHandle::new_pair().0));
+            open.insert(op, Open { command: decode(&command)?, doing: Doing::Nothing });
         }
-        Ok(Active { id: run.clone(), seq: stored.seq, state: decode(&stored.state)?, open, last_op: entries })
+        let (state, heard) = (decode(&stored.state)?, stored.heard);
+        Ok(Active { id: run.clone(), seq: stored.seq, state, open, last_op: entries, heard })
     }
 
     /// The greatest operation number that was ever used: numbers only grow, so the newest transition that opened any has it.
@@ -315,54 +491,66 @@ impl<M: Machine> Engine<M> {
         Ok(OpId(0))
     }
 
-    /// Journals an outcome and what follows from it; gives the operations that are new.
-    async fn settle(
+    /// Journals an outcome and what follows from it.
+    async fn settle(&self, lease: &Lease, active: &mut Active<M>, op: OpId, outcome: M::Outcome) -> Result<()> {
+        let Some(Open { command, .. }) = active.open.remove(&op) else { return Ok(()) };
+        let at = self.clock.now();
+        let made = M::step(active.state.clone(), &command, &outcome, at);
+        let event = Event::Done { op, outcome };
+        self.append(lease, active, at, &event, Some(op), None, made).await?;
+        if let Event::Done { outcome, .. } = &event {
+            (self.observer)(&active.id, &Progress::Ended { op, command: &command, outcome, state: &active.state });
+        }
+        Ok(())
+    }
+
+    /// Journals a transition, and takes up what it opens.
+    #[expect(clippy::too_many_arguments, reason = "they are what a transition is made of")]
+    async fn append(
         &self,
         lease: &Lease,
         active: &mut Active<M>,
-        op: OpId,
-        command: &M::Command,
-        outcome: M::Outcome,
-    ) -> Result<Vec<(OpId, M::Command)>> {
-        let at = self.clock.now();
-        let (state, commands) = M::step(active.state.clone(), command, &outcome, at);
+        at: UnixMillis,
+        event: &EventOf<M>,
+        closes: Option<OpId>,
+        hears: Option<SignalNumber>,
+        (state, commands): (M::State, Vec<M::Command>),
+    ) -> Result<()> {
         let opens = number::<M>(active.last_op, &commands)?;
-        let event = Event::<M::Start, M::Outcome>::Done { op, outcome: outcome.clone() };
-        let transition = Transition {
-            format: M::FORMAT,
-            at,
-            event: encode(&event)?,
-            state: encode(&state)?,
-            closes: Some(op),
-            opens,
-            ends: M::has_ended(&state),
-        };
+        let ends = M::has_ended(&state);
+        let transition =
+            Transition { format: M::FORMAT, at, event: encode(event)?, state: encode(&state)?, closes, hears, opens, ends };
         let cx = self.context(active.id.as_str(), "append");
         active.seq = with_retry(&*self.clock, || self.journal.append(&cx, lease, &active.id, active.seq, &transition)).await?;
         active.state = state;
-        (self.observer)(&active.id, &Progress::Ended { op, command, outcome: &outcome, state: &active.state });
-        let new: Vec<_> = transition.opens.iter().map(|open| open.op).zip(commands).collect();
-        active.last_op = new.last().map_or(active.last_op, |(op, _)| *op);
-        Ok(new)
-    }
-
-    fn begin(
-        &self,
-        run: &RunId,
-        op: OpId,
-        command: M::Command,
-    ) -> (impl Future<Output = (OpId, Result<M::Outcome>)> + use<M>, AbortHandle) {
-        (self.observer)(run, &Progress::Began { op, command: &command });
-        let cx = OpContext::new(IdempotencyKey::new(format!("{run}/op-{}", op.0)));
-        let performer = Arc::clone(&self.performer);
-        let (abort, registration) = AbortHandle::new_pair();
-        let performing = Abortable::new(async move { performer.perform(&cx, &command).await }, registration);
-        (async move { (op, performing.await.unwrap_or_else(|_| Ok(M::dropped()))) }, abort)
+        for (OpenOp { op, .. }, command) in transition.opens.iter().zip(commands) {
+            active.open.insert(*op, Open { command, doing: Doing::Nothing });
+            active.last_op = *op;
+        }
+        Ok(())
     }
 
     fn context(&self, name: &str, what: &str) -> OpContext {
         OpContext::new(IdempotencyKey::new(format!("{name}/{what}")))
     }
+}
+
+type EventOf<M> = Event<<M as Machine>::Start, <M as Machine>::Outcome, <M as Machine>::Signal>;
+
+/// What an operation is performed under: always the same key.
+fn operation(run: &RunId, op: OpId) -> OpContext {
+    OpContext::new(IdempotencyKey::new(format!("{run}/op-{}", op.0)))
+}
+
+/// A try that can be given up.
+fn try_it<M: Machine>(
+    op: OpId,
+    attempt: u64,
+    trying: impl Future<Output = Came<M>> + Send + 'static,
+) -> (Trying<M>, AbortHandle) {
+    let (abort, registration) = AbortHandle::new_pair();
+    let trying = Abortable::new(trying, registration);
+    (async move { (op, attempt, trying.await.unwrap_or(Came::Nothing)) }.boxed(), abort)
 }
 
 fn number<M: Machine>(last: OpId, commands: &[M::Command]) -> Result<Vec<OpenOp>> {

@@ -24,6 +24,7 @@ mod outside_evidence;
 pub mod plan;
 mod policy_change;
 mod retry;
+mod tell;
 mod waits;
 
 pub use activity::Pace;

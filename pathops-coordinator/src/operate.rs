@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use pathops_core::adapter::{Entry, OpId, Seq};
-use pathops_core::flow::{Event, Replay};
+use pathops_core::adapter::{Entry, OpId, Run, Seq, Signal};
+use pathops_core::flow::{Event, Machine as _, Replay};
+use pathops_core::lifecycle::HumanDecision;
 use pathops_core::policy::{Decision, evaluate};
 use pathops_core::{ChangeSetId, Error, ErrorKind, Result, UnitId, UnixMillis};
 use serde::Serialize;
@@ -11,9 +12,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::activity::promote::Candidate;
-use crate::change_set::{ChangeSet, Command, Outcome, Start, State};
+use crate::change_set::{ChangeSet, Command, Outcome, Start, State, Told};
 use crate::control_plane::{ControlPlane, context, run_id};
 use crate::retry::with_retry;
+use crate::tell::who_may_resume;
 use crate::waits::{EndedBy, Wait, at_rest, of_operation};
 
 /// How many entries are read by one call of the journal.
@@ -28,7 +30,7 @@ pub struct Happened {
     /// When.
     pub at: UnixMillis,
     /// What happened.
-    pub event: Event<Start, Outcome>,
+    pub event: Event<Start, Outcome, Told>,
     /// What was to be done from then on.
     pub opened: Vec<(OpId, Command)>,
 }
@@ -55,8 +57,9 @@ impl ControlPlane {
         let open: BTreeMap<OpId, Command> =
             run.open.iter().map(|open| Ok((open.op, decode(change_set, &open.command)?))).collect::<Result<_>>()?;
         let (opened, settled) = self.times(change_set).await?;
-        let mut waits = Vec::new();
-        for (op, command) in &open {
+        let mut waits = self.unheard(change_set, &run).await?;
+        waits.extend(self.pause_of(&state).await);
+        for (op, command) in open.iter().filter(|(_, command)| ChangeSet::goes_on(&state, command)) {
             let since = opened.get(op).copied().unwrap_or(state.start.at);
             waits.push(self.wait_of(&state, command, since).await);
         }
@@ -113,6 +116,31 @@ impl ControlPlane {
                 }
             }
         }
+    }
+
+    /// What it was told and has not heard, because nobody drives it now, or not yet.
+    async fn unheard(&self, change_set: &ChangeSetId, run: &Run) -> Result<Vec<Wait>> {
+        let cx = &context("told");
+        let told = with_retry(&*self.services.clock, || self.journal.told(cx, &run.id, run.heard, PAGE)).await?;
+        let wait = |signal: &Signal| {
+            let (verb, by) = match decode::<Told>(change_set, &signal.told)? {
+                Told::Cancel(by) => ("cancelled", by),
+                Told::Pause(by) => ("paused", by),
+                Told::Resume(by) => ("resumed", by),
+            };
+            let HumanDecision { person, reason, at, .. } = by.get();
+            let what = format!("is to hear that {person} {verb} it: {reason}");
+            Ok(Wait { unit: None, what, since: *at, ended_by: EndedBy::System("a host that drives it"), deadline: None })
+        };
+        if run.ended { Ok(Vec::new()) } else { told.iter().map(wait).collect() }
+    }
+
+    /// That it is paused. Where the project cannot be read, nobody is named who can end it.
+    async fn pause_of(&self, state: &State) -> Option<Wait> {
+        let HumanDecision { person, reason, at, .. } = state.paused.as_ref()?.get();
+        let people = self.project().await.map(|project| who_may_resume(&project, state)).unwrap_or_default();
+        let what = format!("is paused by {person}: {reason}");
+        Some(Wait { unit: None, what, since: *at, ended_by: EndedBy::People(people), deadline: None })
     }
 
     async fn wait_of(&self, state: &State, command: &Command, since: UnixMillis) -> Wait {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::FutureExt as _;
 use pathops_core::adapter::{IndexedEvidence, SubjectDigest};
 use pathops_core::evidence::{Envelope, EnvelopeError, EvidenceId, Logged, TrustRoot, VerifiedEvidence};
 use pathops_core::policy::{Ask, Decision, EvidenceFact, Known, Missing, Policy, RequirementResult, Stage, Verdict};
@@ -11,7 +12,7 @@ use pathops_evidence::ledger::{Item, Ledger};
 use pathops_evidence::redact::Redactor;
 use serde_json::Value;
 
-use crate::activity::Services;
+use crate::activity::{Services, at_once};
 use crate::change_set::Combination;
 use crate::control_plane::ControlPlane;
 use crate::retry::with_retry;
@@ -194,12 +195,11 @@ impl Services {
     ) -> Result<(TrustRoot, Vec<Envelope>)> {
         let (mut trust, mut envelopes) = (self.trust.clone(), Vec::new());
         let Some(index) = &self.evidence else { return Ok((trust, envelopes)) };
-        for entry in index.about(cx, subjects).await.map_err(mendable)? {
-            let envelope = self
-                .sealer
-                .envelope(cx, &self.record_of(&entry))
-                .await
-                .map_err(|error| mendable(error).advise("restore its blob, or hand the envelope in again"))?;
+        let entries = index.about(cx, subjects).await.map_err(mendable)?;
+        let records: Vec<_> = entries.iter().map(|entry| self.record_of(entry)).collect();
+        let read = at_once(records.iter().map(|record| self.sealer.envelope(cx, record).boxed())).await;
+        let read = read.map_err(|error| mendable(error).advise("restore its blob, or hand the envelope in again"))?;
+        for (entry, envelope) in entries.iter().zip(read) {
             if let Ok(verified) = self.trust.verify(&envelope)
                 && let Some(what) = verified.statement().reserved()
             {

@@ -13,7 +13,7 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::adapter::OpId;
+use crate::adapter::{OpId, SignalNumber};
 use crate::time::UnixMillis;
 
 /// What a machine's state, events and commands are: plain data that can be stored and compared.
@@ -24,9 +24,16 @@ impl<T: Serialize + DeserializeOwned + Clone + Debug + PartialEq + Send + Sync +
 /// Something that happened to a run.
 #[derive(Clone, Debug, PartialEq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Event<S, O> {
+pub enum Event<S, O, T> {
     /// It was started with this.
     Started(S),
+    /// It was told this from outside.
+    Heard {
+        /// Which signal.
+        number: SignalNumber,
+        /// What.
+        told: T,
+    },
     /// An operation ended with this outcome.
     Done {
         /// Which.
@@ -40,12 +47,17 @@ pub enum Event<S, O> {
 pub trait Machine: Send + Sync + 'static {
     /// The name of the machine in the journal.
     const NAME: &'static str;
-    /// The version of start, outcome, command and state. Raised when a stored one would no longer be read.
+    /// The version of start, outcome, signal, command and state. Raised when an earlier version would read a stored one and take it for
+    /// something else.
     const FORMAT: u32;
+    /// The oldest version that is read, which makes the same transitions as when it was written.
+    const OLDEST: u32;
     /// What a run begins with.
     type Start: Wire;
     /// What an operation answers.
     type Outcome: Wire;
+    /// What it is told from outside, at any time.
+    type Signal: Wire;
     /// What is to be done outside.
     type Command: Wire;
     /// Everything that the machine knows of the run.
@@ -62,6 +74,14 @@ pub trait Machine: Send + Sync + 'static {
         outcome: &Self::Outcome,
         at: UnixMillis,
     ) -> (Self::State, Vec<Self::Command>);
+
+    /// The state after it was told something, which the journal has as of `at`, and what to do next. What does not matter any more
+    /// changes nothing.
+    fn hear(state: Self::State, told: &Self::Signal, at: UnixMillis) -> (Self::State, Vec<Self::Command>);
+
+    /// Whether an open `command` is performed as things stand. One that is not stays open: what is being done of it is dropped as by a
+    /// crash, and it is performed again, with the same key, as soon as it may.
+    fn goes_on(state: &Self::State, command: &Self::Command) -> bool;
 
     /// Whether the outcome of an open `command` still matters. Where it does not, the engine stops waiting for it and
     /// feeds [`Machine::dropped`] instead. Only for commands that wait: an effect that was begun is always brought to its end.

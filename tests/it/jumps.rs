@@ -94,7 +94,7 @@ fn nothing_half_done(world: &World, state: &State, before: &(String, String)) {
         Some(End::Live) => assert_eq!(deployed, ["catalog@preflight", "catalog@production"]),
         Some(End::Recovered) => assert_eq!(now, *before, "both environments are what they were"),
         Some(End::Incomplete) => assert_eq!(now.0, before.0, "preflight is what it was, and production is for people"),
-        None => panic!("it has not ended"),
+        Some(End::Cancelled) | None => panic!("it has not ended as it should: {:?}", state.end),
     }
     assert_eq!(open(world), Vec::<String>::new());
     let snapshots: usize = state.units.values().map(|progress| progress.snapshots.len()).sum();

@@ -36,6 +36,7 @@ mod sample;
 mod snapshots;
 mod third_party;
 mod tidy;
+mod told;
 mod way_back;
 mod webhook_command;
 mod world;

@@ -216,6 +216,7 @@ fn outcome(state: &State) -> (Mark, &'static str) {
     match state.end {
         Some(End::Live) => (Mark::Pass, "In production"),
         Some(End::Recovered) => (Mark::Fail, "Refused and recovered"),
+        Some(End::Cancelled) => (Mark::Unknown, "Cancelled"),
         Some(End::Incomplete) => (Mark::Fail, "Stopped: people have to look after it"),
         None if state.failure.is_some() => (Mark::Fail, "Refused, going back"),
         None => (Mark::Unknown, "Under way"),

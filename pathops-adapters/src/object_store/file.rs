@@ -79,9 +79,27 @@ fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
             Err(error) => return Err(error),
         }
     };
-    let made = file.write_all(bytes).and_then(|()| fs::hard_link(&new, path));
-    fs::remove_file(&new)?;
+    let made = file.write_all(bytes).and_then(|()| rename(&new, path));
+    if made.is_err() {
+        fs::remove_file(&new)?;
+    }
     made
+}
+
+/// Gives a file another name that no other file has.
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // Not every file system can.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            renamed => return Ok(renamed?),
+        }
+    }
+    fs::hard_link(from, to)?;
+    fs::remove_file(from)
 }
 
 /// Waits until the disk has what was written to these files, and their names.

@@ -23,11 +23,10 @@ pub(super) struct Format {
     /// Completes "failed to …".
     pub(super) open: &'static str,
     pub(super) store: Store,
-    /// What makes the tables.
-    pub(super) schema: &'static str,
+    /// The scripts that make each version out of the one before, the first out of nothing. The last is the version.
+    pub(super) schema: &'static [&'static str],
     /// The table that holds the version.
     pub(super) table: &'static str,
-    pub(super) version: i32,
     /// What is locked while the tables are made.
     pub(super) lock: i64,
 }
@@ -45,7 +44,7 @@ impl Database {
 
     /// With its tables in this schema, where one is given, and otherwise in the first one of the search path.
     pub(super) async fn open_within(url: &str, schema: Option<&str>, format: &'static Format) -> Result<Self> {
-        let Format { open, store, version, .. } = format;
+        let Format { open, store, schema: scripts, .. } = format;
         let options = PgConnectOptions::from_str(url).map_err(|e| Call::new(store, open, "a URL", "PostgreSQL").failed(e))?;
         let options = options.options([("synchronous_commit", "on")]).disable_statement_logging();
         let options = schema.into_iter().fold(options, |options, schema| options.options([("search_path", schema)]));
@@ -65,8 +64,9 @@ impl Database {
         let database = Self { pool, place, format };
         let mut transaction = database.begin(&call).await?;
         let made = make(&mut transaction, format).await.map_err(|e| call.failed(e))?;
-        if made != *version {
-            let reason = format!("its tables have version {made}, and this adapter knows version {version} only");
+        let known = scripts.len();
+        if usize::try_from(made) != Ok(known) {
+            let reason = format!("its tables have version {made}, and this adapter knows version {known} only");
             return Err(call.refused(ErrorKind::Unsupported, &reason).advise("use PathOps as new as its writer, or newer"));
         }
         commit(&call, transaction).await?;
@@ -92,15 +92,20 @@ impl fmt::Debug for Database {
     }
 }
 
-/// Makes the tables where there are none. Answers their version.
+/// Makes the tables where there are none, and takes those of an earlier version further. Answers their version.
 async fn make(transaction: &mut Transaction<'static, Postgres>, format: &Format) -> Result<i32, sqlx::Error> {
     query("SELECT pg_advisory_xact_lock($1)").bind(format.lock).execute(&mut **transaction).await?;
     let there = query_scalar::<_, bool>("SELECT to_regclass($1) IS NOT NULL").bind(format.table);
-    if !there.fetch_one(&mut **transaction).await? {
-        raw_sql(format.schema).execute(&mut **transaction).await?;
+    let version = || AssertSqlSafe(format!("SELECT max(version) FROM {}", format.table));
+    let made = match there.fetch_one(&mut **transaction).await? {
+        true => query_scalar::<_, i32>(version()).fetch_one(&mut **transaction).await?,
+        false => 0,
+    };
+    let missing = usize::try_from(made).ok().and_then(|made| format.schema.get(made..)).unwrap_or_default();
+    for script in missing {
+        raw_sql(*script).execute(&mut **transaction).await?;
     }
-    let version = AssertSqlSafe(format!("SELECT max(version) FROM {}", format.table));
-    query_scalar(version).fetch_one(&mut **transaction).await
+    if missing.is_empty() { Ok(made) } else { query_scalar(version()).fetch_one(&mut **transaction).await }
 }
 
 /// A commit that fails has an unknown effect: it may have reached the disk although the answer did not come back.

@@ -17,9 +17,8 @@ use crate::evidence_rows::{
 pub(super) const FORMAT: Format = Format {
     open: "open the evidence index",
     store: Store { restore: "restore the evidence index from a backup, or make it anew from the ledger", classify },
-    schema: include_str!("../../migrations/postgres/0001_evidence_index.sql"),
+    schema: &[include_str!("../../migrations/postgres/0001_evidence_index.sql")],
     table: "pathops_evidence_index",
-    version: 1,
     // "PaEv" in ASCII, twice.
     lock: 0x5061_4576_5061_4576,
 };

@@ -17,9 +17,8 @@ use crate::journal_rows::{limited, stored};
 const FORMAT: Format = Format {
     open: "open the inbox",
     store: Store { restore: "restore the inbox from a backup, and sweep for what has come since", classify },
-    schema: include_str!("../../migrations/postgres/0001_inbox.sql"),
+    schema: &[include_str!("../../migrations/postgres/0001_inbox.sql")],
     table: "pathops_inbox",
-    version: 1,
     // "PaIn" in ASCII, twice.
     lock: 0x5061_496e_5061_496e,
 };

@@ -1,8 +1,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq, Transition};
+use pathops_core::adapter::{
+    Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq, Signal, SignalNumber, Transition,
+};
 use pathops_core::{OpContext, Result, RunId, UnixMillis};
+use serde_json::Value;
 use sqlx::postgres::PgListener;
 use tokio::sync::Mutex;
 
@@ -16,9 +19,11 @@ mod rows;
 const FORMAT: Format = Format {
     open: "open the journal",
     store: Store { restore: "restore the journal from a backup", classify },
-    schema: include_str!("../../migrations/postgres/0001_journal.sql"),
+    schema: &[
+        include_str!("../../migrations/postgres/0001_journal.sql"),
+        include_str!("../../migrations/postgres/0002_journal.sql"),
+    ],
     table: "pathops_journal",
-    version: 1,
     // "PaOp" in ASCII, twice.
     lock: 0x5061_4f70_5061_4f70,
 };
@@ -48,7 +53,8 @@ pub struct PostgresJournal {
 
 impl PostgresJournal {
     /// Opens the journal in the database that `url` names (`postgres://user:password@host/database`), and makes its tables where
-    /// there are none. Tables that are there are taken as they are: their version is checked, nothing is changed.
+    /// there are none. Tables of this version are taken as they are: nothing is changed. Those of an earlier one are taken
+    /// further, so stop hosts of earlier versions before.
     ///
     /// # Errors
     /// `Invalid` for no such URL; `NotFound` where there is no such database; `Denied` where the user or the password is wrong,
@@ -71,7 +77,7 @@ impl PostgresJournal {
 }
 
 /// Until something is heard. It may be dropped at any moment, and goes on where it was.
-async fn listen(database: &Database, listener: &mut Option<PgListener>) -> std::result::Result<(), sqlx::Error> {
+async fn listen(database: &Database, listener: &mut Option<PgListener>) -> std::result::Result<Option<RunId>, sqlx::Error> {
     let listener = match listener {
         Some(listener) => listener,
         None => {
@@ -80,8 +86,9 @@ async fn listen(database: &Database, listener: &mut Option<PgListener>) -> std::
             listener.insert(new)
         }
     };
-    // What was said while the connection was lost, nobody knows: that wakes, too.
-    listener.try_recv().await.map(drop)
+    // What was said while the connection was lost, nobody knows: that wakes, too. A run that was told something is named.
+    let heard = listener.try_recv().await?;
+    Ok(heard.and_then(|heard| RunId::parse(heard.payload()).ok()))
 }
 
 #[async_trait]
@@ -133,14 +140,31 @@ impl Journal for PostgresJournal {
             .await
     }
 
-    async fn woken(&self) {
+    async fn woken(&self) -> Option<RunId> {
         let mut listener = self.listener.lock().await;
-        if let Err(error) = listen(&self.database, &mut listener).await {
-            tracing::warn!(error = %error, "runs are looked for from time to time only: nothing is heard of the database");
-            *listener = None;
-            // Whoever waits looks by themselves, and listens again after that.
-            std::future::pending::<()>().await;
+        match listen(&self.database, &mut listener).await {
+            Ok(run) => run,
+            Err(error) => {
+                tracing::warn!(error = %error, "runs are looked for from time to time only: nothing is heard of the database");
+                *listener = None;
+                // Whoever waits looks by themselves, and listens again after that.
+                std::future::pending().await
+            }
         }
+    }
+
+    async fn tell(&self, cx: &OpContext, run: &RunId, at: UnixMillis, told: &Value) -> Result<SignalNumber> {
+        let call = self.database.call("tell a run", run);
+        in_time(cx, &call, async {
+            rows::tell(&call, &mut *self.database.connection(&call).await?, cx.key(), run, at, told).await
+        })
+        .await
+    }
+
+    async fn told(&self, cx: &OpContext, run: &RunId, after: SignalNumber, limit: usize) -> Result<Vec<Signal>> {
+        let call = self.database.call("read what a run was told", run);
+        in_time(cx, &call, async { rows::told(&call, &mut *self.database.connection(&call).await?, run, after, limit).await })
+            .await
     }
 
     async fn create(&self, cx: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {

@@ -1,14 +1,14 @@
 //! Reading runs and their entries.
 
-use pathops_core::adapter::{Entry, Run, RunFilter, Seq};
+use pathops_core::adapter::{Entry, Run, RunFilter, Seq, Signal, SignalNumber};
 use pathops_core::{ErrorKind, Result, RunId};
 use sqlx::{query_as, query_scalar};
 
 use super::database::Reader;
-use crate::journal_rows::{self, EntryRow, RunRow, limited, run_ids, stored};
+use crate::journal_rows::{self, EntryRow, RunRow, SignalRow, limited, run_ids, stored};
 
 pub(super) async fn load(reader: &mut Reader<'_>, run: &RunId) -> Result<Option<Run>> {
-    let row = query_as::<_, RunRow>("SELECT machine, seq, format, state, ended FROM runs WHERE id = ?").bind(run.as_str());
+    let row = query_as::<_, RunRow>("SELECT machine, seq, format, state, ended, heard FROM runs WHERE id = ?").bind(run.as_str());
     let row = row.fetch_optional(reader.sqlite()).await.map_err(|e| reader.call.failed(e))?;
     let Some(row) = row else { return Ok(None) };
     let ops = "SELECT op, command FROM ops WHERE run = ? AND command IS NOT NULL ORDER BY op";
@@ -27,6 +27,13 @@ pub(super) async fn runs(reader: &mut Reader<'_>, filter: &RunFilter, after: Opt
     let rows = query_scalar::<_, String>(text).bind(after.map_or("", RunId::as_str)).bind(filter.machine.as_deref());
     let rows = rows.bind(limited(limit)).fetch_all(reader.sqlite()).await;
     run_ids(&reader.call, rows.map_err(|e| reader.call.failed(e))?)
+}
+
+pub(super) async fn told(reader: &mut Reader<'_>, run: &RunId, after: SignalNumber, limit: usize) -> Result<Vec<Signal>> {
+    let rows = "SELECT number, at, told FROM signals WHERE run = ? AND number > ? ORDER BY number LIMIT ?";
+    let rows = query_as::<_, SignalRow>(rows).bind(run.as_str()).bind(stored(after.0)).bind(limited(limit));
+    let rows = rows.fetch_all(reader.sqlite()).await.map_err(|e| reader.call.failed(e))?;
+    rows.into_iter().map(|row| journal_rows::signal(&reader.call, row)).collect()
 }
 
 pub(super) async fn entries(reader: &mut Reader<'_>, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {

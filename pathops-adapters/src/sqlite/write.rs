@@ -1,12 +1,13 @@
 //! Making runs and adding to them, inside a transaction that the caller ends.
 
-use pathops_core::adapter::{Created, Lease, Seq, Transition};
-use pathops_core::{Result, RunId};
-use sqlx::{query, query_as};
+use pathops_core::adapter::{Created, Lease, Seq, SignalNumber, Transition};
+use pathops_core::{ErrorKind, IdempotencyKey, Result, RunId, UnixMillis};
+use serde_json::Value;
+use sqlx::{query, query_as, query_scalar};
 
 use super::database::Transaction;
 use super::lease;
-use crate::journal_rows::{Record, Refusal, StoredRow, stored};
+use crate::journal_rows::{Record, Refusal, StoredRow, number, stored, text, told_again};
 
 pub(super) async fn create(
     transaction: &mut Transaction<'_>,
@@ -17,6 +18,9 @@ pub(super) async fn create(
 ) -> Result<Created> {
     let record = Record::new(&transaction.call, first)?;
     let refused = |transaction: &Transaction<'_>, why: &Refusal| why.error(&transaction.call, lease, Seq(0));
+    if let Some(signal) = record.hears {
+        return Err(refused(transaction, &Refusal::Unheard(signal)));
+    }
     if !lease::is_held(transaction, lease).await? {
         return Err(refused(transaction, &Refusal::Fence));
     }
@@ -61,6 +65,29 @@ pub(super) async fn append(
     Ok(next)
 }
 
+pub(super) async fn tell(
+    transaction: &mut Transaction<'_>,
+    key: &IdempotencyKey,
+    run: &RunId,
+    at: UnixMillis,
+    told: &Value,
+) -> Result<SignalNumber> {
+    let known = query_as::<_, (i64, String)>("SELECT number, told FROM signals WHERE run = ? AND key = ?");
+    let known = known.bind(run.as_str()).bind(key.as_str()).fetch_optional(transaction.sqlite()).await;
+    if let Some(known) = known.map_err(|e| transaction.call.failed(e))? {
+        return told_again(&transaction.call, told, &known);
+    }
+    let ended = query_scalar::<_, bool>("SELECT EXISTS (SELECT 1 FROM runs WHERE id = ? AND ended)").bind(run.as_str());
+    if ended.fetch_one(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))? {
+        return Err(transaction.call.refused(ErrorKind::Invalid, "the run has ended"));
+    }
+    let tell = "INSERT INTO signals (run, number, key, at, told) \
+                SELECT ?1, 1 + coalesce(max(number), 0), ?2, ?3, ?4 FROM signals WHERE run = ?1 RETURNING number";
+    let tell = query_scalar::<_, i64>(tell).bind(run.as_str()).bind(key.as_str()).bind(at.0).bind(text(&transaction.call, told)?);
+    let told = tell.fetch_one(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
+    number(&transaction.call, "the number of a signal", told).map(SignalNumber)
+}
+
 /// Why no transition can follow `expected`.
 async fn why_not(transaction: &mut Transaction<'_>, lease: &Lease, run: &RunId, expected: Seq) -> Result<Option<Refusal>> {
     if !lease::is_held(transaction, lease).await? {
@@ -90,6 +117,14 @@ async fn add(transaction: &mut Transaction<'_>, run: &RunId, seq: Seq, record: &
     let entry = entry.bind(run.as_str()).bind(stored(seq.0)).bind(record.format).bind(record.at);
     let entry = entry.bind(&record.event).bind(record.closes).bind(&record.opens);
     entry.execute(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
+    if let Some(signal) = record.hears {
+        let heard = "UPDATE runs SET heard = ?1 WHERE id = ?2 AND heard = ?1 - 1 \
+                     AND EXISTS (SELECT 1 FROM signals WHERE run = ?2 AND number = ?1)";
+        let heard = query(heard).bind(signal).bind(run.as_str()).execute(transaction.sqlite()).await;
+        if heard.map_err(|e| transaction.call.failed(e))?.rows_affected() == 0 {
+            return Ok(Some(Refusal::Unheard(signal)));
+        }
+    }
     let state = query("UPDATE runs SET seq = ?, format = ?, state = ?, ended = ? WHERE id = ?");
     let state = state.bind(stored(seq.0)).bind(record.format).bind(&record.state).bind(record.ends).bind(run.as_str());
     state.execute(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use pathops_adapters::postgres::PostgresJournal;
-use pathops_core::adapter::{Journal as _, Lease, OpId, OpenOp, RunFilter, Seq, Transition};
+use pathops_core::adapter::{Journal as _, Lease, OpId, OpenOp, RunFilter, Seq, SignalNumber, Transition};
 use pathops_core::{Effect, Error, ErrorKind, RunId, UnixMillis};
 use serde_json::json;
 use sqlx::Connection as _;
@@ -29,6 +29,9 @@ pub(crate) fn trials(server: &OneServer) -> Vec<Trial> {
             Box::pin(several_that_make_a_journal_at_once_find_it_made(it))
         }),
         trial(server, "opening_again_changes_no_table", |it| Box::pin(opening_again_changes_no_table(it))),
+        trial(server, "tables_of_the_first_version_are_taken_further", |it| {
+            Box::pin(tables_of_the_first_version_are_taken_further(it))
+        }),
         trial(server, "entries_cannot_be_changed_deleted_or_skipped", |it| {
             Box::pin(entries_cannot_be_changed_deleted_or_skipped(it))
         }),
@@ -52,6 +55,7 @@ fn transition(n: u64, by: &str) -> Transition {
         event: json!({"event": n, "by": by}),
         state: json!({"state": n, "by": by}),
         closes: n.checked_sub(1).filter(|n| *n > 0).map(OpId),
+        hears: None,
         opens: vec![OpenOp { op: OpId(n), command: json!({"do": n}) }],
         ends: false,
     }
@@ -243,6 +247,32 @@ async fn opening_again_changes_no_table(server: &Server) {
     let newer = PostgresJournal::open(&url).await.unwrap_err();
     assert_eq!((newer.kind(), newer.effect()), (ErrorKind::Unsupported, Effect::None), "{newer}");
     assert!(newer.to_string().contains("version 9") && newer.to_string().contains("as new as its writer"), "{newer}");
+}
+
+/// What version 1 has written is there as before, and goes on.
+async fn tables_of_the_first_version_are_taken_further(server: &Server) {
+    let url = server.database().await;
+    execute(&url, include_str!("../../migrations/postgres/0001_journal.sql")).await.unwrap();
+    let written = r#"
+        INSERT INTO pathops_leases VALUES ('driver', 'me', 7, 60000, NULL), ('run-1', NULL, 3, -9223372036854775808, 'promotion');
+        INSERT INTO pathops_runs VALUES ('run-1', 'promotion', 1, 1, '{"state": 1, "by": "me"}', false);
+        INSERT INTO pathops_entries
+          VALUES ('run-1', 1, 1, 1, '{"event": 1, "by": "me"}', NULL, '[{"op": 1, "command": {"do": 1}}]');
+        INSERT INTO pathops_ops VALUES ('run-1', 1, '{"do": 1}');
+    "#;
+    execute(&url, written).await.unwrap();
+    let journal = PostgresJournal::open(&url).await.unwrap();
+    let found = journal.load(&cx(), &run()).await.unwrap().unwrap();
+    assert_eq!((found.seq, found.heard, found.open), (Seq(1), SignalNumber(0), transition(1, "me").opens));
+    let lease = take(&journal, "driver", "me").await.unwrap();
+    assert!(lease.fence > 7, "{lease:?}");
+    let number = journal.tell(&cx(), &run(), UnixMillis(5), &json!("stop")).await.unwrap();
+    let heard = Transition { hears: Some(number), ..transition(2, "me") };
+    journal.append(&cx(), &lease, &run(), Seq(1), &heard).await.unwrap();
+    assert_eq!(check_whole(&journal).await.len(), 2);
+    drop(journal);
+    let journal = PostgresJournal::open(&url).await.unwrap();
+    assert_eq!(journal.load(&cx(), &run()).await.unwrap().unwrap().heard, number);
 }
 
 async fn entries_cannot_be_changed_deleted_or_skipped(server: &Server) {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::FutureExt as _;
 use pathops_core::adapter::{Comparison, Scm, SourceFile, SourceTree, SubjectDigest};
 use pathops_core::evidence::{Envelope, TrustRoot};
 use pathops_core::policy::{
@@ -11,9 +12,9 @@ use pathops_core::project::{EnvironmentTarget, Identities, Project, Unit, load_w
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry};
 use pathops_evidence::EvidenceRecord;
 
-use crate::activity::Services;
 use crate::activity::announce::SOURCE_BRANCH;
 use crate::activity::promote::Candidate;
+use crate::activity::{Services, at_once};
 use crate::change_set::{Combination, PullRequestRef, Role, Scope};
 use crate::desired_state::promotion;
 use crate::outside_evidence::mendable;
@@ -77,10 +78,8 @@ impl Services {
         let texts = stops.iter_mut().map(|it| &mut it.reason).chain(incidents.iter_mut().map(|it| &mut it.summary));
         let texts = texts.chain(&mut unit.intent).chain(&mut unit.boundaries);
         texts.for_each(|text| *text = self.redactor.redact_text(text));
-        let mut envelopes = Vec::new();
-        for record in &combination.evidence {
-            envelopes.push(self.sealer.envelope(cx, record).await?);
-        }
+        let reads = combination.evidence.iter().map(|record| self.sealer.envelope(cx, record).boxed());
+        let mut envelopes: Vec<_> = at_once(reads).await?;
         let subjects = self.subjects(cx, scope, &project.environments.production, combination, proposal.as_ref()).await?;
         let (trust, of_others) = self.outside_evidence(cx, &subjects).await?;
         let checks = self.policy_checks(cx, scope, &project.policy, production).await?;
@@ -158,10 +157,8 @@ impl Services {
     ) -> Result<TrustRoot> {
         let Some(reader) = self.ledger.as_ref().map(|ledger| ledger.reader()) else { return Ok(trust) };
         let Some(checkpoint) = reader.checkpoint(cx).await? else { return Ok(trust) };
-        let mut inclusions = Vec::new();
-        for leaf in made_here.filter_map(|record| record.leaf) {
-            inclusions.push(reader.inclusion(cx, leaf, &checkpoint).await?);
-        }
+        let leaves = made_here.filter_map(|record| record.leaf);
+        let inclusions: Vec<_> = at_once(leaves.map(|leaf| reader.inclusion(cx, leaf, &checkpoint).boxed())).await?;
         trust
             .with_log(&checkpoint, &inclusions)
             .map_err(|error| Error::new(ErrorKind::Corrupt, "look evidence up in the ledger").because(&error).with_source(error))

@@ -418,6 +418,26 @@ impl Services {
         Err(error)
     }
 
+    /// Takes back what was granted to the ways to production that nobody decides about for now, or any more: nobody can merge them.
+    /// Everything else lets nobody do anything. It is posted whatever stands there: a success may still be on its way.
+    pub(super) async fn withhold(&self, cx: &OpContext, command: &Command) -> Result<()> {
+        let ways: Vec<_> = match command {
+            Command::Promote { pull_request, .. } => vec![pull_request],
+            Command::Close { pull_requests, .. } => {
+                let to_production = pull_requests.iter().filter(|(role, ..)| matches!(role, Role::Production | Role::Restore));
+                to_production.map(|(_, pull_request, _)| pull_request).collect()
+            }
+            _ => Vec::new(),
+        };
+        for PullRequestRef { repo, number, .. } in ways {
+            let now = self.scm.pull_request(cx, repo, *number).await?;
+            if now.state == PullRequestState::Open {
+                self.post(cx, repo, &now.head, CheckState::Pending, "the change set is paused or has stopped").await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Posts what is no success. Each post has a key of its own: the same word may be needed again after another one.
     pub(super) async fn post(
         &self,

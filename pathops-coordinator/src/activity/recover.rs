@@ -13,6 +13,9 @@ use crate::desired_state::{difference, movable};
 impl Services {
     /// Closes the pull requests that are still open, and takes back what was granted: from here on nothing of them can
     /// be merged. Says which turned out to be merged.
+    ///
+    /// Of a way to production the status is a failure in the end, whatever it was: a success that was on its way when the change set
+    /// stopped would let the same commit be merged by another pull request.
     pub(super) async fn close(&self, cx: &OpContext, pull_requests: &[(Role, PullRequestRef, RepoPath)]) -> Result<Outcome> {
         let mut merged = BTreeMap::new();
         for (role, PullRequestRef { repo, number, .. }, path) in pull_requests {
@@ -21,8 +24,10 @@ impl Services {
                 merged.insert(*role, self.restored_state(cx, repo, commit, path).await?);
                 continue;
             }
-            if self.posted(cx, repo, &now.head).await? == Some(CheckState::Success) {
-                self.post(cx, repo, &now.head, CheckState::Failure, "the change set was refused").await?;
+            let posted = self.posted(cx, repo, &now.head).await?;
+            let to_production = matches!(role, Role::Production | Role::Restore) && posted != Some(CheckState::Failure);
+            if posted == Some(CheckState::Success) || to_production {
+                self.post(cx, repo, &now.head, CheckState::Failure, "the change set has stopped").await?;
             }
             if now.state == PullRequestState::Open {
                 // Merged in this very moment: the next look finds that.

@@ -322,8 +322,12 @@ impl Context<'_> {
     }
 
     fn revert(&self) -> Option<Command> {
-        let reason =
-            self.state.failure.as_ref().map(|failure| format!("{}: {}", failure.unit, failure.reason)).unwrap_or_default();
+        let failed = self.state.failure.as_ref().map(|failure| format!("{}: {}", failure.unit, failure.reason));
+        let cancelled = || {
+            let by = self.state.cancelled.as_ref()?.get();
+            Some(format!("{} cancelled the change set: {}", by.person, by.reason))
+        };
+        let reason = failed.or_else(cancelled).unwrap_or_default();
         let (before, merged) = (self.progress.before.clone()?, self.progress.preflight.clone()?);
         Some(Command::Revert {
             target: self.preflight(),

@@ -95,6 +95,18 @@ fn next(state: &State, at: UnixMillis) -> Option<Next> {
     {
         return Some(it.stopped(format!("{}: {}", failure.unit, failure.reason), at));
     }
+    if let (Some(by), S::Declared | S::Working | S::InReview | S::InPreflight | S::Decided | S::Promoting) =
+        (&state.cancelled, it.state())
+    {
+        let early = matches!(it.state(), S::Declared | S::Working | S::InReview);
+        if state.end == Some(End::Cancelled) && early {
+            return Some(it.cancelled(&**by, at));
+        }
+        let merged = state.units.values().any(|progress| progress.preflight.is_some() || progress.production.is_some());
+        if merged || !early {
+            return Some(it.called_off(&**by, at));
+        }
+    }
     match it.state() {
         S::Declared => all(state, |unit, progress| read(progress, state.workplace(unit))).map(|read| it.working(&read, at)),
         S::Working => {
@@ -148,7 +160,7 @@ fn taken_back(artifact: &ArtifactLifecycle) -> Option<&str> {
 fn end(state: &State, at: UnixMillis) -> Option<Next> {
     let it = &state.lifecycle;
     match state.end? {
-        End::Recovered => {
+        End::Recovered | End::Cancelled => {
             let observed = |progress: &Progress| progress.again.as_ref()?.preflight();
             let nothing = |progress: &Progress| match (observed(progress), &progress.preflight) {
                 (Some(_), _) => None,

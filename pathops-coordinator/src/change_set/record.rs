@@ -110,7 +110,7 @@ fn status(state: &State) -> Value {
             "problem": progress.problem,
         })
     };
-    json!({
+    let status = json!({
         "format": RECORD_FORMAT,
         "changeSet": start.change_set,
         "project": start.project,
@@ -123,7 +123,14 @@ fn status(state: &State) -> Value {
         "waves": state.waves(),
         "units": state.units.iter().map(|(id, progress)| (id.to_string(), unit(progress))).collect::<serde_json::Map<_, _>>(),
         "remarks": state.remarks,
-    })
+    });
+    // Only where it is: what an earlier version wrote of a run stays what it was.
+    let told = [("cancelled", &state.cancelled), ("paused", &state.paused)];
+    let told = told.into_iter().filter_map(|(name, by)| Some((name.to_owned(), json!(by.as_ref()?))));
+    match status {
+        Value::Object(fields) => fields.into_iter().chain(told).collect(),
+        other => other,
+    }
 }
 
 fn pull_requests(state: &State) -> Value {

@@ -11,11 +11,23 @@ use crate::change_set::{End, Progress, PullRequestRef, Role, Scope, Stage, State
 /// Where a change set is, in one line.
 #[must_use]
 pub fn headline(state: &State) -> String {
+    if let Some(by) = &state.paused {
+        return format!("Paused by {}: {}", by.get().person, by.get().reason);
+    }
+    if let (None, Some(by)) = (&state.failure, &state.cancelled) {
+        let why = format!("{} cancelled it: {}", by.get().person, by.get().reason);
+        return match state.end {
+            None => format!("Cancelled, being taken back. {why}"),
+            Some(End::Cancelled) => format!("Cancelled; nothing of it was in an environment. {why}"),
+            Some(End::Recovered) => format!("Cancelled; everything is back to what it was before. {why}"),
+            Some(_) => format!("Cancelled; people have to look after what is left. {why}"),
+        };
+    }
     if let Some(failure) = &state.failure {
         let why = format!("{} was stopped: {}", failure.unit, failure.reason);
         return match state.end {
             None => format!("Refused, going back. {why}"),
-            Some(End::Recovered) => format!("Refused; everything is back to what it was before. {why}"),
+            Some(End::Recovered | End::Cancelled) => format!("Refused; everything is back to what it was before. {why}"),
             Some(_) => format!("Stopped; people have to look after what is left. {why}"),
         };
     }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use pathops_core::adapter::{Artifact, Observation, PullRequest};
 use pathops_core::evidence::Treatment;
-use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle, Change, ChangeSetLifecycle, Recorded};
+use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle, Change, ChangeSetLifecycle, HumanDecision, Recorded};
 use pathops_core::policy::{Decision, GitState, MergeBy, Shown};
 use pathops_core::project::{Environments, FeatureRequest, Unit};
 use pathops_core::{
@@ -386,6 +386,8 @@ pub enum End {
     Recovered,
     /// It stopped, and something is left that people have to look after.
     Incomplete,
+    /// It was cancelled before anything of it was in an environment, and its pull requests are closed.
+    Cancelled,
 }
 
 /// Everything that is known of a change set.
@@ -400,6 +402,12 @@ pub struct State {
     pub lifecycle: ChangeSetLifecycle,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// Who has cancelled it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<Box<Recorded<HumanDecision>>>,
+    /// Who has paused it; `None` where it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Box<Recorded<HumanDecision>>>,
     /// What the status comments say now, and whether an edit is under way.
     pub comment: Comment,
     /// How many writes of its record are under way.
@@ -425,6 +433,12 @@ pub struct Comment {
 }
 
 impl State {
+    /// Whether it does not go to production any more: something has failed, or it was cancelled.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.failure.is_some() || self.cancelled.is_some()
+    }
+
     /// The units of the change set in waves, in deploy order.
     #[must_use]
     pub fn waves(&self) -> Vec<Vec<UnitId>> {

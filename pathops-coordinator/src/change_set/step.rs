@@ -10,7 +10,8 @@ use crate::change_set::enter::enter;
 use crate::change_set::lifecycles::{follow, rule_out};
 use crate::change_set::transition::{Next, Work, transition};
 use crate::change_set::{
-    Command, Comment, End, Failure, Outcome, Progress, Stage, Start, State, comment, headline, incidents, record, releases,
+    Command, Comment, End, Failure, Outcome, Progress, PullRequestRef, Role, Stage, Start, State, comment, headline, incidents,
+    record, releases,
 };
 
 pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
@@ -51,6 +52,8 @@ pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
         units,
         lifecycle,
         failure: None,
+        cancelled: None,
+        paused: None,
         comment: Comment::default(),
         recording: 0,
         end: None,
@@ -80,11 +83,17 @@ pub(super) fn step(mut state: State, command: &Command, outcome: &Outcome, at: U
         (_, Some(unit)) => commands.extend(unit_step(&mut state, &unit, outcome, at)),
         (_, None) => {}
     }
-    follow(&mut state, at);
-    commands.extend(advance(&mut state, at));
-    commands.extend(speak(&mut state));
-    state.ended = state.end.is_some() && state.recording == 0 && !state.comment.editing;
+    commands.extend(advance_and_speak(&mut state, at));
     (state, commands)
+}
+
+/// What the units do together, as things stand, and what is said about it.
+pub(super) fn advance_and_speak(state: &mut State, at: UnixMillis) -> Vec<Command> {
+    follow(state, at);
+    let mut commands = advance(state, at);
+    commands.extend(speak(state));
+    state.ended = state.end.is_some() && state.recording == 0 && !state.comment.editing;
+    commands
 }
 
 /// What follows for one unit from the outcome of its open operation.
@@ -98,10 +107,21 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis
         progress.observation = None;
     }
     state.units.insert(unit.clone(), progress);
+    if let (Some(_), Outcome::Settled { merged }) = (&state.cancelled, outcome)
+        && merged.contains_key(&Role::Source)
+        && let Some(url) = state.units.get(unit).and_then(|it| it.pull_requests.get(&Role::Source)).map(|it| it.url.clone())
+    {
+        source_stays(state, unit, &url);
+    }
     if let Outcome::Built { remarks, .. } = outcome {
         remarks.iter().for_each(|text| remark(state, format!("{unit}: {text}")));
     }
     match next {
+        // What was begun has come to its end, and nothing else is begun: it goes back from where it is.
+        Next::Do(stage) if state.cancelled.is_some() && stage < Stage::FailureEvidence => {
+            set_stage(state, unit, Stage::Stopped);
+            None
+        }
         Next::Do(stage) => enter(state, unit, stage),
         Next::Rest(stage) => {
             set_stage(state, unit, stage);
@@ -148,7 +168,7 @@ fn advance(state: &mut State, at: UnixMillis) -> Vec<Command> {
     if state.end.is_some() {
         return Vec::new();
     }
-    if state.failure.is_some() {
+    if state.is_stopped() {
         return recover(state, at);
     }
     let waves = state.waves();
@@ -186,7 +206,10 @@ fn recover(state: &mut State, at: UnixMillis) -> Vec<Command> {
     let open: Vec<UnitId> =
         order.iter().filter(|unit| !matches!(stage(state, unit), S::Closed | S::Recovered | S::LeftToPeople)).cloned().collect();
     if !open.is_empty() {
-        let reason = state.failure.as_ref().map(|failure| format!("{} failed", failure.unit)).unwrap_or_default();
+        let reason = match (&state.failure, &state.cancelled) {
+            (Some(failure), _) => format!("{} failed", failure.unit),
+            (None, by) => by.as_ref().map(|by| format!("{} cancelled the change set", by.get().person)).unwrap_or_default(),
+        };
         for progress in state.units.values_mut() {
             rule_out(progress, &reason, at);
         }
@@ -202,8 +225,32 @@ fn recover(state: &mut State, at: UnixMillis) -> Vec<Command> {
         }
     }
     let whole = state.units.values().all(|progress| progress.stage == S::Recovered);
-    state.end = Some(if whole { End::Recovered } else { End::Incomplete });
+    let untouched = state.units.values().all(|progress| progress.preflight.is_none() && progress.production.is_none());
+    state.end = Some(match state.cancelled {
+        Some(_) if whole && untouched && state.failure.is_none() => End::Cancelled,
+        _ if whole => End::Recovered,
+        _ => End::Incomplete,
+    });
+    what_stays(state);
     vec![record_now(state, at)]
+}
+
+/// Says what cannot be taken back: only desired state goes back.
+fn what_stays(state: &mut State) {
+    if state.cancelled.is_none() {
+        return;
+    }
+    let source = |progress: &Progress| progress.pull_requests.get(&Role::Source).cloned();
+    let is_merged = |it: &PullRequestRef| it.change().is_some_and(|change| change.get().merged.is_some());
+    let merged = |progress: &Progress| source(progress).filter(is_merged);
+    let stays: Vec<_> = state.units.iter().filter_map(|(unit, progress)| Some((unit.clone(), merged(progress)?.url))).collect();
+    for (unit, url) in stays {
+        source_stays(state, &unit, &url);
+    }
+}
+
+fn source_stays(state: &mut State, unit: &UnitId, url: &str) {
+    remark(state, format!("{unit}: its source was merged ({url}) and stays as it is; a revert there is up to people"));
 }
 
 /// How a unit whose pull requests are closed goes back.

@@ -20,6 +20,22 @@ pub struct Seq(pub u64);
 #[serde(transparent)]
 pub struct OpId(pub u64);
 
+/// The number of a signal among those of its run: 1 for the first, and none is left out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SignalNumber(pub u64);
+
+/// Something that a run was told from outside, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signal {
+    /// Its number.
+    pub number: SignalNumber,
+    /// When it was told.
+    pub at: UnixMillis,
+    /// What was told, as the machine reads it.
+    pub told: Value,
+}
+
 /// An operation that is still to be done: intent, journaled before the call (I6).
 ///
 /// Waiting for an instant is an operation like any other, so a timer needs no table of its own: it is open until
@@ -45,6 +61,8 @@ pub struct Transition {
     pub state: Value,
     /// The operation whose outcome this is, which ends it.
     pub closes: Option<OpId>,
+    /// The signal that is heard by it: the one after the last that the run has heard.
+    pub hears: Option<SignalNumber>,
     /// Operations to be done from now on.
     pub opens: Vec<OpenOp>,
     /// Whether the run ends here: nothing can follow.
@@ -83,6 +101,8 @@ pub struct Run {
     pub state: Value,
     /// What is still to be done, in the order of the numbers.
     pub open: Vec<OpenOp>,
+    /// The last signal that it has heard; 0 for none.
+    pub heard: SignalNumber,
     /// Whether it has ended.
     pub ended: bool,
 }
@@ -194,17 +214,32 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// As [`Journal::acquire`].
     async fn surrender(&self, cx: &OpContext, machine: &str, owner: &str) -> Result<()>;
 
-    /// Ends when there may be something new to claim: a run was made, or its lease was given back, by this process or, where the
-    /// journal is `shared`, by another one. It may end for nothing, and may miss what happens before it waits or while the
-    /// store is out of reach, and a lease that expires is nothing that happens: who waits looks by themselves from time to
-    /// time, too. Where the journal does not declare `wakes`, it never ends. It may be dropped at any moment.
-    async fn woken(&self);
+    /// Ends when there may be something new: a run was made, or its lease was given back, by this process or, where the journal is
+    /// `shared`, by another one; or, with its name, that a run was told something by another process. It may end for nothing, and may miss what happens
+    /// before it waits or while the store is out of reach, and a lease that expires is nothing that happens: who waits looks by
+    /// themselves from time to time, too. Where the journal does not declare `wakes`, it never ends. It may be dropped at any moment.
+    async fn woken(&self) -> Option<RunId>;
+
+    /// Stores a signal for a run under the key of `cx`, and gives its number. Telling the same under the same key again gives the same
+    /// number and changes nothing. The run need not have begun: it hears what it was told before. After `Ok` the signal survives a
+    /// crash. A run that ends meanwhile does not hear it.
+    ///
+    /// # Errors
+    /// `AlreadyExists` where the run was told something else under that key; `Invalid` where it has ended; and as
+    /// [`Journal::acquire`].
+    async fn tell(&self, cx: &OpContext, run: &RunId, at: UnixMillis, told: &Value) -> Result<SignalNumber>;
+
+    /// At most `limit` signals of a run after `after`, in order; none where there are no more, or no such run.
+    ///
+    /// # Errors
+    /// As [`Journal::load`].
+    async fn told(&self, cx: &OpContext, run: &RunId, after: SignalNumber, limit: usize) -> Result<Vec<Signal>>;
 
     /// Makes a run with its first transition.
     ///
     /// # Errors
     /// `AlreadyExists` where the run exists with another machine or first event; `Conflict` where the fence is old;
-    /// `Invalid` for a transition that closes an operation; and as [`Journal::acquire`].
+    /// `Invalid` for a transition that closes an operation or hears a signal; and as [`Journal::acquire`].
     async fn create(&self, cx: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created>;
 
     /// Adds a transition after `expected`, the last one the caller has seen, and returns its number.
@@ -213,7 +248,8 @@ pub trait Journal: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `Conflict` where the run has moved on or the fence is old; `NotFound`; `Invalid` where the run has ended, the
-    /// operation it closes is not open, or one that it opens was used before; and as [`Journal::acquire`]. With every
+    /// operation it closes is not open, one that it opens was used before, or the signal it hears is not the next one that the run was
+    /// told; and as [`Journal::acquire`]. With every
     /// error that has no unknown effect, nothing has changed.
     async fn append(&self, cx: &OpContext, lease: &Lease, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq>;
 

@@ -20,6 +20,7 @@ use crate::time::UnixMillis;
 mod claim;
 mod lease;
 mod order;
+mod signals;
 mod store;
 mod transition;
 
@@ -87,11 +88,13 @@ pub fn cases(capabilities: JournalCapabilities) -> Vec<Case<JournalWorld>> {
     cases.extend(order::cases());
     cases.extend(lease::cases());
     cases.extend(claim::cases());
+    cases.extend(signals::cases());
     if capabilities.durable {
-        cases.push(store::durable());
+        cases.extend([store::durable(), signals::durable()]);
     }
     if capabilities.shared {
         cases.extend([store::shared(), claim::shared()]);
+        cases.extend(signals::shared(capabilities.wakes));
     }
     if capabilities.wakes {
         cases.push(claim::wakes(capabilities.shared));
@@ -154,6 +157,7 @@ fn transition(n: u64, closes: Option<u64>, opens: &[u64]) -> Transition {
         event: json!({"event": n, "text": "é \"quoted\" \\ \n"}),
         state: json!({"state": n, "list": [1, null, true, {"deep": -1.5}]}),
         closes: closes.map(OpId),
+        hears: None,
         opens: opens.iter().map(|op| OpenOp { op: OpId(*op), command: json!({"command": op}) }).collect(),
         ends: false,
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::adapter::{Entry, OpId, OpenOp, Run, Seq};
+use crate::adapter::{Entry, OpId, OpenOp, Run, Seq, SignalNumber};
 use crate::flow::{Event, Machine};
 
 /// A run made once more by its machine, from what the journal says happened.
@@ -30,11 +30,12 @@ pub struct Replay<M: Machine> {
     open: BTreeMap<OpId, M::Command>,
     seq: Seq,
     last_op: OpId,
+    heard: SignalNumber,
 }
 
 impl<M: Machine> Default for Replay<M> {
     fn default() -> Self {
-        Self { state: None, open: BTreeMap::new(), seq: Seq(0), last_op: OpId(0) }
+        Self { state: None, open: BTreeMap::new(), seq: Seq(0), last_op: OpId(0), heard: SignalNumber(0) }
     }
 }
 
@@ -92,6 +93,9 @@ impl<M: Machine> Replay<M> {
         if let Some(op) = open.into_keys().next() {
             return Err(at(Difference::Lost { op }));
         }
+        if run.heard != self.heard {
+            return Err(at(Difference::Heard { stored: run.heard, machine: self.heard }));
+        }
         if run.ended != M::has_ended(&state) {
             return Err(at(Difference::End { stored: run.ended }));
         }
@@ -99,14 +103,23 @@ impl<M: Machine> Replay<M> {
     }
 
     fn transition(&mut self, entry: &Entry) -> Result<Vec<M::Command>, Difference> {
-        let event: Event<M::Start, M::Outcome> = read("event", &entry.event)?;
+        let event: Event<M::Start, M::Outcome, M::Signal> = read("event", &entry.event)?;
         let (state, commands) = match (event, entry.closes, self.state.take()) {
             (Event::Started(start), None, None) => M::start(&start),
             (Event::Done { op, outcome }, Some(closes), Some(state)) if op == closes => {
                 let command = self.open.remove(&op).ok_or(Difference::NotOpen { op })?;
                 M::step(state, &command, &outcome, entry.at)
             }
+            (Event::Heard { number, told }, None, Some(state)) => {
+                let next = SignalNumber(self.heard.0 + 1);
+                if number != next {
+                    return Err(Difference::Heard { stored: number, machine: next });
+                }
+                self.heard = number;
+                M::hear(state, &told, entry.at)
+            }
             (Event::Started(_), ..) => return Err(Difference::StartedTwice),
+            (Event::Heard { number, .. }, ..) => return Err(Difference::Heard { stored: number, machine: self.heard }),
             (Event::Done { .. }, _, None) => return Err(Difference::NotStarted),
             (Event::Done { op, .. }, ..) => return Err(Difference::NotOpen { op }),
         };
@@ -196,6 +209,14 @@ pub enum Difference {
         /// Which.
         op: OpId,
     },
+    /// It hears another signal than the next one.
+    #[error("it has heard signal {}, and signal {} is its turn", .stored.0, .machine.0)]
+    Heard {
+        /// The one that is stored.
+        stored: SignalNumber,
+        /// The one whose turn it is.
+        machine: SignalNumber,
+    },
     /// Something is another one.
     #[error("the {what} is another one than the machine makes, at `{pointer}`")]
     Other {
@@ -213,7 +234,7 @@ pub enum Difference {
 }
 
 fn of_this_format<M: Machine>(stored: u32) -> Result<(), Difference> {
-    if stored == M::FORMAT { Ok(()) } else { Err(Difference::Format { stored, machine: M::FORMAT }) }
+    if (M::OLDEST..=M::FORMAT).contains(&stored) { Ok(()) } else { Err(Difference::Format { stored, machine: M::FORMAT }) }
 }
 
 fn read<T: DeserializeOwned>(what: &str, value: &Value) -> Result<T, Difference> {

@@ -186,8 +186,8 @@ impl Record<ChangeSet> {
     ///
     /// # Errors
     /// [`TransitionError`] once a unit was merged into preflight: then it stops and goes back.
-    pub fn cancelled(&self, by: &Proven<HumanDecision>, at: UnixMillis) -> Next {
-        self.step(ChangeSetState::Cancelled, Ground::Person(by.get().clone()), at)
+    pub fn cancelled(&self, by: &impl Proof<HumanDecision>, at: UnixMillis) -> Next {
+        self.step(ChangeSetState::Cancelled, Ground::Person(by.it().clone()), at)
     }
 
     /// It stops: a failure of which there is evidence.
@@ -202,8 +202,8 @@ impl Record<ChangeSet> {
     ///
     /// # Errors
     /// [`TransitionError`] where it has stopped or ended already.
-    pub fn called_off(&self, by: &Proven<HumanDecision>, at: UnixMillis) -> Next {
-        self.step(ChangeSetState::Stopped, Ground::Person(by.get().clone()), at)
+    pub fn called_off(&self, by: &impl Proof<HumanDecision>, at: UnixMillis) -> Next {
+        self.step(ChangeSetState::Stopped, Ground::Person(by.it().clone()), at)
     }
 
     /// It stops, for a reason of which there is no evidence: a decision refused it, a pull request was closed.

@@ -6,11 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
-use crate::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq, Transition};
+use crate::adapter::{
+    Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq, Signal, SignalNumber, Transition,
+};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::RunId;
-use crate::op::OpContext;
+use crate::op::{IdempotencyKey, OpContext};
 use crate::time::UnixMillis;
 
 mod lease;
@@ -53,7 +56,14 @@ struct State {
     writes: u64,
     leases: Leases,
     runs: BTreeMap<RunId, Record>,
+    told: BTreeMap<RunId, Vec<Told>>,
     wakes: Wakes,
+}
+
+/// A signal, and the key that it was told under.
+struct Told {
+    key: IdempotencyKey,
+    signal: Signal,
 }
 
 impl State {
@@ -162,9 +172,34 @@ impl Journal for MemoryJournal {
         })
     }
 
-    async fn woken(&self) {
+    async fn woken(&self) -> Option<RunId> {
         let seen = self.state().wakes.count;
-        poll_fn(|cx| self.state().wakes.poll(seen, cx)).await;
+        poll_fn(|cx| self.state().wakes.poll(seen, cx)).await
+    }
+
+    async fn tell(&self, cx: &OpContext, run: &RunId, at: UnixMillis, told: &Value) -> Result<SignalNumber> {
+        self.write("tell a run", |state| {
+            let refused = |kind, why| Err(Error::new(kind, "tell a run").on(run).because(why));
+            let signals = state.told.entry(run.clone()).or_default();
+            match signals.iter().find(|it| it.key == *cx.key()) {
+                Some(known) if known.signal.told == *told => return Ok(known.signal.number),
+                Some(_) => return refused(ErrorKind::AlreadyExists, "it was told something else under that key"),
+                None => {}
+            }
+            if state.runs.get(run).is_some_and(Record::ended) {
+                return refused(ErrorKind::Invalid, "the run has ended");
+            }
+            let number = SignalNumber(u64::try_from(signals.len()).unwrap_or(u64::MAX) + 1);
+            signals.push(Told { key: cx.key().clone(), signal: Signal { number, at, told: told.clone() } });
+            state.wakes.wake_for(run);
+            Ok(number)
+        })
+    }
+
+    async fn told(&self, _: &OpContext, run: &RunId, after: SignalNumber, limit: usize) -> Result<Vec<Signal>> {
+        let state = self.state();
+        let signals = state.told.get(run).into_iter().flatten().map(|it| &it.signal);
+        Ok(signals.filter(|signal| signal.number > after).take(limit).cloned().collect())
     }
 
     async fn create(&self, _: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
@@ -187,8 +222,9 @@ impl Journal for MemoryJournal {
     async fn append(&self, _: &OpContext, lease: &Lease, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq> {
         self.write("add a transition", |state| {
             state.leases.check(lease, "add a transition", run)?;
+            let told = state.told.get(run).map_or(0, Vec::len);
             let record = state.runs.get_mut(run).ok_or_else(|| unknown(run, "add a transition"))?;
-            record.append(run, expected, transition)
+            record.append(run, expected, transition, SignalNumber(u64::try_from(told).unwrap_or(u64::MAX)))
         })
     }
 
@@ -218,11 +254,8 @@ fn unknown(run: &RunId, operation: &'static str) -> Error {
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use serde_json::Value;
-
     use super::*;
     use crate::error::Effect;
-    use crate::op::IdempotencyKey;
 
     /// Creates a run as the second write, after taking a lease, with `interrupt` planned for it.
     async fn created(interrupt: Interrupt) -> (Result<Created>, Option<Run>, u64) {
@@ -240,6 +273,7 @@ mod tests {
             event: Value::Null,
             state: Value::Null,
             closes: None,
+            hears: None,
             opens: Vec::new(),
             ends: false,
         };

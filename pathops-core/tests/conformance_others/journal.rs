@@ -2,10 +2,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pathops_core::adapter::{Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq, Transition};
+use pathops_core::adapter::{
+    Created, Entry, Journal, JournalCapabilities, Lease, Run, RunFilter, Seq, Signal, SignalNumber, Transition,
+};
 use pathops_core::conformance::journal::{JournalFixture, JournalWorld, cases, worlds};
 use pathops_core::memory::{Faulty, MemoryJournal};
 use pathops_core::{ErrorKind, OpContext, Result, RunId, UnixMillis};
+use serde_json::Value;
 
 use crate::failing;
 use crate::forge::no_faults;
@@ -44,6 +47,15 @@ enum Defect {
     SurrendersAnyLease,
     WakesNobody,
     WakesAllTheTime,
+    ForgetsSignals,
+    TellsTheSameTwice,
+    TakesAnythingUnderAKey,
+    GivesSignalsInNoOrder,
+    OverlooksTheLimitOfSignals,
+    HearsAnything,
+    ForgetsWhatWasHeard,
+    TellsWhatHasEnded,
+    NamesNoRun,
 }
 
 /// The reference journal, said to be durable and shared, with one defect.
@@ -166,12 +178,36 @@ impl Journal for Planted {
         }
     }
 
-    async fn woken(&self) {
+    async fn woken(&self) -> Option<RunId> {
         match self.defect {
             Defect::WakesNobody => std::future::pending().await,
-            Defect::WakesAllTheTime => {}
+            Defect::WakesAllTheTime => None,
+            Defect::NamesNoRun => self.inner.woken().await.and(None),
             _ => self.inner.woken().await,
         }
+    }
+
+    async fn tell(&self, cx: &OpContext, run: &RunId, at: UnixMillis, told: &Value) -> Result<SignalNumber> {
+        match (self.defect, self.inner.tell(cx, run, at, told).await) {
+            (Defect::TellsTheSameTwice, Ok(_)) => {
+                let others = self.inner.told(cx, run, SignalNumber(0), usize::MAX).await?.len();
+                self.inner.tell(&cx.part(&others.to_string()), run, at, told).await
+            }
+            (Defect::TakesAnythingUnderAKey, Err(error)) if error.kind() == ErrorKind::AlreadyExists => Ok(SignalNumber(1)),
+            (Defect::TellsWhatHasEnded, Err(error)) if error.kind() == ErrorKind::Invalid => Ok(SignalNumber(2)),
+            (_, answer) => answer,
+        }
+    }
+
+    async fn told(&self, cx: &OpContext, run: &RunId, after: SignalNumber, limit: usize) -> Result<Vec<Signal>> {
+        let limit = if self.has(Defect::OverlooksTheLimitOfSignals) { usize::MAX } else { limit };
+        let mut told = self.inner.told(cx, run, after, limit).await?;
+        match self.defect {
+            Defect::ForgetsSignals => told.clear(),
+            Defect::GivesSignalsInNoOrder => told.reverse(),
+            _ => {}
+        }
+        Ok(told)
     }
 
     async fn create(&self, cx: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
@@ -195,6 +231,11 @@ impl Journal for Planted {
         if self.has(Defect::RefusesTheSameTransition) && last != expected {
             return Err(pathops_core::Error::new(ErrorKind::Conflict, "add a transition"));
         }
+        if self.has(Defect::HearsAnything) && next.hears.is_some() {
+            let deaf = Transition { hears: None, ..next.clone() };
+            let heard = self.inner.append(cx, &lease, run, expected, next).await;
+            return if heard.is_ok() { heard } else { self.inner.append(cx, &lease, run, expected, &deaf).await };
+        }
         let ends = next.ends && !self.has(Defect::GoesOnAfterTheEnd);
         if next.ends {
             self.ended.lock().unwrap().push(run.clone());
@@ -206,6 +247,9 @@ impl Journal for Planted {
         let mut loaded = self.inner.load(cx, run).await?;
         if let Some(run) = loaded.as_mut().filter(|_| self.has(Defect::MixesUpOpenOperations)) {
             run.open.sort_by_key(|open| open.op.0.to_string());
+        }
+        if let Some(run) = loaded.as_mut().filter(|_| self.has(Defect::ForgetsWhatWasHeard)) {
+            run.heard = SignalNumber(0);
         }
         if let Some(run) = loaded.as_mut().filter(|_| self.has(Defect::GoesOnAfterTheEnd)) {
             run.ended = self.ended.lock().unwrap().contains(&run.id);
@@ -355,7 +399,14 @@ fn each_defect_fails_the_cases_that_name_it() {
         (Defect::GoesOnAfterTheEnd, &["nothing_follows_the_end"]),
         (
             Defect::ForgetsOnRestart,
-            &["what_was_acknowledged_is_there_after_a_restart", "of_two_writers_one_wins", "who_waits_is_woken"],
+            &[
+                "what_was_acknowledged_is_there_after_a_restart",
+                "what_was_told_is_there_after_a_restart",
+                "of_two_writers_one_wins",
+                "of_many_who_tell_each_has_a_number",
+                "who_waits_hears_which_run_was_told",
+                "who_waits_is_woken",
+            ],
         ),
         (
             Defect::ClaimsHeldRuns,
@@ -374,10 +425,56 @@ fn each_defect_fails_the_cases_that_name_it() {
         (Defect::SurrendersNothing, &["what_is_surrendered_is_claimed_by_others", "who_waits_is_woken"]),
         (Defect::SurrendersForEverybody, &["what_is_surrendered_is_claimed_by_others"]),
         (Defect::SurrendersAnyLease, &["what_is_surrendered_is_claimed_by_others"]),
-        (Defect::WakesNobody, &["who_waits_is_woken"]),
-        (Defect::WakesAllTheTime, &["who_waits_is_woken"]),
+        (Defect::WakesNobody, &["who_waits_hears_which_run_was_told", "who_waits_is_woken"]),
+        (Defect::WakesAllTheTime, &["who_waits_hears_which_run_was_told", "who_waits_is_woken"]),
     ];
-    for (defect, expected) in table {
-        assert_eq!(failing(&cases(capabilities()), &worlds(Arc::new(*defect))), *expected, "{defect:?}");
-    }
+    fail_as_they_should(table);
+}
+
+#[test]
+fn each_defect_of_signals_fails_the_cases_that_name_it() {
+    fail_as_they_should(&[
+        (
+            Defect::ForgetsSignals,
+            &[
+                "signals_are_heard_one_after_the_other",
+                "telling_again_changes_nothing",
+                "a_run_is_told_before_it_begins",
+                "what_was_told_is_there_after_a_restart",
+                "of_many_who_tell_each_has_a_number",
+            ],
+        ),
+        (
+            Defect::TellsTheSameTwice,
+            &[
+                "signals_are_heard_one_after_the_other",
+                "telling_again_changes_nothing",
+                "a_run_is_told_before_it_begins",
+                "a_run_that_has_ended_is_told_nothing",
+                "what_was_told_is_there_after_a_restart",
+                "of_many_who_tell_each_has_a_number",
+            ],
+        ),
+        (Defect::TakesAnythingUnderAKey, &["telling_again_changes_nothing"]),
+        (
+            Defect::GivesSignalsInNoOrder,
+            &[
+                "signals_are_heard_one_after_the_other",
+                "what_was_told_is_there_after_a_restart",
+                "of_many_who_tell_each_has_a_number",
+            ],
+        ),
+        (Defect::OverlooksTheLimitOfSignals, &["signals_are_heard_one_after_the_other"]),
+        (Defect::HearsAnything, &["only_the_next_signal_is_heard"]),
+        (Defect::ForgetsWhatWasHeard, &["signals_are_heard_one_after_the_other", "what_was_told_is_there_after_a_restart"]),
+        (Defect::TellsWhatHasEnded, &["a_run_that_has_ended_is_told_nothing"]),
+        (Defect::NamesNoRun, &["who_waits_hears_which_run_was_told"]),
+    ]);
+}
+
+fn fail_as_they_should(table: &[(Defect, &[&str])]) {
+    let failing = |defect| failing(&cases(capabilities()), &worlds(Arc::new(defect)));
+    let others: Vec<_> = table.iter().map(|(defect, expected)| (defect, failing(*defect), expected)).collect();
+    let others: Vec<_> = others.into_iter().filter(|(_, failing, expected)| failing != *expected).collect();
+    assert!(others.is_empty(), "{others:#?}");
 }

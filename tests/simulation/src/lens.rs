@@ -1,14 +1,14 @@
 //! Where everything passes: each call of an adapter is counted, traced, and may be the last one of the process. Each step
 //! that is really made goes to every invariant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{Display, Write as _};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pathops_coordinator::change_set::State;
 use pathops_core::adapter::Clock as _;
-use pathops_core::{OpContext, Result, RunId};
+use pathops_core::{ChangeSetId, OpContext, Result, RunId};
 
 use crate::bug::Bug;
 use crate::chaos::Chaos;
@@ -52,6 +52,10 @@ struct Seen {
     at_once: u64,
     /// Which requests were answered.
     answered: BTreeSet<String>,
+    /// The change set of each.
+    asked: BTreeMap<String, ChangeSetId>,
+    /// Which wishes were answered.
+    told: BTreeSet<usize>,
     /// Which runs there are.
     runs: BTreeSet<RunId>,
 }
@@ -76,6 +80,8 @@ impl Lens {
             calls: 0,
             at_once: 0,
             answered: BTreeSet::new(),
+            asked: BTreeMap::new(),
+            told: BTreeSet::new(),
             runs: BTreeSet::new(),
         };
         Arc::new(Self { truth, bug, chaos: chaos.clone(), seen: Mutex::new(seen) })
@@ -231,6 +237,23 @@ impl Lens {
 
     pub(crate) fn answered(&self) -> usize {
         self.seen.lock().unwrap().answered.len()
+    }
+
+    pub(crate) fn named(&self, key: &str, change_set: &ChangeSetId) {
+        self.seen.lock().unwrap().asked.insert(key.to_owned(), change_set.clone());
+    }
+
+    /// The change set that was asked for under a key, where there is one.
+    pub(crate) fn asked(&self, key: &str) -> Option<ChangeSetId> {
+        self.seen.lock().unwrap().asked.get(key).cloned()
+    }
+
+    pub(crate) fn tell(&self, wish: usize) {
+        self.seen.lock().unwrap().told.insert(wish);
+    }
+
+    pub(crate) fn was_told(&self, wish: usize) -> bool {
+        self.seen.lock().unwrap().told.contains(&wish)
     }
 
     /// Every run that has begun.

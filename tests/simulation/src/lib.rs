@@ -13,7 +13,7 @@
 //!
 //! First there is chaos: the process dies before and after writes, requests and answers are lost, calls are made twice, fail or
 //! are slow and so overtake each other, parts are cut off for minutes, the wall clock jumps, people come late, twice, not at
-//! all or without a right to, agents lie. Then everything is calm, and it has to come to an end by itself: every change set
+//! all or without a right to, cancel and pause what is under way, agents lie. Then everything is calm, and it has to come to an end by itself: every change set
 //! ends, nothing is left open, everything happened once and is on record.
 //!
 //! # How to read a trace
@@ -57,10 +57,11 @@ mod search;
 mod shape;
 mod step;
 mod truth;
+mod wishes;
 mod world;
 
 pub use bug::Bug;
 pub use invariants::lifecycles_are_kept;
 pub use lens::Violation;
-pub use run::{Run, simulate};
+pub use run::{Run, journals, simulate};
 pub use search::{Searched, search};

@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::future::{FutureExt as _, join_all, select};
 use pathops_coordinator::ControlPlane;
 use pathops_coordinator::change_set::{End, State};
-use pathops_core::adapter::{Clock as _, EventCursor, Journal as _, RunFilter, ScmEventKind};
-use pathops_core::{Digest, ErrorKind, IdempotencyKey};
+use pathops_core::adapter::{self, Clock as _, Entry, EventCursor, Journal as _, RunFilter, ScmEventKind, Seq};
+use pathops_core::{Digest, ErrorKind, IdempotencyKey, RunId};
 
 use crate::bug::Bug;
 use crate::dice::Dice;
@@ -18,6 +18,7 @@ use crate::people::People;
 use crate::shape::Asked;
 use crate::step::Step;
 use crate::truth::{cx, wait};
+use crate::wishes::{self, Planned};
 use crate::world::World;
 
 /// After everything is calm, so long may it take until everything is in order.
@@ -51,12 +52,7 @@ pub struct Run {
 pub fn simulate(seed: u64, bug: Option<Bug>) -> Run {
     let dice = Dice::new(seed);
     let world = World::new(&dice, bug);
-    let mut session =
-        Session { people: People::new(&dice), dice: dice.of("process"), world: &world, events: EventCursor(0), calm: false };
-    world.lens.note(format_args!("# {:?}", world.truth.shape));
-    world.lens.note(format_args!("# {:?}", world.chaos));
-    session.live();
-    let states = session.states();
+    let states = Session::lived(&world, &dice).states();
     if world.lens.violation().is_none() {
         world.lens.end(&states);
     }
@@ -70,15 +66,45 @@ pub fn simulate(seed: u64, bug: Option<Bug>) -> Run {
     Run { seed, violation: world.lens.violation(), digest, trace, ends, calls: world.lens.calls() }
 }
 
+/// What the journal has of each change set of a seed, in the end: the run, and all its entries.
+///
+/// # Panics
+/// As [`simulate`].
+#[must_use]
+pub fn journals(seed: u64) -> Vec<(adapter::Run, Vec<Entry>)> {
+    let dice = Dice::new(seed);
+    let world = World::new(&dice, None);
+    Session::lived(&world, &dice);
+    let journal = &world.truth.journal;
+    let read = |run: RunId| {
+        let stored = wait(journal.load(&cx(), &run)).unwrap().unwrap();
+        (stored, wait(journal.entries(&cx(), &run, Seq(0), usize::MAX)).unwrap())
+    };
+    world.lens.runs().into_iter().map(read).collect()
+}
+
 struct Session<'w> {
     world: &'w World,
     people: People,
+    wishes: Vec<Planned>,
     dice: Dice,
     events: EventCursor,
     calm: bool,
 }
 
-impl Session<'_> {
+impl<'w> Session<'w> {
+    /// Everything, from the beginning to the end.
+    fn lived(world: &'w World, dice: &Dice) -> Self {
+        let people = People::new(dice);
+        let keys = world.truth.shape.asked.iter().map(|asked| asked.key.clone());
+        let (wishes, dice) = (wishes::roll(&dice.of("wishes"), keys), dice.of("process"));
+        let mut session = Self { people, wishes, dice, world, events: EventCursor(0), calm: false };
+        world.lens.note(format_args!("# {:?}", world.truth.shape));
+        world.lens.note(format_args!("# {:?}", world.chaos));
+        session.live();
+        session
+    }
+
     /// Processes one after the other, until everything is in order or something is wrong.
     fn live(&mut self) {
         let mut turns = 0;
@@ -98,7 +124,10 @@ impl Session<'_> {
             join_all(world.truth.shape.asked.iter().map(|asked| ask(world, &plane, asked))).await;
             std::future::pending::<()>().await;
         };
-        let mut whole = pin!(select(asking.boxed_local(), plane.run(std::future::pending()).boxed_local()));
+        let (wishes, told) = (self.wishes.clone(), std::future::pending::<()>());
+        let telling = wishes::tell(world, &plane, &wishes).then(|()| told);
+        let talking = select(asking.boxed_local(), telling.boxed_local());
+        let mut whole = pin!(select(talking, plane.run(std::future::pending()).boxed_local()));
         loop {
             *turns += 1;
             world.lens.turn();
@@ -183,6 +212,9 @@ async fn ask(world: &World, plane: &ControlPlane, asked: &Asked) {
             Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Invalid) => Some(false),
             Err(_) => None,
         };
+        if let Ok(change_set) = &answer {
+            world.lens.named(&asked.key, change_set);
+        }
         let says = answer.as_ref().map_or_else(ToString::to_string, ToString::to_string);
         world.lens.note(format_args!("? {} by {}: {says}", asked.request.title, asked.request.requested_by));
         if let Some(taken) = taken {
@@ -199,6 +231,7 @@ fn how(end: Option<End>) -> &'static str {
         Some(End::Live) => "live",
         Some(End::Recovered) => "taken back",
         Some(End::Incomplete) => "left to people",
+        Some(End::Cancelled) => "cancelled",
         None => "not ended",
     }
 }

@@ -1,7 +1,7 @@
 //! What can happen in a simulated world, as it really happened.
 
 use pathops_coordinator::change_set::{Command, Outcome, State};
-use pathops_core::adapter::{AgentTask, CheckState, NewCommit, NewPullRequest, PullRequest, Seq, Transition};
+use pathops_core::adapter::{AgentTask, CheckState, NewCommit, NewPullRequest, PullRequest, Seq, SignalNumber, Transition};
 use pathops_core::policy::GrantId;
 use pathops_core::project::FeatureRequest;
 use pathops_core::{CommitId, IdempotencyKey, Principal, PullRequestNumber, RepoId, RunId};
@@ -29,6 +29,8 @@ pub(crate) enum Step<'s> {
     Tasked { task: &'s AgentTask },
     /// A run has begun.
     Began { run: &'s RunId, transition: &'s Transition },
+    /// A run is told something.
+    Signalled { run: &'s RunId, number: SignalNumber },
     /// A transition is acknowledged.
     Journaled { run: &'s RunId, seq: Seq, transition: &'s Transition },
     /// The engine goes on from an outcome.

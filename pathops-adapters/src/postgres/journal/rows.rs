@@ -1,13 +1,16 @@
 //! The statements of the journal.
 
-use pathops_core::adapter::{Created, Entry, Lease, Run, RunFilter, Seq};
-use pathops_core::{ErrorKind, Result, RunId, UnixMillis};
+use pathops_core::adapter::{Created, Entry, Lease, Run, RunFilter, Seq, Signal, SignalNumber};
+use pathops_core::{ErrorKind, IdempotencyKey, Result, RunId, UnixMillis};
+use serde_json::Value;
 use sqlx::postgres::PgConnection;
 use sqlx::{query, query_as, query_scalar};
 
 use super::super::error::unsettled;
 use crate::call::Call;
-use crate::journal_rows::{self, EntryRow, Record, Refusal, StoredRow, limited, run_ids, stored};
+use crate::journal_rows::{
+    self, EntryRow, Record, Refusal, SignalRow, StoredRow, limited, number, run_ids, stored, text, told_again,
+};
 
 /// Gives leases back, and tells those who wait for runs.
 macro_rules! give_back {
@@ -76,6 +79,9 @@ pub(super) async fn create(
     first: &Record,
 ) -> Result<Created> {
     let refused = |why: Refusal| Err(why.error(call, lease, Seq(0)));
+    if let Some(signal) = first.hears {
+        return refused(Refusal::Unheard(signal));
+    }
     let made = "INSERT INTO pathops_runs VALUES ($1, $2, 0, 0, '', false) ON CONFLICT DO NOTHING";
     let made = query(made).bind(run.as_str()).bind(machine).execute(&mut *transaction).await;
     if made.map_err(|e| call.failed(e))?.rows_affected() == 1 {
@@ -123,11 +129,11 @@ async fn add(
     expected: Seq,
     record: &Record,
 ) -> Result<Option<Refusal>, sqlx::Error> {
-    let add = "SELECT refusal, number FROM pathops_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
+    let add = "SELECT refusal, number FROM pathops_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     let add = query_as::<_, (Option<String>, Option<i64>)>(add);
     let add = add.bind(&lease.name).bind(&lease.owner).bind(stored(lease.fence)).bind(run.as_str()).bind(stored(expected.0));
     let add = add.bind(record.format).bind(record.at).bind(&record.event).bind(&record.state).bind(record.ends);
-    let add = add.bind(record.closes).bind(&record.opens).bind(&record.ops).bind(&record.commands);
+    let add = add.bind(record.closes).bind(&record.opens).bind(&record.ops).bind(&record.commands).bind(record.hears);
     let (refusal, number) = add.fetch_one(connection).await?;
     let number = number.unwrap_or_default();
     Ok(match refusal.as_deref() {
@@ -138,8 +144,43 @@ async fn add(
         Some("ended") => Some(Refusal::Ended),
         Some("not-open") => Some(Refusal::NotOpen(number)),
         Some("used") => Some(Refusal::Used(number)),
+        Some("unheard") => Some(Refusal::Unheard(number)),
         Some(other) => return Err(sqlx::Error::Decode(format!("`{other}` is no refusal of `pathops_append`").into())),
     })
+}
+
+pub(super) async fn tell(
+    call: &Call,
+    connection: &mut PgConnection,
+    key: &IdempotencyKey,
+    run: &RunId,
+    at: UnixMillis,
+    told: &Value,
+) -> Result<SignalNumber> {
+    let tell = query_as::<_, (Option<String>, Option<i64>, Option<String>)>("SELECT * FROM pathops_tell($1, $2, $3, $4)");
+    let tell = tell.bind(run.as_str()).bind(key.as_str()).bind(at.0).bind(text(call, told)?);
+    let (refusal, place, known) = tell.fetch_one(connection).await.map_err(|e| unsettled(call, e))?;
+    if refusal.is_some() {
+        return Err(call.refused(ErrorKind::Invalid, "the run has ended"));
+    }
+    let place = place.unwrap_or_default();
+    match known {
+        Some(known) => told_again(call, told, &(place, known)),
+        None => number(call, "the number of a signal", place).map(SignalNumber),
+    }
+}
+
+pub(super) async fn told(
+    call: &Call,
+    connection: &mut PgConnection,
+    run: &RunId,
+    after: SignalNumber,
+    limit: usize,
+) -> Result<Vec<Signal>> {
+    let rows = "SELECT number, at, told FROM pathops_signals WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3";
+    let rows = query_as::<_, SignalRow>(rows).bind(run.as_str()).bind(stored(after.0)).bind(limited(limit));
+    let rows = rows.fetch_all(connection).await.map_err(|e| call.failed(e))?;
+    rows.into_iter().map(|row| journal_rows::signal(call, row)).collect()
 }
 
 /// Whether this very transition is there as number `seq`.
@@ -152,14 +193,14 @@ async fn is_stored(call: &Call, connection: &mut PgConnection, run: &RunId, seq:
 
 /// In one statement, so that state and open operations are of one moment.
 pub(super) async fn load(call: &Call, connection: &mut PgConnection, run: &RunId) -> Result<Option<Run>> {
-    type Row = (String, i64, i64, String, bool, Vec<i64>, Vec<String>);
-    let row = "SELECT machine, seq, format, state, ended, \
+    type Row = (String, i64, i64, String, bool, i64, Vec<i64>, Vec<String>);
+    let row = "SELECT machine, seq, format, state, ended, heard, \
                ARRAY(SELECT op FROM pathops_ops WHERE run = id AND command IS NOT NULL ORDER BY op), \
                ARRAY(SELECT command FROM pathops_ops WHERE run = id AND command IS NOT NULL ORDER BY op) \
                FROM pathops_runs WHERE id = $1";
     let row = query_as::<_, Row>(row).bind(run.as_str()).fetch_optional(connection).await.map_err(|e| call.failed(e))?;
-    let Some((machine, seq, format, state, ended, ops, commands)) = row else { return Ok(None) };
-    journal_rows::run(call, run, (machine, seq, format, state, ended), ops.into_iter().zip(commands)).map(Some)
+    let Some((machine, seq, format, state, ended, heard, ops, commands)) = row else { return Ok(None) };
+    journal_rows::run(call, run, (machine, seq, format, state, ended, heard), ops.into_iter().zip(commands)).map(Some)
 }
 
 pub(super) async fn runs(

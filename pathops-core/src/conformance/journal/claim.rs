@@ -155,11 +155,11 @@ async fn each_run_is_claimed_by_one(world: JournalWorld) -> Outcome {
 }
 
 /// How long is waited for what should not happen, and for what should.
-const MOMENT: Duration = Duration::from_millis(50);
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const MOMENT: Duration = Duration::from_millis(50);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 #[expect(clippy::disallowed_methods, reason = "a waiter is woken by a real server, which knows no virtual time")]
-async fn ends_within(waiting: impl Future<Output = ()>, time: Duration) -> bool {
+pub(super) async fn ends_within<T>(waiting: impl Future<Output = T>, time: Duration) -> bool {
     tokio::time::timeout(time, waiting).await.is_ok()
 }
 

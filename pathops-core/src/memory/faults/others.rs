@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use serde_json::Value;
 
 use super::{Call, Faulty};
 use crate::adapter::{
@@ -12,7 +13,7 @@ use crate::adapter::{
     Entry, EvidenceIndex, EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, ExpectedDeployment, GitOps, GitOpsCapabilities,
     Inbox, InboxCapabilities, InboxQuery, IndexedEvidence, Journal, JournalCapabilities, Lease, NewDelivery, Notice, Notifier,
     NotifierCapabilities, ObjectVersion, Observation, Run, RunFilter, RuntimeEvent, RuntimeSignals, Sample, Seq, Settlement,
-    SignalCapabilities, SignalQuery, Signer, StoredBlob, StoredDelivery, SubjectDigest, Transition,
+    Signal, SignalCapabilities, SignalNumber, SignalQuery, Signer, StoredBlob, StoredDelivery, SubjectDigest, Transition,
 };
 use crate::digest::Digest;
 use crate::error::Result;
@@ -51,6 +52,15 @@ impl BlobStore for Faulty<dyn BlobStore> {
 
     async fn put(&self, cx: &OpContext, bytes: Vec<u8>) -> Result<Digest> {
         self.through(Call::write("store a blob"), || self.inner.put(cx, bytes.clone())).await
+    }
+
+    /// Each may fail by itself.
+    async fn put_all(&self, cx: &OpContext, blobs: Vec<Vec<u8>>) -> Result<Vec<Digest>> {
+        let mut digests = Vec::with_capacity(blobs.len());
+        for bytes in blobs {
+            digests.push(self.put(cx, bytes).await?);
+        }
+        Ok(digests)
     }
 
     async fn get(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Vec<u8>>> {
@@ -102,6 +112,15 @@ impl Bucket for Faulty<dyn Bucket> {
 
     async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
         self.through(Call::write("create an object"), || self.inner.create(cx, key, bytes.clone())).await
+    }
+
+    /// Each may fail by itself.
+    async fn create_all(&self, cx: &OpContext, objects: Vec<(ObjectKey, Vec<u8>)>) -> Vec<Result<()>> {
+        let mut answers = Vec::with_capacity(objects.len());
+        for (key, bytes) in objects {
+            answers.push(self.create(&cx.part(key.as_str()), &key, bytes).await);
+        }
+        answers
     }
 
     async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
@@ -291,8 +310,16 @@ impl Journal for Faulty<dyn Journal> {
         self.through(Call::write("surrender runs"), || self.inner.surrender(cx, machine, owner)).await
     }
 
-    async fn woken(&self) {
-        self.inner.woken().await;
+    async fn woken(&self) -> Option<RunId> {
+        self.inner.woken().await
+    }
+
+    async fn tell(&self, cx: &OpContext, run: &RunId, at: UnixMillis, told: &Value) -> Result<SignalNumber> {
+        self.through(Call::write("tell a run"), || self.inner.tell(cx, run, at, told)).await
+    }
+
+    async fn told(&self, cx: &OpContext, run: &RunId, after: SignalNumber, limit: usize) -> Result<Vec<Signal>> {
+        self.through(Call::read("read what a run was told"), || self.inner.told(cx, run, after, limit)).await
     }
 
     async fn create(&self, cx: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {

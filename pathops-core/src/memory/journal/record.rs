@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::adapter::{Entry, OpId, OpenOp, Run, RunFilter, Seq, Transition};
+use crate::adapter::{Entry, OpId, OpenOp, Run, RunFilter, Seq, SignalNumber, Transition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::RunId;
 
@@ -15,7 +15,7 @@ pub(super) struct Record {
 impl Record {
     pub(super) fn begin(run: &RunId, machine: &str, first: &Transition) -> Result<Self> {
         let mut record = Self { machine: machine.to_owned(), transitions: Vec::new() };
-        record.check(run, "create a run", first)?;
+        record.check(run, "create a run", first, SignalNumber(0))?;
         record.transitions.push(first.clone());
         Ok(record)
     }
@@ -24,7 +24,8 @@ impl Record {
         self.machine == machine && self.transitions.first().is_some_and(|stored| stored.event == first.event)
     }
 
-    pub(super) fn append(&mut self, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq> {
+    /// `told` is the last signal that the run was told.
+    pub(super) fn append(&mut self, run: &RunId, expected: Seq, transition: &Transition, told: SignalNumber) -> Result<Seq> {
         let next = Seq(expected.0.saturating_add(1));
         if numbered(&self.transitions).any(|(seq, stored)| seq == next && stored == transition) {
             return Ok(next);
@@ -34,7 +35,7 @@ impl Record {
             let conflict = Error::new(ErrorKind::Conflict, "add a transition").on(run).because(reason);
             return Err(conflict.advise("load the run and go on from there"));
         }
-        self.check(run, "add a transition", transition)?;
+        self.check(run, "add a transition", transition, told)?;
         self.transitions.push(transition.clone());
         Ok(next)
     }
@@ -48,6 +49,7 @@ impl Record {
             format: last.format,
             state: last.state.clone(),
             open: self.open(),
+            heard: self.heard(),
             ended: last.ends,
         })
     }
@@ -65,8 +67,12 @@ impl Record {
         machine.as_ref().is_none_or(|machine| *machine == self.machine) && ended.is_none_or(|ended| ended == self.ended())
     }
 
-    fn ended(&self) -> bool {
+    pub(super) fn ended(&self) -> bool {
         self.transitions.last().is_some_and(|last| last.ends)
+    }
+
+    fn heard(&self) -> SignalNumber {
+        self.transitions.iter().filter_map(|stored| stored.hears).max().unwrap_or_default()
     }
 
     fn seq(&self) -> Seq {
@@ -82,13 +88,16 @@ impl Record {
     }
 
     /// Whether `transition` may come next.
-    fn check(&self, run: &RunId, operation: &'static str, transition: &Transition) -> Result<()> {
+    fn check(&self, run: &RunId, operation: &'static str, transition: &Transition, told: SignalNumber) -> Result<()> {
         let refused = |reason: String| Err(Error::new(ErrorKind::Invalid, operation).on(run).because(reason));
         if self.ended() {
             return refused("the run has ended".to_owned());
         }
         if let Some(op) = transition.closes.filter(|op| !self.open().iter().any(|open| open.op == *op)) {
             return refused(format!("operation {} is not open", op.0));
+        }
+        if let Some(number) = transition.hears.filter(|it| it.0 != self.heard().0 + 1 || *it > told) {
+            return refused(format!("signal {} is not the next one that it was told", number.0));
         }
         let mut used: BTreeSet<OpId> = self.transitions.iter().flat_map(|stored| &stored.opens).map(|op| op.op).collect();
         match transition.opens.iter().find(|op| !used.insert(op.op)) {

@@ -17,6 +17,7 @@ pub fn lifecycles_are_kept(state: &State) -> Result<(), String> {
     let (whole, brought) = match state.end {
         Some(End::Live) => (ChangeSetState::Closed, ArtifactState::Promoted),
         Some(End::Recovered) => (ChangeSetState::Recovered, ArtifactState::NotPromotable),
+        Some(End::Cancelled) => (ChangeSetState::Cancelled, ArtifactState::NotPromotable),
         Some(End::Incomplete) => (ChangeSetState::LeftToPeople, ArtifactState::NotPromotable),
         None => return Ok(()),
     };

@@ -1,0 +1,80 @@
+//! What people tell change sets while they are under way: to stop, to pause, and to go on.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use pathops_coordinator::ControlPlane;
+use pathops_core::adapter::Clock as _;
+use pathops_core::{ErrorKind, PersonId, Result};
+
+use crate::dice::Dice;
+use crate::shape::{OWNER, person};
+use crate::world::World;
+
+/// What somebody wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Cancel,
+    Pause,
+    Resume,
+}
+
+/// Something that somebody is going to tell a change set.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    /// Under which key the change set was asked for.
+    key: String,
+    wish: Wish,
+    by: PersonId,
+    after: Duration,
+}
+
+/// Who has paused a change set lets it go on.
+pub(crate) fn roll(dice: &Dice, keys: impl Iterator<Item = String>) -> Vec<Planned> {
+    let mut planned = Vec::new();
+    for key in keys {
+        if dice.chance(150) {
+            let after = dice.seconds(1, 9_000);
+            planned.push(Planned { key: key.clone(), wish: Wish::Pause, by: person("bob"), after });
+            let after = after + dice.seconds(10, 4_000);
+            planned.push(Planned { key: key.clone(), wish: Wish::Resume, by: person("carol"), after });
+        }
+        if dice.chance(120) {
+            let who = *dice.pick(&[OWNER, "bob"]);
+            planned.push(Planned { key, wish: Wish::Cancel, by: person(who), after: dice.seconds(1, 12_000) });
+        }
+    }
+    planned
+}
+
+/// Everybody tells what they want, until there is an answer; a process that died has forgotten what it was told if it had not answered.
+pub(crate) async fn tell(world: &World, plane: &ControlPlane, planned: &[Planned]) {
+    join_all(planned.iter().enumerate().map(|(place, planned)| tell_one(world, plane, place, planned))).await;
+}
+
+async fn tell_one(world: &World, plane: &ControlPlane, place: usize, planned: &Planned) {
+    let Planned { key, wish, by, after } = planned;
+    let clock = &world.truth.clock;
+    clock.sleep(after.saturating_sub(world.truth.elapsed())).await;
+    loop {
+        // Whoever lets it go on was called for by who has paused it.
+        let is_due = *wish != Wish::Resume || world.lens.was_told(place - 1);
+        if world.lens.was_told(place) {
+            return;
+        }
+        if let Some(change_set) = world.lens.asked(key).filter(|_| is_due) {
+            let told: Result<()> = match wish {
+                Wish::Cancel => plane.cancel(&change_set, by, "nobody wants it").await,
+                Wish::Pause => plane.pause(&change_set, by, "wait a moment").await,
+                Wish::Resume => plane.resume(&change_set, by, "go on").await,
+            };
+            let says = told.as_ref().map_or_else(ToString::to_string, |()| "told".to_owned());
+            world.lens.note(format_args!("? {wish:?} {change_set} by {by}: {says}"));
+            if told.is_ok() || told.is_err_and(|error| matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Denied)) {
+                world.lens.tell(place);
+                return;
+            }
+        }
+        clock.sleep(Duration::from_secs(120)).await;
+    }
+}
