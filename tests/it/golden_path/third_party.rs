@@ -61,7 +61,7 @@ fn what_a_run_leaves_is_verified_by_others() {
     let (bundle_file, envelope_file) = (folder.path().join("bundle"), folder.path().join("envelope"));
     for line in all.works().lines() {
         let found: Value = serde_json::from_str(line).unwrap();
-        let bundle = run(&["export", place, found["id"].as_str().unwrap()]);
+        let bundle = run(&["export", found["id"].as_str().unwrap(), "--store", place]);
         fs::write(&bundle_file, bundle.works()).unwrap();
         assert_eq!(by_javascript(&verifiers, &bundle_file, &root, &key), "verified\n", "{line}");
         if line.contains(&digest.hex()) {
