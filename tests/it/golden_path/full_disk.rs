@@ -1,6 +1,6 @@
 //! The disk for blobs runs full: it is said, no change is refused for it, and with room again the run goes on to its end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::example::{Example, command, skip_outside_ci};
@@ -14,9 +14,14 @@ struct Disk {
 }
 
 impl Disk {
-    /// `None` where disks cannot be mounted here.
-    fn mount(folder: PathBuf, kilobytes: u32) -> Option<Self> {
-        let options = format!("size={kilobytes}k,mode=777");
+    /// With what is in the folder already, and room for much more. `None` where disks cannot be mounted here.
+    fn mount(folder: PathBuf) -> Option<Self> {
+        let options = format!("size={ROOM}k,mode=777");
+        let kept = tempfile::tempdir().unwrap();
+        let copy = |from: &Path, to: &Path| {
+            command(Command::new("cp").arg("-a").arg(from.join(".")).arg(to));
+        };
+        copy(&folder, kept.path());
         let mounts = |privileged: &[&str]| {
             let mut mount = called("mount", privileged);
             let mounted = mount.args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&folder).output();
@@ -24,10 +29,19 @@ impl Disk {
         };
         let ways: [&[&str]; 2] = [&[], &["sudo", "--non-interactive"]];
         let privileged = ways.into_iter().find(|way| mounts(way))?;
-        Some(Self { folder, privileged })
+        let disk = Self { folder, privileged };
+        copy(kept.path(), &disk.folder);
+        Some(disk)
     }
 
-    fn grow(&self, kilobytes: u32) {
+    /// What its files take, in whole pages.
+    fn taken(&self) -> u32 {
+        let mut used = Command::new("df");
+        let used = command(used.args(["--output=used", "--block-size=1K"]).arg(&self.folder));
+        used.lines().last().unwrap().trim().parse().unwrap()
+    }
+
+    fn resize(&self, kilobytes: u32) {
         let size = format!("remount,size={kilobytes}k");
         command(called("mount", self.privileged).args(["-o", &size]).arg(&self.folder));
     }
@@ -46,7 +60,10 @@ fn called(program: &str, privileged: &[&str]) -> Command {
     command
 }
 
-/// No room at all, none for the artifact of about 400 kB, and none for evidence after it.
+/// Room for everything.
+const ROOM: u32 = 8_000;
+
+/// No room at all beside what is there, none for the artifact of about 400 kB, and none for evidence after it.
 const SIZES: [u32; 4] = [4, 100, 420, 432];
 
 #[test]
@@ -57,10 +74,10 @@ fn with_room_again_it_goes_on() {
     assert!(running.until("CI runs ci/run"));
     running.kill();
     let blobs = example.state.join("store/blobs");
-    let Some(disk) = Disk::mount(blobs, SIZES[0]) else { return skip_outside_ci("no disk can be mounted here") };
-    let mut refused = 0;
+    let Some(disk) = Disk::mount(blobs) else { return skip_outside_ci("no disk can be mounted here") };
+    let (taken, mut refused) = (disk.taken(), 0);
     for size in SIZES {
-        disk.grow(size);
+        disk.resize(taken + size);
         let run = example.run();
         example.assert_none_left();
         if run.code != Some(0) {
@@ -69,7 +86,7 @@ fn with_room_again_it_goes_on() {
         }
     }
     assert!(refused >= 2, "there was room all the time");
-    disk.grow(8_000);
+    disk.resize(ROOM);
     let run = example.run();
     run.assert_held();
     assert!(run.account.contains("Make it change: in production"), "{}", run.account);
