@@ -91,7 +91,7 @@ impl SqliteJournal {
     }
 
     /// Wakes those who wait for runs, in this process, which is the only one.
-    fn tell<T>(&self, done: Result<T>) -> Result<T> {
+    fn wake<T>(&self, done: Result<T>) -> Result<T> {
         self.wakes.notify_waiters();
         done
     }
@@ -118,7 +118,7 @@ impl Journal for SqliteJournal {
     async fn release(&self, _: &OpContext, lease: &Lease) -> Result<()> {
         let mut transaction = self.database.begin("give a lease back", &lease.name).await?;
         let released = lease::release(&mut transaction, lease).await;
-        self.tell(transaction.finish(released).await)
+        self.wake(transaction.finish(released).await)
     }
 
     async fn claim(
@@ -138,7 +138,7 @@ impl Journal for SqliteJournal {
     async fn surrender(&self, _: &OpContext, machine: &str, owner: &str) -> Result<()> {
         let mut transaction = self.database.begin("surrender runs", machine).await?;
         let surrendered = lease::surrender(&mut transaction, machine, owner).await;
-        self.tell(transaction.finish(surrendered).await)
+        self.wake(transaction.finish(surrendered).await)
     }
 
     /// Nobody else writes here: who tells a run something is in this process.
@@ -160,7 +160,7 @@ impl Journal for SqliteJournal {
     async fn create(&self, _: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
         let mut transaction = self.database.begin("create a run", run).await?;
         let created = write::create(&mut transaction, lease, run, machine, first).await;
-        self.tell(transaction.finish(created).await)
+        self.wake(transaction.finish(created).await)
     }
 
     async fn append(&self, _: &OpContext, lease: &Lease, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq> {

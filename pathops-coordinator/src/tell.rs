@@ -54,8 +54,9 @@ impl ControlPlane {
     }
 
     /// Pauses a change set: nothing more is done for it until it is resumed, and a success that was posted for a merge into production
-    /// is taken back. What is being done is dropped, as by a crash, and done again afterwards. Only its record and its status comments
-    /// go on, which say so. What others do meanwhile, such as merging into preflight, is found when it is resumed.
+    /// is taken back, as far as the Git host takes that. What is being done is dropped, as by a crash, and done again afterwards. Only
+    /// its record and its status comments go on, which say so. What others do meanwhile, such as merging into preflight, is found when
+    /// it is resumed.
     ///
     /// It may be paused and resumed by whom the policy lets stop the line for each of its units; the host answers for `by`. A stop in
     /// the meta repository is the way to stop a unit or the project whatever changes it, and tests and deployments to preflight go on

@@ -185,14 +185,12 @@ impl Bucket for ObjectStoreBucket {
     }
 
     async fn create_all(&self, cx: &OpContext, objects: Vec<(ObjectKey, Vec<u8>)>) -> Vec<Result<()>> {
-        let Some(folder) = self.folder.clone() else {
+        let fit = objects.iter().all(|(_, bytes)| bytes.len() as u64 <= MAX_BYTES);
+        let Some(folder) = self.folder.clone().filter(|_| fit) else {
             let create = |(key, bytes): (ObjectKey, Vec<u8>)| async move { self.create(cx, &key, bytes).await };
             return stream::iter(objects).map(create).buffered(AT_ONCE).collect().await;
         };
         let keys: Vec<ObjectKey> = objects.iter().map(|(key, _)| key.clone()).collect();
-        if objects.iter().any(|(_, bytes)| bytes.len() as u64 > MAX_BYTES) {
-            return keys.iter().map(|key| Err(self.too_large(CREATE, ErrorKind::Invalid, key))).collect();
-        }
         let files = objects.into_iter().map(|(key, bytes)| (folder.join(path(&key).as_ref()), bytes)).collect::<Vec<_>>();
         let made = blocking(move || Ok(file::create_all(&folder, &files))).await;
         let made = made.unwrap_or_else(|error| {

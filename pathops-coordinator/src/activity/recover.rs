@@ -25,8 +25,8 @@ impl Services {
                 continue;
             }
             let posted = self.posted(cx, repo, &now.head).await?;
-            let to_production = matches!(role, Role::Production | Role::Restore) && posted != Some(CheckState::Failure);
-            if posted == Some(CheckState::Success) || to_production {
+            let leads_to_production = matches!(role, Role::Production | Role::Restore);
+            if posted == Some(CheckState::Success) || leads_to_production && posted != Some(CheckState::Failure) {
                 self.post(cx, repo, &now.head, CheckState::Failure, "the change set has stopped").await?;
             }
             if now.state == PullRequestState::Open {

@@ -10,8 +10,7 @@ use crate::change_set::enter::enter;
 use crate::change_set::lifecycles::{follow, rule_out};
 use crate::change_set::transition::{Next, Work, transition};
 use crate::change_set::{
-    Command, Comment, End, Failure, Outcome, Progress, PullRequestRef, Role, Stage, Start, State, comment, headline, incidents,
-    record, releases,
+    Command, Comment, End, Failure, Outcome, Progress, Role, Stage, Start, State, comment, headline, incidents, record, releases,
 };
 
 pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
@@ -109,9 +108,11 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis
     state.units.insert(unit.clone(), progress);
     if let (Some(_), Outcome::Settled { merged }) = (&state.cancelled, outcome)
         && merged.contains_key(&Role::Source)
-        && let Some(url) = state.units.get(unit).and_then(|it| it.pull_requests.get(&Role::Source)).map(|it| it.url.clone())
+        && let Some(source) = state.units.get(unit).and_then(|it| it.pull_requests.get(&Role::Source))
     {
-        source_stays(state, unit, &url);
+        // Only desired state goes back.
+        let url = source.url.clone();
+        remark(state, format!("{unit}: its source was merged ({url}) and stays as it is; a revert there is up to people"));
     }
     if let Outcome::Built { remarks, .. } = outcome {
         remarks.iter().for_each(|text| remark(state, format!("{unit}: {text}")));
@@ -231,26 +232,7 @@ fn recover(state: &mut State, at: UnixMillis) -> Vec<Command> {
         _ if whole => End::Recovered,
         _ => End::Incomplete,
     });
-    what_stays(state);
     vec![record_now(state, at)]
-}
-
-/// Says what cannot be taken back: only desired state goes back.
-fn what_stays(state: &mut State) {
-    if state.cancelled.is_none() {
-        return;
-    }
-    let source = |progress: &Progress| progress.pull_requests.get(&Role::Source).cloned();
-    let is_merged = |it: &PullRequestRef| it.change().is_some_and(|change| change.get().merged.is_some());
-    let merged = |progress: &Progress| source(progress).filter(is_merged);
-    let stays: Vec<_> = state.units.iter().filter_map(|(unit, progress)| Some((unit.clone(), merged(progress)?.url))).collect();
-    for (unit, url) in stays {
-        source_stays(state, &unit, &url);
-    }
-}
-
-fn source_stays(state: &mut State, unit: &UnitId, url: &str) {
-    remark(state, format!("{unit}: its source was merged ({url}) and stays as it is; a revert there is up to people"));
 }
 
 /// How a unit whose pull requests are closed goes back.

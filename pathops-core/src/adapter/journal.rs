@@ -215,9 +215,10 @@ pub trait Journal: Debug + Send + Sync + 'static {
     async fn surrender(&self, cx: &OpContext, machine: &str, owner: &str) -> Result<()>;
 
     /// Ends when there may be something new: a run was made, or its lease was given back, by this process or, where the journal is
-    /// `shared`, by another one; or, with its name, that a run was told something by another process. It may end for nothing, and may miss what happens
-    /// before it waits or while the store is out of reach, and a lease that expires is nothing that happens: who waits looks by
-    /// themselves from time to time, too. Where the journal does not declare `wakes`, it never ends. It may be dropped at any moment.
+    /// `shared`, by another one; or, with its name, a run was told something by another process. It may end for nothing, and may miss
+    /// what happens before it waits or while the store is out of reach, and a lease that expires is nothing that happens: who waits
+    /// looks by themselves from time to time, too. Where the journal does not declare `wakes`, it never ends. It may be dropped at any
+    /// moment.
     async fn woken(&self) -> Option<RunId>;
 
     /// Stores a signal for a run under the key of `cx`, and gives its number. Telling the same under the same key again gives the same
@@ -248,9 +249,8 @@ pub trait Journal: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// `Conflict` where the run has moved on or the fence is old; `NotFound`; `Invalid` where the run has ended, the
-    /// operation it closes is not open, one that it opens was used before, or the signal it hears is not the next one that the run was
-    /// told; and as [`Journal::acquire`]. With every
-    /// error that has no unknown effect, nothing has changed.
+    /// operation it closes is not open, one that it opens was used before, or the signal it hears is not the next one that the
+    /// run was told; and as [`Journal::acquire`]. With every error that has no unknown effect, nothing has changed.
     async fn append(&self, cx: &OpContext, lease: &Lease, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq>;
 
     /// The run as it stands, or `None`.
