@@ -19,6 +19,7 @@ pub(crate) mod record;
 mod recover;
 pub(crate) mod redaction;
 mod release;
+mod turn;
 mod work;
 
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use pathops_core::adapter::{
-    AgentBackend, BlobStore, Ci, Clock, EvidenceIndex, GitOps, IdSource, Merge, Notifier, RuntimeSignals, Scm,
+    AgentBackend, BlobStore, Ci, Clock, EvidenceIndex, GitOps, IdSource, Journal, Merge, Notifier, RuntimeSignals, Scm,
 };
 use pathops_core::evidence::TrustRoot;
 use pathops_core::policy::{Languages, Policy};
@@ -41,7 +42,7 @@ use pathops_evidence::{CollectLimits, Sealer, Streams};
 
 use crate::activity::redaction::PayloadRedaction;
 use crate::change_set::{ChangeSet, Command, Outcome};
-use crate::engine::Performer;
+use crate::engine::{Bells, Performer};
 use crate::retry::with_retry;
 
 /// How patiently the outside is looked at.
@@ -75,6 +76,8 @@ impl Default for Pace {
 /// Everything an activity may call.
 #[derive(Debug)]
 pub(crate) struct Services {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) bells: Bells,
     pub(crate) scm: Arc<dyn Scm>,
     pub(crate) merge: Arc<dyn Merge>,
     pub(crate) ci: Arc<dyn Ci>,
@@ -149,6 +152,9 @@ impl Services {
 
     async fn try_perform(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
         match command {
+            Command::AwaitTurn { change_set, meta_repo, request, turn, at } => {
+                self.await_turn(cx, change_set, meta_repo, request, turn, *at).await
+            }
             Command::Announce { scope, role, target, reviewers, body } => {
                 self.announce(cx, scope, *role, target.as_ref(), reviewers, body).await
             }

@@ -75,24 +75,27 @@ fn file(app: &AppLifecycle) -> Result<(RepoPath, String)> {
     Ok((path_of(unit)?, text))
 }
 
-impl ControlPlane {
+impl Services {
     /// The lifecycles of these units as they are recorded, or as an owner has begun them; without those of which nobody knows
     /// that an owner did.
-    pub(crate) async fn apps(&self, project: &Project, units: &BTreeMap<UnitId, Unit>) -> Result<BTreeMap<UnitId, AppLifecycle>> {
-        let services = self.services();
-        let cx = &OpContext::new(IdempotencyKey::new("control-plane/apps"));
+    pub(crate) async fn apps(
+        &self,
+        cx: &OpContext,
+        project: &Project,
+        units: &BTreeMap<UnitId, Unit>,
+    ) -> Result<BTreeMap<UnitId, AppLifecycle>> {
         let mut apps = BTreeMap::new();
         for (id, unit) in units {
             let app = || -> BoxFuture<'_, _> {
                 Box::pin(async move {
-                    let main = services.main(cx, self.meta_repo()).await?;
-                    match services.recorded_app(cx, self.meta_repo(), &main, id).await? {
+                    let main = self.main(cx, &project.meta_repo).await?;
+                    match self.recorded_app(cx, &project.meta_repo, &main, id).await? {
                         Some(app) => Ok(Some(app)),
                         None => self.begun_app(cx, project, unit, &main).await,
                     }
                 })
             };
-            apps.extend(with_retry(&*services.clock, app).await?.map(|app| (id.clone(), app)));
+            apps.extend(with_retry(&*self.clock, app).await?.map(|app| (id.clone(), app)));
         }
         Ok(apps)
     }
@@ -100,10 +103,10 @@ impl ControlPlane {
     /// The lifecycle of what an owner has taken onto the path: they wrote that into the meta repository, with its declarations.
     async fn begun_app(&self, cx: &OpContext, project: &Project, unit: &Unit, main: &CommitId) -> Result<Option<AppLifecycle>> {
         let Ok(declarations) = Declarations::of(unit) else { return Ok(None) };
-        let Some(commit) = self.declared_by(cx, &unit.id, main).await? else { return Ok(None) };
+        let Some(commit) = self.declared_by(cx, project, &unit.id, main).await? else { return Ok(None) };
         let Some(person) = author(&commit, &project.identities) else { return Ok(None) };
         let subject = commit.message.lines().next().unwrap_or_default();
-        let reason = self.services().redactor.redact_text(&format!("{subject} ({})", commit.id));
+        let reason = self.redactor.redact_text(&format!("{subject} ({})", commit.id));
         let by = HumanDecision::prove(&Principal::Human(person), Role::Owner, &project.people, reason, commit.at);
         let production = project.environments.production.environment.clone();
         let prototype = AppLifecycle::prototype(App { unit: unit.id.clone(), production });
@@ -112,8 +115,8 @@ impl ControlPlane {
     }
 
     /// The commit that declares a unit to be on the path, where it was none before.
-    async fn declared_by(&self, cx: &OpContext, unit: &UnitId, main: &CommitId) -> Result<Option<Commit>> {
-        let commits = match self.services().scm.log(cx, self.meta_repo(), None, main, MAX_HISTORY).await {
+    async fn declared_by(&self, cx: &OpContext, project: &Project, unit: &UnitId, main: &CommitId) -> Result<Option<Commit>> {
+        let commits = match self.scm.log(cx, &project.meta_repo, None, main, MAX_HISTORY).await {
             Err(error) if error.kind() == ErrorKind::Invalid => {
                 tracing::warn!(unit = %unit, "the meta repository has too many commits to find the one that declares it");
                 return Ok(None);
@@ -124,12 +127,12 @@ impl ControlPlane {
         // What PathOps records is no declaration.
         let by_people = |commit: &Commit| commit.authors.iter().all(|it| it.principal != Some(Principal::System));
         for commit in commits.into_iter().filter(by_people) {
-            if !self.is_on_path(cx, unit, &commit.id, &mut known).await? {
+            if !self.is_on_path(cx, project, unit, &commit.id, &mut known).await? {
                 continue;
             }
             let mut new = true;
             for parent in &commit.parents {
-                new &= !self.is_on_path(cx, unit, parent, &mut known).await?;
+                new &= !self.is_on_path(cx, project, unit, parent, &mut known).await?;
             }
             if new {
                 return Ok(Some(commit));
@@ -142,6 +145,7 @@ impl ControlPlane {
     async fn is_on_path(
         &self,
         cx: &OpContext,
+        project: &Project,
         unit: &UnitId,
         commit: &CommitId,
         known: &mut BTreeMap<CommitId, bool>,
@@ -154,14 +158,16 @@ impl ControlPlane {
             let name = format!("{folder}/{unit}.yaml");
             let path = RepoPath::parse(name)
                 .map_err(|error| Error::new(ErrorKind::Invalid, "read a declaration").on(unit).because(error))?;
-            let bytes = self.services().scm.read_file(cx, self.meta_repo(), commit, &path).await?;
+            let bytes = self.scm.read_file(cx, &project.meta_repo, commit, &path).await?;
             files.extend(bytes.map(|bytes| (path, SourceFile { bytes, executable: false })));
         }
         let on_path = declared_lifecycles(&files).get(unit).is_some_and(|it| *it != Lifecycle::Prototype);
         known.insert(commit.clone(), on_path);
         Ok(on_path)
     }
+}
 
+impl ControlPlane {
     /// Sends back what is recorded as being in production and has an open incident, its own or one of the whole project, and
     /// records that. Gives what was sent back. [`ControlPlane::run`] does it by itself.
     ///

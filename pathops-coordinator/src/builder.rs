@@ -20,7 +20,7 @@ use crate::activity::{Pace, Services};
 use crate::change_set::ChangeSet;
 use crate::control_plane::ControlPlane;
 use crate::doubt::Doubts;
-use crate::engine::{Engine, Observer};
+use crate::engine::{Bells, Engine, Observer};
 
 /// What is missing to compose a control plane.
 #[derive(Debug, thiserror::Error)]
@@ -221,7 +221,10 @@ impl Builder {
             None => Sealer::new(signer, blobs.clone()),
         };
         let redaction = self.redaction.unwrap_or_else(Redactor::builder).known(self.secrets);
+        let (journal, bells) = (need(self.journal, "journal")?, Bells::default());
         let services = Arc::new(Services {
+            journal: journal.clone(),
+            bells: bells.clone(),
             scm: need(self.scm, "scm")?,
             merge: need(self.merge, "merge")?,
             ci: need(self.ci, "ci")?,
@@ -245,9 +248,8 @@ impl Builder {
             needs_policy_check: self.needs_policy_check,
             pace: self.pace,
         });
-        let journal = need(self.journal, "journal")?;
         let observer = self.observer.unwrap_or_else(|| Arc::new(|_, _| {}));
-        let engine = Engine::new(journal.clone(), clock, services.clone(), observer, need(self.name, "name")?);
+        let engine = Engine::new(journal.clone(), clock, services.clone(), observer, need(self.name, "name")?).with_bells(bells);
         let meta_repo = need(self.meta_repo, "meta_repo")?;
         Ok(ControlPlane { services, journal, engine, meta_repo, making: Mutex::new(()), doubts: Doubts::default() })
     }

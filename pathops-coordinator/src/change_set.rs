@@ -69,6 +69,13 @@ impl Machine for ChangeSet {
         }
     }
 
+    fn waits(command: &Command) -> bool {
+        use Command as C;
+        // A build is found again where it runs.
+        let others = matches!(command, C::Build { .. } | C::AwaitMerge { .. } | C::Observe { .. } | C::Promote { .. });
+        others || command.only_waits()
+    }
+
     fn dropped() -> Outcome {
         Outcome::Dropped
     }

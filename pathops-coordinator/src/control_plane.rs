@@ -1,26 +1,23 @@
 //! The control plane: what a host composes and runs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::future::{Either, FusedFuture as _, FutureExt as _, select};
 use futures_util::lock::Mutex;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use pathops_core::adapter::{Journal, Lease, Run, RunFilter};
+use pathops_core::adapter::{Journal, Lease, Run};
 use pathops_core::flow::Machine as _;
-use pathops_core::policy::{Action, Ask};
-use pathops_core::project::{Contract, Environments, FeatureRequest, Project, Role as PersonRole, Unit};
-use pathops_core::{
-    ChangeSetId, ContractId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, PersonId, RepoId, Result, RunId, UnitId,
-};
+use pathops_core::project::{FeatureRequest, Project};
+use pathops_core::{ChangeSetId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, RepoId, Result, RunId};
 
 use crate::activity::{Services, facts::read_project};
 use crate::builder::Builder;
-use crate::change_set::{ChangeSet, Merging, Role, Start, State, title};
+use crate::change_set::{ChangeSet, Start, State};
 use crate::doubt::Doubts;
 use crate::engine::Engine;
-use crate::plan::plan;
+use crate::request::Wanted;
 use crate::retry::with_retry;
 
 /// Takes features to production: one project, over the adapters of its host.
@@ -61,12 +58,14 @@ impl ControlPlane {
     /// Plans a feature and makes its change set, which [`ControlPlane::run`] then takes to production. The same key
     /// with the same title again gives the same change set and changes nothing; without a key, every call makes a new one.
     ///
+    /// One change set at a time changes a unit or what it works with. Where others that have not ended do, this one waits for its turn,
+    /// or they give way to it, as the policy says ([`Supersession`](pathops_core::policy::Supersession)); of requests made at once, one
+    /// is the first. Its [`State`] and [`ControlPlane::waits`] say what it waits for. It is planned anew when its turn has come.
+    ///
     /// # Errors
-    /// `Denied` where the requester is nobody in the project; `Conflict` where another change set that has not ended
-    /// changes one of the units, also where both are requested at the same moment; `Denied` where the branch of production can be merged without the required status;
-    /// `Invalid` where the project or the request has mistakes, or the title is too long for the pull requests it would
-    /// have;
-    /// what the Git host and the journal answer.
+    /// `Denied` where the requester is nobody in the project, or the branch of production can be merged without the required status;
+    /// `Invalid` where the project or the request has mistakes, or the title is too long for the pull requests it would have; `Conflict`
+    /// where this took so long that another host makes change sets by now; what the Git host and the journal answer.
     pub async fn request_feature(&self, mut request: FeatureRequest, key: Option<&IdempotencyKey>) -> Result<ChangeSetId> {
         let words = request.changes.iter_mut().map(|change| &mut change.reason);
         for text in words.chain([&mut request.title, &mut request.text]) {
@@ -78,39 +77,18 @@ impl ControlPlane {
         if self.load(&run).await?.is_some() {
             return Ok(change_set);
         }
-        let start = self.plan(request, change_set.clone()).await?;
-        self.refuse_long_titles(&start)?;
-        for unit in start.units.values() {
-            let (repo, target) = (&unit.desired_state, &start.environments.production);
-            let cx = &context("protection");
-            with_retry(&*self.services.clock, || Box::pin(self.services.require_promotion(cx, repo, target))).await?;
-        }
-        self.make(&run, &start).await?;
+        let wanted = Wanted { change_set: change_set.clone(), request, carries: Vec::new(), at: self.services.clock.now() };
+        let cx = &context("request");
+        let project = &self.project().await?;
+        let start = self.services.planned(cx, project, wanted).await?;
+        self.make(&run, start).await?;
         Ok(change_set)
-    }
-
-    /// A title that the Git host does not take is told before anything is made, and not when a pull request is opened.
-    fn refuse_long_titles(&self, start: &Start) -> Result<()> {
-        let Some(limit) = self.services.scm.capabilities().title_max_chars else { return Ok(()) };
-        let request = &start.request.title;
-        let Environments { preflight, production, .. } = &start.environments;
-        let roles =
-            [(Role::Source, preflight), (Role::Recovery, preflight), (Role::Production, production), (Role::Restore, production)];
-        let titles = start.units.keys().flat_map(|unit| roles.map(|(role, target)| title(request, unit, role, target)));
-        let longest = titles.map(|title| title.chars().count()).max().unwrap_or(0);
-        if longest <= limit {
-            return Ok(());
-        }
-        let error = Error::new(ErrorKind::Invalid, "plan a feature").on(request);
-        let why =
-            format!("the title of one of its pull requests would have {longest} characters, and the Git host takes {limit}");
-        Err(error.because(why).advise(format!("shorten it by {}", longest - limit)))
     }
 
     /// Looking for overlaps and making the run are one thing: one request after the other in this process, and under a
     /// lease that keeps other processes out. The run is written under that very lease, so that one who has lost it
     /// since they looked makes nothing.
-    async fn make(&self, run: &RunId, start: &Start) -> Result<()> {
+    async fn make(&self, run: &RunId, start: Start) -> Result<()> {
         let _turn = self.making.lock().await;
         let lease = self.engine.turn(MAKING).await?;
         let made = self.make_under(&lease, run, start).await;
@@ -118,63 +96,13 @@ impl ControlPlane {
         made
     }
 
-    async fn make_under(&self, lease: &Lease, run: &RunId, start: &Start) -> Result<()> {
+    async fn make_under(&self, lease: &Lease, run: &RunId, mut start: Start) -> Result<()> {
         // The same request may have been waiting for its turn twice.
         if self.load(run).await?.is_some() {
             return Ok(());
         }
-        self.refuse_overlap(start).await?;
-        self.engine.create(lease, run, start).await
-    }
-
-    /// One change set at a time changes a unit or what it works with: what a recovery goes back to must be what this one
-    /// has found, and what is tested together must be what is promoted.
-    async fn refuse_overlap(&self, start: &Start) -> Result<()> {
-        let contracts = &self.project().await?.contracts;
-        let mine = surroundings(&start.units, contracts);
-        for run in self.open_change_sets().await? {
-            let Some(other) = self.state(&run).await? else { continue };
-            let other = other.start.units;
-            let theirs = surroundings(&other, contracts);
-            let touched = mine
-                .iter()
-                .find(|unit| other.contains_key(*unit))
-                .or_else(|| start.units.keys().find(|unit| theirs.contains(*unit)));
-            if let Some(unit) = touched {
-                let error = Error::new(ErrorKind::Conflict, "make a change set").on(&start.request.title);
-                let why = format!("`{unit}` is being changed or relied on by `{run}`, which has not ended");
-                return Err(error.because(why).advise("wait until it has, or ask for other units first"));
-            }
-        }
-        Ok(())
-    }
-
-    /// The change sets that have not ended.
-    pub(crate) async fn open_change_sets(&self) -> Result<Vec<ChangeSetId>> {
-        let mut open: Vec<ChangeSetId> = Vec::new();
-        loop {
-            let page = self.change_sets(Some(false), open.last(), PAGE).await?;
-            let is_last = page.len() < PAGE;
-            open.extend(page);
-            if is_last {
-                return Ok(open);
-            }
-        }
-    }
-
-    /// At most `limit` change sets whose id comes after `after`, in the order of their ids: those that have `ended`, those that
-    /// have not, or all.
-    ///
-    /// # Errors
-    /// What the journal answers.
-    pub async fn change_sets(&self, ended: Option<bool>, after: Option<&ChangeSetId>, limit: usize) -> Result<Vec<ChangeSetId>> {
-        let cx = &context("change sets");
-        let filter = &RunFilter { ended, ..RunFilter::of(ChangeSet::NAME) };
-        let after = &after.map(run_id).transpose()?;
-        let list = || self.journal.runs(cx, filter, after.as_ref(), limit);
-        let runs = with_retry(&*self.services.clock, || list()).await?;
-        let corrupt = |run: &RunId, why| Error::new(ErrorKind::Corrupt, "name a change set").on(run).because(why);
-        runs.iter().map(|run| ChangeSetId::parse(run.as_str()).map_err(|error| corrupt(run, error))).collect()
+        start.turn = self.turn_of(&start).await?.map(Box::new);
+        self.engine.create(lease, run, &start).await
     }
 
     pub(crate) fn meta_repo(&self) -> &RepoId {
@@ -188,48 +116,6 @@ impl ControlPlane {
     pub(crate) async fn load(&self, run: &RunId) -> Result<Option<Run>> {
         let cx = &context("load");
         with_retry(&*self.services.clock, || self.journal.load(cx, run)).await
-    }
-
-    async fn plan(&self, request: FeatureRequest, change_set: ChangeSetId) -> Result<Start> {
-        let operation = "plan a feature";
-        let project = self.project().await?;
-        let denied = |why: String| Err(Error::new(ErrorKind::Denied, operation).on(&request.title).because(why));
-        let by = &request.requested_by;
-        let Some(roles) = project.people.get(by) else { return denied(format!("`{by}` is nobody in this project")) };
-        if !project.policy.may(Action::Request, roles, None) {
-            return denied(format!("the policy does not let `{by}` request a feature"));
-        }
-        let plan = plan(&project, &request, change_set.clone())
-            .map_err(|error| Error::new(ErrorKind::Invalid, operation).on(&request.title).because(&error).with_source(error))?;
-        let units: BTreeMap<UnitId, Unit> = plan
-            .tasks
-            .iter()
-            .filter_map(|task| project.units.get_key_value(&task.unit))
-            .map(|(id, unit)| (id.clone(), unit.clone()))
-            .collect();
-        // One more layer may be over a unit than over the project.
-        if let Some(unit) = units.values().find(|unit| !project.policy.may(Action::Request, roles, Some(unit))) {
-            return denied(format!("the policy does not let `{by}` request a feature of `{}`", unit.id));
-        }
-        if let Some(objection) = units.values().find_map(|unit| self.services.objection(&project.policy, unit)) {
-            return denied(objection);
-        }
-        let merge_by = |(id, unit): (&UnitId, &Unit)| (id.clone(), project.policy.preflight_merge(unit));
-        let apps = self.apps(&project, &units).await?;
-        Ok(Start {
-            apps,
-            preflight_merge: Merging::Each(units.iter().map(merge_by).collect()),
-            settle_millis: units.values().flat_map(|unit| settle_millis(&project, unit)).max().unwrap_or(0),
-            reviewers: reviewers(&project, &request.requested_by),
-            change_set,
-            project: project.id.clone(),
-            meta_repo: project.meta_repo.clone(),
-            request,
-            plan,
-            units,
-            environments: project.environments.clone(),
-            at: self.services.clock.now(),
-        })
     }
 
     /// Drives one change set to its end. See [`ControlPlane::run`] for all of them.
@@ -269,6 +155,9 @@ impl ControlPlane {
         let mut driving = FuturesUnordered::new();
         let mut driven = BTreeSet::new();
         loop {
+            if self.engine.drains() && driving.is_empty() {
+                return Ok(());
+            }
             for lease in self.claim_all().await? {
                 let run = run_of(&lease)?;
                 if driven.insert(run.clone()) {
@@ -297,6 +186,7 @@ impl ControlPlane {
                 Some((run, Ok(()))) => {
                     driven.remove(&run);
                 }
+                Some((_, Err(_))) if self.engine.drains() => {}
                 Some((run, Err(error))) => {
                     tracing::warn!(run = %run, error = %error, "a change set stands still; it is tried again");
                     driving.push(self.drive_again(run).boxed());
@@ -305,17 +195,27 @@ impl ControlPlane {
         }
     }
 
+    /// Begins nothing new of any change set, for good: writes that were begun come to their end, and what waits for CI, for people or for a
+    /// deployment is let go of, as by a crash; a success that was posted stands. Then [`ControlPlane::run`] ends by itself, within
+    /// [`Pace::longest`](crate::Pace::longest) where nothing is under way, and another host goes on at once. So little is left that has to
+    /// be looked for. Where one operation fails meanwhile, those beside it of the same change set are let go of, too. A host that cannot
+    /// wait as long ends `run` by its `shutdown`, which loses nothing either.
+    pub fn drain(&self) {
+        self.engine.drain();
+    }
+
     /// Takes every change set that nobody drives, page by page.
     async fn claim_all(&self) -> Result<Vec<Lease>> {
         let mut all = Vec::new();
-        loop {
+        while !self.engine.drains() {
             let page = self.engine.claim(PAGE).await?;
             let is_last = page.len() < PAGE;
             all.extend(page);
             if is_last {
-                return Ok(all);
+                break;
             }
         }
+        Ok(all)
     }
 
     async fn drive_under(&self, run: RunId, lease: Lease) -> (RunId, Result<()>) {
@@ -343,23 +243,8 @@ impl ControlPlane {
     }
 }
 
-fn decode_state(run: &RunId, state: serde_json::Value) -> Result<State> {
+pub(crate) fn decode_state(run: &RunId, state: serde_json::Value) -> Result<State> {
     serde_json::from_value(state).map_err(|error| Error::new(ErrorKind::Corrupt, "read a change set").on(run).with_source(error))
-}
-
-/// Units, what they depend on, and who keeps the contracts they rely on.
-fn surroundings(units: &BTreeMap<UnitId, Unit>, contracts: &BTreeMap<ContractId, Contract>) -> BTreeSet<UnitId> {
-    let providers = |unit: &Unit| {
-        unit.consumes
-            .iter()
-            .filter_map(|contract| contracts.get(contract))
-            .map(|contract| contract.provider.clone())
-            .collect::<Vec<_>>()
-    };
-    units
-        .values()
-        .flat_map(|unit| [unit.id.clone()].into_iter().chain(unit.depends_on.iter().cloned()).chain(providers(unit)))
-        .collect()
 }
 
 /// A readable id: the beginning of the title, and ten characters that follow from the key.
@@ -386,25 +271,6 @@ fn run_of(lease: &Lease) -> Result<RunId> {
 
 pub(crate) fn run_id(change_set: &ChangeSetId) -> Result<RunId> {
     RunId::parse(change_set.as_str()).map_err(|error| Error::new(ErrorKind::Invalid, "name a run").on(change_set).because(error))
-}
-
-/// How long the policy asks a unit to be healthy.
-fn settle_millis<'p>(project: &'p Project, unit: &'p Unit) -> impl Iterator<Item = u64> + 'p {
-    project.policy.requirements(unit).filter_map(|(_, requirement)| match &requirement.asks {
-        Ask::Health(rule) => Some(rule.settled_seconds.saturating_mul(1_000)),
-        _ => None,
-    })
-}
-
-/// Who is asked for reviews: everybody with a role, apart from the requester, who cannot approve.
-fn reviewers(project: &Project, requester: &PersonId) -> Vec<PersonId> {
-    let reviews = |roles: &BTreeSet<PersonRole>| roles.contains(&PersonRole::Reviewer) || roles.contains(&PersonRole::Owner);
-    project
-        .people
-        .iter()
-        .filter(|(person, roles)| *person != requester && reviews(roles))
-        .map(|(person, _)| person.clone())
-        .collect()
 }
 
 pub(crate) fn context(what: &str) -> OpContext {

@@ -6,12 +6,13 @@
 //!
 //! What a run is told from outside is stored before it is acknowledged, and is heard once, in its turn, before anything new is begun.
 
+mod active;
 mod bells;
 
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -25,7 +26,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::engine::bells::Bells;
+use crate::engine::active::{Active, Doing, Open};
+pub(crate) use crate::engine::bells::Bells;
 use crate::retry::with_retry;
 
 /// How long a lease lasts without being renewed.
@@ -101,59 +103,12 @@ pub struct Engine<M: Machine> {
     owner: String,
     bells: Bells,
     attempts: AtomicU64,
+    drains: AtomicBool,
 }
 
 impl<M: Machine> std::fmt::Debug for Engine<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Engine({}, as {})", M::NAME, self.owner)
-    }
-}
-
-/// A run in memory.
-struct Active<M: Machine> {
-    id: RunId,
-    seq: Seq,
-    state: M::State,
-    open: BTreeMap<OpId, Open<M>>,
-    last_op: OpId,
-    heard: SignalNumber,
-}
-
-/// An open operation, and what is being done of it.
-struct Open<M: Machine> {
-    command: M::Command,
-    doing: Doing,
-}
-
-/// What is being done of an open operation. A try that was begun is known by its number: what comes of another one is too late.
-enum Doing {
-    Nothing,
-    Performing {
-        attempt: u64,
-        abort: AbortHandle,
-    },
-    /// It is not performed as things stand, and it is seen to that nothing comes of it meanwhile.
-    Holding {
-        attempt: u64,
-        abort: AbortHandle,
-    },
-    Dropping {
-        attempt: u64,
-    },
-}
-
-impl Doing {
-    fn is(&self, number: u64) -> bool {
-        match self {
-            Self::Nothing => false,
-            Self::Performing { attempt, .. } | Self::Holding { attempt, .. } | Self::Dropping { attempt } => *attempt == number,
-        }
-    }
-
-    fn abort(&self) {
-        if let Self::Performing { abort, .. } | Self::Holding { abort, .. } = self {
-            abort.abort();
-        }
     }
 }
 
@@ -177,7 +132,13 @@ impl<M: Machine> Engine<M> {
         observer: Observer<M>,
         owner: String,
     ) -> Self {
-        Self { journal, clock, performer, observer, owner, bells: Bells::default(), attempts: AtomicU64::new(0) }
+        let (bells, attempts, drains) = (Bells::default(), AtomicU64::new(0), AtomicBool::new(false));
+        Self { journal, clock, performer, observer, owner, bells, attempts, drains }
+    }
+
+    /// Rings these when a run is told something, for whoever else tells runs of this process.
+    pub(crate) fn with_bells(self, bells: Bells) -> Self {
+        Self { bells, ..self }
     }
 
     /// The name that it takes leases under.
@@ -241,6 +202,19 @@ impl<M: Machine> Engine<M> {
         with_retry(&*self.clock, || self.journal.surrender(&cx, M::NAME, &self.owner)).await
     }
 
+    /// Begins nothing any more, for good. What is being done comes to its end and is journaled; what [`Machine::waits`] is let go of. Then
+    /// whoever drives a run gets it as it stands.
+    pub fn drain(&self) {
+        self.drains.store(true, Ordering::Release);
+        self.bells.ring_all();
+    }
+
+    /// Whether it begins nothing any more.
+    #[must_use]
+    pub fn drains(&self) -> bool {
+        self.drains.load(Ordering::Acquire)
+    }
+
     /// Ends when there may be something new to claim, and where the journal does not tell, never. A run that was told something by
     /// another process hears it meanwhile.
     pub async fn woken(&self) {
@@ -255,10 +229,8 @@ impl<M: Machine> Engine<M> {
     /// # Errors
     /// `AlreadyExists` where something else was told under that key; `Invalid` where the run has ended; what the journal answers.
     pub async fn tell(&self, run: &RunId, key: &IdempotencyKey, told: &M::Signal) -> Result<()> {
-        let (cx, at, told) = (OpContext::new(key.clone()), self.clock.now(), encode(told)?);
-        with_retry(&*self.clock, || self.journal.tell(&cx, run, at, &told)).await?;
-        self.bells.ring(run);
-        Ok(())
+        let (cx, at) = (OpContext::new(key.clone()), self.clock.now());
+        with_retry(&*self.clock, || tell(&*self.journal, &self.bells, &cx, run, at, told).boxed()).await
     }
 
     /// Gives a lease back.
@@ -295,8 +267,8 @@ impl<M: Machine> Engine<M> {
         Ok(())
     }
 
-    /// Drives a run to its end and returns the last state. Dropping the future stops at once, as a crash would; driving
-    /// the run again goes on from there.
+    /// Drives a run to its end and returns the last state; where the engine drains, as far as it has come. Dropping the future stops at
+    /// once, as a crash would; driving the run again goes on from there.
     ///
     /// # Errors
     /// `NotFound` for an unknown run; `Conflict` where another engine drives it or has taken it over; `Invalid` where it
@@ -335,7 +307,14 @@ impl<M: Machine> Engine<M> {
             if M::has_ended(&active.state) {
                 break;
             }
+            let drains = self.drains();
+            if drains {
+                active.let_go();
+            }
             self.attend(&mut active, &trying);
+            if drains && !active.is_at_work() {
+                break;
+            }
             if active.open.is_empty() {
                 let error = Error::new(ErrorKind::Unexpected, "drive a run").on(run);
                 return Err(error.because("it has nothing left to do and has not ended"));
@@ -364,7 +343,10 @@ impl<M: Machine> Engine<M> {
             }
             match came {
                 Came::Nothing => {}
-                Came::Held(held) => held?,
+                Came::Held(held) => {
+                    held?;
+                    active.open.entry(op).and_modify(|open| open.doing = Doing::Held);
+                }
                 Came::Outcome(outcome) => {
                     let outcome = outcome?;
                     self.renew(&mut lease, run).await?;
@@ -418,7 +400,8 @@ impl<M: Machine> Engine<M> {
             match (M::wants(state, command), M::goes_on(state, command), &*doing) {
                 (false, _, Doing::Dropping { .. })
                 | (true, true, Doing::Performing { .. })
-                | (true, false, Doing::Holding { .. }) => {}
+                | (true, false, Doing::Holding { .. } | Doing::Held) => {}
+                (true, true, _) if self.drains() => {}
                 (false, ..) => {
                     doing.abort();
                     let (op, attempt, performer, of) = (*op, attempt(), Arc::clone(&self.performer), command.clone());
@@ -551,6 +534,20 @@ fn try_it<M: Machine>(
     let (abort, registration) = AbortHandle::new_pair();
     let trying = Abortable::new(trying, registration);
     (async move { (op, attempt, trying.await.unwrap_or(Came::Nothing)) }.boxed(), abort)
+}
+
+/// Tells a run something, and rings for whoever drives it in this process.
+pub(crate) async fn tell(
+    journal: &dyn Journal,
+    bells: &Bells,
+    cx: &OpContext,
+    run: &RunId,
+    at: UnixMillis,
+    told: &(impl Serialize + Sync),
+) -> Result<()> {
+    journal.tell(cx, run, at, &encode(told)?).await?;
+    bells.ring(run);
+    Ok(())
 }
 
 fn number<M: Machine>(last: OpId, commands: &[M::Command]) -> Result<Vec<OpenOp>> {

@@ -127,6 +127,7 @@ impl ControlPlane {
                 Told::Cancel(by) => ("cancelled", by),
                 Told::Pause(by) => ("paused", by),
                 Told::Resume(by) => ("resumed", by),
+                Told::Superseded { asked, .. } => ("superseded", asked),
             };
             let HumanDecision { person, reason, at, .. } = by.get();
             let what = format!("is to hear that {person} {verb} it: {reason}");
@@ -145,6 +146,18 @@ impl ControlPlane {
 
     async fn wait_of(&self, state: &State, command: &Command, since: UnixMillis) -> Wait {
         let wait = of_operation(state, command, since, &self.services.pace);
+        if let EndedBy::ChangeSets(before) = &wait.ended_by {
+            return match (self.not_ended(before).await, self.project().await) {
+                (left, _) if !left.is_empty() => Wait { ended_by: EndedBy::ChangeSets(left), ..wait },
+                (_, Ok(_)) => {
+                    Wait { what: "is being planned, as things are now".to_owned(), ended_by: EndedBy::System("PathOps"), ..wait }
+                }
+                (_, Err(error)) => {
+                    let what = self.services.redactor.redact_text(&format!("cannot be planned: {error}"));
+                    Wait { what, ended_by: EndedBy::System("the systems around"), ..wait }
+                }
+            };
+        }
         match self.decision_now(command).await {
             None => wait,
             Some(Err(error)) => {
@@ -162,6 +175,17 @@ impl ControlPlane {
                 Wait { what, ended_by: EndedBy::Remaining(remaining), ..wait }
             }
         }
+    }
+
+    /// Those that have not ended, as far as that can be told.
+    async fn not_ended(&self, change_sets: &[ChangeSetId]) -> Vec<ChangeSetId> {
+        let mut left = Vec::new();
+        for change_set in change_sets {
+            if !matches!(self.services.has_ended(&context("turn"), change_set).await, Ok(true)) {
+                left.push(change_set.clone());
+            }
+        }
+        left
     }
 
     /// The decision that an operation waits for, as it would be made now.

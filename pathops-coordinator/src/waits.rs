@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use pathops_core::policy::{Remaining, Step};
-use pathops_core::{PersonId, UnitId, UnixMillis};
+use pathops_core::policy::{Remaining, Step, Supersession};
+use pathops_core::{ChangeSetId, PersonId, UnitId, UnixMillis};
 use serde::Serialize;
 
 use crate::activity::Pace;
-use crate::change_set::{Command, PullRequestRef, Role, Scope, Stage, State, label};
+use crate::change_set::{Ahead, Command, PullRequestRef, Role, Scope, Stage, State, Turn, label};
 
 /// Something that a change set waits for.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -39,6 +39,8 @@ pub enum EndedBy {
     System(&'static str),
     /// These units, which have to come as far first.
     Units(Vec<UnitId>),
+    /// These change sets, which have to end first.
+    ChangeSets(Vec<ChangeSetId>),
 }
 
 /// When a wait is over in any case.
@@ -71,6 +73,9 @@ impl fmt::Display for EndedBy {
             EndedBy::People(people) => write!(f, "up to {}", names(people.iter().map(PersonId::as_str).collect())),
             EndedBy::System(system) => write!(f, "up to {system}"),
             EndedBy::Units(units) => write!(f, "up to {}", names(units.iter().map(UnitId::as_str).collect())),
+            EndedBy::ChangeSets(all) => {
+                write!(f, "up to {}", all.iter().map(|it| format!("`{it}`")).collect::<Vec<_>>().join(" and "))
+            }
             EndedBy::Remaining(remaining) => f.write_str(&words(remaining)),
         }
     }
@@ -95,6 +100,7 @@ fn words(Remaining { steps, not_before, without_a_way, .. }: &Remaining) -> Stri
 /// What an open operation waits for, as far as that follows from what is written down.
 pub(crate) fn of_operation(state: &State, command: &Command, since: UnixMillis, pace: &Pace) -> Wait {
     let (what, ended_by, deadline) = match command {
+        Command::AwaitTurn { turn, .. } => (of_turn(turn), EndedBy::ChangeSets(turn.after.keys().cloned().collect()), None),
         Command::Announce { role, .. } | Command::Propose { role, .. } => {
             (format!("opens its {role} pull request"), EndedBy::System("the Git host"), None)
         }
@@ -124,6 +130,14 @@ pub(crate) fn of_operation(state: &State, command: &Command, since: UnixMillis, 
     Wait { unit: command.unit().cloned(), what, since, ended_by, deadline }
 }
 
+fn of_turn(turn: &Turn) -> String {
+    let before = |(change_set, Ahead { supersession, because }): (&ChangeSetId, &Ahead)| match supersession {
+        Supersession::FirstCome => format!("after `{change_set}` ({because})"),
+        asked => format!("after `{change_set}`, which was asked to give way ({asked}: {because})"),
+    };
+    format!("waits for its turn: {}", turn.after.iter().map(before).collect::<Vec<_>>().join(", "))
+}
+
 type Told = (String, EndedBy, Option<(Duration, &'static str)>);
 
 fn work(state: &State, scope: &Scope, pull_request: &PullRequestRef, has_patch: bool, pace: &Pace) -> Told {
@@ -141,7 +155,7 @@ fn merge_of(role: Role, pull_request: &PullRequestRef) -> String {
 
 /// Those who were asked, and who asked.
 fn people(state: &State, scope: &Scope) -> Vec<PersonId> {
-    state.start.reviewers.iter().chain([&scope.sponsor]).cloned().collect()
+    state.start.reviewers.iter().chain(&scope.co_sponsors).chain([&scope.sponsor]).cloned().collect()
 }
 
 /// What units wait for that have nothing to do themselves, each since it came to where it is.

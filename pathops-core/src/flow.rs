@@ -87,6 +87,10 @@ pub trait Machine: Send + Sync + 'static {
     /// feeds [`Machine::dropped`] instead. Only for commands that wait: an effect that was begun is always brought to its end.
     fn wants(state: &Self::State, command: &Self::Command) -> bool;
 
+    /// Whether `command` waits for others, for as long as that takes. An engine that drains lets go of it at any moment, and waits for
+    /// all others to end.
+    fn waits(command: &Self::Command) -> bool;
+
     /// The outcome of a command that is not wanted any more.
     fn dropped() -> Self::Outcome;
 

@@ -104,19 +104,6 @@ fn a_first_release_that_fails_in_production_is_left_to_people() {
 }
 
 #[test]
-fn one_change_set_at_a_time_changes_a_unit() {
-    let world = World::new(MemoryJournal::new());
-    let plane = world.plane();
-    wait(plane.request_feature(feature_of(&["orders", "store"], "better", None), None)).unwrap();
-    let refused = wait(plane.request_feature(feature_of(&["orders"], "even better", None), None)).unwrap_err();
-    assert_eq!(refused.kind(), pathops_core::ErrorKind::Conflict);
-    assert!(refused.to_string().contains("`orders` is being changed or relied on by `show-the-delivery-date-"), "{refused}");
-    // Nor what the others rely on: what is tested together is promoted together.
-    let refused = wait(plane.request_feature(feature_of(&["catalog"], "better", None), None)).unwrap_err();
-    assert_eq!(refused.kind(), pathops_core::ErrorKind::Conflict);
-}
-
-#[test]
 fn production_that_anybody_can_merge_is_refused() {
     let world = World::new(MemoryJournal::new());
     world.forge.protect(&repo("shop/orders-gitops"), &"production".parse().unwrap(), Default::default()).unwrap();

@@ -2,12 +2,14 @@
 
 use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use pathops_coordinator::change_set::{End, State};
+use pathops_coordinator::change_set::{ChangeSet, Command, End, State};
 use pathops_core::adapter::{Clock as _, Journal as _};
-use pathops_core::memory::MemoryJournal;
+use pathops_core::flow::Machine as _;
+use pathops_core::memory::{Fault, Faults, MemoryJournal, When};
 use pathops_core::project::FeatureRequest;
 use pathops_core::{ChangeSetId, IdempotencyKey};
 
@@ -73,6 +75,56 @@ fn a_change_set_of_a_host_that_has_gone_is_taken_to_its_end_by_another_one() {
             assert_eq!(account(&world, &request()), expected, "gone after {looks} looks, dead: {dies}");
         }
     }
+}
+
+/// Of what a drained host leaves open, nothing was begun that does not just wait.
+#[test]
+fn a_host_that_drains_leaves_nothing_half_done_and_another_one_goes_on() {
+    let expected = {
+        let undisturbed = World::new(MemoryJournal::new());
+        undisturbed.carry_out(request(), "k").unwrap();
+        account(&undisturbed, &request())
+    };
+    let mut left_at_work = 0;
+    for looks in MOMENTS.into_iter().chain([3, 10, 20, 30]) {
+        let began: Arc<Mutex<Vec<Command>>> = Arc::default();
+        let noted = began.clone();
+        let world = World::new(MemoryJournal::new());
+        // Each call takes a second, so that something is under way at every moment.
+        let slow = Faults::new(1, Arc::new(world.clock.clone())).with(Fault::Slow(Duration::from_secs(1)), When::Always);
+        let watched = world.watched(move |command| noted.lock().unwrap().push(command.clone())).through(&Arc::new(slow));
+        let (first, second) = (watched.plane_of("first"), world.plane_of("second"));
+        let change_set = wait(second.request_feature(request(), Some(&IdempotencyKey::new("k")))).unwrap();
+        let load = || wait(world.journal.load(&cx(), &change_set.as_str().parse().unwrap())).unwrap().unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut going = Box::pin(first.run(pending()));
+        for _ in 0..looks {
+            assert!(going.as_mut().poll(&mut context).is_pending());
+            world.people_act();
+            assert!(world.clock.advance_to_next(), "everybody waits for ever");
+        }
+        first.drain();
+        match going.as_mut().poll(&mut context) {
+            Poll::Ready(ended) => ended.unwrap(),
+            Poll::Pending => {
+                left_at_work += 1;
+                world.pass(going).unwrap();
+            }
+        }
+        let open: Vec<Command> = load().open.into_iter().map(|it| serde_json::from_value(it.command).unwrap()).collect();
+        let half_done = open.iter().find(|command| began.lock().unwrap().contains(command) && !ChangeSet::waits(command));
+        assert!(half_done.is_none(), "after {looks} looks: {half_done:?}");
+        assert!(is_free(&world, &change_set), "another one may go on at once");
+        assert!(world.pass(first.run(pending())).is_ok() && is_free(&world, &change_set), "it is for good");
+        let mut staying = Box::pin(second.run(pending()));
+        while !load().ended {
+            assert!(staying.as_mut().poll(&mut context).is_pending());
+            world.people_act();
+            assert!(world.clock.advance_to_next(), "everybody waits for ever");
+        }
+        assert_eq!(account(&world, &request()), expected, "drained after {looks} looks");
+    }
+    assert!(left_at_work > 5, "something is under way at most of the moments");
 }
 
 #[test]

@@ -37,6 +37,7 @@ mod snapshots;
 mod third_party;
 mod tidy;
 mod told;
+mod turns;
 mod way_back;
 mod webhook_command;
 mod world;

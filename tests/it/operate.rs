@@ -3,8 +3,8 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use pathops_coordinator::change_set::{ChangeSet, Command};
-use pathops_coordinator::{ControlPlane, EndedBy, Wait};
+use pathops_coordinator::change_set::{ChangeSet, Command, End};
+use pathops_coordinator::{ChangeSetFilter, ControlPlane, EndedBy, Wait};
 use pathops_core::adapter::{Entry, Journal as _, Run, Seq};
 use pathops_core::flow::{Difference, Divergence, Event, Replay};
 use pathops_core::memory::MemoryJournal;
@@ -106,8 +106,14 @@ fn the_history_of_a_change_set_comes_page_by_page_and_makes_the_same_state_again
         assert!(all.iter().zip(1..).all(|(it, number)| it.seq == Seq(number)));
         assert!(all.iter().flat_map(|it| &it.opened).any(|(_, command)| matches!(command, Command::Build { .. })));
         assert_eq!(wait(plane.replay(&change_set)).unwrap(), wait(plane.state(&change_set)).unwrap());
-        assert_eq!(wait(plane.change_sets(Some(true), None, 9)).unwrap(), std::slice::from_ref(&change_set));
-        assert_eq!(wait(plane.change_sets(Some(false), None, 9)).unwrap(), []);
+        let that = |filter: ChangeSetFilter| wait(plane.change_sets(&filter, None, 9)).unwrap() == [change_set.clone()];
+        let (any, end) = (ChangeSetFilter::default(), if defect.is_some() { End::Recovered } else { End::Live });
+        assert!(
+            that(any.clone()) && that(ChangeSetFilter { ended: Some(true), ..any.clone() }) && !that(ChangeSetFilter::open())
+        );
+        assert!(that(ChangeSetFilter { end: Some(end), paused: Some(false), ..any.clone() }));
+        assert!(!that(ChangeSetFilter { end: Some(End::Cancelled), ..any.clone() }));
+        assert!(!that(ChangeSetFilter { paused: Some(true), ..any }));
         assert_eq!(wait(plane.replay(&"nobody-knows-it".parse().unwrap())).unwrap(), None);
     }
 }

@@ -37,6 +37,8 @@ fn declared() -> State {
         units: project.units.clone(),
         environments: project.environments.clone(),
         preflight_merge: Merging::All(MergeBy::Pathops),
+        turn: None,
+        carries: Vec::new(),
         settle_millis: 1000,
         apps: std::collections::BTreeMap::new(),
         reviewers: vec![PersonId::parse("bob").unwrap()],

@@ -106,6 +106,7 @@ pub(super) fn evidence_kind(predicate_type: &str) -> &str {
 /// At which point of its way something went wrong.
 pub(super) fn moment(stage: Stage) -> &'static str {
     match stage {
+        Stage::Queued => "before it began",
         Stage::AnnouncingSource | Stage::AnnouncingPreflight | Stage::Working => "before anything was built",
         Stage::Building | Stage::Rebuilding => "in its build",
         Stage::SourceReview => "in the review of its source",

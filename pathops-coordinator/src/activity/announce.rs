@@ -148,6 +148,15 @@ impl Services {
         if scope.by_agent { Principal::Agent { agent: self.agent.agent(), sponsor } } else { Principal::Human(sponsor) }
     }
 
+    /// All who answer for a change: those who asked for what it carries have a part in it as well.
+    pub(super) fn answerable(&self, scope: &Scope) -> Vec<Principal> {
+        let of = |sponsor: &PersonId| match self.author(scope) {
+            Principal::Agent { agent, .. } => Principal::Agent { agent, sponsor: sponsor.clone() },
+            _ => Principal::Human(sponsor.clone()),
+        };
+        scope.co_sponsors.iter().chain([&scope.sponsor]).map(of).collect()
+    }
+
     /// Our first commit on a branch of this change set, by its trailer, after the commit that the branch was made at.
     /// `None` where it has none yet, or not any more: people may have rewritten it.
     async fn first_commit(
@@ -209,12 +218,18 @@ pub(super) struct Opening {
 }
 
 const BRANCH_TRAILER: &str = "PathOps-Branch";
+const CHANGE_SET_TRAILER: &str = "PathOps-Change-Set";
+
+/// The change sets that a commit says it is of: several, where it was squashed from theirs.
+pub(super) fn change_sets_of(message: &str) -> impl Iterator<Item = &str> {
+    message.lines().filter_map(|line| line.trim_start().strip_prefix(CHANGE_SET_TRAILER)?.strip_prefix(": ")).map(str::trim)
+}
 
 /// A commit message with the trailers that anchor the change set in a repository that holds no records.
 pub(super) fn message(scope: &Scope, subject: &str, role: Role) -> String {
     let branch = branch_name(scope, role);
     format!(
-        "{subject}\n\nPathOps-Change-Set: {}\nPathOps-Unit: {}\n{BRANCH_TRAILER}: {branch}\n",
+        "{subject}\n\n{CHANGE_SET_TRAILER}: {}\nPathOps-Unit: {}\n{BRANCH_TRAILER}: {branch}\n",
         scope.change_set, scope.unit.id
     )
 }

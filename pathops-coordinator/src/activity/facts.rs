@@ -5,17 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::FutureExt as _;
 use pathops_core::adapter::{Comparison, Scm, SourceFile, SourceTree, SubjectDigest};
 use pathops_core::evidence::{Envelope, TrustRoot};
+use pathops_core::flow::Machine as _;
 use pathops_core::policy::{
     Authoring, EvidenceFact, Finding, GitState, Languages, Policy, Proposal, ReadAt, Readings, VerifiedFacts,
 };
 use pathops_core::project::{EnvironmentTarget, Identities, Project, Unit, load_with};
-use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry};
+use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry, RunId};
 use pathops_evidence::EvidenceRecord;
 
-use crate::activity::announce::SOURCE_BRANCH;
+use crate::activity::announce::{SOURCE_BRANCH, change_sets_of};
 use crate::activity::promote::Candidate;
 use crate::activity::{Services, at_once};
-use crate::change_set::{Combination, PullRequestRef, Role, Scope};
+use crate::change_set::{ChangeSet, Combination, PullRequestRef, Role, Scope};
+use crate::control_plane::decode_state;
 use crate::desired_state::promotion;
 use crate::outside_evidence::mendable;
 
@@ -32,8 +34,6 @@ impl Services {
         combination: &Combination,
         production: Option<&Candidate<'_>>,
     ) -> Result<(Policy, VerifiedFacts)> {
-        // A mistake in the meta repository says nothing about this change: it is waited until somebody has mended it.
-        let broken = |error: Error| if error.kind() == ErrorKind::Invalid { error.with_retry(Retry::Backoff) } else { error };
         let (scm, repo, at) = (&*self.scm, &scope.meta_repo, self.clock.now());
         let meta = self.main(cx, repo).await.map_err(broken)?;
         let (_, project) = read_declared(scm, cx, repo, &self.languages, &meta).await.map_err(broken)?;
@@ -48,7 +48,7 @@ impl Services {
         if let Some(objection) = self.objection(&project.policy, &unit).filter(|_| is_to_be_promoted) {
             return Err(broken(Error::new(ErrorKind::Invalid, "decide about a promotion").on(repo).because(objection)));
         }
-        let mut authors = Authors::of(self.author(scope));
+        let mut authors = Authors::of(self.answerable(scope));
         let (mut source_reviews, mut source_head) = (Vec::new(), None);
         if let Some(PullRequestRef { repo, number, base_commit, .. }) = &combination.source_pull_request {
             let now = self.scm.pull_request(cx, repo, *number).await?;
@@ -69,6 +69,7 @@ impl Services {
                 Some(self.proposal(cx, candidate).await?)
             }
         };
+        self.carried_along(cx, scope, &mut authors).await?;
         let authors = authors.into_people(&project.identities);
         for review in source_reviews.iter_mut().chain(proposal.iter_mut().flat_map(|proposal| &mut proposal.reviews)) {
             review.author = project.identities.principal(review.author.clone());
@@ -251,6 +252,27 @@ impl Services {
         self.authors(cx, repo, base_commit, &now.head, Merges::Count, authors).await
     }
 
+    /// Those who asked for what other change sets carried: what those merged is promoted with this one, and Git names one sponsor only.
+    async fn carried_along(&self, cx: &OpContext, scope: &Scope, authors: &mut Authors) -> Result<()> {
+        let by_agents = authors.known.iter().any(|author| matches!(author, Principal::Agent { .. }));
+        for change_set in std::mem::take(&mut authors.change_sets) {
+            if change_set == scope.change_set.as_str() {
+                continue;
+            }
+            // Whatever people write into a commit may be no change set.
+            let Ok(run) = RunId::parse(&change_set) else { continue };
+            let Some(run) = self.journal.load(cx, &run).await?.filter(|run| run.machine == ChangeSet::NAME) else { continue };
+            for carried in decode_state(&run.id, run.state)?.start.carries {
+                let sponsor = carried.requested_by;
+                authors.known.insert(match by_agents {
+                    true => Principal::Agent { agent: self.agent.agent(), sponsor },
+                    false => Principal::Human(sponsor),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Everybody who has a part in the commits between two, merged ones too.
     pub(crate) async fn authors(
         &self,
@@ -265,6 +287,7 @@ impl Services {
             if commit.parents.len() > 1 && merges == Merges::Skip {
                 continue;
             }
+            authors.change_sets.extend(change_sets_of(&commit.message).map(str::to_owned));
             for author in commit.authors {
                 match author.principal {
                     Some(principal) => authors.known.insert(principal),
@@ -274,6 +297,11 @@ impl Services {
         }
         Ok(())
     }
+}
+
+/// A mistake in the meta repository says nothing about this change: it is waited until somebody has mended it.
+pub(super) fn broken(error: Error) -> Error {
+    if error.kind() == ErrorKind::Invalid { error.with_retry(Retry::Backoff) } else { error }
 }
 
 /// Whether a requirement of a unit takes evidence in the ledger only.
@@ -299,17 +327,19 @@ pub(crate) enum Merges {
 pub(crate) struct Authors {
     pub(crate) known: BTreeSet<Principal>,
     pub(crate) strangers: BTreeSet<String>,
+    /// The change sets that commits name.
+    change_sets: BTreeSet<String>,
 }
 
 impl Authors {
-    pub(crate) fn of(author: Principal) -> Self {
-        Self { known: BTreeSet::from([author]), strangers: BTreeSet::new() }
+    pub(crate) fn of(authors: impl IntoIterator<Item = Principal>) -> Self {
+        Self { known: authors.into_iter().collect(), strangers: BTreeSet::new(), change_sets: BTreeSet::new() }
     }
 
     /// The same by the names that the project has for people, whichever accounts and addresses they used.
     pub(crate) fn into_people(self, identities: &Identities) -> Self {
         let known = self.known.into_iter().map(|principal| identities.principal(principal));
-        let mut authors = Self { known: known.collect(), strangers: BTreeSet::new() };
+        let mut authors = Self { known: known.collect(), strangers: BTreeSet::new(), change_sets: self.change_sets };
         for name in self.strangers {
             match identities.by_address(&name) {
                 Some(person) => authors.known.insert(Principal::Human(person.clone())),

@@ -1,15 +1,15 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::Observation;
 use pathops_core::evidence::{Incident, Occasion};
 use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle, Change, Recorded};
 use pathops_core::policy::{DependencyState, GitState, Shown};
-use pathops_core::project::{EnvironmentTarget, Unit};
+use pathops_core::project::{EnvironmentTarget, FeatureRequest, Unit};
 use pathops_core::{ChangeSetId, CommitId, Digest, PersonId, Principal, ProjectId, RepoId, RepoPath, UnitId, UnixMillis};
 use pathops_evidence::EvidenceRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::change_set::{Before, Built, Decided, LastGood, Passed, Payload, PullRequestRef, Release, Role};
+use crate::change_set::{Before, Built, Decided, LastGood, Passed, Payload, PullRequestRef, Release, Role, Start, Turn};
 
 /// What a command is about: the change set and one of its units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct Scope {
     pub unit: Unit,
     /// Who asked for the change and answers for its agents.
     pub sponsor: PersonId,
+    /// Who asked for what it carries beside.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub co_sponsors: BTreeSet<PersonId>,
     /// Whether an agent does the work on this unit; else a person does.
     pub by_agent: bool,
     /// What was asked for, in one line.
@@ -60,6 +63,19 @@ pub struct Combination {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Command {
+    /// Tell those that give way to do so, wait until all that are before it have ended, and plan it as things are then.
+    AwaitTurn {
+        /// The change set.
+        change_set: ChangeSetId,
+        /// The repository that declares the project.
+        meta_repo: RepoId,
+        /// What was asked for.
+        request: FeatureRequest,
+        /// What it waits for.
+        turn: Box<Turn>,
+        /// When the change set was declared.
+        at: UnixMillis,
+    },
     /// Make a branch with an empty first commit, and open a pull request.
     Announce {
         /// What it is about.
@@ -292,6 +308,7 @@ impl Command {
             Command::AwaitMerge { role, .. } | Command::Promote { role, .. } => !matches!(role, Role::Recovery | Role::Restore),
             Command::Decide { wait, .. } => *wait,
             Command::Work { patch, .. } => patch.is_none(),
+            Command::AwaitTurn { .. } => true,
             _ => false,
         }
     }
@@ -313,7 +330,7 @@ impl Command {
             | Command::Promote { scope, .. }
             | Command::Close { scope, .. }
             | Command::Revert { scope, .. } => Some(&scope.unit.id),
-            Command::Comment { .. } | Command::Record { .. } => None,
+            Command::AwaitTurn { .. } | Command::Comment { .. } | Command::Record { .. } => None,
         }
     }
 }
@@ -322,6 +339,8 @@ impl Command {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Outcome {
+    /// Nothing is before it any more: what it begins with.
+    Turn(Box<Start>),
     /// A pull request is open.
     Opened(PullRequestRef),
     /// Work was pushed.

@@ -57,6 +57,7 @@ fn scope(state: &State, unit: &UnitId) -> Option<Scope> {
         meta_repo: start.meta_repo.clone(),
         unit: start.units.get(unit)?.clone(),
         sponsor: start.request.requested_by.clone(),
+        co_sponsors: start.carries.iter().map(|carried| carried.requested_by.clone()).collect(),
         by_agent: !state.by_person(unit),
         title: start.request.title.clone(),
         at: start.at,
@@ -106,7 +107,8 @@ impl Context<'_> {
             Stage::Closing | Stage::RestoreClosing => Some(self.close()),
             Stage::Reverting => self.revert(),
             Stage::RecoveryMerge => self.await_merge(Role::Recovery, self.preflight().path),
-            Stage::Built
+            Stage::Queued
+            | Stage::Built
             | Stage::Tested
             | Stage::Decided
             | Stage::Proposed
@@ -325,7 +327,10 @@ impl Context<'_> {
         let failed = self.state.failure.as_ref().map(|failure| format!("{}: {}", failure.unit, failure.reason));
         let cancelled = || {
             let by = self.state.cancelled.as_ref()?.get();
-            Some(format!("{} cancelled the change set: {}", by.person, by.reason))
+            Some(match &self.state.superseded_by {
+                Some(newer) => format!("`{newer}` takes its place; {} {}", by.person, by.reason),
+                None => format!("{} cancelled the change set: {}", by.person, by.reason),
+            })
         };
         let reason = failed.or_else(cancelled).unwrap_or_default();
         let (before, merged) = (self.progress.before.clone()?, self.progress.preflight.clone()?);

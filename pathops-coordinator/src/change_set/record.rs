@@ -127,8 +127,11 @@ fn status(state: &State) -> Value {
     // Only where it is: what an earlier version wrote of a run stays what it was.
     let told = [("cancelled", &state.cancelled), ("paused", &state.paused)];
     let told = told.into_iter().filter_map(|(name, by)| Some((name.to_owned(), json!(by.as_ref()?))));
+    let newer = state.superseded_by.as_ref().map(|it| ("supersededBy".to_owned(), json!(it)));
+    let before = start.turn.as_ref().filter(|_| state.is_queued()).map(|it| ("waitsFor".to_owned(), json!(it.after)));
+    let carries = (!start.carries.is_empty()).then(|| ("carries".to_owned(), json!(start.carries)));
     match status {
-        Value::Object(fields) => fields.into_iter().chain(told).collect(),
+        Value::Object(fields) => fields.into_iter().chain(told).chain(newer).chain(before).chain(carries).collect(),
         other => other,
     }
 }

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use pathops_core::UnitId;
 use pathops_core::adapter::{DeployFailure, JobResult, NotYet, Readiness, Stale};
+use pathops_core::lifecycle::HumanDecision;
 use pathops_core::project::EnvironmentTarget;
 
-use crate::change_set::{End, Progress, PullRequestRef, Role, Scope, Stage, State};
+use crate::change_set::{Carried, End, Progress, PullRequestRef, Role, Scope, Stage, State};
 
 /// Where a change set is, in one line.
 #[must_use]
@@ -15,12 +16,16 @@ pub fn headline(state: &State) -> String {
         return format!("Paused by {}: {}", by.get().person, by.get().reason);
     }
     if let (None, Some(by)) = (&state.failure, &state.cancelled) {
-        let why = format!("{} cancelled it: {}", by.get().person, by.get().reason);
+        let HumanDecision { person, reason, .. } = by.get();
+        let (word, why) = match &state.superseded_by {
+            Some(newer) => ("Superseded", format!("`{newer}` takes its place: {person} {reason}")),
+            None => ("Cancelled", format!("{person} cancelled it: {reason}")),
+        };
         return match state.end {
-            None => format!("Cancelled, being taken back. {why}"),
-            Some(End::Cancelled) => format!("Cancelled; nothing of it was in an environment. {why}"),
-            Some(End::Recovered) => format!("Cancelled; everything is back to what it was before. {why}"),
-            Some(_) => format!("Cancelled; people have to look after what is left. {why}"),
+            None => format!("{word}, being taken back. {why}"),
+            Some(End::Cancelled) => format!("{word}; nothing of it was in an environment. {why}"),
+            Some(End::Recovered) => format!("{word}; everything is back to what it was before. {why}"),
+            Some(_) => format!("{word}; people have to look after what is left. {why}"),
         };
     }
     if let Some(failure) = &state.failure {
@@ -37,6 +42,10 @@ pub fn headline(state: &State) -> String {
         return format!("Waits for people who do the work: {}", pushes.join("; "));
     }
     let least = state.units.values().map(|progress| progress.stage).min().unwrap_or(Stage::Live);
+    if let (Stage::Queued, Some(turn)) = (least, &state.start.turn) {
+        let before: Vec<String> = turn.after.keys().map(|it| format!("`{it}`")).collect();
+        return format!("Waits for its turn, after {}", before.join(", "));
+    }
     match least {
         Stage::AnnouncingSource | Stage::AnnouncingPreflight | Stage::Working | Stage::Building => {
             "The change is being made and built"
@@ -74,6 +83,9 @@ pub fn announcement(state: &State, scope: &Scope, role: Role) -> String {
         writeln!(text, "Part of change set `{}` of {}: the {role} of **{}**.", start.change_set, start.project, scope.unit.id);
     if let Some(reason) = reason {
         let _ = writeln!(text, "Why: {reason}");
+    }
+    for Carried { change_set, title, requested_by } in &start.carries {
+        let _ = writeln!(text, "\nIt carries change set `{change_set}`, too, asked for by {requested_by}: {title}");
     }
     let _ = writeln!(text, "\nAsked for by {}. The first commit is empty: it declares the intent.", start.request.requested_by);
     text
@@ -128,6 +140,7 @@ fn links(progress: &Progress) -> String {
 #[must_use]
 pub fn label(stage: Stage) -> &'static str {
     match stage {
+        Stage::Queued => "waits for its turn",
         Stage::AnnouncingSource | Stage::AnnouncingPreflight => "is being announced",
         Stage::Working => "is being changed",
         Stage::Building | Stage::Rebuilding => "is being built and tested",

@@ -1,9 +1,9 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{Artifact, Observation, PullRequest};
 use pathops_core::evidence::Treatment;
 use pathops_core::lifecycle::{AppLifecycle, ArtifactLifecycle, Change, ChangeSetLifecycle, HumanDecision, Recorded};
-use pathops_core::policy::{Decision, GitState, MergeBy, Shown};
+use pathops_core::policy::{Decision, GitState, MergeBy, Shown, Supersession};
 use pathops_core::project::{Environments, FeatureRequest, Unit};
 use pathops_core::{
     BranchName, ChangeSetId, CommitId, PersonId, ProjectId, PullRequestNumber, RepoId, TreeId, UnitId, UnixMillis,
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::ExecutionPlan;
 
-/// What a change set begins with; it never changes.
+/// What a change set begins with. One that has to wait for its turn is planned anew when that has come; from then on it never changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Start {
@@ -40,8 +40,58 @@ pub struct Start {
     /// The lifecycles of the units, where it is known which owner took them onto the path.
     #[serde(default)]
     pub apps: BTreeMap<UnitId, AppLifecycle>,
+    /// What it has to wait for before anything of it is begun, or had to; `None` where nothing was in its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Box<Turn>>,
+    /// What it carries beside what was asked of it: older change sets that have become part of it, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carries: Vec<Carried>,
     /// When it was declared.
     pub at: UnixMillis,
+}
+
+/// Why a change set waits for its turn.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Turn {
+    /// The change sets before it. It begins when all of them have ended.
+    pub after: BTreeMap<ChangeSetId, Ahead>,
+    /// How far it reaches, with all that it may come to carry.
+    pub reach: Reach,
+    /// Who asked for it, which is what lets others give way; `None` for a person without a role, for whom nobody does.
+    pub by: Option<Recorded<HumanDecision>>,
+}
+
+/// How far a change set reaches. One at a time changes a unit, or what another one works with: what a recovery goes back to must be
+/// what was found, and what is tested together must be what is promoted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// The units that it changes.
+    pub changes: BTreeSet<UnitId>,
+    /// Those, what they depend on, and who keeps the contracts that they rely on.
+    pub touches: BTreeSet<UnitId>,
+}
+
+/// A change set that goes first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ahead {
+    /// Whether it gives way instead.
+    pub supersession: Supersession,
+    /// Why the two do not go at the same time, and why that one does not give way where the policy would have it so.
+    pub because: String,
+}
+
+/// A change set that has become part of a newer one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Carried {
+    /// Which.
+    pub change_set: ChangeSetId,
+    /// What was asked for, in one line.
+    pub title: String,
+    /// Who asked for it. They have a part in what it is carried by, and cannot approve that.
+    pub requested_by: PersonId,
 }
 
 /// Who merges the units of a change set into preflight.
@@ -145,6 +195,8 @@ impl std::fmt::Display for Role {
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Stage {
+    /// Nothing of it is begun: other change sets are before it.
+    Queued,
     AnnouncingSource,
     AnnouncingPreflight,
     Working,
@@ -386,7 +438,7 @@ pub enum End {
     Recovered,
     /// It stopped, and something is left that people have to look after.
     Incomplete,
-    /// It was cancelled before anything of it was in an environment, and its pull requests are closed.
+    /// It was cancelled, or a newer one took its place, before anything of it was in an environment, and its pull requests are closed.
     Cancelled,
 }
 
@@ -405,6 +457,9 @@ pub struct State {
     /// Who has cancelled it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled: Option<Box<Recorded<HumanDecision>>>,
+    /// The newer change set that it was cancelled for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<ChangeSetId>,
     /// Who has paused it; `None` where it goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Box<Recorded<HumanDecision>>>,
@@ -437,6 +492,12 @@ impl State {
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.failure.is_some() || self.cancelled.is_some()
+    }
+
+    /// Whether nothing of it is begun, because other change sets are before it.
+    #[must_use]
+    pub fn is_queued(&self) -> bool {
+        self.units.values().any(|progress| progress.stage == Stage::Queued)
     }
 
     /// The units of the change set in waves, in deploy order.

@@ -10,10 +10,21 @@ use crate::change_set::enter::enter;
 use crate::change_set::lifecycles::{follow, rule_out};
 use crate::change_set::transition::{Next, Work, transition};
 use crate::change_set::{
-    Command, Comment, End, Failure, Outcome, Progress, Role, Stage, Start, State, comment, headline, incidents, record, releases,
+    Carried, Command, Comment, End, Failure, Outcome, Progress, Role, Stage, Start, State, comment, headline, incidents, record,
+    releases,
 };
 
 pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
+    let mut state = declared(start);
+    let mut commands = match await_turn(start) {
+        Some(wait) => vec![wait],
+        None => begin(&mut state),
+    };
+    commands.push(record_now(&mut state, start.at));
+    (state, commands)
+}
+
+fn declared(start: &Start) -> State {
     let new = |unit: &UnitId| Progress {
         stage: first(start, unit),
         pull_requests: BTreeMap::new(),
@@ -46,28 +57,62 @@ pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
         preflight: start.environments.preflight.environment.clone(),
         production: start.environments.production.environment.clone(),
     });
-    let mut state = State {
+    State {
         start: start.clone(),
         units,
         lifecycle,
         failure: None,
         cancelled: None,
+        superseded_by: None,
         paused: None,
         comment: Comment::default(),
         recording: 0,
         end: None,
         remarks: Vec::new(),
         ended: false,
-    };
-    let ids: Vec<UnitId> = state.units.keys().cloned().collect();
-    let mut commands: Vec<Command> = ids.iter().filter_map(|unit| enter(&mut state, unit, first(start, unit))).collect();
-    commands.push(record_now(&mut state, start.at));
-    (state, commands)
+    }
+}
+
+fn await_turn(Start { change_set, meta_repo, request, turn, at, .. }: &Start) -> Option<Command> {
+    let (change_set, meta_repo, request) = (change_set.clone(), meta_repo.clone(), request.clone());
+    Some(Command::AwaitTurn { change_set, meta_repo, request, turn: turn.clone()?, at: *at })
+}
+
+/// Begins the work on every unit.
+fn begin(state: &mut State) -> Vec<Command> {
+    let ids: Vec<(UnitId, Stage)> = state.units.iter().map(|(unit, progress)| (unit.clone(), progress.stage)).collect();
+    ids.iter().filter_map(|(unit, stage)| enter(state, unit, *stage)).collect()
+}
+
+/// Its turn has come, or never will.
+fn turn(state: &mut State, outcome: &Outcome, at: UnixMillis) -> Vec<Command> {
+    if let Outcome::Turn(planned) = outcome
+        && !state.is_stopped()
+    {
+        let State { start, units, lifecycle, .. } = declared(planned);
+        // What it has waited for stays on record.
+        let turn = state.start.turn.take();
+        (state.start, state.units, state.lifecycle) = (Start { turn, ..start }, units, lifecycle);
+        for Carried { change_set, title, .. } in state.start.carries.clone() {
+            remark(state, format!("it carries `{change_set}`, too: {title}"));
+        }
+        let mut commands = begin(state);
+        commands.push(record_now(state, at));
+        return commands;
+    }
+    if let (Outcome::Failed { reason }, Some(unit)) = (outcome, state.units.keys().next().cloned()) {
+        let reason = format!("it could not begin when its turn had come: {reason}");
+        state.failure.get_or_insert(Failure { unit, stage: Stage::Queued, reason });
+    }
+    state.units.values_mut().for_each(|progress| progress.stage = Stage::Stopped);
+    Vec::new()
 }
 
 /// A component has no source repository: it starts at its desired state.
 fn first(start: &Start, unit: &UnitId) -> Stage {
-    if start.units.get(unit).is_some_and(|unit| unit.source().is_some()) {
+    if start.turn.is_some() {
+        Stage::Queued
+    } else if start.units.get(unit).is_some_and(|unit| unit.source().is_some()) {
         Stage::AnnouncingSource
     } else {
         Stage::AnnouncingPreflight
@@ -77,6 +122,7 @@ fn first(start: &Start, unit: &UnitId) -> Stage {
 pub(super) fn step(mut state: State, command: &Command, outcome: &Outcome, at: UnixMillis) -> (State, Vec<Command>) {
     let mut commands = Vec::new();
     match (command, command.unit().cloned()) {
+        (Command::AwaitTurn { .. }, _) => commands.extend(turn(&mut state, outcome, at)),
         (Command::Comment { .. }, _) => commented(&mut state, outcome),
         (Command::Record { .. }, _) => recorded(&mut state, outcome),
         (_, Some(unit)) => commands.extend(unit_step(&mut state, &unit, outcome, at)),
@@ -209,7 +255,10 @@ fn recover(state: &mut State, at: UnixMillis) -> Vec<Command> {
     if !open.is_empty() {
         let reason = match (&state.failure, &state.cancelled) {
             (Some(failure), _) => format!("{} failed", failure.unit),
-            (None, by) => by.as_ref().map(|by| format!("{} cancelled the change set", by.get().person)).unwrap_or_default(),
+            (None, by) => match (&state.superseded_by, by) {
+                (Some(newer), _) => format!("`{newer}` took its place"),
+                (None, by) => by.as_ref().map(|by| format!("{} cancelled the change set", by.get().person)).unwrap_or_default(),
+            },
         };
         for progress in state.units.values_mut() {
             rule_out(progress, &reason, at);

@@ -1,11 +1,12 @@
 //! What people tell a change set while it is under way.
 
-use pathops_core::UnixMillis;
 use pathops_core::lifecycle::{HumanDecision, Recorded};
+use pathops_core::policy::Supersession;
+use pathops_core::{ChangeSetId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use crate::change_set::step::{advance_and_speak, remark};
-use crate::change_set::{Command, State};
+use crate::change_set::{Command, Stage, State};
 
 /// What a change set is told, by whom and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +18,15 @@ pub enum Told {
     Pause(Recorded<HumanDecision>),
     /// It goes on where it stood.
     Resume(Recorded<HumanDecision>),
+    /// A newer one takes its place: it is cancelled, as far as it gives way.
+    Superseded {
+        /// The newer one.
+        by: ChangeSetId,
+        /// What the policy says of the two.
+        supersession: Supersession,
+        /// Who asked for the newer one.
+        asked: Recorded<HumanDecision>,
+    },
 }
 
 /// What follows from it. What comes too late is noted, and changes nothing else.
@@ -25,6 +35,10 @@ pub(super) fn hear(mut state: State, told: &Told, at: UnixMillis) -> (State, Vec
     match told {
         Told::Cancel(by) if state.end.is_some() => remark(&mut state, format!("{} cancelled it after it had ended", who(by))),
         Told::Cancel(by) => {
+            // What somebody does not want is not done as part of another one either.
+            if state.superseded_by.take().is_some() {
+                state.cancelled = None;
+            }
             state.cancelled.get_or_insert_with(|| Box::new(by.clone()));
             // Nothing of it is to stay where it is.
             state.paused = None;
@@ -32,7 +46,29 @@ pub(super) fn hear(mut state: State, told: &Told, at: UnixMillis) -> (State, Vec
         Told::Pause(by) if state.end.is_some() => remark(&mut state, format!("{} paused it after it had ended", who(by))),
         Told::Pause(by) => drop(state.paused.get_or_insert_with(|| Box::new(by.clone()))),
         Told::Resume(_) => state.paused = None,
+        Told::Superseded { by, supersession, asked } => give_way(&mut state, by, *supersession, asked),
     }
     let commands = advance_and_speak(&mut state, at);
     (state, commands)
+}
+
+/// Is cancelled for a newer one, unless it has come too far for that, or people have paused it.
+fn give_way(state: &mut State, newer: &ChangeSetId, supersession: Supersession, asked: &Recorded<HumanDecision>) {
+    if state.end.is_some() || state.is_stopped() {
+        return;
+    }
+    let granted = state.units.values().any(|progress| progress.stage >= Stage::ProductionMerge);
+    let why_not = match supersession {
+        _ if state.paused.is_some() => Some("this one is paused"),
+        Supersession::FirstCome => Some("each has its turn"),
+        Supersession::Batch | Supersession::Latest => (!state.is_queued()).then_some("this one is under way"),
+        Supersession::Supersede => granted.then_some("something of this one may be in production"),
+    };
+    match why_not {
+        Some(why) => remark(state, format!("`{newer}` would take its place (`{supersession}`), and waits instead: {why}")),
+        None => {
+            state.cancelled = Some(Box::new(asked.clone()));
+            state.superseded_by = Some(newer.clone());
+        }
+    }
 }

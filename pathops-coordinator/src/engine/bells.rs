@@ -10,8 +10,8 @@ use futures_util::task::AtomicWaker;
 use pathops_core::RunId;
 
 /// The bells of the runs that are being driven.
-#[derive(Debug, Default)]
-pub(super) struct Bells(Arc<Mutex<BTreeMap<RunId, Arc<Bell>>>>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bells(Arc<Mutex<BTreeMap<RunId, Arc<Bell>>>>);
 
 #[derive(Debug, Default)]
 struct Bell {
@@ -35,8 +35,16 @@ impl Bells {
     }
 
     /// Nothing happens where nobody drives the run: whoever does next looks by themselves.
-    pub(super) fn ring(&self, run: &RunId) {
+    pub(crate) fn ring(&self, run: &RunId) {
         if let Some(bell) = self.all().get(run) {
+            bell.has_rung.store(true, Ordering::Release);
+            bell.waker.wake();
+        }
+    }
+
+    /// Everybody who drives a run looks.
+    pub(crate) fn ring_all(&self) {
+        for bell in self.all().values() {
             bell.has_rung.store(true, Ordering::Release);
             bell.waker.wake();
         }

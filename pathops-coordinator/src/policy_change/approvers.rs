@@ -24,7 +24,7 @@ impl ControlPlane {
         trial: &mut Trial,
     ) -> Result<Option<PersonId>> {
         let (services, meta) = (self.services(), self.meta_repo());
-        let mut authors = Authors::of(pull_request.author.clone());
+        let mut authors = Authors::of([pull_request.author.clone()]);
         services.authors(cx, meta, base, &pull_request.head, Merges::Count, &mut authors).await?;
         let authors = authors.into_people(&before.identities);
         // Who has proposed it is among them, by the host's word; the others by what Git says.

@@ -25,6 +25,9 @@ pub struct PolicyLayer {
     /// uppermost layer does not. Those of production are always for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preflight_merge: Option<MergeBy>,
+    /// What becomes of a change set where a newer one changes the same unit; the first goes first where no layer over the unit says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supersession: Option<Supersession>,
     /// Who may do what, beside approving.
     #[serde(default, skip_serializing_if = "Permissions::is_empty")]
     pub permissions: Permissions,
@@ -105,6 +108,38 @@ pub enum MergeBy {
     /// A person.
     #[default]
     People,
+}
+
+/// What becomes of a change set where a newer one changes the same unit. Whatever is said here, one at a time is under way.
+///
+/// A change set gives way whole or not at all: with `latest` and `supersede` only where the newer one changes all that it changes, and
+/// never while it is paused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum Supersession {
+    /// Each has its turn, in the order in which they were asked for.
+    #[default]
+    FirstCome,
+    /// Those that still wait for their turn become part of the newer one: they go together.
+    Batch,
+    /// Those that still wait for their turn are cancelled.
+    Latest,
+    /// The one that is under way is cancelled, too, and taken back, unless something of it has a grant, so that people may merge it into
+    /// production.
+    Supersede,
+}
+
+impl fmt::Display for Supersession {
+    /// As a policy writes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Supersession::FirstCome => "first-come",
+            Supersession::Batch => "batch",
+            Supersession::Latest => "latest",
+            Supersession::Supersede => "supersede",
+        })
+    }
 }
 
 /// Roles that may do something; a lower layer can take roles away.

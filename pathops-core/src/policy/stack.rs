@@ -10,7 +10,7 @@ use crate::policy::read::ask_for;
 use crate::policy::tighten::{breaks_more, loosens, subset, takes_less};
 use crate::policy::{
     Action, Ask, BreakGlass, Condition, ConditionRule, FreezeCalendar, FreezeWindow, Languages, LayerName, MergeBy, Occurrences,
-    PolicyLayer, Requirement,
+    PolicyLayer, Requirement, Supersession,
 };
 use crate::project::{Role, Unit};
 
@@ -141,6 +141,13 @@ impl Policy {
     pub fn preflight_merge(&self, unit: &Unit) -> MergeBy {
         let over = self.layers().iter().filter(|layer| layer.layer.is_over(unit));
         over.filter_map(|layer| layer.preflight_merge).max().unwrap_or_default()
+    }
+
+    /// What becomes of a change set where a newer one changes a unit, too: what disturbs least of what the layers say.
+    #[must_use]
+    pub fn supersession(&self, unit: &Unit) -> Supersession {
+        let over = self.layers().iter().filter(|layer| layer.layer.is_over(unit));
+        over.filter_map(|layer| layer.supersession).min().unwrap_or_default()
     }
 
     /// The requirements for a unit, whoever makes the change, with the layer that each is from. Those that lower layers
@@ -384,6 +391,11 @@ fn others(layers: &[PolicyLayer], problems: &mut Vec<PolicyProblem>) {
             let above = upper.preflight_merge.or(silent.then(MergeBy::default));
             if lower.preflight_merge.zip(above).is_some_and(|(below, above)| below < above) {
                 loose(upper, "preflightMerge", "people merge there");
+            }
+            if let (Some(below), Some(above)) = (lower.supersession, upper.supersession)
+                && below > above
+            {
+                loose(upper, "supersession", &format!("it is `{above}` there"));
             }
             for ((name, below), (_, above)) in lower.permissions.named().into_iter().zip(upper.permissions.named()) {
                 if let (Some(below), Some(above)) = (below, above)

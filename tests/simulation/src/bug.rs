@@ -67,6 +67,7 @@ bugs! {
     JournalForgetsNumbers: "in" = "The journal forgets which numbers of operations were used.",
     JournalChangesDates: "journals" = "The journal keeps another date of a transition than it was given.",
     JournalTellsNothing: "what" = "The journal acknowledges what runs are told, and does not give it out.",
+    JournalHidesRuns: "one" = "The journal lists no runs that have not ended.",
     StoreLosesABlob: "i3" = "The store acknowledges an envelope now and then, and does not keep it.",
     SignerUsesAnotherKey: "i3" = "The signer signs with a key that nobody trusts.",
     NotifierForgetsKeys: "i6" = "The notifier tells people again what they were told.",

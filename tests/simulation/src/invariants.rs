@@ -18,6 +18,7 @@ mod i9_time_comes_from_the_host;
 mod in_order;
 mod journals_replay;
 mod lifecycles;
+mod one_at_a_time;
 mod what_is_told_is_heard;
 
 pub use lifecycles::lifecycles_are_kept;
@@ -63,6 +64,7 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(i10_agents_hold_no_credential::Agents),
         Box::new(i11_the_uncovered_is_refused::Covered),
         Box::new(what_is_told_is_heard::Heard::default()),
+        Box::new(one_at_a_time::OneAtATime::default()),
         Box::new(in_order::InOrder),
         Box::new(journals_replay::SameAgain),
     ]

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use pathops_core::adapter::{SourceFile, SourceTree};
+use pathops_core::policy::Supersession;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget, FeatureRequest, UnitChange};
 use pathops_core::{PersonId, RepoId, RepoPath, UnitId};
 
@@ -43,6 +44,8 @@ pub(crate) struct Shape {
     pub(crate) covered: Vec<UnitId>,
     pub(crate) approvals: usize,
     pub(crate) preflight_by_people: bool,
+    /// What becomes of a change set where a newer one changes the same unit.
+    pub(crate) supersession: Supersession,
     pub(crate) asked: Vec<Asked>,
 }
 
@@ -79,8 +82,16 @@ impl Shape {
         // A policy that covers nothing is none that anybody writes.
         let forgotten = dice.pick(&ids).clone();
         let covered = ids.iter().filter(|unit| ids.len() > 1 && **unit != forgotten && !dice.chance(700)).cloned().collect();
-        let asked = (0..*dice.pick(&[1, 1, 1, 2])).map(|number| asked(dice, &ids, number)).collect();
-        Self { units, covered, approvals: if dice.chance(150) { 2 } else { 1 }, preflight_by_people: dice.chance(200), asked }
+        let queue = dice.of("queue");
+        let supersession = {
+            use Supersession::{Batch, FirstCome, Latest, Supersede};
+            *queue.pick(&[FirstCome, Batch, Latest, Supersede])
+        };
+        // Patches do not go together.
+        let by_hand = if supersession == Supersession::Batch { 600 } else { 200 };
+        let asked = (0..*queue.pick(&[1, 1, 1, 1, 2, 3])).map(|number| asked(dice, &ids, number, by_hand)).collect();
+        let (approvals, preflight_by_people) = (if dice.chance(150) { 2 } else { 1 }, dice.chance(200));
+        Self { units, covered, approvals, preflight_by_people, supersession, asked }
     }
 
     pub(crate) fn covers(&self, unit: &UnitId) -> bool {
@@ -129,9 +140,9 @@ impl Shape {
         let (merge, count) = (if self.preflight_by_people { "people" } else { "pathops" }, self.approvals);
         let units = self.covered.iter().map(UnitId::as_str).collect::<Vec<_>>().join(", ");
         let only = if units.is_empty() { String::new() } else { format!("units: [{units}]") };
-        let (fresh, settled) = (FRESH.as_secs(), SETTLED.as_secs());
+        let (fresh, settled, supersession) = (FRESH.as_secs(), SETTLED.as_secs(), self.supersession);
         format!(
-            "  preflightMerge: {merge}\n  requirements:
+            "  preflightMerge: {merge}\n  supersession: {supersession}\n  requirements:
     - {{id: unit-tests, reason: tests, covers: {{kind: app{comma}{only}}}, asks: {{tests: {{run: build, suite: unit, minPassed: 1, accept: {{maxAgeSeconds: 86400}}}}}}}}
     - {{id: preflight-deployment, reason: it ran, covers: {{{only}}}, asks: {{deployment: {{accept: {{maxAgeSeconds: {fresh}}}}}}}}}
     - {{id: preflight-health, reason: it was healthy, covers: {{{only}}}, asks: {{health: {{settledSeconds: {settled}, accept: {{maxAgeSeconds: {fresh}}}}}}}}}
@@ -142,7 +153,7 @@ impl Shape {
     }
 }
 
-fn asked(dice: &Dice, units: &[UnitId], number: u64) -> Asked {
+fn asked(dice: &Dice, units: &[UnitId], number: u64, by_hand: u64) -> Asked {
     let mut touched: Vec<&UnitId> = units.iter().filter(|_| dice.chance(500)).collect();
     if touched.is_empty() {
         touched.push(dice.pick(units));
@@ -159,7 +170,7 @@ fn asked(dice: &Dice, units: &[UnitId], number: u64) -> Asked {
             unit: unit.clone(),
             reason: format!("{unit} has to know it"),
             contracts: [].into(),
-            patch: (!dice.chance(200)).then(|| format!("{words} {number}")),
+            patch: (!dice.chance(by_hand)).then(|| format!("{words} {number}")),
         }
     });
     let changes = changes.collect();

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pathops_coordinator::change_set::{ChangeSet, State};
+use pathops_coordinator::change_set::{ChangeSet, End, State};
 use pathops_core::adapter::{Entry, OpenOp, Run, Seq, SignalNumber};
 use pathops_core::flow::{Machine as _, Replay};
 use pathops_simulation::journals;
@@ -60,7 +60,7 @@ fn how(state: &State) -> String {
     state.end.map_or_else(|| "none".to_owned(), |end| format!("{end:?}"))
 }
 
-/// The shortest of each end among the first seeds, and of those that were paused.
+/// The shortest of each end among the first seeds, and of those that were paused, waited for their turn, gave way or carry others.
 #[test]
 #[ignore = "writes into the source tree"]
 fn writes_those_of_this_version() {
@@ -68,7 +68,18 @@ fn writes_those_of_this_version() {
     for (run, entries) in (0..200).flat_map(journals) {
         let state: State = serde_json::from_value(run.state.clone()).unwrap();
         let was_paused = entries.iter().any(|entry| entry.event.to_string().contains("\"pause\""));
-        let kind = how(&state) + if was_paused { "-paused" } else { "" };
+        let kinds = [
+            (state.superseded_by.is_some(), "-superseded"),
+            (!state.start.carries.is_empty(), "-carrying"),
+            (state.start.turn.is_some(), "-queued"),
+            (was_paused, "-paused"),
+        ];
+        let more = kinds.into_iter().find(|(is, _)| *is).map(|(_, more)| more);
+        // What is left to people is long, and came there as any other.
+        if more.is_some() && state.end == Some(End::Incomplete) {
+            continue;
+        }
+        let kind = how(&state) + more.unwrap_or_default();
         let Run { machine, seq, format, state: stored, open, heard, ended, .. } = run;
         let history = History { machine, seq, format, state: stored, open, heard, ended, entries };
         let text = serde_json::to_string_pretty(&history).unwrap() + "\n";

@@ -86,7 +86,8 @@ fn goes_back(command: &Command) -> bool {
         Command::AwaitMerge { role, .. } | Command::Propose { role, .. } | Command::Promote { role, .. } => {
             matches!(role, Role::Recovery | Role::Restore)
         }
-        Command::Announce { .. }
+        Command::AwaitTurn { .. }
+        | Command::Announce { .. }
         | Command::Work { .. }
         | Command::Build { .. }
         | Command::Stage { .. }

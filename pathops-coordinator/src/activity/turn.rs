@@ -1,0 +1,150 @@
+//! Waiting for one's turn: until all that were there first have ended.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use pathops_core::adapter::Run;
+use pathops_core::policy::Supersession;
+use pathops_core::project::{FeatureRequest, Project};
+use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, RepoId, Result, UnixMillis};
+
+use crate::activity::facts::{broken, read_project};
+use crate::activity::{Services, says_nothing};
+use crate::change_set::{Outcome, Start, State, Told, Turn};
+use crate::control_plane::{decode_state, run_id};
+use crate::engine::tell;
+use crate::request::Wanted;
+use crate::turn::{combined, reach};
+
+impl Services {
+    pub(super) async fn await_turn(
+        &self,
+        cx: &OpContext,
+        change_set: &ChangeSetId,
+        meta_repo: &RepoId,
+        request: &FeatureRequest,
+        turn: &Turn,
+        at: UnixMillis,
+    ) -> Result<Outcome> {
+        for (other, ahead) in turn.after.iter().filter(|(_, ahead)| ahead.supersession != Supersession::FirstCome) {
+            self.ask_to_give_way(cx, change_set, turn, other, ahead.supersession).await?;
+        }
+        for other in turn.after.keys() {
+            self.poll(|| async move { Ok(self.has_ended(cx, other).await?.then_some(())) }.boxed()).await?;
+        }
+        let carried: Vec<_> = oldest_first(self.carried(cx, change_set, turn).await?)
+            .into_iter()
+            .map(|state| (state.start.change_set, state.start.request))
+            .collect();
+        let (request, carries) = combined(request.clone(), &carried);
+        let wanted = Wanted { change_set: change_set.clone(), request, carries, at };
+        match self.begun(cx, meta_repo, turn, wanted).await {
+            Ok(start) => Ok(Outcome::Turn(Box::new(start))),
+            Err(error) if says_nothing(&error) => Err(error),
+            Err(error) => {
+                // Nobody else would say it.
+                let gave_way = self.gave_way(cx, change_set, turn).await?.into_iter().map(|state| state.start.change_set);
+                let lost: BTreeSet<_> = gave_way.chain(carried.into_iter().map(|(carried, _)| carried)).collect();
+                let names: Vec<_> = lost.iter().map(|it| format!("`{it}`")).collect();
+                let more = if names.is_empty() {
+                    String::new()
+                } else {
+                    format!("; nor is what gave way to it done: {}", names.join(", "))
+                };
+                Ok(Outcome::Failed { reason: self.redactor.redact_text(&format!("{error}{more}")) })
+            }
+        }
+    }
+
+    /// Plans it as things are now. A mistake in the meta repository, or a policy that this host does not promote by, says nothing about it:
+    /// that is waited out.
+    async fn begun(&self, cx: &OpContext, meta_repo: &RepoId, turn: &Turn, wanted: Wanted) -> Result<Start> {
+        let read = || async { self.project_for(cx, meta_repo, &wanted).await.map(Some).map_err(broken) }.boxed();
+        let (project, change_set) = (self.poll(read).await?, wanted.change_set.clone());
+        let start = self.planned(cx, &project, wanted).await?;
+        // Whoever was asked for meanwhile did not wait for that.
+        if let Some(unit) = reach(&start.units, &project.contracts).touches.difference(&turn.reach.touches).next() {
+            let error = Error::new(ErrorKind::Invalid, "begin a change set").on(change_set);
+            let why = format!("what it changes was declared anew while it waited, and works with `{unit}` now");
+            return Err(error.because(why).advise("ask for it again"));
+        }
+        Ok(start)
+    }
+
+    async fn project_for(&self, cx: &OpContext, meta_repo: &RepoId, wanted: &Wanted) -> Result<Project> {
+        let project = read_project(&*self.scm, cx, meta_repo, &self.languages).await?;
+        let units = wanted.request.changes.iter().filter_map(|change| project.units.get(&change.unit));
+        match units.filter_map(|unit| self.objection(&project.policy, unit)).next() {
+            None => Ok(project),
+            Some(objection) => Err(Error::new(ErrorKind::Invalid, "begin a change set").on(meta_repo).because(objection)),
+        }
+    }
+
+    /// Tells another one that this one takes its place; whether it gives way it decides itself. One that has ended does not hear it.
+    async fn ask_to_give_way(
+        &self,
+        cx: &OpContext,
+        change_set: &ChangeSetId,
+        turn: &Turn,
+        other: &ChangeSetId,
+        supersession: Supersession,
+    ) -> Result<()> {
+        let Some(asked) = turn.by.clone() else { return Ok(()) };
+        let (cx, run) = (cx.part(&format!("supersedes/{other}")), run_id(other)?);
+        let told = Told::Superseded { by: change_set.clone(), supersession, asked };
+        match tell(&*self.journal, &self.bells, &cx, &run, self.clock.now(), &told).await {
+            Err(error) if error.kind() != ErrorKind::Invalid => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn run_of(&self, cx: &OpContext, change_set: &ChangeSetId) -> Result<Option<Run>> {
+        self.journal.load(cx, &run_id(change_set)?).await
+    }
+
+    pub(crate) async fn has_ended(&self, cx: &OpContext, change_set: &ChangeSetId) -> Result<bool> {
+        Ok(self.run_of(cx, change_set).await?.is_none_or(|run| run.ended))
+    }
+
+    /// Those before a change set that gave way to it.
+    async fn gave_way(&self, cx: &OpContext, to: &ChangeSetId, turn: &Turn) -> Result<Vec<State>> {
+        let mut all = Vec::new();
+        for other in turn.after.keys() {
+            let Some(run) = self.run_of(cx, other).await? else { continue };
+            all.extend(Some(decode_state(&run.id, run.state)?).filter(|state| state.superseded_by.as_ref() == Some(to)));
+        }
+        Ok(all)
+    }
+
+    /// Those that have become part of a change set, with those that had become part of them.
+    fn carried<'a>(&'a self, cx: &'a OpContext, by: &'a ChangeSetId, turn: &'a Turn) -> BoxFuture<'a, Result<Vec<State>>> {
+        async move {
+            let mut all = Vec::new();
+            for state in self.gave_way(cx, by, turn).await? {
+                let other = &state.start.change_set;
+                if turn.after.get(other).is_none_or(|ahead| ahead.supersession != Supersession::Batch) {
+                    continue;
+                }
+                if let Some(theirs) = &state.start.turn {
+                    all.extend(self.carried(cx, other, theirs).await?);
+                }
+                all.push(state);
+            }
+            Ok(all)
+        }
+        .boxed()
+    }
+}
+
+/// By who waited for whom: the clocks of hosts may differ.
+fn oldest_first(mut left: Vec<State>) -> Vec<State> {
+    let mut ordered = Vec::new();
+    while !left.is_empty() {
+        let waits_for = |state: &State, other: &State| {
+            state.start.turn.as_ref().is_some_and(|turn| turn.after.contains_key(&other.start.change_set))
+        };
+        let oldest = left.iter().position(|state| !left.iter().any(|other| waits_for(state, other)));
+        ordered.push(left.remove(oldest.unwrap_or(0)));
+    }
+    ordered
+}
