@@ -261,7 +261,11 @@ impl Services {
             }
             // Whatever people write into a commit may be no change set.
             let Ok(run) = RunId::parse(&change_set) else { continue };
-            let Some(run) = self.journal.load(cx, &run).await?.filter(|run| run.machine == ChangeSet::NAME) else { continue };
+            let Some(run) = self.journal.load(cx, &run).await? else { continue };
+            // What is older than can be read carried nothing.
+            if run.machine != ChangeSet::NAME || run.format < ChangeSet::OLDEST {
+                continue;
+            }
             for carried in decode_state(&run.id, run.state)?.start.carries {
                 let sponsor = carried.requested_by;
                 authors.known.insert(match by_agents {
