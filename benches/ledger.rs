@@ -33,9 +33,10 @@ use clocks::Clocks;
 
 const BATCH: u64 = 1_000;
 
-/// Items a second that are sealed and appended, at the least: so many, or this part of what signing alone would allow where the
-/// machine is slower than that.
-const LIMIT: (f64, f64) = (5_000.0, 0.5);
+/// Items a second that are sealed and appended, at the least: so many, or this part of what signing and writing a file alone would
+/// allow where the machine is slower than that. What a file costs is the file system's, and differs by several times from one hour to
+/// the next.
+const LIMIT: (f64, f64) = (5_000.0, 0.8);
 
 /// How much more an item may cost in the longest log than in the shortest.
 const GROWTH: f64 = 1.5;
@@ -51,7 +52,7 @@ fn main() {
     };
     let folder = tempfile::tempdir().expect("a folder");
     let signer = LocalSigner::open_or_create(folder.path().join("key")).expect("a key");
-    let signatures = bounds(&signer, folder.path());
+    let allowed = bounds(&signer, folder.path());
 
     let (ledger, bucket) = ledger(&folder.path().join("sealed"));
     let sealer = Sealer::new(Arc::new(signer), Arc::new(ObjectStoreBlobs::within(bucket))).with_ledger(Arc::new(ledger));
@@ -63,14 +64,14 @@ fn main() {
     let spent = begun.until_now(sealed);
     let rate = 1e6 / spent.cpu;
     println!(
-        "sealed and appended, durable: {rate:.0} a second of CPU, {:.0} by the wall clock; {:.2} of what signing alone allows",
+        "sealed and appended, durable: {rate:.0} a second of CPU, {:.0} by the wall clock; {:.2} of what signing and writing alone allow",
         1e6 / spent.wall,
-        rate / signatures
+        rate / allowed
     );
 
     let costs = growth(folder.path(), last);
     if !has("--test") {
-        let limit = LIMIT.0.min(LIMIT.1 * signatures);
+        let limit = LIMIT.0.min(LIMIT.1 * allowed);
         assert!(rate >= limit, "{rate:.0} items a second, and the limit is {limit:.0}");
         let (first, longest) = (costs.first().expect("a row"), costs.last().expect("a row"));
         assert!(*longest <= GROWTH * first, "an item costs {first:.1} µs in a short log, and {longest:.1} µs in a long one");
@@ -95,6 +96,13 @@ fn growth(folder: &std::path::Path, last: u64) -> Vec<f64> {
         println!("{size:>10} {:>16.1} {:>16.1} {:>10.1}", cost.cpu, cost.wall, proof(&ledger, size));
         costs.push(cost.cpu);
     }
+    // The file system may have become slower meanwhile: a short log is measured once more beside the long one.
+    let (again, mut short) = (self::ledger(&folder.join("again")).0, 0);
+    let begun = Clocks::now();
+    append_until(&again, &signer, &signature, &mut short, 5 * BATCH);
+    let beside = begun.until_now(short).cpu;
+    println!("a short one beside it: {beside:.1} µs of CPU");
+    costs.first_mut().into_iter().for_each(|first| *first = first.max(beside));
     let opening = Instant::now();
     drop(wait(Ledger::open(&cx(), place, log_key())).expect("opened again"));
     println!("opening it again: {:.1} ms", opening.elapsed().as_secs_f64() * 1e3);
@@ -155,7 +163,7 @@ fn proof(ledger: &Ledger, size: u64) -> f64 {
     begun.until_now(200).cpu
 }
 
-/// What it cannot be faster than; gives the signatures a second of CPU.
+/// What it cannot be faster than; gives the items a second of CPU that are signed, and written each to a file that is renamed.
 fn bounds(signer: &LocalSigner, folder: &std::path::Path) -> f64 {
     let rate = |times: u32, work: &mut dyn FnMut(u32)| {
         let begun = Clocks::now();
@@ -177,11 +185,29 @@ fn bounds(signer: &LocalSigner, folder: &std::path::Path) -> f64 {
     let mut file = std::fs::File::create(folder.join("flushed")).expect("a file");
     let (_, flushes) = rate(50, &mut |_| file.write_all(&[0; 512]).and_then(|()| file.sync_data()).expect("flushed"));
     let rows = rows::a_second(&folder.join("rows.db"), BATCH);
-    println!("bounds: SHA-256 {hashed:.0} MiB, {signatures:.0} signatures of P-256 a second of CPU");
+    let files = files_a_second(&folder.join("bare"));
+    println!(
+        "bounds: SHA-256 {hashed:.0} MiB, {signatures:.0} signatures of P-256, {files:.0} files written and renamed a second of CPU"
+    );
     println!(
         "        {flushes:.0} flushes of 512 bytes, {objects:.0} durable objects, {rows:.0} rows of SQLite in transactions of {BATCH} a second"
     );
-    signatures
+    1.0 / (1.0 / signatures + 1.0 / files)
+}
+
+/// Files of the size of an envelope a second of CPU, in as many folders as the blobs lie in, and without waiting for the disk.
+fn files_a_second(folder: &std::path::Path) -> f64 {
+    const FILES: u64 = 10_000;
+    let name = |number: u64| Digest::of(&number.to_be_bytes()).hex().to_string();
+    (0..=u8::MAX).for_each(|byte| std::fs::create_dir_all(folder.join(format!("{byte:02x}"))).expect("a folder"));
+    let begun = Clocks::now();
+    for number in 0..FILES {
+        let name = name(number);
+        let within = folder.join(&name[..2]);
+        let new = within.join("new");
+        std::fs::write(&new, [7; 1_500]).and_then(|()| std::fs::rename(&new, within.join(&name))).expect("a file");
+    }
+    1e6 / begun.until_now(FILES).cpu
 }
 
 fn cx() -> OpContext {
