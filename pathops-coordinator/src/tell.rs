@@ -42,9 +42,10 @@ impl ControlPlane {
     /// are closed, what of it is in preflight goes back, and what is in production goes back by the same door as after a failure, with
     /// evidence and approval. What it built is not promotable any more. That the source was merged stays, and is said.
     ///
-    /// It may be cancelled, also while it is paused, by who asked for it, and by whom the policy lets stop the line for each of its units; the host answers for
-    /// `by`. When this returns it survives a crash, and is done as soon as somebody drives the change set; one that ends in that very
-    /// moment does not hear it, and its state says how it ended. Cancelled again, nothing changes.
+    /// It may be cancelled, also while it is paused, by who asked for it, and by whom the policy lets stop the line for each of its
+    /// units; the host answers for `by`. When this returns it survives a crash, and is done as soon as somebody drives the change set;
+    /// one that ends in that very moment does not hear it, and its state says how it ended. Cancelled again, nothing changes. What is
+    /// giving way to a newer one is then not carried by that.
     ///
     /// # Errors
     /// `NotFound` for an unknown change set; `Denied` for who may not; `Invalid` without a reason, and where it has ended; what the

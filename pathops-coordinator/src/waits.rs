@@ -138,9 +138,10 @@ fn of_turn(turn: &Turn) -> String {
     format!("waits for its turn: {}", turn.after.iter().map(before).collect::<Vec<_>>().join(", "))
 }
 
-type Told = (String, EndedBy, Option<(Duration, &'static str)>);
+/// What for, who can end it, and what happens after so long.
+type Parts = (String, EndedBy, Option<(Duration, &'static str)>);
 
-fn work(state: &State, scope: &Scope, pull_request: &PullRequestRef, has_patch: bool, pace: &Pace) -> Told {
+fn work(state: &State, scope: &Scope, pull_request: &PullRequestRef, has_patch: bool, pace: &Pace) -> Parts {
     if scope.by_agent || has_patch {
         let then = (pace.agent_limit, "the task counts as failed");
         return ("waits for the agent's work".to_owned(), EndedBy::System("the agent"), Some(then));

@@ -13,8 +13,8 @@
 //!
 //! First there is chaos: the process dies before and after writes, requests and answers are lost, calls are made twice, fail or
 //! are slow and so overtake each other, parts are cut off for minutes, the wall clock jumps, people come late, twice, not at
-//! all or without a right to, cancel and pause what is under way, agents lie. Then everything is calm, and it has to come to an end by itself: every change set
-//! ends, nothing is left open, everything happened once and is on record.
+//! all or without a right to, ask for what others are changing, cancel and pause what is under way, agents lie. Then everything is
+//! calm, and it has to come to an end by itself: every change set ends, nothing is left open, everything happened once and is on record.
 //!
 //! # How to read a trace
 //!
