@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use pathops_coordinator::change_set::{ChangeSet, Command, Decided, End, Outcome, PullRequestRef, Role, State, explain};
-use pathops_coordinator::engine::{Observer, Progress};
 use pathops_coordinator::plan::render;
 use pathops_core::OpContext;
 use pathops_core::UnixMillis;
 use pathops_core::adapter::{Clock, Notice, Notifier, NotifierCapabilities, Readiness};
+use pathops_core::flow::{Observer, Progress};
 use pathops_core::policy::Verdict;
 use tokio::sync::mpsc;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use pathops_examples::variable;
 
-use crate::{controller, git_host};
+use crate::{controller, engine, git_host};
 
 /// The first argument with which this program is the shop's store.
 pub(crate) const STORE: &str = "shop-store";
@@ -36,6 +36,12 @@ pub(crate) struct Arguments {
     /// ends with it.
     #[arg(long, value_name = "CONTROLLER", default_value = "local")]
     pub(crate) gitops: controller::Choice,
+    /// The engine that keeps the change sets and drives them.
+    #[arg(long, value_name = "ENGINE", default_value = "embedded")]
+    pub(crate) engine: engine::Choice,
+    /// A Temporal server, such as `http://127.0.0.1:7233` [default: one for development is started, and ends with the example].
+    #[arg(long, value_name = "URL")]
+    pub(crate) address: Option<String>,
     /// Keep the apps running at the end, until Ctrl-C.
     #[arg(long)]
     pub(crate) keep: bool,

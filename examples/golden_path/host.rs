@@ -9,12 +9,12 @@ use pathops_adapters::local_ci::{LocalCi, LocalCiConfig};
 use pathops_adapters::local_forge::{ForgeConfig, LocalForge};
 use pathops_adapters::local_gitops::{Program, Reconciler, ReconcilerConfig, Watched};
 use pathops_adapters::patch_agent::PatchAgent;
-use pathops_adapters::sqlite::SqliteJournal;
 use pathops_adapters::system::{SystemClock, SystemIds};
 use pathops_coordinator::change_set::{End, State};
 use pathops_coordinator::{ControlPlane, Pace};
-use pathops_core::adapter::{Clock, EvidenceIndex, GitOps, Journal, SourceTree};
+use pathops_core::adapter::{Clock, EvidenceIndex, GitOps, SourceTree};
 use pathops_core::evidence::TrustRoot;
+use pathops_core::flow::Engine;
 use pathops_core::project::{FeatureRequest, Project, load_request, request_names};
 use pathops_core::{ChangeSetId, IdempotencyKey, OpContext};
 use pathops_evidence::{EvidenceRecord, Recheck, rebuild_index};
@@ -26,6 +26,7 @@ use tokio::sync::{mpsc, watch};
 use crate::account::{Account, Told};
 use crate::arguments::{Arguments, STORE};
 use crate::controller::{self, Controller};
+use crate::engine::{self, Running};
 use crate::figures::{MeasuredCi, Stopwatch};
 use crate::git_host::{self, GitHost};
 use crate::people::People;
@@ -34,6 +35,9 @@ use crate::{claims, export, people, setup, summary};
 
 /// How long a process may take to become healthy.
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// The longest pause between looks.
+pub(crate) const LONGEST: Duration = Duration::from_millis(50);
 
 /// How a run of the example ended.
 pub(crate) enum Ended {
@@ -52,12 +56,13 @@ pub(crate) struct Machine {
     pub(crate) host: Arc<dyn GitHost>,
     pub(crate) store: Open,
     pub(crate) index: Arc<dyn EvidenceIndex>,
-    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) engine: Arc<dyn Engine>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) reconciler: Arc<Reconciler>,
     pub(crate) gitops: Arc<dyn GitOps>,
     /// Dropped, it stops what was started beside the reconciler.
     _servers: Box<dyn Any + Send + Sync>,
+    _server: Box<dyn Any + Send + Sync>,
     pub(crate) account: Arc<Account>,
 }
 
@@ -70,10 +75,11 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<Ended, Failure> {
     }
     arguments.scm.check()?;
     arguments.gitops.check()?;
+    arguments.engine.check(arguments.address.as_deref())?;
     let folder = arguments.project();
     let (project, files) = setup::read(&folder)?;
     let requests = requests(arguments, &files, &project)?;
-    let place = Place::take(&arguments.state(), &folder, arguments.scm)?;
+    let place = Place::take(&arguments.state(), &folder, arguments.scm, arguments.engine)?;
     let account = Arc::new(Account::new(arguments.json));
     account.heading(&format!(
         "{}: {} units, {} feature requests; everything lies in {}",
@@ -167,7 +173,7 @@ async fn compose(
     let ids = Arc::new(SystemIds);
     let path = search_path();
     let forge = LocalForge::open(ForgeConfig { root: place.forge() }, clock.clone())?;
-    let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(root.join("journal.sqlite")).await?);
+    let Running { engine, _server } = engine::open(arguments.engine, arguments.address.as_deref(), root, clock.clone()).await?;
     setup::import(&forge, &arguments.project(), &project).await?;
     let host = git_host::open(arguments.scm, &place, &forge, &project).await?;
     setup::protect(&*host, &project).await?;
@@ -200,7 +206,6 @@ async fn compose(
     let index: Arc<dyn EvidenceIndex> = Arc::new(evidence.index_to_fill(&opening).await?);
     let told = Told { account: account.clone(), tell, clock: clock.clone() };
     let plane = ControlPlane::builder()
-        .name("golden-path")
         .meta_repo(project.meta_repo.clone())
         .scm(host.scm())
         .merge(host.merger())
@@ -210,7 +215,7 @@ async fn compose(
         .blobs(store.blobs.clone())
         .sealed(store.sealed()?)
         .streams(store.bucket.clone())
-        .journal(journal.clone())
+        .engine(engine.clone())
         .ledger(store.ledger.clone())
         .signer(store.signer.clone())
         .agent(Arc::new(PatchAgent::new("patch".parse()?)))
@@ -220,14 +225,14 @@ async fn compose(
         .evidence(index.clone())
         .pace(Pace {
             shortest: Duration::from_millis(5),
-            longest: Duration::from_millis(50),
+            longest: LONGEST,
             deploy_limit: Duration::from_secs(120),
             ..Pace::default()
         })
         .observer(told.observer())
         .build()?;
     let Controller { gitops, _servers } = controller;
-    let machine = Machine { place, project, host, store, index, journal, clock, reconciler, gitops, _servers, account };
+    let machine = Machine { place, project, host, store, index, engine, clock, reconciler, gitops, _servers, _server, account };
     Ok((machine, plane, ci))
 }
 

@@ -8,6 +8,7 @@ mod account;
 mod arguments;
 mod claims;
 mod controller;
+mod engine;
 mod export;
 mod figures;
 mod git_host;

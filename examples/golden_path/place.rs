@@ -8,7 +8,7 @@ use pathops_core::RepoId;
 use serde::{Deserialize, Serialize};
 
 use crate::Failure;
-use crate::git_host::Choice;
+use crate::{engine, git_host};
 
 /// Says that a folder belongs to this example, and to which project.
 const MARK: &str = "run.json";
@@ -25,11 +25,13 @@ struct Mark {
     format: u32,
     project: PathBuf,
     #[serde(default, skip_serializing_if = "is_default")]
-    scm: Choice,
+    scm: git_host::Choice,
+    #[serde(default, skip_serializing_if = "is_default")]
+    engine: engine::Choice,
 }
 
-fn is_default(scm: &Choice) -> bool {
-    *scm == Choice::default()
+fn is_default<T: Default + PartialEq>(choice: &T) -> bool {
+    *choice == T::default()
 }
 
 /// A run that was in the folder before.
@@ -52,10 +54,10 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// Takes the folder for `project` on that Git host. A run that was stopped goes on in it; one that was carried to its end makes room
+    /// Takes the folder for `project` on that Git host, with that engine. A run that was stopped goes on in it; one that was carried to its end makes room
     /// for a new one. A folder that belongs to anything else stays as it is.
-    pub(crate) fn take(root: &Path, project: &Path, scm: Choice) -> Result<Self, Failure> {
-        let wanted = Mark { format: FORMAT, project: fs::canonicalize(project)?, scm };
+    pub(crate) fn take(root: &Path, project: &Path, scm: git_host::Choice, engine: engine::Choice) -> Result<Self, Failure> {
+        let wanted = Mark { format: FORMAT, project: fs::canonicalize(project)?, scm, engine };
         if !root.join(MARK).exists() && holds_other_things(root)? {
             return Err(foreign(root));
         }
@@ -73,6 +75,10 @@ impl Place {
             Some(mark) if mark.scm != scm => {
                 let advice = "give the same --scm, another --state, or remove it";
                 return Err(format!("{} holds an unfinished run on another Git host; {advice}", root.display()).into());
+            }
+            Some(mark) if mark.engine != engine => {
+                let advice = "give the same --engine, another --state, or remove it";
+                return Err(format!("{} holds an unfinished run with another engine; {advice}", root.display()).into());
             }
             Some(mark) if mark != wanted => {
                 let of = mark.project.display();

@@ -46,7 +46,7 @@ pub(crate) async fn measure(
     let both: Vec<Span> = ci.spans().into_iter().chain(start_up.iter().copied()).collect();
     let mut journal = 0;
     for state in states {
-        journal += entries(&*machine.journal, &RunId::parse(state.start.change_set.as_str())?).await?.len();
+        journal += entries(&*machine.engine, &RunId::parse(state.start.change_set.as_str())?).await?.len();
     }
     let evidence = states.iter().flat_map(State::evidence).count();
     // Before anything is looked at from outside: that is no cost of a promotion.
@@ -191,7 +191,7 @@ async fn write_report(
 ) -> Result<(), Failure> {
     let mut change_sets = Vec::new();
     for state in states {
-        let entries = entries(&*machine.journal, &RunId::parse(state.start.change_set.as_str())?).await?;
+        let entries = entries(&*machine.engine, &RunId::parse(state.start.change_set.as_str())?).await?;
         change_sets.push(ChangeSetReport { state, timeline: timeline(&entries)?, snapshots: snapshots(exported)? });
     }
     let figures = vec![

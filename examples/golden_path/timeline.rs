@@ -1,24 +1,23 @@
-//! What happened in a change set, from its journal: complete after any number of restarts.
+//! What happened in a change set, from its transitions: complete after any number of restarts.
 
 use std::collections::BTreeMap;
 
 use pathops_coordinator::change_set::{ChangeSet, Command, Outcome};
-use pathops_core::adapter::{Entry, Journal, OpId, Seq};
-use pathops_core::flow::{Event, Machine};
-use pathops_core::{IdempotencyKey, OpContext, RunId, UnixMillis};
+use pathops_core::adapter::{Entry, OpId, Seq};
+use pathops_core::flow::{Engine, Event, Machine};
+use pathops_core::{RunId, UnixMillis};
 
 use crate::Failure;
 use crate::account::{Tone, told};
 use crate::report::{EntryKind, TimelineEntry};
 
 /// All entries of a run.
-pub(crate) async fn entries(journal: &dyn Journal, run: &RunId) -> Result<Vec<Entry>, Failure> {
+pub(crate) async fn entries(engine: &dyn Engine, run: &RunId) -> Result<Vec<Entry>, Failure> {
     const PAGE: usize = 500;
-    let cx = OpContext::new(IdempotencyKey::new("timeline"));
     let mut all: Vec<Entry> = Vec::new();
     loop {
         let after = all.last().map_or(Seq(0), |entry| entry.seq);
-        let page = journal.entries(&cx, run, after, PAGE).await?;
+        let page = engine.entries(run, after, PAGE).await?;
         let last = page.len() < PAGE;
         all.extend(page);
         if last {

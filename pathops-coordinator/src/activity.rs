@@ -29,9 +29,10 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use pathops_core::adapter::{
-    AgentBackend, BlobStore, Ci, Clock, EvidenceIndex, GitOps, IdSource, Journal, Merge, Notifier, RuntimeSignals, Scm,
+    AgentBackend, BlobStore, Ci, Clock, EvidenceIndex, GitOps, IdSource, Merge, Notifier, RuntimeSignals, Scm,
 };
 use pathops_core::evidence::TrustRoot;
+use pathops_core::flow::{Engine, Performer};
 use pathops_core::policy::{Languages, Policy};
 use pathops_core::project::Unit;
 use pathops_core::{BranchName, Error, ErrorKind, OpContext, RepoId, Result, Retry};
@@ -42,7 +43,6 @@ use pathops_evidence::{CollectLimits, Sealer, Streams};
 
 use crate::activity::redaction::PayloadRedaction;
 use crate::change_set::{ChangeSet, Command, Outcome};
-use crate::engine::{Bells, Performer};
 use crate::retry::with_retry;
 
 /// How patiently the outside is looked at.
@@ -76,8 +76,7 @@ impl Default for Pace {
 /// Everything an activity may call.
 #[derive(Debug)]
 pub(crate) struct Services {
-    pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) bells: Bells,
+    pub(crate) engine: Arc<dyn Engine>,
     pub(crate) scm: Arc<dyn Scm>,
     pub(crate) merge: Arc<dyn Merge>,
     pub(crate) ci: Arc<dyn Ci>,

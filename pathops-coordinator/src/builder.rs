@@ -8,6 +8,7 @@ use pathops_core::adapter::{
     Signer,
 };
 use pathops_core::evidence::{PublicKey, TrustRoot};
+use pathops_core::flow::{Engine, Host, Machines, Observer};
 use pathops_core::policy::{ConditionLanguage, Languages};
 use pathops_core::{ProducerName, RepoId, Result};
 use pathops_evidence::ledger::Ledger;
@@ -20,7 +21,7 @@ use crate::activity::{Pace, Services};
 use crate::change_set::ChangeSet;
 use crate::control_plane::ControlPlane;
 use crate::doubt::Doubts;
-use crate::engine::{Bells, Engine, Observer};
+use crate::engine::Embedded;
 
 /// What is missing to compose a control plane.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,7 @@ pub struct Builder {
     blobs: Option<Arc<dyn BlobStore>>,
     streams: Option<Arc<dyn Bucket>>,
     journal: Option<Arc<dyn Journal>>,
+    engine: Option<Arc<dyn Engine>>,
     sealed: Option<SealedBlobs>,
     signer: Option<Arc<dyn Signer>>,
     agent: Option<Arc<dyn AgentBackend>>,
@@ -101,8 +103,10 @@ parts! {
     /// Where snapshots get their numbers, for ever: the same bucket for every host of the project, such as that of its ledger.
     /// See [`Streams`].
     streams: Arc<dyn Bucket>,
-    /// Where runs live.
+    /// Where runs live, which this process drives: with the engine that is built in ([`Embedded`](crate::engine::Embedded)).
     journal: Arc<dyn Journal>,
+    /// Another engine, instead of a journal.
+    engine: Arc<dyn Engine>,
     /// The key that signs evidence.
     signer: Arc<dyn Signer>,
     /// The agent that does the tasks.
@@ -221,10 +225,15 @@ impl Builder {
             None => Sealer::new(signer, blobs.clone()),
         };
         let redaction = self.redaction.unwrap_or_else(Redactor::builder).known(self.secrets);
-        let (journal, bells) = (need(self.journal, "journal")?, Bells::default());
+        let engine: Arc<dyn Engine> = match (self.engine, self.journal) {
+            (Some(engine), _) => engine,
+            (None, journal) => {
+                let (journal, name) = (need(journal, "journal")?, need(self.name, "name")?);
+                Arc::new(Embedded::new(journal, clock.clone(), name, self.pace.longest))
+            }
+        };
         let services = Arc::new(Services {
-            journal: journal.clone(),
-            bells: bells.clone(),
+            engine: engine.clone(),
             scm: need(self.scm, "scm")?,
             merge: need(self.merge, "merge")?,
             ci: need(self.ci, "ci")?,
@@ -232,8 +241,8 @@ impl Builder {
             signals: need(self.signals, "signals")?,
             agent: need(self.agent, "agent")?,
             notifier: need(self.notifier, "notifier")?,
-            clock: clock.clone(),
-            ids: ids.clone(),
+            clock,
+            ids,
             evidence: self.evidence,
             streams: Streams::new(need(self.streams, "streams")?, sealer.clone()),
             collect_limits: self.collect_limits,
@@ -249,9 +258,9 @@ impl Builder {
             pace: self.pace,
         });
         let observer = self.observer.unwrap_or_else(|| Arc::new(|_, _| {}));
-        let engine = Engine::new(journal.clone(), clock, services.clone(), observer, need(self.name, "name")?).with_bells(bells);
+        let machines = Machines::default().with(Arc::new(Host::<ChangeSet>::new(services.clone(), observer)));
         let meta_repo = need(self.meta_repo, "meta_repo")?;
-        Ok(ControlPlane { services, journal, engine, meta_repo, making: Mutex::new(()), doubts: Doubts::default() })
+        Ok(ControlPlane { services, engine, machines, meta_repo, making: Mutex::new(()), doubts: Doubts::default() })
     }
 }
 

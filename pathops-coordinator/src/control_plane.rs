@@ -1,14 +1,12 @@
 //! The control plane: what a host composes and runs.
 
-use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::future::{Either, FusedFuture as _, FutureExt as _, select};
+use futures_util::future::{Either, select};
 use futures_util::lock::Mutex;
-use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use pathops_core::adapter::{Journal, Lease, Run};
-use pathops_core::flow::Machine as _;
+use pathops_core::adapter::{Lease, Run};
+use pathops_core::flow::{Engine, Machine as _, Machines};
 use pathops_core::project::{FeatureRequest, Project};
 use pathops_core::{ChangeSetId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, RepoId, Result, RunId};
 
@@ -16,28 +14,24 @@ use crate::activity::{Services, facts::read_project};
 use crate::builder::Builder;
 use crate::change_set::{ChangeSet, Start, State};
 use crate::doubt::Doubts;
-use crate::engine::Engine;
 use crate::request::Wanted;
 use crate::retry::with_retry;
 
 /// Takes features to production: one project, over the adapters of its host.
 ///
-/// It keeps nothing of its own: everything is in the journal, in Git and in the blob store. It may be dropped at any
+/// It keeps nothing of its own: everything is with the engine, in Git and in the blob store. It may be dropped at any
 /// moment and made anew over the same adapters; [`ControlPlane::run`] then goes on where it was.
 #[derive(Debug)]
 pub struct ControlPlane {
     pub(crate) services: Arc<Services>,
-    pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) engine: Engine<ChangeSet>,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) machines: Machines,
     pub(crate) meta_repo: RepoId,
     pub(crate) making: Mutex<()>,
     pub(crate) doubts: Doubts,
 }
 
-/// How many change sets are claimed by one call of the journal.
-const PAGE: usize = 64;
-
-/// The lease under which change sets are made; no run can have that name.
+/// The turn in which change sets are made; no run can have that name.
 const MAKING: &str = "change sets";
 
 impl ControlPlane {
@@ -102,7 +96,8 @@ impl ControlPlane {
             return Ok(());
         }
         start.turn = self.turn_of(&start).await?.map(Box::new);
-        self.engine.create(lease, run, &start).await
+        let machine = &**self.machines.get(ChangeSet::NAME)?;
+        self.engine.start(lease, machine, run, &encode(run, &start)?).await.map(drop)
     }
 
     pub(crate) fn meta_repo(&self) -> &RepoId {
@@ -114,8 +109,7 @@ impl ControlPlane {
     }
 
     pub(crate) async fn load(&self, run: &RunId) -> Result<Option<Run>> {
-        let cx = &context("load");
-        with_retry(&*self.services.clock, || self.journal.load(cx, run)).await
+        self.engine.load(run).await
     }
 
     /// Drives one change set to its end. See [`ControlPlane::run`] for all of them.
@@ -123,7 +117,8 @@ impl ControlPlane {
     /// # Errors
     /// `NotFound` for an unknown change set; `Conflict` where another host drives it; what the journal answers.
     pub async fn drive(&self, change_set: &ChangeSetId) -> Result<State> {
-        self.engine.drive(&run_id(change_set)?).await
+        let run = self.engine.drive(&self.machines, &run_id(change_set)?).await?;
+        decode_state(&run.id, run.state)
     }
 
     /// Drives every change set that has not ended, new ones too, until `shutdown`. Stopping in the middle loses
@@ -139,60 +134,19 @@ impl ControlPlane {
     /// # Errors
     /// Where the journal cannot say which change sets there are. What goes wrong outside is no error here.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
-        self.engine.surrender().await?;
-        let ran = self.run_claimed(shutdown).await;
+        self.engine.end(&self.machines).await?;
+        let ran = {
+            let (shutdown, watch) = (pin!(shutdown), pin!(self.watch()));
+            match select(self.engine.run(&self.machines), select(shutdown, watch)).await {
+                Either::Left((ran, _)) => ran,
+                Either::Right(_) => Ok(()),
+            }
+        };
         // Nothing is driven any more. Where this fails, others wait until the leases have expired.
-        if let Err(error) = self.journal.surrender(&context("end"), ChangeSet::NAME, self.engine.owner()).await {
-            tracing::warn!(error = %error, "the leases of change sets were not given back; they expire");
+        if let Err(error) = self.engine.end(&self.machines).await {
+            tracing::warn!(error = %error, "what this host drove was not given back; its leases expire");
         }
         ran
-    }
-
-    async fn run_claimed(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
-        let (shutdown, watch) = (pin!(shutdown), pin!(self.watch()));
-        let mut shutdown = select(shutdown, watch);
-        let mut woken = self.engine.woken().boxed().fuse();
-        let mut driving = FuturesUnordered::new();
-        let mut driven = BTreeSet::new();
-        loop {
-            if self.engine.drains() && driving.is_empty() {
-                return Ok(());
-            }
-            for lease in self.claim_all().await? {
-                let run = run_of(&lease)?;
-                if driven.insert(run.clone()) {
-                    driving.push(self.drive_under(run, lease).boxed());
-                }
-            }
-            let pause = self.services.clock.sleep(self.services.pace.longest);
-            let ended = {
-                let next = async {
-                    match driving.next().await {
-                        Some(ended) => ended,
-                        None => std::future::pending().await,
-                    }
-                };
-                match select(select(pin!(next), pause), select(&mut woken, &mut shutdown)).await {
-                    Either::Left((Either::Left((ended, _)), _)) => Some(ended),
-                    Either::Left((Either::Right(_), _)) | Either::Right((Either::Left(_), _)) => None,
-                    Either::Right((Either::Right(_), _)) => return Ok(()),
-                }
-            };
-            if woken.is_terminated() {
-                woken = self.engine.woken().boxed().fuse();
-            }
-            match ended {
-                None => {}
-                Some((run, Ok(()))) => {
-                    driven.remove(&run);
-                }
-                Some((_, Err(_))) if self.engine.drains() => {}
-                Some((run, Err(error))) => {
-                    tracing::warn!(run = %run, error = %error, "a change set stands still; it is tried again");
-                    driving.push(self.drive_again(run).boxed());
-                }
-            }
-        }
     }
 
     /// Begins nothing new of any change set, for good: writes that were begun come to their end, and what waits for CI, for people or for a
@@ -204,35 +158,6 @@ impl ControlPlane {
         self.engine.drain();
     }
 
-    /// Takes every change set that nobody drives, page by page.
-    async fn claim_all(&self) -> Result<Vec<Lease>> {
-        let mut all = Vec::new();
-        while !self.engine.drains() {
-            let page = self.engine.claim(PAGE).await?;
-            let is_last = page.len() < PAGE;
-            all.extend(page);
-            if is_last {
-                break;
-            }
-        }
-        Ok(all)
-    }
-
-    async fn drive_under(&self, run: RunId, lease: Lease) -> (RunId, Result<()>) {
-        let driven = self.engine.drive_under(&run, lease).await.map(drop);
-        (run, driven)
-    }
-
-    /// After a while; and not where another host has taken it over meanwhile.
-    async fn drive_again(&self, run: RunId) -> (RunId, Result<()>) {
-        self.services.clock.sleep(self.services.pace.longest).await;
-        match self.engine.acquire(run.as_str()).await {
-            Ok(Some(lease)) => self.drive_under(run, lease).await,
-            Ok(None) => (run, Ok(())),
-            Err(error) => (run, Err(error)),
-        }
-    }
-
     /// What is known of a change set, or `None`.
     ///
     /// # Errors
@@ -241,6 +166,10 @@ impl ControlPlane {
         let Some(run) = self.load(&run_id(change_set)?).await? else { return Ok(None) };
         decode_state(&run.id, run.state).map(Some)
     }
+}
+
+pub(crate) fn encode(run: &RunId, value: &impl serde::Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(value).map_err(|error| Error::new(ErrorKind::Unexpected, "write a run down").on(run).with_source(error))
 }
 
 pub(crate) fn decode_state(run: &RunId, state: serde_json::Value) -> Result<State> {
@@ -262,11 +191,6 @@ fn change_set_id(title: &str, key: &IdempotencyKey) -> Result<ChangeSetId> {
     let tail: String = Digest::of(key.as_str().as_bytes()).hex().chars().take(10).collect();
     let id = if words.is_empty() { format!("change-{tail}") } else { format!("{words}-{tail}") };
     ChangeSetId::parse(id).map_err(|error| Error::new(ErrorKind::Invalid, "name a change set").on(title).because(error))
-}
-
-/// The run that a claimed lease is of.
-fn run_of(lease: &Lease) -> Result<RunId> {
-    RunId::parse(&lease.name).map_err(|error| Error::new(ErrorKind::Corrupt, "claim a run").on(&lease.name).because(error))
 }
 
 pub(crate) fn run_id(change_set: &ChangeSetId) -> Result<RunId> {

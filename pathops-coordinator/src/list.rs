@@ -5,8 +5,7 @@ use pathops_core::flow::Machine as _;
 use pathops_core::{ChangeSetId, Error, ErrorKind, PersonId, Result, RunId, UnitId};
 
 use crate::change_set::{ChangeSet, End, Stage, State};
-use crate::control_plane::{ControlPlane, context, run_id};
-use crate::retry::with_retry;
+use crate::control_plane::{ControlPlane, run_id};
 
 /// How many runs are listed by one call of the journal.
 const PAGE: usize = 64;
@@ -90,11 +89,9 @@ impl ControlPlane {
     }
 
     async fn page(&self, ended: Option<bool>, after: Option<&ChangeSetId>, limit: usize) -> Result<Vec<ChangeSetId>> {
-        let cx = &context("change sets");
         let filter = &RunFilter { ended, ..RunFilter::of(ChangeSet::NAME) };
         let after = &after.map(run_id).transpose()?;
-        let list = || self.journal.runs(cx, filter, after.as_ref(), limit);
-        let runs = with_retry(&*self.services.clock, || list()).await?;
+        let runs = self.engine.runs(filter, after.as_ref(), limit).await?;
         let corrupt = |run: &RunId, why| Error::new(ErrorKind::Corrupt, "name a change set").on(run).because(why);
         runs.iter().map(|run| ChangeSetId::parse(run.as_str()).map_err(|error| corrupt(run, error))).collect()
     }

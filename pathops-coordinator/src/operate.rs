@@ -14,7 +14,6 @@ use serde_json::Value;
 use crate::activity::promote::Candidate;
 use crate::change_set::{ChangeSet, Command, Outcome, Start, State, Told};
 use crate::control_plane::{ControlPlane, context, run_id};
-use crate::retry::with_retry;
 use crate::tell::who_may_resume;
 use crate::waits::{EndedBy, Wait, at_rest, of_operation};
 
@@ -94,8 +93,7 @@ impl ControlPlane {
     }
 
     async fn entries(&self, change_set: &ChangeSetId, after: Seq, limit: usize) -> Result<Vec<Entry>> {
-        let (cx, run) = (&context("entries"), &run_id(change_set)?);
-        with_retry(&*self.services.clock, || self.journal.entries(cx, run, after, limit)).await
+        self.engine.entries(&run_id(change_set)?, after, limit).await
     }
 
     /// When each operation was begun, and when the last one of each unit ended.
@@ -120,8 +118,7 @@ impl ControlPlane {
 
     /// What it was told and has not heard, because nobody drives it now, or not yet.
     async fn unheard(&self, change_set: &ChangeSetId, run: &Run) -> Result<Vec<Wait>> {
-        let cx = &context("told");
-        let told = with_retry(&*self.services.clock, || self.journal.told(cx, &run.id, run.heard, PAGE)).await?;
+        let told = self.engine.told(&run.id, run.heard, PAGE).await?;
         let wait = |signal: &Signal| {
             let (verb, by) = match decode::<Told>(change_set, &signal.told)? {
                 Told::Cancel(by) => ("cancelled", by),
@@ -181,7 +178,7 @@ impl ControlPlane {
     async fn not_ended(&self, change_sets: &[ChangeSetId]) -> Vec<ChangeSetId> {
         let mut left = Vec::new();
         for change_set in change_sets {
-            if !matches!(self.services.has_ended(&context("turn"), change_set).await, Ok(true)) {
+            if !matches!(self.services.has_ended(change_set).await, Ok(true)) {
                 left.push(change_set.clone());
             }
         }

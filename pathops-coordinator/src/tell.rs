@@ -8,7 +8,7 @@ use pathops_core::project::{Project, Role};
 use pathops_core::{ChangeSetId, Error, ErrorKind, IdempotencyKey, PersonId, Principal, Result};
 
 use crate::change_set::{State, Told};
-use crate::control_plane::{ControlPlane, run_id};
+use crate::control_plane::{ControlPlane, encode, run_id};
 
 /// What somebody wants of a change set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +119,8 @@ impl ControlPlane {
         let decided = HumanDecision::prove(&by, role, &project.people, reason, self.services.clock.now())
             .map_err(|error| refused(ErrorKind::Invalid, &error))?;
         let key = IdempotencyKey::new(format!("{change_set}/told/{:032x}", self.services.ids.fresh()));
-        self.engine.tell(&run_id(change_set)?, &key, &wish.of(decided.into())).await
+        let run = run_id(change_set)?;
+        self.engine.tell(&key, &run, &encode(&run, &wish.of(decided.into()))?).await
     }
 }
 

@@ -18,6 +18,7 @@ pub mod bucket;
 pub mod ci;
 pub mod condition;
 pub mod data_keys;
+pub mod engine;
 pub mod evidence_index;
 pub mod gitops;
 pub mod inbox;

@@ -143,6 +143,11 @@ pub mod decisions {
         //! Webhooks wait in an inbox of their own.
         #![doc = include_str!("docs/decisions/0015-inbox.md")]
     }
+
+    pub mod d0016_engines {
+        //! Engines follow a shell.
+        #![doc = include_str!("docs/decisions/0016-engines.md")]
+    }
 }
 
 #[cfg(doctest)]

@@ -3,10 +3,22 @@
 //! A machine never waits, calls or looks at a clock: [`Machine::step`] takes what happened and says what to do next.
 //! An engine journals the transition and only then runs the commands (intent before the call), and feeds their
 //! outcomes back (outcome after). A state plus its open operations is everything a run is, so a restart simply goes on.
+//!
+//! * [`Machine`] is the logic, and [`Performer`] makes the calls.
+//! * [`Shell`] is a run in memory, the same for all engines; [`Replay`] compares one with what was stored.
+//! * [`Hosted`] is a machine and its performer with the types left out, and [`Engine`] keeps and drives runs of such.
 
+mod engine;
+mod hosted;
+mod perform;
 mod replay;
+mod shell;
 
+pub use engine::*;
+pub use hosted::*;
+pub use perform::*;
 pub use replay::*;
+pub use shell::*;
 
 use std::fmt::Debug;
 

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pathops_coordinator::change_set::{ChangeSet, Command, PullRequestRef, Role, State};
-use pathops_coordinator::engine::{Observer, Progress};
 use pathops_coordinator::{ControlPlane, Pace};
 use pathops_core::adapter::*;
+use pathops_core::flow::{Observer, Progress};
 use pathops_core::memory::*;
 use pathops_core::policy::PROMOTION_CONTEXT;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget, FeatureRequest, UnitChange};

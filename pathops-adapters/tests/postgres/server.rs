@@ -35,12 +35,8 @@ impl Server {
         if let Some((user, group)) = owner() {
             chown(folder.path(), Some(user), Some(group)).unwrap();
         }
-        let mut made = command(programs, &folder, "initdb");
-        made.args(["-U", "pathops", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"]);
-        assert!(made.status().unwrap().success(), "initdb failed");
-        // All are let in but one, whose password has to be right.
-        let rules = "local all locked scram-sha-256\nlocal all all trust\n";
-        fs::write(folder.path().join("data/pg_hba.conf"), rules).unwrap();
+        let copied = Command::new("cp").arg("-a").arg(cluster(programs)).arg(folder.path().join("data")).status().unwrap();
+        assert!(copied.success(), "the cluster could not be copied");
         let process = serve(programs, &folder);
         let mut server = Self { process, programs: programs.to_owned(), folder, databases: AtomicU32::new(0) };
         server.wait().await;
@@ -98,6 +94,33 @@ impl Drop for Server {
         }
         self.process.wait().ok();
     }
+}
+
+/// A cluster without databases of ours, which is made once and copied for each server: making one takes longer than most tests.
+fn cluster(programs: &Path) -> PathBuf {
+    let made =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("postgres{}", programs.display().to_string().replace('/', "-")));
+    if made.join("pg_hba.conf").is_file() {
+        return made;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    if let Some((user, group)) = owner() {
+        chown(folder.path(), Some(user), Some(group)).unwrap();
+    }
+    let mut initdb = command(programs, &folder, "initdb");
+    initdb.args(["-U", "pathops", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"]);
+    assert!(initdb.status().unwrap().success(), "initdb failed");
+    // All are let in but one, whose password has to be right.
+    let rules = "local all locked scram-sha-256\nlocal all all trust\n";
+    fs::write(folder.path().join("data/pg_hba.conf"), rules).unwrap();
+    // Several tests may make one at once: each copies, and the first one to rename wins.
+    let near = made.with_extension(std::process::id().to_string());
+    let copied = Command::new("cp").arg("-a").arg(folder.path().join("data")).arg(&near).status().unwrap();
+    assert!(copied.success(), "the cluster could not be kept");
+    if fs::rename(&near, &made).is_err() {
+        fs::remove_dir_all(&near).unwrap();
+    }
+    made
 }
 
 fn command(programs: &Path, folder: &TempDir, program: &str) -> Command {

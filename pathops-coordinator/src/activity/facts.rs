@@ -69,7 +69,7 @@ impl Services {
                 Some(self.proposal(cx, candidate).await?)
             }
         };
-        self.carried_along(cx, scope, &mut authors).await?;
+        self.carried_along(scope, &mut authors).await?;
         let authors = authors.into_people(&project.identities);
         for review in source_reviews.iter_mut().chain(proposal.iter_mut().flat_map(|proposal| &mut proposal.reviews)) {
             review.author = project.identities.principal(review.author.clone());
@@ -253,7 +253,7 @@ impl Services {
     }
 
     /// Those who asked for what other change sets carried: what those merged is promoted with this one, and Git names one sponsor only.
-    async fn carried_along(&self, cx: &OpContext, scope: &Scope, authors: &mut Authors) -> Result<()> {
+    async fn carried_along(&self, scope: &Scope, authors: &mut Authors) -> Result<()> {
         let by_agents = authors.known.iter().any(|author| matches!(author, Principal::Agent { .. }));
         for change_set in std::mem::take(&mut authors.change_sets) {
             if change_set == scope.change_set.as_str() {
@@ -261,7 +261,7 @@ impl Services {
             }
             // Whatever people write into a commit may be no change set.
             let Ok(run) = RunId::parse(&change_set) else { continue };
-            let Some(run) = self.journal.load(cx, &run).await? else { continue };
+            let Some(run) = self.engine.load(&run).await? else { continue };
             // What is older than can be read carried nothing.
             if run.machine != ChangeSet::NAME || run.format < ChangeSet::OLDEST {
                 continue;

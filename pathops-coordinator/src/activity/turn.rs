@@ -11,8 +11,7 @@ use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, RepoId, Result, Uni
 use crate::activity::facts::{broken, read_project};
 use crate::activity::{Services, says_nothing};
 use crate::change_set::{Outcome, Start, State, Told, Turn};
-use crate::control_plane::{decode_state, run_id};
-use crate::engine::tell;
+use crate::control_plane::{decode_state, encode, run_id};
 use crate::request::Wanted;
 use crate::turn::{combined, reach};
 
@@ -30,9 +29,9 @@ impl Services {
             self.ask_to_give_way(cx, change_set, turn, other, ahead.supersession).await?;
         }
         for other in turn.after.keys() {
-            self.poll(|| async move { Ok(self.has_ended(cx, other).await?.then_some(())) }.boxed()).await?;
+            self.poll(|| async move { Ok(self.has_ended(other).await?.then_some(())) }.boxed()).await?;
         }
-        let carried: Vec<_> = oldest_first(self.carried(cx, change_set, turn).await?)
+        let carried: Vec<_> = oldest_first(self.carried(change_set, turn).await?)
             .into_iter()
             .map(|state| (state.start.change_set, state.start.request))
             .collect();
@@ -43,7 +42,7 @@ impl Services {
             Err(error) if says_nothing(&error) => Err(error),
             Err(error) => {
                 // Nobody else would say it.
-                let gave_way = self.gave_way(cx, change_set, turn).await?.into_iter().map(|state| state.start.change_set);
+                let gave_way = self.gave_way(change_set, turn).await?.into_iter().map(|state| state.start.change_set);
                 let lost: BTreeSet<_> = gave_way.chain(carried.into_iter().map(|(carried, _)| carried)).collect();
                 let names: Vec<_> = lost.iter().map(|it| format!("`{it}`")).collect();
                 let more = if names.is_empty() {
@@ -92,41 +91,41 @@ impl Services {
         let Some(asked) = turn.by.clone() else { return Ok(()) };
         let (cx, run) = (cx.part(&format!("supersedes/{other}")), run_id(other)?);
         let told = Told::Superseded { by: change_set.clone(), supersession, asked };
-        match tell(&*self.journal, &self.bells, &cx, &run, self.clock.now(), &told).await {
+        match self.engine.tell(cx.key(), &run, &encode(&run, &told)?).await {
             Err(error) if error.kind() != ErrorKind::Invalid => Err(error),
             _ => Ok(()),
         }
     }
 
-    async fn run_of(&self, cx: &OpContext, change_set: &ChangeSetId) -> Result<Option<Run>> {
-        self.journal.load(cx, &run_id(change_set)?).await
+    async fn run_of(&self, change_set: &ChangeSetId) -> Result<Option<Run>> {
+        self.engine.load(&run_id(change_set)?).await
     }
 
-    pub(crate) async fn has_ended(&self, cx: &OpContext, change_set: &ChangeSetId) -> Result<bool> {
-        Ok(self.run_of(cx, change_set).await?.is_none_or(|run| run.ended))
+    pub(crate) async fn has_ended(&self, change_set: &ChangeSetId) -> Result<bool> {
+        Ok(self.run_of(change_set).await?.is_none_or(|run| run.ended))
     }
 
     /// Those before a change set that gave way to it.
-    async fn gave_way(&self, cx: &OpContext, to: &ChangeSetId, turn: &Turn) -> Result<Vec<State>> {
+    async fn gave_way(&self, to: &ChangeSetId, turn: &Turn) -> Result<Vec<State>> {
         let mut all = Vec::new();
         for other in turn.after.keys() {
-            let Some(run) = self.run_of(cx, other).await? else { continue };
+            let Some(run) = self.run_of(other).await? else { continue };
             all.extend(Some(decode_state(&run.id, run.state)?).filter(|state| state.superseded_by.as_ref() == Some(to)));
         }
         Ok(all)
     }
 
     /// Those that have become part of a change set, with those that had become part of them.
-    fn carried<'a>(&'a self, cx: &'a OpContext, by: &'a ChangeSetId, turn: &'a Turn) -> BoxFuture<'a, Result<Vec<State>>> {
+    fn carried<'a>(&'a self, by: &'a ChangeSetId, turn: &'a Turn) -> BoxFuture<'a, Result<Vec<State>>> {
         async move {
             let mut all = Vec::new();
-            for state in self.gave_way(cx, by, turn).await? {
+            for state in self.gave_way(by, turn).await? {
                 let other = &state.start.change_set;
                 if turn.after.get(other).is_none_or(|ahead| ahead.supersession != Supersession::Batch) {
                     continue;
                 }
                 if let Some(theirs) = &state.start.turn {
-                    all.extend(self.carried(cx, other, theirs).await?);
+                    all.extend(self.carried(other, theirs).await?);
                 }
                 all.push(state);
             }

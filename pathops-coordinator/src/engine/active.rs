@@ -4,24 +4,21 @@ use std::collections::BTreeMap;
 
 use futures_util::future::AbortHandle;
 use pathops_core::RunId;
-use pathops_core::adapter::{OpId, Seq, SignalNumber};
-use pathops_core::flow::Machine;
+use pathops_core::adapter::OpId;
+use pathops_core::flow::AnyShell;
 
-/// A run in memory.
-pub(super) struct Active<M: Machine> {
+/// A run in memory, and what is being done of its open operations.
+pub(super) struct Active {
     pub(super) id: RunId,
-    pub(super) seq: Seq,
-    pub(super) state: M::State,
-    pub(super) open: BTreeMap<OpId, Open<M>>,
-    pub(super) last_op: OpId,
-    pub(super) heard: SignalNumber,
+    pub(super) shell: Box<dyn AnyShell>,
+    pub(super) doing: BTreeMap<OpId, Doing>,
 }
 
-impl<M: Machine> Active<M> {
+impl Active {
     /// Lets go of everything that only waits.
     pub(super) fn let_go(&mut self) {
-        for Open { command, doing } in self.open.values_mut() {
-            if matches!(doing, Doing::Performing { .. }) && M::waits(command) {
+        for (op, doing) in &mut self.doing {
+            if matches!(doing, Doing::Performing { .. }) && self.shell.waits(*op) {
                 doing.abort();
                 *doing = Doing::Nothing;
             }
@@ -29,18 +26,14 @@ impl<M: Machine> Active<M> {
     }
 
     pub(super) fn is_at_work(&self) -> bool {
-        self.open.values().any(|open| !matches!(open.doing, Doing::Nothing | Doing::Held))
+        self.doing.values().any(|doing| !matches!(doing, Doing::Nothing | Doing::Held))
     }
 }
 
-/// An open operation, and what is being done of it.
-pub(super) struct Open<M: Machine> {
-    pub(super) command: M::Command,
-    pub(super) doing: Doing,
-}
-
 /// What is being done of an open operation. A try that was begun is known by its number: what comes of another one is too late.
+#[derive(Default)]
 pub(super) enum Doing {
+    #[default]
     Nothing,
     Performing {
         attempt: u64,

@@ -11,7 +11,7 @@ use pathops_core::RunId;
 
 /// The bells of the runs that are being driven.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Bells(Arc<Mutex<BTreeMap<RunId, Arc<Bell>>>>);
+pub(super) struct Bells(Arc<Mutex<BTreeMap<RunId, Arc<Bell>>>>);
 
 #[derive(Debug, Default)]
 struct Bell {
@@ -35,7 +35,7 @@ impl Bells {
     }
 
     /// Nothing happens where nobody drives the run: whoever does next looks by themselves.
-    pub(crate) fn ring(&self, run: &RunId) {
+    pub(super) fn ring(&self, run: &RunId) {
         if let Some(bell) = self.all().get(run) {
             bell.has_rung.store(true, Ordering::Release);
             bell.waker.wake();
@@ -43,7 +43,7 @@ impl Bells {
     }
 
     /// Everybody who drives a run looks.
-    pub(crate) fn ring_all(&self) {
+    pub(super) fn ring_all(&self) {
         for bell in self.all().values() {
             bell.has_rung.store(true, Ordering::Release);
             bell.waker.wake();

