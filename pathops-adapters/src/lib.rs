@@ -49,5 +49,7 @@ mod rest;
 pub mod sqlite;
 #[cfg(feature = "system")]
 pub mod system;
+#[cfg(feature = "temporal")]
+pub mod temporal;
 #[cfg(feature = "webhooks")]
 pub mod webhook;

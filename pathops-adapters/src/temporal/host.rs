@@ -1,0 +1,80 @@
+//! What a worker's workflows and activities know of their host.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use pathops_core::flow::Machines;
+use pathops_core::{Error, RunId};
+use tokio::sync::watch;
+
+/// Whether the host goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goes {
+    On,
+    /// It begins nothing any more, lets go of what waits, and brings the rest to its end.
+    Drains,
+    /// It lets go of everything.
+    Away,
+}
+
+/// The host of a worker.
+pub(super) struct Host {
+    pub(super) machines: Machines,
+    goes: watch::Sender<Goes>,
+    busy: watch::Sender<usize>,
+    is_shown: AtomicBool,
+}
+
+/// Something that is being done, for as long as it is.
+pub(super) struct Busy(Arc<Host>);
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Host({:?})", self.machines)
+    }
+}
+
+impl Host {
+    pub(super) fn new(machines: Machines) -> Arc<Self> {
+        let (goes, busy) = (watch::Sender::new(Goes::On), watch::Sender::new(0));
+        Arc::new(Self { machines, goes, busy, is_shown: AtomicBool::new(true) })
+    }
+
+    pub(super) fn goes(&self) -> watch::Receiver<Goes> {
+        self.goes.subscribe()
+    }
+
+    pub(super) fn set(&self, goes: Goes) {
+        self.goes.send_replace(goes);
+        if goes == Goes::Away {
+            self.is_shown.store(false, Ordering::Release);
+        }
+    }
+
+    /// Whether anybody sees what happens.
+    pub(super) fn is_shown(&self) -> bool {
+        self.is_shown.load(Ordering::Acquire)
+    }
+
+    pub(super) fn busy(self: &Arc<Self>) -> Busy {
+        self.busy.send_modify(|busy| *busy += 1);
+        Busy(Arc::clone(self))
+    }
+
+    /// Until nothing is being done.
+    pub(super) async fn is_idle(&self) {
+        self.busy.subscribe().wait_for(|busy| *busy == 0).await.ok();
+    }
+
+    /// Tells all machines that a run stands still, where it is not known which one it is of.
+    pub(super) fn all_stopped(&self, run: &RunId, error: &Error) {
+        self.machines.iter().for_each(|machine| machine.stopped(run, error));
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.send_modify(|busy| *busy -= 1);
+    }
+}

@@ -1,0 +1,232 @@
+//! Reading runs: from what the server keeps of them, without any worker.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures_util::stream::StreamExt as _;
+use pathops_core::adapter::{Entry, RunFilter, Seq, Signal, SignalNumber};
+use pathops_core::{ErrorKind, Result, RunId};
+use temporalio_client::errors::{WorkflowGetResultError, WorkflowInteractionError};
+use temporalio_client::{
+    Client, UntypedWorkflow, WorkflowCountOptions, WorkflowDescribeOptions, WorkflowExecutionInfo, WorkflowFetchHistoryOptions,
+    WorkflowGetResultOptions, WorkflowHandle, WorkflowListOptions,
+};
+use temporalio_common::protos::temporal::api::common::v1::Payloads;
+use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
+use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
+
+use crate::temporal::attributes::Stage;
+use crate::temporal::error::{Call, with_retry};
+use crate::temporal::wire::{Begun, Checkpoint, Earlier, From, Input, Numbers, RUN, Record, Told, read, record};
+use crate::temporal::{LOOK, Temporal};
+
+impl Temporal {
+    /// The run as it stands; `None` where it was not started.
+    pub(super) async fn record(&self, run: &RunId) -> Result<Option<Record>> {
+        let handle = self.execution(run, None);
+        match handle.describe(WorkflowDescribeOptions::default()).await {
+            Err(WorkflowInteractionError::NotFound(_)) => Ok(None),
+            Err(error) => Err(Call::new("load a run", run).failed(error)),
+            Ok(there) => {
+                let info = there.raw().workflow_execution_info.as_ref();
+                match record(info.and_then(|info| info.memo.as_ref()))? {
+                    Some(record) => Ok(Some(record)),
+                    // It was told something before its start, and nobody has driven it since.
+                    None => Ok(self.history(run, Some(there.run_id())).await?.begun.map(|begun| begun.record)),
+                }
+            }
+        }
+    }
+
+    pub(super) async fn told_once(&self, run: &RunId, after: SignalNumber, limit: usize) -> Result<Vec<Signal>> {
+        let Some(latest) = self.latest(run).await? else { return Ok(Vec::new()) };
+        let mut all = Vec::new();
+        for Earlier { execution, signal, .. } in latest.earlier() {
+            if *signal > after {
+                all.extend(self.history(run, Some(execution)).await?.signals());
+            }
+        }
+        all.extend(latest.signals());
+        all.retain(|signal| signal.number > after);
+        all.truncate(limit);
+        Ok(all)
+    }
+
+    pub(super) async fn entries_once(&self, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {
+        let unknown = || Call::new("read the entries of a run", run).refused(ErrorKind::NotFound, "there is no such run");
+        let latest = self.latest(run).await?.ok_or_else(unknown)?;
+        let mut all = Vec::new();
+        for Earlier { execution, seq, .. } in latest.earlier() {
+            if *seq > after {
+                all.extend(self.history(run, Some(execution)).await?.entries);
+            }
+        }
+        all.extend(latest.entries);
+        let mut by_seq = BTreeMap::new();
+        for entry in all {
+            by_seq.entry(entry.seq).or_insert(entry);
+        }
+        if by_seq.is_empty() && after == Seq(0) {
+            return Err(unknown());
+        }
+        Ok(by_seq.into_values().filter(|entry| entry.seq > after).take(limit).collect())
+    }
+
+    /// All runs that the filter lets through, in the order of their ids.
+    pub(super) async fn all_runs(&self, filter: &RunFilter) -> Result<Vec<RunId>> {
+        let (early, machine) = (Stage::Early.name(), filter.machine.as_deref());
+        let of_machine = machine.map(|machine| format!(" AND PathOpsMachine = '{}'", quoted(machine))).unwrap_or_default();
+        let status = match filter.ended {
+            None => "ExecutionStatus != 'ContinuedAsNew'",
+            Some(true) => "ExecutionStatus = 'Completed'",
+            Some(false) => "ExecutionStatus != 'ContinuedAsNew' AND ExecutionStatus != 'Completed'",
+        };
+        let mut all = self.listed(&format!("{status}{of_machine} AND PathOpsState != '{early}'")).await?;
+        if filter.ended != Some(true) {
+            // Those that were started after they were told something are listed as what they were until somebody drives them.
+            for run in self.listed(&format!("ExecutionStatus = 'Running' AND PathOpsState = '{early}'")).await? {
+                let started = self.record(&run).await?;
+                if started.is_some_and(|record| machine.is_none_or(|machine| machine == record.run.machine)) {
+                    all.insert(run);
+                }
+            }
+        }
+        Ok(all.into_iter().collect())
+    }
+
+    async fn listed(&self, query: &str) -> Result<BTreeSet<RunId>> {
+        let call = Call::new("list runs", &self.config.namespace);
+        let query = format!("WorkflowType = '{RUN}' AND TaskQueue = '{}' AND {query}", quoted(&self.config.queue));
+        let mut listed = self.client.list_workflows(query, WorkflowListOptions::default());
+        let mut all = BTreeSet::new();
+        while let Some(execution) = listed.next().await {
+            let execution = execution.map_err(|error| call.failed(error))?;
+            // What somebody else started under that type is none of ours.
+            all.extend(RunId::parse(execution.id()));
+        }
+        Ok(all)
+    }
+
+    pub(super) async fn is_listed(&self, run: &RunId) -> Result<bool> {
+        let query = format!("WorkflowType = '{RUN}' AND WorkflowId = '{}'", quoted(run.as_str()));
+        let counted = self.client.count_workflows(query, WorkflowCountOptions::default()).await;
+        Ok(counted.map_err(|error| Call::new("list runs", run).failed(error))?.count() > 0)
+    }
+
+    /// Until a run has ended, and is listed as that.
+    pub(super) async fn ended(&self, run: &RunId) -> Result<()> {
+        with_retry(&*self.clock, || self.result(run)).await?;
+        let query = format!("WorkflowType = '{RUN}' AND WorkflowId = '{}' AND ExecutionStatus = 'Completed'", quoted(run.as_str()));
+        let is_listed = || async {
+            let counted = self.client.count_workflows(query.clone(), WorkflowCountOptions::default()).await;
+            Ok(counted.map_err(|error| Call::new("list runs", run).failed(error))?.count() > 0)
+        };
+        while !with_retry(&*self.clock, is_listed).await? {
+            self.clock.sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    async fn result(&self, run: &RunId) -> Result<()> {
+        let call = Call::new("drive a run", run);
+        loop {
+            match self.execution(run, None).get_result(WorkflowGetResultOptions::default()).await {
+                Ok(_) => return Ok(()),
+                Err(WorkflowGetResultError::ContinuedAsNew) => {}
+                Err(error) if error.is_workflow_outcome() => {
+                    let refused = call.refused(ErrorKind::Invalid, "somebody ended it on the server by hand, so that it cannot go on");
+                    return Err(refused.with_source(error));
+                }
+                Err(error) => return Err(call.failed(error)),
+            }
+        }
+    }
+
+    async fn latest(&self, run: &RunId) -> Result<Option<History>> {
+        match self.execution(run, None).describe(WorkflowDescribeOptions::default()).await {
+            Err(WorkflowInteractionError::NotFound(_)) => Ok(None),
+            Err(error) => Err(Call::new("read a run", run).failed(error)),
+            Ok(there) => self.history(run, Some(there.run_id())).await.map(Some),
+        }
+    }
+
+    async fn history(&self, run: &RunId, execution: Option<&str>) -> Result<History> {
+        let fetched = self.execution(run, execution).fetch_history(WorkflowFetchHistoryOptions::default());
+        let events = fetched.into_events().await.map_err(|error| Call::new("read a run", run).failed(error))?;
+        let mut history = History::default();
+        for event in events {
+            history.add(event)?;
+        }
+        Ok(history)
+    }
+
+    fn execution(&self, run: &RunId, execution: Option<&str>) -> WorkflowHandle<Client, UntypedWorkflow> {
+        let info = WorkflowExecutionInfo::builder()
+            .namespace(self.config.namespace.clone())
+            .workflow_id(run.as_str())
+            .maybe_run_id(execution.map(str::to_owned))
+            .build();
+        info.bind_untyped(self.client.clone())
+    }
+}
+
+/// What the history of an execution says of its run.
+#[derive(Default)]
+struct History {
+    checkpoint: Option<Box<Checkpoint>>,
+    begun: Option<Begun>,
+    entries: Vec<Entry>,
+    told: Vec<Told>,
+}
+
+impl History {
+    fn add(&mut self, event: HistoryEvent) -> Result<()> {
+        match event.attributes {
+            Some(Attributes::WorkflowExecutionStartedEventAttributes(started)) => {
+                let input: Option<Input> = first(started.input.as_ref())?;
+                if let Some(Input { from: From::Checkpoint(checkpoint), .. }) = input {
+                    self.checkpoint = Some(checkpoint);
+                } else {
+                    self.take(record(started.memo.as_ref())?);
+                }
+            }
+            Some(Attributes::WorkflowPropertiesModifiedEventAttributes(modified)) => {
+                self.take(record(modified.upserted_memo.as_ref())?);
+            }
+            Some(Attributes::WorkflowExecutionSignaledEventAttributes(signal)) => match signal.signal_name.as_str() {
+                "told" => self.told.extend(first(signal.input.as_ref())?),
+                "begin" if self.begun.is_none() => {
+                    self.begun = first(signal.input.as_ref())?;
+                    let first = self.begun.as_ref().map(|begun| begun.record.clone());
+                    self.take(first);
+                }
+                _ => {}
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, record: Option<Record>) {
+        self.entries.extend(record.into_iter().flat_map(|record| record.entries));
+    }
+
+    fn earlier(&self) -> &[Earlier] {
+        self.checkpoint.as_ref().map_or(&[], |checkpoint| &checkpoint.earlier)
+    }
+
+    /// The signals that came while it ran, numbered as the workflow numbers them.
+    fn signals(&self) -> Vec<Signal> {
+        let mut numbers = self.checkpoint.as_ref().map_or_else(Numbers::default, |checkpoint| checkpoint.told.clone());
+        let numbered = self.told.iter().filter_map(|told| Some(told.clone().numbered(numbers.number(&told.key)?)));
+        numbered.collect()
+    }
+}
+
+fn first<T: serde::de::DeserializeOwned>(payloads: Option<&Payloads>) -> Result<Option<T>> {
+    payloads.and_then(|payloads| payloads.payloads.first()).map(read).transpose()
+}
+
+/// In a query of the server.
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\'', "\\'")
+}

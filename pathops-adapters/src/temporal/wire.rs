@@ -1,0 +1,199 @@
+//! What is stored on the server: inputs, signals and records, all of them JSON.
+
+use std::collections::BTreeMap;
+
+use pathops_core::adapter::{Entry, OpId, OpenOp, Run, Seq, Signal, SignalNumber};
+use pathops_core::{Digest, Error, ErrorKind, Result, RunId, UnixMillis};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use temporalio_common::protos::temporal::api::common::v1::{Memo, Payload};
+
+/// The workflow type of every run.
+pub(super) const RUN: &str = "pathops.run";
+
+/// The workflow type of a turn. Nobody runs it: it is there as long as somebody has the turn.
+pub(super) const TURN: &str = "pathops.turn";
+
+/// The member of an execution's memo that has its [`Record`].
+pub(super) const RECORD: &str = "PathOpsRecord";
+
+/// The format of [`Input`].
+const FORMAT: u32 = 1;
+
+/// What a workflow execution begins with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Input {
+    format: u32,
+    /// After how many transitions it goes on in a new execution, at the latest.
+    pub(super) roll_after: Option<u64>,
+    pub(super) from: From,
+}
+
+/// Where a workflow execution begins.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum From {
+    /// At the start of the run.
+    Start(Begin),
+    /// Before it: the run was told something that it hears once it is started.
+    Early,
+    /// Where the execution before it ended.
+    Checkpoint(Box<Checkpoint>),
+}
+
+/// The start of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Begin {
+    pub(super) machine: String,
+    pub(super) start: Value,
+    pub(super) at: UnixMillis,
+}
+
+/// Starts a run that was told something before. The first one counts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Begun {
+    pub(super) begin: Begin,
+    /// The run as it stands until somebody drives it.
+    pub(super) record: Record,
+}
+
+/// Tells a run something.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Told {
+    pub(super) key: String,
+    pub(super) at: UnixMillis,
+    pub(super) told: Value,
+}
+
+/// A run between two executions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Checkpoint {
+    pub(super) run: StoredRun,
+    pub(super) last_op: OpId,
+    pub(super) begun: Digest,
+    pub(super) told: Numbers,
+    /// The executions before, from the first one on.
+    pub(super) earlier: Vec<Earlier>,
+}
+
+/// An execution that has gone on in another one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Earlier {
+    /// What the server calls it.
+    pub(super) execution: String,
+    /// Its last transition.
+    pub(super) seq: Seq,
+    /// The last signal that came while it ran.
+    pub(super) signal: SignalNumber,
+}
+
+/// The run as it stands, which is in the memo of its execution, so that it is read without any worker.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Record {
+    /// What it was started with.
+    pub(super) begun: Digest,
+    pub(super) run: StoredRun,
+    /// What happened since the record before this one.
+    pub(super) entries: Vec<Entry>,
+}
+
+/// A [`Run`] as it is stored.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct StoredRun {
+    id: RunId,
+    pub(super) machine: String,
+    pub(super) seq: Seq,
+    format: u32,
+    state: Value,
+    open: Vec<OpenOp>,
+    heard: SignalNumber,
+    ended: bool,
+}
+
+/// What an activity is given.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Task {
+    pub(super) machine: String,
+    pub(super) run: RunId,
+    /// What the operation is performed under.
+    pub(super) key: String,
+    pub(super) command: Value,
+    /// Whether it waits for others, so that it may be let go of at any moment.
+    pub(super) waits: bool,
+}
+
+/// Signals are numbered in the order in which they come, each key once.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Numbers(BTreeMap<String, SignalNumber>);
+
+impl Input {
+    pub(super) fn new(from: From, roll_after: Option<u64>) -> Self {
+        Self { format: FORMAT, roll_after, from }
+    }
+
+    /// Refuses what a newer version has written.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.format == FORMAT {
+            return Ok(());
+        }
+        let why = format!("it is written in format {}, and this version reads format {FORMAT}", self.format);
+        Err(Error::new(ErrorKind::Invalid, "read a run").because(why))
+    }
+}
+
+impl Numbers {
+    /// The next number, where `key` is new.
+    pub(super) fn number(&mut self, key: &str) -> Option<SignalNumber> {
+        if self.0.contains_key(key) {
+            return None;
+        }
+        let number = SignalNumber(self.last().0 + 1);
+        self.0.insert(key.to_owned(), number);
+        Some(number)
+    }
+
+    /// The last number that was given.
+    pub(super) fn last(&self) -> SignalNumber {
+        SignalNumber(u64::try_from(self.0.len()).unwrap_or(u64::MAX))
+    }
+}
+
+impl Told {
+    pub(super) fn numbered(self, number: SignalNumber) -> Signal {
+        Signal { number, at: self.at, told: self.told }
+    }
+}
+
+impl std::convert::From<Run> for StoredRun {
+    fn from(run: Run) -> Self {
+        let Run { id, machine, seq, format, state, open, heard, ended } = run;
+        Self { id, machine, seq, format, state, open, heard, ended }
+    }
+}
+
+impl std::convert::From<StoredRun> for Run {
+    fn from(run: StoredRun) -> Self {
+        let StoredRun { id, machine, seq, format, state, open, heard, ended } = run;
+        Self { id, machine, seq, format, state, open, heard, ended }
+    }
+}
+
+/// One number for a start, whatever the order of the members of its objects.
+pub(super) fn begun(machine: &str, start: &Value) -> Digest {
+    let pair = Value::from(vec![Value::from(machine), start.clone()]);
+    let canonical = serde_json_canonicalizer::to_vec(&pair).unwrap_or_else(|_| pair.to_string().into_bytes());
+    Digest::of(&canonical)
+}
+
+/// The record in a memo.
+pub(super) fn record(memo: Option<&Memo>) -> Result<Option<Record>> {
+    memo.and_then(|memo| memo.fields.get(RECORD)).map(read).transpose()
+}
+
+/// Reads what is stored.
+pub(super) fn read<T: serde::de::DeserializeOwned>(payload: &Payload) -> Result<T> {
+    serde_json::from_slice(&payload.data).map_err(|error| {
+        let why = format!("what the server has of it does not fit this version: {error}");
+        Error::new(ErrorKind::Corrupt, "read a run").because(why).with_source(error)
+    })
+}
