@@ -19,11 +19,14 @@ mod error;
 mod host;
 mod operations;
 mod read;
+mod replay;
 mod start;
 mod turn;
 mod wire;
 mod worker;
 mod workflow;
+
+pub use replay::replay;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -105,6 +108,14 @@ impl Temporal {
             clock.sleep(LOOK).await;
         }
         Ok(Self { config, clock, client, drains: watch::Sender::new(false), workers: Mutex::default() })
+    }
+
+    /// The history of the latest execution of a run, as [`replay`] reads it.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown run; what the server answers.
+    pub async fn history(&self, run: &RunId) -> Result<Vec<u8>> {
+        with_retry(&*self.clock, || self.raw_history(run)).await
     }
 
     fn working(&self, machines: &Machines) -> Result<Working> {

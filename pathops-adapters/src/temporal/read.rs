@@ -15,7 +15,7 @@ use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
 use temporalio_common::protos::temporal::api::history::v1::history_event::Attributes;
 
 use crate::temporal::attributes::Stage;
-use crate::temporal::error::{Call, with_retry};
+use crate::temporal::error::{Call, status_of, with_retry};
 use crate::temporal::wire::{Begun, Checkpoint, Earlier, From, Input, Numbers, RUN, Record, Told, read, record};
 use crate::temporal::{LOOK, Temporal};
 
@@ -31,7 +31,7 @@ impl Temporal {
                 match record(info.and_then(|info| info.memo.as_ref()))? {
                     Some(record) => Ok(Some(record)),
                     // It was told something before its start, and nobody has driven it since.
-                    None => Ok(self.history(run, Some(there.run_id())).await?.begun.map(|begun| begun.record)),
+                    None => Ok(self.recorded(run, Some(there.run_id())).await?.begun.map(|begun| begun.record)),
                 }
             }
         }
@@ -42,7 +42,7 @@ impl Temporal {
         let mut all = Vec::new();
         for Earlier { execution, signal, .. } in latest.earlier() {
             if *signal > after {
-                all.extend(self.history(run, Some(execution)).await?.signals());
+                all.extend(self.recorded(run, Some(execution)).await?.signals());
             }
         }
         all.extend(latest.signals());
@@ -57,7 +57,7 @@ impl Temporal {
         let mut all = Vec::new();
         for Earlier { execution, seq, .. } in latest.earlier() {
             if *seq > after {
-                all.extend(self.history(run, Some(execution)).await?.entries);
+                all.extend(self.recorded(run, Some(execution)).await?.entries);
             }
         }
         all.extend(latest.entries);
@@ -141,15 +141,24 @@ impl Temporal {
         }
     }
 
+    pub(super) async fn raw_history(&self, run: &RunId) -> Result<Vec<u8>> {
+        let call = Call::new("read the history of a run", run);
+        let history = self.execution(run, None).fetch_history(WorkflowFetchHistoryOptions::default());
+        history.to_json().await.map_err(|error| match status_of(&error) {
+            Some(status) => call.refused_by(status),
+            None => call.refused(ErrorKind::Unexpected, error),
+        })
+    }
+
     async fn latest(&self, run: &RunId) -> Result<Option<History>> {
         match self.execution(run, None).describe(WorkflowDescribeOptions::default()).await {
             Err(WorkflowInteractionError::NotFound(_)) => Ok(None),
             Err(error) => Err(Call::new("read a run", run).failed(error)),
-            Ok(there) => self.history(run, Some(there.run_id())).await.map(Some),
+            Ok(there) => self.recorded(run, Some(there.run_id())).await.map(Some),
         }
     }
 
-    async fn history(&self, run: &RunId, execution: Option<&str>) -> Result<History> {
+    async fn recorded(&self, run: &RunId, execution: Option<&str>) -> Result<History> {
         let fetched = self.execution(run, execution).fetch_history(WorkflowFetchHistoryOptions::default());
         let events = fetched.into_events().await.map_err(|error| Call::new("read a run", run).failed(error))?;
         let mut history = History::default();

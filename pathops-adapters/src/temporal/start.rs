@@ -7,13 +7,14 @@ use pathops_core::flow::{Event, Hosted};
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, Result, RunId, UnixMillis};
 use serde_json::Value;
 use temporalio_client::errors::WorkflowStartError;
+use temporalio_client::tonic::Code;
 use temporalio_client::{WorkflowIdConflictPolicy, WorkflowIdReusePolicy, WorkflowSignalOptions, WorkflowStartOptions};
 use temporalio_common::MemoValues;
 use temporalio_common::search_attributes::{SearchAttributeUpdate, SearchAttributes};
 
 use crate::temporal::Temporal;
 use crate::temporal::attributes::{Stage, of_start};
-use crate::temporal::error::Call;
+use crate::temporal::error::{Call, status_of};
 use crate::temporal::wire::{Begin, Begun, From, Input, RECORD, Record, Told, begun};
 use crate::temporal::workflow::RunWorkflow;
 
@@ -77,7 +78,9 @@ impl Temporal {
         let told = self.client.signal_with_start_workflow(RunWorkflow::run, early, RunWorkflow::tell, told, options);
         match told.await {
             Ok(_) => Ok(()),
-            Err(WorkflowStartError::AlreadyStarted { .. }) => Err(call.refused(ErrorKind::Invalid, "it has ended")),
+            Err(error) if status_of(&error).is_some_and(|status| status.code() == Code::AlreadyExists) => {
+                Err(call.refused(ErrorKind::Invalid, "it has ended"))
+            }
             Err(error) => Err(call.failed(error)),
         }
     }
