@@ -141,6 +141,13 @@ impl Input {
     }
 }
 
+impl Checkpoint {
+    /// The run as it stands before anything happens in the next execution.
+    pub(super) fn record(&self) -> Record {
+        Record { begun: self.begun, run: self.run.clone(), entries: Vec::new() }
+    }
+}
+
 impl Numbers {
     /// The next number, where `key` is new.
     pub(super) fn number(&mut self, key: &str) -> Option<SignalNumber> {

@@ -7,6 +7,7 @@ use std::time::UNIX_EPOCH;
 use pathops_core::adapter::{Entry, Run, Seq};
 use pathops_core::flow::{AnyEvent, AnyShell, Event};
 use pathops_core::{Digest, Error, ErrorKind, Result, RunId, UnixMillis};
+use temporalio_common::MemoValues;
 use temporalio_macros::{workflow, workflow_methods};
 use temporalio_sdk::{
     ContinueAsNewOptions, MemoValue, SyncWorkflowContext, WaitConditionOptions, WorkflowCancellationToken, WorkflowContext,
@@ -34,7 +35,11 @@ impl RunWorkflow {
         let ctx = &*ctx;
         match drive(ctx, input).await {
             Ok(None) => Ok(()),
-            Ok(Some(next)) => match ctx.continue_as_new(next, ContinueAsNewOptions::default())? {},
+            Ok(Some((next, memo))) => {
+                let attributes = ctx.search_attributes();
+                let options = ContinueAsNewOptions::builder().memo(memo).search_attributes(attributes).build();
+                match ctx.continue_as_new(next, options)? {}
+            }
             Err(error) => {
                 stand_still(ctx, error);
                 std::future::pending().await
@@ -71,7 +76,8 @@ fn stand_still(ctx: &WorkflowContext<RunWorkflow>, error: Error) {
     ctx.force_task_fail(error);
 }
 
-async fn drive(ctx: &WorkflowContext<RunWorkflow>, input: Input) -> Result<Option<Input>> {
+/// What the next execution begins with, and its memo, where there is to be one.
+async fn drive(ctx: &WorkflowContext<RunWorkflow>, input: Input) -> Result<Option<(Input, MemoValues)>> {
     input.check()?;
     let roll_after = input.roll_after;
     let mut driven = match input.from {
@@ -87,8 +93,10 @@ async fn drive(ctx: &WorkflowContext<RunWorkflow>, input: Input) -> Result<Optio
             driven
         }
     };
-    let next = driven.to_the_end(roll_after).await?;
-    Ok(next.map(|checkpoint| Input::new(From::Checkpoint(Box::new(checkpoint)), roll_after)))
+    let Some(checkpoint) = driven.to_the_end(roll_after).await? else { return Ok(None) };
+    let mut memo = MemoValues::new();
+    memo.insert(RECORD, checkpoint.record());
+    Ok(Some((Input::new(From::Checkpoint(Box::new(checkpoint)), roll_after), memo)))
 }
 
 /// Until something is so in the state of the workflow. That somebody cancels the workflow changes nothing: a run ends as its machine says.

@@ -110,7 +110,9 @@ async fn side_by_side(world: World) {
         yard.is_at("b").await;
         assert_eq!(engine.runs(&RunFilter::of("toy").open(), None, 9).await.unwrap(), [run.clone()]);
         yard.let_through("b");
-        yard.is_off("b").await;
+        while engine.load(&run).await.unwrap().unwrap().open.len() > 1 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         yard.let_through("a");
     };
     let (driven, ()) = tokio::join!(engine.drive(&machines, &run), both);
