@@ -9,6 +9,8 @@
 //! A run with a long history goes on in a new execution, and is one run all the same. Runs are found by search attributes
 //! (`PathOpsMachine`, `PathOpsState`, `PathOpsProject`, `PathOpsApps`), which are added to the namespace where they are missing.
 //!
+//! The connection is not encrypted: between machines, put it behind something that does that.
+//!
 //! A worker runs as long as [`Engine::run`] or [`Engine::drive`] does. Several hosts may, with the same machines: then each operation is
 //! performed by one of them. A host that ends lets go of what it did at once, and one that dies within 15 seconds.
 
@@ -182,9 +184,7 @@ impl Engine for Temporal {
         let starting = self.starting(machine, run, start)?;
         let created = with_retry(&*self.clock, || self.start_once(turn, &starting)).await?;
         tracing::info!(run = %run, ?created, "run created");
-        while !with_retry(&*self.clock, || self.is_listed(run)).await? {
-            self.clock.sleep(LOOK).await;
-        }
+        self.is_listed(run, "").await?;
         Ok(created)
     }
 

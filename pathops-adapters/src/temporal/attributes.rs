@@ -76,7 +76,8 @@ pub(super) async fn prepare(client: &Client, namespace: &str) -> Result<()> {
 
 /// Whether the server finds runs by them already, which it does a while after they were added.
 pub(super) async fn are_known(client: &Client) -> Result<bool> {
-    let query = format!("{} = 'open' AND {} = 'x' AND {} = 'x' AND {} = 'x'", STATE.name(), MACHINE.name(), PROJECT.name(), APPS.name());
+    let query =
+        format!("{} = 'open' AND {} = 'x' AND {} = 'x' AND {} = 'x'", STATE.name(), MACHINE.name(), PROJECT.name(), APPS.name());
     match client.count_workflows(query, WorkflowCountOptions::default()).await {
         Ok(_) => Ok(true),
         Err(error) if status_of(&error).is_some_and(|status| status.code() == Code::InvalidArgument) => Ok(false),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::{FutureExt as _, LocalBoxFuture};
 use pathops_core::adapter::OpId;
 use pathops_core::flow::{AnyShell, Course};
-use pathops_core::{Digest, Error, ErrorKind, Result, RunId};
+use pathops_core::{Error, ErrorKind, Result, RunId};
 use serde_json::Value;
 use temporalio_common::RetryPolicy;
 use temporalio_sdk::{
@@ -17,13 +17,13 @@ use temporalio_sdk::{
 };
 
 use crate::temporal::activities::Activities;
-use crate::temporal::wire::Task;
+use crate::temporal::wire::{Task, canonical};
 use crate::temporal::workflow::RunWorkflow;
 
 /// An operation may wait for people.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// How long an activity is silent before the server takes it for dead. Part of the workflow, so no host may set it.
+/// How long an activity is silent before the server takes it for dead.
 const SILENCE: Duration = Duration::from_secs(15);
 
 /// What is being done of the open operations of a run.
@@ -67,7 +67,9 @@ impl Operations {
         for (op, course) in courses {
             let operation = self.all.entry(op).or_default();
             let let_go = rolls && course == Course::Perform && shell.waits(op);
-            if operation.goes_on(course, let_go) || (course == Course::Perform && rolls) || (course == Course::Hold && operation.is_held)
+            if operation.goes_on(course, let_go)
+                || (course == Course::Perform && rolls)
+                || (course == Course::Hold && operation.is_held)
             {
                 continue;
             }
@@ -176,7 +178,7 @@ fn machine_of(shell: &dyn AnyShell) -> Result<String> {
 
 /// Replay compares the ids of activities and not what they are given, so the id says what that is.
 fn id_of(op: OpId, course: Course, command: &Value, tries: u32) -> String {
-    let mut digest = Digest::of(command.to_string().as_bytes()).hex();
+    let mut digest = canonical(command).hex();
     digest.truncate(16);
     let what = match course {
         Course::Perform => "",

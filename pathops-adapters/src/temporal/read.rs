@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::StreamExt as _;
 use pathops_core::adapter::{Entry, RunFilter, Seq, Signal, SignalNumber};
-use pathops_core::{ErrorKind, Result, RunId};
-use temporalio_client::errors::{WorkflowGetResultError, WorkflowInteractionError};
+use pathops_core::{ErrorKind, Result, Retry, RunId};
+use temporalio_client::errors::WorkflowInteractionError;
 use temporalio_client::{
     Client, UntypedWorkflow, WorkflowCountOptions, WorkflowDescribeOptions, WorkflowExecutionInfo, WorkflowFetchHistoryOptions,
     WorkflowGetResultOptions, WorkflowHandle, WorkflowListOptions,
@@ -18,6 +18,9 @@ use crate::temporal::attributes::Stage;
 use crate::temporal::error::{Call, status_of, with_retry};
 use crate::temporal::wire::{Begun, Checkpoint, Earlier, From, Input, Numbers, RUN, Record, Told, read, record};
 use crate::temporal::{LOOK, Temporal};
+
+/// How often it is looked whether a run is listed.
+const LOOKS: u32 = 300;
 
 impl Temporal {
     /// The run as it stands; `None` where it was not started.
@@ -106,38 +109,47 @@ impl Temporal {
         Ok(all)
     }
 
-    pub(super) async fn is_listed(&self, run: &RunId) -> Result<bool> {
-        let query = format!("WorkflowType = '{RUN}' AND WorkflowId = '{}'", quoted(run.as_str()));
-        let counted = self.client.count_workflows(query, WorkflowCountOptions::default()).await;
-        Ok(counted.map_err(|error| Call::new("list runs", run).failed(error))?.count() > 0)
+    /// Until a run is listed, as what `status` asks for; and not for ever, since nothing but lists depends on it.
+    pub(super) async fn is_listed(&self, run: &RunId, status: &str) -> Result<()> {
+        let query = format!("WorkflowType = '{RUN}' AND WorkflowId = '{}'{status}", quoted(run.as_str()));
+        let count = || async {
+            let counted = self.client.count_workflows(query.clone(), WorkflowCountOptions::default()).await;
+            Ok(counted.map_err(|error| Call::new("list runs", run).failed(error))?.count())
+        };
+        for _ in 0..LOOKS {
+            if with_retry(&*self.clock, count).await? > 0 {
+                return Ok(());
+            }
+            self.clock.sleep(LOOK).await;
+        }
+        let late = Call::new("list runs", run).refused(ErrorKind::Timeout, "the server does not list it");
+        Err(late.advise("see whether the visibility store of the Temporal server works"))
     }
 
     /// Until a run has ended, and is listed as that.
     pub(super) async fn ended(&self, run: &RunId) -> Result<()> {
-        with_retry(&*self.clock, || self.result(run)).await?;
-        let query = format!("WorkflowType = '{RUN}' AND WorkflowId = '{}' AND ExecutionStatus = 'Completed'", quoted(run.as_str()));
-        let is_listed = || async {
-            let counted = self.client.count_workflows(query.clone(), WorkflowCountOptions::default()).await;
-            Ok(counted.map_err(|error| Call::new("list runs", run).failed(error))?.count() > 0)
-        };
-        while !with_retry(&*self.clock, is_listed).await? {
+        while let Err(error) = self.result(run).await {
+            if error.retry() == Retry::Never {
+                return Err(error);
+            }
+            // Days may pass, and the server may be out of reach again and again.
             self.clock.sleep(LOOK).await;
+            with_retry(&*self.clock, || self.record(run)).await?;
         }
-        Ok(())
+        self.is_listed(run, " AND ExecutionStatus = 'Completed'").await
     }
 
+    /// The answer of the server when the run has ended.
     async fn result(&self, run: &RunId) -> Result<()> {
         let call = Call::new("drive a run", run);
-        loop {
-            match self.execution(run, None).get_result(WorkflowGetResultOptions::default()).await {
-                Ok(_) => return Ok(()),
-                Err(WorkflowGetResultError::ContinuedAsNew) => {}
-                Err(error) if error.is_workflow_outcome() => {
-                    let refused = call.refused(ErrorKind::Invalid, "somebody ended it on the server by hand, so that it cannot go on");
-                    return Err(refused.with_source(error));
-                }
-                Err(error) => return Err(call.failed(error)),
+        match self.execution(run, None).get_result(WorkflowGetResultOptions::default()).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_workflow_outcome() => {
+                let refused =
+                    call.refused(ErrorKind::Invalid, "somebody ended it on the server by hand, so that it cannot go on");
+                Err(refused.with_source(error))
             }
+            Err(error) => Err(call.failed(error)),
         }
     }
 

@@ -185,10 +185,14 @@ impl std::convert::From<StoredRun> for Run {
     }
 }
 
-/// One number for a start, whatever the order of the members of its objects.
+/// One number for a start.
 pub(super) fn begun(machine: &str, start: &Value) -> Digest {
-    let pair = Value::from(vec![Value::from(machine), start.clone()]);
-    let canonical = serde_json_canonicalizer::to_vec(&pair).unwrap_or_else(|_| pair.to_string().into_bytes());
+    canonical(&Value::from(vec![Value::from(machine), start.clone()]))
+}
+
+/// One number for a value, whatever the order of the members of its objects.
+pub(super) fn canonical(value: &Value) -> Digest {
+    let canonical = serde_json_canonicalizer::to_vec(value).unwrap_or_else(|_| value.to_string().into_bytes());
     Digest::of(&canonical)
 }
 

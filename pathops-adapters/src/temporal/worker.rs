@@ -1,5 +1,6 @@
 //! Driving: a worker of the server, with what its operations call.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -8,8 +9,8 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use pathops_core::adapter::Clock;
 use pathops_core::flow::Machines;
 use pathops_core::{Error, ErrorKind, Result};
-use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
 use temporalio_sdk::runtime::RuntimeOptions;
+use temporalio_sdk::runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder};
 use temporalio_sdk::{Runtime, Worker, WorkerOptions};
 use tokio::sync::{mpsc, watch};
 
@@ -42,10 +43,15 @@ pub(super) struct Working {
 
 impl Working {
     pub(super) fn begin(config: &TemporalConfig, clock: &Arc<dyn Clock>, machines: &Machines) -> Result<Self> {
-        let (host, (sender, work), (end, ended)) = (Host::new(machines.clone()), mpsc::unbounded_channel(), watch::channel(false));
+        let (host, (sender, work), (end, ended)) =
+            (Host::new(machines.clone()), mpsc::unbounded_channel(), watch::channel(false));
         let thread = Thread { config: config.clone(), clock: Arc::clone(clock), host: Arc::clone(&host), work: sender };
         let spawned = thread::Builder::new().name("temporal".to_owned()).spawn(move || {
-            thread.run();
+            // A machine that panics takes its worker along; the others go on in another one.
+            while panic::catch_unwind(AssertUnwindSafe(|| thread.run())).is_err() {
+                tracing::error!("a worker has panicked; it begins again");
+                thread::sleep(PAUSE);
+            }
             end.send_replace(true);
         });
         spawned.map_err(failed)?;
@@ -98,7 +104,7 @@ struct Thread {
 }
 
 impl Thread {
-    fn run(self) {
+    fn run(&self) {
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime.block_on(self.work()),
             Err(error) => tracing::error!(%error, "a worker cannot begin"),

@@ -93,7 +93,7 @@ async fn drive(ctx: &WorkflowContext<RunWorkflow>, input: Input) -> Result<Optio
             driven
         }
     };
-    let Some(checkpoint) = driven.to_the_end(roll_after).await? else { return Ok(None) };
+    let Some(checkpoint) = driven.drive_on(roll_after).await? else { return Ok(None) };
     let mut memo = MemoValues::new();
     memo.insert(RECORD, checkpoint.record());
     Ok(Some((Input::new(From::Checkpoint(Box::new(checkpoint)), roll_after), memo)))
@@ -153,7 +153,7 @@ impl<'c> Driven<'c> {
     }
 
     /// Drives it to its end, or to where it goes on in a new execution.
-    async fn to_the_end(&mut self, roll_after: Option<u64>) -> Result<Option<Checkpoint>> {
+    async fn drive_on(&mut self, roll_after: Option<u64>) -> Result<Option<Checkpoint>> {
         let mut rolls = false;
         while !self.shell.has_ended() {
             self.hear()?;

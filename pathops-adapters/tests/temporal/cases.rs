@@ -42,7 +42,7 @@ async fn driven(world: World) {
     assert_eq!(world.started(&engine, &run, &jobs).await, Created::Existing);
     let before = engine.load(&run).await.unwrap().unwrap();
     assert_eq!((before.seq.0, before.open.len(), before.ended), (1, 2, false));
-    assert_eq!(engine.runs(&RunFilter::of("toy").open(), None, 9).await.unwrap(), [run.clone()]);
+    assert_eq!(engine.runs(&RunFilter::of("toy").open(), None, 9).await.unwrap(), std::slice::from_ref(&run));
 
     let turn = engine.turn("other-start").await.unwrap();
     let machines = world.yard.machines();
@@ -69,9 +69,9 @@ async fn driven(world: World) {
     }
     assert_eq!(world.yard.progress.lock().unwrap().iter().filter(|line| line.starts_with("ended")).count(), 3);
     assert_eq!(engine.runs(&RunFilter::of("toy").open(), None, 9).await.unwrap(), [] as [RunId; 0]);
-    assert_eq!(engine.runs(&RunFilter::of("toy"), None, 9).await.unwrap(), [run.clone()]);
+    assert_eq!(engine.runs(&RunFilter::of("toy"), None, 9).await.unwrap(), std::slice::from_ref(&run));
     let ended = RunFilter { ended: Some(true), ..RunFilter::default() };
-    assert_eq!(engine.runs(&ended, None, 9).await.unwrap(), [run.clone()]);
+    assert_eq!(engine.runs(&ended, None, 9).await.unwrap(), std::slice::from_ref(&run));
     assert_eq!(engine.runs(&ended, Some(&run), 9).await.unwrap(), [] as [RunId; 0]);
     let told = engine.tell(&IdempotencyKey::new("late"), &run, &serde_json::json!("Hold")).await.unwrap_err();
     assert_eq!(told.kind(), ErrorKind::Invalid);
@@ -89,16 +89,16 @@ async fn told_early(world: World) {
     let jobs = plan([job("one")]);
     assert_eq!(world.started(&engine, &run, &jobs).await, Created::New);
     assert_eq!(world.started(&engine, &run, &jobs).await, Created::Existing);
-    assert_eq!(engine.runs(&RunFilter::of("toy").open(), None, 9).await.unwrap(), [run.clone()]);
+    assert_eq!(engine.runs(&RunFilter::of("toy").open(), None, 9).await.unwrap(), std::slice::from_ref(&run));
     assert_eq!(engine.load(&run).await.unwrap().unwrap().heard, SignalNumber(0));
     say(&engine, &run, "k3", Word::Say("d".to_owned())).await;
     let driven = engine.drive(&world.yard.machines(), &run).await.unwrap();
     assert_eq!(verified(&entries(&engine, &run).await, &driven), ["a", "b", "d", "did one"]);
     let told = engine.told(&run, SignalNumber(1), 9).await.unwrap();
-    assert_eq!(told.iter().map(|signal| (signal.number.0, signal.told.to_string())).collect::<Vec<_>>(), [
-        (2, r#"{"Say":"b"}"#.to_owned()),
-        (3, r#"{"Say":"d"}"#.to_owned())
-    ]);
+    assert_eq!(
+        told.iter().map(|signal| (signal.number.0, signal.told.to_string())).collect::<Vec<_>>(),
+        [(2, r#"{"Say":"b"}"#.to_owned()), (3, r#"{"Say":"d"}"#.to_owned())]
+    );
 }
 
 async fn side_by_side(world: World) {
@@ -108,7 +108,7 @@ async fn side_by_side(world: World) {
     let both = async {
         yard.is_at("a").await;
         yard.is_at("b").await;
-        assert_eq!(engine.runs(&RunFilter::of("toy").open(), None, 9).await.unwrap(), [run.clone()]);
+        assert_eq!(engine.runs(&RunFilter::of("toy").open(), None, 9).await.unwrap(), std::slice::from_ref(&run));
         yard.let_through("b");
         while engine.load(&run).await.unwrap().unwrap().open.len() > 1 {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -297,7 +297,7 @@ async fn rolled(mut world: World) {
     let told = engine.told(&run, SignalNumber(0), 99).await.unwrap();
     assert_eq!(told.iter().map(|signal| signal.number.0).collect::<Vec<_>>(), (1..=7).collect::<Vec<_>>());
     assert_eq!(engine.told(&run, SignalNumber(6), 99).await.unwrap().len(), 1);
-    assert_eq!(engine.runs(&RunFilter::default(), None, 9).await.unwrap(), [run.clone()]);
+    assert_eq!(engine.runs(&RunFilter::default(), None, 9).await.unwrap(), std::slice::from_ref(&run));
     assert_eq!(by_hand(&entries), digest(&entries));
     assert!(world.yard.count(&format!("perform gate {run}/op-2")) > 2);
     for step in 2..=9 {

@@ -37,13 +37,18 @@ impl Worlds {
     pub(crate) fn world(&self) -> World {
         let address = self.server.lock().unwrap().get_or_insert_with(|| Server::start(&self.program)).address();
         let number = self.worlds.fetch_add(1, Ordering::Relaxed);
-        let mut config = TemporalConfig::new(address);
-        (config.queue, config.beat) = (format!("case-{number}"), Duration::from_millis(200));
-        World { program: self.program.clone(), config, yard: Arc::default(), number }
+        let world = World::of(&address, &format!("case-{number}"), Arc::default());
+        World { program: self.program.clone(), number, ..world }
     }
 }
 
 impl World {
+    pub(crate) fn of(address: &str, queue: &str, yard: Arc<Yard>) -> Self {
+        let mut config = TemporalConfig::new(address);
+        (config.queue, config.beat) = (queue.to_owned(), Duration::from_millis(200));
+        Self { program: PathBuf::new(), config, yard, number: 0 }
+    }
+
     pub(crate) async fn engine(&self) -> Temporal {
         Temporal::connect(self.config.clone(), Arc::new(SystemClock)).await.unwrap()
     }
