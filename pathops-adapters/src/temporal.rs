@@ -12,7 +12,7 @@
 //! The connection is not encrypted: between machines, put it behind something that does that.
 //!
 //! A worker runs as long as [`Engine::run`] or [`Engine::drive`] does. Several hosts may, with the same machines: then each operation is
-//! performed by one of them. A host that ends lets go of what it did at once, and one that dies within 15 seconds.
+//! performed by one of them. A host that ends lets go of what it did at once, and one that dies within [eight beats](TemporalConfig::beat).
 
 mod activities;
 mod attributes;
@@ -60,7 +60,8 @@ pub struct TemporalConfig {
     pub queue: String,
     /// What the server calls this host.
     pub identity: String,
-    /// How often the server hears that an operation goes on. That is also how long it may take until it is known that one is to stop.
+    /// How often the server hears that an operation goes on. That is also how long it may take until it is known that one is to stop;
+    /// and after eight of them, and 5 seconds at least, a host that says nothing is taken for dead.
     pub beat: Duration,
     /// After how many transitions a run goes on in a new execution, where the server does not ask for that before.
     pub roll_after: Option<u64>,

@@ -13,7 +13,7 @@ const IO: &str = "async-std chrono fastrand futures-executor getrandom git2 hype
                   tracing-subscriber ureq walkdir";
 
 /// The crates that connect an adapter to something, and the features that may pull each.
-const VENDORS: [(&str, &[&str]); 12] = [
+const VENDORS: [(&str, &[&str]); 13] = [
     ("git2", &["embedded", "local-ci", "local-forge", "local-gitops"]),
     ("gitlab", &["gitlab"]),
     ("jsonschema", &["embedded", "local-gitops"]),
@@ -24,6 +24,7 @@ const VENDORS: [(&str, &[&str]); 12] = [
     ("sqlx", &["embedded", "postgres", "sqlite"]),
     ("sqlx-postgres", &["postgres"]),
     ("sqlx-sqlite", &["embedded", "sqlite"]),
+    ("temporalio-sdk-core", &["temporal"]),
     ("ureq", &["embedded", "local-gitops"]),
     ("zstd", &["zstd"]),
 ];

@@ -3,10 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use pathops_core::flow::Machines;
 use pathops_core::{Error, RunId};
 use tokio::sync::watch;
+
+/// How many beats may be missed.
+const BEATS: u32 = 8;
+
+/// A machine that is busy may be late.
+const SHORTEST: Duration = Duration::from_secs(5);
 
 /// Whether the host goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +28,8 @@ pub(super) enum Goes {
 /// The host of a worker.
 pub(super) struct Host {
     pub(super) machines: Machines,
+    /// How long an activity is silent before the server takes its host for dead.
+    pub(super) silence: Duration,
     goes: watch::Sender<Goes>,
     busy: watch::Sender<usize>,
     is_shown: AtomicBool,
@@ -36,9 +45,11 @@ impl fmt::Debug for Host {
 }
 
 impl Host {
-    pub(super) fn new(machines: Machines) -> Arc<Self> {
+    /// A host that lets the server hear of each operation after every `beat`.
+    pub(super) fn new(machines: Machines, beat: Duration) -> Arc<Self> {
         let (goes, busy) = (watch::Sender::new(Goes::On), watch::Sender::new(0));
-        Arc::new(Self { machines, goes, busy, is_shown: AtomicBool::new(true) })
+        let silence = (beat * BEATS).max(SHORTEST);
+        Arc::new(Self { machines, silence, goes, busy, is_shown: AtomicBool::new(true) })
     }
 
     pub(super) fn goes(&self) -> watch::Receiver<Goes> {

@@ -23,9 +23,6 @@ use crate::temporal::workflow::RunWorkflow;
 /// An operation may wait for people.
 const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// How long an activity is silent before the server takes it for dead.
-const SILENCE: Duration = Duration::from_secs(15);
-
 /// What is being done of the open operations of a run.
 #[derive(Default)]
 pub(super) struct Operations {
@@ -159,7 +156,8 @@ impl Operation {
         self.tries += 1;
         self.is_held = false;
         let token = WorkflowCancellationToken::new();
-        let options = options(id_of(op, course, &command, self.tries), token.clone());
+        let silence = ctx.state(RunWorkflow::silence);
+        let options = options(id_of(op, course, &command, self.tries), silence, token.clone());
         let task = Task { machine, run: run.clone(), key: format!("{run}/op-{}", op.0), command, waits };
         let ctx = ctx.clone();
         let activity = match course {
@@ -188,11 +186,11 @@ fn id_of(op: OpId, course: Course, command: &Value, tries: u32) -> String {
     format!("op-{}.{digest}.{what}{tries}", op.0)
 }
 
-fn options(id: String, token: WorkflowCancellationToken) -> ActivityOptions {
+fn options(id: String, silence: Duration, token: WorkflowCancellationToken) -> ActivityOptions {
     let again = RetryPolicy::builder().initial_interval(Duration::from_millis(100)).maximum_interval(Duration::from_secs(30));
     ActivityOptions::with_start_to_close_timeout(LONGEST)
         .activity_id(id)
-        .heartbeat_timeout(SILENCE)
+        .heartbeat_timeout(silence)
         .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
         .cancellation_token(token)
         .retry_policy(again.build())

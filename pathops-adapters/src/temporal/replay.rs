@@ -1,6 +1,7 @@
 //! Replaying histories: whether the machines of a host still make of a run what was made of it.
 
 use std::thread;
+use std::time::Duration;
 
 use pathops_core::flow::Machines;
 use pathops_core::{Error, ErrorKind, Result};
@@ -20,7 +21,7 @@ pub async fn replay(machines: &Machines, history: &[u8]) -> Result<()> {
     let refused = |kind| Error::new(kind, "replay a run");
     let history = WorkflowHistory::from_json(history);
     let history = history.map_err(|error| refused(ErrorKind::Invalid).because("it is no history").with_source(error))?;
-    let (host, (answer, answered)) = (Host::new(machines.clone()), oneshot::channel());
+    let (host, (answer, answered)) = (Host::new(machines.clone(), Duration::ZERO), oneshot::channel());
     host.set(Goes::Away);
     let workflow = move || RunWorkflow::new(std::sync::Arc::clone(&host));
     // Workflows may not leave the thread that they run in.

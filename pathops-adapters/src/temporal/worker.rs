@@ -44,7 +44,7 @@ pub(super) struct Working {
 impl Working {
     pub(super) fn begin(config: &TemporalConfig, clock: &Arc<dyn Clock>, machines: &Machines) -> Result<Self> {
         let (host, (sender, work), (end, ended)) =
-            (Host::new(machines.clone()), mpsc::unbounded_channel(), watch::channel(false));
+            (Host::new(machines.clone(), config.beat), mpsc::unbounded_channel(), watch::channel(false));
         let thread = Thread { config: config.clone(), clock: Arc::clone(clock), host: Arc::clone(&host), work: sender };
         let spawned = thread::Builder::new().name("temporal".to_owned()).spawn(move || {
             // A machine that panics takes its worker along; the others go on in another one.

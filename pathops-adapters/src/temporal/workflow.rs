@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use pathops_core::adapter::{Entry, Run, Seq};
 use pathops_core::flow::{AnyEvent, AnyShell, Event};
@@ -63,6 +63,10 @@ impl RunWorkflow {
 impl RunWorkflow {
     pub(super) fn new(host: Arc<Host>) -> Self {
         Self { host, begun: None, told: VecDeque::new() }
+    }
+
+    pub(super) fn silence(&self) -> Duration {
+        self.host.silence
     }
 }
 
