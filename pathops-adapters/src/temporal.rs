@@ -6,6 +6,8 @@
 //! so that runs are read without any worker, after their end, too, for as long as the server keeps them: the retention of the namespace
 //! is how long runs are kept, and how long an id is taken.
 //!
+//! The server bounds what it keeps of one moment, by default to 2 MiB: the state of a run, its open operations, and what it is told.
+//!
 //! A run with a long history goes on in a new execution, and is one run all the same. Runs are found by search attributes
 //! (`PathOpsMachine`, `PathOpsState`, `PathOpsProject`, `PathOpsApps`), which are added to the namespace where they are missing.
 //!

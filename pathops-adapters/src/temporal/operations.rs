@@ -97,6 +97,12 @@ impl Operations {
         None
     }
 
+    /// Whether nothing runs that could not be let go of.
+    pub(super) fn only_waits(&self, shell: &dyn AnyShell) -> bool {
+        let mut running = self.all.iter().filter_map(|(op, operation)| Some((op, operation.running.as_ref()?)));
+        running.all(|(op, running)| running.course == Course::Perform && shell.waits(*op))
+    }
+
     pub(super) fn is_at_work(&self) -> bool {
         self.all.values().any(|operation| operation.running.is_some())
     }

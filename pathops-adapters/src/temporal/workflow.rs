@@ -19,6 +19,9 @@ use crate::temporal::host::Host;
 use crate::temporal::operations::Operations;
 use crate::temporal::wire::{Begin, Begun, Checkpoint, Earlier, From, Input, Numbers, RECORD, Record, Told, begun};
 
+/// How many events a history has at most before everything else has to wait. The server ends an execution with 51,200.
+const TOO_LONG: u32 = 30_000;
+
 /// A run, on the server.
 #[workflow]
 pub(crate) struct RunWorkflow {
@@ -164,7 +167,7 @@ impl<'c> Driven<'c> {
             if self.shell.has_ended() {
                 break;
             }
-            rolls = rolls || self.is_long(roll_after);
+            rolls = rolls || self.is_to_roll(roll_after);
             self.operations.attend(self.ctx, &*self.shell, &self.run, rolls, self.is_shown())?;
             if let Some((op, came)) = self.operations.next() {
                 if let Some(outcome) = came {
@@ -227,9 +230,12 @@ impl<'c> Driven<'c> {
         memo.map_err(|error| Error::new(ErrorKind::Unexpected, "write a run down").on(&self.run).with_source(error))
     }
 
-    fn is_long(&self, roll_after: Option<u64>) -> bool {
+    /// Whether it is to go on in a new execution: where its history is long, at a moment at which that holds nothing up, and at any
+    /// moment before the server takes no more of it.
+    fn is_to_roll(&self, roll_after: Option<u64>) -> bool {
         let made = self.shell.seq().0 - self.before.0;
-        self.ctx.continue_as_new_suggested() || roll_after.is_some_and(|most| made >= most)
+        let is_long = self.ctx.continue_as_new_suggested() || roll_after.is_some_and(|most| made >= most.max(1));
+        is_long && (self.operations.only_waits(&*self.shell) || self.ctx.history_length() > TOO_LONG)
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint> {
