@@ -1,6 +1,7 @@
 //! The conformance kit of engines, on each store that there is: `cargo test -p pathops-tests --test engines -- sqlite`.
 //!
-//! SQLite and PostgreSQL are real ones; a PostgreSQL is started here, where its programs are installed.
+//! SQLite and PostgreSQL are real ones; a PostgreSQL is started here, where its programs are installed, and so is, with the feature
+//! `temporal`, Temporal's server for development.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -14,6 +15,11 @@ mod defects;
 mod embedded;
 #[path = "../../pathops-adapters/tests/postgres/server.rs"]
 mod server;
+#[cfg(feature = "temporal")]
+mod temporal;
+#[cfg(feature = "temporal")]
+#[path = "../../pathops-adapters/tests/temporal/server.rs"]
+mod temporal_server;
 
 use std::process::ExitCode;
 
@@ -24,5 +30,7 @@ fn main() -> ExitCode {
     trials.extend(embedded::sqlite());
     trials.extend(embedded::postgres());
     trials.extend(defects::trials());
+    #[cfg(feature = "temporal")]
+    trials.extend(temporal::all());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
