@@ -22,7 +22,7 @@ impl Temporal {
     /// The turn, or `None` where somebody else has it. Who has it is the execution itself.
     pub(super) async fn take_turn(&self, name: &str) -> Result<Option<Lease>> {
         let (call, expires_at) = (Call::new("take a turn", name), self.clock.now() + LASTS);
-        let options = WorkflowStartOptions::new(format!("{}/turns", self.config.queue), id_of(name))
+        let options = WorkflowStartOptions::new(format!("{}/turns", self.config.queue), id_of(&self.config.queue, name))
             .id_reuse_policy(WorkflowIdReusePolicy::AllowDuplicate)
             .id_conflict_policy(WorkflowIdConflictPolicy::Fail)
             .run_timeout(LASTS)
@@ -63,7 +63,7 @@ impl Temporal {
     fn execution_of(&self, turn: &Lease) -> WorkflowHandle<Client, UntypedWorkflow> {
         let execution = WorkflowExecutionInfo::builder()
             .namespace(self.config.namespace.clone())
-            .workflow_id(id_of(&turn.name))
+            .workflow_id(id_of(&self.config.queue, &turn.name))
             .run_id(turn.owner.clone())
             .build();
         execution.bind_untyped(self.client.clone())
@@ -71,6 +71,6 @@ impl Temporal {
 }
 
 /// No run has such an id.
-fn id_of(name: &str) -> String {
-    format!("pathops/turn/{name}")
+fn id_of(queue: &str, name: &str) -> String {
+    format!("pathops/turn/{queue}/{name}")
 }

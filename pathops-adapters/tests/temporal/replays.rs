@@ -39,6 +39,7 @@ async fn fresh(world: World) {
     let (driven, ()) = tokio::join!(engine.drive(&machines, &run), words);
     driven.unwrap();
     let history = engine.history(&run).await.unwrap();
+    // How a recorded one is made, for another one that is kept for ever.
     if std::env::var_os("PATHOPS_RECORD").is_some() {
         std::fs::write(folder().join("toy-1.json"), &history).unwrap();
     }
