@@ -152,7 +152,7 @@ impl Temporal {
             }
         };
         if working.during(drained).await? {
-            working.drained().await;
+            working.drained(&*self.clock).await;
         }
         let driven = working.during(self.load_known(&run)).await;
         working.leave().await;
@@ -234,7 +234,7 @@ impl Engine for Temporal {
         }
         let mut working = self.working(machines)?;
         working.during(self.drained()).await;
-        working.drained().await;
+        working.drained(&*self.clock).await;
         working.leave().await;
         Ok(())
     }

@@ -26,6 +26,9 @@ const OPERATIONS: usize = 10_000;
 /// How many workflow tasks are worked on at a time.
 const TASKS: usize = 100;
 
+/// How long a worker stays after the last operation has ended.
+const AFTERWARDS: Duration = Duration::from_millis(500);
+
 /// How long a worker has to say that it goes.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -76,10 +79,15 @@ impl Working {
     }
 
     /// Begins nothing any more, and works until nothing is being done.
-    pub(super) async fn drained(&mut self) {
+    pub(super) async fn drained(&mut self, clock: &dyn Clock) {
         self.host.set(Goes::Drains);
         let host = Arc::clone(&self.host);
-        self.during(host.is_idle()).await;
+        self.during(async {
+            host.is_idle().await;
+            // What follows from what has just ended is written down, too. A worker that goes at once leaves it to another one.
+            clock.sleep(AFTERWARDS).await;
+        })
+        .await;
     }
 
     /// Lets go of everything, and waits until the server knows.

@@ -254,7 +254,8 @@ async fn drained(world: World) {
     };
     let (driven, ran, ()) = tokio::join!(engine.drive(&machines, &run), engine.run(&machines), drain);
     ran.unwrap();
-    assert!(!driven.unwrap().ended);
+    let driven = driven.unwrap();
+    assert_eq!((driven.seq.0, driven.open.len(), driven.ended), (2, 2, false));
     assert_eq!(world.yard.count(&format!("perform next {run}/op-3")), 0);
     engine.run(&machines).await.unwrap();
     let other = world.engine().await;
