@@ -107,7 +107,7 @@ impl Temporal {
     /// `Unavailable` where the server cannot be reached; `Denied` where the search attributes are missing and may not be added;
     /// `Invalid` where the address is none; what the server answers.
     pub async fn connect(config: TemporalConfig, clock: Arc<dyn Clock>) -> Result<Self> {
-        let client = with_retry(&*clock, || connection::connect(&config)).await?;
+        let client = connection::connect(&config).await?;
         with_retry(&*clock, || attributes::prepare(&client, &config.namespace)).await?;
         while !with_retry(&*clock, || attributes::are_known(&client)).await? {
             clock.sleep(LOOK).await;
@@ -153,6 +153,7 @@ impl Temporal {
         };
         if working.during(drained).await? {
             working.drained(&*self.clock).await;
+            working.during(self.taken_up(&run)).await?;
         }
         let driven = working.during(self.load_known(&run)).await;
         working.leave().await;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use temporalio_macros::activities;
 use temporalio_sdk::ApplicationFailure;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use temporalio_sdk::error::ApplicationErrorCategory;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::temporal::host::{Goes, Host};
@@ -156,6 +157,8 @@ async fn until<T>(stopped: oneshot::Receiver<()>, doing: impl Future<Output = T>
 /// Somebody else does it.
 fn let_go() -> ActivityError {
     let failure = ApplicationFailure::builder("the host that did it goes").type_name("Gone".to_owned());
+    // Nothing is wrong.
+    let failure = failure.category(ApplicationErrorCategory::Benign);
     ActivityError::application(failure.next_retry_delay(ELSEWHERE).build())
 }
 

@@ -74,7 +74,7 @@ fn kind_of(code: Code) -> ErrorKind {
 
 /// Asks again, for a few minutes, as long as that may help. Only for what may be asked twice.
 pub(super) async fn with_retry<T, F: Future<Output = Result<T>>>(clock: &dyn Clock, mut ask: impl FnMut() -> F) -> Result<T> {
-    const TRIES: u32 = 40;
+    const TRIES: u32 = 30;
     const LONGEST: Duration = Duration::from_secs(5);
     let mut pause = Duration::from_millis(100);
     for _ in 1..TRIES {
@@ -82,11 +82,13 @@ pub(super) async fn with_retry<T, F: Future<Output = Result<T>>>(clock: &dyn Clo
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
-        match error.retry() {
+        let wait = match error.retry() {
             Retry::Never => return Err(error),
-            Retry::Backoff => clock.sleep(pause).await,
-            Retry::After(wait) => clock.sleep(wait.min(LONGEST)).await,
-        }
+            Retry::Backoff => pause,
+            Retry::After(wait) => wait.min(LONGEST),
+        };
+        tracing::info!(error = %error, pause_millis = wait.as_millis(), "trying again");
+        clock.sleep(wait).await;
         pause = (pause * 2).min(LONGEST);
     }
     ask().await

@@ -139,6 +139,22 @@ impl Temporal {
         self.is_listed(run, " AND ExecutionStatus = 'Completed'").await
     }
 
+    /// Until what ended last is written down. Not for ever: the run may stand still.
+    pub(super) async fn taken_up(&self, run: &RunId) -> Result<()> {
+        const LOOKS: u32 = 100;
+        for _ in 0..LOOKS {
+            let described = || async {
+                let there = self.execution(run, None).describe(WorkflowDescribeOptions::default()).await;
+                there.map_err(|error| Call::new("drive a run", run).failed(error))
+            };
+            if with_retry(&*self.clock, described).await?.raw().pending_workflow_task.is_none() {
+                break;
+            }
+            self.clock.sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
     /// The answer of the server when the run has ended.
     async fn result(&self, run: &RunId) -> Result<()> {
         let call = Call::new("drive a run", run);

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use libtest_mimic::Trial;
+use pathops_adapters::system::SystemClock;
+use pathops_adapters::temporal::Temporal;
 use pathops_core::adapter::{Created, Entry, RunFilter, SignalNumber};
 use pathops_core::flow::{Engine as _, EventOf, Shell, digest};
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, RunId};
@@ -28,6 +30,7 @@ pub(crate) fn all(worlds: &Arc<Worlds>) -> Vec<Trial> {
         case(worlds, "an_engine_that_drains_lets_go_of_what_waits", drained),
         case(worlds, "a_run_goes_on_in_new_executions_and_stays_one", rolled),
         case(worlds, "a_server_that_is_killed_loses_nothing", server_killed),
+        case(worlds, "a_server_that_is_not_there_is_told", nowhere),
         case(worlds, "a_cancellation_by_hand_changes_nothing", cancelled),
     ]
 }
@@ -329,6 +332,17 @@ async fn server_killed(mut world: World) {
     let mut said = verified(&entries(&engine, &run).await, &driven.unwrap());
     said.sort();
     assert_eq!(said, ["after", "did gate", "did step-1", "did step-2", "did step-3"]);
+}
+
+async fn nowhere(mut world: World) {
+    let clock = Arc::new(SystemClock);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    world.config.address = format!("http://{free}");
+    let error = Temporal::connect(world.config.clone(), clock.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    world.config.address = "nowhere".to_owned();
+    let error = Temporal::connect(world.config.clone(), clock).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
 }
 
 async fn cancelled(world: World) {
