@@ -44,7 +44,7 @@ use serde_json::Value;
 use temporalio_client::Client;
 use tokio::sync::watch;
 
-use crate::temporal::error::with_retry;
+use crate::temporal::error::{tried, with_retry};
 use crate::temporal::worker::Working;
 
 /// How often it is looked whether what was asked for is so.
@@ -104,10 +104,11 @@ impl Temporal {
     /// An engine of the server that `config` names. What it needs of the namespace is added where it is missing.
     ///
     /// # Errors
-    /// `Unavailable` where the server cannot be reached; `Denied` where the search attributes are missing and may not be added;
+    /// `Unavailable` where the server cannot be reached, after some ten seconds; `Denied` where the search attributes are missing and may not be added;
     /// `Invalid` where the address is none; what the server answers.
     pub async fn connect(config: TemporalConfig, clock: Arc<dyn Clock>) -> Result<Self> {
-        let client = connection::connect(&config).await?;
+        // A server that is being started takes a few seconds; one that is not there is to be told soon.
+        let client = tried(&*clock, 8, || connection::connect(&config)).await?;
         with_retry(&*clock, || attributes::prepare(&client, &config.namespace)).await?;
         while !with_retry(&*clock, || attributes::are_known(&client)).await? {
             clock.sleep(LOOK).await;

@@ -57,17 +57,68 @@ enum Defect {
     HoldsNothing,
     GoesOnWhilePaused,
     WaitsForWhatIsGivenUp,
-    LosesOutcomes,
+    StoresAnotherOutcome,
 }
 
 /// What is wrong with how its machines are driven, and which cases are about that.
 const OF_MACHINES: &[(Defect, &[&str])] = &[
-    (Defect::PerformsUnderAnotherKey, &[]),
-    (Defect::PerformsTwice, &[]),
-    (Defect::HoldsNothing, &[]),
-    (Defect::GoesOnWhilePaused, &[]),
-    (Defect::WaitsForWhatIsGivenUp, &[]),
-    (Defect::LosesOutcomes, &[]),
+    (
+        Defect::PerformsUnderAnotherKey,
+        &[
+            "a_paused_run_holds_what_it_does",
+            "after_a_crash_it_goes_on_with_the_same_keys",
+            "operations_have_keys_of_their_own",
+            "what_fails_is_performed_again",
+        ],
+    ),
+    (
+        Defect::PerformsTwice,
+        &[
+            "a_cancelled_run_gives_up_waiting_and_undoes",
+            "a_paused_run_holds_what_it_does",
+            "after_a_crash_it_goes_on_with_the_same_keys",
+            "drained_it_lets_go_and_another_goes_on",
+            "operations_have_keys_of_their_own",
+            "starting_again_changes_nothing",
+            "what_fails_is_performed_again",
+            "what_is_refused_is_undone",
+            "what_was_begun_is_brought_to_its_end",
+        ],
+    ),
+    (
+        Defect::HoldsNothing,
+        &[
+            "a_cancelled_run_gives_up_waiting_and_undoes",
+            "a_paused_run_holds_what_it_does",
+            "a_run_that_is_paused_stays_so",
+            "cancelled_while_paused_it_ends",
+        ],
+    ),
+    (
+        Defect::GoesOnWhilePaused,
+        &["a_paused_run_holds_what_it_does", "a_run_that_is_paused_stays_so", "cancelled_while_paused_it_ends"],
+    ),
+    (Defect::WaitsForWhatIsGivenUp, &["a_cancelled_run_gives_up_waiting_and_undoes", "cancelled_while_paused_it_ends"]),
+    (
+        Defect::StoresAnotherOutcome,
+        &[
+            "a_cancelled_run_gives_up_waiting_and_undoes",
+            "a_clock_that_jumps_changes_nothing",
+            "a_crash_at_each_step_changes_no_end",
+            "a_crash_while_it_undoes_changes_no_end",
+            "a_long_run_is_read_in_pages",
+            "a_paused_run_holds_what_it_does",
+            "a_run_goes_to_its_end",
+            "after_a_crash_it_goes_on_with_the_same_keys",
+            "another_host_goes_on",
+            "drained_it_lets_go_and_another_goes_on",
+            "of_several_hosts_one_drives_a_run",
+            "operations_are_performed_at_once",
+            "what_fails_is_performed_again",
+            "what_is_refused_is_undone",
+            "what_is_told_is_heard_once_in_order",
+        ],
+    ),
 ];
 
 pub(crate) fn trials() -> Vec<Trial> {
@@ -255,7 +306,7 @@ struct WrongShell {
 impl AnyShell for WrongShell {
     fn make(&mut self, at: UnixMillis, event: &AnyEvent) -> Result<Transition> {
         let mut made = self.right.make(at, event)?;
-        if self.defect == Defect::LosesOutcomes && made.closes == Some(OpId(2)) {
+        if self.defect == Defect::StoresAnotherOutcome && made.closes == Some(OpId(2)) {
             made.event["done"]["outcome"] = Value::from("Refused");
         }
         Ok(made)

@@ -73,11 +73,19 @@ fn kind_of(code: Code) -> ErrorKind {
 }
 
 /// Asks again, for a few minutes, as long as that may help. Only for what may be asked twice.
-pub(super) async fn with_retry<T, F: Future<Output = Result<T>>>(clock: &dyn Clock, mut ask: impl FnMut() -> F) -> Result<T> {
-    const TRIES: u32 = 30;
+pub(super) async fn with_retry<T, F: Future<Output = Result<T>>>(clock: &dyn Clock, ask: impl FnMut() -> F) -> Result<T> {
+    tried(clock, 30, ask).await
+}
+
+/// Asks so many times.
+pub(super) async fn tried<T, F: Future<Output = Result<T>>>(
+    clock: &dyn Clock,
+    tries: u32,
+    mut ask: impl FnMut() -> F,
+) -> Result<T> {
     const LONGEST: Duration = Duration::from_secs(5);
     let mut pause = Duration::from_millis(100);
-    for _ in 1..TRIES {
+    for _ in 1..tries {
         let error = match ask().await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,

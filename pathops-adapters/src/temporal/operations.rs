@@ -116,9 +116,11 @@ impl Operations {
                 let Poll::Ready(ended) = running.activity.poll_unpin(cx) else { continue };
                 came = true;
                 match ended {
-                    Ok(outcome) if !running.is_given_up => running.came = Some(outcome),
-                    // It stopped, or somebody cancelled it by hand: then it is begun again.
-                    Ok(_) | Err(ActivityExecutionError::Cancelled(_)) => operation.running = None,
+                    // It stopped, whatever it ended with: what was given up the server does not try again, also where its host died.
+                    _ if running.is_given_up => operation.running = None,
+                    Ok(outcome) => running.came = Some(outcome),
+                    // Somebody cancelled it by hand: it is begun again.
+                    Err(ActivityExecutionError::Cancelled(_)) => operation.running = None,
                     Err(error) => return Poll::Ready(Err(failed(error))),
                 }
             }
