@@ -78,15 +78,21 @@ impl Machine for Beats {
 
 /// When signals were sent, and how long it took until what follows from them was begun.
 #[derive(Clone, Default)]
-pub(crate) struct Stamps(Arc<Mutex<(BTreeMap<u32, Instant>, Vec<Duration>)>>);
+pub(crate) struct Stamps(Arc<Mutex<Stamped>>);
+
+#[derive(Default)]
+struct Stamped {
+    sent: BTreeMap<u32, Instant>,
+    taken: Vec<Duration>,
+}
 
 impl Stamps {
     pub(crate) fn sent(&self, signal: u32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0.insert(signal, Instant::now());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).sent.insert(signal, Instant::now());
     }
 
     pub(crate) fn taken(&self) -> Vec<Duration> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).taken.clone()
     }
 }
 
@@ -98,8 +104,8 @@ impl Performer<Beats> for Beating {
         match beat.signal {
             Some(signal) => {
                 let mut stamps = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
-                let sent = stamps.0.remove(&signal);
-                stamps.1.extend(sent.map(|sent| sent.elapsed()));
+                let sent = stamps.sent.remove(&signal);
+                stamps.taken.extend(sent.map(|sent| sent.elapsed()));
             }
             None if self.1 => std::future::pending().await,
             None => {}

@@ -195,65 +195,92 @@ mod tests {
         (folder, state, project)
     }
 
+    fn take(state: &Path, project: &Path) -> Result<Place, Failure> {
+        Place::take(state, project, git_host::Choice::Local, engine::Choice::Embedded)
+    }
+
     #[test]
     fn of_an_earlier_version_only_what_came_to_its_end_makes_room() {
         let (_folder, state, project) = folders();
         fs::create_dir(&state).unwrap();
-        write(&state, &Mark { format: 1, project: project.canonicalize().unwrap(), scm: Choice::Local }).unwrap();
-        let refused = Place::take(&state, &project, Choice::Local).err().unwrap().to_string();
+        write(
+            &state,
+            &Mark {
+                format: 1,
+                project: project.canonicalize().unwrap(),
+                scm: git_host::Choice::Local,
+                engine: engine::Choice::Embedded,
+            },
+        )
+        .unwrap();
+        let refused = take(&state, &project).err().unwrap().to_string();
         assert!(refused.contains("an unfinished run of an earlier version"), "{refused}");
         fs::write(state.join(FINISHED), "").unwrap();
-        assert_eq!(Place::take(&state, &project, Choice::Local).unwrap().before, Before::Finished);
-        assert_eq!(Place::take(&state, &project, Choice::Local).unwrap().before, Before::Stopped);
+        assert_eq!(take(&state, &project).unwrap().before, Before::Finished);
+        assert_eq!(take(&state, &project).unwrap().before, Before::Stopped);
     }
 
     #[test]
     fn a_stopped_run_goes_on_and_a_finished_one_makes_room() {
         let (_folder, state, project) = folders();
-        let place = Place::take(&state, &project, Choice::Local).unwrap();
+        let place = take(&state, &project).unwrap();
         assert_eq!(place.before, Before::Nothing);
         drop(place);
         fs::write(state.join("kept"), "").unwrap();
-        let place = Place::take(&state, &project, Choice::Local).unwrap();
+        let place = take(&state, &project).unwrap();
         assert_eq!(place.before, Before::Stopped);
         assert!(state.join("kept").exists());
         place.finish().unwrap();
         drop(place);
-        assert_eq!(Place::take(&state, &project, Choice::Local).unwrap().before, Before::Finished);
+        assert_eq!(take(&state, &project).unwrap().before, Before::Finished);
         assert!(!state.join("kept").exists() && !state.join(FINISHED).exists());
     }
 
     #[test]
     fn a_crash_while_making_room_loses_nothing() {
         let (folder, state, project) = folders();
-        Place::take(&state, &project, Choice::Local).unwrap().finish().unwrap();
+        take(&state, &project).unwrap().finish().unwrap();
         let other = folder.path().join("other");
         fs::create_dir(&other).unwrap();
         // As far as it had come: the mark is the new one, and the end of the old run is still noted.
-        write(&state, &Mark { format: FORMAT, project: other.clone(), scm: Choice::Local }).unwrap();
-        drop(Place::take(&state, &other, Choice::Local).unwrap());
+        write(
+            &state,
+            &Mark { format: FORMAT, project: other.clone(), scm: git_host::Choice::Local, engine: engine::Choice::Embedded },
+        )
+        .unwrap();
+        drop(take(&state, &other).unwrap());
         assert!(!state.join(FINISHED).exists());
     }
 
     #[test]
     fn a_stopped_run_goes_on_only_on_its_own_git_host() {
         let (_folder, state, project) = folders();
-        drop(Place::take(&state, &project, Choice::GitHub).unwrap());
-        let refused = Place::take(&state, &project, Choice::Local).err().unwrap().to_string();
+        drop(Place::take(&state, &project, git_host::Choice::GitHub, engine::Choice::Embedded).unwrap());
+        let refused = take(&state, &project).err().unwrap().to_string();
         assert!(refused.contains("an unfinished run on another Git host"), "{refused}");
-        Place::take(&state, &project, Choice::GitHub).unwrap().finish().unwrap();
-        drop(Place::take(&state, &project, Choice::Local).unwrap());
-        assert_eq!(Place::take(&state, &project, Choice::Local).unwrap().before, Before::Stopped);
+        Place::take(&state, &project, git_host::Choice::GitHub, engine::Choice::Embedded).unwrap().finish().unwrap();
+        drop(take(&state, &project).unwrap());
+        assert_eq!(take(&state, &project).unwrap().before, Before::Stopped);
+    }
+
+    #[test]
+    fn a_stopped_run_goes_on_only_with_its_own_engine() {
+        let (_folder, state, project) = folders();
+        let on_temporal = || Place::take(&state, &project, git_host::Choice::Local, engine::Choice::Temporal);
+        drop(on_temporal().unwrap());
+        let refused = take(&state, &project).err().unwrap().to_string();
+        assert!(refused.contains("an unfinished run with another engine"), "{refused}");
+        assert_eq!(on_temporal().unwrap().before, Before::Stopped);
     }
 
     #[test]
     fn one_run_at_a_time() {
         let (_folder, state, project) = folders();
-        let first = Place::take(&state, &project, Choice::Local).unwrap();
+        let first = take(&state, &project).unwrap();
         first.finish().unwrap();
-        let second = Place::take(&state, &project, Choice::Local).err().map(|error| error.to_string());
+        let second = take(&state, &project).err().map(|error| error.to_string());
         assert!(second.is_some_and(|error| error.contains("in use")));
         drop(first);
-        Place::take(&state, &project, Choice::Local).unwrap();
+        take(&state, &project).unwrap();
     }
 }

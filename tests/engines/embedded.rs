@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use libtest_mimic::Trial;
 use pathops_adapters::postgres::PostgresJournal;
 use pathops_adapters::sqlite::SqliteJournal;
@@ -74,7 +75,7 @@ struct OneServer {
     server: Arc<OnceCell<Server>>,
 }
 
-fn over(url: String) -> impl Fn(String, Arc<dyn Clock>) -> std::pin::Pin<Box<dyn Future<Output = Arc<dyn Engine>> + Send>> {
+fn over(url: String) -> impl Fn(String, Arc<dyn Clock>) -> BoxFuture<'static, Arc<dyn Engine>> {
     move |name, clock| {
         let url = url.clone();
         Box::pin(async move { engine(Arc::new(PostgresJournal::open(&url).await.unwrap()), clock, name) })

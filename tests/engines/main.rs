@@ -4,7 +4,7 @@
 //! `temporal`, Temporal's server for development.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
+    clippy::indexing_slicing,
     clippy::expect_used,
     clippy::print_stderr,
     reason = "test code: a failure is a failed test"

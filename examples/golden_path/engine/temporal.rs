@@ -26,12 +26,16 @@ pub(super) async fn open(address: Option<&str>, root: &Path, clock: Arc<dyn Cloc
     Ok(Running { engine: Arc::new(engine), _server: Box::new(server) })
 }
 
+/// Runs what follows for as long as its standard input is open: the kernel closes that however the example ends.
+const WITH_US: &str = r#""$@" </dev/null & server=$!; cat >/dev/null; kill -9 "$server"; wait "$server""#;
+
 /// Ends with the example.
 struct Server(Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ended = self.0.kill().and_then(|()| self.0.wait());
+        drop(self.0.stdin.take());
+        let _ended = self.0.wait();
     }
 }
 
@@ -49,15 +53,25 @@ impl Server {
             ports.push(listener.local_addr()?.port().to_string());
         }
         drop(listeners);
-        let mut server = Command::new(&program);
-        server.args(["server", "start-dev", "--headless", "--ip", "127.0.0.1", "--log-level", "error", "--color", "never"]);
+        let mut server = Command::new("/bin/sh");
+        server.args(["-c", WITH_US, "sh"]).arg(&program).args([
+            "server",
+            "start-dev",
+            "--headless",
+            "--ip",
+            "127.0.0.1",
+            "--log-level",
+            "error",
+            "--color",
+            "never",
+        ]);
         for (name, port) in ["--port", "--http-port", "--metrics-port"].iter().zip(&ports) {
             server.args([*name, port.as_str()]);
         }
         server.arg("--db-filename").arg(root.join("temporal.db"));
         // It neither asks its makers for a newer version nor reads a configuration of the user.
         server.args(["--dynamic-config-value", "frontend.enableServerVersionCheck=false", "--disable-config-file"]);
-        server.env("TEMPORAL_VERSION_CHECK_DISABLED", "1").current_dir(root).stdin(Stdio::null()).stdout(Stdio::null());
+        server.env("TEMPORAL_VERSION_CHECK_DISABLED", "1").current_dir(root).stdin(Stdio::piped()).stdout(Stdio::null());
         let log = File::create(root.join("temporal.log"))?;
         let started = server.stderr(log).spawn().map_err(|error| format!("cannot start {}: {error}", program.display()))?;
         let port = ports.first().map(String::as_str).unwrap_or_default();

@@ -28,10 +28,10 @@ fn program() -> &'static Path {
     PROGRAM.get_or_init(|| linked("golden_path", ""))
 }
 
-/// The program with the fakes in it.
+/// The program with the fakes and Temporal in it.
 fn program_with_fakes() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| linked("golden_path", "argocd,github"))
+    PROGRAM.get_or_init(|| linked("golden_path", "argocd,github,temporal"))
 }
 
 /// A folder for the example's state, and what it is told on its command line besides.
@@ -72,7 +72,7 @@ impl Example {
         Self::by(program(), arguments)
     }
 
-    /// The same, by the program that has the fakes in it.
+    /// The same, by the program that has the fakes and Temporal in it.
     pub(super) fn with_fakes(arguments: &[&str]) -> Self {
         Self::by(program_with_fakes(), arguments)
     }

@@ -1,7 +1,11 @@
-//! The golden path on the fakes of vendors' servers: the same people, evidence and end as with what is embedded.
+//! The golden path on the fakes of vendors' servers, and on Temporal's server for development: the same people, evidence and end as with
+//! what is embedded.
+
+use std::path::Path;
 
 use super::example::{Example, Run};
 use super::undisturbed::{end_state, expected};
+use crate::program::ROOT;
 
 /// So many calls of a Git host's API a promotion of a unit to an environment may cost, all told: from the branch of its pull
 /// request to the last word of its comment.
@@ -48,9 +52,51 @@ fn on_both_a_killed_run_goes_on() {
     assert_eq!(end_state(&shop, &run), expected());
 }
 
+#[expect(clippy::print_stderr, reason = "a skip is told")]
+/// Whether Temporal's server is there; where it is not, that is told.
+fn has_temporal() -> bool {
+    let ours = Path::new(ROOT).join("target/third-party/tools/bin");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let is_there = std::iter::once(ours).chain(std::env::split_paths(&path)).any(|folder| folder.join("temporal").is_file());
+    assert!(is_there || std::env::var_os("CI").is_none(), "the program `temporal` is missing: `.ci/test` installs it");
+    if !is_there {
+        eprintln!("skipped: the program `temporal` is not installed; `.ci/test` does it");
+    }
+    is_there
+}
+
+#[test]
+fn on_temporal_it_ends_as_on_the_embedded_engine() {
+    if has_temporal() {
+        run_on(&["--engine", "temporal"]);
+    }
+}
+
+#[test]
+fn on_temporal_a_killed_run_goes_on() {
+    if !has_temporal() {
+        return;
+    }
+    let mut shop = Example::with_fakes(&["--engine", "temporal"]);
+    for moment in ["waits for people to merge source", "live and healthy in preflight", "opened production pull request"] {
+        let mut running = shop.start();
+        assert!(running.until(moment), "no run came to the moment {moment:?}");
+        running.kill();
+        shop.assert_none_left();
+    }
+    let run = shop.run();
+    run.assert_held();
+    assert_eq!(end_state(&shop, &run), expected());
+}
+
 #[test]
 fn without_them_the_program_says_how_to_get_them_and_makes_nothing() {
-    for (arguments, feature) in [(["--scm", "github"], "--features github"), (["--gitops", "argocd"], "--features argocd")] {
+    let without = [
+        (["--scm", "github"], "--features github"),
+        (["--gitops", "argocd"], "--features argocd"),
+        (["--engine", "temporal"], "--features temporal"),
+    ];
+    for (arguments, feature) in without {
         let mut shop = Example::new(&arguments);
         shop.run().assert_refused(&["built without", feature]);
         assert!(!shop.state.exists());
