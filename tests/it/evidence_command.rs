@@ -17,14 +17,14 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{ROOT, linked};
+use crate::program::{Features, ROOT, linked};
 use crate::world::{cx, wait};
 
 const REPORTS: &str = "pathops-evidence/tests/fixtures/report";
 
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| linked("evidence", ""))
+    PROGRAM.get_or_init(|| linked("evidence", Features::Plain))
 }
 
 /// A run that has ended: code, answer, and what went wrong.

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{ROOT, linked};
+use crate::program::{Features, ROOT, linked};
 
 const AT: &str = "2026-11-20T12:00:00Z";
 /// How deep nobody needs to nest.
@@ -16,7 +16,7 @@ const DEEP: usize = 200_000;
 
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| linked("policy", ""))
+    PROGRAM.get_or_init(|| linked("policy", Features::Plain))
 }
 
 /// A run that has ended: code, answer, and what went wrong.
@@ -303,7 +303,7 @@ fn a_language_that_is_not_built_in_is_asked_for_by_a_command() {
 
 #[test]
 fn a_language_that_is_built_in_decides_and_is_replayed() {
-    let with = linked("policy", "cedar,rego");
+    let with = linked("policy", Features::All);
     let over = |path: &str, facts: &str, more: &[&str]| {
         let over = ["evaluate", "--at", AT, "--policy", "policy.yaml", "--policy", path, "--facts", facts];
         run_of(&with, &[&over, more].concat())

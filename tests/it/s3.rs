@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::evidence_command::{Run, artifact, run_with};
-use crate::program::linked;
+use crate::program::{Features, linked};
 
 #[path = "../../pathops-adapters/tests/s3/server.rs"]
 mod server;
@@ -17,7 +17,7 @@ use server::{BUCKET, KEY, SECRET, Server};
 
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| linked("evidence", "s3"))
+    PROGRAM.get_or_init(|| linked("evidence", Features::All))
 }
 
 /// A machine with its own folders, from which a server is reached.

@@ -16,7 +16,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::program::{linked, peak_memory};
+use crate::program::{Features, linked, peak_memory};
 
 /// How often something is looked at, and how long it may take.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -25,13 +25,13 @@ const PATIENCE: usize = 6_000;
 /// The program, built once.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| linked("golden_path", ""))
+    PROGRAM.get_or_init(|| linked("golden_path", Features::Plain))
 }
 
 /// The program with the fakes and Temporal in it.
 fn program_with_fakes() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| linked("golden_path", "argocd,github,temporal"))
+    PROGRAM.get_or_init(|| linked("golden_path", Features::All))
 }
 
 /// A folder for the example's state, and what it is told on its command line besides.
