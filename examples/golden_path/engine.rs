@@ -44,6 +44,8 @@ impl Choice {
 /// An engine, and what has to live as long as it is used.
 pub(crate) struct Running {
     pub(crate) engine: Arc<dyn Engine>,
+    /// What tells this run from others on a server that they share; empty where there are none.
+    pub(crate) name: String,
     pub(crate) _server: Box<dyn Any + Send + Sync>,
 }
 
@@ -55,5 +57,6 @@ pub(crate) async fn open(choice: Choice, address: Option<&str>, root: &Path, clo
         return temporal::open(address, root, clock).await;
     }
     let journal = Arc::new(SqliteJournal::open(root.join("journal.sqlite")).await?);
-    Ok(Running { engine: Arc::new(Embedded::new(journal, clock, "golden-path", LONGEST)), _server: Box::new(()) })
+    let engine = Arc::new(Embedded::new(journal, clock, "golden-path", LONGEST));
+    Ok(Running { engine, name: String::new(), _server: Box::new(()) })
 }

@@ -57,6 +57,8 @@ pub(crate) struct Machine {
     pub(crate) store: Open,
     pub(crate) index: Arc<dyn EvidenceIndex>,
     pub(crate) engine: Arc<dyn Engine>,
+    /// What tells the run from others of its engine.
+    run: String,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) reconciler: Arc<Reconciler>,
     pub(crate) gitops: Arc<dyn GitOps>,
@@ -173,7 +175,8 @@ async fn compose(
     let ids = Arc::new(SystemIds);
     let path = search_path();
     let forge = LocalForge::open(ForgeConfig { root: place.forge() }, clock.clone())?;
-    let Running { engine, _server } = engine::open(arguments.engine, arguments.address.as_deref(), root, clock.clone()).await?;
+    let Running { engine, name: run, _server } =
+        engine::open(arguments.engine, arguments.address.as_deref(), root, clock.clone()).await?;
     setup::import(&forge, &arguments.project(), &project).await?;
     let host = git_host::open(arguments.scm, &place, &forge, &project).await?;
     setup::protect(&*host, &project).await?;
@@ -232,7 +235,8 @@ async fn compose(
         .observer(told.observer())
         .build()?;
     let Controller { gitops, _servers } = controller;
-    let machine = Machine { place, project, host, store, index, engine, clock, reconciler, gitops, _servers, _server, account };
+    let machine =
+        Machine { place, project, host, store, index, engine, run, clock, reconciler, gitops, _servers, _server, account };
     Ok((machine, plane, ci))
 }
 
@@ -255,7 +259,8 @@ async fn carry_out(
 ) -> Result<Vec<State>, Failure> {
     let mut states = Vec::new();
     for (name, request) in requests {
-        let change_set: ChangeSetId = plane.request_feature(request, Some(&IdempotencyKey::new(name))).await?;
+        let key = if machine.run.is_empty() { name } else { format!("{name} of {}", machine.run) };
+        let change_set: ChangeSetId = plane.request_feature(request, Some(&IdempotencyKey::new(key))).await?;
         if let Some(state) = plane.state(&change_set).await? {
             machine.account.declared(&state);
         }

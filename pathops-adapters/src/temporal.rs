@@ -1,12 +1,15 @@
-//! Runs on a Temporal server, 1.25 or later, which keeps them and hands out what is to be done. For hosts that have one.
+//! Runs on a Temporal server, which keeps them and hands out what is to be done. For hosts that have one. It is tested on Temporal's server
+//! for development, 1.32.
 //!
 //! A run is a workflow execution of the type `pathops.run` whose id is the id of the run, and all of them share one task queue. The
 //! workflow follows the machine of the run; each operation that the machine asks for is an activity, performed again and again under
 //! its key until it has ended. What a run is told is a signal. What the machine made is in the memo of the execution and in its history,
 //! so that runs are read without any worker, after their end, too, for as long as the server keeps them: the retention of the namespace
-//! is how long runs are kept, and how long an id is taken.
+//! is how long runs are kept, and how long an id is taken. It has to be longer than any run takes: of one that goes on in a new execution,
+//! those before are kept as long only.
 //!
-//! The server bounds what it keeps of one moment, by default to 2 MiB: the state of a run, its open operations, and what it is told.
+//! The server bounds what it keeps of one moment, by default to 2 MiB: the state of a run, its open operations, what it
+//! is told while nobody drives it, and the outcome of an operation. A run that comes to more stands still.
 //!
 //! A run with a long history goes on in a new execution, and is one run all the same. Runs are found by search attributes
 //! (`PathOpsMachine`, `PathOpsState`, `PathOpsProject`, `PathOpsApps`), which are added to the namespace where they are missing.
@@ -14,7 +17,9 @@
 //! The connection is not encrypted: between machines, put it behind something that does that.
 //!
 //! A worker runs as long as [`Engine::run`] or [`Engine::drive`] does. Several hosts may, with the same machines: then each operation is
-//! performed by one of them. A host that ends lets go of what it did at once, and one that dies within [eight beats](TemporalConfig::beat).
+//! performed by one of them. A host that ends lets go of what it did at once, and one that dies within some
+//! 20 seconds ([eight beats](TemporalConfig::beat), and the next try). A host that is cut off from the server, and not dead, goes on meanwhile
+//! with what it had begun: as after a crash, an operation looks before it acts.
 
 mod activities;
 mod attributes;
@@ -58,7 +63,8 @@ pub struct TemporalConfig {
     pub address: String,
     /// Its namespace that runs are in.
     pub namespace: String,
-    /// The task queue of the runs. Engines with another one see other runs; the ids are the namespace's.
+    /// The task queue of the runs: all hosts of a project have the same one, and nobody else, since whoever has it performs what is to be
+    /// done. Engines with another one see other runs; the ids are the namespace's.
     pub queue: String,
     /// What the server calls this host.
     pub identity: String,
@@ -70,13 +76,13 @@ pub struct TemporalConfig {
 }
 
 impl TemporalConfig {
-    /// The namespace `default` of the server at `address`, and the task queue `pathops`.
+    /// The namespace `default` of the server at `address`, and a task queue that no other project has, such as `pathops-shop`.
     #[must_use]
-    pub fn new(address: impl Into<String>) -> Self {
+    pub fn new(address: impl Into<String>, queue: impl Into<String>) -> Self {
         Self {
             address: address.into(),
             namespace: "default".to_owned(),
-            queue: "pathops".to_owned(),
+            queue: queue.into(),
             identity: "pathops".to_owned(),
             beat: Duration::from_secs(2),
             roll_after: None,

@@ -16,16 +16,16 @@ use crate::embedded::clock;
 use crate::temporal_server::{Server, installed};
 
 /// A server for each case, since the names of runs are those of the server.
-struct OnServer(PathBuf);
+struct OnServer(PathBuf, Option<u64>);
 
 #[async_trait]
 impl EngineFixture for OnServer {
     async fn fresh(&self) -> EngineWorld {
         let server = Server::start(&self.0);
-        let (address, server) = (server.address(), Arc::new(Mutex::new(server)));
+        let (address, roll_after, server) = (server.address(), self.1, Arc::new(Mutex::new(server)));
         let open = move |name: String, clock: Arc<dyn Clock>| {
-            let mut config = TemporalConfig::new(address.clone());
-            (config.identity, config.beat) = (name, Duration::from_millis(200));
+            let mut config = TemporalConfig::new(address.clone(), "pathops-kit");
+            (config.identity, config.beat, config.roll_after) = (name, Duration::from_millis(200), roll_after);
             async move { Arc::new(Temporal::connect(config, clock).await.unwrap()) as Arc<dyn Engine> }
         };
         EngineWorld::new(open, clock(), server.clone()).with_restart(move || {
@@ -42,7 +42,9 @@ pub(crate) fn all() -> Vec<Trial> {
         eprintln!("skipped: the program `temporal` is not installed; `.ci/test` does it");
     }
     let (missing, program) = (program.is_none(), program.unwrap_or_default());
-    let traits = EngineTraits { shared: true, has_server: true, ..EngineTraits::default() };
-    let all = trials("temporal", Arc::new(OnServer(program)), traits);
+    let traits = EngineTraits { shared: true, own_clock: true, has_server: true, ..EngineTraits::default() };
+    let mut all = trials("temporal", Arc::new(OnServer(program.clone(), None)), traits);
+    // Runs that go on in a new execution again and again.
+    all.extend(trials("temporal_rolls", Arc::new(OnServer(program, Some(3))), traits));
     all.into_iter().map(|trial| trial.with_ignored_flag(missing)).collect()
 }

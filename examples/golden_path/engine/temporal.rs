@@ -1,20 +1,24 @@
 //! A Temporal server that is there, or one for development that the example starts and stops.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use pathops_adapters::system::SystemIds;
 use pathops_adapters::temporal::{Temporal, TemporalConfig};
-use pathops_core::adapter::Clock;
+use pathops_core::adapter::{Clock, IdSource as _};
 use pathops_examples::variable;
+use serde::{Deserialize, Serialize};
 
 use super::Running;
 use crate::Failure;
 
 /// Connects to the server at `address`, or to one whose runs lie in the folder of the run.
 pub(super) async fn open(address: Option<&str>, root: &Path, clock: Arc<dyn Clock>) -> Result<Running, Failure> {
+    let kept = Kept::of(root, address)?;
     let (address, server) = match address {
         Some(address) => (address.to_owned(), None),
         None => {
@@ -22,8 +26,39 @@ pub(super) async fn open(address: Option<&str>, root: &Path, clock: Arc<dyn Cloc
             (address, Some(server))
         }
     };
-    let engine = Temporal::connect(TemporalConfig::new(address), clock).await?;
-    Ok(Running { engine: Arc::new(engine), _server: Box::new(server) })
+    let engine = Temporal::connect(TemporalConfig::new(address, format!("golden-path-{}", kept.name)), clock).await?;
+    Ok(Running { engine: Arc::new(engine), name: kept.name, _server: Box::new(server) })
+}
+
+/// Where a run is kept, and what it is called there: others may have run before on the same server.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    address: Option<String>,
+    name: String,
+}
+
+impl Kept {
+    /// What the folder of the run says, or a new name for a new run.
+    fn of(root: &Path, address: Option<&str>) -> Result<Self, Failure> {
+        let file = root.join("temporal.json");
+        match fs::read(&file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let (address, name) = (address.map(str::to_owned), format!("{:08x}", SystemIds.fresh() & 0xffff_ffff));
+                let kept = Self { address, name };
+                fs::write(&file, serde_json::to_vec(&kept)?)?;
+                Ok(kept)
+            }
+            kept => {
+                let kept: Self = serde_json::from_slice(&kept?)?;
+                if kept.address.as_deref() == address {
+                    return Ok(kept);
+                }
+                let there =
+                    kept.address.map_or("a server of its own: leave --address out".to_owned(), |it| format!("--address {it}"));
+                Err(format!("{} holds an unfinished run on {there}, or give another --state", root.display()).into())
+            }
+        }
+    }
 }
 
 /// Runs what follows for as long as its standard input is open: the kernel closes that however the example ends.

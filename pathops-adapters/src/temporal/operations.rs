@@ -17,7 +17,7 @@ use temporalio_sdk::{
 };
 
 use crate::temporal::activities::Activities;
-use crate::temporal::wire::{Task, canonical};
+use crate::temporal::wire::{Format, Task, canonical};
 use crate::temporal::workflow::RunWorkflow;
 
 /// An operation may wait for people.
@@ -166,7 +166,7 @@ impl Operation {
         let token = WorkflowCancellationToken::new();
         let silence = ctx.state(RunWorkflow::silence);
         let options = options(id_of(op, course, &command, self.tries), silence, token.clone());
-        let task = Task { machine, run: run.clone(), key: format!("{run}/op-{}", op.0), command, waits };
+        let task = Task { format: Format, machine, run: run.clone(), key: format!("{run}/op-{}", op.0), command, waits };
         let ctx = ctx.clone();
         let activity = match course {
             Course::Perform => async move { ctx.execute_activity(Activities::perform, task, options).await }.boxed_local(),

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::stream::StreamExt as _;
 use pathops_core::adapter::{Entry, RunFilter, Seq, Signal, SignalNumber};
-use pathops_core::{ErrorKind, Result, Retry, RunId};
+use pathops_core::{ErrorKind, IdempotencyKey, Result, Retry, RunId};
 use temporalio_client::errors::WorkflowInteractionError;
 use temporalio_client::{
-    Client, UntypedWorkflow, WorkflowCountOptions, WorkflowDescribeOptions, WorkflowExecutionInfo, WorkflowFetchHistoryOptions,
-    WorkflowGetResultOptions, WorkflowHandle, WorkflowListOptions,
+    Client, UntypedWorkflow, WorkflowCountOptions, WorkflowDescribeOptions, WorkflowExecutionInfo, WorkflowExecutionStatus,
+    WorkflowFetchHistoryOptions, WorkflowGetResultOptions, WorkflowHandle, WorkflowListOptions,
 };
 use temporalio_common::protos::temporal::api::common::v1::Payloads;
 use temporalio_common::protos::temporal::api::history::v1::HistoryEvent;
@@ -23,7 +23,7 @@ use crate::temporal::{LOOK, Temporal};
 const LOOKS: u32 = 300;
 
 impl Temporal {
-    /// The run as it stands; `None` where it was not started.
+    /// The run as it stands; `None` where it was not started. One that somebody ended on the server by hand has ended.
     pub(super) async fn record(&self, run: &RunId) -> Result<Option<Record>> {
         let handle = self.execution(run, None);
         match handle.describe(WorkflowDescribeOptions::default()).await {
@@ -31,13 +31,26 @@ impl Temporal {
             Err(error) => Err(Call::new("load a run", run).failed(error)),
             Ok(there) => {
                 let info = there.raw().workflow_execution_info.as_ref();
-                match record(info.and_then(|info| info.memo.as_ref()))? {
-                    Some(record) => Ok(Some(record)),
+                let stored = match record(info.and_then(|info| info.memo.as_ref()))? {
+                    Some(record) => Some(record),
                     // It was told something before its start, and nobody has driven it since.
-                    None => Ok(self.recorded(run, Some(there.run_id())).await?.begun.map(|begun| begun.record)),
-                }
+                    None => self.recorded(run, Some(there.run_id())).await?.begun.map(|begun| begun.record),
+                };
+                use WorkflowExecutionStatus as Status;
+                let by_hand = matches!(there.status(), Status::Failed | Status::Canceled | Status::Terminated | Status::TimedOut);
+                Ok(stored.map(|mut record| {
+                    record.run.ended |= by_hand;
+                    record
+                }))
             }
         }
+    }
+
+    /// Whether the run was told something under this key.
+    pub(super) async fn was_told(&self, key: &IdempotencyKey, run: &RunId) -> Result<bool> {
+        let Some(latest) = self.latest(run).await? else { return Ok(false) };
+        let before = latest.checkpoint.as_ref().is_some_and(|checkpoint| checkpoint.told.knows(key.as_str()));
+        Ok(before || latest.told.iter().any(|told| told.key == key.as_str()))
     }
 
     pub(super) async fn told_once(&self, run: &RunId, after: SignalNumber, limit: usize) -> Result<Vec<Signal>> {
@@ -74,23 +87,32 @@ impl Temporal {
         Ok(by_seq.into_values().filter(|entry| entry.seq > after).take(limit).collect())
     }
 
-    /// All runs that the filter lets through, in the order of their ids.
+    /// All runs that the filter lets through, in the order of their ids. What a run was is asked for before what it is: the server lists a
+    /// new execution a moment after the one before it has ended, and a run that is found in between is looked at by itself.
     pub(super) async fn all_runs(&self, filter: &RunFilter) -> Result<Vec<RunId>> {
         let (early, machine) = (Stage::Early.name(), filter.machine.as_deref());
         let of_machine = machine.map(|machine| format!(" AND PathOpsMachine = '{}'", quoted(machine))).unwrap_or_default();
-        let status = match filter.ended {
-            None => "ExecutionStatus != 'ContinuedAsNew'",
-            Some(true) => "ExecutionStatus = 'Completed'",
-            Some(false) => "ExecutionStatus != 'ContinuedAsNew' AND ExecutionStatus != 'Completed'",
-        };
-        let mut all = self.listed(&format!("{status}{of_machine} AND PathOpsState != '{early}'")).await?;
+        let mut unsure = BTreeSet::new();
         if filter.ended != Some(true) {
             // Those that were started after they were told something are listed as what they were until somebody drives them.
-            for run in self.listed(&format!("ExecutionStatus = 'Running' AND PathOpsState = '{early}'")).await? {
-                let started = self.record(&run).await?;
-                if started.is_some_and(|record| machine.is_none_or(|machine| machine == record.run.machine)) {
-                    all.insert(run);
-                }
+            unsure = self.listed(&format!("ExecutionStatus = 'Running' AND PathOpsState = '{early}'")).await?;
+            unsure.extend(self.listed(&format!("ExecutionStatus = 'ContinuedAsNew'{of_machine}")).await?);
+        }
+        let status = match filter.ended {
+            None => "ExecutionStatus != 'ContinuedAsNew'",
+            Some(true) => "ExecutionStatus != 'ContinuedAsNew' AND ExecutionStatus != 'Running'",
+            Some(false) => "ExecutionStatus = 'Running'",
+        };
+        let mut all = self.listed(&format!("{status}{of_machine} AND PathOpsState != '{early}'")).await?;
+        for run in unsure {
+            if all.contains(&run) {
+                continue;
+            }
+            let is_one = |Record { run, .. }: Record| {
+                machine.is_none_or(|machine| machine == run.machine) && filter.ended.is_none_or(|ended| ended == run.ended)
+            };
+            if self.record(&run).await?.is_some_and(is_one) {
+                all.insert(run);
             }
         }
         Ok(all.into_iter().collect())

@@ -15,7 +15,7 @@ use temporalio_common::search_attributes::{SearchAttributeUpdate, SearchAttribut
 use crate::temporal::Temporal;
 use crate::temporal::attributes::{Stage, of_start};
 use crate::temporal::error::{Call, status_of};
-use crate::temporal::wire::{Begin, Begun, From, Input, RECORD, Record, Told, begun};
+use crate::temporal::wire::{Begin, Begun, Format, From, Input, RECORD, Record, Told, begun};
 use crate::temporal::workflow::RunWorkflow;
 
 /// How long a worker may take over a task of a workflow before another one does it.
@@ -34,9 +34,10 @@ impl Temporal {
         let first = shell.make(at, &Event::Started(start.clone()))?;
         shell.take(false);
         let entry = Entry { seq: Seq(1), format: first.format, at, event: first.event, closes: None, opens: first.opens };
-        let record = Record { begun: begun(machine.machine(), start), run: shell.stored()?.into(), entries: vec![entry] };
+        let record =
+            Record { format: Format, begun: begun(machine.machine(), start), run: shell.stored()?.into(), entries: vec![entry] };
         let begin = Begin { machine: machine.machine().to_owned(), start: start.clone(), at };
-        Ok(Starting { run: run.clone(), begun: Begun { begin, record } })
+        Ok(Starting { run: run.clone(), begun: Begun { format: Format, begin, record } })
     }
 
     pub(super) async fn start_once(&self, turn: &Lease, starting: &Starting) -> Result<Created> {
@@ -72,14 +73,15 @@ impl Temporal {
 
     pub(super) async fn tell_once(&self, key: &IdempotencyKey, run: &RunId, at: UnixMillis, told: &Value) -> Result<()> {
         let call = Call::new("tell a run something", run);
-        let told = Told { key: key.as_str().to_owned(), at, told: told.clone() };
+        let told = Told { format: Format, key: key.as_str().to_owned(), at, told: told.clone() };
         let options = self.options(run, vec![Stage::Early.attribute()]);
         let early = Input::new(From::Early, self.config.roll_after);
         let told = self.client.signal_with_start_workflow(RunWorkflow::run, early, RunWorkflow::tell, told, options);
         match told.await {
             Ok(_) => Ok(()),
             Err(error) if status_of(&error).is_some_and(|status| status.code() == Code::AlreadyExists) => {
-                Err(call.refused(ErrorKind::Invalid, "it has ended"))
+                // The answer may have been lost, and the run have heard it and ended.
+                if self.was_told(key, run).await? { Ok(()) } else { Err(call.refused(ErrorKind::Invalid, "it has ended")) }
             }
             Err(error) => Err(call.failed(error)),
         }

@@ -17,8 +17,29 @@ pub(super) const TURN: &str = "pathops.turn";
 /// The member of an execution's memo that has its [`Record`].
 pub(super) const RECORD: &str = "PathOpsRecord";
 
-/// The format of [`Input`].
+/// The version of all that is stored.
 const FORMAT: u32 = 1;
+
+/// The version that something is written in; what a newer one has written is refused.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Format;
+
+impl Serialize for Format {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_u32(FORMAT)
+    }
+}
+
+impl<'de> Deserialize<'de> for Format {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        match u32::deserialize(deserializer)? {
+            FORMAT => Ok(Self),
+            other => {
+                Err(serde::de::Error::custom(format_args!("it is of format {other}, and this version reads format {FORMAT}")))
+            }
+        }
+    }
+}
 
 /// What a workflow execution begins with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,6 +73,8 @@ pub(crate) struct Begin {
 /// Starts a run that was told something before. The first one counts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Begun {
+    #[serde(default)]
+    pub(super) format: Format,
     pub(super) begin: Begin,
     /// The run as it stands until somebody drives it.
     pub(super) record: Record,
@@ -60,6 +83,8 @@ pub(crate) struct Begun {
 /// Tells a run something.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Told {
+    #[serde(default)]
+    pub(super) format: Format,
     pub(super) key: String,
     pub(super) at: UnixMillis,
     pub(super) told: Value,
@@ -90,6 +115,8 @@ pub(super) struct Earlier {
 /// The run as it stands, which is in the memo of its execution, so that it is read without any worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Record {
+    #[serde(default)]
+    pub(super) format: Format,
     /// What it was started with.
     pub(super) begun: Digest,
     pub(super) run: StoredRun,
@@ -107,12 +134,14 @@ pub(super) struct StoredRun {
     state: Value,
     open: Vec<OpenOp>,
     heard: SignalNumber,
-    ended: bool,
+    pub(super) ended: bool,
 }
 
 /// What an activity is given.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Task {
+    #[serde(default)]
+    pub(super) format: Format,
     pub(super) machine: String,
     pub(super) run: RunId,
     /// What the operation is performed under.
@@ -144,7 +173,7 @@ impl Input {
 impl Checkpoint {
     /// The run as it stands before anything happens in the next execution.
     pub(super) fn record(&self) -> Record {
-        Record { begun: self.begun, run: self.run.clone(), entries: Vec::new() }
+        Record { format: Format, begun: self.begun, run: self.run.clone(), entries: Vec::new() }
     }
 }
 
@@ -157,6 +186,10 @@ impl Numbers {
         let number = SignalNumber(self.last().0 + 1);
         self.0.insert(key.to_owned(), number);
         Some(number)
+    }
+
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.0.contains_key(key)
     }
 
     /// The last number that was given.

@@ -17,7 +17,7 @@ use temporalio_sdk::{
 use crate::temporal::attributes::{self, Stage};
 use crate::temporal::host::Host;
 use crate::temporal::operations::Operations;
-use crate::temporal::wire::{Begin, Begun, Checkpoint, Earlier, From, Input, Numbers, RECORD, Record, Told, begun};
+use crate::temporal::wire::{Begin, Begun, Checkpoint, Earlier, Format, From, Input, Numbers, RECORD, Record, Told, begun};
 
 /// How many events a history has at most before everything else has to wait. The server ends an execution with 51,200.
 const TOO_LONG: u32 = 30_000;
@@ -225,7 +225,7 @@ impl<'c> Driven<'c> {
         }
         let (run, entries) = (self.shell.stored()?.into(), std::mem::take(&mut self.entries));
         tracing::trace!(run = %self.run, stage = stage.name(), "transitions are written down");
-        let record = Record { begun: self.begun, run, entries };
+        let record = Record { format: Format, begun: self.begun, run, entries };
         let memo = self.ctx.upsert_memo([(RECORD, Some(MemoValue::new(record)))]);
         memo.map_err(|error| Error::new(ErrorKind::Unexpected, "write a run down").on(&self.run).with_source(error))
     }

@@ -44,8 +44,8 @@ impl Worlds {
 
 impl World {
     pub(crate) fn of(address: &str, queue: &str, yard: Arc<Yard>) -> Self {
-        let mut config = TemporalConfig::new(address);
-        (config.queue, config.beat) = (queue.to_owned(), Duration::from_millis(200));
+        let mut config = TemporalConfig::new(address, queue);
+        config.beat = Duration::from_millis(200);
         Self { program: PathBuf::new(), config, yard, number: 0 }
     }
 

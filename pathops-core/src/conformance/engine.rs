@@ -40,7 +40,7 @@ pub struct EngineTraits {
     pub shared: bool,
     /// It tells at once that a run was told something else under a key.
     pub compares_keys: bool,
-    /// Its time is that of the host's clock, which jumps.
+    /// The clock of a host may jump.
     pub own_clock: bool,
     /// Its store is a server that may end at any moment.
     pub has_server: bool,

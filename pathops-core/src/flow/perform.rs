@@ -15,19 +15,20 @@ pub trait Performer<M: Machine>: Send + Sync {
     /// before, it finds and does not do again.
     ///
     /// # Errors
-    /// Where nothing can be said of the command itself: a store is full, a system stays out of reach. The run then stops
-    /// as it is, and goes on with this very operation when it is driven again.
+    /// Where nothing can be said of the command itself: a store is full, a system stays out of reach. The engine performs it again after a
+    /// while, and what is done beside it of the same run may be dropped as by a crash meanwhile.
     async fn perform(&self, cx: &OpContext, command: &M::Command) -> Result<M::Outcome>;
 
     /// Sees to it that nothing comes of `command` while it is not performed, or any more, after what was being done of it was dropped:
     /// what it lets others do is taken back. It may be called again. [`Performer::perform`] gives it again.
     ///
     /// # Errors
-    /// As [`Performer::perform`]; then the run stops as it is.
+    /// As [`Performer::perform`].
     async fn hold(&self, cx: &OpContext, command: &M::Command) -> Result<()>;
 }
 
-/// Something that happened in a run, for a host that wants to show it. Nothing depends on it.
+/// Something that happened in a run, for a host that wants to show it. Nothing depends on it: after a crash it may be told again, or not
+/// at all.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Progress<'a, M: Machine> {
@@ -38,7 +39,7 @@ pub enum Progress<'a, M: Machine> {
         /// What.
         command: &'a M::Command,
     },
-    /// It has ended, and that is stored.
+    /// It has ended, and that is stored, or will be with what is stored next.
     Ended {
         /// Which.
         op: OpId,
@@ -49,7 +50,7 @@ pub enum Progress<'a, M: Machine> {
         /// The state after it.
         state: &'a M::State,
     },
-    /// It has heard something that it was told, and that is stored.
+    /// It has heard something that it was told, as [`Progress::Ended`].
     Heard {
         /// What.
         event: &'a EventOf<M>,

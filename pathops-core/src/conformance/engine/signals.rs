@@ -81,6 +81,15 @@ async fn a_run_that_has_ended_hears_nothing(world: EngineWorld) -> Outcome {
     bench.start(&run, &plan(&[&["a"]])).await?;
     bench.ended(&run).await?;
     bench.try_tell("key-1", &run, &note("late")).await.fails(ErrorKind::Invalid, "the run has ended")?;
+    // Whoever has lost the answer asks again.
+    let run = run_id("run-2")?;
+    bench.start(&run, &plan(&[&["gate 1"]])).await?;
+    bench.tell("key-1", &run, &note("early enough")).await?;
+    bench.comes_to(&run, "it is heard", |it| it.notes.len() == 1).await?;
+    bench.hands.open("gate 1");
+    bench.ended(&run).await?;
+    bench.tell("key-1", &run, &note("early enough")).await?;
+    let run = run_id("run-1")?;
     let end = bench.ended(&run).await?;
     ensure!(end.notes.is_empty(), "it heard {:?}", end.notes);
     Ok(())
