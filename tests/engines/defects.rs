@@ -25,6 +25,7 @@ const DEFECTS: &[(Defect, &[&str])] = &[
     (
         Defect::TellsTheSameTwice,
         &[
+            "a_run_that_has_ended_hears_nothing",
             "another_under_a_key_is_refused",
             "under_a_key_the_first_counts",
             "what_is_told_early_is_heard",
