@@ -95,8 +95,12 @@ impl<M: Machine> Replay<M> {
         of_this_format::<M>(entry.format)?;
         let event: EventOf<M> = read("event", &entry.event)?;
         match (&event, entry.closes) {
+            (Event::Done { .. }, _) if self.0.state().is_none() => return Err(Difference::NotStarted),
             (Event::Done { op, .. }, closes) if closes != Some(*op) => return Err(Difference::NotOpen { op: *op }),
-            (Event::Started(_) | Event::Heard { .. }, Some(op)) => return Err(Difference::NotOpen { op }),
+            (Event::Started(_), Some(_)) => return Err(Difference::StartedTwice),
+            (Event::Heard { number, .. }, Some(_)) => {
+                return Err(Difference::Heard { stored: *number, machine: self.0.heard() });
+            }
             _ => {}
         }
         let step = self.0.step(entry.at, &event)?;
