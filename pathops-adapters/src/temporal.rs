@@ -206,7 +206,7 @@ impl Engine for Temporal {
 
     async fn load(&self, run: &RunId) -> Result<Option<Run>> {
         let record = with_retry(&*self.clock, || self.record(run)).await?;
-        Ok(record.map(|record| record.run.into()))
+        Ok(record.map(|record| record.run))
     }
 
     async fn told(&self, run: &RunId, after: SignalNumber, limit: usize) -> Result<Vec<Signal>> {

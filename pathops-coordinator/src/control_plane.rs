@@ -122,19 +122,18 @@ impl ControlPlane {
     }
 
     /// Drives every change set that has not ended, new ones too, until `shutdown`. Stopping in the middle loses
-    /// nothing: what was begun is in the journal and goes on with the next run. A change set that cannot go on for what
+    /// nothing: what was begun is stored and goes on with the next run. A change set that cannot go on for what
     /// is wrong around it (a store is full, a system is out of reach) is reported to the observer and tried again.
     /// Beside that it looks for doubts about what is in production, and sends back what has an incident, as often as
     /// [`Pace`](crate::Pace) says.
     ///
-    /// Several hosts may do this over one journal that is `shared`, each under a name of its own: a change set is driven by
-    /// one of them. Those of a host that has ended are taken over by another one at once, and those of a host that has died
-    /// once its leases have expired, which takes half a minute. A host that begins again goes on with its own at once.
+    /// Several hosts may do this where their engine lets them ([`Embedded`](crate::engine::Embedded) says when): a change set is driven by one
+    /// of them. Those of a host that has ended are taken over by another one at once, and those of a host that has died after a while.
     ///
     /// # Errors
-    /// Where the journal cannot say which change sets there are. What goes wrong outside is no error here.
+    /// Where the engine cannot say which change sets there are. What goes wrong outside is no error here.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
-        self.engine.end(&self.machines).await?;
+        with_retry(&*self.services.clock, || self.engine.end(&self.machines)).await?;
         let ran = {
             let (shutdown, watch) = (pin!(shutdown), pin!(self.watch()));
             match select(self.engine.run(&self.machines), select(shutdown, watch)).await {
@@ -142,9 +141,9 @@ impl ControlPlane {
                 Either::Right(_) => Ok(()),
             }
         };
-        // Nothing is driven any more. Where this fails, others wait until the leases have expired.
+        // Nothing is driven any more. Where this fails, others wait until they take this host for dead.
         if let Err(error) = self.engine.end(&self.machines).await {
-            tracing::warn!(error = %error, "what this host drove was not given back; its leases expire");
+            tracing::warn!(error = %error, "what this host drove was not given back; others go on with it later");
         }
         ran
     }

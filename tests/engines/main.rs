@@ -5,6 +5,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::expect_used,
     clippy::print_stderr,
     reason = "test code: a failure is a failed test"

@@ -1,15 +1,18 @@
-//! Temporal, on its server for development.
+//! Temporal, on its server for development; and change sets that were recorded on one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use libtest_mimic::Trial;
-use pathops_adapters::temporal::{Temporal, TemporalConfig};
-use pathops_core::adapter::Clock;
+use pathops_adapters::temporal::{Temporal, TemporalConfig, replay};
+use pathops_coordinator::change_set::{ChangeSet, Command, Outcome};
+use pathops_core::adapter::{Clock, RunFilter};
 use pathops_core::conformance::engine::{EngineFixture, EngineTraits, EngineWorld, trials};
-use pathops_core::flow::Engine;
+use pathops_core::flow::{Engine, Host, Machine as _, Machines, Performer};
+use pathops_core::{OpContext, Result};
+use tokio::runtime::Builder;
 use tokio::sync::Mutex;
 
 use crate::embedded::clock;
@@ -42,9 +45,52 @@ pub(crate) fn all() -> Vec<Trial> {
         eprintln!("skipped: the program `temporal` is not installed; `.ci/test` does it");
     }
     let (missing, program) = (program.is_none(), program.unwrap_or_default());
-    let traits = EngineTraits { shared: true, own_clock: true, has_server: true, ..EngineTraits::default() };
+    let traits = EngineTraits { shared: true, has_server: true, ..EngineTraits::default() };
     let mut all = trials("temporal", Arc::new(OnServer(program.clone(), None)), traits);
     // Runs that go on in a new execution again and again.
     all.extend(trials("temporal_rolls", Arc::new(OnServer(program, Some(3))), traits));
-    all.into_iter().map(|trial| trial.with_ignored_flag(missing)).collect()
+    let mut all: Vec<_> = all.into_iter().map(|trial| trial.with_ignored_flag(missing)).collect();
+    all.push(Trial::test("temporal::recorded_change_sets_replay", || {
+        Builder::new_current_thread().enable_all().build()?.block_on(recorded_change_sets_replay());
+        Ok(())
+    }));
+    all
+}
+
+/// Every history beside this file is made again by the machine of now. With `PATHOPS_RECORD` set to the address and the task queue of
+/// a server, separated by a blank, those of its change sets are written there first, under their ids.
+async fn recorded_change_sets_replay() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("engines/histories");
+    if let Some(server) = std::env::var_os("PATHOPS_RECORD") {
+        let server = server.into_string().unwrap();
+        let (address, queue) = server.split_once(' ').unwrap();
+        let engine = Temporal::connect(TemporalConfig::new(address, queue), clock()).await.unwrap();
+        for run in engine.runs(&RunFilter::of(ChangeSet::NAME), None, 99).await.unwrap() {
+            let history = zstd::encode_all(&*engine.history(&run).await.unwrap(), 19).unwrap();
+            std::fs::write(folder.join(format!("{run}.json.zst")), history).unwrap();
+        }
+    }
+    let host = Host::<ChangeSet>::new(Arc::new(Nobody), Arc::new(|_, _| {}));
+    let (machines, mut replayed) = (Machines::default().with(Arc::new(host)), 0);
+    for history in std::fs::read_dir(folder).unwrap() {
+        let history = history.unwrap().path();
+        let made = replay(&machines, &zstd::decode_all(std::fs::File::open(&history).unwrap()).unwrap()).await;
+        made.unwrap_or_else(|error| panic!("{}: {error}", history.display()));
+        replayed += 1;
+    }
+    assert!(replayed >= 2, "{replayed} histories are there");
+}
+
+/// A replay performs nothing.
+struct Nobody;
+
+#[async_trait]
+impl Performer<ChangeSet> for Nobody {
+    async fn perform(&self, _: &OpContext, command: &Command) -> Result<Outcome> {
+        panic!("a replay performs {command:?}");
+    }
+
+    async fn hold(&self, _: &OpContext, command: &Command) -> Result<()> {
+        panic!("a replay holds {command:?}");
+    }
 }

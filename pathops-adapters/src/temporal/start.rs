@@ -35,7 +35,7 @@ impl Temporal {
         shell.take(false);
         let entry = Entry { seq: Seq(1), format: first.format, at, event: first.event, closes: None, opens: first.opens };
         let record =
-            Record { format: Format, begun: begun(machine.machine(), start), run: shell.stored()?.into(), entries: vec![entry] };
+            Record { format: Format, begun: begun(machine.machine(), start), run: shell.stored()?, entries: vec![entry] };
         let begin = Begin { machine: machine.machine().to_owned(), start: start.clone(), at };
         Ok(Starting { run: run.clone(), begun: Begun { format: Format, begin, record } })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pathops_core::adapter::{Entry, OpId, OpenOp, Run, Seq, Signal, SignalNumber};
+use pathops_core::adapter::{Entry, OpId, Run, Seq, Signal, SignalNumber};
 use pathops_core::{Digest, Error, ErrorKind, Result, RunId, UnixMillis};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -93,7 +93,7 @@ pub(crate) struct Told {
 /// A run between two executions.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Checkpoint {
-    pub(super) run: StoredRun,
+    pub(super) run: Run,
     pub(super) last_op: OpId,
     pub(super) begun: Digest,
     pub(super) told: Numbers,
@@ -119,22 +119,9 @@ pub(super) struct Record {
     pub(super) format: Format,
     /// What it was started with.
     pub(super) begun: Digest,
-    pub(super) run: StoredRun,
+    pub(super) run: Run,
     /// What happened since the record before this one.
     pub(super) entries: Vec<Entry>,
-}
-
-/// A [`Run`] as it is stored.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct StoredRun {
-    id: RunId,
-    pub(super) machine: String,
-    pub(super) seq: Seq,
-    format: u32,
-    state: Value,
-    open: Vec<OpenOp>,
-    heard: SignalNumber,
-    pub(super) ended: bool,
 }
 
 /// What an activity is given.
@@ -201,20 +188,6 @@ impl Numbers {
 impl Told {
     pub(super) fn numbered(self, number: SignalNumber) -> Signal {
         Signal { number, at: self.at, told: self.told }
-    }
-}
-
-impl std::convert::From<Run> for StoredRun {
-    fn from(run: Run) -> Self {
-        let Run { id, machine, seq, format, state, open, heard, ended } = run;
-        Self { id, machine, seq, format, state, open, heard, ended }
-    }
-}
-
-impl std::convert::From<StoredRun> for Run {
-    fn from(run: StoredRun) -> Self {
-        let StoredRun { id, machine, seq, format, state, open, heard, ended } = run;
-        Self { id, machine, seq, format, state, open, heard, ended }
     }
 }
 

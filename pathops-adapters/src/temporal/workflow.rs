@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use pathops_core::adapter::{Entry, Run, Seq};
+use pathops_core::adapter::{Entry, Seq};
 use pathops_core::flow::{AnyEvent, AnyShell, Event};
 use pathops_core::{Digest, Error, ErrorKind, Result, RunId, UnixMillis};
 use temporalio_common::MemoValues;
@@ -21,6 +21,9 @@ use crate::temporal::wire::{Begin, Begun, Checkpoint, Earlier, Format, From, Inp
 
 /// How many events a history has at most before everything else has to wait. The server ends an execution with 51,200.
 const TOO_LONG: u32 = 30_000;
+
+/// How many bytes of records it has at most before that. The server ends an execution with 50 MB.
+const TOO_LARGE: usize = 16_000_000;
 
 /// A run, on the server.
 #[workflow]
@@ -126,6 +129,8 @@ struct Driven<'c> {
     before: Seq,
     /// What happened since the last record.
     entries: Vec<Entry>,
+    /// How many bytes of records this execution has.
+    recorded: usize,
 }
 
 impl<'c> Driven<'c> {
@@ -141,7 +146,6 @@ impl<'c> Driven<'c> {
 
     fn resume(ctx: &'c WorkflowContext<RunWorkflow>, checkpoint: Checkpoint) -> Result<Self> {
         let Checkpoint { run, last_op, begun, told, earlier } = checkpoint;
-        let run = Run::from(run);
         let shell = |host: &Host| host.machines.get(&run.machine)?.resume(&run, last_op);
         let driven = Self::new(ctx, begun, shell)?;
         Ok(Self { numbers: told, earlier, before: run.seq, ..driven })
@@ -156,7 +160,7 @@ impl<'c> Driven<'c> {
         let (run, shell) = (id_of(ctx)?, shell(&host)?);
         let (numbers, earlier, entries) = (Numbers::default(), Vec::new(), Vec::new());
         let (before, operations) = (Seq(0), Operations::default());
-        Ok(Self { ctx, host, run, shell, operations, begun, numbers, earlier, before, entries })
+        Ok(Self { ctx, host, run, shell, operations, begun, numbers, earlier, before, entries, recorded: 0 })
     }
 
     /// Drives it to its end, or to where it goes on in a new execution.
@@ -176,17 +180,17 @@ impl<'c> Driven<'c> {
                 continue;
             }
             if rolls && !self.operations.is_at_work() {
-                self.record(Stage::Open)?;
+                self.record()?;
                 return self.checkpoint().map(Some);
             }
             if self.shell.courses().is_empty() {
                 let error = Error::new(ErrorKind::Unexpected, "drive a run").on(&self.run);
                 return Err(error.because("it has nothing left to do and has not ended"));
             }
-            self.record(Stage::Open)?;
+            self.record()?;
             self.something_happens().await?;
         }
-        self.record(Stage::Ended)?;
+        self.record()?;
         self.ctx.upsert_search_attributes([Stage::Ended.attribute()]);
         Ok(None)
     }
@@ -219,13 +223,13 @@ impl<'c> Driven<'c> {
     }
 
     /// Writes down what was made, together with the commands that follow from it.
-    fn record(&mut self, stage: Stage) -> Result<()> {
+    fn record(&mut self) -> Result<()> {
         if self.entries.is_empty() {
             return Ok(());
         }
-        let (run, entries) = (self.shell.stored()?.into(), std::mem::take(&mut self.entries));
-        tracing::trace!(run = %self.run, stage = stage.name(), "transitions are written down");
+        let (run, entries) = (self.shell.stored()?, std::mem::take(&mut self.entries));
         let record = Record { format: Format, begun: self.begun, run, entries };
+        self.recorded += serde_json::to_vec(&record).map_or(0, |bytes| bytes.len());
         let memo = self.ctx.upsert_memo([(RECORD, Some(MemoValue::new(record)))]);
         memo.map_err(|error| Error::new(ErrorKind::Unexpected, "write a run down").on(&self.run).with_source(error))
     }
@@ -235,11 +239,12 @@ impl<'c> Driven<'c> {
     fn is_to_roll(&self, roll_after: Option<u64>) -> bool {
         let made = self.shell.seq().0 - self.before.0;
         let is_long = self.ctx.continue_as_new_suggested() || roll_after.is_some_and(|most| made >= most.max(1));
-        is_long && (self.operations.only_waits(&*self.shell) || self.ctx.history_length() > TOO_LONG)
+        let is_full = self.ctx.history_length() > TOO_LONG || self.recorded > TOO_LARGE;
+        is_full || (is_long && self.operations.only_waits(&*self.shell))
     }
 
     fn checkpoint(&mut self) -> Result<Checkpoint> {
-        let (run, last_op) = (self.shell.stored()?.into(), self.shell.last_op());
+        let (run, last_op) = (self.shell.stored()?, self.shell.last_op());
         let (seq, signal) = (self.shell.seq(), self.numbers.last());
         self.earlier.push(Earlier { execution: self.ctx.run_id().to_owned(), seq, signal });
         let (told, earlier) = (std::mem::take(&mut self.numbers), std::mem::take(&mut self.earlier));

@@ -1,15 +1,14 @@
-//! What is asked of the engine.
+//! What is particular to Temporal: the kit of engines asks the rest (`tests/engines`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use libtest_mimic::Trial;
 use pathops_adapters::system::SystemClock;
 use pathops_adapters::temporal::Temporal;
 use pathops_core::adapter::{Created, Entry, RunFilter, SignalNumber};
 use pathops_core::flow::{Engine as _, EventOf, Shell, digest};
-use pathops_core::{Digest, ErrorKind, IdempotencyKey, RunId};
+use pathops_core::{Digest, ErrorKind, RunId};
 
 use crate::case;
 use crate::server::Server;
@@ -18,67 +17,15 @@ use crate::world::{World, Worlds, entries, say, verified};
 
 pub(crate) fn all(worlds: &Arc<Worlds>) -> Vec<Trial> {
     vec![
-        case(worlds, "a_run_is_started_once_and_driven_to_its_end", driven),
         case(worlds, "what_is_told_before_the_start_is_heard_first_and_once", told_early),
-        case(worlds, "operations_are_performed_side_by_side", side_by_side),
-        case(worlds, "what_is_held_stops_and_goes_on_under_the_same_key", held),
-        case(worlds, "what_is_dropped_is_held_and_ends_as_dropped", dropped),
-        case(worlds, "what_a_worker_leaves_is_done_by_another_one", left),
         case(worlds, "what_fails_is_tried_again_and_the_host_is_told", failing),
         case(worlds, "a_machine_that_the_host_does_not_have_is_refused", unknown_machine),
         case(worlds, "a_turn_is_one_hosts_at_a_time", turns),
-        case(worlds, "an_engine_that_drains_lets_go_of_what_waits", drained),
         case(worlds, "a_run_goes_on_in_new_executions_and_stays_one", rolled),
         case(worlds, "a_server_that_is_killed_loses_nothing", server_killed),
         case(worlds, "a_server_that_is_not_there_is_told", nowhere),
         case(worlds, "a_cancellation_by_hand_changes_nothing", cancelled),
     ]
-}
-
-async fn driven(world: World) {
-    let (engine, run) = (world.engine().await, world.run("driven"));
-    assert_eq!(engine.load(&run).await.unwrap(), None);
-    assert_eq!(engine.drive(&world.yard.machines(), &run).await.unwrap_err().kind(), ErrorKind::NotFound);
-    assert_eq!(engine.entries(&run, Default::default(), 9).await.unwrap_err().kind(), ErrorKind::NotFound);
-    let jobs = plan([job("one").then([job("two")]), job("other")]);
-    assert_eq!(world.started(&engine, &run, &jobs).await, Created::New);
-    assert_eq!(world.started(&engine, &run, &jobs).await, Created::Existing);
-    let before = engine.load(&run).await.unwrap().unwrap();
-    assert_eq!((before.seq.0, before.open.len(), before.ended), (1, 2, false));
-    assert_eq!(engine.runs(&RunFilter::of("toy").open(), None, 9).await.unwrap(), std::slice::from_ref(&run));
-
-    let turn = engine.turn("other-start").await.unwrap();
-    let machines = world.yard.machines();
-    let toy = &**machines.get("toy").unwrap();
-    let refused = engine.start(&turn, toy, &run, &plan([job("else")])).await.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
-    let refused = engine.start(&turn, toy, &world.run("none"), &serde_json::json!({})).await.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Corrupt);
-    engine.release(&turn).await.unwrap();
-    engine.release(&turn).await.unwrap();
-    let refused = engine.start(&turn, toy, &world.run("late"), &jobs).await.unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Conflict);
-
-    let driven = engine.drive(&machines, &run).await.unwrap();
-    assert!(driven.ended && driven.open.is_empty());
-    assert_eq!(engine.load(&run).await.unwrap(), Some(driven.clone()));
-    let entries = entries(&engine, &run).await;
-    assert_eq!(entries.len(), 4);
-    let mut said = verified(&entries, &driven);
-    said.sort();
-    assert_eq!(said, ["did one", "did other", "did two"]);
-    for (op, name) in [(1, "one"), (2, "other"), (3, "two")] {
-        assert_eq!(world.yard.count(&format!("perform {name} {run}/op-{op}")), 1);
-    }
-    assert_eq!(world.yard.progress.lock().unwrap().iter().filter(|line| line.starts_with("ended")).count(), 3);
-    assert_eq!(engine.runs(&RunFilter::of("toy").open(), None, 9).await.unwrap(), [] as [RunId; 0]);
-    assert_eq!(engine.runs(&RunFilter::of("toy"), None, 9).await.unwrap(), std::slice::from_ref(&run));
-    let ended = RunFilter { ended: Some(true), ..RunFilter::default() };
-    assert_eq!(engine.runs(&ended, None, 9).await.unwrap(), std::slice::from_ref(&run));
-    assert_eq!(engine.runs(&ended, Some(&run), 9).await.unwrap(), [] as [RunId; 0]);
-    let told = engine.tell(&IdempotencyKey::new("late"), &run, &serde_json::json!("Hold")).await.unwrap_err();
-    assert_eq!(told.kind(), ErrorKind::Invalid);
-    assert_eq!(engine.drive(&machines, &run).await.unwrap(), driven);
 }
 
 async fn told_early(world: World) {
@@ -102,102 +49,6 @@ async fn told_early(world: World) {
         told.iter().map(|signal| (signal.number.0, signal.told.to_string())).collect::<Vec<_>>(),
         [(2, r#"{"Say":"b"}"#.to_owned()), (3, r#"{"Say":"d"}"#.to_owned())]
     );
-}
-
-async fn side_by_side(world: World) {
-    let (engine, run) = (world.engine().await, world.run("side"));
-    world.started(&engine, &run, &plan([wait("a"), wait("b")])).await;
-    let (yard, machines) = (Arc::clone(&world.yard), world.yard.machines());
-    let both = async {
-        yard.is_at("a").await;
-        yard.is_at("b").await;
-        assert_eq!(engine.runs(&RunFilter::of("toy").open(), None, 9).await.unwrap(), std::slice::from_ref(&run));
-        yard.let_through("b");
-        while engine.load(&run).await.unwrap().unwrap().open.len() > 1 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        yard.let_through("a");
-    };
-    let (driven, ()) = tokio::join!(engine.drive(&machines, &run), both);
-    assert_eq!(verified(&entries(&engine, &run).await, &driven.unwrap()), ["did b", "did a"]);
-    assert_eq!(*world.yard.most.lock().unwrap(), 2);
-}
-
-async fn held(world: World) {
-    let (engine, run) = (world.engine().await, world.run("held"));
-    world.started(&engine, &run, &plan([wait("gate"), wait("other")])).await;
-    let (yard, machines) = (Arc::clone(&world.yard), world.yard.machines());
-    let words = async {
-        yard.is_at("gate").await;
-        say(&engine, &run, "hold", Word::Hold).await;
-        yard.is_off("gate").await;
-        yard.is_off("other").await;
-        let key = format!("hold gate {run}/op-1/hold");
-        while yard.count(&key) == 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        yard.let_through("gate");
-        yard.let_through("other");
-        // It stays held whatever else is said.
-        say(&engine, &run, "said", Word::Say("still".to_owned())).await;
-        while engine.load(&run).await.unwrap().unwrap().heard.0 < 2 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        assert_eq!(engine.load(&run).await.unwrap().unwrap().open.len(), 2);
-        assert_eq!(yard.count(&key), 1);
-        say(&engine, &run, "go-on", Word::GoOn).await;
-    };
-    let (driven, ()) = tokio::join!(engine.drive(&machines, &run), words);
-    let said = verified(&entries(&engine, &run).await, &driven.unwrap());
-    assert_eq!(said.len(), 3);
-    assert_eq!(world.yard.count(&format!("perform gate {run}/op-1")), 2);
-}
-
-async fn dropped(world: World) {
-    let (engine, run) = (world.engine().await, world.run("dropped"));
-    world.started(&engine, &run, &plan([wait("gate").then([job("never")]), wait("other")])).await;
-    let (yard, machines) = (Arc::clone(&world.yard), world.yard.machines());
-    let words = async {
-        yard.is_at("gate").await;
-        yard.is_at("other").await;
-        say(&engine, &run, "drop", Word::Drop("gate".to_owned())).await;
-        yard.is_off("gate").await;
-        while engine.load(&run).await.unwrap().unwrap().open.len() > 1 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        yard.let_through("other");
-    };
-    let (driven, ()) = tokio::join!(engine.drive(&machines, &run), words);
-    assert_eq!(verified(&entries(&engine, &run).await, &driven.unwrap()), ["dropped", "did other"]);
-    assert_eq!(world.yard.count(&format!("hold gate {run}/op-1/hold")), 1);
-}
-
-async fn left(world: World) {
-    let (engine, run) = (world.engine().await, world.run("left"));
-    world.started(&engine, &run, &plan([wait("gate"), job("quick")])).await;
-    let (yard, machines) = (Arc::clone(&world.yard), world.yard.machines());
-    tokio::select! {
-        ended = engine.run(&machines) => panic!("{ended:?}"),
-        () = yard.is_at("gate") => {}
-    }
-    // Nothing is done any more as soon as it is dropped.
-    yard.is_off("gate").now_or_never().unwrap();
-    engine.end(&machines).await.unwrap();
-    let before = engine.load(&run).await.unwrap().unwrap();
-    assert!(!before.ended);
-    // The run is driven by two at once now.
-    let (second, third) = (world.engine().await, world.engine().await);
-    yard.let_through("gate");
-    tokio::select! {
-        ended = third.run(&machines) => panic!("{ended:?}"),
-        driven = second.drive(&machines, &run) => {
-            let mut said = verified(&entries(&engine, &run).await, &driven.unwrap());
-            said.sort();
-            assert_eq!(said, ["did gate", "did quick"]);
-        }
-    }
-    assert_eq!(world.yard.count(&format!("perform gate {run}/op-1")), 2);
 }
 
 async fn failing(world: World) {
@@ -243,30 +94,6 @@ async fn turns(world: World) {
     late.expires_at = pathops_core::UnixMillis(0);
     let refused = other.start(&late, toy, &run, &plan([job("one")])).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
-}
-
-async fn drained(world: World) {
-    let (engine, run) = (world.engine().await, world.run("drained"));
-    world.yard.failures.lock().unwrap().insert("none".to_owned(), 0);
-    world.started(&engine, &run, &plan([wait("gate"), job("quick").then([job("next")])])).await;
-    let (yard, machines) = (Arc::clone(&world.yard), world.yard.machines());
-    let drain = async {
-        yard.is_at("gate").await;
-        yard.is_at("quick").await;
-        engine.drain();
-    };
-    let (driven, ran, ()) = tokio::join!(engine.drive(&machines, &run), engine.run(&machines), drain);
-    ran.unwrap();
-    let driven = driven.unwrap();
-    assert_eq!((driven.seq.0, driven.open.len(), driven.ended), (2, 2, false));
-    assert_eq!(world.yard.count(&format!("perform next {run}/op-3")), 0);
-    engine.run(&machines).await.unwrap();
-    let other = world.engine().await;
-    yard.let_through("gate");
-    let driven = other.drive(&machines, &run).await.unwrap();
-    assert_eq!(verified(&entries(&engine, &run).await, &driven).len(), 3);
-    // What did not wait came to its end, and is not done again.
-    assert_eq!(world.yard.count(&format!("perform quick {run}/op-2")), 1);
 }
 
 async fn rolled(mut world: World) {

@@ -14,7 +14,8 @@ use crate::world::{World, Worlds, say};
 
 pub(crate) fn all(worlds: &Arc<Worlds>) -> Vec<Trial> {
     vec![
-        case(worlds, "a_history_replays_and_a_changed_machine_is_found", fresh),
+        case(worlds, "a_history_replays_and_a_changed_machine_is_found", |world| fresh(world, None, "toy-1.json")),
+        case(worlds, "so_does_one_that_begins_where_another_execution_ended", |world| fresh(world, Some(3), "toy-2.json")),
         Trial::test("recorded_histories_replay", || {
             tokio::runtime::Runtime::new()?.block_on(recorded());
             Ok(())
@@ -22,8 +23,9 @@ pub(crate) fn all(worlds: &Arc<Worlds>) -> Vec<Trial> {
     ]
 }
 
-/// Two executions of a run in which much happens.
-async fn fresh(world: World) {
+/// A run in which much happens: its latest execution, where it goes on in new ones. As `name` it is recorded, where that is asked for.
+async fn fresh(mut world: World, roll_after: Option<u64>, name: &str) {
+    world.config.roll_after = roll_after;
     let (engine, run) = (world.engine().await, world.run("replayed"));
     say(&engine, &run, "early", Word::Say("early".to_owned())).await;
     world.started(&engine, &run, &plan([chain(3), wait("gate"), wait("other")])).await;
@@ -41,7 +43,7 @@ async fn fresh(world: World) {
     let history = engine.history(&run).await.unwrap();
     // How a recorded one is made, for another one that is kept for ever.
     if std::env::var_os("PATHOPS_RECORD").is_some() {
-        std::fs::write(folder().join("toy-1.json"), &history).unwrap();
+        std::fs::write(folder().join(name), &history).unwrap();
     }
     checked(&machines, &history).await;
 }

@@ -142,7 +142,6 @@ pub(crate) struct Yard {
     pub(crate) failures: Mutex<BTreeMap<String, u32>>,
     through: watch::Sender<BTreeSet<String>>,
     working: watch::Sender<BTreeSet<String>>,
-    pub(crate) most: Mutex<usize>,
 }
 
 struct Working<'y>(&'y Yard, String);
@@ -202,10 +201,6 @@ impl<const CHANGED: bool> Performer<ToyOf<CHANGED>> for Doer {
         yard.log.lock().unwrap().push(format!("perform {} {}", job.name, cx.key()));
         yard.working.send_if_modified(|working| working.insert(job.name.clone()));
         let _working = Working(yard, job.name.clone());
-        {
-            let (mut most, now) = (yard.most.lock().unwrap(), yard.working.borrow().len());
-            *most = now.max(*most);
-        }
         if let Some(left) = yard.failures.lock().unwrap().get_mut(&job.name).filter(|left| **left > 0) {
             *left -= 1;
             return Err(Error::new(ErrorKind::Unavailable, "do a job").on(&job.name));

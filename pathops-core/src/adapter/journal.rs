@@ -87,7 +87,7 @@ pub struct Entry {
 }
 
 /// A run as it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
     /// Its id.
     pub id: RunId,

@@ -40,8 +40,6 @@ pub struct EngineTraits {
     pub shared: bool,
     /// It tells at once that a run was told something else under a key.
     pub compares_keys: bool,
-    /// The clock of a host may jump.
-    pub own_clock: bool,
     /// Its store is a server that may end at any moment.
     pub has_server: bool,
 }
@@ -113,7 +111,7 @@ pub fn worlds(fixture: Arc<dyn EngineFixture>) -> Fresh<EngineWorld> {
 /// One case for each behaviour.
 #[must_use]
 pub fn cases(suite: &str, traits: EngineTraits) -> Vec<Case<EngineWorld>> {
-    let mut cases = runs::cases(suite, traits);
+    let mut cases = runs::cases(suite);
     cases.extend(signals::cases(suite, traits));
     cases.extend(crashes::cases(suite, traits));
     cases

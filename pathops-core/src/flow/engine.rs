@@ -91,7 +91,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Where the store cannot say which runs there are.
     async fn run(&self, machines: &Machines) -> Result<()>;
 
-    /// Says that this host drives nothing any more, or nothing yet: others go on at once with what it drove.
+    /// Says that this host drives nothing any more, or nothing yet: others go on at once with what it drove. It is tried once, since whoever
+    /// stops does not wait for a store that is out of reach.
     ///
     /// # Errors
     /// What the store answers.

@@ -203,12 +203,6 @@ impl<M: Machine> Step<M> {
         &self.opens
     }
 
-    /// The state after it.
-    #[must_use]
-    pub fn state(&self) -> &M::State {
-        &self.state
-    }
-
     /// The transition as it is stored, with the event that it follows from.
     ///
     /// # Errors

@@ -21,6 +21,20 @@ fn run_on(arguments: &[&str]) -> Run {
     run
 }
 
+/// Runs it on these, killed again and again.
+fn killed_on(arguments: &[&str]) {
+    let mut shop = Example::with_fakes(arguments);
+    for moment in ["waits for people to merge source", "live and healthy in preflight", "opened production pull request"] {
+        let mut running = shop.start();
+        assert!(running.until(moment), "no run came to the moment {moment:?}");
+        running.kill();
+        shop.assert_none_left();
+    }
+    let run = shop.run();
+    run.assert_held();
+    assert_eq!(end_state(&shop, &run), expected());
+}
+
 #[test]
 fn on_github_it_ends_as_on_the_local_forge() {
     let run = run_on(&["--scm", "github"]);
@@ -40,16 +54,7 @@ fn on_argo_cd_it_ends_as_on_the_local_reconciler() {
 
 #[test]
 fn on_both_a_killed_run_goes_on() {
-    let mut shop = Example::with_fakes(&["--scm", "github", "--gitops", "argocd"]);
-    for moment in ["waits for people to merge source", "live and healthy in preflight", "opened production pull request"] {
-        let mut running = shop.start();
-        assert!(running.until(moment), "no run came to the moment {moment:?}");
-        running.kill();
-        shop.assert_none_left();
-    }
-    let run = shop.run();
-    run.assert_held();
-    assert_eq!(end_state(&shop, &run), expected());
+    killed_on(&["--scm", "github", "--gitops", "argocd"]);
 }
 
 #[expect(clippy::print_stderr, reason = "a skip is told")]
@@ -74,19 +79,9 @@ fn on_temporal_it_ends_as_on_the_embedded_engine() {
 
 #[test]
 fn on_temporal_a_killed_run_goes_on() {
-    if !has_temporal() {
-        return;
+    if has_temporal() {
+        killed_on(&["--engine", "temporal"]);
     }
-    let mut shop = Example::with_fakes(&["--engine", "temporal"]);
-    for moment in ["waits for people to merge source", "live and healthy in preflight", "opened production pull request"] {
-        let mut running = shop.start();
-        assert!(running.until(moment), "no run came to the moment {moment:?}");
-        running.kill();
-        shop.assert_none_left();
-    }
-    let run = shop.run();
-    run.assert_held();
-    assert_eq!(end_state(&shop, &run), expected());
 }
 
 #[test]

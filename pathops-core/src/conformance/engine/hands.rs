@@ -28,7 +28,7 @@ pub(super) struct Seen {
     pub(super) held: Vec<(String, String)>,
     /// How many are being performed now, by key.
     under_way: BTreeMap<String, u32>,
-    /// The keys of those that were performed twice at a time.
+    /// The keys of those that were performed twice at a time, or held while they were performed.
     pub(super) at_once: BTreeSet<String>,
     open: BTreeSet<String>,
     failures: BTreeMap<String, u32>,
@@ -116,7 +116,12 @@ impl Performer<Errands> for Hands {
     }
 
     async fn hold(&self, cx: &OpContext, Errand(errand): &Errand) -> Result<()> {
-        self.seen().held.push((cx.key().as_str().to_owned(), errand.clone()));
+        let mut seen = self.seen();
+        let operation = cx.key().as_str().trim_end_matches("/hold");
+        if seen.under_way.get(operation).is_some_and(|count| *count > 0) {
+            seen.at_once.insert(cx.key().as_str().to_owned());
+        }
+        seen.held.push((cx.key().as_str().to_owned(), errand.clone()));
         Ok(())
     }
 }

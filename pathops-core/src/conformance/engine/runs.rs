@@ -4,15 +4,15 @@ use serde_json::json;
 
 use super::super::case::Answer as _;
 use super::super::{Case, Outcome, ensure};
+use super::EngineWorld;
 use super::bench::{Bench, plan, run_id};
 use super::errands::{Answer, Errands};
-use super::{EngineTraits, EngineWorld};
 use crate::adapter::{Created, OpId, RunFilter, Seq};
 use crate::error::ErrorKind;
 use crate::flow::{Event, Machine as _};
 
-pub(super) fn cases(suite: &str, traits: EngineTraits) -> Vec<Case<EngineWorld>> {
-    let mut cases = vec![
+pub(super) fn cases(suite: &str) -> Vec<Case<EngineWorld>> {
+    vec![
         Case::new(suite, "a_run_goes_to_its_end", a_run_goes_to_its_end),
         Case::new(suite, "driving_one_run_gives_its_end", driving_one_run_gives_its_end),
         Case::new(suite, "starting_again_changes_nothing", starting_again_changes_nothing),
@@ -26,11 +26,8 @@ pub(super) fn cases(suite: &str, traits: EngineTraits) -> Vec<Case<EngineWorld>>
         Case::new(suite, "a_long_run_is_read_in_pages", a_long_run_is_read_in_pages),
         Case::new(suite, "runs_are_listed_in_order", runs_are_listed_in_order),
         Case::new(suite, "one_has_the_turn", one_has_the_turn),
-    ];
-    if traits.own_clock {
-        cases.push(Case::new(suite, "a_clock_that_jumps_changes_nothing", a_clock_that_jumps_changes_nothing));
-    }
-    cases
+        Case::new(suite, "a_clock_that_jumps_changes_nothing", a_clock_that_jumps_changes_nothing),
+    ]
 }
 
 fn done(op: u64) -> Event<super::Plan, Answer, super::Told> {
@@ -56,6 +53,8 @@ async fn driving_one_run_gives_its_end(world: EngineWorld) -> Outcome {
     bench.start(&run, &plan(&[&["a"]])).await?;
     let driven = bench.world.in_time("a run is driven", bench.engine.drive(&bench.machines, &run)).await?.works()?;
     ensure!(driven.ended && driven.seq == Seq(2), "it was driven to {driven:?}");
+    let again = bench.world.in_time("one that has ended is driven", bench.engine.drive(&bench.machines, &run)).await?.works()?;
+    ensure!(again == driven, "driven again, it is {again:?}");
     let unknown = bench.world.in_time("it is refused", bench.engine.drive(&bench.machines, &run_id("run-2")?)).await?;
     unknown.fails(ErrorKind::NotFound, "there is no such run")
 }
@@ -216,6 +215,7 @@ async fn one_has_the_turn(world: EngineWorld) -> Outcome {
     // A host takes its own turn again at once where it is a lease of the host; another one waits.
     let turn = bench.engine.turn("another").await.works()?;
     bench.engine.release(&turn).await.works()?;
+    bench.engine.release(&first).await.works()?;
     bench.engine.release(&first).await.works()?;
     let again = bench.world.in_time("a turn that was given back is taken", bench.engine.turn("starting")).await?.works()?;
     let machine = bench.machines.get(Errands::NAME).works()?;

@@ -137,6 +137,8 @@ async fn a_paused_run_holds_what_it_does(world: EngineWorld) -> Outcome {
     ensure!(end.done == ["gate 1", "b"], "it ended with {:?}", end.done);
     let keys: Vec<_> = bench.hands.seen().began.iter().map(|(key, _)| key.clone()).collect();
     ensure!(keys == ["run-1/op-1", "run-1/op-1", "run-1/op-2"], "it is performed again under its key, and not: {keys:?}");
+    let at_once = bench.hands.seen().at_once.clone();
+    ensure!(at_once.is_empty(), "it is held while it is still performed: {at_once:?}");
     let events = vec![Event::Started(plan), heard(1, Told::Pause), heard(2, Told::Resume), done(1), done(2)];
     bench.happened(&run, events).await
 }
