@@ -57,11 +57,11 @@ pub(crate) fn all() -> Vec<Trial> {
     all
 }
 
-/// Every history beside this file is made again by the machine of now. With `PATHOPS_RECORD` set to the address and the task queue of
+/// Every history beside this file is made again by the machine of now. With `PATHOPS_RECORD_FROM` set to the address and the task queue of
 /// a server, separated by a blank, those of its change sets are written there first, under their ids.
 async fn recorded_change_sets_replay() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("engines/histories");
-    if let Some(server) = std::env::var_os("PATHOPS_RECORD") {
+    if let Some(server) = std::env::var_os("PATHOPS_RECORD_FROM") {
         let server = server.into_string().unwrap();
         let (address, queue) = server.split_once(' ').unwrap();
         let engine = Temporal::connect(TemporalConfig::new(address, queue), clock()).await.unwrap();
