@@ -60,7 +60,12 @@ fn ended(truth: &Truth, state: &State, states: &[State]) -> Found {
             .filter(|it| it.unit == *unit && it.production && it.artifact.is_some() && it.artifact == progress.built_artifact());
         let times = times.count();
         holds!(times <= 1 || alike.count() > 1, "{unit} was deployed {times} times");
-        let back = end == End::Recovered && brought.is_some() && !progress.restored;
+        // What it built stays where another one has built the same and brought it there for itself.
+        let brought_by_another = states.iter().filter(|other| other.start.change_set != *change_set).any(|other| {
+            let theirs = other.units.get(unit);
+            theirs.is_some_and(|it| it.built_artifact() == progress.built_artifact() && it.production.is_some())
+        });
+        let back = end == End::Recovered && brought.is_some() && !progress.restored && !brought_by_another;
         holds!(!back, "{change_set} was taken back, and {unit} still runs in production");
     }
     let meta = "shop/meta".parse().map_err(|_| "no repository")?;
