@@ -1,6 +1,7 @@
 //! A run from beginning to end, and everything that it claims looked at with other tools.
 #![expect(clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -35,8 +36,9 @@ fn the_sample_project_goes_to_production_and_a_defect_does_not() {
 /// evidence, and what became of the branches.
 pub(super) fn end_state(shop: &Example, run: &Run) -> Value {
     let unit = |(name, unit): (&String, &Value)| {
-        let numbers = unit["pullRequests"].as_object().unwrap().values();
-        let numbers: Vec<&str> = numbers.map(|it| it.as_str().unwrap().split_once('#').unwrap().1).collect();
+        // By name: some sets of features keep the order of a file.
+        let pull_requests: BTreeMap<_, _> = unit["pullRequests"].as_object().unwrap().iter().collect();
+        let numbers: Vec<&str> = pull_requests.values().map(|it| it.as_str().unwrap().split_once('#').unwrap().1).collect();
         let stage = unit["stage"].as_str().unwrap();
         format!("{name} {stage} #{} {}+{}", numbers.join(" #"), unit["evidence"], unit["snapshots"])
     };
