@@ -292,8 +292,9 @@ pub(crate) fn told(command: &Command, outcome: &Outcome) -> Option<(Tone, String
         (_, Outcome::Granted(passed)) => return Some(decision(&passed.decided)),
         (_, Outcome::Refused(decided)) => return Some(decision(decided)),
         (_, Outcome::TakenBack { reason }) => return Some((Tone::Bad, format!("what was granted is taken back: {reason}"))),
-        (Command::Close { pull_requests, .. }, Outcome::Settled { .. }) => {
-            format!("none of its {} pull requests can be merged any more", pull_requests.len())
+        (Command::Close { pull_requests, .. }, Outcome::Settled { left, .. }) => {
+            let closed = format!("none of its {} pull requests can be merged any more", pull_requests.len());
+            [&[closed], left.as_slice()].concat().join("; ")
         }
         (_, Outcome::Unproven { reason, .. }) => return Some((Tone::Bad, reason.clone())),
         (_, Outcome::Refreshed { evidence }) => format!("looked at preflight again: {} newer pieces of evidence", evidence.len()),

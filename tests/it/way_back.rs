@@ -7,14 +7,15 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pathops_coordinator::change_set::{Command, End, PullRequestRef, Role, Stage};
-use pathops_core::adapter::{CheckState, JobCheck, PullRequestState, ReviewState};
+use pathops_core::adapter::{CheckState, FileChange, JobCheck, NewCommit, PullRequestState, ReviewState, SourceFile};
 use pathops_core::evidence::{Deployment, Occasion, Predicate as _};
 use pathops_core::memory::{Fault, Faults, MemoryJournal, When};
 use pathops_core::policy::{CommitStatus, PROMOTION_CONTEXT};
+use pathops_core::project::FeatureRequest;
 use pathops_core::{Principal, PullRequestNumber};
 
 use crate::snapshots::{absent, snapshot, statements, there};
-use crate::world::{BROKEN, DEFECT, LATE_DEFECT, World, cx, feature_of, wait};
+use crate::world::{BROKEN, DEFECT, LATE_DEFECT, START, World, cx, feature_of, wait};
 
 /// A world in which the deployments of a unit in an environment fail from this one on, counted from 0.
 fn failing_from(unit: &'static str, environment: &'static str, from: usize) -> World {
@@ -98,10 +99,8 @@ fn what_is_merged_while_it_is_closed_leaves_nothing_else_open() {
     let faults = Arc::new(Faults::new(1, Arc::new(world.clock.clone())).with(Fault::Slow(Duration::from_secs(1)), When::Always));
     let slow = world.through(&faults);
     let plane = slow.plane();
-    let mut request = feature_of(&["catalog", "orders"], "better", None);
-    request.changes[1].patch = Some(BROKEN.to_owned());
     let mut whole = pin!(async {
-        let change_set = plane.request_feature(request, None).await.unwrap();
+        let change_set = plane.request_feature(failing(), None).await.unwrap();
         plane.drive(&change_set).await.unwrap()
     });
     let catalog = "shop/catalog-src".parse().unwrap();
@@ -126,6 +125,69 @@ fn what_is_merged_while_it_is_closed_leaves_nothing_else_open() {
     let open =
         pull_requests.filter(|it| wait(scm.pull_request(&cx(), &it.repo, it.number)).unwrap().state == PullRequestState::Open);
     assert_eq!(open.collect::<Vec<_>>(), [] as [&PullRequestRef; 0]);
+}
+
+/// One that fails before anything is merged: of nothing else there is a branch.
+fn failing() -> FeatureRequest {
+    let mut request = feature_of(&["catalog", "orders"], "better", None);
+    request.changes[1].patch = Some(BROKEN.to_owned());
+    request
+}
+
+#[test]
+fn what_is_closed_leaves_no_branch_and_keeps_its_commits() {
+    let world = World::new(MemoryJournal::new());
+    let state = world.carry_out(failing(), "k").unwrap();
+    let scm = world.forge.scm(Principal::System);
+    for PullRequestRef { repo, number, branch, .. } in state.units.values().flat_map(|unit| unit.pull_requests.values()) {
+        let closed = wait(scm.pull_request(&cx(), repo, *number)).unwrap();
+        assert_eq!(closed.state, PullRequestState::Closed { by: Principal::System }, "{repo}{number}");
+        assert_eq!(wait(scm.branch_head(&cx(), repo, branch)).unwrap(), None, "{repo}@{branch}");
+        wait(scm.read_commit(&cx(), repo, &closed.head)).unwrap();
+    }
+    assert_eq!(state.remarks, [] as [String; 0]);
+}
+
+/// Nothing but the branch has what is pushed to it after its pull request was closed.
+#[test]
+fn what_people_push_once_it_is_closed_stays() {
+    let world = World::new(MemoryJournal::new());
+    let faults = Arc::new(Faults::new(1, Arc::new(world.clock.clone())).with(Fault::Slow(Duration::from_secs(1)), When::Always));
+    let plane = world.through(&faults).plane();
+    let mut whole = pin!(async {
+        let change_set = plane.request_feature(failing(), None).await.unwrap();
+        plane.drive(&change_set).await.unwrap()
+    });
+    let (catalog, scm) = ("shop/catalog-src".parse().unwrap(), world.forge.scm(Principal::System));
+    let push = || {
+        let now = wait(scm.pull_request(&cx(), &catalog, PullRequestNumber(1))).ok()?;
+        let head = wait(scm.branch_head(&cx(), &catalog, &now.head_branch)).unwrap()?;
+        if !matches!(now.state, PullRequestState::Closed { .. }) || head != now.head {
+            return None;
+        }
+        let file = SourceFile { bytes: b"more".to_vec(), executable: false };
+        let new = NewCommit {
+            branch: now.head_branch,
+            expected_head: head,
+            changes: vec![FileChange { path: "more.txt".parse().unwrap(), file: Some(file) }],
+            message: "more".to_owned(),
+            author: Principal::System,
+            at: START,
+        };
+        Some(world.forge.person("bob".parse().unwrap()).commit(&catalog, &new).unwrap())
+    };
+    let mut pushed = None;
+    let state = loop {
+        if let Poll::Ready(state) = whole.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            break state;
+        }
+        pushed = pushed.or_else(push);
+        assert!(world.clock.advance_to_next(), "it is stuck");
+    };
+    let pull_request = &state.units[&"catalog".parse().unwrap()].pull_requests[&Role::Source];
+    assert_eq!(wait(scm.branch_head(&cx(), &catalog, &pull_request.branch)).unwrap(), Some(pushed.expect("nobody pushed")));
+    let [remark] = state.remarks.as_slice() else { panic!("{:?}", state.remarks) };
+    assert!(remark.starts_with("catalog: the branch `") && remark.contains("pushed to it since"), "{remark}");
 }
 
 /// What was seen in preflight says nothing of production.

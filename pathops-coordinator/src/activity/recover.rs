@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use pathops_core::adapter::{CheckState, PullRequestState, SourceTree};
-use pathops_core::{Error, ErrorKind, OpContext, RepoPath, Result};
+use pathops_core::adapter::{CheckState, PullRequest, PullRequestState, SourceTree};
+use pathops_core::{Error, ErrorKind, OpContext, RepoId, RepoPath, Result, Retry};
 
 use crate::activity::announce::{Ground, Opening, message};
 use crate::activity::{Services, moved};
@@ -11,13 +11,13 @@ use crate::change_set::{Command, Outcome, PullRequestRef, Role, title};
 use crate::desired_state::{difference, movable};
 
 impl Services {
-    /// Closes the pull requests that are still open, and takes back what was granted: from here on nothing of them can
-    /// be merged. Says which turned out to be merged.
+    /// Closes the pull requests that are still open, takes back what was granted, and deletes the branches: from here on nothing of
+    /// them can be merged. Says which turned out to be merged, and what is left.
     ///
     /// Of a way to production the status is a failure in the end, whatever it was: a success that was on its way when the change set
     /// stopped would let the same commit be merged by another pull request.
     pub(super) async fn close(&self, cx: &OpContext, pull_requests: &[(Role, PullRequestRef, RepoPath)]) -> Result<Outcome> {
-        let mut merged = BTreeMap::new();
+        let (mut merged, mut left) = (BTreeMap::new(), Vec::new());
         for (role, PullRequestRef { repo, number, .. }, path) in pull_requests {
             let now = self.scm.pull_request(cx, repo, *number).await?;
             if let PullRequestState::Merged { commit, .. } = &now.state {
@@ -33,8 +33,28 @@ impl Services {
                 // Merged in this very moment: the next look finds that.
                 self.scm.close_pull_request(cx, repo, *number).await.map_err(moved)?;
             }
+            left.extend(self.delete_branch(cx, repo, &now).await?);
         }
-        Ok(Outcome::Settled { merged })
+        Ok(Outcome::Settled { merged, left })
+    }
+
+    /// Deletes the branch of a pull request that is closed, which keeps the commits. What was pushed to it beyond those stays: nothing
+    /// else would have it. Says why the branch is left.
+    async fn delete_branch(&self, cx: &OpContext, repo: &RepoId, closed: &PullRequest) -> Result<Option<String>> {
+        let branch = &closed.head_branch;
+        let stays = |why: &dyn std::fmt::Display| Some(format!("the branch `{branch}` of {repo} stays: {why}"));
+        match self.scm.branch_head(cx, repo, branch).await? {
+            None => Ok(None),
+            Some(head) if head != closed.head => Ok(stays(&format!("somebody has pushed to it since {} was closed", closed.url))),
+            Some(head) => {
+                // With a key of its own: what is deleted may be made once more by people.
+                let once = cx.part(&format!("delete/{:032x}", self.ids.fresh()));
+                match self.scm.delete_branch(&once, repo, branch, &head).await.map_err(moved) {
+                    Err(error) if error.retry() == Retry::Never => Ok(stays(&self.redactor.redact_text(&error.to_string()))),
+                    deleted => deleted.map(|()| None),
+                }
+            }
+        }
     }
 
     /// Opens a pull request after which the environment's folder is, file by file, what it was before; apart from its own

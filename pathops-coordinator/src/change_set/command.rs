@@ -245,7 +245,7 @@ pub enum Command {
         /// What would be promoted, and how far it is.
         artifact: Box<ArtifactLifecycle>,
     },
-    /// Close a pull request that has become pointless.
+    /// Close pull requests that have become pointless, and delete their branches.
     Close {
         /// What it is about.
         scope: Scope,
@@ -397,10 +397,13 @@ pub enum Outcome {
         /// What is wrong with it.
         reason: String,
     },
-    /// What could be closed is closed; these turned out to be merged.
+    /// What could be closed is closed, and its branches are deleted; these turned out to be merged.
     Settled {
         /// What the base branches then pointed to.
         merged: BTreeMap<Role, GitState>,
+        /// What could not be undone of it, and why. Earlier versions left every branch where it was, and did not say so.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        left: Vec<String>,
     },
     /// People have to merge it: they have pushed to it.
     NeedsPeople,

@@ -152,7 +152,10 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis
         progress.observation = None;
     }
     state.units.insert(unit.clone(), progress);
-    if let (Some(_), Outcome::Settled { merged }) = (&state.cancelled, outcome)
+    if let Outcome::Settled { left, .. } = outcome {
+        left.iter().for_each(|text| remark(state, format!("{unit}: {text}")));
+    }
+    if let (Some(_), Outcome::Settled { merged, .. }) = (&state.cancelled, outcome)
         && merged.contains_key(&Role::Source)
         && let Some(source) = state.units.get(unit).and_then(|it| it.pull_requests.get(&Role::Source))
     {

@@ -221,7 +221,7 @@ fn failure(progress: &mut Progress, outcome: &Outcome) -> Option<Next> {
             progress.first = Some(noted(progress, decided));
             Next::Rest(S::Stopped)
         }
-        (S::Closing, Outcome::Settled { merged }) => {
+        (S::Closing, Outcome::Settled { merged, .. }) => {
             // What people merged in the meantime is taken up: nothing is called back that is not.
             for (role, state) in merged {
                 match role {
@@ -289,7 +289,7 @@ fn restore(progress: &mut Progress, outcome: &Outcome, at: UnixMillis) -> Option
             progress.problem = Some(why);
             Next::Do(S::RestoreClosing)
         }
-        (S::RestoreClosing, Outcome::Settled { merged }) => {
+        (S::RestoreClosing, Outcome::Settled { merged, .. }) => {
             // People may have merged it while it was decided.
             if let Some(state) = merged.get(&Role::Restore) {
                 progress.production = Some(state.clone());

@@ -43,6 +43,7 @@ bugs! {
     HostForgetsKeys: "i6" = "The Git host knows no request again, and opens another pull request.",
     HostForgetsMarkers: "i6" = "The Git host does not find its own comments, and writes another one.",
     HostLosesCloses: "in" = "The Git host acknowledges that it closes a pull request, and does not.",
+    HostLosesDeletions: "in" = "The Git host acknowledges that it deletes a branch, and does not.",
     HostLosesStatuses: "i7" = "The Git host acknowledges a success, and does not keep it.",
     HostKeepsOldSuccesses: "i1" = "The Git host keeps a success that is taken back.",
     HostInventsSuccess: "i7" = "The Git host says that the promotion status is a success where there is none.",

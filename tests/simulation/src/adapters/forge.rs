@@ -39,6 +39,9 @@ impl Scm for Watched<dyn Scm> {
     }
 
     async fn delete_branch(&self, cx: &OpContext, repo: &RepoId, branch: &BranchName, expected: &CommitId) -> Result<()> {
+        if self.lens.has(Bug::HostLosesDeletions) {
+            return Ok(());
+        }
         let on = format!("{repo}@{branch}");
         self.lens.write(cx, "delete a branch", on, self.inner.delete_branch(cx, repo, branch, expected)).await?;
         self.lens.done("delete a branch").await;

@@ -27,6 +27,10 @@ impl Invariant for InOrder {
             let opened = truth.pull_requests(&repo);
             for left in &opened {
                 holds!(left.state != PullRequestState::Open, "{repo}{} of an ended change set is still open", left.number);
+                // What was pushed to it afterwards is in no pull request, and stays.
+                let stays = matches!(left.state, PullRequestState::Closed { .. })
+                    && truth.head(&repo, &left.head_branch).is_some_and(|head| head == left.head);
+                holds!(!stays, "the branch of {repo}{}, which is closed, is still there", left.number);
             }
             // A branch without a pull request is one that nobody would ever find.
             let from: BTreeSet<_> = opened.iter().map(|it| &it.head_branch).collect();
