@@ -244,6 +244,7 @@ pub(crate) fn told(command: &Command, outcome: &Outcome) -> Option<(Tone, String
     let text = match (command, outcome) {
         (_, Outcome::Dropped) => return None,
         (_, Outcome::Failed { reason } | Outcome::BuildFailed { reason, .. }) => return Some((Tone::Bad, reason.clone())),
+        (_, Outcome::Overdue) => return Some((Tone::Bad, "it takes longer than this host waits".to_owned())),
         (_, Outcome::Closed { by }) => return Some((Tone::Bad, format!("{by} closed the pull request"))),
         (Command::Announce { role, .. }, Outcome::Opened(opened)) => format!("opened {}", name(*role, opened)),
         (Command::Propose { role, .. }, Outcome::Proposed { pull_request: opened, .. }) => {

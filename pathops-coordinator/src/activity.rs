@@ -35,14 +35,14 @@ use pathops_core::evidence::TrustRoot;
 use pathops_core::flow::{Engine, Performer};
 use pathops_core::policy::{Languages, Policy};
 use pathops_core::project::Unit;
-use pathops_core::{BranchName, Error, ErrorKind, OpContext, RepoId, Result, Retry};
+use pathops_core::{BranchName, Error, ErrorKind, OpContext, RepoId, Result, Retry, UnixMillis};
 use pathops_evidence::ledger::Ledger;
 use pathops_evidence::redact::Redactor;
 use pathops_evidence::retention::SealedBlobs;
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
 use crate::activity::redaction::PayloadRedaction;
-use crate::change_set::{ChangeSet, Command, Outcome};
+use crate::change_set::{ChangeSet, Command, Limits, Outcome};
 use crate::retry::with_retry;
 
 /// How patiently the outside is looked at.
@@ -103,15 +103,29 @@ pub(crate) struct Services {
     /// How many approvals a policy has to ask for with its own check; `None` where it may leave that out.
     pub(crate) needs_policy_check: Option<u32>,
     pub(crate) pace: Pace,
+    pub(crate) limits: Limits,
 }
 
 impl Services {
     /// Looks again and again until there is an answer. A fault that passes is no answer: a wait may outlast an outage.
-    async fn poll<'c, T>(&self, mut look: impl FnMut() -> BoxFuture<'c, Result<Option<T>>> + Send) -> Result<T> {
+    async fn poll<'c, T>(&self, look: impl FnMut() -> BoxFuture<'c, Result<Option<T>>> + Send) -> Result<T> {
+        let answer = self.poll_until(None, look).await?;
+        answer.ok_or_else(|| Error::new(ErrorKind::Unexpected, "wait without a limit").because("it came to an end"))
+    }
+
+    /// The same, until an instant; `None` where it is later than that, nothing is wrong, and there still is no answer.
+    async fn poll_until<'c, T>(
+        &self,
+        until: Option<UnixMillis>,
+        mut look: impl FnMut() -> BoxFuture<'c, Result<Option<T>>> + Send,
+    ) -> Result<Option<T>> {
         let mut wait = self.pace.shortest;
         loop {
+            // An answer that was there in time is one, however long the look takes.
+            let asked = self.clock.now();
             match look().await {
-                Ok(Some(answer)) => return Ok(answer),
+                Ok(Some(answer)) => return Ok(Some(answer)),
+                Ok(None) if until.is_some_and(|until| until <= asked) => return Ok(None),
                 Ok(None) => {}
                 Err(error) if error.retry() == Retry::Never => return Err(error),
                 Err(error) => tracing::info!(error = %error, "looking again"),
@@ -157,11 +171,14 @@ impl Services {
             Command::Announce { scope, role, target, reviewers, body } => {
                 self.announce(cx, scope, *role, target.as_ref(), reviewers, body).await
             }
-            Command::Work { scope, pull_request, objective, patch, allowed } => {
-                self.work(cx, scope, pull_request, objective, patch.as_deref(), allowed).await
+            Command::Work { scope, pull_request, objective, patch, allowed, until } => match patch {
+                Some(patch) => self.agent_work(cx, scope, pull_request, objective, patch, allowed).await,
+                None => self.human_work(cx, pull_request, allowed, *until).await,
+            },
+            Command::Build { .. } => self.build(cx, command).await,
+            Command::AwaitMerge { role, pull_request, path, until, .. } => {
+                self.await_merge(cx, *role, pull_request, path, *until).await
             }
-            Command::Build { scope, repo, commit, base } => self.build(cx, scope, repo, commit, base).await,
-            Command::AwaitMerge { role, pull_request, path, .. } => self.await_merge(cx, *role, pull_request, path).await,
             Command::Stage { scope, target, pull_request, built } => {
                 self.stage(cx, scope, target, pull_request, built.as_ref()).await
             }
@@ -175,7 +192,7 @@ impl Services {
             Command::Decide { .. } => self.decide(cx, command).await,
             Command::Propose { .. } => self.propose(cx, command).await,
             Command::Promote { .. } => self.promote(cx, command).await,
-            Command::Close { pull_requests, .. } => self.close(cx, pull_requests).await,
+            Command::Close { scope, pull_requests } => self.close(cx, scope, pull_requests).await,
             Command::Revert { .. } => self.revert(cx, command).await,
 
             Command::Comment { change_set, pull_requests, body, .. } => self.comment(cx, change_set, pull_requests, body).await,

@@ -18,7 +18,7 @@ use pathops_evidence::{CollectLimits, Sealer, Streams};
 
 use crate::activity::redaction::PayloadRedaction;
 use crate::activity::{Pace, Services};
-use crate::change_set::ChangeSet;
+use crate::change_set::{ChangeSet, Limits};
 use crate::control_plane::ControlPlane;
 use crate::doubt::Doubts;
 use crate::engine::Embedded;
@@ -65,6 +65,7 @@ pub struct Builder {
     ledger: Option<Arc<Ledger>>,
     producers: Vec<(ProducerName, PublicKey)>,
     pace: Pace,
+    limits: Limits,
     collect_limits: CollectLimits,
     observer: Option<Observer<ChangeSet>>,
 }
@@ -196,6 +197,13 @@ impl Builder {
         self
     }
 
+    /// How long is waited for a step of a change set before that stops and goes back; without any, as long as it takes. One that is under way
+    /// keeps those that it began with.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// How much of logs, events and metrics goes into a snapshot, and how patiently they are asked for.
     pub fn collect_limits(mut self, limits: CollectLimits) -> Self {
         self.collect_limits = limits;
@@ -256,6 +264,7 @@ impl Builder {
             languages: self.languages,
             needs_policy_check: self.needs_policy_check,
             pace: self.pace,
+            limits: self.limits,
         });
         let observer = self.observer.unwrap_or_else(|| Arc::new(|_, _| {}));
         let machines = Machines::default().with(Arc::new(Host::<ChangeSet>::new(services.clone(), observer)));

@@ -7,6 +7,7 @@
 mod command;
 mod enter;
 mod lifecycles;
+mod limits;
 mod record;
 mod release;
 mod render;
@@ -17,6 +18,7 @@ mod transition;
 
 pub use command::*;
 pub(crate) use enter::{Promoted, promoted};
+pub use limits::*;
 use record::glass_incident;
 pub use record::*;
 pub use release::*;

@@ -65,6 +65,7 @@ impl Services {
             apps: self.apps(cx, project, &units).await?,
             preflight_merge: Merging::Each(units.iter().map(merge_by).collect()),
             settle_millis: units.values().flat_map(|unit| settle_millis(project, unit)).max().unwrap_or(0),
+            limits: self.limits,
             reviewers: reviewers(project, &requesters),
             change_set,
             project: project.id.clone(),

@@ -127,7 +127,14 @@ pub(crate) fn of_operation(state: &State, command: &Command, since: UnixMillis, 
         Command::Record { .. } => ("writes its record".to_owned(), EndedBy::System("the Git host"), None),
     };
     let deadline = deadline.map(|(after, then)| Deadline { at: since + after, then });
+    let deadline = deadline.or_else(|| limit(state, command));
     Wait { unit: command.unit().cloned(), what, since, ended_by, deadline }
+}
+
+/// The limit of a step, as it is by now.
+fn limit(state: &State, command: &Command) -> Option<Deadline> {
+    let at = state.units.get(command.unit()?)?.limited?.until;
+    Some(Deadline { at, then: "the change set stops and goes back" })
 }
 
 fn of_turn(turn: &Turn) -> String {

@@ -20,6 +20,7 @@ mod invariants;
 mod jumps;
 mod layering;
 mod lifecycles;
+mod limits;
 mod moved;
 mod operate;
 mod outside_evidence;

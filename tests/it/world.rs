@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use pathops_coordinator::change_set::{ChangeSet, Command, PullRequestRef, Role, State};
+use pathops_coordinator::change_set::{ChangeSet, Command, Limits, PullRequestRef, Role, State};
 use pathops_coordinator::{ControlPlane, Pace};
 use pathops_core::adapter::*;
 use pathops_core::flow::{Observer, Progress};
@@ -57,6 +57,7 @@ pub(crate) struct World {
     /// Whether the host gives the index to its control plane.
     pub(crate) takes_evidence: bool,
     pub(crate) needs_policy_check: Option<u32>,
+    pub(crate) limits: Limits,
     /// While it is set, nobody merges into production.
     pub(crate) hesitant: Arc<AtomicBool>,
     pub(crate) deployed: Arc<Mutex<Vec<String>>>,
@@ -108,6 +109,7 @@ impl World {
             index_faults: None,
             takes_evidence: true,
             needs_policy_check: None,
+            limits: Limits::default(),
             hesitant: Arc::default(),
             clock,
             forge,
@@ -238,6 +240,7 @@ impl World {
             .ids(Arc::new(SeededIds::new(1)))
             .secret(SECRET)
             .pace(Pace { shortest: Duration::from_millis(100), longest: seconds(5), ..Pace::default() })
+            .limits(self.limits)
             .observer(self.observer())
             .build()
             .unwrap()

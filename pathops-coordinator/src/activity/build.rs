@@ -12,7 +12,7 @@ use pathops_evidence::{Draft, junit};
 use crate::activity::Services;
 use crate::activity::collect::Payloads;
 use crate::activity::expect::{CI_LOG, unit_tests, unread_report};
-use crate::change_set::{Built, Outcome, Payload, Scope};
+use crate::change_set::{Built, Command, Outcome, Payload, Scope};
 
 /// The check that CI reports on the source pull request.
 const CHECK: &str = "ci/build";
@@ -21,14 +21,10 @@ const CHECK: &str = "ci/build";
 const BUILD_TYPE: &str = "https://pathops.dev/build/ci-run/v1";
 
 impl Services {
-    pub(super) async fn build(
-        &self,
-        cx: &OpContext,
-        scope: &Scope,
-        repo: &RepoId,
-        commit: &CommitId,
-        base: &CommitId,
-    ) -> Result<Outcome> {
+    pub(super) async fn build(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
+        let Command::Build { scope, repo, commit, base, until } = command else {
+            return Err(Error::new(ErrorKind::Unexpected, "build a commit"));
+        };
         // Everything since what is in production is promoted with this, so a pipeline that changed on the way counts too.
         let in_production = self.last_good(cx, scope).await?.and_then(|good| good.source).map(|source| source.commit);
         let request = &CiRequest {
@@ -38,17 +34,16 @@ impl Services {
             commit: commit.clone(),
             base: in_production.unwrap_or_else(|| base.clone()),
         };
-        let (run, outcome) = self
-            .poll(|| {
-                Box::pin(async move {
-                    let run = self.ci.start(cx, request).await?;
-                    match self.ci.state(cx, &run).await? {
-                        CiState::Finished(outcome) => Ok(Some((run, outcome))),
-                        CiState::Running | CiState::Lost => Ok(None),
-                    }
-                })
+        let finished = self.poll_until(*until, || {
+            Box::pin(async move {
+                let run = self.ci.start(cx, request).await?;
+                match self.ci.state(cx, &run).await? {
+                    CiState::Finished(outcome) => Ok(Some((run, outcome))),
+                    CiState::Running | CiState::Lost => Ok(None),
+                }
             })
-            .await?;
+        });
+        let Some((run, outcome)) = finished.await? else { return Ok(Outcome::Overdue) };
         let declared = self.declared(cx, scope).await;
         if let (Err(why), None) = (&declared, &self.sealed) {
             // Nothing that may have to be erasable is stored as it is: it is waited until somebody can tell.

@@ -41,25 +41,24 @@ impl Services {
     /// Decides about everything but the production pull request; with `wait`, once more than time and people is in the way
     /// or nothing is.
     pub(super) async fn decide(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
-        let Command::Decide { scope, combination, preflight, settle_millis, wait, artifact } = command else {
+        let Command::Decide { scope, combination, preflight, settle_millis, wait, until, artifact } = command else {
             return Err(Error::new(ErrorKind::Unexpected, "decide about a promotion"));
         };
         let is_told = &AtomicBool::new(false);
-        let (record, outlook) = self
-            .poll(|| {
-                Box::pin(async move {
-                    let (policy, facts) = self.facts(cx, scope, combination, None).await?;
-                    let decision = evaluate(&policy, &facts, self.clock.now());
-                    let outlook = self.outlook(&policy, &facts, &decision);
-                    let waits = *wait && outlook.can_wait && !outlook.needs_newer_evidence;
-                    let settled = outlook.is_proposable || !waits;
-                    if !settled && awaits_check(&policy, &facts, &decision) && !is_told.swap(true, Ordering::Relaxed) {
-                        self.tell(&cx.part("waits"), Some(notify::awaits_check(scope, &decision))).await;
-                    }
-                    Ok(settled.then(|| (DecisionRecord::new(&policy, &facts, decision), outlook)))
-                })
+        let settled = self.poll_until(*until, || {
+            Box::pin(async move {
+                let (policy, facts) = self.facts(cx, scope, combination, None).await?;
+                let decision = evaluate(&policy, &facts, self.clock.now());
+                let outlook = self.outlook(&policy, &facts, &decision);
+                let waits = *wait && outlook.can_wait && !outlook.needs_newer_evidence;
+                let settled = outlook.is_proposable || !waits;
+                if !settled && awaits_check(&policy, &facts, &decision) && !is_told.swap(true, Ordering::Relaxed) {
+                    self.tell(&cx.part("waits"), Some(notify::awaits_check(scope, &decision))).await;
+                }
+                Ok(settled.then(|| (DecisionRecord::new(&policy, &facts, decision), outlook)))
             })
-            .await?;
+        });
+        let Some((record, outlook)) = settled.await? else { return Ok(Outcome::Overdue) };
         if *wait && outlook.needs_newer_evidence {
             let settle = Duration::from_millis(*settle_millis);
             return self.look_again(cx, scope, preflight, combination, settle).await;

@@ -4,7 +4,7 @@ use pathops_core::adapter::{CommitAuthor, MergeableBranch, PullRequestState};
 use pathops_core::lifecycle::Change;
 use pathops_core::policy::GitState;
 use pathops_core::project::EnvironmentTarget;
-use pathops_core::{CommitId, Error, ErrorKind, IdError, OpContext, Principal, RepoId, RepoPath, Result};
+use pathops_core::{CommitId, Error, ErrorKind, IdError, OpContext, Principal, RepoId, RepoPath, Result, UnixMillis};
 
 use crate::activity::Services;
 use crate::activity::facts::MAX_COMMITS;
@@ -22,9 +22,10 @@ impl Services {
         role: Role,
         pull_request: &PullRequestRef,
         path: &RepoPath,
+        until: Option<UnixMillis>,
     ) -> Result<Outcome> {
         let PullRequestRef { repo, number, head, .. } = pull_request;
-        self.poll(|| {
+        let merged = self.poll_until(until, || {
             Box::pin(async move {
                 let now = self.scm.pull_request(cx, repo, *number).await?;
                 let read = Some(Change::prove(repo, &now).into());
@@ -43,8 +44,8 @@ impl Services {
                     PullRequestState::Open => Ok(None),
                 }
             })
-        })
-        .await
+        });
+        Ok(merged.await?.unwrap_or(Outcome::Overdue))
     }
 
     /// Merges what PathOps and its agents have made. Where a person has pushed to the branch too, or rewritten it, a
@@ -60,10 +61,7 @@ impl Services {
         if self.pushed_since(cx, pull_request).await? {
             return Ok(Outcome::NeedsPeople);
         }
-        let commits = self.scm.log(cx, repo, Some(base_commit), head, MAX_COMMITS).await?;
-        let ours = [Principal::System, Principal::Agent { agent: self.agent.agent(), sponsor: scope.sponsor.clone() }];
-        let by_us = |author: &CommitAuthor| author.principal.as_ref().is_some_and(|principal| ours.contains(principal));
-        if !commits.iter().flat_map(|commit| &commit.authors).all(by_us) {
+        if !self.all_ours(cx, scope, repo, base_commit, head).await? {
             return Ok(Outcome::NeedsPeople);
         }
         let branch = MergeableBranch::of(target).ok_or_else(|| {
@@ -85,6 +83,21 @@ impl Services {
         });
         let read = Some(Change::prove(repo, &merged.await?).into());
         Ok(Outcome::Merged { state, by: Principal::System, decided: None, read })
+    }
+
+    /// Whether PathOps and its agents have made everything since `base`.
+    pub(super) async fn all_ours(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        repo: &RepoId,
+        base: &CommitId,
+        head: &CommitId,
+    ) -> Result<bool> {
+        let commits = self.scm.log(cx, repo, Some(base), head, MAX_COMMITS).await?;
+        let ours = [Principal::System, Principal::Agent { agent: self.agent.agent(), sponsor: scope.sponsor.clone() }];
+        let by_us = |author: &CommitAuthor| author.principal.as_ref().is_some_and(|principal| ours.contains(principal));
+        Ok(commits.len() < MAX_COMMITS && commits.iter().flat_map(|commit| &commit.authors).all(by_us))
     }
 
     /// Whether somebody has pushed to an open pull request since its head was written down.

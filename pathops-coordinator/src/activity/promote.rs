@@ -139,6 +139,7 @@ impl Services {
             shown,
             settle_millis,
             until_merged,
+            until,
             artifact,
         } = command
         else {
@@ -146,18 +147,21 @@ impl Services {
         };
         let (settle, in_vain) = (Duration::from_millis(*settle_millis), &InVain::default());
         let candidate = &Candidate { scope, role: *role, target, preflight, combination, pull_request, shown, merged: None };
-        let look = self
-            .poll(|| {
-                Box::pin(async move {
-                    Ok(match self.look(cx, candidate, artifact, in_vain).await? {
-                        Look::Moved => None,
-                        Look::Wait(_) if !*until_merged => None,
-                        Look::Stands(_) if *until_merged => None,
-                        look => Some(look),
-                    })
+        let look = self.poll_until(*until, || {
+            Box::pin(async move {
+                Ok(match self.look(cx, candidate, artifact, in_vain).await? {
+                    Look::Moved => None,
+                    Look::Wait(_) if !*until_merged => None,
+                    Look::Stands(_) if *until_merged => None,
+                    look => Some(look),
                 })
             })
-            .await?;
+        });
+        let Some(look) = look.await? else {
+            // Nobody merges it any more by what it was granted.
+            self.withhold(cx, command).await?;
+            return Ok(Outcome::Overdue);
+        };
         match look {
             Look::Over(outcome) => self.decide_about_merge(cx, candidate, artifact, *outcome).await,
             Look::Stale => self.look_again(cx, scope, preflight, combination, settle).await,

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use pathops_core::adapter::{CheckState, PullRequest, PullRequestState, SourceTree};
-use pathops_core::{Error, ErrorKind, OpContext, RepoId, RepoPath, Result, Retry};
+use pathops_core::adapter::{CheckState, PullRequestState, SourceTree};
+use pathops_core::{Error, ErrorKind, OpContext, RepoPath, Result, Retry};
 
 use crate::activity::announce::{Ground, Opening, message};
 use crate::activity::{Services, moved};
-use crate::change_set::{Command, Outcome, PullRequestRef, Role, title};
+use crate::change_set::{Command, Outcome, PullRequestRef, Role, Scope, title};
 use crate::desired_state::{difference, movable};
 
 impl Services {
@@ -16,9 +16,15 @@ impl Services {
     ///
     /// Of a way to production the status is a failure in the end, whatever it was: a success that was on its way when the change set
     /// stopped would let the same commit be merged by another pull request.
-    pub(super) async fn close(&self, cx: &OpContext, pull_requests: &[(Role, PullRequestRef, RepoPath)]) -> Result<Outcome> {
+    pub(super) async fn close(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        pull_requests: &[(Role, PullRequestRef, RepoPath)],
+    ) -> Result<Outcome> {
         let (mut merged, mut left) = (BTreeMap::new(), Vec::new());
-        for (role, PullRequestRef { repo, number, .. }, path) in pull_requests {
+        for (role, pull_request, path) in pull_requests {
+            let PullRequestRef { repo, number, .. } = pull_request;
             let now = self.scm.pull_request(cx, repo, *number).await?;
             if let PullRequestState::Merged { commit, .. } = &now.state {
                 merged.insert(*role, self.restored_state(cx, repo, commit, path).await?);
@@ -33,27 +39,30 @@ impl Services {
                 // Merged in this very moment: the next look finds that.
                 self.scm.close_pull_request(cx, repo, *number).await.map_err(moved)?;
             }
-            left.extend(self.delete_branch(cx, repo, &now).await?);
+            left.extend(self.delete_branch(cx, scope, pull_request).await?);
         }
         Ok(Outcome::Settled { merged, left })
     }
 
-    /// Deletes the branch of a pull request that is closed, which keeps the commits. What was pushed to it beyond those stays: nothing
-    /// else would have it. Says why the branch is left.
-    async fn delete_branch(&self, cx: &OpContext, repo: &RepoId, closed: &PullRequest) -> Result<Option<String>> {
-        let branch = &closed.head_branch;
-        let stays = |why: &dyn std::fmt::Display| Some(format!("the branch `{branch}` of {repo} stays: {why}"));
-        match self.scm.branch_head(cx, repo, branch).await? {
-            None => Ok(None),
-            Some(head) if head != closed.head => Ok(stays(&format!("somebody has pushed to it since {} was closed", closed.url))),
-            Some(head) => {
-                // With a key of its own: what is deleted may be made once more by people.
-                let once = cx.part(&format!("delete/{:032x}", self.ids.fresh()));
-                match self.scm.delete_branch(&once, repo, branch, &head).await.map_err(moved) {
-                    Err(error) if error.retry() == Retry::Never => Ok(stays(&self.redactor.redact_text(&error.to_string()))),
-                    deleted => deleted.map(|()| None),
-                }
+    /// Deletes the branch of a pull request that is closed, which keeps the commits, where nobody else has pushed to it: what people make
+    /// is for them to throw away. Says why it is left.
+    async fn delete_branch(&self, cx: &OpContext, scope: &Scope, closed: &PullRequestRef) -> Result<Option<String>> {
+        let PullRequestRef { repo, branch, base_commit, .. } = closed;
+        let stays = |why: &str| Ok(Some(format!("the branch `{branch}` of {repo} stays: {why}")));
+        let deleted = async {
+            let Some(head) = self.scm.branch_head(cx, repo, branch).await? else { return Ok(true) };
+            if !self.all_ours(cx, scope, repo, base_commit, &head).await? {
+                return Ok(false);
             }
+            // With a key of its own: people may make what is deleted once more.
+            let once = cx.part(&format!("delete/{:032x}", self.ids.fresh()));
+            self.scm.delete_branch(&once, repo, branch, &head).await.map_err(moved).map(|()| true)
+        };
+        match deleted.await {
+            Ok(true) => Ok(None),
+            Ok(false) => stays("people have pushed to it"),
+            Err(error) if error.retry() == Retry::Never => stays(&self.redactor.redact_text(&error.to_string())),
+            Err(error) => Err(error),
         }
     }
 

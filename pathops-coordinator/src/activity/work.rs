@@ -2,7 +2,7 @@
 
 use pathops_core::adapter::{AgentTask, NewCommit, PullRequestState};
 use pathops_core::lifecycle::Change;
-use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoPath, Result};
+use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoPath, Result, UnixMillis};
 
 use crate::activity::Services;
 use crate::activity::announce::message;
@@ -10,27 +10,18 @@ use crate::change_set::{Outcome, PullRequestRef, Role, Scope};
 use crate::gate::{GateLimits, objections};
 
 impl Services {
-    pub(super) async fn work(
+    /// Waits until somebody has pushed to the branch since it was last looked at, or has merged what is there.
+    pub(super) async fn human_work(
         &self,
         cx: &OpContext,
-        scope: &Scope,
         pull_request: &PullRequestRef,
-        objective: &str,
-        patch: Option<&str>,
-        allowed: &[RepoPath],
+        folders: &[RepoPath],
+        until: Option<UnixMillis>,
     ) -> Result<Outcome> {
-        match patch {
-            Some(patch) => self.agent_work(cx, scope, pull_request, objective, patch, allowed).await,
-            None => self.human_work(cx, pull_request, allowed).await,
-        }
-    }
-
-    /// Waits until somebody has pushed to the branch since it was last looked at, or has merged what is there.
-    async fn human_work(&self, cx: &OpContext, pull_request: &PullRequestRef, folders: &[RepoPath]) -> Result<Outcome> {
         let PullRequestRef { repo, number, head, .. } = pull_request;
         let root = RepoPath::root();
         let folder = folders.first().unwrap_or(&root);
-        self.poll(|| {
+        let pushed = self.poll_until(until, || {
             Box::pin(async move {
                 let now = self.scm.pull_request(cx, repo, *number).await?;
                 let read = Some(Change::prove(repo, &now).into());
@@ -44,11 +35,11 @@ impl Services {
                     PullRequestState::Open => Ok(None),
                 }
             })
-        })
-        .await
+        });
+        Ok(pushed.await?.unwrap_or(Outcome::Overdue))
     }
 
-    async fn agent_work(
+    pub(super) async fn agent_work(
         &self,
         cx: &OpContext,
         scope: &Scope,

@@ -101,6 +101,9 @@ pub enum Command {
         patch: Option<String>,
         /// What may be changed.
         allowed: Vec<RepoPath>,
+        /// Until when it is waited for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<UnixMillis>,
     },
     /// Build and test a commit.
     Build {
@@ -112,6 +115,9 @@ pub enum Command {
         commit: CommitId,
         /// Where the change started.
         base: CommitId,
+        /// Until when it is waited for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<UnixMillis>,
     },
     /// Wait until people have merged or closed a pull request.
     AwaitMerge {
@@ -123,6 +129,9 @@ pub enum Command {
         pull_request: PullRequestRef,
         /// The folder whose tree matters in the merged commit.
         path: RepoPath,
+        /// Until when it is waited for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<UnixMillis>,
     },
     /// Write what was built into the preflight pull request.
     Stage {
@@ -200,6 +209,9 @@ pub enum Command {
         settle_millis: u64,
         /// Wait while only time or people stand in the way.
         wait: bool,
+        /// Until when it is waited for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<UnixMillis>,
         /// What would be promoted, and how far it is.
         artifact: Box<ArtifactLifecycle>,
     },
@@ -242,6 +254,9 @@ pub enum Command {
         settle_millis: u64,
         /// Go on until people have merged or closed it, or the grant is taken back; else only to the first grant.
         until_merged: bool,
+        /// Until when it is waited for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<UnixMillis>,
         /// What would be promoted, and how far it is.
         artifact: Box<ArtifactLifecycle>,
     },
@@ -412,6 +427,8 @@ pub enum Outcome {
         /// The evidence.
         evidence: Vec<EvidenceRecord>,
     },
+    /// It was waited for until its limit.
+    Overdue,
     /// A pull request was closed without a merge.
     Closed {
         /// By whom.

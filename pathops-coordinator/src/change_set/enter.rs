@@ -7,7 +7,7 @@ use pathops_core::evidence::Occasion;
 use pathops_core::lifecycle::ArtifactLifecycle;
 use pathops_core::policy::{DependencyState, GitState, MergeBy, Shown};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
-use pathops_core::{CommitId, Digest, RepoPath, UnitId};
+use pathops_core::{CommitId, Digest, RepoPath, UnitId, UnixMillis};
 
 use crate::change_set::{
     Combination, Command, Decided, Failure, Progress, PullRequestRef, Role, Scope, Stage, State, announcement, glass_incident,
@@ -15,7 +15,10 @@ use crate::change_set::{
 
 /// Puts the unit into `stage` and gives the command that ends it. `None` where the stage has no operation, or where
 /// what it needs is not known, which the order of the stages excludes; the unit then stops.
-pub(super) fn enter(state: &mut State, unit: &UnitId, stage: Stage) -> Option<Command> {
+pub(super) fn enter(state: &mut State, unit: &UnitId, stage: Stage, at: UnixMillis) -> Option<Command> {
+    let by_person = state.by_person(unit);
+    let progress = state.units.get_mut(unit)?;
+    progress.limited = state.start.limits.enter(stage, progress.limited, by_person, at);
     let command = {
         let progress = state.units.get(unit)?;
         Context { state, progress, scope: scope(state, unit)? }.command(stage)
@@ -120,6 +123,10 @@ impl Context<'_> {
         }
     }
 
+    fn until(&self) -> Option<UnixMillis> {
+        self.progress.limited.map(|limited| limited.until)
+    }
+
     fn preflight(&self) -> EnvironmentTarget {
         self.state.start.environments.preflight.clone()
     }
@@ -147,17 +154,18 @@ impl Context<'_> {
             _ => self.preflight().path,
         };
         let (objective, patch) = (task.objective.clone(), task.patch.clone());
-        Some(Command::Work { scope: self.scope.clone(), pull_request, objective, patch, allowed: vec![allowed] })
+        let (scope, allowed, until) = (self.scope.clone(), vec![allowed], self.until());
+        Some(Command::Work { scope, pull_request, objective, patch, allowed, until })
     }
 
     fn build(&self) -> Option<Command> {
         let PullRequestRef { repo, head, base_commit, .. } = self.pull_request(Role::Source)?;
-        Some(Command::Build { scope: self.scope.clone(), repo, commit: head, base: base_commit })
+        Some(Command::Build { scope: self.scope.clone(), repo, commit: head, base: base_commit, until: self.until() })
     }
 
     fn await_merge(&self, role: Role, path: RepoPath) -> Option<Command> {
         let pull_request = self.pull_request(role)?;
-        Some(Command::AwaitMerge { scope: self.scope.clone(), role, pull_request, path })
+        Some(Command::AwaitMerge { scope: self.scope.clone(), role, pull_request, path, until: self.until() })
     }
 
     fn stage(&self) -> Option<Command> {
@@ -245,6 +253,7 @@ impl Context<'_> {
             preflight: self.preflight(),
             settle_millis: self.state.start.settle_millis,
             wait,
+            until: self.until(),
             artifact: self.progress.artifact.clone().map(Box::new)?,
         })
     }
@@ -307,6 +316,7 @@ impl Context<'_> {
             shown: self.progress.shown.clone().unwrap_or_else(Shown::nothing),
             settle_millis: self.state.start.settle_millis,
             until_merged,
+            until: self.until(),
             artifact: artifact.clone().map(Box::new)?,
             scope: self.scope.clone(),
         })

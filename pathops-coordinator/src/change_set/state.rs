@@ -11,6 +11,7 @@ use pathops_core::{
 use pathops_evidence::EvidenceRecord;
 use serde::{Deserialize, Serialize};
 
+use crate::change_set::{Limited, Limits};
 use crate::plan::ExecutionPlan;
 
 /// What a change set begins with. One that has to wait for its turn is planned anew when that has come; from then on it never changes.
@@ -35,6 +36,9 @@ pub struct Start {
     pub preflight_merge: Merging,
     /// How long health must hold, in milliseconds.
     pub settle_millis: u64,
+    /// How long is waited for a step. Earlier versions waited as long as it took.
+    #[serde(default, skip_serializing_if = "Limits::are_none")]
+    pub limits: Limits,
     /// Who is asked for reviews.
     pub reviewers: Vec<PersonId>,
     /// The lifecycles of the units, where it is known which owner took them onto the path.
@@ -359,6 +363,9 @@ pub struct Progress {
     pub restored: bool,
     /// Whether people have pushed to the preflight pull request, so that people merge it.
     pub merged_by_people: bool,
+    /// Until when it is waited for where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limited: Option<Limited>,
     /// Since when the newest deployment of it is waited for.
     #[serde(default)]
     pub deploying_since: Option<UnixMillis>,

@@ -18,7 +18,7 @@ pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
     let mut state = declared(start);
     let mut commands = match await_turn(start) {
         Some(wait) => vec![wait],
-        None => begin(&mut state),
+        None => begin(&mut state, start.at),
     };
     commands.push(record_now(&mut state, start.at));
     (state, commands)
@@ -36,6 +36,7 @@ fn declared(start: &Start) -> State {
         production: None,
         restored: false,
         merged_by_people: false,
+        limited: None,
         deploying_since: None,
         observation: None,
         evidence: Vec::new(),
@@ -79,9 +80,9 @@ fn await_turn(Start { change_set, meta_repo, request, turn, at, .. }: &Start) ->
 }
 
 /// Begins the work on every unit.
-fn begin(state: &mut State) -> Vec<Command> {
+fn begin(state: &mut State, at: UnixMillis) -> Vec<Command> {
     let ids: Vec<(UnitId, Stage)> = state.units.iter().map(|(unit, progress)| (unit.clone(), progress.stage)).collect();
-    ids.iter().filter_map(|(unit, stage)| enter(state, unit, *stage)).collect()
+    ids.iter().filter_map(|(unit, stage)| enter(state, unit, *stage, at)).collect()
 }
 
 /// Its turn has come, or never will.
@@ -96,7 +97,7 @@ fn turn(state: &mut State, outcome: &Outcome, at: UnixMillis) -> Vec<Command> {
         for Carried { change_set, title, .. } in state.start.carries.clone() {
             remark(state, format!("it carries `{change_set}`, too: {title}"));
         }
-        let mut commands = begin(state);
+        let mut commands = begin(state, at);
         commands.push(record_now(state, at));
         return commands;
     }
@@ -172,7 +173,7 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis
             set_stage(state, unit, Stage::Stopped);
             None
         }
-        Next::Do(stage) => enter(state, unit, stage),
+        Next::Do(stage) => enter(state, unit, stage, at),
         Next::Rest(stage) => {
             set_stage(state, unit, stage);
             None
@@ -192,6 +193,7 @@ fn fail(state: &mut State, unit: &UnitId, reason: String, at: UnixMillis) -> Opt
         return None;
     }
     progress.problem = Some(reason.clone());
+    progress.limited = None;
     rule_out(progress, &reason, at);
     state.failure.get_or_insert_with(|| Failure { unit: unit.clone(), stage, reason });
     // The way back does not depend on how well the failure is documented.
@@ -203,12 +205,12 @@ fn fail(state: &mut State, unit: &UnitId, reason: String, at: UnixMillis) -> Opt
     }
     let recovering = stage > Stage::Judging;
     match stage {
-        Stage::RecoveryDeploy => return enter(state, unit, Stage::RecoveryFailureEvidence),
-        Stage::RestoreDeploy => return enter(state, unit, Stage::RestoreFailureEvidence),
+        Stage::RecoveryDeploy => return enter(state, unit, Stage::RecoveryFailureEvidence, at),
+        Stage::RestoreDeploy => return enter(state, unit, Stage::RestoreFailureEvidence, at),
         _ if recovering => progress.stage = Stage::LeftToPeople,
         // Nothing of it is anywhere yet: there is nothing to collect.
         _ if progress.pull_requests.is_empty() => progress.stage = Stage::Stopped,
-        _ => return enter(state, unit, Stage::FailureEvidence),
+        _ => return enter(state, unit, Stage::FailureEvidence, at),
     }
     None
 }
@@ -233,7 +235,7 @@ fn advance(state: &mut State, at: UnixMillis) -> Vec<Command> {
                 Stage::Proposed if earlier(state, Stage::Live) => Stage::Promoting,
                 _ => continue,
             };
-            commands.extend(enter(state, unit, next));
+            commands.extend(enter(state, unit, next, at));
         }
     }
     if all(state, Stage::Live) {
@@ -266,12 +268,12 @@ fn recover(state: &mut State, at: UnixMillis) -> Vec<Command> {
         for progress in state.units.values_mut() {
             rule_out(progress, &reason, at);
         }
-        return open.iter().filter_map(|unit| enter(state, unit, S::Closing)).collect();
+        return open.iter().filter_map(|unit| enter(state, unit, S::Closing, at)).collect();
     }
     for unit in order {
         if stage(state, &unit) == S::Closed {
             match way_back(state, &unit) {
-                Next::Do(stage) => return enter(state, &unit, stage).into_iter().collect(),
+                Next::Do(stage) => return enter(state, &unit, stage, at).into_iter().collect(),
                 Next::Rest(stage) => set_stage(state, &unit, stage),
                 Next::Fail(reason) => leave_to_people(state, &unit, reason),
             }
@@ -366,7 +368,7 @@ fn stage(state: &State, unit: &UnitId) -> Stage {
 
 fn set_stage(state: &mut State, unit: &UnitId, stage: Stage) {
     if let Some(progress) = state.units.get_mut(unit) {
-        progress.stage = stage;
+        (progress.stage, progress.limited) = (stage, None);
     }
 }
 

@@ -38,6 +38,11 @@ pub(super) fn transition(work: Work, progress: &mut Progress, outcome: &Outcome,
         Outcome::Dropped => Some(Next::Rest(S::Stopped)),
         Outcome::Closed { by } => Some(Next::Fail(format!("{by} closed the pull request without merging it"))),
         Outcome::Failed { reason } => Some(Next::Fail(reason.clone())),
+        // Where it was paused meanwhile it may take longer by now.
+        Outcome::Overdue => match progress.limited {
+            Some(limited) if limited.until <= at => Some(Next::Fail(limited.failure())),
+            _ => Some(Next::Do(stage)),
+        },
         _ if stage <= S::Built => source(work, progress, outcome),
         _ if stage <= S::Tested => preflight(progress, outcome),
         _ if stage <= S::Proposed => decision(progress, outcome),

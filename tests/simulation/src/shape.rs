@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use pathops_coordinator::change_set::Limits;
 use pathops_core::adapter::{SourceFile, SourceTree};
 use pathops_core::policy::Supersession;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget, FeatureRequest, UnitChange};
@@ -46,6 +47,7 @@ pub(crate) struct Shape {
     pub(crate) preflight_by_people: bool,
     /// What becomes of a change set where a newer one changes the same unit.
     pub(crate) supersession: Supersession,
+    pub(crate) limits: Limits,
     pub(crate) asked: Vec<Asked>,
 }
 
@@ -65,6 +67,12 @@ pub(crate) struct Asked {
     pub(crate) request: FeatureRequest,
     pub(crate) after: Duration,
     pub(crate) key: String,
+}
+
+/// Most hosts wait for as long as it takes; some for so short that people are late.
+fn limits(dice: &Dice) -> Limits {
+    let limit = || dice.chance(150).then(|| Duration::from_secs(*dice.pick(&[600, 3_600, 86_400])));
+    Limits { work: limit(), build: limit(), review: limit(), approval: limit() }
 }
 
 impl Shape {
@@ -91,7 +99,7 @@ impl Shape {
         let by_hand = if supersession == Supersession::Batch { 600 } else { 200 };
         let asked = (0..*queue.pick(&[1, 1, 1, 1, 2, 3])).map(|number| asked(dice, &ids, number, by_hand)).collect();
         let (approvals, preflight_by_people) = (if dice.chance(150) { 2 } else { 1 }, dice.chance(200));
-        Self { units, covered, approvals, preflight_by_people, supersession, asked }
+        Self { units, covered, approvals, preflight_by_people, supersession, limits: limits(&dice.of("limits")), asked }
     }
 
     pub(crate) fn covers(&self, unit: &UnitId) -> bool {

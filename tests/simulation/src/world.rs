@@ -162,6 +162,7 @@ impl World {
             .ids(Arc::new(self.ids.clone()))
             .secret(SECRET)
             .pace(pace)
+            .limits(self.truth.shape.limits)
             .observer(self.observer())
             .build()
             .unwrap()

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use pathops_coordinator::change_set::{End, Role, State};
-use pathops_core::RepoPath;
+use pathops_coordinator::change_set::{End, PullRequestRef, Role, State};
 use pathops_core::adapter::PullRequestState;
+use pathops_core::{Principal, RepoPath};
 
 use super::lifecycles::lifecycles_are_kept;
 use super::{AT_THE_END, Found, Invariant, holds};
@@ -27,10 +27,6 @@ impl Invariant for InOrder {
             let opened = truth.pull_requests(&repo);
             for left in &opened {
                 holds!(left.state != PullRequestState::Open, "{repo}{} of an ended change set is still open", left.number);
-                // What was pushed to it afterwards is in no pull request, and stays.
-                let stays = matches!(left.state, PullRequestState::Closed { .. })
-                    && truth.head(&repo, &left.head_branch).is_some_and(|head| head == left.head);
-                holds!(!stays, "the branch of {repo}{}, which is closed, is still there", left.number);
             }
             // A branch without a pull request is one that nobody would ever find.
             let from: BTreeSet<_> = opened.iter().map(|it| &it.head_branch).collect();
@@ -42,8 +38,22 @@ impl Invariant for InOrder {
                 }
             }
         }
-        states.iter().try_for_each(|state| ended(truth, state, states))
+        states.iter().try_for_each(|state| ended(truth, state, states).and_then(|()| branches(truth, state)))
     }
+}
+
+/// Of what is closed no branch is left, unless people have pushed to it.
+fn branches(truth: &Truth, state: &State) -> Found {
+    let pull_requests = state.units.values().flat_map(|progress| progress.pull_requests.values());
+    for PullRequestRef { repo, number, branch, base_commit, .. } in pull_requests {
+        let read = wait(truth.scm.pull_request(&cx(), repo, *number)).map_err(|error| error.to_string())?;
+        let (PullRequestState::Closed { .. }, Some(head)) = (read.state, truth.head(repo, branch)) else { continue };
+        let commits = wait(truth.scm.log(&cx(), repo, Some(base_commit), &head, 1_000)).map_err(|error| error.to_string())?;
+        let mut authors = commits.iter().flat_map(|commit| &commit.authors);
+        let by_people = authors.any(|author| !matches!(author.principal, Some(Principal::System | Principal::Agent { .. })));
+        holds!(by_people, "the branch of {repo}{number}, which is closed, is still there");
+    }
+    Ok(())
 }
 
 fn ended(truth: &Truth, state: &State, states: &[State]) -> Found {
