@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use pathops_coordinator::change_set::{Before, ChangeSet, Decided, End, Failure, Merging, PullRequestRef, Role, Stage, Start};
+use pathops_coordinator::change_set::{
+    Before, ChangeSet, Decided, End, Failure, Limits, Merging, PullRequestRef, Role, Stage, Start,
+};
 use pathops_coordinator::plan::plan;
 use pathops_core::evidence::{
     Absence, Attester, EvidenceId, Occasion, Place, Predicate as _, SNAPSHOT_FORMAT, SnapshotExtent, TestResult, Window,
@@ -40,6 +42,7 @@ fn declared() -> State {
         turn: None,
         carries: Vec::new(),
         settle_millis: 1000,
+        limits: Limits::default(),
         apps: std::collections::BTreeMap::new(),
         reviewers: vec![PersonId::parse("bob").unwrap()],
         at: UnixMillis(0),
