@@ -1,6 +1,7 @@
 //! A call of a database: what is being done and on what, for the message of any error on the way.
 
 use std::fmt;
+use std::sync::Arc;
 
 use pathops_core::{Effect, Error, ErrorKind};
 
@@ -49,12 +50,17 @@ impl Call {
 
     /// A failure of the database, with no effect: what was begun is rolled back.
     pub(crate) fn failed(&self, error: sqlx::Error) -> Error {
-        let (kind, reason, advice) = (self.store.classify)(&error);
-        Error::new(kind, self.operation)
-            .on(&self.subject)
-            .because(format_args!("{reason} ({})", self.place))
-            .advise(advice.unwrap_or(self.store.restore))
-            .with_source(error)
-            .with_effect(Effect::None)
+        self.classified(&error).with_source(error).with_effect(Effect::None)
+    }
+
+    /// A failure of what several calls did together. It may have reached the disk although the answer did not come back.
+    pub(crate) fn failed_together(&self, error: Arc<sqlx::Error>) -> Error {
+        self.classified(&error).with_source(error).with_effect(Effect::Unknown)
+    }
+
+    fn classified(&self, error: &sqlx::Error) -> Error {
+        let (kind, reason, advice) = (self.store.classify)(error);
+        let error = Error::new(kind, self.operation).on(&self.subject).because(format_args!("{reason} ({})", self.place));
+        error.advise(advice.unwrap_or(self.store.restore))
     }
 }

@@ -1,9 +1,9 @@
 //! The journal, the evidence index and the inbox, each in one SQLite file: `Journal`, `EvidenceIndex` and `Inbox` on one machine,
 //! with nothing to install.
 //!
-//! Of the journal, what is acknowledged is on the disk: a transition is one transaction, and its commit waits for the disk once.
-//! Entries are only ever added; triggers in the file refuse to change or delete one, whoever asks. One process at a
-//! time may write (a lock file beside the journal sees to it), and calls take turns on one connection.
+//! Of the journal, what is acknowledged is on the disk. A transition is there whole or not at all; calls that come at once share a commit,
+//! which waits for the disk once for all of them. Entries are only ever added; triggers in the file refuse to change or delete one, whoever
+//! asks. One process at a time may write (a lock file beside the journal sees to it), and calls take turns on one connection.
 //!
 //! The evidence index is as durable, and what is added at once is one transaction. Several processes may use it at once; they
 //! take turns in writing by SQLite's own locks, and finding is by an index of the database, however much there is. A file of an

@@ -250,6 +250,110 @@ async fn a_dropped_call_leaves_all_or_nothing_and_the_journal_usable() {
     }
 }
 
+/// So many runs with one transition each, under one lease.
+async fn with_runs(path: &Path, count: u64) -> (SqliteJournal, Lease, Vec<RunId>) {
+    let journal = SqliteJournal::open(path).await.unwrap();
+    let lease = lease(&journal).await;
+    let runs: Vec<_> = (0..count).map(|number| RunId::parse(format!("run-{number}")).unwrap()).collect();
+    for run in &runs {
+        journal.create(&cx(), &lease, run, "promotion", &transition(1)).await.unwrap();
+    }
+    (journal, lease, runs)
+}
+
+/// Adds the next transition to each at once.
+async fn append_to_all(journal: &SqliteJournal, lease: &Lease, runs: &[(RunId, Seq)]) -> Vec<pathops_core::Result<Seq>> {
+    let append = |(run, last): &(RunId, Seq)| {
+        let (run, last) = (run.clone(), *last);
+        async move { journal.append(&cx(), lease, &run, last, &transition(last.0 + 1)).await }
+    };
+    futures_util::future::join_all(runs.iter().map(append)).await
+}
+
+/// How many commits are in a write-ahead log that was never begun anew, by <https://sqlite.org/fileformat2.html#walformat>.
+fn commits(path: &Path) -> usize {
+    let log = fs::read(format!("{}-wal", path.display())).unwrap();
+    let number = |at: usize| u32::from_be_bytes(log.get(at..at + 4).unwrap().try_into().unwrap());
+    let frame = 24 + usize::try_from(number(8)).unwrap();
+    (32..log.len()).step_by(frame).filter(|at| number(at + 4) != 0).count()
+}
+
+#[tokio::test]
+async fn calls_that_come_at_once_share_a_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let (journal, lease, runs) = with_runs(&path, 16).await;
+    let before = commits(&path);
+    let all: Vec<_> = runs.iter().map(|run| (run.clone(), Seq(1))).collect();
+    assert!(append_to_all(&journal, &lease, &all).await.into_iter().all(|seq| seq.unwrap() == Seq(2)));
+    // Whoever is first may be gone before the others come.
+    let made = commits(&path) - before;
+    assert!((1..=2).contains(&made), "{made} commits of 16 calls");
+    let mut raw = raw(&path).await;
+    let stored: i64 = sqlx::query_scalar("SELECT count(*) FROM entries WHERE seq = 2").fetch_one(&mut raw).await.unwrap();
+    assert_eq!(stored, 16, "what is acknowledged is there for others too");
+}
+
+#[tokio::test]
+async fn one_that_is_refused_takes_nothing_from_those_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, lease, runs) = with_runs(&folder.path().join("journal.db"), 9).await;
+    for wrong in 0..9 {
+        let last = Seq(wrong + 1);
+        let mut all: Vec<_> = runs.iter().map(|run| (run.clone(), last)).collect();
+        let at = usize::try_from(wrong).unwrap();
+        all[at].1 = Seq(77);
+        for (number, appended) in append_to_all(&journal, &lease, &all).await.into_iter().enumerate() {
+            match appended {
+                Err(error) if number == at => assert_eq!(error.kind(), ErrorKind::Conflict, "{error}"),
+                appended => assert_eq!(appended.unwrap(), Seq(last.0 + 1)),
+            }
+        }
+        let left = journal.load(&cx(), &runs[at]).await.unwrap().unwrap().seq;
+        assert_eq!(left, last, "what was refused has done something");
+        journal.append(&cx(), &lease, &runs[at], last, &transition(last.0 + 1)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn one_that_is_dropped_takes_nothing_from_those_beside_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, lease, runs) = with_runs(&folder.path().join("journal.db"), 5).await;
+    for polls in 0..60 {
+        let last = Seq(polls + 1);
+        let (others, next) = (runs[1..].iter().map(|run| (run.clone(), last)).collect::<Vec<_>>(), transition(last.0 + 1));
+        let (cx, mut dropped) = (cx(), 0);
+        let mut call = Some(journal.append(&cx, &lease, &runs[0], last, &next));
+        let mut all = std::pin::pin!(append_to_all(&journal, &lease, &others));
+        let appended = std::future::poll_fn(|context| {
+            if dropped == polls {
+                call = None;
+            }
+            if let Some(future) = &mut call
+                && future.as_mut().poll(context).is_ready()
+            {
+                call = None;
+            }
+            dropped += 1;
+            context.waker().wake_by_ref();
+            all.as_mut().poll(context)
+        });
+        for seq in appended.await {
+            // What was given up in the middle of the commit of all may have taken them with it; then asking again settles it.
+            match seq {
+                Err(error) => assert_eq!((error.kind(), error.effect()), (ErrorKind::Unavailable, Effect::Unknown), "{error}"),
+                seq => assert_eq!(seq.unwrap(), Seq(last.0 + 1)),
+            }
+        }
+        call = None;
+        drop(call);
+        let all: Vec<_> = runs.iter().map(|run| (run.clone(), last)).collect();
+        for seq in append_to_all(&journal, &lease, &all).await {
+            assert_eq!(seq.unwrap(), Seq(last.0 + 1), "asking again settles it");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_log_torn_anywhere_leaves_whole_transitions() {
     let folder = tempfile::tempdir().unwrap();
@@ -342,6 +446,37 @@ fn full_disk_process() {
         let again = journal.append(&cx(), &lease, &run(), last, &transition(last.0 + 1)).await;
         assert_eq!(again.unwrap(), Seq(last.0 + 1), "with room again, it goes on");
         println!("\nsurvived a full disk after {}", last.0);
+        journal.release(&cx(), &lease).await.unwrap();
+        drop(journal);
+
+        // The same of many at once.
+        let path = folder.join("many.db");
+        let ballast = folder.join("ballast");
+        fs::remove_file(folder.join("journal.db")).unwrap();
+        fs::write(&ballast, vec![0; 64 * 1024]).unwrap();
+        let (journal, lease, runs) = with_runs(&path, 8).await;
+        let mut all: Vec<_> = runs.iter().map(|run| (run.clone(), Seq(1))).collect();
+        let mut full = false;
+        while !full {
+            let appended = append_to_all(&journal, &lease, &all).await;
+            for ((_, last), appended) in all.iter_mut().zip(appended) {
+                match appended {
+                    Ok(seq) => *last = seq,
+                    Err(error) if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::Unavailable) => full = true,
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+        for (run, last) in &all {
+            assert_eq!(journal.load(&cx(), run).await.unwrap().unwrap().seq, *last, "{run}");
+        }
+        fs::remove_file(ballast).unwrap();
+        let again = append_to_all(&journal, &lease, &all).await;
+        assert!(
+            again.iter().zip(&all).all(|(seq, (_, last))| seq.as_ref().unwrap().0 == last.0 + 1),
+            "with room again, they go on"
+        );
+        println!("\nand so did many at once");
     });
 }
 
@@ -360,5 +495,5 @@ fn a_full_disk_is_told_and_survived() {
     command.arg(std::env::current_exe().unwrap());
     let output = start(command, "full_disk_process", folder.path()).wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && text.contains("survived a full disk"), "{text}");
+    assert!(output.status.success() && text.contains("survived a full disk") && text.contains("so did many"), "{text}");
 }

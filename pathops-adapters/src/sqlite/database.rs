@@ -1,16 +1,23 @@
 //! The file, its one connection, and transactions on it.
 //!
+//! A commit waits for the disk, and costs many times what the statements before it do. Where others wait for the connection, a call that
+//! has made its statements lets them make theirs in the same transaction, each in a savepoint of its own, and stands in line again behind
+//! them; when its turn comes it commits for all ([`Batch`]). So under load as many calls share a commit as wait at once, and a call alone
+//! commits by itself. Nobody is answered, and nobody reads, before what was done is on the disk.
+//!
 //! Transactions are begun and ended by statements, not by the driver's own type: after a full disk SQLite rolls back
 //! by itself, and a count of open transactions kept beside it would be wrong from then on. Instead a connection that
-//! may be inside a transaction, because one failed or its future was dropped, is marked and rolled back before it is used again.
+//! may be inside a call, because one failed or its future was dropped, is marked and rolled back before it is used again.
 
 use std::fmt;
 use std::fs::File;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use pathops_core::{Effect, ErrorKind, Result};
+use pathops_core::{Effect, Error, ErrorKind, Result};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, query, query_as, raw_sql};
 use tokio::sync::{Mutex, MutexGuard};
@@ -40,6 +47,8 @@ pub(super) struct Format {
 
 pub(super) struct Database {
     connection: Mutex<Connection>,
+    /// How many wait for the connection.
+    waiting: AtomicUsize,
     path: PathBuf,
     format: &'static Format,
     /// Held while the file is made, which SQLite's own locks do not see through, and kept where one process at a time may
@@ -49,17 +58,89 @@ pub(super) struct Database {
 
 struct Connection {
     sqlite: SqliteConnection,
+    /// A call may be half done: what is open of it is to be rolled back.
     in_doubt: bool,
+    /// What the calls before have done together, and is not committed.
+    batch: Option<Arc<Batch>>,
+}
+
+/// Calls that share a transaction: what became of it, once that is known.
+#[derive(Default)]
+struct Batch(OnceLock<Result<(), Failure>>);
+
+/// Why calls that share a transaction failed. They may have reached the disk all the same.
+#[derive(Clone)]
+enum Failure {
+    Commit(Arc<sqlx::Error>),
+    /// It was rolled back as a whole with one of them, as SQLite does on a full disk; or its commit was given up in the middle.
+    TakenBack,
 }
 
 /// The connection, outside of any transaction, and what it is used for.
 pub(super) struct Reader<'a> {
+    database: &'a Database,
     connection: MutexGuard<'a, Connection>,
     pub(super) call: Call,
 }
 
 /// An open transaction. Whatever way it goes out of scope other than [`Transaction::finish`], it has no effect.
 pub(super) struct Transaction<'a>(Reader<'a>);
+
+impl Connection {
+    async fn execute(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
+        query(statement).execute(&mut self.sqlite).await.map(drop)
+    }
+
+    /// Rolls back what is in doubt. Where that takes what others have done with it, they are told.
+    async fn settle(&mut self) {
+        if !self.in_doubt {
+            return;
+        }
+        if let Some(batch) = self.batch.clone() {
+            let rolled_back = match self.execute("ROLLBACK TO call").await {
+                Ok(()) => self.execute("RELEASE call").await,
+                failed => failed,
+            };
+            if rolled_back.is_ok() {
+                return self.in_doubt = false;
+            }
+            batch.end(Err(Failure::TakenBack));
+            self.batch = None;
+        }
+        // It fails where nothing is open any more, which is as well: the next statement tells of anything worse.
+        let _ = self.execute("ROLLBACK").await;
+        self.in_doubt = false;
+    }
+
+    /// Commits what the calls before have done together.
+    async fn commit(&mut self) {
+        let Some(batch) = self.batch.clone() else { return };
+        self.in_doubt = true;
+        let committed = self.execute("COMMIT").await;
+        self.in_doubt = committed.is_err();
+        self.batch = None;
+        batch.end(committed.map_err(|e| Failure::Commit(Arc::new(e))));
+    }
+}
+
+impl Batch {
+    fn end(&self, ended: Result<(), Failure>) {
+        // It ends once: then no connection has it any more.
+        let _ = self.0.set(ended);
+    }
+}
+
+impl Failure {
+    fn error(self, call: &Call) -> Error {
+        match self {
+            Self::Commit(error) => call.failed_together(error),
+            Self::TakenBack => {
+                let why = "it was in one transaction with others, and one of them failed with all";
+                call.refused(ErrorKind::Unavailable, why).advise("do it again").with_effect(Effect::Unknown)
+            }
+        }
+    }
+}
 
 impl Database {
     pub(super) async fn open(given: &Path, format: &'static Format) -> Result<Self> {
@@ -90,13 +171,13 @@ impl Database {
             .pragma("temp_store", "MEMORY")
             .disable_statement_logging();
         let sqlite = options.connect().await.map_err(|e| call.failed(e))?;
-        let connection = Mutex::new(Connection { sqlite, in_doubt: false });
-        Ok(Self { connection, path, format, lock: None })
+        let connection = Mutex::new(Connection { sqlite, in_doubt: false, batch: None });
+        Ok(Self { connection, waiting: AtomicUsize::new(0), path, format, lock: None })
     }
 
     /// Lets go of the file, and says where it is. What is locked stays so as long as what is returned.
     pub(super) async fn close(self, operation: &'static str) -> Result<(PathBuf, Option<File>)> {
-        let Self { connection, path, format, lock } = self;
+        let Self { connection, path, format, lock, .. } = self;
         let closed = connection.into_inner().sqlite.close().await;
         closed.map_err(|e| Call::new(&format.store, operation, path.display(), path.display()).failed(e))?;
         Ok((path, lock))
@@ -119,23 +200,58 @@ impl Database {
         transaction.finish(made).await
     }
 
-    /// Waits for its turn on the connection.
-    pub(super) async fn reader(&self, operation: &'static str, subject: impl fmt::Display) -> Reader<'_> {
+    /// Waits for its turn on the connection, with nothing in doubt.
+    async fn turn(&self) -> MutexGuard<'_, Connection> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let waits = Waits(&self.waiting);
         let mut connection = self.connection.lock().await;
-        if connection.in_doubt {
-            // It fails where nothing is open any more, which is as well: the next statement tells of anything worse.
-            let _ = query("ROLLBACK").execute(&mut connection.sqlite).await;
-            connection.in_doubt = false;
-        }
-        Reader { connection, call: Call::new(&self.format.store, operation, subject, self.path.display()) }
+        drop(waits);
+        connection.settle().await;
+        connection
     }
 
-    /// Begins a transaction that writes.
+    /// Reads what is on the disk.
+    pub(super) async fn reader(&self, operation: &'static str, subject: impl fmt::Display) -> Reader<'_> {
+        let mut connection = self.turn().await;
+        connection.commit().await;
+        connection.settle().await;
+        self.reading(connection, operation, subject)
+    }
+
+    fn reading<'a>(
+        &'a self,
+        connection: MutexGuard<'a, Connection>,
+        operation: &'static str,
+        subject: impl fmt::Display,
+    ) -> Reader<'a> {
+        Reader { database: self, connection, call: Call::new(&self.format.store, operation, subject, self.path.display()) }
+    }
+
+    /// Begins a transaction that writes, or joins that of those before.
     pub(super) async fn begin(&self, operation: &'static str, subject: impl fmt::Display) -> Result<Transaction<'_>> {
-        let mut reader = self.reader(operation, subject).await;
+        let mut reader = self.reading(self.turn().await, operation, subject);
+        let begin = if reader.connection.batch.is_some() { "SAVEPOINT call" } else { "BEGIN IMMEDIATE" };
         reader.connection.in_doubt = true;
-        query("BEGIN IMMEDIATE").execute(reader.sqlite()).await.map_err(|e| reader.call.failed(e))?;
+        reader.connection.execute(begin).await.map_err(|e| reader.call.failed(e))?;
         Ok(Transaction(reader))
+    }
+
+    /// What became of a batch. Unless it is known, it is this one's turn to commit it.
+    async fn committed(&self, batch: &Batch) -> Result<(), Failure> {
+        let mut connection = self.turn().await;
+        if batch.0.get().is_none() {
+            connection.commit().await;
+        }
+        batch.0.get().cloned().unwrap_or(Err(Failure::TakenBack))
+    }
+}
+
+/// One who waits for the connection.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -168,13 +284,31 @@ impl Transaction<'_> {
     /// Commits what led to an answer and rolls back what led to an error.
     ///
     /// A commit that fails has an unknown effect: it may have reached the disk although the answer did not come back.
-    pub(super) async fn finish<T>(mut self, outcome: Result<T>) -> Result<T> {
-        let ending = if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        let ended = query(ending).execute(self.sqlite()).await;
-        self.0.connection.in_doubt = ended.is_err();
-        let answer = outcome?;
-        ended.map_err(|e| self.call.failed(e).with_effect(Effect::Unknown))?;
-        Ok(answer)
+    pub(super) async fn finish<T>(self, outcome: Result<T>) -> Result<T> {
+        let Reader { database, mut connection, call } = self.0;
+        let answer = match outcome {
+            Ok(answer) => answer,
+            Err(error) => {
+                connection.settle().await;
+                return Err(error);
+            }
+        };
+        if connection.batch.is_some() {
+            connection.execute("RELEASE call").await.map_err(|e| call.failed(e))?;
+        } else {
+            connection.batch = Some(Arc::default());
+        }
+        connection.in_doubt = false;
+        let batch = connection.batch.clone().unwrap_or_default();
+        if database.waiting.load(Ordering::Relaxed) == 0 {
+            connection.commit().await;
+        }
+        drop(connection);
+        let committed = match batch.0.get() {
+            Some(committed) => committed.clone(),
+            None => database.committed(&batch).await,
+        };
+        committed.map(|()| answer).map_err(|failure| failure.error(&call))
     }
 }
 
