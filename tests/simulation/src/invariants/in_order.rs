@@ -42,10 +42,11 @@ impl Invariant for InOrder {
     }
 }
 
-/// Of what is closed no branch is left, unless people have pushed to it.
+/// Of what is closed no branch is left, unless people have pushed to it. A way back that people have closed is left to them.
 fn branches(truth: &Truth, state: &State) -> Found {
-    let pull_requests = state.units.values().flat_map(|progress| progress.pull_requests.values());
-    for PullRequestRef { repo, number, branch, base_commit, .. } in pull_requests {
+    let pull_requests = state.units.values().flat_map(|progress| &progress.pull_requests);
+    let forwards = pull_requests.filter(|(role, _)| matches!(role, Role::Source | Role::Preflight | Role::Production));
+    for (_, PullRequestRef { repo, number, branch, base_commit, .. }) in forwards {
         let read = wait(truth.scm.pull_request(&cx(), repo, *number)).map_err(|error| error.to_string())?;
         let (PullRequestState::Closed { .. }, Some(head)) = (read.state, truth.head(repo, branch)) else { continue };
         let commits = wait(truth.scm.log(&cx(), repo, Some(base_commit), &head, 1_000)).map_err(|error| error.to_string())?;
