@@ -1,5 +1,6 @@
 //! What the embedded engine takes, on SQLite: `cargo bench -p pathops-benches --bench engine`; with `-- --test` a little of it, to see
-//! that it works; with `-- --long` with 100,000 open runs and a minute of signals.
+//! that it works; with `-- --long` with 100,000 open runs and a minute of signals. With `--features temporal` and `-- --temporal URL` the
+//! same work is done on that server of Temporal, too, for example on one that `temporal server start-dev --db-filename FILE` has started.
 //!
 //! Transitions a second against a bare loop of inserts into a file of the same durability, in the same run: write-ahead log, synchronised
 //! at each commit, a row of the size of a transition. Of one run, against one insert a commit; and of [`AT_ONCE`] runs at once, against as
@@ -7,7 +8,8 @@
 //! follows from it, at 100 signals a second over 100 runs. What a claim costs where few runs are open, and where many are.
 //!
 //! It fails where the engine makes less than [`OF_BARE`] of the inserts, or [`OF_BARE_AT_ONCE`] at once, where 99 of 100 signals take longer than [`SIGNAL_MILLIS`],
-//! or where a claim among many costs more than [`GROWTH`] times one among few. The disk is what is waited for, so it measures the wall clock.
+//! where a claim among many costs more than [`GROWTH`] times one among few, or where it makes less than [`OF_TEMPORAL`] times the
+//! transitions that Temporal makes. The disk is what is waited for, so it measures the wall clock.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program that prints a table")]
 #![expect(clippy::disallowed_methods, clippy::unreachable, reason = "it measures the wall clock: the disk is what is waited for")]
 
@@ -38,6 +40,10 @@ const OF_BARE_AT_ONCE: f64 = 0.5;
 
 /// How many runs go on at once, and how many inserts share a commit.
 const AT_ONCE: u32 = 16;
+
+/// How many times as many transitions as Temporal at least, of many runs at once.
+#[cfg(feature = "temporal")]
+const OF_TEMPORAL: f64 = 10.0;
 
 /// How long a signal may take, 99 of 100.
 const SIGNAL_MILLIS: f64 = 20.0;
@@ -74,7 +80,7 @@ async fn main() {
         for round in 0..ROUNDS {
             let file = |what: &str| folder.path().join(format!("{what}-{at_once}-{round}.db"));
             let bare = bare(&file("bare"), sizes.transitions, at_once).await;
-            let engine = transitions(&file("engine"), sizes.transitions, at_once).await;
+            let engine = transitions(&*engine(&file("engine")).await.1, sizes.transitions, at_once).await;
             println!(
                 "{at_once:>2} at once: inserts {bare:>8.0}/s   transitions {engine:>8.0}/s   {:>5.2} of them",
                 engine / bare
@@ -83,6 +89,20 @@ async fn main() {
         }
         if best < limit {
             problems.push(format!("{at_once} at once: {best:.2} of what bare inserts make, and the limit is {limit}"));
+        }
+    }
+
+    #[cfg(feature = "temporal")]
+    if let Some(address) = std::env::args().skip_while(|argument| argument != "--temporal").nth(1) {
+        let (few, file) = (sizes.transitions / 5, folder.path().join("beside-temporal.db"));
+        let embedded = transitions(&*engine(&file).await.1, few, AT_ONCE).await;
+        let there = transitions(&temporal(address).await, few, AT_ONCE).await;
+        println!(
+            "{AT_ONCE:>2} at once: Temporal {there:>8.0}/s   transitions {embedded:>8.0}/s   {:>5.1} times as many",
+            embedded / there
+        );
+        if embedded < there * OF_TEMPORAL {
+            problems.push(format!("{:.1} times the transitions of Temporal, and the limit is {OF_TEMPORAL}", embedded / there));
         }
     }
 
@@ -129,6 +149,15 @@ async fn engine(path: &Path) -> (Arc<SqliteJournal>, Arc<Embedded>) {
     (journal.clone(), Arc::new(Embedded::new(journal, Arc::new(SystemClock), "bench", Duration::from_millis(100))))
 }
 
+/// An engine with a task queue of its own.
+#[cfg(feature = "temporal")]
+async fn temporal(address: String) -> pathops_adapters::temporal::Temporal {
+    use pathops_adapters::temporal::{Temporal, TemporalConfig};
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().expect("a clock");
+    let config = TemporalConfig::new(address, format!("bench-{}", since.as_millis()));
+    Temporal::connect(config, Arc::new(SystemClock)).await.expect("Temporal")
+}
+
 async fn begin(engine: &dyn Engine, stamps: &Stamps, number: u32, beats: u32) {
     let (machines, run) = (hosted(stamps, false), name(number));
     let turn = engine.turn("starting").await.expect("a turn");
@@ -138,12 +167,11 @@ async fn begin(engine: &dyn Engine, stamps: &Stamps, number: u32, beats: u32) {
 }
 
 /// Transitions a second, of so many runs.
-async fn transitions(path: &Path, transitions: u32, at_once: u32) -> f64 {
-    let ((_, engine), stamps) = (engine(path).await, Stamps::default());
-    let each = transitions / at_once;
+async fn transitions(engine: &dyn Engine, transitions: u32, at_once: u32) -> f64 {
+    let (stamps, each) = (Stamps::default(), transitions / at_once);
     let names: Vec<_> = (0..at_once).map(name).collect();
     for number in 0..at_once {
-        begin(&*engine, &stamps, number, each).await;
+        begin(engine, &stamps, number, each).await;
     }
     let machines = hosted(&stamps, false);
     let begun = Instant::now();

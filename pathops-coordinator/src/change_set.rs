@@ -26,6 +26,7 @@ pub use render::*;
 pub use state::*;
 pub use told::Told;
 
+pub(crate) use step::source_stays;
 pub(crate) use transition::merged_early;
 
 use pathops_core::UnixMillis;
@@ -37,8 +38,8 @@ pub struct ChangeSet;
 
 impl Machine for ChangeSet {
     const NAME: &'static str = "change-set";
-    /// 4: change sets are told things.
-    const FORMAT: u32 = 4;
+    /// 4: change sets are told things. 5: steps have limits.
+    const FORMAT: u32 = 5;
     const OLDEST: u32 = 3;
     type Start = Start;
     type Signal = Told;

@@ -46,7 +46,7 @@ pub enum EndedBy {
 /// When a wait is over in any case.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Deadline {
-    /// The earliest instant. A host that was restarted counts from then on.
+    /// The earliest instant. Of a deployment and of an agent, a host that was restarted counts from then on.
     pub at: UnixMillis,
     /// What happens then.
     pub then: &'static str,

@@ -6,13 +6,14 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pathops_coordinator::ControlPlane;
-use pathops_coordinator::change_set::{End, Limits, Role, Stage, State};
+use pathops_coordinator::change_set::{Command, End, Limits, Role, Stage, State};
 use pathops_core::adapter::{CheckState, Clock as _, PullRequestState};
 use pathops_core::memory::MemoryJournal;
 use pathops_core::policy::PROMOTION_CONTEXT;
 use pathops_core::project::FeatureRequest;
 use pathops_core::{ChangeSetId, Principal, Result, UnixMillis};
 
+use crate::governance::{declare, policy};
 use crate::world::{START, World, cx, feature_of, person, wait};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -104,6 +105,90 @@ fn what_nobody_merges_into_production_goes_back_and_its_grant_is_taken_back() {
     assert!(checks.iter().any(|it| it.name == PROMOTION_CONTEXT && it.state == CheckState::Failure), "{checks:?}");
 }
 
+/// The status of the production pull request, if there is one.
+fn promotion(world: &World, plane: &ControlPlane, change_set: &ChangeSetId) -> Option<CheckState> {
+    let state = wait(plane.state(change_set)).unwrap().unwrap();
+    let production = state.units[&"orders".parse().unwrap()].pull_requests.get(&Role::Production)?.clone();
+    let scm = world.forge.scm(Principal::System);
+    let head = wait(scm.pull_request(&cx(), &production.repo, production.number)).unwrap().head;
+    let checks = wait(scm.checks(&cx(), &production.repo, &head)).unwrap();
+    checks.into_iter().find(|it| it.name == PROMOTION_CONTEXT).map(|it| it.state)
+}
+
+#[test]
+fn at_the_limit_a_grant_is_taken_back_before_anything_else_is_done() {
+    let world = world(Limits { approval: Some(HOUR), ..Limits::default() });
+    world.hesitant.store(true, Ordering::SeqCst);
+    let (plane, change_set) = requested(&world, request());
+    let mut driving = pin!(plane.drive(&change_set));
+    let mut granted = false;
+    for _ in 0..100_000 {
+        assert!(driving.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "it has ended");
+        granted |= promotion(&world, &plane, &change_set) == Some(CheckState::Success);
+        if stage(&plane, &change_set) == Stage::FailureEvidence {
+            break;
+        }
+        world.people_act();
+        assert!(world.clock.advance_to_next(), "everybody waits for ever");
+    }
+    assert_eq!((granted, promotion(&world, &plane, &change_set)), (true, Some(CheckState::Pending)));
+}
+
+/// What was seen in preflight is too old each time, so that it is looked at again and again.
+#[test]
+fn who_looks_again_and_again_is_stopped_too() {
+    let world = world(Limits { approval: Some(HOUR * 24 * 5), ..Limits::default() });
+    world.hesitant.store(true, Ordering::SeqCst);
+    let clock = world.clock.clone();
+    let world = world.watched(move |command| {
+        if matches!(command, Command::Promote { role: Role::Production, .. }) {
+            clock.advance(HOUR * 24 * 2);
+        }
+    });
+    let state = world.carry_out(request(), "k").unwrap();
+    assert!(why_it_went_back(&state).contains("which is how long it is waited for"), "{state:?}");
+}
+
+#[test]
+fn what_people_have_to_merge_into_preflight_has_a_limit() {
+    let world = world(Limits { review: Some(HOUR), ..Limits::default() });
+    declare(&world, "main", "policy.yaml", &policy(&world).replace("preflightMerge: pathops", "preflightMerge: people"));
+    let (plane, change_set) = requested(&world, request());
+    let mut driving = pin!(plane.drive(&change_set));
+    for _ in 0..100_000 {
+        assert!(driving.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "it has ended");
+        if stage(&plane, &change_set) == Stage::PreflightMerge {
+            break;
+        }
+        world.people_act();
+        assert!(world.clock.advance_to_next(), "everybody waits for ever");
+    }
+    let state = world.pass(driving).unwrap();
+    assert!(why_it_went_back(&state).starts_with("nobody has merged or closed"), "{state:?}");
+    let source = &state.units[&"orders".parse().unwrap()].pull_requests[&Role::Source];
+    let stays = format!("orders: its source was merged ({}) and stays as it is; a revert there is up to people", source.url);
+    assert!(state.remarks.contains(&stays), "{:?}", state.remarks);
+}
+
+/// While it was paused its build was over its limit; what is cancelled has not failed.
+#[test]
+fn what_is_cancelled_while_it_is_paused_has_not_failed() {
+    let mut world = world(Limits { build: Some(HOUR), ..Limits::default() });
+    world.ci = world.ci.taking(HOUR * 20);
+    let (plane, change_set) = requested(&world, request());
+    let mut driving = pin!(plane.drive(&change_set));
+    until(&world, &mut driving, || stage(&plane, &change_set) == Stage::Building);
+    wait(plane.pause(&change_set, &person("alice"), "a holiday")).unwrap();
+    let is_paused = || wait(plane.state(&change_set)).unwrap().unwrap().paused.is_some();
+    until(&world, &mut driving, is_paused);
+    let paused = world.clock.now();
+    world.clock.advance(HOUR * 3);
+    until(&world, &mut driving, || world.clock.now().since(paused) >= HOUR * 3);
+    wait(plane.cancel(&change_set, &person("alice"), "nobody wants it")).unwrap();
+    let state = world.pass(driving).unwrap();
+    assert_eq!((state.end, state.failure.as_ref()), (Some(End::Cancelled), None));
+}
+
 #[test]
 fn what_comes_in_time_goes_on_as_without_limits() {
     let all = Limits { work: Some(HOUR), build: Some(HOUR), review: Some(HOUR), approval: Some(HOUR) };
@@ -126,11 +211,11 @@ fn a_restart_does_not_begin_it_again_and_what_was_done_in_time_counts() {
         let restarted = world.plane();
         if in_time {
             let mut driving = pin!(restarted.drive(&change_set));
-            until(&world, &mut driving, || stage(&restarted, &change_set) > Stage::SourceReview);
+            until(&world, &mut driving, || stage(&restarted, &change_set) == Stage::PreflightDeploy);
         } else {
             let state = world.pass(restarted.drive(&change_set)).unwrap();
             assert!(world.clock.now().since(START) < HOUR + Duration::from_secs(60));
-            assert!(why_it_went_back(&state).contains("waits no longer"));
+            assert!(why_it_went_back(&state).contains("which is how long it is waited for"));
         }
     }
 }
@@ -150,6 +235,8 @@ fn while_it_is_paused_its_limit_stands_still() {
     assert!(first > UnixMillis(START.0) && first.since(START) < HOUR + Duration::from_secs(60), "{first}");
 
     wait(plane.pause(&change_set, &person("alice"), "a holiday")).unwrap();
+    let is_paused = || wait(plane.state(&change_set)).unwrap().unwrap().paused.is_some();
+    until(&world, &mut driving, is_paused);
     let paused = world.clock.now();
     world.clock.advance(HOUR * 3);
     until(&world, &mut driving, || world.clock.now().since(paused) >= HOUR * 3);
@@ -157,7 +244,7 @@ fn while_it_is_paused_its_limit_stands_still() {
     until(&world, &mut driving, || deadline().is_some_and(|(at, _)| at.since(first) >= HOUR * 3));
 
     let state = world.pass(driving).unwrap();
-    assert!(why_it_went_back(&state).contains("waits no longer"));
+    assert!(why_it_went_back(&state).contains("which is how long it is waited for"));
     let took = world.clock.now().since(START);
     assert!(took >= HOUR * 4 && took < HOUR * 4 + Duration::from_secs(60), "{took:?}");
 }

@@ -148,6 +148,23 @@ fn what_is_closed_leaves_no_branch_and_keeps_its_commits() {
     assert_eq!(state.remarks, [] as [String; 0]);
 }
 
+/// A branch is no reason not to go back.
+#[test]
+fn a_branch_that_cannot_be_deleted_stays_and_it_goes_back_all_the_same() {
+    let world = World::new(MemoryJournal::new());
+    let forge = world.forge.clone();
+    let world = world.watched(move |command| {
+        let Command::Close { pull_requests, .. } = command else { return };
+        for (_, PullRequestRef { repo, branch, .. }, _) in pull_requests {
+            forge.protect(repo, branch, Default::default()).unwrap();
+        }
+    });
+    let state = world.carry_out(failing(), "k").unwrap();
+    assert_eq!(state.end, Some(End::Recovered));
+    let stay = state.remarks.iter().filter(|remark| remark.contains(" stays: ")).count();
+    assert_eq!(stay, state.units.values().map(|unit| unit.pull_requests.len()).sum::<usize>(), "{:?}", state.remarks);
+}
+
 /// The closed pull request has nothing of it.
 #[test]
 fn what_people_push_once_it_is_closed_stays() {

@@ -43,7 +43,10 @@ impl Services {
                 }
             })
         });
-        let Some((run, outcome)) = finished.await? else { return Ok(Outcome::Overdue) };
+        let Some((run, outcome)) = finished.await? else {
+            self.give_up(cx, request).await;
+            return Ok(Outcome::Overdue);
+        };
         let declared = self.declared(cx, scope).await;
         if let (Err(why), None) = (&declared, &self.sealed) {
             // Nothing that may have to be erasable is stored as it is: it is waited until somebody can tell.
@@ -122,6 +125,17 @@ impl Services {
         let check = NewCheck::new(commit.clone(), CHECK, state, summary)
             .map_err(|error| Error::new(ErrorKind::Invalid, "report a check").on(CHECK).because(error))?;
         self.scm.report_check(&cx.part("check"), repo, &check).await
+    }
+
+    /// Ends a build that nobody waits for any more, where CI can; it costs nothing but time where that fails.
+    async fn give_up(&self, cx: &OpContext, request: &CiRequest) {
+        if !self.ci.capabilities().cancel {
+            return;
+        }
+        let cancelled = async { self.ci.cancel(cx, &self.ci.start(cx, request).await?).await };
+        if let Err(error) = cancelled.await {
+            tracing::info!(error = %error, "a build that took too long was not ended");
+        }
     }
 
     /// Stores the report, redacted, and states what the tests said. Where there is no report, or it cannot be read, there is no

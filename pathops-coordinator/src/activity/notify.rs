@@ -73,11 +73,6 @@ pub(super) fn after(command: &Command, outcome: &Outcome) -> Option<Notice> {
     let why = match outcome {
         Outcome::Failed { reason } | Outcome::BuildFailed { reason, .. } => reason.clone(),
         Outcome::Refused(decided) => decided.decision.summary(),
-        Outcome::Overdue => {
-            let text =
-                format!("{}: its step is at its limit; unless it was paused meanwhile, it stops and goes back", scope.unit.id);
-            return Some(notice(scope, Importance::Failure, text));
-        }
         Outcome::TakenBack { reason } => {
             let text = format!("{} may not be merged into production any more: {reason}", scope.unit.id);
             return Some(notice(scope, Importance::ActionNeeded, text));

@@ -157,10 +157,15 @@ impl Services {
                 })
             })
         });
-        let Some(look) = look.await? else {
-            // Nobody merges it any more by what it was granted.
-            self.withhold(cx, command).await?;
-            return Ok(Outcome::Overdue);
+        let look = match look.await? {
+            Some(look) => look,
+            None => {
+                // Nobody merges it any more by what it was granted. What was merged or closed before that counts.
+                self.withhold(cx, command).await?;
+                let now = self.scm.pull_request(cx, &pull_request.repo, pull_request.number).await?;
+                let Some(over) = self.over(cx, candidate, &now).await? else { return Ok(Outcome::Overdue) };
+                over
+            }
         };
         match look {
             Look::Over(outcome) => self.decide_about_merge(cx, candidate, artifact, *outcome).await,
@@ -189,10 +194,8 @@ impl Services {
     ) -> Result<Look> {
         let PullRequestRef { repo, number, .. } = candidate.pull_request;
         let now = self.scm.pull_request(cx, repo, *number).await?;
-        match now.state {
-            PullRequestState::Closed { by } => return Ok(Look::Over(Box::new(Outcome::Closed { by }))),
-            PullRequestState::Merged { ref by, ref commit, .. } => return self.merged(cx, candidate, by, commit, &now).await,
-            PullRequestState::Open => {}
+        if let Some(over) = self.over(cx, candidate, &now).await? {
+            return Ok(over);
         }
         let (policy, facts) = match self.facts(cx, candidate.scope, candidate.combination, Some(candidate)).await {
             Ok(read) => read,
@@ -274,6 +277,15 @@ impl Services {
             scope.title, preflight.environment, combination.tested.commit, target.environment,
         );
         self.redactor.redact_text(&body)
+    }
+
+    /// Whether people have merged or closed it.
+    async fn over(&self, cx: &OpContext, candidate: &Candidate<'_>, now: &PullRequest) -> Result<Option<Look>> {
+        Ok(match &now.state {
+            PullRequestState::Open => None,
+            PullRequestState::Closed { by } => Some(Look::Over(Box::new(Outcome::Closed { by: by.clone() }))),
+            PullRequestState::Merged { by, commit, .. } => Some(self.merged(cx, candidate, by, commit, now).await?),
+        })
     }
 
     /// What people merged has to be what was granted: the head with the status, and nothing that came from elsewhere.

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use pathops_core::adapter::{CheckState, PullRequestState, SourceTree};
-use pathops_core::{Error, ErrorKind, OpContext, RepoPath, Result, Retry};
+use pathops_core::{Error, ErrorKind, OpContext, RepoPath, Result};
 
 use crate::activity::announce::{Ground, Opening, message};
-use crate::activity::{Services, moved};
-use crate::change_set::{Command, Outcome, PullRequestRef, Role, Scope, title};
+use crate::activity::{Services, moved, says_nothing};
+use crate::change_set::{Command, Outcome, PullRequestRef, Role, Scope, source_stays, title};
 use crate::desired_state::{difference, movable};
 
 impl Services {
-    /// Closes the pull requests that are still open, takes back what was granted, and deletes the branches: from here on nothing of
+    /// Closes the pull requests that are still open, takes back what was granted, and then deletes the branches: from here on nothing of
     /// them can be merged. Says which turned out to be merged, and what is left.
     ///
     /// Of a way to production the status is a failure in the end, whatever it was: a success that was on its way when the change set
@@ -22,12 +22,14 @@ impl Services {
         scope: &Scope,
         pull_requests: &[(Role, PullRequestRef, RepoPath)],
     ) -> Result<Outcome> {
-        let (mut merged, mut left) = (BTreeMap::new(), Vec::new());
+        let (mut merged, mut closed, mut left) = (BTreeMap::new(), Vec::new(), Vec::new());
         for (role, pull_request, path) in pull_requests {
-            let PullRequestRef { repo, number, .. } = pull_request;
+            let PullRequestRef { repo, number, url, .. } = pull_request;
             let now = self.scm.pull_request(cx, repo, *number).await?;
             if let PullRequestState::Merged { commit, .. } = &now.state {
                 merged.insert(*role, self.restored_state(cx, repo, commit, path).await?);
+                // Only desired state goes back.
+                left.extend((*role == Role::Source).then(|| source_stays(url)));
                 continue;
             }
             let posted = self.posted(cx, repo, &now.head).await?;
@@ -39,31 +41,38 @@ impl Services {
                 // Merged in this very moment: the next look finds that.
                 self.scm.close_pull_request(cx, repo, *number).await.map_err(moved)?;
             }
+            closed.push(pull_request);
+        }
+        for pull_request in closed {
             left.extend(self.delete_branch(cx, scope, pull_request).await?);
         }
         Ok(Outcome::Settled { merged, left })
     }
 
-    /// Deletes the branch of a pull request that is closed, which keeps the commits, where nobody else has pushed to it: what people make
-    /// is for them to throw away. Says why it is left.
+    /// Deletes the branch of a closed pull request, and says why one is left. A branch is no reason to fail.
     async fn delete_branch(&self, cx: &OpContext, scope: &Scope, closed: &PullRequestRef) -> Result<Option<String>> {
-        let PullRequestRef { repo, branch, base_commit, .. } = closed;
-        let stays = |why: &str| Ok(Some(format!("the branch `{branch}` of {repo} stays: {why}")));
-        let deleted = async {
-            let Some(head) = self.scm.branch_head(cx, repo, branch).await? else { return Ok(true) };
-            if !self.all_ours(cx, scope, repo, base_commit, &head).await? {
-                return Ok(false);
-            }
-            // With a key of its own: people may make what is deleted once more.
-            let once = cx.part(&format!("delete/{:032x}", self.ids.fresh()));
-            self.scm.delete_branch(&once, repo, branch, &head).await.map_err(moved).map(|()| true)
+        let why = match self.delete_ours(cx, scope, closed).await {
+            Ok(true) => return Ok(None),
+            Ok(false) => "people have pushed to it".to_owned(),
+            Err(error) if says_nothing(&error) => return Err(error),
+            Err(error) => self.redactor.redact_text(&error.to_string()),
         };
-        match deleted.await {
-            Ok(true) => Ok(None),
-            Ok(false) => stays("people have pushed to it"),
-            Err(error) if error.retry() == Retry::Never => stays(&self.redactor.redact_text(&error.to_string())),
-            Err(error) => Err(error),
+        Ok(Some(format!("the branch `{}` of {} stays: {why}", closed.branch, closed.repo)))
+    }
+
+    /// Deletes a branch on which everything is ours and in the closed pull request, which keeps it: what people make is for them to throw
+    /// away. Whether it is gone.
+    async fn delete_ours(&self, cx: &OpContext, scope: &Scope, closed: &PullRequestRef) -> Result<bool> {
+        let PullRequestRef { repo, number, branch, base_commit, .. } = closed;
+        let Some(head) = self.scm.branch_head(cx, repo, branch).await? else { return Ok(true) };
+        let is_kept = self.scm.pull_request(cx, repo, *number).await?.head == head;
+        // Ours has a commit at least: where it seems to have none, people have rewritten it.
+        if !is_kept || head == *base_commit || !self.all_ours(cx, scope, repo, base_commit, &head).await? {
+            return Ok(false);
         }
+        // With a key of its own: people may make what is deleted once more.
+        let once = cx.part(&format!("delete/{:032x}", self.ids.fresh()));
+        self.scm.delete_branch(&once, repo, branch, &head).await.map(|()| true)
     }
 
     /// Opens a pull request after which the environment's folder is, file by file, what it was before; apart from its own

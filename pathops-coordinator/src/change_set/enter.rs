@@ -16,9 +16,10 @@ use crate::change_set::{
 /// Puts the unit into `stage` and gives the command that ends it. `None` where the stage has no operation, or where
 /// what it needs is not known, which the order of the stages excludes; the unit then stops.
 pub(super) fn enter(state: &mut State, unit: &UnitId, stage: Stage, at: UnixMillis) -> Option<Command> {
-    let by_person = state.by_person(unit);
+    let (works, merges) = (state.by_person(unit), state.start.preflight_merge.of(unit) == MergeBy::People);
     let progress = state.units.get_mut(unit)?;
-    progress.limited = state.start.limits.enter(stage, progress.limited, by_person, at);
+    let by_people = if stage == Stage::PreflightMerge { merges || progress.merged_by_people } else { works };
+    progress.limited = state.start.limits.enter(stage, progress.limited, by_people, at);
     let command = {
         let progress = state.units.get(unit)?;
         Context { state, progress, scope: scope(state, unit)? }.command(stage)
@@ -26,6 +27,7 @@ pub(super) fn enter(state: &mut State, unit: &UnitId, stage: Stage, at: UnixMill
     let progress = state.units.get_mut(unit)?;
     progress.stage = if command.is_some() { stage } else { Stage::Stopped };
     if command.is_none() {
+        progress.limited = None;
         let reason = format!("what {unit} needs to go on is not known");
         state.failure.get_or_insert_with(|| Failure { unit: unit.clone(), stage, reason });
     }

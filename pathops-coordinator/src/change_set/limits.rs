@@ -10,8 +10,9 @@ use crate::change_set::Stage;
 /// How long a change set waits for a step of a unit before it stops and goes back. It keeps those that it began with. `None`: as long as it
 /// takes.
 ///
-/// Time goes by the clock of the host, and a restart does not begin it again. While a change set is paused it stands still. What others did
-/// in time counts, however late it is seen. The way back has no limit: where it has to wait, it waits.
+/// Time goes by the clock of the host: a restart does not begin it again, and what is out of reach meanwhile does not stop it. What others
+/// did counts, however late it is seen: a limit ends a wait only where a look after it finds nothing. While a change set is paused, the
+/// limits of what people do stand still. The way back has no limit: where it has to wait, it waits.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,14 +31,14 @@ pub struct Limits {
     /// For a person to push their work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work: Option<Duration>,
-    /// For CI to build and test a commit.
+    /// For CI to build and test a commit, where it is paused meanwhile, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub build: Option<Duration>,
-    /// For people to merge a pull request of the source, or one into preflight; each push begins it again.
+    /// For people to merge a pull request of the source, where each push begins it again; and for them to merge one into preflight.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub review: Option<Duration>,
-    /// For everything that the policy asks for once it runs in preflight, or once its pull request into production is open, the merge by
-    /// people included.
+    /// For everything that the policy asks for once all units were tested in preflight; and once more from the turn of its pull request
+    /// into production on, the merge by people included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<Duration>,
 }
@@ -77,13 +78,14 @@ impl Limits {
         }
     }
 
-    /// Until when `stage` may take that is entered at `at`. A step of several stages has one limit for all of them, so that one who looks
+    /// Until when `stage` may take that is entered at `at`, and in which people do the work where it is up to them or to us. A step of several stages has one limit for all of them, so that one who looks
     /// again and again does not wait for ever.
-    pub(super) fn enter(&self, stage: Stage, before: Option<Limited>, by_person: bool, at: UnixMillis) -> Option<Limited> {
+    pub(super) fn enter(&self, stage: Stage, before: Option<Limited>, by_people: bool, at: UnixMillis) -> Option<Limited> {
         let step = match stage {
-            Stage::Working if by_person => LimitedStep::Work,
+            Stage::Working if by_people => LimitedStep::Work,
             Stage::Building | Stage::Rebuilding => LimitedStep::Build,
-            Stage::SourceReview | Stage::PreflightMerge => LimitedStep::Review,
+            Stage::SourceReview => LimitedStep::Review,
+            Stage::PreflightMerge if by_people => LimitedStep::Review,
             Stage::Deciding | Stage::Promoting | Stage::ProductionMerge => LimitedStep::Approval,
             _ => return None,
         };
@@ -93,6 +95,13 @@ impl Limits {
 }
 
 impl Limited {
+    /// Nobody was asked for so long. CI was not asked to stop.
+    pub(super) fn prolong(&mut self, by: Duration) {
+        if self.step != LimitedStep::Build {
+            self.until = self.until + by;
+        }
+    }
+
     /// Why what is over its limit has failed.
     pub(super) fn failure(self) -> String {
         let what = match self.step {
@@ -101,6 +110,6 @@ impl Limited {
             LimitedStep::Review => "nobody has merged or closed the pull request",
             LimitedStep::Approval => "what the policy asks for was not there, or nobody has merged it,",
         };
-        format!("{what} by {}, and this host waits no longer", self.until)
+        format!("{what} by {}, which is how long it is waited for", self.until)
     }
 }

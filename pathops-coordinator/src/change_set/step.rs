@@ -156,13 +156,13 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis
     if let Outcome::Settled { left, .. } = outcome {
         left.iter().for_each(|text| remark(state, format!("{unit}: {text}")));
     }
+    // Earlier versions left it out of what is left.
     if let (Some(_), Outcome::Settled { merged, .. }) = (&state.cancelled, outcome)
         && merged.contains_key(&Role::Source)
         && let Some(source) = state.units.get(unit).and_then(|it| it.pull_requests.get(&Role::Source))
     {
-        // Only desired state goes back.
-        let url = source.url.clone();
-        remark(state, format!("{unit}: its source was merged ({url}) and stays as it is; a revert there is up to people"));
+        let text = source_stays(&source.url);
+        remark(state, format!("{unit}: {text}"));
     }
     if let Outcome::Built { remarks, .. } = outcome {
         remarks.iter().for_each(|text| remark(state, format!("{unit}: {text}")));
@@ -173,6 +173,11 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis
             set_stage(state, unit, Stage::Stopped);
             None
         }
+        // Nobody waits for it any more.
+        _ if state.cancelled.is_some() && matches!(outcome, Outcome::Overdue) => {
+            set_stage(state, unit, Stage::Stopped);
+            None
+        }
         Next::Do(stage) => enter(state, unit, stage, at),
         Next::Rest(stage) => {
             set_stage(state, unit, stage);
@@ -180,6 +185,11 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis
         }
         Next::Fail(reason) => fail(state, unit, reason, at),
     }
+}
+
+/// What people are told of a source that was merged before its change set went back.
+pub(crate) fn source_stays(url: &str) -> String {
+    format!("its source was merged ({url}) and stays as it is; a revert there is up to people")
 }
 
 /// Notes a failure. The first one stops the change set; a snapshot is taken of each unit that reached an environment, and of each

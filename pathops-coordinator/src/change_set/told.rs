@@ -41,23 +41,23 @@ pub(super) fn hear(mut state: State, told: &Told, at: UnixMillis) -> (State, Vec
             }
             state.cancelled.get_or_insert_with(|| Box::new(by.clone()));
             // Nothing of it is to stay where it is.
-            state.paused = None;
+            resume(&mut state, by.get().at);
         }
         Told::Pause(by) if state.end.is_some() => remark(&mut state, format!("{} paused it after it had ended", who(by))),
         Told::Pause(by) => drop(state.paused.get_or_insert_with(|| Box::new(by.clone()))),
-        Told::Resume(_) => resume(&mut state, at),
+        Told::Resume(by) => resume(&mut state, by.get().at),
         Told::Superseded { by, supersession, asked } => give_way(&mut state, by, *supersession, asked),
     }
     let commands = advance_and_speak(&mut state, at);
     (state, commands)
 }
 
-/// Goes on. While it was paused, nothing of what is waited for could happen.
+/// Goes on. Nobody was asked for anything while it was paused.
 fn resume(state: &mut State, at: UnixMillis) {
     let Some(paused) = state.paused.take() else { return };
     let stood = at.since(paused.get().at);
     for limited in state.units.values_mut().filter_map(|progress| progress.limited.as_mut()) {
-        limited.until = limited.until + stood;
+        limited.prolong(stood);
     }
 }
 

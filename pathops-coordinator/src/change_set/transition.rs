@@ -51,7 +51,14 @@ pub(super) fn transition(work: Work, progress: &mut Progress, outcome: &Outcome,
         _ if stage <= S::RecoveryFailureEvidence => recovery(progress, outcome),
         _ => restore(progress, outcome, at),
     };
-    next.unwrap_or_else(|| Next::Fail(format!("{stage:?} does not end with {outcome:?}")))
+    let next = next.unwrap_or_else(|| Next::Fail(format!("{stage:?} does not end with {outcome:?}")));
+    match (&next, outcome, progress.limited) {
+        // Who looks again and again does not wait for ever.
+        (Next::Do(_), Outcome::Refreshed { .. } | Outcome::Shown(_), Some(limited)) if limited.until <= at => {
+            Next::Fail(limited.failure())
+        }
+        _ => next,
+    }
 }
 
 /// From the declared intent to the merged source.

@@ -60,7 +60,7 @@ fn how(state: &State) -> String {
     state.end.map_or_else(|| "none".to_owned(), |end| format!("{end:?}"))
 }
 
-/// The shortest of each end among the first seeds, and of those that were paused, waited for their turn, gave way or carry others.
+/// The shortest of each end among the first seeds, and of those that were over a limit or paused, waited for their turn, gave way or carry others.
 #[test]
 #[ignore = "writes into the source tree"]
 fn writes_those_of_this_version() {
@@ -68,7 +68,9 @@ fn writes_those_of_this_version() {
     for (run, entries) in (0..200).flat_map(journals) {
         let state: State = serde_json::from_value(run.state.clone()).unwrap();
         let was_paused = entries.iter().any(|entry| entry.event.to_string().contains("\"pause\""));
+        let was_overdue = entries.iter().any(|entry| entry.event.to_string().contains("\"overdue\""));
         let kinds = [
+            (was_overdue, "-overdue"),
             (state.superseded_by.is_some(), "-superseded"),
             (!state.start.carries.is_empty(), "-carrying"),
             (state.start.turn.is_some(), "-queued"),

@@ -78,7 +78,7 @@ fn ended(truth: &Truth, state: &State, states: &[State]) -> Found {
         // What it built stays where another one has built the same and brought it there for itself.
         let brought_by_another = states.iter().filter(|other| other.start.change_set != *change_set).any(|other| {
             let theirs = other.units.get(unit);
-            theirs.is_some_and(|it| it.built_artifact() == progress.built_artifact() && it.production.is_some())
+            theirs.is_some_and(|it| it.built_artifact() == progress.built_artifact() && it.production.is_some() && !it.restored)
         });
         let back = end == End::Recovered && brought.is_some() && !progress.restored && !brought_by_another;
         holds!(!back, "{change_set} was taken back, and {unit} still runs in production");
