@@ -1,8 +1,8 @@
 //! The journal, the evidence index and the inbox, each in one SQLite file: `Journal`, `EvidenceIndex` and `Inbox` on one machine,
 //! with nothing to install.
 //!
-//! Of the journal, what is acknowledged is on the disk. A transition is there whole or not at all; calls that come at once share a commit,
-//! which waits for the disk once for all of them. Entries are only ever added; triggers in the file refuse to change or delete one, whoever
+//! Of the journal, what is acknowledged is on the disk. A transition is there whole or not at all; transitions and signals that come at
+//! once share a commit, which waits for the disk once for all of them. Entries are only ever added; triggers in the file refuse to change or delete one, whoever
 //! asks. One process at a time may write (a lock file beside the journal sees to it), and calls take turns on one connection.
 //!
 //! The evidence index is as durable, and what is added at once is one transaction. Several processes may use it at once; they
@@ -148,7 +148,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn tell(&self, cx: &OpContext, run: &RunId, at: UnixMillis, told: &Value) -> Result<SignalNumber> {
-        let mut transaction = self.database.begin("tell a run", run).await?;
+        let mut transaction = self.database.join("tell a run", run).await?;
         let number = write::tell(&mut transaction, cx.key(), run, at, told).await;
         transaction.finish(number).await
     }
@@ -158,13 +158,13 @@ impl Journal for SqliteJournal {
     }
 
     async fn create(&self, _: &OpContext, lease: &Lease, run: &RunId, machine: &str, first: &Transition) -> Result<Created> {
-        let mut transaction = self.database.begin("create a run", run).await?;
+        let mut transaction = self.database.join("create a run", run).await?;
         let created = write::create(&mut transaction, lease, run, machine, first).await;
         self.wake(transaction.finish(created).await)
     }
 
     async fn append(&self, _: &OpContext, lease: &Lease, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq> {
-        let mut transaction = self.database.begin("append to a run", run).await?;
+        let mut transaction = self.database.join("append to a run", run).await?;
         let seq = write::append(&mut transaction, lease, run, expected, transition).await;
         transaction.finish(seq).await
     }

@@ -294,24 +294,29 @@ async fn calls_that_come_at_once_share_a_commit() {
     assert_eq!(stored, 16, "what is acknowledged is there for others too");
 }
 
+/// It closes what is not open, which is found when a part of it is written.
 #[tokio::test]
 async fn one_that_is_refused_takes_nothing_from_those_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, lease, runs) = with_runs(&folder.path().join("journal.db"), 9).await;
     for wrong in 0..9 {
         let last = Seq(wrong + 1);
-        let mut all: Vec<_> = runs.iter().map(|run| (run.clone(), last)).collect();
-        let at = usize::try_from(wrong).unwrap();
-        all[at].1 = Seq(77);
-        for (number, appended) in append_to_all(&journal, &lease, &all).await.into_iter().enumerate() {
+        let (at, right) = (usize::try_from(wrong).unwrap(), transition(last.0 + 1));
+        let wrong = Transition { closes: Some(OpId(999)), ..right.clone() };
+        let append = |(number, run): (usize, &RunId)| {
+            let (run, next, journal, lease) = (run.clone(), if number == at { &wrong } else { &right }, &journal, &lease);
+            async move { journal.append(&cx(), lease, &run, last, next).await }
+        };
+        let appended = futures_util::future::join_all(runs.iter().enumerate().map(append)).await;
+        for (number, appended) in appended.into_iter().enumerate() {
             match appended {
-                Err(error) if number == at => assert_eq!(error.kind(), ErrorKind::Conflict, "{error}"),
+                Err(error) if number == at => assert_eq!(error.kind(), ErrorKind::Invalid, "{error}"),
                 appended => assert_eq!(appended.unwrap(), Seq(last.0 + 1)),
             }
         }
-        let left = journal.load(&cx(), &runs[at]).await.unwrap().unwrap().seq;
-        assert_eq!(left, last, "what was refused has done something");
-        journal.append(&cx(), &lease, &runs[at], last, &transition(last.0 + 1)).await.unwrap();
+        let entries = journal.entries(&cx(), &runs[at], last, 10).await.unwrap();
+        assert_eq!(entries.len(), 0, "what was refused has done something");
+        journal.append(&cx(), &lease, &runs[at], last, &right).await.unwrap();
     }
 }
 
@@ -319,39 +324,40 @@ async fn one_that_is_refused_takes_nothing_from_those_beside_it() {
 async fn one_that_is_dropped_takes_nothing_from_those_beside_it() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, lease, runs) = with_runs(&folder.path().join("journal.db"), 5).await;
-    for polls in 0..60 {
+    let mut unhurt = 0;
+    for polls in 0..80 {
         let last = Seq(polls + 1);
         let (others, next) = (runs[1..].iter().map(|run| (run.clone(), last)).collect::<Vec<_>>(), transition(last.0 + 1));
-        let (cx, mut dropped) = (cx(), 0);
+        let (cx, mut polled) = (cx(), 0);
         let mut call = Some(journal.append(&cx, &lease, &runs[0], last, &next));
         let mut all = std::pin::pin!(append_to_all(&journal, &lease, &others));
         let appended = std::future::poll_fn(|context| {
-            if dropped == polls {
+            // It stands in line behind the others, and joins them.
+            let all = all.as_mut().poll(context);
+            if polled == polls || call.as_mut().is_some_and(|call| call.as_mut().poll(context).is_ready()) {
                 call = None;
             }
-            if let Some(future) = &mut call
-                && future.as_mut().poll(context).is_ready()
-            {
-                call = None;
-            }
-            dropped += 1;
+            polled += 1;
+            std::thread::sleep(Duration::from_micros(100));
             context.waker().wake_by_ref();
-            all.as_mut().poll(context)
+            all
         });
-        for seq in appended.await {
-            // What was given up in the middle of the commit of all may have taken them with it; then asking again settles it.
+        let appended = appended.await;
+        unhurt += usize::from(appended.iter().all(Result::is_ok));
+        for seq in appended {
+            // What is given up in the middle of the commit of all may be there or not.
             match seq {
                 Err(error) => assert_eq!((error.kind(), error.effect()), (ErrorKind::Unavailable, Effect::Unknown), "{error}"),
                 seq => assert_eq!(seq.unwrap(), Seq(last.0 + 1)),
             }
         }
-        call = None;
         drop(call);
         let all: Vec<_> = runs.iter().map(|run| (run.clone(), last)).collect();
         for seq in append_to_all(&journal, &lease, &all).await {
             assert_eq!(seq.unwrap(), Seq(last.0 + 1), "asking again settles it");
         }
     }
+    assert!(unhurt >= 40, "of 80 rounds the others lost something in {}", 80 - unhurt);
 }
 
 #[tokio::test]
@@ -456,7 +462,7 @@ fn full_disk_process_of_many() {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
         let (path, ballast) = (folder.join("journal.db"), folder.join("ballast"));
         fs::write(&ballast, vec![0; 64 * 1024]).unwrap();
-        let (journal, lease, runs) = with_runs(&path, 8).await;
+        let (journal, lease, runs) = with_runs(&path, 3).await;
         let mut all: Vec<_> = runs.iter().map(|run| (run.clone(), Seq(1))).collect();
         let mut full = false;
         while !full {

@@ -2,18 +2,20 @@
 
 use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pathops_coordinator::ControlPlane;
 use pathops_coordinator::change_set::{Command, End, Limits, Role, Stage, State};
 use pathops_core::adapter::{CheckState, Clock as _, PullRequestState};
+use pathops_core::evidence::Occasion;
 use pathops_core::memory::MemoryJournal;
 use pathops_core::policy::PROMOTION_CONTEXT;
 use pathops_core::project::FeatureRequest;
 use pathops_core::{ChangeSetId, Principal, Result, UnixMillis};
 
-use crate::governance::{declare, policy};
+use crate::governance::{declare, policy, proposed};
 use crate::world::{START, World, cx, feature_of, person, wait};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -105,39 +107,35 @@ fn what_nobody_merges_into_production_goes_back_and_its_grant_is_taken_back() {
     assert!(checks.iter().any(|it| it.name == PROMOTION_CONTEXT && it.state == CheckState::Failure), "{checks:?}");
 }
 
-/// The status of the production pull request, if there is one.
-fn promotion(world: &World, plane: &ControlPlane, change_set: &ChangeSetId) -> Option<CheckState> {
-    let state = wait(plane.state(change_set)).unwrap().unwrap();
-    let production = state.units[&"orders".parse().unwrap()].pull_requests.get(&Role::Production)?.clone();
-    let scm = world.forge.scm(Principal::System);
-    let head = wait(scm.pull_request(&cx(), &production.repo, production.number)).unwrap().head;
-    let checks = wait(scm.checks(&cx(), &production.repo, &head)).unwrap();
-    checks.into_iter().find(|it| it.name == PROMOTION_CONTEXT).map(|it| it.state)
-}
-
 #[test]
 fn at_the_limit_a_grant_is_taken_back_before_anything_else_is_done() {
     let world = world(Limits { approval: Some(HOUR), ..Limits::default() });
     world.hesitant.store(true, Ordering::SeqCst);
-    let (plane, change_set) = requested(&world, request());
-    let mut driving = pin!(plane.drive(&change_set));
-    let mut granted = false;
-    for _ in 0..100_000 {
-        assert!(driving.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "it has ended");
-        granted |= promotion(&world, &plane, &change_set) == Some(CheckState::Success);
-        if stage(&plane, &change_set) == Stage::FailureEvidence {
-            break;
-        }
-        world.people_act();
-        assert!(world.clock.advance_to_next(), "everybody waits for ever");
-    }
-    assert_eq!((granted, promotion(&world, &plane, &change_set)), (true, Some(CheckState::Pending)));
+    let (seen, before) = (Arc::new(Mutex::new(Vec::new())), world.clone());
+    let sees = seen.clone();
+    let world = world.watched(move |command| {
+        let Some(proposed) = proposed(&before) else { return };
+        let what = match command {
+            Command::Promote { until_merged: true, .. } => "waits for the merge",
+            Command::Collect { occasion: Occasion::Failed, .. } => "has failed",
+            _ => return,
+        };
+        let status = crate::governance::status(&before, "shop/orders-gitops", &proposed, PROMOTION_CONTEXT);
+        sees.lock().unwrap().push((what, status));
+    });
+    let state = world.carry_out(request(), "k").unwrap();
+    why_it_went_back(&state);
+    let expected = [("waits for the merge", Some(CheckState::Success)), ("has failed", Some(CheckState::Pending))];
+    assert_eq!(*seen.lock().unwrap(), expected);
 }
 
-/// What was seen in preflight is too old each time, so that it is looked at again and again.
+/// How healthy it was in preflight is too long ago each time, so that it is looked at again and again.
 #[test]
 fn who_looks_again_and_again_is_stopped_too() {
     let world = world(Limits { approval: Some(HOUR * 24 * 5), ..Limits::default() });
+    let (of_health, of_all) = ("settledSeconds: 5, accept: {maxAgeSeconds: 86400}", "maxAgeSeconds: 8640000");
+    let patient = policy(&world).replace("maxAgeSeconds: 86400", of_all);
+    declare(&world, "main", "policy.yaml", &patient.replace(&of_health.replace("maxAgeSeconds: 86400", of_all), of_health));
     world.hesitant.store(true, Ordering::SeqCst);
     let clock = world.clock.clone();
     let world = world.watched(move |command| {

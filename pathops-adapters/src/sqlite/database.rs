@@ -3,7 +3,8 @@
 //! A commit waits for the disk, and costs many times what the statements before it do. Where others wait for the connection, a call that
 //! has made its statements lets them make theirs in the same transaction, each in a savepoint of its own, and stands in line again behind
 //! them; when its turn comes it commits for all ([`Batch`]). So under load as many calls share a commit as wait at once, and a call alone
-//! commits by itself. Nobody is answered, and nobody reads, before what was done is on the disk.
+//! commits by itself. Nobody is answered, and nobody reads, before what was done is on the disk. Every call has to be polled or dropped:
+//! one that is kept without being polled keeps all behind it from their turn.
 //!
 //! Transactions are begun and ended by statements, not by the driver's own type: after a full disk SQLite rolls back
 //! by itself, and a count of open transactions kept beside it would be wrong from then on. Instead a connection that
@@ -84,7 +85,11 @@ pub(super) struct Reader<'a> {
 }
 
 /// An open transaction. Whatever way it goes out of scope other than [`Transaction::finish`], it has no effect.
-pub(super) struct Transaction<'a>(Reader<'a>);
+pub(super) struct Transaction<'a> {
+    reader: Reader<'a>,
+    /// Whether others may join it.
+    shared: bool,
+}
 
 impl Connection {
     async fn execute(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
@@ -227,13 +232,24 @@ impl Database {
         Reader { database: self, connection, call: Call::new(&self.format.store, operation, subject, self.path.display()) }
     }
 
-    /// Begins a transaction that writes, or joins that of those before.
+    /// Begins a transaction that writes.
     pub(super) async fn begin(&self, operation: &'static str, subject: impl fmt::Display) -> Result<Transaction<'_>> {
-        let mut reader = self.reading(self.turn().await, operation, subject);
+        let reader = self.reader(operation, subject).await;
+        Self::open_transaction(reader, "BEGIN IMMEDIATE", false).await
+    }
+
+    /// Begins one that others may join, or joins theirs. It is for calls that settle everything when they are made again, since what becomes
+    /// of it may stay unknown for the fault of another one.
+    pub(super) async fn join(&self, operation: &'static str, subject: impl fmt::Display) -> Result<Transaction<'_>> {
+        let reader = self.reading(self.turn().await, operation, subject);
         let begin = if reader.connection.batch.is_some() { "SAVEPOINT call" } else { "BEGIN IMMEDIATE" };
+        Self::open_transaction(reader, begin, true).await
+    }
+
+    async fn open_transaction<'a>(mut reader: Reader<'a>, begin: &'static str, shared: bool) -> Result<Transaction<'a>> {
         reader.connection.in_doubt = true;
         reader.connection.execute(begin).await.map_err(|e| reader.call.failed(e))?;
-        Ok(Transaction(reader))
+        Ok(Transaction { reader, shared })
     }
 
     /// What became of a batch. Unless it is known, it is this one's turn to commit it.
@@ -270,37 +286,35 @@ impl Reader<'_> {
 impl<'a> Deref for Transaction<'a> {
     type Target = Reader<'a>;
     fn deref(&self) -> &Reader<'a> {
-        &self.0
+        &self.reader
     }
 }
 
 impl DerefMut for Transaction<'_> {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0
+        &mut self.reader
     }
 }
 
 impl Transaction<'_> {
-    /// Commits what led to an answer and rolls back what led to an error.
+    /// Commits what led to an answer and rolls back what led to an error, which others that it joined do not lose by.
     ///
-    /// A commit that fails has an unknown effect: it may have reached the disk although the answer did not come back.
+    /// A commit that fails has an unknown effect: it may have reached the disk although the answer did not come back. Where it was joined,
+    /// an error waits for the commit, too: what it was refused for may be what the others have done.
     pub(super) async fn finish<T>(self, outcome: Result<T>) -> Result<T> {
-        let Reader { database, mut connection, call } = self.0;
-        let answer = match outcome {
-            Ok(answer) => answer,
-            Err(error) => {
-                connection.settle().await;
-                return Err(error);
-            }
-        };
-        if connection.batch.is_some() {
-            connection.execute("RELEASE call").await.map_err(|e| call.failed(e))?;
+        let Self { reader: Reader { database, mut connection, call }, shared } = self;
+        if outcome.is_err() {
+            connection.settle().await;
         } else {
-            connection.batch = Some(Arc::default());
+            if connection.batch.is_some() {
+                connection.execute("RELEASE call").await.map_err(|e| call.failed(e))?;
+            }
+            connection.in_doubt = false;
+            connection.batch.get_or_insert_default();
         }
-        connection.in_doubt = false;
-        let batch = connection.batch.clone().unwrap_or_default();
-        if database.waiting.load(Ordering::Relaxed) == 0 {
+        // Refused alone, or it has taken all others with it: its own error says why.
+        let Some(batch) = connection.batch.clone() else { return outcome };
+        if !shared || database.waiting.load(Ordering::Relaxed) == 0 {
             connection.commit().await;
         }
         drop(connection);
@@ -308,7 +322,12 @@ impl Transaction<'_> {
             Some(committed) => committed.clone(),
             None => database.committed(&batch).await,
         };
-        committed.map(|()| answer).map_err(|failure| failure.error(&call))
+        match (outcome, committed) {
+            (outcome, Ok(())) => outcome,
+            (Ok(_), Err(failure)) => Err(failure.error(&call)),
+            // What it was refused for may not be there, and nothing of its own is.
+            (Err(_), Err(failure)) => Err(failure.error(&call).with_effect(Effect::None)),
+        }
     }
 }
 
