@@ -15,7 +15,7 @@ use serde_json::json;
 use crate::activity::facts::read_declarations;
 use crate::activity::promote::Candidate;
 use crate::activity::record::{Record, message};
-use crate::change_set::{Decided, LAST_GOOD, LastGood, Promoted, RECORD_FORMAT, Role, State, promoted};
+use crate::change_set::{Decided, LAST_GOOD, LastGood, Promoted, RECORD_FORMAT, Role, State, document, promoted};
 use crate::control_plane::ControlPlane;
 use crate::retry::with_retry;
 
@@ -154,7 +154,7 @@ impl ControlPlane {
                 signed
             }
         };
-        let text = format!("{:#}\n", json!({ "format": RECORD_FORMAT, "doubt": says, "evidence": evidence }));
+        let text = document(json!({ "format": RECORD_FORMAT, "doubt": says, "evidence": evidence }));
         let once = [(path, text)];
         let (message, meta_repo, at) = (message(&doubt.change_set), self.meta_repo(), says.seen_on);
         let what = Record { message, meta_repo, at, files: &[], once: &once, apps: &[], releases: &[] };

@@ -19,11 +19,11 @@ use pathops_core::{
     StatusContext,
 };
 use pathops_evidence::EvidenceRecord;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::activity::announce::SOURCE_BRANCH;
 use crate::activity::record::{Record, message};
-use crate::change_set::RECORD_FORMAT;
+use crate::change_set::{RECORD_FORMAT, document};
 use crate::control_plane::ControlPlane;
 use crate::retry::with_retry;
 use checked::PolicyChecked;
@@ -187,7 +187,6 @@ impl ControlPlane {
         checked: Option<(Digest, PolicyChecked)>,
     ) -> Result<()> {
         let services = self.services();
-        let text = |value: &Value| format!("{value:#}\n");
         let path = |path: String| RepoPath::parse(path).map_err(|error| invalid(&error));
         let file = |name: &str| path(format!("change-sets/{}/{name}", change.id));
         let status = json!({
@@ -203,9 +202,9 @@ impl ControlPlane {
             "approvedBy": change.approved_by,
         });
         let evidence = json!({ "format": RECORD_FORMAT, "policy": { "evidence": [change.evidence] } });
-        let mut files = vec![(file("status.json")?, text(&status)), (file("evidence.json")?, text(&evidence))];
+        let mut files = vec![(file("status.json")?, document(status)), (file("evidence.json")?, document(evidence))];
         if let Some((policy, checked)) = checked {
-            files.push((path(PolicyChecked::path(&policy))?, text(&json!(checked))));
+            files.push((path(PolicyChecked::path(&policy))?, document(json!(checked))));
         }
         let at = services.clock.now();
         let what = Record {

@@ -8,7 +8,7 @@ use pathops_evidence::{EvidenceRecord, bundle, bundle_certified};
 
 use crate::activity::announce::SOURCE_BRANCH;
 use crate::activity::{Services, moved};
-use crate::change_set::{MAX_RECORD_BYTES, Outcome, Release};
+use crate::change_set::{MAX_RECORD_BYTES, Outcome, Release, document};
 
 /// Where the meta repository has the newest checkpoint of the ledger.
 pub(crate) const CHECKPOINT: &str = "log/checkpoint";
@@ -123,7 +123,7 @@ impl Services {
     fn redacted_json(&self, content: &str) -> String {
         let Ok(mut value) = serde_json::from_str(content) else { return self.redactor.redact_text(content) };
         self.redactor.redact_json(&mut value, &mut Removed::new());
-        format!("{value:#}\n")
+        document(value)
     }
 }
 

@@ -30,20 +30,27 @@ pub fn last_good_path(unit: &UnitId) -> Result<RepoPath, IdError> {
 /// `evidence.json` and `lifecycles.json`; and, once all units are in production, `production/<unit>.json`.
 #[must_use]
 pub fn record(state: &State) -> Vec<(RepoPath, String)> {
-    let file = |name: &str, value: &Value| {
+    let file = |name: &str, value: Value| {
         let path = RepoPath::parse(format!("change-sets/{}/{name}", state.start.change_set)).ok()?;
-        Some((path, format!("{value:#}\n")))
+        Some((path, document(value)))
     };
     [
-        file("status.json", &status(state)),
-        file("pull-requests.json", &pull_requests(state)),
-        file("evidence.json", &evidence(state)),
-        file("lifecycles.json", &lifecycles(state)),
+        file("status.json", status(state)),
+        file("pull-requests.json", pull_requests(state)),
+        file("evidence.json", evidence(state)),
+        file("lifecycles.json", lifecycles(state)),
     ]
     .into_iter()
     .flatten()
     .chain(last_good(state))
     .collect()
+}
+
+/// The text of a file: by the names of its fields, whatever other crates of a host have `serde_json` do with their order. A machine makes
+/// the same of the same in every build.
+pub(crate) fn document(mut value: Value) -> String {
+    value.sort_all_objects();
+    format!("{value:#}\n")
 }
 
 fn last_good(state: &State) -> impl Iterator<Item = (RepoPath, String)> {
@@ -56,25 +63,25 @@ fn last_good(state: &State) -> impl Iterator<Item = (RepoPath, String)> {
             source: progress.built.as_ref().map(|built| built.source.clone()),
             evidence: progress.evidence.clone(),
         };
-        Some((last_good_path(unit).ok()?, format!("{:#}\n", serde_json::to_value(good).ok()?)))
+        Some((last_good_path(unit).ok()?, document(serde_json::to_value(good).ok()?)))
     })
 }
 
 /// An incident for each unit that went to production over a broken glass: what could not wait is looked at afterwards.
 #[must_use]
 pub fn incidents(state: &State) -> Vec<(RepoPath, String)> {
-    let document = |unit: &UnitId| {
+    let incident = |unit: &UnitId| {
         let Incident { id, summary, since, .. } = glass_incident(state, unit)?;
-        let document = json!({
+        let incident = json!({
             "apiVersion": API_VERSION,
             "kind": "Incident",
             "metadata": { "name": id },
             "spec": { "unit": unit, "since": since.to_string(), "summary": summary },
         });
         // JSON is YAML.
-        Some((RepoPath::parse(format!("incidents/{id}.yaml")).ok()?, format!("{document:#}\n")))
+        Some((RepoPath::parse(format!("incidents/{id}.yaml")).ok()?, document(incident)))
     };
-    state.units.keys().filter_map(document).collect()
+    state.units.keys().filter_map(incident).collect()
 }
 
 /// The incident of a unit that went to production over a broken glass.
