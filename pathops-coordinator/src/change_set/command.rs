@@ -62,6 +62,7 @@ pub struct Combination {
 /// Something to be done outside: one operation of the workflow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[expect(clippy::large_enum_variant, reason = "a run has a few of them, which are moved seldom")]
 pub enum Command {
     /// Tell those that give way to do so, wait until all that are before it have ended, and plan it as things are then.
     AwaitTurn {
