@@ -4,12 +4,12 @@
 //!
 //! Transitions a second against a bare loop of inserts into a file of the same durability, in the same run: write-ahead log, synchronised
 //! at each commit, a row of the size of a transition. Of one run, against one insert a commit; and of [`AT_ONCE`] runs at once, against as
-//! many inserts a commit. How long it takes from a signal to the operation that
-//! follows from it, at 100 signals a second over 100 runs. What a claim costs where few runs are open, and where many are.
+//! many inserts a commit. How long it takes from a signal to the operation that follows from it, at 100 signals a second over 100 runs.
+//! What a claim costs where few runs are open, and where many are.
 //!
-//! It fails where the engine makes less than [`OF_BARE`] of the inserts, or [`OF_BARE_AT_ONCE`] at once, where 99 of 100 signals take longer than [`SIGNAL_MILLIS`],
-//! where a claim among many costs more than [`GROWTH`] times one among few, or where it makes less than [`OF_TEMPORAL`] times the
-//! transitions that Temporal makes. The disk is what is waited for, so it measures the wall clock.
+//! It fails where the engine makes less than [`OF_BARE`] of the inserts, or [`OF_BARE_AT_ONCE`] at once, where 99 of 100 signals take
+//! longer than [`SIGNAL_MILLIS`], where a claim among many costs more than [`GROWTH`] times one among few, or where it makes less than
+//! `OF_TEMPORAL` times the transitions that Temporal makes. The disk is what is waited for, so it measures the wall clock.
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a program that prints a table")]
 #![expect(clippy::disallowed_methods, clippy::unreachable, reason = "it measures the wall clock: the disk is what is waited for")]
 
@@ -35,9 +35,9 @@ use runs::{Beats, Stamps, hosted, name, start, told};
 /// How many transitions at least, of the inserts that a bare loop makes.
 const OF_BARE: f64 = 0.3;
 
-/// The same of many runs at once, of inserts that share their commits. It is meant to become 0.5: each of a transition's statements is a
-/// way to the driver's thread and back, which counts once they do not wait for the disk any more.
-const OF_BARE_AT_ONCE: f64 = 0.05;
+/// The same of many runs at once, of inserts that share their commits. It is not reached yet: each of a transition's statements is a way
+/// to the driver's thread and back, which counts once they do not wait for the disk any more.
+const OF_BARE_AT_ONCE: f64 = 0.5;
 
 /// How many runs go on at once, and how many inserts share a commit.
 const AT_ONCE: u32 = 16;

@@ -58,6 +58,24 @@ fn until(world: &World, driving: &mut Pin<&mut impl Future<Output = Result<State
     panic!("that never comes");
 }
 
+/// Pauses it, and lets time pass; it is still paused then.
+#[track_caller]
+fn paused_for(
+    time: Duration,
+    world: &World,
+    plane: &ControlPlane,
+    change_set: &ChangeSetId,
+    driving: &mut Pin<&mut impl Future<Output = Result<State>>>,
+) {
+    wait(plane.pause(change_set, &person("alice"), "a holiday")).unwrap();
+    let is_paused = || wait(plane.state(change_set)).unwrap().unwrap().paused.is_some();
+    until(world, driving, is_paused);
+    let paused = world.clock.now();
+    world.clock.advance(time);
+    until(world, driving, || world.clock.now().since(paused) >= time);
+    assert!(is_paused());
+}
+
 fn stage(plane: &ControlPlane, change_set: &ChangeSetId) -> Stage {
     wait(plane.state(change_set)).unwrap().unwrap().units[&"orders".parse().unwrap()].stage
 }
@@ -176,12 +194,7 @@ fn what_is_cancelled_while_it_is_paused_has_not_failed() {
     let (plane, change_set) = requested(&world, request());
     let mut driving = pin!(plane.drive(&change_set));
     until(&world, &mut driving, || stage(&plane, &change_set) == Stage::Building);
-    wait(plane.pause(&change_set, &person("alice"), "a holiday")).unwrap();
-    let is_paused = || wait(plane.state(&change_set)).unwrap().unwrap().paused.is_some();
-    until(&world, &mut driving, is_paused);
-    let paused = world.clock.now();
-    world.clock.advance(HOUR * 3);
-    until(&world, &mut driving, || world.clock.now().since(paused) >= HOUR * 3);
+    paused_for(HOUR * 3, &world, &plane, &change_set, &mut driving);
     wait(plane.cancel(&change_set, &person("alice"), "nobody wants it")).unwrap();
     let state = world.pass(driving).unwrap();
     assert_eq!((state.end, state.failure.as_ref()), (Some(End::Cancelled), None));
@@ -232,12 +245,7 @@ fn while_it_is_paused_its_limit_stands_still() {
     assert_eq!(then, "the change set stops and goes back");
     assert!(first > UnixMillis(START.0) && first.since(START) < HOUR + Duration::from_secs(60), "{first}");
 
-    wait(plane.pause(&change_set, &person("alice"), "a holiday")).unwrap();
-    let is_paused = || wait(plane.state(&change_set)).unwrap().unwrap().paused.is_some();
-    until(&world, &mut driving, is_paused);
-    let paused = world.clock.now();
-    world.clock.advance(HOUR * 3);
-    until(&world, &mut driving, || world.clock.now().since(paused) >= HOUR * 3);
+    paused_for(HOUR * 3, &world, &plane, &change_set, &mut driving);
     wait(plane.resume(&change_set, &person("alice"), "back")).unwrap();
     until(&world, &mut driving, || deadline().is_some_and(|(at, _)| at.since(first) >= HOUR * 3));
 

@@ -60,7 +60,8 @@ fn how(state: &State) -> String {
     state.end.map_or_else(|| "none".to_owned(), |end| format!("{end:?}"))
 }
 
-/// The shortest of each end among the first seeds, and of those that were over a limit or paused, waited for their turn, gave way or carry others.
+/// The shortest of each end among the first seeds, and of those that were over a limit or paused, waited for their turn, gave way or
+/// carry others.
 #[test]
 #[ignore = "writes into the source tree"]
 fn writes_those_of_this_version() {
