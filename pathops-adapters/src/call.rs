@@ -1,6 +1,7 @@
 //! A call of a database: what is being done and on what, for the message of any error on the way.
 
 use std::fmt;
+#[cfg(feature = "sqlite")]
 use std::sync::Arc;
 
 use pathops_core::{Effect, Error, ErrorKind};
@@ -54,6 +55,7 @@ impl Call {
     }
 
     /// A failure of what several calls did together. It may have reached the disk although the answer did not come back.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn failed_together(&self, error: Arc<sqlx::Error>) -> Error {
         self.classified(&error).with_source(error).with_effect(Effect::Unknown)
     }
