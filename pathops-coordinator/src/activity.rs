@@ -165,9 +165,7 @@ impl Services {
 
     async fn try_perform(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
         match command {
-            Command::AwaitTurn { change_set, meta_repo, request, turn, at } => {
-                self.await_turn(cx, change_set, meta_repo, request, turn, *at).await
-            }
+            Command::AwaitTurn { .. } => self.await_turn(cx, command).await,
             Command::Announce { scope, role, target, reviewers, body } => {
                 self.announce(cx, scope, *role, target.as_ref(), reviewers, body).await
             }

@@ -9,6 +9,7 @@ mod enter;
 mod lifecycles;
 mod limits;
 mod record;
+mod recovery;
 mod release;
 mod render;
 mod state;
@@ -21,6 +22,8 @@ pub(crate) use enter::{Promoted, promoted};
 pub use limits::*;
 use record::glass_incident;
 pub use record::*;
+pub(crate) use recovery::landed;
+pub use recovery::{Landed, Recovery, TakeBack};
 pub use release::*;
 pub use render::*;
 pub use state::*;
@@ -68,6 +71,8 @@ impl Machine for ChangeSet {
         match command {
             // Waiting to write again what is not so any more.
             Command::Comment { failures: 1.., .. } => state.comment.said == headline(state),
+            // A recovery goes nowhere else, and waits for its turn even so.
+            Command::AwaitTurn { .. } => !state.is_called_off(),
             _ => !state.is_stopped() || !command.only_waits(),
         }
     }

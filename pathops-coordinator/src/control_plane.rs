@@ -71,7 +71,13 @@ impl ControlPlane {
         if self.load(&run).await?.is_some() {
             return Ok(change_set);
         }
-        let wanted = Wanted { change_set: change_set.clone(), request, carries: Vec::new(), at: self.services.clock.now() };
+        let wanted = Wanted {
+            change_set: change_set.clone(),
+            request,
+            carries: Vec::new(),
+            take_back: None,
+            at: self.services.clock.now(),
+        };
         let cx = &context("request");
         let project = &self.project().await?;
         let start = self.services.planned(cx, project, wanted).await?;
@@ -82,7 +88,7 @@ impl ControlPlane {
     /// Looking for overlaps and making the run are one thing: one request after the other in this process, and under a
     /// lease that keeps other processes out. The run is written under that very lease, so that one who has lost it
     /// since they looked makes nothing.
-    async fn make(&self, run: &RunId, start: Start) -> Result<()> {
+    pub(crate) async fn make(&self, run: &RunId, start: Start) -> Result<()> {
         let _turn = self.making.lock().await;
         let lease = self.engine.turn(MAKING).await?;
         let made = self.make_under(&lease, run, start).await;
@@ -176,7 +182,7 @@ pub(crate) fn decode_state(run: &RunId, state: serde_json::Value) -> Result<Stat
 }
 
 /// A readable id: the beginning of the title, and ten characters that follow from the key.
-fn change_set_id(title: &str, key: &IdempotencyKey) -> Result<ChangeSetId> {
+pub(crate) fn change_set_id(title: &str, key: &IdempotencyKey) -> Result<ChangeSetId> {
     let mut words = String::new();
     for c in title.chars().flat_map(char::to_lowercase) {
         if c.is_ascii_alphanumeric() {

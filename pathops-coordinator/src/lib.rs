@@ -9,6 +9,7 @@
 //! The coordinator never sees an adapter: it knows the traits of [`pathops_core::adapter`] only.
 
 mod activity;
+mod alert;
 mod apps;
 mod builder;
 pub mod change_set;
@@ -26,11 +27,13 @@ pub mod plan;
 mod policy_change;
 mod request;
 mod retry;
+mod take_back;
 mod tell;
 mod turn;
 mod waits;
 
 pub use activity::Pace;
+pub use alert::OpensIncidents;
 pub use builder::*;
 pub use control_plane::*;
 pub use doubt::InProduction;

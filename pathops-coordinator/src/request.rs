@@ -7,7 +7,7 @@ use pathops_core::project::{Environments, FeatureRequest, Project, Role as Perso
 use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, PersonId, Result, UnitId, UnixMillis};
 
 use crate::activity::Services;
-use crate::change_set::{Carried, Merging, Role, Start, title};
+use crate::change_set::{Carried, Merging, Role, Start, TakeBack, title};
 use crate::plan::plan;
 use crate::retry::with_retry;
 
@@ -17,6 +17,8 @@ pub(crate) struct Wanted {
     /// Everything that is to be done, what it carries included.
     pub(crate) request: FeatureRequest,
     pub(crate) carries: Vec<Carried>,
+    /// What it takes back.
+    pub(crate) take_back: Option<TakeBack>,
     /// When it was declared.
     pub(crate) at: UnixMillis,
 }
@@ -26,8 +28,11 @@ const OPERATION: &str = "plan a feature";
 impl Services {
     /// Plans what is wanted, and looks whether it can be done here: whether who asks for it may, whether the Git host takes its
     /// titles, and whether nothing gets into production there without the required status.
-    pub(crate) async fn planned(&self, cx: &OpContext, project: &Project, wanted: Wanted) -> Result<Start> {
-        let start = self.plan(cx, project, wanted).await?;
+    pub(crate) async fn planned(&self, cx: &OpContext, project: &Project, mut wanted: Wanted) -> Result<Start> {
+        let start = match wanted.take_back.take() {
+            Some(asked) => self.recovery(cx, project, wanted, asked).await?,
+            None => self.plan(cx, project, wanted).await?,
+        };
         self.refuse_long_titles(&start)?;
         for unit in start.units.values() {
             let (repo, target) = (&unit.desired_state, &start.environments.production);
@@ -37,7 +42,7 @@ impl Services {
     }
 
     async fn plan(&self, cx: &OpContext, project: &Project, wanted: Wanted) -> Result<Start> {
-        let Wanted { change_set, request, carries, at } = wanted;
+        let Wanted { change_set, request, carries, take_back: _, at } = wanted;
         let denied = |why: String| Err(Error::new(ErrorKind::Denied, OPERATION).on(&request.title).because(why));
         let by = &request.requested_by;
         let Some(roles) = project.people.get(by) else { return denied(format!("`{by}` is nobody in this project")) };
@@ -74,6 +79,7 @@ impl Services {
             units,
             environments: project.environments.clone(),
             turn: None,
+            recovery: None,
             carries,
             at,
             request,
@@ -100,7 +106,7 @@ impl Services {
 }
 
 /// How long the policy asks a unit to be healthy.
-fn settle_millis<'p>(project: &'p Project, unit: &'p Unit) -> impl Iterator<Item = u64> + 'p {
+pub(crate) fn settle_millis<'p>(project: &'p Project, unit: &'p Unit) -> impl Iterator<Item = u64> + 'p {
     project.policy.requirements(unit).filter_map(|(_, requirement)| match &requirement.asks {
         Ask::Health(rule) => Some(rule.settled_seconds.saturating_mul(1_000)),
         _ => None,
@@ -108,7 +114,7 @@ fn settle_millis<'p>(project: &'p Project, unit: &'p Unit) -> impl Iterator<Item
 }
 
 /// Who is asked for reviews: everybody with a role, apart from the requesters, who cannot approve.
-fn reviewers(project: &Project, requesters: &BTreeSet<&PersonId>) -> Vec<PersonId> {
+pub(crate) fn reviewers(project: &Project, requesters: &BTreeSet<&PersonId>) -> Vec<PersonId> {
     let reviews = |roles: &BTreeSet<PersonRole>| roles.contains(&PersonRole::Reviewer) || roles.contains(&PersonRole::Owner);
     project
         .people

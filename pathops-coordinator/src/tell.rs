@@ -12,7 +12,7 @@ use crate::control_plane::{ControlPlane, encode, run_id};
 
 /// What somebody wants of a change set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
+pub(crate) enum Wish {
     Cancel,
     Pause,
     Resume,
@@ -125,7 +125,7 @@ impl ControlPlane {
 }
 
 /// The role in which somebody may have that of a change set.
-fn role_to(wish: Wish, project: &Project, state: &State, by: &PersonId) -> Option<Role> {
+pub(crate) fn role_to(wish: Wish, project: &Project, state: &State, by: &PersonId) -> Option<Role> {
     let roles = project.people.get(by)?;
     if wish == Wish::Cancel && *by == state.start.request.requested_by {
         return roles.first().copied();

@@ -123,7 +123,9 @@ impl Newer<'_> {
             return Some(Ahead { supersession: Supersession::FirstCome, because });
         };
         let declared = shared.iter().filter_map(|unit| project.units.get(*unit));
-        let wanted = declared.map(|unit| project.policy.supersession(unit)).min().unwrap_or_default();
+        let declared = declared.map(|unit| project.policy.supersession(unit)).min().unwrap_or_default();
+        // What goes back comes before what would go on from there.
+        let wanted = if start.recovery.is_some() { Supersession::Supersede } else { declared };
         let because = format!("both change `{first}`");
         Some(match self.objection(wanted, other, batch) {
             None => Ahead { supersession: wanted, because },
@@ -150,6 +152,7 @@ impl Newer<'_> {
                 (None, Some(unit)) => Some(format!("the work on `{unit}` is a patch, and does not go together with another one")),
                 (None, None) => None,
             },
+            Supersession::Supersede if start.recovery.is_some() => None,
             Supersession::Latest | Supersession::Supersede => {
                 let beyond = other.reach.changes.iter().find(|unit| !start.units.contains_key(*unit));
                 beyond.map(|unit| format!("it does not give way (`{wanted}`), since it changes `{unit}`, too"))

@@ -1,6 +1,7 @@
 //! Tests of the workspace as a whole, in one binary.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
+mod alerts;
 mod argo_verdict_command;
 mod attacks;
 mod by_hand;
@@ -35,6 +36,7 @@ mod retention;
 mod s3;
 mod sample;
 mod snapshots;
+mod take_back;
 mod third_party;
 mod tidy;
 mod told;

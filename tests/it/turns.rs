@@ -19,21 +19,21 @@ use crate::governance::{declare, file, policy};
 use crate::world::{DEFECT, START, World, cx, feature_of, person, wait};
 
 /// A world whose policy says what becomes of change sets that meet.
-struct Shop {
-    world: World,
-    plane: ControlPlane,
-    asked: RefCell<Vec<ChangeSetId>>,
+pub(crate) struct Shop {
+    pub(crate) world: World,
+    pub(crate) plane: ControlPlane,
+    pub(crate) asked: RefCell<Vec<ChangeSetId>>,
 }
 
 impl Shop {
-    fn with(supersession: &str) -> Self {
+    pub(crate) fn with(supersession: &str) -> Self {
         let world = World::new(MemoryJournal::new());
         let more = format!("  preflightMerge: pathops\n  supersession: {supersession}\n");
         declare(&world, "main", "policy.yaml", &policy(&world).replace("  preflightMerge: pathops\n", &more));
         Self { plane: world.plane(), world, asked: RefCell::default() }
     }
 
-    fn ask(&self, units: &[&str], text: &str) -> ChangeSetId {
+    pub(crate) fn ask(&self, units: &[&str], text: &str) -> ChangeSetId {
         self.ask_as("alice", units, text)
     }
 
@@ -102,7 +102,7 @@ impl Shop {
         });
     }
 
-    fn state(&self, change_set: &ChangeSetId) -> State {
+    pub(crate) fn state(&self, change_set: &ChangeSetId) -> State {
         wait(self.plane.state(change_set)).unwrap().unwrap()
     }
 
@@ -111,7 +111,7 @@ impl Shop {
     }
 
     /// Everything goes on, with a look at each moment, until that says that it is enough, or all have ended.
-    fn goes_on(&self, mut look: impl FnMut() -> bool) {
+    pub(crate) fn goes_on(&self, mut look: impl FnMut() -> bool) {
         let mut running = pin!(self.plane.run(std::future::pending()));
         for _ in 0..400_000 {
             if let Poll::Ready(ended) = running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -127,24 +127,24 @@ impl Shop {
         panic!("it does not come to an end");
     }
 
-    fn ends(&self) -> Vec<State> {
+    pub(crate) fn ends(&self) -> Vec<State> {
         self.goes_on(|| false);
         let states: Vec<State> = self.asked.borrow().iter().map(|it| self.state(it)).collect();
         states.iter().for_each(|state| pathops_simulation::lifecycles_are_kept(state).unwrap());
         states
     }
 
-    fn until(&self, change_set: &ChangeSetId, stage: Stage) {
+    pub(crate) fn until(&self, change_set: &ChangeSetId, stage: Stage) {
         self.goes_on(|| self.state(change_set).units.values().all(|it| it.stage >= stage));
     }
 }
 
-fn ends(states: &[State]) -> Vec<Option<End>> {
+pub(crate) fn ends(states: &[State]) -> Vec<Option<End>> {
     states.iter().map(|state| state.end).collect()
 }
 
 /// Nothing was ever opened for it.
-fn had_not_begun(state: &State) -> bool {
+pub(crate) fn had_not_begun(state: &State) -> bool {
     state.units.values().all(|unit| unit.pull_requests.is_empty())
 }
 

@@ -304,7 +304,7 @@ impl Services {
 }
 
 /// A mistake in the meta repository says nothing about this change: it is waited until somebody has mended it.
-pub(super) fn broken(error: Error) -> Error {
+pub(crate) fn broken(error: Error) -> Error {
     if error.kind() == ErrorKind::Invalid { error.with_retry(Retry::Backoff) } else { error }
 }
 

@@ -5,26 +5,21 @@ use std::collections::BTreeSet;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use pathops_core::adapter::Run;
 use pathops_core::policy::Supersession;
-use pathops_core::project::{FeatureRequest, Project};
-use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, RepoId, Result, UnixMillis};
+use pathops_core::project::Project;
+use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, RepoId, Result};
 
 use crate::activity::facts::{broken, read_project};
 use crate::activity::{Services, says_nothing};
-use crate::change_set::{Outcome, Start, State, Told, Turn};
+use crate::change_set::{Command, Outcome, Start, State, Told, Turn};
 use crate::control_plane::{decode_state, encode, run_id};
 use crate::request::Wanted;
 use crate::turn::{combined, reach};
 
 impl Services {
-    pub(super) async fn await_turn(
-        &self,
-        cx: &OpContext,
-        change_set: &ChangeSetId,
-        meta_repo: &RepoId,
-        request: &FeatureRequest,
-        turn: &Turn,
-        at: UnixMillis,
-    ) -> Result<Outcome> {
+    pub(super) async fn await_turn(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
+        let Command::AwaitTurn { change_set, meta_repo, request, turn, take_back, at } = command else {
+            return Err(Error::new(ErrorKind::Unexpected, "wait for a turn"));
+        };
         for (other, ahead) in turn.after.iter().filter(|(_, ahead)| ahead.supersession != Supersession::FirstCome) {
             self.ask_to_give_way(cx, change_set, turn, other, ahead.supersession).await?;
         }
@@ -36,7 +31,8 @@ impl Services {
             .map(|state| (state.start.change_set, state.start.request))
             .collect();
         let (request, carries) = combined(request.clone(), &carried);
-        let wanted = Wanted { change_set: change_set.clone(), request, carries, at };
+        let take_back = take_back.as_deref().cloned();
+        let wanted = Wanted { change_set: change_set.clone(), request, carries, take_back, at: *at };
         match self.begun(cx, meta_repo, turn, wanted).await {
             Ok(start) => Ok(Outcome::Turn(Box::new(start))),
             Err(error) if says_nothing(&error) => Err(error),
@@ -72,7 +68,9 @@ impl Services {
 
     async fn project_for(&self, cx: &OpContext, meta_repo: &RepoId, wanted: &Wanted) -> Result<Project> {
         let project = read_project(&*self.scm, cx, meta_repo, &self.languages).await?;
-        let units = wanted.request.changes.iter().filter_map(|change| project.units.get(&change.unit));
+        // The way back is decided by whatever policy there is.
+        let forwards = wanted.request.changes.iter().filter(|_| wanted.take_back.is_none());
+        let units = forwards.filter_map(|change| project.units.get(&change.unit));
         match units.filter_map(|unit| self.objection(&project.policy, unit)).next() {
             None => Ok(project),
             Some(objection) => Err(Error::new(ErrorKind::Invalid, "begin a change set").on(meta_repo).because(objection)),
@@ -97,7 +95,7 @@ impl Services {
         }
     }
 
-    async fn run_of(&self, change_set: &ChangeSetId) -> Result<Option<Run>> {
+    pub(crate) async fn run_of(&self, change_set: &ChangeSetId) -> Result<Option<Run>> {
         self.engine.load(&run_id(change_set)?).await
     }
 

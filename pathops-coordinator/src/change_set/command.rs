@@ -9,7 +9,9 @@ use pathops_core::{ChangeSetId, CommitId, Digest, PersonId, Principal, ProjectId
 use pathops_evidence::EvidenceRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::change_set::{Before, Built, Decided, LastGood, Passed, Payload, PullRequestRef, Release, Role, Start, Turn};
+use crate::change_set::{
+    Before, Built, Decided, LastGood, Passed, Payload, PullRequestRef, Release, Role, Start, TakeBack, Turn,
+};
 
 /// What a command is about: the change set and one of its units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,6 +76,9 @@ pub enum Command {
         request: FeatureRequest,
         /// What it waits for.
         turn: Box<Turn>,
+        /// What it takes back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        take_back: Option<Box<TakeBack>>,
         /// When the change set was declared.
         at: UnixMillis,
     },

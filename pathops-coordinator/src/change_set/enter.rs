@@ -10,7 +10,8 @@ use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{CommitId, Digest, RepoPath, UnitId, UnixMillis};
 
 use crate::change_set::{
-    Combination, Command, Decided, Failure, Progress, PullRequestRef, Role, Scope, Stage, State, announcement, glass_incident,
+    Combination, Command, Decided, Failure, Progress, PullRequestRef, Role, Scope, Stage, State, TakeBack, announcement,
+    glass_incident,
 };
 
 /// Puts the unit into `stage` and gives the command that ends it. `None` where the stage has no operation, or where
@@ -344,7 +345,11 @@ impl Context<'_> {
                 None => format!("{} cancelled the change set: {}", by.person, by.reason),
             })
         };
-        let reason = failed.or_else(cancelled).unwrap_or_default();
+        let taken_back = || {
+            let TakeBack { change_set, by } = &self.state.start.recovery.as_ref()?.asked;
+            Some(format!("{} takes `{change_set}` back: {}", by.get().person, by.get().reason))
+        };
+        let reason = failed.or_else(cancelled).or_else(taken_back).unwrap_or_default();
         let (before, merged) = (self.progress.before.clone()?, self.progress.preflight.clone()?);
         Some(Command::Revert {
             target: self.preflight(),

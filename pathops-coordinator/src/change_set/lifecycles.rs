@@ -107,6 +107,10 @@ fn next(state: &State, at: UnixMillis) -> Option<Next> {
             return Some(it.called_off(&**by, at));
         }
     }
+    if let (Some(recovery), S::Declared) = (&state.start.recovery, it.state()) {
+        let begun = !state.is_called_off() && !state.is_queued();
+        return begun.then(|| it.called_off(&recovery.asked.by, at));
+    }
     match it.state() {
         S::Declared => all(state, |unit, progress| read(progress, state.workplace(unit))).map(|read| it.working(&read, at)),
         S::Working => {

@@ -2,11 +2,11 @@
 
 use pathops_core::evidence::{Incident, IncidentState};
 use pathops_core::lifecycle::ArtifactLifecycle;
-use pathops_core::project::API_VERSION;
+use pathops_core::project::{API_VERSION, OpenIncident};
 use pathops_core::{IdError, RepoPath, RequirementId, UnitId};
 use serde_json::{Value, json};
 
-use crate::change_set::{End, LastGood, Progress, State, headline};
+use crate::change_set::{End, LastGood, Progress, Stage, State, headline};
 
 /// The version of the record's form.
 pub const RECORD_FORMAT: u32 = 1;
@@ -54,34 +54,51 @@ pub(crate) fn document(mut value: Value) -> String {
 }
 
 fn last_good(state: &State) -> impl Iterator<Item = (RepoPath, String)> {
-    let live = state.units.iter().filter(|_| state.end == Some(End::Live));
-    live.filter_map(|(unit, progress)| {
-        let good = LastGood {
-            format: RECORD_FORMAT,
-            change_set: state.start.change_set.clone(),
-            artifact: progress.built.as_ref().map(|built| built.artifact.digest),
-            source: progress.built.as_ref().map(|built| built.source.clone()),
-            evidence: progress.evidence.clone(),
+    state.units.iter().filter_map(|(unit, progress)| {
+        let good = match state.end {
+            Some(End::Live) => LastGood {
+                format: RECORD_FORMAT,
+                change_set: state.start.change_set.clone(),
+                artifact: progress.built.as_ref().map(|built| built.artifact.digest),
+                source: progress.built.as_ref().map(|built| built.source.clone()),
+                evidence: progress.evidence.clone(),
+            },
+            Some(_) => back_again(state, unit, progress)?,
+            None => return None,
         };
         Some((last_good_path(unit).ok()?, document(serde_json::to_value(good).ok()?)))
     })
+}
+
+/// What is in production again after what was there was taken back: what an earlier change set brought there, with what has come to be
+/// known of it.
+fn back_again(state: &State, unit: &UnitId, progress: &Progress) -> Option<LastGood> {
+    let (landed, good) = (state.start.recovery.as_ref()?.landed.get(unit)?, progress.last_good.as_ref()?);
+    let new = progress.evidence.get(landed.evidence.len()..).unwrap_or_default();
+    let evidence = || good.evidence.iter().chain(new).cloned().collect();
+    (progress.stage == Stage::Recovered && progress.restored).then(|| LastGood { evidence: evidence(), ..good.clone() })
 }
 
 /// An incident for each unit that went to production over a broken glass: what could not wait is looked at afterwards.
 #[must_use]
 pub fn incidents(state: &State) -> Vec<(RepoPath, String)> {
     let incident = |unit: &UnitId| {
-        let Incident { id, summary, since, .. } = glass_incident(state, unit)?;
-        let incident = json!({
-            "apiVersion": API_VERSION,
-            "kind": "Incident",
-            "metadata": { "name": id },
-            "spec": { "unit": unit, "since": since.to_string(), "summary": summary },
-        });
-        // JSON is YAML.
-        Some((RepoPath::parse(format!("incidents/{id}.yaml")).ok()?, document(incident)))
+        let Incident { id, unit, summary, since, .. } = glass_incident(state, unit)?;
+        incident_file(&OpenIncident { id, unit, since, summary })
     };
     state.units.keys().filter_map(incident).collect()
+}
+
+/// The file by which an incident is declared; `None` where its name is none of a file.
+pub(crate) fn incident_file(OpenIncident { id, unit, since, summary }: &OpenIncident) -> Option<(RepoPath, String)> {
+    let incident = json!({
+        "apiVersion": API_VERSION,
+        "kind": "Incident",
+        "metadata": { "name": id },
+        "spec": { "unit": unit, "since": since.to_string(), "summary": summary },
+    });
+    // JSON is YAML.
+    Some((RepoPath::parse(format!("incidents/{id}.yaml")).ok()?, document(incident)))
 }
 
 /// The incident of a unit that went to production over a broken glass.
@@ -136,9 +153,12 @@ fn status(state: &State) -> Value {
     let told = told.into_iter().filter_map(|(name, by)| Some((name.to_owned(), json!(by.as_ref()?))));
     let newer = state.superseded_by.as_ref().map(|it| ("supersededBy".to_owned(), json!(it)));
     let before = start.turn.as_ref().filter(|_| state.is_queued()).map(|it| ("waitsFor".to_owned(), json!(it.after)));
+    let takes_back = start.recovery.as_ref().map(|it| ("takesBack".to_owned(), json!(it.asked)));
     let carries = (!start.carries.is_empty()).then(|| ("carries".to_owned(), json!(start.carries)));
     match status {
-        Value::Object(fields) => fields.into_iter().chain(told).chain(newer).chain(before).chain(carries).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().chain(told).chain(newer).chain(before).chain(takes_back).chain(carries).collect()
+        }
         other => other,
     }
 }

@@ -7,7 +7,7 @@ use pathops_core::adapter::{DeployFailure, JobResult, NotYet, Readiness, Stale};
 use pathops_core::lifecycle::HumanDecision;
 use pathops_core::project::EnvironmentTarget;
 
-use crate::change_set::{Carried, End, Progress, PullRequestRef, Role, Scope, Stage, State};
+use crate::change_set::{Carried, End, Progress, PullRequestRef, Role, Scope, Stage, State, TakeBack};
 
 /// Where a change set is, in one line.
 #[must_use]
@@ -26,6 +26,15 @@ pub fn headline(state: &State) -> String {
             Some(End::Cancelled) => format!("{word}; nothing of it was in an environment. {why}"),
             Some(End::Recovered) => format!("{word}; everything is back to what it was before. {why}"),
             Some(_) => format!("{word}; people have to look after what is left. {why}"),
+        };
+    }
+    if let (None, Some(recovery), false) = (&state.failure, &state.start.recovery, state.is_queued()) {
+        let TakeBack { change_set, by } = &recovery.asked;
+        let why = format!("{} takes `{change_set}` back: {}", by.get().person, by.get().reason);
+        return match state.end {
+            None => format!("Goes back. {why}"),
+            Some(End::Recovered) => format!("Everything is back to what it was before. {why}"),
+            Some(_) => format!("People have to look after what is left. {why}"),
         };
     }
     if let Some(failure) = &state.failure {

@@ -11,7 +11,7 @@ use pathops_core::{
 use pathops_evidence::EvidenceRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::change_set::{Limited, Limits};
+use crate::change_set::{Limited, Limits, Recovery};
 use crate::plan::ExecutionPlan;
 
 /// What a change set begins with. One that has to wait for its turn is planned anew when that has come; from then on it never changes.
@@ -47,6 +47,9 @@ pub struct Start {
     /// What it has to wait for before anything of it is begun, or had to; `None` where nothing was in its way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn: Option<Box<Turn>>,
+    /// What it takes back; `None` for what goes on to production.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<Box<Recovery>>,
     /// What it carries beside what was asked of it: older change sets that have become part of it, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carries: Vec<Carried>,
@@ -495,9 +498,15 @@ pub struct Comment {
 }
 
 impl State {
-    /// Whether it does not go to production any more: something has failed, or it was cancelled.
+    /// Whether it does not go on to production: something has failed, it was cancelled, or it takes another one back.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
+        self.is_called_off() || self.start.recovery.is_some()
+    }
+
+    /// Whether something has failed, or it was cancelled.
+    #[must_use]
+    pub fn is_called_off(&self) -> bool {
         self.failure.is_some() || self.cancelled.is_some()
     }
 

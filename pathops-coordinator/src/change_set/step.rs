@@ -8,10 +8,11 @@ use pathops_core::{UnitId, UnixMillis};
 
 use crate::change_set::enter::enter;
 use crate::change_set::lifecycles::{follow, rule_out};
+use crate::change_set::recovery::as_landed;
 use crate::change_set::transition::{Next, Work, transition};
 use crate::change_set::{
-    Carried, Command, Comment, End, Failure, Outcome, Progress, Role, Stage, Start, State, comment, headline, incidents, record,
-    releases,
+    Carried, Command, Comment, End, Failure, Outcome, Progress, Role, Stage, Start, State, TakeBack, comment, headline,
+    incidents, record, releases,
 };
 
 pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
@@ -21,6 +22,9 @@ pub(super) fn start(start: &Start) -> (State, Vec<Command>) {
         None => begin(&mut state, start.at),
     };
     commands.push(record_now(&mut state, start.at));
+    if start.recovery.is_some() {
+        commands.extend(advance_and_speak(&mut state, start.at));
+    }
     (state, commands)
 }
 
@@ -51,7 +55,13 @@ fn declared(start: &Start) -> State {
         app: start.apps.get(unit).cloned(),
         problem: None,
     };
-    let units = start.units.keys().map(|unit| (unit.clone(), new(unit))).collect();
+    // While it has to wait, nobody knows what there will be to take back.
+    let recovery = start.recovery.as_ref().filter(|_| start.turn.is_none());
+    let begun = |unit: &UnitId| match recovery.and_then(|recovery| recovery.landed.get(unit)) {
+        Some(landed) => as_landed(new(unit), landed),
+        None => new(unit),
+    };
+    let units = start.units.keys().map(|unit| (unit.clone(), begun(unit))).collect();
     let lifecycle = ChangeSetLifecycle::declared(lifecycle::ChangeSet {
         id: start.change_set.clone(),
         units: start.units.keys().cloned().collect(),
@@ -74,13 +84,18 @@ fn declared(start: &Start) -> State {
     }
 }
 
-fn await_turn(Start { change_set, meta_repo, request, turn, at, .. }: &Start) -> Option<Command> {
+fn await_turn(Start { change_set, meta_repo, request, turn, recovery, at, .. }: &Start) -> Option<Command> {
     let (change_set, meta_repo, request) = (change_set.clone(), meta_repo.clone(), request.clone());
-    Some(Command::AwaitTurn { change_set, meta_repo, request, turn: turn.clone()?, at: *at })
+    let take_back = recovery.as_ref().map(|recovery| Box::new(recovery.asked.clone()));
+    Some(Command::AwaitTurn { change_set, meta_repo, request, turn: turn.clone()?, take_back, at: *at })
 }
 
-/// Begins the work on every unit.
+/// Begins the work on every unit. Of a recovery there is none: it goes back at once.
 fn begin(state: &mut State, at: UnixMillis) -> Vec<Command> {
+    if let Some(recovery) = &state.start.recovery {
+        recovery.remarks().into_iter().for_each(|text| remark(state, text));
+        return Vec::new();
+    }
     let ids: Vec<(UnitId, Stage)> = state.units.iter().map(|(unit, progress)| (unit.clone(), progress.stage)).collect();
     ids.iter().filter_map(|(unit, stage)| enter(state, unit, *stage, at)).collect()
 }
@@ -88,7 +103,7 @@ fn begin(state: &mut State, at: UnixMillis) -> Vec<Command> {
 /// Its turn has come, or never will.
 fn turn(state: &mut State, outcome: &Outcome, at: UnixMillis) -> Vec<Command> {
     if let Outcome::Turn(planned) = outcome
-        && !state.is_stopped()
+        && !state.is_called_off()
     {
         let State { start, units, lifecycle, .. } = declared(planned);
         // What it has waited for stays on record.
@@ -103,9 +118,15 @@ fn turn(state: &mut State, outcome: &Outcome, at: UnixMillis) -> Vec<Command> {
     }
     if let (Outcome::Failed { reason }, Some(unit)) = (outcome, state.units.keys().next().cloned()) {
         let reason = format!("it could not begin when its turn had come: {reason}");
+        // What was to be taken back is still there.
+        if state.start.recovery.is_some() {
+            let ids: Vec<UnitId> = state.units.keys().cloned().collect();
+            ids.iter().for_each(|unit| leave_to_people(state, unit, reason.clone()));
+        }
         state.failure.get_or_insert(Failure { unit, stage: Stage::Queued, reason });
     }
-    state.units.values_mut().for_each(|progress| progress.stage = Stage::Stopped);
+    let waited = state.units.values_mut().filter(|progress| progress.stage == Stage::Queued);
+    waited.for_each(|progress| progress.stage = Stage::Stopped);
     Vec::new()
 }
 
@@ -113,6 +134,8 @@ fn turn(state: &mut State, outcome: &Outcome, at: UnixMillis) -> Vec<Command> {
 fn first(start: &Start, unit: &UnitId) -> Stage {
     if start.turn.is_some() {
         Stage::Queued
+    } else if start.recovery.is_some() {
+        Stage::Live
     } else if start.units.get(unit).is_some_and(|unit| unit.source().is_some()) {
         Stage::AnnouncingSource
     } else {
@@ -270,6 +293,7 @@ fn recover(state: &mut State, at: UnixMillis) -> Vec<Command> {
     if !open.is_empty() {
         let reason = match (&state.failure, &state.cancelled) {
             (Some(failure), _) => format!("{} failed", failure.unit),
+            (None, None) => state.start.recovery.as_ref().map(|it| taken_back(&it.asked)).unwrap_or_default(),
             (None, by) => match (&state.superseded_by, by) {
                 (Some(newer), _) => format!("`{newer}` took its place"),
                 (None, by) => by.as_ref().map(|by| format!("{} cancelled the change set", by.get().person)).unwrap_or_default(),
@@ -297,6 +321,11 @@ fn recover(state: &mut State, at: UnixMillis) -> Vec<Command> {
         _ => End::Incomplete,
     });
     vec![record_now(state, at)]
+}
+
+/// Why what a change set brought is not promotable once that is taken back.
+fn taken_back(TakeBack { by, .. }: &TakeBack) -> String {
+    format!("{} takes it back: {}", by.get().person, by.get().reason)
 }
 
 /// How a unit whose pull requests are closed goes back.

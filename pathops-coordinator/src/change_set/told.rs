@@ -34,6 +34,10 @@ pub(super) fn hear(mut state: State, told: &Told, at: UnixMillis) -> (State, Vec
     let who = |by: &Recorded<HumanDecision>| by.get().person.clone();
     match told {
         Told::Cancel(by) if state.end.is_some() => remark(&mut state, format!("{} cancelled it after it had ended", who(by))),
+        Told::Cancel(by) if state.start.recovery.is_some() && !state.is_queued() => {
+            remark(&mut state, format!("{} cancelled it while it was going back, which goes on", who(by)));
+            resume(&mut state, by.get().at);
+        }
         Told::Cancel(by) => {
             // What somebody does not want is not done as part of another one either.
             if state.superseded_by.take().is_some() {

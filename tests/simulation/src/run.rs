@@ -184,6 +184,7 @@ impl<'w> Session<'w> {
         let asked = self.world.lens.answered() == self.world.truth.shape.asked.len();
         self.calm
             && asked
+            && !wishes::wants_back(self.world, &self.wishes)
             && wait(self.world.truth.journal.runs(&cx(), &RunFilter::default().open(), None, 1)).unwrap().is_empty()
     }
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use pathops_coordinator::ControlPlane;
 use pathops_core::adapter::Clock as _;
-use pathops_core::{ErrorKind, PersonId, Result};
+use pathops_core::{ChangeSetId, ErrorKind, PersonId, Result};
 
 use crate::dice::Dice;
-use crate::shape::{OWNER, person};
+use crate::shape::{GUEST, OWNER, STRANGER, person};
 use crate::world::World;
 
 /// What somebody wants.
@@ -17,6 +17,8 @@ enum Wish {
     Cancel,
     Pause,
     Resume,
+    /// Take back what is in production.
+    TakeBack,
 }
 
 /// Something that somebody is going to tell a change set.
@@ -31,6 +33,26 @@ pub(crate) struct Planned {
 
 /// Who has paused a change set lets it go on.
 pub(crate) fn roll(dice: &Dice, keys: impl Iterator<Item = String>) -> Vec<Planned> {
+    let keys: Vec<String> = keys.collect();
+    let mut planned = told(dice, keys.iter().cloned());
+    let dice = dice.of("take back");
+    // What comes first finds nothing to go back to.
+    for key in keys.into_iter().skip(1).filter(|_| dice.chance(800)) {
+        let by = *dice.pick(&["bob", "bob", "bob", "carol", "carol", GUEST, STRANGER]);
+        planned.push(Planned { key, wish: Wish::TakeBack, by: person(by), after: dice.seconds(60, 9_000) });
+    }
+    planned
+}
+
+/// Whether somebody still wants to take back what was asked for.
+pub(crate) fn wants_back(world: &World, planned: &[Planned]) -> bool {
+    let is_left = |(place, it): (usize, &Planned)| {
+        it.wish == Wish::TakeBack && world.lens.asked(&it.key).is_some() && !world.lens.was_told(place)
+    };
+    planned.iter().enumerate().any(is_left)
+}
+
+fn told(dice: &Dice, keys: impl Iterator<Item = String>) -> Vec<Planned> {
     let mut planned = Vec::new();
     for key in keys {
         if dice.chance(150) {
@@ -62,11 +84,14 @@ async fn tell_one(world: &World, plane: &ControlPlane, place: usize, planned: &P
         if world.lens.was_told(place) {
             return;
         }
-        if let Some(change_set) = world.lens.asked(key).filter(|_| is_due) {
+        if let Some(change_set) = world.lens.asked(key).filter(|_| is_due)
+            && (*wish != Wish::TakeBack || has_ended(plane, &change_set).await)
+        {
             let told: Result<()> = match wish {
                 Wish::Cancel => plane.cancel(&change_set, by, "nobody wants it").await,
                 Wish::Pause => plane.pause(&change_set, by, "wait a moment").await,
                 Wish::Resume => plane.resume(&change_set, by, "go on").await,
+                Wish::TakeBack => plane.take_back(&change_set, by, "it burns").await.map(drop),
             };
             let says = told.as_ref().map_or_else(ToString::to_string, |()| "told".to_owned());
             world.lens.note(format_args!("? {wish:?} {change_set} by {by}: {says}"));
@@ -77,4 +102,8 @@ async fn tell_one(world: &World, plane: &ControlPlane, place: usize, planned: &P
         }
         clock.sleep(Duration::from_secs(120)).await;
     }
+}
+
+async fn has_ended(plane: &ControlPlane, change_set: &ChangeSetId) -> bool {
+    matches!(plane.state(change_set).await, Ok(Some(state)) if state.ended)
 }

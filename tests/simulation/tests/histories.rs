@@ -60,8 +60,8 @@ fn how(state: &State) -> String {
     state.end.map_or_else(|| "none".to_owned(), |end| format!("{end:?}"))
 }
 
-/// The shortest of each end among the first seeds, and of those that were over a limit or paused, waited for their turn, gave way or
-/// carry others.
+/// The shortest of each end among the first seeds, and of those that take another one back, were over a limit or paused, waited for their
+/// turn, gave way or carry others.
 #[test]
 #[ignore = "writes into the source tree"]
 fn writes_those_of_this_version() {
@@ -71,6 +71,7 @@ fn writes_those_of_this_version() {
         let was_paused = entries.iter().any(|entry| entry.event.to_string().contains("\"pause\""));
         let was_overdue = entries.iter().any(|entry| entry.event.to_string().contains("\"overdue\""));
         let kinds = [
+            (state.start.recovery.is_some(), "-recovery"),
             (was_overdue, "-overdue"),
             (state.superseded_by.is_some(), "-superseded"),
             (!state.start.carries.is_empty(), "-carrying"),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use pathops_coordinator::change_set::{End, PullRequestRef, Role, State};
+use pathops_coordinator::change_set::{End, LastGood, PullRequestRef, Role, State, last_good_path};
 use pathops_core::adapter::PullRequestState;
-use pathops_core::{Principal, RepoPath};
+use pathops_core::{CommitId, Principal, RepoId, RepoPath};
 
 use super::lifecycles::lifecycles_are_kept;
 use super::{AT_THE_END, Found, Invariant, holds};
@@ -38,8 +38,32 @@ impl Invariant for InOrder {
                 }
             }
         }
-        states.iter().try_for_each(|state| ended(truth, state, states).and_then(|()| branches(truth, state)))
+        states.iter().try_for_each(|state| ended(truth, state, states).and_then(|()| branches(truth, state)))?;
+        on_record(truth, states)
     }
+}
+
+/// What runs in production is what the meta repository says, unless something was left to people.
+fn on_record(truth: &Truth, states: &[State]) -> Found {
+    let units: BTreeSet<_> = states.iter().flat_map(|state| state.units.keys()).collect();
+    let (meta, head) = meta(truth)?;
+    for unit in units {
+        let path = last_good_path(unit).map_err(|_| "no path")?;
+        let file = wait(truth.scm.read_file(&cx(), &meta, &head, &path)).map_err(|error| error.to_string())?;
+        let Some(file) = file else { continue };
+        let LastGood { artifact, change_set, .. } = serde_json::from_slice(&file).map_err(|error| error.to_string())?;
+        let runs = truth.rolled(unit, true).and_then(|rollout| rollout.artifact);
+        let left = states.iter().any(|state| state.units.contains_key(unit) && state.end == Some(End::Incomplete));
+        holds!(left || artifact == runs, "{unit} runs {runs:?}, and the record says {artifact:?} of {change_set}");
+    }
+    Ok(())
+}
+
+fn meta(truth: &Truth) -> Result<(RepoId, CommitId), String> {
+    let meta = "shop/meta".parse().map_err(|_| "no repository")?;
+    let main = "main".parse().map_err(|_| "no branch")?;
+    let head = truth.head(&meta, &main).ok_or("the meta repository has no branch")?;
+    Ok((meta, head))
 }
 
 /// Of what is closed no branch is left, unless people have pushed to it. A way back that people have closed is left to them.
@@ -83,9 +107,7 @@ fn ended(truth: &Truth, state: &State, states: &[State]) -> Found {
         let back = end == End::Recovered && brought.is_some() && !progress.restored && !brought_by_another;
         holds!(!back, "{change_set} was taken back, and {unit} still runs in production");
     }
-    let meta = "shop/meta".parse().map_err(|_| "no repository")?;
-    let main = "main".parse().map_err(|_| "no branch")?;
-    let head = truth.head(&meta, &main).ok_or("the meta repository has no branch")?;
+    let (meta, head) = meta(truth)?;
     let folder = RepoPath::parse(format!("change-sets/{change_set}")).map_err(|_| "no path")?;
     let record = wait(truth.scm.read_tree(&cx(), &meta, &head, &folder)).map_err(|error| error.to_string())?;
     holds!(!record.is_empty(), "there is no record of {change_set}");

@@ -34,13 +34,18 @@ pub fn lifecycles_are_kept(state: &State) -> Result<(), String> {
     Ok(())
 }
 
-/// Each promotion of the unit, and nothing else, brought its app into production.
+/// Each promotion of the unit, and nothing else, brought its app into production; and so did what is taken back.
 fn app_is_kept(state: &State, progress: &Progress) -> Found {
     let Some(app) = &progress.app else {
         holds!(state.start.apps.is_empty(), "an owner has declared apps, and one has no lifecycle");
         return Ok(());
     };
-    let promoted = progress.artifact.iter().chain(&progress.again).filter(|it| it.promotion().is_some()).count();
+    let (mut promoted, mut before) = (0, 0);
+    for it in progress.artifact.iter().chain(&progress.again).filter(|it| it.promotion().is_some()) {
+        *(if it.subject().change_set == state.start.change_set { &mut promoted } else { &mut before }) += 1;
+    }
+    let has_landed = state.start.recovery.is_some() && progress.production.is_some();
+    holds!(before == usize::from(has_landed), "{before} promotions of what is taken back");
     let ours = |it: &&Transition<Lifecycle>| matches!(&it.ground, Ground::Promotion(it) if it.granted.change_set == state.start.change_set);
     let brought = app.transitions().iter().filter(ours).count();
     holds!(brought == promoted, "{promoted} promotions, and {brought} brought the app into production: {app:?}");

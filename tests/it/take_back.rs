@@ -1,0 +1,215 @@
+//! Taking back what is in production: by the same door, with an incident open, before what would go on from there, and once.
+//! In memory and virtual time.
+
+use pathops_coordinator::change_set::{End, LastGood, PullRequestRef, Role, Stage};
+use pathops_core::adapter::{PullRequestState, SourceTree};
+use pathops_core::lifecycle::{ArtifactState, ChangeSetState};
+use pathops_core::{ChangeSetId, ErrorKind, Principal, Result};
+
+use crate::governance::{declare, file};
+use crate::turns::{Shop, ends, had_not_begun};
+use crate::world::{World, cx, id, person, repo, wait};
+
+const WHY: &str = "customers cannot order";
+
+fn take_back(shop: &Shop, change_set: &ChangeSetId) -> Result<ChangeSetId> {
+    shop.world.wait_with(shop.plane.take_back(change_set, &person("bob"), WHY))
+}
+
+/// The same, of what can be taken back: one more change set.
+fn taken_back(shop: &Shop, change_set: &ChangeSetId) -> ChangeSetId {
+    let recovery = take_back(shop, change_set).unwrap();
+    shop.asked.borrow_mut().push(recovery.clone());
+    recovery
+}
+
+/// A shop with these change sets in production, one after the other, each of these units.
+fn shop(all: &[(&str, &[&str])]) -> (Shop, Vec<ChangeSetId>) {
+    let shop = Shop::with("first-come");
+    let asked = all.iter().map(|(text, units)| shop.ask(units, text)).collect();
+    assert!(ends(&shop.ends()).iter().all(|end| *end == Some(End::Live)));
+    (shop, asked)
+}
+
+fn desired(world: &World, unit: &str) -> [SourceTree; 2] {
+    ["preflight", "production"].map(|environment| {
+        let (scm, repo) = (world.forge.scm(Principal::System), repo(&format!("shop/{unit}-gitops")));
+        let head = wait(scm.branch_head(&cx(), &repo, &environment.parse().unwrap())).unwrap().unwrap();
+        wait(scm.read_tree(&cx(), &repo, &head, &format!("environments/{environment}").parse().unwrap())).unwrap()
+    })
+}
+
+fn last_good(world: &World, unit: &str) -> LastGood {
+    serde_json::from_str(&file(world, &format!("production/{unit}.json")).unwrap()).unwrap()
+}
+
+fn incident(world: &World) {
+    let text = "apiVersion: pathops.dev/v1alpha1\nkind: Incident\nmetadata: {name: inc-1}\nspec: {unit: orders, since: \"2025-11-24T08:00:00Z\", summary: it burns}\n";
+    declare(world, "main", "incidents/inc-1.yaml", text);
+}
+
+fn is_refused(answer: Result<ChangeSetId>, kind: ErrorKind, why: &str) {
+    let error = answer.unwrap_err();
+    assert!(error.kind() == kind && error.to_string().contains(why), "{error}");
+}
+
+#[test]
+fn with_an_incident_open_production_goes_back_to_what_was_there_before() {
+    let (shop, asked) = shop(&[("one", &["orders", "store"])]);
+    let (before, good) = (["orders", "store"].map(|unit| desired(&shop.world, unit)), last_good(&shop.world, "orders"));
+    let second = shop.ask(&["orders", "store"], "two");
+    assert_eq!(ends(&shop.ends()), [Some(End::Live); 2]);
+    assert_ne!(["orders", "store"].map(|unit| desired(&shop.world, unit)), before);
+    incident(&shop.world);
+    let recovery = taken_back(&shop, &second);
+    assert_eq!(take_back(&shop, &second).unwrap(), recovery, "it is under way");
+    let state = shop.ends().remove(2);
+
+    assert_eq!((state.end, state.lifecycle.state()), (Some(End::Recovered), ChangeSetState::Recovered), "{:?}", state.remarks);
+    assert_eq!(["orders", "store"].map(|unit| desired(&shop.world, unit)), before);
+    assert_eq!(shop.world.wait_with(shop.plane.replay(&recovery)).unwrap(), Some(state.clone()));
+    for (unit, progress) in &state.units {
+        assert!(progress.restored && progress.not_promotable().unwrap().contains(WHY), "{unit}");
+        let again = progress.again.as_ref().unwrap();
+        assert_eq!((again.state(), &again.subject().change_set), (ArtifactState::Promoted, &recovery), "{unit}");
+        let opened: Vec<_> = progress.pull_requests.keys().copied().collect();
+        assert_eq!(opened, [Role::Recovery, Role::Restore], "{unit}: nothing of what is taken back is its own");
+        for PullRequestRef { repo, number, .. } in progress.pull_requests.values() {
+            let read = wait(shop.world.forge.scm(Principal::System).pull_request(&cx(), repo, *number)).unwrap();
+            assert!(matches!(read.state, PullRequestState::Merged { by: Principal::Human(_), .. }), "{repo}{number}");
+        }
+    }
+    // In the rollback order: orders starts after the store.
+    let deployed = shop.world.deployed.lock().unwrap().clone();
+    let back: Vec<_> = deployed.iter().rev().take(4).rev().map(String::as_str).collect();
+    assert_eq!(back, ["orders@preflight", "orders@production", "store@preflight", "store@production"]);
+    let said: Vec<_> = state.remarks.iter().filter(|it| it.starts_with("orders: its source was merged")).collect();
+    assert_eq!(said.len(), 1, "{:?}", state.remarks);
+
+    // What is in production is what it was, with all that is known of it.
+    let again = last_good(&shop.world, "orders");
+    assert_eq!((&again.change_set, again.artifact), (&asked[0], good.artifact));
+    assert!(again.evidence.len() > good.evidence.len() && again.evidence.starts_with(&good.evidence));
+    let status = file(&shop.world, &format!("change-sets/{recovery}/status.json")).unwrap();
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    assert_eq!((&status["takesBack"]["changeSet"], &status["end"]), (&second.as_str().into(), &"recovered".into()));
+    assert_eq!(status["status"], format!("Everything is back to what it was before. bob takes `{second}` back: {WHY}"));
+    is_refused(take_back(&shop, &second), ErrorKind::Invalid, "it was taken back already");
+    is_refused(take_back(&shop, &asked[0]), ErrorKind::Invalid, "nothing of `orders` was in production before");
+    // Until people say that the incident is over, nothing else goes there; then the next one does.
+    let third = shop.ask(&["orders"], "three");
+    shop.until(&third, Stage::Deciding);
+    declare(
+        &shop.world,
+        "main",
+        "incidents/inc-1.yaml",
+        &file(&shop.world, "incidents/inc-1.yaml").unwrap().replace("summary", "closed: \"2025-11-24T09:00:00Z\", summary"),
+    );
+    assert_eq!(ends(&shop.ends())[3], Some(End::Live));
+    assert_eq!(last_good(&shop.world, "orders").change_set, third);
+}
+
+#[test]
+fn what_cannot_go_back_is_refused_before_anything_is_touched() {
+    let (shop, asked) = shop(&[("one", &["orders"]), ("two", &["orders", "web"]), ("three", &["orders"])]);
+    let before = file(&shop.world, "production/orders.json");
+    is_refused(take_back(&shop, &"none".parse().unwrap()), ErrorKind::NotFound, "none of that name");
+    is_refused(take_back(&shop, &asked[1]), ErrorKind::Invalid, "nothing of `web` was in production before");
+    is_refused(take_back(&shop, &asked[0]), ErrorKind::Invalid, "nothing of `orders` was in production before");
+    let by = |who: &str, why: &str| shop.world.wait_with(shop.plane.take_back(&asked[2], &person(who), why));
+    is_refused(by("mallory", WHY), ErrorKind::Denied, "does not let `mallory`");
+    is_refused(by("bob", " "), ErrorKind::Invalid, "reason");
+    let open = shop.ask(&["orders"], "four");
+    is_refused(take_back(&shop, &open), ErrorKind::Invalid, "it has not ended: cancel it");
+    assert_eq!(ends(&shop.ends())[3], Some(End::Live));
+    let why = format!("`{open}` has brought `orders` to production since");
+    is_refused(take_back(&shop, &asked[2]), ErrorKind::Invalid, &why);
+    let orders = file(&shop.world, "apps/orders.yaml").unwrap();
+    declare(&shop.world, "main", "apps/orders.yaml", &orders.replace("rollback: revert", "rollback: forward-only"));
+    assert_ne!(file(&shop.world, "production/orders.json"), before);
+    let fifth = shop.ask(&["orders"], "five");
+    assert_eq!(ends(&shop.ends())[4], Some(End::Live));
+    is_refused(take_back(&shop, &fifth), ErrorKind::Invalid, "`orders` is declared forward-only");
+    assert_eq!(wait(shop.plane.change_sets(&pathops_coordinator::ChangeSetFilter::open(), None, 9)).unwrap(), []);
+}
+
+#[test]
+fn one_after_the_other_several_go_back() {
+    let (shop, asked) = shop(&[("one", &["orders"]), ("two", &["orders"]), ("three", &["orders"])]);
+    for newest in [2, 1] {
+        taken_back(&shop, &asked[newest]);
+        assert_eq!(ends(&shop.ends()).last(), Some(&Some(End::Recovered)));
+        assert_eq!(last_good(&shop.world, "orders").change_set, asked[newest - 1]);
+    }
+}
+
+#[test]
+fn what_would_go_on_from_there_gives_way() {
+    let (shop, asked) = shop(&[("one", &["orders"]), ("two", &["orders"])]);
+    let third = shop.ask(&["orders"], "three");
+    shop.until(&third, Stage::Promoting);
+    let recovery = taken_back(&shop, &asked[1]);
+    assert!(shop.state(&recovery).is_queued());
+    let states = shop.ends();
+    assert_eq!(ends(&states)[2..], [Some(End::Recovered), Some(End::Recovered)]);
+    assert_eq!((&states[2].superseded_by, last_good(&shop.world, "orders").change_set), (&Some(recovery), asked[0].clone()));
+}
+
+#[test]
+fn what_has_come_too_far_comes_to_its_end_and_has_to_go_back_first() {
+    let (shop, asked) = shop(&[("one", &["orders"]), ("two", &["orders"])]);
+    let third = shop.ask(&["orders"], "three");
+    shop.until(&third, Stage::ProductionDeploy);
+    let recovery = taken_back(&shop, &asked[1]);
+    let states = shop.ends();
+    assert_eq!(ends(&states)[2..], [Some(End::Live), Some(End::Incomplete)], "nothing was brought back");
+    let reason = &states[3].failure.as_ref().unwrap().reason;
+    assert!(reason.contains(&format!("`{third}` has brought `orders` to production since")), "{reason}");
+    assert!(
+        had_not_begun(&states[3]) && states[3].lifecycle.state() == ChangeSetState::LeftToPeople,
+        "{:?}",
+        states[3].lifecycle
+    );
+    taken_back(&shop, &third);
+    let again = taken_back(&shop, &third);
+    assert_ne!(again, recovery);
+    shop.ends();
+    assert_ne!(taken_back(&shop, &asked[1]), recovery, "the first came to nothing");
+    assert_eq!(ends(&shop.ends()).last(), Some(&Some(End::Recovered)));
+    assert_eq!(last_good(&shop.world, "orders").change_set, asked[0]);
+}
+
+#[test]
+fn cancelled_while_it_waits_nothing_is_taken_back_and_later_it_goes_on() {
+    let (shop, asked) = shop(&[("one", &["orders"]), ("two", &["orders"])]);
+    let works_with_it = shop.ask(&["web"], "three");
+    let waiting = taken_back(&shop, &asked[1]);
+    wait(shop.plane.cancel(&waiting, &person("alice"), "it was nothing")).unwrap();
+    let states = shop.ends();
+    assert_eq!((states[2].end, states[3].end), (Some(End::Live), Some(End::Cancelled)));
+    assert!(had_not_begun(&states[3]) && states[3].lifecycle.state() == ChangeSetState::Cancelled);
+    let recovery = taken_back(&shop, &asked[1]);
+    assert_ne!(recovery, waiting);
+    shop.until(&recovery, Stage::RecoveryMerge);
+    wait(shop.plane.cancel(&recovery, &person("alice"), "it was nothing")).unwrap();
+    let state = shop.ends().remove(4);
+    assert_eq!((state.end, &state.cancelled), (Some(End::Recovered), &None));
+    let says = |text: &str| state.remarks.iter().any(|it| it.contains(text));
+    assert!(says("alice cancelled it while it was going back, which goes on"), "{:?}", state.remarks);
+    let both = format!("web: it works with what goes back, and `{works_with_it}` has changed it since");
+    assert!(says(&both), "{:?}", state.remarks);
+}
+
+#[test]
+fn a_way_back_that_people_close_is_left_to_them_and_can_be_asked_for_again() {
+    let (shop, asked) = shop(&[("one", &["orders"]), ("two", &["orders"])]);
+    let recovery = taken_back(&shop, &asked[1]);
+    shop.until(&recovery, Stage::RecoveryMerge);
+    let revert = shop.state(&recovery).units[&id("orders")].pull_requests[&Role::Recovery].clone();
+    let bob = shop.world.forge.scm(Principal::Human(person("bob")));
+    wait(bob.close_pull_request(&cx(), &revert.repo, revert.number)).unwrap();
+    assert_eq!(ends(&shop.ends())[2], Some(End::Incomplete));
+    assert_eq!(last_good(&shop.world, "orders").change_set, asked[1]);
+    assert_ne!(taken_back(&shop, &asked[1]), recovery);
+    assert_eq!(ends(&shop.ends())[3], Some(End::Recovered));
+}
