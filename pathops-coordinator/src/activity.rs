@@ -235,7 +235,7 @@ impl Performer<ChangeSet> for Services {
 }
 
 /// Somebody else may have pushed between a look and a write, which is refused then: the driver looks again.
-fn moved(error: Error) -> Error {
+pub(crate) fn moved(error: Error) -> Error {
     if error.kind() == ErrorKind::Conflict { error.with_retry(Retry::Backoff) } else { error }
 }
 

@@ -2,19 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::BoxFuture;
-use pathops_core::adapter::{AlertHint, Hint, StoredDelivery};
+use pathops_core::adapter::{AlertHint, FileChange, Hint, NewCommit, SourceFile, StoredDelivery};
 use pathops_core::project::{OpenIncident, Project};
-use pathops_core::{Error, ErrorKind, Hashing, OpContext, Result, UnitId, WebhookSourceName};
+use pathops_core::{Digest, Error, ErrorKind, OpContext, Principal, Result, Retry, UnitId, WebhookSourceName};
 
-use crate::activity::facts::broken;
-use crate::activity::record::Record;
+use crate::activity::announce::SOURCE_BRANCH;
+use crate::activity::facts::read_declared;
+use crate::activity::moved;
 use crate::change_set::incident_file;
 use crate::control_plane::ControlPlane;
 use crate::gateway::DeliveryHandler;
-use crate::retry::with_retry;
+
+/// How long is waited before a project is read again that had mistakes.
+const MENDED: Duration = Duration::from_secs(300);
 
 impl ControlPlane {
     /// Opens an incident in the meta repository for each unit that one of these alerts is about, where none of it is open: an alert is
@@ -23,12 +26,15 @@ impl ControlPlane {
     ///
     /// An alert is a hint, and believing it errs to the safe side: nothing of the unit is promoted while the incident is open. The first
     /// alert opens it, and those that come while it is open belong to it. People close it, by an instant in its file; that an alert is
-    /// resolved closes nothing. An alert that has fired since before that opens no other one: it was known.
+    /// resolved closes nothing. Told of an alert that fires after that, it opens another one, whenever the alert began: silence at its
+    /// source what is known.
     ///
-    /// Only what is to stop promotions is to be sent here. [`OpensIncidents`] is the handler for a gateway.
+    /// `cx` names what told of the alerts, such as a delivery: told again by the same key, it opens nothing anew. Only what is to stop
+    /// promotions is to be sent here. [`OpensIncidents`] is the handler for a gateway.
     ///
     /// # Errors
-    /// What the Git host answers; `Unavailable` where the project has mistakes, until those are mended. Asked again, it opens nothing twice.
+    /// What the Git host answers, `Conflict` where the meta repository has moved in this moment; `Invalid` where the project has mistakes. Both may
+    /// be tried again: nothing has changed.
     pub async fn open_incidents(
         &self,
         cx: &OpContext,
@@ -36,64 +42,63 @@ impl ControlPlane {
         alerts: &[AlertHint],
     ) -> Result<BTreeSet<String>> {
         let about = |alert: &AlertHint| Some((alert.subject.as_str().parse().ok()?, alert.clone()));
-        let named: &Vec<(UnitId, AlertHint)> = &alerts.iter().filter_map(about).collect();
+        let named: Vec<(UnitId, AlertHint)> = alerts.iter().filter_map(about).collect();
         if named.is_empty() {
             return Ok(BTreeSet::new());
         }
-        with_retry(&*self.services.clock, || -> BoxFuture<'_, _> { Box::pin(self.open_of(cx, source, named)) }).await
-    }
-
-    async fn open_of(
-        &self,
-        cx: &OpContext,
-        source: &WebhookSourceName,
-        named: &[(UnitId, AlertHint)],
-    ) -> Result<BTreeSet<String>> {
         let (services, meta_repo) = (self.services(), self.meta_repo());
-        let project = self.project().await.map_err(broken)?;
         let main = services.main(cx, meta_repo).await?;
-        let mut open: BTreeMap<UnitId, String> = of_units(&project);
-        let (mut these, mut files) = (BTreeSet::new(), Vec::new());
+        let read = read_declared(&*services.scm, cx, meta_repo, &services.languages, &main).await;
+        let (_, project) = read.map_err(|error| match error.kind() {
+            ErrorKind::Invalid => error.with_retry(Retry::After(MENDED)),
+            _ => error,
+        })?;
+        let mut open = of_units(&project);
+        let (mut these, mut changes) = (BTreeSet::new(), Vec::new());
         for (unit, alert) in named.iter().filter(|(unit, _)| project.units.contains_key(unit)) {
             if !open.contains_key(unit) {
-                let new = self.incident(source, unit, alert);
-                let file = incident_file(&new).ok_or_else(|| Error::new(ErrorKind::Invalid, "name an incident").on(&new.id))?;
-                // It was closed by people, and fires on.
-                if services.scm.read_file(cx, meta_repo, &main, &file.0).await?.is_some() {
+                let new = self.incident(cx, source, unit, alert);
+                let (path, text) = incident_file(&new).ok_or_else(|| invalid(&new.id))?;
+                // It was opened by this, and people have closed it.
+                if services.scm.read_file(cx, meta_repo, &main, &path).await?.is_some() {
                     continue;
                 }
                 open.insert(unit.clone(), new.id);
-                files.push(file);
+                changes.push(FileChange { path, file: Some(SourceFile { bytes: text.into_bytes(), executable: false }) });
             }
             these.extend(open.get(unit).cloned());
         }
-        if !files.is_empty() {
-            let (message, at) = (format!("Open incidents of what {source} alerts of\n"), services.clock.now());
-            let record = Record { message, meta_repo, at, files: &[], once: &files, apps: &[], releases: &[] };
-            services.record(cx, &record).await?;
+        if !changes.is_empty() {
+            let new = NewCommit {
+                branch: SOURCE_BRANCH.parse().map_err(|_| invalid(SOURCE_BRANCH))?,
+                // Nobody else has opened one since that was read.
+                expected_head: main,
+                message: format!("Open incidents of what {source} alerts of\n"),
+                author: Principal::System,
+                at: services.clock.now(),
+                changes,
+            };
+            services.scm.commit(&cx.part("incidents"), meta_repo, &new).await.map_err(moved)?;
         }
         Ok(these)
     }
 
-    /// One alert that fires since one instant has one name, however often it is told.
-    fn incident(&self, source: &WebhookSourceName, unit: &UnitId, alert: &AlertHint) -> OpenIncident {
+    fn incident(&self, cx: &OpContext, source: &WebhookSourceName, unit: &UnitId, alert: &AlertHint) -> OpenIncident {
         let AlertHint { fingerprint, name, severity, since, .. } = alert;
-        let mut hashing = Hashing::default();
-        // No part can pass for two: a source's name has no such byte, and neither has a hint.
-        for part in [source.as_str(), fingerprint.as_str(), since.as_str()] {
-            hashing.update(part.as_bytes());
-            hashing.update(b"\n");
-        }
-        let tail: String = hashing.digest().hex().chars().take(10).collect();
+        let tail: String = Digest::of(cx.key().as_str().as_bytes()).hex().chars().take(10).collect();
         let now = self.services.clock.now();
         let severity = if severity.as_str().is_empty() { String::new() } else { format!(" ({severity})") };
         OpenIncident {
             id: format!("alert-{unit}-{tail}"),
             unit: Some(unit.clone()),
             since: since.as_str().parse().map_or(now, |since| now.min(since)),
-            summary: format!("{source}: {name}{severity} fires, {fingerprint}"),
+            summary: self.services.redactor.redact_text(&format!("{source}: {name}{severity} fires, {fingerprint}")),
         }
     }
+}
+
+fn invalid(name: &str) -> Error {
+    Error::new(ErrorKind::Invalid, "open an incident").on(name)
 }
 
 /// An open incident of each unit that has one, the first by its name.

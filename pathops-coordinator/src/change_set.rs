@@ -41,7 +41,7 @@ pub struct ChangeSet;
 
 impl Machine for ChangeSet {
     const NAME: &'static str = "change-set";
-    /// 4: change sets are told things. 5: steps have limits.
+    /// 4: change sets are told things. 5: steps have limits, and there are recoveries.
     const FORMAT: u32 = 5;
     const OLDEST: u32 = 3;
     type Start = Start;

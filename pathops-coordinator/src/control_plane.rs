@@ -102,6 +102,9 @@ impl ControlPlane {
             return Ok(());
         }
         start.turn = self.turn_of(&start).await?.map(Box::new);
+        if start.turn.is_none() {
+            self.services.require_landed(&context("take back"), &start).await?;
+        }
         let machine = &**self.machines.get(ChangeSet::NAME)?;
         self.engine.start(lease, machine, run, &encode(run, &start)?).await.map(drop)
     }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::BoxFuture;
 use pathops_core::lifecycle::HumanDecision;
-use pathops_core::project::{FeatureRequest, Project, Unit, UnitChange};
-use pathops_core::{ChangeSetId, Error, ErrorKind, IdempotencyKey, OpContext, PersonId, Principal, Result, UnitId, UnixMillis};
+use pathops_core::project::{FeatureRequest, Project, Rollback, Unit, UnitChange};
+use pathops_core::{
+    ChangeSetId, Error, ErrorKind, IdempotencyKey, OpContext, PersonId, Principal, RepoId, Result, UnitId, UnixMillis,
+};
 
 use crate::activity::Services;
-use crate::activity::facts::read_declarations;
-use crate::change_set::{End, LAST_GOOD, LastGood, Merging, Recovery, Start, State, TakeBack, landed, last_good_path};
+use crate::change_set::{End, Merging, Recovery, Start, State, TakeBack, landed};
 use crate::control_plane::{ControlPlane, change_set_id, context, decode_state, run_id};
 use crate::request::{Wanted, reviewers, settle_millis};
 use crate::retry::with_retry;
@@ -22,21 +23,23 @@ impl ControlPlane {
     /// Takes back a change set that is in production, because of an incident or because it is not wanted any more: makes a change set
     /// that goes to what was there before, which [`ControlPlane::run`] then drives. Everything of it is proposed by pull requests that
     /// people merge: first preflight goes back and is tried as it was, then production, by the same door as it went on, with evidence,
-    /// approval and a grant. An open incident is not in its way. At the end what the change set brought is not promotable any more, and
-    /// the meta repository says that what was there before is in production again. Sources that were merged stay, and that is said.
+    /// approval and a grant. An open incident is not in its way. What the change set brought is not promotable from then on, and in the end
+    /// the meta repository says that what was there before is in production again. Sources that were merged stay, and that is said. Once it
+    /// is going back it comes to its end; one that still waits for its turn can be cancelled.
     ///
-    /// It goes before those that change the same units: they are asked to give way, whatever the policy says of their order. Those that may be
-    /// in production already, are paused or go back themselves come to their end first, and so do those that only work with these units:
-    /// [`ControlPlane::waits`] names them, and they can be cancelled. Whoever may cancel a change set may take it back; they cannot
-    /// approve the way back themselves.
+    /// It goes before those that change the same units: they are asked to give way, whatever the policy says of their order, where who asks
+    /// may stop the line for all that they change. Others come to their end first, and so do those that may be in production already, are
+    /// paused, go back themselves, or only work with these units: [`ControlPlane::waits`] names them, and they can be cancelled. Whoever may
+    /// cancel a change set may take it back; they cannot approve the way back themselves.
     ///
-    /// The same again gives the same change set as long as that is under way; after one that came to nothing it makes another one.
-    /// A change set goes back whole or not at all: the newest first, where several have come one upon the other.
+    /// The same again gives the same change set as long as that is under way; after one that did not come to its end it makes another one,
+    /// of the units that are left. What cannot go back whole is refused. Where several change sets have come one upon the other, the
+    /// newest goes first.
     ///
     /// # Errors
     /// `NotFound` for an unknown change set; `Denied` for who may not; `Invalid` without a reason, where it is not in production (one that
     /// is under way is cancelled instead), where another one has changed one of its units there since, or where there is nothing to go back
-    /// to: a unit is forward-only, or ran nothing before; what the Git host and the journal answer.
+    /// to: a unit is forward-only by now, ran nothing before, or was declared to be elsewhere; what the Git host and the journal answer.
     pub async fn take_back(&self, change_set: &ChangeSetId, by: &PersonId, reason: &str) -> Result<ChangeSetId> {
         let refused = |kind, why: &dyn std::fmt::Display| Error::new(kind, OPERATION).on(change_set).because(why);
         let state = self.state(change_set).await?.ok_or_else(|| refused(ErrorKind::NotFound, &"there is none of that name"))?;
@@ -72,10 +75,12 @@ impl ControlPlane {
         let mut times = 0;
         loop {
             let recovery = change_set_id(title, &IdempotencyKey::new(format!("{change_set}/recovery/{times}")))?;
-            match self.state(&recovery).await?.map(|state| state.end) {
-                None | Some(None) => return Ok(Some(recovery)),
-                Some(Some(End::Recovered)) => return Ok(None),
-                Some(Some(_)) => times += 1,
+            let Some(state) = self.state(&recovery).await? else { return Ok(Some(recovery)) };
+            let is_it = state.start.recovery.is_some_and(|it| it.asked.change_set == *change_set);
+            match state.end {
+                None if is_it => return Ok(Some(recovery)),
+                Some(End::Recovered) if is_it => return Ok(None),
+                _ => times += 1,
             }
         }
     }
@@ -89,34 +94,37 @@ fn request(state: &State, title: String, by: &PersonId, reason: &str) -> Feature
 }
 
 impl Services {
-    /// What a recovery begins with, as things are now.
+    /// What a recovery begins with, as things are now. What an earlier one has brought back already is left out.
     pub(crate) async fn recovery(&self, cx: &OpContext, project: &Project, wanted: Wanted, asked: TakeBack) -> Result<Start> {
-        let Wanted { change_set, request, at, .. } = wanted;
+        let Wanted { change_set, mut request, at, .. } = wanted;
         let invalid = |why: String| Error::new(ErrorKind::Invalid, OPERATION).on(&asked.change_set).because(why);
         let back = self.state_of(&asked.change_set).await?.ok_or_else(|| invalid("the journal does not know it".to_owned()))?;
-        let landed = landed(&back).map_err(invalid)?;
-        let units: BTreeMap<UnitId, Unit> = landed
-            .keys()
-            .map(|id| project.units.get_key_value(id).map(|(id, unit)| (id.clone(), unit.clone())).ok_or(id))
-            .collect::<Result<_, _>>()
-            .map_err(|unit: &UnitId| invalid(format!("the project does not declare `{unit}` any more")))?;
-        let there = self.in_production_by(cx, project).await?;
-        for unit in units.keys() {
-            match there.get(unit) {
-                Some(by) if *by == asked.change_set => {}
-                Some(by) => {
-                    return Err(
-                        invalid(format!("`{by}` has brought `{unit}` to production since")).advise("take that back first")
-                    );
-                }
-                None => return Err(invalid(format!("the meta repository does not say what of `{unit}` is in production"))),
+        if role_to(Wish::Cancel, project, &back, &request.requested_by).is_none() {
+            let why = format!("the policy does not let `{}` do that any more", request.requested_by);
+            return Err(Error::new(ErrorKind::Denied, OPERATION).on(&asked.change_set).because(why));
+        }
+        let mut landed = landed(&back).map_err(invalid)?;
+        let mut is_back = BTreeSet::new();
+        for (unit, it) in &landed {
+            match self.brought_by(cx, &project.meta_repo, unit).await? {
+                Some(by) if by == asked.change_set => {}
+                Some(by) if by == it.last_good.change_set => drop(is_back.insert(unit.clone())),
+                other => return Err(not_there(&asked, unit, other.as_ref())),
             }
         }
-        let since = self.changed_since(project, &units, &there, back.start.at).await?;
+        landed.retain(|unit, _| !is_back.contains(unit));
+        if landed.is_empty() {
+            return Err(invalid("it was taken back already".to_owned()));
+        }
+        let units = units(project, &back.start, landed.keys()).map_err(invalid)?;
+        request.changes.retain(|change| units.contains_key(&change.unit));
         let requesters = BTreeSet::from([&request.requested_by]);
         let mut plan = back.start.plan;
         (plan.change_set, plan.title, plan.requested_by) =
             (change_set.clone(), request.title.clone(), request.requested_by.clone());
+        plan.waves.iter_mut().for_each(|wave| wave.units.retain(|unit| units.contains_key(unit)));
+        plan.rollback.iter_mut().for_each(|wave| wave.retain(|unit| units.contains_key(unit)));
+        let since = self.changed_since(cx, project, &units, back.start.at).await;
         Ok(Start {
             apps: self.apps(cx, project, &units).await?,
             preflight_merge: Merging::Each(BTreeMap::new()),
@@ -137,46 +145,83 @@ impl Services {
         })
     }
 
-    /// The change set that has brought each unit to production, as the meta repository says.
-    async fn in_production_by(&self, cx: &OpContext, project: &Project) -> Result<BTreeMap<UnitId, ChangeSetId>> {
-        let files = with_retry(&*self.clock, || -> BoxFuture<'_, _> {
-            Box::pin(async move {
-                let main = self.main(cx, &project.meta_repo).await?;
-                read_declarations(&*self.scm, cx, &project.meta_repo, &main, &[LAST_GOOD]).await
-            })
-        });
-        let files = files.await?;
-        let mut there = BTreeMap::new();
-        for unit in project.units.keys() {
-            let invalid =
-                |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "read what is in production").on(unit).because(why);
-            let Some(file) = files.get(&last_good_path(unit).map_err(|error| invalid(&error))?) else { continue };
-            let good: LastGood = serde_json::from_slice(&file.bytes).map_err(|error| invalid(&error))?;
-            there.insert(unit.clone(), good.change_set);
+    /// Refuses a recovery of what is not in production any more. This is asked where no change set is under way that could bring others.
+    pub(crate) async fn require_landed(&self, cx: &OpContext, start: &Start) -> Result<()> {
+        let Some(recovery) = &start.recovery else { return Ok(()) };
+        for unit in recovery.landed.keys() {
+            let by = self.brought_by(cx, &start.meta_repo, unit).await?;
+            if by.as_ref() != Some(&recovery.asked.change_set) {
+                return Err(not_there(&recovery.asked, unit, by.as_ref()));
+            }
         }
-        Ok(there)
+        Ok(())
     }
 
-    /// What works with these units and was brought to production by a change set that was declared later.
+    /// The change set that has brought a unit to production, as the meta repository says.
+    async fn brought_by(&self, cx: &OpContext, meta_repo: &RepoId, unit: &UnitId) -> Result<Option<ChangeSetId>> {
+        let read = || -> BoxFuture<'_, _> { Box::pin(self.last_good_of(cx, meta_repo, unit)) };
+        Ok(with_retry(&*self.clock, read).await?.map(|good| good.change_set))
+    }
+
+    /// What works with these units and was brought to production by a change set that was declared later, or nobody can tell when.
     async fn changed_since(
         &self,
+        cx: &OpContext,
         project: &Project,
         units: &BTreeMap<UnitId, Unit>,
-        there: &BTreeMap<UnitId, ChangeSetId>,
         at: UnixMillis,
-    ) -> Result<BTreeMap<UnitId, ChangeSetId>> {
+    ) -> BTreeMap<UnitId, Option<ChangeSetId>> {
         let mut since = BTreeMap::new();
         for (id, unit) in project.units.iter().filter(|(id, _)| !units.contains_key(*id)) {
             let works_with = reach(&BTreeMap::from([(id.clone(), unit.clone())]), &project.contracts).touches;
-            let Some(by) = there.get(id).filter(|_| works_with.iter().any(|it| units.contains_key(it))) else { continue };
-            if self.state_of(by).await?.is_some_and(|later| later.start.at > at) {
-                since.insert(id.clone(), by.clone());
+            if !works_with.iter().any(|it| units.contains_key(it)) {
+                continue;
+            }
+            match self.brought_by(cx, &project.meta_repo, id).await {
+                Ok(None) => {}
+                Ok(Some(by)) => match self.state_of(&by).await {
+                    Ok(Some(later)) if later.start.at <= at => {}
+                    Ok(Some(_)) => drop(since.insert(id.clone(), Some(by))),
+                    Ok(None) | Err(_) => drop(since.insert(id.clone(), None)),
+                },
+                Err(_) => drop(since.insert(id.clone(), None)),
             }
         }
-        Ok(since)
+        since
     }
 
-    pub(crate) async fn state_of(&self, change_set: &ChangeSetId) -> Result<Option<State>> {
+    async fn state_of(&self, change_set: &ChangeSetId) -> Result<Option<State>> {
         self.run_of(change_set).await?.map(|run| decode_state(&run.id, run.state)).transpose()
+    }
+}
+
+/// The units as they are declared now; an error says why one cannot go back as it was.
+fn units<'u>(
+    project: &Project,
+    before: &Start,
+    of: impl Iterator<Item = &'u UnitId>,
+) -> std::result::Result<BTreeMap<UnitId, Unit>, String> {
+    if project.environments != before.environments {
+        return Err("the environments were declared anew since, and what was in the old ones is not looked for".to_owned());
+    }
+    let unit = |id: &UnitId| {
+        let unit = project.units.get(id).ok_or_else(|| format!("the project does not declare `{id}` any more"))?;
+        if before.units.get(id).is_none_or(|then| then.desired_state != unit.desired_state) {
+            return Err(format!("the desired state of `{id}` has moved to another repository since"));
+        }
+        match unit.rollback {
+            Rollback::ForwardOnly => Err(format!("`{id}` is declared forward-only: a fix has to follow")),
+            _ => Ok((id.clone(), unit.clone())),
+        }
+    };
+    of.map(unit).collect()
+}
+
+/// Another one has changed a unit in production since, or nobody knows.
+fn not_there(asked: &TakeBack, unit: &UnitId, by: Option<&ChangeSetId>) -> Error {
+    let error = Error::new(ErrorKind::Invalid, OPERATION).on(&asked.change_set);
+    match by {
+        Some(by) => error.because(format!("`{by}` has brought `{unit}` to production since")).advise("take that back first"),
+        None => error.because(format!("the meta repository does not say what of `{unit}` is in production")),
     }
 }

@@ -40,7 +40,8 @@ impl Wish {
 impl ControlPlane {
     /// Cancels a change set, at any moment. Who drives it begins nothing new; what was begun comes to its end; then its pull requests
     /// are closed, what of it is in preflight goes back, and what is in production goes back by the same door as after a failure, with
-    /// evidence and approval. What it built is not promotable any more. That the source was merged stays, and is said.
+    /// evidence and approval. What it built is not promotable any more. That the source was merged stays, and is said. A change set that
+    /// takes another one back ([`ControlPlane::take_back`]) is cancelled as long as it waits for its turn; after that it comes to its end.
     ///
     /// It may be cancelled, also while it is paused, by who asked for it, and by whom the policy lets stop the line for each of its
     /// units; the host answers for `by`. When this returns it survives a crash, and is done as soon as somebody drives the change set;

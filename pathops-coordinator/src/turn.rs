@@ -7,7 +7,7 @@ use pathops_core::policy::{Action, Supersession};
 use pathops_core::project::{Contract, FeatureRequest, Project, Unit, UnitChange};
 use pathops_core::{ChangeSetId, ContractId, Principal, Result, UnitId};
 
-use crate::change_set::{Ahead, Carried, Reach, Start, State, Turn};
+use crate::change_set::{Ahead, Carried, Reach, Stage, Start, State, Turn};
 use crate::control_plane::ControlPlane;
 
 impl ControlPlane {
@@ -34,20 +34,24 @@ struct Older {
     /// How far it reaches, or may come to.
     reach: Reach,
     is_queued: bool,
+    /// Whether something of it may be in production.
+    is_granted: bool,
     /// Why it gives way to nobody.
     stands: Option<&'static str>,
 }
 
 impl Older {
     fn of(project: &Project, state: State) -> Self {
-        let (is_queued, is_stopped, is_paused) = (state.is_queued(), state.is_stopped(), state.paused.is_some());
+        let (is_queued, is_paused, is_granted) = (state.is_queued(), state.paused.is_some(), may_be_in_production(&state));
+        let ends = state.is_called_off().then_some("it is coming to its end already");
+        let goes_back = state.start.recovery.is_some().then_some("it takes another one back");
         let Start { change_set, request, units, turn, .. } = state.start;
         let reach = match turn {
             Some(turn) if is_queued => turn.reach,
             _ => reach(&units, &project.contracts),
         };
-        let stands = is_stopped.then_some("it is coming to its end already").or(is_paused.then_some("it is paused"));
-        Self { change_set, changes: request.changes, reach, is_queued, stands }
+        let stands = ends.or(goes_back).or(is_paused.then_some("it is paused"));
+        Self { change_set, changes: request.changes, reach, is_queued, is_granted, stands }
     }
 }
 
@@ -137,28 +141,39 @@ impl Newer<'_> {
     fn objection(&self, wanted: Supersession, other: &Older, batch: &Batch) -> Option<String> {
         let Self { project, start, has_role } = self;
         let by = &start.request.requested_by;
-        let denied = || {
+        let denied = |action| {
             let roles = project.people.get(by)?;
             let mut units = other.reach.changes.iter().filter_map(|unit| project.units.get(unit));
-            units.find(|unit| !project.policy.may(Action::Request, roles, Some(unit)))
+            units.find(|unit| !project.policy.may(action, roles, Some(unit)))
         };
         match wanted {
             Supersession::FirstCome => None,
             _ if !has_role => Some(format!("it would give way (`{wanted}`), but not to `{by}`, who has no role")),
             _ if other.stands.is_some() => other.stands.map(str::to_owned),
             Supersession::Batch | Supersession::Latest if !other.is_queued => Some("it is under way, and goes on".to_owned()),
-            Supersession::Batch => match (denied(), batch.clash(other)) {
+            Supersession::Batch => match (denied(Action::Request), batch.clash(other)) {
                 (Some(unit), _) => Some(format!("`{by}` may not ask for `{}`, which it changes, too", unit.id)),
                 (None, Some(unit)) => Some(format!("the work on `{unit}` is a patch, and does not go together with another one")),
                 (None, None) => None,
             },
-            Supersession::Supersede if start.recovery.is_some() => None,
+            // What has come so far is not given up for one that has then to wait for it.
+            Supersession::Supersede if start.recovery.is_some() && other.is_granted => {
+                Some("something of it may be in production".to_owned())
+            }
+            Supersession::Supersede if start.recovery.is_some() => {
+                denied(Action::Stop).map(|unit| format!("`{by}` may not stop `{}`, which it changes", unit.id))
+            }
             Supersession::Latest | Supersession::Supersede => {
                 let beyond = other.reach.changes.iter().find(|unit| !start.units.contains_key(*unit));
                 beyond.map(|unit| format!("it does not give way (`{wanted}`), since it changes `{unit}`, too"))
             }
         }
     }
+}
+
+/// Whether people may have merged something of it into production, or may do so at any moment.
+pub(crate) fn may_be_in_production(state: &State) -> bool {
+    state.units.values().any(|progress| progress.stage >= Stage::ProductionMerge)
 }
 
 pub(crate) fn reach(units: &BTreeMap<UnitId, Unit>, contracts: &BTreeMap<ContractId, Contract>) -> Reach {

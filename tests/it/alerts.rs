@@ -12,7 +12,7 @@ use pathops_core::adapter::AlertHint;
 use pathops_core::evidence::Occasion;
 use pathops_core::memory::{MemoryBlobs, MemoryInbox};
 use pathops_core::project::OpenIncident;
-use pathops_core::{Principal, UnixMillis};
+use pathops_core::{IdempotencyKey, OpContext, Principal, UnixMillis};
 use serde_json::{Value, json};
 
 use crate::governance::{declare, file};
@@ -117,19 +117,35 @@ fn an_alert_opens_one_incident_of_its_unit_however_often_it_is_told() {
 }
 
 #[test]
-fn what_people_have_closed_is_opened_by_what_fires_anew_only() {
+fn what_people_have_closed_is_opened_by_what_is_told_anew_only() {
     let it = Alerted::new();
     it.notified(&[alert("orders", "a1", BEFORE)]);
     let first = it.incidents().remove(0);
-    close(&it, &first);
-    it.notified(&[alert("orders", "a1", BEFORE), alert("web", "w1", BEFORE)]);
-    assert!(it.incidents().iter().all(|it| it.unit == Some(id("web"))), "it was known");
     let mut resolved = alert("orders", "a1", BEFORE);
     resolved["status"] = "resolved".into();
     it.notified(&[resolved]);
-    it.notified(&[alert("orders", "a1", "2025-11-24T09:30:00Z")]);
-    let open = it.incidents();
-    assert!(open.len() == 2 && open[0].unit == Some(id("orders")) && open[0].id != first.id, "{open:?}");
+    assert_eq!(it.incidents(), [first.clone()], "that it is resolved closes nothing");
+    close(&it, &first);
+    assert_eq!(it.notified(&[alert("orders", "a1", BEFORE)]), Turn::default(), "it is known");
+    assert_eq!(it.incidents(), []);
+    it.notified(&[alert("orders", "a1", BEFORE), alert("orders", "a2", BEFORE)]);
+    let second = it.incidents().remove(0);
+    assert!(second.unit == Some(id("orders")) && second.id != first.id, "{second:?}");
+    // A process that died after it had opened one tells it again.
+    close(&it, &second);
+    let (source, told) = ("alertmanager".parse().unwrap(), OpContext::new(IdempotencyKey::new("one delivery")));
+    let alerts = [AlertHint {
+        fingerprint: "a1".into(),
+        name: "".into(),
+        severity: "".into(),
+        subject: "orders".into(),
+        since: "".into(),
+    }];
+    let open = || it.shop.world.wait_with(it.shop.plane.open_incidents(&told, &source, &alerts)).unwrap();
+    let third = open().into_iter().next().unwrap();
+    assert!(open().contains(&third));
+    close(&it, &it.incidents()[0]);
+    assert_eq!((open().len(), it.incidents()), (0, Vec::new()));
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! Taking back what is in production: by the same door, with an incident open, before what would go on from there, and once.
 //! In memory and virtual time.
 
-use pathops_coordinator::change_set::{End, LastGood, PullRequestRef, Role, Stage};
-use pathops_core::adapter::{PullRequestState, SourceTree};
-use pathops_core::lifecycle::{ArtifactState, ChangeSetState};
-use pathops_core::{ChangeSetId, ErrorKind, Principal, Result};
+use std::time::Duration;
 
-use crate::governance::{declare, file};
+use pathops_coordinator::change_set::{End, LastGood, PullRequestRef, Role, Stage, State};
+use pathops_core::adapter::{Clock as _, PullRequestState, SourceTree};
+use pathops_core::lifecycle::{ArtifactState, ChangeSetState};
+use pathops_core::policy::Supersession;
+use pathops_core::{ChangeSetId, ErrorKind, Principal, Result, UnitId};
+
+use crate::governance::{declare, file, policy};
 use crate::turns::{Shop, ends, had_not_begun};
 use crate::world::{World, cx, id, person, repo, wait};
 
@@ -46,6 +49,13 @@ fn last_good(world: &World, unit: &str) -> LastGood {
 fn incident(world: &World) {
     let text = "apiVersion: pathops.dev/v1alpha1\nkind: Incident\nmetadata: {name: inc-1}\nspec: {unit: orders, since: \"2025-11-24T08:00:00Z\", summary: it burns}\n";
     declare(world, "main", "incidents/inc-1.yaml", text);
+}
+
+/// Somebody closes the pull request by which a unit goes back in preflight.
+fn people_close(shop: &Shop, state: &State, unit: &str) {
+    let revert = &state.units[&id(unit)].pull_requests[&Role::Recovery];
+    let bob = shop.world.forge.scm(Principal::Human(person("bob")));
+    wait(bob.close_pull_request(&cx(), &revert.repo, revert.number)).unwrap();
 }
 
 fn is_refused(answer: Result<ChangeSetId>, kind: ErrorKind, why: &str) {
@@ -127,9 +137,7 @@ fn what_cannot_go_back_is_refused_before_anything_is_touched() {
     let orders = file(&shop.world, "apps/orders.yaml").unwrap();
     declare(&shop.world, "main", "apps/orders.yaml", &orders.replace("rollback: revert", "rollback: forward-only"));
     assert_ne!(file(&shop.world, "production/orders.json"), before);
-    let fifth = shop.ask(&["orders"], "five");
-    assert_eq!(ends(&shop.ends())[4], Some(End::Live));
-    is_refused(take_back(&shop, &fifth), ErrorKind::Invalid, "`orders` is declared forward-only");
+    is_refused(take_back(&shop, &open), ErrorKind::Invalid, "`orders` is declared forward-only");
     assert_eq!(wait(shop.plane.change_sets(&pathops_coordinator::ChangeSetFilter::open(), None, 9)).unwrap(), []);
 }
 
@@ -156,27 +164,95 @@ fn what_would_go_on_from_there_gives_way() {
 }
 
 #[test]
-fn what_has_come_too_far_comes_to_its_end_and_has_to_go_back_first() {
+fn what_has_come_too_far_comes_to_its_end_and_nothing_gives_way_in_vain() {
     let (shop, asked) = shop(&[("one", &["orders"]), ("two", &["orders"])]);
     let third = shop.ask(&["orders"], "three");
     shop.until(&third, Stage::ProductionDeploy);
+    let fourth = shop.ask(&["orders"], "four");
     let recovery = taken_back(&shop, &asked[1]);
+    let because = |of: &ChangeSetId| shop.state(&recovery).start.turn.unwrap().after.remove(of).unwrap();
+    assert_eq!(because(&third).because, "both change `orders`; something of it may be in production");
+    assert_eq!(because(&fourth).supersession, Supersession::Supersede);
     let states = shop.ends();
-    assert_eq!(ends(&states)[2..], [Some(End::Live), Some(End::Incomplete)], "nothing was brought back");
-    let reason = &states[3].failure.as_ref().unwrap().reason;
+    assert_eq!(ends(&states)[2..], [Some(End::Live), Some(End::Live), Some(End::Incomplete)], "nothing was brought back");
+    let reason = &states[4].failure.as_ref().unwrap().reason;
     assert!(reason.contains(&format!("`{third}` has brought `orders` to production since")), "{reason}");
     assert!(
-        had_not_begun(&states[3]) && states[3].lifecycle.state() == ChangeSetState::LeftToPeople,
+        had_not_begun(&states[4]) && states[4].lifecycle.state() == ChangeSetState::LeftToPeople,
         "{:?}",
-        states[3].lifecycle
+        states[4].lifecycle
     );
-    taken_back(&shop, &third);
-    let again = taken_back(&shop, &third);
-    assert_ne!(again, recovery);
-    shop.ends();
+    for newest in [&fourth, &third] {
+        taken_back(&shop, newest);
+        assert_eq!(ends(&shop.ends()).last(), Some(&Some(End::Recovered)));
+    }
     assert_ne!(taken_back(&shop, &asked[1]), recovery, "the first came to nothing");
     assert_eq!(ends(&shop.ends()).last(), Some(&Some(End::Recovered)));
     assert_eq!(last_good(&shop.world, "orders").change_set, asked[0]);
+}
+
+#[test]
+fn nobody_stops_what_they_may_not_stop_by_taking_back_their_own() {
+    let (shop, _) = shop(&[("one", &["orders"])]);
+    let rules = policy(&shop.world);
+    declare(
+        &shop.world,
+        "main",
+        "policy.yaml",
+        &rules.replace("  requirements:", "  permissions: {stop: [owner]}\n  requirements:"),
+    );
+    let own = shop.ask_as("carol", &["orders"], "two");
+    // Who asked for it cannot approve it.
+    shop.approved_by_bob(&own);
+    assert_eq!(shop.state(&own).end, Some(End::Live));
+    let more = shop.ask(&["orders", "web"], "three");
+    is_refused(take_back(&shop, &own), ErrorKind::Denied, "does not let `bob`");
+    let recovery = shop.world.wait_with(shop.plane.take_back(&own, &person("carol"), WHY)).unwrap();
+    let because = shop.state(&recovery).start.turn.unwrap().after.remove(&more).unwrap().because;
+    assert_eq!(because, "both change `orders`; `carol` may not stop `orders`, which it changes");
+    shop.until(&more, Stage::ProductionMerge);
+    assert!(shop.state(&more).superseded_by.is_none());
+}
+
+#[test]
+fn what_came_back_by_half_goes_on_with_what_is_left() {
+    let (shop, asked) = shop(&[("one", &["orders", "store"]), ("two", &["orders", "store"])]);
+    let recovery = taken_back(&shop, &asked[1]);
+    let merges = |unit: &str| shop.state(&recovery).units[&id(unit)].stage == Stage::RecoveryMerge;
+    shop.goes_on(|| merges("store"));
+    people_close(&shop, &shop.state(&recovery), "store");
+    assert_eq!(ends(&shop.ends())[2], Some(End::Incomplete));
+    let brought = || ["orders", "store"].map(|unit| last_good(&shop.world, unit).change_set);
+    assert_eq!(brought(), [asked[0].clone(), asked[1].clone()]);
+    let rest = taken_back(&shop, &asked[1]);
+    let state = shop.ends().remove(3);
+    assert_eq!((state.end, state.units.keys().map(UnitId::as_str).collect::<Vec<_>>()), (Some(End::Recovered), vec!["store"]));
+    assert_eq!((brought(), rest != recovery), ([asked[0].clone(), asked[0].clone()], true));
+    is_refused(take_back(&shop, &asked[1]), ErrorKind::Invalid, "it was taken back already");
+}
+
+#[test]
+fn paused_it_stays_so_and_people_are_told_what_it_waits_for() {
+    let (shop, asked) = shop(&[("one", &["orders"]), ("two", &["orders"])]);
+    let recovery = taken_back(&shop, &asked[1]);
+    shop.until(&recovery, Stage::RecoveryMerge);
+    wait(shop.plane.pause(&recovery, &person("bob"), "a moment")).unwrap();
+    wait(shop.plane.cancel(&recovery, &person("alice"), "it was nothing")).unwrap();
+    let began = shop.world.clock.now();
+    shop.goes_on(|| shop.world.clock.now().since(began) > Duration::from_secs(600));
+    assert!(shop.state(&recovery).paused.is_some() && shop.state(&recovery).end.is_none());
+    wait(shop.plane.resume(&recovery, &person("bob"), "now")).unwrap();
+    shop.until(&recovery, Stage::RestoreMerge);
+    let restore = shop.state(&recovery).units[&id("orders")].pull_requests[&Role::Restore].clone();
+    let comments = || {
+        let scm = shop.world.forge.scm(Principal::System);
+        wait(scm.comments(&cx(), &restore.repo, restore.number)).unwrap().into_iter().map(|it| it.body).collect::<String>()
+    };
+    let says =
+        format!("Goes back; orders waits for the merge of its way back in production. bob takes `{}` back: {WHY}", asked[1]);
+    shop.goes_on(|| comments().contains(&says));
+    assert!(comments().contains(&says), "{}", comments());
+    assert_eq!(ends(&shop.ends())[2], Some(End::Recovered));
 }
 
 #[test]
@@ -195,7 +271,7 @@ fn cancelled_while_it_waits_nothing_is_taken_back_and_later_it_goes_on() {
     let state = shop.ends().remove(4);
     assert_eq!((state.end, &state.cancelled), (Some(End::Recovered), &None));
     let says = |text: &str| state.remarks.iter().any(|it| it.contains(text));
-    assert!(says("alice cancelled it while it was going back, which goes on"), "{:?}", state.remarks);
+    assert!(says("alice cancelled it while it was going back: that comes to its end"), "{:?}", state.remarks);
     let both = format!("web: it works with what goes back, and `{works_with_it}` has changed it since");
     assert!(says(&both), "{:?}", state.remarks);
 }
@@ -205,9 +281,7 @@ fn a_way_back_that_people_close_is_left_to_them_and_can_be_asked_for_again() {
     let (shop, asked) = shop(&[("one", &["orders"]), ("two", &["orders"])]);
     let recovery = taken_back(&shop, &asked[1]);
     shop.until(&recovery, Stage::RecoveryMerge);
-    let revert = shop.state(&recovery).units[&id("orders")].pull_requests[&Role::Recovery].clone();
-    let bob = shop.world.forge.scm(Principal::Human(person("bob")));
-    wait(bob.close_pull_request(&cx(), &revert.repo, revert.number)).unwrap();
+    people_close(&shop, &shop.state(&recovery), "orders");
     assert_eq!(ends(&shop.ends())[2], Some(End::Incomplete));
     assert_eq!(last_good(&shop.world, "orders").change_set, asked[1]);
     assert_ne!(taken_back(&shop, &asked[1]), recovery);

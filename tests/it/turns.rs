@@ -37,7 +37,7 @@ impl Shop {
         self.ask_as("alice", units, text)
     }
 
-    fn ask_as(&self, by: &str, units: &[&str], text: &str) -> ChangeSetId {
+    pub(crate) fn ask_as(&self, by: &str, units: &[&str], text: &str) -> ChangeSetId {
         let request = FeatureRequest { requested_by: person(by), title: text.to_owned(), ..feature_of(units, text, None) };
         let asked = wait(self.plane.request_feature(request, Some(&IdempotencyKey::new(text)))).unwrap();
         self.asked.borrow_mut().push(asked.clone());
@@ -90,7 +90,7 @@ impl Shop {
         furthest.into_inner() == Stage::Promoting
     }
 
-    fn approved_by_bob(&self, change_set: &ChangeSetId) {
+    pub(crate) fn approved_by_bob(&self, change_set: &ChangeSetId) {
         self.goes_on(|| {
             let state = self.state(change_set);
             for it in state.units.values().filter_map(|it| it.pull_requests.get(&Role::Production)) {

@@ -8,9 +8,9 @@ use pathops_core::adapter::{
 };
 use pathops_core::policy::GitState;
 use pathops_core::project::EnvironmentTarget;
-use pathops_core::{CommitId, Digest, Error, ErrorKind, OpContext, Principal, RepoId, Result};
+use pathops_core::{CommitId, Digest, Error, ErrorKind, OpContext, Principal, RepoId, Result, UnitId};
 
-use crate::activity::announce::{SOURCE_BRANCH, message};
+use crate::activity::announce::message;
 use crate::activity::{Services, moved};
 use crate::change_set::{Before, Built, LastGood, Outcome, PullRequestRef, Role, Scope, last_good_path, merged_early};
 use crate::desired_state::{ARTIFACT, DEPLOYMENT, artifact_digest, artifact_reference, file};
@@ -80,13 +80,16 @@ impl Services {
 
     /// What the meta repository says of the unit in production.
     pub(super) async fn last_good(&self, cx: &OpContext, scope: &Scope) -> Result<Option<LastGood>> {
+        self.last_good_of(cx, &scope.meta_repo, &scope.unit.id).await
+    }
+
+    pub(crate) async fn last_good_of(&self, cx: &OpContext, meta_repo: &RepoId, unit: &UnitId) -> Result<Option<LastGood>> {
         let invalid = |why: &(dyn std::fmt::Display + Sync)| {
-            Error::new(ErrorKind::Invalid, "read what is in production").on(&scope.unit.id).because(why)
+            Error::new(ErrorKind::Invalid, "read what is in production").on(unit).because(why)
         };
-        let branch = SOURCE_BRANCH.parse().map_err(|error| invalid(&error))?;
-        let head = self.head(cx, &scope.meta_repo, &branch).await?;
-        let path = last_good_path(&scope.unit.id).map_err(|error| invalid(&error))?;
-        let file = self.scm.read_file(cx, &scope.meta_repo, &head, &path).await?;
+        let head = self.main(cx, meta_repo).await?;
+        let path = last_good_path(unit).map_err(|error| invalid(&error))?;
+        let file = self.scm.read_file(cx, meta_repo, &head, &path).await?;
         file.map(|bytes| serde_json::from_slice(&bytes)).transpose().map_err(|error| invalid(&error))
     }
 

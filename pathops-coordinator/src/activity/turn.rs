@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use pathops_core::adapter::Run;
 use pathops_core::policy::Supersession;
-use pathops_core::project::Project;
+use pathops_core::project::{FeatureRequest, Project};
 use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, RepoId, Result};
 
 use crate::activity::facts::{broken, read_project};
 use crate::activity::{Services, says_nothing};
-use crate::change_set::{Command, Outcome, Start, State, Told, Turn};
+use crate::change_set::{Carried, Command, Outcome, Start, State, Told, Turn};
 use crate::control_plane::{decode_state, encode, run_id};
 use crate::request::Wanted;
 use crate::turn::{combined, reach};
@@ -20,35 +20,56 @@ impl Services {
         let Command::AwaitTurn { change_set, meta_repo, request, turn, take_back, at } = command else {
             return Err(Error::new(ErrorKind::Unexpected, "wait for a turn"));
         };
+        let wanted = |request: FeatureRequest, carries: Vec<Carried>| Wanted {
+            change_set: change_set.clone(),
+            request,
+            carries,
+            take_back: take_back.as_deref().cloned(),
+            at: *at,
+        };
+        if take_back.is_some() {
+            // Nobody gives way to what cannot go back once those have ended that do not.
+            for (other, _) in turn.after.iter().filter(|(_, ahead)| ahead.supersession == Supersession::FirstCome) {
+                self.until_ended(other).await?;
+            }
+            if let Err(error) = self.begun(cx, meta_repo, turn, wanted(request.clone(), Vec::new())).await {
+                return self.not_begun(error, &BTreeSet::new());
+            }
+        }
         for (other, ahead) in turn.after.iter().filter(|(_, ahead)| ahead.supersession != Supersession::FirstCome) {
             self.ask_to_give_way(cx, change_set, turn, other, ahead.supersession).await?;
         }
         for other in turn.after.keys() {
-            self.poll(|| async move { Ok(self.has_ended(other).await?.then_some(())) }.boxed()).await?;
+            self.until_ended(other).await?;
         }
         let carried: Vec<_> = oldest_first(self.carried(change_set, turn).await?)
             .into_iter()
             .map(|state| (state.start.change_set, state.start.request))
             .collect();
         let (request, carries) = combined(request.clone(), &carried);
-        let take_back = take_back.as_deref().cloned();
-        let wanted = Wanted { change_set: change_set.clone(), request, carries, take_back, at: *at };
-        match self.begun(cx, meta_repo, turn, wanted).await {
+        match self.begun(cx, meta_repo, turn, wanted(request, carries)).await {
             Ok(start) => Ok(Outcome::Turn(Box::new(start))),
-            Err(error) if says_nothing(&error) => Err(error),
             Err(error) => {
                 // Nobody else would say it.
                 let gave_way = self.gave_way(change_set, turn).await?.into_iter().map(|state| state.start.change_set);
-                let lost: BTreeSet<_> = gave_way.chain(carried.into_iter().map(|(carried, _)| carried)).collect();
-                let names: Vec<_> = lost.iter().map(|it| format!("`{it}`")).collect();
-                let more = if names.is_empty() {
-                    String::new()
-                } else {
-                    format!("; nor is what gave way to it done: {}", names.join(", "))
-                };
-                Ok(Outcome::Failed { reason: self.redactor.redact_text(&format!("{error}{more}")) })
+                self.not_begun(error, &gave_way.chain(carried.into_iter().map(|(carried, _)| carried)).collect())
             }
         }
+    }
+
+    /// Why it does not begin, and what is not done either.
+    fn not_begun(&self, error: Error, lost: &BTreeSet<ChangeSetId>) -> Result<Outcome> {
+        if says_nothing(&error) {
+            return Err(error);
+        }
+        let names: Vec<_> = lost.iter().map(|it| format!("`{it}`")).collect();
+        let more =
+            if names.is_empty() { String::new() } else { format!("; nor is what gave way to it done: {}", names.join(", ")) };
+        Ok(Outcome::Failed { reason: self.redactor.redact_text(&format!("{error}{more}")) })
+    }
+
+    async fn until_ended(&self, other: &ChangeSetId) -> Result<()> {
+        self.poll(|| async move { Ok(self.has_ended(other).await?.then_some(())) }.boxed()).await
     }
 
     /// Plans it as things are now. A mistake in the meta repository, or a policy that this host does not promote by, says nothing about it:

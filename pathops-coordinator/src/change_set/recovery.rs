@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use pathops_core::lifecycle::{ArtifactLifecycle, HumanDecision, Recorded};
 use pathops_core::policy::GitState;
-use pathops_core::project::Rollback;
 use pathops_core::{ChangeSetId, UnitId};
 use pathops_evidence::EvidenceRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::change_set::step::source_stays;
-use crate::change_set::{Before, End, LastGood, Progress, Role, Start, State};
+use crate::change_set::{Before, End, LastGood, Progress, Role, State};
 
 /// That a change set is to be taken back.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,16 +29,18 @@ pub struct Recovery {
     pub asked: TakeBack,
     /// What that has left of each of its units.
     pub landed: BTreeMap<UnitId, Landed>,
-    /// What works with these units and came to production later, each with its change set: that was not tried with what comes back.
-    pub since: BTreeMap<UnitId, ChangeSetId>,
+    /// What works with these units and has come to production later, or may have: that was not tried with what comes back. Each with
+    /// its change set, where that is known.
+    pub since: BTreeMap<UnitId, Option<ChangeSetId>>,
 }
 
 impl Recovery {
     /// What people are told when it begins.
     pub(super) fn remarks(&self) -> Vec<String> {
         let sources = self.landed.iter().filter_map(|(unit, it)| Some(format!("{unit}: {}", source_stays(it.source.as_ref()?))));
-        let tried = |(unit, later): (&UnitId, &ChangeSetId)| {
-            format!("{unit}: it works with what goes back, and `{later}` has changed it since: look whether both go together")
+        let tried = |(unit, later): (&UnitId, &Option<ChangeSetId>)| {
+            let who = later.as_ref().map_or("nobody knows what".to_owned(), |later| format!("`{later}`"));
+            format!("{unit}: it works with what goes back, and {who} has changed it since: look whether both go together")
         };
         sources.chain(self.since.iter().map(tried)).collect()
     }
@@ -69,10 +70,7 @@ pub struct Landed {
 
 impl Landed {
     /// What is left of a unit; an error says why it cannot go back.
-    fn of(start: &Start, unit: &UnitId, progress: &Progress) -> Result<Self, String> {
-        if start.units.get(unit).is_some_and(|declared| declared.rollback == Rollback::ForwardOnly) {
-            return Err(format!("`{unit}` is declared forward-only: a fix has to follow"));
-        }
+    fn of(unit: &UnitId, progress: &Progress) -> Result<Self, String> {
         let Progress { preflight, production, before, production_before, last_good, artifact, evidence, .. } = progress;
         let (Some(preflight), Some(production), Some(artifact)) = (preflight, production, artifact) else {
             return Err(format!("`{unit}` is not in production"));
@@ -103,11 +101,12 @@ impl Landed {
 /// What a change set has left of its units; an error says why it cannot be taken back.
 pub(crate) fn landed(state: &State) -> Result<BTreeMap<UnitId, Landed>, String> {
     match state.end {
-        Some(End::Live) => {}
+        Some(End::Live) if state.ended => {}
+        Some(End::Live) => return Err("it has just come to production, and its record is not written yet: ask again".to_owned()),
         None => return Err("it has not ended: cancel it".to_owned()),
         Some(_) => return Err("it is not in production".to_owned()),
     }
-    state.units.iter().map(|(unit, progress)| Ok((unit.clone(), Landed::of(&state.start, unit, progress)?))).collect()
+    state.units.iter().map(|(unit, progress)| Ok((unit.clone(), Landed::of(unit, progress)?))).collect()
 }
 
 /// The units of a recovery as they are when it begins.

@@ -32,7 +32,7 @@ pub fn headline(state: &State) -> String {
         let TakeBack { change_set, by } = &recovery.asked;
         let why = format!("{} takes `{change_set}` back: {}", by.get().person, by.get().reason);
         return match state.end {
-            None => format!("Goes back. {why}"),
+            None => format!("Goes back{}. {why}", awaited_merge(state).unwrap_or_default()),
             Some(End::Recovered) => format!("Everything is back to what it was before. {why}"),
             Some(_) => format!("People have to look after what is left. {why}"),
         };
@@ -79,6 +79,13 @@ fn awaited_push(state: &State, unit: &UnitId) -> Option<String> {
         None => format!("waits for a push to `{branch}` of {repo}"),
         Some(problem) => format!("waits for the next push to `{branch}` of {repo}, since the last one does not build: {problem}"),
     })
+}
+
+/// Which unit waits for people on its way back, and what for.
+fn awaited_merge(state: &State) -> Option<String> {
+    let waits = |stage| matches!(stage, Stage::RecoveryMerge | Stage::RestorePromoting | Stage::RestoreMerge);
+    let (unit, progress) = state.units.iter().find(|(_, progress)| waits(progress.stage))?;
+    Some(format!("; {unit} {}", label(progress.stage)))
 }
 
 /// The description of a pull request that was opened when intent was declared.

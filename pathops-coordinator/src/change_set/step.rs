@@ -119,7 +119,7 @@ fn turn(state: &mut State, outcome: &Outcome, at: UnixMillis) -> Vec<Command> {
     if let (Outcome::Failed { reason }, Some(unit)) = (outcome, state.units.keys().next().cloned()) {
         let reason = format!("it could not begin when its turn had come: {reason}");
         // What was to be taken back is still there.
-        if state.start.recovery.is_some() {
+        if state.start.recovery.is_some() && state.cancelled.is_none() {
             let ids: Vec<UnitId> = state.units.keys().cloned().collect();
             ids.iter().for_each(|unit| leave_to_people(state, unit, reason.clone()));
         }

@@ -6,7 +6,8 @@ use pathops_core::{ChangeSetId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
 use crate::change_set::step::{advance_and_speak, remark};
-use crate::change_set::{Command, Stage, State};
+use crate::change_set::{Command, State};
+use crate::turn::may_be_in_production;
 
 /// What a change set is told, by whom and why.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,8 +36,7 @@ pub(super) fn hear(mut state: State, told: &Told, at: UnixMillis) -> (State, Vec
     match told {
         Told::Cancel(by) if state.end.is_some() => remark(&mut state, format!("{} cancelled it after it had ended", who(by))),
         Told::Cancel(by) if state.start.recovery.is_some() && !state.is_queued() => {
-            remark(&mut state, format!("{} cancelled it while it was going back, which goes on", who(by)));
-            resume(&mut state, by.get().at);
+            remark(&mut state, format!("{} cancelled it while it was going back: that comes to its end", who(by)));
         }
         Told::Cancel(by) => {
             // What somebody does not want is not done as part of another one either.
@@ -70,12 +70,11 @@ fn give_way(state: &mut State, newer: &ChangeSetId, supersession: Supersession, 
     if state.end.is_some() || state.is_stopped() {
         return;
     }
-    let granted = state.units.values().any(|progress| progress.stage >= Stage::ProductionMerge);
     let why_not = match supersession {
         _ if state.paused.is_some() => Some("this one is paused"),
         Supersession::FirstCome => Some("each has its turn"),
         Supersession::Batch | Supersession::Latest => (!state.is_queued()).then_some("this one is under way"),
-        Supersession::Supersede => granted.then_some("something of this one may be in production"),
+        Supersession::Supersede => may_be_in_production(state).then_some("something of this one may be in production"),
     };
     match why_not {
         Some(why) => remark(state, format!("`{newer}` would take its place (`{supersession}`), and waits instead: {why}")),
