@@ -40,6 +40,7 @@ fn declared() -> State {
         environments: project.environments.clone(),
         preflight_merge: Merging::All(MergeBy::Pathops),
         turn: None,
+        recovery: None,
         carries: Vec::new(),
         settle_millis: 1000,
         limits: Limits::default(),
