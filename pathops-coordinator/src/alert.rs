@@ -27,14 +27,15 @@ impl ControlPlane {
     /// An alert is a hint, and believing it errs to the safe side: nothing of the unit is promoted while the incident is open. The first
     /// alert opens it, and those that come while it is open belong to it. People close it, by an instant in its file; that an alert is
     /// resolved closes nothing. Told of an alert that fires after that, it opens another one, whenever the alert began: silence at its
-    /// source what is known.
+    /// source what is known. A gateway hands each delivery on once, and what Alertmanager repeats of an unchanged group is the same delivery:
+    /// an incident that is closed while that fires on is not opened again by it.
     ///
     /// `cx` names what told of the alerts, such as a delivery: told again by the same key, it opens nothing anew. Only what is to stop
     /// promotions is to be sent here. [`OpensIncidents`] is the handler for a gateway.
     ///
     /// # Errors
     /// What the Git host answers, `Conflict` where the meta repository has moved in this moment; `Invalid` where the project has mistakes. Both may
-    /// be tried again: nothing has changed.
+    /// be tried again, which opens nothing twice.
     pub async fn open_incidents(
         &self,
         cx: &OpContext,

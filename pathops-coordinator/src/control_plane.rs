@@ -102,8 +102,9 @@ impl ControlPlane {
             return Ok(());
         }
         start.turn = self.turn_of(&start).await?.map(Box::new);
-        if start.turn.is_none() {
-            self.services.require_landed(&context("take back"), &start).await?;
+        if let (Some(recovery), None) = (&start.recovery, &start.turn) {
+            let units = recovery.landed.keys();
+            self.services.require_in_production(&context("take back"), &start.meta_repo, &recovery.asked, units).await?;
         }
         let machine = &**self.machines.get(ChangeSet::NAME)?;
         self.engine.start(lease, machine, run, &encode(run, &start)?).await.map(drop)

@@ -10,7 +10,7 @@ use pathops_core::{
 };
 
 use crate::activity::Services;
-use crate::change_set::{End, Merging, Recovery, Start, State, TakeBack, landed};
+use crate::change_set::{End, Merging, Recovery, Stage, Start, State, TakeBack, landed};
 use crate::control_plane::{ControlPlane, change_set_id, context, decode_state, run_id};
 use crate::request::{Wanted, reviewers, settle_millis};
 use crate::retry::with_retry;
@@ -46,13 +46,12 @@ impl ControlPlane {
         let project = self.project().await?;
         let role = role_to(Wish::Cancel, &project, &state, by)
             .ok_or_else(|| refused(ErrorKind::Denied, &format!("the policy does not let `{by}` do that")))?;
-        let title = format!("Take back {change_set}");
-        let Some(recovery) = self.next_recovery(change_set, &title).await? else {
+        let (known, recovery) = self.services.recoveries(change_set).await?;
+        if let Some(open) = known.iter().find(|recovery| recovery.end.is_none()) {
+            return Ok(open.start.change_set.clone());
+        }
+        if known.iter().any(|recovery| recovery.end == Some(End::Recovered)) {
             return Err(refused(ErrorKind::Invalid, &"it was taken back already"));
-        };
-        let run = run_id(&recovery)?;
-        if self.load(&run).await?.is_some() {
-            return Ok(recovery);
         }
         let at = self.services.clock.now();
         let (person, reason) = (Principal::Human(by.clone()), self.services.redactor.redact_text(reason));
@@ -60,36 +59,26 @@ impl ControlPlane {
             .map_err(|error| refused(ErrorKind::Invalid, &error))?;
         let wanted = Wanted {
             change_set: recovery.clone(),
-            request: request(&state, title, by, &reason),
+            request: request(&state, by, &reason),
             carries: Vec::new(),
             take_back: Some(TakeBack { change_set: change_set.clone(), by: decided.into() }),
             at,
         };
         let start = self.services.planned(&context("take back"), &project, wanted).await?;
-        self.make(&run, start).await?;
+        self.make(&run_id(&recovery)?, start).await?;
         Ok(recovery)
-    }
-
-    /// The name of the recovery that is under way, or of the next one; `None` where one has brought everything back.
-    async fn next_recovery(&self, change_set: &ChangeSetId, title: &str) -> Result<Option<ChangeSetId>> {
-        let mut times = 0;
-        loop {
-            let recovery = change_set_id(title, &IdempotencyKey::new(format!("{change_set}/recovery/{times}")))?;
-            let Some(state) = self.state(&recovery).await? else { return Ok(Some(recovery)) };
-            let is_it = state.start.recovery.is_some_and(|it| it.asked.change_set == *change_set);
-            match state.end {
-                None if is_it => return Ok(Some(recovery)),
-                Some(End::Recovered) if is_it => return Ok(None),
-                _ => times += 1,
-            }
-        }
     }
 }
 
-fn request(state: &State, title: String, by: &PersonId, reason: &str) -> FeatureRequest {
+fn title(change_set: &ChangeSetId) -> String {
+    format!("Take back {change_set}")
+}
+
+fn request(state: &State, by: &PersonId, reason: &str) -> FeatureRequest {
     let changes = state.start.request.changes.iter();
     let back =
         |change: &UnitChange| UnitChange { reason: reason.to_owned(), patch: None, contracts: BTreeSet::new(), ..change.clone() };
+    let title = title(&state.start.change_set);
     FeatureRequest { title, text: reason.to_owned(), requested_by: by.clone(), changes: changes.map(back).collect() }
 }
 
@@ -104,18 +93,15 @@ impl Services {
             return Err(Error::new(ErrorKind::Denied, OPERATION).on(&asked.change_set).because(why));
         }
         let mut landed = landed(&back).map_err(invalid)?;
-        let mut is_back = BTreeSet::new();
-        for (unit, it) in &landed {
-            match self.brought_by(cx, &project.meta_repo, unit).await? {
-                Some(by) if by == asked.change_set => {}
-                Some(by) if by == it.last_good.change_set => drop(is_back.insert(unit.clone())),
-                other => return Err(not_there(&asked, unit, other.as_ref())),
-            }
-        }
-        landed.retain(|unit, _| !is_back.contains(unit));
+        let (earlier, _) = self.recoveries(&asked.change_set).await?;
+        let is_back = |recovery: &State, unit: &UnitId| {
+            recovery.units.get(unit).is_some_and(|it| it.stage == Stage::Recovered && it.restored)
+        };
+        landed.retain(|unit, _| !earlier.iter().any(|recovery| is_back(recovery, unit)));
         if landed.is_empty() {
             return Err(invalid("it was taken back already".to_owned()));
         }
+        self.require_in_production(cx, &project.meta_repo, &asked, landed.keys()).await?;
         let units = units(project, &back.start, landed.keys()).map_err(invalid)?;
         request.changes.retain(|change| units.contains_key(&change.unit));
         let requesters = BTreeSet::from([&request.requested_by]);
@@ -145,13 +131,39 @@ impl Services {
         })
     }
 
-    /// Refuses a recovery of what is not in production any more. This is asked where no change set is under way that could bring others.
-    pub(crate) async fn require_landed(&self, cx: &OpContext, start: &Start) -> Result<()> {
-        let Some(recovery) = &start.recovery else { return Ok(()) };
-        for unit in recovery.landed.keys() {
-            let by = self.brought_by(cx, &start.meta_repo, unit).await?;
-            if by.as_ref() != Some(&recovery.asked.change_set) {
-                return Err(not_there(&recovery.asked, unit, by.as_ref()));
+    /// The recoveries of a change set, the newest last, and the name of the next one.
+    async fn recoveries(&self, change_set: &ChangeSetId) -> Result<(Vec<State>, ChangeSetId)> {
+        let mut known = Vec::new();
+        for number in 0_u64.. {
+            let key = IdempotencyKey::new(format!("{change_set}/recovery/{number}"));
+            let next = change_set_id(&title(change_set), &key)?;
+            let Some(state) = self.state_of(&next).await? else { return Ok((known, next)) };
+            // Somebody may have asked for a feature of that name.
+            let is_it = state.start.recovery.as_ref().is_some_and(|it| it.asked.change_set == *change_set);
+            known.extend(is_it.then_some(state));
+        }
+        Err(Error::new(ErrorKind::Unexpected, OPERATION).on(change_set))
+    }
+
+    /// Refuses to take back what is not in production any more. Where no change set is under way that could bring others, it stays so.
+    pub(crate) async fn require_in_production(
+        &self,
+        cx: &OpContext,
+        meta_repo: &RepoId,
+        TakeBack { change_set, .. }: &TakeBack,
+        units: impl Iterator<Item = &UnitId>,
+    ) -> Result<()> {
+        for unit in units {
+            let error = Error::new(ErrorKind::Invalid, OPERATION).on(change_set);
+            match self.brought_by(cx, meta_repo, unit).await? {
+                Some(by) if by == *change_set => {}
+                Some(by) => {
+                    let why = format!("the meta repository says that `{by}` has brought `{unit}` to production");
+                    return Err(error.because(why).advise("take that back first, where it was later"));
+                }
+                None => {
+                    return Err(error.because(format!("the meta repository does not say what of `{unit}` is in production")));
+                }
             }
         }
         Ok(())
@@ -215,13 +227,4 @@ fn units<'u>(
         }
     };
     of.map(unit).collect()
-}
-
-/// Another one has changed a unit in production since, or nobody knows.
-fn not_there(asked: &TakeBack, unit: &UnitId, by: Option<&ChangeSetId>) -> Error {
-    let error = Error::new(ErrorKind::Invalid, OPERATION).on(&asked.change_set);
-    match by {
-        Some(by) => error.because(format!("`{by}` has brought `{unit}` to production since")).advise("take that back first"),
-        None => error.because(format!("the meta repository does not say what of `{unit}` is in production")),
-    }
 }

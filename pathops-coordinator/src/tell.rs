@@ -41,7 +41,7 @@ impl ControlPlane {
     /// Cancels a change set, at any moment. Who drives it begins nothing new; what was begun comes to its end; then its pull requests
     /// are closed, what of it is in preflight goes back, and what is in production goes back by the same door as after a failure, with
     /// evidence and approval. What it built is not promotable any more. That the source was merged stays, and is said. A change set that
-    /// takes another one back ([`ControlPlane::take_back`]) is cancelled as long as it waits for its turn; after that it comes to its end.
+    /// takes another one back ([`ControlPlane::take_back`]) can be cancelled as long as it waits for its turn only.
     ///
     /// It may be cancelled, also while it is paused, by who asked for it, and by whom the policy lets stop the line for each of its
     /// units; the host answers for `by`. When this returns it survives a crash, and is done as soon as somebody drives the change set;
@@ -49,8 +49,8 @@ impl ControlPlane {
     /// giving way to a newer one is then not carried by that.
     ///
     /// # Errors
-    /// `NotFound` for an unknown change set; `Denied` for who may not; `Invalid` without a reason, and where it has ended; what the
-    /// Git host and the journal answer.
+    /// `NotFound` for an unknown change set; `Denied` for who may not; `Invalid` without a reason, where it has ended, and where it goes
+    /// back for another one; what the Git host and the journal answer.
     pub async fn cancel(&self, change_set: &ChangeSetId, by: &PersonId, reason: &str) -> Result<()> {
         self.tell(change_set, by, reason, Wish::Cancel).await
     }
@@ -112,6 +112,9 @@ impl ControlPlane {
         let state = self.state(change_set).await?.ok_or_else(|| refused(ErrorKind::NotFound, &"there is none of that name"))?;
         if state.end.is_some() {
             return Err(refused(ErrorKind::Invalid, &"it has ended"));
+        }
+        if wish == Wish::Cancel && state.start.recovery.is_some() && !state.is_queued() {
+            return Err(refused(ErrorKind::Invalid, &"it takes another one back, and comes to its end"));
         }
         let project = self.project().await?;
         let role = role_to(wish, &project, &state, by)

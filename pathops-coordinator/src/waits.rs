@@ -140,7 +140,7 @@ fn limit(state: &State, command: &Command) -> Option<Deadline> {
 fn of_turn(turn: &Turn) -> String {
     let before = |(change_set, Ahead { supersession, because }): (&ChangeSetId, &Ahead)| match supersession {
         Supersession::FirstCome => format!("after `{change_set}` ({because})"),
-        asked => format!("after `{change_set}`, which was asked to give way ({asked}: {because})"),
+        asked => format!("after `{change_set}`, which is asked to give way ({asked}: {because})"),
     };
     format!("waits for its turn: {}", turn.after.iter().map(before).collect::<Vec<_>>().join(", "))
 }

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use pathops_coordinator::change_set::{End, LastGood, PullRequestRef, Role, Stage, State};
-use pathops_core::adapter::{Clock as _, PullRequestState, SourceTree};
+use pathops_coordinator::change_set::{End, LastGood, PullRequestRef, Role, Stage, State, Told};
+use pathops_core::adapter::{Clock as _, Journal as _, PullRequestState, SourceTree};
 use pathops_core::lifecycle::{ArtifactState, ChangeSetState};
 use pathops_core::policy::Supersession;
 use pathops_core::{ChangeSetId, ErrorKind, Principal, Result, UnitId};
@@ -132,7 +132,7 @@ fn what_cannot_go_back_is_refused_before_anything_is_touched() {
     let open = shop.ask(&["orders"], "four");
     is_refused(take_back(&shop, &open), ErrorKind::Invalid, "it has not ended: cancel it");
     assert_eq!(ends(&shop.ends())[3], Some(End::Live));
-    let why = format!("`{open}` has brought `orders` to production since");
+    let why = format!("the meta repository says that `{open}` has brought `orders` to production");
     is_refused(take_back(&shop, &asked[2]), ErrorKind::Invalid, &why);
     let orders = file(&shop.world, "apps/orders.yaml").unwrap();
     declare(&shop.world, "main", "apps/orders.yaml", &orders.replace("rollback: revert", "rollback: forward-only"));
@@ -163,6 +163,21 @@ fn what_would_go_on_from_there_gives_way() {
     assert_eq!((&states[2].superseded_by, last_good(&shop.world, "orders").change_set), (&Some(recovery), asked[0].clone()));
 }
 
+/// What works with it waits for its turn behind what is under way, which waits for the end of the incident, which people end by going back.
+#[test]
+fn with_an_incident_open_nothing_that_waits_for_its_turn_keeps_it_from_going_back() {
+    let (shop, asked) = shop(&[("one", &["orders"]), ("two", &["orders"])]);
+    incident(&shop.world);
+    let third = shop.ask(&["orders"], "three");
+    shop.until(&third, Stage::Deciding);
+    let works_with_it = shop.ask(&["web"], "four");
+    assert!(shop.state(&works_with_it).is_queued());
+    let recovery = taken_back(&shop, &asked[1]);
+    shop.goes_on(|| shop.state(&recovery).ended);
+    assert_eq!((shop.state(&recovery).end, &shop.state(&third).superseded_by), (Some(End::Recovered), &Some(recovery)));
+    assert_eq!(ends(&shop.ends())[3], Some(End::Live), "its own unit has no incident");
+}
+
 #[test]
 fn what_has_come_too_far_comes_to_its_end_and_nothing_gives_way_in_vain() {
     let (shop, asked) = shop(&[("one", &["orders"]), ("two", &["orders"])]);
@@ -176,7 +191,7 @@ fn what_has_come_too_far_comes_to_its_end_and_nothing_gives_way_in_vain() {
     let states = shop.ends();
     assert_eq!(ends(&states)[2..], [Some(End::Live), Some(End::Live), Some(End::Incomplete)], "nothing was brought back");
     let reason = &states[4].failure.as_ref().unwrap().reason;
-    assert!(reason.contains(&format!("`{third}` has brought `orders` to production since")), "{reason}");
+    assert!(reason.contains(&format!("says that `{third}` has brought `orders` to production")), "{reason}");
     assert!(
         had_not_begun(&states[4]) && states[4].lifecycle.state() == ChangeSetState::LeftToPeople,
         "{:?}",
@@ -224,10 +239,13 @@ fn what_came_back_by_half_goes_on_with_what_is_left() {
     assert_eq!(ends(&shop.ends())[2], Some(End::Incomplete));
     let brought = || ["orders", "store"].map(|unit| last_good(&shop.world, unit).change_set);
     assert_eq!(brought(), [asked[0].clone(), asked[1].clone()]);
+    // What has come since to where it is back is not in the way of the rest.
+    let since = shop.ask(&["orders"], "three");
+    assert_eq!(ends(&shop.ends())[3], Some(End::Live));
     let rest = taken_back(&shop, &asked[1]);
-    let state = shop.ends().remove(3);
+    let state = shop.ends().remove(4);
     assert_eq!((state.end, state.units.keys().map(UnitId::as_str).collect::<Vec<_>>()), (Some(End::Recovered), vec!["store"]));
-    assert_eq!((brought(), rest != recovery), ([asked[0].clone(), asked[0].clone()], true));
+    assert_eq!((brought(), rest != recovery), ([since, asked[0].clone()], true));
     is_refused(take_back(&shop, &asked[1]), ErrorKind::Invalid, "it was taken back already");
 }
 
@@ -237,10 +255,18 @@ fn paused_it_stays_so_and_people_are_told_what_it_waits_for() {
     let recovery = taken_back(&shop, &asked[1]);
     shop.until(&recovery, Stage::RecoveryMerge);
     wait(shop.plane.pause(&recovery, &person("bob"), "a moment")).unwrap();
-    wait(shop.plane.cancel(&recovery, &person("alice"), "it was nothing")).unwrap();
+    let late = wait(shop.plane.cancel(&recovery, &person("alice"), "it was nothing")).unwrap_err();
+    assert!(late.kind() == ErrorKind::Invalid && late.to_string().contains("comes to its end"), "{late}");
+    // It went back in the very moment in which it was told.
+    let by = shop.state(&recovery).start.recovery.unwrap().asked.by;
+    let told = serde_json::to_value(Told::Cancel(by)).unwrap();
+    wait(shop.world.journal.tell(&cx(), &recovery.as_str().parse().unwrap(), shop.world.clock.now(), &told)).unwrap();
     let began = shop.world.clock.now();
     shop.goes_on(|| shop.world.clock.now().since(began) > Duration::from_secs(600));
-    assert!(shop.state(&recovery).paused.is_some() && shop.state(&recovery).end.is_none());
+    let state = shop.state(&recovery);
+    assert!(state.paused.is_some() && state.end.is_none() && state.cancelled.is_none());
+    let says = "bob cancelled it while it was going back: that comes to its end";
+    assert!(state.remarks.iter().any(|it| it == says), "{:?}", state.remarks);
     wait(shop.plane.resume(&recovery, &person("bob"), "now")).unwrap();
     shop.until(&recovery, Stage::RestoreMerge);
     let restore = shop.state(&recovery).units[&id("orders")].pull_requests[&Role::Restore].clone();
@@ -266,12 +292,9 @@ fn cancelled_while_it_waits_nothing_is_taken_back_and_later_it_goes_on() {
     assert!(had_not_begun(&states[3]) && states[3].lifecycle.state() == ChangeSetState::Cancelled);
     let recovery = taken_back(&shop, &asked[1]);
     assert_ne!(recovery, waiting);
-    shop.until(&recovery, Stage::RecoveryMerge);
-    wait(shop.plane.cancel(&recovery, &person("alice"), "it was nothing")).unwrap();
     let state = shop.ends().remove(4);
-    assert_eq!((state.end, &state.cancelled), (Some(End::Recovered), &None));
+    assert_eq!(state.end, Some(End::Recovered));
     let says = |text: &str| state.remarks.iter().any(|it| it.contains(text));
-    assert!(says("alice cancelled it while it was going back: that comes to its end"), "{:?}", state.remarks);
     let both = format!("web: it works with what goes back, and `{works_with_it}` has changed it since");
     assert!(says(&both), "{:?}", state.remarks);
 }

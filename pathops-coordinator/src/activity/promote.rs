@@ -84,7 +84,7 @@ impl Services {
             Some(decided) => ("Promote", decided.decision.to_markdown(), decided.decision.policy),
             None => {
                 let project = read_project(&*self.scm, cx, &scope.meta_repo, &self.languages).await?;
-                let why = "This is what was there before: the way back. Why is in the status comment.\n";
+                let why = "This is what was there before: the way back.\n";
                 ("Restore", why.to_owned(), project.policy.digest())
             }
         };

@@ -10,7 +10,7 @@ use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, RepoId, Result};
 
 use crate::activity::facts::{broken, read_project};
 use crate::activity::{Services, says_nothing};
-use crate::change_set::{Carried, Command, Outcome, Start, State, Told, Turn};
+use crate::change_set::{Ahead, Carried, Command, Outcome, Start, State, Told, Turn};
 use crate::control_plane::{decode_state, encode, run_id};
 use crate::request::Wanted;
 use crate::turn::{combined, reach};
@@ -28,12 +28,10 @@ impl Services {
             at: *at,
         };
         if take_back.is_some() {
-            // Nobody gives way to what cannot go back once those have ended that do not.
-            for (other, _) in turn.after.iter().filter(|(_, ahead)| ahead.supersession == Supersession::FirstCome) {
-                self.until_ended(other).await?;
-            }
-            if let Err(error) = self.begun(cx, meta_repo, turn, wanted(request.clone(), Vec::new())).await {
-                return self.not_begun(error, &BTreeSet::new());
+            let none = || wanted(request.clone(), Vec::new());
+            if let Err(error) = self.clear_the_way(cx, change_set, meta_repo, turn, none).await? {
+                let gave_way = self.gave_way(change_set, turn).await?;
+                return self.not_begun(error, &gave_way.into_iter().map(|state| state.start.change_set).collect());
             }
         }
         for (other, ahead) in turn.after.iter().filter(|(_, ahead)| ahead.supersession != Supersession::FirstCome) {
@@ -55,6 +53,43 @@ impl Services {
                 self.not_begun(error, &gave_way.chain(carried.into_iter().map(|(carried, _)| carried)).collect())
             }
         }
+    }
+
+    /// Of those before a recovery, waits for the ones that change what goes back and are under way, and then asks the others to give way, one
+    /// after the other, those that are under way first. Says why, where it has become impossible on the way: what is queued does
+    /// not give way to what cannot go back any more.
+    async fn clear_the_way(
+        &self,
+        cx: &OpContext,
+        change_set: &ChangeSetId,
+        meta_repo: &RepoId,
+        turn: &Turn,
+        wanted: impl Fn() -> Wanted,
+    ) -> Result<std::result::Result<(), Error>> {
+        let mut others = Vec::new();
+        for (other, Ahead { supersession, .. }) in &turn.after {
+            let Some(run) = self.run_of(other).await? else { continue };
+            let state = decode_state(&run.id, run.state)?;
+            let (asked, is_queued) = (*supersession != Supersession::FirstCome, state.is_queued());
+            let changes_it = state.start.units.keys().any(|unit| turn.reach.changes.contains(unit));
+            // What only works with it cannot make it impossible, and may itself wait for one that is to give way.
+            if asked || changes_it && !is_queued {
+                others.push((asked, is_queued, other, *supersession));
+            }
+        }
+        others.sort_unstable_by_key(|(asked, is_queued, ..)| (*asked, *is_queued));
+        for (asked, _, other, supersession) in others {
+            if asked {
+                self.ask_to_give_way(cx, change_set, turn, other, supersession).await?;
+            }
+            self.until_ended(other).await?;
+            match self.begun(cx, meta_repo, turn, wanted()).await {
+                Err(error) if says_nothing(&error) => return Err(error),
+                Err(error) => return Ok(Err(error)),
+                Ok(_) => {}
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// Why it does not begin, and what is not done either.

@@ -349,7 +349,7 @@ impl Context<'_> {
             let TakeBack { change_set, by } = &self.state.start.recovery.as_ref()?.asked;
             Some(format!("{} takes `{change_set}` back: {}", by.get().person, by.get().reason))
         };
-        let reason = failed.or_else(cancelled).or_else(taken_back).unwrap_or_default();
+        let reason = taken_back().or(failed).or_else(cancelled).unwrap_or_default();
         let (before, merged) = (self.progress.before.clone()?, self.progress.preflight.clone()?);
         Some(Command::Revert {
             target: self.preflight(),

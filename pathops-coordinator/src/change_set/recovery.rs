@@ -29,8 +29,8 @@ pub struct Recovery {
     pub asked: TakeBack,
     /// What that has left of each of its units.
     pub landed: BTreeMap<UnitId, Landed>,
-    /// What works with these units and has come to production later, or may have: that was not tried with what comes back. Each with
-    /// its change set, where that is known.
+    /// What works with these units and was brought to production by a change set that was declared later, or may have been: that was not
+    /// tried with what comes back. Each with its change set, where that is known.
     pub since: BTreeMap<UnitId, Option<ChangeSetId>>,
 }
 

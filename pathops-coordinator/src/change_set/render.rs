@@ -28,9 +28,10 @@ pub fn headline(state: &State) -> String {
             Some(_) => format!("{word}; people have to look after what is left. {why}"),
         };
     }
-    if let (None, Some(recovery), false) = (&state.failure, &state.start.recovery, state.is_queued()) {
+    if let (Some(recovery), false) = (&state.start.recovery, state.is_queued() || state.cancelled.is_some()) {
         let TakeBack { change_set, by } = &recovery.asked;
-        let why = format!("{} takes `{change_set}` back: {}", by.get().person, by.get().reason);
+        let failed = state.failure.as_ref().map(|failure| format!("; {}: {}", failure.unit, failure.reason)).unwrap_or_default();
+        let why = format!("{} takes `{change_set}` back: {}{failed}", by.get().person, by.get().reason);
         return match state.end {
             None => format!("Goes back{}. {why}", awaited_merge(state).unwrap_or_default()),
             Some(End::Recovered) => format!("Everything is back to what it was before. {why}"),
