@@ -133,16 +133,16 @@ impl Services {
 
     /// The recoveries of a change set, the newest last, and the name of the next one.
     async fn recoveries(&self, change_set: &ChangeSetId) -> Result<(Vec<State>, ChangeSetId)> {
-        let mut known = Vec::new();
-        for number in 0_u64.. {
+        let (mut known, mut number) = (Vec::new(), 0_u64);
+        loop {
             let key = IdempotencyKey::new(format!("{change_set}/recovery/{number}"));
             let next = change_set_id(&title(change_set), &key)?;
             let Some(state) = self.state_of(&next).await? else { return Ok((known, next)) };
             // Somebody may have asked for a feature of that name.
             let is_it = state.start.recovery.as_ref().is_some_and(|it| it.asked.change_set == *change_set);
             known.extend(is_it.then_some(state));
+            number += 1;
         }
-        Err(Error::new(ErrorKind::Unexpected, OPERATION).on(change_set))
     }
 
     /// Refuses to take back what is not in production any more. Where no change set is under way that could bring others, it stays so.
@@ -189,15 +189,16 @@ impl Services {
             if !works_with.iter().any(|it| units.contains_key(it)) {
                 continue;
             }
-            match self.brought_by(cx, &project.meta_repo, id).await {
-                Ok(None) => {}
+            let later = match self.brought_by(cx, &project.meta_repo, id).await {
+                Ok(None) => continue,
                 Ok(Some(by)) => match self.state_of(&by).await {
-                    Ok(Some(later)) if later.start.at <= at => {}
-                    Ok(Some(_)) => drop(since.insert(id.clone(), Some(by))),
-                    Ok(None) | Err(_) => drop(since.insert(id.clone(), None)),
+                    Ok(Some(state)) if state.start.at <= at => continue,
+                    Ok(Some(_)) => Some(by),
+                    Ok(None) | Err(_) => None,
                 },
-                Err(_) => drop(since.insert(id.clone(), None)),
-            }
+                Err(_) => None,
+            };
+            since.insert(id.clone(), later);
         }
         since
     }
