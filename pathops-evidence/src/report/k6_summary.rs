@@ -3,13 +3,17 @@
 //!
 //! Checks and thresholds each are one check. A check that never ran, and a threshold over a metric that was never measured,
 //! have not passed, whatever k6 says. With `--summary-export` a threshold's `true` means that it was *crossed*.
+//!
+//! The summary that k6 writes with `--new-machine-readable-summary` since 1.5 does not tell of thresholds at all: a load test that
+//! failed by one would look like one that passed, so it is refused.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use crate::report::error::{Fail, pointer};
+use crate::report::error::{Fail, Place, pointer};
 use crate::report::format::{Confidence, Spec, certain_if};
 use crate::report::input::{Input, Look};
 use crate::report::{Content, Format, ProbeCheck};
@@ -17,7 +21,19 @@ use crate::report::{Content, Format, ProbeCheck};
 pub(super) const SPEC: Spec = Spec { format: Format::K6Summary, look, parse: |input| Ok(Content::Checks(read(input)?)) };
 
 fn look(look: &Look<'_>) -> Confidence {
-    certain_if(look.has(&["metrics", "root_group"]))
+    certain_if(
+        look.has(&["metrics", "root_group"]) || look.has(&["metadata", "results"]) && look.at("/metadata/k6_version").is_some(),
+    )
+}
+
+const TELLS_TOO_LITTLE: &str =
+    "it does not tell whether thresholds held, and what k6 writes without `--new-machine-readable-summary` does";
+
+/// The summary without thresholds.
+#[derive(Deserialize)]
+struct WithoutThresholds {
+    #[serde(rename = "results")]
+    _results: IgnoredAny,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +74,10 @@ struct Check {
 }
 
 fn read(input: &Input<'_>) -> Result<Vec<ProbeCheck>, Fail> {
-    let summary: Summary = input.json()?;
+    let summary: Summary = input.json().map_err(|fail| match input.json::<WithoutThresholds>() {
+        Ok(_) => Fail::unsupported(Place::Whole, TELLS_TOO_LITTLE),
+        Err(_) => fail,
+    })?;
     let mut checks = Vec::new();
     let fails = of_group(&summary.root_group, &mut checks);
     for (name, metric) in &summary.metrics {

@@ -1,6 +1,6 @@
 //! Coverage, and what was probed from outside.
 
-use pathops_evidence::report::{Content, CoverageReport, Covered, Fault, Format, ProbeCheck};
+use pathops_evidence::report::{Content, CoverageReport, Covered, Fault, Format, ProbeCheck, recognise};
 
 use crate::fixtures::content;
 use crate::{read, refuse};
@@ -93,6 +93,21 @@ fn k6_that_measured_nothing_has_not_passed() {
     refuse(Format::K6Summary, &summary("", more), Fault::Inconsistent, "more failed checks than it lists");
     let odd = r#""a": {"thresholds": {"avg<1": "fine"}}"#;
     refuse(Format::K6Summary, &summary("", odd), Fault::Malformed, "`/metrics/a/thresholds/avg<1`");
+}
+
+#[test]
+fn k6_that_does_not_tell_of_thresholds_is_refused() {
+    let summary = r#"{
+        "config": {"duration": 30.1, "execution": "local", "script": "smoke.js"},
+        "metadata": {"generated_at": "2026-05-04T09:00:00Z", "k6_version": "2.0.0"},
+        "results": {
+            "checks": {"metrics": [], "results": [{"name": "status is 200", "passes": 9, "fails": 0}]},
+            "metrics": [{"contains": "time", "name": "http_req_duration", "type": "trend", "values": {"avg": 81.2}}]
+        },
+        "version": "1.0.0"
+    }"#;
+    refuse(Format::K6Summary, summary, Fault::Unsupported, "does not tell whether thresholds held");
+    assert_eq!(recognise(summary.as_bytes()).unwrap(), Format::K6Summary);
 }
 
 #[test]
