@@ -21,8 +21,10 @@ pub(crate) struct Record {
     pub(crate) closes: Option<i64>,
     pub(crate) hears: Option<i64>,
     pub(crate) opens: String,
-    /// The operations that it opens.
+    /// The operations that it opens, as a database takes them that has lists.
+    #[cfg(feature = "postgres")]
     pub(crate) ops: Vec<i64>,
+    #[cfg(feature = "postgres")]
     pub(crate) commands: Vec<String>,
 }
 
@@ -33,6 +35,7 @@ impl Record {
         if let Some(twice) = opens.iter().find(|open| !seen.insert(open.op)) {
             return Err(call.refused(ErrorKind::Invalid, format!("it opens operation {} twice", twice.op.0)));
         }
+        opens.iter().try_for_each(|open| op_number(call, open.op).map(drop))?;
         Ok(Self {
             format: transition.format.into(),
             at: transition.at.0,
@@ -42,7 +45,9 @@ impl Record {
             closes: transition.closes.map(|op| op_number(call, op)).transpose()?,
             hears: transition.hears.map(|signal| stored(signal.0)),
             opens: text(call, opens)?,
-            ops: opens.iter().map(|open| op_number(call, open.op)).collect::<Result<_>>()?,
+            #[cfg(feature = "postgres")]
+            ops: opens.iter().map(|open| stored(open.op.0)).collect(),
+            #[cfg(feature = "postgres")]
             commands: opens.iter().map(|open| text(call, &open.command)).collect::<Result<_>>()?,
         })
     }

@@ -54,6 +54,7 @@ const FORMAT: Format = Format {
         include_str!("../migrations/sqlite/0003_journal.sql"),
     ],
     application: 1_348_554_608,
+    temporary: include_str!("sqlite/append.sql"),
     exclusive: true,
 };
 
@@ -164,7 +165,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn append(&self, _: &OpContext, lease: &Lease, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq> {
-        let mut transaction = self.database.join("append to a run", run).await?;
+        let mut transaction = self.database.single("append to a run", run).await?;
         let seq = write::append(&mut transaction, lease, run, expected, transition).await;
         transaction.finish(seq).await
     }

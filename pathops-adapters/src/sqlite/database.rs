@@ -3,8 +3,9 @@
 //! A commit waits for the disk, and costs many times what the statements before it do. Where others wait for the connection, a call that
 //! has made its statements lets them make theirs in the same transaction, each in a savepoint of its own, and stands in line again behind
 //! them; when its turn comes it commits for all ([`Batch`]). So under load as many calls share a commit as wait at once, and a call alone
-//! commits by itself. Nobody is answered, and nobody reads, before what was done is on the disk. Every call has to be polled or dropped:
-//! one that is kept without being polled keeps all behind it from their turn.
+//! commits by itself. A call of one statement, which SQLite does whole or not at all, needs no savepoint, so that adding a transition
+//! is one way to the driver's thread and back. Nobody is answered, and nobody reads, before what was done is on the disk. Every call
+//! has to be polled or dropped: one that is kept without being polled keeps all behind it from their turn.
 //!
 //! Transactions are begun and ended by statements, not by the driver's own type: after a full disk SQLite rolls back
 //! by itself, and a count of open transactions kept beside it would be wrong from then on. Instead a connection that
@@ -42,6 +43,8 @@ pub(super) struct Format {
     /// The scripts that make each version out of the one before, the first out of nothing. The last is the version.
     pub(super) schema: &'static [&'static str],
     pub(super) application: i64,
+    /// What each connection makes for itself, and the file does not keep.
+    pub(super) temporary: &'static str,
     /// Whether only one process at a time may have it open.
     pub(super) exclusive: bool,
 }
@@ -84,11 +87,22 @@ pub(super) struct Reader<'a> {
     pub(super) call: Call,
 }
 
-/// An open transaction. Whatever way it goes out of scope other than [`Transaction::finish`], it has no effect.
+/// An open transaction. Whatever way it goes out of scope other than [`Transaction::finish`], it has no effect, but that of a single
+/// statement, which may be done.
 pub(super) struct Transaction<'a> {
     reader: Reader<'a>,
-    /// Whether others may join it.
-    shared: bool,
+    kind: Kind,
+}
+
+/// What a transaction is, to others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Its own.
+    Alone,
+    /// One that others may join.
+    Joined,
+    /// The same, for one statement.
+    Single,
 }
 
 impl Connection {
@@ -115,6 +129,12 @@ impl Connection {
         // It fails where nothing is open any more, which is as well: the next statement tells of anything worse.
         let _ = self.execute("ROLLBACK").await;
         self.in_doubt = false;
+    }
+
+    /// What was done in the open transaction stays for its commit.
+    fn begun(&mut self) {
+        self.in_doubt = false;
+        self.batch.get_or_insert_default();
     }
 
     /// Commits what the calls before have done together.
@@ -197,12 +217,13 @@ impl Database {
         write_ahead.map_err(|e| reader.call.failed(e))?;
         drop(reader);
         let missing = format.schema.get(version..).unwrap_or_default();
-        if missing.is_empty() {
-            return Ok(());
+        if !missing.is_empty() {
+            let mut transaction = self.begin(format.make, path.display()).await?;
+            let made = make(&mut transaction, missing).await;
+            transaction.finish(made).await?;
         }
-        let mut transaction = self.begin(format.make, path.display()).await?;
-        let made = make(&mut transaction, missing).await;
-        transaction.finish(made).await
+        let mut reader = self.reader(format.open, path.display()).await;
+        raw_sql(format.temporary).execute(reader.sqlite()).await.map(drop).map_err(|e| reader.call.failed(e))
     }
 
     /// Waits for its turn on the connection, with nothing in doubt.
@@ -235,7 +256,7 @@ impl Database {
     /// Begins a transaction that writes.
     pub(super) async fn begin(&self, operation: &'static str, subject: impl fmt::Display) -> Result<Transaction<'_>> {
         let reader = self.reader(operation, subject).await;
-        Self::open_transaction(reader, "BEGIN IMMEDIATE", false).await
+        Self::open_transaction(reader, "BEGIN IMMEDIATE", Kind::Alone).await
     }
 
     /// Begins one that others may join, or joins theirs. It is for calls that settle everything when they are made again, since what becomes
@@ -243,13 +264,24 @@ impl Database {
     pub(super) async fn join(&self, operation: &'static str, subject: impl fmt::Display) -> Result<Transaction<'_>> {
         let reader = self.reading(self.turn().await, operation, subject);
         let begin = if reader.connection.batch.is_some() { "SAVEPOINT call" } else { "BEGIN IMMEDIATE" };
-        Self::open_transaction(reader, begin, true).await
+        Self::open_transaction(reader, begin, Kind::Joined).await
     }
 
-    async fn open_transaction<'a>(mut reader: Reader<'a>, begin: &'static str, shared: bool) -> Result<Transaction<'a>> {
+    /// The same for a call that changes whatever it changes by one statement.
+    pub(super) async fn single(&self, operation: &'static str, subject: impl fmt::Display) -> Result<Transaction<'_>> {
+        let reader = self.reading(self.turn().await, operation, subject);
+        if reader.connection.batch.is_some() {
+            return Ok(Transaction { reader, kind: Kind::Single });
+        }
+        let mut transaction = Self::open_transaction(reader, "BEGIN IMMEDIATE", Kind::Single).await?;
+        transaction.connection.begun();
+        Ok(transaction)
+    }
+
+    async fn open_transaction<'a>(mut reader: Reader<'a>, begin: &'static str, kind: Kind) -> Result<Transaction<'a>> {
         reader.connection.in_doubt = true;
         reader.connection.execute(begin).await.map_err(|e| reader.call.failed(e))?;
-        Ok(Transaction { reader, shared })
+        Ok(Transaction { reader, kind })
     }
 
     /// What became of a batch. Unless it is known, it is this one's turn to commit it.
@@ -297,24 +329,29 @@ impl DerefMut for Transaction<'_> {
 }
 
 impl Transaction<'_> {
+    /// A failure of the database: what it has left of the transaction is not known.
+    pub(super) fn failed(&mut self, error: sqlx::Error) -> Error {
+        self.connection.in_doubt = true;
+        self.call.failed(error)
+    }
+
     /// Commits what led to an answer and rolls back what led to an error, which others that it joined do not lose by.
     ///
     /// A commit that fails has an unknown effect: it may have reached the disk although the answer did not come back. Where it was joined,
     /// an error waits for the commit, too: what it was refused for may be what the others have done.
     pub(super) async fn finish<T>(self, outcome: Result<T>) -> Result<T> {
-        let Self { reader: Reader { database, mut connection, call }, shared } = self;
+        let Self { reader: Reader { database, mut connection, call }, kind } = self;
         if outcome.is_err() {
             connection.settle().await;
-        } else {
+        } else if kind != Kind::Single {
             if connection.batch.is_some() {
                 connection.execute("RELEASE call").await.map_err(|e| call.failed(e))?;
             }
-            connection.in_doubt = false;
-            connection.batch.get_or_insert_default();
+            connection.begun();
         }
         // Refused alone, or it has taken all others with it: its own error says why.
         let Some(batch) = connection.batch.clone() else { return outcome };
-        if !shared || database.waiting.load(Ordering::Relaxed) == 0 {
+        if kind == Kind::Alone || database.waiting.load(Ordering::Relaxed) == 0 {
             connection.commit().await;
         }
         drop(connection);

@@ -32,6 +32,7 @@ pub(super) const FORMAT: Format = Format {
         include_str!("../../migrations/sqlite/0005_evidence_index.sql"),
     ],
     application: 1_348_552_054,
+    temporary: "",
     exclusive: false,
 };
 

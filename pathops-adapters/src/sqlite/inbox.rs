@@ -26,6 +26,7 @@ const FORMAT: Format = Format {
     make: "make the inbox",
     schema: &[include_str!("../../migrations/sqlite/0001_inbox.sql")],
     application: 1_348_553_070,
+    temporary: "",
     exclusive: false,
 };
 

@@ -3,6 +3,7 @@
 use pathops_core::adapter::{Created, Lease, Seq, SignalNumber, Transition};
 use pathops_core::{ErrorKind, IdempotencyKey, Result, RunId, UnixMillis};
 use serde_json::Value;
+use sqlx::error::DatabaseError;
 use sqlx::{query, query_as, query_scalar};
 
 use super::database::Transaction;
@@ -33,8 +34,8 @@ pub(super) async fn create(
     let made = query("INSERT INTO runs (id, machine, seq, format, state, ended) VALUES (?, ?, 0, ?, ?, 0)");
     let made = made.bind(run.as_str()).bind(machine).bind(record.format).bind(&record.state);
     made.execute(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
-    if let Some(why) = add(transaction, run, Seq(1), &record).await? {
-        return Err(refused(transaction, &why));
+    if let Err(error) = add(transaction, lease, run, Seq(0), &record).await {
+        return Err(why_not(transaction, run, Seq(0), &record, error).await?.error(&transaction.call, lease, Seq(0)));
     }
     if !record.ends {
         lease::offer(transaction, run, Some(machine)).await?;
@@ -42,6 +43,7 @@ pub(super) async fn create(
     Ok(Created::New)
 }
 
+/// One statement, so in a transaction with others it needs no savepoint.
 pub(super) async fn append(
     transaction: &mut Transaction<'_>,
     lease: &Lease,
@@ -51,18 +53,11 @@ pub(super) async fn append(
 ) -> Result<Seq> {
     let record = Record::new(&transaction.call, transition)?;
     let next = Seq(expected.0.saturating_add(1));
-    match why_not(transaction, lease, run, expected).await? {
-        None => {}
-        Some(Refusal::Moved(_)) if is_stored(transaction, run, next, &record).await? => return Ok(next),
-        Some(why) => return Err(why.error(&transaction.call, lease, expected)),
+    let Err(error) = add(transaction, lease, run, expected, &record).await else { return Ok(next) };
+    match why_not(transaction, run, expected, &record, error).await? {
+        Refusal::Moved(_) if is_stored(transaction, run, next, &record).await? => Ok(next),
+        why => Err(why.error(&transaction.call, lease, expected)),
     }
-    if let Some(why) = add(transaction, run, next, &record).await? {
-        return Err(why.error(&transaction.call, lease, expected));
-    }
-    if record.ends {
-        lease::offer(transaction, run, None).await?;
-    }
-    Ok(next)
 }
 
 pub(super) async fn tell(
@@ -88,19 +83,50 @@ pub(super) async fn tell(
     number(&transaction.call, "the number of a signal", told).map(SignalNumber)
 }
 
-/// Why no transition can follow `expected`.
-async fn why_not(transaction: &mut Transaction<'_>, lease: &Lease, run: &RunId, expected: Seq) -> Result<Option<Refusal>> {
-    if !lease::is_held(transaction, lease).await? {
-        return Ok(Some(Refusal::Fence));
+/// Adds a transition, or does nothing.
+async fn add(
+    transaction: &mut Transaction<'_>,
+    lease: &Lease,
+    run: &RunId,
+    expected: Seq,
+    record: &Record,
+) -> Result<(), sqlx::Error> {
+    let add = "INSERT INTO transitions (lease, owner, fence, run, expected, format, at, event, state, closes, hears, opens, ends) \
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    let add = query(add).bind(&lease.name).bind(&lease.owner).bind(stored(lease.fence)).bind(run.as_str());
+    let add = add.bind(stored(expected.0)).bind(record.format).bind(record.at).bind(&record.event).bind(&record.state);
+    let add = add.bind(record.closes).bind(record.hears).bind(&record.opens).bind(record.ends);
+    add.execute(transaction.sqlite()).await.map(drop)
+}
+
+/// Why a transition was not added, by the word of the statement; or what else has failed.
+async fn why_not(
+    transaction: &mut Transaction<'_>,
+    run: &RunId,
+    expected: Seq,
+    record: &Record,
+    error: sqlx::Error,
+) -> Result<Refusal> {
+    match (error.as_database_error().map(DatabaseError::message), record.hears, record.closes) {
+        (Some("fence"), ..) => Ok(Refusal::Fence),
+        (Some("place"), ..) => {
+            let last = query_as::<_, (i64, bool)>("SELECT seq, ended FROM runs WHERE id = ?").bind(run.as_str());
+            let last = last.fetch_optional(transaction.sqlite()).await.map_err(|e| transaction.failed(e))?;
+            Ok(match last {
+                None => Refusal::Unknown,
+                Some((last, _)) if last != stored(expected.0) => Refusal::Moved(last),
+                Some(_) => Refusal::Ended,
+            })
+        }
+        (Some("unheard"), Some(signal), _) => Ok(Refusal::Unheard(signal)),
+        (Some("closed"), _, Some(op)) => Ok(Refusal::NotOpen(op)),
+        (Some("used"), ..) => {
+            let used = "SELECT min(op) FROM ops JOIN json_each(?) ON op = value ->> 'op' WHERE run = ?";
+            let used = query_scalar::<_, i64>(used).bind(&record.opens).bind(run.as_str());
+            used.fetch_one(transaction.sqlite()).await.map(Refusal::Used).map_err(|e| transaction.failed(e))
+        }
+        _ => Err(transaction.failed(error)),
     }
-    let last = query_as::<_, (i64, bool)>("SELECT seq, ended FROM runs WHERE id = ?").bind(run.as_str());
-    let last = last.fetch_optional(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
-    Ok(match last {
-        None => Some(Refusal::Unknown),
-        Some((last, _)) if last != stored(expected.0) => Some(Refusal::Moved(last)),
-        Some((_, true)) => Some(Refusal::Ended),
-        Some((_, false)) => None,
-    })
 }
 
 /// Whether this very transition is there as number `seq`.
@@ -108,39 +134,5 @@ async fn is_stored(transaction: &mut Transaction<'_>, run: &RunId, seq: Seq, rec
     let row = "SELECT e.seq, e.format, e.at, e.event, e.closes, e.opens, r.seq, r.state, r.ended \
                FROM entries e JOIN runs r ON e.run = r.id WHERE r.id = ? AND e.seq = ?";
     let row = query_as::<_, StoredRow>(row).bind(run.as_str()).bind(stored(seq.0)).fetch_optional(transaction.sqlite()).await;
-    Ok(row.map_err(|e| transaction.call.failed(e))?.is_some_and(|row| record.is_stored_as(&row)))
-}
-
-/// Adds a transition; or says why it cannot be added, and has then done a part of it, which is to be rolled back.
-async fn add(transaction: &mut Transaction<'_>, run: &RunId, seq: Seq, record: &Record) -> Result<Option<Refusal>> {
-    let entry = query("INSERT INTO entries (run, seq, format, at, event, closes, opens) VALUES (?, ?, ?, ?, ?, ?, ?)");
-    let entry = entry.bind(run.as_str()).bind(stored(seq.0)).bind(record.format).bind(record.at);
-    let entry = entry.bind(&record.event).bind(record.closes).bind(&record.opens);
-    entry.execute(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
-    if let Some(signal) = record.hears {
-        let heard = "UPDATE runs SET heard = ?1 WHERE id = ?2 AND heard = ?1 - 1 \
-                     AND EXISTS (SELECT 1 FROM signals WHERE run = ?2 AND number = ?1)";
-        let heard = query(heard).bind(signal).bind(run.as_str()).execute(transaction.sqlite()).await;
-        if heard.map_err(|e| transaction.call.failed(e))?.rows_affected() == 0 {
-            return Ok(Some(Refusal::Unheard(signal)));
-        }
-    }
-    let state = query("UPDATE runs SET seq = ?, format = ?, state = ?, ended = ? WHERE id = ?");
-    let state = state.bind(stored(seq.0)).bind(record.format).bind(&record.state).bind(record.ends).bind(run.as_str());
-    state.execute(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
-    if let Some(op) = record.closes {
-        let closed = query("UPDATE ops SET command = NULL WHERE run = ? AND op = ? AND command IS NOT NULL");
-        let closed = closed.bind(run.as_str()).bind(op).execute(transaction.sqlite()).await;
-        if closed.map_err(|e| transaction.call.failed(e))?.rows_affected() == 0 {
-            return Ok(Some(Refusal::NotOpen(op)));
-        }
-    }
-    for (op, command) in record.ops.iter().zip(&record.commands) {
-        let opened = query("INSERT INTO ops (run, op, command) VALUES (?, ?, ?) ON CONFLICT DO NOTHING");
-        let opened = opened.bind(run.as_str()).bind(op).bind(command).execute(transaction.sqlite()).await;
-        if opened.map_err(|e| transaction.call.failed(e))?.rows_affected() == 0 {
-            return Ok(Some(Refusal::Used(*op)));
-        }
-    }
-    Ok(None)
+    Ok(row.map_err(|e| transaction.failed(e))?.is_some_and(|row| record.is_stored_as(&row)))
 }
