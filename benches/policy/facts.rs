@@ -68,6 +68,7 @@ fn evidence(number: u64) -> EvidenceFact {
     let subject = |name: &str, algorithm: &str, value: String| Subject {
         name: name.to_owned(),
         digest: BTreeMap::from([(algorithm.to_owned(), value)]),
+        annotations: None,
     };
     EvidenceFact {
         id: EvidenceId(id),

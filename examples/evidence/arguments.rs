@@ -178,13 +178,13 @@ pub(crate) struct Ingest {
     /// Of tests: which suite.
     #[arg(long, default_value = "reported")]
     pub(crate) suite: String,
-    /// Of tests: the change set.
+    /// The change set that they belong to.
     #[arg(long, value_name = "ID")]
     pub(crate) change_set: Option<ChangeSetId>,
-    /// Of tests: the app or component.
+    /// The app or component.
     #[arg(long, value_name = "NAME")]
     pub(crate) app: Option<UnitId>,
-    /// Of coverage and measurements: where, beside the app; without both of them they are kept, and state nothing.
+    /// Where, beside the app. Without both of them coverage and measurements are kept, and state nothing.
     #[arg(long, value_name = "NAME", requires = "app")]
     pub(crate) environment: Option<EnvironmentId>,
     /// Of tests: the change did not touch the pipeline that ran them.

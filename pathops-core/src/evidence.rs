@@ -13,6 +13,7 @@ mod log;
 mod predicate;
 mod provenance;
 mod redaction;
+mod report;
 mod reserved;
 mod retention;
 #[cfg(feature = "schema")]
@@ -30,6 +31,7 @@ pub use log::*;
 pub use predicate::*;
 pub use provenance::*;
 pub use redaction::*;
+pub use report::*;
 pub use reserved::BUILD_SUITE;
 pub use retention::*;
 #[cfg(feature = "schema")]

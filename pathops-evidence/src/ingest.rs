@@ -8,16 +8,17 @@ use std::num::NonZeroU64;
 
 use pathops_core::adapter::{EvidenceIndex, IndexedEvidence};
 use pathops_core::evidence::{
-    Attester, Keeping, PayloadKind, Predicate, Reference, ReferenceAnnotations, Subject, TestAnnotations, TrustRoot,
+    Attester, Keeping, PartOf, PayloadKind, Reference, ReferenceAnnotations, ReportFacts, Subject, TakenReport, TestAnnotations,
+    TrustRoot,
 };
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
-use serde::Serialize;
 
 use crate::redact::{Redacted, Redactor, Removed};
 use crate::report::{BEGINNING, Format, MAX_BYTES, ParseError, Report, begins_a_log, parse, parse_as, reference_to};
 use crate::{Draft, EvidenceRecord, Sealer};
 
 pub use log::ingest_log;
+pub use pathops_core::evidence::TakenOut;
 
 use said::said;
 
@@ -34,7 +35,8 @@ pub struct Origin {
     pub at: UnixMillis,
     /// Of tests and checks: which suite. Of a measurement: what was measured.
     pub suite: String,
-    /// Of tests: where and how they were run.
+    /// Which change set, unit and environment it belongs to: all that is stated of it can be found by them. Of tests, also how they
+    /// were run.
     pub annotations: TestAnnotations,
     /// How long what is stored of it is kept.
     pub keeping: Keeping,
@@ -55,40 +57,6 @@ pub struct Ingested {
     pub records: Vec<EvidenceRecord>,
 }
 
-/// What was taken out of something before it was stored.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TakenOut {
-    /// The rules, forms and options that were used ([`Redactor::digest`]).
-    pub ruleset: BTreeMap<String, String>,
-    /// How often, by rule.
-    pub removed: Removed,
-}
-
-/// A reference to a report, in-toto `reference/v0.1`, with what was taken out of it.
-#[derive(Clone, Debug, Serialize)]
-struct ReportTaken {
-    attester: Attester,
-    references: Vec<Reference>,
-    #[serde(rename = "https://pathops.dev/redaction")]
-    redaction: TakenOut,
-    #[serde(rename = "https://pathops.dev/report")]
-    report: ReportFacts,
-}
-
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ReportFacts {
-    format: String,
-    finished_on: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    replaced: Option<NonZeroU64>,
-}
-
-impl Predicate for ReportTaken {
-    const TYPE: &'static str = "https://in-toto.io/attestation/reference/v0.1";
-}
-
 /// Takes a report in: takes the secrets out of it, recognises what is left by its content, unless `format` says what it is,
 /// stores that by its digest, and states what it is and what it says. In this order, so that no secret is stored or hashed.
 ///
@@ -99,7 +67,7 @@ impl Predicate for ReportTaken {
 /// ([`SbomSummary`](pathops_core::evidence::SbomSummary)). Measurements are a signal of the name of the suite, and coverage is the
 /// signals `coverage.lines` and `coverage.branches`, from 0 to 1, where the annotations name unit and environment. There, too, a log is
 /// the signal `log.errors`, how many of its lines are of an error or something worse, and resources are `images.unpinned`, how many
-/// images they ask for by a tag.
+/// images they ask for by a tag. All of it can be found by the change set, the unit and the environment that the annotations name.
 ///
 /// Taking the same in again gives the same evidence, unless it is stored encrypted ([`Sealer::with_erasable`]). Envelopes are for `ControlPlane::take_evidence` by
 /// [`Sealer::envelope`], and for an index by [`Sealer::index`].
@@ -131,7 +99,7 @@ pub async fn ingest(
     // Of what is stored encrypted, the digest is another one than that of what was read.
     let report = Report { digest: payload, ..report };
     let said = said(&report, &bytes, origin)?;
-    let redaction = TakenOut::by(redactor, removed);
+    let redaction = taken_out(redactor, removed);
     let reference = origin.reference(sealer, report.format, &payload, &redaction, replaced);
     let mut drafts = vec![Draft::new(format!("{} report", origin.name), origin.subjects.clone(), &reference)?];
     drafts.extend(said);
@@ -164,6 +132,18 @@ impl Origin {
         about
     }
 
+    /// What all that it says belongs to.
+    fn part_of(&self) -> PartOf {
+        let TestAnnotations { change_set, unit, environment, .. } = self.annotations.clone();
+        PartOf { change_set, unit, environment }
+    }
+
+    /// What a statement is about whose type has no field for all that it belongs to: the subjects say it.
+    fn subjects_of(&self) -> Vec<Subject> {
+        let part_of = self.part_of();
+        self.subjects.iter().map(|subject| subject.clone().with_part_of(&part_of)).collect()
+    }
+
     /// How long what is stored of a report is kept.
     fn kept(&self, format: Format) -> ReferenceAnnotations {
         self.keeping.of(Some(match format {
@@ -175,8 +155,8 @@ impl Origin {
     }
 
     /// A reference to what was stored of it.
-    fn reference(&self, sealer: &Sealer, format: Format, payload: &Digest, redaction: &TakenOut, replaced: u64) -> ReportTaken {
-        ReportTaken {
+    fn reference(&self, sealer: &Sealer, format: Format, payload: &Digest, redaction: &TakenOut, replaced: u64) -> TakenReport {
+        TakenReport {
             attester: Attester { id: self.attester.clone() },
             references: vec![Reference {
                 annotations: Some(self.kept(format)),
@@ -185,17 +165,16 @@ impl Origin {
             redaction: redaction.clone(),
             report: ReportFacts {
                 format: format.to_string(),
-                finished_on: self.at.to_string(),
+                finished_on: self.at,
                 replaced: NonZeroU64::new(replaced),
+                part_of: self.part_of(),
             },
         }
     }
 }
 
-impl TakenOut {
-    fn by(redactor: &Redactor, removed: Removed) -> Self {
-        Self { ruleset: BTreeMap::from([("sha256".to_owned(), redactor.digest().hex())]), removed }
-    }
+fn taken_out(redactor: &Redactor, removed: Removed) -> TakenOut {
+    TakenOut { ruleset: BTreeMap::from([("sha256".to_owned(), redactor.digest().hex())]), removed }
 }
 
 /// Of a log, one byte that is no text is not worth the whole of it; in another report it is a damage.

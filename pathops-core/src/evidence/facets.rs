@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::evidence::{
-    ContractComparison, Deployment, Health, InDoubt, KeyId, Predicate as _, Provenance, Release, SignalReading, Snapshot,
+    ContractComparison, Deployment, Health, InDoubt, KeyId, PartOf, Predicate as _, Provenance, Release, SignalReading, Snapshot,
     Statement, TestResult, VerificationSummary, VerifiedProperties, Vulnerabilities,
 };
 use crate::id::{ChangeSetId, EnvironmentId, UnitId};
@@ -16,6 +16,9 @@ const OURS: &str = "https://pathops.dev/predicate/";
 
 /// Where a snapshot says what it was collected for.
 const EXTENT: &str = "/https:~1~1pathops.dev~1snapshot";
+
+/// Where a reference to a report says what that is.
+const REPORT: &str = "/https:~1~1pathops.dev~1report";
 
 /// Where a decision is in a verification summary.
 const DECISION: &str = "/https:~1~1pathops.dev~1decision";
@@ -51,12 +54,16 @@ const TIMES: [&str; 11] = [
 /// | vulnerabilities | none | `scanFinishedOn` | pass where nothing was found, otherwise fail, whatever its severity |
 /// | provenance | `externalParameters`, as PathOps fills them; no environment | when the build ended | unknown |
 /// | verification summary | the decision in it | `timeVerified` | `PASSED` pass, `FAILED` fail |
+/// | reference to a report | what PathOps adds to it | `finishedOn` | unknown |
 /// | snapshot | its extent | `collectedOn` | fail of a failure or an incident; otherwise pass where nothing is absent, unknown where something is |
 /// | release | what PathOps adds to it | `releasedOn` | unknown |
 /// | simple verification result | none | `timeCreated` | pass where properties hold, otherwise unknown |
 /// | runtime trace | none | `buildFinishedOn` | unknown |
 /// | another of `https://pathops.dev/predicate/` | its fields of these names | as below | unknown |
 /// | any other | none | where such predicates have it: `finishedOn`, `metadata.timestamp`, `creationInfo.created` and the like | unknown |
+///
+/// Where the predicate does not name a change set, a unit or an environment, it is the one that a subject is said to be part of
+/// ([`Subject::with_part_of`](super::Subject::with_part_of)): so it is with what is taken in of tools in the types of others.
 ///
 /// What is not there or cannot be read is `None`, and its verdict unknown: never a pass (I4).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,35 +93,34 @@ impl Facets {
         let said = Said(&statement.predicate);
         let kind = statement.predicate_type.as_str();
         let place = match kind {
-            TestResult::TYPE => "/configuration/0/annotations",
-            Snapshot::TYPE => EXTENT,
-            Provenance::TYPE => "/buildDefinition/externalParameters",
-            VerificationSummary::TYPE => DECISION,
-            Release::TYPE => RELEASE,
-            kind if kind.starts_with(OURS) => "",
-            _ => return Self::of_others(signer, kind, said),
+            TestResult::TYPE => Some("/configuration/0/annotations"),
+            Snapshot::TYPE if statement.is_snapshot() => Some(EXTENT),
+            Snapshot::TYPE => Some(REPORT),
+            Provenance::TYPE => Some("/buildDefinition/externalParameters"),
+            VerificationSummary::TYPE => Some(DECISION),
+            Release::TYPE => Some(RELEASE),
+            kind if kind.starts_with(OURS) => Some(""),
+            _ => None,
         };
         let at = match kind {
-            Snapshot::TYPE => said.time(&format!("{EXTENT}/collectedOn")),
+            Snapshot::TYPE if statement.is_snapshot() => said.time(&format!("{EXTENT}/collectedOn")),
+            Snapshot::TYPE => said.time(&format!("{REPORT}/finishedOn")),
             Release::TYPE => said.time(&format!("{RELEASE}/releasedOn")),
             ContractComparison::TYPE => said.time("/comparedOn"),
             InDoubt::TYPE => said.time("/seenOn"),
             _ => said.first_time(),
         };
-        let name = |field: &str| said.text(&format!("{place}/{field}"));
+        let name = |field: &str| said.text(&format!("{}/{field}", place?));
+        let annotated = statement.subject.iter().find_map(|subject| subject.annotations.clone());
+        let PartOf { change_set, unit, environment } = annotated.map(|it| it.part_of).unwrap_or_default();
         Self {
             signer,
-            change_set: name("changeSet").and_then(|name| name.parse().ok()),
-            unit: name("unit").and_then(|name| name.parse().ok()),
-            environment: name("environment").and_then(|name| name.parse().ok()),
+            change_set: name("changeSet").and_then(|name| name.parse().ok()).or(change_set),
+            unit: name("unit").and_then(|name| name.parse().ok()).or(unit),
+            environment: name("environment").and_then(|name| name.parse().ok()).or(environment),
             at,
             verdict: said.verdict(kind),
         }
-    }
-
-    fn of_others(signer: KeyId, kind: &str, said: Said<'_>) -> Self {
-        let verdict = said.verdict(kind);
-        Self { signer, change_set: None, unit: None, environment: None, at: said.first_time(), verdict }
     }
 }
 
@@ -185,7 +191,11 @@ mod tests {
     use crate::evidence::{RuntimeTrace, Subject};
 
     fn facets(kind: &str, predicate: Value) -> Facets {
-        let subject = vec![Subject::named("orders").with_sha256(&Digest::of(b"orders"))];
+        of_subject(kind, predicate, &PartOf::default())
+    }
+
+    fn of_subject(kind: &str, predicate: Value, part_of: &PartOf) -> Facets {
+        let subject = vec![Subject::named("orders").with_sha256(&Digest::of(b"orders")).with_part_of(part_of)];
         Facets::of(KeyId(Digest::of(b"key")), &Statement::new(subject, kind, &predicate).unwrap())
     }
 
@@ -258,9 +268,32 @@ mod tests {
         check(Snapshot::TYPE, snapshot("deployed", json!([{"name": "logs"}])), all(Verdict::Unknown));
         check(Snapshot::TYPE, snapshot("failed", json!([])), all(Verdict::Fail));
         check(Snapshot::TYPE, snapshot("incident", json!([])), all(Verdict::Fail));
+        let report = |more| json!({"references": [], "https://pathops.dev/report": with(json!({"finishedOn": AT}), more)});
+        check(Snapshot::TYPE, report(place()), all(Verdict::Unknown));
+        check(Snapshot::TYPE, report(json!({})), ("", "", "", AT, Verdict::Unknown));
         check("https://pathops.dev/predicate/another/v0.1", observed(json!({})), all(Verdict::Unknown));
         check("https://cyclonedx.org/bom", json!({"metadata": {"timestamp": AT}}), ("", "", "", AT, Verdict::Unknown));
         check("https://example.org/x", with(place(), json!({"unit": "orders"})), ("", "", "", "", Verdict::Unknown));
+    }
+
+    /// What is said of a subject counts where the predicate says nothing of it, and is no date and no verdict.
+    #[test]
+    fn what_a_subject_is_part_of_is_found_by_it() {
+        let part_of: PartOf = serde_json::from_value(place()).unwrap();
+        let names = |it: Facets| (it.change_set, it.unit, it.environment);
+        let PartOf { change_set, unit, environment } = part_of.clone();
+        for kind in [Vulnerabilities::TYPE, RuntimeTrace::TYPE, SignalReading::TYPE, "https://cyclonedx.org/bom"] {
+            let it = of_subject(kind, json!({}), &part_of);
+            assert_eq!((it.at, it.verdict), (None, Verdict::Unknown), "{kind}");
+            assert_eq!(names(it), (change_set.clone(), unit.clone(), environment.clone()), "{kind}");
+        }
+        let other = of_subject(Health::TYPE, json!({"unit": "web"}), &part_of);
+        assert_eq!(names(other), (change_set, "web".parse().ok(), environment));
+        // What others say of a subject is not ours to read, and damages nothing.
+        for annotations in [json!({"https://pathops.dev/part-of": 7}), json!({"team": "shop"}), json!([]), json!(null)] {
+            let subject = json!({"digest": {"sha256": "ab"}, "annotations": annotations});
+            assert_eq!(serde_json::from_value::<Subject>(subject).unwrap().annotations, None, "{annotations}");
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::evidence::{Predicate as _, Snapshot, canonical};
-use crate::id::{CommitId, TreeId};
+use crate::id::{ChangeSetId, CommitId, EnvironmentId, TreeId, UnitId};
 
 /// `_type` of every statement.
 pub const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
@@ -20,13 +20,54 @@ pub struct Subject {
     pub name: String,
     /// Its digests by algorithm: `sha256`, `gitCommit`, `gitTree`.
     pub digest: BTreeMap<String, String>,
+    /// What else is said of it. Facts leave it out: who decides goes by digests.
+    #[serde(default, deserialize_with = "ours", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(skip))]
+    pub annotations: Option<SubjectAnnotations>,
+}
+
+/// What a statement says of a subject besides what it is. What others say there is not read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SubjectAnnotations {
+    /// What it is part of: where the type of a predicate is not our own, it has no field for it.
+    #[serde(rename = "https://pathops.dev/part-of")]
+    pub part_of: PartOf,
+}
+
+/// The change set, unit and environment that evidence belongs to. It can be found by them, and that proves nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct PartOf {
+    /// The change set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_set: Option<ChangeSetId>,
+    /// The app or component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<UnitId>,
+    /// Where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<EnvironmentId>,
+}
+
+impl PartOf {
+    /// Whether it names nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Annotations may be anything; those that are not ours are none.
+fn ours<'de, D: Deserializer<'de>>(annotations: D) -> Result<Option<SubjectAnnotations>, D::Error> {
+    Value::deserialize(annotations).map(|it| serde_json::from_value(it).ok())
 }
 
 impl Subject {
     /// A subject without any digest yet; add at least one.
     #[must_use]
     pub fn named(name: impl Into<String>) -> Self {
-        Self { name: name.into(), digest: BTreeMap::new() }
+        Self { name: name.into(), digest: BTreeMap::new(), annotations: None }
     }
 
     /// With the SHA-256 of its bytes.
@@ -47,6 +88,24 @@ impl Subject {
     #[must_use]
     pub fn with_tree(mut self, tree: &TreeId) -> Self {
         self.digest.insert("gitTree".to_owned(), tree.as_str().to_owned());
+        self
+    }
+
+    /// With what it is part of; where that names nothing, it is as it was.
+    ///
+    /// ```
+    /// use pathops_core::Digest;
+    /// use pathops_core::evidence::{PartOf, Subject};
+    /// let part_of = PartOf { unit: Some("orders".parse()?), ..PartOf::default() };
+    /// let subject = Subject::named("orders").with_sha256(&Digest::of(b"orders")).with_part_of(&part_of);
+    /// assert_eq!(subject.annotations.map(|it| it.part_of), Some(part_of));
+    /// # Ok::<(), pathops_core::IdError>(())
+    /// ```
+    #[must_use]
+    pub fn with_part_of(mut self, part_of: &PartOf) -> Self {
+        if !part_of.is_empty() {
+            self.annotations = Some(SubjectAnnotations { part_of: part_of.clone() });
+        }
         self
     }
 

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::evidence::{
     ContractComparison, Deployment, Health, InDoubt, PolicyApproval, Predicate as _, Release, SbomSummary, ScanSeverity,
-    SignalReading, Snapshot, TestResult, TestVerdict, TrustRoot, VerificationSummary, VerifiedEvidence, VerifiedProperties,
-    Vulnerabilities,
+    SignalReading, Snapshot, Subject, TestResult, TestVerdict, TrustRoot, VerificationSummary, VerifiedEvidence,
+    VerifiedProperties, Vulnerabilities,
 };
 use crate::id::{EnvironmentId, UnitId};
 use crate::policy::{EvidenceFact, Finding, FindingSeverity, SbomFormat, Vulnerability};
@@ -88,7 +88,7 @@ impl EvidenceFact {
             producers: trust.producers(verified.signer()),
             in_ledger: trust.has_logged(verified.id()),
             predicate_type: statement.predicate_type.clone(),
-            subjects: statement.subject.clone(),
+            subjects: statement.subject.iter().map(|it| Subject { annotations: None, ..it.clone() }).collect(),
             unit: read.unit,
             environment: read.environment,
             at: read.at,

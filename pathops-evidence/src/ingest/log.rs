@@ -8,7 +8,7 @@ use pathops_core::adapter::ByteStream;
 use pathops_core::{Error, ErrorKind, OpContext, Result};
 
 use super::said::logged;
-use super::{Ingested, Origin, TakenOut};
+use super::{Ingested, Origin, taken_out};
 use crate::redact::{Redactor, Removed, Stream};
 use crate::report::{Format, LogTally};
 use crate::{Draft, Sealer};
@@ -35,7 +35,7 @@ pub async fn ingest_log(
     let origin = origin.about(&payload);
     let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
     let Told { removed, replaced, tally } = told;
-    let redaction = TakenOut::by(redactor, removed);
+    let redaction = taken_out(redactor, removed);
     let reference = origin.reference(sealer, Format::PodLog, &payload, &redaction, replaced);
     let mut drafts = vec![Draft::new(format!("{} report", origin.name), origin.subjects.clone(), &reference)?];
     drafts.extend(logged(&tally.finish(), &origin)?);

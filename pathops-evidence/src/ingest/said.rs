@@ -76,12 +76,13 @@ pub(super) fn said(report: &Report, bytes: &[u8], origin: &Origin) -> Result<Vec
 }
 
 fn one<P: Predicate>(origin: &Origin, predicate: &P) -> Result<Vec<Draft>> {
-    Ok(vec![Draft::new(&origin.name, origin.subjects.clone(), predicate)?])
+    Ok(vec![Draft::new(&origin.name, origin.subjects_of(), predicate)?])
 }
 
 fn tests(report: &Report, origin: &Origin, tests: &TestReport) -> Result<Vec<Draft>> {
     let annotations = TestAnnotations { report: origin.kept(report.format), ..origin.annotations.clone() };
-    one(origin, &tests.to_predicate(report, &origin.suite, annotations, origin.at))
+    let result = tests.to_predicate(report, &origin.suite, annotations, origin.at);
+    Ok(vec![Draft::new(&origin.name, origin.subjects.clone(), &result)?])
 }
 
 fn probed(checks: &[ProbeCheck]) -> TestReport {
@@ -156,7 +157,7 @@ fn measured(origin: &Origin, readings: impl FnOnce(UnitId, EnvironmentId) -> Vec
         return Ok(Vec::new());
     };
     let readings = readings(unit.clone(), environment.clone());
-    readings.iter().map(|reading| Draft::new(&origin.name, origin.subjects.clone(), reading)).collect()
+    readings.iter().map(|reading| Draft::new(&origin.name, origin.subjects_of(), reading)).collect()
 }
 
 /// How many lines are of an error or something worse, as `log.errors`, of all lines.
