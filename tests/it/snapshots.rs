@@ -11,8 +11,9 @@ use pathops_core::adapter::{
     SignalCapabilities, SignalQuery, Signer as _,
 };
 use pathops_core::evidence::{
-    ContractComparison, Envelope, Occasion, Predicate as _, Redaction, Reference, Release, RuntimeTrace, SignalReading, Snapshot,
-    Statement, Treatment, TrustRoot, VerifiedEvidence, VerifiedProperties, predicate_schemas,
+    ContractComparison, Envelope, Occasion, Predicate as _, Redaction, Reference, Release, RuntimeTrace, ScanFinding,
+    ScanSeverity, ScanTimes, Scanner, SignalReading, Snapshot, Statement, TakenReport, TestResult, Treatment, TrustRoot,
+    VerificationSummary, VerifiedEvidence, VerifiedProperties, Vulnerabilities, predicate_schemas,
 };
 use pathops_core::memory::{MemoryJournal, MemorySigner, Pipeline};
 use pathops_core::{Digest, OpContext, Result, UnixMillis};
@@ -57,17 +58,21 @@ pub(crate) fn statements(world: &World, state: &State) -> Vec<Statement> {
     statements
 }
 
-/// Whether each statement of a type of our own fits the schema of its type, and without any of its fields does not. Gives the
-/// types.
+/// Whether each statement fits the schema of its type, which has to be there, and without any of its fields does not. Gives the types.
 pub(crate) fn fit_their_schemas(statements: &[Statement]) -> Vec<String> {
     let schemas: BTreeMap<String, Value> = predicate_schemas()
         .into_iter()
         .map(|(_, schema)| (schema.as_value()["$id"].as_str().unwrap().to_owned(), schema.as_value().clone()))
         .collect();
     let mut seen = Vec::new();
-    for Statement { predicate_type, predicate, .. } in statements {
-        let id = if predicate_type == Snapshot::TYPE { "https://pathops.dev/snapshot/v3" } else { predicate_type };
-        let Some(schema) = schemas.get(id) else { continue };
+    for statement in statements {
+        let Statement { predicate_type, predicate, .. } = statement;
+        let id = match predicate_type.as_str() {
+            Snapshot::TYPE if statement.is_snapshot() => "https://pathops.dev/snapshot/v3",
+            TakenReport::TYPE => "https://pathops.dev/report/v1",
+            other => other,
+        };
+        let schema = schemas.get(id).unwrap_or_else(|| panic!("{predicate_type} has no schema: {predicate:#}"));
         let validator = jsonschema::options().should_validate_formats(true).build(schema).unwrap();
         let errors: Vec<String> = validator.iter_errors(predicate).map(|error| error.to_string()).collect();
         assert_eq!(errors, Vec::<String>::new(), "{predicate_type}: {predicate:#}");
@@ -136,7 +141,9 @@ fn each_is_numbered_whole_and_in_the_ledger_on_success_and_on_failure() {
 
     let types = fit_their_schemas(&[statements(&world, &first), statements(&world, &second)].concat());
     let own = ["approval", "deployment", "health"].map(|name| format!("https://pathops.dev/predicate/{name}/v0.1"));
-    assert_eq!(types, [&[Snapshot::TYPE.to_owned(), Release::TYPE.to_owned()], &own[..]].concat());
+    let [first, last] = [[Snapshot::TYPE, Release::TYPE, TestResult::TYPE].as_slice(), &[VerificationSummary::TYPE]]
+        .map(|types| types.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
+    assert_eq!(types, [first, own.to_vec(), last].concat());
 
     let (log, trust) = (log_key().identity(), TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()]));
     let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs), sealed: None };
@@ -408,13 +415,33 @@ fn what_is_stated_elsewhere_fits_its_schema() {
     let mut traces = TraceReport { spans: 1, ..TraceReport::default() };
     traces.traces.insert("5b8efff798038103d269b633813fc60c".to_owned());
     let traced = traces.to_predicate("https://ci.example", "acceptance", UnixMillis(1_000)).unwrap();
+    let finding = ScanFinding {
+        id: "CVE-2026-1234".to_owned(),
+        severity: vec![ScanSeverity { method: "nvd".to_owned(), score: "7.5".to_owned() }],
+    };
+    let scanned = Vulnerabilities {
+        scanner: Scanner { uri: "https://scanner.example".to_owned(), version: None, result: vec![finding] },
+        metadata: ScanTimes { scan_started_on: UnixMillis(1_000), scan_finished_on: UnixMillis(2_000) },
+    };
+    // Another tool may say more than PathOps reads.
+    let mut more = serde_json::to_value(&scanned).unwrap();
+    more["scanner"]["db"] = json!({"uri": "https://scanner.example/db"});
+    let report = json!({
+        "attester": {"id": "https://ci.example"},
+        "references": [redacted.replacement],
+        "https://pathops.dev/redaction": {"ruleset": {"sha256": "00"}, "removed": {"known": 1}},
+        "https://pathops.dev/report": {"format": "tap", "finishedOn": "2026-11-22T12:00:00Z", "changeSet": "dates-1", "unit": "orders"},
+    });
     let statements = [
+        of(TakenReport::TYPE, report),
+        of(Vulnerabilities::TYPE, more),
         of(Redaction::TYPE, serde_json::to_value(&redacted).unwrap()),
         of(ContractComparison::TYPE, serde_json::to_value(&compared).unwrap()),
         of(SignalReading::TYPE, serde_json::to_value(&reading).unwrap()),
         of(VerifiedProperties::TYPE, serde_json::to_value(&verified).unwrap()),
         of(RuntimeTrace::TYPE, serde_json::to_value(&traced).unwrap()),
     ];
-    let types = [RuntimeTrace::TYPE, VerifiedProperties::TYPE, ContractComparison::TYPE, Redaction::TYPE, SignalReading::TYPE];
-    assert_eq!(fit_their_schemas(&statements), types);
+    let of_others = [TakenReport::TYPE, RuntimeTrace::TYPE, VerifiedProperties::TYPE, Vulnerabilities::TYPE];
+    let types = [ContractComparison::TYPE, Redaction::TYPE, SignalReading::TYPE];
+    assert_eq!(fit_their_schemas(&statements), [&of_others[..], &types].concat());
 }

@@ -50,6 +50,7 @@ pub struct ExpectedDeployment {
 /// What a post-deploy job looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum JobKind {
     /// Does it answer?
     Health,

@@ -19,6 +19,7 @@ pub trait Predicate: Serialize {
 /// A result of tests: in-toto `test-result/v0.1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TestResult {
     /// The result as a whole.
     pub result: TestVerdict,
@@ -35,6 +36,7 @@ pub struct TestResult {
     pub failed_tests: Vec<String>,
     /// When the tests ended (an addition to the standard's fields).
     #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub finished_on: UnixMillis,
 }
 
@@ -45,6 +47,7 @@ impl Predicate for TestResult {
 /// What a test result says as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum TestVerdict {
     /// All passed.
     Passed,
@@ -57,6 +60,7 @@ pub enum TestVerdict {
 /// What was run: an in-toto `ResourceDescriptor`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TestConfiguration {
     /// The suite: `unit`, `smoke`, `contract`, `health`.
     pub name: String,
@@ -70,6 +74,7 @@ pub struct TestConfiguration {
 /// Where and how tests were run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct TestAnnotations {
     /// The change set.
     pub change_set: Option<ChangeSetId>,
@@ -96,6 +101,7 @@ pub struct TestAnnotations {
 /// Who has approved a policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PolicyApproval {
     /// Those who approved the head of the pull request that brings it, and had no part in it, with the roles that they had
     /// when it was checked.
@@ -105,6 +111,7 @@ pub struct PolicyApproval {
 /// What a scanner found: in-toto `vulns/v0.2`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Vulnerabilities {
     /// The scanner and its report.
     pub scanner: Scanner,
@@ -118,6 +125,7 @@ impl Predicate for Vulnerabilities {
 
 /// A scanner and its report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Scanner {
     /// Its URI.
     pub uri: String,
@@ -130,6 +138,7 @@ pub struct Scanner {
 
 /// One finding of a scanner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScanFinding {
     /// For example `CVE-2026-1234`.
     pub id: String,
@@ -140,6 +149,7 @@ pub struct ScanFinding {
 
 /// How bad a finding is, by a method.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScanSeverity {
     /// For example `nvd`.
     pub method: String,
@@ -150,12 +160,15 @@ pub struct ScanSeverity {
 /// When a scanner ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ScanTimes {
     /// When it began.
     #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub scan_started_on: UnixMillis,
     /// When it ended.
     #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub scan_finished_on: UnixMillis,
 }
 
@@ -300,11 +313,13 @@ impl Predicate for Health {
 /// A decision: SLSA Verification Summary v1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct VerificationSummary {
     /// Who decided.
     pub verifier: Verifier,
     /// The instant the decision was made for.
     #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub time_verified: UnixMillis,
     /// What may move where: `pathops:<project>/<unit>@<environment>`.
     pub resource_uri: String,
@@ -318,6 +333,7 @@ pub struct VerificationSummary {
     pub verified_levels: Vec<String>,
     /// The decision itself, with its reasons (an addition to the standard's fields).
     #[serde(rename = "https://pathops.dev/decision")]
+    #[cfg_attr(feature = "schema", schemars(with = "crate::policy::Decision"))]
     pub decision: serde_json::Value,
     /// Everything that the decision was made of, to make it again (an addition to the standard's fields).
     #[serde(rename = "https://pathops.dev/decision-record", default, skip_serializing_if = "Option::is_none")]
@@ -335,6 +351,7 @@ impl Predicate for VerificationSummary {
 /// Who decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Verifier {
     /// A URI.
     pub id: String,
@@ -346,6 +363,7 @@ pub struct Verifier {
 /// The policy that was applied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PolicyReference {
     /// Where it stands.
     pub uri: String,
@@ -356,6 +374,7 @@ pub struct PolicyReference {
 /// One piece of evidence that went in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct InputAttestation {
     /// Where it is.
     pub uri: String,
@@ -366,6 +385,7 @@ pub struct InputAttestation {
 /// Whether the policy was met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum VerificationResult {
     /// Yes.
     Passed,

@@ -28,6 +28,7 @@ use crate::time::{UnixMillis, rfc3339};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Provenance {
     /// What was to be built.
     pub build_definition: Build,
@@ -42,6 +43,7 @@ impl Predicate for Provenance {
 /// What was to be built: all that went in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Build {
     /// The URI of how the rest is to be read.
     pub build_type: String,
@@ -73,6 +75,7 @@ impl Build {
 /// How it was built.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BuildRun {
     /// Whom to trust for it.
     pub builder: Builder,
@@ -97,6 +100,7 @@ impl BuildRun {
 
 /// Who built it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Builder {
     /// A URI, of the build platform with everything that it trusts.
     pub id: String,
@@ -105,14 +109,17 @@ pub struct Builder {
 /// Which run it was, and when.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct BuildTimes {
     /// The name of the run at the builder.
     pub invocation_id: String,
     /// When it began.
     #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub started_on: UnixMillis,
     /// When it ended.
     #[serde(with = "rfc3339")]
+    #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub finished_on: UnixMillis,
 }
 

@@ -5,14 +5,17 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::{
-    Approval, ContractComparison, Deployment, Health, InDoubt, Incident, Predicate, Redaction, Release, RuntimeTrace,
-    SNAPSHOT_FORMAT, SbomSummary, SignalReading, Snapshot, VerifiedProperties, snapshot::FIRST_WITH_PLACE,
+    Approval, ContractComparison, Deployment, Health, InDoubt, Incident, Predicate, Provenance, Redaction, Release, RuntimeTrace,
+    SNAPSHOT_FORMAT, SbomSummary, SignalReading, Snapshot, TakenReport, TestResult, VerificationSummary, VerifiedProperties,
+    Vulnerabilities, snapshot::FIRST_WITH_PLACE,
 };
 
-/// The JSON Schema (draft 2020-12) of each predicate type of our own, of what we add to `reference/v0.1` for a snapshot, and of
-/// in-toto's types for releases (with what we add), verified properties and traces, which come without one, by
-/// the name under which it is published in the folder `schemas` of this crate, as `<name>.schema.json`. The `$id` of a type is
-/// its predicate type, but for a snapshot.
+/// The JSON Schema (draft 2020-12) of each predicate type that PathOps states, by the name under which it is published in the folder
+/// `schemas` of this crate, as `<name>.schema.json`. The `$id` of a type is its predicate type, but for the two that are
+/// `reference/v0.1`: a snapshot and a report that was taken in. A bill of materials that is stated as it is has the schema of its format.
+///
+/// Of a type of in-toto or SLSA it is the form in which PathOps states and reads it, with what it adds; what else such a statement has
+/// is not forbidden.
 ///
 /// A schema says what form each field has. That a snapshot leaves out nothing that was expected is for
 /// [`Snapshot::is_whole`] to say.
@@ -25,19 +28,28 @@ pub fn predicate_schemas() -> Vec<(&'static str, Schema)> {
         ("predicate-health-v0.1", of::<Health>()),
         ("predicate-in-doubt-v0.1", of::<InDoubt>()),
         ("predicate-incident-v0.1", of::<Incident>()),
+        ("predicate-provenance-v1", of::<Provenance>()),
         ("predicate-redaction-v0.1", of::<Redaction>()),
         ("predicate-release-v0.1", of::<Release>()),
+        ("predicate-report-v1", named::<TakenReport>("https://pathops.dev/report/v1")),
         ("predicate-runtime-trace-v0.2", trace()),
         ("predicate-sbom-v0.1", of::<SbomSummary>()),
         ("predicate-signal-v0.1", of::<SignalReading>()),
         ("predicate-snapshot-v3", snapshot()),
         ("predicate-svr-v0.2", properties()),
+        ("predicate-test-result-v0.1", of::<TestResult>()),
+        ("predicate-verification-summary-v1", of::<VerificationSummary>()),
+        ("predicate-vulns-v0.2", of::<Vulnerabilities>()),
     ]
 }
 
 fn of<T: JsonSchema + Predicate>() -> Schema {
+    named::<T>(T::TYPE)
+}
+
+fn named<T: JsonSchema>(id: &str) -> Schema {
     let mut schema = generated::<T>();
-    schema.insert("$id".to_owned(), T::TYPE.into());
+    schema.insert("$id".to_owned(), id.into());
     schema
 }
 
@@ -62,7 +74,7 @@ fn trace() -> Schema {
 
 /// The type is in-toto's, and what is added is ours. Only those of before this form had no place.
 fn snapshot() -> Schema {
-    let mut schema = generated::<Snapshot>();
+    let mut schema = named::<Snapshot>("https://pathops.dev/snapshot/v3");
     if let Some(required) = schema.pointer_mut("/$defs/SnapshotExtent/required").and_then(Value::as_array_mut) {
         required.push("place".into());
     }
@@ -72,7 +84,6 @@ fn snapshot() -> Schema {
     if let Some(format) = schema.pointer_mut("/$defs/Place/properties/format") {
         *format = json!({ "type": "integer", "minimum": FIRST_WITH_PLACE, "maximum": SNAPSHOT_FORMAT });
     }
-    schema.insert("$id".to_owned(), "https://pathops.dev/snapshot/v3".into());
     schema
 }
 
