@@ -45,6 +45,9 @@ use crate::activity::redaction::PayloadRedaction;
 use crate::change_set::{ChangeSet, Command, Limits, Outcome};
 use crate::retry::with_retry;
 
+/// The part of an operation that collects a snapshot.
+pub(crate) const SNAPSHOT: &str = "snapshot";
+
 /// How patiently the outside is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {

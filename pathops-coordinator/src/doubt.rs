@@ -64,6 +64,7 @@ impl ControlPlane {
 
     /// Looks for doubts, and for what has an incident, again and again. What cannot be looked at now is looked at the next time.
     pub(crate) async fn watch(&self) -> Infallible {
+        let mut left = self.gives_up_snapshots().await;
         loop {
             self.services().clock.sleep(self.services().pace.doubts).await;
             if let Err(error) = self.doubts_in_production().await {
@@ -72,6 +73,7 @@ impl ControlPlane {
             if let Err(error) = self.snapshot_incidents().await {
                 tracing::warn!(error = %error, "there may be no snapshot of an incident");
             }
+            left = left && self.gives_up_snapshots().await;
             if let Err(error) = self.send_back().await {
                 tracing::warn!(error = %error, "what has an incident could not be sent back");
             }

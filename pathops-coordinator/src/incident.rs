@@ -1,13 +1,20 @@
 //! Incidents: what was known of production when something went wrong is kept, while it can still be read.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::BoxFuture;
-use pathops_core::{Error, ErrorKind, IdempotencyKey, OpContext, Result};
+use pathops_core::project::OpenIncident;
+use pathops_core::{Error, ErrorKind, IdempotencyKey, OpContext, Result, UnitId};
 use pathops_evidence::EvidenceRecord;
 
+use crate::activity::SNAPSHOT;
 use crate::activity::facts::read_declarations;
 use crate::change_set::{LAST_GOOD, LastGood, last_good_path};
 use crate::control_plane::ControlPlane;
 use crate::retry::with_retry;
+
+/// The name of the operation that looks at all of them.
+const INCIDENTS: &str = "incidents";
 
 impl ControlPlane {
     /// Collects a snapshot of each unit in production that has an open incident, its own or one of the whole project: one for each
@@ -21,7 +28,7 @@ impl ControlPlane {
     /// `Invalid` where the project cannot be read; what the Git host answers.
     pub async fn snapshot_incidents(&self) -> Result<Vec<EvidenceRecord>> {
         let services = self.services();
-        let cx = OpContext::new(IdempotencyKey::new("incidents"));
+        let cx = OpContext::new(IdempotencyKey::new(INCIDENTS));
         let project = self.project().await?;
         if project.incidents.is_empty() {
             return Ok(Vec::new());
@@ -40,7 +47,7 @@ impl ControlPlane {
                 }
             };
             for open in project.incidents.iter().filter(|it| it.unit.as_ref().is_none_or(|it| *it == unit.id)) {
-                let cx = &cx.part(&format!("{}/{}/{}", open.id, open.since, unit.id));
+                let cx = &of_unit(&cx, open, &unit.id);
                 let made = with_retry(&*services.clock, || -> BoxFuture<'_, _> {
                     Box::pin(services.snapshot_incident(cx, &project, unit, open, &good))
                 });
@@ -54,4 +61,16 @@ impl ControlPlane {
         }
         Ok(snapshots)
     }
+
+    /// Under which keys snapshots of the open incidents are collected.
+    pub(crate) async fn open_incidents_by_key(&self) -> Result<BTreeSet<IdempotencyKey>> {
+        let (cx, project) = (OpContext::new(IdempotencyKey::new(INCIDENTS)), self.project().await?);
+        let of_incident = |open| project.units.keys().map(|unit| of_unit(&cx, open, unit)).collect::<Vec<_>>();
+        Ok(project.incidents.iter().flat_map(of_incident).map(|cx| cx.part(SNAPSHOT).key().clone()).collect())
+    }
+}
+
+/// The operation that collects what is known of a unit at an incident.
+fn of_unit(incidents: &OpContext, open: &OpenIncident, unit: &UnitId) -> OpContext {
+    incidents.part(&format!("{}/{}/{unit}", open.id, open.since))
 }

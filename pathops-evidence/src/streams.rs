@@ -5,7 +5,7 @@
 //! | object | what it is |
 //! |---|---|
 //! | `snapshots/<project>/<unit>/<environment>/<number>` | a signed snapshot; **creating it is what gives it its number** |
-//! | `…/begun/<digest of the operation's key>` | a collection that was begun: what it expected, and how long the stream was then |
+//! | `…/begun/<digest of the operation's key>` | a collection that was begun: what it expected, how long the stream was then, and what its snapshot will be of |
 //! | `…/begun/<digest of the operation's key>.<n>` | that the process which collected it has died |
 //! | `…/head` | the last number that is published, to begin reading there; it can be made again |
 //!
@@ -25,6 +25,14 @@
 //!
 //! It is begun under the operation's key before anything is collected. An operation that is performed again finds what it has
 //! begun, and looks for its key among the snapshots since then.
+//!
+//! # What is begun and never ended
+//!
+//! An operation may never be performed again: its process dies, and what it was for is over before the next one starts. What it has
+//! begun is left ([`Streams::leftovers`]), and is signed with everything absent ([`Streams::give_up`]): so a death is in the stream, too.
+//! For that it has noted what its snapshot will be of ([`Streams::begin_for`]).
+
+mod leftover;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -38,6 +46,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ledger::{self, Item, Stored};
 use crate::{Draft, EvidenceRecord, Position, Sealer, Unplaced};
+
+pub use leftover::{Leftover, Purpose};
 
 /// The version of the form of the objects.
 const FORMAT: u32 = 1;
@@ -106,6 +116,9 @@ struct Note {
     key: IdempotencyKey,
     expected: BTreeSet<String>,
     after: u64,
+    /// What the snapshot will be of. Earlier versions did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    purpose: Option<Purpose>,
 }
 
 /// A snapshot that has its number.
@@ -149,6 +162,31 @@ impl Streams {
     /// `Unsupported` for a bucket that lets a name be taken twice, which is tried first; `Corrupt` where somebody has changed the
     /// stream; what the bucket, the blob store and the ledger answer. Beginning it again settles a lost answer.
     pub async fn begin(&self, cx: &OpContext, stream: &StreamId, expected: BTreeSet<String>) -> Result<Begun> {
+        self.begin_noting(cx, stream, expected, None).await
+    }
+
+    /// The same, with a note of what the snapshot will be of, so that it can be signed that everything is absent
+    /// ([`Streams::give_up`]) where the process dies and nobody performs the operation again.
+    ///
+    /// # Errors
+    /// As [`Streams::begin`].
+    pub async fn begin_for(
+        &self,
+        cx: &OpContext,
+        stream: &StreamId,
+        expected: BTreeSet<String>,
+        purpose: Purpose,
+    ) -> Result<Begun> {
+        self.begin_noting(cx, stream, expected, Some(purpose)).await
+    }
+
+    async fn begin_noting(
+        &self,
+        cx: &OpContext,
+        stream: &StreamId,
+        expected: BTreeSet<String>,
+        purpose: Option<Purpose>,
+    ) -> Result<Begun> {
         let mut tried = self.turn.lock().await;
         if !*tried {
             ledger::probe(cx, &*self.bucket, "number snapshots", &format!("{FOLDER}/probe")).await?;
@@ -161,7 +199,7 @@ impl Streams {
             Some(note) => (note, true),
             None => {
                 let after = self.tip(cx, stream).await?.next;
-                (self.note(cx, &object, Note { format: FORMAT, key: key.clone(), expected, after }).await?, false)
+                (self.note(cx, &object, Note { format: FORMAT, key: key.clone(), expected, after, purpose }).await?, false)
             }
         };
         let done = if found { self.made(cx, stream, &key, note.after).await? } else { None };

@@ -1,10 +1,14 @@
 //! Snapshots of a whole control plane: on success, on failure, where a source hangs, and where the process dies over it.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Waker};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use pathops_coordinator::GivenUp;
 use pathops_coordinator::change_set::{Command, End, Stage, State};
 use pathops_core::adapter::{
     BlobStore as _, CiConclusion, Collected, IndexedEvidence, Journal as _, RuntimeEvent, RuntimeSignals, Seq,
@@ -205,6 +209,63 @@ fn an_incident_leaves_one_snapshot_of_each_unit_that_it_is_about() {
     let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs), sealed: None };
     let said = wait(verify_ledger(&cx(), &world.streams, against)).unwrap();
     assert_eq!(said.verdict(), Verdict::Verified, "{said}");
+}
+
+/// The process dies over the snapshot of an incident, and people close that before the next one starts.
+#[test]
+fn an_incident_that_is_closed_over_a_dead_process_leaves_a_snapshot_all_the_same() {
+    let (world, asked) = hanging();
+    let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
+    assert_eq!(state.end, Some(End::Live));
+    let declare = |more: &str| {
+        let text = format!(
+            "apiVersion: pathops.dev/v1alpha1\nkind: Incident\nmetadata: {{name: odd}}\nspec: {{unit: orders, since: \"2025-11-24T08:00:00Z\", {more}summary: Orders are lost.}}\n"
+        );
+        crate::governance::declare(&world, "main", "incidents/odd.yaml", &text);
+    };
+    declare("");
+    let before = asked.load(Ordering::SeqCst);
+    {
+        let plane = world.plane();
+        let mut collecting = pin!(plane.snapshot_incidents());
+        while asked.load(Ordering::SeqCst) == before {
+            assert!(collecting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+    }
+    let given_up = |world: &World| world.wait_with(world.plane().give_up_snapshots()).unwrap();
+    let still_left = GivenUp { left: 1, ..GivenUp::default() };
+    assert_eq!(given_up(&world), still_left, "another host may be busy with it");
+    world.clock.advance(Duration::from_secs(3_600));
+    assert_eq!(given_up(&world), still_left, "the incident is open: its snapshot is collected when it is looked at");
+    declare("closed: \"2025-11-24T12:00:00Z\", ");
+    let GivenUp { signed, left } = given_up(&world);
+    let [record] = &signed[..] else { panic!("{signed:?}") };
+    let of_orders = snapshot(&world, record);
+    let expected = of_orders.is_whole().unwrap().unwrap().expected.clone();
+    assert_eq!((of_orders.extent.occasion, expected.len(), left), (Occasion::Incident, 4, 0));
+    assert!(
+        absent(&of_orders).values().all(|why| *why == "the process that collected it has died") && there(&of_orders).is_empty()
+    );
+    let artifact = state.units[&"orders".parse().unwrap()].built_artifact().unwrap();
+    assert!(verified(&world, &record.envelope).statement().subject[0].has("sha256", &artifact.hex()));
+    assert_eq!(given_up(&world), GivenUp::default());
+    let (log, trust) = (log_key().identity(), TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()]));
+    let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs), sealed: None };
+    let said = wait(verify_ledger(&cx(), &world.streams, against)).unwrap();
+    assert_eq!(said.verdict(), Verdict::Verified, "{said}");
+}
+
+/// A change set that goes on takes up itself what it has begun.
+#[test]
+fn what_a_change_set_has_begun_is_left_to_it_until_it_has_ended() {
+    let (world, asked) = hanging();
+    let request = || feature_of(&["store"], "better", None);
+    assert!(world.run(request(), "k", || asked.load(Ordering::SeqCst) == 1).is_none(), "it did not ask for logs");
+    world.clock.advance(Duration::from_secs(3_600));
+    let given_up = world.wait_with(world.plane().give_up_snapshots()).unwrap();
+    assert_eq!(given_up, GivenUp { left: 1, ..GivenUp::default() });
+    assert_eq!(world.carry_out(request(), "k").unwrap().end, Some(End::Live));
+    assert_eq!(world.wait_with(world.plane().give_up_snapshots()).unwrap(), GivenUp::default());
 }
 
 #[test]

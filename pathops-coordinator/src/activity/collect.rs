@@ -5,19 +5,19 @@ use std::sync::Arc;
 
 use pathops_core::adapter::{JobResult, LogExcerpt, Observation, Readiness, SignalQuery};
 use pathops_core::evidence::{
-    Deployment, Health, Keeping, PayloadKind, ReferenceAnnotations, RetentionPolicy, StreamId, Subject, TestAnnotations,
-    TestConfiguration, TestResult, TestVerdict, Treatment,
+    Deployment, Health, Keeping, Occasion, PayloadKind, ReferenceAnnotations, RetentionPolicy, StreamId, Subject,
+    TestAnnotations, TestConfiguration, TestResult, TestVerdict, Treatment,
 };
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{Error, ErrorKind, OpContext, Result, UnixMillis};
 use pathops_evidence::redact::{Redactor, Removed};
 use pathops_evidence::retention::PayloadStore;
-use pathops_evidence::{Begun, Collection, Collector, Draft, EvidenceRecord, SnapshotOf, Source, StoredPart};
+use pathops_evidence::{Begun, Collection, Collector, Draft, EvidenceRecord, Purpose, SnapshotOf, Source, StoredPart};
 use serde_json::Value;
 
-use crate::activity::Services;
 use crate::activity::expect::{self, Asked, CI_LOG, SIGNALS, deployment_of, health_of, job_of, unit_tests};
 use crate::activity::governance::{Declared, keeping};
+use crate::activity::{SNAPSHOT, Services};
 use crate::change_set::{Command, Outcome, Payload, Scope, explain};
 
 /// What becomes of payloads.
@@ -32,7 +32,8 @@ pub(super) struct Payloads<'s> {
 
 impl Services {
     pub(super) async fn collect(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
-        let Command::Collect { scope, target, occasion, observation, head, incident, artifact, evidence, .. } = command else {
+        let Command::Collect { scope, target, occasion, began, observation, head, incident, artifact, evidence, .. } = command
+        else {
             return Err(Error::new(ErrorKind::Unexpected, "collect evidence"));
         };
         let (unit, environment) = (&scope.unit.id, &target.environment);
@@ -40,11 +41,20 @@ impl Services {
         let asked = declared.as_ref().ok().map(|project| Asked::by(&project.policy, &scope.unit));
         let expected = expect::expected(&scope.unit, target, *occasion, asked.as_ref(), incident.is_some());
         let stream = StreamId { project: scope.project.clone(), unit: unit.clone(), environment: environment.clone() };
-        let begun = self.streams.begin(&cx.part("snapshot"), &stream, expected).await?;
         let mut subject = Subject::named(format!("{unit}@{environment}")).with_commit(head);
-        let mut new = Vec::new();
         if let Some(observation) = observation {
             subject = about(scope, target, observation).unwrap_or(subject);
+        }
+        let purpose = Purpose {
+            name: snapshot_of(scope, target, *occasion),
+            subjects: vec![subject.clone()],
+            change_set: scope.change_set.clone(),
+            occasion: *occasion,
+            window: self.collect_limits.window(began.unwrap_or(scope.at), self.clock.now()),
+        };
+        let begun = self.streams.begin_for(&cx.part(SNAPSHOT), &stream, expected, purpose).await?;
+        let mut new = Vec::new();
+        if let Some(observation) = observation {
             new = self.sign_observation(cx, scope, target, observation, &subject).await?;
         }
         let snapshot = match begun.done() {
@@ -115,8 +125,8 @@ impl Services {
             window,
             collected_on: window.until,
         };
-        let name = format!("{} {} snapshot ({occasion})", scope.unit.id, target.environment);
-        self.streams.append(&cx.part("snapshot"), begun, &name, vec![subject], &collection.finish(about)).await
+        let name = snapshot_of(scope, target, *occasion);
+        self.streams.append(&cx.part(SNAPSHOT), begun, &name, vec![subject], &collection.finish(about)).await
     }
 
     pub(super) fn collector<'s>(&'s self, Payloads { redactor, store, .. }: &'s Payloads<'_>) -> Collector<'s> {
@@ -238,6 +248,10 @@ impl Services {
             unread: None,
         })
     }
+}
+
+fn snapshot_of(scope: &Scope, target: &EnvironmentTarget, occasion: Occasion) -> String {
+    format!("{} {} snapshot ({occasion})", scope.unit.id, target.environment)
 }
 
 /// What an observation is about; `None` where nothing was applied.

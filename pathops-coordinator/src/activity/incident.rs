@@ -3,11 +3,11 @@
 use pathops_core::adapter::SignalQuery;
 use pathops_core::evidence::{Incident, IncidentState, Occasion, StreamId, Subject};
 use pathops_core::project::{OpenIncident, Project, Unit};
-use pathops_core::{OpContext, Result};
-use pathops_evidence::{Collection, EvidenceRecord, SnapshotOf, Source};
+use pathops_core::{EnvironmentId, OpContext, Result};
+use pathops_evidence::{Collection, EvidenceRecord, Purpose, SnapshotOf, Source};
 
-use crate::activity::Services;
 use crate::activity::expect::{SIGNALS, incident_of};
+use crate::activity::{SNAPSHOT, Services};
 use crate::change_set::LastGood;
 
 impl Services {
@@ -26,12 +26,19 @@ impl Services {
         let name = incident_of(&unit.id, environment);
         let expected = SIGNALS.iter().map(|part| (*part).to_owned()).chain([name.clone()]);
         let stream = StreamId { project: project.id.clone(), unit: unit.id.clone(), environment: environment.clone() };
-        let begun = self.streams.begin(&cx.part("snapshot"), &stream, expected.collect()).await?;
+        let window = self.collect_limits.window(open.since, self.clock.now());
+        let purpose = Purpose {
+            name: format!("{} {environment} snapshot ({})", unit.id, Occasion::Incident),
+            subjects: vec![known(unit, environment, good)],
+            change_set: good.change_set.clone(),
+            occasion: Occasion::Incident,
+            window,
+        };
+        let begun = self.streams.begin_for(&cx.part(SNAPSHOT), &stream, expected.collect(), purpose).await?;
         if let Some(snapshot) = begun.done() {
             return Ok(snapshot.clone());
         }
         let subject = self.in_production(cx, unit, project, good).await?;
-        let window = self.collect_limits.window(open.since, self.clock.now());
         let payloads = self.payloads_of(&Ok(project.clone()), window.until)?;
         let mut collection = Collection::of(begun.expected().iter().cloned()).kept(payloads.keeping.clone());
         let incident = Incident {
@@ -59,7 +66,7 @@ impl Services {
         let (change_set, occasion) = (good.change_set.clone(), Occasion::Incident);
         let about = SnapshotOf { stream, change_set, occasion, window, collected_on: window.until };
         let name = format!("{} {environment} snapshot ({occasion})", unit.id);
-        self.streams.append(&cx.part("snapshot"), &begun, &name, vec![subject], &collection.finish(about)).await
+        self.streams.append(&cx.part(SNAPSHOT), &begun, &name, vec![subject], &collection.finish(about)).await
     }
 
     /// What production asks for now, and what the record says runs there.
@@ -74,5 +81,15 @@ impl Services {
             Some(artifact) => subject.with_sha256(artifact),
             None => subject,
         })
+    }
+}
+
+/// What the record says runs there, without a look at what production asks for.
+fn known(unit: &Unit, environment: &EnvironmentId, good: &LastGood) -> Subject {
+    let subject = Subject::named(format!("{}@{environment}", unit.id));
+    match (&good.artifact, &good.source) {
+        (Some(artifact), _) => subject.with_sha256(artifact),
+        (None, Some(source)) => subject.with_commit(&source.commit).with_tree(&source.tree),
+        (None, None) => subject,
     }
 }

@@ -1,5 +1,6 @@
 //! The numbers of snapshots: over crashes, retries and several writers at once.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -7,9 +8,9 @@ use futures_util::future::BoxFuture;
 use pathops_core::adapter::{Bucket, ObjectVersion};
 use pathops_core::memory::{Fault, Faults, Faulty, ManualClock, MemoryBucket, When};
 use pathops_core::{ErrorKind, ObjectKey, OpContext, Result, UnixMillis};
-use pathops_evidence::{EvidenceRecord, MAX_INTERRUPTIONS, Verdict};
+use pathops_evidence::{EvidenceRecord, MAX_INTERRUPTIONS, Purpose, SnapshotOf, Verdict};
 
-use super::{Store, collected, cx, expected, stream, subject, take};
+use super::{Store, about, collected, cx, expected, stream, subject, take};
 
 async fn numbers(store: &Store, records: &[EvidenceRecord]) -> Vec<u64> {
     let mut numbers = Vec::new();
@@ -190,6 +191,62 @@ async fn a_collection_that_dies_again_and_again_is_given_up_and_signed() {
     let snapshot = store.snapshot(&record).await;
     assert_eq!(snapshot.extent.place.unwrap().interruptions, MAX_INTERRUPTIONS);
     assert_eq!(snapshot.extent.absent[0].reason, "collecting was interrupted");
+}
+
+fn purpose() -> Purpose {
+    let SnapshotOf { change_set, occasion, window, .. } = about(&stream("orders"), 7);
+    Purpose { name: "orders snapshot".to_owned(), subjects: subject(), change_set, occasion, window }
+}
+
+/// Nobody performs the operation again after its process has died: what it expected is signed as absent, once.
+#[tokio::test]
+async fn a_collection_that_nobody_ends_is_signed_with_everything_absent() {
+    let store = Store::default();
+    let place = stream("orders");
+    let busy = store.streams().await;
+    take(&busy, "orders", "first").await.unwrap();
+    busy.begin_for(&cx("dies"), &place, expected(&["events", "logs"]), purpose()).await.unwrap();
+    take(&busy, "orders", "later").await.unwrap();
+    take(&busy, "web", "of another stream").await.unwrap();
+    assert_eq!(busy.leftovers(&cx("look")).await.unwrap(), [], "this process may still end it");
+
+    let streams = store.streams().await;
+    let [left] = streams.leftovers(&cx("look")).await.unwrap().try_into().unwrap();
+    assert_eq!((left.stream(), left.key(), left.purpose()), (&place, cx("dies").key(), Some(&purpose())));
+    let record = streams.give_up(&left, UnixMillis(9)).await.unwrap().unwrap();
+    let snapshot = store.snapshot(&record).await;
+    let absent: Vec<_> = snapshot.extent.absent.iter().map(|it| (it.name.as_str(), it.reason.as_str())).collect();
+    let died = "the process that collected it has died";
+    assert_eq!((absent, snapshot.references.len()), (vec![("events", died), ("logs", died)], 0));
+    assert_eq!((snapshot.extent.collected_on, snapshot.extent.change_set.as_str()), (UnixMillis(9), "a-change"));
+    let placed = snapshot.is_whole().unwrap().unwrap();
+    assert_eq!((placed.sequence, placed.interruptions, placed.window), (2, 1, purpose().window));
+
+    // Once, whoever does it, and also for whoever was only thought dead.
+    assert_eq!(store.streams().await.give_up(&left, UnixMillis(10)).await.unwrap(), Some(record.clone()));
+    assert_eq!(store.streams().await.leftovers(&cx("look")).await.unwrap(), []);
+    let begun = busy.begin(&cx("dies"), &place, BTreeSet::new()).await.unwrap();
+    assert_eq!(begun.done(), Some(&record));
+    let ended = collected(&place, begun.expected(), "none");
+    assert_eq!(busy.append(&cx("dies"), &begun, "snapshot", subject(), &ended).await.unwrap(), record);
+    is_verified(&store, 4).await;
+}
+
+/// As earlier versions noted it: without what it was to be of.
+#[tokio::test]
+async fn what_an_earlier_version_has_begun_is_named_and_left() {
+    let store = Store::default();
+    let begun = store.streams().await.begin(&cx("dies"), &stream("orders"), expected(&["logs"])).await.unwrap();
+    let note = |name: &ObjectKey| name.as_str().contains("/begun/");
+    let notes: Vec<_> = store.bucket.objects().iter().filter(|(name, _)| note(name)).map(|(_, it)| it.clone()).collect();
+    assert_eq!(notes, [br#"{"format":1,"key":"dies","expected":["logs"],"after":0}"#.to_vec()]);
+    let streams = store.streams().await;
+    let [left] = streams.leftovers(&cx("look")).await.unwrap().try_into().unwrap();
+    assert_eq!((left.purpose(), streams.give_up(&left, UnixMillis(9)).await.unwrap()), (None, None));
+    assert_eq!(streams.leftovers(&cx("look")).await.unwrap(), [left]);
+    let ended = collected(&stream("orders"), begun.expected(), "none");
+    streams.append(&cx("dies"), &begun, "snapshot", subject(), &ended).await.unwrap();
+    assert_eq!(streams.leftovers(&cx("look")).await.unwrap(), []);
 }
 
 #[tokio::test]
