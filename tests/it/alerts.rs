@@ -116,6 +116,26 @@ fn an_alert_opens_one_incident_of_its_unit_however_often_it_is_told() {
     assert_eq!(it.commits(), before + 2);
 }
 
+/// Each commit of PathOps in the meta repository carries the newest checkpoint, this one, too.
+#[test]
+fn the_commit_that_opens_an_incident_carries_the_checkpoint_of_the_ledger() {
+    let mut it = Alerted::new();
+    it.shop.world.keeps_ledger = true;
+    let plane = it.shop.world.plane();
+    assert_eq!(file(&it.shop.world, "log/checkpoint"), None);
+    let fires = AlertHint {
+        fingerprint: "a1".into(),
+        name: "Errors".into(),
+        severity: "".into(),
+        subject: "orders".into(),
+        since: "".into(),
+    };
+    let opened = it.shop.world.wait_with(plane.open_incidents(&cx(), &"sentry".parse().unwrap(), &[fires])).unwrap();
+    assert_eq!(opened.len(), 1);
+    let checkpoint = file(&it.shop.world, "log/checkpoint").unwrap();
+    assert!(checkpoint.starts_with("shop.example/evidence\n"), "{checkpoint}");
+}
+
 #[test]
 fn what_people_have_closed_is_opened_by_what_is_told_anew_only() {
     let it = Alerted::new();

@@ -112,7 +112,7 @@ impl Services {
 
     /// The newest checkpoint of the ledger: whoever cuts the ledger back or forks it has to change the history of the meta
     /// repository, too.
-    async fn checkpoint(&self, cx: &OpContext, meta_repo: &RepoId) -> Result<Option<FileChange>> {
+    pub(crate) async fn checkpoint(&self, cx: &OpContext, meta_repo: &RepoId) -> Result<Option<FileChange>> {
         let Some(ledger) = &self.ledger else { return Ok(None) };
         let Some((_, note)) = ledger.reader().note(cx).await? else { return Ok(None) };
         let path = RepoPath::parse(CHECKPOINT).map_err(|error| invalid(&error).on(meta_repo))?;
