@@ -7,6 +7,7 @@ use pathops_core::adapter::{EvidenceCursor, SubjectDigest};
 use pathops_core::evidence::KeyId;
 use pathops_core::policy::Verdict;
 use pathops_core::{ChangeSetId, Digest, EnvironmentId, ProducerName, UnitId, UnixMillis};
+use pathops_evidence::MAX_PAYLOAD_BYTES;
 use pathops_evidence::ledger::Witness;
 use pathops_evidence::report::Format;
 
@@ -152,6 +153,9 @@ pub(crate) struct Verify {
     /// Leave payloads out where there is no blob store, and take it upon yourself that they may be gone.
     #[arg(long, conflicts_with = "blobs")]
     pub(crate) without_payloads: bool,
+    /// How many bytes of payloads are read; where there are more, it is not verified, and said at which.
+    #[arg(long, value_name = "BYTES", default_value_t = MAX_PAYLOAD_BYTES)]
+    pub(crate) payload_bytes: u64,
 }
 
 #[derive(Debug, Args)]

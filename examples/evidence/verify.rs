@@ -9,7 +9,7 @@ use pathops_core::OpContext;
 use pathops_core::adapter::BlobStore;
 use pathops_core::evidence::{EvidenceId, PublicKey, TrustRoot};
 use pathops_evidence::ledger::{LogIdentity, LogReader};
-use pathops_evidence::{Against, MAX_BUNDLE_BYTES, Verification, log_of, verify_bundle, verify_ledger};
+use pathops_evidence::{Against, MAX_BUNDLE_BYTES, Verification, log_of, verify_bundle, verify_ledger_within};
 use pathops_examples::Failure;
 use pathops_examples::store::{Address, Store};
 
@@ -41,7 +41,7 @@ impl What {
 }
 
 pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String, u8), Failure> {
-    let Verify { path, trusted, key, producer, checkpoint, history, witness, witnesses, blobs, without_payloads } = arguments;
+    let Verify { path, trusted, key, producer, checkpoint, history, witness, witnesses, blobs, .. } = arguments;
     let what = What::at(path)?;
     let (log, own_root) = log(cx, what.store(), &trusted).await?;
     let needed = witnesses.unwrap_or(witness.len());
@@ -69,7 +69,7 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
             let blobs = blobs.as_ref().map(|blobs| blobs as &dyn BlobStore);
             let (bucket, sealed) = (store.objects()?, store.sealed(cx).await?);
             let against = Against { log: &log, trust: &trust, known: &known, blobs, sealed: sealed.as_ref() };
-            let mut verification = verify_ledger(cx, &*bucket, against).await?;
+            let mut verification = verify_ledger_within(cx, &*bucket, against, arguments.payload_bytes).await?;
             if let Some(history) = history {
                 add(&mut verification, history.verify(cx, &LogReader::new(bucket, log)).await?);
             }
@@ -80,7 +80,7 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
         }
         What::Bundle(file) => verify_bundle(&read(&file)?, &log, &trust),
     };
-    if without_payloads {
+    if arguments.without_payloads {
         verification.waive_payloads();
     }
     for (own, what, option) in [(own_root, "the log is", "--trusted-root"), (own_keys, "the signers are", "--key")] {

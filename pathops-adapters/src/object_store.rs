@@ -11,7 +11,8 @@
 //! So a blob of any size is written and read with a few pieces of 8 MiB in memory; each object is created whole and by its
 //! digest, and the list comes last. What a crash within a write leaves are pieces that no list names: blobs like any other
 //! that nothing refers to, which a collection finds. Without this library a large blob is had by `zstdcat`, or `cat`, of its
-//! parts in the order of the list.
+//! parts in the order of the list. All parts but the last are of one length, and there are 8,192 at most: a blob has 64 GiB at most, and
+//! a list that says otherwise is `Corrupt` before anything that it names is read.
 //!
 //! Many small blobs that are stored at once wait for the disk once, all of them together.
 //!
@@ -191,7 +192,9 @@ impl BlobStore for ObjectStoreBlobs {
     }
 
     fn capabilities(&self) -> BlobCapabilities {
-        BlobCapabilities::default()
+        let mut capabilities = BlobCapabilities::default();
+        capabilities.max_bytes = Some(parts::MAX_BYTES);
+        capabilities
     }
 
     /// Where the bytes under this digest are damaged, they are replaced by the good ones.
@@ -203,7 +206,7 @@ impl BlobStore for ObjectStoreBlobs {
             if parts.is_empty() || !piece.is_empty() {
                 hashing.update(&piece);
                 let bytes = piece.len();
-                parts.push(Part { digest: self.put_piece(cx, piece).await?, bytes });
+                parts::add(&mut parts, Part { digest: self.put_piece(cx, piece).await?, bytes })?;
             }
             if last {
                 break;

@@ -56,8 +56,14 @@ impl BucketFixture for Memory {
     }
 }
 
+fn capabilities() -> BlobCapabilities {
+    let mut capabilities = BlobCapabilities::default();
+    capabilities.max_bytes = Some(64 << 30);
+    capabilities
+}
+
 fn main() -> ExitCode {
-    let mut trials = blob::trials(Arc::new(Folder), BlobCapabilities::default());
+    let mut trials = blob::trials(Arc::new(Folder), capabilities());
     trials.extend(blob_collector::trials(Arc::new(Folder)));
     trials.extend(bucket::trials(Arc::new(Folder)));
     trials.extend(bucket::trials(Arc::new(Memory)).into_iter().map(|trial| trial.with_kind("memory")));

@@ -77,6 +77,9 @@ pub const MAX_FAILURES: usize = 100;
 /// How many payloads are told that are gone for a reason.
 pub const MAX_GONE: usize = 100;
 
+/// How many bytes of payloads [`verify_ledger`] reads: some minutes of one core.
+pub const MAX_PAYLOAD_BYTES: u64 = 256 << 30;
+
 impl Verification {
     /// The verdict.
     #[must_use]
@@ -172,14 +175,31 @@ pub struct Against<'r> {
 /// reports and logs: what its references name is whole where it is here, and counted among what was left out where it is not. Each payload is read once. Its memory grows with the log by the
 /// names of the evidence and of the payloads, and by what refers to payloads that are gone.
 ///
+/// Of payloads, [`MAX_PAYLOAD_BYTES`] are read; [`verify_ledger_within`] reads more, or fewer.
+///
 /// # Errors
 /// What the bucket and the blob store answer where they cannot be read. Whatever can be read gives a verdict.
 pub async fn verify_ledger(cx: &OpContext, bucket: &dyn Bucket, against: Against<'_>) -> Result<Verification> {
+    verify_ledger_within(cx, bucket, against, MAX_PAYLOAD_BYTES).await
+}
+
+/// As [`verify_ledger`], and reads so many bytes of payloads at most: a few bytes in a store can say of a payload that it is longer than
+/// anybody would wait for. Where there are more, it is not verified, and the payload is named at which that was; what is spoilt is read
+/// until [`MAX_FAILURES`] are told.
+///
+/// # Errors
+/// As there.
+pub async fn verify_ledger_within(
+    cx: &OpContext,
+    bucket: &dyn Bucket,
+    against: Against<'_>,
+    payload_bytes: u64,
+) -> Result<Verification> {
     let mut verification = Verification::default();
     let Some(checkpoint) = checkpoint(cx, bucket, against.log, &mut verification).await? else { return Ok(verification) };
     let known = known(against, &checkpoint, &mut verification);
     let mut audit = Audit::new(bucket, checkpoint.clone());
-    let (mut payloads, mut tombstones) = (Payloads::default(), Tombstones::default());
+    let (mut payloads, mut tombstones) = (Payloads::within(payload_bytes), Tombstones::default());
     let (mut counts, mut roots) = (BTreeMap::<String, u64>::new(), known.into_iter().peekable());
     let mut snapshots = Seen::default();
     let stores = Stores { blobs: against.blobs, sealed: against.sealed };

@@ -96,7 +96,7 @@ impl Store {
     }
 
     /// Where one of the reports lies.
-    fn payload(&self) -> PathBuf {
+    pub(crate) fn payload(&self) -> PathBuf {
         let payload = self.1.lines().find_map(|line| line.strip_prefix("tap/")?.split_once("stored as sha256:")).unwrap().1;
         self.file(&format!("blobs/sha256/{}/{payload}", &payload[..2]))
     }

@@ -127,6 +127,41 @@ fn a_large_blob_lies_in_pieces_that_its_list_names() {
     assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains(&parts[2].digest.to_string()), "{error}");
 }
 
+/// A short list may name more bytes than anybody can read.
+#[test]
+fn a_list_that_no_blob_has_is_corrupt_before_its_parts_are_read() {
+    let bucket = MemoryBucket::new();
+    let blobs = ObjectStoreBlobs::within(Arc::new(bucket.clone()));
+    let piece = run(blobs.put(&cx(), vec![7; PIECE_BYTES])).unwrap();
+    let byte = run(blobs.put(&cx(), vec![7])).unwrap();
+    let (full, one) = (Part { digest: piece, bytes: PIECE_BYTES }, Part { digest: byte, bytes: 1 });
+    let cut = |bytes| Part { bytes, ..full.clone() };
+    let digest = Digest::of(b"a blob");
+    let key = Form::Parts.key(Place::Kept, &digest).unwrap();
+    for (parts, why) in [
+        (vec![full.clone(); 20_000], "bytes, and"),
+        (vec![full.clone(); parts::MAX_PARTS + 1], "8193 parts, and 8192 are the most"),
+        (vec![one.clone(); 1_000], "a part before the last has 1 bytes"),
+        (vec![full.clone(), one.clone(), full.clone()], "a part before the last has 1 bytes"),
+        (vec![cut(PIECE_BYTES + 1), one.clone()], "a part before the last has 8388609 bytes"),
+        (vec![full.clone(), cut(PIECE_BYTES + 1)], "the last part has 8388609 bytes"),
+        (vec![full.clone(), cut(0)], "the last part has 0 bytes"),
+        (vec![full.clone()], "the list has 1 parts"),
+        (Vec::new(), "the list has 0 parts"),
+    ] {
+        bucket.objects().insert(key.clone(), parts::encode(parts).unwrap());
+        let error = run(blobs.get_stream(&cx(), &digest)).map(|_| ()).unwrap_err();
+        assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains(why), "{why}: {error}");
+    }
+    let two = vec![full.clone(), one];
+    assert_eq!(parts::decode(&parts::encode(two.clone()).unwrap()), Ok(two));
+    // The largest can be written, and is read.
+    let mut largest = Vec::new();
+    (0..parts::MAX_PARTS).for_each(|_| parts::add(&mut largest, full.clone()).unwrap());
+    assert_eq!(parts::add(&mut largest, full).unwrap_err().kind(), ErrorKind::Invalid);
+    assert_eq!(parts::decode(&parts::encode(largest.clone()).unwrap()), Ok(largest));
+}
+
 #[test]
 fn a_crash_at_any_write_leaves_pieces_that_a_collection_finds() {
     let plan = |fault, write| Arc::new(Faults::new(0, Arc::new(ManualClock::new(UnixMillis(0)))).with(fault, When::Write(write)));

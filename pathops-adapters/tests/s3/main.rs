@@ -26,6 +26,12 @@ fn cx() -> OpContext {
     OpContext::new(IdempotencyKey::new("test"))
 }
 
+fn capabilities() -> BlobCapabilities {
+    let mut capabilities = BlobCapabilities::default();
+    capabilities.max_bytes = Some(64 << 30);
+    capabilities
+}
+
 fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
@@ -82,7 +88,7 @@ fn seaweed_fs_passes_the_kits_and_holds_a_ledger() {
     let Some(server) = Server::seaweed_fs() else { return };
     let failed = failures(&bucket::cases(), &bucket::worlds(Fresh::new(config(&server, SECRET).in_folder(name("bucket")))));
     assert_eq!(failed, [""; 0]);
-    let blobs = failures(&blob::cases(BlobCapabilities::default()), &blob::worlds(Fresh::new(config(&server, SECRET))));
+    let blobs = failures(&blob::cases(capabilities()), &blob::worlds(Fresh::new(config(&server, SECRET))));
     assert_eq!(blobs, [""; 0]);
     let collector = Fresh::new(config(&server, SECRET));
     collector.next.store(1_000, Ordering::Relaxed);

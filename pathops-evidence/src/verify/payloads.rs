@@ -6,7 +6,7 @@ use pathops_core::adapter::BlobStore;
 use pathops_core::evidence::{Envelope, Predicate as _, Retention, Snapshot, Tombstone, TombstoneReason, VerifiedEvidence};
 use pathops_core::{Digest, ErrorKind, OpContext, Result};
 
-use super::{MAX_GONE, Verification};
+use super::{MAX_FAILURES, MAX_GONE, Verification};
 use crate::referred::{Referred, payloads, referring};
 use crate::retention::{SEALED, SealedBlobs, Tombstones};
 
@@ -28,11 +28,18 @@ enum State {
     Sealed(bool),
     Gone,
     Spoilt(String),
+    /// There were more bytes than were to be read.
+    Unread,
 }
 
 /// The payloads that were looked at.
-#[derive(Default)]
 pub(super) struct Payloads {
+    /// How many bytes are to be read at most.
+    most: u64,
+    /// How many of them are left; `None` once there were more.
+    left: Option<u64>,
+    /// The first that was not read to its end, and how many more.
+    unread: Option<(String, u64)>,
     /// A log refers to many of them again and again.
     read: BTreeMap<Digest, State>,
     gone: Vec<Gone>,
@@ -55,6 +62,12 @@ struct Gone {
 }
 
 impl Payloads {
+    /// None yet, and of all of them so many bytes are to be read at most.
+    pub(super) fn within(most: u64) -> Self {
+        let (read, gone) = (BTreeMap::new(), Vec::new());
+        Self { most, left: Some(most), unread: None, read, gone, unseen: 0, elsewhere: 0, locked: 0 }
+    }
+
     /// What evidence refers to has to be there, and to be that. Without a blob store it is only known that there is something.
     pub(super) async fn take(
         &mut self,
@@ -65,6 +78,10 @@ impl Payloads {
         is_pathops: bool,
         verification: &mut Verification,
     ) -> Result<()> {
+        // No more is told, and reading takes long where what is spoilt is large.
+        if verification.failures.len() >= MAX_FAILURES {
+            return Ok(());
+        }
         let statement = evidence.statement();
         // What others have beside their own results and builds lies with them.
         let Some(what) = referring(statement).filter(|_| is_pathops || statement.predicate_type == Snapshot::TYPE) else {
@@ -93,6 +110,10 @@ impl Payloads {
                 State::Gone if !is_pathops => self.elsewhere += 1,
                 State::Gone => self.gone.push(Gone { part, digest, leaf, retention, what: "the blob" }),
                 State::Spoilt(why) => verification.fails(part, why),
+                State::Unread => match &mut self.unread {
+                    Some((_, more)) => *more += 1,
+                    unread => *unread = Some((part, 0)),
+                },
             }
         }
         Ok(())
@@ -108,10 +129,14 @@ impl Payloads {
         verification: &mut Verification,
     ) -> Result<()> {
         let (Some(blobs), Ok(bytes)) = (blobs, envelope.to_vec()) else { return Ok(()) };
+        if verification.failures.len() >= MAX_FAILURES {
+            return Ok(());
+        }
         let digest = Digest::of(&bytes);
-        let why = match blobs.get(cx, &digest).await {
-            Ok(Some(_)) => return Ok(()),
-            Ok(None) => format!("the blob {digest} is gone; the log has it, and it can be stored again from there"),
+        let why = match read(cx, blobs, &digest, &mut Some(bytes.len() as u64)).await {
+            Ok(Read::Whole { .. }) => return Ok(()),
+            Ok(Read::Over) => format!("what is stored as the blob {digest} has more bytes than it"),
+            Ok(Read::Gone) => format!("the blob {digest} is gone; the log has it, and it can be stored again from there"),
             Err(error) if error.kind() == ErrorKind::Corrupt => error.to_string(),
             Err(error) => return Err(error),
         };
@@ -130,13 +155,14 @@ impl Payloads {
         if let Some(state) = self.read.get(digest) {
             return Ok(state.clone());
         }
-        let state = match read(cx, blobs, digest).await {
-            Ok(Some(false)) => State::Whole,
-            Ok(Some(true)) => State::Sealed(match sealed {
+        let state = match read(cx, blobs, digest, &mut self.left).await {
+            Ok(Read::Whole { sealed: false }) => State::Whole,
+            Ok(Read::Whole { sealed: true }) => State::Sealed(match sealed {
                 Some(sealed) => sealed.has_key(cx, digest).await?,
                 None => true,
             }),
-            Ok(None) => State::Gone,
+            Ok(Read::Gone) => State::Gone,
+            Ok(Read::Over) => State::Unread,
             Err(error) if error.kind() == ErrorKind::Corrupt => State::Spoilt(error.to_string()),
             Err(error) => return Err(error),
         };
@@ -148,6 +174,11 @@ impl Payloads {
     pub(super) fn settle(self, tombstones: &Tombstones, verification: &mut Verification) {
         if self.unseen > 0 {
             verification.missing.push(NO_BLOBS.to_owned());
+        }
+        if let Some((part, more)) = self.unread {
+            let after = if more == 0 { String::new() } else { format!(", nor were {more} payloads behind it") };
+            let why = format!("{} bytes of payloads were to be read at most, and there are more", self.most);
+            verification.missing.push(format!("{part}: it was not read to its end{after}: {why}"));
         }
         if self.elsewhere > 0 {
             let count = self.elsewhere;
@@ -184,12 +215,30 @@ impl Payloads {
     }
 }
 
-/// Reads a blob to its end, whose digest is checked there; whether it is a sealed payload. `None` where it is gone.
-async fn read(cx: &OpContext, blobs: &dyn BlobStore, digest: &Digest) -> Result<Option<bool>> {
-    let Some(mut bytes) = blobs.get_stream(cx, digest).await? else { return Ok(None) };
+/// What came of reading a blob.
+enum Read {
+    Whole {
+        /// Whether it is a sealed payload.
+        sealed: bool,
+    },
+    Gone,
+    /// It has more bytes than were left to be read.
+    Over,
+}
+
+/// Reads a blob to its end, where its digest is checked, as long as there are bytes `left` to be read.
+async fn read(cx: &OpContext, blobs: &dyn BlobStore, digest: &Digest, left: &mut Option<u64>) -> Result<Read> {
+    if left.is_none() {
+        return Ok(Read::Over);
+    }
+    let Some(mut bytes) = blobs.get_stream(cx, digest).await? else { return Ok(Read::Gone) };
     let mut beginning = Vec::new();
     while let Some(chunk) = bytes.next().await? {
+        *left = left.and_then(|left| left.checked_sub(chunk.len() as u64));
+        if left.is_none() {
+            return Ok(Read::Over);
+        }
         beginning.extend(chunk.into_iter().take(SEALED.len() - beginning.len()));
     }
-    Ok(Some(beginning == SEALED))
+    Ok(Read::Whole { sealed: beginning == SEALED })
 }

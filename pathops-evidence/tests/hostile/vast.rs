@@ -1,14 +1,16 @@
 //! Bundles that are as large as they may be, and made to be slow: each is answered within a few seconds of one core, whatever is in it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pathops_core::Digest;
-use pathops_core::adapter::Signer as _;
+use async_trait::async_trait;
+use pathops_core::adapter::{BlobCapabilities, BlobStore, ByteStream, Signer as _};
 use pathops_core::evidence::{Envelope, PAYLOAD_TYPE, Statement, Subject, pre_authentication_encoding};
-use pathops_core::memory::{MemoryBucket, MemorySigner};
+use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
+use pathops_core::{Digest, OpContext, Result};
 use pathops_evidence::ledger::{Item, Ledger};
-use pathops_evidence::{MAX_BUNDLE_BYTES, Verdict, log_of, verify_bundle};
+use pathops_evidence::{Against, MAX_BUNDLE_BYTES, Verdict, log_of, verify_bundle, verify_ledger_within};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
@@ -193,6 +195,90 @@ async fn a_log_with_a_vast_part_is_answered_in_time() {
         *bucket.objects() = whole.clone();
     }
     assert_eq!(verify(&bucket, &[]).await.verdict(), Verdict::Verified);
+}
+
+/// Blobs of which one never ends, as a short list of parts may say of it.
+#[derive(Clone, Debug)]
+struct Endless {
+    blobs: MemoryBlobs,
+    digest: Digest,
+    /// How many bytes were read of it.
+    read: Arc<AtomicU64>,
+}
+
+#[async_trait]
+impl BlobStore for Endless {
+    fn name(&self) -> &'static str {
+        "endless"
+    }
+
+    fn capabilities(&self) -> BlobCapabilities {
+        self.blobs.capabilities()
+    }
+
+    async fn put_stream(&self, cx: &OpContext, bytes: Box<dyn ByteStream>) -> Result<Digest> {
+        self.blobs.put_stream(cx, bytes).await
+    }
+
+    async fn get_stream(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Box<dyn ByteStream>>> {
+        if *digest == self.digest { Ok(Some(Box::new(self.clone()))) } else { self.blobs.get_stream(cx, digest).await }
+    }
+
+    fn location(&self, digest: &Digest) -> String {
+        self.blobs.location(digest)
+    }
+}
+
+#[async_trait]
+impl ByteStream for Endless {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        self.read.fetch_add(1 << 20, Ordering::SeqCst);
+        Ok(Some(vec![7; 1 << 20]))
+    }
+}
+
+#[tokio::test]
+async fn a_payload_without_an_end_is_not_verified_and_named() {
+    let (signer, blobs, bucket) = (MemorySigner::from_seed(1).unwrap(), MemoryBlobs::new(), MemoryBucket::new());
+    let subject = Subject::named("orders").with_sha256(&Digest::of(b"artifact"));
+    let [first, other] = [b"first".to_vec(), b"other".to_vec()];
+    let of = |bytes: &[u8]| json!({ "sha256": Digest::of(bytes).hex() });
+    let references = json!([{ "name": "a log", "digest": of(&first) }, { "name": "another", "digest": of(&other) }]);
+    let predicate = json!({ "attester": { "id": "https://ci.example" }, "references": references });
+    let kind = "https://in-toto.io/attestation/reference/v0.1";
+    let payload = Statement::new(vec![subject], kind, &predicate).unwrap().to_canonical().unwrap();
+    let signature = signer.sign(&cx(), &pre_authentication_encoding(PAYLOAD_TYPE, &payload)).await.unwrap();
+    let envelope = Envelope::new(&payload, &signer.public_key(), signature);
+    let own = Digest::of(&envelope.to_vec().unwrap());
+    for bytes in [first.clone(), other, envelope.to_vec().unwrap()] {
+        blobs.put(&cx(), bytes).await.unwrap();
+    }
+    let ledger = Ledger::open(&cx(), Arc::new(bucket.clone()), key()).await.unwrap();
+    ledger.append(&cx(), vec![Item::signed(envelope, signer.public_key()).unwrap()]).await.unwrap();
+    let (log, trust) = (key().identity(), trust());
+    let verify = async |blobs: &dyn BlobStore, most| {
+        let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(blobs), sealed: None };
+        verify_ledger_within(&cx(), &bucket, against, most).await.unwrap()
+    };
+    assert_eq!(verify(&blobs, 10).await.verdict(), Verdict::Verified, "each is read once, and ten bytes are enough");
+
+    let missing = "`another` of the reference at leaf 0: it was not read to its end: 9 bytes of payloads were to be read at most, and \
+                   there are more";
+    let short = verify(&blobs, 9).await;
+    assert_eq!((short.verdict(), &*short.missing), (Verdict::NotVerified, &[missing.to_owned()][..]), "{short}");
+
+    let endless = |digest| Endless { blobs: blobs.clone(), digest, read: Arc::default() };
+    let payload = endless(Digest::of(&first));
+    let told = verify(&payload, 5 << 20).await;
+    let missing = "`a log` of the reference at leaf 0: it was not read to its end, nor were 1 payloads behind it: 5242880 bytes";
+    assert!(told.verdict() == Verdict::NotVerified && told.missing[0].starts_with(missing), "{told}");
+    assert_eq!(payload.read.load(Ordering::SeqCst), 6 << 20);
+
+    // An envelope is as long as the log says.
+    let envelope = endless(own);
+    let told = verify(&envelope, 5 << 20).await;
+    assert!(told.verdict() == Verdict::Failed && told.failures[0].0 == "the envelope of leaf 0", "{told}");
+    assert_eq!(envelope.read.load(Ordering::SeqCst), 1 << 20);
 }
 
 #[test]
