@@ -45,6 +45,8 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
     let what = What::at(path)?;
     let (log, own_root) = log(cx, what.store(), &trusted).await?;
     let needed = witnesses.unwrap_or(witness.len());
+    // Of its past it is asked what it was, and not who has seen it.
+    let unwitnessed = log.clone();
     let log = log.with_witnesses(witness, needed);
     let beside = trusted.trusted_root.as_deref().map(beside);
     let (trust, own_keys) = match (what.store(), beside) {
@@ -71,7 +73,7 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
             let against = Against { log: &log, trust: &trust, known: &known, blobs, sealed: sealed.as_ref() };
             let mut verification = verify_ledger_within(cx, &*bucket, against, arguments.payload_bytes).await?;
             if let Some(history) = history {
-                add(&mut verification, history.verify(cx, &LogReader::new(bucket, log)).await?);
+                add(&mut verification, history.verify(cx, &LogReader::new(bucket, unwitnessed)).await?);
             }
             verification
         }

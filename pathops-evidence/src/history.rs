@@ -11,6 +11,8 @@ use crate::ledger::LogReader;
 /// as it is now goes on from the last: of two forks, each shown to somebody else, one contradicts a checkpoint here. It reads a
 /// few tiles a checkpoint, not the whole log; [`verify_ledger`](crate::verify_ledger) does that.
 ///
+/// Where the log is to have witnesses, too few of them on the newest checkpoint are missing, and keep nothing from being compared.
+///
 /// `notes` are the checkpoints as signed notes, the oldest first. In a meta repository they are `log/checkpoint` at each of
 /// the commits that `git log --reverse --first-parent --format=%H -- log/checkpoint` names.
 ///
@@ -18,8 +20,12 @@ use crate::ledger::LogReader;
 /// What the bucket answers where it cannot be read.
 pub async fn verify_history(cx: &OpContext, log: &LogReader, notes: &[String]) -> Result<Verification> {
     let mut verification = Verification::default();
-    let newest = match log.checkpoint(cx).await {
-        Ok(Some(newest)) => newest,
+    let newest = match log.by_its_log(cx).await {
+        Ok(Some((newest, note))) => {
+            // They come after the log has signed it, and may be on their way.
+            verification.missing.extend(log.identity().verify(&note).err().map(|few| format!("cosignatures: {few}")));
+            newest
+        }
         Ok(None) => {
             verification.missing.push("the log has no checkpoint".to_owned());
             return Ok(verification);

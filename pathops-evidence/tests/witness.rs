@@ -15,7 +15,7 @@ use pathops_evidence::ledger::{
     AddCheckpoint, Cosignature, CosignatureRequest, Ledger, LogIdentity, LogKey, LogReader, MAX_PROOF_LINES, MemoryWitness,
     NoteError, Witness, WitnessAnswer, WitnessClient,
 };
-use pathops_evidence::{Against, Sealer, Verdict, verify_bundle, verify_ledger};
+use pathops_evidence::{Against, Sealer, Verdict, verify_bundle, verify_history, verify_ledger};
 use sha2::{Digest as _, Sha256};
 
 fn cx() -> OpContext {
@@ -153,6 +153,16 @@ async fn a_ledger_and_a_bundle_are_verified_with_as_many_witnesses_as_the_host_a
     let all = ledger(3).await;
     assert_eq!(all.verdict(), Verdict::NotVerified, "they may be on their way: {all}");
     assert!(all.to_string().contains("2 witnesses that are known here have cosigned it, and 3 must"), "{all}");
+
+    // Its past is looked at all the same.
+    let past = async |needed| {
+        let reader = LogReader::new(Arc::new(bucket.clone()), log(needed));
+        verify_history(&cx(), &reader, std::slice::from_ref(&note)).await.unwrap()
+    };
+    assert_eq!(past(2).await.verdict(), Verdict::Verified);
+    let few = past(3).await;
+    assert!(few.verdict() == Verdict::NotVerified && few.missing[0].starts_with("cosignatures: 2"), "{few}");
+    assert_eq!(few.checked, ["1 earlier checkpoints, on which that of 1 leaves follows"], "{few}");
 
     let reader = LogReader::new(Arc::new(bucket.clone()), log(0));
     let bundle = reader.bundle(&cx(), record.id).await.unwrap().unwrap();

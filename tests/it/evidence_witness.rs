@@ -145,8 +145,14 @@ fn as_many_witnesses_as_are_asked_for_have_to_have_cosigned() {
         assert!(run.0 == Some(2) && run.1.contains("missing   cosignatures: "), "{run:?}");
     };
     lacks(&["--witness", &one]);
+    // Nor has it where its past is looked at, too, which holds.
+    let repository = Repository::new();
+    repository.records(&store);
+    lacks(&["--witness", &one, "--history", repository.path()]);
+    assert!(store.verify(&["--history", repository.path()]).works().contains("1 earlier checkpoints"));
     fs::write(store.file("log/checkpoint"), note + &line).unwrap();
     assert!(store.verify(&["--witness", &one]).works().contains("one.example/w"));
+    store.verify(&["--witness", &one, "--history", repository.path()]).works();
     store.verify(&["--witness", &one, "--witness", &two, "--witnesses", "1"]).works();
     lacks(&["--witness", &one, "--witness", &two]);
     lacks(&["--witness", &one, "--witnesses", "2"]);

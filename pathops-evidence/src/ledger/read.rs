@@ -10,7 +10,7 @@ use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result};
 use super::leaf::{self, Item, Stored};
 use super::tile::{self, FULL, Tile};
 use super::tree::Edge;
-use super::{LogIdentity, MAX_BATCH, Tip, batch_at, named, proof};
+use super::{LogIdentity, MAX_BATCH, NoteError, Tip, batch_at, named, proof};
 
 /// Reads a log by its tiles, without trusting who keeps them: what it answers leads to the root of the checkpoint.
 #[derive(Clone, Debug)]
@@ -115,14 +115,28 @@ impl LogReader {
         self.bucket.read(cx, &named(tile::checkpoint_key())?).await?.map_or(Ok(None), |bytes| self.signed(bytes))
     }
 
+    /// The same, however few of its witnesses have seen it.
+    pub(crate) async fn by_its_log(&self, cx: &OpContext) -> Result<Option<(Checkpoint, String)>> {
+        let bytes = self.bucket.read(cx, &named(tile::checkpoint_key())?).await?;
+        bytes.map_or(Ok(None), |bytes| self.read_note(bytes, LogIdentity::signed))
+    }
+
     /// What a note says that is stored as the checkpoint; `None` for one of which a crash of the machine has left nothing, or zeros.
     pub(super) fn signed(&self, note: Vec<u8>) -> Result<Option<(Checkpoint, String)>> {
+        self.read_note(note, LogIdentity::verify)
+    }
+
+    fn read_note(
+        &self,
+        note: Vec<u8>,
+        read: fn(&LogIdentity, &str) -> std::result::Result<Checkpoint, NoteError>,
+    ) -> Result<Option<(Checkpoint, String)>> {
         if note.iter().all(|byte| *byte == 0) {
             return Ok(None);
         }
         let key = named(tile::checkpoint_key())?;
         let note = String::from_utf8(note).map_err(|error| self.corrupt(&key, &error))?;
-        let checkpoint = self.log.verify(&note).map_err(|error| self.corrupt(&key, &error))?;
+        let checkpoint = read(&self.log, &note).map_err(|error| self.corrupt(&key, &error))?;
         Ok(Some((checkpoint, note)))
     }
 
