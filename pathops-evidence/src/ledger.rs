@@ -84,8 +84,8 @@ struct Tip {
     edge: Edge,
     /// The leaves of the tile at the edge.
     entries: Vec<u8>,
-    /// How many leaves the published checkpoint covers.
-    published: u64,
+    /// The published checkpoint that was last seen, on which the edge follows.
+    published: Option<Checkpoint>,
     /// Where the leaves are that were appended and are not published yet.
     places: HashMap<Digest, u64>,
     /// The tiles that follow from them and are not written yet.
@@ -139,7 +139,8 @@ impl Ledger {
     /// Dropping the future leaves open whether they are appended.
     ///
     /// # Errors
-    /// `Corrupt` where somebody else has written into the log what is no batch; what the bucket answers.
+    /// `Corrupt` where somebody else has written into the log what is no batch, or the bucket has lost a batch and the log was signed
+    /// with another in its place; what the bucket answers.
     pub async fn append(&self, cx: &OpContext, items: Vec<Item>) -> Result<Vec<u64>> {
         let mine = Waiting { items: Arc::new(items), done: Arc::default() };
         self.queue().push_back(mine.clone());
@@ -237,7 +238,7 @@ impl Ledger {
     /// A checkpoint takes the place of exactly the one that was looked at. So the published one never goes back: who stalls between
     /// looking and writing is refused, and looks again.
     async fn publish(&self, cx: &OpContext, tip: &mut Tip) -> Result<()> {
-        while tip.published != tip.edge.size() {
+        while tip.published.as_ref().map_or(0, |it| it.size) != tip.edge.size() {
             for (tile, hashes) in tip.edge.partial() {
                 tip.objects.insert(named(tile.key())?, tile::encode(hashes));
                 if tile.level == 0 {
@@ -247,30 +248,35 @@ impl Ledger {
             self.write_tiles(cx, tip).await?;
             let checkpoint = Checkpoint { size: tip.edge.size(), root: tip.edge.root() };
             let mut tries = 0;
-            while !self.publish_checkpoint(cx, &checkpoint).await? {
+            while !self.publish_checkpoint(cx, tip.published.as_ref(), &checkpoint).await? {
                 tries += 1;
                 if tries == MAX_TRIES {
                     let why = "others have published a checkpoint each time before this one could";
                     return Err(Error::new(ErrorKind::Unavailable, "publish a checkpoint").on(checkpoint.size).because(why));
                 }
             }
-            tip.published = checkpoint.size;
+            tip.published = Some(checkpoint);
             tip.places.clear();
             while self.make_good(cx, tip).await? {}
         }
         Ok(())
     }
 
-    /// Publishes a checkpoint unless a later one is there; `false` where another writer was faster.
-    async fn publish_checkpoint(&self, cx: &OpContext, checkpoint: &Checkpoint) -> Result<bool> {
+    /// Publishes a checkpoint unless a later one is there; `false` where another writer was faster. One that is not the `known` one,
+    /// on which the log here follows, has to be of the same log: whoever relied on it alone would take a lost batch for a covered one.
+    async fn publish_checkpoint(&self, cx: &OpContext, known: Option<&Checkpoint>, checkpoint: &Checkpoint) -> Result<bool> {
         let (key, cx) = (named(checkpoint_key())?, cx.part(&format!("checkpoint {}", checkpoint.size)));
         let there = self.bucket.read_version(&cx, &key).await?;
         let published = match there {
             None => self.bucket.create(&cx, &key, self.key.sign(checkpoint).into_bytes()).await,
             Some((note, version)) => {
-                let newest = self.reader().signed(note)?;
-                if newest.is_some_and(|(newest, _)| newest.size >= checkpoint.size) {
-                    return Ok(true);
+                if let Some((newest, _)) = self.reader().signed(note)? {
+                    if known != Some(&newest) {
+                        self.agree(&cx, &newest, checkpoint).await?;
+                    }
+                    if newest.size >= checkpoint.size {
+                        return Ok(true);
+                    }
                 }
                 self.bucket.replace(&cx, &key, &version, self.key.sign(checkpoint).into_bytes()).await
             }
@@ -279,6 +285,23 @@ impl Ledger {
             Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::Conflict) => Ok(false),
             published => published.map(|()| true),
         }
+    }
+
+    /// That the published checkpoint and one that is to be are of one log.
+    async fn agree(&self, cx: &OpContext, newest: &Checkpoint, checkpoint: &Checkpoint) -> Result<()> {
+        let (from, to) = if newest.size < checkpoint.size { (newest, checkpoint) } else { (checkpoint, newest) };
+        let consistent = self.reader().consistency(cx, from, to).await.map(drop);
+        consistent.map_err(|error| {
+            if error.kind() != ErrorKind::Corrupt {
+                return error;
+            }
+            let (there, here) = (newest.size, checkpoint.size);
+            let why = format!("nothing shows that the published checkpoint of {there} leaves is of the log that has {here} here");
+            let advice = "a batch was lost and another has taken its place, or tiles are damaged: let nobody append, open the log \
+                          anew, and look which batches a backup has";
+            let forked = Error::new(ErrorKind::Corrupt, "publish a checkpoint").on(self.key.identity().origin()).because(why);
+            forked.advise(advice).with_source(error)
+        })
     }
 
     async fn write_tiles(&self, cx: &OpContext, tip: &mut Tip) -> Result<()> {

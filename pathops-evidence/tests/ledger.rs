@@ -240,6 +240,27 @@ async fn a_bucket_that_ignores_conditions_is_refused() {
     }
 }
 
+/// A bucket that loses a batch lets another take its place, and then there are two logs by one key: whoever comes second is told.
+#[tokio::test]
+async fn a_checkpoint_of_another_history_covers_nothing() {
+    let all = items(0..6).await;
+    for (others, case) in [(1, "a shorter log"), (2, "as many leaves"), (3, "more leaves")] {
+        let memory = MemoryBucket::new();
+        let bucket: Arc<dyn Bucket> = Arc::new(memory.clone());
+        let (one, other) = (open(&bucket).await.unwrap(), open(&bucket).await.unwrap());
+        one.append(&cx(), vec![all[0].clone()]).await.unwrap();
+        memory.objects().retain(|key, _| key.as_str() == "log/probe");
+        other.append(&cx(), all[1..=others].to_vec()).await.unwrap();
+        let published = memory.objects()[&"log/checkpoint".parse().unwrap()].clone();
+        for _ in 0..2 {
+            let error = one.append(&cx(), vec![all[5].clone()]).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{case}");
+            assert!(error.to_string().contains("a batch was lost"), "{case}: {error}");
+            assert_eq!(memory.objects()[&"log/checkpoint".parse().unwrap()], published, "{case}: it stays as it is");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_was_spoilt_is_noticed() {
     let all = items(0..300).await;

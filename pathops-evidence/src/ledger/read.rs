@@ -205,7 +205,7 @@ impl LogReader {
         let edge = Edge::new(checkpoint.size, levels).filter(|edge| edge.root() == checkpoint.root);
         let edge =
             edge.ok_or_else(|| self.corrupt(&self.log.origin(), &"its tiles do not lead to the root of its checkpoint"))?;
-        Ok(Tip { edge, entries, published: checkpoint.size, ..Tip::default() })
+        Ok(Tip { edge, entries, published: Some(checkpoint.clone()), ..Tip::default() })
     }
 
     async fn tiles(&self, cx: &OpContext, spans: &[(u64, u64)], size: u64) -> Result<BTreeMap<Tile, Vec<Digest>>> {
