@@ -148,6 +148,11 @@ pub mod decisions {
         //! Engines follow a shell.
         #![doc = include_str!("docs/decisions/0016-engines.md")]
     }
+
+    pub mod d0017_ledger {
+        //! One log, without a lease, in objects that anybody can read.
+        #![doc = include_str!("docs/decisions/0017-ledger.md")]
+    }
 }
 
 #[cfg(doctest)]

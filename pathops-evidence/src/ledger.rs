@@ -20,6 +20,17 @@
 //! the first leaf is the fence, and a writer that was thought dead does no harm. Everything else follows from the batches. After a crash at any moment the next
 //! [`Ledger::open`] takes up the batches that the checkpoint does not cover and publishes them, and makes tiles again that
 //! the machine has lost.
+//!
+//! That holds where two things do:
+//!
+//! * Of writers that take one name at the same time, one gets it. The first opening in a bucket lets four take a name at once, and
+//!   refuses the bucket where more than one got it. A race that is lost once in a thousand times is not seen by that: take a
+//!   store that promises it.
+//! * No batch is ever deleted, and none is lost that was answered. Where one is, another can take its place, and there are two logs by one
+//!   key. A writer that comes upon that stops with `Corrupt`; readers see it only against a checkpoint from elsewhere. So nothing
+//!   here deletes a part of a log, no rule of the bucket may, and a bucket is put back from a backup only while nobody writes.
+//!
+//! Why it is so, and what of the usual layout is left out, is [decision 17](pathops_core::docs::decisions::d0017_ledger).
 
 pub(crate) mod audit;
 mod batch;
@@ -36,6 +47,7 @@ mod witnessing;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::join_all;
 use futures_util::lock::Mutex as Turn;
 use pathops_core::adapter::{Bucket, ObjectVersion};
 use pathops_core::evidence::Checkpoint;
@@ -347,11 +359,26 @@ fn named(key: Option<ObjectKey>) -> Result<ObjectKey> {
     key.ok_or_else(|| Error::new(ErrorKind::Unexpected, "name a part of the ledger"))
 }
 
-/// Whether a bucket keeps a name for who has taken it, and bytes from whoever means others; for `what`, by this object.
+/// How many take a name at once where it is tried whether one of them gets it.
+const RACERS: usize = 4;
+
+/// Whether a bucket keeps a name for who has taken it, also from who tries at the same time, and bytes from whoever means others; for
+/// `what`, by this object. Once it is there nobody races for it again: a name can be raced for once.
 pub(crate) async fn probe(cx: &OpContext, bucket: &dyn Bucket, what: &'static str, object: &str) -> Result<()> {
     let (key, cx) = (named(ObjectKey::parse(object).ok())?, cx.part("probe"));
     let bytes = b"whoever reads this: it only tries the bucket\n";
     let is_lost = |answer: &Result<()>| answer.as_ref().is_err_and(|error| error.effect() == Effect::Unknown);
+    if let Ok(None) = bucket.read(&cx, &key).await {
+        let answers = join_all((0..RACERS).map(|_| bucket.create(&cx, &key, bytes.to_vec()))).await;
+        if answers.iter().filter(|answer| answer.is_ok()).count() > 1 {
+            // Whoever comes next is to see it, too.
+            bucket.delete(&cx, &key).await?;
+            let why = "lets several take a name at the same time: it looks at `If-None-Match` and writes later";
+            return Err(unfit(what, bucket.location(&key), why));
+        }
+        let failed = |answer: &Result<()>| answer.as_ref().is_err_and(|error| error.kind() != ErrorKind::AlreadyExists);
+        answers.into_iter().find(|answer| failed(answer) && !is_lost(answer)).unwrap_or(Ok(()))?;
+    }
     let mut created = bucket.create(&cx, &key, bytes.to_vec()).await;
     if created.is_ok() || is_lost(&created) {
         created = bucket.create(&cx, &key, bytes.to_vec()).await;
@@ -371,9 +398,11 @@ fn refused(what: &'static str, at: String, answer: Result<()>, kind: ErrorKind, 
     match answer {
         Err(error) if error.kind() == kind => Ok(()),
         Err(error) => Err(error),
-        Ok(()) => {
-            let error = Error::new(ErrorKind::Unsupported, what).on(at).because(format!("the bucket {why}"));
-            Err(error.advise("use a folder, or an object store that honours conditional writes"))
-        }
+        Ok(()) => Err(unfit(what, at, why)),
     }
+}
+
+fn unfit(what: &'static str, at: String, why: &str) -> Error {
+    let error = Error::new(ErrorKind::Unsupported, what).on(at).because(format!("the bucket {why}"));
+    error.advise("use a folder, or an object store that honours conditional writes")
 }

@@ -240,6 +240,19 @@ async fn a_bucket_that_ignores_conditions_is_refused() {
     }
 }
 
+/// One after the other is refused there, and that is not enough.
+#[tokio::test]
+async fn a_bucket_in_which_two_can_take_a_name_at_once_is_refused() {
+    let memory = MemoryBucket::new();
+    let bucket: Arc<dyn Bucket> = Arc::new(Looking { inner: memory.clone() });
+    for _ in 0..2 {
+        let error = open(&bucket).await.unwrap_err();
+        assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains("at the same time"), "{error}");
+    }
+    // Whoever takes one away leaves nothing that a good bucket would be refused for.
+    open(&(Arc::new(memory) as Arc<dyn Bucket>)).await.unwrap();
+}
+
 /// A bucket that loses a batch lets another take its place, and then there are two logs by one key: whoever comes second is told.
 #[tokio::test]
 async fn a_checkpoint_of_another_history_covers_nothing() {
@@ -513,6 +526,23 @@ impl Unconditional {
     async fn puts(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>, put: Put<'_>) -> Result<()> {
         let ignored = matches!(put, Put::Replace(_)) == self.of_replacements;
         let put = if ignored { Put::Write } else { put };
+        put.to(&self.inner, cx, key, bytes).await
+    }
+}
+
+/// Looks whether a name is free, and takes it later.
+#[derive(Debug)]
+struct Looking {
+    inner: MemoryBucket,
+}
+
+bucket!(Looking);
+
+impl Looking {
+    async fn puts(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>, put: Put<'_>) -> Result<()> {
+        let is_taken = matches!(put, Put::Create) && self.inner.read(cx, key).await?.is_some();
+        tokio::task::yield_now().await;
+        let put = if matches!(put, Put::Create) && !is_taken { Put::Write } else { put };
         put.to(&self.inner, cx, key, bytes).await
     }
 }

@@ -115,7 +115,7 @@ async fn write(bucket: Arc<dyn Bucket>, items: &[Item]) -> Result<()> {
 /// Every write of a small log, and of one with full tiles those of the second batch.
 async fn every_write(fault: Fault) {
     every_write_after(0, 4, fault).await;
-    every_write_after(5, 258, fault).await;
+    every_write_after(9, 258, fault).await;
 }
 
 async fn every_write_after(spared: usize, leaves: usize, fault: Fault) {
