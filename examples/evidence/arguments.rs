@@ -115,7 +115,7 @@ impl Place {
 /// Who the log is.
 #[derive(Debug, Args)]
 pub(crate) struct Trusted {
-    /// The `trusted_root.json` that names the log; otherwise the one that lies in the store, and it is said so.
+    /// The `trusted_root.json` that names the log, from elsewhere than the store; otherwise the one that lies in it, and it is said so.
     #[arg(long, value_name = "FILE")]
     pub(crate) trusted_root: Option<PathBuf>,
 }

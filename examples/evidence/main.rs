@@ -5,7 +5,7 @@
 //! DIR --authority TEXT`; `--help` says more.
 //! With `--features s3` before the `--`, a store may be at `s3://<bucket>/<folder>` too.
 //! Of `verify`, the exit code is 0 for VERIFIED, 1 for FAILED and 2 for NOT VERIFIED. VERIFIED says of everything that it leaves
-//! out that it does.
+//! out that it does, and in the same line where it was against keys that the store itself names.
 
 mod arguments;
 mod erase;

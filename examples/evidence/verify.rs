@@ -9,7 +9,7 @@ use pathops_core::OpContext;
 use pathops_core::adapter::BlobStore;
 use pathops_core::evidence::{EvidenceId, PublicKey, TrustRoot};
 use pathops_evidence::ledger::{LogIdentity, LogReader};
-use pathops_evidence::{Against, MAX_BUNDLE_BYTES, Verification, log_of, verify_bundle, verify_ledger_within};
+use pathops_evidence::{Against, MAX_BUNDLE_BYTES, Verdict, Verification, log_of, verify_bundle, verify_ledger_within};
 use pathops_examples::Failure;
 use pathops_examples::store::{Address, Store};
 
@@ -49,13 +49,15 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
     let unwitnessed = log.clone();
     let log = log.with_witnesses(witness, needed);
     let beside = trusted.trusted_root.as_deref().map(beside);
+    let is_own = |file: &PathBuf| what.store().is_some_and(|store| store.has_file(file));
     let (trust, own_keys) = match (what.store(), beside) {
-        _ if !key.is_empty() => (trust(&key)?, false),
+        _ if !key.is_empty() => (trust(&key)?, key.iter().any(is_own)),
         (None, None) => return Err("whose evidence counts has to be said: give --trusted-root, or --key".into()),
         (None, Some(beside)) => (beside.trust(cx).await?, false),
-        (Some(_), Some(beside)) if beside.has_keys(cx).await? => (beside.trust(cx).await?, false),
+        (Some(_), Some(beside)) if beside.has_keys(cx).await? => (beside.trust(cx).await?, own_root),
         (Some(store), _) => (store.trust(cx).await?, true),
     };
+    let own_producers = producer.iter().any(|(_, file)| is_own(file));
     let producers = producer.into_iter().map(|(name, file)| Ok((name, public_key(&file)?)));
     let producers = producers.collect::<Result<Vec<_>, Failure>>()?;
     let trust = producers.into_iter().fold(trust, |trust, (name, key)| trust.with_producer(name, key));
@@ -85,13 +87,22 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
     if arguments.without_payloads {
         verification.waive_payloads();
     }
-    for (own, what, option) in [(own_root, "the log is", "--trusted-root"), (own_keys, "the signers are", "--key")] {
-        if own {
-            let why = "whoever can write there can put others in their place";
-            verification.left_out.push(format!("who {what}: what the store itself says was believed, and {why}; give {option}"));
-        }
+    let believed = [
+        (own_root, "the log is", "a --trusted-root"),
+        (own_keys, "the signers are", "a --key"),
+        (own_producers, "the producers are", "a --producer"),
+    ];
+    for (_, what, option) in believed.iter().filter(|(own, ..)| *own) {
+        let why = "whoever can write there can put others in their place";
+        let told = format!("who {what}: what the store itself says was believed, and {why}; give {option} from elsewhere");
+        verification.left_out.push(told);
     }
-    Ok((verification.to_string(), verification.verdict().exit_code()))
+    let (verdict, mut told) = (verification.verdict(), verification.to_string());
+    if verdict == Verdict::Verified && believed.iter().any(|(own, ..)| *own) {
+        let first = verdict.to_string();
+        told.insert_str(first.len(), " against the store's own keys");
+    }
+    Ok((told, verdict.exit_code()))
 }
 
 /// A file; of one that is too long for anything that is read here, as much as shows that it is.
@@ -144,10 +155,10 @@ pub(crate) async fn export(
     Ok(format!("{}\n", file.display()))
 }
 
-/// The log, and whether it is the store's own word who that is.
+/// The log, and whether it is the store's own word who that is: so it is, too, where the file is one of the store's.
 async fn log(cx: &OpContext, store: Option<&Store>, trusted: &Trusted) -> Result<(LogIdentity, bool), Failure> {
     match (&trusted.trusted_root, store) {
-        (Some(file), _) => Ok((log_of(&read(file)?)?, false)),
+        (Some(file), store) => Ok((log_of(&read(file)?)?, store.is_some_and(|store| store.has_file(file)))),
         (None, Some(store)) => Ok((store.log(cx).await?, true)),
         (None, None) => Err("who the log is has to be said: give --trusted-root".into()),
     }

@@ -14,7 +14,7 @@
 //! `evidence.db` in it, and `<folder>.keys` beside it; of one at S3, a local folder that remembers its store.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pathops_adapters::local_signer::{LocalSigner, local_seed};
@@ -146,6 +146,16 @@ impl Store {
         }
         let objects = self.objects()?;
         sealed(Arc::new(ObjectStoreBlobs::within(objects.clone())), objects).map(Some)
+    }
+
+    /// Whether a file of this machine lies in it, by its own name or by that of what it is a link to.
+    #[must_use]
+    pub fn has_file(&self, file: &Path) -> bool {
+        let Address::Folder(folder) = &self.address else { return false };
+        let Ok(folder) = folder.canonicalize() else { return false };
+        let lies_in = |file: PathBuf| file.starts_with(&folder);
+        let entry = file.parent().map(|it| if it.as_os_str().is_empty() { Path::new(".") } else { it });
+        entry.and_then(|it| it.canonicalize().ok()).is_some_and(lies_in) || file.canonicalize().is_ok_and(lies_in)
     }
 
     /// Whether it names keys.

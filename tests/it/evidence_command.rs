@@ -27,6 +27,9 @@ pub(crate) fn program() -> &'static Path {
     PROGRAM.get_or_init(|| linked("evidence", Features::Plain))
 }
 
+/// How an answer begins where nobody has said whose keys it is to be against.
+pub(crate) const OWN: &str = "VERIFIED against the store's own keys\n";
+
 /// A run that has ended: code, answer, and what went wrong.
 #[derive(Debug)]
 pub(crate) struct Run(pub(crate) Option<i32>, pub(crate) String, pub(crate) String);
@@ -118,7 +121,7 @@ fn a_report_that_is_erased_leaves_a_tombstone_and_a_store_that_verifies() {
     let key = store.file(&format!("payload-keys/{hex}"));
     let ciphertext = store.file(&format!("blobs/sha256/{}/{hex}", &hex[..2]));
     assert!(key.is_file() && !String::from_utf8_lossy(&fs::read(&ciphertext).unwrap()).contains("testcase"));
-    assert!(store.verify(&[]).works().starts_with("VERIFIED\n"));
+    assert!(store.verify(&[]).works().starts_with(OWN));
 
     let clear = format!("sha256:{}", store.payload().file_name().unwrap().to_str().unwrap());
     store.run("erase", &[&clear, "--authority", "a test"]).is_refused("it was not sealed");
@@ -136,7 +139,7 @@ fn a_report_that_is_erased_leaves_a_tombstone_and_a_store_that_verifies() {
         assert!(erased.works().starts_with(&format!("{payload} is erased, by the tombstone ")), "{erased:?}");
         assert!(!key.exists());
     }
-    assert!(store.verify(&[]).works().starts_with("VERIFIED\n"));
+    assert!(store.verify(&[]).works().starts_with(OWN));
     // The ciphertext may go too: the tombstone says why.
     fs::remove_file(&ciphertext).unwrap();
     let verified = store.verify(&[]);
@@ -193,7 +196,7 @@ fn what_is_taken_in_is_found_by_each_condition_with_its_proof() {
 fn a_store_verifies_and_says_whom_it_believed() {
     let store = Store::filled();
     let own = store.verify(&[]);
-    assert!(own.works().starts_with("VERIFIED\n") && own.1.contains("7 envelopes"), "{own:?}");
+    assert!(own.works().starts_with(OWN) && own.1.contains("7 envelopes"), "{own:?}");
     assert!(own.1.contains("who the log is: what the store itself says was believed"), "{own:?}");
     assert!(own.1.contains("who the signers are: what the store itself says was believed"), "{own:?}");
     assert!(!own.1.contains("payloads"), "what is referred to was looked at: {own:?}");
@@ -205,7 +208,21 @@ fn a_store_verifies_and_says_whom_it_believed() {
     let (root, key) = (root.to_str().unwrap(), key.to_str().unwrap());
     let checkpoint = store.file("log/checkpoint");
     let full = store.verify(&["--trusted-root", root, "--key", key, "--checkpoint", checkpoint.to_str().unwrap()]);
-    assert!(!full.works().contains("left out"), "{full:?}");
+    assert!(full.works().starts_with("VERIFIED\n") && !full.1.contains("left out"), "{full:?}");
+    // What lies in the store is its own word, also where it is named, by whichever way.
+    let link = kept.path().join("link.json");
+    symlink(store.file("trusted_root.json"), &link).unwrap();
+    for named in [store.file("trusted_root.json"), store.path().join("../store/trusted_root.json"), link] {
+        let own = store.verify(&["--trusted-root", named.to_str().unwrap(), "--key", key]);
+        assert!(own.works().starts_with(OWN) && own.1.contains("who the log is: "), "{own:?}");
+        assert!(!own.1.contains("who the signers are: "), "{own:?}");
+    }
+    let beside = store.verify(&["--trusted-root", store.file("trusted_root.json").to_str().unwrap()]);
+    assert!(beside.works().contains("who the log is: ") && beside.1.contains("who the signers are: "), "{beside:?}");
+    let its_key = fs::read_dir(store.file("keys")).unwrap().next().unwrap().unwrap().path();
+    let its_key = store.verify(&["--trusted-root", root, "--key", its_key.to_str().unwrap()]);
+    assert!(its_key.works().starts_with(OWN) && its_key.1.contains("who the signers are: "), "{its_key:?}");
+    assert!(!its_key.1.contains("who the log is: "), "{its_key:?}");
     // A store that was made anew by somebody else is another one.
     let other = Store::filled();
     assert_eq!(other.verify(&["--trusted-root", root]).0, Some(1));

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::evidence_command::{Store, program};
+use crate::evidence_command::{OWN, Store, program};
 use crate::program::peak_memory;
 
 /// More than a report may have.
@@ -59,7 +59,7 @@ fn a_log_that_is_larger_than_a_report_may_be_passes_through_bounded_memory() {
     let about = store.run("query", &["--subject", told["payload"].as_str().unwrap()]);
     assert!(about.works().contains("reference"), "{about:?}");
     let (verified, read) = watched(&["verify", path]);
-    assert!(verified.starts_with("VERIFIED\n"), "{verified}");
+    assert!(verified.starts_with(OWN), "{verified}");
     let (taken, read) = (taken.unwrap(), read.unwrap());
     assert!(taken < PEAK_BYTES && read < PEAK_BYTES, "{taken} and {read} bytes of memory");
 }

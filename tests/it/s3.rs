@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::evidence_command::{Run, artifact, run_with};
+use crate::evidence_command::{OWN, Run, artifact, run_with};
 use crate::program::{Features, linked};
 
 #[path = "../../pathops-adapters/tests/s3/server.rs"]
@@ -68,7 +68,7 @@ fn every_command_works_on_a_store_at_s3() {
     assert!(found.iter().all(|it| it["proof"]["checkpoint"]["size"] == 4), "{found:?}");
     assert!(one.run(&["origin", &artifact(), "--store", &store]).works().contains("scan"));
     let verified = one.run(&["verify", &store]);
-    assert!(verified.works().starts_with("VERIFIED\n") && !verified.1.contains("payloads: no blob store"), "{verified:?}");
+    assert!(verified.works().starts_with(OWN) && !verified.1.contains("payloads: no blob store"), "{verified:?}");
     let id = found[0]["evidence"]["id"].as_str().unwrap();
     let bundle = one.run(&["export", id, "--store", &store]);
     assert!(bundle.works().contains("application/vnd.dev.sigstore.bundle"), "{bundle:?}");
