@@ -54,6 +54,8 @@ struct Fated {
     left: AtomicUsize,
     gone: AtomicBool,
     hit: Mutex<Option<ObjectKey>>,
+    /// Whether it was one of several that are written together, and not the first.
+    between: AtomicBool,
 }
 
 /// How something is written.
@@ -66,7 +68,7 @@ enum Put<'p> {
 impl Fated {
     fn at(inner: Arc<dyn Bucket>, fate: Fate, number: usize) -> Arc<Self> {
         let (left, gone, hit) = (AtomicUsize::new(number), AtomicBool::new(false), Mutex::default());
-        Arc::new(Self { inner, fate, left, gone, hit })
+        Arc::new(Self { inner, fate, left, gone, hit, between: AtomicBool::new(false) })
     }
 
     fn lives(&self) -> Result<()> {
@@ -118,6 +120,22 @@ impl Bucket for Fated {
 
     async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
         self.put(cx, key, bytes, Put::Create).await
+    }
+
+    /// Those before the one that meets its fate are written together, as the bucket writes several.
+    async fn create_all(&self, cx: &OpContext, mut objects: Vec<(ObjectKey, Vec<u8>)>) -> Vec<Result<()>> {
+        if self.lives().is_err() {
+            return objects.iter().map(|_| self.lives()).collect();
+        }
+        let before = self.left.load(Ordering::SeqCst).wrapping_sub(1).min(objects.len());
+        let rest = objects.split_off(before);
+        self.left.fetch_sub(before, Ordering::SeqCst);
+        self.between.fetch_or(before > 0 && !rest.is_empty(), Ordering::SeqCst);
+        let mut answers = self.inner.create_all(cx, objects).await;
+        for (key, bytes) in rest {
+            answers.push(self.create(cx, &key, bytes).await);
+        }
+        answers
     }
 
     async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
@@ -243,7 +261,7 @@ fn names(verification: &Verification, hit: &ObjectKey) -> bool {
 async fn at_every_write(fate: Fate, place: fn() -> Place) {
     let mut honest = Answered::default();
     process(place().0, &mut honest).await.unwrap();
-    let mut not_verified = 0;
+    let (mut not_verified, mut between) = (0, 0);
     for number in 1.. {
         let (bucket, _folder) = place();
         let fated = Fated::at(bucket.clone(), fate, number);
@@ -254,6 +272,7 @@ async fn at_every_write(fate: Fate, place: fn() -> Place) {
             assert!(number > 30, "{fate:?}: {number} writes");
             break;
         };
+        between += usize::from(fated.between.load(Ordering::SeqCst));
         // What the store has lost shows against a checkpoint that somebody else has, such as the meta repository.
         let last = honest.checkpoints.last().filter(|_| ended.is_ok() && matches!(fate, Fate::Tears | Fate::Lies));
         answered.checkpoints.extend(last.cloned());
@@ -278,6 +297,7 @@ async fn at_every_write(fate: Fate, place: fn() -> Place) {
             (Err(error), _) => assert!(!sound && error.kind() == ErrorKind::Corrupt, "{at}: {error}"),
         }
     }
+    assert!(between >= 2, "{fate:?}: what is written together was cut {between} times");
     let expected = matches!(fate, Fate::Tears | Fate::Lies);
     assert!(not_verified >= if expected { 4 } else { 0 }, "{fate:?}: only {not_verified} were noticed");
 }

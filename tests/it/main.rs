@@ -8,6 +8,7 @@ mod by_hand;
 mod comments;
 mod crash;
 mod evidence_command;
+mod evidence_killed;
 mod evidence_logs;
 mod evidence_slow;
 mod evidence_witness;
