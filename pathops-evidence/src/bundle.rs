@@ -20,6 +20,8 @@ use crate::verify::{spoken_for_pathops, witnessed};
 
 const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
+/// The part of a bundle with what timestamp authorities have signed.
+const TIMESTAMPS: &str = "timestampVerificationData";
 /// What stands before the 32 bytes of an Ed25519 key in a DER `SubjectPublicKeyInfo` (RFC 8410).
 const ED25519_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
@@ -88,10 +90,10 @@ fn bundled(envelope: &Envelope, material: &Material<'_>, log: &LogIdentity, note
     if item.leaf() != inclusion.leaf || item.id() != id {
         return Err(invalid(&"the leaf is that of other evidence"));
     }
-    written(envelope, material, log, note, inclusion, &checkpoint).map_err(|error| invalid(&error))
+    written(envelope, material, log, note, inclusion, &checkpoint, None).map_err(|error| invalid(&error))
 }
 
-/// The bundle of what holds.
+/// The bundle of what holds, with what else of its `timestamps` stands in it.
 fn written(
     envelope: &Envelope,
     material: &Material<'_>,
@@ -99,6 +101,7 @@ fn written(
     note: &str,
     inclusion: &Inclusion,
     checkpoint: &Checkpoint,
+    timestamps: Option<&Value>,
 ) -> serde_json::Result<String> {
     let index = inclusion.index.to_string();
     let log_id = json!({ "keyId": BASE64.encode(log.id()) });
@@ -116,9 +119,13 @@ fn written(
         },
         "canonicalizedBody": BASE64.encode(&inclusion.leaf),
     });
+    let mut material = material.written(entry);
+    if let (Some(timestamps), Some(fields)) = (timestamps, material.as_object_mut()) {
+        fields.insert(TIMESTAMPS.to_owned(), timestamps.clone());
+    }
     let bundle = json!({
         "mediaType": BUNDLE,
-        "verificationMaterial": material.written(entry),
+        "verificationMaterial": material,
         "dsseEnvelope": envelope,
     });
     canonical(&bundle)
@@ -208,6 +215,9 @@ struct LogId {
 /// Verifies a bundle offline: envelope and signer, leaf, proof, checkpoint, that a producer says nothing in it that only PathOps
 /// may, that a snapshot is whole by itself, and that it says nothing besides. What one piece of a log cannot show is left out, and
 /// named: payloads, what stands before and behind a snapshot, and whether the log was cut back or forked.
+///
+/// The tokens of timestamp authorities in a bundle of others are not checked: with one, it is
+/// [`Verdict::NotVerified`](crate::Verdict::NotVerified) at best.
 ///
 /// Of a bundle with a certificate everything else is verified, with the key of that. Who held it is for an authority to say, and there is
 /// none here, so that it is [`Verdict::NotVerified`](crate::Verdict::NotVerified) at best, also where the key is trusted by itself:
@@ -323,7 +333,9 @@ fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Checked
     if item.leaf() != inclusion.leaf {
         return Err(("the proof", "the leaf is not that of the envelope".to_owned()));
     }
-    let again = written(&envelope, &material, log, note, &inclusion, &checkpoint).map_err(|error| wrong("the bundle")(&error))?;
+    let timestamps = timestamps(&whole);
+    let again = written(&envelope, &material, log, note, &inclusion, &checkpoint, timestamps.map(|(data, _)| data));
+    let again = again.map_err(|error| wrong("the bundle")(&error))?;
     if again.as_bytes() != bytes {
         return Err(("the bundle", "it says something that nothing authenticates, or in another form".to_owned()));
     }
@@ -335,8 +347,19 @@ fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Checked
         let certificate = chain.fingerprint();
         format!("who signed it: no authority is trusted here that could have issued the certificate {certificate}")
     });
+    let unchecked = timestamps.map(|(_, count)| format!("timestamps: it has {count} (RFC 3161), and none is checked here"));
     let key = Digest::from_bytes(log.id()).short();
     let mut held = vec![signed, format!("leaf {index} of `{}` at {} leaves, by its key {key}", log.origin(), checkpoint.size)];
     held.extend(witnessed(log, note));
-    Ok(Checked { evidence, held, unknown: uncertified.into_iter().chain(few).collect() })
+    Ok(Checked { evidence, held, unknown: uncertified.into_iter().chain(unchecked).chain(few).collect() })
+}
+
+/// What a bundle has of timestamp authorities, and how many tokens that are; `None` where there is no token, or something besides.
+fn timestamps(bundle: &Value) -> Option<(&Value, usize)> {
+    let data = bundle.pointer("/verificationMaterial")?.get(TIMESTAMPS)?;
+    let tokens = data.get("rfc3161Timestamps")?.as_array().filter(|tokens| !tokens.is_empty())?;
+    let is_alone = |value: &Value| value.as_object().is_some_and(|fields| fields.len() == 1);
+    let token = |value: &Value| BASE64.decode(value.get("signedTimestamp")?.as_str()?).ok().filter(|token| !token.is_empty());
+    let are_tokens = tokens.iter().all(|value| is_alone(value) && token(value).is_some());
+    (is_alone(data) && are_tokens).then_some((data, tokens.len()))
 }

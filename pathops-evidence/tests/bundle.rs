@@ -228,6 +228,37 @@ async fn nothing_can_be_put_into_a_bundle() {
     }
 }
 
+/// Others have the time signed as well. Nobody here checks that, so it is neither verified nor wrong.
+#[tokio::test]
+async fn a_bundle_with_timestamps_of_others_is_not_verified_and_has_not_failed() {
+    let (ledger, trust, record) = log().await;
+    let (log, bundle) = (key().identity(), ledger.reader().bundle(&cx(), record.id).await.unwrap().unwrap());
+    let with =
+        |data: &str| bundle.replacen(r#""tlogEntries":"#, &format!(r#""timestampVerificationData":{data},"tlogEntries":"#), 1);
+    let token = r#"{"signedTimestamp":"MIIB"}"#;
+    let timestamped = with(&format!(r#"{{"rfc3161Timestamps":[{token},{token}]}}"#));
+    let said = verify_bundle(timestamped.as_bytes(), &log, &trust);
+    assert_eq!((said.verdict(), said.failures.len()), (Verdict::NotVerified, 0), "{said}");
+    assert_eq!(said.missing, ["timestamps: it has 2 (RFC 3161), and none is checked here"]);
+    for place in 0..timestamped.len() {
+        let mut changed = timestamped.clone().into_bytes();
+        changed[place] ^= 1;
+        assert_ne!(verify_bundle(&changed, &log, &trust).verdict(), Verdict::Verified, "byte {place}");
+    }
+    // Where there is no token, it is something that nothing authenticates.
+    for data in [
+        "{}".to_owned(),
+        r#"{"rfc3161Timestamps":[]}"#.to_owned(),
+        r#"{"rfc3161Timestamps":[{}]}"#.to_owned(),
+        r#"{"rfc3161Timestamps":[{"signedTimestamp":""}]}"#.to_owned(),
+        r#"{"rfc3161Timestamps":[{"signedTimestamp":"MIIB "}]}"#.to_owned(),
+        format!(r#"{{"more":1,"rfc3161Timestamps":[{token}]}}"#),
+        r#"{"rfc3161Timestamps":[{"more":1,"signedTimestamp":"MIIB"}]}"#.to_owned(),
+    ] {
+        assert_eq!(verify_bundle(with(&data).as_bytes(), &log, &trust).verdict(), Verdict::Failed, "{data}");
+    }
+}
+
 #[test]
 fn a_trusted_root_that_is_none_is_refused() {
     let good = trusted_root(&key().identity()).unwrap();
