@@ -81,7 +81,7 @@ pub(crate) enum Command {
     },
     /// Writes a piece of evidence out as a Sigstore bundle, with the proof that it is in the ledger.
     Export {
-        /// The name of the evidence: SHA-256 in hexadecimal, of what was signed.
+        /// The name of the evidence, as `query` tells it, and no file: SHA-256 in hexadecimal, of what was signed.
         id: String,
         #[command(flatten)]
         place: Place,

@@ -318,6 +318,7 @@ fn a_bundle_is_written_out_and_verifies() {
     let store = Store::filled();
     let scan = store.found(&["--verdict", "fail"])[0]["id"].as_str().unwrap().to_owned();
     let bundle = store.run("export", &[&scan]);
+    assert!(run(&["export", "--help"]).works().contains("as `query` tells it, and no file"));
     let file = store.0.path().join("bundle.json");
     assert_eq!(store.run("export", &[&scan, "--out", file.to_str().unwrap()]).works(), format!("{}\n", file.display()));
     assert_eq!(fs::read_to_string(&file).unwrap(), bundle.works());

@@ -88,9 +88,9 @@ formats! {
     GitlabTests = "gitlab-tests", "GitLab test", "application/json", gitlab_tests;
     /// SARIF 2.1.0.
     Sarif = "sarif", "SARIF", "application/sarif+json", sarif;
-    /// CycloneDX 1.4 to 1.6 in JSON.
+    /// CycloneDX 1.4 to 1.7 in JSON.
     CyclonedxJson = "cyclonedx-json", "CycloneDX JSON", "application/vnd.cyclonedx+json", cyclonedx_json;
-    /// CycloneDX 1.4 to 1.6 in XML.
+    /// CycloneDX 1.4 to 1.7 in XML.
     CyclonedxXml = "cyclonedx-xml", "CycloneDX XML", "application/vnd.cyclonedx+xml", cyclonedx_xml;
     /// SPDX 2.2 and 2.3 in JSON.
     Spdx2Json = "spdx-json", "SPDX 2 JSON", "application/spdx+json", spdx2_json;
