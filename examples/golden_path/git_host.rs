@@ -3,6 +3,8 @@
 
 #[cfg(feature = "github")]
 mod github;
+#[cfg(feature = "gitlab")]
+mod gitlab;
 
 use std::sync::Arc;
 
@@ -27,15 +29,23 @@ pub(crate) enum Choice {
     /// A fake of GitHub; needs `--features github`.
     #[value(name = "github")]
     GitHub,
+    /// A fake of GitLab; needs `--features gitlab`.
+    #[value(name = "gitlab")]
+    GitLab,
 }
 
 impl Choice {
     /// Refuses one that was not built in.
     pub(crate) fn check(self) -> std::result::Result<(), Failure> {
-        if self == Choice::Local || cfg!(feature = "github") {
+        let (name, feature, is_there) = match self {
+            Choice::Local => return Ok(()),
+            Choice::GitHub => ("GitHub", "github", cfg!(feature = "github")),
+            Choice::GitLab => ("GitLab", "gitlab", cfg!(feature = "gitlab")),
+        };
+        if is_there {
             return Ok(());
         }
-        Err("this program was built without GitHub: build it with `--features github`".into())
+        Err(format!("this program was built without {name}: build it with `--features {feature}`").into())
     }
 }
 
@@ -75,11 +85,11 @@ pub(crate) struct Reviewed<'a> {
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Calls {
-    /// Those that count against its limit.
+    /// Those that were answered with something new.
     pub(crate) counted: u64,
-    /// Those that were answered with "not modified", which cost nothing.
+    /// Those that were answered with "not modified", which GitHub does not hold against its limit, and GitLab does.
     pub(crate) not_modified: u64,
-    /// Of those that count, those about repositories of desired state.
+    /// Of those with something new, those about repositories of desired state.
     pub(crate) desired_state: u64,
 }
 
@@ -94,6 +104,10 @@ pub(crate) async fn open(
     #[cfg(feature = "github")]
     if choice == Choice::GitHub {
         return Ok(Arc::new(github::FakeGitHub::start(place, project).await?));
+    }
+    #[cfg(feature = "gitlab")]
+    if choice == Choice::GitLab {
+        return Ok(Arc::new(gitlab::FakeGitLab::start(place, project).await?));
     }
     let _ = (place, project);
     Ok(Arc::new(forge.clone()))

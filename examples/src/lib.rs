@@ -2,7 +2,8 @@
 //!
 //! The examples: `cargo run --example golden_path`, `cargo run --example embed`, `cargo run --example evidence`, `cargo run
 //! --example policy`, `cargo run --example argo_verdict`, `cargo run --example gitops_edit`. `golden_path` runs on fakes of vendors'
-//! servers too: `cargo run --features github,argocd --example golden_path -- --scm github --gitops argocd`.
+//! servers too: `cargo run --features github,argocd --example golden_path -- --scm github --gitops argocd`, or
+//! `cargo run --features gitlab --example golden_path -- --scm gitlab`.
 
 mod address;
 mod local;

@@ -29,10 +29,10 @@
 //! * **A lost answer of a write is an unknown effect,** and calling again with the same key settles it: a merge request carries
 //!   its key in its description, a note its marker, a status its key.
 //! * **An approval is for the head that was shown when it was given,** by GitLab's own record of who approved when and of what
-//!   was pushed when. One that comes within half a minute after a push may be for what is there now or for what was before it: it
-//!   is for no head, and has to be taken back and given again. Who approves a page that they opened before the push and never
-//!   looked at again approves the push: GitLab does not keep what was on the page. An approval that GitLab does not count any more
-//!   is dismissed.
+//!   was pushed when. One that comes within half a minute after a push ([`GitLabConfig::pages_settle_in`]) may be
+//!   for what is there now or for what was before it: it is for no head, and has to be taken back and given again. Who approves a
+//!   page that they opened before the push and never looked at again approves the push: GitLab does not keep what was on the page.
+//!   An approval that GitLab does not count any more is dismissed.
 //! * **Words are only words.** Where a line of a description or a note begins with a slash, a backslash is put before it, so that
 //!   GitLab does not carry it out as this account; reading takes it away again. A title is never carried out, and is left as it is.
 //! * **A check is required by name** only where external status checks are (Ultimate) and the project merges nothing before they
@@ -77,6 +77,7 @@ mod words;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderValue;
 use pathops_core::adapter::{Clock, Merge, Scm};
@@ -94,7 +95,11 @@ pub struct GitLabConfig {
     /// `None` where it may have had a credential in it, which is not kept.
     server: Option<String>,
     projects: Projects,
+    settled: Duration,
 }
+
+/// How long a push takes to be on every open page.
+const PAGES_SETTLE: Duration = Duration::from_secs(30);
 
 impl GitLabConfig {
     /// The server with this address of its web pages, for example `https://gitlab.example.com`, as its `external_url` says; and a
@@ -104,7 +109,7 @@ impl GitLabConfig {
     pub fn at(server: impl Into<String>, token: impl Into<String>) -> Self {
         let server = Some(server.into()).filter(|server| !server.contains(['@', '?', '#']));
         let server = server.map(|server| server.trim_end_matches('/').to_owned());
-        Self { token: token.into(), server, projects: Projects::default() }
+        Self { token: token.into(), server, projects: Projects::default(), settled: PAGES_SETTLE }
     }
 
     /// Which project a repository is of: the repositories of a project share the budget as one. Without this, or where the
@@ -112,6 +117,13 @@ impl GitLabConfig {
     #[must_use]
     pub fn projects(self, project_of: impl Fn(&RepoId) -> Option<ProjectId> + Send + Sync + 'static) -> Self {
         Self { projects: Projects::new(project_of), ..self }
+    }
+
+    /// After so long every open page of a merge request shows what was pushed to it; half a minute without this. An approval that
+    /// comes sooner is for no head. With less time, one that was given on a page from before the push may count for the push.
+    #[must_use]
+    pub fn pages_settle_in(self, settled: Duration) -> Self {
+        Self { settled, ..self }
     }
 
     /// Where its web pages are.
@@ -157,8 +169,7 @@ impl GitLab {
     /// # Errors
     /// `Invalid` where the server is no URL or the credential can be none.
     pub fn new(config: GitLabConfig, clock: Arc<dyn Clock>) -> Result<Self> {
-        let (web, token) = (config.address()?.to_owned(), config.header()?);
-        Ok(Self { client: Arc::new(Client::new(web, token, config.projects, clock)?) })
+        Ok(Self { client: Arc::new(Client::new(config, clock)?) })
     }
 
     /// As a Git host.

@@ -106,7 +106,9 @@ fn each_adapter_pulls_only_what_is_its_own() {
 fn the_examples_pull_vendors_in_where_they_are_asked_to_only() {
     let pulled = |features: &[&str]| tree(&[&["-p", "pathops-examples", "-e", "normal,dev"], features].concat());
     let plain = pulled(&[]);
-    for (feature, brings) in [("s3", "reqwest"), ("argocd", "kube"), ("github", "octocrab"), ("github", "pathops-fakes")] {
+    let vendors =
+        [("s3", "reqwest"), ("argocd", "kube"), ("github", "octocrab"), ("gitlab", "gitlab"), ("github", "pathops-fakes")];
+    for (feature, brings) in vendors {
         assert!(!plain.contains(brings), "{brings}");
         assert!(pulled(&["--features", feature]).contains(brings), "{feature}");
     }

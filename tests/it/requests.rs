@@ -122,6 +122,17 @@ fn a_host_that_died_while_it_made_a_change_set_keeps_others_waiting_for_its_leas
 }
 
 #[test]
+fn a_host_without_check_runs_is_told_of_a_build_by_a_status() {
+    let mut world = World::new(MemoryJournal::new());
+    let mut capabilities = world.forge.scm(Principal::System).capabilities();
+    capabilities.check_runs = false;
+    world.forge = world.forge.clone().with_capabilities(capabilities);
+    // Its source branch asks for `ci/build`.
+    let ended = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
+    assert_eq!(ended.end, Some(End::Live));
+}
+
+#[test]
 fn a_title_that_the_host_does_not_take_is_told_before_anything_is_made() {
     let longest = "Promote orders in production: Show the delivery date".chars().count();
     let with_limit = |limit| {

@@ -17,6 +17,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::sync::OnceCell;
 
+use super::GitLabConfig;
 use super::errors::Attempt;
 use super::pages::Next;
 use super::people::People;
@@ -75,10 +76,13 @@ pub(super) struct Client {
     projects: Projects,
     pub(super) clock: Arc<dyn Clock>,
     people: OnceCell<People>,
+    /// How long a push takes to be on every open page.
+    pub(super) settled: Duration,
 }
 
 impl Client {
-    pub(super) fn new(web: String, token: HeaderValue, projects: Projects, clock: Arc<dyn Clock>) -> Result<Self> {
+    pub(super) fn new(config: GitLabConfig, clock: Arc<dyn Clock>) -> Result<Self> {
+        let (web, token) = (config.address()?.to_owned(), config.header()?);
         let invalid = || Error::new(ErrorKind::Invalid, "connect to GitLab").on(&web).because("it is no address of a server");
         let api = Url::parse(&format!("{web}{API}")).map_err(|e| invalid().with_source(e))?;
         let net = reqwest::Client::builder()
@@ -90,7 +94,8 @@ impl Client {
             .user_agent("pathops");
         let net = net.build().map_err(|e| invalid().because("no client can be made for it").with_source(e))?;
         let rest = Arc::new(Rest::new(Arc::new(Net(net)), super::errors::meter, clock.clone()));
-        Ok(Self { rest, token, web, api, projects, clock, people: OnceCell::new() })
+        let GitLabConfig { projects, settled, .. } = config;
+        Ok(Self { rest, token, web, api, projects, clock, people: OnceCell::new(), settled })
     }
 
     /// A call about a project.

@@ -2,7 +2,8 @@
 //!
 //! GitLab keeps no commit with an approval. It does keep, in notes that nobody can write by hand, who approved and when, and of
 //! each state of the merge request when it was worked out. An approval is for the state that was the newest then, once that was there
-//! for [`SETTLES`]; before that nobody can tell what was shown, and it is for none. And it is one only as long as GitLab counts it.
+//! for as long as pages take to show it; before that nobody can tell what was shown, and it is for none. And it is one only as long
+//! as GitLab counts it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,8 +20,6 @@ use super::people::Account;
 use super::words;
 use crate::rest::Freshness;
 
-/// How long a push takes to be on every open page.
-const SETTLES: Duration = Duration::from_secs(30);
 /// What stands for a commit that nobody can tell: it is no commit's id, so no approval counts by it.
 const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
 
@@ -92,7 +91,7 @@ pub(super) async fn reviews(call: &Call<'_>, number: PullRequestNumber) -> Resul
             _ => said,
         };
         let author = people.who(call, note.author.as_ref()).await?;
-        let commit = shown(&versions, at).map_or_else(no_commit, |commit| Ok(commit.clone()))?;
+        let commit = shown(&versions, at, call.client.settled).map_or_else(no_commit, |commit| Ok(commit.clone()))?;
         reviews.push(Review { author, state, commit, at, body: String::new() });
     }
     reviews.reverse();
@@ -117,12 +116,12 @@ async fn versions(call: &Call<'_>, number: PullRequestNumber) -> Result<Vec<(Uni
     Ok(versions)
 }
 
-/// What somebody saw then, where that can be told. Before the second state there was only the first.
-fn shown(versions: &[(UnixMillis, Option<CommitId>)], then: UnixMillis) -> Option<&CommitId> {
+/// What somebody saw then, where that can be told: what was there for so long. Before the second state there was only the first.
+fn shown(versions: &[(UnixMillis, Option<CommitId>)], then: UnixMillis, settled: Duration) -> Option<&CommitId> {
     let (first, later) = versions.split_first()?;
     match later.iter().rev().find(|(at, _)| *at <= then) {
         None => first.1.as_ref(),
-        Some((at, commit)) => commit.as_ref().filter(|_| *at + SETTLES <= then),
+        Some((at, commit)) => commit.as_ref().filter(|_| *at + settled <= then),
     }
 }
 
@@ -167,18 +166,21 @@ pub(super) async fn put_comment(call: &Call<'_>, number: PullRequestNumber, mark
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gitlab::PAGES_SETTLE;
 
     #[test]
     fn an_approval_is_for_the_state_that_was_shown() {
         let commit = |digit: &str| -> CommitId { digit.repeat(40).parse().unwrap() };
         let versions = [(UnixMillis(1_000_000), Some(commit("1"))), (UnixMillis(2_000_000), Some(commit("2")))];
         for (then, seen) in [(0, "1"), (1_000_000, "1"), (1_999_999, "1"), (2_030_000, "2"), (9_000_000, "2")] {
-            assert_eq!(shown(&versions, UnixMillis(then)), Some(&commit(seen)), "{then}");
+            assert_eq!(shown(&versions, UnixMillis(then), PAGES_SETTLE), Some(&commit(seen)), "{then}");
         }
         for then in [2_000_000, 2_029_999] {
-            assert_eq!(shown(&versions, UnixMillis(then)), None, "{then}");
+            assert_eq!(shown(&versions, UnixMillis(then), PAGES_SETTLE), None, "{then}");
         }
-        assert_eq!(shown(&[], UnixMillis(1)), None);
-        assert_eq!(shown(&[(UnixMillis(0), None)], UnixMillis(1)), None);
+        let at_once = shown(&versions, UnixMillis(2_000_000), Duration::ZERO);
+        assert_eq!(at_once, Some(&commit("2")), "where pages show a push at once");
+        assert_eq!(shown(&[], UnixMillis(1), PAGES_SETTLE), None);
+        assert_eq!(shown(&[(UnixMillis(0), None)], UnixMillis(1), PAGES_SETTLE), None);
     }
 }

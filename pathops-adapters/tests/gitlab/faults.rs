@@ -17,10 +17,8 @@ use pathops_core::policy::CommitStatus;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{CommitId, Effect, Error, ErrorKind, IdempotencyKey, OpContext, Principal, RepoId, Result, UnixMillis};
 
-use pathops_fakes::gitlab::Fake;
-
 use crate::recorded;
-use crate::world::{REPO, gitlab, shop};
+use crate::world::{Fake, REPO, gitlab, shop};
 
 pub(crate) fn trials() -> Vec<Trial> {
     let mut all = answers::trials();

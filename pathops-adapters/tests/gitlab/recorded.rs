@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-use pathops_fakes::gitlab::Fake;
 use serde_json::Value;
+
+use crate::world::Fake;
 
 /// Where they lie, beside the workspace. Another folder may be named instead.
 const FOLDER: &str = "../../shared/data/gitlab/api";

@@ -10,13 +10,16 @@ use pathops_core::conformance::merge::{MergeFixture, MergeWorld};
 use pathops_core::conformance::scm::{People, ScmFixture, ScmWorld};
 use pathops_core::memory::ManualClock;
 use pathops_core::{BranchName, CommitId, PersonId, PullRequestNumber, RepoId, Result, UnixMillis};
-use pathops_fakes::gitlab::{Fake, Hosted, Merging};
+use pathops_fakes::gitlab::{Hosted, Merging};
 
 use crate::recorded;
 
 pub(crate) const REPO: &str = "shop/web-gitops";
 pub(crate) const TOKEN: &str = "glpat-secret-of-the-tests";
 pub(crate) const BOT: &str = "project_42_bot_1f";
+
+/// The server, whose clock the tests wind.
+pub(crate) type Fake = pathops_fakes::gitlab::Fake<ManualClock>;
 
 pub(crate) fn gitlab(fake: &Fake) -> GitLab {
     GitLab::new(GitLabConfig::at(fake.web(), TOKEN), Arc::new(fake.clock())).unwrap()
@@ -29,7 +32,7 @@ pub(crate) async fn shop() -> Fake {
     state.users =
         [(BOT, true), ("alice", false), ("bob", false), ("renovate", true)].map(|(name, bot)| (name.to_owned(), bot)).to_vec();
     state.tokens.insert(TOKEN.to_owned(), BOT.to_owned());
-    let hosted = Hosted::new(state.folder.path(), 42, REPO, &[("README.md", "Read me.\n"), ("src/a.txt", "a\n")]);
+    let hosted = Hosted::new(42, REPO, &[("README.md", "Read me.\n"), ("src/a.txt", "a\n")]);
     state.projects.insert(REPO.to_owned(), hosted);
     drop(state);
     fake

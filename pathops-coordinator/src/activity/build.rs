@@ -5,8 +5,8 @@ use pathops_core::evidence::{
     BUILD_SUITE, Build, BuildRun, Keeping, PayloadKind, Provenance, Resource, Subject, TestAnnotations, TestConfiguration,
     TestResult, TestVerdict, Treatment,
 };
-use pathops_core::policy::GitState;
-use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result};
+use pathops_core::policy::{CommitStatus, GitState};
+use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result, StatusContext};
 use pathops_evidence::{Draft, junit};
 
 use crate::activity::Services;
@@ -14,7 +14,7 @@ use crate::activity::collect::Payloads;
 use crate::activity::expect::{CI_LOG, unit_tests, unread_report};
 use crate::change_set::{Built, Command, Outcome, Payload, Scope};
 
-/// The check that CI reports on the source pull request.
+/// The check, or status, that says on the source pull request how the build ended.
 const CHECK: &str = "ci/build";
 
 /// How the parameters of a build are to be read: the app's own `ci/run`, at a commit of its source repository.
@@ -116,15 +116,18 @@ impl Services {
         Draft::new(format!("{unit} provenance"), vec![subject], &provenance)
     }
 
+    /// Says on the source pull request how the build ended. Where a host has no check runs, a status says it.
     async fn report(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, problem: Option<&str>) -> Result<()> {
-        if !self.scm.capabilities().check_runs {
-            return Ok(());
-        }
+        let invalid = || Error::new(ErrorKind::Invalid, "report a check").on(CHECK);
         let state = if problem.is_none() { CheckState::Success } else { CheckState::Failure };
         let summary = self.redactor.redact_text(problem.unwrap_or("built and tested"));
-        let check = NewCheck::new(commit.clone(), CHECK, state, summary)
-            .map_err(|error| Error::new(ErrorKind::Invalid, "report a check").on(CHECK).because(error))?;
-        self.scm.report_check(&cx.part("check"), repo, &check).await
+        if self.scm.capabilities().check_runs {
+            let check = NewCheck::new(commit.clone(), CHECK, state, summary).map_err(|error| invalid().because(error))?;
+            return self.scm.report_check(&cx.part("check"), repo, &check).await;
+        }
+        let context = StatusContext::parse(CHECK).map_err(|error| invalid().because(error))?;
+        let status = CommitStatus::new(commit.clone(), context, state, summary).map_err(|error| invalid().because(error))?;
+        self.scm.post_status(&cx.part("check"), repo, status).await
     }
 
     /// Ends a build that nobody waits for any more, where CI can; it costs nothing but time where that fails.

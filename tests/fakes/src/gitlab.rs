@@ -1,5 +1,9 @@
 //! GitLab, as far as the adapter asks of it: branches, commits and merges are real, in bare repositories in a folder; what Git has
 //! no place for is kept beside them. It counts calls, pages, tags, throttles, and loses answers on demand.
+//!
+//! A project that is made here lies in a temporary folder and is gone with the server. One whose repository was there before
+//! ([`Fake::host`]) stays where it is, and what Git has no place for lies beside it in `<name>.gitlab.json`: a server that is
+//! started later goes on with it.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a fake: what it cannot play is a failed test")]
 #![expect(clippy::missing_panics_doc, reason = "a fake: what it is asked and cannot play is a panic everywhere")]
 
@@ -8,18 +12,19 @@ mod checks;
 mod commits;
 mod git;
 mod hosted;
+mod kept;
 mod pulls;
 mod server;
 mod shapes;
 mod talk;
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use hyper::Method;
 use pathops_core::UnixMillis;
-use pathops_core::adapter::Clock as _;
-use pathops_core::memory::ManualClock;
+use pathops_core::adapter::{BranchProtection, Clock, ReviewState};
 use serde_json::{Value, json};
 
 pub use hosted::{Hosted, Merging, Pull};
@@ -28,25 +33,25 @@ pub use hosted::{Hosted, Merging, Pull};
 pub const LIMIT: u64 = 2000;
 /// How long a window is, in milliseconds.
 const WINDOW: i64 = 60_000;
+/// Whose a group access token is.
+const GROUP_BOT: &str = "group_1_bot_5f";
 /// What is below the server's address.
 const API: &str = "/api/v4";
 
 /// The server. It runs on the runtime that it was started on, and ends with it.
 #[derive(Clone, Debug)]
-pub struct Fake(Arc<Shared>);
+pub struct Fake<C>(Arc<Shared<C>>);
 
 #[derive(Debug)]
-struct Shared {
+struct Shared<C> {
     state: Mutex<State>,
     port: u16,
-    clock: ManualClock,
+    clock: C,
 }
 
 /// Everything that the server keeps.
 #[derive(Debug)]
 pub struct State {
-    /// Where the repositories are.
-    pub folder: tempfile::TempDir,
     /// By their names.
     pub projects: BTreeMap<String, Hosted>,
     /// Other names that a project had.
@@ -155,15 +160,15 @@ impl Reply {
 /// Either what was wanted, or the refusal.
 type Answered<T = Reply> = Result<T, Reply>;
 
-impl Fake {
+impl<C: Clock + Clone> Fake<C> {
     /// What it keeps, for as long as nobody else looks.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Its clock.
+    /// The clock that it was started with.
     #[must_use]
-    pub fn clock(&self) -> ManualClock {
+    pub fn clock(&self) -> C {
         self.0.clock.clone()
     }
 
@@ -180,6 +185,14 @@ impl Fake {
         calls.into_iter().map(|(method, path, status)| format!("{method} {path} {status}")).collect()
     }
 
+    /// How many calls about a project were answered with something new, since the last look.
+    #[must_use]
+    pub fn counted(&self, project: &str) -> u64 {
+        let about = format!("/projects/{}", project.replace('/', "%2F"));
+        let of = |path: &str| path.strip_prefix(&about).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        self.state().calls.iter().map(|(_, path, status)| u64::from(*status != 304 && of(path))).sum()
+    }
+
     /// The next call of that method with that part in its path goes wrong.
     pub fn fault(&self, method: Method, path: &'static str, what: Wrong) {
         self.state().faults.push(Fault { method, path, what });
@@ -187,6 +200,68 @@ impl Fake {
 
     fn now(&self) -> UnixMillis {
         self.0.clock.now()
+    }
+
+    /// A group access token. GitLab makes an account for it, which is a machine's.
+    #[must_use]
+    pub fn access_token(&self) -> String {
+        let (mut state, token) = (self.state(), format!("glpat-{GROUP_BOT}"));
+        state.join(GROUP_BOT, true);
+        state.tokens.insert(token.clone(), GROUP_BOT.to_owned());
+        token
+    }
+
+    /// A person who has an account.
+    pub fn person(&self, name: &str) {
+        self.state().join(name, false);
+    }
+
+    /// Makes the bare repository at `git` this project, with what was kept beside it.
+    pub fn host(&self, name: &str, git: &Path) {
+        let mut state = self.state();
+        let id = u64::try_from(state.projects.len()).unwrap() + 1;
+        let (hosted, next) = Hosted::open(git, id, name);
+        state.next = state.next.max(next);
+        state.projects.insert(name.to_owned(), hosted);
+    }
+
+    /// A maintainer sets what a branch asks of merge requests: it is protected, has a rule for approvals, and an external status
+    /// check for each name.
+    pub fn protect(&self, project: &str, branch: &str, rules: BranchProtection) {
+        self.by_hand(project, |hosted, _, _| hosted.protections.insert(branch.to_owned(), rules));
+    }
+
+    /// Somebody reviews a merge request on the web pages, where they see its head and nothing else.
+    ///
+    /// # Errors
+    /// The status and the words with which it is refused: `sha` is not the head any more.
+    pub fn review(&self, who: &str, project: &str, number: u64, sha: &str, state: ReviewState) -> Result<(), (u16, String)> {
+        self.by_hand(project, |hosted, id, at| hosted.review_at(who, number, sha, state, id, at)).map_err(refusal)
+    }
+
+    /// Somebody merges a merge request on the web pages, if `sha` still is its head and its branch lets them; returns the commit.
+    ///
+    /// # Errors
+    /// The status and the words with which it is refused.
+    pub fn merge(&self, who: &str, project: &str, number: u64, sha: &str) -> Result<String, (u16, String)> {
+        self.by_hand(project, |hosted, _, at| hosted.merge_by_the_rules(who, number, sha, at)).map_err(refusal)
+    }
+
+    fn by_hand<T>(&self, project: &str, act: impl FnOnce(&mut Hosted, u64, UnixMillis) -> T) -> T {
+        let mut state = self.state();
+        let (at, number) = (self.now(), state.number());
+        let hosted = state.project(project);
+        let done = act(hosted, number, at);
+        hosted.keep(number);
+        done
+    }
+}
+
+/// Status and words of a refusal.
+fn refusal(reply: Reply) -> (u16, String) {
+    match reply {
+        Reply::Refused(status, body) => (status, body["message"].as_str().unwrap_or_default().to_owned()),
+        other => panic!("{other:?} is no refusal"),
     }
 }
 
@@ -200,6 +275,13 @@ impl State {
     /// A project that is there.
     pub fn project(&mut self, name: &str) -> &mut Hosted {
         self.projects.get_mut(name).unwrap()
+    }
+
+    /// An account, once.
+    fn join(&mut self, name: &str, is_machine: bool) {
+        if !self.users.iter().any(|(user, _)| user == name) {
+            self.users.push((name.to_owned(), is_machine));
+        }
     }
 
     /// An account, as it is told of.
@@ -254,18 +336,25 @@ impl State {
         }
         hosted.follow(asked.at);
         let mut at = hosted::At { hosted, who, asked, number, accounts: &accounts, enterprise };
-        let method = asked.method.as_str();
+        let answered = Self::within(&mut at, asked.method.as_str(), rest);
+        if asked.method != Method::GET {
+            at.hosted.keep(number);
+        }
+        answered
+    }
+
+    fn within(at: &mut hosted::At<'_>, method: &str, rest: &[&str]) -> Answered {
         match rest {
             [] => Ok(Reply::One(200, at.hosted.shape())),
-            ["repository", "branches", ..] => branches::answer(&mut at, method, rest),
-            ["approval_rules" | "external_status_checks"] => branches::rules(&at, rest),
+            ["repository", "branches", ..] => branches::answer(at, method, rest),
+            ["approval_rules" | "external_status_checks"] => branches::rules(at, rest),
             ["repository", "commits", _, "statuses"] | ["statuses", _] | ["merge_requests", _, "status_check_responses"] => {
-                checks::answer(&mut at, method, rest)
+                checks::answer(at, method, rest)
             }
-            ["repository", "commits", sha, "merge_requests"] => pulls::of_commit(&at, sha),
-            ["repository", ..] => commits::answer(&mut at, method, rest),
-            ["merge_requests", _, "notes" | "approvals" | "versions", ..] => talk::answer(&mut at, method, rest),
-            ["merge_requests", ..] => pulls::answer(&mut at, method, rest),
+            ["repository", "commits", sha, "merge_requests"] => pulls::of_commit(at, sha),
+            ["repository", ..] => commits::answer(at, method, rest),
+            ["merge_requests", _, "notes" | "approvals" | "versions", ..] => talk::answer(at, method, rest),
+            ["merge_requests", ..] => pulls::answer(at, method, rest),
             _ => Err(Reply::not_found("Route")),
         }
     }

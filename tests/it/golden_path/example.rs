@@ -178,7 +178,8 @@ impl Example {
         let beside: Vec<PathBuf> = owners.flat_map(|owner| list(&owner)).collect();
         let local = beside.iter().map(|path| path.join("pulls")).filter(|path| path.is_dir());
         let mut all: Vec<Value> = local.flat_map(|folder| list(&folder)).map(|file| read(&file)).collect();
-        for file in beside.iter().filter(|path| path.to_str().unwrap().ends_with(".github.json")) {
+        let by_fakes = |path: &&PathBuf| [".github.json", ".gitlab.json"].iter().any(|end| path.to_str().unwrap().ends_with(end));
+        for file in beside.iter().filter(by_fakes) {
             let pulls = read(file)["pulls"].as_object().unwrap().clone();
             let state = |pull: &Value| if pull["merged"].is_null() && pull["closed_by"].is_null() { "open" } else { "ended" };
             all.extend(pulls.into_iter().map(|(_, pull)| json!({ "state": state(&pull) })));

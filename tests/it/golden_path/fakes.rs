@@ -35,13 +35,23 @@ fn killed_on(arguments: &[&str]) {
     assert_eq!(end_state(&shop, &run), expected());
 }
 
-#[test]
-fn on_github_it_ends_as_on_the_local_forge() {
-    let run = run_on(&["--scm", "github"]);
+/// Runs it undisturbed on this Git host, and looks at what that cost.
+fn costs_on(host: &str) {
+    let run = run_on(&["--scm", host]);
     let host = run.summary()["figures"]["gitHost"].clone();
     let calls = host["calls"]["desiredState"].as_u64().unwrap();
     assert!(calls > 0 && calls <= CALLS * host["promotions"].as_u64().unwrap(), "{host}");
     assert!(run.account.contains("calls of the Git host's API"), "{}", run.account);
+}
+
+#[test]
+fn on_github_it_ends_as_on_the_local_forge() {
+    costs_on("github");
+}
+
+#[test]
+fn on_gitlab_it_ends_as_on_the_local_forge() {
+    costs_on("gitlab");
 }
 
 #[test]
@@ -53,8 +63,13 @@ fn on_argo_cd_it_ends_as_on_the_local_reconciler() {
 }
 
 #[test]
-fn on_both_a_killed_run_goes_on() {
+fn on_github_and_argo_cd_a_killed_run_goes_on() {
     killed_on(&["--scm", "github", "--gitops", "argocd"]);
+}
+
+#[test]
+fn on_gitlab_and_argo_cd_a_killed_run_goes_on() {
+    killed_on(&["--scm", "gitlab", "--gitops", "argocd"]);
 }
 
 #[expect(clippy::print_stderr, reason = "a skip is told")]
@@ -88,6 +103,7 @@ fn on_temporal_a_killed_run_goes_on() {
 fn without_them_the_program_says_how_to_get_them_and_makes_nothing() {
     let without = [
         (["--scm", "github"], "--features github"),
+        (["--scm", "gitlab"], "--features gitlab"),
         (["--gitops", "argocd"], "--features argocd"),
         (["--engine", "temporal"], "--features temporal"),
     ];

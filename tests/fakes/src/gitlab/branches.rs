@@ -9,7 +9,7 @@ use super::{Answered, Reply};
 fn shape(at: &At<'_>, branch: &str, oid: Oid) -> Value {
     json!({
         "name": branch, "commit": at.commit(oid), "merged": false, "protected": at.hosted.protections.contains_key(branch),
-        "developers_can_push": false, "developers_can_merge": false, "can_push": true, "default": branch == "main",
+        "developers_can_push": false, "developers_can_merge": false, "can_push": true, "default": branch == at.hosted.default_branch(),
         "web_url": format!("https://gitlab.invalid/{}/-/tree/{branch}", at.hosted.name),
     })
 }

@@ -1,14 +1,15 @@
 //! A project, and what people do in it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::PathBuf;
 
 use git2::{Oid, Repository};
 use pathops_core::UnixMillis;
 use pathops_core::adapter::{BranchProtection, ReviewState};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Asked;
+use super::{Answered, Asked, Reply};
 
 /// A project.
 pub struct Hosted {
@@ -17,6 +18,9 @@ pub struct Hosted {
     /// `owner/name`.
     pub name: String,
     pub(super) git: Repository,
+    /// Where what Git has no place for is kept.
+    pub(super) file: Option<PathBuf>,
+    _folder: Option<tempfile::TempDir>,
     /// Whether it takes no changes any more.
     pub archived: bool,
     /// Its merge requests by their numbers.
@@ -38,7 +42,7 @@ impl std::fmt::Debug for Hosted {
 }
 
 /// A merge request.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Pull {
     pub(super) number: u64,
     pub(super) title: String,
@@ -64,7 +68,7 @@ pub struct Pull {
     pub(super) notes: Vec<Note>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Merged {
     pub(super) by: String,
     pub(super) at: UnixMillis,
@@ -73,7 +77,7 @@ pub(super) struct Merged {
     pub(super) commit: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Note {
     pub(super) id: u64,
     pub(super) by: String,
@@ -83,7 +87,7 @@ pub(super) struct Note {
 }
 
 /// How a merge request is merged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Merging {
     /// By a merge commit.
     Commit,
@@ -147,31 +151,45 @@ impl Pull {
 }
 
 impl Hosted {
-    /// A project with these files on `main`.
+    /// A project with these files on `main`, which is gone with the server.
     #[must_use]
-    pub fn new(folder: &Path, id: u64, name: &str, files: &[(&str, &str)]) -> Self {
-        let git = Repository::init_bare(folder.join(format!("{id}.git"))).unwrap();
-        let hosted = Self {
-            id,
-            name: name.to_owned(),
-            git,
-            archived: false,
-            pulls: BTreeMap::new(),
-            statuses: Vec::new(),
-            protections: BTreeMap::new(),
-            carried_out: Vec::new(),
-            said: BTreeMap::new(),
-        };
+    pub fn new(id: u64, name: &str, files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let git = Repository::init_bare(folder.path()).unwrap();
+        git.set_head("refs/heads/main").unwrap();
+        let mut hosted = Self::of(git, id, name);
+        hosted._folder = Some(folder);
         let tree = files.iter().fold(None, |tree, (path, text)| Some(hosted.with(tree, path, text.as_bytes())));
         let start = hosted.make_as(tree.unwrap(), &[], "Begin\n", "alice", UnixMillis(1_700_000_000_000));
         hosted.point("main", start);
         hosted
     }
 
+    pub(super) fn of(git: Repository, id: u64, name: &str) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            git,
+            file: None,
+            _folder: None,
+            archived: false,
+            pulls: BTreeMap::new(),
+            statuses: Vec::new(),
+            protections: BTreeMap::new(),
+            carried_out: Vec::new(),
+            said: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn default_branch(&self) -> String {
+        let head = self.git.find_reference("HEAD").unwrap();
+        head.symbolic_target().unwrap().unwrap().strip_prefix("refs/heads/").unwrap().to_owned()
+    }
+
     pub(super) fn shape(&self) -> Value {
         let path = self.name.split_once('/').unwrap().1;
         json!({
-            "id": self.id, "name": path, "path": path, "path_with_namespace": self.name, "default_branch": "main",
+            "id": self.id, "name": path, "path": path, "path_with_namespace": self.name, "default_branch": self.default_branch(),
             "archived": self.archived, "visibility": "private", "merge_method": "merge",
             "only_allow_merge_if_all_status_checks_passed": self.protections.values().any(|rules| !rules.required_checks.is_empty()),
         })
@@ -202,6 +220,30 @@ impl Hosted {
                 pull.versions.push((head, at));
             }
         }
+    }
+
+    /// Somebody reviews a merge request, if this still is its head.
+    pub(super) fn review_at(
+        &mut self,
+        who: &str,
+        number: u64,
+        sha: &str,
+        state: ReviewState,
+        id: u64,
+        at: UnixMillis,
+    ) -> Answered<()> {
+        self.follow(at);
+        self.pull_at(number, sha)?.review(id, who, state, at);
+        Ok(())
+    }
+
+    /// A merge request, if this still is its head.
+    pub(super) fn pull_at(&mut self, number: u64, sha: &str) -> Answered<&mut Pull> {
+        let pull = self.pulls.get_mut(&number).ok_or_else(|| Reply::not_found("Merge Request"))?;
+        if sha == pull.head() {
+            return Ok(pull);
+        }
+        Err(Reply::refused(409, &format!("SHA does not match HEAD of source branch: {}", pull.head())))
     }
 
     /// What somebody pushes by Git.
@@ -279,21 +321,28 @@ impl Hosted {
         self.follow(at);
         let pull = &self.pulls[&number];
         assert!(pull.is_open(), "it is not open");
-        let (base, head) = (self.branch(&pull.base).unwrap(), Oid::from_str(pull.head()).unwrap());
-        let [ours, theirs] = [base, head].map(|oid| self.git.find_commit(oid).unwrap());
-        let mut index = self.git.merge_commits(&ours, &theirs, None).unwrap();
-        assert!(!index.has_conflicts(), "it conflicts");
-        let tree = index.write_tree_to(&self.git).unwrap();
-        let commit = match how {
-            Merging::Commit => self.make_as(tree, &[base, head], &format!("Merge branch '{}'\n", pull.head_branch), who, at),
-            Merging::Squash => self.make_as(tree, &[base], &format!("{}\n", pull.title), who, at),
-            Merging::FastForward => head,
-        };
-        let (target, commit) = (pull.base.clone(), commit);
-        self.point(&target, commit);
+        let commit = self.both(pull, who, how, at);
+        self.point(&pull.base, commit);
         let merged = Merged { by: who.to_owned(), at, how, commit: commit.to_string() };
         let pull = self.pulls.get_mut(&number).unwrap();
         (pull.merged, pull.locked) = (Some(merged), false);
         commit.to_string()
+    }
+
+    /// A commit that has what the target branch has, and what the merge request has.
+    fn both(&self, pull: &Pull, who: &str, how: Merging, at: UnixMillis) -> Oid {
+        let (base, head) = (self.branch(&pull.base).unwrap(), Oid::from_str(pull.head()).unwrap());
+        if self.git.graph_descendant_of(base, head).unwrap() {
+            return base; // The server was killed when the branch had moved, and before that was written down.
+        }
+        let [ours, theirs] = [base, head].map(|oid| self.git.find_commit(oid).unwrap());
+        let mut index = self.git.merge_commits(&ours, &theirs, None).unwrap();
+        assert!(!index.has_conflicts(), "it conflicts");
+        let tree = index.write_tree_to(&self.git).unwrap();
+        match how {
+            Merging::Commit => self.make_as(tree, &[base, head], &format!("Merge branch '{}'\n", pull.head_branch), who, at),
+            Merging::Squash => self.make_as(tree, &[base], &format!("{}\n", pull.title), who, at),
+            Merging::FastForward => head,
+        }
     }
 }

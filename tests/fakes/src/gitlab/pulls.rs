@@ -1,9 +1,23 @@
 //! Merge requests.
 
+use pathops_core::UnixMillis;
 use serde_json::{Value, json};
 
-use super::hosted::{At, Merging, Pull};
+use super::hosted::{At, Hosted, Merging, Pull};
 use super::{Answered, Reply};
+
+impl Hosted {
+    /// Merges a merge request if this still is its head and its branch lets it be; says what that points to then.
+    pub(super) fn merge_by_the_rules(&mut self, who: &str, number: u64, sha: &str, at: UnixMillis) -> Answered<String> {
+        self.follow(at);
+        self.pull_at(number, sha)?;
+        match self.mergeable(&self.pulls[&number]) {
+            "mergeable" => Ok(self.merge(who, number, Merging::Commit, at)),
+            "conflict" => Err(Reply::refused(422, "Branch cannot be merged")),
+            _ => Err(Reply::refused(405, "405 Method Not Allowed")),
+        }
+    }
+}
 
 impl At<'_> {
     fn pull(&self, number: &str) -> Answered<&Pull> {
@@ -143,17 +157,8 @@ fn update(at: &mut At<'_>, number: &str) -> Answered {
 }
 
 fn merge(at: &mut At<'_>, number: &str) -> Answered {
-    let pull = at.pull(number)?;
-    let number = pull.number;
-    if at.asked.body["sha"].as_str() != Some(pull.head()) {
-        let message = format!("SHA does not match HEAD of source branch: {}", pull.head());
-        return Err(Reply::refused(409, &message));
-    }
-    match at.hosted.mergeable(pull) {
-        "mergeable" => {}
-        "conflict" => return Err(Reply::refused(422, "Branch cannot be merged")),
-        _ => return Err(Reply::refused(405, "405 Method Not Allowed")),
-    }
-    at.hosted.merge(at.who, number, Merging::Commit, at.asked.at);
+    let number = at.pull(number)?.number;
+    let sha = at.asked.body["sha"].as_str().unwrap_or_default();
+    at.hosted.merge_by_the_rules(at.who, number, sha, at.asked.at)?;
     Ok(Reply::One(200, at.shape(&at.hosted.pulls[&number])))
 }

@@ -10,18 +10,17 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use pathops_core::Digest;
-use pathops_core::memory::ManualClock;
+use pathops_core::adapter::Clock;
 use serde_json::{Map, Value, json};
 
 use super::{API, Asked, Fake, Fault, LIMIT, Meanwhile, Reply, Shared, State, WINDOW, Wrong};
 
-impl Fake {
+impl<C: Clock + Clone> Fake<C> {
     /// A server without projects.
-    pub async fn start(clock: ManualClock) -> Self {
+    pub async fn start(clock: C) -> Self {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = State {
-            folder: tempfile::tempdir().unwrap(),
             projects: BTreeMap::new(),
             renamed: Default::default(),
             users: Vec::new(),
@@ -54,7 +53,7 @@ impl Fake {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
         let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
-        let asked = Asked {
+        let mut asked = Asked {
             method: head.method,
             path: head.uri.path().strip_prefix(API).unwrap_or(head.uri.path()).to_owned(),
             query: form(head.uri.query().unwrap_or_default()),
@@ -74,6 +73,8 @@ impl Fake {
             std::future::pending::<()>().await;
         }
         let mut state = self.state();
+        // What is done later is dated later.
+        asked.at = self.now();
         let (mut lose, mut other) = (false, Vec::new());
         match fault {
             Some(Wrong::LoseRequest) => return Err(lost()),
