@@ -102,13 +102,8 @@ impl People for ThePeople {
         commit: &CommitId,
         said: ReviewState,
     ) -> Result<()> {
-        let at = self.0.clock().now();
-        let mut state = self.0.state();
-        let id = state.number();
-        let pull = state.project(repo.as_str()).pulls.get_mut(&number.0).unwrap();
-        assert_eq!(pull.head(), commit.as_str(), "GitLab shows nobody another commit than the head");
-        pull.review(id, who.as_str(), said, at);
-        drop(state);
+        // GitLab shows nobody another commit than the head.
+        self.0.review(who.as_str(), repo.as_str(), number.0, commit.as_str(), said).unwrap();
         // Nobody pushes in the same instant: then nobody could tell what was reviewed.
         self.0.clock().advance(Duration::from_secs(1));
         Ok(())
@@ -132,7 +127,7 @@ impl People for ThePeople {
     }
 
     async fn protect(&self, repo: &RepoId, branch: &BranchName, rules: BranchProtection) -> Result<()> {
-        self.0.state().project(repo.as_str()).protections.insert(branch.to_string(), rules);
+        self.0.protect(repo.as_str(), branch.as_str(), rules);
         Ok(())
     }
 }

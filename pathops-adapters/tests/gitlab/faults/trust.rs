@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use libtest_mimic::Trial;
+use pathops_adapters::gitlab::{GitLab, GitLabConfig};
 use pathops_core::adapter::{BranchProtection, CheckState, Clock as _, NewPullRequest, PullRequestUpdate, Review, ReviewState};
 use pathops_core::{Effect, ErrorKind, Principal, PullRequestNumber, UnixMillis};
 use pathops_fakes::gitlab::Wrong;
@@ -16,6 +17,7 @@ use crate::world::{BOT, REPO, TOKEN};
 pub(super) fn trials() -> Vec<Trial> {
     cases![
         an_approval_is_for_what_was_there_when_it_was_given,
+        where_pages_settle_at_once_an_approval_counts_at_once,
         an_approval_that_does_not_count_any_more_is_dismissed,
         an_approval_that_gitlab_says_nothing_about_is_for_no_commit,
         words_of_a_person_are_no_review,
@@ -73,6 +75,17 @@ async fn an_approval_is_for_what_was_there_when_it_was_given(shop: Arc<Shop>) {
     shop.review("bob", ReviewState::Approved);
     assert_eq!(shop.reviews().await.last().map(|last| last.commit.clone()), Some(head.clone()));
     merge().await.unwrap();
+}
+
+async fn where_pages_settle_at_once_an_approval_counts_at_once(shop: Arc<Shop>) {
+    let opened = shop.opened("topic").await;
+    shop.fake.clock().advance(Duration::from_secs(3600));
+    let newer = shop.push("on every page");
+    shop.review("bob", ReviewState::Approved);
+    let config = GitLabConfig::at(shop.fake.web(), TOKEN).pages_settle_in(Duration::ZERO);
+    let scm = GitLab::new(config, Arc::new(shop.fake.clock())).unwrap().scm();
+    let [review] = scm.reviews(&cx("read"), &shop.repo, opened.number).await.unwrap().try_into().unwrap();
+    assert_eq!((review.state, review.commit.as_str()), (ReviewState::Approved, newer.as_str()));
 }
 
 async fn an_approval_that_does_not_count_any_more_is_dismissed(shop: Arc<Shop>) {
