@@ -46,7 +46,6 @@ mod application;
 #[cfg(feature = "argocd")]
 mod compact;
 mod expected;
-mod history;
 mod hydrator;
 mod images;
 mod judge;
@@ -60,13 +59,10 @@ mod tested;
 mod tests;
 mod verdict;
 
+pub use crate::live::{History, Image, ImageError, NoHistory};
 pub use application::{Application, Unreadable};
 pub use expected::{Expected, ExpectedHook, ExpectedSource};
-pub use history::{History, NoHistory};
-pub use images::{Image, ImageError};
 pub use judge::judge;
-#[cfg(feature = "argocd")]
-pub(crate) use revision::same_repository;
 #[cfg(feature = "argocd")]
 pub(crate) use seen::HookRun;
 pub use verdict::{Failed, NotYet, Stale, StaleAction, Untested, Verdict};

@@ -44,20 +44,16 @@
 //! }
 //! ```
 
-mod access;
 mod answer;
 pub mod hooks;
-mod http;
 mod instance;
 mod jobs;
 mod kubernetes;
 mod managed;
 mod observe;
-mod query;
 mod rights;
 mod server;
 mod source;
-mod trees;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -71,12 +67,12 @@ use pathops_core::project::EnvironmentTarget;
 use pathops_core::{EnvironmentId, Error, ErrorKind, OpContext, RepoId, Result, UnitId};
 
 use self::instance::Connected;
-use self::trees::Trees;
+use crate::live::Trees;
 
-pub use self::access::Access;
 pub use self::instance::Instance;
 pub use self::managed::ManagedApplication;
 pub use self::rights::{ACCOUNT, ROLE, RightsFinding};
+pub use crate::cluster::Access;
 
 /// The adapter's name.
 const NAME: &str = "argocd";

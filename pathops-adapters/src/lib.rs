@@ -13,8 +13,12 @@ pub mod argocd;
 mod call;
 #[cfg(feature = "cedar")]
 pub mod cedar;
+#[cfg(feature = "argocd")]
+mod cluster;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod evidence_rows;
+#[cfg(feature = "flux")]
+pub mod flux;
 #[cfg(feature = "github")]
 pub mod github;
 #[cfg(feature = "gitlab")]
@@ -25,6 +29,8 @@ pub mod gitops_edit;
 mod inbox_rows;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod journal_rows;
+#[cfg(any(feature = "argo-verdict", feature = "flux"))]
+mod live;
 #[cfg(feature = "local-ci")]
 pub mod local_ci;
 #[cfg(feature = "local-forge")]

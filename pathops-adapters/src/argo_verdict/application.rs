@@ -1,9 +1,10 @@
 //! The parts of an `Application` that the verdict rests on.
 
-use pathops_core::UnixMillis;
-use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+use serde::de::{Error as _, IgnoredAny};
 use serde_json::Value;
+
+use crate::live::{Instant, or_default};
 
 /// An `Application` of Argo CD (`argoproj.io/v1alpha1`), as far as it matters. Fields that are not known are ignored.
 #[derive(Clone, Debug, Deserialize)]
@@ -295,22 +296,7 @@ pub(super) struct SyncedResource {
     pub(super) hook_phase: Option<String>,
 }
 
-/// An instant as Kubernetes writes it, cut to the second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Instant(pub(super) UnixMillis);
-
-impl<'de> Deserialize<'de> for Instant {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
-    }
-}
-
 /// A resource, for people.
 pub(super) fn label(kind: &str, name: &str) -> String {
     if name.is_empty() { kind.to_owned() } else { format!("{kind}/{name}") }
-}
-
-/// Go writes `null` for what is empty.
-fn or_default<'de, D: Deserializer<'de>, T: Default + DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
-    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }

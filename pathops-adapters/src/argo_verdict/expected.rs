@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pathops_core::{CommitId, UnixMillis};
 
-use super::images::Image;
+use crate::live::Image;
 
 /// What should be live: nothing less counts as ready. It expects one source at least, so that it cannot be empty.
 #[derive(Clone, Debug, PartialEq, Eq)]

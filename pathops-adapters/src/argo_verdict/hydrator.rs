@@ -6,11 +6,11 @@ use pathops_core::CommitId;
 
 use super::application::{Application, Hydration, Source, SourceHydrator};
 use super::expected::{ExpectedSource, Within};
-use super::history::History;
 use super::judge::Step;
-use super::revision::{is_at, plain, same_repository};
+use super::revision::is_at;
 use super::same::same;
 use super::verdict::{Failed, NotYet, Stale, StaleAction, Verdict};
+use crate::live::{History, plain, same_repository};
 
 impl SourceHydrator {
     /// Whether a comparison was with the source that is hydrated to.

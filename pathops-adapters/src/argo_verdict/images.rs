@@ -1,71 +1,21 @@
 //! Which images run.
 
-use std::fmt;
-
 use super::application::Application;
 use super::expected::Expected;
 use super::judge::Step;
 use super::verdict::{Failed, NotYet, Verdict};
-
-/// A reference to an image: repository, tag, digest. At least one of the two is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Image(String);
-
-/// What a reference says, without a copy.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Parts<'a> {
-    pub(super) repository: &'a str,
-    tag: Option<&'a str>,
-    pub(super) digest: Option<&'a str>,
-}
-
-/// A text that names no one image.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no one image: write `repository@sha256:…`, or `repository:tag`")]
-pub struct ImageError(String);
-
-impl std::str::FromStr for Image {
-    type Err = ImageError;
-    fn from_str(text: &str) -> Result<Self, ImageError> {
-        let Parts { repository, tag, digest } = parts(text);
-        let named = !repository.is_empty() && (tag.is_some() || digest.is_some());
-        if named && tag != Some("") && digest != Some("") { Ok(Self(text.to_owned())) } else { Err(ImageError(text.to_owned())) }
-    }
-}
-
-impl fmt::Display for Image {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-pub(super) fn parts(reference: &str) -> Parts<'_> {
-    let (name, digest) = reference.split_once('@').map_or((reference, None), |(name, digest)| (name, Some(digest)));
-    // A colon before the last slash is that of a port.
-    match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => Parts { repository, tag: Some(tag), digest },
-        _ => Parts { repository: name, tag: None, digest },
-    }
-}
-
-impl Parts<'_> {
-    /// Whether what runs is what `self` expects: the same digest, and only where none is expected the same tag.
-    fn is(&self, running: &Parts<'_>) -> bool {
-        self.repository == running.repository
-            && if self.digest.is_some() { self.digest == running.digest } else { self.tag == running.tag }
-    }
-}
+use crate::live::parts;
 
 /// The images that Argo CD names can hold some that are gone already; so one of the same repository beside the expected one
 /// is waited for and is no failure.
 pub(super) fn expected_images_run(expected: &Expected, application: &Application) -> Step {
     for image in expected.images() {
-        let wanted = parts(&image.0);
+        let wanted = image.parts();
         let running = || application.status.summary.images.iter().filter(|it| parts(it).repository == wanted.repository);
         if !running().any(|it| wanted.is(&parts(it))) {
             return Err(Verdict::Failed(Failed::WrongImage { expected: image.to_string() }));
         }
-        if let Some(old) = running().find(|it| !expected.images().iter().any(|image| parts(&image.0).is(&parts(it)))) {
+        if let Some(old) = running().find(|it| !expected.images().iter().any(|image| image.parts().is(&parts(it)))) {
             return Err(Verdict::NotYet(NotYet::OldImage { running: old.clone() }));
         }
     }

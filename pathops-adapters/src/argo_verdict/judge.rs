@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use pathops_core::UnixMillis;
 
-use super::application::{Application, Health, Instant, OperationState, Resource, label};
+use super::application::{Application, Health, OperationState, Resource, label};
 use super::expected::Expected;
-use super::history::History;
 use super::hydrator::hydrated;
 use super::images::expected_images_run;
 use super::operation::operation_ended_well;
@@ -14,6 +13,7 @@ use super::revision::Sourced;
 use super::same::same;
 use super::tested::hooks_succeeded;
 use super::verdict::{Failed, NotYet, Stale, StaleAction, Verdict};
+use crate::live::{History, Instant};
 
 /// A condition that holds, or the verdict where it does not.
 pub(super) type Step = Result<(), Verdict>;

@@ -4,10 +4,10 @@ use pathops_core::CommitId;
 
 use super::application::{Application, OperationState};
 use super::expected::Expected;
-use super::history::History;
 use super::judge::{Step, all_at};
 use super::revision::Sourced;
 use super::verdict::{Failed, NotYet, Stale, Verdict};
+use crate::live::History;
 
 /// Whether nothing is under way, and the last operation did not fail at what is expected.
 pub(super) fn operation_ended_well(expected: &Expected, application: &Application, history: &impl History) -> Step {

@@ -4,9 +4,9 @@ use pathops_core::CommitId;
 
 use super::application::{Revisions, Source};
 use super::expected::{At, ExpectedSource, Within};
-use super::history::History;
 use super::judge::Step;
 use super::verdict::{NotYet, Stale, StaleAction, Verdict};
+use crate::live::{History, Stands, plain, same_repository, stands};
 
 /// Sources with the revision of each.
 #[derive(Clone, Copy)]
@@ -64,33 +64,13 @@ pub(super) fn is_at(expected: &ExpectedSource, revision: &str, history: &impl Hi
         (At::Commit(commit), Within::Path(path)) => {
             // Where a comparison fails, it is the name of the branch.
             let Ok(found) = CommitId::parse(revision) else { return no_revision() };
-            if history.descends(&expected.repo_url, &found, commit) != Some(true) {
-                return not_seen();
-            }
             let revision = found.to_string();
-            match history.same_tree(&expected.repo_url, plain(path), &found, commit) {
-                Some(true) => Ok(()),
-                Some(false) => Err(Verdict::Stale(Stale::Superseded { revision }, StaleAction::GiveUp)),
-                None => Err(Verdict::Stale(Stale::UnknownTree { revision }, StaleAction::ReadGit)),
+            match stands(history, &expected.repo_url, path, &found, commit) {
+                Stands::Same => Ok(()),
+                Stands::Elsewhere => not_seen(),
+                Stands::Superseded => Err(Verdict::Stale(Stale::Superseded { revision }, StaleAction::GiveUp)),
+                Stands::Unknown => Err(Verdict::Stale(Stale::UnknownTree { revision }, StaleAction::ReadGit)),
             }
         }
     }
-}
-
-/// `git/x.git/` is `git/x`.
-pub(crate) fn same_repository(one: &str, other: &str) -> bool {
-    let bare = |url: &str| -> usize {
-        let url = url.trim_end_matches('/');
-        url.strip_suffix(".git").unwrap_or(url).len()
-    };
-    one.get(..bare(one)) == other.get(..bare(other))
-}
-
-/// A path as Git has it: `./envs/preflight/` is `envs/preflight`, and the root is empty.
-pub(super) fn plain(path: &str) -> &str {
-    let mut path = path.trim_matches('/');
-    while let Some(rest) = path.strip_prefix("./") {
-        path = rest.trim_start_matches('/');
-    }
-    if path == "." { "" } else { path }
 }

@@ -2,11 +2,10 @@
 
 use pathops_core::{CommitId, Digest, UnixMillis};
 
-use super::application::{Application, Instant};
+use super::application::Application;
 use super::expected::{Expected, ExpectedSource};
-use super::history::History;
-use super::images::parts;
 use super::tested::hooks_that_ran;
+use crate::live::{History, Instant, parts};
 
 /// A hook that ran in the last operation.
 #[derive(Clone, Debug)]

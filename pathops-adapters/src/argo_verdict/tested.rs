@@ -2,10 +2,10 @@
 
 use super::application::{Application, SyncedResource, label};
 use super::expected::{Expected, ExpectedHook};
-use super::history::History;
 use super::judge::Step;
 use super::operation::was_for;
 use super::verdict::{Failed, NotYet, Stale, StaleAction, Untested, Verdict};
+use crate::live::History;
 
 /// Whether the expected hooks ran in a whole sync of what is expected, and all of them succeeded.
 pub(super) fn hooks_succeeded(expected: &Expected, application: &Application, history: &impl History) -> Step {

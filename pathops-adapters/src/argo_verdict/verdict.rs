@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use crate::live::StaleAction;
+
 /// Is this very commit live and healthy?
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "verdict", content = "detail")]
@@ -140,20 +142,6 @@ pub enum Untested {
     NoResult,
     /// No such hook ran.
     NoHook,
-}
-
-/// What to do about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum StaleAction {
-    /// Ask Argo CD to refresh.
-    Refresh,
-    /// Read the commit from Git.
-    ReadGit,
-    /// Give up this expectation: another one has taken its place.
-    GiveUp,
-    /// A person has to act: nothing that we may do helps.
-    AskPeople,
 }
 
 /// Why it failed.

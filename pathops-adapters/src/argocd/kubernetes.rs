@@ -10,12 +10,10 @@ use pathops_core::{ErrorKind, OpContext, Result};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::access::Access;
-use super::http::{Ask, Http, Lines, PATIENCE};
-use super::query::{encoded, query};
 use super::rights::{self, RightsFinding};
 use super::source::{Event, Page, Place, Source};
 use crate::argo_verdict::Application;
+use crate::cluster::{Access, Ask, Http, Lines, PATIENCE, encoded, query};
 
 /// So many a page.
 const PAGE: &str = "100";

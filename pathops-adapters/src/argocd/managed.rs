@@ -4,7 +4,8 @@ use pathops_core::adapter::{ExpectedDeployment, JobKind};
 use pathops_core::{Error, ErrorKind, JobName, RepoPath, Result};
 
 use super::source::Place;
-use crate::argo_verdict::{Expected, ExpectedHook, ExpectedSource, same_repository};
+use crate::argo_verdict::{Expected, ExpectedHook, ExpectedSource};
+use crate::live::same_repository;
 
 /// One `Application` of Argo CD that is a unit in an environment, or a part of it.
 #[derive(Clone, Debug)]

@@ -10,9 +10,9 @@ use pathops_core::{CommitId, Digest, Error, ErrorKind, JobName, OpContext, RepoI
 use super::answer::{About, Said};
 use super::jobs::Runs;
 use super::managed::ManagedApplication;
-use super::trees::{Answers, Asking};
 use super::{ArgoCd, Unit};
-use crate::argo_verdict::{Application, Expected, Verdict, judge, same_repository};
+use crate::argo_verdict::{Application, Expected, Verdict, judge};
+use crate::live::{Answers, Asking, nothing, rank, same_repository, whole};
 
 const OPERATION: &str = "observe a deployment";
 
@@ -174,17 +174,9 @@ impl Observing<'_> {
     /// What has to hold beyond the single Applications: the environment's whole folder is what is expected, and every expected
     /// job belongs to one of them.
     fn whole(&self, applied: &[CommitId], trees: &[Option<TreeId>]) -> Readiness {
-        if applied.len() != self.asked.len() {
-            let message = "it is not known which commit is live".to_owned();
-            return Readiness::NotYet(NotYet::Reported { message });
-        }
-        for (commit, tree) in applied.iter().zip(trees) {
-            if tree.as_ref() != Some(&self.expected.tree) {
-                return match tree.clone().or_else(|| nothing(commit)) {
-                    Some(tree) => Readiness::Stale(Stale::Superseded { tree }, StaleAction::GiveUp),
-                    None => Readiness::NotYet(NotYet::NotSeen),
-                };
-            }
+        let readiness = whole(applied, trees, self.asked.len(), &self.expected.tree);
+        if readiness != Readiness::Ready {
+            return readiness;
         }
         let declared: BTreeSet<&JobName> = self.asked.iter().flat_map(|it| &it.managed.jobs).map(|job| &job.name).collect();
         let missing: Vec<JobName> = self.expected.jobs.iter().filter(|job| !declared.contains(job)).cloned().collect();
@@ -193,10 +185,7 @@ impl Observing<'_> {
 
     /// The tree of the environment's folder. None where there is no such folder, or no such commit.
     async fn tree(&self, commit: &CommitId) -> Result<Option<TreeId>> {
-        match self.argo.trees.tree(self.cx, &self.unit.repo, commit, &self.expected.target.path).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            answer => answer,
-        }
+        self.argo.trees.known_tree(self.cx, &self.unit.repo, commit, &self.expected.target.path).await
     }
 
     /// The artifact that runs: the expected one where it does.
@@ -218,26 +207,4 @@ impl Observing<'_> {
             }
         }
     }
-}
-
-/// Of several Applications the one counts whose answer weighs most: that another state took its place, then a failure, then what
-/// somebody has to do, then what is waited for.
-fn rank(readiness: &Readiness) -> u8 {
-    match readiness {
-        Readiness::Stale(_, StaleAction::GiveUp) => 0,
-        Readiness::Failed(_) => 1,
-        Readiness::Stale(_, StaleAction::AskPeople) => 2,
-        Readiness::Stale(_, StaleAction::Refresh) => 3,
-        Readiness::NotYet(_) => 4,
-        Readiness::Ready => 5,
-    }
-}
-
-/// Git's empty tree, in the hash of `commit`: what a folder that is gone asks for.
-fn nothing(commit: &CommitId) -> Option<TreeId> {
-    let empty = match commit.as_str().len() {
-        40 => "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-        _ => "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-    };
-    TreeId::parse(empty).ok()
 }

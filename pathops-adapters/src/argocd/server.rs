@@ -10,14 +10,12 @@ use pathops_core::{ErrorKind, OpContext, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::access::Access;
-use super::http::{Ask, Http, Lines, PATIENCE};
 use super::kubernetes::{about, application, page};
-use super::query::{encoded, query};
 use super::rights::{self, RightsFinding};
 use super::source::{Event, Page, Place, Source};
 use super::watch::SILENCE;
 use crate::argo_verdict::Application;
+use crate::cluster::{Access, Ask, Http, Lines, PATIENCE, encoded, query};
 
 /// A refresh is asked for at once, and answered once it has happened. So long is waited for that.
 const REFRESH: Duration = Duration::from_secs(10);

@@ -1,11 +1,10 @@
 //! Requests and their answers, of both servers alike.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt as _};
+use futures_util::StreamExt as _;
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use kube::Client;
@@ -19,14 +18,11 @@ use super::access::Access;
 /// An answer may be so long, in bytes: a page of Applications, each of which etcd holds to about 1.5 MB.
 const BODY: usize = 256 << 20;
 
-/// One line of a stream.
-const LINE: usize = 16 << 20;
-
 /// How long a server may take to begin its answer, and to end one that is no stream.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server and the client for it, which is made anew once its credential is refused.
-pub(super) struct Http {
+pub(crate) struct Http {
     access: Access,
     clock: Arc<dyn Clock>,
     client: Mutex<Option<Client>>,
@@ -34,24 +30,24 @@ pub(super) struct Http {
 
 /// One request.
 #[derive(Clone, Debug)]
-pub(super) struct Ask {
+pub(crate) struct Ask {
     /// What is tried, as a phrase that completes "failed to …".
-    pub(super) operation: &'static str,
+    pub(crate) operation: &'static str,
     /// What it is about, for people.
-    pub(super) on: String,
-    pub(super) method: Method,
-    pub(super) path: String,
+    pub(crate) on: String,
+    pub(crate) method: Method,
+    pub(crate) path: String,
     /// With its type.
-    pub(super) body: Option<(&'static str, Vec<u8>)>,
-    pub(super) patience: Duration,
+    pub(crate) body: Option<(&'static str, Vec<u8>)>,
+    pub(crate) patience: Duration,
 }
 
 impl Ask {
-    pub(super) fn get(operation: &'static str, on: impl fmt::Display, path: String) -> Self {
+    pub(crate) fn get(operation: &'static str, on: impl fmt::Display, path: String) -> Self {
         Self { operation, on: on.to_string(), method: Method::GET, path, body: None, patience: PATIENCE }
     }
 
-    pub(super) fn error(&self, kind: ErrorKind) -> Error {
+    pub(crate) fn error(&self, kind: ErrorKind) -> Error {
         let error = Error::new(kind, self.operation).on(&self.on);
         // To read leaves no trace.
         if self.method == Method::GET { error.with_effect(Effect::None) } else { error }
@@ -59,12 +55,12 @@ impl Ask {
 }
 
 impl Http {
-    pub(super) fn new(access: Access, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(access: Access, clock: Arc<dyn Clock>) -> Self {
         Self { access, clock, client: Mutex::default() }
     }
 
     /// The whole answer.
-    pub(super) async fn read(&self, ask: &Ask) -> Result<Vec<u8>> {
+    pub(crate) async fn read(&self, ask: &Ask) -> Result<Vec<u8>> {
         let answer = async {
             let mut body = self.send(ask).await?.into_body().into_data_stream();
             let mut bytes = Vec::new();
@@ -79,14 +75,7 @@ impl Http {
         self.in_time(ask, answer).await
     }
 
-    /// The answer line by line, as it comes.
-    pub(super) async fn lines(&self, ask: &Ask) -> Result<Lines> {
-        let answer = self.in_time(ask, self.send(ask)).await?;
-        let pieces = answer.into_body().into_data_stream().map(|piece| piece.map(|piece| piece.to_vec()));
-        Ok(Lines { ask: ask.clone(), pieces: Box::pin(pieces), rest: Vec::new(), searched: 0 })
-    }
-
-    async fn in_time<T>(&self, ask: &Ask, answer: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(super) async fn in_time<T>(&self, ask: &Ask, answer: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             answer = answer => answer,
             () = self.clock.sleep(ask.patience) => Err(ask.error(ErrorKind::Timeout)),
@@ -94,7 +83,7 @@ impl Http {
     }
 
     /// The answer where it is a success. A refused credential is read again, once.
-    async fn send(&self, ask: &Ask) -> Result<Response<Body>> {
+    pub(super) async fn send(&self, ask: &Ask) -> Result<Response<Body>> {
         let (client, is_new) = self.client().await?;
         let mut answer = self.send_by(&client, ask).await?;
         if answer.status() == StatusCode::UNAUTHORIZED && !is_new {
@@ -138,7 +127,7 @@ impl fmt::Debug for Http {
 }
 
 /// The server was not reached, or its answer broke off. A write may have happened.
-fn lost(ask: &Ask, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+pub(super) fn lost(ask: &Ask, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     let lost = Error::new(ErrorKind::Unavailable, ask.operation).on(&ask.on).with_source(error);
     if ask.method == Method::GET { lost } else { lost.with_effect(Effect::Unknown) }
 }
@@ -178,7 +167,7 @@ async fn refusal(ask: &Ask, answer: Response<Body>) -> Error {
 const REASON: usize = 64 << 10;
 
 /// What a refusal with this status is.
-pub(super) fn kind(status: StatusCode) -> ErrorKind {
+fn kind(status: StatusCode) -> ErrorKind {
     match status.as_u16() {
         401 | 403 => ErrorKind::Denied,
         404 => ErrorKind::NotFound,
@@ -188,39 +177,5 @@ pub(super) fn kind(status: StatusCode) -> ErrorKind {
         504 => ErrorKind::Timeout,
         500..600 => ErrorKind::Unavailable,
         _ => ErrorKind::Unexpected,
-    }
-}
-
-/// An answer that goes on, line by line.
-pub(super) struct Lines {
-    ask: Ask,
-    pieces: Pin<Box<dyn Stream<Item = Result<Vec<u8>, kube::Error>> + Send>>,
-    rest: Vec<u8>,
-    searched: usize,
-}
-
-impl Lines {
-    /// The next line, or `None` where the server has ended it. Half a line at the end is an error.
-    ///
-    /// # Cancel safety
-    /// What has come is kept for the next call.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<u8>>> {
-        loop {
-            let unsearched = self.rest.get(self.searched..).unwrap_or_default();
-            if let Some(end) = unsearched.iter().position(|byte| *byte == b'\n') {
-                let rest = self.rest.split_off(self.searched + end + 1);
-                self.searched = 0;
-                return Ok(Some(std::mem::replace(&mut self.rest, rest)));
-            }
-            self.searched = self.rest.len();
-            if self.searched > LINE {
-                return Err(self.ask.error(ErrorKind::Unexpected).because(format!("a line is longer than {LINE} bytes")));
-            }
-            match self.pieces.next().await {
-                Some(piece) => self.rest.extend_from_slice(&piece.map_err(|error| lost(&self.ask, error))?),
-                None if self.rest.is_empty() => return Ok(None),
-                None => return Err(self.ask.error(ErrorKind::Unavailable).because("it broke off in the middle of a line")),
-            }
-        }
     }
 }

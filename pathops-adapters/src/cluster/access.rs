@@ -78,7 +78,7 @@ impl Access {
     }
 
     /// A client with the credential as it is now. Reads files and may run a program, so not on a thread that others wait for.
-    pub(super) async fn client(&self) -> Result<Client> {
+    pub(crate) async fn client(&self) -> Result<Client> {
         let access = self.clone();
         let runtime = tokio::runtime::Handle::current();
         let made = tokio::task::spawn_blocking(move || runtime.block_on(access.make())).await;

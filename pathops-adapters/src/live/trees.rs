@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pathops_core::adapter::Scm;
 use pathops_core::{CommitId, ErrorKind, OpContext, RepoId, RepoPath, Result, TreeId};
 
-use crate::argo_verdict::History;
+use super::history::History;
 
 /// So many answers are kept: they never change.
 const KEPT: usize = 4096;
 
 /// Answers of the Git host.
-pub(super) struct Trees {
+pub(crate) struct Trees {
     scm: Arc<dyn Scm>,
     descents: Mutex<HashMap<(RepoId, CommitId, CommitId), bool>>,
     trees: Mutex<HashMap<(RepoId, CommitId, RepoPath), Option<TreeId>>>,
@@ -22,13 +22,13 @@ pub(super) struct Trees {
 
 /// Something that the rule wants to know.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Question {
+pub(crate) enum Question {
     Descends { repo_url: String, commit: CommitId, ancestor: CommitId },
     SameTree { repo_url: String, path: String, one: CommitId, other: CommitId },
 }
 
 impl Question {
-    pub(super) fn repo_url(&self) -> &str {
+    pub(crate) fn repo_url(&self) -> &str {
         match self {
             Question::Descends { repo_url, .. } | Question::SameTree { repo_url, .. } => repo_url,
         }
@@ -36,21 +36,21 @@ impl Question {
 }
 
 /// What is known so far. `None` is that nobody knows.
-pub(super) type Answers = HashMap<Question, Option<bool>>;
+pub(crate) type Answers = HashMap<Question, Option<bool>>;
 
 /// Answers from what is known, and notes what is not.
-pub(super) struct Asking<'a> {
+pub(crate) struct Asking<'a> {
     answers: &'a Answers,
     open: RefCell<Vec<Question>>,
 }
 
 impl<'a> Asking<'a> {
-    pub(super) fn new(answers: &'a Answers) -> Self {
+    pub(crate) fn new(answers: &'a Answers) -> Self {
         Self { answers, open: RefCell::default() }
     }
 
     /// What has to be asked before the verdict counts.
-    pub(super) fn open(self) -> Vec<Question> {
+    pub(crate) fn open(self) -> Vec<Question> {
         self.open.into_inner()
     }
 
@@ -78,12 +78,12 @@ impl History for Asking<'_> {
 }
 
 impl Trees {
-    pub(super) fn new(scm: Arc<dyn Scm>) -> Self {
+    pub(crate) fn new(scm: Arc<dyn Scm>) -> Self {
         Self { scm, descents: Mutex::default(), trees: Mutex::default() }
     }
 
     /// The answer of the Git host, where `repo` is its name of the question's repository.
-    pub(super) async fn answer(&self, cx: &OpContext, repo: &RepoId, question: &Question) -> Result<Option<bool>> {
+    pub(crate) async fn answer(&self, cx: &OpContext, repo: &RepoId, question: &Question) -> Result<Option<bool>> {
         match question {
             Question::Descends { commit, ancestor, .. } => known(self.descends(cx, repo, commit, ancestor).await),
             Question::SameTree { path, one, other, .. } => {
@@ -98,7 +98,7 @@ impl Trees {
     }
 
     /// The tree of a folder at a commit, or `None` where there is no such folder.
-    pub(super) async fn tree(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<Option<TreeId>> {
+    pub(crate) async fn tree(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<Option<TreeId>> {
         let key = (repo.clone(), commit.clone(), path.clone());
         if let Some(tree) = lock(&self.trees).get(&key) {
             return Ok(tree.clone());
@@ -106,6 +106,17 @@ impl Trees {
         let tree = self.scm.tree_at(cx, repo, commit, path).await?;
         keep(&self.trees, key, tree.clone());
         Ok(tree)
+    }
+
+    /// The same, or `None` where there is no such commit.
+    pub(crate) async fn known_tree(
+        &self,
+        cx: &OpContext,
+        repo: &RepoId,
+        commit: &CommitId,
+        path: &RepoPath,
+    ) -> Result<Option<TreeId>> {
+        Ok(known(self.tree(cx, repo, commit, path).await)?.flatten())
     }
 
     async fn descends(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, ancestor: &CommitId) -> Result<bool> {

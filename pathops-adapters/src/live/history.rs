@@ -2,8 +2,8 @@
 
 use pathops_core::CommitId;
 
-/// What Git says about the commits of the expected sources. `None` is "not known", and what is not known never makes an
-/// application ready.
+/// What Git says about the commits of the expected sources. `None` is "not known", and what is not known never makes a
+/// deployment ready.
 pub trait History {
     /// Whether `commit` has `ancestor` among its ancestors. A commit is no descendant of itself.
     fn descends(&self, repo_url: &str, commit: &CommitId, ancestor: &CommitId) -> Option<bool>;

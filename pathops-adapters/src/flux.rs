@@ -1,0 +1,3 @@
+//! Flux: what it says of an expected deployment.
+
+pub mod verdict;

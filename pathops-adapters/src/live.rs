@@ -1,0 +1,23 @@
+//! What every rule on "is this very commit live?" rests on: what Git says, references to images, and JSON of Kubernetes.
+
+mod action;
+mod history;
+mod images;
+mod json;
+#[cfg(feature = "argocd")]
+mod readiness;
+mod revision;
+#[cfg(feature = "argocd")]
+mod trees;
+
+pub use self::action::StaleAction;
+pub use self::history::{History, NoHistory};
+pub use self::images::{Image, ImageError};
+
+pub(crate) use self::images::parts;
+pub(crate) use self::json::{Instant, or_default};
+#[cfg(feature = "argocd")]
+pub(crate) use self::readiness::{nothing, rank, whole};
+pub(crate) use self::revision::{Stands, plain, same_repository, stands};
+#[cfg(feature = "argocd")]
+pub(crate) use self::trees::{Answers, Asking, Trees};
