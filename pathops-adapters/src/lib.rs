@@ -13,7 +13,7 @@ pub mod argocd;
 mod call;
 #[cfg(feature = "cedar")]
 pub mod cedar;
-#[cfg(feature = "argocd")]
+#[cfg(any(feature = "argocd", feature = "flux"))]
 mod cluster;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod evidence_rows;

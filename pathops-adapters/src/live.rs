@@ -4,10 +4,10 @@ mod action;
 mod history;
 mod images;
 mod json;
-#[cfg(feature = "argocd")]
+#[cfg(any(feature = "argocd", feature = "flux"))]
 mod readiness;
 mod revision;
-#[cfg(feature = "argocd")]
+#[cfg(any(feature = "argocd", feature = "flux"))]
 mod trees;
 
 pub use self::action::StaleAction;
@@ -16,8 +16,8 @@ pub use self::images::{Image, ImageError};
 
 pub(crate) use self::images::parts;
 pub(crate) use self::json::{Instant, or_default};
-#[cfg(feature = "argocd")]
+#[cfg(any(feature = "argocd", feature = "flux"))]
 pub(crate) use self::readiness::{nothing, rank, whole};
 pub(crate) use self::revision::{Stands, plain, same_repository, stands};
-#[cfg(feature = "argocd")]
+#[cfg(any(feature = "argocd", feature = "flux"))]
 pub(crate) use self::trees::{Answers, Asking, Trees};

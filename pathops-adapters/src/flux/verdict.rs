@@ -29,9 +29,9 @@
 //! the repository.
 //!
 //! **Times.** Flux writes down no time of a look. It sets `Ready` to `Unknown` when a reconciliation begins, so the last change of
-//! `Ready` is the end of the last one. Since when it has been healthy stands in `status.history` (Flux 2.7 and later); before that it
-//! is the end of the last reconciliation, so there a settle time has to be shorter than the interval, and needs expected images: the
-//! workloads are then looked at by ourselves when it is over.
+//! `Ready` is the end of the last one. Since when it has been healthy stands in `status.history` (Flux 2.7 and later), unless the
+//! same state was there before and another in between. Then, and before 2.7, it is the end of the last reconciliation, so a settle
+//! time has to be shorter than the interval, and needs expected images: the workloads are then looked at by ourselves when it is over.
 //!
 //! **What it cannot see.** What is changed past Git between two reconciliations, but for workloads, and what values from outside of
 //! the repository (`substituteFrom`, `valuesFrom`) put into it.

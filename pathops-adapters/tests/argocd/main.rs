@@ -5,6 +5,8 @@
 
 mod controller;
 mod crd;
+#[path = "../desired_state/mod.rs"]
+mod desired_state;
 mod faults;
 mod many;
 mod rights;

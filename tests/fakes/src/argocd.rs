@@ -3,20 +3,15 @@
 //!
 //! Who plays the controller is another matter: a test, or [`Controller`], which tells of what a machine really runs.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a fake: what it cannot play is a failed test")]
-#![expect(clippy::missing_panics_doc, reason = "a fake: what it is asked and cannot play is a panic everywhere")]
 #![expect(clippy::disallowed_methods, reason = "the fakes take real time")]
 
 mod argo_api;
-mod cluster;
 mod controller;
-mod http;
 
-use pathops_core::UnixMillis;
 use serde_json::{Value, json};
 
-pub use cluster::{Cluster, Faults, Key, key};
+pub use crate::kubernetes::{Body, Cluster, Faults, Key, Piece, Reply, Request, Server, key, second};
 pub use controller::{Controller, Deployed};
-pub use http::{Body, Piece, Reply, Request, Server};
 
 /// The annotation that asks for a look at Git.
 const REFRESH: &str = "argocd.argoproj.io/refresh";
@@ -60,10 +55,4 @@ pub fn application(key: &Key, repo_url: &str, path: &str, branch: &str) -> Value
         },
         "status": {}
     })
-}
-
-/// An instant as Argo CD writes it: to the second.
-#[must_use]
-pub fn second(at: UnixMillis) -> Value {
-    json!(UnixMillis(at.0 - at.0.rem_euclid(1000)).to_string())
 }

@@ -4,9 +4,13 @@
 
 #[cfg(feature = "argocd")]
 pub mod argocd;
+#[cfg(feature = "flux")]
+pub mod flux;
 #[cfg(any(feature = "github", feature = "gitlab"))]
 mod git;
 #[cfg(feature = "github")]
 pub mod github;
 #[cfg(feature = "gitlab")]
 pub mod gitlab;
+#[cfg(any(feature = "argocd", feature = "flux"))]
+pub mod kubernetes;

@@ -90,7 +90,7 @@ pub enum NotYet {
         /// Which.
         what: String,
     },
-    /// Something that was applied is not there.
+    /// A source, or something that was applied, is not there.
     Missing {
         /// What.
         what: String,
@@ -254,7 +254,7 @@ impl fmt::Display for NotYet {
                 write!(f, "Flux does not check whether {what} is healthy: set `wait: true` on the Kustomization")
             }
             Self::NotReleased { what } => write!(f, "{what} has not deployed what it asks for now"),
-            Self::Missing { what } => write!(f, "{what} was applied and is not there"),
+            Self::Missing { what } => write!(f, "{what} is not there"),
             Self::RollingOut { what, message } => write!(f, "{what} rolls out: {message}"),
             Self::NotTold { expected } => write!(f, "no workload is told that could run {expected}"),
             Self::Settling { remaining_millis } => write!(f, "settling: {remaining_millis} ms to go"),

@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::REFRESH;
-use super::cluster::{Cluster, key};
-use super::http::{Reply, Request};
+use crate::kubernetes::{Cluster, Reply, Request, key};
 
 fn refusal(status: u16, code: u16, message: &str) -> Reply {
     Reply::json(status, &json!({"error": message, "code": code, "message": message}))

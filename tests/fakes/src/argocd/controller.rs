@@ -12,8 +12,8 @@ use pathops_core::{CommitId, IdempotencyKey, JobName, OpContext, RepoId, TreeId,
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use super::cluster::{Cluster, Key};
-use super::{REFRESH, second};
+use super::REFRESH;
+use crate::kubernetes::{Cluster, Key, second};
 
 /// How often it looks whether it has something to do.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -1,4 +1,4 @@
-//! A stateful fake of the API server of Kubernetes, as far as `Application` objects and reviews of one's own access go.
+//! A stateful fake of the API server of Kubernetes, as far as objects of one kind and reviews of one's own access go.
 //! Answers have the shapes that a real server (1.36) gave.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,6 +17,25 @@ pub type Key = (String, String);
 pub fn key(namespace: &str, name: &str) -> Key {
     (namespace.to_owned(), name.to_owned())
 }
+
+/// A kind of objects, as the API calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// The group of the API.
+    pub group: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// The name in paths.
+    pub plural: &'static str,
+    /// The name in objects.
+    pub kind: &'static str,
+    /// Whether what is written into the status leaves the generation as it is.
+    pub has_status: bool,
+}
+
+/// Argo CD's.
+pub(crate) const APPLICATIONS: Resource =
+    Resource { group: "argoproj.io", version: "v1alpha1", plural: "applications", kind: "Application", has_status: false };
 
 /// What goes wrong on the way.
 #[derive(Clone, Debug, Default)]
@@ -48,6 +67,7 @@ struct Store {
 
 #[derive(Debug)]
 struct Inner {
+    resource: Resource,
     check: fn(&Value),
     store: Mutex<Store>,
     version: watch::Sender<u64>,
@@ -66,16 +86,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap()
 }
 
-pub(super) fn status(code: u16, reason: &str, message: &str) -> Value {
+pub(crate) fn status(code: u16, reason: &str, message: &str) -> Value {
     json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": message, "reason": reason,
         "code": code})
 }
 
 impl Cluster {
-    /// Without any object. Each one that is put into it is shown to `check` first.
+    /// Without any `Application`. Each one that is put into it is shown to `check` first.
     #[must_use]
     pub fn new(check: fn(&Value)) -> Self {
+        Self::of(APPLICATIONS, check)
+    }
+
+    /// Without any object, of this kind.
+    #[must_use]
+    pub fn of(resource: Resource, check: fn(&Value)) -> Self {
         Self(Arc::new(Inner {
+            resource,
             check,
             store: Mutex::default(),
             version: watch::Sender::new(0),
@@ -107,7 +134,7 @@ impl Cluster {
         *lock(&self.0.account) = rights.to_vec();
     }
 
-    pub(super) fn account_may(&self, resource: &str, action: &str) -> bool {
+    pub(crate) fn account_may(&self, resource: &str, action: &str) -> bool {
         lock(&self.0.account).iter().any(|right| *right == format!("{resource}/{action}"))
     }
 
@@ -128,7 +155,7 @@ impl Cluster {
         lock(&self.0.store).objects.values().cloned().collect()
     }
 
-    pub(super) fn version(&self) -> u64 {
+    pub(crate) fn version(&self) -> u64 {
         lock(&self.0.store).version
     }
 
@@ -144,8 +171,11 @@ impl Cluster {
         store.version += 1;
         let version = store.version;
         object["metadata"]["resourceVersion"] = json!(version.to_string());
-        let generation = object["metadata"]["generation"].as_u64().unwrap_or(0) + 1;
-        object["metadata"]["generation"] = json!(generation);
+        let before = store.objects.get(&key).filter(|_| self.0.resource.has_status);
+        if before.is_none_or(|before| before["spec"] != object["spec"]) {
+            let generation = object["metadata"]["generation"].as_u64().unwrap_or(0) + 1;
+            object["metadata"]["generation"] = json!(generation);
+        }
         let word = if store.objects.insert(key, object.clone()).is_some() { "MODIFIED" } else { "ADDED" };
         store.log.push_back((version, word, Arc::new(object)));
         drop(store);
@@ -179,12 +209,12 @@ impl Cluster {
         store.log.clear();
     }
 
-    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.0.version.subscribe()
     }
 
     /// Whether the request may go on: notes it, and lets happen what goes wrong.
-    pub(super) async fn admit(&self, request: &Request) -> Result<(), Reply> {
+    pub(crate) async fn admit(&self, request: &Request) -> Result<(), Reply> {
         lock(&self.0.calls).push(request.line());
         let (delay, answer) = {
             let mut faults = self.faults();
@@ -210,24 +240,34 @@ impl Cluster {
             return refusal;
         }
         let parts: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+        let Resource { group, version, plural, .. } = self.0.resource;
         match (request.method.as_str(), parts.as_slice()) {
-            ("GET", ["apis", "argoproj.io", "v1alpha1", "applications"]) => self.list_or_watch(&request, None),
-            ("GET", ["apis", "argoproj.io", "v1alpha1", "namespaces", namespace, "applications"]) => {
-                self.list_or_watch(&request, Some(namespace))
-            }
-            (method, ["apis", "argoproj.io", "v1alpha1", "namespaces", namespace, "applications", name]) => {
-                self.one(method, &request, &key(namespace, name))
-            }
             ("POST", ["apis", "authorization.k8s.io", "v1", review]) => self.review(&request, review),
-            _ => Reply::json(404, &status(404, "NotFound", "the server could not find the requested resource")),
+            (method, ["apis", of, at, within @ ..]) if (*of, *at) == (group, version) => match (method, within) {
+                ("GET", [all]) if *all == plural => self.list_or_watch(&request, None),
+                ("GET", ["namespaces", namespace, all]) if *all == plural => self.list_or_watch(&request, Some(namespace)),
+                (method, ["namespaces", namespace, all, name]) if *all == plural => {
+                    self.one(method, &request, &key(namespace, name))
+                }
+                _ => unknown(),
+            },
+            _ => unknown(),
         }
+    }
+
+    /// Whether a request is about objects of this kind.
+    #[must_use]
+    pub fn serves(&self, path: &str) -> bool {
+        let Resource { group, version, plural, .. } = self.0.resource;
+        path.starts_with(&format!("/apis/{group}/{version}/")) && path.split('/').any(|part| part == plural)
     }
 
     fn one(&self, method: &str, request: &Request, key: &Key) -> Reply {
         let Some(mut object) = self.get(key) else {
-            let message = format!("applications.argoproj.io {:?} not found", key.1);
+            let Resource { group, plural, .. } = self.0.resource;
+            let message = format!("{plural}.{group} {:?} not found", key.1);
             let mut missing = status(404, "NotFound", &message);
-            missing["details"] = json!({"name": key.1, "group": "argoproj.io", "kind": "applications"});
+            missing["details"] = json!({"name": key.1, "group": group, "kind": plural});
             return Reply::json(404, &missing);
         };
         match method {
@@ -237,8 +277,9 @@ impl Cluster {
                 let patch: Value = serde_json::from_slice(&request.body).unwrap();
                 let seen = patch.pointer("/metadata/resourceVersion");
                 if seen.is_some_and(|seen| *seen != object["metadata"]["resourceVersion"]) {
-                    let message = "Operation cannot be fulfilled on applications.argoproj.io: the object has been modified";
-                    return Reply::json(409, &status(409, "Conflict", message));
+                    let Resource { group, plural, .. } = self.0.resource;
+                    let message = format!("Operation cannot be fulfilled on {plural}.{group}: the object has been modified");
+                    return Reply::json(409, &status(409, "Conflict", &message));
                 }
                 merge(&mut object, &patch);
                 self.put(object);
@@ -280,7 +321,9 @@ impl Cluster {
             metadata["continue"] = json!(token);
             metadata["remainingItemCount"] = json!(remaining);
         }
-        let list = json!({"kind": "ApplicationList", "apiVersion": "argoproj.io/v1alpha1", "metadata": metadata, "items": items});
+        let Resource { group, version, kind, .. } = self.0.resource;
+        let (kind, api_version) = (format!("{kind}List"), format!("{group}/{version}"));
+        let list = json!({"kind": kind, "apiVersion": api_version, "metadata": metadata, "items": items});
         Reply::json(200, &list)
     }
 
@@ -305,13 +348,13 @@ impl Cluster {
     }
 
     /// Tells of all that happens after `version`, with the faults of the moment, and of nothing else by bookmarks.
-    pub(super) async fn tell(
+    pub(crate) async fn tell(
         &self,
         mut version: u64,
         pieces: &mpsc::Sender<Piece>,
         say: impl Fn(&str, &Value) -> Option<Value>,
     ) -> Option<()> {
-        let mut changes = self.changes();
+        let (mut changes, resource) = (self.changes(), self.0.resource);
         loop {
             let mut events = self.events_after(version);
             let faults = self.faults().clone();
@@ -348,7 +391,7 @@ impl Cluster {
             tokio::select! {
                 _ = changes.changed() => {}
                 () = tokio::time::sleep(Duration::from_secs(1)), if !faults.deaf => {
-                    let bookmark = json!({"kind": "Application", "apiVersion": "argoproj.io/v1alpha1",
+                    let bookmark = json!({"kind": resource.kind, "apiVersion": format!("{}/{}", resource.group, resource.version),
                         "metadata": {"resourceVersion": version.to_string(), "creationTimestamp": null}, "spec": {}});
                     if let Some(said) = say("BOOKMARK", &bookmark) {
                         pieces.send(line(&said)).await.ok()?;
@@ -380,10 +423,14 @@ impl Cluster {
                 });
                 json!({"allowed": allowed})
             }
-            _ => return Reply::json(404, &status(404, "NotFound", "the server could not find the requested resource")),
+            _ => return unknown(),
         };
         Reply::json(201, &object)
     }
+}
+
+fn unknown() -> Reply {
+    Reply::json(404, &status(404, "NotFound", "the server could not find the requested resource"))
 }
 
 /// Which objects a list or a watch is of.
