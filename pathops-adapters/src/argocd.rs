@@ -71,8 +71,8 @@ use crate::live::Trees;
 
 pub use self::instance::Instance;
 pub use self::managed::ManagedApplication;
-pub use self::rights::{ACCOUNT, ROLE, RightsFinding};
-pub use crate::cluster::Access;
+pub use self::rights::{ACCOUNT, ROLE};
+pub use crate::cluster::{Access, RightsFinding};
 
 /// The adapter's name.
 const NAME: &str = "argocd";

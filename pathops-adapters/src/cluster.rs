@@ -6,6 +6,8 @@ mod http;
 mod lines;
 mod query;
 mod rights;
+#[cfg(feature = "kubernetes")]
+mod tail;
 
 pub use self::access::Access;
 pub use self::rights::RightsFinding;
@@ -16,5 +18,9 @@ pub(crate) use self::rights::{Right, findings};
 
 #[cfg(feature = "argocd")]
 pub(crate) use self::lines::Lines;
-#[cfg(feature = "argocd")]
+#[cfg(any(feature = "argocd", feature = "kubernetes"))]
 pub(crate) use self::query::query;
+#[cfg(feature = "argocd")]
+pub(crate) use self::rights::OPERATION;
+#[cfg(feature = "kubernetes")]
+pub(crate) use self::tail::Tail;

@@ -13,7 +13,7 @@ pub mod argocd;
 mod call;
 #[cfg(feature = "cedar")]
 pub mod cedar;
-#[cfg(any(feature = "argocd", feature = "flux"))]
+#[cfg(any(feature = "argocd", feature = "flux", feature = "kubernetes"))]
 mod cluster;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod evidence_rows;
@@ -29,6 +29,8 @@ pub mod gitops_edit;
 mod inbox_rows;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod journal_rows;
+#[cfg(feature = "kubernetes")]
+pub mod kubernetes;
 #[cfg(any(feature = "argo-verdict", feature = "flux"))]
 mod live;
 #[cfg(feature = "local-ci")]

@@ -17,7 +17,7 @@ const VENDORS: [(&str, &[&str]); 13] = [
     ("git2", &["embedded", "local-ci", "local-forge", "local-gitops"]),
     ("gitlab", &["gitlab"]),
     ("jsonschema", &["embedded", "local-gitops"]),
-    ("kube", &["argocd", "flux"]),
+    ("kube", &["argocd", "flux", "kubernetes"]),
     ("object_store", &["embedded", "object-store", "s3", "zstd"]),
     ("octocrab", &["github"]),
     ("reqwest", &["gitlab", "s3"]),

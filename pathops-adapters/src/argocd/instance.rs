@@ -7,12 +7,11 @@ use pathops_core::adapter::Clock;
 use pathops_core::{Error, OpContext, Result};
 
 use super::kubernetes::Kubernetes;
-use super::rights::RightsFinding;
 use super::server::Server;
 use super::source::{Place, Source};
 use super::watch::Watch;
 use crate::argo_verdict::Application;
-use crate::cluster::Access;
+use crate::cluster::{Access, RightsFinding};
 
 /// One Argo CD: where its Applications are read, and how it is asked to look at Git.
 #[derive(Clone, Debug)]

@@ -10,10 +10,10 @@ use pathops_core::{ErrorKind, OpContext, Result};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::rights::{self, RightsFinding};
+use super::rights::of_applications;
 use super::source::{Event, Page, Place, Source};
 use crate::argo_verdict::Application;
-use crate::cluster::{Access, Ask, Http, Lines, PATIENCE, encoded, query};
+use crate::cluster::{self, Access, Ask, Http, Lines, PATIENCE, RightsFinding, encoded, query};
 
 /// So many a page.
 const PAGE: &str = "100";
@@ -154,6 +154,7 @@ impl Source for Kubernetes {
 
     async fn rights(&self, cx: &OpContext, refreshing: bool) -> Result<BTreeSet<RightsFinding>> {
         let namespace = self.namespace.as_deref();
-        rights::of_cluster(&self.http, cx, namespace, namespace.unwrap_or("default"), refreshing).await
+        let needed = of_applications(refreshing);
+        cluster::findings(&self.http, cx, namespace, namespace.unwrap_or("default"), &needed).await
     }
 }

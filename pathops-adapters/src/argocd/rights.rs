@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use pathops_core::{ErrorKind, OpContext, Result};
 use serde::Deserialize;
 
-pub use crate::cluster::RightsFinding;
-
-use crate::cluster::{self, Ask, Http, PATIENCE, Right, encoded};
+use crate::cluster::{Ask, Http, OPERATION, PATIENCE, Right, RightsFinding, encoded};
 
 /// The least that the credential for a cluster needs, as manifests of Kubernetes.
 pub const ROLE: &str = include_str!("role.yaml");
@@ -15,22 +13,12 @@ pub const ROLE: &str = include_str!("role.yaml");
 /// The least that the account in Argo CD needs, as its configuration.
 pub const ACCOUNT: &str = include_str!("account.yaml");
 
-const OPERATION: &str = "review what the credential may do";
-
-const GROUP: &str = "argoproj.io";
 const RESOURCE: &str = "applications";
 
-/// Of Kubernetes: the needed verbs in the namespace, or in all of them, and nothing beside them in `told_of`.
-pub(super) async fn of_cluster(
-    http: &Http,
-    cx: &OpContext,
-    namespace: Option<&str>,
-    told_of: &str,
-    patching: bool,
-) -> Result<BTreeSet<RightsFinding>> {
+/// The verbs for Applications that a credential for a cluster needs.
+pub(super) fn of_applications(patching: bool) -> Vec<Right> {
     let verbs = ["get", "list", "watch"].into_iter().chain(patching.then_some("patch"));
-    let needed: Vec<Right> = verbs.map(|verb| Right { verb, group: GROUP, resource: RESOURCE }).collect();
-    cluster::findings(http, cx, namespace, told_of, &needed).await
+    verbs.map(|verb| Right { verb, group: "argoproj.io", resource: RESOURCE, part: "" }).collect()
 }
 
 /// What an account in Argo CD never needs: the resource, the action, and on what.

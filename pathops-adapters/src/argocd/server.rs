@@ -11,11 +11,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::kubernetes::{about, application, page};
-use super::rights::{self, RightsFinding};
+use super::rights;
 use super::source::{Event, Page, Place, Source};
 use super::watch::SILENCE;
 use crate::argo_verdict::Application;
-use crate::cluster::{Access, Ask, Http, Lines, PATIENCE, encoded, query};
+use crate::cluster::{Access, Ask, Http, Lines, PATIENCE, RightsFinding, encoded, query};
 
 /// A refresh is asked for at once, and answered once it has happened. So long is waited for that.
 const REFRESH: Duration = Duration::from_secs(10);

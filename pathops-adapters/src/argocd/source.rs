@@ -6,9 +6,8 @@ use std::fmt::{self, Debug};
 use async_trait::async_trait;
 use pathops_core::{OpContext, Result};
 
-use super::rights::RightsFinding;
 use crate::argo_verdict::Application;
-use crate::cluster::Lines;
+use crate::cluster::{Lines, RightsFinding};
 
 /// Namespace and name of an Application.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

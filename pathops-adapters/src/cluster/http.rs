@@ -61,14 +61,20 @@ impl Http {
 
     /// The whole answer.
     pub(crate) async fn read(&self, ask: &Ask) -> Result<Vec<u8>> {
+        self.read_up_to(ask, BODY).await
+    }
+
+    /// The whole answer, which is no longer than this.
+    pub(crate) async fn read_up_to(&self, ask: &Ask, longest: usize) -> Result<Vec<u8>> {
         let answer = async {
             let mut body = self.send(ask).await?.into_body().into_data_stream();
             let mut bytes = Vec::new();
             while let Some(piece) = body.next().await {
-                bytes.extend_from_slice(&piece.map_err(|error| lost(ask, error))?);
-                if bytes.len() > BODY {
-                    return Err(ask.error(ErrorKind::Unexpected).because(format!("the answer is longer than {BODY} bytes")));
+                let piece = piece.map_err(|error| lost(ask, error))?;
+                if bytes.len().saturating_add(piece.len()) > longest {
+                    return Err(ask.error(ErrorKind::Unexpected).because(format!("the answer is longer than {longest} bytes")));
                 }
+                bytes.extend_from_slice(&piece);
             }
             Ok(bytes)
         };
@@ -167,7 +173,7 @@ async fn refusal(ask: &Ask, answer: Response<Body>) -> Error {
 const REASON: usize = 64 << 10;
 
 /// What a refusal with this status is.
-fn kind(status: StatusCode) -> ErrorKind {
+pub(crate) fn kind(status: StatusCode) -> ErrorKind {
     match status.as_u16() {
         401 | 403 => ErrorKind::Denied,
         404 => ErrorKind::NotFound,

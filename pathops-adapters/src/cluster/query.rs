@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// The query of these parameters, with its question mark.
-#[cfg(feature = "argocd")]
+#[cfg(any(feature = "argocd", feature = "kubernetes"))]
 pub(crate) fn query<'a>(parameters: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut query = String::new();
     for (name, value) in parameters {

@@ -41,15 +41,30 @@ impl fmt::Display for RightsFinding {
     }
 }
 
-/// One right that is needed.
+pub(crate) const OPERATION: &str = "review what the credential may do";
+
+/// Something that a credential for a cluster needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Right {
     pub(crate) verb: &'static str,
+    /// Empty for the core.
     pub(crate) group: &'static str,
     pub(crate) resource: &'static str,
+    /// The subresource, or nothing.
+    pub(crate) part: &'static str,
 }
 
-const OPERATION: &str = "review what the credential may do";
+impl Right {
+    /// The resource as a rule names it.
+    fn of(&self) -> String {
+        if self.part.is_empty() { self.resource.to_owned() } else { format!("{}/{}", self.resource, self.part) }
+    }
+}
+
+fn named(verb: &str, resource: &str, group: &str) -> String {
+    let dot = if group.is_empty() { "" } else { "." };
+    format!("{verb} {resource}{dot}{group}")
+}
 
 #[derive(Deserialize)]
 struct Review<T> {
@@ -84,7 +99,7 @@ struct Rule {
     resources: Vec<String>,
 }
 
-/// What is needed and missing in the namespace, or in all of them, and what is there beside it in `told_of`.
+/// What is needed in the namespace, or in all of them, and nothing beside it in `told_of`.
 pub(crate) async fn findings(
     http: &Http,
     cx: &OpContext,
@@ -93,12 +108,13 @@ pub(crate) async fn findings(
     needed: &[Right],
 ) -> Result<BTreeSet<RightsFinding>> {
     let mut findings = BTreeSet::new();
-    for Right { verb, group, resource } in needed {
-        let attributes = json!({"verb": verb, "group": group, "resource": resource, "namespace": namespace});
+    for right in needed {
+        let Right { verb, group, resource, part } = right;
+        let attributes = json!({"verb": verb, "group": group, "resource": resource, "subresource": part, "namespace": namespace});
         let Review { status: Access { allowed } } =
             review(http, cx, "selfsubjectaccessreviews", json!({"resourceAttributes": attributes})).await?;
         if !allowed {
-            findings.insert(RightsFinding::Missing { right: format!("{verb} {resource}.{group}") });
+            findings.insert(RightsFinding::Missing { right: named(verb, &right.of(), group) });
         }
     }
     let Review { status: rules } = review::<Rules>(http, cx, "selfsubjectrulesreviews", json!({"namespace": told_of})).await?;
@@ -138,10 +154,9 @@ fn excess(rule: &Rule, needed: &[Right]) -> Vec<RightsFinding> {
             continue;
         }
         for resource in &rule.resources {
-            let is_needed = |verb: &str| needed.iter().any(|it| it.verb == verb && it.group == group && it.resource == resource);
-            let too_much = rule.verbs.iter().filter(|verb| !is_needed(verb));
-            let dot = if group.is_empty() { "" } else { "." };
-            findings.extend(too_much.map(|verb| RightsFinding::Excess { right: format!("{verb} {resource}{dot}{group}") }));
+            let ours = |verb: &str| needed.iter().any(|it| it.verb == verb && it.group == group && it.of() == *resource);
+            let too_much = rule.verbs.iter().filter(|verb| !ours(verb));
+            findings.extend(too_much.map(|verb| RightsFinding::Excess { right: named(verb, resource, group) }));
         }
     }
     findings

@@ -36,7 +36,7 @@ impl Needs {
         let workloads = [("apps", "deployments"), ("apps", "statefulsets"), ("apps", "daemonsets")];
         let mut rights = Vec::new();
         let mut need = |verb, of: &[(&'static str, &'static str)]| {
-            rights.extend(of.iter().map(|(group, resource)| Right { verb, group, resource }));
+            rights.extend(of.iter().map(|(group, resource)| Right { verb, group, resource, part: "" }));
         };
         if self.flux {
             need("get", &flux);

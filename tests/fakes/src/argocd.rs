@@ -1,5 +1,5 @@
-//! Argo CD, as far as the adapter asks of it: the API server of Kubernetes with its `Application` objects, and Argo CD's own API on
-//! the same objects. Their answers have the shapes of real ones; requests are counted, and go wrong on demand.
+//! Argo CD, as far as the adapters ask of it: the API server of Kubernetes with its `Application` objects and with what runs there, and
+//! Argo CD's own API on the same Applications. Their answers have the shapes of real ones; requests are counted, and go wrong on demand.
 //!
 //! Who plays the controller is another matter: a test, or [`Controller`], which tells of what a machine really runs.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a fake: what it cannot play is a failed test")]
@@ -10,7 +10,9 @@ mod controller;
 
 use serde_json::{Value, json};
 
-pub use crate::kubernetes::{Body, Cluster, Faults, Key, Piece, Reply, Request, Server, key, second};
+pub use crate::kubernetes::{
+    Body, Cluster, Faults, Key, Log, Piece, Reply, Request, Runs, Server, container, event, key, pod, second, series, usage,
+};
 pub use controller::{Controller, Deployed};
 
 /// The annotation that asks for a look at Git.

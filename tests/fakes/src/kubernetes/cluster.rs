@@ -1,4 +1,4 @@
-//! A stateful fake of the API server of Kubernetes, as far as objects of one kind and reviews of one's own access go.
+//! A stateful fake of the API server of Kubernetes, as far as objects of one kind, what runs and reviews of one's own access go.
 //! Answers have the shapes that a real server (1.36) gave.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
+use super::core_api::Runs;
 use super::http::{Piece, Reply, Request};
 
 /// Namespace and name.
@@ -76,6 +77,7 @@ struct Inner {
     token: Mutex<String>,
     rules: Mutex<Value>,
     account: Mutex<Vec<&'static str>>,
+    runs: Mutex<Runs>,
 }
 
 /// The cluster. Clones are the same one.
@@ -111,12 +113,18 @@ impl Cluster {
             token: Mutex::new("first".to_owned()),
             rules: Mutex::new(json!([])),
             account: Mutex::default(),
+            runs: Mutex::default(),
         }))
     }
 
     /// What goes wrong from now on.
     pub fn faults(&self) -> MutexGuard<'_, Faults> {
         lock(&self.0.faults)
+    }
+
+    /// What runs in it: pods, their logs, events, and what is measured.
+    pub fn runs(&self) -> MutexGuard<'_, Runs> {
+        lock(&self.0.runs)
     }
 
     /// From now on this token counts alone.
@@ -251,6 +259,7 @@ impl Cluster {
                 }
                 _ => unknown(),
             },
+            ("GET", parts) => self.core(&request, parts),
             _ => unknown(),
         }
     }
@@ -413,13 +422,15 @@ impl Cluster {
             }
             "selfsubjectaccessreviews" => {
                 let asked = &object["spec"]["resourceAttributes"];
+                let part = asked["subresource"].as_str().filter(|part| !part.is_empty()).map(|part| format!("/{part}"));
+                let resource = json!(format!("{}{}", asked["resource"].as_str().unwrap(), part.unwrap_or_default()));
                 let has = |rule: &Value, list: &str, wanted: &Value| {
                     rule[list].as_array().unwrap().iter().any(|it| it == wanted || it == "*")
                 };
                 let allowed = rules.as_array().unwrap().iter().any(|rule| {
                     has(rule, "verbs", &asked["verb"])
                         && has(rule, "apiGroups", &asked["group"])
-                        && has(rule, "resources", &asked["resource"])
+                        && has(rule, "resources", &resource)
                 });
                 json!({"allowed": allowed})
             }

@@ -1,0 +1,89 @@
+//! Lists of the API server, page by page.
+
+use pathops_core::{ErrorKind, OpContext, Result};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::Workload;
+use super::pod::Pod;
+use crate::cluster::{Ask, Http, PATIENCE, encoded, query};
+
+/// So many a page.
+const PAGE: &str = "250";
+
+/// A page may be so long, in bytes.
+const LONGEST: usize = 64 << 20;
+
+/// So many pages are read: 10,000 objects.
+const PAGES: usize = 40;
+
+/// Where a unit, or a part of it, runs.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub(super) http: &'a Http,
+    pub(super) cx: &'a OpContext,
+    pub(super) workload: &'a Workload,
+}
+
+#[derive(Deserialize)]
+struct List<T> {
+    #[serde(default)]
+    metadata: ListMeta,
+    // `null` where there is none, in some versions.
+    items: Option<Vec<T>>,
+}
+
+#[derive(Default, Deserialize)]
+struct ListMeta {
+    #[serde(rename = "continue")]
+    next: Option<String>,
+}
+
+impl Place<'_> {
+    /// A request about something of the namespace; `operation` names the verb and the resource.
+    pub(super) fn ask(&self, operation: &'static str, api: &str, rest: &str) -> Ask {
+        let Workload { cluster, namespace, .. } = self.workload;
+        let on = format!("namespace {namespace} of cluster {cluster}");
+        let mut ask = Ask::get(operation, on, format!("{api}/namespaces/{}/{rest}", encoded(namespace)));
+        ask.patience = self.cx.timeout().unwrap_or(PATIENCE);
+        ask
+    }
+
+    /// What `keep` keeps of all objects, and whether there are more than were read.
+    pub(super) async fn list<T: DeserializeOwned, U>(
+        &self,
+        operation: &'static str,
+        (api, resource): (&str, &str),
+        selector: Option<&str>,
+        keep: impl Fn(T) -> Option<U>,
+    ) -> Result<(Vec<U>, bool)> {
+        let (mut kept, mut next) = (Vec::new(), None::<String>);
+        for _ in 0..PAGES {
+            let selector = selector.map(|labels| ("labelSelector", labels));
+            let next_page = next.as_deref().map(|next| ("continue", next));
+            let parameters = query([("limit", PAGE)].into_iter().chain(selector).chain(next_page));
+            let ask = self.ask(operation, api, &format!("{resource}{parameters}"));
+            let bytes = self.http.read_up_to(&ask, LONGEST).await?;
+            let page: List<T> =
+                serde_json::from_slice(&bytes).map_err(|error| ask.error(ErrorKind::Unexpected).because(error))?;
+            kept.extend(page.items.unwrap_or_default().into_iter().filter_map(&keep));
+            next = page.metadata.next.filter(|next| !next.is_empty());
+            if next.is_none() {
+                return Ok((kept, false));
+            }
+        }
+        Ok((kept, true))
+    }
+
+    /// Its pods, by name.
+    pub(super) async fn pods(&self) -> Result<Vec<Pod>> {
+        let selector = self.workload.pods();
+        let (mut pods, _) = self.list("list pods", ("/api/v1", "pods"), Some(&selector), Some::<Pod>).await?;
+        pods.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
+        Ok(pods)
+    }
+
+    pub(super) fn no_pod(&self) -> String {
+        format!("there is no pod {}", self.workload)
+    }
+}
