@@ -71,9 +71,21 @@ impl Schedule {
             let tree = if random.below(10) == 0 { [UNBUILDABLE, UNHEALTHY][random.below(2)] } else { random.tree() };
             flux.branch.push(tree);
         }
+        // What is expected may be there already, and only our request is new.
+        if random.below(2) == 0 {
+            flux.fetch();
+            for _ in 0..8 {
+                flux.now += 300;
+                flux.go_on();
+                flux.roll_out();
+            }
+        }
         let settle = [Duration::ZERO, Duration::from_secs(3)][random.below(2)];
         let (expected, requested_at) = (flux.head(), flux.now);
-        flux.ask();
+        // Not every host lets us.
+        if random.below(2) == 0 {
+            flux.ask();
+        }
         Self { random, flux, expected, settle, requested_at }
     }
 
@@ -216,7 +228,7 @@ fn run(seeds: std::ops::Range<u64>) {
 type Lax = fn(&mut Value);
 
 /// Without each of these steps something is said to be ready that is not: the schedules would notice.
-const LAX: [(&str, Lax); 8] = [
+const LAX: [(&str, Lax); 7] = [
     ("what was applied", |it| {
         let revision = it["expected"].clone();
         for field in ["lastAppliedRevision", "lastAttemptedRevision"] {
@@ -224,7 +236,6 @@ const LAX: [(&str, Lax); 8] = [
         }
         it["source"]["status"]["artifact"]["revision"] = revision;
     }),
-    ("that it is suspended", |it| it["kustomization"]["spec"]["suspend"] = json!(false)),
     ("the time of our request", |it| {
         it["kustomization"]["status"]["conditions"][0]["lastTransitionTime"] = it["now"].clone();
     }),
@@ -262,7 +273,7 @@ const LAX: [(&str, Lax); 8] = [
 #[test]
 fn a_rule_that_leaves_out_a_step_is_caught() {
     for (step, lax) in LAX {
-        let caught = (0..8_000).any(|seed| {
+        let caught = (0..2_000).any(|seed| {
             let mut schedule = Schedule::new(seed);
             (0..40).any(|_| {
                 schedule.step();

@@ -33,8 +33,9 @@ fn expected(committed: &Committed) -> ExpectedDeployment {
     }
 }
 
-/// Asks as a workflow does, until it is told something else than to wait.
+/// Asks for a look and then as a workflow does, until it is told something else than to wait.
 async fn outcome(flux: &pathops_adapters::flux::Flux, expected: &ExpectedDeployment) -> Readiness {
+    flux.refresh(&cx(), &unit(), &target()).await.unwrap();
     for _ in 0..400 {
         let readiness = flux.observe(&cx(), expected).await.unwrap().readiness;
         match readiness {

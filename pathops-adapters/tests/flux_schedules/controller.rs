@@ -84,6 +84,8 @@ pub(crate) struct Controller {
     reconciling: bool,
     healthy: Option<Said>,
     observed: i64,
+    /// The generation that the last reconciliation began with.
+    tried: i64,
     applied: Commit,
     attempted: Commit,
     history: Vec<Past>,
@@ -121,6 +123,7 @@ impl Controller {
             reconciling: false,
             healthy: Some(Said { status: "True", reason: "Succeeded", generation: 1, at }),
             observed: 1,
+            tried: 1,
             applied: 0,
             attempted: 0,
             history: vec![Past { tree: 0, status: SUCCEEDED, first: at, last: at }],
@@ -213,14 +216,14 @@ impl Controller {
             let (commit, asked, wait, generation, spec) = (self.artifact, self.asked, self.wait, self.generation, self.spec);
             self.attempt = Some(Attempt { commit, stage: Stage::Build, asked, wait, generation, spec });
             self.ready = Said { status: "Unknown", reason: "Progressing", generation, at: self.now };
-            self.reconciling = true;
+            (self.reconciling, self.tried) = (true, generation);
         }
     }
 
     /// Goes on with what is under way, or begins where there is something to do.
     pub(crate) fn go_on(&mut self) {
         let Some(attempt) = self.attempt.take() else {
-            let something = self.artifact != self.attempted || self.asked != self.handled || self.observed != self.generation;
+            let something = self.artifact != self.attempted || self.asked != self.handled || self.tried != self.generation;
             if something {
                 self.begin();
             }
