@@ -15,7 +15,7 @@ use pathops_core::adapter::{
     SignalCapabilities, SignalQuery, Signer as _,
 };
 use pathops_core::evidence::{
-    ContractComparison, Envelope, Occasion, Predicate as _, Redaction, Reference, Release, RuntimeTrace, ScanFinding,
+    ContractComparison, Envelope, Occasion, Predicate as _, Provenance, Redaction, Reference, Release, RuntimeTrace, ScanFinding,
     ScanSeverity, ScanTimes, Scanner, SignalReading, Snapshot, Statement, TakenReport, TestResult, Treatment, TrustRoot,
     VerificationSummary, VerifiedEvidence, VerifiedProperties, Vulnerabilities, predicate_schemas,
 };
@@ -145,9 +145,9 @@ fn each_is_numbered_whole_and_in_the_ledger_on_success_and_on_failure() {
 
     let types = fit_their_schemas(&[statements(&world, &first), statements(&world, &second)].concat());
     let own = ["approval", "deployment", "health"].map(|name| format!("https://pathops.dev/predicate/{name}/v0.1"));
-    let [first, last] = [[Snapshot::TYPE, Release::TYPE, TestResult::TYPE].as_slice(), &[VerificationSummary::TYPE]]
-        .map(|types| types.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>());
-    assert_eq!(types, [first, own.to_vec(), last].concat());
+    let of_others = [Snapshot::TYPE, Release::TYPE, TestResult::TYPE].map(ToOwned::to_owned);
+    let of_slsa = [Provenance::TYPE, VerificationSummary::TYPE].map(ToOwned::to_owned);
+    assert_eq!(types, [of_others.as_slice(), &own, &of_slsa].concat());
 
     let (log, trust) = (log_key().identity(), TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()]));
     let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*world.blobs), sealed: None };
