@@ -36,7 +36,7 @@
 //!     assert!(kubernetes.capabilities().metrics);
 //!     Ok(kubernetes)
 //! }
-//! # let clock: Arc<dyn Clock> = Arc::new(pathops_core::memory::ManualClock::default());
+//! # let clock: Arc<dyn Clock> = Arc::new(pathops_core::memory::ManualClock::new(pathops_core::UnixMillis(0)));
 //! # signals(clock).unwrap();
 //! ```
 

@@ -41,6 +41,8 @@ pub mod local_forge;
 pub mod local_gitops;
 #[cfg(feature = "local-signer")]
 pub mod local_signer;
+#[cfg(feature = "loki")]
+pub mod loki;
 #[cfg(any(feature = "cedar", feature = "rego"))]
 mod nesting;
 #[cfg(feature = "object-store")]
@@ -49,6 +51,10 @@ pub mod object_store;
 pub mod patch_agent;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
+#[cfg(any(feature = "loki", feature = "prometheus"))]
+mod query_api;
 #[cfg(feature = "rego")]
 pub mod rego;
 #[cfg(any(feature = "github", feature = "gitlab"))]

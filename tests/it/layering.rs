@@ -20,7 +20,7 @@ const VENDORS: [(&str, &[&str]); 13] = [
     ("kube", &["argocd", "flux", "kubernetes"]),
     ("object_store", &["embedded", "object-store", "s3", "zstd"]),
     ("octocrab", &["github"]),
-    ("reqwest", &["gitlab", "s3"]),
+    ("reqwest", &["gitlab", "loki", "prometheus", "s3"]),
     ("sqlx", &["embedded", "postgres", "sqlite"]),
     ("sqlx-postgres", &["postgres"]),
     ("sqlx-sqlite", &["embedded", "sqlite"]),

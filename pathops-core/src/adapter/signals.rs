@@ -1,7 +1,7 @@
 use std::fmt::Debug;
 
 use async_trait::async_trait;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::error::Result;
 use crate::id::UnitId;
@@ -62,8 +62,13 @@ pub struct Sample {
     pub metric: String,
     /// When.
     pub at: UnixMillis,
-    /// How much. Not a number is no measurement; it never counts as good.
+    /// How much. Not a number is no measurement where one was due: a gap, which is `null` where it is written. It never counts as good.
+    #[serde(deserialize_with = "or_gap")]
     pub value: f64,
+}
+
+fn or_gap<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 /// Logs, events and metrics of what runs, read only.
@@ -103,5 +108,20 @@ pub trait RuntimeSignals: Debug + Send + Sync + 'static {
     async fn metrics(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<Sample>>> {
         let _ = (cx, query);
         Err(crate::Error::unsupported("read metrics"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_read_back_as_one_and_a_number_as_itself() {
+        for value in [f64::NAN, 0.0, -1.5, 1e300] {
+            let sample = Sample { metric: "uptime_seconds".to_owned(), at: UnixMillis(7), value };
+            let read: Sample = serde_json::from_str(&serde_json::to_string(&sample).unwrap()).unwrap();
+            assert!(read == sample || (read.value.is_nan() && value.is_nan()), "{read:?}");
+        }
+        assert!(serde_json::from_str::<Sample>(r#"{"metric":"uptime_seconds","at":7}"#).is_err(), "a gap is told");
     }
 }

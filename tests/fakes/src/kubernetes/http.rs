@@ -52,7 +52,8 @@ impl Request {
         Some(Self {
             method,
             path: decoded(path),
-            query: pairs.map(|(key, value)| (decoded(key), decoded(value))).collect(),
+            // A plus is a space there.
+            query: pairs.map(|(key, value)| (decoded(key), decoded(&value.replace('+', " ")))).collect(),
             headers: headers.collect(),
             body: Vec::new(),
         })

@@ -1,0 +1,97 @@
+//! How far back is read, and in which order lines come. On the fake.
+
+use libtest_mimic::Trial;
+use pathops_core::adapter::{Collected, RuntimeSignals as _, SignalQuery};
+
+use crate::fake::Fake;
+use crate::{ago, cx, loki, query, trial};
+
+pub(crate) fn trials() -> Vec<Trial> {
+    vec![
+        trial("lines_of_all_streams_come_in_the_order_of_time", lines_of_all_streams_come_in_the_order_of_time),
+        trial("pages_are_read_back_until_there_is_enough", pages_are_read_back_until_there_is_enough),
+        trial("pages_end_where_the_window_begins", pages_end_where_the_window_begins),
+        trial("lines_of_one_instant_are_neither_lost_nor_doubled", lines_of_one_instant_are_neither_lost_nor_doubled),
+        trial("an_instant_of_more_than_a_page_is_told", an_instant_of_more_than_a_page_is_told),
+        trial("silence_names_the_selector", silence_names_the_selector),
+    ]
+}
+
+async fn text(fake: &Fake, tail_bytes: usize) -> String {
+    let asked = SignalQuery { tail_bytes, ..query("orders") };
+    match loki(fake.url()).logs(&cx(), &asked).await.unwrap() {
+        Collected::Present(bytes) => String::from_utf8(bytes).unwrap(),
+        Collected::Absent(why) => panic!("{why}"),
+    }
+}
+
+async fn lines_of_all_streams_come_in_the_order_of_time() {
+    let fake = Fake::start().await;
+    for (pod, seconds, line) in
+        [("b", 10, "fourth"), ("a", 40, "first"), ("b", 30, "second"), ("a", 20, "third"), ("a", 301, "no")]
+    {
+        fake.print("orders", pod, ago(seconds), 0, line);
+    }
+    fake.print("orders-api", "a", ago(15), 0, "of another");
+    assert_eq!(text(&fake, 1 << 20).await, "first\nsecond\nthird\nfourth\n");
+    assert_eq!(text(&fake, 9).await, "d\nfourth\n");
+}
+
+async fn pages_are_read_back_until_there_is_enough() {
+    let fake = Fake::start().await;
+    for number in 0..20_000 {
+        fake.print("orders", "a", ago(250), number, &format!("line {number:05}"));
+    }
+    let told = text(&fake, 33_000).await;
+    assert_eq!(told.len(), 33_000);
+    assert!(told.starts_with("line 17000\n") && told.ends_with("line 19999\n"), "{}", &told[..50]);
+    let asked = fake.asked();
+    assert!((6..=8).contains(&asked.len()), "{}", asked.len());
+    assert!(asked.iter().all(|request| request.query("limit") == Some("515")));
+}
+
+async fn pages_end_where_the_window_begins() {
+    let fake = Fake::start().await;
+    for number in 0..2_500 {
+        fake.print("orders", "a", ago(250), number, &format!("line {number:05}"));
+    }
+    let told = text(&fake, 1 << 20).await;
+    assert_eq!((told.lines().count(), told.lines().next(), told.lines().last()), (2_500, Some("line 00000"), Some("line 02499")));
+    assert_eq!(fake.asked().len(), 3);
+}
+
+async fn lines_of_one_instant_are_neither_lost_nor_doubled() {
+    let fake = Fake::start().await;
+    // Groups of 7 lines have one instant each, of which no page holds whole ones only.
+    let at = ago(250);
+    for number in 0..5_000_u64 {
+        fake.print("orders", if number % 2 == 0 { "a" } else { "b" }, at, number / 7, &format!("line {number:05}"));
+    }
+    let told = text(&fake, 1 << 20).await;
+    let mut lines: Vec<&str> = told.lines().collect();
+    let group = |line: &&str| line[5..].parse::<u64>().unwrap() / 7;
+    assert!(lines.is_sorted_by_key(group), "they come in the order of time");
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!((lines.len(), told.lines().count()), (5_000, 5_000));
+}
+
+async fn an_instant_of_more_than_a_page_is_told() {
+    let fake = Fake::start().await;
+    let at = ago(250);
+    fake.print("orders", "a", at, 0, "before");
+    for number in 0..1_500 {
+        fake.print("orders", "a", at, 1, &format!("line {number:05}"));
+    }
+    fake.print("orders", "a", at, 2, "after");
+    let told = text(&fake, 1 << 20).await;
+    assert!(told.starts_with("before\n[… more lines of the same instant may be left out …]\n"), "{}", &told[..200]);
+    assert!(told.ends_with("line 01499\nafter\n") && told.lines().count() == 1_003, "{}", told.lines().count());
+}
+
+async fn silence_names_the_selector() {
+    let fake = Fake::start().await;
+    fake.print("orders", "a", ago(301), 0, "too early");
+    let Collected::Absent(why) = loki(fake.url()).logs(&cx(), &query("orders")).await.unwrap() else { panic!("something") };
+    assert!(why.starts_with(r#"Loki has no line of {namespace="shop", app="orders"} since"#), "{why}");
+}
