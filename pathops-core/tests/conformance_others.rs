@@ -34,6 +34,9 @@ mod gitops;
 #[path = "conformance_others/inbox.rs"]
 mod inbox;
 #[cfg(test)]
+#[path = "conformance_others/joined.rs"]
+mod joined;
+#[cfg(test)]
 #[path = "conformance_others/journal.rs"]
 mod journal;
 #[cfg(test)]
