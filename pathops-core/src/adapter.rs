@@ -24,6 +24,7 @@ mod ci;
 mod clock;
 mod co_authors;
 mod data_keys;
+mod event_bus;
 mod evidence_index;
 mod evidence_query;
 mod gitops;
@@ -48,6 +49,7 @@ pub use ci::*;
 pub use clock::*;
 pub use co_authors::*;
 pub use data_keys::*;
+pub use event_bus::*;
 pub use evidence_index::*;
 pub use evidence_query::*;
 pub use gitops::*;
@@ -73,6 +75,7 @@ fn _object_safe(
     _: &dyn Ci,
     _: &dyn Clock,
     _: &dyn DataKeys,
+    _: &dyn EventBus,
     _: &dyn EvidenceIndex,
     _: &dyn EvidenceSink,
     _: &dyn GitOps,
@@ -84,6 +87,7 @@ fn _object_safe(
     _: &dyn RuntimeSignals,
     _: &dyn Scm,
     _: &dyn Signer,
+    _: &dyn Subscriber,
     _: &dyn WebhookSource,
 ) {
 }

@@ -19,6 +19,7 @@ pub mod ci;
 pub mod condition;
 pub mod data_keys;
 pub mod engine;
+pub mod event_bus;
 pub mod evidence_index;
 pub mod gitops;
 pub mod inbox;

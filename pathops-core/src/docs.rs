@@ -153,6 +153,11 @@ pub mod decisions {
         //! One log, without a lease, in objects that anybody can read.
         #![doc = include_str!("docs/decisions/0017-ledger.md")]
     }
+
+    pub mod d0018_event_bus {
+        //! An event bus tells.
+        #![doc = include_str!("docs/decisions/0018-event-bus.md")]
+    }
 }
 
 #[cfg(doctest)]

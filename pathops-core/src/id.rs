@@ -172,6 +172,19 @@ id_type!(
     Lane, "lane", lane
 );
 
+id_type!(
+    /// What an event is called by whoever publishes it, and is called again when it is published again. Unique within its topic.
+    EventId, "event id", lane
+);
+id_type!(
+    /// What events are about, for example `webhooks`: who subscribes to it is told of all of them.
+    Topic, "topic", slug
+);
+id_type!(
+    /// The name of a subscription to a topic, for example `billing`. All who subscribe under it share its events.
+    SubscriptionName, "name of a subscription", slug
+);
+
 impl DeliveryKey {
     /// The key that stands for these bytes, where a sender gives none.
     #[must_use]
@@ -184,6 +197,14 @@ impl DeliveryKey {
     pub fn with_body(&self, body: &Digest) -> Self {
         let text = format!("{}+{}", self.0, body.short());
         if delivery_key(&text).is_none() { Self(text) } else { Self::of(text.as_bytes()) }
+    }
+}
+
+impl EventId {
+    /// The id of what `source` calls `name`, which may be any text: one that is no id is written as its digest.
+    #[must_use]
+    pub fn of(source: &WebhookSourceName, name: &str) -> Self {
+        Self(Lane::of(source.as_str(), name).0)
     }
 }
 

@@ -22,6 +22,9 @@ mod condition;
 #[path = "conformance_others/data_keys.rs"]
 mod data_keys;
 #[cfg(test)]
+#[path = "conformance_others/event_bus.rs"]
+mod event_bus;
+#[cfg(test)]
 #[path = "conformance_others/evidence_index.rs"]
 mod evidence_index;
 #[cfg(test)]

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pathops_core::adapter::{
-    AgentBackend, BlobCollector, BlobStore, Bucket, Ci, CiRunId, CiState, Clock, Collected, DataKey, DataKeys, EvidenceIndex,
-    GitOps, IdSource, Inbox, InboxQuery, Journal, Merge, MergeableBranch, MockAgentBackend, MockBlobCollector, MockBlobStore,
-    MockBucket, MockCi, MockClock, MockDataKeys, MockEvidenceIndex, MockGitOps, MockIdSource, MockInbox, MockJournal, MockMerge,
-    MockNotifier, MockRuntimeSignals, MockScm, MockSigner, MockWebhookSource, Notice, Notifier, Rejection, RunFilter,
-    RuntimeSignals, Scm, SignalQuery, Signer, SubjectDigest, WebhookRequest, WebhookSource,
+    AgentBackend, BlobCollector, BlobStore, Bucket, Ci, CiRunId, CiState, Clock, Collected, DataKey, DataKeys, Event, EventBus,
+    EvidenceIndex, GitOps, IdSource, Inbox, InboxQuery, Journal, Merge, MergeableBranch, MockAgentBackend, MockBlobCollector,
+    MockBlobStore, MockBucket, MockCi, MockClock, MockDataKeys, MockEventBus, MockEvidenceIndex, MockGitOps, MockIdSource,
+    MockInbox, MockJournal, MockMerge, MockNotifier, MockRuntimeSignals, MockScm, MockSigner, MockSubscriber, MockWebhookSource,
+    Notice, Notifier, Rejection, RunFilter, RuntimeSignals, Scm, SignalQuery, Signer, SubjectDigest, Subscription,
+    WebhookRequest, WebhookSource,
 };
 use pathops_core::evidence::Signature;
 use pathops_core::policy::{ConditionAnswer, ConditionError, Languages, MockCondition, MockConditionLanguage, Summary};
@@ -116,6 +117,21 @@ async fn webhooks() {
     inbox.expect_find().times(1).returning(|_, _, _| Ok(Vec::new()));
     let inbox: Arc<dyn Inbox> = Arc::new(inbox);
     assert_eq!(inbox.find(&cx(), &InboxQuery::default(), 1).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn events() {
+    let (id, topic, lane) = ("e1".parse().unwrap(), "webhooks".parse().unwrap(), "lane".parse().unwrap());
+    let event = Event::new(id, topic, lane, b"x".to_vec()).unwrap();
+    let (mut bus, told) = (MockEventBus::new(), event.clone());
+    bus.expect_subscribe().times(1).returning(move |_, _, _| {
+        let (mut subscriber, told) = (MockSubscriber::new(), told.clone());
+        subscriber.expect_next().times(1).returning(move |_| Ok(told.clone()));
+        Ok(Box::new(subscriber))
+    });
+    let bus: Arc<dyn EventBus> = Arc::new(bus);
+    let mut subscriber = bus.subscribe(&cx(), event.topic(), &Subscription::ephemeral()).await.unwrap();
+    assert_eq!(subscriber.next(&cx()).await.unwrap(), event);
 }
 
 #[tokio::test]

@@ -10,15 +10,16 @@ use super::{Call, Faulty};
 use crate::adapter::{
     Admitted, AgentBackend, AgentCapabilities, AgentRun, AgentTask, BlobCapabilities, BlobCollector, BlobStore, Bucket,
     ByteStream, Ci, CiCapabilities, CiRequest, CiRunId, CiState, Claim, Collected, Created, DataKey, DataKeys, DeliveryNumber,
-    Entry, EvidenceIndex, EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, ExpectedDeployment, GitOps, GitOpsCapabilities,
-    Inbox, InboxCapabilities, InboxQuery, IndexedEvidence, Journal, JournalCapabilities, Lease, NewDelivery, Notice, Notifier,
-    NotifierCapabilities, ObjectVersion, Observation, Run, RunFilter, RuntimeEvent, RuntimeSignals, Sample, Seq, Settlement,
-    Signal, SignalCapabilities, SignalNumber, SignalQuery, Signer, StoredBlob, StoredDelivery, SubjectDigest, Transition,
+    Entry, Event, EventBus, EventBusCapabilities, EvidenceIndex, EvidenceIndexCapabilities, EvidencePage, EvidenceQuery,
+    ExpectedDeployment, GitOps, GitOpsCapabilities, Inbox, InboxCapabilities, InboxQuery, IndexedEvidence, Journal,
+    JournalCapabilities, Lease, NewDelivery, Notice, Notifier, NotifierCapabilities, ObjectVersion, Observation, Run, RunFilter,
+    RuntimeEvent, RuntimeSignals, Sample, Seq, Settlement, Signal, SignalCapabilities, SignalNumber, SignalQuery, Signer,
+    StoredBlob, StoredDelivery, SubjectDigest, Subscriber, Subscription, Transition,
 };
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::evidence::{CertificateChain, PublicKey, Signature};
-use crate::id::{AgentId, ObjectKey, RunId, UnitId};
+use crate::id::{AgentId, ObjectKey, RunId, Topic, UnitId};
 use crate::op::OpContext;
 use crate::project::EnvironmentTarget;
 use crate::time::UnixMillis;
@@ -191,6 +192,27 @@ impl DataKeys for Faulty<dyn DataKeys> {
 
     async fn open(&self, cx: &OpContext, kept: &[u8]) -> Result<DataKey> {
         self.through(Call::read("open a key"), || self.inner.open(cx, kept)).await
+    }
+}
+
+/// Publishing and subscribing go through the faults. A subscriber is that of the bus itself.
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl EventBus for Faulty<dyn EventBus> {
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> EventBusCapabilities {
+        self.inner.capabilities()
+    }
+
+    async fn publish(&self, cx: &OpContext, event: &Event) -> Result<()> {
+        self.through(Call::write("publish an event"), || self.inner.publish(cx, event)).await
+    }
+
+    async fn subscribe(&self, cx: &OpContext, topic: &Topic, subscription: &Subscription) -> Result<Box<dyn Subscriber>> {
+        self.through(Call::read("subscribe to a topic"), || self.inner.subscribe(cx, topic, subscription)).await
     }
 }
 
