@@ -1,4 +1,4 @@
-//! The journal, the evidence index and the inbox in PostgreSQL, 12 or later: for hosts on several machines.
+//! The journal, the evidence index, the inbox and the event bus in PostgreSQL, 12 or later: for hosts on several machines.
 //!
 //! What is acknowledged is on the server's disk: `synchronous_commit` is switched on for the connections of this adapter,
 //! whatever the server has as its default. Triggers refuse to change or delete an entry of either, whoever asks, short of taking
@@ -10,9 +10,9 @@
 //! one transaction.
 //!
 //! The tables are `pathops_journal`, `pathops_leases`, `pathops_runs`, `pathops_entries` and `pathops_ops`, with functions of
-//! such names; `pathops_evidence_index`, `pathops_evidence` and `pathops_subjects`; and `pathops_inbox`, `pathops_lanes` and
-//! `pathops_deliveries`: in the first schema of the search path of
-//! who connects; those of an index that is made anew ([`PostgresEvidenceDraft`]) lie in a schema of their own until it is published. They are made by the first who opens the journal, the index or the inbox, and only where there are none; of several at the
+//! such names; `pathops_evidence_index`, `pathops_evidence` and `pathops_subjects`; `pathops_inbox`, `pathops_lanes` and
+//! `pathops_deliveries`; and `pathops_event_bus`, `pathops_topics`, `pathops_events` and `pathops_subscriptions`: in the first schema of the search path of
+//! who connects; those of an index that is made anew ([`PostgresEvidenceDraft`]) lie in a schema of their own until it is published. They are made by the first who opens the journal, the index, the inbox or the bus, and only where there are none; of several at the
 //! same time one makes them, and the others wait for it by an advisory lock.
 //!
 //! Connections are encrypted as the URL asks for (`sslmode`, `sslrootcert`), with `rustls`. As every client of PostgreSQL does,
@@ -21,11 +21,13 @@
 
 mod database;
 mod error;
+mod event_bus;
 mod evidence_draft;
 mod evidence_index;
 mod inbox;
 mod journal;
 
+pub use event_bus::PostgresEventBus;
 pub use evidence_draft::PostgresEvidenceDraft;
 pub use evidence_index::PostgresEvidenceIndex;
 pub use inbox::PostgresInbox;

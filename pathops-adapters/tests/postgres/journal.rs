@@ -186,7 +186,7 @@ async fn a_killed_server_loses_nothing(_: &Server) {
 }
 
 /// Calls until the server is reached again.
-async fn eventually<T>(mut call: impl AsyncFnMut() -> pathops_core::Result<T>) -> T {
+pub(crate) async fn eventually<T>(mut call: impl AsyncFnMut() -> pathops_core::Result<T>) -> T {
     for _ in 0..20 {
         match call().await {
             Err(error) if error.kind() == ErrorKind::Unavailable => {}

@@ -1,4 +1,4 @@
-//! The journal and the evidence index in a PostgreSQL that the test starts: the conformance kits, and what is particular to it.
+//! The journal, the evidence index, the inbox and the event bus in a PostgreSQL that the test starts: the conformance kits, and what is particular to it.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -10,6 +10,7 @@
 #![expect(clippy::disallowed_methods, reason = "it waits for a real server")]
 
 mod draft;
+mod event_bus;
 mod faults;
 mod journal;
 mod server;
@@ -20,8 +21,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use libtest_mimic::{Arguments, Trial};
-use pathops_adapters::postgres::{PostgresEvidenceDraft, PostgresEvidenceIndex, PostgresInbox, PostgresJournal};
-use pathops_core::adapter::{EvidenceIndex, EvidenceIndexCapabilities, Inbox, InboxCapabilities, Journal, JournalCapabilities};
+use pathops_adapters::postgres::{
+    PostgresEventBus, PostgresEvidenceDraft, PostgresEvidenceIndex, PostgresInbox, PostgresJournal,
+};
+use pathops_core::adapter::{
+    EventBus, EventBusCapabilities, EvidenceIndex, EvidenceIndexCapabilities, Inbox, InboxCapabilities, Journal,
+    JournalCapabilities,
+};
+use pathops_core::conformance::event_bus::{self as event_bus_kit, EventBusFixture, EventBusWorld};
 use pathops_core::conformance::evidence_index::{self, EvidenceIndexFixture, EvidenceIndexWorld};
 use pathops_core::conformance::inbox::{self, InboxFixture, InboxWorld};
 use pathops_core::conformance::journal::{self as journal_kit, JournalFixture, JournalWorld};
@@ -39,6 +46,18 @@ struct OneServer {
 impl OneServer {
     async fn server(&self) -> &Server {
         self.server.get_or_init(|| Server::start(&self.programs)).await
+    }
+}
+
+#[async_trait]
+impl EventBusFixture for OneServer {
+    async fn fresh(&self) -> EventBusWorld {
+        let url = self.server().await.database().await;
+        let open = move || {
+            let url = url.clone();
+            async move { Arc::new(PostgresEventBus::open(&url).await.unwrap()) as Arc<dyn EventBus> }
+        };
+        EventBusWorld::new(open, self.clone())
     }
 }
 
@@ -85,6 +104,8 @@ fn main() -> ExitCode {
         journal::writer_process();
         return ExitCode::SUCCESS;
     }
+    let mut of_bus = EventBusCapabilities::default();
+    (of_bus.durable, of_bus.shared, of_bus.deduplicates) = (true, true, true);
     let mut of_index = EvidenceIndexCapabilities::default();
     (of_index.durable, of_index.shared) = (true, true);
     let mut of_inbox = InboxCapabilities::default();
@@ -100,9 +121,11 @@ fn main() -> ExitCode {
     let missing = programs.is_none();
     let server = OneServer { programs: programs.unwrap_or_default(), server: Arc::default() };
     let mut all = evidence_index::trials(Arc::new(server.clone()), of_index);
+    all.extend(event_bus_kit::trials(Arc::new(server.clone()), of_bus));
     all.extend(inbox::trials(Arc::new(server.clone()), of_inbox));
     all.extend(journal_kit::trials(Arc::new(server.clone()), of_journal));
     all.extend(draft::trials(&server));
+    all.extend(event_bus::trials(&server));
     all.extend(faults::trials(&server));
     all.extend(journal::trials(&server));
     let all: Vec<Trial> = all.into_iter().map(|trial| trial.with_ignored_flag(missing)).collect();
