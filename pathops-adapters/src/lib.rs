@@ -25,6 +25,8 @@ pub mod github;
 pub mod gitlab;
 #[cfg(feature = "gitops-edit")]
 pub mod gitops_edit;
+#[cfg(feature = "nats")]
+mod held;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod inbox_rows;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -43,6 +45,8 @@ pub mod local_gitops;
 pub mod local_signer;
 #[cfg(feature = "loki")]
 pub mod loki;
+#[cfg(feature = "nats")]
+pub mod nats;
 #[cfg(any(feature = "cedar", feature = "rego"))]
 mod nesting;
 #[cfg(feature = "object-store")]

@@ -13,7 +13,8 @@ const IO: &str = "async-std chrono fastrand futures-executor getrandom git2 hype
                   tracing-subscriber ureq walkdir";
 
 /// The crates that connect an adapter to something, and the features that may pull each.
-const VENDORS: [(&str, &[&str]); 13] = [
+const VENDORS: [(&str, &[&str]); 14] = [
+    ("async-nats", &["nats"]),
     ("git2", &["embedded", "local-ci", "local-forge", "local-gitops"]),
     ("gitlab", &["gitlab"]),
     ("jsonschema", &["embedded", "local-gitops"]),
