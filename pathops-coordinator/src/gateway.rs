@@ -31,6 +31,7 @@ mod bell;
 #[cfg(feature = "tower")]
 mod http;
 mod lanes;
+mod publish;
 mod receive;
 mod replay;
 mod room;
@@ -40,6 +41,7 @@ pub use answer::Answer;
 #[cfg(feature = "tower")]
 pub use http::WebhookService;
 pub use lanes::{DeliveryHandler, Turn};
+pub use publish::PublishesEvents;
 pub use replay::{Sweep, Swept};
 
 use batch::Batch;

@@ -5,6 +5,8 @@
 mod batch;
 #[path = "gateway/killed.rs"]
 mod killed;
+#[path = "gateway/publish.rs"]
+mod publish;
 #[path = "gateway/spool.rs"]
 mod spool;
 #[path = "gateway/world.rs"]
