@@ -85,7 +85,6 @@ async fn consume(
 }
 
 /// Hands on what comes. Where that is not acknowledged in time, the channel is closed, and the server gives it to another one.
-#[expect(clippy::disallowed_methods, reason = "it waits for a server, which knows no virtual time")]
 async fn watch_over(
     channel: Channel,
     mut consumer: Consumer,

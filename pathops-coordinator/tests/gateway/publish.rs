@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pathops_coordinator::gateway::{PublishesEvents, Turn};
-use pathops_core::adapter::{Event, EventBus, Subscription};
-use pathops_core::memory::{Fault, Faults, Faulty, MemoryEventBus, When};
+use pathops_core::adapter::{Event, EventBus, Subscriber, Subscription};
+use pathops_core::memory::{Fault, Faults, Faulty, MemoryEventBus};
 use serde_json::{Value, json};
 
 use super::World;
@@ -24,7 +24,7 @@ fn told(fault: Fault) -> Told {
     Told { world, bus: Arc::new(Faulty::new(inner, faults.clone())), faults }
 }
 
-fn take(subscriber: &mut dyn pathops_core::adapter::Subscriber) -> Event {
+fn take(subscriber: &mut dyn Subscriber) -> Event {
     let event = now(subscriber.next(&cx())).unwrap();
     now(subscriber.ack(&cx(), event.id())).unwrap();
     event
