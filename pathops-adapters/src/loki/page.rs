@@ -55,7 +55,7 @@ impl Page {
     pub(super) fn entries(self) -> Vec<Entry> {
         let Self::Streams(streams) = self;
         let mut entries: Vec<Entry> = streams.into_iter().flat_map(|stream| stream.values).collect();
-        entries.sort_by_key(|entry| std::cmp::Reverse(entry.at));
+        entries.sort_by(|one, other| other.at.cmp(&one.at));
         entries
     }
 }
