@@ -1,5 +1,6 @@
 //! One answer of Loki.
 
+use std::cmp::Reverse;
 use std::fmt;
 
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
@@ -55,7 +56,7 @@ impl Page {
     pub(super) fn entries(self) -> Vec<Entry> {
         let Self::Streams(streams) = self;
         let mut entries: Vec<Entry> = streams.into_iter().flat_map(|stream| stream.values).collect();
-        entries.sort_by(|one, other| other.at.cmp(&one.at));
+        entries.sort_by_key(|entry| Reverse(entry.at));
         entries
     }
 }

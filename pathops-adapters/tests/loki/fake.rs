@@ -1,5 +1,6 @@
 //! A small fake of Loki: streams of one namespace by app and pod, and `query_range` of a selector, backwards and by pages.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -58,7 +59,7 @@ fn answer(lines: &Lines, request: &Request) -> Reply {
     let mut found: Vec<_> = lines.iter().filter(|(of, _, at, _)| of == app && (start..end).contains(at)).collect();
     // The newest first, and of one instant the last.
     found.reverse();
-    found.sort_by(|one, other| other.2.cmp(&one.2));
+    found.sort_by_key(|(_, _, at, _)| Reverse(*at));
     found.truncate(limit.try_into().unwrap());
     let mut streams: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for (_, pod, at, line) in found {

@@ -1,6 +1,6 @@
 //! Loki as a source of signals: the conformance kit and paging on a small fake in the shapes of its API description (`fake`), and faults on
 //! a server that only answers wrongly. No real server.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is a failed test")]
 
 mod fake;
 mod faults;

@@ -43,10 +43,13 @@ async fn error(status: u16, after: Option<&'static str>, body: &'static [u8]) ->
     error
 }
 
+/// The status, `Retry-After`, the body, and what that is.
+type Refused = (u16, Option<&'static str>, &'static [u8], ErrorKind, Retry);
+
 async fn each_refusal_has_its_kind() {
     let timeout = br#"{"status":"error","errorType":"timeout","error":"query timed out"}"#;
     let bad = br#"{"status":"error","errorType":"bad_data","error":"1:7: parse error: unexpected end of input"}"#;
-    let cases: [(u16, Option<&str>, &[u8], ErrorKind, Retry); 14] = [
+    let cases: [Refused; 14] = [
         (401, None, b"Unauthorized\n", ErrorKind::Denied, Retry::Never),
         (403, None, b"no", ErrorKind::Denied, Retry::Never),
         (404, None, b"404 page not found", ErrorKind::NotFound, Retry::Never),

@@ -19,7 +19,7 @@ use crate::op::OpContext;
 /// # logs.logs = true;
 /// # let (loki, kubernetes) = (Arc::new(MemorySignals::new(logs)), Arc::new(MemorySignals::default()));
 /// // Logs from Loki, or else from Kubernetes; events from Kubernetes alone, and nobody asks for metrics.
-/// let signals = JoinedSignals::default().logs(loki).logs(kubernetes.clone()).events(kubernetes);
+/// let signals = JoinedSignals::default().with_logs(loki).with_logs(kubernetes.clone()).with_events(kubernetes);
 /// assert!(signals.capabilities().logs && signals.capabilities().events && !signals.capabilities().metrics);
 /// ```
 #[derive(Clone, Debug, Default)]
@@ -32,21 +32,21 @@ pub struct JoinedSignals {
 impl JoinedSignals {
     /// Logs come from this source, where none that was given before has any.
     #[must_use]
-    pub fn logs(mut self, source: Arc<dyn RuntimeSignals>) -> Self {
+    pub fn with_logs(mut self, source: Arc<dyn RuntimeSignals>) -> Self {
         self.logs.push(source);
         self
     }
 
     /// Events come from this source, where none that was given before has any.
     #[must_use]
-    pub fn events(mut self, source: Arc<dyn RuntimeSignals>) -> Self {
+    pub fn with_events(mut self, source: Arc<dyn RuntimeSignals>) -> Self {
         self.events.push(source);
         self
     }
 
     /// Metrics come from this source, where none that was given before has any.
     #[must_use]
-    pub fn metrics(mut self, source: Arc<dyn RuntimeSignals>) -> Self {
+    pub fn with_metrics(mut self, source: Arc<dyn RuntimeSignals>) -> Self {
         self.metrics.push(source);
         self
     }

@@ -69,9 +69,9 @@ impl SignalFixture for Each {
     async fn fresh(&self) -> SignalWorld {
         let Self(has) = *self;
         let joined = JoinedSignals::default()
-            .logs(Arc::new(source(offers(has.logs, false, false), "a")))
-            .events(Arc::new(source(offers(false, has.events, false), "b")))
-            .metrics(Arc::new(source(offers(false, false, has.metrics), "c")));
+            .with_logs(Arc::new(source(offers(has.logs, false, false), "a")))
+            .with_events(Arc::new(source(offers(false, has.events, false), "b")))
+            .with_metrics(Arc::new(source(offers(false, false, has.metrics), "c")));
         SignalWorld::new(Arc::new(joined), query("orders"), query("nobody"), ())
     }
 }
@@ -92,22 +92,22 @@ async fn the_first_that_has_some_gives_it_and_the_next_stands_in() {
         Collected::Present(events) => events.into_iter().map(|event| event.reason).collect::<Vec<_>>(),
         Collected::Absent(why) => panic!("{why}"),
     };
-    assert_eq!(reasons(JoinedSignals::default().events(first.clone()).events(second.clone())).await, ["first"; 2]);
-    assert_eq!(reasons(JoinedSignals::default().events(empty.clone()).events(second.clone())).await, ["second"; 2]);
-    assert_eq!(reasons(JoinedSignals::default().events(Arc::new(Broken)).events(second.clone())).await, ["second"; 2]);
+    assert_eq!(reasons(JoinedSignals::default().with_events(first.clone()).with_events(second.clone())).await, ["first"; 2]);
+    assert_eq!(reasons(JoinedSignals::default().with_events(empty.clone()).with_events(second.clone())).await, ["second"; 2]);
+    assert_eq!(reasons(JoinedSignals::default().with_events(Arc::new(Broken)).with_events(second.clone())).await, ["second"; 2]);
     // One without the capability is not asked.
     let without = Arc::new(source(offers(true, false, true), "without"));
-    assert_eq!(reasons(JoinedSignals::default().events(without).events(second)).await, ["second"; 2]);
+    assert_eq!(reasons(JoinedSignals::default().with_events(without).with_events(second)).await, ["second"; 2]);
 }
 
 #[tokio::test]
 async fn where_none_has_any_it_is_told_why() {
     let empty = Arc::new(MemorySignals::default());
-    let twice = JoinedSignals::default().logs(empty.clone()).logs(empty.clone());
+    let twice = JoinedSignals::default().with_logs(empty.clone()).with_logs(empty.clone());
     let said = twice.logs(&cx(), &query("orders")).await.unwrap();
     assert_eq!(said, Collected::Absent("memory-signals: nothing was printed; memory-signals: nothing was printed".to_owned()));
     // One that could not be asked may have had some: that is no absence.
-    let broken = JoinedSignals::default().logs(empty.clone()).logs(Arc::new(Broken)).logs(empty);
+    let broken = JoinedSignals::default().with_logs(empty.clone()).with_logs(Arc::new(Broken)).with_logs(empty);
     assert_eq!(broken.logs(&cx(), &query("orders")).await.unwrap_err().kind(), ErrorKind::Unavailable);
     let nobody = JoinedSignals::default();
     assert_eq!(nobody.metrics(&cx(), &query("orders")).await.unwrap_err().kind(), ErrorKind::Unsupported);
