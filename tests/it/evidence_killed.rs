@@ -44,6 +44,7 @@ fn goes_on(store: &Store, minute: u32, at: &str) {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a real program is killed in real time")]
 fn whoever_is_killed_leaves_a_store_that_verifies_and_goes_on() {
     let begun = Instant::now();
     goes_on(&empty(), 0, "nobody is killed");

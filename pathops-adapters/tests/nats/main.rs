@@ -1,5 +1,5 @@
 //! The event bus on a NATS server that the test starts: the conformance kit, and what becomes of a server that is killed.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is a failed test")]
+#![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
 #![expect(clippy::print_stderr, reason = "a skip is told")]
 #![expect(clippy::disallowed_methods, reason = "it waits for a real server")]
 
