@@ -25,7 +25,7 @@ pub mod github;
 pub mod gitlab;
 #[cfg(feature = "gitops-edit")]
 pub mod gitops_edit;
-#[cfg(any(feature = "nats", feature = "rabbitmq"))]
+#[cfg(feature = "nats")]
 mod held;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod inbox_rows;
@@ -59,8 +59,6 @@ pub mod postgres;
 pub mod prometheus;
 #[cfg(any(feature = "loki", feature = "prometheus"))]
 mod query_api;
-#[cfg(feature = "rabbitmq")]
-pub mod rabbitmq;
 #[cfg(feature = "rego")]
 pub mod rego;
 #[cfg(any(feature = "github", feature = "gitlab"))]
