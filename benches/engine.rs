@@ -35,8 +35,8 @@ use runs::{Beats, Stamps, hosted, name, start, told};
 /// How many transitions at least, of the inserts that a bare loop makes.
 const OF_BARE: f64 = 0.3;
 
-/// The same of many runs at once, of inserts that share their commits. It is not reached yet: each of a transition's statements is a way
-/// to the driver's thread and back, which counts once they do not wait for the disk any more.
+/// The same of many runs at once, of inserts that share their commits. What counts then is each way to the driver's thread and back, since
+/// they do not wait for the disk any more: a transition takes one, as an insert does.
 const OF_BARE_AT_ONCE: f64 = 0.5;
 
 /// How many runs go on at once, and how many inserts share a commit.
