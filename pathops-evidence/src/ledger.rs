@@ -367,30 +367,41 @@ const RACERS: usize = 4;
 pub(crate) async fn probe(cx: &OpContext, bucket: &dyn Bucket, what: &'static str, object: &str) -> Result<()> {
     let (key, cx) = (named(ObjectKey::parse(object).ok())?, cx.part("probe"));
     let bytes = b"whoever reads this: it only tries the bucket\n";
-    let is_lost = |answer: &Result<()>| answer.as_ref().is_err_and(|error| error.effect() == Effect::Unknown);
-    if let Ok(None) = bucket.read(&cx, &key).await {
-        let answers = join_all((0..RACERS).map(|_| bucket.create(&cx, &key, bytes.to_vec()))).await;
-        if answers.iter().filter(|answer| answer.is_ok()).count() > 1 {
-            // Whoever comes next is to see it, too.
-            bucket.delete(&cx, &key).await?;
-            let why = "lets several take a name at the same time: it looks at `If-None-Match` and writes later";
-            return Err(unfit(what, bucket.location(&key), why));
-        }
-        let failed = |answer: &Result<()>| answer.as_ref().is_err_and(|error| error.kind() != ErrorKind::AlreadyExists);
-        answers.into_iter().find(|answer| failed(answer) && !is_lost(answer)).unwrap_or(Ok(()))?;
-    }
+    let winners = match bucket.read(&cx, &key).await {
+        Ok(None) => race(&cx, bucket, &key, bytes).await?,
+        _ => 0,
+    };
     let mut created = bucket.create(&cx, &key, bytes.to_vec()).await;
     if created.is_ok() || is_lost(&created) {
         created = bucket.create(&cx, &key, bytes.to_vec()).await;
     }
     let refused = |answer, kind, why| refused(what, bucket.location(&key), answer, kind, why);
     refused(created, ErrorKind::AlreadyExists, "lets a name be taken twice: it ignores `If-None-Match`")?;
+    if winners > 1 {
+        // Whoever comes next is to see it, too.
+        bucket.delete(&cx, &key).await?;
+        let why = "lets several take a name at the same time: it looks at `If-None-Match` and writes later";
+        return Err(unfit(what, bucket.location(&key), why));
+    }
     let unknown = ObjectVersion::new("\"0\"");
     let mut replaced = bucket.replace(&cx, &key, &unknown, bytes.to_vec()).await;
     if is_lost(&replaced) {
         replaced = bucket.replace(&cx, &key, &unknown, bytes.to_vec()).await;
     }
     refused(replaced, ErrorKind::Conflict, "replaces what was not meant: it ignores `If-Match`")
+}
+
+/// How many of several who try at once are told that they have taken a name.
+async fn race(cx: &OpContext, bucket: &dyn Bucket, key: &ObjectKey, bytes: &[u8]) -> Result<usize> {
+    let answers = join_all((0..RACERS).map(|_| bucket.create(cx, key, bytes.to_vec()))).await;
+    let winners = answers.iter().filter(|answer| answer.is_ok()).count();
+    let failed = |answer: &Result<()>| answer.as_ref().is_err_and(|error| error.kind() != ErrorKind::AlreadyExists);
+    answers.into_iter().find(|answer| failed(answer) && !is_lost(answer)).unwrap_or(Ok(())).map(|()| winners)
+}
+
+/// Whether nobody knows what was done.
+fn is_lost(answer: &Result<()>) -> bool {
+    answer.as_ref().is_err_and(|error| error.effect() == Effect::Unknown)
 }
 
 /// What has to be refused with this kind.
