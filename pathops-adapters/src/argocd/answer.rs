@@ -6,13 +6,7 @@ use pathops_core::adapter::{self, DeployFailure, ExpectedDeployment, Readiness, 
 use super::jobs::{Runs, ended, failed};
 use super::managed::ManagedApplication;
 use crate::argo_verdict::{Application, Failed, HookRun, NotYet, Stale, Untested, Verdict};
-
-/// The words, or what they are still missing.
-pub(super) enum Said {
-    Plainly(Readiness),
-    /// The branch has moved on to another state at this revision, whose tree is to be named.
-    Superseded(String),
-}
+use crate::live::Said;
 
 /// What a verdict is about.
 pub(super) struct About<'a> {

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use pathops_core::adapter::{DeployFailure, ExpectedDeployment, JobResult, NotYet, Observation, Readiness, Stale, StaleAction};
+use pathops_core::adapter::{DeployFailure, ExpectedDeployment, JobResult, Observation, Readiness};
 use pathops_core::{CommitId, Digest, Error, ErrorKind, JobName, OpContext, RepoId, Result, TreeId, UnixMillis};
 
-use super::answer::{About, Said};
+use super::answer::About;
 use super::jobs::Runs;
 use super::managed::ManagedApplication;
 use super::{ArgoCd, Unit};
 use crate::argo_verdict::{Application, Expected, Verdict, judge};
-use crate::live::{Answers, Asking, nothing, rank, same_repository, whole};
+use crate::live::{Answers, Asking, rank, same_repository, whole};
 
 const OPERATION: &str = "observe a deployment";
 
@@ -157,18 +157,7 @@ impl Observing<'_> {
 
     /// What one Application says, in the words of the trait.
     async fn readiness(&self, about: &About<'_>, verdict: &Verdict) -> Result<Readiness> {
-        let revision = match about.said(verdict) {
-            Said::Plainly(readiness) => return Ok(readiness),
-            Said::Superseded(revision) => revision,
-        };
-        let tree = match CommitId::parse(revision.as_str()) {
-            Ok(commit) => self.tree(&commit).await?.or_else(|| nothing(&commit)),
-            Err(_) => None,
-        };
-        Ok(match tree {
-            Some(tree) => Readiness::Stale(Stale::Superseded { tree }, StaleAction::GiveUp),
-            None => Readiness::NotYet(NotYet::Reported { message: verdict.to_string() }),
-        })
+        about.said(verdict).in_full(verdict, async |commit| self.tree(commit).await).await
     }
 
     /// What has to hold beyond the single Applications: the environment's whole folder is what is expected, and every expected

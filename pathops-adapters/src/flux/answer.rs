@@ -4,13 +4,7 @@ use pathops_core::adapter::{self, DeployFailure, Readiness, StaleAction};
 use pathops_core::{Digest, UnixMillis};
 
 use super::verdict::{Failed, NotYet, Stale, Verdict};
-
-/// The words, or what they are still missing.
-pub(super) enum Said {
-    Plainly(Readiness),
-    /// The branch has moved on to another state at this revision, whose tree is to be named.
-    Superseded(String),
-}
+use crate::live::Said;
 
 /// What a verdict is about.
 pub(super) struct About {

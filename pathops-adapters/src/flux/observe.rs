@@ -1,15 +1,15 @@
 //! From Kustomizations to an observation.
 
 use futures_util::future::try_join_all;
-use pathops_core::adapter::{ExpectedDeployment, NotYet, Observation, Readiness, Stale, StaleAction};
+use pathops_core::adapter::{ExpectedDeployment, NotYet, Observation, Readiness};
 use pathops_core::{CommitId, Digest, Error, ErrorKind, OpContext, Result, TreeId, UnixMillis};
 
-use super::answer::{About, Said};
+use super::answer::About;
 use super::connected::Read;
 use super::managed::ManagedKustomization;
 use super::verdict::{Expected, HelmRelease, Kustomization, Objects, Reference, Source, Verdict, Workload, judge};
 use super::{Flux, OBSERVE, Unit};
-use crate::live::{Answers, Asking, nothing, rank, whole};
+use crate::live::{Answers, Asking, rank, whole};
 
 /// So many objects of an inventory are read at once.
 const AT_ONCE: usize = 8;
@@ -172,18 +172,7 @@ impl Observing<'_> {
     async fn readiness(&self, asked: &Asked<'_>, objects: &Objects, verdict: &Verdict) -> Result<Readiness> {
         let other = running(asked.managed, objects).into_iter().find(|it| Some(*it) != self.expected.artifact);
         let about = About { last_look: objects.kustomization().looked_at(), running: other };
-        let revision = match about.said(verdict) {
-            Said::Plainly(readiness) => return Ok(readiness),
-            Said::Superseded(revision) => revision,
-        };
-        let tree = match CommitId::parse(revision.as_str()) {
-            Ok(commit) => self.tree(&commit).await?.or_else(|| nothing(&commit)),
-            Err(_) => None,
-        };
-        Ok(match tree {
-            Some(tree) => Readiness::Stale(Stale::Superseded { tree }, StaleAction::GiveUp),
-            None => Readiness::NotYet(NotYet::Reported { message: verdict.to_string() }),
-        })
+        about.said(verdict).in_full(verdict, async |commit| self.tree(commit).await).await
     }
 
     /// The tree of the environment's folder. None where there is no such folder, or no such commit.

@@ -1,7 +1,39 @@
-//! From several answers to one.
+//! From what a rule says of one object to the words of the trait, and from several of them to one.
+
+use std::fmt::Display;
 
 use pathops_core::adapter::{NotYet, Readiness, Stale, StaleAction};
-use pathops_core::{CommitId, TreeId};
+use pathops_core::{CommitId, Result, TreeId};
+
+/// What a verdict is in the words of the trait, or what is still missing of them.
+pub(crate) enum Said {
+    Plainly(Readiness),
+    /// The branch has moved on to another state at this revision, whose tree is to be named.
+    Superseded(String),
+}
+
+impl Said {
+    /// The words. `tree` gives that of the environment's folder at a commit, or `None` where there is no such folder or commit;
+    /// `told` is the verdict for people.
+    pub(crate) async fn in_full(
+        self,
+        told: impl Display,
+        tree: impl AsyncFnOnce(&CommitId) -> Result<Option<TreeId>>,
+    ) -> Result<Readiness> {
+        let revision = match self {
+            Said::Plainly(readiness) => return Ok(readiness),
+            Said::Superseded(revision) => revision,
+        };
+        let tree = match CommitId::parse(revision.as_str()) {
+            Ok(commit) => tree(&commit).await?.or_else(|| nothing(&commit)),
+            Err(_) => None,
+        };
+        Ok(match tree {
+            Some(tree) => Readiness::Stale(Stale::Superseded { tree }, StaleAction::GiveUp),
+            None => Readiness::NotYet(NotYet::Reported { message: told.to_string() }),
+        })
+    }
+}
 
 /// Of several objects the one counts whose answer weighs most: that another state took its place, then a failure, then what
 /// somebody has to do, then what is waited for.
@@ -17,7 +49,7 @@ pub(crate) fn rank(readiness: &Readiness) -> u8 {
 }
 
 /// Git's empty tree, in the hash of `commit`: what a folder that is gone asks for.
-pub(crate) fn nothing(commit: &CommitId) -> Option<TreeId> {
+fn nothing(commit: &CommitId) -> Option<TreeId> {
     let empty = match commit.as_str().len() {
         40 => "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
         _ => "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",

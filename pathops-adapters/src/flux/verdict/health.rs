@@ -6,7 +6,7 @@ use pathops_core::UnixMillis;
 
 use super::Step;
 use super::expected::Expected;
-use super::kustomization::{HealthCheck, Kustomization};
+use super::kustomization::{Kustomization, Named};
 use super::object::condition;
 use super::objects::{Objects, Reference};
 use super::reason::{Failed, NotYet, Stale, Verdict};
@@ -41,7 +41,7 @@ pub(super) fn health_is_checked(kustomization: &Kustomization) -> Step {
     }
 }
 
-impl HealthCheck {
+impl Named {
     fn is(&self, part: &Reference) -> bool {
         (&self.kind, &self.namespace, &self.name) == (&part.kind, &part.namespace, &part.name)
     }

@@ -26,30 +26,20 @@ pub(super) struct Spec {
     #[serde(deserialize_with = "or_default")]
     pub(super) path: String,
     #[serde(deserialize_with = "or_default")]
-    pub(super) source_ref: SourceRef,
+    pub(super) source_ref: Named,
     #[serde(deserialize_with = "or_default")]
     pub(super) suspend: bool,
     #[serde(deserialize_with = "or_default")]
     pub(super) wait: bool,
     #[serde(deserialize_with = "or_default")]
-    pub(super) health_checks: Vec<HealthCheck>,
+    pub(super) health_checks: Vec<Named>,
     pub(super) kube_config: Option<serde::de::IgnoredAny>,
 }
 
+/// An object that is named: the source, or one whose health is checked.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct SourceRef {
-    #[serde(deserialize_with = "or_default")]
-    pub(super) kind: String,
-    #[serde(deserialize_with = "or_default")]
-    pub(super) namespace: String,
-    #[serde(deserialize_with = "or_default")]
-    pub(super) name: String,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct HealthCheck {
+pub(super) struct Named {
     #[serde(deserialize_with = "or_default")]
     pub(super) kind: String,
     #[serde(deserialize_with = "or_default")]
@@ -107,7 +97,7 @@ impl Kustomization {
     /// The source that it names.
     #[must_use]
     pub fn source(&self) -> Reference {
-        let SourceRef { kind, namespace, name } = &self.spec.source_ref;
+        let Named { kind, namespace, name } = &self.spec.source_ref;
         let namespace = if namespace.is_empty() { &self.metadata.namespace } else { namespace };
         let [namespace, name, kind] = [namespace, name, kind].map(Clone::clone);
         Reference { namespace, name, group: super::source::GROUP.to_owned(), kind }
@@ -128,8 +118,7 @@ impl Kustomization {
     /// Whether it was asked to reconcile, and has not done so yet.
     #[must_use]
     pub fn is_asked(&self) -> bool {
-        let asked = self.metadata.annotations.requested_at.as_deref();
-        asked.is_some() && asked != self.status.last_handled_reconcile_at.as_deref()
+        self.reconciled().is_asked()
     }
 
     /// When the last reconciliation ended.

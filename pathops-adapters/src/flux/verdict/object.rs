@@ -133,12 +133,13 @@ impl Reconciled<'_> {
             let how = Frozen::Suspended { what: self.label() };
             return Err(Verdict::Stale(Stale::Frozen { how }, StaleAction::AskPeople));
         }
-        match &self.metadata.annotations.requested_at {
-            Some(asked) if self.handled != Some(asked.as_str()) => {
-                Err(Verdict::NotYet(NotYet::Refreshing { what: self.label() }))
-            }
-            _ => Ok(()),
-        }
+        if self.is_asked() { Err(Verdict::NotYet(NotYet::Refreshing { what: self.label() })) } else { Ok(()) }
+    }
+
+    /// Whether it was asked to reconcile, and has not done so yet.
+    pub(super) fn is_asked(&self) -> bool {
+        let asked = self.metadata.annotations.requested_at.as_deref();
+        asked.is_some() && asked != self.handled
     }
 
     /// Whether a condition is of the object as it is now.

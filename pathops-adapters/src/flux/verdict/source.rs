@@ -82,8 +82,7 @@ impl Source {
     /// Whether it was asked to reconcile, and has not done so yet.
     #[must_use]
     pub fn is_asked(&self) -> bool {
-        let asked = self.fields.metadata.annotations.requested_at.as_deref();
-        asked.is_some() && asked != self.fields.status.last_handled_reconcile_at.as_deref()
+        self.reconciled().is_asked()
     }
 
     pub(super) fn reconciled(&self) -> Reconciled<'_> {
