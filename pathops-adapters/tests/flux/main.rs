@@ -9,6 +9,8 @@ mod reading;
 mod refreshing;
 mod rights;
 mod scene;
+#[path = "../trial/mod.rs"]
+mod trial;
 mod under_way;
 mod world;
 
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Failed, Trial};
 use pathops_core::adapter::GitOpsCapabilities;
 use pathops_core::conformance::gitops;
+use trial::trial;
 use world::{Conformance, Way};
 
 fn main() -> ExitCode {
@@ -39,16 +42,4 @@ fn main() -> ExitCode {
     trials.extend(under_way::trials());
     trials.extend(rights::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
-}
-
-/// A test on a runtime of its own.
-fn trial<F>(name: &'static str, test: impl Fn() -> F + Send + 'static) -> Trial
-where
-    F: Future<Output = ()>,
-{
-    Trial::test(name, move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(test());
-        Ok(())
-    })
 }

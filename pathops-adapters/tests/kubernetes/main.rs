@@ -9,15 +9,18 @@ mod faults;
 mod logs;
 mod rights;
 mod shapes;
+#[path = "../trial/mod.rs"]
+mod trial;
 mod usage;
 mod world;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Arguments;
 use pathops_core::adapter::SignalCapabilities;
 use pathops_core::conformance::signals;
+use trial::trial;
 use world::Conformance;
 
 fn main() -> ExitCode {
@@ -31,16 +34,4 @@ fn main() -> ExitCode {
     trials.extend(rights::trials());
     trials.extend(shapes::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
-}
-
-/// A test on a runtime of its own.
-fn trial<F>(name: &'static str, test: impl Fn() -> F + Send + 'static) -> Trial
-where
-    F: Future<Output = ()>,
-{
-    Trial::test(name, move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(test());
-        Ok(())
-    })
 }

@@ -5,12 +5,14 @@
 mod fake;
 mod faults;
 mod pages;
+#[path = "../trial/mod.rs"]
+mod trial;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Arguments;
 use pathops_adapters::loki::{Endpoint, Loki, Value};
 use pathops_adapters::system::SystemClock;
 use pathops_core::adapter::{Clock as _, SignalCapabilities, SignalQuery};
@@ -19,6 +21,7 @@ use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{IdempotencyKey, OpContext, UnixMillis};
 
 use fake::Fake;
+use trial::trial;
 
 fn main() -> ExitCode {
     let mut offers = SignalCapabilities::default();
@@ -27,18 +30,6 @@ fn main() -> ExitCode {
     trials.extend(pages::trials());
     trials.extend(faults::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
-}
-
-/// A test on a runtime of its own.
-fn trial<F>(name: &'static str, test: impl Fn() -> F + Send + 'static) -> Trial
-where
-    F: Future<Output = ()>,
-{
-    Trial::test(name, move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(test());
-        Ok(())
-    })
 }
 
 fn cx() -> OpContext {

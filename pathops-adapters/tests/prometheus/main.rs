@@ -6,12 +6,14 @@
 mod fake;
 mod faults;
 mod gaps;
+#[path = "../trial/mod.rs"]
+mod trial;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Arguments;
 use pathops_adapters::prometheus::{Endpoint, Prometheus};
 use pathops_adapters::system::SystemClock;
 use pathops_core::adapter::{Clock as _, SignalCapabilities, SignalQuery};
@@ -20,6 +22,7 @@ use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{IdempotencyKey, OpContext, UnixMillis};
 
 use fake::Fake;
+use trial::trial;
 
 fn main() -> ExitCode {
     let mut offers = SignalCapabilities::default();
@@ -28,18 +31,6 @@ fn main() -> ExitCode {
     trials.extend(gaps::trials());
     trials.extend(faults::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
-}
-
-/// A test on a runtime of its own.
-fn trial<F>(name: &'static str, test: impl Fn() -> F + Send + 'static) -> Trial
-where
-    F: Future<Output = ()>,
-{
-    Trial::test(name, move || {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        runtime.block_on(test());
-        Ok(())
-    })
 }
 
 fn cx() -> OpContext {
