@@ -25,8 +25,6 @@ pub mod github;
 pub mod gitlab;
 #[cfg(feature = "gitops-edit")]
 pub mod gitops_edit;
-#[cfg(feature = "nats")]
-mod held;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod inbox_rows;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
