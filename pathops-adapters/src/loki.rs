@@ -6,6 +6,7 @@
 //! What it guarantees:
 //!
 //! * **Nothing is put into a selector but strings.** Names of labels are checked when the adapter is built; values go in quoted and escaped.
+//!   An empty one is refused: to Loki that is a label that is not there.
 //! * **The last lines, in the order of time.** Those of all streams are put in one order. A page that ends in the middle of an instant is
 //!   read again from there; where more lines than a page holds have one and the same instant, a line says that some are left out.
 //! * **A bounded answer.** An answer has 16 MiB at most: where lines are so long that a page has more, fewer are asked for. What is kept is
@@ -119,7 +120,13 @@ impl RuntimeSignals for Loki {
     }
 
     async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
-        let selector = selector::of(&self.labels, query);
+        let selector = selector::of(&self.labels, query).map_err(|label| {
+            let why = format!("`{}` has no value for it in {}", query.unit, query.target.environment);
+            Error::new(ErrorKind::Invalid, "query logs")
+                .on(label)
+                .because(why)
+                .advise("name its cluster and namespace in the project")
+        })?;
         let now = self.client.clock().now();
         let lines = Walk::new(&self.client, cx, &selector, query.tail_bytes).back(query.since, now).await?;
         if lines.is_empty() {

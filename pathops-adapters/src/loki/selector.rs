@@ -46,10 +46,15 @@ pub(super) fn is_label(name: &str) -> bool {
     name.bytes().next().is_some_and(is_first) && name.bytes().all(|b| is_first(b) || b.is_ascii_digit())
 }
 
-/// The selector of a unit's streams.
-pub(super) fn of(labels: &[(String, Value)], query: &SignalQuery) -> String {
-    let matchers: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={}", quoted(&value.of(query)))).collect();
-    format!("{{{}}}", matchers.join(", "))
+/// The selector of a unit's streams; or the label that would have an empty value, which is one that is not there: it would select the
+/// streams of others.
+pub(super) fn of<'a>(labels: &'a [(String, Value)], query: &SignalQuery) -> Result<String, &'a str> {
+    let matcher = |(name, value): &'a (String, Value)| match value.of(query) {
+        empty if empty.is_empty() => Err(name.as_str()),
+        value => Ok(format!("{name}={}", quoted(&value))),
+    };
+    let matchers: Vec<String> = labels.iter().map(matcher).collect::<Result<_, _>>()?;
+    Ok(format!("{{{}}}", matchers.join(", ")))
 }
 
 /// A string of `LogQL`, whose escapes are those of Go.

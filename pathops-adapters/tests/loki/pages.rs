@@ -1,6 +1,7 @@
 //! How far back is read, and in which order lines come. On the fake.
 
 use libtest_mimic::Trial;
+use pathops_core::ErrorKind;
 use pathops_core::adapter::{Collected, RuntimeSignals as _, SignalQuery};
 
 use crate::fake::Fake;
@@ -14,6 +15,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("lines_of_one_instant_are_neither_lost_nor_doubled", lines_of_one_instant_are_neither_lost_nor_doubled),
         trial("an_instant_of_more_than_a_page_is_told", an_instant_of_more_than_a_page_is_told),
         trial("silence_names_the_selector", silence_names_the_selector),
+        trial("a_label_without_a_value_selects_nothing", a_label_without_a_value_selects_nothing),
     ]
 }
 
@@ -94,4 +96,13 @@ async fn silence_names_the_selector() {
     fake.print("orders", "a", ago(301), 0, "too early");
     let Collected::Absent(why) = loki(fake.url()).logs(&cx(), &query("orders")).await.unwrap() else { panic!("something") };
     assert!(why.starts_with(r#"Loki has no line of {namespace="shop", app="orders"} since"#), "{why}");
+}
+
+async fn a_label_without_a_value_selects_nothing() {
+    let fake = Fake::start().await;
+    let mut asked = query("orders");
+    asked.target.namespace.clear();
+    let error = loki(fake.url()).logs(&cx(), &asked).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains("`namespace`"), "{error}");
+    assert!(fake.asked().is_empty());
 }
