@@ -48,6 +48,7 @@ use crate::ledger::{self, Item, Stored};
 use crate::{Draft, EvidenceRecord, Position, Sealer, Unplaced};
 
 pub use leftover::{Leftover, Purpose};
+pub(crate) use leftover::{Objects, listed};
 
 /// The version of the form of the objects.
 const FORMAT: u32 = 1;

@@ -171,7 +171,8 @@ pub struct Against<'r> {
 /// Verifies a whole ledger: that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the
 /// envelopes, that every envelope is signed by a trusted key, which its leaf has, and says something, and nothing that only PathOps may where the key is a producer's, that every known checkpoint is one of this
 /// log, that snapshots are whole and follow on each other in their streams without a gap, and that what evidence refers to is there,
-/// or a tombstone says why it is not: parts of snapshots, reports, logs of builds, records of decisions. A producer keeps its own
+/// or a tombstone says why it is not: parts of snapshots, reports, logs of builds, records of decisions. Snapshots that were begun and never ended, or have a number and are not in the log, are
+/// named among what was left out: somebody may be busy with them. A producer keeps its own
 /// reports and logs: what its references name is whole where it is here, and counted among what was left out where it is not. Each payload is read once. Its memory grows with the log by the
 /// names of the evidence and of the payloads, and by what refers to payloads that are gone.
 ///
@@ -251,6 +252,7 @@ pub async fn verify_ledger_within(
     if checkpoint.size == 0 {
         verification.missing.push("evidence: the log has no leaf, so there was nothing to check".to_owned());
     }
+    snapshots.unlogged(&crate::streams::listed(cx, bucket).await?, &mut verification);
     snapshots.finish(&mut verification);
     Ok(verification)
 }

@@ -378,7 +378,8 @@ pub struct PolicyReference {
 pub struct InputAttestation {
     /// Where it is.
     pub uri: String,
-    /// Its id.
+    /// Its id, as `sha256`: that of the bytes that are signed, the pre-authentication encoding of its envelope. It is what a leaf of
+    /// the log has of it, and what its bundle is named after; an envelope's own bytes differ with who has signed it, and how often.
     pub digest: BTreeMap<String, String>,
 }
 

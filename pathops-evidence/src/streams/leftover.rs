@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use pathops_core::adapter::Bucket;
 use pathops_core::evidence::{Occasion, StreamId, Subject, Window};
 use pathops_core::{ChangeSetId, Error, ErrorKind, IdempotencyKey, ObjectKey, OpContext, Result, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -67,18 +68,9 @@ impl Streams {
     /// # Errors
     /// `Corrupt` where somebody has changed a stream; what the bucket answers.
     pub async fn leftovers(&self, cx: &OpContext) -> Result<Vec<Leftover>> {
-        let unnamed = |error| Error::new(ErrorKind::Unexpected, "find the streams of snapshots").because(error);
-        let keys = self.bucket.list(cx, &ObjectKey::parse(FOLDER).map_err(unnamed)?, None, usize::MAX).await?;
-        let mut streams: BTreeMap<StreamId, (Vec<&ObjectKey>, u64)> = BTreeMap::new();
-        for key in &keys {
-            match placed(key.as_str()) {
-                Some((stream, Listed::Begun)) => streams.entry(stream).or_default().0.push(key),
-                Some((stream, Listed::Numbered)) => streams.entry(stream).or_default().1 += 1,
-                None => {}
-            }
-        }
+        let streams = listed(cx, &*self.bucket).await?;
         let mut left = Vec::new();
-        for (stream, (begun, numbers)) in streams {
+        for (stream, Objects { begun, numbers }) in streams {
             if begun.len() as u64 <= numbers {
                 continue;
             }
@@ -87,10 +79,10 @@ impl Streams {
                 made.extend(self.numbered(cx, &stream, sequence).await?.map(|numbered| numbered.key));
             }
             for object in begun {
-                if self.mine().contains(object) {
+                if self.mine().contains(&object) {
                     continue;
                 }
-                let Some(Note { key, expected, purpose, .. }) = self.read::<Note>(cx, object).await? else { continue };
+                let Some(Note { key, expected, purpose, .. }) = self.read::<Note>(cx, &object).await? else { continue };
                 if !made.contains(&key) {
                     left.push(Leftover { stream: stream.clone(), key, expected, purpose });
                 }
@@ -123,6 +115,32 @@ impl Streams {
         self.mine().remove(&begun.object);
         given_up.map(Some)
     }
+}
+
+/// What a stream has, by the names of its objects alone.
+#[derive(Default)]
+pub(crate) struct Objects {
+    /// The collections that were begun.
+    pub(crate) begun: Vec<ObjectKey>,
+    /// How many snapshots have their numbers: each comes from one of those.
+    pub(crate) numbers: u64,
+}
+
+/// The streams in a bucket. Nothing is read but names.
+///
+/// # Errors
+/// What the bucket answers.
+pub(crate) async fn listed(cx: &OpContext, bucket: &dyn Bucket) -> Result<BTreeMap<StreamId, Objects>> {
+    let unnamed = |error| Error::new(ErrorKind::Unexpected, "find the streams of snapshots").because(error);
+    let mut streams = BTreeMap::<StreamId, Objects>::new();
+    for key in bucket.list(cx, &ObjectKey::parse(FOLDER).map_err(unnamed)?, None, usize::MAX).await? {
+        match placed(key.as_str()) {
+            Some((stream, Listed::Begun)) => streams.entry(stream).or_default().begun.push(key),
+            Some((stream, Listed::Numbered)) => streams.entry(stream).or_default().numbers += 1,
+            None => {}
+        }
+    }
+    Ok(streams)
 }
 
 enum Listed {

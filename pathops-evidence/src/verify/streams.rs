@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use pathops_core::evidence::{EvidenceId, Snapshot, SnapshotError, StreamId, VerifiedEvidence};
 
 use super::Verification;
+use crate::streams::Objects;
+
+/// Of so many streams it is told that something of them is not in the log.
+const MAX_STREAMS: usize = 100;
 
 /// A snapshot in its stream.
 struct Link {
@@ -53,6 +57,24 @@ impl Seen {
     fn fails(&mut self, verification: &mut Verification, part: String, why: impl std::fmt::Display) {
         self.wrong = true;
         verification.fails(part, why);
+    }
+
+    /// What the store has of streams beside what is in the log: of that nothing is signed, or not yet published.
+    pub(super) fn unlogged(&self, stored: &BTreeMap<StreamId, Objects>, verification: &mut Verification) {
+        let told = |(name, Objects { begun, numbers }): (&StreamId, &Objects)| {
+            let logged = self.streams.get(name).map_or(0, |stream| stream.len() as u64);
+            let waiting = (*numbers > logged).then(|| format!("{} have a number and are not in the log", numbers - logged));
+            let left = (begun.len() as u64).saturating_sub(*numbers);
+            let left = (left > 0).then(|| format!("{left} were begun and have none"));
+            let what: Vec<_> = waiting.into_iter().chain(left).collect();
+            (!what.is_empty()).then(|| format!("what became of snapshots of `{name}`: {}", what.join(", ")))
+        };
+        let mut told = stored.iter().filter_map(told);
+        verification.left_out.extend(told.by_ref().take(MAX_STREAMS));
+        match told.count() {
+            0 => {}
+            more => verification.left_out.push(format!("what became of snapshots of {more} more streams")),
+        }
     }
 
     /// What follows from all of them together.

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use pathops_core::adapter::{Bucket, ObjectVersion};
 use pathops_core::memory::{Fault, Faults, Faulty, ManualClock, MemoryBucket, When};
 use pathops_core::{ErrorKind, ObjectKey, OpContext, Result, UnixMillis};
-use pathops_evidence::{EvidenceRecord, MAX_INTERRUPTIONS, Purpose, SnapshotOf, Verdict};
+use pathops_evidence::{EvidenceRecord, MAX_INTERRUPTIONS, Purpose, SnapshotOf, Verdict, Verification};
 
 use super::{Store, about, collected, cx, expected, stream, subject, take};
 
@@ -25,6 +25,11 @@ async fn is_verified(store: &Store, snapshots: usize) {
     assert_eq!(verification.verdict(), Verdict::Verified, "{verification}");
     let said = format!("{snapshots} snapshots in ");
     assert!(verification.to_string().contains(&said), "{said}: {verification}");
+}
+
+/// What a verification says of snapshots that are not in the log.
+fn unlogged_snapshots(verification: &Verification) -> Vec<String> {
+    verification.left_out.iter().filter(|it| it.starts_with("what became of snapshots")).cloned().collect()
 }
 
 #[tokio::test]
@@ -55,6 +60,7 @@ async fn an_operation_that_is_repeated_gives_the_same_snapshot() {
 /// Dies at each write in turn; then others come first, or the same operation again.
 #[tokio::test]
 async fn a_crash_at_each_write_leaves_neither_a_gap_nor_a_double() {
+    let mut unlogged = BTreeSet::new();
     for others_first in [false, true] {
         for fault in [Fault::LoseRequest, Fault::LoseAnswer, Fault::Twice] {
             let mut write = 0;
@@ -73,6 +79,9 @@ async fn a_crash_at_each_write_leaves_neither_a_gap_nor_a_double() {
                     assert!(write > 8, "only {write} writes were tried");
                     break;
                 }
+                let verification = store.verify(&[]).await;
+                assert_ne!(verification.verdict(), Verdict::Failed, "{fault:?} at write {write}: {verification}");
+                unlogged.extend(unlogged_snapshots(&verification));
                 let streams = store.streams().await;
                 let mut expected = vec![0, 1];
                 if others_first {
@@ -85,9 +94,15 @@ async fn a_crash_at_each_write_leaves_neither_a_gap_nor_a_double() {
                 }
                 take(&streams, "orders", "after").await.unwrap();
                 is_verified(&store, expected.len() + 1).await;
+                assert_eq!(unlogged_snapshots(&store.verify(&[]).await), [""; 0], "{fault:?} at write {write}");
             }
         }
     }
+    let of = format!("what became of snapshots of `{}`:", stream("orders"));
+    assert_eq!(
+        Vec::from_iter(unlogged),
+        [format!("{of} 1 have a number and are not in the log"), format!("{of} 1 were begun and have none")]
+    );
 }
 
 /// Lets somebody else write just before a number is taken.
@@ -209,6 +224,9 @@ async fn a_collection_that_nobody_ends_is_signed_with_everything_absent() {
     take(&busy, "orders", "later").await.unwrap();
     take(&busy, "web", "of another stream").await.unwrap();
     assert_eq!(busy.leftovers(&cx("look")).await.unwrap(), [], "this process may still end it");
+
+    let told = unlogged_snapshots(&store.verify(&[]).await);
+    assert_eq!(told, [format!("what became of snapshots of `{place}`: 1 were begun and have none")]);
 
     let streams = store.streams().await;
     let [left] = streams.leftovers(&cx("look")).await.unwrap().try_into().unwrap();
