@@ -57,6 +57,8 @@ mod seen;
 mod tested;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "argocd")]
+mod tree;
 mod verdict;
 
 pub use crate::live::{History, Image, ImageError, NoHistory};
@@ -65,4 +67,6 @@ pub use expected::{Expected, ExpectedHook, ExpectedSource};
 pub use judge::judge;
 #[cfg(feature = "argocd")]
 pub(crate) use seen::HookRun;
+#[cfg(feature = "argocd")]
+pub(crate) use tree::Tree;
 pub use verdict::{Failed, NotYet, Stale, StaleAction, Untested, Verdict};

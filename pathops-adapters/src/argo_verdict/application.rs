@@ -148,6 +148,8 @@ pub(super) struct Status {
     pub(super) reconciled_at: Option<Instant>,
     #[serde(deserialize_with = "or_default")]
     pub(super) resources: Vec<Resource>,
+    #[cfg(feature = "argocd")]
+    pub(super) resource_health_source: Option<String>,
     #[serde(deserialize_with = "or_default")]
     pub(super) summary: Summary,
     #[serde(deserialize_with = "or_default")]
@@ -200,8 +202,14 @@ pub(super) struct Condition {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Resource {
+    #[cfg(feature = "argocd")]
+    #[serde(deserialize_with = "or_default")]
+    pub(super) group: String,
     #[serde(deserialize_with = "or_default")]
     pub(super) kind: String,
+    #[cfg(feature = "argocd")]
+    #[serde(deserialize_with = "or_default")]
+    pub(super) namespace: String,
     #[serde(deserialize_with = "or_default")]
     pub(super) name: String,
     pub(super) status: Option<String>,

@@ -77,19 +77,25 @@ impl Instance {
     }
 
     pub(super) fn connect(self, clock: &Arc<dyn Clock>, managed: HashSet<Place>) -> Connected {
-        let server = |access| -> Arc<dyn Source> { Arc::new(Server::new(access, clock.clone(), self.selector.clone())) };
-        let source: Arc<dyn Source> = match self.read {
+        let server = |access| Arc::new(Server::new(access, clock.clone(), self.selector.clone()));
+        let (source, read): (Arc<dyn Source>, _) = match self.read {
             Read::Cluster(access) => {
-                Arc::new(Kubernetes::new(access, clock.clone(), self.namespace.clone(), self.selector.clone()))
+                (Arc::new(Kubernetes::new(access, clock.clone(), self.namespace.clone(), self.selector.clone())), None)
             }
-            Read::Server(access) => server(access),
+            Read::Server(access) => {
+                let server = server(access);
+                (server.clone(), Some(server))
+            }
         };
-        let refresh = match self.refresh {
-            Refresh::Never => None,
-            Refresh::Itself => Some(source.clone()),
-            Refresh::Through(access) => Some(server(access)),
+        let (refresh, argo): (Option<Arc<dyn Source>>, _) = match self.refresh {
+            Refresh::Never => (None, read),
+            Refresh::Itself => (Some(source.clone()), read),
+            Refresh::Through(access) => {
+                let server = server(access);
+                (Some(server.clone()), read.or(Some(server)))
+            }
         };
-        Connected { watch: Watch::new(source.clone(), clock.clone(), managed), source, refresh }
+        Connected { watch: Watch::new(source.clone(), clock.clone(), managed), source, refresh, argo }
     }
 }
 
@@ -98,6 +104,8 @@ impl Instance {
 pub(super) struct Connected {
     source: Arc<dyn Source>,
     refresh: Option<Arc<dyn Source>>,
+    /// Argo CD's own API, where it can be asked.
+    argo: Option<Arc<Server>>,
     watch: Watch,
 }
 
@@ -116,7 +124,19 @@ impl Connected {
     }
 
     pub(super) async fn get(&self, cx: &OpContext, place: &Place) -> Result<Arc<Application>> {
-        self.source.get(cx, place).await.map(Arc::new)
+        let mut application = self.source.get(cx, place).await?;
+        if let Some(argo) = self.argo.as_ref().filter(|_| application.leaves_health_out()) {
+            application.take_health(&argo.tree(cx, place).await?);
+        }
+        Ok(Arc::new(application))
+    }
+
+    /// Why Argo CD does not sync an Application by itself now, as far as that can be told.
+    pub(super) async fn closed(&self, cx: &OpContext, place: &Place) -> Option<String> {
+        match self.argo.as_ref()?.windows(cx, place).await {
+            Ok(windows) => windows.closed(),
+            Err(error) => Some(format!("its sync windows are not known: {error}")),
+        }
     }
 
     pub(super) async fn check_rights(&self, cx: &OpContext) -> Result<BTreeSet<RightsFinding>> {

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use pathops_core::adapter::{DeployFailure, ExpectedDeployment, JobResult, Observation, Readiness};
+use pathops_core::adapter::{self, DeployFailure, ExpectedDeployment, JobResult, Observation, Readiness};
 use pathops_core::{CommitId, Digest, Error, ErrorKind, JobName, OpContext, RepoId, Result, TreeId, UnixMillis};
 
 use super::answer::About;
 use super::jobs::Runs;
 use super::managed::ManagedApplication;
 use super::{ArgoCd, Unit};
-use crate::argo_verdict::{Application, Expected, Verdict, judge};
+use crate::argo_verdict::{Application, Expected, NotYet, Verdict, judge};
 use crate::live::{Answers, Asking, rank, same_repository, whole};
 
 const OPERATION: &str = "observe a deployment";
@@ -157,7 +157,11 @@ impl Observing<'_> {
 
     /// What one Application says, in the words of the trait.
     async fn readiness(&self, about: &About<'_>, verdict: &Verdict) -> Result<Readiness> {
-        about.said(verdict).in_full(verdict, async |commit| self.tree(commit).await).await
+        let readiness = about.said(verdict).in_full(verdict, async |commit| self.tree(commit).await).await?;
+        let Verdict::NotYet(differs @ NotYet::OutOfSync { .. }) = verdict else { return Ok(readiness) };
+        let closed = self.argo.connected(about.managed)?.closed(self.cx, &about.managed.place).await;
+        let reported = |why| Readiness::NotYet(adapter::NotYet::Reported { message: format!("{differs}; {why}") });
+        Ok(closed.map_or(readiness, reported))
     }
 
     /// What has to hold beyond the single Applications: the environment's whole folder is what is expected, and every expected

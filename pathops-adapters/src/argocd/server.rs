@@ -8,13 +8,15 @@ use async_trait::async_trait;
 use pathops_core::adapter::Clock;
 use pathops_core::{ErrorKind, OpContext, Result};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::kubernetes::{about, application, page};
 use super::rights;
 use super::source::{Event, Page, Place, Source};
 use super::watch::SILENCE;
-use crate::argo_verdict::Application;
+use super::window::Windows;
+use crate::argo_verdict::{Application, Tree};
 use crate::cluster::{Access, Ask, Http, Lines, PATIENCE, RightsFinding, encoded, query};
 
 /// A refresh is asked for at once, and answered once it has happened. So long is waited for that.
@@ -44,14 +46,36 @@ impl Server {
         Self { http: Http::new(access, clock), selector }
     }
 
+    /// What is there of an Application, with its health.
+    pub(super) async fn tree(&self, cx: &OpContext, place: &Place) -> Result<Tree> {
+        self.answer(cx, "read the resources of an Application from Argo CD", place, "/resource-tree").await
+    }
+
+    /// When Argo CD may sync an Application.
+    pub(super) async fn windows(&self, cx: &OpContext, place: &Place) -> Result<Windows> {
+        self.answer(cx, "read the sync windows of an Application from Argo CD", place, "/syncwindows").await
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, cx: &OpContext, operation: &'static str, place: &Place, what: &str) -> Result<T> {
+        let mut ask = Ask::get(operation, place, of(place, what, None));
+        ask.patience = cx.timeout().unwrap_or(PATIENCE);
+        let bytes = self.http.read(&ask).await?;
+        serde_json::from_slice(&bytes).map_err(|error| ask.error(ErrorKind::Unexpected).because(error))
+    }
+
     fn selected(&self) -> Option<(&str, &str)> {
         self.selector.as_deref().map(|selector| ("selector", selector))
     }
 }
 
 fn one(place: &Place, refresh: Option<&str>) -> String {
-    let parameters = [("appNamespace", place.namespace.as_str())].into_iter().chain(refresh.map(|it| ("refresh", it)));
-    format!("/api/v1/applications/{}{}", encoded(&place.name), query(parameters))
+    of(place, "", refresh.map(|it| ("refresh", it)))
+}
+
+/// The path of something that an Application has.
+fn of(place: &Place, what: &str, parameter: Option<(&str, &str)>) -> String {
+    let parameters = [("appNamespace", place.namespace.as_str())].into_iter().chain(parameter);
+    format!("/api/v1/applications/{}{what}{}", encoded(&place.name), query(parameters))
 }
 
 #[async_trait]

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 #![expect(clippy::disallowed_methods, reason = "the fakes take real time")]
 
+mod beside;
 mod controller;
 mod crd;
 #[path = "../desired_state/mod.rs"]
@@ -51,5 +52,6 @@ fn main() -> ExitCode {
     trials.extend(rights::trials());
     trials.extend(shapes::trials());
     trials.extend(many::trials());
+    trials.extend(beside::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

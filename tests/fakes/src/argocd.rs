@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "the fakes take real time")]
 
 mod argo_api;
+mod beside;
 mod controller;
 
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use serde_json::{Value, json};
 pub use crate::kubernetes::{
     Body, Cluster, Faults, Key, Log, Piece, Reply, Request, Runs, Server, container, event, key, pod, second, series, usage,
 };
+pub use beside::Beside;
 pub use controller::{Controller, Deployed};
 
 /// The annotation that asks for a look at Git.
@@ -27,18 +29,21 @@ pub struct Servers {
     pub kubernetes: Server,
     /// Argo CD's own.
     pub argo: Server,
+    /// What that one tells of an Application beside it.
+    pub beside: Beside,
 }
 
 impl Servers {
     /// Starts both for a cluster.
     pub async fn start(cluster: Cluster) -> Self {
-        let (one, other) = (cluster.clone(), cluster.clone());
+        let (one, other, beside) = (cluster.clone(), cluster.clone(), Beside::default());
+        let told = beside.clone();
         let kubernetes = Server::start(move |request| {
             let cluster = one.clone();
             async move { cluster.answer(request).await }
         });
-        let argo = Server::start(move |request| argo_api::answer(other.clone(), request));
-        Self { cluster, kubernetes: kubernetes.await, argo: argo.await }
+        let argo = Server::start(move |request| argo_api::answer(other.clone(), told.clone(), request));
+        Self { cluster, kubernetes: kubernetes.await, argo: argo.await, beside }
     }
 }
 

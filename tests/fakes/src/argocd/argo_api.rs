@@ -5,14 +5,14 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::REFRESH;
+use super::{Beside, REFRESH};
 use crate::kubernetes::{Cluster, Reply, Request, key};
 
 fn refusal(status: u16, code: u16, message: &str) -> Reply {
     Reply::json(status, &json!({"error": message, "code": code, "message": message}))
 }
 
-pub(super) async fn answer(cluster: Cluster, request: Request) -> Reply {
+pub(super) async fn answer(cluster: Cluster, beside: Beside, request: Request) -> Reply {
     if let Err(refused) = cluster.admit(&request).await {
         return if refused.status == 401 { refusal(401, 16, "no session information") } else { refused };
     }
@@ -28,6 +28,10 @@ pub(super) async fn answer(cluster: Cluster, request: Request) -> Reply {
             Reply::json(200, &json!({"value": value}))
         }
         ("GET", ["api", "v1", "applications", name]) => one(&cluster, &request, name).await,
+        ("GET", ["api", "v1", "applications", name, what]) => {
+            let told = beside.told(&key(request.query("appNamespace").unwrap_or("argocd"), name), what);
+            told.map_or_else(|| refusal(404, 5, "Not Found"), |told| Reply::json(200, &told))
+        }
         _ => refusal(404, 5, "Not Found"),
     }
 }
