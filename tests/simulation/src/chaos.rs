@@ -29,6 +29,9 @@ pub(crate) struct Chaos {
     slow: Duration,
 }
 
+/// A call takes so long at most.
+pub(crate) const SLOWEST: Duration = Duration::from_secs(90);
+
 impl Chaos {
     pub(crate) fn roll(dice: &Dice) -> Self {
         let over = dice.seconds(1_800, 14_400);
@@ -45,7 +48,7 @@ impl Chaos {
             jumps: (0..jumps).map(|_| (dice.seconds(0, 6_000), jump(dice))).collect(),
             lag: if dice.chance(250) { dice.seconds(1, 200) } else { Duration::ZERO },
             rates: [rate(60), rate(40), rate(60), rate(200), rate(60)],
-            slow: dice.seconds(1, 90),
+            slow: dice.seconds(1, SLOWEST.as_secs()),
         }
     }
 

@@ -47,6 +47,8 @@ pub(crate) struct Records {
     pub(crate) parts: BTreeMap<(String, UnitId), BTreeSet<PersonId>>,
     /// When a success was last posted, by commit.
     pub(crate) posted: BTreeMap<CommitId, Duration>,
+    /// How many reviews a pull request had when they were last read, and when that was.
+    pub(crate) reviews_read: BTreeMap<(RepoId, PullRequestNumber), (usize, Duration)>,
     /// Commits that PathOps made.
     pub(crate) published: BTreeSet<CommitId>,
     /// When each unit was last really seen in preflight.

@@ -4,14 +4,22 @@
 use std::collections::BTreeMap;
 
 use pathops_core::adapter::{CheckState, Review, ReviewState};
-use pathops_core::{PersonId, Principal};
+use pathops_core::{PersonId, Principal, PullRequestNumber, RepoId};
 
 use super::{Found, Invariant, holds};
+use crate::chaos::SLOWEST;
 use crate::people::may_approve;
 use crate::step::Step;
 use crate::truth::{Place, Truth, cx, wait};
 
 pub(super) struct People;
+
+/// Of so many reviews those that could be seen when they were last read. Nobody can be quicker than who thinks better of it while a
+/// write is on its way, for as long as a write may take.
+fn there_to_see(truth: &Truth, repo: &RepoId, number: PullRequestNumber, all: usize) -> usize {
+    let read = truth.records.lock().unwrap().reviews_read.get(&(repo.clone(), number)).copied();
+    read.filter(|(_, at)| truth.elapsed() <= *at + SLOWEST).map_or(all, |(there, _)| there)
+}
 
 impl Invariant for People {
     fn name(&self) -> &'static str {
@@ -30,8 +38,9 @@ impl Invariant for People {
                 let Some(proposed) = truth.proposing(repo, commit) else { return Ok(()) };
                 let Some(place) = Place::of(repo, &proposed.head_branch) else { return Ok(()) };
                 let reviews = wait(truth.scm.reviews(&cx(), repo, proposed.number)).map_err(|error| error.to_string())?;
+                let there = there_to_see(truth, repo, proposed.number, reviews.len());
                 let mut last: BTreeMap<&PersonId, &Review> = BTreeMap::new();
-                for review in reviews.iter().filter(|review| review.state != ReviewState::Commented) {
+                for review in reviews.iter().take(there).filter(|review| review.state != ReviewState::Commented) {
                     last.extend(review.author.person().map(|person| (person, review)));
                 }
                 let counts = |(by, review): &(&PersonId, &Review)| {
