@@ -12,10 +12,10 @@
 //! * **It changes nothing.** A refresh is asked for through Argo CD's API, which takes the right to *get* Applications only. By
 //!   annotation it is asked for only where the host says so ([`Instance::refreshing_by_annotation`]), since the right to patch
 //!   Applications allows much more. It never syncs, and never writes a spec or an operation.
-//! * **What stands elsewhere is read there.** From version 3.0 on, Argo CD leaves the health of single resources out of an Application;
-//!   it is then read from the tree of resources. Where an Application is not in sync, its project's sync windows say whether that is
-//!   because no sync may begin. Both take Argo CD's own API: an instance that is read, and refreshed, by Kubernetes alone tells neither,
-//!   and the health of the whole Application counts.
+//! * **Why not stands elsewhere, and is read there.** From version 3.0 on, Argo CD leaves the health of single resources out of an
+//!   Application, whose own health says what they come to; what ails is then told by the tree of resources. Where a sync is missing, the
+//!   project's sync windows say whether one may begin. Both take Argo CD's own API, are not waited for long, and change no verdict: an
+//!   instance that is read and refreshed by Kubernetes alone is judged as well, and explained in fewer words.
 //! * **Tests count for the commits that they ran for.** A job is a hook of Argo CD; its result is that of the last whole sync of
 //!   the expected commit. A commit that changes nothing runs no hook: it is *not tested*.
 //! * **Bounded memory.** Of the managed Applications the fields are kept that the rule reads, and nothing of the others.

@@ -55,7 +55,7 @@ pub mod patch_agent;
 pub mod postgres;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
-#[cfg(any(feature = "loki", feature = "prometheus"))]
+#[cfg(any(feature = "loki", feature = "prometheus", feature = "vault"))]
 mod query_api;
 #[cfg(feature = "rego")]
 pub mod rego;
@@ -67,5 +67,7 @@ pub mod sqlite;
 pub mod system;
 #[cfg(feature = "temporal")]
 pub mod temporal;
+#[cfg(feature = "vault")]
+pub mod vault;
 #[cfg(feature = "webhooks")]
 pub mod webhook;

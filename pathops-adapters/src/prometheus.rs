@@ -148,9 +148,9 @@ impl Prometheus {
         let mut parameters = vec![("query", promql)];
         parameters.extend(range.parameters());
         let (on, path) = (format!("{} of {} in {}", query.name, about.unit, about.target.environment), "api/v1/query_range");
-        let ask = Ask { operation, on, path, parameters: &parameters, longest: LONGEST };
+        let ask = Ask { operation, on, path, parameters: &parameters, body: None, longest: LONGEST };
         let too_long = || ask.error(ErrorKind::Unexpected).because(format!("the answer is longer than {LONGEST} bytes"));
-        let bytes = self.client.get(cx, &ask).await?.ok_or_else(too_long)?;
+        let bytes = self.client.ask(cx, &ask).await?.ok_or_else(too_long)?;
         let matrix: Matrix = answer(&ask, &bytes)?;
         Ok(matrix.series(&query.name, range))
     }

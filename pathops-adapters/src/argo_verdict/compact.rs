@@ -21,6 +21,7 @@ impl Application {
     /// Drops what changes no verdict on it: of the resources all but those that a verdict can name, of long settings all but
     /// whether they are the same. Long messages are cut.
     pub(crate) fn compact(&mut self) {
+        self.drop_added_health();
         compact_compared(&mut self.spec.compared);
         self.spec.source_hydrator.iter_mut().for_each(compact_hydrator);
         let status = &mut self.status;

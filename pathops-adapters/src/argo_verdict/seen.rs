@@ -33,6 +33,12 @@ impl Application {
         self.status.reconciled_at.map(|Instant(at)| at)
     }
 
+    /// Whether its operation has begun and is held until a sync window allows it.
+    pub(crate) fn waits_for_window(&self) -> bool {
+        let said = self.status.operation_state.as_ref().and_then(|operation| operation.message.as_deref());
+        said.is_some_and(|said| said.contains("blocked by sync window"))
+    }
+
     /// Where it answers.
     pub(crate) fn url(&self) -> Option<&str> {
         self.status.summary.external_urls.first().map(String::as_str)

@@ -1,19 +1,25 @@
-//! The tree of resources that Argo CD's own API gives: the health that an `Application` leaves out.
+//! The tree of resources that Argo CD's own API gives: what ails, where an `Application` leaves the health of its resources out.
 
-use serde::Deserialize;
+use std::collections::HashSet;
+use std::fmt;
 
-use super::application::{Application, Health, Resource};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::application::{Application, Health, label};
 use crate::live::or_default;
 
-/// What is there of an `Application`, as far as the verdict rests on it.
+/// So many resources that are not healthy are kept of a tree.
+const MOST: usize = 1_000;
+
+/// What is not healthy in an `Application`: resources that it manages, and what came of them.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Tree {
-    #[serde(deserialize_with = "or_default")]
+    #[serde(deserialize_with = "ailing")]
     nodes: Vec<Node>,
 }
 
-/// One resource: a managed one, or what came of one.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 struct Node {
@@ -29,26 +35,61 @@ struct Node {
     health: Health,
 }
 
-impl Node {
-    fn is(&self, resource: &Resource) -> bool {
-        (&self.group, &self.kind, &self.namespace, &self.name)
-            == (&resource.group, &resource.kind, &resource.namespace, &resource.name)
+/// The nodes with a health that is not good: of a large tree, few.
+fn ailing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Node>, D::Error> {
+    struct Nodes;
+
+    impl<'de> Visitor<'de> for Nodes {
+        type Value = Vec<Node>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the nodes of a tree")
+        }
+
+        fn visit_unit<E>(self) -> Result<Self::Value, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut nodes = Vec::new();
+            while let Some(node) = seq.next_element::<Node>()? {
+                let ails = node.health.status.as_deref().is_some_and(|status| status != "Healthy");
+                if ails && nodes.len() < MOST {
+                    nodes.push(node);
+                }
+            }
+            Ok(nodes)
+        }
     }
+
+    deserializer.deserialize_any(Nodes)
 }
 
 impl Application {
-    /// Whether the health of its resources stands in the tree alone, as it does from Argo CD 3.0 on.
+    /// Whether the health of its resources stands in the tree alone, as it does from Argo CD 3.0 on. That of the whole Application says
+    /// what they come to: some do not count, by annotation or as hooks, and nothing but Argo CD knows which.
     pub(crate) fn leaves_health_out(&self) -> bool {
         self.status.resource_health_source.as_deref() == Some("appTree")
     }
 
-    /// Puts in what the tree says of the resources that it manages. What came of those counts for nothing by itself: a pod that was
-    /// evicted stays there, degraded, while its Deployment is healthy.
-    pub(crate) fn take_health(&mut self, tree: &Tree) {
-        for resource in &mut self.status.resources {
-            if let Some(node) = tree.nodes.iter().find(|node| node.is(resource)) {
-                resource.health = node.health.clone();
-            }
+    /// Drops what Argo CD's own API has put in from the tree where the Application leaves it out: it is not what the Application says.
+    pub(crate) fn drop_added_health(&mut self) {
+        if self.leaves_health_out() {
+            self.status.resources.iter_mut().for_each(|resource| resource.health = Health::default());
         }
+    }
+
+    /// What ails it, by the tree: the first resource that it manages with the health of the whole, else the first that is not healthy.
+    pub(crate) fn cause_in(&self, tree: &Tree) -> Option<String> {
+        let managed: HashSet<_> =
+            self.status.resources.iter().map(|it| (&*it.group, &*it.kind, &*it.namespace, &*it.name)).collect();
+        let is_managed = |node: &&Node| managed.contains(&(&*node.group, &*node.kind, &*node.namespace, &*node.name));
+        let counts = |node: &&Node| node.health.status == self.status.health.status;
+        let found = tree.nodes.iter().filter(is_managed).find(counts).or_else(|| tree.nodes.iter().find(is_managed))?;
+        let named = label(&found.kind, &found.name);
+        Some(match found.health.message.as_deref().unwrap_or_default() {
+            "" => named,
+            message => format!("{named}: {message}"),
+        })
     }
 }

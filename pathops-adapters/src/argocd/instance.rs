@@ -125,18 +125,13 @@ impl Connected {
 
     pub(super) async fn get(&self, cx: &OpContext, place: &Place) -> Result<Arc<Application>> {
         let mut application = self.source.get(cx, place).await?;
-        if let Some(argo) = self.argo.as_ref().filter(|_| application.leaves_health_out()) {
-            application.take_health(&argo.tree(cx, place).await?);
-        }
+        application.drop_added_health();
         Ok(Arc::new(application))
     }
 
-    /// Why Argo CD does not sync an Application by itself now, as far as that can be told.
-    pub(super) async fn closed(&self, cx: &OpContext, place: &Place) -> Option<String> {
-        match self.argo.as_ref()?.windows(cx, place).await {
-            Ok(windows) => windows.closed(),
-            Err(error) => Some(format!("its sync windows are not known: {error}")),
-        }
+    /// Argo CD's own API, where it can be asked.
+    pub(super) fn argo(&self) -> Option<&Server> {
+        self.argo.as_deref()
     }
 
     pub(super) async fn check_rights(&self, cx: &OpContext) -> Result<BTreeSet<RightsFinding>> {

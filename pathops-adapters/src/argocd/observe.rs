@@ -10,8 +10,9 @@ use pathops_core::{CommitId, Digest, Error, ErrorKind, JobName, OpContext, RepoI
 use super::answer::About;
 use super::jobs::Runs;
 use super::managed::ManagedApplication;
+use super::server::Server;
 use super::{ArgoCd, Unit};
-use crate::argo_verdict::{Application, Expected, NotYet, Verdict, judge};
+use crate::argo_verdict::{Application, Expected, Failed, NotYet, Verdict, judge};
 use crate::live::{Answers, Asking, rank, same_repository, whole};
 
 const OPERATION: &str = "observe a deployment";
@@ -56,6 +57,36 @@ pub(super) async fn observe(argo: &ArgoCd, cx: &OpContext, expected: &ExpectedDe
     }
     let read = question.read().await?;
     question.judged(&read).await
+}
+
+/// The verdict with the resource that ails, where the Application leaves that out and Argo CD tells.
+async fn explained(cx: &OpContext, argo: &Server, about: &About<'_>, verdict: &Verdict) -> Verdict {
+    let is_told = !about.application.leaves_health_out();
+    let mut explained = verdict.clone();
+    let message = match &mut explained {
+        Verdict::NotYet(NotYet::Unhealthy { status, message }) if !is_told && status != "Progressing" => message,
+        Verdict::Failed(Failed::Degraded { message }) if !is_told => message,
+        _ => return explained,
+    };
+    let tree = argo.tree(cx, &about.managed.place).await;
+    if let Some(cause) = tree.ok().and_then(|tree| about.application.cause_in(&tree)) {
+        *message = cause;
+    }
+    explained
+}
+
+/// That no sync may begin, or go on, where one is what is missing.
+async fn closed(cx: &OpContext, argo: &Server, about: &About<'_>, verdict: &Verdict) -> Option<String> {
+    let missing = match verdict {
+        Verdict::NotYet(it @ (NotYet::OutOfSync { .. } | NotYet::NotSynced)) => it,
+        Verdict::NotYet(it @ NotYet::Operating) if about.application.waits_for_window() => it,
+        _ => return None,
+    };
+    let why = match argo.windows(cx, &about.managed.place).await {
+        Ok(windows) => windows.closed()?,
+        Err(error) => format!("its sync windows are not known: {error}"),
+    };
+    Some(format!("{missing}; {why}"))
 }
 
 struct Observing<'a> {
@@ -129,10 +160,12 @@ impl Observing<'_> {
         for commit in &applied {
             trees.push(self.tree(commit).await?);
         }
-        let mut readiness = Readiness::Ready;
-        for ((asked, application), judged) in self.asked.iter().zip(applications).zip(judged) {
+        let told = self.asked.iter().zip(applications).zip(judged).map(async |((asked, application), judged)| {
             let about = About { managed: asked.managed, application, runs: &judged.runs, expected: self.expected };
-            let other = self.readiness(&about, &judged.verdict).await?;
+            self.readiness(&about, &judged.verdict).await
+        });
+        let mut readiness = Readiness::Ready;
+        for other in try_join_all(told).await? {
             readiness = if rank(&other) < rank(&readiness) { other } else { readiness };
         }
         if readiness == Readiness::Ready {
@@ -157,11 +190,15 @@ impl Observing<'_> {
 
     /// What one Application says, in the words of the trait.
     async fn readiness(&self, about: &About<'_>, verdict: &Verdict) -> Result<Readiness> {
+        let Some(argo) = self.argo.connected(about.managed)?.argo() else {
+            return about.said(verdict).in_full(verdict, async |commit| self.tree(commit).await).await;
+        };
+        let verdict = &explained(self.cx, argo, about, verdict).await;
         let readiness = about.said(verdict).in_full(verdict, async |commit| self.tree(commit).await).await?;
-        let Verdict::NotYet(differs @ NotYet::OutOfSync { .. }) = verdict else { return Ok(readiness) };
-        let closed = self.argo.connected(about.managed)?.closed(self.cx, &about.managed.place).await;
-        let reported = |why| Readiness::NotYet(adapter::NotYet::Reported { message: format!("{differs}; {why}") });
-        Ok(closed.map_or(readiness, reported))
+        Ok(match closed(self.cx, argo, about, verdict).await {
+            Some(message) => Readiness::NotYet(adapter::NotYet::Reported { message }),
+            None => readiness,
+        })
     }
 
     /// What has to hold beyond the single Applications: the environment's whole folder is what is expected, and every expected

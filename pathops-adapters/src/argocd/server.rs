@@ -22,6 +22,9 @@ use crate::cluster::{Access, Ask, Http, Lines, PATIENCE, RightsFinding, encoded,
 /// A refresh is asked for at once, and answered once it has happened. So long is waited for that.
 const REFRESH: Duration = Duration::from_secs(10);
 
+/// What only explains a verdict is waited for so long.
+const REMARK: Duration = Duration::from_secs(3);
+
 #[derive(Debug)]
 pub(super) struct Server {
     http: Http,
@@ -46,20 +49,28 @@ impl Server {
         Self { http: Http::new(access, clock), selector }
     }
 
-    /// What is there of an Application, with its health.
+    /// What is not healthy in an Application.
     pub(super) async fn tree(&self, cx: &OpContext, place: &Place) -> Result<Tree> {
-        self.answer(cx, "read the resources of an Application from Argo CD", place, "/resource-tree").await
+        self.remark(cx, "read the resources of an Application from Argo CD", place, "/resource-tree", 32 << 20).await
     }
 
     /// When Argo CD may sync an Application.
     pub(super) async fn windows(&self, cx: &OpContext, place: &Place) -> Result<Windows> {
-        self.answer(cx, "read the sync windows of an Application from Argo CD", place, "/syncwindows").await
+        self.remark(cx, "read the sync windows of an Application from Argo CD", place, "/syncwindows", 1 << 20).await
     }
 
-    async fn answer<T: DeserializeOwned>(&self, cx: &OpContext, operation: &'static str, place: &Place, what: &str) -> Result<T> {
+    /// What explains a verdict and makes none. It is not waited for long, and is so many bytes at most.
+    async fn remark<T: DeserializeOwned>(
+        &self,
+        cx: &OpContext,
+        operation: &'static str,
+        place: &Place,
+        what: &str,
+        longest: usize,
+    ) -> Result<T> {
         let mut ask = Ask::get(operation, place, of(place, what, None));
-        ask.patience = cx.timeout().unwrap_or(PATIENCE);
-        let bytes = self.http.read(&ask).await?;
+        ask.patience = cx.timeout().map_or(REMARK, |timeout| timeout.min(REMARK));
+        let bytes = self.http.read_up_to(&ask, longest).await?;
         serde_json::from_slice(&bytes).map_err(|error| ask.error(ErrorKind::Unexpected).because(error))
     }
 

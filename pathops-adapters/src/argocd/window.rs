@@ -1,5 +1,7 @@
 //! Whether Argo CD may sync an Application by itself now.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 use crate::live::or_default;
@@ -26,13 +28,24 @@ struct Window {
     duration: String,
 }
 
+/// So many windows are named.
+const MOST: usize = 5;
+
+/// When it begins, in its own time zone, which Argo CD does not tell here, and how long it is open.
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = |text: &str| text.chars().take(100).collect::<String>();
+        write!(f, "`{}` for {}", short(&self.schedule), short(&self.duration))
+    }
+}
+
 impl Windows {
     /// Why no sync begins by itself now: a window that denies is open, or there are windows that allow and none of them is. What the
     /// API calls `canSync` is about a sync that a person asks for.
     pub(super) fn closed(&self) -> Option<String> {
         let told = |windows: &[Window], kind: &str| {
-            let told = windows.iter().filter(|it| it.kind == kind).map(|it| format!("`{}` for {}", it.schedule, it.duration));
-            told.collect::<Vec<_>>().join(", ")
+            let told = windows.iter().filter(|it| it.kind == kind).map(Window::to_string);
+            told.take(MOST).collect::<Vec<_>>().join(", ")
         };
         let denied = told(&self.active_windows, "deny");
         if !denied.is_empty() {

@@ -87,8 +87,8 @@ impl<'a> Walk<'a> {
                 ("direction", "backward".to_owned()),
             ];
             let (on, path) = (self.selector.to_owned(), "loki/api/v1/query_range");
-            let ask = Ask { operation: "query logs", on, path, parameters: &parameters, longest: LONGEST };
-            match self.client.get(self.cx, &ask).await? {
+            let ask = Ask { operation: "query logs", on, path, parameters: &parameters, body: None, longest: LONGEST };
+            match self.client.ask(self.cx, &ask).await? {
                 Some(bytes) => {
                     let mut entries = answer::<Page>(&ask, &bytes)?.entries();
                     let is_full = entries.len() >= self.limit;

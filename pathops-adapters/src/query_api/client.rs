@@ -1,15 +1,17 @@
 //! Reads of a server.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use pathops_core::adapter::Clock;
 use pathops_core::{Effect, Error, ErrorKind, OpContext, Result, Retry};
-use reqwest::header::{HeaderValue, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
+#[cfg(any(feature = "loki", feature = "prometheus"))]
 use serde::de::DeserializeOwned;
 
 use super::endpoint::{Credential, Endpoint};
@@ -23,7 +25,7 @@ const REASON: usize = 64 << 10;
 /// So much of a server's own words is told, in characters.
 const WORDS: usize = 500;
 
-/// A server that answers queries.
+/// A server that answers questions.
 pub(crate) struct Client {
     net: reqwest::Client,
     base: Url,
@@ -32,7 +34,7 @@ pub(crate) struct Client {
     clock: Arc<dyn Clock>,
 }
 
-/// One query.
+/// One question.
 #[derive(Debug)]
 pub(crate) struct Ask<'a> {
     /// What is tried, as a phrase that completes "failed to …".
@@ -40,15 +42,17 @@ pub(crate) struct Ask<'a> {
     /// What it is about, for people.
     pub(crate) on: String,
     /// Below the server.
-    pub(crate) path: &'static str,
+    pub(crate) path: &'a str,
     pub(crate) parameters: &'a [(&'static str, String)],
+    /// In JSON, where it is posted.
+    pub(crate) body: Option<Vec<u8>>,
     /// So long an answer may be, in bytes.
     pub(crate) longest: usize,
 }
 
 impl Ask<'_> {
     pub(crate) fn error(&self, kind: ErrorKind) -> Error {
-        // To read leaves no trace.
+        // To ask changes nothing.
         Error::new(kind, self.operation).on(&self.on).with_effect(Effect::None)
     }
 }
@@ -81,12 +85,13 @@ impl Client {
         Ok(Self { net, base, credential, tenant, clock })
     }
 
+    #[cfg(any(feature = "loki", feature = "prometheus"))]
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
 
     /// The whole answer, or `None` where it is longer than asked for.
-    pub(crate) async fn get(&self, cx: &OpContext, ask: &Ask<'_>) -> Result<Option<Vec<u8>>> {
+    pub(crate) async fn ask(&self, cx: &OpContext, ask: &Ask<'_>) -> Result<Option<Vec<u8>>> {
         let over = self.clock.sleep(cx.timeout().unwrap_or(PATIENCE));
         match select(std::pin::pin!(self.read(ask)), over).await {
             Either::Left((answer, _)) => answer,
@@ -96,7 +101,7 @@ impl Client {
 
     async fn read(&self, ask: &Ask<'_>) -> Result<Option<Vec<u8>>> {
         let lost = |error: reqwest::Error| ask.error(ErrorKind::Unavailable).with_source(error.without_url());
-        let answer = self.request(ask)?.send().await.map_err(lost)?;
+        let answer = self.request(ask).await?.send().await.map_err(lost)?;
         let (status, after) = (answer.status(), answer.headers().get(RETRY_AFTER).cloned());
         if !status.is_success() {
             let words = body(answer, REASON).await.ok().flatten().unwrap_or_default();
@@ -105,16 +110,22 @@ impl Client {
         body(answer, ask.longest).await.map_err(lost)
     }
 
-    fn request(&self, ask: &Ask<'_>) -> Result<RequestBuilder> {
+    async fn request(&self, ask: &Ask<'_>) -> Result<RequestBuilder> {
         let mut url = self.base.join(ask.path).map_err(|error| ask.error(ErrorKind::Invalid).because(error))?;
-        url.query_pairs_mut().extend_pairs(ask.parameters);
-        let mut request = self.net.get(url);
+        if !ask.parameters.is_empty() {
+            url.query_pairs_mut().extend_pairs(ask.parameters);
+        }
+        let mut request = match &ask.body {
+            None => self.net.get(url),
+            Some(body) => self.net.post(url).header(CONTENT_TYPE, "application/json").body(body.clone()),
+        };
         if let Some(tenant) = &self.tenant {
             request = request.header("x-scope-orgid", tenant);
         }
         Ok(match &self.credential {
             Credential::None => request,
             Credential::Bearer(token) => request.bearer_auth(token),
+            Credential::File(file) => request.bearer_auth(token_in(ask, file.clone()).await?),
             Credential::Basic { user, password } => request.basic_auth(user, Some(password)),
         })
     }
@@ -126,6 +137,18 @@ impl fmt::Debug for Client {
         let mut shown = f.debug_struct("Client");
         shown.field("base", &base.as_str()).field("credential", credential).field("tenant", tenant).finish_non_exhaustive()
     }
+}
+
+async fn token_in(ask: &Ask<'_>, file: PathBuf) -> Result<String> {
+    let named = file.display().to_string();
+    let refused = |why: String| {
+        let why = format!("its token cannot be read from {named}: {why}");
+        ask.error(ErrorKind::Denied).because(why).advise("have the file there, readable, with a token and nothing else")
+    };
+    let read = tokio::task::spawn_blocking(move || std::fs::read_to_string(file));
+    let text = read.await.map_err(|error| refused(error.to_string()))?.map_err(|error| refused(error.to_string()))?;
+    let is_one = |token: &str| !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
+    Some(text.trim()).filter(|it| is_one(it)).map(str::to_owned).ok_or_else(|| refused("it holds no token".to_owned()))
 }
 
 async fn body(mut answer: Response, longest: usize) -> reqwest::Result<Option<Vec<u8>>> {
@@ -140,6 +163,7 @@ async fn body(mut answer: Response, longest: usize) -> reqwest::Result<Option<Ve
 }
 
 /// What Prometheus and Loki both answer with.
+#[cfg(any(feature = "loki", feature = "prometheus"))]
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", bound(deserialize = "T: DeserializeOwned"))]
 struct Answer<T> {
@@ -153,7 +177,17 @@ struct Answer<T> {
     warnings: Option<Vec<String>>,
 }
 
+/// How they refuse, and Vault.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Refusal {
+    error_type: String,
+    error: String,
+    errors: Vec<String>,
+}
+
 /// What an answer holds. One with a warning is not whole, and an error.
+#[cfg(any(feature = "loki", feature = "prometheus"))]
 pub(crate) fn answer<T: DeserializeOwned>(ask: &Ask<'_>, bytes: &[u8]) -> Result<T> {
     let unexpected = |why: &str| ask.error(ErrorKind::Unexpected).because(why);
     let read: Result<Answer<T>, _> = serde_json::from_slice(bytes);
@@ -170,8 +204,10 @@ pub(crate) fn answer<T: DeserializeOwned>(ask: &Ask<'_>, bytes: &[u8]) -> Result
 }
 
 fn refusal(ask: &Ask<'_>, status: StatusCode, after: Option<HeaderValue>, bytes: &[u8]) -> Error {
-    let told: Option<Answer<serde::de::IgnoredAny>> = serde_json::from_slice(bytes).ok();
-    let (error_type, error) = told.map(|told| (told.error_type, told.error)).unwrap_or_default();
+    let Refusal { error_type, mut error, errors } = serde_json::from_slice(bytes).unwrap_or_default();
+    if error.is_empty() {
+        error = errors.join("; ");
+    }
     let (kind, error) = match kind_of_type(&error_type) {
         Some(kind) if status != StatusCode::TOO_MANY_REQUESTS => (kind, error),
         _ if error.is_empty() => (kind(status), String::from_utf8_lossy(bytes).into_owned()),
@@ -181,7 +217,7 @@ fn refusal(ask: &Ask<'_>, status: StatusCode, after: Option<HeaderValue>, bytes:
     let error = ask.error(kind).because(if reason.is_empty() { status.to_string() } else { format!("{status}: {reason}") });
     let after = after.and_then(|after| after.to_str().ok()?.trim().parse().ok());
     match (kind, after) {
-        (ErrorKind::Denied, _) => error.advise("give it a credential that may read"),
+        (ErrorKind::Denied, _) => error.advise("give it a credential that may do that"),
         (_, Some(seconds)) if error.retry() != Retry::Never => error.with_retry(Retry::After(Duration::from_secs(seconds))),
         _ => error,
     }

@@ -1,6 +1,7 @@
 //! Where a server is, and who asks.
 
 use std::fmt;
+use std::path::PathBuf;
 
 /// Where a server is, and who asks it. `Debug` shows no secret.
 #[derive(Clone)]
@@ -16,6 +17,7 @@ pub struct Endpoint {
 pub(super) enum Credential {
     None,
     Bearer(String),
+    File(PathBuf),
     Basic { user: String, password: String },
 }
 
@@ -32,6 +34,13 @@ impl Endpoint {
     #[must_use]
     pub fn bearer(self, token: impl Into<String>) -> Self {
         Self { credential: Credential::Bearer(token.into()), ..self }
+    }
+
+    /// Asks with the bearer token in this file, which is read again for each question: something else renews it. The last credential
+    /// counts.
+    #[must_use]
+    pub fn bearer_file(self, file: impl Into<PathBuf>) -> Self {
+        Self { credential: Credential::File(file.into()), ..self }
     }
 
     /// Asks as this user. The last credential counts.
@@ -67,6 +76,7 @@ impl fmt::Debug for Credential {
         f.write_str(match self {
             Self::None => "None",
             Self::Bearer(_) => "Bearer(…)",
+            Self::File(_) => "File(…)",
             Self::Basic { .. } => "Basic(…)",
         })
     }

@@ -19,6 +19,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("answers_that_cannot_be_read_or_are_not_whole_are_errors", answers_that_cannot_be_read_or_are_not_whole_are_errors),
         trial("a_huge_answer_is_not_read_to_its_end", a_huge_answer_is_not_read_to_its_end),
         trial("a_slow_server_is_waited_for_no_longer_than_asked", a_slow_server_is_waited_for_no_longer_than_asked),
+        trial("a_token_in_a_file_is_read_for_each_question", a_token_in_a_file_is_read_for_each_question),
         trial("no_secret_is_shown", no_secret_is_shown),
         trial("what_cannot_be_is_refused_when_it_is_built", what_cannot_be_is_refused_when_it_is_built),
     ]
@@ -139,6 +140,22 @@ async fn a_slow_server_is_waited_for_no_longer_than_asked() {
     assert_eq!((error.kind(), error.effect()), (ErrorKind::Timeout, Effect::None));
     let nobody = prometheus("http://127.0.0.1:9").metrics(&cx(), &query("orders")).await.unwrap_err();
     assert_eq!(nobody.kind(), ErrorKind::Unavailable);
+}
+
+async fn a_token_in_a_file_is_read_for_each_question() {
+    let server = Server::start(|request| {
+        let renewed = request.header("authorization") == Some("Bearer second");
+        std::future::ready(reply(if renewed { 200 } else { 401 }, None, b"{}"))
+    });
+    let (server, folder) = (server.await, tempfile::tempdir().unwrap());
+    let file = folder.path().join("token");
+    let builder = Prometheus::builder(Endpoint::new(&server.url).bearer_file(&file), Arc::new(SystemClock));
+    let prometheus = builder.query("errors", "up").build().unwrap();
+    for (token, kind) in [("", ErrorKind::Denied), ("first", ErrorKind::Denied), ("second\n", ErrorKind::Unexpected)] {
+        std::fs::write(&file, token).unwrap();
+        let error = prometheus.metrics(&cx(), &query("orders")).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+    }
 }
 
 async fn no_secret_is_shown() {

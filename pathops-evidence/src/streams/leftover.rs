@@ -68,14 +68,14 @@ impl Streams {
     /// # Errors
     /// `Corrupt` where somebody has changed a stream; what the bucket answers.
     pub async fn leftovers(&self, cx: &OpContext) -> Result<Vec<Leftover>> {
-        let streams = listed(cx, &*self.bucket).await?;
+        let (streams, _) = listed(cx, &*self.bucket, usize::MAX).await?;
         let mut left = Vec::new();
         for (stream, Objects { begun, numbers }) in streams {
-            if begun.len() as u64 <= numbers {
+            if begun.len() <= numbers.len() {
                 continue;
             }
             let mut made = HashSet::new();
-            for sequence in 0..numbers {
+            for sequence in 0..numbers.len() as u64 {
                 made.extend(self.numbered(cx, &stream, sequence).await?.map(|numbered| numbered.key));
             }
             for object in begun {
@@ -118,34 +118,45 @@ impl Streams {
 }
 
 /// What a stream has, by the names of its objects alone.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Objects {
     /// The collections that were begun.
     pub(crate) begun: Vec<ObjectKey>,
-    /// How many snapshots have their numbers: each comes from one of those.
-    pub(crate) numbers: u64,
+    /// The numbers of its snapshots: each comes from one of those.
+    pub(crate) numbers: BTreeSet<u64>,
 }
 
-/// The streams in a bucket. Nothing is read but names.
+/// So many names are asked for at once.
+const PAGE: usize = 10_000;
+
+/// The streams in a bucket, by at most so many names, and whether there are more. Nothing else is read.
 ///
 /// # Errors
 /// What the bucket answers.
-pub(crate) async fn listed(cx: &OpContext, bucket: &dyn Bucket) -> Result<BTreeMap<StreamId, Objects>> {
+pub(crate) async fn listed(cx: &OpContext, bucket: &dyn Bucket, most: usize) -> Result<(BTreeMap<StreamId, Objects>, bool)> {
     let unnamed = |error| Error::new(ErrorKind::Unexpected, "find the streams of snapshots").because(error);
-    let mut streams = BTreeMap::<StreamId, Objects>::new();
-    for key in bucket.list(cx, &ObjectKey::parse(FOLDER).map_err(unnamed)?, None, usize::MAX).await? {
-        match placed(key.as_str()) {
-            Some((stream, Listed::Begun)) => streams.entry(stream).or_default().begun.push(key),
-            Some((stream, Listed::Numbered)) => streams.entry(stream).or_default().numbers += 1,
-            None => {}
+    let folder = ObjectKey::parse(FOLDER).map_err(unnamed)?;
+    let (mut streams, mut after, mut seen) = (BTreeMap::<StreamId, Objects>::new(), None, 0_usize);
+    loop {
+        let page = bucket.list(cx, &folder, after.as_ref(), PAGE).await?;
+        (seen, after) = (seen.saturating_add(page.len()), page.last().cloned());
+        let is_last = page.len() < PAGE;
+        for key in page {
+            match placed(key.as_str()) {
+                Some((stream, Listed::Begun)) => streams.entry(stream).or_default().begun.push(key),
+                Some((stream, Listed::Numbered(number))) => drop(streams.entry(stream).or_default().numbers.insert(number)),
+                None => {}
+            }
+        }
+        if is_last || seen >= most {
+            return Ok((streams, !is_last));
         }
     }
-    Ok(streams)
 }
 
 enum Listed {
     Begun,
-    Numbered,
+    Numbered(u64),
 }
 
 /// The stream that an object is of, and what it is; `None` for others.
@@ -153,8 +164,8 @@ fn placed(object: &str) -> Option<(StreamId, Listed)> {
     let parts: Vec<&str> = object.strip_prefix(FOLDER)?.strip_prefix('/')?.split('/').collect();
     let (project, unit, environment, listed) = match *parts.as_slice() {
         [project, unit, environment, "begun", digest] if !digest.contains('.') => (project, unit, environment, Listed::Begun),
-        [project, unit, environment, number] if number.len() == NUMBER_WIDTH && number.parse::<u64>().is_ok() => {
-            (project, unit, environment, Listed::Numbered)
+        [project, unit, environment, number] if number.len() == NUMBER_WIDTH => {
+            (project, unit, environment, Listed::Numbered(number.parse().ok()?))
         }
         _ => return None,
     };

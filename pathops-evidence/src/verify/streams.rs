@@ -1,6 +1,6 @@
 //! Whether snapshots are whole, and none is missing, doubled, put in or exchanged in its stream.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::evidence::{EvidenceId, Snapshot, SnapshotError, StreamId, VerifiedEvidence};
 
@@ -21,6 +21,8 @@ struct Link {
 #[derive(Default)]
 pub(super) struct Seen {
     streams: BTreeMap<StreamId, BTreeMap<u64, Link>>,
+    /// Every number in the log, of snapshots that are not whole too.
+    logged: BTreeMap<StreamId, BTreeSet<u64>>,
     parts: u64,
     unplaced: u64,
     wrong: bool,
@@ -32,6 +34,9 @@ impl Seen {
         let Ok(snapshot) = serde_json::from_value::<Snapshot>(evidence.statement().predicate.clone()) else {
             return self.fails(verification, format!("leaf {leaf}"), "it is no snapshot in our form");
         };
+        if let Some(place) = &snapshot.extent.place {
+            self.logged.entry(place.stream.clone()).or_default().insert(place.sequence);
+        }
         match snapshot.is_whole() {
             Ok(None) => self.unplaced += 1,
             Ok(Some(place)) => {
@@ -59,14 +64,18 @@ impl Seen {
         verification.fails(part, why);
     }
 
-    /// What the store has of streams beside what is in the log: of that nothing is signed, or not yet published.
+    /// What the bucket has of streams and the log does not: nobody has ended it, or published it.
     pub(super) fn unlogged(&self, stored: &BTreeMap<StreamId, Objects>, verification: &mut Verification) {
+        let none = BTreeSet::new();
         let told = |(name, Objects { begun, numbers }): (&StreamId, &Objects)| {
-            let logged = self.streams.get(name).map_or(0, |stream| stream.len() as u64);
-            let waiting = (*numbers > logged).then(|| format!("{} have a number and are not in the log", numbers - logged));
-            let left = (begun.len() as u64).saturating_sub(*numbers);
-            let left = (left > 0).then(|| format!("{left} were begun and have none"));
-            let what: Vec<_> = waiting.into_iter().chain(left).collect();
+            let mut waiting = numbers.difference(self.logged.get(name).unwrap_or(&none));
+            let waiting = waiting.next().map(|first| match waiting.count() {
+                0 => format!("number {first} is not in the log"),
+                more => format!("number {first} and {more} more are not in the log"),
+            });
+            let left = begun.len().saturating_sub(numbers.len());
+            let left = (left > 0).then(|| format!("{left} were begun and have no number"));
+            let what: Vec<String> = waiting.into_iter().chain(left).collect();
             (!what.is_empty()).then(|| format!("what became of snapshots of `{name}`: {}", what.join(", ")))
         };
         let mut told = stored.iter().filter_map(told);

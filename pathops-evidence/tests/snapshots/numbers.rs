@@ -101,7 +101,7 @@ async fn a_crash_at_each_write_leaves_neither_a_gap_nor_a_double() {
     let of = format!("what became of snapshots of `{}`:", stream("orders"));
     assert_eq!(
         Vec::from_iter(unlogged),
-        [format!("{of} 1 have a number and are not in the log"), format!("{of} 1 were begun and have none")]
+        [format!("{of} 1 were begun and have no number"), format!("{of} number 1 is not in the log")]
     );
 }
 
@@ -226,7 +226,7 @@ async fn a_collection_that_nobody_ends_is_signed_with_everything_absent() {
     assert_eq!(busy.leftovers(&cx("look")).await.unwrap(), [], "this process may still end it");
 
     let told = unlogged_snapshots(&store.verify(&[]).await);
-    assert_eq!(told, [format!("what became of snapshots of `{place}`: 1 were begun and have none")]);
+    assert_eq!(told, [format!("what became of snapshots of `{place}`: 1 were begun and have no number")]);
 
     let streams = store.streams().await;
     let [left] = streams.leftovers(&cx("look")).await.unwrap().try_into().unwrap();
