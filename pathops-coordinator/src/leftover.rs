@@ -39,16 +39,22 @@ impl ControlPlane {
         let left = services.streams.leftovers(&context("leftovers")).await?;
         let is_of_incident = |it: &Leftover| it.purpose().is_some_and(|it| it.occasion == Occasion::Incident);
         let open = if left.iter().any(is_of_incident) { self.open_incidents_by_key().await? } else { BTreeSet::new() };
-        let mut given_up = GivenUp::default();
-        for it in &left {
-            let Some(purpose) = it.purpose() else {
-                tracing::warn!(stream = %it.stream(), key = %it.key(), "a snapshot was begun by an earlier version and never ended; what it was to be of is not known");
-                continue;
-            };
-            if self.goes_on(it, purpose, &open).await? {
-                given_up.left += 1;
-                continue;
+        let (mut given_up, mut nobodys) = (GivenUp::default(), Vec::new());
+        for it in left {
+            match it.purpose() {
+                None => {
+                    tracing::warn!(stream = %it.stream(), key = %it.key(), "a snapshot was begun by an earlier version and never ended; what it was to be of is not known");
+                }
+                Some(purpose) if self.goes_on(&it, purpose, &open).await? => given_up.left += 1,
+                Some(purpose) => nobodys.push((purpose.clone(), it)),
             }
+        }
+        if nobodys.is_empty() {
+            return Ok(given_up);
+        }
+        // What went on when it was found, and had ended when that was asked, has its snapshot by now.
+        let still = services.streams.leftovers(&context("leftovers")).await?;
+        for (purpose, it) in nobodys.iter().filter(|(_, it)| still.contains(it)) {
             match services.streams.give_up(it, services.clock.now()).await {
                 Ok(record) => {
                     tracing::warn!(stream = %it.stream(), change_set = %purpose.change_set, occasion = %purpose.occasion, "a snapshot was begun and never ended: it is signed with everything absent");
