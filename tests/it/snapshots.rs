@@ -19,7 +19,7 @@ use pathops_core::evidence::{
     ScanSeverity, ScanTimes, Scanner, SignalReading, Snapshot, Statement, TakenReport, TestResult, Treatment, TrustRoot,
     VerificationSummary, VerifiedEvidence, VerifiedProperties, Vulnerabilities, predicate_schemas,
 };
-use pathops_core::memory::{MemoryJournal, MemorySigner, Pipeline};
+use pathops_core::memory::{Fault, Faults, MemoryJournal, MemorySigner, Pipeline, When};
 use pathops_core::{Digest, OpContext, Result, UnixMillis};
 use pathops_evidence::report::TraceReport;
 use pathops_evidence::{Against, EvidenceRecord, Verdict, Verification, verify_ledger};
@@ -266,6 +266,26 @@ fn what_a_change_set_has_begun_is_left_to_it_until_it_has_ended() {
     assert_eq!(given_up, GivenUp { left: 1, ..GivenUp::default() });
     assert_eq!(world.carry_out(request(), "k").unwrap().end, Some(End::Live));
     assert_eq!(world.wait_with(world.plane().give_up_snapshots()).unwrap(), GivenUp::default());
+}
+
+/// Another process ends it while this one finds out whether anybody will: whenever that is, there is nothing to give up.
+#[test]
+fn what_is_ended_while_that_is_asked_is_not_given_up() {
+    for call in 1.. {
+        let (world, asked) = hanging();
+        let request = || feature_of(&["store"], "better", None);
+        assert!(world.run(request(), "k", || asked.load(Ordering::SeqCst) == 1).is_none(), "it did not ask for logs");
+        world.clock.advance(Duration::from_secs(3_600));
+        let slow = Faults::new(1, Arc::new(world.clock.clone())).with(Fault::Slow(Duration::from_secs(1)), When::Call(call));
+        let plane = world.through(&Arc::new(slow)).plane();
+        let mut giving_up = pin!(plane.give_up_snapshots());
+        if giving_up.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+            assert!(call > 3, "it lists what was begun, reads that, and asks for its change set");
+            break;
+        }
+        assert_eq!(world.carry_out(request(), "k").unwrap().end, Some(End::Live));
+        assert_eq!(world.wait_with(giving_up).unwrap(), GivenUp::default(), "call {call}");
+    }
 }
 
 #[test]
