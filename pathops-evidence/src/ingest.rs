@@ -61,7 +61,8 @@ pub struct Ingested {
 /// stores that by its digest, and states what it is and what it says. In this order, so that no secret is stored or hashed.
 ///
 /// Stated are a reference to what was stored, with what was taken out of it, whatever the report is; beside it what it says to
-/// policy. Tests, probes and checks of other systems are a test result of the suite of the origin. So are deployments, events of
+/// policy. Tests, probes, checks of other systems and what tools of progressive delivery have verified are a test result of the suite of the
+/// origin. So are deployments, events of
 /// a cluster and traces, in which nothing has passed, and what failed has failed; traces are a runtime trace with their ids as well. A scan is what was found. A bill of materials is
 /// the document itself, in CycloneDX JSON or SPDX 2 JSON of at most 1 MiB, otherwise how much it lists
 /// ([`SbomSummary`](pathops_core::evidence::SbomSummary)). Measurements are a signal of the name of the suite, and coverage is the

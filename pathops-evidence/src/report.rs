@@ -55,6 +55,9 @@
 //! | `kustomize` | resources in YAML | resources, images | `Resources` |
 //! | `github-checks` | REST and webhook: check runs, suites, workflow runs, statuses | status and conclusion | `ExternalChecks` |
 //! | `gitlab-pipeline` | API v4 and webhook: pipelines, jobs | status, permission to fail | `ExternalChecks` |
+//! | `argo-rollouts` | `argoproj.io/v1alpha1` AnalysisRun, lists of them | measurements, counted again, against limits, counters and phases | `Verifications` |
+//! | `kargo` | `kargo.akuity.io/v1alpha1` Freight and Stage, lists of them with AnalysisRuns | verifications, with what their AnalysisRuns measured | `Verifications` |
+//! | `gitops-promoter` | `promoter.argoproj.io/v1alpha1` CommitStatus, lists of them | the phase that is asked for and the one that was reported | `Verifications` |
 //! | `cloudevents` | 1.0, structured JSON, batch | source, id, type, subject, time | `Events` |
 //! | `cdevents` | 0.3, 0.4, 0.5 | the same, of the context | `Events` |
 //!
@@ -68,6 +71,7 @@ mod error;
 mod format;
 mod input;
 mod json;
+mod kubernetes_objects;
 mod log_tally;
 mod recognise;
 mod reference;
@@ -75,6 +79,7 @@ mod severity;
 mod xml;
 
 mod argo_cd;
+mod argo_rollouts;
 mod cargo_audit;
 mod cd_events;
 mod cloud_events;
@@ -87,12 +92,14 @@ mod github_deployment;
 mod gitlab_pipeline;
 mod gitlab_tests;
 mod gitleaks;
+mod gitops_promoter;
 mod go_test_json;
 mod grype;
 mod helm_list;
 mod helm_status;
 pub mod junit;
 mod k6_summary;
+mod kargo;
 mod kubernetes_events;
 mod kustomize;
 mod lcov;

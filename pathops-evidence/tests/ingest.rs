@@ -3,6 +3,8 @@
 
 #[path = "ingest/logs.rs"]
 mod logs;
+#[path = "ingest/verified.rs"]
+mod verified;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -159,6 +161,11 @@ async fn what_a_report_says_is_stated_in_the_type_that_policy_reads() {
         (Format::ArgoCd, fixture!("argo-cd/good.json"), vec![(TESTS, "WARNED")]),
         (Format::HelmStatus, fixture!("helm-status/good.json"), vec![(TESTS, "WARNED")]),
         (Format::KubernetesEvents, fixture!("kubernetes-events/good.json"), vec![(TESTS, "WARNED")]),
+        (Format::ArgoRollouts, fixture!("argo-rollouts/good.json"), vec![(TESTS, "PASSED")]),
+        (Format::ArgoRollouts, fixture!("argo-rollouts/quiet-kept.json"), vec![(TESTS, "WARNED")]),
+        // They are of another commit and image than the origin is.
+        (Format::Kargo, fixture!("kargo/good.json"), vec![(TESTS, "WARNED")]),
+        (Format::GitopsPromoter, fixture!("gitops-promoter/good.json"), vec![(TESTS, "WARNED")]),
         (Format::CdEvents, &cd_event("testsuiterun.finished", "pass"), vec![(TESTS, "PASSED")]),
         (Format::CdEvents, &cd_event("pipelinerun.finished", "cancel"), vec![(TESTS, "WARNED")]),
         (Format::CdEvents, &cd_event("service.deployed", ""), vec![]),
@@ -240,6 +247,10 @@ async fn what_failed_by_the_word_of_a_tool_is_a_fail() {
         (fixture!("argo-cd/bad-list.json"), Format::ArgoCd),
         (fixture!("helm-status/bad.json"), Format::HelmStatus),
         (fixture!("kubernetes-events/bad.json"), Format::KubernetesEvents),
+        (fixture!("argo-rollouts/bad.json"), Format::ArgoRollouts),
+        (fixture!("argo-rollouts/bad-called-successful.json"), Format::ArgoRollouts),
+        (fixture!("kargo/bad.json"), Format::Kargo),
+        (fixture!("gitops-promoter/bad.json"), Format::GitopsPromoter),
         (&cd_event("testsuiterun.finished", "fail"), Format::CdEvents),
         (&cd_event("incident.detected", ""), Format::CdEvents),
     ];

@@ -10,7 +10,7 @@ use crate::Draft;
 use crate::report::{
     Content, CoverageReport, Covered, DeploymentPhase, DeploymentReport, EventEnvelope, ExternalCheck, ExternalState, Format,
     LogReport, MetricReport, ProbeCheck, Report, ResourceReport, RuntimeEvent, SbomReport, SeveralSeries, TestReport,
-    TraceReport,
+    TraceReport, Verification,
 };
 
 /// The largest document that is stated as a whole, in bytes; of a larger one it is stated how much it lists.
@@ -36,6 +36,7 @@ document!(Spdx, "https://spdx.dev/Document");
 /// | tests | test result | tests that passed | tests that failed |
 /// | probes: k6, curl | test result | checks that passed | checks that failed |
 /// | checks of other systems | test result | those that passed, of this commit | those that failed |
+/// | verifications: Argo Rollouts, Kargo, GitOps Promoter | test result | those that passed when they were counted again, of this commit or digest | those that failed |
 /// | deployments | test result | nothing: whether the expected one is live is not theirs to say | those that failed |
 /// | events of a cluster | test result | nothing | what the cluster warns of |
 /// | CDEvents that say how something ended | test result | what passed or succeeded | what failed, and incidents |
@@ -51,6 +52,7 @@ pub(super) fn said(report: &Report, bytes: &[u8], origin: &Origin) -> Result<Vec
         Content::Tests(it) => tests(report, origin, it),
         Content::Checks(it) => tests(report, origin, &probed(it)),
         Content::ExternalChecks(it) => tests(report, origin, &checked(it, origin)),
+        Content::Verifications(it) => tests(report, origin, &verified(it, origin)),
         Content::Deployments(it) => tests(report, origin, &deployed(it)),
         Content::RuntimeEvents(it) => tests(report, origin, &happened(it)),
         Content::Traces(it) => {
@@ -96,7 +98,7 @@ fn probed(checks: &[ProbeCheck]) -> TestReport {
 fn checked(checks: &[ExternalCheck], origin: &Origin) -> TestReport {
     let mut tests = TestReport::default();
     for ExternalCheck { name, commit, state, by } in checks {
-        let is_of_this = |commit: &String| origin.subjects.iter().any(|it| it.digest.values().any(|value| value == commit));
+        let is_of_this = |commit: &String| is_of(commit, origin);
         let list = match state {
             ExternalState::Failed => &mut tests.failed,
             // That another commit passed says nothing of this one.
@@ -104,6 +106,29 @@ fn checked(checks: &[ExternalCheck], origin: &Origin) -> TestReport {
             ExternalState::Passed | ExternalState::Neutral | ExternalState::Pending => &mut tests.skipped,
         };
         list.push(format!("{by}: {name}"));
+    }
+    tests
+}
+
+/// Whether what a report is about has this digest.
+fn is_of(digest: &str, origin: &Origin) -> bool {
+    origin.subjects.iter().any(|it| it.digest.values().any(|value| value == digest))
+}
+
+/// What has not passed is told with its reason, so that the statement says what was counted.
+fn verified(verifications: &[Verification], origin: &Origin) -> TestReport {
+    let mut tests = TestReport::default();
+    for Verification { name, of, state, failed_before, by, reason } in verifications {
+        let is_of_this = of.is_empty() || of.iter().any(|digest| is_of(digest, origin));
+        let (list, why) = match state {
+            ExternalState::Failed => (&mut tests.failed, reason.as_str()),
+            ExternalState::Neutral | ExternalState::Pending => (&mut tests.skipped, reason.as_str()),
+            ExternalState::Passed if !is_of_this => (&mut tests.skipped, "it is of something else"),
+            ExternalState::Passed if *failed_before => (&mut tests.flaky, ""),
+            ExternalState::Passed => (&mut tests.passed, ""),
+        };
+        let colon = if why.is_empty() { "" } else { ": " };
+        list.push(format!("{by}: {name}{colon}{why}"));
     }
     tests
 }

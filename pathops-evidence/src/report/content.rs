@@ -10,6 +10,7 @@ mod sbom;
 mod scan;
 mod tests;
 mod traces;
+mod verifications;
 
 pub use checks::*;
 pub use coverage::*;
@@ -21,6 +22,7 @@ pub use sbom::*;
 pub use scan::*;
 pub use tests::*;
 pub use traces::*;
+pub use verifications::*;
 
 /// What a report says.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +52,8 @@ pub enum Content {
     Resources(ResourceReport),
     /// What other systems say about a commit.
     ExternalChecks(Vec<ExternalCheck>),
+    /// What tools of progressive delivery say they have verified.
+    Verifications(Vec<Verification>),
     /// What other systems say has happened.
     Events(Vec<EventEnvelope>),
 }

@@ -139,6 +139,12 @@ formats! {
     GithubDeployment = "github-deployment", "GitHub deployment", "application/json", github_deployment;
     /// GitLab's pipelines and jobs.
     GitlabPipeline = "gitlab-pipeline", "GitLab pipeline", "application/json", gitlab_pipeline;
+    /// Argo Rollouts' AnalysisRun, or a list of them.
+    ArgoRollouts = "argo-rollouts", "Argo Rollouts", "application/json", argo_rollouts;
+    /// Kargo's Freight and Stages, with the AnalysisRuns that verified them.
+    Kargo = "kargo", "Kargo", "application/json", kargo;
+    /// GitOps Promoter's CommitStatus, or a list of them.
+    GitopsPromoter = "gitops-promoter", "GitOps Promoter", "application/json", gitops_promoter;
     /// CloudEvents 1.0 in structured JSON, one or a batch.
     CloudEvents = "cloudevents", "CloudEvents", "application/cloudevents+json", cloud_events;
     /// CDEvents 0.3 to 0.5 in JSON.

@@ -22,7 +22,8 @@
 //! | `sarif` | | bandit, ruff, zizmor, semgrep, hadolint, gitleaks, kingfisher |
 //! | `prometheus-query`, `argo-cd`, `github-checks`, `github-deployment`, `gitlab-pipeline`, `gitlab-tests` | | their servers |
 //!
-//! `pod-log` is any text. Trivy, Grype, OSV-Scanner and k6 are in no package of PyPI, npm, crates.io or Debian that holds the program:
+//! `pod-log` is any text. Trivy, Grype, OSV-Scanner, k6, Argo Rollouts (`argo-rollouts`), Kargo (`kargo`) and GitOps Promoter
+//! (`gitops-promoter`) are in no package of PyPI, npm, crates.io or Debian that holds the program:
 //! their formats have fixtures in the shape that their documentation shows, and no more.
 
 #![expect(

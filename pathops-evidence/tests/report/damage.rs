@@ -12,7 +12,7 @@ use crate::fixtures::{self, Fixture};
 const ENDLESS: [Format; 5] = [Format::Lcov, Format::Curl, Format::OtlpTraces, Format::Kustomize, Format::PodLog];
 
 /// Formats that say how it ended in more than one place, so that no single byte decides.
-const COUNTED: [Format; 7] = [
+const COUNTED: [Format; 10] = [
     Format::Junit,
     Format::Tap,
     Format::LibtestJson,
@@ -20,6 +20,9 @@ const COUNTED: [Format; 7] = [
     Format::GitlabTests,
     Format::NpmAudit,
     Format::CargoAudit,
+    Format::ArgoRollouts,
+    Format::Kargo,
+    Format::GitopsPromoter,
 ];
 
 /// Whether a report speaks against a change, or for nothing.
@@ -40,6 +43,10 @@ fn is_bad(report: &Report) -> bool {
         Content::Deployments(all) => all.is_empty() || all.iter().any(|it| it.phase != DeploymentPhase::Settled),
         Content::ExternalChecks(all) => {
             all.is_empty() || all.iter().any(|it| matches!(it.state, ExternalState::Failed | ExternalState::Pending))
+        }
+        Content::Verifications(all) => {
+            let is_bad = |state| matches!(state, ExternalState::Failed | ExternalState::Pending);
+            !all.iter().any(|it| it.state == ExternalState::Passed) || all.iter().any(|it| is_bad(it.state))
         }
         _ => panic!("a kind of content that this test does not know"),
     }

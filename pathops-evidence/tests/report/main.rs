@@ -22,6 +22,7 @@ mod sboms;
 mod scans;
 mod structured;
 mod test_runs;
+mod verifications;
 
 use pathops_evidence::report::{Content, Fault, Format, parse_as};
 
