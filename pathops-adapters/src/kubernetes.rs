@@ -1,4 +1,5 @@
-//! What runs in Kubernetes, as its API server tells it: logs, events, the state of pods, and what they use. Read only.
+//! What runs in Kubernetes, as its API server tells it: logs, events, the state of pods, what they use, and how it was verified. Read
+//! only.
 //!
 //! Which pods are a unit in an environment is told by the host ([`Workload`]): a cluster, a namespace and a selector of labels. A unit
 //! may have several, also in several clusters.
@@ -6,7 +7,8 @@
 //! What it guarantees:
 //!
 //! * **It changes nothing.** It lists pods, events and measurements of one namespace at a time and gets logs; [`ROLE`] grants just that.
-//!   What it may not do is an error that names the verb and the resource.
+//!   Where a workload is verified by Argo Rollouts, Kargo or GitOps Promoter, it lists their objects as well, which
+//!   [`VERIFICATIONS_ROLE`] grants. What it may not do is an error that names the verb and the resource.
 //! * **Events are the unit's own.** Those of its pods, of what they belong to (ReplicaSet and Deployment, StatefulSet, DaemonSet, Job), of
 //!   pods that these had before, and of objects that the host names ([`Workload::object`]). Kubernetes forgets events after an hour.
 //!   With them comes the state of each container as it is now: the digest of the image that runs, restarts, how it ended last, and
@@ -15,7 +17,9 @@
 //!   asked for, and what some do not need goes to the next. Each begins with a line that says whose it is. Those of containers that
 //!   restarted or wait come last, since the end is what is kept. No more stays in memory than is asked for, or 4 KiB; half a line
 //!   at the beginning of one is left out.
-//! * **An absence says why**: no such pod, nothing printed, no metrics API in the cluster.
+//! * **Verifications are handed on as they are.** [`Kubernetes::verifications`] picks the objects of a unit and judges nothing: by the
+//!   Rollout that owns them, by Stage, by commit or digest. A report holds them byte by byte, all of them or none.
+//! * **An absence says why**: no such pod, nothing printed, no metrics API in the cluster, no such kind of objects.
 //!
 //! Requests are not retried here, but for one: a refused credential is read again, once.
 //!
@@ -30,7 +34,12 @@
 //! fn signals(clock: Arc<dyn Clock>) -> Result<Kubernetes, Box<dyn std::error::Error>> {
 //!     let kubernetes = Kubernetes::builder(clock)
 //!         .cluster("main", Access::in_cluster())
-//!         .workload("orders".parse()?, "preflight".parse()?, Workload::new("main", "shop", "orders-preflight"))
+//!         .workload(
+//!             "orders".parse()?,
+//!             "preflight".parse()?,
+//!             // What Argo Rollouts and Kargo have verified of it is read, too.
+//!             Workload::new("main", "shop", "orders-preflight").rollout("orders").stage("shop-delivery", "uat"),
+//!         )
 //!         .build()?;
 //!     assert_eq!(kubernetes.name(), "kubernetes");
 //!     assert!(kubernetes.capabilities().metrics);
@@ -45,6 +54,7 @@ mod list;
 mod logs;
 mod pod;
 mod usage;
+mod verifications;
 mod workload;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -58,6 +68,7 @@ use pathops_core::{EnvironmentId, Error, ErrorKind, OpContext, Result, UnitId};
 use self::list::Place;
 use crate::cluster::{self, Http, Right};
 
+pub use self::verifications::{VerificationQuery, VerificationReport};
 pub use self::workload::Workload;
 pub use crate::cluster::{Access, RightsFinding};
 
@@ -66,6 +77,10 @@ const NAME: &str = "kubernetes";
 
 /// The least that the credential for a cluster needs, as manifests of Kubernetes.
 pub const ROLE: &str = include_str!("kubernetes/role.yaml");
+
+/// What it needs beside that where a workload is verified by others ([`Workload::rollout`], [`Workload::stage`],
+/// [`Workload::commit_statuses`]).
+pub const VERIFICATIONS_ROLE: &str = include_str!("kubernetes/verifications/role.yaml");
 
 /// What [`ROLE`] grants.
 const NEEDED: [Right; 4] = [
@@ -139,20 +154,51 @@ impl Kubernetes {
         Builder { clock, clusters: BTreeMap::new(), workloads: Vec::new() }
     }
 
-    /// Compares what the credentials may do in each namespace with the least that they need ([`ROLE`]), and tells by cluster and
-    /// namespace (`main/shop`) what is missing and what is too much. Nothing is changed.
+    /// Compares what the credentials may do in each namespace with the least that they need ([`ROLE`], and [`VERIFICATIONS_ROLE`] as far
+    /// as it is used there), and tells by cluster and namespace (`main/shop`) what is missing and what is too much. Nothing is changed.
     ///
     /// # Errors
     /// `Unavailable`, `Timeout`, `Denied` where a server does not answer that.
     pub async fn check_rights(&self, cx: &OpContext) -> Result<Vec<(String, RightsFinding)>> {
-        let places = self.units.values().flatten().map(|workload| (&workload.cluster, &workload.namespace));
+        let mut needed: BTreeMap<(&str, &str), BTreeSet<Right>> = BTreeMap::new();
+        for Workload { cluster, namespace, verified, .. } in self.units.values().flatten() {
+            needed.entry((cluster, namespace)).or_default().extend(NEEDED);
+            for source in verified {
+                needed.entry((cluster, source.namespace(namespace))).or_default().extend(source.rights());
+            }
+        }
         let mut all = Vec::new();
-        for (cluster, namespace) in places.collect::<BTreeSet<_>>() {
-            let http = self.http(cluster)?;
-            let findings = cluster::findings(http, cx, Some(namespace), namespace, &NEEDED).await?;
+        for ((cluster, namespace), rights) in needed {
+            let (http, rights) = (self.http(cluster)?, rights.into_iter().collect::<Vec<_>>());
+            let findings = cluster::findings(http, cx, Some(namespace), namespace, &rights).await?;
             all.extend(findings.into_iter().map(|finding| (format!("{cluster}/{namespace}"), finding)));
         }
         Ok(all)
+    }
+
+    /// What Argo Rollouts, Kargo and GitOps Promoter have verified of the unit, each as a report for whoever takes reports in, or why
+    /// there is none. It is empty where no workload of the unit is verified by any of them.
+    ///
+    /// A host hands each report to `pathops_evidence::ingest` as it would a file: with [`VerificationReport::bytes`], the format that
+    /// [`VerificationReport::format`] names, and [`VerificationReport::at`] as the time of its origin.
+    ///
+    /// # Errors
+    /// `Denied` where [`VERIFICATIONS_ROLE`] is not granted; `Invalid` where more objects belong to the unit than a report may hold;
+    /// `Unavailable`, `Timeout`, `RateLimited` and their like as the server answers; `Unexpected` where an answer cannot be read.
+    pub async fn verifications(&self, cx: &OpContext, query: &VerificationQuery) -> Result<Vec<Collected<VerificationReport>>> {
+        let now = self.clock.now();
+        let Some(workloads) = self.units.get(&(query.unit.clone(), query.environment.clone())) else {
+            let why = format!("no workload is configured for `{}` in {}", query.unit, query.environment);
+            return Ok(vec![Collected::Absent(why)]);
+        };
+        let mut reports = Vec::new();
+        for workload in workloads {
+            let place = Place { http: self.http(&workload.cluster)?, cx, workload };
+            for source in &workload.verified {
+                reports.push(source.read(&place, query, now).await?);
+            }
+        }
+        Ok(reports)
     }
 
     fn http(&self, cluster: &str) -> Result<&Http> {

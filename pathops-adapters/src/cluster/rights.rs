@@ -44,7 +44,7 @@ impl fmt::Display for RightsFinding {
 pub(crate) const OPERATION: &str = "review what the credential may do";
 
 /// Something that a credential for a cluster needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Right {
     pub(crate) verb: &'static str,
     /// Empty for the core.

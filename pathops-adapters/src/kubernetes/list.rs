@@ -42,16 +42,33 @@ struct ListMeta {
 impl Place<'_> {
     /// A request about something of the namespace; `operation` names the verb and the resource.
     pub(super) fn ask(&self, operation: &'static str, api: &str, rest: &str) -> Ask {
-        let Workload { cluster, namespace, .. } = self.workload;
+        self.ask_in(&self.workload.namespace, operation, api, rest)
+    }
+
+    /// The same in another namespace of the cluster.
+    pub(super) fn ask_in(&self, namespace: &str, operation: &'static str, api: &str, rest: &str) -> Ask {
+        let cluster = &self.workload.cluster;
         let on = format!("namespace {namespace} of cluster {cluster}");
         let mut ask = Ask::get(operation, on, format!("{api}/namespaces/{}/{rest}", encoded(namespace)));
         ask.patience = self.cx.timeout().unwrap_or(PATIENCE);
         ask
     }
 
-    /// What `keep` keeps of all objects, and whether there are more than were read.
+    /// What `keep` keeps of all objects of its namespace, and whether there are more than were read.
     pub(super) async fn list<T: DeserializeOwned, U>(
         &self,
+        operation: &'static str,
+        of: (&str, &str),
+        selector: Option<&str>,
+        keep: impl Fn(T) -> Option<U>,
+    ) -> Result<(Vec<U>, bool)> {
+        self.list_in(&self.workload.namespace, operation, of, selector, keep).await
+    }
+
+    /// The same in another namespace of the cluster.
+    pub(super) async fn list_in<T: DeserializeOwned, U>(
+        &self,
+        namespace: &str,
         operation: &'static str,
         (api, resource): (&str, &str),
         selector: Option<&str>,
@@ -62,7 +79,7 @@ impl Place<'_> {
             let selector = selector.map(|labels| ("labelSelector", labels));
             let next_page = next.as_deref().map(|next| ("continue", next));
             let parameters = query([("limit", PAGE)].into_iter().chain(selector).chain(next_page));
-            let ask = self.ask(operation, api, &format!("{resource}{parameters}"));
+            let ask = self.ask_in(namespace, operation, api, &format!("{resource}{parameters}"));
             let bytes = self.http.read_up_to(&ask, LONGEST).await?;
             let page: List<T> =
                 serde_json::from_slice(&bytes).map_err(|error| ask.error(ErrorKind::Unexpected).because(error))?;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::verifications::Source;
+
 /// The label by which the pods of an instance of an app are known, by Kubernetes' recommendation.
 const INSTANCE: &str = "app.kubernetes.io/instance";
 
@@ -14,6 +16,7 @@ pub struct Workload {
     selector: Option<String>,
     /// Kind and name.
     pub(super) objects: Vec<(String, String)>,
+    pub(super) verified: Vec<Source>,
 }
 
 impl Workload {
@@ -22,7 +25,7 @@ impl Workload {
     #[must_use]
     pub fn new(cluster: impl Into<String>, namespace: impl Into<String>, instance: impl Into<String>) -> Self {
         let (cluster, namespace, instance) = (cluster.into(), namespace.into(), instance.into());
-        Self { cluster, namespace, instance, selector: None, objects: Vec::new() }
+        Self { cluster, namespace, instance, selector: None, objects: Vec::new(), verified: Vec::new() }
     }
 
     /// The pods with these labels instead: a selector of Kubernetes, such as `app=orders,tier=web`.
@@ -36,6 +39,29 @@ impl Workload {
     #[must_use]
     pub fn object(mut self, kind: impl Into<String>, name: impl Into<String>) -> Self {
         self.objects.push((kind.into(), name.into()));
+        self
+    }
+
+    /// It is verified by Argo Rollouts: by the AnalysisRuns that this Rollout of the namespace owns. Those of an Experiment belong to that.
+    #[must_use]
+    pub fn rollout(self, name: impl Into<String>) -> Self {
+        self.verified_by(Source::Rollout(name.into()))
+    }
+
+    /// It is verified by Kargo: in this Stage of this project, which is a namespace of the same cluster.
+    #[must_use]
+    pub fn stage(self, project: impl Into<String>, name: impl Into<String>) -> Self {
+        self.verified_by(Source::Stage { project: project.into(), name: name.into() })
+    }
+
+    /// It is verified by what GitOps Promoter tells of commits, in a namespace of the same cluster.
+    #[must_use]
+    pub fn commit_statuses(self, namespace: impl Into<String>) -> Self {
+        self.verified_by(Source::CommitStatuses(namespace.into()))
+    }
+
+    fn verified_by(mut self, source: Source) -> Self {
+        self.verified.push(source);
         self
     }
 
@@ -61,7 +87,18 @@ impl Workload {
         match &self.selector {
             Some(selector) if selector.trim().is_empty() => Some("its selector is empty, which is every pod of the namespace"),
             None if !is_label(&self.instance, b"-_.") => Some("its instance is no value of a label"),
-            _ => None,
+            _ => self.verified.iter().find_map(|source| {
+                let is_stage = |name: &str| !name.is_empty() && name.len() <= 253 && within(name, b"-.");
+                match source {
+                    _ if !is_label(source.namespace(&self.namespace), b"-") => {
+                        Some("a namespace that verifies it is no name of one")
+                    }
+                    Source::Rollout(name) | Source::Stage { name, .. } if !is_stage(name) => {
+                        Some("a Rollout or Stage that verifies it has no name of one")
+                    }
+                    _ => None,
+                }
+            }),
         }
     }
 }

@@ -12,6 +12,7 @@ mod shapes;
 #[path = "../trial/mod.rs"]
 mod trial;
 mod usage;
+mod verifications;
 mod world;
 
 use std::process::ExitCode;
@@ -33,5 +34,6 @@ fn main() -> ExitCode {
     trials.extend(faults::trials());
     trials.extend(rights::trials());
     trials.extend(shapes::trials());
+    trials.extend(verifications::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

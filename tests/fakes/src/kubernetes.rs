@@ -7,6 +7,7 @@
 mod cluster;
 mod core_api;
 mod http;
+mod verifications;
 
 use pathops_core::UnixMillis;
 use serde_json::{Value, json};

@@ -257,6 +257,7 @@ impl Cluster {
                 (method, ["namespaces", namespace, all, name]) if *all == plural => {
                     self.one(method, &request, &key(namespace, name))
                 }
+                ("GET", _) => self.core(&request, &parts),
                 _ => unknown(),
             },
             ("GET", parts) => self.core(&request, parts),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, Key, key, status};
 use super::http::{Body, Reply, Request};
+use super::verifications::{KINDS, kind_of};
 
 /// What runs in the cluster.
 #[derive(Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Runs {
     measured: Option<BTreeMap<Key, Value>>,
     logs: BTreeMap<Log, Vec<(UnixMillis, Vec<u8>)>>,
     forbidden: BTreeSet<String>,
+    /// By kind; a kind that is not in it is not installed.
+    verifications: BTreeMap<&'static str, BTreeMap<Key, Value>>,
 }
 
 /// Whose log: the pod, its container, and whether it is the one from before its last restart.
@@ -46,6 +49,22 @@ impl Runs {
     /// A container printed this, with the end of its line.
     pub fn print(&mut self, log: Log, at: UnixMillis, line: impl Into<Vec<u8>>) {
         self.logs.entry(log).or_default().push((at, line.into()));
+    }
+
+    /// Argo Rollouts, Kargo and GitOps Promoter are installed from now on.
+    pub fn verify(&mut self) {
+        self.verifications.extend(KINDS.map(|kind| (kind.kind, BTreeMap::new())));
+    }
+
+    /// This kind of theirs is not installed any more.
+    pub fn uninstall(&mut self, kind: &str) {
+        self.verifications.remove(kind);
+    }
+
+    /// Adds or replaces an object of theirs.
+    pub fn verified(&mut self, object: Value) {
+        let kind = kind_of(&object).kind;
+        self.verifications.get_mut(kind).unwrap().insert(place(&object), object);
     }
 
     /// From now on the credential may not do this: `get pods/log`.
@@ -144,16 +163,27 @@ impl Cluster {
                     list(&runs, request, namespace, of, measured)
                 }
                 // As the aggregator does it, behind the rights: no object at all.
-                None => denied(&runs, "list", "metrics.k8s.io", "pods", namespace).unwrap_or(Reply {
-                    status: 404,
-                    headers: Vec::new(),
-                    body: Body::Whole(b"404 page not found\n".to_vec()),
-                }),
+                None => denied(&runs, "list", "metrics.k8s.io", "pods", namespace).unwrap_or(not_there()),
             },
+            ["apis", group, version, "namespaces", namespace, plural] => {
+                let is_asked_for = |it: &&super::Resource| it.group == *group && it.version == *version && it.plural == *plural;
+                let Some(kind) = KINDS.iter().find(is_asked_for) else { return unknown() };
+                let denied = denied(&runs, "list", kind.group, kind.plural, namespace);
+                let (name, api_version) = (format!("{}List", kind.kind), format!("{group}/{version}"));
+                match runs.verifications.get(kind.kind) {
+                    Some(all) => list(&runs, request, namespace, (kind.group, kind.plural, &name, &api_version), all),
+                    // As the server does it for a group that it does not have, behind the rights: no object at all.
+                    None => denied.unwrap_or(not_there()),
+                }
+            }
             ["api", "v1", "namespaces", namespace, "pods", name, "log"] => log(&runs, request, &key(namespace, name)),
             _ => unknown(),
         }
     }
+}
+
+fn not_there() -> Reply {
+    Reply { status: 404, headers: Vec::new(), body: Body::Whole(b"404 page not found\n".to_vec()) }
 }
 
 fn denied(runs: &Runs, verb: &str, group: &str, resource: &str, namespace: &str) -> Option<Reply> {
