@@ -1,7 +1,7 @@
 //! One watch over all Applications of an instance, shared by all who ask.
 //!
-//! What it keeps is a hint: it answers that something is *not yet* so without a read of the Application. Whatever makes the caller act is read
-//! back from the server first.
+//! What it keeps is a hint: it answers that something is *not yet* so without a read of the Application. Whatever makes the caller
+//! act is read back from the server first.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
