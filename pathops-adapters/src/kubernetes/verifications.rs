@@ -6,7 +6,7 @@ mod commit_statuses;
 mod rollout;
 mod stage;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -32,7 +32,9 @@ pub struct VerificationQuery {
     pub unit: UnitId,
     /// Where it runs.
     pub environment: EnvironmentId,
-    /// AnalysisRuns of a Rollout that were made since: since this was deployed. An earlier one analysed something else.
+    /// AnalysisRuns of a Rollout that were made since: since its desired state was changed, as they run before it is healthy. An earlier
+    /// one analysed something else. None of them names what it is of: that what was made since is of what was deployed then, and of
+    /// nothing later, is the word of whoever asks.
     pub since: UnixMillis,
     /// What was verified: commits, also of desired state, and digests of images, in lower-case hexadecimal. Freight and commit statuses
     /// are picked by these.
@@ -47,7 +49,8 @@ pub struct VerificationReport {
     pub name: String,
     /// The format, by the name that the readers of reports have for it: `argo-rollouts`, `kargo` or `gitops-promoter`.
     pub format: &'static str,
-    /// When what it tells of was so: when the last of it ended, or now, where something has not ended.
+    /// When what it tells of was so: when the last analysis of a Rollout ended, when the first of a Stage did, as freight that comes again
+    /// is called verified by what was measured before, and the latest of commit statuses.
     pub at: UnixMillis,
     /// A list of the objects in JSON. They may hold secrets, in arguments and in messages: whoever takes the report in redacts it.
     pub bytes: Vec<u8>,
@@ -154,18 +157,13 @@ fn listed(items: &[Box<RawValue>]) -> Result<Vec<u8>> {
     serde_json::to_vec(&list).map_err(|error| pathops_core::Error::new(ErrorKind::Unexpected, "write a list").because(error))
 }
 
-/// When the last of these ended; now, where one has not ended, or there is none.
-fn last<'a>(ended: impl IntoIterator<Item = Option<&'a str>>, now: UnixMillis) -> UnixMillis {
-    let times: Option<Vec<UnixMillis>> = ended.into_iter().map(|at| at?.parse().ok()).collect();
-    times.and_then(|times| times.into_iter().max()).unwrap_or(now)
-}
-
 /// What all objects have.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Metadata {
     name: String,
     creation_timestamp: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
     owner_references: Option<Vec<Owner>>,
 }
 

@@ -9,14 +9,13 @@
 //! |---|---|
 //! | more failures, or more errors in a row, than may be; counted again or by the counters | failed |
 //! | a measurement or the run has not ended | pending |
-//! | nothing, no success, fewer than `count`, more inconclusive ones than may be, counters that say otherwise | neutral |
+//! | nothing but what was stopped with the run, no success, fewer than `count`, more inconclusive ones than may be, counters that say otherwise | neutral |
 //! | fewer measurements than the counters tell of | neutral |
-//! | a dry run, which counts for nothing | neutral |
 //! | all that was asked for, within the limits | passed |
 //!
 //! Rollouts keeps the last 10 measurements of a metric, unless `measurementRetention` in the template asks for more. The others
 //! cannot be counted again, and what only the counters say has not passed: a template whose runs are to pass keeps as many as it takes.
-//! Whoever stops a run early (`terminate`) gets `Successful` from Rollouts, and from here only what was measured in full.
+//! A dry run counts for nothing, and is not told. Whoever stops a run early (`terminate`) gets `Successful` from Rollouts, and from here only what was measured in full.
 
 mod recount;
 
@@ -144,10 +143,19 @@ struct MetricResult {
     dry_run: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Measurement {
-    #[serde(default)]
     phase: String,
+    #[serde(deserialize_with = "or_default")]
+    message: String,
+}
+
+impl Measurement {
+    /// Whether it was stopped with the run, which Rollouts calls a success of a Job.
+    fn was_stopped(&self) -> bool {
+        self.message.eq_ignore_ascii_case("metric terminated")
+    }
 }
 
 /// What a phase says. One that is unknown is a failure.
@@ -161,7 +169,7 @@ pub(super) fn state_of(phase: &str) -> ExternalState {
 }
 
 impl AnalysisRun {
-    /// Each of its metrics, and the run where it is called worse than they are.
+    /// Each of its metrics, without dry runs, and the run where it is called worse than they are, or measures nothing else.
     fn verifications(&self) -> Result<Vec<Verification>, Fail> {
         let run = self.metadata.full_name();
         let verification = |name: String, Judged { state, reason, .. }| Verification {
@@ -174,7 +182,8 @@ impl AnalysisRun {
         };
         let metrics = self.metrics()?;
         let whole = self.beside(&metrics).map(|judged| verification(run.clone(), judged));
-        let metrics = metrics.into_iter().map(|(metric, judged)| verification(format!("{run}: {metric}"), judged));
+        let counted = metrics.into_iter().filter(|(_, judged)| !judged.is_dry_run);
+        let metrics = counted.map(|(metric, judged)| verification(format!("{run}: {metric}"), judged));
         Ok(metrics.chain(whole).collect())
     }
 

@@ -7,7 +7,8 @@
 //! freight, and has passed when it is counted again, as one of Argo Rollouts is; what Kargo says can only make it worse. Where an earlier
 //! one of the same freight in the same Stage failed, that is told.
 //!
-//! Read are the freight that is in a Stage now, and of earlier freight that which the report holds. An approval by hand is none.
+//! Read is the freight that the report holds, wherever a Stage in it tells of that; where it holds none, what is in each Stage now. What
+//! another Stage says of the same freight is for another report. An approval by hand is none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -156,7 +157,12 @@ fn read(input: &Input<'_>) -> Result<Vec<Verification>, Fail> {
             let run: AnalysisRun = object.read()?;
             let judged = run.judge()?;
             let Metadata { name, namespace, mut labels, .. } = run.metadata;
-            held.runs.insert((namespace.unwrap_or_default(), name), (labels.remove(COLLECTION), judged));
+            let place = (namespace.unwrap_or_default(), name);
+            if held.runs.contains_key(&place) {
+                let why = format!("the AnalysisRun {}/{} stands in it twice", shown(&place.0), shown(&place.1));
+                return Err(Fail::inconsistent(pointer!("items"), why));
+            }
+            held.runs.insert(place, (labels.remove(COLLECTION), judged));
         }
     }
     if held.freight.is_empty() && held.stages.is_empty() && !held.runs.is_empty() {
@@ -170,27 +176,29 @@ impl Held {
         let listed: BTreeSet<_> = self.freight.iter().map(|it| it.metadata.place()).collect();
         let (mut verifications, mut told) = (Vec::new(), BTreeSet::new());
         for stage in &self.stages {
-            let (namespace, name) = stage.metadata.place();
-            for (age, collection) in stage.status.freight_history.iter().enumerate() {
+            let (namespace, _) = stage.metadata.place();
+            let (mut history, mut seen) = (stage.status.freight_history.as_slice(), BTreeSet::new());
+            while let Some((collection, earlier)) = history.split_first() {
                 let pieces = || collection.items.values().map(|piece| piece.name.as_str());
-                if age == 0 || pieces().any(|piece| listed.contains(&(namespace, piece))) {
-                    told.extend(pieces().map(|piece| (namespace, piece, name)));
-                    verifications.push(self.verification(stage, collection));
+                let is_now = seen.is_empty() && listed.is_empty();
+                let is_asked_for = is_now || pieces().any(|piece| listed.contains(&(namespace, piece)));
+                // Freight that comes again counts as it was verified the last time.
+                if seen.insert(collection.id.as_str()) && is_asked_for {
+                    told.extend(pieces().map(|piece| (namespace, piece)));
+                    verifications.push(self.verification(stage, collection, earlier));
                 }
+                history = earlier;
             }
         }
         for Freight { metadata, parts, status } in &self.freight {
             let (namespace, name) = metadata.place();
-            let is_told = |stage: &str| told.contains(&(namespace, name, stage));
+            if told.contains(&(namespace, name)) {
+                continue;
+            }
             let stages: Vec<_> = status.verified_in.keys().map(String::as_str).collect();
-            let untold: Vec<_> = stages.iter().copied().filter(|stage| !is_told(stage)).collect();
-            let mut of_stages = told.range((namespace, name, "")..).take_while(|(of, it, _)| (*of, *it) == (namespace, name));
-            let reason = match (untold.as_slice(), of_stages.next()) {
-                ([], Some(_)) => continue,
-                ([], None) => "it was verified nowhere".to_owned(),
-                (untold, _) => {
-                    format!("it is called verified in {}, and no Stage in the report tells how", untold.join(", "))
-                }
+            let reason = match stages.as_slice() {
+                [] => "it was verified nowhere".to_owned(),
+                stages => format!("it is called verified in {}, and no Stage in the report tells how", stages.join(", ")),
             };
             verifications.push(Verification {
                 name: metadata.full_name(),
@@ -204,19 +212,20 @@ impl Held {
         verifications
     }
 
-    /// How freight in a Stage was verified the last time.
-    fn verification(&self, stage: &Stage, collection: &Collection) -> Verification {
+    /// How freight in a Stage was verified the last time, and whether it failed there before.
+    fn verification(&self, stage: &Stage, collection: &Collection, earlier: &[Collection]) -> Verification {
         let names = collection.items.values().map(|piece| piece.name.as_str()).collect::<Vec<_>>().join(", ");
         let Judged { state, reason, .. } = match collection.verification_history.first() {
             None => Judged::new(ExternalState::Neutral, "it was not verified there"),
             Some(last) => self.judge(collection, last),
         };
-        let failed_before = |it: &Verified| it.state() == ExternalState::Failed;
+        let same = earlier.iter().filter(|it| it.id == collection.id).flat_map(|it| &it.verification_history);
+        let mut before = collection.verification_history.iter().skip(1).chain(same);
         Verification {
             name: format!("{}: {names}", stage.metadata.full_name()),
             of: collection.items.values().flat_map(|piece| piece.parts.names()).collect(),
             state,
-            failed_before: collection.verification_history.iter().skip(1).any(failed_before),
+            failed_before: before.any(|it| it.state() == ExternalState::Failed),
             by: Format::Kargo.title().to_owned(),
             reason,
         }

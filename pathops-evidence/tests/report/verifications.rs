@@ -186,23 +186,50 @@ fn a_dry_run_counts_for_nothing_where_both_sides_say_so() {
         json!([merged(result(&[F], F), &json!({ "dryRun": dry })), merged(result(&[S], S), &json!({"name": "smoke"})),])
     };
     for (rule, dry, expected) in [
-        ("ra.*", true, [Neutral, Passed]),
+        ("ra.*", true, &[Passed][..]),
         // The pattern is a regular expression, which may match anywhere.
-        ("t", true, [Neutral, Passed]),
-        ("smoke.", true, [Failed, Passed]),
-        ("rate", false, [Failed, Passed]),
-        ("*", true, [Failed, Passed]),
-        ("(a{900}){900}|rate", true, [Failed, Passed]),
+        ("t", true, &[Passed]),
+        ("smoke.", true, &[Failed, Passed]),
+        ("rate", false, &[Failed, Passed]),
+        ("*", true, &[Failed, Passed]),
+        ("(a{900}){900}|rate", true, &[Failed, Passed]),
     ] {
         let asked = json!({"metrics": metrics, "dryRun": [{"metricName": rule}]});
         let all = of(&run(asked, json!({"phase": S, "metricResults": results(dry)})));
         assert_eq!(all.iter().map(|it| it.state).collect::<Vec<_>>(), expected, "{rule} {dry}: {all:?}");
-        assert_eq!(all[0].reason.contains("it is a dry run: 1 of 1 measurements failed, and 0 may"), expected[0] == Neutral);
     }
     // Where nothing else is measured, nothing is.
     let only = json!({"metrics": [{"name": "rate"}], "dryRun": [{"metricName": "rate"}]});
     let all = of(&run(only, json!({"phase": S, "metricResults": [results(true)[0]]})));
-    assert_eq!(all.iter().map(|it| it.state).collect::<Vec<_>>(), [Neutral, Neutral]);
+    assert_eq!(
+        all.iter().map(|it| (it.state, it.reason.as_str())).collect::<Vec<_>>(),
+        [(Neutral, "it measures nothing that counts")]
+    );
+}
+
+/// Rollouts calls a Job a success that it deletes because the run is ended.
+#[test]
+fn what_was_stopped_with_its_run_has_not_passed() {
+    let stopped = |phases: &[&str], message: &str| {
+        let mut result = result(phases, S);
+        result["measurements"].as_array_mut().unwrap().last_mut().unwrap()["message"] = json!(message);
+        result
+    };
+    let once = json!({"count": 1});
+    assert_eq!(
+        judged(&once, stopped(&[S], "Metric Terminated"), S),
+        (Neutral, "it was stopped before it ended; it is called `Successful`".to_owned())
+    );
+    assert_eq!(judged(&once, stopped(&[S], "metric terminated"), S).0, Neutral);
+    assert_eq!(judged(&once, stopped(&[S], "200 OK"), S).0, Passed);
+    assert_eq!(judged(&json!({"count": 2}), stopped(&[S, S], "Metric Terminated"), S).0, Neutral);
+    assert_eq!(judged(&json!({"count": 2, "failureLimit": 1}), stopped(&[F, S], "Metric Terminated"), S).0, Neutral);
+    let in_a_row = json!({"count": 9, "consecutiveSuccessLimit": 2, "failureLimit": -1});
+    assert_eq!(judged(&in_a_row, stopped(&[S, S], "Metric Terminated"), S).0, Neutral);
+    assert_eq!(
+        judged(&json!({}), stopped(&[S, S], "Metric Terminated"), S),
+        (Passed, "1 of 1 measurements succeeded".to_owned())
+    );
 }
 
 #[test]
@@ -324,6 +351,15 @@ fn the_word_of_kargo_alone_is_no_pass() {
 }
 
 #[test]
+fn two_analyses_of_one_name_are_refused() {
+    let fixture = crate::fixtures::all().into_iter().find(|it| it.format == Format::Kargo && it.name == "good.json").unwrap();
+    let mut list: Value = serde_json::from_slice(&fixture.bytes).unwrap();
+    let run = list["items"][2].clone();
+    list["items"].as_array_mut().unwrap().push(run);
+    refuse(Format::Kargo, &list.to_string(), Fault::Inconsistent, "the AnalysisRun shop/uat.01kaw3x8.9a8b7c6 stands in it twice");
+}
+
+#[test]
 fn freight_that_failed_first_is_told() {
     let passed = json!({"phase": S, "analysisRun": {"namespace": "shop", "name": "uat.01kaw3x8.9a8b7c6", "phase": S}});
     let again = kargo(&json!([passed, {"phase": F}]), true);
@@ -365,11 +401,17 @@ fn earlier_freight_is_read_where_the_report_holds_it() {
     let names = |all: &[Verification]| all.iter().map(|it| it.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&all(vec![stage(history.clone())])), ["shop/uat: new"]);
     let with_old = all(vec![freight("old", "shop"), stage(history.clone())]);
-    assert_eq!(names(&with_old), ["shop/uat: new", "shop/uat: old", "shop/old"]);
-    assert!(with_old[2].reason.contains("called verified in qa,"), "that of uat is told: {with_old:?}");
-    assert_eq!(with_old[2].of, ["oci://charts.example/orders/@1.4.0"]);
+    assert_eq!(names(&with_old), ["shop/uat: old"], "what came after it, and what qa says of it, is for others");
     // One of the same name in another project is another one.
-    assert_eq!(names(&all(vec![freight("old", "bank"), stage(history)])), ["shop/uat: new", "bank/old"]);
+    let elsewhere = all(vec![freight("old", "bank"), stage(history)]);
+    assert_eq!(names(&elsewhere), ["bank/old"]);
+    assert!(elsewhere[0].reason.contains("called verified in qa, uat,"), "{elsewhere:?}");
+    assert_eq!(elsewhere[0].of, ["oci://charts.example/orders/@1.4.0"]);
+    // It came again: the last time counts, and that it failed before is told.
+    let mut again = was("old");
+    again["verificationHistory"] = json!([]);
+    let again = all(vec![freight("old", "shop"), stage(json!([again, was("new"), was("old")]))]);
+    assert_eq!((names(&again), again[0].state, again[0].failed_before), (vec!["shop/uat: old".to_owned()], Neutral, true));
 }
 
 #[test]

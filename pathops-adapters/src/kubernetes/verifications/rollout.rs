@@ -1,10 +1,12 @@
 //! AnalysisRuns of Argo Rollouts.
 
+use std::collections::BTreeSet;
+
 use pathops_core::adapter::Collected;
-use pathops_core::{Result, UnixMillis};
+use pathops_core::{ErrorKind, Result, UnixMillis};
 use serde::Deserialize;
 
-use super::{ANALYSIS_RUNS, Found, Metadata, VerificationQuery, last, objects};
+use super::{ANALYSIS_RUNS, Found, Metadata, VerificationQuery, objects};
 use crate::kubernetes::list::Place;
 
 pub(super) const LIST: &str = "list analysisruns.argoproj.io";
@@ -13,14 +15,23 @@ pub(super) const LIST: &str = "list analysisruns.argoproj.io";
 struct Run {
     #[serde(default)]
     metadata: Metadata,
-    status: Option<Status>,
+    status: Option<RunStatus>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Status {
+pub(super) struct RunStatus {
     completed_at: Option<String>,
 }
+
+/// When a run ended, or was made, where that is not told: Rollouts before 1.7 do not.
+pub(super) fn ended(metadata: &Metadata, status: Option<&RunStatus>) -> Option<UnixMillis> {
+    let ended = status.and_then(|status| status.completed_at.as_ref());
+    ended.or(metadata.creation_timestamp.as_ref())?.parse().ok()
+}
+
+/// On a run: which revision of its Rollout it is of.
+const REVISION: &str = "rollouts-pod-template-hash";
 
 impl Run {
     fn is_owned_by(&self, rollout: &str) -> bool {
@@ -49,6 +60,18 @@ pub(super) async fn read(
     if runs.is_empty() {
         return Ok(Collected::Absent(format!("none was made since {}", query.since)));
     }
-    let at = last(runs.iter().map(|(run, _)| run.status.as_ref()?.completed_at.as_deref()), now);
+    let revisions: BTreeSet<_> = runs.iter().filter_map(|(run, _)| run.metadata.labels.as_ref()?.get(REVISION)).collect();
+    if revisions.len() > 1 {
+        let error = place.ask_in(&place.workload.namespace, LIST, "", "").error(ErrorKind::Invalid);
+        let why = format!(
+            "since {} they are of {} revisions of the Rollout, and name none that a host knows",
+            query.since,
+            revisions.len()
+        );
+        return Err(error
+            .because(why)
+            .advise("ask once the newest was deployed, for what was made since its desired state was changed"));
+    }
+    let at = runs.iter().filter_map(|(run, _)| ended(&run.metadata, run.status.as_ref())).max().unwrap_or(now);
     Ok(Collected::Present(Found { items: runs.into_iter().map(|(_, raw)| raw).collect(), at }))
 }

@@ -6,8 +6,8 @@ use pathops_core::adapter::Collected;
 use pathops_core::{Result, UnixMillis};
 use serde::Deserialize;
 
-use super::rollout::LIST as LIST_ANALYSIS_RUNS;
-use super::{ANALYSIS_RUNS, FREIGHT, Found, Metadata, STAGES, VerificationQuery, last, objects};
+use super::rollout::{LIST as LIST_ANALYSIS_RUNS, RunStatus, ended};
+use super::{ANALYSIS_RUNS, FREIGHT, Found, Metadata, STAGES, VerificationQuery, objects};
 use crate::kubernetes::list::Place;
 
 /// On an AnalysisRun: which Stage it is of, where the name is short enough for a label.
@@ -39,7 +39,6 @@ struct Collection {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Verified {
-    finish_time: Option<String>,
     analysis_run: Option<Metadata>,
 }
 
@@ -65,6 +64,7 @@ struct Image {
 struct Run {
     #[serde(default)]
     metadata: Metadata,
+    status: Option<RunStatus>,
 }
 
 impl Freight {
@@ -76,12 +76,11 @@ impl Freight {
 }
 
 impl Stage {
-    /// How the freight that is there now, and that of these names, was verified the last time.
-    fn verified<'a>(&'a self, freight: &'a BTreeSet<&str>) -> Vec<&'a Verified> {
-        let history = self.status.iter().flat_map(|status| status.freight_history.iter().flatten());
-        let is_asked_for = |it: &Collection| it.items.iter().flatten().any(|(_, piece)| freight.contains(piece.name.as_str()));
-        let asked_for = history.enumerate().filter(|(age, it)| *age == 0 || is_asked_for(it));
-        asked_for.filter_map(|(_, it)| it.verification_history.as_ref()?.first()).collect()
+    /// The freight of these names that is or was there; `None` is what is there now.
+    fn freight<'a>(&'a self, names: Option<&'a BTreeSet<&str>>) -> Vec<&'a Collection> {
+        let mut history = self.status.iter().flat_map(|status| status.freight_history.iter().flatten());
+        let Some(names) = names else { return history.next().into_iter().collect() };
+        history.filter(|it| it.items.iter().flatten().any(|(_, piece)| names.contains(piece.name.as_str()))).collect()
     }
 }
 
@@ -105,9 +104,13 @@ pub(super) async fn read(
         Collected::Absent(why) => return Ok(Collected::Absent(why)),
     };
     let names: BTreeSet<_> = freight.iter().map(|(freight, _)| freight.metadata.name.as_str()).collect();
-    let verified: Vec<_> = stages.iter().flat_map(|(stage, _)| stage.verified(&names)).collect();
-    let at = last(verified.iter().map(|verified| verified.finish_time.as_deref()), now);
-    let named: BTreeSet<_> = verified.iter().filter_map(|verified| Some(verified.analysis_run.as_ref()?.name.as_str())).collect();
+    let asked_for = (!query.of.is_empty()).then_some(&names);
+    let there: Vec<_> = stages.iter().flat_map(|(stage, _)| stage.freight(asked_for)).collect();
+    if there.is_empty() {
+        return Ok(Collected::Absent("no freight of what is asked for has been in it".to_owned()));
+    }
+    let verified = there.iter().filter_map(|it| it.verification_history.as_ref()?.first());
+    let named: BTreeSet<_> = verified.filter_map(|verified| Some(verified.analysis_run.as_ref()?.name.as_str())).collect();
     let runs = if named.is_empty() {
         Vec::new()
     } else {
@@ -119,6 +122,8 @@ pub(super) async fn read(
             Collected::Absent(_) => Vec::new(),
         }
     };
+    // Freight that comes again is called verified anew, by what was measured the first time.
+    let at = runs.iter().map(|(run, _)| ended(&run.metadata, run.status.as_ref()).unwrap_or(now)).min().unwrap_or(now);
     let runs = runs.into_iter().map(|(_, raw)| raw);
     let items = freight.into_iter().map(|(_, raw)| raw).chain(stages.into_iter().map(|(_, raw)| raw)).chain(runs).collect();
     Ok(Collected::Present(Found { items, at }))

@@ -108,6 +108,8 @@ struct Counts {
     errors_in_a_row: u64,
     successes_in_a_row: u64,
     unfinished: u64,
+    /// Of the successful ones those that were stopped, which show nothing.
+    stopped: u64,
 }
 
 impl Counts {
@@ -127,7 +129,9 @@ impl Counts {
             counts.error += u64::from(is_error);
             counts.successful += u64::from(succeeded);
             counts.errors_in_a_row = counts.errors_in_a_row.max(errors);
-            counts.successes_in_a_row = if succeeded { counts.successes_in_a_row + 1 } else { 0 };
+            let stopped = succeeded && measurement.was_stopped();
+            counts.stopped += u64::from(stopped);
+            counts.successes_in_a_row = if succeeded { counts.successes_in_a_row + u64::from(!stopped) } else { 0 };
         }
         counts
     }
@@ -173,7 +177,8 @@ impl Counts {
 
     fn judge(&self, limits: &Limits, ended: bool) -> Judged {
         let neutral = |reason: String| Judged::new(ExternalState::Neutral, reason);
-        let (made, successful, inconclusive) = (self.made(), self.successful, self.inconclusive);
+        let (made, successful) = (self.made().saturating_sub(self.stopped), self.successful.saturating_sub(self.stopped));
+        let inconclusive = self.inconclusive;
         if let Some(reason) = self.beyond(limits) {
             return Judged::new(ExternalState::Failed, reason);
         }
@@ -198,6 +203,7 @@ impl Counts {
             (Some(_), _) => Ok(false),
         };
         match is_complete {
+            _ if made == 0 && self.stopped > 0 => neutral("it was stopped before it ended".to_owned()),
             _ if made == 0 && ended => neutral("nothing was measured".to_owned()),
             _ if made == 0 => Judged::new(ExternalState::Pending, "nothing was measured yet"),
             Ok(false) if ended => neutral(format!("it was ended after {made} measurements, before it was measured in full")),
