@@ -16,6 +16,9 @@ pub(crate) fn installed() -> Option<PathBuf> {
     folders.find_map(|folder| Some(folder.join("temporal")).filter(|program| program.is_file()))
 }
 
+/// The file with what it says.
+const SAID: &str = "said";
+
 pub(crate) struct Server {
     process: Child,
     program: PathBuf,
@@ -59,6 +62,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if let Ok(Some(status)) = self.process.try_wait() {
+            let said = std::fs::read_to_string(self.folder.path().join(SAID)).unwrap_or_default();
+            eprintln!("the Temporal server has ended by itself, {status}: {said}");
+        }
         self.process.kill().ok();
         self.process.wait().ok();
     }
@@ -73,5 +80,6 @@ fn serve(program: &Path, folder: &TempDir, [port, http, metrics]: [u16; 3]) -> C
     server.arg("--db-filename").arg(folder.path().join("temporal.db"));
     server.args(["--dynamic-config-value", "frontend.enableServerVersionCheck=false", "--disable-config-file"]);
     server.env("TEMPORAL_VERSION_CHECK_DISABLED", "1").env("HOME", folder.path()).current_dir(folder.path());
-    server.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    let said = std::fs::File::options().create(true).append(true).open(folder.path().join(SAID)).unwrap();
+    server.stdin(Stdio::null()).stdout(said.try_clone().unwrap()).stderr(said).spawn().unwrap()
 }
