@@ -183,7 +183,8 @@ impl Kubernetes {
     /// [`VerificationReport::format`] names, and [`VerificationReport::at`] as the time of its origin.
     ///
     /// # Errors
-    /// `Denied` where [`VERIFICATIONS_ROLE`] is not granted; `Invalid` where more objects belong to the unit than a report may hold;
+    /// `Denied` where [`VERIFICATIONS_ROLE`] is not granted; `Invalid` where more objects belong to the unit than a report may hold, or AnalysisRuns
+    /// of several revisions of a Rollout;
     /// `Unavailable`, `Timeout`, `RateLimited` and their like as the server answers; `Unexpected` where an answer cannot be read.
     pub async fn verifications(&self, cx: &OpContext, query: &VerificationQuery) -> Result<Vec<Collected<VerificationReport>>> {
         let now = self.clock.now();

@@ -61,11 +61,13 @@ pub(super) async fn observe(argo: &ArgoCd, cx: &OpContext, expected: &ExpectedDe
 
 /// The verdict with the resource that ails, where the Application leaves that out and Argo CD tells.
 async fn explained(cx: &OpContext, argo: &Server, about: &About<'_>, verdict: &Verdict) -> Verdict {
-    let is_told = !about.application.leaves_health_out();
     let mut explained = verdict.clone();
+    if !about.application.leaves_health_out() {
+        return explained;
+    }
     let message = match &mut explained {
-        Verdict::NotYet(NotYet::Unhealthy { status, message }) if !is_told && status != "Progressing" => message,
-        Verdict::Failed(Failed::Degraded { message }) if !is_told => message,
+        Verdict::NotYet(NotYet::Unhealthy { status, message }) if status != "Progressing" => message,
+        Verdict::Failed(Failed::Degraded { message }) => message,
         _ => return explained,
     };
     let tree = argo.tree(cx, &about.managed.place).await;

@@ -49,8 +49,9 @@ pub struct VerificationReport {
     pub name: String,
     /// The format, by the name that the readers of reports have for it: `argo-rollouts`, `kargo` or `gitops-promoter`.
     pub format: &'static str,
-    /// When what it tells of was so: when the last analysis of a Rollout ended, when the first of a Stage did, as freight that comes again
-    /// is called verified by what was measured before, and the latest of commit statuses.
+    /// When what it tells of was so. Of a Rollout, when the last analysis ended. Of a Stage, when the first one did, since freight that
+    /// comes again is called verified by what was measured before. One that has not ended counts as of when it was made. Of commit
+    /// statuses, now.
     pub at: UnixMillis,
     /// A list of the objects in JSON. They may hold secrets, in arguments and in messages: whoever takes the report in redacts it.
     pub bytes: Vec<u8>,
