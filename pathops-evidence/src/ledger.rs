@@ -90,6 +90,12 @@ struct Waiting {
     done: Arc<Mutex<Option<Vec<u64>>>>,
 }
 
+impl Waiting {
+    fn of(items: Vec<Item>) -> Self {
+        Self { items: Arc::new(items), done: Arc::default() }
+    }
+}
+
 /// How far the log is.
 #[derive(Debug, Default)]
 struct Tip {
@@ -154,7 +160,7 @@ impl Ledger {
     /// `Corrupt` where somebody else has written into the log what is no batch, or the bucket has lost a batch and the log was signed
     /// with another in its place; what the bucket answers.
     pub async fn append(&self, cx: &OpContext, items: Vec<Item>) -> Result<Vec<u64>> {
-        let mine = Waiting { items: Arc::new(items), done: Arc::default() };
+        let mine = Waiting::of(items);
         self.queue().push_back(mine.clone());
         let mut tip = self.tip.lock().await;
         loop {
@@ -166,6 +172,27 @@ impl Ledger {
                 return Err(error);
             }
         }
+    }
+
+    /// Appends an item that others may append, too, unless the log has it from leaf `from` on; gives its place. Nobody of this ledger
+    /// appends in between, and what other writers do is taken up: so it is there once, however long this process was paused.
+    pub(crate) async fn append_once(&self, cx: &OpContext, item: Item, from: u64) -> Result<u64> {
+        let mut tip = self.tip.lock().await;
+        while self.make_good(cx, &mut tip).await? {}
+        self.publish(cx, &mut tip).await?;
+        if let Some(place) = self.reader().place(cx, item.id(), from).await? {
+            return Ok(place);
+        }
+        let (id, hash) = (item.id(), leaf_hash(item.leaf()));
+        self.commit(cx, &mut tip, &[Waiting::of(vec![item])]).await?;
+        let place = tip.places.get(&hash).copied();
+        self.publish(cx, &mut tip).await?;
+        place.ok_or_else(|| Error::new(ErrorKind::Unexpected, "append to the ledger").on(id))
+    }
+
+    /// How many leaves the log has at least.
+    pub(crate) async fn size(&self) -> u64 {
+        self.tip.lock().await.edge.size()
     }
 
     /// A reader of the log.

@@ -18,8 +18,8 @@
 //!   there and survives a crash: there is none that was given out for nothing.
 //! * **A number is tried only by who has read the one before**, of which the snapshot bears the id.
 //! * **Whoever comes next publishes what a crash has left unpublished** (the blob and the entry in the ledger) before they take a
-//!   number. So the ledger has each number before the next one. After a crash it is looked through for that one snapshot first,
-//!   so that none is in it twice.
+//!   number. So the ledger has each number before the next one. It is looked through for that one snapshot first, and nobody
+//!   appends in between, so that none is in it twice: neither after a crash nor where a writer was paused and others went on.
 //!
 //! # Why a repeated operation gives the same snapshot
 //!
@@ -248,6 +248,11 @@ impl Streams {
     ) -> Result<EvidenceRecord> {
         let stream = &begun.stream;
         let mut tip = self.tip(cx, stream).await?;
+        // Nobody appends a snapshot before it has its number.
+        let size = match self.sealer.ledger() {
+            Some(ledger) => ledger.size().await,
+            None => 0,
+        };
         if let Some(record) = self.made(cx, stream, &begun.key, begun.after).await? {
             return Ok(record);
         }
@@ -258,12 +263,12 @@ impl Streams {
             let numbered = Numbered { format: FORMAT, key: begun.key.clone(), name: name.to_owned(), signed: item.stored };
             let object = number(stream, tip.next)?;
             match self.bucket.create(&cx.part(object.as_str()), &object, encode(&numbered)?).await {
-                Ok(()) => return self.publish(cx, stream, tip.next, numbered, false).await,
+                Ok(()) => return self.publish(cx, stream, tip.next, numbered, Some(size)).await,
                 // Somebody has written there: this very call, whose answer was lost, or another writer.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists || error.effect() == Effect::Unknown => {
                     let Some(there) = self.numbered(cx, stream, tip.next).await? else { return Err(error) };
                     if there.key == begun.key {
-                        return self.publish(cx, stream, tip.next, there, true).await;
+                        return self.publish(cx, stream, tip.next, there, None).await;
                     }
                     tip = self.tip(cx, stream).await?;
                 }
@@ -290,7 +295,7 @@ impl Streams {
         };
         let previous = Some(Item::unchecked(numbered.signed.clone())?.id());
         if head.is_none_or(|head| head.sequence < sequence) {
-            self.publish(cx, stream, sequence, numbered, true).await?;
+            self.publish(cx, stream, sequence, numbered, None).await?;
         }
         Ok(Tip { next, previous })
     }
@@ -300,35 +305,32 @@ impl Streams {
         for sequence in from.. {
             let Some(numbered) = self.numbered(cx, stream, sequence).await? else { return Ok(None) };
             if numbered.key == *key {
-                return self.publish(cx, stream, sequence, numbered, true).await.map(Some);
+                return self.publish(cx, stream, sequence, numbered, None).await.map(Some);
             }
         }
         Ok(None)
     }
 
-    /// Stores the envelope of a snapshot, appends it to the ledger, and notes that. `again` says that somebody may have done so
-    /// before.
+    /// Stores the envelope of a snapshot, appends it to the ledger unless somebody has, and notes that. It can be in the ledger from
+    /// leaf `from` on only; where that is not known, since the one before it.
     async fn publish(
         &self,
         cx: &OpContext,
         stream: &StreamId,
         sequence: u64,
         numbered: Numbered,
-        again: bool,
+        from: Option<u64>,
     ) -> Result<EvidenceRecord> {
         let item = Item::unchecked(numbered.signed)?;
         let record = self.sealer.keep(cx, numbered.name, Snapshot::TYPE, &item).await?;
-        let head = if again { self.head(cx, stream).await? } else { None };
+        let head = if from.is_some() { None } else { self.head(cx, stream).await? };
         let leaf = match (self.sealer.ledger(), head) {
             (None, _) => None,
             (Some(_), Some(head)) if head.sequence == sequence && head.leaf.is_some() => head.leaf,
             (Some(ledger), head) => {
                 // A snapshot is appended once the one before it is, which it names.
-                let from = head.filter(|head| head.sequence < sequence).and_then(|head| head.leaf).map_or(0, |leaf| leaf + 1);
-                match if again { ledger.reader().place(cx, item.id(), from).await? } else { None } {
-                    Some(leaf) => Some(leaf),
-                    None => ledger.append(cx, vec![item]).await?.first().copied(),
-                }
+                let after = head.filter(|head| head.sequence < sequence).and_then(|head| head.leaf).map_or(0, |leaf| leaf + 1);
+                Some(ledger.append_once(cx, item, from.unwrap_or(after)).await?)
             }
         };
         if head.is_none_or(|head| head.sequence < sequence) {

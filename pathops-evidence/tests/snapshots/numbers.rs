@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use pathops_core::adapter::{Bucket, ObjectVersion};
+use pathops_core::evidence::Health;
 use pathops_core::memory::{Fault, Faults, Faulty, ManualClock, MemoryBucket, When};
 use pathops_core::{ErrorKind, ObjectKey, OpContext, Result, UnixMillis};
 use pathops_evidence::{EvidenceRecord, MAX_INTERRUPTIONS, Purpose, SnapshotOf, Verdict, Verification};
@@ -105,11 +106,12 @@ async fn a_crash_at_each_write_leaves_neither_a_gap_nor_a_double() {
     );
 }
 
-/// Lets somebody else write just before a number is taken.
+/// Lets somebody else write just before a number is taken, or just after.
 #[derive(Debug)]
 struct Raced {
     inner: MemoryBucket,
     others: Mutex<Vec<Other>>,
+    after: bool,
 }
 
 struct Other(BoxFuture<'static, ()>);
@@ -129,10 +131,13 @@ impl Bucket for Raced {
     async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
         let is_number = key.as_str().starts_with("snapshots/") && !key.as_str().contains("/begun/");
         let other = if is_number { self.others.lock().unwrap().pop() } else { None };
+        if self.after {
+            self.inner.create(cx, key, bytes.clone()).await?;
+        }
         if let Some(Other(other)) = other {
             other.await;
         }
-        self.inner.create(cx, key, bytes).await
+        if self.after { Ok(()) } else { self.inner.create(cx, key, bytes).await }
     }
 
     async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
@@ -179,11 +184,39 @@ async fn of_two_writers_at_one_place_the_second_goes_on_behind() {
             take(&store.streams().await, "orders", key).await.unwrap();
         }))
     };
-    let raced = Raced { inner: store.bucket.clone(), others: Mutex::new(vec![other("third"), other("second"), other("first")]) };
+    let others = Mutex::new(vec![other("third"), other("second"), other("first")]);
+    let raced = Raced { inner: store.bucket.clone(), others, after: false };
     let (streams, _) = store.open(Arc::new(raced)).await.unwrap();
     let mine = take(&streams, "orders", "mine").await.unwrap();
     assert_eq!(numbers(&store, &[mine]).await, [3]);
     is_verified(&store, 4).await;
+}
+
+/// A process is paused when its snapshot has just got its number. Another one publishes that, and its own; and the log of the paused
+/// one takes that up for something else before the snapshot goes on.
+#[tokio::test]
+async fn who_is_paused_with_a_number_appends_nothing_twice() {
+    let store = Store::default();
+    let raced = Arc::new(Raced { inner: store.bucket.clone(), others: Mutex::default(), after: true });
+    let (streams, sealer) = store.open(raced.clone()).await.unwrap();
+    let others = store.clone();
+    raced.others.lock().unwrap().push(Other(Box::pin(async move {
+        take(&others.streams().await, "orders", "theirs").await.unwrap();
+        let health = Health {
+            change_set: "a-change".parse().unwrap(),
+            unit: "orders".parse().unwrap(),
+            environment: "preflight".parse().unwrap(),
+            healthy: true,
+            settled_millis: 1_000,
+            observed_on: UnixMillis(1),
+        };
+        sealer.seal(&cx("beside"), "orders health", subject(), &health).await.unwrap();
+    })));
+    let mine = take(&streams, "orders", "mine").await.unwrap();
+    assert_eq!((numbers(&store, std::slice::from_ref(&mine)).await, mine.leaf), (vec![0], Some(0)));
+    let after = take(&streams, "orders", "after").await.unwrap();
+    assert_eq!((numbers(&store, std::slice::from_ref(&after)).await, after.leaf), (vec![2], Some(3)));
+    is_verified(&store, 3).await;
 }
 
 #[tokio::test]
