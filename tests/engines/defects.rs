@@ -56,6 +56,7 @@ enum Defect {
     PerformsUnderAnotherKey,
     PerformsTwice,
     HoldsNothing,
+    TellsNobodyWhatBegins,
     GoesOnWhilePaused,
     WaitsForWhatIsGivenUp,
     StoresAnotherOutcome,
@@ -95,6 +96,7 @@ const OF_MACHINES: &[(Defect, &[&str])] = &[
             "cancelled_while_paused_it_ends",
         ],
     ),
+    (Defect::TellsNobodyWhatBegins, &["who_watches_is_told_again_after_a_crash"]),
     (
         Defect::GoesOnWhilePaused,
         &["a_paused_run_holds_what_it_does", "a_run_that_is_paused_stays_so", "cancelled_while_paused_it_ends"],
@@ -293,6 +295,12 @@ impl Hosted for WrongMachine {
         if self.defect == Defect::HoldsNothing { Ok(()) } else { self.right.hold(cx, command).await }
     }
 
+    fn began(&self, run: &RunId, op: OpId, command: &Value) {
+        if self.defect != Defect::TellsNobodyWhatBegins {
+            self.right.began(run, op, command);
+        }
+    }
+
     fn stopped(&self, run: &RunId, error: &Error) {
         self.right.stopped(run, error);
     }
@@ -315,10 +323,6 @@ impl AnyShell for WrongShell {
 
     fn take(&mut self, shown: bool) {
         self.right.take(shown);
-    }
-
-    fn began(&self, op: OpId) {
-        self.right.began(op);
     }
 
     fn stored(&self) -> Result<Run> {

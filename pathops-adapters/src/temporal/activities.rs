@@ -67,7 +67,7 @@ impl Activities {
         let waits = task.waits && matches!(what, What::Perform);
         let (stop, stopped) = oneshot::channel();
         let (answer, mut answered) = oneshot::channel();
-        let host = Arc::clone(&self.host);
+        let (host, key) = (Arc::clone(&self.host), task.key.clone());
         let work = async move {
             let came = until(stopped, host.call(task, what)).await;
             // What was begun is dropped by now.
@@ -81,7 +81,11 @@ impl Activities {
         let given = {
             let given_up = self.given_up(ctx, &mut goes, waits).boxed();
             match select(&mut answered, given_up).await {
-                Either::Left((Ok(came), _)) => return came.map_err(failure),
+                Either::Left((Ok(Err(error)), _)) => return Err(failure(error)),
+                Either::Left((Ok(Ok(came)), _)) => {
+                    self.host.is_over(&key);
+                    return Ok(came);
+                }
                 // Who drove has gone.
                 Either::Left((Err(_), _)) => return Err(let_go()),
                 Either::Right((given, _)) => given,
@@ -91,7 +95,10 @@ impl Activities {
         // Until it is dropped.
         answered.await.ok();
         Err(match given {
-            Given::Cancelled => ActivityError::cancelled(),
+            Given::Cancelled => {
+                self.host.is_over(&key);
+                ActivityError::cancelled()
+            }
             Given::LetGo => let_go(),
         })
     }
@@ -114,13 +121,19 @@ impl Activities {
 
 impl Host {
     async fn call(self: Arc<Self>, task: Task, what: What) -> Result<Value> {
-        let cx = OpContext::new(IdempotencyKey::new(task.key));
+        let cx = OpContext::new(IdempotencyKey::new(task.key.clone()));
         let done = match self.machines.get(&task.machine) {
             Err(error) => {
                 self.all_stopped(&task.run, &error);
                 return Err(error);
             }
             Ok(machine) => {
+                // Here and not in the workflow: after the end of a host the server has this done again, and nothing of the run happens.
+                if let (What::Perform, Some(op)) = (what, task.op())
+                    && self.tells(&task.key)
+                {
+                    machine.began(&task.run, op, &task.command);
+                }
                 let done = match what {
                     What::Perform => machine.perform(&cx, &task.command).await,
                     What::Hold => machine.hold(&cx.part("hold"), &task.command).await.map(|()| Value::Null),

@@ -1,8 +1,9 @@
 //! What a worker's workflows and activities know of their host.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pathops_core::flow::Machines;
@@ -33,6 +34,8 @@ pub(super) struct Host {
     goes: watch::Sender<Goes>,
     busy: watch::Sender<usize>,
     is_shown: AtomicBool,
+    /// The operations of which the host was told that they are being performed, by their keys: once, however often one is tried.
+    told: Mutex<HashSet<String>>,
 }
 
 /// Something that is being done, for as long as it is.
@@ -49,7 +52,7 @@ impl Host {
     pub(super) fn new(machines: Machines, beat: Duration) -> Arc<Self> {
         let (goes, busy) = (watch::Sender::new(Goes::On), watch::Sender::new(0));
         let silence = (beat * BEATS).max(SHORTEST);
-        Arc::new(Self { machines, silence, goes, busy, is_shown: AtomicBool::new(true) })
+        Arc::new(Self { machines, silence, goes, busy, is_shown: AtomicBool::new(true), told: Mutex::default() })
     }
 
     pub(super) fn goes(&self) -> watch::Receiver<Goes> {
@@ -66,6 +69,20 @@ impl Host {
     /// Whether anybody sees what happens.
     pub(super) fn is_shown(&self) -> bool {
         self.is_shown.load(Ordering::Acquire)
+    }
+
+    /// Whether the host is to be told that this operation is being performed: it was not yet, or not since it was over here.
+    pub(super) fn tells(&self, key: &str) -> bool {
+        self.told().insert(key.to_owned())
+    }
+
+    /// The operation has ended, or is not performed any more.
+    pub(super) fn is_over(&self, key: &str) {
+        self.told().remove(key);
+    }
+
+    fn told(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn busy(self: &Arc<Self>) -> Busy {

@@ -17,7 +17,7 @@ use temporalio_sdk::{
 };
 
 use crate::temporal::activities::Activities;
-use crate::temporal::wire::{Format, Task, canonical};
+use crate::temporal::wire::{Task, canonical};
 use crate::temporal::workflow::RunWorkflow;
 
 /// An operation may wait for people.
@@ -57,7 +57,6 @@ impl Operations {
         shell: &dyn AnyShell,
         run: &RunId,
         rolls: bool,
-        is_shown: bool,
     ) -> Result<()> {
         let courses: BTreeMap<_, _> = shell.courses().into_iter().collect();
         self.all.retain(|op, _| courses.contains_key(op));
@@ -72,9 +71,6 @@ impl Operations {
             }
             let command = shell.command(op)?;
             operation.begin(ctx, course, op, run, command, shell.waits(op), machine_of(shell)?);
-            if course == Course::Perform && is_shown {
-                shell.began(op);
-            }
         }
         // What was dropped has an outcome of the machine's own.
         for operation in self.all.values_mut() {
@@ -166,7 +162,7 @@ impl Operation {
         let token = WorkflowCancellationToken::new();
         let silence = ctx.state(RunWorkflow::silence);
         let options = options(id_of(op, course, &command, self.tries), silence, token.clone());
-        let task = Task { format: Format, machine, run: run.clone(), key: format!("{run}/op-{}", op.0), command, waits };
+        let task = Task::new(machine, run, op, command, waits);
         let ctx = ctx.clone();
         let activity = match course {
             Course::Perform => async move { ctx.execute_activity(Activities::perform, task, options).await }.boxed_local(),

@@ -138,6 +138,17 @@ pub(crate) struct Task {
     pub(super) waits: bool,
 }
 
+impl Task {
+    pub(super) fn new(machine: String, run: &RunId, op: OpId, command: Value, waits: bool) -> Self {
+        Self { format: Format, machine, run: run.clone(), key: format!("{run}/op-{}", op.0), command, waits }
+    }
+
+    /// Which operation it is.
+    pub(super) fn op(&self) -> Option<OpId> {
+        self.key.rsplit_once("/op-").and_then(|(_, op)| op.parse().ok()).map(OpId)
+    }
+}
+
 /// Signals are numbered in the order in which they come, each key once.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Numbers(BTreeMap<String, SignalNumber>);

@@ -172,7 +172,7 @@ impl<'c> Driven<'c> {
                 break;
             }
             rolls = rolls || self.is_to_roll(roll_after);
-            self.operations.attend(self.ctx, &*self.shell, &self.run, rolls, self.is_shown())?;
+            self.operations.attend(self.ctx, &*self.shell, &self.run, rolls)?;
             if let Some((op, came)) = self.operations.next() {
                 if let Some(outcome) = came {
                     self.make(self.now()?, &Event::Done { op, outcome })?;

@@ -189,7 +189,7 @@ impl Embedded {
                     (async move { (op, attempt, dropping.await) }.boxed(), Doing::Dropping { attempt })
                 }
                 Course::Perform => {
-                    shell.began(op);
+                    machine.began(id, op, &command);
                     let performing = async move { Came::Outcome(machine.perform(&perform, &command).await) };
                     let (future, abort) = try_it(op, attempt, performing);
                     (future, Doing::Performing { attempt, abort })

@@ -43,6 +43,9 @@ pub trait Hosted: fmt::Debug + Send + Sync + 'static {
     /// As [`Hosted::perform`].
     async fn hold(&self, cx: &OpContext, command: &Value) -> Result<()>;
 
+    /// Tells the host that an operation is being performed. What is no command of the machine it is not told of.
+    fn began(&self, run: &RunId, op: OpId, command: &Value);
+
     /// Tells the host that a run stands still.
     fn stopped(&self, run: &RunId, error: &Error);
 }
@@ -58,9 +61,6 @@ pub trait AnyShell: fmt::Debug + Send {
 
     /// Takes up what was made last, and tells the host of it where `shown`.
     fn take(&mut self, shown: bool);
-
-    /// Tells the host that an operation is being performed.
-    fn began(&self, op: OpId);
 
     /// As [`Shell::stored`].
     ///
@@ -145,6 +145,12 @@ impl<M: Machine> Hosted for Host<M> {
         self.performer.hold(cx, &decode(command)?).await
     }
 
+    fn began(&self, run: &RunId, op: OpId, command: &Value) {
+        if let Ok(command) = decode(command) {
+            (self.observer)(run, &Progress::Began { op, command: &command });
+        }
+    }
+
     fn stopped(&self, run: &RunId, error: &Error) {
         (self.observer)(run, &Progress::Stopped { error });
     }
@@ -189,12 +195,6 @@ impl<M: Machine> AnyShell for Observed<M> {
             }
             (Event::Heard { .. }, _) => (self.observer)(&self.id, &Progress::Heard { event: &event, state }),
             _ => {}
-        }
-    }
-
-    fn began(&self, op: OpId) {
-        if let Some(command) = self.shell.open().get(&op) {
-            (self.observer)(&self.id, &Progress::Began { op, command });
         }
     }
 

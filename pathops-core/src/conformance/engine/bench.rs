@@ -76,7 +76,7 @@ impl Bench {
     }
 
     fn machines(hands: &Hands) -> Machines {
-        let host: Host<Errands> = Host::new(Arc::new(hands.clone()), Arc::new(|_, _| {}));
+        let host: Host<Errands> = Host::new(Arc::new(hands.clone()), hands.observer());
         Machines::default().with(Arc::new(host))
     }
 

@@ -9,6 +9,7 @@ use super::{EngineTraits, EngineWorld};
 pub(super) fn cases(suite: &str, traits: EngineTraits) -> Vec<Case<EngineWorld>> {
     let mut cases = vec![
         Case::new(suite, "after_a_crash_it_goes_on_with_the_same_keys", after_a_crash_it_goes_on_with_the_same_keys),
+        Case::new(suite, "who_watches_is_told_again_after_a_crash", who_watches_is_told_again_after_a_crash),
         Case::new(suite, "a_crash_at_each_step_changes_no_end", a_crash_at_each_step_changes_no_end),
         Case::new(suite, "a_crash_while_it_undoes_changes_no_end", a_crash_while_it_undoes_changes_no_end),
         Case::new(suite, "what_was_told_survives_a_crash", what_was_told_survives_a_crash),
@@ -46,6 +47,22 @@ async fn after_a_crash_it_goes_on_with_the_same_keys(world: EngineWorld) -> Outc
     }
     ensure!(bench.hands.begun("a") == 1, "what had ended is performed again: {began:?}");
     bench.replays(&run).await
+}
+
+/// A host may act on what it is told, and what it did is gone with it: people are asked again.
+async fn who_watches_is_told_again_after_a_crash(world: EngineWorld) -> Outcome {
+    let (bench, run) = (Bench::new(world).await, run_id("run-1")?);
+    let worker = bench.worker();
+    bench.start(&run, &plan(&[&["faulty a", "await people"]])).await?;
+    bench.begins("faulty a", 3).await?;
+    bench.world.until("the host is told of what waits", || bench.hands.shown("await people") == 1).await?;
+    ensure!(bench.hands.shown("faulty a") == 1, "of what fails and is tried again it is told each time");
+    worker.crash().await;
+    let bench = bench.again().await?;
+    let _worker = bench.worker();
+    bench.world.until("the host is told again", || bench.hands.shown("await people") == 2).await?;
+    bench.hands.open("await people");
+    bench.ended(&run).await.map(drop)
 }
 
 async fn a_crash_at_each_step_changes_no_end(world: EngineWorld) -> Outcome {

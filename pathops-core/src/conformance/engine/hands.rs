@@ -9,7 +9,7 @@ use super::LOOK;
 use super::errands::{Answer, Errand, Errands};
 use crate::adapter::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flow::Performer;
+use crate::flow::{Observer, Performer, Progress};
 use crate::op::OpContext;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub(super) struct Seen {
     pub(super) began: Vec<(String, String)>,
     pub(super) ended: Vec<(String, String)>,
     pub(super) held: Vec<(String, String)>,
+    /// What a host that watches was told is being performed.
+    shown: Vec<String>,
     /// How many are being performed now, by key.
     under_way: BTreeMap<String, u32>,
     /// The keys of those that were performed twice at a time, or held while they were performed.
@@ -51,6 +53,21 @@ impl Hands {
     /// How often an errand was begun.
     pub(super) fn begun(&self, errand: &str) -> usize {
         self.seen().began.iter().filter(|(_, began)| began == errand).count()
+    }
+
+    /// What a host watches with.
+    pub(super) fn observer(&self) -> Observer<Errands> {
+        let hands = self.clone();
+        Arc::new(move |_, progress| {
+            if let Progress::Began { command: Errand(errand), .. } = progress {
+                hands.seen().shown.push(errand.clone());
+            }
+        })
+    }
+
+    /// How often a host was told that an errand is being performed.
+    pub(super) fn shown(&self, errand: &str) -> usize {
+        self.seen().shown.iter().filter(|shown| *shown == errand).count()
     }
 
     pub(super) fn was_held(&self, errand: &str) -> bool {
