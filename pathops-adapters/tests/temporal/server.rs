@@ -1,6 +1,6 @@
 //! A Temporal server of our own: on ports and in a folder that are free, and stopped at the end.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -29,9 +29,7 @@ pub(crate) struct Server {
 impl Server {
     pub(crate) fn start(program: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-        let ports = listeners.each_ref().map(|listener| listener.local_addr().unwrap().port());
-        drop(listeners);
+        let ports = [(); 3].map(|()| free_port());
         let process = serve(program, &folder, ports);
         let server = Self { process, program: program.to_owned(), folder, ports };
         server.wait();
@@ -53,7 +51,7 @@ impl Server {
 
     fn wait(&self) {
         let patience = Instant::now() + Duration::from_secs(60);
-        while std::net::TcpStream::connect(("127.0.0.1", self.ports[0])).is_err() {
+        while TcpStream::connect(("127.0.0.1", self.ports[0])).is_err() {
             assert!(Instant::now() < patience, "the Temporal server does not start");
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -69,6 +67,16 @@ impl Drop for Server {
         self.process.kill().ok();
         self.process.wait().ok();
     }
+}
+
+/// A port of 127.0.0.1 that the system gives to nobody for a while, and that a server can bind: a connection of it lingers.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    // The end that is closed first is the one that lingers.
+    drop(listener.accept().unwrap());
+    drop(near);
+    listener.local_addr().unwrap().port()
 }
 
 fn serve(program: &Path, folder: &TempDir, [port, http, metrics]: [u16; 3]) -> Child {
