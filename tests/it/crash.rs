@@ -226,36 +226,49 @@ fn killed_at(request: &FeatureRequest, at: u64, after: bool) -> Option<World> {
 
 #[test]
 fn every_call_made_twice_changes_nothing() {
-    disturbed(|| (Fault::Twice, When::Always), None);
+    for defect in [None, Some("orders")] {
+        disturbed(&feature(defect), || (Fault::Twice, When::Always), None);
+    }
+}
+
+#[test]
+fn every_write_made_twice_in_turn_changes_nothing() {
+    in_turn(Fault::Twice);
 }
 
 #[test]
 fn every_answer_lost_in_turn_changes_nothing() {
-    let request = feature_of(&["orders", "store"], "better", Some("orders"));
-    let clean = World::new(MemoryJournal::new());
-    clean.carry_out(request.clone(), "k").unwrap();
-    let expected = account(&clean, &request);
-    for lost in 1.. {
-        let world = World::new(MemoryJournal::new());
-        let faults = Arc::new(Faults::new(1, Arc::new(world.clock.clone())).with(Fault::LoseAnswer, When::Write(lost)));
-        world.through(&faults).carry_out(request.clone(), "k").unwrap();
-        if faults.hits().is_empty() {
-            assert!(lost > 25, "only {lost} writes were tried");
-            break;
+    in_turn(Fault::LoseAnswer);
+}
+
+/// At each write in turn, of a feature that goes to production and of one that goes back.
+fn in_turn(fault: Fault) {
+    for defect in [None, Some("orders")] {
+        let request = feature_of(&["orders", "store"], "better", defect);
+        let clean = World::new(MemoryJournal::new());
+        clean.carry_out(request.clone(), "k").unwrap();
+        let expected = account(&clean, &request);
+        for write in 1.. {
+            let world = World::new(MemoryJournal::new());
+            let faults = Arc::new(Faults::new(1, Arc::new(world.clock.clone())).with(fault, When::Write(write)));
+            world.through(&faults).carry_out(request.clone(), "k").unwrap();
+            if faults.hits().is_empty() {
+                assert!(write > 25, "only {write} writes were tried");
+                break;
+            }
+            assert_eq!(account(&world, &request), expected, "{fault:?} at write {write}, with {defect:?}");
         }
-        assert_eq!(account(&world, &request), expected, "the answer of write {lost} was lost");
     }
 }
 
 #[test]
 fn a_flaky_git_host_changes_nothing() {
     // Whether people have merged the source of the last unit when the one before it fails is a matter of time, which this costs.
-    disturbed(|| (Fault::Flaky, When::PerMille(100)), Some("shop/web-src#1 "));
+    disturbed(&feature(Some("orders")), || (Fault::Flaky, When::PerMille(100)), Some("shop/web-src#1 "));
 }
 
 /// It ends as undisturbed, but for the line that begins so.
-fn disturbed(fault: impl Fn() -> (Fault, When), but: Option<&str>) {
-    let request = feature(Some("orders"));
+fn disturbed(request: &FeatureRequest, fault: impl Fn() -> (Fault, When), but: Option<&str>) {
     let clean = World::new(MemoryJournal::new());
     clean.carry_out(request.clone(), "k").unwrap();
     for seed in 0..5 {
@@ -265,7 +278,7 @@ fn disturbed(fault: impl Fn() -> (Fault, When), but: Option<&str>) {
         world.through(&faults).carry_out(request.clone(), "k").unwrap();
         assert!(!faults.hits().is_empty());
         let account = |world: &World| {
-            let mut lines = account(world, &request);
+            let mut lines = account(world, request);
             lines.retain(|line| but.is_none_or(|but| !line.starts_with(but)));
             lines
         };
