@@ -119,9 +119,9 @@ use pathops_core::Digest;
 
 pub use content::*;
 pub use error::{Fault, ParseError, Place};
-pub use format::{Format, UnknownFormat};
+pub use format::{Confidence, Format, UnknownFormat};
 pub(crate) use log_tally::LogTally;
-pub use recognise::{Unrecognised, begins_a_log, recognise};
+pub use recognise::{Unrecognised, begins_a_log, candidates, recognise};
 pub use reference::ReportReference;
 pub(crate) use reference::reference_to;
 

@@ -16,8 +16,8 @@ pub(super) struct Spec {
 
 /// How sure a format is that a report is in it, by a cheap look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Confidence {
-    /// It is not.
+pub enum Confidence {
+    /// It is not: never among [`candidates`].
     No,
     /// It could be, as other things could: only where somebody says so.
     Possible,

@@ -72,6 +72,26 @@ pub fn recognise(bytes: &[u8]) -> Result<Format, Unrecognised> {
     among(Format::ALL, &input.look)
 }
 
+/// The formats that a report could be in and how sure each of them is, the surest first: to tell why [`recognise`] took one, or took
+/// none. Those that are as sure as each other are in the order of [`Format::ALL`].
+///
+/// ```
+/// use pathops_evidence::report::{Confidence, Format, candidates};
+/// assert_eq!(candidates(b"TAP version 14\n1..1\nok 1\n")?, [(Format::Tap, Confidence::Certain)]);
+/// assert_eq!(candidates(b"all is well")?, []);
+/// # Ok::<(), pathops_evidence::report::ParseError>(())
+/// ```
+///
+/// # Errors
+/// Where it is empty, too large, or breaks off: whatever its format is.
+pub fn candidates(bytes: &[u8]) -> Result<Vec<(Format, Confidence)>, ParseError> {
+    let input = Input::open(bytes).map_err(|fail| fail.of(None))?;
+    let mut candidates = looked_at(Format::ALL, &input.look);
+    candidates.retain(|(_, confidence)| *confidence > Confidence::No);
+    candidates.sort_by_key(|(_, confidence)| std::cmp::Reverse(*confidence));
+    Ok(candidates)
+}
+
 /// Whether this is the beginning of a log ([`Format::PodLog`]), by its whole lines. One need not be in memory: it is taken in as it
 /// comes ([`ingest_log`](crate::ingest_log)), whatever its size. [`BEGINNING`](crate::report::BEGINNING) bytes are enough: of a longer
 /// first line they show how it begins, and that says enough unless the line is JSON. What is not UTF-8 is passed over, as it is there.
@@ -88,11 +108,16 @@ pub fn begins_a_log(beginning: &[u8]) -> bool {
     recognise(text.as_bytes()) == Ok(Format::PodLog)
 }
 
+/// How sure each of `formats` is.
+fn looked_at(formats: &[Format], look: &Look<'_>) -> Vec<(Format, Confidence)> {
+    formats.iter().map(|format| format.spec()).map(|spec| (spec.format, (spec.look)(look))).collect()
+}
+
 /// Recognises one of `formats`.
 pub(super) fn among(formats: &[Format], look: &Look<'_>) -> Result<Format, Unrecognised> {
-    let sure: Vec<_> = formats.iter().map(|format| format.spec()).map(|spec| ((spec.look)(look), spec.format)).collect();
-    let best = sure.iter().map(|(confidence, _)| *confidence).max().unwrap_or(Confidence::No);
-    let mut best_of: Vec<_> = sure.into_iter().filter(|(confidence, _)| *confidence == best).map(|(_, format)| format).collect();
+    let sure = looked_at(formats, look);
+    let best = sure.iter().map(|(_, confidence)| *confidence).max().unwrap_or(Confidence::No);
+    let mut best_of: Vec<_> = sure.into_iter().filter(|(_, confidence)| *confidence == best).map(|(format, _)| format).collect();
     best_of.sort_unstable();
     match (best, best_of.as_slice()) {
         (Confidence::No, _) => Err(Unrecognised::Unknown { possible: Vec::new() }),

@@ -1,6 +1,8 @@
 //! Which format a report is in, by its content alone.
 
-use pathops_evidence::report::{BEGINNING, Fault, Format, Unrecognised, begins_a_log, parse, parse_as, recognise};
+use pathops_evidence::report::{
+    BEGINNING, Confidence, Fault, Format, Unrecognised, begins_a_log, candidates, parse, parse_as, recognise,
+};
 
 use crate::fixtures;
 
@@ -68,6 +70,7 @@ fn what_is_in_no_format_is_refused() {
 #[test]
 fn what_says_too_little_is_refused_with_what_it_could_be() {
     let possible = vec![Format::Gitleaks, Format::HelmList, Format::GitlabPipeline];
+    assert!(candidates(b"[]").unwrap().iter().all(|(format, sure)| possible.contains(format) && *sure == Confidence::Possible));
     assert_eq!(recognise(b"[]"), Err(Unrecognised::Unknown { possible }));
     let message = parse(b"[]").unwrap_err().to_string();
     assert!(message.contains("could be `gitleaks` or `helm-list` or `gitlab-pipeline`; "), "{message}");
@@ -78,13 +81,23 @@ fn what_says_too_little_is_refused_with_what_it_could_be() {
 #[test]
 fn what_is_in_two_formats_is_refused_with_both() {
     let both = br#"{"bomFormat": "CycloneDX", "specVersion": "1.6", "version": "2.1.0", "runs": []}"#;
-    let candidates = vec![Format::Sarif, Format::CyclonedxJson];
-    assert_eq!(recognise(both), Err(Unrecognised::Ambiguous { candidates }));
+    let expected = vec![Format::Sarif, Format::CyclonedxJson];
+    assert_eq!(recognise(both), Err(Unrecognised::Ambiguous { candidates: expected.clone() }));
+    let certain: Vec<_> = expected.into_iter().map(|format| (format, Confidence::Certain)).collect();
+    assert_eq!(candidates(both).unwrap(), certain);
     let error = parse(both).unwrap_err();
     assert_eq!((error.fault, error.format), (Fault::Ambiguous, None));
     assert!(error.to_string().contains("it could be `sarif` or `cyclonedx-json`; name the format"), "{error}");
     // Named, it is read.
     assert!(parse_as(Format::CyclonedxJson, both).is_ok());
+}
+
+#[test]
+fn the_surest_candidate_comes_first() {
+    for fixture in fixtures::all().iter().filter(|fixture| fixture.recognisable()) {
+        let candidates = candidates(&fixture.bytes).unwrap();
+        assert!(candidates[0].0 == fixture.format && candidates.is_sorted_by(|one, two| one.1 >= two.1), "{candidates:?}");
+    }
 }
 
 #[test]
