@@ -72,15 +72,16 @@ fn rules_that_cannot_be_used_are_refused_by_name() {
     assert_eq!(Rules::from_toml(no_regex).unwrap().len(), 0);
 }
 
-/// gitleaks' own file, where `PATHOPS_GITLEAKS_RULES` names one; its samples stand for what it is asked most.
+/// gitleaks' own rules, out of the real program; our samples stand for what it is asked most.
 #[test]
 fn the_rules_of_gitleaks_are_read_and_find() {
-    #[expect(clippy::disallowed_methods, reason = "the file is not part of the project")]
-    let Ok(path) = std::env::var("PATHOPS_GITLEAKS_RULES") else {
-        println!("skipped: PATHOPS_GITLEAKS_RULES names no file");
+    let Some(text) = crate::built_in::rules() else {
+        #[expect(clippy::disallowed_methods, reason = "whether a program may be absent depends on the machine")]
+        let may_be_absent = std::env::var("CI").is_err();
+        assert!(may_be_absent, "gitleaks is missing, or has no rules built in: `.ci/test` installs it");
+        eprintln!("skipped: gitleaks is not installed; `.ci/test` does it");
         return;
     };
-    let text = std::fs::read_to_string(path).unwrap();
     let rules = Rules::from_toml(&text).unwrap();
     assert!(rules.len() > 200, "{}", rules.len());
     let redactor = Redactor::builder().rules(rules).high_entropy(false).build().unwrap();
