@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use pathops_coordinator::InProduction;
-use pathops_coordinator::change_set::{End, State};
+use pathops_coordinator::change_set::{Decided, End, State};
 use pathops_core::adapter::*;
 use pathops_core::evidence::{
     Checkpoint, Envelope, EvidenceId, Inclusion, Logged, PAYLOAD_TYPE, Statement, Subject, TrustRoot, pre_authentication_encoding,
@@ -149,10 +149,19 @@ fn what_is_asked_of_others_is_waited_for_and_then_goes_to_production() {
     let (first, last) = (&orders.first.as_ref().unwrap().decision, orders.last.as_ref().unwrap());
     assert_eq!((first.verdict, last.decision.verdict), (Verdict::Unknown, Verdict::Pass));
     assert_eq!(because(first, "promises"), "nobody has compared orders-http with what it was");
-    let envelope = wait(world.blobs.get(&cx(), &last.record.envelope)).unwrap().unwrap();
+    is_stated_with_every_input(&world, last, "PASSED");
+}
+
+/// The signed statement of a decision: its result, the policy by its digest, and each piece of evidence that it was given.
+#[track_caller]
+fn is_stated_with_every_input(world: &World, decided: &Decided, result: &str) {
+    let envelope = wait(world.blobs.get(&cx(), &decided.record.envelope)).unwrap().unwrap();
     let summary: Value = serde_json::from_slice(&Envelope::from_slice(&envelope).unwrap().payload().unwrap()).unwrap();
+    let predicate = &summary["predicate"];
+    assert_eq!(predicate["verificationResult"], result);
+    assert_eq!(predicate["policy"]["digest"]["sha256"], decided.decision.policy.hex());
     let inputs: Vec<_> =
-        summary["predicate"]["inputAttestations"].as_array().unwrap().iter().map(|it| it["uri"].as_str().unwrap()).collect();
+        predicate["inputAttestations"].as_array().unwrap().iter().map(|it| it["uri"].as_str().unwrap()).collect();
     assert!(inputs.iter().all(|uri| !uri.is_empty()), "every input has a place: {inputs:?}");
     for entry in world.index.all() {
         assert!(inputs.contains(&world.blobs.location(&entry.envelope()).as_str()), "{entry:?} is not among {inputs:?}");
@@ -185,6 +194,7 @@ fn a_critical_finding_before_the_merge_takes_the_success_back() {
     assert!(!world.deployed.lock().unwrap().contains(&"orders@production".to_owned()));
     let last = state.units[&id("orders")].last.as_ref().unwrap();
     assert_eq!(because(&last.decision, "scan"), "1 critical finding(s), and 0 may stay");
+    is_stated_with_every_input(&world, last, "FAILED");
 }
 
 #[test]

@@ -1,16 +1,21 @@
 //! An index that is made anew beside the one that is in use: that one is whole until the other is.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use pathops_adapters::postgres::{PostgresEvidenceDraft, PostgresEvidenceIndex};
 use pathops_core::ErrorKind;
-use pathops_core::adapter::{EvidenceIndex as _, EvidenceQuery, EvidenceSink as _};
+use pathops_core::adapter::{EvidenceIndex as _, EvidenceQuery, EvidenceSink as _, IndexedEvidence, Signer as _};
+use pathops_core::evidence::TrustRoot;
+use pathops_core::memory::MemoryBucket;
+use pathops_evidence::ledger::{Item, Ledger, LogKey};
+use pathops_evidence::{Recheck, rebuild_index};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
 use crate::OneServer;
-use crate::faults::{about, cx, evidence, trial};
+use crate::faults::{about, cx, envelope, evidence, signer, trial};
 use crate::server::Server;
 
 pub(crate) fn trials(server: &OneServer) -> Vec<Trial> {
@@ -26,6 +31,7 @@ pub(crate) fn trials(server: &OneServer) -> Vec<Trial> {
         trial(server, "it_waits_for_a_reader_as_long_as_the_caller_gives", |it| {
             Box::pin(it_waits_for_a_reader_as_long_as_the_caller_gives(it))
         }),
+        trial(server, "it_is_made_of_a_ledger_alone", |it| Box::pin(it_is_made_of_a_ledger_alone(it))),
         trial(server, "it_is_published_among_readers", |it| Box::pin(it_is_published_among_readers(it))),
     ]
 }
@@ -51,6 +57,25 @@ async fn nobody_sees_a_part_of_an_index_that_is_made_anew(server: &Server) {
     for change in ["DELETE FROM pathops_evidence", "TRUNCATE pathops_subjects", "UPDATE pathops_evidence SET kind = 'x'"] {
         assert!(sqlx::query(change).execute(&mut connection).await.is_err(), "{change}");
     }
+}
+
+async fn it_is_made_of_a_ledger_alone(server: &Server) {
+    let (bucket, key) = (Arc::new(MemoryBucket::new()), LogKey::new("shop.example/evidence", &[7; 32]).unwrap());
+    let (log, trust) = (key.identity(), TrustRoot::new([signer().public_key()]));
+    let ledger = Ledger::open(&cx(), bucket.clone(), key).await.unwrap();
+    let mut expected = Vec::new();
+    for number in 0..40 {
+        let name = number.to_string();
+        let item = Item::new(envelope(&name).await, signer().public_key()).unwrap();
+        let leaf = ledger.append(&cx(), vec![item]).await.unwrap()[0];
+        expected.push(evidence(&name).await.with_leaf(leaf));
+    }
+    let draft = PostgresEvidenceDraft::begin(&server.database().await).await.unwrap();
+    let rebuilt = rebuild_index(&cx(), bucket, &log, &trust, &draft, Recheck::Signatures, &mut 0).await.unwrap();
+    assert_eq!((rebuilt.leaves, rebuilt.added), (40, 40));
+    let mut made = about(&draft.publish(&cx()).await.unwrap(), "shared").await.unwrap();
+    [&mut made, &mut expected].into_iter().for_each(|it| it.sort_by_key(IndexedEvidence::leaf));
+    assert_eq!(made, expected);
 }
 
 async fn what_is_added_meanwhile_is_not_lost(server: &Server) {

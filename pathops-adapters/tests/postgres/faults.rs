@@ -47,15 +47,23 @@ pub(crate) fn cx() -> OpContext {
 
 /// Evidence of that name, about what all of it is about and about something of its own.
 pub(crate) async fn evidence(name: &str) -> IndexedEvidence {
-    let signer = MemorySigner::from_seed(1).unwrap();
+    let envelope = envelope(name).await;
+    let verified = TrustRoot::new([signer().public_key()]).verify(&envelope).unwrap();
+    IndexedEvidence::new(&verified, Digest::of(&envelope.to_vec().unwrap()))
+}
+
+pub(crate) fn signer() -> MemorySigner {
+    MemorySigner::from_seed(1).unwrap()
+}
+
+pub(crate) async fn envelope(name: &str) -> Envelope {
+    let signer = signer();
     let subject = |name: &str| Subject::named(name).with_sha256(&Digest::of(name.as_bytes()));
     let predicate = json!({ "name": name });
     let statement = Statement::new(vec![subject("shared"), subject(name)], "https://example.org/said", &predicate).unwrap();
     let payload = statement.to_canonical().unwrap();
     let signature = signer.sign(&cx(), &pre_authentication_encoding(PAYLOAD_TYPE, &payload)).await.unwrap();
-    let envelope = Envelope::new(&payload, &signer.public_key(), signature);
-    let verified = TrustRoot::new([signer.public_key()]).verify(&envelope).unwrap();
-    IndexedEvidence::new(&verified, Digest::of(&envelope.to_vec().unwrap()))
+    Envelope::new(&payload, &signer.public_key(), signature)
 }
 
 pub(crate) async fn about(index: &PostgresEvidenceIndex, name: &str) -> pathops_core::Result<Vec<IndexedEvidence>> {
