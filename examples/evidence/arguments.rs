@@ -93,12 +93,15 @@ pub(crate) enum Command {
     },
 }
 
+/// Where the golden path keeps its evidence.
+const GOLDEN_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/golden-path/store");
+
 /// Which store.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Place {
     /// The store: a folder, or `s3://<bucket>/<folder>`, with the credential in `AWS_ACCESS_KEY_ID` and
-    /// `AWS_SECRET_ACCESS_KEY`.
-    #[arg(long, value_name = "PLACE")]
+    /// `AWS_SECRET_ACCESS_KEY`; otherwise the one that the golden path writes into, in `target/golden-path/store` of this workspace.
+    #[arg(long, value_name = "PLACE", default_value = GOLDEN_PATH, hide_default_value = true)]
     store: Address,
     /// Of a store at S3, the folder of this machine with its index and its private keys; otherwise one below
     /// `$XDG_STATE_HOME/pathops/evidence`.
