@@ -47,10 +47,11 @@ pub(super) async fn of_account(http: &Http, cx: &OpContext) -> Result<BTreeSet<R
     if !can(http, cx, RESOURCE, "get").await? {
         findings.insert(RightsFinding::Missing { right: right(RESOURCE, "get") });
     }
-    for (resource, action) in NEVER.iter().flat_map(|(resource, actions)| actions.iter().map(move |action| (*resource, *action)))
-    {
-        if can(http, cx, resource, action).await? {
-            findings.insert(RightsFinding::Excess { right: right(resource, action) });
+    for (resource, actions) in NEVER {
+        for action in actions {
+            if can(http, cx, resource, action).await? {
+                findings.insert(RightsFinding::Excess { right: right(resource, action) });
+            }
         }
     }
     Ok(findings)
