@@ -8,17 +8,22 @@
 //! 1. the application is not being deleted, not frozen (`skip-reconcile`), and no refresh or hydration is under way;
 //! 2. Argo CD compared with Git after our own request (`reconciledAt`, to the second, is after it, and not ahead of our
 //!    clock);
-//! 3. it has no condition that is an error;
+//! 3. it has no condition that is an error; that a sync failed (`SyncError`) counts after 6, where the operation says more;
 //! 4. what it compared is what the spec asks for now: sources, destination, ignored differences;
 //! 5. each expected source is at the expected commit or version, or at a descendant with the same tree at its path; a
 //!    hydrated source is followed from the dry commit to the hydrated one;
-//! 6. no operation is asked for, running or waiting for a retry, the last was no dry run and did not fail at this state;
-//! 7. the application is `Synced`, and so is each of its resources;
+//! 6. no operation is asked for, running or waiting for a retry, and the last did not fail at this state;
+//! 7. the application is `Synced`, and so is each of its resources, and the last operation was no dry run, after which nobody
+//!    knows when this was applied;
 //! 8. the comparison began after the last operation ended: `reconciledAt` is strictly later, since both are cut to seconds;
 //! 9. there are resources, all are healthy, and were so through the settle time;
 //! 10. the expected images run, and no other of the same repository beside them;
 //! 11. the expected hooks ran for this very state in a whole sync, and succeeded. A commit that changes nothing runs no
-//!     hook: it is *not tested*, which is never *passed*.
+//!     hook: it is *not tested*, which is never *passed*;
+//! 12. every Application that it manages has a verdict of its own ([`Expected::judged_apart`]). That a child is `Synced` says that
+//!     its spec was applied, not what became of it, and by default Argo CD leaves its health out of its parent's. What an
+//!     ApplicationSet makes is told nowhere in the object that manages it, so that one that manages such a set is never ready: the
+//!     Applications that the set makes are judged instead. The same goes for whatever else Applications came of.
 //!
 //! Fields are those of Argo CD 2.14 to 3.5 (`argoproj.io/v1alpha1`); fields that are not known are ignored, and what is not
 //! readable is never ready. What the rule rests on was read in Argo CD's sources: that `reconciledAt` is taken before the
@@ -43,6 +48,7 @@
 //! ```
 
 mod application;
+mod children;
 #[cfg(feature = "argocd")]
 mod compact;
 mod expected;

@@ -9,8 +9,12 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod children;
 #[cfg(feature = "argocd")]
 mod compact;
+#[path = "../../tests/argo_schedules/crd.rs"]
+#[expect(dead_code, reason = "some of it is for other tests")]
+mod crd;
 mod versions;
 
 const REPO: &str = "https://git.example/shop/orders-gitops";
@@ -62,6 +66,11 @@ fn source() -> Value {
     json!({"repoURL": REPO, "path": PATH, "targetRevision": "main"})
 }
 
+fn hook(name: &str) -> Value {
+    json!({"group": "batch", "version": "v1", "kind": "Job", "namespace": "shop", "name": name, "hookType": "PostSync",
+        "hookPhase": "Succeeded"})
+}
+
 fn ready() -> Value {
     let revision = commit('b').to_string();
     let destination = json!({"server": "https://kubernetes.default.svc", "namespace": "shop"});
@@ -80,9 +89,8 @@ fn ready() -> Value {
                 "phase": "Succeeded", "startedAt": at(8), "finishedAt": at(10), "message": "done",
                 "operation": {"sync": {"revision": revision}},
                 "syncResult": {"revision": revision, "source": source(), "resources": [
-                    {"kind": "Deployment", "name": "app", "status": "Synced"},
-                    {"kind": "Job", "name": "smoke", "hookType": "PostSync", "hookPhase": "Succeeded"},
-                    {"kind": "Job", "name": "load", "hookType": "PostSync", "hookPhase": "Succeeded"}
+                    {"group": "apps", "version": "v1", "kind": "Deployment", "namespace": "shop", "name": "app", "status": "Synced"},
+                    hook("smoke"), hook("load")
                 ]}
             },
             "resources": [
@@ -123,6 +131,15 @@ fn reason_of(verdict: &Verdict) -> String {
     format!("{kind} {}", reason.unwrap()["reason"].as_str().unwrap())
 }
 
+/// What the tests take things away from is what Argo CD writes, by the official definition where that is at hand.
+#[test]
+fn the_states_are_applications() {
+    let managing = children::managing(&[("argoproj.io", "Application", "orders-db")]);
+    for state in [ready(), hydrated(), several_sources(), managing].iter().chain(&versions::states()) {
+        crd::check_sent(state);
+    }
+}
+
 #[test]
 fn everything_as_expected_is_ready() {
     assert_eq!(verdict(&expected(), &ready()), Verdict::Ready);
@@ -145,6 +162,7 @@ fn each_thing_that_is_amiss_has_its_reason() {
         ("/status/reconciledAt", json!(at(9)), "stale not-looked-after-sync"),
         ("/status/conditions/0/type", json!("ComparisonError"), "not-yet condition"),
         ("/status/conditions/0/type", json!("SomeNewError"), "not-yet condition"),
+        ("/status/conditions/0/type", json!("SyncError"), "not-yet condition"),
         ("/status/conditions/0/type", json!("InvalidSpecError"), "failed invalid-spec"),
         ("/status/sync/comparedTo", json!(null), "not-yet other-spec"),
         ("/status/sync/comparedTo/source/path", json!("envs/other"), "not-yet other-spec"),
@@ -168,7 +186,7 @@ fn each_thing_that_is_amiss_has_its_reason() {
         ("/status/operationState/phase", json!("Failed"), "failed sync"),
         ("/status/operationState/phase", json!("Error"), "failed sync"),
         ("/status/operationState/finishedAt", json!(null), "not-yet operating"),
-        ("/status/operationState/operation/sync/dryRun", json!(true), "not-yet dry-run"),
+        ("/status/operationState/operation/sync/dryRun", json!(true), "stale dry-run"),
         ("/status/sync/status", json!("OutOfSync"), "not-yet out-of-sync"),
         ("/status/sync/status", json!("Unknown"), "not-yet out-of-sync"),
         ("/status/sync/status", json!(null), "not-yet out-of-sync"),
@@ -234,6 +252,54 @@ fn a_failure_counts_for_what_failed() {
 }
 
 #[test]
+fn after_a_dry_run_people_are_asked_once_nothing_else_will_happen() {
+    let dry = put(ready(), "/status/operationState/operation/sync/dryRun", json!(true));
+    assert_eq!(verdict(&expected(), &dry), Verdict::Stale(Stale::DryRun, StaleAction::AskPeople));
+    assert!(verdict(&expected(), &dry).to_string().ends_with("sync it once more, not dry"));
+    // A sync may still follow.
+    let out_of_sync = put(dry.clone(), "/status/sync/status", json!("OutOfSync"));
+    assert_eq!(reason_of(&verdict(&expected(), &out_of_sync)), "not-yet out-of-sync");
+    let under_way = put(dry, "/status/operationState/phase", json!("Running"));
+    assert_eq!(
+        reason_of(&verdict(&expected(), &put(under_way, "/status/operationState/finishedAt", json!(null)))),
+        "not-yet operating"
+    );
+    // Not where it failed, which is no failure of what is live.
+    for phase in ["Failed", "Error"] {
+        let failed = put(out_of_sync.clone(), "/status/operationState/phase", json!(phase));
+        assert_eq!(reason_of(&verdict(&expected(), &failed)), "stale dry-run");
+        let of_another = put(failed, "/status/operationState/syncResult/revision", json!(commit('a')));
+        assert_eq!(reason_of(&verdict(&expected(), &of_another)), "not-yet out-of-sync");
+    }
+}
+
+/// Argo CD does not try a commit again by itself whose sync failed, and says so by a condition for as long as that lasts.
+#[test]
+fn a_sync_that_failed_by_itself_has_failed() {
+    let failed = |revision: char, phase: &str| {
+        let mut state = put(ready(), "/status/operationState/phase", json!(phase));
+        state["status"]["sync"]["status"] = json!("OutOfSync");
+        state["status"]["operationState"]["message"] = json!("one or more objects failed to apply");
+        state["status"]["operationState"]["syncResult"]["revision"] = json!(commit(revision));
+        state["status"]["conditions"] = json!([{"type": "SyncError", "message": "Failed last sync attempt to it"}]);
+        state
+    };
+    let message = "one or more objects failed to apply".to_owned();
+    for phase in ["Failed", "Error"] {
+        let expected_verdict = Verdict::Failed(Failed::Sync { message: message.clone() });
+        assert_eq!(verdict(&expected(), &failed('b', phase)), expected_verdict);
+        assert_eq!(reason_of(&verdict(&expected(), &failed('a', phase))), "not-yet condition", "another commit failed");
+    }
+    let retrying = failed('b', "Running");
+    assert_eq!(reason_of(&verdict(&expected(), &retrying)), "not-yet retrying");
+    let mut compared_amiss = failed('b', "Failed");
+    compared_amiss["status"]["conditions"] =
+        json!([{"type": "SyncError", "message": ""}, {"type": "ComparisonError", "message": "no such chart"}]);
+    let told = Verdict::NotYet(NotYet::Condition { kind: "ComparisonError".to_owned(), message: "no such chart".to_owned() });
+    assert_eq!(verdict(&expected(), &compared_amiss), told);
+}
+
+#[test]
 fn a_later_commit_of_which_nothing_is_known_is_not_ours() {
     let application = Application::from_value(&put(ready(), "/status/sync/revision", json!(commit('c')))).unwrap();
     let verdict = judge(&expected(), &application, &NoHistory, at(30).parse().unwrap());
@@ -274,8 +340,8 @@ fn hooks_count_where_they_ran_for_this_state() {
     assert_eq!(verdict(&hooks, &failed), Verdict::Failed(Failed::Hook { hook: "Job/smoke".to_owned(), message: String::new() }));
 }
 
-#[test]
-fn several_sources_are_each_at_what_is_expected() {
+/// A chart, and values from Git that it refers to.
+fn several_sources() -> Value {
     let sources =
         json!([{"repoURL": "oci://charts", "chart": "app", "targetRevision": "1.*"}, {"repoURL": REPO, "ref": "values"}]);
     let mut state = ready();
@@ -286,6 +352,12 @@ fn several_sources_are_each_at_what_is_expected() {
         let revisions = json!(["1.2.3", commit('b')]);
         state = put(put(state, &format!("{place}/revision"), json!("")), &format!("{place}/revisions"), revisions);
     }
+    state
+}
+
+#[test]
+fn several_sources_are_each_at_what_is_expected() {
+    let state = several_sources();
     let both =
         expected().and(ExpectedSource::chart("oci://charts", "app", "1.2.3")).hook(ExpectedHook::Type("PostSync".to_owned()));
     assert_eq!(verdict(&both, &state), Verdict::Ready);

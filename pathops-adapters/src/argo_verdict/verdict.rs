@@ -66,8 +66,6 @@ pub enum NotYet {
     },
     /// No operation has ended yet.
     NotSynced,
-    /// The last operation was a dry run: it says nothing of what is live.
-    DryRun,
     /// What is live is not what is desired.
     OutOfSync {
         /// What the status is called, or the resource that is out of sync.
@@ -124,6 +122,20 @@ pub enum Stale {
     NotTested {
         /// How it came about.
         why: Untested,
+    },
+    /// The last operation was a dry run: it took the place of what tells when, and how, this was applied.
+    DryRun,
+    /// It manages Applications that have no verdict of their own, and Argo CD counts the health of none of them.
+    UnnamedApplications {
+        /// Namespace and name of the first ten.
+        applications: Vec<String>,
+    },
+    /// It manages no Application, and yet Argo CD says that some came of what it manages: which, is told nowhere.
+    HiddenApplications,
+    /// It manages an ApplicationSet, which tells nothing of the Applications that it makes.
+    ApplicationSet {
+        /// Its namespace and name.
+        application_set: String,
     },
 }
 
@@ -220,7 +232,6 @@ impl fmt::Display for NotYet {
             Self::Operating => f.write_str("an operation is under way"),
             Self::Retrying { message } => write!(f, "the operation failed and will be tried again: {message}"),
             Self::NotSynced => f.write_str("no operation has ended"),
-            Self::DryRun => f.write_str("the last operation was a dry run"),
             Self::OutOfSync { what } => write!(f, "not in sync: {what}"),
             Self::Unhealthy { status, message } => write!(f, "{status}: {message}"),
             Self::Settling { remaining_millis } => write!(f, "settling: {remaining_millis} ms to go"),
@@ -240,6 +251,22 @@ impl fmt::Display for Stale {
             Self::Superseded { revision } => write!(f, "the branch has moved on to another state, at {revision}"),
             Self::UnknownTree { revision } => write!(f, "it is not known whether {revision} asks for the same"),
             Self::NotTested { why } => write!(f, "not tested: {why}"),
+            Self::DryRun => {
+                f.write_str("the last operation was a dry run, which tells nothing of what is live; sync it once more, not dry")
+            }
+            Self::UnnamedApplications { applications } => {
+                let named = applications.join(", ");
+                write!(f, "it manages Applications that nothing here judges: {named}; name each as one of the same unit")
+            }
+            Self::HiddenApplications => f.write_str(
+                "Applications came of what it manages, and it does not tell which; have an Application outside the unit manage what \
+                 makes them, and name them as Applications of the unit",
+            ),
+            Self::ApplicationSet { application_set } => write!(
+                f,
+                "it manages the ApplicationSet {application_set}, which does not tell of the Applications that it makes; have an \
+                 Application outside the unit manage that, and name those that it makes as Applications of the unit"
+            ),
         }
     }
 }

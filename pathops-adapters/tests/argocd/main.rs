@@ -4,7 +4,10 @@
 #![expect(clippy::disallowed_methods, reason = "the fakes take real time")]
 
 mod beside;
+mod children;
 mod controller;
+#[path = "../argo_schedules/crd.rs"]
+#[expect(dead_code, reason = "some of it is for other tests")]
 mod crd;
 #[path = "../desired_state/mod.rs"]
 mod desired_state;
@@ -53,5 +56,6 @@ fn main() -> ExitCode {
     trials.extend(shapes::trials());
     trials.extend(many::trials());
     trials.extend(beside::trials());
+    trials.extend(children::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
