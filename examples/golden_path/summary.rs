@@ -80,7 +80,8 @@ async fn start_ups(machine: &Machine, states: &[State]) -> Result<Vec<Span>, Fai
     let mut spans = Vec::new();
     for unit in machine.project.units.keys() {
         for target in [&environments.preflight, &environments.production] {
-            let query = SignalQuery { unit: unit.clone(), target: target.clone(), since: UnixMillis(0), tail_bytes: 0 };
+            let (unit, target) = (unit.clone(), target.clone());
+            let query = SignalQuery { unit, target, since: UnixMillis(0), head_bytes: 0, tail_bytes: 0 };
             let Ok(Collected::Present(events)) = machine.reconciler.events(&cx, &query).await else { continue };
             let mut started = None;
             for event in events {

@@ -4,10 +4,10 @@ mod access;
 mod http;
 #[cfg(feature = "argocd")]
 mod lines;
+#[cfg(feature = "kubernetes")]
+mod pour;
 mod query;
 mod rights;
-#[cfg(feature = "kubernetes")]
-mod tail;
 
 pub use self::access::Access;
 pub use self::rights::RightsFinding;
@@ -22,5 +22,3 @@ pub(crate) use self::lines::Lines;
 pub(crate) use self::query::query;
 #[cfg(feature = "argocd")]
 pub(crate) use self::rights::OPERATION;
-#[cfg(feature = "kubernetes")]
-pub(crate) use self::tail::Tail;

@@ -15,8 +15,10 @@
 //!   what it waits for, such as `CrashLoopBackOff`.
 //! * **Logs are shared fairly.** Each container's log, and the one from before its last restart, has an equal part of the bytes that are
 //!   asked for, and what some do not need goes to the next. Each begins with a line that says whose it is. Those of containers that
-//!   restarted or wait come last, since the end is what is kept. No more stays in memory than is asked for, or 4 KiB; half a line
-//!   at the beginning of one is left out.
+//!   restarted or wait come last, since the end is what is kept. Where not all fits, the beginnings of all come first, and then their ends.
+//! * **What is left out is counted**, of each log and of all: 16 MiB are sent for that at most; past these, and past 60 logs, it is told
+//!   that there is more. What a node has rotated away, nobody knows of. No more stays in memory than is asked for, or 4 KiB a log; half
+//!   a line where one was cut is left out.
 //! * **Verifications are handed on as they are.** [`Kubernetes::verifications`] picks the objects of a unit and judges nothing: by the
 //!   Rollout that owns them, by Stage, by commit or digest. A report holds them byte by byte, all of them or none.
 //! * **An absence says why**: no such pod, nothing printed, no metrics API in the cluster, no such kind of objects.
@@ -53,6 +55,7 @@ mod events;
 mod list;
 mod logs;
 mod pod;
+mod sections;
 mod usage;
 mod verifications;
 mod workload;
@@ -62,7 +65,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use pathops_core::adapter::{Clock, Collected, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery};
+use pathops_core::adapter::{
+    Clock, Collected, LogExcerpt, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery,
+};
 use pathops_core::{EnvironmentId, Error, ErrorKind, OpContext, Result, UnitId};
 
 use self::list::Place;
@@ -233,7 +238,7 @@ impl RuntimeSignals for Kubernetes {
         capabilities
     }
 
-    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
+    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<LogExcerpt>> {
         match self.places(cx, query)? {
             Collected::Present(places) => logs::read(&places, query).await,
             Collected::Absent(why) => Ok(Collected::Absent(why)),

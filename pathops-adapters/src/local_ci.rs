@@ -40,7 +40,6 @@ use pathops_core::{Error, ErrorKind, OpContext, Result};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-mod log;
 mod output;
 mod processes;
 mod run;

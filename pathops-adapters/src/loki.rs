@@ -2,15 +2,19 @@
 //!
 //! The host says which labels tell a unit's streams in an environment ([`Builder::label`]). They are asked for by
 //! `GET /loki/api/v1/query_range`, from the newest line backwards, until there are as many bytes as are wanted or the window begins.
+//! Where it has more than that, the beginning is asked for, too, and `GET /loki/api/v1/query` how many bytes there are in all.
 //!
 //! What it guarantees:
 //!
 //! * **Nothing is put into a selector but strings.** Names of labels are checked when the adapter is built; values go in quoted and escaped.
 //!   An empty one is refused: to Loki that is a label that is not there.
-//! * **The last lines, in the order of time.** Those of all streams are put in one order. A page that ends in the middle of an instant is
-//!   read again from there; where more lines than a page holds have one and the same instant, a line says that some are left out.
+//! * **The first and the last lines, in the order of time.** Those of all streams are put in one order. A page that ends in the middle
+//!   of an instant is read again from there; where more lines than a page holds have one and the same instant, a line says that some
+//!   are left out.
 //! * **A bounded answer.** An answer has 16 MiB at most: where lines are so long that a page has more, fewer are asked for. What is kept is
 //!   no more than what was asked for, and one page.
+//! * **What is left out is counted.** Where the server does not count it, as where so much is over its limits, it is told that there is
+//!   more.
 //! * **Half an answer is an error.** So are warnings of the server. A secret is never shown.
 //!
 //! ```
@@ -31,6 +35,7 @@
 //! # logs(clock, "password".to_owned()).unwrap();
 //! ```
 
+mod ends;
 mod page;
 mod selector;
 mod walk;
@@ -38,10 +43,10 @@ mod walk;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pathops_core::adapter::{Clock, Collected, RuntimeSignals, SignalCapabilities, SignalQuery};
+use pathops_core::adapter::{Clock, Collected, LogExcerpt, RuntimeSignals, SignalCapabilities, SignalQuery};
 use pathops_core::{Error, ErrorKind, OpContext, Result};
 
-use self::walk::Walk;
+use self::ends::Asked;
 use crate::query_api::Client;
 
 pub use self::selector::Value;
@@ -119,7 +124,7 @@ impl RuntimeSignals for Loki {
         capabilities
     }
 
-    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
+    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<LogExcerpt>> {
         let selector = selector::of(&self.labels, query).map_err(|label| {
             let why = format!("`{}` has no value for it in {}", query.unit, query.target.environment);
             Error::new(ErrorKind::Invalid, "query logs")
@@ -128,10 +133,8 @@ impl RuntimeSignals for Loki {
                 .advise("name its cluster and namespace in the project")
         })?;
         let now = self.client.clock().now();
-        let lines = Walk::new(&self.client, cx, &selector, query.tail_bytes).back(query.since, now).await?;
-        if lines.is_empty() {
-            return Ok(Collected::Absent(format!("Loki has no line of {selector} since {}", query.since)));
-        }
-        Ok(Collected::Present(lines))
+        let logs = Asked { client: &self.client, cx, selector: &selector, now }.logs(query).await?;
+        let absent = || Collected::Absent(format!("Loki has no line of {selector} since {}", query.since));
+        Ok(logs.map_or_else(absent, Collected::Present))
     }
 }

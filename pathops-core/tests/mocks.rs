@@ -61,7 +61,8 @@ async fn build_deploy_and_watch() {
     let mut signals = MockRuntimeSignals::new();
     signals.expect_logs().times(1).returning(|_, _| Ok(Collected::Absent("gone".to_owned())));
     let signals: Arc<dyn RuntimeSignals> = Arc::new(signals);
-    let query = SignalQuery { unit: "orders".parse().unwrap(), target: preflight(), since: UnixMillis(0), tail_bytes: 1 };
+    let query =
+        SignalQuery { unit: "orders".parse().unwrap(), target: preflight(), since: UnixMillis(0), head_bytes: 1, tail_bytes: 1 };
     assert_eq!(signals.logs(&cx(), &query).await.unwrap(), Collected::Absent("gone".to_owned()));
 }
 

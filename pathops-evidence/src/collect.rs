@@ -5,12 +5,13 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, Either, FutureExt as _, join_all, select};
 use pathops_core::adapter::{Clock, Collected, LogExcerpt, RuntimeSignals, SignalQuery};
 use pathops_core::evidence::{Cut, CutOf, PayloadKind, Treatment, Window};
-use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
+use pathops_core::project::EnvironmentTarget;
+use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnitId, UnixMillis};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::Collection;
-use crate::redact::{Redactor, Removed};
+use crate::redact::{Redacted, Redactor, Removed};
 use crate::retention::PayloadStore;
 
 /// How much is collected, and how patiently.
@@ -20,9 +21,7 @@ pub struct CollectLimits {
     pub patience: Duration,
     /// How long before what is looked at began the window begins.
     pub before: Duration,
-    /// How many bytes a source of text is asked for: the last ones.
-    pub asked_bytes: usize,
-    /// How many bytes of the beginning of a text or list are kept, where it is too large.
+    /// How many bytes of the beginning of a text or list are asked for and kept, where it is too large.
     pub head_bytes: usize,
     /// How many bytes of its end.
     pub tail_bytes: usize,
@@ -33,12 +32,11 @@ pub struct CollectLimits {
 }
 
 impl Default for CollectLimits {
-    /// 30 s a source; from 5 minutes before; 1 MiB of text of which 64 KiB and 192 KiB are kept; 500 and 1,500 entries.
+    /// 30 s a source; from 5 minutes before; 64 KiB and 192 KiB of text; 500 and 1,500 entries.
     fn default() -> Self {
         Self {
             patience: Duration::from_secs(30),
             before: Duration::from_secs(300),
-            asked_bytes: 1 << 20,
             head_bytes: 64 << 10,
             tail_bytes: 192 << 10,
             head_entries: 500,
@@ -54,27 +52,19 @@ impl CollectLimits {
         let before = i64::try_from(self.before.as_millis()).unwrap_or(i64::MAX);
         Window { from: UnixMillis(began.min(now).0.saturating_sub(before)), until: now }
     }
+
+    /// What a source of signals is asked for, for this window.
+    #[must_use]
+    pub fn query(&self, unit: UnitId, target: EnvironmentTarget, window: &Window) -> SignalQuery {
+        SignalQuery { unit, target, since: window.from, head_bytes: self.head_bytes, tail_bytes: self.tail_bytes }
+    }
 }
 
 /// What a source gives.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Raw {
-    /// Text, as it was printed.
-    Text {
-        /// The bytes.
-        bytes: Vec<u8>,
-        /// Whether there may have been more before it, because the source was asked for no more.
-        more_before: bool,
-    },
-    /// Both ends of a text of which the source has left out what was between, wherever that cut a line.
-    Ends {
-        /// The bytes of its beginning; none where only its end was kept.
-        head: Vec<u8>,
-        /// How many bytes were left out.
-        left_out: u64,
-        /// The bytes of its end.
-        tail: Vec<u8>,
-    },
+    /// Text, as it was printed, or both ends of one, wherever the source has cut it.
+    Text(LogExcerpt),
     /// A list.
     Entries(Vec<Value>),
 }
@@ -93,11 +83,7 @@ impl std::fmt::Debug for Source<'_> {
 
 impl From<LogExcerpt> for Raw {
     fn from(log: LogExcerpt) -> Self {
-        let LogExcerpt { bytes: mut head, cut_at, total_bytes } = log;
-        let Some(at) = cut_at else { return Self::Text { more_before: (head.len() as u64) < total_bytes, bytes: head } };
-        let left_out = total_bytes.saturating_sub(head.len() as u64);
-        let tail = head.split_off(at.min(head.len()));
-        Self::Ends { head, left_out, tail }
+        Self::Text(log)
     }
 }
 
@@ -116,8 +102,7 @@ impl<'s> Source<'s> {
             if !has.logs {
                 return lacks("logs");
             }
-            let raw = |bytes: Vec<u8>| Raw::Text { more_before: bytes.len() >= query.tail_bytes, bytes };
-            Ok(present(signals.logs(cx, query).await?, raw))
+            Ok(present(signals.logs(cx, query).await?, Raw::Text))
         };
         let events = async move {
             if !has.events {
@@ -221,14 +206,9 @@ impl Collector<'_> {
     /// As [`PayloadStore::put`].
     pub async fn store(&self, cx: &OpContext, kind: Option<PayloadKind>, raw: Raw) -> Result<StoredPart> {
         let (bytes, media_type, removed, cut) = match raw {
-            Raw::Text { bytes, more_before } => {
-                let redacted = if more_before { self.redactor.redact_end(&bytes) } else { self.redactor.redact(&bytes) };
-                let (bytes, cut) = self.cut_text(redacted.bytes, more_before);
-                (bytes, "text/plain", redacted.removed, cut)
-            }
-            Raw::Ends { head, left_out, tail } => {
-                let (bytes, removed, cut) = self.ends(&head, left_out, &tail);
-                (bytes, "text/plain", removed, Some(cut))
+            Raw::Text(log) => {
+                let (bytes, removed, cut) = self.text(&log);
+                (bytes, "text/plain", removed, cut)
             }
             Raw::Entries(mut entries) => {
                 let mut removed = Removed::new();
@@ -242,22 +222,34 @@ impl Collector<'_> {
         Ok(StoredPart { digest, location, media_type, treated })
     }
 
-    fn cut_text(&self, bytes: Vec<u8>, more_before: bool) -> (Vec<u8>, Option<Cut>) {
+    /// A text, and what was cut of it by its source or here.
+    fn text(&self, log: &LogExcerpt) -> (Vec<u8>, Removed, Option<Cut>) {
+        // A source that says less than all is here, and not where it was cut, may have cut it anywhere before.
+        let is_cut = log.more || log.left_out() > 0;
+        let Some(at) = log.cut_at.or(is_cut.then_some(0)) else {
+            let Redacted { bytes, removed } = self.redactor.redact(&log.bytes);
+            let (bytes, cut) = self.cut_text(bytes);
+            return (bytes, removed, cut);
+        };
+        let (head, tail) = log.bytes.split_at_checked(at).unwrap_or((&log.bytes, &[]));
+        let (bytes, removed, cut) = self.ends(head, Gap { counted: log.left_out(), more: log.more }, tail);
+        (bytes, removed, Some(cut))
+    }
+
+    fn cut_text(&self, bytes: Vec<u8>) -> (Vec<u8>, Option<Cut>) {
         let CollectLimits { head_bytes, tail_bytes, .. } = self.limits;
         if bytes.len() <= head_bytes.saturating_add(tail_bytes) {
-            let tail = bytes.len() as u64;
-            let cut = Cut { of: CutOf::Bytes, head: 0, left_out: 0, tail, more_before };
-            return (bytes, more_before.then_some(cut));
+            return (bytes, None);
         }
         let (head, rest) = bytes.split_at_checked(head_bytes).unwrap_or((&bytes, &[]));
         let (head, tail) = (whole_lines(head), self.last_of(rest));
-        let left_out = (bytes.len() - head.len() - tail.len()) as u64;
-        let (bytes, cut) = joined(head, left_out, tail);
-        (bytes, Some(Cut { more_before, ..cut }))
+        let counted = (bytes.len() - head.len() - tail.len()) as u64;
+        let (bytes, cut) = joined(head, Gap { counted, more: false }, tail);
+        (bytes, Some(cut))
     }
 
     /// Both ends of what the source has cut. The line in which it was cut goes from both, as far as it is there.
-    fn ends(&self, head: &[u8], left_out: u64, tail: &[u8]) -> (Vec<u8>, Removed, Cut) {
+    fn ends(&self, head: &[u8], left_out: Gap, tail: &[u8]) -> (Vec<u8>, Removed, Cut) {
         let uncut = memchr::memrchr(b'\n', head).and_then(|end| head.get(..=end)).unwrap_or_default();
         let half_lines = head.len() - uncut.len() + memchr::memchr(b'\n', tail).map_or(tail.len(), |end| end + 1);
         let (first, last) = (self.redactor.redact(uncut), self.redactor.redact_end(tail));
@@ -267,7 +259,8 @@ impl Collector<'_> {
         };
         let tail = self.last_of(&last.bytes);
         let cut_here = first.bytes.len() - head.len() + last.bytes.len() - tail.len();
-        let (bytes, cut) = joined(head, left_out.saturating_add((half_lines + cut_here) as u64), tail);
+        let counted = left_out.counted.saturating_add((half_lines + cut_here) as u64);
+        let (bytes, cut) = joined(head, Gap { counted, ..left_out }, tail);
         let mut removed = first.removed;
         last.removed.into_iter().for_each(|(rule, count)| *removed.entry(rule).or_default() += count);
         (bytes, removed, cut)
@@ -304,10 +297,19 @@ impl Collector<'_> {
     }
 }
 
+/// What is left out between two ends: so many bytes, and perhaps more than anybody counted.
+#[derive(Clone, Copy)]
+struct Gap {
+    counted: u64,
+    more: bool,
+}
+
 /// What is kept of a text, with a line between that says what is not.
-fn joined(head: &[u8], left_out: u64, tail: &[u8]) -> (Vec<u8>, Cut) {
-    let mark = format!("[… {left_out} bytes are left out …]\n");
-    let cut = Cut { of: CutOf::Bytes, head: head.len() as u64, left_out, tail: tail.len() as u64, more_before: false };
+fn joined(head: &[u8], left_out: Gap, tail: &[u8]) -> (Vec<u8>, Cut) {
+    let Gap { counted: left_out, more: more_before } = left_out;
+    let more = if more_before { " and more" } else { "" };
+    let mark = format!("[… {left_out} bytes{more} are left out …]\n");
+    let cut = Cut { of: CutOf::Bytes, head: head.len() as u64, left_out, tail: tail.len() as u64, more_before };
     ([head, mark.as_bytes(), tail].concat(), cut)
 }
 

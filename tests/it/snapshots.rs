@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use pathops_coordinator::GivenUp;
 use pathops_coordinator::change_set::{Command, End, Stage, State};
 use pathops_core::adapter::{
-    BlobStore as _, CiConclusion, Collected, IndexedEvidence, Journal as _, RuntimeEvent, RuntimeSignals, Seq,
+    BlobStore as _, CiConclusion, Collected, IndexedEvidence, Journal as _, LogExcerpt, RuntimeEvent, RuntimeSignals, Seq,
     SignalCapabilities, SignalQuery, Signer as _,
 };
 use pathops_core::evidence::{
@@ -374,7 +374,7 @@ impl RuntimeSignals for Hanging {
         capabilities
     }
 
-    async fn logs(&self, _cx: &OpContext, _query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
+    async fn logs(&self, _cx: &OpContext, _query: &SignalQuery) -> Result<Collected<LogExcerpt>> {
         self.0.fetch_add(1, Ordering::SeqCst);
         std::future::pending().await
     }

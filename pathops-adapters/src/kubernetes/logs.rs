@@ -1,22 +1,26 @@
-//! The ends of the logs of a unit's containers, one after the other.
+//! Both ends of the logs of a unit's containers, one after the other.
 
 use std::time::Duration;
 
-use pathops_core::adapter::{Collected, SignalQuery};
+use pathops_core::adapter::{Collected, LogEnds, LogExcerpt, SignalQuery};
 use pathops_core::{Error, ErrorKind, Result, UnixMillis};
 
 use super::list::Place;
 use super::pod::Container;
-use crate::cluster::{Ask, Tail, encoded, query};
+use super::sections::{Kept, Section, Share};
+use crate::cluster::{Ask, encoded, query};
 
 /// So many logs are read: those of containers in trouble before others.
 const MOST: usize = 60;
 
-/// So many bytes of a log are read however few are asked for: half a line would have to go otherwise.
-const LEAST: usize = 4 << 10;
+/// So many bytes of all logs together are sent to be counted.
+const SENT: usize = 16 << 20;
 
-/// So many bytes of a log the server is asked for at most. It gives the first ones of the lines that it is asked for.
-const SENT: u64 = 64 << 20;
+/// The server may send so much less of a log than it is asked for, though there is more.
+const SHORT: u64 = 4 << 10;
+
+/// So many bytes of the last lines of a log the server is asked for at most. It gives the first ones of the lines that it is asked for.
+const END: usize = 64 << 20;
 
 /// A line is taken to be at least so long on average at the first try.
 const LINE: usize = 32;
@@ -34,14 +38,6 @@ struct Log<'a> {
     /// Why it has none yet.
     waits: Option<String>,
     in_trouble: bool,
-}
-
-/// What came of reading one.
-enum Came {
-    Some(Vec<u8>),
-    Nothing,
-    /// It is not there, or not to be had: why.
-    Not(String),
 }
 
 impl<'a> Log<'a> {
@@ -67,52 +63,61 @@ impl<'a> Log<'a> {
         format!("{}/{}{which}", self.pod, self.container)
     }
 
-    fn ask(&self, since: UnixMillis, lines: usize) -> Ask {
-        let (since, lines) = (UnixMillis(since.0.saturating_sub(since.0.rem_euclid(1_000))).to_string(), lines.to_string());
-        let sent = SENT.to_string();
+    /// The first bytes of it, or of its last lines.
+    fn ask(&self, since: UnixMillis, bytes: usize, lines: Option<usize>) -> Ask {
+        let since = UnixMillis(since.0.saturating_sub(since.0.rem_euclid(1_000))).to_string();
+        let (bytes, lines) = (bytes.to_string(), lines.map(|lines| lines.to_string()));
         let previous = self.previous.then_some(("previous", "true"));
-        let rest = [("sinceTime", since.as_str()), ("tailLines", &lines), ("limitBytes", &sent)];
-        let parameters = query([("container", self.container.as_str())].into_iter().chain(previous).chain(rest));
+        let lines = lines.as_deref().map(|lines| ("tailLines", lines));
+        let rest = [("sinceTime", since.as_str()), ("limitBytes", &bytes)];
+        let parameters = query([("container", self.container.as_str())].into_iter().chain(previous).chain(rest).chain(lines));
         let mut ask = self.place.ask("get pods/log", "/api/v1", &format!("pods/{}/log{parameters}", encoded(&self.pod)));
         ask.on = format!("{} in {}", self.heading(), ask.on);
         ask.patience = ask.patience.min(PATIENCE);
         ask
     }
 
-    /// The last `keep` bytes, without half a line at their beginning. The server counts in lines, so it is asked again where these
-    /// were too short.
-    async fn read(&self, since: UnixMillis, keep: usize) -> Result<Came> {
-        if let Some(why) = &self.waits {
-            return Ok(Came::Not(format!("it waits: {why}")));
+    /// Both ends of it and how long it is, where no more than `sent` bytes have to be sent for that. Where it is longer, or slower, its
+    /// end is asked for, and what lies between is not counted to its end.
+    async fn read(&self, since: UnixMillis, share: Share, sent: usize) -> Result<LogExcerpt> {
+        let mut ends = LogEnds::new(share.head, share.tail);
+        let read = self.place.http.pour(&self.ask(since, sent, None), &mut ends).await;
+        let counted = ends.total();
+        let mut log = ends.excerpt();
+        match read {
+            Ok(()) if counted.saturating_add(SHORT) < sent as u64 => return Ok(log),
+            Err(error) if error.kind() != ErrorKind::Timeout || counted == 0 => return Err(error),
+            _ => {}
         }
-        let few = keep / LINE + 1;
-        let mut tail = self.place.http.tail(&self.ask(since, few), keep).await?;
-        if tail.total < keep as u64 && tail.lines >= few as u64 {
-            tail = self.place.http.tail(&self.ask(since, keep), keep).await?;
+        log.bytes.truncate(share.head);
+        (log.cut_at, log.more) = (Some(log.bytes.len()), true);
+        log.bytes.extend(self.end(since, share.tail).await?);
+        Ok(log)
+    }
+
+    /// The last bytes. The server counts in lines, so it is asked again where these were too short.
+    async fn end(&self, since: UnixMillis, keep: usize) -> Result<Vec<u8>> {
+        let mut end = self.last(since, keep, keep / LINE + 1).await?;
+        if end.total() < keep as u64 {
+            end = self.last(since, keep, keep).await?;
         }
-        let Tail { bytes, total, .. } = tail;
-        let mut bytes = Vec::from(bytes);
-        if total > bytes.len() as u64 {
-            let whole = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
-            bytes.drain(..whole);
+        let total = end.total();
+        let mut bytes = end.excerpt().bytes;
+        if total >= END as u64 {
+            bytes.extend_from_slice(format!("\n[… what follows is left out: more than {END} bytes …]\n").as_bytes());
         }
-        if total == 0 {
-            return Ok(Came::Nothing);
-        }
-        if bytes.is_empty() {
-            return Ok(Came::Not(format!("its last line is longer than {keep} bytes")));
-        }
-        if total >= SENT {
-            bytes.extend_from_slice(format!("[… what follows is left out: more than {SENT} bytes …]\n").as_bytes());
-        }
-        if bytes.last() != Some(&b'\n') {
-            bytes.push(b'\n');
-        }
-        Ok(Came::Some(bytes))
+        Ok(bytes)
+    }
+
+    /// The last bytes of the last lines.
+    async fn last(&self, since: UnixMillis, keep: usize, lines: usize) -> Result<LogEnds> {
+        let mut ends = LogEnds::new(0, keep);
+        self.place.http.pour(&self.ask(since, END, Some(lines)), &mut ends).await?;
+        Ok(ends)
     }
 }
 
-pub(super) async fn read(places: &[Place<'_>], asked: &SignalQuery) -> Result<Collected<Vec<u8>>> {
+pub(super) async fn read(places: &[Place<'_>], asked: &SignalQuery) -> Result<Collected<LogExcerpt>> {
     let (mut logs, mut reasons) = (Vec::new(), Vec::new());
     for place in places {
         let pods = place.pods().await?;
@@ -125,19 +130,25 @@ pub(super) async fn read(places: &[Place<'_>], asked: &SignalQuery) -> Result<Co
     }
     // What went wrong is told last: the end is what is kept.
     logs.sort_by_key(|log| log.in_trouble);
-    let left_out = logs.len().saturating_sub((asked.tail_bytes / LEAST).clamp(1, MOST));
-    let logs = logs.get(left_out..).unwrap_or_default();
-    let mut text = Vec::new();
-    if left_out > 0 {
-        text.extend_from_slice(format!("==> {left_out} more logs are left out <==\n").as_bytes());
-    }
-    let (mut printed, mut failed, mut room) = (false, None::<Error>, asked.tail_bytes);
+    let unread = logs.len().saturating_sub(MOST);
+    let logs = logs.get(unread..).unwrap_or_default();
+    let mut kept = Kept::new(asked.head_bytes, asked.tail_bytes, unread);
+    let (mut failed, mut sent) = (None::<Error>, SENT);
     for (number, log) in logs.iter().enumerate() {
-        let share = room.checked_div(logs.len().saturating_sub(number)).unwrap_or_default();
-        let heading = log.heading();
-        let share = share.saturating_sub(heading.len() + "==>  <==\n".len());
-        let came = match log.read(asked.since, share.max(LEAST)).await {
-            Ok(came) => came,
+        let (heading, others) = (log.heading(), logs.len().saturating_sub(number));
+        let share = kept.share(&heading, others);
+        if let Some(waits) = &log.waits {
+            reasons.push(format!("{heading}: it waits: {waits}"));
+            kept.add(Section::not_there(heading, share, format!("it waits: {waits}")));
+            continue;
+        }
+        let may_send = sent.checked_div(others).unwrap_or_default().max(share.head.saturating_add(share.tail).saturating_mul(2));
+        match log.read(asked.since, share, may_send).await {
+            Ok(log) if log.total_bytes == 0 => reasons.push(format!("{heading} printed nothing since {}", asked.since)),
+            Ok(log) => {
+                sent = sent.saturating_sub(usize::try_from(log.total_bytes).unwrap_or(usize::MAX));
+                kept.add(Section::of(heading, share, log));
+            }
             // It is the same for all of them.
             Err(error) if error.kind() == ErrorKind::Denied => return Err(error),
             Err(error) => {
@@ -145,29 +156,13 @@ pub(super) async fn read(places: &[Place<'_>], asked: &SignalQuery) -> Result<Co
                 if !matches!(error.kind(), ErrorKind::Invalid | ErrorKind::NotFound) {
                     failed.get_or_insert(error);
                 }
-                Came::Not(why)
-            }
-        };
-        let before = text.len();
-        match came {
-            Came::Some(bytes) => {
-                text.extend_from_slice(format!("==> {heading} <==\n").as_bytes());
-                text.extend(bytes);
-                printed = true;
-            }
-            Came::Nothing => reasons.push(format!("{heading} printed nothing since {}", asked.since)),
-            Came::Not(why) => {
-                text.extend_from_slice(format!("==> {heading}: not there: {why} <==\n").as_bytes());
                 reasons.push(format!("{heading}: {why}"));
+                kept.add(Section::not_there(heading, share, why));
             }
         }
-        room = room.saturating_sub(text.len().saturating_sub(before));
     }
-    match (printed, failed) {
-        (true, _) => {
-            text.drain(..text.len().saturating_sub(asked.tail_bytes));
-            Ok(Collected::Present(text))
-        }
+    match (kept.has_printed(), failed) {
+        (true, _) => Ok(Collected::Present(kept.excerpt())),
         (false, Some(error)) => Err(error),
         (false, None) => Ok(Collected::Absent(reasons.join("; "))),
     }

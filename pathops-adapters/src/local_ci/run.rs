@@ -100,8 +100,8 @@ impl Job {
         let (cause, ended) = self.script(&folder, stop).await?;
         outcome.finished_at = self.clock.now();
         outcome.conclusion = self.conclusion(&cause, &ended);
-        outcome.log = ended.log.excerpt();
         outcome.remarks = remarks(&cause, &ended);
+        outcome.log = ended.log;
         let collected = self.collect(&folder, outcome).await;
         let removed = blocking(move || Arc::into_inner(folder).map_or(Ok(()), RunFolder::remove)).await?;
         outcome.remarks.extend(removed.err().map(|source| format!("the run's folder could not be removed: {source}")));

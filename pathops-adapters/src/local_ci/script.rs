@@ -6,7 +6,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pathops_core::adapter::{CiConclusion, Clock};
+use pathops_core::adapter::{CiConclusion, Clock, LogEnds, LogExcerpt};
 use rustix::io::retry_on_intr;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use tokio::io::AsyncReadExt as _;
@@ -14,7 +14,6 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
 use super::LocalCiConfig;
-use super::log::Log;
 use super::processes::{Marker, Processes};
 use super::work::RunFolder;
 
@@ -39,7 +38,7 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(super) struct Script {
     child: Child,
     processes: Processes,
-    log: Arc<Mutex<Log>>,
+    log: Arc<Mutex<LogEnds>>,
     reader: JoinHandle<()>,
     waited_for: bool,
     _held_open_for_the_guard: Option<ChildStdin>,
@@ -55,7 +54,7 @@ pub(super) struct Ended {
     /// The names of what could not be killed.
     pub(super) survivors: Vec<String>,
     /// What it printed.
-    pub(super) log: Log,
+    pub(super) log: LogExcerpt,
 }
 
 impl Script {
@@ -70,7 +69,8 @@ impl Script {
         let mut child = command.spawn()?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let group = group.ok_or_else(|| io::Error::other("the script has no process id"))?;
-        let log = Arc::new(Mutex::new(Log::new(config.log_limit_bytes)));
+        let half = config.log_limit_bytes / 2;
+        let log = Arc::new(Mutex::new(LogEnds::new(half, half)));
         let output = child.stdout.take().ok_or_else(|| io::Error::other("the script has no output"))?;
         Ok(Self {
             _held_open_for_the_guard: child.stdin.take(),
@@ -110,8 +110,8 @@ impl Script {
             _ = &mut self.reader => {}
             () = clock.sleep(LAST_WORDS) => self.reader.abort(),
         }
-        let log = std::mem::replace(&mut *self.log.lock().unwrap_or_else(PoisonError::into_inner), Log::new(0));
-        Ok(Ended { status, left_behind, survivors, log })
+        let log = std::mem::replace(&mut *self.log.lock().unwrap_or_else(PoisonError::into_inner), LogEnds::new(0, 0));
+        Ok(Ended { status, left_behind, survivors, log: log.excerpt() })
     }
 
     async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Processes) -> T + Send + 'static) -> io::Result<T> {
@@ -142,7 +142,7 @@ impl Ended {
     }
 }
 
-async fn read(mut output: ChildStdout, log: Arc<Mutex<Log>>) {
+async fn read(mut output: ChildStdout, log: Arc<Mutex<LogEnds>>) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(count) = output.read(&mut buffer).await {
         match buffer.get(..count) {

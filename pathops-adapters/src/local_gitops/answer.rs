@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pathops_core::adapter::{
-    Collected, ExpectedDeployment, GitOps, GitOpsCapabilities, Observation, RuntimeEvent, RuntimeSignals, SignalCapabilities,
-    SignalQuery,
+    Collected, ExpectedDeployment, GitOps, GitOpsCapabilities, LogExcerpt, Observation, RuntimeEvent, RuntimeSignals,
+    SignalCapabilities, SignalQuery,
 };
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::readiness::{ControllerView, ProcessState, Revision, judge};
@@ -144,15 +144,14 @@ impl RuntimeSignals for Reconciler {
         capabilities
     }
 
-    async fn logs(&self, _cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
+    async fn logs(&self, _cx: &OpContext, query: &SignalQuery) -> Result<Collected<LogExcerpt>> {
         let Ok(board) = self.managed("read logs", &query.target, &query.unit, None) else {
             return Ok(Collected::Absent(not_watched(&query.target, &query.unit)));
         };
-        let tail = board.log.tail(query.since, query.tail_bytes);
-        if tail.is_empty() {
-            return Ok(Collected::Absent(format!("no process of `{}` printed anything since {}", query.unit, query.since)));
-        }
-        Ok(Collected::Present(tail))
+        Ok(match board.log.excerpt(query.since, query.head_bytes, query.tail_bytes) {
+            Some(log) => Collected::Present(log),
+            None => Collected::Absent(format!("no process of `{}` printed anything since {}", query.unit, query.since)),
+        })
     }
 
     async fn events(&self, _cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<RuntimeEvent>>> {

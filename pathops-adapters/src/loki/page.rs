@@ -6,6 +6,8 @@ use std::fmt;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::walk::Direction;
+
 /// What `query_range` gives for a selector.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "resultType", content = "result", rename_all = "lowercase")]
@@ -52,11 +54,14 @@ impl<'de> Deserialize<'de> for Entry {
 }
 
 impl Page {
-    /// All lines, the newest first.
-    pub(super) fn entries(self) -> Vec<Entry> {
+    /// All lines in the order of time, or against it.
+    pub(super) fn entries(self, direction: Direction) -> Vec<Entry> {
         let Self::Streams(streams) = self;
         let mut entries: Vec<Entry> = streams.into_iter().flat_map(|stream| stream.values).collect();
-        entries.sort_by_key(|entry| Reverse(entry.at));
+        match direction {
+            Direction::Backward => entries.sort_by_key(|entry| Reverse(entry.at)),
+            Direction::Forward => entries.sort_by_key(|entry| entry.at),
+        }
         entries
     }
 }

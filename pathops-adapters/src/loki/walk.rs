@@ -1,6 +1,6 @@
-//! From the newest line backwards.
+//! From the newest line backwards, or from the oldest one on.
 
-use pathops_core::{ErrorKind, OpContext, Result, UnixMillis};
+use pathops_core::{ErrorKind, OpContext, Result};
 
 use super::page::{Entry, Page};
 use crate::query_api::{Ask, Client, answer};
@@ -17,56 +17,78 @@ const LINE: usize = 64;
 /// So many answers are read.
 const PAGES: usize = 500;
 
+/// Which end of the window is read first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    Backward,
+    Forward,
+}
+
 pub(super) struct Walk<'a> {
     client: &'a Client,
     cx: &'a OpContext,
     selector: &'a str,
+    direction: Direction,
     wanted: usize,
     /// How many lines are asked for.
     limit: usize,
-    /// What was found, the newest first.
+    /// What was found, in the order in which it was read.
     found: Vec<String>,
     bytes: usize,
+    has_gap: bool,
+}
+
+/// What a walk found.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// In the order of time.
+    pub(super) text: Vec<u8>,
+    /// Whether lines in its midst may be left out.
+    pub(super) has_gap: bool,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(client: &'a Client, cx: &'a OpContext, selector: &'a str, wanted: usize) -> Self {
+    pub(super) fn new(client: &'a Client, cx: &'a OpContext, selector: &'a str, direction: Direction, wanted: usize) -> Self {
         let limit = (wanted / LINE).clamp(10, LINES);
-        Self { client, cx, selector, wanted, limit, found: Vec::new(), bytes: 0 }
+        Self { client, cx, selector, direction, wanted, limit, found: Vec::new(), bytes: 0, has_gap: false }
     }
 
-    /// The last bytes that were wanted of what was printed from `since` to `now`.
-    pub(super) async fn back(mut self, since: UnixMillis, now: UnixMillis) -> Result<Vec<u8>> {
-        let nanos = |at: UnixMillis| u64::try_from(at.0).unwrap_or(0).saturating_mul(1_000_000);
-        let (start, mut end) = (nanos(since), nanos(now).saturating_add(1_000_000));
+    /// As many bytes as were wanted of what was printed from `start` to before `end`, in nanoseconds, in whole lines: a line may make it
+    /// more. Fewer where there are no more.
+    pub(super) async fn read(mut self, mut start: u64, mut end: u64) -> Result<Found> {
         for number in 0..=PAGES {
             if self.bytes >= self.wanted || end <= start {
                 break;
             }
             if number == PAGES {
-                self.take(format!("[… more lines are left out, after {PAGES} answers …]"));
+                self.gap(format!("[… more lines are left out, after {PAGES} answers …]"));
                 break;
             }
             let (entries, is_full) = self.page(start, end).await?;
-            let Some(oldest) = entries.last().map(|entry| entry.at).filter(|_| is_full) else {
+            let Some(edge) = entries.last().map(|entry| entry.at).filter(|_| is_full) else {
                 entries.into_iter().for_each(|entry| self.take(entry.line));
                 break;
             };
-            // What has the oldest instant may go on in the next page, which begins with all of it.
-            let is_whole = |entry: &Entry| entry.at > oldest;
-            if entries.first().is_some_and(is_whole) {
+            // What has the instant at the edge may go on in the next page, which begins with all of it.
+            let is_whole = |entry: &Entry| entry.at != edge;
+            let goes_on = entries.first().is_some_and(is_whole);
+            if goes_on {
                 entries.into_iter().filter(is_whole).for_each(|entry| self.take(entry.line));
-                end = oldest.saturating_add(1);
             } else {
                 entries.into_iter().for_each(|entry| self.take(entry.line));
-                self.take("[… more lines of the same instant may be left out …]".to_owned());
-                end = oldest;
+                self.gap("[… more lines of the same instant may be left out …]".to_owned());
+            }
+            let and_it = u64::from(goes_on);
+            match self.direction {
+                Direction::Backward => end = edge.saturating_add(and_it),
+                Direction::Forward => start = edge.saturating_add(1 - and_it),
             }
         }
-        let mut text: Vec<u8> =
-            self.found.into_iter().rev().flat_map(|line| [line.into_bytes(), b"\n".to_vec()].concat()).collect();
-        text.drain(..text.len().saturating_sub(self.wanted));
-        Ok(text)
+        if self.direction == Direction::Backward {
+            self.found.reverse();
+        }
+        let text = self.found.into_iter().flat_map(|line| [line.into_bytes(), b"\n".to_vec()].concat()).collect();
+        Ok(Found { text, has_gap: self.has_gap })
     }
 
     fn take(&mut self, line: String) {
@@ -76,21 +98,33 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The newest lines before `end`, and whether there may be more before them. Where they are too long, fewer are asked for.
+    /// Says that something is left out, where more is wanted.
+    fn gap(&mut self, told: String) {
+        if self.bytes < self.wanted {
+            self.has_gap = true;
+            self.take(told);
+        }
+    }
+
+    /// The first lines from this end of the window, and whether there may be more after them. Where they are too long, fewer are asked for.
     async fn page(&mut self, start: u64, end: u64) -> Result<(Vec<Entry>, bool)> {
+        let direction = match self.direction {
+            Direction::Backward => "backward",
+            Direction::Forward => "forward",
+        };
         loop {
             let parameters = [
                 ("query", self.selector.to_owned()),
                 ("start", start.to_string()),
                 ("end", end.to_string()),
                 ("limit", self.limit.to_string()),
-                ("direction", "backward".to_owned()),
+                ("direction", direction.to_owned()),
             ];
             let (on, path) = (self.selector.to_owned(), "loki/api/v1/query_range");
             let ask = Ask { operation: "query logs", on, path, parameters: &parameters, body: None, longest: LONGEST };
             match self.client.ask(self.cx, &ask).await? {
                 Some(bytes) => {
-                    let mut entries = answer::<Page>(&ask, &bytes)?.entries();
+                    let mut entries = answer::<Page>(&ask, &bytes)?.entries(self.direction);
                     let is_full = entries.len() >= self.limit;
                     entries.retain(|entry| (start..end).contains(&entry.at));
                     return Ok((entries, is_full));

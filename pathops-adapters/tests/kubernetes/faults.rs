@@ -166,7 +166,7 @@ async fn one_log_that_fails_takes_no_other_with_it() {
         }
     })
     .await;
-    let told = String::from_utf8(present(kubernetes.logs(&cx(), &query("orders")).await.unwrap())).unwrap();
+    let told = String::from_utf8(present(kubernetes.logs(&cx(), &query("orders")).await.unwrap()).bytes).unwrap();
     for part in ["c0: not there: failed to get pods/log", "i/o timeout", "c1: not there:", "it was collected", "c3 <==\nfine\n"] {
         assert!(told.contains(part), "{part}: {told}");
     }

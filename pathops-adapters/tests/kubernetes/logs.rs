@@ -1,7 +1,7 @@
 //! How logs are shared and cut. On the fake.
 
 use libtest_mimic::Trial;
-use pathops_core::adapter::{Collected, RuntimeSignals as _, SignalQuery};
+use pathops_core::adapter::{Collected, LogExcerpt, RuntimeSignals as _, SignalQuery};
 use pathops_fakes::argocd::container;
 use serde_json::json;
 
@@ -16,16 +16,51 @@ pub(crate) fn trials() -> Vec<Trial> {
             "the_bytes_are_shared_fairly_and_what_is_not_needed_goes_on",
             the_bytes_are_shared_fairly_and_what_is_not_needed_goes_on,
         ),
+        trial("both_ends_of_each_log_are_kept_and_the_rest_is_counted", both_ends_of_each_log_are_kept_and_the_rest_is_counted),
         trial("half_a_line_is_left_out", half_a_line_is_left_out),
-        trial("short_lines_are_asked_for_again", short_lines_are_asked_for_again),
+        trial("of_a_very_long_log_the_end_is_asked_for", of_a_very_long_log_the_end_is_asked_for),
         trial("of_very_many_logs_those_in_trouble_are_read", of_very_many_logs_those_in_trouble_are_read),
         trial("silence_is_explained", silence_is_explained),
     ]
 }
 
 async fn text(scene: &Scene, tail_bytes: usize) -> String {
-    let asked = SignalQuery { tail_bytes, ..query("orders") };
-    String::from_utf8(present(scene.kubernetes.logs(&cx(), &asked).await.unwrap())).unwrap()
+    String::from_utf8(ends(scene, 0, tail_bytes).await.bytes).unwrap()
+}
+
+async fn ends(scene: &Scene, head_bytes: usize, tail_bytes: usize) -> LogExcerpt {
+    let asked = SignalQuery { head_bytes, tail_bytes, ..query("orders") };
+    present(scene.kubernetes.logs(&cx(), &asked).await.unwrap())
+}
+
+/// Both parts, as text.
+fn parts(log: &LogExcerpt) -> [String; 2] {
+    let (head, tail) = log.bytes.split_at(log.cut_at.unwrap());
+    [head, tail].map(|part| String::from_utf8(part.to_vec()).unwrap())
+}
+
+async fn both_ends_of_each_log_are_kept_and_the_rest_is_counted() {
+    let scene = Scene::new().await;
+    let restarted = json!([container("app", IMAGE, 1, &running(ago(20)), &terminated("Error", 1, ago(30)))]);
+    let (failed, healthy) = (scene.pod("aaaaa", &restarted), scene.healthy("bbbbb"));
+    scene.print(log(&healthy, "app", false), 50, "fine\n");
+    for number in 0..10_000 {
+        scene.print(log(&failed, "app", true), 40, format!("before {number:04}\n"));
+        scene.print(log(&failed, "app", false), 10, format!("after {number:05}\n"));
+    }
+    let log = ends(&scene, 20_000, 60_000).await;
+    let [head, tail] = parts(&log);
+    assert!(head.len() <= 20_000 && head.len() > 19_000 && tail.len() <= 60_000 && tail.len() > 59_000, "{log:?} {}", head.len());
+    assert!(head.starts_with("==> orders-7d9c5b-aaaaa/app, before its last restart <==\nbefore 0000\nbefore 0001\n"), "{head}");
+    assert!(head.contains("\n==> orders-7d9c5b-aaaaa/app <==\nafter 00000\n"), "{head}");
+    assert!(tail.starts_with("==> the ends of these logs <==\n==> orders-7d9c5b-bbbbb/app <==\nfine\n"), "{tail}");
+    assert!(tail.contains("before 9999\n==> orders-7d9c5b-aaaaa/app, after ") && tail.ends_with("after 09999\n"), "{tail}");
+    // Each line is in one of the parts, or counted; so it is of each log.
+    let of = |word: &str| [&head, &tail].map(|part| part.matches(&format!("\n{word} ")).count()).iter().sum::<usize>();
+    let (before, after) = (120_000 - of("before") * 12, 120_000 - of("after") * 12);
+    assert!(tail.contains(&format!("before its last restart, after {before} bytes that are left out <==\nbefore ")), "{tail}");
+    assert!(tail.contains(&format!("aaaaa/app, after {after} bytes that are left out <==\nafter ")), "{tail}");
+    assert_eq!((log.left_out(), log.more), ((before + after) as u64, false));
 }
 
 async fn each_log_says_whose_it_is_and_what_failed_comes_last() {
@@ -77,17 +112,17 @@ async fn the_bytes_are_shared_fairly_and_what_is_not_needed_goes_on() {
     }
     let told = text(&scene, 90_000).await;
     assert!(told.len() <= 90_000 && told.len() > 88_000, "{}", told.len());
-    assert!(told.starts_with("==> orders-7d9c5b-aaaaa/app <==\nquiet\n"), "{}", &told[..200]);
+    assert!(told.starts_with("==> the ends of these logs <==\n==> orders-7d9c5b-aaaaa/app <==\nquiet\n"), "{}", &told[..200]);
     let count = |of: &str| told.matches(of).count();
     let (one, other) = (count("of the loud one"), count("of the other one"));
     assert!((one * 51).abs_diff(other * 54) < 200 && one > 700, "a third and half of what the quiet one left: {one} and {other}");
     assert!(
         told.contains("line 19999 of the loud one") && told.ends_with("line 19999 of the other one, which has as much to say\n")
     );
-    let share =
-        |call: &str| call.split("tailLines=").nth(1).and_then(|it| it.split('&').next()).map(|it| it.parse::<u64>().unwrap());
-    let asked: Vec<u64> = scene.servers.cluster.calls().iter().filter_map(|call| share(call)).collect();
-    assert!(asked.iter().all(|lines| *lines < 2_000), "no more is sent than may be needed: {asked:?}");
+    let sent =
+        |call: &str| call.split("limitBytes=").nth(1).and_then(|it| it.split('&').next()).map(|it| it.parse::<u64>().unwrap());
+    let asked: Vec<u64> = scene.servers.cluster.calls().iter().filter_map(|call| sent(call)).collect();
+    assert!(asked.len() == 3 && asked[0] < 6 << 20 && asked.iter().all(|bytes| *bytes <= 16 << 20), "no more is sent: {asked:?}");
 }
 
 async fn half_a_line_is_left_out() {
@@ -97,24 +132,31 @@ async fn half_a_line_is_left_out() {
         scene.print(log(&pod, "app", false), 50, format!("{number:03} {}\n", "x".repeat(1_000)));
     }
     let told = text(&scene, 8 << 10).await;
-    let lines: Vec<&str> = told.lines().skip(1).collect();
-    assert!(lines.len() == 8 && lines.iter().all(|line| line.len() == 1_004), "{told}");
+    let lines: Vec<&str> = told.lines().skip(2).collect();
+    assert!(lines.len() == 7 && lines.iter().all(|line| line.len() == 1_004), "{told}");
     // A line that does not fit at all.
     let pod = scene.healthy("bbbbb");
     scene.print(log(&pod, "app", false), 50, format!("secret-{}\n", "y".repeat(100_000)));
     let told = text(&scene, 16 << 10).await;
-    assert!(told.contains("bbbbb/app: not there: its last line is longer than") && !told.contains("yyy"), "{told}");
+    assert!(told.ends_with("bbbbb/app, after 100008 bytes that are left out <==\n") && !told.contains("yyy"), "{told}");
 }
 
-async fn short_lines_are_asked_for_again() {
+async fn of_a_very_long_log_the_end_is_asked_for() {
     let scene = Scene::new().await;
     let pod = scene.healthy("aaaaa");
+    scene.print(log(&pod, "app", false), 60, b"the beginning\n".repeat(2 << 20));
     for number in 0..50_000 {
         scene.print(log(&pod, "app", false), 50, format!("{}\n", number % 10));
     }
-    let told = text(&scene, 20_000).await;
-    assert!((19_990..=20_000).contains(&told.len()) && told.ends_with("8\n9\n"), "{}", told.len());
-    assert_eq!(scene.servers.cluster.calls().iter().filter(|call| call.contains("/log?")).count(), 2);
+    let log = ends(&scene, 1_000, 20_000).await;
+    let [head, tail] = parts(&log);
+    assert!(head.ends_with("the beginning\n") && head.len() <= 1_000, "{head}");
+    assert!((19_500..=20_000).contains(&tail.len()) && tail.ends_with("8\n9\n"), "{}", tail.len());
+    // What was sent is counted, and it is told that there is more.
+    assert!(log.more && log.total_bytes >= 16 << 20 && tail.contains(" bytes and more that are left out <==\n"), "{log:?}");
+    let calls: Vec<_> = scene.servers.cluster.calls().into_iter().filter(|call| call.contains("/log?")).collect();
+    assert_eq!(calls.iter().filter(|call| call.contains("tailLines=")).count(), 2, "short lines are asked for again: {calls:?}");
+    assert_eq!(calls.len(), 3);
 }
 
 async fn of_very_many_logs_those_in_trouble_are_read() {
@@ -127,12 +169,14 @@ async fn of_very_many_logs_those_in_trouble_are_read() {
     let pod = scene.pod("aaaaa", &failed);
     scene.print(log(&pod, "app", true), 50, "the last words\n");
     scene.print(log(&pod, "app", false), 10, "up again\n");
-    let told = text(&scene, 1 << 20).await;
-    assert!(told.starts_with("==> 42 more logs are left out <==\n") && told.contains("the last words\n"), "{}", &told[..300]);
+    let log = ends(&scene, 0, 1 << 20).await;
+    let [_, told] = parts(&log);
+    assert!(told.starts_with("==> the ends of these logs <==\n==> 42 more logs are left out <==\n"), "{}", &told[..300]);
+    assert!(told.contains("the last words\n") && told.ends_with("up again\n") && log.more, "{log:?}");
     assert_eq!(scene.servers.cluster.calls().iter().filter(|call| call.contains("/log?")).count(), 60);
     // With room for two logs only, these are the ones.
-    let told = text(&scene, 9_000).await;
-    assert!(told.starts_with("==> 100 more") && told.contains("the last words\n") && told.ends_with("up again\n"), "{told}");
+    let told = text(&scene, 160).await;
+    assert!(told.contains("the last words\n") && told.ends_with("up again\n") && told.len() <= 160, "{told}");
 }
 
 async fn silence_is_explained() {

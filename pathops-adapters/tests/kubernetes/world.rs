@@ -27,7 +27,7 @@ pub(crate) fn ago(seconds: i64) -> UnixMillis {
 /// What `unit` did in the last five minutes.
 pub(crate) fn query(unit: &str) -> SignalQuery {
     let target = EnvironmentTarget::local("preflight".parse().unwrap(), EnvironmentKind::Preflight);
-    SignalQuery { unit: unit.parse().unwrap(), target, since: ago(300), tail_bytes: 1 << 20 }
+    SignalQuery { unit: unit.parse().unwrap(), target, since: ago(300), head_bytes: 0, tail_bytes: 1 << 20 }
 }
 
 /// A pod of the Deployment `orders`.

@@ -82,7 +82,8 @@ async fn becomes_ready_and_is_tested() {
     assert!(seen.at.since(seen.healthy_since.unwrap()) >= expected.settle);
     let [smoke] = &seen.jobs[..] else { panic!("{:?}", seen.jobs) };
     assert!(smoke.passed() && smoke.kind == JobKind::Smoke, "{smoke:?}");
-    let query = SignalQuery { unit: unit("orders"), target: preflight(), since: UnixMillis(0), tail_bytes: 1000 };
+    let query =
+        SignalQuery { unit: unit("orders"), target: preflight(), since: UnixMillis(0), head_bytes: 1000, tail_bytes: 1000 };
     let Collected::Present(events) = host.reconciler.events(&cx(), &query).await.unwrap() else { panic!() };
     let reasons: Vec<_> = events.iter().map(|event| event.reason.as_str()).collect();
     assert_eq!(reasons, ["Started", "Healthy", "JobsPassed"]);

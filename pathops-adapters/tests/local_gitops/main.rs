@@ -107,7 +107,8 @@ impl SignalFixture for OneMachine {
         let host = world.start();
         let expected = world.commit("store", &[program("", "")]);
         host.until_ready(&expected).await;
-        let live = SignalQuery { unit: unit("store"), target: preflight(), since: UnixMillis(0), tail_bytes: 1000 };
+        let live =
+            SignalQuery { unit: unit("store"), target: preflight(), since: UnixMillis(0), head_bytes: 1000, tail_bytes: 1000 };
         let gone = SignalQuery { unit: unit("mail"), ..live.clone() };
         SignalWorld::new(host.reconciler.clone(), live, gone, (world, host))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use libtest_mimic::Trial;
 use pathops_adapters::loki::{Endpoint, Loki, Value};
 use pathops_adapters::system::SystemClock;
-use pathops_core::adapter::{Collected, RuntimeSignals as _};
+use pathops_core::adapter::{Collected, LogExcerpt, RuntimeSignals as _};
 use pathops_core::{Effect, ErrorKind, Retry};
 use pathops_fakes::argocd::{Body, Piece, Reply, Server};
 use serde_json::json;
@@ -83,7 +83,7 @@ async fn answers_that_cannot_be_read_or_are_not_whole_are_errors() {
         {"stream": {"app": "orders"}, "values": [[nanos, "the line", {"structuredMetadata": {"trace_id": "1"}}]]}]}});
     let server = Server::start(move |_| std::future::ready(Reply::json(200, &more))).await;
     let found = loki(&server.url).logs(&cx(), &query("orders")).await.unwrap();
-    assert_eq!(found, Collected::Present(b"the line\n".to_vec()));
+    assert_eq!(found, Collected::Present(LogExcerpt::whole(b"the line\n".to_vec())));
 }
 
 async fn fewer_lines_are_asked_for_where_they_are_long() {
@@ -93,11 +93,12 @@ async fn fewer_lines_are_asked_for_where_they_are_long() {
         let values: Vec<_> = (0..limit.min(400)).map(|_| json!([nanos, line])).collect();
         json!({"status": "success", "data": {"resultType": "streams", "result": [{"stream": {}, "values": values}]}})
     };
-    let server =
-        Server::start(move |request| async move { Reply::json(200, &lines(request.query("limit").unwrap().parse().unwrap())) });
+    let server = Server::start(move |request| async move {
+        Reply::json(200, &lines(request.query("limit").map_or(1, |it| it.parse().unwrap())))
+    });
     let server = server.await;
     let Collected::Present(found) = loki(&server.url).logs(&cx(), &query("orders")).await.unwrap() else { panic!("nothing") };
-    assert_eq!(found.len(), 1 << 20);
+    assert_eq!((found.bytes.len(), found.cut_at, found.more), (1 << 20, Some(0), true), "it counts nothing, which is told");
     // Where one line is too long, nothing helps.
     let server = Server::start(|_| async {
         let (pieces, body) = mpsc::channel(4);

@@ -1,6 +1,6 @@
 //! Loki as a source of signals: the conformance kit and paging on a small fake in the shapes of its API description (`fake`), and faults on
 //! a server that only answers wrongly. No real server.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test code: a failure is a failed test")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
 mod fake;
 mod faults;
@@ -44,7 +44,7 @@ fn ago(seconds: i64) -> UnixMillis {
 fn query(unit: &str) -> SignalQuery {
     let mut target = EnvironmentTarget::local("preflight".parse().unwrap(), EnvironmentKind::Preflight);
     "shop".clone_into(&mut target.namespace);
-    SignalQuery { unit: unit.parse().unwrap(), target, since: ago(300), tail_bytes: 1 << 20 }
+    SignalQuery { unit: unit.parse().unwrap(), target, since: ago(300), head_bytes: 0, tail_bytes: 1 << 20 }
 }
 
 fn loki(url: &str) -> Loki {

@@ -2,7 +2,8 @@
 
 use libtest_mimic::Trial;
 use pathops_core::ErrorKind;
-use pathops_core::adapter::{Collected, RuntimeSignals as _, SignalQuery};
+use pathops_core::adapter::{Collected, LogExcerpt, RuntimeSignals as _, SignalQuery};
+use pathops_fakes::argocd::Request;
 
 use crate::fake::Fake;
 use crate::{ago, cx, loki, query, trial};
@@ -10,6 +11,7 @@ use crate::{ago, cx, loki, query, trial};
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("lines_of_all_streams_come_in_the_order_of_time", lines_of_all_streams_come_in_the_order_of_time),
+        trial("both_ends_are_read_and_what_lies_between_is_counted", both_ends_are_read_and_what_lies_between_is_counted),
         trial("pages_are_read_back_until_there_is_enough", pages_are_read_back_until_there_is_enough),
         trial("pages_end_where_the_window_begins", pages_end_where_the_window_begins),
         trial("lines_of_one_instant_are_neither_lost_nor_doubled", lines_of_one_instant_are_neither_lost_nor_doubled),
@@ -22,9 +24,46 @@ pub(crate) fn trials() -> Vec<Trial> {
 async fn text(fake: &Fake, tail_bytes: usize) -> String {
     let asked = SignalQuery { tail_bytes, ..query("orders") };
     match loki(fake.url()).logs(&cx(), &asked).await.unwrap() {
-        Collected::Present(bytes) => String::from_utf8(bytes).unwrap(),
+        Collected::Present(log) => String::from_utf8(log.bytes).unwrap(),
         Collected::Absent(why) => panic!("{why}"),
     }
+}
+
+/// Both ends of them.
+async fn ends(fake: &Fake, head_bytes: usize, tail_bytes: usize) -> LogExcerpt {
+    let asked = SignalQuery { head_bytes, tail_bytes, ..query("orders") };
+    match loki(fake.url()).logs(&cx(), &asked).await.unwrap() {
+        Collected::Present(log) => log,
+        Collected::Absent(why) => panic!("{why}"),
+    }
+}
+
+/// What was asked about lines, and not about how many.
+fn pages(fake: &Fake) -> Vec<Request> {
+    fake.asked().into_iter().filter(|request| request.path.ends_with("/query_range")).collect()
+}
+
+async fn both_ends_are_read_and_what_lies_between_is_counted() {
+    let fake = Fake::start().await;
+    for number in 0..20_000 {
+        fake.print("orders", ["a", "b"][usize::try_from(number % 2).unwrap()], ago(250), number, &format!("line {number:05}"));
+    }
+    fake.print("orders", "a", ago(301), 0, "too early");
+    let log = ends(&fake, 11_000, 33_000).await;
+    let at = log.cut_at.unwrap();
+    assert_eq!((at, log.bytes.len(), log.total_bytes, log.more), (11_000, 44_000, 220_000, false));
+    let [head, tail] = [&log.bytes[..at], &log.bytes[at..]].map(|end| String::from_utf8(end.to_vec()).unwrap());
+    assert!(head.starts_with("line 00000\nline 00001\n") && head.ends_with("line 00999\n"), "{head}");
+    assert!(tail.starts_with("line 17000\n") && tail.ends_with("line 19999\n"), "{tail}");
+    let asked = pages(&fake);
+    assert!(asked.iter().all(|request| request.query("limit").unwrap().parse::<u64>().unwrap() < 700), "no more than is wanted");
+    assert_eq!(asked.iter().filter(|request| request.query("direction") == Some("forward")).count(), 6);
+    // All of it, where it fits to the byte; and nothing is counted then.
+    let all = ends(&fake, 100_000, 120_000).await;
+    assert_eq!((all.cut_at, all.total_bytes, all.bytes.len(), all.more), (None, 220_000, 220_000, false));
+    assert!(fake.asked().iter().all(|request| request.path.ends_with("/query_range")));
+    let one_less = ends(&fake, 100_000, 119_999).await;
+    assert_eq!((one_less.cut_at, one_less.left_out(), one_less.more), (Some(100_000), 1, false));
 }
 
 async fn lines_of_all_streams_come_in_the_order_of_time() {
@@ -47,7 +86,7 @@ async fn pages_are_read_back_until_there_is_enough() {
     let told = text(&fake, 33_000).await;
     assert_eq!(told.len(), 33_000);
     assert!(told.starts_with("line 17000\n") && told.ends_with("line 19999\n"), "{}", &told[..50]);
-    let asked = fake.asked();
+    let asked = pages(&fake);
     assert!((6..=8).contains(&asked.len()), "{}", asked.len());
     assert!(asked.iter().all(|request| request.query("limit") == Some("515")));
 }
@@ -89,6 +128,8 @@ async fn an_instant_of_more_than_a_page_is_told() {
     let told = text(&fake, 1 << 20).await;
     assert!(told.starts_with("before\n[… more lines of the same instant may be left out …]\n"), "{}", &told[..200]);
     assert!(told.ends_with("line 01499\nafter\n") && told.lines().count() == 1_003, "{}", told.lines().count());
+    let log = ends(&fake, 0, 1 << 20).await;
+    assert_eq!((log.cut_at, log.total_bytes, log.more), (Some(0), 1_500 * 11 + 13, false), "it is counted");
 }
 
 async fn silence_names_the_selector() {

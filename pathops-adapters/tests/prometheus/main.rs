@@ -45,7 +45,7 @@ fn ago(seconds: i64) -> UnixMillis {
 fn query(unit: &str) -> SignalQuery {
     let mut target = EnvironmentTarget::local("preflight".parse().unwrap(), EnvironmentKind::Preflight);
     "shop".clone_into(&mut target.namespace);
-    SignalQuery { unit: unit.parse().unwrap(), target, since: ago(600), tail_bytes: 1 << 20 }
+    SignalQuery { unit: unit.parse().unwrap(), target, since: ago(600), head_bytes: 0, tail_bytes: 1 << 20 }
 }
 
 fn prometheus(url: &str) -> Prometheus {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pathops_core::adapter::{JobResult, LogExcerpt, Observation, Readiness, SignalQuery};
+use pathops_core::adapter::{JobResult, LogExcerpt, Observation, Readiness};
 use pathops_core::evidence::{
     Deployment, Health, Keeping, Occasion, PayloadKind, ReferenceAnnotations, RetentionPolicy, StreamId, Subject,
     TestAnnotations, TestConfiguration, TestResult, TestVerdict, Treatment,
@@ -94,8 +94,7 @@ impl Services {
                 }
             }
             Some(_) => {
-                let (unit, target, asked) = (scope.unit.id.clone(), target.clone(), self.collect_limits.asked_bytes);
-                let query = SignalQuery { unit, target, since: window.from, tail_bytes: asked };
+                let query = self.collect_limits.query(scope.unit.id.clone(), target.clone(), &window);
                 let sources = Source::signals(cx, &*self.signals, &query);
                 self.collector(&go).gather(cx, &mut collection, sources.into()).await?;
             }

@@ -1,6 +1,5 @@
 //! What is known of a unit while something is wrong with it: a snapshot of an incident.
 
-use pathops_core::adapter::SignalQuery;
 use pathops_core::evidence::{Incident, IncidentState, Occasion, StreamId, Subject};
 use pathops_core::project::{OpenIncident, Project, Unit};
 use pathops_core::{EnvironmentId, OpContext, Result};
@@ -57,8 +56,7 @@ impl Services {
                 collection.absent(part, format!("collecting was interrupted: the process died {times} times over it"));
             }
         } else {
-            let (since, tail_bytes) = (window.from, self.collect_limits.asked_bytes);
-            let query = SignalQuery { unit: unit.id.clone(), target: target.clone(), since, tail_bytes };
+            let query = self.collect_limits.query(unit.id.clone(), target.clone(), &window);
             let sources = Source::signals(cx, &*self.signals, &query);
             self.collector(&payloads).gather(cx, &mut collection, sources.into()).await?;
         }

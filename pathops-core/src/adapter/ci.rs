@@ -3,6 +3,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use super::LogExcerpt;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::id::{ChangeSetId, CommitId, RepoId, TreeId, UnitId};
@@ -69,32 +70,6 @@ pub enum CiConclusion {
         /// Why.
         reason: String,
     },
-}
-
-/// What a pipeline printed, as it was printed: redact it before it is stored or shown. At the cut half a secret may stand on
-/// either side.
-#[derive(Clone, PartialEq, Eq)]
-pub struct LogExcerpt {
-    /// The kept bytes, and nothing else: the beginning and the end where there was too much.
-    pub bytes: Vec<u8>,
-    /// Where in them something is left out; 0 where only the end was kept, `None` where all of it was.
-    pub cut_at: Option<usize>,
-    /// How many bytes were printed in all.
-    pub total_bytes: u64,
-}
-
-impl LogExcerpt {
-    /// All that was printed.
-    #[must_use]
-    pub fn whole(bytes: Vec<u8>) -> Self {
-        Self { total_bytes: bytes.len() as u64, cut_at: None, bytes }
-    }
-}
-
-impl Debug for LogExcerpt {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "LogExcerpt({} of {} bytes)", self.bytes.len(), self.total_bytes)
-    }
 }
 
 /// The whole result of a run.

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Collected, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery};
+use super::{Collected, LogExcerpt, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery};
 use crate::error::{Error, Result};
 use crate::op::OpContext;
 
@@ -98,7 +98,7 @@ impl RuntimeSignals for JoinedSignals {
         }
     }
 
-    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
+    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<LogExcerpt>> {
         let mut without = Without::new("read logs");
         for source in self.logs.iter().filter(|source| source.capabilities().logs) {
             if let Some(logs) = without.heard(&**source, source.logs(cx, query).await) {

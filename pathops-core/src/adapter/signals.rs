@@ -3,6 +3,7 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::LogExcerpt;
 use crate::error::Result;
 use crate::id::UnitId;
 use crate::op::OpContext;
@@ -30,7 +31,9 @@ pub struct SignalQuery {
     pub target: EnvironmentTarget,
     /// From when.
     pub since: UnixMillis,
-    /// At most so many bytes of logs, the last ones.
+    /// At most so many bytes of the beginning of the logs.
+    pub head_bytes: usize,
+    /// At most so many bytes of their end.
     pub tail_bytes: usize,
 }
 
@@ -83,11 +86,14 @@ pub trait RuntimeSignals: Debug + Send + Sync + 'static {
     /// What this source offers.
     fn capabilities(&self) -> SignalCapabilities;
 
-    /// The end of the logs, at most `tail_bytes`.
+    /// The logs: their beginning, at most `head_bytes`, and their end, at most `tail_bytes`, with a count of what is left out between;
+    /// all of them where they fit both together. The cut falls wherever it does, also into a line; where an answer is put together from
+    /// several logs, halves of lines may be left out, and count as left out. No more than the limits, and what a source reads at once,
+    /// stays in memory. `more` is told where a source cannot count; of what fits into a few pages it always can.
     ///
     /// # Errors
     /// `Unsupported` without the capability; `Unavailable`, `Timeout`. A process that is gone is no error but an absence.
-    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
+    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<LogExcerpt>> {
         let _ = (cx, query);
         Err(crate::Error::unsupported("read logs"))
     }

@@ -10,7 +10,7 @@ use super::case::Answer as _;
 use super::scm::world::cx;
 use super::step::declares;
 use super::{Case, Fresh, Outcome, ensure, into_trials};
-use crate::adapter::{Collected, RuntimeSignals, SignalCapabilities, SignalQuery};
+use crate::adapter::{Collected, LogEnds, LogExcerpt, RuntimeSignals, SignalCapabilities, SignalQuery};
 use crate::error::ErrorKind;
 use crate::time::UnixMillis;
 
@@ -31,7 +31,7 @@ pub struct SignalWorld {
 }
 
 impl SignalWorld {
-    /// Since `live.since` that unit has, as far as the source has such signals, printed 16 bytes or more, had two events or
+    /// Since `live.since` that unit has, as far as the source has such signals, printed 16 bytes to 64 KiB, had two events or
     /// more and two samples or more. Nothing ever ran where `gone` asks. `guard` is dropped at the end of the case.
     pub fn new(signals: Arc<dyn RuntimeSignals>, live: SignalQuery, gone: SignalQuery, guard: impl Any + Send + Sync) -> Self {
         Self { signals, live, gone, _guard: Box::new(guard) }
@@ -60,7 +60,7 @@ pub fn cases(capabilities: SignalCapabilities) -> Vec<Case<SignalWorld>> {
         declares_what_it_is_tested_for(world, capabilities)
     })];
     if capabilities.logs {
-        cases.push(Case::new("signals", "logs_are_the_last_bytes", logs_are_the_last_bytes));
+        cases.push(Case::new("signals", "logs_keep_both_ends_and_count_the_rest", logs_keep_both_ends_and_count_the_rest));
         cases.push(Case::new("signals", "missing_logs_are_explained", missing_logs_are_explained));
     } else {
         cases.push(Case::new("signals", "undeclared_logs_are_unsupported", undeclared_logs_are_unsupported));
@@ -84,13 +84,23 @@ async fn declares_what_it_is_tested_for(world: SignalWorld, capabilities: Signal
     declares(&world.signals.capabilities(), &capabilities)
 }
 
-async fn logs_are_the_last_bytes(world: SignalWorld) -> Outcome {
-    let wide = SignalQuery { tail_bytes: 1 << 20, ..world.live.clone() };
-    let all = present(world.signals.logs(&cx("all"), &wide).await.works()?)?;
+/// Of a text as small as this, which every source can count.
+async fn logs_keep_both_ends_and_count_the_rest(world: SignalWorld) -> Outcome {
+    let read = async |head_bytes, tail_bytes| {
+        let query = SignalQuery { head_bytes, tail_bytes, ..world.live.clone() };
+        present(world.signals.logs(&cx("logs"), &query).await.works()?)
+    };
+    let all = read(1 << 20, 1 << 20).await?;
+    ensure!(all == LogExcerpt::whole(all.bytes.clone()), "it fits, so that nothing is left out of it: {all:?}");
+    let all = all.bytes;
     ensure!(all.len() >= 16, "16 bytes or more were printed, not {}", all.len());
-    let narrow = SignalQuery { tail_bytes: 7, ..world.live };
-    let tail = present(world.signals.logs(&cx("tail"), &narrow).await.works()?)?;
-    ensure!(tail.len() == 7 && all.ends_with(&tail), "the last 7 bytes were asked for, not {:?}", String::from_utf8_lossy(&tail));
+    for (head, tail) in [(7, 8), (0, 7), (7, 0), (all.len() - 8, 7), (all.len() - 7, 7), (0, all.len())] {
+        let (kept, mut ends) = (read(head, tail).await?, LogEnds::new(head, tail));
+        ends.push(&all);
+        let want = ends.excerpt();
+        let told = String::from_utf8_lossy(&kept.bytes);
+        ensure!(kept == want, "the first {head} and the last {tail} bytes were asked for, {want:?}, not {kept:?}: {told:?}");
+    }
     Ok(())
 }
 

@@ -138,11 +138,11 @@ pub struct Cut {
     pub of: CutOf,
     /// How many of its beginning were kept.
     pub head: u64,
-    /// How many were left out between the two.
+    /// How many were left out between the two, as far as they were counted.
     pub left_out: u64,
     /// How many of its end were kept.
     pub tail: u64,
-    /// Whether the source had been asked for no more than this: what came before it is not counted.
+    /// Whether more than that is left out before the end: the source could not count it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub more_before: bool,
 }

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use crate::adapter::{Collected, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery};
+use crate::adapter::{Collected, LogEnds, LogExcerpt, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery};
 use crate::error::{Error, Result};
 use crate::id::{EnvironmentId, UnitId};
 use crate::op::OpContext;
@@ -84,14 +84,17 @@ impl RuntimeSignals for MemorySignals {
         self.capabilities
     }
 
-    async fn logs(&self, _cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
+    async fn logs(&self, _cx: &OpContext, query: &SignalQuery) -> Result<Collected<LogExcerpt>> {
         if !self.capabilities.logs {
             return Err(Error::unsupported("read logs"));
         }
+        let mut ends = LogEnds::new(query.head_bytes, query.tail_bytes);
         let logs = self.recorded(query).logs.into_iter().filter(|(at, _)| *at >= query.since);
-        let mut bytes: Vec<u8> = logs.flat_map(|(_, bytes)| bytes).collect();
-        let tail = bytes.split_off(bytes.len().saturating_sub(query.tail_bytes));
-        Ok(present(tail, "nothing was printed"))
+        logs.for_each(|(_, bytes)| ends.push(&bytes));
+        Ok(match ends.total() {
+            0 => Collected::Absent("nothing was printed".to_owned()),
+            _ => Collected::Present(ends.excerpt()),
+        })
     }
 
     async fn events(&self, _cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<RuntimeEvent>>> {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pathops_core::adapter::{Collected, JoinedSignals, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery};
+use pathops_core::adapter::{
+    Collected, JoinedSignals, LogExcerpt, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery,
+};
 use pathops_core::conformance::signals::{SignalFixture, SignalWorld, cases, worlds};
 use pathops_core::memory::MemorySignals;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
@@ -19,7 +21,7 @@ fn offers(logs: bool, events: bool, metrics: bool) -> SignalCapabilities {
 
 fn query(unit: &str) -> SignalQuery {
     let target = EnvironmentTarget::local("preflight".parse().unwrap(), EnvironmentKind::Preflight);
-    SignalQuery { unit: unit.parse().unwrap(), target, since: UnixMillis(1_000), tail_bytes: 1_000 }
+    SignalQuery { unit: unit.parse().unwrap(), target, since: UnixMillis(1_000), head_bytes: 1_000, tail_bytes: 1_000 }
 }
 
 fn cx() -> OpContext {
@@ -52,7 +54,7 @@ impl RuntimeSignals for Broken {
         offers(true, true, true)
     }
 
-    async fn logs(&self, _cx: &OpContext, _query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
+    async fn logs(&self, _cx: &OpContext, _query: &SignalQuery) -> Result<Collected<LogExcerpt>> {
         Err(Error::new(ErrorKind::Unavailable, "read logs"))
     }
 

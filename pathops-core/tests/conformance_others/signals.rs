@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pathops_core::adapter::{Collected, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery};
+use pathops_core::adapter::{Collected, LogExcerpt, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery};
 use pathops_core::conformance::signals::{SignalFixture, SignalWorld, cases, worlds};
 use pathops_core::memory::{Faulty, MemorySignals};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
@@ -13,7 +13,13 @@ use crate::forge::no_faults;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Defect {
     None,
-    GivesTheFirstBytes,
+    DropsTheBeginning,
+    DropsTheEnd,
+    OverlooksTheLimits,
+    CutsWithoutAWord,
+    ForgetsWhatItCut,
+    LeavesHalfLinesOut,
+    NeverCounts,
     OverlooksTheTime,
     GivesEmptyLogs,
     Reverses,
@@ -35,16 +41,31 @@ impl RuntimeSignals for Planted {
         self.inner.capabilities()
     }
 
-    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
-        let whole = SignalQuery { tail_bytes: usize::MAX, ..query.clone() };
-        match (self.defect, self.inner.logs(cx, query).await?) {
-            (Defect::GivesTheFirstBytes, _) => Ok(match self.inner.logs(cx, &whole).await? {
-                Collected::Present(bytes) => Collected::Present(bytes.into_iter().take(query.tail_bytes).collect()),
-                absent => absent,
-            }),
-            (Defect::GivesEmptyLogs, Collected::Absent(_)) => Ok(Collected::Present(Vec::new())),
-            (_, logs) => Ok(logs),
+    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<LogExcerpt>> {
+        let mut query = query.clone();
+        match self.defect {
+            Defect::DropsTheBeginning => query.head_bytes = 0,
+            Defect::DropsTheEnd => query.tail_bytes = 0,
+            Defect::OverlooksTheLimits => query.tail_bytes = usize::MAX,
+            _ => {}
         }
+        let mut logs = match (self.defect, self.inner.logs(cx, &query).await?) {
+            (_, Collected::Present(logs)) => logs,
+            (Defect::GivesEmptyLogs, Collected::Absent(_)) => return Ok(Collected::Present(LogExcerpt::whole(Vec::new()))),
+            (_, absent) => return Ok(absent),
+        };
+        match self.defect {
+            Defect::CutsWithoutAWord => logs.cut_at = None,
+            Defect::ForgetsWhatItCut => logs.total_bytes = logs.bytes.len() as u64,
+            Defect::NeverCounts => logs.more = true,
+            Defect::LeavesHalfLinesOut => {
+                let half = logs.cut_at.unwrap_or(0)..;
+                let line = logs.bytes[half.clone()].iter().position(|byte| *byte == b'\n').filter(|_| half.start > 0);
+                logs.bytes.drain(half.start..half.start + line.map_or(0, |end| end + 1));
+            }
+            _ => {}
+        }
+        Ok(Collected::Present(logs))
     }
 
     async fn events(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<RuntimeEvent>>> {
@@ -68,7 +89,7 @@ struct Memory {
 
 fn query(unit: &str) -> SignalQuery {
     let target = EnvironmentTarget::local("preflight".parse().unwrap(), EnvironmentKind::Preflight);
-    SignalQuery { unit: unit.parse().unwrap(), target, since: UnixMillis(1_000), tail_bytes: 1_000 }
+    SignalQuery { unit: unit.parse().unwrap(), target, since: UnixMillis(1_000), head_bytes: 1_000, tail_bytes: 1_000 }
 }
 
 #[async_trait]
@@ -101,7 +122,17 @@ fn the_reference_source_does_all_of_it() {
 
 #[test]
 fn each_defect_fails_the_cases_that_name_it() {
-    assert_eq!(fails(Defect::GivesTheFirstBytes, true), ["logs_are_the_last_bytes"]);
+    for defect in [
+        Defect::DropsTheBeginning,
+        Defect::DropsTheEnd,
+        Defect::OverlooksTheLimits,
+        Defect::CutsWithoutAWord,
+        Defect::ForgetsWhatItCut,
+        Defect::LeavesHalfLinesOut,
+        Defect::NeverCounts,
+    ] {
+        assert_eq!(fails(defect, true), ["logs_keep_both_ends_and_count_the_rest"], "{defect:?}");
+    }
     assert_eq!(fails(Defect::OverlooksTheTime, true), ["events_come_in_order"]);
     assert_eq!(fails(Defect::GivesEmptyLogs, true), ["missing_logs_are_explained"]);
     assert_eq!(fails(Defect::Reverses, true), ["metrics_come_in_order"]);

@@ -145,7 +145,7 @@ fn a_source_that_hangs_is_absent_and_the_others_arrive() {
             pathops_core::adapter::Clock::sleep(&clock, Duration::from_secs(29)).await;
             Ok(Collected::Present(Raw::Entries(vec![json!("late")])))
         };
-        let text = Raw::Text { bytes: b"it works\n".to_vec(), more_before: false };
+        let text = Raw::Text(LogExcerpt::whole(b"it works\n".to_vec()));
         let sources = vec![
             Source::new("hangs", std::future::pending()),
             Source::new("slow", slow),
@@ -184,7 +184,7 @@ async fn secrets_are_taken_out_and_counted_before_anything_is_stored() {
     let message = "logged in with swordfish-1234".to_owned();
     has.event(&unit, &environment, RuntimeEvent { at: UnixMillis(1), reason: "Started".to_owned(), message });
     let target = EnvironmentTarget::local(environment, EnvironmentKind::Preflight);
-    let query = SignalQuery { unit, target, since: UnixMillis(0), tail_bytes: 1_000 };
+    let query = SignalQuery { unit, target, since: UnixMillis(0), head_bytes: 1_000, tail_bytes: 1_000 };
     let cx = cx("collect");
     let mut collection = of(&["logs", "events", "metrics"]);
     collector.gather(&cx, &mut collection, Source::signals(&cx, &has, &query).into()).await.unwrap();
@@ -211,48 +211,79 @@ async fn what_is_too_large_keeps_its_beginning_and_its_end_and_is_counted() {
     let limits = CollectLimits { head_bytes: 20, tail_bytes: 20, head_entries: 2, tail_entries: 3, ..CollectLimits::default() };
     let collector = Collector { clock: &clock, redactor: &redactor, payloads: PayloadStore::plain(&blobs), limits };
     let lines: String = (0..100).map(|line| format!("line {line:02}\n")).collect();
-    let text = |bytes: &str, more_before| Raw::Text { bytes: bytes.as_bytes().to_vec(), more_before };
+    let text = |bytes: &str| Raw::Text(LogExcerpt::whole(bytes.into()));
+    let end = |bytes: &str| Raw::Text(LogExcerpt { cut_at: Some(0), more: true, ..LogExcerpt::whole(bytes.into()) });
     let read = async |raw| {
         let part = collector.store(&cx("store"), None, raw).await.unwrap();
         let bytes = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
         (String::from_utf8(bytes).unwrap(), part.treated.cut)
     };
-    let (stored, cut) = read(text(&lines, false)).await;
+    let (stored, cut) = read(text(&lines)).await;
     assert_eq!(stored, "line 00\nline 01\n[… 768 bytes are left out …]\nline 98\nline 99\n");
     let whole = Cut { of: CutOf::Bytes, head: 16, left_out: 768, tail: 16, more_before: false };
     assert_eq!(cut, Some(whole));
     assert_eq!(whole.head + whole.left_out + whole.tail, lines.len() as u64);
     // A text of one line is cut where it has to be.
-    let (stored, cut) = read(text(&"x".repeat(100), false)).await;
+    let (stored, cut) = read(text(&"x".repeat(100))).await;
     assert_eq!(cut.map(|cut| (cut.head, cut.left_out, cut.tail)), Some((20, 60, 20)));
     assert!(stored.ends_with(&"x".repeat(20)));
     // The source was cut, perhaps in the middle of a secret: the line that it begins with is not kept.
-    let (stored, cut) = read(text("fish-1234\nwhole\n", true)).await;
-    assert_eq!((stored.as_str(), cut.map(|cut| cut.more_before)), ("whole\n", Some(true)));
+    let (stored, cut) = read(end("fish-1234\nwhole\n")).await;
+    assert_eq!(stored, "[… 10 bytes and more are left out …]\nwhole\n");
+    assert_eq!(cut, Some(Cut { of: CutOf::Bytes, head: 0, left_out: 10, tail: 6, more_before: true }));
+    // So it does where that source does not say where it was cut.
+    let log = LogExcerpt { total_bytes: 100, ..LogExcerpt::whole(b"fish-1234\nwhole\n".to_vec()) };
+    let (stored, cut) = read(Raw::Text(log)).await;
+    assert_eq!((stored.as_str(), cut.map(|cut| cut.left_out)), ("[… 94 bytes are left out …]\nwhole\n", Some(94)));
     // It was cut in the middle of a private key.
     let body = format!("{0}\n{0}\nshortEnd==\n", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC".repeat(2));
-    let end = format!("-----END {} KEY-----", "PRIVATE");
+    let (ended, left_out) = (format!("-----END {} KEY-----", "PRIVATE"), "[… 5 bytes and more are left out …]\n");
     let roomy = Collector { limits: CollectLimits::default(), ..collector.clone() };
-    for key in [format!("half\n{body}{end}\n"), format!("half\norders | {}{end}\n", body.replace('\n', "\norders | "))] {
-        let part = roomy.store(&cx("store"), None, text(&format!("{key}ready\n"), true)).await.unwrap();
+    for key in [format!("half\n{body}{ended}\n"), format!("half\norders | {}{ended}\n", body.replace('\n', "\norders | "))] {
+        let part = roomy.store(&cx("store"), None, end(&format!("{key}ready\n"))).await.unwrap();
         let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
-        assert_eq!(String::from_utf8(stored).unwrap(), "[redacted private-key]\nready\n");
+        assert_eq!(String::from_utf8(stored).unwrap(), format!("{left_out}[redacted private-key]\nready\n"));
         assert_eq!(part.treated.removed["private-key"], 1);
     }
-    let part = roomy.store(&cx("store"), None, text(&format!("half\n{body}it died\nbecause\nof it\n"), true)).await.unwrap();
+    let part = roomy.store(&cx("store"), None, end(&format!("half\n{body}it died\nbecause\nof it\n"))).await.unwrap();
     let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
-    assert_eq!(String::from_utf8(stored).unwrap(), "[redacted private-key]\nit died\nbecause\nof it\n");
+    assert_eq!(String::from_utf8(stored).unwrap(), format!("{left_out}[redacted private-key]\nit died\nbecause\nof it\n"));
     // What has long words is no key.
     let ids = format!("half\n{}", "request 4bf92f3577b34da6a3ce929d0e0e4736 done\n".repeat(9));
-    let part = roomy.store(&cx("store"), None, text(&ids, true)).await.unwrap();
+    let part = roomy.store(&cx("store"), None, end(&ids)).await.unwrap();
     let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
-    assert_eq!(stored, ids.as_bytes()[5..]);
+    assert_eq!(stored, [left_out, &ids[5..]].concat().into_bytes());
     let (stored, cut) = read(Raw::Entries((0..9).map(|entry| json!(entry)).collect())).await;
     assert_eq!(stored, "[0,1,6,7,8]");
     assert_eq!(cut, Some(Cut { of: CutOf::Entries, head: 2, left_out: 4, tail: 3, more_before: false }));
-    for small in [text("one\n", false), Raw::Entries(vec![json!(1)])] {
+    for small in [text("one\n"), Raw::Entries(vec![json!(1)])] {
         assert_eq!(read(small).await.1, None);
     }
+}
+
+/// The source of signals is asked for what is kept, and counts what it leaves out.
+#[tokio::test]
+async fn both_ends_of_what_runs_are_kept_and_counted_without_the_halves_of_a_secret() {
+    let (clock, blobs) = (ManualClock::new(UnixMillis(0)), MemoryBlobs::new());
+    let redactor = Redactor::new(["swordfish-1234".to_owned()]).unwrap();
+    let limits = CollectLimits { head_bytes: 20, tail_bytes: 20, ..CollectLimits::default() };
+    let collector = Collector { clock: &clock, redactor: &redactor, payloads: PayloadStore::plain(&blobs), limits };
+    let (unit, target) =
+        ("orders".parse().unwrap(), EnvironmentTarget::local("preflight".parse().unwrap(), EnvironmentKind::Preflight));
+    let signals = MemorySignals::default();
+    let print = |text: &str| signals.print(&unit, &target.environment, UnixMillis(1), text);
+    print("begin\nlogin swordfish-1234 ok\n");
+    (0..100).for_each(|line| print(&format!("line {line:02}\n")));
+    print("login swordfish-1234 ok\nthe end\n");
+    let query = limits.query(unit.clone(), target.clone(), &limits.window(UnixMillis(0), UnixMillis(1)));
+    let cx = cx("collect");
+    let mut collection = of(&["logs"]);
+    let [logs, _, _] = Source::signals(&cx, &signals, &query);
+    collector.gather(&cx, &mut collection, vec![logs]).await.unwrap();
+    let snapshot = snapshot(collection);
+    assert_eq!(stored(&snapshot, &blobs).await["logs"], "begin\n[… 848 bytes are left out …]\nthe end\n");
+    let cut = snapshot.extent.place.clone().unwrap().treated["logs"].cut;
+    assert_eq!(cut, Some(Cut { of: CutOf::Bytes, head: 6, left_out: 848, tail: 8, more_before: false }));
 }
 
 /// A builder cuts what it prints before anything is redacted: half a secret on either side of the cut is none that a rule knows.
@@ -266,7 +297,7 @@ async fn no_half_of_a_secret_stays_at_the_cut_of_a_builder() {
         let collector = Collector { clock: &clock, redactor: &redactor, payloads: PayloadStore::plain(&blobs), limits };
         for (from, to) in (0..printed.len()).flat_map(|from| (from + 1..=printed.len()).map(move |to| (from, to))) {
             let bytes = [&printed[..from], &printed[to..]].concat();
-            let log = LogExcerpt { bytes, cut_at: Some(from), total_bytes: printed.len() as u64 };
+            let log = LogExcerpt { bytes, cut_at: Some(from), total_bytes: printed.len() as u64, more: false };
             let part = collector.store(&cx("store"), None, log.into()).await.unwrap();
             let stored = String::from_utf8(blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap()).unwrap();
             let half = ["corr", "rect", "hors", "orse", "batt", "tery"].into_iter().find(|half| stored.contains(half));
@@ -280,8 +311,6 @@ async fn no_half_of_a_secret_stays_at_the_cut_of_a_builder() {
             }
         }
     }
-    let whole = Raw::from(LogExcerpt::whole(b"all\n".to_vec()));
-    assert_eq!(whole, Raw::Text { bytes: b"all\n".to_vec(), more_before: false });
 }
 
 #[tokio::test]

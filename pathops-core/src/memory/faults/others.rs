@@ -12,9 +12,9 @@ use crate::adapter::{
     ByteStream, Ci, CiCapabilities, CiRequest, CiRunId, CiState, Claim, Collected, Created, DataKey, DataKeys, DeliveryNumber,
     Entry, Event, EventBus, EventBusCapabilities, EvidenceIndex, EvidenceIndexCapabilities, EvidencePage, EvidenceQuery,
     ExpectedDeployment, GitOps, GitOpsCapabilities, Inbox, InboxCapabilities, InboxQuery, IndexedEvidence, Journal,
-    JournalCapabilities, Lease, NewDelivery, Notice, Notifier, NotifierCapabilities, ObjectVersion, Observation, Run, RunFilter,
-    RuntimeEvent, RuntimeSignals, Sample, Seq, Settlement, Signal, SignalCapabilities, SignalNumber, SignalQuery, Signer,
-    StoredBlob, StoredDelivery, SubjectDigest, Subscriber, Subscription, Transition,
+    JournalCapabilities, Lease, LogExcerpt, NewDelivery, Notice, Notifier, NotifierCapabilities, ObjectVersion, Observation, Run,
+    RunFilter, RuntimeEvent, RuntimeSignals, Sample, Seq, Settlement, Signal, SignalCapabilities, SignalNumber, SignalQuery,
+    Signer, StoredBlob, StoredDelivery, SubjectDigest, Subscriber, Subscription, Transition,
 };
 use crate::digest::Digest;
 use crate::error::Result;
@@ -392,7 +392,7 @@ impl RuntimeSignals for Faulty<dyn RuntimeSignals> {
         self.inner.capabilities()
     }
 
-    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<u8>>> {
+    async fn logs(&self, cx: &OpContext, query: &SignalQuery) -> Result<Collected<LogExcerpt>> {
         self.through(Call::read("read logs"), || self.inner.logs(cx, query)).await
     }
 

@@ -223,7 +223,7 @@ fn list(
     Reply::json(200, &json!({"kind": kind, "apiVersion": version, "metadata": metadata, "items": items}))
 }
 
-/// As the kubelet gives it: the last lines since then, and of those the first bytes.
+/// As the kubelet gives it: all lines since then, or the last ones, and of those the first bytes.
 fn log(runs: &Runs, request: &Request, pod: &Key) -> Reply {
     if let Some(refusal) = denied(runs, "get", "", "pods/log", &pod.0) {
         return refusal;
@@ -240,8 +240,8 @@ fn log(runs: &Runs, request: &Request, pod: &Key) -> Reply {
         return Reply::json(400, &status(400, "BadRequest", &message));
     };
     let since: UnixMillis = request.query("sinceTime").unwrap().parse().unwrap();
-    let (tail, limit): (usize, usize) =
-        (request.query("tailLines").unwrap().parse().unwrap(), request.query("limitBytes").unwrap().parse().unwrap());
+    let tail: usize = request.query("tailLines").map_or(usize::MAX, |lines| lines.parse().unwrap());
+    let limit: usize = request.query("limitBytes").unwrap().parse().unwrap();
     let lines: Vec<&Vec<u8>> = lines.iter().filter(|(at, _)| *at >= since).map(|(_, line)| line).collect();
     let mut bytes: Vec<u8> = lines[lines.len().saturating_sub(tail)..].iter().copied().flatten().copied().collect();
     bytes.truncate(limit);
