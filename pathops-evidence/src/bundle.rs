@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Verification;
-use crate::ledger::{Item, LogIdentity};
+use crate::ledger::{Item, LogIdentity, SignedBy, Stored};
 use crate::referred::payloads;
 use crate::verify::{spoken_for_pathops, witnessed};
 
@@ -32,16 +32,20 @@ const ED25519_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65
 /// # Errors
 /// `Invalid` where the note is none of this log, or does not show the leaf.
 pub fn bundle(envelope: &Envelope, key: &PublicKey, log: &LogIdentity, note: &str, inclusion: &Inclusion) -> Result<String> {
-    bundled(envelope, &Material::Key(key), log, note, inclusion)
+    bundled(Stored { envelope: envelope.clone(), by: SignedBy::Key(key.clone()) }, log, note, inclusion)
 }
 
-/// As [`bundle`], for what a keyless signer has signed: the bundle has the certificate of the key in the place of its name. Those
-/// above it are not in it: whoever verifies it has those of an authority that they trust.
+/// As [`bundle`], for what a keyless signer has signed: the bundle has the certificate of the key in the place of its name, as the
+/// leaf has. Those above it are not in it: whoever verifies it has those of an authority that they trust.
 ///
-/// Tools that trust that authority read whose signature it is. [`verify_bundle`] does not: it has no authorities, and says so.
+/// Sigstore's own tools ask for one thing more: when the certificate was used. They take that from a token of a timestamp authority
+/// (RFC 3161) over the signature, which nothing here asks for; whoever has one adds it as `timestampVerificationData`. With it, and
+/// with both authorities in the trusted root, they verify such a bundle, and say whose signature it is; without it they refuse it.
+/// [`verify_bundle`] has no authorities, and says so.
 ///
 /// # Errors
-/// As [`bundle`].
+/// As [`bundle`]. Evidence whose leaf is over the bare key, as earlier versions wrote it for keyless signers too, is no such bundle;
+/// it is one by its key.
 pub fn bundle_certified(
     envelope: &Envelope,
     certificates: &CertificateChain,
@@ -49,54 +53,37 @@ pub fn bundle_certified(
     note: &str,
     inclusion: &Inclusion,
 ) -> Result<String> {
-    bundled(envelope, &Material::Certificate(certificates), log, note, inclusion)
+    bundled(Stored { envelope: envelope.clone(), by: SignedBy::Certified(certificates.clone()) }, log, note, inclusion)
 }
 
-/// By what a signature is verified.
-enum Material<'m> {
-    /// A key, by its name.
-    Key(&'m PublicKey),
-    /// The certificate of one.
-    Certificate(&'m CertificateChain),
-}
-
-impl Material<'_> {
-    fn key(&self) -> &PublicKey {
-        match self {
-            Material::Key(key) => key,
-            Material::Certificate(chain) => chain.public_key(),
-        }
-    }
-
-    /// As it stands in a bundle.
-    fn written(&self, entry: Value) -> Value {
-        match self {
-            Material::Key(key) => {
-                json!({ "publicKey": { "hint": BASE64.encode(key.id().0.as_bytes()) }, "tlogEntries": [entry] })
-            }
-            Material::Certificate(chain) => {
-                json!({ "certificate": { "rawBytes": BASE64.encode(chain.leaf()) }, "tlogEntries": [entry] })
-            }
-        }
-    }
-}
-
-fn bundled(envelope: &Envelope, material: &Material<'_>, log: &LogIdentity, note: &str, inclusion: &Inclusion) -> Result<String> {
-    let key = material.key();
+/// The bundle of what the log has.
+pub(crate) fn bundled(stored: Stored, log: &LogIdentity, note: &str, inclusion: &Inclusion) -> Result<String> {
     let invalid = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "make a bundle").because(why);
     let checkpoint = log.verify(note).map_err(|error| invalid(&error))?;
     let id = inclusion.verify(&checkpoint).map_err(|error| invalid(&error))?;
-    let item = Item::new(envelope.clone(), key.clone())?;
-    if item.leaf() != inclusion.leaf || item.id() != id {
+    let item = Item::checked(stored)?;
+    if item.id() != id {
         return Err(invalid(&"the leaf is that of other evidence"));
     }
-    written(envelope, material, log, note, inclusion, &checkpoint, None).map_err(|error| invalid(&error))
+    if item.leaf() != inclusion.leaf {
+        return Err(invalid(&"the leaf is over another signature, or over another key or certificate"));
+    }
+    written(&item.stored, log, note, inclusion, &checkpoint, None).map_err(|error| invalid(&error))
+}
+
+/// What the signature is verified by, as it stands in a bundle.
+fn material(by: &SignedBy, entry: Value) -> Value {
+    match by {
+        SignedBy::Key(key) => json!({ "publicKey": { "hint": BASE64.encode(key.id().0.as_bytes()) }, "tlogEntries": [entry] }),
+        SignedBy::Certified(chain) => {
+            json!({ "certificate": { "rawBytes": BASE64.encode(chain.leaf()) }, "tlogEntries": [entry] })
+        }
+    }
 }
 
 /// The bundle of what holds, with what else of its `timestamps` stands in it.
 fn written(
-    envelope: &Envelope,
-    material: &Material<'_>,
+    stored: &Stored,
     log: &LogIdentity,
     note: &str,
     inclusion: &Inclusion,
@@ -119,14 +106,14 @@ fn written(
         },
         "canonicalizedBody": BASE64.encode(&inclusion.leaf),
     });
-    let mut material = material.written(entry);
+    let mut material = material(&stored.by, entry);
     if let (Some(timestamps), Some(fields)) = (timestamps, material.as_object_mut()) {
         fields.insert(TIMESTAMPS.to_owned(), timestamps.clone());
     }
     let bundle = json!({
         "mediaType": BUNDLE,
         "verificationMaterial": material,
-        "dsseEnvelope": envelope,
+        "dsseEnvelope": stored.envelope,
     });
     canonical(&bundle)
 }
@@ -306,10 +293,7 @@ fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Checked
     let own = certified.map(|key| TrustRoot::new([key.clone()]));
     let evidence = own.as_ref().unwrap_or(trust).verify(&envelope).map_err(|error| wrong("the envelope")(&error))?;
     let key = certified.or_else(|| trust.key(evidence.signer())).ok_or(("the envelope", "its key is not known".to_owned()))?;
-    let material = match &chain {
-        Some(chain) => Material::Certificate(chain),
-        None => Material::Key(key),
-    };
+    let by = chain.clone().map_or_else(|| SignedBy::Key(key.clone()), SignedBy::Certified);
 
     let note = text(&format!("{entry}/inclusionProof/checkpoint/envelope"))?;
     let checkpoint = log.signed(note).map_err(|error| wrong("the checkpoint")(&error))?;
@@ -329,12 +313,12 @@ fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Checked
     if id != evidence.id() {
         return Err(("the proof", "it is about other evidence than the envelope holds".to_owned()));
     }
-    let item = Item::signed(envelope.clone(), key.clone()).map_err(|error| wrong("the envelope")(&error))?;
+    let item = Item::unchecked(Stored { envelope, by }).map_err(|error| wrong("the envelope")(&error))?;
     if item.leaf() != inclusion.leaf {
         return Err(("the proof", "the leaf is not that of the envelope".to_owned()));
     }
     let timestamps = timestamps(&whole);
-    let again = written(&envelope, &material, log, note, &inclusion, &checkpoint, timestamps.map(|(data, _)| data));
+    let again = written(&item.stored, log, note, &inclusion, &checkpoint, timestamps.map(|(data, _)| data));
     let again = again.map_err(|error| wrong("the bundle")(&error))?;
     if again.as_bytes() != bytes {
         return Err(("the bundle", "it says something that nothing authenticates, or in another form".to_owned()));

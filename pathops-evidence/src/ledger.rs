@@ -5,7 +5,7 @@
 //!
 //! | object | what it is |
 //! |---|---|
-//! | `log/batch/<first leaf>` | the envelopes that were appended at once; **creating it is what appends** |
+//! | `log/batch/<first leaf>` | the envelopes that were appended at once, each with its key or the certificates of that; **creating it is what appends** |
 //! | `log/tile/<level>/<index>` | 256 hashes of a level; with `.p/<width>` while there are fewer |
 //! | `log/tile/entries/<index>` | the leaves below a tile of level 0 |
 //! | `log/checkpoint` | size and root, signed by the log |
@@ -43,6 +43,7 @@ mod tile;
 mod tree;
 mod witness;
 mod witnessing;
+mod written;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -53,8 +54,8 @@ use pathops_core::adapter::{Bucket, ObjectVersion};
 use pathops_core::evidence::Checkpoint;
 use pathops_core::{Digest, Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
 
-pub(crate) use leaf::Stored;
 pub use leaf::{Item, MAX_LEAF_BYTES};
+pub(crate) use leaf::{SignedBy, Stored};
 pub use note::{LogIdentity, LogKey, NoteError};
 pub use place::Place;
 pub use proof::is_consistent;

@@ -122,7 +122,7 @@ impl Source<'_> {
                         .advise("verify the ledger, and restore it from a backup"));
                 }
                 Found::Item { index, .. } if index < self.from => {}
-                Found::Item { index, item, key } => match self.entry(index, &item, key.id().0) {
+                Found::Item { index, item } => match self.entry(index, &item.envelope, item.by.key().id().0) {
                     Ok(entry) => entries.push(entry),
                     Err(why) => {
                         rebuilt.refused.0 += 1;

@@ -9,7 +9,7 @@ use pathops_core::evidence::{
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::{Item, Ledger, Stored};
+use crate::ledger::{Item, Ledger, SignedBy, Stored};
 use crate::retention::SealedBlobs;
 
 /// The media type of a stored envelope.
@@ -32,7 +32,8 @@ pub struct EvidenceRecord {
     /// Which leaf of the ledger it is, where it was appended to one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaf: Option<u64>,
-    /// The certificates of the key that signed it, where that is one that nobody knows by itself: for [`bundle_certified`].
+    /// The certificates of the key that signed it, where that is one that nobody knows by itself: for [`bundle_certified`]. A ledger
+    /// has them, too.
     ///
     /// [`bundle_certified`]: crate::bundle_certified
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -158,7 +159,11 @@ impl Sealer {
         let signature = self.signer.sign(cx, &signed).await?;
         let public_key = self.signer.public_key();
         let envelope = Envelope::new(&payload, &public_key, signature);
-        Item::unchecked(Stored { envelope, public_key })
+        let by = match self.signer.certificates().filter(|it| *it.public_key() == public_key) {
+            Some(chain) => SignedBy::Certified(chain),
+            None => SignedBy::Key(public_key),
+        };
+        Item::unchecked(Stored { envelope, by })
     }
 
     /// Stores the envelope of what was signed. Storing it again changes nothing.
@@ -169,7 +174,7 @@ impl Sealer {
 
     fn record(&self, name: String, predicate_type: String, item: &Item, envelope: Digest) -> EvidenceRecord {
         let location = self.blobs.location(&envelope);
-        let certificates = self.signer.certificates().filter(|it| *it.public_key() == item.stored.public_key);
+        let certificates = item.stored.by.certificates().cloned();
         EvidenceRecord { id: item.id(), name, predicate_type, envelope, location, leaf: None, certificates }
     }
 

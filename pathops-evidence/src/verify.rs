@@ -172,12 +172,13 @@ pub struct Against<'r> {
 }
 
 /// Verifies a whole ledger: that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the
-/// envelopes, that every envelope is signed by a trusted key, which its leaf has, and says something, and nothing that only PathOps
-/// may where the key is a producer's, that every known checkpoint is one of this log, that snapshots are whole and follow on each
+/// envelopes, that every envelope is signed by a trusted key, which its leaf has or a certificate of it, and says something, and nothing
+/// that only PathOps may where the key is a producer's, that every known checkpoint is one of this log, that snapshots are whole and follow on each
 /// other in their streams without a gap, and that what evidence refers to is there, or a tombstone says why it is not: parts of
 /// snapshots, reports, logs of builds, records of decisions. Snapshots in the same bucket that were begun and never ended, or have
 /// a number and are not in the log, are named among what was left out: somebody may be busy with them. A producer keeps its own
-/// reports and logs: what its references name is whole where it is here, and counted among what was left out where it is not. Each
+/// reports and logs: what its references name is whole where it is here, and counted among what was left out where it is not. Who has
+/// issued certificates is left out, and said: a key counts where it is trusted by itself. Each
 /// payload is read once. Its memory grows with the log by the names of the evidence, of the snapshots and of the payloads, and by
 /// what refers to payloads that are gone.
 ///
@@ -209,7 +210,7 @@ pub async fn verify_ledger_within(
     let mut audit = Audit::new(bucket, checkpoint.clone());
     let (mut payloads, mut tombstones) = (Payloads::within(payload_bytes), Tombstones::default());
     let (mut counts, mut roots) = (BTreeMap::<String, u64>::new(), known.into_iter().peekable());
-    let mut snapshots = Seen::default();
+    let (mut snapshots, mut certified) = (Seen::default(), 0_u64);
     let stores = Stores { blobs: against.blobs, sealed: against.sealed };
     loop {
         while let Some((size, root, note)) = roots.next_if(|(size, ..)| *size == audit.size()) {
@@ -221,11 +222,12 @@ pub async fn verify_ledger_within(
         match audit.next(cx).await? {
             Found::End => break,
             Found::Spoilt { part, why } => verification.fails(part, why),
-            Found::Item { index, item, key } => match against.trust.verify(&item) {
+            Found::Item { index, item } => match against.trust.verify(&item.envelope) {
                 Err(error) => verification.fails(format!("leaf {index}"), error),
                 // The log is over the key beside the envelope: whoever reads leaves only believes that one.
-                Ok(evidence) if evidence.signer() != key.id() => {
-                    let why = format!("its key is {}, and its envelope is signed by {}", key.id().0, evidence.signer().0);
+                Ok(evidence) if evidence.signer() != item.by.key().id() => {
+                    let why =
+                        format!("its key is {}, and its envelope is signed by {}", item.by.key().id().0, evidence.signer().0);
                     verification.fails(format!("leaf {index}"), why);
                 }
                 Ok(evidence) if let Some(why) = spoken_for_pathops(&evidence, against.trust) => {
@@ -243,7 +245,8 @@ pub async fn verify_ledger_within(
                     }
                     let is_pathops = against.trust.producers(evidence.signer()).is_empty();
                     payloads.take(cx, stores, index, &evidence, is_pathops, &mut verification).await?;
-                    payloads.envelope(cx, stores.blobs, index, &item, &mut verification).await?;
+                    payloads.envelope(cx, stores.blobs, index, &item.envelope, &mut verification).await?;
+                    certified += u64::from(item.by.certificates().is_some());
                 }
             },
         }
@@ -266,6 +269,10 @@ pub async fn verify_ledger_within(
             verification.left_out.extend(more.then(|| told.to_owned()));
         }
         Err(error) => verification.left_out.push(format!("what became of snapshots that are not in the log: {error}")),
+    }
+    if certified > 0 {
+        let what = format!("who issued the certificates of {certified} envelopes: their keys are trusted by themselves");
+        verification.left_out.push(what);
     }
     snapshots.finish(&mut verification);
     Ok(verification)

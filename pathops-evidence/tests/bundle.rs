@@ -1,16 +1,22 @@
 //! Sigstore bundles: what holds verifies, and no byte of one can be changed, also where nothing authenticates it.
 #![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
 
+#[path = "common/certificates.rs"]
+mod certificates;
+
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use certificates::certificates;
 use pathops_core::adapter::Signer as _;
 use pathops_core::evidence::{
-    Attester, CertificateChain, Health, Occasion, Place, Predicate, PublicKey, Reference, SNAPSHOT_FORMAT, Snapshot,
-    SnapshotExtent, StreamId, Subject, TrustRoot, Window,
+    Attester, Health, Occasion, Place, Predicate, Reference, SNAPSHOT_FORMAT, Snapshot, SnapshotExtent, StreamId, Subject,
+    TrustRoot, Window,
 };
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, UnixMillis};
-use pathops_evidence::ledger::{Ledger, LogKey};
+use pathops_evidence::ledger::{Ledger, LogKey, LogReader};
 use pathops_evidence::{EvidenceRecord, Sealer, Verdict, bundle_certified, log_of, trusted_root, verify_bundle};
 
 fn cx() -> OpContext {
@@ -65,22 +71,14 @@ async fn a_bundle_verifies_offline_with_the_trusted_root_and_the_signers_key() {
     assert_eq!(ledger.reader().bundle(&cx(), unknown).await.unwrap(), None);
 }
 
-/// A certificate of this key, which nobody has signed: the key is all that is read of one.
-fn certificate(key: &PublicKey) -> CertificateChain {
-    let sequence = |content: &[u8]| [&[0x30, 0x81, u8::try_from(content.len()).unwrap()], content].concat();
-    let empty = [0x30, 0];
-    let fields = [&[2, 1, 1], &empty[..], &empty, &empty, &empty, &key.to_der()].concat();
-    CertificateChain::new(sequence(&sequence(&fields)), Vec::new()).unwrap()
-}
-
 #[tokio::test]
 async fn the_bundle_of_a_keyless_signer_has_its_certificate_and_is_not_verified_without_an_authority() {
     let signer = MemorySigner::from_seed(3).unwrap();
-    let (own, chain) = (signer.public_key(), certificate(&signer.public_key()));
-    let other = certificate(&MemorySigner::from_seed(4).unwrap().public_key());
+    let (own, chain) = (signer.public_key(), certificates(&signer.public_key()));
+    let other = certificates(&MemorySigner::from_seed(4).unwrap().public_key());
     assert!(signer.clone().with_certificates(other.clone()).is_err());
-    let signer = signer.with_certificates(chain.clone()).unwrap();
-    let ledger = Arc::new(Ledger::open(&cx(), Arc::new(MemoryBucket::new()), key()).await.unwrap());
+    let (signer, bucket) = (signer.with_certificates(chain.clone()).unwrap(), Arc::new(MemoryBucket::new()));
+    let ledger = Arc::new(Ledger::open(&cx(), bucket.clone(), key()).await.unwrap());
     let sealer = Sealer::new(Arc::new(signer), Arc::new(MemoryBlobs::new())).with_ledger(ledger.clone());
     let subject = Subject::named("orders").with_sha256(&Digest::of(b"artifact"));
     let record = sealer.seal(&cx(), "health", vec![subject], &health(0)).await.unwrap();
@@ -96,6 +94,23 @@ async fn the_bundle_of_a_keyless_signer_has_its_certificate_and_is_not_verified_
     let read: serde_json::Value = serde_json::from_str(&bundle).unwrap();
     assert!(read["verificationMaterial"]["certificate"]["rawBytes"].is_string());
     assert!(read["verificationMaterial"].get("publicKey").is_none());
+    // The leaf is over that certificate, and the bucket alone has all that is needed.
+    let verifier = read_leaf(&inclusion.leaf)["spec"]["hashedRekordV002"]["signature"]["verifier"].clone();
+    let kind = serde_json::json!("PKIX_ECDSA_P256_SHA_256");
+    let raw = serde_json::json!({ "rawBytes": BASE64.encode(chain.leaf()) });
+    assert_eq!(verifier, serde_json::json!({ "keyDetails": kind, "x509Certificate": raw }));
+    let elsewhere = LogReader::new(bucket, reader.identity().clone());
+    assert_eq!(elsewhere.bundle(&cx(), record.id).await.unwrap().unwrap(), bundle);
+    let (_, item) = elsewhere.find(&cx(), record.id).await.unwrap().unwrap();
+    assert_eq!(item.certificates(), Some(&chain));
+    // It is not the bundle of a bare key, nor is that of one the bundle of a certificate.
+    assert!(pathops_evidence::bundle(&envelope, &own, reader.identity(), &note, &inclusion).is_err());
+    let (others, _, plain) = log().await;
+    let (checkpoint, note) = others.reader().note(&cx()).await.unwrap().unwrap();
+    let bare = others.reader().inclusion(&cx(), plain.leaf.unwrap(), &checkpoint).await.unwrap();
+    let envelope = others.reader().find(&cx(), plain.id).await.unwrap().unwrap().1.envelope().clone();
+    let refused = bundle_certified(&envelope, &chain, reader.identity(), &note, &bare).unwrap_err().to_string();
+    assert!(refused.contains("another key or certificate"), "{refused}");
 
     for trust in [TrustRoot::new([]), TrustRoot::new([own])] {
         let verification = verify_bundle(bundle.as_bytes(), reader.identity(), &trust);
@@ -112,6 +127,14 @@ async fn the_bundle_of_a_keyless_signer_has_its_certificate_and_is_not_verified_
         let without = bundle.replacen("\"certificate\"", "\"x509\"", 1);
         assert_eq!(verify_bundle(without.as_bytes(), reader.identity(), &trust).verdict(), Verdict::Failed);
     }
+}
+
+fn read_leaf(leaf: &[u8]) -> serde_json::Value {
+    assert_eq!(
+        serde_json_canonicalizer::to_string(&serde_json::from_slice::<serde_json::Value>(leaf).unwrap()).unwrap().as_bytes(),
+        leaf
+    );
+    serde_json::from_slice(leaf).unwrap()
 }
 
 /// The bundle of the only piece of a log.

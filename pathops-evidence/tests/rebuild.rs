@@ -2,11 +2,15 @@
 //! be.
 #![expect(clippy::unwrap_used, reason = "test code: a failure is a failed test")]
 
+#[path = "common/certificates.rs"]
+mod certificates;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use certificates::certificates;
 use pathops_core::adapter::{
     EvidenceIndex, EvidenceIndexCapabilities, EvidencePage, EvidenceQuery, IndexedEvidence, Signer as _, SubjectDigest,
 };
@@ -96,6 +100,36 @@ async fn an_index_is_made_anew_from_the_ledger_alone() {
         rebuild(&bucket, &index, recheck, &mut 0).await.unwrap();
         assert_eq!(index.all(), before);
     }
+}
+
+/// Some of a bare key, and some of a keyless signer with that key.
+#[tokio::test]
+async fn what_has_a_certificate_in_the_ledger_comes_back_as_everything_else() {
+    let (bucket, signer) = (MemoryBucket::new(), signer(1));
+    let ledger = Ledger::open(&cx(), Arc::new(bucket.clone()), key()).await.unwrap();
+    let chain = certificates(&signer.public_key());
+    let certified = Item::certified(envelope(1, 1).await, chain.clone()).unwrap();
+    assert!(Item::certified(envelope(1, 2).await, chain.clone()).is_err(), "signed by another key");
+    ledger.append(&cx(), vec![item(0, 1).await, certified.clone()]).await.unwrap();
+    for recheck in BOTH {
+        let (index, mut next) = (MemoryEvidenceIndex::new(), 0);
+        let rebuilt = rebuild(&bucket, &index, recheck, &mut next).await.unwrap();
+        assert_eq!((rebuilt.leaves, rebuilt.added, rebuilt.refused.0, next), (2, 2, 0, 2));
+        let reader = LogReader::new(Arc::new(bucket.clone()), key().identity());
+        let checkpoint = reader.checkpoint(&cx()).await.unwrap().unwrap();
+        for entry in index.all() {
+            let Place::Proven(logged) = reader.prove(&cx(), &entry, &checkpoint).await.unwrap() else { panic!("{entry:?}") };
+            assert_eq!(logged.evidence(), Ok(entry.id()));
+        }
+        let (place, found) = reader.find(&cx(), certified.id()).await.unwrap().unwrap();
+        assert_eq!((place, found.certificates()), (1, Some(&chain)));
+    }
+    // Without the bucket's word for it: tiles are made again from the batches.
+    let gone: Vec<_> = bucket.objects().keys().filter(|key| key.as_str().starts_with("log/tile/")).cloned().collect();
+    gone.iter().for_each(|key| drop(bucket.objects().remove(key)));
+    let again = Ledger::open(&cx(), Arc::new(bucket.clone()), key()).await.unwrap();
+    let checkpoint = again.reader().checkpoint(&cx()).await.unwrap().unwrap();
+    assert_eq!(again.reader().inclusion(&cx(), 1, &checkpoint).await.unwrap().leaf, certified.leaf());
 }
 
 #[tokio::test]

@@ -2,13 +2,17 @@
 //! noticed, and the part is named.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
+#[path = "common/certificates.rs"]
+mod certificates;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use certificates::certificates;
 use pathops_core::adapter::{BlobStore, Signer as _};
 use pathops_core::evidence::{
-    Attester, Envelope, Health, Occasion, Predicate, Provenance, Redaction, Reference, Snapshot, SnapshotExtent, Subject,
-    TestResult, Tombstone, TombstoneReason, TrustRoot, VerificationSummary,
+    Attester, Envelope, Health, Occasion, Predicate, Provenance, PublicKey, Redaction, Reference, Snapshot, SnapshotExtent,
+    Subject, TestResult, Tombstone, TombstoneReason, TrustRoot, VerificationSummary,
 };
 use pathops_core::memory::{Faults, Faulty, ManualClock, MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, IdempotencyKey, ObjectKey, OpContext, UnixMillis};
@@ -44,6 +48,11 @@ fn health(at: i64) -> Health {
 
 /// So many pieces of evidence and a snapshot of the last two, in batches of this size.
 async fn store(pieces: usize, batch: usize) -> Store {
+    store_of(pieces, batch, |_| false).await
+}
+
+/// The same, of which these are by a keyless signer.
+async fn store_of(pieces: usize, batch: usize, is_keyless: fn(usize) -> bool) -> Store {
     let (bucket, blobs) = (MemoryBucket::new(), MemoryBlobs::new());
     let signer = MemorySigner::from_seed(3).unwrap();
     let (trust, key_of_signer) = (TrustRoot::new([signer.public_key()]), signer.public_key());
@@ -76,10 +85,15 @@ async fn store(pieces: usize, batch: usize) -> Store {
     let snapshot = Snapshot { attester, references: references.collect(), extent };
     records.push(sealer.seal(&cx(), "snapshot", subject(), &snapshot).await.unwrap());
     let mut checkpoints = Vec::new();
+    let mut places = 0..;
     for records in records.chunks(batch) {
         let mut items = Vec::new();
-        for record in records {
-            items.push(Item::new(sealer.envelope(&cx(), record).await.unwrap(), key_of_signer.clone()).unwrap());
+        for (record, place) in records.iter().zip(&mut places) {
+            let envelope = sealer.envelope(&cx(), record).await.unwrap();
+            items.push(match is_keyless(place) {
+                true => Item::certified(envelope, certificates(&key_of_signer)).unwrap(),
+                false => Item::new(envelope, key_of_signer.clone()).unwrap(),
+            });
         }
         ledger.append(&cx(), items).await.unwrap();
         checkpoints.push(String::from_utf8(bucket.objects()[&name("log/checkpoint")].clone()).unwrap());
@@ -238,7 +252,20 @@ impl<P: Predicate> Predicate for Said<P> {
 
 #[tokio::test]
 async fn every_object_that_is_taken_away_cut_or_changed_is_named() {
-    let store = store(257, 258).await;
+    each_object_is_missed(&store(257, 258).await).await;
+}
+
+#[tokio::test]
+async fn every_object_of_a_log_with_certificates_that_is_taken_away_cut_or_changed_is_named() {
+    let store = store_of(257, 258, |place| place % 2 == 1).await;
+    let whole = store.verify(&[]).await;
+    assert_eq!(whole.verdict(), Verdict::Verified, "{whole}");
+    let left_out = "who issued the certificates of 129 envelopes: their keys are trusted by themselves";
+    assert!(whole.left_out.iter().any(|it| it == left_out), "{whole}");
+    each_object_is_missed(&store).await;
+}
+
+async fn each_object_is_missed(store: &Store) {
     for key in store.objects() {
         let own = key.as_str();
         // Without a checkpoint there is nothing that could be verified.
@@ -270,7 +297,16 @@ async fn every_object_that_is_taken_away_cut_or_changed_is_named() {
 /// Every byte of every object of a log of one leaf: a bit of it flipped, it taken out, and it doubled.
 #[tokio::test]
 async fn no_byte_can_be_changed() {
-    let store = store(0, 1).await;
+    no_byte_of(&store(0, 1).await).await;
+}
+
+/// Nor one of a certificate, or of those above it.
+#[tokio::test]
+async fn no_byte_of_a_log_with_certificates_can_be_changed() {
+    no_byte_of(&store_of(0, 1, |_| true).await).await;
+}
+
+async fn no_byte_of(store: &Store) {
     let changes: [fn(&mut Vec<u8>, usize); 3] = [
         |bytes, place| bytes[place] ^= 1 << (place % 8),
         |bytes, place| {
@@ -359,6 +395,30 @@ async fn a_leaf_with_another_key_than_the_one_that_signed_is_named() {
     let verification = store.verify(&[]).await;
     let [(part, why)] = verification.failures.as_slice() else { panic!("{verification}") };
     assert!(part == "leaf 3" && why.contains(&other().public_key().id().0.to_string()), "{verification}");
+}
+
+/// Whoever writes the log puts the certificate of another key beside an envelope.
+#[tokio::test]
+async fn a_leaf_with_the_certificate_of_another_key_is_named() {
+    let mut store = store_of(0, 1, |_| true).await;
+    let batch = name("log/batch/00000000000000000000");
+    let written = |key: &PublicKey| {
+        let chain = certificates(key);
+        let all: Vec<_> = std::iter::once(chain.leaf()).chain(chain.above().iter().map(Vec::as_slice)).collect();
+        let digest = serde_json::to_string(&Digest::of(&all.concat())).unwrap();
+        format!("{{\"chain\":{},\"digest\":{digest}}}", serde_json::to_string(&chain).unwrap())
+    };
+    let own = written(&MemorySigner::from_seed(3).unwrap().public_key());
+    let good = String::from_utf8(store.bucket.objects()[&batch].clone()).unwrap();
+    let forged = good.replace(&own, &written(&other().public_key()));
+    assert!(forged != good && good.starts_with("{\"format\":2,"), "{good}");
+    store.bucket = MemoryBucket::new();
+    store.bucket.objects().insert(batch, forged.into_bytes());
+    drop(Ledger::open(&cx(), Arc::new(store.bucket.clone()), key()).await.unwrap());
+    store.trust = TrustRoot::new([MemorySigner::from_seed(3).unwrap().public_key(), other().public_key()]);
+    let verification = store.verify(&[]).await;
+    let [(part, why)] = verification.failures.as_slice() else { panic!("{verification}") };
+    assert!(part == "leaf 0" && why.contains(&other().public_key().id().0.to_string()), "{verification}");
 }
 
 #[tokio::test]

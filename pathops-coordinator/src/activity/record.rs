@@ -104,9 +104,12 @@ impl Services {
         let envelope = self.sealer.envelope(cx, record).await?;
         let verified = self.trust.verify(&envelope).map_err(|error| corrupt(record, &error))?;
         let key = self.trust.key(verified.signer()).ok_or_else(|| corrupt(record, &"its key is not known"))?;
-        match &record.certificates {
-            Some(chain) => bundle_certified(&envelope, chain, reader.identity(), &note, &inclusion).map(Some),
-            None => bundle(&envelope, key, reader.identity(), &note, &inclusion).map(Some),
+        let certified = record.certificates.as_ref();
+        let certified = certified.map(|chain| bundle_certified(&envelope, chain, reader.identity(), &note, &inclusion));
+        match certified {
+            Some(Ok(bundle)) => Ok(Some(bundle)),
+            // Its leaf may be over the key alone, as every leaf was once.
+            Some(Err(_)) | None => bundle(&envelope, key, reader.identity(), &note, &inclusion).map(Some),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use pathops_core::adapter::Bucket;
-use pathops_core::evidence::{Checkpoint, Envelope, PublicKey};
+use pathops_core::evidence::Checkpoint;
 use pathops_core::{Digest, ErrorKind, ObjectKey, OpContext, Result};
 
 use super::leaf::{Item, Stored, leaf_hash};
@@ -13,12 +13,10 @@ use super::{batch, named};
 
 /// One step through a log.
 pub(crate) enum Found {
-    /// The envelope of a leaf that is what it should be.
+    /// The envelope of a leaf that is what it should be, and the key that the leaf is over, or its certificate.
     Item {
         index: u64,
-        item: Envelope,
-        /// The key that the leaf is over.
-        key: PublicKey,
+        item: Stored,
     },
     /// A part is not what follows from the others.
     Spoilt {
@@ -90,8 +88,7 @@ impl<'b> Audit<'b> {
                 self.compare(cx, tile.entries(), &leaves).await?;
             }
         }
-        let Stored { envelope, public_key } = item.stored;
-        self.found.push_back(Found::Item { index, item: envelope, key: public_key });
+        self.found.push_back(Found::Item { index, item: item.stored });
         Ok(())
     }
 

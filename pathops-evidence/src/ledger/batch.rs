@@ -1,16 +1,15 @@
 //! A batch: what was appended at once, as one object. Creating it is what appends; the tiles follow from it.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
-use pathops_core::evidence::{Envelope, PublicKey};
 use pathops_core::{Error, ErrorKind, ObjectKey, Result};
 use serde::{Deserialize, Serialize};
 
-use super::leaf::{Item, Stored};
+use super::leaf::Item;
+use super::written::{Known, Written};
 
-/// The version of a batch's form.
-const FORMAT: u32 = 1;
+/// The version of a batch's form, which every item has its key in.
+const KEYS: u32 = 1;
+/// And of one that has an item with certificates.
+const CERTIFICATES: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -21,20 +20,14 @@ struct Batch<'b> {
     items: Vec<Written<'b>>,
 }
 
-/// An item, with its key as it is written.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Written<'b> {
-    envelope: Cow<'b, Envelope>,
-    public_key: String,
+pub(super) fn encode(start: u64, items: &[Item]) -> Result<Vec<u8>> {
+    let items: Vec<_> = items.iter().map(|item| Written::from(&item.stored)).collect();
+    to_vec(&Batch { format: format(&items), start, items })
 }
 
-pub(super) fn encode(start: u64, items: &[Item]) -> Result<Vec<u8>> {
-    let items = items.iter().map(|item| {
-        let Stored { envelope, public_key } = &item.stored;
-        Written { envelope: Cow::Borrowed(envelope), public_key: public_key.to_pem() }
-    });
-    to_vec(&Batch { format: FORMAT, start, items: items.collect() })
+/// The first form that can hold these: others read what is without certificates as ever.
+fn format(items: &[Written<'_>]) -> u32 {
+    if items.iter().any(Written::is_certified) { CERTIFICATES } else { KEYS }
 }
 
 fn to_vec(batch: &Batch<'_>) -> Result<Vec<u8>> {
@@ -47,33 +40,85 @@ pub(super) fn decode(key: &ObjectKey, start: u64, bytes: &[u8]) -> Result<Vec<It
         Error::new(ErrorKind::Corrupt, "read a batch of the ledger").on(key).because(why).advise("restore it from a backup")
     };
     let batch: Batch<'_> = serde_json::from_slice(bytes).map_err(|error| corrupt(&error))?;
-    if batch.format != FORMAT {
-        return Err(corrupt(&format!("it has format {}, and this version reads {FORMAT}", batch.format)));
+    if !(KEYS..=CERTIFICATES).contains(&batch.format) {
+        return Err(corrupt(&format!("it has format {}, and this version reads {KEYS} and {CERTIFICATES}", batch.format)));
     }
     if batch.start != start || batch.items.is_empty() {
         return Err(corrupt(&format!("it begins at {} with {} items", batch.start, batch.items.len())));
     }
     // One batch has one form: no byte of it says nothing.
-    const FORM: &str = "it is not in the form in which batches are written";
-    if to_vec(&batch)? != bytes {
-        return Err(corrupt(&FORM));
+    if batch.format != format(&batch.items) || to_vec(&batch)? != bytes {
+        return Err(corrupt(&"it is not in the form in which batches are written"));
     }
-    // Most are of a few keys, and reading one takes longer than all the rest of an item.
-    let mut keys: BTreeMap<String, PublicKey> = BTreeMap::new();
-    let mut items = Vec::with_capacity(batch.items.len());
-    for Written { envelope, public_key: pem } in batch.items {
-        let public_key = match keys.get(&pem) {
-            Some(known) => known.clone(),
-            None => {
-                let read = PublicKey::from_pem(&pem).map_err(|error| corrupt(&error))?;
-                if read.to_pem() != pem {
-                    return Err(corrupt(&FORM));
-                }
-                keys.entry(pem).or_insert(read).clone()
-            }
-        };
-        let stored = Stored { envelope: envelope.into_owned(), public_key };
+    let (mut known, mut items) = (Known::default(), Vec::with_capacity(batch.items.len()));
+    for written in batch.items {
+        let stored = written.read(&mut known).map_err(|error| corrupt(&error))?;
         items.push(Item::unchecked(stored).map_err(|error| corrupt(&error))?);
     }
     Ok(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use pathops_core::Digest;
+    use pathops_core::adapter::Signer as _;
+    use pathops_core::evidence::{CertificateChain, Envelope, Signature};
+    use pathops_core::memory::MemorySigner;
+
+    use super::super::leaf::{SignedBy, Stored};
+    use super::*;
+
+    /// As every version has written a batch without certificates.
+    const FIRST: &str = include_str!("../../tests/fixtures/ledger/batch-1.json");
+    const SECOND: &str = include_str!("../../tests/fixtures/ledger/batch-2.json");
+
+    fn item(number: u64, is_certified: bool) -> Item {
+        let key = MemorySigner::from_seed(1).unwrap().public_key();
+        let envelope = Envelope::new(&[7], &key, Signature::from_der(number.to_be_bytes().to_vec()));
+        let fields = [&[2, 1, 1, 0x30, 0, 0x30, 0, 0x30, 0, 0x30, 0], key.to_der().as_slice()].concat();
+        let sequence = |content: &[u8]| [&[0x30, u8::try_from(content.len()).unwrap()], content].concat();
+        let by = match is_certified {
+            true => SignedBy::Certified(CertificateChain::new(sequence(&sequence(&fields)), vec![b"above".to_vec()]).unwrap()),
+            false => SignedBy::Key(key),
+        };
+        Item::unchecked(Stored { envelope, by }).unwrap()
+    }
+
+    fn read(text: &str) -> Result<Vec<Item>> {
+        decode(&ObjectKey::parse("log/batch/7").unwrap(), 7, text.as_bytes())
+    }
+
+    #[test]
+    fn each_form_is_read_and_written_as_it_is_stored() {
+        let (first, second) = ([item(0, false), item(1, false)], [item(0, false), item(1, true), item(2, true)]);
+        assert_eq!(String::from_utf8(encode(7, &first).unwrap()).unwrap() + "\n", FIRST);
+        assert_eq!(String::from_utf8(encode(7, &second).unwrap()).unwrap() + "\n", SECOND);
+        assert_eq!(read(FIRST.trim_end()).unwrap(), first);
+        assert_eq!(read(SECOND.trim_end()).unwrap(), second);
+    }
+
+    #[test]
+    fn a_batch_in_another_form_is_corrupt() {
+        let (first, second) = (FIRST.trim_end(), SECOND.trim_end());
+        let certificates = second.split_once("\"certificates\":").unwrap().1.split_once("},{").unwrap().0;
+        let digest = certificates.split_once("\"digest\":").unwrap().1.trim_end_matches('}');
+        let other = serde_json::to_string(&Digest::of(b"others")).unwrap();
+        let key = first.split_once(",\"publicKey\":").unwrap().1.split_once("},{").unwrap().0;
+        for (what, changed) in [
+            ("the later form without need", first.replace("\"format\":1", "\"format\":2")),
+            ("certificates in the first form", second.replace("\"format\":2", "\"format\":1")),
+            ("a form to come", second.replace("\"format\":2", "\"format\":3")),
+            ("both", second.replacen("\"certificates\":", &format!("\"publicKey\":{key},\"certificates\":"), 1)),
+            ("neither", first.replacen(&format!(",\"publicKey\":{key}"), "", 1)),
+            ("the digest of others", second.replacen(digest, &other, 1)),
+            ("another one above", second.replacen("YWJvdmU=", "YWJvdmX=", 1)),
+            ("one above that is another", second.replacen("YWJvdmU=", "YWJvdmY=", 1)),
+            ("none", second.replacen("[\"MG", "[],\"x\":[\"MG", 1)),
+            ("something more", second.replacen("\"chain\"", "\"more\":1,\"chain\"", 1)),
+            ("nothing in a field", first.replacen("\"publicKey\"", "\"certificates\":null,\"publicKey\"", 1)),
+        ] {
+            assert!(changed != first && changed != second, "{what}");
+            assert_eq!(read(&changed).unwrap_err().kind(), ErrorKind::Corrupt, "{what}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use pathops_core::adapter::Bucket;
 use pathops_core::evidence::{Checkpoint, EvidenceId, Inclusion};
 use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result};
 
-use super::leaf::{self, Item, Stored};
+use super::leaf::{self, Item};
 use super::tile::{self, FULL, Tile};
 use super::tree::Edge;
 use super::{LogIdentity, MAX_BATCH, NoteError, Tip, batch_at, named, proof};
@@ -140,7 +140,8 @@ impl LogReader {
         Ok(Some((checkpoint, note)))
     }
 
-    /// A piece of evidence as a Sigstore bundle; see [`bundle`](crate::bundle). `None` where the log does not have it.
+    /// A piece of evidence as a Sigstore bundle; see [`bundle`](crate::bundle()), and [`bundle_certified`](crate::bundle_certified) of what
+    /// the log has with a certificate. `None` where the log does not have it.
     ///
     /// # Errors
     /// As [`LogReader::inclusion`].
@@ -149,8 +150,7 @@ impl LogReader {
             return Ok(None);
         };
         let inclusion = self.inclusion(cx, index, &checkpoint).await?;
-        let Stored { envelope, public_key } = item.stored;
-        crate::bundle(&envelope, &public_key, &self.log, &note, &inclusion).map(Some)
+        crate::bundle::bundled(item.stored, &self.log, &note, &inclusion).map(Some)
     }
 
     /// The hashes that show that the log of `to` begins with that of `from`; see [`is_consistent`](super::is_consistent).

@@ -111,7 +111,7 @@ impl Survey {
             loop {
                 match audit.next(cx).await? {
                     Found::End => break,
-                    Found::Item { index, item, .. } => survey.take(index, &item, &mut numbered, trust)?,
+                    Found::Item { index, item, .. } => survey.take(index, &item.envelope, &mut numbered, trust)?,
                     Found::Spoilt { part, why } => {
                         let error = Error::new(ErrorKind::Corrupt, SURVEY).on(part).because(why);
                         return Err(error.advise("restore it from a backup; until then nothing is let go"));

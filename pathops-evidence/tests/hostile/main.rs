@@ -1,12 +1,15 @@
 //! Buckets that fail unseen, and evidence that somebody has tampered with: whatever matters is noticed, and nothing panics.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
+#[path = "../common/certificates.rs"]
+mod certificates;
 mod damaged;
 mod unreliable;
 mod vast;
 
 use std::collections::BTreeMap;
 
+use certificates::certificates;
 use pathops_core::adapter::Signer as _;
 use pathops_core::evidence::{Envelope, PAYLOAD_TYPE, Statement, Subject, TrustRoot, pre_authentication_encoding};
 use pathops_core::memory::{MemoryBucket, MemorySigner};
@@ -26,7 +29,7 @@ fn trust() -> TrustRoot {
     TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()])
 }
 
-/// So many statements, signed.
+/// So many statements, signed; each fifth of them by a keyless signer.
 async fn items(count: usize) -> Vec<Item> {
     let (signer, mut items) = (MemorySigner::from_seed(1).unwrap(), Vec::new());
     for number in 0..count {
@@ -34,7 +37,11 @@ async fn items(count: usize) -> Vec<Item> {
         let statement = Statement::new(vec![subject], "https://example.org/number", &number).unwrap();
         let payload = statement.to_canonical().unwrap();
         let signature = signer.sign(&cx(), &pre_authentication_encoding(PAYLOAD_TYPE, &payload)).await.unwrap();
-        items.push(Item::signed(Envelope::new(&payload, &signer.public_key(), signature), signer.public_key()).unwrap());
+        let (key, envelope) = (signer.public_key(), Envelope::new(&payload, &signer.public_key(), signature));
+        items.push(match number % 5 {
+            4 => Item::certified(envelope, certificates(&key)).unwrap(),
+            _ => Item::signed(envelope, key).unwrap(),
+        });
     }
     items
 }

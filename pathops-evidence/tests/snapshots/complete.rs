@@ -11,7 +11,7 @@ use pathops_evidence::ledger::{Item, Ledger};
 use pathops_evidence::{Collection, EvidenceRecord, Verdict, Verification};
 use proptest::prelude::*;
 
-use super::{Store, about, cx, log_key, signer, stream, subject};
+use super::{Store, about, certificates, cx, log_key, signer, stream, subject};
 
 const UNITS: [&str; 3] = ["orders", "store", "web"];
 
@@ -32,7 +32,10 @@ fn checkpoint(store: &Store) -> String {
 }
 
 async fn whole(shapes: &[Shape]) -> Whole {
-    let store = Store::default();
+    whole_in(Store::default(), shapes).await
+}
+
+async fn whole_in(store: Store, shapes: &[Shape]) -> Whole {
     let (streams, sealer) = store.open(Arc::new(store.bucket.clone())).await.unwrap();
     let (mut snapshots, mut envelopes) = (Vec::new(), Vec::new());
     for (at, (unit, there, absent)) in shapes.iter().enumerate() {
@@ -58,10 +61,15 @@ async fn whole(shapes: &[Shape]) -> Whole {
 impl Whole {
     /// What is said of a ledger of these envelopes, signed by the log as if it had always been so.
     async fn forged(&self, envelopes: &[Envelope], known: &[String]) -> Verification {
-        let store = Store { bucket: MemoryBucket::new(), blobs: self.store.blobs.clone() };
+        let store = Store { bucket: MemoryBucket::new(), ..self.store.clone() };
         let ledger = Ledger::open(&cx("forge"), Arc::new(store.bucket.clone()), log_key()).await.unwrap();
         for envelope in envelopes {
-            ledger.append(&cx("forge"), vec![Item::new(envelope.clone(), signer().public_key()).unwrap()]).await.unwrap();
+            let key = signer().public_key();
+            let item = match self.store.keyless {
+                true => Item::certified(envelope.clone(), certificates(&key)).unwrap(),
+                false => Item::new(envelope.clone(), key).unwrap(),
+            };
+            ledger.append(&cx("forge"), vec![item]).await.unwrap();
         }
         store.verify(known).await
     }
@@ -99,9 +107,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn whatever_is_done_to_snapshots_is_noticed_and_named(shapes in shapes()) {
+    fn whatever_is_done_to_snapshots_is_noticed_and_named(shapes in shapes(), keyless: bool) {
         run(async {
-            let whole = whole(&shapes).await;
+            let whole = whole_in(Store { keyless, ..Store::default() }, &shapes).await;
             let said = whole.store.verify(&[]).await;
             assert_eq!(said.verdict(), Verdict::Verified, "{said}");
             assert!(said.to_string().contains("without a gap or a double"), "{said}");

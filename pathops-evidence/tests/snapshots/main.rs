@@ -1,6 +1,8 @@
 //! Snapshots: what is collected, the numbers that they get, and that nothing of them can be missing unnoticed.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
+#[path = "../common/certificates.rs"]
+mod certificates;
 mod collecting;
 mod complete;
 mod numbers;
@@ -8,6 +10,7 @@ mod numbers;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use certificates::certificates;
 use pathops_core::adapter::{BlobStore, Bucket, Signer as _};
 use pathops_core::evidence::{Occasion, Snapshot, StreamId, Subject, TrustRoot, Window};
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
@@ -45,13 +48,17 @@ fn expected(parts: &[&str]) -> BTreeSet<String> {
 struct Store {
     bucket: MemoryBucket,
     blobs: MemoryBlobs,
+    /// Whether who signs has certificates.
+    keyless: bool,
 }
 
 impl Store {
     /// Streams as a process opens them, whose bucket is seen through `bucket`.
     async fn open(&self, bucket: Arc<dyn Bucket>) -> Result<(Streams, Sealer)> {
         let ledger = Arc::new(Ledger::open(&cx("open"), bucket.clone(), log_key()).await?);
-        let sealer = Sealer::new(Arc::new(signer()), Arc::new(self.blobs.clone())).with_ledger(ledger);
+        let chain = certificates(&signer().public_key());
+        let signer = if self.keyless { signer().with_certificates(chain)? } else { signer() };
+        let sealer = Sealer::new(Arc::new(signer), Arc::new(self.blobs.clone())).with_ledger(ledger);
         Ok((Streams::new(bucket, sealer.clone()), sealer))
     }
 

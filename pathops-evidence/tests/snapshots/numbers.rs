@@ -58,6 +58,27 @@ async fn an_operation_that_is_repeated_gives_the_same_snapshot() {
     is_verified(&store, 2).await;
 }
 
+/// It has its number, and whoever publishes it has no certificate.
+#[tokio::test]
+async fn a_snapshot_of_a_keyless_signer_is_published_by_another_process_with_its_certificate() {
+    let store = Store { keyless: true, ..Store::default() };
+    let record = take(&store.streams().await, "orders", "a").await.unwrap();
+    let certificates = record.certificates.clone();
+    assert!(certificates.is_some());
+    // The machine has died before it was published.
+    let unpublished = |key: &ObjectKey| !key.as_str().starts_with("log/") && !key.as_str().ends_with("/head");
+    store.bucket.objects().retain(|key, _| unpublished(key));
+    let another = Store { keyless: false, ..store };
+    let (streams, sealer) = another.open(Arc::new(another.bucket.clone())).await.unwrap();
+    let published = take(&streams, "orders", "a").await.unwrap();
+    assert_eq!(published, EvidenceRecord { leaf: Some(0), ..record });
+    let reader = pathops_evidence::ledger::LogReader::new(Arc::new(another.bucket.clone()), super::log_key().identity());
+    let (_, item) = reader.find(&cx("find"), published.id).await.unwrap().unwrap();
+    assert_eq!(item.certificates(), certificates.as_ref());
+    assert_eq!(item.envelope(), &sealer.envelope(&cx("read"), &published).await.unwrap());
+    is_verified(&another, 1).await;
+}
+
 /// Dies at each write in turn; then others come first, or the same operation again.
 #[tokio::test]
 async fn a_crash_at_each_write_leaves_neither_a_gap_nor_a_double() {
