@@ -19,7 +19,7 @@ const NOTICE: i64 = 2 * (LOOK + TICK);
 const SECOND: i64 = 1_000;
 
 /// It comes to rest within this time, or never.
-const REST: i64 = 60_000;
+const REST: i64 = 20_000;
 
 /// It was true all this time, and not said.
 #[derive(Debug)]
@@ -37,11 +37,13 @@ impl Schedule {
         self.argo.calm_down();
         let (end, longest) = (self.argo.now + REST, millis(self.settle) + SECOND + NOTICE + REFRESH);
         let (mut verdict, mut true_since) = (self.ask(&edit), None);
+        let mut settled_at = self.settled_at(&verdict);
         while self.argo.now < end {
             let changed = self.argo.go_on();
             true_since = if self.is_true() { true_since.or(Some(self.argo.now)) } else { None };
-            if changed || matches!(verdict, Verdict::NotYet(NotYet::Settling { .. })) {
+            if changed || self.argo.now >= settled_at {
                 verdict = self.ask(&edit);
+                settled_at = self.settled_at(&verdict);
             }
             let waiting = matches!(verdict, Verdict::NotYet(_) | Verdict::Stale(_, StaleAction::Refresh));
             if verdict.is_ready() || (!waiting && self.argo.is_idle()) {
@@ -55,6 +57,16 @@ impl Schedule {
             self.argo.now += TICK;
         }
         Ok(verdict)
+    }
+
+    /// When time alone changes a verdict.
+    fn settled_at(&self, verdict: &Verdict) -> i64 {
+        match verdict {
+            Verdict::NotYet(NotYet::Settling { remaining_millis }) => {
+                self.argo.now.saturating_add_unsigned(*remaining_millis).saturating_add(1)
+            }
+            _ => i64::MAX,
+        }
     }
 
     /// Argo CD sees all there is to see, and does what it does about it. Whether there was anything.

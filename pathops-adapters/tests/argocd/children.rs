@@ -84,7 +84,7 @@ async fn children_that_are_named_are_ready_when_all_are() {
     let cluster = &scene.servers.cluster;
     // The parent did something since: the child may have got another spec, and was compared with the one before.
     cluster.edit(&child(), |object| object["status"]["operationState"]["finishedAt"] = second(ago(50)).into());
-    cluster.edit(&child(), |object| object["status"]["reconciledAt"] = second(ago(31)).into());
+    cluster.edit(&child(), |object| object["status"]["reconciledAt"] = second(ago(45)).into());
     let stale = seen(&argo, &scene).await;
     assert!(matches!(stale, Readiness::Stale(Stale::NotLooking { .. }, StaleAction::Refresh)), "{stale:?}");
     cluster.edit(&child(), |object| object["status"]["reconciledAt"] = second(ago(5)).into());
