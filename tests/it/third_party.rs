@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 use crate::world::{START, cx, wait};
 
+mod certified;
 pub(crate) mod log;
 
 /// The folder with the verifiers; `None`, and told, where they are not installed and need not be.
@@ -78,7 +79,10 @@ struct Shop {
 
 impl Shop {
     fn new(pieces: usize) -> Self {
-        let signer = MemorySigner::from_seed(3).unwrap();
+        Self::of(MemorySigner::from_seed(3).unwrap(), pieces)
+    }
+
+    fn of(signer: MemorySigner, pieces: usize) -> Self {
         let key = LogKey::new("shop.example/evidence", &[7; 32]).unwrap();
         let bucket = MemoryBucket::new();
         let ledger = Arc::new(wait(Ledger::open(&cx(), Arc::new(bucket.clone()), key.clone())).unwrap());

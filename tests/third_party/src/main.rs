@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! verify bundle BUNDLE TRUSTED_ROOT PUBLIC_KEY ARTIFACT
+//! verify certified BUNDLE TRUSTED_ROOT IDENTITY ISSUER ARTIFACT
 //! verify log FOLDER LOG_KEY [EARLIER_CHECKPOINT…]
 //! verify inclusion LEAF INDEX CHECKPOINT PROOF LOG_KEY
 //! verify consistency EARLIER_CHECKPOINT CHECKPOINT PROOF LOG_KEY
@@ -9,7 +10,7 @@
 //!
 //! `cdevent` verifies nothing: it writes an event by the library of CDEvents, for others to read.
 //!
-//! All but `INDEX` and `LOG_KEY` are files. `LOG_KEY` is a C2SP verifier key, and a `PROOF` its hashes, one after the other.
+//! All but `INDEX`, `LOG_KEY`, `IDENTITY` and `ISSUER` are files. `LOG_KEY` is a C2SP verifier key, and a `PROOF` its hashes, one after the other.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ use cdevents_sdk::{CDEvent, Subject};
 use ct_merkle::{ConsistencyProof, InclusionProof, RootHash};
 use sha2::Sha256;
 use signed_note::{Note, StandardVerifier, VerifierList};
-use sigstore_verify::PublicKeyVerificationPolicy;
+use sigstore_verify::{Policy, PublicKeyVerificationPolicy, VerificationPolicy};
 use sigstore_verify::trust_root::TrustedRoot;
 use sigstore_verify::types::{Bundle, DerPublicKey};
 use tlog_tiles::{Checkpoint, Error, Tile, TileHashReader, TileReader};
@@ -32,7 +33,11 @@ fn main() -> ExitCode {
         return cdevent();
     }
     let answer = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["bundle", bundle, root, key, artifact] => verify_bundle(bundle, root, key, artifact),
+        ["bundle", bundle, root, key, artifact] => by_key(key).and_then(|policy| verify_bundle(bundle, root, &policy, artifact)),
+        // Nobody runs a log of certificates for an authority of ours.
+        ["certified", bundle, root, identity, issuer, artifact] => {
+            verify_bundle(bundle, root, &VerificationPolicy::new(identity, issuer).skip_sct(), artifact)
+        }
         ["log", folder, key, ref earlier @ ..] => log(folder.as_ref(), key, earlier),
         ["inclusion", leaf, index, checkpoint, proof, key] => inclusion(leaf, index, checkpoint, proof, key),
         ["consistency", earlier, checkpoint, proof, key] => consistency(earlier, checkpoint, proof, key),
@@ -73,13 +78,16 @@ fn cdevent() -> ExitCode {
     }
 }
 
+fn by_key(key: &str) -> Result<PublicKeyVerificationPolicy, Box<dyn std::error::Error>> {
+    Ok(PublicKeyVerificationPolicy::new(DerPublicKey::from_pem(&std::fs::read_to_string(key)?)?))
+}
+
 /// With `sigstore-verify`.
-fn verify_bundle(bundle: &str, root: &str, key: &str, artifact: &str) -> Answer {
+fn verify_bundle(bundle: &str, root: &str, policy: &dyn Policy, artifact: &str) -> Answer {
     let text = |file: &str| std::fs::read_to_string(file);
-    let policy = PublicKeyVerificationPolicy::new(DerPublicKey::from_pem(&text(key)?)?);
     let (bundle, root) = (Bundle::from_json(&text(bundle)?)?, TrustedRoot::from_json(&text(root)?)?);
     let artifact = std::fs::read(artifact)?;
-    let result = sigstore_verify::verify(artifact.as_slice(), &bundle, &policy, &root)?;
+    let result = sigstore_verify::verify(artifact.as_slice(), &bundle, policy, &root)?;
     if result.tlog_verified() { Ok(()) } else { Err("the log was not verified".into()) }
 }
 
