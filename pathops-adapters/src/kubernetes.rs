@@ -1,24 +1,28 @@
-//! What runs in Kubernetes, as its API server tells it: logs, events, the state of pods, what they use, and how it was verified. Read
-//! only.
+//! What runs in Kubernetes, as its API server tells it: logs, events, the state of pods and rollouts, what is used, and how it was
+//! verified. Read only.
 //!
 //! Which pods are a unit in an environment is told by the host ([`Workload`]): a cluster, a namespace and a selector of labels. A unit
 //! may have several, also in several clusters.
 //!
 //! What it guarantees:
 //!
-//! * **It changes nothing.** It lists pods, events and measurements of one namespace at a time and gets logs; [`ROLE`] grants just that.
+//! * **It changes nothing.** It lists pods, events and measurements of one namespace at a time and gets logs and workloads; [`ROLE`] grants
+//!   just that.
 //!   Where a workload is verified by Argo Rollouts, Kargo or GitOps Promoter, it lists their objects as well, which
 //!   [`VERIFICATIONS_ROLE`] grants. What it may not do is an error that names the verb and the resource.
 //! * **Events are the unit's own.** Those of its pods, of what they belong to (ReplicaSet and Deployment, StatefulSet, DaemonSet, Job), of
 //!   pods that these had before, and of objects that the host names ([`Workload::object`]). Kubernetes forgets events after an hour.
 //!   With them comes the state of each container as it is now: the digest of the image that runs, restarts, how it ended last, and
 //!   what it waits for, such as `CrashLoopBackOff`.
+//! * **A rollout has the health that Argo CD would give it.** How each Deployment, StatefulSet and DaemonSet of the unit's pods, or that the
+//!   host names, stands now is told with the events: `Healthy`, `Progressing`, `Degraded` or `Suspended`, and why. It is what people
+//!   know from Argo CD and no proof that a commit is live. Of what is not there any more, nothing is told.
 //! * **Logs are shared fairly.** Each container's log, and the one from before its last restart, has an equal part of the bytes that are
 //!   asked for, and what some do not need goes to the next. Each begins with a line that says whose it is. Those of containers that
 //!   restarted or wait come last, since the end is what is kept. Where not all fits, the beginnings of all come first, and then their ends.
-//! * **What is left out is counted**, of each log and of all: 16 MiB are sent for that at most; past these, and past 60 logs, it is told
-//!   that there is more. What a node has rotated away, nobody knows of. No more stays in memory than is asked for, or 4 KiB a log; half
-//!   a line where one was cut is left out.
+//! * **What is left out is counted**, of each log and of all: 16 MiB are sent for that, or twice what is asked for; past these, and past
+//!   60 logs, it is told that there is more. What a node has rotated away, nobody knows of. No more stays in memory than is asked for,
+//!   or 4 KiB a log; half a line where one was cut is left out.
 //! * **Verifications are handed on as they are.** [`Kubernetes::verifications`] picks the objects of a unit and judges nothing: by the
 //!   Rollout that owns them, by Stage, by commit or digest. A report holds them byte by byte, all of them or none.
 //! * **An absence says why**: no such pod, nothing printed, no metrics API in the cluster, no such kind of objects.
@@ -55,6 +59,7 @@ mod events;
 mod list;
 mod logs;
 mod pod;
+mod rollout;
 mod sections;
 mod usage;
 mod verifications;
@@ -88,11 +93,14 @@ pub const ROLE: &str = include_str!("kubernetes/role.yaml");
 pub const VERIFICATIONS_ROLE: &str = include_str!("kubernetes/verifications/role.yaml");
 
 /// What [`ROLE`] grants.
-const NEEDED: [Right; 4] = [
+const NEEDED: [Right; 7] = [
     Right { verb: "list", group: "", resource: "pods", part: "" },
     Right { verb: "list", group: "", resource: "events", part: "" },
     Right { verb: "get", group: "", resource: "pods", part: "log" },
     Right { verb: "list", group: "metrics.k8s.io", resource: "pods", part: "" },
+    Right { verb: "get", group: "apps", resource: "deployments", part: "" },
+    Right { verb: "get", group: "apps", resource: "statefulsets", part: "" },
+    Right { verb: "get", group: "apps", resource: "daemonsets", part: "" },
 ];
 
 /// What runs in one or several clusters. See the [module](self).

@@ -1,4 +1,4 @@
-//! What Kubernetes tells of a unit's objects, and how its pods are.
+//! What Kubernetes tells of a unit's objects, and how its pods and rollouts are.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +7,13 @@ use pathops_core::{Result, UnixMillis};
 use serde::Deserialize;
 
 use super::list::Place;
+use super::rollout::{API, Health, Kind, health};
 
 /// So many events are given: the last ones.
 const MOST: usize = 2_000;
+
+/// Of so many workloads it is read how their rollouts stand.
+const WORKLOADS: usize = 50;
 
 /// So many bytes of what an event says.
 const WORDS: usize = 1_000;
@@ -123,6 +127,7 @@ pub(super) async fn read(place: &Place<'_>, since: UnixMillis, now: UnixMillis) 
     let mut own = Objects(objects.iter().cloned().collect());
     own.0.extend(pods.iter().map(|pod| ("Pod".to_owned(), pod.metadata.name.clone())));
     own.0.extend(pods.iter().flat_map(|pod| pod.owners()));
+    let rollouts = rollouts(place, &own, now).await?;
     let keep = |told: Told| {
         let at = told.at().filter(|at| *at >= since)?;
         Some((told.object(), told.given(at)))
@@ -130,7 +135,7 @@ pub(super) async fn read(place: &Place<'_>, since: UnixMillis, now: UnixMillis) 
     let (told, more) = place.list("list events", ("/api/v1", "events"), None, keep).await?;
     own.and_made(told.iter().map(|(object, _)| object));
     let told = told.into_iter().filter(|((kind, name), _)| own.has(kind, name)).map(|(_, event)| event);
-    let mut events: Vec<RuntimeEvent> = told.chain(pods.iter().flat_map(|pod| pod.events(since, now))).collect();
+    let mut events: Vec<RuntimeEvent> = told.chain(rollouts).chain(pods.iter().flat_map(|pod| pod.events(since, now))).collect();
     if more {
         let why = "the namespace has more events than are read: some that belong here may be missing";
         events.push(event(now, "LeftOut", why.to_owned()));
@@ -144,4 +149,22 @@ pub(super) async fn read(place: &Place<'_>, since: UnixMillis, now: UnixMillis) 
         return Ok(Collected::Absent(format!("nothing happened to {} since {since}", place.workload)));
     }
     Ok(Collected::Present(events))
+}
+
+/// How the rollouts of the unit's workloads stand now.
+async fn rollouts(place: &Place<'_>, own: &Objects, now: UnixMillis) -> Result<Vec<RuntimeEvent>> {
+    let workloads: Vec<_> = own.0.iter().filter_map(|(kind, name)| Some((Kind::named(kind)?, name))).collect();
+    let mut events = Vec::new();
+    for (kind, name) in workloads.iter().take(WORKLOADS) {
+        let (plural, operation) = kind.plural_and_operation();
+        if let Some(object) = place.get(operation, (API, plural), name).await? {
+            let Health { word, why } = health(*kind, &object);
+            events.push(event(now, word, format!("{}/{name}: {why}", kind.name())));
+        }
+    }
+    let unread = workloads.len().saturating_sub(WORKLOADS);
+    if unread > 0 {
+        events.push(event(now, "LeftOut", format!("how the rollouts of {unread} more workloads stand was not read")));
+    }
+    Ok(events)
 }

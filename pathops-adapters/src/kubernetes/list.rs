@@ -1,4 +1,4 @@
-//! Lists of the API server, page by page.
+//! Lists of the API server, page by page, and single objects.
 
 use pathops_core::{ErrorKind, OpContext, Result};
 use serde::Deserialize;
@@ -90,6 +90,23 @@ impl Place<'_> {
             }
         }
         Ok((kept, true))
+    }
+
+    /// An object of its namespace, or `None` where it is not there.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        operation: &'static str,
+        (api, resource): (&str, &str),
+        name: &str,
+    ) -> Result<Option<T>> {
+        let ask = self.ask(operation, api, &format!("{resource}/{}", encoded(name)));
+        match self.http.read(&ask).await {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map(Some).map_err(|error| ask.error(ErrorKind::Unexpected).because(error))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Its pods, by name.

@@ -132,7 +132,7 @@ pub(super) async fn read(places: &[Place<'_>], asked: &SignalQuery) -> Result<Co
     logs.sort_by_key(|log| log.in_trouble);
     let unread = logs.len().saturating_sub(MOST);
     let logs = logs.get(unread..).unwrap_or_default();
-    let mut kept = Kept::new(asked.head_bytes, asked.tail_bytes, unread);
+    let mut kept = Kept::new(asked.head_bytes.min(END), asked.tail_bytes.min(END), unread);
     let (mut failed, mut sent) = (None::<Error>, SENT);
     for (number, log) in logs.iter().enumerate() {
         let (heading, others) = (log.heading(), logs.len().saturating_sub(number));

@@ -17,6 +17,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             a_container_tells_its_digest_its_restarts_and_how_it_ended,
         ),
         trial("a_container_that_waits_tells_why", a_container_that_waits_tells_why),
+        trial("a_rollout_tells_how_it_stands", a_rollout_tells_how_it_stands),
         trial("an_object_that_makes_no_pod_is_heard_where_it_is_named", an_object_that_makes_no_pod_is_heard_where_it_is_named),
         trial("without_a_pod_nothing_is_guessed", without_a_pod_nothing_is_guessed),
         trial(
@@ -101,6 +102,41 @@ async fn a_container_tells_its_digest_its_restarts_and_how_it_ended() {
     let told = events(&scene).await;
     assert_eq!(reasons(&told), ["Running"]);
     assert!(told[0].message.contains("exit code 1, Error"), "{told:?}");
+}
+
+async fn a_rollout_tells_how_it_stands() {
+    let scene = Scene::with(|workload| workload.object("StatefulSet", "ledger").object("ConfigMap", "orders")).await;
+    scene.healthy("aaaaa");
+    let workload = |kind: &str, name: &str, status: serde_json::Value| {
+        let object = json!({"kind": kind, "metadata": {"name": name, "namespace": "shop", "generation": 3}, "spec": {"replicas": 2},
+            "status": status});
+        scene.servers.cluster.runs().workload(object);
+    };
+    // That of another, which is not asked for.
+    workload("Deployment", "orders-api", json!({}));
+    workload("Deployment", "orders", json!({"observedGeneration": 3, "replicas": 3, "updatedReplicas": 1}));
+    let told = events(&scene).await;
+    assert_eq!(reasons(&told), ["Progressing", "Running"]);
+    assert_eq!(told[0].message, "Deployment/orders: 1 of 2 pods are new");
+    let stuck = json!([{"type": "Progressing", "reason": "ProgressDeadlineExceeded", "message": "ReplicaSet has timed out"}]);
+    workload("Deployment", "orders", json!({"observedGeneration": 3, "conditions": stuck}));
+    workload(
+        "StatefulSet",
+        "ledger",
+        json!({"observedGeneration": 3, "readyReplicas": 2, "currentRevision": "a", "updateRevision": "a"}),
+    );
+    let told = events(&scene).await;
+    assert_eq!(reasons(&told), ["Degraded", "Healthy", "Running"]);
+    assert!(
+        told[0].message.ends_with("ReplicaSet has timed out") && told[1].message.starts_with("StatefulSet/ledger: 2 pods"),
+        "{told:?}"
+    );
+    let calls: Vec<_> = scene.servers.cluster.calls().into_iter().filter(|call| call.contains("/apis/apps/")).collect();
+    assert!(calls.iter().all(|call| call.starts_with("GET ") && !call.contains("orders-api")), "{calls:?}");
+    // A workload that nobody can read in the shape that it has is no rollout that stands well.
+    workload("Deployment", "orders", json!({"observedGeneration": "three"}));
+    let error = scene.kubernetes.events(&cx(), &query("orders")).await.unwrap_err();
+    assert_eq!(error.kind(), pathops_core::ErrorKind::Unexpected, "{error}");
 }
 
 async fn a_container_that_waits_tells_why() {

@@ -38,18 +38,31 @@ async fn what_is_missing_and_what_is_too_much_is_found() {
     let told = |finding: RightsFinding| format!("main/shop: {finding}");
     let missing = |right: &str| told(RightsFinding::Missing { right: right.to_owned() });
     let excess = |right: &str| told(RightsFinding::Excess { right: right.to_owned() });
-    let all = ["get pods/log", "list events", "list pods", "list pods.metrics.k8s.io"];
+    let workloads = ["get daemonsets.apps", "get deployments.apps", "get statefulsets.apps"];
+    let all = [
+        "get daemonsets.apps",
+        "get deployments.apps",
+        "get pods/log",
+        "get statefulsets.apps",
+        "list events",
+        "list pods",
+        "list pods.metrics.k8s.io",
+    ];
     assert_eq!(findings(&scene).await, all.map(missing));
     scene.servers.cluster.allow(json!([
         {"verbs": ["get", "list"], "apiGroups": [""], "resources": ["pods", "pods/log", "events"]},
         {"verbs": ["get"], "apiGroups": [""], "resources": ["secrets"]},
+        {"verbs": ["get"], "apiGroups": ["apps"], "resources": ["deployments", "replicasets"]},
     ]));
     assert_eq!(
         findings(&scene).await,
         [
+            missing(workloads[0]),
+            missing(workloads[2]),
             missing("list pods.metrics.k8s.io"),
             excess("get events"),
             excess("get pods"),
+            excess("get replicasets.apps"),
             excess("get secrets"),
             excess("list pods/log"),
         ]

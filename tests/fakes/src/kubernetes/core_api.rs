@@ -18,6 +18,8 @@ pub struct Runs {
     measured: Option<BTreeMap<Key, Value>>,
     logs: BTreeMap<Log, Vec<(UnixMillis, Vec<u8>)>>,
     forbidden: BTreeSet<String>,
+    /// Deployments and their like, by kind.
+    workloads: BTreeMap<(String, Key), Value>,
     /// By kind; a kind that is not in it is not installed.
     verifications: BTreeMap<&'static str, BTreeMap<Key, Value>>,
 }
@@ -34,6 +36,12 @@ impl Runs {
     /// Takes a pod away.
     pub fn stop(&mut self, pod: &Key) {
         self.pods.remove(pod);
+    }
+
+    /// Adds or replaces a Deployment, a StatefulSet or a DaemonSet.
+    pub fn workload(&mut self, object: Value) {
+        let kind = object["kind"].as_str().unwrap().to_owned();
+        self.workloads.insert((kind, place(&object)), object);
     }
 
     /// Adds an event.
@@ -165,6 +173,7 @@ impl Cluster {
                 // As the aggregator does it, behind the rights: no object at all.
                 None => denied(&runs, "list", "metrics.k8s.io", "pods", namespace).unwrap_or(not_there()),
             },
+            ["apis", "apps", "v1", "namespaces", namespace, plural, name] => workload(&runs, plural, &key(namespace, name)),
             ["apis", group, version, "namespaces", namespace, plural] => {
                 let is_asked_for = |it: &&super::Resource| it.group == *group && it.version == *version && it.plural == *plural;
                 let Some(kind) = KINDS.iter().find(is_asked_for) else { return unknown() };
@@ -221,6 +230,18 @@ fn list(
         metadata["remainingItemCount"] = json!(remaining);
     }
     Reply::json(200, &json!({"kind": kind, "apiVersion": version, "metadata": metadata, "items": items}))
+}
+
+fn workload(runs: &Runs, plural: &str, at: &Key) -> Reply {
+    let kinds = [("deployments", "Deployment"), ("statefulsets", "StatefulSet"), ("daemonsets", "DaemonSet")];
+    let (_, kind) = kinds.into_iter().find(|(name, _)| *name == plural).unwrap();
+    if let Some(refusal) = denied(runs, "get", "apps", plural, &at.0) {
+        return refusal;
+    }
+    let mut missing = status(404, "NotFound", &format!("{plural}.apps {:?} not found", at.1));
+    missing["details"] = json!({"name": at.1, "group": "apps", "kind": plural});
+    let found = runs.workloads.get(&(kind.to_owned(), at.clone()));
+    found.map_or_else(|| Reply::json(404, &missing), |object| Reply::json(200, object))
 }
 
 /// As the kubelet gives it: all lines since then, or the last ones, and of those the first bytes.
