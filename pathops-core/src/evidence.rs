@@ -3,6 +3,7 @@
 //! Formats: in-toto Statement v1 in canonical JSON (RFC 8785), in a DSSE v1 envelope, signed with ECDSA P-256 over
 //! SHA-256. `openssl` alone can check one; see `pathops-evidence` for making and storing them.
 
+mod authority;
 mod canonical;
 mod certificate;
 mod envelope;
@@ -22,6 +23,7 @@ mod snapshot;
 mod standard;
 mod statement;
 
+pub use authority::*;
 pub use certificate::*;
 pub use envelope::*;
 pub use facets::*;

@@ -7,13 +7,15 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pathops_core::evidence::{
-    CertificateChain, Checkpoint, Envelope, Inclusion, PublicKey, Snapshot, SnapshotError, TrustRoot, VerifiedEvidence,
+    CertificateAuthority, CertificateChain, Checkpoint, Envelope, Inclusion, PublicKey, Snapshot, SnapshotError, TrustRoot,
+    VerifiedEvidence,
 };
-use pathops_core::{Digest, Error, ErrorKind, Result};
+use pathops_core::{Digest, Error, ErrorKind, Result, UnixMillis};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Verification;
+use crate::authority::Certified;
 use crate::ledger::{Item, LogIdentity, SignedBy, Stored};
 use crate::referred::payloads;
 use crate::verify::{spoken_for_pathops, witnessed};
@@ -41,7 +43,8 @@ pub fn bundle(envelope: &Envelope, key: &PublicKey, log: &LogIdentity, note: &st
 /// Sigstore's own tools ask for one thing more: when the certificate was used. They take that from a token of a timestamp authority
 /// (RFC 3161) over the signature, which nothing here asks for; whoever has one adds it as `timestampVerificationData`. With it, and
 /// with both authorities in the trusted root, they verify such a bundle, and say whose signature it is; without it they refuse it.
-/// [`verify_bundle`] has no authorities, and says so.
+/// [`verify_bundle`] takes it from the witnesses of the log: the bundle has to be made while the checkpoint is one that they have cosigned
+/// before the certificate was over.
 ///
 /// # Errors
 /// As [`bundle`]. Evidence whose leaf is over the bare key, as earlier versions wrote it for keyless signers too, is no such bundle;
@@ -121,6 +124,58 @@ fn written(
 /// One value has one form (RFC 8785), however the JSON writer was built.
 fn canonical(value: &Value) -> serde_json::Result<String> {
     Ok(serde_json_canonicalizer::to_string(value)? + "\n")
+}
+
+/// The authorities that a trusted root names for those who sign. To trust one says nothing of whom it may certify: see
+/// [`TrustRoot::with_identity`].
+///
+/// # Errors
+/// `Invalid` where it is no trusted root, or what it has for one is none.
+pub fn authorities_of(trusted_root: &[u8]) -> Result<Vec<CertificateAuthority>> {
+    let invalid = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "read a trusted root").because(why);
+    let root: Authorities = serde_json::from_slice(trusted_root).map_err(|error| invalid(&error))?;
+    if root.media_type != TRUSTED_ROOT {
+        return Err(invalid(&format!("it is `{}`, not `{TRUSTED_ROOT}`", root.media_type)));
+    }
+    let instant = |text: Option<String>| text.map(|it| it.parse::<UnixMillis>()).transpose().map_err(|error| invalid(&error));
+    let mut authorities = Vec::new();
+    for Authority { cert_chain: Certificates { certificates }, valid_for } in root.certificate_authorities {
+        let decoded = certificates.iter().map(|it| BASE64.decode(&it.raw_bytes)).collect::<std::result::Result<Vec<_>, _>>();
+        let certificates = decoded.map_err(|error| invalid(&error))?;
+        if certificates.is_empty() {
+            return Err(invalid(&"an authority has no certificate"));
+        }
+        let (from, until) = (instant(valid_for.start)?, instant(valid_for.end)?);
+        authorities.push(CertificateAuthority { certificates, from, until });
+    }
+    Ok(authorities)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Authorities {
+    media_type: String,
+    #[serde(default)]
+    certificate_authorities: Vec<Authority>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Authority {
+    cert_chain: Certificates,
+    #[serde(default)]
+    valid_for: ValidFor,
+}
+
+#[derive(Deserialize)]
+struct Certificates {
+    certificates: Vec<TlogKey>,
+}
+
+#[derive(Default, Deserialize)]
+struct ValidFor {
+    start: Option<String>,
+    end: Option<String>,
 }
 
 /// The file by which others know a log: Sigstore's `trusted_root.json`, version 0.1. It has no place for the keys of signers that no
@@ -206,9 +261,12 @@ struct LogId {
 /// The tokens of timestamp authorities in a bundle of others are not checked: with one, it is
 /// [`Verdict::NotVerified`](crate::Verdict::NotVerified) at best.
 ///
-/// Of a bundle with a certificate everything else is verified, with the key of that. Who held it is for an authority to say, and there is
-/// none here, so that it is [`Verdict::NotVerified`](crate::Verdict::NotVerified) at best, also where the key is trusted by itself:
-/// nothing else in the certificate is checked.
+/// A bundle with a certificate is verified where an authority of the trust root has issued it (X.509 as RFC 5280 has it: signatures, what
+/// each may issue and for how long, for signing code, and nothing critical that is not known) to an identity of the trust root, and the
+/// log's witnesses have cosigned the checkpoint while it held: a certificate of minutes proves nothing without a time that somebody
+/// else vouches for, and a bundle with a later checkpoint says only that it is no older. Otherwise it is
+/// [`Verdict::NotVerified`](crate::Verdict::NotVerified) at best, with the reason, also where the key is trusted by itself. Nobody is asked
+/// whether it was revoked.
 #[must_use]
 pub fn verify_bundle(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Verification {
     let mut verification = Verification::default();
@@ -217,10 +275,10 @@ pub fn verify_bundle(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Veri
         return verification;
     }
     match checked(bytes, log, trust) {
-        Ok(Checked { evidence, held, unknown }) => {
+        Ok(Checked { evidence, trust: own, held, unknown }) => {
             verification.checked.extend(held);
             verification.missing.extend(unknown);
-            says(&evidence, trust, &mut verification);
+            says(&evidence, own.as_ref().unwrap_or(trust), &mut verification);
             verification.evidence.insert(evidence.id());
         }
         Err((part, why)) => verification.fails(part, why),
@@ -267,6 +325,8 @@ type Wrong = (&'static str, String);
 /// A bundle that holds.
 struct Checked {
     evidence: VerifiedEvidence,
+    /// Whom to trust for it, where that is told by its certificate.
+    trust: Option<TrustRoot>,
     /// What was checked.
     held: Vec<String>,
     /// What nobody here can say.
@@ -323,19 +383,19 @@ fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Checked
     if again.as_bytes() != bytes {
         return Err(("the bundle", "it says something that nothing authenticates, or in another form".to_owned()));
     }
-    let signed = match certified {
-        Some(key) => format!("the statement {id}, signed by the key {} of the certificate in it", key.id().0.short()),
+    let holder = chain.as_ref().map(|chain| crate::authority::certified(trust, chain, log.seen(note)));
+    let signed = match &holder {
+        Some(Ok(Certified { by, at, .. })) => format!("the statement {id}, signed by {by}, seen {at} s after 1970"),
+        Some(Err(_)) => format!("the statement {id}, signed by the key {} of the certificate in it", key.id().0.short()),
         None => format!("the statement {id}, signed by the trusted key {}", key.id().0.short()),
     };
-    let uncertified = chain.as_ref().map(|chain| {
-        let certificate = chain.fingerprint();
-        format!("who signed it: no authority is trusted here that could have issued the certificate {certificate}")
-    });
+    let uncertified = holder.as_ref().and_then(|holder| holder.as_ref().err()).map(|why| format!("who signed it: {why}"));
     let unchecked = timestamps.map(|(_, count)| format!("timestamps: it has {count} (RFC 3161), and none is checked here"));
     let key = Digest::from_bytes(log.id()).short();
     let mut held = vec![signed, format!("leaf {index} of `{}` at {} leaves, by its key {key}", log.origin(), checkpoint.size)];
     held.extend(witnessed(log, note));
-    Ok(Checked { evidence, held, unknown: uncertified.into_iter().chain(unchecked).chain(few).collect() })
+    let trust = holder.and_then(Result::ok).map(|certified| certified.trust);
+    Ok(Checked { evidence, trust, held, unknown: uncertified.into_iter().chain(unchecked).chain(few).collect() })
 }
 
 /// What a bundle has of timestamp authorities, and how many tokens that are; `None` where there is no token, or something besides.

@@ -49,6 +49,8 @@ pub struct Rebuilt {
 /// `index` may be one in the making, which takes the place of another at its end, as those of the SQLite and the PostgreSQL adapter
 /// do: none is seen before all are there, and in SQLite a million entries take a fraction of the time.
 ///
+/// It goes by keys that are trusted by themselves: what a certificate alone would show is refused. [`verify_ledger`] verifies that.
+///
 /// A control plane leaves PathOps' own evidence out where it decides by an index, and warns of it: give an index that is made
 /// anew a place of its own where it is for looking.
 ///

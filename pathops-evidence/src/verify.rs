@@ -1,5 +1,6 @@
 //! Verifying a ledger: every field is computed anew, nothing that is stored is believed.
 
+mod holders;
 mod payloads;
 mod streams;
 
@@ -13,6 +14,7 @@ use crate::ledger::audit::{Audit, Found};
 use crate::ledger::{LogIdentity, NoteError, checkpoint_key};
 use crate::retention::{SealedBlobs, Tombstones};
 
+use holders::Holders;
 use payloads::{NO_BLOBS, Payloads, Stores};
 use streams::Seen;
 
@@ -177,8 +179,11 @@ pub struct Against<'r> {
 /// other in their streams without a gap, and that what evidence refers to is there, or a tombstone says why it is not: parts of
 /// snapshots, reports, logs of builds, records of decisions. Snapshots in the same bucket that were begun and never ended, or have
 /// a number and are not in the log, are named among what was left out: somebody may be busy with them. A producer keeps its own
-/// reports and logs: what its references name is whole where it is here, and counted among what was left out where it is not. Who has
-/// issued certificates is left out, and said: a key counts where it is trusted by itself. Each
+/// reports and logs: what its references name is whole where it is here, and counted among what was left out where it is not. Of
+/// what has a certificate, a key that is trusted by itself counts as such, and who has issued that is left out, and said. Where it is
+/// not, and the trust root has authorities, one of them has to have issued it, as for [`verify_bundle`](crate::verify_bundle), and it has
+/// to have held at the first checkpoint that covers it and that the log's witnesses have cosigned, among the newest and the known ones:
+/// otherwise it is not verified who signed that leaf, and it counts for nothing else. Each
 /// payload is read once. Its memory grows with the log by the names of the evidence, of the snapshots and of the payloads, and by
 /// what refers to payloads that are gone.
 ///
@@ -205,12 +210,12 @@ pub async fn verify_ledger_within(
     let mut verification = Verification::default();
     // Before the checkpoint is read: what has a number by then and is published meanwhile is in the log.
     let stored = crate::streams::listed(cx, bucket, MAX_NAMES).await;
-    let Some(checkpoint) = checkpoint(cx, bucket, against.log, &mut verification).await? else { return Ok(verification) };
+    let Some((checkpoint, note)) = checkpoint(cx, bucket, against.log, &mut verification).await? else { return Ok(verification) };
     let known = known(against, &checkpoint, &mut verification);
     let mut audit = Audit::new(bucket, checkpoint.clone());
     let (mut payloads, mut tombstones) = (Payloads::within(payload_bytes), Tombstones::default());
     let (mut counts, mut roots) = (BTreeMap::<String, u64>::new(), known.into_iter().peekable());
-    let (mut snapshots, mut certified) = (Seen::default(), 0_u64);
+    let (mut snapshots, mut holders) = (Seen::default(), Holders::of(against, &note));
     let stores = Stores { blobs: against.blobs, sealed: against.sealed };
     loop {
         while let Some((size, root, note)) = roots.next_if(|(size, ..)| *size == audit.size()) {
@@ -222,31 +227,31 @@ pub async fn verify_ledger_within(
         match audit.next(cx).await? {
             Found::End => break,
             Found::Spoilt { part, why } => verification.fails(part, why),
-            Found::Item { index, item } => match against.trust.verify(&item.envelope) {
+            Found::Item { index, item } => match holders.verify(index, &item) {
+                Ok(None) => {}
                 Err(error) => verification.fails(format!("leaf {index}"), error),
                 // The log is over the key beside the envelope: whoever reads leaves only believes that one.
-                Ok(evidence) if evidence.signer() != item.by.key().id() => {
+                Ok(Some((evidence, _))) if evidence.signer() != item.by.key().id() => {
                     let why =
                         format!("its key is {}, and its envelope is signed by {}", item.by.key().id().0, evidence.signer().0);
                     verification.fails(format!("leaf {index}"), why);
                 }
-                Ok(evidence) if let Some(why) = spoken_for_pathops(&evidence, against.trust) => {
+                Ok(Some((evidence, trust))) if let Some(why) = spoken_for_pathops(&evidence, &trust) => {
                     verification.fails(format!("leaf {index}"), why);
                 }
-                Ok(evidence) => {
+                Ok(Some((evidence, trust))) => {
                     verification.evidence.insert(evidence.id());
                     *counts.entry(evidence.statement().predicate_type.clone()).or_default() += 1;
-                    if let Some(Err(why)) = tombstones.take(index, &evidence, against.trust) {
+                    if let Some(Err(why)) = tombstones.take(index, &evidence, &trust) {
                         verification.fails(format!("the tombstone at leaf {index}"), why);
                     }
                     let statement = evidence.statement();
                     if statement.is_snapshot() {
                         snapshots.take(index, &evidence, &mut verification);
                     }
-                    let is_pathops = against.trust.producers(evidence.signer()).is_empty();
+                    let is_pathops = trust.producers(evidence.signer()).is_empty();
                     payloads.take(cx, stores, index, &evidence, is_pathops, &mut verification).await?;
                     payloads.envelope(cx, stores.blobs, index, &item.envelope, &mut verification).await?;
-                    certified += u64::from(item.by.certificates().is_some());
                 }
             },
         }
@@ -270,10 +275,7 @@ pub async fn verify_ledger_within(
         }
         Err(error) => verification.left_out.push(format!("what became of snapshots that are not in the log: {error}")),
     }
-    if certified > 0 {
-        let what = format!("who issued the certificates of {certified} envelopes: their keys are trusted by themselves");
-        verification.left_out.push(what);
-    }
+    holders.finish(&mut verification);
     snapshots.finish(&mut verification);
     Ok(verification)
 }
@@ -300,7 +302,7 @@ async fn checkpoint(
     bucket: &dyn Bucket,
     log: &LogIdentity,
     verification: &mut Verification,
-) -> Result<Option<Checkpoint>> {
+) -> Result<Option<(Checkpoint, String)>> {
     let Some(key) = checkpoint_key() else { return Ok(None) };
     let note = match bucket.read(cx, &key).await {
         Err(error) if error.kind() == ErrorKind::Corrupt => {
@@ -322,7 +324,7 @@ async fn checkpoint(
             if log.without_strangers(note) != note {
                 verification.left_out.push("signatures of the checkpoint by whom nobody here knows".to_owned());
             }
-            Ok(Some(checkpoint))
+            Ok(Some((checkpoint, note.to_owned())))
         }
         Err(error) => {
             verification.fails(key, error);

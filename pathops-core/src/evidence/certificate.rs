@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::evidence::{KeyError, PublicKey};
+use crate::evidence::{KeyError, PublicKey, SignerIdentity};
 
 const WRONG: KeyError = KeyError("an X.509 certificate of a P-256 key in DER");
 
@@ -51,6 +51,16 @@ impl CertificateChain {
         &self.above
     }
 
+    /// Who the first certificate says that held its key: the one URI or e-mail address that it is for, and who has told the authority
+    /// so. `None` where it says neither, or several. Whether the certificate holds is not looked at here.
+    #[must_use]
+    pub fn identity(&self) -> Option<SignerIdentity> {
+        let names = whole(extension(&self.leaf, SUBJECT_ALT_NAME)?, SEQUENCE)?;
+        let subject = whole(names, URI).or_else(|| whole(names, EMAIL))?;
+        let text = |bytes: &[u8]| std::str::from_utf8(bytes).ok().filter(|text| !text.is_empty()).map(str::to_owned);
+        Some(SignerIdentity { subject: text(subject)?, issuer: text(whole(extension(&self.leaf, ISSUER)?, UTF8)?)? })
+    }
+
     /// The name of the first certificate: SHA-256 of it.
     #[must_use]
     pub fn fingerprint(&self) -> Digest {
@@ -83,9 +93,53 @@ const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
 /// The version, `[0]`, which the first version of certificates has not.
 const VERSION: u8 = 0xa0;
+const BOOLEAN: u8 = 0x01;
+const OCTETS: u8 = 0x04;
+const OBJECT: u8 = 0x06;
+const UTF8: u8 = 0x0c;
+const EXTENSIONS: u8 = 0xa3;
+/// What the second version had for who issued it and for whom, `[1]` and `[2]`.
+const UNIQUE: [u8; 2] = [0x81, 0x82];
+/// Forms of a name.
+const EMAIL: u8 = 0x81;
+const URI: u8 = 0x86;
 
-/// The `SubjectPublicKeyInfo` of a certificate (RFC 5280, section 4.1), as it stands there.
+/// `2.5.29.17`.
+const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
+/// Fulcio's `1.3.6.1.4.1.57264.1.8`.
+const ISSUER: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x83, 0xbf, 0x30, 0x01, 0x08];
+
+/// The `SubjectPublicKeyInfo` of a certificate, as it stands there.
 fn subject_public_key(certificate: &[u8]) -> Option<&[u8]> {
+    Some(from_key(certificate)?.0.whole)
+}
+
+/// What a certificate says in an extension; `None` where it has none by that name, or several.
+fn extension<'c>(certificate: &'c [u8], name: &[u8]) -> Option<&'c [u8]> {
+    let (_, mut rest) = from_key(certificate)?;
+    for unique in UNIQUE {
+        rest = element(rest, unique).map_or(rest, |(_, behind)| behind);
+    }
+    let (mut all, mut found) = (whole(whole(rest, EXTENSIONS)?, SEQUENCE)?, None);
+    while !all.is_empty() {
+        let (one, behind) = element(all, SEQUENCE)?;
+        let (id, value) = element(one.content, OBJECT)?;
+        let value = whole(element(value, BOOLEAN).map_or(value, |(_, behind)| behind), OCTETS)?;
+        if id.content == name && found.replace(value).is_some() {
+            return None;
+        }
+        all = behind;
+    }
+    found
+}
+
+/// The content of an element on which nothing follows.
+fn whole(bytes: &[u8], tag: u8) -> Option<&[u8]> {
+    element(bytes, tag).filter(|(_, behind)| behind.is_empty()).map(|(element, _)| element.content)
+}
+
+/// A certificate from its key on (RFC 5280, section 4.1).
+fn from_key(certificate: &[u8]) -> Option<(Element<'_>, &[u8])> {
     let (whole, behind) = element(certificate, SEQUENCE)?;
     let (mut fields, _) =
         element(whole.content, SEQUENCE).filter(|_| behind.is_empty()).map(|(tbs, rest)| (tbs.content, rest))?;
@@ -96,7 +150,7 @@ fn subject_public_key(certificate: &[u8]) -> Option<&[u8]> {
     for tag in [INTEGER, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE] {
         fields = element(fields, tag)?.1;
     }
-    Some(element(fields, SEQUENCE)?.0.whole)
+    element(fields, SEQUENCE)
 }
 
 /// An element of DER.
@@ -148,9 +202,26 @@ mod tests {
         assert_eq!(serde_json::from_str::<CertificateChain>(&stored).unwrap(), chain);
     }
 
+    /// As Fulcio's are, made by `openssl`, and one with two names.
+    const SIGNER: &str = include_str!("certificate/signer.pem");
+    const TWO: &str = include_str!("certificate/two.pem");
+
+    fn of(pem: &str) -> CertificateChain {
+        let body: String = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+        CertificateChain::new(BASE64.decode(body).unwrap(), Vec::new()).unwrap()
+    }
+
+    #[test]
+    fn who_held_the_key_is_read_where_it_is_one() {
+        let (subject, issuer) = ("https://ci.example/orders".to_owned(), "https://issuer.example".to_owned());
+        assert_eq!(of(SIGNER).identity(), Some(SignerIdentity { subject, issuer }));
+        assert_eq!(of(TWO).identity(), None);
+        assert_eq!(of(LEAF).identity(), None);
+    }
+
     #[test]
     fn what_is_no_certificate_of_such_a_key_is_refused_and_never_a_panic() {
-        let whole = leaf();
+        let whole = of(SIGNER).leaf;
         for end in 0..whole.len() {
             assert!(CertificateChain::new(whole[..end].to_vec(), Vec::new()).is_err(), "{end} bytes of it");
         }
@@ -159,7 +230,7 @@ mod tests {
                 let mut changed = whole.clone();
                 changed[place] = byte;
                 // Its signature is not looked at, so that some of them name a key.
-                drop(CertificateChain::new(changed, Vec::new()));
+                drop(CertificateChain::new(changed, Vec::new()).map(|chain| chain.identity()));
             }
         }
         assert!(CertificateChain::new([whole, vec![0]].concat(), Vec::new()).is_err(), "something follows on it");

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::evidence::{KeyId, PublicKey, Signature, Statement, StatementError};
+use crate::evidence::{CertificateAuthority, KeyId, PublicKey, Signature, SignerIdentity, Statement, StatementError};
 use crate::id::ProducerName;
 
 /// The payload type of an envelope that holds an in-toto statement.
@@ -161,12 +161,16 @@ impl VerifiedEvidence {
     }
 }
 
-/// The keys whose word counts. What the host passes in is the whole of it: no key is trusted by default.
+/// The keys whose word counts, and the identities whose certified keys do. What the host passes in is the whole of it: no key and no
+/// authority is trusted by default.
 #[derive(Clone, Debug, Default)]
 pub struct TrustRoot {
     keys: BTreeMap<KeyId, PublicKey>,
     producers: BTreeMap<KeyId, BTreeSet<ProducerName>>,
     pub(super) logged: BTreeSet<EvidenceId>,
+    pub(super) authorities: Vec<CertificateAuthority>,
+    /// Each as a producer's, or as PathOps' own.
+    pub(super) identities: BTreeMap<SignerIdentity, Option<ProducerName>>,
 }
 
 impl TrustRoot {

@@ -1,6 +1,6 @@
 //! Checkpoints as C2SP signed notes: what a log says of itself, signed with Ed25519.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -154,6 +154,18 @@ impl LogIdentity {
         let (text, lines) = parts(note).ok_or(NoteError::Form)?;
         let known = lines.iter().flat_map(|line| self.witnesses.iter().filter(|it| it.has(line)).map(move |it| (it, line)));
         known.map(|(witness, line)| witness.cosignature(text, line).ok_or(NoteError::Cosignature)).collect()
+    }
+
+    /// When a checkpoint had been seen, in seconds since 1970: the earliest time for which as many of the log's witnesses vouch as have to
+    /// have seen it, and at least one. `None` where fewer do.
+    pub(crate) fn seen(&self, note: &str) -> Option<u64> {
+        let (text, lines) = parts(note)?;
+        let by =
+            |witness: &Witness| lines.iter().filter(|line| witness.has(line)).find_map(|line| witness.cosignature(text, line));
+        let known: BTreeMap<_, _> = self.witnesses.iter().filter_map(|it| Some((it.key(), by(it)?.at))).collect();
+        let mut times: Vec<_> = known.into_values().collect();
+        times.sort_unstable();
+        times.get(self.needed.saturating_sub(1)).copied()
     }
 
     /// Reads a checkpoint that this log has signed, whoever has seen it.

@@ -1,0 +1,84 @@
+//! Who held the keys that a log has certificates of.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use pathops_core::evidence::{EnvelopeError, TrustRoot, VerifiedEvidence};
+
+use super::{Against, MAX_FAILURES, Verification};
+use crate::authority::{Certified, certified};
+use crate::ledger::Stored;
+
+/// Who was found to have held them, and when which part of the log had been seen.
+pub(super) struct Holders<'r> {
+    trust: &'r TrustRoot,
+    /// The sizes of checkpoints that witnesses have cosigned, the smallest first, and when the log had been seen with so many leaves.
+    seen: Vec<(u64, u64)>,
+    /// How many envelopes are by whom.
+    certified: BTreeMap<String, u64>,
+    /// How many have a certificate, and their key is trusted by itself.
+    by_key: u64,
+    /// Why certificates do not hold: the first, and how many more.
+    refused: (Vec<String>, u64),
+}
+
+impl<'r> Holders<'r> {
+    /// None yet, in a log whose newest checkpoint this is.
+    pub(super) fn of(against: Against<'r>, newest: &str) -> Self {
+        let notes = against.known.iter().map(String::as_str).chain([newest]);
+        let seen = notes.filter_map(|note| Some((against.log.signed(note).ok()?.size, against.log.seen(note)?)));
+        let mut seen: Vec<_> = seen.collect();
+        seen.sort_unstable();
+        let mut earliest = u64::MAX;
+        for (_, at) in seen.iter_mut().rev() {
+            earliest = earliest.min(*at);
+            *at = earliest;
+        }
+        Self { trust: against.trust, seen, certified: BTreeMap::new(), by_key: 0, refused: (Vec::new(), 0) }
+    }
+
+    /// What an envelope says, and whom to trust for that; `None` where its certificate does not show who has signed it.
+    pub(super) fn verify(
+        &mut self,
+        leaf: u64,
+        stored: &Stored,
+    ) -> Result<Option<(VerifiedEvidence, Cow<'r, TrustRoot>)>, EnvelopeError> {
+        let by_itself = self.trust.key(stored.by.key().id()).is_some();
+        let chain = stored.by.certificates().filter(|_| !by_itself && !self.trust.authorities().is_empty());
+        let Some(chain) = chain else {
+            let evidence = self.trust.verify(&stored.envelope)?;
+            self.by_key += u64::from(stored.by.certificates().is_some());
+            return Ok(Some((evidence, Cow::Borrowed(self.trust))));
+        };
+        let evidence = TrustRoot::new([chain.public_key().clone()]).verify(&stored.envelope)?;
+        let seen = self.seen.get(self.seen.partition_point(|(size, _)| *size <= leaf)).map(|(_, at)| *at);
+        match certified(self.trust, chain, seen) {
+            Ok(Certified { trust, by, .. }) => {
+                *self.certified.entry(by).or_default() += 1;
+                Ok(Some((evidence, Cow::Owned(trust))))
+            }
+            Err(why) if self.refused.0.len() < MAX_FAILURES => {
+                self.refused.0.push(format!("who signed leaf {leaf}: {why}"));
+                Ok(None)
+            }
+            Err(_) => {
+                self.refused.1 += 1;
+                Ok(None)
+            }
+        }
+    }
+
+    /// What came of it.
+    pub(super) fn finish(self, verification: &mut Verification) {
+        let certified = self.certified.into_iter().map(|(by, count)| format!("{count} envelopes by {by}"));
+        verification.checked.extend(certified);
+        let (first, more) = self.refused;
+        verification.missing.extend(first);
+        verification.missing.extend((more > 0).then(|| format!("who signed {more} more leaves, each with a certificate")));
+        if self.by_key > 0 {
+            let count = self.by_key;
+            let what = format!("who issued the certificates of {count} envelopes: their keys are trusted by themselves");
+            verification.left_out.push(what);
+        }
+    }
+}
