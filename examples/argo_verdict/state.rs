@@ -32,6 +32,9 @@ struct Wanted {
     /// Types of hooks (`PostSync`), or names.
     #[serde(default)]
     hooks: Vec<String>,
+    /// Applications that have a verdict of their own, in a state of theirs: `namespace/name`.
+    #[serde(default)]
+    judged_apart: Vec<String>,
 }
 
 /// A folder at a commit, a chart at a version, or a folder of an OCI artifact at a version.
@@ -98,6 +101,10 @@ impl State {
         for hook in &self.expected.hooks {
             let known = TYPES.contains(&hook.as_str());
             expected = expected.hook(if known { ExpectedHook::Type(hook.clone()) } else { ExpectedHook::Named(hook.clone()) });
+        }
+        for application in &self.expected.judged_apart {
+            let (namespace, name) = application.split_once('/').ok_or("an Application judged apart is `namespace/name`")?;
+            expected = expected.judged_apart(namespace, name);
         }
         Ok(expected)
     }

@@ -18,7 +18,11 @@
 //! 9. there are resources, all are healthy, and were so through the settle time;
 //! 10. the expected images run, and no other of the same repository beside them;
 //! 11. the expected hooks ran for this very state in a whole sync, and succeeded. A commit that changes nothing runs no
-//!     hook: it is *not tested*, which is never *passed*.
+//!     hook: it is *not tested*, which is never *passed*;
+//! 12. every Application that it manages has a verdict of its own ([`Expected::judged_apart`]). That a child is `Synced` says that
+//!     its spec was applied, not what became of it, and by default Argo CD leaves its health out of its parent's. What an
+//!     ApplicationSet makes is told nowhere in the object that manages it, so that one that manages such a set is never ready: the
+//!     Applications that the set makes are judged instead.
 //!
 //! Fields are those of Argo CD 2.14 to 3.5 (`argoproj.io/v1alpha1`); fields that are not known are ignored, and what is not
 //! readable is never ready. What the rule rests on was read in Argo CD's sources: that `reconciledAt` is taken before the
@@ -43,6 +47,7 @@
 //! ```
 
 mod application;
+mod children;
 #[cfg(feature = "argocd")]
 mod compact;
 mod expected;

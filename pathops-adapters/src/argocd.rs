@@ -18,6 +18,12 @@
 //!   instance that is read and refreshed by Kubernetes alone is judged as well, and explained in fewer words.
 //! * **Tests count for the commits that they ran for.** A job is a hook of Argo CD; its result is that of the last whole sync of
 //!   the expected commit. A commit that changes nothing runs no hook: it is *not tested*.
+//! * **Nothing is ready unseen.** Where an Application of a unit manages Applications (an app of apps), each of them has to be named as
+//!   one of the same unit, and is judged like the others: Argo CD's own health leaves them out. One that is not named makes the unit
+//!   [`Unjudged`](pathops_core::adapter::Stale::Unjudged), with words that name it. So does an ApplicationSet that is managed by an
+//!   Application of the unit, since nothing tells which Applications it makes: have it managed from outside the unit, and name what it
+//!   makes. What an Application manages is to be compared again after its parent's last operation, so that it is judged by the spec
+//!   that was applied then.
 //! * **Bounded memory.** Of the managed Applications the fields are kept that the rule reads, and nothing of the others.
 //!
 //! Requests are not retried here, but for one: a refused credential is read again, once. The watch alone begins anew by itself,
@@ -136,15 +142,16 @@ impl Builder {
     /// The adapter. It asks nothing yet.
     ///
     /// # Errors
-    /// `Invalid` where an Application is of an instance that is not there or is named twice for a unit, or where a unit has two
-    /// desired-state repositories in one environment.
+    /// `Invalid` where an Application, or what it manages, is of an instance that is not there, where one is named twice for a unit, or
+    /// where a unit has two desired-state repositories in one environment, or no Application with a source there.
     pub fn build(self) -> Result<ArgoCd> {
         let mut units: HashMap<(UnitId, EnvironmentId), Unit> = HashMap::new();
         let mut places: BTreeMap<String, HashSet<source::Place>> = BTreeMap::new();
         for (unit, environment, repo, application) in self.managed {
             let on = format!("{} of instance {}", application.place, application.instance);
             let invalid = |why: &str| Err(Error::new(ErrorKind::Invalid, "set up Argo CD").on(&on).because(why));
-            if !self.instances.contains_key(&application.instance) {
+            let named = [application.instance.as_str(), application.instance_of_children()];
+            if !named.iter().all(|name| self.instances.contains_key(*name)) {
                 return invalid("there is no such instance");
             }
             places.entry(application.instance.clone()).or_default().insert(application.place.clone());
@@ -156,6 +163,11 @@ impl Builder {
                 return invalid("this Application is named twice for its unit");
             }
             known.applications.push(application);
+        }
+        let elsewhere = |unit: &Unit| !unit.applications.iter().any(ManagedApplication::has_desired_state);
+        if let Some(((unit, environment), _)) = units.iter().find(|(_, unit)| elsewhere(unit)) {
+            let error = Error::new(ErrorKind::Invalid, "set up Argo CD").on(format!("{unit} in {environment}"));
+            return Err(error.because("none of its Applications has a source in its desired-state repository"));
         }
         let connect = |(name, instance): (String, Instance)| {
             let managed = places.remove(&name).unwrap_or_default();

@@ -202,12 +202,10 @@ pub(super) struct Condition {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Resource {
-    #[cfg(feature = "argocd")]
     #[serde(deserialize_with = "or_default")]
     pub(super) group: String,
     #[serde(deserialize_with = "or_default")]
     pub(super) kind: String,
-    #[cfg(feature = "argocd")]
     #[serde(deserialize_with = "or_default")]
     pub(super) namespace: String,
     #[serde(deserialize_with = "or_default")]

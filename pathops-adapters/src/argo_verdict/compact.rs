@@ -45,7 +45,7 @@ impl Application {
     }
 }
 
-/// Keeps the first managed one, the first that differs and the first that ails.
+/// Keeps the first managed one, the first that differs, the first that ails, and all that Argo CD deploys by.
 fn keep_named(resources: &mut Vec<Resource>) {
     let (mut any, mut differing, mut ailing) = (false, false, false);
     let first = |seen: &mut bool, is: bool| is && !std::mem::replace(seen, true);
@@ -54,7 +54,7 @@ fn keep_named(resources: &mut Vec<Resource>) {
         let one = first(&mut any, managed);
         let other = first(&mut differing, managed && resource.differs());
         let third = first(&mut ailing, managed && resource.ailing().is_some());
-        one || other || third
+        one || other || third || resource.child().is_some()
     });
     resources.shrink_to_fit();
 }

@@ -14,13 +14,15 @@ pub struct Expected {
     hooks: Vec<ExpectedHook>,
     settle: Duration,
     requested_at: UnixMillis,
+    judged_apart: Vec<(String, String)>,
 }
 
 impl Expected {
     /// Expects `source`, seen by a comparison that began after `requested_at`, the time of our refresh request.
     #[must_use]
     pub fn new(source: ExpectedSource, requested_at: UnixMillis) -> Self {
-        Self { sources: vec![source], images: Vec::new(), hooks: Vec::new(), settle: Duration::ZERO, requested_at }
+        let (images, hooks, judged_apart) = (Vec::new(), Vec::new(), Vec::new());
+        Self { sources: vec![source], images, hooks, settle: Duration::ZERO, requested_at, judged_apart }
     }
 
     /// Expects this source as well.
@@ -48,6 +50,25 @@ impl Expected {
     #[must_use]
     pub fn settle(mut self, settle: Duration) -> Self {
         self.settle = settle;
+        self
+    }
+
+    /// The Application `namespace/name` has a verdict of its own, without which nothing is made of this one. Where this one manages
+    /// an Application of which that is not said, it is never ready: Argo CD does not count the health of those it manages.
+    #[must_use]
+    pub fn judged_apart(mut self, namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        self.judged_apart.push((namespace.into(), name.into()));
+        self
+    }
+
+    pub(super) fn judges_apart(&self, namespace: &str, name: &str) -> bool {
+        self.judged_apart.iter().any(|(of, it)| of == namespace && it == name)
+    }
+
+    /// The same, seen by a comparison that began after this instant as well.
+    #[cfg(feature = "argocd")]
+    pub(crate) fn looked_at_after(mut self, at: UnixMillis) -> Self {
+        self.requested_at = self.requested_at.max(at);
         self
     }
 

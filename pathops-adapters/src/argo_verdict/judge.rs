@@ -5,6 +5,7 @@ use std::time::Duration;
 use pathops_core::UnixMillis;
 
 use super::application::{Application, Health, OperationState, Resource, label};
+use super::children::children_are_judged;
 use super::expected::Expected;
 use super::hydrator::hydrated;
 use super::images::expected_images_run;
@@ -38,7 +39,8 @@ fn verdict(expected: &Expected, application: &Application, history: &impl Histor
     looked_after_the_operation(application)?;
     healthy(expected, application, now)?;
     expected_images_run(expected, application)?;
-    hooks_succeeded(expected, application, history)
+    hooks_succeeded(expected, application, history)?;
+    children_are_judged(expected, application)
 }
 
 fn nothing_in_the_way(application: &Application) -> Step {

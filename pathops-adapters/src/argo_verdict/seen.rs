@@ -33,6 +33,11 @@ impl Application {
         self.status.reconciled_at.map(|Instant(at)| at)
     }
 
+    /// When its last operation ended.
+    pub(crate) fn operated_at(&self) -> Option<UnixMillis> {
+        self.status.operation_state.as_ref()?.finished_at.map(|Instant(at)| at)
+    }
+
     /// Whether its operation has begun and is held until a sync window allows it.
     pub(crate) fn waits_for_window(&self) -> bool {
         let said = self.status.operation_state.as_ref().and_then(|operation| operation.message.as_deref());

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod children;
 #[cfg(feature = "argocd")]
 mod compact;
 mod versions;

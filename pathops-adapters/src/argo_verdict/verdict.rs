@@ -125,6 +125,16 @@ pub enum Stale {
         /// How it came about.
         why: Untested,
     },
+    /// It manages Applications that have no verdict of their own, and Argo CD counts the health of none of them.
+    UnnamedApplications {
+        /// Namespace and name of the first ten.
+        applications: Vec<String>,
+    },
+    /// It manages an ApplicationSet, which tells nothing of the Applications that it makes.
+    ApplicationSet {
+        /// Its namespace and name.
+        application_set: String,
+    },
 }
 
 /// Why the hooks say nothing about this state.
@@ -240,6 +250,15 @@ impl fmt::Display for Stale {
             Self::Superseded { revision } => write!(f, "the branch has moved on to another state, at {revision}"),
             Self::UnknownTree { revision } => write!(f, "it is not known whether {revision} asks for the same"),
             Self::NotTested { why } => write!(f, "not tested: {why}"),
+            Self::UnnamedApplications { applications } => {
+                let named = applications.join(", ");
+                write!(f, "it manages Applications that nothing here judges: {named}; name each as one of the same unit")
+            }
+            Self::ApplicationSet { application_set } => write!(
+                f,
+                "it manages the ApplicationSet {application_set}, which does not tell of the Applications that it makes; have an \
+                 Application outside the unit manage that, and name those that it makes as Applications of the unit"
+            ),
         }
     }
 }

@@ -47,6 +47,9 @@ impl About<'_> {
                 Readiness::Failed(DeployFailure::JobsMissing { jobs: self.jobs(<[_]>::is_empty) })
             }
             Stale::NotTested { .. } => Readiness::Stale(adapter::Stale::NotTested { message }, StaleAction::AskPeople),
+            Stale::UnnamedApplications { .. } | Stale::ApplicationSet { .. } => {
+                Readiness::Stale(adapter::Stale::Unjudged { message }, StaleAction::AskPeople)
+            }
             // Git was asked, and does not know it either.
             Stale::UnknownTree { .. } => Readiness::NotYet(adapter::NotYet::Reported { message }),
             Stale::NotLooking | Stale::NotLookedAfterSync | Stale::NotLookedAfterSettling | Stale::Superseded { .. } => {

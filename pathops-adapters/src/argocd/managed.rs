@@ -12,8 +12,10 @@ use crate::live::same_repository;
 pub struct ManagedApplication {
     pub(super) instance: String,
     pub(super) place: Place,
-    repo_url: String,
+    /// How it calls the desired-state repository, where it has a source there.
+    repo_url: Option<String>,
     path: Option<RepoPath>,
+    children_in: Option<String>,
     also: Vec<ExpectedSource>,
     pub(super) images: Vec<String>,
     pub(super) jobs: Vec<ManagedJob>,
@@ -37,15 +39,31 @@ impl ManagedApplication {
         name: impl Into<String>,
         repo_url: impl Into<String>,
     ) -> Self {
-        Self {
-            instance: instance.into(),
-            place: Place { namespace: namespace.into(), name: name.into() },
-            repo_url: repo_url.into(),
-            path: None,
-            also: Vec::new(),
-            images: Vec::new(),
-            jobs: Vec::new(),
-        }
+        Self { repo_url: Some(repo_url.into()), ..Self::bare(instance.into(), namespace.into(), name.into()) }
+    }
+
+    /// The Application `namespace/name` of `instance` that has no source in the desired-state repository, but this one, at exactly this
+    /// commit or version: a chart of others that another Application of the unit deploys.
+    #[must_use]
+    pub fn of_source(
+        instance: impl Into<String>,
+        namespace: impl Into<String>,
+        name: impl Into<String>,
+        source: ExpectedSource,
+    ) -> Self {
+        Self::bare(instance.into(), namespace.into(), name.into()).also(source)
+    }
+
+    fn bare(instance: String, namespace: String, name: String) -> Self {
+        let (path, children_in, also, images, jobs) = (None, None, Vec::new(), Vec::new(), Vec::new());
+        Self { instance, place: Place { namespace, name }, repo_url: None, path, children_in, also, images, jobs }
+    }
+
+    /// The Applications that it manages are those of this instance, and not of its own: it deploys to the cluster of another Argo CD.
+    #[must_use]
+    pub fn children_in(mut self, instance: impl Into<String>) -> Self {
+        self.children_in = Some(instance.into());
+        self
     }
 
     /// Its path in the desired-state repository, where that is not the environment's: one Application of several.
@@ -81,16 +99,28 @@ impl ManagedApplication {
         self.jobs.iter().filter(|job| expected.jobs.contains(&job.name))
     }
 
-    pub(super) fn source(&self, expected: &ExpectedDeployment) -> ExpectedSource {
-        let path = self.path.as_ref().unwrap_or(&expected.target.path);
-        ExpectedSource::git(&self.repo_url, path.as_str(), expected.commit.clone())
+    /// The instance of the Applications that it manages.
+    pub(super) fn instance_of_children(&self) -> &str {
+        self.children_in.as_deref().unwrap_or(&self.instance)
     }
 
-    /// What the rule is asked about this Application.
-    pub(super) fn expected(&self, expected: &ExpectedDeployment) -> Result<Expected> {
-        let mut wanted = Expected::new(self.source(expected), expected.since).settle(expected.settle);
-        for source in &self.also {
-            wanted = wanted.and(source.clone());
+    /// Its source in the desired-state repository.
+    pub(super) fn source(&self, expected: &ExpectedDeployment) -> Option<ExpectedSource> {
+        let path = self.path.as_ref().unwrap_or(&expected.target.path);
+        Some(ExpectedSource::git(self.repo_url.as_ref()?, path.as_str(), expected.commit.clone()))
+    }
+
+    /// What the rule is asked about this Application, which is one of these of its unit.
+    pub(super) fn expected(&self, expected: &ExpectedDeployment, of_unit: &[Self]) -> Result<Expected> {
+        let mut sources = self.source(expected).into_iter().chain(self.also.iter().cloned());
+        let nothing = || Error::new(ErrorKind::Unexpected, "observe a deployment").on(&self.place).because("it has no source");
+        let first = sources.next().ok_or_else(nothing)?;
+        let mut wanted = Expected::new(first, expected.since).settle(expected.settle);
+        for source in sources {
+            wanted = wanted.and(source);
+        }
+        for other in of_unit.iter().filter(|other| other.instance == self.instance_of_children()) {
+            wanted = wanted.judged_apart(&other.place.namespace, &other.place.name);
         }
         for (repository, digest) in self.images.iter().flat_map(|image| expected.artifact.map(|digest| (image, digest))) {
             let image = format!("{repository}@{digest}").parse();
@@ -103,8 +133,13 @@ impl ManagedApplication {
         Ok(wanted)
     }
 
+    /// Whether it has a source in the desired-state repository.
+    pub(super) fn has_desired_state(&self) -> bool {
+        self.repo_url.is_some()
+    }
+
     /// Whether `url` is how this Application calls the desired-state repository.
     pub(super) fn is_desired_state(&self, url: &str) -> bool {
-        same_repository(&self.repo_url, url)
+        self.repo_url.as_deref().is_some_and(|known| same_repository(known, url))
     }
 }

@@ -1,6 +1,6 @@
 //! From Applications to an observation.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
@@ -29,6 +29,19 @@ struct Judged {
     runs: Runs,
 }
 
+impl Judged {
+    fn of(
+        managed: &ManagedApplication,
+        wanted: &Expected,
+        application: &Application,
+        asking: &Asking<'_>,
+        at: UnixMillis,
+    ) -> Self {
+        let verdict = judge(wanted, application, asking, at);
+        Self { verdict, runs: Runs::of(managed, application, wanted, asking) }
+    }
+}
+
 pub(super) async fn observe(argo: &ArgoCd, cx: &OpContext, expected: &ExpectedDeployment) -> Result<Observation> {
     let unit = argo.unit(OPERATION, &expected.unit, &expected.target)?;
     let on = || format!("{} in {}", expected.unit, expected.target.environment);
@@ -45,7 +58,7 @@ pub(super) async fn observe(argo: &ArgoCd, cx: &OpContext, expected: &ExpectedDe
     let asked: Vec<Asked<'_>> = unit
         .applications
         .iter()
-        .map(|managed| Ok(Asked { managed, expected: managed.expected(expected)? }))
+        .map(|managed| Ok(Asked { managed, expected: managed.expected(expected, &unit.applications)? }))
         .collect::<Result<_>>()?;
     let question = Observing { argo, cx, unit, expected, asked };
     if let Some(told) = question.told()? {
@@ -121,11 +134,13 @@ impl Observing<'_> {
     /// What the Applications say, once Git has told all that the rule wants to know.
     async fn judged(&self, applications: &[Arc<Application>]) -> Result<Observation> {
         let at = self.argo.clock.now();
+        let wanted = self.wanted(applications);
         let mut answers = Answers::new();
         loop {
             let asking = Asking::new(&answers);
+            let each = self.asked.iter().zip(&wanted).zip(applications);
             let judged: Vec<Judged> =
-                self.asked.iter().zip(applications).map(|(asked, it)| self.judge(asked, it, &asking, at)).collect();
+                each.map(|((asked, wanted), it)| Judged::of(asked.managed, wanted, it, &asking, at)).collect();
             let open = asking.open();
             if open.is_empty() {
                 return self.observation(applications, &judged, at).await;
@@ -140,10 +155,22 @@ impl Observing<'_> {
         }
     }
 
-    fn judge(&self, asked: &Asked<'_>, application: &Application, asking: &Asking<'_>, at: UnixMillis) -> Judged {
-        let verdict = judge(&asked.expected, application, asking, at);
-        let runs = Runs::of(asked.managed, application, &asked.expected, asking);
-        Judged { verdict, runs }
+    /// What is expected of each Application: one that another manages has to be looked at since that one last did something, or it
+    /// would be judged by a spec that is no longer its own.
+    fn wanted(&self, applications: &[Arc<Application>]) -> Vec<Expected> {
+        let mut applied: HashMap<(&str, &str, &str), UnixMillis> = HashMap::new();
+        for (asked, application) in self.asked.iter().zip(applications) {
+            let Some(ended) = application.operated_at() else { continue };
+            for (namespace, name) in application.children() {
+                let at = applied.entry((asked.managed.instance_of_children(), namespace, name)).or_insert(ended);
+                *at = ended.max(*at);
+            }
+        }
+        let wanted = self.asked.iter().map(|Asked { managed, expected }| {
+            let at = applied.get(&(&*managed.instance, &*managed.place.namespace, &*managed.place.name));
+            at.map_or_else(|| expected.clone(), |at| expected.clone().looked_at_after(*at))
+        });
+        wanted.collect()
     }
 
     /// What the Git host calls a repository that Applications call `url`.
@@ -157,7 +184,7 @@ impl Observing<'_> {
 
     async fn observation(&self, applications: &[Arc<Application>], judged: &[Judged], at: UnixMillis) -> Result<Observation> {
         let sources = self.asked.iter().map(|asked| asked.managed.source(self.expected));
-        let applied: Vec<CommitId> = sources.zip(applications).filter_map(|(source, it)| it.applied(&source)).collect();
+        let applied: Vec<CommitId> = sources.zip(applications).filter_map(|(source, it)| it.applied(&source?)).collect();
         let mut trees = Vec::new();
         for commit in &applied {
             trees.push(self.tree(commit).await?);
@@ -206,7 +233,8 @@ impl Observing<'_> {
     /// What has to hold beyond the single Applications: the environment's whole folder is what is expected, and every expected
     /// job belongs to one of them.
     fn whole(&self, applied: &[CommitId], trees: &[Option<TreeId>]) -> Readiness {
-        let readiness = whole(applied, trees, self.asked.len(), &self.expected.tree);
+        let parts = self.asked.iter().filter(|asked| asked.managed.has_desired_state()).count();
+        let readiness = whole(applied, trees, parts, &self.expected.tree);
         if readiness != Readiness::Ready {
             return readiness;
         }

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the fakes take real time")]
 
 mod beside;
+mod children;
 mod controller;
 mod crd;
 #[path = "../desired_state/mod.rs"]
@@ -53,5 +54,6 @@ fn main() -> ExitCode {
     trials.extend(shapes::trials());
     trials.extend(many::trials());
     trials.extend(beside::trials());
+    trials.extend(children::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

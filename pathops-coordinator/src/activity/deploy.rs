@@ -99,7 +99,8 @@ impl Services {
             DeployFailure::NotApplicable { message } | DeployFailure::Crashed { message } | DeployFailure::Unhealthy { message },
         )
         | Readiness::NotYet(NotYet::Reported { message })
-        | Readiness::Stale(Stale::Frozen { message } | Stale::NotTested { message }, _) = &mut observation.readiness
+        | Readiness::Stale(Stale::Frozen { message } | Stale::NotTested { message } | Stale::Unjudged { message }, _) =
+            &mut observation.readiness
         {
             *message = self.redactor.redact_text(message);
         }

@@ -209,6 +209,7 @@ pub fn explain(readiness: &Readiness, jobs: &[JobResult]) -> String {
         Readiness::Stale(Stale::Superseded { .. }, _) => "another desired state took its place".to_owned(),
         Readiness::Stale(Stale::Frozen { message }, _) => format!("the GitOps controller leaves it as it is: {message}"),
         Readiness::Stale(Stale::NotTested { message }, _) => format!("nothing tested it: {message}"),
+        Readiness::Stale(Stale::Unjudged { message }, _) => format!("it cannot be judged: {message}"),
         Readiness::Stale(..) => "what is known is about something else".to_owned(),
         Readiness::Failed(failure) => failure_words(failure, jobs),
     }

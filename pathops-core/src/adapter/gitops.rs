@@ -159,6 +159,11 @@ pub enum Stale {
         /// Why they did not, in words for people.
         message: String,
     },
+    /// As it is set up, or as somebody left it, there is no telling, however long one waits.
+    Unjudged {
+        /// Why, and what to do about it, in words for people.
+        message: String,
+    },
 }
 
 /// What to do about a stale observation.

@@ -53,6 +53,23 @@ fn whichever_of_many_resources_it_is_about() {
 }
 
 #[test]
+fn whatever_it_manages_that_argo_cd_deploys_by() {
+    let child = |number: usize| json!({"group": "argoproj.io", "kind": "Application", "namespace": "argocd", "name": format!("a{number}")});
+    let mut resources = vec![json!({"kind": "Deployment", "name": "app"}), json!({"kind": "Service", "name": "app"})];
+    resources.extend((0..3).map(child));
+    let state = put(ready(), "/status/resources", json!(resources));
+    let two = expected().judged_apart("argocd", "a0").judged_apart("argocd", "a1");
+    let applications = vec!["argocd/a2".to_owned()];
+    assert_eq!(unchanged(&two, &state), Verdict::Stale(Stale::UnnamedApplications { applications }, StaleAction::AskPeople));
+    assert_eq!(unchanged(&two.judged_apart("argocd", "a2"), &state), Verdict::Ready);
+    let mut application = Application::from_value(&state).unwrap();
+    application.compact();
+    assert_eq!(application.children().collect::<Vec<_>>(), [("argocd", "a0"), ("argocd", "a1"), ("argocd", "a2")]);
+    let set = put(state, "/status/resources/4/kind", json!("ApplicationSet"));
+    assert_eq!(reason_of(&unchanged(&expected(), &set)), "stale application-set");
+}
+
+#[test]
 fn settings_stay_as_alike_as_they_were() {
     let helm =
         |values: &str| json!({"values": values.repeat(200), "parameters": [{"name": "a", "value": "b", "forceString": false}]});

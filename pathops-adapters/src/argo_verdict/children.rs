@@ -1,0 +1,55 @@
+//! What an Application manages that Argo CD judges no further: other Applications, and what makes some.
+
+use super::application::{Application, Resource};
+use super::expected::Expected;
+use super::judge::Step;
+use super::verdict::{Stale, StaleAction, Verdict};
+
+/// So many are named at once.
+const MOST: usize = 10;
+
+/// Whether every Application that is managed has a verdict of its own. To be `Synced` is to have its spec applied, and says nothing
+/// of what it deploys; by default its health is left out of the health of what manages it.
+pub(super) fn children_are_judged(expected: &Expected, application: &Application) -> Step {
+    let children = application.status.resources.iter().filter_map(|it| Some((it, it.child()?)));
+    let ask_people = |reason| Err(Verdict::Stale(reason, StaleAction::AskPeople));
+    if let Some((set, _)) = children.clone().find(|(_, child)| *child == Child::ApplicationSet) {
+        return ask_people(Stale::ApplicationSet { application_set: set.place() });
+    }
+    let unnamed = |(it, _): &(&Resource, Child)| !expected.judges_apart(&it.namespace, &it.name);
+    let applications: Vec<String> = children.filter(unnamed).map(|(it, _)| it.place()).take(MOST).collect();
+    if applications.is_empty() { Ok(()) } else { ask_people(Stale::UnnamedApplications { applications }) }
+}
+
+/// What deploys something by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Child {
+    Application,
+    /// It makes Applications that it alone knows of, and tells of none here.
+    ApplicationSet,
+}
+
+impl Resource {
+    /// Whether it is one that Argo CD deploys by. What is left over, and may stay, is not asked for.
+    pub(super) fn child(&self) -> Option<Child> {
+        match self.kind.as_str() {
+            _ if self.group != "argoproj.io" || self.requires_pruning => None,
+            "Application" => Some(Child::Application),
+            "ApplicationSet" => Some(Child::ApplicationSet),
+            _ => None,
+        }
+    }
+
+    fn place(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
+#[cfg(feature = "argocd")]
+impl Application {
+    /// Namespace and name of each Application that it manages.
+    pub(crate) fn children(&self) -> impl Iterator<Item = (&str, &str)> {
+        let applications = self.status.resources.iter().filter(|it| it.child() == Some(Child::Application));
+        applications.map(|it| (&*it.namespace, &*it.name))
+    }
+}
