@@ -8,7 +8,7 @@
 //! 1. the application is not being deleted, not frozen (`skip-reconcile`), and no refresh or hydration is under way;
 //! 2. Argo CD compared with Git after our own request (`reconciledAt`, to the second, is after it, and not ahead of our
 //!    clock);
-//! 3. it has no condition that is an error;
+//! 3. it has no condition that is an error; that a sync failed (`SyncError`) counts after 6, where the operation says more;
 //! 4. what it compared is what the spec asks for now: sources, destination, ignored differences;
 //! 5. each expected source is at the expected commit or version, or at a descendant with the same tree at its path; a
 //!    hydrated source is followed from the dry commit to the hydrated one;

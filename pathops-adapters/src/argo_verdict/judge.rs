@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pathops_core::UnixMillis;
 
-use super::application::{Application, Health, OperationState, Resource, label};
+use super::application::{Application, Condition, Health, OperationState, Resource, label};
 use super::children::children_are_judged;
 use super::expected::Expected;
 use super::hydrator::hydrated;
@@ -35,6 +35,7 @@ fn verdict(expected: &Expected, application: &Application, history: &impl Histor
     compared_what_is_asked_for(application)?;
     at_what_is_expected(expected, application, history)?;
     operation_ended_well(expected, application, history)?;
+    no_error_of_syncs(application)?;
     in_sync(application)?;
     looked_after_the_operation(application)?;
     healthy(expected, application, now)?;
@@ -67,15 +68,26 @@ fn looked(expected: &Expected, application: &Application, now: UnixMillis) -> St
     }
 }
 
+/// What Argo CD says where it does not sync by itself, above all since it did and failed: then the operation says it better.
+const SYNC_ERROR: &str = "SyncError";
+
 fn no_error(application: &Application) -> Step {
-    let error = application.status.conditions.iter().find(|condition| condition.kind.ends_with("Error"));
-    match error {
+    let mut conditions = application.status.conditions.iter();
+    match conditions.find(|it| it.kind.ends_with("Error") && it.kind != SYNC_ERROR) {
         None => Ok(()),
         Some(error) if error.kind == "InvalidSpecError" => {
             Err(Verdict::Failed(Failed::InvalidSpec { message: error.message.clone() }))
         }
-        Some(error) => Err(Verdict::NotYet(NotYet::Condition { kind: error.kind.clone(), message: error.message.clone() })),
+        Some(error) => reported(error),
     }
+}
+
+fn no_error_of_syncs(application: &Application) -> Step {
+    application.status.conditions.iter().find(|it| it.kind == SYNC_ERROR).map_or(Ok(()), reported)
+}
+
+fn reported(error: &Condition) -> Step {
+    Err(Verdict::NotYet(NotYet::Condition { kind: error.kind.clone(), message: error.message.clone() }))
 }
 
 fn compared_what_is_asked_for(application: &Application) -> Step {

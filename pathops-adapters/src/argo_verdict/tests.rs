@@ -146,6 +146,7 @@ fn each_thing_that_is_amiss_has_its_reason() {
         ("/status/reconciledAt", json!(at(9)), "stale not-looked-after-sync"),
         ("/status/conditions/0/type", json!("ComparisonError"), "not-yet condition"),
         ("/status/conditions/0/type", json!("SomeNewError"), "not-yet condition"),
+        ("/status/conditions/0/type", json!("SyncError"), "not-yet condition"),
         ("/status/conditions/0/type", json!("InvalidSpecError"), "failed invalid-spec"),
         ("/status/sync/comparedTo", json!(null), "not-yet other-spec"),
         ("/status/sync/comparedTo/source/path", json!("envs/other"), "not-yet other-spec"),
@@ -232,6 +233,32 @@ fn a_failure_counts_for_what_failed() {
     let unknown = Application::from_value(&failed('a', "Failed")).unwrap();
     let verdict = judge(&expected(), &unknown, &NoHistory, at(30).parse().unwrap());
     assert_eq!(verdict, Verdict::Stale(Stale::UnknownTree { revision: commit('a').to_string() }, StaleAction::ReadGit));
+}
+
+/// Argo CD does not try a commit again by itself whose sync failed, and says so by a condition for as long as that lasts.
+#[test]
+fn a_sync_that_failed_by_itself_has_failed() {
+    let failed = |revision: char, phase: &str| {
+        let mut state = put(ready(), "/status/operationState/phase", json!(phase));
+        state["status"]["sync"]["status"] = json!("OutOfSync");
+        state["status"]["operationState"]["message"] = json!("one or more objects failed to apply");
+        state["status"]["operationState"]["syncResult"]["revision"] = json!(commit(revision));
+        state["status"]["conditions"] = json!([{"type": "SyncError", "message": "Failed last sync attempt to it"}]);
+        state
+    };
+    let message = "one or more objects failed to apply".to_owned();
+    for phase in ["Failed", "Error"] {
+        let expected_verdict = Verdict::Failed(Failed::Sync { message: message.clone() });
+        assert_eq!(verdict(&expected(), &failed('b', phase)), expected_verdict);
+        assert_eq!(reason_of(&verdict(&expected(), &failed('a', phase))), "not-yet condition", "another commit failed");
+    }
+    let retrying = failed('b', "Running");
+    assert_eq!(reason_of(&verdict(&expected(), &retrying)), "not-yet retrying");
+    let mut compared_amiss = failed('b', "Failed");
+    compared_amiss["status"]["conditions"] =
+        json!([{"type": "SyncError", "message": ""}, {"type": "ComparisonError", "message": "no such chart"}]);
+    let told = Verdict::NotYet(NotYet::Condition { kind: "ComparisonError".to_owned(), message: "no such chart".to_owned() });
+    assert_eq!(verdict(&expected(), &compared_amiss), told);
 }
 
 #[test]

@@ -89,6 +89,8 @@ struct Written {
     health: Health,
     health_since: i64,
     tree: Tree,
+    /// It would sync, and does not try again what failed.
+    gives_up: bool,
 }
 
 pub(crate) struct Controller {
@@ -160,7 +162,8 @@ impl Controller {
         };
         let status = if desired == done.live.tree { "Synced" } else { "OutOfSync" };
         let (head, path, at, tree) = (done.head, done.path, done.at, done.live.tree);
-        self.written = Some(Written { status, head, path, at, health, health_since, tree });
+        let gives_up = status == "OutOfSync" && !self.operating() && self.failed_at_commit(head);
+        self.written = Some(Written { status, head, path, at, health, health_since, tree, gives_up });
         self.refresh &= !done.for_refresh;
         self.truth = done.truth;
     }
@@ -174,10 +177,14 @@ impl Controller {
         self.requested.is_some() || self.operation.as_ref().is_some_and(|operation| operation.finished_at.is_none())
     }
 
+    fn failed_at_commit(&self, commit: Commit) -> bool {
+        self.operation.as_ref().is_some_and(|last| last.phase == "Failed" && last.commit == commit)
+    }
+
     /// As auto-sync does, and not again at a commit that failed.
     pub(crate) fn sync_if_needed(&mut self) {
         let Some(written) = &self.written else { return };
-        let failed = self.operation.as_ref().is_some_and(|last| last.phase == "Failed" && last.commit == written.head);
+        let failed = self.failed_at_commit(written.head);
         if written.status == "OutOfSync" && written.path == OURS && self.path == OURS && !self.operating() && !failed {
             self.requested = Some((Kind::Whole, written.head));
         }
@@ -270,6 +277,9 @@ impl Controller {
             });
             status["reconciledAt"] = json!(second(written.at));
             status["summary"] = json!({"images": [image(written.tree)]});
+            if written.gives_up {
+                status["conditions"] = json!([{"type": "SyncError", "message": "Failed last sync attempt"}]);
+            }
         }
         if let Some(last) = &self.operation {
             let resources = if last.kind == Kind::Selective { json!([{"kind": "Deployment"}]) } else { json!(null) };
