@@ -12,8 +12,9 @@
 //! 4. what it compared is what the spec asks for now: sources, destination, ignored differences;
 //! 5. each expected source is at the expected commit or version, or at a descendant with the same tree at its path; a
 //!    hydrated source is followed from the dry commit to the hydrated one;
-//! 6. no operation is asked for, running or waiting for a retry, the last was no dry run and did not fail at this state;
-//! 7. the application is `Synced`, and so is each of its resources;
+//! 6. no operation is asked for, running or waiting for a retry, and the last did not fail at this state;
+//! 7. the application is `Synced`, and so is each of its resources, and the last operation was no dry run, after which nobody
+//!    knows when this was applied;
 //! 8. the comparison began after the last operation ended: `reconciledAt` is strictly later, since both are cut to seconds;
 //! 9. there are resources, all are healthy, and were so through the settle time;
 //! 10. the expected images run, and no other of the same repository beside them;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use controller::{BROKEN, Commit, Controller, Kind, OURS, Tree};
 use pathops_adapters::argo_verdict::{
-    Application, Expected, ExpectedHook, ExpectedSource, History, NotYet, Stale, StaleAction, Verdict, judge,
+    Application, Expected, ExpectedHook, ExpectedSource, History, Stale, StaleAction, Verdict, judge,
 };
 use pathops_core::adapter::IdSource as _;
 use pathops_core::memory::SeededIds;
@@ -181,7 +181,7 @@ impl Schedule {
         } else if argo.failed_at(tree) {
             assert!(matches!(verdict, Verdict::Failed(_)), "{}", context());
         } else if argo.last_was_dry_run() {
-            assert_eq!(*verdict, Verdict::NotYet(NotYet::DryRun), "{}", context());
+            assert_eq!(*verdict, Verdict::Stale(Stale::DryRun, StaleAction::AskPeople), "{}", context());
         } else {
             assert_eq!(argo.live_tree(), tree, "{}", context());
             let tested = argo.tested().is_some_and(|it| it >= self.expected && argo.branch[it] == tree);

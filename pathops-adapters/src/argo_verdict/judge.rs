@@ -9,7 +9,7 @@ use super::children::children_are_judged;
 use super::expected::Expected;
 use super::hydrator::hydrated;
 use super::images::expected_images_run;
-use super::operation::operation_ended_well;
+use super::operation::{operation_ended_well, something_was_applied};
 use super::revision::Sourced;
 use super::same::same;
 use super::tested::hooks_succeeded;
@@ -37,6 +37,7 @@ fn verdict(expected: &Expected, application: &Application, history: &impl Histor
     operation_ended_well(expected, application, history)?;
     no_error_of_syncs(application)?;
     in_sync(application)?;
+    something_was_applied(application)?;
     looked_after_the_operation(application)?;
     healthy(expected, application, now)?;
     expected_images_run(expected, application)?;

@@ -6,7 +6,7 @@ use super::application::{Application, OperationState};
 use super::expected::Expected;
 use super::judge::{Step, all_at};
 use super::revision::Sourced;
-use super::verdict::{Failed, NotYet, Stale, Verdict};
+use super::verdict::{Failed, NotYet, Stale, StaleAction, Verdict};
 use crate::live::History;
 
 /// Whether nothing is under way, and the last operation did not fail at what is expected.
@@ -20,9 +20,7 @@ pub(super) fn operation_ended_well(expected: &Expected, application: &Applicatio
         Some("Running") if operation.finished_at.is_some() => {
             Err(Verdict::NotYet(NotYet::Retrying { message: operation.message.clone().unwrap_or_default() }))
         }
-        Some("Failed" | "Error" | "Succeeded") if operation.finished_at.is_none() || is_dry_run(operation) => {
-            Err(Verdict::NotYet(if is_dry_run(operation) { NotYet::DryRun } else { NotYet::Operating }))
-        }
+        Some("Failed" | "Error" | "Succeeded") if operation.finished_at.is_none() => Err(Verdict::NotYet(NotYet::Operating)),
         Some("Succeeded") => Ok(()),
         Some("Failed" | "Error") => failed_elsewhere(operation, expected, application, history),
         _ => Err(Verdict::NotYet(NotYet::Operating)),
@@ -30,9 +28,11 @@ pub(super) fn operation_ended_well(expected: &Expected, application: &Applicatio
 }
 
 /// One that failed at another state is over: whether that state or the expected one is live is what the comparison says.
-/// Where an earlier commit with the same trees failed, so did what is expected.
+/// Where an earlier commit with the same trees failed, so did what is expected. One that fails dry changes nothing, and keeps Argo CD
+/// from a sync of its own.
 fn failed_elsewhere(operation: &OperationState, expected: &Expected, application: &Application, history: &impl History) -> Step {
     match was_for(operation, expected, application, &AnyOrder(history)) {
+        Ok(()) if is_dry_run(operation) => Err(dry_run()),
         Ok(()) => Err(Verdict::Failed(failure(operation))),
         Err(unknown @ Verdict::Stale(Stale::UnknownTree { .. }, _)) => Err(unknown),
         Err(_) => Ok(()),
@@ -63,6 +63,15 @@ pub(super) fn was_for(
     let own = result.compared.sources();
     let sources = if own.is_empty() { application.spec.compared.sources() } else { own };
     all_at(expected, application, Sourced::new(sources, &result.at, application.spec.has_several_sources()), history)
+}
+
+/// Whether the last operation applied something. Where all is in sync, and the last one was dry, no other will follow by itself.
+pub(super) fn something_was_applied(application: &Application) -> Step {
+    if application.status.operation_state.as_ref().is_some_and(is_dry_run) { Err(dry_run()) } else { Ok(()) }
+}
+
+fn dry_run() -> Verdict {
+    Verdict::Stale(Stale::DryRun, StaleAction::AskPeople)
 }
 
 fn is_dry_run(operation: &OperationState) -> bool {

@@ -170,7 +170,7 @@ fn each_thing_that_is_amiss_has_its_reason() {
         ("/status/operationState/phase", json!("Failed"), "failed sync"),
         ("/status/operationState/phase", json!("Error"), "failed sync"),
         ("/status/operationState/finishedAt", json!(null), "not-yet operating"),
-        ("/status/operationState/operation/sync/dryRun", json!(true), "not-yet dry-run"),
+        ("/status/operationState/operation/sync/dryRun", json!(true), "stale dry-run"),
         ("/status/sync/status", json!("OutOfSync"), "not-yet out-of-sync"),
         ("/status/sync/status", json!("Unknown"), "not-yet out-of-sync"),
         ("/status/sync/status", json!(null), "not-yet out-of-sync"),
@@ -233,6 +233,28 @@ fn a_failure_counts_for_what_failed() {
     let unknown = Application::from_value(&failed('a', "Failed")).unwrap();
     let verdict = judge(&expected(), &unknown, &NoHistory, at(30).parse().unwrap());
     assert_eq!(verdict, Verdict::Stale(Stale::UnknownTree { revision: commit('a').to_string() }, StaleAction::ReadGit));
+}
+
+#[test]
+fn after_a_dry_run_people_are_asked_once_nothing_else_will_happen() {
+    let dry = put(ready(), "/status/operationState/operation/sync/dryRun", json!(true));
+    assert_eq!(verdict(&expected(), &dry), Verdict::Stale(Stale::DryRun, StaleAction::AskPeople));
+    assert!(verdict(&expected(), &dry).to_string().ends_with("sync it once more, not dry"));
+    // A sync may still follow.
+    let out_of_sync = put(dry.clone(), "/status/sync/status", json!("OutOfSync"));
+    assert_eq!(reason_of(&verdict(&expected(), &out_of_sync)), "not-yet out-of-sync");
+    let under_way = put(dry, "/status/operationState/phase", json!("Running"));
+    assert_eq!(
+        reason_of(&verdict(&expected(), &put(under_way, "/status/operationState/finishedAt", json!(null)))),
+        "not-yet operating"
+    );
+    // Not where it failed, which is no failure of what is live.
+    for phase in ["Failed", "Error"] {
+        let failed = put(out_of_sync.clone(), "/status/operationState/phase", json!(phase));
+        assert_eq!(reason_of(&verdict(&expected(), &failed)), "stale dry-run");
+        let of_another = put(failed, "/status/operationState/syncResult/revision", json!(commit('a')));
+        assert_eq!(reason_of(&verdict(&expected(), &of_another)), "not-yet out-of-sync");
+    }
 }
 
 /// Argo CD does not try a commit again by itself whose sync failed, and says so by a condition for as long as that lasts.

@@ -66,8 +66,6 @@ pub enum NotYet {
     },
     /// No operation has ended yet.
     NotSynced,
-    /// The last operation was a dry run: it says nothing of what is live.
-    DryRun,
     /// What is live is not what is desired.
     OutOfSync {
         /// What the status is called, or the resource that is out of sync.
@@ -125,6 +123,8 @@ pub enum Stale {
         /// How it came about.
         why: Untested,
     },
+    /// The last operation was a dry run: it took the place of what tells when, and how, this was applied.
+    DryRun,
     /// It manages Applications that have no verdict of their own, and Argo CD counts the health of none of them.
     UnnamedApplications {
         /// Namespace and name of the first ten.
@@ -230,7 +230,6 @@ impl fmt::Display for NotYet {
             Self::Operating => f.write_str("an operation is under way"),
             Self::Retrying { message } => write!(f, "the operation failed and will be tried again: {message}"),
             Self::NotSynced => f.write_str("no operation has ended"),
-            Self::DryRun => f.write_str("the last operation was a dry run"),
             Self::OutOfSync { what } => write!(f, "not in sync: {what}"),
             Self::Unhealthy { status, message } => write!(f, "{status}: {message}"),
             Self::Settling { remaining_millis } => write!(f, "settling: {remaining_millis} ms to go"),
@@ -250,6 +249,9 @@ impl fmt::Display for Stale {
             Self::Superseded { revision } => write!(f, "the branch has moved on to another state, at {revision}"),
             Self::UnknownTree { revision } => write!(f, "it is not known whether {revision} asks for the same"),
             Self::NotTested { why } => write!(f, "not tested: {why}"),
+            Self::DryRun => {
+                f.write_str("the last operation was a dry run, which tells nothing of what is live; sync it once more, not dry")
+            }
             Self::UnnamedApplications { applications } => {
                 let named = applications.join(", ");
                 write!(f, "it manages Applications that nothing here judges: {named}; name each as one of the same unit")

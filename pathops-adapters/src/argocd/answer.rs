@@ -31,7 +31,7 @@ impl About<'_> {
         match reason {
             NotYet::Refreshing | NotYet::Hydrating | NotYet::OtherSpec | NotYet::NoRevision { .. } => adapter::NotYet::Looking,
             NotYet::NotSeen { .. } => adapter::NotYet::NotSeen,
-            NotYet::Operating | NotYet::NotSynced | NotYet::DryRun => adapter::NotYet::Applying,
+            NotYet::Operating | NotYet::NotSynced => adapter::NotYet::Applying,
             NotYet::Unhealthy { status, .. } if status == "Progressing" => adapter::NotYet::Starting,
             NotYet::Settling { remaining_millis } => adapter::NotYet::Settling { remaining_millis: *remaining_millis },
             NotYet::HookRunning { .. } => adapter::NotYet::JobsRunning { jobs: self.jobs(|runs| !runs.iter().all(ended)) },
@@ -47,7 +47,7 @@ impl About<'_> {
                 Readiness::Failed(DeployFailure::JobsMissing { jobs: self.jobs(<[_]>::is_empty) })
             }
             Stale::NotTested { .. } => Readiness::Stale(adapter::Stale::NotTested { message }, StaleAction::AskPeople),
-            Stale::UnnamedApplications { .. } | Stale::ApplicationSet { .. } => {
+            Stale::DryRun | Stale::UnnamedApplications { .. } | Stale::ApplicationSet { .. } => {
                 Readiness::Stale(adapter::Stale::Unjudged { message }, StaleAction::AskPeople)
             }
             // Git was asked, and does not know it either.

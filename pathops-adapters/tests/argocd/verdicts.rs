@@ -10,7 +10,7 @@ use pathops_core::adapter::{Clock as _, DeployFailure, ExpectedDeployment, GitOp
 use pathops_core::conformance::gitops::{Desired, DesiredState as _};
 use pathops_core::{CommitId, ErrorKind};
 use pathops_fakes::argocd::{key, second};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::scene::{Scene, ago, live, place};
 use crate::world::{REPO_URL, Way, application, cx, orders, repo, target, unit};
@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_warm_verdict_takes_two_requests_and_writes_nothing", a_warm_verdict_takes_two_requests_and_writes_nothing),
         trial("all_applications_of_a_unit_have_to_be_ready", all_applications_of_a_unit_have_to_be_ready),
         trial("a_commit_that_changes_nothing_is_not_tested", a_commit_that_changes_nothing_is_not_tested),
+        trial("a_dry_run_is_left_to_people", a_dry_run_is_left_to_people),
         trial("a_hydrated_source_is_followed_to_what_it_became", a_hydrated_source_is_followed_to_what_it_became),
         trial("what_is_configured_amiss_is_refused", what_is_configured_amiss_is_refused),
         trial("the_official_definition_refuses_what_is_none", the_official_definition_refuses_what_is_none),
@@ -108,6 +109,15 @@ async fn a_commit_that_changes_nothing_is_not_tested() {
     assert_eq!(argo.observe(&cx(), &untested).await.unwrap().readiness, Readiness::Ready);
     let seen = argo.observe(&cx(), &scene.expected()).await.unwrap();
     assert_eq!((seen.readiness, seen.jobs.len()), (Readiness::Ready, 2));
+}
+
+async fn a_dry_run_is_left_to_people() {
+    let scene = Scene::new().await;
+    let dry = |object: &mut Value| object["status"]["operationState"]["operation"]["sync"]["dryRun"] = json!(true);
+    scene.servers.cluster.edit(&place(), dry);
+    let seen = scene.argo(Way::Kubernetes).observe(&cx(), &scene.expected()).await.unwrap();
+    let Readiness::Stale(Stale::Unjudged { message }, StaleAction::AskPeople) = &seen.readiness else { panic!("{seen:?}") };
+    assert!(message.contains("sync it once more"), "{message}");
 }
 
 async fn a_hydrated_source_is_followed_to_what_it_became() {
