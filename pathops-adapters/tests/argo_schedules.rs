@@ -1,11 +1,14 @@
 //! The verdict on Argo CD under random schedules of everything that can happen at once, against a model of the controller that
-//! knows what is true: never ready without its being true, and ready for good where it stays true.
+//! knows what is true: never ready without its being true, through the settle time; and ready within one refresh and the settle time
+//! where it stays true.
 //!
 //! The model is ours, made after what Argo CD's sources do; the objects that it writes have the fields of the official CRD.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
 #[path = "argo_schedules/controller.rs"]
 mod controller;
+#[path = "argo_schedules/rest.rs"]
+mod rest;
 
 use std::time::Duration;
 
@@ -38,6 +41,10 @@ impl History for Branch<'_> {
     fn same_tree(&self, _: &str, _: &str, one: &CommitId, other: &CommitId) -> Option<bool> {
         Some(self.0[place(one)] == self.0[place(other)])
     }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap()
 }
 
 /// The same numbers for the same seed.
@@ -84,10 +91,12 @@ impl Schedule {
     fn step(&mut self) {
         self.argo.now += i64::from([0, 1, 200, 999, 1_500][usize::try_from(self.random.below(5)).unwrap()]);
         let argo = &mut self.argo;
-        match self.random.below(24) {
+        match self.random.below(26) {
             0..=4 => argo.begin_comparison(),
             5..=9 => argo.end_comparison(),
-            10 | 11 => argo.sync_if_needed(),
+            10 | 11 => {
+                argo.sync_if_needed();
+            }
             12 | 13 => argo.begin_operation(),
             14 | 15 => {
                 let (rollout, pass) = (i64::try_from(self.random.below(2_500)).unwrap(), self.random.below(4) > 0);
@@ -106,6 +115,8 @@ impl Schedule {
             }
             21 => argo.restart(),
             22 => argo.outage = !argo.outage,
+            23 => argo.fall_behind(),
+            24 => argo.arrive_late(),
             _ => argo.path = if argo.path == OURS { "envs/other" } else { OURS },
         }
     }
@@ -127,45 +138,37 @@ impl Schedule {
     /// Whether it was true at the comparison that all this was read from.
     fn was_ready(&self) -> bool {
         let truth = self.argo.truth;
+        // As far as comparisons have seen it: what comes and goes between two of them is never known.
+        let since = truth.healthy_since.max(self.argo.operated_at());
+        let settled = since.is_some_and(|since| truth.looked_at - since >= millis(self.settle));
         let tested = || truth.tested.is_some_and(|it| it >= self.expected && self.argo.branch[it] == self.tree());
-        truth.looked_at > self.requested_at && truth.tree == Some(self.tree()) && truth.healthy && (!self.with_hooks || tested())
+        truth.looked_at > self.requested_at
+            && truth.tree == Some(self.tree())
+            && truth.healthy
+            && settled
+            && (!self.with_hooks || tested())
+    }
+
+    fn hold_against_truth(&self, verdict: &Verdict, seed: u64) {
+        let false_accept = verdict.is_ready() && !self.was_ready();
+        assert!(!false_accept, "seed {seed}: ready, and this is true: {:?}\n{:#}", self.argo.truth, self.argo.application());
     }
 
     /// Asks, and holds the answer against what is true.
     fn check(&mut self, seed: u64) -> Verdict {
         let verdict = self.ask(|_| ());
-        let false_accept = verdict.is_ready() && !self.was_ready();
-        assert!(!false_accept, "seed {seed}: ready, and this is true: {:?}\n{:#}", self.argo.truth, self.argo.application());
+        self.hold_against_truth(&verdict, seed);
         if let Verdict::Stale(_, StaleAction::Refresh) = verdict {
             self.argo.refresh = true;
         }
         verdict
     }
 
-    /// Everything works again, and nobody meddles: the controller comes to rest, and we ask as a workflow does.
-    fn come_to_rest(&mut self, seed: u64) -> Verdict {
-        let argo = &mut self.argo;
-        (argo.outage, argo.path) = (false, OURS);
-        argo.degrade(false);
-        argo.end_comparison();
-        let mut verdict = self.check(seed);
-        for round in 0..8 {
-            let argo = &mut self.argo;
-            argo.now += 1_000;
-            argo.begin_operation();
-            argo.now += 100;
-            argo.end_operation(300, true);
-            argo.now += 1_000;
-            argo.begin_comparison();
-            argo.now += 50;
-            argo.end_comparison();
-            argo.sync_if_needed();
-            verdict = self.check(seed);
-            let waiting = matches!(verdict, Verdict::NotYet(_) | Verdict::Stale(_, StaleAction::Refresh));
-            if verdict.is_ready() || (round > 2 && !waiting) {
-                break;
-            }
-        }
+    /// What is said once nothing goes wrong any more, in time and true.
+    fn said_at_rest(&mut self, seed: u64) -> Verdict {
+        let verdict = self.come_to_rest(|_| ());
+        let verdict = verdict.unwrap_or_else(|overdue| panic!("seed {seed}: {overdue:?}\n{:#}", self.argo.application()));
+        self.hold_against_truth(&verdict, seed);
         verdict
     }
 
@@ -174,10 +177,10 @@ impl Schedule {
         let (argo, tree) = (&self.argo, self.tree());
         let superseded = argo.branch[argo.head()] != tree;
         let context = || format!("seed {seed}: {verdict:?}\n{:#}", argo.application());
-        if verdict.is_ready() {
-            assert!(!superseded, "{}", context());
-        } else if superseded {
+        if superseded {
             assert!(matches!(verdict, Verdict::Stale(Stale::Superseded { .. }, StaleAction::GiveUp)), "{}", context());
+        } else if verdict.is_ready() {
+            assert_eq!(argo.live_tree(), tree, "{}", context());
         } else if argo.failed_at(tree) {
             assert!(matches!(verdict, Verdict::Failed(_)), "{}", context());
         } else if argo.last_was_dry_run() {
@@ -210,7 +213,10 @@ fn run(seeds: std::ops::Range<u64>) {
                 seen.ready_under_way += usize::from(schedule.check(seed).is_ready());
             }
         }
-        let verdict = schedule.come_to_rest(seed);
+        let mut verdict = schedule.said_at_rest(seed);
+        if schedule.finish() {
+            verdict = schedule.said_at_rest(seed);
+        }
         schedule.judge_rest(&verdict, seed);
         match verdict {
             Verdict::Ready => seen.ready += 1,
@@ -228,7 +234,7 @@ fn run(seeds: std::ops::Range<u64>) {
 type Lax = fn(&mut Value);
 
 /// Without each of these steps something is said to be ready that is not: the schedules would notice.
-const LAX: [(&str, Lax); 8] = [
+const LAX: [(&str, Lax); 10] = [
     ("the revision", |it| it["status"]["sync"]["revision"] = json!(it["expected"])),
     ("that it is synced", |it| it["status"]["sync"]["status"] = json!("Synced")),
     ("that it is healthy", |it| it["status"]["health"]["status"] = json!("Healthy")),
@@ -242,6 +248,11 @@ const LAX: [(&str, Lax); 8] = [
         it["operation"] = json!(null);
         it["status"]["operationState"]["phase"] = json!("Succeeded");
         it["status"]["operationState"]["finishedAt"] = json!("2026-01-01T00:00:00Z");
+    }),
+    ("since when it is healthy", |it| it["status"]["health"]["lastTransitionTime"] = json!("2026-01-01T00:00:00Z")),
+    ("the second that is lost by cutting", |it| {
+        let looked = it["status"]["reconciledAt"].as_str().and_then(|at| at.parse::<UnixMillis>().ok());
+        it["status"]["reconciledAt"] = json!(looked.map(|at| UnixMillis(at.0 + 1_000).to_string()));
     }),
     ("what the hooks found", |it| {
         it["status"]["operationState"]["phase"] = json!("Succeeded");
@@ -266,6 +277,26 @@ fn a_rule_that_leaves_out_a_step_is_caught() {
             })
         });
         assert!(caught, "nothing notices a rule that does not look at {step}");
+    }
+}
+
+/// Without these nothing is ever said to be ready that is not, and what is ready is said so too late, or never.
+const STRICT: [(&str, Lax); 2] = [
+    ("believes no look", |it| it["status"]["reconciledAt"] = json!("2026-01-01T00:00:00Z")),
+    ("counts the settle time from the last look", |it| {
+        it["status"]["health"]["lastTransitionTime"] = it["status"]["reconciledAt"].clone();
+    }),
+];
+
+#[test]
+fn a_rule_that_waits_for_too_long_is_caught() {
+    for (how, strict) in STRICT {
+        let caught = (0..400).any(|seed| {
+            let mut schedule = Schedule::new(seed);
+            (0..40).for_each(|_| schedule.step());
+            schedule.come_to_rest(strict).is_err()
+        });
+        assert!(caught, "nothing notices a rule that {how}");
     }
 }
 

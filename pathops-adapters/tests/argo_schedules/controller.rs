@@ -1,7 +1,8 @@
 //! A model of Argo CD's controller: what it does step by step, what it writes down, and what is true.
 //!
 //! Times are in milliseconds; what is written down is cut to seconds, as Kubernetes does. A comparison takes a while: it looks
-//! at Git and at the cluster when it begins, which is the time that it writes, and writes when it ends.
+//! at Git and at the cluster when it begins, which is the time that it writes, and writes when it ends: all that a comparison says at
+//! once. While the shard of the Application moves, a comparison of the one before may still be under way, and be written late.
 
 use pathops_core::UnixMillis;
 use serde_json::{Value, json};
@@ -15,6 +16,12 @@ pub(crate) const BROKEN: Tree = 7;
 
 /// The folder that is expected.
 pub(crate) const OURS: &str = "envs/preflight";
+
+/// What a comparison takes where nothing goes wrong, in milliseconds.
+pub(crate) const LOOK: i64 = 150;
+
+/// What an operation takes, and the rollout after it.
+const APPLY: i64 = 300;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Health {
@@ -48,6 +55,8 @@ pub(crate) struct Truth {
     pub(crate) looked_at: i64,
     pub(crate) tree: Option<Tree>,
     pub(crate) healthy: bool,
+    /// Since which comparison all have found it healthy.
+    pub(crate) healthy_since: Option<i64>,
     /// The commit for which a whole sync succeeded last, with its hooks.
     pub(crate) tested: Option<Commit>,
 }
@@ -60,6 +69,8 @@ struct Comparison {
     live: Live,
     for_refresh: bool,
     truth: Truth,
+    /// Since when its health is the same, by what was written down when it began.
+    health_since: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -101,6 +112,8 @@ pub(crate) struct Controller {
     pub(crate) path: &'static str,
     live: Live,
     comparing: Option<Comparison>,
+    /// Of a shard that has lost the Application, and does not know it yet.
+    late: Option<Comparison>,
     written: Option<Written>,
     operation: Option<Operation>,
     requested: Option<(Kind, Commit)>,
@@ -124,6 +137,7 @@ impl Controller {
             path: OURS,
             live: Live { tree: 0, rolled_out_at: 0, degraded: false },
             comparing: None,
+            late: None,
             written: None,
             operation: Some(first),
             requested: None,
@@ -141,25 +155,45 @@ impl Controller {
         if self.comparing.is_some() || self.outage {
             return;
         }
+        let (at, head, path, live) = (self.now, self.head(), self.path, self.live);
+        let health = live.health(at);
+        let health_since = self.written.as_ref().filter(|it| it.health == health).map(|it| it.health_since);
+        let is_healthy = health == Health::Healthy;
         let truth = Truth {
-            looked_at: self.now,
-            tree: Some(self.live.tree),
-            healthy: self.live.health(self.now) == Health::Healthy && !self.operating(),
+            looked_at: at,
+            tree: Some(live.tree),
+            healthy: is_healthy && !self.operating(),
+            healthy_since: is_healthy.then(|| self.truth.healthy_since.unwrap_or(at)),
             tested: self.tested,
         };
-        let (at, head, path, live) = (self.now, self.head(), self.path, self.live);
-        self.comparing = Some(Comparison { at, head, path, live, for_refresh: self.refresh, truth });
+        self.comparing = Some(Comparison { at, head, path, live, for_refresh: self.refresh, truth, health_since });
     }
 
     pub(crate) fn end_comparison(&mut self) {
-        let Some(done) = self.comparing.take() else { return };
+        if let Some(done) = self.comparing.take() {
+            self.write(&done);
+        }
+    }
+
+    /// The shard moves: the next comparison does not wait for the one that is under way.
+    pub(crate) fn fall_behind(&mut self) {
+        if self.late.is_none() {
+            self.late = self.comparing.take();
+        }
+    }
+
+    /// What fell behind is written down at last, over whatever came after it.
+    pub(crate) fn arrive_late(&mut self) {
+        if let Some(done) = self.late.take() {
+            self.write(&done);
+        }
+    }
+
+    fn write(&mut self, done: &Comparison) {
         // The other folder asks for the first tree, always.
         let desired = if done.path == OURS { self.branch[done.head] } else { 0 };
         let health = done.live.health(done.at);
-        let health_since = match &self.written {
-            Some(written) if written.health == health => written.health_since,
-            _ => self.now,
-        };
+        let health_since = done.health_since.unwrap_or(self.now);
         let status = if desired == done.live.tree { "Synced" } else { "OutOfSync" };
         let (head, path, at, tree) = (done.head, done.path, done.at, done.live.tree);
         let gives_up = status == "OutOfSync" && !self.operating() && self.failed_at_commit(head);
@@ -181,16 +215,21 @@ impl Controller {
         self.operation.as_ref().is_some_and(|last| last.phase == "Failed" && last.commit == commit)
     }
 
-    /// As auto-sync does, and not again at a commit that failed.
-    pub(crate) fn sync_if_needed(&mut self) {
-        let Some(written) = &self.written else { return };
-        let failed = self.failed_at_commit(written.head);
-        if written.status == "OutOfSync" && written.path == OURS && self.path == OURS && !self.operating() && !failed {
-            self.requested = Some((Kind::Whole, written.head));
+    /// As auto-sync does: the whole of a commit that it has not tried, and what has drifted from one that it has. It does not try again
+    /// what failed.
+    pub(crate) fn sync_if_needed(&mut self) -> bool {
+        let Some(written) = &self.written else { return false };
+        let head = written.head;
+        let wanted = written.status == "OutOfSync" && written.path == OURS && self.path == OURS && !self.operating();
+        if !wanted || self.failed_at_commit(head) {
+            return false;
         }
+        let tried = self.operation.as_ref().is_some_and(|last| last.commit == head);
+        self.requested = Some((if tried { Kind::Selective } else { Kind::Whole }, head));
+        true
     }
 
-    /// As a person or self-heal may.
+    /// As a person may.
     pub(crate) fn request(&mut self, kind: Kind, commit: Commit) {
         if !self.operating() {
             self.requested = Some((kind, commit));
@@ -239,6 +278,61 @@ impl Controller {
 
     pub(crate) fn degrade(&mut self, degraded: bool) {
         self.live.degraded = degraded;
+    }
+
+    /// Nothing goes wrong any more, and nobody meddles.
+    pub(crate) fn calm_down(&mut self) {
+        self.arrive_late();
+        (self.outage, self.path, self.live.degraded) = (false, OURS, false);
+    }
+
+    /// Goes on with what there is to do, at its own pace, and tells whether it has changed what can be read.
+    pub(crate) fn go_on(&mut self) -> bool {
+        let (compared, started) = (self.comparing.as_ref().map(|it| it.at), self.operation.as_ref().map(|it| it.started_at));
+        let is_over = |began: Option<i64>, takes: i64| began.is_some_and(|began| self.now >= began + takes);
+        let (looked, applied) = (is_over(compared, LOOK), is_over(started, APPLY) && self.is_applying());
+        if looked {
+            self.end_comparison();
+        }
+        if applied {
+            self.end_operation(APPLY, true);
+        }
+        let begun = self.requested.is_some();
+        self.begin_operation();
+        let synced = self.sync_if_needed();
+        if self.has_to_look() {
+            self.begin_comparison();
+        }
+        looked || applied || begun || synced
+    }
+
+    fn is_applying(&self) -> bool {
+        self.operation.as_ref().is_some_and(|operation| operation.finished_at.is_none())
+    }
+
+    /// Whether we have asked it to look, or something has happened that it looks at by itself.
+    fn has_to_look(&self) -> bool {
+        let happened = |it: &Written| {
+            let known =
+                (it.head, it.path, it.tree, it.health) == (self.head(), self.path, self.live.tree, self.live.health(self.now));
+            !known || self.operated_at() >= Some(it.at)
+        };
+        self.refresh || self.written.as_ref().is_none_or(happened)
+    }
+
+    /// Whether nothing will change by itself.
+    pub(crate) fn is_idle(&self) -> bool {
+        !self.operating() && self.comparing.is_none() && !self.has_to_look()
+    }
+
+    /// When the last operation ended.
+    pub(crate) fn operated_at(&self) -> Option<i64> {
+        self.operation.as_ref().and_then(|operation| operation.finished_at)
+    }
+
+    /// Whether what runs is healthy, and nothing is done to it.
+    pub(crate) fn is_quiet(&self) -> bool {
+        !self.operating() && self.live.health(self.now) == Health::Healthy
     }
 
     pub(crate) fn live_tree(&self) -> Tree {

@@ -1,0 +1,89 @@
+//! Once nothing goes wrong any more: all comes to rest, and what is true is said in time.
+
+use pathops_adapters::argo_verdict::{NotYet, StaleAction, Verdict};
+use serde_json::Value;
+
+use crate::controller::LOOK;
+use crate::{Schedule, millis};
+
+/// How often a workflow asks.
+const TICK: i64 = 50;
+
+/// The longest that a refresh takes: until we ask for it, until a comparison has ended that is under way, and its own.
+const REFRESH: i64 = TICK + 2 * (LOOK + TICK);
+
+/// The longest until Argo CD has noticed by itself that something is healthy again, from which on that is counted.
+const NOTICE: i64 = 2 * (LOOK + TICK);
+
+/// Times are cut to seconds, so that up to one is lost.
+const SECOND: i64 = 1_000;
+
+/// It comes to rest within this time, or never.
+const REST: i64 = 20_000;
+
+/// It was true all this time, and not said.
+#[derive(Debug)]
+#[expect(dead_code, reason = "it is printed")]
+pub(crate) struct Overdue {
+    true_since: i64,
+    now: i64,
+    verdict: Verdict,
+}
+
+impl Schedule {
+    /// Everything works again, and nobody meddles: the controller comes to rest, and we ask as a workflow does. `edit` changes what
+    /// is read.
+    pub(crate) fn come_to_rest(&mut self, edit: impl Fn(&mut Value)) -> Result<Verdict, Overdue> {
+        self.argo.calm_down();
+        let (end, longest) = (self.argo.now + REST, millis(self.settle) + SECOND + NOTICE + REFRESH);
+        let (mut verdict, mut true_since) = (self.ask(&edit), None);
+        let mut settled_at = self.settled_at(&verdict);
+        while self.argo.now < end {
+            let changed = self.argo.go_on();
+            true_since = if self.is_true() { true_since.or(Some(self.argo.now)) } else { None };
+            if changed || self.argo.now >= settled_at {
+                verdict = self.ask(&edit);
+                settled_at = self.settled_at(&verdict);
+            }
+            let waiting = matches!(verdict, Verdict::NotYet(_) | Verdict::Stale(_, StaleAction::Refresh));
+            if verdict.is_ready() || (!waiting && self.argo.is_idle()) {
+                return Ok(verdict);
+            }
+            let now = self.argo.now;
+            if let Some(true_since) = true_since.filter(|since| now > since + longest) {
+                return Err(Overdue { true_since, now, verdict });
+            }
+            self.argo.refresh |= matches!(verdict, Verdict::Stale(_, StaleAction::Refresh));
+            self.argo.now += TICK;
+        }
+        Ok(verdict)
+    }
+
+    /// When time alone changes a verdict.
+    fn settled_at(&self, verdict: &Verdict) -> i64 {
+        match verdict {
+            Verdict::NotYet(NotYet::Settling { remaining_millis }) => {
+                self.argo.now.saturating_add_unsigned(*remaining_millis).saturating_add(1)
+            }
+            _ => i64::MAX,
+        }
+    }
+
+    /// Argo CD sees all there is to see, and does what it does about it. Whether there was anything.
+    pub(crate) fn finish(&mut self) -> bool {
+        let begun = self.argo.now;
+        while !self.argo.is_idle() && self.argo.now < begun + REST {
+            self.argo.go_on();
+            self.argo.now += TICK;
+        }
+        self.argo.now > begun
+    }
+
+    /// Whether what we expect is live, healthy and tested at this moment, and stays so.
+    fn is_true(&self) -> bool {
+        let (argo, tree) = (&self.argo, self.tree());
+        let tested = argo.tested().is_some_and(|it| it >= self.expected && argo.branch[it] == tree);
+        let live = argo.branch[argo.head()] == tree && argo.live_tree() == tree && argo.is_quiet();
+        live && !argo.failed_at(tree) && !argo.last_was_dry_run() && (!self.with_hooks || tested)
+    }
+}
