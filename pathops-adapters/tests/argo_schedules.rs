@@ -7,6 +7,9 @@
 
 #[path = "argo_schedules/controller.rs"]
 mod controller;
+#[path = "argo_schedules/crd.rs"]
+#[expect(dead_code, clippy::print_stdout, reason = "some of it is for other tests; what is skipped says so")]
+mod crd;
 #[path = "argo_schedules/rest.rs"]
 mod rest;
 
@@ -209,6 +212,9 @@ fn run(seeds: std::ops::Range<u64>) {
         let mut schedule = Schedule::new(seed);
         for step in 0..40 {
             schedule.step();
+            if seed % 1_000 == 0 {
+                crd::check_sent(&schedule.argo.application());
+            }
             if step % 8 == 7 {
                 seen.ready_under_way += usize::from(schedule.check(seed).is_ready());
             }

@@ -12,6 +12,9 @@ use super::*;
 mod children;
 #[cfg(feature = "argocd")]
 mod compact;
+#[path = "../../tests/argo_schedules/crd.rs"]
+#[expect(dead_code, reason = "some of it is for other tests")]
+mod crd;
 mod versions;
 
 const REPO: &str = "https://git.example/shop/orders-gitops";
@@ -63,6 +66,11 @@ fn source() -> Value {
     json!({"repoURL": REPO, "path": PATH, "targetRevision": "main"})
 }
 
+fn hook(name: &str) -> Value {
+    json!({"group": "batch", "version": "v1", "kind": "Job", "namespace": "shop", "name": name, "hookType": "PostSync",
+        "hookPhase": "Succeeded"})
+}
+
 fn ready() -> Value {
     let revision = commit('b').to_string();
     let destination = json!({"server": "https://kubernetes.default.svc", "namespace": "shop"});
@@ -81,9 +89,8 @@ fn ready() -> Value {
                 "phase": "Succeeded", "startedAt": at(8), "finishedAt": at(10), "message": "done",
                 "operation": {"sync": {"revision": revision}},
                 "syncResult": {"revision": revision, "source": source(), "resources": [
-                    {"kind": "Deployment", "name": "app", "status": "Synced"},
-                    {"kind": "Job", "name": "smoke", "hookType": "PostSync", "hookPhase": "Succeeded"},
-                    {"kind": "Job", "name": "load", "hookType": "PostSync", "hookPhase": "Succeeded"}
+                    {"group": "apps", "version": "v1", "kind": "Deployment", "namespace": "shop", "name": "app", "status": "Synced"},
+                    hook("smoke"), hook("load")
                 ]}
             },
             "resources": [
@@ -122,6 +129,15 @@ fn reason_of(verdict: &Verdict) -> String {
         Verdict::Failed(reason) => ("failed", serde_json::to_value(reason)),
     };
     format!("{kind} {}", reason.unwrap()["reason"].as_str().unwrap())
+}
+
+/// What the tests take things away from is what Argo CD writes, by the official definition where that is at hand.
+#[test]
+fn the_states_are_applications() {
+    let managing = children::managing(&[("argoproj.io", "Application", "orders-db")]);
+    for state in [ready(), hydrated(), several_sources(), managing].iter().chain(&versions::states()) {
+        crd::check_sent(state);
+    }
 }
 
 #[test]
@@ -324,8 +340,8 @@ fn hooks_count_where_they_ran_for_this_state() {
     assert_eq!(verdict(&hooks, &failed), Verdict::Failed(Failed::Hook { hook: "Job/smoke".to_owned(), message: String::new() }));
 }
 
-#[test]
-fn several_sources_are_each_at_what_is_expected() {
+/// A chart, and values from Git that it refers to.
+fn several_sources() -> Value {
     let sources =
         json!([{"repoURL": "oci://charts", "chart": "app", "targetRevision": "1.*"}, {"repoURL": REPO, "ref": "values"}]);
     let mut state = ready();
@@ -336,6 +352,12 @@ fn several_sources_are_each_at_what_is_expected() {
         let revisions = json!(["1.2.3", commit('b')]);
         state = put(put(state, &format!("{place}/revision"), json!("")), &format!("{place}/revisions"), revisions);
     }
+    state
+}
+
+#[test]
+fn several_sources_are_each_at_what_is_expected() {
+    let state = several_sources();
     let both =
         expected().and(ExpectedSource::chart("oci://charts", "app", "1.2.3")).hook(ExpectedHook::Type("PostSync".to_owned()));
     assert_eq!(verdict(&both, &state), Verdict::Ready);

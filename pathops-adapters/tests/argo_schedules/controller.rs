@@ -376,12 +376,17 @@ impl Controller {
             }
         }
         if let Some(last) = &self.operation {
-            let resources = if last.kind == Kind::Selective { json!([{"kind": "Deployment"}]) } else { json!(null) };
+            let resources = if last.kind == Kind::Selective {
+                json!([{"group": "apps", "kind": "Deployment", "name": "app"}])
+            } else {
+                json!(null)
+            };
             status["operationState"] = json!({
                 "phase": last.phase, "startedAt": second(last.started_at), "finishedAt": last.finished_at.map(second),
                 "operation": {"sync": {"dryRun": last.kind == Kind::DryRun, "resources": resources}},
                 "syncResult": {"revision": super::id(last.commit), "source": source(OURS), "resources": last.hook.map(|phase| {
-                    json!([{"kind": "Job", "name": "smoke", "hookType": "PostSync", "hookPhase": phase}])
+                    json!([{"group": "batch", "version": "v1", "kind": "Job", "namespace": "shop", "name": "smoke",
+                        "hookType": "PostSync", "hookPhase": phase}])
                 })}
             });
         }
@@ -389,7 +394,7 @@ impl Controller {
         let operation = self.requested.map(|_| json!({"sync": {}}));
         json!({
             "metadata": {"resourceVersion": "1", "annotations": annotations},
-            "spec": {"source": source(self.path), "destination": destination},
+            "spec": {"project": "default", "source": source(self.path), "destination": destination},
             "operation": operation, "status": status
         })
     }

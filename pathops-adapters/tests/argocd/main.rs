@@ -6,6 +6,8 @@
 mod beside;
 mod children;
 mod controller;
+#[path = "../argo_schedules/crd.rs"]
+#[expect(dead_code, reason = "some of it is for other tests")]
 mod crd;
 #[path = "../desired_state/mod.rs"]
 mod desired_state;

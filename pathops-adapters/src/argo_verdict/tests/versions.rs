@@ -42,6 +42,10 @@ fn hydrated() -> Value {
     state
 }
 
+pub(super) fn states() -> [Value; 3] {
+    [inline_health(), health_in_the_tree(), hydrated()]
+}
+
 #[test]
 fn every_version_is_read() {
     for state in [inline_health(), health_in_the_tree()] {

@@ -46,6 +46,22 @@ pub(crate) fn check(application: &Value) {
     assert!(errors.is_empty(), "this is no Application: {errors:#?}\n{application:#}");
 }
 
+/// The same of what is sent to the API server, which leaves out what is null.
+pub(crate) fn check_sent(application: &Value) {
+    check(&without_nulls(application));
+}
+
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let there = fields.iter().filter(|(_, value)| !value.is_null());
+            Value::Object(there.map(|(name, value)| (name.clone(), without_nulls(value))).collect())
+        }
+        Value::Array(values) => Value::Array(values.iter().map(without_nulls).collect()),
+        other => other.clone(),
+    }
+}
+
 /// Whether the definition is there.
 pub(crate) fn is_there() -> bool {
     VALIDATOR.is_some()
