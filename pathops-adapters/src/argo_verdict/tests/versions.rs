@@ -42,8 +42,76 @@ fn hydrated() -> Value {
     state
 }
 
-pub(super) fn states() -> [Value; 3] {
-    [inline_health(), health_in_the_tree(), hydrated()]
+/// 3.5: manifests from a registry, at the digest of what the tag stood for.
+fn from_a_registry() -> Value {
+    let source = json!({"repoURL": REGISTRY, "path": ".", "targetRevision": "1.4.0"});
+    let mut state = health_in_the_tree();
+    for place in ["/spec", "/status/sync/comparedTo", "/status/operationState/syncResult"] {
+        state = put(state, &format!("{place}/source"), source.clone());
+    }
+    for place in ["/status/sync", "/status/operationState/syncResult", "/status/operationState/operation/sync"] {
+        state = put(state, &format!("{place}/revision"), json!(digest('1')));
+    }
+    state
+}
+
+const REGISTRY: &str = "oci://registry.example/shop/orders-manifests";
+
+fn digest(digit: char) -> String {
+    format!("sha256:{}", digit.to_string().repeat(64))
+}
+
+/// 3.5: the newest tag of those that begin so, how often it has healed by itself, and whether there are Applications below.
+fn by_tags() -> Value {
+    let mut state = health_in_the_tree();
+    let source = json!({"repoURL": REPO, "path": PATH, "targetRevision": "1.0.*", "tagPrefix": "orders/"});
+    for place in ["/spec", "/status/sync/comparedTo", "/status/operationState/syncResult"] {
+        state = put(state, &format!("{place}/source"), source.clone());
+    }
+    state["status"]["operationState"]["operation"]["sync"]["autoHealAttemptsCount"] = json!(1);
+    state["status"]["resources"][0]["requiresDeletionConfirmation"] = json!(true);
+    state["status"]["summary"]["isAppOfApps"] = json!(false);
+    state
+}
+
+pub(super) fn states() -> [Value; 5] {
+    [inline_health(), health_in_the_tree(), hydrated(), from_a_registry(), by_tags()]
+}
+
+#[test]
+fn what_comes_from_a_registry_is_known_by_its_digest() {
+    let requested = || at(5).parse().unwrap();
+    let oci = |path: &str, revision: &str| Expected::new(ExpectedSource::oci(REGISTRY, path, revision), requested());
+    let tested = |revision: &str| oci(".", revision).hook(ExpectedHook::Named("smoke".to_owned()));
+    let state = from_a_registry();
+    assert_eq!(verdict(&tested(&digest('1')), &state), Verdict::Ready);
+    assert_eq!(verdict(&oci("", &digest('1')), &state), Verdict::Ready, "the same folder");
+    for (expected, reason) in [
+        (oci(".", &digest('2')), "not-yet not-seen"),
+        // A tag may be moved, and says nothing of what is live.
+        (oci(".", "1.4.0"), "not-yet not-seen"),
+        (oci("envs", &digest('1')), "not-yet no-such-source"),
+        (Expected::new(ExpectedSource::chart(REGISTRY, "orders", digest('1')), requested()), "not-yet no-such-source"),
+        (Expected::new(ExpectedSource::git(REGISTRY, ".", commit('b')), requested()), "not-yet no-revision"),
+    ] {
+        assert_eq!(reason_of(&verdict(&expected, &state)), reason);
+    }
+    // Where the registry is not reached, the tag stands there, or nothing.
+    for (revision, reason) in [("1.4.0", "not-yet not-seen"), ("", "not-yet no-revision")] {
+        let state = put(state.clone(), "/status/sync/revision", json!(revision));
+        assert_eq!(reason_of(&verdict(&oci(".", &digest('1')), &state)), reason);
+    }
+    let before = put(state.clone(), "/status/operationState/syncResult/revision", json!(digest('0')));
+    assert_eq!(reason_of(&verdict(&tested(&digest('1')), &before)), "stale not-tested");
+    let failed = put(state, "/status/operationState/phase", json!("Failed"));
+    assert_eq!(reason_of(&verdict(&oci(".", &digest('1')), &failed)), "failed sync");
+}
+
+#[test]
+fn tags_of_another_prefix_are_another_source() {
+    assert_eq!(verdict(&expected(), &by_tags()), Verdict::Ready);
+    let other = put(by_tags(), "/spec/source/tagPrefix", json!("basket/"));
+    assert_eq!(verdict(&expected(), &other), Verdict::NotYet(NotYet::OtherSpec));
 }
 
 #[test]
