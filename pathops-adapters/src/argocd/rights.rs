@@ -21,19 +21,18 @@ pub(super) fn of_applications(patching: bool) -> Vec<Right> {
     verbs.map(|verb| Right { verb, group: "argoproj.io", resource: RESOURCE, part: "" }).collect()
 }
 
-/// What an account in Argo CD never needs: the resource, the action, and on what.
-const NEVER: [(&str, &str); 10] = [
-    (RESOURCE, "create"),
-    (RESOURCE, "update"),
-    (RESOURCE, "delete"),
-    (RESOURCE, "sync"),
-    (RESOURCE, "override"),
-    (RESOURCE, "action"),
-    ("projects", "update"),
-    ("repositories", "create"),
-    ("clusters", "update"),
-    ("exec", "create"),
+/// What an account in Argo CD never needs: the resource, and what is done to it.
+const NEVER: [(&str, &[&str]); 7] = [
+    (RESOURCE, &["create", "update", "delete", "sync", "override", "action"]),
+    ("applicationsets", CHANGES),
+    ("projects", CHANGES),
+    ("repositories", CHANGES),
+    ("clusters", CHANGES),
+    ("accounts", &["update"]),
+    ("exec", &["create"]),
 ];
+
+const CHANGES: &[&str] = &["create", "update", "delete"];
 
 #[derive(Deserialize)]
 struct CanI {
@@ -48,9 +47,11 @@ pub(super) async fn of_account(http: &Http, cx: &OpContext) -> Result<BTreeSet<R
     if !can(http, cx, RESOURCE, "get").await? {
         findings.insert(RightsFinding::Missing { right: right(RESOURCE, "get") });
     }
-    for (resource, action) in NEVER {
-        if can(http, cx, resource, action).await? {
-            findings.insert(RightsFinding::Excess { right: right(resource, action) });
+    for (resource, actions) in NEVER {
+        for action in actions {
+            if can(http, cx, resource, action).await? {
+                findings.insert(RightsFinding::Excess { right: right(resource, action) });
+            }
         }
     }
     Ok(findings)

@@ -12,6 +12,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("what_the_shipped_role_grants_is_enough_and_no_more", what_the_shipped_role_grants_is_enough_and_no_more),
         trial("what_is_missing_and_what_is_too_much_is_found", what_is_missing_and_what_is_too_much_is_found),
+        trial("whatever_changes_something_in_argo_cd_is_too_much", whatever_changes_something_in_argo_cd_is_too_much),
         trial("the_shipped_jobs_are_hooks_after_the_sync", the_shipped_jobs_are_hooks_after_the_sync),
     ]
 }
@@ -78,6 +79,38 @@ async fn what_is_missing_and_what_is_too_much_is_found() {
     assert_eq!(findings(&servers, Way::Annotation).await, [excess("get secrets")]);
     servers.cluster.allow(json!([{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]));
     assert_eq!(findings(&servers, Way::Annotation).await, [excess("* *.*")]);
+}
+
+async fn whatever_changes_something_in_argo_cd_is_too_much() {
+    const TOO_MUCH: [&str; 20] = [
+        "accounts/update",
+        "applications/action",
+        "applications/create",
+        "applications/delete",
+        "applications/override",
+        "applications/sync",
+        "applications/update",
+        "applicationsets/create",
+        "applicationsets/delete",
+        "applicationsets/update",
+        "clusters/create",
+        "clusters/delete",
+        "clusters/update",
+        "exec/create",
+        "projects/create",
+        "projects/delete",
+        "projects/update",
+        "repositories/create",
+        "repositories/delete",
+        "repositories/update",
+    ];
+    let servers = Servers::start(cluster()).await;
+    for right in TOO_MUCH {
+        servers.cluster.allow_account(&["applications/get", right]);
+        let (resource, action) = right.split_once('/').unwrap();
+        let excess = RightsFinding::Excess { right: format!("{action} {resource} in Argo CD") };
+        assert_eq!(findings(&servers, Way::Server).await, [format!("main: {excess}")]);
+    }
 }
 
 async fn the_shipped_jobs_are_hooks_after_the_sync() {
