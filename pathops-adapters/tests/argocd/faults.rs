@@ -10,6 +10,7 @@ use pathops_adapters::argocd::{Access, ArgoCd, Instance};
 use pathops_adapters::system::SystemClock;
 use pathops_core::adapter::{Clock, ExpectedDeployment, GitOps as _, NotYet, Readiness};
 use pathops_core::{Effect, ErrorKind, Retry, UnixMillis};
+use pathops_fakes::argocd::key;
 use serde_json::json;
 
 use crate::scene::{Scene, ago, place};
@@ -23,6 +24,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_watch_of_argo_cd_that_breaks_off_begins_anew", a_watch_of_argo_cd_that_breaks_off_begins_anew),
         trial("a_watch_that_ends_is_taken_up_where_it_was", a_watch_that_ends_is_taken_up_where_it_was),
         trial("what_is_forgotten_is_listed_anew", what_is_forgotten_is_listed_anew),
+        trial("what_happens_elsewhere_moves_the_watch_on", what_happens_elsewhere_moves_the_watch_on),
+        trial("a_watch_that_is_refused_as_too_old_is_listed_anew", a_watch_that_is_refused_as_too_old_is_listed_anew),
         trial("doubled_and_reordered_events_change_nothing", doubled_and_reordered_events_change_nothing),
         trial("a_watch_that_is_silent_is_not_believed", a_watch_that_is_silent_is_not_believed),
         trial("an_expired_token_is_read_again", an_expired_token_is_read_again),
@@ -96,6 +99,52 @@ async fn what_is_forgotten_is_listed_anew() {
     cluster.calls();
     tokio::time::sleep(Duration::from_millis(1500)).await;
     cluster.faults().end = false;
+    let calls = cluster.calls();
+    scene.told(&argo, &version).await;
+    assert!(calls.iter().any(|call| call.contains("limit=")), "{calls:?}");
+}
+
+/// It is told by bookmarks alone, from which on the watch is taken up.
+async fn what_happens_elsewhere_moves_the_watch_on() {
+    let scene = Scene::new().await;
+    let cluster = &scene.servers.cluster;
+    cluster.put(application("elsewhere", "other"));
+    let argo = argo_cd(&scene.git, Way::Kubernetes.instance(&scene.servers).namespace("argocd"));
+    let _watching = watch(&argo);
+    let version = scene.refreshing();
+    scene.told(&argo, &version).await;
+    cluster.edit(&key("elsewhere", "other"), |object| object["metadata"]["annotations"]["team"] = json!("shop"));
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    // What the watch was told of the Application itself is forgotten by now.
+    cluster.compact();
+    cluster.calls();
+    cluster.faults().end = true;
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    cluster.faults().end = false;
+    let calls = cluster.calls();
+    let version = scene.refreshing();
+    scene.told(&argo, &version).await;
+    let watches = calls.iter().filter(|call| call.contains("watch=1")).count();
+    let lists = calls.iter().filter(|call| call.contains("limit=")).count();
+    assert!(watches >= 1 && lists == 0, "{calls:?}");
+}
+
+async fn a_watch_that_is_refused_as_too_old_is_listed_anew() {
+    let scene = Scene::new().await;
+    let (argo, _watching) = scene.watched(Way::Kubernetes).await;
+    let cluster = &scene.servers.cluster;
+    cluster.faults().deaf = true;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    let version = scene.refreshing();
+    cluster.calls();
+    {
+        let mut faults = cluster.faults();
+        (faults.deaf, faults.end) = (false, true);
+        faults.answers.push_back((410, None));
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    cluster.faults().end = false;
+    tokio::time::sleep(Duration::from_millis(1000)).await;
     let calls = cluster.calls();
     scene.told(&argo, &version).await;
     assert!(calls.iter().any(|call| call.contains("limit=")), "{calls:?}");
