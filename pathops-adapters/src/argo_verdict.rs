@@ -23,7 +23,7 @@
 //! 12. every Application that it manages has a verdict of its own ([`Expected::judged_apart`]). That a child is `Synced` says that
 //!     its spec was applied, not what became of it, and by default Argo CD leaves its health out of its parent's. What an
 //!     ApplicationSet makes is told nowhere in the object that manages it, so that one that manages such a set is never ready: the
-//!     Applications that the set makes are judged instead.
+//!     Applications that the set makes are judged instead. The same goes for whatever else Applications came of.
 //!
 //! Fields are those of Argo CD 2.14 to 3.5 (`argoproj.io/v1alpha1`); fields that are not known are ignored, and what is not
 //! readable is never ready. What the rule rests on was read in Argo CD's sources: that `reconciledAt` is taken before the

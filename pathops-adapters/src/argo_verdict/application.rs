@@ -220,10 +220,13 @@ pub(super) struct Resource {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub(super) struct Summary {
     #[serde(deserialize_with = "or_default")]
     pub(super) images: Vec<String>,
+    /// Whether an Application is among all that it manages and all that came of that.
+    #[serde(deserialize_with = "or_default")]
+    pub(super) is_app_of_apps: bool,
     #[cfg(feature = "argocd")]
     #[serde(rename = "externalURLs", deserialize_with = "or_default")]
     pub(super) external_urls: Vec<String>,

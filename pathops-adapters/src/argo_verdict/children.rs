@@ -17,6 +17,9 @@ pub(super) fn children_are_judged(expected: &Expected, application: &Application
         return ask_people(Stale::ApplicationSet { application_set: set.place() });
     }
     let unnamed = |(it, _): &(&Resource, Child)| !expected.judges_apart(&it.namespace, &it.name);
+    if application.status.summary.is_app_of_apps && !application.status.resources.iter().any(|it| it.kind_of_child().is_some()) {
+        return ask_people(Stale::HiddenApplications);
+    }
     let applications: Vec<String> = children.filter(unnamed).map(|(it, _)| it.place()).take(MOST).collect();
     if applications.is_empty() { Ok(()) } else { ask_people(Stale::UnnamedApplications { applications }) }
 }
@@ -31,9 +34,14 @@ pub(super) enum Child {
 
 impl Resource {
     /// Whether it is one that Argo CD deploys by. What is left over, and may stay, is not asked for.
-    pub(super) fn child(&self) -> Option<Child> {
+    fn child(&self) -> Option<Child> {
+        self.kind_of_child().filter(|_| !self.requires_pruning)
+    }
+
+    /// The same, of one that is left over as well.
+    pub(super) fn kind_of_child(&self) -> Option<Child> {
         match self.kind.as_str() {
-            _ if self.group != "argoproj.io" || self.requires_pruning => None,
+            _ if self.group != "argoproj.io" => None,
             "Application" => Some(Child::Application),
             "ApplicationSet" => Some(Child::ApplicationSet),
             _ => None,

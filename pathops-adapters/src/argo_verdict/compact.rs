@@ -54,7 +54,7 @@ fn keep_named(resources: &mut Vec<Resource>) {
         let one = first(&mut any, managed);
         let other = first(&mut differing, managed && resource.differs());
         let third = first(&mut ailing, managed && resource.ailing().is_some());
-        one || other || third || resource.child().is_some()
+        one || other || third || resource.kind_of_child().is_some()
     });
     resources.shrink_to_fit();
 }

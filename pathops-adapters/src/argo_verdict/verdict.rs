@@ -130,6 +130,8 @@ pub enum Stale {
         /// Namespace and name of the first ten.
         applications: Vec<String>,
     },
+    /// It manages no Application, and yet Argo CD says that some came of what it manages: which, is told nowhere.
+    HiddenApplications,
     /// It manages an ApplicationSet, which tells nothing of the Applications that it makes.
     ApplicationSet {
         /// Its namespace and name.
@@ -256,6 +258,10 @@ impl fmt::Display for Stale {
                 let named = applications.join(", ");
                 write!(f, "it manages Applications that nothing here judges: {named}; name each as one of the same unit")
             }
+            Self::HiddenApplications => f.write_str(
+                "Applications came of what it manages, and it does not tell which; have an Application outside the unit manage what \
+                 makes them, and name them as Applications of the unit",
+            ),
             Self::ApplicationSet { application_set } => write!(
                 f,
                 "it manages the ApplicationSet {application_set}, which does not tell of the Applications that it makes; have an \

@@ -47,7 +47,7 @@ impl About<'_> {
                 Readiness::Failed(DeployFailure::JobsMissing { jobs: self.jobs(<[_]>::is_empty) })
             }
             Stale::NotTested { .. } => Readiness::Stale(adapter::Stale::NotTested { message }, StaleAction::AskPeople),
-            Stale::DryRun | Stale::UnnamedApplications { .. } | Stale::ApplicationSet { .. } => {
+            Stale::DryRun | Stale::UnnamedApplications { .. } | Stale::HiddenApplications | Stale::ApplicationSet { .. } => {
                 Readiness::Stale(adapter::Stale::Unjudged { message }, StaleAction::AskPeople)
             }
             // Git was asked, and does not know it either.

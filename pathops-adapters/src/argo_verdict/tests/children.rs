@@ -66,6 +66,18 @@ fn of_what_an_application_set_makes_nothing_is_known() {
     }
 }
 
+/// Since 3.5 a summary says whether there are any.
+#[test]
+fn applications_that_come_of_something_else_are_seen_to_be_there() {
+    let some = |state| put(state, "/status/summary/isAppOfApps", json!(true));
+    let hidden = Verdict::Stale(Stale::HiddenApplications, StaleAction::AskPeople);
+    assert_eq!(verdict(&expected(), &some(ready())), hidden);
+    let named = expected().judged_apart("argocd", "orders-db");
+    assert_eq!(verdict(&named, &some(managing(&[APPLICATION]))), Verdict::Ready);
+    let left_over = put(managing(&[APPLICATION]), "/status/resources/2/requiresPruning", json!(true));
+    assert_eq!(verdict(&expected(), &some(left_over)), Verdict::Ready);
+}
+
 #[test]
 fn what_deploys_nothing_by_argo_cd_needs_no_verdict() {
     for other in [

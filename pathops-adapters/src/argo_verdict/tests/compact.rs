@@ -67,6 +67,9 @@ fn whatever_it_manages_that_argo_cd_deploys_by() {
     assert_eq!(application.children().collect::<Vec<_>>(), [("argocd", "a0"), ("argocd", "a1"), ("argocd", "a2")]);
     let set = put(state, "/status/resources/4/kind", json!("ApplicationSet"));
     assert_eq!(reason_of(&unchanged(&expected(), &set)), "stale application-set");
+    let mut left_over = put(ready(), "/status/summary/isAppOfApps", json!(true));
+    left_over["status"]["resources"][1] = json!({"group": "argoproj.io", "kind": "Application", "requiresPruning": true});
+    assert_eq!(unchanged(&expected(), &left_over), Verdict::Ready);
 }
 
 #[test]
