@@ -164,8 +164,8 @@ impl Builder {
             }
             known.applications.push(application);
         }
-        let without = |it: &&Unit| !it.applications.iter().any(ManagedApplication::has_desired_state);
-        if let Some(((unit, environment), _)) = units.iter().find(|(_, it)| without(it)) {
+        let elsewhere = |unit: &Unit| !unit.applications.iter().any(ManagedApplication::has_desired_state);
+        if let Some(((unit, environment), _)) = units.iter().find(|(_, unit)| elsewhere(unit)) {
             let error = Error::new(ErrorKind::Invalid, "set up Argo CD").on(format!("{unit} in {environment}"));
             return Err(error.because("none of its Applications has a source in its desired-state repository"));
         }
