@@ -137,6 +137,11 @@ pub(crate) struct Verify {
     /// producer makes, and for nothing that only PathOps may state. In a store they lie in `keys/producers/<name>/`.
     #[arg(long, value_name = "NAME=PEM", value_parser = producer)]
     pub(crate) producer: Vec<(ProducerName, PathBuf)>,
+    /// Whose certificates count where an authority that the trusted root names has issued them: the URI or the e-mail address that they
+    /// are for, and the URL of who has told the authority that it was they. Several may be given. They count as PathOps' own, at the time
+    /// that a witness vouches for.
+    #[arg(long, num_args = 2, value_names = ["SUBJECT", "ISSUER"], requires = "trusted_root")]
+    pub(crate) identity: Vec<String>,
     /// A checkpoint that is known from elsewhere, for example from the meta repository: what was cut back or forked shows.
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Vec<PathBuf>,

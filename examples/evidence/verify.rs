@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use pathops_adapters::object_store::ObjectStoreBlobs;
 use pathops_core::OpContext;
 use pathops_core::adapter::BlobStore;
-use pathops_core::evidence::{EvidenceId, PublicKey, TrustRoot};
+use pathops_core::evidence::{EvidenceId, PublicKey, SignerIdentity, TrustRoot};
 use pathops_evidence::ledger::{LogIdentity, LogReader};
-use pathops_evidence::{Against, MAX_BUNDLE_BYTES, Verdict, Verification, log_of, verify_bundle, verify_ledger_within};
+use pathops_evidence::{
+    Against, MAX_BUNDLE_BYTES, Verdict, Verification, authorities_of, log_of, verify_bundle, verify_ledger_within,
+};
 use pathops_examples::Failure;
 use pathops_examples::store::{Address, Store};
 
@@ -41,7 +43,7 @@ impl What {
 }
 
 pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String, u8), Failure> {
-    let Verify { path, trusted, key, producer, checkpoint, history, witness, witnesses, blobs, .. } = arguments;
+    let Verify { path, trusted, key, producer, identity, checkpoint, history, witness, witnesses, blobs, .. } = arguments;
     let what = What::at(path)?;
     let (log, own_root) = log(cx, what.store(), &trusted).await?;
     let needed = witnesses.unwrap_or(witness.len());
@@ -53,7 +55,8 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
     let (trust, own_keys) = match (what.store(), beside) {
         _ if !key.is_empty() => (trust(&key)?, key.iter().any(is_own)),
         (None, None) => return Err("whose evidence counts has to be said: give --trusted-root, or --key".into()),
-        (None, Some(beside)) => (beside.trust(cx).await?, false),
+        (None, Some(beside)) if identity.is_empty() || beside.has_keys(cx).await? => (beside.trust(cx).await?, false),
+        (None, Some(_)) => (TrustRoot::new([]), false),
         (Some(_), Some(beside)) if beside.has_keys(cx).await? => (beside.trust(cx).await?, own_root),
         (Some(store), _) => (store.trust(cx).await?, true),
     };
@@ -61,6 +64,7 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
     let producers = producer.into_iter().map(|(name, file)| Ok((name, public_key(&file)?)));
     let producers = producers.collect::<Result<Vec<_>, Failure>>()?;
     let trust = producers.into_iter().fold(trust, |trust, (name, key)| trust.with_producer(name, key));
+    let trust = certifying(trust, trusted.trusted_root.as_deref(), &identity)?;
     let history = history.as_deref().map(History::of).transpose()?;
     let mut known = checkpoint.iter().map(|file| Ok(String::from_utf8(read(file)?)?)).collect::<Result<Vec<_>, Failure>>()?;
     known.extend(history.iter().filter_map(History::newest).cloned());
@@ -120,6 +124,17 @@ fn read(file: &Path) -> Result<Vec<u8>, Failure> {
 /// The keys in these files.
 fn trust(files: &[PathBuf]) -> Result<TrustRoot, Failure> {
     Ok(TrustRoot::new(files.iter().map(|file| public_key(file)).collect::<Result<Vec<_>, _>>()?))
+}
+
+/// And these identities, in words of two, whom the authorities of the trusted root may certify.
+fn certifying(trust: TrustRoot, root: Option<&Path>, identities: &[String]) -> Result<TrustRoot, Failure> {
+    let Some(root) = root.filter(|_| !identities.is_empty()) else { return Ok(trust) };
+    let trust = authorities_of(&read(root)?)?.into_iter().fold(trust, TrustRoot::with_authority);
+    let identity = |words: &[String]| match words {
+        [subject, issuer] => Some(SignerIdentity { subject: subject.clone(), issuer: issuer.clone() }),
+        _ => None,
+    };
+    Ok(identities.chunks(2).filter_map(identity).fold(trust, TrustRoot::with_identity))
 }
 
 fn public_key(file: &Path) -> Result<PublicKey, Failure> {

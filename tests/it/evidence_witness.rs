@@ -125,10 +125,15 @@ fn a_commit_that_takes_the_checkpoint_away_is_named() {
 
 /// A witness of this name: its verifier key, and the line with which it cosigns a note.
 fn witness(name: &str, seed: u8, note: &str) -> (String, String) {
+    witness_at(name, seed, note, 1_763_971_200)
+}
+
+/// The same, at a time in seconds since 1970.
+pub(crate) fn witness_at(name: &str, seed: u8, note: &str, at: u64) -> (String, String) {
     let key = SigningKey::from_bytes(&[seed; 32]);
     let public = [&[4], key.verifying_key().as_bytes().as_slice()].concat();
     let id = Digest::of(&[name.as_bytes(), b"\n", &public].concat());
-    let (body, at) = (note.split_once("\n\n").unwrap().0, 1_763_971_200_u64);
+    let body = note.split_once("\n\n").unwrap().0;
     let signature = key.sign(format!("cosignature/v1\ntime {at}\n{body}\n").as_bytes()).to_bytes();
     let line = BASE64.encode([&id.as_bytes()[..4], &at.to_be_bytes(), &signature].concat());
     (format!("{name}+{}+{}", &id.hex()[..8], BASE64.encode(public)), format!("\u{2014} {name} {line}\n"))

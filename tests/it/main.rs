@@ -7,6 +7,7 @@ mod attacks;
 mod by_hand;
 mod comments;
 mod crash;
+mod evidence_certified;
 mod evidence_command;
 mod evidence_killed;
 mod evidence_logs;

@@ -83,19 +83,11 @@ async fn children_that_are_named_are_ready_when_all_are() {
     assert_eq!(seen(&argo, &scene).await, Readiness::Ready);
     let cluster = &scene.servers.cluster;
     // The parent did something since: the child may have got another spec, and was compared with the one before.
-<<<<<<< HEAD
     cluster.edit(&child(), |object| object["status"]["operationState"]["finishedAt"] = second(ago(50)));
     cluster.edit(&child(), |object| object["status"]["reconciledAt"] = second(ago(45)));
     let stale = seen(&argo, &scene).await;
     assert!(matches!(stale, Readiness::Stale(Stale::NotLooking { .. }, StaleAction::Refresh)), "{stale:?}");
     cluster.edit(&child(), |object| object["status"]["reconciledAt"] = second(ago(5)));
-=======
-    cluster.edit(&child(), |object| object["status"]["operationState"]["finishedAt"] = second(ago(50)));
-    cluster.edit(&child(), |object| object["status"]["reconciledAt"] = second(ago(45)));
-    let stale = seen(&argo, &scene).await;
-    assert!(matches!(stale, Readiness::Stale(Stale::NotLooking { .. }, StaleAction::Refresh)), "{stale:?}");
-    cluster.edit(&child(), |object| object["status"]["reconciledAt"] = second(ago(5)));
->>>>>>> w-argo
     assert_eq!(seen(&argo, &scene).await, Readiness::Ready);
     cluster.edit(&child(), |object| object["status"]["health"]["status"] = json!("Degraded"));
     let failed = seen(&argo, &scene).await;

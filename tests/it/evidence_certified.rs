@@ -1,0 +1,89 @@
+//! The evidence command on what a keyless signer has signed: by the authorities of a trusted root and the identities that are named.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use pathops_core::ObjectKey;
+use pathops_core::evidence::{CertificateChain, Health, Subject};
+use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
+use pathops_core::{Digest, UnixMillis};
+use pathops_evidence::ledger::{Ledger, LogKey};
+use pathops_evidence::{Sealer, trusted_root};
+use serde_json::{Value, json};
+
+use crate::evidence_command::run;
+use crate::evidence_witness::witness_at;
+use crate::world::{cx, wait};
+
+/// An authority with one between it and whom it certifies, as `make.sh` there has made them, once.
+const AUTHORITY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../pathops-evidence/tests/fixtures/authority");
+const WITNESS: &str = "witness.example/w";
+
+fn read(name: &str) -> String {
+    fs::read_to_string(Path::new(AUTHORITY).join(name)).unwrap()
+}
+
+/// A certificate in base64.
+fn certificate(name: &str) -> String {
+    read(&format!("{name}.pem")).lines().filter(|line| !line.starts_with("-----")).collect()
+}
+
+fn key() -> LogKey {
+    LogKey::new("shop.example/evidence", &[7; 32]).unwrap()
+}
+
+/// The bundle of what was signed, whose checkpoint a witness has cosigned while the certificate held; and the witness.
+fn bundle() -> (String, String) {
+    let der = |name| BASE64.decode(certificate(name)).unwrap();
+    let chain = CertificateChain::new(der("signer"), vec![der("between")]).unwrap();
+    let signer = MemorySigner::from_seed(1).unwrap().with_certificates(chain).unwrap();
+    let bucket = MemoryBucket::new();
+    let ledger = Arc::new(wait(Ledger::open(&cx(), Arc::new(bucket.clone()), key())).unwrap());
+    let sealer = Sealer::new(Arc::new(signer), Arc::new(MemoryBlobs::new())).with_ledger(ledger.clone());
+    let health = Health {
+        change_set: "a-change".parse().unwrap(),
+        unit: "orders".parse().unwrap(),
+        environment: "preflight".parse().unwrap(),
+        healthy: true,
+        settled_millis: 1_000,
+        observed_on: UnixMillis(7),
+    };
+    let subject = Subject::named("orders").with_sha256(&Digest::of(b"artifact"));
+    let record = wait(sealer.seal(&cx(), "health", vec![subject], &health)).unwrap();
+    let checkpoint = ObjectKey::parse("log/checkpoint").unwrap();
+    let note = String::from_utf8(bucket.objects()[&checkpoint].clone()).unwrap();
+    let (witness, line) = witness_at(WITNESS, 1, &note, read("at").trim().parse().unwrap());
+    bucket.objects().insert(checkpoint, (note + &line).into_bytes());
+    (wait(ledger.reader().bundle(&cx(), record.id)).unwrap().unwrap(), witness)
+}
+
+#[test]
+fn a_keyless_signer_is_verified_by_authority_identity_and_witness() {
+    let (folder, (bundle, witness)) = (tempfile::tempdir().unwrap(), bundle());
+    let mut root: Value = serde_json::from_str(&trusted_root(&key().identity()).unwrap()).unwrap();
+    let chain: Vec<_> = ["between", "root"].map(|name| json!({ "rawBytes": certificate(name) })).into();
+    root["certificateAuthorities"] = json!([{ "uri": "https://ca.example", "certChain": { "certificates": chain } }]);
+    let [file, root_file] = ["bundle.json", "root.json"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
+    fs::write(&file, bundle).unwrap();
+    fs::write(&root_file, root.to_string()).unwrap();
+
+    let verify = |more: &[&str]| run(&[&["verify", &file, "--trusted-root", &root_file], more].concat());
+    let (orders, issuer) = ("https://ci.example/orders", "https://issuer.example");
+    let verified = verify(&["--witness", &witness, "--identity", orders, issuer]);
+    let told = verified.works();
+    assert!(
+        told.starts_with("VERIFIED") && told.contains(&format!("`{orders}` by `{issuer}`, certified by the authority")),
+        "{told}"
+    );
+    let unverified = |more: &[&str], why: &str| {
+        let run = verify(more);
+        assert!(run.0 == Some(2) && run.1.starts_with("NOT VERIFIED") && run.1.contains(why), "{why}: {run:?}");
+    };
+    unverified(&["--witness", &witness, "--identity", "https://ci.example/web", issuer], "who is not trusted here");
+    unverified(&["--identity", orders, issuer], "nobody trusted says when the certificate");
+    verify(&[]).is_refused("names no key whose evidence counts");
+    run(&["verify", &file, "--identity", orders, issuer]).is_refused("--trusted-root");
+}
