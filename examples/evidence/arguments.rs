@@ -37,7 +37,7 @@ pub(crate) enum Command {
         #[arg(value_parser = subject)]
         digest: SubjectDigest,
         #[command(flatten)]
-        place: Place,
+        place: There,
         /// As JSON.
         #[arg(long)]
         json: bool,
@@ -49,7 +49,7 @@ pub(crate) enum Command {
         /// The second.
         second: String,
         #[command(flatten)]
-        place: Place,
+        place: There,
         /// As JSON.
         #[arg(long)]
         json: bool,
@@ -57,7 +57,7 @@ pub(crate) enum Command {
     /// Makes the index of a store anew from its ledger.
     RebuildIndex {
         #[command(flatten)]
-        place: Place,
+        place: There,
         /// Believes the log that signatures are what they were when they were appended: much faster.
         #[arg(long)]
         quick: bool,
@@ -84,7 +84,7 @@ pub(crate) enum Command {
         /// The name of the evidence, as `query` tells it, and no file: SHA-256 in hexadecimal, of what was signed.
         id: String,
         #[command(flatten)]
-        place: Place,
+        place: There,
         #[command(flatten)]
         trusted: Trusted,
         /// Where to write it; otherwise it is printed.
@@ -96,12 +96,12 @@ pub(crate) enum Command {
 /// Where the golden path keeps its evidence.
 const GOLDEN_PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/golden-path/store");
 
-/// Which store.
+/// Which store evidence is written into.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Place {
     /// The store: a folder, or `s3://<bucket>/<folder>`, with the credential in `AWS_ACCESS_KEY_ID` and
-    /// `AWS_SECRET_ACCESS_KEY`; otherwise the one that the golden path writes into, in `target/golden-path/store` of this workspace.
-    #[arg(long, value_name = "PLACE", default_value = GOLDEN_PATH, hide_default_value = true)]
+    /// `AWS_SECRET_ACCESS_KEY`.
+    #[arg(long, value_name = "PLACE")]
     store: Address,
     /// Of a store at S3, the folder of this machine with its index and its private keys; otherwise one below
     /// `$XDG_STATE_HOME/pathops/evidence`.
@@ -110,6 +110,25 @@ pub(crate) struct Place {
 }
 
 impl Place {
+    pub(crate) fn store(self) -> Result<Store, Failure> {
+        Store::at(self.store, self.local)
+    }
+}
+
+/// Which store is looked into.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct There {
+    /// The store: a folder, or `s3://<bucket>/<folder>`, with the credential in `AWS_ACCESS_KEY_ID` and
+    /// `AWS_SECRET_ACCESS_KEY`; otherwise the one that the golden path has written, in `target/golden-path/store` of this workspace.
+    #[arg(long, value_name = "PLACE", default_value = GOLDEN_PATH, hide_default_value = true)]
+    store: Address,
+    /// Of a store at S3, the folder of this machine with its index and its private keys; otherwise one below
+    /// `$XDG_STATE_HOME/pathops/evidence`.
+    #[arg(long, value_name = "DIR")]
+    local: Option<PathBuf>,
+}
+
+impl There {
     pub(crate) fn store(self) -> Result<Store, Failure> {
         Store::at(self.store, self.local)
     }
@@ -213,7 +232,7 @@ pub(crate) struct Ingest {
 #[derive(Debug, Args)]
 pub(crate) struct Query {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) place: There,
     /// About this: `sha256:…`, `gitCommit:…`, `gitTree:…`.
     #[arg(long, value_name = "DIGEST", value_parser = subject)]
     pub(crate) subject: Option<SubjectDigest>,

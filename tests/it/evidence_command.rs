@@ -239,6 +239,14 @@ fn a_store_verifies_and_says_whom_it_believed() {
 }
 
 #[test]
+fn where_no_store_is_named_that_of_the_golden_path_is_looked_into_and_none_is_written() {
+    let looked = run(&["query", "--limit", "1"]);
+    assert!(looked.0 == Some(0) || looked.2.contains("target/golden-path/store is no store of evidence"), "{looked:?}");
+    run(&["ingest", "tap/good-14.tap"]).is_refused("--store <PLACE>");
+    run(&["erase", &artifact(), "--authority", "request 17"]).is_refused("--store <PLACE>");
+}
+
+#[test]
 fn what_is_no_store_is_not_verified() {
     let store = Store::filled();
     let nothing = tempfile::tempdir().unwrap();

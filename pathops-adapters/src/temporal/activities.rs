@@ -95,10 +95,8 @@ impl Activities {
         // Until it is dropped.
         answered.await.ok();
         Err(match given {
-            Given::Cancelled => {
-                self.host.is_over(&key);
-                ActivityError::cancelled()
-            }
+            // It is performed again, by this host or another one, or held.
+            Given::Cancelled => ActivityError::cancelled(),
             Given::LetGo => let_go(),
         })
     }

@@ -13,6 +13,9 @@ use tokio::sync::watch;
 /// How many beats may be missed.
 const BEATS: u32 = 8;
 
+/// So many operations are kept in mind of which the host was told.
+const MOST_TOLD: usize = 100_000;
+
 /// A machine that is busy may be late.
 const SHORTEST: Duration = Duration::from_secs(5);
 
@@ -71,12 +74,17 @@ impl Host {
         self.is_shown.load(Ordering::Acquire)
     }
 
-    /// Whether the host is to be told that this operation is being performed: it was not yet, or not since it was over here.
+    /// Whether the host is to be told that this operation is being performed: it was not yet, or not since it was over here. What is over
+    /// elsewhere is not heard of, so that all is forgotten once it is much: to be told again does no harm.
     pub(super) fn tells(&self, key: &str) -> bool {
-        self.told().insert(key.to_owned())
+        let mut told = self.told();
+        if told.len() >= MOST_TOLD {
+            told.clear();
+        }
+        told.insert(key.to_owned())
     }
 
-    /// The operation has ended, or is not performed any more.
+    /// The operation has ended, or is held.
     pub(super) fn is_over(&self, key: &str) {
         self.told().remove(key);
     }

@@ -32,7 +32,7 @@ pub trait Performer<M: Machine>: Send + Sync {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Progress<'a, M: Machine> {
-    /// An operation is being performed, for the first time, or again after a restart or after it was held.
+    /// An operation is being performed, for the first time, or again after a restart, or after it was held or the run stood still.
     Began {
         /// Which.
         op: OpId,

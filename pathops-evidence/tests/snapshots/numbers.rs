@@ -150,7 +150,8 @@ impl Bucket for Raced {
     }
 
     async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
-        let is_number = key.as_str().starts_with("snapshots/") && !key.as_str().contains("/begun/");
+        let name = key.as_str().rsplit('/').next().unwrap_or_default();
+        let is_number = key.as_str().starts_with("snapshots/") && name.bytes().all(|byte| byte.is_ascii_digit());
         let other = if is_number { self.others.lock().unwrap().pop() } else { None };
         if self.after {
             self.inner.create(cx, key, bytes.clone()).await?;
