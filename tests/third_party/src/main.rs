@@ -20,9 +20,9 @@ use cdevents_sdk::{CDEvent, Subject};
 use ct_merkle::{ConsistencyProof, InclusionProof, RootHash};
 use sha2::Sha256;
 use signed_note::{Note, StandardVerifier, VerifierList};
-use sigstore_verify::{Policy, PublicKeyVerificationPolicy, VerificationPolicy};
 use sigstore_verify::trust_root::TrustedRoot;
 use sigstore_verify::types::{Bundle, DerPublicKey};
+use sigstore_verify::{Policy, PublicKeyVerificationPolicy, VerificationPolicy};
 use tlog_tiles::{Checkpoint, Error, Tile, TileHashReader, TileReader};
 
 type Answer = Result<(), Box<dyn std::error::Error>>;
