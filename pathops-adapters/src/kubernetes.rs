@@ -16,7 +16,8 @@
 //!   what it waits for, such as `CrashLoopBackOff`.
 //! * **A rollout has the health that Argo CD would give it.** How each Deployment, StatefulSet and DaemonSet of the unit's pods, or that the
 //!   host names, stands now is told with the events: `Healthy`, `Progressing`, `Degraded` or `Suspended`, and why. It is what people
-//!   know from Argo CD and no proof that a commit is live. Of what is not there any more, nothing is told.
+//!   know from Argo CD and no proof that a commit is live. Of what is not there any more, nothing is told. What may not be read, or
+//!   cannot be, is told as left out, and the other events are there all the same.
 //! * **Logs are shared fairly.** Each container's log, and the one from before its last restart, has an equal part of the bytes that are
 //!   asked for, and what some do not need goes to the next. Each begins with a line that says whose it is. Those of containers that
 //!   restarted or wait come last, since the end is what is kept. Where not all fits, the beginnings of all come first, and then their ends.

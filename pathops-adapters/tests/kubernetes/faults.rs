@@ -44,7 +44,6 @@ async fn what_the_credential_may_not_do_is_named() {
         ("list pods", [true, true, false]),
         ("list events", [false, true, false]),
         ("get pods/log", [true, false, false]),
-        ("get deployments.apps", [false, true, false]),
         ("list pods.metrics.k8s.io", [false, false, true]),
     ] {
         let scene = Scene::new().await;
