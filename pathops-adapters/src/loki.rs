@@ -9,8 +9,8 @@
 //! * **Nothing is put into a selector but strings.** Names of labels are checked when the adapter is built; values go in quoted and escaped.
 //!   An empty one is refused: to Loki that is a label that is not there.
 //! * **The first and the last lines, in the order of time.** Those of all streams are put in one order. A page that ends in the middle
-//!   of an instant is read again from there; where more lines than a page holds have one and the same instant, a line says that some
-//!   are left out.
+//!   of an instant is read again from there; where more lines than a page holds have one and the same instant, some may be left out,
+//!   and the text is cut there.
 //! * **A bounded answer.** An answer has 16 MiB at most: where lines are so long that a page has more, fewer are asked for. What is kept is
 //!   no more than what was asked for, and one page.
 //! * **What is left out is counted.** Where the server does not count it, as where so much is over its limits, it is told that there is

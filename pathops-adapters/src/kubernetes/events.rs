@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pathops_core::adapter::{Collected, RuntimeEvent};
-use pathops_core::{Result, UnixMillis};
+use pathops_core::{ErrorKind, Result, UnixMillis};
 use serde::Deserialize;
 
 use super::list::Place;
@@ -151,15 +151,37 @@ pub(super) async fn read(place: &Place<'_>, since: UnixMillis, now: UnixMillis) 
     Ok(Collected::Present(events))
 }
 
-/// How the rollouts of the unit's workloads stand now.
+/// How the rollouts of the unit's workloads stand now. What may not be read, or cannot be, takes no other event with it.
 async fn rollouts(place: &Place<'_>, own: &Objects, now: UnixMillis) -> Result<Vec<RuntimeEvent>> {
     let workloads: Vec<_> = own.0.iter().filter_map(|(kind, name)| Some((Kind::named(kind)?, name))).collect();
-    let mut events = Vec::new();
+    let (mut events, mut denied) = (Vec::new(), Vec::new());
     for (kind, name) in workloads.iter().take(WORKLOADS) {
+        if denied.contains(kind) {
+            continue;
+        }
         let (plural, operation) = kind.plural_and_operation();
-        if let Some(object) = place.get(operation, (API, plural), name).await? {
-            let Health { word, why } = health(*kind, &object);
-            events.push(event(now, word, format!("{}/{name}: {why}", kind.name())));
+        match place.get(operation, (API, plural), name).await {
+            Ok(Some(object)) => {
+                let Health { word, why } = health(*kind, &object);
+                events.push(event(now, word, format!("{}/{name}: {why}", kind.name())));
+            }
+            Ok(None) => {}
+            Err(error) if error.kind() == ErrorKind::Denied => {
+                denied.push(*kind);
+                events.push(event(
+                    now,
+                    "LeftOut",
+                    format!("how the rollout of any {} stands was not read: {error}", kind.name()),
+                ));
+            }
+            Err(error) if error.kind() == ErrorKind::Unexpected => {
+                events.push(event(
+                    now,
+                    "LeftOut",
+                    format!("how the rollout of {}/{name} stands was not read: {error}", kind.name()),
+                ));
+            }
+            Err(error) => return Err(error),
         }
     }
     let unread = workloads.len().saturating_sub(WORKLOADS);

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use pathops_core::adapter::{Collected, LogEnds, LogExcerpt, SignalQuery};
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
+use pathops_core::adapter::{Clock, Collected, LogEnds, LogExcerpt, SignalQuery};
 use pathops_core::{Error, ErrorKind, Result, UnixMillis};
 
 use super::list::Place;
 use super::pod::Container;
 use super::sections::{Kept, Section, Share};
-use crate::cluster::{Ask, encoded, query};
+use crate::cluster::{self, Ask, encoded, query};
 
 /// So many logs are read: those of containers in trouble before others.
 const MOST: usize = 60;
@@ -25,8 +27,20 @@ const END: usize = 64 << 20;
 /// A line is taken to be at least so long on average at the first try.
 const LINE: usize = 32;
 
-/// One node that does not answer is not waited for any longer: others may.
+/// One node that does not answer is not waited for any longer, nor than this part of all the time that there is: others may.
 const PATIENCE: Duration = Duration::from_secs(8);
+const PART: u32 = 5;
+
+/// What stands where an answer broke off, and the end was not to be had either.
+const BROKEN: &[u8] = b"\n[\xe2\x80\xa6 it broke off here, and what follows is left out \xe2\x80\xa6]\n";
+
+/// When the time of several logs is over that they have together.
+type Over<'a> = Shared<BoxFuture<'a, ()>>;
+
+/// It begins where it is first waited for.
+fn over(clock: &dyn Clock, after: Duration) -> Over<'_> {
+    async move { clock.sleep(after).await }.boxed().shared()
+}
 
 /// The log of one container.
 struct Log<'a> {
@@ -73,51 +87,77 @@ impl<'a> Log<'a> {
         let parameters = query([("container", self.container.as_str())].into_iter().chain(previous).chain(rest).chain(lines));
         let mut ask = self.place.ask("get pods/log", "/api/v1", &format!("pods/{}/log{parameters}", encoded(&self.pod)));
         ask.on = format!("{} in {}", self.heading(), ask.on);
-        ask.patience = ask.patience.min(PATIENCE);
+        ask.patience = (ask.patience / PART).min(PATIENCE);
         ask
     }
 
-    /// Both ends of it and how long it is, where no more than `sent` bytes have to be sent for that. Where it is longer, or slower, its
-    /// end is asked for, and what lies between is not counted to its end.
-    async fn read(&self, since: UnixMillis, share: Share, sent: usize) -> Result<LogExcerpt> {
+    /// Both ends of it and how long it is, where no more than `sent` bytes have to be sent for that. Where it is longer, or slower, or
+    /// breaks off, its end is asked for, and what lies between is not counted to its end. Where that is not to be had, what came stays.
+    async fn read(&self, since: UnixMillis, share: Share, sent: usize, over: &Over<'_>) -> Result<LogExcerpt> {
         let mut ends = LogEnds::new(share.head, share.tail);
-        let read = self.place.http.pour(&self.ask(since, sent, None), &mut ends).await;
+        let read = self.pour(&self.ask(since, sent, None), &mut ends, over).await;
         let counted = ends.total();
-        let mut log = ends.excerpt();
         match read {
-            Ok(()) if counted.saturating_add(SHORT) < sent as u64 => return Ok(log),
-            Err(error) if error.kind() != ErrorKind::Timeout || counted == 0 => return Err(error),
+            Ok(()) if counted.saturating_add(SHORT) < sent as u64 => return Ok(ends.excerpt()),
+            Err(error) if counted == 0 => return Err(error),
             _ => {}
         }
-        log.bytes.truncate(share.head);
-        (log.cut_at, log.more) = (Some(log.bytes.len()), true);
-        log.bytes.extend(self.end(since, share.tail).await?);
+        match self.end(since, share, over).await {
+            Ok(all) if all.cut_at.is_none() => Ok(all),
+            Ok(end) => {
+                let mut bytes = ends.excerpt().bytes;
+                bytes.truncate(share.head);
+                let cut_at = Some(bytes.len());
+                bytes.extend(end.bytes);
+                Ok(LogExcerpt { cut_at, total_bytes: counted.max(bytes.len() as u64), bytes, more: true })
+            }
+            Err(_) => {
+                ends.push(BROKEN);
+                Ok(LogExcerpt { more: true, ..ends.excerpt() })
+            }
+        }
+    }
+
+    /// The last bytes, or all of it where it is not as long as both ends. The server counts in lines, so it is asked again where these
+    /// were too short: for so many that they are long enough, or all that there are.
+    async fn end(&self, since: UnixMillis, share: Share, over: &Over<'_>) -> Result<LogExcerpt> {
+        let both = share.head.saturating_add(share.tail);
+        let mut end = self.last(since, share, both / LINE + 1, over).await?;
+        if end.total() < both as u64 {
+            end = self.last(since, share, both, over).await?;
+        }
+        let total = end.total();
+        let is_cut_off = total.saturating_add(SHORT) >= END as u64;
+        let mut log = end.excerpt();
+        if total < both as u64 && !is_cut_off {
+            return Ok(log);
+        }
+        log.bytes.drain(..log.bytes.len().saturating_sub(share.tail));
+        log.cut_at = Some(0);
+        if is_cut_off {
+            log.bytes.extend_from_slice(format!("\n[… what follows is left out: more than {END} bytes …]\n").as_bytes());
+        }
         Ok(log)
     }
 
-    /// The last bytes. The server counts in lines, so it is asked again where these were too short.
-    async fn end(&self, since: UnixMillis, keep: usize) -> Result<Vec<u8>> {
-        let mut end = self.last(since, keep, keep / LINE + 1).await?;
-        if end.total() < keep as u64 {
-            end = self.last(since, keep, keep).await?;
-        }
-        let total = end.total();
-        let mut bytes = end.excerpt().bytes;
-        if total >= END as u64 {
-            bytes.extend_from_slice(format!("\n[… what follows is left out: more than {END} bytes …]\n").as_bytes());
-        }
-        Ok(bytes)
+    /// Both ends of the last lines.
+    async fn last(&self, since: UnixMillis, share: Share, lines: usize, over: &Over<'_>) -> Result<LogEnds> {
+        let mut ends = LogEnds::new(share.head, share.tail);
+        self.pour(&self.ask(since, END, Some(lines)), &mut ends, over).await?;
+        Ok(ends)
     }
 
-    /// The last bytes of the last lines.
-    async fn last(&self, since: UnixMillis, keep: usize, lines: usize) -> Result<LogEnds> {
-        let mut ends = LogEnds::new(0, keep);
-        self.place.http.pour(&self.ask(since, END, Some(lines)), &mut ends).await?;
-        Ok(ends)
+    /// Gives the answer to `ends`, which have what came where it breaks off or the time is over.
+    async fn pour(&self, ask: &Ask, ends: &mut LogEnds, over: &Over<'_>) -> Result<()> {
+        tokio::select! {
+            biased;
+            () = over.clone() => Err(ask.error(ErrorKind::Timeout).because("the time for all logs together is over")),
+            poured = self.place.http.pour(ask, ends) => poured,
+        }
     }
 }
 
-pub(super) async fn read(places: &[Place<'_>], asked: &SignalQuery) -> Result<Collected<LogExcerpt>> {
+pub(super) async fn read(places: &[Place<'_>], asked: &SignalQuery, clock: &dyn Clock) -> Result<Collected<LogExcerpt>> {
     let (mut logs, mut reasons) = (Vec::new(), Vec::new());
     for place in places {
         let pods = place.pods().await?;
@@ -134,6 +174,9 @@ pub(super) async fn read(places: &[Place<'_>], asked: &SignalQuery) -> Result<Co
     let logs = logs.get(unread..).unwrap_or_default();
     let mut kept = Kept::new(asked.head_bytes.min(END), asked.tail_bytes.min(END), unread);
     let (mut failed, mut sent) = (None::<Error>, SENT);
+    // Those in trouble, which come last, have a time of their own.
+    let time = places.first().and_then(|place| place.cx.timeout()).unwrap_or(cluster::PATIENCE) / PART * 2;
+    let [over, over_in_trouble] = [over(clock, time), over(clock, time)];
     for (number, log) in logs.iter().enumerate() {
         let (heading, others) = (log.heading(), logs.len().saturating_sub(number));
         let share = kept.share(&heading, others);
@@ -143,7 +186,8 @@ pub(super) async fn read(places: &[Place<'_>], asked: &SignalQuery) -> Result<Co
             continue;
         }
         let may_send = sent.checked_div(others).unwrap_or_default().max(share.head.saturating_add(share.tail).saturating_mul(2));
-        match log.read(asked.since, share, may_send).await {
+        let over = if log.in_trouble { &over_in_trouble } else { &over };
+        match log.read(asked.since, share, may_send, over).await {
             Ok(log) if log.total_bytes == 0 => reasons.push(format!("{heading} printed nothing since {}", asked.since)),
             Ok(log) => {
                 sent = sent.saturating_sub(usize::try_from(log.total_bytes).unwrap_or(usize::MAX));

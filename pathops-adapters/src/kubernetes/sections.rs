@@ -49,14 +49,14 @@ impl Section {
     }
 
     fn is_cut(&self) -> bool {
-        self.log.as_ref().is_ok_and(|log| log.cut_at.is_some())
+        self.log.as_ref().is_ok_and(|log| log.cut_at.is_some() || log.more)
     }
 
     fn has_more(&self) -> bool {
         self.log.as_ref().is_ok_and(|log| log.more)
     }
 
-    /// Half a line on either side of a cut is left out. What fits its part of the ends is there; what does not is cut, too.
+    /// Half a line on either side of a cut is left out, and the rest of a private key after it. What fits its part of the ends is there; what does not is cut, too.
     fn parts(&self) -> Parts<'_> {
         let Ok(log) = &self.log else { return Parts::default() };
         if log.cut_at.is_none() && log.bytes.len() <= self.share.tail.saturating_add(1) {
@@ -67,6 +67,7 @@ impl Section {
         let is_end = |byte: &u8| *byte == b'\n';
         let head = head.iter().rposition(is_end).and_then(|end| head.get(..=end)).unwrap_or_default();
         let tail = tail.iter().position(is_end).and_then(|end| tail.get(end + 1..)).unwrap_or_default();
+        let tail = after_key(tail);
         Parts { head, left_out: log.total_bytes.saturating_sub((head.len() + tail.len()) as u64), tail }
     }
 
@@ -86,10 +87,13 @@ impl Section {
 
     /// Its last part, which may be all of it.
     fn last(&self) -> Vec<u8> {
-        let Parts { left_out, tail, .. } = self.parts();
+        let Parts { head, left_out, tail } = self.parts();
         let more = if self.has_more() { " and more" } else { "" };
-        match left_out {
-            0 => self.whole(),
+        let has_cut = self.log.as_ref().is_ok_and(|log| log.cut_at.is_some());
+        match (left_out, has_cut) {
+            (0, false) if head.is_empty() => self.whole(),
+            // All of it is in the first part.
+            (0, false) if !self.has_more() => Vec::new(),
             _ => [self.line(&format!(", after {left_out} bytes{more} that are left out")).as_bytes(), tail].concat(),
         }
     }
@@ -97,6 +101,31 @@ impl Section {
     fn line(&self, more: &str) -> String {
         format!("==> {}{more} <==\n", self.heading)
     }
+}
+
+/// So long a line of base64 is no word.
+const WRAPPED: usize = 56;
+
+/// What follows the rest of a private key whose beginning is left out. Whoever redacts the text looks for that only at its own cut, and
+/// not where one log of several is cut.
+fn after_key(text: &[u8]) -> &[u8] {
+    let (mut key, mut position) = (0, 0);
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        let is_next = key == position;
+        position += line.len();
+        let letters = line.trim_ascii();
+        if letters.starts_with(b"-----END") {
+            key = position;
+            break;
+        }
+        if letters.is_empty() || !letters.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte)) {
+            break;
+        }
+        if is_next && letters.len() >= WRAPPED {
+            key = position;
+        }
+    }
+    text.get(key..).unwrap_or_default()
 }
 
 /// The sections so far, and the room for more.
@@ -174,6 +203,47 @@ mod tests {
             kept.add(Section::of(heading, share, ends.excerpt()));
         }
         kept.excerpt()
+    }
+
+    #[test]
+    fn what_fits_a_beginning_is_there_once() {
+        let log = kept((10_000, 9_000), &[460, 3_000]);
+        let text = String::from_utf8(log.bytes).unwrap();
+        assert_eq!((text.matches("==> log 0 <==").count(), text.matches("line 0459").count()), (1, 2), "{text}");
+    }
+
+    #[test]
+    fn the_rest_of_a_private_key_goes_and_nothing_else() {
+        let wrapped = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n";
+        let end = "-----END PRIVATE KEY-----\n";
+        for (text, rest) in [
+            (format!("{wrapped}{wrapped}MzEfYyjiWA4R\n{end}listening\n"), "listening\n"),
+            (format!("MzEfYyjiWA4R\n{end}listening\n"), "listening\n"),
+            (format!("{end}listening\n"), "listening\n"),
+            (
+                format!("{wrapped}listens on 80\n{wrapped}"),
+                "listens on 80\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n",
+            ),
+            ("ready\n0\nlistens on 80\n".to_owned(), "ready\n0\nlistens on 80\n"),
+            (String::new(), ""),
+        ] {
+            assert_eq!(std::str::from_utf8(after_key(text.as_bytes())).unwrap(), rest, "{text}");
+        }
+        // In each section of several, and what goes is counted.
+        let key = wrapped.repeat(200);
+        let section = |name: &str| {
+            let share = Share { head: 100, tail: LEAST };
+            let mut ends = LogEnds::new(share.head, share.tail);
+            ends.push(format!("-----BEGIN PRIVATE KEY-----\n{key}{end}listening\n").as_bytes());
+            Section::of(name.to_owned(), share, ends.excerpt())
+        };
+        let mut kept = Kept::new(1_000, 10_000, 0);
+        ["one", "two"].into_iter().for_each(|name| kept.add(section(name)));
+        let log = kept.excerpt();
+        let text = String::from_utf8(log.bytes.clone()).unwrap();
+        let (_, tail) = text.split_at(log.cut_at.unwrap());
+        assert!(!tail.contains("MII") && tail.matches("left out <==\nlistening\n").count() == 2, "{tail}");
+        assert_eq!(log.left_out(), 2 * (199 * 65 + end.len()) as u64, "{text}");
     }
 
     #[test]

@@ -19,33 +19,44 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// `None` where nothing was printed. Where both ends are less than all, Loki counts the rest; where it does not, there is more.
+    /// `None` where nothing was printed. Where both ends are less than all, Loki counts the rest; where it does not, there is more. A text
+    /// can be cut once: where lines in its midst may be left out, all from the first of these gaps to the last is.
     pub(super) async fn logs(&self, query: &SignalQuery) -> Result<Option<LogExcerpt>> {
         let (head_bytes, tail_bytes) = (query.head_bytes, query.tail_bytes);
         let both = head_bytes.saturating_add(tail_bytes);
-        let Found { text: mut tail, has_gap } = self.read(query.since, Direction::Backward, both.saturating_add(1)).await?;
+        let Found { text: mut tail, gaps } = self.read(query.since, Direction::Backward, both.saturating_add(1)).await?;
         if tail.is_empty() {
             return Ok(None);
         }
-        let fits = tail.len() <= both;
-        if fits && !has_gap {
+        let (printed, fits) = (tail.len() as u64, tail.len() <= both);
+        if fits && gaps.is_none() {
+            return Ok(Some(LogExcerpt::whole(tail)));
+        }
+        let counted = self.count(query.since).await.filter(|counted| *counted >= printed);
+        // One instant had just as many lines as were asked for.
+        if fits && counted == Some(printed) {
             return Ok(Some(LogExcerpt::whole(tail)));
         }
         let mut bytes = Vec::new();
-        if !fits {
-            if head_bytes > 0 {
-                bytes = self.read(query.since, Direction::Forward, head_bytes).await?.text;
-                bytes.truncate(head_bytes);
-            }
-            tail.drain(..tail.len().saturating_sub(tail_bytes));
+        let mut gaps = gaps.unwrap_or_default();
+        if fits {
+            bytes.extend(tail.drain(..gaps.start));
+            bytes.truncate(head_bytes);
+            gaps.end -= gaps.start;
+        } else if head_bytes > 0 {
+            bytes = self.head(query).await?;
         }
+        tail.drain(..gaps.end.max(tail.len().saturating_sub(tail_bytes)));
         let cut_at = Some(bytes.len());
         bytes.append(&mut tail);
-        let kept = bytes.len() as u64;
-        // The line that tells of a gap is none that was printed.
-        let counted = self.count(query.since).await.filter(|counted| has_gap || *counted >= kept);
-        let total_bytes = counted.unwrap_or(kept).max(kept);
-        Ok(Some(LogExcerpt { bytes, cut_at, total_bytes, more: counted.is_none() }))
+        Ok(Some(LogExcerpt { bytes, cut_at, total_bytes: counted.unwrap_or(printed), more: counted.is_none() }))
+    }
+
+    /// The first bytes, as far as nothing is left out between them.
+    async fn head(&self, query: &SignalQuery) -> Result<Vec<u8>> {
+        let Found { mut text, gaps } = self.read(query.since, Direction::Forward, query.head_bytes).await?;
+        text.truncate(gaps.map_or(query.head_bytes, |gaps| gaps.start.min(query.head_bytes)));
+        Ok(text)
     }
 
     async fn read(&self, since: UnixMillis, direction: Direction, wanted: usize) -> Result<Found> {

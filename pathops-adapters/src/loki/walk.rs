@@ -1,5 +1,7 @@
 //! From the newest line backwards, or from the oldest one on.
 
+use std::ops::Range;
+
 use pathops_core::{ErrorKind, OpContext, Result};
 
 use super::page::{Entry, Page};
@@ -35,22 +37,23 @@ pub(super) struct Walk<'a> {
     /// What was found, in the order in which it was read.
     found: Vec<String>,
     bytes: usize,
-    has_gap: bool,
+    /// Before which of these lines others may be left out.
+    gaps: Vec<usize>,
 }
 
 /// What a walk found.
 #[derive(Debug)]
 pub(super) struct Found {
-    /// In the order of time.
+    /// In the order of time. Nothing but what was printed.
     pub(super) text: Vec<u8>,
-    /// Whether lines in its midst may be left out.
-    pub(super) has_gap: bool,
+    /// From where in it lines may be left out to where they may be for the last time.
+    pub(super) gaps: Option<Range<usize>>,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(client: &'a Client, cx: &'a OpContext, selector: &'a str, direction: Direction, wanted: usize) -> Self {
         let limit = (wanted / LINE).clamp(10, LINES);
-        Self { client, cx, selector, direction, wanted, limit, found: Vec::new(), bytes: 0, has_gap: false }
+        Self { client, cx, selector, direction, wanted, limit, found: Vec::new(), bytes: 0, gaps: Vec::new() }
     }
 
     /// As many bytes as were wanted of what was printed from `start` to before `end`, in nanoseconds, in whole lines: a line may make it
@@ -61,7 +64,7 @@ impl<'a> Walk<'a> {
                 break;
             }
             if number == PAGES {
-                self.gap(format!("[… more lines are left out, after {PAGES} answers …]"));
+                self.gap();
                 break;
             }
             let (entries, is_full) = self.page(start, end).await?;
@@ -76,7 +79,8 @@ impl<'a> Walk<'a> {
                 entries.into_iter().filter(is_whole).for_each(|entry| self.take(entry.line));
             } else {
                 entries.into_iter().for_each(|entry| self.take(entry.line));
-                self.gap("[… more lines of the same instant may be left out …]".to_owned());
+                // More lines of the same instant may be left out.
+                self.gap();
             }
             let and_it = u64::from(goes_on);
             match self.direction {
@@ -84,11 +88,16 @@ impl<'a> Walk<'a> {
                 Direction::Forward => start = edge.saturating_add(1 - and_it),
             }
         }
+        let Self { mut found, mut gaps, .. } = self;
         if self.direction == Direction::Backward {
-            self.found.reverse();
+            found.reverse();
+            gaps.reverse();
+            gaps.iter_mut().for_each(|gap| *gap = found.len().saturating_sub(*gap));
         }
-        let text = self.found.into_iter().flat_map(|line| [line.into_bytes(), b"\n".to_vec()].concat()).collect();
-        Ok(Found { text, has_gap: self.has_gap })
+        let position = |gap: &usize| found.iter().take(*gap).map(|line| line.len() + 1).sum::<usize>();
+        let gaps = gaps.first().zip(gaps.last()).map(|(first, last)| position(first)..position(last));
+        let text = found.into_iter().flat_map(|line| [line.into_bytes(), b"\n".to_vec()].concat()).collect();
+        Ok(Found { text, gaps })
     }
 
     fn take(&mut self, line: String) {
@@ -98,11 +107,10 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Says that something is left out, where more is wanted.
-    fn gap(&mut self, told: String) {
+    /// Something may be left out here, where more is wanted.
+    fn gap(&mut self) {
         if self.bytes < self.wanted {
-            self.has_gap = true;
-            self.take(told);
+            self.gaps.push(self.found.len());
         }
     }
 

@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         ),
         trial("a_container_that_waits_tells_why", a_container_that_waits_tells_why),
         trial("a_rollout_tells_how_it_stands", a_rollout_tells_how_it_stands),
+        trial("rollouts_that_cannot_be_read_leave_the_other_events", rollouts_that_cannot_be_read_leave_the_other_events),
         trial("an_object_that_makes_no_pod_is_heard_where_it_is_named", an_object_that_makes_no_pod_is_heard_where_it_is_named),
         trial("without_a_pod_nothing_is_guessed", without_a_pod_nothing_is_guessed),
         trial(
@@ -135,8 +136,27 @@ async fn a_rollout_tells_how_it_stands() {
     assert!(calls.iter().all(|call| call.starts_with("GET ") && !call.contains("orders-api")), "{calls:?}");
     // A workload that nobody can read in the shape that it has is no rollout that stands well.
     workload("Deployment", "orders", json!({"observedGeneration": "three"}));
-    let error = scene.kubernetes.events(&cx(), &query("orders")).await.unwrap_err();
-    assert_eq!(error.kind(), pathops_core::ErrorKind::Unexpected, "{error}");
+    let told = events(&scene).await;
+    assert_eq!(reasons(&told), ["LeftOut", "Healthy", "Running"]);
+    assert!(told[0].message.starts_with("how the rollout of Deployment/orders stands was not read: "), "{told:?}");
+}
+
+async fn rollouts_that_cannot_be_read_leave_the_other_events() {
+    // As with a role from before rollouts were read.
+    let scene = Scene::with(|workload| workload.object("Deployment", "web").object("StatefulSet", "ledger")).await;
+    let pod = scene.healthy("aaaaa");
+    scene.servers.cluster.runs().event(event("a", ("Pod", &pod), "Pulled", "the image is there", ago(50), 1));
+    for right in ["get deployments.apps", "get statefulsets.apps"] {
+        scene.servers.cluster.runs().forbid(right);
+    }
+    let told = events(&scene).await;
+    let mut found = reasons(&told);
+    found.sort_unstable();
+    assert_eq!(found, ["LeftOut", "LeftOut", "Pulled", "Running"], "one for each right");
+    for right in ["get deployments.apps", "get statefulsets.apps"] {
+        let names = |event: &RuntimeEvent| event.message.contains(right) && event.message.contains("shipped role");
+        assert!(told.iter().any(names), "{right}: {told:?}");
+    }
 }
 
 async fn a_container_that_waits_tells_why() {

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use libtest_mimic::Trial;
 use pathops_adapters::kubernetes::{Access, Kubernetes, Workload};
 use pathops_adapters::system::SystemClock;
-use pathops_core::adapter::RuntimeSignals as _;
+use pathops_core::adapter::{LogExcerpt, RuntimeSignals as _, SignalQuery};
 use pathops_core::{Effect, Error, ErrorKind, Retry};
-use pathops_fakes::argocd::{Body, Piece, Reply, Server};
-use serde_json::json;
+use pathops_fakes::argocd::{Body, Piece, Reply, Request, Server};
+use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -23,6 +24,9 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_slow_server_is_waited_for_no_longer_than_asked", a_slow_server_is_waited_for_no_longer_than_asked),
         trial("answers_that_cannot_be_read_are_errors", answers_that_cannot_be_read_are_errors),
         trial("one_log_that_fails_takes_no_other_with_it", one_log_that_fails_takes_no_other_with_it),
+        trial("of_a_log_that_stalls_both_ends_are_there_once", of_a_log_that_stalls_both_ends_are_there_once),
+        trial("where_the_end_is_not_to_be_had_what_came_stays", where_the_end_is_not_to_be_had_what_came_stays),
+        trial("slow_logs_leave_time_for_those_in_trouble", slow_logs_leave_time_for_those_in_trouble),
         trial("a_list_that_never_ends_is_read_to_a_limit", a_list_that_never_ends_is_read_to_a_limit),
         trial("a_log_without_end_stays_out_of_memory", a_log_without_end_stays_out_of_memory),
         trial("what_cannot_be_is_refused_before_anything_is_asked", what_cannot_be_is_refused_before_anything_is_asked),
@@ -44,7 +48,6 @@ async fn what_the_credential_may_not_do_is_named() {
         ("list pods", [true, true, false]),
         ("list events", [false, true, false]),
         ("get pods/log", [true, false, false]),
-        ("get deployments.apps", [false, true, false]),
         ("list pods.metrics.k8s.io", [false, false, true]),
     ] {
         let scene = Scene::new().await;
@@ -139,18 +142,23 @@ async fn logs_of<A>(containers: usize, log: impl Fn(String) -> A + Clone + Send 
 where
     A: Future<Output = Reply> + Send + 'static,
 {
-    let statuses: Vec<_> = (0..containers)
-        .map(|number| json!({"name": format!("c{number}"), "state": {"running": {}}, "restartCount": 0}))
-        .collect();
+    let statuses =
+        (0..containers).map(|number| json!({"name": format!("c{number}"), "state": {"running": {}}, "restartCount": 0}));
+    logs_of_these(statuses.collect(), move |request| log(request.query("container").unwrap_or_default().to_owned())).await
+}
+
+/// The same of one pod of these containers; a log is told by what is asked for.
+async fn logs_of_these<A>(
+    statuses: Vec<Value>,
+    log: impl Fn(Request) -> A + Clone + Send + Sync + 'static,
+) -> (Server, Kubernetes)
+where
+    A: Future<Output = Reply> + Send + 'static,
+{
     let list = json!({"items": [{"metadata": {"name": "orders-1-a"}, "status": {"containerStatuses": statuses}}]});
     let server = Server::start(move |request| {
         let (list, log) = (list.clone(), log.clone());
-        async move {
-            match request.query("container").map(str::to_owned) {
-                Some(container) => log(container).await,
-                None => Reply::json(200, &list),
-            }
-        }
+        async move { if request.query("container").is_some() { log(request).await } else { Reply::json(200, &list) } }
     });
     let server = server.await;
     let kubernetes = at(&server.url, Workload::new("main", "shop", INSTANCE));
@@ -168,7 +176,13 @@ async fn one_log_that_fails_takes_no_other_with_it() {
     })
     .await;
     let told = String::from_utf8(present(kubernetes.logs(&cx(), &query("orders")).await.unwrap()).bytes).unwrap();
-    for part in ["c0: not there: failed to get pods/log", "i/o timeout", "c1: not there:", "it was collected", "c3 <==\nfine\n"] {
+    for part in [
+        "c0: not there: failed to get pods/log",
+        "i/o timeout",
+        "c1 <==\nhalf\n[… it broke off here",
+        "it was collected",
+        "c3 <==\nfine\n",
+    ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     // Where none is to be had, that is no absence.
@@ -197,8 +211,97 @@ async fn a_log_without_end_stays_out_of_memory() {
         Reply::stream(reply)
     })
     .await;
-    let cx = cx().with_timeout(Duration::from_millis(500));
-    assert_eq!(kubernetes.logs(&cx, &query("orders")).await.unwrap_err().kind(), ErrorKind::Timeout);
+    let cx = cx().with_timeout(Duration::from_secs(2));
+    let log = present(kubernetes.logs(&cx, &query("orders")).await.unwrap());
+    assert!(log.more && log.bytes.len() <= 1 << 20, "{log:?}");
+}
+
+/// Sends this and no more, and does not end.
+async fn stalls(bytes: Vec<u8>) -> Reply {
+    let (pieces, reply) = mpsc::channel(4);
+    pieces.send(Piece::Bytes(bytes)).await.unwrap();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        drop(pieces);
+    });
+    Reply::stream(reply)
+}
+
+/// Of one log, whose first bytes come, and then no more.
+async fn stalled(lines: usize, head_bytes: usize, tail_bytes: usize) -> LogExcerpt {
+    let all: Vec<u8> = (0..lines).flat_map(|line| format!("line {line:05} of the log\n").into_bytes()).collect();
+    let (_server, kubernetes) = logs_of_these(vec![json!({"name": "c0", "state": {"running": {}}})], move |request| {
+        let all = all.clone();
+        async move {
+            match request.query("tailLines").map(|lines| lines.parse::<usize>().unwrap()) {
+                Some(lines) => whole(&all[all.len().saturating_sub(lines * 22)..]),
+                None => stalls(all[..100_000].to_vec()).await,
+            }
+        }
+    })
+    .await;
+    let cx = cx().with_timeout(Duration::from_secs(10));
+    let asked = SignalQuery { head_bytes, tail_bytes, ..query("orders") };
+    present(kubernetes.logs(&cx, &asked).await.unwrap())
+}
+
+async fn of_a_log_that_stalls_both_ends_are_there_once() {
+    // It fits: its end is all of it.
+    let log = stalled(6_000, 64 << 10, 192 << 10).await;
+    let text = String::from_utf8(log.bytes).unwrap();
+    assert_eq!((log.cut_at, log.more, text.lines().count()), (None, false, 6_001), "{}", &text[..200]);
+    // It does not, though its end is no more than that.
+    let sizes = [8_000, 11_800, 11_900, 11_920, 20_000];
+    let logs = join_all(sizes.map(|lines| stalled(lines, 64 << 10, 192 << 10))).await;
+    for (lines, log) in sizes.into_iter().zip(logs) {
+        let (at, text) = (log.cut_at, String::from_utf8(log.bytes).unwrap());
+        let mut printed: Vec<&str> = text.lines().filter(|line| line.starts_with("line ")).collect();
+        assert!(printed.is_sorted() && printed.first() == Some(&"line 00000 of the log"), "{lines}");
+        assert_eq!(printed.last().copied(), Some(format!("line {:05} of the log", lines - 1).as_str()));
+        let found = printed.len();
+        printed.dedup();
+        assert_eq!(printed.len(), found, "each line is there once: {lines}");
+        assert!(found == lines || (at.is_some() && text.contains(" that are left out <==\n")), "{lines}: {found}");
+        assert!(lines < 20_000 || (log.more && text.contains(" bytes and more that are left out <==\n")), "{lines}");
+    }
+}
+
+async fn where_the_end_is_not_to_be_had_what_came_stays() {
+    for slow in [false, true] {
+        let (_server, kubernetes) =
+            logs_of_these(vec![json!({"name": "c0", "state": {"running": {}}})], move |request| async move {
+                match (request.query("tailLines"), slow) {
+                    (Some(_), _) => Reply::json(503, &json!({"message": "busy"})),
+                    (None, true) => stalls(b"first\nsecond\nthi".to_vec()).await,
+                    (None, false) => cut(b"first\nsecond\nthi").await,
+                }
+            })
+            .await;
+        let cx = cx().with_timeout(Duration::from_secs(5));
+        for head_bytes in [0, 64 << 10] {
+            let asked = SignalQuery { head_bytes, ..query("orders") };
+            let log = present(kubernetes.logs(&cx, &asked).await.unwrap());
+            let text = String::from_utf8(log.bytes).unwrap();
+            assert!(log.more && text.contains("c0 <==\nfirst\nsecond\nthi\n[… it broke off here, and what follows is"), "{text}");
+        }
+    }
+}
+
+async fn slow_logs_leave_time_for_those_in_trouble() {
+    let healthy = (0..8).map(|number| json!({"name": format!("c{number}"), "state": {"running": {}}}));
+    let failed = json!({"name": "failed", "state": {"terminated": {"exitCode": 1, "reason": "Error"}}});
+    let (_server, kubernetes) = logs_of_these(healthy.chain([failed]).collect(), |request| async move {
+        if request.query("container") == Some("failed") { whole(b"the last words\n") } else { std::future::pending().await }
+    })
+    .await;
+    let began = std::time::Instant::now();
+    let cx = cx().with_timeout(Duration::from_secs(10));
+    let text = String::from_utf8(present(kubernetes.logs(&cx, &query("orders")).await.unwrap()).bytes).unwrap();
+    assert!(began.elapsed() < Duration::from_secs(10), "there is time for two of them");
+    assert!(
+        text.contains("c7: not there: ") && text.contains("all logs together") && text.ends_with("the last words\n"),
+        "{text}"
+    );
 }
 
 async fn what_cannot_be_is_refused_before_anything_is_asked() {

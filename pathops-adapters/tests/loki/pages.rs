@@ -16,6 +16,8 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("pages_end_where_the_window_begins", pages_end_where_the_window_begins),
         trial("lines_of_one_instant_are_neither_lost_nor_doubled", lines_of_one_instant_are_neither_lost_nor_doubled),
         trial("an_instant_of_more_than_a_page_is_told", an_instant_of_more_than_a_page_is_told),
+        trial("an_instant_of_just_a_page_leaves_nothing_out", an_instant_of_just_a_page_leaves_nothing_out),
+        trial("between_two_gaps_nothing_is_kept", between_two_gaps_nothing_is_kept),
         trial("silence_names_the_selector", silence_names_the_selector),
         trial("a_label_without_a_value_selects_nothing", a_label_without_a_value_selects_nothing),
     ]
@@ -125,11 +127,54 @@ async fn an_instant_of_more_than_a_page_is_told() {
         fake.print("orders", "a", at, 1, &format!("line {number:05}"));
     }
     fake.print("orders", "a", at, 2, "after");
-    let told = text(&fake, 1 << 20).await;
-    assert!(told.starts_with("before\n[… more lines of the same instant may be left out …]\n"), "{}", &told[..200]);
-    assert!(told.ends_with("line 01499\nafter\n") && told.lines().count() == 1_003, "{}", told.lines().count());
+    let log = ends(&fake, 1_000, 1 << 20).await;
+    let printed = 1_500 * 11 + 13;
+    assert_eq!((log.cut_at, log.total_bytes, log.left_out(), log.more), (Some(7), printed, 500 * 11, false), "it is counted");
+    let told = String::from_utf8(log.bytes).unwrap();
+    assert!(told.starts_with("before\nline 00500\n") && told.ends_with("line 01499\nafter\n"), "{}", &told[..200]);
+    // There is no room for the beginning.
     let log = ends(&fake, 0, 1 << 20).await;
-    assert_eq!((log.cut_at, log.total_bytes, log.more), (Some(0), 1_500 * 11 + 13, false), "it is counted");
+    assert_eq!((log.cut_at, log.total_bytes, log.left_out()), (Some(0), printed, 500 * 11 + 7));
+    // Where not all fits, each end goes as far as nothing is left out in it.
+    for number in 0..1_000 {
+        fake.print("orders", "a", at, 3 + number, &format!("last {number:05}"));
+    }
+    let log = ends(&fake, 1_000, 9_000).await;
+    let told = String::from_utf8(log.bytes).unwrap();
+    assert!(told.starts_with("before\nline 00000\n") && told.ends_with("last 00999\n"), "{}", &told[..200]);
+    assert_eq!((log.cut_at, told.len(), log.total_bytes), (Some(7 + 15 * 11), 7 + 15 * 11 + 9_000, printed + 11_000));
+    for number in 0..400 {
+        fake.print("orders", "a", at, 2_000, &format!("same {number:05}"));
+    }
+    let log = ends(&fake, 0, 5_000).await;
+    let told = String::from_utf8(log.bytes).unwrap();
+    assert!(told.starts_with("same 00322\n") && told.ends_with("same 00399\n"), "{}", &told[..200]);
+    assert_eq!((log.cut_at, told.len(), log.total_bytes), (Some(0), 78 * 11, printed + 1_400 * 11));
+}
+
+async fn an_instant_of_just_a_page_leaves_nothing_out() {
+    let fake = Fake::start().await;
+    let at = ago(250);
+    fake.print("orders", "a", at, 0, "before");
+    for number in 0..1_000 {
+        fake.print("orders", "a", at, 1, &format!("line {number:05}"));
+    }
+    let log = ends(&fake, 0, 1 << 20).await;
+    assert_eq!((log.cut_at, log.total_bytes, log.bytes.len(), log.more), (None, 11_007, 11_007, false));
+}
+
+async fn between_two_gaps_nothing_is_kept() {
+    let fake = Fake::start().await;
+    let at = ago(250);
+    fake.print("orders", "a", at, 0, "before");
+    for number in 0..3_000 {
+        fake.print("orders", "a", at, 1 + number / 1_500 * 2, &format!("line {number:05}"));
+    }
+    fake.print("orders", "a", at, 2, "between");
+    let log = ends(&fake, 1_000, 1 << 20).await;
+    let told = String::from_utf8(log.bytes.clone()).unwrap();
+    assert!(told.starts_with("before\nline 02000\n") && told.ends_with("line 02999\n"), "{}", &told[..200]);
+    assert_eq!((log.cut_at, log.total_bytes, told.lines().count()), (Some(7), 33_015, 1_001));
 }
 
 async fn silence_names_the_selector() {
