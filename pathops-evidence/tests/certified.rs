@@ -166,6 +166,7 @@ async fn a_certified_identity_is_verified_and_told() {
             assert_eq!(said.verdict(), Verdict::Verified, "{leaf}: {said}");
             let by = format!("`{subject}` by `https://issuer.example`, certified by the authority");
             assert!(said.checked.iter().any(|it| it.contains(&by)), "{leaf}: {said}");
+            assert!(!said.to_string().contains("trusted keys"), "none is by a key alone: {said}");
         }
     }
 }
