@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use pathops_core::OpContext;
-use pathops_evidence::ledger::LogReader;
+use pathops_evidence::ledger::{LogIdentity, LogReader};
 use pathops_evidence::{Verification, verify_history};
 use pathops_examples::Failure;
 
@@ -41,8 +41,11 @@ impl History {
         Ok(Self { notes, without, missing: shallow.then(why) })
     }
 
-    pub(crate) fn newest(&self) -> Option<&String> {
-        self.notes.last()
+    /// The newest, and those that witnesses of the log have cosigned: they say by when what it has was there.
+    pub(crate) fn known(&self, log: &LogIdentity) -> impl Iterator<Item = &String> {
+        let is_cosigned = |note: &str| log.cosignatures(note).is_ok_and(|cosignatures| !cosignatures.is_empty());
+        let (newest, earlier) = self.notes.split_last().unzip();
+        earlier.unwrap_or_default().iter().filter(move |note| is_cosigned(note)).chain(newest)
     }
 
     pub(crate) async fn verify(self, cx: &OpContext, log: &LogReader) -> Result<Verification, Failure> {

@@ -67,7 +67,7 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
     let trust = certifying(trust, trusted.trusted_root.as_deref(), &identity)?;
     let history = history.as_deref().map(History::of).transpose()?;
     let mut known = checkpoint.iter().map(|file| Ok(String::from_utf8(read(file)?)?)).collect::<Result<Vec<_>, Failure>>()?;
-    known.extend(history.iter().filter_map(History::newest).cloned());
+    known.extend(history.iter().flat_map(|history| history.known(&log)).cloned());
     let mut verification = match what {
         What::Store(store) => {
             let blobs = match blobs {
@@ -95,6 +95,7 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
         (own_root, "the log is", "a --trusted-root"),
         (own_keys, "the signers are", "a --key"),
         (own_producers, "the producers are", "a --producer"),
+        (own_root && !identity.is_empty(), "the authorities are", "a --trusted-root"),
     ];
     for (_, what, option) in believed.iter().filter(|(own, ..)| *own) {
         let why = "whoever can write there can put others in their place";

@@ -15,7 +15,14 @@ const CODE_SIGNING: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x03];
 /// What those have certificates signed with who certify signers: others are refused.
 const ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 2] = [&P256, &P384];
 
+/// How many certificates are looked at that a signer has put above its own: each is more work for whoever verifies.
+const MAX_ABOVE: usize = 5;
+
+/// What is not asked about a certificate that holds.
+pub(crate) const UNASKED: &str = "whether certificates were revoked, and whether a certificate transparency log has them: nobody was asked, and no SCT is checked";
+
 /// A certificate that holds.
+#[derive(Clone)]
 pub(crate) struct Certified {
     /// Who is trusted for what the key has signed.
     pub(crate) trust: TrustRoot,
@@ -32,6 +39,10 @@ pub(crate) fn certified(trust: &TrustRoot, chain: &CertificateChain, used_by: Op
     if trust.authorities().is_empty() {
         return Err(format!("no authority is trusted here that could have issued the certificate {certificate}"));
     }
+    let above = chain.above().len();
+    if above > MAX_ABOVE {
+        return Err(format!("{above} certificates stand above the certificate {certificate}, and {MAX_ABOVE} are looked at"));
+    }
     let identity = chain.identity().ok_or_else(|| {
         format!("the certificate {certificate} names no URI or e-mail address with its issuer, or more than one")
     })?;
@@ -43,20 +54,23 @@ pub(crate) fn certified(trust: &TrustRoot, chain: &CertificateChain, used_by: Op
         let advice = "give the log's witnesses, and a checkpoint that one of them has cosigned while it held";
         format!("nobody trusted says when the certificate {certificate} was used: {advice}")
     })?;
-    let mut refused = String::from("none was trusted then");
+    let mut refused = Refused { is_of_another: true, why: "none was trusted then".to_owned() };
     for authority in trust.authorities().iter().filter(|authority| is_trusted_at(authority, at)) {
         match issued(chain, authority, at) {
             Ok(root) => {
                 let by = format!("{identity}, certified by the authority {}", root.short());
                 return Ok(Certified { trust: own, by, at });
             }
-            Err(why) => refused = why.to_string(),
+            // What is wrong with it says the one that has issued it.
+            Err(other) if refused.is_of_another => refused = other,
+            Err(_) => {}
         }
     }
     let seen = format!("seen first {at} s after 1970");
     let advice = "where it has only been seen too late, give a checkpoint that a witness has cosigned while it held";
     Err(format!(
-        "no trusted authority has issued the certificate {certificate} of {identity} for then ({seen}): {refused}; {advice}"
+        "no trusted authority has issued the certificate {certificate} of {identity} for then ({seen}): {}; {advice}",
+        refused.why
     ))
 }
 
@@ -65,16 +79,38 @@ fn is_trusted_at(authority: &CertificateAuthority, at: u64) -> bool {
     authority.from.is_none_or(|from| from.0 <= at) && authority.until.is_none_or(|until| at <= until.0)
 }
 
-/// Whether an authority has issued a certificate that held then; the name of the authority's last one.
-fn issued(chain: &CertificateChain, authority: &CertificateAuthority, at: u64) -> Result<Digest, webpki::Error> {
+/// Why a certificate does not hold by an authority.
+struct Refused {
+    /// Whether that is because another one has issued it, if any.
+    is_of_another: bool,
+    why: String,
+}
+
+impl From<webpki::Error> for Refused {
+    fn from(error: webpki::Error) -> Self {
+        Self { is_of_another: error == webpki::Error::UnknownIssuer, why: error.to_string() }
+    }
+}
+
+/// Whether an authority has issued a certificate that held then; the name of the authority's last one. Each certificate that the signer
+/// has put above it has to be one of those by which that is so: for any other nobody vouches.
+fn issued(chain: &CertificateChain, authority: &CertificateAuthority, at: u64) -> Result<Digest, Refused> {
     let (root, between) = authority.certificates.split_last().ok_or(webpki::Error::UnknownIssuer)?;
     let trusted = CertificateDer::from(root.as_slice());
     let anchors = [anchor_from_trusted_cert(&trusted)?];
-    let between: Vec<_> = between.iter().chain(chain.above()).map(|it| CertificateDer::from(it.as_slice())).collect();
+    let between: Vec<_> = chain.above().iter().chain(between).map(|it| CertificateDer::from(it.as_slice())).collect();
     let leaf = CertificateDer::from(chain.leaf());
+    let leaf = EndEntityCert::try_from(&leaf)?;
     let (usage, at) = (KeyUsage::required(CODE_SIGNING), UnixTime::since_unix_epoch(Duration::from_secs(at)));
-    EndEntityCert::try_from(&leaf)?.verify_for_usage(&ALGORITHMS, &anchors, &between, at, usage, None, None)?;
-    Ok(Digest::of(root))
+    let path = leaf.verify_for_usage(&ALGORITHMS, &anchors, &between, at, usage, None, None)?;
+    let is_on_path = |above: &Vec<u8>| above == root || path.intermediate_certificates().any(|it| *it.der() == **above);
+    match chain.above().iter().find(|above| !is_on_path(above)) {
+        None => Ok(Digest::of(root)),
+        Some(beside) => {
+            let why = format!("{} stands above it, and is none of those by which it was issued", Digest::of(beside));
+            Err(Refused { is_of_another: false, why })
+        }
+    }
 }
 
 /// ECDSA P-256 with SHA-256.

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::Verification;
-use crate::authority::Certified;
+use crate::authority::{Certified, UNASKED};
 use crate::ledger::{Item, LogIdentity, SignedBy, Stored};
 use crate::referred::payloads;
 use crate::verify::{spoken_for_pathops, witnessed};
@@ -261,12 +261,15 @@ struct LogId {
 /// The tokens of timestamp authorities in a bundle of others are not checked: with one, it is
 /// [`Verdict::NotVerified`](crate::Verdict::NotVerified) at best.
 ///
-/// A bundle with a certificate is verified where an authority of the trust root has issued it (X.509 as RFC 5280 has it: signatures, what
-/// each may issue and for how long, for signing code, and nothing critical that is not known) to an identity of the trust root, and the
+/// A bundle with a certificate is verified where an authority of the trust root has issued it (of RFC 5280: signatures by ECDSA with P-256 and SHA-256 or P-384 and
+/// SHA-384, which of them are authorities, with how many below them and for which names, and no critical extension that is not
+/// known; every certificate but the authority's last has to hold at that time, and to be for signing code by its `extendedKeyUsage`,
+/// also those between; `keyUsage` is not looked at) to an identity of the trust root, and the
 /// log's witnesses have cosigned the checkpoint while it held: a certificate of minutes proves nothing without a time that somebody
 /// else vouches for, and a bundle with a later checkpoint says only that it is no older. Otherwise it is
 /// [`Verdict::NotVerified`](crate::Verdict::NotVerified) at best, with the reason, also where the key is trusted by itself. Nobody is asked
-/// whether it was revoked.
+/// whether it was revoked, and whether a certificate transparency log has it; a proof of that in it (SCT) is not checked. That is left
+/// out, and named.
 #[must_use]
 pub fn verify_bundle(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Verification {
     let mut verification = Verification::default();
@@ -278,6 +281,7 @@ pub fn verify_bundle(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Veri
         Ok(Checked { evidence, trust: own, held, unknown }) => {
             verification.checked.extend(held);
             verification.missing.extend(unknown);
+            verification.left_out.extend(own.is_some().then(|| UNASKED.to_owned()));
             says(&evidence, own.as_ref().unwrap_or(trust), &mut verification);
             verification.evidence.insert(evidence.id());
         }

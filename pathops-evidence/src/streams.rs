@@ -52,6 +52,8 @@ pub(crate) use leftover::{Objects, listed};
 
 /// The version of the form of the objects.
 const FORMAT: u32 = 1;
+/// That of a numbered snapshot which has certificates; earlier versions do not read it.
+const CERTIFIED: u32 = 2;
 const FOLDER: &str = "snapshots";
 /// How many digits the name of a snapshot has.
 const NUMBER_WIDTH: usize = 20;
@@ -131,6 +133,18 @@ struct Numbered {
     key: IdempotencyKey,
     name: String,
     signed: Stored,
+}
+
+/// What is kept in an object with the version of its form.
+trait Formed: DeserializeOwned {
+    /// The newest version that is read; all before it are, too.
+    const NEWEST: u32 = FORMAT;
+}
+
+impl Formed for Note {}
+
+impl Formed for Numbered {
+    const NEWEST: u32 = CERTIFIED;
 }
 
 /// How far a stream is published.
@@ -260,7 +274,8 @@ impl Streams {
             let position = Position { sequence: tip.next, previous: tip.previous };
             let draft = Draft::new(name, subjects.clone(), &snapshot.at(position, begun.interruptions))?;
             let item = self.sealer.sign(cx, &draft).await?;
-            let numbered = Numbered { format: FORMAT, key: begun.key.clone(), name: name.to_owned(), signed: item.stored };
+            let format = if item.certificates().is_some() { CERTIFIED } else { FORMAT };
+            let numbered = Numbered { format, key: begun.key.clone(), name: name.to_owned(), signed: item.stored };
             let object = number(stream, tip.next)?;
             match self.bucket.create(&cx.part(object.as_str()), &object, encode(&numbered)?).await {
                 Ok(()) => return self.publish(cx, stream, tip.next, numbered, Some(size)).await,
@@ -383,7 +398,7 @@ impl Streams {
         Ok(count)
     }
 
-    async fn read<T: DeserializeOwned>(&self, cx: &OpContext, object: &ObjectKey) -> Result<Option<T>> {
+    async fn read<T: Formed>(&self, cx: &OpContext, object: &ObjectKey) -> Result<Option<T>> {
         read(cx, &*self.bucket, object).await
     }
 
@@ -423,12 +438,12 @@ async fn read_head(cx: &OpContext, bucket: &dyn Bucket, head: &ObjectKey) -> Res
     Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).filter(|head: &Head| head.format == FORMAT))
 }
 
-async fn read<T: DeserializeOwned>(cx: &OpContext, bucket: &dyn Bucket, object: &ObjectKey) -> Result<Option<T>> {
+async fn read<T: Formed>(cx: &OpContext, bucket: &dyn Bucket, object: &ObjectKey) -> Result<Option<T>> {
     let Some(bytes) = bucket.read(cx, object).await? else { return Ok(None) };
     let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| corrupt(object, &error))?;
     match value.get("format").and_then(serde_json::Value::as_u64) {
-        Some(format) if format == u64::from(FORMAT) => {}
-        format => return Err(corrupt(object, &format!("it has format {format:?}, and this version reads {FORMAT}"))),
+        Some(format) if (1..=u64::from(T::NEWEST)).contains(&format) => {}
+        format => return Err(corrupt(object, &format!("it has format {format:?}, and this version reads up to {}", T::NEWEST))),
     }
     T::deserialize(value).map(Some).map_err(|error| corrupt(object, &error))
 }

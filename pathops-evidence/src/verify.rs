@@ -4,6 +4,7 @@ mod holders;
 mod payloads;
 mod streams;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::{BlobStore, Bucket};
@@ -180,10 +181,12 @@ pub struct Against<'r> {
 /// snapshots, reports, logs of builds, records of decisions. Snapshots in the same bucket that were begun and never ended, or have
 /// a number and are not in the log, are named among what was left out: somebody may be busy with them. A producer keeps its own
 /// reports and logs: what its references name is whole where it is here, and counted among what was left out where it is not. Of
-/// what has a certificate, a key that is trusted by itself counts as such, and who has issued that is left out, and said. Where it is
+/// what has a certificate, a key that is trusted by itself counts as such, and who has issued that is left out, and said, as are the
+/// certificates above it: no leaf is over those. Where it is
 /// not, and the trust root has authorities, one of them has to have issued it, as for [`verify_bundle`](crate::verify_bundle), and it has
 /// to have held at the first checkpoint that covers it and that the log's witnesses have cosigned, among the newest and the known ones:
-/// otherwise it is not verified who signed that leaf, and it counts for nothing else. Each
+/// otherwise it is not verified who signed that leaf, and it counts for nothing, except that a number which it has is not missing, and a
+/// payload which it buries is not gone without a word: neither is verified then, and neither has failed. Each
 /// payload is read once. Its memory grows with the log by the names of the evidence, of the snapshots and of the payloads, and by
 /// what refers to payloads that are gone.
 ///
@@ -214,6 +217,7 @@ pub async fn verify_ledger_within(
     let known = known(against, &checkpoint, &mut verification);
     let mut audit = Audit::new(bucket, checkpoint.clone());
     let (mut payloads, mut tombstones) = (Payloads::within(payload_bytes), Tombstones::default());
+    let mut unvouched = Tombstones::default();
     let (mut counts, mut roots) = (BTreeMap::<String, u64>::new(), known.into_iter().peekable());
     let (mut snapshots, mut holders) = (Seen::default(), Holders::of(against, &note));
     let stores = Stores { blobs: against.blobs, sealed: against.sealed };
@@ -228,20 +232,29 @@ pub async fn verify_ledger_within(
             Found::End => break,
             Found::Spoilt { part, why } => verification.fails(part, why),
             Found::Item { index, item } => match holders.verify(index, &item) {
-                Ok(None) => {}
                 Err(error) => verification.fails(format!("leaf {index}"), error),
+                // It vouches for nothing, and is in the log all the same: what it would explain has not failed.
+                Ok((evidence, None)) => {
+                    drop(unvouched.take(index, &evidence, against.trust));
+                    if evidence.statement().is_snapshot() {
+                        snapshots.note(index, &evidence);
+                    }
+                }
                 // The log is over the key beside the envelope: whoever reads leaves only believes that one.
-                Ok(Some((evidence, _))) if evidence.signer() != item.by.key().id() => {
+                Ok((evidence, Some(_))) if evidence.signer() != item.by.key().id() => {
                     let why =
                         format!("its key is {}, and its envelope is signed by {}", item.by.key().id().0, evidence.signer().0);
                     verification.fails(format!("leaf {index}"), why);
                 }
-                Ok(Some((evidence, trust))) if let Some(why) = spoken_for_pathops(&evidence, &trust) => {
+                Ok((evidence, Some(trust))) if let Some(why) = spoken_for_pathops(&evidence, &trust) => {
                     verification.fails(format!("leaf {index}"), why);
                 }
-                Ok(Some((evidence, trust))) => {
+                Ok((evidence, Some(trust))) => {
                     verification.evidence.insert(evidence.id());
-                    *counts.entry(evidence.statement().predicate_type.clone()).or_default() += 1;
+                    // Those by a certified identity are counted by whose they are.
+                    if matches!(trust, Cow::Borrowed(_)) {
+                        *counts.entry(evidence.statement().predicate_type.clone()).or_default() += 1;
+                    }
                     if let Some(Err(why)) = tombstones.take(index, &evidence, &trust) {
                         verification.fails(format!("the tombstone at leaf {index}"), why);
                     }
@@ -256,11 +269,12 @@ pub async fn verify_ledger_within(
             },
         }
     }
-    payloads.settle(&tombstones, &mut verification);
+    payloads.settle(&tombstones, &unvouched, &mut verification);
     let kinds: Vec<_> = counts.iter().map(|(kind, count)| format!("{count} of {kind}")).collect();
     if verification.failures.is_empty() {
         let all: u64 = counts.values().sum();
-        verification.checked.push(format!("{all} envelopes by trusted keys ({})", kinds.join(", ")));
+        let by_keys = format!("{all} envelopes by trusted keys ({})", kinds.join(", "));
+        verification.checked.extend((all > 0).then_some(by_keys));
         verification.checked.push(format!("every tile, and the root {}", checkpoint.root));
         verification.checked.extend(signers(&against));
     }

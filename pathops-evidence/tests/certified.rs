@@ -7,11 +7,18 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
-use pathops_core::evidence::{CertificateAuthority, CertificateChain, Health, SignerIdentity, Subject, TrustRoot};
+use pathops_core::adapter::Signer as _;
+use pathops_core::evidence::{
+    CertificateAuthority, CertificateChain, Health, Occasion, SignerIdentity, StreamId, Subject, Tombstone, TombstoneReason,
+    TrustRoot, Window,
+};
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, IdempotencyKey, ObjectKey, OpContext, UnixMillis};
-use pathops_evidence::ledger::{Ledger, LogIdentity, LogKey, Witness};
-use pathops_evidence::{Against, Sealer, Verdict, Verification, authorities_of, trusted_root, verify_bundle, verify_ledger};
+use pathops_evidence::ledger::{Item, Ledger, LogIdentity, LogKey, Witness};
+use pathops_evidence::{
+    Against, Collection, Position, Sealer, SnapshotOf, Verdict, Verification, authorities_of, trusted_root, verify_bundle,
+    verify_ledger,
+};
 use sha2::{Digest as _, Sha256};
 
 const ORDERS: &str = "https://ci.example/orders";
@@ -71,6 +78,35 @@ fn log(needed: usize) -> LogIdentity {
     key().identity().with_witnesses(known, needed)
 }
 
+fn health() -> Health {
+    Health {
+        change_set: "a-change".parse().unwrap(),
+        unit: "orders".parse().unwrap(),
+        environment: "preflight".parse().unwrap(),
+        healthy: true,
+        settled_millis: 1_000,
+        observed_on: UnixMillis(7),
+    }
+}
+
+fn subject() -> Vec<Subject> {
+    vec![Subject::named("orders").with_sha256(&Digest::of(b"artifact"))]
+}
+
+/// The checkpoint of a log as it is, and as a witness has cosigned it, then.
+fn note(bucket: &MemoryBucket) -> String {
+    String::from_utf8(bucket.objects()[&ObjectKey::parse(CHECKPOINT).unwrap()].clone()).unwrap()
+}
+
+fn cosigned(note: &str, at: u64) -> String {
+    format!("{note}{}", line(1, note, at))
+}
+
+fn cosign(bucket: &MemoryBucket, at: u64) {
+    let cosigned = cosigned(&note(bucket), at);
+    bucket.objects().insert(ObjectKey::parse(CHECKPOINT).unwrap(), cosigned.into_bytes());
+}
+
 /// A log of one leaf, and its bundle, whose checkpoint these have cosigned.
 struct Logged {
     bucket: MemoryBucket,
@@ -83,16 +119,7 @@ async fn logged(chain: CertificateChain, cosigned: &[(u8, u64)]) -> Logged {
     let (bucket, signer) = (MemoryBucket::new(), MemorySigner::from_seed(1).unwrap().with_certificates(chain).unwrap());
     let ledger = Arc::new(Ledger::open(&cx(), Arc::new(bucket.clone()), key()).await.unwrap());
     let sealer = Sealer::new(Arc::new(signer), Arc::new(MemoryBlobs::new())).with_ledger(ledger);
-    let health = Health {
-        change_set: "a-change".parse().unwrap(),
-        unit: "orders".parse().unwrap(),
-        environment: "preflight".parse().unwrap(),
-        healthy: true,
-        settled_millis: 1_000,
-        observed_on: UnixMillis(7),
-    };
-    let subject = Subject::named("orders").with_sha256(&Digest::of(b"artifact"));
-    let record = sealer.seal(&cx(), "health", vec![subject], &health).await.unwrap();
+    let record = sealer.seal(&cx(), "health", subject(), &health()).await.unwrap();
     let checkpoint = ObjectKey::parse(CHECKPOINT).unwrap();
     let note = String::from_utf8(bucket.objects()[&checkpoint].clone()).unwrap();
     let note = cosigned.iter().fold(note.clone(), |all, (seed, at)| all + &line(*seed, &note, *at));
@@ -139,6 +166,7 @@ async fn a_certified_identity_is_verified_and_told() {
             assert_eq!(said.verdict(), Verdict::Verified, "{leaf}: {said}");
             let by = format!("`{subject}` by `https://issuer.example`, certified by the authority");
             assert!(said.checked.iter().any(|it| it.contains(&by)), "{leaf}: {said}");
+            assert!(!said.to_string().contains("trusted keys"), "none is by a key alone: {said}");
         }
     }
 }
@@ -163,29 +191,91 @@ async fn a_producer_is_known_by_its_identity_and_does_not_speak_for_pathops() {
     }
 }
 
+/// Each by its own authority alone, which says what is wrong, and beside one that has not issued it.
 #[tokio::test]
 async fn a_certificate_that_breaks_a_rule_does_not_hold() {
-    let refused = "no trusted authority has issued";
-    for (leaf, above, why) in [
-        ("usage", &[][..], refused),
-        ("times", &[], refused),
-        ("critical", &[], refused),
-        ("itself", &[], refused),
-        ("too-long", &["below"], refused),
-        ("by-plain", &["plain"], refused),
-        ("sha512", &[], refused),
-        ("two", &[], "or more than one"),
-        ("unissued", &[], "or more than one"),
+    let (own, other) = (&["between", "root"][..], &["another"][..]);
+    for (leaf, above, issuer, why) in [
+        ("usage", &[][..], own, "RequiredEkuNotFound"),
+        ("times", &[], own, "RequiredEkuNotFound"),
+        ("critical", &[], own, "UnsupportedCriticalExtension"),
+        ("itself", &[], own, "CaUsedAsEndEntity"),
+        ("too-long", &["below"], own, "PathLenConstraintViolated"),
+        ("by-plain", &["plain"], other, "EndEntityUsedAsCa"),
+        ("sha512", &[], other, "UnsupportedSignatureAlgorithm"),
+        ("two", &[], own, "or more than one"),
+        ("unissued", &[], own, "or more than one"),
     ] {
         let logged = logged(chain(leaf, above), &[(1, made() + 60)]).await;
-        let trust = trust().with_authority(authority(&["another"]));
-        logged.unverified(&log(1), &trust, why).await;
+        let stranger = if issuer == own { other } else { own };
+        for authorities in [&[issuer][..], &[issuer, stranger], &[stranger, issuer]] {
+            let trust = authorities.iter().fold(TrustRoot::new([]), |trust, names| trust.with_authority(authority(names)));
+            let said = logged.ledger(&log(1), &trust.with_identity(identity(ORDERS)), &[]).await;
+            assert_eq!(said.verdict(), Verdict::NotVerified, "{leaf}: {said}");
+            assert!(said.missing[0].contains(why), "{leaf}: {said}");
+        }
+    }
+    // A bundle has the first alone.
+    for leaf in ["usage", "times", "critical", "itself", "two", "unissued"] {
+        let logged = logged(chain(leaf, &[]), &[(1, made() + 60)]).await;
+        logged.unverified(&log(1), &trust(), "the certificate").await;
     }
     // Issued by the right one, and changed since: the end of a certificate is its signature.
     let mut changed = der("signer");
     *changed.last_mut().unwrap() ^= 1;
     let logged = logged(CertificateChain::new(changed, Vec::new()).unwrap(), &[(1, made() + 60)]).await;
-    logged.unverified(&log(1), &trust(), refused).await;
+    logged.unverified(&log(1), &trust(), "InvalidSignatureForPublicKey").await;
+}
+
+/// Nothing else is over what stands above a certificate.
+#[tokio::test]
+async fn what_stands_above_a_certificate_has_to_lead_to_the_authority() {
+    let told = async |above: &[&str]| {
+        let logged = logged(chain("signer", above), &[(1, made() + 60)]).await;
+        logged.ledger(&log(1), &trust(), &[]).await
+    };
+    for above in [&["between"][..], &["root", "between"]] {
+        let said = told(above).await;
+        assert_eq!(said.verdict(), Verdict::Verified, "{above:?}: {said}");
+        assert!(said.left_out.iter().any(|it| it.contains("certificates were revoked")), "{said}");
+    }
+    let many = ["between"; 6];
+    for (above, why) in
+        [(&["between", "another"][..], "none of those by which it was issued"), (&many, "6 certificates stand above")]
+    {
+        let said = told(above).await;
+        assert_eq!(said.verdict(), Verdict::NotVerified, "{above:?}: {said}");
+        assert!(said.missing[0].contains(why), "{above:?}: {said}");
+    }
+}
+
+fn cpu() -> std::time::Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    std::time::Duration::new(u64::try_from(time.tv_sec).unwrap(), u32::try_from(time.tv_nsec).unwrap())
+}
+
+/// Verifying one takes longer than all else of a leaf.
+#[tokio::test]
+async fn a_certificate_of_many_leaves_is_verified_once() {
+    let signer = || MemorySigner::from_seed(1).unwrap();
+    let sealer = Sealer::new(Arc::new(signer()), Arc::new(MemoryBlobs::new()));
+    let (bucket, mut items) = (MemoryBucket::new(), Vec::new());
+    for at in 0..200 {
+        let record = sealer.seal(&cx(), "health", subject(), &Health { observed_on: UnixMillis(at), ..health() }).await.unwrap();
+        items.push(Item::certified(sealer.envelope(&cx(), &record).await.unwrap(), chain("signer", &["between"])).unwrap());
+    }
+    Ledger::open(&cx(), Arc::new(bucket.clone()), key()).await.unwrap().append(&cx(), items).await.unwrap();
+    cosign(&bucket, made() + 60);
+    let spent = async |trust: TrustRoot| {
+        let (log, begun) = (log(1), cpu());
+        let against = Against { log: &log, trust: &trust, known: &[], blobs: None, sealed: None };
+        let said = verify_ledger(&cx(), &bucket, against).await.unwrap();
+        assert_eq!(said.verdict(), Verdict::Verified, "{said}");
+        assert!(said.to_string().contains("200 envelopes by"), "{said}");
+        cpu().saturating_sub(begun)
+    };
+    let (by_key, certified) = (spent(TrustRoot::new([signer().public_key()])).await, spent(trust()).await);
+    assert!(certified < 2 * by_key, "{certified:?}, and by its key {by_key:?}");
 }
 
 #[tokio::test]
@@ -247,6 +337,132 @@ async fn a_ledger_takes_the_time_from_an_earlier_checkpoint_that_is_known() {
     let empty = format!("{empty}{}", line(1, &empty, made() + 60));
     let said = logged.ledger(&log(1), &trust(), &[empty]).await;
     assert_eq!(said.verdict(), Verdict::NotVerified, "{said}");
+}
+
+/// A later checkpoint may have been seen earlier than one before it was.
+#[tokio::test]
+async fn what_a_later_checkpoint_covers_was_there_when_that_was_seen() {
+    let signer = MemorySigner::from_seed(1).unwrap().with_certificates(chain("signer", &[])).unwrap();
+    let (bucket, blobs) = (MemoryBucket::new(), Arc::new(MemoryBlobs::new()));
+    let ledger = Arc::new(Ledger::open(&cx(), Arc::new(bucket.clone()), key()).await.unwrap());
+    let sealer = Sealer::new(Arc::new(signer), blobs).with_ledger(ledger);
+    let mut notes = Vec::new();
+    for at in 0..3 {
+        sealer.seal(&cx(), "health", subject(), &Health { observed_on: UnixMillis(at), ..health() }).await.unwrap();
+        notes.push(note(&bucket));
+    }
+    cosign(&bucket, made() + 120);
+    let late: Vec<_> = notes[..2].iter().map(|note| cosigned(note, made() + 2 * DAY)).collect();
+    let (log, trust) = (log(1), trust());
+    let against = Against { log: &log, trust: &trust, known: &late, blobs: None, sealed: None };
+    let said = verify_ledger(&cx(), &bucket, against).await.unwrap();
+    assert_eq!(said.verdict(), Verdict::Verified, "{said}");
+}
+
+/// Ten snapshots of a stream, of which the last has a key that is trusted by itself; the log has all but some of them.
+async fn ten(without: &[u64]) -> (MemoryBucket, Vec<String>) {
+    let keyless = MemorySigner::from_seed(1).unwrap();
+    let own = MemorySigner::from_seed(2).unwrap();
+    let (bucket, key_of_own) = (MemoryBucket::new(), own.public_key());
+    let ledger = Ledger::open(&cx(), Arc::new(bucket.clone()), key()).await.unwrap();
+    let [keyless, own] = [keyless, own].map(|signer| Sealer::new(Arc::new(signer), Arc::new(MemoryBlobs::new())));
+    let (mut previous, mut notes) = (None, Vec::new());
+    for sequence in 0..10 {
+        let about = SnapshotOf {
+            stream: "shop/orders@preflight".parse().unwrap(),
+            change_set: "a-change".parse().unwrap(),
+            occasion: Occasion::Deployed,
+            window: Window { from: UnixMillis(0), until: UnixMillis(1) },
+            collected_on: UnixMillis(1),
+        };
+        let snapshot = Collection::of([]).finish(about).at(Position { sequence, previous }, 0);
+        let sealer = if sequence == 9 { &own } else { &keyless };
+        let record = sealer.seal(&cx(), "snapshot", subject(), &snapshot).await.unwrap();
+        let envelope = sealer.envelope(&cx(), &record).await.unwrap();
+        let item = match sequence {
+            9 => Item::new(envelope, key_of_own.clone()).unwrap(),
+            _ => Item::certified(envelope, chain("signer", &[])).unwrap(),
+        };
+        previous = Some(item.id());
+        let object = format!("snapshots/shop/orders/preflight/{sequence:020}");
+        bucket.objects().insert(ObjectKey::parse(object).unwrap(), b"its name alone is looked at".to_vec());
+        if !without.contains(&sequence) {
+            ledger.append(&cx(), vec![item]).await.unwrap();
+            notes.push(note(&bucket));
+        }
+    }
+    cosign(&bucket, made() + 2 * DAY);
+    (bucket, notes)
+}
+
+#[tokio::test]
+async fn snapshots_of_which_it_is_not_verified_who_signed_them_are_not_missing() {
+    let trust = TrustRoot::new([MemorySigner::from_seed(2).unwrap().public_key()]);
+    let trust = trust.with_authority(authority(&["between", "root"])).with_identity(identity(ORDERS));
+    let log = log(1);
+    let told = async |bucket: &MemoryBucket, known: &[String]| {
+        let against = Against { log: &log, trust: &trust, known, blobs: None, sealed: None };
+        verify_ledger(&cx(), bucket, against).await.unwrap()
+    };
+    let (bucket, notes) = ten(&[]).await;
+    let late = told(&bucket, &[]).await;
+    assert_eq!(late.verdict(), Verdict::NotVerified, "{late}");
+    assert!(late.missing.iter().any(|it| it.contains("9 snapshots stand between those that hold")), "{late}");
+    assert!(!late.to_string().contains("not in the log") && !late.to_string().contains("without a gap or"), "{late}");
+    let seen = told(&bucket, &[cosigned(&notes[8], made() + 60)]).await;
+    assert_eq!(seen.verdict(), Verdict::Verified, "{seen}");
+    assert!(seen.to_string().contains("10 snapshots in 1 streams: from number 0 on without a gap"), "{seen}");
+    // What none of them is, is missing.
+    for (without, part) in [(&[8][..], "number 8"), (&[5], "number 5"), (&[0], "number 0"), (&[3, 4], "numbers 3 to 4")] {
+        let said = told(&ten(without).await.0, &[]).await;
+        let [(missing, _)] = &said.failures[..] else { panic!("{without:?}: {said}") };
+        assert_eq!(*missing, format!("{part} of `shop/orders@preflight`"), "{said}");
+    }
+}
+
+/// A tombstone by one of whom it is not known who that is buries nothing, and says that there was a reason.
+#[tokio::test]
+async fn what_such_a_tombstone_is_over_is_not_gone_without_a_word() {
+    let (keyless, own) = (MemorySigner::from_seed(1).unwrap(), MemorySigner::from_seed(2).unwrap());
+    let trust =
+        TrustRoot::new([own.public_key()]).with_authority(authority(&["between", "root"])).with_identity(identity(ORDERS));
+    let (bucket, blobs) = (MemoryBucket::new(), Arc::new(MemoryBlobs::new()));
+    let ledger = Arc::new(Ledger::open(&cx(), Arc::new(bucket.clone()), key()).await.unwrap());
+    let keyless = keyless.with_certificates(chain("signer", &[])).unwrap();
+    let sealer = |signer| Sealer::new(Arc::new(signer), blobs.clone()).with_ledger(ledger.clone());
+    let (own, keyless) = (sealer(own), sealer(keyless));
+    let stream: StreamId = "shop/orders@preflight".parse().unwrap();
+    let mut collection = Collection::of(["logs".to_owned()]);
+    collection.payload("logs", &Digest::of(b"artifact"), "memory:artifact", "text/plain", None);
+    let about = SnapshotOf {
+        stream,
+        change_set: "a-change".parse().unwrap(),
+        occasion: Occasion::Deployed,
+        window: Window { from: UnixMillis(0), until: UnixMillis(1) },
+        collected_on: UnixMillis(1),
+    };
+    let snapshot = collection.finish(about).at(Position { sequence: 0, previous: None }, 0);
+    own.seal(&cx(), "snapshot", subject(), &snapshot).await.unwrap();
+    let told = async |at| {
+        cosign(&bucket, at);
+        let log = log(1);
+        let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(&*blobs), sealed: None };
+        verify_ledger(&cx(), &bucket, against).await.unwrap()
+    };
+    assert_eq!(told(made() + 60).await.verdict(), Verdict::Failed);
+    let tombstone = Tombstone {
+        reason: TombstoneReason::Erased,
+        authority: "request 17".to_owned(),
+        policy: Digest::of(b"policy"),
+        gone_on: UnixMillis(400),
+    };
+    keyless.seal(&cx(), "tombstone", subject(), &tombstone).await.unwrap();
+    let bare = note(&bucket);
+    let late = told(made() + 2 * DAY).await;
+    assert_eq!(late.verdict(), Verdict::NotVerified, "{late}");
+    assert!(late.missing.iter().any(|it| it.starts_with("`logs` of the") && it.contains("a tombstone says why")), "{late}");
+    bucket.objects().insert(ObjectKey::parse(CHECKPOINT).unwrap(), bare.into_bytes());
+    assert_eq!(told(made() + 60).await.verdict(), Verdict::Verified);
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@ mod certificates;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use certificates::certificates;
 use pathops_core::adapter::{BlobStore, Signer as _};
 use pathops_core::evidence::{
@@ -300,10 +302,35 @@ async fn no_byte_can_be_changed() {
     no_byte_of(&store(0, 1).await).await;
 }
 
-/// Nor one of a certificate, or of those above it.
+/// Nor one of a certificate, or of those above it as long as their digest is not made anew.
 #[tokio::test]
 async fn no_byte_of_a_log_with_certificates_can_be_changed() {
     no_byte_of(&store_of(0, 1, |_| true).await).await;
+}
+
+/// No leaf is over what stands above a certificate whose key is trusted by itself: it can be exchanged with its digest, and that is said.
+#[tokio::test]
+async fn what_stands_above_a_certificate_that_nobody_looks_at_is_left_out() {
+    let store = store_of(0, 1, |_| true).await;
+    let said = "the certificates above those of 1 envelopes: no leaf is over them";
+    assert!(store.verify(&[]).await.left_out.iter().any(|it| it == said));
+    let batch = store.objects().into_iter().find(|key| key.as_str().contains("/batch/")).unwrap();
+    let mut written = String::from_utf8(store.bucket.objects()[&batch].clone()).unwrap();
+    let whole: serde_json::Value = serde_json::from_str(&written).unwrap();
+    let certificates = &whole["items"][0]["certificates"];
+    let chain: Vec<_> = certificates["chain"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    let [leaf, issuer, authority] = chain[..] else { panic!("{chain:?}") };
+    let other = BASE64.encode("of another authority");
+    let bytes = [leaf, issuer, &other].map(|it| BASE64.decode(it).unwrap()).concat();
+    let digest = serde_json::to_value(Digest::of(&bytes)).unwrap();
+    for (before, after) in [(authority, &*other), (certificates["digest"].as_str().unwrap(), digest.as_str().unwrap())] {
+        assert!(written.contains(before));
+        written = written.replace(before, after);
+    }
+    store.bucket.objects().insert(batch, written.into_bytes());
+    let exchanged = store.verify(&[]).await;
+    assert_eq!(exchanged.verdict(), Verdict::Verified, "{exchanged}");
+    assert!(exchanged.left_out.iter().any(|it| it == said), "{exchanged}");
 }
 
 async fn no_byte_of(store: &Store) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pathops_core::ObjectKey;
+use pathops_core::adapter::Signer;
 use pathops_core::evidence::{CertificateChain, Health, Subject};
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, UnixMillis};
@@ -15,7 +16,7 @@ use pathops_evidence::{Sealer, trusted_root};
 use serde_json::{Value, json};
 
 use crate::evidence_command::run;
-use crate::evidence_witness::witness_at;
+use crate::evidence_witness::{git, witness_at};
 use crate::world::{cx, wait};
 
 /// An authority with one between it and whom it certifies, as `make.sh` there has made them, once.
@@ -35,6 +36,29 @@ fn key() -> LogKey {
     LogKey::new("shop.example/evidence", &[7; 32]).unwrap()
 }
 
+fn health() -> Health {
+    Health {
+        change_set: "a-change".parse().unwrap(),
+        unit: "orders".parse().unwrap(),
+        environment: "preflight".parse().unwrap(),
+        healthy: true,
+        settled_millis: 1_000,
+        observed_on: UnixMillis(7),
+    }
+}
+
+fn subject() -> Vec<Subject> {
+    vec![Subject::named("orders").with_sha256(&Digest::of(b"artifact"))]
+}
+
+/// A trusted root that names the log and the authority.
+fn root() -> String {
+    let mut root: Value = serde_json::from_str(&trusted_root(&key().identity()).unwrap()).unwrap();
+    let chain: Vec<_> = ["between", "root"].map(|name| json!({ "rawBytes": certificate(name) })).into();
+    root["certificateAuthorities"] = json!([{ "uri": "https://ca.example", "certChain": { "certificates": chain } }]);
+    root.to_string()
+}
+
 /// The bundle of what was signed, whose checkpoint a witness has cosigned while the certificate held; and the witness.
 fn bundle() -> (String, String) {
     let der = |name| BASE64.decode(certificate(name)).unwrap();
@@ -43,16 +67,7 @@ fn bundle() -> (String, String) {
     let bucket = MemoryBucket::new();
     let ledger = Arc::new(wait(Ledger::open(&cx(), Arc::new(bucket.clone()), key())).unwrap());
     let sealer = Sealer::new(Arc::new(signer), Arc::new(MemoryBlobs::new())).with_ledger(ledger.clone());
-    let health = Health {
-        change_set: "a-change".parse().unwrap(),
-        unit: "orders".parse().unwrap(),
-        environment: "preflight".parse().unwrap(),
-        healthy: true,
-        settled_millis: 1_000,
-        observed_on: UnixMillis(7),
-    };
-    let subject = Subject::named("orders").with_sha256(&Digest::of(b"artifact"));
-    let record = wait(sealer.seal(&cx(), "health", vec![subject], &health)).unwrap();
+    let record = wait(sealer.seal(&cx(), "health", subject(), &health())).unwrap();
     let checkpoint = ObjectKey::parse("log/checkpoint").unwrap();
     let note = String::from_utf8(bucket.objects()[&checkpoint].clone()).unwrap();
     let (witness, line) = witness_at(WITNESS, 1, &note, read("at").trim().parse().unwrap());
@@ -63,12 +78,9 @@ fn bundle() -> (String, String) {
 #[test]
 fn a_keyless_signer_is_verified_by_authority_identity_and_witness() {
     let (folder, (bundle, witness)) = (tempfile::tempdir().unwrap(), bundle());
-    let mut root: Value = serde_json::from_str(&trusted_root(&key().identity()).unwrap()).unwrap();
-    let chain: Vec<_> = ["between", "root"].map(|name| json!({ "rawBytes": certificate(name) })).into();
-    root["certificateAuthorities"] = json!([{ "uri": "https://ca.example", "certChain": { "certificates": chain } }]);
     let [file, root_file] = ["bundle.json", "root.json"].map(|name| folder.path().join(name).to_str().unwrap().to_owned());
     fs::write(&file, bundle).unwrap();
-    fs::write(&root_file, root.to_string()).unwrap();
+    fs::write(&root_file, root()).unwrap();
 
     let verify = |more: &[&str]| run(&[&["verify", &file, "--trusted-root", &root_file], more].concat());
     let (orders, issuer) = ("https://ci.example/orders", "https://issuer.example");
@@ -86,4 +98,58 @@ fn a_keyless_signer_is_verified_by_authority_identity_and_witness() {
     unverified(&["--identity", orders, issuer], "nobody trusted says when the certificate");
     verify(&[]).is_refused("names no key whose evidence counts");
     run(&["verify", &file, "--identity", orders, issuer]).is_refused("--trusted-root");
+}
+
+/// The newest checkpoint was cosigned when the certificate was over, and one before it in time: the history of a repository has both.
+#[test]
+fn the_history_of_a_repository_says_when_a_certificate_was_used() {
+    let (store, repository) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (bucket, blobs) = (MemoryBucket::new(), Arc::new(MemoryBlobs::new()));
+    let ledger = Arc::new(wait(Ledger::open(&cx(), Arc::new(bucket.clone()), key())).unwrap());
+    let chain = CertificateChain::new(BASE64.decode(certificate("signer")).unwrap(), Vec::new()).unwrap();
+    let keyless = MemorySigner::from_seed(1).unwrap().with_certificates(chain).unwrap();
+    let own = MemorySigner::from_seed(2).unwrap();
+    let pem = own.public_key().to_pem();
+    let made: u64 = read("at").trim().parse().unwrap();
+    git(repository.path(), &["init", "-q"]);
+    fs::create_dir(repository.path().join("log")).unwrap();
+    let checkpoint = ObjectKey::parse("log/checkpoint").unwrap();
+    let mut witness = String::new();
+    let signers: [(Arc<dyn Signer>, u64); 2] = [(Arc::new(keyless), made), (Arc::new(own), made + 200_000)];
+    for (signer, seen) in signers {
+        let sealer = Sealer::new(signer, blobs.clone()).with_ledger(ledger.clone());
+        wait(sealer.seal(&cx(), "health", subject(), &health())).unwrap();
+        let note = String::from_utf8(bucket.objects()[&checkpoint].clone()).unwrap();
+        let (name, line) = witness_at(WITNESS, 1, &note, seen);
+        witness = name;
+        let cosigned = note + &line;
+        fs::write(repository.path().join("log/checkpoint"), &cosigned).unwrap();
+        git(repository.path(), &["add", "."]);
+        git(repository.path(), &["commit", "-q", "-m", "Record a checkpoint"]);
+        bucket.objects().insert(checkpoint.clone(), cosigned.into_bytes());
+    }
+    for (name, bytes) in bucket.objects().iter() {
+        let file = store.path().join(name.as_str());
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, bytes).unwrap();
+    }
+    let elsewhere = tempfile::tempdir().unwrap();
+    let [key, outside] = ["key.pem", "root.json"].map(|name| elsewhere.path().join(name).to_str().unwrap().to_owned());
+    let inside = store.path().join("trusted_root.json").to_str().unwrap().to_owned();
+    fs::write(&key, pem).unwrap();
+    fs::write(&outside, root()).unwrap();
+    fs::write(&inside, root()).unwrap();
+    let (folder, history) = (store.path().to_str().unwrap(), repository.path().to_str().unwrap());
+    let verify = |root: &str, more: &[&str]| {
+        let identity = ["--identity", "https://ci.example/orders", "https://issuer.example"];
+        run(&[&["verify", folder, "--trusted-root", root, "--key", &key, "--witness", &witness], &identity[..], more].concat())
+    };
+    let late = verify(&outside, &[]);
+    assert!(late.0 == Some(2) && late.1.contains("seen first"), "{late:?}");
+    let verified = verify(&outside, &["--history", history]);
+    assert!(verified.works().starts_with("VERIFIED\n"), "{verified:?}");
+    assert!(!verified.1.contains("who the authorities are"), "{verified:?}");
+    // Who may write there may put another authority in the place of this one.
+    let own_word = verify(&inside, &["--history", history]);
+    assert!(own_word.works().contains("left out  who the authorities are"), "{own_word:?}");
 }

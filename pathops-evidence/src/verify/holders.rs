@@ -1,23 +1,33 @@
 //! Who held the keys that a log has certificates of.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-use pathops_core::evidence::{EnvelopeError, TrustRoot, VerifiedEvidence};
+use pathops_core::evidence::{CertificateChain, EnvelopeError, TrustRoot, VerifiedEvidence};
 
 use super::{Against, MAX_FAILURES, Verification};
-use crate::authority::{Certified, certified};
+use crate::authority::{Certified, UNASKED, certified};
 use crate::ledger::Stored;
+
+/// So many answers are remembered: of a few signers, each with one certificate for many leaves.
+const MAX_ANSWERS: usize = 16;
+
+/// A certificate, when its key was used, and what came of it.
+type Answer = (CertificateChain, Option<u64>, Result<Certified, String>);
 
 /// Who was found to have held them, and when which part of the log had been seen.
 pub(super) struct Holders<'r> {
     trust: &'r TrustRoot,
     /// The sizes of checkpoints that witnesses have cosigned, the smallest first, and when the log had been seen with so many leaves.
     seen: Vec<(u64, u64)>,
+    /// The last answers, the newest last.
+    answers: VecDeque<Answer>,
     /// How many envelopes are by whom.
     certified: BTreeMap<String, u64>,
     /// How many have a certificate, and their key is trusted by itself.
     by_key: u64,
+    /// And how many of those have others above it.
+    above: u64,
     /// Why certificates do not hold: the first, and how many more.
     refused: (Vec<String>, u64),
 }
@@ -34,42 +44,58 @@ impl<'r> Holders<'r> {
             earliest = earliest.min(*at);
             *at = earliest;
         }
-        Self { trust: against.trust, seen, certified: BTreeMap::new(), by_key: 0, refused: (Vec::new(), 0) }
+        let (answers, certified) = (VecDeque::new(), BTreeMap::new());
+        Self { trust: against.trust, seen, answers, certified, by_key: 0, above: 0, refused: (Vec::new(), 0) }
     }
 
-    /// What an envelope says, and whom to trust for that; `None` where its certificate does not show who has signed it.
+    /// What an envelope says, and whom to trust for that: nobody where its certificate does not show who has signed it.
     pub(super) fn verify(
         &mut self,
         leaf: u64,
         stored: &Stored,
-    ) -> Result<Option<(VerifiedEvidence, Cow<'r, TrustRoot>)>, EnvelopeError> {
+    ) -> Result<(VerifiedEvidence, Option<Cow<'r, TrustRoot>>), EnvelopeError> {
         let by_itself = self.trust.key(stored.by.key().id()).is_some();
         let chain = stored.by.certificates().filter(|_| !by_itself && !self.trust.authorities().is_empty());
         let Some(chain) = chain else {
             let evidence = self.trust.verify(&stored.envelope)?;
             self.by_key += u64::from(stored.by.certificates().is_some());
-            return Ok(Some((evidence, Cow::Borrowed(self.trust))));
+            self.above += u64::from(stored.by.certificates().is_some_and(|chain| !chain.above().is_empty()));
+            return Ok((evidence, Some(Cow::Borrowed(self.trust))));
         };
         let evidence = TrustRoot::new([chain.public_key().clone()]).verify(&stored.envelope)?;
         let seen = self.seen.get(self.seen.partition_point(|(size, _)| *size <= leaf)).map(|(_, at)| *at);
-        match certified(self.trust, chain, seen) {
+        match self.certified(chain, seen) {
             Ok(Certified { trust, by, .. }) => {
                 *self.certified.entry(by).or_default() += 1;
-                Ok(Some((evidence, Cow::Owned(trust))))
+                Ok((evidence, Some(Cow::Owned(trust))))
             }
-            Err(why) if self.refused.0.len() < MAX_FAILURES => {
-                self.refused.0.push(format!("who signed leaf {leaf}: {why}"));
-                Ok(None)
-            }
-            Err(_) => {
-                self.refused.1 += 1;
-                Ok(None)
+            Err(why) => {
+                if self.refused.0.len() < MAX_FAILURES {
+                    self.refused.0.push(format!("who signed leaf {leaf}: {why}"));
+                } else {
+                    self.refused.1 += 1;
+                }
+                Ok((evidence, None))
             }
         }
     }
 
+    /// Verifies a certificate, once as long as the answer is remembered: that takes longer than all else of a leaf.
+    fn certified(&mut self, chain: &CertificateChain, seen: Option<u64>) -> Result<Certified, String> {
+        if let Some((.., answer)) = self.answers.iter().find(|(of, at, _)| *at == seen && of == chain) {
+            return answer.clone();
+        }
+        let answer = certified(self.trust, chain, seen);
+        if self.answers.len() >= MAX_ANSWERS {
+            self.answers.pop_front();
+        }
+        self.answers.push_back((chain.clone(), seen, answer.clone()));
+        answer
+    }
+
     /// What came of it.
     pub(super) fn finish(self, verification: &mut Verification) {
+        verification.left_out.extend((!self.certified.is_empty()).then(|| UNASKED.to_owned()));
         let certified = self.certified.into_iter().map(|(by, count)| format!("{count} envelopes by {by}"));
         verification.checked.extend(certified);
         let (first, more) = self.refused;
@@ -79,6 +105,10 @@ impl<'r> Holders<'r> {
             let count = self.by_key;
             let what = format!("who issued the certificates of {count} envelopes: their keys are trusted by themselves");
             verification.left_out.push(what);
+        }
+        if self.above > 0 {
+            let count = self.above;
+            verification.left_out.push(format!("the certificates above those of {count} envelopes: no leaf is over them"));
         }
     }
 }

@@ -170,8 +170,9 @@ impl Payloads {
         Ok(state)
     }
 
-    /// What is gone has to be gone for a reason that the log tells.
-    pub(super) fn settle(self, tombstones: &Tombstones, verification: &mut Verification) {
+    /// What is gone has to be gone for a reason that the log tells. Where a tombstone does of which it is not verified who has signed
+    /// it, one of the `unvouched`, it is not known.
+    pub(super) fn settle(self, tombstones: &Tombstones, unvouched: &Tombstones, verification: &mut Verification) {
         if self.unseen > 0 {
             verification.missing.push(NO_BLOBS.to_owned());
         }
@@ -188,9 +189,13 @@ impl Payloads {
             let count = self.locked;
             verification.left_out.push(format!("whether the keys are there that open {count} payloads, which are encrypted"));
         }
-        let (mut told, mut held) = (0_usize, BTreeSet::new());
+        let (mut told, mut held, mut unknown) = (0_usize, BTreeSet::new(), Vec::new());
         for Gone { part, digest, leaf, retention, what } in self.gone {
             let Some((id, tombstone)) = tombstones.over(&digest, leaf, retention.as_ref()) else {
+                if unvouched.over(&digest, leaf, retention.as_ref()).is_some() {
+                    unknown.push(part);
+                    continue;
+                }
                 verification.fails(part, format!("{what} {digest} is gone, and no tombstone says why"));
                 continue;
             };
@@ -204,6 +209,11 @@ impl Payloads {
                 TombstoneReason::Erased => format!("{part}: erased by tombstone {id} on {gone_on} ({authority})"),
                 TombstoneReason::Expired => format!("{part}: expired, by policy {policy}, on {gone_on} (tombstone {id})"),
             });
+        }
+        if let Some((first, more)) = unknown.split_first() {
+            let more = if more.is_empty() { String::new() } else { format!(", nor {} payloads more", more.len()) };
+            let why = "a tombstone says why, and it is not verified who signed that";
+            verification.missing.push(format!("{first}: it is not there{more}; {why}"));
         }
         if let Some(more @ 1..) = told.checked_sub(MAX_GONE) {
             verification.checked.push(format!("{more} more payloads that are erased or expired, each by a tombstone"));

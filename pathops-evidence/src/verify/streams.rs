@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use pathops_core::Digest;
 use pathops_core::evidence::{EvidenceId, Snapshot, SnapshotError, StreamId, VerifiedEvidence};
 
 use super::Verification;
@@ -17,12 +18,17 @@ struct Link {
     leaf: u64,
 }
 
+/// Such snapshots of one stream, by the number and the name that a successor knows them by.
+type Unvouched = BTreeMap<(u64, EvidenceId), Link>;
+
 /// The snapshots that were seen.
 #[derive(Default)]
 pub(super) struct Seen {
     streams: BTreeMap<StreamId, BTreeMap<u64, Link>>,
     /// Every number in the log, of snapshots that are not whole too.
     logged: BTreeMap<StreamId, BTreeSet<u64>>,
+    /// Those of which it is not verified who has signed them. They vouch for nothing; that they are not missing can be seen.
+    unvouched: BTreeMap<StreamId, Unvouched>,
     parts: u64,
     unplaced: u64,
     wrong: bool,
@@ -59,6 +65,15 @@ impl Seen {
         }
     }
 
+    /// Notes that a snapshot is in the log of which it is not verified who has signed it.
+    pub(super) fn note(&mut self, leaf: u64, evidence: &VerifiedEvidence) {
+        let snapshot = serde_json::from_value::<Snapshot>(evidence.statement().predicate.clone());
+        let Some(place) = snapshot.ok().and_then(|snapshot| snapshot.extent.place) else { return };
+        self.logged.entry(place.stream.clone()).or_default().insert(place.sequence);
+        let link = Link { id: evidence.id(), previous: place.previous, leaf };
+        self.unvouched.entry(place.stream).or_default().entry((place.sequence, link.id)).or_insert(link);
+    }
+
     fn fails(&mut self, verification: &mut Verification, part: String, why: impl std::fmt::Display) {
         self.wrong = true;
         verification.fails(part, why);
@@ -88,9 +103,17 @@ impl Seen {
 
     /// What follows from all of them together.
     pub(super) fn finish(self, verification: &mut Verification) {
-        let wrong: Vec<_> = self.streams.iter().flat_map(|(name, stream)| broken(name, stream)).collect();
-        let whole = !self.wrong && wrong.is_empty();
-        wrong.into_iter().for_each(|(part, why)| verification.fails(part, why));
+        let (mut between, mut whole, none) = (0, !self.wrong, Unvouched::new());
+        for (name, stream) in &self.streams {
+            let (wrong, unvouched) = broken(name, stream, self.unvouched.get(name).unwrap_or(&none));
+            whole &= wrong.is_empty() && unvouched == 0;
+            between += unvouched;
+            wrong.into_iter().for_each(|(part, why)| verification.fails(part, why));
+        }
+        if between > 0 {
+            let why = "between those that hold, and it is not verified who signed them";
+            verification.missing.push(format!("whether streams are without a gap: {between} snapshots stand {why}"));
+        }
         let count: usize = self.streams.values().map(BTreeMap::len).sum();
         if count > 0 && whole {
             verification.checked.push(format!(
@@ -108,28 +131,45 @@ impl Seen {
     }
 }
 
-/// Where a stream does not go from 0 on, each after the one before.
-fn broken(name: &StreamId, stream: &BTreeMap<u64, Link>) -> Vec<(String, String)> {
+/// Where a stream does not go from 0 on, each after the one before, and between how many it has to be believed that it does.
+fn broken(name: &StreamId, stream: &BTreeMap<u64, Link>, unvouched: &Unvouched) -> (Vec<(String, String)>, u64) {
     let (mut expected, mut previous, mut wrong) = (0, None, Vec::new());
-    let mut last_leaf = None;
+    let (mut last_leaf, mut between) = (None, 0);
     for (sequence, link) in stream {
         if last_leaf.is_some_and(|leaf| leaf > link.leaf) {
             wrong.push((part(name, *sequence, link.leaf), "it stands before its predecessor".to_owned()));
         }
         last_leaf = Some(link.leaf);
-        if *sequence != expected {
-            let last = sequence - 1;
-            let missing = if last == expected { format!("number {last}") } else { format!("numbers {expected} to {last}") };
-            wrong.push((format!("{missing} of `{name}`"), format!("missing: number {sequence} is at leaf {}", link.leaf)));
-        } else if link.previous != previous {
+        let (first, earliest) = back(*sequence, link, expected, unvouched);
+        between += sequence - first;
+        if first != expected {
+            let last = first - 1;
+            let least = EvidenceId(Digest::from_bytes([0; 32]));
+            let below = unvouched.range((expected, least)..(last, least)).next_back();
+            let from = below.map_or(expected, |((number, _), _)| number + 1);
+            let missing = if last == from { format!("number {last}") } else { format!("numbers {from} to {last}") };
+            wrong.push((format!("{missing} of `{name}`"), format!("missing: number {first} is at leaf {}", earliest.leaf)));
+        } else if earliest.previous != previous {
             let told = |id: Option<EvidenceId>| id.map_or("none".to_owned(), |id| id.to_string());
-            let why = format!("it follows {}, and before it is {}", told(link.previous), told(previous));
-            wrong.push((part(name, *sequence, link.leaf), why));
+            let why = format!("it follows {}, and before it is {}", told(earliest.previous), told(previous));
+            wrong.push((part(name, first, earliest.leaf), why));
         }
         expected = sequence.saturating_add(1);
         previous = Some(link.id);
     }
-    wrong
+    (wrong, between)
+}
+
+/// The first in front of a snapshot to which its own word leads, from one to the one that it follows, through those for which nobody
+/// else vouches; itself where the one before it is none of them. Each names the one before it by all that it says.
+fn back<'l>(sequence: u64, link: &'l Link, expected: u64, unvouched: &'l Unvouched) -> (u64, &'l Link) {
+    let (mut number, mut first) = (sequence, link);
+    while number > expected
+        && let Some(before) = first.previous.and_then(|id| unvouched.get(&(number - 1, id)))
+    {
+        (number, first) = (number - 1, before);
+    }
+    (number, first)
 }
 
 fn part(stream: &StreamId, sequence: u64, leaf: u64) -> String {

@@ -358,3 +358,35 @@ async fn a_snapshot_goes_into_the_stream_that_it_was_begun_for() {
     let refused = streams.append(&cx("a"), &begun, "snapshot", subject(), &other).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Invalid, "{refused}");
 }
+
+/// As it is stored; and with certificates also as it was before there was a second form.
+#[tokio::test]
+async fn each_form_of_a_numbered_snapshot_is_written_and_read() {
+    let object = ObjectKey::parse("snapshots/shop/orders/preflight/00000000000000000000").unwrap();
+    let (mut written, mut fixtures) = (Vec::new(), Vec::new());
+    for (keyless, form) in [(false, 1), (true, 2)] {
+        let store = Store { keyless, ..Store::default() };
+        take(&store.streams().await, "orders", "first").await.unwrap();
+        written.push(String::from_utf8(store.bucket.objects()[&object].clone()).unwrap() + "\n");
+        let file = format!("{}/tests/fixtures/snapshot/numbered-{form}.json", env!("CARGO_MANIFEST_DIR"));
+        fixtures.push(std::fs::read_to_string(file).unwrap_or_default());
+    }
+    assert_eq!(written, fixtures);
+    for (keyless, fixture) in [false, true].into_iter().zip(fixtures) {
+        let of = |form: u32| {
+            let (_, rest) = fixture.split_once(',').unwrap();
+            format!("{{\"format\":{form},{rest}")
+        };
+        let after = async |stored: String| {
+            let store = Store { keyless, ..Store::default() };
+            store.bucket.objects().insert(object.clone(), stored.into_bytes());
+            take(&store.streams().await, "orders", "second").await.map(|_| store)
+        };
+        for known in [fixture.clone(), of(1)] {
+            let said = after(known).await.unwrap().verify(&[]).await;
+            assert_eq!(said.verdict(), Verdict::Verified, "{said}");
+            assert!(said.to_string().contains("2 snapshots in 1 streams"), "{said}");
+        }
+        assert_eq!(after(of(3)).await.err().unwrap().kind(), ErrorKind::Corrupt);
+    }
+}
