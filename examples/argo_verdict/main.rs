@@ -7,6 +7,10 @@
 //! {"id":"behind","verdict":"not-yet","reason":"not-seen","text":"…","resourceVersion":"1001"}
 //! ```
 //!
+//! An Application that manages others is ready where each of them has a verdict of its own. The states do not say which have, unless
+//! by `expected.judged_apart`; so a child counts where the state tells that it is healthy, and the Application itself where it manages
+//! itself. A child of which no health is told leaves its parent `stale`.
+//!
 //! `verdict` is `ready`, `not-yet`, `stale` or `failed`; a stale one says in `action` what helps. A state that cannot be read is
 //! `not-yet` for the reason `unreadable`: what is not understood is never ready. Exit codes: 0 all states have a line, 2 the file
 //! cannot be read or is no JSON.

@@ -32,9 +32,9 @@ struct Wanted {
     /// Types of hooks (`PostSync`), or names.
     #[serde(default)]
     hooks: Vec<String>,
-    /// Applications that have a verdict of their own, in a state of theirs: `namespace/name`.
-    #[serde(default)]
-    judged_apart: Vec<String>,
+    /// Applications that have a verdict of their own, in a state of theirs: `namespace/name`. Where the state does not say, those
+    /// that are told to be healthy.
+    judged_apart: Option<Vec<String>>,
 }
 
 /// A folder at a commit, a chart at a version, or a folder of an OCI artifact at a version.
@@ -102,11 +102,25 @@ impl State {
             let known = TYPES.contains(&hook.as_str());
             expected = expected.hook(if known { ExpectedHook::Type(hook.clone()) } else { ExpectedHook::Named(hook.clone()) });
         }
-        for application in &self.expected.judged_apart {
-            let (namespace, name) = application.split_once('/').ok_or("an Application judged apart is `namespace/name`")?;
-            expected = expected.judged_apart(namespace, name);
+        match &self.expected.judged_apart {
+            Some(named) => named.iter().try_fold(expected, |expected, application| {
+                let (namespace, name) = application.split_once('/').ok_or("an Application judged apart is `namespace/name`")?;
+                Ok(expected.judged_apart(namespace, name))
+            }),
+            None => Ok(self.told_healthy().fold(expected, |expected, (namespace, name)| expected.judged_apart(namespace, name))),
         }
-        Ok(expected)
+    }
+
+    /// The Applications that this one manages and whose own health it tells as good, and itself, where it is one of them: that has its
+    /// verdict here.
+    fn told_healthy(&self) -> impl Iterator<Item = (&str, &str)> {
+        let resources = self.application.pointer("/status/resources").and_then(Value::as_array).into_iter().flatten();
+        let itself = ["/metadata/namespace", "/metadata/name"].map(|pointer| text(&self.application, pointer));
+        resources.filter_map(move |resource| {
+            let place = [text(resource, "/namespace"), text(resource, "/name")];
+            let counts = place == itself || text(resource, "/health/status") == Some("Healthy");
+            place[0].zip(place[1]).filter(|_| counts)
+        })
     }
 }
 
@@ -123,6 +137,10 @@ impl WantedSource {
             _ => Err(format!("the expected source of {repo} needs either a commit, or a version")),
         }
     }
+}
+
+fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
+    value.pointer(pointer).and_then(Value::as_str)
 }
 
 fn instant(text: &str) -> Result<UnixMillis, String> {

@@ -14,7 +14,7 @@
 //!    hydrated source is followed from the dry commit to the hydrated one;
 //! 6. no operation is asked for, running or waiting for a retry, and the last did not fail at this state;
 //! 7. the application is `Synced`, and so is each of its resources, and the last operation was no dry run, after which nobody
-//!    knows when this was applied;
+//!    knows when this was applied, and after which Argo CD syncs this revision by itself only where it heals (`selfHeal`);
 //! 8. the comparison began after the last operation ended: `reconciledAt` is strictly later, since both are cut to seconds;
 //! 9. there are resources, all are healthy, and were so through the settle time;
 //! 10. the expected images run, and no other of the same repository beside them;
@@ -23,7 +23,8 @@
 //! 12. every Application that it manages has a verdict of its own ([`Expected::judged_apart`]). That a child is `Synced` says that
 //!     its spec was applied, not what became of it, and by default Argo CD leaves its health out of its parent's. What an
 //!     ApplicationSet makes is told nowhere in the object that manages it, so that one that manages such a set is never ready: the
-//!     Applications that the set makes are judged instead. The same goes for whatever else Applications came of.
+//!     Applications that the set makes are judged instead, also where the set is only left over. The same goes for whatever else
+//!     Applications came of, as far as it is told: by versions that write `isAppOfApps`, and where no Application is listed beside it.
 //!
 //! Fields are those of Argo CD 2.14 to 3.5 (`argoproj.io/v1alpha1`); fields that are not known are ignored, and what is not
 //! readable is never ready. What the rule rests on was read in Argo CD's sources: that `reconciledAt` is taken before the

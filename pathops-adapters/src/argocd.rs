@@ -22,8 +22,10 @@
 //!   one of the same unit, and is judged like the others: Argo CD's own health leaves them out. One that is not named makes the unit
 //!   [`Unjudged`](pathops_core::adapter::Stale::Unjudged), with words that name it. So does an ApplicationSet that is managed by an
 //!   Application of the unit, since nothing tells which Applications it makes: have it managed from outside the unit, and name what it
-//!   makes. What an Application manages is to be compared again after its parent's last operation, so that it is judged by the spec
-//!   that was applied then.
+//!   makes. So do Applications that are managed in another cluster, until the host says by which instance
+//!   ([`ManagedApplication::children_in`]). Applications that came of something else are not seen by versions of Argo CD that do not
+//!   write `isAppOfApps`, nor beside an Application that is managed. What an Application manages is to be compared again after its
+//!   parent's last operation, so that it is judged by the spec that was applied then.
 //! * **Bounded memory.** Of the managed Applications the fields are kept that the rule reads, and nothing of the others.
 //!
 //! Requests are not retried here, but for one: a refused credential is read again, once. The watch alone begins anew by itself,
@@ -199,6 +201,10 @@ impl ArgoCd {
 
     /// Compares what the credentials of all instances may do with the least that they need ([`ROLE`], [`ACCOUNT`]), and tells
     /// by the name of the instance what is missing and what is too much. Nothing is changed.
+    ///
+    /// Of Argo CD's own policies it finds rights in all projects. It does not find those in some projects alone, nor those to some
+    /// actions or resources of Applications alone (`action/*`, `update/*`, `delete/*`), for which Argo CD refuses to be asked; and it
+    /// misses the right to get Applications of an account that has it in some projects alone.
     ///
     /// # Errors
     /// `Unavailable`, `Timeout`, `Denied` where a server does not answer that.

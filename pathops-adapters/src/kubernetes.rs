@@ -6,9 +6,8 @@
 //!
 //! What it guarantees:
 //!
-//! * **It changes nothing.** It lists pods, events and measurements of one namespace at a time and gets logs and workloads; [`ROLE`] grants
-//!   just that.
-//!   Where a workload is verified by Argo Rollouts, Kargo or GitOps Promoter, it lists their objects as well, which
+//! * **It changes nothing.** It lists pods, events and measurements of one namespace at a time and gets logs and workloads; [`ROLE`]
+//!   grants just that. Where a workload is verified by Argo Rollouts, Kargo or GitOps Promoter, it lists their objects as well, which
 //!   [`VERIFICATIONS_ROLE`] grants. What it may not do is an error that names the verb and the resource.
 //! * **Events are the unit's own.** Those of its pods, of what they belong to (ReplicaSet and Deployment, StatefulSet, DaemonSet, Job), of
 //!   pods that these had before, and of objects that the host names ([`Workload::object`]). Kubernetes forgets events after an hour.

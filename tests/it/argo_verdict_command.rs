@@ -82,6 +82,36 @@ fn what_is_no_state_is_not_ready_and_says_why() {
 }
 
 #[test]
+fn children_count_where_they_are_told_to_be_healthy_or_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("states.json");
+    let bytes = fs::read(Path::new(ROOT).join("examples/argo_verdict/states.json")).unwrap();
+    let live: Value = serde_json::from_slice::<Value>(&bytes).unwrap()[0].clone();
+    let with = |name: &str, health: Value, named: Option<Value>| {
+        let mut state = live.clone();
+        let child = json!({"group": "argoproj.io", "version": "v1alpha1", "kind": "Application", "namespace": "argocd", "name": name,
+            "status": "Synced", "health": health});
+        state["application"]["status"]["resources"].as_array_mut().unwrap().push(child);
+        if let Some(named) = named {
+            state["expected"]["judged_apart"] = named;
+        }
+        state
+    };
+    let healthy = || json!({"status": "Healthy"});
+    let states = json!([
+        with("orders-db", healthy(), None),
+        with("orders-db", json!(null), None),
+        with("orders-preflight", json!(null), None),
+        with("orders-db", healthy(), Some(json!([]))),
+        with("orders-db", json!(null), Some(json!(["argocd/orders-db"]))),
+        with("orders-db", json!({"status": "Degraded"}), None)
+    ]);
+    fs::write(&file, states.to_string()).unwrap();
+    let told: Vec<String> = lines(&file).iter().map(|line| line["reason"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(told, ["live", "unnamed-applications", "live", "unnamed-applications", "live", "unhealthy"]);
+}
+
+#[test]
 fn a_file_that_cannot_be_read_ends_with_2() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("states.json");

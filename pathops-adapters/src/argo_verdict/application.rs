@@ -90,6 +90,31 @@ pub(super) struct Spec {
     #[serde(flatten)]
     pub(super) compared: Compared,
     pub(super) source_hydrator: Option<SourceHydrator>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) sync_policy: SyncPolicy,
+}
+
+/// What Argo CD does by itself.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SyncPolicy {
+    #[serde(deserialize_with = "or_default")]
+    automated: Automated,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Automated {
+    enabled: Option<bool>,
+    #[serde(deserialize_with = "or_default")]
+    self_heal: bool,
+}
+
+impl SyncPolicy {
+    /// Whether a revision is synced again that was synced before.
+    pub(super) fn heals(&self) -> bool {
+        self.automated.self_heal && self.automated.enabled != Some(false)
+    }
 }
 
 impl Spec {
@@ -167,7 +192,7 @@ pub(super) struct Sync {
 }
 
 /// One revision for each source, in their order.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct Revisions {
     revision: Option<String>,

@@ -33,9 +33,10 @@ pub(super) enum Child {
 }
 
 impl Resource {
-    /// Whether it is one that Argo CD deploys by. What is left over, and may stay, is not asked for.
+    /// Whether it is one that Argo CD deploys by. An Application that is left over, and may stay, is not asked for; a set that is left
+    /// over still makes Applications, and may make those that are.
     fn child(&self) -> Option<Child> {
-        self.kind_of_child().filter(|_| !self.requires_pruning)
+        self.kind_of_child().filter(|child| *child == Child::ApplicationSet || !self.requires_pruning)
     }
 
     /// The same, of one that is left over as well.
@@ -59,5 +60,11 @@ impl Application {
     pub(crate) fn children(&self) -> impl Iterator<Item = (&str, &str)> {
         let applications = self.status.resources.iter().filter(|it| it.child() == Some(Child::Application));
         applications.map(|it| (&*it.namespace, &*it.name))
+    }
+
+    /// Whether it says of itself that it deploys to the cluster that its own Argo CD runs in.
+    pub(crate) fn deploys_beside_itself(&self) -> bool {
+        let text = |field| self.spec.compared.destination.get(field).and_then(serde_json::Value::as_str);
+        text("server") == Some("https://kubernetes.default.svc") || text("name") == Some("in-cluster")
     }
 }

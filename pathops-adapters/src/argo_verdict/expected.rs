@@ -65,6 +65,13 @@ impl Expected {
         self.judged_apart.iter().any(|(of, it)| of == namespace && it == name)
     }
 
+    /// The same, but for what was said of Applications that have a verdict of their own.
+    #[cfg(feature = "argocd")]
+    pub(crate) fn judging_none_apart(mut self) -> Self {
+        self.judged_apart.clear();
+        self
+    }
+
     /// The same, seen by a comparison that began after this instant as well.
     #[cfg(feature = "argocd")]
     pub(crate) fn looked_at_after(mut self, at: UnixMillis) -> Self {

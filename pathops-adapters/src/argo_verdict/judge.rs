@@ -9,7 +9,7 @@ use super::children::children_are_judged;
 use super::expected::Expected;
 use super::hydrator::hydrated;
 use super::images::expected_images_run;
-use super::operation::{operation_ended_well, something_was_applied};
+use super::operation::{a_sync_may_follow, operation_ended_well, something_was_applied};
 use super::revision::Sourced;
 use super::same::same;
 use super::tested::hooks_succeeded;
@@ -36,6 +36,7 @@ fn verdict(expected: &Expected, application: &Application, history: &impl Histor
     at_what_is_expected(expected, application, history)?;
     operation_ended_well(expected, application, history)?;
     no_error_of_syncs(application)?;
+    a_sync_may_follow(application)?;
     in_sync(application)?;
     something_was_applied(application)?;
     looked_after_the_operation(application)?;

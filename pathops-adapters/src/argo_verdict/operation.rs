@@ -70,6 +70,16 @@ pub(super) fn something_was_applied(application: &Application) -> Step {
     if application.status.operation_state.as_ref().is_some_and(is_dry_run) { Err(dry_run()) } else { Ok(()) }
 }
 
+/// Whether a sync may follow where not all is in sync. Of a revision that was tried, dry or not, none does by itself, unless Argo CD
+/// takes back what drifts.
+pub(super) fn a_sync_may_follow(application: &Application) -> Step {
+    let status = &application.status;
+    let tried =
+        |it: &&OperationState| is_dry_run(it) && it.sync_result.as_ref().is_some_and(|result| result.at == status.sync.at);
+    let dry = status.operation_state.as_ref().filter(tried).is_some();
+    if dry && !application.spec.sync_policy.heals() { Err(dry_run()) } else { Ok(()) }
+}
+
 fn dry_run() -> Verdict {
     Verdict::Stale(Stale::DryRun, StaleAction::AskPeople)
 }

@@ -256,9 +256,19 @@ fn after_a_dry_run_people_are_asked_once_nothing_else_will_happen() {
     let dry = put(ready(), "/status/operationState/operation/sync/dryRun", json!(true));
     assert_eq!(verdict(&expected(), &dry), Verdict::Stale(Stale::DryRun, StaleAction::AskPeople));
     assert!(verdict(&expected(), &dry).to_string().ends_with("sync it once more, not dry"));
-    // A sync may still follow.
-    let out_of_sync = put(dry.clone(), "/status/sync/status", json!("OutOfSync"));
+    // A sync may still follow: of what drifts, where Argo CD takes it back, and of a revision that was not tried.
+    let without = put(dry.clone(), "/status/sync/status", json!("OutOfSync"));
+    let healing = |automated: Value| put(without.clone(), "/spec/syncPolicy", json!({"automated": automated}));
+    let out_of_sync = healing(json!({"selfHeal": true}));
     assert_eq!(reason_of(&verdict(&expected(), &out_of_sync)), "not-yet out-of-sync");
+    assert_eq!(
+        reason_of(&verdict(&expected(), &put(without.clone(), "/status/operationState/syncResult/revision", json!(commit('c'))))),
+        "not-yet out-of-sync"
+    );
+    for automated in [json!(null), json!({}), json!({"selfHeal": false}), json!({"enabled": false, "selfHeal": true})] {
+        assert_eq!(reason_of(&verdict(&expected(), &healing(automated))), "stale dry-run");
+    }
+    assert_eq!(reason_of(&verdict(&expected(), &without)), "stale dry-run");
     let under_way = put(dry, "/status/operationState/phase", json!("Running"));
     assert_eq!(
         reason_of(&verdict(&expected(), &put(under_way, "/status/operationState/finishedAt", json!(null)))),

@@ -47,11 +47,17 @@ impl About<'_> {
                 Readiness::Failed(DeployFailure::JobsMissing { jobs: self.jobs(<[_]>::is_empty) })
             }
             Stale::NotTested { .. } => Readiness::Stale(adapter::Stale::NotTested { message }, StaleAction::AskPeople),
-            Stale::DryRun | Stale::UnnamedApplications { .. } | Stale::HiddenApplications | Stale::ApplicationSet { .. } => {
+            Stale::UnnamedApplications { .. } if !self.managed.knows_where_children_are(self.application) => {
+                let message =
+                    format!("{message}, and by `children_in` the instance that they are of: it deploys to another cluster");
                 Readiness::Stale(adapter::Stale::Unjudged { message }, StaleAction::AskPeople)
             }
-            // Git was asked, and does not know it either.
-            Stale::UnknownTree { .. } => Readiness::NotYet(adapter::NotYet::Reported { message }),
+            Stale::UnnamedApplications { .. } | Stale::HiddenApplications | Stale::ApplicationSet { .. } => {
+                Readiness::Stale(adapter::Stale::Unjudged { message }, StaleAction::AskPeople)
+            }
+            // Whoever ran it may sync once more, within the time that a deployment has: it has not failed by that. And Git was asked
+            // for a tree that is not known, and does not know it either.
+            Stale::DryRun | Stale::UnknownTree { .. } => Readiness::NotYet(adapter::NotYet::Reported { message }),
             Stale::NotLooking | Stale::NotLookedAfterSync | Stale::NotLookedAfterSettling | Stale::Superseded { .. } => {
                 let last_look = self.application.looked_at();
                 Readiness::Stale(adapter::Stale::NotLooking { last_look }, StaleAction::Refresh)

@@ -4,7 +4,7 @@ use pathops_core::adapter::{ExpectedDeployment, JobKind};
 use pathops_core::{Error, ErrorKind, JobName, RepoPath, Result};
 
 use super::source::Place;
-use crate::argo_verdict::{Expected, ExpectedHook, ExpectedSource};
+use crate::argo_verdict::{Application, Expected, ExpectedHook, ExpectedSource};
 use crate::live::same_repository;
 
 /// One `Application` of Argo CD that is a unit in an environment, or a part of it.
@@ -60,6 +60,8 @@ impl ManagedApplication {
     }
 
     /// The Applications that it manages are those of this instance, and not of its own: it deploys to the cluster of another Argo CD.
+    /// Where its destination is neither `https://kubernetes.default.svc` nor `in-cluster`, that has to be said, also of its own
+    /// instance: an Application of the same name there may be another one, and does not count.
     #[must_use]
     pub fn children_in(mut self, instance: impl Into<String>) -> Self {
         self.children_in = Some(instance.into());
@@ -97,6 +99,11 @@ impl ManagedApplication {
     /// The jobs of this Application that are expected.
     pub(super) fn expected_jobs<'a>(&'a self, expected: &'a ExpectedDeployment) -> impl Iterator<Item = &'a ManagedJob> {
         self.jobs.iter().filter(|job| expected.jobs.contains(&job.name))
+    }
+
+    /// Whether it is known which instance has the Applications that it manages.
+    pub(super) fn knows_where_children_are(&self, application: &Application) -> bool {
+        self.children_in.is_some() || application.deploys_beside_itself()
     }
 
     /// The instance of the Applications that it manages.

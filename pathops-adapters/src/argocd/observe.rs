@@ -156,7 +156,7 @@ impl Observing<'_> {
     }
 
     /// What is expected of each Application: one that another manages has to be looked at since that one last did something, or it
-    /// would be judged by a spec that is no longer its own.
+    /// would be judged by a spec that is no longer its own. Where it is not known which instance has those that it manages, none counts.
     fn wanted(&self, applications: &[Arc<Application>]) -> Vec<Expected> {
         let mut applied: HashMap<(&str, &str, &str), UnixMillis> = HashMap::new();
         for (asked, application) in self.asked.iter().zip(applications) {
@@ -166,9 +166,10 @@ impl Observing<'_> {
                 *at = ended.max(*at);
             }
         }
-        let wanted = self.asked.iter().map(|Asked { managed, expected }| {
+        let wanted = self.asked.iter().zip(applications).map(|(Asked { managed, expected }, application)| {
             let at = applied.get(&(&*managed.instance, &*managed.place.namespace, &*managed.place.name));
-            at.map_or_else(|| expected.clone(), |at| expected.clone().looked_at_after(*at))
+            let wanted = at.map_or_else(|| expected.clone(), |at| expected.clone().looked_at_after(*at));
+            if managed.knows_where_children_are(application) { wanted } else { wanted.judging_none_apart() }
         });
         wanted.collect()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pathops_core::{ErrorKind, OpContext, Result};
 use serde::Deserialize;
 
-use crate::cluster::{Ask, Http, OPERATION, PATIENCE, Right, RightsFinding, encoded};
+use crate::cluster::{Ask, Http, OPERATION, PATIENCE, Right, RightsFinding};
 
 /// The least that the credential for a cluster needs, as manifests of Kubernetes.
 pub const ROLE: &str = include_str!("role.yaml");
@@ -21,7 +21,8 @@ pub(super) fn of_applications(patching: bool) -> Vec<Right> {
     verbs.map(|verb| Right { verb, group: "argoproj.io", resource: RESOURCE, part: "" }).collect()
 }
 
-/// What an account in Argo CD never needs: the resource, and what is done to it.
+/// What an account in Argo CD never needs: the resource, and what is done to it. Rights to some actions or resources of Applications
+/// alone (`action/*`, `update/*`, `delete/*`) are not among it: Argo CD refuses to be asked for them.
 const NEVER: [(&str, &[&str]); 7] = [
     (RESOURCE, &["create", "update", "delete", "sync", "override", "action"]),
     ("applicationsets", CHANGES),
@@ -33,6 +34,12 @@ const NEVER: [(&str, &[&str]); 7] = [
 ];
 
 const CHANGES: &[&str] = &["create", "update", "delete"];
+
+/// What Argo CD's policies are asked about: all of a resource. Where that is a part of projects they name `<project>/<name>`, so that
+/// `*/*` does not match `*`.
+fn all_of(resource: &str) -> &'static str {
+    if matches!(resource, RESOURCE | "applicationsets" | "exec") { "*/*" } else { "*" }
+}
 
 #[derive(Deserialize)]
 struct CanI {
@@ -58,7 +65,7 @@ pub(super) async fn of_account(http: &Http, cx: &OpContext) -> Result<BTreeSet<R
 }
 
 async fn can(http: &Http, cx: &OpContext, resource: &str, action: &str) -> Result<bool> {
-    let path = format!("/api/v1/account/can-i/{resource}/{action}/{}", encoded("*"));
+    let path = format!("/api/v1/account/can-i/{resource}/{action}/{}", all_of(resource));
     let mut ask = Ask::get(OPERATION, format!("{action} {resource}"), path);
     ask.patience = cx.timeout().unwrap_or(PATIENCE);
     let answer: CanI =

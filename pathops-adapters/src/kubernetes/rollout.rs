@@ -210,8 +210,12 @@ mod tests {
             json!({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "readyReplicas": 3, "availableReplicas": 3});
         let stuck = json!([{"type": "Available", "reason": "ProgressDeadlineExceeded"},
             {"type": "Progressing", "reason": "ProgressDeadlineExceeded", "message": "timed out"}]);
-        let other = json!([{"type": "Available", "reason": "ProgressDeadlineExceeded"}, {"type": "Progressing", "reason": "NewReplicaSet"}]);
-        let rolling = |partition: Value| json!({"replicas": 3, "updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": partition}}});
+        let other = json!([{"type": "Available", "reason": "ProgressDeadlineExceeded"},
+            {"type": "Progressing", "reason": "NewReplicaSet"}]);
+        let rolling = |partition: Value| {
+            let strategy = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": partition}});
+            json!({"replicas": 3, "updateStrategy": strategy})
+        };
         let on_delete = json!({"replicas": 3, "updateStrategy": {"type": "OnDelete"}});
         let bare = json!({"replicas": 3, "updateStrategy": {"type": "RollingUpdate"}});
         let stateful = json!({"observedGeneration": 2, "replicas": 3, "readyReplicas": 3, "updatedReplicas": 3, "currentRevision": "a",
@@ -272,6 +276,11 @@ mod tests {
             assert!(found.word == word && found.why.contains(why), "{kind:?} {object}: {found:?}, not {word}: {why}");
             object["metadata"]["deletionTimestamp"] = json!("2026-11-22T11:45:49Z");
             assert_eq!(read(&object), progressing("it is being deleted"));
+        }
+        // Nothing has been seen yet, of a generation that nobody tells either: to Argo CD that says something of StatefulSets alone.
+        let bare = json!({"spec": {"replicas": 0}, "status": {"observedGeneration": 0}});
+        for (kind, word) in [(StatefulSet, "Progressing"), (Deployment, "Healthy"), (DaemonSet, "Healthy")] {
+            assert_eq!(health(kind, &serde_json::from_value(bare.clone()).unwrap()).word, word, "{kind:?}");
         }
     }
 }

@@ -55,7 +55,8 @@ pub(crate) struct Truth {
     pub(crate) looked_at: i64,
     pub(crate) tree: Option<Tree>,
     pub(crate) healthy: bool,
-    /// Since which comparison all have found it healthy.
+    /// Since which comparison all have found it healthy, in the order in which they began: one that is written late, over those that
+    /// came after it, brings back what it knew, and what they had found is not counted.
     pub(crate) healthy_since: Option<i64>,
     /// The commit for which a whole sync succeeded last, with its hooks.
     pub(crate) tested: Option<Commit>,
@@ -394,7 +395,8 @@ impl Controller {
         let operation = self.requested.map(|_| json!({"sync": {}}));
         json!({
             "metadata": {"resourceVersion": "1", "annotations": annotations},
-            "spec": {"project": "default", "source": source(self.path), "destination": destination},
+            "spec": {"project": "default", "source": source(self.path), "destination": destination,
+                "syncPolicy": {"automated": {"selfHeal": true}}},
             "operation": operation, "status": status
         })
     }

@@ -100,6 +100,16 @@ async fn children_in_another_instance_are_looked_for_there() {
     unjudged(&seen(&of(builder(&scene), [orders(), elsewhere()]), &scene).await, "argocd/orders-db");
     let argo = of(builder(&scene), [orders().children_in("other"), elsewhere()]);
     assert_eq!(seen(&argo, &scene).await, Readiness::Ready);
+    // Its own instance may have another one of the same name: by the name alone nothing counts.
+    let other_cluster = json!({"server": "https://shop.example", "namespace": "argocd"});
+    scene.servers.cluster.edit(&place(), |object| {
+        object["spec"]["destination"] = other_cluster.clone();
+        object["status"]["sync"]["comparedTo"]["destination"] = other_cluster.clone();
+    });
+    let of_main = || ManagedApplication::new("main", "argocd", "orders-db", REPO_URL);
+    unjudged(&seen(&of(builder(&scene), [orders(), of_main()]), &scene).await, "by `children_in` the instance");
+    assert_eq!(seen(&of(builder(&scene), [orders().children_in("main"), of_main()]), &scene).await, Readiness::Ready);
+    assert_eq!(seen(&argo, &scene).await, Readiness::Ready);
     let nowhere = builder(&scene).manage(unit(), target().environment, repo(), orders().children_in("nowhere"));
     assert_eq!(nowhere.build().unwrap_err().kind(), ErrorKind::Invalid);
 }

@@ -21,7 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_warm_verdict_takes_two_requests_and_writes_nothing", a_warm_verdict_takes_two_requests_and_writes_nothing),
         trial("all_applications_of_a_unit_have_to_be_ready", all_applications_of_a_unit_have_to_be_ready),
         trial("a_commit_that_changes_nothing_is_not_tested", a_commit_that_changes_nothing_is_not_tested),
-        trial("a_dry_run_is_left_to_people", a_dry_run_is_left_to_people),
+        trial("a_dry_run_is_waited_out_and_told", a_dry_run_is_waited_out_and_told),
         trial("a_hydrated_source_is_followed_to_what_it_became", a_hydrated_source_is_followed_to_what_it_became),
         trial("what_is_configured_amiss_is_refused", what_is_configured_amiss_is_refused),
         trial("the_official_definition_refuses_what_is_none", the_official_definition_refuses_what_is_none),
@@ -111,13 +111,20 @@ async fn a_commit_that_changes_nothing_is_not_tested() {
     assert_eq!((seen.readiness, seen.jobs.len()), (Readiness::Ready, 2));
 }
 
-async fn a_dry_run_is_left_to_people() {
+/// It fails no deployment: whoever ran it may sync once more, for as long as a deployment may take.
+async fn a_dry_run_is_waited_out_and_told() {
     let scene = Scene::new().await;
     let dry = |object: &mut Value| object["status"]["operationState"]["operation"]["sync"]["dryRun"] = json!(true);
     scene.servers.cluster.edit(&place(), dry);
-    let seen = scene.argo(Way::Kubernetes).observe(&cx(), &scene.expected()).await.unwrap();
-    let Readiness::Stale(Stale::Unjudged { message }, StaleAction::AskPeople) = &seen.readiness else { panic!("{seen:?}") };
+    let argo = scene.argo(Way::Kubernetes);
+    let seen = argo.observe(&cx(), &scene.expected()).await.unwrap();
+    let Readiness::NotYet(NotYet::Reported { message }) = &seen.readiness else { panic!("{seen:?}") };
     assert!(message.contains("sync it once more"), "{message}");
+    scene
+        .servers
+        .cluster
+        .edit(&place(), |object| object["status"]["operationState"]["operation"]["sync"]["dryRun"] = json!(false));
+    assert_eq!(argo.observe(&cx(), &scene.expected()).await.unwrap().readiness, Readiness::Ready);
 }
 
 async fn a_hydrated_source_is_followed_to_what_it_became() {

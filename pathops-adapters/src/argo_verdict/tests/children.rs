@@ -63,6 +63,9 @@ fn of_what_an_application_set_makes_nothing_is_known() {
         let application_set = "argocd/shops".to_owned();
         let stale = Verdict::Stale(Stale::ApplicationSet { application_set }, StaleAction::AskPeople);
         assert_eq!(verdict(&expected, &state), stale);
+        // One that is no longer asked for, and not pruned, goes on making them.
+        let left_over = put(state.clone(), "/status/resources/3/requiresPruning", json!(true));
+        assert_eq!(verdict(&expected, &left_over), stale);
     }
 }
 

@@ -23,8 +23,12 @@ pub(super) async fn answer(cluster: Cluster, beside: Beside, request: Request) -
             Reply::json(200, &json!({"metadata": metadata, "items": cluster.all()}))
         }
         ("GET", ["api", "v1", "stream", "applications"]) => stream(cluster, &request),
-        ("GET", ["api", "v1", "account", "can-i", resource, action, "*"]) => {
-            let value = if cluster.account_may(resource, action) { "yes" } else { "no" };
+        ("GET", ["api", "v1", "account", "can-i", resource, action, object @ ..]) => {
+            if !ACTIONS.contains(action) {
+                return refusal(400, 3, &format!("{ACTIONS:?} does not contain {action}"));
+            }
+            let asked = [*resource, *action, &object.join("/")];
+            let value = if may(&cluster.account_policy(), asked) { "yes" } else { "no" };
             Reply::json(200, &json!({"value": value}))
         }
         ("GET", ["api", "v1", "applications", name]) => one(&cluster, &request, name).await,
@@ -33,6 +37,32 @@ pub(super) async fn answer(cluster: Cluster, beside: Beside, request: Request) -
             told.map_or_else(|| refusal(404, 5, "Not Found"), |told| Reply::json(200, &told))
         }
         _ => refusal(404, 5, "Not Found"),
+    }
+}
+
+/// What may be asked of a policy.
+const ACTIONS: [&str; 8] = ["get", "create", "update", "delete", "sync", "override", "action", "invoke"];
+
+/// What a policy says of a resource, an action and an object: allowed by a line, and refused by none.
+fn may(policy: &str, asked: [&str; 3]) -> bool {
+    let lines = policy.lines().map(|line| line.split(',').map(str::trim).collect::<Vec<_>>());
+    let matching = lines.filter_map(|line| match *line.as_slice() {
+        ["p", _, resource, action, object, effect] => {
+            let pairs = [resource, action, object].into_iter().zip(asked);
+            pairs.into_iter().all(|(pattern, text)| is_like(pattern.as_bytes(), text.as_bytes())).then(|| effect == "allow")
+        }
+        _ => None,
+    });
+    let effects: Vec<bool> = matching.collect();
+    !effects.is_empty() && effects.into_iter().all(|allowed| allowed)
+}
+
+/// A star stands for anything, slashes too.
+fn is_like(pattern: &[u8], text: &[u8]) -> bool {
+    match pattern {
+        [] => text.is_empty(),
+        [b'*', rest @ ..] => (0..=text.len()).any(|at| is_like(rest, &text[at..])),
+        [one, rest @ ..] => text.split_first().is_some_and(|(first, left)| first == one && is_like(rest, left)),
     }
 }
 
