@@ -87,6 +87,10 @@ pub(crate) enum Command {
         place: There,
         #[command(flatten)]
         trusted: Trusted,
+        /// A witness, by its verifier key (`NAME+ID+KEY`), whose cosignature of the newest checkpoint goes into the bundle; several may be
+        /// given. Those of others are left out.
+        #[arg(long, value_name = "KEY", value_parser = witness)]
+        witness: Vec<Witness>,
         /// Where to write it; otherwise it is printed.
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,

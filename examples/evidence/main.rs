@@ -57,7 +57,9 @@ async fn answer(command: Command) -> Result<(String, u8), Failure> {
         Command::Erase { payload, place, authority, retention } => {
             erase::erase(&cx, &payload, &place.store()?, authority, retention.as_deref()).await.map(done)
         }
-        Command::Export { id, place, trusted, out } => verify::export(&cx, &place.store()?, &id, &trusted, out).await.map(done),
+        Command::Export { id, place, trusted, witness, out } => {
+            verify::export(&cx, &place.store()?, &id, &trusted, witness, out).await.map(done)
+        }
     }
 }
 

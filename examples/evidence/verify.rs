@@ -8,7 +8,7 @@ use pathops_adapters::object_store::ObjectStoreBlobs;
 use pathops_core::OpContext;
 use pathops_core::adapter::BlobStore;
 use pathops_core::evidence::{EvidenceId, PublicKey, SignerIdentity, TrustRoot};
-use pathops_evidence::ledger::{LogIdentity, LogReader};
+use pathops_evidence::ledger::{LogIdentity, LogReader, Witness};
 use pathops_evidence::{
     Against, MAX_BUNDLE_BYTES, Verdict, Verification, authorities_of, log_of, verify_bundle, verify_ledger_within,
 };
@@ -161,10 +161,12 @@ pub(crate) async fn export(
     store: &Store,
     id: &str,
     trusted: &Trusted,
+    witness: Vec<Witness>,
     out: Option<PathBuf>,
 ) -> Result<String, Failure> {
     let id: EvidenceId = named(id)?;
-    let reader = LogReader::new(store.existing(cx).await?, log(cx, Some(store), trusted).await?.0);
+    let log = log(cx, Some(store), trusted).await?.0.with_witnesses(witness, 0);
+    let reader = LogReader::new(store.existing(cx).await?, log);
     let bundle = reader.bundle(cx, id).await?.ok_or_else(|| format!("the ledger does not have {id}"))?;
     let Some(file) = out else { return Ok(bundle) };
     fs::write(&file, bundle).map_err(|error| format!("{}: {error}", file.display()))?;

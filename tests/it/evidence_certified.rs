@@ -11,7 +11,7 @@ use pathops_core::adapter::Signer;
 use pathops_core::evidence::{CertificateChain, Health, Subject};
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, UnixMillis};
-use pathops_evidence::ledger::{Ledger, LogKey};
+use pathops_evidence::ledger::{Ledger, LogKey, LogReader, Witness};
 use pathops_evidence::{Sealer, trusted_root};
 use serde_json::{Value, json};
 
@@ -66,13 +66,16 @@ fn bundle() -> (String, String) {
     let signer = MemorySigner::from_seed(1).unwrap().with_certificates(chain).unwrap();
     let bucket = MemoryBucket::new();
     let ledger = Arc::new(wait(Ledger::open(&cx(), Arc::new(bucket.clone()), key())).unwrap());
-    let sealer = Sealer::new(Arc::new(signer), Arc::new(MemoryBlobs::new())).with_ledger(ledger.clone());
+    let sealer = Sealer::new(Arc::new(signer), Arc::new(MemoryBlobs::new())).with_ledger(ledger);
     let record = wait(sealer.seal(&cx(), "health", subject(), &health())).unwrap();
     let checkpoint = ObjectKey::parse("log/checkpoint").unwrap();
     let note = String::from_utf8(bucket.objects()[&checkpoint].clone()).unwrap();
     let (witness, line) = witness_at(WITNESS, 1, &note, read("at").trim().parse().unwrap());
     bucket.objects().insert(checkpoint, (note + &line).into_bytes());
-    (wait(ledger.reader().bundle(&cx(), record.id)).unwrap().unwrap(), witness)
+    // A bundle has the cosignatures of witnesses that whoever writes it knows.
+    let known = key().identity().with_witnesses([Witness::from_verifier_key(&witness).unwrap()], 1);
+    let reader = LogReader::new(Arc::new(bucket), known);
+    (wait(reader.bundle(&cx(), record.id)).unwrap().unwrap(), witness)
 }
 
 #[test]

@@ -157,6 +157,13 @@ fn as_many_witnesses_as_are_asked_for_have_to_have_cosigned() {
     assert!(store.verify(&["--history", repository.path()]).works().contains("1 earlier checkpoints"));
     fs::write(store.file("log/checkpoint"), note + &line).unwrap();
     assert!(store.verify(&["--witness", &one]).works().contains("one.example/w"));
+    // A bundle has the cosignatures of those whom its writer names.
+    let found = store.run("query", &["--json", "--limit", "1"]);
+    let found: serde_json::Value = serde_json::from_str(found.works().trim()).unwrap();
+    let id = found["id"].as_str().unwrap();
+    let line = serde_json::to_string(&line).unwrap();
+    let exported = |more: &[&str]| store.run("export", &[&[id], more].concat()).works().contains(line.trim_matches('"'));
+    assert!(exported(&["--witness", &one]) && !exported(&[]) && !exported(&["--witness", &two]));
     store.verify(&["--witness", &one, "--history", repository.path()]).works();
     store.verify(&["--witness", &one, "--witness", &two, "--witnesses", "1"]).works();
     lacks(&["--witness", &one, "--witness", &two]);
