@@ -159,7 +159,7 @@ fn as_many_witnesses_as_are_asked_for_have_to_have_cosigned() {
     assert!(store.verify(&["--witness", &one]).works().contains("one.example/w"));
     // A bundle has the cosignatures of those whom its writer names.
     let found = store.run("query", &["--json", "--limit", "1"]);
-    let found: serde_json::Value = serde_json::from_str(found.works().trim()).unwrap();
+    let found: serde_json::Value = serde_json::from_str(found.works().lines().next().unwrap()).unwrap();
     let id = found["id"].as_str().unwrap();
     let line = serde_json::to_string(&line).unwrap();
     let exported = |more: &[&str]| store.run("export", &[&[id], more].concat()).works().contains(line.trim_matches('"'));
