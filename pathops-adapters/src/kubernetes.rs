@@ -13,18 +13,18 @@
 //!   pods that these had before, and of objects that the host names ([`Workload::object`]). Kubernetes forgets events after an hour.
 //!   With them comes the state of each container as it is now: the digest of the image that runs, restarts, how it ended last, and
 //!   what it waits for, such as `CrashLoopBackOff`.
-//! * **A rollout has the health that Argo CD would give it.** How each Deployment, StatefulSet and DaemonSet of the unit's pods, or that the
-//!   host names, stands now is told with the events: `Healthy`, `Progressing`, `Degraded` or `Suspended`, and why. It is what people
-//!   know from Argo CD and no proof that a commit is live. Of what is not there any more, nothing is told. What may not be read, or
-//!   cannot be, is told as left out, and the other events are there all the same.
+//! * **A rollout has the health that Argo CD would give it.** How each Deployment, StatefulSet and DaemonSet of the unit's pods, or
+//!   that the host names, stands now is told with the events: `Healthy`, `Progressing`, `Degraded` or `Suspended`, and why. It is what
+//!   people know from Argo CD and no proof that a commit is live. Of what is not there any more, nothing is told. What may not be
+//!   read, or cannot be, is told as left out, and the other events are there all the same.
 //! * **Logs are shared fairly.** Each container's log, and the one from before its last restart, has an equal part of the bytes that are
 //!   asked for, and what some do not need goes to the next. Each begins with a line that says whose it is. Those of containers that
 //!   restarted or wait come last, since the end is what is kept. Where not all fits, the beginnings of all come first, and then their ends.
 //! * **What is left out is counted**, of each log and of all: 16 MiB are sent for that, or twice what is asked for; past these, and past
 //!   60 logs, it is told that there is more. What a node has rotated away, nobody knows of. No more stays in memory than is asked for,
 //!   or 4 KiB a log; half a line where one was cut is left out, and so is the rest of a private key: lines of nothing but base64.
-//! * **A slow node takes no other log with it.** A log has a fifth of the time that there is, and 8 s at most; then its end is asked for. All
-//!   have two fifths of it together, and those of containers in trouble as much again. Of what broke off, what came is kept.
+//! * **A slow node takes no other log with it.** A log has a fifth of the time that there is, and 8 s at most; then its end is asked
+//!   for. All have two fifths of it together, and those of containers in trouble as much again. Of what broke off, what came is kept.
 //! * **Verifications are handed on as they are.** [`Kubernetes::verifications`] picks the objects of a unit and judges nothing: by the
 //!   Rollout that owns them, by Stage, by commit or digest. A report holds them byte by byte, all of them or none.
 //! * **An absence says why**: no such pod, nothing printed, no metrics API in the cluster, no such kind of objects.

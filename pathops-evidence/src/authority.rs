@@ -19,7 +19,8 @@ const ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 2] = [&P256, &P384];
 const MAX_ABOVE: usize = 5;
 
 /// What is not asked about a certificate that holds.
-pub(crate) const UNASKED: &str = "whether certificates were revoked, and whether a certificate transparency log has them: nobody was asked, and no SCT is checked";
+pub(crate) const UNASKED: &str = "whether certificates were revoked, and whether a certificate transparency log has them: nobody was \
+                                 asked, and no SCT is checked";
 
 /// A certificate that holds.
 #[derive(Clone)]

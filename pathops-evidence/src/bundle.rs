@@ -261,15 +261,19 @@ struct LogId {
 /// The tokens of timestamp authorities in a bundle of others are not checked: with one, it is
 /// [`Verdict::NotVerified`](crate::Verdict::NotVerified) at best.
 ///
-/// A bundle with a certificate is verified where an authority of the trust root has issued it (of RFC 5280: signatures by ECDSA with P-256 and SHA-256 or P-384 and
-/// SHA-384, which of them are authorities, with how many below them and for which names, and no critical extension that is not
-/// known; every certificate but the authority's last has to hold at that time, and to be for signing code by its `extendedKeyUsage`,
-/// also those between; `keyUsage` is not looked at) to an identity of the trust root, and the
-/// log's witnesses have cosigned the checkpoint while it held: a certificate of minutes proves nothing without a time that somebody
-/// else vouches for, and a bundle with a later checkpoint says only that it is no older. Otherwise it is
-/// [`Verdict::NotVerified`](crate::Verdict::NotVerified) at best, with the reason, also where the key is trusted by itself. Nobody is asked
-/// whether it was revoked, and whether a certificate transparency log has it; a proof of that in it (SCT) is not checked. That is left
-/// out, and named.
+/// A bundle with a certificate is verified where
+///
+/// * an authority of the trust root has issued it. Of RFC 5280 that is: signatures by ECDSA, with P-256 and SHA-256 or P-384 and SHA-384;
+///   which of them are authorities, with how many below them and for which names; no critical extension that is not known; and every
+///   certificate but the authority's last holds at that time and is for signing code by its `extendedKeyUsage`, also those between.
+///   `keyUsage` is not looked at;
+/// * it is of an identity of the trust root;
+/// * the log's witnesses have cosigned the checkpoint while it held. A certificate of minutes proves nothing without a time that
+///   somebody else vouches for, and a bundle with a later checkpoint says only that it is no older.
+///
+/// Otherwise it is [`Verdict::NotVerified`](crate::Verdict::NotVerified) at best, with the reason, also where the key is trusted by itself.
+/// Nobody is asked whether it was revoked, or whether a certificate transparency log has it; a proof of that in it (SCT) is not
+/// checked. That is left out, and named.
 #[must_use]
 pub fn verify_bundle(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Verification {
     let mut verification = Verification::default();

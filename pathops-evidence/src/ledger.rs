@@ -5,7 +5,7 @@
 //!
 //! | object | what it is |
 //! |---|---|
-//! | `log/batch/<first leaf>` | the envelopes that were appended at once, each with its key or the certificates of that; **creating it is what appends** |
+//! | `log/batch/<first leaf>` | what was appended at once: envelopes with their keys or certificates; **creating it is what appends** |
 //! | `log/tile/<level>/<index>` | 256 hashes of a level; with `.p/<width>` while there are fewer |
 //! | `log/tile/entries/<index>` | the leaves below a tile of level 0 |
 //! | `log/checkpoint` | size and root, signed by the log |

@@ -174,21 +174,27 @@ pub struct Against<'r> {
     pub sealed: Option<&'r SealedBlobs>,
 }
 
-/// Verifies a whole ledger: that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the
-/// envelopes, that every envelope is signed by a trusted key, which its leaf has or a certificate of it, and says something, and nothing
-/// that only PathOps may where the key is a producer's, that every known checkpoint is one of this log, that snapshots are whole and follow on each
-/// other in their streams without a gap, and that what evidence refers to is there, or a tombstone says why it is not: parts of
-/// snapshots, reports, logs of builds, records of decisions. Snapshots in the same bucket that were begun and never ended, or have
-/// a number and are not in the log, are named among what was left out: somebody may be busy with them. A producer keeps its own
-/// reports and logs: what its references name is whole where it is here, and counted among what was left out where it is not. Of
-/// what has a certificate, a key that is trusted by itself counts as such, and who has issued that is left out, and said, as are the
-/// certificates above it: no leaf is over those. Where it is
-/// not, and the trust root has authorities, one of them has to have issued it, as for [`verify_bundle`](crate::verify_bundle), and it has
-/// to have held at the first checkpoint that covers it and that the log's witnesses have cosigned, among the newest and the known ones:
-/// otherwise it is not verified who signed that leaf, and it counts for nothing, except that a number which it has is not missing, and a
-/// payload which it buries is not gone without a word: neither is verified then, and neither has failed. Each
-/// payload is read once. Its memory grows with the log by the names of the evidence, of the snapshots and of the payloads, and by
-/// what refers to payloads that are gone.
+/// Verifies a whole ledger:
+///
+/// * that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the envelopes, and that every known
+///   checkpoint is one of this log;
+/// * that every envelope is signed by a trusted key, which its leaf has or a certificate of it, and says something, and nothing that
+///   only PathOps may where the key is a producer's;
+/// * that snapshots are whole and follow on each other in their streams without a gap. Snapshots in the same bucket that were begun and
+///   never ended, or have a number and are not in the log, are named among what was left out: somebody may be busy with them;
+/// * that what evidence refers to is there, or a tombstone says why it is not: parts of snapshots, reports, logs of builds, records of
+///   decisions. A producer keeps its own reports and logs: what its references name is whole where it is here, and counted among
+///   what was left out where it is not. Each payload is read once.
+///
+/// Of what has a certificate, a key that is trusted by itself counts as such; who has issued that is left out, and said, as are the
+/// certificates above it: no leaf is over those. Where the key is not trusted by itself, and the trust root has authorities, one of them
+/// has to have issued the certificate, as for [`verify_bundle`](crate::verify_bundle), and it has to have held at the first checkpoint
+/// that covers the leaf and that the log's witnesses have cosigned, among the newest and the known ones. Otherwise it is not verified
+/// who signed that leaf. It counts for nothing then, except that a number which it has is not missing, and a payload which it buries is
+/// not gone without a word: these are not verified either, and have not failed.
+///
+/// Memory grows with the log by the names of the evidence, of the snapshots and of the payloads, and by what refers to payloads that
+/// are gone.
 ///
 /// Of payloads, [`MAX_PAYLOAD_BYTES`] are read; [`verify_ledger_within`] reads more, or fewer.
 ///

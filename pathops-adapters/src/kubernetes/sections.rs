@@ -56,7 +56,8 @@ impl Section {
         self.log.as_ref().is_ok_and(|log| log.more)
     }
 
-    /// Half a line on either side of a cut is left out, and the rest of a private key after it. What fits its part of the ends is there; what does not is cut, too.
+    /// What fits its part of the ends is there; what does not is cut, too. Half a line on either side of a cut is left out, and the rest of
+    /// a private key after it.
     fn parts(&self) -> Parts<'_> {
         let Ok(log) = &self.log else { return Parts::default() };
         if log.cut_at.is_none() && log.bytes.len() <= self.share.tail.saturating_add(1) {

@@ -26,8 +26,8 @@ pub(super) struct Written<'w> {
 struct Certificates {
     chain: Vec<String>,
     /// SHA-256 over all of them, one behind the other. The leaf has the first only: without this nobody would see that one above it
-    /// is damaged. It does not keep others from being put in their place. Who verifies by an authority takes only those by which it has issued the
-    /// first; where the key is trusted by itself, nobody looks at them.
+    /// is damaged. It does not keep others from being put in their place. Who verifies by an authority takes only those by which it has
+    /// issued the first; where the key is trusted by itself, nobody looks at them.
     digest: Digest,
 }
 

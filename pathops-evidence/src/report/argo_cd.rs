@@ -16,7 +16,7 @@ pub(super) const SPEC: Spec = Spec { format: Format::ArgoCd, look, parse: |input
 
 const GROUP: &str = "argoproj.io/";
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let one = |at: &str, kinds: &[&str]| {
         look.text_at(&format!("{at}/apiVersion")).is_some_and(|version| version.starts_with(GROUP))
             && look.text_at(&format!("{at}/kind")).is_some_and(|kind| kinds.contains(&kind))

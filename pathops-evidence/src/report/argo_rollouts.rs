@@ -41,7 +41,7 @@ pub(super) const ANALYSIS_RUN: Kind = Kind { group: "argoproj.io", name: "Analys
 /// So large may the patterns be that name dry runs, in bytes of their program.
 const PATTERNS: usize = 64 << 10;
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let shown = listed(look, &[ANALYSIS_RUN]);
     certain_if(is_of(look, &[ANALYSIS_RUN]) || !shown.is_empty() && shown.iter().all(|is_one| *is_one))
 }

@@ -17,7 +17,7 @@ use crate::report::{Content, Format, ReportFinding, ScanReport};
 
 pub(super) const SPEC: Spec = Spec { format: Format::CargoAudit, look, parse: |input| Ok(Content::Scan(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(look.has(&["lockfile", "vulnerabilities"]) && look.at("/vulnerabilities/found").is_some())
 }
 

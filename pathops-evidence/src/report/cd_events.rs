@@ -17,7 +17,7 @@ const PREFIXES: [&str; 2] = ["dev.cdevents.", "dev.cdeventsx."];
 /// The versions that are read.
 const VERSIONS: [&str; 3] = ["0.3.", "0.4.", "0.5."];
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(look.has(&["context", "subject"]) && look.text_at("/context/type").is_some_and(is_cd_event))
 }
 

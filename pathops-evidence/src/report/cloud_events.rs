@@ -15,7 +15,7 @@ use crate::report::{Content, EventEnvelope, Format};
 
 pub(super) const SPEC: Spec = Spec { format: Format::CloudEvents, look, parse: |input| Ok(Content::Events(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let is_event = |it: &Value| ["specversion", "id", "source", "type"].iter().all(|key| it.get(key).is_some());
     certain_if(match look {
         Look::Json(Value::Array(batch)) => !batch.is_empty() && batch.iter().all(is_event),

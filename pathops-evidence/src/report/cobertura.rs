@@ -14,7 +14,7 @@ pub(super) const SPEC: Spec = Spec { format: Format::Cobertura, look, parse: |in
 /// By how much a rate may be better than what is listed: tools round.
 const ROUNDED: f64 = 0.01;
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(matches!(look, Look::Xml(root) if root.name == "coverage" && root.attribute("line-rate").is_some()))
 }
 

@@ -15,7 +15,7 @@ use crate::report::{Content, Format, ProbeCheck};
 
 pub(super) const SPEC: Spec = Spec { format: Format::Curl, look, parse: |input| Ok(Content::Checks(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let of_curl =
         |line: &serde_json::Value| ["url_effective", "exitcode", "response_code"].iter().all(|key| line.get(key).is_some());
     certain_if(!look.lines().is_empty() && look.lines().iter().all(of_curl))

@@ -18,7 +18,7 @@ pub(super) const SPEC: Spec = Spec { format: Format::CyclonedxJson, look, parse:
 /// The versions that are read.
 pub(super) const VERSIONS: [&str; 4] = ["1.4", "1.5", "1.6", "1.7"];
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(look.text_at("/bomFormat") == Some("CycloneDX"))
 }
 

@@ -14,7 +14,7 @@ pub(super) const SPEC: Spec = Spec { format: Format::CyclonedxXml, look, parse: 
 
 const NAMESPACE: &str = "http://cyclonedx.org/schema/bom/";
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(matches!(look, Look::Xml(root) if root.name == "bom" && version(root).is_some()))
 }
 

@@ -10,15 +10,14 @@ use crate::report::*;
 #[derive(Clone, Copy)]
 pub(super) struct Spec {
     pub(super) format: Format,
-    pub(super) look: fn(&Look<'_>) -> Confidence,
+    /// How sure it is, by a cheap look; `None` where the report is not in it.
+    pub(super) look: fn(&Look<'_>) -> Option<Confidence>,
     pub(super) parse: fn(&Input<'_>) -> Result<Content, Fail>,
 }
 
-/// How sure a format is that a report is in it, by a cheap look.
+/// How sure a format is that a report is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Confidence {
-    /// It is not: never among [`candidates`].
-    No,
     /// It could be, as other things could: only where somebody says so.
     Possible,
     /// It looks like it.
@@ -27,14 +26,14 @@ pub enum Confidence {
     Certain,
 }
 
-/// `Certain` or `No`.
-pub(super) fn certain_if(it: bool) -> Confidence {
-    if it { Confidence::Certain } else { Confidence::No }
+/// `Certain` or not at all.
+pub(super) fn certain_if(it: bool) -> Option<Confidence> {
+    it.then_some(Confidence::Certain)
 }
 
-/// `Likely` or `No`.
-pub(super) fn likely_if(it: bool) -> Confidence {
-    if it { Confidence::Likely } else { Confidence::No }
+/// `Likely` or not at all.
+pub(super) fn likely_if(it: bool) -> Option<Confidence> {
+    it.then_some(Confidence::Likely)
 }
 
 macro_rules! formats {

@@ -13,7 +13,7 @@ use crate::report::{Content, ExternalCheck, ExternalState, Fault, Format};
 pub(super) const SPEC: Spec =
     Spec { format: Format::GithubChecks, look, parse: |input| Ok(Content::ExternalChecks(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let listed = ["check_runs", "check_suites", "workflow_runs"].iter().any(|key| look.has(&["total_count", key]));
     let sent = ["check_run", "check_suite", "workflow_run"].iter().any(|key| look.has(&["action", key]));
     let combined = look.has(&["state", "statuses", "sha"]);
@@ -56,7 +56,7 @@ struct Status {
 }
 
 fn read(input: &Input<'_>) -> Result<Vec<ExternalCheck>, Fail> {
-    if look(&input.look) == Confidence::No {
+    if look(&input.look).is_none() {
         return Err(Fail::malformed(Place::Whole, "it holds none of the things that are read"));
     }
     let document: Document = input.json()?;

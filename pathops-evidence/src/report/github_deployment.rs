@@ -11,7 +11,7 @@ use crate::report::{Content, DeploymentPhase, DeploymentReport, Format};
 pub(super) const SPEC: Spec =
     Spec { format: Format::GithubDeployment, look, parse: |input| Ok(Content::Deployments(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let is_status = |it: &serde_json::Value| it.get("deployment_url").is_some() && it.get("state").is_some();
     let listed = look.list().is_some_and(|list| !list.is_empty() && list.iter().all(is_status));
     certain_if(listed || look.has(&["deployment_status", "deployment"]))

@@ -16,13 +16,13 @@ use crate::report::{Content, ExternalCheck, ExternalState, Format};
 pub(super) const SPEC: Spec =
     Spec { format: Format::GitlabPipeline, look, parse: |input| Ok(Content::ExternalChecks(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let sent = matches!(look.text_at("/object_kind"), Some("pipeline" | "build"));
     match look {
-        Look::Json(Value::Array(list)) if list.is_empty() => Confidence::Possible,
+        Look::Json(Value::Array(list)) if list.is_empty() => Some(Confidence::Possible),
         Look::Json(Value::Array(list)) => certain_if(list.iter().all(is_one)),
         Look::Json(one) => certain_if(sent || is_one(one)),
-        _ => Confidence::No,
+        _ => None,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::report::{Content, Format, TestReport};
 
 pub(super) const SPEC: Spec = Spec { format: Format::GitlabTests, look, parse: |input| Ok(Content::Tests(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(look.has(&["total_count", "success_count", "test_suites"]))
 }
 

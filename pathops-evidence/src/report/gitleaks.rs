@@ -12,11 +12,11 @@ use crate::report::{Content, Format, ReportFinding, ScanReport};
 
 pub(super) const SPEC: Spec = Spec { format: Format::Gitleaks, look, parse: |input| Ok(Content::Scan(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     match look.list() {
-        Some([]) => Confidence::Possible,
-        Some(list) if list.iter().all(|it| it.get("RuleID").is_some() && it.get("File").is_some()) => Confidence::Certain,
-        _ => Confidence::No,
+        Some([]) => Some(Confidence::Possible),
+        Some(list) if list.iter().all(|it| it.get("RuleID").is_some() && it.get("File").is_some()) => Some(Confidence::Certain),
+        _ => None,
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) const SPEC: Spec =
 
 const COMMIT_STATUS: Kind = Kind { group: "promoter.argoproj.io", name: "CommitStatus" };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let shown = listed(look, &[COMMIT_STATUS]);
     certain_if(is_of(look, &[COMMIT_STATUS]) || !shown.is_empty() && shown.iter().all(|is_one| *is_one))
 }

@@ -16,7 +16,7 @@ use crate::report::{Content, Format, TestReport};
 
 pub(super) const SPEC: Spec = Spec { format: Format::GoTestJson, look, parse: |input| Ok(Content::Tests(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let is_event = |line: &serde_json::Value| {
         line.get("Action").is_some() && (line.get("Package").is_some() || line.get("ImportPath").is_some())
     };

@@ -12,7 +12,7 @@ use crate::report::{Content, Format, ReportFinding, ScanReport};
 
 pub(super) const SPEC: Spec = Spec { format: Format::Grype, look, parse: |input| Ok(Content::Scan(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let is_grype = look.text_at("/descriptor/name") == Some("grype");
     certain_if(look.has(&["matches"]) && (is_grype || look.has(&["source", "distro"])))
 }

@@ -10,13 +10,13 @@ use crate::report::{Content, DeploymentReport, Format};
 
 pub(super) const SPEC: Spec = Spec { format: Format::HelmList, look, parse: |input| Ok(Content::Deployments(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let is_release =
         |it: &serde_json::Value| ["chart", "app_version", "revision", "status"].iter().all(|key| it.get(key).is_some());
     match look.list() {
-        Some([]) => Confidence::Possible,
-        Some(list) if list.iter().all(is_release) => Confidence::Certain,
-        _ => Confidence::No,
+        Some([]) => Some(Confidence::Possible),
+        Some(list) if list.iter().all(is_release) => Some(Confidence::Certain),
+        _ => None,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::report::{Content, DeploymentPhase, DeploymentReport, Format};
 pub(super) const SPEC: Spec =
     Spec { format: Format::HelmStatus, look, parse: |input| Ok(Content::Deployments(vec![read(input)?])) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(look.has(&["name", "info", "version"]) && look.text_at("/info/status").is_some())
 }
 

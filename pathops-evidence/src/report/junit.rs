@@ -34,7 +34,7 @@ pub fn parse(xml: &[u8]) -> Result<TestReport, ParseError> {
     Input::open(xml).and_then(|input| read(&input)).map_err(|fail| fail.of(Format::Junit))
 }
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(matches!(look, Look::Xml(root) if matches!(root.name.as_str(), "testsuites" | "testsuite")))
 }
 

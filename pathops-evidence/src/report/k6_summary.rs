@@ -20,7 +20,7 @@ use crate::report::{Content, Format, ProbeCheck};
 
 pub(super) const SPEC: Spec = Spec { format: Format::K6Summary, look, parse: |input| Ok(Content::Checks(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(
         look.has(&["metrics", "root_group"]) || look.has(&["metadata", "results"]) && look.at("/metadata/k6_version").is_some(),
     )

@@ -30,7 +30,7 @@ const STAGE: Kind = Kind { group: "kargo.akuity.io", name: "Stage" };
 /// On an AnalysisRun: which freight it is of.
 const COLLECTION: &str = "kargo.akuity.io/freight-collection";
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let own = [FREIGHT, STAGE];
     certain_if(is_of(look, &own) || listed(look, &own).contains(&true))
 }

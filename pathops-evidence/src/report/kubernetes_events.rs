@@ -13,13 +13,13 @@ use crate::report::{Content, Fault, Format, RuntimeEvent};
 pub(super) const SPEC: Spec =
     Spec { format: Format::KubernetesEvents, look, parse: |input| Ok(Content::RuntimeEvents(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let first = look.text_at("/items/0/kind");
     match (look.text_at("/kind"), first) {
-        (Some("EventList" | "Event"), _) if look.has(&["apiVersion"]) => Confidence::Certain,
-        (Some("List"), Some("Event")) => Confidence::Certain,
-        (Some("List"), None) => Confidence::Possible,
-        _ => Confidence::No,
+        (Some("EventList" | "Event"), _) if look.has(&["apiVersion"]) => Some(Confidence::Certain),
+        (Some("List"), Some("Event")) => Some(Confidence::Certain),
+        (Some("List"), None) => Some(Confidence::Possible),
+        _ => None,
     }
 }
 

@@ -19,8 +19,8 @@ const MAX_YAML: usize = 4 * 1024 * 1024;
 /// Lists of containers in the specification of a pod.
 const CONTAINERS: [&str; 3] = ["containers", "initContainers", "ephemeralContainers"];
 
-fn look(look: &Look<'_>) -> Confidence {
-    let Look::Text(text) = look else { return Confidence::No };
+fn look(look: &Look<'_>) -> Option<Confidence> {
+    let Look::Text(text) = look else { return None };
     likely_if(["apiVersion: ", "kind: "].iter().all(|key| text.lines().any(|line| line.starts_with(key))))
 }
 

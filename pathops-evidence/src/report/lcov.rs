@@ -15,8 +15,8 @@ pub(super) const SPEC: Spec = Spec { format: Format::Lcov, look, parse: |input| 
 /// Lines that say nothing about lines and branches: names, functions, conditions, the version of the source.
 const OTHERS: [&str; 11] = ["TN", "FN", "FNDA", "FNF", "FNH", "FNL", "FNA", "VER", "MCDC", "MCF", "MCH"];
 
-fn look(look: &Look<'_>) -> Confidence {
-    let Look::Text(text) = look else { return Confidence::No };
+fn look(look: &Look<'_>) -> Option<Confidence> {
+    let Look::Text(text) = look else { return None };
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let first = lines.next().unwrap_or_default();
     certain_if(first.starts_with("SF:") || first.starts_with("TN:") && lines.next().is_some_and(|line| line.starts_with("SF:")))

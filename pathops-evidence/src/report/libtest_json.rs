@@ -17,7 +17,7 @@ use crate::report::{Content, Format, TestReport};
 
 pub(super) const SPEC: Spec = Spec { format: Format::LibtestJson, look, parse: |input| Ok(Content::Tests(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let is_event = |line: &serde_json::Value| {
         line.get("event").is_some() && matches!(line.get("type").and_then(|it| it.as_str()), Some("suite" | "test"))
     };

@@ -17,7 +17,7 @@ use crate::report::{Content, Fault, Format, ReportFinding, ScanReport};
 
 pub(super) const SPEC: Spec = Spec { format: Format::NpmAudit, look, parse: |input| Ok(Content::Scan(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let failed = look.at("/error/summary").is_some();
     certain_if(look.has(&["auditReportVersion"]) || look.has(&["advisories", "metadata"]) || failed)
 }

@@ -19,7 +19,7 @@ use crate::report::{Content, Format, ReportFinding, ScanReport};
 
 pub(super) const SPEC: Spec = Spec { format: Format::OsvScanner, look, parse: |input| Ok(Content::Scan(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let first = look.at("/results/0/packages").is_some();
     certain_if(look.has(&["results"]) && (first || look.has(&["experimental_config"])))
 }

@@ -13,7 +13,7 @@ use crate::report::{Content, Format, TraceReport};
 
 pub(super) const SPEC: Spec = Spec { format: Format::OtlpTraces, look, parse: |input| Ok(Content::Traces(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(!look.lines().is_empty() && look.lines().iter().all(|line| line.get("resourceSpans").is_some()))
 }
 

@@ -18,7 +18,7 @@ use crate::report::{Content, Fault, Format, MetricReport, Sample, Series};
 
 pub(super) const SPEC: Spec = Spec { format: Format::PrometheusQuery, look, parse: |input| Ok(Content::Metrics(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     let failed = look.text_at("/status") == Some("error") && look.has(&["errorType", "error"]);
     certain_if(look.has(&["status"]) && look.text_at("/data/resultType").is_some() || failed)
 }

@@ -87,7 +87,6 @@ pub fn recognise(bytes: &[u8]) -> Result<Format, Unrecognised> {
 pub fn candidates(bytes: &[u8]) -> Result<Vec<(Format, Confidence)>, ParseError> {
     let input = Input::open(bytes).map_err(|fail| fail.of(None))?;
     let mut candidates = looked_at(Format::ALL, &input.look);
-    candidates.retain(|(_, confidence)| *confidence > Confidence::No);
     candidates.sort_by_key(|(_, confidence)| std::cmp::Reverse(*confidence));
     Ok(candidates)
 }
@@ -108,20 +107,20 @@ pub fn begins_a_log(beginning: &[u8]) -> bool {
     recognise(text.as_bytes()) == Ok(Format::PodLog)
 }
 
-/// How sure each of `formats` is.
+/// Those of `formats` that it could be in, and how sure each is.
 fn looked_at(formats: &[Format], look: &Look<'_>) -> Vec<(Format, Confidence)> {
-    formats.iter().map(|format| format.spec()).map(|spec| (spec.format, (spec.look)(look))).collect()
+    formats.iter().map(|format| format.spec()).filter_map(|spec| Some((spec.format, (spec.look)(look)?))).collect()
 }
 
 /// Recognises one of `formats`.
 pub(super) fn among(formats: &[Format], look: &Look<'_>) -> Result<Format, Unrecognised> {
     let sure = looked_at(formats, look);
-    let best = sure.iter().map(|(_, confidence)| *confidence).max().unwrap_or(Confidence::No);
-    let mut best_of: Vec<_> = sure.into_iter().filter(|(_, confidence)| *confidence == best).map(|(format, _)| format).collect();
+    let best = sure.iter().map(|(_, confidence)| *confidence).max();
+    let best_of = sure.into_iter().filter(|(_, confidence)| Some(*confidence) == best).map(|(format, _)| format);
+    let mut best_of: Vec<_> = best_of.collect();
     best_of.sort_unstable();
     match (best, best_of.as_slice()) {
-        (Confidence::No, _) => Err(Unrecognised::Unknown { possible: Vec::new() }),
-        (Confidence::Possible, _) => Err(Unrecognised::Unknown { possible: best_of }),
+        (None | Some(Confidence::Possible), _) => Err(Unrecognised::Unknown { possible: best_of }),
         (_, [format]) => Ok(*format),
         _ => Err(Unrecognised::Ambiguous { candidates: best_of }),
     }

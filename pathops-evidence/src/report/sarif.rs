@@ -21,7 +21,7 @@ use crate::report::{Content, Format, ReportFinding, ScanReport};
 
 pub(super) const SPEC: Spec = Spec { format: Format::Sarif, look, parse: |input| Ok(Content::Scan(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(look.has(&["version", "runs"]) && look.at("/runs").is_some_and(serde_json::Value::is_array))
 }
 

@@ -11,7 +11,7 @@ use crate::report::{Content, Format, SbomReport};
 
 pub(super) const SPEC: Spec = Spec { format: Format::Spdx2Json, look, parse: |input| Ok(Content::Sbom(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(look.text_at("/spdxVersion").is_some_and(|version| version.starts_with("SPDX-2")))
 }
 

@@ -18,7 +18,7 @@ const PACKAGES: [&str; 3] = ["software_Package", "ai_AIPackage", "dataset_Datase
 
 const CONTEXT: &str = "https://spdx.org/rdf/3.";
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(look.text_at("/@context").is_some_and(|context| context.starts_with(CONTEXT)) && look.has(&["@graph"]))
 }
 

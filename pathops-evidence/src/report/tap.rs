@@ -16,15 +16,15 @@ pub(super) const SPEC: Spec = Spec { format: Format::Tap, look, parse: |input| O
 /// How far a subtest is indented.
 const INDENT: usize = 4;
 
-fn look(look: &Look<'_>) -> Confidence {
-    let Look::Text(text) = look else { return Confidence::No };
+fn look(look: &Look<'_>) -> Option<Confidence> {
+    let Look::Text(text) = look else { return None };
     let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or_default();
     if first.starts_with("TAP version ") {
-        Confidence::Certain
+        Some(Confidence::Certain)
     } else if plan(first).is_some() || Point::read(first).is_some() && text.lines().any(|line| plan(line).is_some()) {
-        Confidence::Likely
+        Some(Confidence::Likely)
     } else {
-        Confidence::No
+        None
     }
 }
 

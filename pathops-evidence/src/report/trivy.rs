@@ -14,7 +14,7 @@ use crate::report::{Content, Format, ReportFinding, ScanReport};
 
 pub(super) const SPEC: Spec = Spec { format: Format::Trivy, look, parse: |input| Ok(Content::Scan(read(input)?)) };
 
-fn look(look: &Look<'_>) -> Confidence {
+fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(look.has(&["SchemaVersion"]) && (look.has(&["ArtifactName"]) || look.has(&["Results"])))
 }
 

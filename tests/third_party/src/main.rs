@@ -10,7 +10,8 @@
 //!
 //! `cdevent` verifies nothing: it writes an event by the library of CDEvents, for others to read.
 //!
-//! All but `INDEX`, `LOG_KEY`, `IDENTITY` and `ISSUER` are files. `LOG_KEY` is a C2SP verifier key, and a `PROOF` its hashes, one after the other.
+//! All but `INDEX`, `LOG_KEY`, `IDENTITY` and `ISSUER` are files. `LOG_KEY` is a C2SP verifier key, and a `PROOF` its hashes, one after
+//! the other.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
