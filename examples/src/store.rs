@@ -249,7 +249,7 @@ impl Store {
         let signer = LocalSigner::open_or_create(keys.join("signing.pem"))?;
         let public = signer.public_key();
         let foreign = || format!("{} names another log than the key in {} is of", bucket.location(&root), keys.display());
-        keep(cx, &*bucket, &root, trusted_root(&identity)?.as_bytes(), foreign).await?;
+        keep(cx, &*bucket, &root, trusted_root(&identity, &[])?.as_bytes(), foreign).await?;
         let name = ObjectKey::parse(format!("{KEYS}/{}.pem", public.id().0.short()))?;
         let taken = || format!("{} is another key than that in {}", bucket.location(&name), keys.display());
         keep(cx, &*bucket, &name, public.to_pem().as_bytes(), taken).await?;

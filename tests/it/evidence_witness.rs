@@ -116,9 +116,13 @@ fn a_commit_that_takes_the_checkpoint_away_is_named() {
     fs::create_dir_all(repository.0.path().join("log")).unwrap();
     grow(&store, "2026-11-23T12:00:00Z");
     repository.records(&store);
+    fs::write(repository.0.path().join("log/checkpoint"), "no checkpoint\n".repeat(10_000)).unwrap();
+    git(repository.0.path(), &["commit", "-q", "-a", "-m", "Fill the disk"]);
+    repository.records(&store);
     let verified = store.verify(&["--history", repository.path()]);
     fails(&verified, "it took `log/checkpoint` away");
-    assert_eq!(verified.1.matches("FAILED    ").count(), 1, "the checkpoints before and after hold: {verified:?}");
+    fails(&verified, "`log/checkpoint` has 140000 bytes: that is no checkpoint");
+    assert_eq!(verified.1.matches("FAILED    ").count(), 2, "the checkpoints before and after hold: {verified:?}");
     fs::write(repository.0.path().join(".git/info/grafts"), "").unwrap();
     store.verify(&["--history", repository.path()]).is_refused("has grafts, which hide commits");
 }
