@@ -26,11 +26,13 @@ impl std::fmt::Display for EvidenceId {
 
 /// A DSSE v1 envelope with one signature.
 ///
-/// Field order and names are those of the DSSE specification, so that other tools read it.
+/// Field order and names are those of the DSSE specification, so that other tools read it. Of its two alphabets of base64, one of which
+/// is for URLs, both are read, and the standard one is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Envelope {
     payload_type: String,
+    #[serde(deserialize_with = "in_either_alphabet")]
     payload: String,
     signatures: Vec<EnvelopeSignature>,
 }
@@ -41,6 +43,15 @@ struct EnvelopeSignature {
     #[serde(default)]
     keyid: String,
     sig: Signature,
+}
+
+/// What is written in the alphabet for URLs, in the standard one; anything else as it is.
+pub(super) fn standard_alphabet(base64: String) -> String {
+    if base64.contains(['+', '/']) { base64 } else { base64.replace('-', "+").replace('_', "/") }
+}
+
+fn in_either_alphabet<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map(standard_alphabet)
 }
 
 /// DSSE's pre-authentication encoding: the bytes that are signed.

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use p256::ecdsa::signature::Verifier as _;
 use serde::{Deserialize, Serialize};
 
+use super::envelope::standard_alphabet;
 use crate::digest::Digest;
 
 /// What stands before the 65 bytes of an uncompressed P-256 point in a DER `SubjectPublicKeyInfo` (RFC 5480).
@@ -131,6 +132,6 @@ impl From<Signature> for String {
 impl TryFrom<String> for Signature {
     type Error = KeyError;
     fn try_from(text: String) -> Result<Self, KeyError> {
-        BASE64.decode(text).map(Self).map_err(|_| KeyError("a signature in base64"))
+        BASE64.decode(standard_alphabet(text)).map(Self).map_err(|_| KeyError("a signature in base64"))
     }
 }
