@@ -4,6 +4,8 @@
 //! verified offline, also by tools that nobody here wrote. Most of those leave fields aside that nothing authenticates.
 //! [`verify_bundle`] does not: what it has verified, it writes down again, and the bundle has to be that, byte for byte.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pathops_core::evidence::{
@@ -178,12 +180,13 @@ struct ValidFor {
     end: Option<String>,
 }
 
-/// The file by which others know a log: Sigstore's `trusted_root.json`, version 0.1. It has no place for the keys of signers that no
-/// authority has certified: those go beside it, a PEM for each, and tools take them by themselves.
+/// The file by which others know a log, and the authorities that certify who signs: Sigstore's `trusted_root.json`, version 0.1, which
+/// [`log_of`] and [`authorities_of`] read. It has no place for the keys of signers that no authority has certified: those go beside it,
+/// a PEM for each, and tools take them by themselves. What an authority calls itself is in its certificates, and is not repeated.
 ///
 /// # Errors
 /// None in practice: all of it is text.
-pub fn trusted_root(log: &LogIdentity) -> Result<String> {
+pub fn trusted_root(log: &LogIdentity, authorities: &[CertificateAuthority]) -> Result<String> {
     let key = [ED25519_PREFIX.as_slice(), &log.key()].concat();
     let tlog = json!({
         "baseUrl": format!("https://{}", log.origin()),
@@ -198,11 +201,23 @@ pub fn trusted_root(log: &LogIdentity) -> Result<String> {
     let root = json!({
         "mediaType": TRUSTED_ROOT,
         "tlogs": [tlog],
-        "certificateAuthorities": [],
+        "certificateAuthorities": authorities.iter().map(authority).collect::<Vec<_>>(),
         "ctlogs": [],
         "timestampAuthorities": [],
     });
     canonical(&root).map_err(|error| Error::new(ErrorKind::Unexpected, "write a trusted root").with_source(error))
+}
+
+fn authority(authority: &CertificateAuthority) -> Value {
+    let certificates = authority.certificates.iter().map(|it| json!({ "rawBytes": BASE64.encode(it) }));
+    let instants = [("start", authority.from), ("end", authority.until)];
+    let valid_for: BTreeMap<_, _> = instants.into_iter().filter_map(|(name, at)| Some((name, at?.to_string()))).collect();
+    json!({
+        "subject": { "organization": "", "commonName": "" },
+        "uri": "",
+        "certChain": { "certificates": certificates.collect::<Vec<_>>() },
+        "validFor": valid_for,
+    })
 }
 
 /// The log that a trusted root names.

@@ -57,7 +57,7 @@ async fn a_bundle_verifies_offline_with_the_trusted_root_and_the_signers_key() {
     let (ledger, trust, record) = log().await;
     assert_eq!(record.leaf, Some(2));
     let bundle = ledger.reader().bundle(&cx(), record.id).await.unwrap().unwrap();
-    let known = log_of(trusted_root(&key().identity()).unwrap().as_bytes()).unwrap();
+    let known = log_of(trusted_root(&key().identity(), &[]).unwrap().as_bytes()).unwrap();
     assert_eq!(known, key().identity());
     let verification = verify_bundle(bundle.as_bytes(), &known, &trust);
     assert_eq!(verification.verdict(), Verdict::Verified, "{verification}");
@@ -284,7 +284,7 @@ async fn a_bundle_with_timestamps_of_others_is_not_verified_and_has_not_failed()
 
 #[test]
 fn a_trusted_root_that_is_none_is_refused() {
-    let good = trusted_root(&key().identity()).unwrap();
+    let good = trusted_root(&key().identity(), &[]).unwrap();
     for bad in [
         "{}".to_owned(),
         good.replace("version=0.1", "version=9"),

@@ -8,12 +8,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use pathops_core::ObjectKey;
 use pathops_core::adapter::Signer;
-use pathops_core::evidence::{CertificateChain, Health, Subject};
+use pathops_core::evidence::{CertificateAuthority, CertificateChain, Health, Subject};
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, UnixMillis};
 use pathops_evidence::ledger::{Ledger, LogKey, LogReader, Witness};
 use pathops_evidence::{Sealer, trusted_root};
-use serde_json::{Value, json};
 
 use crate::evidence_command::run;
 use crate::evidence_witness::{git, witness_at};
@@ -53,10 +52,9 @@ fn subject() -> Vec<Subject> {
 
 /// A trusted root that names the log and the authority.
 fn root() -> String {
-    let mut root: Value = serde_json::from_str(&trusted_root(&key().identity()).unwrap()).unwrap();
-    let chain: Vec<_> = ["between", "root"].map(|name| json!({ "rawBytes": certificate(name) })).into();
-    root["certificateAuthorities"] = json!([{ "uri": "https://ca.example", "certChain": { "certificates": chain } }]);
-    root.to_string()
+    let certificates = ["between", "root"].map(|name| BASE64.decode(certificate(name)).unwrap()).into();
+    let authority = CertificateAuthority { certificates, from: None, until: None };
+    trusted_root(&key().identity(), &[authority]).unwrap()
 }
 
 /// The bundle of what was signed, whose checkpoint a witness has cosigned while the certificate held; and the witness.

@@ -226,7 +226,7 @@ fn the_bundles_that_others_refuse_we_refuse() {
 #[test]
 fn bundles_are_verified_by_sigstores_library_for_javascript() {
     let (Some(verifiers), shop) = (verifiers(), Shop::new(7)) else { return };
-    let root = shop.file("root", trusted_root(&shop.key.identity()).unwrap());
+    let root = shop.file("root", trusted_root(&shop.key.identity(), &[]).unwrap());
     let verify = |bundle: &Path, key: Key| by_javascript(&verifiers, bundle, &root, &key.pem(&shop));
     check(&shop, &shop.bundle(4), damaged_bundles(&shop.bundle(4), &shop.bundle(2)), &verify);
 }
@@ -234,7 +234,7 @@ fn bundles_are_verified_by_sigstores_library_for_javascript() {
 #[test]
 fn bundles_are_verified_by_sigstores_library_for_rust() {
     let (Some(verifiers), shop) = (verifiers(), Shop::new(7)) else { return };
-    let root = shop.file("root", trusted_root(&shop.key.identity()).unwrap());
+    let root = shop.file("root", trusted_root(&shop.key.identity(), &[]).unwrap());
     let (artifact, other) = (shop.file("artifact", "artifact"), shop.file("another-artifact", "another artifact"));
     let of = |bundle: &Path, key: Key, artifact: &Path| by_rust(&verifiers, bundle, &root, &key.pem(&shop), artifact);
     let verify = |bundle: &Path, key: Key| of(bundle, key, &artifact);

@@ -114,7 +114,7 @@ fn a_note_that_is_damaged_says_what_it_said_or_nothing() {
 
 #[test]
 fn a_trusted_root_that_is_damaged_does_not_panic() {
-    let good = trusted_root(&key().identity()).unwrap();
+    let good = trusted_root(&key().identity(), &[]).unwrap();
     let mut numbers = Numbers(0x5eed);
     for _ in 0..5_000 {
         let damaged = numbers.damage(good.as_bytes(), good.as_bytes());

@@ -6,8 +6,9 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use pathops_core::UnixMillis;
 use pathops_core::adapter::Signer as _;
-use pathops_core::evidence::{CertificateChain, TrustRoot};
+use pathops_core::evidence::{CertificateAuthority, CertificateChain, TrustRoot};
 use pathops_core::memory::MemorySigner;
 use pathops_evidence::{Verdict, trusted_root, verify_bundle};
 use serde_json::{Value, json};
@@ -107,18 +108,17 @@ impl Authority {
 
     /// What names the log, with this authority for certificates and times.
     fn root(&self, shop: &Shop) -> Value {
-        let mut root: Value = serde_json::from_str(&trusted_root(&shop.key.identity()).unwrap()).unwrap();
-        let authority = |names: &[&str]| {
-            let certificates: Vec<_> = names.iter().map(|name| json!({ "rawBytes": BASE64.encode(self.der(name)) })).collect();
-            json!([{
-                "subject": { "organization": "shop", "commonName": "authority" },
-                "uri": "https://authority.example",
-                "certChain": { "certificates": certificates },
-                "validFor": { "start": "2020-01-01T00:00:00Z" },
-            }])
-        };
-        root["certificateAuthorities"] = authority(&["authority"]);
-        root["timestampAuthorities"] = authority(&["times", "authority"]);
+        let certifies =
+            CertificateAuthority { certificates: vec![self.der("authority")], from: Some(UnixMillis(0)), until: None };
+        let root = trusted_root(&shop.key.identity(), &[certifies]).unwrap();
+        let mut root: Value = serde_json::from_str(&root).unwrap();
+        let certificates: Vec<_> = ["times", "authority"].map(|name| json!({ "rawBytes": BASE64.encode(self.der(name)) })).into();
+        root["timestampAuthorities"] = json!([{
+            "subject": { "organization": "shop", "commonName": "authority" },
+            "uri": "https://authority.example",
+            "certChain": { "certificates": certificates },
+            "validFor": { "start": "2020-01-01T00:00:00Z" },
+        }]);
         root
     }
 }
