@@ -432,6 +432,20 @@ pub(crate) async fn unpublished(cx: &OpContext, bucket: &dyn Bucket) -> Result<V
     Ok(unpublished)
 }
 
+/// The snapshot that an object gives a number, by its [`fingerprint`].
+///
+/// # Errors
+/// `Corrupt` where it cannot be read; what the bucket answers.
+pub(crate) async fn kept(cx: &OpContext, bucket: &dyn Bucket, object: &ObjectKey) -> Result<Option<Digest>> {
+    let numbered = read::<Numbered>(cx, bucket, object).await?;
+    Ok(numbered.map(|numbered| fingerprint(&numbered.signed.envelope)))
+}
+
+/// By which two envelopes are the same, with their signatures.
+pub(crate) fn fingerprint(envelope: &Envelope) -> Digest {
+    Digest::of(&serde_json::to_vec(envelope).unwrap_or_default())
+}
+
 /// How far a stream is published. A crash of the machine may have left anything or nothing of it.
 async fn read_head(cx: &OpContext, bucket: &dyn Bucket, head: &ObjectKey) -> Result<Option<Head>> {
     let bytes = bucket.read(cx, head).await?;
@@ -452,7 +466,8 @@ fn encode(value: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(|error| Error::new(ErrorKind::Unexpected, "number a snapshot").with_source(error))
 }
 
-fn number(stream: &StreamId, sequence: u64) -> Result<ObjectKey> {
+/// The name of the object that gives a snapshot its number.
+pub(crate) fn number(stream: &StreamId, sequence: u64) -> Result<ObjectKey> {
     named(stream, &format!("{sequence:0NUMBER_WIDTH$}"))
 }
 

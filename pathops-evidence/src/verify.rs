@@ -180,8 +180,9 @@ pub struct Against<'r> {
 ///   checkpoint is one of this log;
 /// * that every envelope is signed by a trusted key, which its leaf has or a certificate of it, and says something, and nothing that
 ///   only PathOps may where the key is a producer's;
-/// * that snapshots are whole and follow on each other in their streams without a gap. Snapshots in the same bucket that were begun and
-///   never ended, or have a number and are not in the log, are named among what was left out: somebody may be busy with them;
+/// * that snapshots are whole and follow on each other in their streams without a gap, and that what gives them their numbers in the
+///   same bucket, which whoever numbers the next one believes, is what the log has. Snapshots there that were begun and never ended, or
+///   have a number and are not in the log, are named among what was left out: somebody may be busy with them;
 /// * that what evidence refers to is there, or a tombstone says why it is not: parts of snapshots, reports, logs of builds, records of
 ///   decisions. A producer keeps its own reports and logs: what its references name is whole where it is here, and counted among
 ///   what was left out where it is not. Each payload is read once.
@@ -243,7 +244,7 @@ pub async fn verify_ledger_within(
                 Ok((evidence, None)) => {
                     drop(unvouched.take(index, &evidence, against.trust));
                     if evidence.statement().is_snapshot() {
-                        snapshots.note(index, &evidence);
+                        snapshots.note(index, &evidence, &item.envelope);
                     }
                 }
                 // The log is over the key beside the envelope: whoever reads leaves only believes that one.
@@ -266,7 +267,7 @@ pub async fn verify_ledger_within(
                     }
                     let statement = evidence.statement();
                     if statement.is_snapshot() {
-                        snapshots.take(index, &evidence, &mut verification);
+                        snapshots.take(index, &evidence, &item.envelope, &mut verification);
                     }
                     let is_pathops = trust.producers(evidence.signer()).is_empty();
                     payloads.take(cx, stores, index, &evidence, is_pathops, &mut verification).await?;
@@ -290,6 +291,7 @@ pub async fn verify_ledger_within(
     match &stored {
         Ok((streams, more)) => {
             snapshots.unlogged(streams, &mut verification);
+            snapshots.unkept(cx, bucket, streams, &mut verification).await?;
             let told = "what became of the snapshots behind those: they have more names than are looked at";
             verification.left_out.extend(more.then(|| told.to_owned()));
         }

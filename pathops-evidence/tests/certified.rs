@@ -19,6 +19,7 @@ use pathops_evidence::{
     Against, Collection, Position, Sealer, SnapshotOf, Verdict, Verification, authorities_of, trusted_root, verify_bundle,
     verify_ledger,
 };
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 const ORDERS: &str = "https://ci.example/orders";
@@ -359,6 +360,14 @@ async fn what_a_later_checkpoint_covers_was_there_when_that_was_seen() {
     assert_eq!(said.verdict(), Verdict::Verified, "{said}");
 }
 
+/// The last item of a log, as it is kept.
+fn last(bucket: &MemoryBucket) -> Value {
+    let objects = bucket.objects();
+    let batch = objects.iter().rfind(|(key, _)| key.as_str().starts_with("log/batch/")).unwrap().1;
+    let mut batch: Value = serde_json::from_slice(batch).unwrap();
+    batch["items"].as_array_mut().unwrap().pop().unwrap()
+}
+
 /// Ten snapshots of a stream, of which the last has a key that is trusted by itself; the log has all but some of them.
 async fn ten(without: &[u64]) -> (MemoryBucket, Vec<String>) {
     let keyless = MemorySigner::from_seed(1).unwrap();
@@ -384,11 +393,12 @@ async fn ten(without: &[u64]) -> (MemoryBucket, Vec<String>) {
             _ => Item::certified(envelope, chain("signer", &[])).unwrap(),
         };
         previous = Some(item.id());
-        let object = format!("snapshots/shop/orders/preflight/{sequence:020}");
-        bucket.objects().insert(ObjectKey::parse(object).unwrap(), b"its name alone is looked at".to_vec());
         if !without.contains(&sequence) {
             ledger.append(&cx(), vec![item]).await.unwrap();
             notes.push(note(&bucket));
+            let object = format!("snapshots/shop/orders/preflight/{sequence:020}");
+            let numbered = json!({ "format": 2, "key": object, "name": "snapshot", "signed": last(&bucket) });
+            bucket.objects().insert(ObjectKey::parse(object).unwrap(), numbered.to_string().into_bytes());
         }
     }
     cosign(&bucket, made() + 2 * DAY);
@@ -479,7 +489,7 @@ async fn no_bit_of_a_certified_bundle_can_be_flipped() {
 
 #[test]
 fn authorities_are_read_from_a_trusted_root() {
-    let good = trusted_root(&key().identity()).unwrap();
+    let good = trusted_root(&key().identity(), &[]).unwrap();
     assert_eq!(authorities_of(good.as_bytes()).unwrap(), []);
     let with =
         |authorities: &str| good.replace("\"certificateAuthorities\":[]", &format!("\"certificateAuthorities\":[{authorities}]"));
@@ -487,6 +497,9 @@ fn authorities_are_read_from_a_trusted_root() {
     let read = authorities_of(with(one).as_bytes()).unwrap();
     let expected = CertificateAuthority { certificates: vec![vec![1], vec![2]], from: Some(UnixMillis(1_000)), until: None };
     assert_eq!(read, [expected]);
+    let until = CertificateAuthority { certificates: vec![vec![3]], from: None, until: Some(UnixMillis(2_500)) };
+    let written = [read[0].clone(), until];
+    assert_eq!(authorities_of(trusted_root(&key().identity(), &written).unwrap().as_bytes()).unwrap(), written);
     for bad in ["{}", r#"{"certChain":{"certificates":[]}}"#, r#"{"certChain":{"certificates":[{"rawBytes":"%"}]}}"#] {
         assert!(authorities_of(with(bad).as_bytes()).is_err(), "{bad}");
     }

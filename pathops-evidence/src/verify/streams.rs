@@ -1,15 +1,20 @@
 //! Whether snapshots are whole, and none is missing, doubled, put in or exchanged in its stream.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use pathops_core::Digest;
-use pathops_core::evidence::{EvidenceId, Snapshot, SnapshotError, StreamId, VerifiedEvidence};
+use futures_util::{StreamExt as _, stream};
+use pathops_core::adapter::Bucket;
+use pathops_core::evidence::{Envelope, EvidenceId, Snapshot, SnapshotError, StreamId, VerifiedEvidence};
+use pathops_core::{Digest, ErrorKind, OpContext, Result};
 
 use super::Verification;
-use crate::streams::Objects;
+use crate::streams::{self, Objects};
 
 /// Of so many streams it is told that something of them is not in the log.
 const MAX_STREAMS: usize = 100;
+
+/// So many numbered snapshots are asked for at once.
+const AT_ONCE: usize = 16;
 
 /// A snapshot in its stream.
 struct Link {
@@ -25,8 +30,8 @@ type Unvouched = BTreeMap<(u64, EvidenceId), Link>;
 #[derive(Default)]
 pub(super) struct Seen {
     streams: BTreeMap<StreamId, BTreeMap<u64, Link>>,
-    /// Every number in the log, of snapshots that are not whole too.
-    logged: BTreeMap<StreamId, BTreeSet<u64>>,
+    /// The envelope at every number in the log, of snapshots that are not whole too.
+    logged: BTreeMap<StreamId, BTreeMap<u64, Digest>>,
     /// Those of which it is not verified who has signed them. They vouch for nothing; that they are not missing can be seen.
     unvouched: BTreeMap<StreamId, Unvouched>,
     parts: u64,
@@ -36,12 +41,12 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Takes up a snapshot, which is whole by itself or told not to be.
-    pub(super) fn take(&mut self, leaf: u64, evidence: &VerifiedEvidence, verification: &mut Verification) {
+    pub(super) fn take(&mut self, leaf: u64, evidence: &VerifiedEvidence, envelope: &Envelope, verification: &mut Verification) {
         let Ok(snapshot) = serde_json::from_value::<Snapshot>(evidence.statement().predicate.clone()) else {
             return self.fails(verification, format!("leaf {leaf}"), "it is no snapshot in our form");
         };
         if let Some(place) = &snapshot.extent.place {
-            self.logged.entry(place.stream.clone()).or_default().insert(place.sequence);
+            self.log(&place.stream, place.sequence, envelope);
         }
         match snapshot.is_whole() {
             Ok(None) => self.unplaced += 1,
@@ -66,12 +71,17 @@ impl Seen {
     }
 
     /// Notes that a snapshot is in the log of which it is not verified who has signed it.
-    pub(super) fn note(&mut self, leaf: u64, evidence: &VerifiedEvidence) {
+    pub(super) fn note(&mut self, leaf: u64, evidence: &VerifiedEvidence, envelope: &Envelope) {
         let snapshot = serde_json::from_value::<Snapshot>(evidence.statement().predicate.clone());
         let Some(place) = snapshot.ok().and_then(|snapshot| snapshot.extent.place) else { return };
-        self.logged.entry(place.stream.clone()).or_default().insert(place.sequence);
+        self.log(&place.stream, place.sequence, envelope);
         let link = Link { id: evidence.id(), previous: place.previous, leaf };
         self.unvouched.entry(place.stream).or_default().entry((place.sequence, link.id)).or_insert(link);
+    }
+
+    fn log(&mut self, stream: &StreamId, sequence: u64, envelope: &Envelope) {
+        let numbers = self.logged.entry(stream.clone()).or_default();
+        numbers.entry(sequence).or_insert_with(|| streams::fingerprint(envelope));
     }
 
     fn fails(&mut self, verification: &mut Verification, part: String, why: impl std::fmt::Display) {
@@ -81,9 +91,10 @@ impl Seen {
 
     /// What the bucket has of streams and the log does not: nobody has ended it, or published it.
     pub(super) fn unlogged(&self, stored: &BTreeMap<StreamId, Objects>, verification: &mut Verification) {
-        let none = BTreeSet::new();
+        let none = BTreeMap::new();
         let told = |(name, Objects { begun, numbers }): (&StreamId, &Objects)| {
-            let mut waiting = numbers.difference(self.logged.get(name).unwrap_or(&none));
+            let logged = self.logged.get(name).unwrap_or(&none);
+            let mut waiting = numbers.iter().filter(|number| !logged.contains_key(number));
             let waiting = waiting.next().map(|first| match waiting.count() {
                 0 => format!("number {first} is not in the log"),
                 more => format!("number {first} and {more} more are not in the log"),
@@ -99,6 +110,42 @@ impl Seen {
             0 => {}
             more => verification.left_out.push(format!("what became of snapshots of {more} more streams")),
         }
+    }
+
+    /// What the log has of streams and the bucket does not, or has otherwise: who numbers the next snapshot believes the bucket. Nothing
+    /// vouches for the key of the operation and the name that stand beside a snapshot there.
+    pub(super) async fn unkept(
+        &self,
+        cx: &OpContext,
+        bucket: &dyn Bucket,
+        stored: &BTreeMap<StreamId, Objects>,
+        verification: &mut Verification,
+    ) -> Result<()> {
+        let (here, elsewhere): (Vec<_>, Vec<_>) = self.logged.iter().partition(|(name, _)| stored.contains_key(name));
+        let numbers =
+            here.into_iter().flat_map(|(name, logged)| logged.iter().map(move |(number, envelope)| (name, *number, envelope)));
+        let kept = numbers.map(|(name, number, envelope)| async move {
+            let part = streams::number(name, number)?;
+            let kept = streams::kept(cx, bucket, &part).await;
+            Ok((part, envelope, kept))
+        });
+        let mut kept = stream::iter(kept).buffered(AT_ONCE);
+        while let Some(next) = kept.next().await {
+            let (part, envelope, kept) = next?;
+            match kept {
+                Ok(Some(kept)) if kept == *envelope => {}
+                Ok(Some(_)) => verification.fails(part, "it is not the snapshot that the log has under this number"),
+                Ok(None) => verification.fails(part, "it is missing, and the log has a snapshot of this number"),
+                Err(error) if error.kind() == ErrorKind::Corrupt => verification.fails(part, error),
+                Err(error) => return Err(error),
+            }
+        }
+        if !elsewhere.is_empty() {
+            let snapshots: usize = elsewhere.iter().map(|(_, logged)| logged.len()).sum();
+            let why = format!("what gave {snapshots} snapshots in {} streams their numbers: nothing of these", elsewhere.len());
+            verification.left_out.push(format!("{why} streams is in this bucket"));
+        }
+        Ok(())
     }
 
     /// What follows from all of them together.

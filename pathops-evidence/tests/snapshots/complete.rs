@@ -1,6 +1,7 @@
 //! Whoever has the store and the log's key, but not the key that signs evidence, takes something away, puts something in, or
 //! changes places, in ledgers of any shape: it is noticed, and the part is named.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pathops_core::adapter::{BlobStore as _, Signer as _};
@@ -125,7 +126,8 @@ proptest! {
                 } else {
                     // Nothing behind it names it; what has seen the log before does.
                     let said = whole.forged(&left, std::slice::from_ref(&whole.checkpoint)).await;
-                    assert_ne!(said.verdict(), Verdict::Verified, "{name} was deleted: {said}");
+                    let nothing_left = said.missing == ["a checkpoint of `shop.example/evidence`: there is none"];
+                    assert!(names(&said, "log/checkpoint") || left.is_empty() && nothing_left, "{name} was deleted: {said}");
                 }
                 // Replayed.
                 let mut twice = whole.envelopes.clone();
@@ -218,6 +220,44 @@ async fn every_payload_that_is_cut_exchanged_or_reordered_is_named() {
         assert!(blobs.exchange(digest, bytes.clone()) && blobs.exchange(other, others.clone()));
     }
     assert_eq!(whole.store.verify(&[]).await.verdict(), Verdict::Verified);
+}
+
+/// Whoever numbers the next snapshot believes the objects that number those before: each is held against the log.
+#[tokio::test]
+async fn what_gives_a_snapshot_its_number_and_is_gone_cut_changed_or_exchanged_is_named() {
+    let Whole { store, snapshots, .. } = whole(&[(0, 1, 0), (0, 1, 1), (1, 0, 1)]).await;
+    let numbered = |objects: &BTreeMap<ObjectKey, Vec<u8>>| -> Vec<ObjectKey> {
+        let numbered = |key: &&ObjectKey| key.as_str().rsplit('/').next().is_some_and(|name| name.parse::<u64>().is_ok());
+        objects.keys().filter(|key| key.as_str().starts_with("snapshots/")).filter(numbered).cloned().collect()
+    };
+    let whole = store.bucket.objects().clone();
+    let keys = numbered(&whole);
+    assert_eq!(keys.len(), snapshots.len());
+    for (at, key) in keys.iter().enumerate() {
+        let (bytes, other) = (&whole[key], &whole[&keys[(at + 1) % keys.len()]]);
+        let resigned = String::from_utf8(bytes.clone()).unwrap().replace("\"sig\":\"M", "\"sig\":\"N").into_bytes();
+        assert_ne!(resigned, *bytes);
+        for (how, now) in [
+            ("gone", None),
+            ("cut", Some(bytes[..bytes.len() - 1].to_vec())),
+            ("changed", Some(resigned)),
+            ("exchanged", Some(other.clone())),
+        ] {
+            match now {
+                None => drop(store.bucket.objects().remove(key)),
+                Some(now) => drop(store.bucket.objects().insert(key.clone(), now)),
+            }
+            let said = store.verify(&[]).await;
+            assert!(names(&said, key.as_str()) && said.failures.len() == 1, "{key} is {how}: {said}");
+            store.bucket.objects().insert(key.clone(), bytes.clone());
+        }
+    }
+    // A copy of the log alone has none of them: that is said, and is no failure.
+    store.bucket.objects().retain(|key, _| key.as_str().starts_with("log/"));
+    let said = store.verify(&[]).await;
+    assert_eq!(said.verdict(), Verdict::Verified, "{said}");
+    let left_out = "what gave 3 snapshots in 2 streams their numbers: nothing of these streams is in this bucket";
+    assert!(said.left_out.iter().any(|it| it == left_out), "{said}");
 }
 
 /// What the key that signs evidence has signed in error is noticed, too: a part that is left out, a number that is used twice.
