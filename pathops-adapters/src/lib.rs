@@ -55,7 +55,7 @@ pub mod patch_agent;
 pub mod postgres;
 #[cfg(feature = "prometheus")]
 pub mod prometheus;
-#[cfg(any(feature = "loki", feature = "prometheus", feature = "vault"))]
+#[cfg(any(feature = "loki", feature = "prometheus", feature = "vault", feature = "witness"))]
 mod query_api;
 #[cfg(feature = "rego")]
 pub mod rego;
@@ -71,3 +71,5 @@ pub mod temporal;
 pub mod vault;
 #[cfg(feature = "webhooks")]
 pub mod webhook;
+#[cfg(feature = "witness")]
+pub mod witness;

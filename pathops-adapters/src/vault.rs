@@ -156,7 +156,7 @@ impl Signer for VaultSigner {
     async fn sign(&self, cx: &OpContext, message: &[u8]) -> Result<Signature> {
         let digest = STANDARD.encode(Digest::of(message).as_bytes());
         let question = json!({"input": digest, "prehashed": true, "key_version": self.version, "marshaling_algorithm": "asn1"});
-        let (path, body) = (&*self.path, Some(question.to_string().into_bytes()));
+        let (path, body) = (&*self.path, Some(("application/json", question.to_string().into_bytes())));
         let ask = Ask { operation: "sign by Vault", on: self.on.clone(), path, parameters: &[], body, longest: LONGEST };
         let Signed { signature } = answer(&self.client, cx, &ask).await.map_err(|error| self.refused(&ask, error))?;
         let strange = |why: &str| ask.error(ErrorKind::Unexpected).because(why);

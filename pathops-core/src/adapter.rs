@@ -40,6 +40,7 @@ mod signals;
 mod signer;
 mod webhook;
 mod webhook_hint;
+mod witness;
 
 pub use agent::*;
 pub use blob::*;
@@ -66,6 +67,7 @@ pub use signals::*;
 pub use signer::*;
 pub use webhook::*;
 pub use webhook_hint::*;
+pub use witness::*;
 
 #[cfg(test)]
 #[expect(clippy::too_many_arguments, reason = "it only has to compile: every trait is object safe")]
@@ -91,5 +93,6 @@ fn _object_safe(
     _: &dyn Signer,
     _: &dyn Subscriber,
     _: &dyn WebhookSource,
+    _: &dyn WitnessClient,
 ) {
 }

@@ -30,5 +30,6 @@ pub mod scm;
 pub mod signals;
 pub mod signer;
 pub mod time;
+pub mod witness;
 
 pub use case::*;

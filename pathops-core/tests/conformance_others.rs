@@ -54,6 +54,9 @@ mod signer;
 #[cfg(test)]
 #[path = "conformance_others/time.rs"]
 mod time;
+#[cfg(test)]
+#[path = "conformance_others/witness.rs"]
+mod witness;
 
 /// What fails, without the name of the suite.
 #[cfg(test)]

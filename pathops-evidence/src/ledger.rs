@@ -63,7 +63,7 @@ pub use read::LogReader;
 pub(crate) use tile::checkpoint_key;
 pub use witness::{Cosignature, Witness};
 pub use witnessing::{
-    AddCheckpoint, CosignatureRequest, CosignedBy, MAX_PROOF_LINES, MemoryWitness, WitnessAnswer, WitnessClient, WitnessSaid,
+    AddCheckpoint, CosignatureRequest, CosignedBy, MAX_PROOF_LINES, MemoryWitness,
 };
 
 use leaf::leaf_hash;

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
-use pathops_core::adapter::{Bucket, ObjectVersion, Signer as _};
+use pathops_core::adapter::{Bucket, ObjectVersion, Signer as _, WitnessAnswer, WitnessClient};
 use pathops_core::evidence::{Checkpoint, Health, Subject, TrustRoot};
 use pathops_core::memory::{ManualClock, MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, ObjectKey, OpContext, Result, UnixMillis};
 use pathops_evidence::ledger::{
     AddCheckpoint, Cosignature, CosignatureRequest, Ledger, LogIdentity, LogKey, LogReader, MAX_PROOF_LINES, MemoryWitness,
-    NoteError, Witness, WitnessAnswer, WitnessClient,
+    NoteError, Witness,
 };
 use pathops_evidence::{Against, Sealer, Verdict, verify_bundle, verify_history, verify_ledger};
 use sha2::{Digest as _, Sha256};

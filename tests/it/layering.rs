@@ -21,7 +21,7 @@ const VENDORS: [(&str, &[&str]); 14] = [
     ("kube", &["argocd", "flux", "kubernetes"]),
     ("object_store", &["embedded", "object-store", "s3", "zstd"]),
     ("octocrab", &["github"]),
-    ("reqwest", &["gitlab", "loki", "prometheus", "s3", "vault"]),
+    ("reqwest", &["gitlab", "loki", "prometheus", "s3", "vault", "witness"]),
     ("sqlx", &["embedded", "postgres", "sqlite"]),
     ("sqlx-postgres", &["postgres"]),
     ("sqlx-sqlite", &["embedded", "sqlite"]),

@@ -7,23 +7,14 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use pathops_core::adapter::Clock;
-use pathops_core::{Effect, Error, ErrorKind, OpContext, Result, Retry};
-use reqwest::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Certificate, RequestBuilder, Response, StatusCode, Url};
-use serde::Deserialize;
-#[cfg(any(feature = "loki", feature = "prometheus"))]
-use serde::de::DeserializeOwned;
+use pathops_core::{Effect, Error, ErrorKind, OpContext, Result};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Certificate, RequestBuilder, Response, Url};
 
 use super::endpoint::{Credential, Endpoint};
 
 /// How long connecting may take, how long nothing may come, and how long an answer may take where nobody says it.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// So much is read of why a query was refused, in bytes.
-const REASON: usize = 64 << 10;
-
-/// So much of a server's own words is told, in characters.
-const WORDS: usize = 500;
 
 /// A server that answers questions.
 pub(crate) struct Client {
@@ -44,8 +35,8 @@ pub(crate) struct Ask<'a> {
     /// Below the server.
     pub(crate) path: &'a str,
     pub(crate) parameters: &'a [(&'static str, String)],
-    /// In JSON, where it is posted.
-    pub(crate) body: Option<Vec<u8>>,
+    /// What is posted, by its media type.
+    pub(crate) body: Option<(&'static str, Vec<u8>)>,
     /// So long an answer may be, in bytes.
     pub(crate) longest: usize,
 }
@@ -90,24 +81,34 @@ impl Client {
         &self.clock
     }
 
-    /// The whole answer, or `None` where it is longer than asked for.
-    pub(crate) async fn ask(&self, cx: &OpContext, ask: &Ask<'_>) -> Result<Option<Vec<u8>>> {
+    /// Where it is, without a credential.
+    #[cfg(feature = "witness")]
+    pub(crate) fn base(&self) -> &str {
+        self.base.as_str()
+    }
+
+    /// The status of the answer, whatever it is, and its beginning, which is longer than asked for where the answer is.
+    #[cfg(feature = "witness")]
+    pub(crate) async fn exchange(&self, cx: &OpContext, ask: &Ask<'_>) -> Result<(u16, Vec<u8>)> {
+        let exchanged = async {
+            let answer = self.send(ask).await?;
+            let status = answer.status().as_u16();
+            let (Ok(beginning) | Err(beginning)) = body(answer, ask.longest).await.map_err(|error| lost(ask, error))?;
+            Ok((status, beginning))
+        };
+        self.in_time(cx, ask, exchanged).await
+    }
+
+    pub(super) async fn in_time<T>(&self, cx: &OpContext, ask: &Ask<'_>, answer: impl Future<Output = Result<T>>) -> Result<T> {
         let over = self.clock.sleep(cx.timeout().unwrap_or(PATIENCE));
-        match select(std::pin::pin!(self.read(ask)), over).await {
+        match select(std::pin::pin!(answer), over).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => Err(ask.error(ErrorKind::Timeout)),
         }
     }
 
-    async fn read(&self, ask: &Ask<'_>) -> Result<Option<Vec<u8>>> {
-        let lost = |error: reqwest::Error| ask.error(ErrorKind::Unavailable).with_source(error.without_url());
-        let answer = self.request(ask).await?.send().await.map_err(lost)?;
-        let (status, after) = (answer.status(), answer.headers().get(RETRY_AFTER).cloned());
-        if !status.is_success() {
-            let words = body(answer, REASON).await.ok().flatten().unwrap_or_default();
-            return Err(refusal(ask, status, after, &words));
-        }
-        body(answer, ask.longest).await.map_err(lost)
+    pub(super) async fn send(&self, ask: &Ask<'_>) -> Result<Response> {
+        self.request(ask).await?.send().await.map_err(|error| lost(ask, error))
     }
 
     async fn request(&self, ask: &Ask<'_>) -> Result<RequestBuilder> {
@@ -117,7 +118,7 @@ impl Client {
         }
         let mut request = match &ask.body {
             None => self.net.get(url),
-            Some(body) => self.net.post(url).header(CONTENT_TYPE, "application/json").body(body.clone()),
+            Some((media, body)) => self.net.post(url).header(CONTENT_TYPE, *media).body(body.clone()),
         };
         if let Some(tenant) = &self.tenant {
             request = request.header("x-scope-orgid", tenant);
@@ -151,102 +152,19 @@ async fn token_in(ask: &Ask<'_>, file: PathBuf) -> Result<String> {
     Some(text.trim()).filter(|it| is_one(it)).map(str::to_owned).ok_or_else(|| refused("it holds no token".to_owned()))
 }
 
-async fn body(mut answer: Response, longest: usize) -> reqwest::Result<Option<Vec<u8>>> {
+pub(super) fn lost(ask: &Ask<'_>, error: reqwest::Error) -> Error {
+    ask.error(ErrorKind::Unavailable).with_source(error.without_url())
+}
+
+/// All of it, or, of one that is longer than asked for, one byte more than that.
+pub(super) async fn body(mut answer: Response, longest: usize) -> reqwest::Result<Result<Vec<u8>, Vec<u8>>> {
     let mut bytes = Vec::new();
     while let Some(piece) = answer.chunk().await? {
-        if bytes.len().saturating_add(piece.len()) > longest {
-            return Ok(None);
-        }
         bytes.extend_from_slice(&piece);
+        if bytes.len() > longest {
+            bytes.truncate(longest.saturating_add(1));
+            return Ok(Err(bytes));
+        }
     }
-    Ok(Some(bytes))
-}
-
-/// What Prometheus and Loki both answer with.
-#[cfg(any(feature = "loki", feature = "prometheus"))]
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "T: DeserializeOwned"))]
-struct Answer<T> {
-    #[serde(default)]
-    status: String,
-    data: Option<T>,
-    #[serde(default)]
-    error_type: String,
-    #[serde(default)]
-    error: String,
-    warnings: Option<Vec<String>>,
-}
-
-/// How they refuse, and Vault.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Refusal {
-    error_type: String,
-    error: String,
-    errors: Vec<String>,
-}
-
-/// What an answer holds. One with a warning is not whole, and an error.
-#[cfg(any(feature = "loki", feature = "prometheus"))]
-pub(crate) fn answer<T: DeserializeOwned>(ask: &Ask<'_>, bytes: &[u8]) -> Result<T> {
-    let unexpected = |why: &str| ask.error(ErrorKind::Unexpected).because(why);
-    let read: Result<Answer<T>, _> = serde_json::from_slice(bytes);
-    let Answer { status, data, error_type, error, warnings } =
-        read.map_err(|error| unexpected(&format!("the answer cannot be read: {error}")))?;
-    if status != "success" {
-        let kind = kind_of_type(&error_type).unwrap_or(ErrorKind::Unexpected);
-        return Err(ask.error(kind).because(words(&format!("{error_type}: {error}"))));
-    }
-    if let Some(warnings) = warnings.filter(|warnings| !warnings.is_empty()) {
-        return Err(unexpected(&format!("the server warns that its answer is not whole: {}", words(&warnings.join("; ")))));
-    }
-    data.ok_or_else(|| unexpected("it holds no data"))
-}
-
-fn refusal(ask: &Ask<'_>, status: StatusCode, after: Option<HeaderValue>, bytes: &[u8]) -> Error {
-    let Refusal { error_type, mut error, errors } = serde_json::from_slice(bytes).unwrap_or_default();
-    if error.is_empty() {
-        error = errors.join("; ");
-    }
-    let (kind, error) = match kind_of_type(&error_type) {
-        Some(kind) if status != StatusCode::TOO_MANY_REQUESTS => (kind, error),
-        _ if error.is_empty() => (kind(status), String::from_utf8_lossy(bytes).into_owned()),
-        _ => (kind(status), error),
-    };
-    let reason = words(&error);
-    let error = ask.error(kind).because(if reason.is_empty() { status.to_string() } else { format!("{status}: {reason}") });
-    let after = after.and_then(|after| after.to_str().ok()?.trim().parse().ok());
-    match (kind, after) {
-        (ErrorKind::Denied, _) => error.advise("give it a credential that may do that"),
-        (_, Some(seconds)) if error.retry() != Retry::Never => error.with_retry(Retry::After(Duration::from_secs(seconds))),
-        _ => error,
-    }
-}
-
-/// By the word of Prometheus' API.
-fn kind_of_type(error_type: &str) -> Option<ErrorKind> {
-    Some(match error_type {
-        "bad_data" | "execution" => ErrorKind::Invalid,
-        "timeout" => ErrorKind::Timeout,
-        "canceled" | "internal" | "unavailable" => ErrorKind::Unavailable,
-        "not_found" => ErrorKind::NotFound,
-        _ => return None,
-    })
-}
-
-fn kind(status: StatusCode) -> ErrorKind {
-    match status.as_u16() {
-        401 | 403 => ErrorKind::Denied,
-        404 => ErrorKind::NotFound,
-        408 | 504 => ErrorKind::Timeout,
-        429 => ErrorKind::RateLimited,
-        400..500 => ErrorKind::Invalid,
-        500..600 => ErrorKind::Unavailable,
-        _ => ErrorKind::Unexpected,
-    }
-}
-
-/// On one line and not too long.
-fn words(text: &str) -> String {
-    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS).collect()
+    Ok(Ok(bytes))
 }

@@ -4,8 +4,9 @@
 use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
+use pathops_core::adapter::WitnessAnswer;
 use pathops_core::evidence::{CertificateChain, Envelope, Inclusion, Statement, TrustRoot};
-use pathops_evidence::ledger::{AddCheckpoint, Witness, WitnessAnswer};
+use pathops_evidence::ledger::{AddCheckpoint, Witness};
 use pathops_evidence::{Verdict, log_of, verify_bundle};
 use pathops_fuzz::{Good, changed};
 

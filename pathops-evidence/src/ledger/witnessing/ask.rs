@@ -1,30 +1,13 @@
 //! Asking witnesses.
 
-use std::fmt::Debug;
 use std::sync::Arc;
 
-use async_trait::async_trait;
+use pathops_core::adapter::{WitnessClient, WitnessSaid};
 use pathops_core::evidence::Checkpoint;
 use pathops_core::{Error, ErrorKind, OpContext, Result};
 
-use super::wire::{CosignatureRequest, WitnessAnswer, WitnessSaid};
+use super::wire::CosignatureRequest;
 use crate::ledger::{Cosignature, Ledger, LogReader, Witness, named, tile};
-
-/// Carries a request to one witness and brings its answer back.
-///
-/// The request is the body of `POST <submission prefix>/add-checkpoint`. It holds nothing that is secret, and needs no credential.
-#[async_trait]
-pub trait WitnessClient: Debug + Send + Sync + 'static {
-    /// Posts a request, once, and gives status and body of the answer, whatever the status is. Posting the same again gives
-    /// another cosignature of the same checkpoint, or says how far the witness is.
-    ///
-    /// # Errors
-    /// `Unavailable`, `Timeout`, `RateLimited`: the witness could not be asked, or its answer did not arrive.
-    ///
-    /// # Cancel safety
-    /// Dropped half way, the witness may have cosigned; asking again settles it.
-    async fn add_checkpoint(&self, cx: &OpContext, body: &str) -> Result<WitnessAnswer>;
-}
 
 /// A checkpoint that witnesses were asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]

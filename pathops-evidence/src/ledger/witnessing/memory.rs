@@ -8,12 +8,11 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signer as _, SigningKey};
-use pathops_core::adapter::Clock;
+use pathops_core::adapter::{Clock, WitnessAnswer, WitnessClient};
 use pathops_core::evidence::Checkpoint;
 use pathops_core::{OpContext, Result};
 
-use super::WitnessClient;
-use super::wire::{AddCheckpoint, WitnessAnswer};
+use super::wire::AddCheckpoint;
 use crate::ledger::{LogIdentity, NoteError, Witness, is_consistent};
 
 /// A witness that forgets with the process what it has seen: for tests, and as a model of one that does not. Clones are one

@@ -1,4 +1,4 @@
-//! The request and the answer, as they are written.
+//! The request, as it is written.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -6,9 +6,6 @@ use pathops_core::Digest;
 
 /// How many hashes a request has at most, by the standard.
 pub const MAX_PROOF_LINES: usize = 63;
-
-/// How long an answer may be, in bytes; more is no answer.
-const MAX_ANSWER_BYTES: usize = 64 << 10;
 
 /// The body of a request to `add-checkpoint`, as it is posted.
 ///
@@ -58,51 +55,6 @@ impl AddCheckpoint {
         let hash = |line: &str| Some(Digest::from_bytes(BASE64.decode(line).ok()?.try_into().ok()?));
         let proof: Vec<Digest> = lines.take(MAX_PROOF_LINES + 1).map(hash).collect::<Option<_>>()?;
         (proof.len() <= MAX_PROOF_LINES).then(|| Self { old, proof, note: note.to_owned() })
-    }
-}
-
-/// What came back from a witness: the status of HTTP, and the body.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WitnessAnswer {
-    /// For example 200.
-    pub status: u16,
-    /// The body; no more than 64 KiB of it are read.
-    pub body: String,
-}
-
-/// What a witness has said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum WitnessSaid {
-    /// These lines go below the checkpoint. Nobody has checked them yet.
-    Cosigned(String),
-    /// It has cosigned a checkpoint of this size last, and asks for what has come since.
-    HasSeen(u64),
-    /// It does not cosign; why, in words.
-    Refused(String),
-}
-
-impl WitnessAnswer {
-    /// What it means, by the standard. What is no answer of a witness is a refusal.
-    #[must_use]
-    pub fn said(&self) -> WitnessSaid {
-        let refused = |why: &str| WitnessSaid::Refused(why.to_owned());
-        if self.body.len() > MAX_ANSWER_BYTES {
-            return refused("its answer is longer than any cosignature");
-        }
-        match self.status {
-            200 if self.body.starts_with('\u{2014}') && self.body.ends_with('\n') => WitnessSaid::Cosigned(self.body.clone()),
-            200 => refused("its answer has no signature"),
-            409 => match self.body.strip_suffix('\n').and_then(size) {
-                Some(size) => WitnessSaid::HasSeen(size),
-                None => refused("it has cosigned another log of that size, or does not say what it has seen"),
-            },
-            400 => refused("it could not read the request"),
-            403 => refused("it does not know the key that has signed the checkpoint"),
-            404 => refused("it does not know the log"),
-            422 => refused("by its record the log has not grown like this: it shows a fork, or the record is damaged"),
-            status => WitnessSaid::Refused(format!("it answered with the status {status}")),
-        }
     }
 }
 
