@@ -62,9 +62,7 @@ pub use proof::is_consistent;
 pub use read::LogReader;
 pub(crate) use tile::checkpoint_key;
 pub use witness::{Cosignature, Witness};
-pub use witnessing::{
-    AddCheckpoint, CosignatureRequest, CosignedBy, MAX_PROOF_LINES, MemoryWitness,
-};
+pub use witnessing::{AddCheckpoint, CosignatureRequest, CosignedBy, MAX_PROOF_LINES, MemoryWitness};
 
 use leaf::leaf_hash;
 use tree::Edge;

@@ -14,9 +14,9 @@ use pathops_adapters::system::SystemClock;
 use pathops_adapters::witness::{Endpoint, HttpWitness};
 use pathops_core::adapter::{WitnessAnswer, WitnessClient};
 use pathops_core::conformance::witness::{WitnessFixture, WitnessSide, WitnessWorld, trials};
-use pathops_core::evidence::{Reference, Subject};
+use pathops_core::evidence::{Health, Subject};
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
-use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext};
+use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, UnixMillis};
 use pathops_evidence::Sealer;
 use pathops_evidence::ledger::{Ledger, LogKey, MemoryWitness, Witness};
 use pathops_fakes::argocd::{Body, Reply, Server};
@@ -109,14 +109,15 @@ async fn log() -> (Arc<Ledger>, Sealer) {
 async fn grow(sealer: &Sealer, name: &str) {
     let digest = Digest::of(name.as_bytes());
     let subject = vec![Subject::named(name).with_sha256(&digest)];
-    let reference = Reference {
-        name: name.to_owned(),
-        download_location: "https://shop.example/reports".to_owned(),
-        digest: [("sha256".to_owned(), digest.hex())].into(),
-        media_type: "text/plain".to_owned(),
-        annotations: None,
+    let health = Health {
+        change_set: "a-change".parse().unwrap(),
+        unit: "orders".parse().unwrap(),
+        environment: "preflight".parse().unwrap(),
+        healthy: true,
+        settled_millis: 1_000,
+        observed_on: UnixMillis(7),
     };
-    sealer.seal(&cx(), name, subject, &reference).await.unwrap();
+    sealer.seal(&cx(), name, subject, &health).await.unwrap();
 }
 
 async fn a_log_is_cosigned_as_it_grows_and_a_fork_is_not() {

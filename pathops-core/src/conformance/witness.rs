@@ -93,7 +93,9 @@ async fn a_request_is_posted_once_and_as_it_is(world: WitnessWorld) -> Outcome {
 
 async fn an_answer_comes_back_whatever_its_status_is(world: WitnessWorld) -> Outcome {
     let cosigned = "\u{2014} witness.example/w AA==\n";
-    for (status, body) in [(200, cosigned), (409, "7\n"), (400, ""), (403, ""), (404, "no such log\n"), (422, ""), (429, ""), (500, "")] {
+    for (status, body) in
+        [(200, cosigned), (409, "7\n"), (400, ""), (403, ""), (404, "no such log\n"), (422, ""), (429, ""), (500, "")]
+    {
         let said = answer(status, body);
         world.witness.answers(said.clone());
         let got = world.client.add_checkpoint(&cx("ask"), REQUEST).await.works()?;

@@ -53,6 +53,24 @@ fn keys_and_signatures_are_read_back_as_they_were_written() {
     assert_eq!(String::from(signature), SPEC_SIGNATURE);
 }
 
+/// DSSE lets a sender choose between base64 and that for URLs, and has a receiver take both.
+#[test]
+fn an_envelope_in_the_alphabet_for_urls_is_the_same_one() {
+    let sealed = seal(&Kind::Health.statement());
+    let standard = serde_json::to_value(&sealed).unwrap();
+    let for_urls = |text: &serde_json::Value| text.as_str().unwrap().replace('+', "-").replace('/', "_");
+    let mut other = standard.clone();
+    other["payload"] = for_urls(&standard["payload"]).into();
+    other["signatures"][0]["sig"] = for_urls(&standard["signatures"][0]["sig"]).into();
+    assert_ne!(other, standard, "neither has a letter in which they differ");
+    let read = Envelope::from_slice(other.to_string().as_bytes()).unwrap();
+    assert_eq!(read, sealed);
+    assert!(trust().verify(&read).is_ok());
+    // A mixture of both is neither.
+    other["payload"] = format!("{}-_+/", standard["payload"].as_str().unwrap()).into();
+    assert!(Envelope::from_slice(other.to_string().as_bytes()).unwrap().payload().is_err());
+}
+
 #[test]
 fn what_is_no_p256_key_is_refused() {
     let body = SPEC_KEY.lines().nth(1).unwrap();

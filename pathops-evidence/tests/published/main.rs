@@ -26,6 +26,7 @@ mod gitleaks;
 mod go;
 mod in_toto;
 mod merkle;
+mod scanners;
 mod signatures;
 mod sigstore;
 mod transparency;

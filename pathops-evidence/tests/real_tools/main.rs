@@ -24,7 +24,8 @@
 //!
 //! `pod-log` is any text. Trivy, Grype, OSV-Scanner, k6, Argo Rollouts (`argo-rollouts`), Kargo (`kargo`) and GitOps Promoter
 //! (`gitops-promoter`) are in no package of PyPI, npm, crates.io or Debian that holds the program:
-//! their formats have fixtures in the shape that their documentation shows, and no more.
+//! their formats have fixtures in the shape that their documentation shows. Of the first three, `tests/published` reads what their
+//! own tests hold their output against.
 
 #![expect(
     clippy::panic,

@@ -114,6 +114,7 @@ async fn ask(
             }
             WitnessSaid::HasSeen(size) => old = size,
             WitnessSaid::Refused(why) => return Err(why),
+            _ => return Err("its answer has a meaning that this version does not know".to_owned()),
         }
     }
     Err("it says another time that it has seen another size".to_owned())
