@@ -43,6 +43,7 @@ mod third_party;
 mod tidy;
 mod told;
 mod turns;
+mod wake_ups;
 mod way_back;
 mod webhook_command;
 mod world;
