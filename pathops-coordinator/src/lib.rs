@@ -21,6 +21,7 @@ pub mod engine;
 pub mod gate;
 pub mod gateway;
 mod incident;
+mod last_good;
 mod leftover;
 mod list;
 mod operate;

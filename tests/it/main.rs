@@ -21,6 +21,7 @@ mod graphs;
 mod hosts;
 mod invariants;
 mod jumps;
+mod last_good;
 mod layering;
 mod lifecycles;
 mod limits;
