@@ -5,6 +5,7 @@ mod alerts;
 mod argo_verdict_command;
 mod attacks;
 mod by_hand;
+mod combinations;
 mod comments;
 mod crash;
 mod evidence_certified;
