@@ -52,6 +52,8 @@
 //!         .build()?;
 //!     assert_eq!(argo_cd.name(), "argocd");
 //!     assert!(argo_cd.capabilities().refresh);
+//!     // What a notification tells of that Application is about this.
+//!     assert_eq!(argo_cd.units_of("argocd/orders-preflight"), [("orders".parse()?, "preflight".parse()?)]);
 //!     Ok(argo_cd)
 //! }
 //! ```
@@ -214,6 +216,14 @@ impl ArgoCd {
             all.extend(instance.check_rights(cx).await?.into_iter().map(|finding| (name.clone(), finding)));
         }
         Ok(all)
+    }
+
+    /// Which units in which environments an Application is, or is a part of: `namespace/name`, as its notifications call it
+    /// by `webhook::ARGO_CD_TEMPLATE`. Of which instance it is they do not say, so it may be one of any.
+    #[must_use]
+    pub fn units_of(&self, application: &str) -> Vec<(UnitId, EnvironmentId)> {
+        let is_of = |unit: &Unit| unit.applications.iter().any(|it| it.place.to_string() == application);
+        self.units.iter().filter(|(_, unit)| is_of(unit)).map(|(place, _)| place.clone()).collect()
     }
 
     fn unit(&self, operation: &'static str, unit: &UnitId, target: &EnvironmentTarget) -> Result<&Unit> {

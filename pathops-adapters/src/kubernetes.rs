@@ -23,6 +23,8 @@
 //! * **What is left out is counted**, of each log and of all: 16 MiB are sent for that, or twice what is asked for; past these, and past
 //!   60 logs, it is told that there is more. What a node has rotated away, nobody knows of. No more stays in memory than is asked for,
 //!   or 4 KiB a log; half a line where one was cut is left out, and so is the rest of a private key: lines of nothing but base64.
+//! * **Jobs that the host names are heard.** What a post-deploy job prints is in the logs of its unit ([`Workload::job`]), or it is told
+//!   there that it printed nothing, or has no pod. So what a run before this one printed is not taken for its own.
 //! * **A slow node takes no other log with it.** A log has a fifth of the time that there is, and 8 s at most; then its end is asked
 //!   for. All have two fifths of it together, and those of containers in trouble as much again. Of what broke off, what came is kept.
 //! * **Verifications are handed on as they are.** [`Kubernetes::verifications`] picks the objects of a unit and judges nothing: by the
@@ -45,8 +47,8 @@
 //!         .workload(
 //!             "orders".parse()?,
 //!             "preflight".parse()?,
-//!             // What Argo Rollouts and Kargo have verified of it is read, too.
-//!             Workload::new("main", "shop", "orders-preflight").rollout("orders").stage("shop-delivery", "uat"),
+//!             // The hook that tests it is heard, and what Argo Rollouts and Kargo have verified of it is read, too.
+//!             Workload::new("main", "shop", "orders-preflight").job("orders-smoke").rollout("orders").stage("shop-delivery", "uat"),
 //!         )
 //!         .build()?;
 //!     assert_eq!(kubernetes.name(), "kubernetes");

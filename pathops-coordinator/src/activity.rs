@@ -11,6 +11,7 @@ mod expect;
 pub(crate) mod facts;
 mod governance;
 mod incident;
+mod looks;
 mod merge;
 mod notify;
 pub(crate) mod promote;
@@ -35,13 +36,14 @@ use pathops_core::evidence::TrustRoot;
 use pathops_core::flow::{Engine, Performer};
 use pathops_core::policy::{Languages, Policy};
 use pathops_core::project::Unit;
-use pathops_core::{BranchName, Error, ErrorKind, OpContext, RepoId, Result, Retry, UnixMillis};
+use pathops_core::{BranchName, EnvironmentId, Error, ErrorKind, OpContext, RepoId, Result, Retry, UnitId, UnixMillis};
 use pathops_evidence::ledger::Ledger;
 use pathops_evidence::redact::Redactor;
 use pathops_evidence::retention::SealedBlobs;
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
 use crate::activity::redaction::PayloadRedaction;
+use crate::bells::Bells;
 use crate::change_set::{ChangeSet, Command, Limits, Outcome};
 use crate::retry::with_retry;
 
@@ -106,6 +108,8 @@ pub(crate) struct Services {
     /// How many approvals a policy has to ask for with its own check; `None` where it may leave that out.
     pub(crate) needs_policy_check: Option<u32>,
     pub(crate) pace: Pace,
+    /// Rings where a deployment may have got further that is waited for.
+    pub(crate) deployments: Bells<(UnitId, EnvironmentId)>,
     pub(crate) limits: Limits,
 }
 

@@ -18,6 +18,7 @@ use pathops_evidence::{CollectLimits, Sealer, Streams};
 
 use crate::activity::redaction::PayloadRedaction;
 use crate::activity::{Pace, Services};
+use crate::bells::Bells;
 use crate::change_set::{ChangeSet, Limits};
 use crate::control_plane::ControlPlane;
 use crate::doubt::Doubts;
@@ -264,6 +265,7 @@ impl Builder {
             languages: self.languages,
             needs_policy_check: self.needs_policy_check,
             pace: self.pace,
+            deployments: Bells::default(),
             limits: self.limits,
         });
         let observer = self.observer.unwrap_or_else(|| Arc::new(|_, _| {}));

@@ -23,7 +23,7 @@ pub use limits::*;
 use record::glass_incident;
 pub use record::*;
 pub(crate) use recovery::landed;
-pub use recovery::{Landed, Recovery, TakeBack};
+pub use recovery::{Landed, PassedOver, Recovery, TakeBack};
 pub use release::*;
 pub use render::*;
 pub use state::*;

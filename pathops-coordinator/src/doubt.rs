@@ -12,6 +12,7 @@ use pathops_core::{ChangeSetId, Digest, Error, ErrorKind, IdempotencyKey, OpCont
 use pathops_evidence::EvidenceRecord;
 use serde_json::json;
 
+use crate::activity::Services;
 use crate::activity::facts::read_declarations;
 use crate::activity::promote::Candidate;
 use crate::activity::record::{Record, message};
@@ -113,9 +114,9 @@ impl ControlPlane {
         let Some(promoted) = promoted(state, unit) else { return Ok(()) };
         let services = self.services();
         let cx = OpContext::new(IdempotencyKey::new(format!("doubts/{}/{unit}", state.start.change_set)));
-        let (policy, facts) = self.facts_now(&cx, state, &promoted).await?;
+        let (policy, facts) = services.facts_now(&cx, state, &promoted).await?;
         let now = services.clock.now();
-        let doubt = match self.granted(&cx, promoted.granted).await {
+        let doubt = match services.granted(&cx, promoted.granted).await {
             Ok(granted) => {
                 record_in_doubt(&granted, &policy, &services.languages, &facts, now).map_err(|error| error.to_string())
             }
@@ -188,16 +189,6 @@ impl ControlPlane {
         Ok((says, evidence))
     }
 
-    /// The decision behind a grant, as it was signed: the one that the journal knows.
-    async fn granted(&self, cx: &OpContext, granted: &Decided) -> Result<DecisionRecord> {
-        let record = self.services().decision_record(cx, &granted.record).await?;
-        if record.decision == granted.decision {
-            return Ok(record);
-        }
-        let error = Error::new(ErrorKind::Corrupt, "read a decision back").on(granted.record.id);
-        Err(error.because("the journal knows another one"))
-    }
-
     async fn tell_unseen(&self, cx: &OpContext, unseen: &[String]) {
         let services = self.services();
         if unseen.is_empty() {
@@ -212,8 +203,26 @@ impl ControlPlane {
             services.tell(&cx.part(&Digest::of(unseen.as_bytes()).short()), Some(notice)).await;
         }
     }
+}
 
-    async fn facts_now(&self, cx: &OpContext, state: &State, promoted: &Promoted<'_>) -> Result<(Policy, HypotheticalFacts)> {
+impl Services {
+    /// The decision behind a grant, as it was signed: the one that the journal knows.
+    pub(crate) async fn granted(&self, cx: &OpContext, granted: &Decided) -> Result<DecisionRecord> {
+        let record = self.decision_record(cx, &granted.record).await?;
+        if record.decision == granted.decision {
+            return Ok(record);
+        }
+        let error = Error::new(ErrorKind::Corrupt, "read a decision back").on(granted.record.id);
+        Err(error.because("the journal knows another one"))
+    }
+
+    /// The policy and the facts about what is in production, as they are now.
+    pub(crate) async fn facts_now(
+        &self,
+        cx: &OpContext,
+        state: &State,
+        promoted: &Promoted<'_>,
+    ) -> Result<(Policy, HypotheticalFacts)> {
         let Promoted { scope, combination, pull_request, shown, merged, .. } = promoted;
         let environments = &state.start.environments;
         let candidate = Candidate {
@@ -226,7 +235,7 @@ impl ControlPlane {
             shown,
             merged: Some(merged),
         };
-        let (policy, facts) = self.services().facts(cx, scope, combination, Some(&candidate)).await?;
+        let (policy, facts) = self.facts(cx, scope, combination, Some(&candidate)).await?;
         // What people approved is judged by the policy that they were shown: that it has changed since is no doubt.
         let facts = HypotheticalFacts::but(&facts, |facts| {
             if let Some(proposal) = &mut facts.readings.proposal {

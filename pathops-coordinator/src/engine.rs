@@ -7,7 +7,6 @@
 //! What a run is told from outside is stored before it is acknowledged, and is heard once, in its turn, before anything new is begun.
 
 mod active;
-mod bells;
 mod claimed;
 mod drive;
 
@@ -21,7 +20,7 @@ use pathops_core::flow::{Engine, Event, Hosted, Machines};
 use pathops_core::{Error, ErrorKind, IdempotencyKey, OpContext, Result, RunId};
 use serde_json::Value;
 
-use crate::engine::bells::Bells;
+use crate::bells::Bells;
 use crate::retry::with_retry;
 
 /// How long a lease lasts without being renewed.
@@ -40,7 +39,7 @@ pub struct Embedded {
     clock: Arc<dyn Clock>,
     owner: String,
     pause: Duration,
-    bells: Bells,
+    bells: Bells<RunId>,
     attempts: AtomicU64,
     drains: AtomicBool,
 }

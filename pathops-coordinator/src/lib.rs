@@ -11,6 +11,7 @@
 mod activity;
 mod alert;
 mod apps;
+mod bells;
 mod builder;
 pub mod change_set;
 mod control_plane;
@@ -20,6 +21,7 @@ pub mod engine;
 pub mod gate;
 pub mod gateway;
 mod incident;
+mod last_good;
 mod leftover;
 mod list;
 mod operate;
@@ -32,6 +34,7 @@ mod take_back;
 mod tell;
 mod turn;
 mod waits;
+mod wake;
 
 pub use activity::Pace;
 pub use alert::OpensIncidents;
@@ -43,3 +46,4 @@ pub use list::ChangeSetFilter;
 pub use operate::*;
 pub use policy_change::*;
 pub use waits::{Deadline, EndedBy, Wait};
+pub use wake::WakesDeployments;

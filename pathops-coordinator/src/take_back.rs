@@ -17,15 +17,17 @@ use crate::retry::with_retry;
 use crate::tell::{Wish, role_to};
 use crate::turn::reach;
 
-const OPERATION: &str = "take a change set back";
+pub(crate) const OPERATION: &str = "take a change set back";
 
 impl ControlPlane {
     /// Takes back a change set that is in production, because of an incident or because it is not wanted any more: makes a change set
-    /// that goes to what was there before, which [`ControlPlane::run`] then drives. Everything of it is proposed by pull requests that
-    /// people merge: first preflight goes back and is tried as it was, then production, by the same door as it went on, with evidence,
-    /// approval and a grant. An open incident is not in its way. What the change set brought is not promotable from then on, and in the end
-    /// the meta repository says that what was there before is in production again. Sources that were merged stay, and that is said. Once it
-    /// is going back it comes to its end; one that still waits for its turn can be cancelled.
+    /// that goes to what was there before, which [`ControlPlane::run`] then drives. Where the evidence of that has come to speak against
+    /// it, it goes back further, to the last combination of which that is not so, and says what it has passed over. Everything of it is
+    /// proposed by pull requests that people merge: first preflight goes back and is tried as it was, then production, by the same door
+    /// as it went on, with evidence, approval and a grant. An open incident is not in its way. What the change set brought is not
+    /// promotable from then on, and in the end the meta repository says that what it has gone back to is in production again. Sources
+    /// that were merged stay, and that is said. Once it is going back it comes to its end; one that still waits for its turn can be
+    /// cancelled.
     ///
     /// It goes before those that change the same units: they are asked to give way, whatever the policy says of their order, where who asks
     /// may stop the line for all that they change. Others come to their end first, and so do those that may be in production already, are
@@ -39,7 +41,8 @@ impl ControlPlane {
     /// # Errors
     /// `NotFound` for an unknown change set; `Denied` for who may not; `Invalid` without a reason, where it is not in production (one that
     /// is under way is cancelled instead), where another one has changed one of its units there since, or where there is nothing to go back
-    /// to: a unit is forward-only by now, ran nothing before, or was declared to be elsewhere; what the Git host and the journal answer.
+    /// to: a unit is forward-only by now, was declared to be elsewhere, ran nothing before, or nothing of which the evidence still is good;
+    /// what the Git host and the journal answer, and while it cannot be read, those who have the evidence.
     pub async fn take_back(&self, change_set: &ChangeSetId, by: &PersonId, reason: &str) -> Result<ChangeSetId> {
         let refused = |kind, why: &dyn std::fmt::Display| Error::new(kind, OPERATION).on(change_set).because(why);
         let state = self.state(change_set).await?.ok_or_else(|| refused(ErrorKind::NotFound, &"there is none of that name"))?;
@@ -83,7 +86,7 @@ fn request(state: &State, by: &PersonId, reason: &str) -> FeatureRequest {
 }
 
 impl Services {
-    /// What a recovery begins with, as things are now. What an earlier one has brought back already is left out.
+    /// What a recovery begins with, as things are now. What an earlier one has brought back already, or went back past, is left out.
     pub(crate) async fn recovery(&self, cx: &OpContext, project: &Project, wanted: Wanted, asked: TakeBack) -> Result<Start> {
         let Wanted { change_set, mut request, at, .. } = wanted;
         let invalid = |why: String| Error::new(ErrorKind::Invalid, OPERATION).on(&asked.change_set).because(why);
@@ -97,11 +100,17 @@ impl Services {
         let is_back = |recovery: &State, unit: &UnitId| {
             recovery.units.get(unit).is_some_and(|it| it.stage == Stage::Recovered && it.restored)
         };
-        landed.retain(|unit, _| !earlier.iter().any(|recovery| is_back(recovery, unit)));
+        let is_back = |unit: &UnitId| earlier.iter().any(|recovery| is_back(recovery, unit));
+        for unit in landed.keys().cloned().collect::<Vec<_>>() {
+            if is_back(&unit) || self.is_gone(cx, &project.meta_repo, &unit, &asked.change_set).await? {
+                landed.remove(&unit);
+            }
+        }
         if landed.is_empty() {
             return Err(invalid("it was taken back already".to_owned()));
         }
         self.require_in_production(cx, &project.meta_repo, &asked, landed.keys()).await?;
+        let passed_over = self.to_last_good(cx, &mut landed).await.map_err(|error| error.on(&asked.change_set))?;
         let units = units(project, &back.start, landed.keys()).map_err(invalid)?;
         request.changes.retain(|change| units.contains_key(&change.unit));
         let requesters = BTreeSet::from([&request.requested_by]);
@@ -121,7 +130,7 @@ impl Services {
             project: project.id.clone(),
             meta_repo: project.meta_repo.clone(),
             plan,
-            recovery: Some(Box::new(Recovery { since, asked, landed })),
+            recovery: Some(Box::new(Recovery { since, asked, landed, passed_over })),
             units,
             environments: project.environments.clone(),
             turn: None,
@@ -170,7 +179,7 @@ impl Services {
     }
 
     /// The change set that has brought a unit to production, as the meta repository says.
-    async fn brought_by(&self, cx: &OpContext, meta_repo: &RepoId, unit: &UnitId) -> Result<Option<ChangeSetId>> {
+    pub(crate) async fn brought_by(&self, cx: &OpContext, meta_repo: &RepoId, unit: &UnitId) -> Result<Option<ChangeSetId>> {
         let read = || -> BoxFuture<'_, _> { Box::pin(self.last_good_of(cx, meta_repo, unit)) };
         Ok(with_retry(&*self.clock, read).await?.map(|good| good.change_set))
     }
@@ -203,7 +212,7 @@ impl Services {
         since
     }
 
-    async fn state_of(&self, change_set: &ChangeSetId) -> Result<Option<State>> {
+    pub(crate) async fn state_of(&self, change_set: &ChangeSetId) -> Result<Option<State>> {
         self.run_of(change_set).await?.map(|run| decode_state(&run.id, run.state)).transpose()
     }
 }

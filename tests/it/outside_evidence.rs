@@ -24,7 +24,7 @@ const DEPLOYMENT: &str = "https://pathops.dev/predicate/deployment/v0.1";
 const SCANNER: u64 = PRODUCERS[0].1;
 const MONITORING: u64 = PRODUCERS[1].1;
 
-const SCAN: &str = "{id: scan, reason: no known holes, covers: {units: [orders]}, asks: {findings: {max: {critical: 0}, accept: {maxAgeSeconds: 86400, from: [scanner]}}}}";
+pub(crate) const SCAN: &str = "{id: scan, reason: no known holes, covers: {units: [orders]}, asks: {findings: {max: {critical: 0}, accept: {maxAgeSeconds: 86400, from: [scanner]}}}}";
 const BILL: &str = "{id: bill, reason: we know what is in it, covers: {units: [orders]}, asks: {sbom: {formats: [cyclonedx], accept: {maxAgeSeconds: 86400, from: [scanner]}}}}";
 const ERRORS: &str = "{id: errors, reason: it works for others too, covers: {units: [orders]}, asks: {signal: {name: error-rate, environment: preflight, max: 0.01, minSamples: 100, accept: {maxAgeSeconds: 86400, from: [monitoring]}}}}";
 const PROMISES: &str = "{id: promises, reason: others rely on it, covers: {units: [orders]}, asks: {contracts: {accept: {maxAgeSeconds: 86400, from: [scanner]}}}}";
@@ -36,7 +36,7 @@ fn asking(requirements: &[&str]) -> World {
     world
 }
 
-fn ask(world: &World, requirements: &[&str]) {
+pub(crate) fn ask(world: &World, requirements: &[&str]) {
     let more: String = requirements.iter().map(|requirement| format!("    - {requirement}\n")).collect();
     declare(world, "main", "policy.yaml", &policy(world).replace("  requirements:\n", &format!("  requirements:\n{more}")));
 }
@@ -58,14 +58,14 @@ fn state(world: &World) -> State {
 }
 
 /// What was built and tried: the artifact and the desired state of preflight.
-fn tried(state: &State) -> Subject {
+pub(crate) fn tried(state: &State) -> Subject {
     let orders = &state.units[&id("orders")];
     let tested = orders.preflight.as_ref().unwrap();
     let subject = Subject::named("orders").with_commit(&tested.commit).with_tree(&tested.tree);
     subject.with_sha256(&orders.built_artifact().unwrap())
 }
 
-fn report(world: &World, subject: Subject, found: &[&str]) -> Envelope {
+pub(crate) fn report(world: &World, subject: Subject, found: &[&str]) -> Envelope {
     let at = world.clock.now().to_string();
     let finding = |severity: &&str| json!({"id": "CVE-2026-1", "severity": [{"method": "nvd", "score": severity}]});
     let result: Vec<_> = found.iter().map(finding).collect();
@@ -78,7 +78,7 @@ fn report(world: &World, subject: Subject, found: &[&str]) -> Envelope {
     )
 }
 
-fn take(world: &World, envelope: &Envelope) -> Result<EvidenceId> {
+pub(crate) fn take(world: &World, envelope: &Envelope) -> Result<EvidenceId> {
     world.pass(world.plane().take_evidence(envelope, None))
 }
 

@@ -15,12 +15,12 @@ use crate::world::{World, cx, id, person, repo, wait};
 
 const WHY: &str = "customers cannot order";
 
-fn take_back(shop: &Shop, change_set: &ChangeSetId) -> Result<ChangeSetId> {
+pub(crate) fn take_back(shop: &Shop, change_set: &ChangeSetId) -> Result<ChangeSetId> {
     shop.world.wait_with(shop.plane.take_back(change_set, &person("bob"), WHY))
 }
 
 /// The same, of what can be taken back: one more change set.
-fn taken_back(shop: &Shop, change_set: &ChangeSetId) -> ChangeSetId {
+pub(crate) fn taken_back(shop: &Shop, change_set: &ChangeSetId) -> ChangeSetId {
     let recovery = take_back(shop, change_set).unwrap();
     shop.asked.borrow_mut().push(recovery.clone());
     recovery
@@ -34,7 +34,7 @@ fn shop(all: &[(&str, &[&str])]) -> (Shop, Vec<ChangeSetId>) {
     (shop, asked)
 }
 
-fn desired(world: &World, unit: &str) -> [SourceTree; 2] {
+pub(crate) fn desired(world: &World, unit: &str) -> [SourceTree; 2] {
     ["preflight", "production"].map(|environment| {
         let (scm, repo) = (world.forge.scm(Principal::System), repo(&format!("shop/{unit}-gitops")));
         let head = wait(scm.branch_head(&cx(), &repo, &environment.parse().unwrap())).unwrap().unwrap();
@@ -42,7 +42,7 @@ fn desired(world: &World, unit: &str) -> [SourceTree; 2] {
     })
 }
 
-fn last_good(world: &World, unit: &str) -> LastGood {
+pub(crate) fn last_good(world: &World, unit: &str) -> LastGood {
     serde_json::from_str(&file(world, &format!("production/{unit}.json")).unwrap()).unwrap()
 }
 
@@ -58,7 +58,7 @@ fn people_close(shop: &Shop, state: &State, unit: &str) {
     wait(bob.close_pull_request(&cx(), &revert.repo, revert.number)).unwrap();
 }
 
-fn is_refused(answer: Result<ChangeSetId>, kind: ErrorKind, why: &str) {
+pub(crate) fn is_refused(answer: Result<ChangeSetId>, kind: ErrorKind, why: &str) {
     let error = answer.unwrap_err();
     assert!(error.kind() == kind && error.to_string().contains(why), "{error}");
 }

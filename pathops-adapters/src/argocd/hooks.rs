@@ -1,4 +1,7 @@
 //! Manifests of post-deploy jobs, to be put beside an app's own: `APP` and the names of images are the team's to fill in.
+//!
+//! They stay until the next run (`BeforeHookCreation`), so that what they print can be read once a deployment is judged: by
+//! `kubernetes::Workload::job`, for the snapshot of it.
 
 /// Does it answer?
 pub const HEALTH: &str = include_str!("hooks/health.yaml");

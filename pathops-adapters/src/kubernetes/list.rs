@@ -111,8 +111,16 @@ impl Place<'_> {
 
     /// Its pods, by name.
     pub(super) async fn pods(&self) -> Result<Vec<Pod>> {
-        let selector = self.workload.pods();
-        let (mut pods, _) = self.list("list pods", ("/api/v1", "pods"), Some(&selector), Some::<Pod>).await?;
+        self.pods_with(&self.workload.pods()).await
+    }
+
+    /// The pods of a Job, by name. Kubernetes labels them.
+    pub(super) async fn pods_of_job(&self, name: &str) -> Result<Vec<Pod>> {
+        self.pods_with(&format!("batch.kubernetes.io/job-name={name}")).await
+    }
+
+    async fn pods_with(&self, selector: &str) -> Result<Vec<Pod>> {
+        let (mut pods, _) = self.list("list pods", ("/api/v1", "pods"), Some(selector), Some::<Pod>).await?;
         pods.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
         Ok(pods)
     }

@@ -8,7 +8,7 @@ use pathops_core::adapter::{Clock, Collected, LogEnds, LogExcerpt, SignalQuery};
 use pathops_core::{Error, ErrorKind, Result, UnixMillis};
 
 use super::list::Place;
-use super::pod::Container;
+use super::pod::{Container, Pod};
 use super::sections::{Kept, Section, Share};
 use crate::cluster::{self, Ask, encoded, query};
 
@@ -49,27 +49,36 @@ struct Log<'a> {
     container: String,
     /// The one from before its last restart.
     previous: bool,
-    /// Why it has none yet.
-    waits: Option<String>,
+    /// Why there is none.
+    missing: Option<String>,
     in_trouble: bool,
+    /// It is named by the host: that it has printed nothing is told.
+    is_named: bool,
 }
 
 impl<'a> Log<'a> {
     /// Of a container that restarted both, or the one that there is.
-    fn of(place: &'a Place<'a>, pod: &str, container: &Container) -> Vec<Self> {
-        let in_trouble = container.is_in_trouble();
-        let log = |previous, waits| {
+    fn of(place: &'a Place<'a>, pod: &str, container: &Container, is_named: bool) -> Vec<Self> {
+        let in_trouble = container.is_in_trouble() && !(is_named && container.has_ended_well());
+        let log = |previous, missing| {
             let (pod, container) = (pod.to_owned(), container.name.clone());
-            Self { place, pod, container, previous, waits, in_trouble }
+            Self { place, pod, container, previous, missing, in_trouble, is_named }
         };
         let previous = container.has_restarted().then(|| log(true, None));
         let current = match &container.state.waiting {
             // While it waits for its next start, there is only the one before.
             Some(_) if previous.is_some() => None,
-            Some(waiting) => Some(log(false, Some(waiting.reason.clone()))),
+            Some(waiting) => Some(log(false, Some(format!("it waits: {}", waiting.reason)))),
             None => Some(log(false, None)),
         };
         previous.into_iter().chain(current).collect()
+    }
+
+    /// Of a Job that has no pod.
+    fn of_nothing(place: &'a Place<'a>, job: &str) -> Self {
+        let missing = Some("it has no pod: it did not run, or was deleted since".to_owned());
+        let (pod, container) = ("Job".to_owned(), job.to_owned());
+        Self { place, pod, container, previous: false, missing, in_trouble: false, is_named: true }
     }
 
     fn heading(&self) -> String {
@@ -157,6 +166,17 @@ impl<'a> Log<'a> {
     }
 }
 
+/// The logs of a Job's pods, of those that are not among the others already; or why there are none.
+async fn of_job<'a>(place: &'a Place<'a>, job: &str, others: &[Pod]) -> Result<Vec<Log<'a>>> {
+    let pods = place.pods_of_job(job).await?;
+    if pods.is_empty() {
+        return Ok(vec![Log::of_nothing(place, job)]);
+    }
+    let is_new = |pod: &&Pod| others.iter().all(|other| other.metadata.name != pod.metadata.name);
+    let of_pod = |pod: &Pod| pod.containers().flat_map(|it| Log::of(place, &pod.metadata.name, it, true)).collect::<Vec<_>>();
+    Ok(pods.iter().filter(is_new).flat_map(of_pod).collect())
+}
+
 pub(super) async fn read(places: &[Place<'_>], asked: &SignalQuery, clock: &dyn Clock) -> Result<Collected<LogExcerpt>> {
     let (mut logs, mut reasons) = (Vec::new(), Vec::new());
     for place in places {
@@ -165,7 +185,10 @@ pub(super) async fn read(places: &[Place<'_>], asked: &SignalQuery, clock: &dyn 
             reasons.push(place.no_pod());
         }
         for pod in &pods {
-            logs.extend(pod.containers().flat_map(|container| Log::of(place, &pod.metadata.name, container)));
+            logs.extend(pod.containers().flat_map(|container| Log::of(place, &pod.metadata.name, container, false)));
+        }
+        for job in &place.workload.jobs {
+            logs.extend(of_job(place, job, &pods).await?);
         }
     }
     // What went wrong is told last: the end is what is kept.
@@ -180,15 +203,20 @@ pub(super) async fn read(places: &[Place<'_>], asked: &SignalQuery, clock: &dyn 
     for (number, log) in logs.iter().enumerate() {
         let (heading, others) = (log.heading(), logs.len().saturating_sub(number));
         let share = kept.share(&heading, others);
-        if let Some(waits) = &log.waits {
-            reasons.push(format!("{heading}: it waits: {waits}"));
-            kept.add(Section::not_there(heading, share, format!("it waits: {waits}")));
+        if let Some(why) = &log.missing {
+            reasons.push(format!("{heading}: {why}"));
+            kept.add(Section::not_there(heading, share, why.clone()));
             continue;
         }
         let may_send = sent.checked_div(others).unwrap_or_default().max(share.head.saturating_add(share.tail).saturating_mul(2));
         let over = if log.in_trouble { &over_in_trouble } else { &over };
         match log.read(asked.since, share, may_send, over).await {
-            Ok(log) if log.total_bytes == 0 => reasons.push(format!("{heading} printed nothing since {}", asked.since)),
+            Ok(read) if read.total_bytes == 0 => {
+                reasons.push(format!("{heading} printed nothing since {}", asked.since));
+                if log.is_named {
+                    kept.add(Section::not_there(heading, share, format!("it printed nothing since {}", asked.since)));
+                }
+            }
             Ok(log) => {
                 sent = sent.saturating_sub(usize::try_from(log.total_bytes).unwrap_or(usize::MAX));
                 kept.add(Section::of(heading, share, log));

@@ -134,7 +134,7 @@ impl Pod {
 }
 
 impl Container {
-    fn has_ended_well(&self) -> bool {
+    pub(super) fn has_ended_well(&self) -> bool {
         self.state.terminated.as_ref().is_some_and(|it| it.exit_code == 0)
     }
 

@@ -16,6 +16,8 @@ pub struct Workload {
     selector: Option<String>,
     /// Kind and name.
     pub(super) objects: Vec<(String, String)>,
+    /// Jobs whose logs are read, by name.
+    pub(super) jobs: Vec<String>,
     pub(super) verified: Vec<Source>,
 }
 
@@ -25,7 +27,7 @@ impl Workload {
     #[must_use]
     pub fn new(cluster: impl Into<String>, namespace: impl Into<String>, instance: impl Into<String>) -> Self {
         let (cluster, namespace, instance) = (cluster.into(), namespace.into(), instance.into());
-        Self { cluster, namespace, instance, selector: None, objects: Vec::new(), verified: Vec::new() }
+        Self { cluster, namespace, instance, selector: None, objects: Vec::new(), jobs: Vec::new(), verified: Vec::new() }
     }
 
     /// The pods with these labels instead: a selector of Kubernetes, such as `app=orders,tier=web`.
@@ -40,6 +42,16 @@ impl Workload {
     pub fn object(mut self, kind: impl Into<String>, name: impl Into<String>) -> Self {
         self.objects.push((kind.into(), name.into()));
         self
+    }
+
+    /// What this Job of the namespace prints is a part of the unit's logs, and its events count: a post-deploy job, which is a hook of Argo
+    /// CD with a name of its own. Where it has printed nothing in the time that is asked for, the logs say so, and why: it has no pod where
+    /// it did not run, or was deleted since. A hook has to stay until its logs are read, as by the policy `BeforeHookCreation`.
+    #[must_use]
+    pub fn job(mut self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.jobs.push(name.clone());
+        self.object("Job", name)
     }
 
     /// It is verified by Argo Rollouts: by the AnalysisRuns that this Rollout of the namespace owns. Those of an Experiment belong to that.
@@ -87,6 +99,7 @@ impl Workload {
         match &self.selector {
             Some(selector) if selector.trim().is_empty() => Some("its selector is empty, which is every pod of the namespace"),
             None if !is_label(&self.instance, b"-_.") => Some("its instance is no value of a label"),
+            _ if !self.jobs.iter().all(|name| is_label(name, b"-.")) => Some("a job of it has no name of one"),
             _ => self.verified.iter().find_map(|source| {
                 let is_stage = |name: &str| !name.is_empty() && name.len() <= 253 && within(name, b"-.");
                 match source {

@@ -182,6 +182,9 @@ async fn what_is_configured_amiss_is_refused() {
     // Nobody says which image the artifact is.
     let silent = manage(builder(), repo().as_str(), worker).build().unwrap();
     assert_eq!(silent.observe(&cx(), &scene.expected()).await.unwrap_err().kind(), ErrorKind::Invalid);
+    // What is told of an Application is about its unit, by its whole name alone.
+    assert_eq!(silent.units_of("argocd/worker"), [(unit(), target().environment)]);
+    assert!(["worker", "other/worker", "argocd/worker-2", ""].iter().all(|it| silent.units_of(it).is_empty()));
     let argo = scene.argo(Way::Kubernetes);
     let other = ExpectedDeployment { repo: "shop/another".parse().unwrap(), ..scene.expected() };
     assert_eq!(argo.observe(&cx(), &other).await.unwrap_err().kind(), ErrorKind::NotFound);

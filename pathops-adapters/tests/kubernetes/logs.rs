@@ -2,7 +2,7 @@
 
 use libtest_mimic::Trial;
 use pathops_core::adapter::{Collected, LogExcerpt, RuntimeSignals as _, SignalQuery};
-use pathops_fakes::argocd::container;
+use pathops_fakes::argocd::{container, key, pod as pod_of};
 use serde_json::json;
 
 use crate::trial;
@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("of_a_very_long_log_the_end_is_asked_for", of_a_very_long_log_the_end_is_asked_for),
         trial("of_very_many_logs_those_in_trouble_are_read", of_very_many_logs_those_in_trouble_are_read),
         trial("silence_is_explained", silence_is_explained),
+        trial("what_a_job_printed_is_there_or_why_it_is_not", what_a_job_printed_is_there_or_why_it_is_not),
     ]
 }
 
@@ -195,4 +196,33 @@ async fn silence_is_explained() {
         scene.kubernetes.logs(&cx(), &query("nobody")).await.unwrap(),
         Collected::Absent("no workload is configured for `nobody` in preflight".to_owned())
     );
+}
+
+/// A post-deploy job is none of the pods that run: its logs are there as long as it is, and those of an earlier run are not its own.
+async fn what_a_job_printed_is_there_or_why_it_is_not() {
+    let scene = Scene::with(|workload| workload.job("orders-smoke")).await;
+    let healthy = scene.healthy("aaaaa");
+    scene.print(log(&healthy, "app", false), 50, "fine\n");
+    let fine = "==> orders-7d9c5b-aaaaa/app <==\nfine\n";
+    let missing = "==> Job/orders-smoke: not there: it has no pod: it did not run, or was deleted since <==\n";
+    assert_eq!(text(&scene, 1 << 20).await, format!("{fine}{missing}"));
+    let run = |name: &str, ended: &str, code: i64| {
+        let at = key("shop", &format!("orders-smoke-{name}"));
+        let mut pod = pod_of(&at, "another", &json!([container("smoke", "", 0, &terminated(ended, code, ago(30)), &json!({}))]));
+        pod["metadata"]["labels"] = json!({"batch.kubernetes.io/job-name": "orders-smoke"});
+        scene.servers.cluster.runs().pod(pod);
+        at
+    };
+    // What it printed before the time that is asked for is of an earlier run.
+    let earlier = run("xxxxx", "Completed", 0);
+    scene.print(log(&earlier, "smoke", false), 400, "GET /checkout shows the delivery date\n");
+    let told = text(&scene, 1 << 20).await;
+    assert!(told.starts_with(&format!("{fine}==> orders-smoke-xxxxx/smoke: not there: it printed nothing since ")), "{told}");
+    let this = run("yyyyy", "Error", 1);
+    scene.print(log(&this, "smoke", false), 30, "GET /checkout: 500\n");
+    let told = text(&scene, 1 << 20).await;
+    assert!(told.ends_with("==> orders-smoke-yyyyy/smoke <==\nGET /checkout: 500\n"), "{told}");
+    scene.servers.cluster.runs().stop(&healthy);
+    let told = text(&scene, 1 << 20).await;
+    assert!(told.contains("GET /checkout: 500") && !told.contains("fine"), "{told}");
 }

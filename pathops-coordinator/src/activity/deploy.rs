@@ -11,6 +11,7 @@ use pathops_core::project::EnvironmentTarget;
 use pathops_core::{CommitId, Digest, Error, ErrorKind, OpContext, Principal, RepoId, Result, UnitId};
 
 use crate::activity::announce::message;
+use crate::activity::looks::Looks;
 use crate::activity::{Services, moved};
 use crate::change_set::{Before, Built, LastGood, Outcome, PullRequestRef, Role, Scope, last_good_path, merged_early};
 use crate::desired_state::{ARTIFACT, DEPLOYMENT, artifact_digest, artifact_reference, file};
@@ -113,7 +114,8 @@ impl Services {
         observation
     }
 
-    /// Waits until the deployment is ready or has failed, or its time is over.
+    /// Waits until the deployment is ready or has failed, or its time is over. A hint that it has got further makes this look at once,
+    /// and is believed nothing else.
     pub(super) async fn observe(
         &self,
         cx: &OpContext,
@@ -139,9 +141,9 @@ impl Services {
         if can_refresh {
             self.gitops.refresh(cx, &scope.unit.id, target).await?;
         }
-        let mut waited = Duration::ZERO;
-        let mut wait = self.pace.shortest;
+        let mut looks = Looks::at(self, &scope.unit.id, &target.environment);
         loop {
+            looks.begin();
             let observation = self.gitops.observe(cx, &expected).await?;
             match &observation.readiness {
                 Readiness::Stale(_, StaleAction::Refresh) if can_refresh => {
@@ -153,12 +155,10 @@ impl Services {
                 }
             }
             // Time is counted by the waits, on a clock that never jumps.
-            if waited >= self.pace.deploy_limit {
+            if looks.waited() >= self.pace.deploy_limit {
                 return Ok(Outcome::Observed(Box::new(self.redacted(observation))));
             }
-            self.clock.sleep(wait).await;
-            waited += wait;
-            wait = (wait * 2).min(self.pace.longest);
+            looks.next().await;
         }
     }
 }

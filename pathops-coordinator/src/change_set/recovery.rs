@@ -1,6 +1,7 @@
 //! Taking a change set back that is in production: a change set of its own, which begins where that one ended.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use pathops_core::lifecycle::{ArtifactLifecycle, HumanDecision, Recorded};
 use pathops_core::policy::GitState;
@@ -32,6 +33,25 @@ pub struct Recovery {
     /// What works with these units and was brought to production by a change set that was declared later, or may have been: that was not
     /// tried with what comes back. Each with its change set, where that is known.
     pub since: BTreeMap<UnitId, Option<ChangeSetId>>,
+    /// What was in production before that and is not gone back to, the newest first.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub passed_over: BTreeMap<UnitId, Vec<PassedOver>>,
+}
+
+/// A change set that had brought a unit to production, and is not gone back to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PassedOver {
+    /// Which.
+    pub change_set: ChangeSetId,
+    /// What its evidence has come to.
+    pub because: String,
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` ({})", self.change_set, self.because)
+    }
 }
 
 impl Recovery {
@@ -42,7 +62,11 @@ impl Recovery {
             let who = later.as_ref().map_or("nobody knows what".to_owned(), |later| format!("`{later}`"));
             format!("{unit}: it works with what goes back, and {who} has changed it since: look whether both go together")
         };
-        sources.chain(self.since.iter().map(tried)).collect()
+        let further = |(unit, all): (&UnitId, &Vec<PassedOver>)| {
+            let all: Vec<_> = all.iter().map(PassedOver::to_string).collect();
+            format!("{unit}: it goes back further than to what was there before, past {}", all.join(" and "))
+        };
+        sources.chain(self.since.iter().map(tried)).chain(self.passed_over.iter().map(further)).collect()
     }
 }
 
@@ -70,7 +94,7 @@ pub struct Landed {
 
 impl Landed {
     /// What is left of a unit; an error says why it cannot go back.
-    fn of(unit: &UnitId, progress: &Progress) -> Result<Self, String> {
+    pub(crate) fn of(unit: &UnitId, progress: &Progress) -> Result<Self, String> {
         let Progress { preflight, production, before, production_before, last_good, artifact, evidence, .. } = progress;
         let (Some(preflight), Some(production), Some(artifact)) = (preflight, production, artifact) else {
             return Err(format!("`{unit}` is not in production"));
@@ -95,6 +119,12 @@ impl Landed {
             evidence: evidence.clone(),
             source: progress.pull_requests.get(&Role::Source).map(|source| source.url.clone()),
         })
+    }
+
+    /// Goes back as far as what brought that before would go back.
+    pub(crate) fn further(self, to: Self) -> Self {
+        let Self { before, production_before, last_good, .. } = to;
+        Self { before, production_before, last_good, ..self }
     }
 }
 

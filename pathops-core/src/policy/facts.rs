@@ -363,7 +363,7 @@ impl Facts {
 
 impl Readings {
     /// The digests by which evidence names what would be promoted, each with its algorithm.
-    fn names(&self) -> Vec<(&'static str, String)> {
+    pub(super) fn names(&self) -> Vec<(&'static str, String)> {
         let tree = |state: &GitState| ("gitTree", state.tree.to_string());
         let commit = |state: &GitState| ("gitCommit", state.commit.to_string());
         let source = self.source.iter().flat_map(|source| [tree(source), commit(source)]);

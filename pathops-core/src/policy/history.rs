@@ -11,8 +11,8 @@ use crate::id::{ChangeSetId, EnvironmentId, PersonId, RequirementId, UnitId};
 use crate::policy::evaluate::Case;
 use crate::policy::render::line;
 use crate::policy::{
-    Ask, Decision, Facts, HypotheticalFacts, Known, Languages, Policy, PolicyLayer, PolicyProblem, RequirementResult, Severity,
-    Verdict, evaluate, time_zone_data_version,
+    Ask, Decision, EvidenceFact, Facts, HypotheticalFacts, Known, Languages, Policy, PolicyLayer, PolicyProblem,
+    RequirementResult, Severity, Verdict, evaluate, time_zone_data_version,
 };
 use crate::time::UnixMillis;
 
@@ -408,4 +408,28 @@ pub fn record_in_doubt(
     let more: Vec<_> = of_now.into_iter().flat_map(|it| it.requirements).filter(|it| !is_told(it)).collect();
     doubt.requirements.extend(more);
     Ok(Some(doubt))
+}
+
+/// What has become of the evidence that a decision rests on: [`in_doubt`] by its record, had everything else stayed as it was then.
+/// `evidence` is what has come to be known, of which nothing is taken back that the record holds. What was measured where it went to
+/// counts only as far as it names what was granted: something else may be there since.
+///
+/// # Errors
+/// As [`record_in_doubt`].
+pub fn evidence_in_doubt(
+    granted: &DecisionRecord,
+    languages: &Languages,
+    evidence: &[EvidenceFact],
+    now: UnixMillis,
+) -> Result<Option<Doubt>, ReplayError> {
+    let (policy, then) = granted.made_of(languages)?;
+    let readings = &then.facts().readings;
+    let names = readings.names();
+    let is_about_it = |fact: &&EvidenceFact| {
+        fact.environment.as_ref() != Some(&readings.environment)
+            || names.iter().any(|(algorithm, value)| fact.is_about(algorithm, value))
+    };
+    let news: Vec<EvidenceFact> = evidence.iter().filter(is_about_it).cloned().collect();
+    let known = HypotheticalFacts::but(&then, |facts| facts.evidence.extend(news));
+    Ok(in_doubt(&granted.decision, &policy, &known, now))
 }

@@ -3,8 +3,8 @@
 use pathops_core::adapter::ReviewState::{Approved, ChangesRequested, Dismissed};
 use pathops_core::evidence::Statement;
 use pathops_core::policy::{
-    Ask, Decision, DecisionRecord, Doubt, Languages, NoTerms, ReplayError, Requirement, Severity, Verdict, in_doubt,
-    record_in_doubt,
+    Ask, Decision, DecisionRecord, Doubt, Languages, NoTerms, ReplayError, Requirement, Severity, Verdict, evidence_in_doubt,
+    in_doubt, record_in_doubt,
 };
 use pathops_core::project::{Lifecycle, Role};
 use serde_json::json;
@@ -370,4 +370,34 @@ fn overridden(decision: Decision) -> Decision {
     let mut json = serde_json::to_value(decision).unwrap();
     json["overridden"] = json!({"by": {"bob": "x", "dave": "y"}, "requirements": ["preflight-smoke"], "until": AT.to_string()});
     serde_json::from_value(json).unwrap()
+}
+
+/// Nothing but what its evidence says by now: neither what people say of it since, nor what speaks against everything that moves.
+#[test]
+fn the_evidence_of_a_decision_is_in_doubt_by_evidence_alone() {
+    let shop = Shop::passing();
+    let granted = record(&shop);
+    let doubt = |change: Change| {
+        let mut now = Shop { at: after(DAY), ..shop.clone() };
+        change(&mut now);
+        evidence_in_doubt(&granted, &Languages::none(), &now.facts().facts().evidence, now.at).unwrap()
+    };
+    is_doubted(doubt(|shop| shop.give(&failed(Kind::Smoke))), "preflight-smoke");
+    is_doubted(doubt(|shop| shop.give(&failed(Kind::UnitTests))), "unit-tests");
+    let others: [(&str, Change); 6] = [
+        ("good news", |shop| KINDS.into_iter().for_each(|kind| shop.give(&again(kind)))),
+        ("it cannot be read now, and what was known stays known", |shop| shop.remove(Kind::Smoke)),
+        ("an incident", |shop| shop.readings.incidents.push(incident())),
+        ("a stop", |shop| shop.readings.stops.push(stop(None))),
+        ("an approval", |shop| shop.proposal().reviews.push(review("bob", Dismissed, '4'))),
+        ("another one", |shop| {
+            let mut other = failed(Kind::Smoke);
+            other.subject =
+                vec![pathops_core::evidence::Subject::named("orders").with_sha256(&pathops_core::Digest::of(b"other"))];
+            shop.give(&other);
+        }),
+    ];
+    for (name, change) in others {
+        assert_eq!(doubt(change), None, "{name}");
+    }
 }
