@@ -17,7 +17,8 @@
 //!    knows when this was applied, and after which Argo CD syncs this revision by itself only where it heals (`selfHeal`);
 //! 8. the comparison began after the last operation ended: `reconciledAt` is strictly later, since both are cut to seconds;
 //! 9. there are resources, all are healthy, and were so through the settle time;
-//! 10. the expected images run, and no other of the same repository beside them;
+//! 10. the expected images run, and no other of the same repository beside them: by what pods really run, where that is known
+//!     ([`judge_with_pods`]), else by the summary of the application, which says what it is to be, and can be late;
 //! 11. the expected hooks ran for this very state in a whole sync, and succeeded. A commit that changes nothing runs no
 //!     hook: it is *not tested*, which is never *passed*;
 //! 12. every Application that it manages has a verdict of its own ([`Expected::judged_apart`]). That a child is `Synced` says that
@@ -71,7 +72,8 @@ mod verdict;
 pub use crate::live::{History, Image, ImageError, NoHistory};
 pub use application::{Application, Unreadable};
 pub use expected::{Expected, ExpectedHook, ExpectedSource};
-pub use judge::judge;
+pub use images::RunningImages;
+pub use judge::{judge, judge_with_pods};
 #[cfg(feature = "argocd")]
 pub(crate) use seen::HookRun;
 #[cfg(feature = "argocd")]

@@ -18,6 +18,9 @@
 //!   instance that is read and refreshed by Kubernetes alone is judged as well, and explained in fewer words.
 //! * **Tests count for the commits that they ran for.** A job is a hook of Argo CD; its result is that of the last whole sync of
 //!   the expected commit. A commit that changes nothing runs no hook: it is *not tested*.
+//! * **What runs is asked of who runs it.** Where the host says who knows the pods ([`Builder::pods`]), an artifact is live once their
+//!   nodes say that it runs, and none of its other versions; they are asked once all else holds. Without that, what Argo CD's summary names
+//!   has to do, which can still name what is gone, and not name yet what has come.
 //! * **Nothing is ready unseen.** Where an Application of a unit manages Applications (an app of apps), each of them has to be named as
 //!   one of the same unit, and is judged like the others: Argo CD's own health leaves them out. One that is not named makes the unit
 //!   [`Unjudged`](pathops_core::adapter::Stale::Unjudged), with words that name it. So does an ApplicationSet that is managed by an
@@ -65,6 +68,7 @@ mod jobs;
 mod kubernetes;
 mod managed;
 mod observe;
+mod pods;
 mod rights;
 mod server;
 mod source;
@@ -86,7 +90,9 @@ use crate::live::Trees;
 
 pub use self::instance::Instance;
 pub use self::managed::ManagedApplication;
+pub use self::pods::Pods;
 pub use self::rights::{ACCOUNT, ROLE};
+pub use crate::argo_verdict::RunningImages;
 pub use crate::cluster::{Access, RightsFinding};
 
 /// The adapter's name.
@@ -97,6 +103,7 @@ const NAME: &str = "argocd";
 pub struct ArgoCd {
     clock: Arc<dyn Clock>,
     trees: Trees,
+    pods: Option<Arc<dyn Pods>>,
     instances: BTreeMap<String, Connected>,
     units: HashMap<(UnitId, EnvironmentId), Unit>,
     /// Git repositories beside the desired state, by how Applications call them.
@@ -115,6 +122,7 @@ struct Unit {
 pub struct Builder {
     scm: Arc<dyn Scm>,
     clock: Arc<dyn Clock>,
+    pods: Option<Arc<dyn Pods>>,
     instances: BTreeMap<String, Instance>,
     managed: Vec<(UnitId, EnvironmentId, RepoId, ManagedApplication)>,
     repositories: Vec<(String, RepoId)>,
@@ -141,6 +149,13 @@ impl Builder {
     pub fn repository(mut self, url: impl Into<String>, repo: RepoId) -> Self {
         self.repositories.push((url.into(), repo));
         self
+    }
+
+    /// What runs is told by these. A verdict on a unit whose pods they know, and that is expected to run an artifact, takes one more
+    /// request where all else holds: with a refresh and a read it is three.
+    #[must_use]
+    pub fn pods(self, pods: Arc<dyn Pods>) -> Self {
+        Self { pods: Some(pods), ..self }
     }
 
     /// The adapter. It asks nothing yet.
@@ -178,7 +193,8 @@ impl Builder {
             (name, instance.connect(&self.clock, managed))
         };
         let instances = self.instances.into_iter().map(connect).collect();
-        Ok(ArgoCd { clock: self.clock.clone(), trees: Trees::new(self.scm), instances, units, repositories: self.repositories })
+        let (trees, clock) = (Trees::new(self.scm), self.clock.clone());
+        Ok(ArgoCd { clock, trees, pods: self.pods, instances, units, repositories: self.repositories })
     }
 }
 
@@ -186,7 +202,7 @@ impl ArgoCd {
     /// Begins to set one up. `scm` is asked what Git says of commits and trees.
     #[must_use]
     pub fn builder(scm: Arc<dyn Scm>, clock: Arc<dyn Clock>) -> Builder {
-        Builder { scm, clock, instances: BTreeMap::new(), managed: Vec::new(), repositories: Vec::new() }
+        Builder { scm, clock, pods: None, instances: BTreeMap::new(), managed: Vec::new(), repositories: Vec::new() }
     }
 
     /// Watches all instances until `stop` is done. Without it each observation reads what it needs.

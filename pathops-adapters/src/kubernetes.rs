@@ -60,6 +60,8 @@
 //! ```
 
 mod events;
+#[cfg(feature = "argocd")]
+mod images;
 mod list;
 mod logs;
 mod pod;

@@ -72,6 +72,13 @@ impl Expected {
         self
     }
 
+    /// The same, whatever images run.
+    #[cfg(feature = "argocd")]
+    pub(crate) fn of_any_image(mut self) -> Self {
+        self.images.clear();
+        self
+    }
+
     /// The same, seen by a comparison that began after this instant as well.
     #[cfg(feature = "argocd")]
     pub(crate) fn looked_at_after(mut self, at: UnixMillis) -> Self {

@@ -8,7 +8,7 @@ use super::application::{Application, Condition, Health, OperationState, Resourc
 use super::children::children_are_judged;
 use super::expected::Expected;
 use super::hydrator::hydrated;
-use super::images::expected_images_run;
+use super::images::{RunningImages, expected_images_run};
 use super::operation::{a_sync_may_follow, operation_ended_well, something_was_applied};
 use super::revision::Sourced;
 use super::same::same;
@@ -25,10 +25,29 @@ const SECOND: Duration = Duration::from_secs(1);
 /// What `application`, as it was read at `now`, says about `expected`. The steps are those of the [module](super).
 #[must_use]
 pub fn judge(expected: &Expected, application: &Application, history: &impl History, now: UnixMillis) -> Verdict {
-    verdict(expected, application, history, now).err().unwrap_or(Verdict::Ready)
+    verdict(expected, application, None, history, now).err().unwrap_or(Verdict::Ready)
 }
 
-fn verdict(expected: &Expected, application: &Application, history: &impl History, now: UnixMillis) -> Step {
+/// The same where it is known what pods run, which is to be read after the `application`: what that says of images is then asked only
+/// whether waiting may help.
+#[must_use]
+pub fn judge_with_pods(
+    expected: &Expected,
+    application: &Application,
+    running: &RunningImages,
+    history: &impl History,
+    now: UnixMillis,
+) -> Verdict {
+    verdict(expected, application, Some(running), history, now).err().unwrap_or(Verdict::Ready)
+}
+
+fn verdict(
+    expected: &Expected,
+    application: &Application,
+    running: Option<&RunningImages>,
+    history: &impl History,
+    now: UnixMillis,
+) -> Step {
     nothing_in_the_way(application)?;
     looked(expected, application, now)?;
     no_error(application)?;
@@ -41,7 +60,7 @@ fn verdict(expected: &Expected, application: &Application, history: &impl Histor
     something_was_applied(application)?;
     looked_after_the_operation(application)?;
     healthy(expected, application, now)?;
-    expected_images_run(expected, application)?;
+    expected_images_run(expected, application, running)?;
     hooks_succeeded(expected, application, history)?;
     children_are_judged(expected, application)
 }

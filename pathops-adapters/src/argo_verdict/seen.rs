@@ -4,8 +4,9 @@ use pathops_core::{CommitId, Digest, UnixMillis};
 
 use super::application::Application;
 use super::expected::{Expected, ExpectedSource};
+use super::images::digests;
 use super::tested::hooks_that_ran;
-use crate::live::{History, Instant, parts};
+use crate::live::{History, Instant};
 
 /// A hook that ran in the last operation.
 #[derive(Clone, Debug)]
@@ -57,10 +58,9 @@ impl Application {
         since.filter(|_| status.health.status.as_deref() == Some("Healthy"))
     }
 
-    /// Which images of this repository run, by digest.
+    /// Which images of this repository run, by digest, as far as it says.
     pub(crate) fn running(&self, repository: &str) -> impl Iterator<Item = Digest> {
-        let images = self.status.summary.images.iter().map(|image| parts(image));
-        images.filter(move |image| image.repository == repository).filter_map(|image| image.digest?.parse().ok())
+        digests(&self.status.summary.images, repository)
     }
 
     /// The commit of `source` that is live: of a hydrated source the dry one.

@@ -15,6 +15,7 @@ mod compact;
 #[path = "../../tests/argo_schedules/crd.rs"]
 #[expect(dead_code, reason = "some of it is for other tests")]
 mod crd;
+mod pods;
 mod versions;
 
 const REPO: &str = "https://git.example/shop/orders-gitops";

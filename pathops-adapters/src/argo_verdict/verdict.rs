@@ -88,6 +88,11 @@ pub enum NotYet {
         /// The other one.
         running: String,
     },
+    /// No pod runs the image.
+    NoPod {
+        /// The expected one.
+        expected: String,
+    },
     /// A hook has not ended.
     HookRunning {
         /// Which.
@@ -236,6 +241,7 @@ impl fmt::Display for NotYet {
             Self::Unhealthy { status, message } => write!(f, "{status}: {message}"),
             Self::Settling { remaining_millis } => write!(f, "settling: {remaining_millis} ms to go"),
             Self::OldImage { running } => write!(f, "{running} runs beside the expected image"),
+            Self::NoPod { expected } => write!(f, "no pod runs {expected}"),
             Self::HookRunning { hook } => write!(f, "the hook {hook} has not ended"),
         }
     }

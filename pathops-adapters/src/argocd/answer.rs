@@ -1,11 +1,11 @@
 //! The verdict of the rule in the words of the trait.
 
-use pathops_core::JobName;
 use pathops_core::adapter::{self, DeployFailure, ExpectedDeployment, Readiness, StaleAction};
+use pathops_core::{Digest, JobName};
 
 use super::jobs::{Runs, ended, failed};
 use super::managed::ManagedApplication;
-use crate::argo_verdict::{Application, Failed, HookRun, NotYet, Stale, Untested, Verdict};
+use crate::argo_verdict::{Application, Failed, HookRun, NotYet, RunningImages, Stale, Untested, Verdict};
 use crate::live::Said;
 
 /// What a verdict is about.
@@ -14,6 +14,29 @@ pub(super) struct About<'a> {
     pub(super) application: &'a Application,
     pub(super) runs: &'a Runs,
     pub(super) expected: &'a ExpectedDeployment,
+    pub(super) images: Images<'a>,
+}
+
+/// Who tells which images run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Images<'a> {
+    /// Each Application.
+    Told,
+    /// The pods, and they have not been asked.
+    Unread,
+    /// They have.
+    Run(&'a RunningImages),
+}
+
+impl Images<'_> {
+    /// What runs of the images of an Application.
+    pub(super) fn running(self, managed: &ManagedApplication, application: &Application) -> Vec<Digest> {
+        let images = managed.images.iter();
+        match self {
+            Images::Run(running) => images.flat_map(|image| running.of(image)).collect(),
+            Images::Told | Images::Unread => images.flat_map(|image| application.running(image)).collect(),
+        }
+    }
 }
 
 impl About<'_> {
@@ -70,8 +93,8 @@ impl About<'_> {
         match reason {
             Failed::Degraded { .. } => DeployFailure::Unhealthy { message },
             Failed::WrongImage { .. } => {
-                let mut running = self.managed.images.iter().flat_map(|image| self.application.running(image));
-                DeployFailure::WrongArtifact { running: running.find(|it| Some(*it) != self.expected.artifact) }
+                let running = self.images.running(self.managed, self.application);
+                DeployFailure::WrongArtifact { running: running.into_iter().find(|it| Some(*it) != self.expected.artifact) }
             }
             Failed::Hook { .. } => {
                 let jobs = self.jobs(|runs| runs.iter().any(failed));

@@ -7,12 +7,12 @@ use futures_util::future::try_join_all;
 use pathops_core::adapter::{self, DeployFailure, ExpectedDeployment, JobResult, Observation, Readiness};
 use pathops_core::{CommitId, Digest, Error, ErrorKind, JobName, OpContext, RepoId, Result, TreeId, UnixMillis};
 
-use super::answer::About;
+use super::answer::{About, Images};
 use super::jobs::Runs;
 use super::managed::ManagedApplication;
 use super::server::Server;
 use super::{ArgoCd, Unit};
-use crate::argo_verdict::{Application, Expected, Failed, NotYet, Verdict, judge};
+use crate::argo_verdict::{Application, Expected, Failed, NotYet, Verdict, judge, judge_with_pods};
 use crate::live::{Answers, Asking, rank, same_repository, whole};
 
 const OPERATION: &str = "observe a deployment";
@@ -34,10 +34,14 @@ impl Judged {
         managed: &ManagedApplication,
         wanted: &Expected,
         application: &Application,
+        images: Images<'_>,
         asking: &Asking<'_>,
         at: UnixMillis,
     ) -> Self {
-        let verdict = judge(wanted, application, asking, at);
+        let verdict = match images {
+            Images::Run(running) => judge_with_pods(wanted, application, running, asking, at),
+            Images::Told | Images::Unread => judge(wanted, application, asking, at),
+        };
         Self { verdict, runs: Runs::of(managed, application, wanted, asking) }
     }
 }
@@ -60,16 +64,21 @@ pub(super) async fn observe(argo: &ArgoCd, cx: &OpContext, expected: &ExpectedDe
         .iter()
         .map(|managed| Ok(Asked { managed, expected: managed.expected(expected, &unit.applications)? }))
         .collect::<Result<_>>()?;
+    let pods = argo.pods.as_ref().filter(|_| expected.artifact.is_some());
+    let images = if pods.is_some() { Images::Unread } else { Images::Told };
     let question = Observing { argo, cx, unit, expected, asked };
     if let Some(told) = question.told()? {
-        let observation = question.judged(&told).await?;
+        let observation = question.judged(&told, images).await?;
         // Only what makes nobody act is believed without reading.
         if matches!(observation.readiness, Readiness::NotYet(_)) {
             return Ok(observation);
         }
     }
     let read = question.read().await?;
-    question.judged(&read).await
+    let observation = question.judged(&read, images).await?;
+    let Some(pods) = pods.filter(|_| observation.readiness == Readiness::Ready) else { return Ok(observation) };
+    let running = pods.images(cx, &expected.unit, &expected.target.environment).await?;
+    question.judged(&read, running.as_ref().map_or(Images::Told, Images::Run)).await
 }
 
 /// The verdict with the resource that ails, where the Application leaves that out and Argo CD tells.
@@ -132,18 +141,18 @@ impl Observing<'_> {
     }
 
     /// What the Applications say, once Git has told all that the rule wants to know.
-    async fn judged(&self, applications: &[Arc<Application>]) -> Result<Observation> {
+    async fn judged(&self, applications: &[Arc<Application>], images: Images<'_>) -> Result<Observation> {
         let at = self.argo.clock.now();
-        let wanted = self.wanted(applications);
+        let wanted = self.wanted(applications, images);
         let mut answers = Answers::new();
         loop {
             let asking = Asking::new(&answers);
             let each = self.asked.iter().zip(&wanted).zip(applications);
             let judged: Vec<Judged> =
-                each.map(|((asked, wanted), it)| Judged::of(asked.managed, wanted, it, &asking, at)).collect();
+                each.map(|((asked, wanted), it)| Judged::of(asked.managed, wanted, it, images, &asking, at)).collect();
             let open = asking.open();
             if open.is_empty() {
-                return self.observation(applications, &judged, at).await;
+                return self.observation(applications, &judged, images, at).await;
             }
             for question in open {
                 let answer = match self.repo(question.repo_url()) {
@@ -157,7 +166,7 @@ impl Observing<'_> {
 
     /// What is expected of each Application: one that another manages has to be looked at since that one last did something, or it
     /// would be judged by a spec that is no longer its own. Where it is not known which instance has those that it manages, none counts.
-    fn wanted(&self, applications: &[Arc<Application>]) -> Vec<Expected> {
+    fn wanted(&self, applications: &[Arc<Application>], images: Images<'_>) -> Vec<Expected> {
         let mut applied: HashMap<(&str, &str, &str), UnixMillis> = HashMap::new();
         for (asked, application) in self.asked.iter().zip(applications) {
             let Some(ended) = application.operated_at() else { continue };
@@ -169,6 +178,7 @@ impl Observing<'_> {
         let wanted = self.asked.iter().zip(applications).map(|(Asked { managed, expected }, application)| {
             let at = applied.get(&(&*managed.instance, &*managed.place.namespace, &*managed.place.name));
             let wanted = at.map_or_else(|| expected.clone(), |at| expected.clone().looked_at_after(*at));
+            let wanted = if images == Images::Unread { wanted.of_any_image() } else { wanted };
             if managed.knows_where_children_are(application) { wanted } else { wanted.judging_none_apart() }
         });
         wanted.collect()
@@ -183,7 +193,13 @@ impl Observing<'_> {
         self.argo.repositories.iter().find(|(known, _)| same_repository(known, url)).map(|(_, repo)| repo)
     }
 
-    async fn observation(&self, applications: &[Arc<Application>], judged: &[Judged], at: UnixMillis) -> Result<Observation> {
+    async fn observation(
+        &self,
+        applications: &[Arc<Application>],
+        judged: &[Judged],
+        images: Images<'_>,
+        at: UnixMillis,
+    ) -> Result<Observation> {
         let sources = self.asked.iter().map(|asked| asked.managed.source(self.expected));
         let applied: Vec<CommitId> = sources.zip(applications).filter_map(|(source, it)| it.applied(&source?)).collect();
         let mut trees = Vec::new();
@@ -191,7 +207,8 @@ impl Observing<'_> {
             trees.push(self.tree(commit).await?);
         }
         let told = self.asked.iter().zip(applications).zip(judged).map(async |((asked, application), judged)| {
-            let about = About { managed: asked.managed, application, runs: &judged.runs, expected: self.expected };
+            let (managed, runs, expected) = (asked.managed, &judged.runs, self.expected);
+            let about = About { managed, application, runs, expected, images };
             self.readiness(&about, &judged.verdict).await
         });
         let mut readiness = Readiness::Ready;
@@ -209,7 +226,7 @@ impl Observing<'_> {
             readiness,
             commit: applied.into_iter().next(),
             tree: trees.into_iter().next().flatten(),
-            artifact: self.running(applications),
+            artifact: self.running(applications, images),
             url: applications.iter().find_map(|it| it.url()).map(str::to_owned),
             healthy_since: healthy_since.and_then(|since| since.into_iter().max()).map(|since| since.min(at)),
             jobs,
@@ -250,10 +267,9 @@ impl Observing<'_> {
     }
 
     /// The artifact that runs: the expected one where it does.
-    fn running(&self, applications: &[Arc<Application>]) -> Option<Digest> {
-        let images =
-            self.asked.iter().zip(applications).flat_map(|(asked, it)| asked.managed.images.iter().map(move |image| (image, it)));
-        let running: Vec<Digest> = images.flat_map(|(image, it)| it.running(image)).collect();
+    fn running(&self, applications: &[Arc<Application>], images: Images<'_>) -> Option<Digest> {
+        let each = self.asked.iter().zip(applications);
+        let running: Vec<Digest> = each.flat_map(|(asked, it)| images.running(asked.managed, it)).collect();
         let expected = self.expected.artifact.filter(|expected| running.contains(expected));
         expected.or(running.first().copied())
     }

@@ -19,6 +19,8 @@ pub(super) struct Pod {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Meta {
     pub(super) name: String,
+    #[cfg(feature = "argocd")]
+    deletion_timestamp: Option<serde::de::IgnoredAny>,
     owner_references: Vec<Owner>,
     labels: Labels,
 }
@@ -52,6 +54,8 @@ pub(super) struct Status {
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Container {
     pub(super) name: String,
+    #[cfg(feature = "argocd")]
+    image: String,
     #[serde(rename = "imageID")]
     image_id: String,
     ready: bool,
@@ -111,6 +115,13 @@ impl Pod {
         begin.chain(&self.status.container_statuses)
     }
 
+    /// What its containers run now, where it is to stay.
+    #[cfg(feature = "argocd")]
+    pub(super) fn images(&self) -> impl Iterator<Item = &str> {
+        let stays = self.metadata.deletion_timestamp.is_none();
+        self.containers().filter(move |it| stays && it.state.running.is_some()).map(Container::reference)
+    }
+
     /// How it is now, and how its containers ended last where that was after `since`.
     pub(super) fn events(&self, since: UnixMillis, now: UnixMillis) -> Vec<RuntimeEvent> {
         let (name, status) = (&self.metadata.name, &self.status);
@@ -146,6 +157,12 @@ impl Container {
     /// Whether something is wrong with it, or was.
     pub(super) fn is_in_trouble(&self) -> bool {
         self.has_restarted() || self.state.running.is_none()
+    }
+
+    /// The image that it runs: with its digest, where the node names a repository with that.
+    #[cfg(feature = "argocd")]
+    fn reference(&self) -> &str {
+        if self.image_id.contains('@') { &self.image_id } else { &self.image }
     }
 
     /// How it is, in one word and in more.

@@ -45,9 +45,16 @@ pub(crate) fn parts(reference: &str) -> Parts<'_> {
     let (name, digest) = reference.split_once('@').map_or((reference, None), |(name, digest)| (name, Some(digest)));
     // A colon before the last slash is that of a port.
     match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') => Parts { repository, tag: Some(tag), digest },
-        _ => Parts { repository: name, tag: None, digest },
+        Some((repository, tag)) if !tag.contains('/') => Parts { repository: short(repository), tag: Some(tag), digest },
+        _ => Parts { repository: short(name), tag: None, digest },
     }
+}
+
+/// A repository as people write it: manifests say `nginx` where a node says `docker.io/library/nginx`.
+fn short(repository: &str) -> &str {
+    let hub = ["docker.io/", "index.docker.io/"].iter().find_map(|host| repository.strip_prefix(host));
+    let path = hub.unwrap_or(repository);
+    path.strip_prefix("library/").filter(|name| !name.contains('/')).unwrap_or(path)
 }
 
 impl Parts<'_> {

@@ -13,6 +13,8 @@ mod crd;
 mod desired_state;
 mod faults;
 mod many;
+#[cfg(feature = "kubernetes")]
+mod pods;
 mod rights;
 mod scene;
 mod shapes;
@@ -57,5 +59,7 @@ fn main() -> ExitCode {
     trials.extend(many::trials());
     trials.extend(beside::trials());
     trials.extend(children::trials());
+    #[cfg(feature = "kubernetes")]
+    trials.extend(pods::trials());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

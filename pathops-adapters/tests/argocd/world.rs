@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pathops_adapters::argocd::{Access, ArgoCd, Instance, ManagedApplication};
+use pathops_adapters::argocd::{Access, ArgoCd, Builder, Instance, ManagedApplication};
 use pathops_adapters::system::SystemClock;
 use pathops_core::JobName;
 use pathops_core::adapter::JobKind;
@@ -70,9 +70,19 @@ pub(crate) fn orders() -> ManagedApplication {
         .job("health".parse().unwrap(), JobKind::Health, health)
 }
 
-pub(crate) fn argo_cd(git: &Git, instance: Instance) -> Arc<ArgoCd> {
+fn builder(git: &Git, instance: Instance) -> Builder {
     let builder = ArgoCd::builder(git.scm.clone(), Arc::new(SystemClock)).instance("main", instance);
-    Arc::new(builder.manage(unit(), target().environment, repo(), orders()).build().unwrap())
+    builder.manage(unit(), target().environment, repo(), orders())
+}
+
+pub(crate) fn argo_cd(git: &Git, instance: Instance) -> Arc<ArgoCd> {
+    Arc::new(builder(git, instance).build().unwrap())
+}
+
+/// The same, where these tell what runs.
+#[cfg(feature = "kubernetes")]
+pub(crate) fn argo_cd_with(git: &Git, instance: Instance, pods: Arc<dyn pathops_adapters::argocd::Pods>) -> Arc<ArgoCd> {
+    Arc::new(builder(git, instance).pods(pods).build().unwrap())
 }
 
 /// A task that ends when this is dropped.

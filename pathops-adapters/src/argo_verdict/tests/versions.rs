@@ -42,6 +42,20 @@ fn hydrated() -> Value {
     state
 }
 
+/// 3.5: what comes of the dry source goes into a repository of its own.
+fn hydrated_elsewhere() -> Value {
+    let mut state = hydrated();
+    for hydrator in ["/spec/sourceHydrator", "/status/sourceHydrator/lastSuccessfulOperation/sourceHydrator"] {
+        state = put(state, &format!("{hydrator}/syncSource/repoURL"), json!(HYDRATED));
+    }
+    for place in ["/status/sync/comparedTo", "/status/operationState/syncResult"] {
+        state = put(state, &format!("{place}/source/repoURL"), json!(HYDRATED));
+    }
+    state
+}
+
+const HYDRATED: &str = "https://git.example/shop/orders-hydrated";
+
 /// 3.5: manifests from a registry, at the digest of what the tag stood for.
 fn from_a_registry() -> Value {
     let source = json!({"repoURL": REGISTRY, "path": ".", "targetRevision": "1.4.0"});
@@ -74,8 +88,21 @@ fn by_tags() -> Value {
     state
 }
 
-pub(super) fn states() -> [Value; 5] {
-    [inline_health(), health_in_the_tree(), hydrated(), from_a_registry(), by_tags()]
+pub(super) fn states() -> [Value; 6] {
+    [inline_health(), health_in_the_tree(), hydrated(), hydrated_elsewhere(), from_a_registry(), by_tags()]
+}
+
+#[test]
+fn what_is_hydrated_is_sought_where_it_goes() {
+    let requested = || at(5).parse().unwrap();
+    let git = |repo: &str, path: &str, digit: char| Expected::new(ExpectedSource::git(repo, path, commit(digit)), requested());
+    let state = hydrated_elsewhere();
+    assert_eq!(verdict(&git(REPO, "dry", 'b'), &state), Verdict::Ready);
+    assert_eq!(verdict(&git(HYDRATED, PATH, 'e'), &state), Verdict::Ready);
+    assert_eq!(reason_of(&verdict(&git(REPO, PATH, 'e'), &state)), "not-yet no-such-source");
+    // What was compared is that of the dry repository, as it was before.
+    let before = put(state, "/status/sync/comparedTo/source/repoURL", json!(REPO));
+    assert_eq!(verdict(&git(REPO, "dry", 'b'), &before), Verdict::NotYet(NotYet::OtherSpec));
 }
 
 #[test]
