@@ -14,6 +14,8 @@ const FILE: &str = "log/checkpoint";
 const MAX_COMMITS: usize = 100_000;
 /// A checkpoint has some hundred bytes, and some hundred more for each witness.
 const MAX_BYTES: usize = 64 << 10;
+/// And so many all of them together.
+const MAX_ALL: usize = 256 << 20;
 
 /// The checkpoints in the first-parent history of a repository's HEAD, the oldest first.
 pub(crate) struct History {
@@ -32,16 +34,25 @@ impl History {
         let commits: Vec<&str> = commits.lines().collect();
         let earlier = commits.len().saturating_sub(MAX_COMMITS);
         let (mut sizes, mut blobs) = (Objects::of(repository, "--batch-check")?, Objects::of(repository, "--batch")?);
-        let (mut notes, mut without) = (Vec::new(), Vec::new());
+        let (mut notes, mut without, mut all) = (Vec::new(), Vec::new(), 0);
         for commit in commits.iter().skip(earlier) {
             let object = format!("{commit}:{FILE}");
             match sizes.ask(&object)? {
                 Some(size) if size <= MAX_BYTES => {
-                    blobs.ask(&object)?;
+                    all += size;
+                    if all > MAX_ALL {
+                        return Err(failed(repository, &format!("its checkpoints have more than {MAX_ALL} bytes")));
+                    }
+                    if blobs.ask(&object)? != Some(size) {
+                        return Err(failed(repository, &format!("`{FILE}` at {commit} is damaged")));
+                    }
                     notes.push(blobs.read(size)?);
                 }
                 Some(size) => without.push(((*commit).to_owned(), format!("`{FILE}` has {size} bytes: that is no checkpoint"))),
-                None => without.push(((*commit).to_owned(), format!("it took `{FILE}` away"))),
+                None if git(repository, &["ls-tree", commit, "--", FILE])?.is_empty() => {
+                    without.push(((*commit).to_owned(), format!("it took `{FILE}` away")));
+                }
+                None => return Err(failed(repository, &format!("`{FILE}` at {commit} is not here: is it a partial clone?"))),
             }
         }
         let grafts = git(repository, &["rev-parse", "--git-path", "info/grafts"])?;
@@ -97,7 +108,7 @@ impl Objects {
         // `<id> <type> <size>`
         match line.split_whitespace().collect::<Vec<_>>()[..] {
             [_, "blob", size] => Ok(Some(size.parse()?)),
-            [_, "missing"] | [_, _, _] => Ok(None),
+            [_, "missing" | "submodule"] | [_, _, _] => Ok(None),
             _ => Err(format!("`git cat-file` says of {object}: {}", line.trim()).into()),
         }
     }

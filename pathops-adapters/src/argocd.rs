@@ -151,8 +151,11 @@ impl Builder {
         self
     }
 
-    /// What runs is told by these. A verdict on a unit whose pods they know, and that is expected to run an artifact, takes one more
-    /// request where all else holds: with a refresh and a read it is three.
+    /// What runs is told by these. A verdict on a unit whose pods they know, and of which one Application is expected to run an artifact,
+    /// takes one more request where all else holds: with a refresh and a read it is three, where one read gives all pods. Where several
+    /// Applications of a unit run it, their own summaries count: nobody says which pods are of which.
+    ///
+    /// The artifact has to be in a container that goes on running: one of a job or a schedule runs nothing most of the time.
     #[must_use]
     pub fn pods(self, pods: Arc<dyn Pods>) -> Self {
         Self { pods: Some(pods), ..self }

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pathops_core::adapter::{Clock, MAX_WITNESS_ANSWER, WitnessAnswer, WitnessClient};
-use pathops_core::{OpContext, Result};
+use pathops_core::{Effect, OpContext, Result};
 
 use crate::query_api::{Ask, Client};
 
@@ -51,7 +51,9 @@ impl WitnessClient for HttpWitness {
         let body = Some(("text/plain; charset=utf-8", body.as_bytes().to_vec()));
         let (on, path) = (self.on.clone(), "add-checkpoint");
         let ask = Ask { operation: "ask a witness", on, path, parameters: &[], body, longest: MAX_WITNESS_ANSWER };
-        let (status, body) = self.client.exchange(cx, &ask).await?;
+        // What was lost may be the answer.
+        let exchanged = self.client.exchange(cx, &ask).await.map_err(|error| error.with_effect(Effect::Unknown));
+        let (status, body) = exchanged?;
         Ok(WitnessAnswer { status, body: String::from_utf8_lossy(&body).into_owned() })
     }
 }

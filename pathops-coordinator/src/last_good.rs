@@ -51,10 +51,12 @@ impl Services {
         while let Some(by) = there {
             let state = self.state_of(&by).await?;
             let Some(progress) = state.as_ref().and_then(|state| state.units.get(unit)) else { return Ok(false) };
-            there = progress.last_good.as_ref().map(|good| good.change_set.clone());
-            if by == *change_set || !below.insert(by) {
+            // Without a record of what was there before, only an environment in which nothing ran is known to have been empty.
+            let was_empty = progress.production_before.as_ref().is_some_and(|before| !before.runs);
+            if by == *change_set || !below.insert(by) || progress.last_good.is_none() && !was_empty {
                 return Ok(false);
             }
+            there = progress.last_good.as_ref().map(|good| good.change_set.clone());
         }
         Ok(is_known)
     }

@@ -119,7 +119,11 @@ impl Services {
             (change_set.clone(), request.title.clone(), request.requested_by.clone());
         plan.waves.iter_mut().for_each(|wave| wave.units.retain(|unit| units.contains_key(unit)));
         plan.rollback.iter_mut().for_each(|wave| wave.retain(|unit| units.contains_key(unit)));
-        let since = self.changed_since(cx, project, &units, back.start.at).await;
+        let mut earliest = back.start.at;
+        for passed in passed_over.values().flatten() {
+            earliest = self.state_of(&passed.change_set).await?.map_or(earliest, |state| state.start.at.min(earliest));
+        }
+        let since = self.changed_since(cx, project, &units, earliest).await;
         Ok(Start {
             apps: self.apps(cx, project, &units).await?,
             preflight_merge: Merging::Each(BTreeMap::new()),

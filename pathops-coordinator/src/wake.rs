@@ -16,7 +16,8 @@ impl ControlPlane {
     ///
     /// Nothing but the time of that look depends on it, whichever engine drives the change set. What nobody tells is found by the next
     /// look, [`Pace::longest`](crate::Pace::longest) later at most; so is what was told to another host than the one that drives the
-    /// change set. However often it is told, hints bring no more than one look in each [`Pace::shortest`](crate::Pace::shortest).
+    /// change set. Of several that wait for the same, the last is told. However often it is told, hints bring no more than one look
+    /// in each [`Pace::shortest`](crate::Pace::shortest), counted anew from each look that is due.
     pub fn deployment_moved(&self, unit: &UnitId, environment: &EnvironmentId) -> bool {
         self.services().deployments.ring(&(unit.clone(), environment.clone()))
     }
@@ -47,7 +48,7 @@ type Means = dyn Fn(&str, &str) -> Vec<(UnitId, EnvironmentId)> + Send + Sync;
 pub struct WakesDeployments {
     plane: Arc<ControlPlane>,
     means: Arc<Means>,
-    then: Option<Arc<dyn DeliveryHandler>>,
+    then: Vec<Arc<dyn DeliveryHandler>>,
 }
 
 impl WakesDeployments {
@@ -57,13 +58,15 @@ impl WakesDeployments {
         plane: Arc<ControlPlane>,
         means: impl Fn(&str, &str) -> Vec<(UnitId, EnvironmentId)> + Send + Sync + 'static,
     ) -> Self {
-        Self { plane, means: Arc::new(means), then: None }
+        Self { plane, means: Arc::new(means), then: Vec::new() }
     }
 
-    /// Has `handler` handle each delivery, too.
+    /// Has `handler` handle each delivery, too, after those that were named before it. Where one fails, those behind it wait for the next
+    /// try, as the whole delivery does.
     #[must_use]
-    pub fn and(self, handler: Arc<dyn DeliveryHandler>) -> Self {
-        Self { then: Some(handler), ..self }
+    pub fn and(mut self, handler: Arc<dyn DeliveryHandler>) -> Self {
+        self.then.push(handler);
+        self
     }
 }
 
@@ -83,9 +86,9 @@ impl DeliveryHandler for WakesDeployments {
                 tracing::debug!(source = %delivery.delivery.source, %unit, %environment, waits, "a deployment may have got further");
             }
         }
-        match &self.then {
-            Some(then) => then.handle(cx, delivery).await,
-            None => Ok(()),
+        for then in &self.then {
+            then.handle(cx, delivery).await?;
         }
+        Ok(())
     }
 }

@@ -185,8 +185,11 @@ struct ValidFor {
 /// a PEM for each, and tools take them by themselves. What an authority calls itself is in its certificates, and is not repeated.
 ///
 /// # Errors
-/// None in practice: all of it is text.
+/// `Invalid` where an authority has no certificate.
 pub fn trusted_root(log: &LogIdentity, authorities: &[CertificateAuthority]) -> Result<String> {
+    if authorities.iter().any(|authority| authority.certificates.is_empty()) {
+        return Err(Error::new(ErrorKind::Invalid, "write a trusted root").because("an authority has no certificate"));
+    }
     let key = [ED25519_PREFIX.as_slice(), &log.key()].concat();
     let tlog = json!({
         "baseUrl": format!("https://{}", log.origin()),

@@ -438,12 +438,21 @@ pub(crate) async fn unpublished(cx: &OpContext, bucket: &dyn Bucket) -> Result<V
 /// `Corrupt` where it cannot be read; what the bucket answers.
 pub(crate) async fn kept(cx: &OpContext, bucket: &dyn Bucket, object: &ObjectKey) -> Result<Option<Digest>> {
     let numbered = read::<Numbered>(cx, bucket, object).await?;
-    Ok(numbered.map(|numbered| fingerprint(&numbered.signed.envelope)))
+    Ok(numbered.map(|numbered| fingerprint(&numbered.signed)))
 }
 
-/// By which two envelopes are the same, with their signatures.
-pub(crate) fn fingerprint(envelope: &Envelope) -> Digest {
-    Digest::of(&serde_json::to_vec(envelope).unwrap_or_default())
+/// By which two are the same, with their signatures and who they are by.
+pub(crate) fn fingerprint(signed: &Stored) -> Digest {
+    Digest::of(&serde_json::to_vec(signed).unwrap_or_default())
+}
+
+/// Whether the bucket has the first number of a stream, or says how far it is published.
+///
+/// # Errors
+/// What the bucket answers.
+pub(crate) async fn has_begun(cx: &OpContext, bucket: &dyn Bucket, stream: &StreamId) -> Result<bool> {
+    let head = bucket.read(cx, &named(stream, "head")?).await?;
+    Ok(head.is_some() || bucket.read(cx, &number(stream, 0)?).await?.is_some())
 }
 
 /// How far a stream is published. A crash of the machine may have left anything or nothing of it.

@@ -244,7 +244,7 @@ pub async fn verify_ledger_within(
                 Ok((evidence, None)) => {
                     drop(unvouched.take(index, &evidence, against.trust));
                     if evidence.statement().is_snapshot() {
-                        snapshots.note(index, &evidence, &item.envelope);
+                        snapshots.note(index, &evidence, &item);
                     }
                 }
                 // The log is over the key beside the envelope: whoever reads leaves only believes that one.
@@ -267,7 +267,7 @@ pub async fn verify_ledger_within(
                     }
                     let statement = evidence.statement();
                     if statement.is_snapshot() {
-                        snapshots.take(index, &evidence, &item.envelope, &mut verification);
+                        snapshots.take(index, &evidence, &item, &mut verification);
                     }
                     let is_pathops = trust.producers(evidence.signer()).is_empty();
                     payloads.take(cx, stores, index, &evidence, is_pathops, &mut verification).await?;
@@ -295,7 +295,10 @@ pub async fn verify_ledger_within(
             let told = "what became of the snapshots behind those: they have more names than are looked at";
             verification.left_out.extend(more.then(|| told.to_owned()));
         }
-        Err(error) => verification.left_out.push(format!("what became of snapshots that are not in the log: {error}")),
+        Err(error) => {
+            let what = "what became of snapshots that are not in the log, and what gave those in it their numbers";
+            verification.left_out.push(format!("{what}: {error}"));
+        }
     }
     holders.finish(&mut verification);
     snapshots.finish(&mut verification);

@@ -500,6 +500,8 @@ fn authorities_are_read_from_a_trusted_root() {
     let until = CertificateAuthority { certificates: vec![vec![3]], from: None, until: Some(UnixMillis(2_500)) };
     let written = [read[0].clone(), until];
     assert_eq!(authorities_of(trusted_root(&key().identity(), &written).unwrap().as_bytes()).unwrap(), written);
+    let none = CertificateAuthority { certificates: Vec::new(), from: None, until: None };
+    assert!(trusted_root(&key().identity(), &[none]).is_err());
     for bad in ["{}", r#"{"certChain":{"certificates":[]}}"#, r#"{"certChain":{"certificates":[{"rawBytes":"%"}]}}"#] {
         assert!(authorities_of(with(bad).as_bytes()).is_err(), "{bad}");
     }

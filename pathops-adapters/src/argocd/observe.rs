@@ -64,7 +64,9 @@ pub(super) async fn observe(argo: &ArgoCd, cx: &OpContext, expected: &ExpectedDe
         .iter()
         .map(|managed| Ok(Asked { managed, expected: managed.expected(expected, &unit.applications)? }))
         .collect::<Result<_>>()?;
-    let pods = argo.pods.as_ref().filter(|_| expected.artifact.is_some());
+    // Pods are a unit's: of several Applications, what those of one run would count for another.
+    let is_alone = unit.applications.iter().filter(|application| !application.images.is_empty()).count() == 1;
+    let pods = argo.pods.as_ref().filter(|_| expected.artifact.is_some() && is_alone);
     let images = if pods.is_some() { Images::Unread } else { Images::Told };
     let question = Observing { argo, cx, unit, expected, asked };
     if let Some(told) = question.told()? {

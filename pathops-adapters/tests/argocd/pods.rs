@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
-use pathops_adapters::argocd::ArgoCd;
+use pathops_adapters::argocd::{ArgoCd, ManagedApplication};
 use pathops_adapters::kubernetes::{Kubernetes, Workload};
 use pathops_adapters::system::SystemClock;
 use pathops_core::adapter::{Clock as _, DeployFailure, ExpectedDeployment, GitOps as _, NotYet, Observation, Readiness};
@@ -13,9 +13,9 @@ use pathops_fakes::argocd::{container, key, pod, second};
 use serde_json::{Value, json};
 
 use crate::controller::IMAGE;
-use crate::scene::{Scene, place};
+use crate::scene::{Scene, live, place};
 use crate::trial;
-use crate::world::{Way, argo_cd_with, cx, kubernetes_access, target, unit, watch};
+use crate::world::{REPO_URL, Way, application, argo_cd_of_two, argo_cd_with, cx, kubernetes_access, target, unit, watch};
 
 pub(crate) fn trials() -> Vec<Trial> {
     vec![
@@ -24,6 +24,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("pods::only_what_runs_and_stays_counts", only_what_runs_and_stays_counts),
         trial("pods::they_are_asked_once_all_else_holds", they_are_asked_once_all_else_holds),
         trial("pods::a_warm_verdict_takes_three_requests", a_warm_verdict_takes_three_requests),
+        trial(
+            "pods::what_runs_of_one_application_does_not_count_for_another",
+            what_runs_of_one_application_does_not_count_for_another,
+        ),
         trial("pods::where_nobody_knows_them_the_summary_counts", where_nobody_knows_them_the_summary_counts),
     ]
 }
@@ -203,6 +207,21 @@ async fn a_warm_verdict_takes_three_requests() {
     let calls = scene.servers.cluster.calls();
     assert!(calls.len() <= 3 && calls.iter().all(|call| call.starts_with("GET ")), "{calls:?}");
     assert_eq!(calls.iter().filter(|call| is_about_pods(call)).count(), 1, "{calls:?}");
+}
+
+async fn what_runs_of_one_application_does_not_count_for_another() {
+    let scene = Scene::new().await;
+    let mut second = live(application("argocd", "orders-worker"), &scene.committed);
+    second["status"]["summary"]["images"] = json!([image(old())]);
+    scene.servers.cluster.put(second);
+    scene.runs("orders-7b9f-aaaaa", &[running(&image(scene.good()))]);
+    let workload = Workload::new("main", "shop", INSTANCE);
+    let pods = Kubernetes::builder(Arc::new(SystemClock)).cluster("main", kubernetes_access(&scene.servers));
+    let pods = Arc::new(pods.workload(unit(), target().environment, workload).build().unwrap());
+    let worker = ManagedApplication::new("main", "argocd", "orders-worker", REPO_URL).image(IMAGE);
+    let argo = argo_cd_of_two(&scene.git, Way::Kubernetes.instance(&scene.servers), worker, pods);
+    let wrong = Readiness::Failed(DeployFailure::WrongArtifact { running: Some(old()) });
+    assert_eq!(scene.seen(&argo).await.readiness, wrong);
 }
 
 async fn where_nobody_knows_them_the_summary_counts() {

@@ -85,6 +85,17 @@ pub(crate) fn argo_cd_with(git: &Git, instance: Instance, pods: Arc<dyn pathops_
     Arc::new(builder(git, instance).pods(pods).build().unwrap())
 }
 
+/// The same, of a unit with a second Application.
+#[cfg(feature = "kubernetes")]
+pub(crate) fn argo_cd_of_two(
+    git: &Git,
+    instance: Instance,
+    other: ManagedApplication,
+    pods: Arc<dyn pathops_adapters::argocd::Pods>,
+) -> Arc<ArgoCd> {
+    Arc::new(builder(git, instance).manage(unit(), target().environment, repo(), other).pods(pods).build().unwrap())
+}
+
 /// A task that ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Running(JoinHandle<()>);

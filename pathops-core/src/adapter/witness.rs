@@ -11,13 +11,14 @@ pub const MAX_WITNESS_ANSWER: usize = 64 << 10;
 /// Carries a request to one witness and brings its answer back (C2SP `tlog-witness`).
 ///
 /// The request is the body of `POST <submission prefix>/add-checkpoint`. It holds nothing that is secret, and needs no credential.
+#[cfg_attr(feature = "mockall", mockall::automock)]
 #[async_trait]
 pub trait WitnessClient: std::fmt::Debug + Send + Sync + 'static {
     /// Posts a request, once, and gives status and body of the answer, whatever the status is. Posting the same again gives
     /// another cosignature of the same checkpoint, or says how far the witness is.
     ///
     /// # Errors
-    /// `Unavailable`, `Timeout`, `RateLimited`: the witness could not be asked, or its answer did not arrive.
+    /// `Unavailable`, `Timeout`: the witness could not be asked, or its answer did not arrive, with an unknown effect.
     ///
     /// # Cancel safety
     /// Dropped half way, the witness may have cosigned; asking again settles it.
@@ -29,7 +30,7 @@ pub trait WitnessClient: std::fmt::Debug + Send + Sync + 'static {
 pub struct WitnessAnswer {
     /// For example 200.
     pub status: u16,
-    /// The body. Of one that is longer than [`MAX_WITNESS_ANSWER`], so much and a little more.
+    /// The body. Of one that is longer than [`MAX_WITNESS_ANSWER`], its beginning, which is longer than that.
     pub body: String,
 }
 

@@ -9,7 +9,7 @@ use super::case::{Answer as _, cases};
 use super::scm::world::cx;
 use super::{Case, Fresh, Outcome, ensure, into_trials};
 use crate::adapter::{MAX_WITNESS_ANSWER, WitnessAnswer, WitnessClient, WitnessSaid};
-use crate::error::ErrorKind;
+use crate::error::{Effect, ErrorKind};
 
 /// Gives each case a witness and its client.
 #[async_trait]
@@ -116,7 +116,10 @@ async fn no_more_of_an_answer_is_read_than_one_may_have(world: WitnessWorld) -> 
 async fn a_witness_that_does_not_answer_is_told(world: WitnessWorld) -> Outcome {
     world.witness.leaves();
     match world.client.add_checkpoint(&cx("ask"), REQUEST).await {
-        Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) => Ok(()),
+        Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) => {
+            ensure!(error.effect() == Effect::Unknown, "it may have cosigned, and the error says otherwise: {error:?}");
+            Ok(())
+        }
         other => Err(format!("nobody is there, and this came back: {other:?}")),
     }
 }

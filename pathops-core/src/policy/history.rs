@@ -412,7 +412,8 @@ pub fn record_in_doubt(
 
 /// What has become of the evidence that a decision rests on: [`in_doubt`] by its record, had everything else stayed as it was then.
 /// `evidence` is what has come to be known, of which nothing is taken back that the record holds. What was measured where it went to
-/// counts only as far as it names what was granted: something else may be there since.
+/// counts only as far as it names what was granted, by the tree of its files where it names one: something else may be there since, also
+/// of the same artifact.
 ///
 /// # Errors
 /// As [`record_in_doubt`].
@@ -425,9 +426,12 @@ pub fn evidence_in_doubt(
     let (policy, then) = granted.made_of(languages)?;
     let readings = &then.facts().readings;
     let names = readings.names();
-    let is_about_it = |fact: &&EvidenceFact| {
-        fact.environment.as_ref() != Some(&readings.environment)
-            || names.iter().any(|(algorithm, value)| fact.is_about(algorithm, value))
+    let granted_tree = readings.proposal.as_ref().map(|proposal| proposal.tree.to_string());
+    let names_a_tree = |fact: &EvidenceFact| fact.subjects.iter().any(|subject| subject.digest.contains_key("gitTree"));
+    let is_about_it = |fact: &&EvidenceFact| match &granted_tree {
+        _ if fact.environment.as_ref() != Some(&readings.environment) => true,
+        Some(tree) if names_a_tree(fact) => fact.is_about("gitTree", tree),
+        _ => names.iter().any(|(algorithm, value)| fact.is_about(algorithm, value)),
     };
     let news: Vec<EvidenceFact> = evidence.iter().filter(is_about_it).cloned().collect();
     let known = HypotheticalFacts::but(&then, |facts| facts.evidence.extend(news));

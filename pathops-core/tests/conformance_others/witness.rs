@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use pathops_core::adapter::{MAX_WITNESS_ANSWER, WitnessAnswer, WitnessClient};
 use pathops_core::conformance::witness::{WitnessFixture, WitnessSide, WitnessWorld, cases, worlds};
-use pathops_core::{Error, ErrorKind, OpContext, Result};
+use pathops_core::{Effect, Error, ErrorKind, OpContext, Result};
 
 use crate::failing;
 
@@ -16,6 +16,7 @@ enum Defect {
     ReadsEverything,
     TakesTheBeginningForTheWhole,
     HasAnAnswerOfNobody,
+    KnowsThatNothingWasDone,
 }
 
 #[derive(Debug, Default)]
@@ -48,10 +49,12 @@ impl WitnessClient for Planted {
         let mut side = self.1.lock().unwrap();
         let posted = if self.0 == Defect::TrimsTheRequest { body.trim() } else { body };
         side.posted.push(posted.to_owned());
+        let lost = Error::new(ErrorKind::Unavailable, "ask a witness");
         let nobody = WitnessAnswer { status: 503, body: String::new() };
         let answer = match (&side.answer, self.0) {
             (None, Defect::HasAnAnswerOfNobody) => nobody,
-            (None, _) => return Err(Error::new(ErrorKind::Unavailable, "ask a witness")),
+            (None, Defect::KnowsThatNothingWasDone) => return Err(lost.with_effect(Effect::None)),
+            (None, _) => return Err(lost.with_effect(Effect::Unknown)),
             (Some(answer), _) => answer.clone(),
         };
         if self.0 == Defect::AsksAgainWhereItFailed && answer.status >= 500 {
@@ -98,4 +101,5 @@ fn each_defect_fails_the_cases_that_name_it() {
     assert_eq!(fails(Defect::ReadsEverything), ["no_more_of_an_answer_is_read_than_one_may_have"]);
     assert_eq!(fails(Defect::TakesTheBeginningForTheWhole), ["no_more_of_an_answer_is_read_than_one_may_have"]);
     assert_eq!(fails(Defect::HasAnAnswerOfNobody), ["a_witness_that_does_not_answer_is_told"]);
+    assert_eq!(fails(Defect::KnowsThatNothingWasDone), ["a_witness_that_does_not_answer_is_told"]);
 }

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 use pathops_core::adapter::Bucket;
-use pathops_core::evidence::{Envelope, EvidenceId, Snapshot, SnapshotError, StreamId, VerifiedEvidence};
+use pathops_core::evidence::{EvidenceId, Snapshot, SnapshotError, StreamId, VerifiedEvidence};
 use pathops_core::{Digest, ErrorKind, OpContext, Result};
 
-use super::Verification;
+use super::{MAX_FAILURES, Verification};
+use crate::ledger::Stored;
 use crate::streams::{self, Objects};
 
 /// Of so many streams it is told that something of them is not in the log.
 const MAX_STREAMS: usize = 100;
 
-/// So many numbered snapshots are asked for at once.
-const AT_ONCE: usize = 16;
+/// So many numbered snapshots are asked for at once, and are in memory.
+const AT_ONCE: usize = 8;
 
 /// A snapshot in its stream.
 struct Link {
@@ -30,8 +31,8 @@ type Unvouched = BTreeMap<(u64, EvidenceId), Link>;
 #[derive(Default)]
 pub(super) struct Seen {
     streams: BTreeMap<StreamId, BTreeMap<u64, Link>>,
-    /// The envelope at every number in the log, of snapshots that are not whole too.
-    logged: BTreeMap<StreamId, BTreeMap<u64, Digest>>,
+    /// What is at every number in the log, of snapshots that are not whole too, and whether it is verified who has signed it.
+    logged: BTreeMap<StreamId, BTreeMap<u64, (Digest, bool)>>,
     /// Those of which it is not verified who has signed them. They vouch for nothing; that they are not missing can be seen.
     unvouched: BTreeMap<StreamId, Unvouched>,
     parts: u64,
@@ -41,12 +42,12 @@ pub(super) struct Seen {
 
 impl Seen {
     /// Takes up a snapshot, which is whole by itself or told not to be.
-    pub(super) fn take(&mut self, leaf: u64, evidence: &VerifiedEvidence, envelope: &Envelope, verification: &mut Verification) {
+    pub(super) fn take(&mut self, leaf: u64, evidence: &VerifiedEvidence, stored: &Stored, verification: &mut Verification) {
         let Ok(snapshot) = serde_json::from_value::<Snapshot>(evidence.statement().predicate.clone()) else {
             return self.fails(verification, format!("leaf {leaf}"), "it is no snapshot in our form");
         };
         if let Some(place) = &snapshot.extent.place {
-            self.log(&place.stream, place.sequence, envelope);
+            self.log(&place.stream, place.sequence, stored, true);
         }
         match snapshot.is_whole() {
             Ok(None) => self.unplaced += 1,
@@ -71,17 +72,20 @@ impl Seen {
     }
 
     /// Notes that a snapshot is in the log of which it is not verified who has signed it.
-    pub(super) fn note(&mut self, leaf: u64, evidence: &VerifiedEvidence, envelope: &Envelope) {
+    pub(super) fn note(&mut self, leaf: u64, evidence: &VerifiedEvidence, stored: &Stored) {
         let snapshot = serde_json::from_value::<Snapshot>(evidence.statement().predicate.clone());
         let Some(place) = snapshot.ok().and_then(|snapshot| snapshot.extent.place) else { return };
-        self.log(&place.stream, place.sequence, envelope);
+        self.log(&place.stream, place.sequence, stored, false);
         let link = Link { id: evidence.id(), previous: place.previous, leaf };
         self.unvouched.entry(place.stream).or_default().entry((place.sequence, link.id)).or_insert(link);
     }
 
-    fn log(&mut self, stream: &StreamId, sequence: u64, envelope: &Envelope) {
+    /// Of several at one number the first counts, before those of which nobody knows who has signed them.
+    fn log(&mut self, stream: &StreamId, sequence: u64, stored: &Stored, is_vouched: bool) {
         let numbers = self.logged.entry(stream.clone()).or_default();
-        numbers.entry(sequence).or_insert_with(|| streams::fingerprint(envelope));
+        if numbers.get(&sequence).is_none_or(|(_, known)| is_vouched && !known) {
+            numbers.insert(sequence, (streams::fingerprint(stored), is_vouched));
+        }
     }
 
     fn fails(&mut self, verification: &mut Verification, part: String, why: impl std::fmt::Display) {
@@ -121,29 +125,38 @@ impl Seen {
         stored: &BTreeMap<StreamId, Objects>,
         verification: &mut Verification,
     ) -> Result<()> {
-        let (here, elsewhere): (Vec<_>, Vec<_>) = self.logged.iter().partition(|(name, _)| stored.contains_key(name));
-        let numbers =
-            here.into_iter().flat_map(|(name, logged)| logged.iter().map(move |(number, envelope)| (name, *number, envelope)));
-        let kept = numbers.map(|(name, number, envelope)| async move {
+        let (mut here, mut elsewhere) = (Vec::new(), 0);
+        for (name, logged) in &self.logged {
+            if stored.contains_key(name) || streams::has_begun(cx, bucket, name).await? {
+                here.extend(logged.iter().map(|(number, logged)| (name, *number, logged)));
+            } else {
+                elsewhere += logged.len();
+            }
+        }
+        let kept = here.into_iter().map(|(name, number, logged)| async move {
             let part = streams::number(name, number)?;
             let kept = streams::kept(cx, bucket, &part).await;
-            Ok((part, envelope, kept))
+            Ok((part, logged, kept))
         });
         let mut kept = stream::iter(kept).buffered(AT_ONCE);
         while let Some(next) = kept.next().await {
-            let (part, envelope, kept) = next?;
-            match kept {
-                Ok(Some(kept)) if kept == *envelope => {}
-                Ok(Some(_)) => verification.fails(part, "it is not the snapshot that the log has under this number"),
-                Ok(None) => verification.fails(part, "it is missing, and the log has a snapshot of this number"),
-                Err(error) if error.kind() == ErrorKind::Corrupt => verification.fails(part, error),
+            let (part, (logged, is_vouched), kept) = next?;
+            let why = match kept {
+                Ok(Some(kept)) if kept == *logged => continue,
+                Ok(Some(_)) => "it is not the snapshot that the log has under this number".to_owned(),
+                Ok(None) => "it is missing, and the log has a snapshot of this number".to_owned(),
+                Err(error) if error.kind() == ErrorKind::Corrupt => error.to_string(),
                 Err(error) => return Err(error),
+            };
+            if *is_vouched {
+                verification.fails(part, why);
+            } else if verification.missing.len() < MAX_FAILURES {
+                verification.missing.push(format!("{part}: {why}, and it is not verified who signed that"));
             }
         }
-        if !elsewhere.is_empty() {
-            let snapshots: usize = elsewhere.iter().map(|(_, logged)| logged.len()).sum();
-            let why = format!("what gave {snapshots} snapshots in {} streams their numbers: nothing of these", elsewhere.len());
-            verification.left_out.push(format!("{why} streams is in this bucket"));
+        if elsewhere > 0 {
+            let what = format!("what gave {elsewhere} snapshots their numbers");
+            verification.left_out.push(format!("{what}: nothing of their streams was found in this bucket"));
         }
         Ok(())
     }

@@ -54,7 +54,7 @@ fuzz_target!(|bytes: &[u8]| {
         let _ = (verdict.to_string(), serde_json::to_string(&verdict));
         // What was seen after a later request was seen after an earlier one.
         assert!(verdict.is_ready() || !judge(later, &application, &NoHistory, *NOW).is_ready());
-        // What pods run makes up for nothing else, and where none runs nothing is ready.
+        // Where the right pods run, what was ready is; where none runs, nothing is.
         let with = |running: &RunningImages| judge_with_pods(expected, &application, running, &NoHistory, *NOW);
         assert!(!verdict.is_ready() || with(&RunningImages::new([GOOD])).is_ready());
         assert!(!with(&RunningImages::default()).is_ready());
