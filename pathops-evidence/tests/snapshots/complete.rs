@@ -238,7 +238,7 @@ async fn what_gives_a_snapshot_its_number_and_is_gone_cut_changed_or_exchanged_i
         let resigned = String::from_utf8(bytes.clone()).unwrap().replace("\"sig\":\"M", "\"sig\":\"N").into_bytes();
         assert_ne!(resigned, *bytes);
         let mut by_another: serde_json::Value = serde_json::from_slice(bytes).unwrap();
-        let by = by_another["signed"].get_mut("key").unwrap();
+        let by = by_another["signed"].get_mut("publicKey").unwrap();
         *by = serde_json::to_value(MemorySigner::from_seed(9).unwrap().public_key()).unwrap();
         for (how, now) in [
             ("gone", None),
