@@ -49,10 +49,11 @@ impl History {
                     notes.push(blobs.read(size)?);
                 }
                 Some(size) => without.push(((*commit).to_owned(), format!("`{FILE}` has {size} bytes: that is no checkpoint"))),
-                None if git(repository, &["ls-tree", commit, "--", FILE])?.is_empty() => {
-                    without.push(((*commit).to_owned(), format!("it took `{FILE}` away")));
+                // `<mode> <type> <id>`, and the name behind a tab.
+                None if git(repository, &["ls-tree", commit, "--", FILE])?.split(' ').nth(1) == Some("blob") => {
+                    return Err(failed(repository, &format!("`{FILE}` at {commit} is not here: is it a partial clone?")));
                 }
-                None => return Err(failed(repository, &format!("`{FILE}` at {commit} is not here: is it a partial clone?"))),
+                None => without.push(((*commit).to_owned(), format!("it took `{FILE}` away"))),
             }
         }
         let grafts = git(repository, &["rev-parse", "--git-path", "info/grafts"])?;

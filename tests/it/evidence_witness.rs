@@ -118,13 +118,31 @@ fn a_commit_that_takes_the_checkpoint_away_is_named() {
     repository.records(&store);
     fs::write(repository.0.path().join("log/checkpoint"), "no checkpoint\n".repeat(10_000)).unwrap();
     git(repository.0.path(), &["commit", "-q", "-a", "-m", "Fill the disk"]);
+    fs::remove_file(repository.0.path().join("log/checkpoint")).unwrap();
+    fs::create_dir(repository.0.path().join("log/checkpoint")).unwrap();
+    fs::write(repository.0.path().join("log/checkpoint/of"), "a folder").unwrap();
+    git(repository.0.path(), &["add", "."]);
+    git(repository.0.path(), &["commit", "-q", "-m", "Make a folder of it"]);
+    fs::remove_dir_all(repository.0.path().join("log/checkpoint")).unwrap();
     repository.records(&store);
     let verified = store.verify(&["--history", repository.path()]);
     fails(&verified, "it took `log/checkpoint` away");
     fails(&verified, "`log/checkpoint` has 140000 bytes: that is no checkpoint");
-    assert_eq!(verified.1.matches("FAILED    ").count(), 2, "the checkpoints before and after hold: {verified:?}");
+    assert_eq!(verified.1.matches("FAILED    ").count(), 3, "the checkpoints before and after hold: {verified:?}");
     fs::write(repository.0.path().join(".git/info/grafts"), "").unwrap();
     store.verify(&["--history", repository.path()]).is_refused("has grafts, which hide commits");
+}
+
+/// Nobody took away what a clone does not have.
+#[test]
+fn a_checkpoint_that_a_clone_does_not_have_is_not_one_that_was_taken_away() {
+    let (store, repository) = (Store::filled(), Repository::new());
+    repository.records(&store);
+    let id = Command::new("git").args(["-C", repository.path(), "rev-parse", "HEAD:log/checkpoint"]).output().unwrap();
+    let id = String::from_utf8(id.stdout).unwrap();
+    let (folder, name) = id.trim().split_at(2);
+    fs::remove_file(repository.0.path().join(".git/objects").join(folder).join(name)).unwrap();
+    store.verify(&["--history", repository.path()]).is_refused("is it a partial clone?");
 }
 
 /// A witness of this name: its verifier key, and the line with which it cosigns a note.
