@@ -28,7 +28,7 @@ use pathops_core::evidence::{
 use pathops_core::memory::MemorySigner;
 use pathops_core::{Digest, IdempotencyKey, OpContext, UnixMillis};
 use pathops_evidence::ledger::{Item, Ledger, LogKey, Place};
-use pathops_evidence::{Recheck, rebuild_index};
+use pathops_evidence::{Rebuild, Recheck, rebuild_index};
 
 #[path = "ledger/clocks.rs"]
 mod clocks;
@@ -154,7 +154,8 @@ async fn rebuild(folder: &Path, recheck: Recheck) -> Spent {
     let begun = Clocks::now();
     let draft = SqliteEvidenceDraft::begin(database(folder)).await.expect("a draft");
     let (cx, log, mut next) = (cx(), key().identity(), 0);
-    let rebuilt = rebuild_index(&cx, bucket, &log, &trust, &draft, recheck, &mut next).await.expect("rebuilt");
+    let by = Rebuild { log: &log, trust: &trust, known: &[], recheck };
+    let rebuilt = rebuild_index(&cx, bucket, by, &draft, &mut next).await.expect("rebuilt");
     assert_eq!((rebuilt.added, rebuilt.refused.0), (rebuilt.leaves, 0), "every leaf is in the index");
     drop(draft.publish().await.expect("published"));
     begun.until_now(rebuilt.leaves)

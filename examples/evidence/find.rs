@@ -8,7 +8,7 @@ use pathops_core::adapter::{EvidenceIndex as _, EvidenceQuery, IndexedEvidence, 
 use pathops_core::evidence::{Checkpoint, EvidenceId, Predicate as _, Snapshot};
 use pathops_core::{Digest, OpContext, UnixMillis};
 use pathops_evidence::ledger::{LogReader, Place};
-use pathops_evidence::{Recheck, SnapshotDifference, lineage, rebuild_index};
+use pathops_evidence::{Rebuild, Recheck, SnapshotDifference, lineage, rebuild_index};
 use pathops_examples::Failure;
 use pathops_examples::store::Store;
 use serde_json::json;
@@ -127,14 +127,15 @@ pub(crate) async fn diff(cx: &OpContext, names: [&str; 2], store: &Store, json: 
 pub(crate) async fn rebuild(cx: &OpContext, store: &Store, quick: bool, from: u64) -> Result<String, Failure> {
     let (recheck, mut next) = (if quick { Recheck::Log } else { Recheck::Signatures }, from);
     let (bucket, log, trust) = (store.existing(cx).await?, store.log(cx).await?, store.trust(cx).await?);
+    let by = Rebuild { log: &log, trust: &trust, known: &[], recheck };
     let rebuilt = if from == 0 {
         let draft = store.index_anew(cx).await?;
-        let rebuilt = rebuild_index(cx, bucket, &log, &trust, &draft, recheck, &mut next).await?;
+        let rebuilt = rebuild_index(cx, bucket, by, &draft, &mut next).await?;
         draft.publish().await?;
         rebuilt
     } else {
         let index = store.index(cx).await?;
-        let rebuilt = rebuild_index(cx, bucket, &log, &trust, &index, recheck, &mut next).await;
+        let rebuilt = rebuild_index(cx, bucket, by, &index, &mut next).await;
         rebuilt.map_err(|error| format!("{error}\n  go on with --from {next} once that is mended"))?
     };
     let mut told = format!("{} of {} leaves are in the index\n", rebuilt.added, rebuilt.leaves.saturating_sub(from));

@@ -17,7 +17,7 @@ use pathops_core::evidence::TrustRoot;
 use pathops_core::flow::Engine;
 use pathops_core::project::{FeatureRequest, Project, load_request, request_names};
 use pathops_core::{ChangeSetId, IdempotencyKey, OpContext};
-use pathops_evidence::{EvidenceRecord, Recheck, rebuild_index};
+use pathops_evidence::{EvidenceRecord, Rebuild, Recheck, rebuild_index};
 use pathops_examples::store::{Open, Store};
 use pathops_examples::{Failure, variable};
 use tokio::signal::unix::{SignalKind, signal};
@@ -279,7 +279,8 @@ async fn fill_index(machine: &Machine) -> Result<(), Failure> {
     let (cx, store) = (OpContext::new(IdempotencyKey::new("fill the index")), &machine.store);
     let trust = TrustRoot::new([store.signer.public_key()]);
     let (bucket, log, index) = (store.bucket.clone(), &store.identity, &*machine.index);
-    let filled = rebuild_index(&cx, bucket, log, &trust, index, Recheck::Signatures, &mut 0).await?;
+    let by = Rebuild { log, trust: &trust, known: &[], recheck: Recheck::Signatures };
+    let filled = rebuild_index(&cx, bucket, by, index, &mut 0).await?;
     match filled.refused.1.first() {
         None => Ok(()),
         Some((leaf, why)) => Err(format!("leaf {leaf} of the ledger cannot be indexed: {why}").into()),

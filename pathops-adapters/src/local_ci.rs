@@ -3,7 +3,8 @@
 //! Each run checks the commit out of a local bare repository into a fresh folder, without `.git`, and runs the executable
 //! script `ci/run` there, with nothing on its standard input and with no variables but these: `CI=true`, `PATH`, `HOME`
 //! and `TMPDIR` (fresh, empty folders), `PATHOPS_OUT` (a fresh folder), and what the host's configuration passes through.
-//! The script may write `$PATHOPS_OUT/junit.xml`, and puts what is to be shipped below `$PATHOPS_OUT/artifact/`. Of a
+//! The script may write the report of its tests to `$PATHOPS_OUT/junit.xml`, `tests.json` (of `go test`, cargo-nextest or libtest) or
+//! `tests.tap`, one of them, and puts what is to be shipped below `$PATHOPS_OUT/artifact/`. Of a
 //! script that passed, that folder becomes a tar (`application/x-tar`) in the blob store, the same bytes for the same
 //! content: entries sorted by name, no times, no owners, modes 755 or 644. Symbolic links that lead out of it are refused.
 //!

@@ -90,7 +90,7 @@ async fn a_build_sees_the_commit_and_ships_its_artifact() {
     let outcome = shop.outcome(shop.config(), &[script(lines), file("src/app.txt", "orders\r\n")]).await;
     assert_eq!(outcome.conclusion, CiConclusion::Passed, "{outcome:?}");
     assert_eq!(String::from_utf8(outcome.log.bytes).unwrap(), "orders\r\nto-stderr\n");
-    assert_eq!(outcome.junit.unwrap(), b"<testsuite/>\n");
+    assert_eq!(outcome.tests.unwrap(), b"<testsuite/>\n");
     assert_eq!((outcome.remarks, outcome.pipeline_changed), (vec![], false));
 
     let artifact = outcome.artifact.unwrap();
@@ -117,7 +117,7 @@ async fn the_exit_code_and_the_report_of_a_failed_build_are_kept() {
     let lines = "echo '<testsuite failures=\"1\"/>' > $PATHOPS_OUT/junit.xml; mkdir $PATHOPS_OUT/artifact; echo x > $PATHOPS_OUT/artifact/x; exit 7";
     let outcome = shop.outcome(shop.config(), &[script(lines)]).await;
     assert_eq!(outcome.conclusion, CiConclusion::Failed { code: 7 });
-    assert!(outcome.junit.is_some() && outcome.artifact.is_none());
+    assert!(outcome.tests.is_some() && outcome.artifact.is_none());
     let outcome = shop.outcome(shop.config(), &[script("kill -TERM $$")]).await;
     assert!(reason(&outcome.conclusion).contains("signal 15"));
 }
@@ -199,18 +199,29 @@ async fn a_pipeline_that_cannot_be_run_says_what_to_do() {
 async fn a_report_is_bytes_whatever_they_are_up_to_the_limit() {
     let shop = Shop::new();
     let broken = shop.outcome(shop.config(), &[script("printf '<testsuite \\377' > $PATHOPS_OUT/junit.xml")]).await;
-    assert_eq!(broken.junit.unwrap(), b"<testsuite \xff");
+    assert_eq!(broken.tests.unwrap(), b"<testsuite \xff");
 
     let mut config = shop.config();
     config.report_limit_bytes = 1000;
     let at = |bytes: u32| script(&format!("head -c {bytes} /dev/zero > $PATHOPS_OUT/junit.xml"));
-    assert_eq!(shop.outcome(config.clone(), &[at(1000)]).await.junit.unwrap().len(), 1000);
+    assert_eq!(shop.outcome(config.clone(), &[at(1000)]).await.tests.unwrap().len(), 1000);
     let over = shop.outcome(config.clone(), &[at(1001)]).await;
-    assert!(over.junit.is_none() && over.remarks[0].contains("1000 bytes"), "{over:?}");
+    assert!(over.tests.is_none() && over.remarks[0].contains("1000 bytes"), "{over:?}");
     for special in ["ln -s /etc/passwd $PATHOPS_OUT/junit.xml", "mkfifo $PATHOPS_OUT/junit.xml", "mkdir $PATHOPS_OUT/junit.xml"] {
         let outcome = shop.outcome(config.clone(), &[script(special)]).await;
-        assert!(outcome.junit.is_none() && outcome.remarks[0].contains("no ordinary file"), "{special}: {outcome:?}");
+        assert!(outcome.tests.is_none() && outcome.remarks[0].contains("no ordinary file"), "{special}: {outcome:?}");
     }
+}
+
+#[tokio::test]
+async fn a_report_has_one_of_three_names() {
+    let shop = Shop::new();
+    for name in ["junit.xml", "tests.json", "tests.tap"] {
+        let outcome = shop.outcome(shop.config(), &[script(&format!("printf {name} > $PATHOPS_OUT/{name}"))]).await;
+        assert_eq!(outcome.tests.unwrap(), name.as_bytes());
+    }
+    let both = shop.outcome(shop.config(), &[script("cd $PATHOPS_OUT; touch junit.xml tests.tap")]).await;
+    assert!(both.tests.is_none() && both.remarks[0].contains("`junit.xml` and `tests.tap`"), "{both:?}");
 }
 
 #[tokio::test]

@@ -1,16 +1,18 @@
 //! Making an index of evidence anew, from the ledger alone.
 
+use std::iter::Peekable;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_util::future::try_join;
 use pathops_core::adapter::{Bucket, EvidenceSink, IndexedEvidence};
-use pathops_core::evidence::{EnvelopeError, TrustRoot};
+use pathops_core::evidence::{Checkpoint, EnvelopeError, TrustRoot};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
 
 use crate::ledger::audit::{Audit, Found};
-use crate::ledger::{LogIdentity, LogReader};
+use crate::ledger::{LogIdentity, LogReader, Stored};
 use crate::verify::MAX_FAILURES;
+use crate::verify::holders::Holders;
 
 /// How many entries are added at once: as many are in memory, twice. More at once are hardly faster: their digests lie all over an
 /// index that has many.
@@ -28,6 +30,20 @@ pub enum Recheck {
     Log,
 }
 
+/// By whose word an index is made anew.
+#[derive(Clone, Copy, Debug)]
+pub struct Rebuild<'r> {
+    /// Who the log is.
+    pub log: &'r LogIdentity,
+    /// Whose evidence is indexed: by their keys, or by certificates that a trusted authority has issued.
+    pub trust: &'r TrustRoot,
+    /// Checkpoints that are known from elsewhere, as signed notes. The log has to go on from each; and what a witness has seen of
+    /// it says when the key of a certificate was used.
+    pub known: &'r [String],
+    /// What else is checked of each envelope.
+    pub recheck: Recheck,
+}
+
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rebuilt {
@@ -43,13 +59,13 @@ pub struct Rebuilt {
 /// changes nothing. What others have signed and nobody has appended to the ledger is not in it, and does not come back.
 ///
 /// Every tile, every batch and the root of the checkpoint are computed anew on the way, as [`verify_ledger`] does, and
-/// `recheck` says what else is. So once this has answered `Ok`, what was added is what the log has signed for; it is still an
+/// [`Rebuild::recheck`] says what else is. So once this has answered `Ok`, what was added is what the log has signed for; it is still an
 /// index, and whoever decides verifies the envelope.
 ///
 /// `index` may be one in the making, which takes the place of another at its end, as those of the SQLite and the PostgreSQL adapter
 /// do: none is seen before all are there, and in SQLite a million entries take a fraction of the time.
 ///
-/// It goes by keys that are trusted by themselves: what a certificate alone would show is refused. [`verify_ledger`] verifies that.
+/// What a keyless signer has signed is added where its certificate holds, as [`verify_ledger`] finds it to, and otherwise refused.
 ///
 /// A control plane leaves PathOps' own evidence out where it decides by an index, and warns of it: give an index that is made
 /// anew a place of its own where it is for looking.
@@ -60,8 +76,8 @@ pub struct Rebuilt {
 /// [`verify_ledger`]: crate::verify_ledger
 ///
 /// # Errors
-/// `NotFound` where the log has no checkpoint; `Corrupt` where a part of it is not what follows from the others; what bucket and
-/// index answer. The entries of whole batches before that may be added, and the rest is not: `next` is the first leaf of which
+/// `NotFound` where the log has no checkpoint; `Corrupt` where a part of it is not what follows from the others, or a known checkpoint
+/// is of no state that it had; what bucket and index answer. The entries of whole batches before that may be added, and the rest is not: `next` is the first leaf of which
 /// that is not known. None of them counts before this has answered `Ok`, since the root is compared at the end; after `Corrupt`,
 /// throw the index away.
 ///
@@ -70,17 +86,17 @@ pub struct Rebuilt {
 pub async fn rebuild_index(
     cx: &OpContext,
     bucket: std::sync::Arc<dyn Bucket>,
-    log: &LogIdentity,
-    trust: &TrustRoot,
+    from: Rebuild<'_>,
     index: &(impl EvidenceSink + ?Sized),
-    recheck: Recheck,
     next: &mut u64,
 ) -> Result<Rebuilt> {
-    let checkpoint = LogReader::new(bucket.clone(), log.clone()).checkpoint(cx).await?;
-    let missing = || Error::new(ErrorKind::NotFound, "rebuild an index").on(log.origin()).because("the log has no checkpoint");
-    let checkpoint = checkpoint.ok_or_else(missing)?;
+    let note = LogReader::new(bucket.clone(), from.log.clone()).note(cx).await?;
+    let missing = || Error::new(ErrorKind::NotFound, REBUILD).on(from.log.origin()).because("the log has no checkpoint");
+    let (checkpoint, note) = note.ok_or_else(missing)?;
     let mut rebuilt = Rebuilt { leaves: checkpoint.size, ..Rebuilt::default() };
-    let mut source = Source { audit: Audit::new(&*bucket, checkpoint), log, trust, recheck, from: *next };
+    let known = from.known(&checkpoint)?.into_iter().peekable();
+    let holders = Holders::of(from.trust, from.log, from.known, &note);
+    let mut source = Source { audit: Audit::new(&*bucket, checkpoint), by: from, known, holders, from: *next };
     let mut ready = source.batch(cx, &mut rebuilt).await?;
     while let Some(batch) = ready {
         let key = cx.part(&format!("leaves before {}", batch.until));
@@ -94,6 +110,30 @@ pub async fn rebuild_index(
     Ok(rebuilt)
 }
 
+const REBUILD: &str = "rebuild an index";
+
+impl Rebuild<'_> {
+    /// The states that the log is known to have had, the smallest first.
+    fn known(&self, newest: &Checkpoint) -> Result<Vec<Checkpoint>> {
+        let checkpoint = |note: &String| match self.log.signed(note) {
+            Err(error) => Err(self.corrupt("a known checkpoint", &error)),
+            Ok(Checkpoint { size, .. }) if size > newest.size => {
+                let why = format!("it has {} leaves now and had {size}: it was cut back", newest.size);
+                Err(self.corrupt("log/checkpoint", &why))
+            }
+            Ok(checkpoint) => Ok(checkpoint),
+        };
+        let mut known = self.known.iter().map(checkpoint).collect::<Result<Vec<_>>>()?;
+        known.sort_by_key(|checkpoint| checkpoint.size);
+        Ok(known)
+    }
+
+    fn corrupt(&self, part: &str, why: &dyn std::fmt::Display) -> Error {
+        let error = Error::new(ErrorKind::Corrupt, REBUILD).on(self.log.origin()).because(format!("{part}: {why}"));
+        error.advise("verify the ledger, and restore it from a backup")
+    }
+}
+
 /// Entries of neighbouring leaves.
 struct Batch {
     entries: Vec<IndexedEvidence>,
@@ -103,9 +143,9 @@ struct Batch {
 
 struct Source<'r> {
     audit: Audit<'r>,
-    log: &'r LogIdentity,
-    trust: &'r TrustRoot,
-    recheck: Recheck,
+    by: Rebuild<'r>,
+    known: Peekable<std::vec::IntoIter<Checkpoint>>,
+    holders: Holders<'r>,
     from: u64,
 }
 
@@ -114,22 +154,18 @@ impl Source<'_> {
     async fn batch(&mut self, cx: &OpContext, rebuilt: &mut Rebuilt) -> Result<Option<Batch>> {
         let mut entries = Vec::new();
         loop {
+            self.compare()?;
             match self.audit.next(cx).await? {
                 Found::End if entries.is_empty() => return Ok(None),
                 Found::End => return Ok(Some(Batch { entries, until: self.audit.size() })),
-                Found::Spoilt { part, why } => {
-                    let error = Error::new(ErrorKind::Corrupt, "rebuild an index").on(self.log.origin());
-                    return Err(error
-                        .because(format!("{part}: {why}"))
-                        .advise("verify the ledger, and restore it from a backup"));
-                }
+                Found::Spoilt { part, why } => return Err(self.by.corrupt(&part, &why)),
                 Found::Item { index, .. } if index < self.from => {}
-                Found::Item { index, item } => match self.entry(index, &item.envelope, item.by.key().id().0) {
+                Found::Item { index, item } => match self.entry(index, &item) {
                     Ok(entry) => entries.push(entry),
                     Err(why) => {
                         rebuilt.refused.0 += 1;
                         if rebuilt.refused.1.len() < MAX_FAILURES {
-                            rebuilt.refused.1.push((index, why.to_string()));
+                            rebuilt.refused.1.push((index, why));
                         }
                     }
                 },
@@ -144,23 +180,31 @@ impl Source<'_> {
         }
     }
 
-    fn entry(
-        &self,
-        leaf: u64,
-        envelope: &pathops_core::evidence::Envelope,
-        key: Digest,
-    ) -> Result<IndexedEvidence, EnvelopeError> {
-        let entry = match self.recheck {
-            Recheck::Signatures => {
-                let verified = self.trust.verify(envelope)?;
-                IndexedEvidence::new(&verified, Digest::of(&envelope.to_vec()?)).with_leaf(leaf)
+    /// That the log has had the states that are known, as far as it was read.
+    fn compare(&mut self) -> Result<()> {
+        while let Some(known) = self.known.next_if(|known| known.size == self.audit.size()) {
+            if known.root != self.audit.root() {
+                let part = format!("known checkpoint of {} leaves", known.size);
+                return Err(self.by.corrupt(&part, &"it is of another history"));
             }
-            Recheck::Log => IndexedEvidence::of_leaf(self.trust, envelope, leaf)?,
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, leaf: u64, item: &Stored) -> Result<IndexedEvidence, String> {
+        let (envelope, trust) = (&item.envelope, self.holders.trusted(leaf, &item.by)?);
+        let entry = match self.by.recheck {
+            Recheck::Signatures => trust.verify(envelope).and_then(|verified| {
+                let blob = Digest::of(&envelope.to_vec()?);
+                Ok(IndexedEvidence::new(&verified, blob).with_leaf(leaf))
+            }),
+            Recheck::Log => IndexedEvidence::of_leaf(&trust, envelope, leaf),
         };
+        let (entry, key) = (entry.map_err(|error| error.to_string())?, item.by.key().id().0);
         // The log is over the key beside the envelope; the envelope has to name that one.
         match entry.facets().filter(|facets| facets.signer.0 == key) {
             Some(_) => Ok(entry),
-            None => Err(EnvelopeError::BadSignature(key.hex())),
+            None => Err(EnvelopeError::BadSignature(key.hex()).to_string()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Verifying a ledger: every field is computed anew, nothing that is stored is believed.
 
-mod holders;
+pub(crate) mod holders;
 mod payloads;
 mod streams;
 
@@ -226,7 +226,7 @@ pub async fn verify_ledger_within(
     let (mut payloads, mut tombstones) = (Payloads::within(payload_bytes), Tombstones::default());
     let mut unvouched = Tombstones::default();
     let (mut counts, mut roots) = (BTreeMap::<String, u64>::new(), known.into_iter().peekable());
-    let (mut snapshots, mut holders) = (Seen::default(), Holders::of(against, &note));
+    let (mut snapshots, mut holders) = (Seen::default(), Holders::of(against.trust, against.log, against.known, &note));
     let stores = Stores { blobs: against.blobs, sealed: against.sealed };
     loop {
         while let Some((size, root, note)) = roots.next_if(|(size, ..)| *size == audit.size()) {

@@ -12,12 +12,12 @@ use pathops_core::evidence::{
     CertificateAuthority, CertificateChain, Health, Occasion, SignerIdentity, StreamId, Subject, Tombstone, TombstoneReason,
     TrustRoot, Window,
 };
-use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
+use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemoryEvidenceIndex, MemorySigner};
 use pathops_core::{Digest, IdempotencyKey, ObjectKey, OpContext, UnixMillis};
 use pathops_evidence::ledger::{Item, Ledger, LogIdentity, LogKey, Witness};
 use pathops_evidence::{
-    Against, Collection, Position, Sealer, SnapshotOf, Verdict, Verification, authorities_of, trusted_root, verify_bundle,
-    verify_ledger,
+    Against, Collection, Position, Rebuild, Rebuilt, Recheck, Sealer, SnapshotOf, Verdict, Verification, authorities_of,
+    rebuild_index, trusted_root, verify_bundle, verify_ledger,
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -136,6 +136,19 @@ impl Logged {
         verify_ledger(&cx(), &self.bucket, against).await.unwrap()
     }
 
+    /// What an index takes that is made anew, the same whatever else is checked, and how much is found in it.
+    async fn indexed(&self, log: &LogIdentity, trust: &TrustRoot, known: &[String]) -> (Rebuilt, usize) {
+        let mut answers = Vec::new();
+        for recheck in [Recheck::Signatures, Recheck::Log] {
+            let (by, index) = (Rebuild { log, trust, known, recheck }, MemoryEvidenceIndex::new());
+            let rebuilt = rebuild_index(&cx(), Arc::new(self.bucket.clone()), by, &index, &mut 0).await.unwrap();
+            answers.push((rebuilt, index.all().len()));
+        }
+        let [first, second] = answers.try_into().unwrap();
+        assert_eq!(first, second);
+        first
+    }
+
     /// What is said of the bundle and of the ledger.
     async fn both(&self, log: &LogIdentity, trust: &TrustRoot) -> [Verification; 2] {
         [verify_bundle(self.bundle.as_bytes(), log, trust), self.ledger(log, trust, &[]).await]
@@ -170,6 +183,31 @@ async fn a_certified_identity_is_verified_and_told() {
             assert!(!said.to_string().contains("trusted keys"), "none is by a key alone: {said}");
         }
     }
+}
+
+#[tokio::test]
+async fn an_index_is_made_anew_of_what_a_certificate_shows() {
+    let (seen, unseen) = (logged(chain("signer", &[]), &[(1, made() + 60)]).await, logged(chain("signer", &[]), &[]).await);
+    let (rebuilt, found) = seen.indexed(&log(1), &trust(), &[]).await;
+    assert_eq!((rebuilt.added, rebuilt.refused.0, found), (1, 0, 1));
+    let of_nobody = TrustRoot::new([]).with_authority(authority(&["between", "root"]));
+    for (logged, trust, why) in [
+        (&seen, of_nobody, "who is not trusted here"),
+        (
+            &seen,
+            TrustRoot::new([]).with_authority(authority(&["another"])).with_identity(identity(ORDERS)),
+            "no trusted authority",
+        ),
+        (&unseen, trust(), "nobody trusted says when"),
+    ] {
+        let (rebuilt, found) = logged.indexed(&log(0), &trust, &[]).await;
+        assert_eq!((rebuilt.added, rebuilt.refused.0, found), (0, 1, 0));
+        assert!(rebuilt.refused.1[0].1.contains(why), "{why}: {:?}", rebuilt.refused);
+    }
+    // A witness has seen it then, and it is told by a checkpoint that is known from elsewhere.
+    let known = [cosigned(&note(&unseen.bucket), made() + 60)];
+    let (rebuilt, found) = unseen.indexed(&log(0), &trust(), &known).await;
+    assert_eq!((rebuilt.added, rebuilt.refused.0, found), (1, 0, 1));
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use pathops_core::evidence::{
 use pathops_core::memory::{MemoryBucket, MemoryEvidenceIndex, MemorySigner};
 use pathops_core::{Digest, Error, ErrorKind, IdempotencyKey, ObjectKey, OpContext, Result, UnixMillis};
 use pathops_evidence::ledger::{Item, Ledger, LogKey, LogReader, Place};
-use pathops_evidence::{Rebuilt, Recheck, rebuild_index};
+use pathops_evidence::{Rebuild, Rebuilt, Recheck, rebuild_index};
 
 const BOTH: [Recheck; 2] = [Recheck::Log, Recheck::Signatures];
 
@@ -74,7 +74,18 @@ async fn ledger(pieces: i64) -> MemoryBucket {
 }
 
 async fn rebuild(bucket: &MemoryBucket, index: &dyn EvidenceIndex, recheck: Recheck, next: &mut u64) -> Result<Rebuilt> {
-    rebuild_index(&cx(), Arc::new(bucket.clone()), &key().identity(), &trust(), index, recheck, next).await
+    known(bucket, index, recheck, next, &[]).await
+}
+
+async fn known(
+    bucket: &MemoryBucket,
+    index: &dyn EvidenceIndex,
+    recheck: Recheck,
+    next: &mut u64,
+    known: &[String],
+) -> Result<Rebuilt> {
+    let by = Rebuild { log: &key().identity(), trust: &trust(), known, recheck };
+    rebuild_index(&cx(), Arc::new(bucket.clone()), by, index, next).await
 }
 
 #[tokio::test]
@@ -250,4 +261,26 @@ async fn a_ledger_that_is_not_what_it_should_be_is_refused_and_the_part_named() 
     }
     let error = rebuild(&MemoryBucket::new(), &MemoryEvidenceIndex::new(), Recheck::Log, &mut 0).await.unwrap_err();
     assert!(error.kind() == ErrorKind::NotFound && error.to_string().contains("no checkpoint"), "{error}");
+}
+
+#[tokio::test]
+async fn a_ledger_that_does_not_go_on_from_what_is_known_of_it_is_refused() {
+    let note = |bucket: &MemoryBucket| {
+        String::from_utf8(bucket.objects()[&ObjectKey::parse("log/checkpoint").unwrap()].clone()).unwrap()
+    };
+    let (bucket, before, after) = (ledger(60).await, ledger(20).await, ledger(80).await);
+    let fork = MemoryBucket::new();
+    let other = Ledger::open(&cx(), Arc::new(fork.clone()), key()).await.unwrap();
+    other.append(&cx(), vec![item(1, 1).await]).await.unwrap();
+    let told = async |notes: &[String]| known(&bucket, &MemoryEvidenceIndex::new(), Recheck::Log, &mut 0, notes).await;
+    // Its own states, in any order.
+    assert_eq!(told(&[note(&bucket), note(&before)]).await.unwrap().added, 60);
+    for (notes, why) in [
+        (vec![note(&before), note(&fork)], "known checkpoint of 1 leaves: it is of another history"),
+        (vec![note(&after)], "it has 60 leaves now and had 80: it was cut back"),
+        (vec!["no note".to_owned()], "a known checkpoint:"),
+    ] {
+        let error = told(&notes).await.unwrap_err();
+        assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains(why), "{error}");
+    }
 }

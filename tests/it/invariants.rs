@@ -104,7 +104,7 @@ fn i4_what_is_absent_is_never_a_pass() {
         let mut world = World::new(MemoryJournal::new());
         world.ci = world.ci.clone().with_script(move |request, files| {
             let mut pipeline = Pipeline::passing(request, files);
-            pipeline.junit = report.map(|text| text.as_bytes().to_vec());
+            pipeline.tests = report.map(|text| text.as_bytes().to_vec());
             pipeline
         });
         is_no_pass(&world, "unit-tests");
@@ -206,8 +206,8 @@ fn i8_no_secret_gets_out() {
     let ci = world.ci.clone().with_script(|request, files| {
         let mut pipeline = Pipeline::passing(request, files);
         pipeline.log = format!("token is {SECRET}\n").into_bytes();
-        let junit = String::from_utf8(pipeline.junit.take().unwrap()).unwrap();
-        pipeline.junit = Some(junit.replace("name=\"works\"", &format!("name=\"works with {SECRET}\"")).into_bytes());
+        let junit = String::from_utf8(pipeline.tests.take().unwrap()).unwrap();
+        pipeline.tests = Some(junit.replace("name=\"works\"", &format!("name=\"works with {SECRET}\"")).into_bytes());
         pipeline
     });
     let gitops = world.gitops.clone().with_script(|deploying| {

@@ -30,7 +30,7 @@ fn stored(world: &World, state: &State, part: &str) -> String {
 
 #[test]
 fn a_report_of_tests_that_cannot_be_read_is_kept_and_the_reason_told() {
-    let world = building(|pipeline| pipeline.junit = Some(b"<testsuite name=\"unit\"><testcase".to_vec()));
+    let world = building(|pipeline| pipeline.tests = Some(b"<testsuite name=\"unit\"><testcase".to_vec()));
     let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
     let orders = &state.units[&"orders".parse().unwrap()];
     let snapshot = snapshot(&world, &orders.snapshots[0]);
@@ -39,6 +39,29 @@ fn a_report_of_tests_that_cannot_be_read_is_kept_and_the_reason_told() {
     let absent = absent(&snapshot);
     assert!(absent["orders unit tests"].starts_with("the report of the tests cannot be read: "), "{absent:?}");
     assert_eq!(stored(&world, &state, "orders unread test report"), "<testsuite name=\"unit\"><testcase");
+    // What is recognised, and is no report of tests, is none.
+    let world = building(|pipeline| pipeline.tests = Some(b"SF:lib.rs\nDA:1,1\nLF:1\nLH:1\nend_of_record\n".to_vec()));
+    let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
+    let snapshot = crate::snapshots::snapshot(&world, &state.units[&"orders".parse().unwrap()].snapshots[0]);
+    let absent = crate::snapshots::absent(&snapshot);
+    assert!(absent["orders unit tests"].ends_with("it is `lcov`, which says nothing of tests"), "{absent:?}");
+}
+
+/// Each says the same: two tests, of which one was skipped.
+#[test]
+fn tests_are_read_in_whatever_format_they_are_written() {
+    for report in [
+        "<testsuite><testcase name=\"adds\"/><testcase name=\"waits\"><skipped/></testcase></testsuite>",
+        "TAP version 14\n1..2\nok 1 - adds\nok 2 - waits # SKIP not here\n",
+        "{\"Action\":\"run\",\"Package\":\"a\",\"Test\":\"adds\"}\n{\"Action\":\"pass\",\"Package\":\"a\",\"Test\":\"adds\"}\n\
+         {\"Action\":\"run\",\"Package\":\"a\",\"Test\":\"waits\"}\n{\"Action\":\"skip\",\"Package\":\"a\",\"Test\":\"waits\"}\n\
+         {\"Action\":\"pass\",\"Package\":\"a\"}\n",
+    ] {
+        let world = building(|pipeline| pipeline.tests = Some(report.as_bytes().to_vec()));
+        let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
+        let snapshot = snapshot(&world, &state.units[&"orders".parse().unwrap()].snapshots[0]);
+        assert!(there(&snapshot).contains(&"orders unit tests"), "{report}: {:?}", absent(&snapshot));
+    }
 }
 
 #[test]

@@ -323,7 +323,7 @@ fn a_build_that_takes_too_long_is_signed_with_what_is_absent_for_it() {
     world.keeps_ledger = true;
     world.ci = world.ci.with_script(|_, _| Pipeline {
         conclusion: CiConclusion::TimedOut { limit_millis: 900_000 },
-        junit: None,
+        tests: None,
         artifact: None,
         log: b"compiling\n".to_vec(),
     });

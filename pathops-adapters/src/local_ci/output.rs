@@ -7,24 +7,37 @@ use std::path::{Path, PathBuf};
 
 use tar::{Builder, EntryType, Header};
 
-/// Reads `junit.xml`, byte for byte. `None` where there is none.
+/// What a report of tests may be called.
+const REPORTS: [&str; 3] = ["junit.xml", "tests.json", "tests.tap"];
+
+/// Reads the report of the tests, byte for byte. `None` where there is none.
 ///
 /// # Errors
 /// Why it is not taken, in words for people.
-pub(super) fn junit(out: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
-    let path = out.join("junit.xml");
+pub(super) fn tests(out: &Path, limit: u64) -> Result<Option<Vec<u8>>, String> {
+    let mut found = None;
+    for name in REPORTS {
+        let Some(bytes) = report(&out.join(name), name, limit)? else { continue };
+        if let Some((other, _)) = found.replace((name, bytes)) {
+            return Err(format!("there are `{other}` and `{name}`, and one is the report of the tests: neither was taken"));
+        }
+    }
+    Ok(found.map(|(_, bytes)| bytes))
+}
+
+fn report(path: &Path, name: &str, limit: u64) -> Result<Option<Vec<u8>>, String> {
     match path.symlink_metadata() {
         Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(format!("`junit.xml` cannot be read: {source}")),
-        Ok(metadata) if !metadata.is_file() => return Err("`junit.xml` is no ordinary file, so it was not read".to_owned()),
+        Err(source) => return Err(format!("`{name}` cannot be read: {source}")),
+        Ok(metadata) if !metadata.is_file() => return Err(format!("`{name}` is no ordinary file, so it was not read")),
         Ok(_) => {}
     }
     let mut bytes = Vec::new();
-    let read = File::open(&path).and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|file| file.take(limit.saturating_add(1)).read_to_end(&mut bytes));
     match read {
-        Err(source) => Err(format!("`junit.xml` cannot be read: {source}")),
+        Err(source) => Err(format!("`{name}` cannot be read: {source}")),
         Ok(count) if count as u64 > limit => {
-            Err(format!("`junit.xml` is larger than the limit of {limit} bytes, so it was not taken"))
+            Err(format!("`{name}` is larger than the limit of {limit} bytes, so it was not taken"))
         }
         Ok(_) => Ok(Some(bytes)),
     }

@@ -75,7 +75,7 @@ impl Job {
             started_at,
             finished_at: started_at,
             log: LogExcerpt::whole(Vec::new()),
-            junit: None,
+            tests: None,
             artifact: None,
             pipeline_changed: self.source.pipeline_changed,
             remarks: Vec::new(),
@@ -150,8 +150,8 @@ impl Job {
     /// Takes the report in any case, and the artifact of a script that passed.
     async fn collect(&self, folder: &RunFolder, outcome: &mut CiOutcome) -> Result<(), Trouble> {
         let (out, limit) = (folder.out(), self.config.report_limit_bytes);
-        match blocking(move || output::junit(&out, limit)).await? {
-            Ok(junit) => outcome.junit = junit,
+        match blocking(move || output::tests(&out, limit)).await? {
+            Ok(tests) => outcome.tests = tests,
             Err(remark) => outcome.remarks.push(remark),
         }
         if outcome.conclusion != CiConclusion::Passed {

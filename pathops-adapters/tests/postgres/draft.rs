@@ -10,7 +10,7 @@ use pathops_core::adapter::{EvidenceIndex as _, EvidenceQuery, EvidenceSink as _
 use pathops_core::evidence::TrustRoot;
 use pathops_core::memory::MemoryBucket;
 use pathops_evidence::ledger::{Item, Ledger, LogKey};
-use pathops_evidence::{Recheck, rebuild_index};
+use pathops_evidence::{Rebuild, Recheck, rebuild_index};
 use sqlx::Connection as _;
 use sqlx::postgres::PgConnection;
 
@@ -71,7 +71,8 @@ async fn it_is_made_of_a_ledger_alone(server: &Server) {
         expected.push(evidence(&name).await.with_leaf(leaf));
     }
     let draft = PostgresEvidenceDraft::begin(&server.database().await).await.unwrap();
-    let rebuilt = rebuild_index(&cx(), bucket, &log, &trust, &draft, Recheck::Signatures, &mut 0).await.unwrap();
+    let by = Rebuild { log: &log, trust: &trust, known: &[], recheck: Recheck::Signatures };
+    let rebuilt = rebuild_index(&cx(), bucket, by, &draft, &mut 0).await.unwrap();
     assert_eq!((rebuilt.leaves, rebuilt.added), (40, 40));
     let mut made = about(&draft.publish(&cx()).await.unwrap(), "shared").await.unwrap();
     [&mut made, &mut expected].into_iter().for_each(|it| it.sort_by_key(IndexedEvidence::leaf));

@@ -7,7 +7,8 @@ use pathops_core::evidence::{
 };
 use pathops_core::policy::{CommitStatus, GitState};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result, StatusContext};
-use pathops_evidence::{Draft, junit};
+use pathops_evidence::Draft;
+use pathops_evidence::report::{Content, Format, TestReport, parse, recognise};
 
 use crate::activity::Services;
 use crate::activity::collect::Payloads;
@@ -151,20 +152,20 @@ impl Services {
         outcome: &CiOutcome,
         Payloads { redactor, keeping, store }: &Payloads<'_>,
     ) -> Result<Tested> {
-        let Some(report) = &outcome.junit else { return Ok(Tested::No) };
+        let Some(report) = &outcome.tests else { return Ok(Tested::No) };
         let redacted = redactor.redact(report);
         let (raw, location) = store.put(cx, Some(PayloadKind::Reports), redacted.bytes).await?;
-        let tests = match junit::parse(report) {
+        let tests = match said(report) {
             Ok(tests) => tests,
-            Err(error) => {
+            Err(why) => {
                 let treated = Treatment { ruleset: *redactor.digest(), removed: redacted.removed, cut: None };
                 return Ok(Tested::Unread(Payload {
                     name: unread_report(&scope.unit.id),
                     location,
                     digest: raw,
-                    media_type: "application/xml".to_owned(),
+                    media_type: recognise(report).map_or("application/octet-stream", Format::media_type).to_owned(),
                     treated: Some(treated),
-                    unread: Some(self.redactor.redact_text(&format!("the report of the tests cannot be read: {error}"))),
+                    unread: Some(self.redactor.redact_text(&format!("the report of the tests cannot be read: {why}"))),
                 }));
             }
         };
@@ -197,6 +198,15 @@ impl Services {
             finished_on: outcome.finished_at,
         };
         Ok(Tested::Read(Draft::new(unit_tests(unit), vec![subject], &predicate)?, result))
+    }
+}
+
+/// What a report says of tests, in whatever format; why nothing.
+fn said(report: &[u8]) -> std::result::Result<TestReport, String> {
+    let report = parse(report).map_err(|error| error.to_string())?;
+    match report.content {
+        Content::Tests(tests) => Ok(tests),
+        _ => Err(format!("it is `{}`, which says nothing of tests", report.format)),
     }
 }
 

@@ -85,8 +85,9 @@ pub struct CiOutcome {
     pub finished_at: UnixMillis,
     /// What it printed.
     pub log: LogExcerpt,
-    /// The JUnit XML that it wrote, byte for byte, or `None` where it wrote none.
-    pub junit: Option<Vec<u8>>,
+    /// What its tests said, byte for byte as the tool wrote it (JUnit XML, TAP, the JSON of `go test` or cargo-nextest, ...), or `None`
+    /// where nothing was written. The format is recognised by whoever reads it.
+    pub tests: Option<Vec<u8>>,
     /// What it built, or `None` where it built nothing.
     pub artifact: Option<Artifact>,
     /// Whether the pipeline itself (`ci/`) differs from the base: then its own word for the tests is not enough.

@@ -132,8 +132,8 @@ async fn a_passing_commit_passes(world: CiWorld) -> Outcome {
     ensure!(outcome.conclusion == CiConclusion::Passed, "it ends with 0, so it passed, not {:?}", outcome.conclusion);
     ensure!(outcome.tree == world.commits.passing_tree, "the commit has the tree {}", world.commits.passing_tree);
     ensure!(outcome.started_at <= outcome.finished_at, "it ended at {} before it began", outcome.finished_at);
-    let report = outcome.junit.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
-    ensure!(report.contains("<testsuite"), "its JUnit report is missing: {report:?}");
+    let report = outcome.tests.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+    ensure!(report.contains("<testsuite"), "the report of its tests is missing: {report:?}");
     ensure!(!outcome.pipeline_changed, "`ci/` is the same, but the pipeline is said to have changed");
     let (log, kept) = (&outcome.log, outcome.log.bytes.len());
     ensure!(kept as u64 <= log.total_bytes, "more was kept than printed");

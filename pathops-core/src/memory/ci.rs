@@ -19,8 +19,8 @@ use crate::time::UnixMillis;
 pub struct Pipeline {
     /// How it ends.
     pub conclusion: CiConclusion,
-    /// The report that it writes.
-    pub junit: Option<Vec<u8>>,
+    /// The report of its tests that it writes, in any format.
+    pub tests: Option<Vec<u8>>,
     /// The bytes that it builds.
     pub artifact: Option<Vec<u8>>,
     /// What it prints.
@@ -38,7 +38,7 @@ impl Pipeline {
         }
         Self {
             conclusion: CiConclusion::Passed,
-            junit: Some(junit(&request.unit.to_string(), "")),
+            tests: Some(junit(&request.unit.to_string(), "")),
             artifact: Some(artifact),
             log: b"1 test passed\n".to_vec(),
         }
@@ -49,7 +49,7 @@ impl Pipeline {
     pub fn failing(request: &CiRequest) -> Self {
         Self {
             conclusion: CiConclusion::Failed { code: 1 },
-            junit: Some(junit(&request.unit.to_string(), r#"<failure message="it does not work"/>"#)),
+            tests: Some(junit(&request.unit.to_string(), r#"<failure message="it does not work"/>"#)),
             artifact: None,
             log: b"1 test failed\n".to_vec(),
         }
@@ -119,7 +119,7 @@ impl MemoryCi {
         let tree = self.scm.read_commit(cx, repo, commit).await?.tree;
         let files = self.scm.read_tree(cx, repo, commit, &RepoPath::root()).await?;
         let pipeline_changed = self.pipeline(cx, request, commit).await? != self.pipeline(cx, request, base).await?;
-        let Pipeline { conclusion, junit, artifact, log } = (self.script)(request, &files);
+        let Pipeline { conclusion, tests, artifact, log } = (self.script)(request, &files);
         let artifact = match artifact {
             Some(bytes) => Some(self.store(cx, bytes).await?),
             None => None,
@@ -131,7 +131,7 @@ impl MemoryCi {
             started_at,
             finished_at: started_at + self.takes,
             log: LogExcerpt::whole(log),
-            junit,
+            tests,
             artifact,
             pipeline_changed,
             remarks: Vec::new(),
@@ -161,7 +161,7 @@ impl Run {
         if self.state(now) == CiState::Running {
             self.outcome.conclusion = CiConclusion::Errored { reason: "it was stopped".to_owned() };
             self.outcome.finished_at = now;
-            (self.outcome.junit, self.outcome.artifact) = (None, None);
+            (self.outcome.tests, self.outcome.artifact) = (None, None);
             self.ended = true;
         }
     }

@@ -56,7 +56,7 @@ impl Ci for Planted {
             (Defect::MakesUnknownRunsRun, CiState::Lost) => Ok(CiState::Running),
             (Defect::StopsEndedRuns, CiState::Finished(mut outcome)) if self.stopped.lock().unwrap().contains(run) => {
                 outcome.finished_at = self.clock.now();
-                outcome.junit = None;
+                outcome.tests = None;
                 Ok(CiState::Finished(outcome))
             }
             (Defect::CutsLogsWithoutAWord, CiState::Finished(mut outcome)) => {

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use pathops_core::evidence::{CertificateChain, EnvelopeError, TrustRoot, VerifiedEvidence};
 
-use super::{Against, MAX_FAILURES, Verification};
+use super::{MAX_FAILURES, Verification};
 use crate::authority::{Certified, UNASKED, certified};
-use crate::ledger::Stored;
+use crate::ledger::{LogIdentity, SignedBy, Stored};
 
 /// So many answers are remembered: of a few signers, each with one certificate for many leaves.
 const MAX_ANSWERS: usize = 16;
@@ -16,7 +16,7 @@ const MAX_ANSWERS: usize = 16;
 type Answer = (CertificateChain, Option<u64>, Result<Certified, String>);
 
 /// Who was found to have held them, and when which part of the log had been seen.
-pub(super) struct Holders<'r> {
+pub(crate) struct Holders<'r> {
     trust: &'r TrustRoot,
     /// The sizes of checkpoints that witnesses have cosigned, the smallest first, and when the log had been seen with so many leaves.
     seen: Vec<(u64, u64)>,
@@ -33,10 +33,10 @@ pub(super) struct Holders<'r> {
 }
 
 impl<'r> Holders<'r> {
-    /// None yet, in a log whose newest checkpoint this is.
-    pub(super) fn of(against: Against<'r>, newest: &str) -> Self {
-        let notes = against.known.iter().map(String::as_str).chain([newest]);
-        let seen = notes.filter_map(|note| Some((against.log.signed(note).ok()?.size, against.log.seen(note)?)));
+    /// None yet, in a log whose newest checkpoint this is, and of which others are known.
+    pub(crate) fn of(trust: &'r TrustRoot, log: &LogIdentity, known: &[String], newest: &str) -> Self {
+        let notes = known.iter().map(String::as_str).chain([newest]);
+        let seen = notes.filter_map(|note| Some((log.signed(note).ok()?.size, log.seen(note)?)));
         let mut seen: Vec<_> = seen.collect();
         seen.sort_unstable();
         let mut earliest = u64::MAX;
@@ -45,7 +45,7 @@ impl<'r> Holders<'r> {
             *at = earliest;
         }
         let (answers, certified) = (VecDeque::new(), BTreeMap::new());
-        Self { trust: against.trust, seen, answers, certified, by_key: 0, above: 0, refused: (Vec::new(), 0) }
+        Self { trust, seen, answers, certified, by_key: 0, above: 0, refused: (Vec::new(), 0) }
     }
 
     /// What an envelope says, and whom to trust for that: nobody where its certificate does not show who has signed it.
@@ -54,17 +54,14 @@ impl<'r> Holders<'r> {
         leaf: u64,
         stored: &Stored,
     ) -> Result<(VerifiedEvidence, Option<Cow<'r, TrustRoot>>), EnvelopeError> {
-        let by_itself = self.trust.key(stored.by.key().id()).is_some();
-        let chain = stored.by.certificates().filter(|_| !by_itself && !self.trust.authorities().is_empty());
-        let Some(chain) = chain else {
+        let Some(chain) = self.asked(&stored.by) else {
             let evidence = self.trust.verify(&stored.envelope)?;
             self.by_key += u64::from(stored.by.certificates().is_some());
             self.above += u64::from(stored.by.certificates().is_some_and(|chain| !chain.above().is_empty()));
             return Ok((evidence, Some(Cow::Borrowed(self.trust))));
         };
         let evidence = TrustRoot::new([chain.public_key().clone()]).verify(&stored.envelope)?;
-        let seen = self.seen.get(self.seen.partition_point(|(size, _)| *size <= leaf)).map(|(_, at)| *at);
-        match self.certified(chain, seen) {
+        match self.certified(chain, self.seen(leaf)) {
             Ok(Certified { trust, by, .. }) => {
                 *self.certified.entry(by).or_default() += 1;
                 Ok((evidence, Some(Cow::Owned(trust))))
@@ -78,6 +75,23 @@ impl<'r> Holders<'r> {
                 Ok((evidence, None))
             }
         }
+    }
+
+    /// Whom to trust for what the key of a leaf has signed; why nobody, where its certificate does not show who held it.
+    pub(crate) fn trusted(&mut self, leaf: u64, by: &SignedBy) -> Result<Cow<'r, TrustRoot>, String> {
+        let Some(chain) = self.asked(by) else { return Ok(Cow::Borrowed(self.trust)) };
+        self.certified(chain, self.seen(leaf)).map(|certified| Cow::Owned(certified.trust))
+    }
+
+    /// The certificate that has to show who held a key: none has to where the key is trusted by itself, or no authority is.
+    fn asked<'s>(&self, by: &'s SignedBy) -> Option<&'s CertificateChain> {
+        let by_itself = self.trust.key(by.key().id()).is_some();
+        by.certificates().filter(|_| !by_itself && !self.trust.authorities().is_empty())
+    }
+
+    /// When somebody trusted has seen the log with a leaf, first.
+    fn seen(&self, leaf: u64) -> Option<u64> {
+        self.seen.get(self.seen.partition_point(|(size, _)| *size <= leaf)).map(|(_, at)| *at)
     }
 
     /// Verifies a certificate, once as long as the answer is remembered: that takes longer than all else of a leaf.

@@ -10,6 +10,9 @@
 //!
 //! at the commits of `tests/third_party/vectors.txt`. The project's own CI does so.
 //!
+//! Not read is what has no counterpart here: transparency-dev's proofs of subtrees, and C2SP's vectors of ML-DSA and files of
+//! `tlog-proof`.
+//!
 //! Each test says how many vectors it has read and fails where there are fewer than there were when it was written.
 
 #![expect(

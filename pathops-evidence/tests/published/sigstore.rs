@@ -1,8 +1,9 @@
 //! Sigstore's bundles: those of its conformance suite, and those that the crate `sigstore-verify` is tested with.
 //!
-//! [`verify_bundle`] has one form: an envelope, signed with a trusted key of P-256, whose leaf names that key. In all of these
-//! there is something else, a certificate or a message that is no envelope: none can be verified as a whole, whoever is
-//! trusted, and none may be. What they share with ours is held against them part by part: notes, proofs and envelopes.
+//! [`verify_bundle`] takes an envelope whose leaf has the key of P-256 that signed it, or a certificate of that key which held when a
+//! witness had seen the log. In all of these there is something else, a message that is no envelope, or a time that only an authority for
+//! timestamps says: none can be verified as a whole, whoever is trusted, and none may be. What they share with ours is held against
+//! them part by part: notes, proofs and envelopes.
 
 use pathops_core::Digest;
 use pathops_core::evidence::{CertificateChain, Checkpoint, Envelope, Inclusion, InclusionError, PublicKey, TrustRoot};

@@ -228,9 +228,9 @@ impl Truth {
         let (broken, untested) = (says(BROKEN), says(UNTESTED));
         if broken {
             let failed = Pipeline::failing(request);
-            (pipeline.conclusion, pipeline.junit) = (failed.conclusion, failed.junit);
+            (pipeline.conclusion, pipeline.tests) = (failed.conclusion, failed.tests);
         } else if untested {
-            pipeline.junit = Some(b"<testsuite name=\"unit\"/>".to_vec());
+            pipeline.tests = Some(b"<testsuite name=\"unit\"/>".to_vec());
         }
         let digest = pathops_core::Digest::of(pipeline.artifact.as_deref().unwrap_or_default());
         let built = Built { unit: request.unit.clone(), passed: !broken && !untested };
