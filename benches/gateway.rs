@@ -52,7 +52,10 @@ fn main() {
     let (rounds, requests) = if is_test { (1, 100) } else { (5, 4_000) };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let (mut rates, mut waits) = (Vec::new(), Vec::new());
-    println!("{:>5} {:>12} {:>12} {:>6} {:>14} {:>14}", "round", "gateway 1/s", "bare 1/s", "part", "gateway p99 ms", "bare p99 ms");
+    println!(
+        "{:>5} {:>12} {:>12} {:>6} {:>14} {:>14}",
+        "round", "gateway 1/s", "bare 1/s", "part", "gateway p99 ms", "bare p99 ms"
+    );
     for round in 0..rounds {
         let sent = Arc::new(all(requests));
         let [own, bare] = runtime.block_on(async { [own(sent.clone()).await, bare(sent).await] });

@@ -204,7 +204,8 @@ pub(crate) struct Ingest {
     /// The format, where it is not to be recognised. A log (`pod-log`) may be of any size.
     #[arg(long)]
     pub(crate) format: Option<Format>,
-    /// When what is reported was so, in RFC 3339; otherwise when the file was last written.
+    /// When what is reported was so, in RFC 3339; otherwise when the report says that it was made, or else when its file was last
+    /// written.
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<UnixMillis>,
     /// Who hands it in: a URI.

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use pathops_adapters::object_store::ObjectStoreBlobs;
+use pathops_adapters::sqlite::SqliteEvidenceIndex;
 use pathops_core::adapter::{EvidenceIndex as _, EvidenceQuery, IndexedEvidence, PageLimit, SubjectDigest, Window};
-use pathops_core::evidence::{Checkpoint, EvidenceId, Predicate as _, Snapshot};
+use pathops_core::evidence::{Checkpoint, EvidenceId, Logged, Predicate as _, Snapshot, TrustRoot};
 use pathops_core::{Digest, OpContext, UnixMillis};
 use pathops_evidence::ledger::{LogReader, Place};
 use pathops_evidence::{Rebuild, Recheck, SnapshotDifference, lineage, rebuild_index};
@@ -19,18 +20,15 @@ pub(crate) async fn query(cx: &OpContext, arguments: Query) -> Result<String, Fa
     let store = arguments.place.clone().store()?;
     let (proofs, json) = (arguments.proofs, arguments.json);
     let index = store.index(cx).await?;
-    let page = index.query(cx, &asked(arguments)?).await?;
-    let known = index.newest_leaf().await?.map_or(0, |leaf| leaf + 1);
-    let reader = Proving::of(cx, &store).await?;
-    let behind = reader.checkpoint.size.saturating_sub(known);
-    if behind > 0 {
-        writeln!(io::stderr(), "the index does not have the last {behind} leaves: `rebuild-index --from {known}`")?;
+    if let Err(error) = catch_up(cx, &store, &index).await {
+        writeln!(io::stderr(), "the index may not have all that is in the ledger: {error}")?;
     }
-    let ledger = proofs.then_some(reader);
+    let page = index.query(cx, &asked(arguments)?).await?;
+    let ledger = if proofs { Some(Proving::of(cx, &store).await?) } else { None };
     let mut told = String::new();
     for entry in &page.evidence {
         let place = match &ledger {
-            Some(Proving { reader, checkpoint }) => Some(reader.prove(cx, entry, checkpoint).await?),
+            Some(ledger) => Some(ledger.prove(cx, entry).await?),
             None => None,
         };
         if json {
@@ -59,6 +57,29 @@ fn asked(arguments: Query) -> Result<EvidenceQuery, Failure> {
     Ok(EvidenceQuery { subject, change_set, unit: app, environment, kind, signer: producer, verdict, window, after, limit })
 }
 
+/// How many leaves are looked up one by one that the index does not have.
+const MAX_LOOKED_UP: u64 = 1_000;
+
+/// Adds what the ledger has and the index does not: whoever was interrupted between the two has left it out.
+pub(crate) async fn catch_up(cx: &OpContext, store: &Store, index: &SqliteEvidenceIndex) -> Result<(), Failure> {
+    let reader = LogReader::new(store.existing(cx).await?, store.log(cx).await?);
+    let Some(checkpoint) = reader.checkpoint(cx).await? else { return Ok(()) };
+    let gaps = index.gaps(checkpoint.size).await?;
+    let missing: u64 = gaps.iter().map(|gap| gap.end - gap.start).sum();
+    if missing > MAX_LOOKED_UP {
+        return Err(format!("{missing} leaves have no entry in it, and {MAX_LOOKED_UP} are looked up: `rebuild-index`").into());
+    }
+    let (trust, mut entries) = (store.trust(cx).await?, Vec::new());
+    for leaf in gaps.into_iter().flatten() {
+        let item = reader.item(cx, leaf).await?.ok_or_else(|| format!("no batch has leaf {leaf}: verify the store"))?;
+        // What nobody trusted has signed is not indexed.
+        if let Ok(verified) = trust.verify(item.envelope()) {
+            entries.push(IndexedEvidence::new(&verified, Digest::of(&item.envelope().to_vec()?)).with_leaf(leaf));
+        }
+    }
+    Ok(index.add_all(cx, &entries).await?)
+}
+
 /// The ledger, as it is now.
 struct Proving {
     reader: LogReader,
@@ -70,6 +91,20 @@ impl Proving {
         let reader = LogReader::new(store.existing(cx).await?, store.log(cx).await?);
         let checkpoint = reader.checkpoint(cx).await?.ok_or("the ledger has no checkpoint")?;
         Ok(Self { reader, checkpoint })
+    }
+
+    /// That the evidence of a row is in the ledger, and says what the row says.
+    async fn prove(&self, cx: &OpContext, entry: &IndexedEvidence) -> Result<Place, Failure> {
+        let place = self.reader.prove(cx, entry, &self.checkpoint).await?;
+        let Place::Proven(Logged { inclusion, .. }) = &place else { return Ok(place) };
+        let leaf = inclusion.index;
+        let item = self.reader.item(cx, leaf).await?.ok_or_else(|| format!("no batch has leaf {leaf}: verify the store"))?;
+        let said = IndexedEvidence::of_leaf(&TrustRoot::new([item.public_key().clone()]), item.envelope(), leaf)?;
+        if said.without_place() != entry.without_place() {
+            let why = "the index does not say of it what its envelope says: `rebuild-index` makes it anew";
+            return Err(format!("{}: {why}", entry.id()).into());
+        }
+        Ok(place)
     }
 }
 

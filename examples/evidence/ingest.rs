@@ -12,35 +12,39 @@ use pathops_core::adapter::ByteStream;
 use pathops_core::evidence::{Keeping, Subject, TestAnnotations};
 use pathops_core::{ErrorKind, OpContext, UnixMillis};
 use pathops_evidence::redact::Redactor;
-use pathops_evidence::report::{BEGINNING, Format, MAX_BYTES, begins_a_log};
+use pathops_evidence::report::{BEGINNING, Format, MAX_BYTES, begins_a_log, made_at, recognise};
 use pathops_evidence::{Ingested, Origin, Sealer, ingest as take_report, ingest_log};
 use pathops_examples::Failure;
 use pathops_examples::store::Open;
 use serde_json::json;
 
 use crate::arguments::Ingest;
+use crate::find::catch_up;
 
 /// The name of a log that this command begins.
 pub(crate) const ORIGIN: &str = "localhost/evidence";
 
-/// All files are read and recognised one after the other; the first that is refused ends it, and what was taken in before stays.
-pub(crate) async fn ingest(cx: &OpContext, arguments: Ingest) -> Result<String, Failure> {
+/// All files are read and recognised one after the other, and each is told when it was taken in; the first that is refused ends it, and
+/// what was taken in before stays.
+pub(crate) async fn ingest(cx: &OpContext, arguments: Ingest) -> Result<(), Failure> {
     let redactor = Arc::new(Redactor::new([])?);
     let store = arguments.place.clone().store()?;
     let open = store.open(cx, ORIGIN).await?;
     let sealed = open.sealed()?;
     let Open { signer, blobs, ledger, .. } = open;
-    let sealer = Sealer::new(signer, blobs).with_ledger(ledger);
+    let (index, trust) = (Arc::new(store.index_to_fill(cx).await?), store.trust(cx).await?);
+    catch_up(cx, &store, &index).await?;
+    let sealer = Sealer::new(signer, blobs).with_ledger(ledger).with_index(index.clone());
     let sealer = if arguments.erasable { sealer.with_erasable(sealed) } else { sealer };
-    let (index, trust) = (store.index_to_fill(cx).await?, store.trust(cx).await?);
-    let mut told = String::new();
     for file in &arguments.files {
-        let refused = |error: Failure| format!("{told}{}: {error}", file.display());
+        let refused = |error: Failure| format!("{}: {error}", file.display());
         let taken = take(cx, &sealer, &redactor, file, &arguments).await.map_err(refused)?;
-        sealer.index(cx, &index, &trust, &taken.records).await?;
-        tell(&mut told, file, &taken, arguments.json)?;
+        sealer.index(cx, &*index, &trust, &taken.records).await?;
+        let mut out = io::stdout().lock();
+        let told = told(file, &taken, arguments.json)?;
+        io::Write::write_all(&mut out, told.as_bytes()).and_then(|()| io::Write::flush(&mut out))?;
     }
-    Ok(told)
+    Ok(())
 }
 
 /// A log is taken in as it comes, whatever its size; another report has to be in memory to be understood.
@@ -51,7 +55,10 @@ async fn take(
     file: &Path,
     arguments: &Ingest,
 ) -> Result<Ingested, Failure> {
-    let (format, origin) = (arguments.format, origin(arguments, file)?);
+    if fs::metadata(file)?.is_dir() {
+        return Err("it is a folder: name the files in it".into());
+    }
+    let (format, mut origin) = (arguments.format, origin(arguments, file)?);
     let (mut rest, mut beginning) = (File::open(file)?, Vec::new());
     rest.by_ref().take(BEGINNING as u64).read_to_end(&mut beginning)?;
     let is_log = format.map_or_else(|| begins_a_log(&beginning), |format| format == Format::PodLog);
@@ -62,6 +69,9 @@ async fn take(
     let mut bytes = Vec::new();
     // One more than the limit shows that it is too large.
     whole.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    if let (None, Some(format)) = (arguments.at, format.or_else(|| recognise(&bytes).ok())) {
+        origin.at = made_at(format, &bytes).unwrap_or(origin.at);
+    }
     Ok(take_report(cx, sealer, redactor, &bytes, format, &origin).await?)
 }
 
@@ -113,21 +123,19 @@ fn origin(arguments: &Ingest, file: &Path) -> Result<Origin, Failure> {
 
 /// When a file was last written.
 fn written(file: &Path) -> Result<UnixMillis, Failure> {
-    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
-    let written = fs::metadata(file).and_then(|it| it.modified()).map_err(|error| failed(&error))?;
-    let since = written.duration_since(UNIX_EPOCH).map_err(|error| failed(&error))?;
+    let since = fs::metadata(file)?.modified()?.duration_since(UNIX_EPOCH)?;
     Ok(UnixMillis(i64::try_from(since.as_millis())?))
 }
 
-fn tell(told: &mut String, file: &Path, taken: &Ingested, json: bool) -> Result<(), Failure> {
+fn told(file: &Path, taken: &Ingested, json: bool) -> Result<String, Failure> {
+    let mut told = String::new();
     let Ingested { format, payload, redaction, replaced, records } = taken;
     if json {
         let line = json!({
             "file": file.display().to_string(), "format": format.id(), "payload": payload, "redaction": redaction,
             "replaced": replaced, "records": records,
         });
-        writeln!(told, "{line}")?;
-        return Ok(());
+        return Ok(format!("{line}\n"));
     }
     let removed: u32 = redaction.removed.values().sum();
     writeln!(told, "{}: {format}, {removed} secrets taken out, stored as {payload}", file.display())?;
@@ -138,5 +146,5 @@ fn tell(told: &mut String, file: &Path, taken: &Ingested, json: bool) -> Result<
         let leaf = record.leaf.map_or_else(|| "no leaf".to_owned(), |leaf| format!("leaf {leaf}"));
         writeln!(told, "  {leaf:<8} {}  {}", record.id.0.hex(), record.predicate_type)?;
     }
-    Ok(())
+    Ok(told)
 }

@@ -49,7 +49,7 @@ async fn answer(command: Command) -> Result<(String, u8), Failure> {
     let cx = OpContext::new(IdempotencyKey::new("evidence"));
     match command {
         Command::Verify(arguments) => verify::verify(&cx, arguments).await,
-        Command::Ingest(arguments) => ingest::ingest(&cx, arguments).await.map(done),
+        Command::Ingest(arguments) => ingest::ingest(&cx, arguments).await.map(|()| done(String::new())),
         Command::Query(arguments) => find::query(&cx, arguments).await.map(done),
         Command::Origin { digest, place, json } => find::origin(&cx, &digest, &place.store()?, json).await.map(done),
         Command::Diff { first, second, place, json } => find::diff(&cx, [&first, &second], &place.store()?, json).await.map(done),

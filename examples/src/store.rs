@@ -209,7 +209,8 @@ impl Store {
         if !index.is_file() {
             return Err(format!("{} has no index: `rebuild-index` makes it, at {}", self.address, index.display()).into());
         }
-        Ok(SqliteEvidenceIndex::open(index).await?)
+        let unusable = |error| format!("{error}; or move {} away, and `rebuild-index` makes it anew", index.display());
+        Ok(SqliteEvidenceIndex::open(&index).await.map_err(unusable)?)
     }
 
     /// The index, made where there is none.
@@ -243,10 +244,16 @@ impl Store {
             let why = format!("its private key is to be in {}, and is not", seed.display());
             return Err(format!("{} cannot be written into: {why}", self.address).into());
         }
+        let signing = keys.join("signing.pem");
+        if named.is_some() && !signing.is_file() && self.has_keys(cx).await? {
+            let why = format!("what it has was signed with the private key that was in {}, and is not there", signing.display());
+            let advice = "put it back; another one there counts only for those who trust its public key as well";
+            return Err(format!("{} is not written into: {why}: {advice}", self.address).into());
+        }
         fs::create_dir_all(&keys)?;
         let log = LogKey::new(named.as_ref().map_or(origin, LogIdentity::origin), &*local_seed(&seed)?)?;
         let identity = log.identity();
-        let signer = LocalSigner::open_or_create(keys.join("signing.pem"))?;
+        let signer = LocalSigner::open_or_create(signing)?;
         let public = signer.public_key();
         let foreign = || format!("{} names another log than the key in {} is of", bucket.location(&root), keys.display());
         keep(cx, &*bucket, &root, trusted_root(&identity, &[])?.as_bytes(), foreign).await?;

@@ -65,7 +65,8 @@ pub struct Ingested {
 /// origin. So are deployments, events of
 /// a cluster and traces, in which nothing has passed, and what failed has failed; traces are a runtime trace with their ids as well. A scan is what was found. A bill of materials is
 /// the document itself, in CycloneDX JSON or SPDX 2 JSON of at most 1 MiB, otherwise how much it lists
-/// ([`SbomSummary`](pathops_core::evidence::SbomSummary)). Measurements are a signal of the name of the suite, and coverage is the
+/// ([`SbomSummary`](pathops_core::evidence::SbomSummary)), and vulnerabilities that it names are what was found; that it names none says
+/// nothing. Measurements are a signal of the name of the suite, and coverage is the
 /// signals `coverage.lines` and `coverage.branches`, from 0 to 1, where the annotations name unit and environment. There, too, a log is
 /// the signal `log.errors`, how many of its lines are of an error or something worse, and resources are `images.unpinned`, how many
 /// images they ask for by a tag. All of it can be found by the change set, the unit and the environment that the annotations name.

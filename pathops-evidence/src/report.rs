@@ -52,7 +52,7 @@
 //! | `argo-cd` | `argoproj.io/v1alpha1` Application, lists of them | sync, health, operation, conditions | `Deployments` |
 //! | `helm-status`, `helm-list` | Helm 3, 4 | status, revision | `Deployments` |
 //! | `github-deployment` | REST and webhook | state | `Deployments` |
-//! | `kustomize` | resources in YAML | resources, images | `Resources` |
+//! | `kustomize` | resources in YAML, also those of `helm template` | resources, images | `Resources` |
 //! | `github-checks` | REST and webhook: check runs, suites, workflow runs, statuses | status and conclusion | `ExternalChecks` |
 //! | `gitlab-pipeline` | API v4 and webhook: pipelines, jobs | status, permission to fail | `ExternalChecks` |
 //! | `argo-rollouts` | `argoproj.io/v1alpha1` AnalysisRun, lists of them | measurements, counted again, against limits, counters and phases | `Verifications` |
@@ -104,6 +104,7 @@ mod kubernetes_events;
 mod kustomize;
 mod lcov;
 mod libtest_json;
+mod made;
 mod npm_audit;
 mod osv_scanner;
 mod otlp_traces;
@@ -121,6 +122,7 @@ pub use content::*;
 pub use error::{Fault, ParseError, Place};
 pub use format::{Confidence, Format, UnknownFormat};
 pub(crate) use log_tally::LogTally;
+pub use made::made_at;
 pub use recognise::{Unrecognised, begins_a_log, candidates, recognise};
 pub use reference::ReportReference;
 pub(crate) use reference::reference_to;

@@ -1,15 +1,16 @@
 //! Making evidence: statement, signature, envelope, blob.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pathops_core::adapter::{BlobStore, ByteStream, Signer};
+use pathops_core::adapter::{BlobStore, ByteStream, EvidenceIndex, Signer, SubjectDigest};
 use pathops_core::evidence::{
     CertificateChain, Envelope, EvidenceId, PAYLOAD_TYPE, Predicate, Statement, Subject, pre_authentication_encoding,
 };
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::{Item, Ledger, SignedBy, Stored};
+use crate::ledger::{Item, Ledger, Place, SignedBy, Stored};
 use crate::retention::SealedBlobs;
 
 /// The media type of a stored envelope.
@@ -67,6 +68,7 @@ pub struct Sealer {
     signer: Arc<dyn Signer>,
     blobs: Arc<dyn BlobStore>,
     ledger: Option<Arc<Ledger>>,
+    index: Option<Arc<dyn EvidenceIndex>>,
     erasable: Option<SealedBlobs>,
 }
 
@@ -74,13 +76,21 @@ impl Sealer {
     /// Signs with `signer`, stores in `blobs`.
     #[must_use]
     pub fn new(signer: Arc<dyn Signer>, blobs: Arc<dyn BlobStore>) -> Self {
-        Self { signer, blobs, ledger: None, erasable: None }
+        Self { signer, blobs, ledger: None, index: None, erasable: None }
     }
 
     /// And appends what it seals to this ledger.
     #[must_use]
     pub fn with_ledger(self, ledger: Arc<Ledger>) -> Self {
         Self { ledger: Some(ledger), ..self }
+    }
+
+    /// And does not append again what is in the ledger already, by the word of this index and by the leaf that it names. Without it,
+    /// what is sealed twice is there twice: a ledger by itself does not know what it has. What is sealed is not added to it: see
+    /// [`Sealer::index`].
+    #[must_use]
+    pub fn with_index(self, index: Arc<dyn EvidenceIndex>) -> Self {
+        Self { index: Some(index), ..self }
     }
 
     /// And stores the payloads that are [taken in](crate::ingest()) encrypted, each with a key of its own, so that one can be
@@ -111,7 +121,7 @@ impl Sealer {
 
     /// States `predicate` about `subjects`, signs the statement, and stores its envelope. When this returns, the
     /// evidence survives a crash, and is in the ledger where there is one. Sealing the same statement again gives evidence
-    /// with the same id; after a crash it may be in the ledger twice.
+    /// with the same id; it is in the ledger twice then, unless an index says that it is there ([`Sealer::with_index`]).
     ///
     /// # Errors
     /// `Invalid` where no subject has a digest; what the signer, the blob store or the ledger answers.
@@ -139,16 +149,43 @@ impl Sealer {
             items.push(item);
         }
         let stored = self.blobs.put_all(cx, envelopes).await?;
+        let mut places = Vec::with_capacity(drafts.len());
+        for (draft, envelope) in drafts.iter().zip(&stored) {
+            places.push(self.place(cx, &draft.statement, envelope).await?);
+        }
         let kept = drafts.into_iter().zip(&items).zip(stored);
         let record = |((Draft { name, statement }, item), envelope): ((Draft, &Item), Digest)| {
             self.record(name, statement.predicate_type, item, envelope)
         };
         let mut records: Vec<_> = kept.map(record).collect();
-        if let Some(ledger) = self.ledger.as_ref().filter(|_| !items.is_empty()) {
-            let leaves = ledger.append(cx, items).await?;
-            records.iter_mut().zip(leaves).for_each(|(record, leaf)| record.leaf = Some(leaf));
+        let is_new: Vec<_> = places.iter().map(Option::is_none).collect();
+        records.iter_mut().zip(places).for_each(|(record, place)| record.leaf = place);
+        let new: Vec<_> = items.into_iter().zip(&is_new).filter(|(_, is_new)| **is_new).map(|(item, _)| item).collect();
+        if let Some(ledger) = self.ledger.as_ref().filter(|_| !new.is_empty()) {
+            let leaves = ledger.append(cx, new).await?;
+            let records = records.iter_mut().zip(is_new).filter(|(_, is_new)| *is_new);
+            records.zip(leaves).for_each(|((record, _), leaf)| record.leaf = Some(leaf));
         }
         Ok(records)
+    }
+
+    /// The leaf of the ledger that has this envelope already, as the index says and the ledger shows.
+    async fn place(&self, cx: &OpContext, statement: &Statement, envelope: &Digest) -> Result<Option<u64>> {
+        let (Some(ledger), Some(index)) = (&self.ledger, &self.index) else { return Ok(None) };
+        let digests = statement.subject.iter().flat_map(|subject| &subject.digest);
+        let subject =
+            |(algorithm, value): (&String, &String)| SubjectDigest { algorithm: algorithm.clone(), value: value.clone() };
+        let subjects: BTreeSet<_> = digests.map(subject).collect();
+        let known = index.about(cx, &subjects).await?.into_iter().find(|it| it.envelope() == *envelope && it.leaf().is_some());
+        let (Some(entry), reader) = (known, ledger.reader()) else { return Ok(None) };
+        let Some(checkpoint) = reader.checkpoint(cx).await? else { return Ok(None) };
+        match reader.prove(cx, &entry, &checkpoint).await {
+            Ok(Place::Proven(_)) => Ok(entry.leaf()),
+            Ok(Place::NotInLedger) => Ok(None),
+            // What an index says wrongly is no reason not to append.
+            Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Signs, and stores nothing.

@@ -12,7 +12,7 @@ use pathops_core::evidence::{Checkpoint, EvidenceId, KeyId, PropertyVerifier, Tr
 use pathops_core::{Digest, ErrorKind, OpContext, Result, UnixMillis};
 
 use crate::ledger::audit::{Audit, Found};
-use crate::ledger::{LogIdentity, NoteError, checkpoint_key};
+use crate::ledger::{LogIdentity, NoteError, batch_at, checkpoint_key};
 use crate::retention::{SealedBlobs, Tombstones};
 
 use holders::Holders;
@@ -300,9 +300,40 @@ pub async fn verify_ledger_within(
             verification.left_out.push(format!("{what}: {error}"));
         }
     }
+    behind(cx, bucket, checkpoint.size, &mut verification).await?;
+    if checkpoint.size > 0 {
+        verification
+            .left_out
+            .push("whether artifacts and commits are there that evidence is about: it has their digests".to_owned());
+    }
     holders.finish(&mut verification);
     snapshots.finish(&mut verification);
     Ok(verification)
+}
+
+/// How many batches are looked for that no checkpoint has.
+const MAX_BEHIND: usize = 100;
+
+/// What lies behind the checkpoint: whoever appended it is busy or was interrupted, or somebody has put an old checkpoint back. The
+/// next who appends goes on from there, and has to be able to read it.
+async fn behind(cx: &OpContext, bucket: &dyn Bucket, size: u64, verification: &mut Verification) -> Result<()> {
+    let mut next = size;
+    for _ in 0..MAX_BEHIND {
+        match batch_at(cx, bucket, next).await {
+            Ok(None) => break,
+            Ok(Some(items)) => next += items.len() as u64,
+            Err(error) if error.kind() == ErrorKind::Corrupt => {
+                verification.fails(format!("the batch behind leaf {next}, which no checkpoint has yet"), error);
+                break;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if next > size {
+        let what = format!("{} envelopes behind the checkpoint, which none has yet", next - size);
+        verification.left_out.push(format!("{what}: somebody was appending them, unless an old checkpoint was put back"));
+    }
+    Ok(())
 }
 
 /// Why evidence does not count that its signer, who is trusted for what it makes, may not state: decisions leave it out, too.

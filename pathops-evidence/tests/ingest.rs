@@ -15,7 +15,7 @@ use pathops_core::adapter::{
 };
 use pathops_core::evidence::{
     Approval, Health, Keeping, Predicate as _, Redaction, Reference, Release, Released, Retention, RetentionPolicy, RuntimeTrace,
-    Subject, TakenReport, TestAnnotations, TrustRoot, VerifiedProperties,
+    Subject, TakenReport, TestAnnotations, TrustRoot, VerifiedProperties, Vulnerabilities,
 };
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemoryEvidenceIndex, MemorySigner};
 use pathops_core::policy::{EvidenceFact, Finding, Verdict};
@@ -173,6 +173,7 @@ async fn what_a_report_says_is_stated_in_the_type_that_policy_reads() {
         (Format::Trivy, TRIVY, vec![("https://in-toto.io/attestation/vulns/v0.2", "")]),
         (Format::CyclonedxJson, BOM, vec![("https://cyclonedx.org/bom", "")]),
         (Format::CyclonedxXml, fixture!("cyclonedx-xml/good.xml"), vec![(SBOM, "")]),
+        (Format::CyclonedxXml, fixture!("cyclonedx-xml/bad.xml"), vec![(SBOM, ""), (Vulnerabilities::TYPE, "")]),
         (Format::Spdx3Json, fixture!("spdx3-json/good.json"), vec![(SBOM, "")]),
         (Format::PrometheusQuery, fixture!("prometheus-query/good-scalar.json"), vec![(SIGNAL, "")]),
         (Format::Lcov, LCOV, vec![(SIGNAL, ""), (SIGNAL, "")]),
@@ -272,6 +273,28 @@ async fn that_another_commit_passed_its_checks_says_nothing() {
         origin.subjects = vec![Subject::named("orders").with_commit(&commit.repeat(40).parse().unwrap())];
         let taken = store.take(passed, None, &origin).await.unwrap();
         assert_eq!(store.stated(&taken).await[1].1["result"], expected);
+    }
+}
+
+/// What a bill of materials names is found; that it names nothing is no scan.
+#[tokio::test]
+async fn vulnerabilities_in_a_bill_are_what_was_found() {
+    let store = Store::new().await;
+    let bill = |found: Value| {
+        json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "vulnerabilities": found}).to_string()
+    };
+    let bad = bill(json!([{"id": "CVE-2026-1", "ratings": [{"score": 9.8, "severity": "critical", "method": "CVSSv31"}]}]));
+    let [_, _, (kind, said)] =
+        store.stated(&store.take(bad.as_bytes(), None, &origin()).await.unwrap()).await.try_into().unwrap();
+    assert_eq!(kind, Vulnerabilities::TYPE);
+    assert_eq!(
+        said["scanner"]["result"],
+        json!([{"id": "CVE-2026-1", "severity": [{"method": "CycloneDX", "score": "critical"}]}])
+    );
+    let harmless = json!([{"id": "CVE-2026-1", "analysis": {"state": "not_affected", "justification": "code_not_present"}}]);
+    for nothing in [json!([]), harmless] {
+        let taken = store.take(bill(nothing).as_bytes(), None, &origin()).await.unwrap();
+        assert_eq!(store.stated(&taken).await.len(), 2, "the reference and the document");
     }
 }
 

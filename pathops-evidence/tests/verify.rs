@@ -141,7 +141,8 @@ async fn what_is_whole_verifies_and_says_what_it_says_nothing_about() {
     let against_all = store.verify(&store.checkpoints).await;
     assert_eq!(against_all.verdict(), Verdict::Verified, "{against_all}");
     let left_out = "whether any is missing of the snapshots without a number, as earlier versions made them (1)";
-    assert_eq!(against_all.left_out, [left_out], "{against_all}");
+    let of_artifacts = "whether artifacts and commits are there that evidence is about: it has their digests";
+    assert_eq!(against_all.left_out, [of_artifacts, left_out], "{against_all}");
 }
 
 #[tokio::test]
@@ -376,6 +377,10 @@ async fn a_log_that_was_cut_back_or_forked_differs_from_a_checkpoint_that_is_kno
     store.bucket.objects().insert(name("log/checkpoint"), store.checkpoints[3].clone().into_bytes());
     let cut = store.verify(&[]).await;
     assert_eq!(cut.verdict(), Verdict::Verified, "on its own it is what it was: {cut}");
+    assert!(cut.left_out.iter().any(|it| it.starts_with("20 envelopes behind the checkpoint")), "{cut}");
+    // Whoever appends next would have to read what lies there.
+    let behind = store.named(|objects| *objects.get_mut(&name("log/batch/00000000000000000040")).unwrap() = b"{}".to_vec()).await;
+    assert_eq!(behind, ["the batch behind leaf 40, which no checkpoint has yet"]);
     let cut = store.verify(&[newest]).await;
     assert!(cut.failures.iter().any(|(part, why)| part == "log/checkpoint" && why.contains("cut back")), "{cut}");
 

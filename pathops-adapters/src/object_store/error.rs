@@ -33,7 +33,7 @@ fn explain(kind: ErrorKind, operation: &'static str, source: &(dyn StdError + 's
     let root = chain(source).last().map_or_else(String::new, ToString::to_string);
     let error = Error::new(kind, operation).because(root);
     match kind {
-        ErrorKind::StorageFull => error.advise("free space on the disk (or raise its quota) and try again; nothing was stored"),
+        ErrorKind::StorageFull => error.advise("free space on the disk (or raise its quota) and try again"),
         ErrorKind::Denied => error.advise("let the user that runs this process read and write the folder"),
         ErrorKind::Corrupt => error.advise("somebody else has put it there: restore what was, from a backup"),
         _ => error,

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -41,6 +42,10 @@ pub(super) const TABLES: Tables =
 
 const ABOUT: &str = "SELECT entry, logged, leaf FROM subjects JOIN evidence USING (number) WHERE algorithm = ? AND value = ?";
 
+const GAPS: &str = "WITH known (leaf) AS (SELECT -1 UNION ALL SELECT leaf FROM evidence WHERE leaf < ? UNION ALL SELECT ?) \
+     SELECT leaf + 1, next FROM (SELECT leaf, lead(leaf) OVER (ORDER BY leaf) AS next FROM known) \
+     WHERE next > leaf + 1 ORDER BY leaf LIMIT 100";
+
 /// An evidence index in one SQLite file. Several processes of this machine may have it open at once.
 ///
 /// ```
@@ -73,16 +78,18 @@ impl SqliteEvidenceIndex {
         Ok(Self { database: Database::open(path.as_ref(), &FORMAT).await? })
     }
 
-    /// The newest leaf of the ledger that it has, or `None`: where the ledger is longer, it was not told of all. It looks at every
-    /// entry.
+    /// The leaves of a ledger of so many that no entry is of, as the first hundred ranges of them: it was not told of those, or they
+    /// have what an earlier leaf has as well, or nobody trusted has signed them. It looks at every entry.
     ///
     /// # Errors
     /// `Corrupt`, `Unavailable`.
-    pub async fn newest_leaf(&self) -> Result<Option<u64>> {
-        let mut reader = self.database.reader("look at the newest leaf", "").await;
-        let newest = query_scalar::<_, Option<i64>>("SELECT max(leaf) FROM evidence").fetch_one(reader.sqlite()).await;
-        let newest = newest.map_err(|e| reader.call.failed(e))?;
-        newest.map(|leaf| number(&reader.call, "the number of a leaf", leaf)).transpose()
+    pub async fn gaps(&self, leaves: u64) -> Result<Vec<Range<u64>>> {
+        let mut reader = self.database.reader("look for leaves", "").await;
+        let leaves = i64::try_from(leaves).unwrap_or(i64::MAX);
+        let gaps = query_as::<_, (i64, i64)>(GAPS).bind(leaves).bind(leaves).fetch_all(reader.sqlite()).await;
+        let gaps = gaps.map_err(|e| reader.call.failed(e))?;
+        let leaf = |leaf| number(&reader.call, "the number of a leaf", leaf);
+        gaps.into_iter().map(|(from, until)| Ok(leaf(from)?..leaf(until)?)).collect()
     }
 }
 
@@ -184,6 +191,23 @@ mod tests {
         let searched =
             ["SEARCH subjects USING PRIMARY KEY (algorithm=? AND value=?)", "SEARCH evidence USING INTEGER PRIMARY KEY"];
         assert!(about.iter().zip(searched).all(|(step, expected)| step.starts_with(expected)) && about.len() == 2, "{about:?}");
+    }
+
+    #[tokio::test]
+    async fn leaves_without_an_entry_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let index = SqliteEvidenceIndex::open(folder.path().join("evidence.db")).await.unwrap();
+        assert_eq!((index.gaps(0).await.unwrap(), index.gaps(3).await.unwrap()), (vec![], vec![0..3]));
+        for leaf in [0_i64, 2, 3, 7] {
+            let mut reader = index.database.reader("add", "").await;
+            let row = query(
+                "INSERT INTO evidence (id, envelope, entry, leaf, kind) VALUES (randomblob(32), randomblob(32), '', ?, '')",
+            );
+            row.bind(leaf).execute(reader.sqlite()).await.unwrap();
+        }
+        assert_eq!(index.gaps(8).await.unwrap(), [1..2, 4..7]);
+        assert_eq!(index.gaps(10).await.unwrap(), [1..2, 4..7, 8..10]);
+        assert_eq!(index.gaps(3).await.unwrap(), [1..2], "what the ledger does not have is none of its leaves");
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@
 mod bombs;
 mod forged;
 mod mutated;
+mod octokit;
 mod recorded;
 mod request;
 mod said;

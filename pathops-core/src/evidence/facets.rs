@@ -27,9 +27,12 @@ const DECISION: &str = "/https:~1~1pathops.dev~1decision";
 const RELEASE: &str = "/https:~1~1pathops.dev~1release";
 
 /// Where the predicates of others say when something was so.
-const TIMES: [&str; 11] = [
+const TIMES: [&str; 14] = [
     "/observedOn",
     "/redactedOn",
+    "/approvedOn",
+    "/grantedOn",
+    "/goneOn",
     "/finishedOn",
     "/timeVerified",
     "/timeCreated",
@@ -59,7 +62,7 @@ const TIMES: [&str; 11] = [
 /// | release | what PathOps adds to it | `releasedOn` | unknown |
 /// | simple verification result | none | `timeCreated` | pass where properties hold, otherwise unknown |
 /// | runtime trace | none | `buildFinishedOn` | unknown |
-/// | another of `https://pathops.dev/predicate/` | its fields of these names | as below | unknown |
+/// | another of `https://pathops.dev/predicate/` | its fields of these names | its field that ends in `On` | unknown |
 /// | any other | none | where such predicates have it: `finishedOn`, `metadata.timestamp`, `creationInfo.created` and the like | unknown |
 ///
 /// Where the predicate does not name a change set, a unit or an environment, it is the one that a subject is said to be part of
@@ -236,6 +239,12 @@ mod tests {
         check(Deployment::TYPE, observed(json!({"ready": false})), all(Verdict::Fail));
         check(Health::TYPE, observed(json!({"healthy": true})), all(Verdict::Pass));
         check(SignalReading::TYPE, observed(json!({"value": 1.0})), all(Verdict::Unknown));
+        for (kind, field) in
+            [("approval", "approvedOn"), ("grant", "grantedOn"), ("tombstone", "goneOn"), ("redaction", "redactedOn")]
+        {
+            let kind = format!("https://pathops.dev/predicate/{kind}/v0.1");
+            check(&kind, with(place(), json!({ field: AT })), all(Verdict::Unknown));
+        }
         check(InDoubt::TYPE, with(place(), json!({"grantedOn": "2026-11-20T12:00:00Z", "seenOn": AT})), all(Verdict::Fail));
         let compared = |breaking: Value| json!({"unit": "orders", "comparedOn": AT, "breaking": breaking});
         check(ContractComparison::TYPE, compared(json!([])), ("", "orders", "", AT, Verdict::Pass));

@@ -42,7 +42,7 @@ document!(Spdx, "https://spdx.dev/Document");
 /// | CDEvents that say how something ended | test result | what passed or succeeded | what failed, and incidents |
 /// | traces | test result, and a runtime trace with their ids | nothing | spans that ended in an error |
 /// | scans | vulnerabilities | | what was found |
-/// | bills of materials | the document, or how much it lists | | |
+/// | bills of materials | the document, or how much it lists; where it names vulnerabilities, those too | | what it names |
 /// | measurements, coverage | signals, where the origin names unit and environment | | |
 /// | logs: `log.errors`; resources: `images.unpinned` | signals, as those | | |
 ///
@@ -62,12 +62,18 @@ pub(super) fn said(report: &Report, bytes: &[u8], origin: &Origin) -> Result<Vec
             }
             Ok(drafts)
         }
-        Content::Scan(it) => one(origin, &it.to_predicate_at(&format!("urn:pathops:report:{}", report.format), origin.at)),
-        Content::Sbom(it) => match (report.format, document(bytes)) {
-            (Format::CyclonedxJson, Some(document)) => one(origin, &CycloneDx(document)),
-            (Format::Spdx2Json, Some(document)) => one(origin, &Spdx(document)),
-            _ => one(origin, &summary(it, origin)),
-        },
+        Content::Scan(it) => one(origin, &it.to_predicate_at(&scanned(report), origin.at)),
+        Content::Sbom(it) => {
+            let mut drafts = match (report.format, document(bytes)) {
+                (Format::CyclonedxJson, Some(document)) => one(origin, &CycloneDx(document)),
+                (Format::Spdx2Json, Some(document)) => one(origin, &Spdx(document)),
+                _ => one(origin, &summary(it, origin)),
+            }?;
+            if let Some(found) = it.vulnerabilities.as_ref().filter(|it| it.found_something()) {
+                drafts.extend(one(origin, &found.to_predicate_at(&scanned(report), origin.at))?);
+            }
+            Ok(drafts)
+        }
         Content::Metrics(it) => measured(origin, |unit, environment| vec![reading(it, origin, unit, environment)]),
         Content::Coverage(it) => measured(origin, |unit, environment| covered(it, origin, &unit, &environment)),
         Content::Events(it) if it.iter().any(|event| event.outcome.is_some()) => tests(report, origin, &ended(it)),
@@ -75,6 +81,11 @@ pub(super) fn said(report: &Report, bytes: &[u8], origin: &Origin) -> Result<Vec
         Content::Resources(it) => measured(origin, |unit, environment| vec![unpinned(it, origin, unit, environment)]),
         Content::Events(_) => Ok(Vec::new()),
     }
+}
+
+/// What stands for the scanner of a report.
+fn scanned(report: &Report) -> String {
+    format!("urn:pathops:report:{}", report.format)
 }
 
 fn one<P: Predicate>(origin: &Origin, predicate: &P) -> Result<Vec<Draft>> {

@@ -105,6 +105,12 @@ impl Item {
         &self.stored.envelope
     }
 
+    /// The key that its leaf is over, or whose certificate it is over.
+    #[must_use]
+    pub fn public_key(&self) -> &PublicKey {
+        self.stored.by.key()
+    }
+
     /// The certificates of the key that signed it, where it is of a keyless signer.
     #[must_use]
     pub fn certificates(&self) -> Option<&CertificateChain> {

@@ -19,6 +19,9 @@ impl LogReader {
     /// What shows that an entry is in the log of `checkpoint`. It is computed from tiles, not stored: some ten reads for a log
     /// of a million.
     ///
+    /// It shows that the evidence is there that the entry names. What else the entry says of it is shown by its
+    /// [`item`](LogReader::item), of which the same entry can be made.
+    ///
     /// # Errors
     /// `Corrupt` where the leaf at its place is that of other evidence; as [`LogReader::inclusion`].
     pub async fn prove(&self, cx: &OpContext, entry: &IndexedEvidence, checkpoint: &Checkpoint) -> Result<Place> {

@@ -87,8 +87,11 @@ impl LogReader {
         Ok(None)
     }
 
-    /// The item at a place, from the batch that has it.
-    async fn item(&self, cx: &OpContext, place: u64) -> Result<Option<Item>> {
+    /// The item that is this leaf, from the batch that has it; `None` behind the end.
+    ///
+    /// # Errors
+    /// `Corrupt` where that batch cannot be read; what the bucket answers.
+    pub async fn item(&self, cx: &OpContext, place: u64) -> Result<Option<Item>> {
         let (within, last) = (named(tile::batches())?, named(tile::batch_key(place))?);
         // Where one caller has appended more at once than several share, it begins before that.
         let near = place.checked_sub(u64::try_from(MAX_BATCH).unwrap_or(u64::MAX));

@@ -130,7 +130,7 @@ formats! {
     HelmStatus = "helm-status", "Helm status", "application/json", helm_status;
     /// `helm list -o json`.
     HelmList = "helm-list", "Helm list", "application/json", helm_list;
-    /// `kustomize build`: resources in YAML.
+    /// `kustomize build`, and `helm template`, which prints the same: resources in YAML.
     Kustomize = "kustomize", "Kustomize", "application/yaml", kustomize;
     /// GitHub's check runs, check suites, workflow runs and commit statuses.
     GithubChecks = "github-checks", "GitHub checks", "application/json", github_checks;

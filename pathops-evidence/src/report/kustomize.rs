@@ -1,4 +1,4 @@
-//! What `kustomize build` and `kubectl kustomize` print: Kubernetes resources as documents in YAML 1.2.
+//! What `kustomize build`, `kubectl kustomize` and `helm template` print: Kubernetes resources as documents in YAML 1.2.
 //!
 //! Images are those that containers of any kind ask for, wherever they stand. A cut between two documents cannot be seen.
 

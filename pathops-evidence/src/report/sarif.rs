@@ -58,9 +58,11 @@ struct Tool {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Component {
     name: String,
     version: Option<String>,
+    semantic_version: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
     rules: Vec<Rule>,
 }
@@ -167,7 +169,7 @@ fn read(input: &Input<'_>) -> Result<ScanReport, Fail> {
     let mut report = ScanReport::default();
     for (number, run) in log.runs.iter().enumerate() {
         let driver = &run.tool.driver;
-        report.scanners.push(match &driver.version {
+        report.scanners.push(match driver.version.as_ref().or(driver.semantic_version.as_ref()) {
             Some(version) => format!("{} {version}", driver.name),
             None => driver.name.clone(),
         });

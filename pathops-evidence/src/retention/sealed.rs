@@ -125,9 +125,25 @@ impl SealedBlobs {
         self.keys.open(cx, kept).await.map(Some)
     }
 
-    /// Whether there is a key for it.
-    pub(crate) async fn has_key(&self, cx: &OpContext, digest: &Digest) -> Result<bool> {
+    /// Whether something is kept as its key.
+    pub(super) async fn has_key(&self, cx: &OpContext, digest: &Digest) -> Result<bool> {
         Ok(self.bucket.read(cx, &self.key_of(digest)?).await?.is_some())
+    }
+
+    /// Whether there is a key for it, which has to open it: the first segment shows whether it does.
+    ///
+    /// # Errors
+    /// `Corrupt` where it is none, or another payload's; what the blob store, the bucket or the keys answer.
+    pub(crate) async fn opens(&self, cx: &OpContext, digest: &Digest) -> Result<bool> {
+        let Some(key) = self.key(cx, digest).await? else { return Ok(false) };
+        if let Some(sealed) = self.blobs.get_stream(cx, digest).await? {
+            let opened = Segments::opening(sealed, &key).next().await;
+            opened.map_err(|error| match error.kind() {
+                ErrorKind::Corrupt => failed(digest, ErrorKind::Corrupt, "its key is not the one that it was sealed with"),
+                _ => error,
+            })?;
+        }
+        Ok(true)
     }
 
     /// Destroys the key.
@@ -361,7 +377,20 @@ mod tests {
     async fn without_its_key_it_cannot_be_read() {
         let (sealed, _) = store();
         let digest = sealed.put_stream(&cx(), b"a name".to_vec().into()).await.unwrap();
-        assert!(sealed.has_key(&cx(), &digest).await.unwrap());
+        let other = sealed.put_stream(&cx(), b"another".to_vec().into()).await.unwrap();
+        assert!(sealed.opens(&cx(), &digest).await.unwrap());
+        let (own, others) = (sealed.key_of(&digest).unwrap(), sealed.key_of(&other).unwrap());
+        let kept = sealed.bucket.read(&cx(), &own).await.unwrap().unwrap();
+        let of_other = sealed.bucket.read(&cx(), &others).await.unwrap().unwrap();
+        let (mut changed, mut longer) = (kept.clone(), kept.clone());
+        *changed.last_mut().unwrap() ^= 1;
+        longer.push(0);
+        for spoilt in [Vec::new(), kept[..10].to_vec(), changed, longer, of_other] {
+            sealed.destroy(&cx(), &digest).await.unwrap();
+            sealed.bucket.create(&cx().part("spoil"), &own, spoilt.clone()).await.unwrap();
+            let error = sealed.opens(&cx(), &digest).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{spoilt:?}: {error}");
+        }
         for _ in 0..2 {
             sealed.destroy(&cx(), &digest).await.unwrap();
             let error = sealed.get_stream(&cx(), &digest).await.unwrap_err();

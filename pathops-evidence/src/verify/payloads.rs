@@ -24,7 +24,7 @@ pub(super) const NO_BLOBS: &str = "payloads: evidence refers to some, and there 
 #[derive(Clone)]
 enum State {
     Whole,
-    /// Whole, and encrypted; whether there is a key that opens it.
+    /// Whole, and encrypted; whether there is a key, which opens it.
     Sealed(bool),
     Gone,
     Spoilt(String),
@@ -157,10 +157,13 @@ impl Payloads {
         }
         let state = match read(cx, blobs, digest, &mut self.left).await {
             Ok(Read::Whole { sealed: false }) => State::Whole,
-            Ok(Read::Whole { sealed: true }) => State::Sealed(match sealed {
-                Some(sealed) => sealed.has_key(cx, digest).await?,
-                None => true,
-            }),
+            Ok(Read::Whole { sealed: true }) => match sealed {
+                None => State::Sealed(true),
+                Some(sealed) => match sealed.opens(cx, digest).await {
+                    Err(error) if error.kind() == ErrorKind::Corrupt => State::Spoilt(error.to_string()),
+                    opened => State::Sealed(opened?),
+                },
+            },
             Ok(Read::Gone) => State::Gone,
             Ok(Read::Over) => State::Unread,
             Err(error) if error.kind() == ErrorKind::Corrupt => State::Spoilt(error.to_string()),

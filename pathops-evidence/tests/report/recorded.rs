@@ -60,10 +60,10 @@ fn sarif_of_seven_scanners() {
         ("bandit", "Bandit 1.9.4", &[(Low, 4), (Medium, 1), (High, 2)]),
         ("ruff", "ruff 0.17.6", &[(High, 7)]),
         ("zizmor", "zizmor 1.32.0", &[(Medium, 2), (High, 3)]),
-        ("semgrep", "Semgrep OSS", &[(High, 1)]),
+        ("semgrep", "Semgrep OSS 1.182.0", &[(High, 1)]),
         ("hadolint", "Hadolint 2.15.1", &[(Low, 2), (Medium, 4), (High, 1)]),
-        ("gitleaks", "gitleaks", &[(Medium, 1)]),
-        ("kingfisher", "kingfisher", &[(High, 1)]),
+        ("gitleaks", "gitleaks v8.0.0", &[(Medium, 1)]),
+        ("kingfisher", "kingfisher 2.14.0", &[(High, 1)]),
     ];
     for (name, scanner, severities) in expected {
         let Some(content) = content(Format::Sarif, &format!("scan/{name}.sarif")) else { return };

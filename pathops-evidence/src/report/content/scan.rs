@@ -44,6 +44,11 @@ impl ReportFinding {
 }
 
 impl ScanReport {
+    /// Whether it says more than that nothing was found, which only a scanner may say.
+    pub(crate) fn found_something(&self) -> bool {
+        !self.findings.is_empty() || !self.incomplete.is_empty()
+    }
+
     /// The predicate for it. Suppressed findings are left out. An incomplete scan gets one finding more,
     /// [`INCOMPLETE_SCAN`], of unknown severity, so that it can never pass for a clean one.
     #[must_use]
