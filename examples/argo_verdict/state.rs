@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pathops_adapters::argo_verdict::{Expected, ExpectedHook, ExpectedSource, History};
-use pathops_core::{CommitId, UnixMillis};
+use pathops_core::{CommitId, Digest, TreeId, UnixMillis};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -45,6 +45,8 @@ struct WantedSource {
     path: Option<String>,
     chart: Option<String>,
     commit: Option<String>,
+    /// What the folder holds at the commit, by a name as in [`Git`].
+    tree: Option<String>,
     version: Option<String>,
 }
 
@@ -66,6 +68,10 @@ impl History for Git {
     fn same_tree(&self, _: &str, path: &str, one: &CommitId, other: &CommitId) -> Option<bool> {
         Some(self.tree(one, path)? == self.tree(other, path)?)
     }
+
+    fn has_tree(&self, _: &str, path: &str, commit: &CommitId, tree: &TreeId) -> Option<bool> {
+        Some(tree_id(self.tree(commit, path)?)? == *tree)
+    }
 }
 
 impl Git {
@@ -74,6 +80,11 @@ impl Git {
         let root = path.is_empty().then(|| ".".to_owned());
         written.into_iter().chain(root).find_map(|path| self.trees.get(&format!("{commit}:{path}")))
     }
+}
+
+/// Trees have any names in a state. Where one is not as in Git, its digest stands for it.
+fn tree_id(name: &str) -> Option<TreeId> {
+    TreeId::parse(name).or_else(|_| TreeId::parse(Digest::of(name.as_bytes()).hex())).ok()
 }
 
 /// The types of hooks that Argo CD knows.
@@ -130,7 +141,11 @@ impl WantedSource {
         match (&self.commit, &self.version, &self.chart) {
             (Some(commit), None, None) => {
                 let commit = CommitId::parse(commit.as_str()).map_err(|error| error.to_string())?;
-                Ok(ExpectedSource::git(repo, self.path.as_deref().unwrap_or_default(), commit))
+                let source = ExpectedSource::git(repo, self.path.as_deref().unwrap_or_default(), commit);
+                Ok(match self.tree.as_deref().and_then(tree_id) {
+                    Some(tree) => source.with_tree(tree),
+                    None => source,
+                })
             }
             (None, Some(version), Some(chart)) => Ok(ExpectedSource::chart(repo, chart, version)),
             (None, Some(version), None) => Ok(ExpectedSource::oci(repo, self.path.as_deref().unwrap_or_default(), version)),

@@ -35,9 +35,18 @@ impl Choice {
     }
 }
 
+/// Tells what others have verified of what runs.
+#[cfg(feature = "argocd")]
+pub(crate) use pathops_adapters::kubernetes::Kubernetes as Verifier;
+
+/// Nobody: it takes Argo Rollouts, which is beside Argo CD.
+#[cfg(not(feature = "argocd"))]
+pub(crate) enum Verifier {}
+
 /// A controller, and what has to live as long as it is used.
 pub(crate) struct Controller {
     pub(crate) gitops: Arc<dyn GitOps>,
+    pub(crate) verifier: Option<Verifier>,
     pub(crate) _servers: Box<dyn Any + Send + Sync>,
 }
 
@@ -55,5 +64,5 @@ pub(crate) async fn open(
         return argocd::start(project, reconciler, forge, scm).await;
     }
     let _ = (project, forge, scm);
-    Ok(Controller { gitops: reconciler, _servers: Box::new(()) })
+    Ok(Controller { gitops: reconciler, verifier: None, _servers: Box::new(()) })
 }

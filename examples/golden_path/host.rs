@@ -25,13 +25,13 @@ use tokio::sync::{mpsc, watch};
 
 use crate::account::{Account, Told};
 use crate::arguments::{Arguments, STORE};
-use crate::controller::{self, Controller};
+use crate::controller::{self, Controller, Verifier};
 use crate::engine::{self, Running};
 use crate::figures::{MeasuredCi, Stopwatch};
 use crate::git_host::{self, GitHost};
 use crate::people::People;
 use crate::place::{Before, Place};
-use crate::{claims, export, people, setup, summary};
+use crate::{claims, export, people, setup, summary, verified};
 
 /// How long a process may take to become healthy.
 pub(crate) const START_LIMIT: Duration = Duration::from_secs(30);
@@ -62,6 +62,7 @@ pub(crate) struct Machine {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) reconciler: Arc<Reconciler>,
     pub(crate) gitops: Arc<dyn GitOps>,
+    pub(crate) verifier: Option<Verifier>,
     /// Dropped, it stops what was started beside the reconciler.
     _servers: Box<dyn Any + Send + Sync>,
     _server: Box<dyn Any + Send + Sync>,
@@ -234,9 +235,23 @@ async fn compose(
         })
         .observer(told.observer())
         .build()?;
-    let Controller { gitops, _servers } = controller;
-    let machine =
-        Machine { place, project, host, store, index, engine, run, clock, reconciler, gitops, _servers, _server, account };
+    let Controller { gitops, verifier, _servers } = controller;
+    let machine = Machine {
+        place,
+        project,
+        host,
+        store,
+        index,
+        engine,
+        run,
+        clock,
+        reconciler,
+        gitops,
+        verifier,
+        _servers,
+        _server,
+        account,
+    };
     Ok((machine, plane, ci))
 }
 
@@ -298,6 +313,9 @@ async fn finish(
     stopwatch: &Stopwatch,
 ) -> Result<Ended, Failure> {
     let figures = summary::measure(machine, states, ci, stopwatch).await?;
+    if let Some(verifier) = &machine.verifier {
+        verified::take_in(machine, verifier).await?;
+    }
     fill_index(machine).await?;
     let exported = export::evidence(machine, policy, states).await?;
     let claims = claims::check(machine, states, meant, &exported).await?;

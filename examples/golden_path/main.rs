@@ -20,6 +20,7 @@ mod setup;
 mod store;
 mod summary;
 mod timeline;
+mod verified;
 
 use std::process::ExitCode;
 use std::time::Duration;

@@ -10,8 +10,8 @@
 //!    clock);
 //! 3. it has no condition that is an error; that a sync failed (`SyncError`) counts after 6, where the operation says more;
 //! 4. what it compared is what the spec asks for now: sources, destination, ignored differences;
-//! 5. each expected source is at the expected commit or version, or at a descendant with the same tree at its path; a
-//!    hydrated source is followed from the dry commit to the hydrated one;
+//! 5. each expected source is at the expected commit or version, or at a descendant with the same tree at its path, which is the
+//!    named one where a tree is ([`ExpectedSource::with_tree`]); a hydrated source is followed from the dry commit to the hydrated one;
 //! 6. no operation is asked for, running or waiting for a retry, and the last did not fail at this state;
 //! 7. the application is `Synced`, and so is each of its resources, and the last operation was no dry run, after which nobody
 //!    knows when this was applied, and after which Argo CD syncs this revision by itself only where it heals (`selfHeal`);

@@ -77,8 +77,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use pathops_core::adapter::{
-    Clock, Collected, LogExcerpt, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery,
+    Clock, Collected, Lack, LogExcerpt, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery,
 };
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::{EnvironmentId, Error, ErrorKind, OpContext, Result, UnitId};
 
 use self::list::Place;
@@ -208,8 +209,7 @@ impl Kubernetes {
     pub async fn verifications(&self, cx: &OpContext, query: &VerificationQuery) -> Result<Vec<Collected<VerificationReport>>> {
         let now = self.clock.now();
         let Some(workloads) = self.units.get(&(query.unit.clone(), query.environment.clone())) else {
-            let why = format!("no workload is configured for `{}` in {}", query.unit, query.environment);
-            return Ok(vec![Collected::Absent(why)]);
+            return Ok(vec![not_configured(&query.unit, &query.environment)]);
         };
         let mut reports = Vec::new();
         for workload in workloads {
@@ -232,10 +232,7 @@ impl Kubernetes {
                 let place = |workload: &'a Workload| Ok(Place { http: self.http(&workload.cluster)?, cx, workload });
                 workloads.iter().map(place).collect::<Result<_>>().map(Collected::Present)
             }
-            None => {
-                let environment = &query.target.environment;
-                Ok(Collected::Absent(format!("no workload is configured for `{}` in {environment}", query.unit)))
-            }
+            None => Ok(not_configured(&query.unit, &query.target.environment)),
         }
     }
 }
@@ -291,5 +288,12 @@ fn joined<T, K: Ord>(all: Vec<Collected<Vec<T>>>, at: impl Fn(&T) -> K) -> Colle
         }
     }
     items.sort_by_key(at);
-    if items.is_empty() { Collected::Absent(reasons.join("; ")) } else { Collected::Present(items) }
+    match Lack::of_all(reasons) {
+        Some(lack) if items.is_empty() => Collected::Absent(lack),
+        _ => Collected::Present(items),
+    }
+}
+
+fn not_configured<T>(unit: &UnitId, environment: &EnvironmentId) -> Collected<T> {
+    Collected::absent(AbsenceKind::NotConfigured, format!("no workload is configured for `{unit}` in {environment}"))
 }

@@ -44,6 +44,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pathops_core::adapter::{Clock, Collected, LogExcerpt, RuntimeSignals, SignalCapabilities, SignalQuery};
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::{Error, ErrorKind, OpContext, Result};
 
 use self::ends::Asked;
@@ -134,7 +135,8 @@ impl RuntimeSignals for Loki {
         })?;
         let now = self.client.clock().now();
         let logs = Asked { client: &self.client, cx, selector: &selector, now }.logs(query).await?;
-        let absent = || Collected::Absent(format!("Loki has no line of {selector} since {}", query.since));
+        let absent =
+            || Collected::absent(AbsenceKind::NothingThere, format!("Loki has no line of {selector} since {}", query.since));
         Ok(logs.map_or_else(absent, Collected::Present))
     }
 }

@@ -45,6 +45,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use pathops_core::adapter::{Clock, Collected, RuntimeSignals, Sample, SignalCapabilities, SignalQuery};
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::{Error, ErrorKind, OpContext, Result};
 
 use self::range::Range;
@@ -177,7 +178,7 @@ impl RuntimeSignals for Prometheus {
             let (unit, environment) = (&query.unit, &query.target.environment);
             let why =
                 format!("Prometheus has no number of {unit} in {environment} since {} for {}", query.since, names.join(", "));
-            return Ok(Collected::Absent(why));
+            return Ok(Collected::absent(AbsenceKind::NothingThere, why));
         }
         Ok(Collected::Present(series::samples(series)))
     }

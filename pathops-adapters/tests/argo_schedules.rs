@@ -5,26 +5,21 @@
 //! The model is ours, made after what Argo CD's sources do; the objects that it writes have the fields of the official CRD.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 
-#[path = "argo_schedules/controller.rs"]
-mod controller;
 #[path = "argo_schedules/crd.rs"]
 #[expect(dead_code, clippy::print_stdout, reason = "some of it is for other tests; what is skipped says so")]
 mod crd;
-#[path = "argo_schedules/rest.rs"]
-mod rest;
+#[path = "argo_schedules/schedule.rs"]
+mod schedule;
 
-use std::time::Duration;
-
-use controller::{BROKEN, Commit, Controller, Kind, OURS, Tree};
+use futures_util::FutureExt as _;
 use pathops_adapters::argo_verdict::{
-    Application, Expected, ExpectedHook, ExpectedSource, History, Stale, StaleAction, Verdict, judge,
+    Application, Expected, ExpectedHook, ExpectedSource, History, NotYet, Stale, StaleAction, Verdict, judge,
 };
-use pathops_core::adapter::IdSource as _;
-use pathops_core::memory::SeededIds;
 use pathops_core::{CommitId, UnixMillis};
 use serde_json::{Value, json};
 
-const REPO: &str = "https://git.example/shop/orders-gitops";
+use schedule::controller::{self, Commit, OURS, Tree};
+use schedule::{Answer, Overdue, REPO, Schedule};
 
 fn id(commit: Commit) -> CommitId {
     CommitId::parse(format!("{commit:040x}")).unwrap()
@@ -46,84 +41,24 @@ impl History for Branch<'_> {
     }
 }
 
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap()
-}
-
-/// The same numbers for the same seed.
-struct Random(SeededIds);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        u64::try_from(self.0.fresh() % u128::from(bound)).unwrap()
+impl Answer for Verdict {
+    fn is_ready(&self) -> bool {
+        Verdict::is_ready(self)
     }
 
-    fn tree(&mut self) -> Tree {
-        u8::try_from(self.below(4)).unwrap()
+    fn waits(&self) -> bool {
+        matches!(self, Verdict::NotYet(_) | Verdict::Stale(_, StaleAction::Refresh))
     }
-}
 
-/// One schedule: what we expect, the controller, and when we asked.
-struct Schedule {
-    random: Random,
-    argo: Controller,
-    expected: Commit,
-    with_hooks: bool,
-    settle: Duration,
-    requested_at: i64,
+    fn settles_in(&self) -> Option<u64> {
+        match self {
+            Verdict::NotYet(NotYet::Settling { remaining_millis }) => Some(*remaining_millis),
+            _ => None,
+        }
+    }
 }
 
 impl Schedule {
-    fn new(seed: u64) -> Self {
-        let mut random = Random(SeededIds::new(seed));
-        let mut argo = Controller::new();
-        for _ in 0..=random.below(3) {
-            argo.branch.push(random.tree());
-        }
-        let settle = [Duration::ZERO, Duration::from_secs(3)][usize::try_from(random.below(2)).unwrap()];
-        let (with_hooks, expected, requested_at) = (random.below(2) == 0, argo.head(), argo.now);
-        argo.refresh = true;
-        Self { random, argo, expected, with_hooks, settle, requested_at }
-    }
-
-    fn tree(&self) -> Tree {
-        self.argo.branch[self.expected]
-    }
-
-    /// Something happens.
-    fn step(&mut self) {
-        self.argo.now += i64::from([0, 1, 200, 999, 1_500][usize::try_from(self.random.below(5)).unwrap()]);
-        let argo = &mut self.argo;
-        match self.random.below(26) {
-            0..=4 => argo.begin_comparison(),
-            5..=9 => argo.end_comparison(),
-            10 | 11 => {
-                argo.sync_if_needed();
-            }
-            12 | 13 => argo.begin_operation(),
-            14 | 15 => {
-                let (rollout, pass) = (i64::try_from(self.random.below(2_500)).unwrap(), self.random.below(4) > 0);
-                argo.end_operation(rollout, pass);
-            }
-            16 => {
-                let tree = if self.random.below(6) == 0 { BROKEN } else { self.random.tree() };
-                argo.branch.push(tree);
-            }
-            17 => argo.degrade(self.random.below(2) == 0),
-            18 => argo.meddle(self.random.tree()),
-            19 => argo.request(Kind::Selective, argo.head()),
-            20 => {
-                let any = usize::try_from(self.random.below(argo.branch.len() as u64)).unwrap();
-                argo.request([Kind::DryRun, Kind::Whole][any % 2], any);
-            }
-            21 => argo.restart(),
-            22 => argo.outage = !argo.outage,
-            23 => argo.fall_behind(),
-            24 => argo.arrive_late(),
-            _ => argo.path = if argo.path == OURS { "envs/other" } else { OURS },
-        }
-    }
-
     /// What the rule says, once `edit` has changed what is read.
     fn ask(&self, edit: impl Fn(&mut Value)) -> Verdict {
         let source = ExpectedSource::git(REPO, OURS, id(self.expected));
@@ -132,31 +67,15 @@ impl Schedule {
         if self.with_hooks {
             expected = expected.hook(ExpectedHook::Type("PostSync".to_owned()));
         }
-        let mut application = self.argo.application();
+        let mut application = self.argo.application(id);
         edit(&mut application);
         let application = Application::from_value(&application).unwrap();
         judge(&expected, &application, &Branch(&self.argo.branch), UnixMillis(self.argo.now))
     }
 
-    /// Whether it was true at the comparison that all this was read from.
-    fn was_ready(&self) -> bool {
-        let truth = self.argo.truth;
-        // As far as comparisons have seen it: what comes and goes between two of them is never known.
-        let since = truth.healthy_since.max(self.argo.operated_at());
-        let settled = since.is_some_and(|since| truth.looked_at - since >= millis(self.settle));
-        let tested = || truth.tested.is_some_and(|it| it >= self.expected && self.argo.branch[it] == self.tree());
-        truth.looked_at > self.requested_at
-            && truth.tree == Some(self.tree())
-            && truth.healthy
-            && settled
-            && !self.argo.failed_at(self.tree())
-            && !self.argo.last_was_dry_run()
-            && (!self.with_hooks || tested())
-    }
-
     fn hold_against_truth(&self, verdict: &Verdict, seed: u64) {
         let false_accept = verdict.is_ready() && !self.was_ready();
-        assert!(!false_accept, "seed {seed}: ready, and this is true: {:?}\n{:#}", self.argo.truth, self.argo.application());
+        assert!(!false_accept, "seed {seed}: ready, and this is true: {:?}\n{:#}", self.argo.truth, self.argo.application(id));
     }
 
     /// Asks, and holds the answer against what is true.
@@ -169,10 +88,20 @@ impl Schedule {
         verdict
     }
 
+    /// Comes to rest, as a workflow asks that is told at once.
+    fn rest(&mut self, edit: impl Fn(&mut Value)) -> Result<Verdict, Overdue<Verdict>> {
+        let rested = self.come_to_rest(async |schedule: &mut Schedule| {
+            let verdict = schedule.ask(&edit);
+            schedule.argo.refresh |= matches!(verdict, Verdict::Stale(_, StaleAction::Refresh));
+            verdict
+        });
+        rested.now_or_never().unwrap()
+    }
+
     /// What is said once nothing goes wrong any more, in time and true.
     fn said_at_rest(&mut self, seed: u64) -> Verdict {
-        let verdict = self.come_to_rest(|_| ());
-        let verdict = verdict.unwrap_or_else(|overdue| panic!("seed {seed}: {overdue:?}\n{:#}", self.argo.application()));
+        let verdict = self.rest(|_| ());
+        let verdict = verdict.unwrap_or_else(|overdue| panic!("seed {seed}: {overdue:?}\n{:#}", self.argo.application(id)));
         self.hold_against_truth(&verdict, seed);
         verdict
     }
@@ -181,7 +110,7 @@ impl Schedule {
     fn judge_rest(&self, verdict: &Verdict, seed: u64) {
         let (argo, tree) = (&self.argo, self.tree());
         let superseded = argo.branch[argo.head()] != tree;
-        let context = || format!("seed {seed}: {verdict:?}\n{:#}", argo.application());
+        let context = || format!("seed {seed}: {verdict:?}\n{:#}", argo.application(id));
         if superseded {
             assert!(matches!(verdict, Verdict::Stale(Stale::Superseded { .. }, StaleAction::GiveUp)), "{}", context());
         } else if argo.failed_at(tree) {
@@ -215,7 +144,7 @@ fn run(seeds: std::ops::Range<u64>) {
         for step in 0..40 {
             schedule.step();
             if seed % 1_000 == 0 {
-                crd::check_sent(&schedule.argo.application());
+                crd::check_sent(&schedule.argo.application(id));
             }
             if step % 8 == 7 {
                 seen.ready_under_way += usize::from(schedule.check(seed).is_ready());
@@ -292,7 +221,7 @@ fn a_rule_that_leaves_out_a_step_is_caught() {
                 schedule.ask(|it| edit(it, now.clone())).is_ready() && !schedule.was_ready()
             });
             let at_rest = |mut schedule: Schedule| {
-                let verdict = schedule.come_to_rest(|it| edit(it, json!(null)));
+                let verdict = schedule.rest(|it| edit(it, json!(null)));
                 verdict.is_ok_and(|verdict| verdict.is_ready()) && !schedule.was_ready()
             };
             under_way || at_rest(schedule)
@@ -315,7 +244,7 @@ fn a_rule_that_waits_for_too_long_is_caught() {
         let caught = (0..400).any(|seed| {
             let mut schedule = Schedule::new(seed);
             (0..40).for_each(|_| schedule.step());
-            schedule.come_to_rest(strict).is_err()
+            schedule.rest(strict).is_err()
         });
         assert!(caught, "nothing notices a rule that {how}");
     }

@@ -3,6 +3,7 @@
 //! Formats: in-toto Statement v1 in canonical JSON (RFC 8785), in a DSSE v1 envelope, signed with ECDSA P-256 over
 //! SHA-256. `openssl` alone can check one; see `pathops-evidence` for making and storing them.
 
+mod absence;
 mod authority;
 mod canonical;
 mod certificate;
@@ -23,6 +24,7 @@ mod snapshot;
 mod standard;
 mod statement;
 
+pub use absence::*;
 pub use authority::*;
 pub use certificate::*;
 pub use envelope::*;

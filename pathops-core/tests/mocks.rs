@@ -13,7 +13,7 @@ use pathops_core::adapter::{
     Notice, Notifier, Rejection, RunFilter, RuntimeSignals, Scm, SignalQuery, Signer, SubjectDigest, Subscription,
     WebhookRequest, WebhookSource,
 };
-use pathops_core::evidence::Signature;
+use pathops_core::evidence::{AbsenceKind, Signature};
 use pathops_core::policy::{ConditionAnswer, ConditionError, Languages, MockCondition, MockConditionLanguage, Summary};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{Digest, Error, ErrorKind, IdempotencyKey, OpContext, PullRequestNumber, UnixMillis};
@@ -59,11 +59,11 @@ async fn build_deploy_and_watch() {
     assert_eq!(refused.kind(), ErrorKind::Unavailable);
 
     let mut signals = MockRuntimeSignals::new();
-    signals.expect_logs().times(1).returning(|_, _| Ok(Collected::Absent("gone".to_owned())));
+    signals.expect_logs().times(1).returning(|_, _| Ok(Collected::absent(AbsenceKind::NothingThere, "gone")));
     let signals: Arc<dyn RuntimeSignals> = Arc::new(signals);
     let query =
         SignalQuery { unit: "orders".parse().unwrap(), target: preflight(), since: UnixMillis(0), head_bytes: 1, tail_bytes: 1 };
-    assert_eq!(signals.logs(&cx(), &query).await.unwrap(), Collected::Absent("gone".to_owned()));
+    assert_eq!(signals.logs(&cx(), &query).await.unwrap(), Collected::absent(AbsenceKind::NothingThere, "gone"));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Either, FutureExt as _, join_all, select};
 use pathops_core::adapter::{Clock, Collected, LogExcerpt, RuntimeSignals, SignalQuery};
-use pathops_core::evidence::{Cut, CutOf, PayloadKind, Treatment, Window};
+use pathops_core::evidence::{AbsenceKind, Cut, CutOf, PayloadKind, Treatment, Window};
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnitId, UnixMillis};
 use serde::Serialize;
@@ -97,7 +97,8 @@ impl<'s> Source<'s> {
     /// The parts `logs`, `events` and `metrics` of what runs somewhere.
     pub fn signals(cx: &'s OpContext, signals: &'s dyn RuntimeSignals, query: &'s SignalQuery) -> [Self; 3] {
         let has = signals.capabilities();
-        let lacks = |what: &str| Ok(Collected::Absent(format!("the source of signals has no {what}")));
+        let lacks =
+            |what: &str| Ok(Collected::absent(AbsenceKind::NotConfigured, format!("the source of signals has no {what}")));
         let logs = async move {
             if !has.logs {
                 return lacks("logs");
@@ -123,14 +124,14 @@ impl<'s> Source<'s> {
 fn present<T, U>(collected: Collected<T>, map: impl FnOnce(T) -> U) -> Collected<U> {
     match collected {
         Collected::Present(it) => Collected::Present(map(it)),
-        Collected::Absent(reason) => Collected::Absent(reason),
+        Collected::Absent(lack) => Collected::Absent(lack),
     }
 }
 
 fn entries<T: Serialize>(collected: Collected<Vec<T>>) -> Result<Collected<Raw>> {
     let unwritten = |error| Error::new(ErrorKind::Unexpected, "write signals down").with_source(error);
     Ok(match collected {
-        Collected::Absent(reason) => Collected::Absent(reason),
+        Collected::Absent(lack) => Collected::Absent(lack),
         Collected::Present(items) => {
             Collected::Present(Raw::Entries(items.iter().map(serde_json::to_value).collect::<Result<_, _>>().map_err(unwritten)?))
         }
@@ -180,11 +181,13 @@ impl Collector<'_> {
                     Ok(StoredPart { digest, location, media_type, treated }) => {
                         collection.payload(&part, &digest, &location, media_type, Some(treated));
                     }
-                    Err(error) if error.kind() == ErrorKind::Invalid => collection.absent(&part, self.told(&error.to_string())),
+                    Err(error) if error.kind() == ErrorKind::Invalid => {
+                        collection.absent(&part, error.kind().into(), self.told(&error.to_string()));
+                    }
                     Err(error) => return Err(error),
                 },
-                Ok(Collected::Absent(reason)) => collection.absent(&part, self.told(&reason)),
-                Err(error) => collection.absent(&part, self.told(&error.to_string())),
+                Ok(Collected::Absent(lack)) => collection.absent(&part, lack.kind, self.told(&lack.why)),
+                Err(error) => collection.absent(&part, error.kind().into(), self.told(&error.to_string())),
             }
         }
         Ok(())
@@ -194,7 +197,8 @@ impl Collector<'_> {
         match select(answer, self.clock.sleep(self.limits.patience)).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => {
-                Ok(Collected::Absent(format!("its source did not answer within {} s", self.limits.patience.as_secs_f64())))
+                let why = format!("its source did not answer within {} s", self.limits.patience.as_secs_f64());
+                Ok(Collected::absent(AbsenceKind::TimedOut, why))
             }
         }
     }

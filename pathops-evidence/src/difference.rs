@@ -9,7 +9,7 @@ use serde::Serialize;
 /// What is different between two snapshots, by the names of their parts. Parts are compared by their digests: nothing is read.
 ///
 /// ```
-/// # use pathops_core::evidence::{Occasion, Window};
+/// # use pathops_core::evidence::{AbsenceKind, Occasion, Window};
 /// # use pathops_core::{Digest, UnixMillis};
 /// # use pathops_evidence::{Collection, Position, SnapshotDifference, SnapshotOf};
 /// # let at = UnixMillis(0);
@@ -21,7 +21,7 @@ use serde::Serialize;
 /// let collection = || Collection::of(["logs".to_owned()]);
 /// let (mut before, mut after) = (collection(), collection());
 /// before.payload("logs", &Digest::of(b"one"), "file:///one", "text/plain", None);
-/// after.absent("logs", "the process was gone");
+/// after.absent("logs", AbsenceKind::NothingThere, "the process was gone");
 /// let difference = SnapshotDifference::between(&snapshot(before), &snapshot(after));
 /// assert_eq!(difference.to_string(), "- logs: sha256:7692c3ad3540\n? logs: absent now: the process was gone\n");
 /// ```

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use pathops_core::evidence::{
-    Absence, Attester, EvidenceId, Keeping, Occasion, PayloadKind, Place, Reference, ReferenceAnnotations, Retention,
-    SNAPSHOT_FORMAT, Snapshot, SnapshotExtent, StreamId, Treatment, Window,
+    Absence, AbsenceKind, Attester, EvidenceId, Keeping, Occasion, PayloadKind, Place, Reference, ReferenceAnnotations,
+    Retention, SNAPSHOT_FORMAT, Snapshot, SnapshotExtent, StreamId, Treatment, Window,
 };
 use pathops_core::{ChangeSetId, Digest, UnixMillis};
 
@@ -28,7 +28,7 @@ pub struct Collection {
 #[derive(Clone, Debug)]
 enum Found {
     There(Reference),
-    Absent(String),
+    Absent(AbsenceKind, String),
 }
 
 impl Collection {
@@ -121,10 +121,10 @@ impl Collection {
     }
 
     /// Records that an expected part is missing. What is there already is not, and what nobody expected cannot be.
-    pub fn absent(&mut self, name: &str, reason: impl Into<String>) {
+    pub fn absent(&mut self, name: &str, kind: AbsenceKind, reason: impl Into<String>) {
         if let Some(open @ None) = self.expected.get_mut(name) {
             let reason = Some(reason.into()).filter(|reason| !reason.trim().is_empty());
-            *open = Some(Found::Absent(reason.unwrap_or_else(|| "no reason was given".to_owned())));
+            *open = Some(Found::Absent(kind, reason.unwrap_or_else(|| "no reason was given".to_owned())));
         }
     }
 
@@ -179,11 +179,15 @@ impl Unplaced {
         let Self { about, collection: Collection { expected, besides, treated, .. } } = self;
         let (mut references, mut absent) = (Vec::new(), Vec::new());
         for (name, found) in expected {
-            match found {
-                Some(Found::There(reference)) => references.push(reference.clone()),
-                Some(Found::Absent(reason)) => absent.push(Absence { name: name.clone(), reason: reason.clone() }),
-                None => absent.push(Absence { name: name.clone(), reason: "nothing was collected of it".to_owned() }),
-            }
+            let (kind, reason) = match found {
+                Some(Found::There(reference)) => {
+                    references.push(reference.clone());
+                    continue;
+                }
+                Some(Found::Absent(kind, reason)) => (*kind, reason.clone()),
+                None => (AbsenceKind::NotConfigured, "nothing was collected of it".to_owned()),
+            };
+            absent.push(Absence { name: name.clone(), kind: Some(kind), reason });
         }
         references.extend(besides.values().cloned());
         let place = Place {

@@ -112,6 +112,30 @@ fn children_count_where_they_are_told_to_be_healthy_or_are_named() {
 }
 
 #[test]
+fn a_tree_that_is_named_is_looked_for_in_each_source() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("states.json");
+    let bytes = fs::read(Path::new(ROOT).join("examples/argo_verdict/states.json")).unwrap();
+    let live: Value = serde_json::from_slice::<Value>(&bytes).unwrap()[0].clone();
+    let (commit, earlier, path) = ("b".repeat(40), "e".repeat(40), "envs/preflight");
+    // Git no longer has the commit that is expected, but knows what descends from it and holds at the path what `git` says.
+    let with = |tree: &str, git: &str| {
+        let mut state = live.clone();
+        (state["expected"]["sources"][0]["tree"], state["expected"]["sources"][0]["commit"]) = (json!(tree), json!(earlier));
+        state["git"] = json!({"trees": {format!("{commit}:{path}"): git, format!("{commit}:other"): "wanted"},
+            "descendants": {&earlier: [&commit]}});
+        state
+    };
+    let as_git = "1".repeat(40);
+    let mut at_commit = live.clone();
+    at_commit["expected"]["sources"][0]["tree"] = json!("older");
+    let states = json!([with("wanted", "wanted"), with("wanted", "older"), with(&as_git, &as_git), at_commit]);
+    fs::write(&file, states.to_string()).unwrap();
+    let told: Vec<String> = lines(&file).iter().map(|line| line["reason"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(told, ["live", "superseded", "live", "not-seen"]);
+}
+
+#[test]
 fn a_file_that_cannot_be_read_ends_with_2() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("states.json");

@@ -10,7 +10,7 @@ use pathops_adapters::local_signer::{LocalSigner, local_seed};
 use pathops_adapters::object_store::{ObjectStoreBlobs, ObjectStoreBucket};
 use pathops_core::adapter::Signer;
 use pathops_core::evidence::{
-    Health, Occasion, Predicate as _, ScanTimes, Scanner, Subject, TestResult, Vulnerabilities, Window,
+    AbsenceKind, Health, Occasion, Predicate as _, ScanTimes, Scanner, Subject, TestResult, Vulnerabilities, Window,
 };
 use pathops_core::{Digest, UnixMillis};
 use pathops_evidence::ledger::{Ledger, LogKey};
@@ -575,7 +575,7 @@ fn snapshots(store: &Store) -> [String; 2] {
         first.payload("logs", &Digest::of(b"one"), "file:///one", "text/plain", None);
         second.payload("logs", &Digest::of(b"two"), "file:///two", "text/plain", None);
         second.payload("events", &Digest::of(b"three"), "file:///three", "application/json", None);
-        second.absent("metrics", "gone");
+        second.absent("metrics", AbsenceKind::NothingThere, "gone");
         let (mut ids, mut previous) = (Vec::new(), None);
         for (sequence, collection) in (0..).zip([first, second]) {
             let at = UnixMillis(i64::try_from(sequence).unwrap());

@@ -15,9 +15,9 @@ use pathops_core::adapter::{
     SignalCapabilities, SignalQuery, Signer as _,
 };
 use pathops_core::evidence::{
-    ContractComparison, Envelope, Occasion, Predicate as _, Provenance, Redaction, Reference, Release, RuntimeTrace, ScanFinding,
-    ScanSeverity, ScanTimes, Scanner, SignalReading, Snapshot, Statement, TakenReport, TestResult, Treatment, TrustRoot,
-    VerificationSummary, VerifiedEvidence, VerifiedProperties, Vulnerabilities, predicate_schemas,
+    AbsenceKind, ContractComparison, Envelope, Occasion, Predicate as _, Provenance, Redaction, Reference, Release, RuntimeTrace,
+    ScanFinding, ScanSeverity, ScanTimes, Scanner, SignalReading, Snapshot, Statement, TakenReport, TestResult, Treatment,
+    TrustRoot, VerificationSummary, VerifiedEvidence, VerifiedProperties, Vulnerabilities, predicate_schemas,
 };
 use pathops_core::memory::{Fault, Faults, MemoryJournal, MemorySigner, Pipeline, When};
 use pathops_core::{Digest, OpContext, Result, UnixMillis};
@@ -72,7 +72,7 @@ pub(crate) fn fit_their_schemas(statements: &[Statement]) -> Vec<String> {
     for statement in statements {
         let Statement { predicate_type, predicate, .. } = statement;
         let id = match predicate_type.as_str() {
-            Snapshot::TYPE if statement.is_snapshot() => "https://pathops.dev/snapshot/v3",
+            Snapshot::TYPE if statement.is_snapshot() => "https://pathops.dev/snapshot/v4",
             TakenReport::TYPE => "https://pathops.dev/report/v1",
             other => other,
         };
@@ -418,7 +418,8 @@ fn collecting_that_dies_again_and_again_ends_in_a_signed_snapshot() {
     let snapshots = &state.units[&"store".parse().unwrap()].snapshots;
     let preflight = snapshot(&world, &snapshots[0]);
     assert_eq!(absent(&preflight)["logs"], "collecting was interrupted: the process died 2 times over it");
-    assert_eq!(preflight.is_whole().unwrap().unwrap().interruptions, 2);
+    let interrupted = preflight.extent.absent.iter().filter(|absence| absence.kind == Some(AbsenceKind::Interrupted));
+    assert_eq!((interrupted.count(), preflight.is_whole().unwrap().unwrap().interruptions), (3, 2));
     assert!(there(&preflight).contains(&"store preflight deployment"), "what PathOps saw itself is there");
     let production = snapshot(&world, &snapshots[1]);
     assert_eq!(production.is_whole().unwrap().unwrap().interruptions, 0);

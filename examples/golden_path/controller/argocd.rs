@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use pathops_adapters::argocd::{Access, ArgoCd, Instance, ManagedApplication};
+use pathops_adapters::kubernetes::{Kubernetes, Workload};
 use pathops_adapters::local_forge::LocalForge;
 use pathops_adapters::local_gitops::Reconciler;
 use pathops_adapters::system::SystemClock;
@@ -40,6 +41,7 @@ pub(super) async fn start(
     let access = |url: &str| Access::url(url).token(TOKEN);
     let instance = Instance::cluster(access(&servers.kubernetes.url)).refreshing_through(access(&servers.argo.url));
     let mut builder = ArgoCd::builder(scm, clock.clone()).instance(INSTANCE, instance);
+    let mut verifier = Kubernetes::builder(clock.clone()).cluster(INSTANCE, access(&servers.kubernetes.url));
     let mut all = Vec::new();
     for unit in project.units.values() {
         for target in [&project.environments.preflight, &project.environments.production] {
@@ -49,6 +51,8 @@ pub(super) async fn start(
             servers.cluster.put(application(&deployed.application, &url, path, branch));
             let managed = managed(&deployed, &url)?;
             builder = builder.manage(unit.id.clone(), target.environment.clone(), unit.desired_state.clone(), managed);
+            let workload = Workload::new(INSTANCE, "shop", unit.id.as_str()).rollout(&deployed.application.1);
+            verifier = verifier.workload(unit.id.clone(), target.environment.clone(), workload);
             all.push(deployed);
         }
     }
@@ -56,7 +60,7 @@ pub(super) async fn start(
     let fake = Fake::start(servers.cluster.clone(), forge.scm(Principal::System), reconciler, clock, all);
     let watched = argo.clone();
     let watching = Watching(tokio::spawn(async move { watched.run(std::future::pending()).await }));
-    Ok(Controller { gitops: argo, _servers: Box::new((watching, fake, servers)) })
+    Ok(Controller { gitops: argo, verifier: Some(verifier.build()?), _servers: Box::new((watching, fake, servers)) })
 }
 
 fn deployed(unit: &Unit, target: &EnvironmentTarget) -> Deployed {

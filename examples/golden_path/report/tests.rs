@@ -6,7 +6,8 @@ use pathops_coordinator::change_set::{
 };
 use pathops_coordinator::plan::plan;
 use pathops_core::evidence::{
-    Absence, Attester, EvidenceId, Occasion, Place, Predicate as _, SNAPSHOT_FORMAT, SnapshotExtent, TestResult, Window,
+    Absence, AbsenceKind, Attester, EvidenceId, Occasion, Place, Predicate as _, SNAPSHOT_FORMAT, SnapshotExtent, TestResult,
+    Window,
 };
 use pathops_core::flow::Machine as _;
 use pathops_core::lifecycle::{Artifact, ArtifactLifecycle};
@@ -177,7 +178,7 @@ fn snapshots(state: &State, reason: &str) -> BTreeMap<EvidenceId, Snapshot> {
         unit: unit("orders"),
         environment: EnvironmentId::parse("preflight").unwrap(),
         occasion: Occasion::Failed,
-        absent: vec![Absence { name: "logs".to_owned(), reason: reason.to_owned() }],
+        absent: vec![Absence { name: "logs".to_owned(), kind: Some(AbsenceKind::NothingThere), reason: reason.to_owned() }],
         collected_on: UnixMillis(4500),
         place: Some(Place {
             format: SNAPSHOT_FORMAT,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pathops_core::{CommitId, UnixMillis};
+use pathops_core::{CommitId, TreeId, UnixMillis};
 
 use crate::live::Image;
 
@@ -113,6 +113,8 @@ pub struct ExpectedSource {
     pub(super) repo_url: String,
     pub(super) within: Within,
     pub(super) at: At,
+    /// What the folder holds there, where that is said.
+    pub(super) tree: Option<TreeId>,
 }
 
 /// Which source of the repository.
@@ -134,19 +136,27 @@ impl ExpectedSource {
     /// hydrator the repository and folder may be the dry ones or the hydrated ones.
     #[must_use]
     pub fn git(repo_url: impl Into<String>, path: impl Into<String>, commit: CommitId) -> Self {
-        Self { repo_url: repo_url.into(), within: Within::Path(path.into()), at: At::Commit(commit) }
+        Self { repo_url: repo_url.into(), within: Within::Path(path.into()), at: At::Commit(commit), tree: None }
+    }
+
+    /// Its folder holds this tree at the commit. A later commit counts where its folder is known to hold it as well
+    /// ([`History::has_tree`](super::History::has_tree)), whatever is known of the commit itself; the commit does not where its folder
+    /// is known to hold another. Of a chart or an OCI artifact it says nothing.
+    #[must_use]
+    pub fn with_tree(self, tree: TreeId) -> Self {
+        Self { tree: Some(tree), ..self }
     }
 
     /// A Helm chart at exactly this version.
     #[must_use]
     pub fn chart(repo_url: impl Into<String>, chart: impl Into<String>, version: impl Into<String>) -> Self {
-        Self { repo_url: repo_url.into(), within: Within::Chart(chart.into()), at: At::Version(version.into()) }
+        Self { repo_url: repo_url.into(), within: Within::Chart(chart.into()), at: At::Version(version.into()), tree: None }
     }
 
     /// An OCI artifact at exactly this revision, as Argo CD reports it: a digest, for sources by tag too.
     #[must_use]
     pub fn oci(repo_url: impl Into<String>, path: impl Into<String>, revision: impl Into<String>) -> Self {
-        Self { repo_url: repo_url.into(), within: Within::Path(path.into()), at: At::Version(revision.into()) }
+        Self { repo_url: repo_url.into(), within: Within::Path(path.into()), at: At::Version(revision.into()), tree: None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the last operation did, and whether one is under way.
 
-use pathops_core::CommitId;
+use pathops_core::{CommitId, TreeId};
 
 use super::application::{Application, OperationState};
 use super::expected::Expected;
@@ -42,6 +42,7 @@ fn failed_elsewhere(operation: &OperationState, expected: &Expected, application
 /// Trees alone, whichever commit came first.
 struct AnyOrder<'h, H>(&'h H);
 
+#[deny(clippy::missing_trait_methods)]
 impl<H: History> History for AnyOrder<'_, H> {
     fn descends(&self, _: &str, _: &CommitId, _: &CommitId) -> Option<bool> {
         Some(true)
@@ -49,6 +50,10 @@ impl<H: History> History for AnyOrder<'_, H> {
 
     fn same_tree(&self, repo_url: &str, path: &str, one: &CommitId, other: &CommitId) -> Option<bool> {
         self.0.same_tree(repo_url, path, one, other)
+    }
+
+    fn has_tree(&self, repo_url: &str, path: &str, commit: &CommitId, tree: &TreeId) -> Option<bool> {
+        self.0.has_tree(repo_url, path, commit, tree)
     }
 }
 

@@ -58,14 +58,14 @@ pub(super) fn is_at(expected: &ExpectedSource, revision: &str, history: &impl Hi
     let no_revision = || Err(Verdict::NotYet(NotYet::NoRevision { repo_url: expected.repo_url.clone() }));
     match (&expected.at, &expected.within) {
         (At::Version(version), _) if version == revision && !revision.is_empty() => Ok(()),
-        (At::Commit(commit), _) if commit.as_str() == revision => Ok(()),
+        (At::Commit(commit), _) if commit.as_str() == revision && expected.tree.is_none() => Ok(()),
         _ if revision.is_empty() => no_revision(),
         (At::Version(_), _) | (At::Commit(_), Within::Chart(_)) => not_seen(),
         (At::Commit(commit), Within::Path(path)) => {
             // Where a comparison fails, it is the name of the branch.
             let Ok(found) = CommitId::parse(revision) else { return no_revision() };
             let revision = found.to_string();
-            match stands(history, &expected.repo_url, path, &found, commit) {
+            match stands(history, (&expected.repo_url, path), &found, commit, expected.tree.as_ref()) {
                 Stands::Same => Ok(()),
                 Stands::Elsewhere => not_seen(),
                 Stands::Superseded => Err(Verdict::Stale(Stale::Superseded { revision }, StaleAction::GiveUp)),

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use pathops_core::{CommitId, UnixMillis};
+use pathops_core::{CommitId, TreeId, UnixMillis};
 use serde_json::{Value, json};
 
 use super::*;
@@ -43,11 +43,36 @@ impl History for Line {
         Some(self.place(commit)? > self.place(ancestor)?)
     }
 
+    fn has_tree(&self, _: &str, path: &str, commit: &CommitId, tree: &TreeId) -> Option<bool> {
+        assert_eq!(path, PATH);
+        let digit = commit.as_str().chars().next()?;
+        let held = self.1.iter().find_map(|(one, other)| (*other == digit).then_some(*one)).unwrap_or(digit);
+        (digit != 'e').then(|| *tree == tree_of(held))
+    }
+
     fn same_tree(&self, _: &str, path: &str, one: &CommitId, other: &CommitId) -> Option<bool> {
         assert!([PATH, "dry"].contains(&path), "{path}");
         let [one, other] = [one, other].map(|commit| commit.as_str().chars().next().unwrap());
         Some(one == other || self.1.contains(&(one.min(other), one.max(other))))
     }
+}
+
+/// Everything descends from everything, and trees are not known but for the names of commits.
+struct Descends;
+
+impl History for Descends {
+    fn descends(&self, _: &str, _: &CommitId, _: &CommitId) -> Option<bool> {
+        Some(true)
+    }
+
+    fn same_tree(&self, _: &str, _: &str, _: &CommitId, _: &CommitId) -> Option<bool> {
+        Some(true)
+    }
+}
+
+/// The tree of the commit of this digit.
+fn tree_of(digit: char) -> TreeId {
+    TreeId::parse(digit.to_string().repeat(40)).unwrap()
 }
 
 /// `a`, then the expected `b`, then `c` with the same tree as `b`, then `d` with that of `a`.
@@ -230,6 +255,39 @@ fn what_does_not_matter_is_no_obstacle() {
     for (pointer, value) in states {
         assert_eq!(with(pointer, value.clone()), Verdict::Ready, "{pointer} = {value}");
     }
+}
+
+#[test]
+fn a_tree_that_is_named_has_to_be_there() {
+    let at_tree = |commit_digit: char, tree: char| {
+        let source = ExpectedSource::git(REPO, PATH, commit(commit_digit)).with_tree(tree_of(tree));
+        Expected::new(source, at(5).parse().unwrap())
+    };
+    let at_revision = |revision: char| {
+        let state = put(ready(), "/status/sync/revision", json!(commit(revision)));
+        put(state, "/status/operationState/syncResult/revision", json!(commit(revision)))
+    };
+    for (expected, revision, reason) in [
+        (at_tree('b', 'b'), 'b', "ready"),
+        // Another commit with the same tree, and one with another.
+        (at_tree('b', 'b'), 'c', "ready"),
+        (at_tree('b', 'b'), 'd', "stale superseded"),
+        (at_tree('b', 'b'), 'a', "not-yet not-seen"),
+        // The expected commit holds something else.
+        (at_tree('b', 'f'), 'b', "not-yet not-seen"),
+        (at_tree('b', 'f'), 'c', "stale superseded"),
+        // Nobody knows what the expected commit holds, and it is there.
+        (at_tree('e', 'e'), 'e', "ready"),
+    ] {
+        assert_eq!(reason_of(&verdict(&expected, &at_revision(revision))), reason, "{expected:?} at {revision}");
+    }
+    // A later one of which nobody knows what it holds.
+    let later = Application::from_value(&at_revision('c')).unwrap();
+    let unknown = judge(&at_tree('b', 'b'), &later, &Descends, at(30).parse().unwrap());
+    assert_eq!(unknown, Verdict::Stale(Stale::UnknownTree { revision: commit('c').to_string() }, StaleAction::ReadGit));
+    // What failed at an earlier commit with the same tree failed at this one.
+    let failed = put(at_revision('b'), "/status/operationState/phase", json!("Failed"));
+    assert_eq!(reason_of(&verdict(&at_tree('c', 'b'), &put(failed, "/status/sync/revision", json!(commit('c'))))), "failed sync");
 }
 
 #[test]

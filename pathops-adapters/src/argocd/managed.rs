@@ -75,7 +75,9 @@ impl ManagedApplication {
         self
     }
 
-    /// It has this source too, at exactly this commit or version: a chart, or another repository.
+    /// It has this source too: a chart at exactly this version, or a folder of another repository at this commit, and with the tree that
+    /// is named beside it. Where the host says what that repository is on the Git host
+    /// ([`Builder::repository`](super::Builder::repository)), a later commit with the same tree is as good.
     #[must_use]
     pub fn also(mut self, source: ExpectedSource) -> Self {
         self.also.push(source);
@@ -111,10 +113,13 @@ impl ManagedApplication {
         self.children_in.as_deref().unwrap_or(&self.instance)
     }
 
-    /// Its source in the desired-state repository.
+    /// Its source in the desired-state repository. What the environment's folder has to hold is known, and no other's.
     pub(super) fn source(&self, expected: &ExpectedDeployment) -> Option<ExpectedSource> {
-        let path = self.path.as_ref().unwrap_or(&expected.target.path);
-        Some(ExpectedSource::git(self.repo_url.as_ref()?, path.as_str(), expected.commit.clone()))
+        let (repo_url, commit) = (self.repo_url.as_ref()?, expected.commit.clone());
+        Some(match &self.path {
+            Some(path) => ExpectedSource::git(repo_url, path.as_str(), commit),
+            None => ExpectedSource::git(repo_url, expected.target.path.as_str(), commit).with_tree(expected.tree.clone()),
+        })
     }
 
     /// What the rule is asked about this Application, which is one of these of its unit.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use pathops_core::adapter::{Collected, RuntimeEvent};
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::{ErrorKind, Result, UnixMillis};
 use serde::Deserialize;
 
@@ -122,7 +123,10 @@ impl Objects {
 pub(super) async fn read(place: &Place<'_>, since: UnixMillis, now: UnixMillis) -> Result<Collected<Vec<RuntimeEvent>>> {
     let (pods, objects) = (place.pods().await?, &place.workload.objects);
     if pods.is_empty() && objects.is_empty() {
-        return Ok(Collected::Absent(format!("{}, so that nothing tells which events are its own", place.no_pod())));
+        return Ok(Collected::absent(
+            AbsenceKind::NothingThere,
+            format!("{}, so that nothing tells which events are its own", place.no_pod()),
+        ));
     }
     let mut own = Objects(objects.iter().cloned().collect());
     own.0.extend(pods.iter().map(|pod| ("Pod".to_owned(), pod.metadata.name.clone())));
@@ -146,7 +150,7 @@ pub(super) async fn read(place: &Place<'_>, since: UnixMillis, now: UnixMillis) 
         events.splice(..left_out, [event(first, "LeftOut", format!("{left_out} earlier events are left out"))]);
     }
     if events.is_empty() {
-        return Ok(Collected::Absent(format!("nothing happened to {} since {since}", place.workload)));
+        return Ok(Collected::absent(AbsenceKind::NothingThere, format!("nothing happened to {} since {since}", place.workload)));
     }
     Ok(Collected::Present(events))
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
 use pathops_core::adapter::{Clock, Collected, LogEnds, LogExcerpt, SignalQuery};
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::{Error, ErrorKind, Result, UnixMillis};
 
 use super::list::Place;
@@ -236,6 +237,6 @@ pub(super) async fn read(places: &[Place<'_>], asked: &SignalQuery, clock: &dyn 
     match (kept.has_printed(), failed) {
         (true, _) => Ok(Collected::Present(kept.excerpt())),
         (false, Some(error)) => Err(error),
-        (false, None) => Ok(Collected::Absent(reasons.join("; "))),
+        (false, None) => Ok(Collected::absent(AbsenceKind::NothingThere, reasons.join("; "))),
     }
 }

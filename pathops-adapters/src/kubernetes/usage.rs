@@ -1,6 +1,7 @@
 //! What containers use, where the cluster measures it.
 
 use pathops_core::adapter::{Collected, Sample};
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::{ErrorKind, Result, UnixMillis};
 use serde::Deserialize;
 
@@ -41,7 +42,7 @@ pub(super) async fn read(place: &Place<'_>, since: UnixMillis) -> Result<Collect
         Ok((measured, _)) => measured,
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let why = "the cluster has no API `metrics.k8s.io`: nothing there measures what containers use";
-            return Ok(Collected::Absent(format!("{}: {why}", place.workload)));
+            return Ok(Collected::absent(AbsenceKind::NotConfigured, format!("{}: {why}", place.workload)));
         }
         Err(error) => return Err(error),
     };
@@ -49,7 +50,10 @@ pub(super) async fn read(place: &Place<'_>, since: UnixMillis) -> Result<Collect
     let mut samples: Vec<Sample> = samples.collect();
     samples.sort_by_key(|sample| sample.at);
     if samples.is_empty() {
-        return Ok(Collected::Absent(format!("nothing was measured since {since} of a pod {}", place.workload)));
+        return Ok(Collected::absent(
+            AbsenceKind::NothingThere,
+            format!("nothing was measured since {since} of a pod {}", place.workload),
+        ));
     }
     Ok(Collected::Present(samples))
 }

@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pathops_core::adapter::Collected;
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::{EnvironmentId, ErrorKind, Result, UnitId, UnixMillis};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -133,7 +134,7 @@ impl Source {
                 let bytes = listed(&items)?;
                 Collected::Present(VerificationReport { name, format, at: at.min(now), bytes })
             }
-            Collected::Absent(why) => Collected::Absent(format!("{name}: {why}")),
+            Collected::Absent(lack) => Collected::Absent(lack.within(name)),
         })
     }
 }
@@ -203,7 +204,10 @@ async fn objects<T: DeserializeOwned + Send>(
     let (found, more) = match place.list_in(namespace, operation, (&api, resource), selector, keep).await {
         Ok(found) => found,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            return Ok(Collected::Absent(format!("the cluster has no {resource} of `{group}/v1alpha1`")));
+            return Ok(Collected::absent(
+                AbsenceKind::NotConfigured,
+                format!("the cluster has no {resource} of `{group}/v1alpha1`"),
+            ));
         }
         Err(error) => return Err(error),
     };

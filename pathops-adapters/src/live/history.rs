@@ -1,6 +1,6 @@
 //! What Git says of commits and trees.
 
-use pathops_core::CommitId;
+use pathops_core::{CommitId, TreeId};
 
 /// What Git says about the commits of the expected sources. `None` is "not known", and what is not known never makes a
 /// deployment ready.
@@ -10,6 +10,12 @@ pub trait History {
 
     /// Whether both commits hold the same tree at `path`.
     fn same_tree(&self, repo_url: &str, path: &str, one: &CommitId, other: &CommitId) -> Option<bool>;
+
+    /// Whether `commit` holds `tree` at `path`. It is asked where a tree is expected by its name; by default nobody knows.
+    fn has_tree(&self, repo_url: &str, path: &str, commit: &CommitId, tree: &TreeId) -> Option<bool> {
+        let _ = (repo_url, path, commit, tree);
+        None
+    }
 }
 
 /// Knows nothing: only the expected commit itself counts.

@@ -1,6 +1,6 @@
 //! Where a source is, compared with what is expected of it.
 
-use pathops_core::CommitId;
+use pathops_core::{CommitId, TreeId};
 
 use super::history::History;
 
@@ -17,15 +17,23 @@ pub(crate) enum Stands {
     Unknown,
 }
 
-/// Where `found` stands, compared with `expected`.
-pub(crate) fn stands(history: &impl History, repo_url: &str, path: &str, found: &CommitId, expected: &CommitId) -> Stands {
+/// Where `found` stands, compared with `expected`, which holds this `tree` where that is said.
+pub(crate) fn stands(
+    history: &impl History,
+    (repo_url, path): (&str, &str),
+    found: &CommitId,
+    expected: &CommitId,
+    tree: Option<&TreeId>,
+) -> Stands {
+    let holds = |tree| history.has_tree(repo_url, plain(path), found, tree);
     if found == expected {
-        return Stands::Same;
+        // Its name says what it holds. Where that is another tree than is said, it is not what is meant.
+        return if tree.and_then(holds) == Some(false) { Stands::Elsewhere } else { Stands::Same };
     }
     if history.descends(repo_url, found, expected) != Some(true) {
         return Stands::Elsewhere;
     }
-    match history.same_tree(repo_url, plain(path), found, expected) {
+    match tree.map_or_else(|| history.same_tree(repo_url, plain(path), found, expected), holds) {
         Some(true) => Stands::Same,
         Some(false) => Stands::Superseded,
         None => Stands::Unknown,

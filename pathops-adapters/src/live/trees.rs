@@ -25,12 +25,15 @@ pub(crate) struct Trees {
 pub(crate) enum Question {
     Descends { repo_url: String, commit: CommitId, ancestor: CommitId },
     SameTree { repo_url: String, path: String, one: CommitId, other: CommitId },
+    HasTree { repo_url: String, path: String, commit: CommitId, tree: TreeId },
 }
 
 impl Question {
     pub(crate) fn repo_url(&self) -> &str {
         match self {
-            Question::Descends { repo_url, .. } | Question::SameTree { repo_url, .. } => repo_url,
+            Question::Descends { repo_url, .. } | Question::SameTree { repo_url, .. } | Question::HasTree { repo_url, .. } => {
+                repo_url
+            }
         }
     }
 }
@@ -75,6 +78,11 @@ impl History for Asking<'_> {
         let (repo_url, path, one, other) = (repo_url.to_owned(), path.to_owned(), one.clone(), other.clone());
         self.ask(Question::SameTree { repo_url, path, one, other })
     }
+
+    fn has_tree(&self, repo_url: &str, path: &str, commit: &CommitId, tree: &TreeId) -> Option<bool> {
+        let (repo_url, path, commit, tree) = (repo_url.to_owned(), path.to_owned(), commit.clone(), tree.clone());
+        self.ask(Question::HasTree { repo_url, path, commit, tree })
+    }
 }
 
 impl Trees {
@@ -93,6 +101,10 @@ impl Trees {
                     return Ok(None);
                 };
                 Ok(Some(one == other))
+            }
+            Question::HasTree { path, commit, tree, .. } => {
+                let Ok(path) = RepoPath::parse(path.as_str()) else { return Ok(None) };
+                Ok(known(self.tree(cx, repo, commit, &path).await)?.map(|held| held.as_ref() == Some(tree)))
             }
         }
     }

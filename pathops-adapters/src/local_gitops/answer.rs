@@ -7,6 +7,7 @@ use pathops_core::adapter::{
     Collected, ExpectedDeployment, GitOps, GitOpsCapabilities, LogExcerpt, Observation, RuntimeEvent, RuntimeSignals,
     SignalCapabilities, SignalQuery,
 };
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::readiness::{ControllerView, ProcessState, Revision, judge};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result, TreeId, UnitId};
@@ -146,21 +147,27 @@ impl RuntimeSignals for Reconciler {
 
     async fn logs(&self, _cx: &OpContext, query: &SignalQuery) -> Result<Collected<LogExcerpt>> {
         let Ok(board) = self.managed("read logs", &query.target, &query.unit, None) else {
-            return Ok(Collected::Absent(not_watched(&query.target, &query.unit)));
+            return Ok(Collected::absent(AbsenceKind::NotConfigured, not_watched(&query.target, &query.unit)));
         };
         Ok(match board.log.excerpt(query.since, query.head_bytes, query.tail_bytes) {
             Some(log) => Collected::Present(log),
-            None => Collected::Absent(format!("no process of `{}` printed anything since {}", query.unit, query.since)),
+            None => Collected::absent(
+                AbsenceKind::NothingThere,
+                format!("no process of `{}` printed anything since {}", query.unit, query.since),
+            ),
         })
     }
 
     async fn events(&self, _cx: &OpContext, query: &SignalQuery) -> Result<Collected<Vec<RuntimeEvent>>> {
         let Ok(board) = self.managed("read events", &query.target, &query.unit, None) else {
-            return Ok(Collected::Absent(not_watched(&query.target, &query.unit)));
+            return Ok(Collected::absent(AbsenceKind::NotConfigured, not_watched(&query.target, &query.unit)));
         };
         let events: Vec<RuntimeEvent> = board.status().events.iter().filter(|event| event.at >= query.since).cloned().collect();
         if events.is_empty() {
-            return Ok(Collected::Absent(format!("nothing happened to `{}` since {}", query.unit, query.since)));
+            return Ok(Collected::absent(
+                AbsenceKind::NothingThere,
+                format!("nothing happened to `{}` since {}", query.unit, query.since),
+            ));
         }
         Ok(Collected::Present(events))
     }

@@ -4,7 +4,7 @@
 //! at Git and at the cluster when it begins, which is the time that it writes, and writes when it ends: all that a comparison says at
 //! once. While the shard of the Application moves, a comparison of the one before may still be under way, and be written late.
 
-use pathops_core::UnixMillis;
+use pathops_core::{CommitId, Digest, UnixMillis};
 use serde_json::{Value, json};
 
 /// A commit is its place in the branch, a tree is what it asks for.
@@ -353,13 +353,14 @@ impl Controller {
         self.operation.as_ref().is_some_and(|last| last.kind == Kind::DryRun)
     }
 
-    pub(crate) fn application(&self) -> Value {
+    /// What it has written down. `id` is what Git calls a commit.
+    pub(crate) fn application(&self, id: impl Fn(Commit) -> CommitId) -> Value {
         let source = |path| json!({"repoURL": super::REPO, "path": path, "targetRevision": "main"});
         let destination = json!({"server": "https://kubernetes.default.svc", "namespace": "shop"});
         let mut status = json!({"resources": [{"kind": "Deployment", "name": "app"}]});
         if let Some(written) = &self.written {
             status["sync"] = json!({
-                "status": written.status, "revision": super::id(written.head),
+                "status": written.status, "revision": id(written.head),
                 "comparedTo": {"source": source(written.path), "destination": destination}
             });
             status["health"] = json!({
@@ -385,7 +386,7 @@ impl Controller {
             status["operationState"] = json!({
                 "phase": last.phase, "startedAt": second(last.started_at), "finishedAt": last.finished_at.map(second),
                 "operation": {"sync": {"dryRun": last.kind == Kind::DryRun, "resources": resources}},
-                "syncResult": {"revision": super::id(last.commit), "source": source(OURS), "resources": last.hook.map(|phase| {
+                "syncResult": {"revision": id(last.commit), "source": source(OURS), "resources": last.hook.map(|phase| {
                     json!([{"group": "batch", "version": "v1", "kind": "Job", "namespace": "shop", "name": "smoke",
                         "hookType": "PostSync", "hookPhase": phase}])
                 })}
@@ -402,9 +403,16 @@ impl Controller {
     }
 }
 
+/// The repository of the image that it runs.
+pub(crate) const IMAGE: &str = "registry.example/shop/app";
+
 /// Not every change is one of the image.
+pub(crate) fn artifact(tree: Tree) -> Digest {
+    Digest::of(&[tree / 2])
+}
+
 pub(crate) fn image(tree: Tree) -> String {
-    format!("reg/app@sha256:{}", tree / 2)
+    format!("{IMAGE}@{}", artifact(tree))
 }
 
 /// Cut to the second.

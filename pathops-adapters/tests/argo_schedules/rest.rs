@@ -1,10 +1,7 @@
 //! Once nothing goes wrong any more: all comes to rest, and what is true is said in time.
 
-use pathops_adapters::argo_verdict::{NotYet, StaleAction, Verdict};
-use serde_json::Value;
-
-use crate::controller::LOOK;
-use crate::{Schedule, millis};
+use super::controller::LOOK;
+use super::{Schedule, millis};
 
 /// How often a workflow asks.
 const TICK: i64 = 50;
@@ -21,52 +18,56 @@ const SECOND: i64 = 1_000;
 /// It comes to rest within this time, or never.
 const REST: i64 = 20_000;
 
+/// What we are told when we ask.
+pub(crate) trait Answer {
+    fn is_ready(&self) -> bool;
+
+    /// Whether another one may follow.
+    fn waits(&self) -> bool;
+
+    /// In how many milliseconds time alone changes it.
+    fn settles_in(&self) -> Option<u64>;
+}
+
 /// It was true all this time, and not said.
 #[derive(Debug)]
 #[expect(dead_code, reason = "it is printed")]
-pub(crate) struct Overdue {
+pub(crate) struct Overdue<A> {
     true_since: i64,
     now: i64,
-    verdict: Verdict,
+    answer: A,
 }
 
 impl Schedule {
-    /// Everything works again, and nobody meddles: the controller comes to rest, and we ask as a workflow does. `edit` changes what
-    /// is read.
-    pub(crate) fn come_to_rest(&mut self, edit: impl Fn(&mut Value)) -> Result<Verdict, Overdue> {
+    /// Everything works again, and nobody meddles: the controller comes to rest, and we ask as a workflow does. Whoever asks has
+    /// Argo CD look again where the answer says so.
+    pub(crate) async fn come_to_rest<A: Answer>(&mut self, mut ask: impl AsyncFnMut(&mut Self) -> A) -> Result<A, Overdue<A>> {
         self.argo.calm_down();
         let (end, longest) = (self.argo.now + REST, millis(self.settle) + SECOND + NOTICE + REFRESH);
-        let (mut verdict, mut true_since) = (self.ask(&edit), None);
-        let mut settled_at = self.settled_at(&verdict);
+        let (mut answer, mut true_since) = (ask(self).await, None);
+        let mut settled_at = self.settled_at(&answer);
         while self.argo.now < end {
             let changed = self.argo.go_on();
             true_since = if self.is_true() { true_since.or(Some(self.argo.now)) } else { None };
             if changed || self.argo.now >= settled_at {
-                verdict = self.ask(&edit);
-                settled_at = self.settled_at(&verdict);
+                answer = ask(self).await;
+                settled_at = self.settled_at(&answer);
             }
-            let waiting = matches!(verdict, Verdict::NotYet(_) | Verdict::Stale(_, StaleAction::Refresh));
-            if verdict.is_ready() || (!waiting && self.argo.is_idle()) {
-                return Ok(verdict);
+            if answer.is_ready() || (!answer.waits() && self.argo.is_idle()) {
+                return Ok(answer);
             }
             let now = self.argo.now;
             if let Some(true_since) = true_since.filter(|since| now > since + longest) {
-                return Err(Overdue { true_since, now, verdict });
+                return Err(Overdue { true_since, now, answer });
             }
-            self.argo.refresh |= matches!(verdict, Verdict::Stale(_, StaleAction::Refresh));
             self.argo.now += TICK;
         }
-        Ok(verdict)
+        Ok(answer)
     }
 
-    /// When time alone changes a verdict.
-    fn settled_at(&self, verdict: &Verdict) -> i64 {
-        match verdict {
-            Verdict::NotYet(NotYet::Settling { remaining_millis }) => {
-                self.argo.now.saturating_add_unsigned(*remaining_millis).saturating_add(1)
-            }
-            _ => i64::MAX,
-        }
+    /// When time alone changes an answer.
+    fn settled_at(&self, answer: &impl Answer) -> i64 {
+        answer.settles_in().map_or(i64::MAX, |millis| self.argo.now.saturating_add_unsigned(millis).saturating_add(1))
     }
 
     /// Argo CD sees all there is to see, and does what it does about it. Whether there was anything.

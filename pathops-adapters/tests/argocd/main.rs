@@ -7,7 +7,7 @@ mod beside;
 mod children;
 mod controller;
 #[path = "../argo_schedules/crd.rs"]
-#[expect(dead_code, reason = "some of it is for other tests")]
+#[cfg_attr(not(feature = "kubernetes"), expect(dead_code, reason = "some of it is for other tests"))]
 mod crd;
 #[path = "../desired_state/mod.rs"]
 mod desired_state;
@@ -17,6 +17,11 @@ mod many;
 mod pods;
 mod rights;
 mod scene;
+#[cfg(feature = "kubernetes")]
+#[path = "../argo_schedules/schedule.rs"]
+mod schedule;
+#[cfg(feature = "kubernetes")]
+mod schedules;
 mod shapes;
 #[path = "../trial/mod.rs"]
 mod trial;
@@ -60,6 +65,6 @@ fn main() -> ExitCode {
     trials.extend(beside::trials());
     trials.extend(children::trials());
     #[cfg(feature = "kubernetes")]
-    trials.extend(pods::trials());
+    trials.extend(pods::trials().into_iter().chain(schedules::trials()));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

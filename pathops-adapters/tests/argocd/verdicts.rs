@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libtest_mimic::Trial;
+use pathops_adapters::argo_verdict::ExpectedSource;
 use pathops_adapters::argocd::{ArgoCd, Builder, ManagedApplication};
 use pathops_adapters::system::SystemClock;
 use pathops_core::adapter::{Clock as _, DeployFailure, ExpectedDeployment, GitOps as _, NotYet, Readiness, Stale, StaleAction};
@@ -23,6 +24,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_commit_that_changes_nothing_is_not_tested", a_commit_that_changes_nothing_is_not_tested),
         trial("a_dry_run_is_waited_out_and_told", a_dry_run_is_waited_out_and_told),
         trial("a_hydrated_source_is_followed_to_what_it_became", a_hydrated_source_is_followed_to_what_it_became),
+        trial("each_source_counts_by_its_tree", each_source_counts_by_its_tree),
         trial("what_is_configured_amiss_is_refused", what_is_configured_amiss_is_refused),
         trial("the_official_definition_refuses_what_is_none", the_official_definition_refuses_what_is_none),
     ]
@@ -158,6 +160,47 @@ async fn a_hydrated_source_is_followed_to_what_it_became() {
     hydrated(&other);
     let seen = argo.observe(&cx(), &scene.expected()).await.unwrap();
     assert!(matches!(seen.readiness, Readiness::Stale(Stale::Superseded { .. }, StaleAction::GiveUp)), "{seen:?}");
+}
+
+async fn each_source_counts_by_its_tree() {
+    const VALUES: &str = "https://git.example/shop/values.git";
+    let scene = Scene::new().await;
+    let write = async |file: &str, text: &str| scene.git.write(&[(file.parse().unwrap(), text.to_owned())]).await;
+    let values = write("values/orders.yaml", "replicas: 2\n").await;
+    let tree = scene.git.scm.tree_at(&cx(), &repo(), &values, &"values".parse().unwrap()).await.unwrap().unwrap();
+    let unrelated = write("README.md", "read me, too\n").await;
+    let other = write("values/orders.yaml", "replicas: 3\n").await;
+    let source = || ExpectedSource::git(VALUES, "values", values.clone()).with_tree(tree.clone());
+    let argo = |source: ExpectedSource| {
+        let builder = ArgoCd::builder(scene.git.scm.clone(), Arc::new(SystemClock))
+            .instance("main", Way::Kubernetes.instance(&scene.servers))
+            .repository(VALUES, repo());
+        builder.manage(unit(), target().environment, repo(), orders().also(source)).build().unwrap()
+    };
+    let at = |commit: &CommitId| {
+        let mut object = live(application("argocd", "orders-preflight"), &scene.committed);
+        let sources = json!([object["spec"]["source"], {"repoURL": VALUES, "path": "values", "targetRevision": "main"}]);
+        for place in ["/spec", "/status/sync/comparedTo", "/status/operationState/syncResult"] {
+            let place = object.pointer_mut(place).unwrap().as_object_mut().unwrap();
+            place.remove("source");
+            place.insert("sources".to_owned(), sources.clone());
+        }
+        for place in ["/status/sync", "/status/operationState/syncResult"] {
+            let place = object.pointer_mut(place).unwrap();
+            (place["revision"], place["revisions"]) = (json!(""), json!([scene.committed.commit, commit]));
+        }
+        scene.servers.cluster.put(object);
+    };
+    let seen = async |source: ExpectedSource| argo(source).observe(&cx(), &scene.expected()).await.unwrap().readiness;
+    for (commit, is) in [(&values, true), (&unrelated, true), (&other, false), (&scene.committed.commit, false)] {
+        at(commit);
+        let readiness = seen(source()).await;
+        assert_eq!(readiness == Readiness::Ready, is, "{readiness:?} at {commit}");
+    }
+    // The expected commit holds another tree than is said.
+    at(&values);
+    let elsewhere = ExpectedSource::git(VALUES, "values", values.clone()).with_tree(scene.committed.tree.clone());
+    assert_eq!(seen(elsewhere).await, Readiness::NotYet(NotYet::NotSeen));
 }
 
 async fn what_is_configured_amiss_is_refused() {

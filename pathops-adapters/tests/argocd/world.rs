@@ -106,9 +106,15 @@ impl Drop for Running {
     }
 }
 
+impl Running {
+    pub(crate) fn begin(task: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self(tokio::spawn(task))
+    }
+}
+
 pub(crate) fn watch(argo: &Arc<ArgoCd>) -> Running {
     let argo = argo.clone();
-    Running(tokio::spawn(async move { argo.run(std::future::pending()).await }))
+    Running::begin(async move { argo.run(std::future::pending()).await })
 }
 
 /// One unit in one environment, whether the adapter watches or not.

@@ -2,6 +2,7 @@
 
 use libtest_mimic::Trial;
 use pathops_core::adapter::{RuntimeEvent, RuntimeSignals as _};
+use pathops_core::evidence::AbsenceKind;
 use pathops_fakes::argocd::{self, container, event, key, series};
 use serde_json::json;
 
@@ -184,7 +185,7 @@ async fn a_container_that_waits_tells_why() {
 async fn an_object_that_makes_no_pod_is_heard_where_it_is_named() {
     let scene = Scene::with(|workload| workload.object("Deployment", "orders")).await;
     let told = scene.kubernetes.events(&cx(), &query("orders")).await.unwrap();
-    assert!(absent(told).contains("nothing happened"));
+    assert!(absent(AbsenceKind::NothingThere, told).contains("nothing happened"));
     let quota = event("a", ("ReplicaSet", &key("shop", "orders-7d9c5b")), "FailedCreate", "exceeded quota", ago(50), 1);
     scene.servers.cluster.runs().event(quota);
     assert_eq!(reasons(&events(&scene).await), ["FailedCreate"]);
@@ -192,7 +193,7 @@ async fn an_object_that_makes_no_pod_is_heard_where_it_is_named() {
 
 async fn without_a_pod_nothing_is_guessed() {
     let scene = Scene::new().await;
-    let why = absent(scene.kubernetes.events(&cx(), &query("orders")).await.unwrap());
+    let why = absent(AbsenceKind::NothingThere, scene.kubernetes.events(&cx(), &query("orders")).await.unwrap());
     assert!(why.contains("no pod app.kubernetes.io/instance=orders-preflight in namespace shop of cluster main"), "{why}");
 }
 

@@ -7,6 +7,7 @@ use libtest_mimic::Trial;
 use pathops_adapters::kubernetes::{Access, Kubernetes, Workload};
 use pathops_adapters::system::SystemClock;
 use pathops_core::adapter::{LogExcerpt, RuntimeSignals as _, SignalQuery};
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::{Effect, Error, ErrorKind, Retry};
 use pathops_fakes::argocd::{Body, Piece, Reply, Request, Server};
 use serde_json::{Value, json};
@@ -134,7 +135,7 @@ async fn answers_that_cannot_be_read_are_errors() {
     }
     let server = Server::start(|_| async { whole(b"{}") }).await;
     let kubernetes = at(&server.url, Workload::new("main", "shop", INSTANCE));
-    assert!(absent(kubernetes.logs(&cx(), &query("orders")).await.unwrap()).contains("no pod"));
+    assert!(absent(AbsenceKind::NothingThere, kubernetes.logs(&cx(), &query("orders")).await.unwrap()).contains("no pod"));
 }
 
 /// Answers lists with one pod of this many containers, and logs as told.

@@ -2,6 +2,7 @@
 
 use libtest_mimic::Trial;
 use pathops_core::adapter::{Collected, LogExcerpt, RuntimeSignals as _, SignalQuery};
+use pathops_core::evidence::AbsenceKind;
 use pathops_fakes::argocd::{container, key, pod as pod_of};
 use serde_json::json;
 
@@ -183,18 +184,18 @@ async fn of_very_many_logs_those_in_trouble_are_read() {
 async fn silence_is_explained() {
     let scene = Scene::new().await;
     let logs = async || scene.kubernetes.logs(&cx(), &query("orders")).await.unwrap();
-    assert!(absent(logs().await).contains("there is no pod"));
+    assert!(absent(AbsenceKind::NothingThere, logs().await).contains("there is no pod"));
     let pod = scene.healthy("aaaaa");
     scene.print(log(&pod, "app", false), 301, "too early\n");
-    let why = absent(logs().await);
+    let why = absent(AbsenceKind::NothingThere, logs().await);
     assert!(why.contains("orders-7d9c5b-aaaaa/app printed nothing since"), "{why}");
     // A pod that went away between the list and the log is an absence, too.
     scene.healthy("bbbbb");
-    let why = absent(logs().await);
+    let why = absent(AbsenceKind::NothingThere, logs().await);
     assert!(why.contains("container \"app\" in pod \"orders-7d9c5b-bbbbb\" not found"), "{why}");
     assert_eq!(
         scene.kubernetes.logs(&cx(), &query("nobody")).await.unwrap(),
-        Collected::Absent("no workload is configured for `nobody` in preflight".to_owned())
+        Collected::absent(AbsenceKind::NotConfigured, "no workload is configured for `nobody` in preflight")
     );
 }
 

@@ -2,6 +2,7 @@
 
 use libtest_mimic::Trial;
 use pathops_core::adapter::RuntimeSignals as _;
+use pathops_core::evidence::AbsenceKind;
 use pathops_fakes::argocd::usage;
 
 use crate::trial;
@@ -36,12 +37,15 @@ async fn what_containers_use_has_its_unit_in_its_name() {
     );
     assert_eq!(samples[0].at.0, measured.0 - measured.0.rem_euclid(1000));
     scene.servers.cluster.runs().measure(usage(&pod, INSTANCE, ago(400), &[("app", "1", "1")]));
-    assert!(absent(scene.kubernetes.metrics(&cx(), &query("orders")).await.unwrap()).contains("nothing was measured"));
+    assert!(
+        absent(AbsenceKind::NothingThere, scene.kubernetes.metrics(&cx(), &query("orders")).await.unwrap())
+            .contains("nothing was measured")
+    );
 }
 
 async fn without_the_api_metrics_are_absent_and_it_is_told_why() {
     let scene = Scene::new().await;
     scene.healthy("aaaaa");
-    let why = absent(scene.kubernetes.metrics(&cx(), &query("orders")).await.unwrap());
+    let why = absent(AbsenceKind::NotConfigured, scene.kubernetes.metrics(&cx(), &query("orders")).await.unwrap());
     assert!(why.contains("the cluster has no API `metrics.k8s.io`"), "{why}");
 }

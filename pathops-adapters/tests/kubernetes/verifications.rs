@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use libtest_mimic::Trial;
 use pathops_adapters::kubernetes::{VERIFICATIONS_ROLE, VerificationQuery, VerificationReport, Workload};
 use pathops_core::adapter::Collected;
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::{ErrorKind, UnixMillis};
 use pathops_evidence::report::ExternalState::{self, Failed, Neutral, Passed};
 use pathops_evidence::report::{Content, Verification, parse};
@@ -237,7 +238,7 @@ async fn freight_is_picked_by_commit_and_by_image() {
         assert_eq!(states(&stage), [Passed], "what came after it says nothing of it");
     }
     let [_, none, _] = reports(&scene, &[&"e".repeat(40)]).await;
-    assert!(absent(none).ends_with("no freight of what is asked for has been in it"));
+    assert!(absent(AbsenceKind::NothingThere, none).ends_with("no freight of what is asked for has been in it"));
     // Without any, what is there now is told.
     let [_, stage, _] = reports(&scene, &[]).await;
     assert_eq!(items(&present(stage)), ["Stage uat", "AnalysisRun uat.3"]);
@@ -267,7 +268,7 @@ async fn commit_statuses_are_those_of_the_commit() {
 
 async fn what_is_not_installed_or_not_there_is_absent() {
     let scene = Scene::with(verified).await;
-    let why = reports(&scene, &[COMMIT]).await.map(absent);
+    let why = reports(&scene, &[COMMIT]).await.map(|it| absent(AbsenceKind::NotConfigured, it));
     for (why, says) in why.iter().zip([
         "AnalysisRuns of Rollout orders in namespace shop of cluster main: the cluster has no analysisruns of `argoproj.io/v1alpha1`",
         "Stage uat in namespace delivery of cluster main: the cluster has no stages of `kargo.akuity.io/v1alpha1`",
@@ -276,7 +277,7 @@ async fn what_is_not_installed_or_not_there_is_absent() {
         assert_eq!(why, says);
     }
     scene.servers.cluster.runs().verify();
-    let why = reports(&scene, &[COMMIT]).await.map(absent);
+    let why = reports(&scene, &[COMMIT]).await.map(|it| absent(AbsenceKind::NothingThere, it));
     for (why, says) in why.iter().zip(["none was made since ", "there is no such Stage", "none is of what is asked for"]) {
         assert!(why.contains(says), "{why}");
     }
@@ -287,7 +288,7 @@ async fn what_is_not_installed_or_not_there_is_absent() {
     let mut unknown = query(&[]);
     unknown.unit = "nobody".parse().unwrap();
     let [none] = plain.kubernetes.verifications(&cx(), &unknown).await.unwrap().try_into().unwrap();
-    assert_eq!(absent(none), "no workload is configured for `nobody` in preflight");
+    assert_eq!(absent(AbsenceKind::NotConfigured, none), "no workload is configured for `nobody` in preflight");
 }
 
 async fn what_may_not_be_listed_is_named() {

@@ -7,6 +7,7 @@ use pathops_adapters::kubernetes::{Access, Kubernetes, Workload};
 use pathops_adapters::system::SystemClock;
 use pathops_core::adapter::{Clock as _, Collected, SignalQuery};
 use pathops_core::conformance::signals::{SignalFixture, SignalWorld};
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{IdempotencyKey, OpContext, UnixMillis};
 use pathops_fakes::argocd::{self, Cluster, Key, Log, Servers, container, key, second, usage};
@@ -98,10 +99,14 @@ pub(crate) fn present<T: std::fmt::Debug>(collected: Collected<T>) -> T {
     }
 }
 
-pub(crate) fn absent<T: std::fmt::Debug>(collected: Collected<T>) -> String {
+/// Why there is nothing, which is a reason of this kind.
+pub(crate) fn absent<T: std::fmt::Debug>(kind: AbsenceKind, collected: Collected<T>) -> String {
     match collected {
         Collected::Present(it) => panic!("there is {it:?}"),
-        Collected::Absent(why) => why,
+        Collected::Absent(lack) => {
+            assert_eq!(lack.kind, kind, "{lack}");
+            lack.why
+        }
     }
 }
 

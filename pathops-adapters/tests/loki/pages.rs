@@ -3,6 +3,7 @@
 use libtest_mimic::Trial;
 use pathops_core::ErrorKind;
 use pathops_core::adapter::{Collected, LogExcerpt, RuntimeSignals as _, SignalQuery};
+use pathops_core::evidence::AbsenceKind;
 use pathops_fakes::argocd::Request;
 
 use crate::fake::Fake;
@@ -181,6 +182,8 @@ async fn silence_names_the_selector() {
     let fake = Fake::start().await;
     fake.print("orders", "a", ago(301), 0, "too early");
     let Collected::Absent(why) = loki(fake.url()).logs(&cx(), &query("orders")).await.unwrap() else { panic!("something") };
+    assert_eq!(why.kind, AbsenceKind::NothingThere);
+    let why = why.to_string();
     assert!(why.starts_with(r#"Loki has no line of {namespace="shop", app="orders"} since"#), "{why}");
 }
 

@@ -8,6 +8,7 @@ use libtest_mimic::Trial;
 use pathops_adapters::prometheus::{Endpoint, Prometheus};
 use pathops_adapters::system::SystemClock;
 use pathops_core::adapter::{Collected, RuntimeSignals as _, Sample};
+use pathops_core::evidence::AbsenceKind;
 use serde_json::Value;
 
 use crate::fake::Fake;
@@ -39,6 +40,8 @@ async fn names_go_into_queries_as_strings() {
     let Collected::Absent(why) = prometheus(fake.url()).metrics(&cx(), &query("orders")).await.unwrap() else {
         panic!("something")
     };
+    assert_eq!(why.kind, AbsenceKind::NothingThere);
+    let why = why.to_string();
     assert!(why.contains("no number of orders in preflight since") && why.ends_with("for errors"), "{why}");
     let [asked] = fake.asked().try_into().unwrap();
     assert_eq!(asked.query("query"), Some(r#"demo_errors{namespace="shop",app="orders"}"#));

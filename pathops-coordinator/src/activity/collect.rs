@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pathops_core::adapter::{JobResult, LogExcerpt, Observation, Readiness};
+use pathops_core::evidence::AbsenceKind::{self, NothingThere};
 use pathops_core::evidence::{
     Deployment, Health, Keeping, Occasion, PayloadKind, ReferenceAnnotations, RetentionPolicy, StreamId, Subject,
     TestAnnotations, TestConfiguration, TestResult, TestVerdict, Treatment,
@@ -90,7 +91,7 @@ impl Services {
                 let times = begun.interruptions();
                 for part in SIGNALS {
                     let why = format!("collecting was interrupted: the process died {times} times over it");
-                    collection.absent(part, why);
+                    collection.absent(part, AbsenceKind::Interrupted, why);
                 }
             }
             Some(_) => {
@@ -109,7 +110,7 @@ impl Services {
         for Payload { name, digest, location, media_type, treated, unread } in payloads.iter().rev() {
             collection.payload(name, digest, location, media_type, treated.clone());
             if let Some(why) = unread {
-                collection.absent(&unit_tests(&scope.unit.id), why);
+                collection.absent(&unit_tests(&scope.unit.id), AbsenceKind::Unreadable, why);
             }
         }
         explain_record(scope, !payloads.is_empty(), &self.told(problem.as_deref()), &mut collection);
@@ -274,11 +275,12 @@ fn explain_runtime(
     let (unit, environment) = (&scope.unit.id, &target.environment);
     let jobs = scope.unit.checks.iter().map(|job| job_of(unit, environment, job));
     match observation {
-        Some(_) => jobs.for_each(|job| collection.absent(&job, "the job has no result for this deployment")),
+        Some(_) => jobs.for_each(|job| collection.absent(&job, NothingThere, "the job has no result for this deployment")),
         None => {
             let others = [deployment_of(unit, environment), health_of(unit, environment)];
             let others = others.into_iter().chain(SIGNALS.map(str::to_owned));
-            jobs.chain(others).for_each(|part| collection.absent(&part, format!("it was not seen to run there: {problem}")));
+            let why = format!("it was not seen to run there: {problem}");
+            jobs.chain(others).for_each(|part| collection.absent(&part, NothingThere, &why));
         }
     }
 }
@@ -287,8 +289,8 @@ fn explain_runtime(
 fn explain_record(scope: &Scope, built: bool, problem: &str, collection: &mut Collection) {
     if !built {
         for part in [CI_LOG.to_owned(), unit_tests(&scope.unit.id)] {
-            collection.absent(&part, format!("it was not built: {problem}"));
+            collection.absent(&part, NothingThere, format!("it was not built: {problem}"));
         }
     }
-    collection.open().iter().for_each(|part| collection.absent(part, "there is none on record"));
+    collection.open().iter().for_each(|part| collection.absent(part, NothingThere, "there is none on record"));
 }

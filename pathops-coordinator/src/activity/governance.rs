@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pathops_core::adapter::{PullRequestState, Review, ReviewState, SubjectDigest};
-use pathops_core::evidence::{Approval, Incident, Keeping, Subject};
+use pathops_core::evidence::{AbsenceKind, Approval, Incident, Keeping, Subject};
 use pathops_core::policy::EvidenceFact;
 use pathops_core::project::Project;
 use pathops_core::{CommitId, Digest, EnvironmentId, OpContext, Result, UnixMillis};
@@ -61,9 +61,9 @@ impl Services {
                 };
                 let drafts = approvals.iter().map(draft).collect::<Result<_>>()?;
                 self.sealer.seal_all(cx, drafts).await?.iter().for_each(|record| collection.evidence(record));
-                collection.absent(&name, "nobody had approved the head when it was merged");
+                collection.absent(&name, AbsenceKind::NothingThere, "nobody had approved the head when it was merged");
             }
-            Err(error) => collection.absent(&name, self.redactor.redact_text(&error.to_string())),
+            Err(error) => collection.absent(&name, error.kind().into(), self.redactor.redact_text(&error.to_string())),
         }
         Ok(())
     }
@@ -105,10 +105,11 @@ impl Services {
     ) {
         let asked = match declared {
             Ok(project) => Asked::by(&project.policy, &scope.unit).of_others,
-            Err(why) => return collection.absent(POLICY, format!("it cannot be read: {why}")),
+            Err(why) => return collection.absent(POLICY, AbsenceKind::Unreadable, format!("it cannot be read: {why}")),
         };
         if self.evidence.is_none() {
-            return asked.keys().for_each(|part| collection.absent(part, "the host has no index of evidence of others"));
+            let why = "the host has no index of evidence of others";
+            return asked.keys().for_each(|part| collection.absent(part, AbsenceKind::NotConfigured, why));
         }
         let digests: BTreeSet<_> = subject
             .digest
@@ -119,7 +120,7 @@ impl Services {
             Ok(found) => found,
             Err(error) => {
                 let why = self.redactor.redact_text(&error.to_string());
-                return asked.keys().for_each(|part| collection.absent(part, &why));
+                return asked.keys().for_each(|part| collection.absent(part, error.kind().into(), &why));
             }
         };
         let (unit, provides) = (&scope.unit.id, &scope.unit.provides);
@@ -133,7 +134,7 @@ impl Services {
             for (_, envelope) in facts.iter().filter(|(fact, _)| answers(asks, unit, provides, fact)) {
                 collection.payload(part, envelope, &self.blobs.location(envelope), ENVELOPE_MEDIA_TYPE, None);
             }
-            collection.absent(part, "nobody has stated it of what is there");
+            collection.absent(part, AbsenceKind::NothingThere, "nobody has stated it of what is there");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What is known of a unit while something is wrong with it: a snapshot of an incident.
 
-use pathops_core::evidence::{Incident, IncidentState, Occasion, StreamId, Subject};
+use pathops_core::evidence::{AbsenceKind, Incident, IncidentState, Occasion, StreamId, Subject};
 use pathops_core::project::{OpenIncident, Project, Unit};
 use pathops_core::{EnvironmentId, OpContext, Result};
 use pathops_evidence::{Collection, EvidenceRecord, Purpose, SnapshotOf, Source};
@@ -53,7 +53,8 @@ impl Services {
         if begun.is_given_up() {
             let times = begun.interruptions();
             for part in SIGNALS {
-                collection.absent(part, format!("collecting was interrupted: the process died {times} times over it"));
+                let why = format!("collecting was interrupted: the process died {times} times over it");
+                collection.absent(part, AbsenceKind::Interrupted, why);
             }
         } else {
             let query = self.collect_limits.query(unit.id.clone(), target.clone(), &window);

@@ -1,7 +1,7 @@
 //! That a unit was released: stated once it is seen to be live in production.
 
 use pathops_core::adapter::{PullRequestState, Readiness};
-use pathops_core::evidence::{Occasion, Release, Released, Subject};
+use pathops_core::evidence::{AbsenceKind, Occasion, Release, Released, Subject};
 use pathops_core::project::EnvironmentKind;
 use pathops_core::{OpContext, Result};
 use pathops_evidence::Collection;
@@ -31,19 +31,19 @@ impl Services {
             return Ok(());
         };
         let (Ok(project), Some(commit)) = (declared, &observation.commit) else {
-            collection.absent(&name, "the project cannot be read: nobody can say who merged it");
+            collection.absent(&name, AbsenceKind::Unreadable, "the project cannot be read: nobody can say who merged it");
             return Ok(());
         };
         let by = match self.scm.pull_request(cx, &pull_request.repo, pull_request.number).await {
             Ok(found) => match found.state {
                 PullRequestState::Merged { by, .. } => by,
                 PullRequestState::Open | PullRequestState::Closed { .. } => {
-                    collection.absent(&name, "the Git host does not know that it was merged");
+                    collection.absent(&name, AbsenceKind::NothingThere, "the Git host does not know that it was merged");
                     return Ok(());
                 }
             },
             Err(error) => {
-                collection.absent(&name, self.redactor.redact_text(&error.to_string()));
+                collection.absent(&name, error.kind().into(), self.redactor.redact_text(&error.to_string()));
                 return Ok(());
             }
         };

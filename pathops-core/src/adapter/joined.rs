@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{Collected, LogExcerpt, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery};
+use super::{Collected, Lack, LogExcerpt, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery};
 use crate::error::{Error, Result};
 use crate::op::OpContext;
 
@@ -55,7 +55,7 @@ impl JoinedSignals {
 /// What the sources said so far, none of which had any.
 struct Without {
     operation: &'static str,
-    reasons: Vec<String>,
+    reasons: Vec<Lack>,
     failed: Option<Error>,
 }
 
@@ -68,7 +68,7 @@ impl Without {
     fn heard<T>(&mut self, source: &dyn RuntimeSignals, answer: Result<Collected<T>>) -> Option<T> {
         match answer {
             Ok(Collected::Present(some)) => return Some(some),
-            Ok(Collected::Absent(why)) => self.reasons.push(format!("{}: {why}", source.name())),
+            Ok(Collected::Absent(why)) => self.reasons.push(why.within(source.name())),
             Err(error) => self.failed = self.failed.take().or(Some(error)),
         }
         None
@@ -77,8 +77,7 @@ impl Without {
     fn ended<T>(self) -> Result<Collected<T>> {
         match self.failed {
             Some(error) => Err(error),
-            None if self.reasons.is_empty() => Err(Error::unsupported(self.operation)),
-            None => Ok(Collected::Absent(self.reasons.join("; "))),
+            None => Lack::of_all(self.reasons).map(Collected::Absent).ok_or_else(|| Error::unsupported(self.operation)),
         }
     }
 }

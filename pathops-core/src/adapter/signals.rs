@@ -3,8 +3,9 @@ use std::fmt::Debug;
 use async_trait::async_trait;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::LogExcerpt;
+use super::{Lack, LogExcerpt};
 use crate::error::Result;
+use crate::evidence::AbsenceKind;
 use crate::id::UnitId;
 use crate::op::OpContext;
 use crate::project::EnvironmentTarget;
@@ -43,8 +44,15 @@ pub struct SignalQuery {
 pub enum Collected<T> {
     /// It is here.
     Present(T),
-    /// There is nothing, and this is why: `the process was gone`.
-    Absent(String),
+    /// There is nothing, and this is why.
+    Absent(Lack),
+}
+
+impl<T> Collected<T> {
+    /// There is nothing, for this reason: `the process was gone`.
+    pub fn absent(kind: AbsenceKind, why: impl Into<String>) -> Self {
+        Self::Absent(Lack::new(kind, why))
+    }
 }
 
 /// Something that happened to a deployment.

@@ -158,7 +158,7 @@ fn present<T>(collected: Collected<T>) -> Result<T, String> {
 fn explained<T>(collected: Collected<T>) -> Outcome {
     match collected {
         Collected::Present(_) => Err("nothing ran there, but something was collected".to_owned()),
-        Collected::Absent(why) if why.trim().is_empty() => Err("an absence says why".to_owned()),
+        Collected::Absent(lack) if lack.why.trim().is_empty() => Err("an absence says why".to_owned()),
         Collected::Absent(_) => Ok(()),
     }
 }

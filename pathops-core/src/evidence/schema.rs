@@ -35,7 +35,7 @@ pub fn predicate_schemas() -> Vec<(&'static str, Schema)> {
         ("predicate-runtime-trace-v0.2", trace()),
         ("predicate-sbom-v0.1", of::<SbomSummary>()),
         ("predicate-signal-v0.1", of::<SignalReading>()),
-        ("predicate-snapshot-v3", snapshot()),
+        ("predicate-snapshot-v4", snapshot()),
         ("predicate-svr-v0.2", properties()),
         ("predicate-test-result-v0.1", of::<TestResult>()),
         ("predicate-verification-summary-v1", of::<VerificationSummary>()),
@@ -74,7 +74,7 @@ fn trace() -> Schema {
 
 /// The type is in-toto's, and what is added is ours. Only those of before this form had no place.
 fn snapshot() -> Schema {
-    let mut schema = named::<Snapshot>("https://pathops.dev/snapshot/v3");
+    let mut schema = named::<Snapshot>("https://pathops.dev/snapshot/v4");
     if let Some(required) = schema.pointer_mut("/$defs/SnapshotExtent/required").and_then(Value::as_array_mut) {
         required.push("place".into());
     }

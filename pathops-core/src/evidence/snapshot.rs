@@ -5,13 +5,16 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
-use crate::evidence::{EvidenceId, Predicate, Reference};
+use crate::evidence::{Absence, EvidenceId, Predicate, Reference};
 use crate::id::{ChangeSetId, EnvironmentId, ProjectId, UnitId};
 use crate::time::{UnixMillis, rfc3339};
 
-/// The newest form of what a snapshot says of itself. The first had no [`Place`], and the second none of an incident; both are
-/// read.
-pub const SNAPSHOT_FORMAT: u32 = 3;
+/// The newest form of what a snapshot says of itself. The first had no [`Place`], the second none of an incident, and the third no kinds
+/// of absences; all are read.
+pub const SNAPSHOT_FORMAT: u32 = 4;
+
+/// The first form with the kind of each absence.
+const FIRST_WITH_KINDS: u32 = 4;
 
 /// The first form with a [`Place`].
 pub(super) const FIRST_WITH_PLACE: u32 = 2;
@@ -184,16 +187,6 @@ impl fmt::Display for Occasion {
     }
 }
 
-/// Something that was expected and is not there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-pub struct Absence {
-    /// What: `logs`.
-    pub name: String,
-    /// Why: `the process was gone`.
-    pub reason: String,
-}
-
 /// The snapshots of one unit in one environment of a project, one after the other: `shop/orders@preflight`.
 ///
 /// It is the place where they follow on each other, whichever change set or incident each is about: so whoever asks what has
@@ -286,7 +279,7 @@ pub enum SnapshotError {
     /// There or absent, and not among its parts.
     #[error("`{0}` is in it, and is none of its parts")]
     NoPart(String),
-    /// An absence without a reason, or of what nobody expected.
+    /// An absence without a reason or its kind, or of what nobody expected.
     #[error("`{0}` is said to be absent, and {1}")]
     Absence(String, &'static str),
     /// What was done to something that is not there.
@@ -328,9 +321,12 @@ impl Snapshot {
         if let Some(name) = place.expected.iter().chain(&place.besides).find(|name| !seen.contains(name.as_str())) {
             return Err(SnapshotError::LeftOut(name.clone()));
         }
-        for Absence { name, reason } in absent {
+        for Absence { name, kind, reason } in absent {
             if reason.trim().is_empty() {
                 return Err(SnapshotError::Absence(name.clone(), "not why"));
+            }
+            if kind.is_none() && place.format >= FIRST_WITH_KINDS {
+                return Err(SnapshotError::Absence(name.clone(), "not for what kind of reason"));
             }
             if !place.expected.contains(name) {
                 return Err(SnapshotError::Absence(name.clone(), "nobody expected it"));

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 
 use crate::adapter::{Collected, LogEnds, LogExcerpt, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery};
 use crate::error::{Error, Result};
+use crate::evidence::AbsenceKind;
 use crate::id::{EnvironmentId, UnitId};
 use crate::op::OpContext;
 use crate::time::UnixMillis;
@@ -92,7 +93,7 @@ impl RuntimeSignals for MemorySignals {
         let logs = self.recorded(query).logs.into_iter().filter(|(at, _)| *at >= query.since);
         logs.for_each(|(_, bytes)| ends.push(&bytes));
         Ok(match ends.total() {
-            0 => Collected::Absent("nothing was printed".to_owned()),
+            0 => Collected::absent(AbsenceKind::NothingThere, "nothing was printed"),
             _ => Collected::Present(ends.excerpt()),
         })
     }
@@ -115,5 +116,5 @@ impl RuntimeSignals for MemorySignals {
 }
 
 fn present<T>(items: Vec<T>, why_not: &str) -> Collected<Vec<T>> {
-    if items.is_empty() { Collected::Absent(why_not.to_owned()) } else { Collected::Present(items) }
+    if items.is_empty() { Collected::absent(AbsenceKind::NothingThere, why_not) } else { Collected::Present(items) }
 }

@@ -7,6 +7,7 @@ use pathops_core::adapter::{
     Collected, JoinedSignals, LogExcerpt, RuntimeEvent, RuntimeSignals, Sample, SignalCapabilities, SignalQuery,
 };
 use pathops_core::conformance::signals::{SignalFixture, SignalWorld, cases, worlds};
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::memory::MemorySignals;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{Error, ErrorKind, IdempotencyKey, OpContext, Result, UnixMillis};
@@ -107,7 +108,10 @@ async fn where_none_has_any_it_is_told_why() {
     let empty = Arc::new(MemorySignals::default());
     let twice = JoinedSignals::default().with_logs(empty.clone()).with_logs(empty.clone());
     let said = twice.logs(&cx(), &query("orders")).await.unwrap();
-    assert_eq!(said, Collected::Absent("memory-signals: nothing was printed; memory-signals: nothing was printed".to_owned()));
+    assert_eq!(
+        said,
+        Collected::absent(AbsenceKind::NothingThere, "memory-signals: nothing was printed; memory-signals: nothing was printed")
+    );
     // One that could not be asked may have had some: that is no absence.
     let broken = JoinedSignals::default().with_logs(empty.clone()).with_logs(Arc::new(Broken)).with_logs(empty);
     assert_eq!(broken.logs(&cx(), &query("orders")).await.unwrap_err().kind(), ErrorKind::Unavailable);

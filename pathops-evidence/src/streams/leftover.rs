@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use pathops_core::adapter::Bucket;
-use pathops_core::evidence::{Occasion, StreamId, Subject, Window};
+use pathops_core::evidence::{AbsenceKind, Occasion, StreamId, Subject, Window};
 use pathops_core::{ChangeSetId, Error, ErrorKind, IdempotencyKey, ObjectKey, OpContext, Result, UnixMillis};
 use serde::{Deserialize, Serialize};
 
@@ -105,7 +105,7 @@ impl Streams {
             Some(record) => Ok(record.clone()),
             None => {
                 let mut collection = Collection::of(begun.expected().iter().cloned());
-                begun.expected().iter().for_each(|part| collection.absent(part, DIED));
+                begun.expected().iter().for_each(|part| collection.absent(part, AbsenceKind::Interrupted, DIED));
                 let Purpose { name, subjects, change_set, occasion, window } = purpose.clone();
                 let about = SnapshotOf { stream: left.stream.clone(), change_set, occasion, window, collected_on: now };
                 self.append(cx, &begun, &name, subjects, &collection.finish(about)).await

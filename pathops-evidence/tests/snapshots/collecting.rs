@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use pathops_core::adapter::{BlobStore as _, Collected, LogExcerpt, RuntimeEvent, SignalCapabilities, SignalQuery};
-use pathops_core::evidence::{Cut, CutOf, SNAPSHOT_FORMAT, Snapshot, SnapshotError};
+use pathops_core::evidence::{AbsenceKind, Cut, CutOf, SNAPSHOT_FORMAT, Snapshot, SnapshotError};
 use pathops_core::memory::{ManualClock, MemoryBlobs, MemorySignals};
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
 use pathops_core::{Digest, Error, ErrorKind, UnixMillis};
@@ -55,9 +55,9 @@ fn nothing_that_is_expected_is_left_out() {
     payload(&mut collection, "logs", b"older");
     payload(&mut collection, "logs", b"new");
     payload(&mut collection, "notes", b"nobody asked");
-    collection.absent("logs", "it is there");
-    collection.absent("events", "  ");
-    collection.absent("what nobody expected", "it is not there");
+    collection.absent("logs", AbsenceKind::NothingThere, "it is there");
+    collection.absent("events", AbsenceKind::NothingThere, "  ");
+    collection.absent("what nobody expected", AbsenceKind::NothingThere, "it is not there");
     assert!(collection.is_open("metrics") && !collection.is_open("logs"));
     assert_eq!(collection.open(), ["metrics", "tests"]);
     let snapshot = snapshot(collection);
@@ -74,7 +74,7 @@ fn a_snapshot_that_is_not_whole_says_what_is_wrong() {
     let mut collection = of(&["events", "logs"]);
     collection.payload("logs", &Digest::of(b"logs"), "memory:x", "text/plain", None);
     collection.payload("notes", &Digest::of(b"notes"), "memory:y", "text/plain", None);
-    collection.absent("events", "none");
+    collection.absent("events", AbsenceKind::NothingThere, "none");
     let whole = snapshot(collection);
     let wrong = |change: &dyn Fn(&mut Snapshot)| {
         let mut changed = whole.clone();
@@ -89,6 +89,8 @@ fn a_snapshot_that_is_not_whole_says_what_is_wrong() {
     assert_eq!(wrong(&|it| it.references.push(it.references[0].clone())), SnapshotError::Twice("logs".to_owned()));
     assert_eq!(wrong(&|it| it.references[0].name = "else".to_owned()), SnapshotError::NoPart("else".to_owned()));
     assert!(matches!(wrong(&|it| it.extent.absent[0].reason.clear()), SnapshotError::Absence(..)));
+    let no_kind = SnapshotError::Absence("events".to_owned(), "not for what kind of reason");
+    assert_eq!(wrong(&|it| it.extent.absent[0].kind = None), no_kind);
     assert!(matches!(wrong(&|it| it.extent.unit = "web".parse().unwrap()), SnapshotError::OtherStream { .. }));
     let numbered = |it: &mut Snapshot, sequence| {
         let place = pathops_core::evidence::Place { sequence, ..place(it) };
@@ -122,6 +124,15 @@ fn a_snapshot_of_the_second_form_is_still_read() {
     assert_eq!(serde_json::to_value(&old).unwrap(), serde_json::from_str::<serde_json::Value>(text).unwrap());
 }
 
+/// What was written before absences had kinds.
+#[test]
+fn a_snapshot_of_the_third_form_is_still_read() {
+    let text = include_str!("../fixtures/snapshot/format-3.json");
+    let old: Snapshot = serde_json::from_str(text).unwrap();
+    assert_eq!((old.is_whole().unwrap().unwrap().format, old.extent.absent[0].kind), (3, None));
+    assert_eq!(serde_json::to_value(&old).unwrap(), serde_json::from_str::<serde_json::Value>(text).unwrap());
+}
+
 #[test]
 fn the_window_begins_before_what_is_looked_at() {
     let limits = CollectLimits::default();
@@ -139,7 +150,7 @@ fn a_source_that_hangs_is_absent_and_the_others_arrive() {
     let limits = CollectLimits { patience: Duration::from_secs(30), ..CollectLimits::default() };
     let collector = Collector { clock: &clock, redactor: &redactor, payloads: PayloadStore::plain(&blobs), limits };
     let cx = cx("collect");
-    let mut collection = of(&["hangs", "slow", "fails", "logs"]);
+    let mut collection = of(&["hangs", "slow", "fails", "denied", "nobody", "logs"]);
     {
         let slow = async {
             pathops_core::adapter::Clock::sleep(&clock, Duration::from_secs(29)).await;
@@ -152,6 +163,7 @@ fn a_source_that_hangs_is_absent_and_the_others_arrive() {
             Source::new("fails", async {
                 Err(Error::new(ErrorKind::Unavailable, "read events").because("swordfish-1234 was refused"))
             }),
+            Source::new("denied", async { Err(Error::new(ErrorKind::Denied, "read metrics")) }),
             Source::new("logs", async { Ok(Collected::Present(text)) }),
         ];
         let mut gathering = pin!(collector.gather(&cx, &mut collection, sources));
@@ -167,6 +179,14 @@ fn a_source_that_hangs_is_absent_and_the_others_arrive() {
     assert_eq!(absences(&snapshot)["hangs"], "its source did not answer within 30 s");
     let fails = absences(&snapshot)["fails"];
     assert!(fails.contains("[redacted known]") && !fails.contains("swordfish"), "{fails}");
+    let kinds = snapshot.extent.absent.iter().map(|absence| (absence.name.as_str(), absence.kind.unwrap()));
+    let expected = [
+        ("denied", AbsenceKind::Refused),
+        ("fails", AbsenceKind::Unreachable),
+        ("hangs", AbsenceKind::TimedOut),
+        ("nobody", AbsenceKind::NotConfigured),
+    ];
+    assert_eq!(kinds.collect::<Vec<_>>(), expected);
 }
 
 #[tokio::test]

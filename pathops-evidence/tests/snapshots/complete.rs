@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pathops_core::adapter::{BlobStore as _, Signer as _};
-use pathops_core::evidence::{Envelope, SNAPSHOT_FORMAT, Snapshot, StreamId};
+use pathops_core::evidence::{AbsenceKind, Envelope, SNAPSHOT_FORMAT, Snapshot, StreamId};
 use pathops_core::memory::{MemoryBucket, MemorySigner};
 use pathops_core::{Digest, ObjectKey};
 use pathops_evidence::ledger::{Item, Ledger};
@@ -49,7 +49,7 @@ async fn whole_in(store: Store, shapes: &[Shape]) -> Whole {
             let digest = store.blobs.put(&cx, format!("{part} of {at}").into_bytes()).await.unwrap();
             collection.payload(part, &digest, &store.blobs.location(&digest), "text/plain", None);
         }
-        absent.iter().for_each(|part| collection.absent(part, "the process was gone"));
+        absent.iter().for_each(|part| collection.absent(part, AbsenceKind::NothingThere, "the process was gone"));
         let collected = collection.finish(about(&stream, i64::try_from(at).unwrap()));
         let record: EvidenceRecord = streams.append(&cx, &begun, "snapshot", subject(), &collected).await.unwrap();
         snapshots.push(store.snapshot(&record).await);

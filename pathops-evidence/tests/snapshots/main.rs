@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use certificates::certificates;
 use pathops_core::adapter::{BlobStore, Bucket, Signer as _};
-use pathops_core::evidence::{Occasion, Snapshot, StreamId, Subject, TrustRoot, Window};
+use pathops_core::evidence::{AbsenceKind, Occasion, Snapshot, StreamId, Subject, TrustRoot, Window};
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
 use pathops_core::{Digest, IdempotencyKey, OpContext, Result, UnixMillis};
 use pathops_evidence::ledger::{Ledger, LogKey};
@@ -103,6 +103,6 @@ async fn take(streams: &Streams, unit: &str, key: &str) -> Result<EvidenceRecord
 
 fn collected(stream: &StreamId, expected: &BTreeSet<String>, why: &str) -> Unplaced {
     let mut collection = Collection::of(expected.iter().cloned());
-    collection.absent("logs", why);
+    collection.absent("logs", AbsenceKind::NothingThere, why);
     collection.finish(about(stream, 1))
 }

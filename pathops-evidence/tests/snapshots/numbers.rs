@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use pathops_core::adapter::{Bucket, ObjectVersion};
-use pathops_core::evidence::Health;
+use pathops_core::evidence::{AbsenceKind, Health};
 use pathops_core::memory::{Fault, Faults, Faulty, ManualClock, MemoryBucket, When};
 use pathops_core::{ErrorKind, ObjectKey, OpContext, Result, UnixMillis};
 use pathops_evidence::{EvidenceRecord, MAX_INTERRUPTIONS, Purpose, SnapshotOf, Verdict, Verification};
@@ -288,9 +288,9 @@ async fn a_collection_that_nobody_ends_is_signed_with_everything_absent() {
     assert_eq!((left.stream(), left.key(), left.purpose()), (&place, cx("dies").key(), Some(&purpose())));
     let record = streams.give_up(&left, UnixMillis(9)).await.unwrap().unwrap();
     let snapshot = store.snapshot(&record).await;
-    let absent: Vec<_> = snapshot.extent.absent.iter().map(|it| (it.name.as_str(), it.reason.as_str())).collect();
-    let died = "the process that collected it has died";
-    assert_eq!((absent, snapshot.references.len()), (vec![("events", died), ("logs", died)], 0));
+    let absent: Vec<_> = snapshot.extent.absent.iter().map(|it| (it.name.as_str(), it.kind, it.reason.as_str())).collect();
+    let (kind, died) = (Some(AbsenceKind::Interrupted), "the process that collected it has died");
+    assert_eq!((absent, snapshot.references.len()), (vec![("events", kind, died), ("logs", kind, died)], 0));
     assert_eq!((snapshot.extent.collected_on, snapshot.extent.change_set.as_str()), (UnixMillis(9), "a-change"));
     let placed = snapshot.is_whole().unwrap().unwrap();
     assert_eq!((placed.sequence, placed.interruptions, placed.window), (2, 1, purpose().window));
@@ -359,20 +359,22 @@ async fn a_snapshot_goes_into_the_stream_that_it_was_begun_for() {
     assert_eq!(refused.kind(), ErrorKind::Invalid, "{refused}");
 }
 
-/// As it is stored; and with certificates also as it was before there was a second form.
+/// As it is stored; and with certificates also as it was before there was a second form. What was stored while absences had no kinds is
+/// read as well.
 #[tokio::test]
 async fn each_form_of_a_numbered_snapshot_is_written_and_read() {
     let object = ObjectKey::parse("snapshots/shop/orders/preflight/00000000000000000000").unwrap();
-    let (mut written, mut fixtures) = (Vec::new(), Vec::new());
+    let (mut written, mut fixtures, mut earlier) = (Vec::new(), Vec::new(), Vec::new());
     for (keyless, form) in [(false, 1), (true, 2)] {
         let store = Store { keyless, ..Store::default() };
         take(&store.streams().await, "orders", "first").await.unwrap();
         written.push(String::from_utf8(store.bucket.objects()[&object].clone()).unwrap() + "\n");
-        let file = format!("{}/tests/fixtures/snapshot/numbered-{form}.json", env!("CARGO_MANIFEST_DIR"));
-        fixtures.push(std::fs::read_to_string(file).unwrap_or_default());
+        let file = |name: &str| format!("{}/tests/fixtures/snapshot/numbered-{form}{name}.json", env!("CARGO_MANIFEST_DIR"));
+        fixtures.push(std::fs::read_to_string(file("")).unwrap_or_default());
+        earlier.push(std::fs::read_to_string(file("-of-form-3")).unwrap());
     }
     assert_eq!(written, fixtures);
-    for (keyless, fixture) in [false, true].into_iter().zip(fixtures) {
+    for (keyless, (fixture, earlier)) in [false, true].into_iter().zip(fixtures.into_iter().zip(earlier)) {
         let of = |form: u32| {
             let (_, rest) = fixture.split_once(',').unwrap();
             format!("{{\"format\":{form},{rest}")
@@ -382,7 +384,7 @@ async fn each_form_of_a_numbered_snapshot_is_written_and_read() {
             store.bucket.objects().insert(object.clone(), stored.into_bytes());
             take(&store.streams().await, "orders", "second").await.map(|_| store)
         };
-        for known in [fixture.clone(), of(1)] {
+        for known in [fixture.clone(), of(1), earlier] {
             let said = after(known).await.unwrap().verify(&[]).await;
             assert_eq!(said.verdict(), Verdict::Verified, "{said}");
             assert!(said.to_string().contains("2 snapshots in 1 streams"), "{said}");

@@ -1,19 +1,26 @@
 //! The golden path on the fakes of vendors' servers, and on Temporal's server for development: the same people, evidence and end as with
 //! what is embedded.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::example::{Example, Run};
+use pathops_core::evidence::{Envelope, Predicate as _, TestResult};
+use serde_json::Value;
+
+use super::example::{Example, Run, files};
 use super::undisturbed::{end_state, expected};
 use crate::program::ROOT;
 
 /// Runs it undisturbed on these.
 fn run_on(arguments: &[&str]) -> Run {
-    let mut shop = Example::with_fakes(arguments);
+    run_of(&mut Example::with_fakes(arguments))
+}
+
+fn run_of(shop: &mut Example) -> Run {
     let run = shop.run();
     run.assert_held();
     shop.assert_none_left();
-    assert_eq!(end_state(&shop, &run), expected());
+    assert_eq!(end_state(shop, &run), expected());
     run
 }
 
@@ -53,10 +60,25 @@ fn on_gitlab_it_ends_as_on_the_local_forge() {
 
 #[test]
 fn on_argo_cd_it_ends_as_on_the_local_reconciler() {
-    let run = run_on(&["--gitops", "argocd"]);
+    let mut shop = Example::with_fakes(&["--gitops", "argocd"]);
+    let run = run_of(&mut shop);
     // It is Argo CD that was asked: the reconciler knows of no hooks.
     let why = run.summary()["changeSets"][1]["failure"]["reason"].as_str().unwrap().to_owned();
     assert!(why.contains("the hook Job/orders-smoke: Failed") && why.contains("/quotes/kettle"), "{why}");
+    // And Argo Rollouts beside it, what it has analysed: each of four units in both environments, all of it good at the end.
+    let statements = files(&shop.state.join("store")).into_iter().filter_map(|file| {
+        let envelope = Envelope::from_slice(&std::fs::read(file).ok()?).ok()?;
+        serde_json::from_slice::<Value>(&envelope.payload().ok()?).ok()
+    });
+    let analyses = statements.filter(|it| it["predicateType"] == TestResult::TYPE && it.to_string().contains("\"analysis\""));
+    let about: BTreeSet<String> = analyses
+        .map(|it| {
+            assert_eq!(it["predicate"]["result"], "PASSED", "{it:#}");
+            it["subject"][0]["name"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let expected = ["catalog", "orders", "store", "web"].map(|unit| ["preflight", "production"].map(|at| format!("{unit}@{at}")));
+    assert_eq!(about, expected.into_iter().flatten().collect());
 }
 
 #[test]

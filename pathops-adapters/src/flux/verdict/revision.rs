@@ -61,7 +61,7 @@ impl Kustomization {
 
 impl Expected {
     pub(super) fn stands(&self, found: &CommitId, history: &impl History) -> Stands {
-        stands(history, &self.repo_url, &self.path, found, &self.commit)
+        stands(history, (&self.repo_url, &self.path), found, &self.commit, None)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Commit statuses of GitOps Promoter.
 
 use pathops_core::adapter::Collected;
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::{Result, UnixMillis};
 use serde::Deserialize;
 
@@ -28,7 +29,9 @@ pub(super) async fn read(
         |it: &CommitStatus| it.spec.as_ref().and_then(|spec| spec.sha.as_ref()).is_some_and(|sha| query.of.contains(sha));
     let right = (COMMIT_STATUSES, "list commitstatuses.promoter.argoproj.io");
     Ok(match objects(place, namespace, right, None, is_own).await? {
-        Collected::Present(found) if found.is_empty() => Collected::Absent("none is of what is asked for".to_owned()),
+        Collected::Present(found) if found.is_empty() => {
+            Collected::absent(AbsenceKind::NothingThere, "none is of what is asked for")
+        }
         Collected::Present(found) => {
             Collected::Present(Found { items: found.into_iter().map(|(_, raw)| raw).collect(), at: now })
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use pathops_core::adapter::Collected;
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::{ErrorKind, Result, UnixMillis};
 use serde::Deserialize;
 
@@ -58,7 +59,7 @@ pub(super) async fn read(
         Collected::Absent(why) => return Ok(Collected::Absent(why)),
     };
     if runs.is_empty() {
-        return Ok(Collected::Absent(format!("none was made since {}", query.since)));
+        return Ok(Collected::absent(AbsenceKind::NothingThere, format!("none was made since {}", query.since)));
     }
     let revisions: BTreeSet<_> = runs.iter().filter_map(|(run, _)| run.metadata.labels.as_ref()?.get(REVISION)).collect();
     if revisions.len() > 1 {

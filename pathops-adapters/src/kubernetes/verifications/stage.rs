@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::adapter::Collected;
+use pathops_core::evidence::AbsenceKind;
 use pathops_core::{Result, UnixMillis};
 use serde::Deserialize;
 
@@ -96,7 +97,7 @@ pub(super) async fn read(
         Collected::Absent(why) => return Ok(Collected::Absent(why)),
     };
     if stages.is_empty() {
-        return Ok(Collected::Absent("there is no such Stage".to_owned()));
+        return Ok(Collected::absent(AbsenceKind::NothingThere, "there is no such Stage"));
     }
     let is_asked_for = |freight: &Freight| freight.is_of_any(&query.of);
     let freight = match objects(place, project, (FREIGHT, "list freights.kargo.akuity.io"), None, is_asked_for).await? {
@@ -107,7 +108,7 @@ pub(super) async fn read(
     let asked_for = (!query.of.is_empty()).then_some(&names);
     let there: Vec<_> = stages.iter().flat_map(|(stage, _)| stage.freight(asked_for)).collect();
     if there.is_empty() {
-        return Ok(Collected::Absent("no freight of what is asked for has been in it".to_owned()));
+        return Ok(Collected::absent(AbsenceKind::NothingThere, "no freight of what is asked for has been in it"));
     }
     let verified = there.iter().filter_map(|it| it.verification_history.as_ref()?.first());
     let named: BTreeSet<_> = verified.filter_map(|verified| Some(verified.analysis_run.as_ref()?.name.as_str())).collect();

@@ -91,6 +91,7 @@ impl Controller {
         clock: Arc<dyn Clock>,
         deployed: Vec<Deployed>,
     ) -> Self {
+        cluster.runs().verify();
         let playing = Playing { cluster, git, machine, clock };
         let mut apps: Vec<App> = deployed.into_iter().map(|of| App { of, sync: None, compare: true, health: None }).collect();
         Self(tokio::spawn(async move {
@@ -145,7 +146,9 @@ impl Playing {
             _ => return,
         };
         let jobs = seen.jobs.into_iter().filter(|job| job.tree == sync.tree).collect();
-        sync.ended = Some(Ended { at: self.clock.now(), phase, message, jobs });
+        let ended = Ended { at: self.clock.now(), phase, message, jobs };
+        self.cluster.runs().verified(analysis(&app.of, sync.started, &ended));
+        sync.ended = Some(ended);
         app.compare = true;
         let (of, sync) = (&app.of, sync.clone());
         self.cluster.edit(&of.application, |object| object["status"]["operationState"] = written(of, &sync, object));
@@ -210,6 +213,26 @@ fn resource(of: &Deployed, status: &str, message: Option<&str>) -> Value {
         resource["syncPhase"] = "Sync".into();
     }
     resource
+}
+
+/// The analysis of a sync by Argo Rollouts, in the place of the one before: a metric for each job.
+fn analysis(of: &Deployed, began: UnixMillis, ended: &Ended) -> Value {
+    let (_, name) = &of.application;
+    let phase = |passed: bool| if passed { "Successful" } else { "Failed" };
+    let metric = |job: &JobResult| {
+        let (passed, phase) = (job.passed(), phase(job.passed()));
+        json!({"name": job.job, "phase": phase, "count": 1, "successful": u8::from(passed), "failed": u8::from(!passed),
+            "measurements": [{"phase": phase, "startedAt": second(began), "finishedAt": second(ended.at)}]})
+    };
+    let asked = |job: &JobResult| json!({"name": job.job, "count": 1, "provider": {"job": {"spec": {}}}});
+    json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisRun",
+        "metadata": {"name": name, "namespace": "shop", "creationTimestamp": second(began),
+            "ownerReferences": [{"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": name, "uid": name, "controller": true}]},
+        "spec": {"metrics": ended.jobs.iter().map(asked).collect::<Vec<_>>()},
+        "status": {"phase": phase(ended.phase == "Succeeded"), "startedAt": second(began), "completedAt": second(ended.at),
+            "metricResults": ended.jobs.iter().map(metric).collect::<Vec<_>>()}
+    })
 }
 
 /// The state of an operation, as Argo CD writes it.
