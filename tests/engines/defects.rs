@@ -37,6 +37,7 @@ const DEFECTS: &[(Defect, &[&str])] = &[
     (Defect::ListsInNoOrder, &["runs_are_listed_in_order"]),
     (Defect::ListsEveryMachine, &["runs_are_listed_in_order"]),
     (Defect::GivesEverybodyTheTurn, &["hosts_take_turns", "one_has_the_turn"]),
+    (Defect::ArchivesNothing, &["what_has_ended_goes_to_the_archive"]),
     (Defect::NeverDrains, &["drained_it_lets_go_and_another_goes_on"]),
 ];
 
@@ -52,6 +53,7 @@ enum Defect {
     ListsInNoOrder,
     ListsEveryMachine,
     GivesEverybodyTheTurn,
+    ArchivesNothing,
     NeverDrains,
     PerformsUnderAnotherKey,
     PerformsTwice,
@@ -235,6 +237,10 @@ impl Engine for Defective {
             runs.reverse();
         }
         Ok(runs)
+    }
+
+    async fn archive(&self, ended_before: UnixMillis, limit: usize) -> Result<Vec<RunId>> {
+        if self.is(Defect::ArchivesNothing) { Ok(Vec::new()) } else { self.right.archive(ended_before, limit).await }
     }
 
     async fn drive(&self, machines: &Machines, run: &RunId) -> Result<Run> {
