@@ -19,7 +19,7 @@ use crate::embedded::{ALONE, clock, engine};
 /// What is wrong with an engine, and which cases are about that.
 const DEFECTS: &[(Defect, &[&str])] = &[
     (Defect::None, &[]),
-    (Defect::CallsEveryRunNew, &["starting_again_changes_nothing"]),
+    (Defect::CallsEveryRunNew, &["starting_again_changes_nothing", "what_has_ended_goes_to_the_archive"]),
     (Defect::StartsAnything, &["what_is_no_start_is_refused"]),
     (Defect::ForgetsWhatIsToldEarly, &["what_is_told_early_is_heard"]),
     (
@@ -32,7 +32,7 @@ const DEFECTS: &[(Defect, &[&str])] = &[
             "what_is_told_is_heard_once_in_order",
         ],
     ),
-    (Defect::TellsWhatHasEnded, &["a_run_that_has_ended_hears_nothing"]),
+    (Defect::TellsWhatHasEnded, &["a_run_that_has_ended_hears_nothing", "what_has_ended_goes_to_the_archive"]),
     (Defect::OverlooksTheLimitOfEntries, &["a_long_run_is_read_in_pages"]),
     (Defect::ListsInNoOrder, &["runs_are_listed_in_order"]),
     (Defect::ListsEveryMachine, &["runs_are_listed_in_order"]),
