@@ -12,7 +12,8 @@ use crate::change_set::Stage;
 ///
 /// Time goes by the clock of the host: a restart does not begin it again, and what is out of reach meanwhile does not stop it. What others
 /// did counts, however late it is seen: a limit ends a wait only where a look after it finds nothing. While a change set is paused, the
-/// limits of what people do stand still. The way back has no limit: where it has to wait, it waits.
+/// limits of what people do stand still. The way back has no other limit than [`Limits::retry`]: where it has to
+/// wait, it waits.
 ///
 /// ```
 /// use std::time::Duration;
