@@ -2,15 +2,15 @@
 //!
 //! What is acknowledged is on the server's disk: `synchronous_commit` is switched on for the connections of this adapter,
 //! whatever the server has as its default. Triggers refuse to change or delete an entry of either, whoever asks, short of taking
-//! the triggers away.
+//! the triggers away; entries of the journal move to its archive.
 //!
 //! Of the journal, a transition is one transaction and one call of the server. It locks its run, and then the lease that it is
 //! written under, so that who has lost a lease writes nothing, however late they notice: taking a lease waits for a transition
 //! that is being written under it, and a transition that comes after is refused. Of the evidence index, what is added at once is
 //! one transaction.
 //!
-//! The tables are `pathops_journal`, `pathops_leases`, `pathops_runs`, `pathops_entries` and `pathops_ops`, with functions of
-//! such names; `pathops_evidence_index`, `pathops_evidence` and `pathops_subjects`; `pathops_inbox`, `pathops_lanes` and
+//! The tables are `pathops_journal`, `pathops_leases`, `pathops_runs`, `pathops_entries`, `pathops_ops` and `pathops_signals`, those of its
+//! archive (`pathops_archived_…`), views of both (`pathops_all_…`), and functions of such names; `pathops_evidence_index`, `pathops_evidence` and `pathops_subjects`; `pathops_inbox`, `pathops_lanes` and
 //! `pathops_deliveries`; and `pathops_event_bus`, `pathops_topics`, `pathops_events` and `pathops_subscriptions`: in the first schema of the search path of
 //! who connects; those of an index that is made anew ([`PostgresEvidenceDraft`]) lie in a schema of their own until it is published. They are made by the first who opens the journal, the index, the inbox or the bus, and only where there are none; of several at the
 //! same time one makes them, and the others wait for it by an advisory lock.

@@ -2,8 +2,8 @@
 //! with nothing to install.
 //!
 //! Of the journal, what is acknowledged is on the disk. A transition is there whole or not at all; transitions and signals that come at
-//! once share a commit, which waits for the disk once for all of them. Entries are only ever added; triggers in the file refuse to change or delete one, whoever
-//! asks. One process at a time may write (a lock file beside the journal sees to it), and calls take turns on one connection.
+//! once share a commit, which waits for the disk once for all of them. Entries are only ever added, and moved
+//! to an archive in the same file; triggers in it refuse to change or delete one otherwise, whoever asks. One process at a time may write (a lock file beside the journal sees to it), and calls take turns on one connection.
 //!
 //! The evidence index is as durable, and what is added at once is one transaction. Several processes may use it at once; they
 //! take turns in writing by SQLite's own locks, and finding is by an index of the database, however much there is. A file of an
@@ -15,6 +15,7 @@
 //! The file is `path`; SQLite keeps `path-wal` and `path-shm` beside it, and the lock is `path.lock`. They belong together: copy a file with SQLite's own backup, not one by one while it is open. It must lie on a disk of this machine;
 //! locks on network file systems cannot be trusted.
 
+mod archive;
 mod database;
 mod error;
 mod evidence_draft;
@@ -52,6 +53,7 @@ const FORMAT: Format = Format {
         include_str!("../migrations/sqlite/0001_journal.sql"),
         include_str!("../migrations/sqlite/0002_journal.sql"),
         include_str!("../migrations/sqlite/0003_journal.sql"),
+        include_str!("../migrations/sqlite/0004_journal.sql"),
     ],
     application: 1_348_554_608,
     temporary: include_str!("sqlite/append.sql"),
@@ -180,5 +182,11 @@ impl Journal for SqliteJournal {
 
     async fn entries(&self, _: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {
         read::entries(&mut self.database.reader("read the entries of a run", run).await, run, after, limit).await
+    }
+
+    async fn archive(&self, _: &OpContext, ended_before: UnixMillis, limit: usize) -> Result<Vec<RunId>> {
+        let mut transaction = self.database.begin("archive runs", "").await?;
+        let moved = archive::archive(&mut transaction, ended_before, limit).await;
+        transaction.finish(moved).await
     }
 }

@@ -44,7 +44,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pathops_core::adapter::{Clock, Created, Entry, Lease, OpId, Run, RunFilter, Seq, Signal, SignalNumber};
 use pathops_core::flow::{Engine, Hosted, Machines};
-use pathops_core::{Error, ErrorKind, IdempotencyKey, Result, RunId};
+use pathops_core::{Error, ErrorKind, IdempotencyKey, Result, RunId, UnixMillis};
 use serde_json::Value;
 use temporalio_client::Client;
 use tokio::sync::watch;
@@ -218,10 +218,19 @@ impl Engine for Temporal {
     }
 
     async fn runs<'a>(&self, filter: &RunFilter, after: Option<&'a RunId>, limit: usize) -> Result<Vec<RunId>> {
+        if filter.archived {
+            return Ok(Vec::new());
+        }
         let after = after.cloned();
         let mut all = with_retry(&*self.clock, || self.all_runs(filter)).await?;
         all.retain(|run| after.as_ref().is_none_or(|after| run > after));
         Ok(all.into_iter().take(limit).collect())
+    }
+
+    async fn archive(&self, _: UnixMillis, _: usize) -> Result<Vec<RunId>> {
+        let error = Error::new(ErrorKind::Unsupported, "archive runs").on(&self.config.namespace);
+        let error = error.because("Temporal's server lets go of what has ended by itself");
+        Err(error.advise("set the retention period of the namespace, and its archival where it is to be kept"))
     }
 
     async fn drive(&self, machines: &Machines, run: &RunId) -> Result<Run> {

@@ -130,10 +130,10 @@ async fn a_newer_schema_and_a_foreign_database_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
     drop(SqliteJournal::open(&path).await.unwrap());
-    raw_execute(&path, "PRAGMA user_version = 4").await.unwrap();
+    raw_execute(&path, "PRAGMA user_version = 5").await.unwrap();
     let error = refusal(&path).await;
     assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("version 3"), "{error}");
+    assert!(error.to_string().contains("version 4"), "{error}");
 
     let path = folder.path().join("foreign.db");
     drop(fs::File::create(&path).unwrap());
@@ -173,6 +173,9 @@ async fn a_file_of_the_first_version_is_taken_further() {
     let journal = SqliteJournal::open(&path).await.unwrap();
     let told = journal.told(&cx(), &run, journal.load(&cx(), &run).await.unwrap().unwrap().heard, 10).await.unwrap();
     assert_eq!(told.iter().map(|it| it.number).collect::<Vec<_>>(), [number]);
+    let ended = RunId::parse("ended").unwrap();
+    assert_eq!(journal.archive(&cx(), UnixMillis(i64::MAX), 9).await.unwrap(), std::slice::from_ref(&ended));
+    assert_eq!(journal.load(&cx(), &ended).await.unwrap().unwrap().state, json!({"state": 1}));
 }
 
 fn op(n: u64) -> OpenOp {
@@ -224,6 +227,62 @@ async fn entries_cannot_be_changed_deleted_replaced_or_skipped() {
         raw_execute(&path, sql).await.expect_err(sql);
     }
     assert_eq!(check_whole(&SqliteJournal::open(&path).await.unwrap()).await, 3);
+}
+
+/// A run that has ended after so many transitions, and was told something.
+async fn ended(path: &Path, count: u64) -> SqliteJournal {
+    let (journal, lease) = with_entries(path, count).await;
+    journal.tell(&cx(), &run(), UnixMillis(5), &json!("stop")).await.unwrap();
+    let end = Transition { ends: true, ..transition(count + 1) };
+    journal.append(&cx(), &lease, &run(), Seq(count), &end).await.unwrap();
+    journal
+}
+
+#[tokio::test]
+async fn what_is_archived_cannot_be_changed_or_deleted_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let journal = ended(&path, 2).await;
+    assert_eq!(journal.archive(&cx(), UnixMillis(i64::MAX), 9).await.unwrap(), [run()]);
+    drop(journal);
+    for sql in [
+        "UPDATE archived_entries SET event = '1' WHERE seq = 2",
+        "DELETE FROM archived_entries WHERE seq = 3",
+        "DELETE FROM archived_runs",
+        "UPDATE archived_signals SET told = '1'",
+        "DELETE FROM archived_signals",
+    ] {
+        raw_execute(&path, sql).await.expect_err(sql);
+    }
+    raw_execute(&path, "VACUUM").await.unwrap();
+    assert_eq!(check_whole(&SqliteJournal::open(&path).await.unwrap()).await, 3);
+}
+
+#[tokio::test]
+async fn a_dropped_archive_leaves_all_or_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let journal = ended(&path, 4).await;
+    let archived = RunFilter { archived: true, ..RunFilter::default() };
+    for polls in 0..60 {
+        {
+            let cx = cx();
+            let mut call = journal.archive(&cx, UnixMillis(i64::MAX), 9);
+            for _ in 0..polls {
+                if call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_micros(100));
+            }
+        }
+        assert_eq!(check_whole(&journal).await, 5, "{polls} polls");
+        let mut listed = journal.runs(&cx(), &RunFilter::default(), None, 9).await.unwrap();
+        listed.extend(journal.runs(&cx(), &archived, None, 9).await.unwrap());
+        assert_eq!(listed, [run()], "{polls} polls: it is in one place");
+    }
+    journal.archive(&cx(), UnixMillis(i64::MAX), 9).await.unwrap();
+    assert_eq!(journal.runs(&cx(), &archived, None, 9).await.unwrap(), [run()]);
+    assert_eq!(check_whole(&journal).await, 5);
 }
 
 #[tokio::test]

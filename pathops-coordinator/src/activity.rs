@@ -197,6 +197,10 @@ impl Services {
             Command::Decide { .. } => self.decide(cx, command).await,
             Command::Propose { .. } => self.propose(cx, command).await,
             Command::Promote { .. } => self.promote(cx, command).await,
+            Command::AwaitRetry { until, .. } => {
+                self.clock.sleep(until.since(self.clock.now())).await;
+                Ok(Outcome::Overdue)
+            }
             Command::Close { scope, pull_requests } => self.close(cx, scope, pull_requests).await,
             Command::Revert { .. } => self.revert(cx, command).await,
 

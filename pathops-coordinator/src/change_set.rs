@@ -6,12 +6,14 @@
 
 mod command;
 mod enter;
+mod flags;
 mod lifecycles;
 mod limits;
 mod record;
 mod recovery;
 mod release;
 mod render;
+mod rescue;
 mod state;
 mod step;
 mod told;
@@ -19,6 +21,7 @@ mod transition;
 
 pub use command::*;
 pub(crate) use enter::{Promoted, promoted};
+pub use flags::Flag;
 pub use limits::*;
 use record::glass_incident;
 pub use record::*;
@@ -26,6 +29,7 @@ pub(crate) use recovery::landed;
 pub use recovery::{Landed, PassedOver, Recovery, TakeBack};
 pub use release::*;
 pub use render::*;
+pub use rescue::{GivenUp, Reset};
 pub use state::*;
 pub use told::Told;
 
@@ -41,8 +45,9 @@ pub struct ChangeSet;
 
 impl Machine for ChangeSet {
     const NAME: &'static str = "change-set";
-    /// 4: change sets are told things. 5: steps have limits, and there are recoveries.
-    const FORMAT: u32 = 5;
+    /// 4: change sets are told things. 5: steps have limits, and there are recoveries. 6: change sets have [flags](Flag), which say from then
+    /// on what is new.
+    const FORMAT: u32 = 6;
     const OLDEST: u32 = 3;
     type Start = Start;
     type Signal = Told;
@@ -71,17 +76,16 @@ impl Machine for ChangeSet {
         match command {
             // Waiting to write again what is not so any more.
             Command::Comment { failures: 1.., .. } => state.comment.said == headline(state),
+            Command::AwaitRetry { scope, attempt, .. } => rescue::is_awaited(state, &scope.unit.id, *attempt),
             // A recovery goes nowhere else, and waits for its turn even so.
             Command::AwaitTurn { .. } => !state.is_called_off(),
+            _ if rescue::lets_go(state, command) => false,
             _ => !state.is_stopped() || !command.only_waits(),
         }
     }
 
     fn waits(command: &Command) -> bool {
-        use Command as C;
-        // A build is found again where it runs.
-        let others = matches!(command, C::Build { .. } | C::AwaitMerge { .. } | C::Observe { .. } | C::Promote { .. });
-        others || command.only_waits()
+        command.waits()
     }
 
     fn dropped() -> Outcome {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pathops_core::adapter::{Clock, Created, Entry, Journal, Lease, Run, RunFilter, Seq, Signal, SignalNumber};
 use pathops_core::flow::{Engine, Event, Hosted, Machines};
-use pathops_core::{Error, ErrorKind, IdempotencyKey, OpContext, Result, RunId};
+use pathops_core::{Error, ErrorKind, IdempotencyKey, OpContext, Result, RunId, UnixMillis};
 use serde_json::Value;
 
 use crate::bells::Bells;
@@ -124,6 +124,11 @@ impl Engine for Embedded {
     async fn runs<'a>(&self, filter: &RunFilter, after: Option<&'a RunId>, limit: usize) -> Result<Vec<RunId>> {
         let (cx, after) = (context("runs", "list"), after.cloned());
         with_retry(&*self.clock, || self.journal.runs(&cx, filter, after.as_ref(), limit)).await
+    }
+
+    async fn archive(&self, ended_before: UnixMillis, limit: usize) -> Result<Vec<RunId>> {
+        let cx = context("runs", "archive");
+        with_retry(&*self.clock, || self.journal.archive(&cx, ended_before, limit)).await
     }
 
     async fn drive(&self, machines: &Machines, run: &RunId) -> Result<Run> {

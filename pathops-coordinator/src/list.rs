@@ -1,5 +1,7 @@
 //! Which change sets there are.
 
+use std::time::Duration;
+
 use pathops_core::adapter::RunFilter;
 use pathops_core::flow::Machine as _;
 use pathops_core::{ChangeSetId, Error, ErrorKind, PersonId, Result, RunId, UnitId};
@@ -15,6 +17,8 @@ const PAGE: usize = 64;
 pub struct ChangeSetFilter {
     /// Those that have ended, or those that have not.
     pub ended: Option<bool>,
+    /// Those in the [archive](ControlPlane::archive) instead of the others.
+    pub archived: bool,
     /// Those that ended like this.
     pub end: Option<End>,
     /// Those that change this unit.
@@ -37,7 +41,7 @@ impl ChangeSetFilter {
     /// Whether a change set is among them, as far as its state says that: whether it has ended its run does.
     #[must_use]
     pub fn takes(&self, state: &State) -> bool {
-        let Self { ended: _, end, unit, stage, paused, requested_by } = self;
+        let Self { ended: _, archived: _, end, unit, stage, paused, requested_by } = self;
         let asked = |person: &PersonId| {
             let start = &state.start;
             start.request.requested_by == *person || start.carries.iter().any(|it| it.requested_by == *person)
@@ -50,7 +54,7 @@ impl ChangeSetFilter {
     }
 
     fn asks_for_states(&self) -> bool {
-        Self { ended: None, ..self.clone() } != Self::default()
+        Self { ended: None, archived: false, ..self.clone() } != Self::default()
     }
 }
 
@@ -68,7 +72,7 @@ impl ControlPlane {
     ) -> Result<Vec<ChangeSetId>> {
         let (mut found, mut after, reads) = (Vec::new(), after.cloned(), filter.asks_for_states());
         while found.len() < limit {
-            let page = self.page(filter.ended, after.as_ref(), if reads { PAGE } else { PAGE.min(limit) }).await?;
+            let page = self.page(filter, after.as_ref(), if reads { PAGE } else { PAGE.min(limit) }).await?;
             let Some(last) = page.last().cloned() else { break };
             for change_set in page {
                 if found.len() == limit {
@@ -83,13 +87,30 @@ impl ControlPlane {
         Ok(found)
     }
 
+    /// Moves every change set that ended longer ago than `age` to the archive, and says how many. What a step and a list of the others
+    /// cost does not grow with them from then on. They are read as before, with their history; they are taken back as before, too; lists
+    /// leave them out that do not ask for the archive. It may be stopped and called again at any moment.
+    ///
+    /// # Errors
+    /// `Unsupported` where the engine does that by itself; what the journal answers.
+    pub async fn archive(&self, age: Duration) -> Result<u64> {
+        let (ended_before, mut moved) = (self.services.clock.now() - age, 0);
+        loop {
+            let page = self.engine.archive(ended_before, PAGE).await?.len();
+            moved += u64::try_from(page).unwrap_or(u64::MAX);
+            if page < PAGE {
+                return Ok(moved);
+            }
+        }
+    }
+
     /// The change sets that have not ended.
     pub(crate) async fn open_change_sets(&self) -> Result<Vec<ChangeSetId>> {
         self.change_sets(&ChangeSetFilter::open(), None, usize::MAX).await
     }
 
-    async fn page(&self, ended: Option<bool>, after: Option<&ChangeSetId>, limit: usize) -> Result<Vec<ChangeSetId>> {
-        let filter = &RunFilter { ended, ..RunFilter::of(ChangeSet::NAME) };
+    async fn page(&self, filter: &ChangeSetFilter, after: Option<&ChangeSetId>, limit: usize) -> Result<Vec<ChangeSetId>> {
+        let filter = &RunFilter { ended: filter.ended, archived: filter.archived, ..RunFilter::of(ChangeSet::NAME) };
         let after = &after.map(run_id).transpose()?;
         let runs = self.engine.runs(filter, after.as_ref(), limit).await?;
         let corrupt = |run: &RunId, why| Error::new(ErrorKind::Corrupt, "name a change set").on(run).because(why);

@@ -124,6 +124,8 @@ impl ControlPlane {
                 Told::Cancel(by) => ("cancelled", by),
                 Told::Pause(by) => ("paused", by),
                 Told::Resume(by) => ("resumed", by),
+                Told::Retry { by, .. } => ("had something tried again of", by),
+                Told::Reset { by, .. } => ("reset", by),
                 Told::Superseded { asked, .. } => ("superseded", asked),
             };
             let HumanDecision { person, reason, at, .. } = by.get();
@@ -143,6 +145,10 @@ impl ControlPlane {
 
     async fn wait_of(&self, state: &State, command: &Command, since: UnixMillis) -> Wait {
         let wait = of_operation(state, command, since, &self.services.pace);
+        if let Command::AwaitRetry { .. } = command {
+            let people = self.project().await.map(|project| who_may_resume(&project, state)).unwrap_or_default();
+            return Wait { ended_by: EndedBy::People(people), ..wait };
+        }
         if let EndedBy::ChangeSets(before) = &wait.ended_by {
             return match (self.not_ended(before).await, self.project().await) {
                 (left, _) if !left.is_empty() => Wait { ended_by: EndedBy::ChangeSets(left), ..wait },

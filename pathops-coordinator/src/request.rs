@@ -7,7 +7,7 @@ use pathops_core::project::{Environments, FeatureRequest, Project, Role as Perso
 use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, PersonId, Result, UnitId, UnixMillis};
 
 use crate::activity::Services;
-use crate::change_set::{Carried, Merging, Role, Start, TakeBack, title};
+use crate::change_set::{Carried, Flag, Merging, Role, Start, TakeBack, title};
 use crate::plan::plan;
 use crate::retry::with_retry;
 
@@ -71,6 +71,7 @@ impl Services {
             preflight_merge: Merging::Each(units.iter().map(merge_by).collect()),
             settle_millis: units.values().flat_map(|unit| settle_millis(project, unit)).max().unwrap_or(0),
             limits: self.limits,
+            flags: Flag::ALL.into(),
             reviewers: reviewers(project, &requesters),
             change_set,
             project: project.id.clone(),

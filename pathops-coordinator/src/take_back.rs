@@ -10,7 +10,7 @@ use pathops_core::{
 };
 
 use crate::activity::Services;
-use crate::change_set::{End, Merging, Recovery, Stage, Start, State, TakeBack, landed};
+use crate::change_set::{End, Flag, Merging, Recovery, Stage, Start, State, TakeBack, landed};
 use crate::control_plane::{ControlPlane, change_set_id, context, decode_state, run_id};
 use crate::request::{Wanted, reviewers, settle_millis};
 use crate::retry::with_retry;
@@ -129,6 +129,7 @@ impl Services {
             preflight_merge: Merging::Each(BTreeMap::new()),
             settle_millis: units.values().flat_map(|unit| settle_millis(project, unit)).max().unwrap_or(0),
             limits: self.limits,
+            flags: Flag::ALL.into(),
             reviewers: reviewers(project, &requesters),
             change_set,
             project: project.id.clone(),

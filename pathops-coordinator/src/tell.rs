@@ -5,26 +5,30 @@ use std::collections::BTreeSet;
 use pathops_core::lifecycle::{HumanDecision, Recorded};
 use pathops_core::policy::Action;
 use pathops_core::project::{Project, Role};
-use pathops_core::{ChangeSetId, Error, ErrorKind, IdempotencyKey, PersonId, Principal, Result};
+use pathops_core::{ChangeSetId, Error, ErrorKind, IdempotencyKey, PersonId, Principal, Result, UnitId};
 
-use crate::change_set::{State, Told};
+use crate::change_set::{Stage, State, Told};
 use crate::control_plane::{ControlPlane, encode, run_id};
 
 /// What somebody wants of a change set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum Wish<'u> {
     Cancel,
     Pause,
     Resume,
+    Retry(&'u UnitId),
+    Reset(&'u UnitId, Stage),
 }
 
-impl Wish {
+impl Wish<'_> {
     /// Completes "failed to …".
     fn operation(self) -> &'static str {
         match self {
             Self::Cancel => "cancel a change set",
             Self::Pause => "pause a change set",
             Self::Resume => "resume a change set",
+            Self::Retry(_) => "have a step tried again",
+            Self::Reset(..) => "reset a change set",
         }
     }
 
@@ -33,6 +37,20 @@ impl Wish {
             Self::Cancel => Told::Cancel(by),
             Self::Pause => Told::Pause(by),
             Self::Resume => Told::Resume(by),
+            Self::Retry(unit) => Told::Retry { unit: unit.clone(), by },
+            Self::Reset(unit, to) => Told::Reset { unit: unit.clone(), to, by },
+        }
+    }
+
+    /// Why nothing would come of it, as things stand.
+    fn objection(self, state: &State) -> Option<String> {
+        let goes_back = state.start.recovery.is_some() && !state.is_queued();
+        match self {
+            _ if state.end.is_some() => Some("it has ended".to_owned()),
+            Self::Cancel if goes_back => Some("it takes another one back, and comes to its end".to_owned()),
+            Self::Cancel | Self::Pause | Self::Resume => None,
+            Self::Retry(unit) => state.objection_to_retry(unit),
+            Self::Reset(unit, to) => state.objection_to_reset(unit, to),
         }
     }
 }
@@ -94,7 +112,35 @@ impl ControlPlane {
         self.tell_all(by, reason, Wish::Resume).await
     }
 
-    async fn tell_all(&self, by: &PersonId, reason: &str, wish: Wish) -> Result<Vec<ChangeSetId>> {
+    /// Has something of a unit tried again that could not be done, where the change set waits for that
+    /// ([`Limits::retry`](crate::change_set::Limits::retry)), on its way back, too. It is done by another operation, with a key of its own,
+    /// from what is there by then; what comes too late of the one before counts no more. It goes no other way than before: what a policy
+    /// asks for, it asks for as before. What CI, a deployment or a decision has refused does not wait for this, and nothing does that may
+    /// have let people merge into production.
+    ///
+    /// Who may resume a change set may do this. The history has who did it, and why; so do its remarks.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::cancel`]; and `Invalid` where nothing of the unit waits for it.
+    pub async fn retry(&self, change_set: &ChangeSetId, unit: &UnitId, by: &PersonId, reason: &str) -> Result<()> {
+        self.tell(change_set, by, reason, Wish::Retry(unit)).await
+    }
+
+    /// Has a unit go back to an earlier step: to `Building`, until its source is merged; from then on to `Rebuilding`, until it is on its way
+    /// into preflight; and once it is there to `PreflightDeploy`, until it is proposed for production. It goes on from there as it did, with
+    /// all evidence that there is; what was decided of it is decided anew. What is being done of it comes to its end before, and what only
+    /// waits is let go of.
+    ///
+    /// What people have merged is not undone by it, nor is what was proposed or granted: later it is refused, and a change set is cancelled
+    /// or taken back instead. Who may resume a change set may do this. Where it comes too late, nothing changes, and the remarks say so.
+    ///
+    /// # Errors
+    /// As [`ControlPlane::cancel`]; and `Invalid` where the unit does not go back there, with the reason.
+    pub async fn reset(&self, change_set: &ChangeSetId, unit: &UnitId, to: Stage, by: &PersonId, reason: &str) -> Result<()> {
+        self.tell(change_set, by, reason, Wish::Reset(unit, to)).await
+    }
+
+    async fn tell_all(&self, by: &PersonId, reason: &str, wish: Wish<'_>) -> Result<Vec<ChangeSetId>> {
         let (mut told, mut failed) = (Vec::new(), None);
         for change_set in self.open_change_sets().await? {
             match self.tell(&change_set, by, reason, wish).await {
@@ -107,14 +153,11 @@ impl ControlPlane {
         failed.map_or(Ok(told), Err)
     }
 
-    async fn tell(&self, change_set: &ChangeSetId, by: &PersonId, reason: &str, wish: Wish) -> Result<()> {
+    async fn tell(&self, change_set: &ChangeSetId, by: &PersonId, reason: &str, wish: Wish<'_>) -> Result<()> {
         let refused = |kind, why: &dyn std::fmt::Display| Error::new(kind, wish.operation()).on(change_set).because(why);
         let state = self.state(change_set).await?.ok_or_else(|| refused(ErrorKind::NotFound, &"there is none of that name"))?;
-        if state.end.is_some() {
-            return Err(refused(ErrorKind::Invalid, &"it has ended"));
-        }
-        if wish == Wish::Cancel && state.start.recovery.is_some() && !state.is_queued() {
-            return Err(refused(ErrorKind::Invalid, &"it takes another one back, and comes to its end"));
+        if let Some(why) = wish.objection(&state) {
+            return Err(refused(ErrorKind::Invalid, &why));
         }
         let project = self.project().await?;
         let role = role_to(wish, &project, &state, by)
@@ -129,7 +172,7 @@ impl ControlPlane {
 }
 
 /// The role in which somebody may have that of a change set.
-pub(crate) fn role_to(wish: Wish, project: &Project, state: &State, by: &PersonId) -> Option<Role> {
+pub(crate) fn role_to(wish: Wish<'_>, project: &Project, state: &State, by: &PersonId) -> Option<Role> {
     let roles = project.people.get(by)?;
     if wish == Wish::Cancel && *by == state.start.request.requested_by {
         return roles.first().copied();

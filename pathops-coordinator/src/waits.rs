@@ -121,6 +121,10 @@ pub(crate) fn of_operation(state: &State, command: &Command, since: UnixMillis, 
         Command::Promote { scope, role, pull_request, .. } => {
             (merge_of(*role, pull_request), EndedBy::People(people(state, scope)), None)
         }
+        Command::AwaitRetry { reason, .. } => {
+            let what = format!("could not go on ({reason}), and waits for somebody who has it tried again");
+            (what, EndedBy::People(Vec::new()), None)
+        }
         Command::Close { .. } => ("closes its pull requests".to_owned(), EndedBy::System("the Git host"), None),
         Command::Revert { .. } => ("opens the pull request that goes back".to_owned(), EndedBy::System("the Git host"), None),
         Command::Comment { .. } => ("writes its status comments".to_owned(), EndedBy::System("the Git host"), None),
@@ -133,8 +137,10 @@ pub(crate) fn of_operation(state: &State, command: &Command, since: UnixMillis, 
 
 /// The limit of a step, as it is by now.
 fn limit(state: &State, command: &Command) -> Option<Deadline> {
-    let at = state.units.get(command.unit()?)?.limited?.until;
-    Some(Deadline { at, then: "the change set stops and goes back" })
+    let progress = state.units.get(command.unit()?)?;
+    let goes_back = progress.stage > Stage::Judging;
+    let then = if goes_back { "it is left to people" } else { "the change set stops and goes back" };
+    Some(Deadline { at: progress.limited?.until, then })
 }
 
 fn of_turn(turn: &Turn) -> String {

@@ -19,7 +19,7 @@ use crate::embedded::{ALONE, clock, engine};
 /// What is wrong with an engine, and which cases are about that.
 const DEFECTS: &[(Defect, &[&str])] = &[
     (Defect::None, &[]),
-    (Defect::CallsEveryRunNew, &["starting_again_changes_nothing"]),
+    (Defect::CallsEveryRunNew, &["starting_again_changes_nothing", "what_has_ended_goes_to_the_archive"]),
     (Defect::StartsAnything, &["what_is_no_start_is_refused"]),
     (Defect::ForgetsWhatIsToldEarly, &["what_is_told_early_is_heard"]),
     (
@@ -32,11 +32,12 @@ const DEFECTS: &[(Defect, &[&str])] = &[
             "what_is_told_is_heard_once_in_order",
         ],
     ),
-    (Defect::TellsWhatHasEnded, &["a_run_that_has_ended_hears_nothing"]),
+    (Defect::TellsWhatHasEnded, &["a_run_that_has_ended_hears_nothing", "what_has_ended_goes_to_the_archive"]),
     (Defect::OverlooksTheLimitOfEntries, &["a_long_run_is_read_in_pages"]),
     (Defect::ListsInNoOrder, &["runs_are_listed_in_order"]),
     (Defect::ListsEveryMachine, &["runs_are_listed_in_order"]),
     (Defect::GivesEverybodyTheTurn, &["hosts_take_turns", "one_has_the_turn"]),
+    (Defect::ArchivesNothing, &["what_has_ended_goes_to_the_archive"]),
     (Defect::NeverDrains, &["drained_it_lets_go_and_another_goes_on"]),
 ];
 
@@ -52,6 +53,7 @@ enum Defect {
     ListsInNoOrder,
     ListsEveryMachine,
     GivesEverybodyTheTurn,
+    ArchivesNothing,
     NeverDrains,
     PerformsUnderAnotherKey,
     PerformsTwice,
@@ -235,6 +237,10 @@ impl Engine for Defective {
             runs.reverse();
         }
         Ok(runs)
+    }
+
+    async fn archive(&self, ended_before: UnixMillis, limit: usize) -> Result<Vec<RunId>> {
+        if self.is(Defect::ArchivesNothing) { Ok(Vec::new()) } else { self.right.archive(ended_before, limit).await }
     }
 
     async fn drive(&self, machines: &Machines, run: &RunId) -> Result<Run> {

@@ -22,7 +22,7 @@ use crate::server::{Server, installed};
 /// How often it looks for what it was not told of.
 const PAUSE: Duration = Duration::from_millis(50);
 
-pub(crate) const ALONE: EngineTraits = EngineTraits { shared: false, compares_keys: true, has_server: false };
+pub(crate) const ALONE: EngineTraits = EngineTraits { shared: false, compares_keys: true, archives: true, has_server: false };
 
 pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock)

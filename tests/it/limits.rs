@@ -202,7 +202,7 @@ fn what_is_cancelled_while_it_is_paused_has_not_failed() {
 
 #[test]
 fn what_comes_in_time_goes_on_as_without_limits() {
-    let all = Limits { work: Some(HOUR), build: Some(HOUR), review: Some(HOUR), approval: Some(HOUR) };
+    let all = Limits { work: Some(HOUR), build: Some(HOUR), review: Some(HOUR), approval: Some(HOUR), retry: None };
     let state = world(all).carry_out(request(), "k").unwrap();
     assert_eq!((state.end, state.failure.as_ref()), (Some(End::Live), None));
     assert!(state.units.values().all(|unit| unit.limited.is_none()), "{state:?}");

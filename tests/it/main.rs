@@ -36,6 +36,7 @@ mod program;
 mod provenance;
 mod releases;
 mod requests;
+mod rescue;
 mod retention;
 mod s3;
 mod sample;

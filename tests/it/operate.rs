@@ -9,7 +9,7 @@ use pathops_core::adapter::{Entry, Journal as _, Run, Seq};
 use pathops_core::flow::{Difference, Divergence, Event, Replay};
 use pathops_core::memory::MemoryJournal;
 use pathops_core::project::FeatureRequest;
-use pathops_core::{ChangeSetId, IdempotencyKey, Result, RunId};
+use pathops_core::{ChangeSetId, ErrorKind, IdempotencyKey, Result, RunId};
 use serde_json::json;
 
 use crate::world::{World, cx, feature_of, id, person, wait};
@@ -116,6 +116,35 @@ fn the_history_of_a_change_set_comes_page_by_page_and_makes_the_same_state_again
         assert!(!that(ChangeSetFilter { paused: Some(true), ..any }));
         assert_eq!(wait(plane.replay(&"nobody-knows-it".parse().unwrap())).unwrap(), None);
     }
+}
+
+#[test]
+fn what_has_ended_is_archived_and_is_read_as_before() {
+    let world = World::new(MemoryJournal::new());
+    let (request, key) = (feature_of(&["orders"], "better", None), IdempotencyKey::new("k"));
+    let state = world.carry_out(request.clone(), "k").unwrap();
+    let (plane, change_set) = (world.plane(), state.start.change_set.clone());
+    let history = wait(plane.history(&change_set, Seq(0), 1_000)).unwrap();
+    let hour = std::time::Duration::from_secs(3_600);
+    assert_eq!(wait(plane.archive(hour)).unwrap(), 0, "it has just ended");
+    world.clock.advance(hour * 2);
+    assert_eq!(wait(plane.archive(hour)).unwrap(), 1);
+    assert_eq!(wait(plane.archive(hour)).unwrap(), 0, "it is archived once");
+
+    let list = |filter: ChangeSetFilter| wait(plane.change_sets(&filter, None, 9)).unwrap();
+    let archived = ChangeSetFilter { archived: true, ..ChangeSetFilter::default() };
+    assert_eq!(list(ChangeSetFilter::default()), []);
+    assert_eq!(list(archived.clone()), std::slice::from_ref(&change_set));
+    assert_eq!(list(ChangeSetFilter { end: Some(End::Live), ..archived.clone() }), std::slice::from_ref(&change_set));
+    assert_eq!(list(ChangeSetFilter { end: Some(End::Cancelled), ..archived }), []);
+    assert_eq!(wait(plane.state(&change_set)).unwrap(), Some(state.clone()));
+    assert_eq!(wait(plane.history(&change_set, Seq(0), 1_000)).unwrap(), history);
+    assert_eq!(wait(plane.replay(&change_set)).unwrap(), Some(state));
+    assert_eq!(wait(plane.waits(&change_set)).unwrap(), Some(Vec::new()));
+    assert_eq!(wait(plane.request_feature(request, Some(&key))).unwrap(), change_set, "its name is its own for ever");
+    let late = wait(plane.cancel(&change_set, &person("alice"), "not wanted")).unwrap_err();
+    assert!(late.kind() == ErrorKind::Invalid && late.to_string().contains("it has ended"), "{late}");
+    assert_eq!(wait(plane.doubts_in_production()).unwrap().unseen, [""; 0], "what brought it there is still known");
 }
 
 /// A run that has ended, and its journal.

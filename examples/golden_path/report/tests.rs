@@ -45,6 +45,7 @@ fn declared() -> State {
         carries: Vec::new(),
         settle_millis: 1000,
         limits: Limits::default(),
+        flags: std::collections::BTreeSet::new(),
         apps: std::collections::BTreeMap::new(),
         reviewers: vec![PersonId::parse("bob").unwrap()],
         at: UnixMillis(0),

@@ -22,6 +22,7 @@ const FORMAT: Format = Format {
     schema: &[
         include_str!("../../migrations/postgres/0001_journal.sql"),
         include_str!("../../migrations/postgres/0002_journal.sql"),
+        include_str!("../../migrations/postgres/0003_journal.sql"),
     ],
     table: "pathops_journal",
     // "PaOp" in ASCII, twice.
@@ -198,6 +199,14 @@ impl Journal for PostgresJournal {
         in_time(cx, &call, async {
             let mut connection = self.database.connection(&call).await?;
             rows::entries(&call, &mut connection, run, after, limit).await
+        })
+        .await
+    }
+
+    async fn archive(&self, cx: &OpContext, ended_before: UnixMillis, limit: usize) -> Result<Vec<RunId>> {
+        let call = self.database.call("archive runs", "");
+        in_time(cx, &call, async {
+            rows::archive(&call, &mut *self.database.connection(&call).await?, ended_before, limit).await
         })
         .await
     }

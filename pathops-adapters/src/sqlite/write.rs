@@ -25,7 +25,8 @@ pub(super) async fn create(
     if !lease::is_held(transaction, lease).await? {
         return Err(refused(transaction, &Refusal::Fence));
     }
-    let there = "SELECT machine, event FROM runs JOIN entries ON run = id WHERE id = ? AND entries.seq = 1";
+    let there =
+        "SELECT machine, event FROM all_runs JOIN all_entries AS entry ON run = id WHERE id = ?1 AND run = ?1 AND entry.seq = 1";
     let there = query_as::<_, (String, String)>(there).bind(run.as_str()).fetch_optional(transaction.sqlite()).await;
     if let Some(there) = there.map_err(|e| transaction.call.failed(e))? {
         let same = record.is_beginning_of(machine, &there);
@@ -67,12 +68,12 @@ pub(super) async fn tell(
     at: UnixMillis,
     told: &Value,
 ) -> Result<SignalNumber> {
-    let known = query_as::<_, (i64, String)>("SELECT number, told FROM signals WHERE run = ? AND key = ?");
+    let known = query_as::<_, (i64, String)>("SELECT number, told FROM all_signals WHERE run = ? AND key = ?");
     let known = known.bind(run.as_str()).bind(key.as_str()).fetch_optional(transaction.sqlite()).await;
     if let Some(known) = known.map_err(|e| transaction.call.failed(e))? {
         return told_again(&transaction.call, told, &known);
     }
-    let ended = query_scalar::<_, bool>("SELECT EXISTS (SELECT 1 FROM runs WHERE id = ? AND ended)").bind(run.as_str());
+    let ended = query_scalar::<_, bool>("SELECT EXISTS (SELECT 1 FROM all_runs WHERE id = ? AND ended)").bind(run.as_str());
     if ended.fetch_one(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))? {
         return Err(transaction.call.refused(ErrorKind::Invalid, "the run has ended"));
     }
@@ -110,7 +111,7 @@ async fn why_not(
     match (error.as_database_error().map(DatabaseError::message), record.hears, record.closes) {
         (Some("fence"), ..) => Ok(Refusal::Fence),
         (Some("place"), ..) => {
-            let last = query_as::<_, (i64, bool)>("SELECT seq, ended FROM runs WHERE id = ?").bind(run.as_str());
+            let last = query_as::<_, (i64, bool)>("SELECT seq, ended FROM all_runs WHERE id = ?").bind(run.as_str());
             let last = last.fetch_optional(transaction.sqlite()).await.map_err(|e| transaction.failed(e))?;
             Ok(match last {
                 None => Refusal::Unknown,
@@ -132,7 +133,7 @@ async fn why_not(
 /// Whether this very transition is there as number `seq`.
 async fn is_stored(transaction: &mut Transaction<'_>, run: &RunId, seq: Seq, record: &Record) -> Result<bool> {
     let row = "SELECT e.seq, e.format, e.at, e.event, e.closes, e.opens, r.seq, r.state, r.ended \
-               FROM entries e JOIN runs r ON e.run = r.id WHERE r.id = ? AND e.seq = ?";
+               FROM all_entries e JOIN all_runs r ON e.run = r.id WHERE r.id = ?1 AND e.run = ?1 AND e.seq = ?2";
     let row = query_as::<_, StoredRow>(row).bind(run.as_str()).bind(stored(seq.0)).fetch_optional(transaction.sqlite()).await;
     Ok(row.map_err(|e| transaction.failed(e))?.is_some_and(|row| record.is_stored_as(&row)))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use libtest_mimic::Trial;
 use pathops_adapters::postgres::PostgresJournal;
-use pathops_core::adapter::{Journal as _, Lease, OpId, OpenOp, RunFilter, Seq, SignalNumber, Transition};
+use pathops_core::adapter::{Created, Journal as _, Lease, OpId, OpenOp, RunFilter, Seq, SignalNumber, Transition};
 use pathops_core::{Effect, Error, ErrorKind, RunId, UnixMillis};
 use serde_json::json;
 use sqlx::Connection as _;
@@ -29,6 +29,9 @@ pub(crate) fn trials(server: &OneServer) -> Vec<Trial> {
             Box::pin(several_that_make_a_journal_at_once_find_it_made(it))
         }),
         trial(server, "opening_again_changes_no_table", |it| Box::pin(opening_again_changes_no_table(it))),
+        trial(server, "those_who_archive_and_make_runs_at_once_do_not_meet", |it| {
+            Box::pin(those_who_archive_and_make_runs_at_once_do_not_meet(it))
+        }),
         trial(server, "tables_of_the_first_version_are_taken_further", |it| {
             Box::pin(tables_of_the_first_version_are_taken_further(it))
         }),
@@ -289,6 +292,54 @@ async fn entries_cannot_be_changed_deleted_or_skipped(server: &Server) {
         execute(&url, sql).await.expect_err(sql);
     }
     assert_eq!(check_whole(&journal).await.len(), 2);
+    journal.tell(&cx(), &run(), UnixMillis(5), &json!("stop")).await.unwrap();
+    let end = Transition { ends: true, ..transition(3, "me") };
+    journal.append(&cx(), &lease, &run(), Seq(2), &end).await.unwrap();
+    assert_eq!(journal.archive(&cx(), UnixMillis(i64::MAX), 9).await.unwrap(), [run()]);
+    for sql in [
+        "UPDATE pathops_archived_entries SET event = '1' WHERE seq = 2",
+        "DELETE FROM pathops_archived_entries WHERE seq = 2",
+        "DELETE FROM pathops_archived_runs",
+        "TRUNCATE pathops_archived_entries CASCADE",
+        "DELETE FROM pathops_archived_signals",
+    ] {
+        execute(&url, sql).await.expect_err(sql);
+    }
+    assert_eq!(check_whole(&journal).await.len(), 3);
+}
+
+/// Several hosts archive at once, beside those who make runs of the very names that are being archived.
+async fn those_who_archive_and_make_runs_at_once_do_not_meet(server: &Server) {
+    let url = server.database().await;
+    let (journal, lease) = with_run(&url).await;
+    let first = Transition { ends: true, ..transition(1, "me") };
+    let names: Vec<RunId> = (10..50).map(|n| RunId::parse(format!("run-{n}")).unwrap()).collect();
+    for name in &names {
+        journal.create(&cx(), &lease, name, "promotion", &first).await.unwrap();
+    }
+    let mut tasks = Vec::new();
+    for _ in 0..3 {
+        let journal = PostgresJournal::open(&url).await.unwrap();
+        tasks.push(tokio::spawn(async move {
+            let mut moved = Vec::new();
+            for _ in 0..40 {
+                moved.extend(journal.archive(&cx(), UnixMillis(i64::MAX), 3).await.unwrap());
+            }
+            moved
+        }));
+    }
+    for _ in 0..3 {
+        for name in &names {
+            assert_eq!(journal.create(&cx(), &lease, name, "promotion", &first).await.unwrap(), Created::Existing);
+        }
+    }
+    let mut moved = Vec::new();
+    for task in tasks {
+        moved.extend(task.await.unwrap());
+    }
+    moved.sort();
+    assert_eq!(moved, names, "each is moved once");
+    assert_eq!(journal.runs(&cx(), &RunFilter::default(), None, 100).await.unwrap(), [run()]);
 }
 
 async fn damaged_values_are_corrupt(server: &Server) {

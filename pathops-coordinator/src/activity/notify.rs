@@ -54,6 +54,10 @@ pub(super) fn before(command: &Command) -> Option<Notice> {
             Importance::ActionNeeded,
             format!("please approve {} for production: {}", scope.unit.id, pull_request.url),
         )),
+        Command::AwaitRetry { scope, reason, until, .. } => {
+            let text = format!("please have {} tried again by {until}, it could not go on: {reason}", scope.unit.id);
+            Some(notice(scope, Importance::ActionNeeded, text))
+        }
         _ => None,
     }
 }

@@ -266,6 +266,17 @@ pub enum Command {
         /// What would be promoted, and how far it is.
         artifact: Box<ArtifactLifecycle>,
     },
+    /// Wait for somebody who has something tried again that could not be done.
+    AwaitRetry {
+        /// What it is about.
+        scope: Scope,
+        /// Which of those of its unit.
+        attempt: u32,
+        /// Why it could not be done.
+        reason: String,
+        /// Until when it is waited for.
+        until: UnixMillis,
+    },
     /// Close pull requests that have become pointless, and delete their branches.
     Close {
         /// What it is about.
@@ -329,9 +340,18 @@ impl Command {
             Command::AwaitMerge { role, .. } | Command::Promote { role, .. } => !matches!(role, Role::Recovery | Role::Restore),
             Command::Decide { wait, .. } => *wait,
             Command::Work { patch, .. } => patch.is_none(),
-            Command::AwaitTurn { .. } => true,
+            Command::AwaitTurn { .. } | Command::AwaitRetry { .. } => true,
             _ => false,
         }
+    }
+
+    /// Whether it waits for others, for as long as that takes.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        use Command as C;
+        // A build is found again where it runs.
+        let others = matches!(self, C::Build { .. } | C::AwaitMerge { .. } | C::Observe { .. } | C::Promote { .. });
+        others || self.only_waits()
     }
 
     /// The unit it is about; none for what is about the change set as a whole.
@@ -349,6 +369,7 @@ impl Command {
             | Command::Decide { scope, .. }
             | Command::Propose { scope, .. }
             | Command::Promote { scope, .. }
+            | Command::AwaitRetry { scope, .. }
             | Command::Close { scope, .. }
             | Command::Revert { scope, .. } => Some(&scope.unit.id),
             Command::AwaitTurn { .. } | Command::Comment { .. } | Command::Record { .. } => None,

@@ -35,6 +35,13 @@ pub(super) fn enter(state: &mut State, unit: &UnitId, stage: Stage, at: UnixMill
     command
 }
 
+/// Waits for somebody who has something of the unit tried again, for as long as it says.
+pub(super) fn await_retry(state: &State, unit: &UnitId) -> Option<Command> {
+    let (given_up, limited) = (state.awaits_retry(unit)?, state.units.get(unit)?.limited?);
+    let (attempt, reason, until) = (given_up.attempt, given_up.reason.clone(), limited.until);
+    Some(Command::AwaitRetry { scope: scope(state, unit)?, attempt, reason, until })
+}
+
 /// What a unit got to production as, and the decision that it got there by.
 pub(crate) struct Promoted<'s> {
     pub(crate) scope: Scope,

@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::change_set::Stage;
 
 /// How long a change set waits for a step of a unit before it stops and goes back. It keeps those that it began with. `None`: as long as it
-/// takes.
+/// takes, but for [`Limits::retry`].
 ///
 /// Time goes by the clock of the host: a restart does not begin it again, and what is out of reach meanwhile does not stop it. What others
 /// did counts, however late it is seen: a limit ends a wait only where a look after it finds nothing. While a change set is paused, the
-/// limits of what people do stand still. The way back has no limit: where it has to wait, it waits.
+/// limits of what people do stand still. The way back has no other limit than [`Limits::retry`]: where it has to
+/// wait, it waits.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,6 +42,11 @@ pub struct Limits {
     /// into production on, the merge by people included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub approval: Option<Duration>,
+    /// For somebody to have a step tried again that could not be done
+    /// ([`ControlPlane::retry`](crate::ControlPlane::retry)), also on the way back. `None`: nobody is waited for; it stops and goes back, or is
+    /// left to people, at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Duration>,
 }
 
 /// What has a limit.
@@ -52,6 +58,7 @@ pub enum LimitedStep {
     Build,
     Review,
     Approval,
+    Retry,
 }
 
 /// Until when a unit is waited for where it is.
@@ -75,6 +82,7 @@ impl Limits {
             LimitedStep::Build => self.build,
             LimitedStep::Review => self.review,
             LimitedStep::Approval => self.approval,
+            LimitedStep::Retry => self.retry,
         }
     }
 
@@ -109,6 +117,7 @@ impl Limited {
             LimitedStep::Build => "CI has not finished the build",
             LimitedStep::Review => "nobody has merged or closed the pull request",
             LimitedStep::Approval => "what the policy asks for was not there, or nobody has merged it,",
+            LimitedStep::Retry => "nobody had tried again what could not be done",
         };
         format!("{what} by {}, which is how long it is waited for", self.until)
     }

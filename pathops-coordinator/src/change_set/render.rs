@@ -46,6 +46,11 @@ pub fn headline(state: &State) -> String {
             Some(_) => format!("Stopped; people have to look after what is left. {why}"),
         };
     }
+    let given_up = |unit: &UnitId| Some(format!("{unit} could not go on: {}", state.awaits_retry(unit)?.reason));
+    let given_up: Vec<String> = state.units.keys().filter_map(given_up).collect();
+    if !given_up.is_empty() {
+        return format!("Waits for somebody who has it tried again: {}", given_up.join("; "));
+    }
     let pushes: Vec<String> =
         state.units.keys().filter_map(|unit| Some(format!("{unit} {}", awaited_push(state, unit)?))).collect();
     if !pushes.is_empty() {

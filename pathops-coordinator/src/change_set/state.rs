@@ -11,7 +11,7 @@ use pathops_core::{
 use pathops_evidence::EvidenceRecord;
 use serde::{Deserialize, Serialize};
 
-use crate::change_set::{Limited, Limits, Recovery};
+use crate::change_set::{Flag, GivenUp, Limited, Limits, Recovery, Reset};
 use crate::plan::ExecutionPlan;
 
 /// What a change set begins with. One that has to wait for its turn is planned anew when that has come; from then on it never changes.
@@ -39,6 +39,9 @@ pub struct Start {
     /// How long is waited for a step. Earlier versions waited as long as it took.
     #[serde(default, skip_serializing_if = "Limits::are_none")]
     pub limits: Limits,
+    /// What its version knew that earlier ones did not. It keeps those, also where it is planned anew.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub flags: BTreeSet<Flag>,
     /// Who is asked for reviews.
     pub reviewers: Vec<PersonId>,
     /// The lifecycles of the units, where it is known which owner took them onto the path.
@@ -398,6 +401,12 @@ pub struct Progress {
     pub app: Option<AppLifecycle>,
     /// What went wrong.
     pub problem: Option<String>,
+    /// What of it could not be done at last, where it was waited for somebody who has it tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_up: Option<Box<GivenUp>>,
+    /// Where it is to go back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reset: Option<Box<Reset>>,
 }
 
 impl Progress {

@@ -9,6 +9,7 @@ use pathops_core::{UnitId, UnixMillis};
 use crate::change_set::enter::enter;
 use crate::change_set::lifecycles::{follow, rule_out};
 use crate::change_set::recovery::as_landed;
+use crate::change_set::rescue::{awaited, give_up, instead};
 use crate::change_set::transition::{Next, Work, transition};
 use crate::change_set::{
     Carried, Command, Comment, End, Failure, Outcome, Progress, Role, Stage, Start, State, TakeBack, comment, headline,
@@ -54,6 +55,8 @@ fn declared(start: &Start) -> State {
         again: None,
         app: start.apps.get(unit).cloned(),
         problem: None,
+        given_up: None,
+        reset: None,
     };
     // While it has to wait, nobody knows what there will be to take back.
     let recovery = start.recovery.as_ref().filter(|_| start.turn.is_none());
@@ -107,8 +110,8 @@ fn turn(state: &mut State, outcome: &Outcome, at: UnixMillis) -> Vec<Command> {
     {
         let State { start, units, lifecycle, .. } = declared(planned);
         // What it has waited for stays on record.
-        let turn = state.start.turn.take();
-        (state.start, state.units, state.lifecycle) = (Start { turn, ..start }, units, lifecycle);
+        let (turn, flags) = (state.start.turn.take(), std::mem::take(&mut state.start.flags));
+        (state.start, state.units, state.lifecycle) = (Start { turn, flags, ..start }, units, lifecycle);
         for Carried { change_set, title, .. } in state.start.carries.clone() {
             remark(state, format!("it carries `{change_set}`, too: {title}"));
         }
@@ -149,6 +152,7 @@ pub(super) fn step(mut state: State, command: &Command, outcome: &Outcome, at: U
         (Command::AwaitTurn { .. }, _) => commands.extend(turn(&mut state, outcome, at)),
         (Command::Comment { .. }, _) => commented(&mut state, outcome),
         (Command::Record { .. }, _) => recorded(&mut state, outcome),
+        (Command::AwaitRetry { attempt, .. }, Some(unit)) => commands.extend(awaited(&mut state, &unit, *attempt, at)),
         (_, Some(unit)) => commands.extend(unit_step(&mut state, &unit, outcome, at)),
         (_, None) => {}
     }
@@ -190,6 +194,13 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis
     if let Outcome::Built { remarks, .. } = outcome {
         remarks.iter().for_each(|text| remark(state, format!("{unit}: {text}")));
     }
+    let came_to = match &next {
+        Next::Do(stage) | Next::Rest(stage) => Some(*stage),
+        Next::Fail(_) => None,
+    };
+    if let Some(back) = instead(state, unit, outcome, came_to, at) {
+        return Some(back);
+    }
     match next {
         // What was begun has come to its end, and nothing else is begun: it goes back from where it is.
         Next::Do(stage) if state.cancelled.is_some() && stage < Stage::FailureEvidence => {
@@ -206,7 +217,10 @@ fn unit_step(state: &mut State, unit: &UnitId, outcome: &Outcome, at: UnixMillis
             set_stage(state, unit, stage);
             None
         }
-        Next::Fail(reason) => fail(state, unit, reason, at),
+        Next::Fail(reason) => {
+            let given_up = matches!(outcome, Outcome::Failed { .. }).then(|| give_up(state, unit, &reason, at)).flatten();
+            given_up.or_else(|| fail(state, unit, reason, at))
+        }
     }
 }
 
@@ -217,7 +231,7 @@ pub(crate) fn source_stays(url: &str) -> String {
 
 /// Notes a failure. The first one stops the change set; a snapshot is taken of each unit that reached an environment, and of each
 /// deployment on the way back.
-fn fail(state: &mut State, unit: &UnitId, reason: String, at: UnixMillis) -> Option<Command> {
+pub(super) fn fail(state: &mut State, unit: &UnitId, reason: String, at: UnixMillis) -> Option<Command> {
     let progress = state.units.get_mut(unit)?;
     let stage = progress.stage;
     if matches!(stage, Stage::RecoveryFailureEvidence | Stage::RestoreFailureEvidence) {
@@ -405,7 +419,7 @@ fn stage(state: &State, unit: &UnitId) -> Stage {
     state.units.get(unit).map_or(Stage::Stopped, |progress| progress.stage)
 }
 
-fn set_stage(state: &mut State, unit: &UnitId, stage: Stage) {
+pub(super) fn set_stage(state: &mut State, unit: &UnitId, stage: Stage) {
     if let Some(progress) = state.units.get_mut(unit) {
         (progress.stage, progress.limited) = (stage, None);
     }

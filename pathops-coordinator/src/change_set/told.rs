@@ -2,11 +2,12 @@
 
 use pathops_core::lifecycle::{HumanDecision, Recorded};
 use pathops_core::policy::Supersession;
-use pathops_core::{ChangeSetId, UnixMillis};
+use pathops_core::{ChangeSetId, UnitId, UnixMillis};
 use serde::{Deserialize, Serialize};
 
+use crate::change_set::rescue::{reset, try_again};
 use crate::change_set::step::{advance_and_speak, remark};
-use crate::change_set::{Command, State};
+use crate::change_set::{Command, Stage, State};
 use crate::turn::may_be_in_production;
 
 /// What a change set is told, by whom and why.
@@ -19,6 +20,22 @@ pub enum Told {
     Pause(Recorded<HumanDecision>),
     /// It goes on where it stood.
     Resume(Recorded<HumanDecision>),
+    /// What could not be done is tried again.
+    Retry {
+        /// Of which unit.
+        unit: UnitId,
+        /// Who wants that.
+        by: Recorded<HumanDecision>,
+    },
+    /// A unit goes back to an earlier step.
+    Reset {
+        /// Which.
+        unit: UnitId,
+        /// Which step.
+        to: Stage,
+        /// Who wants that.
+        by: Recorded<HumanDecision>,
+    },
     /// A newer one takes its place: it is cancelled, as far as it gives way.
     Superseded {
         /// The newer one.
@@ -33,6 +50,7 @@ pub enum Told {
 /// What follows from it. What comes too late is noted, and changes nothing else.
 pub(super) fn hear(mut state: State, told: &Told, at: UnixMillis) -> (State, Vec<Command>) {
     let who = |by: &Recorded<HumanDecision>| by.get().person.clone();
+    let mut commands = Vec::new();
     match told {
         Told::Cancel(by) if state.end.is_some() => remark(&mut state, format!("{} cancelled it after it had ended", who(by))),
         Told::Cancel(by) if state.start.recovery.is_some() && !state.is_queued() => {
@@ -50,9 +68,11 @@ pub(super) fn hear(mut state: State, told: &Told, at: UnixMillis) -> (State, Vec
         Told::Pause(by) if state.end.is_some() => remark(&mut state, format!("{} paused it after it had ended", who(by))),
         Told::Pause(by) => drop(state.paused.get_or_insert_with(|| Box::new(by.clone()))),
         Told::Resume(by) => resume(&mut state, by.get().at),
+        Told::Retry { unit, by } => commands.extend(try_again(&mut state, unit, by, at)),
+        Told::Reset { unit, to, by } => commands.extend(reset(&mut state, unit, *to, by, at)),
         Told::Superseded { by, supersession, asked } => give_way(&mut state, by, *supersession, asked),
     }
-    let commands = advance_and_speak(&mut state, at);
+    commands.extend(advance_and_speak(&mut state, at));
     (state, commands)
 }
 

@@ -114,13 +114,15 @@ pub struct RunFilter {
     pub machine: Option<String>,
     /// Those that have ended, or those that have not.
     pub ended: Option<bool>,
+    /// Those in the [archive](Journal::archive) instead of the others.
+    pub archived: bool,
 }
 
 impl RunFilter {
     /// The runs of `machine`.
     #[must_use]
     pub fn of(machine: impl Into<String>) -> Self {
-        Self { machine: Some(machine.into()), ended: None }
+        Self { machine: Some(machine.into()), ended: None, archived: false }
     }
 
     /// Of these, the ones that have not ended.
@@ -167,7 +169,7 @@ pub struct JournalCapabilities {
 /// Where runs live: their transitions, their open operations and the leases that guard them.
 ///
 /// A transition is one transaction: event, new state, ended operation and new operations are there together or
-/// not at all. Entries are never changed or deleted.
+/// not at all. Entries are never changed or deleted; those of a run that has ended may move to the archive with it.
 #[cfg_attr(feature = "mockall", mockall::automock)]
 #[async_trait]
 pub trait Journal: Debug + Send + Sync + 'static {
@@ -270,4 +272,17 @@ pub trait Journal: Debug + Send + Sync + 'static {
     /// # Errors
     /// `NotFound` for an unknown run; and as [`Journal::load`].
     async fn entries(&self, cx: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>>;
+
+    /// Moves at most `limit` runs whose last transition ended them before an instant to the archive, and names them; fewer are the last
+    /// ones. Each is moved whole, with its entries and signals, or not at all. Where the journal is `durable`, what a transition, a claim
+    /// and a list of the others cost does not grow with what is in the archive.
+    ///
+    /// A run in the archive answers as one that has ended: it is read as before, nothing follows it, it is told nothing, and no other one is
+    /// ever made of its name. Only lists leave it out, unless [`RunFilter::archived`] asks for it. Nothing comes back from there.
+    ///
+    /// Where the answer is lost, ask again: those that were moved are not named a second time.
+    ///
+    /// # Errors
+    /// As [`Journal::acquire`].
+    async fn archive(&self, cx: &OpContext, ended_before: UnixMillis, limit: usize) -> Result<Vec<RunId>>;
 }

@@ -40,6 +40,8 @@ pub struct EngineTraits {
     pub shared: bool,
     /// It tells at once that a run was told something else under a key.
     pub compares_keys: bool,
+    /// It has an archive of what has ended.
+    pub archives: bool,
     /// Its store is a server that may end at any moment.
     pub has_server: bool,
 }
@@ -111,7 +113,7 @@ pub fn worlds(fixture: Arc<dyn EngineFixture>) -> Fresh<EngineWorld> {
 /// One case for each behaviour.
 #[must_use]
 pub fn cases(suite: &str, traits: EngineTraits) -> Vec<Case<EngineWorld>> {
-    let mut cases = runs::cases(suite);
+    let mut cases = runs::cases(suite, traits);
     cases.extend(signals::cases(suite, traits));
     cases.extend(crashes::cases(suite, traits));
     cases

@@ -17,6 +17,7 @@ use crate::adapter::{Entry, Journal, JournalCapabilities, Lease, OpId, OpenOp, R
 use crate::id::RunId;
 use crate::time::UnixMillis;
 
+mod archive;
 mod claim;
 mod lease;
 mod order;
@@ -89,8 +90,9 @@ pub fn cases(capabilities: JournalCapabilities) -> Vec<Case<JournalWorld>> {
     cases.extend(lease::cases());
     cases.extend(claim::cases());
     cases.extend(signals::cases());
+    cases.extend(archive::cases());
     if capabilities.durable {
-        cases.extend([store::durable(), signals::durable()]);
+        cases.extend([store::durable(), signals::durable(), archive::durable()]);
     }
     if capabilities.shared {
         cases.extend([store::shared(), claim::shared()]);

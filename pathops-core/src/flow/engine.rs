@@ -10,6 +10,7 @@ use crate::flow::{Hosted, Machines};
 use crate::id::RunId;
 use crate::op::IdempotencyKey;
 use crate::policy::canonical_digest;
+use crate::time::UnixMillis;
 
 /// Keeps runs and drives them, and survives the end of the process at any moment.
 ///
@@ -75,6 +76,14 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// As [`Engine::load`].
     async fn runs<'a>(&self, filter: &RunFilter, after: Option<&'a RunId>, limit: usize) -> Result<Vec<RunId>>;
+
+    /// Moves at most `limit` runs that ended before an instant to the archive, and names them; fewer are the last ones. What was archived is
+    /// loaded and told as before, and lists leave it out, unless the filter asks for it
+    /// ([`Journal::archive`](crate::adapter::Journal::archive)).
+    ///
+    /// # Errors
+    /// `Unsupported` where what keeps the runs does that by itself; what the store answers.
+    async fn archive(&self, ended_before: UnixMillis, limit: usize) -> Result<Vec<RunId>>;
 
     /// Drives a run to its end, and returns it; where the engine drains, as far as it has come. Others may be driven meanwhile.
     /// Dropping the future stops at once, as a crash would.

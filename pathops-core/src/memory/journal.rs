@@ -244,6 +244,13 @@ impl Journal for MemoryJournal {
         let record = state.runs.get(run).ok_or_else(|| unknown(run, "read a run's entries"))?;
         Ok(record.entries(after, limit))
     }
+
+    async fn archive(&self, _: &OpContext, ended_before: UnixMillis, limit: usize) -> Result<Vec<RunId>> {
+        self.write("archive runs", |state| {
+            let moved = state.runs.iter_mut().filter_map(|(run, record)| record.archive(ended_before).then(|| run.clone()));
+            Ok(moved.take(limit).collect())
+        })
+    }
 }
 
 fn unknown(run: &RunId, operation: &'static str) -> Error {

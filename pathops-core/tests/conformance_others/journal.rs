@@ -56,6 +56,13 @@ enum Defect {
     ForgetsWhatWasHeard,
     TellsWhatHasEnded,
     NamesNoRun,
+    ArchivesNothing,
+    ArchivesWhatHasJustEnded,
+    OverlooksTheLimitOfAnArchive,
+    ListsTheArchive,
+    LosesWhatIsArchived,
+    TellsTheArchive,
+    BeginsWhatIsArchivedAgain,
 }
 
 /// The reference journal, said to be durable and shared, with one defect.
@@ -65,15 +72,20 @@ struct Planted {
     inner: MemoryJournal,
     given: Arc<Mutex<Vec<Lease>>>,
     ended: Arc<Mutex<Vec<RunId>>>,
+    archived: Arc<Mutex<Vec<RunId>>>,
 }
 
 impl Planted {
     fn new(defect: Defect) -> Self {
-        Self { defect, inner: MemoryJournal::new(), given: Arc::default(), ended: Arc::default() }
+        Self { defect, inner: MemoryJournal::new(), given: Arc::default(), ended: Arc::default(), archived: Arc::default() }
     }
 
     fn has(&self, defect: Defect) -> bool {
         self.defect == defect
+    }
+
+    fn has_archived(&self, run: &RunId) -> bool {
+        self.archived.lock().unwrap().contains(run)
     }
 
     fn newest(&self, lease: &Lease) -> Lease {
@@ -194,6 +206,9 @@ impl Journal for Planted {
                 self.inner.tell(&cx.part(&others.to_string()), run, at, told).await
             }
             (Defect::TakesAnythingUnderAKey, Err(error)) if error.kind() == ErrorKind::AlreadyExists => Ok(SignalNumber(1)),
+            (Defect::TellsTheArchive, Err(error)) if error.kind() == ErrorKind::Invalid && self.has_archived(run) => {
+                Ok(SignalNumber(2))
+            }
             (Defect::TellsWhatHasEnded, Err(error)) if error.kind() == ErrorKind::Invalid => Ok(SignalNumber(2)),
             (_, answer) => answer,
         }
@@ -217,6 +232,7 @@ impl Journal for Planted {
         }
         match self.inner.create(cx, &lease, run, machine, first).await {
             Ok(_) if self.has(Defect::CallsEveryRunNew) => Ok(Created::New),
+            _ if self.has(Defect::BeginsWhatIsArchivedAgain) && self.has_archived(run) => Ok(Created::New),
             Err(error) if self.has(Defect::TakesAnotherRunOfThatName) && error.kind() == ErrorKind::AlreadyExists => {
                 Ok(Created::Existing)
             }
@@ -245,6 +261,9 @@ impl Journal for Planted {
 
     async fn load(&self, cx: &OpContext, run: &RunId) -> Result<Option<Run>> {
         let mut loaded = self.inner.load(cx, run).await?;
+        if self.has(Defect::LosesWhatIsArchived) && self.has_archived(run) {
+            return Ok(None);
+        }
         if let Some(run) = loaded.as_mut().filter(|_| self.has(Defect::MixesUpOpenOperations)) {
             run.open.sort_by_key(|open| open.op.0.to_string());
         }
@@ -277,6 +296,11 @@ impl Journal for Planted {
             let ended = self.ended.lock().unwrap();
             runs.retain(|run| wanted.is_none_or(|wanted| wanted == ended.contains(run)));
         }
+        if self.has(Defect::ListsTheArchive) && !filter.archived {
+            filter.archived = true;
+            runs.extend(self.inner.runs(cx, &filter, after, limit).await?);
+            runs.sort();
+        }
         if self.has(Defect::ListsInNoOrder) {
             runs.reverse();
         }
@@ -287,6 +311,17 @@ impl Journal for Planted {
         let after = if self.has(Defect::GivesEntriesTwice) { Seq(after.0.saturating_sub(1)) } else { after };
         let limit = if self.has(Defect::OverlooksTheLimit) { usize::MAX } else { limit };
         self.inner.entries(cx, run, after, limit).await
+    }
+
+    async fn archive(&self, cx: &OpContext, ended_before: UnixMillis, limit: usize) -> Result<Vec<RunId>> {
+        let archived = match self.defect {
+            Defect::ArchivesNothing => Vec::new(),
+            Defect::ArchivesWhatHasJustEnded => self.inner.archive(cx, UnixMillis(ended_before.0 + 1), limit).await?,
+            Defect::OverlooksTheLimitOfAnArchive => self.inner.archive(cx, ended_before, usize::MAX).await?,
+            _ => self.inner.archive(cx, ended_before, limit).await?,
+        };
+        self.archived.lock().unwrap().extend(archived.iter().cloned());
+        Ok(archived)
     }
 }
 
@@ -349,6 +384,7 @@ fn each_defect_fails_the_cases_that_name_it() {
                 "an_abandoned_transition_is_settled_by_asking_again",
                 "another_expected_number_is_a_conflict",
                 "a_lost_answer_is_settled_under_a_new_lease",
+                "nothing_follows_in_the_archive",
                 "of_two_writers_one_wins",
             ],
         ),
@@ -358,6 +394,7 @@ fn each_defect_fails_the_cases_that_name_it() {
                 "the_same_transition_again_gives_its_number",
                 "an_abandoned_transition_is_settled_by_asking_again",
                 "a_lost_answer_is_settled_under_a_new_lease",
+                "nothing_follows_in_the_archive",
             ],
         ),
         (Defect::OverlooksTheFence, &["an_old_fence_writes_nothing", "a_claim_takes_over_what_has_expired"]),
@@ -384,24 +421,36 @@ fn each_defect_fails_the_cases_that_name_it() {
         ),
         (Defect::FreesAnybodysLease, &["giving_back_an_old_lease_changes_nothing"]),
         (Defect::MixesUpOpenOperations, &["open_operations_come_by_number"]),
-        (Defect::GivesEntriesTwice, &["entries_come_page_by_page"]),
-        (Defect::OverlooksTheLimit, &["entries_come_page_by_page"]),
-        (Defect::ListsEndedRuns, &["runs_are_listed_by_what_they_are"]),
-        (Defect::ListsRunsOfAnyMachine, &["runs_are_listed_by_what_they_are"]),
-        (Defect::ListsInNoOrder, &["runs_are_listed_by_what_they_are", "runs_come_page_by_page"]),
-        (Defect::ListsTheFirstPageAgain, &["runs_come_page_by_page"]),
-        (Defect::OverlooksTheLimitOfAList, &["runs_come_page_by_page"]),
-        (Defect::TakesAnotherRunOfThatName, &["another_run_of_that_name_already_exists"]),
-        (Defect::CallsEveryRunNew, &["creating_again_changes_nothing"]),
+        (Defect::GivesEntriesTwice, &["entries_come_page_by_page", "what_is_archived_is_read_as_before"]),
+        (Defect::OverlooksTheLimit, &["entries_come_page_by_page", "what_is_archived_is_read_as_before"]),
+        (Defect::ListsEndedRuns, &["runs_are_listed_by_what_they_are", "what_ended_before_is_archived"]),
+        (Defect::ListsRunsOfAnyMachine, &["runs_are_listed_by_what_they_are", "what_ended_before_is_archived"]),
+        (
+            Defect::ListsInNoOrder,
+            &["runs_are_listed_by_what_they_are", "runs_come_page_by_page", "what_ended_before_is_archived"],
+        ),
+        (Defect::ListsTheFirstPageAgain, &["runs_come_page_by_page", "what_ended_before_is_archived"]),
+        (Defect::OverlooksTheLimitOfAList, &["runs_come_page_by_page", "what_ended_before_is_archived"]),
+        (Defect::TakesAnotherRunOfThatName, &["another_run_of_that_name_already_exists", "nothing_follows_in_the_archive"]),
+        (Defect::CallsEveryRunNew, &["creating_again_changes_nothing", "nothing_follows_in_the_archive"]),
         (Defect::ClosesAnything, &["only_an_open_operation_is_closed"]),
         (Defect::SkipsUsedOperations, &["an_operation_number_is_used_once"]),
         (Defect::LeavesPartsOfWhatItRefuses, &["an_operation_number_is_used_once"]),
-        (Defect::GoesOnAfterTheEnd, &["nothing_follows_the_end"]),
+        (
+            Defect::GoesOnAfterTheEnd,
+            &[
+                "nothing_follows_the_end",
+                "what_ended_before_is_archived",
+                "what_is_archived_is_read_as_before",
+                "nothing_follows_in_the_archive",
+            ],
+        ),
         (
             Defect::ForgetsOnRestart,
             &[
                 "what_was_acknowledged_is_there_after_a_restart",
                 "what_was_told_is_there_after_a_restart",
+                "what_was_archived_is_there_after_a_restart",
                 "of_two_writers_one_wins",
                 "of_many_who_tell_each_has_a_number",
                 "who_waits_hears_which_run_was_told",
@@ -418,7 +467,10 @@ fn each_defect_fails_the_cases_that_name_it() {
                 "each_run_is_claimed_by_one",
             ],
         ),
-        (Defect::ClaimsEndedRuns, &["open_runs_that_nobody_holds_are_claimed", "a_claim_gives_the_right_to_write"]),
+        (
+            Defect::ClaimsEndedRuns,
+            &["open_runs_that_nobody_holds_are_claimed", "a_claim_gives_the_right_to_write", "nothing_follows_in_the_archive"],
+        ),
         (Defect::ClaimsRunsOfAnyMachine, &["open_runs_that_nobody_holds_are_claimed"]),
         (Defect::NeverClaimsExpired, &["a_claim_takes_over_what_has_expired"]),
         (Defect::OverlooksTheLimitOfAClaim, &["a_claim_has_a_limit"]),
@@ -440,6 +492,7 @@ fn each_defect_of_signals_fails_the_cases_that_name_it() {
                 "signals_are_heard_one_after_the_other",
                 "telling_again_changes_nothing",
                 "a_run_is_told_before_it_begins",
+                "what_is_archived_is_read_as_before",
                 "what_was_told_is_there_after_a_restart",
                 "of_many_who_tell_each_has_a_number",
             ],
@@ -451,11 +504,13 @@ fn each_defect_of_signals_fails_the_cases_that_name_it() {
                 "telling_again_changes_nothing",
                 "a_run_is_told_before_it_begins",
                 "a_run_that_has_ended_is_told_nothing",
+                "what_is_archived_is_read_as_before",
+                "nothing_follows_in_the_archive",
                 "what_was_told_is_there_after_a_restart",
                 "of_many_who_tell_each_has_a_number",
             ],
         ),
-        (Defect::TakesAnythingUnderAKey, &["telling_again_changes_nothing"]),
+        (Defect::TakesAnythingUnderAKey, &["telling_again_changes_nothing", "nothing_follows_in_the_archive"]),
         (
             Defect::GivesSignalsInNoOrder,
             &[
@@ -467,8 +522,28 @@ fn each_defect_of_signals_fails_the_cases_that_name_it() {
         (Defect::OverlooksTheLimitOfSignals, &["signals_are_heard_one_after_the_other"]),
         (Defect::HearsAnything, &["only_the_next_signal_is_heard"]),
         (Defect::ForgetsWhatWasHeard, &["signals_are_heard_one_after_the_other", "what_was_told_is_there_after_a_restart"]),
-        (Defect::TellsWhatHasEnded, &["a_run_that_has_ended_is_told_nothing"]),
+        (Defect::TellsWhatHasEnded, &["a_run_that_has_ended_is_told_nothing", "nothing_follows_in_the_archive"]),
         (Defect::NamesNoRun, &["who_waits_hears_which_run_was_told"]),
+    ]);
+}
+
+#[test]
+fn each_defect_of_the_archive_fails_the_cases_that_name_it() {
+    fail_as_they_should(&[
+        (Defect::ArchivesNothing, &["what_ended_before_is_archived", "what_is_archived_is_read_as_before"]),
+        (Defect::ArchivesWhatHasJustEnded, &["what_ended_before_is_archived"]),
+        (Defect::OverlooksTheLimitOfAnArchive, &["what_ended_before_is_archived"]),
+        (Defect::ListsTheArchive, &["what_ended_before_is_archived"]),
+        (
+            Defect::LosesWhatIsArchived,
+            &[
+                "what_is_archived_is_read_as_before",
+                "nothing_follows_in_the_archive",
+                "what_was_archived_is_there_after_a_restart",
+            ],
+        ),
+        (Defect::TellsTheArchive, &["nothing_follows_in_the_archive"]),
+        (Defect::BeginsWhatIsArchivedAgain, &["nothing_follows_in_the_archive"]),
     ]);
 }
 

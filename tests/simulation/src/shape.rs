@@ -72,7 +72,7 @@ pub(crate) struct Asked {
 /// Most hosts wait for as long as it takes; some for so short that people are late.
 fn limits(dice: &Dice) -> Limits {
     let limit = || dice.chance(150).then(|| Duration::from_secs(*dice.pick(&[600, 3_600, 86_400])));
-    Limits { work: limit(), build: limit(), review: limit(), approval: limit() }
+    Limits { work: limit(), build: limit(), review: limit(), approval: limit(), retry: None }
 }
 
 impl Shape {

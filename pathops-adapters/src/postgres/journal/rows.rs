@@ -84,7 +84,8 @@ pub(super) async fn create(
     }
     let made = "INSERT INTO pathops_runs VALUES ($1, $2, 0, 0, '', false) ON CONFLICT DO NOTHING";
     let made = query(made).bind(run.as_str()).bind(machine).execute(&mut *transaction).await;
-    if made.map_err(|e| call.failed(e))?.rows_affected() == 1 {
+    // Asked afterwards, so that one which is just being archived is found in either place.
+    if made.map_err(|e| call.failed(e))?.rows_affected() == 1 && last_of_archived(call, transaction, run).await?.is_none() {
         return match add(transaction, lease, run, Seq(0), first).await.map_err(|e| call.failed(e))? {
             None => Ok(Created::New),
             Some(why) => refused(why),
@@ -95,8 +96,9 @@ pub(super) async fn create(
     if !held.fetch_one(&mut *transaction).await.map_err(|e| call.failed(e))? {
         return refused(Refusal::Fence);
     }
-    let there =
-        "SELECT machine, event FROM pathops_runs JOIN pathops_entries ON run = id WHERE id = $1 AND pathops_entries.seq = 1";
+    // Beside one in the archive, there is what was just made of its name, which nobody keeps.
+    let there = "SELECT machine, event FROM pathops_all_runs JOIN pathops_all_entries AS entry ON run = id \
+                 WHERE id = $1 AND entry.seq = 1 ORDER BY ended DESC LIMIT 1";
     let there = query_as::<_, (String, String)>(there).bind(run.as_str()).fetch_one(transaction).await;
     if first.is_beginning_of(machine, &there.map_err(|e| call.failed(e))?) {
         Ok(Created::Existing)
@@ -117,8 +119,30 @@ pub(super) async fn append(
     match add(connection, lease, run, expected, record).await.map_err(|e| unsettled(call, e))? {
         None => Ok(next),
         Some(Refusal::Moved(_)) if is_stored(call, connection, run, next, record).await? => Ok(next),
+        Some(Refusal::Unknown) => match last_of_archived(call, connection, run).await? {
+            Some(_) if is_stored(call, connection, run, next, record).await? => Ok(next),
+            Some(last) if last != stored(expected.0) => Err(Refusal::Moved(last).error(call, lease, expected)),
+            Some(_) => Err(Refusal::Ended.error(call, lease, expected)),
+            None => Err(Refusal::Unknown.error(call, lease, expected)),
+        },
         Some(why) => Err(why.error(call, lease, expected)),
     }
+}
+
+/// The number of the last transition of a run that is in the archive.
+async fn last_of_archived(call: &Call, connection: &mut PgConnection, run: &RunId) -> Result<Option<i64>> {
+    let last = query_scalar::<_, i64>("SELECT seq FROM pathops_archived_runs WHERE id = $1").bind(run.as_str());
+    last.fetch_optional(connection).await.map_err(|e| call.failed(e))
+}
+
+pub(super) async fn archive(
+    call: &Call,
+    connection: &mut PgConnection,
+    ended_before: UnixMillis,
+    limit: usize,
+) -> Result<Vec<RunId>> {
+    let moved = query_scalar::<_, Vec<String>>("SELECT pathops_archive($1, $2)").bind(ended_before.0).bind(limited(limit));
+    run_ids(call, moved.fetch_one(connection).await.map_err(|e| unsettled(call, e))?)
 }
 
 /// Adds a transition, or says why it is not added; then nothing has changed.
@@ -177,7 +201,7 @@ pub(super) async fn told(
     after: SignalNumber,
     limit: usize,
 ) -> Result<Vec<Signal>> {
-    let rows = "SELECT number, at, told FROM pathops_signals WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3";
+    let rows = "SELECT number, at, told FROM pathops_all_signals WHERE run = $1 AND number > $2 ORDER BY number LIMIT $3";
     let rows = query_as::<_, SignalRow>(rows).bind(run.as_str()).bind(stored(after.0)).bind(limited(limit));
     let rows = rows.fetch_all(connection).await.map_err(|e| call.failed(e))?;
     rows.into_iter().map(|row| journal_rows::signal(call, row)).collect()
@@ -186,7 +210,7 @@ pub(super) async fn told(
 /// Whether this very transition is there as number `seq`.
 async fn is_stored(call: &Call, connection: &mut PgConnection, run: &RunId, seq: Seq, record: &Record) -> Result<bool> {
     let row = "SELECT e.seq, e.format, e.at, e.event, e.closes, e.opens, r.seq, r.state, r.ended \
-               FROM pathops_entries e JOIN pathops_runs r ON e.run = r.id WHERE r.id = $1 AND e.seq = $2";
+               FROM pathops_all_entries e JOIN pathops_all_runs r ON e.run = r.id WHERE r.id = $1 AND e.seq = $2";
     let row = query_as::<_, StoredRow>(row).bind(run.as_str()).bind(stored(seq.0)).fetch_optional(connection).await;
     Ok(row.map_err(|e| call.failed(e))?.is_some_and(|row| record.is_stored_as(&row)))
 }
@@ -195,9 +219,9 @@ async fn is_stored(call: &Call, connection: &mut PgConnection, run: &RunId, seq:
 pub(super) async fn load(call: &Call, connection: &mut PgConnection, run: &RunId) -> Result<Option<Run>> {
     type Row = (String, i64, i64, String, bool, i64, Vec<i64>, Vec<String>);
     let row = "SELECT machine, seq, format, state, ended, heard, \
-               ARRAY(SELECT op FROM pathops_ops WHERE run = id AND command IS NOT NULL ORDER BY op), \
-               ARRAY(SELECT command FROM pathops_ops WHERE run = id AND command IS NOT NULL ORDER BY op) \
-               FROM pathops_runs WHERE id = $1";
+               ARRAY(SELECT op FROM pathops_all_ops WHERE run = id AND command IS NOT NULL ORDER BY op), \
+               ARRAY(SELECT command FROM pathops_all_ops WHERE run = id AND command IS NOT NULL ORDER BY op) \
+               FROM pathops_all_runs WHERE id = $1";
     let row = query_as::<_, Row>(row).bind(run.as_str()).fetch_optional(connection).await.map_err(|e| call.failed(e))?;
     let Some((machine, seq, format, state, ended, heard, ops, commands)) = row else { return Ok(None) };
     journal_rows::run(call, run, (machine, seq, format, state, ended, heard), ops.into_iter().zip(commands)).map(Some)
@@ -212,6 +236,10 @@ pub(super) async fn runs(
 ) -> Result<Vec<RunId>> {
     // Those that are open have an index of their own, which is used where the text says so.
     let text = match filter.ended {
+        Some(false) if filter.archived => return Ok(Vec::new()),
+        _ if filter.archived => {
+            "SELECT id FROM pathops_archived_runs WHERE id > $1 AND coalesce(machine = $2, true) ORDER BY id LIMIT $3"
+        }
         None => "SELECT id FROM pathops_runs WHERE id > $1 AND coalesce(machine = $2, true) ORDER BY id LIMIT $3",
         Some(false) => {
             "SELECT id FROM pathops_runs WHERE NOT ended AND id > $1 AND coalesce(machine = $2, true) ORDER BY id LIMIT $3"
@@ -231,11 +259,11 @@ pub(super) async fn entries(
     limit: usize,
 ) -> Result<Vec<Entry>> {
     let rows =
-        "SELECT seq, format, at, event, closes, opens FROM pathops_entries WHERE run = $1 AND seq > $2 ORDER BY seq LIMIT $3";
+        "SELECT seq, format, at, event, closes, opens FROM pathops_all_entries WHERE run = $1 AND seq > $2 ORDER BY seq LIMIT $3";
     let rows = query_as::<_, EntryRow>(rows).bind(run.as_str()).bind(stored(after.0)).bind(limited(limit));
     let rows = rows.fetch_all(&mut *connection).await.map_err(|e| call.failed(e))?;
     if rows.is_empty() {
-        let known = query_scalar::<_, bool>("SELECT EXISTS (SELECT FROM pathops_runs WHERE id = $1)").bind(run.as_str());
+        let known = query_scalar::<_, bool>("SELECT EXISTS (SELECT FROM pathops_all_runs WHERE id = $1)").bind(run.as_str());
         if !known.fetch_one(connection).await.map_err(|e| call.failed(e))? {
             return Err(call.refused(ErrorKind::NotFound, "there is no such run"));
         }

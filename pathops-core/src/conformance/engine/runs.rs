@@ -1,17 +1,20 @@
 //! Runs that nothing disturbs.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::super::case::Answer as _;
 use super::super::{Case, Outcome, ensure};
-use super::EngineWorld;
 use super::bench::{Bench, plan, run_id};
 use super::errands::{Answer, Errands};
+use super::{EngineTraits, EngineWorld};
 use crate::adapter::{Created, OpId, RunFilter, Seq};
 use crate::error::ErrorKind;
 use crate::flow::{Event, Machine as _};
 
-pub(super) fn cases(suite: &str) -> Vec<Case<EngineWorld>> {
+pub(super) fn cases(suite: &str, traits: EngineTraits) -> Vec<Case<EngineWorld>> {
+    let archive = move |world| what_has_ended_goes_to_the_archive(world, traits.archives);
     vec![
         Case::new(suite, "a_run_goes_to_its_end", a_run_goes_to_its_end),
         Case::new(suite, "driving_one_run_gives_its_end", driving_one_run_gives_its_end),
@@ -25,6 +28,7 @@ pub(super) fn cases(suite: &str) -> Vec<Case<EngineWorld>> {
         Case::new(suite, "time_passes", time_passes),
         Case::new(suite, "a_long_run_is_read_in_pages", a_long_run_is_read_in_pages),
         Case::new(suite, "runs_are_listed_in_order", runs_are_listed_in_order),
+        Case::new(suite, "what_has_ended_goes_to_the_archive", archive),
         Case::new(suite, "one_has_the_turn", one_has_the_turn),
         Case::new(suite, "a_clock_that_jumps_changes_nothing", a_clock_that_jumps_changes_nothing),
     ]
@@ -207,6 +211,32 @@ async fn runs_are_listed_in_order(world: EngineWorld) -> Outcome {
     let others = bench.list(&RunFilter::of("another")).await?;
     ensure!(others.is_empty(), "of another machine there are {others:?}");
     Ok(())
+}
+
+async fn what_has_ended_goes_to_the_archive(world: EngineWorld, archives: bool) -> Outcome {
+    let (bench, run) = (Bench::new(world).await, run_id("run-1")?);
+    let _worker = bench.worker();
+    let plan = plan(&[&["a"]]);
+    bench.start(&run, &plan).await?;
+    bench.start(&run_id("run-2")?, &super::bench::plan(&[&["gate 1"]])).await?;
+    bench.ended(&run).await?;
+    let (before, later) = (bench.load(&run).await?, bench.clock().now() + Duration::from_secs(3_600));
+    let archived = bench.engine.archive(later, 10).await;
+    if !archives {
+        return archived.fails(ErrorKind::Unsupported, "it has no archive of its own");
+    }
+    ensure!(archived.works()? == [run.clone()], "what has ended is archived, and nothing else");
+    let (left, moved) = (RunFilter::default(), RunFilter { archived: true, ..RunFilter::default() });
+    let (left, moved) = (bench.list(&left).await?, bench.list(&moved).await?);
+    ensure!(left == ["run-2"] && moved == ["run-1"], "listed are {left:?}, and of the archive {moved:?}");
+    ensure!(bench.load(&run).await? == before, "it is not what it was");
+    let again = bench.try_start(&run, &serde_json::to_value(&plan).unwrap_or_default()).await.works()?;
+    ensure!(again == Created::Existing, "its id is given to another run");
+    bench.try_tell("key-1", &run, &super::Told::Cancel).await.fails(ErrorKind::Invalid, "the run has ended")?;
+    bench.hands.open("gate 1");
+    bench.ended(&run_id("run-2")?).await?;
+    bench.happened(&run, vec![Event::Started(plan), done(1)]).await?;
+    bench.replays(&run).await
 }
 
 async fn one_has_the_turn(world: EngineWorld) -> Outcome {

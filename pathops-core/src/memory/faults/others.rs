@@ -363,6 +363,10 @@ impl Journal for Faulty<dyn Journal> {
     async fn entries(&self, cx: &OpContext, run: &RunId, after: Seq, limit: usize) -> Result<Vec<Entry>> {
         self.through(Call::read("read a run's entries"), || self.inner.entries(cx, run, after, limit)).await
     }
+
+    async fn archive(&self, cx: &OpContext, ended_before: UnixMillis, limit: usize) -> Result<Vec<RunId>> {
+        self.through(Call::write("archive runs"), || self.inner.archive(cx, ended_before, limit)).await
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]

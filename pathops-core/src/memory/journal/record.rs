@@ -5,16 +5,18 @@ use std::collections::BTreeSet;
 use crate::adapter::{Entry, OpId, OpenOp, Run, RunFilter, Seq, SignalNumber, Transition};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::RunId;
+use crate::time::UnixMillis;
 
 /// A run. Everything else about it follows from its transitions, of which there is at least one.
 pub(super) struct Record {
     machine: String,
     transitions: Vec<Transition>,
+    archived: bool,
 }
 
 impl Record {
     pub(super) fn begin(run: &RunId, machine: &str, first: &Transition) -> Result<Self> {
-        let mut record = Self { machine: machine.to_owned(), transitions: Vec::new() };
+        let mut record = Self { machine: machine.to_owned(), transitions: Vec::new(), archived: false };
         record.check(run, "create a run", first, SignalNumber(0))?;
         record.transitions.push(first.clone());
         Ok(record)
@@ -63,8 +65,17 @@ impl Record {
         self.machine == machine && !self.ended()
     }
 
-    pub(super) fn is_in(&self, RunFilter { machine, ended }: &RunFilter) -> bool {
-        machine.as_ref().is_none_or(|machine| *machine == self.machine) && ended.is_none_or(|ended| ended == self.ended())
+    pub(super) fn is_in(&self, RunFilter { machine, ended, archived }: &RunFilter) -> bool {
+        let is_one = machine.as_ref().is_none_or(|machine| *machine == self.machine) && *archived == self.archived;
+        is_one && ended.is_none_or(|ended| ended == self.ended())
+    }
+
+    /// Moves it to the archive, where it is not there yet and has ended before that instant.
+    pub(super) fn archive(&mut self, ended_before: UnixMillis) -> bool {
+        let is_over = self.transitions.last().is_some_and(|last| last.ends && last.at < ended_before);
+        let moves = is_over && !self.archived;
+        self.archived |= moves;
+        moves
     }
 
     pub(super) fn ended(&self) -> bool {

@@ -116,6 +116,10 @@ impl Journal for Watched<dyn Journal> {
         }
         Ok(entries)
     }
+
+    async fn archive(&self, cx: &OpContext, ended_before: UnixMillis, limit: usize) -> Result<Vec<RunId>> {
+        self.lens.silently(self.inner.archive(cx, ended_before, limit)).await
+    }
 }
 
 #[deny(clippy::missing_trait_methods)]

@@ -81,7 +81,8 @@ fn goes_back(command: &Command) -> bool {
         | Command::Revert { .. }
         | Command::Comment { .. }
         | Command::Record { .. }
-        | Command::Observe { .. } => true,
+        | Command::Observe { .. }
+        | Command::AwaitRetry { .. } => true,
         Command::Decide { wait, .. } => !wait,
         Command::AwaitMerge { role, .. } | Command::Propose { role, .. } | Command::Promote { role, .. } => {
             matches!(role, Role::Recovery | Role::Restore)
