@@ -25,6 +25,8 @@ pub mod github;
 pub mod gitlab;
 #[cfg(feature = "gitops-edit")]
 pub mod gitops_edit;
+#[cfg(any(feature = "nats", feature = "rabbitmq"))]
+mod held;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod inbox_rows;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
@@ -57,6 +59,8 @@ pub mod postgres;
 pub mod prometheus;
 #[cfg(any(feature = "loki", feature = "prometheus", feature = "vault", feature = "witness"))]
 mod query_api;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 #[cfg(feature = "rego")]
 pub mod rego;
 #[cfg(any(feature = "github", feature = "gitlab"))]

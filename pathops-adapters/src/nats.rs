@@ -13,7 +13,6 @@
 
 mod config;
 mod error;
-mod held;
 mod subscriber;
 
 pub use config::NatsConfig;
@@ -28,8 +27,8 @@ use async_trait::async_trait;
 use pathops_core::adapter::{Event, EventBus, EventBusCapabilities, Subscriber, Subscription};
 use pathops_core::{Effect, Error, ErrorKind, OpContext, Result, Topic};
 
+use crate::held::in_time;
 use error::{not_connected, unavailable};
-use held::in_time;
 use subscriber::NatsSubscriber;
 
 /// Where the parts of an event are that are not its payload.

@@ -13,12 +13,13 @@ const IO: &str = "async-std chrono fastrand futures-executor getrandom git2 hype
                   tracing-subscriber ureq walkdir";
 
 /// The crates that connect an adapter to something, and the features that may pull each.
-const VENDORS: [(&str, &[&str]); 14] = [
+const VENDORS: [(&str, &[&str]); 15] = [
     ("async-nats", &["nats"]),
     ("git2", &["embedded", "local-ci", "local-forge", "local-gitops"]),
     ("gitlab", &["gitlab"]),
     ("jsonschema", &["embedded", "local-gitops"]),
     ("kube", &["argocd", "flux", "kubernetes"]),
+    ("lapin", &["rabbitmq"]),
     ("object_store", &["embedded", "object-store", "s3", "zstd"]),
     ("octocrab", &["github"]),
     ("reqwest", &["gitlab", "loki", "prometheus", "s3", "vault", "witness"]),

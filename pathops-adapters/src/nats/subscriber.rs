@@ -12,8 +12,8 @@ use pathops_core::{Effect, Error, ErrorKind, EventId, OpContext, Result, Topic};
 use tokio::time::Instant;
 
 use super::error::unavailable;
-use super::held::{Held, in_time, now};
 use super::{ID, LANE, Nats, TRACE};
+use crate::held::{Held, in_time, now};
 
 /// How long one question for the next event stands, at most. After a lost connection, as long is waited.
 const ASK: Duration = Duration::from_secs(5);
@@ -27,7 +27,7 @@ pub(super) struct NatsSubscriber {
     topic: Topic,
     subscription: Subscription,
     consumer: Option<PullConsumer>,
-    held: Held,
+    held: Held<Message>,
     /// A question that was asked, and when: what comes of it after its wait was dropped is not lost.
     asked: Option<Asked>,
 }
