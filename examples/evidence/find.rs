@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use pathops_adapters::object_store::ObjectStoreBlobs;
 use pathops_adapters::sqlite::SqliteEvidenceIndex;
 use pathops_core::adapter::{EvidenceIndex as _, EvidenceQuery, IndexedEvidence, PageLimit, SubjectDigest, Window};
-use pathops_core::evidence::{Checkpoint, EvidenceId, Logged, Predicate as _, Snapshot, TrustRoot};
+use pathops_core::evidence::{Checkpoint, EvidenceId, Predicate as _, Snapshot, TrustRoot};
 use pathops_core::{Digest, OpContext, UnixMillis};
 use pathops_evidence::ledger::{LogReader, Place};
 use pathops_evidence::{Rebuild, Recheck, SnapshotDifference, lineage, rebuild_index};
@@ -20,15 +20,13 @@ pub(crate) async fn query(cx: &OpContext, arguments: Query) -> Result<String, Fa
     let store = arguments.place.clone().store()?;
     let (proofs, json) = (arguments.proofs, arguments.json);
     let index = store.index(cx).await?;
-    if let Err(error) = catch_up(cx, &store, &index).await {
-        writeln!(io::stderr(), "the index may not have all that is in the ledger: {error}")?;
-    }
+    caught_up(cx, &store, &index).await?;
     let page = index.query(cx, &asked(arguments)?).await?;
-    let ledger = if proofs { Some(Proving::of(cx, &store).await?) } else { None };
+    let ledger = if proofs { Some((Proving::of(cx, &store).await?, store.trust(cx).await?)) } else { None };
     let mut told = String::new();
     for entry in &page.evidence {
         let place = match &ledger {
-            Some(ledger) => Some(ledger.prove(cx, entry).await?),
+            Some((ledger, trust)) => Some(ledger.prove(cx, trust, entry).await?),
             None => None,
         };
         if json {
@@ -54,30 +52,66 @@ fn asked(arguments: Query) -> Result<EvidenceQuery, Failure> {
         (from, until) => Some(Window::new(from.unwrap_or(UnixMillis(i64::MIN)), until.unwrap_or(UnixMillis(i64::MAX)))?),
     };
     let limit = PageLimit::new(limit)?;
-    Ok(EvidenceQuery { subject, change_set, unit: app, environment, kind, signer: producer, verdict, window, after, limit })
+    Ok(EvidenceQuery {
+        id: None,
+        subject,
+        change_set,
+        unit: app,
+        environment,
+        kind,
+        signer: producer,
+        verdict,
+        window,
+        after,
+        limit,
+    })
 }
 
-/// How many leaves are looked up one by one that the index does not have.
-const MAX_LOOKED_UP: u64 = 1_000;
+/// How many leaves are looked up at once that an index may not have.
+const MAX_BEHIND: u64 = 10_000;
 
-/// Adds what the ledger has and the index does not: whoever was interrupted between the two has left it out.
-pub(crate) async fn catch_up(cx: &OpContext, store: &Store, index: &SqliteEvidenceIndex) -> Result<(), Failure> {
-    let reader = LogReader::new(store.existing(cx).await?, store.log(cx).await?);
-    let Some(checkpoint) = reader.checkpoint(cx).await? else { return Ok(()) };
-    let gaps = index.gaps(checkpoint.size).await?;
-    let missing: u64 = gaps.iter().map(|gap| gap.end - gap.start).sum();
-    if missing > MAX_LOOKED_UP {
-        return Err(format!("{missing} leaves have no entry in it, and {MAX_LOOKED_UP} are looked up: `rebuild-index`").into());
+/// Adds what the ledger has and the index does not: whoever was interrupted between the two has left it out. Gives up to which leaf the
+/// index has everything.
+pub(crate) async fn catch_up(cx: &OpContext, store: &Store, index: &SqliteEvidenceIndex) -> Result<u64, Failure> {
+    let (ledger, trust) = (Proving::of(cx, store).await?, store.trust(cx).await?);
+    let (mut next, size) = (store.indexed(index).await?, ledger.checkpoint.size);
+    let behind = size.saturating_sub(next);
+    if behind > MAX_BEHIND {
+        return Err(format!("it may lack {behind} leaves, more than are looked up at once: run `rebuild-index`").into());
     }
-    let (trust, mut entries) = (store.trust(cx).await?, Vec::new());
-    for leaf in gaps.into_iter().flatten() {
-        let item = reader.item(cx, leaf).await?.ok_or_else(|| format!("no batch has leaf {leaf}: verify the store"))?;
-        // What nobody trusted has signed is not indexed.
-        if let Ok(verified) = trust.verify(item.envelope()) {
-            entries.push(IndexedEvidence::new(&verified, Digest::of(&item.envelope().to_vec()?)).with_leaf(leaf));
+    while next < size {
+        let items = ledger.reader.items_from(cx, next).await?;
+        let mut entries = Vec::new();
+        for item in items.iter().take(usize::try_from(size - next)?) {
+            if ledger.reader.inclusion(cx, next, &ledger.checkpoint).await?.leaf != item.leaf() {
+                return Err(format!("no batch has leaf {next}: verify the store").into());
+            }
+            // What nobody trusted has signed is not indexed.
+            if let Ok(verified) = trust.verify(item.envelope()) {
+                entries.push(IndexedEvidence::new(&verified, Digest::of(&item.envelope().to_vec()?)).with_leaf(next));
+            }
+            next += 1;
+        }
+        if items.is_empty() {
+            return Err(format!("no batch has leaf {next}: verify the store").into());
+        }
+        index.add_all(cx, &entries).await?;
+    }
+    if behind > 0 {
+        store.indexed_until(index, next).await?;
+    }
+    Ok(next)
+}
+
+/// The same, and says so where it could not be done: what is found may not be all there is.
+pub(crate) async fn caught_up(cx: &OpContext, store: &Store, index: &SqliteEvidenceIndex) -> Result<Option<u64>, Failure> {
+    match catch_up(cx, store, index).await {
+        Ok(until) => Ok(Some(until)),
+        Err(error) => {
+            writeln!(io::stderr(), "the index may not have all that is in the ledger: {error}")?;
+            Ok(None)
         }
     }
-    Ok(index.add_all(cx, &entries).await?)
 }
 
 /// The ledger, as it is now.
@@ -94,15 +128,14 @@ impl Proving {
     }
 
     /// That the evidence of a row is in the ledger, and says what the row says.
-    async fn prove(&self, cx: &OpContext, entry: &IndexedEvidence) -> Result<Place, Failure> {
+    async fn prove(&self, cx: &OpContext, trust: &TrustRoot, entry: &IndexedEvidence) -> Result<Place, Failure> {
         let place = self.reader.prove(cx, entry, &self.checkpoint).await?;
-        let Place::Proven(Logged { inclusion, .. }) = &place else { return Ok(place) };
-        let leaf = inclusion.index;
-        let item = self.reader.item(cx, leaf).await?.ok_or_else(|| format!("no batch has leaf {leaf}: verify the store"))?;
-        let said = IndexedEvidence::of_leaf(&TrustRoot::new([item.public_key().clone()]), item.envelope(), leaf)?;
-        if said.without_place() != entry.without_place() {
-            let why = "the index does not say of it what its envelope says: `rebuild-index` makes it anew";
-            return Err(format!("{}: {why}", entry.id()).into());
+        if let Some(item) = self.reader.holds(cx, entry).await? {
+            let said = IndexedEvidence::new(&trust.verify(item.envelope())?, Digest::of(&item.envelope().to_vec()?));
+            if said != entry.without_place() {
+                let why = "the index does not say of it what its envelope says: `rebuild-index` makes it anew";
+                return Err(format!("{}: {why}", entry.id()).into());
+            }
         }
         Ok(place)
     }
@@ -138,7 +171,9 @@ fn line(entry: &IndexedEvidence, place: Option<&Place>) -> String {
 
 pub(crate) async fn origin(cx: &OpContext, digest: &SubjectDigest, store: &Store, json: bool) -> Result<String, Failure> {
     let blobs = ObjectStoreBlobs::within(store.existing(cx).await?);
-    let lineage = lineage(cx, &store.index(cx).await?, &blobs, &store.trust(cx).await?, digest).await?;
+    let index = store.index(cx).await?;
+    caught_up(cx, store, &index).await?;
+    let lineage = lineage(cx, &index, &blobs, &store.trust(cx).await?, digest).await?;
     if json { Ok(serde_json::to_string_pretty(&lineage)? + "\n") } else { Ok(lineage.to_string()) }
 }
 
@@ -166,7 +201,7 @@ pub(crate) async fn rebuild(cx: &OpContext, store: &Store, quick: bool, from: u6
     let rebuilt = if from == 0 {
         let draft = store.index_anew(cx).await?;
         let rebuilt = rebuild_index(cx, bucket, by, &draft, &mut next).await?;
-        draft.publish().await?;
+        store.indexed_until(&draft.publish().await?, rebuilt.leaves).await?;
         rebuilt
     } else {
         let index = store.index(cx).await?;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use async_trait::async_trait;
-use pathops_core::adapter::ByteStream;
+use pathops_adapters::system::SystemClock;
+use pathops_core::adapter::{ByteStream, Clock as _};
 use pathops_core::evidence::{Keeping, Subject, TestAnnotations};
 use pathops_core::{ErrorKind, OpContext, UnixMillis};
 use pathops_evidence::redact::Redactor;
@@ -19,7 +20,7 @@ use pathops_examples::store::Open;
 use serde_json::json;
 
 use crate::arguments::Ingest;
-use crate::find::catch_up;
+use crate::find::caught_up;
 
 /// The name of a log that this command begins.
 pub(crate) const ORIGIN: &str = "localhost/evidence";
@@ -33,13 +34,20 @@ pub(crate) async fn ingest(cx: &OpContext, arguments: Ingest) -> Result<(), Fail
     let sealed = open.sealed()?;
     let Open { signer, blobs, ledger, .. } = open;
     let (index, trust) = (Arc::new(store.index_to_fill(cx).await?), store.trust(cx).await?);
-    catch_up(cx, &store, &index).await?;
+    let mut until = caught_up(cx, &store, &index).await?;
     let sealer = Sealer::new(signer, blobs).with_ledger(ledger).with_index(index.clone());
     let sealer = if arguments.erasable { sealer.with_erasable(sealed) } else { sealer };
     for file in &arguments.files {
         let refused = |error: Failure| format!("{}: {error}", file.display());
         let taken = take(cx, &sealer, &redactor, file, &arguments).await.map_err(refused)?;
         sealer.index(cx, &*index, &trust, &taken.records).await?;
+        if let Some(until) = &mut until {
+            let before = *until;
+            taken.records.iter().for_each(|record| *until += u64::from(record.leaf == Some(*until)));
+            if *until > before {
+                store.indexed_until(&index, *until).await?;
+            }
+        }
         let mut out = io::stdout().lock();
         let told = told(file, &taken, arguments.json)?;
         io::Write::write_all(&mut out, told.as_bytes()).and_then(|()| io::Write::flush(&mut out))?;
@@ -70,7 +78,9 @@ async fn take(
     // One more than the limit shows that it is too large.
     whole.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     if let (None, Some(format)) = (arguments.at, format.or_else(|| recognise(&bytes).ok())) {
-        origin.at = made_at(format, &bytes).unwrap_or(origin.at);
+        // What is not yet was not so.
+        let said = made_at(format, &bytes).filter(|said| *said <= SystemClock.now());
+        origin.at = said.unwrap_or(origin.at);
     }
     Ok(take_report(cx, sealer, redactor, &bytes, format, &origin).await?)
 }

@@ -20,7 +20,7 @@ pub(crate) async fn take_in(machine: &Machine, verifier: &Verifier) -> Result<()
     use pathops_adapters::kubernetes::VerificationQuery;
     use pathops_core::adapter::Collected;
     use pathops_core::evidence::{Keeping, Subject, TestAnnotations};
-    use pathops_core::{IdempotencyKey, OpContext, UnixMillis};
+    use pathops_core::{IdempotencyKey, OpContext};
     use pathops_evidence::redact::Redactor;
     use pathops_evidence::{Origin, Sealer, ingest};
 
@@ -32,7 +32,9 @@ pub(crate) async fn take_in(machine: &Machine, verifier: &Verifier) -> Result<()
             let environment = &target.environment;
             let head = machine.host.scm().branch_head(&cx, &unit.desired_state, &target.branch).await?;
             let Some(head) = head else { continue };
-            let (since, of) = (UnixMillis(0), [head.to_string()].into());
+            // What was verified before is of what ran before.
+            let since = machine.host.scm().read_commit(&cx, &unit.desired_state, &head).await?.at;
+            let of = [head.to_string()].into();
             let query = VerificationQuery { unit: unit.id.clone(), environment: environment.clone(), since, of };
             for report in verifier.verifications(&cx, &query).await? {
                 let report = match report {

@@ -33,7 +33,37 @@ pub(crate) struct Local {
     pub(crate) keys: PathBuf,
 }
 
+/// How far an index goes.
+#[derive(Debug, Serialize, Deserialize)]
+struct Indexed {
+    format: u32,
+    /// The first leaf that it may not have.
+    until: u64,
+    /// How many entries it had then: one with fewer is another one.
+    entries: u64,
+}
+
 impl Local {
+    /// Up to which leaf an index of so many entries has everything: 0 where that is not known.
+    pub(crate) fn indexed(&self, entries: u64) -> Result<u64, Failure> {
+        let file = self.index.with_extension("until");
+        let told = match fs::read(&file) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(0),
+            told => told.map_err(|error| format!("{}: {error}", file.display()))?,
+        };
+        let known = serde_json::from_slice::<Indexed>(&told).ok();
+        Ok(known.filter(|it| it.format == FORMAT && it.entries <= entries).map_or(0, |it| it.until))
+    }
+
+    pub(crate) fn indexed_until(&self, until: u64, entries: u64) -> Result<(), Failure> {
+        let (file, folder) = (self.index.with_extension("until"), self.index.parent().unwrap_or(Path::new(".")));
+        let told = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
+        let mut new = NamedTempFile::new_in(folder).map_err(|error| told(&error))?;
+        new.write_all(&serde_json::to_vec(&Indexed { format: FORMAT, until, entries })?)?;
+        new.persist(&file).map_err(|error| told(&error.error))?;
+        Ok(())
+    }
+
     /// Of a store in a folder, the index lies in it, and the keys in `<folder>.keys`. Of any other, both lie in the folder
     /// `given`, or else below the user's state folder; it is made, and remembers the store.
     pub(crate) fn of(address: &Address, given: Option<&Path>) -> Result<Self, Failure> {

@@ -11,7 +11,7 @@
 //! | `trusted_root.json` | names the log |
 //!
 //! On this machine lie the index, which is made anew from the rest, and the private keys. Of a store in a folder these are
-//! `evidence.db` in it, and `<folder>.keys` beside it; of one at S3, a local folder that remembers its store.
+//! `evidence.db` in it, with `evidence.until` beside it, and `<folder>.keys`; of one at S3, a local folder that remembers its store.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -234,7 +234,8 @@ impl Store {
     /// Opens the store to write into it. Where there is none it is made, with its keys, and its log gets the name `origin`.
     ///
     /// # Errors
-    /// Where it cannot be written, ignores conditions of a write, or is of another log than the key that lies here.
+    /// Where it cannot be written, ignores conditions of a write, is of another log than the key that lies here, or the key that has
+    /// signed what it has does not lie here any more.
     pub async fn open(&self, cx: &OpContext, origin: &str) -> Result<Open, Failure> {
         let bucket = Arc::new(self.address.open()?);
         let (keys, root) = (self.local()?.keys, ObjectKey::parse(TRUSTED_ROOT)?);
@@ -245,10 +246,8 @@ impl Store {
             return Err(format!("{} cannot be written into: {why}", self.address).into());
         }
         let signing = keys.join("signing.pem");
-        if named.is_some() && !signing.is_file() && self.has_keys(cx).await? {
-            let why = format!("what it has was signed with the private key that was in {}, and is not there", signing.display());
-            let advice = "put it back; another one there counts only for those who trust its public key as well";
-            return Err(format!("{} is not written into: {why}: {advice}", self.address).into());
+        if named.is_some() && !signing.try_exists()? && self.has_keys(cx).await? {
+            return Err(lost_key(&self.address, &signing).into());
         }
         fs::create_dir_all(&keys)?;
         let log = LogKey::new(named.as_ref().map_or(origin, LogIdentity::origin), &*local_seed(&seed)?)?;
@@ -265,9 +264,33 @@ impl Store {
         Ok(Open { signer: Arc::new(signer), bucket, blobs, ledger, identity })
     }
 
+    /// Up to which leaf the index on this machine is known to have everything: 0 where that is not known.
+    ///
+    /// # Errors
+    /// Where the index or what is remembered of it cannot be read.
+    pub async fn indexed(&self, index: &SqliteEvidenceIndex) -> Result<u64, Failure> {
+        self.local()?.indexed(index.entries().await?)
+    }
+
+    /// Remembers that the index on this machine has everything up to this leaf.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub async fn indexed_until(&self, index: &SqliteEvidenceIndex, until: u64) -> Result<(), Failure> {
+        self.local()?.indexed_until(until, index.entries().await?)
+    }
+
     fn local(&self) -> Result<Local, Failure> {
         Local::of(&self.address, self.local.as_deref())
     }
+}
+
+/// Nobody signs in the place of a key that is lost unless somebody says so.
+fn lost_key(store: &Address, signing: &Path) -> String {
+    let file = signing.display();
+    let make = format!("openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {file} && chmod 600 {file}");
+    let advice = "put it back; where it is lost, make another one, which counts for those who trust its public key as well";
+    format!("{store} is not written into: the private key that was in {file} is not there: {advice}: {make}")
 }
 
 /// Writes an object that says what it says for ever.

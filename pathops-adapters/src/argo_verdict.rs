@@ -11,12 +11,14 @@
 //! 3. it has no condition that is an error; that a sync failed (`SyncError`) counts after 6, where the operation says more;
 //! 4. what it compared is what the spec asks for now: sources, destination, ignored differences;
 //! 5. each expected source is at the expected commit or version, or at a descendant with the same tree at its path, which is the
-//!    named one where a tree is ([`ExpectedSource::with_tree`]); a hydrated source is followed from the dry commit to the hydrated one;
+//!    named one where a tree is ([`ExpectedSource::with_tree`]), or with all of it the same where the object names files with values
+//!    that lie elsewhere; what else a folder builds on, such as a base of Kustomize outside of it, cannot be seen here, so that such
+//!    a base is to lie in another repository, or to be an expected source of its own; a hydrated source is followed from the dry commit to the hydrated one;
 //! 6. no operation is asked for, running or waiting for a retry, and the last did not fail at this state;
 //! 7. the application is `Synced`, and so is each of its resources, and the last operation was no dry run, after which nobody
 //!    knows when this was applied, and after which Argo CD syncs this revision by itself only where it heals (`selfHeal`);
 //! 8. the comparison began after the last operation ended: `reconciledAt` is strictly later, since both are cut to seconds;
-//! 9. there are resources, all are healthy, and were so through the settle time;
+//! 9. there are resources beside those that are left over, all are healthy, and were so through the settle time;
 //! 10. the expected images run, and no other of the same repository beside them: by what pods really run, where that is known
 //!     ([`judge_with_pods`]), else by the summary of the application, which says what it is to be, and can be late;
 //! 11. the expected hooks ran for this very state in a whole sync, and succeeded. A commit that changes nothing runs no

@@ -219,6 +219,9 @@ where
         sql.push(" AND number IN (SELECT number FROM ").push(tables.subjects).push(" WHERE algorithm = ");
         sql.push_bind(algorithm.clone()).push(" AND value = ").push_bind(value.clone()).push(")");
     }
+    if let Some(id) = query.id {
+        sql.push(" AND id = ").push_bind(bytes(&id.0));
+    }
     let texts = [
         (" AND change_set = ", query.change_set.as_ref().map(ToString::to_string)),
         (" AND unit = ", query.unit.as_ref().map(ToString::to_string)),

@@ -249,6 +249,11 @@ async fn what_is_archived_cannot_be_changed_or_deleted_there() {
         "UPDATE archived_entries SET event = '1' WHERE seq = 2",
         "DELETE FROM archived_entries WHERE seq = 3",
         "DELETE FROM archived_runs",
+        "UPDATE archived_runs SET state = '1'",
+        "INSERT OR REPLACE INTO archived_runs SELECT id, machine, seq, format, '1', ended, heard FROM archived_runs",
+        "INSERT OR REPLACE INTO archived_entries SELECT run, seq, format, at, '1', closes, opens FROM archived_entries WHERE seq = 2",
+        "INSERT INTO archived_entries SELECT run, 9, format, at, event, closes, opens FROM archived_entries WHERE seq = 2",
+        "INSERT OR REPLACE INTO archived_signals SELECT run, number, key, at, '1' FROM archived_signals",
         "UPDATE archived_signals SET told = '1'",
         "DELETE FROM archived_signals",
     ] {

@@ -77,7 +77,7 @@ pub struct Rebuilt {
 ///
 /// # Errors
 /// `NotFound` where the log has no checkpoint; `Corrupt` where a part of it is not what follows from the others, or a known checkpoint
-/// is of no state that it had; what bucket and index answer. The entries of whole batches before that may be added, and the rest is not: `next` is the first leaf of which
+/// is of no state that it had; `Invalid` where such a checkpoint is none that this log has signed; what bucket and index answer. The entries of whole batches before that may be added, and the rest is not: `next` is the first leaf of which
 /// that is not known. None of them counts before this has answered `Ok`, since the root is compared at the end; after `Corrupt`,
 /// throw the index away.
 ///
@@ -116,7 +116,10 @@ impl Rebuild<'_> {
     /// The states that the log is known to have had, the smallest first.
     fn known(&self, newest: &Checkpoint) -> Result<Vec<Checkpoint>> {
         let checkpoint = |note: &String| match self.log.signed(note) {
-            Err(error) => Err(self.corrupt("a known checkpoint", &error)),
+            Err(error) => {
+                let invalid = Error::new(ErrorKind::Invalid, REBUILD).on(self.log.origin());
+                Err(invalid.because(format!("a known checkpoint: {error}")).advise("give checkpoints that this log has signed"))
+            }
             Ok(Checkpoint { size, .. }) if size > newest.size => {
                 let why = format!("it has {} leaves now and had {size}: it was cut back", newest.size);
                 Err(self.corrupt("log/checkpoint", &why))

@@ -1,9 +1,8 @@
 //! Making evidence: statement, signature, envelope, blob.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pathops_core::adapter::{BlobStore, ByteStream, EvidenceIndex, Signer, SubjectDigest};
+use pathops_core::adapter::{BlobStore, ByteStream, EvidenceIndex, EvidenceQuery, IndexedEvidence, Signer};
 use pathops_core::evidence::{
     CertificateChain, Envelope, EvidenceId, PAYLOAD_TYPE, Predicate, Statement, Subject, pre_authentication_encoding,
 };
@@ -85,9 +84,9 @@ impl Sealer {
         Self { ledger: Some(ledger), ..self }
     }
 
-    /// And does not append again what is in the ledger already, by the word of this index and by the leaf that it names. Without it,
-    /// what is sealed twice is there twice: a ledger by itself does not know what it has. What is sealed is not added to it: see
-    /// [`Sealer::index`].
+    /// And does not append again what its own key has signed and the ledger has: this index says where, and the ledger whether it is
+    /// so. Without it, what is sealed twice is there twice: a ledger by itself does not know what it has. What is sealed is not added
+    /// to it: see [`Sealer::index`]. What is twice among those that are sealed at once is there twice, too.
     #[must_use]
     pub fn with_index(self, index: Arc<dyn EvidenceIndex>) -> Self {
         Self { index: Some(index), ..self }
@@ -150,8 +149,8 @@ impl Sealer {
         }
         let stored = self.blobs.put_all(cx, envelopes).await?;
         let mut places = Vec::with_capacity(drafts.len());
-        for (draft, envelope) in drafts.iter().zip(&stored) {
-            places.push(self.place(cx, &draft.statement, envelope).await?);
+        for item in &items {
+            places.push(self.place(cx, item).await?);
         }
         let kept = drafts.into_iter().zip(&items).zip(stored);
         let record = |((Draft { name, statement }, item), envelope): ((Draft, &Item), Digest)| {
@@ -159,7 +158,12 @@ impl Sealer {
         };
         let mut records: Vec<_> = kept.map(record).collect();
         let is_new: Vec<_> = places.iter().map(Option::is_none).collect();
-        records.iter_mut().zip(places).for_each(|(record, place)| record.leaf = place);
+        for (record, place) in records.iter_mut().zip(places) {
+            // A signature may be another one each time: what counts is the one that is in the ledger.
+            let Some(entry) = place else { continue };
+            (record.leaf, record.envelope) = (entry.leaf(), entry.envelope());
+            record.location = self.blobs.location(&record.envelope);
+        }
         let new: Vec<_> = items.into_iter().zip(&is_new).filter(|(_, is_new)| **is_new).map(|(item, _)| item).collect();
         if let Some(ledger) = self.ledger.as_ref().filter(|_| !new.is_empty()) {
             let leaves = ledger.append(cx, new).await?;
@@ -169,19 +173,15 @@ impl Sealer {
         Ok(records)
     }
 
-    /// The leaf of the ledger that has this envelope already, as the index says and the ledger shows.
-    async fn place(&self, cx: &OpContext, statement: &Statement, envelope: &Digest) -> Result<Option<u64>> {
+    /// What of this key the ledger has of the same evidence, as the index says and the ledger shows.
+    async fn place(&self, cx: &OpContext, item: &Item) -> Result<Option<IndexedEvidence>> {
         let (Some(ledger), Some(index)) = (&self.ledger, &self.index) else { return Ok(None) };
-        let digests = statement.subject.iter().flat_map(|subject| &subject.digest);
-        let subject =
-            |(algorithm, value): (&String, &String)| SubjectDigest { algorithm: algorithm.clone(), value: value.clone() };
-        let subjects: BTreeSet<_> = digests.map(subject).collect();
-        let known = index.about(cx, &subjects).await?.into_iter().find(|it| it.envelope() == *envelope && it.leaf().is_some());
-        let (Some(entry), reader) = (known, ledger.reader()) else { return Ok(None) };
-        let Some(checkpoint) = reader.checkpoint(cx).await? else { return Ok(None) };
-        match reader.prove(cx, &entry, &checkpoint).await {
-            Ok(Place::Proven(_)) => Ok(entry.leaf()),
-            Ok(Place::NotInLedger) => Ok(None),
+        let signer = Some(item.public_key().id());
+        let query = EvidenceQuery { id: Some(item.id()), signer, ..EvidenceQuery::default() };
+        let known = index.query(cx, &query).await?.evidence.into_iter().find(|it| it.leaf().is_some());
+        let Some(entry) = known else { return Ok(None) };
+        match ledger.reader().holds(cx, &entry).await {
+            Ok(there) => Ok(there.filter(|there| there.public_key() == item.public_key()).map(|_| entry)),
             // What an index says wrongly is no reason not to append.
             Err(error) if matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::NotFound) => Ok(None),
             Err(error) => Err(error),

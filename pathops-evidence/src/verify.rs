@@ -300,7 +300,7 @@ pub async fn verify_ledger_within(
             verification.left_out.push(format!("{what}: {error}"));
         }
     }
-    behind(cx, bucket, checkpoint.size, &mut verification).await?;
+    behind(cx, bucket, (checkpoint.size, &note), &mut verification).await?;
     if checkpoint.size > 0 {
         verification
             .left_out
@@ -314,25 +314,38 @@ pub async fn verify_ledger_within(
 /// How many batches are looked for that no checkpoint has.
 const MAX_BEHIND: usize = 100;
 
-/// What lies behind the checkpoint: whoever appended it is busy or was interrupted, or somebody has put an old checkpoint back. The
-/// next who appends goes on from there, and has to be able to read it.
-async fn behind(cx: &OpContext, bucket: &dyn Bucket, size: u64, verification: &mut Verification) -> Result<()> {
-    let mut next = size;
+/// What lies behind the checkpoint that was verified, unless there is a newer one by now: whoever appended it is busy or was
+/// interrupted, or somebody has put an old checkpoint back. The next who appends goes on from there, and has to be able to read it.
+async fn behind(cx: &OpContext, bucket: &dyn Bucket, (size, note): (u64, &str), verification: &mut Verification) -> Result<()> {
+    let (mut next, mut ends) = (size, false);
     for _ in 0..MAX_BEHIND {
         match batch_at(cx, bucket, next).await {
-            Ok(None) => break,
+            Ok(None) => ends = true,
             Ok(Some(items)) => next += items.len() as u64,
             Err(error) if error.kind() == ErrorKind::Corrupt => {
                 verification.fails(format!("the batch behind leaf {next}, which no checkpoint has yet"), error);
-                break;
+                ends = true;
             }
             Err(error) => return Err(error),
         }
+        if ends {
+            break;
+        }
     }
-    if next > size {
-        let what = format!("{} envelopes behind the checkpoint, which none has yet", next - size);
-        verification.left_out.push(format!("{what}: somebody was appending them, unless an old checkpoint was put back"));
+    if next == size {
+        return Ok(());
     }
+    let newest = match checkpoint_key() {
+        Some(key) => bucket.read(cx, &key).await?,
+        None => None,
+    };
+    verification.left_out.push(if newest.as_deref() == Some(note.as_bytes()) {
+        let at_least = if ends { "" } else { "at least " };
+        let what = format!("{at_least}{} envelopes behind the checkpoint, which none has yet", next - size);
+        format!("{what}: somebody was appending them, unless an old checkpoint was put back")
+    } else {
+        "what was appended meanwhile".to_owned()
+    });
     Ok(())
 }
 

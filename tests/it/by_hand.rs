@@ -20,12 +20,12 @@ fn by_hand(units: &[&str]) -> FeatureRequest {
 }
 
 /// The first pull request of a repository, once it is there.
-fn first(world: &World, name: &str) -> Option<PullRequest> {
+pub(crate) fn first(world: &World, name: &str) -> Option<PullRequest> {
     wait(world.forge.scm(Principal::System).pull_request(&cx(), &repo(name), PullRequestNumber(1))).ok()
 }
 
 /// Somebody pushes a file to the first pull request of a repository.
-fn push(world: &World, name: &str, path: &str, text: &str) {
+pub(crate) fn push(world: &World, name: &str, path: &str, text: &str) {
     let pull_request = first(world, name).unwrap();
     let file = SourceFile { bytes: text.as_bytes().to_vec(), executable: false };
     let new = NewCommit {

@@ -123,6 +123,13 @@ fn a_report_that_is_erased_leaves_a_tombstone_and_a_store_that_verifies() {
     let key = store.file(&format!("payload-keys/{hex}"));
     let ciphertext = store.file(&format!("blobs/sha256/{}/{hex}", &hex[..2]));
     assert!(key.is_file() && !String::from_utf8_lossy(&fs::read(&ciphertext).unwrap()).contains("testcase"));
+    let kept = fs::read(&key).unwrap();
+    for spoilt in [Vec::new(), kept[..kept.len() - 1].to_vec(), [&kept[..kept.len() - 1], &[kept[kept.len() - 1] ^ 1]].concat()] {
+        fs::write(&key, spoilt).unwrap();
+        let verified = store.verify(&[]);
+        assert!(verified.0 == Some(1) && verified.1.contains("junit") && verified.1.contains("key"), "{verified:?}");
+    }
+    fs::write(&key, kept).unwrap();
     assert!(store.verify(&[]).works().starts_with(OWN));
 
     let clear = format!("sha256:{}", store.payload().file_name().unwrap().to_str().unwrap());
@@ -541,7 +548,7 @@ fn a_store_without_its_signing_key_is_not_written_into() {
     let elsewhere = store.0.path().join("signing.pem");
     fs::rename(&key, &elsewhere).unwrap();
     let about = ["tap/good-14.tap", "--subject", &artifact()];
-    store.run("ingest", &about).is_refused("signing.pem, and is not there: put it back");
+    store.run("ingest", &about).is_refused("signing.pem is not there: put it back");
     assert!(!key.exists());
     fs::rename(elsewhere, &key).unwrap();
     store.run("ingest", &about).works();

@@ -14,7 +14,8 @@ use pathops_core::memory::{Fault, Faults, MemoryJournal, When};
 use pathops_core::project::FeatureRequest;
 use pathops_core::{ChangeSetId, ErrorKind, Principal, Result, RunId, UnitId};
 
-use crate::world::{DEFECT, World, cx, feature_of, id, person, wait};
+use crate::by_hand::{first, push};
+use crate::world::{DEFECT, World, cx, feature_of, id, person, repo, wait};
 
 const DAY: Duration = Duration::from_secs(86_400);
 const WHY: &str = "it works again";
@@ -248,7 +249,32 @@ fn what_may_have_been_granted_does_not_wait() {
     let mut driving = Box::pin(shop.plane.drive(&shop.change_set));
     shop.until(&mut driving.as_mut(), || shop.state().failure.is_some());
     assert_eq!(shop.state().failure.unwrap().stage, Stage::Promoting);
-    assert_eq!(shop.stage("orders"), Stage::Closing, "nobody can merge it first, and that waits");
+    // It is closed first, and that waits for nobody either.
+    assert_eq!(shop.ends(driving.as_mut()).end, Some(End::Incomplete));
+    assert_eq!(shop.ops("orders", |it| matches!(it, Command::AwaitRetry { .. })), []);
+}
+
+/// People have merged something else than what was built, and while that is built it is to be built once more.
+#[test]
+fn what_was_merged_is_what_is_built_again() {
+    let shop = Shop::new(None, orders(), never);
+    let mut driving = Box::pin(shop.plane.drive(&shop.change_set));
+    shop.until(&mut driving.as_mut(), || shop.stage("orders") == Stage::SourceReview);
+    let source = "shop/orders-src";
+    shop.world.forge.protect(&repo(source), &"main".parse().unwrap(), Default::default()).unwrap();
+    push(&shop.world, source, "src/feature", "even better");
+    let pushed = first(&shop.world, source).unwrap();
+    let merged = shop.world.forge.person(person("bob")).merge(&repo(source), pushed.number, &pushed.head);
+    merged.unwrap();
+    shop.until(&mut driving.as_mut(), || shop.stage("orders") == Stage::Rebuilding);
+    shop.reset("orders", Stage::Rebuilding).unwrap();
+    let state = shop.ends(driving.as_mut());
+    assert_eq!(state.end, Some(End::Live), "{:?} {:?}", state.failure, state.remarks);
+    assert!(shop.ops("orders", |it| matches!(it, Command::Build { .. })).len() >= 3);
+    let scm = shop.world.forge.scm(Principal::System);
+    let built = state.units[&id("orders")].built.clone().unwrap().source;
+    let file = wait(scm.read_file(&cx(), &repo(source), &built.commit, &"src/feature".parse().unwrap())).unwrap();
+    assert_eq!(file.as_deref(), Some(b"even better".as_slice()), "what is in production is what was merged");
 }
 
 #[test]

@@ -45,6 +45,27 @@ CREATE TABLE archived_signals (
   UNIQUE (run, key)
 ) STRICT, WITHOUT ROWID;
 
+-- Only what has ended goes there, as it is: nothing is put in the place of what is there.
+CREATE TRIGGER archived_runs_are_moved BEFORE INSERT ON archived_runs
+WHEN NOT EXISTS (
+  SELECT 1 FROM runs AS it WHERE it.id = NEW.id AND it.ended = 1 AND (it.machine, it.seq, it.format, it.state, it.heard)
+    IS (NEW.machine, NEW.seq, NEW.format, NEW.state, NEW.heard))
+BEGIN SELECT RAISE(ABORT, 'only what has ended goes to the archive'); END;
+CREATE TRIGGER archived_entries_are_moved BEFORE INSERT ON archived_entries
+WHEN NOT EXISTS (
+  SELECT 1 FROM entries AS it JOIN archived_runs ON id = it.run WHERE it.run = NEW.run AND it.seq = NEW.seq
+    AND (it.format, it.at, it.event, it.closes, it.opens) IS (NEW.format, NEW.at, NEW.event, NEW.closes, NEW.opens))
+BEGIN SELECT RAISE(ABORT, 'only what has ended goes to the archive'); END;
+CREATE TRIGGER archived_signals_are_moved BEFORE INSERT ON archived_signals
+WHEN NOT EXISTS (
+  SELECT 1 FROM signals AS it JOIN archived_runs ON id = it.run WHERE it.run = NEW.run AND it.number = NEW.number
+    AND (it.key, it.at, it.told) = (NEW.key, NEW.at, NEW.told))
+BEGIN SELECT RAISE(ABORT, 'only what has ended goes to the archive'); END;
+
+CREATE TRIGGER archived_runs_are_not_changed BEFORE UPDATE ON archived_runs
+BEGIN SELECT RAISE(ABORT, 'what is in the archive is never changed'); END;
+CREATE TRIGGER archived_runs_are_not_deleted BEFORE DELETE ON archived_runs
+BEGIN SELECT RAISE(ABORT, 'what is in the archive is never deleted'); END;
 CREATE TRIGGER archived_entries_are_not_changed BEFORE UPDATE ON archived_entries
 BEGIN SELECT RAISE(ABORT, 'entries are never changed'); END;
 CREATE TRIGGER archived_entries_are_not_deleted BEFORE DELETE ON archived_entries

@@ -147,7 +147,18 @@ impl Compared {
 #[serde(transparent)]
 pub(super) struct Source(pub(super) Value);
 
+/// Where [`Source::files`] are kept of settings that are dropped.
+pub(super) const FILES: &str = "pathops/files";
+
 impl Source {
+    /// The files with values that Helm is given, as they are named.
+    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
+        let list = |pointer: &str| self.0.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
+        let parameters = list("/helm/fileParameters").filter_map(|it| it.get("path"));
+        let kept = self.0.get(FILES).and_then(Value::as_array).into_iter().flatten();
+        list("/helm/valueFiles").chain(parameters).chain(kept).filter_map(Value::as_str)
+    }
+
     pub(super) fn text(&self, field: &str) -> &str {
         self.0.get(field).and_then(Value::as_str).unwrap_or_default()
     }

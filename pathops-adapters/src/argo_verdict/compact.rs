@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use pathops_core::Digest;
 use serde_json::{Map, Value};
 
-use super::application::{Application, Compared, Resource, Source, SourceHydrator};
+use super::application::{Application, Compared, FILES, Resource, Source, SourceHydrator};
 use super::same::empty;
 
 /// Messages are cut here, in bytes.
@@ -45,13 +45,13 @@ impl Application {
     }
 }
 
-/// Keeps the first managed one, the first that differs, the first that ails, and all that Argo CD deploys by.
+/// Keeps the first managed one that is not left over, the first that differs, the first that ails, and all that Argo CD deploys by.
 fn keep_named(resources: &mut Vec<Resource>) {
     let (mut any, mut differing, mut ailing) = (false, false, false);
     let first = |seen: &mut bool, is: bool| is && !std::mem::replace(seen, true);
     resources.retain(|resource| {
         let managed = !resource.hook;
-        let one = first(&mut any, managed);
+        let one = first(&mut any, managed && resource.is_desired());
         let other = first(&mut differing, managed && resource.differs());
         let third = first(&mut ailing, managed && resource.ailing().is_some());
         one || other || third || resource.kind_of_child().is_some()
@@ -74,13 +74,19 @@ fn compact_compared(compared: &mut Compared) {
 }
 
 fn compact_source(source: &mut Source) {
+    let files: Vec<Value> = source.files().map(Value::from).collect();
     let Value::Object(fields) = &mut source.0 else { return };
     let (read, rest): (Map<_, _>, Map<_, _>) =
         std::mem::take(fields).into_iter().partition(|(key, _)| READ.contains(&key.as_str()));
     let rest = Value::Object(rest);
     *fields = read;
     match (shortened(&rest), rest) {
-        (Some(short), _) => drop(fields.insert("rest".to_owned(), short)),
+        (Some(short), _) => {
+            fields.insert("rest".to_owned(), short);
+            if !files.is_empty() {
+                fields.insert(FILES.to_owned(), files.into());
+            }
+        }
         (None, Value::Object(rest)) => fields.extend(rest),
         (None, _) => {}
     }

@@ -173,7 +173,7 @@ fn looked_after_the_operation(application: &Application) -> Step {
 
 fn healthy(expected: &Expected, application: &Application, now: UnixMillis) -> Step {
     let status = &application.status;
-    if managed(application).next().is_none() {
+    if !managed(application).any(Resource::is_desired) {
         return Err(Verdict::Failed(Failed::NoResources));
     }
     match status.health.status.as_deref() {
@@ -226,6 +226,11 @@ impl Resource {
     /// Whether it is not what is desired. What is left over and may stay is out of sync without the application being so.
     pub(super) fn differs(&self) -> bool {
         !self.requires_pruning && self.status.as_deref().is_some_and(|status| status != "Synced")
+    }
+
+    /// Whether it may be what was asked for, and is not left over from what was.
+    pub(super) fn is_desired(&self) -> bool {
+        !self.requires_pruning
     }
 
     /// Its health, where that is told and not `Healthy`.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod beside;
 mod children;
 #[cfg(feature = "argocd")]
 mod compact;
@@ -51,6 +52,10 @@ impl History for Line {
     }
 
     fn same_tree(&self, _: &str, path: &str, one: &CommitId, other: &CommitId) -> Option<bool> {
+        // Of whole repositories it knows nothing.
+        if path.is_empty() {
+            return None;
+        }
         assert!([PATH, "dry"].contains(&path), "{path}");
         let [one, other] = [one, other].map(|commit| commit.as_str().chars().next().unwrap());
         Some(one == other || self.1.contains(&(one.min(other), one.max(other))))
@@ -219,6 +224,11 @@ fn each_thing_that_is_amiss_has_its_reason() {
         ("/status/resources/1/status", json!("OutOfSync"), "not-yet out-of-sync"),
         ("/status/resources", json!([]), "failed no-resources"),
         ("/status/resources", json!(null), "failed no-resources"),
+        (
+            "/status/resources",
+            json!([{"kind": "Deployment", "name": "old", "status": "OutOfSync", "requiresPruning": true}]),
+            "failed no-resources",
+        ),
         ("/status/resources", json!([{"kind": "Job", "hook": true, "status": "Synced"}]), "failed no-resources"),
         ("/status/health/status", json!("Degraded"), "failed degraded"),
         ("/status/health/status", json!("Progressing"), "not-yet unhealthy"),

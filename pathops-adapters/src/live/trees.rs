@@ -13,6 +13,9 @@ use super::history::History;
 /// So many answers are kept: they never change.
 const KEPT: usize = 4096;
 
+/// Git's name of a tree without an entry.
+const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
+
 /// Answers of the Git host.
 pub(crate) struct Trees {
     scm: Arc<dyn Scm>,
@@ -104,7 +107,9 @@ impl Trees {
             }
             Question::HasTree { path, commit, tree, .. } => {
                 let Ok(path) = RepoPath::parse(path.as_str()) else { return Ok(None) };
-                Ok(known(self.tree(cx, repo, commit, &path).await)?.map(|held| held.as_ref() == Some(tree)))
+                let held = known(self.tree(cx, repo, commit, &path).await)?;
+                // A folder that is gone holds what an empty one does.
+                Ok(held.map(|held| held.as_ref().map_or(tree.as_str() == EMPTY_TREE, |held| held == tree)))
             }
         }
     }

@@ -99,10 +99,13 @@ fn last_before(to: Stage) -> Option<(Stage, &'static str)> {
 }
 
 /// Whether an operation of a unit at this stage is tried again where it could not be done. Not one that may have let people merge into
-/// production: that would stand meanwhile, and nobody looks after it. And the way back does not depend on how well a failure is documented.
+/// production, nor what looks after that or closes it: what was granted would stand meanwhile. And the way back does not depend on how
+/// well a failure is documented.
 fn is_tried_again(stage: Stage) -> bool {
     use Stage as S;
-    let granting = matches!(stage, S::Promoting | S::ProductionMerge | S::RestorePromoting | S::RestoreMerge);
+    let forth = [S::Promoting, S::ProductionMerge, S::ProductionDeploy, S::ProductionEvidence, S::Closing];
+    let back = [S::RestorePromoting, S::RestoreMerge, S::RestoreClosing, S::RestoreDeploy, S::RestoreEvidence];
+    let granting = forth.contains(&stage) || back.contains(&stage);
     let documenting = matches!(stage, S::FailureEvidence | S::Judging | S::RecoveryFailureEvidence | S::RestoreFailureEvidence);
     is_at_work(stage) && !granting && !documenting
 }
@@ -172,7 +175,9 @@ pub(super) fn reset(
 /// Whether an open operation is let go of because its unit is to go back.
 pub(super) fn lets_go(state: &State, command: &Command) -> bool {
     let progress = command.unit().and_then(|unit| state.units.get(unit));
-    progress.is_some_and(|progress| progress.reset.is_some()) && command.waits()
+    // A build that is let go of would go on beside the next one.
+    let ends = matches!(command, Command::Build { .. });
+    progress.is_some_and(|progress| progress.reset.is_some()) && command.waits() && !ends
 }
 
 /// Whether it is still waited for somebody who has it tried again.
@@ -233,7 +238,8 @@ fn go_back(state: &mut State, unit: &UnitId, to: Stage, at: UnixMillis) -> Optio
     stop_waiting(progress);
     (progress.limited, progress.problem) = (None, None);
     match to {
-        Stage::Rebuilding => {
+        // Where it is being built as it was merged, the head is that already, and what was built is what had been tested before.
+        Stage::Rebuilding if progress.stage == Stage::Built => {
             let merged = progress.built.as_ref().map(|built| built.source.commit.clone());
             if let (Some(merged), Some(source)) = (merged, progress.pull_requests.get_mut(&Role::Source)) {
                 source.head = merged;

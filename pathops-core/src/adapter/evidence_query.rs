@@ -32,6 +32,8 @@ use crate::time::UnixMillis;
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EvidenceQuery {
+    /// With this name: once for each envelope.
+    pub id: Option<EvidenceId>,
     /// About this.
     pub subject: Option<SubjectDigest>,
     /// Of this change set.
@@ -63,7 +65,8 @@ impl EvidenceQuery {
         }
         let facets = evidence.facets();
         let at = facets.and_then(|it| it.at);
-        self.subject.as_ref().is_none_or(|subject| evidence.subjects().contains(subject))
+        self.id.is_none_or(|id| id == evidence.id())
+            && self.subject.as_ref().is_none_or(|subject| evidence.subjects().contains(subject))
             && self.kind.as_deref().is_none_or(|kind| kind == evidence.predicate_type())
             && is(self.change_set.as_ref(), facets.and_then(|it| it.change_set.as_ref()))
             && is(self.unit.as_ref(), facets.and_then(|it| it.unit.as_ref()))

@@ -62,7 +62,7 @@ const TIMES: [&str; 14] = [
 /// | release | what PathOps adds to it | `releasedOn` | unknown |
 /// | simple verification result | none | `timeCreated` | pass where properties hold, otherwise unknown |
 /// | runtime trace | none | `buildFinishedOn` | unknown |
-/// | another of `https://pathops.dev/predicate/` | its fields of these names | its field that ends in `On` | unknown |
+/// | another of `https://pathops.dev/predicate/` | its fields of these names | `observedOn`, `redactedOn`, `approvedOn`, `grantedOn`, `goneOn`, `finishedOn` | unknown |
 /// | any other | none | where such predicates have it: `finishedOn`, `metadata.timestamp`, `creationInfo.created` and the like | unknown |
 ///
 /// Where the predicate does not name a change set, a unit or an environment, it is the one that a subject is said to be part of

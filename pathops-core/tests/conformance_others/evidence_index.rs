@@ -30,6 +30,7 @@ enum Defect {
     LetsWritersMeet,
     AddsHalf,
     ForgetsOnRestart,
+    OverlooksAName,
     OverlooksAVerdict,
     TakesConditionsForAlternatives,
     TakesWhatHasNoTimeForOld,
@@ -187,6 +188,7 @@ impl Planted {
     fn asked(&self, query: &EvidenceQuery) -> EvidenceQuery {
         let mut asked = query.clone();
         match (self.defect, query.window) {
+            (Defect::OverlooksAName, _) => asked.id = None,
             (Defect::OverlooksAVerdict, _) => asked.verdict = None,
             (Defect::ClosesAWindowLate, Some(window)) => {
                 let late = UnixMillis(window.until().0.saturating_add(1));
@@ -342,6 +344,7 @@ fn each_defect_fails_the_cases_that_name_it() {
         (Defect::LosesProofs, &["a_proof_is_not_lost_by_adding_again", "a_place_in_the_ledger_is_taken_up_and_kept"]),
         (Defect::LetsWritersMeet, &["writers_beside_each_other_lose_nothing", "many_are_added_as_one"]),
         (Defect::AddsHalf, &["abandoned_evidence_is_whole_or_not_there", "many_are_added_as_one"]),
+        (Defect::OverlooksAName, &["a_query_finds_by_each_of_its_conditions"]),
         (Defect::OverlooksAVerdict, &["a_query_finds_by_each_of_its_conditions", "conditions_narrow_together"]),
         (Defect::TakesConditionsForAlternatives, &["conditions_narrow_together"]),
         (Defect::TakesWhatHasNoTimeForOld, &["a_window_has_its_first_instant_and_not_its_last"]),

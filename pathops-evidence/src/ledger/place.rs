@@ -4,7 +4,7 @@ use pathops_core::adapter::IndexedEvidence;
 use pathops_core::evidence::{Checkpoint, Logged};
 use pathops_core::{Error, ErrorKind, OpContext, Result};
 
-use super::LogReader;
+use super::{Item, LogReader};
 
 /// Whether an entry of an index is in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,8 +19,8 @@ impl LogReader {
     /// What shows that an entry is in the log of `checkpoint`. It is computed from tiles, not stored: some ten reads for a log
     /// of a million.
     ///
-    /// It shows that the evidence is there that the entry names. What else the entry says of it is shown by its
-    /// [`item`](LogReader::item), of which the same entry can be made.
+    /// It shows that the evidence is there that the entry names. What else the entry says of it is shown by what
+    /// [`LogReader::holds`] gives.
     ///
     /// # Errors
     /// `Corrupt` where the leaf at its place is that of other evidence; as [`LogReader::inclusion`].
@@ -33,5 +33,18 @@ impl LogReader {
         }
         let error = Error::new(ErrorKind::Corrupt, "prove a piece of evidence").on(entry.id());
         Err(error.because(format!("leaf {leaf} is that of other evidence")).advise("make the index anew from the ledger"))
+    }
+
+    /// What the log of the newest checkpoint has at the place of an entry: the same evidence, with its envelope, of which the same
+    /// entry can be made. `None` where the entry has no place.
+    ///
+    /// # Errors
+    /// `Corrupt` where the leaf at its place is that of other evidence, or the batch there has another item than the leaf; `NotFound` where
+    /// the log is not as long; as [`LogReader::inclusion`].
+    pub async fn holds(&self, cx: &OpContext, entry: &IndexedEvidence) -> Result<Option<Item>> {
+        let (Some(leaf), Some(checkpoint)) = (entry.leaf(), self.checkpoint(cx).await?) else { return Ok(None) };
+        let Place::Proven(Logged { inclusion, .. }) = self.prove(cx, entry, &checkpoint).await? else { return Ok(None) };
+        let item = self.item(cx, leaf).await?.filter(|item| item.leaf() == inclusion.leaf);
+        item.map(Some).ok_or_else(|| self.corrupt(&format!("leaf {leaf}"), &"no batch has its envelope"))
     }
 }

@@ -91,10 +91,18 @@ impl LogReader {
     ///
     /// # Errors
     /// `Corrupt` where that batch cannot be read; what the bucket answers.
-    pub async fn item(&self, cx: &OpContext, place: u64) -> Result<Option<Item>> {
-        let (within, last) = (named(tile::batches())?, named(tile::batch_key(place))?);
+    pub async fn item(&self, cx: &OpContext, leaf: u64) -> Result<Option<Item>> {
+        Ok(self.items_from(cx, leaf).await?.into_iter().next())
+    }
+
+    /// The items from this leaf on to the end of the batch that has it; none behind the end.
+    ///
+    /// # Errors
+    /// As [`LogReader::item`].
+    pub async fn items_from(&self, cx: &OpContext, leaf: u64) -> Result<Vec<Item>> {
+        let (within, last) = (named(tile::batches())?, named(tile::batch_key(leaf))?);
         // Where one caller has appended more at once than several share, it begins before that.
-        let near = place.checked_sub(u64::try_from(MAX_BATCH).unwrap_or(u64::MAX));
+        let near = leaf.checked_sub(u64::try_from(MAX_BATCH).unwrap_or(u64::MAX));
         for (after, limit) in [(near, MAX_BATCH), (None, usize::MAX)] {
             let after = after.map(|start| named(tile::batch_key(start))).transpose()?;
             let mut keys = self.bucket.list(cx, &within, after.as_ref(), limit).await?;
@@ -102,12 +110,12 @@ impl LogReader {
             let start = keys.last().and_then(|key| key.as_str().rsplit('/').next()?.parse().ok());
             let Some(start) = start else { continue };
             let items = batch_at(cx, &*self.bucket, start).await?.unwrap_or_default();
-            let at = usize::try_from(place - start).unwrap_or(usize::MAX);
-            if let Some(item) = items.into_iter().nth(at) {
-                return Ok(Some(item));
+            let at = usize::try_from(leaf - start).unwrap_or(usize::MAX);
+            if at < items.len() {
+                return Ok(items.into_iter().skip(at).collect());
             }
         }
-        Ok(None)
+        Ok(Vec::new())
     }
 
     /// The newest checkpoint as the log has signed it.
@@ -237,7 +245,7 @@ impl LogReader {
         full.ok_or_else(|| self.corrupt(&own, &"it is missing"))
     }
 
-    fn corrupt(&self, what: &dyn std::fmt::Display, why: &dyn std::fmt::Display) -> Error {
+    pub(super) fn corrupt(&self, what: &dyn std::fmt::Display, why: &dyn std::fmt::Display) -> Error {
         Error::new(ErrorKind::Corrupt, "read the ledger").on(what).because(why).advise("restore it from a backup")
     }
 }

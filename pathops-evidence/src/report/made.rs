@@ -6,10 +6,12 @@ use serde_json::Value;
 use crate::report::Format;
 use crate::report::input::Input;
 
-/// When a report in this format was made, by its own word; `None` where it does not say so with the offset from UTC, or is no such
-/// report. Of several runs it is when the last one ended.
+/// When a report was made, by its own word: of JUnit XML, SARIF, Trivy, Grype, CycloneDX and SPDX 2. `None` for other formats, where it
+/// does not say so with the offset from UTC, and for what is no such report. Of several runs it is the earliest, so that what is new
+/// does not hide what is old; of JUnit it is when a suite began.
 ///
-/// A scan that is copied is as old as it was; the time of a file is not.
+/// A scan that is copied is as old as it was; the time of a file is not. Nobody has verified it: a report may say that it was made
+/// tomorrow.
 ///
 /// ```
 /// use pathops_evidence::report::{Format, made_at};
@@ -33,7 +35,7 @@ pub fn made_at(format: Format, report: &[u8]) -> Option<UnixMillis> {
         }
         _ => in_json(format, &input.json().ok()?),
     };
-    said.iter().filter_map(|text| text.parse().ok()).max()
+    said.iter().filter_map(|text| text.parse().ok()).min()
 }
 
 fn in_json(format: Format, report: &Value) -> Vec<String> {
@@ -59,7 +61,7 @@ mod tests {
 
     #[test]
     fn each_format_says_it_in_its_own_place() {
-        let sarif = r#"{"version": "2.1.0", "runs": [{"invocations": [{"endTimeUtc": "2026-11-22T10:00:00Z"}, {"endTimeUtc": "2026-11-22T12:00:00Z"}]}, {}]}"#;
+        let sarif = r#"{"version": "2.1.0", "runs": [{"invocations": [{"endTimeUtc": "2026-11-22T13:00:00Z"}, {"endTimeUtc": "2026-11-22T12:00:00Z"}]}, {}]}"#;
         for (format, report) in [
             (Format::Sarif, sarif),
             (Format::Grype, r#"{"matches": [], "descriptor": {"timestamp": "2026-11-22T12:00:00Z"}}"#),
@@ -68,7 +70,7 @@ mod tests {
             (Format::Spdx2Json, r#"{"spdxVersion": "SPDX-2.3", "creationInfo": {"created": "2026-11-22T12:00:00Z"}}"#),
             (
                 Format::Junit,
-                r#"<testsuites timestamp="2026-11-22T11:00:00Z"><testsuite timestamp="2026-11-22T12:00:00Z"/></testsuites>"#,
+                r#"<testsuites timestamp="2026-11-22T13:00:00Z"><testsuite timestamp="2026-11-22T12:00:00Z"/></testsuites>"#,
             ),
         ] {
             assert_eq!(made_at(format, report.as_bytes()), "2026-11-22T12:00:00Z".parse().ok(), "{format}");

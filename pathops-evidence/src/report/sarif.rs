@@ -62,7 +62,7 @@ struct Tool {
 struct Component {
     name: String,
     version: Option<String>,
-    semantic_version: Option<String>,
+    semantic_version: Option<serde_json::Value>,
     #[serde(default, deserialize_with = "or_default")]
     rules: Vec<Rule>,
 }
@@ -169,7 +169,8 @@ fn read(input: &Input<'_>) -> Result<ScanReport, Fail> {
     let mut report = ScanReport::default();
     for (number, run) in log.runs.iter().enumerate() {
         let driver = &run.tool.driver;
-        report.scanners.push(match driver.version.as_ref().or(driver.semantic_version.as_ref()) {
+        let semantic = driver.semantic_version.as_ref().and_then(|version| version.as_str());
+        report.scanners.push(match driver.version.as_deref().or(semantic) {
             Some(version) => format!("{} {version}", driver.name),
             None => driver.name.clone(),
         });

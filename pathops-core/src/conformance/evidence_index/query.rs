@@ -133,6 +133,10 @@ pub(super) async fn a_query_finds_by_each_of_its_conditions(world: EvidenceIndex
         let others = all.iter().enumerate().filter(|(place, _)| *place != without).map(|(_, it)| it.clone());
         expect(&*index, &query, others.collect()).await?;
     }
+    for one in &all {
+        let same = all.iter().filter(|it| it.id() == one.id()).cloned().collect();
+        expect(&*index, &EvidenceQuery { id: Some(one.id()), ..any.clone() }, same).await?;
+    }
     for (name, one) in ["first", "change set", "unit"].into_iter().zip(&all) {
         let about = EvidenceQuery { subject: Some(digest(name)), ..any.clone() };
         expect(&*index, &about, vec![one.clone()]).await?;
