@@ -13,7 +13,8 @@
 //! 5. each expected source is at the expected commit or version, or at a descendant with the same tree at its path, which is the
 //!    named one where a tree is ([`ExpectedSource::with_tree`]), or with all of it the same where the object names files with values
 //!    that lie elsewhere; what else a folder builds on, such as a base of Kustomize outside of it, cannot be seen here, so that such
-//!    a base is to lie in another repository, or to be an expected source of its own; a hydrated source is followed from the dry commit to the hydrated one;
+//!    a base is to lie in another repository, or to be an expected source of its own; a hydrated source is followed from the dry
+//!    commit to the hydrated one;
 //! 6. no operation is asked for, running or waiting for a retry, and the last did not fail at this state;
 //! 7. the application is `Synced`, and so is each of its resources, and the last operation was no dry run, after which nobody
 //!    knows when this was applied, and after which Argo CD syncs this revision by itself only where it heals (`selfHeal`);

@@ -10,9 +10,11 @@
 //! one transaction.
 //!
 //! The tables are `pathops_journal`, `pathops_leases`, `pathops_runs`, `pathops_entries`, `pathops_ops` and `pathops_signals`, those of its
-//! archive (`pathops_archived_…`), views of both (`pathops_all_…`), and functions of such names; `pathops_evidence_index`, `pathops_evidence` and `pathops_subjects`; `pathops_inbox`, `pathops_lanes` and
-//! `pathops_deliveries`; and `pathops_event_bus`, `pathops_topics`, `pathops_events` and `pathops_subscriptions`: in the first schema of the search path of
-//! who connects; those of an index that is made anew ([`PostgresEvidenceDraft`]) lie in a schema of their own until it is published. They are made by the first who opens the journal, the index, the inbox or the bus, and only where there are none; of several at the
+//! archive (`pathops_archived_…`), views of both (`pathops_all_…`), and functions of such names; `pathops_evidence_index`,
+//! `pathops_evidence` and `pathops_subjects`; `pathops_inbox`, `pathops_lanes` and `pathops_deliveries`; and `pathops_event_bus`,
+//! `pathops_topics`, `pathops_events` and `pathops_subscriptions`: in the first schema of the search path of who connects; those of
+//! an index that is made anew ([`PostgresEvidenceDraft`]) lie in a schema of their own until it is published. They are made by the
+//! first who opens the journal, the index, the inbox or the bus, and those of an earlier version are taken further; of several at the
 //! same time one makes them, and the others wait for it by an advisory lock.
 //!
 //! Connections are encrypted as the URL asks for (`sslmode`, `sslrootcert`), with `rustls`. As every client of PostgreSQL does,

@@ -77,8 +77,8 @@ pub struct Rebuilt {
 ///
 /// # Errors
 /// `NotFound` where the log has no checkpoint; `Corrupt` where a part of it is not what follows from the others, or a known checkpoint
-/// is of no state that it had; `Invalid` where such a checkpoint is none that this log has signed; what bucket and index answer. The entries of whole batches before that may be added, and the rest is not: `next` is the first leaf of which
-/// that is not known. None of them counts before this has answered `Ok`, since the root is compared at the end; after `Corrupt`,
+/// is of no state that it had; `Invalid` where such a checkpoint is none that this log has signed; what bucket and index answer. The
+/// entries of whole batches before that may be added, and the rest is not: `next` is the first leaf of which that is not known. None of them counts before this has answered `Ok`, since the root is compared at the end; after `Corrupt`,
 /// throw the index away.
 ///
 /// # Cancel safety
