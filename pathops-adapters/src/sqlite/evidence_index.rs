@@ -161,6 +161,8 @@ fn entries(call: &Call, rows: Vec<Stored>, is_wanted: impl Fn(&IndexedEvidence) 
 
 #[cfg(test)]
 mod tests {
+    use pathops_core::Digest;
+    use pathops_core::evidence::EvidenceId;
     use pathops_core::policy::Verdict;
     use sqlx::sqlite::SqliteRow;
     use sqlx::{Row as _, query};
