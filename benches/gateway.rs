@@ -69,7 +69,8 @@ fn main() {
         let part = own.rate / bare.rate;
         let millis = |it: &Taken| it.p99.as_secs_f64() * 1e3;
         println!("{round:>5} {:>12.0} {:>12.0} {part:>6.2} {:>14.1} {:>14.1}", own.rate, bare.rate, millis(&own), millis(&bare));
-        (rates.push(part), waits.push(own.p99));
+        rates.push(part);
+        waits.push(own.p99);
     }
     rates.sort_by(f64::total_cmp);
     waits.sort();

@@ -73,17 +73,19 @@ const MAX_BEHIND: u64 = 10_000;
 /// Adds what the ledger has and the index does not: whoever was interrupted between the two has left it out. Gives up to which leaf the
 /// index has everything.
 pub(crate) async fn catch_up(cx: &OpContext, store: &Store, index: &SqliteEvidenceIndex) -> Result<u64, Failure> {
-    let (ledger, trust) = (Proving::of(cx, store).await?, store.trust(cx).await?);
-    let (mut next, size) = (store.indexed(index).await?, ledger.checkpoint.size);
+    let reader = LogReader::new(store.existing(cx).await?, store.log(cx).await?);
+    // Nothing was appended yet.
+    let Some(checkpoint) = reader.checkpoint(cx).await? else { return Ok(0) };
+    let (mut next, size, trust) = (store.indexed(index).await?, checkpoint.size, store.trust(cx).await?);
     let behind = size.saturating_sub(next);
     if behind > MAX_BEHIND {
         return Err(format!("it may lack {behind} leaves, more than are looked up at once: run `rebuild-index`").into());
     }
     while next < size {
-        let items = ledger.reader.items_from(cx, next).await?;
+        let items = reader.items_from(cx, next).await?;
         let mut entries = Vec::new();
         for item in items.iter().take(usize::try_from(size - next)?) {
-            if ledger.reader.inclusion(cx, next, &ledger.checkpoint).await?.leaf != item.leaf() {
+            if reader.inclusion(cx, next, &checkpoint).await?.leaf != item.leaf() {
                 return Err(format!("no batch has leaf {next}: verify the store").into());
             }
             // What nobody trusted has signed is not indexed.

@@ -9,7 +9,7 @@ use pathops_core::evidence::{
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::ledger::{Item, Ledger, Place, SignedBy, Stored};
+use crate::ledger::{Item, Ledger, SignedBy, Stored};
 use crate::retention::SealedBlobs;
 
 /// The media type of a stored envelope.

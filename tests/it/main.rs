@@ -12,6 +12,7 @@ mod evidence_certified;
 mod evidence_command;
 mod evidence_killed;
 mod evidence_logs;
+mod evidence_rows;
 mod evidence_slow;
 mod evidence_witness;
 mod gitops_edit_command;

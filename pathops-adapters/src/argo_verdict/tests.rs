@@ -224,11 +224,6 @@ fn each_thing_that_is_amiss_has_its_reason() {
         ("/status/resources/1/status", json!("OutOfSync"), "not-yet out-of-sync"),
         ("/status/resources", json!([]), "failed no-resources"),
         ("/status/resources", json!(null), "failed no-resources"),
-        (
-            "/status/resources",
-            json!([{"kind": "Deployment", "name": "old", "status": "OutOfSync", "requiresPruning": true}]),
-            "failed no-resources",
-        ),
         ("/status/resources", json!([{"kind": "Job", "hook": true, "status": "Synced"}]), "failed no-resources"),
         ("/status/health/status", json!("Degraded"), "failed degraded"),
         ("/status/health/status", json!("Progressing"), "not-yet unhealthy"),

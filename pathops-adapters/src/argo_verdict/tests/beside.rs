@@ -1,4 +1,4 @@
-//! Files that lie beside the folder that is expected.
+//! What lies beside what is expected: files beside the folder, and resources that are left over.
 
 use super::*;
 
@@ -42,5 +42,19 @@ fn files_beside_the_folder_count_where_they_are_read() {
     assert_eq!(own("/envs/preflight/values.yaml"), "ready");
     for beside in ["../values.yaml", "/common/values.yaml"] {
         assert_eq!(own(beside), "stale unknown-tree", "{beside}");
+    }
+}
+
+#[test]
+fn what_is_only_left_over_is_not_there() {
+    let left_over = json!({"kind": "Deployment", "name": "old", "status": "OutOfSync", "requiresPruning": true});
+    let only = put(ready(), "/status/resources", json!([left_over]));
+    assert_eq!(reason_of(&verdict(&expected(), &only)), "failed no-resources");
+    let first = put(ready(), "/status/resources", json!([left_over, {"kind": "Deployment", "name": "app", "status": "Synced"}]));
+    let mut application = Application::from_value(&first).unwrap();
+    for _ in 0..2 {
+        assert_eq!(judge(&expected(), &application, &history(), at(30).parse().unwrap()), Verdict::Ready);
+        #[cfg(feature = "argocd")]
+        application.compact();
     }
 }
