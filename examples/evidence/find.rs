@@ -72,7 +72,7 @@ const MAX_BEHIND: u64 = 10_000;
 
 /// Adds what the ledger has and the index does not: whoever was interrupted between the two has left it out. Gives up to which leaf the
 /// index has everything.
-pub(crate) async fn catch_up(cx: &OpContext, store: &Store, index: &SqliteEvidenceIndex) -> Result<u64, Failure> {
+async fn catch_up(cx: &OpContext, store: &Store, index: &SqliteEvidenceIndex) -> Result<u64, Failure> {
     let reader = LogReader::new(store.existing(cx).await?, store.log(cx).await?);
     // Nothing was appended yet.
     let Some(checkpoint) = reader.checkpoint(cx).await? else { return Ok(0) };
