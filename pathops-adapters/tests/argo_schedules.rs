@@ -15,7 +15,7 @@ use futures_util::FutureExt as _;
 use pathops_adapters::argo_verdict::{
     Application, Expected, ExpectedHook, ExpectedSource, History, NotYet, Stale, StaleAction, Verdict, judge,
 };
-use pathops_core::{CommitId, UnixMillis};
+use pathops_core::{CommitId, TreeId, UnixMillis};
 use serde_json::{Value, json};
 
 use schedule::controller::{self, Commit, OURS, Tree};
@@ -29,6 +29,10 @@ fn place(commit: &CommitId) -> Commit {
     usize::from_str_radix(&commit.as_str()[24..], 16).unwrap()
 }
 
+fn tree_id(tree: Tree) -> TreeId {
+    TreeId::parse(format!("{tree:040x}")).unwrap()
+}
+
 struct Branch<'c>(&'c [Tree]);
 
 impl History for Branch<'_> {
@@ -38,6 +42,27 @@ impl History for Branch<'_> {
 
     fn same_tree(&self, _: &str, _: &str, one: &CommitId, other: &CommitId) -> Option<bool> {
         Some(self.0[place(one)] == self.0[place(other)])
+    }
+
+    fn has_tree(&self, _: &str, _: &str, commit: &CommitId, tree: &TreeId) -> Option<bool> {
+        Some(tree_id(self.0[place(commit)]) == *tree)
+    }
+}
+
+/// As one that takes every later commit for the same.
+struct AnyTree<'c>(Branch<'c>);
+
+impl History for AnyTree<'_> {
+    fn descends(&self, repo: &str, commit: &CommitId, ancestor: &CommitId) -> Option<bool> {
+        self.0.descends(repo, commit, ancestor)
+    }
+
+    fn same_tree(&self, _: &str, _: &str, _: &CommitId, _: &CommitId) -> Option<bool> {
+        Some(true)
+    }
+
+    fn has_tree(&self, _: &str, _: &str, _: &CommitId, _: &TreeId) -> Option<bool> {
+        Some(true)
     }
 }
 
@@ -61,7 +86,20 @@ impl Answer for Verdict {
 impl Schedule {
     /// What the rule says, once `edit` has changed what is read.
     fn ask(&self, edit: impl Fn(&mut Value)) -> Verdict {
-        let source = ExpectedSource::git(REPO, OURS, id(self.expected));
+        self.ask_by(edit, &Branch(&self.argo.branch))
+    }
+
+    /// Whether the tree that is expected is named, too.
+    fn names_tree(&self) -> bool {
+        self.expected % 2 == 1
+    }
+
+    /// The same by what somebody knows of Git.
+    fn ask_by(&self, edit: impl Fn(&mut Value), history: &impl History) -> Verdict {
+        let mut source = ExpectedSource::git(REPO, OURS, id(self.expected));
+        if self.names_tree() {
+            source = source.with_tree(tree_id(self.tree()));
+        }
         let image = controller::image(self.tree()).parse().unwrap();
         let mut expected = Expected::new(source, UnixMillis(self.requested_at)).image(image).settle(self.settle);
         if self.with_hooks {
@@ -70,7 +108,7 @@ impl Schedule {
         let mut application = self.argo.application(id);
         edit(&mut application);
         let application = Application::from_value(&application).unwrap();
-        judge(&expected, &application, &Branch(&self.argo.branch), UnixMillis(self.argo.now))
+        judge(&expected, &application, history, UnixMillis(self.argo.now))
     }
 
     fn hold_against_truth(&self, verdict: &Verdict, seed: u64) {
@@ -227,6 +265,21 @@ fn a_rule_that_leaves_out_a_step_is_caught() {
             under_way || at_rest(schedule)
         });
         assert!(caught, "nothing notices a rule that does not look at {step}");
+    }
+}
+
+/// With the tree named, and without.
+#[test]
+fn a_rule_that_does_not_look_at_trees_is_caught() {
+    for named in [false, true] {
+        let caught = (0..4_000).map(Schedule::new).filter(|schedule| schedule.names_tree() == named).any(|mut schedule| {
+            (0..40).any(|_| {
+                schedule.step();
+                let said = schedule.ask_by(|_| (), &AnyTree(Branch(&schedule.argo.branch)));
+                said.is_ready() && !schedule.was_ready()
+            })
+        });
+        assert!(caught, "nothing notices a rule that takes any later tree, named: {named}");
     }
 }
 
