@@ -28,7 +28,7 @@ impl<'a> Sourced<'a> {
             found = true;
             // Not as many revisions as sources: they cannot be told apart.
             let revision = self.revisions.get(index).filter(|_| self.revisions.len() == self.sources.len());
-            is_at_reading(expected, revision.map_or("", String::as_str), self.reads_beside(expected, source), history)?;
+            is_at_reading(expected, revision.map_or("", String::as_str), || self.reads_beside(expected, source), history)?;
         }
         let repo_url = || expected.repo_url.clone();
         if found { Ok(()) } else { Err(Verdict::NotYet(NotYet::NoSuchSource { repo_url: repo_url() })) }
@@ -60,11 +60,11 @@ impl ExpectedSource {
     /// Whether `source` is the one that is meant. A source that others only refer to has no path: any path in its repository
     /// is meant.
     pub(super) fn is(&self, source: &Source) -> bool {
-        let (path, chart) = (source.text("path"), source.text("chart"));
-        let referred_to = !source.text("ref").is_empty() && path.is_empty() && chart.is_empty();
+        let (path, chart) = (|| source.text("path"), source.text("chart"));
+        let referred_to = || path().is_empty() && !source.text("ref").is_empty();
         same_repository(&self.repo_url, source.text("repoURL"))
             && match &self.within {
-                Within::Path(expected) => referred_to || (chart.is_empty() && plain(expected) == plain(path)),
+                Within::Path(expected) => chart.is_empty() && (plain(expected) == plain(path()) || referred_to()),
                 Within::Chart(expected) => expected == chart,
             }
     }
@@ -72,11 +72,12 @@ impl ExpectedSource {
 
 /// Whether `revision` is what is expected of the source.
 pub(super) fn is_at(expected: &ExpectedSource, revision: &str, history: &impl History) -> Step {
-    is_at_reading(expected, revision, false, history)
+    is_at_reading(expected, revision, || false, history)
 }
 
 /// The same where files beside the expected folder may count: then a later commit asks for the same only where all of it is the same.
-fn is_at_reading(expected: &ExpectedSource, revision: &str, beside: bool, history: &impl History) -> Step {
+/// Whether they do is asked only where it matters, since at the expected commit itself it does not.
+fn is_at_reading(expected: &ExpectedSource, revision: &str, beside: impl Fn() -> bool, history: &impl History) -> Step {
     let not_seen = || {
         let (repo_url, revision) = (expected.repo_url.clone(), revision.to_owned());
         Err(Verdict::NotYet(NotYet::NotSeen { repo_url, revision }))
@@ -91,7 +92,7 @@ fn is_at_reading(expected: &ExpectedSource, revision: &str, beside: bool, histor
             // Where a comparison fails, it is the name of the branch.
             let Ok(found) = CommitId::parse(revision) else { return no_revision() };
             let revision = found.to_string();
-            let (path, tree) = if beside { ("", None) } else { (path.as_str(), expected.tree.as_ref()) };
+            let (path, tree) = if beside() { ("", None) } else { (path.as_str(), expected.tree.as_ref()) };
             match stands(history, (&expected.repo_url, path), &found, commit, tree) {
                 Stands::Same => Ok(()),
                 Stands::Elsewhere => not_seen(),

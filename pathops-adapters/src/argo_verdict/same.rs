@@ -5,6 +5,10 @@ use serde_json::Value;
 /// Whether two JSON values say the same to Argo CD, which leaves out what is empty where it writes a spec down again.
 pub(super) fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
+        // As Argo CD writes the two, they have the same fields in the same order.
+        (Value::Object(one), Value::Object(other)) if one.keys().eq(other.keys()) => {
+            one.values().zip(other.values()).all(|(one, other)| same(one, other))
+        }
         (Value::Object(one), Value::Object(other)) => {
             let within = |one: &serde_json::Map<String, Value>, other: &serde_json::Map<String, Value>| {
                 one.iter().all(|(key, value)| other.get(key).map_or_else(|| empty(value), |other| same(value, other)))
