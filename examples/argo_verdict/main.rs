@@ -12,8 +12,8 @@
 //! itself. A child of which no health is told leaves its parent `stale`.
 //!
 //! `verdict` is `ready`, `not-yet`, `stale` or `failed`; a stale one says in `action` what helps. A state that cannot be read is
-//! `not-yet` for the reason `unreadable`: what is not understood is never ready. Exit codes: 0 all states have a line, 2 the file
-//! cannot be read or is no JSON.
+//! `not-yet` for the reason `unreadable`: what is not understood is never ready, and keeps no other from its line. Exit codes: 0 all
+//! states have a line, 2 the file cannot be read or is no JSON.
 
 mod state;
 
@@ -21,13 +21,15 @@ use std::io::{self, BufWriter, Write as _};
 use std::process::ExitCode;
 
 use pathops_adapters::argo_verdict::{Application, Verdict, judge};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use state::State;
 
 fn main() -> ExitCode {
     let told = states().and_then(|states| {
         let mut out = BufWriter::new(io::stdout().lock());
-        let told = states.iter().try_for_each(|state| writeln!(out, "{}", line(state)));
+        let told = states.iter().try_for_each(|state| writeln!(out, "{}", line(state.get())));
         told.and_then(|()| out.flush()).map_err(|error| format!("the answer cannot be written: {error}"))
     });
     match told {
@@ -39,23 +41,29 @@ fn main() -> ExitCode {
     }
 }
 
-fn states() -> Result<Vec<Value>, String> {
+/// The states as they stand in the file: each is read by itself.
+fn states() -> Result<Vec<Box<RawValue>>, String> {
     let mut arguments = std::env::args_os().skip(1);
     let (Some(file), None) = (arguments.next(), arguments.next()) else {
         return Err("name one file: cargo run --example argo_verdict -- FILE".to_owned());
     };
     let named = |why: &dyn std::fmt::Display| format!("`{}`: {why}", file.display());
     let bytes = std::fs::read(&file).map_err(|error| named(&error))?;
-    match serde_json::from_slice(&bytes).map_err(|error| named(&error))? {
-        Value::Array(states) => Ok(states),
-        one => Ok(vec![one]),
-    }
+    // What is no UTF-8 spoils the text that it stands in.
+    let text = String::from_utf8_lossy(&bytes);
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let states = if text.starts_with('[') { serde_json::from_str(text) } else { serde_json::from_str(text).map(|one| vec![one]) };
+    states.map_err(|error| named(&error))
 }
 
 /// The line about one state.
-fn line(state: &Value) -> Value {
-    let id = state.get("id").cloned().unwrap_or_default();
-    match answer(state) {
+fn line(state: &str) -> Value {
+    let read = serde_json::from_str::<Value>(state).map_err(|error| format!("this is no state: {error}"));
+    let id = match &read {
+        Ok(state) => state.get("id").cloned().unwrap_or_default(),
+        Err(_) => named(state),
+    };
+    match read.and_then(|state| answer(&state)) {
         Ok((verdict, version)) => {
             let mut line =
                 json!({"id": id, "verdict": "ready", "reason": "live", "text": verdict.to_string(), "resourceVersion": version});
@@ -66,6 +74,15 @@ fn line(state: &Value) -> Value {
         }
         Err(why) => json!({"id": id, "verdict": "not-yet", "reason": "unreadable", "text": why}),
     }
+}
+
+/// What a state is called of which something else cannot be read.
+fn named(state: &str) -> Value {
+    #[derive(Deserialize)]
+    struct Named {
+        id: Value,
+    }
+    serde_json::from_str(state).map(|Named { id }| id).unwrap_or_default()
 }
 
 fn answer(state: &Value) -> Result<(Verdict, Option<String>), String> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pathops_adapters::argo_verdict::{Expected, ExpectedHook, ExpectedSource, History};
 use pathops_core::{CommitId, Digest, TreeId, UnixMillis};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// One state. Fields that are not named here (`about`, `truth`) are for people.
@@ -12,7 +12,7 @@ use serde_json::Value;
 pub(crate) struct State {
     expected: Wanted,
     /// What Git says.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub(crate) git: Git,
     /// When we asked for a refresh, in RFC 3339.
     refresh_requested_at: String,
@@ -27,10 +27,10 @@ pub(crate) struct State {
 struct Wanted {
     sources: Vec<WantedSource>,
     /// References: `repository@sha256:…` or `repository:tag`.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     images: Vec<String>,
-    /// Types of hooks (`PostSync`), or names.
-    #[serde(default)]
+    /// Types of hooks (`PostSync`), or names; that of a generated one up to its last `-`.
+    #[serde(default, deserialize_with = "or_default")]
     hooks: Vec<String>,
     /// Applications that have a verdict of their own, in a state of theirs: `namespace/name`. Where the state does not say, those
     /// that are told to be healthy.
@@ -55,8 +55,10 @@ struct WantedSource {
 #[serde(default)]
 pub(crate) struct Git {
     /// `commit:path` to the name of the tree.
+    #[serde(deserialize_with = "or_default")]
     trees: BTreeMap<String, String>,
     /// Of a commit, all that descend from it.
+    #[serde(deserialize_with = "or_default")]
     descendants: BTreeMap<String, Vec<String>>,
 }
 
@@ -82,6 +84,11 @@ impl Git {
     }
 }
 
+/// Go writes `null` for what is empty.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
 /// Trees have any names in a state. Where one is not as in Git, its digest stands for it.
 fn tree_id(name: &str) -> Option<TreeId> {
     TreeId::parse(name).or_else(|_| TreeId::parse(Digest::of(name.as_bytes()).hex())).ok()
@@ -92,6 +99,16 @@ const TYPES: [&str; 6] = ["PreSync", "Sync", "PostSync", "SyncFail", "PreDelete"
 
 impl State {
     pub(crate) fn read(state: &Value) -> Result<Self, String> {
+        // A list would be taken for the fields in their order.
+        for (place, what) in [("", "it"), ("/expected", "`expected`"), ("/git", "`git`")] {
+            if state.pointer(place).is_some_and(Value::is_array) {
+                return Err(format!("this is no state: {what} is a list"));
+            }
+        }
+        let sources = state.pointer("/expected/sources").and_then(Value::as_array).into_iter().flatten();
+        if sources.clone().any(Value::is_array) {
+            return Err("this is no state: a source that it expects is a list".to_owned());
+        }
         Self::deserialize(state).map_err(|error| format!("this is no state: {error}"))
     }
 

@@ -3,10 +3,11 @@
 //! `cargo run --example evidence -- ingest FILE... --store DIR --subject sha256:…`, `verify PATH`, `query --store DIR`, `origin
 //! DIGEST --store DIR`, `diff SNAPSHOT SNAPSHOT --store DIR`, `rebuild-index --store DIR`, `export ID --store DIR`, `erase DIGEST --store
 //! DIR --authority TEXT`; `--help` says more.
-//! With `--features s3` before the `--`, a store may be at `s3://<bucket>/<folder>` too.
+//! A store may be at `s3://<bucket>/<folder>` too: Cargo then builds the command once more, with the feature `s3`.
 //! Of `verify`, the exit code is 0 for VERIFIED, 1 for FAILED and 2 for NOT VERIFIED. VERIFIED says of everything that it leaves
 //! out that it does, and in the same line where it was against keys that the store itself names.
 
+mod again;
 mod arguments;
 mod erase;
 mod find;
@@ -14,6 +15,7 @@ mod history;
 mod ingest;
 mod verify;
 
+use std::env;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
@@ -31,6 +33,16 @@ async fn main() -> ExitCode {
         out.write_all(text.as_bytes()).and_then(|()| out.flush())?;
         Ok(code)
     };
+    let arguments: Vec<_> = env::args_os().skip(1).collect();
+    if !cfg!(feature = "s3")
+        && again::names_s3(&arguments)
+        && let Some(code) = again::with_s3(&arguments)
+    {
+        return code.unwrap_or_else(|error| {
+            let _ = writeln!(io::stderr(), "Cargo cannot build this command with S3: {error}");
+            Verdict::NotVerified.exit_code().into()
+        });
+    }
     let command = Arguments::parse().command;
     let verifies = matches!(command, Command::Verify(_));
     match answer(command).await.and_then(told) {

@@ -9,20 +9,24 @@
 //! 2. Argo CD compared with Git after our own request (`reconciledAt`, to the second, is after it, and not ahead of our
 //!    clock);
 //! 3. it has no condition that is an error; that a sync failed (`SyncError`) counts after 6, where the operation says more;
-//! 4. what it compared is what the spec asks for now: sources, destination, ignored differences;
+//! 4. what it compared is what the spec asks for now: sources, destination, ignored differences, and the labels of its namespace; and
+//!    it compared with Git, not with manifests from somebody's machine;
 //! 5. each expected source is at the expected commit or version, or at a descendant with the same tree at its path, which is the
-//!    named one where a tree is ([`ExpectedSource::with_tree`]), or with all of it the same where the object names files with values
-//!    that lie elsewhere; what else a folder builds on, such as a base of Kustomize outside of it, cannot be seen here, so that such
+//!    named one where a tree is ([`ExpectedSource::with_tree`]); and so is each folder beside it that the object names: of files with
+//!    values, components, patches and libraries, and what it says it is made of. Where one of those has changed, nobody knows whether
+//!    it is what is read. What else a folder builds on, such as a base of Kustomize outside of it, cannot be seen here, so that such
 //!    a base is to lie in another repository, or to be an expected source of its own; a hydrated source is followed from the dry
-//!    commit to the hydrated one;
-//! 6. no operation is asked for, running or waiting for a retry, and the last did not fail at this state;
+//!    commit to the hydrated one, and to what a pull request has made of that, where it has the same tree;
+//! 6. no operation is asked for, running or waiting for a retry, and the last did not fail at this state, which includes one that
+//!    failed before it knew a commit; where it failed with other settings or at an earlier commit, and not all is in sync, this one is
+//!    yet to be tried;
 //! 7. the application is `Synced`, and so is each of its resources, and the last operation was no dry run, after which nobody
 //!    knows when this was applied, and after which Argo CD syncs this revision by itself only where it heals (`selfHeal`);
 //! 8. the comparison began after the last operation ended: `reconciledAt` is strictly later, since both are cut to seconds;
-//! 9. there are resources beside those that are left over, all are healthy, and were so through the settle time;
+//! 9. there are resources that were compared, beside those that are left over, all are healthy, and were so through the settle time;
 //! 10. the expected images run, and no other of the same repository beside them: by what pods really run, where that is known
 //!     ([`judge_with_pods`]), else by the summary of the application, which says what it is to be, and can be late;
-//! 11. the expected hooks ran for this very state in a whole sync, and succeeded. A commit that changes nothing runs no
+//! 11. the expected hooks ran for this very state and these settings in a whole sync, and succeeded. A commit that changes nothing runs no
 //!     hook: it is *not tested*, which is never *passed*;
 //! 12. every Application that it manages has a verdict of its own ([`Expected::judged_apart`]). That a child is `Synced` says that
 //!     its spec was applied, not what became of it, and by default Argo CD leaves its health out of its parent's. What an
@@ -53,6 +57,7 @@
 //! ```
 
 mod application;
+mod beside;
 mod children;
 #[cfg(feature = "argocd")]
 mod compact;

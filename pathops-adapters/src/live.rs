@@ -15,7 +15,7 @@ pub use self::history::{History, NoHistory};
 pub use self::images::{Image, ImageError};
 
 pub(crate) use self::images::parts;
-pub(crate) use self::json::{Instant, or_default};
+pub(crate) use self::json::{Instant, objects, or_default};
 #[cfg(any(feature = "argocd", feature = "flux"))]
 pub(crate) use self::readiness::{Said, rank, whole};
 pub(crate) use self::revision::{Stands, plain, same_repository, stands};

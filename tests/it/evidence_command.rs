@@ -412,11 +412,30 @@ fn what_is_not_recognised_is_refused_and_so_is_a_store_elsewhere() {
     store.run("ingest", &["tap/good-14.tap", "--format", "junit", "--subject", &about]).is_refused("JUnit");
     let log = store.run("ingest", &[unknown, "--format", "pod-log", "--subject", &about]);
     assert!(log.works().contains("unknown.txt: pod-log"), "{log:?}");
-    let elsewhere = run(&["ingest", "tap/good-14.tap", "--store", "s3://bucket/evidence", "--subject", &about]);
+    let at_s3 = ["ingest", "tap/good-14.tap", "--store", "s3://bucket/evidence", "--subject", &about];
+    let elsewhere = run_with(program(), &at_s3, &[("CARGO", "")]);
     elsewhere.is_refused("this program was built without S3; run `cargo run --example evidence --features s3 -- …`");
     let private = store.0.path().join("store.keys");
     assert!(private.join("signing.pem").is_file(), "private keys lie beside the store");
     assert!(!fs::read_dir(store.path()).unwrap().any(|it| it.unwrap().file_name() == "signing.pem"));
+}
+
+/// Where Cargo runs the command, it runs it again with S3 for a store there: here a script in its place says what it is asked.
+#[test]
+fn a_store_at_s3_takes_no_more_than_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let cargo = folder.path().join("cargo");
+    fs::write(&cargo, "#!/bin/sh\necho \"$*\"\nexit 1\n").unwrap();
+    fs::set_permissions(&cargo, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let cargo = cargo.to_str().unwrap();
+    for arguments in [&["verify", "s3://bucket/evidence"][..], &["query", "--store=s3://bucket/evidence", "--app", "orders"]] {
+        let again = run_with(program(), arguments, &[("CARGO", cargo)]);
+        assert_eq!(again.0, Some(1), "its verdict is the verdict: {again:?}");
+        assert!(again.1.ends_with(&format!("--example evidence --features s3 -- {}\n", arguments.join(" "))), "{again:?}");
+    }
+    run_with(program(), &["verify", "s3://bucket"], &[("CARGO", "/nowhere/cargo")])
+        .is_refused("cannot build this command with S3");
+    run_with(program(), &["query", "--store", "folder"], &[("CARGO", cargo)]).is_refused("no store of evidence");
 }
 
 /// Evidence of a producer counts where its key is known by the producer's name; and nothing that only PathOps may state.

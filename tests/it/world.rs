@@ -506,7 +506,7 @@ pub(crate) fn person(person: &str) -> PersonId {
     person.parse().unwrap()
 }
 
-fn branch(branch: &str) -> BranchName {
+pub(crate) fn branch(branch: &str) -> BranchName {
     branch.parse().unwrap()
 }
 

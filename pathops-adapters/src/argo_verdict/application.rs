@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde::de::{Error as _, IgnoredAny};
 use serde_json::Value;
 
-use crate::live::{Instant, or_default};
+use crate::live::{Instant, objects, or_default};
 
 /// An `Application` of Argo CD (`argoproj.io/v1alpha1`), as far as it matters. Fields that are not known are ignored.
 #[derive(Clone, Debug, Deserialize)]
@@ -58,7 +58,7 @@ fn no_object() -> Unreadable {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Metadata {
     #[cfg(feature = "argocd")]
     #[serde(deserialize_with = "or_default")]
@@ -74,7 +74,7 @@ pub(super) struct Metadata {
 
 /// The annotations that tell what Argo CD does at the moment.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub(super) struct Annotations {
     #[serde(rename = "argocd.argoproj.io/refresh")]
     pub(super) refresh: Option<IgnoredAny>,
@@ -82,10 +82,13 @@ pub(super) struct Annotations {
     pub(super) hydrate: Option<IgnoredAny>,
     #[serde(rename = "argocd.argoproj.io/skip-reconcile")]
     pub(super) skip_reconcile: Option<String>,
+    /// What it is made of, by `;`, from the source's folder on, or from the root after a `/`.
+    #[serde(rename = "argocd.argoproj.io/manifest-generate-paths")]
+    pub(super) generate_paths: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Spec {
     #[serde(flatten)]
     pub(super) compared: Compared,
@@ -96,14 +99,16 @@ pub(super) struct Spec {
 
 /// What Argo CD does by itself.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct SyncPolicy {
     #[serde(deserialize_with = "or_default")]
     automated: Automated,
+    /// Labels and annotations of the namespace.
+    pub(super) managed_namespace_metadata: Option<Value>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 struct Automated {
     enabled: Option<bool>,
     #[serde(deserialize_with = "or_default")]
@@ -126,7 +131,7 @@ impl Spec {
 
 /// Sources, destination and ignored differences: of the spec, or those of a comparison.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Compared {
     pub(super) source: Option<Source>,
     #[serde(deserialize_with = "or_default")]
@@ -147,16 +152,58 @@ impl Compared {
 #[serde(transparent)]
 pub(super) struct Source(pub(super) Value);
 
-/// Where [`Source::files`] are kept of settings that are dropped.
+/// Where [`Source::named`] is kept of settings that are dropped.
 pub(super) const FILES: &str = "pathops/files";
 
+/// Something of a repository that a source names beside its folder, as it stands in the spec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named<'a> {
+    /// A file, from the source's folder on, or from the root after a `/`; after `$name/` in the source that is called so.
+    File(&'a str),
+    /// The same, a folder.
+    Folder(&'a str),
+    /// A folder, from the root of the repository on.
+    FromRoot(&'a str),
+}
+
+impl std::fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file:{path}"),
+            Self::Folder(path) => write!(f, "folder:{path}"),
+            Self::FromRoot(path) => write!(f, "root:{path}"),
+        }
+    }
+}
+
+impl<'a> Named<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        Some(match text.split_once(':')? {
+            ("file", path) => Self::File(path),
+            ("folder", path) => Self::Folder(path),
+            (_, path) => Self::FromRoot(path),
+        })
+    }
+}
+
 impl Source {
-    /// The files with values that Helm is given, as they are named.
-    pub(super) fn files(&self) -> impl Iterator<Item = &str> {
-        let list = |pointer: &str| self.0.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
-        let parameters = list("/helm/fileParameters").filter_map(|it| it.get("path"));
-        let kept = self.0.get(FILES).and_then(Value::as_array).into_iter().flatten();
-        list("/helm/valueFiles").chain(parameters).chain(kept).filter_map(Value::as_str)
+    /// What it names: files with values for Helm, components and patches for Kustomize, libraries for Jsonnet.
+    pub(super) fn named(&self) -> impl Iterator<Item = Named<'_>> {
+        fn path(value: &Value) -> Option<&str> {
+            value.get("path").and_then(Value::as_str)
+        }
+        let list = |tool: &str, field: &str| self.0.get(tool).and_then(|it| it.get(field)).and_then(Value::as_array);
+        let list = move |tool: &str, field: &str| list(tool, field).into_iter().flatten();
+        let files = list("helm", "valueFiles").filter_map(Value::as_str);
+        let files = files.chain(list("helm", "fileParameters").chain(list("kustomize", "patches")).filter_map(path));
+        let folders = list("kustomize", "components").filter_map(Value::as_str);
+        let libraries = self.0.pointer("/directory/jsonnet/libs").and_then(Value::as_array).into_iter().flatten();
+        let kept = self.0.get(FILES).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        files
+            .map(Named::File)
+            .chain(folders.map(Named::Folder))
+            .chain(libraries.filter_map(Value::as_str).map(Named::FromRoot))
+            .chain(kept.filter_map(Named::parse))
     }
 
     pub(super) fn text(&self, field: &str) -> &str {
@@ -165,14 +212,14 @@ impl Source {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub(super) struct SourceHydrator {
     pub(super) dry_source: Source,
     pub(super) sync_source: Source,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Status {
     #[serde(deserialize_with = "or_default")]
     pub(super) sync: Sync,
@@ -193,7 +240,7 @@ pub(super) struct Status {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Sync {
     pub(super) status: Option<String>,
     #[serde(flatten)]
@@ -204,7 +251,7 @@ pub(super) struct Sync {
 
 /// One revision for each source, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub(super) struct Revisions {
     revision: Option<String>,
     #[serde(deserialize_with = "or_default")]
@@ -219,7 +266,7 @@ impl Revisions {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Health {
     pub(super) status: Option<String>,
     pub(super) message: Option<String>,
@@ -227,7 +274,7 @@ pub(super) struct Health {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub(super) struct Condition {
     #[serde(rename = "type", deserialize_with = "or_default")]
     pub(super) kind: String,
@@ -236,7 +283,7 @@ pub(super) struct Condition {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Resource {
     #[serde(deserialize_with = "or_default")]
     pub(super) group: String,
@@ -256,7 +303,7 @@ pub(super) struct Resource {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Summary {
     #[serde(deserialize_with = "or_default")]
     pub(super) images: Vec<String>,
@@ -269,14 +316,16 @@ pub(super) struct Summary {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct HydratorStatus {
     pub(super) current_operation: Option<Hydration>,
+    /// The dry commit that was last found to need no hydration, or was hydrated.
+    pub(super) last_compared_dry_revision: Option<String>,
     pub(super) last_successful_operation: Option<Hydration>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Hydration {
     pub(super) phase: Option<String>,
     pub(super) message: Option<String>,
@@ -288,7 +337,7 @@ pub(super) struct Hydration {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct OperationState {
     pub(super) phase: Option<String>,
     pub(super) message: Option<String>,
@@ -301,14 +350,17 @@ pub(super) struct OperationState {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub(super) struct Operation {
     pub(super) sync: Option<SyncOperation>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct SyncOperation {
+    /// What was asked for; a name of a branch, or nothing, where that was left to Argo CD.
+    #[serde(flatten)]
+    pub(super) at: Revisions,
     #[serde(deserialize_with = "or_default")]
     pub(super) dry_run: bool,
     #[serde(deserialize_with = "or_default")]
@@ -318,7 +370,7 @@ pub(super) struct SyncOperation {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct SyncResult {
     #[serde(flatten)]
     pub(super) at: Revisions,
@@ -326,10 +378,11 @@ pub(super) struct SyncResult {
     pub(super) compared: Compared,
     #[serde(deserialize_with = "or_default")]
     pub(super) resources: Vec<SyncedResource>,
+    pub(super) managed_namespace_metadata: Option<Value>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct SyncedResource {
     #[serde(deserialize_with = "or_default")]
     pub(super) kind: String,
@@ -340,6 +393,30 @@ pub(super) struct SyncedResource {
     pub(super) hook_type: Option<String>,
     pub(super) hook_phase: Option<String>,
 }
+
+objects!(
+    Metadata,
+    Annotations,
+    Spec,
+    SyncPolicy,
+    Automated,
+    Compared,
+    SourceHydrator,
+    Status,
+    Sync,
+    Revisions,
+    Health,
+    Condition,
+    Resource,
+    Summary,
+    HydratorStatus,
+    Hydration,
+    OperationState,
+    Operation,
+    SyncOperation,
+    SyncResult,
+    SyncedResource,
+);
 
 /// A resource, for people.
 pub(super) fn label(kind: &str, name: &str) -> String {

@@ -6,7 +6,7 @@ use pathops_core::Digest;
 use serde_json::{Map, Value};
 
 use super::application::{Application, Compared, FILES, Resource, Source, SourceHydrator};
-use super::same::empty;
+use super::same::{empty, is_free, nothing};
 
 /// Messages are cut here, in bytes.
 const MESSAGE: usize = 1024;
@@ -45,13 +45,13 @@ impl Application {
     }
 }
 
-/// Keeps the first managed one that is not left over, the first that differs, the first that ails, and all that Argo CD deploys by.
+/// Keeps the first managed one that is what was asked for, the first that differs, the first that ails, and all that Argo CD deploys by.
 fn keep_named(resources: &mut Vec<Resource>) {
     let (mut any, mut differing, mut ailing) = (false, false, false);
     let first = |seen: &mut bool, is: bool| is && !std::mem::replace(seen, true);
     resources.retain(|resource| {
         let managed = !resource.hook;
-        let one = first(&mut any, managed && resource.is_desired());
+        let one = first(&mut any, managed && resource.is_live());
         let other = first(&mut differing, managed && resource.differs());
         let third = first(&mut ailing, managed && resource.ailing().is_some());
         one || other || third || resource.kind_of_child().is_some()
@@ -74,7 +74,7 @@ fn compact_compared(compared: &mut Compared) {
 }
 
 fn compact_source(source: &mut Source) {
-    let files: Vec<Value> = source.files().map(Value::from).collect();
+    let files: Vec<Value> = source.named().map(|named| Value::from(named.to_string())).collect();
     let Value::Object(fields) = &mut source.0 else { return };
     let (read, rest): (Map<_, _>, Map<_, _>) =
         std::mem::take(fields).into_iter().partition(|(key, _)| READ.contains(&key.as_str()));
@@ -95,21 +95,23 @@ fn compact_source(source: &mut Source) {
 /// The digest of long settings: equal exactly where they say the same.
 fn shortened(settings: &Value) -> Option<Value> {
     let mut text = String::new();
-    plain_text(settings, &mut text);
+    plain_text(settings, false, &mut text);
     (text.len() > SETTINGS).then(|| Value::String(Digest::of(text.as_bytes()).to_string()))
 }
 
-/// JSON with sorted keys, without what is empty, which says the same as what is left out.
-fn plain_text(value: &Value, into: &mut String) {
+/// JSON with sorted keys, without what is empty, which says the same as what is left out; all of it where people choose `free`ly.
+fn plain_text(value: &Value, free: bool, into: &mut String) {
+    let left_out = |value: &Value, free: bool| if free { nothing(value) } else { empty(value) };
     match value {
-        _ if empty(value) => into.push_str("null"),
+        _ if !free && empty(value) => into.push_str("null"),
         Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.iter().filter(|(_, value)| !empty(value)).collect();
-            fields.sort_unstable_by_key(|(key, _)| key.as_str());
+            let mut fields: Vec<_> = fields.iter().map(|(key, value)| (key.as_str(), free || is_free(key), value)).collect();
+            fields.retain(|(_, within, value)| free || !left_out(value, *within));
+            fields.sort_unstable_by_key(|(key, ..)| *key);
             into.push('{');
-            for (key, value) in fields {
-                let _infallible = write!(into, "{}:", Value::from(key.as_str()));
-                plain_text(value, into);
+            for (key, within, value) in fields {
+                let _infallible = write!(into, "{}:", Value::from(key));
+                plain_text(value, within, into);
                 into.push(',');
             }
             into.push('}');
@@ -117,7 +119,7 @@ fn plain_text(value: &Value, into: &mut String) {
         Value::Array(values) => {
             into.push('[');
             for value in values {
-                plain_text(value, into);
+                plain_text(value, free, into);
                 into.push(',');
             }
             into.push(']');

@@ -7,7 +7,8 @@ use pathops_core::CommitId;
 use super::application::{Application, Hydration, Source, SourceHydrator};
 use super::expected::{ExpectedSource, Within};
 use super::judge::Step;
-use super::revision::is_at;
+use super::operation::AnyOrder;
+use super::revision::{Sourced, is_at};
 use super::same::same;
 use super::verdict::{Failed, NotYet, Stale, StaleAction, Verdict};
 use crate::live::{History, plain, same_repository};
@@ -51,13 +52,24 @@ pub(super) fn hydrated(
     let operations = [&status.last_successful_operation, &status.current_operation];
     let ended = |operation: &&Hydration| operation.phase.as_deref().is_none_or(|phase| phase == "Hydrated");
     let ours = |operation: &&Hydration| operation.source_hydrator.as_ref().is_none_or(|of| of.same(hydrator));
-    let dry = |operation: &Hydration| is_at(expected, operation.dry.as_deref().unwrap_or_default(), history);
-    let done = operations.into_iter().flatten().filter(ended).filter(ours).find(|operation| dry(operation).is_ok());
-    let Some(done) = done else { return Err(not_hydrated(application, dry)) };
+    let sourced = Sourced::dry(&hydrator.dry_source, application);
+    let at = |dry: Option<&str>| sourced.is_at(expected, &hydrator.dry_source, dry.unwrap_or_default(), history);
+    let dry = |operation: &Hydration| at(operation.dry.as_deref());
+    let mut done = operations.into_iter().flatten().filter(ended).filter(ours);
+    let found = done.clone().find(|operation| dry(operation).is_ok());
+    // What would change nothing is not hydrated again.
+    let skipped = || {
+        at(status.last_compared_dry_revision.as_deref()).ok()?;
+        let same = |dry: &str| sourced.is_at(expected, &hydrator.dry_source, dry, &AnyOrder(history)).is_ok();
+        done.find(|operation| operation.dry.as_deref().is_some_and(same))
+    };
+    let Some(done) = found.or_else(skipped) else { return Err(not_hydrated(application, dry)) };
     let Some(made) = done.hydrated.as_deref().and_then(|made| CommitId::parse(made).ok()) else {
         return Err(Verdict::NotYet(NotYet::Hydrating));
     };
-    is_at(&ExpectedSource::git(hydrator.sync_repo(), hydrator.sync_source.text("path"), made), applied, history)
+    let made = ExpectedSource::git(hydrator.sync_repo(), hydrator.sync_source.text("path"), made);
+    // Merged by a pull request it is another commit, which may have nothing of this one but its tree.
+    is_at(&made, applied, history).or_else(|elsewhere| is_at(&made, applied, &AnyOrder(history)).map_err(|_| elsewhere))
 }
 
 /// Why there is no hydration of what is expected.

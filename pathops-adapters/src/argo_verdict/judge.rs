@@ -52,6 +52,7 @@ fn verdict(
     looked(expected, application, now)?;
     no_error(application)?;
     compared_what_is_asked_for(application)?;
+    compared_with_git(application)?;
     at_what_is_expected(expected, application, history)?;
     operation_ended_well(expected, application, history)?;
     no_error_of_syncs(application)?;
@@ -123,12 +124,26 @@ fn compared_what_is_asked_for(application: &Application) -> Step {
     };
     let same_rest = same(&spec.compared.destination, &compared.destination)
         && same(&spec.compared.ignore_differences, &compared.ignore_differences);
-    if same_sources && same_rest { Ok(()) } else { Err(Verdict::NotYet(NotYet::OtherSpec)) }
+    if same_sources && same_rest && same_namespace(application) { Ok(()) } else { Err(Verdict::NotYet(NotYet::OtherSpec)) }
+}
+
+/// Labels and annotations of the namespace are of no comparison: the last operation says which it has set.
+fn same_namespace(application: &Application) -> bool {
+    let Some(wanted) = &application.spec.sync_policy.managed_namespace_metadata else { return true };
+    let result = application.status.operation_state.as_ref().and_then(|operation| operation.sync_result.as_ref());
+    result.is_none_or(|result| result.managed_namespace_metadata.as_ref() == Some(wanted))
+}
+
+/// After a sync of manifests from somebody's machine Argo CD goes on comparing with those.
+fn compared_with_git(application: &Application) -> Step {
+    let operation = application.status.operation_state.as_ref();
+    let local = operation.and_then(|it| it.operation.sync.as_ref()).is_some_and(|sync| !sync.manifests.is_empty());
+    if local { Err(Verdict::Stale(Stale::LocalManifests, StaleAction::AskPeople)) } else { Ok(()) }
 }
 
 fn at_what_is_expected(expected: &Expected, application: &Application, history: &impl History) -> Step {
     let sync = &application.status.sync;
-    let sourced = Sourced::new(sync.compared_to.sources(), &sync.at, application.spec.has_several_sources());
+    let sourced = Sourced::new(sync.compared_to.sources(), &sync.at, application);
     all_at(expected, application, sourced, history)
 }
 
@@ -173,7 +188,7 @@ fn looked_after_the_operation(application: &Application) -> Step {
 
 fn healthy(expected: &Expected, application: &Application, now: UnixMillis) -> Step {
     let status = &application.status;
-    if !managed(application).any(Resource::is_desired) {
+    if !managed(application).any(Resource::is_live) {
         return Err(Verdict::Failed(Failed::NoResources));
     }
     match status.health.status.as_deref() {
@@ -225,17 +240,18 @@ fn cause(application: &Application) -> String {
 impl Resource {
     /// Whether it is not what is desired. What is left over and may stay is out of sync without the application being so.
     pub(super) fn differs(&self) -> bool {
-        !self.requires_pruning && self.status.as_deref().is_some_and(|status| status != "Synced")
+        !self.requires_pruning && self.status.as_deref().is_some_and(|status| !matches!(status, "" | "Synced"))
     }
 
-    /// Whether it may be what was asked for, and is not left over from what was.
-    pub(super) fn is_desired(&self) -> bool {
-        !self.requires_pruning
+    /// Whether it is what was asked for. What is left over from what was is not, and neither is what Argo CD lists without having
+    /// compared it: what only looks like its own, and what it was told to skip.
+    pub(super) fn is_live(&self) -> bool {
+        !self.requires_pruning && self.status.as_deref() == Some("Synced")
     }
 
     /// Its health, where that is told and not `Healthy`.
     pub(super) fn ailing(&self) -> Option<&str> {
-        self.health.status.as_deref().filter(|status| *status != "Healthy")
+        self.health.status.as_deref().filter(|status| !matches!(*status, "" | "Healthy"))
     }
 
     /// Kind and name.

@@ -2,10 +2,11 @@
 
 use pathops_core::{CommitId, TreeId};
 
-use super::application::{Application, OperationState};
+use super::application::{Application, OperationState, Revisions, SyncResult};
 use super::expected::Expected;
 use super::judge::{Step, all_at};
 use super::revision::Sourced;
+use super::same::same_settings;
 use super::verdict::{Failed, NotYet, Stale, StaleAction, Verdict};
 use crate::live::History;
 
@@ -28,19 +29,44 @@ pub(super) fn operation_ended_well(expected: &Expected, application: &Applicatio
 }
 
 /// One that failed at another state is over: whether that state or the expected one is live is what the comparison says.
-/// Where an earlier commit with the same trees failed, so did what is expected. One that fails dry changes nothing, and keeps Argo CD
-/// from a sync of its own.
+/// Where an earlier commit with the same trees failed, or other settings, so did what is expected, unless it still differs: then it is yet
+/// to be tried. One that fails dry changes nothing, and keeps Argo CD from a sync of its own.
 fn failed_elsewhere(operation: &OperationState, expected: &Expected, application: &Application, history: &impl History) -> Step {
-    match was_for(operation, expected, application, &AnyOrder(history)) {
-        Ok(()) if is_dry_run(operation) => Err(dry_run()),
-        Ok(()) => Err(Verdict::Failed(failure(operation))),
+    let failed = || Err(if is_dry_run(operation) { dry_run() } else { Verdict::Failed(failure(operation)) });
+    if has_these_settings(operation, application) && failed_for(operation, expected, application, history).is_ok() {
+        return failed();
+    }
+    let is_synced = application.status.sync.status.as_deref() == Some("Synced");
+    match failed_for(operation, expected, application, &AnyOrder(history)) {
+        Ok(()) if is_synced => failed(),
         Err(unknown @ Verdict::Stale(Stale::UnknownTree { .. }, _)) => Err(unknown),
-        Err(_) => Ok(()),
+        _ => Ok(()),
     }
 }
 
+/// Whether an operation that failed was for what is expected. One that failed before it knew a commit was for what it was asked for,
+/// and for anything where that is not known either.
+fn failed_for(operation: &OperationState, expected: &Expected, application: &Application, history: &impl History) -> Step {
+    let Some(result) = &operation.sync_result else { return Ok(()) };
+    let asked = operation.operation.sync.as_ref().map(|sync| &sync.at);
+    for at in [Some(&result.at), asked].into_iter().flatten() {
+        match was_at(at, result, expected, application, history) {
+            Err(Verdict::NotYet(NotYet::NoRevision { .. })) => {}
+            known => return known,
+        }
+    }
+    Ok(())
+}
+
+/// Whether the sources of an operation had the settings that were compared with since, as far as it tells.
+pub(super) fn has_these_settings(operation: &OperationState, application: &Application) -> bool {
+    let of = operation.sync_result.as_ref().map_or([].as_slice(), |result| result.compared.sources());
+    let compared = application.status.sync.compared_to.sources();
+    of.is_empty() || (of.len() == compared.len() && of.iter().zip(compared).all(|(one, other)| same_settings(&one.0, &other.0)))
+}
+
 /// Trees alone, whichever commit came first.
-struct AnyOrder<'h, H>(&'h H);
+pub(super) struct AnyOrder<'h, H>(pub(super) &'h H);
 
 #[deny(clippy::missing_trait_methods)]
 impl<H: History> History for AnyOrder<'_, H> {
@@ -65,9 +91,14 @@ pub(super) fn was_for(
     history: &impl History,
 ) -> Step {
     let Some(result) = &operation.sync_result else { return Ok(()) };
+    was_at(&result.at, result, expected, application, history)
+}
+
+/// Whether an operation at these revisions is for what is expected.
+fn was_at(at: &Revisions, result: &SyncResult, expected: &Expected, application: &Application, history: &impl History) -> Step {
     let own = result.compared.sources();
     let sources = if own.is_empty() { application.spec.compared.sources() } else { own };
-    all_at(expected, application, Sourced::new(sources, &result.at, application.spec.has_several_sources()), history)
+    all_at(expected, application, Sourced::new(sources, at, application), history)
 }
 
 /// Whether the last operation applied something. Where all is in sync, and the last one was dry, no other will follow by itself.

@@ -2,7 +2,8 @@
 
 use pathops_core::CommitId;
 
-use super::application::{Revisions, Source};
+use super::application::{Application, Revisions, Source};
+use super::beside::beside;
 use super::expected::{At, ExpectedSource, Within};
 use super::judge::Step;
 use super::verdict::{NotYet, Stale, StaleAction, Verdict};
@@ -13,12 +14,23 @@ use crate::live::{History, Stands, plain, same_repository, stands};
 pub(super) struct Sourced<'a> {
     pub(super) sources: &'a [Source],
     pub(super) revisions: &'a [String],
+    /// What all of them are made of, where the application says so ([`Annotations::generate_paths`]).
+    made_of: &'a str,
 }
 
 impl<'a> Sourced<'a> {
-    /// `several` is whether the application has a list of sources.
-    pub(super) fn new(sources: &'a [Source], at: &'a Revisions, several: bool) -> Self {
-        Self { sources, revisions: at.of(several) }
+    pub(super) fn new(sources: &'a [Source], at: &'a Revisions, application: &'a Application) -> Self {
+        let made_of = application.metadata.annotations.generate_paths.as_deref().unwrap_or_default();
+        Self { sources, revisions: at.of(application.spec.has_several_sources()), made_of }
+    }
+
+    /// The dry source of an application.
+    pub(super) fn dry(source: &'a Source, application: &'a Application) -> Self {
+        Self { sources: std::slice::from_ref(source), revisions: &[], ..Self::new(&[], &application.status.sync.at, application) }
+    }
+
+    pub(super) fn made_of(&self) -> &'a str {
+        self.made_of
     }
 
     /// Whether every source that is the expected one is where it should be, and there is one.
@@ -28,31 +40,15 @@ impl<'a> Sourced<'a> {
             found = true;
             // Not as many revisions as sources: they cannot be told apart.
             let revision = self.revisions.get(index).filter(|_| self.revisions.len() == self.sources.len());
-            is_at_reading(expected, revision.map_or("", String::as_str), || self.reads_beside(expected, source), history)?;
+            self.is_at(expected, source, revision.map_or("", String::as_str), history)?;
         }
         let repo_url = || expected.repo_url.clone();
         if found { Ok(()) } else { Err(Verdict::NotYet(NotYet::NoSuchSource { repo_url: repo_url() })) }
     }
-}
 
-impl Sourced<'_> {
-    /// Whether Argo CD reads files of this source that do not lie in the expected folder, as far as the object names them.
-    fn reads_beside(&self, expected: &ExpectedSource, source: &Source) -> bool {
-        let Within::Path(folder) = &expected.within else { return false };
-        let (folder, name) = (plain(folder), source.text("ref"));
-        let is_beside = |path: &str| {
-            let inner = path.strip_prefix(folder).is_some_and(|rest| folder.is_empty() || rest.starts_with('/'));
-            !inner || path.split('/').any(|part| part == "..")
-        };
-        let referred = |file: &str| {
-            let path = file.strip_prefix('$')?.strip_prefix(name).filter(|_| !name.is_empty())?.strip_prefix('/')?;
-            Some(is_beside(path))
-        };
-        let own = |file: &str| match file.strip_prefix('/') {
-            Some(path) => is_beside(path),
-            None => !file.starts_with('$') && file.split('/').any(|part| part == ".."),
-        };
-        self.sources.iter().flat_map(Source::files).any(|file| referred(file) == Some(true)) || source.files().any(own)
+    /// Whether `revision` is what is expected of this source: a later commit is where nothing has changed that Argo CD reads for it.
+    pub(super) fn is_at(&self, expected: &ExpectedSource, source: &Source, revision: &str, history: &impl History) -> Step {
+        is_at_reading(expected, revision, || beside(self, expected, source), history)
     }
 }
 
@@ -72,17 +68,15 @@ impl ExpectedSource {
 
 /// Whether `revision` is what is expected of the source.
 pub(super) fn is_at(expected: &ExpectedSource, revision: &str, history: &impl History) -> Step {
-    is_at_reading(expected, revision, || false, history)
+    is_at_reading(expected, revision, Vec::new, history)
 }
 
-/// The same where files beside the expected folder may count: then a later commit asks for the same only where all of it is the same.
-/// Whether they do is asked only where it matters, since at the expected commit itself it does not.
-fn is_at_reading(expected: &ExpectedSource, revision: &str, beside: impl Fn() -> bool, history: &impl History) -> Step {
-    let not_seen = || {
-        let (repo_url, revision) = (expected.repo_url.clone(), revision.to_owned());
-        Err(Verdict::NotYet(NotYet::NotSeen { repo_url, revision }))
-    };
-    let no_revision = || Err(Verdict::NotYet(NotYet::NoRevision { repo_url: expected.repo_url.clone() }));
+/// The same where Argo CD reads of other folders, too: then a later commit asks for the same only where these are the same as well.
+/// Where one is not, nobody knows whether it is what is read that has changed. At the expected commit itself they are not asked for.
+fn is_at_reading(expected: &ExpectedSource, revision: &str, beside: impl Fn() -> Vec<String>, history: &impl History) -> Step {
+    let repo_url = || expected.repo_url.clone();
+    let not_seen = || Err(Verdict::NotYet(NotYet::NotSeen { repo_url: repo_url(), revision: revision.to_owned() }));
+    let no_revision = || Err(Verdict::NotYet(NotYet::NoRevision { repo_url: repo_url() }));
     match (&expected.at, &expected.within) {
         (At::Version(version), _) if version == revision && !revision.is_empty() => Ok(()),
         (At::Commit(commit), _) if commit.as_str() == revision && expected.tree.is_none() => Ok(()),
@@ -91,13 +85,13 @@ fn is_at_reading(expected: &ExpectedSource, revision: &str, beside: impl Fn() ->
         (At::Commit(commit), Within::Path(path)) => {
             // Where a comparison fails, it is the name of the branch.
             let Ok(found) = CommitId::parse(revision) else { return no_revision() };
-            let revision = found.to_string();
-            let (path, tree) = if beside() { ("", None) } else { (path.as_str(), expected.tree.as_ref()) };
-            match stands(history, (&expected.repo_url, path), &found, commit, tree) {
-                Stands::Same => Ok(()),
+            let unknown = || Err(Verdict::Stale(Stale::UnknownTree { revision: found.to_string() }, StaleAction::ReadGit));
+            let same = |folder: &String| history.same_tree(&expected.repo_url, folder, &found, commit) == Some(true);
+            match stands(history, (&expected.repo_url, path), &found, commit, expected.tree.as_ref()) {
+                Stands::Same if found == *commit || beside().iter().all(same) => Ok(()),
+                Stands::Same | Stands::Unknown => unknown(),
                 Stands::Elsewhere => not_seen(),
-                Stands::Superseded => Err(Verdict::Stale(Stale::Superseded { revision }, StaleAction::GiveUp)),
-                Stands::Unknown => Err(Verdict::Stale(Stale::UnknownTree { revision }, StaleAction::ReadGit)),
+                Stands::Superseded => Err(Verdict::Stale(Stale::Superseded { revision: found.to_string() }, StaleAction::GiveUp)),
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::application::{Application, SyncedResource, label};
 use super::expected::{Expected, ExpectedHook};
 use super::judge::Step;
-use super::operation::was_for;
+use super::operation::{has_these_settings, was_for};
 use super::verdict::{Failed, NotYet, Stale, StaleAction, Untested, Verdict};
 use crate::live::History;
 
@@ -37,6 +37,9 @@ pub(super) fn hooks_that_ran<'a>(
     if was_for(operation, expected, application, history).is_err() {
         return Err(Untested::OtherRevision);
     }
+    if !has_these_settings(operation, application) {
+        return Err(Untested::OtherSettings);
+    }
     if !sync.resources.is_empty() {
         return Err(Untested::Selective);
     }
@@ -56,7 +59,10 @@ impl ExpectedHook {
         match (self, &resource.hook_type) {
             (_, None) => false,
             (Self::Type(wanted), Some(kind)) => wanted == kind,
-            (Self::Named(wanted), Some(_)) => *wanted == resource.name,
+            // A generated name goes on after its `-`.
+            (Self::Named(wanted), Some(_)) => {
+                *wanted == resource.name || (wanted.ends_with('-') && resource.name.starts_with(wanted.as_str()))
+            }
         }
     }
 }

@@ -7,21 +7,21 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::application::{Application, Health, label};
-use crate::live::or_default;
+use crate::live::{objects, or_default};
 
 /// So many resources that are not healthy are kept of a tree.
 const MOST: usize = 1_000;
 
 /// What is not healthy in an `Application`: resources that it manages, and what came of them.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub(crate) struct Tree {
     #[serde(deserialize_with = "ailing")]
     nodes: Vec<Node>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 struct Node {
     #[serde(deserialize_with = "or_default")]
     group: String,
@@ -34,6 +34,8 @@ struct Node {
     #[serde(deserialize_with = "or_default")]
     health: Health,
 }
+
+objects!(Tree, Node);
 
 /// The nodes with a health that is not good: of a large tree, few.
 fn ailing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Node>, D::Error> {

@@ -128,6 +128,8 @@ pub enum Stale {
         /// How it came about.
         why: Untested,
     },
+    /// The last operation took manifests from somebody's machine, with which Argo CD compares since, and not with Git.
+    LocalManifests,
     /// The last operation was a dry run: it took the place of what tells when, and how, this was applied.
     DryRun,
     /// It manages Applications that have no verdict of their own, and Argo CD counts the health of none of them.
@@ -151,6 +153,8 @@ pub enum Stale {
 pub enum Untested {
     /// The last operation was for another revision: this commit changed nothing.
     OtherRevision,
+    /// It was for other settings of the same source.
+    OtherSettings,
     /// The last operation was for some resources only, which runs no hooks.
     Selective,
     /// The last operation took manifests from a person and not from Git.
@@ -257,6 +261,9 @@ impl fmt::Display for Stale {
             Self::Superseded { revision } => write!(f, "the branch has moved on to another state, at {revision}"),
             Self::UnknownTree { revision } => write!(f, "it is not known whether {revision} asks for the same"),
             Self::NotTested { why } => write!(f, "not tested: {why}"),
+            Self::LocalManifests => f.write_str(
+                "the last operation took manifests from somebody's machine, with which Argo CD compares since; sync it once more, from Git",
+            ),
             Self::DryRun => {
                 f.write_str("the last operation was a dry run, which tells nothing of what is live; sync it once more, not dry")
             }
@@ -281,6 +288,7 @@ impl fmt::Display for Untested {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::OtherRevision => "the last operation was for another revision",
+            Self::OtherSettings => "the last operation was for other settings of the source",
             Self::Selective => "the last operation was for some resources only, which runs no hooks",
             Self::LocalManifests => "the last operation took manifests from a person",
             Self::NoResult => "the last operation left no result",

@@ -80,7 +80,9 @@ impl About<'_> {
             }
             // Whoever ran it may sync once more, within the time that a deployment has: it has not failed by that. And Git was asked
             // for a tree that is not known, and does not know it either.
-            Stale::DryRun | Stale::UnknownTree { .. } => Readiness::NotYet(adapter::NotYet::Reported { message }),
+            Stale::DryRun | Stale::LocalManifests | Stale::UnknownTree { .. } => {
+                Readiness::NotYet(adapter::NotYet::Reported { message })
+            }
             Stale::NotLooking | Stale::NotLookedAfterSync | Stale::NotLookedAfterSettling | Stale::Superseded { .. } => {
                 let last_look = self.application.looked_at();
                 Readiness::Stale(adapter::Stale::NotLooking { last_look }, StaleAction::Refresh)

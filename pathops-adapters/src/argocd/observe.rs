@@ -70,17 +70,24 @@ pub(super) async fn observe(argo: &ArgoCd, cx: &OpContext, expected: &ExpectedDe
     let images = if pods.is_some() { Images::Unread } else { Images::Told };
     let question = Observing { argo, cx, unit, expected, asked };
     if let Some(told) = question.told()? {
-        let observation = question.judged(&told, images).await?;
+        let observation = question.judged(&told, images, Pass::Told).await?;
         // Only what makes nobody act is believed without reading.
         if matches!(observation.readiness, Readiness::NotYet(_)) {
             return Ok(observation);
         }
     }
     let read = question.read().await?;
-    let observation = question.judged(&read, images).await?;
+    let observation = question.judged(&read, images, Pass::Read).await?;
     let Some(pods) = pods.filter(|_| observation.readiness == Readiness::Ready) else { return Ok(observation) };
     let running = pods.images(cx, &expected.unit, &expected.target.environment).await?;
-    question.judged(&read, running.as_ref().map_or(Images::Told, Images::Run)).await
+    question.judged(&read, running.as_ref().map_or(Images::Told, Images::Run), Pass::Read).await
+}
+
+/// What is judged: what the watches told, of which only waiting is believed, or what was read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    Told,
+    Read,
 }
 
 /// The verdict with the resource that ails, where the Application leaves that out and Argo CD tells.
@@ -143,7 +150,7 @@ impl Observing<'_> {
     }
 
     /// What the Applications say, once Git has told all that the rule wants to know.
-    async fn judged(&self, applications: &[Arc<Application>], images: Images<'_>) -> Result<Observation> {
+    async fn judged(&self, applications: &[Arc<Application>], images: Images<'_>, pass: Pass) -> Result<Observation> {
         let at = self.argo.clock.now();
         let wanted = self.wanted(applications, images);
         let mut answers = Answers::new();
@@ -154,7 +161,7 @@ impl Observing<'_> {
                 each.map(|((asked, wanted), it)| Judged::of(asked.managed, wanted, it, images, &asking, at)).collect();
             let open = asking.open();
             if open.is_empty() {
-                return self.observation(applications, &judged, images, at).await;
+                return self.observation(applications, &judged, images, (pass, at)).await;
             }
             for question in open {
                 let answer = match self.repo(question.repo_url()) {
@@ -200,7 +207,7 @@ impl Observing<'_> {
         applications: &[Arc<Application>],
         judged: &[Judged],
         images: Images<'_>,
-        at: UnixMillis,
+        (pass, at): (Pass, UnixMillis),
     ) -> Result<Observation> {
         let sources = self.asked.iter().map(|asked| asked.managed.source(self.expected));
         let applied: Vec<CommitId> = sources.zip(applications).filter_map(|(source, it)| it.applied(&source?)).collect();
@@ -211,7 +218,7 @@ impl Observing<'_> {
         let told = self.asked.iter().zip(applications).zip(judged).map(async |((asked, application), judged)| {
             let (managed, runs, expected) = (asked.managed, &judged.runs, self.expected);
             let about = About { managed, application, runs, expected, images };
-            self.readiness(&about, &judged.verdict).await
+            self.readiness(&about, &judged.verdict, pass).await
         });
         let mut readiness = Readiness::Ready;
         for other in try_join_all(told).await? {
@@ -237,12 +244,13 @@ impl Observing<'_> {
         })
     }
 
-    /// What one Application says, in the words of the trait.
-    async fn readiness(&self, about: &About<'_>, verdict: &Verdict) -> Result<Readiness> {
+    /// What one Application says, in the words of the trait. What is read anew is explained then, and asked for once.
+    async fn readiness(&self, about: &About<'_>, verdict: &Verdict, pass: Pass) -> Result<Readiness> {
         let Some(argo) = self.argo.connected(about.managed)?.argo() else {
             return about.said(verdict).in_full(verdict, async |commit| self.tree(commit).await).await;
         };
-        let verdict = &explained(self.cx, argo, about, verdict).await;
+        let believed = pass == Pass::Read || matches!(verdict, Verdict::NotYet(_));
+        let verdict = &if believed { explained(self.cx, argo, about, verdict).await } else { verdict.clone() };
         let readiness = about.said(verdict).in_full(verdict, async |commit| self.tree(commit).await).await?;
         Ok(match closed(self.cx, argo, about, verdict).await {
             Some(message) => Readiness::NotYet(adapter::NotYet::Reported { message }),

@@ -18,3 +18,31 @@ impl<'de> Deserialize<'de> for Instant {
 pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Default + DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
+
+/// Reads these types from JSON objects and from nothing else: what serde derives takes a list for the fields in their order. They derive
+/// with `#[serde(remote = "Self")]`.
+macro_rules! objects {
+    ($($object:ident),+ $(,)?) => {$(
+        impl<'de> serde::Deserialize<'de> for $object {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct ObjectOnly;
+
+                impl<'de> serde::de::Visitor<'de> for ObjectOnly {
+                    type Value = $object;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("an object")
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, fields: A) -> Result<$object, A::Error> {
+                        $object::deserialize(serde::de::value::MapAccessDeserializer::new(fields))
+                    }
+                }
+
+                deserializer.deserialize_map(ObjectOnly)
+            }
+        }
+    )+};
+}
+
+pub(crate) use objects;

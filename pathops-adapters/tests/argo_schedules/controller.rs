@@ -357,7 +357,7 @@ impl Controller {
     pub(crate) fn application(&self, id: impl Fn(Commit) -> CommitId) -> Value {
         let source = |path| json!({"repoURL": super::REPO, "path": path, "targetRevision": "main"});
         let destination = json!({"server": "https://kubernetes.default.svc", "namespace": "shop"});
-        let mut status = json!({"resources": [{"kind": "Deployment", "name": "app"}]});
+        let mut status = json!({"resources": [{"kind": "Deployment", "name": "app", "status": "Synced"}]});
         if let Some(written) = &self.written {
             status["sync"] = json!({
                 "status": written.status, "revision": id(written.head),

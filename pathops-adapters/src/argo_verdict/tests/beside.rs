@@ -45,6 +45,47 @@ fn files_beside_the_folder_count_where_they_are_read() {
     }
 }
 
+/// Whatever names them, folders beside the expected one are asked for one by one: another that has changed says nothing, and of one of
+/// these nobody knows whether it is what is read.
+#[test]
+fn each_folder_that_is_read_has_to_be_the_same() {
+    let named: [(&str, fn(&str) -> Value); 6] = [
+        ("/spec/source/helm", |folder| json!({"valueFiles": [format!("../../{folder}/values.yaml"), "values.yaml"]})),
+        ("/spec/source/helm", |folder| json!({"fileParameters": [{"name": "a", "path": format!("/{folder}/a.json")}]})),
+        ("/spec/source/kustomize", |folder| json!({"components": [format!("../../{folder}")]})),
+        ("/spec/source/kustomize", |folder| json!({"patches": [{"path": format!("../../{folder}/patch.yaml")}]})),
+        ("/spec/source/directory", |folder| json!({"jsonnet": {"libs": [folder, "envs/preflight/lib"]}})),
+        ("/metadata/annotations", |folder| json!({"argocd.argoproj.io/manifest-generate-paths": format!(".;../../{folder}")})),
+    ];
+    for (place, named) in named {
+        let state = |folder: &str, found: char| {
+            let mut state = put(ready(), place, named(folder));
+            if let Some(field) = place.strip_prefix("/spec/source/") {
+                state = put(state, &format!("/status/sync/comparedTo/source/{field}"), named(folder));
+            }
+            put(state, "/status/sync/revision", json!(commit(found)))
+        };
+        for (folder, reason) in [("shared", "ready"), ("moved", "stale unknown-tree"), ("strange", "stale unknown-tree")] {
+            assert_eq!(reason_of(&verdict(&expected(), &state(folder, 'b'))), "ready", "{place} {folder}");
+            let mut later = Application::from_value(&state(folder, 'c')).unwrap();
+            for _ in 0..2 {
+                let said = judge(&expected(), &later, &history(), at(30).parse().unwrap());
+                assert_eq!(reason_of(&said), reason, "{place} {folder}");
+                #[cfg(feature = "argocd")]
+                later.compact();
+            }
+        }
+        // What the folder itself holds still counts.
+        assert_eq!(reason_of(&verdict(&expected(), &state("shared", 'd'))), "stale superseded", "{place}");
+        let source = |tree: char| ExpectedSource::git(REPO, PATH, commit('b')).with_tree(tree_of(tree));
+        let of = |tree: char| Expected::new(source(tree), at(5).parse().unwrap());
+        for found in ['b', 'c'] {
+            assert_eq!(reason_of(&verdict(&of('b'), &state("shared", found))), "ready", "{place}");
+        }
+        assert_eq!(reason_of(&verdict(&of('a'), &state("shared", 'b'))), "not-yet not-seen", "{place}");
+    }
+}
+
 #[test]
 fn what_is_only_left_over_is_not_there() {
     let left_over = json!({"kind": "Deployment", "name": "old", "status": "OutOfSync", "requiresPruning": true});

@@ -55,7 +55,8 @@ fn whichever_of_many_resources_it_is_about() {
 #[test]
 fn whatever_it_manages_that_argo_cd_deploys_by() {
     let child = |number: usize| json!({"group": "argoproj.io", "kind": "Application", "namespace": "argocd", "name": format!("a{number}")});
-    let mut resources = vec![json!({"kind": "Deployment", "name": "app"}), json!({"kind": "Service", "name": "app"})];
+    let mut resources =
+        vec![json!({"kind": "Deployment", "name": "app", "status": "Synced"}), json!({"kind": "Service", "name": "app"})];
     resources.extend((0..3).map(child));
     let state = put(ready(), "/status/resources", json!(resources));
     let two = expected().judged_apart("argocd", "a0").judged_apart("argocd", "a1");

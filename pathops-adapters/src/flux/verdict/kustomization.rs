@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::object::{Condition, Metadata, Reconciled, Unreadable, condition, instant, read};
 use super::objects::{Inventory, Reference};
-use crate::live::{Instant, or_default};
+use crate::live::{Instant, objects, or_default};
 
 pub(super) const GROUP: &str = "kustomize.toolkit.fluxcd.io";
 
@@ -21,7 +21,7 @@ pub struct Kustomization {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Spec {
     #[serde(deserialize_with = "or_default")]
     pub(super) path: String,
@@ -38,7 +38,7 @@ pub(super) struct Spec {
 
 /// An object that is named: the source, or one whose health is checked.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub(super) struct Named {
     #[serde(deserialize_with = "or_default")]
     pub(super) kind: String,
@@ -49,7 +49,7 @@ pub(super) struct Named {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Status {
     pub(super) observed_generation: Option<i64>,
     #[serde(deserialize_with = "or_default")]
@@ -69,7 +69,7 @@ pub(super) struct Status {
 
 /// Attempts with the same outcome, the latest first.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Attempt {
     #[serde(deserialize_with = "instant")]
     pub(super) first_reconciled: Option<Instant>,
@@ -138,3 +138,5 @@ impl Kustomization {
         }
     }
 }
+
+objects!(Spec, Named, Status, Attempt);

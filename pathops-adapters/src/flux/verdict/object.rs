@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::Step;
 use super::reason::{Failed, Frozen, NotYet, Stale, Verdict};
-use crate::live::{Instant, StaleAction, or_default};
+use crate::live::{Instant, StaleAction, objects, or_default};
 
 /// What was read is no object of the kind.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +19,7 @@ pub struct Unreadable {
 
 /// Of which kind an object is.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(remote = "Self", rename_all = "camelCase")]
 pub(super) struct Kind {
     pub(super) api_version: String,
     pub(super) kind: String,
@@ -46,7 +46,7 @@ pub(super) fn read<T: DeserializeOwned>(
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Metadata {
     #[serde(deserialize_with = "or_default")]
     pub(super) namespace: String,
@@ -60,7 +60,7 @@ pub(super) struct Metadata {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub(super) struct Annotations {
     #[serde(rename = "reconcile.fluxcd.io/requestedAt")]
     pub(super) requested_at: Option<String>,
@@ -69,7 +69,7 @@ pub(super) struct Annotations {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Condition {
     #[serde(rename = "type", deserialize_with = "or_default")]
     pub(super) kind: String,
@@ -189,3 +189,5 @@ impl Reconciled<'_> {
         }
     }
 }
+
+objects!(Kind, Metadata, Annotations, Condition);

@@ -8,7 +8,7 @@ use super::kustomization::Kustomization;
 use super::release::{self, HelmRelease};
 use super::source::Source;
 use super::workload::{self, Workload};
-use crate::live::or_default;
+use crate::live::{objects, or_default};
 
 /// A Kustomization, its source, and what of its inventory matters.
 #[derive(Clone, Debug)]
@@ -88,14 +88,14 @@ impl fmt::Display for Reference {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub(super) struct Inventory {
     #[serde(deserialize_with = "or_default")]
     pub(super) entries: Vec<Entry>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub(super) struct Entry {
     #[serde(deserialize_with = "or_default")]
     id: String,
@@ -114,3 +114,5 @@ impl Inventory {
         self.entries.iter().filter_map(reference).collect()
     }
 }
+
+objects!(Inventory, Entry);

@@ -6,7 +6,7 @@ use super::Step;
 use super::object::{Condition, Metadata, Reconciled, Unreadable, condition, read};
 use super::objects::{Inventory, Reference};
 use super::reason::{Failed, NotYet, Verdict};
-use crate::live::or_default;
+use crate::live::{objects, or_default};
 
 pub(super) const GROUP: &str = "helm.toolkit.fluxcd.io";
 
@@ -22,7 +22,7 @@ pub struct HelmRelease {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 struct Spec {
     #[serde(deserialize_with = "or_default")]
     suspend: bool,
@@ -30,7 +30,7 @@ struct Spec {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 struct Status {
     observed_generation: Option<i64>,
     last_attempted_generation: Option<i64>,
@@ -49,7 +49,7 @@ struct Status {
 
 /// A release that was made, the latest first.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 struct Release {
     #[serde(deserialize_with = "or_default")]
     chart_version: String,
@@ -115,3 +115,5 @@ impl HelmRelease {
         }
     }
 }
+
+objects!(Spec, Status, Release);

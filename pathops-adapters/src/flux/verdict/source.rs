@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::object::{Condition, Metadata, Reconciled, Unreadable, read};
-use crate::live::or_default;
+use crate::live::{objects, or_default};
 
 pub(super) const GROUP: &str = "source.toolkit.fluxcd.io";
 
@@ -18,6 +18,7 @@ pub struct Source {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(remote = "Self")]
 pub(super) struct Fields {
     #[serde(default, deserialize_with = "or_default")]
     pub(super) metadata: Metadata,
@@ -28,7 +29,7 @@ pub(super) struct Fields {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub(super) struct Spec {
     #[serde(deserialize_with = "or_default")]
     pub(super) url: String,
@@ -37,7 +38,7 @@ pub(super) struct Spec {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct Status {
     pub(super) observed_generation: Option<i64>,
     pub(super) last_handled_reconcile_at: Option<String>,
@@ -48,7 +49,7 @@ pub(super) struct Status {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub(super) struct Artifact {
     #[serde(deserialize_with = "or_default")]
     pub(super) revision: String,
@@ -57,7 +58,7 @@ pub(super) struct Artifact {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 pub(super) struct ArtifactMetadata {
     #[serde(rename = "org.opencontainers.image.revision", deserialize_with = "or_default")]
     pub(super) origin: String,
@@ -97,3 +98,5 @@ impl Source {
         }
     }
 }
+
+objects!(Fields, Spec, Status, Artifact, ArtifactMetadata);

@@ -6,7 +6,7 @@ use super::Step;
 use super::object::{Condition, Metadata, Unreadable, condition, read};
 use super::objects::Reference;
 use super::reason::{Failed, Frozen, NotYet, Stale, Verdict};
-use crate::live::{StaleAction, or_default};
+use crate::live::{StaleAction, objects, or_default};
 
 pub(super) const GROUP: &str = "apps";
 pub(super) const KINDS: [&str; 3] = ["Deployment", "StatefulSet", "DaemonSet"];
@@ -19,6 +19,7 @@ pub struct Workload {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(remote = "Self")]
 struct Fields {
     #[serde(default, deserialize_with = "or_default")]
     metadata: Metadata,
@@ -29,7 +30,7 @@ struct Fields {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 struct Spec {
     replicas: Option<i64>,
     #[serde(deserialize_with = "or_default")]
@@ -39,14 +40,14 @@ struct Spec {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 struct Template {
     #[serde(deserialize_with = "or_default")]
     spec: PodSpec,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 struct PodSpec {
     #[serde(deserialize_with = "or_default")]
     containers: Vec<Container>,
@@ -55,7 +56,7 @@ struct PodSpec {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(remote = "Self", default)]
 struct Container {
     #[serde(deserialize_with = "or_default")]
     image: String,
@@ -63,7 +64,7 @@ struct Container {
 
 /// Of all kinds; each fills some.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(remote = "Self", rename_all = "camelCase", default)]
 struct Status {
     observed_generation: Option<i64>,
     #[serde(deserialize_with = "or_default")]
@@ -145,3 +146,5 @@ impl Workload {
         Ok(())
     }
 }
+
+objects!(Fields, Spec, Template, PodSpec, Container, Status);

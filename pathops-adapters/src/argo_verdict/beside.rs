@@ -1,0 +1,83 @@
+//! What of a repository Argo CD reads beside the folder of a source, as far as the object names it.
+
+use std::collections::BTreeSet;
+
+use super::application::{Named, Source};
+use super::expected::{ExpectedSource, Within};
+use super::revision::Sourced;
+use crate::live::plain;
+
+/// The folders beside the expected one that `source`, which is one of `sourced`, is made of, from the root of its repository on. Of a
+/// file it is the folder that it lies in.
+pub(super) fn beside(sourced: &Sourced<'_>, expected: &ExpectedSource, source: &Source) -> Vec<String> {
+    let Within::Path(expected) = &expected.within else { return Vec::new() };
+    let (expected, own, name) = (plain(expected), source.text("path"), source.text("ref"));
+    let mut folders = BTreeSet::new();
+    let mut take = |is_file: bool, path: Option<String>| {
+        let Some(path) = path.filter(|path| !is_within(path, expected)) else { return };
+        folders.insert(if is_file { path.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned() } else { path });
+    };
+    for named in source.named() {
+        match named {
+            // It lies in another source, or on a server.
+            Named::File(path) | Named::Folder(path) if path.starts_with('$') || path.contains("://") => {}
+            Named::File(path) => take(true, resolved(own, path)),
+            Named::Folder(path) => take(false, resolved(own, path)),
+            Named::FromRoot(path) => take(false, resolved("", path)),
+        }
+    }
+    for named in sourced.sources.iter().flat_map(Source::named) {
+        let Named::File(path) = named else { continue };
+        let Some((of, path)) = path.strip_prefix('$').and_then(|path| path.split_once('/')) else { continue };
+        if of == name && !name.is_empty() {
+            take(true, resolved("", path));
+        }
+    }
+    for path in sourced.made_of().split(';').map(str::trim).filter(|path| !path.is_empty()) {
+        let whole = path.split_once(['*', '?', '[']).map_or(path, |(before, _)| before);
+        // Whether it is a folder is not said: what lies beside a file is taken along.
+        let is_file =
+            whole != path || path.rsplit('/').next().is_some_and(|last| last.contains('.') && !matches!(last, "." | ".."));
+        take(is_file, resolved(own, whole));
+    }
+    folders.into_iter().collect()
+}
+
+fn is_within(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| folder.is_empty() || rest.is_empty() || rest.starts_with('/'))
+}
+
+/// A path from `folder` on, or from the root where it begins with a `/`. `None` where it leaves the repository, which Argo CD refuses.
+fn resolved(folder: &str, path: &str) -> Option<String> {
+    let folder = if path.starts_with('/') { "" } else { folder };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(path.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_resolved_as_argo_cd_does() {
+        for (folder, path, whole) in [
+            ("envs/preflight", "values.yaml", Some("envs/preflight/values.yaml")),
+            ("./envs/preflight/", "../../common/./v.yaml", Some("common/v.yaml")),
+            ("envs/preflight", "/common/v.yaml", Some("common/v.yaml")),
+            ("envs/preflight", "sub/../values.yaml", Some("envs/preflight/values.yaml")),
+            ("envs", "../..", None),
+            ("", ".", Some("")),
+        ] {
+            assert_eq!(resolved(folder, path).as_deref(), whole, "{path} from {folder}");
+        }
+        assert!(is_within("envs/a/x", "envs/a") && is_within("envs/a", "envs/a") && is_within("x", ""));
+        assert!(!is_within("envs/ab/x", "envs/a") && !is_within("envs", "envs/a"));
+    }
+}
