@@ -242,7 +242,7 @@ pub async fn verify_ledger_within(
                 Err(error) => verification.fails(format!("leaf {index}"), error),
                 // It vouches for nothing, and is in the log all the same: what it would explain has not failed.
                 Ok((evidence, None)) => {
-                    drop(unvouched.take(index, &evidence, against.trust));
+                    drop(unvouched.take(&evidence, against.trust));
                     if evidence.statement().is_snapshot() {
                         snapshots.note(index, &evidence, &item);
                     }
@@ -262,7 +262,7 @@ pub async fn verify_ledger_within(
                     if matches!(trust, Cow::Borrowed(_)) {
                         *counts.entry(evidence.statement().predicate_type.clone()).or_default() += 1;
                     }
-                    if let Some(Err(why)) = tombstones.take(index, &evidence, &trust) {
+                    if let Some(Err(why)) = tombstones.take(&evidence, &trust) {
                         verification.fails(format!("the tombstone at leaf {index}"), why);
                     }
                     let statement = evidence.statement();

@@ -204,8 +204,9 @@ impl RetentionPolicy {
     }
 }
 
-/// That payloads are gone for good, and why: what a verifier wants to see in their place. Its subjects are the payloads. It
-/// speaks of what was logged before it; what is stored and referred to again later is there again.
+/// That payloads are gone for good, and why: what a verifier wants to see in their place. Its subjects are the payloads. One of
+/// an erasure is over whatever refers to them, before it or after; one of an expiry over what was signed with a time that was over when
+/// they went: what refers to them with a later time, or with none, needs them.
 ///
 /// No standard predicate exists; this is our own, version 0.1. The JSON Schema is `tombstone.schema.json` of this crate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

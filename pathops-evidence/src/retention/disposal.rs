@@ -123,10 +123,12 @@ impl Disposal {
 
     /// Erases a payload that was [sealed](SealedBlobs): states so in the log, and destroys its key. From then on nobody can read it,
     /// and its digest is that of bytes that say nothing. The ciphertext goes with the next collection. Erasing it again changes
-    /// nothing, and finishes what a crash has left.
+    /// nothing, and finishes what a crash has left, whatever refers to it since; only a hold that came before that was finished keeps
+    /// the key.
     ///
     /// # Errors
-    /// `Denied` where a hold is on it, `Conflict` where a snapshot refers to it that is not in the log yet, `Invalid` where it was not sealed; what the bucket or the signer answers.
+    /// `Denied` where a hold is on it, `Conflict` where a snapshot refers to it that is not in the log yet, `Invalid` where it was not
+    /// sealed; what the bucket or the signer answers.
     pub async fn erase(
         &self,
         cx: &OpContext,
@@ -135,29 +137,28 @@ impl Disposal {
         policy: &RetentionPolicy,
         now: UnixMillis,
     ) -> Result<EvidenceId> {
-        let failed = |kind, why: String| Error::new(kind, "erase a payload").on(digest).because(why);
-        let survey = self.survey(cx).await?;
+        let failed = |kind, why: &str| Error::new(kind, "erase a payload").on(digest).because(why);
+        let sealed = self.sealed.as_ref();
+        let sealed = sealed.ok_or_else(|| failed(ErrorKind::Invalid, "no store of sealed payloads was given"))?;
+        let (survey, has_key) = (self.survey(cx).await?, sealed.has_key(cx, digest).await?);
+        let erased = survey.erased(digest);
+        if let Some(tombstone) = erased.filter(|_| !has_key) {
+            return Ok(tombstone);
+        }
         if let Some(hold) = survey.hold(digest, policy) {
-            let why = failed(ErrorKind::Denied, format!("the legal hold `{hold}` is on it"));
+            let why = failed(ErrorKind::Denied, &format!("the legal hold `{hold}` is on it"));
             return Err(why.advise("release the hold in the retention policy first, if that may be"));
         }
-        if survey.is_coming(digest) {
-            let why =
-                failed(ErrorKind::Conflict, "a snapshot refers to it that has its number and is not in the log yet".to_owned());
-            return Err(
-                why.advise("let the coordinator write the next snapshot of that stream, which publishes this one, and try again")
-            );
-        }
-        let sealed = self.sealed.as_ref();
-        let sealed = sealed.ok_or_else(|| failed(ErrorKind::Invalid, "no store of sealed payloads was given".to_owned()))?;
-        let tombstone = match survey.erased(digest) {
+        let tombstone = match erased {
             Some(tombstone) => tombstone,
-            None if sealed.has_key(cx, digest).await? => {
-                self.bury(cx, &[*digest], TombstoneReason::Erased, authority.into(), policy, now).await?
+            None if survey.is_coming(digest) => {
+                let why = failed(ErrorKind::Conflict, "a snapshot refers to it that has its number and is not in the log yet");
+                return Err(why.advise(
+                    "let the coordinator write the next snapshot of that stream, which publishes this one, and try again",
+                ));
             }
-            None => {
-                return Err(failed(ErrorKind::Invalid, "it has no key that could be destroyed: it was not sealed".to_owned()));
-            }
+            None if has_key => self.bury(cx, &[*digest], TombstoneReason::Erased, authority.into(), policy, now).await?,
+            None => return Err(failed(ErrorKind::Invalid, "it has no key that could be destroyed: it was not sealed")),
         };
         sealed.destroy(cx, digest).await?;
         Ok(tombstone)

@@ -55,7 +55,6 @@ pub(super) struct Payloads {
 struct Gone {
     part: String,
     digest: Digest,
-    leaf: u64,
     retention: Option<Retention>,
     /// What of it is gone.
     what: &'static str,
@@ -105,10 +104,10 @@ impl Payloads {
                 State::Whole => {}
                 State::Sealed(true) if stores.sealed.is_none() => self.locked += 1,
                 State::Sealed(true) => {}
-                State::Sealed(false) => self.gone.push(Gone { part, digest, leaf, retention, what: "the key of the blob" }),
+                State::Sealed(false) => self.gone.push(Gone { part, digest, retention, what: "the key of the blob" }),
                 // Who hands in evidence may keep what it refers to.
                 State::Gone if !is_pathops => self.elsewhere += 1,
-                State::Gone => self.gone.push(Gone { part, digest, leaf, retention, what: "the blob" }),
+                State::Gone => self.gone.push(Gone { part, digest, retention, what: "the blob" }),
                 State::Spoilt(why) => verification.fails(part, why),
                 State::Unread => match &mut self.unread {
                     Some((_, more)) => *more += 1,
@@ -193,9 +192,9 @@ impl Payloads {
             verification.left_out.push(format!("whether the keys are there that open {count} payloads, which are encrypted"));
         }
         let (mut told, mut held, mut unknown) = (0_usize, BTreeSet::new(), Vec::new());
-        for Gone { part, digest, leaf, retention, what } in self.gone {
-            let Some((id, tombstone)) = tombstones.over(&digest, leaf, retention.as_ref()) else {
-                if unvouched.over(&digest, leaf, retention.as_ref()).is_some() {
+        for Gone { part, digest, retention, what } in self.gone {
+            let Some((id, tombstone)) = tombstones.over(&digest, retention.as_ref()) else {
+                if unvouched.over(&digest, retention.as_ref()).is_some() {
                     unknown.push(part);
                     continue;
                 }
