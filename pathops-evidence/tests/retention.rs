@@ -206,6 +206,43 @@ async fn what_nothing_refers_to_goes_and_comes_back_where_something_does() {
 }
 
 #[tokio::test]
+async fn what_is_sealed_and_stored_again_after_it_was_retired_can_be_opened() {
+    let (store, policy) = (Store::default(), of_days());
+    let open = store.open().await;
+    let put = async || open.sealed.put(&cx(), b"a name".to_vec()).await.unwrap();
+    let opened = async |digest: &Digest| open.sealed.get_stream(&cx(), digest).await.unwrap().unwrap().collect().await.unwrap();
+    let first = put().await;
+    assert_eq!(open.collect(&policy, Duration::ZERO).await.unreferenced, all([first]));
+    assert_eq!(opened(&first).await, b"a name", "until the grace is over");
+    // The operation is repeated while what it has stored is retired, and refers to what it is told after that has gone.
+    let again = put().await;
+    let second = open.collect(&policy, HOUR).await;
+    assert_eq!((second.purged, second.unreferenced), (all([first]), all([again])));
+    open.refer(&policy, &[(again, None)]).await;
+    assert_eq!(open.collect(&policy, HOUR * 2).await.restored, all([again]));
+    assert_eq!(opened(&again).await, b"a name");
+    assert_eq!(put().await, again, "what was brought back is what the operation finds");
+    assert_eq!(store.verify_with(Some(&open.sealed)).await.verdict(), Verdict::Verified);
+}
+
+/// Whoever has found the key just before its payload was retired stores the ciphertext just after.
+#[tokio::test]
+async fn the_key_of_what_is_stored_again_stays_as_long_as_that() {
+    let (store, policy) = (Store::default(), of_days());
+    let open = store.open().await;
+    let sealed = open.sealed.put(&cx(), b"a name".to_vec()).await.unwrap();
+    open.collect(&policy, Duration::ZERO).await;
+    let ciphertext = store.blobs.get(&cx(), &sealed).await.unwrap().unwrap();
+    assert_eq!(open.put(&ciphertext).await, sealed);
+    let second = open.collect(&policy, HOUR).await;
+    assert_eq!((second.purged, second.unreferenced), (all([sealed]), all([sealed])));
+    assert!(open.sealed.get_stream(&cx(), &sealed).await.unwrap().is_some(), "it has its own grace");
+    open.collect(&policy, HOUR * 2).await;
+    let left: Vec<_> = store.bucket.objects().keys().filter(|key| key.as_str().starts_with("keys/")).cloned().collect();
+    assert!(left.iter().all(|key| key.as_str().starts_with("keys/noted/")), "{left:?}");
+}
+
+#[tokio::test]
 async fn a_legal_hold_wins() {
     let store = Store::default();
     let open = store.open().await;

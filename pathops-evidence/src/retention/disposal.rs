@@ -111,8 +111,12 @@ impl Disposal {
         for digests in unwanted.chunks(PAGE) {
             run::begin(cx, self.ledger.bucket(), now, digests.to_vec()).await?;
             for digest in digests {
-                if let Some(sealed) = self.sealed.as_ref().filter(|_| survey.erased(digest).is_some()) {
-                    sealed.destroy(cx, digest).await?;
+                if let Some(sealed) = &self.sealed {
+                    if survey.erased(digest).is_some() {
+                        sealed.destroy(cx, digest).await?;
+                    }
+                    // Before the blob is: what is stored again from then on has another key.
+                    sealed.retire(cx, digest).await?;
                 }
                 self.blobs.retire(&cx.part(&digest.hex()), digest).await?;
             }
@@ -199,9 +203,11 @@ impl Disposal {
         let (due, later): (Vec<_>, Vec<_>) = runs.into_iter().partition(|(_, run)| run.at + grace <= now);
         // What was retired again since has its time from then.
         let later: BTreeSet<Digest> = later.into_iter().flat_map(|(_, run)| run.blobs).collect();
+        // What was stored again since needs its key: only what is retired of it goes.
+        let again: BTreeSet<Digest> = stored.iter().map(|blob| blob.digest).filter(|digest| retired.contains(digest)).collect();
         for (key, run) in due {
             for digest in run.blobs.iter().filter(|digest| !later.contains(digest) && !disposed.restored.contains(digest)) {
-                if let Some(sealed) = &self.sealed {
+                if let Some(sealed) = self.sealed.as_ref().filter(|_| !again.contains(digest)) {
                     sealed.destroy(cx, digest).await?;
                 }
                 self.blobs.purge(&cx.part(&digest.hex()), digest).await?;
@@ -215,6 +221,9 @@ impl Disposal {
     async fn restore(&self, cx: &OpContext, digests: &BTreeSet<Digest>) -> Result<()> {
         for digest in digests {
             self.blobs.restore(&cx.part(&digest.hex()), digest).await?;
+            if let Some(sealed) = &self.sealed {
+                sealed.restore(cx, digest).await?;
+            }
         }
         Ok(())
     }
