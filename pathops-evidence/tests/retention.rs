@@ -10,7 +10,7 @@ use pathops_core::evidence::{Occasion, Predicate as _, RetentionPolicy, Subject,
 use pathops_core::memory::{Fault, Faults, Faulty, ManualClock, MemoryBlobs, MemoryBucket, MemoryKeys, MemorySigner, When};
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, Result, UnixMillis};
 use pathops_evidence::ledger::{Ledger, LogKey};
-use pathops_evidence::retention::{Disposal, Disposed, SealedBlobs};
+use pathops_evidence::retention::{Disposal, Disposed, SealedBlobs, StoredPayload};
 use pathops_evidence::{
     Against, Collection, EvidenceRecord, Position, Sealer, SnapshotOf, Streams, Unplaced, Verdict, Verification, verify_bundle,
     verify_ledger,
@@ -53,6 +53,16 @@ struct Open {
 
 fn subject() -> Vec<Subject> {
     vec![Subject::named("orders").with_sha256(&Digest::of(b"artifact"))]
+}
+
+fn about() -> SnapshotOf {
+    SnapshotOf {
+        stream: "shop/orders@preflight".parse().unwrap(),
+        change_set: "a-change".parse().unwrap(),
+        occasion: Occasion::Deployed,
+        window: Window { from: START, until: START },
+        collected_on: START,
+    }
 }
 
 fn signer() -> MemorySigner {
@@ -125,14 +135,7 @@ impl Open {
                 None => collection.payload("kept", digest, &location, "text/plain", None),
             }
         }
-        let about = SnapshotOf {
-            stream: "shop/orders@preflight".parse().unwrap(),
-            change_set: "a-change".parse().unwrap(),
-            occasion: Occasion::Deployed,
-            window: Window { from: START, until: START },
-            collected_on: START,
-        };
-        collection.finish(about)
+        collection.finish(about())
     }
 
     async fn seal(&self, snapshot: &Unplaced) -> Result<EvidenceRecord> {
@@ -308,7 +311,10 @@ async fn a_key_that_is_gone_without_a_tombstone_fails() {
     let (store, policy) = (Store::default(), of_days());
     let open = store.open().await;
     let sealed = open.sealed.put_stream(&cx(), b"a name".to_vec().into()).await.unwrap();
-    open.refer(&policy, &[(sealed, None)]).await;
+    let mut collection = Collection::of([]);
+    let payload = StoredPayload { digest: sealed, location: open.blobs.location(&sealed), sealed: Some(true) };
+    collection.stored("logs", &payload, "text/plain", None);
+    open.seal(&collection.finish(about())).await.unwrap();
     let verify = async |keys| {
         let (log, trust, blobs): (_, _, &dyn BlobStore) = (key().identity(), trust(), &store.blobs);
         let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(blobs), sealed: keys };

@@ -191,6 +191,17 @@ impl SealedBlobs {
     }
 }
 
+/// Whether a blob begins as a sealed payload does.
+pub(super) async fn begins_sealed(cx: &OpContext, blobs: &dyn BlobStore, digest: &Digest) -> Result<bool> {
+    let Some(mut bytes) = blobs.get_stream(cx, digest).await? else { return Ok(false) };
+    let mut beginning = Vec::new();
+    while beginning.len() < SEALED.len() {
+        let Some(chunk) = bytes.next().await? else { break };
+        beginning.extend(chunk);
+    }
+    Ok(beginning.starts_with(SEALED))
+}
+
 fn failed(digest: &Digest, kind: ErrorKind, why: &str) -> Error {
     Error::new(kind, "open a sealed payload").on(digest).because(why)
 }
