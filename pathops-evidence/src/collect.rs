@@ -6,13 +6,13 @@ use futures_util::future::{BoxFuture, Either, FutureExt as _, join_all, select};
 use pathops_core::adapter::{Clock, Collected, LogExcerpt, RuntimeSignals, SignalQuery};
 use pathops_core::evidence::{AbsenceKind, Cut, CutOf, PayloadKind, Treatment, Window};
 use pathops_core::project::EnvironmentTarget;
-use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnitId, UnixMillis};
+use pathops_core::{Error, ErrorKind, OpContext, Result, UnitId, UnixMillis};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::Collection;
 use crate::redact::{Redacted, Redactor, Removed};
-use crate::retention::PayloadStore;
+use crate::retention::{PayloadStore, StoredPayload};
 
 /// How much is collected, and how patiently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,10 +141,8 @@ fn entries<T: Serialize>(collected: Collected<Vec<T>>) -> Result<Collected<Raw>>
 /// A part that is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredPart {
-    /// Its digest.
-    pub digest: Digest,
-    /// Where a person or tool finds it.
-    pub location: String,
+    /// What it is stored as.
+    pub payload: StoredPayload,
     /// For example `text/plain`.
     pub media_type: &'static str,
     /// What was done to it before.
@@ -178,8 +176,8 @@ impl Collector<'_> {
         for (part, answer) in join_all(answers).await {
             match answer {
                 Ok(Collected::Present(raw)) => match self.store(cx, PayloadKind::of_part(&part), raw).await {
-                    Ok(StoredPart { digest, location, media_type, treated }) => {
-                        collection.payload(&part, &digest, &location, media_type, Some(treated));
+                    Ok(StoredPart { payload, media_type, treated }) => {
+                        collection.stored(&part, &payload, media_type, Some(treated));
                     }
                     Err(error) if error.kind() == ErrorKind::Invalid => {
                         collection.absent(&part, error.kind().into(), self.told(&error.to_string()));
@@ -221,9 +219,9 @@ impl Collector<'_> {
                 (Value::Array(entries).to_string().into_bytes(), "application/json", removed, cut)
             }
         };
-        let (digest, location) = self.payloads.put(cx, kind, bytes).await?;
+        let payload = self.payloads.put(cx, kind, bytes).await?;
         let treated = Treatment { ruleset: *self.redactor.digest(), removed, cut };
-        Ok(StoredPart { digest, location, media_type, treated })
+        Ok(StoredPart { payload, media_type, treated })
     }
 
     /// A text, and what was cut of it by its source or here.

@@ -15,6 +15,7 @@ use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
 
 use crate::redact::{Redacted, Redactor, Removed};
 use crate::report::{BEGINNING, Format, MAX_BYTES, ParseError, Report, begins_a_log, parse, parse_as, reference_to};
+use crate::retention::StoredPayload;
 use crate::{Draft, EvidenceRecord, Sealer};
 
 pub use log::ingest_log;
@@ -96,17 +97,17 @@ pub async fn ingest(
     let Redacted { bytes, removed } = redactor.redact(original);
     let (bytes, replaced) = if is_log_with_other_bytes(&bytes, format) { log::as_text(&bytes) } else { (bytes, 0) };
     let report = read(&bytes, format).map_err(|error| origin.refuse(&redactor.redact_text(&error.to_string())))?;
-    let payload = sealer.store(cx, bytes.clone().into()).await?;
-    let origin = &origin.about(&payload);
+    let stored = sealer.store(cx, bytes.clone().into()).await?;
+    let origin = &origin.about(&stored, report.format);
     // Of what is stored encrypted, the digest is another one than that of what was read.
-    let report = Report { digest: payload, ..report };
+    let report = Report { digest: stored.digest, ..report };
     let said = said(&report, &bytes, origin)?;
     let redaction = taken_out(redactor, removed);
-    let reference = origin.reference(sealer, report.format, &payload, &redaction, replaced);
+    let reference = origin.reference(report.format, &stored, &redaction, replaced);
     let mut drafts = vec![Draft::new(format!("{} report", origin.name), origin.subjects.clone(), &reference)?];
     drafts.extend(said);
     let records = sealer.seal_all(cx, drafts).await?;
-    Ok(Ingested { format: report.format, payload, redaction, replaced, records })
+    Ok(Ingested { format: report.format, payload: stored.digest, redaction, replaced, records })
 }
 
 impl Origin {
@@ -125,12 +126,13 @@ impl Origin {
         Ok(())
     }
 
-    /// The same, about something.
-    fn about(&self, payload: &Digest) -> Self {
+    /// The same, about something, and with what each reference says of what was stored: how, and how long it is kept.
+    fn about(&self, stored: &StoredPayload, format: Format) -> Self {
         let mut about = self.clone();
         if about.subjects.is_empty() {
-            about.subjects.push(Subject::named(&self.name).with_sha256(payload));
+            about.subjects.push(Subject::named(&self.name).with_sha256(&stored.digest));
         }
+        about.annotations.report = stored.annotate(self.kept(format));
         about
     }
 
@@ -157,12 +159,12 @@ impl Origin {
     }
 
     /// A reference to what was stored of it.
-    fn reference(&self, sealer: &Sealer, format: Format, payload: &Digest, redaction: &TakenOut, replaced: u64) -> TakenReport {
+    fn reference(&self, format: Format, stored: &StoredPayload, redaction: &TakenOut, replaced: u64) -> TakenReport {
         TakenReport {
             attester: Attester { id: self.attester.clone() },
             references: vec![Reference {
-                annotations: Some(self.kept(format)),
-                ..reference_to(format, payload, &self.name, &sealer.blobs().location(payload))
+                annotations: Some(self.annotations.report.clone()),
+                ..reference_to(format, &stored.digest, &self.name, &stored.location)
             }],
             redaction: redaction.clone(),
             report: ReportFacts {

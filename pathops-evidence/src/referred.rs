@@ -22,6 +22,8 @@ pub(crate) struct Referred {
     /// `None` where it is referred to without a SHA-256.
     pub(crate) digest: Option<Digest>,
     pub(crate) retention: Option<Retention>,
+    /// Whether it is said that it is stored encrypted; `None` where nothing is said of it.
+    pub(crate) sealed: Option<bool>,
 }
 
 /// What a statement is that refers to payloads, in words; `None` where its type refers to none.
@@ -43,7 +45,7 @@ pub(crate) fn payloads(statement: &Statement) -> Option<Vec<Referred>> {
     };
     let referred = |it: &Value| {
         let name = it.as_object()?.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Some(Referred { name, digest: digest_of(it), retention: retention_of(it) })
+        Some(Referred { name, digest: digest_of(it), retention: retention_of(it), sealed: sealed_of(it) })
     };
     let referred: Vec<_> = found.iter().map(referred).collect::<Option<_>>()?;
     Some(referred.into_iter().filter(|it| has_to || it.digest.is_some()).collect())
@@ -81,6 +83,11 @@ pub(crate) fn each_digest(value: &Value, found: &mut impl FnMut(Digest, Option<R
 /// The SHA-256 of an in-toto `ResourceDescriptor`.
 fn digest_of(descriptor: &Value) -> Option<Digest> {
     Digest::from_hex(descriptor.get("digest")?.get("sha256")?.as_str()?).ok()
+}
+
+/// Whether what it describes is encrypted.
+fn sealed_of(descriptor: &Value) -> Option<bool> {
+    descriptor.get("annotations")?.get("https://pathops.dev/sealed")?.as_bool()
 }
 
 /// How long what it describes is kept; what says nothing is kept for ever.

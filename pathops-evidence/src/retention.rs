@@ -4,12 +4,14 @@
 //!   with what the policy said on that day ([`Collection::payload_for`](crate::Collection::payload_for)); what says nothing is
 //!   kept for ever.
 //! * [`SealedBlobs`] encrypts payloads that may have to be erased, each with a key of its own. The digest is that of the
-//!   ciphertext: without the key it says nothing of what was in it.
+//!   ciphertext: without the key it says nothing of what was in it. Whether a payload is encrypted stands in the signed reference
+//!   to it ([`StoredPayload::annotate`]); what it begins with, anybody may have written.
 //! * [`Disposal`] lets expired payloads go, erases, and collects what nothing refers to. It never touches a leaf, an envelope or
 //!   a proof, and whatever goes that evidence refers to gets a signed tombstone in the log first.
 //!   [`verify_ledger`](crate::verify_ledger) tells the tombstone in the place of a payload that is gone, and fails where there is
 //!   none. A legal hold wins over all of it.
-//! * [`redact_stored`] takes out of a payload what was stored with it and should not have been, and states so.
+//! * [`redact_stored`] takes out of a payload what was stored with it and should not have been, and states so. What is left is
+//!   a payload of its own: erasing the one does not erase the other.
 //!
 //! A report that may have to be erased is stored encrypted, and referred to by the digest of the ciphertext. Erasing it states so in
 //! the log and destroys its key. What was signed and logged stays as it is, and verifies:
@@ -69,5 +71,5 @@ pub use disposal::{Disposal, Disposed};
 pub use redacted::redact_stored;
 pub(crate) use sealed::SEALED;
 pub use sealed::SealedBlobs;
-pub use store::PayloadStore;
+pub use store::{PayloadStore, StoredPayload};
 pub(crate) use survey::Tombstones;

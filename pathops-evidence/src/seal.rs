@@ -10,7 +10,7 @@ use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::ledger::{Item, Ledger, SignedBy, Stored};
-use crate::retention::SealedBlobs;
+use crate::retention::{SealedBlobs, StoredPayload};
 
 /// The media type of a stored envelope.
 pub const ENVELOPE_MEDIA_TYPE: &str = "application/vnd.dsse.envelope+json";
@@ -99,12 +99,23 @@ impl Sealer {
         Self { erasable: Some(payloads), ..self }
     }
 
-    /// Stores a payload; gives the digest to refer to.
-    pub(crate) async fn store(&self, cx: &OpContext, payload: Box<dyn ByteStream>) -> Result<Digest> {
-        match &self.erasable {
-            Some(sealed) => sealed.put_stream(cx, payload).await,
-            None => self.blobs.put_stream(cx, payload).await,
-        }
+    /// Stores a payload.
+    pub(crate) async fn store(&self, cx: &OpContext, payload: Box<dyn ByteStream>) -> Result<StoredPayload> {
+        let digest = match &self.erasable {
+            Some(sealed) => sealed.put_stream(cx, payload).await?,
+            None => self.blobs.put_stream(cx, payload).await?,
+        };
+        Ok(self.stored(digest, self.erasable.is_some()))
+    }
+
+    /// A payload that lies among its blobs.
+    pub(crate) fn stored(&self, digest: Digest, sealed: bool) -> StoredPayload {
+        StoredPayload { digest, location: self.blobs.location(&digest), sealed: Some(sealed) }
+    }
+
+    /// Where payloads go that are to be erasable.
+    pub(crate) fn erasable(&self) -> Option<&SealedBlobs> {
+        self.erasable.as_ref()
     }
 
     /// Where envelopes go, and payloads that are not to be erased.

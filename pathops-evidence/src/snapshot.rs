@@ -8,6 +8,7 @@ use pathops_core::evidence::{
 };
 use pathops_core::{ChangeSetId, Digest, UnixMillis};
 
+use crate::retention::StoredPayload;
 use crate::{ENVELOPE_MEDIA_TYPE, EvidenceRecord};
 
 /// The URI that names PathOps as the one who collects and decides.
@@ -63,15 +64,22 @@ impl Collection {
         self.payload(&record.name, &record.envelope, &record.location, ENVELOPE_MEDIA_TYPE, None);
     }
 
-    /// Adds a stored payload. One that nobody expected, or of which there is one already, stands beside what was expected, under
-    /// a name of its own; the same bytes under the same name are there once.
+    /// Adds a payload, and signs in how it is stored. One that nobody expected, or of which there is one already, stands beside what
+    /// was expected, under a name of its own; the same bytes under the same name are there once.
+    pub fn stored(&mut self, name: &str, payload: &StoredPayload, media_type: &str, treated: Option<Treatment>) {
+        let annotations = payload.annotate(self.kept_for(name, media_type).unwrap_or_default());
+        let annotations = Some(annotations).filter(|it| *it != ReferenceAnnotations::default());
+        self.refer(name, &payload.digest, &payload.location, media_type, treated, annotations);
+    }
+
+    /// As [`Collection::stored`], of what lies somewhere: nothing is signed in of how it is stored, so that it counts as encrypted only
+    /// where it looks so and has a key, and a lost key is not missed.
     pub fn payload(&mut self, name: &str, digest: &Digest, location: &str, media_type: &str, treated: Option<Treatment>) {
-        let keeping = self.keeping.as_ref().filter(|_| media_type != ENVELOPE_MEDIA_TYPE);
-        let annotations = keeping.map(|keeping| keeping.of(PayloadKind::of_part(name)));
+        let annotations = self.kept_for(name, media_type);
         self.refer(name, digest, location, media_type, treated, annotations);
     }
 
-    /// Adds a stored payload, and signs in how long it is kept.
+    /// As [`Collection::payload`], and signs in how long it is kept.
     pub fn payload_for(
         &mut self,
         name: &str,
@@ -81,8 +89,13 @@ impl Collection {
         treated: Option<Treatment>,
         retention: Retention,
     ) {
-        let annotations = ReferenceAnnotations { retention: Some(retention), for_ever: None };
+        let annotations = ReferenceAnnotations { retention: Some(retention), ..ReferenceAnnotations::default() };
         self.refer(name, digest, location, media_type, treated, Some(annotations));
+    }
+
+    fn kept_for(&self, name: &str, media_type: &str) -> Option<ReferenceAnnotations> {
+        let keeping = self.keeping.as_ref().filter(|_| media_type != ENVELOPE_MEDIA_TYPE)?;
+        Some(keeping.of(PayloadKind::of_part(name)))
     }
 
     fn refer(

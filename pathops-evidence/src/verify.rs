@@ -185,7 +185,7 @@ pub struct Against<'r> {
 ///   have a number and are not in the log, are named among what was left out: somebody may be busy with them;
 /// * that what evidence refers to is there, or a tombstone says why it is not: parts of snapshots, reports, logs of builds, records of
 ///   decisions. A producer keeps its own reports and logs: what its references name is whole where it is here, and counted among
-///   what was left out where it is not. Each payload is read once.
+///   what was left out where it is not. What PathOps has signed as encrypted is so, and has its key. Each payload is read once.
 ///
 /// Of what has a certificate, a key that is trusted by itself counts as such; who has issued that is left out, and said, as are the
 /// certificates above it: no leaf is over those. Where the key is not trusted by itself, and the trust root has authorities, one of them
@@ -242,7 +242,7 @@ pub async fn verify_ledger_within(
                 Err(error) => verification.fails(format!("leaf {index}"), error),
                 // It vouches for nothing, and is in the log all the same: what it would explain has not failed.
                 Ok((evidence, None)) => {
-                    drop(unvouched.take(index, &evidence, against.trust));
+                    drop(unvouched.take(&evidence, against.trust));
                     if evidence.statement().is_snapshot() {
                         snapshots.note(index, &evidence, &item);
                     }
@@ -262,7 +262,7 @@ pub async fn verify_ledger_within(
                     if matches!(trust, Cow::Borrowed(_)) {
                         *counts.entry(evidence.statement().predicate_type.clone()).or_default() += 1;
                     }
-                    if let Some(Err(why)) = tombstones.take(index, &evidence, &trust) {
+                    if let Some(Err(why)) = tombstones.take(&evidence, &trust) {
                         verification.fails(format!("the tombstone at leaf {index}"), why);
                     }
                     let statement = evidence.statement();

@@ -10,7 +10,7 @@ use pathops_core::evidence::{Occasion, Predicate as _, RetentionPolicy, Subject,
 use pathops_core::memory::{Fault, Faults, Faulty, ManualClock, MemoryBlobs, MemoryBucket, MemoryKeys, MemorySigner, When};
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, OpContext, Result, UnixMillis};
 use pathops_evidence::ledger::{Ledger, LogKey};
-use pathops_evidence::retention::{Disposal, Disposed, SealedBlobs};
+use pathops_evidence::retention::{Disposal, Disposed, SealedBlobs, StoredPayload};
 use pathops_evidence::{
     Against, Collection, EvidenceRecord, Position, Sealer, SnapshotOf, Streams, Unplaced, Verdict, Verification, verify_bundle,
     verify_ledger,
@@ -55,6 +55,16 @@ fn subject() -> Vec<Subject> {
     vec![Subject::named("orders").with_sha256(&Digest::of(b"artifact"))]
 }
 
+fn about() -> SnapshotOf {
+    SnapshotOf {
+        stream: "shop/orders@preflight".parse().unwrap(),
+        change_set: "a-change".parse().unwrap(),
+        occasion: Occasion::Deployed,
+        window: Window { from: START, until: START },
+        collected_on: START,
+    }
+}
+
 fn signer() -> MemorySigner {
     MemorySigner::from_seed(3).unwrap()
 }
@@ -84,9 +94,13 @@ impl Store {
     }
 
     async fn verify(&self) -> Verification {
+        self.verify_with(None).await
+    }
+
+    async fn verify_with(&self, sealed: Option<&SealedBlobs>) -> Verification {
         let log = key().identity();
         let blobs: &dyn BlobStore = &self.blobs;
-        let against = Against { log: &log, trust: &trust(), known: &[], blobs: Some(blobs), sealed: None };
+        let against = Against { log: &log, trust: &trust(), known: &[], blobs: Some(blobs), sealed };
         verify_ledger(&cx(), &self.bucket, against).await.unwrap()
     }
 
@@ -121,14 +135,7 @@ impl Open {
                 None => collection.payload("kept", digest, &location, "text/plain", None),
             }
         }
-        let about = SnapshotOf {
-            stream: "shop/orders@preflight".parse().unwrap(),
-            change_set: "a-change".parse().unwrap(),
-            occasion: Occasion::Deployed,
-            window: Window { from: START, until: START },
-            collected_on: START,
-        };
-        collection.finish(about)
+        collection.finish(about())
     }
 
     async fn seal(&self, snapshot: &Unplaced) -> Result<EvidenceRecord> {
@@ -202,6 +209,43 @@ async fn what_nothing_refers_to_goes_and_comes_back_where_something_does() {
 }
 
 #[tokio::test]
+async fn what_is_sealed_and_stored_again_after_it_was_retired_can_be_opened() {
+    let (store, policy) = (Store::default(), of_days());
+    let open = store.open().await;
+    let put = async || open.sealed.put(&cx(), b"a name".to_vec()).await.unwrap();
+    let opened = async |digest: &Digest| open.sealed.get_stream(&cx(), digest).await.unwrap().unwrap().collect().await.unwrap();
+    let first = put().await;
+    assert_eq!(open.collect(&policy, Duration::ZERO).await.unreferenced, all([first]));
+    assert_eq!(opened(&first).await, b"a name", "until the grace is over");
+    // The operation is repeated while what it has stored is retired, and refers to what it is told after that has gone.
+    let again = put().await;
+    let second = open.collect(&policy, HOUR).await;
+    assert_eq!((second.purged, second.unreferenced), (all([first]), all([again])));
+    open.refer(&policy, &[(again, None)]).await;
+    assert_eq!(open.collect(&policy, HOUR * 2).await.restored, all([again]));
+    assert_eq!(opened(&again).await, b"a name");
+    assert_eq!(put().await, again, "what was brought back is what the operation finds");
+    assert_eq!(store.verify_with(Some(&open.sealed)).await.verdict(), Verdict::Verified);
+}
+
+/// Whoever has found the key just before its payload was retired stores the ciphertext just after.
+#[tokio::test]
+async fn the_key_of_what_is_stored_again_stays_as_long_as_that() {
+    let (store, policy) = (Store::default(), of_days());
+    let open = store.open().await;
+    let sealed = open.sealed.put(&cx(), b"a name".to_vec()).await.unwrap();
+    open.collect(&policy, Duration::ZERO).await;
+    let ciphertext = store.blobs.get(&cx(), &sealed).await.unwrap().unwrap();
+    assert_eq!(open.put(&ciphertext).await, sealed);
+    let second = open.collect(&policy, HOUR).await;
+    assert_eq!((second.purged, second.unreferenced), (all([sealed]), all([sealed])));
+    assert!(open.sealed.get_stream(&cx(), &sealed).await.unwrap().is_some(), "it has its own grace");
+    open.collect(&policy, HOUR * 2).await;
+    let left: Vec<_> = store.bucket.objects().keys().filter(|key| key.as_str().starts_with("keys/")).cloned().collect();
+    assert!(left.iter().all(|key| key.as_str().starts_with("keys/noted/")), "{left:?}");
+}
+
+#[tokio::test]
 async fn a_legal_hold_wins() {
     let store = Store::default();
     let open = store.open().await;
@@ -267,7 +311,10 @@ async fn a_key_that_is_gone_without_a_tombstone_fails() {
     let (store, policy) = (Store::default(), of_days());
     let open = store.open().await;
     let sealed = open.sealed.put_stream(&cx(), b"a name".to_vec().into()).await.unwrap();
-    open.refer(&policy, &[(sealed, None)]).await;
+    let mut collection = Collection::of([]);
+    let payload = StoredPayload { digest: sealed, location: open.blobs.location(&sealed), sealed: Some(true) };
+    collection.stored("logs", &payload, "text/plain", None);
+    open.seal(&collection.finish(about())).await.unwrap();
     let verify = async |keys| {
         let (log, trust, blobs): (_, _, &dyn BlobStore) = (key().identity(), trust(), &store.blobs);
         let against = Against { log: &log, trust: &trust, known: &[], blobs: Some(blobs), sealed: keys };
@@ -320,9 +367,90 @@ async fn what_is_gone_without_a_tombstone_that_counts_fails() {
     bury(&open.sealer, &log, TombstoneReason::Expired, START + DAY).await;
     bury(&open.sealer, &kept, TombstoneReason::Erased, START).await;
     assert_eq!(failing(&store).await, 1);
-    // What is referred to after its tombstone has to be there.
-    open.refer(&policy, &[(kept, None)]).await;
+    // What comes after its tombstone is as it was before, where that was erased, and where its own time was over by then.
+    open.refer(&policy, &[(kept, None), (log, Some("logs"))]).await;
+    assert_eq!(failing(&store).await, 1);
+    // What has expired and is referred to again with a later time, or with none, has to be there.
+    open.refer(&policy, &[(log, Some("reports"))]).await;
     assert_eq!(failing(&store).await, 2);
+    open.refer(&policy, &[(log, None)]).await;
+    assert_eq!(failing(&store).await, 3);
+}
+
+/// What is in the clear, has expired and was purged can be taken in again, and is another one's to keep then.
+#[tokio::test]
+async fn what_is_taken_in_again_after_it_has_expired_is_kept_for_its_own_time() {
+    let (store, policy) = (Store::default(), of_days());
+    let open = store.open().await;
+    let log = open.put(b"a log").await;
+    open.refer(&policy, &[(log, Some("logs"))]).await;
+    open.collect(&policy, DAY).await;
+    assert_eq!(open.collect(&policy, DAY + HOUR).await.purged, all([log]));
+    assert_eq!(open.put(b"a log").await, log);
+    open.refer(&policy, &[(log, Some("reports"))]).await;
+    assert_eq!(open.collect(&policy, DAY * 9).await, Disposed::default());
+    assert_eq!(store.verify().await.verdict(), Verdict::Verified);
+    store.blobs.lose(&log);
+    assert_eq!(store.verify().await.verdict(), Verdict::Failed);
+}
+
+/// A change set that runs refers to the same payload again in its next snapshot.
+#[tokio::test]
+async fn what_was_erased_stays_so_whatever_refers_to_it_since() {
+    let (store, policy) = (Store::default(), of_days());
+    let open = store.open().await;
+    let sealed = open.sealed.put_stream(&cx(), b"a name".to_vec().into()).await.unwrap();
+    open.refer(&policy, &[(sealed, Some("reports"))]).await;
+    let object = pathops_core::ObjectKey::parse(format!("keys/{}", sealed.hex())).unwrap();
+    let kept = store.bucket.objects().get(&object).cloned().unwrap();
+    let tombstone = open.disposal.erase(&cx(), &sealed, "request 1", &policy, START).await.unwrap();
+    open.refer(&policy, &[(sealed, Some("reports")), (sealed, None)]).await;
+    // A crash has left the key; a hold that comes before that is finished keeps it.
+    store.bucket.objects().insert(object.clone(), kept);
+    let held = hold_on_reports();
+    let refused = open.disposal.erase(&cx(), &sealed, "request 1", &held, START).await.unwrap_err();
+    assert!(refused.kind() == ErrorKind::Denied && store.bucket.objects().contains_key(&object), "{refused}");
+    for policy in [&policy, &held] {
+        let again = open.disposal.erase(&cx(), &sealed, "request 1", policy, START).await.unwrap();
+        assert_eq!((again, store.bucket.objects().contains_key(&object)), (tombstone, false));
+    }
+    let verdict = async || store.verify_with(Some(&open.sealed)).await.verdict();
+    assert_eq!(verdict().await, Verdict::Verified, "the ciphertext is there");
+    assert_eq!(open.collect(&policy, HOUR).await.unreferenced, all([sealed]));
+    assert_eq!(open.collect(&policy, HOUR * 2).await.purged, all([sealed]));
+    assert_eq!(verdict().await, Verdict::Verified, "it has gone, too");
+}
+
+fn hold_on_reports() -> RetentionPolicy {
+    policy(r#"{"classes":{},"holds":{"case-19":{"reason":"subpoena","classes":["reports"]}}}"#)
+}
+
+/// A key that was rotated: what it has signed is held as before, and no time that it has signed lets anything go.
+#[tokio::test]
+async fn a_hold_stands_where_nobody_trusts_any_more_who_has_signed_the_reference() {
+    let store = Store::default();
+    let open = store.open().await;
+    let days = r#""classes":{"logs":{"days":1}}"#;
+    let holding = policy(&format!(r#"{{{days},"holds":{{"case-17":{{"reason":"subpoena","classes":["logs"]}}}}}}"#));
+    let by_class = open.sealed.put_stream(&cx(), b"a name".to_vec().into()).await.unwrap();
+    let signed = open.sealed.put_stream(&cx(), b"another name".to_vec().into()).await.unwrap();
+    open.refer(&of_days(), &[(by_class, Some("reports"))]).await;
+    open.refer(&holding, &[(signed, Some("logs"))]).await;
+
+    let next = MemorySigner::from_seed(5).unwrap();
+    let trust = TrustRoot::new([next.public_key()]);
+    let sealer = Sealer::new(Arc::new(next), open.blobs.clone()).with_ledger(open.ledger.clone());
+    let disposal = Disposal::new(sealer, trust, Arc::new(store.blobs.clone())).unwrap().with_sealed(open.sealed.clone());
+    let (held, free) = (hold_on_reports(), of_days());
+    for (digest, policy, hold) in [(by_class, &held, "`case-19`"), (signed, &free, "`case-17`")] {
+        let refused = disposal.erase(&cx(), &digest, "request 1", policy, START).await.unwrap_err();
+        assert!(refused.kind() == ErrorKind::Denied && refused.to_string().contains(hold), "{refused}");
+    }
+    let after = START + DAY * 9_000;
+    let disposed = disposal.collect(&cx(), &free, &BTreeSet::new(), after, HOUR).await.unwrap();
+    assert_eq!(disposed, Disposed::default(), "whose word does not count lets nothing go");
+    disposal.erase(&cx(), &by_class, "request 1", &free, START).await.unwrap();
+    assert!(open.sealed.get_stream(&cx(), &by_class).await.is_err());
 }
 
 #[tokio::test]

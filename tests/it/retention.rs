@@ -13,7 +13,8 @@ use pathops_core::memory::{MemoryJournal, MemoryKeys, MemorySignals, MemorySigne
 use pathops_core::{Digest, UnixMillis};
 use pathops_evidence::ledger::Ledger;
 use pathops_evidence::retention::{Disposal, SealedBlobs};
-use pathops_evidence::{Against, Sealer, Verdict, verify_ledger};
+use pathops_evidence::{Against, ENVELOPE_MEDIA_TYPE, Sealer, Verdict, verify_ledger};
+use serde_json::Value;
 
 use crate::governance::{declare, propose_policy};
 use crate::snapshots::{absent, snapshot, statements};
@@ -45,11 +46,26 @@ fn digest(reference: &Reference) -> Digest {
 }
 
 /// The report that the statement of the unit tests names.
-fn report(world: &World, state: &State) -> (Digest, serde_json::Value) {
+fn report(world: &World, state: &State) -> (Digest, Value) {
     let said = statements(world, state).into_iter().map(|statement| statement.predicate);
     let mut run = said.flat_map(|predicate| predicate["configuration"].as_array().cloned().unwrap_or_default());
     let run = run.rfind(|run| run["digest"]["sha256"].is_string()).unwrap();
     (Digest::from_hex(run["digest"]["sha256"].as_str().unwrap()).unwrap(), run["annotations"].clone())
+}
+
+/// The payloads that something refers to with a place where they lie, and what it says of how they are stored.
+fn how_stored(said: &Value, found: &mut Vec<(String, Option<bool>)>) {
+    match said {
+        Value::Array(values) => values.iter().for_each(|value| how_stored(value, found)),
+        Value::Object(fields) => {
+            let is_statement = said["mediaType"] == ENVELOPE_MEDIA_TYPE;
+            if let Some(digest) = said["digest"]["sha256"].as_str().filter(|_| said["mediaType"].is_string() && !is_statement) {
+                found.push((digest.to_owned(), said["annotations"]["https://pathops.dev/sealed"].as_bool()));
+            }
+            fields.values().for_each(|value| how_stored(value, found));
+        }
+        _ => {}
+    }
 }
 
 fn let_go(world: &World, policy: &RetentionPolicy, now: UnixMillis) -> BTreeSet<Digest> {
@@ -113,7 +129,13 @@ fn what_is_of_an_erasable_class_is_stored_encrypted_and_can_be_erased() {
     let state = world.carry_out(feature_of(&["orders"], "better", None), "k").unwrap();
     assert_eq!(state.end, Some(End::Live), "{:?}", state.failure);
     let of = |name: &str| digest(payloads(&world, &state).iter().find(|payload| payload.name == name).unwrap());
-    let (ci_log, (report, _)) = (of("CI log"), report(&world, &state));
+    let (ci_log, (report, annotations)) = (of("CI log"), report(&world, &state));
+    assert_eq!(annotations["https://pathops.dev/sealed"], false, "{annotations}");
+    let mut said = Vec::new();
+    statements(&world, &state).iter().for_each(|statement| how_stored(&statement.predicate, &mut said));
+    let (logs, others): (Vec<_>, Vec<_>) = said.into_iter().partition(|(digest, _)| *digest == ci_log.hex());
+    assert!(logs.len() > 2 && logs.iter().all(|(_, sealed)| *sealed == Some(true)), "snapshots and the provenance: {logs:?}");
+    assert!(!others.is_empty() && others.iter().all(|(_, sealed)| *sealed == Some(false)), "{others:?}");
     let stored = |digest| wait(world.blobs.get(&cx(), &digest)).unwrap().unwrap();
     let opened = |digest| wait(async { sealed.get_stream(&cx(), &digest).await?.unwrap().collect().await });
     assert_eq!(opened(ci_log).unwrap(), b"1 test passed\n");

@@ -110,7 +110,8 @@ impl Services {
         let builder = format!("https://pathops.dev/ci/{}", self.ci.name());
         let mut details = BuildRun::by(builder, &*run.0, outcome.started_at, outcome.finished_at);
         details.byproducts.push(
-            Resource::blob(&log.name, &log.digest, &log.location, &log.media_type).kept(keeping.of(PayloadKind::of_part(CI_LOG))),
+            Resource::blob(&log.name, &log.digest, &log.location, &log.media_type)
+                .kept(log.stored().annotate(keeping.of(PayloadKind::of_part(CI_LOG)))),
         );
         let subject = Subject::named(unit.to_string()).with_sha256(&artifact.digest);
         let provenance = Provenance { build_definition: definition, run_details: details };
@@ -154,18 +155,19 @@ impl Services {
     ) -> Result<Tested> {
         let Some(report) = &outcome.tests else { return Ok(Tested::No) };
         let redacted = redactor.redact(report);
-        let (raw, location) = store.put(cx, Some(PayloadKind::Reports), redacted.bytes).await?;
+        let raw = store.put(cx, Some(PayloadKind::Reports), redacted.bytes).await?;
         let tests = match said(report) {
             Ok(tests) => tests,
             Err(why) => {
                 let treated = Treatment { ruleset: *redactor.digest(), removed: redacted.removed, cut: None };
                 return Ok(Tested::Unread(Payload {
                     name: unread_report(&scope.unit.id),
-                    location,
-                    digest: raw,
+                    location: raw.location,
+                    digest: raw.digest,
                     media_type: recognise(report).map_or("application/octet-stream", Format::media_type).to_owned(),
                     treated: Some(treated),
                     unread: Some(self.redactor.redact_text(&format!("the report of the tests cannot be read: {why}"))),
+                    sealed: raw.sealed,
                 }));
             }
         };
@@ -181,14 +183,14 @@ impl Services {
             unit: Some(unit.clone()),
             pipeline_changed: outcome.pipeline_changed,
             flaky_tests: flaky_tests.clone(),
-            report: keeping.of(Some(PayloadKind::Reports)),
+            report: raw.annotate(keeping.of(Some(PayloadKind::Reports))),
             ..TestAnnotations::default()
         };
         let mut subject = Subject::named(unit.to_string()).with_commit(commit).with_tree(&outcome.tree);
         if let Some(artifact) = &outcome.artifact {
             subject = subject.with_sha256(&artifact.digest);
         }
-        let digest = [("sha256".to_owned(), raw.hex())].into();
+        let digest = [("sha256".to_owned(), raw.digest.hex())].into();
         let predicate = TestResult {
             result,
             configuration: vec![TestConfiguration { name: BUILD_SUITE.to_owned(), digest, annotations }],

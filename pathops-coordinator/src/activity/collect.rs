@@ -12,7 +12,7 @@ use pathops_core::evidence::{
 use pathops_core::project::EnvironmentTarget;
 use pathops_core::{Error, ErrorKind, OpContext, Result, UnixMillis};
 use pathops_evidence::redact::{Redactor, Removed};
-use pathops_evidence::retention::PayloadStore;
+use pathops_evidence::retention::{PayloadStore, StoredPayload};
 use pathops_evidence::{Begun, Collection, Collector, Draft, EvidenceRecord, Purpose, SnapshotOf, Source, StoredPart};
 use serde_json::Value;
 
@@ -107,9 +107,9 @@ impl Services {
         explain_runtime(scope, target, observation.as_ref(), &self.told(problem.as_deref()), &mut collection);
         // The newest of a name is what was expected; earlier ones stand beside it.
         evidence.iter().rev().for_each(|record| collection.evidence(record));
-        for Payload { name, digest, location, media_type, treated, unread } in payloads.iter().rev() {
-            collection.payload(name, digest, location, media_type, treated.clone());
-            if let Some(why) = unread {
+        for payload in payloads.iter().rev() {
+            collection.stored(&payload.name, &payload.stored(), &payload.media_type, payload.treated.clone());
+            if let Some(why) = &payload.unread {
                 collection.absent(&unit_tests(&scope.unit.id), AbsenceKind::Unreadable, why);
             }
         }
@@ -226,7 +226,15 @@ impl Services {
         let digest = self.blobs.put(cx, value.to_string().into_bytes()).await?;
         let location = self.blobs.location(&digest);
         let treated = Some(Treatment { ruleset: *self.redactor.digest(), removed, cut: None });
-        Ok(Payload { name: name.to_owned(), digest, location, media_type: "application/json".to_owned(), treated, unread: None })
+        Ok(Payload {
+            name: name.to_owned(),
+            digest,
+            location,
+            media_type: "application/json".to_owned(),
+            treated,
+            unread: None,
+            sealed: Some(false),
+        })
     }
 
     /// Stores what was printed, without the secrets in it, and without what may be half of one where it was cut.
@@ -238,7 +246,7 @@ impl Services {
         printed: LogExcerpt,
     ) -> Result<Payload> {
         let stored = self.collector(payloads).store(cx, PayloadKind::of_part(name), printed.into()).await?;
-        let StoredPart { digest, location, media_type, treated } = stored;
+        let StoredPart { payload: StoredPayload { digest, location, sealed }, media_type, treated } = stored;
         Ok(Payload {
             name: name.to_owned(),
             digest,
@@ -246,6 +254,7 @@ impl Services {
             media_type: media_type.to_owned(),
             treated: Some(treated),
             unread: None,
+            sealed,
         })
     }
 }

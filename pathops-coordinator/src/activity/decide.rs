@@ -24,10 +24,10 @@ fn reference(payload: &Payload) -> Reference {
         download_location: payload.location.clone(),
         digest: BTreeMap::from([("sha256".to_owned(), payload.digest.hex())]),
         media_type: payload.media_type.clone(),
-        annotations: Some(ReferenceAnnotations {
-            retention: None,
+        annotations: Some(payload.stored().annotate(ReferenceAnnotations {
             for_ever: Some("a past decision is read from it, and replayed".to_owned()),
-        }),
+            ..ReferenceAnnotations::default()
+        })),
     }
 }
 

@@ -9,6 +9,7 @@ use pathops_core::{
     BranchName, ChangeSetId, CommitId, PersonId, ProjectId, PullRequestNumber, RepoId, TreeId, UnitId, UnixMillis,
 };
 use pathops_evidence::EvidenceRecord;
+use pathops_evidence::retention::StoredPayload;
 use serde::{Deserialize, Serialize};
 
 use crate::change_set::{Flag, GivenUp, Limited, Limits, Recovery, Reset};
@@ -293,6 +294,16 @@ pub struct Payload {
     /// Why nothing could be read from it that should have been.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
+    /// Whether it is stored encrypted, with a key of its own. Earlier versions did not note it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<bool>,
+}
+
+impl Payload {
+    /// As it is stored: what a reference to it is made of.
+    pub(crate) fn stored(&self) -> StoredPayload {
+        StoredPayload { digest: self.digest, location: self.location.clone(), sealed: self.sealed }
+    }
 }
 
 /// The desired state before this change set: what a recovery goes back to.

@@ -93,7 +93,7 @@ pub struct TestAnnotations {
     /// That it is the check of a policy, which the subject names by its digest, and who has approved that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<PolicyApproval>,
-    /// How long the report that the digest names is kept.
+    /// What is said of the report that the digest names: how long it is kept, and how it is stored.
     #[serde(flatten)]
     pub report: ReferenceAnnotations,
 }
@@ -423,4 +423,8 @@ pub struct ReferenceAnnotations {
     /// Why it is kept for ever, in words; nothing is read from it.
     #[serde(rename = "https://pathops.dev/kept-for-ever", default, skip_serializing_if = "Option::is_none")]
     pub for_ever: Option<String>,
+    /// Whether the blob is the payload encrypted with a key of its own, so that it can be erased, and not the payload as it is. Evidence of
+    /// earlier versions does not say.
+    #[serde(rename = "https://pathops.dev/sealed", default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<bool>,
 }

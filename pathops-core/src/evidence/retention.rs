@@ -142,17 +142,18 @@ pub enum Keeping {
 }
 
 impl Keeping {
-    /// What a reference to a payload says of how long that is kept: until when, or why for ever.
+    /// What a reference to a payload says of how long that is kept: until when, or why for ever. How it is stored, whoever has stored it
+    /// adds.
     #[must_use]
     pub fn of(&self, kind: Option<PayloadKind>) -> ReferenceAnnotations {
-        let for_ever = |why: String| ReferenceAnnotations { retention: None, for_ever: Some(why) };
+        let for_ever = |why: String| ReferenceAnnotations { for_ever: Some(why), ..ReferenceAnnotations::default() };
         let (policy, collected) = match self {
             Self::By(policy, collected) => (policy, *collected),
             Self::ForEver(why) => return for_ever(why.clone()),
         };
         let retention = kind.and_then(|kind| policy.sign_in(policy.parts.get(&kind)?, collected));
         match retention {
-            Some(retention) => ReferenceAnnotations { retention: Some(retention), for_ever: None },
+            Some(retention) => ReferenceAnnotations { retention: Some(retention), ..ReferenceAnnotations::default() },
             None => for_ever(format!("the retention policy {} has no class for it", policy.digest())),
         }
     }
@@ -204,8 +205,9 @@ impl RetentionPolicy {
     }
 }
 
-/// That payloads are gone for good, and why: what a verifier wants to see in their place. Its subjects are the payloads. It
-/// speaks of what was logged before it; what is stored and referred to again later is there again.
+/// That payloads are gone for good, and why: what a verifier wants to see in their place. Its subjects are the payloads. One of
+/// an erasure is over whatever refers to them, before it or after; one of an expiry over what was signed with a time that was over when
+/// they went: what refers to them with a later time, or with none, needs them.
 ///
 /// No standard predicate exists; this is our own, version 0.1. The JSON Schema is `tombstone.schema.json` of this crate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -272,7 +274,7 @@ mod tests {
         let log = keeping.of(PayloadKind::of_part("CI log"));
         assert_eq!((log.retention, log.for_ever), (policy.sign_in("short", UnixMillis(0)), None));
         for other in [PayloadKind::of_part("logs"), PayloadKind::of_part("something else")] {
-            let ReferenceAnnotations { retention, for_ever } = keeping.of(other);
+            let ReferenceAnnotations { retention, for_ever, .. } = keeping.of(other);
             assert_eq!((retention, for_ever.unwrap().contains(&policy.digest().to_string())), (None, true));
         }
         let why = Keeping::ForEver("nobody said".to_owned()).of(Some(PayloadKind::CiLog));

@@ -31,16 +31,16 @@ pub async fn ingest_log(
     let told = Arc::new(Mutex::new(Told::default()));
     let stream = Stream::new(redactor.clone());
     let redacting = Redacting { log, stream: Some(stream), text: Text::default(), told: told.clone(), name: origin.name.clone() };
-    let payload = sealer.store(cx, Box::new(redacting)).await?;
-    let origin = origin.about(&payload);
+    let stored = sealer.store(cx, Box::new(redacting)).await?;
+    let origin = origin.about(&stored, Format::PodLog);
     let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
     let Told { removed, replaced, tally } = told;
     let redaction = taken_out(redactor, removed);
-    let reference = origin.reference(sealer, Format::PodLog, &payload, &redaction, replaced);
+    let reference = origin.reference(Format::PodLog, &stored, &redaction, replaced);
     let mut drafts = vec![Draft::new(format!("{} report", origin.name), origin.subjects.clone(), &reference)?];
     drafts.extend(logged(&tally.finish(), &origin)?);
     let records = sealer.seal_all(cx, drafts).await?;
-    Ok(Ingested { format: Format::PodLog, payload, redaction, replaced, records })
+    Ok(Ingested { format: Format::PodLog, payload: stored.digest, redaction, replaced, records })
 }
 
 /// A log without its secrets.

@@ -1,6 +1,6 @@
 //! What a report says, as statements: one table, from each kind of content to the predicate that policy reads.
 
-use pathops_core::evidence::{Predicate, SbomSummary, SignalReading, TestAnnotations};
+use pathops_core::evidence::{Predicate, SbomSummary, SignalReading};
 use pathops_core::{EnvironmentId, Result, UnitId};
 use serde::Serialize;
 use serde_json::Value;
@@ -93,8 +93,7 @@ fn one<P: Predicate>(origin: &Origin, predicate: &P) -> Result<Vec<Draft>> {
 }
 
 fn tests(report: &Report, origin: &Origin, tests: &TestReport) -> Result<Vec<Draft>> {
-    let annotations = TestAnnotations { report: origin.kept(report.format), ..origin.annotations.clone() };
-    let result = tests.to_predicate(report, &origin.suite, annotations, origin.at);
+    let result = tests.to_predicate(report, &origin.suite, origin.annotations.clone(), origin.at);
     Ok(vec![Draft::new(&origin.name, origin.subjects.clone(), &result)?])
 }
 

@@ -111,8 +111,12 @@ impl Disposal {
         for digests in unwanted.chunks(PAGE) {
             run::begin(cx, self.ledger.bucket(), now, digests.to_vec()).await?;
             for digest in digests {
-                if let Some(sealed) = self.sealed.as_ref().filter(|_| survey.erased(digest).is_some()) {
-                    sealed.destroy(cx, digest).await?;
+                if let Some(sealed) = &self.sealed {
+                    if survey.erased(digest).is_some() {
+                        sealed.destroy(cx, digest).await?;
+                    }
+                    // Before the blob is: what is stored again from then on has another key.
+                    sealed.retire(cx, digest).await?;
                 }
                 self.blobs.retire(&cx.part(&digest.hex()), digest).await?;
             }
@@ -123,10 +127,12 @@ impl Disposal {
 
     /// Erases a payload that was [sealed](SealedBlobs): states so in the log, and destroys its key. From then on nobody can read it,
     /// and its digest is that of bytes that say nothing. The ciphertext goes with the next collection. Erasing it again changes
-    /// nothing, and finishes what a crash has left.
+    /// nothing, and finishes what a crash has left, whatever refers to it since; only a hold that came before that was finished keeps
+    /// the key.
     ///
     /// # Errors
-    /// `Denied` where a hold is on it, `Conflict` where a snapshot refers to it that is not in the log yet, `Invalid` where it was not sealed; what the bucket or the signer answers.
+    /// `Denied` where a hold is on it, `Conflict` where a snapshot refers to it that is not in the log yet, `Invalid` where it was not
+    /// sealed; what the bucket or the signer answers.
     pub async fn erase(
         &self,
         cx: &OpContext,
@@ -135,29 +141,28 @@ impl Disposal {
         policy: &RetentionPolicy,
         now: UnixMillis,
     ) -> Result<EvidenceId> {
-        let failed = |kind, why: String| Error::new(kind, "erase a payload").on(digest).because(why);
-        let survey = self.survey(cx).await?;
+        let failed = |kind, why: &str| Error::new(kind, "erase a payload").on(digest).because(why);
+        let sealed = self.sealed.as_ref();
+        let sealed = sealed.ok_or_else(|| failed(ErrorKind::Invalid, "no store of sealed payloads was given"))?;
+        let (survey, has_key) = (self.survey(cx).await?, sealed.has_key(cx, digest).await?);
+        let erased = survey.erased(digest);
+        if let Some(tombstone) = erased.filter(|_| !has_key) {
+            return Ok(tombstone);
+        }
         if let Some(hold) = survey.hold(digest, policy) {
-            let why = failed(ErrorKind::Denied, format!("the legal hold `{hold}` is on it"));
+            let why = failed(ErrorKind::Denied, &format!("the legal hold `{hold}` is on it"));
             return Err(why.advise("release the hold in the retention policy first, if that may be"));
         }
-        if survey.is_coming(digest) {
-            let why =
-                failed(ErrorKind::Conflict, "a snapshot refers to it that has its number and is not in the log yet".to_owned());
-            return Err(
-                why.advise("let the coordinator write the next snapshot of that stream, which publishes this one, and try again")
-            );
-        }
-        let sealed = self.sealed.as_ref();
-        let sealed = sealed.ok_or_else(|| failed(ErrorKind::Invalid, "no store of sealed payloads was given".to_owned()))?;
-        let tombstone = match survey.erased(digest) {
+        let tombstone = match erased {
             Some(tombstone) => tombstone,
-            None if sealed.has_key(cx, digest).await? => {
-                self.bury(cx, &[*digest], TombstoneReason::Erased, authority.into(), policy, now).await?
+            None if survey.is_coming(digest) => {
+                let why = failed(ErrorKind::Conflict, "a snapshot refers to it that has its number and is not in the log yet");
+                return Err(why.advise(
+                    "let the coordinator write the next snapshot of that stream, which publishes this one, and try again",
+                ));
             }
-            None => {
-                return Err(failed(ErrorKind::Invalid, "it has no key that could be destroyed: it was not sealed".to_owned()));
-            }
+            None if has_key => self.bury(cx, &[*digest], TombstoneReason::Erased, authority.into(), policy, now).await?,
+            None => return Err(failed(ErrorKind::Invalid, "it has no key that could be destroyed: it was not sealed")),
         };
         sealed.destroy(cx, digest).await?;
         Ok(tombstone)
@@ -198,9 +203,11 @@ impl Disposal {
         let (due, later): (Vec<_>, Vec<_>) = runs.into_iter().partition(|(_, run)| run.at + grace <= now);
         // What was retired again since has its time from then.
         let later: BTreeSet<Digest> = later.into_iter().flat_map(|(_, run)| run.blobs).collect();
+        // What was stored again since needs its key: only what is retired of it goes.
+        let again: BTreeSet<Digest> = stored.iter().map(|blob| blob.digest).filter(|digest| retired.contains(digest)).collect();
         for (key, run) in due {
             for digest in run.blobs.iter().filter(|digest| !later.contains(digest) && !disposed.restored.contains(digest)) {
-                if let Some(sealed) = &self.sealed {
+                if let Some(sealed) = self.sealed.as_ref().filter(|_| !again.contains(digest)) {
                     sealed.destroy(cx, digest).await?;
                 }
                 self.blobs.purge(&cx.part(&digest.hex()), digest).await?;
@@ -214,6 +221,9 @@ impl Disposal {
     async fn restore(&self, cx: &OpContext, digests: &BTreeSet<Digest>) -> Result<()> {
         for digest in digests {
             self.blobs.restore(&cx.part(&digest.hex()), digest).await?;
+            if let Some(sealed) = &self.sealed {
+                sealed.restore(cx, digest).await?;
+            }
         }
         Ok(())
     }

@@ -15,6 +15,8 @@ pub(crate) const SEALED: &[u8] = b"pathops sealed payload 1\n";
 const KEY: &[u8] = b"pathops payload key 1\n";
 /// What begins the object with the digest of a payload that an operation has stored, version 1.
 const NOTE: &[u8] = b"pathops payload note 1\n";
+/// What the object has that says of a key that it goes with what is retired, version 1.
+const RETIRED: &[u8] = b"pathops retired payload key 1\n";
 /// So many bytes of a payload are sealed at a time.
 const SEGMENT_BYTES: usize = 64 << 10;
 const TAG_BYTES: usize = 16;
@@ -63,7 +65,8 @@ impl SealedBlobs {
     }
 
     /// Stores these bytes, encrypted, and returns the digest of the ciphertext: the same one for the same bytes under the same key of
-    /// `cx`, as long as its key is there. So an operation that is repeated, also after a crash, refers to what it has referred to.
+    /// `cx`, as long as its key is there and is to stay. So an operation that is repeated, also after a crash, refers to what it has
+    /// referred to, unless that was erased or retired in between.
     ///
     /// # Errors
     /// As [`SealedBlobs::put_stream`]; `Corrupt` where what was noted of an earlier call is not in our form.
@@ -93,8 +96,13 @@ impl SealedBlobs {
         }
     }
 
-    /// Stores bytes once more under the key that they were stored with. `None` where they are others, or that key was destroyed.
+    /// Stores bytes once more under the key that they were stored with. `None` where they are others, or that key was destroyed, or is
+    /// going to be: whoever retires a payload marks its key first. One who has looked before that has as long to refer to it as any
+    /// who was told that a blob is there, just before it was retired.
     async fn put_again(&self, cx: &OpContext, digest: &Digest, bytes: &[u8]) -> Result<Option<Digest>> {
+        if self.bucket.read(cx, &self.mark_of(digest)?).await?.is_some() {
+            return Ok(None);
+        }
         let Some(key) = self.key(cx, digest).await? else { return Ok(None) };
         let sealed: Box<dyn ByteStream> = Box::new(Segments::sealing(bytes.to_vec().into(), &key));
         let sealed = sealed.collect().await?;
@@ -146,9 +154,31 @@ impl SealedBlobs {
         Ok(true)
     }
 
+    /// Marks a key, where there is one, that will be destroyed with what is about to be retired: it still opens that, and nothing is
+    /// stored with it again.
+    pub(super) async fn retire(&self, cx: &OpContext, digest: &Digest) -> Result<()> {
+        if !self.has_key(cx, digest).await? {
+            return Ok(());
+        }
+        match self.bucket.create(&cx.part("retire-key"), &self.mark_of(digest)?, RETIRED.to_vec()).await {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            answer => answer,
+        }
+    }
+
+    /// Takes that mark off again.
+    pub(super) async fn restore(&self, cx: &OpContext, digest: &Digest) -> Result<()> {
+        self.bucket.delete(&cx.part("restore-key"), &self.mark_of(digest)?).await
+    }
+
     /// Destroys the key.
     pub(super) async fn destroy(&self, cx: &OpContext, digest: &Digest) -> Result<()> {
-        self.bucket.delete(&cx.part("key"), &self.key_of(digest)?).await
+        self.bucket.delete(&cx.part("key"), &self.key_of(digest)?).await?;
+        self.restore(cx, digest).await
+    }
+
+    fn mark_of(&self, digest: &Digest) -> Result<ObjectKey> {
+        self.named(&format!("retired/{}", digest.hex()))
     }
 
     fn key_of(&self, digest: &Digest) -> Result<ObjectKey> {
@@ -159,6 +189,17 @@ impl SealedBlobs {
         let named = ObjectKey::parse(format!("{}/{name}", self.folder));
         named.map_err(|error| Error::new(ErrorKind::Unexpected, "name a key").because(error))
     }
+}
+
+/// Whether a blob begins as a sealed payload does.
+pub(super) async fn begins_sealed(cx: &OpContext, blobs: &dyn BlobStore, digest: &Digest) -> Result<bool> {
+    let Some(mut bytes) = blobs.get_stream(cx, digest).await? else { return Ok(false) };
+    let mut beginning = Vec::new();
+    while beginning.len() < SEALED.len() {
+        let Some(chunk) = bytes.next().await? else { break };
+        beginning.extend(chunk);
+    }
+    Ok(beginning.starts_with(SEALED))
 }
 
 fn failed(digest: &Digest, kind: ErrorKind, why: &str) -> Error {

@@ -3,10 +3,30 @@
 use std::collections::BTreeSet;
 
 use pathops_core::adapter::BlobStore;
-use pathops_core::evidence::PayloadKind;
+use pathops_core::evidence::{PayloadKind, ReferenceAnnotations};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result};
 
 use super::SealedBlobs;
+
+/// A payload that is stored: what there is to say of it where it is referred to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredPayload {
+    /// The digest to refer to: of the ciphertext, where it is encrypted.
+    pub digest: Digest,
+    /// Where a person or tool finds it.
+    pub location: String,
+    /// Whether it is [sealed](SealedBlobs). `None` where that was not noted, as by earlier versions.
+    pub sealed: Option<bool>,
+}
+
+impl StoredPayload {
+    /// What a reference to it says besides: what is given, and how it is stored. Every reference to a payload takes it from here:
+    /// verification believes that, and not what the payload begins with, which anybody may have written.
+    #[must_use]
+    pub fn annotate(&self, annotations: ReferenceAnnotations) -> ReferenceAnnotations {
+        ReferenceAnnotations { sealed: self.sealed, ..annotations }
+    }
+}
 
 /// Stores payloads: as they are, or encrypted, each with a key of its own, where what they are is to be erasable.
 #[derive(Clone, Debug)]
@@ -38,14 +58,15 @@ impl<'s> PayloadStore<'s> {
         Self { untold: Some(why.into()), ..self.erasable(PayloadKind::ALL.into(), sealed) }
     }
 
-    /// Stores a payload. Gives the digest to refer to, and where a person or tool finds it. What is stored encrypted has another
-    /// digest in another operation; the same one where the operation, by the key of `cx`, stores the same again.
+    /// Stores a payload. What is stored encrypted has another digest in another operation; the same one where the operation, by the key
+    /// of `cx`, stores the same again.
     ///
     /// # Errors
     /// `Invalid` where it is, or may be, to be erasable and there is no place for keys: then nothing is stored. What the blob store and the keys
     /// answer.
-    pub async fn put(&self, cx: &OpContext, kind: Option<PayloadKind>, bytes: Vec<u8>) -> Result<(Digest, String)> {
-        let digest = match kind.filter(|kind| self.erasable.contains(kind)) {
+    pub async fn put(&self, cx: &OpContext, kind: Option<PayloadKind>, bytes: Vec<u8>) -> Result<StoredPayload> {
+        let erasable = kind.filter(|kind| self.erasable.contains(kind));
+        let digest = match erasable {
             None => self.blobs.put(cx, bytes).await?,
             Some(kind) => {
                 let no_keys = || {
@@ -63,6 +84,6 @@ impl<'s> PayloadStore<'s> {
                 self.sealed.ok_or_else(no_keys)?.put(&cx.part(&kind.to_string()), bytes).await?
             }
         };
-        Ok((digest, self.blobs.location(&digest)))
+        Ok(StoredPayload { digest, location: self.blobs.location(&digest), sealed: Some(erasable.is_some()) })
     }
 }

@@ -14,57 +14,75 @@ use crate::ledger;
 use crate::ledger::audit::{Audit, Found};
 use crate::referred::each_digest;
 
-/// That evidence refers to a payload: the leaf, and how long the payload is kept; `None` is for ever.
+/// That evidence refers to a payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Referred {
-    leaf: u64,
+    /// How long the payload is kept; `None` is for ever.
     retention: Option<Retention>,
+    /// Whether somebody who is trusted has signed it. The word of all others holds things and lets nothing go.
+    is_trusted: bool,
+}
+
+impl Referred {
+    /// By what the payload may go once its time is over. Holds are in its retention, whoever has signed it.
+    fn lets_go(&self) -> Option<&Retention> {
+        self.retention.as_ref().filter(|_| self.is_trusted)
+    }
+
+    fn is_over(&self, at: UnixMillis) -> bool {
+        self.lets_go().is_some_and(|retention| retention.retain_until <= at)
+    }
 }
 
 /// The tombstones of a log.
 #[derive(Debug, Default)]
-pub(crate) struct Tombstones(BTreeMap<Digest, Vec<(u64, EvidenceId, Tombstone)>>);
+pub(crate) struct Tombstones(BTreeMap<Digest, Vec<(EvidenceId, Tombstone)>>);
 
 impl Tombstones {
-    /// Takes up a tombstone, where that is what the evidence at `leaf` is. `None` where it is something else. Only PathOps may
+    /// Takes up a tombstone, where that is what the evidence is. `None` where it is something else. Only PathOps may
     /// state one: the key of a producer, who is trusted for what it makes, buries nothing.
     ///
     /// # Errors
     /// Why it does not count.
-    pub(crate) fn take(
-        &mut self,
-        leaf: u64,
-        evidence: &VerifiedEvidence,
-        trust: &TrustRoot,
-    ) -> Option<std::result::Result<(), String>> {
+    pub(crate) fn take(&mut self, evidence: &VerifiedEvidence, trust: &TrustRoot) -> Option<std::result::Result<(), String>> {
         (evidence.statement().predicate_type == Tombstone::TYPE).then(|| {
             if let Some(producer) = trust.producers(evidence.signer()).first() {
                 return Err(format!("the producer `{producer}` may not say that payloads are gone"));
             }
-            self.bury(leaf, evidence)
+            self.bury(evidence)
         })
     }
 
-    fn bury(&mut self, leaf: u64, evidence: &VerifiedEvidence) -> std::result::Result<(), String> {
+    fn bury(&mut self, evidence: &VerifiedEvidence) -> std::result::Result<(), String> {
         let statement = evidence.statement();
         let tombstone = serde_json::from_value::<Tombstone>(statement.predicate.clone()).map_err(|error| error.to_string())?;
         for subject in &statement.subject {
             let digest = subject.digest.get("sha256").and_then(|hex| Digest::from_hex(hex).ok());
             let digest = digest.ok_or_else(|| format!("`{}` has no SHA-256", subject.name))?;
-            self.0.entry(digest).or_default().push((leaf, evidence.id(), tombstone.clone()));
+            self.0.entry(digest).or_default().push((evidence.id(), tombstone.clone()));
         }
         Ok(())
     }
 
-    /// The tombstone that lets a payload be gone which the evidence at `leaf` refers to: one of later, and not of an expiry before
-    /// the time that was signed.
-    pub(crate) fn over(&self, digest: &Digest, leaf: u64, retention: Option<&Retention>) -> Option<(EvidenceId, &Tombstone)> {
+    /// The tombstone that lets a payload be gone to which evidence refers with this `retention`, whichever of the two came first: a
+    /// change set refers to the same log again in each of its snapshots, also after that has gone.
+    ///
+    /// * One of an erasure is over every reference. What it names is a ciphertext: nothing is erased that has no key. That key was
+    ///   destroyed, and nothing gives the digest a meaning again: keys are random, so that no other payload comes to it; the operation
+    ///   that has stored the payload finds no key when it is repeated, and stores another ciphertext; and whoever takes in the
+    ///   ciphertext itself, as a payload in the clear, has taken in bytes that nobody can read.
+    /// * One of an expiry is over a reference whose own signed time was over by then, and over no other. The digest may be that of a
+    ///   payload in the clear, which is the same one when it is taken in again after it was purged: then it is signed with a later
+    ///   time, or with none, and has to be there. What is signed with a time that was over before promises nothing that the
+    ///   tombstone breaks.
+    ///
+    /// Only PathOps states tombstones ([`Tombstones::take`]), so that nobody else can bury beforehand what will be referred to. Whoever
+    /// makes references and no tombstones gains nothing by this either: what they let go of by a time is their own.
+    pub(crate) fn over(&self, digest: &Digest, retention: Option<&Retention>) -> Option<(EvidenceId, &Tombstone)> {
         let expired = |at: UnixMillis| retention.is_some_and(|retention| retention.retain_until <= at);
-        let covers = |at: u64, tombstone: &Tombstone| {
-            at > leaf && (tombstone.reason == TombstoneReason::Erased || expired(tombstone.gone_on))
-        };
-        let found = self.0.get(digest)?.iter().find(|(at, _, tombstone)| covers(*at, tombstone))?;
-        Some((found.1, &found.2))
+        let covers = |it: &Tombstone| it.reason == TombstoneReason::Erased || expired(it.gone_on);
+        let (id, tombstone) = self.0.get(digest)?.iter().find(|(_, tombstone)| covers(tombstone))?;
+        Some((*id, tombstone))
     }
 }
 
@@ -143,50 +161,52 @@ impl Survey {
     ) -> Result<()> {
         let digest = named(envelope)?;
         numbered.remove(&digest);
-        self.refer(digest, leaf, None);
+        self.refer(digest, Referred { retention: None, is_trusted: false });
         let Ok(evidence) = trust.verify(envelope) else {
-            // Whose word does not count keeps things, and lets nothing go.
-            each_digest(&stated(envelope)?, &mut |digest, _| self.refer(digest, leaf, None));
+            // A key that was rotated, or one with a certificate: whose word does not count keeps and holds, and lets nothing go.
+            each_digest(&stated(envelope)?, &mut |digest, retention| {
+                self.refer(digest, Referred { retention, is_trusted: false });
+            });
             return Ok(());
         };
-        match self.tombstones.take(leaf, &evidence, trust) {
+        match self.tombstones.take(&evidence, trust) {
             Some(Ok(())) => {}
             Some(Err(why)) => tracing::warn!(leaf, %why, "a tombstone does not count"),
-            None => each_digest(&said(evidence.statement()), &mut |digest, retention| self.refer(digest, leaf, retention)),
+            None => each_digest(&said(evidence.statement()), &mut |digest, retention| {
+                self.refer(digest, Referred { retention, is_trusted: true });
+            }),
         }
         Ok(())
     }
 
-    fn refer(&mut self, digest: Digest, leaf: u64, retention: Option<Retention>) {
+    fn refer(&mut self, digest: Digest, reference: Referred) {
         let referred = self.referred.entry(digest).or_default();
-        match referred.iter_mut().find(|earlier| earlier.retention == retention) {
-            Some(earlier) => earlier.leaf = earlier.leaf.max(leaf),
-            None => referred.push(Referred { leaf, retention }),
+        if !referred.contains(&reference) {
+            referred.push(reference);
         }
     }
 
     /// The references to a payload that no tombstone is over.
     fn open(&self, digest: &Digest) -> impl Iterator<Item = &Referred> {
         let referred = self.referred.get(digest).map_or([].as_slice(), Vec::as_slice);
-        referred.iter().filter(|it| self.tombstones.over(digest, it.leaf, it.retention.as_ref()).is_none())
+        referred.iter().filter(|it| self.tombstones.over(digest, it.lets_go()).is_none())
     }
 
     /// What becomes of a payload at this instant.
     pub(super) fn standing(&self, digest: &Digest, policy: &RetentionPolicy, at: UnixMillis) -> Standing {
-        let expired = |it: &Referred| it.retention.as_ref().is_some_and(|retention| retention.retain_until <= at);
         let mut open = self.open(digest).peekable();
         if self.is_coming(digest) || self.hold(digest, policy).is_some() {
             Standing::Kept
         } else if open.peek().is_none() {
             Standing::Free
-        } else if open.all(expired) {
+        } else if open.all(|it| it.is_over(at)) {
             Standing::Expired
         } else {
             Standing::Kept
         }
     }
 
-    /// Whether something refers to a payload that will be in the log: no tombstone of now would be over it.
+    /// Whether something refers to a payload that will be in the log: what holds it signs is known from then on.
     pub(super) fn is_coming(&self, digest: &Digest) -> bool {
         self.coming.contains(digest)
     }
@@ -197,11 +217,10 @@ impl Survey {
         referred.into_iter().find_map(|retention| policy.held(digest, retention)).or_else(|| policy.hold_on(digest, None))
     }
 
-    /// Whether a tombstone says of a payload that it was erased, and what refers to it came before.
+    /// The tombstone that says of a payload that it was erased, whatever refers to it since.
     pub(super) fn erased(&self, digest: &Digest) -> Option<EvidenceId> {
-        let found = self.tombstones.0.get(digest)?.iter();
-        let erased = found.filter(|(.., tombstone)| tombstone.reason == TombstoneReason::Erased).map(|(_, id, _)| *id).next();
-        erased.filter(|_| self.open(digest).next().is_none())
+        let mut tombstones = self.tombstones.0.get(digest)?.iter();
+        tombstones.find(|(_, tombstone)| tombstone.reason == TombstoneReason::Erased).map(|(id, _)| *id)
     }
 }
 

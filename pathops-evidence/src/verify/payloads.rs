@@ -24,12 +24,23 @@ pub(super) const NO_BLOBS: &str = "payloads: evidence refers to some, and there 
 #[derive(Clone)]
 enum State {
     Whole,
-    /// Whole, and encrypted; whether there is a key, which opens it.
-    Sealed(bool),
+    /// Whole, and begins as a sealed one does, which anybody may have written; what there is as its key.
+    Sealed(Key),
     Gone,
     Spoilt(String),
     /// There were more bytes than were to be read.
     Unread,
+}
+
+/// What there is as the key of a payload.
+#[derive(Clone)]
+enum Key {
+    /// It was not said where keys are.
+    Unasked,
+    Missing,
+    Opens,
+    /// It is none, or another payload's.
+    Spoilt(String),
 }
 
 /// The payloads that were looked at.
@@ -55,10 +66,17 @@ pub(super) struct Payloads {
 struct Gone {
     part: String,
     digest: Digest,
-    leaf: u64,
     retention: Option<Retention>,
     /// What of it is gone.
-    what: &'static str,
+    what: Lost,
+}
+
+/// What of a payload is gone.
+enum Lost {
+    Blob,
+    Key,
+    /// Its key, if it ever had one: what refers to it does not say that it is encrypted.
+    MaybeKey,
 }
 
 impl Payloads {
@@ -69,6 +87,11 @@ impl Payloads {
     }
 
     /// What evidence refers to has to be there, and to be that. Without a blob store it is only known that there is something.
+    ///
+    /// Whether a payload is encrypted, PathOps has signed with the reference: one that is has to look so, and to have a key; of one
+    /// that is not, nothing is read from what it begins with. Earlier versions did not sign it. What looks encrypted is so there where
+    /// it has a key, or a tombstone is over it; where neither is so, it may be a log that begins like that, and it is left out whether a
+    /// key was lost. So it is with what producers refer to, who know nothing of keys here.
     pub(super) async fn take(
         &mut self,
         cx: &OpContext,
@@ -91,7 +114,7 @@ impl Payloads {
             verification.fails(format!("leaf {leaf}"), "it refers to nothing in the form of its type");
             return Ok(());
         };
-        for Referred { name, digest, retention } in payloads {
+        for Referred { name, digest, retention, sealed } in payloads {
             let part = format!("`{name}` of the {what} at leaf {leaf}");
             let Some(digest) = digest else {
                 verification.fails(part, "it is referred to without a SHA-256");
@@ -101,16 +124,20 @@ impl Payloads {
                 self.unseen += 1;
                 continue;
             };
-            match self.state(cx, blobs, stores.sealed, &digest).await? {
-                State::Whole => {}
-                State::Sealed(true) if stores.sealed.is_none() => self.locked += 1,
-                State::Sealed(true) => {}
-                State::Sealed(false) => self.gone.push(Gone { part, digest, leaf, retention, what: "the key of the blob" }),
+            let sealed = sealed.filter(|_| is_pathops);
+            match (self.state(cx, blobs, stores.sealed, &digest).await?, sealed) {
+                (State::Whole, Some(true)) => {
+                    verification.fails(part, "what refers to it says that it is encrypted, and it is not");
+                }
+                (State::Whole, _) | (State::Sealed(_), Some(false)) | (State::Sealed(Key::Opens), _) => {}
+                (State::Sealed(Key::Unasked), _) => self.locked += 1,
+                (State::Sealed(Key::Missing), Some(true)) => self.gone.push(Gone { part, digest, retention, what: Lost::Key }),
+                (State::Sealed(Key::Missing), _) => self.gone.push(Gone { part, digest, retention, what: Lost::MaybeKey }),
                 // Who hands in evidence may keep what it refers to.
-                State::Gone if !is_pathops => self.elsewhere += 1,
-                State::Gone => self.gone.push(Gone { part, digest, leaf, retention, what: "the blob" }),
-                State::Spoilt(why) => verification.fails(part, why),
-                State::Unread => match &mut self.unread {
+                (State::Gone, _) if !is_pathops => self.elsewhere += 1,
+                (State::Gone, _) => self.gone.push(Gone { part, digest, retention, what: Lost::Blob }),
+                (State::Spoilt(why) | State::Sealed(Key::Spoilt(why)), _) => verification.fails(part, why),
+                (State::Unread, _) => match &mut self.unread {
                     Some((_, more)) => *more += 1,
                     unread => *unread = Some((part, 0)),
                 },
@@ -157,13 +184,15 @@ impl Payloads {
         }
         let state = match read(cx, blobs, digest, &mut self.left).await {
             Ok(Read::Whole { sealed: false }) => State::Whole,
-            Ok(Read::Whole { sealed: true }) => match sealed {
-                None => State::Sealed(true),
+            Ok(Read::Whole { sealed: true }) => State::Sealed(match sealed {
+                None => Key::Unasked,
                 Some(sealed) => match sealed.opens(cx, digest).await {
-                    Err(error) if error.kind() == ErrorKind::Corrupt => State::Spoilt(error.to_string()),
-                    opened => State::Sealed(opened?),
+                    Ok(true) => Key::Opens,
+                    Ok(false) => Key::Missing,
+                    Err(error) if error.kind() == ErrorKind::Corrupt => Key::Spoilt(error.to_string()),
+                    Err(error) => return Err(error),
                 },
-            },
+            }),
             Ok(Read::Gone) => State::Gone,
             Ok(Read::Over) => State::Unread,
             Err(error) if error.kind() == ErrorKind::Corrupt => State::Spoilt(error.to_string()),
@@ -192,13 +221,21 @@ impl Payloads {
             let count = self.locked;
             verification.left_out.push(format!("whether the keys are there that open {count} payloads, which are encrypted"));
         }
-        let (mut told, mut held, mut unknown) = (0_usize, BTreeSet::new(), Vec::new());
-        for Gone { part, digest, leaf, retention, what } in self.gone {
-            let Some((id, tombstone)) = tombstones.over(&digest, leaf, retention.as_ref()) else {
-                if unvouched.over(&digest, leaf, retention.as_ref()).is_some() {
+        let (mut told, mut held, mut unknown, mut unsaid) = (0_usize, BTreeSet::new(), Vec::new(), 0_u64);
+        for Gone { part, digest, retention, what } in self.gone {
+            let Some((id, tombstone)) = tombstones.over(&digest, retention.as_ref()) else {
+                if unvouched.over(&digest, retention.as_ref()).is_some() {
                     unknown.push(part);
                     continue;
                 }
+                let what = match what {
+                    Lost::Blob => "the blob",
+                    Lost::Key => "the key of the blob",
+                    Lost::MaybeKey => {
+                        unsaid += 1;
+                        continue;
+                    }
+                };
                 verification.fails(part, format!("{what} {digest} is gone, and no tombstone says why"));
                 continue;
             };
@@ -212,6 +249,10 @@ impl Payloads {
                 TombstoneReason::Erased => format!("{part}: erased by tombstone {id} on {gone_on} ({authority})"),
                 TombstoneReason::Expired => format!("{part}: expired, by policy {policy}, on {gone_on} (tombstone {id})"),
             });
+        }
+        if unsaid > 0 {
+            let what = format!("whether {unsaid} payloads that begin as encrypted ones do have lost a key, or never had one");
+            verification.left_out.push(format!("{what}: what refers to them does not say that they are encrypted"));
         }
         if let Some((first, more)) = unknown.split_first() {
             let more = if more.is_empty() { String::new() } else { format!(", nor {} payloads more", more.len()) };

@@ -235,7 +235,7 @@ async fn what_is_too_large_keeps_its_beginning_and_its_end_and_is_counted() {
     let end = |bytes: &str| Raw::Text(LogExcerpt { cut_at: Some(0), more: true, ..LogExcerpt::whole(bytes.into()) });
     let read = async |raw| {
         let part = collector.store(&cx("store"), None, raw).await.unwrap();
-        let bytes = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
+        let bytes = blobs.get(&cx("read"), &part.payload.digest).await.unwrap().unwrap();
         (String::from_utf8(bytes).unwrap(), part.treated.cut)
     };
     let (stored, cut) = read(text(&lines)).await;
@@ -261,17 +261,17 @@ async fn what_is_too_large_keeps_its_beginning_and_its_end_and_is_counted() {
     let roomy = Collector { limits: CollectLimits::default(), ..collector.clone() };
     for key in [format!("half\n{body}{ended}\n"), format!("half\norders | {}{ended}\n", body.replace('\n', "\norders | "))] {
         let part = roomy.store(&cx("store"), None, end(&format!("{key}ready\n"))).await.unwrap();
-        let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
+        let stored = blobs.get(&cx("read"), &part.payload.digest).await.unwrap().unwrap();
         assert_eq!(String::from_utf8(stored).unwrap(), format!("{left_out}[redacted private-key]\nready\n"));
         assert_eq!(part.treated.removed["private-key"], 1);
     }
     let part = roomy.store(&cx("store"), None, end(&format!("half\n{body}it died\nbecause\nof it\n"))).await.unwrap();
-    let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
+    let stored = blobs.get(&cx("read"), &part.payload.digest).await.unwrap().unwrap();
     assert_eq!(String::from_utf8(stored).unwrap(), format!("{left_out}[redacted private-key]\nit died\nbecause\nof it\n"));
     // What has long words is no key.
     let ids = format!("half\n{}", "request 4bf92f3577b34da6a3ce929d0e0e4736 done\n".repeat(9));
     let part = roomy.store(&cx("store"), None, end(&ids)).await.unwrap();
-    let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
+    let stored = blobs.get(&cx("read"), &part.payload.digest).await.unwrap().unwrap();
     assert_eq!(stored, [left_out, &ids[5..]].concat().into_bytes());
     let (stored, cut) = read(Raw::Entries((0..9).map(|entry| json!(entry)).collect())).await;
     assert_eq!(stored, "[0,1,6,7,8]");
@@ -319,7 +319,7 @@ async fn no_half_of_a_secret_stays_at_the_cut_of_a_builder() {
             let bytes = [&printed[..from], &printed[to..]].concat();
             let log = LogExcerpt { bytes, cut_at: Some(from), total_bytes: printed.len() as u64, more: false };
             let part = collector.store(&cx("store"), None, log.into()).await.unwrap();
-            let stored = String::from_utf8(blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap()).unwrap();
+            let stored = String::from_utf8(blobs.get(&cx("read"), &part.payload.digest).await.unwrap().unwrap()).unwrap();
             let half = ["corr", "rect", "hors", "orse", "batt", "tery"].into_iter().find(|half| stored.contains(half));
             assert_eq!(half, None, "{from}..{to}: {stored}");
             let cut = part.treated.cut.unwrap();
@@ -341,7 +341,7 @@ async fn a_list_of_few_large_entries_is_cut_by_its_bytes() {
     let collector = Collector { clock: &clock, redactor: &redactor, payloads: PayloadStore::plain(&blobs), limits };
     let entry = |number: usize| json!(format!("entry {number}"));
     let part = collector.store(&cx("store"), None, Raw::Entries((0..9).map(entry).collect())).await.unwrap();
-    let stored = blobs.get(&cx("read"), &part.digest).await.unwrap().unwrap();
+    let stored = blobs.get(&cx("read"), &part.payload.digest).await.unwrap().unwrap();
     let kept: Vec<serde_json::Value> = serde_json::from_slice(&stored).unwrap();
     assert_eq!(kept, [0, 1, 6, 7, 8].map(entry));
     assert_eq!(part.treated.cut, Some(Cut { of: CutOf::Entries, head: 2, left_out: 4, tail: 3, more_before: false }));
