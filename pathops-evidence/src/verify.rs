@@ -12,7 +12,7 @@ use pathops_core::evidence::{Checkpoint, EvidenceId, KeyId, PropertyVerifier, Tr
 use pathops_core::{Digest, ErrorKind, OpContext, Result, UnixMillis};
 
 use crate::ledger::audit::{Audit, Found};
-use crate::ledger::{LogIdentity, NoteError, batch_at, checkpoint_key};
+use crate::ledger::{LogIdentity, MAX_NOTE_BYTES, NoteError, batch_at, checkpoint_key};
 use crate::retention::{SealedBlobs, Tombstones};
 
 use holders::Holders;
@@ -183,6 +183,8 @@ pub struct Against<'r> {
 /// * that snapshots are whole and follow on each other in their streams without a gap, and that what gives them their numbers in the
 ///   same bucket, which whoever numbers the next one believes, is what the log has. Snapshots there that were begun and never ended, or
 ///   have a number and are not in the log, are named among what was left out: somebody may be busy with them;
+/// * that nothing lies among the batches which is none of the log's. What was appended behind the checkpoint is named among what was
+///   left out, as long as one batch follows on the other;
 /// * that what evidence refers to is there, or a tombstone says why it is not: parts of snapshots, reports, logs of builds, records of
 ///   decisions. A producer keeps its own reports and logs: what its references name is whole where it is here, and counted among
 ///   what was left out where it is not. Each payload is read once.
@@ -195,7 +197,9 @@ pub struct Against<'r> {
 /// not gone without a word: these are not verified either, and have not failed.
 ///
 /// Memory grows with the log by the names of the evidence, of the snapshots and of the payloads, and by what refers to payloads that
-/// are gone.
+/// are gone. An object that has more bytes than belong under its name is spoilt: more than follow from the envelopes in a tile, 1 MiB in
+/// a checkpoint, 256 MiB in a batch, 1 MiB beside the snapshot that the log has where it has its number. A bucket that knows how
+/// large an object is does not read such a one ([`Bucket::read_within`]).
 ///
 /// Of payloads, [`MAX_PAYLOAD_BYTES`] are read; [`verify_ledger_within`] reads more, or fewer.
 ///
@@ -338,7 +342,7 @@ async fn behind(cx: &OpContext, bucket: &dyn Bucket, (size, note): (u64, &str), 
         return Ok(());
     }
     let newest = match checkpoint_key() {
-        Some(key) => bucket.read(cx, &key).await?,
+        Some(key) => bucket.read_within(cx, &key, MAX_NOTE_BYTES).await?,
         None => None,
     };
     verification.left_out.push(if newest.as_deref() == Some(note.as_bytes()) {
@@ -375,7 +379,7 @@ async fn checkpoint(
     verification: &mut Verification,
 ) -> Result<Option<(Checkpoint, String)>> {
     let Some(key) = checkpoint_key() else { return Ok(None) };
-    let note = match bucket.read(cx, &key).await {
+    let note = match bucket.read_within(cx, &key, MAX_NOTE_BYTES).await {
         Err(error) if error.kind() == ErrorKind::Corrupt => {
             verification.fails(key, error);
             return Ok(None);
