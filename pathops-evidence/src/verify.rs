@@ -2,6 +2,7 @@
 
 pub(crate) mod holders;
 mod payloads;
+mod repeated;
 mod streams;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ use crate::retention::{SealedBlobs, Tombstones};
 
 use holders::Holders;
 use payloads::{NO_BLOBS, Payloads, Stores};
+use repeated::Repeated;
 use streams::Seen;
 
 /// What came of a verification. There is no fourth: where something was to be checked and could not be, it is not verified. What
@@ -189,6 +191,9 @@ pub struct Against<'r> {
 ///   decisions. A producer keeps its own reports and logs: what its references name is whole where it is here, and counted among
 ///   what was left out where it is not. Each payload is read once.
 ///
+/// How many leaves have evidence that the log had before is told: a log may have it again, where it was appended twice or where somebody
+/// has put an earlier batch behind its end.
+///
 /// Of what has a certificate, a key that is trusted by itself counts as such; who has issued that is left out, and said, as are the
 /// certificates above it: no leaf is over those. Where the key is not trusted by itself, and the trust root has authorities, one of them
 /// has to have issued the certificate, as for [`verify_bundle`](crate::verify_bundle), and it has to have held at the first checkpoint
@@ -228,7 +233,7 @@ pub async fn verify_ledger_within(
     let known = known(against, &checkpoint, &mut verification);
     let mut audit = Audit::new(bucket, checkpoint.clone());
     let (mut payloads, mut tombstones) = (Payloads::within(payload_bytes), Tombstones::default());
-    let mut unvouched = Tombstones::default();
+    let (mut unvouched, mut repeated) = (Tombstones::default(), Repeated::default());
     let (mut counts, mut roots) = (BTreeMap::<String, u64>::new(), known.into_iter().peekable());
     let (mut snapshots, mut holders) = (Seen::default(), Holders::of(against.trust, against.log, against.known, &note));
     let stores = Stores { blobs: against.blobs, sealed: against.sealed };
@@ -246,6 +251,7 @@ pub async fn verify_ledger_within(
                 Err(error) => verification.fails(format!("leaf {index}"), error),
                 // It vouches for nothing, and is in the log all the same: what it would explain has not failed.
                 Ok((evidence, None)) => {
+                    repeated.take(index, evidence.id());
                     drop(unvouched.take(index, &evidence, against.trust));
                     if evidence.statement().is_snapshot() {
                         snapshots.note(index, &evidence, &item);
@@ -262,6 +268,7 @@ pub async fn verify_ledger_within(
                 }
                 Ok((evidence, Some(trust))) => {
                     verification.evidence.insert(evidence.id());
+                    repeated.take(index, evidence.id());
                     // Those by a certified identity are counted by whose they are.
                     if matches!(trust, Cow::Borrowed(_)) {
                         *counts.entry(evidence.statement().predicate_type.clone()).or_default() += 1;
@@ -312,6 +319,7 @@ pub async fn verify_ledger_within(
     }
     holders.finish(&mut verification);
     snapshots.finish(&mut verification);
+    repeated.finish(&mut verification);
     Ok(verification)
 }
 

@@ -392,6 +392,22 @@ async fn what_lies_among_the_batches_and_is_none_of_the_log_is_named() {
     assert_eq!(told.await, ["log/batch/last"]);
 }
 
+/// A batch of the log, put behind its end, is taken up by the next who opens it: it is the same evidence, and that is told.
+#[tokio::test]
+async fn evidence_that_the_log_has_again_is_counted_with_the_first_of_it() {
+    let store = store(9, 5).await;
+    let told = |verification: &Verification| verification.checked.iter().find(|it| it.contains("had before")).cloned();
+    assert_eq!(told(&store.verify(&[]).await), None);
+    let first = String::from_utf8(store.bucket.objects()[&name("log/batch/00000000000000000000")].clone()).unwrap();
+    let again = first.replacen("\"start\":0,", "\"start\":10,", 1);
+    store.bucket.objects().insert(name("log/batch/00000000000000000010"), again.into_bytes());
+    drop(Ledger::open(&cx(), Arc::new(store.bucket.clone()), key()).await.unwrap());
+    let verification = store.verify(&[]).await;
+    assert_eq!(verification.verdict(), Verdict::Verified, "{verification}");
+    let line = "5 leaves have evidence that the log had before: the first is leaf 10, with that of leaf 0";
+    assert_eq!(told(&verification).as_deref(), Some(line), "{verification}");
+}
+
 #[tokio::test]
 async fn a_log_that_was_cut_back_or_forked_differs_from_a_checkpoint_that_is_known() {
     let store = store(59, 10).await;
