@@ -150,6 +150,12 @@ impl Store {
         sealed(Arc::new(ObjectStoreBlobs::within(objects.clone())), objects).map(Some)
     }
 
+    /// Where the keys of its payloads that can be erased are looked for.
+    #[must_use]
+    pub fn payload_keys(&self) -> String {
+        format!("{}/{PAYLOAD_KEYS}", self.address)
+    }
+
     /// Whether a file of this machine lies in it, by its own name or by that of what it is a link to.
     #[must_use]
     pub fn has_file(&self, file: &Path) -> bool {

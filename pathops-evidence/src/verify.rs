@@ -17,7 +17,7 @@ use crate::ledger::{LogIdentity, MAX_NOTE_BYTES, NoteError, batch_at, checkpoint
 use crate::retention::{SealedBlobs, Tombstones};
 
 use holders::Holders;
-use payloads::{NO_BLOBS, Payloads, Stores};
+use payloads::{LOCKED, NO_BLOBS, Payloads, Stores};
 use repeated::Repeated;
 use streams::Seen;
 
@@ -129,6 +129,26 @@ impl Verification {
         self.left_out.extend::<Vec<_>>(payloads);
     }
 
+    /// Takes it that whoever asks has the keys of payloads that are encrypted, which they have looked for at `place`. Where there are
+    /// none, so that it was left out whether they open these payloads, that is missing now: nobody here can read them, and no tombstone
+    /// says why.
+    ///
+    /// ```
+    /// use pathops_evidence::{Verdict, Verification};
+    /// let locked = "whether the keys are there that open 3 payloads, which are encrypted".to_owned();
+    /// let checked = vec!["leaf 7".to_owned()];
+    /// let mut held = Verification { checked, left_out: vec![locked], ..Verification::default() };
+    /// assert_eq!(held.verdict(), Verdict::Verified);
+    /// held.require_payload_keys("store/payload-keys");
+    /// assert_eq!(held.verdict(), Verdict::NotVerified);
+    /// ```
+    pub fn require_payload_keys(&mut self, place: impl std::fmt::Display) {
+        let is_locked = |it: &String| it.starts_with(LOCKED);
+        let (locked, left_out): (Vec<_>, Vec<_>) = std::mem::take(&mut self.left_out).into_iter().partition(is_locked);
+        self.left_out = left_out;
+        self.missing.extend(locked.into_iter().map(|what| format!("{what}: there are none at {place}")));
+    }
+
     pub(crate) fn fails(&mut self, part: impl std::fmt::Display, why: impl std::fmt::Display) {
         if self.failures.len() < MAX_FAILURES {
             self.failures.push((part.to_string(), why.to_string()));
@@ -172,7 +192,8 @@ pub struct Against<'r> {
     /// Where payloads are. Without it a log that refers to some is not verified, unless they are waived:
     /// [`Verification::waive_payloads`]. The envelopes of the evidence are looked for in it, too.
     pub blobs: Option<&'r dyn BlobStore>,
-    /// Where the keys are of payloads that are stored encrypted. Without it, it is left out whether they can be opened.
+    /// Where the keys are of payloads that are stored encrypted. Without it, it is left out whether they can be opened; whoever should
+    /// have them asks for more: [`Verification::require_payload_keys`].
     pub sealed: Option<&'r SealedBlobs>,
 }
 

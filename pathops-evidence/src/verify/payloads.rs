@@ -20,6 +20,9 @@ pub(super) struct Stores<'s> {
 /// What is missing where there are payloads and no blob store.
 pub(super) const NO_BLOBS: &str = "payloads: evidence refers to some, and there is no blob store";
 
+/// How it begins that payloads are encrypted, and it was not said where their keys are.
+pub(super) const LOCKED: &str = "whether the keys are there that open ";
+
 /// How a payload was found.
 #[derive(Clone)]
 enum State {
@@ -47,8 +50,8 @@ pub(super) struct Payloads {
     unseen: u64,
     /// How many are not here that producers refer to.
     elsewhere: u64,
-    /// How many are encrypted, and it was not said where their keys are.
-    locked: u64,
+    /// What refers to those that are encrypted, where it was not said where their keys are: the leaf, and how long they are kept.
+    locked: Vec<(Digest, u64, Option<Retention>)>,
 }
 
 /// A payload that is not there, and what refers to it.
@@ -64,8 +67,8 @@ struct Gone {
 impl Payloads {
     /// None yet, and of all of them so many bytes are to be read at most.
     pub(super) fn within(most: u64) -> Self {
-        let (read, gone) = (BTreeMap::new(), Vec::new());
-        Self { most, left: Some(most), unread: None, read, gone, unseen: 0, elsewhere: 0, locked: 0 }
+        let (read, gone, locked) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { most, left: Some(most), unread: None, read, gone, unseen: 0, elsewhere: 0, locked }
     }
 
     /// What evidence refers to has to be there, and to be that. Without a blob store it is only known that there is something.
@@ -103,7 +106,7 @@ impl Payloads {
             };
             match self.state(cx, blobs, stores.sealed, &digest).await? {
                 State::Whole => {}
-                State::Sealed(true) if stores.sealed.is_none() => self.locked += 1,
+                State::Sealed(true) if stores.sealed.is_none() => self.locked.push((digest, leaf, retention)),
                 State::Sealed(true) => {}
                 State::Sealed(false) => self.gone.push(Gone { part, digest, leaf, retention, what: "the key of the blob" }),
                 // Who hands in evidence may keep what it refers to.
@@ -188,9 +191,13 @@ impl Payloads {
             let count = self.elsewhere;
             verification.left_out.push(format!("{count} payloads that producers refer to, and keep elsewhere if anywhere"));
         }
-        if self.locked > 0 {
-            let count = self.locked;
-            verification.left_out.push(format!("whether the keys are there that open {count} payloads, which are encrypted"));
+        // Of those that are erased there is to be no key.
+        let open = |(digest, leaf, retention): &&(Digest, u64, Option<Retention>)| {
+            tombstones.over(digest, *leaf, retention.as_ref()).is_none()
+        };
+        let locked = self.locked.iter().filter(open).count();
+        if locked > 0 {
+            verification.left_out.push(format!("{LOCKED}{locked} payloads, which are encrypted"));
         }
         let (mut told, mut held, mut unknown) = (0_usize, BTreeSet::new(), Vec::new());
         for Gone { part, digest, leaf, retention, what } in self.gone {
