@@ -184,6 +184,10 @@ pub(crate) struct Verify {
     /// Leave payloads out where there is no blob store, and take it upon yourself that they may be gone.
     #[arg(long, conflicts_with = "blobs")]
     pub(crate) without_payloads: bool,
+    /// Leave it out whether encrypted payloads can be opened where the keys of payloads are not in the store, as where it was handed on
+    /// without them. Otherwise it is not verified then.
+    #[arg(long)]
+    pub(crate) without_payload_keys: bool,
     /// How many bytes of payloads are read; where there are more, it is not verified, and said at which.
     #[arg(long, value_name = "BYTES", default_value_t = MAX_PAYLOAD_BYTES)]
     pub(crate) payload_bytes: u64,

@@ -78,6 +78,10 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
             let (bucket, sealed) = (store.objects()?, store.sealed(cx).await?);
             let against = Against { log: &log, trust: &trust, known: &known, blobs, sealed: sealed.as_ref() };
             let mut verification = verify_ledger_within(cx, &*bucket, against, arguments.payload_bytes).await?;
+            if !arguments.without_payload_keys {
+                let place = store.payload_keys();
+                verification.require_payload_keys(format!("{place}; --without-payload-keys leaves that out"));
+            }
             if let Some(history) = history {
                 add(&mut verification, history.verify(cx, &LogReader::new(bucket, unwitnessed)).await?);
             }

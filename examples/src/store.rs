@@ -26,7 +26,7 @@ use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::{ErrorKind, ObjectKey, OpContext};
 use pathops_evidence::ledger::{Ledger, LogIdentity, LogKey};
 use pathops_evidence::retention::SealedBlobs;
-use pathops_evidence::{log_of, trusted_root};
+use pathops_evidence::{MAX_BUNDLE_BYTES, log_of, trusted_root};
 
 use crate::Failure;
 pub use crate::address::Address;
@@ -41,6 +41,8 @@ const PRODUCERS: &str = "producers";
 const TRUSTED_ROOT: &str = "trusted_root.json";
 /// How many keys a store may name.
 const MAX_KEYS: usize = 1_000;
+/// How many bytes a public key has at most.
+const MAX_KEY_BYTES: u64 = 64 << 10;
 
 /// A store of evidence.
 #[derive(Clone, Debug)]
@@ -148,6 +150,12 @@ impl Store {
         sealed(Arc::new(ObjectStoreBlobs::within(objects.clone())), objects).map(Some)
     }
 
+    /// Where the keys of its payloads that can be erased are looked for.
+    #[must_use]
+    pub fn payload_keys(&self) -> String {
+        format!("{}/{PAYLOAD_KEYS}", self.address)
+    }
+
     /// Whether a file of this machine lies in it, by its own name or by that of what it is a link to.
     #[must_use]
     pub fn has_file(&self, file: &Path) -> bool {
@@ -171,7 +179,7 @@ impl Store {
     /// # Errors
     /// Where it names none.
     pub async fn log(&self, cx: &OpContext) -> Result<LogIdentity, Failure> {
-        let named = self.objects()?.read(cx, &ObjectKey::parse(TRUSTED_ROOT)?).await?;
+        let named = self.objects()?.read_within(cx, &ObjectKey::parse(TRUSTED_ROOT)?, MAX_BUNDLE_BYTES as u64).await?;
         let named = named.ok_or_else(|| format!("{} has no {TRUSTED_ROOT}, which names its log", self.address))?;
         Ok(log_of(&named)?)
     }
@@ -184,7 +192,7 @@ impl Store {
         let (objects, mut keys, mut producers) = (self.objects()?, Vec::new(), Vec::new());
         for name in objects.list(cx, &ObjectKey::parse(KEYS)?, None, MAX_KEYS + 1).await? {
             let at = |error: &dyn std::fmt::Display| format!("{}: {error}", objects.location(&name));
-            let pem = objects.read(cx, &name).await?.unwrap_or_default();
+            let pem = objects.read_within(cx, &name, MAX_KEY_BYTES).await?.unwrap_or_default();
             let key = PublicKey::from_pem(&String::from_utf8_lossy(&pem)).map_err(|error| at(&error))?;
             match name.as_str().split('/').collect::<Vec<_>>()[..] {
                 [_, _] => keys.push(key),

@@ -56,6 +56,7 @@ use pathops_core::{Digest, Effect, Error, ErrorKind, ObjectKey, OpContext, Resul
 
 pub use leaf::{Item, MAX_LEAF_BYTES};
 pub(crate) use leaf::{SignedBy, Stored};
+pub(crate) use note::MAX_NOTE_BYTES;
 pub use note::{LogIdentity, LogKey, NoteError};
 pub use place::Place;
 pub use proof::is_consistent;
@@ -156,8 +157,8 @@ impl Ledger {
     /// Dropping the future leaves open whether they are appended.
     ///
     /// # Errors
-    /// `Corrupt` where somebody else has written into the log what is no batch, or the bucket has lost a batch and the log was signed
-    /// with another in its place; what the bucket answers.
+    /// `Invalid` for more than 256 MiB at once; `Corrupt` where somebody else has written into the log what is no batch, or the bucket
+    /// has lost a batch and the log was signed with another in its place; what the bucket answers.
     pub async fn append(&self, cx: &OpContext, items: Vec<Item>) -> Result<Vec<u64>> {
         let mine = Waiting::of(items);
         self.queue().push_back(mine.clone());
@@ -376,7 +377,7 @@ impl Tip {
 /// The items of the batch whose first leaf is `start`, where there is one.
 pub(crate) async fn batch_at(cx: &OpContext, bucket: &dyn Bucket, start: u64) -> Result<Option<Vec<Item>>> {
     let key = named(tile::batch_key(start))?;
-    let Some(bytes) = bucket.read(cx, &key).await? else { return Ok(None) };
+    let Some(bytes) = bucket.read_within(cx, &key, batch::MAX_BYTES).await? else { return Ok(None) };
     batch::decode(&key, start, &bytes).map(Some)
 }
 

@@ -57,6 +57,8 @@ const CERTIFIED: u32 = 2;
 const FOLDER: &str = "snapshots";
 /// How many digits the name of a snapshot has.
 const NUMBER_WIDTH: usize = 20;
+/// How many bytes stand at most beside a snapshot that has its number: the key of its operation, and its name.
+const MAX_BYTES_BESIDE: u64 = 1 << 20;
 
 /// How often a collection may be interrupted by the end of its process before it is given up.
 pub const MAX_INTERRUPTIONS: u32 = 2;
@@ -432,18 +434,35 @@ pub(crate) async fn unpublished(cx: &OpContext, bucket: &dyn Bucket) -> Result<V
     Ok(unpublished)
 }
 
-/// The snapshot that an object gives a number, by its [`fingerprint`].
+/// The snapshot that an object gives a number. It is read where it has no more bytes than one that the log has of this number.
 ///
 /// # Errors
-/// `Corrupt` where it cannot be read; what the bucket answers.
-pub(crate) async fn kept(cx: &OpContext, bucket: &dyn Bucket, object: &ObjectKey) -> Result<Option<Digest>> {
-    let numbered = read::<Numbered>(cx, bucket, object).await?;
-    Ok(numbered.map(|numbered| fingerprint(&numbered.signed)))
+/// `Corrupt` where it cannot be read, or has more; what the bucket answers.
+pub(crate) async fn kept(
+    cx: &OpContext,
+    bucket: &dyn Bucket,
+    object: &ObjectKey,
+    logged: &Fingerprint,
+) -> Result<Option<Fingerprint>> {
+    let most = logged.bytes.saturating_add(MAX_BYTES_BESIDE);
+    let Some(bytes) = bucket.read_within(cx, object, most).await? else { return Ok(None) };
+    let numbered: Numbered = formed(object, &bytes)?;
+    Ok(Some(Fingerprint::of(&numbered.signed)))
 }
 
-/// By which two are the same, with their signatures and who they are by.
-pub(crate) fn fingerprint(signed: &Stored) -> Digest {
-    Digest::of(&serde_json::to_vec(signed).unwrap_or_default())
+/// By what two snapshots are the same, with their signatures and who they are by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint {
+    digest: Digest,
+    /// How many it has as it is written.
+    bytes: u64,
+}
+
+impl Fingerprint {
+    pub(crate) fn of(signed: &Stored) -> Self {
+        let bytes = serde_json::to_vec(signed).unwrap_or_default();
+        Self { digest: Digest::of(&bytes), bytes: bytes.len() as u64 }
+    }
 }
 
 /// Whether the bucket has the first number of a stream, or says how far it is published.
@@ -451,8 +470,15 @@ pub(crate) fn fingerprint(signed: &Stored) -> Digest {
 /// # Errors
 /// What the bucket answers.
 pub(crate) async fn has_begun(cx: &OpContext, bucket: &dyn Bucket, stream: &StreamId) -> Result<bool> {
-    let head = bucket.read(cx, &named(stream, "head")?).await?;
-    Ok(head.is_some() || bucket.read(cx, &number(stream, 0)?).await?.is_some())
+    Ok(is_there(cx, bucket, &named(stream, "head")?).await? || is_there(cx, bucket, &number(stream, 0)?).await?)
+}
+
+/// Whether there is an object of this name, whatever is in it.
+async fn is_there(cx: &OpContext, bucket: &dyn Bucket, object: &ObjectKey) -> Result<bool> {
+    match bucket.read_within(cx, object, 0).await {
+        Err(error) if error.kind() == ErrorKind::Corrupt => Ok(true),
+        read => Ok(read?.is_some()),
+    }
 }
 
 /// How far a stream is published. A crash of the machine may have left anything or nothing of it.
@@ -462,13 +488,18 @@ async fn read_head(cx: &OpContext, bucket: &dyn Bucket, head: &ObjectKey) -> Res
 }
 
 async fn read<T: Formed>(cx: &OpContext, bucket: &dyn Bucket, object: &ObjectKey) -> Result<Option<T>> {
-    let Some(bytes) = bucket.read(cx, object).await? else { return Ok(None) };
-    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| corrupt(object, &error))?;
+    let bytes = bucket.read(cx, object).await?;
+    bytes.map(|bytes| formed(object, &bytes)).transpose()
+}
+
+/// What the bytes of an object say.
+fn formed<T: Formed>(object: &ObjectKey, bytes: &[u8]) -> Result<T> {
+    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| corrupt(object, &error))?;
     match value.get("format").and_then(serde_json::Value::as_u64) {
         Some(format) if (1..=u64::from(T::NEWEST)).contains(&format) => {}
         format => return Err(corrupt(object, &format!("it has format {format:?}, and this version reads up to {}", T::NEWEST))),
     }
-    T::deserialize(value).map(Some).map_err(|error| corrupt(object, &error))
+    T::deserialize(value).map_err(|error| corrupt(object, &error))
 }
 
 fn encode(value: &impl Serialize) -> Result<Vec<u8>> {

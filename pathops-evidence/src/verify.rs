@@ -2,6 +2,7 @@
 
 pub(crate) mod holders;
 mod payloads;
+mod repeated;
 mod streams;
 
 use std::borrow::Cow;
@@ -12,11 +13,12 @@ use pathops_core::evidence::{Checkpoint, EvidenceId, KeyId, PropertyVerifier, Tr
 use pathops_core::{Digest, ErrorKind, OpContext, Result, UnixMillis};
 
 use crate::ledger::audit::{Audit, Found};
-use crate::ledger::{LogIdentity, NoteError, batch_at, checkpoint_key};
+use crate::ledger::{LogIdentity, MAX_NOTE_BYTES, NoteError, batch_at, checkpoint_key};
 use crate::retention::{SealedBlobs, Tombstones};
 
 use holders::Holders;
-use payloads::{NO_BLOBS, Payloads, Stores};
+use payloads::{LOCKED, NO_BLOBS, Payloads, Stores};
+use repeated::Repeated;
 use streams::Seen;
 
 /// What came of a verification. There is no fourth: where something was to be checked and could not be, it is not verified. What
@@ -127,6 +129,26 @@ impl Verification {
         self.left_out.extend::<Vec<_>>(payloads);
     }
 
+    /// Takes it that whoever asks has the keys of payloads that are encrypted, which they have looked for at `place`. Where there are
+    /// none, so that it was left out whether they open these payloads, that is missing now: nobody here can read them, and no tombstone
+    /// says why.
+    ///
+    /// ```
+    /// use pathops_evidence::{Verdict, Verification};
+    /// let locked = "whether the keys are there that open 3 payloads, which are encrypted".to_owned();
+    /// let checked = vec!["leaf 7".to_owned()];
+    /// let mut held = Verification { checked, left_out: vec![locked], ..Verification::default() };
+    /// assert_eq!(held.verdict(), Verdict::Verified);
+    /// held.require_payload_keys("store/payload-keys");
+    /// assert_eq!(held.verdict(), Verdict::NotVerified);
+    /// ```
+    pub fn require_payload_keys(&mut self, place: impl std::fmt::Display) {
+        let is_locked = |it: &String| it.starts_with(LOCKED);
+        let (locked, left_out): (Vec<_>, Vec<_>) = std::mem::take(&mut self.left_out).into_iter().partition(is_locked);
+        self.left_out = left_out;
+        self.missing.extend(locked.into_iter().map(|what| format!("{what}: there are none at {place}")));
+    }
+
     pub(crate) fn fails(&mut self, part: impl std::fmt::Display, why: impl std::fmt::Display) {
         if self.failures.len() < MAX_FAILURES {
             self.failures.push((part.to_string(), why.to_string()));
@@ -170,7 +192,8 @@ pub struct Against<'r> {
     /// Where payloads are. Without it a log that refers to some is not verified, unless they are waived:
     /// [`Verification::waive_payloads`]. The envelopes of the evidence are looked for in it, too.
     pub blobs: Option<&'r dyn BlobStore>,
-    /// Where the keys are of payloads that are stored encrypted. Without it, it is left out whether they can be opened.
+    /// Where the keys are of payloads that are stored encrypted. Without it, it is left out whether they can be opened; whoever should
+    /// have them asks for more: [`Verification::require_payload_keys`].
     pub sealed: Option<&'r SealedBlobs>,
 }
 
@@ -183,9 +206,14 @@ pub struct Against<'r> {
 /// * that snapshots are whole and follow on each other in their streams without a gap, and that what gives them their numbers in the
 ///   same bucket, which whoever numbers the next one believes, is what the log has. Snapshots there that were begun and never ended, or
 ///   have a number and are not in the log, are named among what was left out: somebody may be busy with them;
+/// * that nothing lies among the batches which is none of the log's. What was appended behind the checkpoint is named among what was
+///   left out, as long as one batch follows on the other;
 /// * that what evidence refers to is there, or a tombstone says why it is not: parts of snapshots, reports, logs of builds, records of
 ///   decisions. A producer keeps its own reports and logs: what its references name is whole where it is here, and counted among
 ///   what was left out where it is not. What PathOps has signed as encrypted is so, and has its key. Each payload is read once.
+///
+/// How many leaves have evidence that the log had before is told: a log may have it again, where it was appended twice or where somebody
+/// has put an earlier batch behind its end.
 ///
 /// Of what has a certificate, a key that is trusted by itself counts as such; who has issued that is left out, and said, as are the
 /// certificates above it: no leaf is over those. Where the key is not trusted by itself, and the trust root has authorities, one of them
@@ -195,7 +223,9 @@ pub struct Against<'r> {
 /// not gone without a word: these are not verified either, and have not failed.
 ///
 /// Memory grows with the log by the names of the evidence, of the snapshots and of the payloads, and by what refers to payloads that
-/// are gone.
+/// are gone. An object that has more bytes than belong under its name is spoilt: more than follow from the envelopes in a tile, 1 MiB in
+/// a checkpoint, 256 MiB in a batch, 1 MiB beside the snapshot that the log has where it has its number. A bucket that knows how
+/// large an object is does not read such a one ([`Bucket::read_within`]).
 ///
 /// Of payloads, [`MAX_PAYLOAD_BYTES`] are read; [`verify_ledger_within`] reads more, or fewer.
 ///
@@ -224,7 +254,7 @@ pub async fn verify_ledger_within(
     let known = known(against, &checkpoint, &mut verification);
     let mut audit = Audit::new(bucket, checkpoint.clone());
     let (mut payloads, mut tombstones) = (Payloads::within(payload_bytes), Tombstones::default());
-    let mut unvouched = Tombstones::default();
+    let (mut unvouched, mut repeated) = (Tombstones::default(), Repeated::default());
     let (mut counts, mut roots) = (BTreeMap::<String, u64>::new(), known.into_iter().peekable());
     let (mut snapshots, mut holders) = (Seen::default(), Holders::of(against.trust, against.log, against.known, &note));
     let stores = Stores { blobs: against.blobs, sealed: against.sealed };
@@ -242,6 +272,7 @@ pub async fn verify_ledger_within(
                 Err(error) => verification.fails(format!("leaf {index}"), error),
                 // It vouches for nothing, and is in the log all the same: what it would explain has not failed.
                 Ok((evidence, None)) => {
+                    repeated.take(index, evidence.id());
                     drop(unvouched.take(&evidence, against.trust));
                     if evidence.statement().is_snapshot() {
                         snapshots.note(index, &evidence, &item);
@@ -258,6 +289,7 @@ pub async fn verify_ledger_within(
                 }
                 Ok((evidence, Some(trust))) => {
                     verification.evidence.insert(evidence.id());
+                    repeated.take(index, evidence.id());
                     // Those by a certified identity are counted by whose they are.
                     if matches!(trust, Cow::Borrowed(_)) {
                         *counts.entry(evidence.statement().predicate_type.clone()).or_default() += 1;
@@ -308,6 +340,7 @@ pub async fn verify_ledger_within(
     }
     holders.finish(&mut verification);
     snapshots.finish(&mut verification);
+    repeated.finish(&mut verification);
     Ok(verification)
 }
 
@@ -338,7 +371,7 @@ async fn behind(cx: &OpContext, bucket: &dyn Bucket, (size, note): (u64, &str), 
         return Ok(());
     }
     let newest = match checkpoint_key() {
-        Some(key) => bucket.read(cx, &key).await?,
+        Some(key) => bucket.read_within(cx, &key, MAX_NOTE_BYTES).await?,
         None => None,
     };
     verification.left_out.push(if newest.as_deref() == Some(note.as_bytes()) {
@@ -375,7 +408,7 @@ async fn checkpoint(
     verification: &mut Verification,
 ) -> Result<Option<(Checkpoint, String)>> {
     let Some(key) = checkpoint_key() else { return Ok(None) };
-    let note = match bucket.read(cx, &key).await {
+    let note = match bucket.read_within(cx, &key, MAX_NOTE_BYTES).await {
         Err(error) if error.kind() == ErrorKind::Corrupt => {
             verification.fails(key, error);
             return Ok(None);

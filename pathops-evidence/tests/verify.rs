@@ -370,6 +370,44 @@ async fn batches_that_change_places_are_noticed() {
     assert!(!replayed.await.is_empty());
 }
 
+/// Whoever looks for the batch that has a leaf goes by their names.
+#[tokio::test]
+async fn what_lies_among_the_batches_and_is_none_of_the_log_is_named() {
+    let store = store(14, 5).await;
+    let batch = |start: u64| name(&format!("log/batch/{start:020}"));
+    let last = String::from_utf8(store.bucket.objects()[&batch(10)].clone()).unwrap();
+    let copied = |start: u64| last.replacen("\"start\":10", &format!("\"start\":{start}"), 1).into_bytes();
+    let unnamed = [name("log/batch/12"), name(&format!("{}.old", batch(5))), name(&format!("{}/x", batch(5)))];
+    for stray in [batch(3), batch(12)].into_iter().chain(unnamed) {
+        let told = store.named(|objects| drop(objects.insert(stray.clone(), copied(12)))).await;
+        assert_eq!(told, [stray.to_string()]);
+    }
+    // Behind the end it is one that no checkpoint covers yet, and what is behind those is seen all the same.
+    let behind = store.named(|objects| drop(objects.insert(batch(15), copied(15)))).await;
+    assert_eq!(behind, [""; 0]);
+    let told = store.named(|objects| {
+        objects.extend((0..100_000).map(|number| (batch(1_000 + number), Vec::new())));
+        objects.insert(name("log/batch/last"), Vec::new());
+    });
+    assert_eq!(told.await, ["log/batch/last"]);
+}
+
+/// A batch of the log, put behind its end, is taken up by the next who opens it: it is the same evidence, and that is told.
+#[tokio::test]
+async fn evidence_that_the_log_has_again_is_counted_with_the_first_of_it() {
+    let store = store(9, 5).await;
+    let told = |verification: &Verification| verification.checked.iter().find(|it| it.contains("had before")).cloned();
+    assert_eq!(told(&store.verify(&[]).await), None);
+    let first = String::from_utf8(store.bucket.objects()[&name("log/batch/00000000000000000000")].clone()).unwrap();
+    let again = first.replacen("\"start\":0,", "\"start\":10,", 1);
+    store.bucket.objects().insert(name("log/batch/00000000000000000010"), again.into_bytes());
+    drop(Ledger::open(&cx(), Arc::new(store.bucket.clone()), key()).await.unwrap());
+    let verification = store.verify(&[]).await;
+    assert_eq!(verification.verdict(), Verdict::Verified, "{verification}");
+    let line = "5 leaves have evidence that the log had before: the first is leaf 10, with that of leaf 0";
+    assert_eq!(told(&verification).as_deref(), Some(line), "{verification}");
+}
+
 #[tokio::test]
 async fn a_log_that_was_cut_back_or_forked_differs_from_a_checkpoint_that_is_known() {
     let store = store(59, 10).await;

@@ -131,6 +131,17 @@ fn a_report_that_is_erased_leaves_a_tombstone_and_a_store_that_verifies() {
     }
     fs::write(&key, kept).unwrap();
     assert!(store.verify(&[]).works().starts_with(OWN));
+    let (keys, elsewhere) = (store.file("payload-keys"), store.0.path().join("payload-keys"));
+    fs::rename(&keys, &elsewhere).unwrap();
+    let locked = store.verify(&[]);
+    let line = locked.1.lines().find(|line| line.starts_with("  missing   whether the keys are there that open "));
+    let place = format!("payloads, which are encrypted: there are none at {}; --without-payload-keys", keys.display());
+    assert!(locked.0 == Some(2) && locked.1.starts_with("NOT VERIFIED\n"), "{locked:?}");
+    assert!(line.is_some_and(|line| line.contains(&place)), "{locked:?}");
+    let handed_on = store.verify(&["--without-payload-keys"]);
+    assert!(handed_on.works().starts_with(OWN), "{handed_on:?}");
+    assert!(handed_on.1.contains("left out  whether the keys are there that open "), "{handed_on:?}");
+    fs::rename(&elsewhere, &keys).unwrap();
 
     let clear = format!("sha256:{}", store.payload().file_name().unwrap().to_str().unwrap());
     store.run("erase", &[&clear, "--authority", "a test"]).is_refused("it was not sealed");
@@ -149,6 +160,11 @@ fn a_report_that_is_erased_leaves_a_tombstone_and_a_store_that_verifies() {
         assert!(!key.exists());
     }
     assert!(store.verify(&[]).works().starts_with(OWN));
+    // Of what is erased nobody has to have the key.
+    fs::rename(&keys, &elsewhere).unwrap();
+    let erased = store.verify(&[]);
+    assert!(erased.works().starts_with(OWN) && !erased.1.contains("which are encrypted"), "{erased:?}");
+    fs::rename(&elsewhere, &keys).unwrap();
     // The ciphertext may go too: the tombstone says why.
     fs::remove_file(&ciphertext).unwrap();
     let verified = store.verify(&[]);
@@ -295,7 +311,7 @@ fn what_never_ends_in_a_store_is_told_and_not_waited_for() {
             replace(&file, with);
             let run = store.verify(&[]);
             let line = run.1.lines().find(|line| line.contains("FAILED    ") && line.contains(part));
-            let why = if with == "vast" { "bytes, and no object has" } else { "it is no regular file" };
+            let why = if with == "vast" { "it has 4398046511104 bytes, and may have " } else { "it is no regular file" };
             assert!(run.0 == Some(1) && line.is_some_and(|line| line.contains(why)), "{with} {}: {run:?}", file.display());
             fs::remove_file(&file).unwrap();
             fs::write(&file, whole).unwrap();

@@ -100,7 +100,7 @@ impl ObjectStoreBucket {
     async fn put(&self, operation: &'static str, key: &ObjectKey, bytes: Vec<u8>, mode: PutMode) -> Result<()> {
         let store = if mode == PutMode::Create { &self.store } else { &self.quick };
         if bytes.len() as u64 > MAX_BYTES {
-            return Err(self.too_large(operation, ErrorKind::Invalid, key));
+            return Err(self.too_large(operation, ErrorKind::Invalid, key, (bytes.len() as u64, MAX_BYTES)));
         }
         match store.put_opts(&path(key), PutPayload::from(bytes), mode.into()).await {
             Ok(_) => Ok(()),
@@ -119,17 +119,15 @@ impl ObjectStoreBucket {
         Error::new(ErrorKind::Conflict, REPLACE).on(self.location(key)).because("another version is there, or none")
     }
 
-    fn too_large(&self, operation: &'static str, kind: ErrorKind, key: &ObjectKey) -> Error {
-        Error::new(kind, operation)
-            .on(self.location(key))
-            .because(format!("it has more than {MAX_BYTES} bytes, and no object has"))
+    fn too_large(&self, operation: &'static str, kind: ErrorKind, key: &ObjectKey, (bytes, most): (u64, u64)) -> Error {
+        Error::new(kind, operation).on(self.location(key)).because(format!("it has {bytes} bytes, and may have {most}"))
     }
 
-    /// The bytes of an object that is not in a folder, and its entity tag.
-    async fn get(&self, key: &ObjectKey) -> Result<Option<(Vec<u8>, Option<String>)>> {
+    /// The bytes of an object that is not in a folder, `most` of them, and its entity tag. Its size is told before they come.
+    async fn get(&self, key: &ObjectKey, most: u64) -> Result<Option<(Vec<u8>, Option<String>)>> {
         let failed = |source| from_store(READ, source).on(self.location(key));
         match self.store.get(&path(key)).await {
-            Ok(found) if found.meta.size > MAX_BYTES => Err(self.too_large(READ, ErrorKind::Corrupt, key)),
+            Ok(found) if found.meta.size > most => Err(self.too_large(READ, ErrorKind::Corrupt, key, (found.meta.size, most))),
             Ok(found) => {
                 let e_tag = found.meta.e_tag.clone();
                 Ok(Some((found.bytes().await.map_err(failed)?.into(), e_tag)))
@@ -214,7 +212,7 @@ impl Bucket for ObjectStoreBucket {
             return self.put(REPLACE, key, bytes, PutMode::Update(version)).await;
         };
         if bytes.len() as u64 > MAX_BYTES {
-            return Err(self.too_large(REPLACE, ErrorKind::Invalid, key));
+            return Err(self.too_large(REPLACE, ErrorKind::Invalid, key, (bytes.len() as u64, MAX_BYTES)));
         }
         let (file, version) = (folder.join(path(key).as_ref()), version.clone());
         let replace = move || file::replace(&file, MAX_BYTES, |there| version_of(there) == version, &bytes);
@@ -233,18 +231,23 @@ impl Bucket for ObjectStoreBucket {
                 (bytes, version)
             }));
         }
-        let Some((bytes, e_tag)) = self.get(key).await? else { return Ok(None) };
+        let Some((bytes, e_tag)) = self.get(key, MAX_BYTES).await? else { return Ok(None) };
         let none = || Error::new(ErrorKind::Unsupported, READ).on(self.location(key)).because("the store gives it no entity tag");
         Ok(Some((bytes, ObjectVersion::new(e_tag.ok_or_else(none)?))))
     }
 
-    async fn read(&self, _: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
+    async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
+        self.read_within(cx, key, MAX_BYTES).await
+    }
+
+    async fn read_within(&self, _: &OpContext, key: &ObjectKey, most: u64) -> Result<Option<Vec<u8>>> {
+        let most = most.min(MAX_BYTES);
         if let Some(folder) = &self.folder {
             let file = folder.join(path(key).as_ref());
-            let read = blocking(move || file::read(&file, MAX_BYTES)).await;
+            let read = blocking(move || file::read(&file, most)).await;
             return read.map_err(|source| from_io(READ, source).on(self.location(key)));
         }
-        Ok(self.get(key).await?.map(|(bytes, _)| bytes))
+        Ok(self.get(key, most).await?.map(|(bytes, _)| bytes))
     }
 
     async fn list<'a>(

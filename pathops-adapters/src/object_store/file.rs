@@ -140,7 +140,7 @@ fn contents(file: &File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or_default());
     // It may grow meanwhile.
     if length > most || file.take(most + 1).read_to_end(&mut bytes)? as u64 > most {
-        return Err(refused(&format!("it has more than {most} bytes, and no object has")));
+        return Err(refused(&format!("it has {} bytes, and may have {most}", length.max(bytes.len() as u64))));
     }
     Ok(bytes)
 }
@@ -213,7 +213,12 @@ mod tests {
         for absent in ["none", "file/below", "."] {
             assert_eq!(read(&at(absent), 5).unwrap(), None, "{absent}");
         }
-        for (name, why) in [("pipe", NO_FILE), ("socket", NO_FILE), ("endless", NO_FILE), ("sparse", "no object has")] {
+        for (name, why) in [
+            ("pipe", NO_FILE),
+            ("socket", NO_FILE),
+            ("endless", NO_FILE),
+            ("sparse", "it has 1099511627776 bytes, and may have 5"),
+        ] {
             let error = read(&at(name), 5).unwrap_err();
             assert!(error.kind() == io::ErrorKind::InvalidData && error.to_string().contains(why), "{name}: {error:?}");
         }

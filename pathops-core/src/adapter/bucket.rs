@@ -2,7 +2,7 @@ use std::fmt::Debug;
 
 use async_trait::async_trait;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::id::ObjectKey;
 use crate::op::OpContext;
 
@@ -81,6 +81,23 @@ pub trait Bucket: Debug + Send + Sync + 'static {
     /// # Errors
     /// `Unavailable`, `Timeout`.
     async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>>;
+
+    /// [`Bucket::read`] of what may have `most` bytes: of an object that has more, none is handed out. A bucket that knows how large
+    /// an object is before its bytes come does not read such a one, so that nobody has to hold in memory what somebody else has put
+    /// in the place of a small one.
+    ///
+    /// # Errors
+    /// `Corrupt` where it has more bytes, with how many it has and may have; as [`Bucket::read`].
+    async fn read_within(&self, cx: &OpContext, key: &ObjectKey, most: u64) -> Result<Option<Vec<u8>>> {
+        let read = self.read(cx, key).await?;
+        match read.as_ref().map(|bytes| bytes.len() as u64).filter(|bytes| *bytes > most) {
+            Some(bytes) => {
+                let why = format!("it has {bytes} bytes, and may have {most}");
+                Err(Error::new(ErrorKind::Corrupt, "read an object").on(key).because(why))
+            }
+            None => Ok(read),
+        }
+    }
 
     /// Up to `limit` names below the folder `within`, in the order of their bytes, those after `after` only. Fewer than `limit`
     /// are the last ones.

@@ -70,6 +70,7 @@ pub fn cases() -> Vec<Case<BucketWorld>> {
         what_was_read_is_replaced_and_nothing_else,
         of_many_who_replace_one_succeeds,
         a_large_object_is_whole,
+        what_is_larger_than_it_may_be_is_not_read,
         an_abandoned_object_is_whole_or_not_there,
         names_are_listed_in_order,
         names_are_listed_page_by_page,
@@ -237,6 +238,29 @@ async fn a_large_object_is_whole(world: BucketWorld) -> Outcome {
     let name = key("large")?;
     world.bucket.create(&cx("large"), &name, bytes.clone()).await.works()?;
     holds(&world, &name, Some(&bytes)).await
+}
+
+async fn what_is_larger_than_it_may_be_is_not_read(world: BucketWorld) -> Outcome {
+    for (name, bytes) in [("tile", vec![7; 1_000]), ("empty", Vec::new())] {
+        let name = key(name)?;
+        world.bucket.create(&cx(name.as_str()), &name, bytes.clone()).await.works()?;
+        for most in [bytes.len() as u64, 2_000, u64::MAX] {
+            let there = world.bucket.read_within(&cx("read"), &name, most).await.works()?;
+            ensure!(there.as_ref() == Some(&bytes), "{name} has {} bytes and is not read within {most}", bytes.len());
+        }
+    }
+    let absent = world.bucket.read_within(&cx("read"), &key("none")?, 2_000).await.works()?;
+    ensure!(absent.is_none(), "what is not there is read");
+    for most in [999, 0] {
+        let refused = world.bucket.read_within(&cx("read"), &key("tile")?, most).await;
+        let told = refused.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        refused.fails(ErrorKind::Corrupt, "it has more bytes than it may have")?;
+        ensure!(
+            told.contains("1000") && told.contains(&most.to_string()),
+            "it does not say how many it has and may have: {told}"
+        );
+    }
+    holds(&world, &key("tile")?, Some(&[7; 1_000])).await
 }
 
 async fn an_abandoned_object_is_whole_or_not_there(world: BucketWorld) -> Outcome {

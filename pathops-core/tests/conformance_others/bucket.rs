@@ -28,6 +28,10 @@ enum Defect {
     ListsWhatBeginsAlike,
     ListsInNoOrder,
     ListsTheFirstPageOnly,
+    /// However large it may be.
+    ReadsWhateverIsThere,
+    /// And what is larger is cut.
+    ReadsTheBeginning,
     MissesDeletion,
     OneLocation,
     /// Of several at once, the first answer is given for all.
@@ -101,6 +105,18 @@ impl Bucket for Planted {
         match self.inner.read(cx, key).await? {
             None if self.defect == Defect::NotFoundIsAnError => Err(Error::new(ErrorKind::NotFound, "read an object")),
             read => Ok(read),
+        }
+    }
+
+    async fn read_within(&self, cx: &OpContext, key: &ObjectKey, most: u64) -> Result<Option<Vec<u8>>> {
+        match self.defect {
+            Defect::ReadsWhateverIsThere => self.inner.read(cx, key).await,
+            Defect::ReadsTheBeginning => {
+                let mut read = self.inner.read(cx, key).await?;
+                read.iter_mut().for_each(|bytes| bytes.truncate(usize::try_from(most).unwrap_or(usize::MAX)));
+                Ok(read)
+            }
+            _ => self.inner.read_within(cx, key, most).await,
         }
     }
 
@@ -182,6 +198,9 @@ fn each_defect_fails_the_cases_that_name_it() {
     assert_eq!(fails(Defect::ReplacesNothing), [exact]);
     assert_eq!(fails(Defect::NotFoundIsAnError), ["an_unknown_name_is_none", exact, gone]);
     assert_eq!(fails(Defect::KeepsTheLongerOne), [replaced, exact]);
+    let larger = "what_is_larger_than_it_may_be_is_not_read";
+    assert_eq!(fails(Defect::ReadsWhateverIsThere), [larger]);
+    assert_eq!(fails(Defect::ReadsTheBeginning), [larger]);
     assert_eq!(fails(Defect::ListsWhatBeginsAlike), [order, pages]);
     assert_eq!(fails(Defect::ListsInNoOrder), [order, pages]);
     assert_eq!(fails(Defect::ListsTheFirstPageOnly), [pages]);

@@ -10,6 +10,10 @@ use super::leaf::{Item, Stored, leaf_hash};
 use super::tile::{self, FULL};
 use super::tree::Edge;
 use super::{batch, named};
+use crate::verify::MAX_FAILURES;
+
+/// So many names of batches are asked for at once: in a folder, each page reads all of them.
+const PAGE: usize = 100_000;
 
 /// One step through a log.
 pub(crate) enum Found {
@@ -36,15 +40,29 @@ pub(crate) struct Audit<'b> {
     /// The entries of the tile that is being gone through.
     leaves: Vec<Vec<u8>>,
     found: VecDeque<Found>,
+    names: Names,
+    /// How many parts are spoilt. What is behind the first [`MAX_FAILURES`] nobody tells.
+    failed: usize,
     /// Batch, tile or root are missing: nothing behind can be read.
     broken: bool,
     ended: bool,
 }
 
+/// The names among the batches that were not come to yet, in their order.
+#[derive(Default)]
+struct Names {
+    page: VecDeque<ObjectKey>,
+    /// The last of the page.
+    after: Option<ObjectKey>,
+    /// There is no page behind this one.
+    is_last: bool,
+}
+
 impl<'b> Audit<'b> {
     pub(crate) fn new(bucket: &'b dyn Bucket, checkpoint: Checkpoint) -> Self {
-        let (items, leaves, found) = (VecDeque::new(), Vec::new(), VecDeque::new());
-        Self { bucket, checkpoint, edge: Edge::default(), items, leaves, found, broken: false, ended: false }
+        let (items, leaves, found, names) = (VecDeque::new(), Vec::new(), VecDeque::new(), Names::default());
+        let edge = Edge::default();
+        Self { bucket, checkpoint, edge, items, leaves, found, names, failed: 0, broken: false, ended: false }
     }
 
     /// How many leaves were gone through.
@@ -94,7 +112,8 @@ impl<'b> Audit<'b> {
 
     async fn next_batch(&mut self, cx: &OpContext, index: u64) -> Result<bool> {
         let key = named(tile::batch_key(index))?;
-        let items = match self.read(cx, &key).await? {
+        self.strays(cx, Some(&key)).await?;
+        let items = match self.read(cx, &key, batch::MAX_BYTES).await? {
             Err(why) => Err(why),
             Ok(None) => Err("it is missing".to_owned()),
             Ok(Some(bytes)) => batch::decode(&key, index, &bytes).map_err(|error| error.to_string()),
@@ -126,17 +145,32 @@ impl<'b> Audit<'b> {
             let why = format!("its root is not {}, which the leaves have", self.edge.root());
             self.spoilt("log/checkpoint", why);
         }
+        self.strays(cx, None).await
+    }
+
+    /// Tells what lies among the batches up to a name, or all of it, and is none of the log: who looks for the batch that has a leaf
+    /// would come upon it. Those behind the end no checkpoint covers yet.
+    async fn strays(&mut self, cx: &OpContext, until: Option<&ObjectKey>) -> Result<()> {
+        while self.failed < MAX_FAILURES
+            && let Some(name) = self.names.next(cx, self.bucket, until).await?
+        {
+            match tile::batch_start(&name) {
+                Some(start) if start >= self.edge.size() => {}
+                Some(_) => self.spoilt(name, "no leaf begins a batch there: it is none of the log's"),
+                None => self.spoilt(name, "a batch is named by the number of its first leaf, in 20 digits"),
+            }
+        }
         Ok(())
     }
 
     /// Whether a tile has these parts, and what was written of it before it was full is where it begins.
     async fn compare(&mut self, cx: &OpContext, key: Option<ObjectKey>, parts: &[Vec<u8>]) -> Result<()> {
         const WRONG: &str = "it is not what follows from the envelopes";
-        let key = named(key)?;
-        match self.read(cx, &key).await? {
+        let (key, whole) = (named(key)?, parts.concat());
+        match self.read(cx, &key, whole.len() as u64).await? {
             Err(why) => self.spoilt(&key, why),
             Ok(None) => self.spoilt(&key, "it is missing"),
-            Ok(Some(bytes)) if bytes == parts.concat() => {}
+            Ok(Some(bytes)) if bytes == whole => {}
             // What came before it is not told for each size that it had.
             Ok(Some(_)) => {
                 self.spoilt(&key, WRONG);
@@ -146,28 +180,47 @@ impl<'b> Audit<'b> {
         let full = key.as_str().split_once(".p/").map_or(key.as_str(), |(full, _)| full);
         let earlier = named(ObjectKey::parse(format!("{full}.p")).ok())?;
         for earlier in self.bucket.list(cx, &earlier, None, usize::from(FULL)).await? {
+            if self.failed >= MAX_FAILURES {
+                break;
+            }
             let width = earlier.as_str().rsplit('/').next().and_then(|width| width.parse::<usize>().ok());
             // A wider one was written by who died before the checkpoint.
             let Some(expected) = width.filter(|_| earlier != key).and_then(|width| parts.get(..width)) else { continue };
-            match self.read(cx, &earlier).await? {
+            let expected = expected.concat();
+            match self.read(cx, &earlier, expected.len() as u64).await? {
                 Err(why) => self.spoilt(earlier, why),
-                Ok(Some(bytes)) if bytes != expected.concat() => self.spoilt(earlier, WRONG),
+                Ok(Some(bytes)) if bytes != expected => self.spoilt(earlier, WRONG),
                 Ok(_) => {}
             }
         }
         Ok(())
     }
 
-    /// What lies under a name, or why it cannot be what was stored there.
-    async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<std::result::Result<Option<Vec<u8>>, String>> {
-        match self.bucket.read(cx, key).await {
+    /// What lies under a name, which has so many bytes at most, or why it cannot be what was stored there.
+    async fn read(&self, cx: &OpContext, key: &ObjectKey, most: u64) -> Result<std::result::Result<Option<Vec<u8>>, String>> {
+        match self.bucket.read_within(cx, key, most).await {
             Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Err(error.to_string())),
             read => read.map(Ok),
         }
     }
 
     fn spoilt(&mut self, part: impl std::fmt::Display, why: impl std::fmt::Display) {
+        self.failed += 1;
         self.found.push_back(Found::Spoilt { part: part.to_string(), why: why.to_string() });
+    }
+}
+
+impl Names {
+    /// The next one, as long as it does not come after `until`.
+    async fn next(&mut self, cx: &OpContext, bucket: &dyn Bucket, until: Option<&ObjectKey>) -> Result<Option<ObjectKey>> {
+        if self.page.is_empty() && !self.is_last {
+            let page = bucket.list(cx, &named(tile::batches())?, self.after.as_ref(), PAGE).await?;
+            self.is_last = page.len() < PAGE;
+            self.after = page.last().cloned();
+            self.page = page.into();
+        }
+        let is_next = self.page.front().is_some_and(|name| until.is_none_or(|until| name <= until));
+        Ok(if is_next { self.page.pop_front() } else { None })
     }
 }
 

@@ -11,6 +11,9 @@ const KEYS: u32 = 1;
 /// And of one that has an item with certificates.
 const CERTIFICATES: u32 = 2;
 
+/// How many bytes a batch has at most: 64 KiB for each of the items that share one at most.
+pub(super) const MAX_BYTES: u64 = 256 << 20;
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Batch<'b> {
@@ -21,8 +24,18 @@ struct Batch<'b> {
 }
 
 pub(super) fn encode(start: u64, items: &[Item]) -> Result<Vec<u8>> {
+    encode_within(start, items, MAX_BYTES)
+}
+
+fn encode_within(start: u64, items: &[Item], most: u64) -> Result<Vec<u8>> {
     let items: Vec<_> = items.iter().map(|item| Written::from(&item.stored)).collect();
-    to_vec(&Batch { format: format(&items), start, items })
+    let bytes = to_vec(&Batch { format: format(&items), start, items })?;
+    if bytes.len() as u64 > most {
+        let why = format!("together it has {} bytes, and what is appended at once has at most {most}", bytes.len());
+        let error = Error::new(ErrorKind::Invalid, "append to the ledger").because(why);
+        return Err(error.advise("append less at once"));
+    }
+    Ok(bytes)
 }
 
 /// The first form that can hold these: others read what is without certificates as ever.
@@ -95,6 +108,13 @@ mod tests {
         assert_eq!(String::from_utf8(encode(7, &second).unwrap()).unwrap() + "\n", SECOND);
         assert_eq!(read(FIRST.trim_end()).unwrap(), first);
         assert_eq!(read(SECOND.trim_end()).unwrap(), second);
+    }
+
+    #[test]
+    fn no_batch_is_written_that_nobody_would_read() {
+        let (items, bytes) = ([item(0, false)], encode(7, &[item(0, false)]).unwrap());
+        assert_eq!(encode_within(7, &items, bytes.len() as u64).unwrap(), bytes);
+        assert_eq!(encode_within(7, &items, bytes.len() as u64 - 1).unwrap_err().kind(), ErrorKind::Invalid);
     }
 
     #[test]

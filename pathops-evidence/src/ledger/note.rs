@@ -17,6 +17,9 @@ const ED25519: u8 = 1;
 /// How many signatures a note has at most: reading one takes a time that is known before.
 const MAX_SIGNATURES: usize = 64;
 
+/// How many bytes a stored note has at most: each of its signatures, whatever it is made with, has a few thousand.
+pub(crate) const MAX_NOTE_BYTES: u64 = 1 << 20;
+
 /// The key of a log, and the log's name (its *origin*): a line without spaces and `+`, for example `shop.example/evidence`.
 #[derive(Clone)]
 pub struct LogKey {

@@ -44,7 +44,7 @@ impl LogReader {
     pub async fn holds(&self, cx: &OpContext, entry: &IndexedEvidence) -> Result<Option<Item>> {
         let (Some(leaf), Some(checkpoint)) = (entry.leaf(), self.checkpoint(cx).await?) else { return Ok(None) };
         let Place::Proven(Logged { inclusion, .. }) = self.prove(cx, entry, &checkpoint).await? else { return Ok(None) };
-        let item = self.item(cx, leaf).await?.filter(|item| item.leaf() == inclusion.leaf);
+        let item = self.items_with(cx, leaf, &inclusion.leaf).await?.into_iter().next();
         item.map(Some).ok_or_else(|| self.corrupt(&format!("leaf {leaf}"), &"no batch has its envelope"))
     }
 }

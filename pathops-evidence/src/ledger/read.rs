@@ -10,7 +10,10 @@ use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result};
 use super::leaf::{self, Item};
 use super::tile::{self, FULL, Tile};
 use super::tree::Edge;
-use super::{LogIdentity, MAX_BATCH, NoteError, Tip, batch_at, named, proof};
+use super::{LogIdentity, MAX_BATCH, MAX_NOTE_BYTES, NoteError, Tip, batch_at, named, proof};
+
+/// How many batches are looked into for the one that has a leaf: somebody else may have put some that are none of the log before it.
+const MAX_LOOKED_INTO: usize = 64;
 
 /// Reads a log by its tiles, without trusting who keeps them: what it answers leads to the root of the checkpoint.
 #[derive(Clone, Debug)]
@@ -66,7 +69,7 @@ impl LogReader {
     /// `Corrupt` for a part of the log that cannot be read; what the bucket answers.
     pub async fn find(&self, cx: &OpContext, id: EvidenceId) -> Result<Option<(u64, Item)>> {
         let Some(place) = self.place(cx, id, 0).await? else { return Ok(None) };
-        let item = self.item(cx, place).await?.filter(|item| item.id() == id);
+        let item = self.items_with(cx, place, leaf::beginning(id).as_bytes()).await?.into_iter().next();
         let item = item.ok_or_else(|| self.corrupt(&format!("leaf {place}"), &"no batch has its envelope"))?;
         Ok(Some((place, item)))
     }
@@ -89,8 +92,10 @@ impl LogReader {
 
     /// The item that is this leaf, from the batch that has it; `None` behind the end.
     ///
+    /// Where a checkpoint covers it, its leaf is the one that the tiles have at this place, whatever else lies among the batches.
+    ///
     /// # Errors
-    /// `Corrupt` where that batch cannot be read; what the bucket answers.
+    /// `Corrupt` where that batch or the tile cannot be read; what the bucket answers.
     pub async fn item(&self, cx: &OpContext, leaf: u64) -> Result<Option<Item>> {
         Ok(self.items_from(cx, leaf).await?.into_iter().next())
     }
@@ -100,22 +105,42 @@ impl LogReader {
     /// # Errors
     /// As [`LogReader::item`].
     pub async fn items_from(&self, cx: &OpContext, leaf: u64) -> Result<Vec<Item>> {
+        let beginning = match self.by_its_log(cx).await? {
+            Some((checkpoint, _)) if leaf < checkpoint.size => self.leaf(cx, leaf, checkpoint.size).await?,
+            _ => Vec::new(),
+        };
+        self.items_with(cx, leaf, &beginning).await
+    }
+
+    /// The same, where it is known how the first of them begins, as a leaf: from the nearest batch that has one which does. Where
+    /// nothing is known, only the nearest is looked into.
+    pub(super) async fn items_with(&self, cx: &OpContext, leaf: u64, beginning: &[u8]) -> Result<Vec<Item>> {
         let (within, last) = (named(tile::batches())?, named(tile::batch_key(leaf))?);
+        let most = if beginning.is_empty() { 1 } else { MAX_LOOKED_INTO };
+        let (mut looked_into, mut spoilt) = (Vec::<u64>::new(), None);
         // Where one caller has appended more at once than several share, it begins before that.
         let near = leaf.checked_sub(u64::try_from(MAX_BATCH).unwrap_or(u64::MAX));
         for (after, limit) in [(near, MAX_BATCH), (None, usize::MAX)] {
             let after = after.map(|start| named(tile::batch_key(start))).transpose()?;
-            let mut keys = self.bucket.list(cx, &within, after.as_ref(), limit).await?;
-            keys.retain(|key| *key <= last);
-            let start = keys.last().and_then(|key| key.as_str().rsplit('/').next()?.parse().ok());
-            let Some(start) = start else { continue };
-            let items = batch_at(cx, &*self.bucket, start).await?.unwrap_or_default();
-            let at = usize::try_from(leaf - start).unwrap_or(usize::MAX);
-            if at < items.len() {
-                return Ok(items.into_iter().skip(at).collect());
+            let keys = self.bucket.list(cx, &within, after.as_ref(), limit).await?;
+            let starts = keys.iter().rev().filter(|key| **key <= last).filter_map(tile::batch_start);
+            let starts = starts.filter(|start| !looked_into.contains(start)).take(most - looked_into.len());
+            for start in starts.collect::<Vec<_>>() {
+                looked_into.push(start);
+                let items = match batch_at(cx, &*self.bucket, start).await {
+                    Err(error) if error.kind() == ErrorKind::Corrupt => {
+                        spoilt = spoilt.or(Some(error));
+                        continue;
+                    }
+                    items => items?.unwrap_or_default(),
+                };
+                let at = usize::try_from(leaf - start).unwrap_or(usize::MAX);
+                if items.get(at).is_some_and(|item| item.leaf().starts_with(beginning)) {
+                    return Ok(items.into_iter().skip(at).collect());
+                }
             }
         }
-        Ok(Vec::new())
+        spoilt.map_or(Ok(Vec::new()), Err)
     }
 
     /// The newest checkpoint as the log has signed it.
@@ -123,12 +148,13 @@ impl LogReader {
     /// # Errors
     /// As [`LogReader::checkpoint`].
     pub async fn note(&self, cx: &OpContext) -> Result<Option<(Checkpoint, String)>> {
-        self.bucket.read(cx, &named(tile::checkpoint_key())?).await?.map_or(Ok(None), |bytes| self.signed(bytes))
+        let bytes = self.bucket.read_within(cx, &named(tile::checkpoint_key())?, MAX_NOTE_BYTES).await?;
+        bytes.map_or(Ok(None), |bytes| self.signed(bytes))
     }
 
     /// The same, however few of its witnesses have seen it.
     pub(crate) async fn by_its_log(&self, cx: &OpContext) -> Result<Option<(Checkpoint, String)>> {
-        let bytes = self.bucket.read(cx, &named(tile::checkpoint_key())?).await?;
+        let bytes = self.bucket.read_within(cx, &named(tile::checkpoint_key())?, MAX_NOTE_BYTES).await?;
         bytes.map_or(Ok(None), |bytes| self.read_note(bytes, LogIdentity::signed))
     }
 
@@ -191,7 +217,7 @@ impl LogReader {
     /// `Corrupt` where they are missing or damaged; what the bucket answers.
     pub(crate) async fn leaves(&self, cx: &OpContext, tile: Tile) -> Result<Vec<Vec<u8>>> {
         let key = named(tile.entries())?;
-        let bytes = self.partial_or_full(cx, tile, Tile::entries).await?;
+        let bytes = self.partial_or_full(cx, tile, Tile::entries, tile::MAX_ENTRIES_BYTES).await?;
         let leaves = tile::leaves(&bytes).filter(|leaves| leaves.len() >= usize::from(tile.width));
         let leaves = leaves.ok_or_else(|| self.corrupt(&key, &"it does not have the leaves that it should have"))?;
         Ok(leaves.into_iter().take(usize::from(tile.width)).map(<[u8]>::to_vec).collect())
@@ -228,7 +254,7 @@ impl LogReader {
     }
 
     pub(crate) async fn hashes(&self, cx: &OpContext, tile: Tile) -> Result<Vec<Digest>> {
-        let bytes = self.partial_or_full(cx, tile, Tile::key).await?;
+        let bytes = self.partial_or_full(cx, tile, Tile::key, tile::MAX_HASHES_BYTES).await?;
         let hashes = tile::decode(&bytes).filter(|hashes| hashes.len() >= usize::from(tile.width));
         let mut hashes = hashes.ok_or_else(|| self.corrupt(&format!("{tile:?}"), &"it is damaged"))?;
         hashes.truncate(usize::from(tile.width));
@@ -236,12 +262,18 @@ impl LogReader {
     }
 
     /// A partial tile may have been taken away once the full one is there.
-    async fn partial_or_full(&self, cx: &OpContext, tile: Tile, key: fn(Tile) -> Option<ObjectKey>) -> Result<Vec<u8>> {
+    async fn partial_or_full(
+        &self,
+        cx: &OpContext,
+        tile: Tile,
+        key: fn(Tile) -> Option<ObjectKey>,
+        most: u64,
+    ) -> Result<Vec<u8>> {
         let own = named(key(tile))?;
-        if let Some(bytes) = self.bucket.read(cx, &own).await? {
+        if let Some(bytes) = self.bucket.read_within(cx, &own, most).await? {
             return Ok(bytes);
         }
-        let full = self.bucket.read(cx, &named(key(Tile { width: FULL, ..tile }))?).await?;
+        let full = self.bucket.read_within(cx, &named(key(Tile { width: FULL, ..tile }))?, most).await?;
         full.ok_or_else(|| self.corrupt(&own, &"it is missing"))
     }
 

@@ -5,6 +5,12 @@ use pathops_core::{Digest, ObjectKey};
 /// How many hashes or leaves a full tile has.
 pub(crate) const FULL: u16 = 256;
 
+/// How many bytes a tile of hashes has at most.
+pub(crate) const MAX_HASHES_BYTES: u64 = 256 * 32;
+
+/// And the leaves below one of level 0, each with its length.
+pub(crate) const MAX_ENTRIES_BYTES: u64 = 256 * (2 + 65_535);
+
 /// A tile of hashes: up to 256 of one level. Level 0 has the hashes of leaves, and each hash of level n + 1 is over a full
 /// tile of level n.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +80,12 @@ pub(crate) fn batch_key(start: u64) -> Option<ObjectKey> {
     ObjectKey::parse(format!("{LOG}/batch/{start:020}")).ok()
 }
 
+/// The leaf that a batch begins with, by its name; `None` for what is not named as one.
+pub(crate) fn batch_start(key: &ObjectKey) -> Option<u64> {
+    let start = key.as_str().rsplit('/').next()?.parse().ok()?;
+    batch_key(start).filter(|named| named == key).map(|_| start)
+}
+
 /// Where all batches lie.
 pub(crate) fn batches() -> Option<ObjectKey> {
     ObjectKey::parse(format!("{LOG}/batch")).ok()
@@ -117,6 +129,17 @@ mod tests {
         assert_eq!(of(Tile::full(0, 0)), "log/tile/0/000");
         assert_eq!(of(Tile { level: 2, index: 1_234_067, width: 8 }), "log/tile/2/x001/x234/067.p/8");
         assert_eq!(Tile { level: 0, index: 1_000, width: 1 }.entries().unwrap().to_string(), "log/tile/entries/x001/000.p/1");
+    }
+
+    #[test]
+    fn a_batch_has_one_name() {
+        let start = |name: &str| batch_start(&ObjectKey::parse(format!("log/batch/{name}")).unwrap());
+        assert_eq!(start("00000000000000000017"), Some(17));
+        assert_eq!(start("18446744073709551615"), Some(u64::MAX));
+        for other in ["17", "000000000000000000017", "0000000000000000017x", "18446744073709551616"] {
+            assert_eq!(start(other), None, "{other}");
+        }
+        assert_eq!(start("00000000000000000017/00000000000000000017"), None);
     }
 
     #[test]

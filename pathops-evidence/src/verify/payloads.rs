@@ -20,6 +20,9 @@ pub(super) struct Stores<'s> {
 /// What is missing where there are payloads and no blob store.
 pub(super) const NO_BLOBS: &str = "payloads: evidence refers to some, and there is no blob store";
 
+/// How it begins that payloads are encrypted, and it was not said where their keys are.
+pub(super) const LOCKED: &str = "whether the keys are there that open ";
+
 /// How a payload was found.
 #[derive(Clone)]
 enum State {
@@ -58,8 +61,8 @@ pub(super) struct Payloads {
     unseen: u64,
     /// How many are not here that producers refer to.
     elsewhere: u64,
-    /// How many are encrypted, and it was not said where their keys are.
-    locked: u64,
+    /// Those that are encrypted, where it was not said where their keys are, and how long they are kept.
+    locked: Vec<(Digest, Option<Retention>)>,
 }
 
 /// A payload that is not there, and what refers to it.
@@ -82,8 +85,8 @@ enum Lost {
 impl Payloads {
     /// None yet, and of all of them so many bytes are to be read at most.
     pub(super) fn within(most: u64) -> Self {
-        let (read, gone) = (BTreeMap::new(), Vec::new());
-        Self { most, left: Some(most), unread: None, read, gone, unseen: 0, elsewhere: 0, locked: 0 }
+        let (read, gone, locked) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { most, left: Some(most), unread: None, read, gone, unseen: 0, elsewhere: 0, locked }
     }
 
     /// What evidence refers to has to be there, and to be that. Without a blob store it is only known that there is something.
@@ -130,7 +133,7 @@ impl Payloads {
                     verification.fails(part, "what refers to it says that it is encrypted, and it is not");
                 }
                 (State::Whole, _) | (State::Sealed(_), Some(false)) | (State::Sealed(Key::Opens), _) => {}
-                (State::Sealed(Key::Unasked), _) => self.locked += 1,
+                (State::Sealed(Key::Unasked), _) => self.locked.push((digest, retention)),
                 (State::Sealed(Key::Missing), Some(true)) => self.gone.push(Gone { part, digest, retention, what: Lost::Key }),
                 (State::Sealed(Key::Missing), _) => self.gone.push(Gone { part, digest, retention, what: Lost::MaybeKey }),
                 // Who hands in evidence may keep what it refers to.
@@ -217,9 +220,11 @@ impl Payloads {
             let count = self.elsewhere;
             verification.left_out.push(format!("{count} payloads that producers refer to, and keep elsewhere if anywhere"));
         }
-        if self.locked > 0 {
-            let count = self.locked;
-            verification.left_out.push(format!("whether the keys are there that open {count} payloads, which are encrypted"));
+        // Of those that are erased there is to be no key.
+        let open = |(digest, retention): &&(Digest, Option<Retention>)| tombstones.over(digest, retention.as_ref()).is_none();
+        let locked = self.locked.iter().filter(open).count();
+        if locked > 0 {
+            verification.left_out.push(format!("{LOCKED}{locked} payloads, which are encrypted"));
         }
         let (mut told, mut held, mut unknown, mut unsaid) = (0_usize, BTreeSet::new(), Vec::new(), 0_u64);
         for Gone { part, digest, retention, what } in self.gone {

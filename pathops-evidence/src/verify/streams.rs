@@ -9,12 +9,13 @@ use pathops_core::{Digest, ErrorKind, OpContext, Result};
 
 use super::{MAX_FAILURES, Verification};
 use crate::ledger::Stored;
-use crate::streams::{self, Objects};
+use crate::streams::{self, Fingerprint, Objects};
 
 /// Of so many streams it is told that something of them is not in the log.
 const MAX_STREAMS: usize = 100;
 
-/// So many numbered snapshots are asked for at once, and are in memory.
+/// So many numbered snapshots are asked for at once, and are in memory: each has no more bytes than the one that the log has, but for a
+/// little beside it.
 const AT_ONCE: usize = 8;
 
 /// A snapshot in its stream.
@@ -32,7 +33,7 @@ type Unvouched = BTreeMap<(u64, EvidenceId), Link>;
 pub(super) struct Seen {
     streams: BTreeMap<StreamId, BTreeMap<u64, Link>>,
     /// What is at every number in the log, of snapshots that are not whole too, and whether it is verified who has signed it.
-    logged: BTreeMap<StreamId, BTreeMap<u64, (Digest, bool)>>,
+    logged: BTreeMap<StreamId, BTreeMap<u64, (Fingerprint, bool)>>,
     /// Those of which it is not verified who has signed them. They vouch for nothing; that they are not missing can be seen.
     unvouched: BTreeMap<StreamId, Unvouched>,
     parts: u64,
@@ -84,7 +85,7 @@ impl Seen {
     fn log(&mut self, stream: &StreamId, sequence: u64, stored: &Stored, is_vouched: bool) {
         let numbers = self.logged.entry(stream.clone()).or_default();
         if numbers.get(&sequence).is_none_or(|(_, known)| is_vouched && !known) {
-            numbers.insert(sequence, (streams::fingerprint(stored), is_vouched));
+            numbers.insert(sequence, (Fingerprint::of(stored), is_vouched));
         }
     }
 
@@ -135,7 +136,7 @@ impl Seen {
         }
         let kept = here.into_iter().map(|(name, number, logged)| async move {
             let part = streams::number(name, number)?;
-            let kept = streams::kept(cx, bucket, &part).await;
+            let kept = streams::kept(cx, bucket, &part, &logged.0).await;
             Ok((part, logged, kept))
         });
         let mut kept = stream::iter(kept).buffered(AT_ONCE);

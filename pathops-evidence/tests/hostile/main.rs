@@ -4,15 +4,16 @@
 #[path = "../common/certificates.rs"]
 mod certificates;
 mod damaged;
+mod strays;
 mod unreliable;
 mod vast;
 
 use std::collections::BTreeMap;
 
 use certificates::certificates;
-use pathops_core::adapter::Signer as _;
+use pathops_core::adapter::{Bucket, Signer as _};
 use pathops_core::evidence::{Envelope, PAYLOAD_TYPE, Statement, Subject, TrustRoot, pre_authentication_encoding};
-use pathops_core::memory::{MemoryBucket, MemorySigner};
+use pathops_core::memory::MemorySigner;
 use pathops_core::{Digest, IdempotencyKey, ObjectKey, OpContext};
 use pathops_evidence::ledger::{Item, LogKey};
 use pathops_evidence::{Against, Verification, verify_ledger};
@@ -46,7 +47,7 @@ async fn items(count: usize) -> Vec<Item> {
     items
 }
 
-async fn verify(bucket: &MemoryBucket, known: &[String]) -> Verification {
+async fn verify(bucket: &dyn Bucket, known: &[String]) -> Verification {
     let (log, trust) = (key().identity(), trust());
     verify_ledger(&cx(), bucket, Against { log: &log, trust: &trust, known, blobs: None, sealed: None }).await.unwrap()
 }

@@ -1,16 +1,17 @@
 //! Bundles that are as large as they may be, and made to be slow: each is answered within a few seconds of one core, whatever is in it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use pathops_core::adapter::{BlobCapabilities, BlobStore, ByteStream, Signer as _};
+use pathops_core::adapter::{BlobCapabilities, BlobStore, Bucket, ByteStream, ObjectVersion, Signer as _};
 use pathops_core::evidence::{Envelope, PAYLOAD_TYPE, Statement, Subject, pre_authentication_encoding};
 use pathops_core::memory::{MemoryBlobs, MemoryBucket, MemorySigner};
-use pathops_core::{Digest, OpContext, Result};
-use pathops_evidence::ledger::{Item, Ledger};
-use pathops_evidence::{Against, MAX_BUNDLE_BYTES, Verdict, log_of, verify_bundle, verify_ledger_within};
+use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result};
+use pathops_evidence::ledger::{Item, Ledger, LogReader};
+use pathops_evidence::{Against, MAX_BUNDLE_BYTES, MAX_FAILURES, Verdict, log_of, verify_bundle, verify_ledger_within};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
@@ -195,6 +196,119 @@ async fn a_log_with_a_vast_part_is_answered_in_time() {
         *bucket.objects() = whole.clone();
     }
     assert_eq!(verify(&bucket, &[]).await.verdict(), Verdict::Verified);
+}
+
+/// A bucket that knows of some of its objects that they have more bytes than belong anywhere.
+#[derive(Debug)]
+struct Vast {
+    inner: MemoryBucket,
+    vast: BTreeSet<ObjectKey>,
+    /// How often one was asked for and not read.
+    refused: AtomicUsize,
+}
+
+impl Vast {
+    const BYTES: u64 = 1 << 30;
+
+    fn of(inner: &MemoryBucket, vast: impl IntoIterator<Item = ObjectKey>) -> Self {
+        Self { inner: inner.clone(), vast: vast.into_iter().collect(), refused: AtomicUsize::new(0) }
+    }
+}
+
+#[async_trait]
+impl Bucket for Vast {
+    fn name(&self) -> &'static str {
+        "vast"
+    }
+
+    async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.inner.create(cx, key, bytes).await
+    }
+
+    async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.inner.write(cx, key, bytes).await
+    }
+
+    async fn replace(&self, cx: &OpContext, key: &ObjectKey, version: &ObjectVersion, bytes: Vec<u8>) -> Result<()> {
+        self.inner.replace(cx, key, version, bytes).await
+    }
+
+    async fn read_version(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<(Vec<u8>, ObjectVersion)>> {
+        self.inner.read_version(cx, key).await
+    }
+
+    async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
+        assert!(!self.vast.contains(key), "{key} was read whole");
+        self.inner.read(cx, key).await
+    }
+
+    async fn read_within(&self, cx: &OpContext, key: &ObjectKey, most: u64) -> Result<Option<Vec<u8>>> {
+        if !self.vast.contains(key) {
+            return self.inner.read_within(cx, key, most).await;
+        }
+        assert!(most < Self::BYTES, "{key} was read within {most} bytes");
+        self.refused.fetch_add(1, Ordering::SeqCst);
+        Err(Error::new(ErrorKind::Corrupt, "read an object").on(key).because("it is vast"))
+    }
+
+    async fn list<'a>(
+        &self,
+        cx: &OpContext,
+        within: &ObjectKey,
+        after: Option<&'a ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<ObjectKey>> {
+        self.inner.list(cx, within, after, limit).await
+    }
+
+    async fn delete(&self, cx: &OpContext, key: &ObjectKey) -> Result<()> {
+        self.inner.delete(cx, key).await
+    }
+
+    fn location(&self, key: &ObjectKey) -> String {
+        self.inner.location(key)
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_a_log_that_is_larger_than_any_is_spoilt_and_not_read() {
+    let (memory, items) = (MemoryBucket::new(), items(258).await);
+    let ledger = Ledger::open(&cx(), Arc::new(memory.clone()), key()).await.unwrap();
+    for part in [0..2, 2..258] {
+        ledger.append(&cx(), items[part].to_vec()).await.unwrap();
+    }
+    let parts: Vec<ObjectKey> = memory.objects().keys().filter(|key| key.as_str() != "log/probe").cloned().collect();
+    for part in parts {
+        let bucket = Vast::of(&memory, [part.clone()]);
+        let verification = verify(&bucket, &[]).await;
+        let told: Vec<_> = verification.failures.iter().map(|(told, _)| told.as_str()).collect();
+        assert_eq!(told, [part.as_str()], "{verification}");
+        assert!(bucket.refused.load(Ordering::SeqCst) >= 1, "{part} was not looked at");
+    }
+    // Nor does whoever proves something from tiles read one.
+    let tiles = ["log/tile/0/000", "log/tile/entries/000", "log/checkpoint"].map(|name| name.parse::<ObjectKey>().unwrap());
+    for tile in tiles {
+        let reader = LogReader::new(Arc::new(Vast::of(&memory, [tile])), key().identity());
+        assert_eq!(reader.bundle(&cx(), items[7].id()).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    }
+}
+
+#[tokio::test]
+async fn of_the_parts_of_tiles_no_more_are_read_than_are_told() {
+    let memory = MemoryBucket::new();
+    let ledger = Ledger::open(&cx(), Arc::new(memory.clone()), key()).await.unwrap();
+    ledger.append(&cx(), items(120).await).await.unwrap();
+    let of = |width: usize| {
+        ["tile/0", "tile/entries"].map(|folder| format!("log/{folder}/000.p/{width}").parse::<ObjectKey>().unwrap())
+    };
+    let bucket = Vast::of(&memory, (1..=120).flat_map(of));
+    for part in &bucket.vast {
+        memory.objects().entry(part.clone()).or_default();
+    }
+    let verification = verify(&bucket, &[]).await;
+    assert_eq!(verification.failures.len(), MAX_FAILURES, "{verification}");
+    let refused = bucket.refused.load(Ordering::SeqCst);
+    assert!(refused <= MAX_FAILURES + 1, "{refused} were asked for");
 }
 
 /// Blobs of which one never ends, as a short list of parts may say of it.

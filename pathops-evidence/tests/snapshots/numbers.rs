@@ -197,6 +197,22 @@ impl Bucket for Raced {
     }
 }
 
+/// White space behind it says nothing, and keeps whoever reads it busy all the same.
+#[tokio::test]
+async fn what_is_far_longer_than_the_snapshot_of_the_log_is_not_read_for_it() {
+    let store = Store::default();
+    take(&store.streams().await, "orders", "first").await.unwrap();
+    let object: ObjectKey = format!("snapshots/shop/orders/preflight/{:020}", 0).parse().unwrap();
+    let whole = store.bucket.objects()[&object].clone();
+    let longer = |more: usize| [whole.clone(), vec![b' '; more]].concat();
+    store.bucket.objects().insert(object.clone(), longer(100));
+    is_verified(&store, 1).await;
+    store.bucket.objects().insert(object.clone(), longer(2 << 20));
+    let verification = store.verify(&[]).await;
+    let [(part, why)] = verification.failures.as_slice() else { panic!("{verification}") };
+    assert!(part == object.as_str() && why.contains(" bytes, and may have "), "{verification}");
+}
+
 #[tokio::test]
 async fn of_two_writers_at_one_place_the_second_goes_on_behind() {
     let store = Store::default();

@@ -140,6 +140,10 @@ impl Bucket for Faulty<dyn Bucket> {
         self.through(Call::read("read an object"), || self.inner.read(cx, key)).await
     }
 
+    async fn read_within(&self, cx: &OpContext, key: &ObjectKey, most: u64) -> Result<Option<Vec<u8>>> {
+        self.through(Call::read("read an object"), || self.inner.read_within(cx, key, most)).await
+    }
+
     async fn list<'a>(
         &self,
         cx: &OpContext,

@@ -217,6 +217,10 @@ impl Bucket for Watched<dyn Bucket> {
         self.lens.read("read an object", key, self.inner.read(cx, key)).await
     }
 
+    async fn read_within(&self, cx: &OpContext, key: &ObjectKey, most: u64) -> Result<Option<Vec<u8>>> {
+        self.lens.read("read an object", key, self.inner.read_within(cx, key, most)).await
+    }
+
     async fn list<'a>(
         &self,
         cx: &OpContext,
