@@ -129,7 +129,7 @@ pub async fn rebuild_index(
 /// What the index answers otherwise. Some of the entries may be added then; adding them again settles it.
 ///
 /// # Cancel safety
-/// As there.
+/// Dropped half way, some of the entries are added, each whole; adding them again settles it.
 pub async fn add_each<'e>(
     cx: &OpContext,
     index: &(impl EvidenceSink + ?Sized),
