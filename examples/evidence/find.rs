@@ -9,7 +9,7 @@ use pathops_core::adapter::{EvidenceIndex as _, EvidenceQuery, IndexedEvidence, 
 use pathops_core::evidence::{Checkpoint, EvidenceId, Predicate as _, Snapshot, TrustRoot};
 use pathops_core::{Digest, OpContext, UnixMillis};
 use pathops_evidence::ledger::{LogReader, Place};
-use pathops_evidence::{Rebuild, Recheck, SnapshotDifference, lineage, rebuild_index};
+use pathops_evidence::{Rebuild, Recheck, SnapshotDifference, add_each, lineage, rebuild_index};
 use pathops_examples::Failure;
 use pathops_examples::store::Store;
 use serde_json::json;
@@ -97,7 +97,9 @@ async fn catch_up(cx: &OpContext, store: &Store, index: &SqliteEvidenceIndex) ->
         if items.is_empty() {
             return Err(format!("no batch has leaf {next}: verify the store").into());
         }
-        index.add_all(cx, &entries).await?;
+        for (entry, why) in add_each(cx, index, &entries).await? {
+            writeln!(io::stderr(), "{} is not in the index, and nothing finds it there: {why}", entry.id())?;
+        }
     }
     if behind > 0 {
         store.indexed_until(index, next).await?;

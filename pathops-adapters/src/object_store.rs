@@ -156,11 +156,19 @@ impl ObjectStoreBlobs {
 
     /// The bytes of a blob that lies in one object, wherever and in whichever form that is intact.
     async fn piece(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Vec<u8>>> {
+        match self.piece_in(cx, digest, &BOTH).await? {
+            None => self.piece_in(cx, digest, &MOVED).await,
+            found => Ok(found),
+        }
+    }
+
+    /// The same, in these places.
+    async fn piece_in(&self, cx: &OpContext, digest: &Digest, places: &[Place]) -> Result<Option<Vec<u8>>> {
         let forms = if self.compress { [Form::Zstd, Form::Plain] } else { [Form::Plain, Form::Zstd] };
         let mut damaged = None;
-        for place in [Place::Kept, Place::Retired] {
+        for place in places {
             for form in forms {
-                match self.object(cx, form, place, digest).await {
+                match self.object(cx, form, *place, digest).await {
                     Ok(None) => {}
                     Err(error) if error.kind() == ErrorKind::Corrupt => damaged = damaged.or(Some(error)),
                     answer => return answer,
@@ -184,6 +192,12 @@ impl ObjectStoreBlobs {
 }
 
 const READ: &str = "read a blob";
+
+/// Where a blob is looked for.
+const BOTH: [Place; 2] = [Place::Kept, Place::Retired];
+/// And then once more: one that is restored meanwhile is in its new place before it leaves the old one, and whoever has looked into the
+/// new one before and into the old one after has seen neither.
+const MOVED: [Place; 1] = [Place::Kept];
 
 #[async_trait]
 impl BlobStore for ObjectStoreBlobs {
@@ -244,18 +258,23 @@ impl BlobStore for ObjectStoreBlobs {
     }
 
     async fn get_stream(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Box<dyn ByteStream>>> {
-        let damaged = match self.piece(cx, digest).await {
-            Ok(Some(bytes)) => return Ok(Some(bytes.into())),
-            Ok(None) => None,
-            Err(error) => Some(error),
-        };
-        for place in [Place::Kept, Place::Retired] {
-            if let Some(parts) = self.list_of(cx, digest, place).await? {
-                let parts = Parts { cx: cx.clone(), blobs: self.clone(), left: parts.into() };
-                return Ok(Some(Box::new(Checked::new(Box::new(parts), *digest, self.location(digest)))));
+        for places in [BOTH.as_slice(), &MOVED] {
+            let damaged = match self.piece_in(cx, digest, places).await {
+                Ok(Some(bytes)) => return Ok(Some(bytes.into())),
+                Ok(None) => None,
+                Err(error) => Some(error),
+            };
+            for place in places {
+                if let Some(parts) = self.list_of(cx, digest, *place).await? {
+                    let parts = Parts { cx: cx.clone(), blobs: self.clone(), left: parts.into() };
+                    return Ok(Some(Box::new(Checked::new(Box::new(parts), *digest, self.location(digest)))));
+                }
+            }
+            if let Some(damaged) = damaged {
+                return Err(damaged);
             }
         }
-        damaged.map_or(Ok(None), Err)
+        Ok(None)
     }
 
     /// The URI of the object with the blob's bytes. `.zst` or `.parts` stands behind it where it lies in that form.

@@ -17,18 +17,28 @@
 //! A batch takes the name of the first leaf that it has, and a name is taken once: of two writers at the same place one is
 //! refused, takes up what the other has written, and goes on behind it. A checkpoint takes the place of the one that its writer has
 //! looked at, and of no other. So no lease is needed for the log to stay one and for its checkpoint never to go back: the number of
-//! the first leaf is the fence, and a writer that was thought dead does no harm. Everything else follows from the batches. After a crash at any moment the next
-//! [`Ledger::open`] takes up the batches that the checkpoint does not cover and publishes them, and makes tiles again that
-//! the machine has lost.
+//! the first leaf is the fence, and a writer that was thought dead does no harm. Everything else follows from the batches: after a crash
+//! at any moment the next [`Ledger::open`] takes up those that the checkpoint does not cover, and publishes them.
 //!
-//! That holds where two things do:
+//! A crash of the machine takes no batch that was answered. The tiles that a batch has filled are on the disk, with one wait for all of
+//! them, before the checkpoint that covers them is written. Checkpoint and partial tiles are written without waiting: `open` takes an
+//! empty checkpoint for none, and where a tile at the edge is lost or damaged, it makes all tiles again from the batches. So it does
+//! where any of the last 16 full tiles of leaves is, or the last one of a level above: a tile that another process had put there a moment
+//! before, and then died, may not have been waited for, and no version before this one waited. 16 tiles have the leaves of the largest
+//! batch that callers share. Full tiles further back are not looked at: where one of those is lost or spoilt, the verifier names it, and
+//! who takes `log/tile` away has `open` make all of them again.
 //!
-//! * Of writers that take one name at the same time, one gets it. The first opening in a bucket lets four take a name at once, and
-//!   refuses the bucket where more than one got it. A race that is lost once in a thousand times is not seen by that: take a
-//!   store that promises it.
+//! Parts of a tile are taken away once it is full and a checkpoint covers it, a few with each append; readers take the full one then.
+//!
+//! The log stays one where two things hold:
+//!
+//! * Of writers that take one name at the same time, one gets it, and of those that replace the same version one does. The first opening
+//!   in a bucket lets four of each try at once, and refuses the bucket where more than one succeeds. A race that is lost once in a
+//!   thousand times is not seen by that: take a store that promises it.
 //! * No batch is ever deleted, and none is lost that was answered. Where one is, another can take its place, and there are two logs by one
-//!   key. A writer that comes upon that stops with `Corrupt`; readers see it only against a checkpoint from elsewhere. So nothing
-//!   here deletes a part of a log, no rule of the bucket may, and a bucket is put back from a backup only while nobody writes.
+//!   key. A writer that comes upon that stops with `Corrupt`; readers see it only against a checkpoint from elsewhere. So nothing here
+//!   deletes a batch, no rule of the bucket may delete any part of a log, and a bucket is put back from a backup only while nobody
+//!   writes.
 //!
 //! Why it is so, and what of the usual layout is left out, is [decision 17](pathops_core::docs::decisions::d0017_ledger).
 
@@ -37,9 +47,12 @@ mod batch;
 mod leaf;
 mod note;
 mod place;
+mod probe;
 mod proof;
 mod read;
+mod starts;
 mod tile;
+mod tiles;
 mod tree;
 mod witness;
 mod witnessing;
@@ -48,9 +61,8 @@ mod written;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::join_all;
 use futures_util::lock::Mutex as Turn;
-use pathops_core::adapter::{Bucket, ObjectVersion};
+use pathops_core::adapter::Bucket;
 use pathops_core::evidence::Checkpoint;
 use pathops_core::{Digest, Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
 
@@ -59,6 +71,7 @@ pub(crate) use leaf::{SignedBy, Stored};
 pub(crate) use note::MAX_NOTE_BYTES;
 pub use note::{LogIdentity, LogKey, NoteError};
 pub use place::Place;
+pub(crate) use probe::probe;
 pub use proof::is_consistent;
 pub use read::LogReader;
 pub(crate) use tile::checkpoint_key;
@@ -73,6 +86,12 @@ const MAX_BATCH: usize = 4_096;
 
 /// How often others may be faster with a checkpoint. Each time the log has grown, so it is not the store that is at fault.
 const MAX_TRIES: usize = 1_000;
+
+/// How often others may append first at the place that is behind all that is known. Each time all that is there was taken up.
+const MAX_REFUSED: usize = 100;
+
+/// How many batches of others are taken up in a row: they may append faster than this reads.
+const MAX_TAKEN: usize = 1_024;
 
 /// Appends to a log. Callers at the same time share a batch: one object, one checkpoint.
 #[derive(Debug)]
@@ -104,10 +123,12 @@ struct Tip {
     entries: Vec<u8>,
     /// The published checkpoint that was last seen, on which the edge follows.
     published: Option<Checkpoint>,
-    /// Where the leaves are that were appended and are not published yet.
+    /// Where the leaves are that somebody here waits for, and that are not published yet.
     places: HashMap<Digest, u64>,
-    /// The tiles that follow from them and are not written yet.
-    objects: BTreeMap<ObjectKey, Vec<u8>>,
+    /// The tiles that have become full and are not written yet.
+    full: BTreeMap<ObjectKey, Vec<u8>>,
+    /// The folders of what was written of tiles before they were full.
+    parts: VecDeque<ObjectKey>,
 }
 
 impl Ledger {
@@ -130,7 +151,7 @@ impl Ledger {
                 tip => tip?,
             },
         };
-        while ledger.make_good(cx, &mut tip).await? {}
+        while ledger.catch_up(cx, &mut tip, &HashSet::new()).await? {}
         ledger.publish(cx, &mut tip).await?;
         *ledger.tip.lock().await = tip;
         Ok(ledger)
@@ -141,7 +162,7 @@ impl Ledger {
     async fn rebuild(&self, cx: &OpContext, checkpoint: &Checkpoint) -> Result<Tip> {
         tracing::warn!(log = %self.key.identity().origin(), "the tiles are damaged; they are made again from the batches");
         let mut tip = Tip::default();
-        while tip.edge.size() < checkpoint.size && self.make_good(cx, &mut tip).await? {}
+        while tip.edge.size() < checkpoint.size && self.catch_up(cx, &mut tip, &HashSet::new()).await? {}
         if (tip.edge.size(), tip.edge.root()) == (checkpoint.size, checkpoint.root) {
             return Ok(tip);
         }
@@ -158,7 +179,8 @@ impl Ledger {
     ///
     /// # Errors
     /// `Invalid` for more than 256 MiB at once; `Corrupt` where somebody else has written into the log what is no batch, or the bucket
-    /// has lost a batch and the log was signed with another in its place; what the bucket answers.
+    /// has lost a batch and the log was signed with another in its place; `Unavailable` where others append all the time, faster than
+    /// this reads what they append, and none of it is appended; what the bucket answers.
     pub async fn append(&self, cx: &OpContext, items: Vec<Item>) -> Result<Vec<u64>> {
         let mine = Waiting::of(items);
         self.queue().push_back(mine.clone());
@@ -178,7 +200,8 @@ impl Ledger {
     /// appends in between, and what other writers do is taken up: so it is there once, however long this process was paused.
     pub(crate) async fn append_once(&self, cx: &OpContext, item: Item, from: u64) -> Result<u64> {
         let mut tip = self.tip.lock().await;
-        while self.make_good(cx, &mut tip).await? {}
+        // What is left of it is looked through where the item is appended.
+        self.take_up(cx, &mut tip, MAX_TAKEN, &HashSet::new()).await?;
         self.publish(cx, &mut tip).await?;
         if let Some(place) = self.reader().place(cx, item.id(), from).await? {
             return Ok(place);
@@ -228,63 +251,68 @@ impl Ledger {
         Ok(())
     }
 
+    /// Appends what of these items nobody has appended yet, behind all that others have.
     async fn commit(&self, cx: &OpContext, tip: &mut Tip, together: &[Waiting]) -> Result<()> {
+        let all = || together.iter().flat_map(|waiting| waiting.items.iter()).map(|item| (leaf_hash(item.leaf()), item));
+        let wanted: HashSet<Digest> = all().map(|(hash, _)| hash).collect();
+        let mut refused = 0;
         loop {
-            let mut missing: Vec<Item> = Vec::new();
             let mut seen = HashSet::new();
-            for item in together.iter().flat_map(|waiting| waiting.items.iter()) {
-                let hash = leaf_hash(item.leaf());
-                if !tip.places.contains_key(&hash) && seen.insert(hash) {
-                    missing.push(item.clone());
-                }
-            }
+            let missing = all().filter(|(hash, _)| !tip.places.contains_key(hash) && seen.insert(*hash));
+            let missing: Vec<Item> = missing.map(|(_, item)| item.clone()).collect();
             if missing.is_empty() {
                 return Ok(());
             }
             let start = tip.edge.size();
+            if refused == MAX_REFUSED {
+                let why = format!("others append faster: {refused} times they were first behind all that was there");
+                let error = Error::new(ErrorKind::Unavailable, "append to the ledger").on(start).because(why);
+                return Err(error.advise("try again, which goes on from there; let fewer append, or append more at once"));
+            }
             let bytes = batch::encode(start, &missing)?;
             match self.bucket.create(&cx.part(&format!("batch {start}")), &named(tile::batch_key(start))?, bytes).await {
-                Ok(()) => tip.take(missing)?,
+                Ok(()) => tip.take(missing, &wanted)?,
                 // Somebody has written there: this very call, whose answer was lost, or another writer.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists || error.effect() == Effect::Unknown => {
-                    if !self.catch_up(cx, tip).await? {
+                    if self.take_up(cx, tip, MAX_TAKEN, &wanted).await? == 0 {
                         return Err(error);
                     }
+                    refused += 1;
                 }
                 Err(error) => return Err(error),
             }
         }
     }
 
-    /// Takes up the batch that follows, where there is one.
-    async fn catch_up(&self, cx: &OpContext, tip: &mut Tip) -> Result<bool> {
+    /// Takes up the batches that follow, up to so many; how many there were.
+    async fn take_up(&self, cx: &OpContext, tip: &mut Tip, most: usize, wanted: &HashSet<Digest>) -> Result<usize> {
+        let mut taken = 0;
+        while taken < most && self.catch_up(cx, tip, wanted).await? {
+            taken += 1;
+        }
+        Ok(taken)
+    }
+
+    /// Takes up the batch that follows, where there is one, and writes the tiles that it has filled: a log may be long. Of its leaves,
+    /// the places of those that are `wanted` are kept.
+    async fn catch_up(&self, cx: &OpContext, tip: &mut Tip, wanted: &HashSet<Digest>) -> Result<bool> {
         let start = tip.edge.size();
         let Some(items) = batch_at(cx, &*self.bucket, start).await? else { return Ok(false) };
-        tip.take(items)?;
+        tip.take(items, wanted)?;
+        self.write_full(cx, tip).await?;
         Ok(true)
     }
 
-    /// Takes up the batch that follows and writes its tiles: whoever appended it is not here to be told, and a log may be long.
-    async fn make_good(&self, cx: &OpContext, tip: &mut Tip) -> Result<bool> {
-        let found = self.catch_up(cx, tip).await?;
-        tip.places.clear();
-        self.write_tiles(cx, tip).await?;
-        Ok(found)
-    }
-
-    /// Writes the tiles, and then the checkpoint that covers them, unless another writer has covered them already.
+    /// Writes the tiles, and then the checkpoint that covers them, unless another writer has covered them already. What others append
+    /// meanwhile is published too, up to a limit.
     ///
     /// A checkpoint takes the place of exactly the one that was looked at. So the published one never goes back: who stalls between
     /// looking and writing is refused, and looks again.
     async fn publish(&self, cx: &OpContext, tip: &mut Tip) -> Result<()> {
+        let mut most = MAX_TAKEN;
         while tip.published.as_ref().map_or(0, |it| it.size) != tip.edge.size() {
-            for (tile, hashes) in tip.edge.partial() {
-                tip.objects.insert(named(tile.key())?, tile::encode(hashes));
-                if tile.level == 0 {
-                    tip.objects.insert(named(tile.entries())?, tip.entries.clone());
-                }
-            }
-            self.write_tiles(cx, tip).await?;
+            self.write_full(cx, tip).await?;
+            self.write_partial(cx, tip).await?;
             let checkpoint = Checkpoint { size: tip.edge.size(), root: tip.edge.root() };
             let mut tries = 0;
             while !self.publish_checkpoint(cx, tip.published.as_ref(), &checkpoint).await? {
@@ -296,8 +324,9 @@ impl Ledger {
             }
             tip.published = Some(checkpoint);
             tip.places.clear();
-            while self.make_good(cx, tip).await? {}
+            most = most.saturating_sub(self.take_up(cx, tip, most, &HashSet::new()).await?);
         }
+        self.clear_parts(cx, tip).await;
         Ok(())
     }
 
@@ -343,30 +372,29 @@ impl Ledger {
         })
     }
 
-    async fn write_tiles(&self, cx: &OpContext, tip: &mut Tip) -> Result<()> {
-        while let Some((key, bytes)) = tip.objects.first_key_value() {
-            self.bucket.write(&cx.part(key.as_str()), key, bytes.clone()).await?;
-            tip.objects.pop_first();
-        }
-        Ok(())
-    }
-
     fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Tip {
-    /// Takes up what a batch has appended.
-    fn take(&mut self, items: Vec<Item>) -> Result<()> {
+    /// Takes up what a batch has appended, and where of it the `wanted` leaves are.
+    fn take(&mut self, items: Vec<Item>, wanted: &HashSet<Digest>) -> Result<()> {
+        let before = self.edge.size();
         for item in items {
             let hash = leaf_hash(item.leaf());
-            self.places.insert(hash, self.edge.size());
+            if wanted.contains(&hash) {
+                self.places.insert(hash, self.edge.size());
+            }
             self.entries.extend(tile::entry(item.leaf()).unwrap_or_default());
             for (tile, hashes) in self.edge.push(hash) {
-                self.objects.insert(named(tile.key())?, tile::encode(&hashes));
+                self.full.insert(named(tile.key())?, tile::encode(&hashes));
                 if tile.level == 0 {
-                    self.objects.insert(named(tile.entries())?, std::mem::take(&mut self.entries));
+                    self.full.insert(named(tile.entries())?, std::mem::take(&mut self.entries));
+                }
+                // Only of one that was begun before, parts were written.
+                if tile.first() < before {
+                    self.parts.extend(tile.parts());
                 }
             }
         }
@@ -384,63 +412,4 @@ pub(crate) async fn batch_at(cx: &OpContext, bucket: &dyn Bucket, start: u64) ->
 /// Every name that a log gives is one.
 fn named(key: Option<ObjectKey>) -> Result<ObjectKey> {
     key.ok_or_else(|| Error::new(ErrorKind::Unexpected, "name a part of the ledger"))
-}
-
-/// How many take a name at once where it is tried whether one of them gets it.
-const RACERS: usize = 4;
-
-/// Whether a bucket keeps a name for who has taken it, also from who tries at the same time, and bytes from whoever means others; for
-/// `what`, by this object. Once it is there nobody races for it again: a name can be raced for once.
-pub(crate) async fn probe(cx: &OpContext, bucket: &dyn Bucket, what: &'static str, object: &str) -> Result<()> {
-    let (key, cx) = (named(ObjectKey::parse(object).ok())?, cx.part("probe"));
-    let bytes = b"whoever reads this: it only tries the bucket\n";
-    let winners = match bucket.read(&cx, &key).await {
-        Ok(None) => race(&cx, bucket, &key, bytes).await?,
-        _ => 0,
-    };
-    let mut created = bucket.create(&cx, &key, bytes.to_vec()).await;
-    if created.is_ok() || is_lost(&created) {
-        created = bucket.create(&cx, &key, bytes.to_vec()).await;
-    }
-    let refused = |answer, kind, why| refused(what, bucket.location(&key), answer, kind, why);
-    refused(created, ErrorKind::AlreadyExists, "lets a name be taken twice: it ignores `If-None-Match`")?;
-    if winners > 1 {
-        // Whoever comes next is to see it, too.
-        bucket.delete(&cx, &key).await?;
-        let why = "lets several take a name at the same time: it looks at `If-None-Match` and writes later";
-        return Err(unfit(what, bucket.location(&key), why));
-    }
-    let unknown = ObjectVersion::new("\"0\"");
-    let mut replaced = bucket.replace(&cx, &key, &unknown, bytes.to_vec()).await;
-    if is_lost(&replaced) {
-        replaced = bucket.replace(&cx, &key, &unknown, bytes.to_vec()).await;
-    }
-    refused(replaced, ErrorKind::Conflict, "replaces what was not meant: it ignores `If-Match`")
-}
-
-/// How many of several who try at once are told that they have taken a name.
-async fn race(cx: &OpContext, bucket: &dyn Bucket, key: &ObjectKey, bytes: &[u8]) -> Result<usize> {
-    let answers = join_all((0..RACERS).map(|_| bucket.create(cx, key, bytes.to_vec()))).await;
-    let winners = answers.iter().filter(|answer| answer.is_ok()).count();
-    let failed = |answer: &Result<()>| answer.as_ref().is_err_and(|error| error.kind() != ErrorKind::AlreadyExists);
-    answers.into_iter().find(|answer| failed(answer) && !is_lost(answer)).unwrap_or(Ok(())).map(|()| winners)
-}
-
-/// Whether nobody knows what was done.
-fn is_lost(answer: &Result<()>) -> bool {
-    answer.as_ref().is_err_and(|error| error.effect() == Effect::Unknown)
-}
-
-/// What has to be refused with this kind.
-fn refused(what: &'static str, at: String, answer: Result<()>, kind: ErrorKind, why: &str) -> Result<()> {
-    match answer {
-        Err(error) if error.kind() == kind => Ok(()),
-        Err(error) => Err(error),
-        Ok(()) => Err(unfit(what, at, why)),
-    }
-}
-
-fn unfit(what: &'static str, at: String, why: &str) -> Error {
-    let error = Error::new(ErrorKind::Unsupported, what).on(at).because(format!("the bucket {why}"));
-    error.advise("use a folder, or an object store that honours conditional writes")
 }

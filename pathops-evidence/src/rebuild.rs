@@ -51,8 +51,18 @@ pub struct Rebuilt {
     pub leaves: u64,
     /// How many entries were added, or were there already.
     pub added: u64,
-    /// How many leaves were not, and the first [`MAX_FAILURES`] of them with the reason: nobody trusted has signed them.
+    /// How many leaves were not, and the first [`MAX_FAILURES`] of them with the reason: nobody trusted has signed them, or the index
+    /// refuses them as [none that it takes](IndexedEvidence::check). None of these keeps out another.
     pub refused: (u64, Vec<(u64, String)>),
+}
+
+impl Rebuilt {
+    fn refuse(&mut self, leaf: u64, why: String) {
+        self.refused.0 += 1;
+        if self.refused.1.len() < MAX_FAILURES {
+            self.refused.1.push((leaf, why));
+        }
+    }
 }
 
 /// Adds everything that is in the ledger to an index, with its place there. What is in the index stays; what is added again
@@ -100,14 +110,44 @@ pub async fn rebuild_index(
     let mut ready = source.batch(cx, &mut rebuilt).await?;
     while let Some(batch) = ready {
         let key = cx.part(&format!("leaves before {}", batch.until));
-        let added = u64::try_from(batch.entries.len()).unwrap_or(u64::MAX);
         // The next is read while this is written.
-        let (until, written) = (batch.until, async { index.take(&key, &batch.entries).await });
-        ((), ready) = try_join(written, source.batch(cx, &mut rebuilt)).await?;
-        rebuilt.added += added;
-        *next = until;
+        let (refused, following) = try_join(add_each(&key, index, &batch.entries), source.batch(cx, &mut rebuilt)).await?;
+        rebuilt.added += u64::try_from(batch.entries.len() - refused.len()).unwrap_or(u64::MAX);
+        for (entry, error) in refused {
+            rebuilt.refuse(entry.leaf().unwrap_or_default(), error.to_string());
+        }
+        *next = batch.until;
+        ready = following;
     }
     Ok(rebuilt)
+}
+
+/// Adds entries to an index, and gives those that it refuses as `Invalid`, each with its error: one that is none for an index keeps out
+/// no other. They are added all at once; where that is refused, each half by itself, and so on to the one.
+///
+/// # Errors
+/// What the index answers otherwise. Some of the entries may be added then; adding them again settles it.
+///
+/// # Cancel safety
+/// Dropped half way, some of the entries are added, each whole; adding them again settles it.
+pub async fn add_each<'e>(
+    cx: &OpContext,
+    index: &(impl EvidenceSink + ?Sized),
+    entries: &'e [IndexedEvidence],
+) -> Result<Vec<(&'e IndexedEvidence, Error)>> {
+    let (mut refused, mut left) = (Vec::new(), vec![(0, entries)]);
+    while let Some((at, some)) = left.pop() {
+        match (index.take(&cx.part(&format!("{} from {at}", some.len())), some).await, some) {
+            (Err(error), [one]) if error.kind() == ErrorKind::Invalid => refused.push((one, error)),
+            (Err(error), [_, _, ..]) if error.kind() == ErrorKind::Invalid => {
+                let middle = some.len() / 2;
+                let (first, second) = some.split_at(middle);
+                left.extend([(at + middle, second), (at, first)]);
+            }
+            (taken, _) => taken?,
+        }
+    }
+    Ok(refused)
 }
 
 const REBUILD: &str = "rebuild an index";
@@ -165,12 +205,7 @@ impl Source<'_> {
                 Found::Item { index, .. } if index < self.from => {}
                 Found::Item { index, item } => match self.entry(index, &item) {
                     Ok(entry) => entries.push(entry),
-                    Err(why) => {
-                        rebuilt.refused.0 += 1;
-                        if rebuilt.refused.1.len() < MAX_FAILURES {
-                            rebuilt.refused.1.push((index, why));
-                        }
-                    }
+                    Err(why) => rebuilt.refuse(index, why),
                 },
             }
             if entries.len() >= AT_ONCE {

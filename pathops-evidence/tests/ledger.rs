@@ -242,15 +242,21 @@ async fn a_bucket_that_ignores_conditions_is_refused() {
 
 /// One after the other is refused there, and that is not enough.
 #[tokio::test]
-async fn a_bucket_in_which_two_can_take_a_name_at_once_is_refused() {
-    let memory = MemoryBucket::new();
-    let bucket: Arc<dyn Bucket> = Arc::new(Looking { inner: memory.clone() });
-    for _ in 0..2 {
-        let error = open(&bucket).await.unwrap_err();
-        assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains("at the same time"), "{error}");
+async fn a_bucket_in_which_two_can_take_a_name_or_replace_a_version_at_once_is_refused() {
+    for (of_replacements, why) in [(false, "take a name at the same time"), (true, "replace the same version at the same time")] {
+        let memory = MemoryBucket::new();
+        let looking = || Arc::new(Looking { inner: memory.clone(), of_replacements }) as Arc<dyn Bucket>;
+        for _ in 0..2 {
+            let error = open(&looking()).await.unwrap_err();
+            assert!(error.kind() == ErrorKind::Unsupported && error.to_string().contains(why), "{error}");
+        }
+        // Whoever takes one away leaves nothing that a good bucket would be refused for; and one that has raced does not again.
+        open(&(Arc::new(memory.clone()) as Arc<dyn Bucket>)).await.unwrap();
+        open(&looking()).await.unwrap();
+        // An earlier version has raced for the name, and for no version of it.
+        memory.objects().insert("log/probe".parse().unwrap(), b"whoever reads this: it only tries the bucket\n".to_vec());
+        assert_eq!(open(&looking()).await.is_err(), of_replacements);
     }
-    // Whoever takes one away leaves nothing that a good bucket would be refused for.
-    open(&(Arc::new(memory) as Arc<dyn Bucket>)).await.unwrap();
 }
 
 /// A bucket that loses a batch lets another take its place, and then there are two logs by one key: whoever comes second is told.
@@ -323,6 +329,18 @@ async fn tiles_follow_from_the_batches() {
         .extend(good.iter().filter(|(key, _)| !key.as_str().contains("tile")).map(|(key, it)| (key.clone(), it.clone())));
     drop(open(&bucket).await.unwrap());
     holds(&bucket, &all).await;
+    // One at the edge or one that is full, lost or as a crash leaves it.
+    for tile in good.keys().filter(|key| key.as_str().contains("tile") && !key.as_str().ends_with(".p/200")) {
+        let bytes = &good[tile];
+        for left in [None, Some(Vec::new()), Some(bytes[..bytes.len() / 2].to_vec()), Some(vec![0; bytes.len()])] {
+            let mut objects = good.clone();
+            objects.remove(tile);
+            objects.extend(left.map(|left| (tile.clone(), left)));
+            *memory.objects() = objects;
+            drop(open(&bucket).await.unwrap());
+            assert_eq!(memory.objects().get(tile), Some(bytes), "{tile}");
+        }
+    }
     *memory.objects() = good.clone();
     memory.objects().retain(|key, _| !key.as_str().contains("tile") && !key.as_str().ends_with("batch/00000000000000000200"));
     assert_eq!(open(&bucket).await.unwrap_err().kind(), ErrorKind::Corrupt);
@@ -530,19 +548,25 @@ impl Unconditional {
     }
 }
 
-/// Looks whether a name is free, and takes it later.
+/// Looks whether a name is free, and takes it later; or which version is there, and replaces it later.
 #[derive(Debug)]
 struct Looking {
     inner: MemoryBucket,
+    of_replacements: bool,
 }
 
 bucket!(Looking);
 
 impl Looking {
     async fn puts(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>, put: Put<'_>) -> Result<()> {
-        let is_taken = matches!(put, Put::Create) && self.inner.read(cx, key).await?.is_some();
+        let there = self.inner.read_version(cx, key).await?.map(|(_, version)| version);
+        let is_meant = match put {
+            Put::Create => !self.of_replacements && there.is_none(),
+            Put::Replace(version) => self.of_replacements && there.as_ref() == Some(version),
+            Put::Write => false,
+        };
         tokio::task::yield_now().await;
-        let put = if matches!(put, Put::Create) && !is_taken { Put::Write } else { put };
+        let put = if is_meant { Put::Write } else { put };
         put.to(&self.inner, cx, key, bytes).await
     }
 }

@@ -245,6 +245,35 @@ async fn what_nobody_trusted_has_signed_is_named_and_left_out() {
     }
 }
 
+/// Evidence about something whose digest is longer than any.
+async fn too_long(number: i64) -> Item {
+    let mut subject = Subject::named("orders");
+    subject.digest.insert("sha512".to_owned(), "0".repeat(8_000));
+    let payload = Statement::new(vec![subject], "https://example.org/number", &number).unwrap().to_canonical().unwrap();
+    let signature = signer(1).sign(&cx(), &pre_authentication_encoding(PAYLOAD_TYPE, &payload)).await.unwrap();
+    Item::new(Envelope::new(&payload, &signer(1).public_key(), signature), signer(1).public_key()).unwrap()
+}
+
+#[tokio::test]
+async fn what_an_index_refuses_is_named_and_keeps_out_no_other() {
+    let bucket = ledger(30).await;
+    let ledger = Ledger::open(&cx(), Arc::new(bucket.clone()), key()).await.unwrap();
+    ledger.append(&cx(), vec![too_long(0).await, item(31, 1).await, too_long(1).await]).await.unwrap();
+    for recheck in BOTH {
+        let (index, mut next) = (MemoryEvidenceIndex::new(), 0);
+        let rebuilt = rebuild(&bucket, &index, recheck, &mut next).await.unwrap();
+        assert_eq!((rebuilt.added, rebuilt.refused.0, next, index.all().len()), (31, 2, 33, 31));
+        let refused: Vec<_> = rebuilt.refused.1.iter().map(|(leaf, _)| *leaf).collect();
+        assert_eq!(refused, [30, 32]);
+        let reason = &rebuilt.refused.1[0].1;
+        assert!(reason.contains("a digest has 8000 bytes, above 1024"), "{reason}");
+    }
+    // Any other failure ends it, as it did.
+    let full = FailsOnce { inner: MemoryEvidenceIndex::new(), calls: Arc::new(AtomicUsize::new(1)) };
+    let error = rebuild(&bucket, &full, Recheck::Log, &mut 0).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::StorageFull);
+}
+
 #[tokio::test]
 async fn a_ledger_that_is_not_what_it_should_be_is_refused_and_the_part_named() {
     let bucket = ledger(300).await;

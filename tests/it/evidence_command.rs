@@ -494,6 +494,29 @@ fn a_producer_is_known_by_its_name_and_speaks_for_nobody_else() {
     assert!(spoken.0 == Some(1) && spoken.1.contains("the producer `scanner` speaks for PathOps"), "{spoken:?}");
 }
 
+/// The ledger has what no index takes, and the rest is found as ever.
+#[test]
+fn what_no_index_takes_is_told_and_keeps_out_nothing_else() {
+    let store = Store::filled();
+    let before = store.found(&[]).len();
+    let signing = store.0.path().join("store.keys/signing.pem");
+    let signer = || Arc::new(LocalSigner::open_or_create(&signing).unwrap());
+    let scan = |at| Vulnerabilities {
+        scanner: Scanner { uri: "https://scanner.example".to_owned(), version: None, result: Vec::new() },
+        metadata: ScanTimes { scan_started_on: UnixMillis(0), scan_finished_on: UnixMillis(at) },
+    };
+    let subject = Subject::named("orders").with_sha256(&Digest::of(b"artifact"));
+    let mut long = subject.clone();
+    long.digest.insert("sha512".to_owned(), "0".repeat(8_000));
+    sealed_by(&store, signer(), Draft::new("scan", vec![long], &scan(1)).unwrap());
+    sealed_by(&store, signer(), Draft::new("scan", vec![subject], &scan(2)).unwrap());
+    let told = store.run("query", &["--json"]);
+    assert!(told.0 == Some(0) && told.1.lines().count() == before + 1 && told.2.contains("a digest has 8000 bytes"), "{told:?}");
+    assert_eq!(store.found(&[]).len(), before + 1, "it is told once");
+    store.run("rebuild-index", &[]).is_refused("leaf 7 is not: ");
+    assert_eq!(store.found(&[]).len(), before + 1);
+}
+
 /// Seals a statement into a store in somebody's name.
 fn sealed_by(store: &Store, signer: Arc<dyn Signer>, draft: Draft) {
     wait(async {

@@ -1,8 +1,9 @@
 use std::sync::LazyLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pathops_core::adapter::BlobCollector as _;
+use pathops_core::adapter::{BlobCollector as _, ObjectVersion};
 use pathops_core::memory::{Fault, Faults, Faulty, ManualClock, MemoryBucket, When};
-use pathops_core::{Effect, IdempotencyKey, UnixMillis};
+use pathops_core::{Effect, IdempotencyKey, ObjectKey, UnixMillis};
 
 use super::*;
 
@@ -125,6 +126,87 @@ fn a_large_blob_lies_in_pieces_that_its_list_names() {
     bucket.objects().remove(&Form::Plain.key(Place::Kept, &parts[2].digest).unwrap());
     let error = run(read_all(&blobs, &digest)).unwrap_err();
     assert!(error.kind() == ErrorKind::Corrupt && error.to_string().contains(&parts[2].digest.to_string()), "{error}");
+}
+
+/// A bucket in which somebody restores everything before this reading of what is retired.
+#[derive(Debug)]
+struct Restoring {
+    inner: MemoryBucket,
+    left: AtomicUsize,
+}
+
+impl Restoring {
+    fn moved(bucket: &MemoryBucket, from: &str, to: &str) {
+        let mut objects = bucket.objects();
+        for (key, bytes) in std::mem::take(&mut *objects) {
+            objects.insert(key.as_str().replacen(from, to, 1).parse().unwrap(), bytes);
+        }
+    }
+}
+
+#[async_trait]
+impl Bucket for Restoring {
+    fn name(&self) -> &'static str {
+        "restoring"
+    }
+
+    async fn create(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.inner.create(cx, key, bytes).await
+    }
+
+    async fn write(&self, cx: &OpContext, key: &ObjectKey, bytes: Vec<u8>) -> Result<()> {
+        self.inner.write(cx, key, bytes).await
+    }
+
+    async fn replace(&self, cx: &OpContext, key: &ObjectKey, version: &ObjectVersion, bytes: Vec<u8>) -> Result<()> {
+        self.inner.replace(cx, key, version, bytes).await
+    }
+
+    async fn read_version(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<(Vec<u8>, ObjectVersion)>> {
+        self.inner.read_version(cx, key).await
+    }
+
+    async fn read(&self, cx: &OpContext, key: &ObjectKey) -> Result<Option<Vec<u8>>> {
+        if key.as_str().starts_with("retired/") && self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            Self::moved(&self.inner, "retired/", "blobs/");
+        }
+        self.inner.read(cx, key).await
+    }
+
+    async fn list<'a>(
+        &self,
+        cx: &OpContext,
+        within: &ObjectKey,
+        after: Option<&'a ObjectKey>,
+        limit: usize,
+    ) -> Result<Vec<ObjectKey>> {
+        self.inner.list(cx, within, after, limit).await
+    }
+
+    async fn delete(&self, cx: &OpContext, key: &ObjectKey) -> Result<()> {
+        self.inner.delete(cx, key).await
+    }
+
+    fn location(&self, key: &ObjectKey) -> String {
+        self.inner.location(key)
+    }
+}
+
+#[test]
+fn what_is_restored_while_it_is_read_is_read() {
+    for bytes in [b"bytes".to_vec(), large()] {
+        let retired = MemoryBucket::new();
+        let digest = run(ObjectStoreBlobs::within(Arc::new(retired.clone())).put(&cx(), bytes.clone())).unwrap();
+        Restoring::moved(&retired, "blobs/", "retired/");
+        for before in 1..=6 {
+            let inner = MemoryBucket::new();
+            *inner.objects() = retired.objects().clone();
+            let blobs = ObjectStoreBlobs::within(Arc::new(Restoring { inner, left: AtomicUsize::new(before) }));
+            assert_eq!(run(read_all(&blobs, &digest)).unwrap(), bytes, "restored before reading {before}");
+        }
+        let gone = ObjectStoreBlobs::within(Arc::new(MemoryBucket::new()));
+        assert!(run(gone.get_stream(&cx(), &digest)).unwrap().is_none(), "what is nowhere is none");
+    }
 }
 
 /// A short list may name more bytes than anybody can read.

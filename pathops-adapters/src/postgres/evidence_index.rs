@@ -95,6 +95,7 @@ impl EvidenceIndex for PostgresEvidenceIndex {
 
     async fn add_all(&self, cx: &OpContext, evidence: &[IndexedEvidence]) -> Result<()> {
         let Some(first) = evidence.first() else { return Ok(()) };
+        evidence.iter().try_for_each(IndexedEvidence::check)?;
         let call = self.database.call("index evidence", first.id());
         in_time(cx, &call, self.add(&call, evidence)).await
     }

@@ -139,6 +139,7 @@ impl SqliteEvidenceDraft {
 impl EvidenceSink for SqliteEvidenceDraft {
     async fn take(&self, _: &OpContext, evidence: &[IndexedEvidence]) -> Result<()> {
         let Some(first) = evidence.first() else { return Ok(()) };
+        evidence.iter().try_for_each(IndexedEvidence::check)?;
         let mut transaction = self.database.begin("index evidence", first.id()).await?;
         // What comes again is found at the end.
         let added = add_rows(&mut transaction, Tables { take_up: "", ..TABLES }, evidence).await;

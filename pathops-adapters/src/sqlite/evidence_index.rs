@@ -98,6 +98,7 @@ impl EvidenceIndex for SqliteEvidenceIndex {
 
     async fn add_all(&self, _: &OpContext, evidence: &[IndexedEvidence]) -> Result<()> {
         let Some(first) = evidence.first() else { return Ok(()) };
+        evidence.iter().try_for_each(IndexedEvidence::check)?;
         let mut transaction = self.database.begin("index evidence", first.id()).await?;
         let added = add(&mut transaction, evidence).await;
         transaction.finish(added).await

@@ -6,12 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapter::{EvidencePage, EvidenceQuery};
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::evidence::{
     Envelope, EnvelopeError, EvidenceId, Facets, InclusionError, Logged, Statement, TrustRoot, VerifiedEvidence,
 };
 use crate::id::{CommitId, TreeId};
 use crate::op::OpContext;
+
+/// How many bytes a digest of a subject, the name of its algorithm, or the type of a predicate has at most in an index: far more than
+/// any that is in use, and as much as every database finds by.
+pub const MAX_INDEXED_BYTES: usize = 1_024;
 
 /// One digest that evidence is about, as a subject of an in-toto statement has it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -135,6 +139,26 @@ impl IndexedEvidence {
         Ok(self)
     }
 
+    /// That every index can find it by all that it is found by. Each index asks this before it adds anything, so that all of them
+    /// have the same.
+    ///
+    /// # Errors
+    /// `Invalid` where a digest, the name of an algorithm or the type of the predicate has more than [`MAX_INDEXED_BYTES`], or a NUL,
+    /// which not every database stores.
+    pub fn check(&self) -> Result<()> {
+        let digests = self.subjects.iter().flat_map(|it| [("an algorithm", &it.algorithm), ("a digest", &it.value)]);
+        for (what, text) in digests.chain([("its predicate type", &self.predicate_type)]) {
+            let why = match text.len() {
+                bytes if bytes > MAX_INDEXED_BYTES => format!("{what} has {bytes} bytes, above {MAX_INDEXED_BYTES}"),
+                _ if text.contains('\0') => format!("{what} has a NUL in it"),
+                _ => continue,
+            };
+            let advice = "state it with digests as tools write them; the ledger has it, and no index does";
+            return Err(Error::new(ErrorKind::Invalid, "index evidence").on(self.id).because(why).advise(advice));
+        }
+        Ok(())
+    }
+
     /// What its envelope says, without where it is: the same whenever it is added.
     #[must_use]
     pub fn without_place(&self) -> Self {
@@ -234,6 +258,7 @@ pub trait EvidenceIndex: Debug + Send + Sync + 'static {
     /// ([`IndexedEvidence::complete`]). So a lost answer is settled by adding again, under any key.
     ///
     /// # Errors
+    /// `Invalid` where one of them is none that an index takes ([`IndexedEvidence::check`]): the others can be added without it;
     /// `StorageFull`, `Unavailable`, `Timeout`, `Corrupt`. With every error that has no unknown effect, nothing has changed.
     ///
     /// # Cancel safety

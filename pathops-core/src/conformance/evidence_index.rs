@@ -17,8 +17,9 @@ use super::case::{Answer as _, abandon, cases as named};
 use super::scm::world::cx;
 use super::step::{Pinned, declares};
 use super::{Case, Fresh, Outcome, ensure, into_trials};
-use crate::adapter::{EvidenceIndex, EvidenceIndexCapabilities, IndexedEvidence, Signer as _, SubjectDigest};
+use crate::adapter::{EvidenceIndex, EvidenceIndexCapabilities, IndexedEvidence, MAX_INDEXED_BYTES, Signer as _, SubjectDigest};
 use crate::digest::Digest;
+use crate::error::ErrorKind;
 use crate::evidence::{
     Checkpoint, Envelope, EvidenceId, Inclusion, Logged, PAYLOAD_TYPE, Statement, Subject, TrustRoot, pre_authentication_encoding,
 };
@@ -87,6 +88,7 @@ pub fn cases(capabilities: EvidenceIndexCapabilities) -> Vec<Case<EvidenceIndexW
         it_comes_in_the_order_of_evidence_and_blob,
         nothing_of_many_is_left_out,
         adding_again_changes_nothing,
+        what_no_index_takes_is_refused_and_the_rest_with_it,
         a_second_signer_is_a_second_envelope,
         a_proof_that_comes_later_is_taken_up,
         a_proof_is_not_lost_by_adding_again,
@@ -259,6 +261,35 @@ async fn adding_again_changes_nothing(world: EvidenceIndexWorld) -> Outcome {
         index.add(&cx(key), &evidence).await.works()?;
     }
     finds(&*index, &[digest("orders")], &[evidence]).await
+}
+
+/// Evidence about something with this digest of some algorithm.
+async fn with_digest(algorithm: &str, value: &str) -> Result<IndexedEvidence, String> {
+    let mut subject = Subject::named("orders");
+    subject.digest.insert(algorithm.to_owned(), value.to_owned());
+    signed("it", vec![subject], 1).await
+}
+
+async fn what_no_index_takes_is_refused_and_the_rest_with_it(world: EvidenceIndexWorld) -> Outcome {
+    let index = world.index().await;
+    let longest = "a".repeat(MAX_INDEXED_BYTES);
+    let both = with_digest(&longest, &longest).await?;
+    add(&*index, &both).await?;
+    let good = about("orders", "it").await?;
+    for (algorithm, value) in [
+        ("sha512", format!("{longest}a")),
+        ("sha512", "0123456789abcdef".repeat(500)),
+        ("sha512", "0\u{0}1".to_owned()),
+        (&*format!("{longest}a"), "0".to_owned()),
+    ] {
+        let refused = with_digest(algorithm, &value).await?;
+        let added = index.add_all(&cx("add"), &[good.clone(), refused]).await;
+        added.fails(ErrorKind::Invalid, "no index finds one of them")?;
+        finds(&*index, &[digest("orders")], &[]).await?;
+    }
+    add(&*index, &good).await?;
+    finds(&*index, &[digest("orders")], &[good]).await?;
+    finds(&*index, &[SubjectDigest { algorithm: longest.clone(), value: longest }], &[both]).await
 }
 
 async fn a_second_signer_is_a_second_envelope(world: EvidenceIndexWorld) -> Outcome {

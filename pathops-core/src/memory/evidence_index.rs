@@ -48,6 +48,7 @@ impl EvidenceIndex for MemoryEvidenceIndex {
     }
 
     async fn add_all(&self, _: &OpContext, evidence: &[IndexedEvidence]) -> Result<()> {
+        evidence.iter().try_for_each(IndexedEvidence::check)?;
         let mut envelopes = self.envelopes();
         for evidence in evidence {
             let known = envelopes.entry((evidence.id(), evidence.envelope())).or_insert_with(|| evidence.clone());

@@ -42,6 +42,10 @@ enum Defect {
     PromisesMore,
     LosesPlaces,
     AddsOneByOne,
+    /// Of several, those before the one that it refuses are added.
+    AddsWhatComesFirst,
+    /// Says that all is well.
+    DropsWhatItCannotTake,
 }
 
 /// The reference index, said to be durable and shared, with one defect.
@@ -86,7 +90,10 @@ impl Planted {
             }
             _ => *self.added.lock().unwrap() = before,
         }
-        self.inner.add(cx, evidence).await
+        match self.inner.add(cx, evidence).await {
+            Err(_) if self.defect == Defect::DropsWhatItCannotTake => Ok(()),
+            added => added,
+        }
     }
 
     fn is_about(&self, evidence: &IndexedEvidence, subject: &SubjectDigest) -> bool {
@@ -116,6 +123,9 @@ impl EvidenceIndex for Planted {
     }
 
     async fn add_all(&self, cx: &OpContext, evidence: &[IndexedEvidence]) -> Result<()> {
+        if !matches!(self.defect, Defect::AddsWhatComesFirst | Defect::DropsWhatItCannotTake) {
+            evidence.iter().try_for_each(IndexedEvidence::check)?;
+        }
         for one in evidence {
             self.add_one(cx, one).await?;
             if self.defect == Defect::AddsOneByOne {
@@ -368,6 +378,8 @@ fn each_defect_fails_the_cases_that_name_it() {
         (Defect::PromisesMore, &["pages_follow_each_other_without_a_gap"]),
         (Defect::LosesPlaces, &["a_proof_is_not_lost_by_adding_again", "a_place_in_the_ledger_is_taken_up_and_kept"]),
         (Defect::AddsOneByOne, &["many_are_added_as_one"]),
+        (Defect::AddsWhatComesFirst, &["what_no_index_takes_is_refused_and_the_rest_with_it"]),
+        (Defect::DropsWhatItCannotTake, &["what_no_index_takes_is_refused_and_the_rest_with_it"]),
         (Defect::ForgetsOnRestart, &["what_was_acknowledged_is_there_after_a_restart", "what_one_has_added_another_finds"]),
     ];
     for (defect, expected) in table {

@@ -3,30 +3,37 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::lock::Mutex as Turn;
 use pathops_core::adapter::Bucket;
 use pathops_core::evidence::{Checkpoint, EvidenceId, Inclusion};
 use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result};
 
 use super::leaf::{self, Item};
+use super::starts::Starts;
 use super::tile::{self, FULL, Tile};
+use super::tiles::last_full;
 use super::tree::Edge;
-use super::{LogIdentity, MAX_BATCH, MAX_NOTE_BYTES, NoteError, Tip, batch_at, named, proof};
+use super::{LogIdentity, MAX_NOTE_BYTES, NoteError, Tip, batch_at, named, proof};
 
 /// How many batches are looked into for the one that has a leaf: somebody else may have put some that are none of the log before it.
 const MAX_LOOKED_INTO: usize = 64;
 
 /// Reads a log by its tiles, without trusting who keeps them: what it answers leads to the root of the checkpoint.
+///
+/// It remembers where the batches begin whose names it has seen, eight bytes for each, and so do its clones with it: many items cost
+/// one listing of names, or two. Keep one where many are read.
 #[derive(Clone, Debug)]
 pub struct LogReader {
     bucket: Arc<dyn Bucket>,
     log: LogIdentity,
+    starts: Arc<Turn<Starts>>,
 }
 
 impl LogReader {
     /// A reader of this log.
     #[must_use]
     pub fn new(bucket: Arc<dyn Bucket>, log: LogIdentity) -> Self {
-        Self { bucket, log }
+        Self { bucket, log, starts: Arc::default() }
     }
 
     /// Whose log it is.
@@ -115,29 +122,23 @@ impl LogReader {
     /// The same, where it is known how the first of them begins, as a leaf: from the nearest batch that has one which does. Where
     /// nothing is known, only the nearest is looked into.
     pub(super) async fn items_with(&self, cx: &OpContext, leaf: u64, beginning: &[u8]) -> Result<Vec<Item>> {
-        let (within, last) = (named(tile::batches())?, named(tile::batch_key(leaf))?);
-        let most = if beginning.is_empty() { 1 } else { MAX_LOOKED_INTO };
-        let (mut looked_into, mut spoilt) = (Vec::<u64>::new(), None);
-        // Where one caller has appended more at once than several share, it begins before that.
-        let near = leaf.checked_sub(u64::try_from(MAX_BATCH).unwrap_or(u64::MAX));
-        for (after, limit) in [(near, MAX_BATCH), (None, usize::MAX)] {
-            let after = after.map(|start| named(tile::batch_key(start))).transpose()?;
-            let keys = self.bucket.list(cx, &within, after.as_ref(), limit).await?;
-            let starts = keys.iter().rev().filter(|key| **key <= last).filter_map(tile::batch_start);
-            let starts = starts.filter(|start| !looked_into.contains(start)).take(most - looked_into.len());
-            for start in starts.collect::<Vec<_>>() {
-                looked_into.push(start);
-                let items = match batch_at(cx, &*self.bucket, start).await {
-                    Err(error) if error.kind() == ErrorKind::Corrupt => {
-                        spoilt = spoilt.or(Some(error));
-                        continue;
-                    }
-                    items => items?.unwrap_or_default(),
-                };
-                let at = usize::try_from(leaf - start).unwrap_or(usize::MAX);
-                if items.get(at).is_some_and(|item| item.leaf().starts_with(beginning)) {
-                    return Ok(items.into_iter().skip(at).collect());
+        // A nearer one may have come since their names were seen.
+        let most = if beginning.is_empty() { 2 } else { MAX_LOOKED_INTO };
+        let (mut looked_into, mut spoilt) = (Vec::new(), None);
+        while looked_into.len() < most {
+            let start = self.starts.lock().await.nearest(cx, &*self.bucket, leaf, &looked_into).await?;
+            let Some(start) = start else { break };
+            looked_into.push(start);
+            let items = match batch_at(cx, &*self.bucket, start).await {
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    spoilt = spoilt.or(Some(error));
+                    continue;
                 }
+                items => items?.unwrap_or_default(),
+            };
+            let at = usize::try_from(leaf - start).unwrap_or(usize::MAX);
+            if items.get(at).is_some_and(|item| item.leaf().starts_with(beginning)) {
+                return Ok(items.into_iter().skip(at).collect());
             }
         }
         spoilt.map_or(Ok(Vec::new()), Err)
@@ -229,20 +230,24 @@ impl LogReader {
         leaves.into_iter().nth(place).ok_or_else(|| self.corrupt(&index, &"the leaf is missing"))
     }
 
-    /// What is needed to go on with the log of `checkpoint`.
+    /// What is needed to go on with the log of `checkpoint`, whose last tiles are as they should be.
     pub(super) async fn tip(&self, cx: &OpContext, checkpoint: &Checkpoint) -> Result<Tip> {
         let (mut levels, mut entries) = (Vec::new(), Vec::new());
         for tile in Tile::edge(checkpoint.size) {
-            levels.push(if tile.width == 0 { Vec::new() } else { self.hashes(cx, tile).await? });
+            let hashes = if tile.width == 0 { Vec::new() } else { self.hashes(cx, tile).await? };
             if tile.level == 0 && tile.width > 0 {
-                let leaves = self.leaves(cx, tile).await?;
+                let leaves = self.leaves_of(cx, tile, &hashes).await?;
                 entries = leaves.iter().filter_map(|leaf| tile::entry(leaf)).flatten().collect();
             }
+            levels.push(hashes);
         }
         let edge = Edge::new(checkpoint.size, levels).filter(|edge| edge.root() == checkpoint.root);
         let edge =
             edge.ok_or_else(|| self.corrupt(&self.log.origin(), &"its tiles do not lead to the root of its checkpoint"))?;
-        Ok(Tip { edge, entries, published: Some(checkpoint.clone()), ..Tip::default() })
+        self.look_at_last(cx, checkpoint.size).await?;
+        // Who came before may have left some of them.
+        let parts = (0..8).flat_map(|level| last_full(checkpoint.size, level, 1)).flat_map(Tile::parts).collect();
+        Ok(Tip { edge, entries, published: Some(checkpoint.clone()), parts, ..Tip::default() })
     }
 
     async fn tiles(&self, cx: &OpContext, spans: &[(u64, u64)], size: u64) -> Result<BTreeMap<Tile, Vec<Digest>>> {

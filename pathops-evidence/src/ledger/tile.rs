@@ -41,6 +41,18 @@ impl Tile {
         Self { level, index, width: u16::try_from(width).unwrap_or(FULL) }
     }
 
+    /// The first leaf below it.
+    pub(crate) fn first(self) -> u64 {
+        self.index << (8 * (u32::from(self.level) + 1))
+    }
+
+    /// The folders of what was written of it, and of the leaves below it, before it was full.
+    pub(crate) fn parts(self) -> Vec<ObjectKey> {
+        let full = Self { width: FULL, ..self };
+        let names = [full.key(), full.entries().filter(|_| self.level == 0)];
+        names.into_iter().flatten().filter_map(|name| ObjectKey::parse(format!("{name}.p")).ok()).collect()
+    }
+
     /// `log/tile/<level>/<index>[.p/<width>]`.
     pub(crate) fn key(self) -> Option<ObjectKey> {
         key(&format!("tile/{}", self.level), self.index, self.width)
@@ -140,6 +152,14 @@ mod tests {
             assert_eq!(start(other), None, "{other}");
         }
         assert_eq!(start("00000000000000000017/00000000000000000017"), None);
+    }
+
+    #[test]
+    fn the_parts_of_a_tile_are_in_a_folder_of_their_own() {
+        let of = |tile: Tile| tile.parts().iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(of(Tile::full(0, 1_002)), ["log/tile/0/x001/002.p", "log/tile/entries/x001/002.p"]);
+        assert_eq!(of(Tile::full(1, 0)), ["log/tile/1/000.p"]);
+        assert_eq!((Tile::full(0, 3).first(), Tile::full(1, 3).first()), (768, 3 << 16));
     }
 
     #[test]

@@ -115,7 +115,7 @@ async fn write(bucket: Arc<dyn Bucket>, items: &[Item]) -> Result<()> {
 /// Every write of a small log, and of one with full tiles those of the second batch.
 async fn every_write(fault: Fault) {
     every_write_after(0, 4, fault).await;
-    every_write_after(9, 258, fault).await;
+    every_write_after(13, 258, fault).await;
 }
 
 async fn every_write_after(spared: usize, leaves: usize, fault: Fault) {
@@ -158,7 +158,11 @@ async fn every_write_after(spared: usize, leaves: usize, fault: Fault) {
         match reopened {
             Err(error) => assert_eq!(error.kind(), ErrorKind::Corrupt, "{fault:?} write {number}, of {hit}: {error}"),
             Ok(_) if verification.verdict() == Verdict::Verified => assert_eq!(needed(&memory.objects()), needed(&honest)),
-            Ok(_) => assert!(names(&verification), "{fault:?} write {number}, of {hit}, after opening: {verification}"),
+            Ok(_) => {
+                // Tiles follow from the batches: one that is full is made again, and so is one at the edge.
+                let is_tile = hit.as_str().starts_with("log/tile/") && needed(&honest).contains_key(&hit);
+                assert!(names(&verification) && !is_tile, "{fault:?} write {number}, of {hit}, after opening: {verification}");
+            }
         }
     }
     assert!(noticed >= 4, "only {noticed} were noticed");
