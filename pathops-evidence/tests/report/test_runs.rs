@@ -107,6 +107,23 @@ fn tap_14_with_subtests_and_directives() {
 }
 
 #[test]
+fn tap_directives_are_words_of_their_own() {
+    let point = |point: &str| tests(read(Format::Tap, &format!("1..1\n{point}\n")));
+    for name in ["list # todos are shown", "handles C#skip", "counts C# skipped", "no directive # to do"] {
+        assert_eq!(point(&format!("not ok 1 - {name}")).failed, [name]);
+        assert_eq!(point(&format!("ok 1 - {name}")).passed, [name]);
+    }
+    for name in ["a # SKIP", "a # skip: no server", "a # Todo(later)", "a #TODO later", "a \t#\tSKIP", "C#skip # SKIP"] {
+        assert_eq!(point(&format!("not ok 1 - {name}")).skipped.len(), 1, "{name}");
+    }
+    // By version 13, what is ok may be skipped in more words; nothing that failed is excused by them.
+    assert_eq!(point("ok 1 - a # SKIPPED no server").skipped, ["a"]);
+    assert_eq!(point("not ok 1 - a # SKIPPED no server").failed, ["a # SKIPPED no server"]);
+    assert_eq!(point("ok 1 # SKIP no server").skipped, ["1"]);
+    assert_eq!(point("ok 1 - # SKIP no server").skipped, ["1"]);
+}
+
+#[test]
 fn tap_13_with_failures() {
     let bad = fixture(Format::Tap, "bad-13");
     assert_eq!((bad.passed, bad.failed), (vec!["adds".to_owned()], vec!["subtracts".to_owned()]));
@@ -190,8 +207,51 @@ fn go_test_json_that_lost_something() {
     refuse(Format::GoTestJson, &lines(&[run.clone(), pass.clone()]), Fault::Truncated, "package `p` has no end");
     refuse(Format::GoTestJson, &lines(&[run.clone(), end.clone()]), Fault::Truncated, "test `T` of `p` has no end");
     refuse(Format::GoTestJson, &lines(&[run.clone(), fail.clone(), end]), Fault::Inconsistent, "passed, and a test of it failed");
-    refuse(Format::GoTestJson, &lines(&[run, pass, fail]), Fault::Inconsistent, "line 3: a test ends twice");
+    refuse(
+        Format::GoTestJson,
+        &lines(&[run.clone(), pass.clone(), run, line("pass", "")]),
+        Fault::Truncated,
+        "test `T` of `p` has no end",
+    );
     refuse(Format::GoTestJson, &line("faint", "T"), Fault::Malformed, "`faint` is not known");
+}
+
+/// `-count=2`: each test runs twice, its package ends once.
+#[test]
+fn go_test_json_of_tests_that_run_several_times() {
+    let line = |action: &str, test: &str| format!(r#"{{"Action":"{action}","Package":"p","Test":"{test}"}}"#);
+    let ran = |ends: &[&str], end: &str| {
+        let runs = ends.iter().flat_map(|action| [line("run", "T"), line(action, "T")]);
+        runs.chain([line(end, "")]).collect::<Vec<_>>().join("\n")
+    };
+    let of = |ends: &[&str], end: &str| tests(read(Format::GoTestJson, &ran(ends, end)));
+    let passed = of(&["pass", "pass"], "pass");
+    assert_eq!((passed.passed.as_slice(), passed.verdict()), (&["p::T".to_owned()][..], Some(TestVerdict::Passed)));
+    let skipped = of(&["pass", "skip"], "pass");
+    assert_eq!((skipped.skipped.as_slice(), skipped.verdict()), (&["p::T".to_owned()][..], None));
+    assert_eq!(of(&["fail", "fail"], "fail").failed, ["p::T"]);
+    for ends in [["pass", "fail"], ["fail", "pass"]] {
+        let flaky = of(&ends, "fail");
+        assert_eq!(flaky.flaky, ["p::T"]);
+        assert_eq!(flaky.failed, ["p (package)"], "Go itself says that the package failed");
+    }
+    refuse(Format::GoTestJson, &ran(&["fail", "pass"], "pass"), Fault::Inconsistent, "passed, and a test of it failed");
+    let rerun = [ran(&["fail"], "fail"), ran(&["pass"], "pass")].join("\n");
+    assert_eq!(tests(read(Format::GoTestJson, &rerun)).verdict(), Some(TestVerdict::Failed));
+}
+
+#[test]
+fn go_test_json_of_a_build_that_no_package_tells_of() {
+    let build = |path: &str| format!(r#"{{"ImportPath":"{path}","Action":"build-fail"}}"#);
+    let end = |action: &str, package: &str, rest: &str| format!(r#"{{"Action":"{action}","Package":"{package}"{rest}}}"#);
+    let failed = |lines: &[String]| tests(read(Format::GoTestJson, &lines.join("\n"))).failed;
+    assert_eq!(failed(&[build("x [x.test]"), end("pass", "y", "")]), ["x (package)"]);
+    assert_eq!(failed(&[build("x"), end("pass", "x", "")]), ["x (package)"]);
+    assert_eq!(failed(&[build("x [x.test]"), end("fail", "x", "")]), ["x (package)"], "it is told, and counts once");
+    // What a package is built of may be another one.
+    let named = end("fail", "y", r#","FailedBuild":"x""#);
+    assert_eq!(failed(&[build("x"), named]), ["y (package)"]);
+    refuse(Format::GoTestJson, &build("x"), Fault::Truncated, "it names no package");
 }
 
 #[test]
