@@ -78,6 +78,86 @@ fn junit_of_catch2_counts_assertions() {
     assert_eq!((good.passed.len(), good.verdict()), (2, Some(TestVerdict::Passed)));
     let failed = "<testsuite tests='2' failures='1' hostname='tbd'><testcase name='a'/></testsuite>";
     refuse(Format::Junit, failed, Fault::Inconsistent, "counts 1 failures and errors and lists 0");
+    let suite = |attributes: &str, cases: &str| {
+        format!("<testsuite tests='10' {attributes} timestamp='t'>{cases}<system-out/><system-err/></testsuite>")
+    };
+    let case = "<testcase classname='a.global' name='a' status='run'/>";
+    assert_eq!(tests(read(Format::Junit, &suite("hostname='tbd'", case))).passed, ["a.global::a"]);
+    // What only looks like it counts tests, and an assertion is made in a test.
+    for other in [
+        "<testsuite hostname='tbd' tests='10'><testcase classname='a' name='a'/></testsuite>".to_owned(),
+        suite("hostname='ci'", case),
+        suite("hostname='tbd'", "<testcase name='a' status='run'/>"),
+        suite("hostname='tbd'", "<testcase classname='a' name='a' status='passed'/>"),
+        suite("hostname='tbd'", &format!("<group>{case}</group>")),
+    ] {
+        refuse(Format::Junit, &other, Fault::Inconsistent, "counts 10 tests and lists 1");
+    }
+    refuse(Format::Junit, &suite("hostname='tbd'", ""), Fault::Inconsistent, "counts 10 tests and lists 0");
+}
+
+#[test]
+fn junit_states_in_attributes() {
+    let of = |attributes: &str| tests(read(Format::Junit, &format!("<testsuite><testcase name='a' {attributes}/></testsuite>")));
+    for bad in ["failed", "fail", "error", "incomplete", "timeout", "FAILED", "odd"] {
+        for attribute in ["status", "result"] {
+            assert_eq!(of(&format!("{attribute}='{bad}'")).failed, ["a"], "{attribute} {bad}");
+        }
+    }
+    for good in ["status='run' result='completed'", "status='passed'", "status='SUCCESS'", "status=''", ""] {
+        assert_eq!(of(good).passed, ["a"], "{good}");
+    }
+    for skipped in
+        ["status='notrun'", "status='run' result='skipped'", "status='notrun' result='suppressed'", "status='Disabled'"]
+    {
+        assert_eq!(of(skipped).skipped, ["a"], "{skipped}");
+    }
+    assert_eq!(of("status='run' result='failed'").failed, ["a"]);
+}
+
+#[test]
+fn junit_in_elements_that_are_not_known() {
+    let of =
+        |inside: &str| tests(read(Format::Junit, &format!("<testsuites name='all'><testcase name='a'/>{inside}</testsuites>")));
+    let failing = "<testsuite name='b' tests='1' failures='1'><testcase name='b'><failure/></testcase></testsuite>";
+    assert_eq!(of(&format!("<testsuites tests='1' failures='1'>{failing}</testsuites>")).failed, ["b"]);
+    assert_eq!(of(&format!("<module><tests>{failing}</tests></module>")).failed, ["b"]);
+    assert_eq!(of("<group><testcase name='b' status='failed'/><testcase name='c'/></group>").failed, ["b"]);
+    assert_eq!(of("<group name='b'><Error/></group>").failed, ["b (suite)"]);
+    let lost = |inside: &str, says: &str| {
+        refuse(Format::Junit, &format!("<testsuites><testcase name='a'/>{inside}</testsuites>"), Fault::Inconsistent, says);
+    };
+    lost("<testsuites><testsuite failures='1'/></testsuites>", "<testsuite> counts 1 failures and errors and lists 0");
+    lost("<testsuites failures='1'/>", "<testsuites> counts 1 failures and errors and lists 0");
+    lost("<group tests='2'><testcase name='b'/></group>", "<group> counts 2 tests and lists 1");
+    for child in [
+        "<Failure/>",
+        "<ERROR/>",
+        "<testFailure/>",
+        "<failed/>",
+        "<details><failure/></details>",
+        "<details><more><Error/></more></details>",
+    ] {
+        let failed = tests(read(Format::Junit, &format!("<testsuite><testcase name='a'>{child}</testcase></testsuite>")));
+        assert_eq!(failed.failed, ["a"], "{child}");
+    }
+    // What was printed is no word of the tool, and a property may have any name.
+    let quiet =
+        "<properties><property name='error'/></properties><system-out><failure/></system-out><attachment><file/></attachment>";
+    assert_eq!(
+        tests(read(Format::Junit, &format!("<testsuite>{quiet}<testcase name='a'>{quiet}</testcase></testsuite>"))).passed,
+        ["a"]
+    );
+    let nested = "<testsuite><testcase name='a'><details><testcase name='b'/></details></testcase></testsuite>";
+    refuse(Format::Junit, nested, Fault::Malformed, "inside of another");
+    for name in ["TestCase", "testSuite", "TESTSUITES"] {
+        refuse(
+            Format::Junit,
+            &format!("<testsuite><{name} name='a'/></testsuite>"),
+            Fault::Malformed,
+            &format!("<{name}> is not written so"),
+        );
+    }
 }
 
 #[test]
