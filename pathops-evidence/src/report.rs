@@ -31,7 +31,7 @@
 //! | `libtest-json` | nextest `libtest-json` and `-plus`, libtest | tests, retries, suites | `Tests` |
 //! | `go-test-json` | `go test -json` | tests, packages, builds that failed | `Tests` |
 //! | `gitlab-tests` | GitLab API v4, test report of a pipeline | cases, errors of suites, counts | `Tests` |
-//! | `sarif` | SARIF 2.1.0 | levels, `security-severity`, kinds, baseline, suppressions, invocations | `Scan` |
+//! | `sarif` | SARIF 2.1.0 | levels, `security-severity`, rules of extensions, kinds, baseline, suppressions, invocations | `Scan` |
 //! | `trivy` | schema 2 | vulnerabilities, misconfigurations, secrets, licences | `Scan` |
 //! | `grype` | 0.6x and later | matches, ignored matches | `Scan` |
 //! | `gitleaks` | 8 | findings, never the secret | `Scan` |
