@@ -50,6 +50,42 @@ fn github_checks_in_every_state() {
 }
 
 #[test]
+fn github_statuses_that_are_not_what_they_come_to() {
+    let combined = |state: &str, statuses: &[&str]| {
+        let listed: Vec<_> = statuses.iter().map(|it| format!(r#"{{"context": "ci", "state": "{it}"}}"#)).collect();
+        let (count, listed) = (listed.len(), listed.join(", "));
+        format!(r#"{{"state": "{state}", "sha": "c", "total_count": {count}, "statuses": [{listed}]}}"#)
+    };
+    for (said, statuses, found) in [
+        ("failure", &["success"][..], "it is `failure`, and the 1 statuses in it come to `success`"),
+        ("pending", &["success", "success"][..], "it is `pending`, and the 2 statuses in it come to `success`"),
+        ("success", &["success", "error"][..], "come to `failure`"),
+        ("success", &["pending"][..], "come to `pending`"),
+        ("success", &[][..], "the 0 statuses in it come to `pending`"),
+        ("odd", &["success"][..], "it is `odd`"),
+    ] {
+        refuse(Format::GithubChecks, &combined(said, statuses), Fault::Inconsistent, found);
+    }
+    assert_eq!(states(read(Format::GithubChecks, &combined("success", &["success", "success"]))), [Passed, Passed]);
+    assert_eq!(states(read(Format::GithubChecks, &combined("failure", &["pending", "failure"]))), [Pending, Failed]);
+    assert_eq!(states(read(Format::GithubChecks, &combined("pending", &[]))), []);
+}
+
+#[test]
+fn github_checks_that_somebody_has_asked_to_run_again() {
+    let sent = |action: &str, what: &str, conclusion: &str| {
+        let run = format!(r#"{{"head_sha": "c", "status": "completed", "conclusion": "{conclusion}"}}"#);
+        states(read(Format::GithubChecks, &format!(r#"{{"action": "{action}", "{what}": {run}}}"#)))
+    };
+    for what in ["check_run", "check_suite"] {
+        assert_eq!(sent("completed", what, "success"), [Passed]);
+        assert_eq!(sent("rerequested", what, "success"), [Pending]);
+        assert_eq!(sent("rerequested", what, "neutral"), [Pending]);
+        assert_eq!(sent("rerequested", what, "failure"), [Failed]);
+    }
+}
+
+#[test]
 fn gitlab_pipelines_and_jobs() {
     let good = checks(content(Format::GitlabPipeline, "good"));
     assert_eq!((good[0].name.as_str(), good[0].state), ("pipeline 9", Passed));

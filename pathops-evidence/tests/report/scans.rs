@@ -171,6 +171,21 @@ fn trivy_with_all_kinds_of_findings() {
 }
 
 #[test]
+fn trivy_that_counts_more_misconfigurations_than_it_lists() {
+    let target = |failures: u32, listed: &str| {
+        let summary = format!(r#"{{"Successes":1,"Failures":{failures}}}"#);
+        let target = format!(r#"{{"Target":"t","MisconfSummary":{summary},"Misconfigurations":{listed}}}"#);
+        format!(r#"{{"SchemaVersion":2,"ArtifactName":"a","Results":[{target}]}}"#)
+    };
+    let says = "`/Results/0/MisconfSummary/Failures`: it counts 3 misconfigurations that failed, and lists";
+    refuse(Format::Trivy, &target(3, "null"), Fault::Inconsistent, &format!("{says} 0"));
+    let one = r#"[{"ID":"A","Status":"FAIL","Severity":"LOW"},{"ID":"B","Status":"PASS"}]"#;
+    refuse(Format::Trivy, &target(3, one), Fault::Inconsistent, &format!("{says} 1"));
+    assert_eq!(shown(&scan(read(Format::Trivy, &target(1, one))).findings), [("A", Some(Low))]);
+    assert_clean(&scan(read(Format::Trivy, &target(0, "null"))));
+}
+
+#[test]
 fn grype_with_ignored_matches() {
     assert_clean(&fixture(Format::Grype, "good"));
     let bad = fixture(Format::Grype, "bad");
