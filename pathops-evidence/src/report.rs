@@ -58,7 +58,7 @@
 //! | `argo-rollouts` | `argoproj.io/v1alpha1` AnalysisRun, lists of them | measurements, counted again, against limits, counters and phases | `Verifications` |
 //! | `kargo` | `kargo.akuity.io/v1alpha1` Freight and Stage, lists of them with AnalysisRuns | verifications, with what their AnalysisRuns measured | `Verifications` |
 //! | `gitops-promoter` | `promoter.argoproj.io/v1alpha1` CommitStatus, lists of them | the phase that is asked for and the one that was reported | `Verifications` |
-//! | `cloudevents` | 1.0, structured JSON, batch | source, id, type, subject, time | `Events` |
+//! | `cloudevents` | 1.0, structured JSON, batch | source, id, type, subject, time; how it ended, of CDEvents in them, in base64 too | `Events` |
 //! | `cdevents` | 0.3, 0.4, 0.5 | the same, of the context | `Events` |
 //!
 //! Where PathOps' own types are needed, [`TestReport::to_predicate`], [`ScanReport::to_predicate`] and
