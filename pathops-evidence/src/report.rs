@@ -37,10 +37,10 @@
 //! | `gitleaks` | 8 | findings, never the secret | `Scan` |
 //! | `npm-audit` | npm 6 (advisories), npm 7 and later (report version 2) | advisories, counts, errors | `Scan` |
 //! | `cargo-audit` | 0.20 and later | vulnerabilities with CVSS, warnings | `Scan` |
-//! | `osv-scanner` | 1, 2 | packages, groups with CVSS | `Scan` |
+//! | `osv-scanner` | 1, 2 | packages, groups with CVSS, licences that are not allowed | `Scan` |
 //! | `cyclonedx-json`, `cyclonedx-xml` | CycloneDX 1.4 to 1.7 | components, vulnerabilities with ratings and analysis | `Sbom` |
 //! | `spdx-json` | SPDX 2.2, 2.3 | packages | `Sbom` |
-//! | `spdx3-json` | SPDX 3.0 JSON-LD | packages | `Sbom` |
+//! | `spdx3-json` | SPDX 3.0 JSON-LD | packages, vulnerabilities with CVSS | `Sbom` |
 //! | `cobertura` | coverage-04 DTD | lines and branches, against the totals | `Coverage` |
 //! | `lcov` | LCOV 1, 2 | lines and branches, against the totals | `Coverage` |
 //! | `k6-summary` | `--summary-export`, `handleSummary` | checks, thresholds | `Checks` |

@@ -31,8 +31,8 @@ fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(look.has(&["version", "runs"]) && look.at("/runs").is_some_and(serde_json::Value::is_array))
 }
 
-/// The name of a finding whose rule is not named, which the standard allows.
-const UNNAMED: &str = "unnamed";
+/// The name of a finding that has none, which standards allow.
+pub(super) const UNNAMED: &str = "unnamed";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -40,13 +40,26 @@ fn cyclonedx_that_is_not_read() {
         assert_eq!((empty.components, empty.version.as_str()), (0, version));
     }
     refuse(Format::CyclonedxXml, "<bom/>", Fault::Unsupported, "of no namespace");
-    let xml = "<bom xmlns='http://cyclonedx.org/schema/bom/1.5'><vulnerabilities><vulnerability/></vulnerabilities></bom>";
-    refuse(Format::CyclonedxXml, xml, Fault::Malformed, "has no <id>");
     let deep = format!(
         r#"{{"bomFormat":"CycloneDX","specVersion":"1.5","components":{}"#,
         r#"[{"name":"a","components":"#.repeat(10_000)
     );
     refuse(Format::CyclonedxJson, &deep, Fault::TooLarge, "recursion limit");
+}
+
+#[test]
+fn cyclonedx_vulnerabilities_need_no_id() {
+    let ids = |format, text: &str| {
+        let Content::Sbom(bom) = read(format, text) else { panic!() };
+        bom.vulnerabilities.unwrap().findings.into_iter().map(|it| (it.id, it.severity)).collect::<Vec<_>>()
+    };
+    let json =
+        r#"{"bomFormat":"CycloneDX","specVersion":"1.5","vulnerabilities":[{},{"bom-ref":"v1"},{"bom-ref":"v2","id":"CVE-1"}]}"#;
+    let list = "<vulnerability/><vulnerability bom-ref='v1'/><vulnerability bom-ref='v2'><id>CVE-1</id></vulnerability>";
+    let xml = format!("<bom xmlns='http://cyclonedx.org/schema/bom/1.5'><vulnerabilities>{list}</vulnerabilities></bom>");
+    let expected = ["unnamed", "v1", "CVE-1"].map(|id| (id.to_owned(), None::<pathops_core::policy::FindingSeverity>));
+    assert_eq!(ids(Format::CyclonedxJson, json), expected);
+    assert_eq!(ids(Format::CyclonedxXml, &xml), expected);
 }
 
 #[test]

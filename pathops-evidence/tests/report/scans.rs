@@ -283,3 +283,20 @@ fn osv_scanner_by_groups() {
     assert_eq!(shown(&scan(read(Format::OsvScanner, &entry(rated))).findings), [("X-1", Some(High))]);
     refuse(Format::OsvScanner, &entry(r#","groups":[{"ids":[]}]"#), Fault::Malformed, "a group names no advisory");
 }
+
+#[test]
+fn osv_scanner_with_licences_that_are_not_allowed() {
+    let package =
+        r#"{"package":{"name":"a","version":"1"},"licenses":["GPL-3.0","UNKNOWN"],"license_violations":["GPL-3.0","UNKNOWN"]}"#;
+    let found = scan(read(Format::OsvScanner, &format!(r#"{{"results":[{{"source":{{"path":"p"}},"packages":[{package}]}}]}}"#)));
+    assert_eq!(shown(&found.findings), [("GPL-3.0", None), ("UNKNOWN", None)]);
+    assert_eq!(found.findings[0].location.as_deref(), Some("p: a 1"));
+    assert_eq!(found.findings[0].title.as_deref(), Some("the licence is not allowed"));
+    let allowed = package.replace(r#"["GPL-3.0","UNKNOWN"]}"#, "null}");
+    assert_clean(&scan(read(
+        Format::OsvScanner,
+        &format!(r#"{{"results":[{{"source":{{"path":"p"}},"packages":[{allowed}]}}]}}"#),
+    )));
+    let generic = scan(read(Format::OsvScanner, r#"{"results":[],"experimental_generic_findings":[{}]}"#));
+    assert_eq!(generic.incomplete, ["1 generic findings are not read"]);
+}
