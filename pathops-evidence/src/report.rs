@@ -45,11 +45,11 @@
 //! | `lcov` | LCOV 1, 2 | lines and branches, against the totals | `Coverage` |
 //! | `k6-summary` | `--summary-export`, `handleSummary` | checks, thresholds | `Checks` |
 //! | `curl` | `--write-out '%{json}'` | status, exit code, times | `Checks` |
-//! | `kubernetes-events` | `v1`, `events.k8s.io/v1` | events | `RuntimeEvents` |
+//! | `kubernetes-events` | `v1`, `events.k8s.io/v1`, in JSON or YAML | events | `RuntimeEvents` |
 //! | `pod-log` | text or JSON lines, recognised where most lines begin with a date and a time, a level, or the pod they are of; those that are indented do not count | how much, how many lines of errors, of which pods | `Log` |
 //! | `prometheus-query` | HTTP API v1 | vectors, matrices, scalars, with NaN | `Metrics` |
 //! | `otlp-traces` | OTLP 1 JSON, one or in lines | ids of traces, errors | `Traces` |
-//! | `argo-cd` | `argoproj.io/v1alpha1` Application, lists of them | sync, health, operation, conditions | `Deployments` |
+//! | `argo-cd` | `argoproj.io/v1alpha1` Application, lists of them, in JSON or YAML | sync, health, operation, conditions | `Deployments` |
 //! | `helm-status`, `helm-list` | Helm 3, 4 | status, revision | `Deployments` |
 //! | `github-deployment` | REST and webhook | state | `Deployments` |
 //! | `kustomize` | resources in YAML, also those of `helm template` | resources, images | `Resources` |
@@ -77,6 +77,7 @@ mod recognise;
 mod reference;
 mod severity;
 mod xml;
+mod yaml;
 
 mod argo_cd;
 mod argo_rollouts;

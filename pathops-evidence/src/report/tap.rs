@@ -253,8 +253,8 @@ impl<'a> Point<'a> {
     }
 }
 
-/// Splits a directive off: a `#` at the beginning or after a space, so that it is not escaped, and the word `SKIP` or `TODO` after it. No failure is
-/// excused by a word that only begins so.
+/// Splits a directive off: a `#` at the beginning or after a space, so that it is not escaped, and the word `SKIP` or `TODO` after
+/// it. No failure is excused by a word that only begins so.
 fn directive(name: &str, ok: bool) -> (&str, bool) {
     for (at, _) in name.match_indices('#') {
         let (before, after) = (name.get(..at).unwrap_or_default(), name.get(at + 1..).unwrap_or_default());
