@@ -26,30 +26,30 @@
 //!
 //! | format | versions and dialects | what is read | [`Content`] |
 //! |---|---|---|---|
-//! | `junit` | Ant, Maven Surefire, Gradle, pytest, nextest, Jest, Node, Catch2, GoogleTest | nested suites, failures and errors, of whole suites too, reruns, counts | `Tests` |
+//! | `junit` | Ant, Maven Surefire, Gradle, pytest, nextest, Jest, Node, Catch2, GoogleTest | nested suites, failures and errors, of whole suites too, states, reruns, counts | `Tests` |
 //! | `tap` | TAP 13, 14 | plan, directives, subtests, bail-out | `Tests` |
 //! | `libtest-json` | nextest `libtest-json` and `-plus`, libtest | tests, retries, suites | `Tests` |
 //! | `go-test-json` | `go test -json` | tests, packages, builds that failed | `Tests` |
 //! | `gitlab-tests` | GitLab API v4, test report of a pipeline | cases, errors of suites, counts | `Tests` |
-//! | `sarif` | SARIF 2.1.0 | levels, `security-severity`, kinds, baseline, suppressions, invocations | `Scan` |
+//! | `sarif` | SARIF 2.1.0 | levels, `security-severity`, rules of extensions, kinds, baseline, suppressions, invocations | `Scan` |
 //! | `trivy` | schema 2 | vulnerabilities, misconfigurations, secrets, licences | `Scan` |
 //! | `grype` | 0.6x and later | matches, ignored matches | `Scan` |
 //! | `gitleaks` | 8 | findings, never the secret | `Scan` |
 //! | `npm-audit` | npm 6 (advisories), npm 7 and later (report version 2) | advisories, counts, errors | `Scan` |
 //! | `cargo-audit` | 0.20 and later | vulnerabilities with CVSS, warnings | `Scan` |
-//! | `osv-scanner` | 1, 2 | packages, groups with CVSS | `Scan` |
+//! | `osv-scanner` | 1, 2 | packages, groups with CVSS, licences that are not allowed | `Scan` |
 //! | `cyclonedx-json`, `cyclonedx-xml` | CycloneDX 1.4 to 1.7 | components, vulnerabilities with ratings and analysis | `Sbom` |
 //! | `spdx-json` | SPDX 2.2, 2.3 | packages | `Sbom` |
-//! | `spdx3-json` | SPDX 3.0 JSON-LD | packages | `Sbom` |
+//! | `spdx3-json` | SPDX 3.0 JSON-LD | packages, vulnerabilities with CVSS | `Sbom` |
 //! | `cobertura` | coverage-04 DTD | lines and branches, against the totals | `Coverage` |
 //! | `lcov` | LCOV 1, 2 | lines and branches, against the totals | `Coverage` |
 //! | `k6-summary` | `--summary-export`, `handleSummary` | checks, thresholds | `Checks` |
 //! | `curl` | `--write-out '%{json}'` | status, exit code, times | `Checks` |
-//! | `kubernetes-events` | `v1`, `events.k8s.io/v1` | events | `RuntimeEvents` |
+//! | `kubernetes-events` | `v1`, `events.k8s.io/v1`, in JSON or YAML | events | `RuntimeEvents` |
 //! | `pod-log` | text or JSON lines, recognised where most lines begin with a date and a time, a level, or the pod they are of; those that are indented do not count | how much, how many lines of errors, of which pods | `Log` |
 //! | `prometheus-query` | HTTP API v1 | vectors, matrices, scalars, with NaN | `Metrics` |
 //! | `otlp-traces` | OTLP 1 JSON, one or in lines | ids of traces, errors | `Traces` |
-//! | `argo-cd` | `argoproj.io/v1alpha1` Application, lists of them | sync, health, operation, conditions | `Deployments` |
+//! | `argo-cd` | `argoproj.io/v1alpha1` Application, lists of them, in JSON or YAML | sync, health, operation, conditions | `Deployments` |
 //! | `helm-status`, `helm-list` | Helm 3, 4 | status, revision | `Deployments` |
 //! | `github-deployment` | REST and webhook | state | `Deployments` |
 //! | `kustomize` | resources in YAML, also those of `helm template` | resources, images | `Resources` |
@@ -58,7 +58,7 @@
 //! | `argo-rollouts` | `argoproj.io/v1alpha1` AnalysisRun, lists of them | measurements, counted again, against limits, counters and phases | `Verifications` |
 //! | `kargo` | `kargo.akuity.io/v1alpha1` Freight and Stage, lists of them with AnalysisRuns | verifications, with what their AnalysisRuns measured | `Verifications` |
 //! | `gitops-promoter` | `promoter.argoproj.io/v1alpha1` CommitStatus, lists of them | the phase that is asked for and the one that was reported | `Verifications` |
-//! | `cloudevents` | 1.0, structured JSON, batch | source, id, type, subject, time | `Events` |
+//! | `cloudevents` | 1.0, structured JSON, batch | source, id, type, subject, time; how it ended, of CDEvents in them, in base64 too | `Events` |
 //! | `cdevents` | 0.3, 0.4, 0.5 | the same, of the context | `Events` |
 //!
 //! Where PathOps' own types are needed, [`TestReport::to_predicate`], [`ScanReport::to_predicate`] and
@@ -77,6 +77,7 @@ mod recognise;
 mod reference;
 mod severity;
 mod xml;
+mod yaml;
 
 mod argo_cd;
 mod argo_rollouts;

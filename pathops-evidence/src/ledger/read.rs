@@ -122,12 +122,14 @@ impl LogReader {
     /// The same, where it is known how the first of them begins, as a leaf: from the nearest batch that has one which does. Where
     /// nothing is known, only the nearest is looked into.
     pub(super) async fn items_with(&self, cx: &OpContext, leaf: u64, beginning: &[u8]) -> Result<Vec<Item>> {
-        // A nearer one may have come since their names were seen.
-        let most = if beginning.is_empty() { 2 } else { MAX_LOOKED_INTO };
-        let (mut looked_into, mut spoilt) = (Vec::new(), None);
-        while looked_into.len() < most {
+        let (mut looked_into, mut spoilt) = (Vec::<u64>::new(), None);
+        while looked_into.len() < MAX_LOOKED_INTO {
             let start = self.starts.lock().await.nearest(cx, &*self.bucket, leaf, &looked_into).await?;
             let Some(start) = start else { break };
+            // A nearer one may have come since their names were seen; one before it does not have what this does not.
+            if beginning.is_empty() && looked_into.first().is_some_and(|nearest| start < *nearest) {
+                break;
+            }
             looked_into.push(start);
             let items = match batch_at(cx, &*self.bucket, start).await {
                 Err(error) if error.kind() == ErrorKind::Corrupt => {

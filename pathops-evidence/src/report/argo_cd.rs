@@ -1,16 +1,18 @@
 //! Argo CD's Application (`argoproj.io/v1alpha1`), or a list of them: `kubectl get application -o json`, `argocd app get -o
-//! json`.
+//! json`, and the same with `-o yaml`. In YAML, one that has no status, no operation and no identity is a resource that somebody asks
+//! for, and not one of these. A cut between two lines of YAML cannot be seen.
 //!
 //! It is settled where it is synced and healthy, no operation runs or waits, and the last one succeeded. That is no proof that
 //! the *expected* state is live: Argo CD may not have looked since.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::report::error::{Fail, pointer};
 use crate::report::format::{Confidence, Spec, certain_if};
 use crate::report::input::{Input, Look};
 use crate::report::json::or_default;
-use crate::report::{Content, DeploymentPhase, DeploymentReport, Fault, Format};
+use crate::report::{Content, DeploymentPhase, DeploymentReport, Fault, Format, yaml};
 
 pub(super) const SPEC: Spec = Spec { format: Format::ArgoCd, look, parse: |input| Ok(Content::Deployments(read(input)?)) };
 
@@ -21,7 +23,20 @@ fn look(look: &Look<'_>) -> Option<Confidence> {
         look.text_at(&format!("{at}/apiVersion")).is_some_and(|version| version.starts_with(GROUP))
             && look.text_at(&format!("{at}/kind")).is_some_and(|kind| kinds.contains(&kind))
     };
-    certain_if(one("", &["Application", "ApplicationList"]) || one("/items/0", &["Application"]))
+    let json = certain_if(one("", &["Application", "ApplicationList"]) || one("/items/0", &["Application"]));
+    json.or_else(|| yaml::sure(look, is_observed))
+}
+
+/// Whether it is an Application as a cluster tells of it.
+pub(super) fn is_observed(object: &Value) -> bool {
+    let is_there = |it: &Value| !it.is_null() && it.as_object().is_none_or(|fields| !fields.is_empty());
+    let told = ["/status", "/operation", "/metadata/uid", "/metadata/resourceVersion"];
+    yaml::text(object, "apiVersion").starts_with(GROUP)
+        && match yaml::text(object, "kind") {
+            "ApplicationList" => true,
+            "Application" => told.iter().any(|pointer| object.pointer(pointer).is_some_and(is_there)),
+            _ => false,
+        }
 }
 
 #[derive(Deserialize)]
@@ -96,9 +111,9 @@ struct Summary {
 }
 
 fn read(input: &Input<'_>) -> Result<Vec<DeploymentReport>, Fail> {
-    let document: Document = input.json()?;
+    let document: Document = input.kubernetes()?;
     let applications = match (document.kind.as_str(), document.items) {
-        ("Application", _) => vec![input.json::<Application>()?],
+        ("Application", _) => vec![input.kubernetes::<Application>()?],
         ("List" | "ApplicationList", Some(items)) => items,
         (other, _) => return Err(Fail::malformed(pointer!("kind"), format!("`{other}` is no Application"))),
     };

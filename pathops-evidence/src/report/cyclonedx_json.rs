@@ -1,7 +1,8 @@
 //! CycloneDX in JSON, versions 1.4 to 1.7 (ECMA-424, <https://cyclonedx.org/docs/1.7/json/>).
 //!
 //! Components inside of components count too. A vulnerability is as bad as the worst of its ratings; where its analysis says
-//! that it does not matter here (`not_affected`, `false_positive`, `resolved`), it is suppressed.
+//! that it does not matter here (`not_affected`, `false_positive`, `resolved`), it is suppressed. Its id is optional: without one
+//! its `bom-ref` stands for it.
 
 use pathops_core::policy::{FindingSeverity, SbomFormat};
 use serde::Deserialize;
@@ -10,6 +11,7 @@ use crate::report::error::{Fail, pointer};
 use crate::report::format::{Confidence, Spec, certain_if};
 use crate::report::input::{Input, Look};
 use crate::report::json::or_default;
+use crate::report::sarif::UNNAMED;
 use crate::report::severity;
 use crate::report::{Content, Format, ReportFinding, SbomReport, ScanReport};
 
@@ -42,6 +44,8 @@ struct Component {
 #[derive(Deserialize)]
 struct Vulnerability {
     id: Option<String>,
+    #[serde(rename = "bom-ref")]
+    reference: Option<String>,
     description: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
     ratings: Vec<Rating>,
@@ -75,10 +79,9 @@ fn read(input: &Input<'_>) -> Result<SbomReport, Fail> {
         return Err(Fail::unsupported(pointer!("specVersion"), problem));
     }
     let mut vulnerabilities = bom.vulnerabilities.as_ref().map(|_| ScanReport::default());
-    for (number, it) in bom.vulnerabilities.iter().flatten().enumerate() {
-        let id = it.id.clone().ok_or_else(|| Fail::malformed(pointer!("vulnerabilities", number), "it has no id"))?;
+    for it in bom.vulnerabilities.iter().flatten() {
         let finding = ReportFinding {
-            id,
+            id: it.id.as_ref().or(it.reference.as_ref()).map_or_else(|| UNNAMED.to_owned(), String::clone),
             severity: worst(it.ratings.iter().map(Rating::severity)),
             scanner: "CycloneDX".to_owned(),
             location: it.affects.first().map(|affected| affected.reference.clone()),

@@ -6,6 +6,7 @@ use crate::report::cyclonedx_json::{VERSIONS, push, worst};
 use crate::report::error::Fail;
 use crate::report::format::{Confidence, Spec, certain_if};
 use crate::report::input::{Input, Look};
+use crate::report::sarif::UNNAMED;
 use crate::report::severity;
 use crate::report::xml::Element;
 use crate::report::{Content, Format, ReportFinding, SbomReport, ScanReport};
@@ -30,7 +31,7 @@ fn read(input: &Input<'_>) -> Result<SbomReport, Fail> {
         return Err(Fail::unsupported(root.place(), format!("CycloneDX {version}, and {} are read", VERSIONS.join(", "))));
     }
     let components = root.child("components").map_or(0, count);
-    let vulnerabilities = root.child("vulnerabilities").map(vulnerabilities).transpose()?;
+    let vulnerabilities = root.child("vulnerabilities").map(vulnerabilities);
     Ok(SbomReport { format: SbomFormat::Cyclonedx, version: version.to_owned(), components, vulnerabilities })
 }
 
@@ -38,10 +39,10 @@ fn count(components: &Element) -> u64 {
     components.children_named("component").map(|it| 1 + it.child("components").map_or(0, count)).sum()
 }
 
-fn vulnerabilities(list: &Element) -> Result<ScanReport, Fail> {
+fn vulnerabilities(list: &Element) -> ScanReport {
     let mut report = ScanReport::default();
     for it in list.children_named("vulnerability") {
-        let id = it.text_of("id").ok_or_else(|| Fail::malformed(it.place(), "a <vulnerability> has no <id>"))?;
+        let id = it.text_of("id").or_else(|| it.attribute("bom-ref")).unwrap_or(UNNAMED);
         let ratings = it.child("ratings").into_iter().flat_map(|ratings| ratings.children_named("rating"));
         let affected = it.child("affects").and_then(|affects| affects.child("target"));
         let finding = ReportFinding {
@@ -54,7 +55,7 @@ fn vulnerabilities(list: &Element) -> Result<ScanReport, Fail> {
         let state = it.child("analysis").and_then(|analysis| analysis.text_of("state"));
         push(Some(&mut report), finding, state);
     }
-    Ok(report)
+    report
 }
 
 fn rating(it: &Element) -> Option<FindingSeverity> {

@@ -115,7 +115,7 @@ formats! {
     K6Summary = "k6-summary", "k6 summary", "application/json", k6_summary;
     /// One HTTP request: `curl --write-out '%{json}'`.
     Curl = "curl", "curl", "application/json", curl;
-    /// Kubernetes events: `kubectl get events -o json`.
+    /// Kubernetes events: `kubectl get events -o json`, or `-o yaml`.
     KubernetesEvents = "kubernetes-events", "Kubernetes events", "application/json", kubernetes_events;
     /// What a pod printed: lines that begin with a date and a time, a level, or the pod they are of. Any other text is one where
     /// somebody says so.
@@ -124,7 +124,7 @@ formats! {
     PrometheusQuery = "prometheus-query", "Prometheus query", "application/json", prometheus_query;
     /// OpenTelemetry traces, OTLP in JSON.
     OtlpTraces = "otlp-traces", "OTLP traces", "application/json", otlp_traces;
-    /// Argo CD's Application, or a list of them.
+    /// Argo CD's Application, or a list of them, in JSON or YAML.
     ArgoCd = "argo-cd", "Argo CD", "application/json", argo_cd;
     /// `helm status -o json`.
     HelmStatus = "helm-status", "Helm status", "application/json", helm_status;

@@ -1,7 +1,9 @@
 //! What GitHub says about a commit: check runs, check suites and workflow runs, as its REST API lists them and as its webhooks
 //! send them, and the combined commit status (<https://docs.github.com/rest>).
 //!
-//! A list that holds fewer than it counts is one page of several, and an error.
+//! A list that holds fewer than it counts is one page of several, and an error. So is a combined status that is not what the statuses
+//! in it come to. Of what somebody has asked to run again (`rerequested`) the webhook still tells how it ended before: only a failure
+//! counts, and all else is pending.
 
 use serde::Deserialize;
 
@@ -22,7 +24,10 @@ fn look(look: &Look<'_>) -> Option<Confidence> {
 
 #[derive(Deserialize)]
 struct Document {
+    action: Option<String>,
     total_count: Option<u64>,
+    /// What all statuses come to.
+    state: Option<String>,
     check_runs: Option<Vec<Run>>,
     check_suites: Option<Vec<Run>>,
     workflow_runs: Option<Vec<Run>>,
@@ -68,9 +73,14 @@ fn read(input: &Input<'_>) -> Result<Vec<ExternalCheck>, Fail> {
     for (what, runs) in lists {
         checks.extend(runs.into_iter().flatten().map(|run| run.check(what)));
     }
+    let is_again = document.action.as_deref() == Some("rerequested");
     for (what, run) in single {
-        checks.extend(run.map(|run| run.check(what)));
+        let Some(check) = run.map(|run| run.check(what)) else { continue };
+        let state = if is_again { again(check.state) } else { check.state };
+        checks.push(ExternalCheck { state, ..check });
     }
+    let combined = document.state.zip(document.statuses.as_deref().map(state_of_all));
+    let count = document.statuses.as_ref().map_or(0, Vec::len);
     checks.extend(document.statuses.into_iter().flatten().map(|status| ExternalCheck {
         name: status.context,
         commit: document.sha.clone(),
@@ -78,12 +88,21 @@ fn read(input: &Input<'_>) -> Result<Vec<ExternalCheck>, Fail> {
         by: "GitHub".to_owned(),
     }));
     let listed = u64::try_from(checks.len()).unwrap_or(u64::MAX);
-    match document.total_count {
-        Some(total) if total > listed => {
-            Err(Fail::new(Fault::Paged, pointer!("total_count"), format!("it counts {total}, and lists {listed}")))
+    if let Some(total) = document.total_count.filter(|total| *total > listed) {
+        return Err(Fail::new(Fault::Paged, pointer!("total_count"), format!("it counts {total}, and lists {listed}")));
+    }
+    match combined {
+        Some((said, found)) if said != found => {
+            let problem = format!("it is `{said}`, and the {count} statuses in it come to `{found}`");
+            Err(Fail::inconsistent(pointer!("state"), problem))
         }
         _ => Ok(checks),
     }
+}
+
+/// The state of what somebody has asked to run again.
+fn again(state: ExternalState) -> ExternalState {
+    if state == ExternalState::Failed { state } else { ExternalState::Pending }
 }
 
 impl Run {
@@ -97,6 +116,18 @@ impl Run {
         let app = self.app.and_then(|app| app.slug.or(app.name)).unwrap_or_else(|| "GitHub".to_owned());
         let name = self.name.filter(|name| !name.is_empty()).unwrap_or_else(|| format!("{what} of {app}"));
         ExternalCheck { name, commit: Some(self.head_sha), state, by: app }
+    }
+}
+
+/// What GitHub makes of some statuses: of none, that some are still to come.
+fn state_of_all(statuses: &[Status]) -> &'static str {
+    let states = || statuses.iter().map(|status| state_of_status(&status.state));
+    if states().any(|state| state == ExternalState::Failed) {
+        "failure"
+    } else if statuses.is_empty() || states().any(|state| state == ExternalState::Pending) {
+        "pending"
+    } else {
+        "success"
     }
 }
 

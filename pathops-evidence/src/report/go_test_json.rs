@@ -2,8 +2,12 @@
 //!
 //! A package that fails without a test of it failing (a panic, a build that breaks, a time-out) is a failure of its own:
 //! `package (package)`. Each package and each test must have an end.
+//!
+//! A build that fails is told by the package that it fails; where none tells of it (the stream was cut, or two were put together), it
+//! is a failure of its own package. With `-count` and in reruns a test ends several times: it is flaky where it passed and failed, and
+//! its package has failed all the same.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -31,13 +35,70 @@ struct Line {
     package: String,
     #[serde(default, deserialize_with = "or_default")]
     test: String,
+    /// What was built.
+    #[serde(default, deserialize_with = "or_default")]
+    import_path: String,
+    /// The build that failed a package.
+    #[serde(default, deserialize_with = "or_default")]
+    failed_build: String,
 }
 
 /// A test, or with an empty name its package.
 type Key = (String, String);
 
+/// How far a test or a package is.
+#[derive(Default)]
+struct Run {
+    begun: u64,
+    ended: u64,
+    outcome: Option<Outcome>,
+}
+
+impl Run {
+    fn end(&mut self, outcome: Outcome) {
+        self.ended += 1;
+        self.outcome = Some(self.outcome.map_or(outcome, |earlier| both(earlier, outcome)));
+    }
+
+    /// How it ended as a whole; `None` where an end is missing.
+    fn outcome(&self) -> Option<Outcome> {
+        self.outcome.filter(|_| self.begun <= self.ended)
+    }
+}
+
+/// What two ends of one test say together.
+fn both(one: Outcome, other: Outcome) -> Outcome {
+    match (one, other) {
+        (Outcome::Flaky, _) | (_, Outcome::Flaky) | (Outcome::Passed, Outcome::Failed) | (Outcome::Failed, Outcome::Passed) => {
+            Outcome::Flaky
+        }
+        (one, other) => one.max(other),
+    }
+}
+
+/// Builds that failed, and what tells of that: packages that failed, and the builds that they name.
+#[derive(Default)]
+struct Builds {
+    failed: BTreeSet<String>,
+    told: BTreeSet<String>,
+}
+
+impl Builds {
+    /// The packages of those that nothing tells of.
+    fn untold(&self) -> BTreeSet<&str> {
+        let untold = self.failed.iter().filter(|build| !self.told.contains(*build)).map(|build| package_of(build));
+        untold.filter(|package| !self.told.contains(*package)).collect()
+    }
+}
+
+/// `shop` of `shop [shop.test]`, as the package is called that is built for its tests.
+fn package_of(import_path: &str) -> &str {
+    import_path.split_once(' ').map_or(import_path, |(package, _)| package)
+}
+
 fn read(input: &Input<'_>) -> Result<TestReport, Fail> {
-    let mut ends: BTreeMap<Key, Option<Outcome>> = BTreeMap::new();
+    let mut runs: BTreeMap<Key, Run> = BTreeMap::new();
+    let mut builds = Builds::default();
     let mut last = 0;
     for (number, line) in input.json_lines::<Line>()? {
         last = number;
@@ -46,45 +107,56 @@ fn read(input: &Input<'_>) -> Result<TestReport, Fail> {
             "skip" => Some(Outcome::Skipped),
             "fail" => Some(Outcome::Failed),
             "start" | "run" | "pause" | "cont" | "output" | "artifacts" | "attr" => None,
-            // What fails to build fails its package too.
-            "build-output" | "build-fail" => continue,
+            "build-fail" => {
+                builds.failed.insert(line.import_path);
+                continue;
+            }
+            "build-output" => continue,
             other => return Err(Fail::malformed(Place::Line(number), format!("the action `{other}` is not known"))),
         };
         if !line.test.is_empty() {
-            ends.entry((line.package.clone(), String::new())).or_default();
+            runs.entry((line.package.clone(), String::new())).or_default();
+        } else if outcome == Some(Outcome::Failed) {
+            builds.told.extend([line.package.clone(), line.failed_build]);
         }
-        let end = ends.entry((line.package, line.test)).or_default();
-        match (&end, outcome) {
-            (Some(_), Some(_)) => return Err(Fail::inconsistent(Place::Line(number), "a test ends twice")),
-            (None, Some(_)) => *end = outcome,
-            (_, None) => {}
+        let run = runs.entry((line.package, line.test)).or_default();
+        run.begun += u64::from(line.action == "run");
+        if let Some(outcome) = outcome {
+            run.end(outcome);
         }
     }
-    report(ends, Place::Line(last))
+    report(runs, &builds, Place::Line(last))
 }
 
-fn report(ends: BTreeMap<Key, Option<Outcome>>, place: Place) -> Result<TestReport, Fail> {
+fn report(runs: BTreeMap<Key, Run>, builds: &Builds, place: Place) -> Result<TestReport, Fail> {
     let mut report = TestReport::default();
-    let mut failed_in: BTreeMap<String, bool> = BTreeMap::new();
+    // Of each package, whether a test of it is listed as failed, and whether one failed at any time.
+    let mut failed_in: BTreeMap<String, (bool, bool)> = BTreeMap::new();
     let mut packages = Vec::new();
-    for ((package, test), outcome) in ends {
+    for ((package, test), run) in runs {
         let what = if test.is_empty() { format!("package `{package}`") } else { format!("test `{test}` of `{package}`") };
-        let outcome = outcome.ok_or_else(|| Fail::truncated(place.clone(), format!("{what} has no end")))?;
+        let outcome = run.outcome().ok_or_else(|| Fail::truncated(place.clone(), format!("{what} has no end")))?;
         if test.is_empty() {
             packages.push((package, outcome));
         } else {
-            *failed_in.entry(package.clone()).or_default() |= outcome == Outcome::Failed;
+            let failed = failed_in.entry(package.clone()).or_default();
+            failed.0 |= outcome == Outcome::Failed;
+            failed.1 |= matches!(outcome, Outcome::Failed | Outcome::Flaky);
             report.push(format!("{package}::{test}"), outcome);
         }
     }
     if packages.is_empty() {
         return Err(Fail::truncated(place, "it names no package"));
     }
+    for package in builds.untold() {
+        report.push(format!("{package} (package)"), Outcome::Failed);
+    }
     for (package, outcome) in packages {
-        let test_failed = failed_in.get(&package).copied().unwrap_or(false);
+        let (is_listed, has_failed) = failed_in.get(&package).copied().unwrap_or_default();
         match outcome {
-            Outcome::Failed if !test_failed => report.push(format!("{package} (package)"), Outcome::Failed),
-            Outcome::Passed | Outcome::Skipped if test_failed => {
+            // Of a package that failed and passed when it was run again nobody knows why it failed.
+            Outcome::Failed | Outcome::Flaky if !is_listed => report.push(format!("{package} (package)"), Outcome::Failed),
+            Outcome::Passed | Outcome::Skipped if has_failed => {
                 return Err(Fail::inconsistent(place, format!("package `{package}` passed, and a test of it failed")));
             }
             _ => {}

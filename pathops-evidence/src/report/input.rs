@@ -1,5 +1,6 @@
 //! A report as it came in, and the cheap look at it by which its format is recognised.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 
 use serde::de::DeserializeOwned;
@@ -8,7 +9,7 @@ use serde_json::Value;
 use crate::report::error::{Fail, Place};
 use crate::report::pod_log::is_log;
 use crate::report::xml::Element;
-use crate::report::{Fault, MAX_BYTES, json, xml};
+use crate::report::{Fault, MAX_BYTES, json, xml, yaml};
 
 /// How many lines of a report in JSON lines, and how many bytes of a text, are shown to those who recognise it.
 pub(super) const SHOWN_LINES: usize = 32;
@@ -30,6 +31,8 @@ pub(super) enum Look<'a> {
     Lines(Vec<Value>),
     /// An XML document.
     Xml(Element),
+    /// Documents in YAML that are objects of Kubernetes.
+    Yaml(Vec<Value>),
     /// The beginning of any other text.
     Text(&'a str),
 }
@@ -47,7 +50,13 @@ impl<'a> Input<'a> {
                 look => look?,
             },
             [b'<', ..] => Look::Xml(xml::read(plain.bytes)?),
-            _ => return Ok(plain),
+            _ => match plain.look {
+                Look::Text(text) if yaml::is_of_objects(text) => match yaml::documents(plain.text()) {
+                    Ok(documents) => Look::Yaml(documents),
+                    Err(_) => return Ok(plain),
+                },
+                _ => return Ok(plain),
+            },
         };
         Ok(Self { look, ..plain })
     }
@@ -78,6 +87,30 @@ impl<'a> Input<'a> {
             Look::Lines(_) => Err(Fail::malformed(Place::Line(2), "there is more after the first JSON value")),
             _ => Err(Fail::malformed(Place::Whole, "it is not JSON")),
         }
+    }
+
+    /// All of it as an object of Kubernetes or a list of some, in JSON or YAML.
+    pub(super) fn kubernetes<T: DeserializeOwned>(&self) -> Result<T, Fail> {
+        match self.look {
+            Look::Yaml(_) | Look::Text(_) => Ok(serde_json::from_value(yaml::in_json(&self.documents()?))?),
+            Look::Json(_) | Look::Lines(_) | Look::Xml(_) => self.json(),
+        }
+    }
+
+    /// All of it as documents in YAML, of which there is at least one.
+    pub(super) fn documents(&self) -> Result<Cow<'_, [Value]>, Fail> {
+        if !matches!(self.look, Look::Yaml(_) | Look::Text(_)) {
+            return Err(Fail::malformed(Place::Whole, "it is JSON or XML, and not YAML"));
+        }
+        let text = self.whole_lines()?;
+        let documents = match &self.look {
+            Look::Yaml(documents) => Cow::Borrowed(documents.as_slice()),
+            _ => Cow::Owned(yaml::documents(text)?),
+        };
+        if documents.is_empty() {
+            return Err(Fail::new(Fault::Empty, Place::Whole, "it holds no resource"));
+        }
+        Ok(documents)
     }
 
     /// All of it as JSON values, one in a line, each with the number of its line.

@@ -2,7 +2,9 @@
 //! (<https://grafana.com/docs/k6/latest/results-output/end-of-test/custom-summary/>).
 //!
 //! Checks and thresholds each are one check. A check that never ran, and a threshold over a metric that was never measured,
-//! have not passed, whatever k6 says. With `--summary-export` a threshold's `true` means that it was *crossed*.
+//! have not passed, whatever k6 says. Of what was never measured k6 writes zeros; so where a metric does not say how often it was
+//! measured, one that is zero throughout counts as never measured. With `--summary-export` a threshold's `true` means that it was
+//! *crossed*.
 //!
 //! The summary that k6 writes with `--new-machine-readable-summary` since 1.5 does not tell of thresholds at all: a load test that
 //! failed by one would look like one that passed, so it is refused.
@@ -86,7 +88,8 @@ fn read(input: &Input<'_>) -> Result<Vec<ProbeCheck>, Fail> {
             return Err(Fail::inconsistent(pointer!("metrics", "checks"), "it counts more failed checks than it lists"));
         }
         let Some(Value::Object(thresholds)) = metric.get("thresholds") else { continue };
-        let measured = ["count", "passes", "fails"].iter().filter_map(|key| values.get(*key)).copied().reduce(|a, b| a + b);
+        let counted = ["count", "passes", "fails"].iter().filter_map(|key| values.get(*key)).copied().reduce(|a, b| a + b);
+        let measured = counted.map_or_else(|| values.values().any(|value| *value != 0.0), |counted| counted > 0.0);
         // In one order, however the JSON reader was built.
         for (threshold, verdict) in thresholds.iter().collect::<BTreeMap<_, _>>() {
             let held = match verdict {
@@ -95,8 +98,7 @@ fn read(input: &Input<'_>) -> Result<Vec<ProbeCheck>, Fail> {
             };
             let place = || pointer!("metrics", name, "thresholds", threshold);
             let held = held.ok_or_else(|| Fail::malformed(place(), "it says neither `ok` nor whether it was crossed"))?;
-            let passed = held && measured != Some(0.0);
-            checks.push(ProbeCheck { name: format!("{name}: {threshold}"), passed, values: values.clone() });
+            checks.push(ProbeCheck { name: format!("{name}: {threshold}"), passed: held && measured, values: values.clone() });
         }
     }
     Ok(checks)

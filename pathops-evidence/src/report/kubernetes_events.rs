@@ -1,14 +1,16 @@
-//! Kubernetes events: `kubectl get events -o json`, or the answer of the API, in `v1` and `events.k8s.io/v1`.
+//! Kubernetes events: `kubectl get events -o json` or `-o yaml`, or the answer of the API, in `v1` and `events.k8s.io/v1`.
 //!
-//! A page of a longer list is an error. A list of kind `List` without items says too little to be recognised.
+//! A page of a longer list is an error. A list of kind `List` without items says too little to be recognised. A cut between two lines
+//! of YAML cannot be seen.
 
 use pathops_core::UnixMillis;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::report::error::{Fail, pointer};
 use crate::report::format::{Confidence, Spec};
 use crate::report::input::{Input, Look};
-use crate::report::{Content, Fault, Format, RuntimeEvent};
+use crate::report::{Content, Fault, Format, RuntimeEvent, yaml};
 
 pub(super) const SPEC: Spec =
     Spec { format: Format::KubernetesEvents, look, parse: |input| Ok(Content::RuntimeEvents(read(input)?)) };
@@ -19,8 +21,14 @@ fn look(look: &Look<'_>) -> Option<Confidence> {
         (Some("EventList" | "Event"), _) if look.has(&["apiVersion"]) => Some(Confidence::Certain),
         (Some("List"), Some("Event")) => Some(Confidence::Certain),
         (Some("List"), None) => Some(Confidence::Possible),
-        _ => None,
+        _ => yaml::sure(look, is_event),
     }
+}
+
+/// Whether it is an event, or a list of nothing else.
+pub(super) fn is_event(object: &Value) -> bool {
+    let version = yaml::text(object, "apiVersion");
+    matches!(yaml::text(object, "kind"), "Event" | "EventList") && (version == "v1" || version.starts_with("events.k8s.io/"))
 }
 
 #[derive(Deserialize)]
@@ -73,9 +81,9 @@ struct Object {
 }
 
 fn read(input: &Input<'_>) -> Result<Vec<RuntimeEvent>, Fail> {
-    let document: Document = input.json()?;
+    let document: Document = input.kubernetes()?;
     if document.kind == "Event" {
-        return Ok(vec![input.json::<Event>()?.read()]);
+        return Ok(vec![input.kubernetes::<Event>()?.read()]);
     }
     if !matches!(document.kind.as_str(), "List" | "EventList") {
         return Err(Fail::malformed(pointer!("kind"), format!("`{}` is no list of events", document.kind)));

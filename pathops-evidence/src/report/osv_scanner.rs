@@ -2,12 +2,16 @@
 //!
 //! Advisories that are aliases of each other are one group, and one finding; it is as bad as the highest CVSS score in the
 //! group (`max_severity`), else as the worst vector or word of its advisories, and unknown where there is none. A
-//! vulnerability that is in no group is a finding of its own.
+//! vulnerability that is in no group is a finding of its own. So is a licence that is not allowed, of which nobody says how bad it is.
+//! Generic findings, which are experimental, are not read, and make the scan incomplete.
+//!
+//! Version 1 writes `{"results": []}` where it found nothing, which says too little to be recognised.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_core::policy::FindingSeverity;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use crate::report::error::{Fail, pointer};
@@ -21,12 +25,17 @@ pub(super) const SPEC: Spec = Spec { format: Format::OsvScanner, look, parse: |i
 
 fn look(look: &Look<'_>) -> Option<Confidence> {
     let first = look.at("/results/0/packages").is_some();
+    let nothing =
+        look.object().is_some_and(|it| it.len() == 1) && look.at("/results").is_some_and(|it| *it == Value::Array(Vec::new()));
     certain_if(look.has(&["results"]) && (first || look.has(&["experimental_config"])))
+        .or(nothing.then_some(Confidence::Possible))
 }
 
 #[derive(Deserialize)]
 struct Document {
     results: Vec<Target>,
+    #[serde(default, deserialize_with = "or_default")]
+    experimental_generic_findings: Vec<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -47,6 +56,8 @@ struct Entry {
     vulnerabilities: Vec<Vulnerability>,
     #[serde(default, deserialize_with = "or_default")]
     groups: Vec<Group>,
+    #[serde(default, deserialize_with = "or_default")]
+    license_violations: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -91,6 +102,10 @@ impl Vulnerability {
 fn read(input: &Input<'_>) -> Result<ScanReport, Fail> {
     let document: Document = input.json()?;
     let mut report = ScanReport { scanners: vec!["osv-scanner".to_owned()], ..ScanReport::default() };
+    if !document.experimental_generic_findings.is_empty() {
+        let count = document.experimental_generic_findings.len();
+        report.incomplete.push(format!("{count} generic findings are not read"));
+    }
     for (r, target) in document.results.iter().enumerate() {
         for (p, entry) in target.packages.iter().enumerate() {
             let named: BTreeMap<_, _> = entry.vulnerabilities.iter().map(|it| (it.id.as_str(), it)).collect();
@@ -106,6 +121,11 @@ fn read(input: &Input<'_>) -> Result<ScanReport, Fail> {
             }
             let alone = entry.vulnerabilities.iter().filter(|it| !grouped.contains(&it.id));
             report.findings.extend(alone.map(|it| entry.finding(target, &it.id, it.severity(), Some(it))));
+            let violations = entry.license_violations.iter().map(|licence| ReportFinding {
+                title: Some("the licence is not allowed".to_owned()),
+                ..entry.finding(target, licence, None, None)
+            });
+            report.findings.extend(violations);
         }
     }
     Ok(report)

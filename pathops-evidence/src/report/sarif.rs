@@ -3,15 +3,21 @@
 //! * A result is a finding where its `kind` is `fail` (or missing), `review` or `open`, and its `baselineState` is not
 //!   `absent`.
 //! * It is as bad as the `security-severity` of its rule, a CVSS score, says; else as its level: `error` is high, `warning`
-//!   medium, `note` and `none` low. A level that is missing is the one that the rule has by default, and `warning` after all.
+//!   medium, `note` and `none` low. A level that is missing is the one that the rule has by default, and `warning` after all; where
+//!   an invocation has set another level for the rule, the worse counts. A rule that is said to be of an extension of the tool is that
+//!   one, and where it is not there, its level is not known.
 //! * It is suppressed where it has suppressions and all of them are accepted, as section 3.27.23 says.
-//! * The scan is incomplete where an invocation failed or notified an error, and where results are missing or elsewhere.
+//! * The scan is incomplete where an invocation failed or notified an error, and where results are missing or elsewhere, in another
+//!   file or in `inlineExternalProperties`.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use pathops_core::policy::FindingSeverity;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
+use crate::report::cyclonedx_json::worst;
 use crate::report::error::{Fail, pointer};
 use crate::report::format::{Confidence, Spec, certain_if};
 use crate::report::input::{Input, Look};
@@ -25,13 +31,35 @@ fn look(look: &Look<'_>) -> Option<Confidence> {
     certain_if(look.has(&["version", "runs"]) && look.at("/runs").is_some_and(serde_json::Value::is_array))
 }
 
-/// The name of a finding whose rule is not named, which the standard allows.
-const UNNAMED: &str = "unnamed";
+/// The name of a finding that has none, which standards allow.
+pub(super) const UNNAMED: &str = "unnamed";
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Log {
     version: String,
     runs: Vec<Run>,
+    #[serde(default, deserialize_with = "or_default")]
+    inline_external_properties: Vec<External>,
+}
+
+/// What belongs to a run and does not stand in it.
+#[derive(Deserialize)]
+struct External {
+    #[serde(default, deserialize_with = "or_default")]
+    results: Vec<IgnoredAny>,
+    #[serde(default, deserialize_with = "or_default")]
+    invocations: Vec<IgnoredAny>,
+    #[serde(default, deserialize_with = "or_default")]
+    extensions: Vec<IgnoredAny>,
+    driver: Option<IgnoredAny>,
+}
+
+impl External {
+    /// Whether what is found depends on it.
+    fn matters(&self) -> bool {
+        self.driver.is_some() || [&self.results, &self.invocations, &self.extensions].iter().any(|it| !it.is_empty())
+    }
 }
 
 #[derive(Deserialize)]
@@ -47,7 +75,7 @@ struct Run {
 #[derive(Deserialize)]
 struct ExternalFiles {
     #[serde(default, deserialize_with = "or_default")]
-    results: Vec<serde::de::IgnoredAny>,
+    results: Vec<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +89,7 @@ struct Tool {
 #[serde(rename_all = "camelCase")]
 struct Component {
     name: String,
+    guid: Option<String>,
     version: Option<String>,
     semantic_version: Option<serde_json::Value>,
     #[serde(default, deserialize_with = "or_default")]
@@ -102,10 +131,26 @@ struct SarifResult {
     properties: Option<Properties>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 struct RuleReference {
     id: Option<String>,
     index: Option<i64>,
+    tool_component: Option<ComponentReference>,
+}
+
+/// A part of the tool: the driver, or one of its extensions by its place.
+#[derive(Deserialize)]
+struct ComponentReference {
+    index: Option<i64>,
+    name: Option<String>,
+    guid: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Override {
+    descriptor: RuleReference,
+    configuration: Configuration,
 }
 
 #[derive(Deserialize)]
@@ -150,6 +195,8 @@ struct Invocation {
     tool_execution_notifications: Vec<Notification>,
     #[serde(default, deserialize_with = "or_default")]
     tool_configuration_notifications: Vec<Notification>,
+    #[serde(default, deserialize_with = "or_default")]
+    rule_configuration_overrides: Vec<Override>,
 }
 
 #[derive(Deserialize)]
@@ -167,6 +214,9 @@ fn read(input: &Input<'_>) -> Result<ScanReport, Fail> {
         return Err(Fail::new(crate::report::Fault::Empty, pointer!("runs"), "it holds no run: nothing was scanned"));
     }
     let mut report = ScanReport::default();
+    if log.inline_external_properties.iter().any(External::matters) {
+        report.incomplete.push("results, or what they depend on, are in `inlineExternalProperties`".to_owned());
+    }
     for (number, run) in log.runs.iter().enumerate() {
         let driver = &run.tool.driver;
         let semantic = driver.semantic_version.as_ref().and_then(|version| version.as_str());
@@ -175,7 +225,7 @@ fn read(input: &Input<'_>) -> Result<ScanReport, Fail> {
             None => driver.name.clone(),
         });
         report.incomplete.extend(run.missing());
-        let rules = Rules::of(&run.tool);
+        let rules = Rules::of(run);
         for (at, result) in run.results.iter().flatten().enumerate() {
             let Some(found) = result.finding(&driver.name, &rules) else { continue };
             let finding = found.map_err(|problem| Fail::malformed(pointer!("runs", number, "results", at), problem))?;
@@ -210,25 +260,94 @@ impl Run {
     }
 }
 
-/// The rules of a tool, by id and by their place in the driver.
+/// The driver (0) or an extension (from 1), and the place of a rule in it.
+type RulePlace = (usize, usize);
+
+/// The rules of a tool, by id and by their place, and the levels that invocations have set for them.
 struct Rules<'a> {
-    by_id: BTreeMap<&'a str, &'a Rule>,
-    of_driver: &'a [Rule],
+    tool: &'a Tool,
+    by_id: BTreeMap<&'a str, RulePlace>,
+    by_component: BTreeMap<(usize, &'a str), usize>,
+    /// The worst level that was set for a rule; `None` for one that is not known.
+    set: BTreeMap<RulePlace, Option<FindingSeverity>>,
+    /// The same of rules that are not listed.
+    set_by_id: BTreeMap<&'a str, Option<FindingSeverity>>,
 }
 
 impl<'a> Rules<'a> {
-    fn of(tool: &'a Tool) -> Self {
-        let all = tool.extensions.iter().flat_map(|extension| &extension.rules).chain(&tool.driver.rules);
-        Self { by_id: all.map(|rule| (rule.id.as_str(), rule)).collect(), of_driver: &tool.driver.rules }
+    fn of(run: &'a Run) -> Self {
+        let (by_id, by_component, set, set_by_id) = Default::default();
+        let mut rules = Self { tool: &run.tool, by_id, by_component, set, set_by_id };
+        // The driver comes last: of rules of one name, its own counts where nothing says which.
+        for component in (0..=run.tool.extensions.len()).rev() {
+            for (at, rule) in rules.of_component(component).iter().enumerate() {
+                rules.by_id.insert(rule.id.as_str(), (component, at));
+                rules.by_component.insert((component, rule.id.as_str()), at);
+            }
+        }
+        for it in run.invocations.iter().flat_map(|invocation| &invocation.rule_configuration_overrides) {
+            let Some(level) = it.configuration.level.as_deref().map(of_level) else { continue };
+            let id = it.descriptor.id.as_deref();
+            match (rules.find(id, it.descriptor.index, it.descriptor.tool_component.as_ref()), id) {
+                (Some(place), _) => set_worse(rules.set.entry(place), level),
+                (None, Some(id)) => set_worse(rules.set_by_id.entry(id), level),
+                (None, None) => {}
+            }
+        }
+        rules
     }
 
-    /// The rule of a result: by its id, by the part of it before a `/` (section 3.52.4), or by its place.
-    fn find(&self, id: Option<&str>, index: Option<i64>) -> Option<&'a Rule> {
-        let by_id = id.and_then(|id| {
-            let parent = id.rsplit_once('/').and_then(|(parent, _)| self.by_id.get(parent));
-            self.by_id.get(id).or(parent).copied()
+    fn of_component(&self, component: usize) -> &'a [Rule] {
+        match component.checked_sub(1) {
+            None => &self.tool.driver.rules,
+            Some(extension) => self.tool.extensions.get(extension).map(|it| it.rules.as_slice()).unwrap_or_default(),
+        }
+    }
+
+    fn at(&self, (component, at): RulePlace) -> Option<&'a Rule> {
+        self.of_component(component).get(at)
+    }
+
+    /// Which part of the tool this is (section 3.54); `None` where it is not there.
+    fn component(&self, reference: &ComponentReference) -> Option<usize> {
+        let ComponentReference { index, name, guid } = reference;
+        let is_it = |it: &Component| if guid.is_some() { it.guid == *guid } else { name.as_ref() == Some(&it.name) };
+        match index.and_then(|index| usize::try_from(index).ok()) {
+            Some(extension) => extension.checked_add(1),
+            None if name.is_none() && guid.is_none() || is_it(&self.tool.driver) => Some(0),
+            None => self.tool.extensions.iter().position(is_it).map(|extension| extension + 1),
+        }
+    }
+
+    /// The rule of a result: by its id, by the part of it before a `/` (section 3.52.4), or by its place. In a part of the tool that is
+    /// named, its place comes first.
+    fn find(&self, id: Option<&str>, index: Option<i64>, component: Option<&ComponentReference>) -> Option<RulePlace> {
+        let component = component.map(|reference| self.component(reference));
+        let known = |id: &str| match component {
+            Some(component) => Some((component?, *self.by_component.get(&(component?, id))?)),
+            None => self.by_id.get(id).copied(),
+        };
+        let by_id = id.and_then(|id| known(id).or_else(|| known(id.rsplit_once('/')?.0)));
+        let by_index = index.and_then(|index| usize::try_from(index).ok()).and_then(|at| {
+            let place = (component.unwrap_or(Some(0))?, at);
+            self.at(place).map(|_| place)
         });
-        by_id.or_else(|| self.of_driver.get(usize::try_from(index?).ok()?))
+        if component.is_some() { by_index.or(by_id) } else { by_id.or(by_index) }
+    }
+}
+
+/// Keeps the worse of two levels; one that is not known is worse than all.
+fn set_worse<K: Ord>(set: Entry<'_, K, Option<FindingSeverity>>, level: Option<FindingSeverity>) {
+    set.and_modify(|it| *it = worst([*it, level].into_iter())).or_insert(level);
+}
+
+/// How bad a level is; `None` where it is not known.
+fn of_level(level: &str) -> Option<FindingSeverity> {
+    match level {
+        "error" => Some(FindingSeverity::High),
+        "warning" => Some(FindingSeverity::Medium),
+        "note" | "none" => Some(FindingSeverity::Low),
+        _ => None,
     }
 }
 
@@ -245,20 +364,25 @@ impl SarifResult {
         }
         let reference = self.rule.as_ref();
         let id = self.rule_id.as_deref().or_else(|| reference?.id.as_deref());
-        let rule = rules.find(id, self.rule_index.or_else(|| reference?.index));
+        let component = reference.and_then(|reference| reference.tool_component.as_ref());
+        let place = rules.find(id, self.rule_index.or_else(|| reference?.index), component);
+        let rule = place.and_then(|place| rules.at(place));
+        let set = place.map_or_else(|| rules.set_by_id.get(id?), |place| rules.set.get(&place)).copied();
+        let is_lost = rule.is_none() && component.is_some();
         let id = id.or_else(|| rule.map(|rule| rule.id.as_str())).unwrap_or(UNNAMED);
         // Messages may hold what was found, a secret for example: the rule's own words do not.
         let described = rule.and_then(|rule| rule.short_description.as_ref()).and_then(|words| words.text.as_deref());
         Some(Ok(ReportFinding {
             id: id.to_owned(),
-            severity: self.severity(rule),
+            severity: self.severity(rule, set, is_lost),
             scanner: scanner.to_owned(),
             location: self.locations.first().and_then(Location::shown),
             title: described.map(first_line),
         }))
     }
 
-    fn severity(&self, rule: Option<&Rule>) -> Option<FindingSeverity> {
+    /// How bad it is: `set` is what an invocation has set for its rule, and a rule that is lost may have any level.
+    fn severity(&self, rule: Option<&Rule>, set: Option<Option<FindingSeverity>>, is_lost: bool) -> Option<FindingSeverity> {
         let scores = [self.properties.as_ref(), rule.and_then(|rule| rule.properties.as_ref())];
         if let Some(score) = scores.into_iter().flatten().find_map(|properties| properties.security_severity.as_ref()) {
             return match score {
@@ -266,13 +390,12 @@ impl SarifResult {
                 score => score.as_f64().and_then(severity::of_score),
             };
         }
-        let by_default = rule.and_then(|rule| rule.default_configuration.as_ref()?.level.as_deref());
-        match self.level.as_deref().or(by_default).unwrap_or("warning") {
-            "error" => Some(FindingSeverity::High),
-            "warning" => Some(FindingSeverity::Medium),
-            "note" | "none" => Some(FindingSeverity::Low),
-            _ => None,
+        if let Some(level) = &self.level {
+            return of_level(level);
         }
+        let by_default = rule.and_then(|rule| rule.default_configuration.as_ref()?.level.as_deref()).unwrap_or("warning");
+        let by_default = if is_lost { None } else { of_level(by_default) };
+        worst(std::iter::once(by_default).chain(set))
     }
 
     fn is_suppressed(&self) -> bool {

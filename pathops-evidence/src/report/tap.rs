@@ -2,8 +2,9 @@
 //!
 //! The test points of the outermost level are the tests; those of subtests are checked, and a test point that is `ok` over a
 //! subtest that is not contradicts itself. Subtests stand before their test point, or after it in braces, as node-tap and
-//! Vitest write them. `# SKIP` and `# TODO` are skipped, whether `ok` or not. A plan must be there, once at each level, and all
-//! of what it plans.
+//! Vitest write them. `# SKIP` and `# TODO` are skipped, whether `ok` or not: whole words after a space and a `#`, which in a name
+//! stand for themselves. What is `ok` is skipped by any word that begins with `SKIP` there (`# SKIPPED`), as version 13 has it. A plan
+//! must be there, once at each level, and all of what it plans.
 
 use crate::report::content::Outcome;
 use crate::report::error::{Fail, Place};
@@ -238,7 +239,7 @@ impl<'a> Point<'a> {
             .map_or((None, rest), |(number, name)| (number.parse().ok(), name.trim_start()));
         let name = name.strip_prefix("- ").unwrap_or(name);
         let (name, braced) = name.strip_suffix(" {").map_or((name, false), |name| (name, true));
-        let (name, excused) = directive(name);
+        let (name, excused) = directive(name, ok);
         let name = name.split_once(" # time=").map_or(name, |(name, _)| name);
         Some(Self { ok, number, name: name.trim(), excused, braced })
     }
@@ -252,13 +253,15 @@ impl<'a> Point<'a> {
     }
 }
 
-/// Splits a directive off: a `#` that is not escaped, and `SKIP` or `TODO` after it.
-fn directive(name: &str) -> (&str, bool) {
+/// Splits a directive off: a `#` at the beginning or after a space, so that it is not escaped, and the word `SKIP` or `TODO` after
+/// it. No failure is excused by a word that only begins so.
+fn directive(name: &str, ok: bool) -> (&str, bool) {
     for (at, _) in name.match_indices('#') {
         let (before, after) = (name.get(..at).unwrap_or_default(), name.get(at + 1..).unwrap_or_default());
-        let word = after.trim_start().get(..4).unwrap_or_default();
-        let escaped = before.ends_with('\\') && !before.ends_with("\\\\");
-        if !escaped && (word.eq_ignore_ascii_case("skip") || word.eq_ignore_ascii_case("todo")) {
+        let word = after.trim_start().split(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
+        let is_apart = before.is_empty() || before.ends_with(char::is_whitespace);
+        let word = if ok { word.get(..4).filter(|it| it.eq_ignore_ascii_case("skip")).unwrap_or(word) } else { word };
+        if is_apart && ["skip", "todo"].iter().any(|directive| word.eq_ignore_ascii_case(directive)) {
             return (before, true);
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! A target without findings is clean; a report without targets is incomplete, since nothing was looked at. A
 //! misconfiguration counts unless its status is `PASS` or `EXCEPTION`; what a VEX document or an ignore file took out
-//! (`ExperimentalModifiedFindings`) is suppressed. The text of secrets is not taken over.
+//! (`ExperimentalModifiedFindings`) is suppressed. Where a target counts more misconfigurations that failed than it lists, some were
+//! lost. The text of secrets is not taken over.
 
 use serde::Deserialize;
 
@@ -37,10 +38,17 @@ struct Version {
 struct Target {
     target: String,
     vulnerabilities: Option<Vec<Item>>,
+    misconf_summary: Option<MisconfSummary>,
     misconfigurations: Option<Vec<Item>>,
     secrets: Option<Vec<Item>>,
     licenses: Option<Vec<Item>>,
     experimental_modified_findings: Option<Vec<Modified>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct MisconfSummary {
+    failures: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -103,6 +111,11 @@ fn read(input: &Input<'_>) -> Result<ScanReport, Fail> {
     }
     for (number, target) in targets.iter().enumerate() {
         let unnamed = || Fail::malformed(pointer!("Results", number), "a finding has no id");
+        let failed = target.misconfigurations.iter().flatten().filter(|item| item.is_one()).count();
+        if let Some(counted) = target.misconf_summary.as_ref().and_then(|it| it.failures).filter(|counted| *counted > failed) {
+            let problem = format!("it counts {counted} misconfigurations that failed, and lists {failed}");
+            return Err(Fail::inconsistent(pointer!("Results", number, "MisconfSummary", "Failures"), problem));
+        }
         let lists = [&target.vulnerabilities, &target.misconfigurations, &target.secrets, &target.licenses];
         for item in lists.into_iter().flatten().flatten().filter(|item| item.is_one()) {
             report.findings.push(item.finding(target, "Trivy").ok_or_else(unnamed)?);

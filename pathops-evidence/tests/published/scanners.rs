@@ -78,7 +78,8 @@ fn osv_scanner() {
         let packages = || all(&written["results"]).iter().flat_map(|target| all(&target["packages"]));
         let grouped = |package: &Value, id: &Value| all(&package["groups"]).iter().any(|group| all(&group["ids"]).contains(id));
         let alone = |package: &Value| all(&package["vulnerabilities"]).iter().filter(|it| !grouped(package, &it["id"])).count();
-        let counted: usize = packages().map(|package| length(&package["groups"]) + alone(package)).sum();
+        let of = |package: &Value| length(&package["groups"]) + alone(package) + length(&package["license_violations"]);
+        let counted: usize = packages().map(of).sum();
         assert_eq!(report.findings.len(), counted, "{name}");
         (read, findings) = (read + 1, findings + counted);
     }

@@ -88,6 +88,19 @@ fn k6_that_measured_nothing_has_not_passed() {
     let never = r#"{"name": "a", "path": "::a", "passes": 0, "fails": 0}"#;
     let unmeasured = r#""checks": {"values": {"rate": 0, "passes": 0, "fails": 0}, "thresholds": {"rate>0.9": {"ok": true}}}"#;
     assert_eq!(shown(&checks(read(Format::K6Summary, &summary(never, unmeasured)))), [("a", false), ("checks: rate>0.9", false)]);
+    // Trends do not say how often they were measured: k6 writes zeros for those that never were, in both forms of the summary.
+    for (zeros, counted) in [
+        (r#""avg": 0, "min": 0, "med": 0, "max": 0, "p(95)": 0"#, r#""count": 3, "avg": 0, "p(95)": 0"#),
+        (r#""type": "trend", "values": {"avg": 0, "p(95)": 0}"#, r#""type": "trend", "values": {"count": 3, "p(95)": 0}"#),
+    ] {
+        let held = if zeros.contains("values") { r#"{"ok": true}"# } else { "false" };
+        let trend = |values: &str| {
+            let metrics = format!(r#""t{{name:pay}}": {{{values}, "thresholds": {{"p(95)<500": {held}}}}}"#);
+            checks(read(Format::K6Summary, &summary("", &metrics)))[0].passed
+        };
+        assert!(!trend(zeros), "{zeros}");
+        assert!(trend(counted) && trend(&zeros.replace(r#""avg": 0"#, r#""avg": 0.5"#)), "{counted}");
+    }
     assert_eq!(checks(read(Format::K6Summary, &summary("", ""))), []);
     let more = r#""checks": {"values": {"passes": 1, "fails": 1}}"#;
     refuse(Format::K6Summary, &summary("", more), Fault::Inconsistent, "more failed checks than it lists");

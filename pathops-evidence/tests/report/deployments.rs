@@ -1,7 +1,7 @@
 //! How far deployments are, and what a desired state asks for.
 
 use pathops_evidence::report::DeploymentPhase::{self, Failed, Gone, Settled, UnderWay, Unknown};
-use pathops_evidence::report::{Content, DeploymentReport, Fault, Format};
+use pathops_evidence::report::{Content, DeploymentReport, Fault, Format, Unrecognised, parse_as, recognise};
 
 use crate::fixtures::content;
 use crate::{read, refuse};
@@ -50,6 +50,87 @@ fn argo_cd_lists_that_are_not_whole_or_of_something_else() {
     let other = r#""metadata": {}, "items": [{"kind": "Pod", "metadata": {"name": "a"}}]"#;
     refuse(Format::ArgoCd, &list(other), Fault::Malformed, "`/items/0`: it is a `Pod`");
     refuse(Format::ArgoCd, &list(r#""metadata": {}"#), Fault::Malformed, "is no Application");
+}
+
+const APPLICATION: &str = "apiVersion: argoproj.io/v1alpha1
+kind: Application
+metadata:
+  name: orders
+  namespace: argocd
+spec:
+  project: default
+status:
+  health:
+    status: Degraded
+  operationState:
+    phase: Failed
+    message: 'one or more objects failed to apply'
+  sync:
+    status: OutOfSync
+";
+
+/// Documents as items of a list.
+fn listed(documents: &[&str]) -> String {
+    let indented = |document: &&str| format!("- {}\n", document.trim_end().replace('\n', "\n  "));
+    let items: String = documents.iter().map(indented).collect();
+    format!("apiVersion: v1\nitems:\n{items}kind: List\nmetadata:\n  resourceVersion: \"\"\n")
+}
+
+#[test]
+fn argo_cd_in_yaml_is_no_desired_state() {
+    let healthy = APPLICATION.replace("Degraded", "Healthy").replace("Failed", "Succeeded").replace("OutOfSync", "Synced");
+    for (text, expected) in [
+        (APPLICATION.to_owned(), vec![Failed]),
+        (healthy.clone(), vec![Settled]),
+        (format!("---\n{healthy}---\n{APPLICATION}"), vec![Settled, Failed]),
+        (listed(&[APPLICATION]), vec![Failed]),
+        (listed(&[&healthy, APPLICATION]), vec![Settled, Failed]),
+    ] {
+        assert_eq!(recognise(text.as_bytes()), Ok(Format::ArgoCd), "{text}");
+        assert_eq!(phases(read(Format::ArgoCd, &text)), expected, "{text}");
+        assert!(parse_as(Format::Kustomize, text.as_bytes()).is_err(), "{text}");
+    }
+    let one = deployments(read(Format::ArgoCd, APPLICATION));
+    assert_eq!(
+        (one[0].name.as_str(), one[0].reason.as_str()),
+        ("argocd/orders", "operation Failed: one or more objects failed to apply")
+    );
+    refuse(Format::Kustomize, APPLICATION, Fault::Malformed, "`/0`: `Application` tells what is");
+    refuse(Format::ArgoCd, APPLICATION.trim_end(), Fault::Truncated, "the last line has no end");
+    refuse(Format::ArgoCd, "apiVersion: v1\nkind: [\n", Fault::Malformed, "no YAML");
+    let next = listed(&[APPLICATION]).replace("resourceVersion: \"\"", "continue: abc");
+    refuse(Format::ArgoCd, &next, Fault::Paged, "the list goes on");
+}
+
+#[test]
+fn an_application_that_is_asked_for_is_a_resource() {
+    let (asked, _) = APPLICATION.split_once("status:").unwrap();
+    for text in [asked.to_owned(), format!("{asked}status: {{}}\n"), APPLICATION.replace("argoproj.io/", "example.org/")] {
+        assert_eq!(recognise(text.as_bytes()), Ok(Format::Kustomize), "{text}");
+        let Content::Resources(found) = read(Format::Kustomize, &text) else { panic!() };
+        assert_eq!((found.resources.len(), found.resources[0].name.as_str()), (1, "orders"));
+    }
+    // What a cluster has and has not looked at yet is told by it.
+    let fresh = asked.replace("  name: orders\n", "  name: orders\n  uid: 5d4a0a6e\n");
+    assert_eq!(phases(read(Format::ArgoCd, &fresh)), [Unknown]);
+    assert_eq!(recognise(fresh.as_bytes()), Ok(Format::ArgoCd));
+}
+
+#[test]
+fn yaml_of_several_kinds_is_ambiguous() {
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: orders\n";
+    let event = "apiVersion: v1\nkind: Event\nmetadata:\n  name: e\ntype: Warning\ninvolvedObject:\n  kind: Pod\n  name: p\n";
+    for (text, candidates) in [
+        (format!("{APPLICATION}---\n{config}"), vec![Format::ArgoCd, Format::Kustomize]),
+        (listed(&[config, APPLICATION]), vec![Format::ArgoCd, Format::Kustomize]),
+        (format!("{config}---\n{event}"), vec![Format::KubernetesEvents, Format::Kustomize]),
+        (format!("{event}---\n{APPLICATION}"), vec![Format::KubernetesEvents, Format::ArgoCd]),
+    ] {
+        for candidate in &candidates {
+            assert!(parse_as(*candidate, text.as_bytes()).is_err(), "{candidate} keeps silent about the rest of {text}");
+        }
+        assert_eq!(recognise(text.as_bytes()), Err(Unrecognised::Ambiguous { candidates }), "{text}");
+    }
 }
 
 #[test]

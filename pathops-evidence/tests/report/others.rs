@@ -1,5 +1,7 @@
 //! What other systems say: checks of a commit, and events.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use pathops_evidence::report::ExternalState::{self, Failed, Neutral, Passed, Pending};
 use pathops_evidence::report::{Content, EventEnvelope, ExternalCheck, Fault, Format};
 
@@ -50,6 +52,42 @@ fn github_checks_in_every_state() {
 }
 
 #[test]
+fn github_statuses_that_are_not_what_they_come_to() {
+    let combined = |state: &str, statuses: &[&str]| {
+        let listed: Vec<_> = statuses.iter().map(|it| format!(r#"{{"context": "ci", "state": "{it}"}}"#)).collect();
+        let (count, listed) = (listed.len(), listed.join(", "));
+        format!(r#"{{"state": "{state}", "sha": "c", "total_count": {count}, "statuses": [{listed}]}}"#)
+    };
+    for (said, statuses, found) in [
+        ("failure", &["success"][..], "it is `failure`, and the 1 statuses in it come to `success`"),
+        ("pending", &["success", "success"][..], "it is `pending`, and the 2 statuses in it come to `success`"),
+        ("success", &["success", "error"][..], "come to `failure`"),
+        ("success", &["pending"][..], "come to `pending`"),
+        ("success", &[""; 0][..], "the 0 statuses in it come to `pending`"),
+        ("odd", &["success"][..], "it is `odd`"),
+    ] {
+        refuse(Format::GithubChecks, &combined(said, statuses), Fault::Inconsistent, found);
+    }
+    assert_eq!(states(read(Format::GithubChecks, &combined("success", &["success", "success"]))), [Passed, Passed]);
+    assert_eq!(states(read(Format::GithubChecks, &combined("failure", &["pending", "failure"]))), [Pending, Failed]);
+    assert_eq!(states(read(Format::GithubChecks, &combined("pending", &[]))), []);
+}
+
+#[test]
+fn github_checks_that_somebody_has_asked_to_run_again() {
+    let sent = |action: &str, what: &str, conclusion: &str| {
+        let run = format!(r#"{{"head_sha": "c", "status": "completed", "conclusion": "{conclusion}"}}"#);
+        states(read(Format::GithubChecks, &format!(r#"{{"action": "{action}", "{what}": {run}}}"#)))
+    };
+    for what in ["check_run", "check_suite"] {
+        assert_eq!(sent("completed", what, "success"), [Passed]);
+        assert_eq!(sent("rerequested", what, "success"), [Pending]);
+        assert_eq!(sent("rerequested", what, "neutral"), [Pending]);
+        assert_eq!(sent("rerequested", what, "failure"), [Failed]);
+    }
+}
+
+#[test]
 fn gitlab_pipelines_and_jobs() {
     let good = checks(content(Format::GitlabPipeline, "good"));
     assert_eq!((good[0].name.as_str(), good[0].state), ("pipeline 9", Passed));
@@ -94,6 +132,49 @@ fn cloud_events_that_cannot_be_told_apart_or_contradict_what_is_in_them() {
     refuse(Format::CloudEvents, r#"{"specversion": "1.0", "id": "1", "source": "s"}"#, Fault::Malformed, "missing field `type`");
     let data = r#", "data": {"context": {"id": "2", "source": "s", "type": "dev.cdevents.a"}}"#;
     refuse(Format::CloudEvents, &event("1.0", "1", data), Fault::Inconsistent, "`id` is not that of the CDEvent in it");
+}
+
+#[test]
+fn cloud_events_around_a_cd_event_that_is_written_out() {
+    let kind = "dev.cdevents.testsuiterun.finished.0.2.0";
+    let cd_event = |id: &str, outcome: &str| {
+        let context = format!(r#"{{"version": "0.5.0", "id": "{id}", "source": "s", "type": "{kind}"}}"#);
+        format!(r#"{{"context": {context}, "subject": {{"id": "orders", "content": {{"outcome": "{outcome}"}}}}}}"#)
+    };
+    let around = |data: &str| format!(r#"{{"specversion": "1.0", "id": "1", "source": "s", "type": "{kind}"{data}}}"#);
+    let in_text = |text: &str| around(&format!(r#", "data": {}"#, serde_json::Value::from(text)));
+    let in_base64 = |text: &str| around(&format!(r#", "data_base64": "{}""#, BASE64.encode(text)));
+    let ways: [&dyn Fn(&str) -> String; 2] = [&in_text, &in_base64];
+    for wrapped in ways {
+        for (word, expected) in [("fail", Failed), ("pass", Passed)] {
+            assert_eq!(events(read(Format::CloudEvents, &wrapped(&cd_event("1", word))))[0].outcome, Some(expected), "{word}");
+        }
+        let refuse = |text: &str, fault, says| refuse(Format::CloudEvents, &wrapped(text), fault, says);
+        refuse(&cd_event("2", "pass"), Fault::Inconsistent, "`id` is not that of the CDEvent in it");
+        refuse(r#"{"subject": {}, "subject": {}}"#, Fault::Malformed, "stands twice in one object");
+        refuse("passed", Fault::Malformed, "the CDEvent in it is no JSON");
+        refuse("[]", Fault::Malformed, "the CDEvent in it is no object");
+    }
+    refuse(Format::CloudEvents, &around(r#", "data": 7"#), Fault::Malformed, "is no object");
+    refuse(Format::CloudEvents, &around(r#", "data_base64": "*""#), Fault::Malformed, "is no base64");
+    refuse(
+        Format::CloudEvents,
+        &around(r#", "data": {}, "data_base64": """#),
+        Fault::Malformed,
+        "in `data` and in `data_base64`",
+    );
+    // Nobody looks into what other events carry.
+    let other = r#"{"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data_base64": "*"}"#;
+    assert_eq!(events(read(Format::CloudEvents, other))[0].outcome, None);
+}
+
+#[test]
+fn cloud_events_of_an_incident_that_says_no_more() {
+    let kind = "dev.cdevents.incident.detected.0.2.0";
+    for data in ["", r#", "data": {"subject": {"id": "orders"}}"#] {
+        let event = format!(r#"{{"specversion": "1.0", "id": "1", "source": "s", "type": "{kind}"{data}}}"#);
+        assert_eq!(events(read(Format::CloudEvents, &event))[0].outcome, Some(Failed), "{data}");
+    }
 }
 
 /// What is no word of the specification proves nothing good.

@@ -53,7 +53,8 @@ fn what_is_in_no_format_is_refused() {
         "ok",
         "1..",
         "{\"status\": \"success\"}",
-        "{\"results\": []}",
+        "{\"results\": [], \"errors\": []}",
+        "{\"results\": [{}]}",
         "{\"matches\": []}",
         "{\"kind\": \"List\", \"items\": [{\"kind\": \"Pod\"}]}",
         "<coverage/>",
@@ -74,6 +75,7 @@ fn what_says_too_little_is_refused_with_what_it_could_be() {
     assert_eq!(recognise(b"[]"), Err(Unrecognised::Unknown { possible }));
     let message = parse(b"[]").unwrap_err().to_string();
     assert!(message.contains("could be `gitleaks` or `helm-list` or `gitlab-pipeline`; "), "{message}");
+    assert_eq!(recognise(br#"{"results": []}"#), Err(Unrecognised::Unknown { possible: vec![Format::OsvScanner] }));
     let list = br#"{"kind": "List", "apiVersion": "v1", "items": []}"#;
     assert_eq!(recognise(list), Err(Unrecognised::Unknown { possible: vec![Format::KubernetesEvents] }));
 }

@@ -214,8 +214,9 @@ fn states(kind: &str) -> Option<Vec<ExternalState>> {
 fn github_webhooks() {
     let failed = ExternalState::Failed;
     let Some(runs) = states("check_run") else { return };
-    assert_eq!(runs, [failed, Passed, Passed, Pending, Pending, Pending, Pending, Neutral, Neutral]);
-    assert_eq!(states("check_suite").unwrap(), [Passed, Passed, Passed, Passed, Pending, Pending, Pending, Passed, Passed]);
+    // The last two of both were asked to run again, and tell how they ended before.
+    assert_eq!(runs, [failed, Passed, Passed, Pending, Pending, Pending, Pending, Pending, Pending]);
+    assert_eq!(states("check_suite").unwrap(), [Passed, Passed, Passed, Passed, Pending, Pending, Pending, Pending, Pending]);
     assert_eq!(states("workflow_run").unwrap(), [Pending, Passed, Passed, Pending, failed]);
     let expected = [("0", Settled), ("1", UnderWay), ("2", Settled), ("3", Settled)];
     for (number, phase) in expected {

@@ -1,7 +1,9 @@
 //! What a cluster and what runs in it say.
 
 use pathops_core::UnixMillis;
-use pathops_evidence::report::{Content, Fault, Format, MAX_STATED_TRACES, MetricReport, RuntimeEvent, TraceReport, parse_as};
+use pathops_evidence::report::{
+    Content, Fault, Format, MAX_STATED_TRACES, MetricReport, RuntimeEvent, TraceReport, parse_as, recognise,
+};
 use serde_json::json;
 
 use crate::fixtures::content;
@@ -46,6 +48,37 @@ fn kubernetes_events_of_an_unknown_type_warn() {
     let one = r#"{"kind": "Event", "apiVersion": "v1", "type": "Odd", "involvedObject": {"kind": "Node", "name": "n"}}"#;
     let one = events(read(Format::KubernetesEvents, one));
     assert!(one[0].warning && one[0].about == "Node n" && one[0].count == 1 && one[0].at.is_none());
+}
+
+#[test]
+fn kubernetes_events_in_yaml() {
+    let event = "apiVersion: v1\nkind: Event\nmetadata:\n  name: x\ntype: Warning\nreason: BackOff\ncount: 3\n\
+        lastTimestamp: \"2026-11-25T08:05:00Z\"\ninvolvedObject:\n  kind: Pod\n  name: p\n  namespace: shop\n";
+    let new = "apiVersion: events.k8s.io/v1\nkind: Event\nmetadata:\n  name: y\ntype: Normal\nreason: Started\n\
+        regarding:\n  kind: Pod\n  name: p\n";
+    let items = format!("- {}\n- {}\n", event.trim_end().replace('\n', "\n  "), new.trim_end().replace('\n', "\n  "));
+    for (text, warnings) in [
+        (event.to_owned(), vec![true]),
+        (new.to_owned(), vec![false]),
+        (format!("{event}---\n{new}"), vec![true, false]),
+        (format!("apiVersion: v1\nitems:\n{items}kind: List\nmetadata:\n  resourceVersion: \"\"\n"), vec![true, false]),
+        (format!("apiVersion: v1\nitems:\n{items}kind: EventList\nmetadata: {{}}\n"), vec![true, false]),
+    ] {
+        assert_eq!(recognise(text.as_bytes()), Ok(Format::KubernetesEvents), "{text}");
+        let found = events(read(Format::KubernetesEvents, &text));
+        assert_eq!(found.iter().map(|it| it.warning).collect::<Vec<_>>(), warnings, "{text}");
+        assert!(parse_as(Format::Kustomize, text.as_bytes()).is_err(), "{text}");
+    }
+    let [read]: [RuntimeEvent; 1] = events(read(Format::KubernetesEvents, event)).try_into().unwrap();
+    let expected = RuntimeEvent {
+        warning: true,
+        reason: "BackOff".to_owned(),
+        about: "Pod shop/p".to_owned(),
+        message: String::new(),
+        count: 3,
+        at: Some(at("2026-11-25T08:05:00Z")),
+    };
+    assert_eq!(read, expected);
 }
 
 #[test]

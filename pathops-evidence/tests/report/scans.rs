@@ -83,6 +83,74 @@ fn sarif_that_is_not_right() {
 }
 
 #[test]
+fn sarif_rules_of_extensions() {
+    let run = |result: &str| {
+        let driver = r#"{"name":"lynx","rules":[{"id":"meta","properties":{"security-severity":"1.0"}},{"id":"both"}]}"#;
+        let one = r#"{"name":"one","rules":[{"id":"rce","properties":{"security-severity":"9.8"}}]}"#;
+        let two = r#"{"name":"two","guid":"2","rules":[{"id":"both","defaultConfiguration":{"level":"error"}}]}"#;
+        let tool = format!(r#"{{"driver":{driver},"extensions":[{one},{two}]}}"#);
+        scan(read(Format::Sarif, &format!(r#"{{"version":"2.1.0","runs":[{{"tool":{tool},"results":[{result}]}}]}}"#)))
+    };
+    for (result, expected) in [
+        (r#"{"rule":{"index":0,"toolComponent":{"index":0}}}"#, ("rce", Some(Critical))),
+        (r#"{"ruleIndex":0,"rule":{"toolComponent":{"index":0}}}"#, ("rce", Some(Critical))),
+        (r#"{"rule":{"index":0,"toolComponent":{"name":"two"}}}"#, ("both", Some(High))),
+        (r#"{"ruleId":"both","rule":{"toolComponent":{"guid":"2"}}}"#, ("both", Some(High))),
+        (r#"{"ruleId":"both/sub","rule":{"toolComponent":{"index":1}}}"#, ("both/sub", Some(High))),
+        (r#"{"ruleId":"both"}"#, ("both", Some(Medium))),
+        (r#"{"rule":{"index":1,"toolComponent":{"name":"lynx"}}}"#, ("both", Some(Medium))),
+        (r#"{"rule":{"index":1,"toolComponent":{}}}"#, ("both", Some(Medium))),
+        // Nobody knows how bad a rule is that is not there, unless the result says so itself.
+        (r#"{"rule":{"index":7,"toolComponent":{"index":0}}}"#, ("unnamed", None)),
+        (r#"{"ruleId":"rce","rule":{"toolComponent":{"index":7}}}"#, ("rce", None)),
+        (r#"{"ruleId":"rce","level":"note","rule":{"toolComponent":{"guid":"7"}}}"#, ("rce", Some(Low))),
+    ] {
+        assert_eq!(shown(&run(result).findings), [expected], "{result}");
+    }
+}
+
+#[test]
+fn sarif_levels_that_an_invocation_has_set() {
+    let run = |rules: &str, set: &str, result: &str| {
+        let driver = format!(r#"{{"name":"lynx","rules":[{rules}]}}"#);
+        let invocation = format!(r#"{{"executionSuccessful":true,"ruleConfigurationOverrides":[{set}]}}"#);
+        let run = format!(r#"{{"tool":{{"driver":{driver}}},"invocations":[{invocation}],"results":[{result}]}}"#);
+        scan(read(Format::Sarif, &format!(r#"{{"version":"2.1.0","runs":[{run}]}}"#))).findings[0].severity
+    };
+    let set = |descriptor: &str, level: &str| format!(r#"{{"descriptor":{descriptor},"configuration":{{"level":"{level}"}}}}"#);
+    let (rule, result) = (r#"{"id":"r"}"#, r#"{"ruleId":"r"}"#);
+    assert_eq!(run(rule, "", result), Some(Medium));
+    assert_eq!(run(rule, &set(r#"{"index":0}"#, "error"), result), Some(High));
+    assert_eq!(run(rule, &set(r#"{"id":"r"}"#, "error"), result), Some(High));
+    assert_eq!(run("", &set(r#"{"id":"r"}"#, "error"), result), Some(High), "the rule is not listed");
+    assert_eq!(run(rule, &set(r#"{"id":"other"}"#, "error"), result), Some(Medium));
+    assert_eq!(run(rule, &set(r#"{"id":"r"}"#, "grave"), result), None);
+    // The worse counts, and what the result says itself counts before all.
+    assert_eq!(run(rule, &set(r#"{"id":"r"}"#, "note"), result), Some(Medium));
+    let twice = [set(r#"{"id":"r"}"#, "error"), set(r#"{"id":"r"}"#, "note")].join(",");
+    assert_eq!(run(rule, &twice, result), Some(High));
+    assert_eq!(run(rule, &twice, r#"{"ruleId":"r","level":"note"}"#), Some(Low));
+}
+
+#[test]
+fn sarif_with_results_beside_its_runs_is_no_clean_scan() {
+    let log = |beside: &str| {
+        let run = r#"{"tool":{"driver":{"name":"lynx"}},"results":[]}"#;
+        scan(read(Format::Sarif, &format!(r#"{{"version":"2.1.0","runs":[{run}],"inlineExternalProperties":[{beside}]}}"#)))
+    };
+    for beside in [
+        r#"{"results":[{"ruleId":"r","level":"error"}]}"#,
+        r#"{"invocations":[{"executionSuccessful":false}]}"#,
+        r#"{"driver":{"name":"lynx"}}"#,
+        r#"{"extensions":[{"name":"one"}]}"#,
+    ] {
+        assert_eq!(log(beside).incomplete, ["results, or what they depend on, are in `inlineExternalProperties`"], "{beside}");
+    }
+    assert_clean(&log(r#"{"artifacts":[{}],"results":[]}"#));
+    assert_clean(&log(""));
+}
+
+#[test]
 fn trivy_with_all_kinds_of_findings() {
     assert_clean(&fixture(Format::Trivy, "good"));
     let bad = fixture(Format::Trivy, "bad.json");
@@ -100,6 +168,21 @@ fn trivy_with_all_kinds_of_findings() {
     refuse(Format::Trivy, r#"{"SchemaVersion":3,"ArtifactName":"a"}"#, Fault::Unsupported, "schema version 3, and 2 is read");
     let unnamed = r#"{"SchemaVersion":2,"Results":[{"Target":"t","Vulnerabilities":[{}]}]}"#;
     refuse(Format::Trivy, unnamed, Fault::Malformed, "`/Results/0`: a finding has no id");
+}
+
+#[test]
+fn trivy_that_counts_more_misconfigurations_than_it_lists() {
+    let target = |failures: u32, listed: &str| {
+        let summary = format!(r#"{{"Successes":1,"Failures":{failures}}}"#);
+        let target = format!(r#"{{"Target":"t","MisconfSummary":{summary},"Misconfigurations":{listed}}}"#);
+        format!(r#"{{"SchemaVersion":2,"ArtifactName":"a","Results":[{target}]}}"#)
+    };
+    let says = "`/Results/0/MisconfSummary/Failures`: it counts 3 misconfigurations that failed, and lists";
+    refuse(Format::Trivy, &target(3, "null"), Fault::Inconsistent, &format!("{says} 0"));
+    let one = r#"[{"ID":"A","Status":"FAIL","Severity":"LOW"},{"ID":"B","Status":"PASS"}]"#;
+    refuse(Format::Trivy, &target(3, one), Fault::Inconsistent, &format!("{says} 1"));
+    assert_eq!(shown(&scan(read(Format::Trivy, &target(1, one))).findings), [("A", Some(Low))]);
+    assert_clean(&scan(read(Format::Trivy, &target(0, "null"))));
 }
 
 #[test]
@@ -199,4 +282,21 @@ fn osv_scanner_by_groups() {
         {"id":"X-2","severity":null,"database_specific":{"severity":"HIGH"}}]"#;
     assert_eq!(shown(&scan(read(Format::OsvScanner, &entry(rated))).findings), [("X-1", Some(High))]);
     refuse(Format::OsvScanner, &entry(r#","groups":[{"ids":[]}]"#), Fault::Malformed, "a group names no advisory");
+}
+
+#[test]
+fn osv_scanner_with_licences_that_are_not_allowed() {
+    let package =
+        r#"{"package":{"name":"a","version":"1"},"licenses":["GPL-3.0","UNKNOWN"],"license_violations":["GPL-3.0","UNKNOWN"]}"#;
+    let found = scan(read(Format::OsvScanner, &format!(r#"{{"results":[{{"source":{{"path":"p"}},"packages":[{package}]}}]}}"#)));
+    assert_eq!(shown(&found.findings), [("GPL-3.0", None), ("UNKNOWN", None)]);
+    assert_eq!(found.findings[0].location.as_deref(), Some("p: a 1"));
+    assert_eq!(found.findings[0].title.as_deref(), Some("the licence is not allowed"));
+    let allowed = package.replace(r#"["GPL-3.0","UNKNOWN"]}"#, "null}");
+    assert_clean(&scan(read(
+        Format::OsvScanner,
+        &format!(r#"{{"results":[{{"source":{{"path":"p"}},"packages":[{allowed}]}}]}}"#),
+    )));
+    let generic = scan(read(Format::OsvScanner, r#"{"results":[],"experimental_generic_findings":[{}]}"#));
+    assert_eq!(generic.incomplete, ["1 generic findings are not read"]);
 }

@@ -78,6 +78,86 @@ fn junit_of_catch2_counts_assertions() {
     assert_eq!((good.passed.len(), good.verdict()), (2, Some(TestVerdict::Passed)));
     let failed = "<testsuite tests='2' failures='1' hostname='tbd'><testcase name='a'/></testsuite>";
     refuse(Format::Junit, failed, Fault::Inconsistent, "counts 1 failures and errors and lists 0");
+    let suite = |attributes: &str, cases: &str| {
+        format!("<testsuite tests='10' {attributes} timestamp='t'>{cases}<system-out/><system-err/></testsuite>")
+    };
+    let case = "<testcase classname='a.global' name='a' status='run'/>";
+    assert_eq!(tests(read(Format::Junit, &suite("hostname='tbd'", case))).passed, ["a.global::a"]);
+    // What only looks like it counts tests, and an assertion is made in a test.
+    for other in [
+        "<testsuite hostname='tbd' tests='10'><testcase classname='a' name='a'/></testsuite>".to_owned(),
+        suite("hostname='ci'", case),
+        suite("hostname='tbd'", "<testcase name='a' status='run'/>"),
+        suite("hostname='tbd'", "<testcase classname='a' name='a' status='passed'/>"),
+        suite("hostname='tbd'", &format!("<group>{case}</group>")),
+    ] {
+        refuse(Format::Junit, &other, Fault::Inconsistent, "counts 10 tests and lists 1");
+    }
+    refuse(Format::Junit, &suite("hostname='tbd'", ""), Fault::Inconsistent, "counts 10 tests and lists 0");
+}
+
+#[test]
+fn junit_states_in_attributes() {
+    let of = |attributes: &str| tests(read(Format::Junit, &format!("<testsuite><testcase name='a' {attributes}/></testsuite>")));
+    for bad in ["failed", "fail", "error", "incomplete", "timeout", "FAILED", "odd"] {
+        for attribute in ["status", "result"] {
+            assert_eq!(of(&format!("{attribute}='{bad}'")).failed, ["a"], "{attribute} {bad}");
+        }
+    }
+    for good in ["status='run' result='completed'", "status='passed'", "status='SUCCESS'", "status=''", ""] {
+        assert_eq!(of(good).passed, ["a"], "{good}");
+    }
+    for skipped in
+        ["status='notrun'", "status='run' result='skipped'", "status='notrun' result='suppressed'", "status='Disabled'"]
+    {
+        assert_eq!(of(skipped).skipped, ["a"], "{skipped}");
+    }
+    assert_eq!(of("status='run' result='failed'").failed, ["a"]);
+}
+
+#[test]
+fn junit_in_elements_that_are_not_known() {
+    let of =
+        |inside: &str| tests(read(Format::Junit, &format!("<testsuites name='all'><testcase name='a'/>{inside}</testsuites>")));
+    let failing = "<testsuite name='b' tests='1' failures='1'><testcase name='b'><failure/></testcase></testsuite>";
+    assert_eq!(of(&format!("<testsuites tests='1' failures='1'>{failing}</testsuites>")).failed, ["b"]);
+    assert_eq!(of(&format!("<module><tests>{failing}</tests></module>")).failed, ["b"]);
+    assert_eq!(of("<group><testcase name='b' status='failed'/><testcase name='c'/></group>").failed, ["b"]);
+    assert_eq!(of("<group name='b'><Error/></group>").failed, ["b (suite)"]);
+    let lost = |inside: &str, says: &str| {
+        refuse(Format::Junit, &format!("<testsuites><testcase name='a'/>{inside}</testsuites>"), Fault::Inconsistent, says);
+    };
+    lost("<testsuites><testsuite failures='1'/></testsuites>", "<testsuite> counts 1 failures and errors and lists 0");
+    lost("<testsuites failures='1'/>", "<testsuites> counts 1 failures and errors and lists 0");
+    lost("<group tests='2'><testcase name='b'/></group>", "<group> counts 2 tests and lists 1");
+    for child in [
+        "<Failure/>",
+        "<ERROR/>",
+        "<testFailure/>",
+        "<failed/>",
+        "<details><failure/></details>",
+        "<details><more><Error/></more></details>",
+    ] {
+        let failed = tests(read(Format::Junit, &format!("<testsuite><testcase name='a'>{child}</testcase></testsuite>")));
+        assert_eq!(failed.failed, ["a"], "{child}");
+    }
+    // What was printed is no word of the tool, and a property may have any name.
+    let quiet =
+        "<properties><property name='error'/></properties><system-out><failure/></system-out><attachment><file/></attachment>";
+    assert_eq!(
+        tests(read(Format::Junit, &format!("<testsuite>{quiet}<testcase name='a'>{quiet}</testcase></testsuite>"))).passed,
+        ["a"]
+    );
+    let nested = "<testsuite><testcase name='a'><details><testcase name='b'/></details></testcase></testsuite>";
+    refuse(Format::Junit, nested, Fault::Malformed, "inside of another");
+    for name in ["TestCase", "testSuite", "TESTSUITES"] {
+        refuse(
+            Format::Junit,
+            &format!("<testsuite><{name} name='a'/></testsuite>"),
+            Fault::Malformed,
+            &format!("<{name}> is not written so"),
+        );
+    }
 }
 
 #[test]
@@ -104,6 +184,23 @@ fn tap_14_with_subtests_and_directives() {
     assert_eq!(fixture(Format::Tap, "quiet").verdict(), None);
     let escaped = tests(read(Format::Tap, "1..1\nok 1 - what \\# TODO is not\n"));
     assert_eq!(escaped.passed, ["what # TODO is not"]);
+}
+
+#[test]
+fn tap_directives_are_words_of_their_own() {
+    let point = |point: &str| tests(read(Format::Tap, &format!("1..1\n{point}\n")));
+    for name in ["list # todos are shown", "handles C#skip", "counts C# skipped", "no directive # to do"] {
+        assert_eq!(point(&format!("not ok 1 - {name}")).failed, [name]);
+        assert_eq!(point(&format!("ok 1 - {name}")).passed, [name]);
+    }
+    for name in ["a # SKIP", "a # skip: no server", "a # Todo(later)", "a #TODO later", "a \t#\tSKIP", "C#skip # SKIP"] {
+        assert_eq!(point(&format!("not ok 1 - {name}")).skipped.len(), 1, "{name}");
+    }
+    // By version 13, what is ok may be skipped in more words; nothing that failed is excused by them.
+    assert_eq!(point("ok 1 - a # SKIPPED no server").skipped, ["a"]);
+    assert_eq!(point("not ok 1 - a # SKIPPED no server").failed, ["a # SKIPPED no server"]);
+    assert_eq!(point("ok 1 # SKIP no server").skipped, ["1"]);
+    assert_eq!(point("ok 1 - # SKIP no server").skipped, ["1"]);
 }
 
 #[test]
@@ -190,8 +287,51 @@ fn go_test_json_that_lost_something() {
     refuse(Format::GoTestJson, &lines(&[run.clone(), pass.clone()]), Fault::Truncated, "package `p` has no end");
     refuse(Format::GoTestJson, &lines(&[run.clone(), end.clone()]), Fault::Truncated, "test `T` of `p` has no end");
     refuse(Format::GoTestJson, &lines(&[run.clone(), fail.clone(), end]), Fault::Inconsistent, "passed, and a test of it failed");
-    refuse(Format::GoTestJson, &lines(&[run, pass, fail]), Fault::Inconsistent, "line 3: a test ends twice");
+    refuse(
+        Format::GoTestJson,
+        &lines(&[run.clone(), pass.clone(), run, line("pass", "")]),
+        Fault::Truncated,
+        "test `T` of `p` has no end",
+    );
     refuse(Format::GoTestJson, &line("faint", "T"), Fault::Malformed, "`faint` is not known");
+}
+
+/// `-count=2`: each test runs twice, its package ends once.
+#[test]
+fn go_test_json_of_tests_that_run_several_times() {
+    let line = |action: &str, test: &str| format!(r#"{{"Action":"{action}","Package":"p","Test":"{test}"}}"#);
+    let ran = |ends: &[&str], end: &str| {
+        let runs = ends.iter().flat_map(|action| [line("run", "T"), line(action, "T")]);
+        runs.chain([line(end, "")]).collect::<Vec<_>>().join("\n")
+    };
+    let of = |ends: &[&str], end: &str| tests(read(Format::GoTestJson, &ran(ends, end)));
+    let passed = of(&["pass", "pass"], "pass");
+    assert_eq!((passed.passed.as_slice(), passed.verdict()), (&["p::T".to_owned()][..], Some(TestVerdict::Passed)));
+    let skipped = of(&["pass", "skip"], "pass");
+    assert_eq!((skipped.skipped.as_slice(), skipped.verdict()), (&["p::T".to_owned()][..], None));
+    assert_eq!(of(&["fail", "fail"], "fail").failed, ["p::T"]);
+    for ends in [["pass", "fail"], ["fail", "pass"]] {
+        let flaky = of(&ends, "fail");
+        assert_eq!(flaky.flaky, ["p::T"]);
+        assert_eq!(flaky.failed, ["p (package)"], "Go itself says that the package failed");
+    }
+    refuse(Format::GoTestJson, &ran(&["fail", "pass"], "pass"), Fault::Inconsistent, "passed, and a test of it failed");
+    let rerun = [ran(&["fail"], "fail"), ran(&["pass"], "pass")].join("\n");
+    assert_eq!(tests(read(Format::GoTestJson, &rerun)).verdict(), Some(TestVerdict::Failed));
+}
+
+#[test]
+fn go_test_json_of_a_build_that_no_package_tells_of() {
+    let build = |path: &str| format!(r#"{{"ImportPath":"{path}","Action":"build-fail"}}"#);
+    let end = |action: &str, package: &str, rest: &str| format!(r#"{{"Action":"{action}","Package":"{package}"{rest}}}"#);
+    let failed = |lines: &[String]| tests(read(Format::GoTestJson, &lines.join("\n"))).failed;
+    assert_eq!(failed(&[build("x [x.test]"), end("pass", "y", "")]), ["x (package)"]);
+    assert_eq!(failed(&[build("x"), end("pass", "x", "")]), ["x (package)"]);
+    assert_eq!(failed(&[build("x [x.test]"), end("fail", "x", "")]), ["x (package)"], "it is told, and counts once");
+    // What a package is built of may be another one.
+    let named = end("fail", "y", r#","FailedBuild":"x""#);
+    assert_eq!(failed(&[build("x"), named]), ["y (package)"]);
+    refuse(Format::GoTestJson, &build("x"), Fault::Truncated, "it names no package");
 }
 
 #[test]
