@@ -74,6 +74,7 @@ mod json;
 mod kubernetes_objects;
 mod log_tally;
 mod recognise;
+mod redacted;
 mod reference;
 mod severity;
 mod xml;
@@ -124,6 +125,7 @@ pub use format::{Confidence, Format, UnknownFormat};
 pub(crate) use log_tally::LogTally;
 pub use made::made_at;
 pub use recognise::{Unrecognised, begins_a_log, candidates, recognise};
+pub use redacted::{RedactedReport, parse_redacted};
 pub use reference::ReportReference;
 pub(crate) use reference::reference_to;
 
