@@ -81,9 +81,9 @@ pub struct Ingested {
 /// [`Sealer::envelope`], and for an index by [`Sealer::index`].
 ///
 /// # Errors
-/// `Invalid` where the report is larger than [`MAX_BYTES`], is not recognised, could be in several formats, is not whole,
-/// contradicts itself, or cannot be kept without its secrets, and where a log is full of NUL bytes: then nothing is stored; where a subject has no digest, or the attester is PathOps itself; what signer, blob
-/// store and ledger answer.
+/// `Invalid` where the report is larger than [`MAX_BYTES`], is not recognised, could be in several formats, is not whole, contradicts
+/// itself, or would not say the same without its secrets, and where a log is full of NUL bytes: then nothing is stored; where a subject
+/// has no digest, or the attester is PathOps itself; what signer, blob store and ledger answer.
 pub async fn ingest(
     cx: &OpContext,
     sealer: &Sealer,

@@ -1,7 +1,7 @@
 //! Text in UTF-16, which some shells write into files, as UTF-8: no secret is found in it otherwise.
 
 /// Makes UTF-8 of what comes in pieces and begins with the byte order mark of UTF-16. What begins otherwise stays as it is.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Encoding {
     order: Order,
     /// What cannot be said before more is there.
