@@ -378,6 +378,8 @@ mod tests {
             "private-key",
         );
         check("-----BEGIN PRIVATE KEY-----\ncut off", "[redacted private-key]", "private-key");
+        check("mysql -uroot -pswordfish -h db", "mysql -uroot -p[redacted basic-auth] -h db", "basic-auth");
+        check("sshpass -p 'swordfish' ssh -p 2222 db", "sshpass -p '[redacted basic-auth]' ssh -p 2222 db", "basic-auth");
     }
 
     #[test]
@@ -388,7 +390,7 @@ mod tests {
 
     #[test]
     fn ordinary_output_stays_as_it_is() {
-        let text = "test checkout ... ok\n3 passed; took 0.2s\n\u{fffd}";
+        let text = "test checkout ... ok\n3 passed; took 0.2s\nmkdir -p mysql/data; mysql -P 3306 -p3306:3306 -p\n\u{fffd}";
         let redacted = redactor().redact(text.as_bytes());
         assert_eq!((redacted.bytes.as_slice(), redacted.removed.len()), (text.as_bytes(), 0));
         let binary = [0_u8, 255, 10, 128];

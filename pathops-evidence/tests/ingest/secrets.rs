@@ -239,6 +239,21 @@ async fn values_of_secrets_of_kubernetes_are_taken_out_whatever_they_look_like()
 }
 
 #[tokio::test]
+async fn a_private_key_ends_with_its_text_in_yaml() {
+    let (begin, _) = marks();
+    let config = format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  key.pem: |\n    {begin}\n    cut\nmetadata:\n  name: c\n");
+    let images = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  containers:\n  - image: x:latest\n";
+    let store = Store::new().await;
+    let mut here = origin();
+    here.annotations.environment = "preflight".parse().ok();
+    let taken = store.take(format!("{config}---\n{images}").as_bytes(), None, &here).await.unwrap();
+    assert_eq!(store.stated(&taken).await[1].1["samples"], 1);
+    let stored = String::from_utf8(store.blobs.get(&cx(), &taken.payload).await.unwrap().unwrap()).unwrap();
+    let expected = config.replace(&begin, "[redacted private-key]").replace("    cut\n", "");
+    assert_eq!(stored, format!("{expected}---\n{images}"));
+}
+
+#[tokio::test]
 async fn values_of_secrets_are_taken_out_of_json_too() {
     let value = "c3dvcmRmaXNo";
     let applied = json!({"kind": "Secret", "data": {"db": value}, "metadata": {"name": "x"}}).to_string();

@@ -156,8 +156,8 @@ struct Frame {
     key: String,
     /// What an object says under `name`.
     name: Option<String>,
-    /// The keys of an object that hold a placeholder.
-    placed: BTreeSet<String>,
+    /// The keys of an object that hold a placeholder, each with the last number behind it.
+    placed: BTreeMap<String, u64>,
     /// Of a list: under which names a private key has begun, and whether a line of it was there.
     keys: BTreeMap<String, bool>,
     is_secret: bool,
@@ -218,12 +218,12 @@ impl Writer<'_, '_> {
         let mut name = redacted.unwrap_or_else(|| key.clone());
         if name.contains(PLACEHOLDER) {
             let own = name.clone();
-            for number in 2_u64.. {
-                if frame.placed.insert(name.clone()) {
-                    break;
-                }
+            while frame.placed.contains_key(&name) {
+                let number = frame.placed.entry(own.clone()).or_insert(1);
+                *number += 1;
                 name = format!("{own} ({number})");
             }
+            frame.placed.insert(name.clone(), 1);
         }
         let is_same = name == key;
         frame.key = key;

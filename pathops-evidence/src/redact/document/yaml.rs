@@ -1,25 +1,56 @@
-//! YAML: lines, as in a log, and before that the values in Secrets of Kubernetes, whatever they look like, wherever in a document or a
-//! list such a Secret stands. The keys stay.
+//! YAML: lines, as in a log, of one document, where a private key ends with the text that it stands in. Before that the values in Secrets of
+//! Kubernetes, whatever they look like, wherever in a document or a list such a Secret stands; the keys stay.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::super::bytes::{cut, is_quote, skip};
+use super::super::structure::opens_key;
 use super::json::{self, VALUES, is_json};
 use super::{TAKEN_OUT, Texts};
 
 pub(super) fn redact(document: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
     let lines: Vec<Line<'_>> = document.split_inclusive(|byte| *byte == b'\n').map(Line::read).collect();
     let mut values = vec![Of::Nothing; lines.len()];
+    // Where the last Secret at each column ends: what says so twice is one.
+    let mut ends: BTreeMap<usize, usize> = BTreeMap::new();
     for (number, line) in lines.iter().enumerate() {
-        if line.key == b"kind" && plain(line.value) == b"Secret" {
-            mark(&lines, number, &mut values);
+        let is_new = ends.get(&line.column).is_none_or(|end| *end <= number);
+        if line.key == b"kind" && is_new && plain(line.value) == b"Secret" {
+            ends.insert(line.column, mark(&lines, number, &mut values));
         }
     }
     let mut out = Vec::with_capacity(document.len());
     for (line, of) in lines.iter().zip(values) {
         line.write(of, &mut out, texts);
     }
-    texts.plain(&out).unwrap_or(out)
+    lines_of(&out, texts)
+}
+
+/// Takes what is found in lines out of them. What ends a document stays.
+fn lines_of(yaml: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
+    let (mut out, mut part, mut key) = (Vec::with_capacity(yaml.len()), Vec::new(), 0);
+    let mut end = |part: &mut Vec<u8>, out: &mut Vec<u8>| {
+        out.extend(texts.plain(part).as_deref().unwrap_or(part));
+        part.clear();
+    };
+    for line in yaml.split_inclusive(|byte| *byte == b'\n').map(Line::read) {
+        if line.is_border() || !line.is_empty() && line.indent < key {
+            end(&mut part, &mut out);
+            key = 0;
+        }
+        if line.is_border() {
+            out.extend_from_slice(line.whole);
+            continue;
+        }
+        part.extend_from_slice(line.whole);
+        if opens_key(line.whole) {
+            key = line.indent;
+        }
+    }
+    end(&mut part, &mut out);
+    out
 }
 
 /// Whether a Secret of Kubernetes still holds a value.
@@ -148,8 +179,8 @@ fn plain(value: &[u8]) -> &[u8] {
     if quoted { cut(value, 1, value.len() - 1) } else { value }
 }
 
-/// Finds the values of the Secret that says so in this line.
-fn mark(lines: &[Line<'_>], kind: usize, values: &mut [Of]) {
+/// Finds the values of the Secret that says so in this line, and tells before which line it ends.
+fn mark(lines: &[Line<'_>], kind: usize, values: &mut [Of]) -> usize {
     let column = lines.get(kind).map_or(0, |line| line.column);
     let begins_item = |line: &Line<'_>| line.indent < column && line.column == column && !line.key.is_empty();
     let is_inside = |line: &Line<'_>| !line.is_border() && (line.is_empty() || line.indent >= column);
@@ -157,9 +188,9 @@ fn mark(lines: &[Line<'_>], kind: usize, values: &mut [Of]) {
     let mut holds = None;
     for (number, line) in lines.iter().enumerate().skip(begin) {
         if number > kind && !is_inside(line) {
-            break;
+            return number;
         }
-        let Some(of) = values.get_mut(number) else { break };
+        let Some(of) = values.get_mut(number) else { return number };
         if line.column == column && !line.key.is_empty() {
             let is_held = VALUES.iter().any(|key| key.as_bytes() == line.key);
             // A value on the line itself is a mapping in braces, unless it is empty.
@@ -173,6 +204,7 @@ fn mark(lines: &[Line<'_>], kind: usize, values: &mut [Of]) {
             *of = if line.indent == keys && !line.key.is_empty() { Of::Key } else { Of::Rest };
         }
     }
+    lines.len()
 }
 
 /// The first line of the mapping that a line belongs to.
