@@ -21,6 +21,8 @@
 //!   panics. XML may not declare entities. A JSON object may not have a key twice.
 //! * **The original counts.** [`Report::digest`] and [`Format::media_type`] are those of the bytes that were read; the
 //!   caller stores them. Facts are what policy needs of them, and no more: in particular no secret that a scanner has found.
+//! * **The same without secrets.** [`parse_redacted`] takes secrets out of a report and refuses it where it would say something else
+//!   then.
 //!
 //! # Formats
 //!

@@ -6,6 +6,7 @@ use pathops_core::evidence::{Redaction, Reference, Subject, Treatment};
 use pathops_core::{OpContext, Result, UnixMillis};
 
 use crate::redact::{Redacted, Redactor, Removed};
+use crate::report::{RedactedReport, parse_redacted};
 use crate::{EvidenceRecord, Sealer};
 
 /// Takes secrets out of a payload that was stored with them, because the rules of that day did not find them: stores what is left
@@ -47,8 +48,11 @@ pub async fn redact_stored(
     sealer.seal(cx, format!("{} redaction", stored.name), vec![subject], &redaction).await.map(Some)
 }
 
-/// A JSON document stays one.
+/// A report says what it said, where it can; a JSON document stays one.
 fn redacted(redactor: &Redactor, media_type: &str, bytes: &[u8]) -> Redacted {
+    if let Ok(RedactedReport { bytes, removed, .. }) = parse_redacted(redactor, bytes, None) {
+        return Redacted { bytes, removed };
+    }
     match serde_json::from_slice(bytes) {
         Ok(mut value) if media_type == "application/json" => {
             let mut removed = Removed::new();

@@ -273,6 +273,28 @@ async fn values_of_secrets_are_taken_out_of_json_too() {
 }
 
 #[tokio::test]
+async fn a_report_stays_one_where_secrets_are_taken_out_afterwards() {
+    let store = Store::new().await;
+    let report = junit("<testcase name=\"a\"><system-out>Cookie: a=b</system-out><failure/></testcase>").into_bytes();
+    let digest = store.blobs.put(&cx(), report.clone()).await.unwrap();
+    let stored = Reference {
+        name: "report".to_owned(),
+        download_location: store.blobs.location(&digest),
+        digest: [("sha256".to_owned(), digest.hex())].into(),
+        media_type: "application/xml".to_owned(),
+        annotations: None,
+    };
+    let redactor = Redactor::new([]).unwrap();
+    let record =
+        redact_stored(&cx(), &store.sealer, &redactor, &stored, &report, "report 17", UnixMillis(5_000)).await.unwrap().unwrap();
+    let verified = store.trust.verify(&store.sealer.envelope(&cx(), &record).await.unwrap()).unwrap();
+    let redaction: Redaction = serde_json::from_value(verified.statement().predicate.clone()).unwrap();
+    let left = Digest::from_hex(&redaction.replacement.digest["sha256"]).unwrap();
+    let left = String::from_utf8(store.blobs.get(&cx(), &left).await.unwrap().unwrap()).unwrap();
+    assert_eq!(left, String::from_utf8(report).unwrap().replace("a=b", "[redacted cookie]"));
+}
+
+#[tokio::test]
 async fn what_people_name_things_is_stated_without_secrets() {
     let token = ["gh", "p_pYlSXpfKtHF4vUCsMehGAkWvj7FAc9QeWJKY"].concat();
     let named = Origin {
