@@ -1,6 +1,6 @@
 //! TAP: what a test point describes and why it was skipped; comments, diagnostics and output up to the next one.
 
-use super::super::bytes::{at, cut, is_space, skip};
+use super::super::bytes::{at, before, cut, is_space, skip};
 use super::Texts;
 
 pub(super) fn redact(document: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
@@ -70,7 +70,8 @@ fn directive(text: &[u8]) -> Option<(usize, usize)> {
         let word = skip(text, hash + 1, usize::MAX, is_space);
         let known = [&b"skip"[..], b"todo", b"time"].iter().any(|known| cut(text, word, word + 4).eq_ignore_ascii_case(known));
         let end = skip(text, word, usize::MAX, |byte| byte.is_ascii_alphanumeric() || matches!(byte, b'=' | b'.'));
-        known.then(|| (hash, skip(text, end, usize::MAX, is_space)))
+        let apart = hash == 0 || is_space(before(text, hash));
+        (known && apart).then(|| (hash, skip(text, end, usize::MAX, is_space)))
     })
 }
 
@@ -123,6 +124,7 @@ mod tests {
         check("not ok 1 Cookie: a=b {\n", "not ok 1 Cookie: [redacted cookie] {\n");
         check("ok 1 # SKIP by hunter2-long\n1..1\n", "ok 1 # SKIP by [redacted known]\n1..1\n");
         check("Bail out! hunter2-long\n", "Bail out! [redacted known]\n");
+        check("ok 1 - password=abc1#skip2\n", "ok 1 - password=[redacted assignment]\n");
     }
 
     #[test]
