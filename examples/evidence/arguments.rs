@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Takes reports of tools in: redacts them, recognises them by their content, stores, signs and logs them.
+    /// Takes reports of tools in: recognises them by their content, takes secrets out of them, stores, signs and logs them.
     Ingest(Ingest),
     /// Verifies a store or a ledger or a Sigstore bundle (a file), and says what was checked and what was not.
     Verify(Verify),

@@ -1,5 +1,6 @@
 //! Taking in what a tool has reported: recognised, redacted, stored, and stated.
 
+mod encoding;
 mod log;
 mod said;
 
@@ -14,13 +15,16 @@ use pathops_core::evidence::{
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
 
 use crate::redact::{Redacted, Redactor, Removed};
-use crate::report::{BEGINNING, Format, MAX_BYTES, ParseError, Report, begins_a_log, parse, parse_as, reference_to};
+use crate::report::{
+    BEGINNING, Format, MAX_BYTES, ParseError, RedactedReport, Report, begins_a_log, parse, parse_as, parse_redacted, reference_to,
+};
 use crate::retention::StoredPayload;
 use crate::{Draft, EvidenceRecord, Sealer};
 
 pub use log::ingest_log;
 pub use pathops_core::evidence::TakenOut;
 
+use encoding::{Encoding, Nuls, WRITE_UTF8};
 use said::said;
 
 /// What a report is about, and who hands it in.
@@ -58,8 +62,10 @@ pub struct Ingested {
     pub records: Vec<EvidenceRecord>,
 }
 
-/// Takes a report in: takes the secrets out of it, recognises what is left by its content, unless `format` says what it is,
-/// stores that by its digest, and states what it is and what it says. In this order, so that no secret is stored or hashed.
+/// Takes a report in: recognises it by its content, unless `format` says what it is, takes the secrets out of it, stores what is left by
+/// its digest, and states what it is and what it says. No secret is stored or hashed. Without its secrets a report says what it said
+/// ([`parse_redacted`](crate::report::parse_redacted)), or is refused. Secrets are taken out of the name, the suite, the attester and the
+/// subjects' names, too. What begins with the byte order mark of UTF-16 is turned into UTF-8 before.
 ///
 /// Stated are a reference to what was stored, with what was taken out of it, whatever the report is; beside it what it says to
 /// policy. Tests, probes, checks of other systems and what tools of progressive delivery have verified are a test result of the suite of the
@@ -76,9 +82,9 @@ pub struct Ingested {
 /// [`Sealer::envelope`], and for an index by [`Sealer::index`].
 ///
 /// # Errors
-/// `Invalid` where the report is larger than [`MAX_BYTES`], is not recognised, could be in several formats, is not whole, or
-/// contradicts itself: then nothing is stored; where a subject has no digest, or the attester is PathOps itself; what signer, blob
-/// store and ledger answer.
+/// `Invalid` where the report is larger than [`MAX_BYTES`], is not recognised, could be in several formats, is not whole, contradicts
+/// itself, or would not say the same without its secrets, and where a log is full of NUL bytes: then nothing is stored; where a subject
+/// has no digest, or the attester is PathOps itself; what signer, blob store and ledger answer.
 pub async fn ingest(
     cx: &OpContext,
     sealer: &Sealer,
@@ -87,6 +93,7 @@ pub async fn ingest(
     format: Option<Format>,
     origin: &Origin,
 ) -> Result<Ingested> {
+    let origin = &origin.without_secrets(redactor);
     origin.check()?;
     if original.len() > MAX_BYTES {
         // Before it is redacted, which would hold it in memory a second time.
@@ -94,9 +101,7 @@ pub async fn ingest(
         let why = format!("it has {} bytes, and {MAX_BYTES} are the limit", original.len());
         return Err(origin.refuse(&why).advise(REMEDY));
     }
-    let Redacted { bytes, removed } = redactor.redact(original);
-    let (bytes, replaced) = if is_log_with_other_bytes(&bytes, format) { log::as_text(&bytes) } else { (bytes, 0) };
-    let report = read(&bytes, format).map_err(|error| origin.refuse(&redactor.redact_text(&error.to_string())))?;
+    let Taken { report, bytes, removed, replaced } = take(redactor, original, format, origin)?;
     let stored = sealer.store(cx, bytes.clone().into()).await?;
     let origin = &origin.about(&stored, report.format);
     // Of what is stored encrypted, the digest is another one than that of what was read.
@@ -110,7 +115,57 @@ pub async fn ingest(
     Ok(Ingested { format: report.format, payload: stored.digest, redaction, replaced, records })
 }
 
+/// A report without its secrets, and how often something in it was replaced.
+struct Taken {
+    report: Report,
+    bytes: Vec<u8>,
+    removed: Removed,
+    replaced: u64,
+}
+
+fn take(redactor: &Redactor, original: &[u8], format: Option<Format>, origin: &Origin) -> Result<Taken> {
+    let mut encoding = Encoding::default();
+    let mut text = encoding.push(original);
+    text.extend(encoding.finish());
+    let refuse = |error: ParseError| origin.refuse(&redactor.redact_text(&error.to_string()));
+    if is_log(&text, format) {
+        let mut nuls = Nuls::default();
+        nuls.count(&text);
+        if let Some(why) = nuls.refusal() {
+            return Err(origin.refuse(&why).advise(WRITE_UTF8));
+        }
+        let Redacted { bytes, removed } = redactor.redact(&text);
+        let (bytes, replaced) = log::as_text(&bytes);
+        let report = read(&bytes, format).map_err(refuse)?;
+        return Ok(Taken { report, bytes, removed, replaced: replaced + encoding.replaced });
+    }
+    if encoding.replaced > 0 {
+        return Err(origin.refuse(&"it is not whole UTF-16").advise("have the tool write it again, in UTF-8"));
+    }
+    let RedactedReport { report, bytes, removed } = parse_redacted(redactor, &text, format).map_err(refuse)?;
+    Ok(Taken { report, bytes, removed, replaced: 0 })
+}
+
 impl Origin {
+    /// The same, as it may be stated.
+    fn without_secrets(&self, redactor: &Redactor) -> Self {
+        let without = |text: &str| redactor.redact_text(text);
+        let subject = |subject: &Subject| Subject { name: without(&subject.name), ..subject.clone() };
+        let keeping = match &self.keeping {
+            Keeping::ForEver(why) => Keeping::ForEver(without(why)),
+            by @ Keeping::By(..) => by.clone(),
+        };
+        Self {
+            name: without(&self.name),
+            subjects: self.subjects.iter().map(subject).collect(),
+            attester: without(&self.attester),
+            at: self.at,
+            suite: without(&self.suite),
+            annotations: self.annotations.clone(),
+            keeping,
+        }
+    }
+
     fn refuse(&self, why: &dyn std::fmt::Display) -> Error {
         Error::new(ErrorKind::Invalid, "take a report in").on(&self.name).because(why)
     }
@@ -181,10 +236,11 @@ fn taken_out(redactor: &Redactor, removed: Removed) -> TakenOut {
     TakenOut { ruleset: BTreeMap::from([("sha256".to_owned(), redactor.digest().hex())]), removed }
 }
 
-/// Of a log, one byte that is no text is not worth the whole of it; in another report it is a damage.
-fn is_log_with_other_bytes(bytes: &[u8], format: Option<Format>) -> bool {
-    let is_log = || begins_a_log(bytes.get(..BEGINNING).unwrap_or(bytes));
-    std::str::from_utf8(bytes).is_err() && format.map_or_else(is_log, |format| format == Format::PodLog)
+/// Whether it is taken for a log. One byte in it that is no text is not worth the whole of it; in another report it is a damage.
+fn is_log(bytes: &[u8], format: Option<Format>) -> bool {
+    let begins_one = || begins_a_log(bytes.get(..BEGINNING).unwrap_or(bytes));
+    let has_other_bytes = || std::str::from_utf8(bytes).is_err();
+    format.map_or_else(|| has_other_bytes() && begins_one(), |format| format == Format::PodLog)
 }
 
 fn read(bytes: &[u8], format: Option<Format>) -> Result<Report, ParseError> {

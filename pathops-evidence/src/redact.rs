@@ -17,6 +17,9 @@
 //!
 //! It errs on the side of taking out too much: a log with a gap is better than a leak.
 //!
+//! A report is no log: [`report::parse_redacted`](crate::report::parse_redacted) takes secrets out of its texts alone, so that it says
+//! what it said. There the values in Secrets of Kubernetes go as well, whatever they look like.
+//!
 //! # What is guaranteed
 //!
 //! * **Pieces.** A [`Stream`] gives the same bytes as [`Redactor::redact`] of the whole text, however the text is cut, and holds
@@ -39,6 +42,7 @@
 mod allow;
 mod bytes;
 mod canonical;
+mod document;
 mod encoded;
 mod entropy;
 mod escaped;
@@ -63,6 +67,7 @@ use self::canonical::field;
 use self::scan::Scanner;
 use self::span::Label;
 
+pub(crate) use self::document::{Shape, holds_a_secret};
 pub use self::rules::{Rules, RulesError};
 pub use self::stream::{RedactingReader, Stream};
 
@@ -70,7 +75,7 @@ pub use self::stream::{RedactingReader, Stream};
 pub type Removed = BTreeMap<String, u32>;
 
 /// The number of the forms that are built in: another one whenever they find something else than before.
-const FORMS: &[u8] = b"2";
+const FORMS: &[u8] = b"3";
 
 /// A text without the secrets that were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -373,6 +378,8 @@ mod tests {
             "private-key",
         );
         check("-----BEGIN PRIVATE KEY-----\ncut off", "[redacted private-key]", "private-key");
+        check("mysql -uroot -pswordfish -h db", "mysql -uroot -p[redacted basic-auth] -h db", "basic-auth");
+        check("sshpass -p 'swordfish' ssh -p 2222 db", "sshpass -p '[redacted basic-auth]' ssh -p 2222 db", "basic-auth");
     }
 
     #[test]
@@ -383,7 +390,7 @@ mod tests {
 
     #[test]
     fn ordinary_output_stays_as_it_is() {
-        let text = "test checkout ... ok\n3 passed; took 0.2s\n\u{fffd}";
+        let text = "test checkout ... ok\n3 passed; took 0.2s\nmkdir -p mysql/data; mysql -P 3306 -p3306:3306 -p\n\u{fffd}";
         let redacted = redactor().redact(text.as_bytes());
         assert_eq!((redacted.bytes.as_slice(), redacted.removed.len()), (text.as_bytes(), 0));
         let binary = [0_u8, 255, 10, 128];

@@ -21,6 +21,8 @@
 //!   panics. XML may not declare entities. A JSON object may not have a key twice.
 //! * **The original counts.** [`Report::digest`] and [`Format::media_type`] are those of the bytes that were read; the
 //!   caller stores them. Facts are what policy needs of them, and no more: in particular no secret that a scanner has found.
+//! * **The same without secrets.** [`parse_redacted`] takes secrets out of a report and refuses it where it would say something else
+//!   then.
 //!
 //! # Formats
 //!
@@ -74,6 +76,7 @@ mod json;
 mod kubernetes_objects;
 mod log_tally;
 mod recognise;
+mod redacted;
 mod reference;
 mod severity;
 mod xml;
@@ -125,6 +128,7 @@ pub use format::{Confidence, Format, UnknownFormat};
 pub(crate) use log_tally::LogTally;
 pub use made::made_at;
 pub use recognise::{Unrecognised, begins_a_log, candidates, recognise};
+pub use redacted::{RedactedReport, parse_redacted};
 pub use reference::ReportReference;
 pub(crate) use reference::reference_to;
 

@@ -3,6 +3,8 @@
 
 #[path = "ingest/logs.rs"]
 mod logs;
+#[path = "ingest/secrets.rs"]
+mod secrets;
 #[path = "ingest/verified.rs"]
 mod verified;
 

@@ -8,7 +8,8 @@ use pathops_core::evidence::{
 use pathops_core::policy::{CommitStatus, GitState};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, RepoId, Result, StatusContext};
 use pathops_evidence::Draft;
-use pathops_evidence::report::{Content, Format, TestReport, parse, recognise};
+use pathops_evidence::redact::Redacted;
+use pathops_evidence::report::{Content, Format, RedactedReport, TestReport, parse, parse_redacted, recognise};
 
 use crate::activity::Services;
 use crate::activity::collect::Payloads;
@@ -154,7 +155,11 @@ impl Services {
         Payloads { redactor, keeping, store }: &Payloads<'_>,
     ) -> Result<Tested> {
         let Some(report) = &outcome.tests else { return Ok(Tested::No) };
-        let redacted = redactor.redact(report);
+        // What is kept of a report says what it said, wherever it can.
+        let redacted = match parse_redacted(redactor, report, None) {
+            Ok(RedactedReport { bytes, removed, .. }) => Redacted { bytes, removed },
+            Err(_) => redactor.redact(report),
+        };
         let raw = store.put(cx, Some(PayloadKind::Reports), redacted.bytes).await?;
         let tests = match said(report) {
             Ok(tests) => tests,

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use pathops_core::adapter::ByteStream;
 use pathops_core::{Error, ErrorKind, OpContext, Result};
 
+use super::encoding::{Encoding, Nuls, WRITE_UTF8};
 use super::said::logged;
 use super::{Ingested, Origin, taken_out};
 use crate::redact::{Redactor, Removed, Stream};
@@ -15,10 +16,11 @@ use crate::{Draft, Sealer};
 
 /// Takes in what a process printed, as [`ingest`](super::ingest) does with [`Format::PodLog`], and with the same evidence, but a
 /// piece after the other: neither the log nor what is stored of it is ever in memory, however large it is. What is held back is a
-/// line at most ([`Stream`]). What is not UTF-8 is replaced by U+FFFD, and counted ([`Ingested::replaced`]).
+/// line at most ([`Stream`]). What is not UTF-8, or UTF-16 with its byte order mark, is replaced by U+FFFD, and counted
+/// ([`Ingested::replaced`]).
 ///
 /// # Errors
-/// `Invalid` where there is nothing in it: then nothing is stored; where a subject has no digest, or the attester is PathOps itself;
+/// `Invalid` where there is nothing in it, or it is full of NUL bytes: then nothing is stored; where a subject has no digest, or the attester is PathOps itself;
 /// what the stream, the signer, the blob store and the ledger answer.
 pub async fn ingest_log(
     cx: &OpContext,
@@ -27,10 +29,19 @@ pub async fn ingest_log(
     log: Box<dyn ByteStream>,
     origin: &Origin,
 ) -> Result<Ingested> {
+    let origin = &origin.without_secrets(redactor);
     origin.check()?;
     let told = Arc::new(Mutex::new(Told::default()));
     let stream = Stream::new(redactor.clone());
-    let redacting = Redacting { log, stream: Some(stream), text: Text::default(), told: told.clone(), name: origin.name.clone() };
+    let redacting = Redacting {
+        log,
+        encoding: Encoding::default(),
+        nuls: Nuls::default(),
+        stream: Some(stream),
+        text: Text::default(),
+        told: told.clone(),
+        name: origin.name.clone(),
+    };
     let stored = sealer.store(cx, Box::new(redacting)).await?;
     let origin = origin.about(&stored, Format::PodLog);
     let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
@@ -46,6 +57,8 @@ pub async fn ingest_log(
 /// A log without its secrets.
 struct Redacting {
     log: Box<dyn ByteStream>,
+    encoding: Encoding,
+    nuls: Nuls,
     /// Until the log has ended.
     stream: Option<Stream<Arc<Redactor>>>,
     text: Text,
@@ -76,9 +89,16 @@ impl ByteStream for Redacting {
         while let Some(stream) = self.stream.as_mut().filter(|_| out.is_empty()) {
             let mut redacted = Vec::new();
             if let Some(chunk) = self.log.next().await? {
+                let chunk = self.encoding.push(&chunk);
+                self.nuls.count(&chunk);
                 stream.push(&chunk, &mut redacted);
                 self.text.push(&redacted, &mut out);
-            } else if let Some(stream) = self.stream.take() {
+            } else if let Some(mut stream) = self.stream.take() {
+                if let Some(why) = self.nuls.refusal() {
+                    let error = Error::new(ErrorKind::Invalid, "take a log in").on(&self.name).because(why);
+                    return Err(error.advise(WRITE_UTF8));
+                }
+                stream.push(&self.encoding.finish(), &mut redacted);
                 ended = Some(stream.finish(&mut redacted));
                 self.text.push(&redacted, &mut out);
                 self.text.finish(&mut out);
@@ -87,7 +107,7 @@ impl ByteStream for Redacting {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         told.tally.push(&out);
         if let Some(removed) = ended {
-            (told.removed, told.replaced) = (removed, self.text.replaced);
+            (told.removed, told.replaced) = (removed, self.text.replaced + self.encoding.replaced);
         }
         drop(told);
         if out.is_empty() && !self.text.any {

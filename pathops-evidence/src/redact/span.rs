@@ -23,10 +23,11 @@ pub(super) enum Label {
     Person,
     LongLine,
     Unsettled,
+    KubernetesSecret,
 }
 
 impl Label {
-    const BUILT_IN: [Self; 14] = [
+    const BUILT_IN: [Self; 15] = [
         Self::Known,
         Self::PrivateKey,
         Self::Jwt,
@@ -41,6 +42,7 @@ impl Label {
         Self::Person,
         Self::LongLine,
         Self::Unsettled,
+        Self::KubernetesSecret,
     ];
 
     /// The id that stands in the text and in the counts.
@@ -61,6 +63,7 @@ impl Label {
             Self::Person => "person",
             Self::LongLine => "long-line",
             Self::Unsettled => "unsettled",
+            Self::KubernetesSecret => "kubernetes-secret",
         }
     }
 

@@ -21,6 +21,7 @@ pub(super) enum Structure {
     Basic,
     DockerAuth,
     UserOption,
+    PasswordOption,
     Url,
     Dsn,
     SignedUrl,
@@ -30,7 +31,7 @@ pub(super) enum Structure {
 
 impl Structure {
     /// How many forms there are.
-    pub(super) const COUNT: usize = 12;
+    pub(super) const COUNT: usize = 13;
 
     /// What each form begins with, in any case.
     pub(super) fn words() -> impl Iterator<Item = (&'static str, Self)> {
@@ -42,6 +43,7 @@ impl Structure {
             ("\"auth\"", Self::DockerAuth),
             (" --user", Self::UserOption),
             (" -u", Self::UserOption),
+            (" -p", Self::PasswordOption),
             ("://", Self::Url),
             ("@tcp(", Self::Dsn),
             ("sig=", Self::SignedUrl),
@@ -63,6 +65,7 @@ impl Structure {
             Self::Basic => header::basic(line, end),
             Self::DockerAuth => header::docker_auth(line, end),
             Self::UserOption => header::user_option(line, start, end),
+            Self::PasswordOption => header::password_option(line, start, end),
             Self::Url => url::userinfo(line, start, end),
             Self::Dsn => url::dsn(line, start),
             Self::SignedUrl => url::signature(line, start, end),

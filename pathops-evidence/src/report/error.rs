@@ -50,6 +50,8 @@ pub enum Fault {
     TooLarge,
     /// The tool says that it failed itself.
     ToolFailed,
+    /// It cannot be kept without its secrets.
+    Redacted,
 }
 
 impl Fault {
@@ -67,6 +69,7 @@ impl Fault {
             Fault::Unsupported => "have the tool write a version that is read",
             Fault::TooLarge => "split it, or have the tool leave out what is not needed",
             Fault::ToolFailed => "look at what the tool itself printed, and run it again",
+            Fault::Redacted => "have the tool leave secrets out of what it writes",
         }
     }
 }

@@ -8,6 +8,7 @@ use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
 use super::sealed::begins_sealed;
 use super::store::StoredPayload;
 use crate::redact::{Redacted, Redactor, Removed};
+use crate::report::{RedactedReport, parse_redacted};
 use crate::{EvidenceRecord, Sealer};
 
 /// Takes secrets out of a payload that was stored with them, because the rules of that day did not find them: stores what is left
@@ -82,8 +83,11 @@ async fn was_sealed(cx: &OpContext, sealer: &Sealer, stored: &Reference) -> Resu
     }
 }
 
-/// A JSON document stays one.
+/// A report says what it said, where it can; a JSON document stays one.
 fn redacted(redactor: &Redactor, media_type: &str, bytes: &[u8]) -> Redacted {
+    if let Ok(RedactedReport { bytes, removed, .. }) = parse_redacted(redactor, bytes, None) {
+        return Redacted { bytes, removed };
+    }
     match serde_json::from_slice(bytes) {
         Ok(mut value) if media_type == "application/json" => {
             let mut removed = Removed::new();

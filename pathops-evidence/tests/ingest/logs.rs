@@ -4,13 +4,13 @@ use super::*;
 
 /// Pieces of a text; how many bytes of it were given is told.
 #[derive(Debug)]
-struct Pieces {
+pub(super) struct Pieces {
     left: Vec<Vec<u8>>,
     given: Arc<AtomicUsize>,
 }
 
 impl Pieces {
-    fn of(text: &[u8], size: usize) -> Box<dyn ByteStream> {
+    pub(super) fn of(text: &[u8], size: usize) -> Box<dyn ByteStream> {
         let left = text.chunks(size).rev().map(<[u8]>::to_vec).collect();
         Box::new(Self { left, given: Arc::default() })
     }

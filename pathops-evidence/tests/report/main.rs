@@ -17,6 +17,7 @@ mod others;
 mod predicates;
 mod recognition;
 mod recorded;
+mod redacted;
 mod runtime;
 mod sboms;
 mod scans;

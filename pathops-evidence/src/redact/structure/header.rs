@@ -1,4 +1,4 @@
-//! What says who somebody is, in HTTP headers, in `curl` and in Docker's configuration.
+//! What says who somebody is, in HTTP headers, in options of `curl`, `mysql` and `sshpass`, and in Docker's configuration.
 
 use super::super::bytes::{at, before, cut, is_name, is_quote, is_space, is_text, skip, skip_back};
 use super::super::encoded::{decode_base64, is_base64};
@@ -110,4 +110,22 @@ pub(super) fn user_option(line: &[u8], start: usize, end: usize) -> Option<Span>
     let password = cut(line, colon + 1, end);
     let given = !password.is_empty() && !password.starts_with(b"$");
     given.then_some(Span { start: colon + 1, end, label: Label::BasicAuth })
+}
+
+/// `-psecret` of `mysql` and its like, and `-p secret` of `sshpass`.
+pub(super) fn password_option(line: &[u8], start: usize, end: usize) -> Option<Span> {
+    let command = cut(line, start.saturating_sub(256), start);
+    let of_sshpass = command.trim_ascii_end().ends_with(b"sshpass");
+    let names = |name: &[u8]| memchr::memmem::find(command, name).is_some();
+    if before(line, end) != b'p' || !(of_sshpass || names(b"mysql") || names(b"mariadb")) {
+        return None;
+    }
+    let open = if of_sshpass { skip(line, end, 4, is_space) } else { end };
+    let from = skip(line, open, 1, is_quote);
+    let to = skip(line, from, 1_024, |byte| !is_space(byte) && !is_quote(byte));
+    let word = cut(line, from, to);
+    // `docker run … mysql -p3306:3306`
+    let is_port = word.contains(&b':') && word.iter().all(|byte| byte.is_ascii_digit() || *byte == b':');
+    let given = word.len() >= 4 && !word.starts_with(b"$") && !is_port;
+    given.then_some(Span { start: from, end: to, label: Label::BasicAuth })
 }

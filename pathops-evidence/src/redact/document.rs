@@ -1,0 +1,159 @@
+//! Taking secrets out of a report, which is a document, without changing what it says.
+//!
+//! A log is looked at line by line, and the value of a header goes up to the end of its line, a private key up to wherever it ends. In
+//! a document quotation marks, tags, directives and whole findings stand there. So each of its texts is looked at alone: the strings
+//! of JSON, the texts, attributes and comments of XML, what TAP describes and prints between its test points. Beside what a text itself
+//! shows, it is looked at under the name that it has: the key, the element, the attribute, or the `name` beside a `value`. Only a
+//! text in which something is found is written anew; every other byte stays.
+//!
+//! So no rule need know where a text ends, and that holds for rules of hosts, too. Bounds in each form would have to hold in every
+//! format at once, and would find less in logs. What a text may be a part of is another matter: it may be a name, a number or a
+//! verdict, so that [`parse_redacted`](crate::report::parse_redacted) compares what the report says before and after.
+//!
+//! Of a private key over several texts, each in the place of the last one (the lines of a list, what a test printed), all are taken
+//! out.
+
+mod json;
+mod tap;
+mod xml;
+mod yaml;
+
+use super::bytes::{cut, is_name};
+use super::lines::Place;
+use super::span::{Label, Span, put, replace};
+use super::structure::names_a_secret;
+use super::{Redacted, Redactor, Removed};
+
+pub(crate) use yaml::holds_a_secret;
+
+/// No name of a value is longer.
+const LONGEST_NAME: usize = 128;
+/// How often a text is looked at again, since what was taken out may make something else visible.
+const PASSES: usize = 4;
+
+/// What kind of document something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// None: lines.
+    Text,
+    /// JSON, one value or several.
+    Json,
+    Xml,
+    Tap,
+    /// Lines, with Secrets of Kubernetes among them.
+    Yaml,
+}
+
+impl Redactor {
+    /// As [`Redactor::redact`], of a document that is known to be whole: it stays one.
+    pub(crate) fn redact_document(&self, document: &[u8], shape: Shape) -> Redacted {
+        let mut texts = Texts { redactor: self, removed: Removed::new() };
+        let bytes = match shape {
+            Shape::Text => return self.redact(document),
+            Shape::Json => json::redact(document, &mut texts),
+            Shape::Xml => xml::redact(document, &mut texts),
+            Shape::Tap => tap::redact(document, &mut texts),
+            Shape::Yaml => yaml::redact(document, &mut texts),
+        };
+        Redacted { bytes, removed: texts.removed }
+    }
+}
+
+/// Takes secrets out of the texts of a document, and counts them.
+struct Texts<'r> {
+    redactor: &'r Redactor,
+    removed: Removed,
+}
+
+impl Texts<'_> {
+    /// A text without its secrets, where it has any.
+    fn plain(&mut self, text: &[u8]) -> Option<Vec<u8>> {
+        let Redacted { mut bytes, removed } = self.redactor.redact(text);
+        if removed.is_empty() {
+            return None;
+        }
+        for (rule, count) in removed {
+            let counted = self.removed.entry(rule).or_default();
+            *counted = counted.saturating_add(count);
+        }
+        // A private key without an end takes that of its last line along.
+        if text.ends_with(b"\n") && !bytes.ends_with(b"\n") {
+            bytes.push(b'\n');
+        }
+        Some(bytes)
+    }
+
+    /// A text that has a name without its secrets, where it has any.
+    fn named(&mut self, name: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+        let is_plain = |byte: &u8| is_name(*byte) || matches!(byte, b' ' | b'/');
+        if text.is_empty() || name.is_empty() || name.len() > LONGEST_NAME || !name.iter().all(is_plain) {
+            return self.plain(text);
+        }
+        let is_a_line = text.len() <= self.redactor.longest_line && !text.iter().any(|byte| matches!(byte, b'\n' | b'\r' | b'"'));
+        if is_a_line {
+            // A name says of a word that looks random whether it is a secret.
+            return self.under(name, text);
+        }
+        let plain = self.plain(text);
+        let named = self.under(name, plain.as_deref().unwrap_or(text));
+        named.or(plain)
+    }
+
+    /// A text without what is found in it where it stands behind its name.
+    fn under(&mut self, name: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+        let mut redacted: Option<Vec<u8>> = None;
+        for _ in 0..PASSES {
+            let text = redacted.as_deref().unwrap_or(text);
+            let spans = self.behind(name, text);
+            if spans.is_empty() {
+                return redacted;
+            }
+            redacted = Some(replace(text, &spans, &self.redactor.scanner.rules, &mut self.removed));
+        }
+        Some(self.whole(Label::Unsettled))
+    }
+
+    /// What is found in a text behind `"name": "`. A secret may have several lines; what any other name stands above is looked at up to
+    /// the end of the first one.
+    fn behind(&self, name: &[u8], text: &[u8]) -> Vec<Span> {
+        let line_end = if names_a_secret(name) { None } else { memchr::memchr(b'\n', text) };
+        let line = cut(text, 0, line_end.unwrap_or(text.len()));
+        let mut assigned = [&b"\""[..], name, b"\": \""].concat();
+        let from = assigned.len();
+        // Nothing in it ends it before its end.
+        assigned.extend(line.iter().map(|byte| match byte {
+            b'\n' | b'\r' => b' ',
+            b'"' => b'\'',
+            other => *other,
+        }));
+        let to = assigned.len();
+        assigned.push(b'"');
+        let mut spans = self.redactor.scanner.unit(&assigned, Place::Text);
+        for span in &mut spans {
+            span.start = span.start.clamp(from, to) - from;
+            span.end = span.end.clamp(from, to) - from;
+        }
+        spans.retain(|span| span.start < span.end);
+        spans
+    }
+
+    /// What stands for a text that is a secret as a whole.
+    fn whole(&mut self, label: Label) -> Vec<u8> {
+        let mut out = Vec::new();
+        put(label, &mut out, &self.redactor.scanner.rules, &mut self.removed);
+        out
+    }
+
+    /// What stands for a value in a Secret of Kubernetes; `None` where nothing is there, or that stands there already.
+    fn kubernetes_secret(&mut self, value: &[u8]) -> Option<Vec<u8>> {
+        (!value.is_empty() && value != TAKEN_OUT).then(|| self.whole(Label::KubernetesSecret))
+    }
+}
+
+/// What stands for a value in a Secret of Kubernetes.
+const TAKEN_OUT: &[u8] = b"[redacted kubernetes-secret]";
+
+/// A text that was made of one in UTF-8.
+fn as_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}

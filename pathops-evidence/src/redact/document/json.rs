@@ -1,0 +1,348 @@
+//! JSON, one value or several: each string under its key, in a list under the key of the list.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::bytes::{at, cut, skip};
+use super::super::lines::{is_last_of_wrapped, is_wrapped};
+use super::super::span::Label;
+use super::super::structure::{end_of_key, opens_key};
+use super::{Texts, as_text};
+
+/// How placeholders begin: only a key with one in it can meet another that was made so.
+const PLACEHOLDER: &str = "[redacted ";
+
+/// Under which keys a Secret of Kubernetes has its values.
+pub(super) const VALUES: [&str; 2] = ["data", "stringData"];
+
+/// Where `kubectl apply` writes down the whole of what was applied, as JSON.
+const APPLIED: &str = "last-applied-configuration";
+
+pub(super) fn redact(document: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
+    let mut writer =
+        Writer { secrets: secrets(document), out: Vec::with_capacity(document.len()), open: vec![Frame::default()], texts };
+    for (start, token) in Tokens::new(document) {
+        writer.token(start, &token);
+    }
+    writer.out
+}
+
+/// Whether it is one JSON document.
+pub(super) fn is_json(text: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+/// A part of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token<'a> {
+    /// An object or a list begins.
+    Open {
+        is_object: bool,
+    },
+    Close {
+        is_object: bool,
+    },
+    /// The name of a field, with its quotation marks.
+    Key(&'a [u8]),
+    /// A string, with its quotation marks.
+    Text(&'a [u8]),
+    /// A number or a word.
+    Other(&'a [u8]),
+    /// A sign or white space.
+    Mark(&'a [u8]),
+}
+
+/// The parts of a document, each with where it begins. All of them together are the document, whatever it is.
+struct Tokens<'a> {
+    document: &'a [u8],
+    position: usize,
+    /// Whether each of those that are open is an object.
+    open: Vec<bool>,
+    at_key: bool,
+}
+
+impl<'a> Tokens<'a> {
+    fn new(document: &'a [u8]) -> Self {
+        Self { document, position: 0, open: Vec::new(), at_key: false }
+    }
+
+    fn length(&self, start: usize) -> usize {
+        match at(self.document, start) {
+            b'"' => end_of_string(self.document, start) - start,
+            b'{' | b'}' | b'[' | b']' | b',' | b':' => 1,
+            byte if byte.is_ascii_whitespace() => {
+                skip(self.document, start, usize::MAX, |byte| byte.is_ascii_whitespace()) - start
+            }
+            _ => {
+                let ends = |byte: u8| byte.is_ascii_whitespace() || b"\"{}[],:".contains(&byte);
+                skip(self.document, start, usize::MAX, |byte| !ends(byte)) - start
+            }
+        }
+    }
+}
+
+impl<'a> Iterator for Tokens<'a> {
+    type Item = (usize, Token<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.position;
+        let first = *self.document.get(start)?;
+        self.position = start + self.length(start).max(1);
+        let part = cut(self.document, start, self.position);
+        let in_object = self.open.last().copied().unwrap_or(false);
+        let token = match first {
+            b'{' | b'[' => {
+                self.open.push(first == b'{');
+                self.at_key = first == b'{';
+                Token::Open { is_object: first == b'{' }
+            }
+            b'}' | b']' => {
+                self.open.pop();
+                self.at_key = false;
+                Token::Close { is_object: first == b'}' }
+            }
+            b'"' if self.at_key => Token::Key(part),
+            b'"' => Token::Text(part),
+            b',' | b':' => {
+                self.at_key = first == b',' && in_object;
+                Token::Mark(part)
+            }
+            byte if byte.is_ascii_whitespace() => Token::Mark(part),
+            _ => Token::Other(part),
+        };
+        Some((start, token))
+    }
+}
+
+/// The position after the quotation mark that ends the string there.
+fn end_of_string(document: &[u8], start: usize) -> usize {
+    let mut position = start + 1;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', cut(document, position, document.len())) {
+        position += found;
+        if at(document, position) == b'"' {
+            return position + 1;
+        }
+        position += 2;
+    }
+    document.len()
+}
+
+fn string(literal: &[u8]) -> Option<String> {
+    serde_json::from_slice(literal).ok()
+}
+
+/// Where objects begin that are Secrets of Kubernetes.
+fn secrets(document: &[u8]) -> BTreeSet<usize> {
+    let (mut found, mut open, mut at_kind) = (BTreeSet::new(), Vec::new(), false);
+    for (start, token) in Tokens::new(document) {
+        match token {
+            Token::Open { .. } => open.push(start),
+            Token::Close { .. } => {
+                open.pop();
+            }
+            Token::Key(literal) => at_kind = string(literal).is_some_and(|key| key == "kind"),
+            Token::Text(literal) if at_kind && string(literal).is_some_and(|kind| kind == "Secret") => found.extend(open.last()),
+            Token::Text(_) | Token::Other(_) | Token::Mark(_) => {}
+        }
+        at_kind &= matches!(token, Token::Key(_) | Token::Mark(_));
+    }
+    found
+}
+
+/// An object or a list that is open; the first one is all of the document.
+#[derive(Default)]
+struct Frame {
+    is_object: bool,
+    /// The key of the value that comes next; of a list its own.
+    key: String,
+    /// What an object says under `name`.
+    name: Option<String>,
+    /// The keys of an object that hold a placeholder, each with the last number behind it.
+    placed: BTreeMap<String, u64>,
+    /// Of a list: under which names a private key has begun, and whether a line of it was there.
+    keys: BTreeMap<String, bool>,
+    is_secret: bool,
+    /// All in it is a secret.
+    is_taken: bool,
+}
+
+impl Frame {
+    /// The name of what comes next.
+    fn name(&self) -> &str {
+        match &self.name {
+            Some(name) if self.is_object && self.key.eq_ignore_ascii_case("value") => name,
+            _ => &self.key,
+        }
+    }
+
+    /// Whether all in what comes next is a secret.
+    fn takes(&self) -> bool {
+        self.is_taken || self.is_secret && VALUES.contains(&self.key.as_str())
+    }
+}
+
+struct Writer<'t, 'r> {
+    secrets: BTreeSet<usize>,
+    out: Vec<u8>,
+    open: Vec<Frame>,
+    texts: &'t mut Texts<'r>,
+}
+
+impl Writer<'_, '_> {
+    fn token(&mut self, start: usize, token: &Token<'_>) {
+        match token {
+            Token::Open { is_object } => {
+                let (key, is_taken) = self.open.last().map(|frame| (frame.name().to_owned(), frame.takes())).unwrap_or_default();
+                let key = if *is_object { String::new() } else { key };
+                let is_secret = self.secrets.contains(&start);
+                self.open.push(Frame { is_object: *is_object, key, is_secret, is_taken, ..Frame::default() });
+                self.out.push(if *is_object { b'{' } else { b'[' });
+            }
+            Token::Close { is_object } => {
+                if self.open.len() > 1 {
+                    self.open.pop();
+                }
+                self.out.push(if *is_object { b'}' } else { b']' });
+            }
+            Token::Key(literal) => self.key(literal),
+            Token::Text(literal) => self.text(literal),
+            Token::Other(literal) => self.other(literal),
+            Token::Mark(part) => self.out.extend_from_slice(part),
+        }
+    }
+
+    /// Two fields whose names are the same without their secrets are told apart by a number.
+    fn key(&mut self, literal: &[u8]) {
+        let key = string(literal).unwrap_or_default();
+        let redacted = self.texts.plain(key.as_bytes()).map(as_text);
+        let Some(frame) = self.open.last_mut() else { return };
+        let mut name = redacted.unwrap_or_else(|| key.clone());
+        if name.contains(PLACEHOLDER) {
+            let own = name.clone();
+            while frame.placed.contains_key(&name) {
+                let number = frame.placed.entry(own.clone()).or_insert(1);
+                *number += 1;
+                name = format!("{own} ({number})");
+            }
+            frame.placed.insert(name.clone(), 1);
+        }
+        let is_same = name == key;
+        frame.key = key;
+        if is_same {
+            self.out.extend_from_slice(literal);
+        } else {
+            self.write(&name);
+        }
+    }
+
+    fn text(&mut self, literal: &[u8]) {
+        let Some(text) = string(literal) else {
+            // No reader can tell what it is.
+            let placeholder = self.texts.whole(Label::Unsettled);
+            return self.write(&as_text(placeholder));
+        };
+        let Some(frame) = self.open.last_mut() else { return };
+        let (name, takes) = (frame.name().to_owned(), frame.takes());
+        if frame.is_object && frame.key == "name" {
+            frame.name = Some(text.clone());
+        }
+        let redacted = if takes { self.texts.kubernetes_secret(text.as_bytes()) } else { self.redacted(&name, text.as_bytes()) };
+        match redacted {
+            Some(redacted) => self.write(&as_text(redacted)),
+            None => self.out.extend_from_slice(literal),
+        }
+    }
+
+    /// A number that is a secret becomes a text.
+    fn other(&mut self, literal: &[u8]) {
+        let Some(frame) = self.open.last() else { return };
+        let (name, takes) = (frame.name().to_owned(), frame.takes());
+        let is_number = literal.iter().any(u8::is_ascii_digit);
+        let redacted = match literal {
+            b"null" => None,
+            _ if takes => self.texts.kubernetes_secret(literal),
+            _ if is_number => self.texts.named(name.as_bytes(), literal),
+            _ => None,
+        };
+        match redacted {
+            Some(redacted) => self.write(&as_text(redacted)),
+            None => self.out.extend_from_slice(literal),
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        self.out.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
+    }
+
+    /// A text without its secrets, where it has any.
+    fn redacted(&mut self, name: &str, text: &[u8]) -> Option<Vec<u8>> {
+        if name.ends_with(APPLIED) && is_json(text) {
+            let applied = redact(text, self.texts);
+            return (applied != text).then_some(applied);
+        }
+        let of_key = self.rest_of_key(name, text);
+        let rest = cut(text, of_key, text.len());
+        if opens_key(rest) {
+            self.has_begun(name, false);
+        }
+        let redacted = self.texts.named(name.as_bytes(), rest);
+        if of_key == 0 {
+            return redacted;
+        }
+        let mut out = self.texts.whole(Label::PrivateKey);
+        out.extend(redacted.unwrap_or_else(|| rest.to_vec()));
+        Some(out)
+    }
+
+    /// How much of a text belongs to a private key that began in an earlier one under that name in the same list.
+    fn rest_of_key(&mut self, name: &str, text: &[u8]) -> usize {
+        let Some(has_lines) = self.list().and_then(|list| list.keys.remove(name)) else { return 0 };
+        if let Some(end) = end_of_key(text) {
+            return end;
+        }
+        if is_wrapped(text) || has_lines && is_last_of_wrapped(text) {
+            self.has_begun(name, true);
+            return text.len();
+        }
+        0
+    }
+
+    /// Remembers that a private key goes on, and whether a line of it was there.
+    fn has_begun(&mut self, name: &str, has_lines: bool) {
+        if let Some(list) = self.list() {
+            list.keys.insert(name.to_owned(), has_lines);
+        }
+    }
+
+    /// The list that is open, or all of the document.
+    fn list(&mut self) -> Option<&mut Frame> {
+        self.open.iter_mut().rfind(|frame| !frame.is_object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Shape;
+    use super::*;
+    use crate::redact::Redactor;
+
+    #[test]
+    fn what_holds_no_secret_stays_byte_for_byte() {
+        let redactor = Redactor::new([]).unwrap();
+        for document in [
+            r#"{"a": [1, -2.5e3, true, null, "x\"y\\\u00e9", ""], "b": {}} {"c":"d"}"#,
+            "\u{feff}[\"\u{e9}\"]\r\n",
+            "[[], [[{}]]]",
+            "}{][",
+            "",
+        ] {
+            assert_eq!(as_text(redactor.redact_document(document.as_bytes(), Shape::Json).bytes), document);
+        }
+    }
+
+    #[test]
+    fn keys_are_told_from_texts() {
+        let keys =
+            |document: &'static str| Tokens::new(document.as_bytes()).filter(|(_, it)| matches!(it, Token::Key(_))).count();
+        assert_eq!(keys(r#"{"a": "b", "c": ["d", "e"], "f": {"g": 1}, "h": "i"}"#), 5);
+    }
+}

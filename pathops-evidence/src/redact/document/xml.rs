@@ -1,0 +1,191 @@
+//! XML: each text under the name of its element, each attribute under its own, comments and instructions by themselves.
+
+use quick_xml::escape::{escape, partial_escape, unescape};
+
+use super::super::bytes::{at, cut, is_quote, skip};
+use super::{Texts, as_text};
+
+pub(super) fn redact(document: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
+    let mut writer = Writer { out: Vec::with_capacity(document.len()), open: Vec::new(), texts };
+    let mut position = 0;
+    while position < document.len() {
+        let rest = cut(document, position, document.len());
+        position += writer.next(rest).max(1);
+    }
+    writer.out
+}
+
+struct Writer<'t, 'r> {
+    out: Vec<u8>,
+    /// The names of the elements that are open.
+    open: Vec<Vec<u8>>,
+    texts: &'t mut Texts<'r>,
+}
+
+impl Writer<'_, '_> {
+    /// Writes what comes next, and tells how long that is.
+    fn next(&mut self, rest: &[u8]) -> usize {
+        if let Some(length) = self.between(rest, b"<!--", b"-->").or_else(|| self.between(rest, b"<![CDATA[", b"]]>")) {
+            return length;
+        }
+        let declares = rest.starts_with(b"<?xml") && at(rest, 5).is_ascii_whitespace();
+        if !declares && let Some(length) = self.between(rest, b"<?", b"?>") {
+            return length;
+        }
+        match (at(rest, 0), at(rest, 1)) {
+            (b'<', b'/') => {
+                self.open.pop();
+                self.as_it_is(rest, end_of_tag(rest))
+            }
+            // A document type has no text.
+            (b'<', b'!' | b'?') => self.as_it_is(rest, end_of_tag(rest)),
+            (b'<', _) => self.tag(cut(rest, 0, end_of_tag(rest))),
+            _ => self.text(cut(rest, 0, memchr::memchr(b'<', rest).unwrap_or(rest.len()))),
+        }
+    }
+
+    fn as_it_is(&mut self, rest: &[u8], length: usize) -> usize {
+        self.out.extend_from_slice(cut(rest, 0, length));
+        length
+    }
+
+    /// A text in which nothing is escaped, between its marks.
+    fn between(&mut self, rest: &[u8], begin: &[u8], end: &[u8]) -> Option<usize> {
+        let inner = rest.strip_prefix(begin)?;
+        let inner = cut(inner, 0, memchr::memmem::find(inner, end)?);
+        let is_text = begin.ends_with(b"[");
+        let name = self.open.last().filter(|_| is_text).cloned().unwrap_or_default();
+        self.out.extend_from_slice(begin);
+        match self.texts.named(&name, inner).map(as_text) {
+            // What ends a placeholder may be part of what ends the text.
+            Some(redacted) if is_text => self.out.extend_from_slice(redacted.replace("]]>", "]]]]><![CDATA[>").as_bytes()),
+            Some(redacted) => self.out.extend_from_slice(redacted.as_bytes()),
+            None => self.out.extend_from_slice(inner),
+        }
+        self.out.extend_from_slice(end);
+        Some(begin.len() + inner.len() + end.len())
+    }
+
+    /// Text of an element.
+    fn text(&mut self, text: &[u8]) -> usize {
+        let name = self.open.last().cloned().unwrap_or_default();
+        let redacted = if text.trim_ascii().is_empty() { None } else { self.redacted(&name, text) };
+        match redacted {
+            Some(redacted) => self.out.extend_from_slice(partial_escape(redacted).as_bytes()),
+            None => self.out.extend_from_slice(text),
+        }
+        text.len()
+    }
+
+    /// The first tag of an element, or its only one.
+    fn tag(&mut self, tag: &[u8]) -> usize {
+        let is_name = |byte: u8| !byte.is_ascii_whitespace() && !matches!(byte, b'/' | b'>' | b'=');
+        let mut position = skip(tag, 1, usize::MAX, is_name);
+        if !tag.ends_with(b"/>") {
+            self.open.push(local(cut(tag, 1, position)).to_vec());
+        }
+        self.out.extend_from_slice(cut(tag, 0, position));
+        let mut beside = None;
+        while position < tag.len() {
+            let name = skip(tag, position, usize::MAX, |byte| !is_name(byte));
+            let name_end = skip(tag, name, usize::MAX, is_name);
+            let quote = skip(tag, name_end, usize::MAX, |byte| byte.is_ascii_whitespace() || byte == b'=');
+            if name == name_end || !is_quote(at(tag, quote)) {
+                break;
+            }
+            let from = quote + 1;
+            let to = memchr::memchr(at(tag, quote), cut(tag, from, tag.len())).map_or(tag.len(), |length| from + length);
+            let (key, value) = (local(cut(tag, name, name_end)), cut(tag, from, to));
+            self.out.extend_from_slice(cut(tag, position, from));
+            self.attribute(key, value, &mut beside);
+            position = to;
+            // The mark that closes goes before the next name.
+            if position < tag.len() {
+                self.out.push(at(tag, position));
+                position += 1;
+            }
+        }
+        self.out.extend_from_slice(cut(tag, position, tag.len()));
+        tag.len()
+    }
+
+    /// `name="db.password" value="…"` is one value with its name.
+    fn attribute(&mut self, key: &[u8], value: &[u8], beside: &mut Option<Vec<u8>>) {
+        let name = match beside {
+            Some(name) if key.eq_ignore_ascii_case(b"value") => name.clone(),
+            _ => key.to_vec(),
+        };
+        if key == b"name" {
+            *beside = Some(value.to_vec());
+        }
+        match self.redacted(&name, value) {
+            // A reader takes a line end in an attribute for a space.
+            Some(redacted) => self.out.extend_from_slice(escape(redacted).replace('\n', "&#10;").as_bytes()),
+            None => self.out.extend_from_slice(value),
+        }
+    }
+
+    /// An escaped text without its secrets, not escaped, where it has any.
+    fn redacted(&mut self, name: &[u8], escaped: &[u8]) -> Option<String> {
+        let text = std::str::from_utf8(escaped).ok().and_then(|text| unescape(text).ok());
+        let text = text.as_deref().map_or(escaped, str::as_bytes);
+        self.texts.named(name, text).map(as_text)
+    }
+}
+
+/// The position after the end of the tag that a text begins with. Values in quotation marks may hold what ends it.
+fn end_of_tag(rest: &[u8]) -> usize {
+    let mut quote = None;
+    for (position, byte) in rest.iter().enumerate() {
+        match quote {
+            Some(open) if open == *byte => quote = None,
+            Some(_) => {}
+            None if matches!(byte, b'"' | b'\'') => quote = Some(*byte),
+            None if *byte == b'>' => return position + 1,
+            None => {}
+        }
+    }
+    rest.len()
+}
+
+/// A name without the prefix of its namespace.
+fn local(name: &[u8]) -> &[u8] {
+    name.iter().rposition(|byte| *byte == b':').map_or(name, |colon| cut(name, colon + 1, name.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Shape;
+    use super::*;
+    use crate::redact::Redactor;
+
+    #[track_caller]
+    fn check(document: &str, expected: &str) {
+        let redacted = Redactor::new(["hunter2-long".to_owned()]).unwrap().redact_document(document.as_bytes(), Shape::Xml);
+        assert_eq!(as_text(redacted.bytes), expected);
+    }
+
+    #[test]
+    fn what_holds_no_secret_stays_byte_for_byte() {
+        for document in [
+            "<?xml version=\"1.0\"?>\n<!DOCTYPE a SYSTEM 'x>y'>\n<a b='1>2' c = \"d\" ><e/>t &lt; u<![CDATA[ <f> ]]><!-- g --><?h i?></a>\n",
+            "<a",
+            "a>b",
+            "<a b=\"",
+            "",
+        ] {
+            check(document, document);
+        }
+    }
+
+    #[test]
+    fn a_secret_ends_where_its_text_ends() {
+        check("<a><b>Cookie: c=d</b><e/></a>", "<a><b>Cookie: [redacted cookie]</b><e/></a>");
+        check("<a><![CDATA[Cookie: c=d]]></a>", "<a><![CDATA[Cookie: [redacted cookie]]]></a>");
+        check("<a><![CDATA[x[hunter2-long]>y]]></a>", "<a><![CDATA[x[[redacted known]]]]><![CDATA[>y]]></a>");
+        check("<a><!-- password=\"x1y2 --><b/></a>", "<a><!-- password=\"[redacted assignment]--><b/></a>");
+        check("<a b='&#104;unter2-long'/>", "<a b='[redacted known]'/>");
+        check("<p name=\"db.password\" value='s3cr&amp;t'/>", "<p name=\"db.password\" value='[redacted assignment]'/>");
+        check("<n:password>swordfish</n:password>", "<n:password>[redacted assignment]</n:password>");
+    }
+}

@@ -1,0 +1,182 @@
+//! Without its secrets a report says what it said.
+
+use std::fmt::Write as _;
+
+use pathops_evidence::redact::Redactor;
+use pathops_evidence::report::{Content, Format, RedactedReport, TestReport, parse_redacted};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+/// What no text may hold afterwards.
+const SECRET: &str = "Zq763FfkCzJr4i";
+
+/// Texts with the secret in them, which in a log would reach over what follows them, and texts without one.
+fn texts() -> Vec<String> {
+    let begin = ["-----BEGIN ", "PRIVATE KEY-----"].concat();
+    let end = ["-----END ", "PRIVATE KEY-----"].concat();
+    let mut texts: Vec<String> = [
+        "Cookie: sid={}",
+        "got Authorization: Bearer {}",
+        "password=\"{}",
+        "password='{} and more",
+        "token: \"{}\" # not a directive",
+        "Set-Cookie: a={}; Path=/",
+        "postgres://app:{}@db/x",
+        "{\"password\": \"{}\"}",
+        "one\npassword: {}\nthree",
+        "db_password: |\n  {}\nx: y",
+        "<b password=\"{}\"> & ]]> --",
+        "C:\\{} password={}",
+    ]
+    .map(|text| text.replace("{}", SECRET))
+    .to_vec();
+    texts.extend([
+        begin.clone(),
+        format!("no {begin}"),
+        format!("{begin}\nMIIEpAIB{SECRET}\n{end}"),
+        format!("{end} {begin}{SECRET}"),
+        end,
+        "adds".to_owned(),
+        String::new(),
+        "[redacted known]".to_owned(),
+        "\\ \" ' { } [ ] < > &amp; \u{20ac}".to_owned(),
+    ]);
+    texts
+}
+
+/// A test: its name, what it printed, and how it ended: passed, skipped, failed.
+type Case = (String, String, usize);
+
+fn cases() -> impl Strategy<Value = Vec<Case>> {
+    let text = || prop::sample::select(texts());
+    prop::collection::vec((text(), text(), 0_usize..3), 1..8)
+}
+
+fn line(text: &str) -> String {
+    text.replace('\n', " ").replace('#', "\\#")
+}
+
+fn escaped(text: &str) -> String {
+    [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;"), ("'", "&apos;")]
+        .iter()
+        .fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+/// Every character of a text that is no letter, as a number.
+fn numbered(text: &str) -> String {
+    text.chars().map(|it| if it.is_alphanumeric() { it.to_string() } else { format!("&#{};", u32::from(it)) }).collect()
+}
+
+fn junit(cases: &[Case], escape: fn(&str) -> String) -> String {
+    let mut xml = "<testsuites>".to_owned();
+    for (name, printed, outcome) in cases {
+        let data = printed.replace("]]>", "");
+        let comment = printed.replace("--", "");
+        let outcome = ["", "<skipped/>", "<failure message=\"no\"/>"][*outcome];
+        let (name, printed) = (escape(name), escape(printed));
+        let _ = write!(
+            xml,
+            "<testcase name=\"{name}\" note='{printed}'><system-out>{printed}</system-out>{outcome}<!--{comment}--><system-err><![CDATA[{data}]]></system-err></testcase>"
+        );
+    }
+    xml + "</testsuites>"
+}
+
+fn tap(cases: &[Case]) -> String {
+    let mut tap = format!("TAP version 14\n1..{}\n", cases.len());
+    for (number, (name, printed, outcome)) in cases.iter().enumerate() {
+        let (not, skip) = [("", ""), ("", " # SKIP later"), ("not ", "")][*outcome];
+        let _ = writeln!(tap, "{not}ok {} - {}{skip}\n  ---\n  printed: {}\n  ...", number + 1, line(name), line(printed));
+        for printed in printed.lines() {
+            let _ = writeln!(tap, "# {printed}");
+        }
+    }
+    tap
+}
+
+fn sarif(cases: &[Case]) -> Value {
+    let result = |(name, printed, outcome): &Case| {
+        let place = json!({"physicalLocation": {"artifactLocation": {"uri": "a.rs"}, "region": {"snippet": {"text": printed}}}});
+        json!({"ruleId": "r", "level": ["note", "warning", "error"][*outcome], "message": {"text": name}, "locations": [place],
+            "properties": {"tags": [printed, name], printed: name}})
+    };
+    let results: Vec<_> = cases.iter().map(result).collect();
+    json!({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "t"}}, "results": results}]})
+}
+
+fn go(cases: &[Case]) -> String {
+    let mut lines = String::new();
+    for (number, (_, printed, outcome)) in cases.iter().enumerate() {
+        let test = format!("Test{number}");
+        let _ = writeln!(lines, "{}", json!({"Action": "run", "Package": "p", "Test": test}));
+        for part in printed.split_inclusive('\n') {
+            let _ = writeln!(lines, "{}", json!({"Action": "output", "Package": "p", "Test": test, "Output": part}));
+        }
+        let action = ["pass", "skip", "fail"][*outcome];
+        let _ = writeln!(lines, "{}", json!({"Action": action, "Package": "p", "Test": test}));
+    }
+    let action = if cases.iter().any(|(_, _, outcome)| *outcome == 2) { "fail" } else { "pass" };
+    lines + &json!({"Action": action, "Package": "p"}).to_string() + "\n"
+}
+
+/// How many tests passed, were skipped, and failed; of findings, by their severity.
+fn counted(content: &Content) -> [usize; 3] {
+    match content {
+        Content::Tests(TestReport { passed, skipped, failed, .. }) => [passed.len(), skipped.len(), failed.len()],
+        Content::Scan(scan) => {
+            let mut severities: Vec<_> = scan.findings.iter().map(|finding| finding.severity).collect();
+            severities.sort();
+            severities.dedup();
+            [scan.findings.len(), severities.len(), scan.suppressed.len()]
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn check(redactor: &Redactor, format: Format, report: &str, expected: Option<[usize; 3]>) {
+    let before = counted(&crate::read(format, report));
+    let RedactedReport { report: after, bytes, removed, .. } =
+        parse_redacted(redactor, report.as_bytes(), Some(format)).unwrap_or_else(|error| panic!("{error}\n{report}"));
+    let left = String::from_utf8(bytes).unwrap();
+    assert_eq!(counted(&after.content), before, "{report}\n{left}");
+    assert_eq!(counted(&crate::read(format, &left)), expected.unwrap_or(before), "{report}\n{left}");
+    assert!(!left.contains(SECRET), "{report}\n{left}");
+    let again = parse_redacted(redactor, left.as_bytes(), Some(format)).unwrap();
+    assert!(again.removed.is_empty() && again.bytes == left.as_bytes(), "{removed:?} {:?}\n{left}", again.removed);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_secret_in_a_text_changes_no_fact(cases in cases()) {
+        let redactor = Redactor::builder().known([SECRET.to_owned()]).build().unwrap();
+        let mut expected = [0; 3];
+        cases.iter().for_each(|(_, _, outcome)| expected[*outcome] += 1);
+        check(&redactor, Format::Junit, &junit(&cases, escaped), Some(expected));
+        check(&redactor, Format::Junit, &junit(&cases, numbered), Some(expected));
+        check(&redactor, Format::Tap, &tap(&cases), Some(expected));
+        check(&redactor, Format::Sarif, &sarif(&cases).to_string(), None);
+        check(&redactor, Format::Sarif, &serde_json::to_string_pretty(&sarif(&cases)).unwrap(), None);
+        check(&redactor, Format::GoTestJson, &go(&cases), None);
+    }
+}
+
+#[test]
+fn every_fixture_says_without_its_secrets_what_it_said() {
+    let redactor = Redactor::new([]).unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/report");
+    let mut read = 0;
+    for folder in std::fs::read_dir(folder).unwrap() {
+        for file in std::fs::read_dir(folder.unwrap().path()).unwrap() {
+            let path = file.unwrap().path();
+            let bytes = std::fs::read(&path).unwrap();
+            let Ok(report) = pathops_evidence::report::parse(&bytes) else { continue };
+            let redacted = parse_redacted(&redactor, &bytes, None).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            assert_eq!(redacted.report.format, report.format, "{}", path.display());
+            read += 1;
+        }
+    }
+    assert!(read > 50, "{read}");
+}
