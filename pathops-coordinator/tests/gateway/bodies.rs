@@ -194,7 +194,8 @@ fn what_is_in_the_inbox_has_a_body_wherever_the_process_ends() {
         assert!(acknowledged.iter().all(is_stored), "killed at step {steps}: {acknowledged:?}");
         assert_eq!(live(&inbox, &blobs, &Arc::default(), &texts).len(), texts.len(), "killed at step {steps}");
         let (mut stored, mut expected) = (bodies_of(), different.to_vec());
-        (stored.sort(), expected.sort());
+        stored.sort();
+        expected.sort();
         assert_eq!(stored, expected, "killed at step {steps}");
         if !fuse.is_out() {
             assert!(steps > 10, "there are bodies and transactions to end in");
