@@ -82,6 +82,9 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
                 let place = store.payload_keys();
                 verification.require_payload_keys(format!("{place}; --without-payload-keys leaves that out"));
             }
+            if !arguments.without_payloads {
+                verification.require_streams();
+            }
             if let Some(history) = history {
                 add(&mut verification, history.verify(cx, &LogReader::new(bucket, unwitnessed)).await?);
             }

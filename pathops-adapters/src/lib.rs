@@ -4,7 +4,6 @@
 //! repository's own script, a reconciler that runs what is declared as processes, SQLite, files and a local key. They
 //! are defaults for one machine, no mocks: they implement the same traits and pass the same conformance suites as the
 //! adapters of vendors.
-#![allow(clippy::disallowed_types, reason = "they are looked up in: nothing that is decided or written down has their order")]
 
 #[cfg(feature = "argo-verdict")]
 pub mod argo_verdict;

@@ -17,19 +17,22 @@
 //! Many small blobs that are stored at once wait for the disk once, all of them together.
 //!
 //! In a folder an object is written beside its place, flushed to the disk, and only then linked there, and the folder's entry
-//! is flushed too; of many at once, all are flushed when all are linked: a reader sees all of it or nothing, and what was answered survives a crash of the machine, as far as the
-//! disk keeps what it has flushed. A crash may leave an unfinished file whose name ends in `#` and a number; it is never read.
+//! is flushed too; of many at once, all are flushed when all are linked: a reader sees all of it or nothing, and what was
+//! answered survives a crash of the machine, as far as the disk keeps what it has flushed. A crash may leave an unfinished file
+//! whose name ends in `#` and a number; it is never read.
 //!
 //! A blob that was [retired](pathops_core::adapter::BlobCollector) lies below `retired` in the place of `blobs`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::object_store::ObjectStore;
 use ::object_store::local::LocalFileSystem;
 use async_trait::async_trait;
+use futures_util::{StreamExt as _, stream};
 use pathops_core::adapter::{BlobCapabilities, BlobStore, Bucket, ByteStream, Checked};
-use pathops_core::{Digest, Error, ErrorKind, Hashing, OpContext, Result};
+use pathops_core::{Digest, Error, ErrorKind, Hashing, ObjectKey, OpContext, Result};
 
 mod bucket;
 mod collect;
@@ -42,6 +45,7 @@ mod s3;
 mod uri;
 mod walk;
 
+use bucket::AT_ONCE;
 pub use bucket::ObjectStoreBucket;
 use form::{Form, PIECE_BYTES, Place};
 use parts::{Cutter, Part, Parts};
@@ -106,12 +110,16 @@ impl ObjectStoreBlobs {
     async fn put_object(&self, cx: &OpContext, form: Form, digest: &Digest, bytes: Vec<u8>) -> Result<()> {
         let key = form.key(Place::Kept, digest)?;
         match self.bucket.create(&cx.part(key.as_str()), &key, bytes.clone()).await {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            answer => return answer,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => self.mend(cx, &key, form, digest, bytes).await,
+            answer => answer,
         }
+    }
+
+    /// Replaces the object that is there where it is damaged.
+    async fn mend(&self, cx: &OpContext, key: &ObjectKey, form: Form, digest: &Digest, bytes: Vec<u8>) -> Result<()> {
         let intact = match form {
             // There is one list for a blob, whatever its parts look like where they lie.
-            Form::Parts => self.bucket.read(cx, &key).await?.is_some_and(|there| there == bytes),
+            Form::Parts => self.bucket.read(cx, key).await?.is_some_and(|there| there == bytes),
             Form::Plain | Form::Zstd => match self.object(cx, form, Place::Kept, digest).await {
                 Ok(there) => there.is_some(),
                 Err(error) if error.kind() == ErrorKind::Corrupt => false,
@@ -122,9 +130,9 @@ impl ObjectStoreBlobs {
         if intact {
             return Ok(());
         }
-        tracing::warn!(blob = %self.bucket.location(&key), "the stored bytes are damaged; they are replaced");
-        self.bucket.delete(&cx.part("replace"), &key).await?;
-        match self.bucket.create(&cx.part("replace"), &key, bytes).await {
+        tracing::warn!(blob = %self.bucket.location(key), "the stored bytes are damaged; they are replaced");
+        self.bucket.delete(&cx.part("replace"), key).await?;
+        match self.bucket.create(&cx.part("replace"), key, bytes).await {
             // Another one has replaced it too.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             answer => answer,
@@ -233,28 +241,31 @@ impl BlobStore for ObjectStoreBlobs {
         Ok(digest)
     }
 
-    async fn put_all(&self, cx: &OpContext, blobs: Vec<Vec<u8>>) -> Result<Vec<Digest>> {
-        let (mut digests, mut objects) = (Vec::with_capacity(blobs.len()), Vec::with_capacity(blobs.len()));
-        for bytes in blobs {
+    async fn put_all(&self, cx: &OpContext, blobs: Vec<Vec<u8>>) -> Vec<Result<Digest>> {
+        let (mut answers, mut objects) = (BTreeMap::new(), Vec::with_capacity(blobs.len()));
+        for (place, bytes) in blobs.into_iter().enumerate() {
             if bytes.len() >= PIECE_BYTES {
-                digests.push(self.put(cx, bytes).await?);
+                answers.insert(place, self.put(cx, bytes).await);
                 continue;
             }
             let digest = Digest::of(&bytes);
             let (form, bytes) = form::encode(bytes, self.compress);
-            digests.push(digest);
-            objects.push((form, digest, bytes));
-        }
-        let named = |(form, digest, bytes): &(Form, Digest, Vec<u8>)| Ok((form.key(Place::Kept, digest)?, bytes.clone()));
-        let answers = self.bucket.create_all(cx, objects.iter().map(named).collect::<Result<_>>()?).await;
-        for ((form, digest, bytes), answer) in objects.into_iter().zip(answers) {
-            match answer {
-                // Whether what is there is intact.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => self.put_object(cx, form, &digest, bytes).await?,
-                answer => answer?,
+            match form.key(Place::Kept, &digest) {
+                Ok(key) => objects.push((place, key, form, digest, bytes)),
+                Err(error) => drop(answers.insert(place, Err(error))),
             }
         }
-        Ok(digests)
+        let named = objects.iter().map(|(_, key, _, _, bytes)| (key.clone(), bytes.clone())).collect();
+        let created = self.bucket.create_all(cx, named).await;
+        let stored = objects.into_iter().zip(created).map(|((place, key, form, digest, bytes), created)| async move {
+            let stored = match created {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => self.mend(cx, &key, form, &digest, bytes).await,
+                created => created,
+            };
+            (place, stored.map(|()| digest))
+        });
+        answers.extend(stream::iter(stored).buffered(AT_ONCE).collect::<Vec<_>>().await);
+        answers.into_values().collect()
     }
 
     async fn get_stream(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Box<dyn ByteStream>>> {

@@ -51,7 +51,8 @@ use room::Room;
 /// What a gateway keeps to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes of bodies that are being received or stored at any time.
+    /// The most bytes of bodies that are being received or stored at any time. While they are stored, 8 MiB of them, or a single one that
+    /// is larger, are in memory more than once.
     pub bytes_in_flight: usize,
     /// The most deliveries that are handled at any time.
     pub lanes_at_once: usize,

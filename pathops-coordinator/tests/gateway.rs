@@ -3,6 +3,8 @@
 
 #[path = "gateway/batch.rs"]
 mod batch;
+#[path = "gateway/bodies.rs"]
+mod bodies;
 #[path = "gateway/killed.rs"]
 mod killed;
 #[path = "gateway/publish.rs"]

@@ -14,7 +14,6 @@
 //! * [`openssl`] gives the files and the command with which anybody checks a signature, without this library.
 //!
 //! The formats, and their verification, are in [`pathops_core::evidence`]: what a decision rests on is checked there.
-#![expect(clippy::disallowed_types, reason = "they are looked up in: nothing that is decided or written down has their order")]
 
 mod authority;
 mod bundle;

@@ -158,7 +158,7 @@ impl Sealer {
             envelopes.push(encoded(&draft.name, &item)?);
             items.push(item);
         }
-        let stored = self.blobs.put_all(cx, envelopes).await?;
+        let stored = self.blobs.put_all(cx, envelopes).await.into_iter().collect::<Result<Vec<_>>>()?;
         let mut places = Vec::with_capacity(drafts.len());
         for item in &items {
             places.push(self.place(cx, item).await?);

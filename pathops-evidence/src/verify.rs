@@ -19,7 +19,7 @@ use crate::retention::{SealedBlobs, Tombstones};
 use holders::Holders;
 use payloads::{LOCKED, NO_BLOBS, Payloads, Stores};
 use repeated::Repeated;
-use streams::Seen;
+use streams::{Seen, UNNUMBERED};
 
 /// What came of a verification. There is no fourth: where something was to be checked and could not be, it is not verified. What
 /// a verification was not asked for, or cannot say, does not change the verdict; [`Verification::left_out`] names it.
@@ -147,6 +147,15 @@ impl Verification {
         let (locked, left_out): (Vec<_>, Vec<_>) = std::mem::take(&mut self.left_out).into_iter().partition(is_locked);
         self.left_out = left_out;
         self.missing.extend(locked.into_iter().map(|what| format!("{what}: there are none at {place}")));
+    }
+
+    /// Takes it that what numbers the snapshots lies in the same bucket as the log. Where nothing of it is there, so that it was left out,
+    /// that is missing now: whoever numbers the next snapshot would begin anew.
+    pub fn require_streams(&mut self) {
+        let (unnumbered, left_out): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.left_out).into_iter().partition(|it: &String| it.starts_with(UNNUMBERED));
+        self.left_out = left_out;
+        self.missing.extend(unnumbered);
     }
 
     pub(crate) fn fails(&mut self, part: impl std::fmt::Display, why: impl std::fmt::Display) {

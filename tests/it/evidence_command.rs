@@ -436,24 +436,6 @@ fn what_is_not_recognised_is_refused_and_so_is_a_store_elsewhere() {
     assert!(!fs::read_dir(store.path()).unwrap().any(|it| it.unwrap().file_name() == "signing.pem"));
 }
 
-/// Where Cargo runs the command, it runs it again with S3 for a store there: here a script in its place says what it is asked.
-#[test]
-fn a_store_at_s3_takes_no_more_than_its_name() {
-    let folder = tempfile::tempdir().unwrap();
-    let cargo = folder.path().join("cargo");
-    fs::write(&cargo, "#!/bin/sh\necho \"$*\"\nexit 1\n").unwrap();
-    fs::set_permissions(&cargo, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let cargo = cargo.to_str().unwrap();
-    for arguments in [&["verify", "s3://bucket/evidence"][..], &["query", "--store=s3://bucket/evidence", "--app", "orders"]] {
-        let again = run_with(program(), arguments, &[("CARGO", cargo)]);
-        assert_eq!(again.0, Some(1), "its verdict is the verdict: {again:?}");
-        assert!(again.1.ends_with(&format!("--example evidence --features s3 -- {}\n", arguments.join(" "))), "{again:?}");
-    }
-    run_with(program(), &["verify", "s3://bucket"], &[("CARGO", "/nowhere/cargo")])
-        .is_refused("cannot build this command with S3");
-    run_with(program(), &["query", "--store", "folder"], &[("CARGO", cargo)]).is_refused("no store of evidence");
-}
-
 /// Evidence of a producer counts where its key is known by the producer's name; and nothing that only PathOps may state.
 #[test]
 fn a_producer_is_known_by_its_name_and_speaks_for_nobody_else() {

@@ -85,6 +85,17 @@ fn lints_are_expected_with_a_reason_not_allowed() {
     check_lines(rust_files(), "write `#[expect(lint, reason = \"…\")]`", wrong);
 }
 
+/// What is decided, or written down, has the same order in each process.
+#[test]
+fn what_decides_keeps_nothing_in_an_order_of_its_own() {
+    let unordered = [concat!("Hash", "Map"), concat!("Hash", "Set")];
+    let decides =
+        |path: &Path| ["pathops-core/src", "pathops-coordinator/src"].iter().any(|of| path.starts_with(Path::new(ROOT).join(of)));
+    let files: Vec<_> = rust_files().filter(|(path, _)| decides(path)).collect();
+    assert!(files.len() > 100, "{}", files.len());
+    check_lines(files.into_iter(), "take a `BTreeMap` or a `BTreeSet`", |line| unordered.iter().any(|it| line.contains(it)));
+}
+
 #[test]
 fn no_text_names_a_place_on_somebodys_machine() {
     let places = [

@@ -22,8 +22,8 @@ const READ: &str = "read an object";
 const DELETE: &str = "delete an object";
 const LIST: &str = "list objects";
 
-/// How many objects are created at once across a network.
-const AT_ONCE: usize = 16;
+/// How many objects are created, or looked at, at once across a network.
+pub(super) const AT_ONCE: usize = 64;
 
 /// The largest object, in bytes: a reader holds it in memory.
 const MAX_BYTES: u64 = 1 << 30;

@@ -50,20 +50,26 @@ pub(super) fn replace(path: &Path, most: u64, is_meant: impl Fn(&[u8]) -> bool, 
 }
 
 /// Makes files with these bytes, each whole or not at all and where there is none, and then waits for the disk once for all of them.
-/// An answer for each; where the disk fails, none of them is known to last.
+/// An answer for each; where the disk fails, none of them is known to last. What is there lasts, too: whoever has made it may still be
+/// waiting for the disk.
 pub(super) fn create_all(root: &Path, files: &[(PathBuf, Vec<u8>)]) -> Vec<io::Result<()>> {
     let mut made: Vec<_> = files.iter().map(|(path, bytes)| create(path, bytes)).collect();
-    if made.iter().any(Result::is_ok)
-        && let Err(error) = flush(root, files)
+    let is_there = |it: &io::Result<()>| it.as_ref().err().is_none_or(|error| error.kind() == io::ErrorKind::AlreadyExists);
+    let there: Vec<_> = files.iter().zip(&made).filter(|(_, it)| is_there(it)).map(|((path, _), _)| path.as_path()).collect();
+    if !there.is_empty()
+        && let Err(error) = flush(root, &there)
     {
         let failed = || io::Error::new(error.kind(), error.to_string());
-        made.iter_mut().filter(|it| it.is_ok()).for_each(|it| *it = Err(failed()));
+        made.iter_mut().filter(|it| is_there(it)).for_each(|it| *it = Err(failed()));
     }
     made
 }
 
-/// Makes a file, without waiting for the disk.
+/// Makes a file, without waiting for the disk. Where there is one, nothing is written.
 fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
     // As an unfinished file is named everywhere here: no name of an object has this character.
     let (mut number, mut has_folder) = (1_u32, false);
     let (new, mut file) = loop {
@@ -104,15 +110,15 @@ fn rename(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Waits until the disk has what was written to these files, and their names.
 #[cfg(target_os = "linux")]
-fn flush(root: &Path, _: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
+fn flush(root: &Path, _: &[&Path]) -> io::Result<()> {
     Ok(rustix::fs::syncfs(File::open(root)?)?)
 }
 
 /// Waits until the disk has what was written to these files, and their names.
 #[cfg(not(target_os = "linux"))]
-fn flush(root: &Path, files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
+fn flush(root: &Path, files: &[&Path]) -> io::Result<()> {
     let mut folders = std::collections::BTreeSet::from([root]);
-    for (path, _) in files {
+    for path in files {
         File::open(path)?.sync_all()?;
         folders.extend(path.ancestors().skip(1).take_while(|it| *it != root));
     }
@@ -196,6 +202,9 @@ mod tests {
             assert_eq!(std::fs::read(at(name)).unwrap(), bytes.as_bytes(), "{name}");
         }
         assert!(!at("deep/b#2").exists() && !at("there#1").exists(), "nothing is left over");
+        let made = create_all(&at("no folder"), &[file("there")]);
+        let kind = made[0].as_ref().unwrap_err().kind();
+        assert_eq!(kind, io::ErrorKind::NotFound, "what is there is waited for, too, and here it cannot be");
         let made = create_all(folder.path(), &[file("there/below"), file("c")]);
         assert!(made[0].is_err() && made[1].is_ok(), "one that cannot be made keeps no other from it");
     }

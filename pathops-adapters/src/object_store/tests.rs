@@ -61,6 +61,42 @@ fn what_cannot_be_read_now_is_not_taken_for_damaged() {
 }
 
 #[test]
+fn of_several_each_is_written_once_and_what_is_damaged_is_replaced() {
+    let memory = MemoryBucket::new();
+    let bucket: Arc<dyn Bucket> = Arc::new(memory.clone());
+    let blobs = ObjectStoreBlobs::within(bucket.clone());
+    let known = run(blobs.put(&cx(), b"known".to_vec())).unwrap();
+    let damaged = run(blobs.put(&cx(), b"damaged".to_vec())).unwrap();
+    let key = Form::Plain.key(Place::Kept, &damaged).unwrap();
+    run(bucket.write(&cx(), &key, b"damage".to_vec())).unwrap();
+    let faults = Arc::new(Faults::new(0, Arc::new(ManualClock::new(UnixMillis(0)))));
+    let counted = ObjectStoreBlobs::within(Arc::new(Faulty::new(bucket, faults.clone())));
+    let all = [&b"new"[..], b"known", b"new", b"damaged"].map(<[u8]>::to_vec);
+    let digests = run(counted.put_all(&cx(), all.to_vec())).into_iter().collect::<Result<Vec<_>>>().unwrap();
+    assert_eq!(digests, [Digest::of(b"new"), known, Digest::of(b"new"), damaged]);
+    assert_eq!(faults.writes(), 6, "each once, and what is damaged is taken away and written again");
+    for (bytes, digest) in all.iter().zip(&digests) {
+        assert_eq!(run(blobs.get(&cx(), digest)).unwrap().as_ref(), Some(bytes));
+    }
+}
+
+#[test]
+fn of_several_one_that_cannot_be_stored_keeps_no_other_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let blobs = ObjectStoreBlobs::folder(folder.path()).unwrap();
+    // A file where the folder of one of them would be.
+    let bad = file_of(&blobs, &Digest::of(b"bad"));
+    std::fs::create_dir_all(folder.path().join("blobs/sha256")).unwrap();
+    std::fs::write(bad.parent().unwrap(), "in the way").unwrap();
+    let all = [&b"one"[..], b"bad", b"two"].map(<[u8]>::to_vec).to_vec();
+    let answers = run(blobs.put_all(&cx(), all));
+    let [one, bad, two] = &answers[..] else { panic!("{answers:?}") };
+    assert_eq!((one.as_ref().unwrap(), two.as_ref().unwrap()), (&Digest::of(b"one"), &Digest::of(b"two")));
+    assert_eq!(bad.as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(run(blobs.get(&cx(), &Digest::of(b"two"))).unwrap().unwrap(), b"two");
+}
+
+#[test]
 fn memory_keeps_blobs_as_long_as_it_lives() {
     let blobs = ObjectStoreBlobs::memory();
     let digest = run(blobs.put(&cx(), b"bytes".to_vec())).unwrap();

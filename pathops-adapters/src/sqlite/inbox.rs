@@ -1,5 +1,6 @@
 //! The inbox in one SQLite file.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,12 +8,13 @@ use async_trait::async_trait;
 use pathops_core::adapter::{
     Admitted, Claim, DeliveryNumber, Inbox, InboxCapabilities, InboxQuery, NewDelivery, Settlement, StoredDelivery,
 };
-use pathops_core::{OpContext, Result, UnixMillis};
+use pathops_core::{ErrorKind, OpContext, Result, UnixMillis};
+use serde::Serialize;
 use sqlx::{Sqlite, query, query_as, query_scalar};
 
 use super::database::{Database, Format, Transaction};
 use super::error::classify;
-use crate::call::Store;
+use crate::call::{Call, Store};
 use crate::inbox_rows::{self, DeliveryRow, FORMAT as HINTS, lost, select, settled};
 use crate::journal_rows::{limited, stored};
 
@@ -106,35 +108,57 @@ impl Inbox for SqliteInbox {
     }
 }
 
+/// By three statements, however many there are: what is to be stored is handed over as JSON.
 async fn admit(transaction: &mut Transaction<'_>, deliveries: &[NewDelivery]) -> Result<Vec<Admitted>> {
-    let mut admitted = Vec::with_capacity(deliveries.len());
+    // The order of the join is given: the few that are new are looked up, and not all that are there.
+    let there = "SELECT there.source, there.key, there.body FROM json_each(?) AS new CROSS JOIN deliveries AS there \
+                 ON there.source = new.value ->> 0 AND there.key = new.value ->> 1";
+    let names: Vec<_> = deliveries.iter().map(|new| (&new.delivery.source, &new.delivery.key)).collect();
+    let there = query_as::<_, (String, String, String)>(there).bind(json(&transaction.call, &names)?);
+    let there = there.fetch_all(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
+    let mut bodies: BTreeMap<_, _> = there.into_iter().map(|(source, key, body)| ((source, key), body)).collect();
+    let (mut admitted, mut added) = (Vec::with_capacity(deliveries.len()), Vec::new());
     for new in deliveries {
-        let body = query_scalar::<_, String>("SELECT body FROM deliveries WHERE source = ? AND key = ?");
-        let body = body.bind(new.delivery.source.as_str()).bind(new.delivery.key.as_str());
-        let body = body.fetch_optional(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
-        admitted.push(match body {
-            Some(body) if body == new.body.to_string() => Admitted::Known,
+        let (name, body) = ((new.delivery.source.to_string(), new.delivery.key.to_string()), new.body.to_string());
+        admitted.push(match bodies.get(&name) {
+            Some(there) if *there == body => Admitted::Known,
             Some(_) => Admitted::Taken,
             None => {
-                add(transaction, new).await?;
+                bodies.insert(name, body);
+                added.push(new);
                 Admitted::New
             }
         });
     }
+    if !added.is_empty() {
+        add(transaction, &added).await?;
+    }
     Ok(admitted)
 }
 
-async fn add(transaction: &mut Transaction<'_>, new: &NewDelivery) -> Result<()> {
-    let (source, lane) = (new.delivery.source.as_str(), new.delivery.lane.as_str());
-    let due = "INSERT INTO lanes (source, lane, fence, due) VALUES (?1, ?2, 0, ?3) \
+async fn add(transaction: &mut Transaction<'_>, added: &[&NewDelivery]) -> Result<()> {
+    let row = |new: &&NewDelivery| {
+        let NewDelivery { delivery, body, received_at } = new;
+        let hints = inbox_rows::hints(&transaction.call, new)?;
+        Ok((delivery.source.clone(), delivery.key.clone(), delivery.lane.clone(), received_at.0, body.to_string(), hints))
+    };
+    let rows = added.iter().map(row).collect::<Result<Vec<_>>>()?;
+    let rows = json(&transaction.call, &rows)?;
+    let due = "INSERT INTO lanes (source, lane, fence, due) \
+               SELECT value ->> 0, value ->> 2, 0, value ->> 3 FROM json_each(?) WHERE true \
                ON CONFLICT (source, lane) DO UPDATE SET due = coalesce(due, excluded.due)";
-    let due = query(due).bind(source).bind(lane).bind(new.received_at.0).execute(transaction.sqlite()).await;
+    let due = query(due).bind(&rows).execute(transaction.sqlite()).await;
     due.map_err(|e| transaction.call.failed(e))?;
-    let row = "INSERT INTO deliveries (source, key, lane, received_at, body, format, hints, state, attempts) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0)";
-    let row = query(row).bind(source).bind(new.delivery.key.as_str()).bind(lane).bind(new.received_at.0);
-    let row = row.bind(new.body.to_string()).bind(HINTS).bind(inbox_rows::hints(&transaction.call, new)?);
-    row.execute(transaction.sqlite()).await.map(drop).map_err(|e| transaction.call.failed(e))
+    // Their numbers rise in their order.
+    let all = "INSERT INTO deliveries (source, key, lane, received_at, body, format, hints, state, attempts) \
+               SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, ?2, value ->> 5, 0, 0 \
+               FROM json_each(?1) AS new ORDER BY new.key";
+    let all = query(all).bind(&rows).bind(HINTS).execute(transaction.sqlite()).await;
+    all.map(drop).map_err(|e| transaction.call.failed(e))
+}
+
+fn json(call: &Call, rows: &impl Serialize) -> Result<String> {
+    serde_json::to_string(rows).map_err(|e| call.refused(ErrorKind::Invalid, "it is no JSON").with_source(e))
 }
 
 async fn claim(transaction: &mut Transaction<'_>, now: UnixMillis, expires_at: UnixMillis, limit: usize) -> Result<Vec<Claim>> {

@@ -1,7 +1,7 @@
 //! Argo CD: the conformance kit on a fake cluster with a fake Argo CD, and what goes wrong between them and the adapter.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "test code: a failure is a failed test")]
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-#![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the fakes take real time, and look things up")]
+#![expect(clippy::disallowed_methods, reason = "the fakes take real time")]
 
 mod beside;
 mod children;

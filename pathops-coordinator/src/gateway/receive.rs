@@ -4,11 +4,12 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use pathops_core::adapter::{Admitted, Busy, Delivery, NewDelivery, WebhookRequest};
+use pathops_core::adapter::{Admitted, Busy, Delivery, WebhookRequest};
 use pathops_core::{Digest, Error, ErrorKind, Result, UnixMillis, WebhookSourceName};
 
+use super::batch::Arrival;
 use super::room::Place;
-use super::{Answer, Gateway, Store, cx};
+use super::{Answer, Gateway, Store};
 
 impl Gateway {
     /// Checks a request, stores it, and says what to answer. `headers` are those of the request, each as often as it came.
@@ -82,32 +83,29 @@ impl Gateway {
 }
 
 impl Store {
-    /// Stores body and delivery, in this order, so that what is in the inbox has a body.
+    /// Stores body and delivery, in this order, so that what is in the inbox has a body. The name of a delivery is not signed by all
+    /// senders: one that says something else under a name that is taken is another one.
     pub(super) async fn keep(&self, delivery: Delivery, body: Vec<u8>, received_at: UnixMillis) -> Result<Admitted> {
-        let body = self.blobs.put(&cx("body"), body).await?;
-        let new = NewDelivery { delivery, body, received_at };
-        match self.batch.admit(&*self.inbox, new.clone()).await? {
-            Admitted::Taken => self.batch.admit(&*self.inbox, beside(new, &body)).await,
-            admitted => Ok(admitted),
+        match self.store(Arrival { delivery, body, received_at }).await? {
+            (Admitted::Taken, mut beside) => {
+                beside.delivery.key = beside.delivery.key.with_body(&Digest::of(&beside.body));
+                self.store(beside).await.map(|(admitted, _)| admitted)
+            }
+            (admitted, _) => Ok(admitted),
         }
     }
-}
 
-impl Store {
     /// Stores what a sweep has found. What its sender had sent under that name is the same, though not in the same bytes.
     pub(super) async fn take(&self, delivery: Delivery, body: Vec<u8>, received_at: UnixMillis) -> Result<Admitted> {
-        let body = self.blobs.put(&cx("body"), body).await?;
-        match self.batch.admit(&*self.inbox, NewDelivery { delivery, body, received_at }).await? {
-            Admitted::Taken => Ok(Admitted::Known),
-            admitted => Ok(admitted),
+        match self.store(Arrival { delivery, body, received_at }).await? {
+            (Admitted::Taken, _) => Ok(Admitted::Known),
+            (admitted, _) => Ok(admitted),
         }
     }
-}
 
-/// The name of a delivery is not signed by all senders: one that says something else under a name that is taken is another one.
-fn beside(mut new: NewDelivery, body: &Digest) -> NewDelivery {
-    new.delivery.key = new.delivery.key.with_body(body);
-    new
+    async fn store(&self, arrival: Arrival) -> Result<(Admitted, Arrival)> {
+        self.batch.store(&*self.blobs, &*self.inbox, arrival).await
+    }
 }
 
 pub(super) fn full() -> Error {

@@ -20,13 +20,17 @@ use crate::world::{Fuse, Outside, Plain, cx, name, now};
 /// An inbox with one connection, for which calls wait, that outlives the process which uses it; that ends before a call, or after
 /// it and before its answer.
 #[derive(Debug)]
-struct Outlives {
+pub(crate) struct Outlives {
     inner: MemoryInbox,
     connection: futures_util::lock::Mutex<()>,
     fuse: Arc<Fuse>,
 }
 
 impl Outlives {
+    pub(crate) fn new(inner: MemoryInbox, fuse: Arc<Fuse>) -> Self {
+        Self { inner, connection: Default::default(), fuse }
+    }
+
     async fn through<T>(&self, call: impl Future<Output = T> + Send) -> T {
         let _connection = self.connection.lock().await;
         moment().await;
@@ -108,7 +112,7 @@ impl Rest {
     /// One life of a process: it receives what is left to send, in order, and handles. What it acknowledged is taken off.
     fn live(&self, clock: &Arc<ManualClock>, fuse: Option<usize>, unsent: &mut Vec<String>) {
         let fuse = Arc::new(Fuse::of(fuse));
-        let inbox = Arc::new(Outlives { inner: self.inbox.clone(), connection: Default::default(), fuse: fuse.clone() });
+        let inbox = Arc::new(Outlives::new(self.inbox.clone(), fuse.clone()));
         let gateway = Gateway::new(inbox, Arc::new(self.blobs.clone()), clock.clone()).with_source(Arc::new(Plain::new("plain")));
         let handler = Arc::new(Asks { outside: self.outside.clone(), fuse: fuse.clone() });
         let mut running = Box::pin(gateway.run(handler, pending()));

@@ -30,7 +30,10 @@ pub(crate) fn now<T>(future: impl Future<Output = T>) -> T {
 
 /// A sender with a token whose bodies are `<key> <lane> <anything>`.
 #[derive(Debug)]
-pub(crate) struct Plain(WebhookSourceName);
+pub(crate) struct Plain {
+    name: WebhookSourceName,
+    law: SenderLaw,
+}
 
 impl Plain {
     pub(crate) const LAW: SenderLaw = SenderLaw {
@@ -42,22 +45,28 @@ impl Plain {
     };
 
     pub(crate) fn new(text: &str) -> Self {
-        Self(name(text))
+        Self { name: name(text), law: Self::LAW }
+    }
+
+    /// With bodies of so many bytes at most.
+    pub(crate) fn up_to(mut self, bytes: usize) -> Self {
+        self.law.max_body_bytes = bytes;
+        self
     }
 }
 
 impl WebhookSource for Plain {
     fn name(&self) -> &WebhookSourceName {
-        &self.0
+        &self.name
     }
 
     fn law(&self) -> SenderLaw {
-        Self::LAW
+        self.law
     }
 
     fn receive(&self, request: &WebhookRequest<'_>) -> std::result::Result<Delivery, Rejection> {
-        if request.body().len() > Self::LAW.max_body_bytes {
-            return Err(Rejection::TooLarge(Self::LAW.max_body_bytes));
+        if request.body().len() > self.law.max_body_bytes {
+            return Err(Rejection::TooLarge(self.law.max_body_bytes));
         }
         if request.required("X-Token")? != "good" {
             return Err(Rejection::Unauthentic);
@@ -66,7 +75,7 @@ impl WebhookSource for Plain {
         let mut words = text.split(' ');
         let (key, lane) = (words.next().unwrap().parse().unwrap(), words.next().unwrap().parse().unwrap());
         let hints = vec![Hint::Unknown { what: "plain".into(), why: text.into() }];
-        Ok(Delivery { source: self.0.clone(), key, lane, hints })
+        Ok(Delivery { source: self.name.clone(), key, lane, hints })
     }
 }
 

@@ -57,17 +57,14 @@ pub trait BlobStore: Debug + Send + Sync + 'static {
         self.put_stream(cx, bytes.into()).await
     }
 
-    /// [`BlobStore::put`] of several, whose digests it returns in their order; cheaper than one after the other where the store can wait
-    /// for the disk, or for the network, once for all of them.
-    ///
-    /// # Errors
-    /// As there; then some of them may be stored.
-    async fn put_all(&self, cx: &OpContext, blobs: Vec<Vec<u8>>) -> Result<Vec<Digest>> {
-        let mut digests = Vec::with_capacity(blobs.len());
+    /// [`BlobStore::put`] of several: an answer for each, in their order. It is cheaper than one after the other where the store can
+    /// wait for the disk, or for the network, once for all of them. One that cannot be stored keeps no other from it.
+    async fn put_all(&self, cx: &OpContext, blobs: Vec<Vec<u8>>) -> Vec<Result<Digest>> {
+        let mut answers = Vec::with_capacity(blobs.len());
         for bytes in blobs {
-            digests.push(self.put(cx, bytes).await?);
+            answers.push(self.put(cx, bytes).await);
         }
-        Ok(digests)
+        answers
     }
 
     /// The bytes with that digest, or `None`, in memory. The digest of what is returned has been checked.

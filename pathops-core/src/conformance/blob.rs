@@ -106,7 +106,8 @@ async fn several_are_stored_in_their_order(world: BlobWorld) -> Outcome {
     reads_back(&world, &one(1)).await?;
     // One is there, one is empty, and one comes twice.
     let blobs = vec![one(3), one(1), Vec::new(), one(2), one(3)];
-    let digests = world.blobs.put_all(&cx("put"), blobs.clone()).await.works()?;
+    let answers = world.blobs.put_all(&cx("put"), blobs.clone()).await;
+    let digests = answers.into_iter().collect::<Result<Vec<_>>>().works()?;
     let expected: Vec<_> = blobs.iter().map(|bytes| Digest::of(bytes)).collect();
     ensure!(digests == expected, "the digests must be those of the bytes in their order, and not {digests:?}");
     for (bytes, digest) in blobs.iter().zip(&digests) {
@@ -276,7 +277,14 @@ async fn the_size_limit_is_exact(world: BlobWorld, max: u64) -> Outcome {
     let digest = Digest::of(&bytes);
     let stream = world.blobs.put_stream(&cx("stream"), Cut::new(&bytes, 64 << 10)).await;
     stream.fails(ErrorKind::Invalid, "a stream is one byte past the limit")?;
-    world.blobs.put(&cx("past"), bytes).await.fails(ErrorKind::Invalid, "a blob is one byte past the limit")?;
+    world.blobs.put(&cx("past"), bytes.clone()).await.fails(ErrorKind::Invalid, "a blob is one byte past the limit")?;
+    let (before, behind) = (b"before".to_vec(), b"behind".to_vec());
+    let answers = world.blobs.put_all(&cx("all"), vec![before.clone(), bytes, behind.clone()]).await;
+    let answers: [Result<Digest>; 3] = answers.try_into().map_err(|it| format!("three were stored, and answered was {it:?}"))?;
+    let [first, past, last] = answers;
+    past.fails(ErrorKind::Invalid, "one of several is one byte past the limit")?;
+    let stored = (first.works()?, last.works()?);
+    ensure!(stored == (Digest::of(&before), Digest::of(&behind)), "the answers are not in the order of the blobs: {stored:?}");
     let read = world.blobs.get(&cx("get"), &digest).await.works()?;
     ensure!(read.is_none(), "a blob that was refused is there");
     Ok(())

@@ -107,7 +107,7 @@ async fn declares_what_it_is_tested_for(world: InboxWorld, capabilities: InboxCa
 fn delivery(source: &str, key: &str, lane: &str) -> Result<NewDelivery, String> {
     let parsed = |it: crate::id::IdError| it.to_string();
     let (source, lane) = (source.parse().map_err(parsed)?, lane.parse().map_err(parsed)?);
-    let hints = vec![Hint::Unknown { what: "tested".into(), why: format!("it is {key}").into() }];
+    let hints = vec![Hint::Unknown { what: "tested".into(), why: format!("it is {key}: \"'\\u0000 \u{0} é\u{1f980}").into() }];
     let delivery = Delivery { source, key: key.parse().map_err(parsed)?, lane, hints };
     Ok(NewDelivery { delivery, body: Digest::of(key.as_bytes()), received_at: UnixMillis(1_000) })
 }
@@ -197,11 +197,13 @@ async fn a_batch_is_answered_in_its_order(world: InboxWorld) -> Outcome {
     let inbox = (world.open)().await;
     admit_new(&*inbox, &[("b", "x")]).await?;
     let taken = NewDelivery { body: Digest::of(b"other"), ..delivery("one", "b", "x")? };
-    let batch =
-        [delivery("one", "c", "z")?, delivery("one", "b", "x")?, delivery("one", "a", "y")?, delivery("one", "c", "z")?, taken];
-    let admitted = admit(&*inbox, &batch).await?;
-    let expected = [Admitted::New, Admitted::Known, Admitted::New, Admitted::Known, Admitted::Taken];
+    let (c, known, a) = (delivery("one", "c", "z")?, delivery("one", "b", "x")?, delivery("one", "a", "y")?);
+    let taken_here = NewDelivery { body: Digest::of(b"other"), ..c.clone() };
+    let admitted = admit(&*inbox, &[c.clone(), known, a, c, taken, taken_here]).await?;
+    let expected = [Admitted::New, Admitted::Known, Admitted::New, Admitted::Known, Admitted::Taken, Admitted::Taken];
     ensure!(admitted == expected, "{expected:?} is the answer, and not {admitted:?}");
+    let found = find(&*inbox, &InboxQuery::default()).await?;
+    ensure!(found == ["b", "c", "a"], "they are numbered in the order of the batch, and not {found:?}");
     let none = admit(&*inbox, &[]).await?;
     ensure!(none.is_empty(), "nothing was to be stored, and {none:?}");
     Ok(())

@@ -22,6 +22,8 @@ enum Defect {
     ForgetsTheLastOfSeveral,
     /// Of several at once, the digests come in their own order.
     SortsDigests,
+    /// Of several at once, those behind one that fails are not stored.
+    OneThatFailsStopsTheOthers,
 }
 
 #[derive(Debug)]
@@ -61,15 +63,24 @@ impl BlobStore for Planted {
         self.inner.put(cx, bytes).await
     }
 
-    async fn put_all(&self, cx: &OpContext, mut blobs: Vec<Vec<u8>>) -> Result<Vec<Digest>> {
+    async fn put_all(&self, cx: &OpContext, mut blobs: Vec<Vec<u8>>) -> Vec<Result<Digest>> {
         let mut digests: Vec<_> = blobs.iter().map(|bytes| Digest::of(bytes)).collect();
         match self.defect {
             Defect::ForgetsTheLastOfSeveral => blobs.truncate(blobs.len() - 2),
             Defect::SortsDigests => digests.sort_unstable(),
             _ => {}
         }
-        self.inner.put_all(cx, blobs).await?;
-        Ok(digests)
+        let mut answers = self.inner.put_all(cx, blobs).await;
+        match self.defect {
+            Defect::ForgetsTheLastOfSeveral | Defect::SortsDigests => digests.into_iter().map(Ok).collect(),
+            Defect::OneThatFailsStopsTheOthers => {
+                let failed = answers.iter().position(Result::is_err).unwrap_or(answers.len());
+                let stopped = || Err(Error::new(ErrorKind::Unavailable, "store a blob"));
+                answers.iter_mut().skip(failed + 1).for_each(|it| *it = stopped());
+                answers
+            }
+            _ => answers,
+        }
     }
 
     async fn get_stream(&self, cx: &OpContext, digest: &Digest) -> Result<Option<Box<dyn ByteStream>>> {
@@ -114,6 +125,7 @@ impl BlobFixture for Memory {
                 | Defect::TakesTheFirstChunk
                 | Defect::ForgetsTheLastOfSeveral
                 | Defect::SortsDigests
+                | Defect::OneThatFailsStopsTheOthers
         );
         let blobs = if direct { planted } else { Arc::new(Faulty::new(planted, no_faults())) };
         BlobWorld::new(blobs, corrupt, ())
@@ -150,6 +162,7 @@ fn each_defect_fails_the_cases_that_name_it() {
     assert_eq!(fails(Defect::TakesTheFirstChunk, None), first);
     assert_eq!(fails(Defect::ForgetsTheLastOfSeveral, None), ["several_are_stored_in_their_order"]);
     assert_eq!(fails(Defect::SortsDigests, None), ["several_are_stored_in_their_order"]);
+    assert_eq!(fails(Defect::OneThatFailsStopsTheOthers, Some(LIMIT)), ["the_size_limit_is_exact"]);
     assert_eq!(fails(Defect::CutsOneByteOff, Some(LIMIT)), ["the_size_limit_is_exact"]);
     assert_eq!(fails(Defect::OneLocation, None), ["a_location_is_a_uri"]);
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ enum Defect {
     CallsTakenKnown,
     TakesAllForOneSource,
     MixesUpABatch,
+    SortsABatch,
     LosesHints,
     OverlooksTheLimitOfAClaim,
     OverlooksTheLimitOfASearch,
@@ -73,8 +75,14 @@ impl Inbox for Planted {
     }
 
     async fn admit(&self, cx: &OpContext, deliveries: &[NewDelivery]) -> Result<Vec<Admitted>> {
-        let deliveries: Vec<_> = deliveries.iter().map(|new| self.spoil(new)).collect();
-        let mut admitted = self.inner.admit(cx, &deliveries).await?;
+        let mut deliveries: Vec<_> = deliveries.iter().map(|new| self.spoil(new)).enumerate().collect();
+        if self.defect == Defect::SortsABatch {
+            deliveries.sort_by(|(_, one), (_, other)| one.delivery.key.as_str().cmp(other.delivery.key.as_str()));
+        }
+        let (places, deliveries): (Vec<_>, Vec<_>) = deliveries.into_iter().unzip();
+        let admitted = self.inner.admit(cx, &deliveries).await?;
+        let admitted: BTreeMap<_, _> = places.into_iter().zip(admitted).collect();
+        let mut admitted: Vec<_> = admitted.into_values().collect();
         match self.defect {
             Defect::CallsKnownNew => admitted.iter_mut().filter(|it| **it == Admitted::Known).for_each(|it| *it = Admitted::New),
             Defect::CallsTakenKnown => {
@@ -184,7 +192,7 @@ fn what_is_not_declared_is_told() {
 
 #[test]
 fn each_defect_fails_the_cases_that_name_it() {
-    let expected: [(Defect, &[&str]); 20] = [
+    let expected: [(Defect, &[&str]); 21] = [
         (
             Defect::CallsKnownNew,
             &[
@@ -197,6 +205,7 @@ fn each_defect_fails_the_cases_that_name_it() {
         (Defect::CallsTakenKnown, &["another_body_under_a_key_is_told", "a_batch_is_answered_in_its_order"]),
         (Defect::TakesAllForOneSource, &["a_key_belongs_to_its_source", "deliveries_are_found_by_what_they_are"]),
         (Defect::MixesUpABatch, &["a_batch_is_answered_in_its_order"]),
+        (Defect::SortsABatch, &["a_batch_is_answered_in_its_order"]),
         (Defect::LosesHints, &["what_is_admitted_is_found_as_it_came"]),
         (
             Defect::OverlooksTheLimitOfAClaim,

@@ -18,6 +18,9 @@ const MAX_STREAMS: usize = 100;
 /// little beside it.
 const AT_ONCE: usize = 8;
 
+/// How it begins that nothing of what numbers snapshots was found.
+pub(super) const UNNUMBERED: &str = "what gave ";
+
 /// A snapshot in its stream.
 struct Link {
     id: EvidenceId,
@@ -156,7 +159,7 @@ impl Seen {
             }
         }
         if elsewhere > 0 {
-            let what = format!("what gave {elsewhere} snapshots their numbers");
+            let what = format!("{UNNUMBERED}{elsewhere} snapshots their numbers");
             verification.left_out.push(format!("{what}: nothing of their streams was found in this bucket"));
         }
         Ok(())

@@ -97,7 +97,7 @@ fn tap(cases: &[Case]) -> String {
 fn sarif(cases: &[Case]) -> Value {
     let result = |(name, printed, outcome): &Case| {
         let place = json!({"physicalLocation": {"artifactLocation": {"uri": "a.rs"}, "region": {"snippet": {"text": printed}}}});
-        json!({"ruleId": "r", "level": ["note", "warning", "error"][*outcome], "message": {"text": name}, "locations": [place],
+        json!({"ruleId": "r", "level": (["note", "warning", "error"][*outcome]), "message": {"text": name}, "locations": [place],
             "properties": {"tags": [printed, name], printed: name}})
     };
     let results: Vec<_> = cases.iter().map(result).collect();

@@ -258,10 +258,13 @@ async fn what_gives_a_snapshot_its_number_and_is_gone_cut_changed_or_exchanged_i
     }
     // A copy of the log alone has none of them: that is said, and is no failure.
     store.bucket.objects().retain(|key, _| key.as_str().starts_with("log/"));
-    let said = store.verify(&[]).await;
+    let mut said = store.verify(&[]).await;
     assert_eq!(said.verdict(), Verdict::Verified, "{said}");
     let left_out = "what gave 3 snapshots their numbers: nothing of their streams was found in this bucket";
     assert!(said.left_out.iter().any(|it| it == left_out), "{said}");
+    // Where they are to be beside it, they are missing.
+    said.require_streams();
+    assert_eq!((said.verdict(), said.missing.as_slice()), (Verdict::NotVerified, [left_out.to_owned()].as_slice()), "{said}");
 }
 
 /// What the key that signs evidence has signed in error is noticed, too: a part that is left out, a number that is used twice.

@@ -1,7 +1,6 @@
 //! Stateful fakes of the servers that the adapters speak to, one module and feature each: what the tests of an adapter and the
 //! examples run against, on 127.0.0.1. A fake keeps what it is told, answers in the vendor's shapes, and fails on demand; what
 //! is asked of it and should never be is a panic.
-#![allow(clippy::disallowed_types, reason = "they are looked up in: nothing that is decided or written down has their order")]
 
 #[cfg(feature = "argocd")]
 pub mod argocd;
