@@ -21,6 +21,7 @@ mod governance;
 
 mod graphs;
 mod hosts;
+mod incidents;
 mod invariants;
 mod jumps;
 mod last_good;

@@ -2,14 +2,28 @@
 
 use pathops_core::evidence::{AbsenceKind, Incident, IncidentState, Occasion, StreamId, Subject};
 use pathops_core::project::{OpenIncident, Project, Unit};
-use pathops_core::{EnvironmentId, OpContext, Result};
+use pathops_core::{EnvironmentId, Error, ErrorKind, OpContext, Result, UnitId};
 use pathops_evidence::{Collection, EvidenceRecord, Purpose, SnapshotOf, Source};
 
 use crate::activity::expect::{SIGNALS, incident_of};
+use crate::activity::facts::read_project;
 use crate::activity::{SNAPSHOT, Services};
 use crate::change_set::LastGood;
+use crate::incident::{Outcome, Start};
+use crate::incidents::of_unit;
 
 impl Services {
+    /// The snapshot of a unit at an incident, under the key that it has for ever: one that was made before is not made again.
+    pub(super) async fn snapshot_of(&self, of: &Start, unit: &UnitId) -> Result<Outcome> {
+        let cx = &of_unit(&of.incident, unit);
+        let refused = |why: &str| Error::new(ErrorKind::Invalid, "collect a snapshot of an incident").on(unit).because(why);
+        let project = read_project(&*self.scm, cx, &of.meta_repo, &self.languages).await?;
+        let declared = project.units.get(unit).ok_or_else(|| refused("the project does not declare it any more"))?;
+        let good = self.last_good_of(cx, &of.meta_repo, unit).await?;
+        let good = good.ok_or_else(|| refused("the meta repository does not say any more what of it is in production"))?;
+        self.snapshot_incident(cx, &project, declared, &of.incident, &good).await.map(Outcome::Signed)
+    }
+
     /// A snapshot of what is known of a unit in production at an incident: the incident itself, what runs there says, and all
     /// evidence of what is there. The same key gives the same one, whatever has happened since.
     pub(crate) async fn snapshot_incident(
@@ -48,6 +62,7 @@ impl Services {
             summary: self.redactor.redact_text(&open.summary),
             state: IncidentState::Detected,
             since: open.since,
+            began: None,
         };
         collection.evidence(&self.sealer.seal(cx, name, vec![subject.clone()], &incident).await?);
         if begun.is_given_up() {
@@ -84,7 +99,7 @@ impl Services {
 }
 
 /// What the record says runs there, without a look at what production asks for.
-fn known(unit: &Unit, environment: &EnvironmentId, good: &LastGood) -> Subject {
+pub(super) fn known(unit: &Unit, environment: &EnvironmentId, good: &LastGood) -> Subject {
     let subject = Subject::named(format!("{}@{environment}", unit.id));
     match (&good.artifact, &good.source) {
         (Some(artifact), _) => subject.with_sha256(artifact),
