@@ -188,6 +188,7 @@ pub enum Command {
 /// How an operation ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", rename_all_fields = "camelCase")]
+#[expect(clippy::large_enum_variant, reason = "a run has a few of them, which are moved seldom")]
 pub enum Outcome {
     /// It reaches these, too.
     Reached(BTreeMap<UnitId, Reached>),

@@ -89,9 +89,9 @@ fn from_an_alert_to_a_signed_end() {
 
     // One snapshot, which is the one that a host without the run makes.
     let (run, state) = all(plane).remove(0);
-    let record = snapshot_of(&state, "orders").unwrap().clone();
-    assert_eq!(world.wait_with(plane.snapshot_incidents()).unwrap(), [record.clone()]);
-    assert_eq!(snapshot(world, &record).extent.occasion, Occasion::Incident);
+    let record = snapshot_of(&state, "orders").unwrap();
+    assert_eq!(world.wait_with(plane.snapshot_incidents()).unwrap(), std::slice::from_ref(record));
+    assert_eq!(snapshot(world, record).extent.occasion, Occasion::Incident);
     // One notice, to those who may do it.
     let to = WayBack::To([(id("orders"), first.clone())].into());
     assert_eq!(state.ways_back, [(second.clone(), Standing::Done(to))].into());
