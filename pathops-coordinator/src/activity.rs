@@ -10,7 +10,7 @@ mod deploy;
 mod expect;
 pub(crate) mod facts;
 mod governance;
-mod incident;
+pub(crate) mod incident;
 mod looks;
 mod merge;
 mod notify;

@@ -23,6 +23,7 @@ use crate::change_set::{ChangeSet, Limits};
 use crate::control_plane::ControlPlane;
 use crate::doubt::Doubts;
 use crate::engine::Embedded;
+use crate::incident::Incident;
 
 /// What is missing to compose a control plane.
 #[derive(Debug, thiserror::Error)]
@@ -269,7 +270,9 @@ impl Builder {
             limits: self.limits,
         });
         let observer = self.observer.unwrap_or_else(|| Arc::new(|_, _| {}));
-        let machines = Machines::default().with(Arc::new(Host::<ChangeSet>::new(services.clone(), observer)));
+        let machines = Machines::default()
+            .with(Arc::new(Host::<ChangeSet>::new(services.clone(), observer)))
+            .with(Arc::new(Host::<Incident>::new(services.clone(), Arc::new(|_, _| {}))));
         let meta_repo = need(self.meta_repo, "meta_repo")?;
         Ok(ControlPlane { services, engine, machines, meta_repo, making: Mutex::new(()), doubts: Doubts::default() })
     }

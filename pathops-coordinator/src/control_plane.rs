@@ -104,7 +104,9 @@ impl ControlPlane {
         start.turn = self.turn_of(&start).await?.map(Box::new);
         if let (Some(recovery), None) = (&start.recovery, &start.turn) {
             let units = recovery.landed.keys();
-            self.services.require_in_production(&context("take back"), &start.meta_repo, &recovery.asked, units).await?;
+            self.services
+                .require_in_production(&context("take back"), &start.meta_repo, &recovery.asked.change_set, units)
+                .await?;
         }
         let machine = &**self.machines.get(ChangeSet::NAME)?;
         self.engine.start(lease, machine, run, &encode(run, &start)?).await.map(drop)
@@ -118,8 +120,9 @@ impl ControlPlane {
         &self.services
     }
 
+    /// The run of a change set.
     pub(crate) async fn load(&self, run: &RunId) -> Result<Option<Run>> {
-        self.engine.load(run).await
+        self.run_of::<ChangeSet>(run).await
     }
 
     /// Drives one change set to its end. See [`ControlPlane::run`] for all of them.
@@ -127,15 +130,16 @@ impl ControlPlane {
     /// # Errors
     /// `NotFound` for an unknown change set; `Conflict` where another host drives it; what the journal answers.
     pub async fn drive(&self, change_set: &ChangeSetId) -> Result<State> {
-        let run = self.engine.drive(&self.machines, &run_id(change_set)?).await?;
-        decode_state(&run.id, run.state)
+        let run = run_id(change_set)?;
+        self.require_run_of::<ChangeSet>(&run).await?;
+        decode_state(&run, self.engine.drive(&self.machines, &run).await?.state)
     }
 
-    /// Drives every change set that has not ended, new ones too, until `shutdown`. Stopping in the middle loses
+    /// Drives every change set and every incident that has not ended, new ones too, until `shutdown`. Stopping in the middle loses
     /// nothing: what was begun is stored and goes on with the next run. A change set that cannot go on for what
     /// is wrong around it (a store is full, a system is out of reach) is reported to the observer and tried again.
-    /// Beside that it looks for doubts about what is in production, and sends back what has an incident, as often as
-    /// [`Pace`](crate::Pace) says.
+    /// Beside that it looks for doubts about what is in production, [begins with open incidents](ControlPlane::start_incidents), and sends
+    /// back what has one, as often as [`Pace`](crate::Pace) says.
     ///
     /// Several hosts may do this where their engine lets them ([`Embedded`](crate::engine::Embedded) says when): a change set is driven by one
     /// of them. Those of a host that has ended are taken over by another one at once, and those of a host that has died after a while.

@@ -63,7 +63,7 @@ impl ControlPlane {
         Ok(found)
     }
 
-    /// Looks for doubts, and for what has an incident, again and again. What cannot be looked at now is looked at the next time.
+    /// Looks for doubts, and for incidents, again and again. What cannot be looked at now is looked at the next time.
     pub(crate) async fn watch(&self) -> Infallible {
         let mut left = self.gives_up_snapshots().await;
         loop {
@@ -71,8 +71,8 @@ impl ControlPlane {
             if let Err(error) = self.doubts_in_production().await {
                 tracing::warn!(error = %error, "what is in production could not be looked at");
             }
-            if let Err(error) = self.snapshot_incidents().await {
-                tracing::warn!(error = %error, "there may be no snapshot of an incident");
+            if let Err(error) = self.start_incidents().await {
+                tracing::warn!(error = %error, "an incident may have no run");
             }
             left = left && self.gives_up_snapshots().await;
             if let Err(error) = self.send_back().await {

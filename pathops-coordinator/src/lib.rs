@@ -2,6 +2,7 @@
 //!
 //! * [`plan`] turns a request into an execution plan: tasks, deploy order in waves, rollback order. Pure.
 //! * [`change_set`] is the workflow of one change set as a state machine. Pure.
+//! * [`incident`] is the workflow of one incident, as another one. Pure.
 //! * [`engine`] journals each transition and only then runs its commands, so that a crash at any moment loses nothing.
 //! * [`gateway`] takes webhooks, stores them before it acknowledges them, and has them handled.
 //! * [`ControlPlane`] puts the adapters of a host, the workflow and the engine together.
@@ -21,7 +22,8 @@ mod doubt;
 pub mod engine;
 pub mod gate;
 pub mod gateway;
-mod incident;
+pub mod incident;
+mod incidents;
 mod last_good;
 mod leftover;
 mod list;
@@ -31,6 +33,7 @@ pub mod plan;
 mod policy_change;
 mod request;
 mod retry;
+mod runs;
 mod take_back;
 mod tell;
 mod turn;
@@ -43,6 +46,7 @@ pub use builder::*;
 pub use control_plane::*;
 pub use doctor::Finding;
 pub use doubt::InProduction;
+pub use incidents::IncidentFilter;
 pub use leftover::GivenUp;
 pub use list::ChangeSetFilter;
 pub use operate::*;

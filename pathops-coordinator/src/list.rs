@@ -87,7 +87,7 @@ impl ControlPlane {
         Ok(found)
     }
 
-    /// Moves every change set that ended longer ago than `age` to the archive, and says how many. What a step and a list of the others
+    /// Moves every change set and every run of an incident that ended longer ago than `age` to the archive, and says how many. What a step and a list of the others
     /// cost does not grow with them from then on. They are read as before, with their history; they are taken back as before, too; lists
     /// leave them out that do not ask for the archive. It may be stopped and called again at any moment.
     ///

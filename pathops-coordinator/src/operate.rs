@@ -2,36 +2,32 @@
 
 use std::collections::BTreeMap;
 
-use pathops_core::adapter::{Entry, OpId, Run, Seq, Signal};
-use pathops_core::flow::{Event, Machine as _, Replay};
+use pathops_core::adapter::{OpId, Run, Seq, Signal};
+use pathops_core::flow::{Event, Machine as _};
 use pathops_core::lifecycle::HumanDecision;
 use pathops_core::policy::{Decision, evaluate};
-use pathops_core::{ChangeSetId, Error, ErrorKind, Result, UnitId, UnixMillis};
+use pathops_core::{ChangeSetId, Result, UnitId, UnixMillis};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::activity::promote::Candidate;
 use crate::change_set::{ChangeSet, Command, Outcome, Start, State, Told};
 use crate::control_plane::{ControlPlane, context, run_id};
+use crate::runs::{PAGE, decode};
 use crate::tell::who_may_resume;
 use crate::waits::{EndedBy, Wait, at_rest, of_operation};
 
-/// How many entries are read by one call of the journal.
-const PAGE: usize = 256;
-
-/// One transition of a change set.
+/// One transition of a run: of a change set, where nothing else is said.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Happened {
+pub struct Happened<S = Start, O = Outcome, T = Told, C = Command> {
     /// Its number: 1 for the first.
     pub seq: Seq,
     /// When.
     pub at: UnixMillis,
     /// What happened.
-    pub event: Event<Start, Outcome, Told>,
+    pub event: Event<S, O, T>,
     /// What was to be done from then on.
-    pub opened: Vec<(OpId, Command)>,
+    pub opened: Vec<(OpId, C)>,
 }
 
 impl ControlPlane {
@@ -40,7 +36,7 @@ impl ControlPlane {
     /// # Errors
     /// `NotFound` for an unknown change set; `Corrupt` where its journal is of another version; what the journal answers.
     pub async fn history(&self, change_set: &ChangeSetId, after: Seq, limit: usize) -> Result<Vec<Happened>> {
-        self.entries(change_set, after, limit).await?.iter().map(|entry| happened(change_set, entry)).collect()
+        self.happened::<ChangeSet>(&run_id(change_set)?, after, limit).await
     }
 
     /// Everything that a change set waits for now, the units that wait for others included; nothing where it has ended, and `None`
@@ -76,24 +72,7 @@ impl ControlPlane {
     /// `Corrupt` where the journal and the machine part, with the transition and the place: the journal was changed, or another
     /// version drove the change set; what the journal answers. One that is driven meanwhile may have moved on: ask again.
     pub async fn replay(&self, change_set: &ChangeSetId) -> Result<Option<State>> {
-        let Some(run) = self.load(&run_id(change_set)?).await? else { return Ok(None) };
-        let parted =
-            |error| Error::new(ErrorKind::Corrupt, "replay a change set").on(change_set).because(&error).with_source(error);
-        let mut replay = Replay::<ChangeSet>::new();
-        let mut after = Seq(0);
-        while after < run.seq {
-            let page = self.entries(change_set, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = last.seq;
-            for entry in page.iter().filter(|entry| entry.seq <= run.seq) {
-                replay.follow(entry).map_err(parted)?;
-            }
-        }
-        replay.finish(&run).map(Some).map_err(parted)
-    }
-
-    async fn entries(&self, change_set: &ChangeSetId, after: Seq, limit: usize) -> Result<Vec<Entry>> {
-        self.engine.entries(&run_id(change_set)?, after, limit).await
+        self.replayed::<ChangeSet>(&run_id(change_set)?).await
     }
 
     /// When each operation was begun, and when the last one of each unit ended.
@@ -205,17 +184,4 @@ impl ControlPlane {
         };
         Some(made.map(|(policy, facts)| evaluate(&policy, &facts, self.services.clock.now())))
     }
-}
-
-fn happened(change_set: &ChangeSetId, entry: &Entry) -> Result<Happened> {
-    Ok(Happened {
-        seq: entry.seq,
-        at: entry.at,
-        event: decode(change_set, &entry.event)?,
-        opened: entry.opens.iter().map(|open| Ok((open.op, decode(change_set, &open.command)?))).collect::<Result<_>>()?,
-    })
-}
-
-fn decode<T: DeserializeOwned>(change_set: &ChangeSetId, value: &Value) -> Result<T> {
-    T::deserialize(value).map_err(|error| Error::new(ErrorKind::Corrupt, "read a change set").on(change_set).with_source(error))
 }

@@ -10,7 +10,7 @@ use pathops_core::{
 };
 
 use crate::activity::Services;
-use crate::change_set::{End, Flag, Merging, Recovery, Stage, Start, State, TakeBack, landed};
+use crate::change_set::{End, Flag, Landed, Merging, PassedOver, Recovery, Stage, Start, State, TakeBack, landed};
 use crate::control_plane::{ControlPlane, change_set_id, context, decode_state, run_id};
 use crate::request::{Wanted, reviewers, settle_millis};
 use crate::retry::with_retry;
@@ -85,8 +85,43 @@ fn request(state: &State, by: &PersonId, reason: &str) -> FeatureRequest {
     FeatureRequest { title, text: reason.to_owned(), requested_by: by.clone(), changes: changes.map(back).collect() }
 }
 
+/// What a change set that is in production goes back to.
+pub(crate) struct GoesBack {
+    /// Its units, without those that are back already.
+    pub(crate) landed: BTreeMap<UnitId, Landed>,
+    passed_over: BTreeMap<UnitId, Vec<PassedOver>>,
+    units: BTreeMap<UnitId, Unit>,
+}
+
 impl Services {
-    /// What a recovery begins with, as things are now. What an earlier one has brought back already, or went back past, is left out.
+    /// What a change set goes back to, as things are now. What an earlier recovery has brought back already, or went back past, is left out.
+    ///
+    /// # Errors
+    /// `Invalid` where it cannot go back, with the reason; what the Git host and the journal answer, and those who have the evidence.
+    pub(crate) async fn goes_back(&self, cx: &OpContext, project: &Project, back: &State) -> Result<GoesBack> {
+        let change_set = &back.start.change_set;
+        let invalid = |why: String| Error::new(ErrorKind::Invalid, OPERATION).on(change_set).because(why);
+        let mut landed = landed(back).map_err(invalid)?;
+        let (earlier, _) = self.recoveries(change_set).await?;
+        let is_back = |recovery: &State, unit: &UnitId| {
+            recovery.units.get(unit).is_some_and(|it| it.stage == Stage::Recovered && it.restored)
+        };
+        let is_back = |unit: &UnitId| earlier.iter().any(|recovery| is_back(recovery, unit));
+        for unit in landed.keys().cloned().collect::<Vec<_>>() {
+            if is_back(&unit) || self.is_gone(cx, &project.meta_repo, &unit, change_set).await? {
+                landed.remove(&unit);
+            }
+        }
+        if landed.is_empty() {
+            return Err(invalid("it was taken back already".to_owned()));
+        }
+        self.require_in_production(cx, &project.meta_repo, change_set, landed.keys()).await?;
+        let passed_over = self.to_last_good(cx, &mut landed).await.map_err(|error| error.on(change_set))?;
+        let units = units(project, &back.start, landed.keys()).map_err(invalid)?;
+        Ok(GoesBack { landed, passed_over, units })
+    }
+
+    /// What a recovery begins with, as things are now.
     pub(crate) async fn recovery(&self, cx: &OpContext, project: &Project, wanted: Wanted, asked: TakeBack) -> Result<Start> {
         let Wanted { change_set, mut request, at, .. } = wanted;
         let invalid = |why: String| Error::new(ErrorKind::Invalid, OPERATION).on(&asked.change_set).because(why);
@@ -95,23 +130,7 @@ impl Services {
             let why = format!("the policy does not let `{}` do that any more", request.requested_by);
             return Err(Error::new(ErrorKind::Denied, OPERATION).on(&asked.change_set).because(why));
         }
-        let mut landed = landed(&back).map_err(invalid)?;
-        let (earlier, _) = self.recoveries(&asked.change_set).await?;
-        let is_back = |recovery: &State, unit: &UnitId| {
-            recovery.units.get(unit).is_some_and(|it| it.stage == Stage::Recovered && it.restored)
-        };
-        let is_back = |unit: &UnitId| earlier.iter().any(|recovery| is_back(recovery, unit));
-        for unit in landed.keys().cloned().collect::<Vec<_>>() {
-            if is_back(&unit) || self.is_gone(cx, &project.meta_repo, &unit, &asked.change_set).await? {
-                landed.remove(&unit);
-            }
-        }
-        if landed.is_empty() {
-            return Err(invalid("it was taken back already".to_owned()));
-        }
-        self.require_in_production(cx, &project.meta_repo, &asked, landed.keys()).await?;
-        let passed_over = self.to_last_good(cx, &mut landed).await.map_err(|error| error.on(&asked.change_set))?;
-        let units = units(project, &back.start, landed.keys()).map_err(invalid)?;
+        let GoesBack { landed, passed_over, units } = self.goes_back(cx, project, &back).await?;
         request.changes.retain(|change| units.contains_key(&change.unit));
         let requesters = BTreeSet::from([&request.requested_by]);
         let mut plan = back.start.plan;
@@ -146,7 +165,7 @@ impl Services {
     }
 
     /// The recoveries of a change set, the newest last, and the name of the next one.
-    async fn recoveries(&self, change_set: &ChangeSetId) -> Result<(Vec<State>, ChangeSetId)> {
+    pub(crate) async fn recoveries(&self, change_set: &ChangeSetId) -> Result<(Vec<State>, ChangeSetId)> {
         let (mut known, mut number) = (Vec::new(), 0_u64);
         loop {
             let key = IdempotencyKey::new(format!("{change_set}/recovery/{number}"));
@@ -164,7 +183,7 @@ impl Services {
         &self,
         cx: &OpContext,
         meta_repo: &RepoId,
-        TakeBack { change_set, .. }: &TakeBack,
+        change_set: &ChangeSetId,
         units: impl Iterator<Item = &UnitId>,
     ) -> Result<()> {
         for unit in units {

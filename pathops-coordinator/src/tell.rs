@@ -186,5 +186,14 @@ pub(crate) fn role_to(wish: Wish<'_>, project: &Project, state: &State, by: &Per
 
 /// Who may let a change set go on.
 pub(crate) fn who_may_resume(project: &Project, state: &State) -> Vec<PersonId> {
-    project.people.keys().filter(|person| role_to(Wish::Resume, project, state, person).is_some()).cloned().collect()
+    who_may(Wish::Resume, project, state)
+}
+
+/// Who may take a change set back.
+pub(crate) fn who_may_take_back(project: &Project, state: &State) -> Vec<PersonId> {
+    who_may(Wish::Cancel, project, state)
+}
+
+fn who_may(wish: Wish<'_>, project: &Project, state: &State) -> Vec<PersonId> {
+    project.people.keys().filter(|person| role_to(wish, project, state, person).is_some()).cloned().collect()
 }

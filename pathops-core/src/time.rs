@@ -83,6 +83,22 @@ pub(crate) mod rfc3339 {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UnixMillis, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
+
+    /// The same where there may be none: `#[serde(with = "rfc3339::option")]`.
+    pub(crate) mod option {
+        use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+        use crate::time::UnixMillis;
+
+        pub(crate) fn serialize<S: Serializer>(at: &Option<UnixMillis>, serializer: S) -> Result<S::Ok, S::Error> {
+            at.map(|at| at.to_string()).serialize(serializer)
+        }
+
+        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<UnixMillis>, D::Error> {
+            let text = Option::<String>::deserialize(deserializer)?;
+            text.map(|text| text.parse()).transpose().map_err(serde::de::Error::custom)
+        }
+    }
 }
 
 #[cfg(test)]

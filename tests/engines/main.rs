@@ -14,6 +14,7 @@
 
 mod defects;
 mod embedded;
+mod incident;
 #[path = "../../pathops-adapters/tests/postgres/server.rs"]
 mod server;
 #[cfg(feature = "temporal")]
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
     trials.extend(embedded::sqlite());
     trials.extend(embedded::postgres());
     trials.extend(defects::trials());
+    trials.extend(incident::trials());
     #[cfg(feature = "temporal")]
     trials.extend(temporal::all());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

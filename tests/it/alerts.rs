@@ -21,14 +21,14 @@ use crate::turns::{Shop, ends};
 use crate::world::{START, World, cx, feature_of, id, person, wait};
 
 /// A shop whose alerts come in by a gateway.
-struct Alerted {
-    shop: Shop,
+pub(crate) struct Alerted {
+    pub(crate) shop: Shop,
     gateway: Gateway,
     handler: OpensIncidents,
 }
 
 impl Alerted {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let shop = Shop::with("first-come");
         let source =
             Source::alertmanager("alertmanager".parse().unwrap(), TokenIn::Bearer, Secrets::new("alert-hook-token").unwrap());
@@ -40,7 +40,7 @@ impl Alerted {
     }
 
     /// What comes of a notification with these alerts.
-    fn notified(&self, alerts: &[Value]) -> Turn {
+    pub(crate) fn notified(&self, alerts: &[Value]) -> Turn {
         let body = json!({ "version": "4", "groupKey": "{}:{alertname=\"Errors\"}", "status": "firing", "receiver": "pathops", "alerts": alerts });
         let headers: [(&str, &[u8]); 1] = [("Authorization", b"Bearer alert-hook-token")];
         let source = "alertmanager".parse().unwrap();
@@ -49,7 +49,7 @@ impl Alerted {
         self.shop.world.wait_with(self.gateway.turn(&self.handler)).unwrap()
     }
 
-    fn incidents(&self) -> Vec<OpenIncident> {
+    pub(crate) fn incidents(&self) -> Vec<OpenIncident> {
         let mut incidents = wait(self.shop.plane.project()).unwrap().incidents;
         incidents.sort_by(|one, other| one.id.cmp(&other.id));
         incidents
@@ -63,7 +63,7 @@ impl Alerted {
     }
 }
 
-fn alert(service: &str, fingerprint: &str, since: &str) -> Value {
+pub(crate) fn alert(service: &str, fingerprint: &str, since: &str) -> Value {
     json!({
         "status": "firing",
         "labels": { "alertname": "Errors", "severity": "page", "service": service },
@@ -71,14 +71,14 @@ fn alert(service: &str, fingerprint: &str, since: &str) -> Value {
     })
 }
 
-fn close(alerted: &Alerted, incident: &OpenIncident) {
+pub(crate) fn close(alerted: &Alerted, incident: &OpenIncident) {
     let path = format!("incidents/{}.yaml", incident.id);
     let mut read: Value = serde_json::from_str(&file(&alerted.shop.world, &path).unwrap()).unwrap();
     read["spec"]["closed"] = "2025-11-24T12:00:00Z".into();
     declare(&alerted.shop.world, "main", &path, &read.to_string());
 }
 
-const BEFORE: &str = "2025-11-24T08:00:00Z";
+pub(crate) const BEFORE: &str = "2025-11-24T08:00:00Z";
 
 #[test]
 fn an_alert_opens_one_incident_of_its_unit_however_often_it_is_told() {

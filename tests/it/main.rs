@@ -22,6 +22,7 @@ mod governance;
 
 mod graphs;
 mod hosts;
+mod incidents;
 mod invariants;
 mod jumps;
 mod last_good;

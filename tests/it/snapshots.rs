@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 use crate::world::{World, cx, feature, feature_of, log_key, wait};
 
-fn verified(world: &World, envelope: &Digest) -> VerifiedEvidence {
+pub(crate) fn verified(world: &World, envelope: &Digest) -> VerifiedEvidence {
     let bytes = wait(world.blobs.get(&cx(), envelope)).unwrap().unwrap();
     TrustRoot::new([MemorySigner::from_seed(1).unwrap().public_key()]).verify(&Envelope::from_slice(&bytes).unwrap()).unwrap()
 }
@@ -385,7 +385,7 @@ impl RuntimeSignals for Hanging {
     }
 }
 
-fn hanging() -> (World, Arc<AtomicU32>) {
+pub(crate) fn hanging() -> (World, Arc<AtomicU32>) {
     let asked = Arc::new(AtomicU32::new(0));
     let mut world = World::new(MemoryJournal::new());
     world.signals = Arc::new(Hanging(asked.clone()));

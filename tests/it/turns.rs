@@ -117,7 +117,7 @@ impl Shop {
             if let Poll::Ready(ended) = running.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 panic!("it stopped: {ended:?}");
             }
-            let open = wait(self.world.journal.runs(&cx(), &RunFilter::default().open(), None, 1)).unwrap();
+            let open = wait(self.world.journal.runs(&cx(), &RunFilter::of(ChangeSet::NAME).open(), None, 1)).unwrap();
             if open.is_empty() || look() {
                 return;
             }

@@ -42,8 +42,12 @@ impl Stage {
 /// Those of a run that was started.
 pub(super) fn of_start(machine: &str, start: &Value) -> Vec<SearchAttributeUpdate> {
     let project = start.get("project").and_then(Value::as_str).map(|project| PROJECT.value_set(project.to_owned()));
-    let apps = start.get("apps").and_then(Value::as_object).filter(|apps| !apps.is_empty());
-    let apps = apps.map(|apps| APPS.value_set(apps.keys().cloned().collect()));
+    let apps: Vec<String> = match start.get("apps") {
+        Some(Value::Object(apps)) => apps.keys().cloned().collect(),
+        Some(Value::Array(apps)) => apps.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    };
+    let apps = (!apps.is_empty()).then(|| APPS.value_set(apps));
     let all = [Some(MACHINE.value_set(machine.to_owned())), Some(Stage::Open.attribute()), project, apps];
     all.into_iter().flatten().collect()
 }

@@ -1,94 +1,159 @@
-//! What is known of a unit while something is wrong with it: a snapshot of an incident.
+//! Performing the commands of an incident.
+//!
+//! Nothing that goes wrong here says anything of the incident, and none of it may keep the rest waiting: so what cannot be done is an
+//! outcome, and no error.
 
-use pathops_core::evidence::{AbsenceKind, Incident, IncidentState, Occasion, StreamId, Subject};
-use pathops_core::project::{OpenIncident, Project, Unit};
-use pathops_core::{EnvironmentId, OpContext, Result};
-use pathops_evidence::{Collection, EvidenceRecord, Purpose, SnapshotOf, Source};
+mod proposal;
+mod snapshot;
 
-use crate::activity::expect::{SIGNALS, incident_of};
-use crate::activity::{SNAPSHOT, Services};
-use crate::change_set::LastGood;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
-impl Services {
-    /// A snapshot of what is known of a unit in production at an incident: the incident itself, what runs there says, and all
-    /// evidence of what is there. The same key gives the same one, whatever has happened since.
-    pub(crate) async fn snapshot_incident(
-        &self,
-        cx: &OpContext,
-        project: &Project,
-        unit: &Unit,
-        open: &OpenIncident,
-        good: &LastGood,
-    ) -> Result<EvidenceRecord> {
-        let target = &project.environments.production;
-        let environment = &target.environment;
-        let name = incident_of(&unit.id, environment);
-        let expected = SIGNALS.iter().map(|part| (*part).to_owned()).chain([name.clone()]);
-        let stream = StreamId { project: project.id.clone(), unit: unit.id.clone(), environment: environment.clone() };
-        let window = self.collect_limits.window(open.since, self.clock.now());
-        let purpose = Purpose {
-            name: format!("{} {environment} snapshot ({})", unit.id, Occasion::Incident),
-            subjects: vec![known(unit, environment, good)],
-            change_set: good.change_set.clone(),
-            occasion: Occasion::Incident,
-            window,
-        };
-        let begun = self.streams.begin_for(&cx.part(SNAPSHOT), &stream, expected.collect(), purpose).await?;
-        if let Some(snapshot) = begun.done() {
-            return Ok(snapshot.clone());
-        }
-        let subject = self.in_production(cx, unit, project, good).await?;
-        let payloads = self.payloads_of(&Ok(project.clone()), window.until)?;
-        let mut collection = Collection::of(begun.expected().iter().cloned()).kept(payloads.keeping.clone());
-        let incident = Incident {
-            id: open.id.clone(),
-            change_set: Some(good.change_set.clone()),
-            unit: Some(unit.id.clone()),
-            environment: Some(environment.clone()),
-            summary: self.redactor.redact_text(&open.summary),
-            state: IncidentState::Detected,
-            since: open.since,
-        };
-        collection.evidence(&self.sealer.seal(cx, name, vec![subject.clone()], &incident).await?);
-        if begun.is_given_up() {
-            let times = begun.interruptions();
-            for part in SIGNALS {
-                let why = format!("collecting was interrupted: the process died {times} times over it");
-                collection.absent(part, AbsenceKind::Interrupted, why);
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use pathops_core::adapter::SourceTree;
+use pathops_core::evidence::{self, IncidentState, Subject};
+use pathops_core::flow::Performer;
+use pathops_core::project::{OpenIncident, Project, closed_incident};
+use pathops_core::{CommitId, OpContext, RepoPath, Result, Retry, UnitId, UnixMillis};
+
+use crate::activity::Services;
+use crate::activity::facts::{read_declarations, read_declared};
+use crate::change_set::{LAST_GOOD, LastGood, last_good_path};
+use crate::incident::{Command, End, Errand, Incident, Outcome, Reached, Start};
+use crate::incidents::is_about;
+use crate::retry::with_retry;
+
+/// So many times the wait before a try is twice as long as the one before.
+const MOST_DOUBLED: u32 = 7;
+
+#[async_trait]
+impl Performer<Incident> for Services {
+    async fn perform(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
+        match command {
+            Command::Watch { of, known } => self.watch_incident(cx, of, known).await,
+            Command::Do { of, errand, .. } => Ok(self.run_errand(cx, of, errand).await),
+            Command::Later { tries, .. } => {
+                let doubled = 2_u32.saturating_pow(tries.saturating_sub(1).min(MOST_DOUBLED));
+                self.clock.sleep(self.pace.doubts.saturating_mul(doubled)).await;
+                Ok(Outcome::Due)
             }
-        } else {
-            let query = self.collect_limits.query(unit.id.clone(), target.clone(), &window);
-            let sources = Source::signals(cx, &*self.signals, &query);
-            self.collector(&payloads).gather(cx, &mut collection, sources.into()).await?;
         }
-        good.evidence.iter().rev().for_each(|record| collection.evidence(record));
-        let (change_set, occasion) = (good.change_set.clone(), Occasion::Incident);
-        let about = SnapshotOf { stream, change_set, occasion, window, collected_on: window.until };
-        let name = format!("{} {environment} snapshot ({occasion})", unit.id);
-        self.streams.append(&cx.part(SNAPSHOT), &begun, &name, vec![subject], &collection.finish(about)).await
     }
 
-    /// What production asks for now, and what the record says runs there.
-    async fn in_production(&self, cx: &OpContext, unit: &Unit, project: &Project, good: &LastGood) -> Result<Subject> {
-        let (target, repo) = (&project.environments.production, &unit.desired_state);
-        let commit = self.head(cx, repo, &target.branch).await?;
-        let mut subject = Subject::named(format!("{}@{}", unit.id, target.environment)).with_commit(&commit);
-        if let Some(tree) = self.scm.tree_at(cx, repo, &commit, &target.path).await? {
-            subject = subject.with_tree(&tree);
-        }
-        Ok(match &good.artifact {
-            Some(artifact) => subject.with_sha256(artifact),
-            None => subject,
-        })
+    /// None of it lets others do anything.
+    async fn hold(&self, _: &OpContext, _: &Command) -> Result<()> {
+        Ok(())
     }
 }
 
-/// What the record says runs there, without a look at what production asks for.
-fn known(unit: &Unit, environment: &EnvironmentId, good: &LastGood) -> Subject {
-    let subject = Subject::named(format!("{}@{environment}", unit.id));
-    match (&good.artifact, &good.source) {
-        (Some(artifact), _) => subject.with_sha256(artifact),
-        (None, Some(source)) => subject.with_commit(&source.commit).with_tree(&source.tree),
-        (None, None) => subject,
+impl Services {
+    async fn run_errand(&self, cx: &OpContext, of: &Start, errand: &Errand) -> Outcome {
+        let done = with_retry(&*self.clock, || -> BoxFuture<'_, _> {
+            match errand {
+                Errand::Snapshot { unit } => Box::pin(self.snapshot_of(of, unit)),
+                Errand::Propose { change_set } => Box::pin(self.propose_way_back(cx, of, change_set)),
+                Errand::Sign { at, seen_in, about } => Box::pin(self.sign_end(cx, of, *at, seen_in, about)),
+            }
+        });
+        done.await.unwrap_or_else(|error| {
+            tracing::warn!(key = %cx.key(), incident = %of.incident.id, %error, "something of an incident could not be done; it is tried again");
+            Outcome::Failed { reason: self.redactor.redact_text(&error.to_string()) }
+        })
     }
+
+    /// Looks at the meta repository again and again. One that cannot be read, or has mistakes, is looked at again.
+    async fn watch_incident(&self, cx: &OpContext, of: &Start, known: &BTreeSet<UnitId>) -> Result<Outcome> {
+        let looked_at = Mutex::new(None);
+        let look = || -> BoxFuture<'_, _> {
+            Box::pin(async {
+                let looked = self.look_at_incident(cx, of, known, &looked_at).await;
+                looked.map_err(|error| error.with_retry(Retry::Backoff))
+            })
+        };
+        self.poll(look).await
+    }
+
+    /// Nothing where there is nothing new since the last look.
+    async fn look_at_incident(
+        &self,
+        cx: &OpContext,
+        of: &Start,
+        known: &BTreeSet<UnitId>,
+        looked_at: &Mutex<Option<CommitId>>,
+    ) -> Result<Option<Outcome>> {
+        let last = || looked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let main = self.main(cx, &of.meta_repo).await?;
+        if last().as_ref() == Some(&main) {
+            return Ok(None);
+        }
+        let (files, project) = read_declared(&*self.scm, cx, &of.meta_repo, &self.languages, &main).await?;
+        let OpenIncident { id, since, .. } = &of.incident;
+        let found = match project.incidents.iter().find(|open| open.id == *id) {
+            None => {
+                let (now, seen_in) = (self.clock.now(), main.clone());
+                Some(Outcome::Over(match closed_incident(&files, id) {
+                    Some(at) => End::Closed { at, seen_in },
+                    None => End::Removed { at: now, seen_in },
+                }))
+            }
+            Some(open) if open.since != *since => Some(Outcome::Over(End::Redeclared { since: open.since })),
+            Some(open) => {
+                let records = read_declarations(&*self.scm, cx, &of.meta_repo, &main, &[LAST_GOOD]).await?;
+                let more = reached(&project, open, &records, known);
+                (!more.is_empty()).then_some(Outcome::Reached(more))
+            }
+        };
+        *last() = Some(main);
+        Ok(found)
+    }
+
+    /// Signs that it is over. The same is signed again where the answer was lost.
+    async fn sign_end(
+        &self,
+        cx: &OpContext,
+        of: &Start,
+        at: UnixMillis,
+        seen_in: &CommitId,
+        about: &[Subject],
+    ) -> Result<Outcome> {
+        let Start { meta_repo, environment, incident: OpenIncident { id, unit, since, summary }, .. } = of;
+        let over = evidence::Incident {
+            id: id.clone(),
+            change_set: None,
+            unit: unit.clone(),
+            environment: Some(environment.clone()),
+            summary: summary.clone(),
+            state: IncidentState::Resolved,
+            since: at,
+            began: Some(*since),
+        };
+        let declared = Subject::named(format!("{meta_repo}:{}", file_of(id))).with_commit(seen_in);
+        let subjects = [declared].into_iter().chain(about.iter().cloned()).collect();
+        self.sealer.seal(cx, format!("incident {id} resolved"), subjects, &over).await.map(Outcome::Signed)
+    }
+}
+
+/// Where an incident is declared.
+pub(crate) fn file_of(id: &str) -> String {
+    format!("incidents/{id}.yaml")
+}
+
+/// What in production an incident is about, as the meta repository says, and is not known.
+fn reached(project: &Project, open: &OpenIncident, records: &SourceTree, known: &BTreeSet<UnitId>) -> BTreeMap<UnitId, Reached> {
+    let environment = &project.environments.production.environment;
+    let about = project.units.values().filter(|unit| is_about(open, &unit.id) && !known.contains(&unit.id));
+    let reached = about.filter_map(|unit| {
+        let path: RepoPath = last_good_path(&unit.id).ok()?;
+        let good: LastGood = match serde_json::from_slice(&records.get(&path)?.bytes) {
+            Ok(good) => good,
+            Err(error) => {
+                tracing::warn!(unit = %unit.id, %error, "what is in production cannot be read: there is no snapshot of its incident");
+                return None;
+            }
+        };
+        let runs = snapshot::known(unit, environment, &good);
+        Some((unit.id.clone(), Reached { change_set: good.change_set, runs }))
+    });
+    reached.collect()
 }

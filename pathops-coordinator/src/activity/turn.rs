@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use pathops_core::adapter::Run;
+use pathops_core::flow::Machine as _;
 use pathops_core::policy::Supersession;
 use pathops_core::project::{FeatureRequest, Project};
 use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, RepoId, Result};
 
 use crate::activity::facts::{broken, read_project};
 use crate::activity::{Services, says_nothing};
-use crate::change_set::{Ahead, Carried, Command, Outcome, Start, State, Told, Turn};
+use crate::change_set::{Ahead, Carried, ChangeSet, Command, Outcome, Start, State, Told, Turn};
 use crate::control_plane::{decode_state, encode, run_id};
 use crate::request::Wanted;
 use crate::turn::{combined, reach};
@@ -152,7 +153,7 @@ impl Services {
     }
 
     pub(crate) async fn run_of(&self, change_set: &ChangeSetId) -> Result<Option<Run>> {
-        self.engine.load(&run_id(change_set)?).await
+        Ok(self.engine.load(&run_id(change_set)?).await?.filter(|run| run.machine == ChangeSet::NAME))
     }
 
     pub(crate) async fn has_ended(&self, change_set: &ChangeSetId) -> Result<bool> {

@@ -117,6 +117,7 @@ pub(super) fn glass_incident(state: &State, unit: &UnitId) -> Option<Incident> {
         summary: format!("it went to production past {} ({})", past.join(", "), by.join("; ")),
         state: IncidentState::Detected,
         since: decision.at,
+        began: None,
     })
 }
 

@@ -40,7 +40,8 @@ impl Predicate for Approval {
 
 /// That something is wrong, or was.
 ///
-/// PathOps states one for what went to production over a broken glass. The subject is what runs there.
+/// PathOps states one for what went to production over a broken glass, and with the snapshot of each incident; the subject is what runs
+/// there. And it states one when people have closed an incident; its subjects are the commit that declares that, and what ran.
 ///
 /// No standard predicate exists; this is our own, version 0.1.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +67,10 @@ pub struct Incident {
     #[serde(with = "rfc3339")]
     #[cfg_attr(feature = "schema", schemars(with = "String", extend("format" = "date-time")))]
     pub since: UnixMillis,
+    /// When it began, where this says that it ended.
+    #[serde(default, with = "rfc3339::option", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("format" = "date-time")))]
+    pub began: Option<UnixMillis>,
 }
 
 /// How an incident is, as CDEvents calls it.

@@ -220,6 +220,16 @@ fn contracts(
     sheets.of(Kind::Contract).filter_map(contract).collect()
 }
 
+/// As of when people say that an incident is over; `None` where it is open, is not declared, or its file cannot be read.
+#[must_use]
+pub fn closed_incident(files: &SourceTree, incident: &str) -> Option<UnixMillis> {
+    let (path, file) = files.get_key_value(&RepoPath::parse(format!("incidents/{incident}.yaml")).ok()?)?;
+    let mut findings = Findings::default();
+    let sheet = Sheet::read(path, &file.bytes, &mut findings)?;
+    let spec: IncidentSpec = sheet.spec(&mut findings.of(path))?;
+    spec.closed?.value.ok()?.parse().ok()
+}
+
 fn incidents(sheets: &Sheets<'_>, names: &Names, findings: &mut Findings) -> Vec<OpenIncident> {
     sheets.of(Kind::Incident).filter_map(|sheet| incident(sheet, names, findings)).collect()
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use futures_util::future::{FutureExt as _, join_all, select};
 use pathops_coordinator::ControlPlane;
-use pathops_coordinator::change_set::{End, State};
+use pathops_coordinator::change_set::{ChangeSet, End, State};
 use pathops_core::adapter::{self, Clock as _, Entry, EventCursor, Journal as _, RunFilter, ScmEventKind, Seq};
+use pathops_core::flow::Machine as _;
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, RunId};
 
 use crate::bug::Bug;
@@ -185,7 +186,7 @@ impl<'w> Session<'w> {
         self.calm
             && asked
             && !wishes::wants_back(self.world, &self.wishes)
-            && wait(self.world.truth.journal.runs(&cx(), &RunFilter::default().open(), None, 1)).unwrap().is_empty()
+            && wait(self.world.truth.journal.runs(&cx(), &RunFilter::of(ChangeSet::NAME).open(), None, 1)).unwrap().is_empty()
     }
 
     /// Every change set as the journal has it.
