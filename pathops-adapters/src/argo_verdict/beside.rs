@@ -33,12 +33,18 @@ pub(super) fn beside(sourced: &Sourced<'_>, expected: &ExpectedSource, source: &
             take(true, resolved("", path));
         }
     }
+    // A source that others only refer to has no folder of its own.
+    let has_folder = !own.is_empty() || name.is_empty();
     for path in sourced.made_of().split(';').map(str::trim).filter(|path| !path.is_empty()) {
-        let whole = path.split_once(['*', '?', '[']).map_or(path, |(before, _)| before);
+        let (before, is_glob) = path.split_once(['*', '?', '[']).map_or((path, false), |(before, _)| (before, true));
         // Whether it is a folder is not said: what lies beside a file is taken along.
-        let is_file =
-            whole != path || path.rsplit('/').next().is_some_and(|last| last.contains('.') && !matches!(last, "." | ".."));
-        take(is_file, resolved(own, whole));
+        let is_file = match is_glob {
+            true => !before.is_empty() && !before.ends_with('/'),
+            false => path.rsplit('/').next().is_some_and(|last| last.contains('.') && !matches!(last, "." | "..")),
+        };
+        if has_folder || path.starts_with('/') {
+            take(is_file, resolved(own, before));
+        }
     }
     folders.into_iter().collect()
 }

@@ -101,17 +101,20 @@ fn shortened(settings: &Value) -> Option<Value> {
 
 /// JSON with sorted keys, without what is empty, which says the same as what is left out; all of it where people choose `free`ly.
 fn plain_text(value: &Value, free: bool, into: &mut String) {
-    let left_out = |value: &Value, free: bool| if free { nothing(value) } else { empty(value) };
     match value {
         _ if !free && empty(value) => into.push_str("null"),
         Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.iter().map(|(key, value)| (key.as_str(), free || is_free(key), value)).collect();
-            fields.retain(|(_, within, value)| free || !left_out(value, *within));
+            let mut fields: Vec<_> = fields.iter().map(|(key, value)| (key.as_str(), is_free(key), value)).collect();
+            fields.retain(|(_, begins, value)| match (free, begins) {
+                (true, _) => !value.is_null(),
+                (false, true) => !nothing(value),
+                (false, false) => !empty(value),
+            });
             fields.sort_unstable_by_key(|(key, ..)| *key);
             into.push('{');
-            for (key, within, value) in fields {
+            for (key, begins, value) in fields {
                 let _infallible = write!(into, "{}:", Value::from(key));
-                plain_text(value, within, into);
+                plain_text(value, free || begins, into);
                 into.push(',');
             }
             into.push('}');

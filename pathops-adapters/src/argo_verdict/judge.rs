@@ -56,6 +56,7 @@ fn verdict(
     at_what_is_expected(expected, application, history)?;
     operation_ended_well(expected, application, history)?;
     no_error_of_syncs(application)?;
+    namespace_is_as_asked_for(application)?;
     a_sync_may_follow(application)?;
     in_sync(application)?;
     something_was_applied(application)?;
@@ -124,14 +125,15 @@ fn compared_what_is_asked_for(application: &Application) -> Step {
     };
     let same_rest = same(&spec.compared.destination, &compared.destination)
         && same(&spec.compared.ignore_differences, &compared.ignore_differences);
-    if same_sources && same_rest && same_namespace(application) { Ok(()) } else { Err(Verdict::NotYet(NotYet::OtherSpec)) }
+    if same_sources && same_rest { Ok(()) } else { Err(Verdict::NotYet(NotYet::OtherSpec)) }
 }
 
-/// Labels and annotations of the namespace are of no comparison: the last operation says which it has set.
-fn same_namespace(application: &Application) -> bool {
-    let Some(wanted) = &application.spec.sync_policy.managed_namespace_metadata else { return true };
+/// Labels and annotations of the namespace are of no comparison: the last operation that went well says which it has set.
+fn namespace_is_as_asked_for(application: &Application) -> Step {
+    let Some(wanted) = &application.spec.sync_policy.managed_namespace_metadata else { return Ok(()) };
     let result = application.status.operation_state.as_ref().and_then(|operation| operation.sync_result.as_ref());
-    result.is_none_or(|result| result.managed_namespace_metadata.as_ref() == Some(wanted))
+    let set = result.is_none_or(|result| result.managed_namespace_metadata.as_ref() == Some(wanted));
+    if set { Ok(()) } else { Err(Verdict::NotYet(NotYet::OtherSpec)) }
 }
 
 /// After a sync of manifests from somebody's machine Argo CD goes on comparing with those.

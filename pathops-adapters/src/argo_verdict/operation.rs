@@ -8,7 +8,7 @@ use super::judge::{Step, all_at};
 use super::revision::Sourced;
 use super::same::same_settings;
 use super::verdict::{Failed, NotYet, Stale, StaleAction, Verdict};
-use crate::live::History;
+use crate::live::{History, Instant};
 
 /// Whether nothing is under way, and the last operation did not fail at what is expected.
 pub(super) fn operation_ended_well(expected: &Expected, application: &Application, history: &impl History) -> Step {
@@ -30,32 +30,36 @@ pub(super) fn operation_ended_well(expected: &Expected, application: &Applicatio
 
 /// One that failed at another state is over: whether that state or the expected one is live is what the comparison says.
 /// Where an earlier commit with the same trees failed, or other settings, so did what is expected, unless it still differs: then it is yet
-/// to be tried. One that fails dry changes nothing, and keeps Argo CD from a sync of its own.
+/// to be tried. Where nobody knows what failed, it counts if that was since our request. One that fails dry changes nothing, and keeps
+/// Argo CD from a sync of its own.
 fn failed_elsewhere(operation: &OperationState, expected: &Expected, application: &Application, history: &impl History) -> Step {
     let failed = || Err(if is_dry_run(operation) { dry_run() } else { Verdict::Failed(failure(operation)) });
-    if has_these_settings(operation, application) && failed_for(operation, expected, application, history).is_ok() {
-        return failed();
-    }
     let is_synced = application.status.sync.status.as_deref() == Some("Synced");
+    let is_ours = operation.finished_at.is_some_and(|Instant(at)| at > expected.requested_at());
+    match failed_for(operation, expected, application, history) {
+        None if is_synced || is_ours => return failed(),
+        Some(Ok(())) if has_these_settings(operation, application) => return failed(),
+        _ => {}
+    }
     match failed_for(operation, expected, application, &AnyOrder(history)) {
-        Ok(()) if is_synced => failed(),
-        Err(unknown @ Verdict::Stale(Stale::UnknownTree { .. }, _)) => Err(unknown),
+        Some(Ok(())) if is_synced => failed(),
+        Some(Err(unknown @ Verdict::Stale(Stale::UnknownTree { .. }, _))) => Err(unknown),
         _ => Ok(()),
     }
 }
 
-/// Whether an operation that failed was for what is expected. One that failed before it knew a commit was for what it was asked for,
-/// and for anything where that is not known either.
-fn failed_for(operation: &OperationState, expected: &Expected, application: &Application, history: &impl History) -> Step {
-    let Some(result) = &operation.sync_result else { return Ok(()) };
-    let asked = operation.operation.sync.as_ref().map(|sync| &sync.at);
-    for at in [Some(&result.at), asked].into_iter().flatten() {
-        match was_at(at, result, expected, application, history) {
-            Err(Verdict::NotYet(NotYet::NoRevision { .. })) => {}
-            known => return known,
-        }
-    }
-    Ok(())
+/// Whether an operation that failed was for what is expected. One that failed before it knew a commit was for what it was asked for;
+/// `None` where that is not known either.
+fn failed_for(
+    operation: &OperationState,
+    expected: &Expected,
+    application: &Application,
+    history: &impl History,
+) -> Option<Step> {
+    let (result, sync) = (operation.sync_result.as_ref(), operation.operation.sync.as_ref());
+    let tried = [result.map(|result| &result.at), sync.map(|sync| &sync.at)].into_iter().flatten();
+    let mut tried = tried.map(|at| was_at(at, result, expected, application, history));
+    tried.find(|step| !matches!(step, Err(Verdict::NotYet(NotYet::NoRevision { .. }))))
 }
 
 /// Whether the sources of an operation had the settings that were compared with since, as far as it tells.
@@ -91,7 +95,7 @@ pub(super) fn was_for(
     history: &impl History,
 ) -> Step {
     let Some(result) = &operation.sync_result else { return Ok(()) };
-    was_at(&result.at, result, expected, application, history)
+    was_at(&result.at, Some(result), expected, application, history)
 }
 
 /// Whether an operation at these revisions is for what is expected.

@@ -27,7 +27,8 @@ pub(super) fn same_settings(one: &Value, other: &Value) -> bool {
 /// All fields but the one that is left `out`.
 fn same_fields(one: &Map<String, Value>, other: &Map<String, Value>, out: Option<&str>) -> bool {
     let same_field = |key: &str, one: &Value, other: &Value| {
-        out == Some(key) || if is_free(key) { one == other || (nothing(one) && nothing(other)) } else { same(one, other) }
+        out == Some(key)
+            || if is_free(key) { same_free(one, other) || (nothing(one) && nothing(other)) } else { same(one, other) }
     };
     // As Argo CD writes the two, they have the same fields in the same order.
     if one.keys().eq(other.keys()) {
@@ -37,6 +38,21 @@ fn same_fields(one: &Map<String, Value>, other: &Map<String, Value>, out: Option
         && other.iter().all(|(key, value)| one.contains_key(key) || same_field(key, &Value::Null, value))
 }
 
+/// Where people choose freely all counts but a `null` in an object: Argo CD writes what it compared by a merge patch, in which a `null` takes
+/// away what has its name.
+fn same_free(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => {
+            one.iter().all(|(key, value)| same_free(value, other.get(key).unwrap_or(&Value::Null)))
+                && other.iter().all(|(key, value)| one.contains_key(key) || value.is_null())
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same_free(one, other))
+        }
+        _ => one == other,
+    }
+}
+
 /// Whether the value of a field is kept as it is.
 pub(super) fn is_free(key: &str) -> bool {
     FREE.contains(&key)
@@ -44,7 +60,7 @@ pub(super) fn is_free(key: &str) -> bool {
 
 /// Whether it is as good as left out, where people choose freely.
 pub(super) fn nothing(value: &Value) -> bool {
-    value.is_null() || value.as_object().is_some_and(Map::is_empty)
+    value.is_null() || value.as_object().is_some_and(|fields| fields.values().all(Value::is_null))
 }
 
 pub(super) fn empty(value: &Value) -> bool {

@@ -5,7 +5,7 @@ use pathops_core::{CommitId, Digest, UnixMillis};
 use super::application::Application;
 use super::expected::{Expected, ExpectedSource};
 use super::images::digests;
-use super::tested::hooks_that_ran;
+use super::tested::{hooks_that_ran, is_called};
 use crate::live::{History, Instant};
 
 /// A hook that ran in the last operation.
@@ -97,7 +97,7 @@ impl Application {
         else {
             return Vec::new();
         };
-        let named = ran.iter().filter(|it| it.hook_type.is_some() && it.name == name);
+        let named = ran.iter().filter(|it| it.hook_type.is_some() && is_called(name, &it.name));
         let run = |it: &super::application::SyncedResource| {
             let (phase, message) = (it.hook_phase.clone().unwrap_or_default(), it.message.clone());
             HookRun { label: it.label(), phase, message, started_at, finished_at }

@@ -59,12 +59,20 @@ impl ExpectedHook {
         match (self, &resource.hook_type) {
             (_, None) => false,
             (Self::Type(wanted), Some(kind)) => wanted == kind,
-            // A generated name goes on after its `-`.
-            (Self::Named(wanted), Some(_)) => {
-                *wanted == resource.name || (wanted.ends_with('-') && resource.name.starts_with(wanted.as_str()))
-            }
+            (Self::Named(wanted), Some(_)) => is_called(wanted, &resource.name),
         }
     }
+}
+
+/// Whether a hook has this name. Of one that ends in a `-`, Argo CD makes one with the beginning of the commit, the phase and the second.
+pub(super) fn is_called(wanted: &str, name: &str) -> bool {
+    let generated = |rest: &str| {
+        let parts: Vec<&str> = rest.split('-').collect();
+        let all = |part: &str, is: fn(&char) -> bool| !part.is_empty() && part.chars().all(|c| is(&c));
+        matches!(parts.as_slice(), [commit, phase, second]
+            if all(commit, char::is_ascii_hexdigit) && all(phase, char::is_ascii_lowercase) && all(second, char::is_ascii_digit))
+    };
+    name == wanted || (wanted.ends_with('-') && name.strip_prefix(wanted).is_some_and(generated))
 }
 
 impl SyncedResource {

@@ -39,6 +39,9 @@ impl Stage {
     }
 }
 
+/// A server takes no value of more than 2 KiB by default: a run of more apps than that is not found by them.
+const MAX_ATTRIBUTE_BYTES: usize = 2_000;
+
 /// Those of a run that was started.
 pub(super) fn of_start(machine: &str, start: &Value) -> Vec<SearchAttributeUpdate> {
     let project = start.get("project").and_then(Value::as_str).map(|project| PROJECT.value_set(project.to_owned()));
@@ -47,7 +50,9 @@ pub(super) fn of_start(machine: &str, start: &Value) -> Vec<SearchAttributeUpdat
         Some(Value::Array(apps)) => apps.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),
     };
-    let apps = (!apps.is_empty()).then(|| APPS.value_set(apps));
+    // As JSON, each with its quotation marks and a comma.
+    let bytes: usize = apps.iter().map(|app| app.len() + 3).sum();
+    let apps = (!apps.is_empty() && bytes <= MAX_ATTRIBUTE_BYTES).then(|| APPS.value_set(apps));
     let all = [Some(MACHINE.value_set(machine.to_owned())), Some(Stage::Open.attribute()), project, apps];
     all.into_iter().flatten().collect()
 }

@@ -24,8 +24,9 @@ use crate::incident::{Command, End, Errand, Incident, Outcome, Reached, Start};
 use crate::incidents::is_about;
 use crate::retry::with_retry;
 
-/// So many times the wait before a try is twice as long as the one before.
-const MOST_DOUBLED: u32 = 7;
+/// So many times the wait before a try is twice as long as the one before: an incident may be over soon, and what it could not do by then
+/// is not done any more.
+const MOST_DOUBLED: u32 = 2;
 
 #[async_trait]
 impl Performer<Incident> for Services {

@@ -86,6 +86,25 @@ fn each_folder_that_is_read_has_to_be_the_same() {
     }
 }
 
+/// What an application says that it is made of may be a pattern, whose folder is the one before it.
+#[test]
+fn a_pattern_is_of_the_folder_before_it() {
+    let made_of = |paths: &str| {
+        let state = put(ready(), "/metadata/annotations", json!({"argocd.argoproj.io/manifest-generate-paths": paths}));
+        reason_of(&verdict(&expected(), &put(state, "/status/sync/revision", json!(commit('c')))))
+    };
+    for same in [".", "/shared/*-secret.yaml", ".;/shared/*.yaml", "../../shared/s*.yaml", "*.yaml", "/shared"] {
+        assert_eq!(made_of(same), "ready", "{same}");
+    }
+    for unknown in ["/moved/*.yaml", "/*.yaml", "../*/values.yaml", "/strange"] {
+        assert_eq!(made_of(unknown), "stale unknown-tree", "{unknown}");
+    }
+    // A source that is only referred to has no folder that a path could go on from.
+    let both = expected().and(ExpectedSource::chart("oci://charts", "app", "1.2.3"));
+    let state = put(several_sources(), "/metadata/annotations", json!({"argocd.argoproj.io/manifest-generate-paths": "."}));
+    assert_eq!(verdict(&both, &put(state, "/status/sync/revisions/1", json!(commit('c')))), Verdict::Ready);
+}
+
 #[test]
 fn what_is_only_left_over_is_not_there() {
     let left_over = json!({"kind": "Deployment", "name": "old", "status": "OutOfSync", "requiresPruning": true});

@@ -36,7 +36,6 @@ fn what_people_choose_freely_is_compared_as_it_is() {
     for (one, other) in [
         (json!({"helm": {"valuesObject": {"ingress": {"enabled": false}}}}), json!({"helm": {"valuesObject": {}}})),
         (json!({"helm": {"valuesObject": {"replicas": 0}}}), json!({"helm": {}})),
-        (json!({"helm": {"valuesObject": {"replicas": null}}}), json!({})),
         (json!({"helm": {"valuesObject": {"list": [0]}}}), json!({"helm": {"valuesObject": {"list": [null]}}})),
         (json!({"helm": {"valuesObject": {"a": 0, "b": long}}}), json!({"helm": {"valuesObject": {"a": false, "b": long}}})),
         (json!({"kustomize": {"commonAnnotations": {"a": ""}}}), json!({})),
@@ -54,6 +53,9 @@ fn what_people_choose_freely_is_compared_as_it_is() {
             json!({"helm": {"parameters": [{"name": "a", "value": "", "forceString": false}]}}),
             json!({"helm": {"parameters": [{"name": "a"}]}}),
         ),
+        // A merge patch takes away what is `null`.
+        (json!({"helm": {"valuesObject": {"probe": null, "a": {"b": null}}}}), json!({"helm": {"valuesObject": {"a": {}}}})),
+        (json!({"helm": {"valuesObject": {"replicas": null}}}), json!({})),
         (json!({"kustomize": {"images": []}}), json!({"kustomize": {"namePrefix": ""}})),
     ] {
         assert_eq!(reason(&tested(), &settings(&one, &other, &other)), "ready", "{one} {other}");
@@ -89,6 +91,22 @@ fn a_failure_before_the_commit_was_known_counts() {
             reason_is,
             "{told} {asked}"
         );
+    }
+}
+
+/// Without a result it is known what was asked for, or not at all: then it counts where it ended since our request, or all is in sync.
+#[test]
+fn a_failure_that_left_no_result_counts_for_what_was_asked_for() {
+    for (asked, ended, is, reason_is) in [
+        (json!(commit('b')), 10, "OutOfSync", "failed sync"),
+        (json!(commit('a')), 10, "OutOfSync", "not-yet out-of-sync"),
+        (json!(""), 10, "OutOfSync", "failed sync"),
+        (json!(""), 2, "OutOfSync", "not-yet out-of-sync"),
+        (json!(""), 2, "Synced", "failed sync"),
+    ] {
+        let operation = json!({"phase": "Error", "finishedAt": at(ended), "operation": {"sync": {"revision": asked}}});
+        let state = put(put(ready(), "/status/operationState", operation), "/status/sync/status", json!(is));
+        assert_eq!(reason(&expected(), &state), reason_is, "{asked} {ended} {is}");
     }
 }
 
@@ -156,6 +174,9 @@ fn manifests_of_a_machine_are_not_those_of_git() {
     let set =
         put(state, "/status/operationState/syncResult/managedNamespaceMetadata", wanted["managedNamespaceMetadata"].clone());
     assert_eq!(reason(&expected(), &set), "ready");
+    // An operation that fails before it sets anything says why.
+    let failed = put(put(ready(), "/spec/syncPolicy", wanted), "/status/operationState/phase", json!("Failed"));
+    assert_eq!(reason(&tested(), &failed), "failed sync");
 }
 
 /// A hook with a generated name is expected by what is before its last `-`.
@@ -165,6 +186,8 @@ fn a_generated_name_goes_on() {
     let named = |name: &str| expected().hook(ExpectedHook::Named(name.to_owned()));
     assert_eq!(reason(&named("smoke-"), &state), "ready");
     assert_eq!(reason(&named("smoke"), &state), "stale not-tested");
+    let other = put(state, "/status/operationState/syncResult/resources/1/name", json!("smoke-db"));
+    assert_eq!(reason(&named("smoke-"), &other), "stale not-tested", "it is another hook");
 }
 
 /// The dry commit is `b`, hydrated to `2`; what is live is `9`, which a squashed pull request made of it.

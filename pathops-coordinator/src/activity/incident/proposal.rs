@@ -10,6 +10,11 @@ use crate::change_set::End;
 use crate::incident::{Outcome, Start, WayBack};
 use crate::tell::who_may_take_back;
 
+fn is_for_good(kind: ErrorKind) -> bool {
+    use ErrorKind::{Corrupt, Denied, Invalid, NotFound, Unsupported};
+    matches!(kind, Invalid | Corrupt | Denied | NotFound | Unsupported)
+}
+
 impl Services {
     /// Tells those who may take a change set back, once, what that would come to now. Nothing is taken back by it.
     pub(super) async fn propose_way_back(&self, cx: &OpContext, of: &Start, change_set: &ChangeSetId) -> Result<Outcome> {
@@ -38,7 +43,8 @@ impl Services {
         }
         let way_back = match self.goes_back(cx, project, &back).await {
             Ok(goes) => WayBack::To(goes.landed.into_iter().map(|(unit, it)| (unit, it.last_good.change_set)).collect()),
-            Err(error) if error.kind() == ErrorKind::Invalid => nothing(&self.redactor.redact_text(&why(&error))),
+            // Whatever is wrong for good is what people are to be told.
+            Err(error) if is_for_good(error.kind()) => nothing(&self.redactor.redact_text(&why(&error))),
             Err(error) => return Err(error),
         };
         Ok((way_back, people))
