@@ -62,16 +62,11 @@ fn main() {
         "round", "gateway 1/s", "bare 1/s", "part", "gateway p99 ms", "bare p99 ms"
     );
     // An ext4 without a journal looks, for minutes, past each file that was deleted nearby before it makes another one. So nothing is
-    // deleted before the end, and where it can be had, each round lies in a part of the disk of its own.
+    // deleted before the end, and where it can be had, each round lies in a part of the disk of its own, which is chosen by its name.
     let root = tempfile::tempdir().expect("a folder");
     let _ = Command::new("chattr").arg("+T").arg(root.path()).stderr(Stdio::null()).status();
     for round in 0..rounds {
-        let folder = |name: &str| {
-            let folder = root.path().join(format!("{name}-{round}"));
-            std::fs::create_dir(&folder).expect("a folder");
-            folder
-        };
-        let (here, there) = (folder("own"), folder("bare"));
+        let [here, there] = [(); 2].map(|()| tempfile::tempdir_in(root.path()).expect("a folder").keep());
         let sent = Arc::new(all(requests));
         // Whoever comes first finds the disk as the other has left it.
         let [own, bare] = runtime.block_on(async {
