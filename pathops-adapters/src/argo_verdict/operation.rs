@@ -99,8 +99,14 @@ pub(super) fn was_for(
 }
 
 /// Whether an operation at these revisions is for what is expected.
-fn was_at(at: &Revisions, result: &SyncResult, expected: &Expected, application: &Application, history: &impl History) -> Step {
-    let own = result.compared.sources();
+fn was_at(
+    at: &Revisions,
+    result: Option<&SyncResult>,
+    expected: &Expected,
+    application: &Application,
+    history: &impl History,
+) -> Step {
+    let own = result.map_or([].as_slice(), |result| result.compared.sources());
     let sources = if own.is_empty() { application.spec.compared.sources() } else { own };
     all_at(expected, application, Sourced::new(sources, at, application), history)
 }
