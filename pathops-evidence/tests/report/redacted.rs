@@ -180,3 +180,61 @@ fn every_fixture_says_without_its_secrets_what_it_said() {
     }
     assert!(read > 50, "{read}");
 }
+
+/// What is left of a report, which is left as it is when it is redacted again.
+#[track_caller]
+fn left(format: Format, report: &str) -> String {
+    let redactor = Redactor::new([]).unwrap();
+    let redacted = parse_redacted(&redactor, report.as_bytes(), Some(format)).unwrap_or_else(|error| panic!("{error}\n{report}"));
+    let again = parse_redacted(&redactor, &redacted.bytes, Some(format)).unwrap();
+    assert_eq!(again.bytes, redacted.bytes, "{report}");
+    String::from_utf8(redacted.bytes).unwrap()
+}
+
+fn with_properties(properties: &Value) -> String {
+    let result = json!({"ruleId": "r", "level": "error", "message": {"text": "m"}, "properties": properties});
+    json!({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "t"}}, "results": [result]}]}).to_string()
+}
+
+#[test]
+fn a_text_is_looked_at_under_the_name_that_it_has_in_a_log() {
+    let long = format!("{}password", "a.".repeat(90));
+    for properties in [
+        json!([{"key": "DB_PASSWORD", "value": "swordfish"}]),
+        json!([{"Name": "DB_PASSWORD", "Value": "swordfish"}]),
+        json!([{"key": "DB_PASSWORD_2", "type": "text", "value": ["swordfish"]}]),
+        json!({"Auth:ClientSecret": "swordfish"}),
+        json!({"@password": "swordfish"}),
+        json!({"$token": "swordfish"}),
+        json!({"\u{e9}password": "swordfish"}),
+        json!({long: "swordfish"}),
+        json!({"db_password_1": "first\nswordfish"}),
+        json!({"private_key_b64": "first\nswordfish"}),
+        json!({"token_value": "first\nswordfish"}),
+        json!({"client_secret_hash": "first\nswordfish"}),
+        json!({"Cookie": "a=b;\n c=swordfish"}),
+        json!({"Authorization": "Digest a=b,\n c=swordfish"}),
+    ] {
+        let left = left(Format::Sarif, &with_properties(&json!({"of": properties})));
+        assert!(!left.contains("swordfish") && left.contains("[redacted "), "{left}");
+    }
+    for properties in [
+        json!({"key": "region", "value": "harbour"}),
+        json!({"token:colour": "harbour"}),
+        json!({"value_of": "first\nharbour"}),
+        json!({"message": "Cookie: a=b\nharbour"}),
+    ] {
+        let left = left(Format::Sarif, &with_properties(&properties));
+        assert!(left.contains("harbour"), "{left}");
+    }
+}
+
+#[test]
+fn an_attribute_is_looked_at_under_the_name_beside_it() {
+    let report =
+        |property: &str| format!("<testsuites><testcase name=\"a\"><properties>{property}</properties></testcase></testsuites>");
+    for (key, value) in [("key", "value"), ("Name", "Value")] {
+        let property = |text: &str| format!("<property {key}=\"DbPassword\" {value}=\"{text}\"/>");
+        assert_eq!(left(Format::Junit, &report(&property("swordfish"))), report(&property("[redacted assignment]")));
+    }
+}

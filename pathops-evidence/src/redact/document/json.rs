@@ -6,7 +6,7 @@ use super::super::bytes::{at, cut, skip};
 use super::super::lines::{is_last_of_wrapped, is_wrapped};
 use super::super::span::Label;
 use super::super::structure::{end_of_key, opens_key};
-use super::{Texts, as_text};
+use super::{Texts, as_text, names_what_is_beside, short};
 
 /// How placeholders begin: only a key with one in it can meet another that was made so.
 const PLACEHOLDER: &str = "[redacted ";
@@ -152,10 +152,10 @@ fn secrets(document: &[u8]) -> BTreeSet<usize> {
 #[derive(Default)]
 struct Frame {
     is_object: bool,
-    /// The key of the value that comes next; of a list its own.
+    /// The key of the value that comes next, as far as it is looked at; of a list its own.
     key: String,
-    /// What an object says under `name`.
-    name: Option<String>,
+    /// What an object says that a value is named by.
+    beside: Option<String>,
     /// The keys of an object that hold a placeholder, each with the last number behind it.
     placed: BTreeMap<String, u64>,
     /// Of a list: under which names a private key has begun, and whether a line of it was there.
@@ -168,9 +168,17 @@ struct Frame {
 impl Frame {
     /// The name of what comes next.
     fn name(&self) -> &str {
-        match &self.name {
+        match &self.beside {
             Some(name) if self.is_object && self.key.eq_ignore_ascii_case("value") => name,
             _ => &self.key,
+        }
+    }
+
+    /// Keeps a text of an object, if a value beside it is named by that.
+    fn keep(&mut self, text: &str) {
+        let text = short(text.as_bytes());
+        if self.is_object && names_what_is_beside(self.key.as_bytes(), text, self.beside.as_deref().map(str::as_bytes)) {
+            self.beside = Some(as_text(text.to_vec()));
         }
     }
 
@@ -226,7 +234,7 @@ impl Writer<'_, '_> {
             frame.placed.insert(name.clone(), 1);
         }
         let is_same = name == key;
-        frame.key = key;
+        frame.key = as_text(short(key.as_bytes()).to_vec());
         if is_same {
             self.out.extend_from_slice(literal);
         } else {
@@ -242,9 +250,7 @@ impl Writer<'_, '_> {
         };
         let Some(frame) = self.open.last_mut() else { return };
         let (name, takes) = (frame.name().to_owned(), frame.takes());
-        if frame.is_object && frame.key == "name" {
-            frame.name = Some(text.clone());
-        }
+        frame.keep(&text);
         let redacted = if takes { self.texts.kubernetes_secret(text.as_bytes()) } else { self.redacted(&name, text.as_bytes()) };
         match redacted {
             Some(redacted) => self.write(&as_text(redacted)),

@@ -3,7 +3,7 @@
 use quick_xml::escape::{escape, partial_escape, unescape};
 
 use super::super::bytes::{at, cut, is_quote, skip};
-use super::{Texts, as_text};
+use super::{Texts, as_text, names_what_is_beside, short};
 
 pub(super) fn redact(document: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
     let mut writer = Writer { out: Vec::with_capacity(document.len()), open: Vec::new(), texts };
@@ -17,7 +17,7 @@ pub(super) fn redact(document: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
 
 struct Writer<'t, 'r> {
     out: Vec<u8>,
-    /// The names of the elements that are open.
+    /// The names of the elements that are open, as far as they are looked at.
     open: Vec<Vec<u8>>,
     texts: &'t mut Texts<'r>,
 }
@@ -82,7 +82,7 @@ impl Writer<'_, '_> {
         let is_name = |byte: u8| !byte.is_ascii_whitespace() && !matches!(byte, b'/' | b'>' | b'=');
         let mut position = skip(tag, 1, usize::MAX, is_name);
         if !tag.ends_with(b"/>") {
-            self.open.push(local(cut(tag, 1, position)).to_vec());
+            self.open.push(short(local(cut(tag, 1, position))).to_vec());
         }
         self.out.extend_from_slice(cut(tag, 0, position));
         let mut beside = None;
@@ -115,8 +115,9 @@ impl Writer<'_, '_> {
             Some(name) if key.eq_ignore_ascii_case(b"value") => name.clone(),
             _ => key.to_vec(),
         };
-        if key == b"name" {
-            *beside = Some(value.to_vec());
+        let text = short(value);
+        if names_what_is_beside(key, text, beside.as_deref()) {
+            *beside = Some(text.to_vec());
         }
         match self.redacted(&name, value) {
             // A reader takes a line end in an attribute for a space.
