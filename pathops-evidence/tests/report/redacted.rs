@@ -238,3 +238,12 @@ fn an_attribute_is_looked_at_under_the_name_beside_it() {
         assert_eq!(left(Format::Junit, &report(&property("swordfish"))), report(&property("[redacted assignment]")));
     }
 }
+
+#[test]
+fn where_a_document_type_is_kept_is_a_text() {
+    let report = |password: &str| {
+        let place = format!("https://u:{password}@example.org/x.dtd");
+        format!("<!DOCTYPE testsuites PUBLIC '-//x' \"{place}\" ><testsuites><testcase name=\"a\"/></testsuites>")
+    };
+    assert_eq!(left(Format::Junit, &report(SECRET)), report("[redacted url-password]"));
+}

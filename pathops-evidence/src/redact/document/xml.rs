@@ -37,8 +37,8 @@ impl Writer<'_, '_> {
                 self.open.pop();
                 self.as_it_is(rest, end_of_tag(rest))
             }
-            // A document type has no text.
-            (b'<', b'!' | b'?') => self.as_it_is(rest, end_of_tag(rest)),
+            (b'<', b'!') => self.declaration(cut(rest, 0, end_of_tag(rest))),
+            (b'<', b'?') => self.as_it_is(rest, end_of_tag(rest)),
             (b'<', _) => self.tag(cut(rest, 0, end_of_tag(rest))),
             _ => self.text(cut(rest, 0, memchr::memchr(b'<', rest).unwrap_or(rest.len()))),
         }
@@ -47,6 +47,23 @@ impl Writer<'_, '_> {
     fn as_it_is(&mut self, rest: &[u8], length: usize) -> usize {
         self.out.extend_from_slice(cut(rest, 0, length));
         length
+    }
+
+    /// A document type: its texts are what stands in quotation marks.
+    fn declaration(&mut self, declaration: &[u8]) -> usize {
+        let mut position = 0;
+        while let Some(quote) = memchr::memchr2(b'"', b'\'', cut(declaration, position, declaration.len())) {
+            let from = position + quote + 1;
+            let rest = cut(declaration, from, declaration.len());
+            let text = cut(rest, 0, memchr::memchr(at(declaration, from - 1), rest).unwrap_or(rest.len()));
+            let redacted = self.texts.plain(text);
+            self.out.extend_from_slice(cut(declaration, position, from));
+            self.out.extend_from_slice(redacted.as_deref().unwrap_or(text));
+            position = (from + text.len() + 1).min(declaration.len());
+            self.out.extend_from_slice(cut(declaration, from + text.len(), position));
+        }
+        self.out.extend_from_slice(cut(declaration, position, declaration.len()));
+        declaration.len()
     }
 
     /// A text in which nothing is escaped, between its marks.
