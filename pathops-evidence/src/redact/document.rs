@@ -11,9 +11,10 @@
 //! verdict, so that [`parse_redacted`](crate::report::parse_redacted) compares what the report says before and after.
 //!
 //! Of a private key over several texts, each in the place of the last one (the lines of a list, what a test printed), all are taken
-//! out.
+//! out: strings under the same name in a list, texts of elements with the same name. What others print between them stays.
 
 mod json;
+mod key;
 mod tap;
 mod xml;
 mod yaml;

@@ -245,5 +245,46 @@ fn where_a_document_type_is_kept_is_a_text() {
         let place = format!("https://u:{password}@example.org/x.dtd");
         format!("<!DOCTYPE testsuites PUBLIC '-//x' \"{place}\" ><testsuites><testcase name=\"a\"/></testsuites>")
     };
-    assert_eq!(left(Format::Junit, &report(SECRET)), report("[redacted url-password]"));
+    assert_eq!(left(Format::Junit, &report("s3cr3t")), report("[redacted url-password]"));
+}
+
+/// 48 letters in base64, which do not look random.
+const BODY: &str = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2";
+
+/// The lines of a private key, with its headers.
+fn key_lines() -> Vec<String> {
+    let [begin, end] = ["BEGIN", "END"].map(|word| format!("-----{word} RSA PRIVATE {}-----\n", "KEY"));
+    let headers = ["Proc-Type: 4,ENCRYPTED\n", "DEK-Info: AES-128-CBC,00\n", "\n"].map(str::to_owned);
+    let body = [format!("{BODY}\n"), format!("{BODY}\n"), "dHV2\n".to_owned()];
+    [begin].into_iter().chain(headers).chain(body).chain([end]).collect()
+}
+
+#[test]
+fn a_private_key_over_several_texts_of_elements_is_taken_out() {
+    let lines = key_lines();
+    for at in 1..lines.len() {
+        let (first, rest) = (lines[..at].concat(), lines[at..].concat());
+        for printed in [
+            format!("<system-out>before\n{first}<![CDATA[{rest}after]]></system-out>"),
+            format!("<system-out>before\n{first}</system-out><system-err>stays</system-err><system-out>{rest}after</system-out>"),
+        ] {
+            let left = left(Format::Junit, &format!("<testsuites><testcase name=\"a\">{printed}</testcase></testsuites>"));
+            assert!(!left.contains(BODY) && !left.contains("dHV2") && !left.contains("AES"), "{at} {left}");
+            assert!(left.contains("before\n") && left.contains("after"), "{at} {left}");
+        }
+    }
+}
+
+#[test]
+fn what_others_print_within_a_private_key_stays() {
+    let event = |action: &str, test: &str, output: &str| {
+        json!({"Action": action, "Package": "p", "Test": test, "Output": output}).to_string() + "\n"
+    };
+    let printed: String =
+        key_lines().iter().map(|line| event("output", "A", line) + &event("output", "B", "at work: 17\n")).collect();
+    let begun = event("run", "A", "") + &event("run", "B", "");
+    let ended = event("pass", "A", "") + &event("pass", "B", "") + &json!({"Action": "pass", "Package": "p"}).to_string() + "\n";
+    let left = left(Format::GoTestJson, &(begun + &printed + &ended));
+    assert!(!left.contains(BODY) && !left.contains("dHV2") && !left.contains("AES"), "{left}");
+    assert_eq!(left.matches("at work: 17").count(), key_lines().len(), "{left}");
 }

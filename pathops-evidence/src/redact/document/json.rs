@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::bytes::{at, cut, skip};
-use super::super::lines::{is_last_of_wrapped, is_wrapped};
 use super::super::span::Label;
-use super::super::structure::{end_of_key, opens_key};
+use super::key::Begun;
 use super::{Texts, as_text, names_what_is_beside, short};
 
 /// How placeholders begin: only a key with one in it can meet another that was made so.
@@ -158,8 +157,8 @@ struct Frame {
     beside: Option<String>,
     /// The keys of an object that hold a placeholder, each with the last number behind it.
     placed: BTreeMap<String, u64>,
-    /// Of a list: under which names a private key has begun, and whether a line of it was there.
-    keys: BTreeMap<String, bool>,
+    /// Of a list: under which names a private key has begun.
+    keys: BTreeMap<String, Begun>,
     is_secret: bool,
     /// All in it is a secret.
     is_taken: bool,
@@ -285,38 +284,12 @@ impl Writer<'_, '_> {
             let applied = redact(text, self.texts);
             return (applied != text).then_some(applied);
         }
-        let of_key = self.rest_of_key(name, text);
-        let rest = cut(text, of_key, text.len());
-        if opens_key(rest) {
-            self.has_begun(name, false);
+        let mut key = self.list().and_then(|list| list.keys.remove(name));
+        let redacted = self.texts.behind_key(&mut key, name.as_bytes(), text);
+        if let (Some(key), Some(list)) = (key, self.list()) {
+            list.keys.insert(name.to_owned(), key);
         }
-        let redacted = self.texts.named(name.as_bytes(), rest);
-        if of_key == 0 {
-            return redacted;
-        }
-        let mut out = self.texts.whole(Label::PrivateKey);
-        out.extend(redacted.unwrap_or_else(|| rest.to_vec()));
-        Some(out)
-    }
-
-    /// How much of a text belongs to a private key that began in an earlier one under that name in the same list.
-    fn rest_of_key(&mut self, name: &str, text: &[u8]) -> usize {
-        let Some(has_lines) = self.list().and_then(|list| list.keys.remove(name)) else { return 0 };
-        if let Some(end) = end_of_key(text) {
-            return end;
-        }
-        if is_wrapped(text) || has_lines && is_last_of_wrapped(text) {
-            self.has_begun(name, true);
-            return text.len();
-        }
-        0
-    }
-
-    /// Remembers that a private key goes on, and whether a line of it was there.
-    fn has_begun(&mut self, name: &str, has_lines: bool) {
-        if let Some(list) = self.list() {
-            list.keys.insert(name.to_owned(), has_lines);
-        }
+        redacted
     }
 
     /// The list that is open, or all of the document.
