@@ -3,8 +3,8 @@
 //! A log is looked at line by line, and the value of a header goes up to the end of its line, a private key up to wherever it ends. In
 //! a document quotation marks, tags, directives and whole findings stand there. So each of its texts is looked at alone: the strings
 //! of JSON, the texts, attributes and comments of XML, what TAP describes and prints between its test points. Beside what a text itself
-//! shows, it is looked at under the name that it has: the key, the element, the attribute, or what the name or a secret's name beside a `value` says. Only a
-//! text in which something is found is written anew; every other byte stays.
+//! shows, it is looked at under the name that it has: the key, the element, the attribute, or for a `value` the text beside it that is
+//! a `name` or the name of a secret. Only a text in which something is found is written anew; every other byte stays.
 //!
 //! So no rule need know where a text ends, and that holds for rules of hosts, too. Bounds in each form would have to hold in every
 //! format at once, and would find less in logs. What a text may be a part of is another matter: it may be a name, a number or a

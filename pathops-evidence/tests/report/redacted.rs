@@ -253,7 +253,7 @@ const BODY: &str = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJz
 
 /// The lines of a private key, with its headers.
 fn key_lines() -> Vec<String> {
-    let [begin, end] = ["BEGIN", "END"].map(|word| format!("-----{word} RSA PRIVATE {}-----\n", "KEY"));
+    let [begin, end] = ["BEGIN", "END"].map(|word| ["-----", word, " RSA PRIVATE ", "KEY-----\n"].concat());
     let headers = ["Proc-Type: 4,ENCRYPTED\n", "DEK-Info: AES-128-CBC,00\n", "\n"].map(str::to_owned);
     let body = [format!("{BODY}\n"), format!("{BODY}\n"), "dHV2\n".to_owned()];
     [begin].into_iter().chain(headers).chain(body).chain([end]).collect()
