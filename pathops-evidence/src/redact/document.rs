@@ -3,31 +3,34 @@
 //! A log is looked at line by line, and the value of a header goes up to the end of its line, a private key up to wherever it ends. In
 //! a document quotation marks, tags, directives and whole findings stand there. So each of its texts is looked at alone: the strings
 //! of JSON, the texts, attributes and comments of XML, what TAP describes and prints between its test points. Beside what a text itself
-//! shows, it is looked at under the name that it has: the key, the element, the attribute, or the `name` beside a `value`. Only a
-//! text in which something is found is written anew; every other byte stays.
+//! shows, it is looked at under the name that it has: the key, the element, the attribute, or for a `value` the text beside it that is
+//! a `name` or the name of a secret. Only a text in which something is found is written anew; every other byte stays.
 //!
 //! So no rule need know where a text ends, and that holds for rules of hosts, too. Bounds in each form would have to hold in every
 //! format at once, and would find less in logs. What a text may be a part of is another matter: it may be a name, a number or a
 //! verdict, so that [`parse_redacted`](crate::report::parse_redacted) compares what the report says before and after.
 //!
 //! Of a private key over several texts, each in the place of the last one (the lines of a list, what a test printed), all are taken
-//! out.
+//! out: strings under the same name in a list, texts of elements with the same name. What others print between them stays.
 
 mod json;
+mod key;
 mod tap;
 mod xml;
 mod yaml;
 
-use super::bytes::{cut, is_name};
+use super::bytes::{cut, is_name, skip_back};
 use super::lines::Place;
 use super::span::{Label, Span, put, replace};
-use super::structure::names_a_secret;
+use super::structure::names_a_value;
 use super::{Redacted, Redactor, Removed};
 
 pub(crate) use yaml::holds_a_secret;
 
 /// No name of a value is longer.
 const LONGEST_NAME: usize = 128;
+/// How far forms look back from a word in a name.
+const LONGEST_END: usize = 64;
 /// How often a text is looked at again, since what was taken out may make something else visible.
 const PASSES: usize = 4;
 
@@ -85,8 +88,8 @@ impl Texts<'_> {
 
     /// A text that has a name without its secrets, where it has any.
     fn named(&mut self, name: &[u8], text: &[u8]) -> Option<Vec<u8>> {
-        let is_plain = |byte: &u8| is_name(*byte) || matches!(byte, b' ' | b'/');
-        if text.is_empty() || name.is_empty() || name.len() > LONGEST_NAME || !name.iter().all(is_plain) {
+        let name = looked_at(name);
+        if text.is_empty() || name.is_empty() {
             return self.plain(text);
         }
         let is_a_line = text.len() <= self.redactor.longest_line && !text.iter().any(|byte| matches!(byte, b'\n' | b'\r' | b'"'));
@@ -116,7 +119,7 @@ impl Texts<'_> {
     /// What is found in a text behind `"name": "`. A secret may have several lines; what any other name stands above is looked at up to
     /// the end of the first one.
     fn behind(&self, name: &[u8], text: &[u8]) -> Vec<Span> {
-        let line_end = if names_a_secret(name) { None } else { memchr::memchr(b'\n', text) };
+        let line_end = if names_a_value(name) { None } else { memchr::memchr(b'\n', text) };
         let line = cut(text, 0, line_end.unwrap_or(text.len()));
         let mut assigned = [&b"\""[..], name, b"\": \""].concat();
         let from = assigned.len();
@@ -153,7 +156,42 @@ impl Texts<'_> {
 /// What stands for a value in a Secret of Kubernetes.
 const TAKEN_OUT: &[u8] = b"[redacted kubernetes-secret]";
 
+/// What of a name says what stands under it: all of it, or its end, where there is anything else in it.
+fn looked_at(name: &[u8]) -> &[u8] {
+    let is_plain = |byte: &u8| is_name(*byte) || matches!(byte, b' ' | b'/');
+    if name.len() <= LONGEST_NAME && name.iter().all(is_plain) { name } else { end_of(name) }
+}
+
+/// A name as it is kept for all that stands under it: however long it is, only its end is looked at.
+fn short(name: &[u8]) -> &[u8] {
+    if name.len() <= LONGEST_NAME { name } else { end_of(name) }
+}
+
+fn end_of(name: &[u8]) -> &[u8] {
+    cut(name, skip_back(name, name.len(), LONGEST_END, is_name), name.len())
+}
+
+/// Whether a text is the name of the `value` beside it: it stands under `name`, or is the name of a secret, which no other text
+/// takes the place of.
+fn names_what_is_beside(key: &[u8], text: &[u8], earlier: Option<&[u8]>) -> bool {
+    names_a_value(text) || key.eq_ignore_ascii_case(b"name") && !earlier.is_some_and(names_a_value)
+}
+
 /// A text that was made of one in UTF-8.
 fn as_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_any_length_is_kept_by_its_end() {
+        let long = format!("{}:{}password", "x".repeat(1_000), "a".repeat(100));
+        assert_eq!(short(long.as_bytes()).len(), LONGEST_END);
+        assert!(names_a_value(short(long.as_bytes())));
+        assert_eq!(short(b"a:b"), b"a:b");
+        assert_eq!(looked_at(b"a:b c"), b"c");
+    }
 }

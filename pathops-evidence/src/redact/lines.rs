@@ -126,11 +126,15 @@ pub(super) fn rest_of_key(text: &[u8]) -> usize {
 
 /// A line of base64, perhaps behind the time and the name of what printed it, or a header in a key.
 fn is_like_a_key(line: &[u8]) -> bool {
-    let headers = [&b"Proc-Type:"[..], b"DEK-Info:", b"Comment:", b"Version:"];
     let letters = |word: &[u8]| word.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte));
     let words = line.split(|byte| byte.is_ascii_whitespace() || is_quote(*byte));
+    is_header_of_key(line) || words.into_iter().any(|word| word.len() >= 20 && letters(word))
+}
+
+/// A header in a key.
+pub(super) fn is_header_of_key(line: &[u8]) -> bool {
+    let headers = [&b"Proc-Type:"[..], b"DEK-Info:", b"Comment:", b"Version:"];
     headers.iter().any(|header| line.trim_ascii_start().starts_with(header))
-        || words.into_iter().any(|word| word.len() >= 20 && letters(word))
 }
 
 /// How long the lines of wrapped base64 are.

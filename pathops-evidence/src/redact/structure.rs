@@ -12,6 +12,11 @@ pub(super) use key::{end_of_key, opens_key};
 
 use super::span::Span;
 
+/// Whether what stands in quotation marks behind a name is found up to its end, whatever lines it has.
+pub(super) fn names_a_value(name: &[u8]) -> bool {
+    assignment::names_a_secret_and_more(name) || header::names_a_header(name)
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Structure {
     Assignment,

@@ -69,7 +69,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Element, Fail> {
                 let name = name.decode().map_err(|error| broken(at, &error))?;
                 tree.text(&unescape(&format!("&{name};"), at)?, at)?;
             }
-            Event::DocType(text) if text.contains(&b'[') => {
+            Event::DocType(text) if has_declarations(&text) => {
                 return Err(Fail::malformed(Place::Byte(at), "it declares entities or elements of its own"));
             }
             Event::DocType(_) | Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
@@ -154,4 +154,20 @@ impl Tree {
             (None, Some(root)) => Ok(root),
         }
     }
+}
+
+/// Whether a document type has declarations of its own: a bracket that stands in no quotation marks. One whose marks do not close may
+/// have some.
+fn has_declarations(doctype: &[u8]) -> bool {
+    let mut quote = None;
+    for byte in doctype {
+        match quote {
+            Some(open) if open == *byte => quote = None,
+            Some(_) => {}
+            None if matches!(byte, b'"' | b'\'') => quote = Some(*byte),
+            None if *byte == b'[' => return true,
+            None => {}
+        }
+    }
+    quote.is_some()
 }

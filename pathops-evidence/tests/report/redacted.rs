@@ -180,3 +180,111 @@ fn every_fixture_says_without_its_secrets_what_it_said() {
     }
     assert!(read > 50, "{read}");
 }
+
+/// What is left of a report, which is left as it is when it is redacted again.
+#[track_caller]
+fn left(format: Format, report: &str) -> String {
+    let redactor = Redactor::new([]).unwrap();
+    let redacted = parse_redacted(&redactor, report.as_bytes(), Some(format)).unwrap_or_else(|error| panic!("{error}\n{report}"));
+    let again = parse_redacted(&redactor, &redacted.bytes, Some(format)).unwrap();
+    assert_eq!(again.bytes, redacted.bytes, "{report}");
+    String::from_utf8(redacted.bytes).unwrap()
+}
+
+fn with_properties(properties: &Value) -> String {
+    let result = json!({"ruleId": "r", "level": "error", "message": {"text": "m"}, "properties": properties});
+    json!({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "t"}}, "results": [result]}]}).to_string()
+}
+
+#[test]
+fn a_text_is_looked_at_under_the_name_that_it_has_in_a_log() {
+    let long = format!("{}password", "a.".repeat(90));
+    for properties in [
+        json!([{"key": "DB_PASSWORD", "value": "swordfish"}]),
+        json!([{"Name": "DB_PASSWORD", "Value": "swordfish"}]),
+        json!([{"key": "DB_PASSWORD_2", "type": "text", "value": ["swordfish"]}]),
+        json!({"Auth:ClientSecret": "swordfish"}),
+        json!({"@password": "swordfish"}),
+        json!({"$token": "swordfish"}),
+        json!({"\u{e9}password": "swordfish"}),
+        json!({long: "swordfish"}),
+        json!({"db_password_1": "first\nswordfish"}),
+        json!({"private_key_b64": "first\nswordfish"}),
+        json!({"token_value": "first\nswordfish"}),
+        json!({"client_secret_hash": "first\nswordfish"}),
+        json!({"Cookie": "a=b;\n c=swordfish"}),
+        json!({"Authorization": "Digest a=b,\n c=swordfish"}),
+    ] {
+        let left = left(Format::Sarif, &with_properties(&json!({"of": properties})));
+        assert!(!left.contains("swordfish") && left.contains("[redacted "), "{left}");
+    }
+    for properties in [
+        json!({"key": "region", "value": "harbour"}),
+        json!({"token:colour": "harbour"}),
+        json!({"value_of": "first\nharbour"}),
+        json!({"message": "Cookie: a=b\nharbour"}),
+    ] {
+        let left = left(Format::Sarif, &with_properties(&properties));
+        assert!(left.contains("harbour"), "{left}");
+    }
+}
+
+#[test]
+fn an_attribute_is_looked_at_under_the_name_beside_it() {
+    let report =
+        |property: &str| format!("<testsuites><testcase name=\"a\"><properties>{property}</properties></testcase></testsuites>");
+    for (key, value) in [("key", "value"), ("Name", "Value")] {
+        let property = |text: &str| format!("<property {key}=\"DbPassword\" {value}=\"{text}\"/>");
+        assert_eq!(left(Format::Junit, &report(&property("swordfish"))), report(&property("[redacted assignment]")));
+    }
+}
+
+#[test]
+fn where_a_document_type_is_kept_is_a_text() {
+    let report = |password: &str| {
+        let place = format!("https://u:{password}@example.org/x.dtd");
+        format!("<!DOCTYPE testsuites PUBLIC '-//x' \"{place}\" ><testsuites><testcase name=\"a\"/></testsuites>")
+    };
+    assert_eq!(left(Format::Junit, &report("s3cr3t")), report("[redacted url-password]"));
+}
+
+/// 48 letters in base64, which do not look random.
+const BODY: &str = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2";
+
+/// The lines of a private key, with its headers.
+fn key_lines() -> Vec<String> {
+    let [begin, end] = ["BEGIN", "END"].map(|word| ["-----", word, " RSA PRIVATE ", "KEY-----\n"].concat());
+    let headers = ["Proc-Type: 4,ENCRYPTED\n", "DEK-Info: AES-128-CBC,00\n", "\n"].map(str::to_owned);
+    let body = [format!("{BODY}\n"), format!("{BODY}\n"), "dHV2\n".to_owned()];
+    [begin].into_iter().chain(headers).chain(body).chain([end]).collect()
+}
+
+#[test]
+fn a_private_key_over_several_texts_of_elements_is_taken_out() {
+    let lines = key_lines();
+    for at in 1..lines.len() {
+        let (first, rest) = (lines[..at].concat(), lines[at..].concat());
+        for printed in [
+            format!("<system-out>before\n{first}<![CDATA[{rest}after]]></system-out>"),
+            format!("<system-out>before\n{first}</system-out><system-err>stays</system-err><system-out>{rest}after</system-out>"),
+        ] {
+            let left = left(Format::Junit, &format!("<testsuites><testcase name=\"a\">{printed}</testcase></testsuites>"));
+            assert!(!left.contains(BODY) && !left.contains("dHV2") && !left.contains("AES"), "{at} {left}");
+            assert!(left.contains("before\n") && left.contains("after"), "{at} {left}");
+        }
+    }
+}
+
+#[test]
+fn what_others_print_within_a_private_key_stays() {
+    let event = |action: &str, test: &str, output: &str| {
+        json!({"Action": action, "Package": "p", "Test": test, "Output": output}).to_string() + "\n"
+    };
+    let printed: String =
+        key_lines().iter().map(|line| event("output", "A", line) + &event("output", "B", "at work: 17\n")).collect();
+    let begun = event("run", "A", "") + &event("run", "B", "");
+    let ended = event("pass", "A", "") + &event("pass", "B", "") + &json!({"Action": "pass", "Package": "p"}).to_string() + "\n";
+    let left = left(Format::GoTestJson, &(begun + &printed + &ended));
+    assert!(!left.contains(BODY) && !left.contains("dHV2") && !left.contains("AES"), "{left}");
+    assert_eq!(left.matches("at work: 17").count(), key_lines().len(), "{left}");
+}

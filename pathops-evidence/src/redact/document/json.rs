@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::bytes::{at, cut, skip};
-use super::super::lines::{is_last_of_wrapped, is_wrapped};
 use super::super::span::Label;
-use super::super::structure::{end_of_key, opens_key};
-use super::{Texts, as_text};
+use super::key::Begun;
+use super::{Texts, as_text, names_what_is_beside, short};
 
 /// How placeholders begin: only a key with one in it can meet another that was made so.
 const PLACEHOLDER: &str = "[redacted ";
@@ -152,14 +151,14 @@ fn secrets(document: &[u8]) -> BTreeSet<usize> {
 #[derive(Default)]
 struct Frame {
     is_object: bool,
-    /// The key of the value that comes next; of a list its own.
+    /// The key of the value that comes next, as far as it is looked at; of a list its own.
     key: String,
-    /// What an object says under `name`.
-    name: Option<String>,
+    /// What an object says that a value is named by.
+    beside: Option<String>,
     /// The keys of an object that hold a placeholder, each with the last number behind it.
     placed: BTreeMap<String, u64>,
-    /// Of a list: under which names a private key has begun, and whether a line of it was there.
-    keys: BTreeMap<String, bool>,
+    /// Of a list: under which names a private key has begun.
+    keys: BTreeMap<String, Begun>,
     is_secret: bool,
     /// All in it is a secret.
     is_taken: bool,
@@ -168,9 +167,17 @@ struct Frame {
 impl Frame {
     /// The name of what comes next.
     fn name(&self) -> &str {
-        match &self.name {
+        match &self.beside {
             Some(name) if self.is_object && self.key.eq_ignore_ascii_case("value") => name,
             _ => &self.key,
+        }
+    }
+
+    /// Keeps a text of an object, if a value beside it is named by that.
+    fn keep(&mut self, text: &str) {
+        let text = short(text.as_bytes());
+        if self.is_object && names_what_is_beside(self.key.as_bytes(), text, self.beside.as_deref().map(str::as_bytes)) {
+            self.beside = Some(as_text(text.to_vec()));
         }
     }
 
@@ -226,7 +233,7 @@ impl Writer<'_, '_> {
             frame.placed.insert(name.clone(), 1);
         }
         let is_same = name == key;
-        frame.key = key;
+        frame.key = as_text(short(key.as_bytes()).to_vec());
         if is_same {
             self.out.extend_from_slice(literal);
         } else {
@@ -242,9 +249,7 @@ impl Writer<'_, '_> {
         };
         let Some(frame) = self.open.last_mut() else { return };
         let (name, takes) = (frame.name().to_owned(), frame.takes());
-        if frame.is_object && frame.key == "name" {
-            frame.name = Some(text.clone());
-        }
+        frame.keep(&text);
         let redacted = if takes { self.texts.kubernetes_secret(text.as_bytes()) } else { self.redacted(&name, text.as_bytes()) };
         match redacted {
             Some(redacted) => self.write(&as_text(redacted)),
@@ -279,38 +284,12 @@ impl Writer<'_, '_> {
             let applied = redact(text, self.texts);
             return (applied != text).then_some(applied);
         }
-        let of_key = self.rest_of_key(name, text);
-        let rest = cut(text, of_key, text.len());
-        if opens_key(rest) {
-            self.has_begun(name, false);
+        let mut key = self.list().and_then(|list| list.keys.remove(name));
+        let redacted = self.texts.behind_key(&mut key, name.as_bytes(), text);
+        if let (Some(key), Some(list)) = (key, self.list()) {
+            list.keys.insert(name.to_owned(), key);
         }
-        let redacted = self.texts.named(name.as_bytes(), rest);
-        if of_key == 0 {
-            return redacted;
-        }
-        let mut out = self.texts.whole(Label::PrivateKey);
-        out.extend(redacted.unwrap_or_else(|| rest.to_vec()));
-        Some(out)
-    }
-
-    /// How much of a text belongs to a private key that began in an earlier one under that name in the same list.
-    fn rest_of_key(&mut self, name: &str, text: &[u8]) -> usize {
-        let Some(has_lines) = self.list().and_then(|list| list.keys.remove(name)) else { return 0 };
-        if let Some(end) = end_of_key(text) {
-            return end;
-        }
-        if is_wrapped(text) || has_lines && is_last_of_wrapped(text) {
-            self.has_begun(name, true);
-            return text.len();
-        }
-        0
-    }
-
-    /// Remembers that a private key goes on, and whether a line of it was there.
-    fn has_begun(&mut self, name: &str, has_lines: bool) {
-        if let Some(list) = self.list() {
-            list.keys.insert(name.to_owned(), has_lines);
-        }
+        redacted
     }
 
     /// The list that is open, or all of the document.

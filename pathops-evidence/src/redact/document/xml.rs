@@ -1,12 +1,16 @@
 //! XML: each text under the name of its element, each attribute under its own, comments and instructions by themselves.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use quick_xml::escape::{escape, partial_escape, unescape};
 
 use super::super::bytes::{at, cut, is_quote, skip};
-use super::{Texts, as_text};
+use super::key::Begun;
+use super::{Texts, as_text, names_what_is_beside, short};
 
 pub(super) fn redact(document: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
-    let mut writer = Writer { out: Vec::with_capacity(document.len()), open: Vec::new(), texts };
+    let mut writer = Writer { out: Vec::with_capacity(document.len()), open: Vec::new(), keys: BTreeMap::new(), texts };
     let mut position = 0;
     while position < document.len() {
         let rest = cut(document, position, document.len());
@@ -17,8 +21,10 @@ pub(super) fn redact(document: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
 
 struct Writer<'t, 'r> {
     out: Vec<u8>,
-    /// The names of the elements that are open.
+    /// The names of the elements that are open, as far as they are looked at.
     open: Vec<Vec<u8>>,
+    /// In texts of which elements a private key has begun.
+    keys: BTreeMap<Vec<u8>, Begun>,
     texts: &'t mut Texts<'r>,
 }
 
@@ -37,8 +43,8 @@ impl Writer<'_, '_> {
                 self.open.pop();
                 self.as_it_is(rest, end_of_tag(rest))
             }
-            // A document type has no text.
-            (b'<', b'!' | b'?') => self.as_it_is(rest, end_of_tag(rest)),
+            (b'<', b'!') => self.declaration(cut(rest, 0, end_of_tag(rest))),
+            (b'<', b'?') => self.as_it_is(rest, end_of_tag(rest)),
             (b'<', _) => self.tag(cut(rest, 0, end_of_tag(rest))),
             _ => self.text(cut(rest, 0, memchr::memchr(b'<', rest).unwrap_or(rest.len()))),
         }
@@ -49,14 +55,31 @@ impl Writer<'_, '_> {
         length
     }
 
+    /// A document type: its texts are what stands in quotation marks.
+    fn declaration(&mut self, declaration: &[u8]) -> usize {
+        let mut position = 0;
+        while let Some(quote) = memchr::memchr2(b'"', b'\'', cut(declaration, position, declaration.len())) {
+            let from = position + quote + 1;
+            let rest = cut(declaration, from, declaration.len());
+            let text = cut(rest, 0, memchr::memchr(at(declaration, from - 1), rest).unwrap_or(rest.len()));
+            let redacted = self.texts.plain(text);
+            self.out.extend_from_slice(cut(declaration, position, from));
+            self.out.extend_from_slice(redacted.as_deref().unwrap_or(text));
+            position = (from + text.len() + 1).min(declaration.len());
+            self.out.extend_from_slice(cut(declaration, from + text.len(), position));
+        }
+        self.out.extend_from_slice(cut(declaration, position, declaration.len()));
+        declaration.len()
+    }
+
     /// A text in which nothing is escaped, between its marks.
     fn between(&mut self, rest: &[u8], begin: &[u8], end: &[u8]) -> Option<usize> {
         let inner = rest.strip_prefix(begin)?;
         let inner = cut(inner, 0, memchr::memmem::find(inner, end)?);
         let is_text = begin.ends_with(b"[");
-        let name = self.open.last().filter(|_| is_text).cloned().unwrap_or_default();
         self.out.extend_from_slice(begin);
-        match self.texts.named(&name, inner).map(as_text) {
+        let redacted = if is_text { self.of_element(inner) } else { self.texts.plain(inner) };
+        match redacted.map(as_text) {
             // What ends a placeholder may be part of what ends the text.
             Some(redacted) if is_text => self.out.extend_from_slice(redacted.replace("]]>", "]]]]><![CDATA[>").as_bytes()),
             Some(redacted) => self.out.extend_from_slice(redacted.as_bytes()),
@@ -68,13 +91,23 @@ impl Writer<'_, '_> {
 
     /// Text of an element.
     fn text(&mut self, text: &[u8]) -> usize {
-        let name = self.open.last().cloned().unwrap_or_default();
-        let redacted = if text.trim_ascii().is_empty() { None } else { self.redacted(&name, text) };
-        match redacted {
+        let redacted = if text.trim_ascii().is_empty() { None } else { self.of_element(&unescaped(text)) };
+        match redacted.map(as_text) {
             Some(redacted) => self.out.extend_from_slice(partial_escape(redacted).as_bytes()),
             None => self.out.extend_from_slice(text),
         }
         text.len()
+    }
+
+    /// A text of the element that is open, not escaped, without its secrets, where it has any.
+    fn of_element(&mut self, text: &[u8]) -> Option<Vec<u8>> {
+        let name = self.open.last().cloned().unwrap_or_default();
+        let mut key = self.keys.remove(&name);
+        let redacted = self.texts.behind_key(&mut key, &name, text);
+        if let Some(key) = key {
+            self.keys.insert(name, key);
+        }
+        redacted
     }
 
     /// The first tag of an element, or its only one.
@@ -82,7 +115,7 @@ impl Writer<'_, '_> {
         let is_name = |byte: u8| !byte.is_ascii_whitespace() && !matches!(byte, b'/' | b'>' | b'=');
         let mut position = skip(tag, 1, usize::MAX, is_name);
         if !tag.ends_with(b"/>") {
-            self.open.push(local(cut(tag, 1, position)).to_vec());
+            self.open.push(short(local(cut(tag, 1, position))).to_vec());
         }
         self.out.extend_from_slice(cut(tag, 0, position));
         let mut beside = None;
@@ -115,21 +148,23 @@ impl Writer<'_, '_> {
             Some(name) if key.eq_ignore_ascii_case(b"value") => name.clone(),
             _ => key.to_vec(),
         };
-        if key == b"name" {
-            *beside = Some(value.to_vec());
+        let text = short(value);
+        if names_what_is_beside(key, text, beside.as_deref()) {
+            *beside = Some(text.to_vec());
         }
-        match self.redacted(&name, value) {
+        match self.texts.named(&name, &unescaped(value)).map(as_text) {
             // A reader takes a line end in an attribute for a space.
             Some(redacted) => self.out.extend_from_slice(escape(redacted).replace('\n', "&#10;").as_bytes()),
             None => self.out.extend_from_slice(value),
         }
     }
+}
 
-    /// An escaped text without its secrets, not escaped, where it has any.
-    fn redacted(&mut self, name: &[u8], escaped: &[u8]) -> Option<String> {
-        let text = std::str::from_utf8(escaped).ok().and_then(|text| unescape(text).ok());
-        let text = text.as_deref().map_or(escaped, str::as_bytes);
-        self.texts.named(name, text).map(as_text)
+/// An escaped text as it is without that.
+fn unescaped(escaped: &[u8]) -> Cow<'_, [u8]> {
+    match std::str::from_utf8(escaped).ok().and_then(|text| unescape(text).ok()) {
+        Some(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
+        _ => Cow::Borrowed(escaped),
     }
 }
 

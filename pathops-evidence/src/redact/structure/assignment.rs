@@ -56,12 +56,20 @@ pub(super) const KEYS: &[&str] = &[
 
 const SHORTEST: usize = 4;
 const LONGEST_NAME: usize = 64;
+/// All that a name can go on with.
+const LONGEST_SUFFIX: usize = 40;
 const LONGEST_WORD: usize = 256;
 const MOST_SPACES: usize = 8;
 
 /// Whether a name is that of a secret.
 pub(in super::super) fn names_a_secret(name: &[u8]) -> bool {
     KEYS.iter().any(|key| ends_with(name, key.as_bytes()))
+}
+
+/// The same of a name that may go on behind that.
+pub(super) fn names_a_secret_and_more(name: &[u8]) -> bool {
+    let from = name.len().saturating_sub(LONGEST_SUFFIX);
+    (from..=name.len()).any(|end| suffix(name, end) == name.len() && names_a_secret(cut(name, 0, end)))
 }
 
 /// What stands around a value, and says where it ends or whether it is one.

@@ -1,6 +1,6 @@
 //! What says who somebody is, in HTTP headers, in options of `curl`, `mysql` and `sshpass`, and in Docker's configuration.
 
-use super::super::bytes::{at, before, cut, is_name, is_quote, is_space, is_text, skip, skip_back};
+use super::super::bytes::{at, before, cut, ends_with, is_name, is_quote, is_space, is_text, skip, skip_back};
 use super::super::encoded::{decode_base64, is_base64};
 use super::super::span::{Label, Span};
 use super::assignment::closing;
@@ -12,6 +12,11 @@ const LIST: &[&[u8]] = &[b"digest", b"aws4-hmac-sha256", b"hawk", b"oauth", b"si
 
 /// No word of a language is as long.
 const LONG: usize = 256;
+
+/// Whether a name is that of a header whose value is found.
+pub(super) fn names_a_header(name: &[u8]) -> bool {
+    ends_with(name, b"authorization") || ends_with(name, b"cookie")
+}
 
 /// The value of a header: `Name: …`, `"name": "…"`, and `-H 'Name: …'`.
 fn value(line: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
