@@ -106,12 +106,14 @@ pub struct Ledger {
 #[derive(Clone, Debug)]
 struct Waiting {
     items: Arc<Vec<Item>>,
+    /// How many bytes they take in a batch.
+    bytes: u64,
     done: Arc<Mutex<Option<Vec<u64>>>>,
 }
 
 impl Waiting {
     fn of(items: Vec<Item>) -> Self {
-        Self { items: Arc::new(items), done: Arc::default() }
+        Self { bytes: batch::bytes_of(&items), items: Arc::new(items), done: Arc::default() }
     }
 
     /// The places of its items, once, where a checkpoint covers all of them.
@@ -253,17 +255,22 @@ impl Ledger {
     /// Appends what waits, from the front of the queue, in one batch. It leaves the queue when a checkpoint covers it: whoever stops
     /// waiting in the middle takes nobody's items along.
     async fn append_waiting(&self, cx: &OpContext, tip: &mut Tip) -> Result<()> {
-        let mut together: Vec<Waiting> = Vec::new();
-        let mut count = 0;
-        for waiting in self.queue().iter() {
-            if count > 0 && count + waiting.items.len() > MAX_BATCH {
-                break;
-            }
-            count += waiting.items.len();
-            together.push(waiting.clone());
-        }
+        let together = self.together();
         self.commit(cx, tip, &together).await?;
         self.publish(cx, tip).await
+    }
+
+    /// Those at the front of the queue who share a batch: so many that none of them is refused because of the others.
+    fn together(&self) -> Vec<Waiting> {
+        let queue = self.queue();
+        let sharing = batch::sharing(queue.iter().map(|waiting| waiting.bytes), batch::MAX_WRITTEN);
+        let mut count = 0;
+        let few = queue.iter().take(sharing).take_while(|waiting| {
+            let is_first = count == 0;
+            count += waiting.items.len();
+            is_first || count <= MAX_BATCH
+        });
+        few.cloned().collect()
     }
 
     /// Appends what of these items nobody has appended yet, behind all that others have.
@@ -427,7 +434,7 @@ impl Tip {
 /// The items of the batch whose first leaf is `start`, where there is one.
 pub(crate) async fn batch_at(cx: &OpContext, bucket: &dyn Bucket, start: u64) -> Result<Option<Vec<Item>>> {
     let key = named(tile::batch_key(start))?;
-    let Some(bytes) = bucket.read_within(cx, &key, batch::MAX_BYTES).await? else { return Ok(None) };
+    let Some(bytes) = bucket.read_within(cx, &key, batch::MAX_READ).await? else { return Ok(None) };
     batch::decode(&key, start, &bytes).map(Some)
 }
 

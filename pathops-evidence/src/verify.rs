@@ -233,7 +233,7 @@ pub struct Against<'r> {
 ///
 /// Memory grows with the log by the names of the evidence, of the snapshots and of the payloads, and by what refers to payloads that
 /// are gone. An object that has more bytes than belong under its name is spoilt: more than follow from the envelopes in a tile, 1 MiB in
-/// a checkpoint, 256 MiB in a batch, 1 MiB beside the snapshot that the log has where it has its number. A bucket that knows how
+/// a checkpoint, 1 GiB in a batch, 1 MiB beside the snapshot that the log has where it has its number. A bucket that knows how
 /// large an object is does not read such a one ([`Bucket::read_within`]).
 ///
 /// Of payloads, [`MAX_PAYLOAD_BYTES`] are read; [`verify_ledger_within`] reads more, or fewer.

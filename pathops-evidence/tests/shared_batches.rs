@@ -3,16 +3,17 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 
 use async_trait::async_trait;
 use futures_util::future::FutureExt as _;
 use pathops_core::adapter::{Bucket, ObjectVersion, Signer as _};
-use pathops_core::evidence::{Envelope, Signature};
+use pathops_core::evidence::{Envelope, Signature, TrustRoot};
 use pathops_core::memory::{MemoryBucket, MemorySigner};
 use pathops_core::{Error, ErrorKind, IdempotencyKey, ObjectKey, OpContext, Result};
 use pathops_evidence::ledger::{Item, Ledger, LogKey};
+use pathops_evidence::{Against, verify_ledger};
 
 fn cx() -> OpContext {
     OpContext::new(IdempotencyKey::new("test"))
@@ -39,6 +40,8 @@ struct Held {
     appending: Arc<AtomicBool>,
     clearing: Arc<AtomicBool>,
     unread: Arc<AtomicBool>,
+    /// How many bytes a batch may have that was read last.
+    within: Arc<AtomicU64>,
 }
 
 impl Held {
@@ -81,6 +84,13 @@ impl Bucket for Held {
             return Err(Error::new(ErrorKind::Unavailable, "read an object").on(key));
         }
         self.inner.read(cx, key).await
+    }
+
+    async fn read_within(&self, cx: &OpContext, key: &ObjectKey, most: u64) -> Result<Option<Vec<u8>>> {
+        if key.as_str().starts_with("log/batch/") {
+            self.within.store(most, Ordering::SeqCst);
+        }
+        self.read(cx, key).await
     }
 
     async fn list<'a>(
@@ -139,4 +149,19 @@ async fn what_a_checkpoint_covers_is_appended_whatever_fails_behind_it() {
     held.unread.store(false, Ordering::SeqCst);
     assert_eq!(ledger.append(&cx(), vec![item(1)]).await.unwrap(), [1]);
     assert_eq!(ledger.reader().checkpoint(&cx()).await.unwrap().unwrap().size, 2);
+}
+
+#[tokio::test]
+async fn as_large_batches_are_read_as_earlier_versions_have_written() {
+    let held = Held::default();
+    let ledger = open(&held).await;
+    let cx = cx();
+    ledger.append(&cx, vec![item(0)]).await.unwrap();
+    let (log, trust) = (key().identity(), TrustRoot::new([]));
+    let against = Against { log: &log, trust: &trust, known: &[], blobs: None, sealed: None };
+    held.within.store(0, Ordering::SeqCst);
+    ledger.reader().item(&cx, 0).await.unwrap().unwrap();
+    assert_eq!(held.within.swap(0, Ordering::SeqCst), 1 << 30, "by a reader");
+    verify_ledger(&cx, &held, against).await.unwrap();
+    assert_eq!(held.within.load(Ordering::SeqCst), 1 << 30, "by the verifier");
 }
