@@ -131,7 +131,7 @@ fn take(redactor: &Redactor, original: &[u8], format: Option<Format>, origin: &O
     if is_log(&text, format) {
         let mut nuls = Nuls::default();
         nuls.count(&text);
-        if let Some(why) = nuls.refusal() {
+        if let Some(why) = nuls.refusal(true) {
             return Err(origin.refuse(&why).advise(WRITE_UTF8));
         }
         let Redacted { bytes, removed } = redactor.redact(&text);

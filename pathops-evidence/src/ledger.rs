@@ -106,12 +106,29 @@ pub struct Ledger {
 #[derive(Clone, Debug)]
 struct Waiting {
     items: Arc<Vec<Item>>,
+    /// How many bytes they take in a batch.
+    bytes: u64,
     done: Arc<Mutex<Option<Vec<u64>>>>,
 }
 
 impl Waiting {
     fn of(items: Vec<Item>) -> Self {
-        Self { items: Arc::new(items), done: Arc::default() }
+        Self { bytes: batch::bytes_of(&items), items: Arc::new(items), done: Arc::default() }
+    }
+
+    /// The places of its items, once, where a checkpoint covers all of them.
+    fn told(&self) -> Option<Vec<u64>> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Tells the places where all of the items have one; whether they do.
+    fn tell(&self, places: &HashMap<Digest, u64>) -> bool {
+        let told: Option<Vec<u64>> = self.items.iter().map(|item| places.get(&leaf_hash(item.leaf())).copied()).collect();
+        let are_there = told.is_some();
+        if are_there {
+            *self.done.lock().unwrap_or_else(PoisonError::into_inner) = told;
+        }
+        are_there
     }
 }
 
@@ -182,14 +199,21 @@ impl Ledger {
     /// has lost a batch and the log was signed with another in its place; `Unavailable` where others append all the time, faster than
     /// this reads what they append, and none of it is appended; what the bucket answers.
     pub async fn append(&self, cx: &OpContext, items: Vec<Item>) -> Result<Vec<u64>> {
+        if items.is_empty() {
+            return Ok(Vec::new());
+        }
         let mine = Waiting::of(items);
         self.queue().push_back(mine.clone());
         let mut tip = self.tip.lock().await;
         loop {
-            if let Some(places) = mine.done.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            if let Some(places) = mine.told() {
                 return Ok(places);
             }
             if let Err(error) = self.append_waiting(cx, &mut tip).await {
+                // What follows on the checkpoint that covers them is not theirs.
+                if let Some(places) = mine.told() {
+                    return Ok(places);
+                }
                 self.queue().retain(|waiting| !Arc::ptr_eq(&waiting.done, &mine.done));
                 return Err(error);
             }
@@ -228,27 +252,25 @@ impl Ledger {
         &*self.bucket
     }
 
-    /// Appends what waits, from the front of the queue, in one batch. It leaves the queue when it is done: whoever stops
+    /// Appends what waits, from the front of the queue, in one batch. It leaves the queue when a checkpoint covers it: whoever stops
     /// waiting in the middle takes nobody's items along.
     async fn append_waiting(&self, cx: &OpContext, tip: &mut Tip) -> Result<()> {
-        let mut together: Vec<Waiting> = Vec::new();
-        let mut count = 0;
-        for waiting in self.queue().iter() {
-            if count > 0 && count + waiting.items.len() > MAX_BATCH {
-                break;
-            }
-            count += waiting.items.len();
-            together.push(waiting.clone());
-        }
+        let together = self.together();
         self.commit(cx, tip, &together).await?;
-        let places = |items: &[Item]| items.iter().filter_map(|item| tip.places.get(&leaf_hash(item.leaf())).copied()).collect();
-        let places: Vec<Vec<u64>> = together.iter().map(|waiting| places(&waiting.items)).collect();
-        self.publish(cx, tip).await?;
-        for (waiting, places) in together.iter().zip(places) {
-            *waiting.done.lock().unwrap_or_else(PoisonError::into_inner) = Some(places);
-        }
-        self.queue().retain(|waiting| !together.iter().any(|done| Arc::ptr_eq(&done.done, &waiting.done)));
-        Ok(())
+        self.publish(cx, tip).await
+    }
+
+    /// Those at the front of the queue who share a batch: so many that none of them is refused because of the others.
+    fn together(&self) -> Vec<Waiting> {
+        let queue = self.queue();
+        let sharing = batch::sharing(queue.iter().map(|waiting| waiting.bytes), batch::MAX_WRITTEN);
+        let mut count = 0;
+        let few = queue.iter().take(sharing).take_while(|waiting| {
+            let is_first = count == 0;
+            count += waiting.items.len();
+            is_first || count <= MAX_BATCH
+        });
+        few.cloned().collect()
     }
 
     /// Appends what of these items nobody has appended yet, behind all that others have.
@@ -323,11 +345,18 @@ impl Ledger {
                 }
             }
             tip.published = Some(checkpoint);
-            tip.places.clear();
+            self.tell_waiting(tip);
             most = most.saturating_sub(self.take_up(cx, tip, most, &HashSet::new()).await?);
         }
         self.clear_parts(cx, tip).await;
         Ok(())
+    }
+
+    /// Tells those who wait for what the checkpoint covers now, before anything else can fail or be dropped: what it covers is known by
+    /// its places only until then, and would be appended again.
+    fn tell_waiting(&self, tip: &mut Tip) {
+        self.queue().retain(|waiting| !waiting.tell(&tip.places));
+        tip.places.clear();
     }
 
     /// Publishes a checkpoint unless a later one is there; `false` where another writer was faster. One that is not the `known` one,
@@ -405,7 +434,7 @@ impl Tip {
 /// The items of the batch whose first leaf is `start`, where there is one.
 pub(crate) async fn batch_at(cx: &OpContext, bucket: &dyn Bucket, start: u64) -> Result<Option<Vec<Item>>> {
     let key = named(tile::batch_key(start))?;
-    let Some(bytes) = bucket.read_within(cx, &key, batch::MAX_BYTES).await? else { return Ok(None) };
+    let Some(bytes) = bucket.read_within(cx, &key, batch::MAX_READ).await? else { return Ok(None) };
     batch::decode(&key, start, &bytes).map(Some)
 }
 

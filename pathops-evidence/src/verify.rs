@@ -17,7 +17,7 @@ use crate::ledger::{LogIdentity, MAX_NOTE_BYTES, NoteError, batch_at, checkpoint
 use crate::retention::{SealedBlobs, Tombstones};
 
 use holders::Holders;
-use payloads::{LOCKED, NO_BLOBS, Payloads, Stores};
+use payloads::{LOCKED, NO_BLOBS, Payloads, Stores, may_have_lost_keys};
 use repeated::Repeated;
 use streams::{Seen, UNNUMBERED};
 
@@ -131,7 +131,8 @@ impl Verification {
 
     /// Takes it that whoever asks has the keys of payloads that are encrypted, which they have looked for at `place`. Where there are
     /// none, so that it was left out whether they open these payloads, that is missing now: nobody here can read them, and no tombstone
-    /// says why.
+    /// says why. So it is with payloads that begin as encrypted ones do and have no key, where it is not signed whether they are encrypted:
+    /// earlier versions did not sign that, and a key of one may be lost.
     ///
     /// ```
     /// use pathops_evidence::{Verdict, Verification};
@@ -143,8 +144,10 @@ impl Verification {
     /// assert_eq!(held.verdict(), Verdict::NotVerified);
     /// ```
     pub fn require_payload_keys(&mut self, place: impl std::fmt::Display) {
-        let is_locked = |it: &String| it.starts_with(LOCKED);
-        let (locked, left_out): (Vec<_>, Vec<_>) = std::mem::take(&mut self.left_out).into_iter().partition(is_locked);
+        let (unsaid, left_out): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.left_out).into_iter().partition(|it: &String| may_have_lost_keys(it));
+        self.missing.extend(unsaid.into_iter().map(|what| format!("{what}; no key of them is at {place}")));
+        let (locked, left_out): (Vec<_>, Vec<_>) = left_out.into_iter().partition(|it: &String| it.starts_with(LOCKED));
         self.left_out = left_out;
         self.missing.extend(locked.into_iter().map(|what| format!("{what}: there are none at {place}")));
     }
@@ -233,7 +236,7 @@ pub struct Against<'r> {
 ///
 /// Memory grows with the log by the names of the evidence, of the snapshots and of the payloads, and by what refers to payloads that
 /// are gone. An object that has more bytes than belong under its name is spoilt: more than follow from the envelopes in a tile, 1 MiB in
-/// a checkpoint, 256 MiB in a batch, 1 MiB beside the snapshot that the log has where it has its number. A bucket that knows how
+/// a checkpoint, 1 GiB in a batch, 1 MiB beside the snapshot that the log has where it has its number. A bucket that knows how
 /// large an object is does not read such a one ([`Bucket::read_within`]).
 ///
 /// Of payloads, [`MAX_PAYLOAD_BYTES`] are read; [`verify_ledger_within`] reads more, or fewer.

@@ -180,6 +180,11 @@ async fn what_an_earlier_version_has_signed_verifies_as_far_as_it_says_anything(
     looks(1).await;
     let kept = store.bucket.objects().remove(&key_of(&sealed)).unwrap();
     looks(2).await;
+    // Whoever has the keys asks for more: one may be lost.
+    let mut held = store.verify().await;
+    held.require_payload_keys("the keys");
+    assert_eq!((held.verdict(), held.missing.len(), left_out(&held)), (Verdict::NotVerified, 1, None), "{held}");
+    assert!(held.missing[0].contains("have lost a key") && held.missing[0].ends_with("no key of them is at the keys"), "{held}");
     // One that has a key was encrypted, and the key has to be its own.
     store.bucket.objects().insert(key_of(&sealed), b"no key".to_vec());
     assert_eq!(store.verify().await.verdict(), Verdict::Failed);

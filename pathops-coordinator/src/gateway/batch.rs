@@ -84,18 +84,23 @@ impl Batch {
         Place { batch: self, number }
     }
 
-    /// This one and, as far as there is room beside it, those that have waited longest.
+    /// This one and, as far as there is room beside it, those that have waited longest. One that is too large for that keeps out nobody
+    /// behind it.
     fn first(&self, own: u64) -> Vec<(u64, Arrival)> {
         let waiting = self.waiting();
         let unanswered = waiting.all.iter().filter(|(_, it)| it.answer.is_none());
         let (own, others): (Vec<_>, Vec<_>) = unanswered.partition(|(number, _)| **number == own);
         let bytes_of = |it: &Waits| it.arrival.body.len();
         let mut bytes: usize = own.iter().map(|(_, it)| bytes_of(it)).sum();
-        let fit = others.into_iter().take(AT_ONCE - 1).take_while(|(_, it)| {
-            bytes = bytes.saturating_add(bytes_of(it));
-            bytes <= BYTES_AT_ONCE
+        let fit = others.into_iter().filter(|(_, it)| {
+            let together = bytes.saturating_add(bytes_of(it));
+            let fits = together <= BYTES_AT_ONCE;
+            if fits {
+                bytes = together;
+            }
+            fits
         });
-        let mut batch: Vec<_> = fit.chain(own).map(|(number, it)| (*number, it.arrival.clone())).collect();
+        let mut batch: Vec<_> = fit.take(AT_ONCE - 1).chain(own).map(|(number, it)| (*number, it.arrival.clone())).collect();
         batch.sort_by_key(|(number, _)| *number);
         batch
     }

@@ -85,22 +85,47 @@ impl Encoding {
     }
 }
 
-/// Counts what no text has in UTF-8, and a text in UTF-16 in every other place.
+/// Counts what no text has in UTF-8, and a text in UTF-16 in every other place: window after window, since such a text may stand
+/// behind another.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Nuls {
+    /// In the window that is not full yet.
     nuls: usize,
     bytes: usize,
+    /// How many windows were full.
+    windows: u64,
+    found: bool,
 }
+
+/// How many bytes are looked at together.
+const WINDOW: usize = 64 << 10;
+
+/// How many bytes behind the last full window are enough to say anything.
+const ENOUGH: usize = 1 << 10;
 
 impl Nuls {
     pub(super) fn count(&mut self, piece: &[u8]) {
-        self.nuls += memchr::memchr_iter(0, piece).count();
-        self.bytes += piece.len();
+        let mut left = piece;
+        while !left.is_empty() {
+            let (now, rest) = left.split_at(left.len().min(WINDOW - self.bytes));
+            self.nuls += memchr::memchr_iter(0, now).count();
+            self.bytes += now.len();
+            if self.bytes == WINDOW {
+                let (windows, found) = (self.windows + 1, self.found || self.are_many());
+                *self = Self { nuls: 0, bytes: 0, windows, found };
+            }
+            left = rest;
+        }
     }
 
-    /// Why it is no log, where it is none.
-    pub(super) fn refusal(self) -> Option<&'static str> {
-        let is_mostly = self.nuls > self.bytes / 4;
+    fn are_many(self) -> bool {
+        self.nuls > self.bytes / 4
+    }
+
+    /// Why it is no log, where it is none by what has come so far: at its end what is behind the last full window counts, too.
+    pub(super) fn refusal(self, has_ended: bool) -> Option<&'static str> {
+        let is_judged = has_ended && (self.windows == 0 || self.bytes >= ENOUGH);
+        let is_mostly = self.found || (is_judged && self.are_many());
         is_mostly.then_some("it is full of NUL bytes, as text in UTF-16 or UTF-32 is, and no secret would be found in it")
     }
 }
@@ -147,5 +172,31 @@ mod tests {
         let mut out = encoding.push(b"\xff\xfe\x00\xd8a\0\x00\xd8");
         out.extend(encoding.finish());
         assert_eq!((String::from_utf8(out).unwrap().as_str(), encoding.replaced), ("\u{fffd}a\u{fffd}", 2));
+    }
+
+    #[test]
+    fn what_is_full_of_nuls_is_found_wherever_it_stands_and_as_soon_as_it_can_be() {
+        let (text, wide) = (b"ready\n".repeat(10_000), b"s\0e\0c\0r\0e\0t\0".repeat(8_000));
+        let (text, wide, few) = (text.as_slice(), wide.as_slice(), b"\0\0\0".as_slice());
+        for (what, parts, is_refused) in [
+            ("text", vec![text], false),
+            ("as a shell appends it", vec![text, wide], true),
+            ("before other text", vec![wide, text, text], true),
+            ("between other text", vec![text, wide, wide, text], true),
+            ("few bytes", vec![&wide[..6]], true),
+            ("few bytes behind a window of text", vec![text, &text[..WINDOW - 60_000], few], false),
+            ("a few among many", vec![text, few, text], false),
+        ] {
+            for size in [1_000, WINDOW, 1 << 20] {
+                let mut nuls = Nuls::default();
+                parts.concat().chunks(size).for_each(|piece| nuls.count(piece));
+                assert_eq!(nuls.refusal(true).is_some(), is_refused, "{what}");
+            }
+        }
+        let mut nuls = Nuls::default();
+        nuls.count(&wide[..WINDOW - 2]);
+        assert!(nuls.refusal(false).is_none());
+        nuls.count(&wide[..2]);
+        assert!(nuls.refusal(false).is_some());
     }
 }

@@ -20,8 +20,9 @@ use crate::{Draft, Sealer};
 /// ([`Ingested::replaced`]).
 ///
 /// # Errors
-/// `Invalid` where there is nothing in it, or it is full of NUL bytes: then nothing is stored; where a subject has no digest, or the attester is PathOps itself;
-/// what the stream, the signer, the blob store and the ledger answer.
+/// `Invalid` where there is nothing in it, or it is full of NUL bytes: no blob is stored then. That it is full of them is told as soon as
+/// 64 KiB are, so that a store which keeps pieces of a blob before all of it is there has kept none of a log that begins so. `Invalid` also
+/// where a subject has no digest, or the attester is PathOps itself; what the stream, the signer, the blob store and the ledger answer.
 pub async fn ingest_log(
     cx: &OpContext,
     sealer: &Sealer,
@@ -91,13 +92,11 @@ impl ByteStream for Redacting {
             if let Some(chunk) = self.log.next().await? {
                 let chunk = self.encoding.push(&chunk);
                 self.nuls.count(&chunk);
+                check(&self.name, self.nuls, false)?;
                 stream.push(&chunk, &mut redacted);
                 self.text.push(&redacted, &mut out);
             } else if let Some(mut stream) = self.stream.take() {
-                if let Some(why) = self.nuls.refusal() {
-                    let error = Error::new(ErrorKind::Invalid, "take a log in").on(&self.name).because(why);
-                    return Err(error.advise(WRITE_UTF8));
-                }
+                check(&self.name, self.nuls, true)?;
                 stream.push(&self.encoding.finish(), &mut redacted);
                 ended = Some(stream.finish(&mut redacted));
                 self.text.push(&redacted, &mut out);
@@ -116,6 +115,14 @@ impl ByteStream for Redacting {
         }
         Ok(Some(out).filter(|out| !out.is_empty()))
     }
+}
+
+/// That a log is not full of NUL bytes.
+fn check(name: &str, nuls: Nuls, has_ended: bool) -> Result<()> {
+    nuls.refusal(has_ended).map_or(Ok(()), |why| {
+        let error = Error::new(ErrorKind::Invalid, "take a log in").on(name).because(why);
+        Err(error.advise(WRITE_UTF8))
+    })
 }
 
 /// Makes UTF-8 of a text that comes in pieces.

@@ -113,7 +113,7 @@ impl<'b> Audit<'b> {
     async fn next_batch(&mut self, cx: &OpContext, index: u64) -> Result<bool> {
         let key = named(tile::batch_key(index))?;
         self.strays(cx, Some(&key)).await?;
-        let items = match self.read(cx, &key, batch::MAX_BYTES).await? {
+        let items = match self.read(cx, &key, batch::MAX_READ).await? {
             Err(why) => Err(why),
             Ok(None) => Err("it is missing".to_owned()),
             Ok(Some(bytes)) => batch::decode(&key, index, &bytes).map_err(|error| error.to_string()),

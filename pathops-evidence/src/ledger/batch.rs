@@ -11,8 +11,14 @@ const KEYS: u32 = 1;
 /// And of one that has an item with certificates.
 const CERTIFICATES: u32 = 2;
 
-/// How many bytes a batch has at most: 64 KiB for each of the items that share one at most.
-pub(super) const MAX_BYTES: u64 = 256 << 20;
+/// How many bytes a batch has at most that is written: 64 KiB for each of the items that share one at most.
+pub(super) const MAX_WRITTEN: u64 = 256 << 20;
+
+/// And one that is read: so large ones were written by earlier versions.
+pub(super) const MAX_READ: u64 = 1 << 30;
+
+/// How many bytes a batch has at most beside its items.
+const AROUND: u64 = 64;
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -24,7 +30,41 @@ struct Batch<'b> {
 }
 
 pub(super) fn encode(start: u64, items: &[Item]) -> Result<Vec<u8>> {
-    encode_within(start, items, MAX_BYTES)
+    encode_within(start, items, MAX_WRITTEN)
+}
+
+/// How many of the bytes of a batch these items take, what is around all of them left aside.
+pub(super) fn bytes_of(items: &[Item]) -> u64 {
+    let of_one = |item: &Item| {
+        let mut counted = Counted(1);
+        // What cannot be written shares no batch, and is refused where it is to be.
+        serde_json::to_writer(&mut counted, &Written::from(&item.stored)).map_or(u64::MAX, |()| counted.0)
+    };
+    items.iter().map(of_one).fold(0, u64::saturating_add)
+}
+
+/// How many callers may share a batch whose items take so many bytes each, from the first on, which always does.
+pub(super) fn sharing(bytes: impl IntoIterator<Item = u64>, most: u64) -> usize {
+    let mut all = AROUND;
+    let fit = bytes.into_iter().enumerate().take_while(|(place, bytes)| {
+        all = all.saturating_add(*bytes);
+        *place == 0 || all <= most
+    });
+    fit.count()
+}
+
+/// Bytes that are counted, and not kept.
+struct Counted(u64);
+
+impl std::io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn encode_within(start: u64, items: &[Item], most: u64) -> Result<Vec<u8>> {
@@ -115,6 +155,21 @@ mod tests {
         let (items, bytes) = ([item(0, false)], encode(7, &[item(0, false)]).unwrap());
         assert_eq!(encode_within(7, &items, bytes.len() as u64).unwrap(), bytes);
         assert_eq!(encode_within(7, &items, bytes.len() as u64 - 1).unwrap_err().kind(), ErrorKind::Invalid);
+    }
+
+    #[test]
+    fn those_who_share_a_batch_stay_below_its_bound() {
+        let all = [vec![item(0, false)], vec![item(1, true), item(2, false)], vec![item(3, true)]];
+        let bytes = all.each_ref().map(|items| bytes_of(items));
+        for together in 1..=all.len() {
+            let written = encode(u64::MAX, &all[..together].concat()).unwrap().len() as u64;
+            let counted = AROUND + bytes[..together].iter().sum::<u64>();
+            assert!((written..written + AROUND).contains(&counted), "{counted} counted, and {written} written");
+            assert_eq!(sharing(bytes, counted), together);
+            assert_eq!(sharing(bytes, counted - 1), (together - 1).max(1), "the first is never left out");
+        }
+        assert_eq!(sharing([u64::MAX, 1], u64::MAX - 1), 1);
+        assert_eq!(sharing([0_u64; 0], 1), 0);
     }
 
     #[test]

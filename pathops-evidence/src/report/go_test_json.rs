@@ -1,7 +1,8 @@
 //! `go test -json` (<https://pkg.go.dev/cmd/test2json>), with the events of builds that Go 1.24 added.
 //!
 //! A package that fails without a test of it failing (a panic, a build that breaks, a time-out) is a failure of its own:
-//! `package (package)`. Each package and each test must have an end.
+//! `package (package)`. Each package and each test must have an end, each time that it begins, and a package behind all that its tests
+//! say: Go before 1.20 does not say where one begins.
 //!
 //! A build that fails is told by the package that it fails; where none tells of it (the stream was cut, or two were put together), it
 //! is a failure of its own package. With `-count` and in reruns a test ends several times: it is flaky where it passed and failed, and
@@ -51,18 +52,21 @@ type Key = (String, String);
 struct Run {
     begun: u64,
     ended: u64,
+    /// Of a package, whether a test of it has said something since it ended.
+    goes_on: bool,
     outcome: Option<Outcome>,
 }
 
 impl Run {
     fn end(&mut self, outcome: Outcome) {
         self.ended += 1;
+        self.goes_on = false;
         self.outcome = Some(self.outcome.map_or(outcome, |earlier| both(earlier, outcome)));
     }
 
     /// How it ended as a whole; `None` where an end is missing.
     fn outcome(&self) -> Option<Outcome> {
-        self.outcome.filter(|_| self.begun <= self.ended)
+        self.outcome.filter(|_| self.begun <= self.ended && !self.goes_on)
     }
 }
 
@@ -115,12 +119,12 @@ fn read(input: &Input<'_>) -> Result<TestReport, Fail> {
             other => return Err(Fail::malformed(Place::Line(number), format!("the action `{other}` is not known"))),
         };
         if !line.test.is_empty() {
-            runs.entry((line.package.clone(), String::new())).or_default();
+            runs.entry((line.package.clone(), String::new())).or_default().goes_on = true;
         } else if outcome == Some(Outcome::Failed) {
             builds.told.extend([line.package.clone(), line.failed_build]);
         }
         let run = runs.entry((line.package, line.test)).or_default();
-        run.begun += u64::from(line.action == "run");
+        run.begun += u64::from(matches!(line.action.as_str(), "start" | "run"));
         if let Some(outcome) = outcome {
             run.end(outcome);
         }

@@ -3,7 +3,7 @@
 //!
 //! Checks and thresholds each are one check. A check that never ran, and a threshold over a metric that was never measured,
 //! have not passed, whatever k6 says. Of what was never measured k6 writes zeros; so where a metric does not say how often it was
-//! measured, one that is zero throughout counts as never measured. With `--summary-export` a threshold's `true` means that it was
+//! measured, one that is zero throughout counts as never measured, unless it is a gauge: zero is often what one is to be. With `--summary-export` a threshold's `true` means that it was
 //! *crossed*.
 //!
 //! The summary that k6 writes with `--new-machine-readable-summary` since 1.5 does not tell of thresholds at all: a load test that
@@ -89,7 +89,9 @@ fn read(input: &Input<'_>) -> Result<Vec<ProbeCheck>, Fail> {
         }
         let Some(Value::Object(thresholds)) = metric.get("thresholds") else { continue };
         let counted = ["count", "passes", "fails"].iter().filter_map(|key| values.get(*key)).copied().reduce(|a, b| a + b);
-        let measured = counted.map_or_else(|| values.values().any(|value| *value != 0.0), |counted| counted > 0.0);
+        // Of those that do not count, a gauge alone has a last value.
+        let may_be_measured = || values.contains_key("value") || values.values().any(|value| *value != 0.0);
+        let measured = counted.map_or_else(may_be_measured, |counted| counted > 0.0);
         // In one order, however the JSON reader was built.
         for (threshold, verdict) in thresholds.iter().collect::<BTreeMap<_, _>>() {
             let held = match verdict {

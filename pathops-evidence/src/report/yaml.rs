@@ -36,16 +36,29 @@ fn refusal(error: &serde_saphyr::Error) -> Fail {
     Fail::new(if limit { Fault::TooLarge } else { Fault::Malformed }, place, format!("no YAML: {first}"))
 }
 
-/// What documents are in JSON: several of them are a list.
+/// What documents are in JSON: several of them, and what is in those that are lists, are one list. It goes on where one of those does.
 pub(super) fn in_json(documents: &[Value]) -> Value {
     match documents {
         [one] => one.clone(),
-        several => Value::Object(Map::from_iter([
-            ("kind".to_owned(), Value::from("List")),
-            ("metadata".to_owned(), Value::Object(Map::new())),
-            ("items".to_owned(), Value::Array(several.to_vec())),
-        ])),
+        several => {
+            let items = several.iter().flat_map(|document| listed(document).unwrap_or(std::slice::from_ref(document)));
+            let goes_on = |next: &&Value| next.as_str().is_some_and(|next| !next.is_empty());
+            let lists = several.iter().filter(|document| listed(document).is_some());
+            let next = lists.filter_map(|list| list.pointer("/metadata/continue")).find(goes_on);
+            let metadata = Map::from_iter(next.map(|next| ("continue".to_owned(), next.clone())));
+            Value::Object(Map::from_iter([
+                ("kind".to_owned(), Value::from("List")),
+                ("metadata".to_owned(), Value::Object(metadata)),
+                ("items".to_owned(), Value::Array(items.cloned().collect())),
+            ]))
+        }
     }
+}
+
+/// What is in a list, of any kind.
+fn listed(document: &Value) -> Option<&[Value]> {
+    let items = document.get("items")?.as_array()?;
+    text(document, "kind").ends_with("List").then_some(items.as_slice())
 }
 
 /// How sure a format is of a report in YAML that holds its own objects alone, or beside those of others: then each is as likely, and no

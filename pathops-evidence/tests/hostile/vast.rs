@@ -208,7 +208,7 @@ struct Vast {
 }
 
 impl Vast {
-    const BYTES: u64 = 1 << 30;
+    const BYTES: u64 = (1 << 30) + 1;
 
     fn of(inner: &MemoryBucket, vast: impl IntoIterator<Item = ObjectKey>) -> Self {
         Self { inner: inner.clone(), vast: vast.into_iter().collect(), refused: AtomicUsize::new(0) }

@@ -81,6 +81,17 @@ async fn a_log_that_says_nothing_is_refused_and_nothing_is_stored() {
     }
 }
 
+#[tokio::test]
+async fn a_log_that_is_full_of_nuls_is_refused_before_much_of_it_is_read() {
+    let store = Store::new().await;
+    let (given, left) = (Arc::new(AtomicUsize::new(0)), vec![b"s\0e\0c\0r\0e\0t\0\n\0".repeat(500); 100]);
+    let log = Box::new(Pieces { left, given: given.clone() });
+    let error = ingest_log(&cx(), &store.sealer, &Arc::new(Redactor::new([]).unwrap()), log, &origin()).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Invalid && error.to_string().contains("full of NUL bytes"), "{error}");
+    let given = given.load(Ordering::Relaxed);
+    assert!(given < 80_000, "{given} bytes were read");
+}
+
 /// Keeps nothing but what was ever held back of a stream, at most: what came in and did not go out.
 #[derive(Debug)]
 struct Measuring {

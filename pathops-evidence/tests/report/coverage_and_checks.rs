@@ -101,6 +101,15 @@ fn k6_that_measured_nothing_has_not_passed() {
         assert!(!trend(zeros), "{zeros}");
         assert!(trend(counted) && trend(&zeros.replace(r#""avg": 0"#, r#""avg": 0.5"#)), "{counted}");
     }
+    for (gauge, held) in [
+        (r#""value": 0, "min": 0, "max": 0"#, "false"),
+        (r#""type": "gauge", "values": {"value": 0, "min": 0, "max": 0}"#, r#"{"ok": true}"#),
+    ] {
+        let metrics = format!(r#""queue": {{{gauge}, "thresholds": {{"value==0": {held}}}}}"#);
+        assert!(checks(read(Format::K6Summary, &summary("", &metrics)))[0].passed, "{gauge}");
+    }
+    let no_rate = r#""rate": {"value": 0, "passes": 0, "fails": 0, "thresholds": {"rate<0.1": false}}"#;
+    assert!(!checks(read(Format::K6Summary, &summary("", no_rate)))[0].passed);
     assert_eq!(checks(read(Format::K6Summary, &summary("", ""))), []);
     let more = r#""checks": {"values": {"passes": 1, "fails": 1}}"#;
     refuse(Format::K6Summary, &summary("", more), Fault::Inconsistent, "more failed checks than it lists");

@@ -57,11 +57,14 @@ fn kubernetes_events_in_yaml() {
     let new = "apiVersion: events.k8s.io/v1\nkind: Event\nmetadata:\n  name: y\ntype: Normal\nreason: Started\n\
         regarding:\n  kind: Pod\n  name: p\n";
     let items = format!("- {}\n- {}\n", event.trim_end().replace('\n', "\n  "), new.trim_end().replace('\n', "\n  "));
+    let list = format!("apiVersion: v1\nitems:\n{items}kind: List\nmetadata:\n  resourceVersion: \"\"\n");
     for (text, warnings) in [
         (event.to_owned(), vec![true]),
         (new.to_owned(), vec![false]),
+        (format!("{list}---\n{list}"), vec![true, false, true, false]),
+        (format!("{event}---\n{}", list.replace("kind: List", "kind: EventList")), vec![true, true, false]),
         (format!("{event}---\n{new}"), vec![true, false]),
-        (format!("apiVersion: v1\nitems:\n{items}kind: List\nmetadata:\n  resourceVersion: \"\"\n"), vec![true, false]),
+        (list.clone(), vec![true, false]),
         (format!("apiVersion: v1\nitems:\n{items}kind: EventList\nmetadata: {{}}\n"), vec![true, false]),
     ] {
         assert_eq!(recognise(text.as_bytes()), Ok(Format::KubernetesEvents), "{text}");
@@ -93,6 +96,9 @@ fn kubernetes_events_that_are_not_all_or_no_events() {
     refuse(Format::KubernetesEvents, &list(r#""metadata": {}"#), Fault::Malformed, "`/items`: it is missing");
     let pod = r#"{"kind": "List", "items": [{"kind": "Pod", "involvedObject": {}}]}"#;
     refuse(Format::KubernetesEvents, pod, Fault::Malformed, "`/items/0`: it is a `Pod`");
+    let first = "apiVersion: v1\nkind: EventList\nitems: []\nmetadata:\n  continue: abc\n";
+    let both = format!("{first}---\n{}", first.replace("abc", "\"\""));
+    refuse(Format::KubernetesEvents, &both, Fault::Paged, "`/metadata/continue`");
     refuse(Format::KubernetesEvents, r#"{"kind": "Pod"}"#, Fault::Malformed, "`Pod` is no list of events");
 }
 

@@ -296,6 +296,19 @@ fn go_test_json_that_lost_something() {
     refuse(Format::GoTestJson, &line("faint", "T"), Fault::Malformed, "`faint` is not known");
 }
 
+/// Two streams in one file, of which the second was cut behind the end of a test.
+#[test]
+fn go_test_json_whose_package_began_again_and_has_no_second_end() {
+    let line = |action: &str, test: &str| format!(r#"{{"Action":"{action}","Package":"p","Test":"{test}"}}"#);
+    let (start, run, pass, end) = (line("start", ""), line("run", "T"), line("pass", "T"), line("pass", ""));
+    for (start, cut) in [(start.as_str(), vec![&run, &pass]), (start.as_str(), vec![]), ("", vec![&run, &pass])] {
+        let once = [start, &run, &pass, &end].join("\n");
+        let again = [vec![once.as_str(), start], cut.into_iter().map(String::as_str).collect()].concat().join("\n");
+        refuse(Format::GoTestJson, &again, Fault::Truncated, "package `p` has no end");
+        assert_eq!(tests(read(Format::GoTestJson, &[again.as_str(), &end].join("\n"))).passed, ["p::T"]);
+    }
+}
+
 /// `-count=2`: each test runs twice, its package ends once.
 #[test]
 fn go_test_json_of_tests_that_run_several_times() {
