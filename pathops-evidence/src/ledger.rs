@@ -203,6 +203,7 @@ impl Ledger {
             return Ok(Vec::new());
         }
         let mine = Waiting::of(items);
+        batch::check(mine.bytes)?;
         self.queue().push_back(mine.clone());
         let mut tip = self.tip.lock().await;
         loop {

@@ -327,6 +327,19 @@ async fn many_items_cost_one_listing_of_the_batches() {
     assert_eq!(machine.called("list"), 1);
 }
 
+/// One caller has appended more at once than several share, and something lies nearer to the leaf than where that begins.
+#[tokio::test]
+async fn an_item_of_a_large_batch_is_found_behind_what_is_no_batch() {
+    let machine = Machine::default();
+    machine.open().await.append(&cx(), (0..6_000).map(unsigned).collect()).await.unwrap();
+    for stray in [5_000, 5_400] {
+        machine.inner.objects().insert(name(&format!("log/batch/{stray:020}")), b"{}".to_vec());
+        for leaf in [5_500, 4_999, 5_999] {
+            assert_eq!(machine.reader().item(&cx(), leaf).await.unwrap(), Some(unsigned(leaf)), "leaf {leaf}");
+        }
+    }
+}
+
 /// A writer, one leaf in its log, and another one that gets in before it.
 async fn overtaken(times: usize, batches: usize) -> (Machine, Ledger) {
     let machine = Machine::default();

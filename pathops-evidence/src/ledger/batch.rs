@@ -43,6 +43,13 @@ pub(super) fn bytes_of(items: &[Item]) -> u64 {
     items.iter().map(of_one).fold(0, u64::saturating_add)
 }
 
+/// That what takes so many bytes can be appended at once: nothing is ever to wait for its turn that would be refused then, since it may be
+/// another's turn.
+pub(super) fn check(bytes: u64) -> Result<()> {
+    let with_all = bytes.saturating_add(AROUND);
+    if with_all > MAX_WRITTEN { Err(too_large(with_all, MAX_WRITTEN)) } else { Ok(()) }
+}
+
 /// How many callers may share a batch whose items take so many bytes each, from the first on, which always does.
 pub(super) fn sharing(bytes: impl IntoIterator<Item = u64>, most: u64) -> usize {
     let mut all = AROUND;
@@ -71,11 +78,14 @@ fn encode_within(start: u64, items: &[Item], most: u64) -> Result<Vec<u8>> {
     let items: Vec<_> = items.iter().map(|item| Written::from(&item.stored)).collect();
     let bytes = to_vec(&Batch { format: format(&items), start, items })?;
     if bytes.len() as u64 > most {
-        let why = format!("together it has {} bytes, and what is appended at once has at most {most}", bytes.len());
-        let error = Error::new(ErrorKind::Invalid, "append to the ledger").because(why);
-        return Err(error.advise("append less at once"));
+        return Err(too_large(bytes.len() as u64, most));
     }
     Ok(bytes)
+}
+
+fn too_large(bytes: u64, most: u64) -> Error {
+    let why = format!("together it has {bytes} bytes, and what is appended at once has at most {most}");
+    Error::new(ErrorKind::Invalid, "append to the ledger").because(why).advise("append less at once")
 }
 
 /// The first form that can hold these: others read what is without certificates as ever.
@@ -169,6 +179,10 @@ mod tests {
             assert_eq!(sharing(bytes, counted - 1), (together - 1).max(1), "the first is never left out");
         }
         assert_eq!(sharing([u64::MAX, 1], u64::MAX - 1), 1);
+        check(MAX_WRITTEN - AROUND).unwrap();
+        for bytes in [MAX_WRITTEN - AROUND + 1, u64::MAX] {
+            assert_eq!(check(bytes).unwrap_err().kind(), ErrorKind::Invalid);
+        }
         assert_eq!(sharing([0_u64; 0], 1), 0);
     }
 
