@@ -83,10 +83,10 @@ impl Application {
     /// The dry commit of a hydrated one: that of the hydration which made it, or else the last one's, of which it is a merge.
     fn dry_of(&self, hydrated: &str) -> Option<&String> {
         let status = &self.status.source_hydrator;
-        let operations = [&status.current_operation, &status.last_successful_operation].into_iter().flatten();
+        let mut operations = [&status.last_successful_operation, &status.current_operation].into_iter().flatten();
         let made = |operation: &&super::application::Hydration| operation.hydrated.as_deref() == Some(hydrated);
         let last = || status.last_successful_operation.as_ref().filter(|it| it.hydrated.as_deref() != it.dry.as_deref());
-        operations.filter(made).last().or_else(last)?.dry.as_ref()
+        operations.find(made).or_else(last)?.dry.as_ref()
     }
 
     /// The hooks called `name` that ran for what is expected. None where none ran for it.

@@ -34,7 +34,8 @@ impl Begun {
                 continue;
             }
             self.has_lines |= is_wrapped(line);
-            if !is_wrapped(line) && !is_header_of_key(line) && !(self.has_lines && is_last_of_wrapped(line)) {
+            let goes_on = is_wrapped(line) || is_header_of_key(line) || (self.has_lines && is_last_of_wrapped(line));
+            if !goes_on {
                 break;
             }
             of_key = position;
