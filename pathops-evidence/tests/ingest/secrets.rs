@@ -12,7 +12,9 @@ fn marks() -> (String, String) {
 /// Takes a report in, and gives what was stated of it beside the reference, and what was stored.
 async fn take(report: &str) -> (Value, String) {
     let store = Store::new().await;
-    let taken = store.take(report.as_bytes(), None, &origin()).await.unwrap_or_else(|error| panic!("{error}\n{report}"));
+    let taken = store.take(report.as_bytes(), None, &origin()).await;
+    assert!(taken.is_ok(), "{taken:?}\n{report}");
+    let taken = taken.unwrap();
     let said = store.stated(&taken).await.get(1).map_or(Value::Null, |(_, said)| said.clone());
     let stored = store.blobs.get(&cx(), &taken.payload).await.unwrap().unwrap();
     (said, String::from_utf8(stored).unwrap())

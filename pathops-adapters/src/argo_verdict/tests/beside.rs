@@ -49,7 +49,8 @@ fn files_beside_the_folder_count_where_they_are_read() {
 /// these nobody knows whether it is what is read.
 #[test]
 fn each_folder_that_is_read_has_to_be_the_same() {
-    let named: [(&str, fn(&str) -> Value); 6] = [
+    type Naming = fn(&str) -> Value;
+    let named: [(&str, Naming); 6] = [
         ("/spec/source/helm", |folder| json!({"valueFiles": [format!("../../{folder}/values.yaml"), "values.yaml"]})),
         ("/spec/source/helm", |folder| json!({"fileParameters": [{"name": "a", "path": format!("/{folder}/a.json")}]})),
         ("/spec/source/kustomize", |folder| json!({"components": [format!("../../{folder}")]})),

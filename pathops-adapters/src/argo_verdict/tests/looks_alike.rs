@@ -7,9 +7,11 @@ const SETTINGS: [&str; 3] = ["/spec/source", "/status/sync/comparedTo/source", "
 /// The ready state with these settings of its source: asked for, compared, and applied.
 fn settings(asked: &Value, compared: &Value, applied: &Value) -> Value {
     SETTINGS.into_iter().zip([asked, compared, applied]).fold(ready(), |state, (place, settings)| {
-        let (Value::Object(mut source), Value::Object(settings)) = (source(), settings.clone()) else { unreachable!() };
-        source.extend(settings);
-        put(state, place, Value::Object(source))
+        let mut source = source();
+        for (field, value) in settings.as_object().unwrap() {
+            source[field] = value.clone();
+        }
+        put(state, place, source)
     })
 }
 
