@@ -188,6 +188,10 @@ pub(crate) struct Verify {
     /// without them. Otherwise it is not verified then.
     #[arg(long)]
     pub(crate) without_payload_keys: bool,
+    /// Leave it out what gave snapshots their numbers where nothing of that is in the store, as in a copy of the log alone. Otherwise
+    /// it is not verified then.
+    #[arg(long)]
+    pub(crate) without_snapshot_numbers: bool,
     /// How many bytes of payloads are read; where there are more, it is not verified, and said at which.
     #[arg(long, value_name = "BYTES", default_value_t = MAX_PAYLOAD_BYTES)]
     pub(crate) payload_bytes: u64,

@@ -82,7 +82,7 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
                 let place = store.payload_keys();
                 verification.require_payload_keys(format!("{place}; --without-payload-keys leaves that out"));
             }
-            if !arguments.without_payloads {
+            if !arguments.without_snapshot_numbers {
                 verification.require_streams();
             }
             if let Some(history) = history {

@@ -97,7 +97,7 @@ impl fmt::Display for Finding {
 #[derive(Default)]
 struct Needed {
     /// The status without which nothing may be merged.
-    status: Option<&'static str>,
+    status: Option<StatusContext>,
     /// Who approves, where people merge what is granted.
     approvals: Option<u32>,
     /// Whether PathOps merges.
@@ -109,7 +109,7 @@ impl ControlPlane {
     /// into without the status that PathOps posts, and that a branch does not ask people for more than the policy does. Gives what
     /// is to be mended, sorted, and nothing where all is as it should be.
     ///
-    /// A promotion looks at its own branch by itself and goes nowhere while that is [`Finding::Unguarded`]; this is for whoever sets a
+    /// A promotion looks at its own branch by itself, where the Git host tells, and goes nowhere while that is [`Finding::Unguarded`]; this is for whoever sets a
     /// project up, and for whoever looks after it.
     ///
     /// # Errors
@@ -145,13 +145,14 @@ impl ControlPlane {
 fn needed(project: &Project) -> Result<BTreeMap<(RepoId, BranchName), Needed>> {
     let invalid = |error| Error::new(ErrorKind::Invalid, "look after a project").because(error);
     let mut all: BTreeMap<_, Needed> = BTreeMap::new();
+    let context = |name: &str| StatusContext::parse(name).map_err(invalid).map(Some);
     let main: BranchName = SOURCE_BRANCH.parse().map_err(invalid)?;
-    all.entry((project.meta_repo.clone(), main)).or_default().status = Some(POLICY_CONTEXT);
+    all.entry((project.meta_repo.clone(), main)).or_default().status = context(POLICY_CONTEXT)?;
     let environments = &project.environments;
     for unit in project.units.values() {
         let repo = || unit.desired_state.clone();
         let production = all.entry((repo(), environments.production.branch.clone())).or_default();
-        production.status = Some(PROMOTION_CONTEXT);
+        production.status = context(PROMOTION_CONTEXT)?;
         let approvals = approvals(project, unit);
         production.approvals = Some(production.approvals.map_or(approvals, |others| others.min(approvals)));
         let preflight = all.entry((repo(), environments.preflight.branch.clone())).or_default();
@@ -168,9 +169,7 @@ fn approvals(project: &Project, unit: &Unit) -> u32 {
 
 fn compare(repo: &RepoId, branch: &BranchName, needed: &Needed, rules: &BranchProtection, found: &mut Vec<Finding>) {
     let (repo, branch, asked) = (|| repo.clone(), || branch.clone(), rules.required_approvals);
-    if let Some(status) = needed.status.and_then(|status| StatusContext::parse(status).ok())
-        && !rules.required_checks.contains(&status)
-    {
+    if let Some(status) = needed.status.clone().filter(|status| !rules.required_checks.contains(status)) {
         found.push(Finding::Unguarded { repo: repo(), branch: branch(), status });
     }
     if let Some(policy) = needed.approvals.filter(|policy| asked > *policy) {

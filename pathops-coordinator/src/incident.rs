@@ -6,11 +6,11 @@
 //!
 //! 1. It **watches** the meta repository for what the incident reaches: each app and component in production that it is about, those
 //!    too that come there later, or that people widen it to.
-//! 2. Of each it collects a **snapshot**, all at once. One that cannot be made is tried again later, longer and longer after each other,
+//! 2. Of each it collects a **snapshot**, all at once. One that cannot be made is tried again after [`Pace::doubts`](crate::Pace::doubts),
 //!    and keeps nothing else waiting.
 //! 3. It **proposes the way back**: once there are snapshots of what a change set has brought, or there is none for now, those who may take
 //!    that change set back are told, once, what it would go back to, or why it cannot.
-//! 4. When people have **closed** it, it signs that it is over, and ends.
+//! 4. When people have **closed** it, or removed its file, it signs that it is over, as of when they say or that was seen, and ends.
 //!
 //! # What it does not do
 //!
@@ -55,7 +55,7 @@ pub struct Start {
     pub environment: EnvironmentId,
     /// The incident, as it was declared then.
     pub incident: OpenIncident,
-    /// The apps and components that it was about then, in production or not.
+    /// The app or component that it names; none where it is about the whole project.
     pub apps: BTreeSet<UnitId>,
     /// How many runs of it have ended before: people have opened it again.
     pub again: u32,
@@ -174,7 +174,7 @@ pub enum Command {
         /// How often it has failed before.
         tries: u32,
     },
-    /// Wait before it is tried again, the longer the more often it has failed.
+    /// Wait before it is tried again.
     Later {
         /// What.
         errand: Errand,

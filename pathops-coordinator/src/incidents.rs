@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use futures_util::future::BoxFuture;
 use pathops_core::adapter::Lease;
 use pathops_core::flow::Machine as _;
-use pathops_core::project::{OpenIncident, Project};
-use pathops_core::{Error, ErrorKind, IdempotencyKey, OpContext, Result, RunId, UnitId};
+use pathops_core::project::OpenIncident;
+use pathops_core::{Error, ErrorKind, IdempotencyKey, OpContext, Result, RunId, UnitId, UnixMillis};
 use pathops_evidence::EvidenceRecord;
 
 use crate::activity::SNAPSHOT;
@@ -37,7 +37,9 @@ impl ControlPlane {
     /// logged, and tried the next time.
     pub async fn start_incidents(&self) -> Result<Vec<RunId>> {
         let mut started = Vec::new();
-        for open in self.project().await?.incidents {
+        let going_on = self.going_on().await?;
+        for open in self.project().await?.incidents.into_iter().filter(|open| !going_on.contains(&(open.id.clone(), open.since)))
+        {
             match self.start_incident(&open).await {
                 Ok(new) => started.extend(new),
                 Err(error) => tracing::warn!(incident = %open.id, %error, "an incident has no run"),
@@ -47,10 +49,6 @@ impl ControlPlane {
     }
 
     async fn start_incident(&self, open: &OpenIncident) -> Result<Option<RunId>> {
-        // Most have one: no turn is taken for that.
-        if self.next_run(open).await?.is_none() {
-            return Ok(None);
-        }
         let _turn = self.making.lock().await;
         let turn = self.engine.turn(STARTING).await?;
         let started = self.start_incident_under(&turn, open).await;
@@ -66,7 +64,7 @@ impl ControlPlane {
         let Some(declared) = project.incidents.iter().find(is_it) else { return Ok(None) };
         let summary = self.services().redactor.redact_text(&declared.summary);
         let start = Start {
-            apps: about(&project, declared).cloned().collect(),
+            apps: declared.unit.iter().cloned().collect(),
             incident: OpenIncident { summary, ..declared.clone() },
             environment: project.environments.production.environment.clone(),
             project: project.id.clone(),
@@ -79,8 +77,19 @@ impl ControlPlane {
         Ok(Some(run))
     }
 
-    /// The run that an open incident is to have, and how many of its runs have ended before; `None` where one goes on.
+    /// The incidents that have a run which goes on, by name and beginning.
+    async fn going_on(&self) -> Result<BTreeSet<(String, UnixMillis)>> {
+        let open = self.incidents(&IncidentFilter::open(), None, usize::MAX).await?;
+        Ok(open.into_iter().map(|(_, state)| (state.start.incident.id, state.start.incident.since)).collect())
+    }
+
+    /// The run that an open incident is to have, and how many of its runs have ended before; `None` where one goes on. An engine may
+    /// have forgotten those that have ended, so that the first one that it does not know need not be the last; and may not list yet what
+    /// has just begun.
     async fn next_run(&self, open: &OpenIncident) -> Result<Option<(RunId, u32)>> {
+        if self.going_on().await?.contains(&(open.id.clone(), open.since)) {
+            return Ok(None);
+        }
         for again in 0.. {
             let run = run_id(self.meta_repo(), open, again)?;
             match self.run_of::<Incident>(&run).await? {
@@ -156,10 +165,6 @@ impl ControlPlane {
 /// Whether an incident is about this unit.
 pub(crate) fn is_about(open: &OpenIncident, unit: &UnitId) -> bool {
     open.unit.as_ref().is_none_or(|it| it == unit)
-}
-
-fn about<'p>(project: &'p Project, open: &OpenIncident) -> impl Iterator<Item = &'p UnitId> {
-    project.units.keys().filter(|unit| is_about(open, unit))
 }
 
 /// The operation that collects what is known of a unit at an incident.

@@ -16,7 +16,7 @@ use pathops_core::{Digest, Error, ErrorKind, OpContext, Result, UnixMillis};
 
 use crate::redact::{Redacted, Redactor, Removed};
 use crate::report::{
-    BEGINNING, Format, MAX_BYTES, ParseError, RedactedReport, Report, begins_a_log, parse, parse_as, parse_redacted, reference_to,
+    BEGINNING, Format, MAX_BYTES, ParseError, RedactedReport, Report, begins_a_log, parse_given, parse_redacted, reference_to,
 };
 use crate::retention::StoredPayload;
 use crate::{Draft, EvidenceRecord, Sealer};
@@ -83,7 +83,7 @@ pub struct Ingested {
 ///
 /// # Errors
 /// `Invalid` where the report is larger than [`MAX_BYTES`], is not recognised, could be in several formats, is not whole, contradicts
-/// itself, or would not say the same without its secrets, and where a log is full of NUL bytes: then nothing is stored; where a subject
+/// itself, or would not say the same without its secrets, and where it is full of NUL bytes: then nothing is stored; where a subject
 /// has no digest, or the attester is PathOps itself; what signer, blob store and ledger answer.
 pub async fn ingest(
     cx: &OpContext,
@@ -128,15 +128,15 @@ fn take(redactor: &Redactor, original: &[u8], format: Option<Format>, origin: &O
     let mut text = encoding.push(original);
     text.extend(encoding.finish());
     let refuse = |error: ParseError| origin.refuse(&redactor.redact_text(&error.to_string()));
+    let mut nuls = Nuls::default();
+    nuls.count(&text);
+    if let Some(why) = nuls.refusal(true) {
+        return Err(origin.refuse(&why).advise(WRITE_UTF8));
+    }
     if is_log(&text, format) {
-        let mut nuls = Nuls::default();
-        nuls.count(&text);
-        if let Some(why) = nuls.refusal(true) {
-            return Err(origin.refuse(&why).advise(WRITE_UTF8));
-        }
         let Redacted { bytes, removed } = redactor.redact(&text);
         let (bytes, replaced) = log::as_text(&bytes);
-        let report = read(&bytes, format).map_err(refuse)?;
+        let report = parse_given(&bytes, format).map_err(refuse)?;
         return Ok(Taken { report, bytes, removed, replaced: replaced + encoding.replaced });
     }
     if encoding.replaced > 0 {
@@ -241,13 +241,6 @@ fn is_log(bytes: &[u8], format: Option<Format>) -> bool {
     let begins_one = || begins_a_log(bytes.get(..BEGINNING).unwrap_or(bytes));
     let has_other_bytes = || std::str::from_utf8(bytes).is_err();
     format.map_or_else(|| has_other_bytes() && begins_one(), |format| format == Format::PodLog)
-}
-
-fn read(bytes: &[u8], format: Option<Format>) -> Result<Report, ParseError> {
-    match format {
-        None => parse(bytes),
-        Some(format) => parse_as(format, bytes),
-    }
 }
 
 impl Sealer {

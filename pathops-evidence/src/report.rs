@@ -170,6 +170,11 @@ pub fn parse(bytes: &[u8]) -> Result<Report, ParseError> {
     read(recognise::among(Format::ALL, &input.look)?, bytes, &input)
 }
 
+/// Reads a report in the format that is given, or in the one that it is recognised as.
+pub(crate) fn parse_given(bytes: &[u8], format: Option<Format>) -> Result<Report, ParseError> {
+    format.map_or_else(|| parse(bytes), |format| parse_as(format, bytes))
+}
+
 /// Reads a report in this format.
 ///
 /// ```

@@ -474,7 +474,7 @@ pub(crate) async fn has_begun(cx: &OpContext, bucket: &dyn Bucket, stream: &Stre
 }
 
 /// Whether there is an object of this name, whatever is in it.
-async fn is_there(cx: &OpContext, bucket: &dyn Bucket, object: &ObjectKey) -> Result<bool> {
+pub(crate) async fn is_there(cx: &OpContext, bucket: &dyn Bucket, object: &ObjectKey) -> Result<bool> {
     match bucket.read_within(cx, object, 0).await {
         Err(error) if error.kind() == ErrorKind::Corrupt => Ok(true),
         read => Ok(read?.is_some()),

@@ -17,7 +17,7 @@ use crate::ledger::{LogIdentity, MAX_NOTE_BYTES, NoteError, batch_at, checkpoint
 use crate::retention::{SealedBlobs, Tombstones};
 
 use holders::Holders;
-use payloads::{LOCKED, NO_BLOBS, Payloads, Stores, may_have_lost_keys};
+use payloads::{LOCKED, NO_BLOBS, Payloads, Stores, UNSAID};
 use repeated::Repeated;
 use streams::{Seen, UNNUMBERED};
 
@@ -144,21 +144,22 @@ impl Verification {
     /// assert_eq!(held.verdict(), Verdict::NotVerified);
     /// ```
     pub fn require_payload_keys(&mut self, place: impl std::fmt::Display) {
-        let (unsaid, left_out): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.left_out).into_iter().partition(|it: &String| may_have_lost_keys(it));
-        self.missing.extend(unsaid.into_iter().map(|what| format!("{what}; no key of them is at {place}")));
-        let (locked, left_out): (Vec<_>, Vec<_>) = left_out.into_iter().partition(|it: &String| it.starts_with(LOCKED));
-        self.left_out = left_out;
-        self.missing.extend(locked.into_iter().map(|what| format!("{what}: there are none at {place}")));
+        self.require(UNSAID, &format!("; no key of them is at {place}"));
+        self.require(LOCKED, &format!(": there are none at {place}"));
     }
 
     /// Takes it that what numbers the snapshots lies in the same bucket as the log. Where nothing of it is there, so that it was left out,
     /// that is missing now: whoever numbers the next snapshot would begin anew.
     pub fn require_streams(&mut self) {
-        let (unnumbered, left_out): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.left_out).into_iter().partition(|it: &String| it.starts_with(UNNUMBERED));
+        self.require(UNNUMBERED, "");
+    }
+
+    /// Has what was left out and begins so be missing, with this said behind it.
+    fn require(&mut self, begins: &str, more: &str) {
+        let (required, left_out): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.left_out).into_iter().partition(|it: &String| it.starts_with(begins));
         self.left_out = left_out;
-        self.missing.extend(unnumbered);
+        self.missing.extend(required.into_iter().map(|what| format!("{what}{more}")));
     }
 
     pub(crate) fn fails(&mut self, part: impl std::fmt::Display, why: impl std::fmt::Display) {

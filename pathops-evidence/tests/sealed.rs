@@ -174,7 +174,7 @@ async fn what_an_earlier_version_has_signed_verifies_as_far_as_it_says_anything(
     let looks = async |count: u64| {
         let verification = store.verify().await;
         assert_eq!(verification.verdict(), Verdict::Verified, "{verification}");
-        let of = format!("whether {count} payloads that begin as encrypted ones do have lost a key, or never had one");
+        let of = format!("whether a key was lost of payloads that begin as encrypted ones do, {count} of them");
         assert!(left_out(&verification).is_some_and(|it| it.starts_with(&of)), "{verification}");
     };
     looks(1).await;
@@ -184,7 +184,7 @@ async fn what_an_earlier_version_has_signed_verifies_as_far_as_it_says_anything(
     let mut held = store.verify().await;
     held.require_payload_keys("the keys");
     assert_eq!((held.verdict(), held.missing.len(), left_out(&held)), (Verdict::NotVerified, 1, None), "{held}");
-    assert!(held.missing[0].contains("have lost a key") && held.missing[0].ends_with("no key of them is at the keys"), "{held}");
+    assert!(held.missing[0].contains("a key was lost") && held.missing[0].ends_with("no key of them is at the keys"), "{held}");
     // One that has a key was encrypted, and the key has to be its own.
     store.bucket.objects().insert(key_of(&sealed), b"no key".to_vec());
     assert_eq!(store.verify().await.verdict(), Verdict::Failed);

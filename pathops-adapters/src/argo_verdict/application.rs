@@ -153,7 +153,7 @@ impl Compared {
 pub(super) struct Source(pub(super) Value);
 
 /// Where [`Source::named`] is kept of settings that are dropped.
-pub(super) const FILES: &str = "pathops/files";
+pub(super) const NAMED: &str = "pathops/named";
 
 /// Something of a repository that a source names beside its folder, as it stands in the spec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +181,8 @@ impl<'a> Named<'a> {
         Some(match text.split_once(':')? {
             ("file", path) => Self::File(path),
             ("folder", path) => Self::Folder(path),
-            (_, path) => Self::FromRoot(path),
+            ("root", path) => Self::FromRoot(path),
+            _ => return None,
         })
     }
 }
@@ -198,7 +199,7 @@ impl Source {
         let files = files.chain(list("helm", "fileParameters").chain(list("kustomize", "patches")).filter_map(path));
         let folders = list("kustomize", "components").filter_map(Value::as_str);
         let libraries = self.0.pointer("/directory/jsonnet/libs").and_then(Value::as_array).into_iter().flatten();
-        let kept = self.0.get(FILES).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let kept = self.0.get(NAMED).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         files
             .map(Named::File)
             .chain(folders.map(Named::Folder))

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use pathops_core::Digest;
 use serde_json::{Map, Value};
 
-use super::application::{Application, Compared, FILES, Resource, Source, SourceHydrator};
+use super::application::{Application, Compared, NAMED, Resource, Source, SourceHydrator};
 use super::same::{empty, is_free, nothing};
 
 /// Messages are cut here, in bytes.
@@ -74,7 +74,7 @@ fn compact_compared(compared: &mut Compared) {
 }
 
 fn compact_source(source: &mut Source) {
-    let files: Vec<Value> = source.named().map(|named| Value::from(named.to_string())).collect();
+    let named: Vec<Value> = source.named().map(|it| Value::from(it.to_string())).collect();
     let Value::Object(fields) = &mut source.0 else { return };
     let (read, rest): (Map<_, _>, Map<_, _>) =
         std::mem::take(fields).into_iter().partition(|(key, _)| READ.contains(&key.as_str()));
@@ -83,8 +83,8 @@ fn compact_source(source: &mut Source) {
     match (shortened(&rest), rest) {
         (Some(short), _) => {
             fields.insert("rest".to_owned(), short);
-            if !files.is_empty() {
-                fields.insert(FILES.to_owned(), files.into());
+            if !named.is_empty() {
+                fields.insert(NAMED.to_owned(), named.into());
             }
         }
         (None, Value::Object(rest)) => fields.extend(rest),

@@ -24,19 +24,15 @@ use crate::incident::{Command, End, Errand, Incident, Outcome, Reached, Start};
 use crate::incidents::is_about;
 use crate::retry::with_retry;
 
-/// So many times the wait before a try is twice as long as the one before: an incident may be over soon, and what it could not do by then
-/// is not done any more.
-const MOST_DOUBLED: u32 = 2;
-
 #[async_trait]
 impl Performer<Incident> for Services {
     async fn perform(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
         match command {
             Command::Watch { of, known } => self.watch_incident(cx, of, known).await,
             Command::Do { of, errand, .. } => Ok(self.run_errand(cx, of, errand).await),
-            Command::Later { tries, .. } => {
-                let doubled = 2_u32.saturating_pow(tries.saturating_sub(1).min(MOST_DOUBLED));
-                self.clock.sleep(self.pace.doubts.saturating_mul(doubled)).await;
+            // Each try has waited by itself for what passes soon.
+            Command::Later { .. } => {
+                self.clock.sleep(self.pace.doubts).await;
                 Ok(Outcome::Due)
             }
         }

@@ -18,7 +18,7 @@ fn start() -> Start {
         meta_repo: "shop/meta".parse().unwrap(),
         environment: "production".parse().unwrap(),
         incident,
-        apps: ["orders", "store", "web"].map(unit).into(),
+        apps: BTreeSet::new(),
         again: 0,
         at: AT,
     }
@@ -229,4 +229,15 @@ fn whatever_people_call_it_it_has_a_run_of_its_own() {
     assert_eq!(all.len(), names.len() * 6);
     let ends_as_a_change_set = |run: &String| run.rsplit('-').next().is_none_or(|tail| tail.len() != 32);
     assert!(!all.iter().any(ends_as_a_change_set), "{all:?}");
+}
+
+/// What an incident of a whole project has to do at once grows with the project, and no faster.
+#[test]
+fn of_many_units_no_transition_is_large() {
+    let names: Vec<String> = (0..400).map(|number| format!("an-app-of-many-{number}")).collect();
+    let all: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "two")).collect();
+    let mut course = Course::begun();
+    course.ends("watch 0", reached(&all));
+    let bytes = serde_json::to_vec(&course.open).unwrap().len();
+    assert!(course.open.len() > all.len() && bytes < 400_000, "{} commands in {bytes} bytes", course.open.len());
 }

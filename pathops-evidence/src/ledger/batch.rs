@@ -3,6 +3,7 @@
 use pathops_core::{Error, ErrorKind, ObjectKey, Result};
 use serde::{Deserialize, Serialize};
 
+use super::MAX_BATCH;
 use super::leaf::Item;
 use super::written::{Known, Written};
 
@@ -12,7 +13,7 @@ const KEYS: u32 = 1;
 const CERTIFICATES: u32 = 2;
 
 /// How many bytes a batch has at most that is written: 64 KiB for each of the items that share one at most.
-pub(super) const MAX_WRITTEN: u64 = 256 << 20;
+pub(super) const MAX_WRITTEN: u64 = MAX_BATCH as u64 * (64 << 10);
 
 /// And one that is read: so large ones were written by earlier versions.
 pub(super) const MAX_READ: u64 = 1 << 30;

@@ -11,7 +11,7 @@ use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result};
 use super::leaf::{self, Item};
 use super::starts::Starts;
 use super::tile::{self, FULL, Tile};
-use super::tiles::last_full;
+use super::tiles::{MAX_LEVELS, last_full};
 use super::tree::Edge;
 use super::{LogIdentity, MAX_NOTE_BYTES, NoteError, Tip, batch_at, named, proof};
 
@@ -248,7 +248,7 @@ impl LogReader {
             edge.ok_or_else(|| self.corrupt(&self.log.origin(), &"its tiles do not lead to the root of its checkpoint"))?;
         self.look_at_last(cx, checkpoint.size).await?;
         // Who came before may have left some of them.
-        let parts = (0..8).flat_map(|level| last_full(checkpoint.size, level, 1)).flat_map(Tile::parts).collect();
+        let parts = (0..MAX_LEVELS).flat_map(|level| last_full(checkpoint.size, level, 1)).flat_map(Tile::parts).collect();
         Ok(Tip { edge, entries, published: Some(checkpoint.clone()), parts, ..Tip::default() })
     }
 

@@ -2,14 +2,16 @@
 
 use pathops_core::{Digest, ObjectKey};
 
+use super::leaf::MAX_LEAF_BYTES;
+
 /// How many hashes or leaves a full tile has.
 pub(crate) const FULL: u16 = 256;
 
 /// How many bytes a tile of hashes has at most.
-pub(crate) const MAX_HASHES_BYTES: u64 = 256 * 32;
+pub(crate) const MAX_HASHES_BYTES: u64 = FULL as u64 * 32;
 
 /// And the leaves below one of level 0, each with its length.
-pub(crate) const MAX_ENTRIES_BYTES: u64 = 256 * (2 + 65_535);
+pub(crate) const MAX_ENTRIES_BYTES: u64 = FULL as u64 * (2 + MAX_LEAF_BYTES as u64);
 
 /// A tile of hashes: up to 256 of one level. Level 0 has the hashes of leaves, and each hash of level n + 1 is over a full
 /// tile of level n.

@@ -6,13 +6,16 @@ use futures_util::future::{join_all, try_join_all};
 use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result};
 
 use super::leaf::leaf_hash;
-use super::tile::{self, Tile};
+use super::tile::{self, FULL, Tile};
 use super::tree::perfect_root;
-use super::{Ledger, LogReader, Tip, named};
+use super::{Ledger, LogReader, MAX_BATCH, Tip, named};
 
 /// How many of the last full tiles of leaves are looked at before a log is gone on with: the leaves of the largest batch that callers
 /// share are in so many.
-const LOOKED_AT: u64 = 16;
+const LOOKED_AT: u64 = MAX_BATCH as u64 / FULL as u64;
+
+/// More levels than a log of any size has tiles of.
+pub(super) const MAX_LEVELS: u8 = 8;
 
 /// How many parts of a tile are taken away at once: an append of one leaf makes two.
 const PARTS_AT_ONCE: usize = 8;
@@ -106,9 +109,7 @@ impl LogReader {
     /// `Corrupt` where one is missing or damaged; what the bucket answers.
     pub(super) async fn look_at_last(&self, cx: &OpContext, size: u64) -> Result<()> {
         let mut last = last_full(size, 0, LOOKED_AT);
-        for level in 1..Tile::edge(size).len() {
-            last.extend(last_full(size, u8::try_from(level).unwrap_or(u8::MAX), 1));
-        }
+        last.extend((1..MAX_LEVELS).flat_map(|level| last_full(size, level, 1)));
         let all: BTreeSet<Tile> = last.iter().flat_map(|tile| [*tile, above(*tile, size)]).collect();
         let read = all.into_iter().map(|tile| async move { Ok::<_, Error>((tile, self.hashes(cx, tile).await?)) });
         let hashes: BTreeMap<Tile, Vec<Digest>> = try_join_all(read).await?.into_iter().collect();

@@ -1,7 +1,7 @@
 //! What `kustomize build`, `kubectl kustomize` and `helm template` print: Kubernetes resources as documents in YAML 1.2.
 //!
 //! Images are those that containers of any kind ask for, wherever they stand. A cut between two documents cannot be seen. Events, and
-//! Applications of Argo CD that have a status, tell what is, and are refused here: they are reports of their own.
+//! Applications of Argo CD and verifications that have a status, tell what is, and are refused here: they are reports of their own.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,20 @@ fn look(look: &Look<'_>) -> Option<Confidence> {
 
 /// Whether a cluster tells this of itself, so that nobody has asked for it.
 fn tells_what_is(object: &Value) -> bool {
-    kubernetes_events::is_event(object) || argo_cd::is_observed(object)
+    kubernetes_events::is_event(object) || argo_cd::is_observed(object) || is_verified(object)
+}
+
+/// Whether it says what a verification came to. Such objects are read in JSON, as reports of their own.
+fn is_verified(object: &Value) -> bool {
+    let has_status = object.get("status").and_then(Value::as_object).is_some_and(|status| !status.is_empty());
+    let group = yaml::text(object, "apiVersion").split('/').next().unwrap_or_default();
+    let kinds: &[&str] = match group {
+        "argoproj.io" => &["AnalysisRun"],
+        "kargo.akuity.io" => &["Stage", "Freight"],
+        "promoter.argoproj.io" => &["CommitStatus"],
+        _ => &[],
+    };
+    has_status && kinds.contains(&yaml::text(object, "kind"))
 }
 
 fn read(input: &Input<'_>) -> Result<ResourceReport, Fail> {

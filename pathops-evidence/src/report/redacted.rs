@@ -2,7 +2,7 @@
 
 use crate::redact::{Redacted, Redactor, Removed, Shape, holds_a_secret};
 use crate::report::error::Fail;
-use crate::report::{Content, Fault, Format, ParseError, Place, Report, parse, parse_as};
+use crate::report::{Content, Fault, Format, ParseError, Place, Report, parse_as, parse_given};
 
 /// A report without its secrets.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,10 +37,7 @@ pub struct RedactedReport {
 /// [`Fault::Redacted`] where it would not say the same without its secrets, or holds a Secret of Kubernetes whose values cannot be taken
 /// out.
 pub fn parse_redacted(redactor: &Redactor, report: &[u8], format: Option<Format>) -> Result<RedactedReport, ParseError> {
-    let before = match format {
-        None => parse(report),
-        Some(format) => parse_as(format, report),
-    }?;
+    let before = parse_given(report, format)?;
     let format = before.format;
     let shape = shape(format, report);
     let Redacted { bytes, removed } = redactor.redact_document(report, shape);

@@ -9,6 +9,8 @@ use chacha20poly1305::ChaCha20Poly1305;
 use pathops_core::adapter::{BlobStore, Bucket, ByteStream, DataKey, DataKeys};
 use pathops_core::{Digest, Error, ErrorKind, ObjectKey, OpContext, Result};
 
+use crate::streams::is_there;
+
 /// What begins a sealed payload, version 1.
 pub(crate) const SEALED: &[u8] = b"pathops sealed payload 1\n";
 /// What begins the object with what is kept of a key, version 1.
@@ -17,6 +19,8 @@ const KEY: &[u8] = b"pathops payload key 1\n";
 const NOTE: &[u8] = b"pathops payload note 1\n";
 /// What the object has that says of a key that it goes with what is retired, version 1.
 const RETIRED: &[u8] = b"pathops retired payload key 1\n";
+/// How many bytes the object of a key has at most: a key, as who keeps it wraps it.
+const MAX_KEPT_BYTES: u64 = 64 << 10;
 /// So many bytes of a payload are sealed at a time.
 const SEGMENT_BYTES: usize = 64 << 10;
 const TAG_BYTES: usize = 16;
@@ -100,7 +104,7 @@ impl SealedBlobs {
     /// going to be: whoever retires a payload marks its key first. One who has looked before that has as long to refer to it as any
     /// who was told that a blob is there, just before it was retired.
     async fn put_again(&self, cx: &OpContext, digest: &Digest, bytes: &[u8]) -> Result<Option<Digest>> {
-        if self.bucket.read(cx, &self.mark_of(digest)?).await?.is_some() {
+        if is_there(cx, &*self.bucket, &self.mark_of(digest)?).await? {
             return Ok(None);
         }
         let Some(key) = self.key(cx, digest).await? else { return Ok(None) };
@@ -127,7 +131,7 @@ impl SealedBlobs {
 
     /// The key of the payload whose ciphertext has that digest, unless it was destroyed.
     async fn key(&self, cx: &OpContext, digest: &Digest) -> Result<Option<DataKey>> {
-        let Some(kept) = self.bucket.read(cx, &self.key_of(digest)?).await? else { return Ok(None) };
+        let Some(kept) = self.bucket.read_within(cx, &self.key_of(digest)?, MAX_KEPT_BYTES).await? else { return Ok(None) };
         let kept = kept.strip_prefix(KEY);
         let kept = kept.ok_or_else(|| failed(digest, ErrorKind::Corrupt, "its key is not kept in our form"))?;
         self.keys.open(cx, kept).await.map(Some)
@@ -135,7 +139,7 @@ impl SealedBlobs {
 
     /// Whether something is kept as its key.
     pub(super) async fn has_key(&self, cx: &OpContext, digest: &Digest) -> Result<bool> {
-        Ok(self.bucket.read(cx, &self.key_of(digest)?).await?.is_some())
+        is_there(cx, &*self.bucket, &self.key_of(digest)?).await
     }
 
     /// Whether there is a key for it, which has to open it: the first segment shows whether it does.

@@ -23,14 +23,8 @@ pub(super) const NO_BLOBS: &str = "payloads: evidence refers to some, and there 
 /// How it begins that payloads are encrypted, and it was not said where their keys are.
 pub(super) const LOCKED: &str = "whether the keys are there that open ";
 
-/// What is said, behind their number, of those that begin as encrypted payloads do, have no key, and are not said to be encrypted.
-const UNSAID: &str = " payloads that begin as encrypted ones do have lost a key, or never had one";
-
-/// Whether this is left out because a key was lost, or there never was one.
-pub(super) fn may_have_lost_keys(left_out: &str) -> bool {
-    let counted = left_out.strip_prefix("whether ").map(|it| it.trim_start_matches(|digit: char| digit.is_ascii_digit()));
-    counted.is_some_and(|it| it.starts_with(UNSAID))
-}
+/// How it begins that payloads begin as encrypted ones do, have no key, and are not said to be encrypted.
+pub(super) const UNSAID: &str = "whether a key was lost of payloads that begin as encrypted ones do, ";
 
 /// How a payload was found.
 #[derive(Clone)]
@@ -265,7 +259,7 @@ impl Payloads {
             });
         }
         if unsaid > 0 {
-            let what = format!("whether {unsaid}{UNSAID}");
+            let what = format!("{UNSAID}{unsaid} of them");
             verification.left_out.push(format!("{what}: what refers to them does not say that they are encrypted"));
         }
         if let Some((first, more)) = unknown.split_first() {

@@ -115,6 +115,7 @@ async fn write(bucket: Arc<dyn Bucket>, items: &[Item]) -> Result<()> {
 /// Every write of a small log, and of one with full tiles those of the second batch.
 async fn every_write(fault: Fault) {
     every_write_after(0, 4, fault).await;
+    // Spared are the trial of the bucket and what the first batch writes: both are in the small log.
     every_write_after(13, 258, fault).await;
 }
 

@@ -335,7 +335,11 @@ async fn text_in_utf_16_is_read_and_without_its_mark_refused() {
     let streamed = |bytes: &[u8]| super::logs::Pieces::of(bytes, 5);
     let same = ingest_log(&cx(), &store.sealer, &redactor, streamed(&marked(log)), &origin()).await.unwrap();
     assert_eq!((same.payload, same.replaced), (taken.payload, 0));
+    // It is valid UTF-8, and known for a log by how it begins.
+    let ascii = log.replace('\u{20ac}', "");
+    let behind = [ascii.repeat(1_000).into_bytes(), utf16(&ascii.repeat(1_500))].concat();
     for told in [
+        store.take(&behind, None, &origin()).await.unwrap_err().to_string(),
         store.take(&utf16(log), Some(Format::PodLog), &origin()).await.unwrap_err().to_string(),
         ingest_log(&cx(), &store.sealer, &redactor, streamed(&utf16(log)), &origin()).await.unwrap_err().to_string(),
     ] {

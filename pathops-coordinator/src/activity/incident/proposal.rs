@@ -4,19 +4,15 @@ use pathops_core::adapter::{Importance, Notice};
 use pathops_core::project::Project;
 use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, PersonId, Result};
 
-use crate::activity::Services;
 use crate::activity::facts::read_project;
+use crate::activity::{Services, says_nothing};
 use crate::change_set::End;
 use crate::incident::{Outcome, Start, WayBack};
 use crate::tell::who_may_take_back;
 
-fn is_for_good(kind: ErrorKind) -> bool {
-    use ErrorKind::{Corrupt, Denied, Invalid, NotFound, Unsupported};
-    matches!(kind, Invalid | Corrupt | Denied | NotFound | Unsupported)
-}
-
 impl Services {
-    /// Tells those who may take a change set back, once, what that would come to now. Nothing is taken back by it.
+    /// Tells those who may take a change set back, once, what that would come to now. Nothing is taken back by it, and a notice that is
+    /// lost is not sent again: who looks at the incident finds the same in its state.
     pub(super) async fn propose_way_back(&self, cx: &OpContext, of: &Start, change_set: &ChangeSetId) -> Result<Outcome> {
         let project = read_project(&*self.scm, cx, &of.meta_repo, &self.languages).await?;
         let (way_back, people) = self.way_back(cx, &project, change_set).await?;
@@ -43,8 +39,8 @@ impl Services {
         }
         let way_back = match self.goes_back(cx, project, &back).await {
             Ok(goes) => WayBack::To(goes.landed.into_iter().map(|(unit, it)| (unit, it.last_good.change_set)).collect()),
-            // Whatever is wrong for good is what people are to be told.
-            Err(error) if is_for_good(error.kind()) => nothing(&self.redactor.redact_text(&why(&error))),
+            // What is wrong with more than the systems around is what people are to be told.
+            Err(error) if !says_nothing(&error) => nothing(&self.redactor.redact_text(&why(&error))),
             Err(error) => return Err(error),
         };
         Ok((way_back, people))
