@@ -83,7 +83,7 @@ pub struct Ingested {
 ///
 /// # Errors
 /// `Invalid` where the report is larger than [`MAX_BYTES`], is not recognised, could be in several formats, is not whole, contradicts
-/// itself, or would not say the same without its secrets, and where it is full of NUL bytes: then nothing is stored; where a subject
+/// itself, or would not say the same without its secrets, and where a log is full of NUL bytes: then nothing is stored; where a subject
 /// has no digest, or the attester is PathOps itself; what signer, blob store and ledger answer.
 pub async fn ingest(
     cx: &OpContext,
@@ -128,12 +128,13 @@ fn take(redactor: &Redactor, original: &[u8], format: Option<Format>, origin: &O
     let mut text = encoding.push(original);
     text.extend(encoding.finish());
     let refuse = |error: ParseError| origin.refuse(&redactor.redact_text(&error.to_string()));
-    let mut nuls = Nuls::default();
-    nuls.count(&text);
-    if let Some(why) = nuls.refusal(true) {
-        return Err(origin.refuse(&why).advise(WRITE_UTF8));
-    }
+    let readable = || {
+        let mut nuls = Nuls::default();
+        nuls.count(&text);
+        nuls.refusal(true).map_or(Ok(()), |why| Err(origin.refuse(&why).advise(WRITE_UTF8)))
+    };
     if is_log(&text, format) {
+        readable()?;
         let Redacted { bytes, removed } = redactor.redact(&text);
         let (bytes, replaced) = log::as_text(&bytes);
         let report = parse_given(&bytes, format).map_err(refuse)?;
@@ -143,6 +144,9 @@ fn take(redactor: &Redactor, original: &[u8], format: Option<Format>, origin: &O
         return Err(origin.refuse(&"it is not whole UTF-16").advise("have the tool write it again, in UTF-8"));
     }
     let RedactedReport { report, bytes, removed } = parse_redacted(redactor, &text, format).map_err(refuse)?;
+    if report.format == Format::PodLog {
+        readable()?;
+    }
     Ok(Taken { report, bytes, removed, replaced: 0 })
 }
 

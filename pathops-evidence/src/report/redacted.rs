@@ -33,9 +33,9 @@ pub struct RedactedReport {
 /// ```
 ///
 /// # Errors
-/// [`ParseError`] where it is not recognised, or not whole and right, as [`parse`] and [`parse_as`]; its message may hold a secret.
-/// [`Fault::Redacted`] where it would not say the same without its secrets, or holds a Secret of Kubernetes whose values cannot be taken
-/// out.
+/// [`ParseError`] where it is not recognised, or not whole and right, as [`parse`](super::parse) and [`parse_as`]; its message may hold a
+/// secret. [`Fault::Redacted`] where it would not say the same without its secrets, or holds a Secret of Kubernetes whose values cannot
+/// be taken out.
 pub fn parse_redacted(redactor: &Redactor, report: &[u8], format: Option<Format>) -> Result<RedactedReport, ParseError> {
     let before = parse_given(report, format)?;
     let format = before.format;
