@@ -16,13 +16,19 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }
 
+/// What follows from it may be found first: a clock that stands still keeps some worlds waiting for ever.
 fn found(bug: Bug) -> Result<(), Failed> {
-    let searched = search(0..SEEDS, Some(bug));
-    let Some(run) = searched.found else { return Err(format!("no seed below {SEEDS} finds it: {}", bug.says()).into()) };
-    let violation = run.violation.ok_or("a seed without a finding")?;
-    if violation.invariant.split(' ').next() != Some(bug.found_by()) {
-        return Err(format!("seed {} finds it by {}: {}", run.seed, violation.invariant, violation.what).into());
+    let mut others = Vec::new();
+    let mut from = 0;
+    while let Some(run) = search(from..SEEDS, Some(bug)).found {
+        let violation = run.violation.ok_or("a seed without a finding")?;
+        let told = format!("seed {}: {}: {}", run.seed, violation.invariant, violation.what);
+        if violation.invariant.split(' ').next() == Some(bug.found_by()) {
+            println!("{bug}: {told}");
+            return Ok(());
+        }
+        others.push(told);
+        from = run.seed + 1;
     }
-    println!("{bug}: seed {}: {}: {}", run.seed, violation.invariant, violation.what);
-    Ok(())
+    Err(format!("no seed below {SEEDS} finds by {} that {} {others:#?}", bug.found_by(), bug.says()).into())
 }
