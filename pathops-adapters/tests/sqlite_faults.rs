@@ -495,13 +495,17 @@ async fn a_killed_writer_leaves_whole_transitions() {
     }
 }
 
+/// What is deleted to make room: enough for a transition of each of three runs, in a transaction of its own. Each writes whole pages
+/// into the log before anything is taken out of that.
+const BALLAST: usize = 256 * 1024;
+
 #[test]
 #[ignore = "a process that `a_full_disk_is_told_and_survived` starts"]
 fn full_disk_process() {
     let Some(folder) = path_from_input() else { return };
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
         let (path, ballast) = (folder.join("journal.db"), folder.join("ballast"));
-        fs::write(&ballast, vec![0; 64 * 1024]).unwrap();
+        fs::write(&ballast, vec![0; BALLAST]).unwrap();
         let (journal, lease) = with_entries(&path, 1).await;
         let mut last = Seq(1);
         let error = loop {
@@ -525,7 +529,7 @@ fn full_disk_process_of_many() {
     let Some(folder) = path_from_input() else { return };
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
         let (path, ballast) = (folder.join("journal.db"), folder.join("ballast"));
-        fs::write(&ballast, vec![0; 64 * 1024]).unwrap();
+        fs::write(&ballast, vec![0; BALLAST]).unwrap();
         let (journal, lease, runs) = with_runs(&path, 3).await;
         let mut all: Vec<_> = runs.iter().map(|run| (run.clone(), Seq(1))).collect();
         let mut full = false;
@@ -552,7 +556,7 @@ fn full_disk_process_of_many() {
     });
 }
 
-/// On a real file system of 512 KiB, mounted where only the process sees it.
+/// On a real file system of 1 MiB, mounted where only the process sees it.
 #[test]
 fn a_full_disk_is_told_and_survived() {
     let supported = Command::new("unshare").args(["--user", "--map-root-user", "--mount", "true"]).status();
@@ -564,7 +568,7 @@ fn a_full_disk_is_told_and_survived() {
         let folder = tempfile::tempdir().unwrap();
         let mut command = Command::new("unshare");
         command.args(["--user", "--map-root-user", "--mount", "sh", "-c"]);
-        command.arg("mount -t tmpfs -o size=512k tmpfs \"$0\" && exec \"$@\"").arg(folder.path());
+        command.arg("mount -t tmpfs -o size=1m tmpfs \"$0\" && exec \"$@\"").arg(folder.path());
         command.arg(std::env::current_exe().unwrap());
         let output = start(command, test, folder.path()).wait_with_output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
