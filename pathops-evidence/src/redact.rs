@@ -67,6 +67,7 @@ use self::canonical::field;
 use self::scan::Scanner;
 use self::span::Label;
 
+pub(crate) use self::bytes::unquoted;
 pub(crate) use self::document::{Shape, holds_a_secret};
 pub use self::rules::{Rules, RulesError};
 pub use self::stream::{RedactingReader, Stream};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use quick_xml::escape::{escape, partial_escape, unescape};
 
-use super::super::bytes::{at, cut, is_quote, skip};
+use super::super::bytes::{at, cut, is_quote, skip, unquoted};
 use super::key::Begun;
 use super::{Texts, as_text, names_what_is_beside, short};
 
@@ -170,17 +170,7 @@ fn unescaped(escaped: &[u8]) -> Cow<'_, [u8]> {
 
 /// The position after the end of the tag that a text begins with. Values in quotation marks may hold what ends it.
 fn end_of_tag(rest: &[u8]) -> usize {
-    let mut quote = None;
-    for (position, byte) in rest.iter().enumerate() {
-        match quote {
-            Some(open) if open == *byte => quote = None,
-            Some(_) => {}
-            None if matches!(byte, b'"' | b'\'') => quote = Some(*byte),
-            None if *byte == b'>' => return position + 1,
-            None => {}
-        }
-    }
-    rest.len()
+    unquoted(rest).find(|(_, byte)| *byte == b'>').map_or(rest.len(), |(position, _)| position + 1)
 }
 
 /// A name without the prefix of its namespace.
