@@ -32,7 +32,7 @@ pub(in super::super) fn open_header(line: &[u8]) -> Option<Label> {
         let mut found = memchr::memmem::find_iter(&lower, word);
         found.any(|start| value(line, start, start + word.len()).is_some_and(|(_, to)| to == line.len()))
     };
-    let kinds = [(&b"authorization"[..], Label::Authorization), (b"cookie", Label::Cookie)];
+    let kinds = [(&b"authorization"[..], Label::Authorization), (&b"cookie"[..], Label::Cookie)];
     kinds.into_iter().find_map(|(word, label)| goes_on(word).then_some(label))
 }
 
@@ -147,7 +147,7 @@ const COMMANDS: &[(u8, bool, &[&[u8]])] = &[
         &[b"docker login", b"podman login", b"nerdctl login", b"registry login", b"oras login", b"az login", b"oc login"],
     ),
     (b'p', true, &[b"mongosh", b"mongodump", b"mongorestore", b"mongoexport", b"mongoimport"]),
-    (b'P', true, &[b"sqlcmd", b"zip ", b"unzip "]),
+    (b'P', true, &[b"sqlcmd", b"zip", b"unzip"]),
     (b'a', true, &[b"redis-cli"]),
     (b'w', true, &[b"ldapsearch", b"ldapadd", b"ldapmodify", b"ldapdelete", b"ldapwhoami"]),
     (b':', false, &[b"openssl"]),
@@ -159,7 +159,8 @@ pub(super) fn password_option(line: &[u8], start: usize, end: usize) -> Option<S
     let other = before_it.iter().rposition(|byte| matches!(byte, b';' | b'|' | b'&')).map_or(0, |sign| sign + 1);
     let command = cut(before_it, other, before_it.len());
     let letter = before(line, end);
-    let is_named = |name: &&[u8]| memchr::memmem::find_iter(command, *name).any(|at| !is_name(before(command, at)));
+    let is_named =
+        |name: &&[u8]| memchr::memmem::find_iter(command, *name).any(|found| is_command(command, found, found + name.len()));
     let mut known = COMMANDS.iter().filter(|(option, _, names)| *option == letter && names.iter().any(is_named));
     // Behind it stands a command with options of its own.
     let of_sshpass = letter == b'p' && command.trim_ascii_end().ends_with(b"sshpass");
@@ -176,6 +177,13 @@ pub(super) fn password_option(line: &[u8], start: usize, end: usize) -> Option<S
     let begins_another = at(word, 0) == b'$' || may_be_another && matches!(at(word, 0), b'-' | b'<' | b'{' | b'[');
     let given = word.len() >= 4 && !begins_another && !is_port(word, may_be_another);
     given.then_some(Span { start: from, end: to, label: Label::BasicAuth })
+}
+
+/// Whether a word with that in it is a command: `mysql`, `/usr/bin/mysqldump`, and neither `-I/usr/include/mysql` nor `mysql.c`.
+fn is_command(line: &[u8], start: usize, end: usize) -> bool {
+    let word = skip_back(line, start, 64, |byte| !is_space(byte));
+    let rest = skip(line, end, 32, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    !is_name(before(line, start)) && at(line, word) != b'-' && is_space(at(line, rest))
 }
 
 /// `3306:3306`, `127.0.0.1:53:53/udp`: which ports a container has, as `docker run -p` is told; one alone may be meant, too.
