@@ -4,16 +4,17 @@
 //!
 //! 1. *Values* that the host knows to be secret, wherever they stand.
 //! 2. *Rules* in gitleaks' format: ours ([`Rules::ours`]), or a file of the host's choice ([`Rules::from_toml`]).
-//! 3. *Forms* that are read by hand: private keys, JSON Web Tokens, `Authorization` and `Cookie` headers, basic
-//!    authentication, passwords in URLs, signed URLs, connection strings, kubeconfigs, and whatever is assigned to a name
-//!    such as `password`, also on the line after it (`password: |`, `name: DB_PASSWORD`).
+//! 3. *Forms* that are read by hand: private keys, also where the beginning of one is not there, JSON Web Tokens, `Authorization` and
+//!    `Cookie` headers, also folded ones, basic authentication, passwords in URLs and in options of well-known commands, signed URLs,
+//!    connection strings, kubeconfigs, and whatever is assigned to a name such as `password`, also on the line after it
+//!    (`password: |`, `name: DB_PASSWORD`).
 //! 4. *Words that look random.* This net takes out what is no secret now and then; [`RedactorBuilder::high_entropy`] switches
 //!    it off.
 //!
 //! Each looks at the text as it stands, and at what words and lines of it are the encoded form of: base64 (either alphabet,
-//! with or without padding, wrapped or glued to a name), hexadecimal, `%41` of URLs and `\"` or `\u0041` of JSON, within each
-//! other up to [`RedactorBuilder::depth`]. Of base64 and hexadecimal the whole encoded word is taken out, of an escaped text
-//! only the secret.
+//! with or without padding, wrapped or glued to a name), hexadecimal (also in pairs with a mark between them, `67:68`), `%41` of URLs,
+//! `\"` or `\u0041` of JSON and `&#65;` or `&quot;` of XML, within each other up to [`RedactorBuilder::depth`]; and without characters
+//! that have no width. Of base64 and hexadecimal the whole encoded word is taken out, of an escaped text only the secret.
 //!
 //! It errs on the side of taking out too much: a log with a gap is better than a leak.
 //!
@@ -67,6 +68,7 @@ use self::canonical::field;
 use self::scan::Scanner;
 use self::span::Label;
 
+pub(crate) use self::bytes::unquoted;
 pub(crate) use self::document::{Shape, holds_a_secret};
 pub use self::rules::{Rules, RulesError};
 pub use self::stream::{RedactingReader, Stream};
@@ -75,7 +77,7 @@ pub use self::stream::{RedactingReader, Stream};
 pub type Removed = BTreeMap<String, u32>;
 
 /// The number of the forms that are built in: another one whenever they find something else than before.
-const FORMS: &[u8] = b"3";
+const FORMS: &[u8] = b"4";
 
 /// A text without the secrets that were found.
 #[derive(Clone, Debug, PartialEq, Eq)]

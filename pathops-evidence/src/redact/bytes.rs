@@ -47,6 +47,25 @@ pub(super) fn is_text(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t')
 }
 
+/// The bytes that stand in no quotation marks, each with its position; of marks that do not close, the first one.
+pub(crate) fn unquoted(text: &[u8]) -> impl Iterator<Item = (usize, u8)> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let (position, byte) = (next, *text.get(next)?);
+            next += 1;
+            if !matches!(byte, b'"' | b'\'') {
+                return Some((position, byte));
+            }
+            let Some(length) = memchr::memchr(byte, cut(text, next, text.len())) else {
+                next = text.len();
+                return Some((position, byte));
+            };
+            next += length + 1;
+        }
+    })
+}
+
 /// Whether it ends so, whatever the case.
 pub(super) fn ends_with(text: &[u8], end: &[u8]) -> bool {
     text.len().checked_sub(end.len()).and_then(|from| text.get(from..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))

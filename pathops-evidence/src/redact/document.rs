@@ -4,7 +4,12 @@
 //! a document quotation marks, tags, directives and whole findings stand there. So each of its texts is looked at alone: the strings
 //! of JSON, the texts, attributes and comments of XML, what TAP describes and prints between its test points. Beside what a text itself
 //! shows, it is looked at under the name that it has: the key, the element, the attribute, or for a `value` the text beside it that is
-//! a `name` or the name of a secret. Only a text in which something is found is written anew; every other byte stays.
+//! a `name` or the name of a secret; and a text that is JSON, or YAML with a Secret of Kubernetes, as the document that it is. Only a text
+//! in which something is found is written anew; every other byte stays, but for a declaration of XML that names an encoding which no
+//! UTF-8 can be read in.
+//!
+//! Where two names are the same without their secrets, a report may say something else. Then they are told apart by a number, which says
+//! nothing of the secrets.
 //!
 //! So no rule need know where a text ends, and that holds for rules of hosts, too. Bounds in each form would have to hold in every
 //! format at once, and would find less in logs. What a text may be a part of is another matter: it may be a name, a number or a
@@ -15,17 +20,20 @@
 
 mod json;
 mod key;
+mod kubernetes;
 mod tap;
 mod xml;
 mod yaml;
 
+use std::collections::BTreeMap;
+
 use super::bytes::{cut, is_name, skip_back};
 use super::lines::Place;
-use super::span::{Label, Span, put, replace};
+use super::span::{Label, PLACEHOLDER, Span, put, replace};
 use super::structure::names_a_value;
 use super::{Redacted, Redactor, Removed};
 
-pub(crate) use yaml::holds_a_secret;
+pub(crate) use kubernetes::holds_a_secret;
 
 /// No name of a value is longer.
 const LONGEST_NAME: usize = 128;
@@ -50,7 +58,16 @@ pub(crate) enum Shape {
 impl Redactor {
     /// As [`Redactor::redact`], of a document that is known to be whole: it stays one.
     pub(crate) fn redact_document(&self, document: &[u8], shape: Shape) -> Redacted {
-        let mut texts = Texts { redactor: self, removed: Removed::new() };
+        self.document(document, shape, None)
+    }
+
+    /// The same. Of names in JSON and XML that would be the same without their secrets, all but the first get a number.
+    pub(crate) fn redact_document_by_number(&self, document: &[u8], shape: Shape) -> Redacted {
+        self.document(document, shape, Some(Names::new()))
+    }
+
+    fn document(&self, document: &[u8], shape: Shape, names: Option<Names>) -> Redacted {
+        let mut texts = Texts { redactor: self, removed: Removed::new(), names };
         let bytes = match shape {
             Shape::Text => return self.redact(document),
             Shape::Json => json::redact(document, &mut texts),
@@ -62,10 +79,15 @@ impl Redactor {
     }
 }
 
+/// What is left of names, and of each by which number the names with their secrets are told apart.
+type Names = BTreeMap<Vec<u8>, BTreeMap<Vec<u8>, usize>>;
+
 /// Takes secrets out of the texts of a document, and counts them.
 struct Texts<'r> {
     redactor: &'r Redactor,
     removed: Removed,
+    /// Where names are told apart.
+    names: Option<Names>,
 }
 
 impl Texts<'_> {
@@ -147,14 +169,21 @@ impl Texts<'_> {
         out
     }
 
-    /// What stands for a value in a Secret of Kubernetes; `None` where nothing is there, or that stands there already.
-    fn kubernetes_secret(&mut self, value: &[u8]) -> Option<Vec<u8>> {
-        (!value.is_empty() && value != TAKEN_OUT).then(|| self.whole(Label::KubernetesSecret))
+    /// What is left of a text, with a number where another text is the same without its secrets, if names are told apart. None is what has
+    /// several lines, or where a number would be taken for a secret.
+    fn told_apart(&mut self, name: &[u8], text: &[u8], redacted: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let Some(names) = &mut self.names else { return redacted };
+        let left = redacted.as_deref().unwrap_or(text);
+        if left.contains(&b'\n') || memchr::memmem::find(left, PLACEHOLDER).is_none() {
+            return redacted;
+        }
+        let same = names.entry(left.to_vec()).or_default();
+        let next = same.len() + 1;
+        let number = *same.entry(text.to_vec()).or_insert(next);
+        let numbered = [left, format!(" ({number})").as_bytes()].concat();
+        if number > 1 && self.behind(looked_at(name), &numbered).is_empty() { Some(numbered) } else { redacted }
     }
 }
-
-/// What stands for a value in a Secret of Kubernetes.
-const TAKEN_OUT: &[u8] = b"[redacted kubernetes-secret]";
 
 /// What of a name says what stands under it: all of it, or its end, where there is anything else in it.
 fn looked_at(name: &[u8]) -> &[u8] {

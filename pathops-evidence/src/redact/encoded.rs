@@ -41,7 +41,7 @@ pub(super) fn is_base64(byte: u8) -> bool {
     value(&BASE64, byte) < 64
 }
 
-fn is_hex(byte: u8) -> bool {
+pub(super) fn is_hex(byte: u8) -> bool {
     value(&HEX, byte) < 16
 }
 
@@ -65,6 +65,42 @@ pub(super) fn words(line: &[u8]) -> impl Iterator<Item = (usize, usize)> {
         }
         None
     })
+}
+
+/// Pairs of hexadecimal digits with one and the same mark between them, from where to where: `67:68:70`, `67 68 70`.
+pub(super) fn pairs(line: &[u8]) -> impl Iterator<Item = (usize, usize)> {
+    // As for words: what is long enough holds the three bytes behind one of so many positions.
+    const STEP: usize = 3 * TEXT - 3;
+    let mut position = 0;
+    std::iter::from_fn(move || {
+        while position + 2 < line.len() {
+            let (start, end) = pairs_around(line, position);
+            // The last pair may be the first one with another mark.
+            position = (position + STEP).max(end + STEP - 3);
+            if end - start >= 3 * TEXT - 1 {
+                return Some((start, end));
+            }
+        }
+        None
+    })
+}
+
+/// The pairs around the mark in three bytes; where there is none, no place.
+fn pairs_around(line: &[u8], position: usize) -> (usize, usize) {
+    let is_pair = |from: usize| is_hex(at(line, from)) && is_hex(at(line, from + 1));
+    let mark = skip(line, position, 2, is_hex);
+    let sign = at(line, mark);
+    if !matches!(sign, b':' | b' ' | b'\t' | b'-' | b'_' | b'.' | b',') || !is_pair(mark + 1) {
+        return (position, position);
+    }
+    let (mut start, mut end) = (mark + 1, mark + 3);
+    while start >= 3 && at(line, start - 1) == sign && is_pair(start - 3) {
+        start -= 3;
+    }
+    while at(line, end) == sign && is_pair(end + 1) {
+        end += 3;
+    }
+    (start, end)
 }
 
 /// The place of a word with the padding after it.
@@ -202,6 +238,23 @@ mod tests {
         assert!(has("x68656C6C6F20776F726C6421", "hello world!"));
         assert_eq!(decode_base64(b"YWI=", 0), b"ab");
         assert_eq!(decode_base64(b"YQ", 0), b"a");
+    }
+
+    #[test]
+    fn pairs_are_found_wherever_they_stand() {
+        let found = |line: &str| pairs(line.as_bytes()).map(|(start, end)| line[start..end].to_owned()).collect::<Vec<_>>();
+        for sign in [":", " ", "-", "_", ",", ".", "\t"] {
+            let run = ["6b"; TEXT].join(sign);
+            for before in 0..60 {
+                assert_eq!(found(&format!("{}={run};", "/".repeat(before))), [run.clone()], "{before}");
+                assert_eq!(found(&format!("{}{run}", "6b/".repeat(before))), [run.clone()], "{before}");
+            }
+            assert_eq!(found(&format!("{run}{run}")), [run.clone(), run.clone()]);
+            assert_eq!(found(&run[3..]), [""; 0]);
+        }
+        assert_eq!(found(&["6b"; TEXT].join("/")), [""; 0]);
+        let (colons, dashes) = (["6b"; TEXT].join(":"), ["6b"; TEXT].join("-"));
+        assert_eq!(found(&format!("{colons}{}", &dashes[2..])), [colons, dashes], "the pair between them is in both");
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! What lines have to do with the lines before them: private keys, blocks of YAML, names above values, wrapped base64.
+//! What lines have to do with the lines before them: private keys, blocks of YAML, names above values, folded headers, wrapped base64.
 
 use super::bytes::{at, cut, is_quote, is_space, skip};
 use super::encoded::is_base64;
-use super::structure::{end_of_key, names_a_secret, opens_key};
+use super::span::{Label, PLACEHOLDER};
+use super::structure::{closes_key, end_of_key, names_a_secret, open_header, opens_key};
 
 /// Where a line stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,13 +14,16 @@ pub(super) enum Place {
     Block(usize),
     /// After `name: DB_PASSWORD`: the next line may hold its value.
     Named,
+    /// After a header that is a secret of this kind, with that indent: what is further in may be the rest of it.
+    Header(usize, Label),
 }
 
 impl Place {
-    /// Where the line after this one stands.
+    /// Where the line after this one stands, which is without its secrets.
     pub(super) fn after(self, line: &[u8]) -> Self {
         match self {
             Self::Block(indent) if line.trim_ascii().is_empty() || is_within(line, indent) => self,
+            Self::Header(indent, _) if goes_on(line, indent) => self,
             _ => Self::begun_by(line),
         }
     }
@@ -30,6 +34,11 @@ impl Place {
         if matches!(text.last(), Some(b'|' | b'>' | b'-' | b'+')) && opens_block(text) {
             return Self::Block(from);
         }
+        if matches!(text.last(), Some(b':' | b']'))
+            && let Some(label) = open_header(text)
+        {
+            return Self::Header(from, label);
+        }
         if matches!(text.first(), Some(b'n' | b'"')) && names_above(text) { Self::Named } else { Self::Text }
     }
 }
@@ -37,6 +46,19 @@ impl Place {
 /// Whether a line is indented further than that.
 pub(super) fn is_within(line: &[u8], indent: usize) -> bool {
     skip(line, 0, usize::MAX, is_space) > indent
+}
+
+/// Whether a line goes on with the value of a header that is indented so far: it is further in, and what was taken out of it, a part
+/// with a name, or words of which none shares its line with another. A line of a stack trace does not.
+pub(super) fn goes_on(line: &[u8], indent: usize) -> bool {
+    let is_a_word = |line: &[u8]| {
+        let word = line.trim_ascii();
+        word.first().is_some_and(u8::is_ascii_alphanumeric) && !word.iter().any(u8::is_ascii_whitespace)
+    };
+    is_within(line, indent)
+        && (line.trim_ascii_start().starts_with(PLACEHOLDER)
+            || memchr::memchr(b'=', line).is_some()
+            || line.split(|byte| *byte == b'\n').all(is_a_word))
 }
 
 /// `password: |`
@@ -152,6 +174,38 @@ pub(super) fn is_last_of_wrapped(line: &[u8]) -> bool {
     !text.is_empty() && text.len() < *WRAPPED.start() && is_letters(text)
 }
 
+/// How far wrapped base64 is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Wrapped {
+    /// None has begun.
+    #[default]
+    Nothing,
+    /// A line was as long as a wrapped one is.
+    Lines,
+    /// The last one was there.
+    Last,
+    /// And what ends a private key: it is all of one, or the rest of one whose beginning is not there.
+    Key,
+}
+
+impl Wrapped {
+    /// How far it is with this line, where that belongs to it.
+    pub(super) fn with(self, line: &[u8]) -> Option<Self> {
+        match self {
+            Self::Nothing | Self::Lines if is_wrapped(line) => Some(Self::Lines),
+            Self::Lines if is_last_of_wrapped(line) => Some(Self::Last),
+            Self::Lines | Self::Last if is_checksum(line) => Some(Self::Last),
+            Self::Lines | Self::Last if closes_key(line) => Some(Self::Key),
+            _ => None,
+        }
+    }
+}
+
+/// `=aB3d`, as PGP writes it below its base64.
+fn is_checksum(line: &[u8]) -> bool {
+    line.trim_ascii().strip_prefix(b"=").is_some_and(|sum| sum.len() == 4 && sum.iter().all(|byte| is_base64(*byte)))
+}
+
 fn is_letters(text: &[u8]) -> bool {
     let end = skip(text, 0, usize::MAX, is_base64);
     skip(text, end, 2, |byte| byte == b'=') == text.len()
@@ -159,22 +213,17 @@ fn is_letters(text: &[u8]) -> bool {
 
 /// The lines of a text, with wrapped base64 as one, each with its line end.
 pub(super) fn units(text: &[u8]) -> impl Iterator<Item = (usize, usize)> {
+    let mut lines = text.split_inclusive(|byte| *byte == b'\n').peekable();
     let mut position = 0;
-    let line_end = |from: usize| memchr::memchr(b'\n', cut(text, from, text.len())).map_or(text.len(), |end| from + end + 1);
     std::iter::from_fn(move || {
         let start = position;
-        (start < text.len()).then(|| {
-            let mut end = line_end(start);
-            let mut wrapped = is_wrapped(cut(text, start, end));
-            while wrapped && end < text.len() {
-                let next = cut(text, end, line_end(end));
-                wrapped = is_wrapped(next);
-                if wrapped || is_last_of_wrapped(next) {
-                    end += next.len();
-                }
-            }
-            position = end;
-            (start, end)
-        })
+        let first = lines.next()?;
+        position += first.len();
+        let mut wrapped = Wrapped::Nothing.with(first);
+        while let Some((line, with)) = lines.peek().and_then(|line| Some((*line, wrapped?.with(line)?))) {
+            (position, wrapped) = (position + line.len(), Some(with));
+            lines.next();
+        }
+        Some((start, position))
     })
 }

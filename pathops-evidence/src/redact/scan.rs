@@ -2,14 +2,15 @@
 
 use aho_corasick::AhoCorasick;
 
+use super::Removed;
 use super::bytes::{at, before, cut, is_space, skip, skip_back};
 use super::encoded;
 use super::entropy::looks_random;
 use super::escaped::{decode, has_escapes, trace_back};
-use super::lines::{OfKey, OpenKey, Place, is_within, units};
+use super::lines::{OfKey, OpenKey, Place, goes_on, is_within, units};
 use super::rules::Rules;
-use super::span::{Label, Span, merge, placeholders, subtract};
-use super::structure::{Structure, opens_key, value_beside};
+use super::span::{Label, Span, merge, placeholders, replace, subtract};
+use super::structure::{Structure, closes_key, opens_key, value_beside};
 use super::words::Trigger;
 
 /// How far before its keyword a rule's match may begin, and how much after it is looked at first.
@@ -80,7 +81,11 @@ impl Scanner {
             if !found.is_empty() && opens_key(line) {
                 key.open();
             }
-            place = place.after(line);
+            place = if found.is_empty() {
+                place.after(line)
+            } else {
+                place.after(&replace(line, &found, &self.rules, &mut Removed::new()))
+            };
             spans.extend(found.into_iter().map(|span| shifted(span, start + rest)));
         }
     }
@@ -92,8 +97,12 @@ impl Scanner {
                 let start = skip(unit, 0, usize::MAX, is_space);
                 spans.push(Span { start, end: unit.len(), label: Label::Assignment });
             }
+            Place::Header(indent, label) if goes_on(unit, indent) => {
+                let start = skip(unit, 0, usize::MAX, is_space);
+                spans.push(Span { start, end: unit.len(), label });
+            }
             Place::Named => spans.extend(value_beside(unit)),
-            Place::Block(_) | Place::Text => {}
+            Place::Block(_) | Place::Header(..) | Place::Text => {}
         }
         if memchr::memchr(b'\n', unit).is_some() {
             self.wrapped(unit, limits, &mut spans);
@@ -114,9 +123,12 @@ impl Scanner {
         for line in unit.split(|byte| *byte == b'\n') {
             self.line(line, false, limits, &mut found);
         }
-        let joined: Vec<u8> = unit.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
-        self.encoded(&joined, 0, joined.len(), limits, &mut found);
+        self.joined(unit, |byte| !byte.is_ascii_whitespace(), limits, &mut found);
         let start = skip(unit, 0, usize::MAX, is_space);
+        if unit.rsplit(|byte| *byte == b'\n').next().is_some_and(closes_key) {
+            // The key began before the text did.
+            found.push(Span { start, end: unit.len(), label: Label::PrivateKey });
+        }
         let label = found.iter().map(|span| span.label).min();
         spans.extend(label.map(|label| Span { start, end: unit.len(), label }));
     }
@@ -129,6 +141,12 @@ impl Scanner {
             if random && self.high_entropy && looks_random(line, start, end) && !encoded::is_encoded_text(cut(line, start, end)) {
                 spans.push(Span { start, end: encoded::padded(line, end), label: Label::HighEntropy });
             }
+        }
+        for (start, end) in encoded::pairs(line) {
+            let mut found = Vec::new();
+            self.joined(cut(line, start, end), encoded::is_hex, limits, &mut found);
+            let label = found.iter().map(|span| span.label).min();
+            spans.extend(label.map(|label| Span { start, end, label }));
         }
         self.escaped(line, limits, spans);
     }
@@ -184,6 +202,12 @@ impl Scanner {
         if self.emails {
             spans.extend(memchr::memchr_iter(b'@', line).filter_map(|at_sign| email(line, at_sign)));
         }
+    }
+
+    /// A text of letters with something between them, as what these may be the encoded form of together.
+    fn joined(&self, text: &[u8], is_letter: impl Fn(u8) -> bool, limits: &mut Limits, spans: &mut Vec<Span>) {
+        let joined: Vec<u8> = text.iter().copied().filter(|byte| is_letter(*byte)).collect();
+        self.encoded(&joined, 0, joined.len(), limits, spans);
     }
 
     /// A word, as what it may be the encoded form of.

@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::ops::Deref;
 
-use super::lines::{OfKey, OpenKey, Place, is_last_of_wrapped, is_wrapped, rest_of_key};
+use super::lines::{OfKey, OpenKey, Place, Wrapped, rest_of_key};
 use super::span::{Label, put, replace};
 use super::structure::opens_key;
 use super::{Redactor, Removed};
@@ -37,8 +37,9 @@ pub struct Stream<R> {
     begun: Vec<u8>,
     /// The line is too long: its end is waited for.
     too_long: bool,
-    /// Lines of wrapped base64.
+    /// Lines of wrapped base64, and how far it is with them.
     wrapped: Vec<u8>,
+    far: Wrapped,
     wrapped_too_long: bool,
     place: Place,
     key: OpenKey,
@@ -60,6 +61,7 @@ impl<R: Deref<Target = Redactor>> Stream<R> {
             begun: Vec::new(),
             too_long: false,
             wrapped: Vec::new(),
+            far: Wrapped::Nothing,
             wrapped_too_long: false,
             place: Place::Text,
             key: OpenKey::default(),
@@ -128,27 +130,26 @@ impl<R: Deref<Target = Redactor>> Stream<R> {
 
     /// A line with its end, if it has one.
     fn line(&mut self, line: &[u8], out: &mut Vec<u8>) {
-        let in_wrapped = self.wrapped_too_long || !self.wrapped.is_empty();
-        let wrapped = is_wrapped(line);
-        if wrapped || (in_wrapped && is_last_of_wrapped(line)) {
-            self.wrapped_too_long |= self.wrapped.len() + line.len() > self.redactor.longest_line;
-            if self.wrapped_too_long {
-                self.wrapped = Vec::new();
-            } else {
-                self.wrapped.extend_from_slice(line);
-            }
-            if !wrapped {
-                self.end_wrapped(out);
-            }
-            return;
-        }
-        if in_wrapped {
+        let longest = self.redactor.longest_line;
+        // Of what is too long nothing is kept: what ends a key is looked at alone then.
+        let fits = !self.wrapped_too_long && self.wrapped.len() + line.len() <= longest;
+        let mut far = self.far.with(line).filter(|far| fits || *far != Wrapped::Key);
+        if far.is_none() && self.far != Wrapped::Nothing {
             self.end_wrapped(out);
+            far = Wrapped::Nothing.with(line);
         }
-        self.unit(line, out);
+        let Some(far) = far else { return self.unit(line, out) };
+        self.far = far;
+        self.wrapped_too_long |= self.wrapped.len() + line.len() > longest;
+        if self.wrapped_too_long {
+            self.wrapped = Vec::new();
+        } else {
+            self.wrapped.extend_from_slice(line);
+        }
     }
 
     fn end_wrapped(&mut self, out: &mut Vec<u8>) {
+        self.far = Wrapped::Nothing;
         if std::mem::take(&mut self.wrapped_too_long) {
             self.long(b"\n", out);
         }

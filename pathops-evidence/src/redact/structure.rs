@@ -8,7 +8,8 @@ mod key;
 mod url;
 
 pub(super) use assignment::{names_a_secret, value_beside};
-pub(super) use key::{end_of_key, opens_key};
+pub(super) use header::open_header;
+pub(super) use key::{closes_key, end_of_key, opens_key};
 
 use super::span::Span;
 
@@ -48,7 +49,10 @@ impl Structure {
             ("\"auth\"", Self::DockerAuth),
             (" --user", Self::UserOption),
             (" -u", Self::UserOption),
+            (" -a", Self::PasswordOption),
             (" -p", Self::PasswordOption),
+            (" -w", Self::PasswordOption),
+            (" pass:", Self::PasswordOption),
             ("://", Self::Url),
             ("@tcp(", Self::Dsn),
             ("sig=", Self::SignedUrl),

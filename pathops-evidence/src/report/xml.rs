@@ -3,6 +3,7 @@
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
+use crate::redact::unquoted;
 use crate::report::error::{Fail, Place};
 use crate::report::{Fault, MAX_ATTRIBUTES, MAX_DEPTH, MAX_VALUES};
 
@@ -159,15 +160,5 @@ impl Tree {
 /// Whether a document type has declarations of its own: a bracket that stands in no quotation marks. One whose marks do not close may
 /// have some.
 fn has_declarations(doctype: &[u8]) -> bool {
-    let mut quote = None;
-    for byte in doctype {
-        match quote {
-            Some(open) if open == *byte => quote = None,
-            Some(_) => {}
-            None if matches!(byte, b'"' | b'\'') => quote = Some(*byte),
-            None if *byte == b'[' => return true,
-            None => {}
-        }
-    }
-    quote.is_some()
+    unquoted(doctype).any(|(_, byte)| matches!(byte, b'[' | b'"' | b'\''))
 }

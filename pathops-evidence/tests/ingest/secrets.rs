@@ -241,6 +241,37 @@ async fn values_of_secrets_of_kubernetes_are_taken_out_whatever_they_look_like()
 }
 
 #[tokio::test]
+async fn values_of_secrets_are_taken_out_of_documents_that_are_texts() {
+    let value = "c3dvcmRmaXNo";
+    let secret = format!("apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\ndata:\n  db: {value}\n");
+    let config = "apiVersion: v1\nkind: ConfigMap\ndata:\n  stays: plain words\n";
+    let helm = |manifest: &str| {
+        let info = json!({"status": "deployed"});
+        json!({"name": "shop", "namespace": "shop", "version": 3, "info": info, "manifest": manifest}).to_string()
+    };
+    let (_, stored) = take(&helm(&format!("---\n# Source: shop/secret.yaml\n{secret}---\n{config}"))).await;
+    assert!(!stored.contains(value) && stored.contains("  db: ") && stored.contains("plain words"), "{stored}");
+    let (_, stored) = take(&helm(&format!("{{kind: Secret, data: {{db: {value}}}}}"))).await;
+    assert_eq!(stored, helm("[redacted kubernetes-secret]"), "what cannot be taken out goes as a whole");
+    let printed = format!("<testcase name=\"a\"><system-out>applied\n{secret}</system-out></testcase>");
+    let (_, stored) = take(&junit(&printed)).await;
+    assert!(!stored.contains(value) && stored.contains("applied\n"), "{stored}");
+    let applied = json!({"kind": "Secret", "data": {"db": value}, "metadata": {"name": "it's"}}).to_string();
+    let single = format!("'{}'", applied.replace('\'', "''"));
+    let folded = single.replacen(",\"", ",\n\n      \"", 1);
+    for quoted in [single, folded, Value::from(applied).to_string()] {
+        let annotation = format!("kubectl.kubernetes.io/last-applied-configuration: {quoted} # as applied");
+        let (_, stored) =
+            take(&format!("kind: Secret\nmetadata:\n  annotations:\n    {annotation}\n  name: x\napiVersion: v1\n")).await;
+        assert!(!stored.contains(value) && stored.contains("kubernetes-secret") && stored.contains("\n  name: x\n"), "{stored}");
+    }
+    // Of a text that is no value in quotation marks nothing can be taken out, and nothing of it is stored.
+    let hidden = format!("{config}  other: |\n    {{\"kind\": \"Secret\",\n    \"data\": {{\"db\": \"{value}\"}}}}\n");
+    let error = Store::new().await.take(hidden.as_bytes(), None, &origin()).await.unwrap_err();
+    assert!(error.to_string().contains("values of a Secret of Kubernetes"), "{error}");
+}
+
+#[tokio::test]
 async fn a_private_key_ends_with_its_text_in_yaml() {
     let (begin, _) = marks();
     let config = format!("apiVersion: v1\nkind: ConfigMap\ndata:\n  key.pem: |\n    {begin}\n    cut\nmetadata:\n  name: c\n");
@@ -330,6 +361,10 @@ async fn text_in_utf_16_is_read_and_without_its_mark_refused() {
     let taken = store.take(&marked(log), Some(Format::PodLog), &origin()).await.unwrap();
     let stored = store.blobs.get(&cx(), &taken.payload).await.unwrap().unwrap();
     assert_eq!(String::from_utf8(stored).unwrap(), "2026-11-22T12:00:00Z INFO password=[redacted assignment] \u{20ac}\n");
+    let declared = |encoding: &str| junit("<testcase name=\"a\"/>").replace("1.0\"", &format!("1.0\" encoding=\"{encoding}\""));
+    let taken = store.take(&marked(&declared("UTF-16")), None, &origin()).await.unwrap();
+    let stored = store.blobs.get(&cx(), &taken.payload).await.unwrap().unwrap();
+    assert_eq!(String::from_utf8(stored).unwrap(), declared("UTF-8"));
     let said = store.take(&marked(&junit("<testcase name=\"a\"/>")), None, &origin()).await.unwrap();
     assert_eq!((said.format, said.replaced), (Format::Junit, 0));
     let streamed = |bytes: &[u8]| super::logs::Pieces::of(bytes, 5);

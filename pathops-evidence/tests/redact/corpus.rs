@@ -162,6 +162,7 @@ pub(crate) fn placed(numbers: &mut Numbers) -> Vec<Sample> {
     ] {
         add("url", before, password(numbers).replace('#', "x"), after);
     }
+    add("url", "postgres://app:p@ss/", password(numbers).replace('#', "x"), "@db.example.com/shop");
     add("url", "git clone https://", random(numbers, 32), "@git.example.com/shop.git");
     add("signed-url", "https://s.blob.core.windows.net/c/f?sv=2024&sig=", numbers.word(40) + "%3D", "&se=2026");
     add("signed-url", "https://b.s3.amazonaws.com/f?X-Amz-Expires=60&X-Amz-Signature=", numbers.hex(64), "");
@@ -182,6 +183,7 @@ pub(crate) fn placed(numbers: &mut Numbers) -> Vec<Sample> {
         "\"}}}",
     );
     add("basic-auth", "curl -s -u admin:", password(numbers), " https://example.com");
+    add("basic-auth", "sshpass -p ", password(numbers), " ssh -p 2222 db");
     add("cookie", "Cookie: theme=dark; sid=", numbers.word(26), "; lang=en");
     add("cookie", "Set-Cookie: sid=", numbers.word(26), "; Path=/; HttpOnly");
     add("kubeconfig", "users:\n- name: a\n  user:\n    client-key-data: ", STANDARD.encode(numbers.bytes(90)), "\n    x: 1");
@@ -211,6 +213,7 @@ fn private_keys(numbers: &mut Numbers) -> Vec<Sample> {
     vec![
         sample(format!("{begin}\n{}{end}\n", lines("")), &body[3]),
         sample(format!("{begin}\n{}", lines("")), &body[25]),
+        sample(format!("{}{end}\n", lines("")), &body[6]),
         sample(format!("12:00:00 {begin}\n{}12:00:00 {end}\n", lines("12:00:00 ")), &body[20]),
         sample(format!("{{\"key\":\"{begin}\\n{}\\n{end}\\n\"}}", body.join("\\n")), &body[9]),
         sample(format!("tls.key: |\n    {begin}\n{}    {end}\n", lines("    ")), &body[12]),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use pathops_evidence::redact::{Personal, Redactor};
 
-use crate::corpus::{Numbers, Sample, ordinary, secrets};
+use crate::corpus::{ENCODINGS, Numbers, Sample, ordinary, secrets};
 
 /// The kinds of which something was missed, and how many of how many were found.
 fn recall(redactor: &Redactor, samples: &[Sample]) -> (BTreeMap<&'static str, Vec<String>>, usize) {
@@ -201,4 +201,105 @@ fn a_secret_in_the_name_of_a_field_is_taken_out_and_no_field_is_lost() {
     let again = value.clone();
     redactor.redact_json(&mut value, &mut removed);
     assert_eq!((value, removed["known"]), (again, 4), "what is left of it says nothing any more");
+}
+
+/// What takes out no word for looking random.
+fn by_form() -> Redactor {
+    Redactor::builder().high_entropy(false).build().unwrap()
+}
+
+/// A token that stands in no file as a whole.
+fn token() -> String {
+    ["gh", "p_"].concat() + "pYlSXpfKtHF4vUCsMehGAkWvj7FAc9QeWJKY"
+}
+
+#[test]
+fn hexadecimal_is_found_in_pairs_with_a_mark_between_them() {
+    let redactor = by_form();
+    let pairs: Vec<_> = token().bytes().map(|byte| format!("{byte:02x}")).collect();
+    for mark in [":", " ", "-", "_", ".", ",", "\t"] {
+        let text = pairs.join(mark);
+        for text in [&text, &text.to_uppercase()] {
+            assert_eq!(redactor.redact_text(&format!("= {text};")), "= [redacted github-token];", "{mark:?}");
+        }
+        for (name, encode) in ENCODINGS {
+            let encoded = encode(&text);
+            let removed = redactor.redact(encoded.as_bytes()).removed;
+            assert!(removed.contains_key("github-token"), "{mark:?} in {name}: {encoded:?}");
+        }
+    }
+    let known = Redactor::new(["kettle-1".to_owned()]).unwrap();
+    assert_eq!(known.redact_text("is 6b:65:74:74:6c:65:2d:31:0a here"), "is [redacted known] here");
+}
+
+#[test]
+fn a_character_without_width_hides_nothing() {
+    let (redactor, token) = (by_form(), token());
+    let (first, rest) = token.split_at(7);
+    for hidden in
+        ["\u{200b}", "\u{ad}", "\u{2060}", "\u{feff}", "\u{200d}\u{202e}", "\\u200b", "%E2%80%8B", "&#8203;", "&#xfeff;"]
+    {
+        let text = format!("\u{feff}a {first}{hidden}{rest} b");
+        assert_eq!(redactor.redact_text(&text), "\u{feff}a [redacted github-token] b", "{hidden:?}");
+    }
+}
+
+#[test]
+fn entities_of_xml_are_read() {
+    let (redactor, token) = (by_form(), token());
+    let text = format!("<a>&#103;&#x68;{}</a>", &token[2..]);
+    assert_eq!(redactor.redact_text(&text), "<a>[redacted github-token]</a>");
+    let text = "say &quot;password&quot;: &quot;two words&quot; now";
+    assert_eq!(redactor.redact_text(text), "say &quot;password&quot;: &quot;[redacted assignment]&quot; now");
+}
+
+#[test]
+fn a_password_in_a_url_goes_up_to_the_last_sign_before_a_host() {
+    let redactor = by_form();
+    for (url, left) in [
+        ("postgres://bob:p@ss/SECRET@db/x", "postgres://bob:{}@db/x"),
+        ("postgres://bob:p@ss.w0rd/x@db.example.com:5432/x", "postgres://bob:{}@db.example.com:5432/x"),
+        ("postgres://bob:p/q?r#s@db", "postgres://bob:{}@db"),
+        ("amqp://u:a/b?c#d@e@mq:5672/v?x=1@2", "amqp://u:{}@mq:5672/v?x=1@2"),
+        ("http://u:a@b@[::1]:80/", "http://u:{}@[::1]:80/"),
+        ("redis://:a@b@${HOST}:${PORT}/0", "redis://:{}@${HOST}:${PORT}/0"),
+        ("https://ci:kettle@registry/app@sha256:0a1b2c3d4e5f6a7b", "https://ci:{}@registry/app@sha256:0a1b2c3d4e5f6a7b"),
+        ("a://u:p1@h, b://v:p2@i;c://w:p3@j", "a://u:{}@h, b://v:{}@i;c://w:{}@j"),
+        ("dsn app:pa=ss@/w@tcp(db:3306)/shop", "dsn app:{}@tcp(db:3306)/shop"),
+    ] {
+        assert_eq!(redactor.redact_text(url), left.replace("{}", "[redacted url-password]"));
+    }
+    for url in [
+        "https://example.com:8080/a@2x.png",
+        "ssh://git@github.com:org/repo@v1",
+        "https://h/p?next=u:p@x",
+        "https://example.com:443/a?mail=b@c",
+    ] {
+        assert_eq!(redactor.redact_text(url), url);
+    }
+}
+
+#[test]
+fn passwords_on_the_lines_of_commands_are_found() {
+    let redactor = by_form();
+    for line in [
+        "mysqldump -u root -p{} shop",
+        "cd /x; mysqladmin -p'{}' status",
+        "sshpass -p {} ssh -p 2222 db",
+        "sshpass -p{} scp -p file db:",
+        "docker login -u ci -p {} r.example.com && docker run -p 8080:80 app",
+        "helm registry login r.example.com -u ci -p \"{}\"",
+        "az login --service-principal -u id -p {} --tenant t",
+        "mongosh -u root -p {}",
+        "redis-cli -h cache -a {} ping",
+        "sqlcmd -S db -U sa -P {}",
+        "ldapsearch -x -w {} -b dc=example",
+        "openssl rsa -in k.pem -passin pass:{}",
+        "7z a -p{} a.7z b",
+        "zip -P {} a.zip b",
+        "curl -sS -uadmin:{} https://x.example",
+    ] {
+        let left = line.replace("{}", "[redacted basic-auth]");
+        assert_eq!(redactor.redact_text(&line.replace("{}", "swordfish-7")), left);
+    }
 }

@@ -43,6 +43,13 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
         "name: DB_TOKEN\nvalue: ",
         "-----BEGIN PRIVATE KEY-----\n",
         "-----END PRIVATE KEY-----",
+        "\n-----END PRIVATE KEY-----\n",
+        "Cookie: a=b\n ",
+        "Authorization:\n ",
+        "\u{200b}",
+        "&#97;",
+        "61:62:",
+        "dHV2\n",
         "[redacted ",
         "[redacted assignment]",
         "token",
@@ -165,6 +172,62 @@ fn a_private_key_has_any_length() {
     // The first word after it may be its last line; then two more lines may be of it.
     let cut_off = format!("a\n{begin}\n{body}one\ntwo words\nthree of them\nfour of them\nfive\n");
     assert_eq!(redactor.redact_text(&cut_off), "a\n[redacted private-key]\nfour of them\nfive\n");
+}
+
+/// What is left of one where a log was cut has no beginning.
+#[test]
+fn the_rest_of_a_private_key_is_taken_out() {
+    let redactor = Redactor::builder().longest_line(4_096).high_entropy(false).build().unwrap();
+    let mut numbers = Numbers::new(37);
+    let body: String = (0..5).map(|_| numbers.word(64) + "\n").collect();
+    let end = |of: &str| ["-----END ", of, "-----"].concat();
+    let (rsa, pgp) = (end(&["RSA PRIVATE", " KEY"].concat()), end(&["PGP PRIVATE", " KEY BLOCK"].concat()));
+    for rest in [format!("{body}{rsa}"), format!("{body}dHV2\n{rsa}"), format!("{body}dHV2\n=aB3d\n{pgp}")] {
+        for indent in ["", "    "] {
+            let lines: String = rest.lines().map(|line| format!("{indent}{line}\n")).collect();
+            let expected = format!("a b\n{indent}[redacted private-key]\nc d\n");
+            for lengths in [&[1][..], &[7, 64], &[100_000]] {
+                let (bytes, removed) = in_pieces(&redactor, format!("a b\n{lines}c d\n").as_bytes(), lengths);
+                assert_eq!((String::from_utf8(bytes).unwrap(), removed["private-key"]), (expected.clone(), 1));
+            }
+        }
+        let json = format!("{{\"log\":\"{}\"}}", crate::corpus::json(&format!("a b\n{rest}\nc d")));
+        assert_eq!(redactor.redact_text(&json), "{\"log\":\"a b\\n[redacted private-key]\\nc d\"}");
+    }
+    let others = format!("a b\n{body}dHV2\n{}\n{body}c d\n{rsa}\n", end("CERTIFICATE"));
+    assert_eq!(redactor.redact_text(&others), others);
+    // What is too long to be kept goes as what it is, and the end of a key that was open ends it.
+    let narrow = self::redactor(64);
+    assert_eq!(narrow.redact_text(&format!("{}{rsa}\nb\n", &body[65..])), format!("[redacted long-line]\n{rsa}\nb\n"));
+    let begin = rsa.replace("END", "BEGIN");
+    assert_eq!(narrow.redact_text(&format!("{begin}\n{body}{rsa}\nb\n")), "[redacted private-key]\nb\n");
+}
+
+#[test]
+fn a_header_goes_on_in_lines_that_are_further_in() {
+    let redactor = redactor(4_096);
+    for (text, expected) in [
+        (
+            "Cookie: a=b;\n c=kettle;\n\td=e\nHost: x\n",
+            "Cookie: [redacted cookie]\n [redacted cookie]\n\t[redacted cookie]\nHost: x\n",
+        ),
+        (
+            "  Authorization: Digest a=\"b\",\r\n    response=kettle\r\n  x=y\r\n",
+            "  Authorization: Digest [redacted authorization]\r\n    [redacted authorization]\r\n  x=y\r\n",
+        ),
+        ("Authorization:\n Bearer-kettle\nx", "Authorization:\n [redacted authorization]\nx"),
+        ("sent Cookie: a=swordfish\n b=kettle\n", "sent Cookie: [redacted known]\n [redacted cookie]\n"),
+        (
+            "got Cookie: a=b\n\tat com.example.Main.main(Main.java:3)\n",
+            "got Cookie: [redacted cookie]\n\tat com.example.Main.main(Main.java:3)\n",
+        ),
+        ("cookie:\n  name: sid\nif cookie:\n  a = b\n", "cookie:\n  name: sid\nif cookie:\n  a = b\n"),
+    ] {
+        for lengths in [&[1][..], &[7], &[1_000]] {
+            assert_eq!(String::from_utf8(in_pieces(&redactor, text.as_bytes(), lengths).0).unwrap(), expected);
+        }
+        assert_eq!(redactor.redact_text(expected), expected);
+    }
 }
 
 #[test]

@@ -214,6 +214,7 @@ fn a_text_is_looked_at_under_the_name_that_it_has_in_a_log() {
         json!({"client_secret_hash": "first\nswordfish"}),
         json!({"Cookie": "a=b;\n c=swordfish"}),
         json!({"Authorization": "Digest a=b,\n c=swordfish"}),
+        json!({"message": "got Cookie: a=b;\n c=swordfish"}),
     ] {
         let left = left(Format::Sarif, &with_properties(&json!({"of": properties})));
         assert!(!left.contains("swordfish") && left.contains("[redacted "), "{left}");
@@ -287,4 +288,33 @@ fn what_others_print_within_a_private_key_stays() {
     let left = left(Format::GoTestJson, &(begun + &printed + &ended));
     assert!(!left.contains(BODY) && !left.contains("dHV2") && !left.contains("AES"), "{left}");
     assert_eq!(left.matches("at work: 17").count(), key_lines().len(), "{left}");
+}
+
+#[test]
+fn tests_whose_names_differ_in_a_secret_alone_stay_two() {
+    let [one, other] = ["aa", "bb"].map(|end| format!("TestPay/{}p_pYlSXpfKtHF4vUCsMehGAkWvj7FAc9QeWJ{end}", "gh"));
+    let event = |action: &str, test: &str| json!({"Action": action, "Package": "p", "Test": test}).to_string() + "\n";
+    let events = [("run", &one), ("run", &other), ("pass", &one), ("fail", &other)].map(|(action, test)| event(action, test));
+    let report = events.concat() + &json!({"Action": "fail", "Package": "p"}).to_string() + "\n";
+    let redacted = parse_redacted(&Redactor::new([]).unwrap(), report.as_bytes(), Some(Format::GoTestJson)).unwrap();
+    let Content::Tests(tests) = redacted.report.content else { panic!("no tests") };
+    assert_eq!(tests.passed, ["p::TestPay/[redacted github-token]"]);
+    assert_eq!(tests.failed, ["p::TestPay/[redacted github-token] (2)"]);
+    let stays = left(Format::GoTestJson, &report);
+    assert_eq!(stays.matches("[redacted github-token] (2)").count(), 2, "{stays}");
+}
+
+#[test]
+fn entities_and_wide_encodings_stay_those_of_a_document() {
+    let report = |text: &str| format!("<?xml version='1.0' encoding='UTF-8'?><testsuites><testcase name='{text}'/></testsuites>");
+    let token = "&#103;h&#x70;_pYlSXpfKtHF4vUCsMehGAkWvj7FAc9QeWJKY";
+    let redacted = report("[redacted github-token] &amp; more");
+    assert_eq!(left(Format::Junit, &report(&format!("{token} &amp; more"))), redacted);
+    for encoding in ["UTF-16", "utf-16le", "UTF-32", "UCS-2", "ISO-10646-UCS-4"] {
+        assert_eq!(left(Format::Junit, &report("a").replace("UTF-8", encoding)), report("a"));
+    }
+    for encoding in ["utf-8", "ISO-8859-1", "US-ASCII"] {
+        let other = report("a").replace("UTF-8", encoding);
+        assert_eq!(left(Format::Junit, &other), other);
+    }
 }

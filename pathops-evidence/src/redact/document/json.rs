@@ -5,16 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::bytes::{at, cut, skip};
 use super::super::span::Label;
 use super::key::Begun;
+use super::kubernetes::VALUES;
 use super::{Texts, as_text, names_what_is_beside, short};
 
 /// How placeholders begin: only a key with one in it can meet another that was made so.
 const PLACEHOLDER: &str = "[redacted ";
-
-/// Under which keys a Secret of Kubernetes has its values.
-pub(super) const VALUES: [&str; 2] = ["data", "stringData"];
-
-/// Where `kubectl apply` writes down the whole of what was applied, as JSON.
-const APPLIED: &str = "last-applied-configuration";
 
 pub(super) fn redact(document: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
     let mut writer =
@@ -250,7 +245,12 @@ impl Writer<'_, '_> {
         let Some(frame) = self.open.last_mut() else { return };
         let (name, takes) = (frame.name().to_owned(), frame.takes());
         frame.keep(&text);
-        let redacted = if takes { self.texts.kubernetes_secret(text.as_bytes()) } else { self.redacted(&name, text.as_bytes()) };
+        let redacted = if takes {
+            self.texts.kubernetes_secret(text.as_bytes())
+        } else {
+            let redacted = self.redacted(&name, text.as_bytes());
+            self.texts.told_apart(name.as_bytes(), text.as_bytes(), redacted)
+        };
         match redacted {
             Some(redacted) => self.write(&as_text(redacted)),
             None => self.out.extend_from_slice(literal),
@@ -280,10 +280,6 @@ impl Writer<'_, '_> {
 
     /// A text without its secrets, where it has any.
     fn redacted(&mut self, name: &str, text: &[u8]) -> Option<Vec<u8>> {
-        if name.ends_with(APPLIED) && is_json(text) {
-            let applied = redact(text, self.texts);
-            return (applied != text).then_some(applied);
-        }
         let mut key = self.list().and_then(|list| list.keys.remove(name));
         let redacted = self.texts.behind_key(&mut key, name.as_bytes(), text);
         if let (Some(key), Some(list)) = (key, self.list()) {

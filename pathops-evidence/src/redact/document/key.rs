@@ -65,12 +65,14 @@ fn begun_in(text: &[u8]) -> Option<Begun> {
 impl Texts<'_> {
     /// A text that has a name without its secrets, where it has any, behind texts in which a private key may have begun.
     pub(super) fn behind_key(&mut self, key: &mut Option<Begun>, name: &[u8], text: &[u8]) -> Option<Vec<u8>> {
+        let left = self.within(text);
+        let text = left.as_deref().unwrap_or(text);
         let (of_key, goes_on) = key.map_or((0, None), |begun| begun.next(text));
         let rest = cut(text, of_key, text.len());
         *key = begun_in(rest).or(goes_on);
         let redacted = self.named(name, rest);
         if of_key == 0 {
-            return redacted;
+            return redacted.or(left);
         }
         let mut out = self.whole(Label::PrivateKey);
         out.extend(redacted.unwrap_or_else(|| rest.to_vec()));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use quick_xml::escape::{escape, partial_escape, unescape};
 
-use super::super::bytes::{at, cut, is_quote, skip};
+use super::super::bytes::{at, cut, is_name, is_quote, skip, unquoted};
 use super::key::Begun;
 use super::{Texts, as_text, names_what_is_beside, short};
 
@@ -18,6 +18,9 @@ pub(super) fn redact(document: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
     }
     writer.out
 }
+
+/// How the encodings begin whose units are wider than a byte.
+const WIDE: &[&[u8]] = &[b"utf-16", b"utf16", b"utf-32", b"utf32", b"ucs-", b"iso-10646-ucs-"];
 
 struct Writer<'t, 'r> {
     out: Vec<u8>,
@@ -44,7 +47,7 @@ impl Writer<'_, '_> {
                 self.as_it_is(rest, end_of_tag(rest))
             }
             (b'<', b'!') => self.declaration(cut(rest, 0, end_of_tag(rest))),
-            (b'<', b'?') => self.as_it_is(rest, end_of_tag(rest)),
+            (b'<', b'?') => self.xml_declaration(cut(rest, 0, end_of_tag(rest))),
             (b'<', _) => self.tag(cut(rest, 0, end_of_tag(rest))),
             _ => self.text(cut(rest, 0, memchr::memchr(b'<', rest).unwrap_or(rest.len()))),
         }
@@ -53,6 +56,19 @@ impl Writer<'_, '_> {
     fn as_it_is(&mut self, rest: &[u8], length: usize) -> usize {
         self.out.extend_from_slice(cut(rest, 0, length));
         length
+    }
+
+    /// The declaration that it is XML, of a document that is in UTF-8, or was turned into that: it does not name an encoding with wider
+    /// units, by which no other reader could read what is stored.
+    fn xml_declaration(&mut self, declaration: &[u8]) -> usize {
+        let value = memchr::memmem::find(declaration, b"encoding").map_or(declaration.len(), |start| start + b"encoding".len());
+        let from = skip(declaration, value, 16, |byte| byte.is_ascii_whitespace() || byte == b'=' || is_quote(byte));
+        let to = skip(declaration, from, 64, is_name);
+        let is_wide = WIDE.iter().any(|wide| cut(declaration, from, from + wide.len()).eq_ignore_ascii_case(wide));
+        self.out.extend_from_slice(cut(declaration, 0, from));
+        self.out.extend_from_slice(if is_wide { b"UTF-8" } else { cut(declaration, from, to) });
+        self.out.extend_from_slice(cut(declaration, to, declaration.len()));
+        declaration.len()
     }
 
     /// A document type: its texts are what stands in quotation marks.
@@ -105,9 +121,9 @@ impl Writer<'_, '_> {
         let mut key = self.keys.remove(&name);
         let redacted = self.texts.behind_key(&mut key, &name, text);
         if let Some(key) = key {
-            self.keys.insert(name, key);
+            self.keys.insert(name.clone(), key);
         }
-        redacted
+        self.texts.told_apart(&name, text, redacted)
     }
 
     /// The first tag of an element, or its only one.
@@ -152,7 +168,9 @@ impl Writer<'_, '_> {
         if names_what_is_beside(key, text, beside.as_deref()) {
             *beside = Some(text.to_vec());
         }
-        match self.texts.named(&name, &unescaped(value)).map(as_text) {
+        let text = unescaped(value);
+        let redacted = self.texts.named(&name, &text);
+        match self.texts.told_apart(&name, &text, redacted).map(as_text) {
             // A reader takes a line end in an attribute for a space.
             Some(redacted) => self.out.extend_from_slice(escape(redacted).replace('\n', "&#10;").as_bytes()),
             None => self.out.extend_from_slice(value),
@@ -170,17 +188,7 @@ fn unescaped(escaped: &[u8]) -> Cow<'_, [u8]> {
 
 /// The position after the end of the tag that a text begins with. Values in quotation marks may hold what ends it.
 fn end_of_tag(rest: &[u8]) -> usize {
-    let mut quote = None;
-    for (position, byte) in rest.iter().enumerate() {
-        match quote {
-            Some(open) if open == *byte => quote = None,
-            Some(_) => {}
-            None if matches!(byte, b'"' | b'\'') => quote = Some(*byte),
-            None if *byte == b'>' => return position + 1,
-            None => {}
-        }
-    }
-    rest.len()
+    unquoted(rest).find(|(_, byte)| *byte == b'>').map_or(rest.len(), |(position, _)| position + 1)
 }
 
 /// A name without the prefix of its namespace.

@@ -5,12 +5,18 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::bytes::{cut, is_quote, skip};
+use super::super::bytes::{at, cut, is_quote, skip};
 use super::super::structure::opens_key;
-use super::json::{self, VALUES, is_json};
-use super::{TAKEN_OUT, Texts};
+use super::json::{self, is_json};
+use super::kubernetes::{VALUES, says_so};
+use super::{Texts, as_text};
 
 pub(super) fn redact(document: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
+    lines_of(&without_secrets(document, texts), texts)
+}
+
+/// A text without the values in Secrets of Kubernetes; other secrets stay.
+pub(super) fn without_secrets(document: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
     let lines: Vec<Line<'_>> = document.split_inclusive(|byte| *byte == b'\n').map(Line::read).collect();
     let mut values = vec![Of::Nothing; lines.len()];
     // Where the last Secret at each column ends: what says so twice is one.
@@ -21,11 +27,63 @@ pub(super) fn redact(document: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
             ends.insert(line.column, mark(&lines, number, &mut values));
         }
     }
-    let mut out = Vec::with_capacity(document.len());
-    for (line, of) in lines.iter().zip(values) {
-        line.write(of, &mut out, texts);
+    let (mut out, mut written, holds_some) = (Vec::with_capacity(document.len()), 0, says_so(document));
+    for (number, (line, of)) in lines.iter().zip(values).enumerate() {
+        if number < written {
+            continue;
+        }
+        let quoted = if of == Of::Nothing && holds_some { quoted(lines.get(number..).unwrap_or_default(), texts) } else { None };
+        match quoted {
+            Some((text, count)) => {
+                out.extend(text);
+                written = number + count;
+            }
+            None => line.write(of, &mut out, texts),
+        }
     }
-    lines_of(&out, texts)
+    out
+}
+
+/// The lines of a value in quotation marks that is a document with a Secret of Kubernetes, without the values in that, and how many
+/// lines there were.
+fn quoted(lines: &[Line<'_>], texts: &mut Texts<'_>) -> Option<(Vec<u8>, usize)> {
+    let first = lines.first()?;
+    let open = skip(first.whole, first.from, usize::MAX, |byte| byte == b' ');
+    let quote = at(first.whole, open);
+    if !matches!(quote, b'"' | b'\'') {
+        return None;
+    }
+    let column = if first.key.is_empty() { first.indent } else { first.column };
+    let goes_on = |line: &&Line<'_>| line.is_empty() || line.indent > column && !line.is_border();
+    let mut rest = lines.iter().skip(1).take_while(goes_on);
+    let (mut text, mut count) = (cut(first.whole, open, first.whole.len()).to_vec(), 1);
+    let mut end = end_of_quoted(&text, 1, quote);
+    while end.is_none() {
+        let from = text.len();
+        text.extend_from_slice(rest.next()?.whole);
+        end = end_of_quoted(&text, from, quote);
+        count += 1;
+    }
+    let (value, rest) = text.split_at_checked(end?)?;
+    let is_all = matches!(rest.trim_ascii().first(), None | Some(b'#'));
+    let value = std::str::from_utf8(value).ok().filter(|value| is_all && says_so(value.as_bytes()))?;
+    let left = texts.within(serde_saphyr::from_str::<String>(value).ok()?.as_bytes())?;
+    let left = Value::from(as_text(left)).to_string();
+    Some(([cut(first.whole, 0, open), left.as_bytes(), rest].concat(), count))
+}
+
+/// The position after the first quotation mark behind `from` that closes a value.
+fn end_of_quoted(text: &[u8], from: usize, quote: u8) -> Option<usize> {
+    let mut position = from;
+    while position < text.len() {
+        position += match at(text, position) {
+            b'\\' if quote == b'"' => 2,
+            b'\'' if quote == b'\'' && at(text, position + 1) == b'\'' => 2,
+            byte if byte == quote => return Some(position + 1),
+            _ => 1,
+        };
+    }
+    None
 }
 
 /// Takes what is found in lines out of them. What ends a document stays.
@@ -51,37 +109,6 @@ fn lines_of(yaml: &[u8], texts: &mut Texts<'_>) -> Vec<u8> {
     }
     end(&mut part, &mut out);
     out
-}
-
-/// Whether a Secret of Kubernetes still holds a value.
-pub(crate) fn holds_a_secret(yaml: &str) -> bool {
-    if memchr::memmem::find(yaml.as_bytes(), b"Secret").is_none() {
-        return false;
-    }
-    let documents: Result<Vec<Value>, _> = serde_saphyr::from_multiple(yaml);
-    // What cannot be looked through may hold anything.
-    !documents.is_ok_and(|all| !all.iter().any(holds_one))
-}
-
-fn holds_one(value: &Value) -> bool {
-    match value {
-        Value::Object(fields) => {
-            let is_secret = fields.get("kind").is_some_and(|kind| kind == "Secret");
-            let held = VALUES.iter().filter_map(|key| fields.get(*key)).any(|values| !is_taken_out(values));
-            is_secret && held || fields.values().any(holds_one)
-        }
-        Value::Array(items) => items.iter().any(holds_one),
-        _ => false,
-    }
-}
-
-fn is_taken_out(value: &Value) -> bool {
-    match value {
-        Value::Object(fields) => fields.values().all(is_taken_out),
-        Value::Array(items) => items.iter().all(is_taken_out),
-        Value::String(text) => text.is_empty() || text.as_bytes() == TAKEN_OUT,
-        other => other.is_null(),
-    }
 }
 
 /// What a line is of a value in a Secret.

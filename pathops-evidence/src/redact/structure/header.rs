@@ -1,8 +1,8 @@
-//! What says who somebody is, in HTTP headers, in options of `curl`, `mysql` and `sshpass`, and in Docker's configuration.
+//! What says who somebody is, in HTTP headers, in options of `curl`, `mysql` and other commands, and in Docker's configuration.
 
 use super::super::bytes::{at, before, cut, ends_with, is_name, is_quote, is_space, is_text, skip, skip_back};
 use super::super::encoded::{decode_base64, is_base64};
-use super::super::span::{Label, Span};
+use super::super::span::{Label, PLACEHOLDER, Span};
 use super::assignment::closing;
 
 /// Schemes with one word after them.
@@ -16,6 +16,24 @@ const LONG: usize = 256;
 /// Whether a name is that of a header whose value is found.
 pub(super) fn names_a_header(name: &[u8]) -> bool {
     ends_with(name, b"authorization") || ends_with(name, b"cookie")
+}
+
+/// The kind of secret in the header that a line ends with, without its secrets, where the next line may go on with it: its name and
+/// nothing yet, or what was taken out of it.
+pub(in super::super) fn open_header(line: &[u8]) -> Option<Label> {
+    let is_name_alone = |name: &[u8]| names_a_header(name) && name.iter().all(|byte| is_name(*byte));
+    let is_empty = line.strip_suffix(b":").is_some_and(is_name_alone);
+    let is_gone = || memchr::memrchr(b'[', line).is_some_and(|open| cut(line, open, line.len()).starts_with(PLACEHOLDER));
+    if !is_empty && !is_gone() {
+        return None;
+    }
+    let lower = line.to_ascii_lowercase();
+    let goes_on = |word: &[u8]| {
+        let mut found = memchr::memmem::find_iter(&lower, word);
+        found.any(|start| value(line, start, start + word.len()).is_some_and(|(_, to)| to == line.len()))
+    };
+    let kinds = [(&b"authorization"[..], Label::Authorization), (&b"cookie"[..], Label::Cookie)];
+    kinds.into_iter().find_map(|(word, label)| goes_on(word).then_some(label))
 }
 
 /// The value of a header: `Name: …`, `"name": "…"`, and `-H 'Name: …'`.
@@ -32,11 +50,12 @@ fn value(line: &[u8], start: usize, end: usize) -> Option<(usize, usize)> {
     let to = if from > open {
         closing(line, from, before(line, from), from - open - 1)
     } else if is_quote(around) {
-        closing(line, from, around, 0)
+        let mark = name.saturating_sub(1);
+        closing(line, from, around, mark - skip_back(line, mark, 8, |byte| byte == b'\\'))
     } else {
         line.len()
     };
-    (from < to).then_some((from, to))
+    (from <= to).then_some((from, to))
 }
 
 pub(super) fn authorization(line: &[u8], start: usize, end: usize) -> Option<Span> {
@@ -107,7 +126,9 @@ pub(super) fn user_option(line: &[u8], start: usize, end: usize) -> Option<Span>
     let command = cut(line, start.saturating_sub(256), start);
     let asked = memchr::memmem::find(command, b"curl").is_some() || memchr::memmem::find(command, b"http").is_some();
     let open = skip(line, end, 4, |byte| is_space(byte) || byte == b'=' || is_quote(byte));
-    if !asked || open == end {
+    // `curl -uuser:password`
+    let attached = open == end && before(line, end) == b'u' && memchr::memmem::find(command, b"curl").is_some();
+    if !asked || (open == end && !attached) {
         return None;
     }
     let end = skip(line, open, 1_024, |byte| !is_space(byte) && !is_quote(byte));
@@ -117,20 +138,57 @@ pub(super) fn user_option(line: &[u8], start: usize, end: usize) -> Option<Span>
     given.then_some(Span { start: colon + 1, end, label: Label::BasicAuth })
 }
 
-/// `-psecret` of `mysql` and its like, and `-p secret` of `sshpass`.
+/// Commands that are given a password on their line: the last letter of the option, whether it may stand apart, and how they begin.
+const COMMANDS: &[(u8, bool, &[&[u8]])] = &[
+    (b'p', false, &[b"mysql", b"mariadb", b"7z"]),
+    (
+        b'p',
+        true,
+        &[b"docker login", b"podman login", b"nerdctl login", b"registry login", b"oras login", b"az login", b"oc login"],
+    ),
+    (b'p', true, &[b"mongosh", b"mongodump", b"mongorestore", b"mongoexport", b"mongoimport"]),
+    (b'P', true, &[b"sqlcmd", b"zip", b"unzip"]),
+    (b'a', true, &[b"redis-cli"]),
+    (b'w', true, &[b"ldapsearch", b"ldapadd", b"ldapmodify", b"ldapdelete", b"ldapwhoami"]),
+    (b':', false, &[b"openssl"]),
+];
+
+/// `-psecret` of `mysql`, `-p secret` of `sshpass` and `docker login`, and their like.
 pub(super) fn password_option(line: &[u8], start: usize, end: usize) -> Option<Span> {
-    let command = cut(line, start.saturating_sub(256), start);
-    let of_sshpass = command.trim_ascii_end().ends_with(b"sshpass");
-    let names = |name: &[u8]| memchr::memmem::find(command, name).is_some();
-    if before(line, end) != b'p' || !(of_sshpass || names(b"mysql") || names(b"mariadb")) {
-        return None;
-    }
-    let open = if of_sshpass { skip(line, end, 4, is_space) } else { end };
+    let before_it = cut(line, start.saturating_sub(256), start + 1);
+    let other = before_it.iter().rposition(|byte| matches!(byte, b';' | b'|' | b'&')).map_or(0, |sign| sign + 1);
+    let command = cut(before_it, other, before_it.len());
+    let letter = before(line, end);
+    let is_named =
+        |name: &&[u8]| memchr::memmem::find_iter(command, *name).any(|found| is_command(command, found, found + name.len()));
+    let mut known = COMMANDS.iter().filter(|(option, _, names)| *option == letter && names.iter().any(is_named));
+    // Behind it stands a command with options of its own.
+    let of_sshpass = letter == b'p' && command.trim_ascii_end().ends_with(b"sshpass");
+    let may_be_apart = of_sshpass || known.next()?.1;
+    let open = if may_be_apart { skip(line, end, 4, is_space) } else { end };
     let from = skip(line, open, 1, is_quote);
-    let to = skip(line, from, 1_024, |byte| !is_space(byte) && !is_quote(byte));
+    let to = if from > open {
+        closing(line, from, before(line, from), 0)
+    } else {
+        skip(line, from, 1_024, |byte| !is_space(byte) && !is_quote(byte))
+    };
     let word = cut(line, from, to);
-    // `docker run … mysql -p3306:3306`
-    let is_port = word.contains(&b':') && word.iter().all(|byte| byte.is_ascii_digit() || *byte == b':');
-    let given = word.len() >= 4 && !word.starts_with(b"$") && !is_port;
+    let may_be_another = open > end && !of_sshpass;
+    let begins_another = at(word, 0) == b'$' || may_be_another && matches!(at(word, 0), b'-' | b'<' | b'{' | b'[');
+    let given = word.len() >= 4 && !begins_another && !is_port(word, may_be_another);
     given.then_some(Span { start: from, end: to, label: Label::BasicAuth })
+}
+
+/// Whether a word with that in it is a command: `mysql`, `/usr/bin/mysqldump`, and neither `-I/usr/include/mysql` nor `mysql.c`.
+fn is_command(line: &[u8], start: usize, end: usize) -> bool {
+    let word = skip_back(line, start, 64, |byte| !is_space(byte));
+    let rest = skip(line, end, 32, |byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    !is_name(before(line, start)) && at(line, word) != b'-' && is_space(at(line, rest))
+}
+
+/// `3306:3306`, `127.0.0.1:53:53/udp`: which ports a container has, as `docker run -p` is told; one alone may be meant, too.
+fn is_port(word: &[u8], alone: bool) -> bool {
+    let ports = word.strip_suffix(b"/tcp").or_else(|| word.strip_suffix(b"/udp")).unwrap_or(word);
+    let are_numbers = ports.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b'-'));
+    are_numbers && (ports.contains(&b':') || alone && ports.len() <= 5)
 }

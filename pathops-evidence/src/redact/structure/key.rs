@@ -20,12 +20,11 @@ fn begins_key(line: &[u8], start: usize) -> Option<usize> {
     let dashes = skip(line, start, 5, |byte| byte == b'-');
     let mark = cut(line, dashes, start + LONGEST_MARK);
     let end = memmem::find(mark, b"----")?;
-    let is_private = contains(cut(mark, 0, end), b"PRIVATE KEY") || contains(cut(mark, 0, end), b"private key");
-    is_private.then(|| skip(line, dashes + end, 5, |byte| byte == b'-'))
+    is_private(cut(mark, 0, end)).then(|| skip(line, dashes + end, 5, |byte| byte == b'-'))
 }
 
-fn contains(text: &[u8], part: &[u8]) -> bool {
-    memmem::find(text, part).is_some()
+fn is_private(mark: &[u8]) -> bool {
+    memmem::find(mark, b"PRIVATE KEY").or_else(|| memmem::find(mark, b"private key")).is_some()
 }
 
 /// Whether a line is the first one of a private key over several lines.
@@ -40,6 +39,13 @@ pub(in super::super) fn end_of_key(text: &[u8]) -> Option<usize> {
     let found = memmem::find(text, b"-----END").or_else(|| memmem::find(text, b"---- END"))?;
     let words = skip(text, skip(text, found, 5, |byte| byte == b'-'), LONGEST_MARK, |byte| byte != b'-');
     Some(skip(text, words, 5, |byte| byte == b'-'))
+}
+
+/// Whether a line is the last one of a private key over several lines.
+pub(in super::super) fn closes_key(line: &[u8]) -> bool {
+    let mark = line.trim_ascii();
+    let begins = mark.starts_with(b"-----END") || mark.starts_with(b"---- END");
+    begins && is_private(mark) && end_of_key(mark) == Some(mark.len())
 }
 
 /// Three parts of base64, or five: the first is the beginning of a JSON object.
