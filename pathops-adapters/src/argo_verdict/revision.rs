@@ -41,7 +41,8 @@ impl<'a> Sourced<'a> {
         if self.sources.iter().any(|it| expected.is(it)) {
             let with_folder = |it: &Source| self.sources.iter().any(|own| expected.is(own) && follow_one_branch(own, it));
             let along = |it: &Source| expected.is_referred_to(it) && (with_folder(it) || is_read(it));
-            return self.each(expected, |it| expected.is(it) || along(it), history);
+            let is_alone = self.sources.len() == 1;
+            return self.each(expected, |it| is_alone || expected.is(it) || along(it), history);
         }
         let all = self.each(expected, |it| expected.is_referred_to(it), history);
         if all.is_ok() {
@@ -82,7 +83,8 @@ impl ExpectedSource {
         self.is_of(source)
             && match &self.within {
                 Within::Path(expected) => {
-                    chart.is_empty() && same_path(expected, source.text("path")) && !is_only_referred_to(source)
+                    let path = source.text("path");
+                    chart.is_empty() && same_path(expected, path) && (!path.is_empty() || source.text("ref").is_empty())
                 }
                 Within::Chart(expected) => expected == chart,
             }
