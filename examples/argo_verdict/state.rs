@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use pathops_adapters::argo_verdict::{Expected, ExpectedHook, ExpectedSource, History};
+use pathops_adapters::system::SystemClock;
+use pathops_core::adapter::Clock as _;
 use pathops_core::{CommitId, Digest, TreeId, UnixMillis};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -16,8 +18,8 @@ pub(crate) struct State {
     pub(crate) git: Git,
     /// When we asked for a refresh, in RFC 3339.
     refresh_requested_at: String,
-    /// When the application was read.
-    now: String,
+    /// When the application was read: just now, where the state does not say.
+    now: Option<String>,
     /// It, as Kubernetes gives it.
     pub(crate) application: Value,
 }
@@ -26,7 +28,7 @@ pub(crate) struct State {
 #[derive(Debug, Deserialize)]
 struct Wanted {
     sources: Vec<WantedSource>,
-    /// References: `repository@sha256:…` or `repository:tag`.
+    /// References: `repository@sha256:…`, `sha256:…` in full, or `repository:tag`.
     #[serde(default, deserialize_with = "or_default")]
     images: Vec<String>,
     /// Types of hooks (`PostSync`), or names; that of a generated one up to its last `-`.
@@ -50,21 +52,21 @@ struct WantedSource {
     version: Option<String>,
 }
 
-/// What Git says of trees and descent.
+/// What Git says of trees and descent. A tree without a name is not known.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Git {
     /// `commit:path` to the name of the tree.
     #[serde(deserialize_with = "or_default")]
-    trees: BTreeMap<String, String>,
+    trees: BTreeMap<String, Option<String>>,
     /// Of a commit, all that descend from it.
     #[serde(deserialize_with = "or_default")]
-    descendants: BTreeMap<String, Vec<String>>,
+    descendants: BTreeMap<String, Option<Vec<String>>>,
 }
 
 impl History for Git {
     fn descends(&self, _: &str, commit: &CommitId, ancestor: &CommitId) -> Option<bool> {
-        Some(self.descendants.get(ancestor.as_str())?.iter().any(|it| it == commit.as_str()))
+        Some(self.descendants.get(ancestor.as_str())?.iter().flatten().any(|it| it == commit.as_str()))
     }
 
     fn same_tree(&self, _: &str, path: &str, one: &CommitId, other: &CommitId) -> Option<bool> {
@@ -77,10 +79,11 @@ impl History for Git {
 }
 
 impl Git {
-    fn tree(&self, commit: &CommitId, path: &str) -> Option<&String> {
+    fn tree(&self, commit: &CommitId, path: &str) -> Option<&str> {
         let written = [path.to_owned(), format!("{path}/"), format!("./{path}"), format!("./{path}/"), format!("/{path}")];
         let root = path.is_empty().then(|| ".".to_owned());
-        written.into_iter().chain(root).find_map(|path| self.trees.get(&format!("{commit}:{path}")))
+        let named = |path: String| self.trees.get(&format!("{commit}:{path}"))?.as_deref().filter(|name| !name.is_empty());
+        written.into_iter().chain(root).find_map(named)
     }
 }
 
@@ -113,7 +116,7 @@ impl State {
     }
 
     pub(crate) fn now(&self) -> Result<UnixMillis, String> {
-        instant(&self.now)
+        self.now.as_deref().map_or_else(|| Ok(SystemClock.now()), instant)
     }
 
     pub(crate) fn expected(&self) -> Result<Expected, String> {
@@ -145,9 +148,9 @@ impl State {
         let resources = self.application.pointer("/status/resources").and_then(Value::as_array).into_iter().flatten();
         let itself = ["/metadata/namespace", "/metadata/name"].map(|pointer| text(&self.application, pointer));
         resources.filter_map(move |resource| {
-            let place = [text(resource, "/namespace"), text(resource, "/name")];
-            let counts = place == itself || text(resource, "/health/status") == Some("Healthy");
-            place[0].zip(place[1]).filter(|_| counts)
+            let [namespace, name] = ["/namespace", "/name"].map(|pointer| text(resource, pointer));
+            let counts = [namespace, name] == itself || text(resource, "/health/status") == "Healthy";
+            (counts && !name.is_empty()).then_some((namespace, name))
         })
     }
 }
@@ -159,7 +162,7 @@ impl WantedSource {
             (Some(commit), None, None) => {
                 let commit = CommitId::parse(commit.as_str()).map_err(|error| error.to_string())?;
                 let source = ExpectedSource::git(repo, self.path.as_deref().unwrap_or_default(), commit);
-                Ok(match self.tree.as_deref().and_then(tree_id) {
+                Ok(match self.tree.as_deref().filter(|name| !name.is_empty()).and_then(tree_id) {
                     Some(tree) => source.with_tree(tree),
                     None => source,
                 })
@@ -171,8 +174,9 @@ impl WantedSource {
     }
 }
 
-fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
-    value.pointer(pointer).and_then(Value::as_str)
+/// A text, or an empty one where there is none, as Go reads it.
+fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
+    value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn instant(text: &str) -> Result<UnixMillis, String> {

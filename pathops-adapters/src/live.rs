@@ -14,10 +14,14 @@ pub use self::action::StaleAction;
 pub use self::history::{History, NoHistory};
 pub use self::images::{Image, ImageError};
 
+#[cfg(feature = "argo-verdict")]
+pub(crate) use self::images::Parts;
 pub(crate) use self::images::parts;
 pub(crate) use self::json::{Instant, objects, or_default};
 #[cfg(any(feature = "argocd", feature = "flux"))]
 pub(crate) use self::readiness::{Said, rank, whole};
-pub(crate) use self::revision::{Stands, plain, same_repository, stands};
+#[cfg(feature = "argo-verdict")]
+pub(crate) use self::revision::plain;
+pub(crate) use self::revision::{Stands, same_path, same_repository, stands};
 #[cfg(any(feature = "argocd", feature = "flux"))]
 pub(crate) use self::trees::{Answers, Asking, Trees};

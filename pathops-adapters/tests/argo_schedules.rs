@@ -153,6 +153,9 @@ impl Schedule {
             assert!(matches!(verdict, Verdict::Stale(Stale::Superseded { .. }, StaleAction::GiveUp)), "{}", context());
         } else if argo.failed_at(tree) {
             assert!(matches!(verdict, Verdict::Failed(_)), "{}", context());
+        } else if argo.tests_failed() {
+            assert_eq!(argo.live_tree(), tree, "{}", context());
+            assert!(matches!(verdict, Verdict::Stale(Stale::NotTested { .. }, StaleAction::AskPeople)), "{}", context());
         } else if argo.last_was_dry_run() {
             assert_eq!(*verdict, Verdict::Stale(Stale::DryRun, StaleAction::AskPeople), "{}", context());
         } else if verdict.is_ready() {

@@ -136,6 +136,49 @@ fn a_tree_that_is_named_is_looked_for_in_each_source() {
 }
 
 #[test]
+fn what_git_or_go_leaves_out_is_not_made_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("states.json");
+    let text = fs::read_to_string(Path::new(ROOT).join("examples/argo_verdict/states.json")).unwrap();
+    // Long ago, so that it was before whatever time it is.
+    let live: Value = serde_json::from_str::<Value>(&text.replace("2026-11-22", "2020-11-22")).unwrap()[0].clone();
+    let (commit, later, path) = ("b".repeat(40), "c".repeat(40), "envs/preflight");
+    let with = |edit: &dyn Fn(&mut Value)| {
+        let mut state = live.clone();
+        edit(&mut state);
+        state
+    };
+    let at_later = |name: Value| {
+        with(&|state| {
+            let names = json!({format!("{commit}:{path}"): name, format!("{later}:{path}"): name});
+            state["git"] = json!({"trees": names, "descendants": {&commit: [&later]}});
+            let status = &mut state["application"]["status"];
+            status["sync"]["revision"] = json!(later);
+            status["operationState"]["syncResult"]["revision"] = json!(later);
+        })
+    };
+    let child = json!({"group": "argoproj.io", "kind": "Application", "name": "orders-db", "status": "Synced",
+        "health": {"status": "Healthy"}});
+    let states = json!([
+        with(&|state| drop(state.as_object_mut().unwrap().remove("now"))),
+        with(&|state| state["now"] = json!(null)),
+        with(&|state| state["git"]["trees"][format!("{}:{path}", "a".repeat(40))] = json!(null)),
+        with(&|state| state["git"]["descendants"][&commit] = json!(null)),
+        with(&|state| state["application"]["status"]["resources"].as_array_mut().unwrap().push(child.clone())),
+        with(&|state| state["expected"]["sources"][0]["tree"] = json!("")),
+        // A tree of which there is no name is none that another one could be the same as.
+        at_later(json!("wanted")),
+        at_later(json!("")),
+        at_later(json!(null))
+    ]);
+    fs::write(&file, states.to_string()).unwrap();
+    let told: Vec<String> = lines(&file).iter().map(|line| line["reason"].as_str().unwrap().to_owned()).collect();
+    let mut expected = vec!["live"; 7];
+    expected.extend(["unknown-tree"; 2]);
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn a_file_that_cannot_be_read_ends_with_2() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("states.json");

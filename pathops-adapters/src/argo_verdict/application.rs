@@ -101,8 +101,7 @@ pub(super) struct Spec {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(remote = "Self", rename_all = "camelCase", default)]
 pub(super) struct SyncPolicy {
-    #[serde(deserialize_with = "or_default")]
-    automated: Automated,
+    automated: Option<Automated>,
     /// Labels and annotations of the namespace.
     pub(super) managed_namespace_metadata: Option<Value>,
 }
@@ -116,9 +115,14 @@ struct Automated {
 }
 
 impl SyncPolicy {
-    /// Whether a revision is synced again that was synced before.
+    /// Whether a revision is synced that was not tried before.
+    pub(super) fn syncs(&self) -> bool {
+        self.automated.as_ref().is_some_and(|automated| automated.enabled != Some(false))
+    }
+
+    /// Whether one is synced again that was synced before.
     pub(super) fn heals(&self) -> bool {
-        self.automated.self_heal && self.automated.enabled != Some(false)
+        self.syncs() && self.automated.as_ref().is_some_and(|automated| automated.self_heal)
     }
 }
 

@@ -26,12 +26,8 @@ pub(super) fn beside(sourced: &Sourced<'_>, expected: &ExpectedSource, source: &
             Named::FromRoot(path) => take(false, resolved("", path)),
         }
     }
-    for named in sourced.sources.iter().flat_map(Source::named) {
-        let Named::File(path) = named else { continue };
-        let Some((of, path)) = path.strip_prefix('$').and_then(|path| path.split_once('/')) else { continue };
-        if of == name && !name.is_empty() {
-            take(true, resolved("", path));
-        }
+    for path in read_of(sourced, name) {
+        take(true, resolved("", path));
     }
     // A source that others only refer to has no folder of its own.
     let has_folder = !own.is_empty() || name.is_empty();
@@ -47,6 +43,22 @@ pub(super) fn beside(sourced: &Sourced<'_>, expected: &ExpectedSource, source: &
         }
     }
     folders.into_iter().collect()
+}
+
+/// The files that any of the sources reads of the one that is called `name`, from its root on.
+fn read_of<'a>(sourced: &Sourced<'a>, name: &str) -> impl Iterator<Item = &'a str> {
+    sourced.sources.iter().flat_map(Source::named).filter_map(move |named| {
+        let Named::File(path) = named else { return None };
+        let (of, path) = path.strip_prefix('$')?.split_once('/')?;
+        (of == name && !name.is_empty()).then_some(path)
+    })
+}
+
+/// Whether something of the expected folder is read of `source`, which others refer to. Of the root, everything would be.
+pub(super) fn is_read_in(sourced: &Sourced<'_>, source: &Source, expected: &ExpectedSource) -> bool {
+    let Within::Path(folder) = &expected.within else { return false };
+    let Some(folder) = resolved("", folder).filter(|folder| !folder.is_empty()) else { return false };
+    read_of(sourced, source.text("ref")).filter_map(|path| resolved("", path)).any(|path| is_within(&path, &folder))
 }
 
 fn is_within(path: &str, folder: &str) -> bool {

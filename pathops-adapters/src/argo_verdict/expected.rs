@@ -147,7 +147,7 @@ impl ExpectedSource {
         Self { tree: Some(tree), ..self }
     }
 
-    /// A Helm chart at exactly this version.
+    /// A Helm chart at exactly this version. What may stand for several (`1.2.*`, `latest`) is never where it should be.
     #[must_use]
     pub fn chart(repo_url: impl Into<String>, chart: impl Into<String>, version: impl Into<String>) -> Self {
         Self { repo_url: repo_url.into(), within: Within::Chart(chart.into()), at: At::Version(version.into()), tree: None }

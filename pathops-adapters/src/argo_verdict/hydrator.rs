@@ -10,14 +10,14 @@ use super::judge::Step;
 use super::operation::AnyOrder;
 use super::revision::{Sourced, is_at};
 use super::same::same;
-use super::verdict::{Failed, NotYet, Stale, StaleAction, Verdict};
-use crate::live::{History, plain, same_repository};
+use super::verdict::{NotYet, Stale, StaleAction, Verdict};
+use crate::live::{History, same_path, same_repository};
 
 impl SourceHydrator {
     /// Whether a comparison was with the source that is hydrated to.
     pub(super) fn syncs(&self, compared: &Source) -> bool {
         compared.text("repoURL") == self.sync_repo()
-            && plain(compared.text("path")) == plain(self.sync_source.text("path"))
+            && same_path(compared.text("path"), self.sync_source.text("path"))
             && compared.text("targetRevision") == self.sync_source.text("targetBranch")
     }
 
@@ -31,8 +31,8 @@ impl SourceHydrator {
 
     /// Whether what is expected is the source that is hydrated to.
     pub(super) fn applies(&self, expected: &ExpectedSource) -> bool {
-        let same_path = |path: &str| plain(path) == plain(self.sync_source.text("path"));
-        same_repository(self.sync_repo(), &expected.repo_url) && matches!(&expected.within, Within::Path(path) if same_path(path))
+        let is_own = |path: &str| same_path(path, self.sync_source.text("path"));
+        same_repository(self.sync_repo(), &expected.repo_url) && matches!(&expected.within, Within::Path(path) if is_own(path))
     }
 
     fn same(&self, other: &SourceHydrator) -> bool {
@@ -49,13 +49,12 @@ pub(super) fn hydrated(
     history: &impl History,
 ) -> Step {
     let status = &application.status.source_hydrator;
-    let operations = [&status.last_successful_operation, &status.current_operation];
-    let ended = |operation: &&Hydration| operation.phase.as_deref().is_none_or(|phase| phase == "Hydrated");
+    let current = status.current_operation.iter().filter(|operation| operation.phase.as_deref() == Some("Hydrated"));
     let ours = |operation: &&Hydration| operation.source_hydrator.as_ref().is_none_or(|of| of.same(hydrator));
     let sourced = Sourced::dry(&hydrator.dry_source, application);
     let at = |dry: Option<&str>| sourced.is_at(expected, &hydrator.dry_source, dry.unwrap_or_default(), history);
     let dry = |operation: &Hydration| at(operation.dry.as_deref());
-    let mut done = operations.into_iter().flatten().filter(ended).filter(ours);
+    let mut done = status.last_successful_operation.iter().chain(current).filter(ours);
     let found = done.clone().find(|operation| dry(operation).is_ok());
     // What would change nothing is not hydrated again.
     let skipped = || {
@@ -72,12 +71,12 @@ pub(super) fn hydrated(
     is_at(&made, applied, history).or_else(|elsewhere| is_at(&made, applied, &AnyOrder(history)).map_err(|_| elsewhere))
 }
 
-/// Why there is no hydration of what is expected.
+/// Why there is no hydration of what is expected. Argo CD tries one again by itself that failed.
 fn not_hydrated(application: &Application, dry: impl Fn(&Hydration) -> Step) -> Verdict {
     let status = &application.status.source_hydrator;
     match &status.current_operation {
         Some(current) if current.phase.as_deref() == Some("Failed") && dry(current).is_ok() => {
-            Verdict::Failed(Failed::NotHydrated { message: current.message.clone().unwrap_or_default() })
+            Verdict::NotYet(NotYet::NotHydrated { message: current.message.clone().unwrap_or_default() })
         }
         Some(current) if current.phase.as_deref() == Some("Hydrating") => Verdict::NotYet(NotYet::Hydrating),
         Some(current) => dry(current).err().unwrap_or(Verdict::NotYet(NotYet::Hydrating)),

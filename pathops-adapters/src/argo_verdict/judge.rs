@@ -9,7 +9,7 @@ use super::children::children_are_judged;
 use super::expected::Expected;
 use super::hydrator::hydrated;
 use super::images::{RunningImages, expected_images_run};
-use super::operation::{a_sync_may_follow, operation_ended_well, something_was_applied};
+use super::operation::{a_sync_may_follow, no_failure_in_doubt, operation_ended_well, something_was_applied};
 use super::revision::Sourced;
 use super::same::same;
 use super::tested::hooks_succeeded;
@@ -64,6 +64,7 @@ fn verdict(
     healthy(expected, application, now)?;
     expected_images_run(expected, application, running)?;
     hooks_succeeded(expected, application, history)?;
+    no_failure_in_doubt(expected, application, history)?;
     children_are_judged(expected, application)
 }
 
@@ -83,11 +84,16 @@ fn nothing_in_the_way(application: &Application) -> Step {
     if annotations.hydrate.is_some() { Err(Verdict::NotYet(NotYet::Hydrating)) } else { Ok(()) }
 }
 
+/// Where the spec is refused, or it does not know what goes wrong, Argo CD never comes to a comparison: then that is what is said.
 fn looked(expected: &Expected, application: &Application, now: UnixMillis) -> Step {
+    let keeps_from_it = |it: &&Condition| matches!(it.kind.as_str(), "InvalidSpecError" | "UnknownError");
     match application.status.reconciled_at {
         Some(Instant(at)) if at > now => Err(Verdict::NotYet(NotYet::ClockAhead)),
         Some(Instant(at)) if at > expected.requested_at() => Ok(()),
-        _ => Err(Verdict::Stale(Stale::NotLooking, StaleAction::Refresh)),
+        _ => {
+            let not_looking = Err(Verdict::Stale(Stale::NotLooking, StaleAction::Refresh));
+            application.status.conditions.iter().find(keeps_from_it).map_or(not_looking, reported)
+        }
     }
 }
 
@@ -96,13 +102,7 @@ const SYNC_ERROR: &str = "SyncError";
 
 fn no_error(application: &Application) -> Step {
     let mut conditions = application.status.conditions.iter();
-    match conditions.find(|it| it.kind.ends_with("Error") && it.kind != SYNC_ERROR) {
-        None => Ok(()),
-        Some(error) if error.kind == "InvalidSpecError" => {
-            Err(Verdict::Failed(Failed::InvalidSpec { message: error.message.clone() }))
-        }
-        Some(error) => reported(error),
-    }
+    conditions.find(|it| it.kind.ends_with("Error") && it.kind != SYNC_ERROR).map_or(Ok(()), reported)
 }
 
 fn no_error_of_syncs(application: &Application) -> Step {
@@ -172,7 +172,7 @@ fn in_sync(application: &Application) -> Step {
     let out_of_sync = |what: String| Err(Verdict::NotYet(NotYet::OutOfSync { what }));
     match application.status.sync.status.as_deref() {
         Some("Synced") => {}
-        other => return out_of_sync(other.unwrap_or("Unknown").to_owned()),
+        other => return out_of_sync(other.filter(|status| !status.is_empty()).unwrap_or("Unknown").to_owned()),
     }
     match managed(application).find(|resource| resource.differs()) {
         Some(resource) => out_of_sync(resource.label()),
@@ -200,7 +200,7 @@ fn healthy(expected: &Expected, application: &Application, now: UnixMillis) -> S
             return Err(Verdict::Failed(Failed::Degraded { message: cause(application) }));
         }
         other => {
-            let status = other.unwrap_or("Unknown").to_owned();
+            let status = other.filter(|status| !status.is_empty()).unwrap_or("Unknown").to_owned();
             return Err(Verdict::NotYet(NotYet::Unhealthy { status, message: cause(application) }));
         }
     }
@@ -234,9 +234,14 @@ fn settled(expected: &Expected, application: &Application, now: UnixMillis) -> S
 
 /// What ails: the resource that is worst off, as far as it is told, else what the application says.
 fn cause(application: &Application) -> String {
-    let told = |health: &Health| health.message.clone().unwrap_or_default();
-    let worst = managed(application).find(|resource| resource.ailing().is_some());
-    worst.map_or_else(|| told(&application.status.health), |it| format!("{}: {}", it.label(), told(&it.health)))
+    fn told(health: &Health) -> &str {
+        health.message.as_deref().unwrap_or_default()
+    }
+    match managed(application).find(|resource| resource.ailing().is_some()) {
+        None => told(&application.status.health).to_owned(),
+        Some(worst) if told(&worst.health).is_empty() => worst.label(),
+        Some(worst) => format!("{}: {}", worst.label(), told(&worst.health)),
+    }
 }
 
 impl Resource {

@@ -7,7 +7,7 @@ use super::expected::Expected;
 use super::judge::{Step, all_at};
 use super::revision::Sourced;
 use super::same::same_settings;
-use super::verdict::{Failed, NotYet, Stale, StaleAction, Verdict};
+use super::verdict::{Failed, NotYet, Stale, StaleAction, Untested, Verdict};
 use crate::live::{History, Instant};
 
 /// Whether nothing is under way, and the last operation did not fail at what is expected.
@@ -18,9 +18,7 @@ pub(super) fn operation_ended_well(expected: &Expected, application: &Applicatio
     let Some(operation) = &application.status.operation_state else { return Err(Verdict::NotYet(NotYet::NotSynced)) };
     match operation.phase.as_deref() {
         // It failed and waits for its next attempt.
-        Some("Running") if operation.finished_at.is_some() => {
-            Err(Verdict::NotYet(NotYet::Retrying { message: operation.message.clone().unwrap_or_default() }))
-        }
+        Some("Running") if operation.finished_at.is_some() => retrying(operation),
         Some("Failed" | "Error" | "Succeeded") if operation.finished_at.is_none() => Err(Verdict::NotYet(NotYet::Operating)),
         Some("Succeeded") => Ok(()),
         Some("Failed" | "Error") => failed_elsewhere(operation, expected, application, history),
@@ -31,13 +29,16 @@ pub(super) fn operation_ended_well(expected: &Expected, application: &Applicatio
 /// One that failed at another state is over: whether that state or the expected one is live is what the comparison says.
 /// Where an earlier commit with the same trees failed, or other settings, so did what is expected, unless it still differs: then it is yet
 /// to be tried. Where nobody knows what failed, it counts if that was since our request. One that fails dry changes nothing, and keeps
-/// Argo CD from a sync of its own.
+/// Argo CD from a sync of its own. Of several sources it takes up again what failed before it knew a revision of any.
 fn failed_elsewhere(operation: &OperationState, expected: &Expected, application: &Application, history: &impl History) -> Step {
     let failed = || Err(if is_dry_run(operation) { dry_run() } else { Verdict::Failed(failure(operation)) });
     let is_synced = application.status.sync.status.as_deref() == Some("Synced");
+    if !is_synced && failed_without_revisions(operation, application) && application.spec.sync_policy.syncs() {
+        return retrying(operation);
+    }
     let is_ours = operation.finished_at.is_some_and(|Instant(at)| at > expected.requested_at());
     match failed_for(operation, expected, application, history) {
-        None if is_synced || is_ours => return failed(),
+        None if is_ours => return failed(),
         Some(Ok(())) if has_these_settings(operation, application) => return failed(),
         _ => {}
     }
@@ -46,6 +47,30 @@ fn failed_elsewhere(operation: &OperationState, expected: &Expected, application
         Some(Err(unknown @ Verdict::Stale(Stale::UnknownTree { .. }, _))) => Err(unknown),
         _ => Ok(()),
     }
+}
+
+fn retrying(operation: &OperationState) -> Step {
+    Err(Verdict::NotYet(NotYet::Retrying { message: operation.message.clone().unwrap_or_default() }))
+}
+
+fn failed_without_revisions(operation: &OperationState, application: &Application) -> bool {
+    application.spec.has_several_sources() && operation.sync_result.as_ref().is_some_and(|result| result.at.of(true).is_empty())
+}
+
+/// Whether what is live is not what failed. Where the tests of another state failed, and nothing was applied since, what they tested is
+/// what is live, however it is called now; and where nobody knows what failed, it may be that.
+pub(super) fn no_failure_in_doubt(expected: &Expected, application: &Application, history: &impl History) -> Step {
+    let has_failed = |it: &&OperationState| matches!(it.phase.as_deref(), Some("Failed" | "Error"));
+    let Some(operation) = application.status.operation_state.as_ref().filter(has_failed) else { return Ok(()) };
+    let mut applied = operation.sync_result.iter().flat_map(|result| &result.resources);
+    let why = if applied.any(|it| it.failed() && it.hook_type.as_deref() == Some("PostSync")) {
+        Untested::TestsFailed
+    } else if failed_for(operation, expected, application, history).is_none() {
+        Untested::NoResult
+    } else {
+        return Ok(());
+    };
+    Err(Verdict::Stale(Stale::NotTested { why }, StaleAction::AskPeople))
 }
 
 /// Whether an operation that failed was for what is expected. One that failed before it knew a commit was for what it was asked for;

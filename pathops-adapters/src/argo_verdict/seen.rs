@@ -58,9 +58,9 @@ impl Application {
         since.filter(|_| status.health.status.as_deref() == Some("Healthy"))
     }
 
-    /// Which images of this repository run, by digest, as far as it says.
-    pub(crate) fn running(&self, repository: &str) -> impl Iterator<Item = Digest> {
-        digests(&self.status.summary.images, repository)
+    /// Which images of this repository run, by digest, as far as it says, and the `expected` one whatever it is called.
+    pub(crate) fn running(&self, repository: &str, expected: Option<Digest>) -> impl Iterator<Item = Digest> {
+        digests(&self.status.summary.images, repository, expected)
     }
 
     /// The commit of `source` that is live: of a hydrated source the dry one.
@@ -73,7 +73,9 @@ impl Application {
         let applied = match &self.spec.source_hydrator {
             Some(hydrator) if source.is(&hydrator.dry_source) => self.dry_of(revisions.first()?).or(revisions.first()),
             _ => {
-                let index = sync.compared_to.sources().iter().position(|compared| source.is(compared))?;
+                let mut compared = sync.compared_to.sources().iter();
+                let referred_to = |it: &super::application::Source| source.is_referred_to(it);
+                let index = compared.clone().position(|it| source.is(it)).or_else(|| compared.position(referred_to))?;
                 revisions.get(index)
             }
         };

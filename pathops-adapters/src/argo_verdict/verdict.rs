@@ -29,6 +29,11 @@ pub enum NotYet {
     Refreshing,
     /// The manifests are being hydrated.
     Hydrating,
+    /// The manifests could not be hydrated, which Argo CD tries again.
+    NotHydrated {
+        /// What it says.
+        message: String,
+    },
     /// The comparison lies ahead of our clock.
     ClockAhead,
     /// Argo CD reports an error.
@@ -88,7 +93,7 @@ pub enum NotYet {
         /// The other one.
         running: String,
     },
-    /// No pod runs the image.
+    /// Nothing tells that the image runs, nor that another of its repository does.
     NoPod {
         /// The expected one.
         expected: String,
@@ -123,7 +128,7 @@ pub enum Stale {
         /// The descendant.
         revision: String,
     },
-    /// The tests did not run for this state.
+    /// The tests did not run for this state, or failed for what is live.
     NotTested {
         /// How it came about.
         why: Untested,
@@ -163,6 +168,8 @@ pub enum Untested {
     NoResult,
     /// No such hook ran.
     NoHook,
+    /// Tests failed after what was applied last, which is what is live.
+    TestsFailed,
 }
 
 /// Why it failed.
@@ -172,16 +179,6 @@ pub enum Untested {
 pub enum Failed {
     /// The application is being deleted.
     Deleting,
-    /// The spec is refused.
-    InvalidSpec {
-        /// What Argo CD says.
-        message: String,
-    },
-    /// The manifests could not be hydrated.
-    NotHydrated {
-        /// What Argo CD says.
-        message: String,
-    },
     /// The operation for this state failed.
     Sync {
         /// What Argo CD says.
@@ -227,22 +224,28 @@ impl fmt::Display for Verdict {
     }
 }
 
+/// What something is about, and what is said of it, where anything is.
+fn told(f: &mut fmt::Formatter<'_>, about: impl fmt::Display, said: &str) -> fmt::Result {
+    if said.is_empty() { write!(f, "{about}") } else { write!(f, "{about}: {said}") }
+}
+
 impl fmt::Display for NotYet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refreshing => f.write_str("a refresh is under way"),
             Self::Hydrating => f.write_str("the manifests are being hydrated"),
             Self::ClockAhead => f.write_str("Argo CD's clock is ahead of ours"),
-            Self::Condition { kind, message } => write!(f, "{kind}: {message}"),
+            Self::NotHydrated { message } => told(f, "the manifests could not be hydrated, which will be tried again", message),
+            Self::Condition { kind, message } => told(f, kind, message),
             Self::OtherSpec => f.write_str("what Argo CD compared is not what the spec asks for now"),
             Self::NoSuchSource { repo_url } => write!(f, "the application has no such source of {repo_url}"),
             Self::NoRevision { repo_url } => write!(f, "no revision of {repo_url} is known"),
             Self::NotSeen { repo_url, revision } => write!(f, "{repo_url} is at {revision}, which is not the expected one"),
             Self::Operating => f.write_str("an operation is under way"),
-            Self::Retrying { message } => write!(f, "the operation failed and will be tried again: {message}"),
+            Self::Retrying { message } => told(f, "the operation failed and will be tried again", message),
             Self::NotSynced => f.write_str("no operation has ended"),
-            Self::OutOfSync { what } => write!(f, "not in sync: {what}"),
-            Self::Unhealthy { status, message } => write!(f, "{status}: {message}"),
+            Self::OutOfSync { what } => told(f, "not in sync", what),
+            Self::Unhealthy { status, message } => told(f, status, message),
             Self::Settling { remaining_millis } => write!(f, "settling: {remaining_millis} ms to go"),
             Self::OldImage { running } => write!(f, "{running} runs beside the expected image"),
             Self::NoPod { expected } => write!(f, "no pod runs {expected}"),
@@ -293,6 +296,7 @@ impl fmt::Display for Untested {
             Self::LocalManifests => "the last operation took manifests from a person",
             Self::NoResult => "the last operation left no result",
             Self::NoHook => "no such hook ran",
+            Self::TestsFailed => "tests failed after the last operation, and nothing was applied since; sync it once more",
         })
     }
 }
@@ -301,12 +305,10 @@ impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Deleting => f.write_str("the application is being deleted"),
-            Self::InvalidSpec { message } => write!(f, "the spec is refused: {message}"),
-            Self::NotHydrated { message } => write!(f, "the manifests could not be hydrated: {message}"),
-            Self::Sync { message } => write!(f, "the operation failed: {message}"),
-            Self::Hook { hook, message } => write!(f, "the hook {hook} failed: {message}"),
+            Self::Sync { message } => told(f, "the operation failed", message),
+            Self::Hook { hook, message } => told(f, format_args!("the hook {hook} failed"), message),
             Self::NoResources => f.write_str("there are no resources"),
-            Self::Degraded { message } => write!(f, "degraded: {message}"),
+            Self::Degraded { message } => told(f, "degraded", message),
             Self::WrongImage { expected } => write!(f, "{expected} does not run"),
         }
     }

@@ -29,12 +29,17 @@ pub(super) enum Images<'a> {
 }
 
 impl Images<'_> {
-    /// What runs of the images of an Application.
-    pub(super) fn running(self, managed: &ManagedApplication, application: &Application) -> Vec<Digest> {
+    /// What runs of the images of an Application, and the `expected` one whatever it is called.
+    pub(super) fn running(
+        self,
+        managed: &ManagedApplication,
+        application: &Application,
+        expected: Option<Digest>,
+    ) -> Vec<Digest> {
         let images = managed.images.iter();
         match self {
-            Images::Run(running) => images.flat_map(|image| running.of(image)).collect(),
-            Images::Told | Images::Unread => images.flat_map(|image| application.running(image)).collect(),
+            Images::Run(running) => images.flat_map(|image| running.of(image, expected)).collect(),
+            Images::Told | Images::Unread => images.flat_map(|image| application.running(image, expected)).collect(),
         }
     }
 }
@@ -95,7 +100,7 @@ impl About<'_> {
         match reason {
             Failed::Degraded { .. } => DeployFailure::Unhealthy { message },
             Failed::WrongImage { .. } => {
-                let running = self.images.running(self.managed, self.application);
+                let running = self.images.running(self.managed, self.application, self.expected.artifact);
                 DeployFailure::WrongArtifact { running: running.into_iter().find(|it| Some(*it) != self.expected.artifact) }
             }
             Failed::Hook { .. } => {

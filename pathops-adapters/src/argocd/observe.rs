@@ -279,8 +279,9 @@ impl Observing<'_> {
     /// The artifact that runs: the expected one where it does.
     fn running(&self, applications: &[Arc<Application>], images: Images<'_>) -> Option<Digest> {
         let each = self.asked.iter().zip(applications);
-        let running: Vec<Digest> = each.flat_map(|(asked, it)| images.running(asked.managed, it)).collect();
-        let expected = self.expected.artifact.filter(|expected| running.contains(expected));
+        let wanted = self.expected.artifact;
+        let running: Vec<Digest> = each.flat_map(|(asked, it)| images.running(asked.managed, it, wanted)).collect();
+        let expected = wanted.filter(|expected| running.contains(expected));
         expected.or(running.first().copied())
     }
 

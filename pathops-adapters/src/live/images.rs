@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// A reference to an image: repository, tag, digest. At least one of the two is there.
+/// A reference to an image: repository, tag, digest. At least one of the two is there. A digest alone is that image of whatever
+/// repository.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image(String);
 
@@ -16,12 +17,15 @@ pub(crate) struct Parts<'a> {
 
 /// A text that names no one image.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no one image: write `repository@sha256:…`, or `repository:tag`")]
+#[error("`{0}` names no one image: write `repository@sha256:…`, `sha256:…` in full, or `repository:tag`")]
 pub struct ImageError(String);
 
 impl std::str::FromStr for Image {
     type Err = ImageError;
     fn from_str(text: &str) -> Result<Self, ImageError> {
+        if is_digest(text) {
+            return Ok(Self(text.to_owned()));
+        }
         let Parts { repository, tag, digest } = parts(text);
         let named = !repository.is_empty() && (tag.is_some() || digest.is_some());
         if named && tag != Some("") && digest != Some("") { Ok(Self(text.to_owned())) } else { Err(ImageError(text.to_owned())) }
@@ -29,9 +33,9 @@ impl std::str::FromStr for Image {
 }
 
 impl Image {
-    /// What it says.
+    /// What it says. Of a digest alone the repository is empty.
     pub(crate) fn parts(&self) -> Parts<'_> {
-        parts(&self.0)
+        if is_digest(&self.0) { Parts { repository: "", tag: None, digest: Some(&self.0) } } else { parts(&self.0) }
     }
 }
 
@@ -39,6 +43,12 @@ impl fmt::Display for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Whether it is a digest, and no repository called `sha256` with a tag.
+fn is_digest(text: &str) -> bool {
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    text.strip_prefix("sha256:").is_some_and(|hex| hex.len() == 64 && hex.bytes().all(is_hex))
 }
 
 pub(crate) fn parts(reference: &str) -> Parts<'_> {
@@ -58,9 +68,9 @@ fn short(repository: &str) -> &str {
 }
 
 impl Parts<'_> {
-    /// Whether what runs is what `self` expects: the same digest, and only where none is expected the same tag.
+    /// Whether what runs is what `self` expects, by its name: the same digest, and only where none is expected the same tag.
     pub(crate) fn is(&self, running: &Parts<'_>) -> bool {
-        self.repository == running.repository
+        (self.repository.is_empty() || self.repository == running.repository)
             && if self.digest.is_some() { self.digest == running.digest } else { self.tag == running.tag }
     }
 }

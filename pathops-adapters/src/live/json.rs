@@ -4,13 +4,19 @@ use pathops_core::UnixMillis;
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 
-/// An instant as Kubernetes writes it, cut to the second.
+/// An instant as Kubernetes writes it, cut to the second: a part of one, where it is written, makes nothing later than what was cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Instant(pub(crate) UnixMillis);
 
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map(Self).map_err(D::Error::custom)
+        String::deserialize(deserializer)?.parse().map(Self::cut).map_err(D::Error::custom)
+    }
+}
+
+impl Instant {
+    fn cut(at: UnixMillis) -> Self {
+        Self(UnixMillis(at.0 - at.0.rem_euclid(1_000)))
     }
 }
 

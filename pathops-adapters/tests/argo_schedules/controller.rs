@@ -349,6 +349,11 @@ impl Controller {
         self.operation.as_ref().is_some_and(|last| last.phase == "Failed" && self.branch[last.commit] == tree)
     }
 
+    /// Whether the tests of the last operation failed, whatever it applied.
+    pub(crate) fn tests_failed(&self) -> bool {
+        self.operation.as_ref().is_some_and(|last| last.hook == Some("Failed"))
+    }
+
     pub(crate) fn last_was_dry_run(&self) -> bool {
         self.operation.as_ref().is_some_and(|last| last.kind == Kind::DryRun)
     }

@@ -85,6 +85,7 @@ impl Schedule {
         let (argo, tree) = (&self.argo, self.tree());
         let tested = argo.tested().is_some_and(|it| it >= self.expected && argo.branch[it] == tree);
         let live = argo.branch[argo.head()] == tree && argo.live_tree() == tree && argo.is_quiet();
-        live && !argo.failed_at(tree) && !argo.last_was_dry_run() && (!self.with_hooks || tested)
+        let nothing_failed = !argo.failed_at(tree) && !argo.tests_failed();
+        live && nothing_failed && !argo.last_was_dry_run() && (!self.with_hooks || tested)
     }
 }

@@ -110,6 +110,7 @@ impl Schedule {
             && truth.healthy
             && settled
             && !self.argo.failed_at(self.tree())
+            && !self.argo.tests_failed()
             && !self.argo.last_was_dry_run()
             && (!self.with_hooks || tested())
     }

@@ -139,6 +139,11 @@ async fn only_what_runs_and_stays_counts() {
         scene.runs("orders-7b9f-aaaaa", &[runs]);
         assert_eq!(scene.seen(&argo).await.readiness, Readiness::Ready);
     }
+    // By the name of a copy.
+    scene.runs("orders-7b9f-aaaaa", &[running(&format!("mirror.example/orders@{}", scene.good()))]);
+    let seen = scene.seen(&argo).await;
+    assert_eq!((seen.readiness, seen.artifact), (Readiness::Ready, Some(scene.good())));
+    scene.runs("orders-7b9f-aaaaa", &[running(&good)]);
     // What is on its way out does not count, neither for it nor against it.
     let mut leaving = pod(&key("shop", "orders-5d4c-aaaaa"), INSTANCE, &json!([running(&image(old()))]));
     leaving["metadata"]["deletionTimestamp"] = json!("2026-11-22T11:46:00Z");

@@ -113,6 +113,9 @@ fn judge_rest(readiness: &Readiness, schedule: &Schedule) -> Result<(), Wrong> {
         matches!(readiness, Readiness::Stale(Stale::Superseded { .. }, StaleAction::GiveUp))
     } else if argo.failed_at(tree) {
         matches!(readiness, Readiness::Failed(_))
+    } else if argo.tests_failed() {
+        let not_tested = matches!(readiness, Readiness::Stale(Stale::NotTested { .. }, StaleAction::AskPeople));
+        argo.live_tree() == tree && not_tested
     } else if argo.last_was_dry_run() {
         matches!(readiness, Readiness::NotYet(NotYet::Reported { .. }))
     } else if readiness.is_ready() {

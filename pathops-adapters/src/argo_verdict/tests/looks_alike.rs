@@ -96,7 +96,8 @@ fn a_failure_before_the_commit_was_known_counts() {
     }
 }
 
-/// Without a result it is known what was asked for, or not at all: then it counts where it ended since our request, or all is in sync.
+/// Without a result it is known what was asked for, or not at all: then it counts where it ended since our request. An earlier one may be
+/// what is live, or not: nobody knows.
 #[test]
 fn a_failure_that_left_no_result_counts_for_what_was_asked_for() {
     for (asked, ended, is, reason_is) in [
@@ -104,7 +105,8 @@ fn a_failure_that_left_no_result_counts_for_what_was_asked_for() {
         (json!(commit('a')), 10, "OutOfSync", "not-yet out-of-sync"),
         (json!(""), 10, "OutOfSync", "failed sync"),
         (json!(""), 2, "OutOfSync", "not-yet out-of-sync"),
-        (json!(""), 2, "Synced", "failed sync"),
+        (json!(""), 2, "Synced", "stale not-tested"),
+        (json!(""), 10, "Synced", "failed sync"),
     ] {
         let operation = json!({"phase": "Error", "finishedAt": at(ended), "operation": {"sync": {"revision": asked}}});
         let state = put(put(ready(), "/status/operationState", operation), "/status/sync/status", json!(is));

@@ -48,9 +48,13 @@ fn an_image_has_one_name() {
         ("nginx@sha256:1", "docker.io/library/nginx@sha256:1", true),
         ("shop/orders@sha256:1", "index.docker.io/shop/orders@sha256:1", true),
         ("docker.io/library/nginx@sha256:1", "nginx@sha256:1", true),
-        ("reg.example:5000/nginx@sha256:1", "nginx@sha256:1", false),
-        ("reg.example/library/nginx@sha256:1", "docker.io/library/nginx@sha256:1", false),
-        ("library/a/b@sha256:1", "a/b@sha256:1", false),
+        ("reg.example:5000/nginx:1", "nginx:1@sha256:1", false),
+        ("reg.example/library/nginx:1", "docker.io/library/nginx:1@sha256:1", false),
+        ("library/a/b:1", "a/b:1@sha256:1", false),
+        ("nginx:1", "docker.io/library/nginx:1@sha256:1", true),
+        // A node may tell it by another name that it has for the same digest.
+        ("reg/app@sha256:1", "mirror.example/reg/app@sha256:1", true),
+        ("reg/app@sha256:1", "reg/worker@sha256:1", true),
         ("reg/app:v2", "reg/app:v2@sha256:9", true),
         ("reg/app:v2", "reg/app@sha256:9", false),
     ] {

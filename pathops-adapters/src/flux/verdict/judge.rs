@@ -11,7 +11,7 @@ use super::objects::Objects;
 use super::reason::{Failed, NotYet, Stale, Verdict};
 use super::running::images_run;
 use super::source::Source;
-use crate::live::{History, StaleAction, Stands, plain, same_repository};
+use crate::live::{History, StaleAction, Stands, same_path, same_repository};
 
 /// What `objects`, as they were read at `now`, say about `expected`. The steps are those of the [module](super).
 #[must_use]
@@ -52,7 +52,7 @@ fn of_what_is_expected(expected: &Expected, kustomization: &Kustomization, sourc
     if !same_repository(&expected.repo_url, &source.fields.spec.url) {
         return of(source.fields.spec.url.clone());
     }
-    if plain(&expected.path) == plain(&spec.path) { Ok(()) } else { of(format!("the path `{}`", spec.path)) }
+    if same_path(&expected.path, &spec.path) { Ok(()) } else { of(format!("the path `{}`", spec.path)) }
 }
 
 fn source_is_there(expected: &Expected, source: &Source, history: &impl History) -> Step {

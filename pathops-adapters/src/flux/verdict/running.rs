@@ -9,10 +9,14 @@ use super::reason::{Failed, NotYet, Verdict};
 use crate::live::parts;
 
 impl Objects {
-    /// The images of this repository that its workloads are made of.
+    /// The images that its workloads are made of.
+    fn all_images(&self) -> impl Iterator<Item = &str> {
+        self.workloads.iter().flat_map(|workload| workload.images())
+    }
+
+    /// Those of this repository.
     fn images<'a>(&'a self, repository: &'a str) -> impl Iterator<Item = &'a str> {
-        let images = self.workloads.iter().flat_map(|workload| workload.images());
-        images.filter(move |image| parts(image).repository == repository)
+        self.all_images().filter(move |image| parts(image).repository == repository)
     }
 
     /// Which images of this repository run, by digest.
@@ -37,8 +41,13 @@ pub(super) fn images_run(expected: &Expected, objects: &Objects) -> Step {
     for image in &expected.images {
         let wanted = image.parts();
         let is_one = |it: &&str| expected.images.iter().any(|image| image.parts().is(&parts(it)));
-        let other = objects.images(wanted.repository).find(|it| !is_one(it));
-        let runs = objects.images(wanted.repository).any(|it| wanted.is(&parts(it)));
+        let repository = match wanted.repository {
+            // A digest alone: where it is from.
+            "" => objects.all_images().map(parts).find(|it| wanted.is(it)).map_or("", |it| it.repository),
+            named => named,
+        };
+        let other = objects.images(repository).find(|it| !is_one(it));
+        let runs = objects.images(repository).any(|it| wanted.is(&parts(it)));
         if other.is_some() || (!runs && !objects.workloads.is_empty()) {
             let running = other.map(str::to_owned);
             return Err(Verdict::Failed(Failed::WrongImage { expected: image.to_string(), running }));

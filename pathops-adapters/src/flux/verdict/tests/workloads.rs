@@ -70,6 +70,16 @@ fn images_are_told_apart_by_digest_before_tag() {
 }
 
 #[test]
+fn a_digest_may_be_expected_alone() {
+    let digest = |digit: char| format!("sha256:{}", digit.to_string().repeat(64));
+    let alone = expected().image(digest('1').parse().unwrap());
+    for (running, reason) in [(digest('1'), "ready"), (digest('2'), "failed wrong-image")] {
+        let state = put(ready(), "/workload/spec/template/spec/initContainers/0/image", json!(format!("reg/init@{running}")));
+        assert_eq!(reason_of(&verdict(&alone, &state)), reason, "{running}");
+    }
+}
+
+#[test]
 fn where_no_workload_is_told_nothing_is_said_of_images() {
     let none = with([
         ("/kustomization/status/inventory/entries", json!([{"id": "shop_orders__ConfigMap", "v": "v1"}])),
