@@ -12,9 +12,9 @@ use serde::Serialize;
 use crate::activity::promote::Candidate;
 use crate::change_set::{ChangeSet, Command, Outcome, Start, State, Told};
 use crate::control_plane::{ControlPlane, context, run_id};
-use crate::runs::{PAGE, decode};
+use crate::runs::{PAGE, decode, operation_key};
 use crate::tell::who_may_resume;
-use crate::waits::{EndedBy, Wait, at_rest, of_operation};
+use crate::waits::{EndedBy, Wait, at_rest, of_budget, of_operation};
 
 /// One transition of a run: of a change set, where nothing else is said.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,7 +41,8 @@ impl ControlPlane {
 
     /// Everything that a change set waits for now, the units that wait for others included; nothing where it has ended, and `None`
     /// for an unknown one. Where a decision is waited for, it is made as of now, so that it names everybody who could still
-    /// end the wait; this reads what the decision would read, and changes nothing.
+    /// end the wait; this reads what the decision would read, and changes nothing. Of what fails at a remote whose
+    /// [budget](crate::RetryBudgets) is spent, that is said, where this process performs it.
     ///
     /// # Errors
     /// `Corrupt` where its journal is of another version; what the journal answers. That a decision cannot be made now is no error:
@@ -56,7 +57,10 @@ impl ControlPlane {
         waits.extend(self.pause_of(&state).await);
         for (op, command) in open.iter().filter(|(_, command)| ChangeSet::goes_on(&state, command)) {
             let since = opened.get(op).copied().unwrap_or(state.start.at);
-            waits.push(self.wait_of(&state, command, since).await);
+            waits.push(match self.services.budgets.waits(&operation_key(&run.id, *op)) {
+                Some(spent) => of_budget(command.unit().cloned(), since, spent),
+                None => self.wait_of(&state, command, since).await,
+            });
         }
         let busy: Vec<UnitId> = open.values().filter_map(Command::unit).cloned().collect();
         if !run.ended {

@@ -4,6 +4,7 @@
 mod alerts;
 mod argo_verdict_command;
 mod attacks;
+mod budgets;
 mod by_hand;
 mod combinations;
 mod comments;

@@ -12,12 +12,13 @@ use futures_util::future::{AbortHandle, Abortable, BoxFuture, Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use pathops_core::adapter::{Lease, OpId, Run, Seq, Signal};
 use pathops_core::flow::{AnyEvent, Course, Engine as _, Event, Hosted};
-use pathops_core::{Error, ErrorKind, IdempotencyKey, OpContext, Result, RunId, UnixMillis};
+use pathops_core::{Error, ErrorKind, OpContext, Result, RunId, UnixMillis};
 use serde_json::Value;
 
 use crate::engine::active::{Active, Doing};
 use crate::engine::{Embedded, LEASE, context};
 use crate::retry::with_retry;
+use crate::runs::operation_key;
 
 /// What came of a try.
 enum Came {
@@ -243,7 +244,7 @@ impl Embedded {
 
 /// What an operation is performed under: always the same key.
 fn operation(run: &RunId, op: OpId) -> OpContext {
-    OpContext::new(IdempotencyKey::new(format!("{run}/op-{}", op.0)))
+    OpContext::new(operation_key(run, op))
 }
 
 /// A try that can be given up.
