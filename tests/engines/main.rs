@@ -23,6 +23,7 @@ mod temporal;
 #[cfg(feature = "temporal")]
 #[path = "../../pathops-adapters/tests/temporal/server.rs"]
 mod temporal_server;
+mod waits;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     trials.extend(defects::trials());
     trials.extend(incident::trials());
     trials.extend(killed::trials());
+    trials.extend(waits::trials());
     #[cfg(feature = "temporal")]
     trials.extend(temporal::all());
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
