@@ -11,6 +11,7 @@ mod expect;
 pub(crate) mod facts;
 mod governance;
 pub(crate) mod incident;
+mod late;
 mod looks;
 mod merge;
 mod notify;
@@ -44,9 +45,9 @@ use pathops_evidence::{CollectLimits, Sealer, Streams};
 
 use crate::activity::redaction::PayloadRedaction;
 use crate::bells::Bells;
-use crate::change_set::{ChangeSet, Command, Limits, Outcome};
+use crate::change_set::{ChangeSet, Command, Limits, Outcome, State};
 use crate::retry::{RetryBudgets, Tries, with_budget};
-use crate::waits::system_of;
+use crate::waits::{GIT_HOST, system_of};
 
 /// The part of an operation that collects a snapshot.
 pub(crate) const SNAPSHOT: &str = "snapshot";
@@ -260,6 +261,15 @@ impl Performer<ChangeSet> for Services {
             }
             held => held,
         }
+    }
+
+    async fn late(&self, cx: &OpContext, command: &Command, state: &State) -> Result<()> {
+        let Some(unit) = command.unit() else { return Ok(()) };
+        let swept = with_budget(&*self.clock, self.tries(cx, GIT_HOST), || Box::pin(self.sweep(cx, state, unit))).await?;
+        for what in swept {
+            tracing::warn!(key = %cx.key(), "this host came too late, and has taken back {what}");
+        }
+        Ok(())
     }
 }
 

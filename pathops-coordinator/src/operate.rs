@@ -6,7 +6,7 @@ use pathops_core::adapter::{OpId, Run, Seq, Signal};
 use pathops_core::flow::{Event, Machine as _};
 use pathops_core::lifecycle::HumanDecision;
 use pathops_core::policy::{Decision, evaluate};
-use pathops_core::{ChangeSetId, Result, UnitId, UnixMillis};
+use pathops_core::{ChangeSetId, Error, ErrorKind, Result, UnitId, UnixMillis};
 use serde::Serialize;
 
 use crate::activity::promote::Candidate;
@@ -77,6 +77,26 @@ impl ControlPlane {
     /// version drove the change set; what the journal answers. One that is driven meanwhile may have moved on: ask again.
     pub async fn replay(&self, change_set: &ChangeSetId) -> Result<Option<State>> {
         self.replayed::<ChangeSet>(&run_id(change_set)?).await
+    }
+
+    /// Takes back what somebody did of a change set too late, as a host may that was taken for dead, froze instead, and died before it could
+    /// sweep up after itself; and says what that was. A pull request from a branch of the change set that it does not know of is closed, and
+    /// a success that stands on a closed one is taken back; once it has ended, a branch is deleted of which nothing was merged. Only where
+    /// everything on the branch is of PathOps and its agents: what people have put there is left to them.
+    ///
+    /// Of a run that a host has lost on the engine that is built in, it does this by itself.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown change set; `Corrupt` where its journal is of another version; what the journal and the Git host answer.
+    pub async fn sweep(&self, change_set: &ChangeSetId) -> Result<Vec<String>> {
+        let unknown = || {
+            Error::new(ErrorKind::NotFound, "sweep up after a change set").on(change_set).because("there is none of that name")
+        };
+        let (state, mut swept) = (self.state(change_set).await?.ok_or_else(unknown)?, Vec::new());
+        for unit in state.units.keys() {
+            swept.extend(self.services.sweep(&context("sweep"), &state, unit).await?);
+        }
+        Ok(swept)
     }
 
     /// When each operation was begun, and when the last one of each unit ended.

@@ -27,6 +27,7 @@ mod incidents;
 mod invariants;
 mod jumps;
 mod last_good;
+mod late;
 mod layering;
 mod lifecycles;
 mod limits;
