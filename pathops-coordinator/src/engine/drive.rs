@@ -90,7 +90,7 @@ impl Embedded {
     /// Another host has taken the run over while this one was doing something of it, and may have come to the end of that without it.
     async fn late(&self, machine: &Arc<dyn Hosted>, run: &RunId, begun: &BTreeSet<OpId>) {
         // What was on its way when it was let go of arrives first.
-        self.clock.sleep(LEASE / 3).await;
+        self.clock.sleep(LEASE / 10).await;
         let (Ok(entries), Ok(Some(stored))) = (self.entries(run, Seq(0), usize::MAX).await, self.load(run).await) else { return };
         let is_over = |op: &OpId| begun.contains(op) && stored.open.iter().all(|open| open.op != *op);
         for OpenOp { op, command } in entries.iter().flat_map(|entry| &entry.opens).filter(|it| is_over(&it.op)) {

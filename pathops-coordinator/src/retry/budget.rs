@@ -77,7 +77,8 @@ impl RetryBudgets {
             // Before it looks: a bell that rings in between is heard.
             let bell = self.bells.of(&place.ticket);
             let now = clock.now();
-            let Some(until) = self.lines().take(remote, place.ticket, self.limits, now) else { return };
+            let until = self.lines().take(remote, place.ticket, self.limits, now);
+            let Some(until) = until else { return };
             tracing::info!(remote, key = %key, until = %until, "the retry budget is spent");
             select(clock.sleep(until.since(now)), pin!(bell.rung())).await;
         }
