@@ -93,8 +93,9 @@ impl Embedded {
         self.clock.sleep(LEASE / 10).await;
         let (Ok(entries), Ok(Some(stored))) = (self.entries(run, Seq(0), usize::MAX).await, self.load(run).await) else { return };
         let is_over = |op: &OpId| begun.contains(op) && stored.open.iter().all(|open| open.op != *op);
-        for OpenOp { op, command } in entries.iter().flat_map(|entry| &entry.opens).filter(|it| is_over(&it.op)) {
-            if let Err(error) = machine.late(&operation(run, *op).part("late"), command, &stored).await {
+        let over: Vec<_> = entries.into_iter().flat_map(|entry| entry.opens).filter(|it| is_over(&it.op)).collect();
+        for OpenOp { op, command } in over {
+            if let Err(error) = machine.late(&operation(run, op).part("late"), &command, &stored).await {
                 tracing::warn!(run = %run, op = op.0, error = %error, "what was done too late may be left there");
             }
         }
