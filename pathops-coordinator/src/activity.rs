@@ -11,6 +11,7 @@ mod expect;
 pub(crate) mod facts;
 mod governance;
 pub(crate) mod incident;
+mod late;
 mod looks;
 mod merge;
 mod notify;
@@ -44,8 +45,9 @@ use pathops_evidence::{CollectLimits, Sealer, Streams};
 
 use crate::activity::redaction::PayloadRedaction;
 use crate::bells::Bells;
-use crate::change_set::{ChangeSet, Command, Limits, Outcome};
-use crate::retry::with_retry;
+use crate::change_set::{ChangeSet, Command, Limits, Outcome, State};
+use crate::retry::{RetryBudgets, Tries, with_budget};
+use crate::waits::{GIT_HOST, system_of};
 
 /// The part of an operation that collects a snapshot.
 pub(crate) const SNAPSHOT: &str = "snapshot";
@@ -111,18 +113,25 @@ pub(crate) struct Services {
     /// Rings where a deployment may have got further that is waited for.
     pub(crate) deployments: Bells<(UnitId, EnvironmentId)>,
     pub(crate) limits: Limits,
+    pub(crate) budgets: Arc<RetryBudgets>,
 }
 
 impl Services {
+    /// The tries of an operation that asks a system.
+    fn tries<'c>(&'c self, cx: &'c OpContext, system: &'static str) -> Tries<'c> {
+        Tries::new(&self.budgets, cx.key(), system)
+    }
+
     /// Looks again and again until there is an answer. A fault that passes is no answer: a wait may outlast an outage.
-    async fn poll<'c, T>(&self, look: impl FnMut() -> BoxFuture<'c, Result<Option<T>>> + Send) -> Result<T> {
-        let answer = self.poll_until(None, look).await?;
+    async fn poll<'c, T>(&self, tries: Tries<'_>, look: impl FnMut() -> BoxFuture<'c, Result<Option<T>>> + Send) -> Result<T> {
+        let answer = self.poll_until(tries, None, look).await?;
         answer.ok_or_else(|| Error::new(ErrorKind::Unexpected, "wait without a limit").because("it came to an end"))
     }
 
     /// The same, until an instant; `None` where it is later than that, nothing is wrong, and there still is no answer.
     async fn poll_until<'c, T>(
         &self,
+        mut tries: Tries<'_>,
         until: Option<UnixMillis>,
         mut look: impl FnMut() -> BoxFuture<'c, Result<Option<T>>> + Send,
     ) -> Result<Option<T>> {
@@ -130,14 +139,22 @@ impl Services {
         loop {
             // An answer that was there in time is one, however long the look takes.
             let asked = self.clock.now();
-            match look().await {
-                Ok(Some(answer)) => return Ok(Some(answer)),
-                Ok(None) if until.is_some_and(|until| until <= asked) => return Ok(None),
-                Ok(None) => {}
+            let failed = match look().await {
                 Err(error) if error.retry() == Retry::Never => return Err(error),
-                Err(error) => tracing::info!(error = %error, "looking again"),
-            }
+                Err(error) => Some(error),
+                Ok(answer) => {
+                    tries.answered();
+                    if answer.is_some() || until.is_some_and(|until| until <= asked) {
+                        return Ok(answer);
+                    }
+                    None
+                }
+            };
             self.clock.sleep(wait).await;
+            if let Some(error) = failed {
+                tracing::info!(error = %error, "looking again");
+                tries.again(&*self.clock, &error).await;
+            }
             wait = (wait * 2).min(self.pace.longest);
         }
     }
@@ -221,7 +238,8 @@ impl Performer<ChangeSet> for Services {
         if let Command::Comment { failures: failures @ 1.., .. } = command {
             self.clock.sleep(self.pace.longest * 2_u32.saturating_pow(*failures)).await;
         }
-        let outcome = match with_retry(&*self.clock, || Box::pin(self.try_perform(cx, command))).await {
+        let tries = self.tries(cx, system_of(command));
+        let outcome = match with_budget(&*self.clock, tries, || Box::pin(self.try_perform(cx, command))).await {
             Ok(outcome) => outcome,
             Err(error) if says_nothing(&error) => return Err(error),
             Err(error) => {
@@ -234,7 +252,8 @@ impl Performer<ChangeSet> for Services {
     }
 
     async fn hold(&self, cx: &OpContext, command: &Command) -> Result<()> {
-        match with_retry(&*self.clock, || Box::pin(self.withhold(cx, command))).await {
+        let tries = self.tries(cx, system_of(command));
+        match with_budget(&*self.clock, tries, || Box::pin(self.withhold(cx, command))).await {
             Err(error) if !says_nothing(&error) => {
                 // As with what is performed, the change set goes on; what it ends with closes the pull request.
                 tracing::warn!(key = %cx.key(), error = %error, "what was granted could not be taken back");
@@ -242,6 +261,15 @@ impl Performer<ChangeSet> for Services {
             }
             held => held,
         }
+    }
+
+    async fn late(&self, cx: &OpContext, command: &Command, state: &State) -> Result<()> {
+        let Some(unit) = command.unit() else { return Ok(()) };
+        let swept = with_budget(&*self.clock, self.tries(cx, GIT_HOST), || Box::pin(self.sweep(cx, state, unit))).await?;
+        for what in swept {
+            tracing::warn!(key = %cx.key(), "this host came too late, and has taken back {what}");
+        }
+        Ok(())
     }
 }
 

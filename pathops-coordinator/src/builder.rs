@@ -24,6 +24,7 @@ use crate::control_plane::ControlPlane;
 use crate::doubt::Doubts;
 use crate::engine::Embedded;
 use crate::incident::Incident;
+use crate::retry::RetryBudgets;
 
 /// What is missing to compose a control plane.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +71,7 @@ pub struct Builder {
     limits: Limits,
     collect_limits: CollectLimits,
     observer: Option<Observer<ChangeSet>>,
+    retry_budgets: Option<Arc<RetryBudgets>>,
 }
 
 macro_rules! parts {
@@ -125,6 +127,9 @@ parts! {
     /// stay trusted for as long, too ([`Builder::trust`]): evidence by a key that is not any more stops the promotion of what
     /// it is about.
     evidence: Arc<dyn EvidenceIndex>,
+    /// How often what failed is tried again at each remote, where that is not as [`RetryBudgets::default`] has it: the same for several
+    /// control planes of a process that call the same remotes.
+    retry_budgets: Arc<RetryBudgets>,
     /// The repository that declares the project.
     meta_repo: RepoId,
 }
@@ -268,6 +273,7 @@ impl Builder {
             pace: self.pace,
             deployments: Bells::default(),
             limits: self.limits,
+            budgets: self.retry_budgets.unwrap_or_default(),
         });
         let observer = self.observer.unwrap_or_else(|| Arc::new(|_, _| {}));
         let machines = Machines::default()

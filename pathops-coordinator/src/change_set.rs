@@ -20,7 +20,7 @@ mod told;
 mod transition;
 
 pub use command::*;
-pub(crate) use enter::{Promoted, promoted};
+pub(crate) use enter::{Promoted, promoted, scope};
 pub use flags::Flag;
 pub use limits::*;
 use record::glass_incident;

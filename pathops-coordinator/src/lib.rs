@@ -51,5 +51,6 @@ pub use leftover::GivenUp;
 pub use list::ChangeSetFilter;
 pub use operate::*;
 pub use policy_change::*;
+pub use retry::RetryBudgets;
 pub use waits::{Deadline, EndedBy, Wait};
 pub use wake::WakesDeployments;

@@ -6,15 +6,15 @@ use pathops_core::adapter::{OpId, Run, Seq, Signal};
 use pathops_core::flow::{Event, Machine as _};
 use pathops_core::lifecycle::HumanDecision;
 use pathops_core::policy::{Decision, evaluate};
-use pathops_core::{ChangeSetId, Result, UnitId, UnixMillis};
+use pathops_core::{ChangeSetId, Error, ErrorKind, Result, UnitId, UnixMillis};
 use serde::Serialize;
 
 use crate::activity::promote::Candidate;
 use crate::change_set::{ChangeSet, Command, Outcome, Start, State, Told};
 use crate::control_plane::{ControlPlane, context, run_id};
-use crate::runs::{PAGE, decode};
+use crate::runs::{PAGE, decode, operation_key};
 use crate::tell::who_may_resume;
-use crate::waits::{EndedBy, Wait, at_rest, of_operation};
+use crate::waits::{EndedBy, Wait, at_rest, of_budget, of_operation};
 
 /// One transition of a run: of a change set, where nothing else is said.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,7 +41,8 @@ impl ControlPlane {
 
     /// Everything that a change set waits for now, the units that wait for others included; nothing where it has ended, and `None`
     /// for an unknown one. Where a decision is waited for, it is made as of now, so that it names everybody who could still
-    /// end the wait; this reads what the decision would read, and changes nothing.
+    /// end the wait; this reads what the decision would read, and changes nothing. Of what fails at a remote whose
+    /// [budget](crate::RetryBudgets) is spent, that is said, where this process performs it.
     ///
     /// # Errors
     /// `Corrupt` where its journal is of another version; what the journal answers. That a decision cannot be made now is no error:
@@ -56,7 +57,10 @@ impl ControlPlane {
         waits.extend(self.pause_of(&state).await);
         for (op, command) in open.iter().filter(|(_, command)| ChangeSet::goes_on(&state, command)) {
             let since = opened.get(op).copied().unwrap_or(state.start.at);
-            waits.push(self.wait_of(&state, command, since).await);
+            waits.push(match self.services.budgets.waits(&operation_key(&run.id, *op)) {
+                Some(spent) => of_budget(command.unit().cloned(), since, spent),
+                None => self.wait_of(&state, command, since).await,
+            });
         }
         let busy: Vec<UnitId> = open.values().filter_map(Command::unit).cloned().collect();
         if !run.ended {
@@ -73,6 +77,26 @@ impl ControlPlane {
     /// version drove the change set; what the journal answers. One that is driven meanwhile may have moved on: ask again.
     pub async fn replay(&self, change_set: &ChangeSetId) -> Result<Option<State>> {
         self.replayed::<ChangeSet>(&run_id(change_set)?).await
+    }
+
+    /// Takes back what somebody did of a change set too late, as a host may that was taken for dead, froze instead, and died before it could
+    /// sweep up after itself; and says what that was. A pull request from a branch of the change set that it does not know of is closed, and
+    /// a success that stands on a closed one is taken back; once it has ended, a branch is deleted of which nothing was merged. Only where
+    /// everything on the branch is of PathOps and its agents: what people have put there is left to them.
+    ///
+    /// Of a run that a host has lost on the engine that is built in, it does this by itself.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown change set; `Corrupt` where its journal is of another version; what the journal and the Git host answer.
+    pub async fn sweep(&self, change_set: &ChangeSetId) -> Result<Vec<String>> {
+        let unknown = || {
+            Error::new(ErrorKind::NotFound, "sweep up after a change set").on(change_set).because("there is none of that name")
+        };
+        let (state, mut swept) = (self.state(change_set).await?.ok_or_else(unknown)?, Vec::new());
+        for unit in state.units.keys() {
+            swept.extend(self.services.sweep(&context("sweep"), &state, unit).await?);
+        }
+        Ok(swept)
     }
 
     /// When each operation was begun, and when the last one of each unit ended.

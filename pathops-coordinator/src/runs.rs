@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use pathops_core::adapter::{OpId, Run, Seq};
 use pathops_core::flow::{Machine, Replay};
-use pathops_core::{Error, ErrorKind, Result, RunId, UnixMillis};
+use pathops_core::{Error, ErrorKind, IdempotencyKey, Result, RunId, UnixMillis};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -17,6 +17,11 @@ pub(crate) const PAGE: usize = 256;
 
 pub(crate) type HappenedTo<M> =
     Happened<<M as Machine>::Start, <M as Machine>::Outcome, <M as Machine>::Signal, <M as Machine>::Command>;
+
+/// What an operation of a run is performed under: always the same.
+pub(crate) fn operation_key(run: &RunId, op: OpId) -> IdempotencyKey {
+    IdempotencyKey::new(format!("{run}/op-{}", op.0))
+}
 
 impl ControlPlane {
     /// A run of that machine. One of another machine is none.

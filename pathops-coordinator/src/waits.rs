@@ -97,26 +97,52 @@ fn words(Remaining { steps, not_before, without_a_way, .. }: &Remaining) -> Stri
     if parts.is_empty() { "PathOps looks again".to_owned() } else { parts.join("; ") }
 }
 
+/// The systems that operations ask.
+pub(crate) const GIT_HOST: &str = "the Git host";
+pub(crate) const CI: &str = "CI";
+pub(crate) const GITOPS: &str = "the GitOps controller";
+pub(crate) const AGENT: &str = "the agent";
+pub(crate) const SOURCES: &str = "those who have it";
+pub(crate) const JOURNAL: &str = "the journal";
+
+/// What an operation asks above all.
+pub(crate) fn system_of(command: &Command) -> &'static str {
+    match command {
+        Command::Build { .. } => CI,
+        Command::Observe { .. } => GITOPS,
+        Command::Work { patch: Some(_), .. } => AGENT,
+        Command::Collect { .. } => SOURCES,
+        _ => GIT_HOST,
+    }
+}
+
+/// An operation that failed at a remote of which too much has failed.
+pub(crate) fn of_budget(unit: Option<UnitId>, since: UnixMillis, (remote, until): (String, UnixMillis)) -> Wait {
+    let what = format!("could not go on because of {remote}, of which too much fails: its retry budget is spent until {until}");
+    let deadline = Some(Deadline { at: until, then: "it is tried again" });
+    Wait { unit, what, since, ended_by: EndedBy::System("the systems around"), deadline }
+}
+
 /// What an open operation waits for, as far as that follows from what is written down.
 pub(crate) fn of_operation(state: &State, command: &Command, since: UnixMillis, pace: &Pace) -> Wait {
     let (what, ended_by, deadline) = match command {
         Command::AwaitTurn { turn, .. } => (of_turn(turn), EndedBy::ChangeSets(turn.after.keys().cloned().collect()), None),
         Command::Announce { role, .. } | Command::Propose { role, .. } => {
-            (format!("opens its {role} pull request"), EndedBy::System("the Git host"), None)
+            (format!("opens its {role} pull request"), EndedBy::System(GIT_HOST), None)
         }
         Command::Work { scope, pull_request, patch, .. } => work(state, scope, pull_request, patch.is_some(), pace),
-        Command::Build { commit, .. } => (format!("waits for the build of {commit}"), EndedBy::System("CI"), None),
+        Command::Build { commit, .. } => (format!("waits for the build of {commit}"), EndedBy::System(CI), None),
         Command::AwaitMerge { scope, role, pull_request, .. } => {
             (merge_of(*role, pull_request), EndedBy::People(people(state, scope)), None)
         }
         Command::Stage { .. } | Command::MergePreflight { .. } => {
-            ("is being put into preflight".to_owned(), EndedBy::System("the Git host"), None)
+            ("is being put into preflight".to_owned(), EndedBy::System(GIT_HOST), None)
         }
         Command::Observe { target, .. } => {
             let then = (pace.deploy_limit, "the deployment counts as failed");
-            (format!("waits until {} is healthy", target.environment), EndedBy::System("the GitOps controller"), Some(then))
+            (format!("waits until {} is healthy", target.environment), EndedBy::System(GITOPS), Some(then))
         }
-        Command::Collect { .. } => ("collects evidence".to_owned(), EndedBy::System("those who have it"), None),
+        Command::Collect { .. } => ("collects evidence".to_owned(), EndedBy::System(SOURCES), None),
         Command::Decide { .. } => ("is being decided".to_owned(), EndedBy::System("PathOps"), None),
         Command::Promote { scope, role, pull_request, .. } => {
             (merge_of(*role, pull_request), EndedBy::People(people(state, scope)), None)
@@ -125,10 +151,10 @@ pub(crate) fn of_operation(state: &State, command: &Command, since: UnixMillis, 
             let what = format!("could not go on ({reason}), and waits for somebody who has it tried again");
             (what, EndedBy::People(Vec::new()), None)
         }
-        Command::Close { .. } => ("closes its pull requests".to_owned(), EndedBy::System("the Git host"), None),
-        Command::Revert { .. } => ("opens the pull request that goes back".to_owned(), EndedBy::System("the Git host"), None),
-        Command::Comment { .. } => ("writes its status comments".to_owned(), EndedBy::System("the Git host"), None),
-        Command::Record { .. } => ("writes its record".to_owned(), EndedBy::System("the Git host"), None),
+        Command::Close { .. } => ("closes its pull requests".to_owned(), EndedBy::System(GIT_HOST), None),
+        Command::Revert { .. } => ("opens the pull request that goes back".to_owned(), EndedBy::System(GIT_HOST), None),
+        Command::Comment { .. } => ("writes its status comments".to_owned(), EndedBy::System(GIT_HOST), None),
+        Command::Record { .. } => ("writes its record".to_owned(), EndedBy::System(GIT_HOST), None),
     };
     let deadline = deadline.map(|(after, then)| Deadline { at: since + after, then });
     let deadline = deadline.or_else(|| limit(state, command));
@@ -157,7 +183,7 @@ type Parts = (String, EndedBy, Option<(Duration, &'static str)>);
 fn work(state: &State, scope: &Scope, pull_request: &PullRequestRef, has_patch: bool, pace: &Pace) -> Parts {
     if scope.by_agent || has_patch {
         let then = (pace.agent_limit, "the task counts as failed");
-        return ("waits for the agent's work".to_owned(), EndedBy::System("the agent"), Some(then));
+        return ("waits for the agent's work".to_owned(), EndedBy::System(AGENT), Some(then));
     }
     let PullRequestRef { repo, branch, .. } = pull_request;
     (format!("waits for a push to `{branch}` of {repo}"), EndedBy::People(people(state, scope)), None)

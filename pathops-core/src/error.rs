@@ -103,6 +103,7 @@ struct Inner {
     subject: String,
     reason: String,
     advice: Option<String>,
+    remote: Option<String>,
     source: Option<Source>,
 }
 
@@ -124,6 +125,7 @@ impl Error {
                 subject: String::new(),
                 reason: kind.to_string(),
                 advice: None,
+                remote: None,
                 source: None,
             }),
         }
@@ -170,6 +172,14 @@ impl Error {
         self
     }
 
+    /// Which other machine or service it failed at, as its host name. What fails there for a while is tried again out of one budget,
+    /// whoever asks; an adapter that calls over a network says it.
+    #[must_use]
+    pub fn with_remote(mut self, remote: impl fmt::Display) -> Self {
+        self.inner.remote = Some(remote.to_string());
+        self
+    }
+
     /// The error beneath.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Source>) -> Self {
@@ -193,6 +203,12 @@ impl Error {
     #[must_use]
     pub fn effect(&self) -> Effect {
         self.inner.effect
+    }
+
+    /// Which other machine or service it failed at, where the adapter says so.
+    #[must_use]
+    pub fn remote(&self) -> Option<&str> {
+        self.inner.remote.as_deref()
     }
 
     /// What was tried, as a phrase that completes "failed to …".
@@ -223,6 +239,7 @@ impl fmt::Debug for Error {
             .field("kind", &self.inner.kind)
             .field("retry", &self.inner.retry)
             .field("effect", &self.inner.effect)
+            .field("remote", &self.inner.remote)
             .field("message", &self.to_string())
             .field("source", &self.inner.source)
             .finish()

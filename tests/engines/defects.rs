@@ -301,6 +301,10 @@ impl Hosted for WrongMachine {
         if self.defect == Defect::HoldsNothing { Ok(()) } else { self.right.hold(cx, command).await }
     }
 
+    async fn late(&self, cx: &OpContext, command: &Value, run: &Run) -> Result<()> {
+        self.right.late(cx, command, run).await
+    }
+
     fn began(&self, run: &RunId, op: OpId, command: &Value) {
         if self.defect != Defect::TellsNobodyWhatBegins {
             self.right.began(run, op, command);

@@ -17,8 +17,8 @@ use tokio::runtime::Builder;
 use tokio::sync::Mutex;
 
 use crate::embedded::clock;
-use crate::incident;
 use crate::temporal_server::{Server, installed};
+use crate::{incident, waits};
 
 /// A server for each case, since the names of runs are those of the server.
 struct OnServer(PathBuf, Option<u64>);
@@ -59,6 +59,14 @@ pub(crate) fn all() -> Vec<Trial> {
         })
         .with_ignored_flag(missing),
     );
+    let program = installed().unwrap_or_default();
+    all.push(
+        Trial::test("temporal::a_change_set_says_why_it_waits_as_on_the_engine_that_is_built_in", move || {
+            Builder::new_current_thread().enable_all().build()?.block_on(it_says_the_same(&program));
+            Ok(())
+        })
+        .with_ignored_flag(missing),
+    );
     all.push(Trial::test("temporal::recorded_runs_replay", || {
         Builder::new_current_thread().enable_all().build()?.block_on(recorded_runs_replay());
         Ok(())
@@ -79,6 +87,14 @@ async fn an_incident_comes_to_the_same(program: &Path) {
         let history = zstd::encode_all(&*history, 19).unwrap();
         std::fs::write(folder().join(format!("{run}.json.zst")), history).unwrap();
     }
+}
+
+/// What an engine keeps of a run is all that the answer is made of, so that it is the same wherever it is kept.
+async fn it_says_the_same(program: &Path) {
+    let server = Server::start(program);
+    let config = TemporalConfig::new(server.address(), "pathops-waits");
+    let engine = Arc::new(Temporal::connect(config, clock()).await.unwrap());
+    assert_eq!(waits::answers(engine).await, waits::embedded().await);
 }
 
 fn folder() -> PathBuf {

@@ -4,6 +4,7 @@
 mod alerts;
 mod argo_verdict_command;
 mod attacks;
+mod budgets;
 mod by_hand;
 mod combinations;
 mod comments;
@@ -26,6 +27,7 @@ mod incidents;
 mod invariants;
 mod jumps;
 mod last_good;
+mod late;
 mod layering;
 mod lifecycles;
 mod limits;

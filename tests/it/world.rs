@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pathops_coordinator::change_set::{ChangeSet, Command, Limits, PullRequestRef, Role, State};
-use pathops_coordinator::{ControlPlane, Pace};
+use pathops_coordinator::{ControlPlane, Pace, RetryBudgets};
 use pathops_core::adapter::*;
 use pathops_core::flow::{Observer, Progress};
 use pathops_core::memory::*;
@@ -58,6 +58,7 @@ pub(crate) struct World {
     pub(crate) takes_evidence: bool,
     pub(crate) needs_policy_check: Option<u32>,
     pub(crate) limits: Limits,
+    pub(crate) retry_budgets: Arc<RetryBudgets>,
     /// While it is set, nobody merges into production.
     pub(crate) hesitant: Arc<AtomicBool>,
     pub(crate) deployed: Arc<Mutex<Vec<String>>>,
@@ -110,6 +111,7 @@ impl World {
             takes_evidence: true,
             needs_policy_check: None,
             limits: Limits::default(),
+            retry_budgets: Arc::default(),
             hesitant: Arc::default(),
             clock,
             forge,
@@ -241,6 +243,7 @@ impl World {
             .secret(SECRET)
             .pace(Pace { shortest: Duration::from_millis(100), longest: seconds(5), ..Pace::default() })
             .limits(self.limits)
+            .retry_budgets(self.retry_budgets.clone())
             .observer(self.observer())
             .build()
             .unwrap()

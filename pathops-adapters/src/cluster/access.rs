@@ -77,6 +77,19 @@ impl Access {
         Self { way, token: Token::None, roots: None }
     }
 
+    /// Which server it is, for errors.
+    pub(crate) fn remote(&self) -> String {
+        match &self.way {
+            Way::InCluster => "kubernetes.default.svc".to_owned(),
+            Way::Kubeconfig { file, context: None } => format!("the cluster of {}", file.display()),
+            Way::Kubeconfig { file, context: Some(context) } => format!("the cluster `{context}` of {}", file.display()),
+            Way::Url(url) => {
+                let url = url.as_deref().and_then(|url| url.parse::<http::Uri>().ok());
+                url.and_then(|url| Some(url.authority()?.to_string())).unwrap_or_else(|| "a server without a name".to_owned())
+            }
+        }
+    }
+
     /// A client with the credential as it is now. Reads files and may run a program, so not on a thread that others wait for.
     pub(crate) async fn client(&self) -> Result<Client> {
         let access = self.clone();
@@ -165,5 +178,12 @@ mod tests {
             assert!(!shown.contains("s3") && !shown.contains("cret@"), "{shown}");
         }
         assert!(format!("{:?}", Access::url("https://argocd.example")).contains("https://argocd.example"));
+    }
+
+    #[test]
+    fn a_server_is_named_without_a_secret() {
+        assert_eq!(Access::url("https://argocd.example:8443/argo").remote(), "argocd.example:8443");
+        assert_eq!(Access::url("https://robot:s3cret@argocd.example").remote(), "a server without a name");
+        assert_eq!(Access::kubeconfig("/etc/kube", Some("shop")).remote(), "the cluster `shop` of /etc/kube");
     }
 }

@@ -82,10 +82,11 @@ impl Http {
     }
 
     pub(super) async fn in_time<T>(&self, ask: &Ask, answer: impl Future<Output = Result<T>>) -> Result<T> {
-        tokio::select! {
+        let answer = tokio::select! {
             answer = answer => answer,
             () = self.clock.sleep(ask.patience) => Err(ask.error(ErrorKind::Timeout)),
-        }
+        };
+        answer.map_err(|error| error.with_remote(self.access.remote()))
     }
 
     /// The answer where it is a success. A refused credential is read again, once.

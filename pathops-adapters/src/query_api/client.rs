@@ -101,10 +101,11 @@ impl Client {
 
     pub(super) async fn in_time<T>(&self, cx: &OpContext, ask: &Ask<'_>, answer: impl Future<Output = Result<T>>) -> Result<T> {
         let over = self.clock.sleep(cx.timeout().unwrap_or(PATIENCE));
-        match select(std::pin::pin!(answer), over).await {
+        let answer = match select(std::pin::pin!(answer), over).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => Err(ask.error(ErrorKind::Timeout)),
-        }
+        };
+        answer.map_err(|error| error.with_remote(self.base.authority()))
     }
 
     pub(super) async fn send(&self, ask: &Ask<'_>) -> Result<Response> {

@@ -139,7 +139,7 @@ async fn a_slow_server_is_waited_for_no_longer_than_asked() {
         prometheus(&server.url).metrics(&cx().with_timeout(Duration::from_millis(200)), &query("orders")).await.unwrap_err();
     assert_eq!((error.kind(), error.effect()), (ErrorKind::Timeout, Effect::None));
     let nobody = prometheus("http://127.0.0.1:9").metrics(&cx(), &query("orders")).await.unwrap_err();
-    assert_eq!(nobody.kind(), ErrorKind::Unavailable);
+    assert_eq!((nobody.kind(), nobody.remote()), (ErrorKind::Unavailable, Some("127.0.0.1:9")));
 }
 
 async fn a_token_in_a_file_is_read_for_each_question() {

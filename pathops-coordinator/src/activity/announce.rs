@@ -159,7 +159,7 @@ impl Services {
 
     /// Our first commit on a branch of this change set, by its trailer, after the commit that the branch was made at.
     /// `None` where it has none yet, or not any more: people may have rewritten it.
-    async fn first_commit(
+    pub(super) async fn first_commit(
         &self,
         cx: &OpContext,
         repo: &RepoId,
@@ -238,7 +238,7 @@ fn branch_name(scope: &Scope, role: Role) -> String {
     format!("pathops/{}-{role}", scope.change_set)
 }
 
-fn branch_for(scope: &Scope, role: Role) -> Result<BranchName> {
+pub(super) fn branch_for(scope: &Scope, role: Role) -> Result<BranchName> {
     branch(&branch_name(scope, role))
 }
 

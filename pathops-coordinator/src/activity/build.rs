@@ -15,6 +15,7 @@ use crate::activity::Services;
 use crate::activity::collect::Payloads;
 use crate::activity::expect::{CI_LOG, unit_tests, unread_report};
 use crate::change_set::{Built, Command, Outcome, Payload, Scope};
+use crate::waits::CI;
 
 /// The check, or status, that says on the source pull request how the build ended.
 const CHECK: &str = "ci/build";
@@ -36,7 +37,7 @@ impl Services {
             commit: commit.clone(),
             base: in_production.unwrap_or_else(|| base.clone()),
         };
-        let finished = self.poll_until(*until, || {
+        let finished = self.poll_until(self.tries(cx, CI), *until, || {
             Box::pin(async move {
                 let run = self.ci.start(cx, request).await?;
                 match self.ci.state(cx, &run).await? {

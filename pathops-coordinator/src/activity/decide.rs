@@ -17,6 +17,7 @@ use crate::activity::Services;
 use crate::activity::expect::decision_of;
 use crate::activity::notify;
 use crate::change_set::{Combination, Command, Decided, Outcome, Passed, Payload, Scope};
+use crate::waits::GIT_HOST;
 
 fn reference(payload: &Payload) -> Reference {
     Reference {
@@ -45,7 +46,7 @@ impl Services {
             return Err(Error::new(ErrorKind::Unexpected, "decide about a promotion"));
         };
         let is_told = &AtomicBool::new(false);
-        let settled = self.poll_until(*until, || {
+        let settled = self.poll_until(self.tries(cx, GIT_HOST), *until, || {
             Box::pin(async move {
                 let (policy, facts) = self.facts(cx, scope, combination, None).await?;
                 let decision = evaluate(&policy, &facts, self.clock.now());

@@ -22,7 +22,8 @@ use crate::activity::facts::{read_declarations, read_declared};
 use crate::change_set::{LAST_GOOD, LastGood, last_good_path};
 use crate::incident::{Command, End, Errand, Incident, Outcome, Reached, Start};
 use crate::incidents::is_about;
-use crate::retry::with_retry;
+use crate::retry::with_budget;
+use crate::waits::{GIT_HOST, SOURCES};
 
 #[async_trait]
 impl Performer<Incident> for Services {
@@ -46,7 +47,8 @@ impl Performer<Incident> for Services {
 
 impl Services {
     async fn run_errand(&self, cx: &OpContext, of: &Start, errand: &Errand) -> Outcome {
-        let done = with_retry(&*self.clock, || -> BoxFuture<'_, _> {
+        let system = if let Errand::Snapshot { .. } = errand { SOURCES } else { GIT_HOST };
+        let done = with_budget(&*self.clock, self.tries(cx, system), || -> BoxFuture<'_, _> {
             match errand {
                 Errand::Snapshot { unit } => Box::pin(self.snapshot_of(of, unit)),
                 Errand::Propose { change_set } => Box::pin(self.propose_way_back(cx, of, change_set)),
@@ -68,7 +70,7 @@ impl Services {
                 looked.map_err(|error| error.with_retry(Retry::Backoff))
             })
         };
-        self.poll(look).await
+        self.poll(self.tries(cx, GIT_HOST), look).await
     }
 
     /// Nothing where there is nothing new since the last look.

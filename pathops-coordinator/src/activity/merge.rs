@@ -9,6 +9,7 @@ use pathops_core::{CommitId, Error, ErrorKind, IdError, OpContext, Principal, Re
 use crate::activity::Services;
 use crate::activity::facts::MAX_COMMITS;
 use crate::change_set::{Outcome, PullRequestRef, Role, Scope};
+use crate::waits::GIT_HOST;
 
 /// Git's name for a folder without files.
 const EMPTY_TREE: &str = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
@@ -25,7 +26,7 @@ impl Services {
         until: Option<UnixMillis>,
     ) -> Result<Outcome> {
         let PullRequestRef { repo, number, head, .. } = pull_request;
-        let merged = self.poll_until(until, || {
+        let merged = self.poll_until(self.tries(cx, GIT_HOST), until, || {
             Box::pin(async move {
                 let now = self.scm.pull_request(cx, repo, *number).await?;
                 let read = Some(Change::prove(repo, &now).into());
@@ -75,7 +76,7 @@ impl Services {
         };
         let state = self.git_state(cx, repo, &commit, &target.path).await?;
         // The host may take a while to show it.
-        let merged = self.poll(|| {
+        let merged = self.poll(self.tries(cx, GIT_HOST), || {
             Box::pin(async move {
                 let now = self.scm.pull_request(cx, repo, *number).await?;
                 Ok(Some(now).filter(|it| matches!(it.state, PullRequestState::Merged { .. })))

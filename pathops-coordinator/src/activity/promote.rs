@@ -18,6 +18,7 @@ use crate::activity::facts::read_project;
 use crate::activity::prove::unproved;
 use crate::change_set::{Combination, Command, Decided, Outcome, Passed, PullRequestRef, Role, Scope, title};
 use crate::desired_state::promotion;
+use crate::waits::GIT_HOST;
 
 /// A production pull request that is being decided about.
 #[derive(Clone, Copy)]
@@ -147,7 +148,7 @@ impl Services {
         };
         let (settle, in_vain) = (Duration::from_millis(*settle_millis), &InVain::default());
         let candidate = &Candidate { scope, role: *role, target, preflight, combination, pull_request, shown, merged: None };
-        let look = self.poll_until(*until, || {
+        let look = self.poll_until(self.tries(cx, GIT_HOST), *until, || {
             Box::pin(async move {
                 Ok(match self.look(cx, candidate, artifact, in_vain).await? {
                     Look::Moved => None,

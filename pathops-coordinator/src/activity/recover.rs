@@ -41,10 +41,14 @@ impl Services {
                 // Merged in this very moment: the next look finds that.
                 self.scm.close_pull_request(cx, repo, *number).await.map_err(moved)?;
             }
-            closed.push(pull_request);
+            closed.push((*role, pull_request));
         }
-        for pull_request in closed {
+        for (_, pull_request) in &closed {
             left.extend(self.delete_branch(cx, scope, pull_request).await?);
+        }
+        // Without their branches nothing more is opened; what somebody opened beside them before is closed now.
+        for (role, pull_request) in closed {
+            self.sweep_branch(cx, scope, &pull_request.repo, role, Some(pull_request), false).await?;
         }
         Ok(Outcome::Settled { merged, left })
     }

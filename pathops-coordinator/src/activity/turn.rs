@@ -15,6 +15,7 @@ use crate::change_set::{Ahead, Carried, ChangeSet, Command, Outcome, Start, Stat
 use crate::control_plane::{decode_state, encode, run_id};
 use crate::request::Wanted;
 use crate::turn::{combined, reach};
+use crate::waits::{GIT_HOST, JOURNAL};
 
 impl Services {
     pub(super) async fn await_turn(&self, cx: &OpContext, command: &Command) -> Result<Outcome> {
@@ -39,7 +40,7 @@ impl Services {
             self.ask_to_give_way(cx, change_set, turn, other, ahead.supersession).await?;
         }
         for other in turn.after.keys() {
-            self.until_ended(other).await?;
+            self.until_ended(cx, other).await?;
         }
         let carried: Vec<_> = oldest_first(self.carried(change_set, turn).await?)
             .into_iter()
@@ -83,7 +84,7 @@ impl Services {
             if asked {
                 self.ask_to_give_way(cx, change_set, turn, other, supersession).await?;
             }
-            self.until_ended(other).await?;
+            self.until_ended(cx, other).await?;
             match self.begun(cx, meta_repo, turn, wanted()).await {
                 Err(error) if says_nothing(&error) => return Err(error),
                 Err(error) => return Ok(Err(error)),
@@ -104,15 +105,15 @@ impl Services {
         Ok(Outcome::Failed { reason: self.redactor.redact_text(&format!("{error}{more}")) })
     }
 
-    async fn until_ended(&self, other: &ChangeSetId) -> Result<()> {
-        self.poll(|| async move { Ok(self.has_ended(other).await?.then_some(())) }.boxed()).await
+    async fn until_ended(&self, cx: &OpContext, other: &ChangeSetId) -> Result<()> {
+        self.poll(self.tries(cx, JOURNAL), || async move { Ok(self.has_ended(other).await?.then_some(())) }.boxed()).await
     }
 
     /// Plans it as things are now. A mistake in the meta repository, or a policy that this host does not promote by, says nothing about it:
     /// that is waited out.
     async fn begun(&self, cx: &OpContext, meta_repo: &RepoId, turn: &Turn, wanted: Wanted) -> Result<Start> {
         let read = || async { self.project_for(cx, meta_repo, &wanted).await.map(Some).map_err(broken) }.boxed();
-        let (project, change_set) = (self.poll(read).await?, wanted.change_set.clone());
+        let (project, change_set) = (self.poll(self.tries(cx, GIT_HOST), read).await?, wanted.change_set.clone());
         let start = self.planned(cx, &project, wanted).await?;
         // Whoever was asked for meanwhile did not wait for that.
         if let Some(unit) = reach(&start.units, &project.contracts).touches.difference(&turn.reach.touches).next() {

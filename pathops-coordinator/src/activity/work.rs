@@ -8,6 +8,7 @@ use crate::activity::Services;
 use crate::activity::announce::message;
 use crate::change_set::{Outcome, PullRequestRef, Role, Scope};
 use crate::gate::{GateLimits, objections};
+use crate::waits::GIT_HOST;
 
 impl Services {
     /// Waits until somebody has pushed to the branch since it was last looked at, or has merged what is there.
@@ -21,7 +22,7 @@ impl Services {
         let PullRequestRef { repo, number, head, .. } = pull_request;
         let root = RepoPath::root();
         let folder = folders.first().unwrap_or(&root);
-        let pushed = self.poll_until(until, || {
+        let pushed = self.poll_until(self.tries(cx, GIT_HOST), until, || {
             Box::pin(async move {
                 let now = self.scm.pull_request(cx, repo, *number).await?;
                 let read = Some(Change::prove(repo, &now).into());

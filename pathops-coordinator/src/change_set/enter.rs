@@ -62,7 +62,8 @@ pub(crate) fn promoted<'s>(state: &'s State, unit: &UnitId) -> Option<Promoted<'
     Some(Promoted { scope: context.scope, combination, pull_request, shown, merged, granted })
 }
 
-fn scope(state: &State, unit: &UnitId) -> Option<Scope> {
+/// What operations of a unit are about; `None` where it is not there.
+pub(crate) fn scope(state: &State, unit: &UnitId) -> Option<Scope> {
     let start = &state.start;
     Some(Scope {
         change_set: start.change_set.clone(),

@@ -1,6 +1,6 @@
 //! Driving one run.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,14 +10,15 @@ use std::task::Poll;
 use futures_util::FutureExt as _;
 use futures_util::future::{AbortHandle, Abortable, BoxFuture, Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use pathops_core::adapter::{Lease, OpId, Run, Seq, Signal};
+use pathops_core::adapter::{Lease, OpId, OpenOp, Run, Seq, Signal};
 use pathops_core::flow::{AnyEvent, Course, Engine as _, Event, Hosted};
-use pathops_core::{Error, ErrorKind, IdempotencyKey, OpContext, Result, RunId, UnixMillis};
+use pathops_core::{Error, ErrorKind, OpContext, Result, RunId, UnixMillis};
 use serde_json::Value;
 
 use crate::engine::active::{Active, Doing};
 use crate::engine::{Embedded, LEASE, context};
 use crate::retry::with_retry;
+use crate::runs::operation_key;
 
 /// What came of a try.
 enum Came {
@@ -75,14 +76,39 @@ impl Embedded {
 
     /// Drives a run to its end, under a lease of it; where the engine drains, as far as it has come.
     pub(super) async fn drive_under(&self, machine: &Arc<dyn Hosted>, run: &RunId, lease: Lease) -> Result<Run> {
-        let driven = self.drive_on(machine, run, lease).await;
+        let mut begun = BTreeSet::new();
+        let driven = self.drive_on(machine, run, lease, &mut begun).await;
         if let Err(error) = &driven {
             machine.stopped(run, error);
+            if error.kind() == ErrorKind::Conflict && !begun.is_empty() {
+                self.late(machine, run, &begun).await;
+            }
         }
         driven
     }
 
-    async fn drive_on(&self, machine: &Arc<dyn Hosted>, run: &RunId, mut lease: Lease) -> Result<Run> {
+    /// Another host has taken the run over while this one was doing something of it, and may have come to the end of that without it.
+    async fn late(&self, machine: &Arc<dyn Hosted>, run: &RunId, begun: &BTreeSet<OpId>) {
+        // What was on its way when it was let go of arrives first.
+        self.clock.sleep(LEASE / 10).await;
+        let (Ok(entries), Ok(Some(stored))) = (self.entries(run, Seq(0), usize::MAX).await, self.load(run).await) else { return };
+        let is_over = |op: &OpId| begun.contains(op) && stored.open.iter().all(|open| open.op != *op);
+        let over: Vec<_> = entries.into_iter().flat_map(|entry| entry.opens).filter(|it| is_over(&it.op)).collect();
+        for OpenOp { op, command } in over {
+            if let Err(error) = machine.late(&operation(run, op).part("late"), &command, &stored).await {
+                tracing::warn!(run = %run, op = op.0, error = %error, "what was done too late may be left there");
+            }
+        }
+    }
+
+    /// What it has begun and not seen the end of is in `begun`.
+    async fn drive_on(
+        &self,
+        machine: &Arc<dyn Hosted>,
+        run: &RunId,
+        mut lease: Lease,
+        begun: &mut BTreeSet<OpId>,
+    ) -> Result<Run> {
         let bell = self.bells.of(run);
         let mut active = self.active(machine, run).await?;
         let (mut tries, mut listens, mut listened) = (Tries::default(), true, self.clock.now());
@@ -99,7 +125,7 @@ impl Embedded {
             if drains {
                 active.let_go();
             }
-            self.attend(machine, &mut active, &tries)?;
+            self.attend(machine, &mut active, &tries, begun)?;
             if drains && !active.is_at_work() {
                 break;
             }
@@ -132,6 +158,7 @@ impl Embedded {
                     tries.beside(self.renew(&mut lease, run)).await?;
                     tries.beside(self.append(&lease, &mut active, self.clock.now(), event)).await?;
                     active.doing.remove(&op);
+                    begun.remove(&op);
                 }
             }
         }
@@ -168,7 +195,13 @@ impl Embedded {
     }
 
     /// Sees to each open operation: begins what may go on, holds what may not, and gives up what nobody waits for any more.
-    fn attend(&self, machine: &Arc<dyn Hosted>, active: &mut Active, tries: &Tries) -> Result<()> {
+    fn attend(
+        &self,
+        machine: &Arc<dyn Hosted>,
+        active: &mut Active,
+        tries: &Tries,
+        performed: &mut BTreeSet<OpId>,
+    ) -> Result<()> {
         let Active { id, shell, doing: all } = active;
         for (op, course) in shell.courses() {
             let doing = all.entry(op).or_default();
@@ -190,6 +223,7 @@ impl Embedded {
                 }
                 Course::Perform => {
                     machine.began(id, op, &command);
+                    performed.insert(op);
                     let performing = async move { Came::Outcome(machine.perform(&perform, &command).await) };
                     let (future, abort) = try_it(op, attempt, performing);
                     (future, Doing::Performing { attempt, abort })
@@ -243,7 +277,7 @@ impl Embedded {
 
 /// What an operation is performed under: always the same key.
 fn operation(run: &RunId, op: OpId) -> OpContext {
-    OpContext::new(IdempotencyKey::new(format!("{run}/op-{}", op.0)))
+    OpContext::new(operation_key(run, op))
 }
 
 /// A try that can be given up.

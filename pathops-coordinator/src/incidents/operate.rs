@@ -9,8 +9,8 @@ use crate::activity::incident::file_of;
 use crate::control_plane::ControlPlane;
 use crate::incident::{Command, Errand, Incident, Outcome, Start, State, Told};
 use crate::operate::Happened;
-use crate::runs::decode;
-use crate::waits::{EndedBy, Wait};
+use crate::runs::{decode, operation_key};
+use crate::waits::{EndedBy, Wait, of_budget};
 
 /// How many runs are listed by one call of the journal.
 const PAGE: usize = 64;
@@ -56,7 +56,7 @@ impl ControlPlane {
     }
 
     /// Everything that the run of an incident waits for now: what for, since when, and who can end it; nothing where it has ended, and
-    /// `None` for an unknown one. It waits for as long as it takes: nothing happens at any deadline.
+    /// `None` for an unknown one. It waits for as long as it takes: nothing happens at any deadline, but that what failed is tried again.
     ///
     /// # Errors
     /// `Corrupt` where its journal is of another version; what the journal answers.
@@ -69,7 +69,10 @@ impl ControlPlane {
         let (opened, mut waits) = (self.opened(run).await?, Vec::new());
         for open in &stored.open {
             let since = opened.get(&open.op).copied().unwrap_or(state.start.at);
-            waits.push(self.wait_of_incident(&decode(run, &open.command)?, since).await);
+            waits.push(match self.services.budgets.waits(&operation_key(run, open.op)) {
+                Some(spent) => of_budget(None, since, spent),
+                None => self.wait_of_incident(&decode(run, &open.command)?, since).await,
+            });
         }
         Ok(Some(waits))
     }

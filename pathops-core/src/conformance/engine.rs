@@ -24,7 +24,7 @@ mod hands;
 mod runs;
 mod signals;
 
-pub use errands::{Errands, Plan, Standing, Told};
+pub use errands::{Answer, Errand, Errands, Plan, Standing, Told};
 
 /// Gives each case a store of its own.
 #[async_trait]

@@ -43,6 +43,12 @@ pub trait Hosted: fmt::Debug + Send + Sync + 'static {
     /// As [`Hosted::perform`].
     async fn hold(&self, cx: &OpContext, command: &Value) -> Result<()>;
 
+    /// As [`Performer::late`], of a run as it stands by now.
+    ///
+    /// # Errors
+    /// As [`Hosted::perform`].
+    async fn late(&self, cx: &OpContext, command: &Value, run: &Run) -> Result<()>;
+
     /// Tells the host that an operation is being performed. What is no command of the machine it is not told of.
     fn began(&self, run: &RunId, op: OpId, command: &Value);
 
@@ -143,6 +149,10 @@ impl<M: Machine> Hosted for Host<M> {
 
     async fn hold(&self, cx: &OpContext, command: &Value) -> Result<()> {
         self.performer.hold(cx, &decode(command)?).await
+    }
+
+    async fn late(&self, cx: &OpContext, command: &Value, run: &Run) -> Result<()> {
+        self.performer.late(cx, &decode(command)?, &decode(&run.state)?).await
     }
 
     fn began(&self, run: &RunId, op: OpId, command: &Value) {

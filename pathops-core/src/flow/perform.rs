@@ -25,6 +25,17 @@ pub trait Performer<M: Machine>: Send + Sync {
     /// # Errors
     /// As [`Performer::perform`].
     async fn hold(&self, cx: &OpContext, command: &M::Command) -> Result<()>;
+
+    /// Sees to it that nothing is left of what this host did of `command` too late: it was taken for dead, and another one has brought
+    /// the operation to its end, and the run to `state`. What the run knows of stays. The other one may go on meanwhile. It does nothing,
+    /// unless a performer says otherwise.
+    ///
+    /// # Errors
+    /// As [`Performer::perform`].
+    async fn late(&self, cx: &OpContext, command: &M::Command, state: &M::State) -> Result<()> {
+        let _ = (cx, command, state);
+        Ok(())
+    }
 }
 
 /// Something that happened in a run, for a host that wants to show it. Nothing depends on it: after a crash it may be told again, or not
