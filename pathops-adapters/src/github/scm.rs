@@ -49,6 +49,10 @@ impl Scm for GitHubScm {
         capabilities.check_runs = self.has_check_runs();
         capabilities.branch_protection = true;
         capabilities.reviewers = true;
+        capabilities.team_reviewers = true;
+        capabilities.drafts = true;
+        capabilities.labels = true;
+        capabilities.assignees = true;
         capabilities.title_max_chars = Some(pull_requests::TITLE_MAX_CHARS);
         capabilities
     }

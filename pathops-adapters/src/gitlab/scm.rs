@@ -32,6 +32,18 @@ impl GitLabScm {
     }
 }
 
+/// GitLab asks people for a review, and no teams.
+pub(super) fn capabilities() -> ScmCapabilities {
+    let mut capabilities = ScmCapabilities::default();
+    capabilities.branch_protection = true;
+    capabilities.reviewers = true;
+    capabilities.drafts = true;
+    capabilities.labels = true;
+    capabilities.assignees = true;
+    capabilities.title_max_chars = Some(pull_requests::TITLE_MAX_CHARS);
+    capabilities
+}
+
 #[async_trait]
 impl Scm for GitLabScm {
     fn name(&self) -> &'static str {
@@ -39,11 +51,7 @@ impl Scm for GitLabScm {
     }
 
     fn capabilities(&self) -> ScmCapabilities {
-        let mut capabilities = ScmCapabilities::default();
-        capabilities.branch_protection = true;
-        capabilities.reviewers = true;
-        capabilities.title_max_chars = Some(pull_requests::TITLE_MAX_CHARS);
-        capabilities
+        capabilities()
     }
 
     async fn branch_head(&self, cx: &OpContext, repo: &RepoId, branch: &BranchName) -> Result<Option<CommitId>> {

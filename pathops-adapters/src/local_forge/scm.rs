@@ -33,6 +33,20 @@ fn on_pull(operation: &'static str, repo: &RepoId, number: PullRequestNumber) ->
     Attempt::new(operation, format_args!("{repo}{number}"))
 }
 
+/// Everything but teams, which a forge without accounts knows nothing of.
+pub(super) fn capabilities() -> ScmCapabilities {
+    let mut capabilities = ScmCapabilities::default();
+    capabilities.check_runs = true;
+    capabilities.branch_protection = true;
+    capabilities.events = true;
+    capabilities.reviewers = true;
+    capabilities.drafts = true;
+    capabilities.labels = true;
+    capabilities.assignees = true;
+    capabilities.title_max_chars = Some(TITLE_MAX_CHARS);
+    capabilities
+}
+
 #[async_trait]
 impl Scm for LocalScm {
     fn name(&self) -> &'static str {
@@ -40,13 +54,7 @@ impl Scm for LocalScm {
     }
 
     fn capabilities(&self) -> ScmCapabilities {
-        let mut capabilities = ScmCapabilities::default();
-        capabilities.check_runs = true;
-        capabilities.branch_protection = true;
-        capabilities.events = true;
-        capabilities.reviewers = true;
-        capabilities.title_max_chars = Some(TITLE_MAX_CHARS);
-        capabilities
+        capabilities()
     }
 
     async fn branch_head(&self, _: &OpContext, repo: &RepoId, branch: &BranchName) -> Result<Option<CommitId>> {

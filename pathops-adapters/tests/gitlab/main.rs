@@ -17,6 +17,7 @@ use world::Shops;
 fn main() -> ExitCode {
     let mut offers = ScmCapabilities::default();
     (offers.branch_protection, offers.reviewers, offers.title_max_chars) = (true, true, Some(255));
+    (offers.drafts, offers.labels, offers.assignees) = (true, true, true);
     let mut trials = scm::trials(Arc::new(Shops), offers);
     trials.extend(merge::trials(Arc::new(Shops)));
     trials.extend(faults::trials());

@@ -124,7 +124,8 @@ impl Scm for Credential {
 
     async fn open_pull_request(&self, cx: &OpContext, repo: &RepoId, new: &NewPullRequest) -> Result<PullRequest> {
         const OPERATION: &str = "open a pull request";
-        pulls::refuse_beyond(self.forge.capabilities, OPERATION, Some(&new.title), !new.reviewers.is_empty())?;
+        let offered = self.forge.capabilities;
+        pulls::refuse_beyond(offered, OPERATION, Some(&new.title), new.lacks(offered))?;
         self.forge.write(OPERATION, repo, |repository| repository.open_pull(cx.key(), repo, new))
     }
 
@@ -148,7 +149,8 @@ impl Scm for Credential {
         update: &PullRequestUpdate,
     ) -> Result<()> {
         const OPERATION: &str = "update a pull request";
-        pulls::refuse_beyond(self.forge.capabilities, OPERATION, update.title.as_deref(), update.reviewers.is_some())?;
+        let offered = self.forge.capabilities;
+        pulls::refuse_beyond(offered, OPERATION, update.title.as_deref(), update.lacks(offered))?;
         let change = |repository: &mut Repository| repository.update_pull(number, update);
         self.forge.once(cx, OPERATION, repo, &(number, update), change)
     }
