@@ -11,6 +11,7 @@ mod expect;
 pub(crate) mod facts;
 mod governance;
 pub(crate) mod incident;
+mod labels;
 mod looks;
 mod merge;
 mod notify;
@@ -107,6 +108,8 @@ pub(crate) struct Services {
     pub(crate) languages: Languages,
     /// How many approvals a policy has to ask for with its own check; `None` where it may leave that out.
     pub(crate) needs_policy_check: Option<u32>,
+    /// Whether pull requests get labels.
+    pub(crate) labels: bool,
     pub(crate) pace: Pace,
     /// Rings where a deployment may have got further that is waited for.
     pub(crate) deployments: Bells<(UnitId, EnvironmentId)>,

@@ -25,6 +25,7 @@ mod hosts;
 mod incidents;
 mod invariants;
 mod jumps;
+mod labels;
 mod last_good;
 mod layering;
 mod lifecycles;
