@@ -60,6 +60,9 @@
 //! What is in a merge train is open, and merged by who put it there. A train that moves its branch forward without a merge commit is
 //! the one that cannot be followed: GitLab does not say which commit it made, and so it is an error.
 //!
+//! Who owns files is read from the file that GitLab reads, in every edition: only the paid ones go by it themselves. There is no telling a
+//! group from a person by its name alone, so a group that owns files is read as a person; one in a group is named as the file does.
+//!
 //! A merge request from a fork is read like any other, and is not among those of a branch. A project in a subgroup has no
 //! [`RepoId`]: that is `owner/name`.
 //!

@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pathops_core::adapter::{
-    BranchProtection, Check, Comment, Commit, Comparison, Merge, MergeableBranch, NewCommit, NewPullRequest, PullRequest,
+    BranchProtection, Check, Comment, Commit, Comparison, Merge, MergeableBranch, NewCommit, NewPullRequest, Owners, PullRequest,
     PullRequestUpdate, Review, Scm, ScmCapabilities, SourceTree,
 };
 use pathops_core::policy::CommitStatus;
-use pathops_core::{BranchName, CommitId, Effect, OpContext, PullRequestNumber, RepoId, RepoPath, Result, TreeId};
+use pathops_core::{
+    BranchName, CodeOwners, CodeOwnersForm, CommitId, Effect, OpContext, PullRequestNumber, RepoId, RepoPath, Result, TreeId,
+};
 
 use super::client::{Call, Client};
 use super::errors::short;
-use super::{branches, checks, commits, contents, merge, protection, pull_requests, reviews};
+use super::{branches, checks, commits, contents, merge, people, protection, pull_requests, reviews};
 
 #[derive(Debug)]
 pub(super) struct GitLabScm(pub(super) Arc<Client>);
@@ -40,6 +42,7 @@ pub(super) fn capabilities() -> ScmCapabilities {
     capabilities.drafts = true;
     capabilities.labels = true;
     capabilities.assignees = true;
+    capabilities.code_owners = true;
     capabilities.title_max_chars = Some(pull_requests::TITLE_MAX_CHARS);
     capabilities
 }
@@ -104,6 +107,11 @@ impl Scm for GitLabScm {
     async fn read_tree(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<SourceTree> {
         let call = self.on_commit(repo, "read all files of a folder", commit);
         call.within(cx, Effect::None, contents::read_tree(&call, commit, path)).await
+    }
+
+    async fn code_owners(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, paths: &[RepoPath]) -> Result<Owners> {
+        let file = CodeOwners::read(self, cx, repo, commit, CodeOwnersForm::GitLab).await?;
+        Ok(Owners::named(file.of_all(paths), None, people::person))
     }
 
     async fn compare(&self, cx: &OpContext, repo: &RepoId, base: &CommitId, head: &CommitId) -> Result<Comparison> {

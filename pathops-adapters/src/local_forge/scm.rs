@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pathops_core::adapter::{
     BranchProtection, Check, Comment, Commit, Comparison, EventCursor, Merge, MergeableBranch, NewCheck, NewCommit,
-    NewPullRequest, PullRequest, PullRequestUpdate, Review, Scm, ScmCapabilities, ScmEvent, SourceTree,
+    NewPullRequest, Owners, PullRequest, PullRequestUpdate, Review, Scm, ScmCapabilities, ScmEvent, SourceTree,
 };
 use pathops_core::policy::CommitStatus;
-use pathops_core::{BranchName, CommitId, OpContext, Principal, PullRequestNumber, RepoId, RepoPath, Result, TreeId};
+use pathops_core::{
+    BranchName, CodeOwners, CodeOwnersForm, CommitId, OpContext, Principal, PullRequestNumber, RepoId, RepoPath, Result, TreeId,
+};
 
 use super::attempt::{Attempt, short};
 use super::pulls::TITLE_MAX_CHARS;
@@ -43,6 +45,7 @@ pub(super) fn capabilities() -> ScmCapabilities {
     capabilities.drafts = true;
     capabilities.labels = true;
     capabilities.assignees = true;
+    capabilities.code_owners = true;
     capabilities.title_max_chars = Some(TITLE_MAX_CHARS);
     capabilities
 }
@@ -116,6 +119,11 @@ impl Scm for LocalScm {
         let attempt = on_commit("read the files of a folder", repo, commit);
         let (commit, path) = (commit.clone(), path.clone());
         self.forge.reading(attempt, repo, move |repo| repo.read_tree(&commit, &path)).await
+    }
+
+    async fn code_owners(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, paths: &[RepoPath]) -> Result<Owners> {
+        let file = CodeOwners::read(self, cx, repo, commit, CodeOwnersForm::GitHub).await?;
+        Ok(Owners::named(file.of_all(paths), None, |name| name.parse().ok()))
     }
 
     async fn compare(&self, _: &OpContext, repo: &RepoId, base: &CommitId, head: &CommitId) -> Result<Comparison> {

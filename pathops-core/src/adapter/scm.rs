@@ -3,7 +3,7 @@ use std::fmt::{self, Debug};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::adapter::{FileChange, NewPullRequest, PullRequest, PullRequestUpdate, SourceTree};
+use crate::adapter::{FileChange, NewPullRequest, Owners, PullRequest, PullRequestUpdate, SourceTree};
 use crate::error::Result;
 use crate::id::{BranchName, CommitId, PullRequestNumber, RepoId, RepoPath, StatusContext, TreeId};
 use crate::op::OpContext;
@@ -31,6 +31,8 @@ pub struct ScmCapabilities {
     pub labels: bool,
     /// People can be assigned to a pull request ([`PullRequestMeta::assignees`](crate::adapter::PullRequestMeta::assignees)).
     pub assignees: bool,
+    /// It says who owns files ([`Scm::code_owners`]).
+    pub code_owners: bool,
     /// Longest title of a pull request, in Unicode scalar values. A longer one is refused as `Invalid`.
     pub title_max_chars: Option<usize>,
 }
@@ -365,6 +367,16 @@ pub trait Scm: Debug + Send + Sync + 'static {
     /// # Errors
     /// `Invalid` where they are larger than 64 MiB together: this is for working copies of single services.
     async fn read_tree(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<SourceTree>;
+
+    /// Who owns any of these files, as the `CODEOWNERS` file of that commit says in the host's own way; nobody where there is
+    /// none. Whom to ask for a review of what changes between two commits: the files of [`Scm::compare`], at the base.
+    ///
+    /// # Errors
+    /// `Unsupported` without the capability.
+    async fn code_owners(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, paths: &[RepoPath]) -> Result<Owners> {
+        let _ = (cx, repo, commit, paths);
+        Err(crate::Error::unsupported("read who owns files"))
+    }
 
     /// How `head` differs from `base`.
     ///

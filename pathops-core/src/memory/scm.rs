@@ -63,6 +63,7 @@ impl MemoryForge {
         drafts: true,
         labels: true,
         assignees: true,
+        code_owners: true,
         title_max_chars: Some(256),
     };
 

@@ -60,6 +60,7 @@ enum Defect {
     AddsNoLabels,
     AssignsForGood,
     AsksNoTeams,
+    LooksAtOneFile,
 }
 
 use Defect::*;
@@ -166,6 +167,7 @@ const DEFECTS: &[(Defect, &[&str])] = &[
     (AddsNoLabels, &["labels_are_set_and_added"]),
     (AssignsForGood, &["people_are_assigned_and_replaced"]),
     (AsksNoTeams, &["teams_are_asked_and_replaced"]),
+    (LooksAtOneFile, &["who_owns_files_is_read_at_a_commit"]),
 ];
 
 /// One trial a defect.
@@ -182,6 +184,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         "undeclared_labels_are_unsupported",
         "undeclared_assignees_are_unsupported",
         "undeclared_teams_are_unsupported",
+        "undeclared_code_owners_are_unsupported",
     ];
     trials.push(trial("OffersMoreThanItDeclares", DeclaresNothing, ScmCapabilities::default(), &undeclared));
     trials.extend(MERGE_DEFECTS.iter().map(|(defect, found)| merge_trial(*defect, found)));
@@ -344,6 +347,11 @@ impl Scm for Broken {
         }
         let inside = |file: RepoPath| file.as_str()[path.as_str().len()..].trim_start_matches('/').parse().unwrap();
         Ok(files.into_iter().map(|(path, file)| (inside(path), file)).collect())
+    }
+
+    async fn code_owners(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, paths: &[RepoPath]) -> Result<Owners> {
+        let paths = if self.is(LooksAtOneFile) { paths.get(..1).unwrap_or_default() } else { paths };
+        self.inner.code_owners(cx, repo, commit, paths).await
     }
 
     async fn compare(&self, cx: &OpContext, repo: &RepoId, base: &CommitId, head: &CommitId) -> Result<Comparison> {

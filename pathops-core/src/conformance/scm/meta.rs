@@ -1,4 +1,4 @@
-//! What a pull request bears beside its words: drafts, labels, assignees, teams.
+//! What a pull request bears beside its words: drafts, labels, assignees, teams. And who is to be asked about its files.
 //!
 //! Each has cases for both answers: declared, it works; undeclared, it is refused and changes nothing.
 
@@ -8,9 +8,10 @@ use std::str::FromStr;
 
 use super::ScmWorld;
 use super::world::{cx, id, new_pull};
-use crate::adapter::{NewPullRequest, PullRequest, PullRequestMeta, PullRequestUpdate, ScmCapabilities};
+use crate::adapter::{NewPullRequest, Owners, PullRequest, PullRequestMeta, PullRequestUpdate, ScmCapabilities};
 use crate::conformance::case::{Answer as _, Case, Outcome, cases, ensure};
 use crate::error::ErrorKind;
+use crate::id::RepoPath;
 
 pub(super) fn cases(declared: ScmCapabilities) -> Vec<Case<ScmWorld>> {
     let mut all = match declared.drafts {
@@ -28,6 +29,10 @@ pub(super) fn cases(declared: ScmCapabilities) -> Vec<Case<ScmWorld>> {
     all.extend(match declared.team_reviewers {
         true => cases!["scm": teams_are_asked_and_replaced],
         false => cases!["scm": undeclared_teams_are_unsupported],
+    });
+    all.extend(match declared.code_owners {
+        true => cases!["scm": who_owns_files_is_read_at_a_commit],
+        false => cases!["scm": undeclared_code_owners_are_unsupported],
     });
     all
 }
@@ -140,4 +145,26 @@ async fn teams_are_asked_and_replaced(w: ScmWorld) -> Outcome {
 async fn undeclared_teams_are_unsupported(w: ScmWorld) -> Outcome {
     let update = PullRequestUpdate { teams: Some(BTreeSet::new()), ..PullRequestUpdate::default() };
     w.refuses(PullRequestMeta { teams: set(&["platform"])?, ..PullRequestMeta::default() }, update, "teams").await
+}
+
+async fn who_owns_files_is_read_at_a_commit(w: ScmWorld) -> Outcome {
+    let ([one, two], topic, before) = (w.people.names(), w.branch("topic").await?, w.main().await?);
+    let after = w.push(&topic, "CODEOWNERS", &format!("* @{one}\n/src/ @{two}\n")).await?;
+    let (inside, outside): (RepoPath, RepoPath) = (id("src/a.txt")?, id("README.md")?);
+    let both = BTreeSet::from([one, two.clone()]);
+    for (commit, paths, people) in [
+        (&after, vec![inside.clone()], BTreeSet::from([two])),
+        (&after, vec![inside.clone(), outside], both),
+        (&after, Vec::new(), BTreeSet::new()),
+        (&before, vec![inside], BTreeSet::new()),
+    ] {
+        let owners = w.scm.code_owners(&cx("read"), &w.repo, commit, &paths).await.works()?;
+        same(&Owners { people, ..Owners::default() }, &owners)?;
+    }
+    Ok(())
+}
+
+async fn undeclared_code_owners_are_unsupported(w: ScmWorld) -> Outcome {
+    let answer = w.scm.code_owners(&cx("read"), &w.repo, &w.main().await?, &[id("README.md")?]).await;
+    answer.fails(ErrorKind::Unsupported, "code owners are not declared")
 }

@@ -7,8 +7,9 @@ use super::repository::Repository;
 use super::{MemoryForge, objects, pulls};
 use crate::adapter::{
     BranchProtection, Check, CheckSource, Comment, Commit, Comparison, EventCursor, Merge, MergeableBranch, NewCheck, NewCommit,
-    NewPullRequest, PullRequest, PullRequestUpdate, Review, Scm, ScmCapabilities, ScmEvent, SourceTree,
+    NewPullRequest, Owners, PullRequest, PullRequestUpdate, Review, Scm, ScmCapabilities, ScmEvent, SourceTree,
 };
+use crate::code_owners::{CodeOwners, CodeOwnersForm};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{BranchName, CommitId, PullRequestNumber, RepoId, RepoPath, TreeId};
 use crate::op::OpContext;
@@ -111,6 +112,15 @@ impl Scm for Credential {
             }
             Ok(objects::below(files, path).map(|(path, file)| (path.clone(), file.clone())).collect())
         })
+    }
+
+    async fn code_owners(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, paths: &[RepoPath]) -> Result<Owners> {
+        if !self.forge.capabilities.code_owners {
+            return Err(Error::unsupported("read who owns files"));
+        }
+        let file = CodeOwners::read(self, cx, repo, commit, CodeOwnersForm::GitHub).await?;
+        let group = repo.as_str().split_once('/').map(|(group, _)| group);
+        Ok(Owners::named(file.of_all(paths), group, |name| name.parse().ok()))
     }
 
     async fn compare(&self, _: &OpContext, repo: &RepoId, base: &CommitId, head: &CommitId) -> Result<Comparison> {
