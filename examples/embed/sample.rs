@@ -62,7 +62,7 @@ pub(crate) fn forge(clock: Arc<dyn Clock>) -> Result<MemoryForge, Failure> {
     forge.create_repo(&"demo/meta".parse()?, &BTreeMap::from([("main".parse()?, meta()?)]))?;
     let empty = BTreeMap::from([(preflight, SourceTree::new()), (production.clone(), SourceTree::new())]);
     forge.create_repo(&"demo/cache-gitops".parse()?, &empty)?;
-    let rules = BranchProtection { required_checks: vec![PROMOTION_CONTEXT.parse()?], required_approvals: 1 };
+    let rules = BranchProtection { required_checks: vec![PROMOTION_CONTEXT.parse()?], required_approvals: 1, merge_queue: false };
     forge.protect(&"demo/cache-gitops".parse()?, &production, rules)?;
     Ok(forge)
 }

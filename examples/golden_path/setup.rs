@@ -96,12 +96,14 @@ pub(crate) async fn protect(host: &dyn GitHost, project: &Project) -> Result<(),
     let main = BranchName::parse("main")?;
     for unit in project.units.values() {
         if let Some(source) = unit.source() {
-            let rules = BranchProtection { required_checks: vec!["ci/build".parse()?], required_approvals: 1 };
+            let rules =
+                BranchProtection { required_checks: vec!["ci/build".parse()?], required_approvals: 1, merge_queue: false };
             host.protect(source, &main, rules).await?;
         }
         let repo = &unit.desired_state;
         host.protect(repo, &project.environments.preflight.branch, BranchProtection::default()).await?;
-        let rules = BranchProtection { required_checks: vec![PROMOTION_CONTEXT.parse()?], required_approvals: 1 };
+        let rules =
+            BranchProtection { required_checks: vec![PROMOTION_CONTEXT.parse()?], required_approvals: 1, merge_queue: false };
         host.protect(repo, &project.environments.production.branch, rules).await?;
     }
     Ok(())

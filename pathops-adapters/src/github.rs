@@ -36,6 +36,13 @@
 //! In whose name a pull request was opened stands in a mark in its description. Whoever may write to the repository can edit it,
 //! and approve then what was opened in their own name: on who the author is, such a person has to be believed.
 //!
+//! Drafts are made ready, and pull requests are put into a merge queue, by GitHub's GraphQL API; everything else goes by its REST
+//! API. A label that a repository does not have yet is made by its first use.
+//!
+//! What waits in a merge queue is open. Merged by the queue, it is read as merged by who put it there. A queue asks the checks that
+//! its branch requires of a commit of its own, which no approval was for, and no decision: PathOps posts no success of
+//! `pathops/promotion` on it, so a production branch that requires that status has no queue, or nothing gets through it.
+//!
 //! A pull request from a fork is read like any other. It is not among those of a branch.
 
 mod auth;
@@ -45,10 +52,13 @@ mod client;
 mod commits;
 mod contents;
 mod errors;
+mod graphql;
 mod merge;
+mod meta;
 mod people;
 mod protection;
 mod pull_requests;
+mod queue;
 mod reviews;
 mod scm;
 

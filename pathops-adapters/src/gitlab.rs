@@ -34,7 +34,9 @@
 //!   page that they opened before the push and never looked at again approves the push: GitLab does not keep what was on the page.
 //!   An approval that GitLab does not count any more is dismissed.
 //! * **Words are only words.** Where a line of a description or a note begins with a slash, a backslash is put before it, so that
-//!   GitLab does not carry it out as this account; reading takes it away again. A title is never carried out, and is left as it is.
+//!   GitLab does not carry it out as this account; reading takes it away again. A title is never carried out. By how it
+//!   begins GitLab knows a draft, which is all that makes it one: that is written and read here, takes seven characters of a title,
+//!   and no other title may begin so.
 //! * **A check is required by name** only where external status checks are (Ultimate) and the project merges nothing before they
 //!   passed: a status of that name is told to them. "Pipelines must succeed" is read as no such requirement, for it asks for no
 //!   status by name. What may not be read is an error, and never an absence.
@@ -51,8 +53,15 @@
 //! What GitLab cannot do: delete a branch only where it still points, or post a status only once. Two callers at the same
 //! instant may do both; the driver has one. It names no tree of a commit, so its root is listed for each; and nobody by the
 //! address in a commit, so authors are known by the addresses that GitLab gives out, `<number>-<name>@users.noreply.<server>`, and
-//! by no other. GitLab Free keeps one reviewer of several. A push rule that wants every author to be a member refuses the commits
+//! by no other. GitLab Free keeps one reviewer of several, and one
+//! assignee, and no team can be asked for a review. A push rule that wants every author to be a member refuses the commits
 //! of agents. What was pushed a moment ago may not be the head of its merge request yet.
+//!
+//! What is in a merge train is open, and merged by who put it there. A train that moves its branch forward without a merge commit is
+//! the one that cannot be followed: GitLab does not say which commit it made, and so it is an error.
+//!
+//! Who owns files is read from the file that GitLab reads, in every edition: only the paid ones go by it themselves. There is no telling a
+//! group from a person by its name alone, so a group that owns files is read as a person; one in a group is named as the file does.
 //!
 //! A merge request from a fork is read like any other, and is not among those of a branch. A project in a subgroup has no
 //! [`RepoId`]: that is `owner/name`.
@@ -65,6 +74,7 @@ mod checks;
 mod client;
 mod commits;
 mod contents;
+mod draft;
 mod errors;
 mod merge;
 mod pages;

@@ -92,6 +92,8 @@ fn main() -> ExitCode {
     capabilities.branch_protection = true;
     capabilities.events = true;
     capabilities.reviewers = true;
+    (capabilities.drafts, capabilities.labels, capabilities.assignees) = (true, true, true);
+    capabilities.code_owners = true;
     capabilities.title_max_chars = Some(200);
     let mut trials = scm::trials(Arc::new(Folder), capabilities);
     trials.extend(merge::trials(Arc::new(Folder)));

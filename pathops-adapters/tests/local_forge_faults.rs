@@ -49,7 +49,7 @@ async fn refusals_of_a_merge_say_what_is_missing() {
     let shop = Shop::new().await;
     let pull = shop.proposal("topic", "src/b.txt", "b\n").await;
     let checks = ["pathops/promotion", "ci/build"].map(|name| name.parse().unwrap());
-    let rules = BranchProtection { required_checks: checks.to_vec(), required_approvals: 1 };
+    let rules = BranchProtection { required_checks: checks.to_vec(), required_approvals: 1, merge_queue: false };
     shop.forge.protect(&shop.repo, &shop.main, rules).await.unwrap();
     let report = async |name: &str, state| {
         let check = NewCheck::new(pull.request.head.clone(), name, state, String::new()).unwrap();

@@ -12,6 +12,7 @@ pub(crate) mod facts;
 mod governance;
 pub(crate) mod incident;
 mod late;
+mod labels;
 mod looks;
 mod merge;
 mod notify;
@@ -109,6 +110,8 @@ pub(crate) struct Services {
     pub(crate) languages: Languages,
     /// How many approvals a policy has to ask for with its own check; `None` where it may leave that out.
     pub(crate) needs_policy_check: Option<u32>,
+    /// Whether pull requests get labels.
+    pub(crate) labels: bool,
     pub(crate) pace: Pace,
     /// Rings where a deployment may have got further that is waited for.
     pub(crate) deployments: Bells<(UnitId, EnvironmentId)>,

@@ -65,6 +65,7 @@ pub struct Builder {
     redaction: Option<RedactorBuilder>,
     languages: Languages,
     needs_policy_check: Option<u32>,
+    unlabelled: bool,
     ledger: Option<Arc<Ledger>>,
     producers: Vec<(ProducerName, PublicKey)>,
     pace: Pace,
@@ -198,6 +199,14 @@ impl Builder {
         self
     }
 
+    /// Whether pull requests get labels, where the Git host has any: `pathops`, and one that names their change set, by which they
+    /// are found across repositories. They do unless this says otherwise. A host may take them in one more call for each pull
+    /// request, and makes those that a repository does not have yet.
+    pub fn labels(mut self, wanted: bool) -> Self {
+        self.unlabelled = !wanted;
+        self
+    }
+
     /// How patiently the outside is looked at.
     pub fn pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
@@ -270,6 +279,7 @@ impl Builder {
             payloads: unusable(PayloadRedaction::new(redaction))?,
             languages: self.languages,
             needs_policy_check: self.needs_policy_check,
+            labels: !self.unlabelled,
             pace: self.pace,
             deployments: Bells::default(),
             limits: self.limits,

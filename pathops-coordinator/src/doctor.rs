@@ -48,6 +48,14 @@ pub enum Finding {
         /// How many approvals it asks for.
         asked: u32,
     },
+    /// A branch of production is merged into by a queue, which asks for the status of PathOps on a commit that the queue makes.
+    /// People approved none of those, and no decision is about them: nothing gets through.
+    Queued {
+        /// The repository.
+        repo: RepoId,
+        /// The branch.
+        branch: BranchName,
+    },
     /// What protects a branch cannot be read, so that nobody knows any of this.
     Unseen {
         /// The repository.
@@ -85,6 +93,10 @@ impl fmt::Display for Finding {
                 f,
                 "{repo}@{branch} asks for {asked} approvals, and the policy lets PathOps merge there, which waits for them: ask for none, or \
                  let people merge (`preflightMerge: people`)"
+            ),
+            Self::Queued { repo, branch } => write!(
+                f,
+                "{repo}@{branch} has a merge queue, which waits in vain for the status of PathOps on its own commits: let it have none"
             ),
             Self::Unseen { repo, branch, why } => {
                 write!(f, "what protects {repo}@{branch} cannot be read: {why}")
@@ -174,6 +186,9 @@ fn compare(repo: &RepoId, branch: &BranchName, needed: &Needed, rules: &BranchPr
     }
     if let Some(policy) = needed.approvals.filter(|policy| asked > *policy) {
         found.push(Finding::MoreApprovals { repo: repo(), branch: branch(), asked, policy });
+    }
+    if rules.merge_queue && needed.approvals.is_some() {
+        found.push(Finding::Queued { repo: repo(), branch: branch() });
     }
     if needed.merges && asked > 0 {
         found.push(Finding::WaitsForPeople { repo: repo(), branch: branch(), asked });

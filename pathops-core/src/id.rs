@@ -152,6 +152,14 @@ id_type!(
     StatusContext, "status context", status_context
 );
 id_type!(
+    /// A label of pull requests, for example `pathops/show-delivery-date-7k2m9q4x1p`. It fits every Git host.
+    Label, "label", label
+);
+id_type!(
+    /// A team of people, by the name that the Git host gives it within the owner of the repository.
+    TeamName, "team's name", team
+);
+id_type!(
     /// The name of an object in a bucket, for example `log/checkpoint`: parts joined by `/`.
     ObjectKey, "name of an object", object_key
 );
@@ -276,6 +284,19 @@ fn slug(text: &str) -> Option<&'static str> {
     (!(fits && chars && ends)).then_some("use 1 to 63 of a-z, 0-9 and `-`, and no `-` at either end")
 }
 
+fn label(text: &str) -> Option<&'static str> {
+    let chars = text.chars().count();
+    let fits = (1..=50).contains(&chars) && text.trim() == text;
+    let plain = !text.contains(',') && !text.contains(char::is_control);
+    (!(fits && plain)).then_some("use 1 to 50 characters on one line, no comma, and no space at either end")
+}
+
+fn team(text: &str) -> Option<&'static str> {
+    let fits = !text.is_empty() && text.len() <= 100;
+    let chars = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    (!(fits && chars)).then_some("use 1 to 100 letters, digits, `-`, `_` and `.`")
+}
+
 fn repo(text: &str) -> Option<&'static str> {
     const RULE: &str = "write it as `owner/name`, each of letters, digits, `-`, `_` and `.`, not starting with `.` or `-`";
     let part = |p: &str| {
@@ -356,6 +377,20 @@ mod tests {
         }
         for bad in ["", "a..b", "a b", "-x", "a.lock", "a/", "/a", "a@{b", ".a", "a:b", "@"] {
             assert!(BranchName::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_label_fits_every_host() {
+        for good in ["pathops", "pathops/cs-1", "good first issue", "priority::1", &"ä".repeat(50)] {
+            assert!(Label::parse(good).is_ok(), "{good:?}");
+        }
+        for bad in ["", " ", "a,b", " a", "a ", "a\nb", &"a".repeat(51)] {
+            assert!(Label::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(TeamName::parse("platform_2").is_ok());
+        for bad in ["", "shop/platform", "plat form"] {
+            assert!(TeamName::parse(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -8,6 +8,7 @@
 //! The handbook is in [`docs`].
 
 pub mod adapter;
+mod code_owners;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod digest;
@@ -27,6 +28,7 @@ pub mod project;
 pub mod readiness;
 mod time;
 
+pub use code_owners::{CodeOwners, CodeOwnersForm};
 pub use digest::{Digest, DigestError, Hashing};
 pub use error::{Effect, Error, ErrorKind, Result, Retry};
 pub use id::*;

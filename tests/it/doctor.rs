@@ -14,6 +14,7 @@ fn rules(checks: &[&str], required_approvals: u32) -> BranchProtection {
     BranchProtection {
         required_checks: checks.iter().map(|check| check.parse::<StatusContext>().unwrap()).collect(),
         required_approvals,
+        merge_queue: false,
     }
 }
 
@@ -43,6 +44,20 @@ fn a_branch_that_binds_less_or_more_than_the_policy_is_told() {
     assert!(matches!(&told[1], Finding::MoreApprovals { asked: 9, policy: 1, .. }) && !told[1].is_grave(), "{texts:?}");
     assert!(matches!(&told[2], Finding::WaitsForPeople { asked: 2, .. }), "{texts:?}");
     assert_eq!(told.len(), 3);
+}
+
+/// PathOps vouches for heads that people approved, and a queue merges commits of its own.
+#[test]
+fn a_merge_queue_of_production_is_told() {
+    let world = World::new(MemoryJournal::new());
+    let before = found(&world);
+    for name in ["preflight", "production"] {
+        let rules = BranchProtection { merge_queue: true, ..rules(&[PROMOTION_CONTEXT], 0) };
+        world.forge.protect(&repo("shop/orders-gitops"), &branch(name), rules).unwrap();
+    }
+    let told: Vec<Finding> = found(&world).into_iter().filter(|it| !before.contains(it)).collect();
+    let [queued @ Finding::Queued { branch, .. }] = told.as_slice() else { panic!("{told:?}") };
+    assert!(branch.as_str() == "production" && !queued.is_grave() && queued.to_string().contains("merge queue"), "{queued}");
 }
 
 /// What cannot be read of one branch keeps nobody from hearing of the others.

@@ -219,6 +219,7 @@ pub(crate) fn propose_policy(world: &World, branch: &str, text: &str) -> PullReq
         base: "main".parse().unwrap(),
         author: Principal::Human(person("alice")),
         reviewers: Vec::new(),
+        meta: PullRequestMeta::default(),
     };
     wait(scm.open_pull_request(&key("open"), &meta, &new)).unwrap()
 }

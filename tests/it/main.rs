@@ -26,6 +26,7 @@ mod hosts;
 mod incidents;
 mod invariants;
 mod jumps;
+mod labels;
 mod last_good;
 mod late;
 mod layering;

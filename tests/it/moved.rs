@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use pathops_coordinator::change_set::{End, Role, State};
 use pathops_core::adapter::{
-    BranchProtection, FileChange, Journal as _, NewCommit, NewPullRequest, PullRequest, PullRequestState, PullRequestUpdate,
-    RunFilter, Scm, SourceFile,
+    BranchProtection, FileChange, Journal as _, NewCommit, NewPullRequest, PullRequest, PullRequestMeta, PullRequestState,
+    PullRequestUpdate, RunFilter, Scm, SourceFile,
 };
 use pathops_core::memory::{Fault, Faults, MemoryJournal, When};
 use pathops_core::project::FeatureRequest;
@@ -74,6 +74,7 @@ fn change_settings(world: &World, environment: &str) -> CommitId {
         base: base.clone(),
         author: Principal::Human(person("bob")),
         reviewers: Vec::new(),
+        meta: PullRequestMeta::default(),
     };
     let opened = wait(scm(world).open_pull_request(&cx(), &desired(), &new)).unwrap();
     let rules = wait(scm(world).protection(&cx(), &desired(), &base)).unwrap();

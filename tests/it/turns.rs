@@ -232,7 +232,12 @@ fn with_supersede_the_one_under_way_is_taken_back() {
     let second = shop.ask(&["orders"], "two");
     let states = shop.ends();
     assert_eq!(ends(&states), [Some(End::Recovered), Some(End::Live)]);
-    assert_eq!(states[0].superseded_by, Some(second));
+    assert_eq!(states[0].superseded_by.as_ref(), Some(&second));
+    let (scm, newer) = (shop.world.forge.scm(Principal::System), format!("`{second}` takes its place"));
+    for it in states[0].units.values().flat_map(|unit| unit.pull_requests.values()) {
+        let comments = wait(scm.comments(&cx(), &it.repo, it.number)).unwrap();
+        assert!(comments.iter().any(|comment| comment.body.contains(&newer)), "{}{} names the newer one", it.repo, it.number);
+    }
     assert!(
         states[0]
             .units

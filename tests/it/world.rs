@@ -57,6 +57,8 @@ pub(crate) struct World {
     /// Whether the host gives the index to its control plane.
     pub(crate) takes_evidence: bool,
     pub(crate) needs_policy_check: Option<u32>,
+    /// Whether the host wants labels.
+    pub(crate) labels: bool,
     pub(crate) limits: Limits,
     pub(crate) retry_budgets: Arc<RetryBudgets>,
     /// While it is set, nobody merges into production.
@@ -110,6 +112,7 @@ impl World {
             index_faults: None,
             takes_evidence: true,
             needs_policy_check: None,
+            labels: true,
             limits: Limits::default(),
             retry_budgets: Arc::default(),
             hesitant: Arc::default(),
@@ -147,7 +150,11 @@ impl World {
             if unit != "store" {
                 let source = tree(&[("ci/run", "#!/bin/sh\n"), ("src/main", unit)]);
                 forge.create_repo(&repo(&format!("shop/{unit}-src")), &BTreeMap::from([(main.clone(), source)])).unwrap();
-                let rules = BranchProtection { required_checks: vec!["ci/build".parse().unwrap()], required_approvals: 1 };
+                let rules = BranchProtection {
+                    required_checks: vec!["ci/build".parse().unwrap()],
+                    required_approvals: 1,
+                    merge_queue: false,
+                };
                 forge.protect(&repo(&format!("shop/{unit}-src")), &main, rules).unwrap();
             }
             let gitops = repo(&format!("shop/{unit}-gitops"));
@@ -163,7 +170,11 @@ impl World {
                 )
             });
             forge.create_repo(&gitops, &BTreeMap::from(branches)).unwrap();
-            let rules = BranchProtection { required_checks: vec![PROMOTION_CONTEXT.parse().unwrap()], required_approvals: 1 };
+            let rules = BranchProtection {
+                required_checks: vec![PROMOTION_CONTEXT.parse().unwrap()],
+                required_approvals: 1,
+                merge_queue: false,
+            };
             forge.protect(&gitops, &branch("production"), rules).unwrap();
             for target in [target(EnvironmentKind::Preflight), target(EnvironmentKind::Production)] {
                 self.gitops.manage(&id(unit), &target, &gitops);
@@ -218,6 +229,7 @@ impl World {
             builder.producer(name.parse().unwrap(), MemorySigner::from_seed(*seed).unwrap().public_key())
         });
         let builder = if self.takes_evidence { builder.evidence(seen!(index)) } else { builder };
+        let builder = builder.labels(self.labels);
         let builder = match self.needs_policy_check {
             Some(approvals) => builder.require_policy_check(approvals),
             None => builder,

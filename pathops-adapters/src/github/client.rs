@@ -1,4 +1,4 @@
-//! Calls of GitHub's REST API.
+//! Calls of GitHub's API.
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,6 +34,9 @@ const MOVES: usize = 3;
 /// What an account is called that is no installation of an App.
 const OWN_ACCOUNT: &str = "own";
 
+/// Where the GraphQL API is, below an address of its own.
+pub(super) const GRAPHQL: &str = "/graphql";
+
 /// GitHub's forms of an answer.
 pub(super) const JSON: HeaderValue = HeaderValue::from_static("application/vnd.github+json");
 pub(super) const OBJECT: HeaderValue = HeaderValue::from_static("application/vnd.github.object+json");
@@ -42,13 +45,18 @@ const VERSION: HeaderValue = HeaderValue::from_static("2022-11-28");
 
 /// Sends by octocrab, which was built without its feature `retry` and follows no redirect.
 #[derive(Debug)]
-struct Octo(Octocrab);
+struct Octo {
+    rest: Octocrab,
+    /// GitHub Enterprise Server has GraphQL beside the REST API, and not below.
+    graph: Octocrab,
+}
 
 #[async_trait]
 impl Wire for Octo {
     async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, Trouble> {
         let broken = |error: octocrab::Error| Trouble::Broken { sent: was_sent(&error), source: Arc::new(error) };
-        let answer = self.0.send(request.map(Into::into)).await.map_err(broken)?;
+        let octo = if request.uri().path() == GRAPHQL { &self.graph } else { &self.rest };
+        let answer = octo.send(request.map(Into::into)).await.map_err(broken)?;
         let (head, body) = answer.into_parts();
         let cut = |source: Box<dyn std::error::Error + Send + Sync>| Trouble::Broken { sent: true, source: source.into() };
         let body = Limited::new(body, LARGEST).collect().await.map_err(cut)?;
@@ -78,9 +86,13 @@ impl Client {
                 .because("it is no address of a server")
                 .with_source(source)
         };
-        let octo = Octocrab::builder().base_uri(api).map_err(invalid)?;
-        let octo = octo.set_connect_timeout(Some(PATIENCE)).set_read_timeout(Some(PATIENCE)).set_write_timeout(Some(PATIENCE));
-        let wire = Arc::new(Octo(octo.build().map_err(invalid)?));
+        let at = |base: &str| {
+            let octo = Octocrab::builder().base_uri(base).map_err(invalid)?;
+            let octo =
+                octo.set_connect_timeout(Some(PATIENCE)).set_read_timeout(Some(PATIENCE)).set_write_timeout(Some(PATIENCE));
+            octo.build().map_err(invalid)
+        };
+        let wire = Arc::new(Octo { rest: at(api)?, graph: at(api.strip_suffix("/v3").unwrap_or(api))? });
         let rest = Arc::new(Rest::new(wire, super::errors::meter, clock.clone()));
         let host = api.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string));
         Ok(Self { rest, auth, web, projects, clock, host, people: OnceCell::new() })
@@ -239,7 +251,7 @@ impl Call<'_> {
         path.parse().map_err(invalid)
     }
 
-    async fn headers(&self, form: HeaderValue) -> Result<(Caller, HeaderMap)> {
+    pub(super) async fn headers(&self, form: HeaderValue) -> Result<(Caller, HeaderMap)> {
         let (account, authorization) = match &self.client.auth {
             Auth::Token(header) => (OWN_ACCOUNT.to_owned(), header.clone()),
             Auth::App(app) => {
@@ -286,7 +298,7 @@ impl Call<'_> {
     }
 
     /// Forgets a token that GitHub does not take.
-    async fn heed(&self, answer: &Answer) {
+    pub(super) async fn heed(&self, answer: &Answer) {
         if let (http::StatusCode::UNAUTHORIZED, Auth::App(app)) = (answer.status, &self.client.auth) {
             *app.slot(self.repo).lock().await = None;
         }

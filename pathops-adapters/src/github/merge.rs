@@ -2,6 +2,9 @@
 //!
 //! GitHub holds a merge to the rules of the branch, but it takes whoever opened the pull request for its author. In whose name it
 //! was opened only this adapter knows, so it counts the approvals itself too.
+//!
+//! Where a branch is merged into by its merge queue alone, the pull request is put there, and the merge is unavailable until the
+//! queue has made it.
 
 use http::Method;
 use pathops_core::adapter::{BranchProtection, MergeableBranch, PullRequest, PullRequestState};
@@ -11,7 +14,7 @@ use serde_json::json;
 
 use super::client::{Call, Write};
 use super::errors::{Words, short};
-use super::{checks, protection, pull_requests, reviews};
+use super::{checks, protection, pull_requests, queue, reviews};
 use crate::rest::rules::missing;
 
 pub(super) async fn merge(
@@ -24,7 +27,8 @@ pub(super) async fn merge(
     struct Merged {
         sha: CommitId,
     }
-    let pull = pull_requests::read(call, number).await?;
+    let found = pull_requests::found(call, number).await?;
+    let (node, pull) = (found.node_id.clone(), pull_requests::view(call, found).await?);
     if &pull.base != branch.name() {
         let reason = format!("it is for `{}`, and only `{}` may be merged into", pull.base, branch.name());
         return Err(call.error(ErrorKind::Denied, reason));
@@ -46,6 +50,7 @@ pub(super) async fn merge(
         405 if Words::of(&answer).has("not mergeable") => {
             Err(call.error(ErrorKind::Conflict, "it conflicts with its base branch"))
         }
+        405 if Words::of(&answer).has("merge queue") => queue::wait(call, number, &node, head).await,
         405 => Err(call.error(ErrorKind::Denied, Words::of(&answer).all())),
         _ => Err(call.attempt.refused(&answer, Effect::Unknown)),
     }

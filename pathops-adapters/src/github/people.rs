@@ -25,6 +25,12 @@ pub(super) struct Account {
     kind: String,
 }
 
+impl Account {
+    pub(super) fn is_called(&self, login: &str) -> bool {
+        self.login.eq_ignore_ascii_case(login)
+    }
+}
+
 /// The account behind the credential, and where addresses that GitHub gives out end.
 #[derive(Debug)]
 pub(super) struct People {

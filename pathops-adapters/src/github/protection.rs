@@ -55,11 +55,12 @@ pub(super) async fn protection(call: &Call<'_>, branch: &BranchName) -> Result<B
     let branch = escaped(branch.as_str());
     let rules: Vec<Rule> = call.pages(&call.path(&format!("/rules/branches/{branch}"))).await?;
     let older = older(call, &branch).await?;
-    let (mut names, mut approvals) = (Vec::new(), 0);
+    let (mut names, mut approvals, mut merge_queue) = (Vec::new(), 0, false);
     for Rule { kind, parameters } in rules {
         match kind.as_str() {
             "required_status_checks" => names.extend(parameters.required_status_checks.into_iter().map(|check| check.context)),
             "pull_request" => approvals = approvals.max(parameters.required_approving_review_count),
+            "merge_queue" => merge_queue = true,
             _ => {}
         }
     }
@@ -75,7 +76,7 @@ pub(super) async fn protection(call: &Call<'_>, branch: &BranchName) -> Result<B
             required_checks.push(name);
         }
     }
-    Ok(BranchProtection { required_checks, required_approvals: approvals })
+    Ok(BranchProtection { required_checks, required_approvals: approvals, merge_queue })
 }
 
 /// The protection of one branch, where it has one. GitHub says `404` too where the credential may not read it, in other words.

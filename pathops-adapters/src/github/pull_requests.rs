@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use http::{Method, StatusCode};
-use pathops_core::adapter::{NewPullRequest, PullRequest, PullRequestState, PullRequestUpdate};
-use pathops_core::{BranchName, CommitId, Effect, ErrorKind, IdempotencyKey, PersonId, Principal, PullRequestNumber, Result};
+use pathops_core::adapter::{NewPullRequest, PullRequest, PullRequestMeta, PullRequestState, PullRequestUpdate};
+use pathops_core::{BranchName, CommitId, Effect, ErrorKind, IdempotencyKey, Principal, PullRequestNumber, Result};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::client::{Call, Write, escaped};
 use super::errors::Words;
-use super::people::{Account, login, person};
+use super::meta::{Borne, Request, set_draft};
+use super::people::Account;
+use super::queue;
 use crate::rest::mark::Mark;
 
 /// The longest title.
@@ -29,8 +31,11 @@ pub(super) struct Found {
     head: Side,
     base: Side,
     html_url: String,
+    /// The name that GitHub's GraphQL API has for it.
     #[serde(default)]
-    requested_reviewers: Vec<Reviewer>,
+    pub(super) node_id: String,
+    #[serde(flatten)]
+    borne: Borne,
     #[serde(default)]
     merged_at: Option<String>,
     #[serde(default)]
@@ -54,11 +59,6 @@ struct Repository {
     id: u64,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-struct Reviewer {
-    login: String,
-}
-
 impl Found {
     fn is_open(&self) -> bool {
         self.state == "open"
@@ -69,13 +69,9 @@ impl Found {
         let id = |side: &Side| side.repo.as_ref().map(|repository| repository.id);
         id(&self.head).is_some() && id(&self.head) == id(&self.base)
     }
-
-    fn reviewers(&self) -> Vec<PersonId> {
-        self.requested_reviewers.iter().filter_map(|reviewer| person(&reviewer.login)).collect()
-    }
 }
 
-async fn found(call: &Call<'_>, number: PullRequestNumber) -> Result<Found> {
+pub(super) async fn found(call: &Call<'_>, number: PullRequestNumber) -> Result<Found> {
     call.get(&call.path(&format!("/pulls/{}", number.0))).await
 }
 
@@ -102,11 +98,11 @@ pub(super) async fn from(call: &Call<'_>, head: &BranchName) -> Result<Vec<PullR
     Ok(all)
 }
 
-async fn view(call: &Call<'_>, found: Found) -> Result<PullRequest> {
+pub(super) async fn view(call: &Call<'_>, found: Found) -> Result<PullRequest> {
     let people = call.people().await?;
     let state = match (&found.merged_at, &found.merge_commit_sha) {
         (Some(at), Some(commit)) => PullRequestState::Merged {
-            by: people.who(found.merged_by.as_ref()),
+            by: queue::merged_by(call, found.number, found.merged_by.as_ref()).await?,
             commit: commit.parse().map_err(|e| call.attempt.strange(e))?,
             at: at.parse().map_err(|e| call.attempt.strange(e))?,
         },
@@ -114,7 +110,8 @@ async fn view(call: &Call<'_>, found: Found) -> Result<PullRequest> {
         (None, _) if found.is_open() => PullRequestState::Open,
         (None, _) => PullRequestState::Closed { by: closed_by(call, found.number).await? },
     };
-    let (reviewers, body) = (found.reviewers(), found.body.unwrap_or_default());
+    let (reviewers, meta) = (found.borne.reviewers().into_iter().collect(), found.borne.meta());
+    let body = found.body.unwrap_or_default();
     let (words, mark) = match people.is_me(found.user.as_ref()) {
         true => Mark::split(&body),
         false => (body.as_str(), None),
@@ -128,6 +125,7 @@ async fn view(call: &Call<'_>, found: Found) -> Result<PullRequest> {
         head: found.head.sha,
         base: found.base.branch.parse().map_err(|e| call.attempt.strange(e))?,
         reviewers,
+        meta,
         state,
         url: found.html_url,
     })
@@ -160,20 +158,27 @@ pub(super) async fn open(call: &Call<'_>, key: &IdempotencyKey, new: &NewPullReq
         return settled(call, earlier, new).await;
     }
     let body = Mark::new(key, &new.author).on(&new.body);
-    let wish = json!({ "title": new.title, "body": body, "head": new.head, "base": new.base });
+    let wish = json!({ "title": new.title, "body": body, "head": new.head, "base": new.base, "draft": new.meta.draft });
     let answer = call.sent(Write::Seen, Method::POST, &call.path("/pulls"), &wish).await?;
     if answer.status == StatusCode::UNPROCESSABLE_ENTITY && Words::of(&answer).has("already exists") {
         let earlier = opened(call, key, new).await?;
         let earlier = earlier.ok_or_else(|| call.error(ErrorKind::AlreadyExists, "one is open from that branch"))?;
         return settled(call, earlier, new).await;
     }
+    if new.meta.draft && answer.status == StatusCode::UNPROCESSABLE_ENTITY && Words::of(&answer).has("draft") {
+        let error = call.error(ErrorKind::Unsupported, Words::of(&answer).all());
+        return Err(error.advise("open no drafts in this repository: GitHub has none for it"));
+    }
     if !answer.status.is_success() {
         return Err(call.attempt.refused(&answer, Effect::Unknown));
     }
-    let made = call.parse(&answer, Effect::Unknown)?;
+    let mut made: Found = call.parse(&answer, Effect::Unknown)?;
     // It is open by now.
-    let asked = async { view(call, ask(call, made, &new.reviewers).await?).await };
-    asked.await.map_err(|error| error.with_effect(Effect::Unknown))
+    let borne = async {
+        bear(call, &mut made, new, true).await?;
+        view(call, made).await
+    };
+    borne.await.map_err(|error| error.with_effect(Effect::Unknown))
 }
 
 /// What was opened with this key; an error where one is open that was opened with another.
@@ -194,35 +199,64 @@ async fn opened(call: &Call<'_>, key: &IdempotencyKey, new: &NewPullRequest) -> 
 }
 
 /// What was opened before, with what was left undone then: nobody was asked for a review, and nobody gave one.
-async fn settled(call: &Call<'_>, earlier: Found, new: &NewPullRequest) -> Result<PullRequest> {
+async fn settled(call: &Call<'_>, mut earlier: Found, new: &NewPullRequest) -> Result<PullRequest> {
     let number = earlier.number;
-    if earlier.is_open() && !new.reviewers.is_empty() && earlier.requested_reviewers.is_empty() {
-        let reviews: Vec<Value> = call.pages(&call.path(&format!("/pulls/{}/reviews", number.0))).await?;
-        if reviews.is_empty() {
-            ask(call, earlier, &new.reviewers).await?;
-        }
+    if earlier.is_open() {
+        let asks = !new.reviewers.is_empty() || !new.meta.teams.is_empty();
+        let unasked = asks && earlier.borne.asks_nobody();
+        let unheard = unasked && call.pages::<Value>(&call.path(&format!("/pulls/{}/reviews", number.0))).await?.is_empty();
+        bear(call, &mut earlier, new, unheard).await?;
     }
     read(call, number).await
 }
 
-async fn ask(call: &Call<'_>, found: Found, reviewers: &[PersonId]) -> Result<Found> {
-    if reviewers.is_empty() {
-        return Ok(found);
+/// Sets what a pull request that is open does not bear yet.
+async fn bear(call: &Call<'_>, found: &mut Found, new: &NewPullRequest, ask: bool) -> Result<()> {
+    let PullRequestMeta { labels, assignees, teams, .. } = &new.meta;
+    let request = Request { method: Method::POST, people: new.reviewers.clone(), teams: teams.iter().cloned().collect() };
+    if ask && !request.is_empty() {
+        found.borne.ask(call, found.number, &request).await?;
     }
-    request(call, Method::POST, found.number, reviewers).await
+    found.borne.label(call, found.number, labels).await?;
+    if !assignees.is_empty() && found.borne.meta().assignees.is_empty() {
+        found.borne.assign(call, found.number, assignees).await?;
+    }
+    Ok(())
 }
 
-async fn request(call: &Call<'_>, method: Method, number: PullRequestNumber, people: &[PersonId]) -> Result<Found> {
-    let wish = json!({ "reviewers": people.iter().map(login).collect::<Vec<_>>() });
-    let path = call.path(&format!("/pulls/{}/requested_reviewers", number.0));
-    call.send(Write::Seen, method, &path, &wish).await
-}
-
+/// Each part in a call of its own: once one is made, what follows leaves it unknown how far it came.
 pub(super) async fn update(call: &Call<'_>, number: PullRequestNumber, update: &PullRequestUpdate) -> Result<()> {
     if let Some(title) = &update.title {
         check_title(call, title)?;
     }
-    let found = found(call, number).await?;
+    let mut found = found(call, number).await?;
+    let wish = words(call, &found, update).await?;
+    let mut begun = false;
+    let done = async {
+        if !wish.is_empty() {
+            let path = call.path(&format!("/pulls/{}", number.0));
+            call.send::<Value>(Write::Seen, Method::PATCH, &path, &wish).await?;
+            begun = true;
+        }
+        for request in requests(&found.borne, update) {
+            found.borne.ask(call, number, &request).await?;
+            begun = true;
+        }
+        begun |= found.borne.label(call, number, &update.labels).await?;
+        if let Some(people) = update.assignees.as_ref().filter(|people| **people != found.borne.meta().assignees) {
+            found.borne.assign(call, number, people).await?;
+            begun = true;
+        }
+        match update.draft.filter(|draft| *draft != found.borne.draft) {
+            Some(draft) => set_draft(call, &found.node_id, draft).await,
+            None => Ok(()),
+        }
+    };
+    done.await.map_err(|error| if begun { error.with_effect(Effect::Unknown) } else { error })
+}
+
+/// The words that change.
+async fn words(call: &Call<'_>, found: &Found, update: &PullRequestUpdate) -> Result<serde_json::Map<String, Value>> {
     let mut wish = serde_json::Map::new();
     wish.extend(update.title.clone().map(|title| ("title".to_owned(), title.into())));
     if let Some(body) = &update.body {
@@ -230,27 +264,20 @@ pub(super) async fn update(call: &Call<'_>, number: PullRequestNumber, update: &
         let mark = Mark::split(found.body.as_deref().unwrap_or_default()).1.filter(|_| mine);
         wish.insert("body".to_owned(), mark.map_or_else(|| body.clone(), |mark| mark.on(body)).into());
     }
-    if !wish.is_empty() {
-        let path = call.path(&format!("/pulls/{}", number.0));
-        call.send::<Value>(Write::Seen, Method::PATCH, &path, &wish).await?;
-    }
-    let Some(wanted) = &update.reviewers else { return Ok(()) };
-    let asked = replace_reviewers(call, &found, wanted).await;
-    asked.map_err(|error| if wish.is_empty() { error } else { error.with_effect(Effect::Unknown) })
+    Ok(wish)
 }
 
-async fn replace_reviewers(call: &Call<'_>, found: &Found, wanted: &[PersonId]) -> Result<()> {
-    let (asked, wanted): (BTreeSet<_>, BTreeSet<_>) = (found.reviewers().into_iter().collect(), wanted.iter().cloned().collect());
-    let more: Vec<_> = wanted.difference(&asked).cloned().collect();
-    let fewer: Vec<_> = asked.difference(&wanted).cloned().collect();
-    if !more.is_empty() {
-        request(call, Method::POST, found.number, &more).await?;
+/// Who is asked for a review from now on and is not yet, and who is and is no more.
+fn requests(now: &Borne, update: &PullRequestUpdate) -> Vec<Request> {
+    fn differ<T: Ord + Clone>(now: BTreeSet<T>, wanted: Option<BTreeSet<T>>) -> [Vec<T>; 2] {
+        let Some(wanted) = wanted else { return [Vec::new(), Vec::new()] };
+        [wanted.difference(&now).cloned().collect(), now.difference(&wanted).cloned().collect()]
     }
-    if !fewer.is_empty() {
-        let done = request(call, Method::DELETE, found.number, &fewer).await;
-        done.map_err(|error| if more.is_empty() { error } else { error.with_effect(Effect::Unknown) })?;
-    }
-    Ok(())
+    let [more_people, fewer_people] = differ(now.reviewers(), update.reviewers.clone().map(|all| all.into_iter().collect()));
+    let [more_teams, fewer_teams] = differ(now.meta().teams, update.teams.clone());
+    let more = Request { method: Method::POST, people: more_people, teams: more_teams };
+    let fewer = Request { method: Method::DELETE, people: fewer_people, teams: fewer_teams };
+    [more, fewer].into_iter().filter(|request| !request.is_empty()).collect()
 }
 
 pub(super) async fn close(call: &Call<'_>, number: PullRequestNumber) -> Result<()> {

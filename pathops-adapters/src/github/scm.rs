@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pathops_core::adapter::{
-    BranchProtection, Check, Comment, Commit, Comparison, Merge, MergeableBranch, NewCheck, NewCommit, NewPullRequest,
+    BranchProtection, Check, Comment, Commit, Comparison, Merge, MergeableBranch, NewCheck, NewCommit, NewPullRequest, Owners,
     PullRequest, PullRequestUpdate, Review, Scm, ScmCapabilities, SourceTree,
 };
 use pathops_core::policy::CommitStatus;
-use pathops_core::{BranchName, CommitId, Effect, Error, OpContext, PullRequestNumber, RepoId, RepoPath, Result, TreeId};
+use pathops_core::{
+    BranchName, CodeOwners, CodeOwnersForm, CommitId, Effect, Error, OpContext, PullRequestNumber, RepoId, RepoPath, Result,
+    TreeId,
+};
 
 use super::auth::Auth;
 use super::client::{Call, Client};
 use super::errors::short;
-use super::{branches, checks, commits, contents, merge, protection, pull_requests, reviews};
+use super::{branches, checks, commits, contents, merge, people, protection, pull_requests, reviews};
 
 #[derive(Debug)]
 pub(super) struct GitHubScm(pub(super) Arc<Client>);
@@ -49,6 +52,11 @@ impl Scm for GitHubScm {
         capabilities.check_runs = self.has_check_runs();
         capabilities.branch_protection = true;
         capabilities.reviewers = true;
+        capabilities.team_reviewers = true;
+        capabilities.drafts = true;
+        capabilities.labels = true;
+        capabilities.assignees = true;
+        capabilities.code_owners = true;
         capabilities.title_max_chars = Some(pull_requests::TITLE_MAX_CHARS);
         capabilities
     }
@@ -103,6 +111,12 @@ impl Scm for GitHubScm {
     async fn read_tree(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<SourceTree> {
         let call = self.on_commit(repo, "read all files of a folder", commit);
         call.within(cx, Effect::None, contents::read_tree(&call, commit, path)).await
+    }
+
+    async fn code_owners(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, paths: &[RepoPath]) -> Result<Owners> {
+        let file = CodeOwners::read(self, cx, repo, commit, CodeOwnersForm::GitHub).await?;
+        let group = repo.as_str().split_once('/').map(|(group, _)| group);
+        Ok(Owners::named(file.of_all(paths), group, people::person))
     }
 
     async fn compare(&self, cx: &OpContext, repo: &RepoId, base: &CommitId, head: &CommitId) -> Result<Comparison> {

@@ -70,7 +70,8 @@ pub(super) async fn protection(call: &Call<'_>, branch: &BranchName) -> Result<B
     let externals = externals(call).await?;
     let externals = externals.into_iter().filter(|external| external.is_about(branch.as_str()));
     let required_checks: Vec<StatusContext> = externals.filter_map(|external| external.name.parse().ok()).collect();
-    Ok(BranchProtection { required_checks, required_approvals: approvals(call, branch).await? })
+    // What a merge train asks of its own commits is asked of none by name.
+    Ok(BranchProtection { required_checks, required_approvals: approvals(call, branch).await?, merge_queue: false })
 }
 
 async fn approvals(call: &Call<'_>, branch: &BranchName) -> Result<u32> {

@@ -1,20 +1,22 @@
 //! Pull requests, which GitLab calls merge requests.
 
+use std::collections::BTreeSet;
+
 use gitlab::api::common::SortOrder;
 use gitlab::api::projects::merge_requests::{
     CreateMergeRequest, EditMergeRequest, MergeRequest, MergeRequestOrderBy, MergeRequestScope, MergeRequestStateEvent,
     MergeRequests,
 };
 use http::StatusCode;
-use pathops_core::adapter::{NewPullRequest, PullRequest, PullRequestState, PullRequestUpdate};
-use pathops_core::{BranchName, CommitId, Effect, ErrorKind, IdempotencyKey, PersonId, PullRequestNumber, Result};
+use pathops_core::adapter::{NewPullRequest, PullRequest, PullRequestMeta, PullRequestState, PullRequestUpdate};
+use pathops_core::{BranchName, CommitId, Effect, ErrorKind, IdempotencyKey, Label, PersonId, PullRequestNumber, Result};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::branches;
 use super::client::Call;
 use super::people::{Account, numbers, person};
-use super::words;
+use super::scm::capabilities;
+use super::{branches, draft, words};
 use crate::rest::Freshness;
 use crate::rest::mark::Mark;
 
@@ -42,6 +44,12 @@ pub(super) struct Found {
     web_url: String,
     #[serde(default)]
     reviewers: Vec<Account>,
+    #[serde(default)]
+    draft: bool,
+    #[serde(default)]
+    labels: Vec<String>,
+    #[serde(default)]
+    assignees: Vec<Account>,
     #[serde(default)]
     merged_at: Option<String>,
     #[serde(default)]
@@ -81,6 +89,15 @@ impl Found {
 
     fn mark(&self) -> Option<Mark> {
         Mark::split(self.description.as_deref().unwrap_or_default()).1
+    }
+
+    fn meta(&self) -> PullRequestMeta {
+        PullRequestMeta {
+            draft: self.draft,
+            labels: self.labels.iter().filter_map(|label| label.parse().ok()).collect(),
+            assignees: self.assignees.iter().filter_map(|assignee| person(&assignee.username)).collect(),
+            teams: BTreeSet::new(),
+        }
     }
 }
 
@@ -150,9 +167,10 @@ pub(super) async fn view(call: &Call<'_>, found: Found) -> Result<PullRequest> {
         head,
         base: found.target_branch.parse().map_err(|e| call.attempt.strange(e))?,
         reviewers: found.reviewers.iter().filter_map(|reviewer| person(&reviewer.username)).collect(),
+        meta: found.meta(),
         state,
+        title: draft::read(&found.title, found.draft).to_owned(),
         url: found.web_url,
-        title: found.title,
     })
 }
 
@@ -174,18 +192,29 @@ async fn merged_as(call: &Call<'_>, found: &Found, head: &CommitId) -> Result<Co
     }
 }
 
-fn check_title(call: &Call<'_>, title: &str) -> Result<()> {
-    let chars = title.chars().count();
-    if chars == 0 || chars > TITLE_MAX_CHARS || title.chars().any(char::is_control) {
-        let rule = format!("a title has 1 to {TITLE_MAX_CHARS} characters on one line; this one has {chars}");
+/// A title as it is written, where it can be one: of a draft it has a mark, and of nothing else.
+fn titled(call: &Call<'_>, title: &str, draft: bool) -> Result<String> {
+    let (chars, most) = (title.chars().count(), if draft { TITLE_MAX_CHARS - draft::MARK_CHARS } else { TITLE_MAX_CHARS });
+    if chars == 0 || chars > most || title.chars().any(char::is_control) {
+        let rule = format!("a title has 1 to {most} characters on one line; this one has {chars}");
         return Err(call.error(ErrorKind::Invalid, rule));
     }
-    Ok(())
+    if draft::is_of_draft(title) {
+        let error = call.error(ErrorKind::Invalid, "GitLab takes what is called so for a draft");
+        return Err(error.advise("let the title begin in another way"));
+    }
+    Ok(draft::written(title, draft))
+}
+
+/// Refuses what GitLab does not have: it asks no teams for a review.
+fn offer(call: &Call<'_>, lack: Option<&'static str>) -> Result<()> {
+    lack.map_or(Ok(()), |lack| Err(call.error(ErrorKind::Unsupported, lack)))
 }
 
 /// Once a key: it is looked for before, and again where GitLab says that there is one.
 pub(super) async fn open(call: &Call<'_>, key: &IdempotencyKey, new: &NewPullRequest) -> Result<PullRequest> {
-    check_title(call, &new.title)?;
+    offer(call, new.lacks(capabilities()))?;
+    let title = titled(call, &new.title, new.meta.draft)?;
     if let Some(earlier) = opened(call, key, new).await? {
         return view(call, earlier).await;
     }
@@ -198,11 +227,19 @@ pub(super) async fn open(call: &Call<'_>, key: &IdempotencyKey, new: &NewPullReq
     let mut described = CreateMergeRequest::builder();
     described
         .project(call.project())
-        .title(new.title.as_str())
+        .title(title.as_str())
         .description(Mark::new(key, &new.author).on(&words::written(&new.body)));
     described.source_branch(new.head.as_str()).target_branch(new.base.as_str()).remove_source_branch(false).squash(false);
     if !new.reviewers.is_empty() {
         described.reviewers(numbers(call, &new.reviewers).await?.into_iter());
+    }
+    let PullRequestMeta { labels, assignees, .. } = &new.meta;
+    if !labels.is_empty() {
+        described.labels(labels.iter().map(Label::as_str));
+    }
+    if !assignees.is_empty() {
+        let assignees: Vec<PersonId> = assignees.iter().cloned().collect();
+        described.assignees(numbers(call, &assignees).await?.into_iter());
     }
     let answer = call.sent(call.ask(described.build())?).await?;
     if answer.status == StatusCode::CONFLICT {
@@ -235,15 +272,28 @@ async fn opened(call: &Call<'_>, key: &IdempotencyKey, new: &NewPullRequest) -> 
 
 /// All of it in one call.
 pub(super) async fn update(call: &Call<'_>, number: PullRequestNumber, update: &PullRequestUpdate) -> Result<()> {
+    offer(call, update.lacks(capabilities()))?;
     let found = found(call, number).await?;
+    let update = &PullRequestUpdate { draft: update.draft.filter(|draft| *draft != found.draft), ..update.clone() };
     if update == &PullRequestUpdate::default() {
         return Ok(());
     }
     let mut described = EditMergeRequest::builder();
     described.project(call.project()).merge_request(number.0);
-    if let Some(title) = &update.title {
-        check_title(call, title)?;
-        described.title(title.as_str());
+    if update.title.is_some() || update.draft.is_some() {
+        let title = update.title.as_deref().unwrap_or_else(|| draft::read(&found.title, found.draft));
+        described.title(titled(call, title, update.draft.unwrap_or(found.draft))?);
+    }
+    for label in &update.labels {
+        described.add_label(label.as_str());
+    }
+    match &update.assignees {
+        Some(people) if people.is_empty() => drop(described.unassigned()),
+        Some(people) => {
+            let people: Vec<PersonId> = people.iter().cloned().collect();
+            described.assignees(numbers(call, &people).await?.into_iter());
+        }
+        None => {}
     }
     if let Some(body) = &update.body {
         let mine = call.people().await?.is_me(found.author.as_ref());

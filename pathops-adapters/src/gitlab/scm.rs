@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use pathops_core::adapter::{
-    BranchProtection, Check, Comment, Commit, Comparison, Merge, MergeableBranch, NewCommit, NewPullRequest, PullRequest,
+    BranchProtection, Check, Comment, Commit, Comparison, Merge, MergeableBranch, NewCommit, NewPullRequest, Owners, PullRequest,
     PullRequestUpdate, Review, Scm, ScmCapabilities, SourceTree,
 };
 use pathops_core::policy::CommitStatus;
-use pathops_core::{BranchName, CommitId, Effect, OpContext, PullRequestNumber, RepoId, RepoPath, Result, TreeId};
+use pathops_core::{
+    BranchName, CodeOwners, CodeOwnersForm, CommitId, Effect, OpContext, PullRequestNumber, RepoId, RepoPath, Result, TreeId,
+};
 
 use super::client::{Call, Client};
 use super::errors::short;
-use super::{branches, checks, commits, contents, merge, protection, pull_requests, reviews};
+use super::{branches, checks, commits, contents, merge, people, protection, pull_requests, reviews};
 
 #[derive(Debug)]
 pub(super) struct GitLabScm(pub(super) Arc<Client>);
@@ -32,6 +34,19 @@ impl GitLabScm {
     }
 }
 
+/// GitLab asks people for a review, and no teams.
+pub(super) fn capabilities() -> ScmCapabilities {
+    let mut capabilities = ScmCapabilities::default();
+    capabilities.branch_protection = true;
+    capabilities.reviewers = true;
+    capabilities.drafts = true;
+    capabilities.labels = true;
+    capabilities.assignees = true;
+    capabilities.code_owners = true;
+    capabilities.title_max_chars = Some(pull_requests::TITLE_MAX_CHARS);
+    capabilities
+}
+
 #[async_trait]
 impl Scm for GitLabScm {
     fn name(&self) -> &'static str {
@@ -39,11 +54,7 @@ impl Scm for GitLabScm {
     }
 
     fn capabilities(&self) -> ScmCapabilities {
-        let mut capabilities = ScmCapabilities::default();
-        capabilities.branch_protection = true;
-        capabilities.reviewers = true;
-        capabilities.title_max_chars = Some(pull_requests::TITLE_MAX_CHARS);
-        capabilities
+        capabilities()
     }
 
     async fn branch_head(&self, cx: &OpContext, repo: &RepoId, branch: &BranchName) -> Result<Option<CommitId>> {
@@ -96,6 +107,11 @@ impl Scm for GitLabScm {
     async fn read_tree(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<SourceTree> {
         let call = self.on_commit(repo, "read all files of a folder", commit);
         call.within(cx, Effect::None, contents::read_tree(&call, commit, path)).await
+    }
+
+    async fn code_owners(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, paths: &[RepoPath]) -> Result<Owners> {
+        let file = CodeOwners::read(self, cx, repo, commit, CodeOwnersForm::GitLab).await?;
+        Ok(Owners::named(file.of_all(paths), None, people::person))
     }
 
     async fn compare(&self, cx: &OpContext, repo: &RepoId, base: &CommitId, head: &CommitId) -> Result<Comparison> {

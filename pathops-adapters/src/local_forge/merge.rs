@@ -13,11 +13,13 @@ use super::record::PullRecord;
 use super::repo::{Repo, Writer};
 
 impl Repo<'_> {
-    /// What the rules of the base branch still ask for, one phrase each.
+    /// What stands in the way of a merge, one phrase each: that it is a draft, and what the rules of the base branch still ask for.
     fn unmet(&self, record: &PullRecord, head: &CommitId) -> Result<Vec<String>> {
-        let Some(rules) = self.protection_of(&record.base)? else { return Ok(Vec::new()) };
+        let draft = record.meta.draft.then(|| "it is a draft".to_owned());
+        let Some(rules) = self.protection_of(&record.base)? else { return Ok(draft.into_iter().collect()) };
         let checks = self.checks(head)?;
-        let mut unmet: Vec<String> = rules.required_checks.iter().filter_map(|name| missing(name, &checks, head)).collect();
+        let mut unmet: Vec<String> = draft.into_iter().collect();
+        unmet.extend(rules.required_checks.iter().filter_map(|name| missing(name, &checks, head)));
         let (asked, given) = (rules.required_approvals, approvers(record, head).len());
         if usize::try_from(asked).is_ok_and(|asked| given < asked) {
             unmet.push(format!("{} has {given} of {asked} approvals by people other than its author", short(head)));

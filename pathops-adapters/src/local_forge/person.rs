@@ -52,7 +52,8 @@ impl Person {
     ///
     /// # Errors
     /// `NotFound`; `Conflict` where the head is another by now, the merge has conflicts (the message names the files) or
-    /// the pull request is closed; `Denied` where the base branch asks for a status or an approval that is missing.
+    /// the pull request is closed; `Denied` where the base branch asks for a status or an approval that is missing, or it
+    /// is a draft.
     pub async fn merge(&self, repo: &RepoId, number: PullRequestNumber, head: &CommitId) -> Result<CommitId> {
         let attempt = Attempt::new("merge a pull request", format!("{repo}{number}"));
         let (head, by) = (head.clone(), self.principal());

@@ -9,6 +9,7 @@ use super::attempt::short;
 use super::change::Change;
 use super::record::{FromBranch, NUMBERS, Numbers, PullRecord, head_file, pull_file};
 use super::repo::{Repo, Writer};
+use super::scm::capabilities;
 
 /// Longest title of a pull request.
 pub(super) const TITLE_MAX_CHARS: usize = 200;
@@ -55,8 +56,14 @@ impl Repo<'_> {
             head_branch: record.head_branch,
             base: record.base,
             reviewers: record.reviewers,
+            meta: record.meta,
             state: record.state,
         })
+    }
+
+    /// Refuses what this forge does not have.
+    fn offer(&self, lack: Option<&'static str>) -> Result<()> {
+        lack.map_or(Ok(()), |lack| Err(self.error(ErrorKind::Unsupported, lack)))
     }
 
     fn check_title(&self, title: &str) -> Result<()> {
@@ -81,6 +88,7 @@ impl Writer<'_> {
                 return Err(self.error(ErrorKind::AlreadyExists, format_args!("{} is open from that branch", record.number)));
             }
         }
+        self.offer(new.lacks(capabilities()))?;
         self.check_title(&new.title)?;
         let head = self.existing_head(&new.head, ErrorKind::Invalid)?;
         self.existing_head(&new.base, ErrorKind::Invalid)?;
@@ -109,6 +117,7 @@ impl Writer<'_> {
             head,
             base: new.base.clone(),
             reviewers: new.reviewers.clone(),
+            meta: new.meta.clone(),
             state: PullRequestState::Open,
             reviews: Vec::new(),
             comments: Vec::new(),
@@ -137,6 +146,7 @@ impl Writer<'_> {
     }
 
     pub(super) fn update_pull_request(&self, number: PullRequestNumber, update: &PullRequestUpdate) -> Result<()> {
+        self.offer(update.lacks(capabilities()))?;
         let mut record = self.pull_record(number)?;
         let before = record.clone();
         if let Some(title) = &update.title {
@@ -148,6 +158,12 @@ impl Writer<'_> {
         }
         if let Some(reviewers) = &update.reviewers {
             record.reviewers.clone_from(reviewers);
+        }
+        let meta = &mut record.meta;
+        meta.draft = update.draft.unwrap_or(meta.draft);
+        meta.labels.extend(update.labels.iter().cloned());
+        if let Some(assignees) = &update.assignees {
+            meta.assignees.clone_from(assignees);
         }
         if record == before { Ok(()) } else { self.save(&record) }
     }

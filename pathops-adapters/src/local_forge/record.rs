@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pathops_core::adapter::{BranchProtection, Check, Comment, PullRequestState, Review};
+use pathops_core::adapter::{BranchProtection, Check, Comment, PullRequestMeta, PullRequestState, Review};
 use pathops_core::policy::GrantId;
 use pathops_core::{BranchName, CommitId, Digest, IdempotencyKey, PersonId, Principal, PullRequestNumber, RepoId, UnixMillis};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ pub(super) struct PullRecord {
     pub(super) head: CommitId,
     pub(super) base: BranchName,
     pub(super) reviewers: Vec<PersonId>,
+    /// Earlier versions had nothing of it.
+    #[serde(default, skip_serializing_if = "PullRequestMeta::is_empty")]
+    pub(super) meta: PullRequestMeta,
     pub(super) state: PullRequestState,
     pub(super) reviews: Vec<Review>,
     pub(super) comments: Vec<Comment>,

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use pathops_core::adapter::{
     BranchProtection, Check, Comment, Commit, Comparison, EventCursor, Merge, MergeableBranch, NewCheck, NewCommit,
-    NewPullRequest, PullRequest, PullRequestUpdate, Review, Scm, ScmCapabilities, ScmEvent, SourceTree,
+    NewPullRequest, Owners, PullRequest, PullRequestUpdate, Review, Scm, ScmCapabilities, ScmEvent, SourceTree,
 };
 use pathops_core::policy::CommitStatus;
-use pathops_core::{BranchName, CommitId, OpContext, Principal, PullRequestNumber, RepoId, RepoPath, Result, TreeId};
+use pathops_core::{
+    BranchName, CodeOwners, CodeOwnersForm, CommitId, OpContext, Principal, PullRequestNumber, RepoId, RepoPath, Result, TreeId,
+};
 
 use super::attempt::{Attempt, short};
 use super::pulls::TITLE_MAX_CHARS;
@@ -33,6 +35,21 @@ fn on_pull(operation: &'static str, repo: &RepoId, number: PullRequestNumber) ->
     Attempt::new(operation, format_args!("{repo}{number}"))
 }
 
+/// Everything but teams, which a forge without accounts knows nothing of.
+pub(super) fn capabilities() -> ScmCapabilities {
+    let mut capabilities = ScmCapabilities::default();
+    capabilities.check_runs = true;
+    capabilities.branch_protection = true;
+    capabilities.events = true;
+    capabilities.reviewers = true;
+    capabilities.drafts = true;
+    capabilities.labels = true;
+    capabilities.assignees = true;
+    capabilities.code_owners = true;
+    capabilities.title_max_chars = Some(TITLE_MAX_CHARS);
+    capabilities
+}
+
 #[async_trait]
 impl Scm for LocalScm {
     fn name(&self) -> &'static str {
@@ -40,13 +57,7 @@ impl Scm for LocalScm {
     }
 
     fn capabilities(&self) -> ScmCapabilities {
-        let mut capabilities = ScmCapabilities::default();
-        capabilities.check_runs = true;
-        capabilities.branch_protection = true;
-        capabilities.events = true;
-        capabilities.reviewers = true;
-        capabilities.title_max_chars = Some(TITLE_MAX_CHARS);
-        capabilities
+        capabilities()
     }
 
     async fn branch_head(&self, _: &OpContext, repo: &RepoId, branch: &BranchName) -> Result<Option<CommitId>> {
@@ -108,6 +119,11 @@ impl Scm for LocalScm {
         let attempt = on_commit("read the files of a folder", repo, commit);
         let (commit, path) = (commit.clone(), path.clone());
         self.forge.reading(attempt, repo, move |repo| repo.read_tree(&commit, &path)).await
+    }
+
+    async fn code_owners(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, paths: &[RepoPath]) -> Result<Owners> {
+        let file = CodeOwners::read(self, cx, repo, commit, CodeOwnersForm::GitHub).await?;
+        Ok(Owners::named(file.of_all(paths), None, |name| name.parse().ok()))
     }
 
     async fn compare(&self, _: &OpContext, repo: &RepoId, base: &CommitId, head: &CommitId) -> Result<Comparison> {

@@ -98,3 +98,16 @@ async fn a_grant_serves_for_one_key_in_the_whole_forge() {
     assert_eq!(used(&one, "second").await.unwrap_err().kind(), ErrorKind::Denied);
     assert_eq!(used(&two, "first").await.unwrap_err().kind(), ErrorKind::Denied);
 }
+
+#[test]
+fn a_pull_request_of_an_earlier_version_is_read() {
+    let earlier = r#"{"number": 1, "key": "open", "title": "From topic", "body": "", "author": "AUTHOR", "head_branch": "topic",
+        "head": "1111111111111111111111111111111111111111", "base": "main", "reviewers": ["bob"], "state": "open",
+        "reviews": [], "comments": []}"#;
+    let earlier = earlier.replace("\"AUTHOR\"", &serde_json::to_string(&Principal::System).unwrap());
+    let read: record::PullRecord = serde_json::from_str(&earlier).unwrap();
+    assert!(read.meta.is_empty() && read.reviewers.len() == 1);
+    let (written, earlier): (serde_json::Value, serde_json::Value) =
+        (serde_json::to_value(&read).unwrap(), serde_json::from_str(&earlier).unwrap());
+    assert_eq!(written, earlier, "and what bears nothing is written as it was");
+}

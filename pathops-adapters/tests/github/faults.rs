@@ -2,6 +2,7 @@
 
 mod answers;
 mod limits;
+mod meta;
 mod places;
 mod size;
 mod trust;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Failed, Trial};
 use pathops_adapters::github::GitHub;
-use pathops_core::adapter::{CheckState, FileChange, NewCommit, NewPullRequest, PullRequest, Scm, SourceFile};
+use pathops_core::adapter::{CheckState, FileChange, NewCommit, NewPullRequest, PullRequest, PullRequestMeta, Scm, SourceFile};
 use pathops_core::policy::CommitStatus;
 use pathops_core::{CommitId, Effect, Error, ErrorKind, IdempotencyKey, OpContext, Principal, RepoId, Result, UnixMillis};
 
@@ -19,6 +20,7 @@ use crate::world::{By, Fake, REPO, shop};
 pub(crate) fn trials() -> Vec<Trial> {
     let mut all = answers::trials();
     all.extend(limits::trials());
+    all.extend(meta::trials());
     all.extend(places::trials());
     all.extend(size::trials());
     all.extend(trust::trials());
@@ -75,6 +77,7 @@ impl Shop {
             base: "main".parse().unwrap(),
             author: Principal::Human("alice".parse().unwrap()),
             reviewers: Vec::new(),
+            meta: PullRequestMeta::default(),
         }
     }
 

@@ -18,6 +18,8 @@ use world::By;
 fn main() -> ExitCode {
     let mut offers = ScmCapabilities::default();
     (offers.branch_protection, offers.reviewers, offers.title_max_chars) = (true, true, Some(256));
+    (offers.team_reviewers, offers.drafts, offers.labels, offers.assignees) = (true, true, true, true);
+    offers.code_owners = true;
     let mut by_token = scm::trials(Arc::new(By::Token), offers);
     by_token.extend(merge::trials(Arc::new(By::Token)));
     offers.check_runs = true;

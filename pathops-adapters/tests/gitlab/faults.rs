@@ -2,6 +2,7 @@
 
 mod answers;
 mod limits;
+mod meta;
 mod places;
 mod size;
 mod trust;
@@ -11,7 +12,8 @@ use std::sync::Arc;
 use libtest_mimic::{Failed, Trial};
 use pathops_adapters::gitlab::GitLab;
 use pathops_core::adapter::{
-    BranchProtection, CheckState, FileChange, MergeableBranch, NewCommit, NewPullRequest, PullRequest, Scm, SourceFile,
+    BranchProtection, CheckState, FileChange, MergeableBranch, NewCommit, NewPullRequest, PullRequest, PullRequestMeta, Scm,
+    SourceFile,
 };
 use pathops_core::policy::CommitStatus;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget};
@@ -23,6 +25,7 @@ use crate::world::{Fake, REPO, gitlab, shop};
 pub(crate) fn trials() -> Vec<Trial> {
     let mut all = answers::trials();
     all.extend(limits::trials());
+    all.extend(meta::trials());
     all.extend(places::trials());
     all.extend(size::trials());
     all.extend(trust::trials());
@@ -79,6 +82,7 @@ impl Shop {
             base: "main".parse().unwrap(),
             author: Principal::Human("alice".parse().unwrap()),
             reviewers: Vec::new(),
+            meta: PullRequestMeta::default(),
         }
     }
 
@@ -90,7 +94,7 @@ impl Shop {
     /// An administrator asks for this on `main`.
     fn protect(&self, required_approvals: u32, checks: &[&str]) {
         let required_checks = checks.iter().map(|name| name.parse().unwrap()).collect();
-        let rules = BranchProtection { required_checks, required_approvals };
+        let rules = BranchProtection { required_checks, required_approvals, merge_queue: false };
         self.fake.state().project(REPO).protections.insert("main".to_owned(), rules);
     }
 

@@ -17,6 +17,8 @@ use world::Shops;
 fn main() -> ExitCode {
     let mut offers = ScmCapabilities::default();
     (offers.branch_protection, offers.reviewers, offers.title_max_chars) = (true, true, Some(255));
+    (offers.drafts, offers.labels, offers.assignees) = (true, true, true);
+    offers.code_owners = true;
     let mut trials = scm::trials(Arc::new(Shops), offers);
     trials.extend(merge::trials(Arc::new(Shops)));
     trials.extend(faults::trials());

@@ -12,10 +12,11 @@ use crate::world::Fake;
 const FOLDER: &str = "../../shared/data/gitlab/api";
 const OTHER: &str = "PATHOPS_GITLAB_ANSWERS";
 /// Fields that GitLab's documentation has, and the answers that were recorded are too old for.
-const LATER: [&str; 9] = [
+const LATER: [&str; 10] = [
     "authored_date",
     "committed_date",
     "created_at",
+    "draft",
     "extended_trailers",
     "merge_user",
     "squash_commit_sha",

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use pathops_adapters::local_forge::{ForgeConfig, LocalForge};
 use pathops_core::adapter::{
-    EventCursor, FileChange, NewCommit, NewPullRequest, PullRequest, ReviewState, Scm, ScmEvent, SourceFile, SourceTree,
+    EventCursor, FileChange, NewCommit, NewPullRequest, PullRequest, PullRequestMeta, ReviewState, Scm, ScmEvent, SourceFile,
+    SourceTree,
 };
 use pathops_core::memory::ManualClock;
 use pathops_core::{BranchName, CommitId, IdempotencyKey, OpContext, Principal, RepoId, Result, UnixMillis};
@@ -89,6 +90,7 @@ impl Shop {
             base: self.main.clone(),
             author: Principal::Human("alice".parse().unwrap()),
             reviewers: Vec::new(),
+            meta: PullRequestMeta::default(),
         };
         let request = self.scm.open_pull_request(&cx(name), &self.repo, &new).await.unwrap();
         Proposal { request, before }

@@ -60,7 +60,7 @@ impl Services {
     ) -> Result<Ground> {
         let branch = branch_for(scope, role)?;
         if let Some(found) = self.scm.pull_requests_from(cx, repo, &branch).await?.pop() {
-            self.ask_again(cx, repo, &found, reviewers).await?;
+            self.complete(cx, scope, repo, &found, reviewers).await?;
             let first = self.first_commit(cx, repo, &branch, &found.head).await?;
             // What people have pushed since is news to whoever waits for it.
             let (base, head) = first.unwrap_or_else(|| (found.head.clone(), found.head.clone()));
@@ -81,14 +81,29 @@ impl Services {
         Ok(Ground::Branch(base))
     }
 
-    /// Some hosts ask for reviews in a call of their own, after the pull request is open, and we may have died in between.
-    async fn ask_again(&self, cx: &OpContext, repo: &RepoId, found: &PullRequest, reviewers: &[PersonId]) -> Result<()> {
-        let is_asked = found.state != PullRequestState::Open || reviewers.is_empty() || !found.reviewers.is_empty();
-        // Who has said something is asked no more.
-        if is_asked || !self.scm.reviews(cx, repo, found.number).await?.is_empty() {
+    /// Some hosts ask for reviews and set labels in calls of their own, after the pull request is open, and we may have died in
+    /// between.
+    async fn complete(
+        &self,
+        cx: &OpContext,
+        scope: &Scope,
+        repo: &RepoId,
+        found: &PullRequest,
+        reviewers: &[PersonId],
+    ) -> Result<()> {
+        if found.state != PullRequestState::Open {
             return Ok(());
         }
-        let update = PullRequestUpdate { reviewers: Some(reviewers.to_vec()), ..PullRequestUpdate::default() };
+        let labels = self.meta(&scope.change_set).labels.difference(&found.meta.labels).cloned().collect();
+        let mut update = PullRequestUpdate { labels, ..PullRequestUpdate::default() };
+        let asks = !reviewers.is_empty() && found.reviewers.is_empty();
+        // Who has said something is asked no more.
+        if asks && self.scm.reviews(cx, repo, found.number).await?.is_empty() {
+            update.reviewers = Some(reviewers.to_vec());
+        }
+        if update == PullRequestUpdate::default() {
+            return Ok(());
+        }
         self.scm.update_pull_request(&cx.part("reviewers"), repo, found.number, &update).await
     }
 
@@ -137,6 +152,7 @@ impl Services {
             base: new.base,
             author: self.author(scope),
             reviewers: new.reviewers,
+            meta: self.meta(&scope.change_set),
         };
         let opened = self.scm.open_pull_request(&cx.part("pull-request"), repo, &pull_request).await?;
         Ok(PullRequestRef::new(repo.clone(), &opened, base_commit))

@@ -273,9 +273,15 @@ impl Services {
         target: &EnvironmentTarget,
         decision: &str,
     ) -> String {
+        let before = combination.source_pull_request.iter().chain([&combination.preflight_pull_request]);
+        let before: Vec<_> = before.map(|it| format!("[{}{}]({})", it.repo, it.number, it.url)).collect();
         let body = format!(
-            "{}\n\nMoves exactly what was tested in {} (commit `{}`) to {}.\n\n{decision}",
-            scope.title, preflight.environment, combination.tested.commit, target.environment,
+            "{}\n\nMoves exactly what was tested in {} (commit `{}`) to {}. It came there by {}.\n\n{decision}",
+            scope.title,
+            preflight.environment,
+            combination.tested.commit,
+            target.environment,
+            before.join(" and "),
         );
         self.redactor.redact_text(&body)
     }

@@ -42,11 +42,12 @@ impl MergeableBranch {
 pub trait Merge: Debug + Send + Sync + 'static {
     /// Merges a pull request into `branch`, if its head is still `head` and the host's own rules allow it.
     /// Returns the commit that the branch then points to. Merging what is merged already, at that head, returns
-    /// the same commit again.
+    /// the same commit again. Where the host merges into the branch through a queue alone, the pull request is put there, and
+    /// the answer is `Unavailable` until that has merged it; what the queue took out again is `Denied`.
     ///
     /// # Errors
     /// `Conflict` where the head moved, the merge has conflicts or the pull request was closed; `Denied` where the base is another branch or a
-    /// required status or approval is missing; `NotFound`, `Unavailable`, `Timeout`.
+    /// required status or approval is missing, or it is a draft; `NotFound`, `Unavailable`, `Timeout`.
     async fn merge(
         &self,
         cx: &OpContext,

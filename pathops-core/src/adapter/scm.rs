@@ -3,9 +3,9 @@ use std::fmt::{self, Debug};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::adapter::{FileChange, SourceTree};
+use crate::adapter::{FileChange, NewPullRequest, Owners, PullRequest, PullRequestUpdate, SourceTree};
 use crate::error::Result;
-use crate::id::{BranchName, CommitId, PersonId, PullRequestNumber, RepoId, RepoPath, StatusContext, TreeId};
+use crate::id::{BranchName, CommitId, PullRequestNumber, RepoId, RepoPath, StatusContext, TreeId};
 use crate::op::OpContext;
 use crate::policy::{CommitStatus, GrantRequired, PROMOTION_CONTEXT};
 use crate::principal::Principal;
@@ -23,6 +23,16 @@ pub struct ScmCapabilities {
     pub events: bool,
     /// People can be asked for a review ([`NewPullRequest::reviewers`], [`PullRequestUpdate::reviewers`]).
     pub reviewers: bool,
+    /// Teams can be asked for a review ([`PullRequestMeta::teams`](crate::adapter::PullRequestMeta::teams)).
+    pub team_reviewers: bool,
+    /// A pull request can be a draft, which nobody can merge ([`PullRequestMeta::draft`](crate::adapter::PullRequestMeta::draft)).
+    pub drafts: bool,
+    /// Pull requests bear labels ([`PullRequestMeta::labels`](crate::adapter::PullRequestMeta::labels)).
+    pub labels: bool,
+    /// People can be assigned to a pull request ([`PullRequestMeta::assignees`](crate::adapter::PullRequestMeta::assignees)).
+    pub assignees: bool,
+    /// It says who owns files ([`Scm::code_owners`]).
+    pub code_owners: bool,
     /// Longest title of a pull request, in Unicode scalar values. A longer one is refused as `Invalid`.
     pub title_max_chars: Option<usize>,
 }
@@ -74,81 +84,6 @@ pub struct NewCommit {
     pub at: UnixMillis,
     /// What changes. Nothing: an empty commit.
     pub changes: Vec<FileChange>,
-}
-
-/// A pull request to be opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewPullRequest {
-    /// Its title.
-    pub title: String,
-    /// Its description, in Markdown.
-    pub body: String,
-    /// The branch with the change.
-    pub head: BranchName,
-    /// The branch it is for.
-    pub base: BranchName,
-    /// Who it is by.
-    pub author: Principal,
-    /// Who is asked for a review.
-    pub reviewers: Vec<PersonId>,
-}
-
-/// What to change about a pull request; `None` leaves it as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PullRequestUpdate {
-    /// A new title.
-    pub title: Option<String>,
-    /// A new description.
-    pub body: Option<String>,
-    /// Everybody who is asked for a review from now on.
-    pub reviewers: Option<Vec<PersonId>>,
-}
-
-/// Where a pull request is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PullRequestState {
-    /// Open.
-    Open,
-    /// Closed without a merge.
-    Closed {
-        /// By whom.
-        by: Principal,
-    },
-    /// Merged.
-    Merged {
-        /// By whom.
-        by: Principal,
-        /// The commit that the base branch then pointed to.
-        commit: CommitId,
-        /// When.
-        at: UnixMillis,
-    },
-}
-
-/// A pull request, read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PullRequest {
-    /// Its number.
-    pub number: PullRequestNumber,
-    /// Its title.
-    pub title: String,
-    /// Its description.
-    pub body: String,
-    /// Who opened it.
-    pub author: Principal,
-    /// The branch with the change.
-    pub head_branch: BranchName,
-    /// The head commit: of the branch while it is open, at the end afterwards.
-    pub head: CommitId,
-    /// The branch it is for.
-    pub base: BranchName,
-    /// Who is asked for a review.
-    pub reviewers: Vec<PersonId>,
-    /// Where it is.
-    pub state: PullRequestState,
-    /// Where a person finds it, as a URI.
-    pub url: String,
 }
 
 /// What a reviewer said.
@@ -304,6 +239,9 @@ pub struct BranchProtection {
     pub required_checks: Vec<StatusContext>,
     /// How many people other than the author must have approved the head commit.
     pub required_approvals: u32,
+    /// Whether it is merged into by a queue that asks the required checks of commits of its own making, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merge_queue: bool,
 }
 
 /// How two commits differ.
@@ -430,6 +368,16 @@ pub trait Scm: Debug + Send + Sync + 'static {
     /// `Invalid` where they are larger than 64 MiB together: this is for working copies of single services.
     async fn read_tree(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<SourceTree>;
 
+    /// Who owns any of these files, as the `CODEOWNERS` file of that commit says in the host's own way; nobody where there is
+    /// none. Whom to ask for a review of what changes between two commits: the files of [`Scm::compare`], at the base.
+    ///
+    /// # Errors
+    /// `Unsupported` without the capability.
+    async fn code_owners(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, paths: &[RepoPath]) -> Result<Owners> {
+        let _ = (cx, repo, commit, paths);
+        Err(crate::Error::unsupported("read who owns files"))
+    }
+
     /// How `head` differs from `base`.
     ///
     /// # Errors
@@ -437,11 +385,15 @@ pub trait Scm: Debug + Send + Sync + 'static {
     async fn compare(&self, cx: &OpContext, repo: &RepoId, base: &CommitId, head: &CommitId) -> Result<Comparison>;
 
     /// Opens a pull request. One that was opened with the same key is returned, whatever has become of it since; a host
-    /// that keeps no keys of its own keeps them in the pull request.
+    /// that keeps no keys of its own keeps them in the pull request. Where the host sets labels, assignees or reviewers in
+    /// calls of their own, and one of them was lost, opening it again sets what is missing.
+    ///
+    /// Who may not be assigned in the repository is not, nor a second person where the host has one assignee: the answer
+    /// says who is.
     ///
     /// # Errors
     /// `AlreadyExists` where one is open that was opened with another key; `Invalid` where a branch is missing or the
-    /// title too long; `Unsupported` for reviewers without the capability.
+    /// title too long; `Unsupported` for what is not declared, or what this very repository has not: nothing is opened then.
     async fn open_pull_request(&self, cx: &OpContext, repo: &RepoId, new: &NewPullRequest) -> Result<PullRequest>;
 
     /// A pull request as it stands.
@@ -456,10 +408,10 @@ pub trait Scm: Debug + Send + Sync + 'static {
     /// See the trait.
     async fn pull_requests_from(&self, cx: &OpContext, repo: &RepoId, head: &BranchName) -> Result<Vec<PullRequest>>;
 
-    /// Changes title, description or reviewers.
+    /// Changes what is named. As with [`Scm::open_pull_request`], not everybody may be assigned.
     ///
     /// # Errors
-    /// `Invalid` for a title that is too long; `Unsupported` for reviewers without the capability.
+    /// `Invalid` for a title that is too long; `Unsupported` for what is not declared: nothing is changed then.
     async fn update_pull_request(
         &self,
         cx: &OpContext,

@@ -29,6 +29,7 @@ pub(super) mod checks;
 mod commits;
 mod grant;
 mod log;
+mod meta;
 mod optional;
 mod pull_requests;
 mod reading;
@@ -45,7 +46,8 @@ pub struct ScmWorld {
     pub restarted: Arc<dyn Scm>,
     /// What people do there.
     pub people: Arc<dyn People>,
-    /// An unprotected repository with the branch `main`, which holds `README.md` and `src/a.txt`.
+    /// An unprotected repository with the branch `main`, which holds `README.md` and `src/a.txt`. Where teams can be asked
+    /// for a review, its owner has the teams `platform` and `security`.
     pub repo: RepoId,
     /// A repository that does not exist.
     pub missing: RepoId,
@@ -100,6 +102,7 @@ pub fn cases(capabilities: ScmCapabilities) -> Vec<Case<ScmWorld>> {
     all.extend(grant::cases());
     all.extend(unknown::cases());
     all.extend(optional::cases(capabilities));
+    all.extend(meta::cases(capabilities));
     all
 }
 

@@ -54,8 +54,18 @@ impl fmt::Debug for MemoryForge {
 
 impl MemoryForge {
     /// What a forge offers unless it is told otherwise: everything, and titles of 256 characters.
-    pub const CAPABILITIES: ScmCapabilities =
-        ScmCapabilities { check_runs: true, branch_protection: true, events: true, reviewers: true, title_max_chars: Some(256) };
+    pub const CAPABILITIES: ScmCapabilities = ScmCapabilities {
+        check_runs: true,
+        branch_protection: true,
+        events: true,
+        reviewers: true,
+        team_reviewers: true,
+        drafts: true,
+        labels: true,
+        assignees: true,
+        code_owners: true,
+        title_max_chars: Some(256),
+    };
 
     /// A host without repositories. Its reviews, merges and first commits bear the time of `clock`.
     #[must_use]

@@ -56,6 +56,11 @@ enum Defect {
     TakesUnknownForEmpty,
     HidesProtection,
     AsksNobody,
+    NeverGetsReady,
+    AddsNoLabels,
+    AssignsForGood,
+    AsksNoTeams,
+    LooksAtOneFile,
 }
 
 use Defect::*;
@@ -126,7 +131,16 @@ const DEFECTS: &[(Defect, &[&str])] = &[
     ),
     (TreatsEveryKeyAsOne, &["another_key_for_an_open_pull_request_already_exists"]),
     (CutsTitles, &["a_longer_title_than_declared_is_invalid"]),
-    (BlanksTheDescription, &["an_update_changes_what_it_names"]),
+    (
+        BlanksTheDescription,
+        &[
+            "an_update_changes_what_it_names",
+            "a_draft_is_read_as_one_until_it_is_ready",
+            "labels_are_set_and_added",
+            "people_are_assigned_and_replaced",
+            "teams_are_asked_and_replaced",
+        ],
+    ),
     (ClosesWhatIsMerged, &["closing_a_merged_pull_request_conflicts"]),
     (FreezesTheHead, &["the_head_follows_its_branch_while_open"]),
     (MovesReviewsToTheHead, &["a_review_stays_with_the_commit_that_was_reviewed"]),
@@ -149,6 +163,11 @@ const DEFECTS: &[(Defect, &[&str])] = &[
     (TakesUnknownForEmpty, &["an_unknown_repository_is_not_found"]),
     (HidesProtection, &["protection_is_read_as_it_was_set"]),
     (AsksNobody, &["reviewers_are_asked_and_replaced"]),
+    (NeverGetsReady, &["a_draft_is_read_as_one_until_it_is_ready"]),
+    (AddsNoLabels, &["labels_are_set_and_added"]),
+    (AssignsForGood, &["people_are_assigned_and_replaced"]),
+    (AsksNoTeams, &["teams_are_asked_and_replaced"]),
+    (LooksAtOneFile, &["who_owns_files_is_read_at_a_commit"]),
 ];
 
 /// One trial a defect.
@@ -161,6 +180,11 @@ pub(crate) fn trials() -> Vec<Trial> {
         "undeclared_protection_is_unsupported",
         "undeclared_events_are_unsupported",
         "undeclared_reviewers_are_unsupported",
+        "undeclared_drafts_are_unsupported",
+        "undeclared_labels_are_unsupported",
+        "undeclared_assignees_are_unsupported",
+        "undeclared_teams_are_unsupported",
+        "undeclared_code_owners_are_unsupported",
     ];
     trials.push(trial("OffersMoreThanItDeclares", DeclaresNothing, ScmCapabilities::default(), &undeclared));
     trials.extend(MERGE_DEFECTS.iter().map(|(defect, found)| merge_trial(*defect, found)));
@@ -325,6 +349,11 @@ impl Scm for Broken {
         Ok(files.into_iter().map(|(path, file)| (inside(path), file)).collect())
     }
 
+    async fn code_owners(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, paths: &[RepoPath]) -> Result<Owners> {
+        let paths = if self.is(LooksAtOneFile) { paths.get(..1).unwrap_or_default() } else { paths };
+        self.inner.code_owners(cx, repo, commit, paths).await
+    }
+
     async fn compare(&self, cx: &OpContext, repo: &RepoId, base: &CommitId, head: &CommitId) -> Result<Comparison> {
         let mut seen = self.inner.compare(cx, repo, base, head).await?;
         if self.is(SwapsAheadAndBehind) {
@@ -340,6 +369,9 @@ impl Scm for Broken {
         }
         if self.is(AsksNobody) {
             new.reviewers.clear();
+        }
+        if self.is(AsksNoTeams) {
+            new.meta.teams.clear();
         }
         let cx = if self.is(TreatsEveryKeyAsNew) { self.unlike_any(cx) } else { cx.clone() };
         let open = self.inner.pull_requests_from(&cx, repo, &new.head).await?;
@@ -380,8 +412,12 @@ impl Scm for Broken {
         if self.is(CutsTitles) {
             update.title = update.title.map(|title| title.chars().take(256).collect());
         }
-        if self.is(AsksNobody) {
-            update.reviewers = None;
+        match self.defect {
+            AsksNobody => update.reviewers = None,
+            NeverGetsReady => update.draft = None,
+            AddsNoLabels => update.labels.clear(),
+            AssignsForGood => update.assignees = None,
+            _ => {}
         }
         self.inner.update_pull_request(cx, repo, number, &update).await
     }
@@ -466,6 +502,7 @@ enum MergeDefect {
     MergesAnyHead,
     MergesIntoAnyBranch,
     IgnoresProtection,
+    MergesDrafts,
     AnswersWithTheNewestCommit,
     RefusesToMergeAgain,
 }
@@ -485,6 +522,7 @@ const MERGE_DEFECTS: &[(MergeDefect, &[&str])] = &[
             "a_status_of_another_head_does_not_count",
         ],
     ),
+    (MergeDefect::MergesDrafts, &["a_draft_is_denied"]),
     (MergeDefect::AnswersWithTheNewestCommit, &["merging_again_returns_the_same_commit"]),
     (
         MergeDefect::RefusesToMergeAgain,
@@ -522,6 +560,10 @@ impl Merge for BrokenMerge {
                 MergeDefect::MergesIntoAnyBranch => branch = mergeable(pull.base),
                 MergeDefect::IgnoresProtection if scm.protection(cx, repo, &pull.base).await? != BranchProtection::default() => {
                     self.forge.protect(repo, &pull.base, BranchProtection::default())?;
+                }
+                MergeDefect::MergesDrafts if pull.meta.draft => {
+                    let ready = PullRequestUpdate { draft: Some(false), ..PullRequestUpdate::default() };
+                    scm.update_pull_request(cx, repo, number, &ready).await?;
                 }
                 MergeDefect::AnswersWithTheNewestCommit if merged && pull.head == head => {
                     return Ok(scm.branch_head(cx, repo, &pull.base).await?.unwrap());

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use libtest_mimic::{Failed, Trial};
 use pathops_core::adapter::{
-    Check, CheckState, Comment, FileChange, Merge, MergeableBranch, NewCommit, NewPullRequest, PullRequest, Scm, SourceFile,
+    Check, CheckState, Comment, FileChange, Merge, MergeableBranch, NewCommit, NewPullRequest, PullRequest, PullRequestMeta, Scm,
+    SourceFile,
 };
 use pathops_core::conformance::{failures, merge, scm};
 use pathops_core::memory::{Fault, Faults, Faulty, ManualClock, MemoryForge, When};
@@ -195,6 +196,7 @@ fn new_pull() -> NewPullRequest {
         base: "main".parse().unwrap(),
         author: Principal::System,
         reviewers: Vec::new(),
+        meta: PullRequestMeta::default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pathops_core::adapter::{PullRequest, PullRequestState};
+use pathops_core::adapter::{PullRequest, PullRequestMeta, PullRequestState};
 use pathops_core::evidence::{
     Deployment, Health, InputAttestation, PolicyReference, Predicate, Statement, Subject, VerificationResult,
     VerificationSummary, VerifiedEvidence, Verifier,
@@ -193,6 +193,7 @@ pub(crate) fn changes(units: &[&str], merged: bool) -> BTreeMap<UnitId, Proven<C
         head: commit('3'),
         base: "main".parse().unwrap(),
         reviewers: Vec::new(),
+        meta: PullRequestMeta::default(),
         state,
         url: String::new(),
     };

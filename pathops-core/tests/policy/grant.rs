@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pathops_core::adapter::{BranchProtection, CheckState, NewPullRequest, ReviewState, Scm};
+use pathops_core::adapter::{BranchProtection, CheckState, NewPullRequest, PullRequestMeta, ReviewState, Scm};
 use pathops_core::memory::{ManualClock, MemoryForge};
 use pathops_core::policy::{
     CommitStatus, GRANT_LIFETIME, GrantBinding, GrantError, GrantRequired, PROMOTION_CONTEXT, PromotionGrant, Verdict, decide,
@@ -183,7 +183,11 @@ impl Host {
         let repo: RepoId = "shop/orders-gitops".parse().unwrap();
         let branches = ["production", "promote"].map(|name| (name.parse().unwrap(), BTreeMap::new()));
         forge.create_repo(&repo, &branches.into()).unwrap();
-        let rules = BranchProtection { required_checks: vec![PROMOTION_CONTEXT.parse().unwrap()], required_approvals: 0 };
+        let rules = BranchProtection {
+            required_checks: vec![PROMOTION_CONTEXT.parse().unwrap()],
+            required_approvals: 0,
+            merge_queue: false,
+        };
         forge.protect(&repo, &"production".parse().unwrap(), rules).unwrap();
         let scm = forge.scm(Principal::System);
         let new = NewPullRequest {
@@ -193,6 +197,7 @@ impl Host {
             base: "production".parse().unwrap(),
             author: human("alice"),
             reviewers: Vec::new(),
+            meta: PullRequestMeta::default(),
         };
         let opened = scm.open_pull_request(&cx("open"), &repo, &new).await.unwrap();
         Self { forge, scm, repo, number: opened.number, head: opened.head }

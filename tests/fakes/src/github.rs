@@ -13,9 +13,11 @@ mod branches;
 mod checks;
 mod commits;
 mod git;
+mod graphql;
 mod hosted;
 mod kept;
 mod pulls;
+mod queue;
 mod server;
 mod shapes;
 mod talk;
@@ -290,6 +292,7 @@ impl State {
             ["app"] => app::itself(asked),
             ["app", "installations", _, "access_tokens"] => app::token(self, asked),
             ["repos", owner, name, "installation"] => app::installation(self, asked, &format!("{owner}/{name}")),
+            ["api", "graphql"] => graphql::answer(self, asked),
             ["user"] => Ok(Reply::One(200, shapes::me(&self.who(asked)?.login))),
             ["repos", owner, name, rest @ ..] => {
                 let repo = format!("{owner}/{name}");

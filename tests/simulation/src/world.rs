@@ -97,7 +97,11 @@ impl World {
             if unit.app {
                 let source = tree(&[("ci/run", "#!/bin/sh\n"), ("src/main", unit.id.as_str())]);
                 let name = repo(&format!("shop/{}-src", unit.id));
-                let rules = BranchProtection { required_checks: vec!["ci/build".parse().unwrap()], required_approvals: 1 };
+                let rules = BranchProtection {
+                    required_checks: vec!["ci/build".parse().unwrap()],
+                    required_approvals: 1,
+                    merge_queue: false,
+                };
                 forge.create_repo(&name, &BTreeMap::from([(main, source)])).unwrap();
                 forge.protect(&name, &"main".parse().unwrap(), rules).unwrap();
             }
@@ -112,7 +116,11 @@ impl World {
             let branches = branches.into_iter().map(|(name, files)| (name.parse().unwrap(), files)).collect();
             forge.create_repo(&name, &branches).unwrap();
             if !self.lens.has(Bug::HostDoesNotProtect) {
-                let rules = BranchProtection { required_checks: vec![PROMOTION_CONTEXT.parse().unwrap()], required_approvals: 1 };
+                let rules = BranchProtection {
+                    required_checks: vec![PROMOTION_CONTEXT.parse().unwrap()],
+                    required_approvals: 1,
+                    merge_queue: false,
+                };
                 forge.protect(&name, &"production".parse().unwrap(), rules).unwrap();
             }
             for kind in [EnvironmentKind::Preflight, EnvironmentKind::Production] {

@@ -127,7 +127,7 @@ async fn what_may_not_be_read_is_not_taken_for_unprotected(shop: Arc<Shop>) {
 
 async fn an_outsiders_approval_does_not_count(shop: Arc<Shop>) {
     let opened = shop.opened("topic").await;
-    let rules = BranchProtection { required_checks: Vec::new(), required_approvals: 1 };
+    let rules = BranchProtection { required_checks: Vec::new(), required_approvals: 1, merge_queue: false };
     shop.fake.state().repo(REPO).protections.insert("main".to_owned(), rules);
     let approve = |who, id| {
         shop.fake.state().repo(REPO).review(who, opened.number.0, opened.head.as_str(), "APPROVED", id, UnixMillis(0));

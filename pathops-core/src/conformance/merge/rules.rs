@@ -1,7 +1,9 @@
 //! The host's own rules hold for a merge as they do for people.
 
 use super::MergeWorld;
-use crate::adapter::{BranchProtection, CheckState, NewPullRequest, PullRequest, ReviewState};
+use crate::adapter::{
+    BranchProtection, CheckState, NewPullRequest, PullRequest, PullRequestMeta, PullRequestUpdate, ReviewState,
+};
 use crate::conformance::case::{Answer as _, Case, Outcome, cases};
 use crate::conformance::scm::checks::status;
 use crate::conformance::scm::world::{cx, id, new_pull};
@@ -18,6 +20,7 @@ pub(super) fn cases() -> Vec<Case<MergeWorld>> {
         one_person_approves_once,
         a_missing_status_is_denied,
         a_status_of_another_head_does_not_count,
+        a_draft_is_denied,
     ]
 }
 
@@ -26,7 +29,7 @@ const MISSING_APPROVAL: &str = "an approval is missing";
 impl MergeWorld {
     async fn ask_for(&self, approvals: u32, checks: &[&str]) -> Outcome {
         let required_checks = checks.iter().map(|name| id(name)).collect::<Result<_, _>>()?;
-        let rules = BranchProtection { required_checks, required_approvals: approvals };
+        let rules = BranchProtection { required_checks, required_approvals: approvals, ..BranchProtection::default() };
         self.host.people.protect(&self.host.repo, &id("main")?, rules).await.works()
     }
 
@@ -117,4 +120,19 @@ async fn a_status_of_another_head_does_not_count(w: MergeWorld) -> Outcome {
     w.host.push(&opened.head_branch, "src/b.txt", "not tested").await?;
     let newer = w.host.pull(opened.number).await?;
     w.refuses("merge", &newer, ErrorKind::Denied, "the status is of another head").await
+}
+
+async fn a_draft_is_denied(w: MergeWorld) -> Outcome {
+    if !w.host.scm.capabilities().drafts {
+        return Ok(());
+    }
+    let topic = w.host.branch("topic").await?;
+    w.host.push(&topic, "src/b.txt", "b").await?;
+    let meta = PullRequestMeta { draft: true, ..PullRequestMeta::default() };
+    let new = NewPullRequest { meta, ..new_pull(&topic, "main")? };
+    let opened = w.host.scm.open_pull_request(&cx("open"), &w.host.repo, &new).await.works()?;
+    w.refuses("draft", &opened, ErrorKind::Denied, "it is a draft").await?;
+    let ready = PullRequestUpdate { draft: Some(false), ..PullRequestUpdate::default() };
+    w.host.scm.update_pull_request(&cx("ready"), &w.host.repo, opened.number, &ready).await.works()?;
+    w.try_merge("ready", opened.number, &opened.head).await?.works().map(drop)
 }

@@ -80,7 +80,7 @@ async fn undeclared_check_runs_are_unsupported(w: ScmWorld) -> Outcome {
 
 async fn protection_is_read_as_it_was_set(w: ScmWorld) -> Outcome {
     let (topic, other) = (w.branch("topic").await?, w.branch("other").await?);
-    let rules = BranchProtection { required_checks: vec![id("ci/build")?], required_approvals: 1 };
+    let rules = BranchProtection { required_checks: vec![id("ci/build")?], required_approvals: 1, merge_queue: false };
     w.people.protect(&w.repo, &topic, rules.clone()).await.works()?;
     let read = w.scm.protection(&cx("read"), &w.repo, &topic).await.works()?;
     ensure!(read == rules, "protection set as {rules:?} is read as {read:?}");
@@ -165,7 +165,8 @@ async fn undeclared_reviewers_are_unsupported(w: ScmWorld) -> Outcome {
     let left = w.scm.pull_requests_from(&cx("read"), &w.repo, &topic).await.works()?;
     ensure!(left.is_empty(), "an unsupported pull request was opened");
     let opened = w.open(&topic).await?;
-    let update = PullRequestUpdate { title: Some("New".to_owned()), reviewers: Some(vec![person]), body: None };
+    let update =
+        PullRequestUpdate { title: Some("New".to_owned()), reviewers: Some(vec![person]), ..PullRequestUpdate::default() };
     let answer = w.scm.update_pull_request(&cx("update"), &w.repo, opened.number, &update).await;
     answer.fails(ErrorKind::Unsupported, when)?;
     ensure!(w.pull(opened.number).await? == opened, "an unsupported edit changed the pull request");

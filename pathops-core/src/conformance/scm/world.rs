@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use super::ScmWorld;
-use crate::adapter::{FileChange, NewCommit, NewPullRequest, PullRequest, SourceFile};
+use crate::adapter::{FileChange, NewCommit, NewPullRequest, PullRequest, PullRequestMeta, SourceFile};
 use crate::conformance::case::Answer as _;
 use crate::id::{BranchName, CommitId, PullRequestNumber};
 use crate::op::{IdempotencyKey, OpContext};
@@ -55,6 +55,7 @@ pub(crate) fn new_pull(head: &BranchName, base: &str) -> Result<NewPullRequest, 
         base: id(base)?,
         author: Principal::System,
         reviewers: Vec::new(),
+        meta: PullRequestMeta::default(),
     })
 }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use super::{Call, Faulty};
 use crate::adapter::{
     BranchProtection, Check, Comment, Commit, Comparison, EventCursor, Merge, MergeableBranch, NewCheck, NewCommit,
-    NewPullRequest, PullRequest, PullRequestUpdate, Review, Scm, ScmCapabilities, ScmEvent, SourceTree,
+    NewPullRequest, Owners, PullRequest, PullRequestUpdate, Review, Scm, ScmCapabilities, ScmEvent, SourceTree,
 };
 use crate::error::Result;
 use crate::id::{BranchName, CommitId, PullRequestNumber, RepoId, RepoPath, TreeId};
@@ -64,6 +64,10 @@ impl Scm for Faulty<dyn Scm> {
 
     async fn read_tree(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<SourceTree> {
         self.through(Call::read("read a folder's files").on(repo), || self.inner.read_tree(cx, repo, commit, path)).await
+    }
+
+    async fn code_owners(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, paths: &[RepoPath]) -> Result<Owners> {
+        self.through(Call::read("read who owns files").on(repo), || self.inner.code_owners(cx, repo, commit, paths)).await
     }
 
     async fn compare(&self, cx: &OpContext, repo: &RepoId, base: &CommitId, head: &CommitId) -> Result<Comparison> {

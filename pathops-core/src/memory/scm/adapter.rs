@@ -7,8 +7,9 @@ use super::repository::Repository;
 use super::{MemoryForge, objects, pulls};
 use crate::adapter::{
     BranchProtection, Check, CheckSource, Comment, Commit, Comparison, EventCursor, Merge, MergeableBranch, NewCheck, NewCommit,
-    NewPullRequest, PullRequest, PullRequestUpdate, Review, Scm, ScmCapabilities, ScmEvent, SourceTree,
+    NewPullRequest, Owners, PullRequest, PullRequestUpdate, Review, Scm, ScmCapabilities, ScmEvent, SourceTree,
 };
+use crate::code_owners::{CodeOwners, CodeOwnersForm};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{BranchName, CommitId, PullRequestNumber, RepoId, RepoPath, TreeId};
 use crate::op::OpContext;
@@ -113,6 +114,15 @@ impl Scm for Credential {
         })
     }
 
+    async fn code_owners(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, paths: &[RepoPath]) -> Result<Owners> {
+        if !self.forge.capabilities.code_owners {
+            return Err(Error::unsupported("read who owns files"));
+        }
+        let file = CodeOwners::read(self, cx, repo, commit, CodeOwnersForm::GitHub).await?;
+        let group = repo.as_str().split_once('/').map(|(group, _)| group);
+        Ok(Owners::named(file.of_all(paths), group, |name| name.parse().ok()))
+    }
+
     async fn compare(&self, _: &OpContext, repo: &RepoId, base: &CommitId, head: &CommitId) -> Result<Comparison> {
         const OPERATION: &str = "compare commits";
         self.forge.read(OPERATION, repo, |repository| {
@@ -124,7 +134,8 @@ impl Scm for Credential {
 
     async fn open_pull_request(&self, cx: &OpContext, repo: &RepoId, new: &NewPullRequest) -> Result<PullRequest> {
         const OPERATION: &str = "open a pull request";
-        pulls::refuse_beyond(self.forge.capabilities, OPERATION, Some(&new.title), !new.reviewers.is_empty())?;
+        let offered = self.forge.capabilities;
+        pulls::refuse_beyond(offered, OPERATION, Some(&new.title), new.lacks(offered))?;
         self.forge.write(OPERATION, repo, |repository| repository.open_pull(cx.key(), repo, new))
     }
 
@@ -148,7 +159,8 @@ impl Scm for Credential {
         update: &PullRequestUpdate,
     ) -> Result<()> {
         const OPERATION: &str = "update a pull request";
-        pulls::refuse_beyond(self.forge.capabilities, OPERATION, update.title.as_deref(), update.reviewers.is_some())?;
+        let offered = self.forge.capabilities;
+        pulls::refuse_beyond(offered, OPERATION, update.title.as_deref(), update.lacks(offered))?;
         let change = |repository: &mut Repository| repository.update_pull(number, update);
         self.forge.once(cx, OPERATION, repo, &(number, update), change)
     }

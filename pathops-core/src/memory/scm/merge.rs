@@ -55,12 +55,15 @@ impl Repository {
         self.objects.make(new, merging.by).map_err(|why| why.of(ErrorKind::Conflict, OPERATION, request.number))
     }
 
-    /// Refuses where the base branch asks for something that the head commit does not have.
+    /// Refuses a draft, and where the base branch asks for something that the head commit does not have.
     fn refuse_unmet(&self, pull: &Pull) -> Result<()> {
-        let Some(BranchProtection { required_checks, required_approvals }) = self.protection.get(&pull.request.base) else {
+        let refuse = |reason: String| Err(Error::new(ErrorKind::Denied, OPERATION).on(pull.request.number).because(reason));
+        if pull.request.meta.draft {
+            return refuse("it is a draft".to_owned());
+        }
+        let Some(BranchProtection { required_checks, required_approvals, .. }) = self.protection.get(&pull.request.base) else {
             return Ok(());
         };
-        let refuse = |reason: String| Err(Error::new(ErrorKind::Denied, OPERATION).on(pull.request.number).because(reason));
         if let Some(check) = required_checks.iter().find(|name| !self.is_success(&pull.request.head, name)) {
             return refuse(format!("the required status `{check}` is no success on its head"));
         }

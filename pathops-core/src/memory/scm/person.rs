@@ -60,7 +60,7 @@ impl MemoryPerson {
     ///
     /// # Errors
     /// `Conflict` where the head moved, the pull request is closed or the merge has conflicts; `Denied` where a required
-    /// status or approval is missing; `NotFound` for what the repository does not have.
+    /// status or approval is missing, or it is a draft; `NotFound` for what the repository does not have.
     pub fn merge(&self, repo: &RepoId, number: PullRequestNumber, head: &CommitId) -> Result<CommitId> {
         let merging = Merging { number, head, by: &self.principal, at: self.forge.clock.now() };
         self.forge.write("merge a pull request", repo, |repository| repository.merge(&merging))

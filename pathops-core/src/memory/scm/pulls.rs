@@ -54,6 +54,7 @@ impl Repository {
             head,
             base: new.base.clone(),
             reviewers: new.reviewers.clone(),
+            meta: new.meta.clone(),
             state: PullRequestState::Open,
             url: format!("memory://{repo}/pull/{}", number.0),
         };
@@ -65,10 +66,15 @@ impl Repository {
 
     pub(super) fn update_pull(&mut self, number: PullRequestNumber, update: &PullRequestUpdate) -> Result<()> {
         let request = &mut self.touch_pull("update a pull request", number)?.request;
-        let PullRequestUpdate { title, body, reviewers } = update.clone();
+        let PullRequestUpdate { title, body, reviewers, draft, labels, assignees, teams } = update.clone();
         request.title = title.unwrap_or_else(|| std::mem::take(&mut request.title));
         request.body = body.unwrap_or_else(|| std::mem::take(&mut request.body));
         request.reviewers = reviewers.unwrap_or_else(|| std::mem::take(&mut request.reviewers));
+        let meta = &mut request.meta;
+        meta.draft = draft.unwrap_or(meta.draft);
+        meta.labels.extend(labels);
+        meta.assignees = assignees.unwrap_or_else(|| std::mem::take(&mut meta.assignees));
+        meta.teams = teams.unwrap_or_else(|| std::mem::take(&mut meta.teams));
         Ok(())
     }
 
@@ -126,10 +132,10 @@ pub(super) fn refuse_beyond(
     offered: ScmCapabilities,
     operation: &'static str,
     title: Option<&str>,
-    asks_for_reviewers: bool,
+    lack: Option<&'static str>,
 ) -> Result<()> {
-    if asks_for_reviewers && !offered.reviewers {
-        return Err(Error::unsupported(operation).because("this host asks nobody for a review"));
+    if let Some(lack) = lack {
+        return Err(Error::unsupported(operation).because(lack));
     }
     let chars = title.map_or(0, |title| title.chars().count());
     match offered.title_max_chars {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::adapter::{
-    CheckState, EventCursor, FileChange, NewCommit, NewPullRequest, PullRequestState, PullRequestUpdate, ReviewState,
-    ScmEventKind, SourceFile,
+    CheckState, EventCursor, FileChange, NewCommit, NewPullRequest, PullRequestMeta, PullRequestState, PullRequestUpdate,
+    ReviewState, ScmEventKind, SourceFile,
 };
 use crate::id::{CommitId, PullRequestNumber, RepoPath};
 use crate::memory::ManualClock;
@@ -64,7 +64,15 @@ impl Desk {
 
     async fn open(&self, from: &str) -> PullRequestNumber {
         let (head, base, author) = (branch(from), branch("main"), Principal::System);
-        let new = NewPullRequest { title: from.to_owned(), body: String::new(), head, base, author, reviewers: Vec::new() };
+        let new = NewPullRequest {
+            title: from.to_owned(),
+            body: String::new(),
+            head,
+            base,
+            author,
+            reviewers: Vec::new(),
+            meta: PullRequestMeta::default(),
+        };
         self.scm.open_pull_request(&cx(from), &repo(), &new).await.unwrap().number
     }
 }
@@ -231,6 +239,7 @@ async fn a_merge_starts_from_the_newest_common_commit() {
         base: branch("main"),
         author: Principal::System,
         reviewers: Vec::new(),
+        meta: PullRequestMeta::default(),
     };
     let pull = desk.scm.open_pull_request(&cx("again"), &repo(), &again).await.unwrap();
     let merged = alice.merge(&repo(), pull.number, &second).unwrap();

@@ -72,15 +72,21 @@ fn delete(at: &mut At<'_>, name: &str) -> Answered {
 
 /// Checks are asked for by a rule, approvals by the older protection: both have to be read.
 fn rules(at: &At<'_>, name: &str) -> Vec<Value> {
+    let source = json!({ "ruleset_source_type": "Repository", "ruleset_source": at.hosted.name, "ruleset_id": 1 });
+    let queue = at.hosted.queues.contains(name).then(|| {
+        let mut rule =
+            json!({ "type": "merge_queue", "parameters": { "merge_method": "MERGE", "grouping_strategy": "ALLGREEN" } });
+        rule.as_object_mut().unwrap().extend(source.as_object().unwrap().clone());
+        rule
+    });
     let Some(rules) = at.hosted.protections.get(name).filter(|rules| !rules.required_checks.is_empty()) else {
-        return Vec::new();
+        return queue.into_iter().collect();
     };
     let checks: Vec<Value> = rules.required_checks.iter().map(|check| json!({ "context": check })).collect();
     let parameters = json!({ "required_status_checks": checks, "strict_required_status_checks_policy": false });
-    let source = json!({ "ruleset_source_type": "Repository", "ruleset_source": at.hosted.name, "ruleset_id": 1 });
     let mut rule = json!({ "type": "required_status_checks", "parameters": parameters });
     rule.as_object_mut().unwrap().extend(source.as_object().unwrap().clone());
-    vec![json!({ "type": "deletion" }), rule]
+    [json!({ "type": "deletion" }), rule].into_iter().chain(queue).collect()
 }
 
 fn protection(at: &At<'_>, name: &str) -> Answered {

@@ -1,6 +1,6 @@
 //! A repository, and what people do in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use git2::{Oid, Repository};
@@ -31,6 +31,12 @@ pub struct Hosted {
     pub(super) suites: Vec<(String, Value)>,
     /// What branches ask of pull requests.
     pub protections: BTreeMap<String, BranchProtection>,
+    /// The branches that are merged into by a merge queue alone.
+    pub queues: BTreeSet<String>,
+    /// Who may not be assigned here.
+    pub unassignable: BTreeSet<String>,
+    /// Whether there are drafts here, which not every plan has.
+    pub drafts: bool,
 }
 
 impl std::fmt::Debug for Hosted {
@@ -59,6 +65,18 @@ pub struct Pull {
     pub(super) closed_by: Option<String>,
     pub(super) merged: Option<(String, String, UnixMillis)>,
     pub(super) asked: Vec<String>,
+    #[serde(default)]
+    pub(super) asked_teams: Vec<String>,
+    #[serde(default)]
+    pub(super) draft: bool,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: Vec<String>,
+    #[serde(default)]
+    pub(super) assigned: Vec<String>,
+    /// How it went into the merge queue and out of it: what happened, and by whose hand.
+    #[serde(default)]
+    pub(super) queue: Vec<(String, String)>,
     pub(super) reviews: Vec<Value>,
     pub(super) comments: Vec<(u64, String, String)>,
 }
@@ -122,6 +140,9 @@ impl Hosted {
             runs: Vec::new(),
             suites: Vec::new(),
             protections: BTreeMap::new(),
+            queues: BTreeSet::new(),
+            unassignable: BTreeSet::new(),
+            drafts: true,
         }
     }
 

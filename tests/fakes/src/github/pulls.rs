@@ -4,7 +4,7 @@ use pathops_core::UnixMillis;
 use serde_json::{Value, json};
 
 use super::hosted::{At, Hosted, Merging, Pull};
-use super::shapes::{account, shaped};
+use super::shapes::{account, label, shaped, team};
 use super::{Answered, Reply};
 
 impl Hosted {
@@ -14,6 +14,13 @@ impl Hosted {
         let pull = self.pulls.get(&number).ok_or_else(Reply::not_found)?;
         if !pull.is_open() {
             return Err(Reply::refused(405, "Pull Request is not mergeable"));
+        }
+        if pull.draft {
+            return Err(Reply::refused(405, "Pull Request is still a draft"));
+        }
+        if self.queues.contains(&pull.base) {
+            let words = "Repository rule violations found\n\nChanges must be made through the merge queue\n\n";
+            return Err(Reply::refused(405, words));
         }
         if head != pull.head {
             return Err(Reply::refused(409, "Head branch was modified. Review and try the merge again."));
@@ -55,7 +62,10 @@ impl Hosted {
             json!({
                 "number": pull.number, "title": pull.title, "body": pull.body, "state": if pull.is_open() { "open" } else { "closed" },
                 "user": account(&pull.by), "merged_at": at, "merge_commit_sha": commit, "merged": pull.merged.is_some(), "merged_by": merger,
-                "requested_reviewers": pull.asked.iter().map(|login| account(login)).collect::<Vec<_>>(), "requested_teams": [],
+                "requested_reviewers": pull.asked.iter().map(|login| account(login)).collect::<Vec<_>>(), "requested_teams": pull.asked_teams.iter().map(|slug| team(slug)).collect::<Vec<_>>(),
+                "labels": pull.labels.iter().map(|name| label(name)).collect::<Vec<_>>(), "draft": pull.draft,
+                "assignees": pull.assigned.iter().map(|login| account(login)).collect::<Vec<_>>(),
+                "node_id": format!("PR_{}_{}", self.id, pull.number),
                 "html_url": format!("https://github.invalid/{}/pull/{}", self.name, pull.number),
                 "author_association": "MEMBER", "auto_merge": null,
             }),
@@ -127,6 +137,10 @@ fn open(at: &mut At<'_>) -> Answered {
     if onto == oid || at.hosted.git.graph_descendant_of(onto, oid).unwrap() {
         return Err(Reply::invalid("", "custom", &format!("No commits between {base} and {head}")));
     }
+    let draft = at.asked.body["draft"] == true;
+    if draft && !at.hosted.drafts {
+        return Err(Reply::refused(422, "Draft pull requests are not supported in this repository."));
+    }
     let number = at.hosted.pulls.keys().last().map_or(1, |last| last + 1);
     let pull = Pull {
         number,
@@ -140,6 +154,11 @@ fn open(at: &mut At<'_>) -> Answered {
         closed_by: None,
         merged: None,
         asked: Vec::new(),
+        asked_teams: Vec::new(),
+        draft,
+        labels: Vec::new(),
+        assigned: Vec::new(),
+        queue: Vec::new(),
         reviews: Vec::new(),
         comments: Vec::new(),
     };
@@ -165,13 +184,16 @@ fn update(at: &mut At<'_>, number: &str) -> Answered {
 
 fn ask(at: &mut At<'_>, method: &str, number: &str) -> Answered {
     let people: Vec<String> = serde_json::from_value(at.asked.body["reviewers"].clone()).unwrap();
+    let teams: Vec<String> = serde_json::from_value(at.asked.body["team_reviewers"].clone()).unwrap_or_default();
     let pull = at.hosted.pull(number)?;
     if people.contains(&pull.by) {
         return Err(Reply::refused(422, "Review cannot be requested from pull request author."));
     }
     pull.asked.retain(|asked| !people.contains(asked));
+    pull.asked_teams.retain(|asked| !teams.contains(asked));
     if method == "POST" {
         pull.asked.extend(people);
+        pull.asked_teams.extend(teams);
     }
     let status = if method == "POST" { 201 } else { 200 };
     let number = pull.number;

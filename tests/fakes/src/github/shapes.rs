@@ -34,6 +34,21 @@ pub(super) fn me(login: &str) -> Value {
     shaped("private-user", json!({ "login": login, "id": number(login), "type": "User" }))
 }
 
+/// A label.
+pub(super) fn label(name: &str) -> Value {
+    let url = "https://github.invalid";
+    json!({ "id": number(name), "node_id": "x", "url": url, "name": name, "description": "", "color": "ededed", "default": false })
+}
+
+/// A team of the owner.
+pub(super) fn team(slug: &str) -> Value {
+    let url = "https://github.invalid";
+    json!({
+        "id": number(slug), "node_id": "x", "url": url, "html_url": url, "members_url": "x", "repositories_url": url, "name": slug,
+        "slug": slug, "description": null, "permission": "push", "type": "organization", "parent": null,
+    })
+}
+
 /// An App.
 pub(super) fn app(slug: &str) -> Value {
     json!({

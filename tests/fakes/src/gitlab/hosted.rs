@@ -61,6 +61,13 @@ pub struct Pull {
     /// Whether a merge of it is under way.
     pub locked: bool,
     pub(super) asked: Vec<String>,
+    #[serde(default)]
+    pub(super) labels: Vec<String>,
+    #[serde(default)]
+    pub(super) assigned: Vec<String>,
+    /// Who has put it into the merge train.
+    #[serde(default)]
+    pub(super) train: Option<String>,
     /// What was pushed to it and when, oldest first.
     pub(super) versions: Vec<(String, UnixMillis)>,
     /// Whose approval counts.
@@ -111,6 +118,12 @@ pub(super) struct At<'a> {
 impl Pull {
     pub(super) fn is_open(&self) -> bool {
         self.closed_by.is_none() && self.merged.is_none()
+    }
+
+    /// GitLab knows a draft by its title.
+    pub(super) fn is_draft(&self) -> bool {
+        let title = self.title.to_lowercase();
+        ["draft:", "[draft]", "(draft)"].iter().any(|mark| title.starts_with(mark))
     }
 
     /// Where it is.
@@ -299,6 +312,9 @@ impl Hosted {
         if !pull.is_open() || pull.locked {
             return "not_open";
         }
+        if pull.is_draft() {
+            return "draft_status";
+        }
         if let Some(rules) = self.protections.get(&pull.base) {
             if pull.approved.len() < rules.required_approvals as usize {
                 return "not_approved";
@@ -314,6 +330,18 @@ impl Hosted {
         let [ours, theirs] = [self.branch(&pull.base).unwrap(), Oid::from_str(pull.head()).unwrap()];
         let [ours, theirs] = [ours, theirs].map(|oid| self.git.find_commit(oid).unwrap());
         if self.git.merge_commits(&ours, &theirs, None).unwrap().has_conflicts() { "conflict" } else { "mergeable" }
+    }
+
+    /// Somebody puts a merge request into the merge train of its branch.
+    pub fn put_into_train(&mut self, who: &str, number: u64) {
+        self.pulls.get_mut(&number).unwrap().train = Some(who.to_owned());
+    }
+
+    /// The train arrives: what is in it is merged, by whoever put it there; returns what its branch points to after each.
+    pub fn train_arrives(&mut self, at: UnixMillis) -> Vec<String> {
+        let all = self.pulls.values().filter(|pull| pull.is_open());
+        let riding: Vec<(u64, String)> = all.filter_map(|pull| Some((pull.number, pull.train.clone()?))).collect();
+        riding.into_iter().map(|(number, who)| self.merge(&who, number, Merging::Commit, at)).collect()
     }
 
     /// Merges, and says what the target branch points to then.

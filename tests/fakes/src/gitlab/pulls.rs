@@ -39,14 +39,19 @@ impl At<'_> {
         let merged = pull.merged.as_ref();
         let commit = |how| merged.filter(|merged| merged.how == how).map(|merged| merged.commit.clone());
         let status = self.hosted.mergeable(pull);
+        let assignees: Vec<Value> = pull.assigned.iter().map(account).collect();
+        // Who has set that it be merged is there before it is.
+        let merger = merged.map(|merged| &merged.by).or(pull.train.as_ref());
         json!({
             "id": 1000 + pull.number, "iid": pull.number, "project_id": self.hosted.id, "title": pull.title, "description": pull.body,
             "state": state, "created_at": pull.created.to_string(), "updated_at": pull.created.to_string(),
-            "merged_by": merged.map(|merged| account(&merged.by)), "merge_user": merged.map(|merged| account(&merged.by)),
+            "merged_by": merged.map(|merged| account(&merged.by)), "merge_user": merger.map(account),
+            "merge_when_pipeline_succeeds": pull.is_open() && pull.train.is_some(),
             "merged_at": merged.map(|merged| merged.at.to_string()), "closed_by": pull.closed_by.as_ref().map(account), "closed_at": null,
             "source_branch": pull.head_branch, "target_branch": pull.base, "source_project_id": pull.head_project,
-            "target_project_id": self.hosted.id, "author": account(&pull.by), "assignee": null, "assignees": [],
-            "reviewers": pull.asked.iter().map(account).collect::<Vec<_>>(), "labels": [], "work_in_progress": false,
+            "target_project_id": self.hosted.id, "author": account(&pull.by), "assignee": assignees.first(), "assignees": assignees,
+            "reviewers": pull.asked.iter().map(account).collect::<Vec<_>>(), "labels": pull.labels,
+            "work_in_progress": pull.is_draft(), "draft": pull.is_draft(),
             "milestone": null, "sha": pull.head(), "merge_commit_sha": commit(Merging::Commit), "squash": false,
             "squash_commit_sha": commit(Merging::Squash), "detailed_merge_status": status,
             "web_url": format!("https://gitlab.invalid/{}/-/merge_requests/{}", self.hosted.name, pull.number),
@@ -94,6 +99,28 @@ fn names(at: &At<'_>, ids: &Value) -> Vec<String> {
     ids.iter().filter_map(named).collect()
 }
 
+/// Everybody whose numbers are there; `None` where nothing is said of them, and nobody for a single nothing.
+fn people(at: &At<'_>, field: &str) -> Option<Vec<String>> {
+    let body = &at.asked.body;
+    match (&body[format!("{field}[]")], &body[field]) {
+        (ids @ Value::Array(_), _) => Some(names(at, ids)),
+        (_, Value::String(none)) if ["", "0"].contains(&none.as_str()) => Some(Vec::new()),
+        _ => None,
+    }
+}
+
+/// GitLab Free keeps the first.
+fn assignees(at: &At<'_>) -> Option<Vec<String>> {
+    let mut people = people(at, "assignee_ids")?;
+    people.truncate(if at.enterprise { usize::MAX } else { 1 });
+    Some(people)
+}
+
+fn labels(at: &At<'_>, field: &str) -> Vec<String> {
+    let words = at.asked.body[field].as_str().unwrap_or_default();
+    words.split(',').filter(|label| !label.is_empty()).map(str::to_owned).collect()
+}
+
 fn open(at: &mut At<'_>) -> Answered {
     let text = |field: &str| at.asked.body[field].as_str().unwrap_or_default().to_owned();
     let (title, head, base) = (text("title"), text("source_branch"), text("target_branch"));
@@ -122,7 +149,10 @@ fn open(at: &mut At<'_>) -> Answered {
         closed_by: None,
         merged: None,
         locked: false,
-        asked: names(at, &at.asked.body["reviewer_ids[]"]),
+        asked: people(at, "reviewer_ids").unwrap_or_default(),
+        labels: labels(at, "labels"),
+        assigned: assignees(at).unwrap_or_default(),
+        train: None,
         // GitLab would open one of a branch that is not there.
         versions: vec![(oid.unwrap(), at.asked.at)],
         approved: Default::default(),
@@ -135,11 +165,13 @@ fn open(at: &mut At<'_>) -> Answered {
 fn update(at: &mut At<'_>, number: &str) -> Answered {
     let number = at.pull(number)?.number;
     let body = &at.asked.body;
-    let reviewers = match (&body["reviewer_ids[]"], &body["reviewer_ids"]) {
-        (ids @ Value::Array(_), _) => Some(names(at, ids)),
-        (_, Value::String(none)) if none.is_empty() => Some(Vec::new()),
-        _ => None,
-    };
+    if body.as_object().is_none_or(serde_json::Map::is_empty) {
+        return Err(Reply::Refused(
+            400,
+            json!({ "error": "title, description, labels are missing, at least one must be provided" }),
+        ));
+    }
+    let (reviewers, assignees, more) = (people(at, "reviewer_ids"), assignees(at), labels(at, "add_labels"));
     if body["title"].as_str().is_some_and(|title| title.chars().count() > 255) {
         return Err(Reply::Refused(400, json!({ "message": { "title": ["is too long (maximum is 255 characters)"] } })));
     }
@@ -150,6 +182,12 @@ fn update(at: &mut At<'_>, number: &str) -> Answered {
     }
     pull.body = words.unwrap_or(std::mem::take(&mut pull.body));
     pull.asked = reviewers.unwrap_or(std::mem::take(&mut pull.asked));
+    pull.assigned = assignees.unwrap_or(std::mem::take(&mut pull.assigned));
+    for label in more {
+        if !pull.labels.contains(&label) {
+            pull.labels.push(label);
+        }
+    }
     if body["state_event"] == "close" && pull.is_open() {
         pull.closed_by = Some(at.who.to_owned());
     }

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use pathops_core::adapter::{
     BranchProtection, Check, CheckSource, CheckState, Comment, Commit, Comparison, EventCursor, Merge, MergeableBranch, NewCheck,
-    NewCommit, NewPullRequest, PullRequest, PullRequestState, PullRequestUpdate, Review, ReviewState, Scm, ScmCapabilities,
-    ScmEvent, SourceTree,
+    NewCommit, NewPullRequest, Owners, PullRequest, PullRequestState, PullRequestUpdate, Review, ReviewState, Scm,
+    ScmCapabilities, ScmEvent, SourceTree,
 };
 use pathops_core::policy::{CommitStatus, PROMOTION_CONTEXT};
 use pathops_core::{
@@ -100,6 +100,10 @@ impl Scm for Watched<dyn Scm> {
 
     async fn read_tree(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<SourceTree> {
         self.lens.read("read all", format!("{repo}:{path}"), self.inner.read_tree(cx, repo, commit, path)).await
+    }
+
+    async fn code_owners(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, paths: &[RepoPath]) -> Result<Owners> {
+        self.lens.read("read who owns", repo, self.inner.code_owners(cx, repo, commit, paths)).await
     }
 
     async fn compare(&self, cx: &OpContext, repo: &RepoId, base: &CommitId, head: &CommitId) -> Result<Comparison> {
