@@ -46,6 +46,7 @@ mod commits;
 mod contents;
 mod errors;
 mod merge;
+mod objects;
 mod people;
 mod protection;
 mod pull_requests;
