@@ -355,21 +355,21 @@ impl Authors {
 }
 
 /// What people declare in the meta repository. The records that lie beside it grow with every change set, and are not read
-/// for a decision.
+/// for a decision. A folder comes first: a host that has to list what a commit holds knows the files by that, too.
 pub(crate) const DECLARATIONS: [&str; 13] = [
-    "project.yaml",
-    "people.yaml",
-    "policy.yaml",
-    "policies",
-    "retention.yaml",
-    "redaction.yaml",
     "apps",
     "components",
     "contracts",
     "incidents",
-    "stops",
-    "requests",
     "patches",
+    "policies",
+    "requests",
+    "stops",
+    "people.yaml",
+    "policy.yaml",
+    "project.yaml",
+    "redaction.yaml",
+    "retention.yaml",
 ];
 
 /// The project as its meta repository declares it now.
