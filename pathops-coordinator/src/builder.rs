@@ -16,6 +16,7 @@ use pathops_evidence::redact::{Personal, Redactor, RedactorBuilder, RulesError};
 use pathops_evidence::retention::SealedBlobs;
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
+use crate::activity::facts::LastDeclared;
 use crate::activity::redaction::PayloadRedaction;
 use crate::activity::{Pace, Services};
 use crate::bells::Bells;
@@ -267,6 +268,7 @@ impl Builder {
             needs_policy_check: self.needs_policy_check,
             pace: self.pace,
             deployments: Bells::default(),
+            last_declared: LastDeclared::default(),
             limits: self.limits,
         });
         let observer = self.observer.unwrap_or_else(|| Arc::new(|_, _| {}));
