@@ -57,7 +57,7 @@ impl Hosted {
                 "user": account(&pull.by), "merged_at": at, "merge_commit_sha": commit, "merged": pull.merged.is_some(), "merged_by": merger,
                 "requested_reviewers": pull.asked.iter().map(|login| account(login)).collect::<Vec<_>>(), "requested_teams": [],
                 "html_url": format!("https://github.invalid/{}/pull/{}", self.name, pull.number),
-                "author_association": "MEMBER", "auto_merge": null,
+                "author_association": "MEMBER", "auto_merge": null, "comments": pull.comments.len(),
             }),
         );
         shape["base"] = side(&pull.base, &base, Some(repo));
