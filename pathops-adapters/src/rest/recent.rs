@@ -1,16 +1,15 @@
 //! What is known by a name and needs no asking, as much of it as there is room for.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Values by their names. Where there is no room, what was put first goes first.
-#[derive(Debug)]
 pub(crate) struct Recent<V> {
     room: usize,
     kept: Mutex<Kept<V>>,
 }
 
-#[derive(Debug)]
 struct Kept<V> {
     values: HashMap<String, V>,
     /// The names in the order that they were put in, with the room that each takes.
@@ -50,6 +49,12 @@ impl<V: Clone> Recent<V> {
         kept.taken = kept.taken.saturating_add(size);
         kept.order.push_back((name.clone(), size));
         kept.values.insert(name, value);
+    }
+}
+
+impl<V> fmt::Debug for Recent<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recent").field("room", &self.room).finish_non_exhaustive()
     }
 }
 
