@@ -45,7 +45,7 @@ impl ControlPlane {
     /// # Errors
     /// `Invalid` with every finding where the meta repository has mistakes; what the Git host answers.
     pub async fn project(&self) -> Result<Project> {
-        let (services, cx) = (&self.services, &context("project"));
+        let (services, cx) = (&*self.services, &context("project"));
         with_retry(&*services.clock, || Box::pin(services.read_project(cx, &self.meta_repo))).await
     }
 

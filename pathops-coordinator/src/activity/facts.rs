@@ -1,6 +1,7 @@
 //! Gathering facts for a decision: everything is read back, nothing is remembered.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
@@ -372,7 +373,7 @@ pub(crate) const DECLARATIONS: [&str; 13] = [
 ];
 
 /// What was declared at the commit of a meta repository that was read last: it is looked at by everybody, and never changes.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct LastDeclared(Mutex<Option<(RepoId, CommitId, SourceTree, Project)>>);
 
 impl LastDeclared {
@@ -385,6 +386,12 @@ impl LastDeclared {
     fn keep(&self, meta_repo: &RepoId, commit: &CommitId, files: &SourceTree, project: &Project) {
         let read = (meta_repo.clone(), commit.clone(), files.clone(), project.clone());
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
+    }
+}
+
+impl fmt::Debug for LastDeclared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LastDeclared")
     }
 }
 
