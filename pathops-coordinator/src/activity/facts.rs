@@ -412,7 +412,7 @@ impl Services {
         if let Some(declared) = self.last_declared.at(meta_repo, commit) {
             return Ok(declared);
         }
-        let wrong = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "read the project").on(meta_repo).because(why);
+        let wrong = |why: &dyn fmt::Display| Error::new(ErrorKind::Invalid, "read the project").on(meta_repo).because(why);
         let files = read_declarations(&*self.scm, cx, meta_repo, commit, &DECLARATIONS).await?;
         let project = load_with(&files, meta_repo.clone(), &self.languages).map_err(|findings| wrong(&findings))?;
         self.last_declared.keep(meta_repo, commit, &files, &project);
