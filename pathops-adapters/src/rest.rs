@@ -6,8 +6,10 @@ mod cache;
 pub(crate) mod changes;
 mod flight;
 pub(crate) mod mark;
+pub(crate) mod objects;
 pub(crate) mod order;
 pub(crate) mod projects;
+pub(crate) mod recent;
 pub(crate) mod rules;
 mod turns;
 

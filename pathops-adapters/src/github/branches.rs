@@ -29,10 +29,20 @@ pub(super) async fn head(call: &Call<'_>, branch: &BranchName) -> Result<Option<
     }
 }
 
+/// Where this adapter has left a branch, as far as it remembers. Others may have moved it since.
+pub(super) fn left_at(call: &Call<'_>, branch: &BranchName) -> Option<CommitId> {
+    call.client.heads.get(&call.named(branch)).flatten()
+}
+
+fn leave(call: &Call<'_>, branch: &BranchName, at: Option<&CommitId>) {
+    call.client.heads.put(call.named(branch), 1, at.cloned());
+}
+
 pub(super) async fn create(call: &Call<'_>, branch: &BranchName, at: &CommitId) -> Result<()> {
     let wish = json!({ "ref": format!("refs/heads/{branch}"), "sha": at });
     let answer = call.sent(Write::Seen, Method::POST, &call.path("/git/refs"), &wish).await?;
     if answer.status.is_success() {
+        leave(call, branch, Some(at));
         return Ok(());
     }
     if !Words::of(&answer).has("already exists") {
@@ -51,6 +61,7 @@ pub(super) async fn delete(call: &Call<'_>, branch: &BranchName, expected: &Comm
     if head != *expected {
         return Err(moved(call, &head, expected));
     }
+    leave(call, branch, None);
     let path = call.path(&format!("/git/refs/heads/{}", escaped(branch.as_str())));
     let answer = call.sent(Write::Seen, Method::DELETE, &path, &Value::Null).await?;
     let gone = answer.status.is_success() || Words::of(&answer).has("does not exist");
@@ -63,8 +74,10 @@ pub(super) async fn advance(call: &Call<'_>, branch: &BranchName, from: &CommitI
     let wish = json!({ "sha": to, "force": false });
     let answer = call.sent(Write::Seen, Method::PATCH, &path, &wish).await?;
     if answer.status.is_success() {
+        leave(call, branch, Some(to));
         return Ok(());
     }
+    leave(call, branch, None);
     let words = Words::of(&answer);
     if words.has("not a fast forward") || words.has("Reference does not exist") {
         let reason = format!("it moved away from {} in the meantime", short(from));

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use octocrab::Octocrab;
 use pathops_core::adapter::Clock;
-use pathops_core::{Effect, Error, ErrorKind, OpContext, RepoId, Result};
+use pathops_core::{CommitId, Digest, Effect, Error, ErrorKind, OpContext, RepoId, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -19,8 +19,10 @@ use tokio::sync::OnceCell;
 
 use super::auth::{App, Auth, InstallationToken, Minted};
 use super::errors::{Attempt, was_sent};
+use super::objects::Objects;
 use super::people::People;
 use crate::rest::projects::Projects;
+use crate::rest::recent::Recent;
 use crate::rest::{Answer, Caller, Freshness, Rest, Trouble, Wire};
 
 /// How long connecting may take, and how long nothing may come.
@@ -31,6 +33,8 @@ const LARGEST: usize = 128 * 1024 * 1024;
 const PAGES: usize = 1000;
 /// How often a read follows a repository to its new place.
 const MOVES: usize = 3;
+/// How many of the branches that were moved, and of the comments that were written here, are remembered.
+const REMEMBERED: usize = 10_000;
 /// What an account is called that is no installation of an App.
 const OWN_ACCOUNT: &str = "own";
 
@@ -76,6 +80,11 @@ pub(super) struct Client {
     /// The server of its API, with the port.
     host: Option<String>,
     people: OnceCell<People>,
+    pub(super) objects: Objects,
+    /// Where branches were left; nothing where that is not known any more.
+    pub(super) heads: Recent<Option<CommitId>>,
+    /// The comments that are edited in place: their numbers, and what they say.
+    pub(super) comments: Recent<(u64, Digest)>,
 }
 
 impl Client {
@@ -95,7 +104,8 @@ impl Client {
         let wire = Arc::new(Octo { rest: at(api)?, graph: at(api.strip_suffix("/v3").unwrap_or(api))? });
         let rest = Arc::new(Rest::new(wire, super::errors::meter, clock.clone()));
         let host = api.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string));
-        Ok(Self { rest, auth, web, projects, clock, host, people: OnceCell::new() })
+        let (heads, comments) = (Recent::new(REMEMBERED), Recent::new(REMEMBERED));
+        Ok(Self { rest, auth, web, projects, clock, host, people: OnceCell::new(), objects: Objects::default(), heads, comments })
     }
 
     /// A call about a repository.
@@ -129,6 +139,11 @@ impl Call<'_> {
     /// A path below that of the repository.
     pub(super) fn path(&self, rest: &str) -> String {
         format!("/repos/{}{rest}", self.repo)
+    }
+
+    /// What something of the repository is remembered by.
+    pub(super) fn named(&self, what: impl fmt::Display) -> String {
+        format!("{} {what}", self.repo)
     }
 
     /// Waits no longer than the caller wants.

@@ -71,7 +71,17 @@ struct Changed {
 }
 
 /// Makes what a request asks for, and moves the branch there. Until the branch moves, nothing leads to what was made.
+///
+/// Where this adapter has left the branch itself is not looked at again: whoever has moved it on since makes the last call fail. Who puts
+/// it back is overruled, as between any look and that call: the branch gets what the caller expects there, and the new commit.
 pub(super) async fn commit(call: &Call<'_>, new: &NewCommit) -> Result<CommitId> {
+    if branches::left_at(call, &new.branch).as_ref() == Some(&new.expected_head) {
+        let made = make(call, new).await?;
+        match branches::advance(call, &new.branch, &new.expected_head, &made).await {
+            Err(error) if error.kind() == ErrorKind::Conflict => {} // It was made before, or somebody else was faster.
+            moved => return moved.map(|()| made),
+        }
+    }
     let Some(head) = branches::head(call, &new.branch).await? else {
         return Err(call.error(ErrorKind::NotFound, "there is no such branch"));
     };
@@ -101,6 +111,7 @@ async fn make(call: &Call<'_>, new: &NewCommit) -> Result<CommitId> {
         "message": new.message, "tree": tree, "parents": [new.expected_head], "author": by, "committer": by,
     });
     let made: Named<CommitId> = call.send(Write::Unseen, Method::POST, &call.path("/git/commits"), &wish).await?;
+    call.keep_root(&made.sha, &tree);
     Ok(made.sha)
 }
 
@@ -112,16 +123,17 @@ fn whole_second(at: UnixMillis) -> UnixMillis {
 async fn tree(call: &Call<'_>, base: &TreeId, changes: &[FileChange]) -> Result<TreeId> {
     let there = contents::listing(call, base.as_str()).await?;
     let files = there.iter().filter(|(_, entry)| !entry.is_folder()).map(|(path, _)| path.as_str()).collect();
-    let (gone, new): (Changes<'_>, Changes<'_>) = checked(files, changes)
-        .map_err(|why| call.error(ErrorKind::Invalid, why))?
-        .into_iter()
-        .partition(|(_, file)| file.is_none());
+    let changes = checked(files, changes).map_err(|why| call.error(ErrorKind::Invalid, why))?;
+    let (gone, new): (Changes<'_>, Changes<'_>) = changes.clone().into_iter().partition(|(_, file)| file.is_none());
     let swaps = new.keys().any(|new| gone.keys().any(|gone| new.is_within(gone) || gone.is_within(new)));
-    if swaps {
+    let made = if swaps {
         let base = changed(call, base, gone).await?;
-        return changed(call, &base, new).await;
-    }
-    changed(call, base, gone.into_iter().chain(new).collect()).await
+        changed(call, &base, new).await?
+    } else {
+        changed(call, base, gone.into_iter().chain(new).collect()).await?
+    };
+    call.keep_made(&there, &changes, &made);
+    Ok(made)
 }
 
 async fn changed(call: &Call<'_>, base: &TreeId, changes: Changes<'_>) -> Result<TreeId> {
@@ -157,10 +169,11 @@ async fn contains(call: &Call<'_>, head: &CommitId, commit: &CommitId) -> Result
     Ok(compared(call, commit, head).await?.is_some_and(|compared| compared.behind_by == 0))
 }
 
-/// `None` where the two have nothing in common.
+/// `None` where the two have nothing in common. How two commits differ never changes; whom GitHub knows by the addresses in those
+/// between them does, so a list of them, which begins with the same page, asks again.
 async fn compared(call: &Call<'_>, base: &CommitId, head: &CommitId) -> Result<Option<Compared>> {
-    let path = call.path(&format!("/compare/{base}...{head}?per_page=1"));
-    let answer = call.fetch(&path, JSON, Freshness::Ask).await?;
+    let path = call.path(&format!("/compare/{base}...{head}?per_page=100"));
+    let answer = call.fetch(&path, JSON, Freshness::Never).await?;
     if answer.status == StatusCode::NOT_FOUND && Words::of(&answer).has("No common ancestor") {
         return Ok(None);
     }

@@ -2,7 +2,7 @@
 
 use http::Method;
 use pathops_core::adapter::{Comment, Review, ReviewState};
-use pathops_core::{CommitId, ErrorKind, PullRequestNumber, Result};
+use pathops_core::{CommitId, Digest, ErrorKind, PullRequestNumber, Result};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -94,18 +94,37 @@ pub(super) async fn put_comment(call: &Call<'_>, number: PullRequestNumber, mark
     }
     let first = format!("<!-- pathops:{marker} -->");
     let body = format!("{first}\n{text}");
+    let place = call.named(format_args!("{number} {marker}"));
+    let says = Digest::of(body.as_bytes());
+    // What it said last is read back: somebody may have changed it since.
+    if let Some((id, _)) = call.client.comments.get(&place).filter(|(_, said)| *said != says) {
+        match edit(call, id, &body).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {} // Somebody deleted it.
+            Err(error) => return Err(error),
+            Ok(id) => {
+                call.client.comments.put(place, 1, (id, says));
+                return Ok(id);
+            }
+        }
+    }
     let (found, people) = (found(call, number).await?, call.people().await?);
     // Whoever edits a comment on the web pages turns the ends of its lines into `\r\n`, which is an end for `lines` too.
     let begins = |comment: &FoundComment| comment.body.as_ref().and_then(|body| body.lines().next()) == Some(first.as_str());
     let mine = found.into_iter().find(|comment| people.is_me(comment.user.as_ref()) && begins(comment));
-    let wish = json!({ "body": body });
-    let written: FoundComment = match mine {
-        Some(comment) if comment.body.as_deref() == Some(&body) => return Ok(comment.id),
-        Some(comment) => {
-            let path = call.path(&format!("/issues/comments/{}", comment.id));
-            call.send(Write::Seen, Method::PATCH, &path, &wish).await?
+    let id = match mine {
+        Some(comment) if comment.body.as_deref() == Some(&body) => comment.id,
+        Some(comment) => edit(call, comment.id, &body).await?,
+        None => {
+            let path = call.path(&format!("/issues/{}/comments", number.0));
+            call.send::<FoundComment>(Write::Seen, Method::POST, &path, &json!({ "body": body })).await?.id
         }
-        None => call.send(Write::Seen, Method::POST, &call.path(&format!("/issues/{}/comments", number.0)), &wish).await?,
     };
-    Ok(written.id)
+    call.client.comments.put(place, 1, (id, says));
+    Ok(id)
+}
+
+async fn edit(call: &Call<'_>, id: u64, body: &str) -> Result<u64> {
+    let path = call.path(&format!("/issues/comments/{id}"));
+    let edited: FoundComment = call.send(Write::Seen, Method::PATCH, &path, &json!({ "body": body })).await?;
+    Ok(edited.id)
 }

@@ -22,6 +22,7 @@ use super::errors::{short, words};
 use super::people::People;
 use crate::rest::Freshness;
 use crate::rest::changes::{Changes, checked};
+use crate::rest::objects::object_id;
 use crate::rest::order::sorted;
 
 /// How many commits are counted and looked through.
@@ -168,7 +169,7 @@ async fn holds(call: &Call<'_>, new: &NewCommit, commit: &CommitId) -> Result<bo
         let path = change.path.as_str();
         match &change.file {
             Some(file) => {
-                let id = contents::object_id("blob", &file.bytes, commit);
+                let id = object_id("blob", &file.bytes, commit.as_str());
                 expected.insert(path.to_owned(), (mode_of(file).to_owned(), id));
             }
             None => drop(expected.remove(path)),

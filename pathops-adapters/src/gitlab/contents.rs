@@ -12,12 +12,11 @@ use http::StatusCode;
 use pathops_core::adapter::{SourceFile, SourceTree};
 use pathops_core::{CommitId, Effect, ErrorKind, RepoPath, Result, TreeId};
 use serde::Deserialize;
-use sha1::{Digest as _, Sha1};
-use sha2::Sha256;
 
 use super::client::Call;
 use super::commits;
 use crate::rest::Freshness;
+use crate::rest::objects::{self, Listed};
 
 /// How much [`read_tree`] reads at most.
 const READ_LIMIT_BYTES: usize = 64 * 1024 * 1024;
@@ -77,35 +76,17 @@ pub(super) async fn listing(call: &Call<'_>, commit: &CommitId) -> Result<BTreeM
 /// The tree of a commit.
 pub(super) async fn root(call: &Call<'_>, commit: &CommitId) -> Result<TreeId> {
     let entries = list(call, commit, &RepoPath::root(), false).await?.unwrap_or_default();
-    tree_id(entries, commit)
+    tree_id(&entries, commit)
         .ok_or_else(|| call.error(ErrorKind::Invalid, "it holds a name that is no UTF-8, and so has no known tree"))
 }
 
 /// The id of the tree with these entries, by the digest that the commit has.
-fn tree_id(mut entries: Vec<Entry>, commit: &CommitId) -> Option<TreeId> {
-    // In Git's order a folder's name ends with a slash.
-    entries.sort_by_cached_key(|entry| if entry.is_folder() { format!("{}/", entry.name) } else { entry.name.clone() });
-    let mut bytes = Vec::new();
-    for Entry { id, name, mode, .. } in entries {
-        if name.contains(char::REPLACEMENT_CHARACTER) {
-            return None;
-        }
-        bytes.extend(format!("{} {name}\0", mode.trim_start_matches('0')).bytes());
-        for at in (0..id.len()).step_by(2) {
-            bytes.push(u8::from_str_radix(id.get(at..at.saturating_add(2))?, 16).ok()?);
-        }
+fn tree_id(entries: &[Entry], commit: &CommitId) -> Option<TreeId> {
+    if entries.iter().any(|entry| entry.name.contains(char::REPLACEMENT_CHARACTER)) {
+        return None;
     }
-    object_id("tree", &bytes, commit).parse().ok()
-}
-
-/// The id that Git gives to an object, by the digest that the commit has.
-pub(super) fn object_id(kind: &str, bytes: &[u8], commit: &CommitId) -> String {
-    let head = format!("{kind} {}\0", bytes.len());
-    let hex = |digest: &[u8]| digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    match commit.as_str().len() {
-        64 => hex(&Sha256::new().chain_update(head).chain_update(bytes).finalize()),
-        _ => hex(&Sha1::new().chain_update(head).chain_update(bytes).finalize()),
-    }
+    let listed = entries.iter().map(|Entry { mode, name, id, .. }| Listed { mode, name, id });
+    objects::tree_id(listed.collect(), commit.as_str())?.parse().ok()
 }
 
 /// A symbolic link is read as the path it leads to.
@@ -188,6 +169,7 @@ pub(super) async fn differences(call: &Call<'_>, old: Option<&CommitId>, new: &C
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rest::objects::object_id;
 
     fn entry(mode: &str, name: &str, id: &str) -> Entry {
         let kind = if mode == "040000" { "tree" } else { "blob" };
@@ -198,18 +180,15 @@ mod tests {
     #[test]
     fn objects_have_the_ids_that_git_gives_them() {
         let commit: CommitId = "0123456789".repeat(4).parse().unwrap();
-        assert_eq!(object_id("blob", b"a\n", &commit), "78981922613b2afb6025042ff6bd878ac1994e85");
-        let empty = tree_id(Vec::new(), &commit).unwrap();
+        assert_eq!(object_id("blob", b"a\n", commit.as_str()), "78981922613b2afb6025042ff6bd878ac1994e85");
+        let empty = tree_id(&[], &commit).unwrap();
         assert_eq!(empty.as_str(), "4b825dc642cb6eb9a060e54bf8d69288fbee4904");
         let wide: CommitId = "0123456789abcdef".repeat(4).parse().unwrap();
-        assert_eq!(
-            tree_id(Vec::new(), &wide).unwrap().as_str(),
-            "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
-        );
+        assert_eq!(tree_id(&[], &wide).unwrap().as_str(), "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321");
         let file = "78981922613b2afb6025042ff6bd878ac1994e85";
-        let all = vec![entry("040000", "a", empty.as_str()), entry("100644", "a.b", file), entry("100755", "a-b", file)];
-        assert_eq!(tree_id(all, &commit).unwrap().as_str(), EXPECTED);
-        assert_eq!(tree_id(vec![entry("100644", "n\u{fffd}me", file)], &commit), None);
+        let all = [entry("040000", "a", empty.as_str()), entry("100644", "a.b", file), entry("100755", "a-b", file)];
+        assert_eq!(tree_id(&all, &commit).unwrap().as_str(), EXPECTED);
+        assert_eq!(tree_id(&[entry("100644", "n\u{fffd}me", file)], &commit), None);
     }
 
     const EXPECTED: &str = "a9a2ba5eb4bfd01487775d4eea063108b828158d";

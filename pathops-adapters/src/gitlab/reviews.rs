@@ -12,7 +12,7 @@ use gitlab::api::common::SortOrder;
 use gitlab::api::projects::merge_requests::approvals::MergeRequestApprovals;
 use gitlab::api::projects::merge_requests::notes::{CreateMergeRequestNote, EditMergeRequestNote, MergeRequestNotes};
 use pathops_core::adapter::{Comment, Review, ReviewState};
-use pathops_core::{CommitId, ErrorKind, PullRequestNumber, Result, UnixMillis};
+use pathops_core::{CommitId, Digest, ErrorKind, PullRequestNumber, Result, UnixMillis};
 use serde::Deserialize;
 
 use super::client::Call;
@@ -143,24 +143,41 @@ pub(super) async fn put_comment(call: &Call<'_>, number: PullRequestNumber, mark
     let first = format!("<!-- pathops:{marker} -->");
     // Without what GitLab cuts off at its end, or it would not be the same when it is read back.
     let body = words::written(&format!("{first}\n{text}")).trim_end().to_owned();
+    let place = format!("{} {number} {marker}", call.repo);
+    let says = Digest::of(body.as_bytes());
+    // What it said last is read back: somebody may have changed it since.
+    if let Some((id, _)) = call.client.comments.get(&place).filter(|(_, said)| *said != says) {
+        match edit(call, number, id, &body).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => {} // Somebody deleted it.
+            Err(error) => return Err(error),
+            Ok(id) => {
+                call.client.comments.put(place, 1, (id, says));
+                return Ok(id);
+            }
+        }
+    }
     let (found, people) = (notes(call, number).await?, call.people().await?);
     // Whoever edits a note on the web pages may turn the ends of its lines into `\r\n`, which is an end for `lines` too.
     let begins = |note: &Note| !note.system && note.body.lines().next() == Some(first.as_str());
     let mine = found.into_iter().find(|note| people.is_me(note.author.as_ref()) && begins(note));
-    let written: Note = match mine {
-        Some(note) if note.body == body => return Ok(note.id),
-        Some(note) => {
-            let mut described = EditMergeRequestNote::builder();
-            described.project(call.project()).merge_request(number.0).note(note.id).body(body);
-            call.send(call.ask(described.build())?).await?
-        }
+    let id = match mine {
+        Some(note) if note.body == body => note.id,
+        Some(note) => edit(call, number, note.id, &body).await?,
         None => {
             let mut described = CreateMergeRequestNote::builder();
             described.project(call.project()).merge_request(number.0).body(body);
-            call.send(call.ask(described.build())?).await?
+            call.send::<Note>(call.ask(described.build())?).await?.id
         }
     };
-    Ok(written.id)
+    call.client.comments.put(place, 1, (id, says));
+    Ok(id)
+}
+
+async fn edit(call: &Call<'_>, number: PullRequestNumber, id: u64, body: &str) -> Result<u64> {
+    let mut described = EditMergeRequestNote::builder();
+    described.project(call.project()).merge_request(number.0).note(id).body(body);
+    let edited: Note = call.send(call.ask(described.build())?).await?;
+    Ok(edited.id)
 }
 
 #[cfg(test)]

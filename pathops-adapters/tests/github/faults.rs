@@ -42,6 +42,11 @@ impl Shop {
         Self { scm: github.scm(), github, fake, repo: REPO.parse().unwrap() }
     }
 
+    /// An adapter that has not seen what the other one did.
+    fn restarted(&self) -> Arc<dyn Scm> {
+        By::Token.github(&self.fake).scm()
+    }
+
     async fn head(&self, branch: &str) -> CommitId {
         self.scm.branch_head(&cx("read"), &self.repo, &branch.parse().unwrap()).await.unwrap().unwrap()
     }

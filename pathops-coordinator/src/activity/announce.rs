@@ -69,6 +69,10 @@ impl Services {
         let base = self.head(cx, repo, base).await?;
         // Each with a key of its own: a branch may be made at the same commit again after another one.
         let once = || cx.part(&format!("branch/{:032x}", self.ids.fresh()));
+        match self.scm.create_branch(&once(), repo, &branch, &base).await {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => return made.map(|()| Ground::Branch(base)),
+        }
         if let Some(tip) = self.scm.branch_head(cx, repo, &branch).await? {
             let first = self.first_commit(cx, repo, &branch, &tip).await?;
             let made_at = first.as_ref().map_or(&tip, |(parent, _)| parent);

@@ -27,13 +27,18 @@ impl Services {
         built: Option<&Built>,
     ) -> Result<Outcome> {
         let PullRequestRef { repo, number, branch, base, .. } = pull_request;
-        if let PullRequestState::Merged { by, .. } = self.scm.pull_request(cx, repo, *number).await?.state {
+        let now = self.scm.pull_request(cx, repo, *number).await?;
+        if let PullRequestState::Merged { by, .. } = &now.state {
             let error = Error::new(ErrorKind::Conflict, "stage an artifact").on(format!("{repo}{number}"));
-            return Err(error.because(merged_early(&by)));
+            return Err(error.because(merged_early(by)));
         }
         let before = self.before(cx, scope, repo, &self.head(cx, repo, base).await?, target).await?;
         let last_good = self.last_good(cx, scope).await?;
-        let head = self.head(cx, repo, branch).await?;
+        // Where a commit follows, it fails on a head that is not the branch's any more.
+        let head = match now.state {
+            PullRequestState::Open if built.is_some() => now.head,
+            _ => self.head(cx, repo, branch).await?,
+        };
         let Some(built) = built else { return Ok(Outcome::Staged { head, before, last_good }) };
         let path = target
             .path

@@ -35,7 +35,7 @@ use serde_json::{Value, json};
 pub use app::{ID as APP_ID, KEY as APP_KEY};
 pub use hosted::{Hosted, Merging, OUTSIDER, Pull};
 
-/// Calls in an hour.
+/// Calls in an hour, unless a test says otherwise.
 const LIMIT: u64 = 5000;
 /// What is below the server's address.
 const API: &str = "/api/v3";
@@ -67,8 +67,10 @@ pub struct State {
     pub renamed: HashMap<String, String>,
     /// Whose each credential is.
     pub tokens: HashMap<String, Who>,
-    calls: Vec<(Method, String, u16)>,
+    calls: Vec<Call>,
     faults: Vec<Fault>,
+    /// Calls in an hour.
+    pub limit: u64,
     /// Calls that are left in this hour.
     pub left: u64,
     /// Which hour that is.
@@ -76,6 +78,21 @@ pub struct State {
     /// How an exchange differed from the description.
     pub differences: Vec<String>,
     next: u64,
+}
+
+/// A call that was answered.
+#[derive(Debug)]
+struct Call {
+    method: Method,
+    path: String,
+    status: u16,
+    token: String,
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.method, self.path, self.status)
+    }
 }
 
 /// Who a token is of.
@@ -196,19 +213,21 @@ impl<C: Clock + Clone> Fake<C> {
         format!("http://127.0.0.1:{}", self.0.port)
     }
 
-    /// The calls since the last look, as `GET /path`.
+    /// The calls since the last look, as `GET /path 200`.
     pub fn taken(&self) -> Vec<String> {
-        std::mem::take(&mut self.state().calls)
-            .into_iter()
-            .map(|(method, path, status)| format!("{method} {path} {status}"))
-            .collect()
+        std::mem::take(&mut self.state().calls).iter().map(Call::to_string).collect()
+    }
+
+    /// The same, of one token; those of others are forgotten.
+    pub fn taken_by(&self, token: &str) -> Vec<String> {
+        std::mem::take(&mut self.state().calls).iter().filter(|call| call.token == token).map(Call::to_string).collect()
     }
 
     /// How many calls about a repository counted against the limit, since the last look.
     pub fn counted(&self, repo: &str) -> u64 {
         let about = format!("/repos/{repo}");
         let of = |path: &str| path.strip_prefix(&about).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        self.state().calls.iter().map(|(_, path, status)| u64::from(*status != 304 && of(path))).sum()
+        self.state().calls.iter().map(|call| u64::from(call.status != 304 && of(&call.path))).sum()
     }
 
     /// Lets the next such call go wrong.

@@ -66,7 +66,7 @@ async fn a_comparison_has_all_files(shop: Arc<Shop>) {
     let mut changes: Vec<_> = (0..350).map(|n| write(&format!("many/{n:03}.txt"), &n.to_string())).collect();
     changes.push(remove("src/a.txt"));
     let head = shop.commit("topic", changes).await.unwrap();
-    let files = shop.scm.compare(&cx("read"), &shop.repo, &base, &head).await.unwrap().files;
+    let files = shop.restarted().compare(&cx("read"), &shop.repo, &base, &head).await.unwrap().files;
     assert_eq!((files.len(), files.last().map(RepoPath::as_str)), (351, Some("src/a.txt")));
 }
 
@@ -82,10 +82,11 @@ async fn a_large_tree_is_read_folder_by_folder(shop: Arc<Shop>) {
     shop.branch("topic").await;
     let changes = (0..1100).map(|n| write(&format!("many/{}/{n}.txt", n % 7), "same")).collect();
     let head = shop.commit("topic", changes).await.unwrap();
-    let files = shop.scm.read_tree(&cx("read"), &shop.repo, &head, &RepoPath::root()).await.unwrap();
+    let scm = shop.restarted();
+    let files = scm.read_tree(&cx("read"), &shop.repo, &head, &RepoPath::root()).await.unwrap();
     assert_eq!(files.len(), 1102);
     assert!(files.keys().any(|path| path.as_str() == "src/a.txt"));
-    assert!(shop.scm.tree_at(&cx("read"), &shop.repo, &head, &"many/6".parse().unwrap()).await.unwrap().is_some());
+    assert!(scm.tree_at(&cx("read"), &shop.repo, &head, &"many/6".parse().unwrap()).await.unwrap().is_some());
 }
 
 async fn any_bytes_are_read_as_they_were_written(shop: Arc<Shop>) {
@@ -95,11 +96,12 @@ async fn any_bytes_are_read_as_they_were_written(shop: Arc<Shop>) {
     let path = |n: usize| format!("some folder/n\u{e4}me #{n} 100%.bin");
     let changes = contents.iter().enumerate().map(|(n, content)| bytes(&path(n), content)).collect();
     let head = shop.commit("topic", changes).await.unwrap();
+    let scm = shop.restarted();
     for (n, content) in contents.iter().enumerate() {
-        let read = shop.scm.read_file(&cx("read"), &shop.repo, &head, &path(n).parse().unwrap()).await.unwrap();
+        let read = scm.read_file(&cx("read"), &shop.repo, &head, &path(n).parse().unwrap()).await.unwrap();
         assert_eq!(read.as_deref(), Some(*content), "{n}");
     }
-    let tree = shop.scm.read_tree(&cx("read"), &shop.repo, &head, &"some folder".parse().unwrap()).await.unwrap();
+    let tree = scm.read_tree(&cx("read"), &shop.repo, &head, &"some folder".parse().unwrap()).await.unwrap();
     let read: BTreeSet<_> = tree.values().map(|file| file.bytes.as_slice()).collect();
     assert_eq!(read, contents.into_iter().collect());
 }
@@ -116,6 +118,6 @@ async fn a_file_is_not_put_in_a_folders_place(shop: Arc<Shop>) {
     let swapped =
         vec![remove("src/a.txt"), write("src", "a file now"), remove("README.md"), write("README.md/deeper", "a folder now")];
     let head = shop.commit("topic", swapped).await.unwrap();
-    let tree = shop.scm.read_tree(&cx("read"), &shop.repo, &head, &RepoPath::root()).await.unwrap();
+    let tree = shop.restarted().read_tree(&cx("read"), &shop.repo, &head, &RepoPath::root()).await.unwrap();
     assert_eq!(tree.keys().map(RepoPath::as_str).collect::<Vec<_>>(), ["README.md/deeper", "src"]);
 }

@@ -67,7 +67,7 @@ impl Hosted {
                 "assignees": pull.assigned.iter().map(|login| account(login)).collect::<Vec<_>>(),
                 "node_id": format!("PR_{}_{}", self.id, pull.number),
                 "html_url": format!("https://github.invalid/{}/pull/{}", self.name, pull.number),
-                "author_association": "MEMBER", "auto_merge": null,
+                "author_association": "MEMBER", "auto_merge": null, "comments": pull.comments.len(),
             }),
         );
         shape["base"] = side(&pull.base, &base, Some(repo));

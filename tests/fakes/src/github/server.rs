@@ -13,7 +13,7 @@ use pathops_core::adapter::Clock;
 use pathops_core::{Digest, UnixMillis};
 use serde_json::{Value, json};
 
-use super::{API, Asked, Description, Fake, Fault, LIMIT, Reply, Shared, State, Wrong};
+use super::{API, Asked, Call, Description, Fake, Fault, LIMIT, Reply, Shared, State, Wrong};
 
 impl<C: Clock + Clone> Fake<C> {
     /// A server without repositories. Each exchange is held against the description.
@@ -26,6 +26,7 @@ impl<C: Clock + Clone> Fake<C> {
             tokens: Default::default(),
             calls: Vec::new(),
             faults: Vec::new(),
+            limit: LIMIT,
             left: LIMIT,
             hour: hour(clock.now()),
             differences: Vec::new(),
@@ -73,7 +74,7 @@ impl<C: Clock + Clone> Fake<C> {
         match fault.map(|at| state.faults.remove(at).what) {
             Some(Wrong::LoseRequest) => return Err(lost()),
             Some(Wrong::Answer(status, headers, message)) => {
-                state.calls.push((asked.method.clone(), asked.path.clone(), status));
+                state.calls.push(asked.answered(status));
                 let mut response = respond(status, json!({ "message": message }).to_string().into_bytes());
                 for (name, value) in headers {
                     response.headers_mut().insert(name, value.parse().unwrap());
@@ -85,7 +86,7 @@ impl<C: Clock + Clone> Fake<C> {
             Some(Wrong::First(happens)) => happens(&mut state),
         }
         let response = self.limited(&mut state, &asked);
-        state.calls.push((asked.method.clone(), asked.path.clone(), response.status().as_u16()));
+        state.calls.push(asked.answered(response.status().as_u16()));
         if lose { Err(lost()) } else { Ok(response) }
     }
 
@@ -99,7 +100,7 @@ impl<C: Clock + Clone> Fake<C> {
 
     fn limited(&self, state: &mut State, asked: &Asked) -> Response<Full<Bytes>> {
         if state.hour != hour(asked.at) {
-            (state.hour, state.left) = (hour(asked.at), LIMIT);
+            (state.hour, state.left) = (hour(asked.at), state.limit);
         }
         let reset = (state.hour + 1) * 3600;
         let mut response = if state.left == 0 {
@@ -111,8 +112,11 @@ impl<C: Clock + Clone> Fake<C> {
         if response.status() != 304 {
             state.left = state.left.saturating_sub(1);
         }
-        let counts =
-            [("x-ratelimit-limit", LIMIT), ("x-ratelimit-remaining", state.left), ("x-ratelimit-reset", reset.unsigned_abs())];
+        let counts = [
+            ("x-ratelimit-limit", state.limit),
+            ("x-ratelimit-remaining", state.left),
+            ("x-ratelimit-reset", reset.unsigned_abs()),
+        ];
         for (name, count) in counts {
             response.headers_mut().insert(name, count.into());
         }
@@ -157,6 +161,12 @@ impl<C: Clock + Clone> Fake<C> {
             response.headers_mut().insert("link", link.parse().unwrap());
         }
         if asked.method == Method::GET && status == 200 { tagged(asked, response, &bytes) } else { response }
+    }
+}
+
+impl Asked {
+    fn answered(&self, status: u16) -> Call {
+        Call { method: self.method.clone(), path: self.path.clone(), status, token: self.token.clone() }
     }
 }
 
