@@ -81,11 +81,8 @@ mod contents;
 mod errors;
 mod graphql;
 mod merge;
-<<<<<<< HEAD
 mod meta;
-=======
 mod objects;
->>>>>>> w-calls
 mod people;
 mod protection;
 mod pull_requests;
