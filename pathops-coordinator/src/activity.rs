@@ -44,7 +44,6 @@ use pathops_evidence::redact::Redactor;
 use pathops_evidence::retention::SealedBlobs;
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
-use crate::activity::facts::LastDeclared;
 use crate::activity::redaction::PayloadRedaction;
 use crate::bells::Bells;
 use crate::change_set::{ChangeSet, Command, Limits, Outcome, State};
@@ -116,7 +115,6 @@ pub(crate) struct Services {
     pub(crate) pace: Pace,
     /// Rings where a deployment may have got further that is waited for.
     pub(crate) deployments: Bells<(UnitId, EnvironmentId)>,
-    pub(crate) last_declared: LastDeclared,
     pub(crate) limits: Limits,
     pub(crate) budgets: Arc<RetryBudgets>,
 }

@@ -16,7 +16,6 @@ use pathops_evidence::redact::{Personal, Redactor, RedactorBuilder, RulesError};
 use pathops_evidence::retention::SealedBlobs;
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
-use crate::activity::facts::LastDeclared;
 use crate::activity::redaction::PayloadRedaction;
 use crate::activity::{Pace, Services};
 use crate::bells::Bells;
@@ -283,7 +282,6 @@ impl Builder {
             labels: !self.unlabelled,
             pace: self.pace,
             deployments: Bells::default(),
-            last_declared: LastDeclared::default(),
             limits: self.limits,
             budgets: self.retry_budgets.unwrap_or_default(),
         });

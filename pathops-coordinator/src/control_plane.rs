@@ -10,7 +10,7 @@ use pathops_core::flow::{Engine, Machine as _, Machines};
 use pathops_core::project::{FeatureRequest, Project};
 use pathops_core::{ChangeSetId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, RepoId, Result, RunId};
 
-use crate::activity::Services;
+use crate::activity::{Services, facts::read_project};
 use crate::builder::Builder;
 use crate::change_set::{ChangeSet, Start, State};
 use crate::doubt::Doubts;
@@ -45,8 +45,8 @@ impl ControlPlane {
     /// # Errors
     /// `Invalid` with every finding where the meta repository has mistakes; what the Git host answers.
     pub async fn project(&self) -> Result<Project> {
-        let (services, cx) = (&*self.services, &context("project"));
-        with_retry(&*services.clock, || Box::pin(services.read_project(cx, &self.meta_repo))).await
+        let (scm, cx) = (&*self.services.scm, &context("project"));
+        with_retry(&*self.services.clock, || Box::pin(read_project(scm, cx, &self.meta_repo, &self.services.languages))).await
     }
 
     /// Plans a feature and makes its change set, which [`ControlPlane::run`] then takes to production. The same key

@@ -1,13 +1,12 @@
 //! Who may do what, and what people do to the rules while changes are under way: on the whole control plane in memory.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use pathops_coordinator::change_set::{End, Role, State};
 use pathops_coordinator::{InProduction, POLICY_CONTEXT};
 use pathops_core::adapter::*;
 use pathops_core::evidence::{Approval, Envelope, InDoubt, Incident, Predicate as _, VerificationSummary};
-use pathops_core::memory::{Faults, MemoryJournal};
+use pathops_core::memory::MemoryJournal;
 use pathops_core::policy::{PROMOTION_CONTEXT, Verdict};
 use pathops_core::{Digest, ErrorKind, OpContext, Principal, PullRequestNumber, RepoPath, UnixMillis};
 use serde_json::{Value, json};
@@ -84,23 +83,6 @@ pub(crate) fn file(world: &World, path: &str) -> Option<String> {
     let head = wait(scm.branch_head(&cx(), &meta, &"main".parse().unwrap())).unwrap().unwrap();
     let bytes = wait(scm.read_file(&cx(), &meta, &head, &path.parse().unwrap())).unwrap();
     bytes.map(|bytes| String::from_utf8(bytes).unwrap())
-}
-
-/// Once for each commit of the meta repository, and never the one before.
-#[test]
-fn what_was_declared_is_read_once() {
-    let world = World::new(MemoryJournal::new());
-    let faults = Arc::new(Faults::new(1, Arc::new(world.clock.clone())));
-    let plane = world.through(&faults).plane();
-    let read = || {
-        let before = faults.calls();
-        (wait(plane.project()).unwrap().policy.digest(), faults.calls() - before)
-    };
-    let (first, again) = (read(), read());
-    assert_eq!((again.0, again.1), (first.0, 1), "only where the branch is");
-    declare(&world, "main", "policy.yaml", &policy(&world).replace("604800", "604799"));
-    let changed = read();
-    assert!(changed.0 != first.0 && changed.1 > 1, "{changed:?}");
 }
 
 #[test]

@@ -1,19 +1,19 @@
 //! Gathering facts for a decision: everything is read back, nothing is remembered.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use futures_util::FutureExt as _;
 use pathops_core::adapter::{Comparison, Scm, SourceFile, SourceTree, SubjectDigest};
 use pathops_core::evidence::{Envelope, TrustRoot};
 use pathops_core::flow::Machine as _;
-use pathops_core::policy::{Authoring, EvidenceFact, Finding, GitState, Policy, Proposal, ReadAt, Readings, VerifiedFacts};
+use pathops_core::policy::{
+    Authoring, EvidenceFact, Finding, GitState, Languages, Policy, Proposal, ReadAt, Readings, VerifiedFacts,
+};
 use pathops_core::project::{EnvironmentTarget, Identities, Project, Unit, load_with};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry, RunId};
 use pathops_evidence::EvidenceRecord;
 
-use crate::activity::announce::change_sets_of;
+use crate::activity::announce::{SOURCE_BRANCH, change_sets_of};
 use crate::activity::promote::Candidate;
 use crate::activity::{Services, at_once};
 use crate::change_set::{ChangeSet, Combination, PullRequestRef, Role, Scope};
@@ -34,9 +34,9 @@ impl Services {
         combination: &Combination,
         production: Option<&Candidate<'_>>,
     ) -> Result<(Policy, VerifiedFacts)> {
-        let (repo, at) = (&scope.meta_repo, self.clock.now());
+        let (scm, repo, at) = (&*self.scm, &scope.meta_repo, self.clock.now());
         let meta = self.main(cx, repo).await.map_err(broken)?;
-        let (_, project) = self.read_declared(cx, repo, &meta).await.map_err(broken)?;
+        let (_, project) = read_declared(scm, cx, repo, &self.languages, &meta).await.map_err(broken)?;
         let mut unit = project.units.get(&scope.unit.id).cloned().ok_or_else(|| {
             Error::new(ErrorKind::Denied, "decide about a promotion")
                 .on(&scope.unit.id)
@@ -372,52 +372,30 @@ pub(crate) const DECLARATIONS: [&str; 13] = [
     "retention.yaml",
 ];
 
-/// What was declared at the commit of a meta repository that was read last: it is looked at by everybody, and never changes.
-#[derive(Default)]
-pub(crate) struct LastDeclared(Mutex<Option<(RepoId, CommitId, SourceTree, Project)>>);
-
-impl LastDeclared {
-    fn at(&self, meta_repo: &RepoId, commit: &CommitId) -> Option<(SourceTree, Project)> {
-        let last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, _, files, project) = last.as_ref().filter(|(repo, at, ..)| (repo, at) == (meta_repo, commit))?;
-        Some((files.clone(), project.clone()))
-    }
-
-    fn keep(&self, meta_repo: &RepoId, commit: &CommitId, files: &SourceTree, project: &Project) {
-        let read = (meta_repo.clone(), commit.clone(), files.clone(), project.clone());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
-    }
+/// The project as its meta repository declares it now.
+pub(crate) async fn read_project(scm: &dyn Scm, cx: &OpContext, meta_repo: &RepoId, languages: &Languages) -> Result<Project> {
+    let wrong = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, READ).on(meta_repo).because(why);
+    let branch = SOURCE_BRANCH.parse().map_err(|error| wrong(&error))?;
+    let head = scm.branch_head(cx, meta_repo, &branch).await?;
+    let none = || Error::new(ErrorKind::NotFound, READ).on(meta_repo).because(format!("it has no branch `{branch}`"));
+    let head = head.ok_or_else(none)?;
+    read_declared(scm, cx, meta_repo, languages, &head).await.map(|(_, project)| project)
 }
 
-impl fmt::Debug for LastDeclared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LastDeclared")
-    }
-}
+const READ: &str = "read the project";
 
-impl Services {
-    /// The project as its meta repository declares it now.
-    pub(crate) async fn read_project(&self, cx: &OpContext, meta_repo: &RepoId) -> Result<Project> {
-        let head = self.main(cx, meta_repo).await?;
-        self.read_declared(cx, meta_repo, &head).await.map(|(_, project)| project)
-    }
-
-    /// The project as its meta repository declares it at a commit, with the files that do.
-    pub(crate) async fn read_declared(
-        &self,
-        cx: &OpContext,
-        meta_repo: &RepoId,
-        commit: &CommitId,
-    ) -> Result<(SourceTree, Project)> {
-        if let Some(declared) = self.last_declared.at(meta_repo, commit) {
-            return Ok(declared);
-        }
-        let wrong = |why: &dyn fmt::Display| Error::new(ErrorKind::Invalid, "read the project").on(meta_repo).because(why);
-        let files = read_declarations(&*self.scm, cx, meta_repo, commit, &DECLARATIONS).await?;
-        let project = load_with(&files, meta_repo.clone(), &self.languages).map_err(|findings| wrong(&findings))?;
-        self.last_declared.keep(meta_repo, commit, &files, &project);
-        Ok((files, project))
-    }
+/// The project as its meta repository declares it at a commit, with the files that do.
+pub(crate) async fn read_declared(
+    scm: &dyn Scm,
+    cx: &OpContext,
+    meta_repo: &RepoId,
+    languages: &Languages,
+    commit: &CommitId,
+) -> Result<(SourceTree, Project)> {
+    let wrong = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, READ).on(meta_repo).because(why);
+    let files = read_declarations(scm, cx, meta_repo, commit, &DECLARATIONS).await?;
+    let project = load_with(&files, meta_repo.clone(), languages).map_err(|findings| wrong(&findings))?;
+    Ok((files, project))
 }
 
 /// The files with these names, and those in the folders with these names, that are there at a commit.

@@ -11,6 +11,7 @@ use pathops_evidence::{Collection, Draft, ENVELOPE_MEDIA_TYPE};
 
 use crate::activity::Services;
 use crate::activity::expect::{Asked, POLICY, answers, approval_of, incident_of};
+use crate::activity::facts::read_project;
 use crate::change_set::{Command, PullRequestRef, Scope};
 
 /// The project as it is now, or why it cannot be read.
@@ -30,7 +31,7 @@ pub(super) fn keeping(declared: &Declared, collected: UnixMillis) -> Keeping {
 impl Services {
     /// The project as it is now; the reason, where it cannot be read: a snapshot does not wait for that.
     pub(super) async fn declared(&self, cx: &OpContext, scope: &Scope) -> Declared {
-        let project = self.read_project(cx, &scope.meta_repo).await;
+        let project = read_project(&*self.scm, cx, &scope.meta_repo, &self.languages).await;
         project.map_err(|error| self.redactor.redact_text(&error.to_string()))
     }
 

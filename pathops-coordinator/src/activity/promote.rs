@@ -14,6 +14,7 @@ use pathops_core::{
 use crate::activity::Services;
 use crate::activity::announce::{Ground, Opening, message};
 use crate::activity::collect::about;
+use crate::activity::facts::read_project;
 use crate::activity::prove::unproved;
 use crate::change_set::{Combination, Command, Decided, Outcome, Passed, PullRequestRef, Role, Scope, title};
 use crate::desired_state::promotion;
@@ -83,7 +84,7 @@ impl Services {
         let (verb, decision, policy) = match decided {
             Some(decided) => ("Promote", decided.decision.to_markdown(), decided.decision.policy),
             None => {
-                let project = self.read_project(cx, &scope.meta_repo).await?;
+                let project = read_project(&*self.scm, cx, &scope.meta_repo, &self.languages).await?;
                 let why = "This is what was there before: the way back.\n";
                 ("Restore", why.to_owned(), project.policy.digest())
             }

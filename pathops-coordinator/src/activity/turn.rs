@@ -9,7 +9,7 @@ use pathops_core::policy::Supersession;
 use pathops_core::project::{FeatureRequest, Project};
 use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, RepoId, Result};
 
-use crate::activity::facts::broken;
+use crate::activity::facts::{broken, read_project};
 use crate::activity::{Services, says_nothing};
 use crate::change_set::{Ahead, Carried, ChangeSet, Command, Outcome, Start, State, Told, Turn};
 use crate::control_plane::{decode_state, encode, run_id};
@@ -125,7 +125,7 @@ impl Services {
     }
 
     async fn project_for(&self, cx: &OpContext, meta_repo: &RepoId, wanted: &Wanted) -> Result<Project> {
-        let project = self.read_project(cx, meta_repo).await?;
+        let project = read_project(&*self.scm, cx, meta_repo, &self.languages).await?;
         // The way back is decided by whatever policy there is.
         let forwards = wanted.request.changes.iter().filter(|_| wanted.take_back.is_none());
         let units = forwards.filter_map(|change| project.units.get(&change.unit));
