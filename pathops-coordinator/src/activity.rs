@@ -14,6 +14,7 @@ pub(crate) mod incident;
 mod looks;
 mod merge;
 mod notify;
+pub(crate) mod project;
 pub(crate) mod promote;
 mod prove;
 pub(crate) mod record;
@@ -36,15 +37,19 @@ use pathops_core::evidence::TrustRoot;
 use pathops_core::flow::{Engine, Performer};
 use pathops_core::policy::{Languages, Policy};
 use pathops_core::project::Unit;
-use pathops_core::{BranchName, EnvironmentId, Error, ErrorKind, OpContext, RepoId, Result, Retry, UnitId, UnixMillis};
+use pathops_core::{
+    BranchName, EnvironmentId, Error, ErrorKind, OpContext, PullRequestNumber, RepoId, Result, Retry, UnitId, UnixMillis,
+};
 use pathops_evidence::ledger::Ledger;
 use pathops_evidence::redact::Redactor;
 use pathops_evidence::retention::SealedBlobs;
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
+use crate::activity::looks::Looks;
+use crate::activity::project::LastRead;
 use crate::activity::redaction::PayloadRedaction;
 use crate::bells::Bells;
-use crate::change_set::{ChangeSet, Command, Limits, Outcome};
+use crate::change_set::{ChangeSet, Command, Limits, Outcome, PullRequestRef};
 use crate::retry::with_retry;
 
 /// The part of an operation that collects a snapshot.
@@ -105,11 +110,15 @@ pub(crate) struct Services {
     pub(crate) streams: Streams,
     pub(crate) collect_limits: CollectLimits,
     pub(crate) languages: Languages,
+    /// The project as it was read last.
+    pub(crate) last_read: LastRead,
     /// How many approvals a policy has to ask for with its own check; `None` where it may leave that out.
     pub(crate) needs_policy_check: Option<u32>,
     pub(crate) pace: Pace,
     /// Rings where a deployment may have got further that is waited for.
     pub(crate) deployments: Bells<(UnitId, EnvironmentId)>,
+    /// The same of a pull request.
+    pub(crate) pull_requests: Bells<(RepoId, PullRequestNumber)>,
     pub(crate) limits: Limits,
 }
 
@@ -124,10 +133,31 @@ impl Services {
     async fn poll_until<'c, T>(
         &self,
         until: Option<UnixMillis>,
+        look: impl FnMut() -> BoxFuture<'c, Result<Option<T>>> + Send,
+    ) -> Result<Option<T>> {
+        self.look_until(Looks::by_the_pace(self), until, look).await
+    }
+
+    /// The same of a pull request. A hint that it was approved or merged, or that it moved in another way, makes this look at once, and is
+    /// believed nothing else.
+    async fn poll_pull_request<'c, T>(
+        &self,
+        PullRequestRef { repo, number, .. }: &PullRequestRef,
+        until: Option<UnixMillis>,
+        look: impl FnMut() -> BoxFuture<'c, Result<Option<T>>> + Send,
+    ) -> Result<Option<T>> {
+        let hints = self.pull_requests.of(&(repo.clone(), *number));
+        self.look_until(Looks::hinted(self, hints), until, look).await
+    }
+
+    async fn look_until<'c, K: Ord + Send + Sync, T>(
+        &self,
+        mut looks: Looks<'_, K>,
+        until: Option<UnixMillis>,
         mut look: impl FnMut() -> BoxFuture<'c, Result<Option<T>>> + Send,
     ) -> Result<Option<T>> {
-        let mut wait = self.pace.shortest;
         loop {
+            looks.begin();
             // An answer that was there in time is one, however long the look takes.
             let asked = self.clock.now();
             match look().await {
@@ -137,8 +167,7 @@ impl Services {
                 Err(error) if error.retry() == Retry::Never => return Err(error),
                 Err(error) => tracing::info!(error = %error, "looking again"),
             }
-            self.clock.sleep(wait).await;
-            wait = (wait * 2).min(self.pace.longest);
+            looks.next().await;
         }
     }
 

@@ -25,7 +25,7 @@ impl Services {
         until: Option<UnixMillis>,
     ) -> Result<Outcome> {
         let PullRequestRef { repo, number, head, .. } = pull_request;
-        let merged = self.poll_until(until, || {
+        let merged = self.poll_pull_request(pull_request, until, || {
             Box::pin(async move {
                 let now = self.scm.pull_request(cx, repo, *number).await?;
                 let read = Some(Change::prove(repo, &now).into());
