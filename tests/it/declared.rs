@@ -50,7 +50,7 @@ fn what_is_declared_is_read_again_only_where_it_has_changed() {
 
     declare(&host.world, "main", "change-sets/one.json", "{}");
     assert_eq!(host.reads(look), (0, files), "what lies beside is not declared");
-    declare(&host.world, "main", "stops/all.txt", "no sheet");
+    declare(&host.world, "main", "stops/.gitkeep", "");
     assert_eq!(host.reads(look).0, 1, "a folder that was not there");
 
     let app = crate::governance::file(&host.world, "apps/orders.yaml").unwrap();
