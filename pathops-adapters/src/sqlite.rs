@@ -117,13 +117,13 @@ impl Journal for SqliteJournal {
     }
 
     async fn acquire(&self, _: &OpContext, name: &str, owner: &str, now: UnixMillis, ttl: Duration) -> Result<Option<Lease>> {
-        let mut transaction = self.database.begin("take a lease", name).await?;
+        let mut transaction = self.database.join("take a lease", name).await?;
         let lease = lease::acquire(&mut transaction, name, owner, now, ttl).await;
         transaction.finish(lease).await
     }
 
     async fn release(&self, _: &OpContext, lease: &Lease) -> Result<()> {
-        let mut transaction = self.database.begin("give a lease back", &lease.name).await?;
+        let mut transaction = self.database.join("give a lease back", &lease.name).await?;
         let released = lease::release(&mut transaction, lease).await;
         self.wake(transaction.finish(released).await)
     }
