@@ -1,7 +1,6 @@
 //! A project of many apps in memory: what is around a host, which is itself as it would be, on SQLite and the clock of this machine.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,9 +147,8 @@ pub(crate) fn meta(apps: usize) -> SourceTree {
         ("policy.yaml", format!("{}{POLICY}", head("Policy", "shop"))),
     ]);
     for app in 0..apps {
-        let mut text = head("App", &app_name(app));
-        let _ = write!(text, "{APP}");
-        files.extend(tree([(&*format!("apps/{}.yaml", app_name(app)), text)]));
+        let (file, text) = (format!("apps/{}.yaml", app_name(app)), head("App", &app_name(app)) + APP);
+        files.extend(tree([(file.as_str(), text)]));
     }
     files
 }
