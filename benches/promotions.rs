@@ -15,6 +15,7 @@
 mod world;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,9 @@ const MEMORY: u64 = 500;
 
 /// Approvals in a second.
 const APPROVALS: u32 = 50;
+
+/// After this it is given up.
+const PATIENCE: Duration = Duration::from_secs(900);
 
 type PullRequest = (RepoId, PullRequestNumber);
 
@@ -81,7 +85,9 @@ impl Desk {
 
     /// People see to the sources until so many change sets wait for their approval into production.
     async fn until_waiting(&self, many: usize, forge: &MemoryForge, plane: &ControlPlane) {
+        let begun = Instant::now();
         loop {
+            assert!(begun.elapsed() < PATIENCE, "{} came to wait for people", self.said().waiting.len());
             let reviews = std::mem::take(&mut self.said().reviews);
             for ((repo, number), head) in reviews {
                 let bob = forge.person("bob".parse().expect("a name"));
@@ -130,9 +136,15 @@ async fn measured(apps: usize, promotions: usize) -> Vec<String> {
     let around = resident("VmRSS:");
     let journal = SqliteJournal::open(folder.path().join("journal.db")).await.expect("a journal");
     let plane = Arc::new(world.plane(journal, desk.observer()));
-    let driving = tokio::spawn({
-        let plane = plane.clone();
-        async move { plane.run(std::future::pending()).await }
+    let (over, host) = (Arc::new(AtomicBool::new(false)), tokio::runtime::Handle::current());
+    let driving = std::thread::spawn({
+        let (plane, over) = (plane.clone(), over.clone());
+        let until_over = async move {
+            while !over.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        move || host.block_on(plane.run(until_over)).expect("it drives them")
     });
     let begun = Instant::now();
     for app in 0..promotions {
@@ -152,9 +164,11 @@ async fn measured(apps: usize, promotions: usize) -> Vec<String> {
         assert!(plane.pull_request_moved(&repo, number), "it waits for people");
     }
     while desk.said().decided.len() < promotions {
+        assert!(!driving.is_finished() && begun.elapsed() < PATIENCE, "{} are decided", desk.said().decided.len());
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    driving.abort();
+    over.store(true, Ordering::Relaxed);
+    driving.join().expect("it ends");
     let decided = std::mem::take(&mut desk.said().decided);
     let since = |(of, at): (&PullRequest, &Instant)| decided.get(of).map(|then| then.duration_since(*at));
     let mut took: Vec<_> = approved.iter().filter_map(since).collect();
