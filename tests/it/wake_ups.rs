@@ -193,8 +193,8 @@ fn where_nobody_waits_nothing_happens() {
 impl Woken {
     /// A webhook tells of a pull request of `orders` into production.
     fn told_of(&self, repo: &str, number: PullRequestNumber) {
-        let (source, hint) = ("github".parse().unwrap(), |text: &str| HintText::new(text));
-        let hint = Hint::PullRequest { repo: hint(repo), number, action: hint("whatever"), head: None };
+        let source = "github".parse().unwrap();
+        let hint = Hint::PullRequest { repo: HintText::new(repo), number, action: HintText::new("whatever"), head: None };
         let (key, lane) = (DeliveryKey::of(b"1"), Lane::of("github", repo));
         let delivery = StoredDelivery {
             number: DeliveryNumber(1),
