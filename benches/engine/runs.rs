@@ -84,6 +84,7 @@ pub(crate) struct Stamps(Arc<Mutex<Stamped>>);
 struct Stamped {
     sent: BTreeMap<u32, Instant>,
     taken: Vec<Duration>,
+    waiting: u32,
 }
 
 impl Stamps {
@@ -93,6 +94,11 @@ impl Stamps {
 
     pub(crate) fn taken(&self) -> Vec<Duration> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).taken.clone()
+    }
+
+    /// How many have begun to wait for what never comes.
+    pub(crate) fn waiting(&self) -> u32 {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).waiting
     }
 }
 
@@ -107,7 +113,10 @@ impl Performer<Beats> for Beating {
                 let sent = stamps.sent.remove(&signal);
                 stamps.taken.extend(sent.map(|sent| sent.elapsed()));
             }
-            None if self.1 => std::future::pending().await,
+            None if self.1 => {
+                self.0.0.lock().unwrap_or_else(PoisonError::into_inner).waiting += 1;
+                std::future::pending().await
+            }
             None => {}
         }
         Ok(())

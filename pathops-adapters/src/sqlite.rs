@@ -15,6 +15,7 @@
 //! The file is `path`; SQLite keeps `path-wal` and `path-shm` beside it, and the lock is `path.lock`. They belong together: copy a file with SQLite's own backup, not one by one while it is open. It must lie on a disk of this machine;
 //! locks on network file systems cannot be trusted.
 
+mod append;
 mod archive;
 mod database;
 mod error;
@@ -38,6 +39,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::call::Store;
+use append::Appends;
 use database::{Database, Format};
 use error::classify;
 pub use evidence_draft::SqliteEvidenceDraft;
@@ -77,6 +79,7 @@ const FORMAT: Format = Format {
 #[derive(Debug)]
 pub struct SqliteJournal {
     database: Database,
+    appends: Appends,
     wakes: Notify,
 }
 
@@ -90,7 +93,8 @@ impl SqliteJournal {
     /// `Invalid` where it holds another program's tables; `Unsupported` where a newer version of this adapter wrote
     /// it; `NotFound` where the folder is missing; `Denied`, `StorageFull`.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self { database: Database::open(path.as_ref(), &FORMAT).await?, wakes: Notify::new() })
+        let database = Database::open(path.as_ref(), &FORMAT).await?;
+        Ok(Self { database, appends: Appends::default(), wakes: Notify::new() })
     }
 
     /// Wakes those who wait for runs, in this process, which is the only one.
@@ -113,13 +117,13 @@ impl Journal for SqliteJournal {
     }
 
     async fn acquire(&self, _: &OpContext, name: &str, owner: &str, now: UnixMillis, ttl: Duration) -> Result<Option<Lease>> {
-        let mut transaction = self.database.begin("take a lease", name).await?;
+        let mut transaction = self.database.join("take a lease", name).await?;
         let lease = lease::acquire(&mut transaction, name, owner, now, ttl).await;
         transaction.finish(lease).await
     }
 
     async fn release(&self, _: &OpContext, lease: &Lease) -> Result<()> {
-        let mut transaction = self.database.begin("give a lease back", &lease.name).await?;
+        let mut transaction = self.database.join("give a lease back", &lease.name).await?;
         let released = lease::release(&mut transaction, lease).await;
         self.wake(transaction.finish(released).await)
     }
@@ -167,9 +171,7 @@ impl Journal for SqliteJournal {
     }
 
     async fn append(&self, _: &OpContext, lease: &Lease, run: &RunId, expected: Seq, transition: &Transition) -> Result<Seq> {
-        let mut transaction = self.database.single("append to a run", run).await?;
-        let seq = write::append(&mut transaction, lease, run, expected, transition).await;
-        transaction.finish(seq).await
+        self.appends.append(&self.database, lease, run, expected, transition).await
     }
 
     async fn load(&self, _: &OpContext, run: &RunId) -> Result<Option<Run>> {

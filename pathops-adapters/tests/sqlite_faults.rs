@@ -346,16 +346,34 @@ fn commits(path: &Path) -> usize {
 async fn calls_that_come_at_once_share_a_commit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
-    let (journal, lease, runs) = with_runs(&path, 16).await;
+    // More than one statement takes.
+    let (journal, lease, runs) = with_runs(&path, 34).await;
     let before = commits(&path);
     let all: Vec<_> = runs.iter().map(|run| (run.clone(), Seq(1))).collect();
     assert!(append_to_all(&journal, &lease, &all).await.into_iter().all(|seq| seq.unwrap() == Seq(2)));
     // Whoever is first may be gone before the others come.
     let made = commits(&path) - before;
-    assert!((1..=2).contains(&made), "{made} commits of 16 calls");
+    assert!((2..=3).contains(&made), "{made} commits of 34 calls");
     let mut raw = raw(&path).await;
     let stored: i64 = sqlx::query_scalar("SELECT count(*) FROM entries WHERE seq = 2").fetch_one(&mut raw).await.unwrap();
-    assert_eq!(stored, 16, "what is acknowledged is there for others too");
+    assert_eq!(stored, 34, "what is acknowledged is there for others too");
+}
+
+/// It stands in line, and nobody waits for it any more: those behind it do not add it with theirs.
+#[tokio::test]
+async fn one_that_is_dropped_in_line_is_not_added_by_those_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, lease, runs) = with_runs(&folder.path().join("journal.db"), 3).await;
+    let (cx, next) = (cx(), transition(2));
+    let append = |run| journal.append(&cx, &lease, run, Seq(1), &next);
+    let (mut first, mut dropped, last) = (append(&runs[0]), append(&runs[1]), append(&runs[2]));
+    for call in [&mut first, &mut dropped] {
+        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    drop(dropped);
+    let (first, last) = futures_util::future::join(first, last).await;
+    assert_eq!((first.unwrap(), last.unwrap()), (Seq(2), Seq(2)));
+    assert_eq!(journal.load(&cx, &runs[1]).await.unwrap().unwrap().seq, Seq(1));
 }
 
 /// It closes what is not open, which is found when a part of it is written.

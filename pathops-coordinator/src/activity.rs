@@ -11,11 +11,12 @@ mod expect;
 pub(crate) mod facts;
 mod governance;
 pub(crate) mod incident;
-mod late;
 mod labels;
+mod late;
 mod looks;
 mod merge;
 mod notify;
+pub(crate) mod project;
 pub(crate) mod promote;
 mod prove;
 pub(crate) mod record;
@@ -38,15 +39,19 @@ use pathops_core::evidence::TrustRoot;
 use pathops_core::flow::{Engine, Performer};
 use pathops_core::policy::{Languages, Policy};
 use pathops_core::project::Unit;
-use pathops_core::{BranchName, EnvironmentId, Error, ErrorKind, OpContext, RepoId, Result, Retry, UnitId, UnixMillis};
+use pathops_core::{
+    BranchName, EnvironmentId, Error, ErrorKind, OpContext, PullRequestNumber, RepoId, Result, Retry, UnitId, UnixMillis,
+};
 use pathops_evidence::ledger::Ledger;
 use pathops_evidence::redact::Redactor;
 use pathops_evidence::retention::SealedBlobs;
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
+use crate::activity::looks::Looks;
+use crate::activity::project::LastRead;
 use crate::activity::redaction::PayloadRedaction;
 use crate::bells::Bells;
-use crate::change_set::{ChangeSet, Command, Limits, Outcome, State};
+use crate::change_set::{ChangeSet, Command, Limits, Outcome, PullRequestRef, State};
 use crate::retry::{RetryBudgets, Tries, with_budget};
 use crate::waits::{GIT_HOST, system_of};
 
@@ -108,6 +113,8 @@ pub(crate) struct Services {
     pub(crate) streams: Streams,
     pub(crate) collect_limits: CollectLimits,
     pub(crate) languages: Languages,
+    /// The project as it was read last.
+    pub(crate) last_read: LastRead,
     /// How many approvals a policy has to ask for with its own check; `None` where it may leave that out.
     pub(crate) needs_policy_check: Option<u32>,
     /// Whether pull requests get labels.
@@ -115,6 +122,8 @@ pub(crate) struct Services {
     pub(crate) pace: Pace,
     /// Rings where a deployment may have got further that is waited for.
     pub(crate) deployments: Bells<(UnitId, EnvironmentId)>,
+    /// The same of a pull request.
+    pub(crate) pull_requests: Bells<(RepoId, PullRequestNumber)>,
     pub(crate) limits: Limits,
     pub(crate) budgets: Arc<RetryBudgets>,
 }
@@ -134,12 +143,35 @@ impl Services {
     /// The same, until an instant; `None` where it is later than that, nothing is wrong, and there still is no answer.
     async fn poll_until<'c, T>(
         &self,
+        tries: Tries<'_>,
+        until: Option<UnixMillis>,
+        look: impl FnMut() -> BoxFuture<'c, Result<Option<T>>> + Send,
+    ) -> Result<Option<T>> {
+        self.look_until(Looks::by_the_pace(self), tries, until, look).await
+    }
+
+    /// The same of a pull request. A hint that it was approved or merged, or that it moved in another way, makes this look at once, and is
+    /// believed nothing else.
+    async fn poll_pull_request<'c, T>(
+        &self,
+        cx: &OpContext,
+        PullRequestRef { repo, number, .. }: &PullRequestRef,
+        until: Option<UnixMillis>,
+        look: impl FnMut() -> BoxFuture<'c, Result<Option<T>>> + Send,
+    ) -> Result<Option<T>> {
+        let hints = self.pull_requests.of(&(repo.clone(), *number));
+        self.look_until(Looks::hinted(self, hints), self.tries(cx, GIT_HOST), until, look).await
+    }
+
+    async fn look_until<'c, K: Ord + Send + Sync, T>(
+        &self,
+        mut looks: Looks<'_, K>,
         mut tries: Tries<'_>,
         until: Option<UnixMillis>,
         mut look: impl FnMut() -> BoxFuture<'c, Result<Option<T>>> + Send,
     ) -> Result<Option<T>> {
-        let mut wait = self.pace.shortest;
         loop {
+            looks.begin();
             // An answer that was there in time is one, however long the look takes.
             let asked = self.clock.now();
             let failed = match look().await {
@@ -153,12 +185,11 @@ impl Services {
                     None
                 }
             };
-            self.clock.sleep(wait).await;
+            looks.next().await;
             if let Some(error) = failed {
                 tracing::info!(error = %error, "looking again");
                 tries.again(&*self.clock, &error).await;
             }
-            wait = (wait * 2).min(self.pace.longest);
         }
     }
 

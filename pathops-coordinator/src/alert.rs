@@ -10,7 +10,6 @@ use pathops_core::project::{OpenIncident, Project};
 use pathops_core::{Digest, Error, ErrorKind, OpContext, Principal, Result, Retry, UnitId, WebhookSourceName};
 
 use crate::activity::announce::SOURCE_BRANCH;
-use crate::activity::facts::read_declared;
 use crate::activity::moved;
 use crate::change_set::incident_file;
 use crate::control_plane::ControlPlane;
@@ -49,8 +48,8 @@ impl ControlPlane {
         }
         let (services, meta_repo) = (self.services(), self.meta_repo());
         let main = services.main(cx, meta_repo).await?;
-        let read = read_declared(&*services.scm, cx, meta_repo, &services.languages, &main).await;
-        let (_, project) = read.map_err(|error| match error.kind() {
+        let read = services.project_at(cx, meta_repo, &main).await;
+        let project = read.map_err(|error| match error.kind() {
             ErrorKind::Invalid => error.with_retry(Retry::After(MENDED)),
             _ => error,
         })?;

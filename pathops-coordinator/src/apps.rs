@@ -10,7 +10,7 @@ use pathops_core::project::{Lifecycle, Project, Role, Unit, declared_lifecycles}
 use pathops_core::{CommitId, Error, ErrorKind, IdempotencyKey, OpContext, Principal, RepoId, RepoPath, Result, Retry, UnitId};
 
 use crate::activity::Services;
-use crate::activity::facts::{read_declarations, read_declared};
+use crate::activity::facts::read_declarations;
 use crate::activity::record::Record;
 use crate::control_plane::ControlPlane;
 use crate::policy_change::signers::author;
@@ -180,8 +180,8 @@ impl ControlPlane {
         let read = || -> BoxFuture<'_, _> {
             Box::pin(async move {
                 let main = services.main(cx, self.meta_repo()).await?;
-                let declared = read_declared(&*services.scm, cx, self.meta_repo(), &services.languages, &main).await?;
-                Ok((main, declared.1))
+                let project = services.project_at(cx, self.meta_repo(), &main).await?;
+                Ok((main, project))
             })
         };
         let (main, project) = with_retry(&*services.clock, read).await?;

@@ -16,6 +16,7 @@ use pathops_evidence::redact::{Personal, Redactor, RedactorBuilder, RulesError};
 use pathops_evidence::retention::SealedBlobs;
 use pathops_evidence::{CollectLimits, Sealer, Streams};
 
+use crate::activity::project::LastRead;
 use crate::activity::redaction::PayloadRedaction;
 use crate::activity::{Pace, Services};
 use crate::bells::Bells;
@@ -278,10 +279,12 @@ impl Builder {
             redactor: unusable(redaction.clone().high_entropy(false).personal(Personal::Keep).build())?,
             payloads: unusable(PayloadRedaction::new(redaction))?,
             languages: self.languages,
+            last_read: LastRead::default(),
             needs_policy_check: self.needs_policy_check,
             labels: !self.unlabelled,
             pace: self.pace,
             deployments: Bells::default(),
+            pull_requests: Bells::default(),
             limits: self.limits,
             budgets: self.retry_budgets.unwrap_or_default(),
         });

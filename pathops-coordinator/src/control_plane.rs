@@ -10,7 +10,7 @@ use pathops_core::flow::{Engine, Machine as _, Machines};
 use pathops_core::project::{FeatureRequest, Project};
 use pathops_core::{ChangeSetId, Digest, Error, ErrorKind, IdempotencyKey, OpContext, RepoId, Result, RunId};
 
-use crate::activity::{Services, facts::read_project};
+use crate::activity::Services;
 use crate::builder::Builder;
 use crate::change_set::{ChangeSet, Start, State};
 use crate::doubt::Doubts;
@@ -45,8 +45,12 @@ impl ControlPlane {
     /// # Errors
     /// `Invalid` with every finding where the meta repository has mistakes; what the Git host answers.
     pub async fn project(&self) -> Result<Project> {
-        let (scm, cx) = (&*self.services.scm, &context("project"));
-        with_retry(&*self.services.clock, || Box::pin(read_project(scm, cx, &self.meta_repo, &self.services.languages))).await
+        self.declared().await.map(Arc::unwrap_or_clone)
+    }
+
+    pub(crate) async fn declared(&self) -> Result<Arc<Project>> {
+        let cx = &context("project");
+        with_retry(&*self.services.clock, || Box::pin(self.services.project(cx, &self.meta_repo))).await
     }
 
     /// Plans a feature and makes its change set, which [`ControlPlane::run`] then takes to production. The same key
@@ -79,7 +83,7 @@ impl ControlPlane {
             at: self.services.clock.now(),
         };
         let cx = &context("request");
-        let project = &self.project().await?;
+        let project = &self.declared().await?;
         let start = self.services.planned(cx, project, wanted).await?;
         self.make(&run, start).await?;
         Ok(change_set)

@@ -195,7 +195,7 @@ impl ControlPlane {
             return;
         }
         tracing::warn!(?unseen, "a part of production could not be looked at");
-        let Ok(project) = self.project().await else { return };
+        let Ok(project) = self.declared().await else { return };
         for unseen in unseen {
             let text = format!("whether it may stay in production could not be looked at: {unseen}");
             let (project, importance) = (project.id.clone(), Importance::Failure);

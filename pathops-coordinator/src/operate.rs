@@ -141,7 +141,7 @@ impl ControlPlane {
     /// That it is paused. Where the project cannot be read, nobody is named who can end it.
     async fn pause_of(&self, state: &State) -> Option<Wait> {
         let HumanDecision { person, reason, at, .. } = state.paused.as_ref()?.get();
-        let people = self.project().await.map(|project| who_may_resume(&project, state)).unwrap_or_default();
+        let people = self.declared().await.map(|project| who_may_resume(&project, state)).unwrap_or_default();
         let what = format!("is paused by {person}: {reason}");
         Some(Wait { unit: None, what, since: *at, ended_by: EndedBy::People(people), deadline: None })
     }
@@ -149,11 +149,11 @@ impl ControlPlane {
     async fn wait_of(&self, state: &State, command: &Command, since: UnixMillis) -> Wait {
         let wait = of_operation(state, command, since, &self.services.pace);
         if let Command::AwaitRetry { .. } = command {
-            let people = self.project().await.map(|project| who_may_resume(&project, state)).unwrap_or_default();
+            let people = self.declared().await.map(|project| who_may_resume(&project, state)).unwrap_or_default();
             return Wait { ended_by: EndedBy::People(people), ..wait };
         }
         if let EndedBy::ChangeSets(before) = &wait.ended_by {
-            return match (self.not_ended(before).await, self.project().await) {
+            return match (self.not_ended(before).await, self.declared().await) {
                 (left, _) if !left.is_empty() => Wait { ended_by: EndedBy::ChangeSets(left), ..wait },
                 (_, Ok(_)) => {
                     Wait { what: "is being planned, as things are now".to_owned(), ended_by: EndedBy::System("PathOps"), ..wait }

@@ -46,7 +46,7 @@ impl ControlPlane {
     pub async fn take_back(&self, change_set: &ChangeSetId, by: &PersonId, reason: &str) -> Result<ChangeSetId> {
         let refused = |kind, why: &dyn std::fmt::Display| Error::new(kind, OPERATION).on(change_set).because(why);
         let state = self.state(change_set).await?.ok_or_else(|| refused(ErrorKind::NotFound, &"there is none of that name"))?;
-        let project = self.project().await?;
+        let project = self.declared().await?;
         let role = role_to(Wish::Cancel, &project, &state, by)
             .ok_or_else(|| refused(ErrorKind::Denied, &format!("the policy does not let `{by}` do that")))?;
         let (known, recovery) = self.services.recoveries(change_set).await?;

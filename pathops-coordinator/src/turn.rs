@@ -18,7 +18,7 @@ impl ControlPlane {
         if open.is_empty() {
             return Ok(None);
         }
-        let project = self.project().await?;
+        let project = self.declared().await?;
         let mut older = Vec::new();
         for change_set in open {
             older.extend(self.state(&change_set).await?.map(|state| Older::of(&project, state)));

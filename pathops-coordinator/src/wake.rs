@@ -1,11 +1,11 @@
-//! Wake-ups: who is told that a deployment has got further reads it at once, and believes nothing else of it.
+//! Wake-ups: who is told that a deployment has got further, or that a pull request moved, reads it at once, and believes nothing else of it.
 
 use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use pathops_core::adapter::{Hint, StoredDelivery};
-use pathops_core::{EnvironmentId, OpContext, Result, UnitId};
+use pathops_core::{EnvironmentId, OpContext, PullRequestNumber, RepoId, Result, UnitId};
 
 use crate::control_plane::ControlPlane;
 use crate::gateway::DeliveryHandler;
@@ -21,13 +21,21 @@ impl ControlPlane {
     pub fn deployment_moved(&self, unit: &UnitId, environment: &EnvironmentId) -> bool {
         self.services().deployments.ring(&(unit.clone(), environment.clone()))
     }
+
+    /// A pull request may have been approved, pushed to, merged or closed: where a change set that this host drives waits for people there,
+    /// it is looked at at once, and what was approved is decided about. Says whether one waits. Nothing else depends on it, as with
+    /// [`ControlPlane::deployment_moved`].
+    pub fn pull_request_moved(&self, repo: &RepoId, number: PullRequestNumber) -> bool {
+        self.services().pull_requests.ring(&(repo.clone(), number))
+    }
 }
 
 /// Says which unit in which environment it is that a sender calls by these two names; none where it is nobody's.
 type Means = dyn Fn(&str, &str) -> Vec<(UnitId, EnvironmentId)> + Send + Sync;
 
-/// Wakes those who wait for the deployments that a gateway is told of: of all that a delivery says, that it came is used, and what it
-/// is about ([`ControlPlane::deployment_moved`]). Other deliveries are done with at once.
+/// Wakes those who wait for the deployments and the pull requests that a gateway is told of: of all that a delivery says, that it came is
+/// used, and what it is about ([`ControlPlane::deployment_moved`], [`ControlPlane::pull_request_moved`]). Other deliveries are done with
+/// at once.
 ///
 /// A sender has names of its own for what is deployed and where ([`Hint::Deployment`]); the host says what they mean, such as by
 /// `ArgoCd::units_of` of the adapters.
@@ -80,10 +88,20 @@ impl fmt::Debug for WakesDeployments {
 impl DeliveryHandler for WakesDeployments {
     async fn handle(&self, cx: &OpContext, delivery: &StoredDelivery) -> Result<()> {
         for hint in &delivery.delivery.hints {
-            let Hint::Deployment { subject, environment, .. } = hint else { continue };
-            for (unit, environment) in (self.means)(subject.as_str(), environment.as_str()) {
-                let waits = self.plane.deployment_moved(&unit, &environment);
-                tracing::debug!(source = %delivery.delivery.source, %unit, %environment, waits, "a deployment may have got further");
+            let source = &delivery.delivery.source;
+            match hint {
+                Hint::Deployment { subject, environment, .. } => {
+                    for (unit, environment) in (self.means)(subject.as_str(), environment.as_str()) {
+                        let waits = self.plane.deployment_moved(&unit, &environment);
+                        tracing::debug!(%source, %unit, %environment, waits, "a deployment may have got further");
+                    }
+                }
+                Hint::PullRequest { repo, number, .. } => {
+                    let Ok(repo) = RepoId::parse(repo.as_str()) else { continue };
+                    let waits = self.plane.pull_request_moved(&repo, *number);
+                    tracing::debug!(%source, %repo, %number, waits, "a pull request may have moved");
+                }
+                _ => {}
             }
         }
         for then in &self.then {

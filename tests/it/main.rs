@@ -9,6 +9,7 @@ mod by_hand;
 mod combinations;
 mod comments;
 mod crash;
+mod declared;
 mod doctor;
 mod evidence_certified;
 mod evidence_command;

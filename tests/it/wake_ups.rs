@@ -1,21 +1,23 @@
-//! From a notification of Argo CD to a look at the truth: at once where one comes, at the next poll where none does, and never more than
-//! a look. In memory and virtual time; the notifications are ours, in the shape of the template.
+//! From a notification of Argo CD or a Git host to a look at the truth: at once where one comes, at the next poll where none does, and
+//! never more than a look. In memory and virtual time; the notifications are ours, in the shape of the template.
 
 use std::cell::Cell;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use pathops_adapters::webhook::{Secrets, Source, TokenIn};
-use pathops_coordinator::change_set::{End, Stage, State};
-use pathops_coordinator::gateway::Gateway;
+use pathops_coordinator::change_set::{End, PullRequestRef, Role, Stage, State};
+use pathops_coordinator::gateway::{DeliveryHandler as _, Gateway};
 use pathops_coordinator::{ControlPlane, WakesDeployments};
+use pathops_core::adapter::{Delivery, DeliveryNumber, DeliveryState, Hint, HintText, StoredDelivery};
 use pathops_core::memory::{Fault, Faults, MemoryBlobs, MemoryInbox, MemoryJournal, RolloutTimes, When};
-use pathops_core::{ChangeSetId, EnvironmentId, UnitId};
+use pathops_core::{ChangeSetId, DeliveryKey, Digest, EnvironmentId, Lane, PullRequestNumber, UnitId};
 use serde_json::json;
 
-use crate::world::{World, feature_of, id, wait};
+use crate::world::{START, World, cx, feature_of, id, person, wait};
 
 /// How long the jobs of a deployment take, after 3 s for it to become healthy.
 const JOBS: Duration = Duration::from_secs(60);
@@ -186,4 +188,64 @@ fn where_nobody_waits_nothing_happens() {
     woken.notified("orders-preflight", "Succeeded", "Healthy");
     assert!(!woken.plane.deployment_moved(&id("orders"), &"preflight".parse().unwrap()));
     assert_eq!((woken.looks(), woken.state().units[&id("orders")].stage), (0, Stage::AnnouncingSource));
+}
+
+impl Woken {
+    /// A webhook tells of a pull request of `orders` into production.
+    fn told_of(&self, repo: &str, number: PullRequestNumber) {
+        let source = "github".parse().unwrap();
+        let hint = Hint::PullRequest { repo: HintText::new(repo), number, action: HintText::new("whatever"), head: None };
+        let (key, lane) = (DeliveryKey::of(b"1"), Lane::of("github", repo));
+        let delivery = StoredDelivery {
+            number: DeliveryNumber(1),
+            delivery: Delivery { source, key, lane, hints: vec![hint] },
+            body: Digest::of(b"{}"),
+            received_at: START,
+            attempts: 0,
+            state: DeliveryState::Waiting,
+        };
+        wait(self.handler.handle(&cx(), &delivery)).unwrap();
+    }
+
+    /// How long it takes to see that people have merged into production, after they have let it wait for a while.
+    fn merge_is_seen_after(&self, tell: impl Fn(PullRequestNumber)) -> Duration {
+        self.world.hesitant.store(true, Ordering::SeqCst);
+        let mut running = pin!(self.plane.run(std::future::pending()));
+        let (mut since, mut merged) = (None, None);
+        for number in 0..20_000 {
+            let now = STEP * number;
+            let state = self.state();
+            let orders = &state.units[&id("orders")];
+            match (orders.stage == Stage::ProductionMerge, since, merged) {
+                (true, None, _) => since = Some(now),
+                (true, Some(since), None) if now - since >= Duration::from_secs(20) => {
+                    let PullRequestRef { repo, number, head, .. } = &orders.pull_requests[&Role::Production];
+                    self.world.forge.person(person("bob")).merge(repo, *number, head).unwrap();
+                    tell(*number);
+                    merged = Some(now);
+                }
+                (false, _, Some(merged)) => return now - merged,
+                _ => {}
+            }
+            for _ in 0..20 {
+                assert!(running.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            }
+            self.world.people_act();
+            self.world.clock.advance(STEP);
+        }
+        panic!("it is never seen");
+    }
+}
+
+/// People approve and merge whenever they do: who is told of it does not wait for the next poll, and what is told of others is nothing.
+#[test]
+fn a_pull_request_that_moved_is_looked_at_at_once() {
+    let repo = "shop/orders-gitops";
+    let unwoken = Woken::new(Some(JOBS)).merge_is_seen_after(|_| {});
+    assert!(unwoken >= Duration::from_secs(1), "it is merged between two polls: {unwoken:?}");
+    let woken = Woken::new(Some(JOBS));
+    let seen = woken.merge_is_seen_after(|number| woken.told_of(repo, number));
+    assert!(seen <= STEP, "{seen:?}");
+    let (woken, other) = (Woken::new(Some(JOBS)), "shop/web-gitops");
+    assert_eq!(woken.merge_is_seen_after(|number| woken.told_of(other, number)), unwoken);
 }

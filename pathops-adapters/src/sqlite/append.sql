@@ -1,5 +1,5 @@
--- Adding a transition, as one statement: all of it is done, or nothing, and what else the transaction has done stays. A view and
--- triggers of the connection, none of the file: what they refuse they say in one word.
+-- Adding transitions, as one statement: all of them are there with all that belongs to them, or nothing is. A view and triggers of the
+-- connection, none of the file: what they refuse they say in one word.
 CREATE TEMP VIEW transitions (lease, owner, fence, run, expected, format, at, event, state, closes, hears, opens, ends)
 AS SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL;
 

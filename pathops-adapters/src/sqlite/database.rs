@@ -3,9 +3,8 @@
 //! A commit waits for the disk, and costs many times what the statements before it do. Where others wait for the connection, a call that
 //! has made its statements lets them make theirs in the same transaction, each in a savepoint of its own, and stands in line again behind
 //! them; when its turn comes it commits for all ([`Batch`]). So under load as many calls share a commit as wait at once, and a call alone
-//! commits by itself. A call of one statement, which SQLite does whole or not at all, needs no savepoint, so that adding a transition
-//! is one way to the driver's thread and back. Nobody is answered, and nobody reads, before what was done is on the disk. Every call
-//! has to be polled or dropped: one that is kept without being polled keeps all behind it from their turn.
+//! commits by itself. Nobody is answered, and nobody reads, before what was done is on the disk. Every call has to be polled or dropped:
+//! one that is kept without being polled keeps all behind it from their turn.
 //!
 //! Transactions are begun and ended by statements, not by the driver's own type: after a full disk SQLite rolls back
 //! by itself, and a count of open transactions kept beside it would be wrong from then on. Instead a connection that
@@ -87,8 +86,7 @@ pub(super) struct Reader<'a> {
     pub(super) call: Call,
 }
 
-/// An open transaction. Whatever way it goes out of scope other than [`Transaction::finish`], it has no effect, but that of a single
-/// statement, which may be done.
+/// An open transaction. Whatever way it goes out of scope other than [`Transaction::finish`], it has no effect.
 pub(super) struct Transaction<'a> {
     reader: Reader<'a>,
     kind: Kind,
@@ -101,8 +99,6 @@ enum Kind {
     Alone,
     /// One that others may join.
     Joined,
-    /// The same, for one statement.
-    Single,
 }
 
 impl Connection {
@@ -238,19 +234,34 @@ impl Database {
 
     /// Reads what is on the disk.
     pub(super) async fn reader(&self, operation: &'static str, subject: impl fmt::Display) -> Reader<'_> {
-        let mut connection = self.turn().await;
-        connection.commit().await;
-        connection.settle().await;
-        self.reading(connection, operation, subject)
+        self.on_disk(self.turn().await, operation, subject).await
     }
 
-    fn reading<'a>(
+    /// The same, unless by then somebody else has done what it was for.
+    pub(super) async fn reader_unless(
+        &self,
+        done: impl Fn() -> bool,
+        operation: &'static str,
+        subject: impl fmt::Display,
+    ) -> Option<Reader<'_>> {
+        let connection = self.turn().await;
+        if done() { None } else { Some(self.on_disk(connection, operation, subject).await) }
+    }
+
+    async fn on_disk<'a>(
         &'a self,
-        connection: MutexGuard<'a, Connection>,
+        mut connection: MutexGuard<'a, Connection>,
         operation: &'static str,
         subject: impl fmt::Display,
     ) -> Reader<'a> {
-        Reader { database: self, connection, call: Call::new(&self.format.store, operation, subject, self.path.display()) }
+        connection.commit().await;
+        connection.settle().await;
+        Reader { database: self, connection, call: self.call(operation, subject) }
+    }
+
+    /// What is being done, for the message of any error.
+    pub(super) fn call(&self, operation: &'static str, subject: impl fmt::Display) -> Call {
+        Call::new(&self.format.store, operation, subject, self.path.display())
     }
 
     /// Begins a transaction that writes.
@@ -262,20 +273,9 @@ impl Database {
     /// Begins one that others may join, or joins theirs. It is for calls that settle everything when they are made again, since what becomes
     /// of it may stay unknown for the fault of another one.
     pub(super) async fn join(&self, operation: &'static str, subject: impl fmt::Display) -> Result<Transaction<'_>> {
-        let reader = self.reading(self.turn().await, operation, subject);
+        let reader = Reader { database: self, connection: self.turn().await, call: self.call(operation, subject) };
         let begin = if reader.connection.batch.is_some() { "SAVEPOINT call" } else { "BEGIN IMMEDIATE" };
         Self::open_transaction(reader, begin, Kind::Joined).await
-    }
-
-    /// The same for a call that changes whatever it changes by one statement.
-    pub(super) async fn single(&self, operation: &'static str, subject: impl fmt::Display) -> Result<Transaction<'_>> {
-        let reader = self.reading(self.turn().await, operation, subject);
-        if reader.connection.batch.is_some() {
-            return Ok(Transaction { reader, kind: Kind::Single });
-        }
-        let mut transaction = Self::open_transaction(reader, "BEGIN IMMEDIATE", Kind::Single).await?;
-        transaction.connection.begun();
-        Ok(transaction)
     }
 
     async fn open_transaction<'a>(mut reader: Reader<'a>, begin: &'static str, kind: Kind) -> Result<Transaction<'a>> {
@@ -329,12 +329,6 @@ impl DerefMut for Transaction<'_> {
 }
 
 impl Transaction<'_> {
-    /// A failure of the database: what it has left of the transaction is not known.
-    pub(super) fn failed(&mut self, error: sqlx::Error) -> Error {
-        self.connection.in_doubt = true;
-        self.call.failed(error)
-    }
-
     /// Commits what led to an answer and rolls back what led to an error, which others that it joined do not lose by.
     ///
     /// A commit that fails has an unknown effect: it may have reached the disk although the answer did not come back. Where it was joined,
@@ -343,7 +337,7 @@ impl Transaction<'_> {
         let Self { reader: Reader { database, mut connection, call }, kind } = self;
         if outcome.is_err() {
             connection.settle().await;
-        } else if kind != Kind::Single {
+        } else {
             if connection.batch.is_some() {
                 connection.execute("RELEASE call").await.map_err(|e| call.failed(e))?;
             }

@@ -1,12 +1,15 @@
-//! Making runs and adding to them, inside a transaction that the caller ends.
+//! Making runs, adding to them, and telling them something, inside a transaction that the caller ends or one that is a single statement.
+
+use std::sync::Arc;
 
 use pathops_core::adapter::{Created, Lease, Seq, SignalNumber, Transition};
 use pathops_core::{ErrorKind, IdempotencyKey, Result, RunId, UnixMillis};
 use serde_json::Value;
 use sqlx::error::DatabaseError;
-use sqlx::{query, query_as, query_scalar};
+use sqlx::{QueryBuilder, Sqlite, query, query_as, query_scalar};
 
-use super::database::Transaction;
+use super::append::Append;
+use super::database::{Reader, Transaction};
 use super::lease;
 use crate::journal_rows::{Record, Refusal, StoredRow, number, stored, text, told_again};
 
@@ -35,30 +38,15 @@ pub(super) async fn create(
     let made = query("INSERT INTO runs (id, machine, seq, format, state, ended) VALUES (?, ?, 0, ?, ?, 0)");
     let made = made.bind(run.as_str()).bind(machine).bind(record.format).bind(&record.state);
     made.execute(transaction.sqlite()).await.map_err(|e| transaction.call.failed(e))?;
-    if let Err(error) = add(transaction, lease, run, Seq(0), &record).await {
-        return Err(why_not(transaction, run, Seq(0), &record, error).await?.error(&transaction.call, lease, Seq(0)));
+    let first = Arc::new(Append::new(lease, run, Seq(0), record));
+    if let Err(error) = add(transaction, std::slice::from_ref(&first)).await {
+        let why = refusal(transaction, &first, &error).await?;
+        return Err(why.map_or_else(|| transaction.call.failed(error), |why| refused(transaction, &why)));
     }
-    if !record.ends {
+    if !first.record.ends {
         lease::offer(transaction, run, Some(machine)).await?;
     }
     Ok(Created::New)
-}
-
-/// One statement, so in a transaction with others it needs no savepoint.
-pub(super) async fn append(
-    transaction: &mut Transaction<'_>,
-    lease: &Lease,
-    run: &RunId,
-    expected: Seq,
-    transition: &Transition,
-) -> Result<Seq> {
-    let record = Record::new(&transaction.call, transition)?;
-    let next = Seq(expected.0.saturating_add(1));
-    let Err(error) = add(transaction, lease, run, expected, &record).await else { return Ok(next) };
-    match why_not(transaction, run, expected, &record, error).await? {
-        Refusal::Moved(_) if is_stored(transaction, run, next, &record).await? => Ok(next),
-        why => Err(why.error(&transaction.call, lease, expected)),
-    }
 }
 
 pub(super) async fn tell(
@@ -84,56 +72,50 @@ pub(super) async fn tell(
     number(&transaction.call, "the number of a signal", told).map(SignalNumber)
 }
 
-/// Adds a transition, or does nothing.
-async fn add(
-    transaction: &mut Transaction<'_>,
-    lease: &Lease,
-    run: &RunId,
-    expected: Seq,
-    record: &Record,
-) -> Result<(), sqlx::Error> {
-    let add = "INSERT INTO transitions (lease, owner, fence, run, expected, format, at, event, state, closes, hears, opens, ends) \
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    let add = query(add).bind(&lease.name).bind(&lease.owner).bind(stored(lease.fence)).bind(run.as_str());
-    let add = add.bind(stored(expected.0)).bind(record.format).bind(record.at).bind(&record.event).bind(&record.state);
-    let add = add.bind(record.closes).bind(record.hears).bind(&record.opens).bind(record.ends);
-    add.execute(transaction.sqlite()).await.map(drop)
+/// Adds these transitions, all of them or none, as one statement.
+pub(super) async fn add(reader: &mut Reader<'_>, appends: &[Arc<Append>]) -> Result<(), sqlx::Error> {
+    let mut add = QueryBuilder::<Sqlite>::new(
+        "INSERT INTO transitions (lease, owner, fence, run, expected, format, at, event, state, closes, hears, opens, ends) ",
+    );
+    add.push_values(appends, |mut row, append| {
+        let Append { lease, run, expected, record, .. } = &**append;
+        row.push_bind(lease.name.as_str()).push_bind(lease.owner.as_str()).push_bind(stored(lease.fence)).push_bind(run.as_str());
+        row.push_bind(stored(expected.0)).push_bind(record.format).push_bind(record.at).push_bind(record.event.as_str());
+        row.push_bind(record.state.as_str()).push_bind(record.closes).push_bind(record.hears).push_bind(record.opens.as_str());
+        row.push_bind(record.ends);
+    });
+    add.build().execute(reader.sqlite()).await.map(drop)
 }
 
-/// Why a transition was not added, by the word of the statement; or what else has failed.
-async fn why_not(
-    transaction: &mut Transaction<'_>,
-    run: &RunId,
-    expected: Seq,
-    record: &Record,
-    error: sqlx::Error,
-) -> Result<Refusal> {
-    match (error.as_database_error().map(DatabaseError::message), record.hears, record.closes) {
-        (Some("fence"), ..) => Ok(Refusal::Fence),
+/// Why a transition was not added, by the word of the statement; `None` where that was not what failed.
+pub(super) async fn refusal(reader: &mut Reader<'_>, append: &Append, error: &sqlx::Error) -> Result<Option<Refusal>> {
+    let Append { run, expected, record, .. } = append;
+    Ok(Some(match (error.as_database_error().map(DatabaseError::message), record.hears, record.closes) {
+        (Some("fence"), ..) => Refusal::Fence,
         (Some("place"), ..) => {
             let last = query_as::<_, (i64, bool)>("SELECT seq, ended FROM all_runs WHERE id = ?").bind(run.as_str());
-            let last = last.fetch_optional(transaction.sqlite()).await.map_err(|e| transaction.failed(e))?;
-            Ok(match last {
+            let last = last.fetch_optional(reader.sqlite()).await.map_err(|e| reader.call.failed(e))?;
+            match last {
                 None => Refusal::Unknown,
                 Some((last, _)) if last != stored(expected.0) => Refusal::Moved(last),
                 Some(_) => Refusal::Ended,
-            })
+            }
         }
-        (Some("unheard"), Some(signal), _) => Ok(Refusal::Unheard(signal)),
-        (Some("closed"), _, Some(op)) => Ok(Refusal::NotOpen(op)),
+        (Some("unheard"), Some(signal), _) => Refusal::Unheard(signal),
+        (Some("closed"), _, Some(op)) => Refusal::NotOpen(op),
         (Some("used"), ..) => {
             let used = "SELECT min(op) FROM ops JOIN json_each(?) ON op = value ->> 'op' WHERE run = ?";
             let used = query_scalar::<_, i64>(used).bind(&record.opens).bind(run.as_str());
-            used.fetch_one(transaction.sqlite()).await.map(Refusal::Used).map_err(|e| transaction.failed(e))
+            Refusal::Used(used.fetch_one(reader.sqlite()).await.map_err(|e| reader.call.failed(e))?)
         }
-        _ => Err(transaction.failed(error)),
-    }
+        _ => return Ok(None),
+    }))
 }
 
 /// Whether this very transition is there as number `seq`.
-async fn is_stored(transaction: &mut Transaction<'_>, run: &RunId, seq: Seq, record: &Record) -> Result<bool> {
+pub(super) async fn is_stored(reader: &mut Reader<'_>, run: &RunId, seq: Seq, record: &Record) -> Result<bool> {
     let row = "SELECT e.seq, e.format, e.at, e.event, e.closes, e.opens, r.seq, r.state, r.ended \
                FROM all_entries e JOIN all_runs r ON e.run = r.id WHERE r.id = ?1 AND e.run = ?1 AND e.seq = ?2";
-    let row = query_as::<_, StoredRow>(row).bind(run.as_str()).bind(stored(seq.0)).fetch_optional(transaction.sqlite()).await;
-    Ok(row.map_err(|e| transaction.failed(e))?.is_some_and(|row| record.is_stored_as(&row)))
+    let row = query_as::<_, StoredRow>(row).bind(run.as_str()).bind(stored(seq.0)).fetch_optional(reader.sqlite()).await;
+    Ok(row.map_err(|e| reader.call.failed(e))?.is_some_and(|row| record.is_stored_as(&row)))
 }

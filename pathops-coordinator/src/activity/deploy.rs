@@ -146,7 +146,8 @@ impl Services {
         if can_refresh {
             self.gitops.refresh(cx, &scope.unit.id, target).await?;
         }
-        let mut looks = Looks::at(self, &scope.unit.id, &target.environment);
+        let hints = self.deployments.of(&(scope.unit.id.clone(), target.environment.clone()));
+        let mut looks = Looks::hinted(self, hints);
         loop {
             looks.begin();
             let observation = self.gitops.observe(cx, &expected).await?;

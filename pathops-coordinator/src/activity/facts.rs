@@ -1,4 +1,4 @@
-//! Gathering facts for a decision: everything is read back, nothing is remembered.
+//! Gathering facts for a decision: everything is read back, and nothing is remembered but what a commit says, which never changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,14 +6,12 @@ use futures_util::FutureExt as _;
 use pathops_core::adapter::{Comparison, Scm, SourceFile, SourceTree, SubjectDigest};
 use pathops_core::evidence::{Envelope, TrustRoot};
 use pathops_core::flow::Machine as _;
-use pathops_core::policy::{
-    Authoring, EvidenceFact, Finding, GitState, Languages, Policy, Proposal, ReadAt, Readings, VerifiedFacts,
-};
-use pathops_core::project::{EnvironmentTarget, Identities, Project, Unit, load_with};
+use pathops_core::policy::{Authoring, EvidenceFact, Finding, GitState, Policy, Proposal, ReadAt, Readings, VerifiedFacts};
+use pathops_core::project::{EnvironmentTarget, Identities, Unit};
 use pathops_core::{CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, Retry, RunId};
 use pathops_evidence::EvidenceRecord;
 
-use crate::activity::announce::{SOURCE_BRANCH, change_sets_of};
+use crate::activity::announce::change_sets_of;
 use crate::activity::promote::Candidate;
 use crate::activity::{Services, at_once};
 use crate::change_set::{ChangeSet, Combination, PullRequestRef, Role, Scope};
@@ -34,9 +32,9 @@ impl Services {
         combination: &Combination,
         production: Option<&Candidate<'_>>,
     ) -> Result<(Policy, VerifiedFacts)> {
-        let (scm, repo, at) = (&*self.scm, &scope.meta_repo, self.clock.now());
+        let (repo, at) = (&scope.meta_repo, self.clock.now());
         let meta = self.main(cx, repo).await.map_err(broken)?;
-        let (_, project) = read_declared(scm, cx, repo, &self.languages, &meta).await.map_err(broken)?;
+        let project = self.project_at(cx, repo, &meta).await.map_err(broken)?;
         let mut unit = project.units.get(&scope.unit.id).cloned().ok_or_else(|| {
             Error::new(ErrorKind::Denied, "decide about a promotion")
                 .on(&scope.unit.id)
@@ -75,7 +73,7 @@ impl Services {
             review.author = project.identities.principal(review.author.clone());
             review.body = self.redactor.redact_text(&review.body);
         }
-        let (mut stops, mut incidents) = (project.stops, project.incidents);
+        let (mut stops, mut incidents) = (project.stops.clone(), project.incidents.clone());
         let texts = stops.iter_mut().map(|it| &mut it.reason).chain(incidents.iter_mut().map(|it| &mut it.summary));
         let texts = texts.chain(&mut unit.intent).chain(&mut unit.boundaries);
         texts.for_each(|text| *text = self.redactor.redact_text(text));
@@ -106,11 +104,11 @@ impl Services {
             way_back,
             source_reviews,
             source_head,
-            people: project.people,
+            people: project.people.clone(),
             incidents,
             read: None,
         };
-        Ok((project.policy, VerifiedFacts::new(&trust, &envelopes, readings, ReadAt { meta, at })))
+        Ok((project.policy.clone(), VerifiedFacts::new(&trust, &envelopes, readings, ReadAt { meta, at })))
     }
 
     /// The checks of the policy that is decided under; of what was merged, also of the one that it was decided under then.
@@ -372,31 +370,7 @@ pub(crate) const DECLARATIONS: [&str; 13] = [
     "retention.yaml",
 ];
 
-/// The project as its meta repository declares it now.
-pub(crate) async fn read_project(scm: &dyn Scm, cx: &OpContext, meta_repo: &RepoId, languages: &Languages) -> Result<Project> {
-    let wrong = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, READ).on(meta_repo).because(why);
-    let branch = SOURCE_BRANCH.parse().map_err(|error| wrong(&error))?;
-    let head = scm.branch_head(cx, meta_repo, &branch).await?;
-    let none = || Error::new(ErrorKind::NotFound, READ).on(meta_repo).because(format!("it has no branch `{branch}`"));
-    let head = head.ok_or_else(none)?;
-    read_declared(scm, cx, meta_repo, languages, &head).await.map(|(_, project)| project)
-}
-
-const READ: &str = "read the project";
-
-/// The project as its meta repository declares it at a commit, with the files that do.
-pub(crate) async fn read_declared(
-    scm: &dyn Scm,
-    cx: &OpContext,
-    meta_repo: &RepoId,
-    languages: &Languages,
-    commit: &CommitId,
-) -> Result<(SourceTree, Project)> {
-    let wrong = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, READ).on(meta_repo).because(why);
-    let files = read_declarations(scm, cx, meta_repo, commit, &DECLARATIONS).await?;
-    let project = load_with(&files, meta_repo.clone(), languages).map_err(|findings| wrong(&findings))?;
-    Ok((files, project))
-}
+pub(crate) const READ: &str = "read the project";
 
 /// The files with these names, and those in the folders with these names, that are there at a commit.
 pub(crate) async fn read_declarations(
@@ -408,8 +382,7 @@ pub(crate) async fn read_declarations(
 ) -> Result<SourceTree> {
     let mut files = SourceTree::new();
     for name in names {
-        let path = RepoPath::parse(*name)
-            .map_err(|error| Error::new(ErrorKind::Invalid, "read the project").on(meta_repo).because(&error))?;
+        let path = RepoPath::parse(*name).map_err(|error| Error::new(ErrorKind::Invalid, READ).on(meta_repo).because(&error))?;
         if name.ends_with(".yaml") {
             let bytes = scm.read_file(cx, meta_repo, commit, &path).await?;
             files.extend(bytes.map(|bytes| (path, SourceFile { bytes, executable: false })));

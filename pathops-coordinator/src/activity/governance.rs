@@ -1,6 +1,7 @@
 //! What a snapshot has beside what runs: who had approved what went there, what is wrong with that, and what others have stated of it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use pathops_core::adapter::{PullRequestState, Review, ReviewState, SubjectDigest};
 use pathops_core::evidence::{AbsenceKind, Approval, Incident, Keeping, Subject};
@@ -11,11 +12,10 @@ use pathops_evidence::{Collection, Draft, ENVELOPE_MEDIA_TYPE};
 
 use crate::activity::Services;
 use crate::activity::expect::{Asked, POLICY, answers, approval_of, incident_of};
-use crate::activity::facts::read_project;
 use crate::change_set::{Command, PullRequestRef, Scope};
 
 /// The project as it is now, or why it cannot be read.
-pub(super) type Declared = std::result::Result<Project, String>;
+pub(super) type Declared = std::result::Result<Arc<Project>, String>;
 
 /// How long what was collected at this instant is kept. What the project says nothing of is kept for ever.
 pub(super) fn keeping(declared: &Declared, collected: UnixMillis) -> Keeping {
@@ -31,7 +31,7 @@ pub(super) fn keeping(declared: &Declared, collected: UnixMillis) -> Keeping {
 impl Services {
     /// The project as it is now; the reason, where it cannot be read: a snapshot does not wait for that.
     pub(super) async fn declared(&self, cx: &OpContext, scope: &Scope) -> Declared {
-        let project = read_project(&*self.scm, cx, &scope.meta_repo, &self.languages).await;
+        let project = self.project(cx, &scope.meta_repo).await;
         project.map_err(|error| self.redactor.redact_text(&error.to_string()))
     }
 

@@ -18,7 +18,7 @@ use pathops_core::project::{OpenIncident, Project, closed_incident};
 use pathops_core::{CommitId, OpContext, RepoPath, Result, Retry, UnitId, UnixMillis};
 
 use crate::activity::Services;
-use crate::activity::facts::{read_declarations, read_declared};
+use crate::activity::facts::read_declarations;
 use crate::change_set::{LAST_GOOD, LastGood, last_good_path};
 use crate::incident::{Command, End, Errand, Incident, Outcome, Reached, Start};
 use crate::incidents::is_about;
@@ -86,10 +86,11 @@ impl Services {
         if last().as_ref() == Some(&main) {
             return Ok(None);
         }
-        let (files, project) = read_declared(&*self.scm, cx, &of.meta_repo, &self.languages, &main).await?;
+        let project = self.project_at(cx, &of.meta_repo, &main).await?;
         let OpenIncident { id, since, .. } = &of.incident;
         let found = match project.incidents.iter().find(|open| open.id == *id) {
             None => {
+                let files = read_declarations(&*self.scm, cx, &of.meta_repo, &main, &["incidents"]).await?;
                 let (now, seen_in) = (self.clock.now(), main.clone());
                 Some(Outcome::Over(match closed_incident(&files, id) {
                     Some(at) => End::Closed { at, seen_in },

@@ -1,34 +1,46 @@
-//! When a deployment is looked at: by the pace, and at once where something hints that there is something to see.
+//! When the outside is looked at: by the pace, and at once where something hints that there is something to see.
 
+use std::future::pending;
 use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Either, select};
-use pathops_core::{EnvironmentId, UnitId};
 
 use crate::activity::Services;
 use crate::bells::Heard;
 
-/// The looks at one deployment. Those that are due by the pace come when they are due, whatever is hinted at between them: a hint
+/// The looks at one thing. Those that are due by the pace come when they are due, whatever is hinted at between them: a hint
 /// adds a look, and takes none away. So one that is lost costs time, and one that lies costs a look.
-pub(super) struct Looks<'s> {
+pub(super) struct Looks<'s, K: Ord> {
     services: &'s Services,
-    hints: Heard<(UnitId, EnvironmentId)>,
+    /// `None` where nobody hints.
+    hints: Option<Heard<K>>,
     wait: Duration,
     waited: Duration,
     due: Option<BoxFuture<'s, ()>>,
     was_hinted: bool,
 }
 
-impl<'s> Looks<'s> {
-    pub(super) fn at(services: &'s Services, unit: &UnitId, environment: &EnvironmentId) -> Self {
-        let hints = services.deployments.of(&(unit.clone(), environment.clone()));
+impl<'s> Looks<'s, ()> {
+    pub(super) fn by_the_pace(services: &'s Services) -> Self {
+        Self::new(services, None)
+    }
+}
+
+impl<'s, K: Ord> Looks<'s, K> {
+    pub(super) fn hinted(services: &'s Services, hints: Heard<K>) -> Self {
+        Self::new(services, Some(hints))
+    }
+
+    fn new(services: &'s Services, hints: Option<Heard<K>>) -> Self {
         Self { services, hints, wait: services.pace.shortest, waited: Duration::ZERO, due: None, was_hinted: false }
     }
 
     /// A look begins. What was hinted at before is answered by it.
     pub(super) fn begin(&self) {
-        self.hints.has_rung();
+        if let Some(hints) = &self.hints {
+            hints.has_rung();
+        }
     }
 
     /// How long it was waited for between looks that were due.
@@ -44,7 +56,10 @@ impl<'s> Looks<'s> {
             if *was_hinted {
                 clock.sleep(pace.shortest).await;
             }
-            hints.rung().await;
+            match hints {
+                Some(hints) => hints.rung().await,
+                None => pending().await,
+            }
         };
         let is_due = matches!(select(due.get_or_insert_with(|| clock.sleep(*wait)), pin!(hinted)).await, Either::Left(_));
         *was_hinted = !is_due;

@@ -26,7 +26,7 @@ impl Services {
         until: Option<UnixMillis>,
     ) -> Result<Outcome> {
         let PullRequestRef { repo, number, head, .. } = pull_request;
-        let merged = self.poll_until(self.tries(cx, GIT_HOST), until, || {
+        let merged = self.poll_pull_request(cx, pull_request, until, || {
             Box::pin(async move {
                 let now = self.scm.pull_request(cx, repo, *number).await?;
                 let read = Some(Change::prove(repo, &now).into());

@@ -14,7 +14,6 @@ use pathops_core::{
 use crate::activity::Services;
 use crate::activity::announce::{Ground, Opening, message};
 use crate::activity::collect::about;
-use crate::activity::facts::read_project;
 use crate::activity::prove::unproved;
 use crate::change_set::{Combination, Command, Decided, Outcome, Passed, PullRequestRef, Role, Scope, title};
 use crate::desired_state::promotion;
@@ -84,7 +83,7 @@ impl Services {
         let (verb, decision, policy) = match decided {
             Some(decided) => ("Promote", decided.decision.to_markdown(), decided.decision.policy),
             None => {
-                let project = read_project(&*self.scm, cx, &scope.meta_repo, &self.languages).await?;
+                let project = self.project(cx, &scope.meta_repo).await?;
                 let why = "This is what was there before: the way back.\n";
                 ("Restore", why.to_owned(), project.policy.digest())
             }
@@ -148,7 +147,7 @@ impl Services {
         };
         let (settle, in_vain) = (Duration::from_millis(*settle_millis), &InVain::default());
         let candidate = &Candidate { scope, role: *role, target, preflight, combination, pull_request, shown, merged: None };
-        let look = self.poll_until(self.tries(cx, GIT_HOST), *until, || {
+        let look = self.poll_pull_request(cx, pull_request, *until, || {
             Box::pin(async move {
                 Ok(match self.look(cx, candidate, artifact, in_vain).await? {
                     Look::Moved => None,

@@ -1,6 +1,7 @@
 //! Waiting for one's turn: until all that were there first have ended.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use pathops_core::adapter::Run;
@@ -9,7 +10,7 @@ use pathops_core::policy::Supersession;
 use pathops_core::project::{FeatureRequest, Project};
 use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, RepoId, Result};
 
-use crate::activity::facts::{broken, read_project};
+use crate::activity::facts::broken;
 use crate::activity::{Services, says_nothing};
 use crate::change_set::{Ahead, Carried, ChangeSet, Command, Outcome, Start, State, Told, Turn};
 use crate::control_plane::{decode_state, encode, run_id};
@@ -124,8 +125,8 @@ impl Services {
         Ok(start)
     }
 
-    async fn project_for(&self, cx: &OpContext, meta_repo: &RepoId, wanted: &Wanted) -> Result<Project> {
-        let project = read_project(&*self.scm, cx, meta_repo, &self.languages).await?;
+    async fn project_for(&self, cx: &OpContext, meta_repo: &RepoId, wanted: &Wanted) -> Result<Arc<Project>> {
+        let project = self.project(cx, meta_repo).await?;
         // The way back is decided by whatever policy there is.
         let forwards = wanted.request.changes.iter().filter(|_| wanted.take_back.is_none());
         let units = forwards.filter_map(|change| project.units.get(&change.unit));

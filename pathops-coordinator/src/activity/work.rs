@@ -22,7 +22,7 @@ impl Services {
         let PullRequestRef { repo, number, head, .. } = pull_request;
         let root = RepoPath::root();
         let folder = folders.first().unwrap_or(&root);
-        let pushed = self.poll_until(self.tries(cx, GIT_HOST), until, || {
+        let pushed = self.poll_pull_request(cx, pull_request, until, || {
             Box::pin(async move {
                 let now = self.scm.pull_request(cx, repo, *number).await?;
                 let read = Some(Change::prove(repo, &now).into());

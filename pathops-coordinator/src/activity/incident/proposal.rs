@@ -4,7 +4,6 @@ use pathops_core::adapter::{Importance, Notice};
 use pathops_core::project::Project;
 use pathops_core::{ChangeSetId, Error, ErrorKind, OpContext, PersonId, Result};
 
-use crate::activity::facts::read_project;
 use crate::activity::{Services, says_nothing};
 use crate::change_set::End;
 use crate::incident::{Outcome, Start, WayBack};
@@ -14,7 +13,7 @@ impl Services {
     /// Tells those who may take a change set back, once, what that would come to now. Nothing is taken back by it, and a notice that is
     /// lost is not sent again: who looks at the incident finds the same in its state.
     pub(super) async fn propose_way_back(&self, cx: &OpContext, of: &Start, change_set: &ChangeSetId) -> Result<Outcome> {
-        let project = read_project(&*self.scm, cx, &of.meta_repo, &self.languages).await?;
+        let project = self.project(cx, &of.meta_repo).await?;
         let (way_back, people) = self.way_back(cx, &project, change_set).await?;
         self.tell(cx, Some(notice(of, change_set, &way_back, people))).await;
         Ok(Outcome::Proposed(way_back))

@@ -6,7 +6,6 @@ use pathops_core::{EnvironmentId, Error, ErrorKind, OpContext, Result, UnitId};
 use pathops_evidence::{Collection, EvidenceRecord, Purpose, SnapshotOf, Source};
 
 use crate::activity::expect::{SIGNALS, incident_of};
-use crate::activity::facts::read_project;
 use crate::activity::{SNAPSHOT, Services};
 use crate::change_set::LastGood;
 use crate::incident::{Outcome, Start};
@@ -17,7 +16,7 @@ impl Services {
     pub(super) async fn snapshot_of(&self, of: &Start, unit: &UnitId) -> Result<Outcome> {
         let cx = &of_unit(&of.incident, unit);
         let refused = |why: &str| Error::new(ErrorKind::Invalid, "collect a snapshot of an incident").on(unit).because(why);
-        let project = read_project(&*self.scm, cx, &of.meta_repo, &self.languages).await?;
+        let project = self.project(cx, &of.meta_repo).await?;
         let declared = project.units.get(unit).ok_or_else(|| refused("the project does not declare it any more"))?;
         let good = self.last_good_of(cx, &of.meta_repo, unit).await?;
         let good = good.ok_or_else(|| refused("the meta repository does not say any more what of it is in production"))?;
