@@ -230,11 +230,12 @@ async fn at_each(stores: &Stores, point: &str) {
 /// Before an errand has its effect, and between the effect and its acknowledgement; in a wait; and where an errand is held or given up.
 async fn in_each_errand(stores: Stores) {
     let undisturbed = End::undisturbed(&stores).await;
-    let effects = EFFECTS.iter().filter_map(|it| it.split_once(' ')).map(|(_, errand)| errand);
+    let effects = EFFECTS.into_iter().filter_map(|it| it.split_once(' ')).map(|(_, errand)| errand);
     let tried = effects.flat_map(|errand| [("begun", errand), ("done", errand)]);
     let tried = tried.chain([("within", "sleep"), ("begun", "await end")]).map(|it| (it, 1));
     let held = [("holding", "pause"), ("held", "pause"), ("holding", "await end"), ("held", "await end")].map(|it| (it, 0));
-    for ((what, errand), more) in tried.chain(held) {
+    let points: Vec<_> = tried.chain(held).collect();
+    for ((what, errand), more) in points {
         let (store, point) = (stores.fresh().await, format!("{what} {errand}"));
         assert!(store.mortal(&point, 1).was_killed(), "nobody comes to `{point}`");
         store.goes_on();
