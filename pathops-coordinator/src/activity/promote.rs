@@ -17,7 +17,6 @@ use crate::activity::collect::about;
 use crate::activity::prove::unproved;
 use crate::change_set::{Combination, Command, Decided, Outcome, Passed, PullRequestRef, Role, Scope, title};
 use crate::desired_state::promotion;
-use crate::waits::GIT_HOST;
 
 /// A production pull request that is being decided about.
 #[derive(Clone, Copy)]

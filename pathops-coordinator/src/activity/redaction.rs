@@ -22,7 +22,7 @@ impl PayloadRedaction {
 
     /// The redactor for payloads of a project. Where that cannot be read, e-mail addresses go: what it says may be that.
     pub(super) fn of(&self, declared: &Declared) -> Result<Arc<Redactor>> {
-        let policy = match declared {
+        let policy = match declared.as_deref() {
             Ok(Project { redaction: None, .. }) => return Ok(self.redactor.clone()),
             Ok(Project { redaction: Some(policy), .. }) => policy.clone(),
             Err(_) => RedactionPolicy { personal: PersonalData::Mask, names: [].into() },

@@ -8,7 +8,6 @@ use crate::activity::Services;
 use crate::activity::announce::message;
 use crate::change_set::{Outcome, PullRequestRef, Role, Scope};
 use crate::gate::{GateLimits, objections};
-use crate::waits::GIT_HOST;
 
 impl Services {
     /// Waits until somebody has pushed to the branch since it was last looked at, or has merged what is there.
