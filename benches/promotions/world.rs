@@ -56,7 +56,7 @@ impl World {
         let gitops = format!("shop/{name}-gitops");
         self.repo(&gitops, [("preflight", tree(preflight)), ("production", tree(production))]);
         let context = PROMOTION_CONTEXT.parse().expect("a context");
-        let rules = BranchProtection { required_checks: vec![context], required_approvals: 1 };
+        let rules = BranchProtection { required_checks: vec![context], required_approvals: 1, merge_queue: false };
         self.forge.protect(&repo(&gitops), &branch("production"), rules).expect("a branch");
         for target in [target(EnvironmentKind::Preflight), target(EnvironmentKind::Production)] {
             self.gitops.manage(&unit(app), &target, &repo(&gitops));

@@ -4,6 +4,7 @@
 mod operate;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use pathops_core::adapter::Lease;
@@ -113,7 +114,7 @@ impl ControlPlane {
     pub async fn snapshot_incidents(&self) -> Result<Vec<EvidenceRecord>> {
         let services = self.services();
         let cx = OpContext::new(IdempotencyKey::new(INCIDENTS));
-        let project = self.project().await?;
+        let project = Arc::new(self.project().await?);
         if project.incidents.is_empty() {
             return Ok(Vec::new());
         }
