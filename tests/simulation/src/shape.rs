@@ -10,6 +10,7 @@ use pathops_core::policy::Supersession;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget, FeatureRequest, UnitChange};
 use pathops_core::{PersonId, RepoId, RepoPath, UnitId};
 
+use crate::alarms::{self, Alarm};
 use crate::dice::Dice;
 
 /// What a unit's files say where its pipeline fails.
@@ -49,6 +50,7 @@ pub(crate) struct Shape {
     pub(crate) supersession: Supersession,
     pub(crate) limits: Limits,
     pub(crate) asked: Vec<Asked>,
+    pub(crate) alarms: Vec<Alarm>,
 }
 
 /// A unit of the project.
@@ -99,7 +101,8 @@ impl Shape {
         let by_hand = if supersession == Supersession::Batch { 600 } else { 200 };
         let asked = (0..*queue.pick(&[1, 1, 1, 1, 2, 3])).map(|number| asked(dice, &ids, number, by_hand)).collect();
         let (approvals, preflight_by_people) = (if dice.chance(150) { 2 } else { 1 }, dice.chance(200));
-        Self { units, covered, approvals, preflight_by_people, supersession, limits: limits(&dice.of("limits")), asked }
+        let (limits, alarms) = (limits(&dice.of("limits")), alarms::roll(&dice.of("alarms"), &ids));
+        Self { units, covered, approvals, preflight_by_people, supersession, limits, asked, alarms }
     }
 
     pub(crate) fn covers(&self, unit: &UnitId) -> bool {

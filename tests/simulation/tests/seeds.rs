@@ -32,6 +32,10 @@ fn a_success_that_shows_late_is_not_posted_again_and_again() {
             at_once += 1;
             continue;
         }
+        // An incident takes a success back as often as one is opened.
+        if !run.trace.contains(" alarms: [] }") {
+            continue;
+        }
         let mut posted: BTreeMap<&str, u32> = BTreeMap::new();
         for line in run.trace.lines().filter_map(|line| line.split_once(" + ")) {
             let head = line.1.split_once(": success: promotion of ").map(|(head, _)| head);

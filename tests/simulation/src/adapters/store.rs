@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use pathops_coordinator::incident::Incident;
 use pathops_core::adapter::{
     BlobCapabilities, BlobStore, Bucket, ByteStream, Created, Entry, Journal, JournalCapabilities, Lease, ObjectVersion, Run,
     RunFilter, Seq, Signal, SignalNumber, Transition,
 };
 use pathops_core::evidence::Envelope;
+use pathops_core::flow::Machine as _;
 use pathops_core::{Digest, ObjectKey, OpContext, Result, RunId, UnixMillis};
 use serde_json::Value;
 
@@ -44,6 +46,9 @@ impl Journal for Watched<dyn Journal> {
         ttl: Duration,
         limit: usize,
     ) -> Result<Vec<Lease>> {
+        if self.lens.has(Bug::JournalForgetsIncidents) && machine == Incident::NAME {
+            return Ok(Vec::new());
+        }
         self.lens.silently(self.inner.claim(cx, machine, owner, now, ttl, limit)).await
     }
 
