@@ -4,6 +4,7 @@
 //! It takes no adapter's word, for that may be the planted bug. To add one: a file here that implements [`Invariant`], a line
 //! in [`all`], and a planted bug that it finds.
 
+mod deliveries_are_handled;
 mod i10_agents_hold_no_credential;
 mod i11_the_uncovered_is_refused;
 mod i1_production_needs_a_grant;
@@ -67,6 +68,7 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(i11_the_uncovered_is_refused::Covered),
         Box::new(what_is_told_is_heard::Heard::default()),
         Box::new(one_at_a_time::OneAtATime::default()),
+        Box::new(deliveries_are_handled::Deliveries),
         Box::new(incidents_stop_promotions::Stopped),
         Box::new(incident_runs::Runs::default()),
         Box::new(in_order::InOrder),

@@ -14,8 +14,8 @@
 //! First there is chaos: the process dies before and after writes, requests and answers are lost, calls are made twice, fail or
 //! are slow and so overtake each other, parts are cut off for minutes, the wall clock jumps, people come late, twice, not at
 //! all or without a right to, ask for what others are changing, cancel and pause what is under way, agents lie; and in every third world
-//! alarms go off, which stop promotions until people say that it is over. Then everything is calm, and it has to come to an end by
-//! itself: every change set and every incident ends, nothing is left open, everything happened once and is on record.
+//! alarms go off, are lost, repeated or forged on their way to the gateway, and stop promotions until people say that it is over. Then
+//! everything is calm, and it has to come to an end by itself: every change set and every incident ends, every delivery was handled, nothing is left open, everything happened once and is on record.
 //!
 //! # How to read a trace
 //!
@@ -52,6 +52,7 @@ mod alarms;
 mod bug;
 mod chaos;
 mod dice;
+mod host;
 mod invariants;
 mod lens;
 mod people;

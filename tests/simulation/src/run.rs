@@ -1,6 +1,7 @@
 //! One seed, from its beginning to its end.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -8,13 +9,13 @@ use futures_util::future::{FutureExt as _, join, join_all, select};
 use pathops_coordinator::ControlPlane;
 use pathops_coordinator::change_set::{ChangeSet, End, State};
 use pathops_coordinator::incident::Incident;
-use pathops_core::adapter::{self, Clock as _, Entry, EventCursor, Journal as _, RunFilter, ScmEventKind, Seq};
+use pathops_core::adapter::{self, Clock as _, DeliveryState, Entry, EventCursor, Journal as _, RunFilter, ScmEventKind, Seq};
 use pathops_core::flow::Machine as _;
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, RunId};
 
-use crate::alarms;
 use crate::bug::Bug;
 use crate::dice::Dice;
+use crate::host;
 use crate::invariants::AT_THE_END;
 use crate::lens::Violation;
 use crate::people::People;
@@ -124,13 +125,13 @@ impl<'w> Session<'w> {
     /// One process of the control plane. Whether it is the last one.
     fn process(&mut self, turns: &mut u32) -> bool {
         let world = self.world;
-        let plane = world.plane();
+        let plane = Arc::new(world.plane());
         let asking = async {
             join_all(world.truth.shape.asked.iter().map(|asked| ask(world, &plane, asked))).await;
             std::future::pending::<()>().await;
         };
         let (wishes, told) = (self.wishes.clone(), std::future::pending::<()>());
-        let telling = join(wishes::tell(world, &plane, &wishes), alarms::go_off(world, &plane)).then(|_| told);
+        let telling = join(wishes::tell(world, &plane, &wishes), host::listen(world, &plane)).then(|_| told);
         let talking = select(asking.boxed_local(), telling.boxed_local());
         let mut whole = pin!(select(talking, plane.run(std::future::pending()).boxed_local()));
         loop {
@@ -146,7 +147,7 @@ impl<'w> Session<'w> {
             if world.lens.is_dead() {
                 return false;
             }
-            let late = world.truth.elapsed() > world.chaos.over + HEALING;
+            let late = world.truth.elapsed() > world.chaos.over + HEALING + world.chaos.set_back();
             if late || *turns > TURNS || !world.truth.clock.advance_to_next() {
                 let open = self.states().into_iter().filter(|state| !state.ended).map(|state| standing(&state));
                 let incidents =
@@ -210,10 +211,13 @@ impl<'w> Session<'w> {
         wait(self.world.truth.journal.runs(&cx(), &RunFilter::of(machine).open(), None, 1)).unwrap().is_empty()
     }
 
-    /// Whether every alarm was heard, and what people and PathOps had to do about it is done.
+    /// Whether every alarm was heard and handled, and what people and PathOps had to do about it is done.
     fn incidents_are_over(&self) -> bool {
         let heard = self.world.truth.shape.alarms.iter().all(|alarm| self.world.lens.has_heard(&alarm.name));
-        heard && !self.responders.are_busy() && self.has_ended(Incident::NAME)
+        heard
+            && !self.responders.are_busy()
+            && self.has_ended(Incident::NAME)
+            && self.world.truth.deliveries().iter().all(|it| it.state == DeliveryState::Handled)
     }
 
     /// Every change set as the journal has it.

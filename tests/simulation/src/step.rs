@@ -1,10 +1,14 @@
 //! What can happen in a simulated world, as it really happened.
 
 use pathops_coordinator::change_set::{Command, Outcome, State};
-use pathops_core::adapter::{AgentTask, CheckState, NewCommit, NewPullRequest, PullRequest, Seq, SignalNumber, Transition};
+use pathops_core::adapter::{
+    AgentTask, CheckState, NewCommit, NewPullRequest, PullRequest, Seq, SignalNumber, StoredDelivery, Transition,
+};
 use pathops_core::policy::GrantId;
 use pathops_core::project::FeatureRequest;
 use pathops_core::{CommitId, IdempotencyKey, Principal, PullRequestNumber, RepoId, RunId};
+
+use crate::alarms::Alarm;
 
 /// One step. Invariants see each as soon as it is done, and before anybody else acts.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +39,10 @@ pub(crate) enum Step<'s> {
     Journaled { run: &'s RunId, seq: Seq, transition: &'s Transition },
     /// The engine goes on from an outcome.
     Settled { command: &'s Command, outcome: &'s Outcome, state: &'s State },
+    /// An alarm is acknowledged by the gateway.
+    Acknowledged { alarm: &'s Alarm },
+    /// A delivery is handed on.
+    Handles { delivery: &'s StoredDelivery },
     /// A feature was asked for, and taken or not.
     Asked { request: &'s FeatureRequest, taken: bool },
 }

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use pathops_coordinator::change_set::Role;
 use pathops_coordinator::incident::{self, Incident, Standing};
-use pathops_core::adapter::{Clock as _, Commit, Journal as _, PullRequest, Run, RunFilter, Scm, SourceTree};
+use pathops_core::adapter::{
+    Clock as _, Commit, Inbox as _, InboxQuery, Journal as _, PullRequest, Run, RunFilter, Scm, SourceTree, StoredDelivery,
+};
 use pathops_core::flow::Machine as _;
-use pathops_core::memory::{ManualClock, MemoryBlobs, MemoryForge, MemoryJournal, MemoryNotifier};
+use pathops_core::memory::{ManualClock, MemoryBlobs, MemoryForge, MemoryInbox, MemoryJournal, MemoryNotifier};
 use pathops_core::{
     BranchName, CommitId, Digest, IdempotencyKey, OpContext, PersonId, PullRequestNumber, RepoId, RepoPath, RunId, UnitId,
     UnixMillis,
@@ -33,6 +35,7 @@ pub(crate) struct Truth {
     pub(crate) blobs: Arc<MemoryBlobs>,
     pub(crate) journal: MemoryJournal,
     pub(crate) notifier: MemoryNotifier,
+    pub(crate) inbox: MemoryInbox,
     pub(crate) records: Arc<Mutex<Records>>,
     /// How long a rollout takes, until its jobs have ended.
     pub(crate) rollout: Duration,
@@ -178,6 +181,11 @@ impl Truth {
             (run, state)
         };
         runs.iter().map(load).collect()
+    }
+
+    /// Everything that was stored of what the gateway has received, the oldest first.
+    pub(crate) fn deliveries(&self) -> Vec<StoredDelivery> {
+        wait(self.inbox.find(&cx(), &InboxQuery::default(), usize::MAX)).unwrap()
     }
 
     /// Repositories of a unit: the source where it has one, and the desired state.

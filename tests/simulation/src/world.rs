@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pathops_coordinator::change_set::{ChangeSet, Command, Outcome};
+use pathops_coordinator::gateway::Gateway;
 use pathops_coordinator::{ControlPlane, Pace};
 use pathops_core::adapter::*;
 use pathops_core::flow::{Observer, Progress};
@@ -13,7 +14,7 @@ use pathops_core::policy::PROMOTION_CONTEXT;
 use pathops_core::project::EnvironmentKind;
 use pathops_core::{Error, ErrorKind, Principal, RepoPath, Result};
 
-use crate::adapters::{Watched, WatchedClock};
+use crate::adapters::{Sender, Watched, WatchedClock};
 use crate::bug::Bug;
 use crate::chaos::{Chaos, PARTS, cut};
 use crate::dice::Dice;
@@ -36,6 +37,20 @@ pub(crate) struct World {
     agent: MemoryAgent,
     streams: MemoryBucket,
     ids: SeededIds,
+    /// What becomes of what others send.
+    pub(crate) network: Dice,
+}
+
+/// An adapter as the host sees it: through the lens, at times cut off, and with faults.
+macro_rules! seen {
+    ($world:ident, $part:literal, $adapter:expr, $kind:ident) => {{
+        let inner: Arc<dyn $kind> = $adapter;
+        let watched: Arc<dyn $kind> = Watched::new(inner, &$world.lens);
+        let cut = PARTS.iter().position(|part| *part == $part).map(|place| $world.cuts[place].clone()).unwrap();
+        let far: Arc<dyn $kind> = Arc::new(Faulty::new(watched, cut));
+        let faulty: Arc<dyn $kind> = Arc::new(Faulty::new(far, $world.faults.clone()));
+        faulty
+    }};
 }
 
 impl World {
@@ -58,6 +73,7 @@ impl World {
             blobs: blobs.clone(),
             journal: MemoryJournal::new(),
             notifier,
+            inbox: MemoryInbox::new(),
             records,
             rollout,
         };
@@ -81,6 +97,7 @@ impl World {
             agent: agent.with_capabilities(offers),
             streams: MemoryBucket::new(),
             ids: SeededIds::new(dice.of("ids").below(u64::MAX)),
+            network: dice.of("network"),
             truth,
             chaos,
         };
@@ -123,20 +140,8 @@ impl World {
 
     /// A control plane over this world, as a host makes it when it starts.
     pub(crate) fn plane(&self) -> ControlPlane {
-        macro_rules! seen {
-            ($part:literal, $adapter:expr, $kind:ident) => {{
-                let inner: Arc<dyn $kind> = $adapter;
-                let watched: Arc<dyn $kind> = Watched::new(inner, &self.lens);
-                let cut = PARTS.iter().position(|part| *part == $part).map(|place| self.cuts[place].clone()).unwrap();
-                let far: Arc<dyn $kind> = Arc::new(Faulty::new(watched, cut));
-                let faulty: Arc<dyn $kind> = Arc::new(Faulty::new(far, self.faults.clone()));
-                faulty
-            }};
-        }
         let signer: Arc<dyn Signer> = Arc::new(signer());
         let signals: Arc<dyn RuntimeSignals> = Arc::new(MemorySignals::new(SignalCapabilities::default()));
-        let clock: Arc<dyn Clock> = Arc::new(self.truth.clock.clone());
-        let clock = WatchedClock { watched: Watched::new(clock, &self.lens), stands: Mutex::default() };
         let pace = Pace {
             shortest: Duration::from_secs(5),
             longest: Duration::from_secs(600),
@@ -148,18 +153,18 @@ impl World {
         ControlPlane::builder()
             .name("simulated")
             .meta_repo(repo("shop/meta"))
-            .scm(seen!("host", self.truth.scm.clone(), Scm))
-            .merge(seen!("host", self.truth.forge.merger(Principal::System), Merge))
-            .ci(seen!("ci", Arc::new(self.ci.clone()), Ci))
-            .gitops(seen!("controller", Arc::new(self.gitops.clone()), GitOps))
+            .scm(seen!(self, "host", self.truth.scm.clone(), Scm))
+            .merge(seen!(self, "host", self.truth.forge.merger(Principal::System), Merge))
+            .ci(seen!(self, "ci", Arc::new(self.ci.clone()), Ci))
+            .gitops(seen!(self, "controller", Arc::new(self.gitops.clone()), GitOps))
             .signals(signals)
-            .blobs(seen!("blobs", self.truth.blobs.clone(), BlobStore))
-            .streams(seen!("objects", Arc::new(self.streams.clone()), Bucket))
-            .journal(seen!("journal", Arc::new(self.truth.journal.clone()), Journal))
+            .blobs(seen!(self, "blobs", self.truth.blobs.clone(), BlobStore))
+            .streams(seen!(self, "objects", Arc::new(self.streams.clone()), Bucket))
+            .journal(seen!(self, "journal", Arc::new(self.truth.journal.clone()), Journal))
             .signer(Watched::new(signer, &self.lens))
-            .agent(seen!("agent", Arc::new(self.agent.clone()), AgentBackend))
-            .notifier(seen!("notifier", Arc::new(self.truth.notifier.clone()), Notifier))
-            .clock(Arc::new(clock))
+            .agent(seen!(self, "agent", Arc::new(self.agent.clone()), AgentBackend))
+            .notifier(seen!(self, "notifier", Arc::new(self.truth.notifier.clone()), Notifier))
+            .clock(self.clock())
             .ids(Arc::new(self.ids.clone()))
             .secret(SECRET)
             .pace(pace)
@@ -167,6 +172,18 @@ impl World {
             .observer(self.observer())
             .build()
             .unwrap()
+    }
+
+    /// A gateway over this world. Its inbox is where the journal is.
+    pub(crate) fn gateway(&self) -> Gateway {
+        let inbox = seen!(self, "journal", Arc::new(self.truth.inbox.clone()), Inbox);
+        let blobs = seen!(self, "blobs", self.truth.blobs.clone(), BlobStore);
+        Gateway::new(inbox, blobs, self.clock()).with_source(Arc::new(Sender::new(&self.lens)))
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        let clock: Arc<dyn Clock> = Arc::new(self.truth.clock.clone());
+        Arc::new(WatchedClock { watched: Watched::new(clock, &self.lens), stands: Mutex::default() })
     }
 
     fn observer(&self) -> Observer<ChangeSet> {
