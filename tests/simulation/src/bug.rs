@@ -72,6 +72,8 @@ bugs! {
     JournalTellsNothing: "what" = "The journal acknowledges what runs are told, and does not give it out.",
     JournalHidesRuns: "one" = "The journal lists no runs that have not ended.",
     JournalForgetsIncidents: "in" = "The journal gives out no run of an incident to go on with.",
+    JournalArchivesWhatGoesOn: "archive" = "The journal moves to the archive what has not ended.",
+    JournalLosesTheArchive: "in" = "The journal does not know any more what it has moved to the archive.",
     InboxLosesADelivery: "i7" = "The inbox acknowledges a delivery now and then, and does not keep it.",
     InboxGivesOutWhatWasHandled: "deliveries" = "The inbox gives out again what was handled.",
     SourceBelievesAnybody: "i7" = "The source of alarms does not look at who has sent them.",

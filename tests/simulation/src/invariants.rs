@@ -4,6 +4,7 @@
 //! It takes no adapter's word, for that may be the planted bug. To add one: a file here that implements [`Invariant`], a line
 //! in [`all`], and a planted bug that it finds.
 
+mod archive_keeps;
 mod deliveries_are_handled;
 mod i10_agents_hold_no_credential;
 mod i11_the_uncovered_is_refused;
@@ -68,6 +69,7 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(i11_the_uncovered_is_refused::Covered),
         Box::new(what_is_told_is_heard::Heard::default()),
         Box::new(one_at_a_time::OneAtATime::default()),
+        Box::new(archive_keeps::Archive::default()),
         Box::new(deliveries_are_handled::Deliveries),
         Box::new(incidents_stop_promotions::Stopped),
         Box::new(incident_runs::Runs::default()),

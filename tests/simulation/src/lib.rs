@@ -13,9 +13,11 @@
 //!
 //! First there is chaos: the process dies before and after writes, requests and answers are lost, calls are made twice, fail or
 //! are slow and so overtake each other, parts are cut off for minutes, the wall clock jumps, people come late, twice, not at
-//! all or without a right to, ask for what others are changing, cancel and pause what is under way, agents lie; and in every third world
-//! alarms go off, are lost, repeated or forged on their way to the gateway, and stop promotions until people say that it is over. Then
-//! everything is calm, and it has to come to an end by itself: every change set and every incident ends, every delivery was handled, nothing is left open, everything happened once and is on record.
+//! all or without a right to, ask for what others are changing, cancel and pause what is under way, agents lie. In every third world
+//! operators have things tried again, reset units and move runs to the archive; in every third one alarms go off, are lost, repeated
+//! or forged on their way to the gateway, and stop promotions until people say that it is over. Then everything is calm, and it has
+//! to come to an end by itself: every change set and every incident ends, every delivery was handled, nothing is left open,
+//! everything happened once and is on record.
 //!
 //! # How to read a trace
 //!
@@ -55,6 +57,7 @@ mod dice;
 mod host;
 mod invariants;
 mod lens;
+mod operators;
 mod people;
 mod responders;
 mod run;

@@ -18,6 +18,7 @@ use crate::dice::Dice;
 use crate::host;
 use crate::invariants::AT_THE_END;
 use crate::lens::Violation;
+use crate::operators;
 use crate::people::People;
 use crate::responders::Responders;
 use crate::shape::{Asked, repo};
@@ -71,7 +72,7 @@ pub fn simulate(seed: u64, bug: Option<Bug>) -> Run {
     Run { seed, violation: world.lens.violation(), digest, trace, ends, calls: world.lens.calls() }
 }
 
-/// What the journal has of each change set of a seed, in the end: the run, and all its entries.
+/// What the journal has of each change set and each incident of a seed, in the end: the run, and all its entries.
 ///
 /// # Panics
 /// As [`simulate`].
@@ -85,7 +86,7 @@ pub fn journals(seed: u64) -> Vec<(adapter::Run, Vec<Entry>)> {
         let stored = wait(journal.load(&cx(), &run)).unwrap().unwrap();
         (stored, wait(journal.entries(&cx(), &run, Seq(0), usize::MAX)).unwrap())
     };
-    world.lens.runs().into_iter().filter(|run| !is_incident(run)).map(read).collect()
+    world.lens.runs().into_iter().map(read).collect()
 }
 
 struct Session<'w> {
@@ -102,8 +103,7 @@ impl<'w> Session<'w> {
     /// Everything, from the beginning to the end.
     fn lived(world: &'w World, dice: &Dice) -> Self {
         let (people, responders) = (People::new(dice), Responders::new(dice, world.truth.shape.alarms.is_empty()));
-        let keys = world.truth.shape.asked.iter().map(|asked| asked.key.clone());
-        let (wishes, dice) = (wishes::roll(&dice.of("wishes"), keys), dice.of("process"));
+        let (wishes, dice) = (wishes::roll(&dice.of("wishes"), &world.truth.shape), dice.of("process"));
         let mut session = Self { people, responders, wishes, dice, world, events: EventCursor(0), calm: false };
         world.lens.note(format_args!("# {:?}", world.truth.shape));
         world.lens.note(format_args!("# {:?}", world.chaos));
@@ -131,7 +131,8 @@ impl<'w> Session<'w> {
             std::future::pending::<()>().await;
         };
         let (wishes, told) = (self.wishes.clone(), std::future::pending::<()>());
-        let telling = join(wishes::tell(world, &plane, &wishes), host::listen(world, &plane)).then(|_| told);
+        let operating = join(operators::operate(world, &plane), host::listen(world, &plane));
+        let telling = join(wishes::tell(world, &plane, &wishes), operating).then(|_| told);
         let talking = select(asking.boxed_local(), telling.boxed_local());
         let mut whole = pin!(select(talking, plane.run(std::future::pending()).boxed_local()));
         loop {

@@ -50,6 +50,8 @@ pub(crate) struct Shape {
     pub(crate) supersession: Supersession,
     pub(crate) limits: Limits,
     pub(crate) asked: Vec<Asked>,
+    /// Whether operators look after it, and steps that could not be done wait for them.
+    pub(crate) operators: bool,
     pub(crate) alarms: Vec<Alarm>,
 }
 
@@ -101,8 +103,11 @@ impl Shape {
         let by_hand = if supersession == Supersession::Batch { 600 } else { 200 };
         let asked = (0..*queue.pick(&[1, 1, 1, 1, 2, 3])).map(|number| asked(dice, &ids, number, by_hand)).collect();
         let (approvals, preflight_by_people) = (if dice.chance(150) { 2 } else { 1 }, dice.chance(200));
-        let (limits, alarms) = (limits(&dice.of("limits")), alarms::roll(&dice.of("alarms"), &ids));
-        Self { units, covered, approvals, preflight_by_people, supersession, limits, asked, alarms }
+        let (operating, alarms) = (dice.of("operators"), alarms::roll(&dice.of("alarms"), &ids));
+        let operators = operating.chance(300);
+        let retry = operators.then(|| Duration::from_secs(*operating.pick(&[600, 3_600])));
+        let limits = Limits { retry, ..limits(&dice.of("limits")) };
+        Self { units, covered, approvals, preflight_by_people, supersession, limits, asked, operators, alarms }
     }
 
     pub(crate) fn covers(&self, unit: &UnitId) -> bool {

@@ -35,6 +35,8 @@ pub(crate) enum Step<'s> {
     Began { run: &'s RunId, transition: &'s Transition },
     /// A run is told something.
     Signalled { run: &'s RunId, number: SignalNumber },
+    /// A run is moved to the archive.
+    Archived { run: &'s RunId },
     /// A transition is acknowledged.
     Journaled { run: &'s RunId, seq: Seq, transition: &'s Transition },
     /// The engine goes on from an outcome.

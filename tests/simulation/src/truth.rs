@@ -66,6 +66,8 @@ pub(crate) struct Records {
     pub(crate) incidents: BTreeMap<String, Declared>,
     /// Those of which there is a run.
     pub(crate) begun: BTreeSet<String>,
+    /// Runs that were moved to the archive.
+    pub(crate) archived: BTreeSet<RunId>,
 }
 
 /// An incident, as the meta repository declares it.
@@ -173,14 +175,16 @@ impl Truth {
 
     /// The runs of incidents, as the journal really has them.
     pub(crate) fn incidents(&self) -> Vec<(Run, incident::State)> {
-        let filter = RunFilter::of(Incident::NAME);
-        let runs = wait(self.journal.runs(&cx(), &filter, None, usize::MAX)).unwrap();
+        let list = |archived: bool| {
+            let filter = RunFilter { archived, ..RunFilter::of(Incident::NAME) };
+            wait(self.journal.runs(&cx(), &filter, None, usize::MAX)).unwrap()
+        };
         let load = |run: &RunId| {
             let run = wait(self.journal.load(&cx(), run)).unwrap().unwrap();
             let state = serde_json::from_value(run.state.clone()).unwrap();
             (run, state)
         };
-        runs.iter().map(load).collect()
+        [false, true].into_iter().flat_map(list).map(|run| load(&run)).collect()
     }
 
     /// Everything that was stored of what the gateway has received, the oldest first.

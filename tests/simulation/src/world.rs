@@ -37,6 +37,8 @@ pub(crate) struct World {
     agent: MemoryAgent,
     streams: MemoryBucket,
     ids: SeededIds,
+    /// What operators do.
+    pub(crate) operators: Dice,
     /// What becomes of what others send.
     pub(crate) network: Dice,
 }
@@ -97,6 +99,7 @@ impl World {
             agent: agent.with_capabilities(offers),
             streams: MemoryBucket::new(),
             ids: SeededIds::new(dice.of("ids").below(u64::MAX)),
+            operators: dice.of("what operators do"),
             network: dice.of("network"),
             truth,
             chaos,
