@@ -206,6 +206,7 @@ impl<'w> Session<'w> {
             && !wishes::wants_back(self.world, &self.wishes)
             && self.has_ended(ChangeSet::NAME)
             && self.incidents_are_over()
+            && self.is_up_to_date()
     }
 
     fn has_ended(&self, machine: &str) -> bool {
@@ -219,6 +220,11 @@ impl<'w> Session<'w> {
             && !self.responders.are_busy()
             && self.has_ended(Incident::NAME)
             && self.world.truth.deliveries().iter().all(|it| it.state == DeliveryState::Handled)
+    }
+
+    /// Whether people know of everything that has happened at the Git host.
+    fn is_up_to_date(&self) -> bool {
+        wait(self.world.truth.scm.events(&cx(), self.events, 1)).unwrap().is_empty()
     }
 
     /// Every change set as the journal has it.

@@ -103,7 +103,10 @@ impl Shape {
         let by_hand = if supersession == Supersession::Batch { 600 } else { 200 };
         let asked = (0..*queue.pick(&[1, 1, 1, 1, 2, 3])).map(|number| asked(dice, &ids, number, by_hand)).collect();
         let (approvals, preflight_by_people) = (if dice.chance(150) { 2 } else { 1 }, dice.chance(200));
-        let (operating, alarms) = (dice.of("operators"), alarms::roll(&dice.of("alarms"), &ids));
+        let covers_all = covered.is_empty() || ids.iter().all(|unit| covered.contains(unit));
+        // A project with a mistake is read by nobody: an alarm waits until somebody mends it.
+        let alarms = if covers_all { alarms::roll(&dice.of("alarms"), &ids) } else { Vec::new() };
+        let operating = dice.of("operators");
         let operators = operating.chance(300);
         let retry = operators.then(|| Duration::from_secs(*operating.pick(&[600, 3_600])));
         let limits = Limits { retry, ..limits(&dice.of("limits")) };

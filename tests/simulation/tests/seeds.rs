@@ -47,3 +47,25 @@ fn a_success_that_shows_late_is_not_posted_again_and_again() {
     }
     assert!(late >= 5 && at_once >= 5, "only {late} successes showed late, and {at_once} worlds show everything at once");
 }
+
+/// A world in which nothing of it happens holds nothing against it.
+#[test]
+fn alarms_go_off_and_operators_are_there() {
+    let traces: Vec<String> = (0..150).map(|seed| simulate(seed, None).trace).collect();
+    let happens = [
+        ("? alarm-", "stored before"),
+        ("? alarm-", "check that both sides have the same one"),
+        ("= alarm-", " is handled"),
+        ("+ incident alert-", " is open"),
+        ("+ incident everything of everything", " is open"),
+        ("  tell: incident `", ""),
+        ("? Retry ", ": told"),
+        ("? Reset ", ": told"),
+        ("? archive: 1 ", " moved"),
+    ];
+    for (begins, ends) in happens {
+        let is_it = |line: &str| line.contains(begins) && line.ends_with(ends);
+        let many = traces.iter().filter(|trace| trace.lines().any(is_it)).count();
+        assert!(many >= 2, "{begins}…{ends}: in {many} worlds");
+    }
+}
