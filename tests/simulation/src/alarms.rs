@@ -29,12 +29,14 @@ pub(crate) struct Alarm {
 
 /// Most worlds are quiet.
 pub(crate) fn roll(dice: &Dice, units: &[UnitId]) -> Vec<Alarm> {
-    let many = if dice.chance(350) { 1 + dice.below(4) } else { 0 };
+    let many = if dice.chance(300) { 1 + dice.below(3) } else { 0 };
     let alarm = |number: u64| {
         let subject = if dice.chance(100) { "nobody-knows".to_owned() } else { dice.pick(units).to_string() };
         let since = *dice.pick(&["", "a while", "2025-11-24T07:00:00Z", "2025-11-24T09:30:00Z"]);
         let (forged, at_once) = (dice.chance(200), dice.chance(700));
-        Alarm { name: format!("alarm-{number}"), subject, forged, at_once, after: dice.seconds(60, 6_000), since }
+        // While something is on its way, or once it is in production.
+        let after = if dice.chance(500) { dice.seconds(60, 4_000) } else { dice.seconds(4_000, 12_000) };
+        Alarm { name: format!("alarm-{number}"), subject, forged, at_once, after, since }
     };
     (0..many).map(alarm).collect()
 }

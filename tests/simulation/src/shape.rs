@@ -93,7 +93,8 @@ impl Shape {
         let ids: Vec<UnitId> = units.iter().map(|unit| unit.id.clone()).collect();
         // A policy that covers nothing is none that anybody writes.
         let forgotten = dice.pick(&ids).clone();
-        let covered = ids.iter().filter(|unit| ids.len() > 1 && **unit != forgotten && !dice.chance(700)).cloned().collect();
+        let covered: Vec<UnitId> =
+            ids.iter().filter(|unit| ids.len() > 1 && **unit != forgotten && !dice.chance(700)).cloned().collect();
         let queue = dice.of("queue");
         let supersession = {
             use Supersession::{Batch, FirstCome, Latest, Supersede};

@@ -21,10 +21,7 @@ enum Wish {
     /// Take back what is in production.
     TakeBack,
     /// Have a unit go back to an earlier step.
-    Reset {
-        unit: UnitId,
-        to: Stage,
-    },
+    Reset(UnitId),
 }
 
 /// Something that somebody is going to tell a change set.
@@ -54,9 +51,17 @@ pub(crate) fn roll(dice: &Dice, shape: &Shape) -> Vec<Planned> {
 
 fn reset(dice: &Dice, asked: &Asked) -> Planned {
     let units: Vec<&UnitId> = asked.request.changes.iter().map(|change| &change.unit).collect();
-    let (unit, to) = ((*dice.pick(&units)).clone(), *dice.pick(&[Stage::Building, Stage::Rebuilding, Stage::PreflightDeploy]));
-    let (key, by) = (asked.key.clone(), person(*dice.pick(&["bob", "bob", "carol", GUEST])));
-    Planned { key, wish: Wish::Reset { unit, to }, by, after: dice.seconds(60, 4_000) }
+    let (key, unit) = (asked.key.clone(), (*dice.pick(&units)).clone());
+    let by = person(*dice.pick(&["bob", "bob", "carol", GUEST]));
+    Planned { key, wish: Wish::Reset(unit), by, after: dice.seconds(300, 4_000) }
+}
+
+/// To the last step that it still may go back to.
+async fn have_back(plane: &ControlPlane, change_set: &ChangeSetId, unit: &UnitId, by: &PersonId) -> Result<()> {
+    let state = plane.state(change_set).await?;
+    let may = |to: &Stage| state.as_ref().is_some_and(|state| state.objection_to_reset(unit, *to).is_none());
+    let to = [Stage::PreflightDeploy, Stage::Rebuilding, Stage::Building].into_iter().find(may);
+    plane.reset(change_set, unit, to.unwrap_or(Stage::Building), by, "look again").await
 }
 
 /// Whether somebody still wants to take back what was asked for.
@@ -107,7 +112,7 @@ async fn tell_one(world: &World, plane: &ControlPlane, place: usize, planned: &P
                 Wish::Pause => plane.pause(&change_set, by, "wait a moment").await,
                 Wish::Resume => plane.resume(&change_set, by, "go on").await,
                 Wish::TakeBack => plane.take_back(&change_set, by, "it burns").await.map(drop),
-                Wish::Reset { unit, to } => plane.reset(&change_set, unit, *to, by, "look again").await,
+                Wish::Reset(unit) => have_back(plane, &change_set, unit, by).await,
             };
             let says = told.as_ref().map_or_else(ToString::to_string, |()| "told".to_owned());
             world.lens.note(format_args!("? {wish:?} {change_set} by {by}: {says}"));

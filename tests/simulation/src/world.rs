@@ -12,7 +12,7 @@ use pathops_core::flow::{Observer, Progress};
 use pathops_core::memory::*;
 use pathops_core::policy::PROMOTION_CONTEXT;
 use pathops_core::project::EnvironmentKind;
-use pathops_core::{Error, ErrorKind, Principal, RepoPath, Result};
+use pathops_core::{ChangeSetId, Error, ErrorKind, Principal, RepoPath, Result, UnitId};
 
 use crate::adapters::{Sender, Watched, WatchedClock};
 use crate::bug::Bug;
@@ -30,6 +30,8 @@ pub(crate) struct World {
     pub(crate) chaos: Chaos,
     /// What PathOps waits for people for, since they were last asked.
     pub(crate) calls: Arc<Mutex<Vec<Command>>>,
+    /// What waits to be tried again, and which attempt it was that failed.
+    pub(crate) stuck: Arc<Mutex<Vec<(ChangeSetId, UnitId, u32)>>>,
     faults: Arc<Faults>,
     cuts: Vec<Arc<Faults>>,
     ci: MemoryCi,
@@ -94,6 +96,7 @@ impl World {
             faults: chaos.faults(&dice.of("faults"), Arc::new(clock.clone())),
             cuts: PARTS.iter().map(|_| cut(Arc::new(clock.clone()))).collect(),
             calls: Arc::default(),
+            stuck: Arc::default(),
             ci,
             gitops,
             agent: agent.with_capabilities(offers),
@@ -150,7 +153,7 @@ impl World {
             longest: Duration::from_secs(600),
             deploy_limit: Duration::from_secs(600),
             // Where nothing ever goes off, there is nothing to look for.
-            doubts: Duration::from_secs(if self.truth.shape.alarms.is_empty() { 86_400 } else { 3_600 }),
+            doubts: Duration::from_secs(if self.truth.shape.alarms.is_empty() { 86_400 } else { 7_200 }),
             ..Pace::default()
         };
         ControlPlane::builder()
@@ -190,9 +193,14 @@ impl World {
     }
 
     fn observer(&self) -> Observer<ChangeSet> {
-        let (lens, calls) = (self.lens.clone(), self.calls.clone());
+        let (lens, calls, stuck) = (self.lens.clone(), self.calls.clone(), self.stuck.clone());
         Arc::new(move |run, progress| match progress {
-            Progress::Began { command, .. } => calls.lock().unwrap().push((*command).clone()),
+            Progress::Began { command, .. } => {
+                calls.lock().unwrap().push((*command).clone());
+                if let Command::AwaitRetry { scope, attempt, .. } = *command {
+                    stuck.lock().unwrap().push((scope.change_set.clone(), scope.unit.id.clone(), *attempt));
+                }
+            }
             Progress::Ended { command, outcome, state, .. } => {
                 lens.note(format_args!("= {}: {}", describe(command), word(outcome)));
                 lens.step(&Step::Settled { command, outcome, state });

@@ -113,8 +113,8 @@ fn kind(run: &Run, entries: &[Entry]) -> Option<String> {
         (state.superseded_by.is_some(), "-superseded"),
         (!state.start.carries.is_empty(), "-carrying"),
         (state.start.turn.is_some(), "-queued"),
-        (was("retry"), "-retried"),
-        (was("reset"), "-reset"),
+        (was("told\":{\"retry"), "-retried"),
+        (was("told\":{\"reset"), "-reset"),
         (was("pause"), "-paused"),
     ];
     let more = kinds.into_iter().find(|(is, _)| *is).map(|(_, more)| more);
