@@ -144,7 +144,8 @@ fn host(fake: &Fake<SystemClock>, apps: &[String]) {
 
 fn source(id: u64, app: &str) -> Hosted {
     let mut hosted = Hosted::new(id, &format!("shop/{app}-src"), &[("ci/run", "#!/bin/sh\n"), ("src/main", app)]);
-    let rules = BranchProtection { required_checks: vec!["ci/build".parse().unwrap()], required_approvals: 1 };
+    let rules =
+        BranchProtection { required_checks: vec!["ci/build".parse().unwrap()], required_approvals: 1, merge_queue: false };
     hosted.protections.insert("main".to_owned(), rules);
     hosted
 }
@@ -159,7 +160,8 @@ fn desired_state(id: u64, app: &str) -> Hosted {
         ("environments/production/settings.yaml", settings.as_str()),
     ];
     let mut hosted = Hosted::new(id, &format!("shop/{app}-gitops"), &files);
-    let promoted = BranchProtection { required_checks: vec![PROMOTION_CONTEXT.parse().unwrap()], required_approvals: 1 };
+    let promoted =
+        BranchProtection { required_checks: vec![PROMOTION_CONTEXT.parse().unwrap()], required_approvals: 1, merge_queue: false };
     for (branch, rules) in [("preflight", BranchProtection::default()), ("production", promoted)] {
         let start = hosted.branch("main").unwrap();
         hosted.point(branch, start);

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pathops_coordinator::change_set::{End, Role, State};
-use pathops_core::adapter::{CheckState, NewCommit, NewPullRequest, PullRequestState, Scm};
+use pathops_core::adapter::{CheckState, NewCommit, NewPullRequest, PullRequestMeta, PullRequestState, Scm};
 use pathops_core::memory::{Fault, Faults, MemoryJournal, When};
 use pathops_core::policy::PROMOTION_CONTEXT;
 use pathops_core::{BranchName, ChangeSetId, CommitId, IdempotencyKey, OpContext, Principal, RepoId};
@@ -128,7 +128,15 @@ fn opened_again(world: &World, change_set: &ChangeSetId, role: Role, by: Princip
         wait(scm.commit(&key("more"), &repo, &commit("More of it\n".to_owned(), ours, by.clone()))).unwrap();
     }
     let (title, body) = ("Show the delivery date".to_owned(), String::new());
-    let new = NewPullRequest { title, body, head: own.clone(), base, author: by, reviewers: Vec::new() };
+    let new = NewPullRequest {
+        title,
+        body,
+        head: own.clone(),
+        base,
+        author: by,
+        reviewers: Vec::new(),
+        meta: PullRequestMeta::default(),
+    };
     wait(scm.open_pull_request(&key("pull-request"), &repo, &new)).unwrap();
     (repo, own)
 }

@@ -4,12 +4,14 @@
 mod forge;
 mod others;
 mod store;
+mod webhooks;
 
 use std::sync::Arc;
 
 use crate::lens::Lens;
 
 pub(crate) use others::WatchedClock;
+pub(crate) use webhooks::Sender;
 
 /// An adapter, with the lens in front of it.
 #[derive(Debug)]

@@ -52,6 +52,12 @@ impl Chaos {
         }
     }
 
+    /// What waits for an instant waits for so much longer at most, where the clock was set back.
+    pub(crate) fn set_back(&self) -> Duration {
+        let far = self.jumps.iter().map(|(_, offset)| Duration::from_millis(offset.unsigned_abs()));
+        far.max().unwrap_or_default() * 2
+    }
+
     /// The faults that hit calls by chance.
     pub(crate) fn faults(&self, dice: &Dice, clock: Arc<dyn Clock>) -> Arc<Faults> {
         let kinds = [Fault::Flaky, Fault::LoseRequest, Fault::LoseAnswer, Fault::Twice, Fault::Slow(self.slow)];

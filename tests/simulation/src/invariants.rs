@@ -4,6 +4,8 @@
 //! It takes no adapter's word, for that may be the planted bug. To add one: a file here that implements [`Invariant`], a line
 //! in [`all`], and a planted bug that it finds.
 
+mod archive_keeps;
+mod deliveries_are_handled;
 mod i10_agents_hold_no_credential;
 mod i11_the_uncovered_is_refused;
 mod i1_production_needs_a_grant;
@@ -16,6 +18,8 @@ mod i7_the_truth_is_read_back;
 mod i8_no_secret_gets_out;
 mod i9_time_comes_from_the_host;
 mod in_order;
+mod incident_runs;
+mod incidents_stop_promotions;
 mod journals_replay;
 mod lifecycles;
 mod one_at_a_time;
@@ -42,7 +46,7 @@ pub(crate) trait Invariant: Send {
     /// Something has happened.
     fn see(&mut self, truth: &Truth, step: &Step<'_>) -> Found;
 
-    /// Everything is calm, and every change set has ended.
+    /// Everything is calm, and every change set has ended, and every incident.
     fn end(&mut self, truth: &Truth, states: &[State]) -> Found {
         let _ = (truth, states);
         Ok(())
@@ -65,6 +69,10 @@ pub(crate) fn all() -> Vec<Box<dyn Invariant>> {
         Box::new(i11_the_uncovered_is_refused::Covered),
         Box::new(what_is_told_is_heard::Heard::default()),
         Box::new(one_at_a_time::OneAtATime::default()),
+        Box::new(archive_keeps::Archive::default()),
+        Box::new(deliveries_are_handled::Deliveries),
+        Box::new(incidents_stop_promotions::Stopped),
+        Box::new(incident_runs::Runs::default()),
         Box::new(in_order::InOrder),
         Box::new(journals_replay::SameAgain),
     ]

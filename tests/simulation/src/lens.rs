@@ -15,7 +15,7 @@ use crate::chaos::Chaos;
 use crate::dice::Dice;
 use crate::invariants::{AT_THE_END, Found, Invariant, all};
 use crate::step::Step;
-use crate::truth::{START, Truth};
+use crate::truth::{START, Truth, is_incident};
 
 /// More calls than any moment takes: whoever makes more goes round in circles.
 const MOST_AT_ONCE: u64 = 10_000;
@@ -56,6 +56,8 @@ struct Seen {
     asked: BTreeMap<String, ChangeSetId>,
     /// Which wishes were answered.
     told: BTreeSet<usize>,
+    /// Which alarms were heard.
+    heard: BTreeSet<String>,
     /// Which runs there are.
     runs: BTreeSet<RunId>,
 }
@@ -82,6 +84,7 @@ impl Lens {
             answered: BTreeSet::new(),
             asked: BTreeMap::new(),
             told: BTreeSet::new(),
+            heard: BTreeSet::new(),
             runs: BTreeSet::new(),
         };
         Arc::new(Self { truth, bug, chaos: chaos.clone(), seen: Mutex::new(seen) })
@@ -199,7 +202,9 @@ impl Lens {
         if self.violation().is_some() {
             return;
         }
-        if let Step::Began { run, .. } = step {
+        if let Step::Began { run, transition } = step {
+            let begun = transition.state["start"]["incident"]["id"].as_str().filter(|_| is_incident(run));
+            self.truth.records.lock().unwrap().begun.extend(begun.map(str::to_owned));
             self.seen.lock().unwrap().runs.insert((*run).clone());
         }
         self.hold(|invariant| invariant.see(&self.truth, step));
@@ -254,6 +259,15 @@ impl Lens {
 
     pub(crate) fn was_told(&self, wish: usize) -> bool {
         self.seen.lock().unwrap().told.contains(&wish)
+    }
+
+    /// That alarm was heard.
+    pub(crate) fn hear(&self, alarm: &str) {
+        self.seen.lock().unwrap().heard.insert(alarm.to_owned());
+    }
+
+    pub(crate) fn has_heard(&self, alarm: &str) -> bool {
+        self.seen.lock().unwrap().heard.contains(alarm)
     }
 
     /// Every run that has begun.

@@ -1,24 +1,29 @@
 //! One seed, from its beginning to its end.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use futures_util::future::{FutureExt as _, join_all, select};
+use futures_util::future::{FutureExt as _, join, join_all, select};
 use pathops_coordinator::ControlPlane;
 use pathops_coordinator::change_set::{ChangeSet, End, State};
-use pathops_core::adapter::{self, Clock as _, Entry, EventCursor, Journal as _, RunFilter, ScmEventKind, Seq};
+use pathops_coordinator::incident::Incident;
+use pathops_core::adapter::{self, Clock as _, DeliveryState, Entry, EventCursor, Journal as _, RunFilter, ScmEventKind, Seq};
 use pathops_core::flow::Machine as _;
 use pathops_core::{Digest, ErrorKind, IdempotencyKey, RunId};
 
 use crate::bug::Bug;
 use crate::dice::Dice;
+use crate::host;
 use crate::invariants::AT_THE_END;
 use crate::lens::Violation;
+use crate::operators;
 use crate::people::People;
-use crate::shape::Asked;
+use crate::responders::Responders;
+use crate::shape::{Asked, repo};
 use crate::step::Step;
-use crate::truth::{cx, wait};
+use crate::truth::{cx, is_incident, wait};
 use crate::wishes::{self, Planned};
 use crate::world::World;
 
@@ -67,7 +72,7 @@ pub fn simulate(seed: u64, bug: Option<Bug>) -> Run {
     Run { seed, violation: world.lens.violation(), digest, trace, ends, calls: world.lens.calls() }
 }
 
-/// What the journal has of each change set of a seed, in the end: the run, and all its entries.
+/// What the journal has of each change set and each incident of a seed, in the end: the run, and all its entries.
 ///
 /// # Panics
 /// As [`simulate`].
@@ -87,6 +92,7 @@ pub fn journals(seed: u64) -> Vec<(adapter::Run, Vec<Entry>)> {
 struct Session<'w> {
     world: &'w World,
     people: People,
+    responders: Responders,
     wishes: Vec<Planned>,
     dice: Dice,
     events: EventCursor,
@@ -96,10 +102,9 @@ struct Session<'w> {
 impl<'w> Session<'w> {
     /// Everything, from the beginning to the end.
     fn lived(world: &'w World, dice: &Dice) -> Self {
-        let people = People::new(dice);
-        let keys = world.truth.shape.asked.iter().map(|asked| asked.key.clone());
-        let (wishes, dice) = (wishes::roll(&dice.of("wishes"), keys), dice.of("process"));
-        let mut session = Self { people, wishes, dice, world, events: EventCursor(0), calm: false };
+        let (people, responders) = (People::new(dice), Responders::new(dice, world.truth.shape.alarms.is_empty()));
+        let (wishes, dice) = (wishes::roll(&dice.of("wishes"), &world.truth.shape), dice.of("process"));
+        let mut session = Self { people, responders, wishes, dice, world, events: EventCursor(0), calm: false };
         world.lens.note(format_args!("# {:?}", world.truth.shape));
         world.lens.note(format_args!("# {:?}", world.chaos));
         session.live();
@@ -120,13 +125,14 @@ impl<'w> Session<'w> {
     /// One process of the control plane. Whether it is the last one.
     fn process(&mut self, turns: &mut u32) -> bool {
         let world = self.world;
-        let plane = world.plane();
+        let plane = Arc::new(world.plane());
         let asking = async {
             join_all(world.truth.shape.asked.iter().map(|asked| ask(world, &plane, asked))).await;
             std::future::pending::<()>().await;
         };
         let (wishes, told) = (self.wishes.clone(), std::future::pending::<()>());
-        let telling = wishes::tell(world, &plane, &wishes).then(|()| told);
+        let operating = join(operators::operate(world, &plane), host::listen(world, &plane));
+        let telling = join(wishes::tell(world, &plane, &wishes), operating).then(|_| told);
         let talking = select(asking.boxed_local(), telling.boxed_local());
         let mut whole = pin!(select(talking, plane.run(std::future::pending()).boxed_local()));
         loop {
@@ -142,10 +148,12 @@ impl<'w> Session<'w> {
             if world.lens.is_dead() {
                 return false;
             }
-            let late = world.truth.elapsed() > world.chaos.over + HEALING;
+            let late = world.truth.elapsed() > world.chaos.over + HEALING + world.chaos.set_back();
             if late || *turns > TURNS || !world.truth.clock.advance_to_next() {
-                let standing: Vec<_> =
-                    self.states().into_iter().filter(|state| !state.ended).map(|state| standing(&state)).collect();
+                let open = self.states().into_iter().filter(|state| !state.ended).map(|state| standing(&state));
+                let incidents =
+                    world.truth.incidents().into_iter().filter(|(run, _)| !run.ended).map(|(run, _)| run.id.to_string());
+                let standing: Vec<_> = open.chain(incidents).collect();
                 world.lens.violated(Violation {
                     invariant: AT_THE_END,
                     what: format!("nothing fails any more, and it does not come to an end: {standing:?}"),
@@ -163,20 +171,30 @@ impl<'w> Session<'w> {
             self.calm = true;
             world.calm();
             self.people.calm(now);
+            self.responders.calm(now);
         }
         if !self.calm {
             world.turn();
         }
+        let (meta, mut meta_moved) = (repo("shop/meta"), false);
         for event in wait(world.truth.scm.events(&cx(), self.events, 10_000)).unwrap() {
             self.events = event.cursor;
-            if let ScmEventKind::PullRequest(number) = event.kind {
-                let read = world.truth.pull_request(&event.repo, number);
-                self.people.found(now, &event.repo, &read);
+            match event.kind {
+                ScmEventKind::PullRequest(number) => {
+                    let read = world.truth.pull_request(&event.repo, number);
+                    self.people.found(now, &event.repo, &read);
+                }
+                ScmEventKind::Pushed(_) => meta_moved |= event.repo == meta,
+                _ => {}
             }
         }
         for command in std::mem::take(&mut *world.calls.lock().unwrap()) {
             self.people.called_for(now, &command);
         }
+        if meta_moved {
+            self.responders.look(&world.lens);
+        }
+        self.responders.act(&world.lens);
         self.people.act(&world.lens);
     }
 
@@ -186,14 +204,34 @@ impl<'w> Session<'w> {
         self.calm
             && asked
             && !wishes::wants_back(self.world, &self.wishes)
-            && wait(self.world.truth.journal.runs(&cx(), &RunFilter::of(ChangeSet::NAME).open(), None, 1)).unwrap().is_empty()
+            && self.has_ended(ChangeSet::NAME)
+            && self.incidents_are_over()
+            && self.is_up_to_date()
+    }
+
+    fn has_ended(&self, machine: &str) -> bool {
+        wait(self.world.truth.journal.runs(&cx(), &RunFilter::of(machine).open(), None, 1)).unwrap().is_empty()
+    }
+
+    /// Whether every alarm was heard and handled, and what people and PathOps had to do about it is done.
+    fn incidents_are_over(&self) -> bool {
+        let heard = self.world.truth.shape.alarms.iter().all(|alarm| self.world.lens.has_heard(&alarm.name));
+        heard
+            && !self.responders.are_busy()
+            && self.has_ended(Incident::NAME)
+            && self.world.truth.deliveries().iter().all(|it| it.state == DeliveryState::Handled)
+    }
+
+    /// Whether people know of everything that has happened at the Git host.
+    fn is_up_to_date(&self) -> bool {
+        wait(self.world.truth.scm.events(&cx(), self.events, 1)).unwrap().is_empty()
     }
 
     /// Every change set as the journal has it.
     fn states(&self) -> Vec<State> {
-        let runs = self.world.lens.runs();
+        let runs = self.world.lens.runs().into_iter().filter(|run| !is_incident(run));
         let load = |run| wait(self.world.truth.journal.load(&cx(), &run)).unwrap();
-        runs.into_iter().filter_map(load).filter_map(|run| serde_json::from_value(run.state).ok()).collect()
+        runs.filter_map(load).filter_map(|run| serde_json::from_value(run.state).ok()).collect()
     }
 }
 

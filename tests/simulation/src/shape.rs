@@ -10,6 +10,7 @@ use pathops_core::policy::Supersession;
 use pathops_core::project::{EnvironmentKind, EnvironmentTarget, FeatureRequest, UnitChange};
 use pathops_core::{PersonId, RepoId, RepoPath, UnitId};
 
+use crate::alarms::{self, Alarm};
 use crate::dice::Dice;
 
 /// What a unit's files say where its pipeline fails.
@@ -49,6 +50,9 @@ pub(crate) struct Shape {
     pub(crate) supersession: Supersession,
     pub(crate) limits: Limits,
     pub(crate) asked: Vec<Asked>,
+    /// Whether operators look after it, and steps that could not be done wait for them.
+    pub(crate) operators: bool,
+    pub(crate) alarms: Vec<Alarm>,
 }
 
 /// A unit of the project.
@@ -89,7 +93,8 @@ impl Shape {
         let ids: Vec<UnitId> = units.iter().map(|unit| unit.id.clone()).collect();
         // A policy that covers nothing is none that anybody writes.
         let forgotten = dice.pick(&ids).clone();
-        let covered = ids.iter().filter(|unit| ids.len() > 1 && **unit != forgotten && !dice.chance(700)).cloned().collect();
+        let covered: Vec<UnitId> =
+            ids.iter().filter(|unit| ids.len() > 1 && **unit != forgotten && !dice.chance(700)).cloned().collect();
         let queue = dice.of("queue");
         let supersession = {
             use Supersession::{Batch, FirstCome, Latest, Supersede};
@@ -99,7 +104,14 @@ impl Shape {
         let by_hand = if supersession == Supersession::Batch { 600 } else { 200 };
         let asked = (0..*queue.pick(&[1, 1, 1, 1, 2, 3])).map(|number| asked(dice, &ids, number, by_hand)).collect();
         let (approvals, preflight_by_people) = (if dice.chance(150) { 2 } else { 1 }, dice.chance(200));
-        Self { units, covered, approvals, preflight_by_people, supersession, limits: limits(&dice.of("limits")), asked }
+        let covers_all = covered.is_empty() || ids.iter().all(|unit| covered.contains(unit));
+        // A project with a mistake is read by nobody: an alarm waits until somebody mends it.
+        let alarms = if covers_all { alarms::roll(&dice.of("alarms"), &ids) } else { Vec::new() };
+        let operating = dice.of("operators");
+        let operators = operating.chance(300);
+        let retry = operators.then(|| Duration::from_secs(*operating.pick(&[600, 3_600])));
+        let limits = Limits { retry, ..limits(&dice.of("limits")) };
+        Self { units, covered, approvals, preflight_by_people, supersession, limits, asked, operators, alarms }
     }
 
     pub(crate) fn covers(&self, unit: &UnitId) -> bool {

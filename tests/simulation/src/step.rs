@@ -1,10 +1,14 @@
 //! What can happen in a simulated world, as it really happened.
 
 use pathops_coordinator::change_set::{Command, Outcome, State};
-use pathops_core::adapter::{AgentTask, CheckState, NewCommit, NewPullRequest, PullRequest, Seq, SignalNumber, Transition};
+use pathops_core::adapter::{
+    AgentTask, CheckState, NewCommit, NewPullRequest, PullRequest, Seq, SignalNumber, StoredDelivery, Transition,
+};
 use pathops_core::policy::GrantId;
 use pathops_core::project::FeatureRequest;
 use pathops_core::{CommitId, IdempotencyKey, Principal, PullRequestNumber, RepoId, RunId};
+
+use crate::alarms::Alarm;
 
 /// One step. Invariants see each as soon as it is done, and before anybody else acts.
 #[derive(Clone, Copy, Debug)]
@@ -31,10 +35,16 @@ pub(crate) enum Step<'s> {
     Began { run: &'s RunId, transition: &'s Transition },
     /// A run is told something.
     Signalled { run: &'s RunId, number: SignalNumber },
+    /// A run is moved to the archive.
+    Archived { run: &'s RunId },
     /// A transition is acknowledged.
     Journaled { run: &'s RunId, seq: Seq, transition: &'s Transition },
     /// The engine goes on from an outcome.
     Settled { command: &'s Command, outcome: &'s Outcome, state: &'s State },
+    /// An alarm is acknowledged by the gateway.
+    Acknowledged { alarm: &'s Alarm },
+    /// A delivery is handed on.
+    Handles { delivery: &'s StoredDelivery },
     /// A feature was asked for, and taken or not.
     Asked { request: &'s FeatureRequest, taken: bool },
 }

@@ -8,11 +8,17 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use pathops_coordinator::change_set::Role;
-use pathops_core::adapter::{Clock as _, Commit, PullRequest, Scm, SourceTree};
-use pathops_core::memory::{ManualClock, MemoryBlobs, MemoryForge, MemoryJournal, MemoryNotifier};
-use pathops_core::{
-    BranchName, CommitId, Digest, IdempotencyKey, OpContext, PersonId, PullRequestNumber, RepoId, RepoPath, UnitId, UnixMillis,
+use pathops_coordinator::incident::{self, Incident, Standing};
+use pathops_core::adapter::{
+    Clock as _, Commit, Inbox as _, InboxQuery, Journal as _, PullRequest, Run, RunFilter, Scm, SourceTree, StoredDelivery,
 };
+use pathops_core::flow::Machine as _;
+use pathops_core::memory::{ManualClock, MemoryBlobs, MemoryForge, MemoryInbox, MemoryJournal, MemoryNotifier};
+use pathops_core::{
+    BranchName, CommitId, Digest, IdempotencyKey, OpContext, PersonId, PullRequestNumber, RepoId, RepoPath, RunId, UnitId,
+    UnixMillis,
+};
+use pathops_evidence::EvidenceRecord;
 
 use crate::shape::Shape;
 
@@ -29,6 +35,7 @@ pub(crate) struct Truth {
     pub(crate) blobs: Arc<MemoryBlobs>,
     pub(crate) journal: MemoryJournal,
     pub(crate) notifier: MemoryNotifier,
+    pub(crate) inbox: MemoryInbox,
     pub(crate) records: Arc<Mutex<Records>>,
     /// How long a rollout takes, until its jobs have ended.
     pub(crate) rollout: Duration,
@@ -55,6 +62,24 @@ pub(crate) struct Records {
     pub(crate) looks: BTreeMap<UnitId, Duration>,
     /// Commits that people made.
     pub(crate) by_people: BTreeSet<CommitId>,
+    /// Every incident that was declared, by its name.
+    pub(crate) incidents: BTreeMap<String, Declared>,
+    /// Those of which there is a run.
+    pub(crate) begun: BTreeSet<String>,
+    /// Runs that were moved to the archive.
+    pub(crate) archived: BTreeSet<RunId>,
+}
+
+/// An incident, as the meta repository declares it.
+#[derive(Clone, Debug)]
+pub(crate) struct Declared {
+    /// `None`: the whole project.
+    pub(crate) unit: Option<UnitId>,
+    pub(crate) since: UnixMillis,
+    /// When it could be read there, by the clock that never jumps.
+    pub(crate) opened: Duration,
+    /// As of when people have closed it.
+    pub(crate) closed: Option<UnixMillis>,
 }
 
 /// What a pipeline made.
@@ -81,6 +106,12 @@ pub(crate) struct Place {
     pub(crate) change_set: String,
     pub(crate) unit: UnitId,
     pub(crate) role: Role,
+}
+
+impl Declared {
+    pub(crate) fn is_about(&self, unit: &UnitId) -> bool {
+        self.unit.as_ref().is_none_or(|it| it == unit)
+    }
 }
 
 impl Truth {
@@ -142,6 +173,25 @@ impl Truth {
         self.records.lock().unwrap().looks.get(unit).is_some_and(|look| now.saturating_sub(*look) <= age)
     }
 
+    /// The runs of incidents, as the journal really has them.
+    pub(crate) fn incidents(&self) -> Vec<(Run, incident::State)> {
+        let list = |archived: bool| {
+            let filter = RunFilter { archived, ..RunFilter::of(Incident::NAME) };
+            wait(self.journal.runs(&cx(), &filter, None, usize::MAX)).unwrap()
+        };
+        let load = |run: &RunId| {
+            let run = wait(self.journal.load(&cx(), run)).unwrap().unwrap();
+            let state = serde_json::from_value(run.state.clone()).unwrap();
+            (run, state)
+        };
+        [false, true].into_iter().flat_map(list).map(|run| load(&run)).collect()
+    }
+
+    /// Everything that was stored of what the gateway has received, the oldest first.
+    pub(crate) fn deliveries(&self) -> Vec<StoredDelivery> {
+        wait(self.inbox.find(&cx(), &InboxQuery::default(), usize::MAX)).unwrap()
+    }
+
     /// Repositories of a unit: the source where it has one, and the desired state.
     pub(crate) fn repos(&self) -> Vec<RepoId> {
         let units = &self.shape.units;
@@ -169,6 +219,18 @@ impl Place {
     pub(crate) fn in_production(&self) -> bool {
         matches!(self.role, Role::Production | Role::Restore)
     }
+}
+
+/// Whether a run is one of an incident: in these worlds no change set is called that.
+pub(crate) fn is_incident(run: &RunId) -> bool {
+    run.as_str().starts_with("incident-")
+}
+
+/// What was signed in the run of an incident.
+pub(crate) fn signed_in(state: &incident::State) -> impl Iterator<Item = &EvidenceRecord> {
+    let snapshots = state.affected.values().map(|affected| &affected.snapshot);
+    let ends = state.over.iter().filter_map(|over| over.signed.as_ref());
+    snapshots.chain(ends).filter_map(|standing| if let Standing::Done(record) = standing { Some(record) } else { None })
 }
 
 /// Runs a future that never has to wait: the memory adapters answer at once.

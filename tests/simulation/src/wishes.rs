@@ -1,24 +1,27 @@
-//! What people tell change sets while they are under way: to stop, to pause, and to go on.
+//! What people tell change sets while they are under way: to stop, to pause, to go on, and to go back to an earlier step.
 
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use pathops_coordinator::ControlPlane;
+use pathops_coordinator::change_set::Stage;
 use pathops_core::adapter::Clock as _;
-use pathops_core::{ChangeSetId, ErrorKind, PersonId, Result};
+use pathops_core::{ChangeSetId, ErrorKind, PersonId, Result, UnitId};
 
 use crate::dice::Dice;
-use crate::shape::{GUEST, OWNER, STRANGER, person};
+use crate::shape::{Asked, GUEST, OWNER, STRANGER, Shape, person};
 use crate::world::World;
 
 /// What somebody wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Wish {
     Cancel,
     Pause,
     Resume,
     /// Take back what is in production.
     TakeBack,
+    /// Have a unit go back to an earlier step.
+    Reset(UnitId),
 }
 
 /// Something that somebody is going to tell a change set.
@@ -32,16 +35,33 @@ pub(crate) struct Planned {
 }
 
 /// Who has paused a change set lets it go on.
-pub(crate) fn roll(dice: &Dice, keys: impl Iterator<Item = String>) -> Vec<Planned> {
-    let keys: Vec<String> = keys.collect();
+pub(crate) fn roll(dice: &Dice, shape: &Shape) -> Vec<Planned> {
+    let keys: Vec<String> = shape.asked.iter().map(|asked| asked.key.clone()).collect();
     let mut planned = told(dice, keys.iter().cloned());
-    let dice = dice.of("take back");
+    let (resets, dice) = (dice.of("resets"), dice.of("take back"));
     // What comes first finds nothing to go back to.
     for key in keys.into_iter().skip(1).filter(|_| dice.chance(800)) {
         let by = *dice.pick(&["bob", "bob", "bob", "carol", "carol", GUEST, STRANGER]);
         planned.push(Planned { key, wish: Wish::TakeBack, by: person(by), after: dice.seconds(60, 9_000) });
     }
+    let again = shape.asked.iter().filter(|_| shape.operators && resets.chance(600));
+    planned.extend(again.map(|asked| reset(&resets, asked)));
     planned
+}
+
+fn reset(dice: &Dice, asked: &Asked) -> Planned {
+    let units: Vec<&UnitId> = asked.request.changes.iter().map(|change| &change.unit).collect();
+    let (key, unit) = (asked.key.clone(), (*dice.pick(&units)).clone());
+    let by = person(*dice.pick(&["bob", "bob", "carol", GUEST]));
+    Planned { key, wish: Wish::Reset(unit), by, after: dice.seconds(300, 4_000) }
+}
+
+/// To the last step that it still may go back to.
+async fn have_back(plane: &ControlPlane, change_set: &ChangeSetId, unit: &UnitId, by: &PersonId) -> Result<()> {
+    let state = plane.state(change_set).await?;
+    let may = |to: &Stage| state.as_ref().is_some_and(|state| state.objection_to_reset(unit, *to).is_none());
+    let to = [Stage::PreflightDeploy, Stage::Rebuilding, Stage::Building].into_iter().find(may);
+    plane.reset(change_set, unit, to.unwrap_or(Stage::Building), by, "look again").await
 }
 
 /// Whether somebody still wants to take back what was asked for.
@@ -92,6 +112,7 @@ async fn tell_one(world: &World, plane: &ControlPlane, place: usize, planned: &P
                 Wish::Pause => plane.pause(&change_set, by, "wait a moment").await,
                 Wish::Resume => plane.resume(&change_set, by, "go on").await,
                 Wish::TakeBack => plane.take_back(&change_set, by, "it burns").await.map(drop),
+                Wish::Reset(unit) => have_back(plane, &change_set, unit, by).await,
             };
             let says = told.as_ref().map_or_else(ToString::to_string, |()| "told".to_owned());
             world.lens.note(format_args!("? {wish:?} {change_set} by {by}: {says}"));

@@ -5,15 +5,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pathops_coordinator::change_set::{ChangeSet, Command, Outcome};
+use pathops_coordinator::gateway::Gateway;
 use pathops_coordinator::{ControlPlane, Pace};
 use pathops_core::adapter::*;
 use pathops_core::flow::{Observer, Progress};
 use pathops_core::memory::*;
 use pathops_core::policy::PROMOTION_CONTEXT;
 use pathops_core::project::EnvironmentKind;
-use pathops_core::{Error, ErrorKind, Principal, RepoPath, Result};
+use pathops_core::{ChangeSetId, Error, ErrorKind, Principal, RepoPath, Result, UnitId};
 
-use crate::adapters::{Watched, WatchedClock};
+use crate::adapters::{Sender, Watched, WatchedClock};
 use crate::bug::Bug;
 use crate::chaos::{Chaos, PARTS, cut};
 use crate::dice::Dice;
@@ -29,6 +30,8 @@ pub(crate) struct World {
     pub(crate) chaos: Chaos,
     /// What PathOps waits for people for, since they were last asked.
     pub(crate) calls: Arc<Mutex<Vec<Command>>>,
+    /// What waits to be tried again, and which attempt it was that failed.
+    pub(crate) stuck: Arc<Mutex<Vec<(ChangeSetId, UnitId, u32)>>>,
     faults: Arc<Faults>,
     cuts: Vec<Arc<Faults>>,
     ci: MemoryCi,
@@ -36,6 +39,22 @@ pub(crate) struct World {
     agent: MemoryAgent,
     streams: MemoryBucket,
     ids: SeededIds,
+    /// What operators do.
+    pub(crate) operators: Dice,
+    /// What becomes of what others send.
+    pub(crate) network: Dice,
+}
+
+/// An adapter as the host sees it: through the lens, at times cut off, and with faults.
+macro_rules! seen {
+    ($world:ident, $part:literal, $adapter:expr, $kind:ident) => {{
+        let inner: Arc<dyn $kind> = $adapter;
+        let watched: Arc<dyn $kind> = Watched::new(inner, &$world.lens);
+        let cut = PARTS.iter().position(|part| *part == $part).map(|place| $world.cuts[place].clone()).unwrap();
+        let far: Arc<dyn $kind> = Arc::new(Faulty::new(watched, cut));
+        let faulty: Arc<dyn $kind> = Arc::new(Faulty::new(far, $world.faults.clone()));
+        faulty
+    }};
 }
 
 impl World {
@@ -58,6 +77,7 @@ impl World {
             blobs: blobs.clone(),
             journal: MemoryJournal::new(),
             notifier,
+            inbox: MemoryInbox::new(),
             records,
             rollout,
         };
@@ -76,11 +96,14 @@ impl World {
             faults: chaos.faults(&dice.of("faults"), Arc::new(clock.clone())),
             cuts: PARTS.iter().map(|_| cut(Arc::new(clock.clone()))).collect(),
             calls: Arc::default(),
+            stuck: Arc::default(),
             ci,
             gitops,
             agent: agent.with_capabilities(offers),
             streams: MemoryBucket::new(),
             ids: SeededIds::new(dice.of("ids").below(u64::MAX)),
+            operators: dice.of("what operators do"),
+            network: dice.of("network"),
             truth,
             chaos,
         };
@@ -131,42 +154,31 @@ impl World {
 
     /// A control plane over this world, as a host makes it when it starts.
     pub(crate) fn plane(&self) -> ControlPlane {
-        macro_rules! seen {
-            ($part:literal, $adapter:expr, $kind:ident) => {{
-                let inner: Arc<dyn $kind> = $adapter;
-                let watched: Arc<dyn $kind> = Watched::new(inner, &self.lens);
-                let cut = PARTS.iter().position(|part| *part == $part).map(|place| self.cuts[place].clone()).unwrap();
-                let far: Arc<dyn $kind> = Arc::new(Faulty::new(watched, cut));
-                let faulty: Arc<dyn $kind> = Arc::new(Faulty::new(far, self.faults.clone()));
-                faulty
-            }};
-        }
         let signer: Arc<dyn Signer> = Arc::new(signer());
         let signals: Arc<dyn RuntimeSignals> = Arc::new(MemorySignals::new(SignalCapabilities::default()));
-        let clock: Arc<dyn Clock> = Arc::new(self.truth.clock.clone());
-        let clock = WatchedClock { watched: Watched::new(clock, &self.lens), stands: Mutex::default() };
         let pace = Pace {
             shortest: Duration::from_secs(5),
             longest: Duration::from_secs(600),
             deploy_limit: Duration::from_secs(600),
-            doubts: Duration::from_secs(86_400),
+            // Where nothing ever goes off, there is nothing to look for.
+            doubts: Duration::from_secs(if self.truth.shape.alarms.is_empty() { 86_400 } else { 7_200 }),
             ..Pace::default()
         };
         ControlPlane::builder()
             .name("simulated")
             .meta_repo(repo("shop/meta"))
-            .scm(seen!("host", self.truth.scm.clone(), Scm))
-            .merge(seen!("host", self.truth.forge.merger(Principal::System), Merge))
-            .ci(seen!("ci", Arc::new(self.ci.clone()), Ci))
-            .gitops(seen!("controller", Arc::new(self.gitops.clone()), GitOps))
+            .scm(seen!(self, "host", self.truth.scm.clone(), Scm))
+            .merge(seen!(self, "host", self.truth.forge.merger(Principal::System), Merge))
+            .ci(seen!(self, "ci", Arc::new(self.ci.clone()), Ci))
+            .gitops(seen!(self, "controller", Arc::new(self.gitops.clone()), GitOps))
             .signals(signals)
-            .blobs(seen!("blobs", self.truth.blobs.clone(), BlobStore))
-            .streams(seen!("objects", Arc::new(self.streams.clone()), Bucket))
-            .journal(seen!("journal", Arc::new(self.truth.journal.clone()), Journal))
+            .blobs(seen!(self, "blobs", self.truth.blobs.clone(), BlobStore))
+            .streams(seen!(self, "objects", Arc::new(self.streams.clone()), Bucket))
+            .journal(seen!(self, "journal", Arc::new(self.truth.journal.clone()), Journal))
             .signer(Watched::new(signer, &self.lens))
-            .agent(seen!("agent", Arc::new(self.agent.clone()), AgentBackend))
-            .notifier(seen!("notifier", Arc::new(self.truth.notifier.clone()), Notifier))
-            .clock(Arc::new(clock))
+            .agent(seen!(self, "agent", Arc::new(self.agent.clone()), AgentBackend))
+            .notifier(seen!(self, "notifier", Arc::new(self.truth.notifier.clone()), Notifier))
+            .clock(self.clock())
             .ids(Arc::new(self.ids.clone()))
             .secret(SECRET)
             .pace(pace)
@@ -176,10 +188,27 @@ impl World {
             .unwrap()
     }
 
+    /// A gateway over this world. Its inbox is where the journal is.
+    pub(crate) fn gateway(&self) -> Gateway {
+        let inbox = seen!(self, "journal", Arc::new(self.truth.inbox.clone()), Inbox);
+        let blobs = seen!(self, "blobs", self.truth.blobs.clone(), BlobStore);
+        Gateway::new(inbox, blobs, self.clock()).with_source(Arc::new(Sender::new(&self.lens)))
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        let clock: Arc<dyn Clock> = Arc::new(self.truth.clock.clone());
+        Arc::new(WatchedClock { watched: Watched::new(clock, &self.lens), stands: Mutex::default() })
+    }
+
     fn observer(&self) -> Observer<ChangeSet> {
-        let (lens, calls) = (self.lens.clone(), self.calls.clone());
+        let (lens, calls, stuck) = (self.lens.clone(), self.calls.clone(), self.stuck.clone());
         Arc::new(move |run, progress| match progress {
-            Progress::Began { command, .. } => calls.lock().unwrap().push((*command).clone()),
+            Progress::Began { command, .. } => {
+                calls.lock().unwrap().push((*command).clone());
+                if let Command::AwaitRetry { scope, attempt, .. } = *command {
+                    stuck.lock().unwrap().push((scope.change_set.clone(), scope.unit.id.clone(), *attempt));
+                }
+            }
             Progress::Ended { command, outcome, state, .. } => {
                 lens.note(format_args!("= {}: {}", describe(command), word(outcome)));
                 lens.step(&Step::Settled { command, outcome, state });

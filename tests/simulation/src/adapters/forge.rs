@@ -1,15 +1,18 @@
 //! The Git host, and merging on it.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use pathops_core::adapter::{
     BranchProtection, Check, CheckSource, CheckState, Comment, Commit, Comparison, EventCursor, Merge, MergeableBranch, NewCheck,
     NewCommit, NewPullRequest, Owners, PullRequest, PullRequestState, PullRequestUpdate, Review, ReviewState, Scm,
-    ScmCapabilities, ScmEvent, SourceTree,
+    ScmCapabilities, ScmEvent, SourceFile, SourceTree,
 };
 use pathops_core::policy::{CommitStatus, PROMOTION_CONTEXT};
 use pathops_core::{
     BranchName, CommitId, OpContext, Principal, PullRequestNumber, RepoId, RepoPath, Result, StatusContext, TreeId,
 };
+use serde_json::Value;
 
 use super::Watched;
 use crate::bug::Bug;
@@ -99,7 +102,16 @@ impl Scm for Watched<dyn Scm> {
     }
 
     async fn read_tree(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, path: &RepoPath) -> Result<SourceTree> {
-        self.lens.read("read all", format!("{repo}:{path}"), self.inner.read_tree(cx, repo, commit, path)).await
+        let mut files =
+            self.lens.read("read all", format!("{repo}:{path}"), self.inner.read_tree(cx, repo, commit, path)).await?;
+        // Who declares one knows of it.
+        if self.lens.has(Bug::HostServesOldIncidents) && !cx.key().as_str().starts_with("webhook/") {
+            files.retain(|path, _| !self.is_new_incident(path));
+        }
+        if self.lens.has(Bug::HostSaysIncidentsAreClosed) && cx.key().as_str().starts_with("incident-") {
+            files.iter_mut().filter(|(path, _)| incident(path).is_some()).for_each(|(_, file)| close(file));
+        }
+        Ok(files)
     }
 
     async fn code_owners(&self, cx: &OpContext, repo: &RepoId, commit: &CommitId, paths: &[RepoPath]) -> Result<Owners> {
@@ -264,6 +276,13 @@ impl Scm for Watched<dyn Scm> {
 }
 
 impl Watched<dyn Scm> {
+    /// Whether it declares what nobody knew an hour ago.
+    fn is_new_incident(&self, path: &RepoPath) -> bool {
+        let (now, records) = (self.lens.truth.elapsed(), self.lens.truth.records.lock().unwrap());
+        let shows = |id: &str| records.incidents.get(id).is_some_and(|it| now >= it.opened + Duration::from_secs(3_600));
+        incident(path).is_some_and(|id| !shows(id))
+    }
+
     /// What a host does that keeps no keys and whose lists lag: what it has not seen is new.
     async fn opened_anew(&self, cx: &OpContext, repo: &RepoId, new: &NewPullRequest) -> Result<PullRequest> {
         if let Some(open) = self.inner.pull_requests_from(cx, repo, &new.head).await?.last() {
@@ -293,6 +312,18 @@ impl Merge for Watched<dyn Merge> {
         self.lens.done("merge").await;
         Ok(commit)
     }
+}
+
+/// The incident that a file declares.
+fn incident(path: &RepoPath) -> Option<&str> {
+    path.as_str().strip_prefix("incidents/")?.strip_suffix(".yaml")
+}
+
+/// As if it had been over as soon as it began.
+fn close(file: &mut SourceFile) {
+    let mut declared: Value = serde_json::from_slice(&file.bytes).unwrap();
+    declared["spec"]["closed"] = declared["spec"]["since"].clone();
+    file.bytes = declared.to_string().into_bytes();
 }
 
 fn short(commit: &CommitId) -> &str {

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use pathops_coordinator::incident::Incident;
 use pathops_core::adapter::{
     BlobCapabilities, BlobStore, Bucket, ByteStream, Created, Entry, Journal, JournalCapabilities, Lease, ObjectVersion, Run,
     RunFilter, Seq, Signal, SignalNumber, Transition,
 };
 use pathops_core::evidence::Envelope;
+use pathops_core::flow::Machine as _;
 use pathops_core::{Digest, ObjectKey, OpContext, Result, RunId, UnixMillis};
 use serde_json::Value;
 
@@ -44,6 +46,9 @@ impl Journal for Watched<dyn Journal> {
         ttl: Duration,
         limit: usize,
     ) -> Result<Vec<Lease>> {
+        if self.lens.has(Bug::JournalForgetsIncidents) && machine == Incident::NAME {
+            return Ok(Vec::new());
+        }
         self.lens.silently(self.inner.claim(cx, machine, owner, now, ttl, limit)).await
     }
 
@@ -101,7 +106,9 @@ impl Journal for Watched<dyn Journal> {
             let entries = self.inner.entries(cx, &run.id, Seq(0), 10_000).await?;
             run.open = entries.into_iter().flat_map(|entry| entry.opens).collect();
         }
-        Ok(loaded)
+        let is_lost =
+            self.lens.has(Bug::JournalLosesTheArchive) && self.lens.truth.records.lock().unwrap().archived.contains(run);
+        Ok(loaded.filter(|_| !is_lost))
     }
 
     async fn runs<'a>(&self, cx: &OpContext, filter: &RunFilter, after: Option<&'a RunId>, limit: usize) -> Result<Vec<RunId>> {
@@ -118,7 +125,17 @@ impl Journal for Watched<dyn Journal> {
     }
 
     async fn archive(&self, cx: &OpContext, ended_before: UnixMillis, limit: usize) -> Result<Vec<RunId>> {
-        self.lens.silently(self.inner.archive(cx, ended_before, limit)).await
+        let moving = self.inner.archive(cx, ended_before, limit);
+        let mut moved = self.lens.write(cx, "archive runs", limit, moving).await?;
+        if self.lens.has(Bug::JournalArchivesWhatGoesOn) {
+            moved.extend(self.inner.runs(cx, &RunFilter::default().open(), None, 1).await?);
+        }
+        for run in &moved {
+            self.lens.truth.records.lock().unwrap().archived.insert(run.clone());
+            self.lens.step(&Step::Archived { run });
+        }
+        self.lens.done("archive runs").await;
+        Ok(moved)
     }
 }
 

@@ -1,8 +1,9 @@
 //! I3: evidence is signed, lies where its record says, and is never changed or dropped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pathops_coordinator::change_set::State;
+use pathops_coordinator::incident;
 use pathops_core::Digest;
 use pathops_core::adapter::{BlobStore as _, Signer as _};
 use pathops_core::evidence::Envelope;
@@ -11,7 +12,7 @@ use pathops_evidence::EvidenceRecord;
 
 use super::{Found, Invariant, holds};
 use crate::step::Step;
-use crate::truth::{Truth, cx, wait};
+use crate::truth::{Truth, cx, is_incident, signed_in, wait};
 use crate::world::signer;
 
 pub(super) struct Evidence {
@@ -50,16 +51,26 @@ impl Invariant for Evidence {
     }
 
     fn see(&mut self, truth: &Truth, step: &Step<'_>) -> Found {
-        let Step::Settled { state, .. } = step else { return Ok(()) };
-        state.evidence().try_for_each(|record| self.look(truth, record))
+        match step {
+            Step::Settled { state, .. } => state.evidence().try_for_each(|record| self.look(truth, record)),
+            Step::Journaled { run, transition, .. } if is_incident(run) => {
+                let state: incident::State =
+                    serde_json::from_value(transition.state.clone()).map_err(|error| error.to_string())?;
+                signed_in(&state).try_for_each(|record| self.look(truth, record))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn end(&mut self, truth: &Truth, states: &[State]) -> Found {
+        let incidents = truth.incidents();
+        let of_incidents: BTreeSet<Digest> =
+            incidents.iter().flat_map(|(_, state)| signed_in(state)).map(|record| record.envelope).collect();
         for (envelope, name) in &self.known {
             let kept = wait(truth.blobs.get(&cx(), envelope)).map_err(|error| format!("{name}: {error}"))?;
             holds!(kept.is_some(), "{name} was there, and is gone");
             let on_record = states.iter().flat_map(State::evidence).any(|record| record.envelope == *envelope);
-            holds!(on_record, "{name} was on record, and is not any more");
+            holds!(on_record || of_incidents.contains(envelope), "{name} was on record, and is not any more");
         }
         Ok(())
     }

@@ -2,13 +2,14 @@
 //! takes for live is live, and nothing that anybody merely says.
 
 use pathops_coordinator::change_set::{Command, Outcome, PullRequestRef};
-use pathops_core::adapter::{PullRequestState, Readiness};
+use pathops_core::adapter::{BlobStore as _, PullRequestState, Readiness};
 use pathops_core::project::EnvironmentKind;
 
 use super::i1_production_needs_a_grant::stands;
 use super::{Found, Invariant, holds};
+use crate::alarms::Alarm;
 use crate::step::Step;
-use crate::truth::Truth;
+use crate::truth::{Truth, cx, wait};
 
 pub(super) struct Truths;
 
@@ -18,6 +19,15 @@ impl Invariant for Truths {
     }
 
     fn see(&mut self, truth: &Truth, step: &Step<'_>) -> Found {
+        match step {
+            Step::Acknowledged { alarm } => return is_stored(truth, alarm),
+            Step::Handles { delivery } => {
+                let key = delivery.delivery.key.as_str();
+                let sent = truth.shape.alarms.iter().any(|alarm| alarm.name == key && !alarm.forged);
+                holds!(sent, "{key} is handled, and its sender has not sent it");
+            }
+            _ => {}
+        }
         let Step::Settled { command, outcome, .. } = step else { return Ok(()) };
         let pull_request = match command {
             Command::AwaitMerge { pull_request, .. }
@@ -61,4 +71,15 @@ impl Invariant for Truths {
         }
         Ok(())
     }
+}
+
+/// What its sender was told is stored is there, with its body; and nothing is that somebody else has sent.
+fn is_stored(truth: &Truth, alarm: &Alarm) -> Found {
+    let name = &alarm.name;
+    holds!(!alarm.forged, "{name} is acknowledged, and its sender has not sent it");
+    let stored = truth.deliveries().into_iter().find(|it| it.delivery.key.as_str() == name.as_str());
+    let stored = stored.ok_or_else(|| format!("{name} is acknowledged, and was not stored"))?;
+    let body = wait(truth.blobs.get(&cx(), &stored.body)).map_err(|error| error.to_string())?;
+    holds!(body.is_some(), "{name} is acknowledged, and its body was not stored");
+    Ok(())
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Found, Invariant, holds};
 use crate::step::Step;
-use crate::truth::Truth;
+use crate::truth::{Truth, is_incident};
 
 #[derive(Default)]
 pub(super) struct OneAtATime {
@@ -25,6 +25,7 @@ impl Invariant for OneAtATime {
 
     fn see(&mut self, _: &Truth, step: &Step<'_>) -> Found {
         match step {
+            Step::Began { run, .. } | Step::Journaled { run, .. } if is_incident(run) => Ok(()),
             Step::Began { run, transition } | Step::Journaled { run, transition, .. } => self.stands(run, &transition.state),
             _ => Ok(()),
         }
