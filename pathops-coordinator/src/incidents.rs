@@ -113,7 +113,7 @@ impl ControlPlane {
     pub async fn snapshot_incidents(&self) -> Result<Vec<EvidenceRecord>> {
         let services = self.services();
         let cx = OpContext::new(IdempotencyKey::new(INCIDENTS));
-        let project = self.project().await?;
+        let project = self.declared().await?;
         if project.incidents.is_empty() {
             return Ok(Vec::new());
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pathops_core::project::{PersonalData, Project, RedactionPolicy};
+use pathops_core::project::{PersonalData, RedactionPolicy};
 use pathops_core::{Error, ErrorKind, Result};
 use pathops_evidence::redact::{Personal, Redactor, RedactorBuilder, RulesError};
 
@@ -22,9 +22,9 @@ impl PayloadRedaction {
 
     /// The redactor for payloads of a project. Where that cannot be read, e-mail addresses go: what it says may be that.
     pub(super) fn of(&self, declared: &Declared) -> Result<Arc<Redactor>> {
-        let policy = match declared {
-            Ok(Project { redaction: None, .. }) => return Ok(self.redactor.clone()),
-            Ok(Project { redaction: Some(policy), .. }) => policy.clone(),
+        let policy = match declared.as_ref().map(|project| &project.redaction) {
+            Ok(None) => return Ok(self.redactor.clone()),
+            Ok(Some(policy)) => policy.clone(),
             Err(_) => RedactionPolicy { personal: PersonalData::Mask, names: [].into() },
         };
         let personal = match policy.personal {

@@ -1,5 +1,7 @@
 //! What is known of a unit while something is wrong with it: a snapshot of an incident.
 
+use std::sync::Arc;
+
 use pathops_core::evidence::{AbsenceKind, Incident, IncidentState, Occasion, StreamId, Subject};
 use pathops_core::project::{OpenIncident, Project, Unit};
 use pathops_core::{EnvironmentId, Error, ErrorKind, OpContext, Result, UnitId};
@@ -28,7 +30,7 @@ impl Services {
     pub(crate) async fn snapshot_incident(
         &self,
         cx: &OpContext,
-        project: &Project,
+        project: &Arc<Project>,
         unit: &Unit,
         open: &OpenIncident,
         good: &LastGood,
