@@ -110,7 +110,11 @@ impl Client {
 
     /// A call about a repository.
     pub(super) fn about<'a>(&'a self, repo: &'a RepoId, operation: &'static str, subject: impl fmt::Display) -> Call<'a> {
-        Call { client: self, repo, attempt: Attempt::new(operation, subject) }
+        Call {
+            client: self,
+            repo,
+            attempt: Attempt::new(self.host.as_deref().and_then(|it| it.rsplit('@').next()), operation, subject),
+        }
     }
 }
 

@@ -105,7 +105,7 @@ impl Client {
 
     /// A call about a project.
     pub(super) fn about<'a>(&'a self, repo: &'a RepoId, operation: &'static str, subject: impl fmt::Display) -> Call<'a> {
-        Call { client: self, repo, attempt: Attempt::new(operation, subject) }
+        Call { client: self, repo, attempt: Attempt::new(self.api.host_str(), operation, subject) }
     }
 
     /// An address that GitLab gave, where it is on this server. The credential goes to no other.
