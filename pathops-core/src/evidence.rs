@@ -23,6 +23,7 @@ mod schema;
 mod snapshot;
 mod standard;
 mod statement;
+mod verified;
 
 pub use absence::*;
 pub use authority::*;
