@@ -24,7 +24,7 @@ use pathops_adapters::system::SystemKeys;
 use pathops_core::adapter::{Bucket, Signer};
 use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::{ErrorKind, ObjectKey, OpContext};
-use pathops_evidence::ledger::{Ledger, LogIdentity, LogKey};
+use pathops_evidence::ledger::{Known, Ledger, LogIdentity, LogKey};
 use pathops_evidence::retention::SealedBlobs;
 use pathops_evidence::{MAX_BUNDLE_BYTES, log_of, trusted_root};
 
@@ -242,8 +242,8 @@ impl Store {
     /// Opens the store to write into it. Where there is none it is made, with its keys, and its log gets the name `origin`.
     ///
     /// # Errors
-    /// Where it cannot be written, ignores conditions of a write, is of another log than the key that lies here, or the key that has
-    /// signed what it has does not lie here any more.
+    /// Where it cannot be written, ignores conditions of a write, is of another log than the key that lies here, the key that has
+    /// signed what it has does not lie here any more, or what none of the keys in it has signed lies where its log goes on.
     pub async fn open(&self, cx: &OpContext, origin: &str) -> Result<Open, Failure> {
         let bucket = Arc::new(self.address.open()?);
         let (keys, root) = (self.local()?.keys, ObjectKey::parse(TRUSTED_ROOT)?);
@@ -267,7 +267,8 @@ impl Store {
         let name = ObjectKey::parse(format!("{KEYS}/{}.pem", public.id().0.short()))?;
         let taken = || format!("{} is another key than that in {}", bucket.location(&name), keys.display());
         keep(cx, &*bucket, &name, public.to_pem().as_bytes(), taken).await?;
-        let ledger = Arc::new(Ledger::open(cx, bucket.clone(), log).await?);
+        let known = Known::default().trusting(self.trust(cx).await?);
+        let ledger = Arc::new(Ledger::open_knowing(cx, bucket.clone(), log, known).await?);
         let blobs = Arc::new(ObjectStoreBlobs::within(bucket.clone()));
         Ok(Open { signer: Arc::new(signer), bucket, blobs, ledger, identity })
     }

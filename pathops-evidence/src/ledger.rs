@@ -20,6 +20,9 @@
 //! the first leaf is the fence, and a writer that was thought dead does no harm. Everything else follows from the batches: after a crash
 //! at any moment the next [`Ledger::open`] takes up those that the checkpoint does not cover, and publishes them.
 //!
+//! Whatever lies where the next batch belongs is taken up, unless the writer is told whose evidence that may be
+//! ([`Known::trusting`]): then it stops at what nobody of those has signed, before it signs a checkpoint over it.
+//!
 //! A crash of the machine takes no batch that was answered. The tiles that a batch has filled are on the disk, with one wait for all of
 //! them, before the checkpoint that covers them is written. Checkpoint and partial tiles are written without waiting: `open` takes an
 //! empty checkpoint for none, and where a tile at the edge is lost or damaged, it makes all tiles again from the batches. So it does
@@ -44,6 +47,7 @@
 
 pub(crate) mod audit;
 mod batch;
+mod known;
 mod leaf;
 mod note;
 mod place;
@@ -63,9 +67,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::lock::Mutex as Turn;
 use pathops_core::adapter::Bucket;
-use pathops_core::evidence::Checkpoint;
+use pathops_core::evidence::{Checkpoint, TrustRoot};
 use pathops_core::{Digest, Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
 
+pub use known::Known;
 pub use leaf::{Item, MAX_LEAF_BYTES};
 pub(crate) use leaf::{SignedBy, Stored};
 pub(crate) use note::MAX_NOTE_BYTES;
@@ -74,7 +79,7 @@ pub use place::Place;
 pub(crate) use probe::probe;
 pub use proof::is_consistent;
 pub use read::LogReader;
-pub(crate) use tile::checkpoint_key;
+pub(crate) use tile::{batch_key, checkpoint_key};
 pub use witness::{Cosignature, Witness};
 pub use witnessing::{AddCheckpoint, CosignatureRequest, CosignedBy, MAX_PROOF_LINES, MemoryWitness};
 
@@ -98,6 +103,7 @@ const MAX_TAKEN: usize = 1_024;
 pub struct Ledger {
     bucket: Arc<dyn Bucket>,
     key: LogKey,
+    known: Known,
     waiting: Mutex<VecDeque<Waiting>>,
     tip: Turn<Tip>,
 }
@@ -157,9 +163,18 @@ impl Ledger {
     /// `Unsupported` for such a bucket; `Corrupt` where neither tiles nor batches lead to the root of the checkpoint, or it is
     /// signed by another log; what the bucket answers.
     pub async fn open(cx: &OpContext, bucket: Arc<dyn Bucket>, key: LogKey) -> Result<Self> {
+        Self::open_knowing(cx, bucket, key, Known::default()).await
+    }
+
+    /// As [`Ledger::open`], with what the writer knows besides what lies in the bucket. It holds for as long as the ledger is open: what
+    /// others append meanwhile is taken up by it, too.
+    ///
+    /// # Errors
+    /// As there; and `Corrupt` where a batch that no checkpoint covers has what nobody trusted has signed. Nothing is signed then.
+    pub async fn open_knowing(cx: &OpContext, bucket: Arc<dyn Bucket>, key: LogKey, known: Known) -> Result<Self> {
         probe(cx, &*bucket, "open a ledger", "log/probe").await?;
         let reader = LogReader::new(bucket.clone(), key.identity());
-        let ledger = Self { bucket, key, waiting: Mutex::default(), tip: Turn::default() };
+        let ledger = Self { bucket, key, known, waiting: Mutex::default(), tip: Turn::default() };
         let checkpoint = reader.checkpoint(cx).await?;
         let mut tip = match &checkpoint {
             None => Tip::default(),
@@ -179,7 +194,8 @@ impl Ledger {
     async fn rebuild(&self, cx: &OpContext, checkpoint: &Checkpoint) -> Result<Tip> {
         tracing::warn!(log = %self.key.identity().origin(), "the tiles are damaged; they are made again from the batches");
         let mut tip = Tip::default();
-        while tip.edge.size() < checkpoint.size && self.catch_up(cx, &mut tip, &HashSet::new()).await? {}
+        // The checkpoint is over all of them: that they are the same is all there is to ask.
+        while tip.edge.size() < checkpoint.size && self.follow(cx, &mut tip, &HashSet::new(), &Known::default()).await? {}
         if (tip.edge.size(), tip.edge.root()) == (checkpoint.size, checkpoint.root) {
             return Ok(tip);
         }
@@ -195,8 +211,8 @@ impl Ledger {
     /// Dropping the future leaves open whether they are appended.
     ///
     /// # Errors
-    /// `Invalid` for more than 256 MiB at once; `Corrupt` where somebody else has written into the log what is no batch, or the bucket
-    /// has lost a batch and the log was signed with another in its place; `Unavailable` where others append all the time, faster than
+    /// `Invalid` for more than 256 MiB at once; `Corrupt` where somebody else has written into the log what is no batch or what nobody
+    /// has signed who is [trusted](Known::trusting), or the bucket has lost a batch and the log was signed with another in its place; `Unavailable` where others append all the time, faster than
     /// this reads what they append, and none of it is appended; what the bucket answers.
     pub async fn append(&self, cx: &OpContext, items: Vec<Item>) -> Result<Vec<u64>> {
         if items.is_empty() {
@@ -247,6 +263,11 @@ impl Ledger {
     #[must_use]
     pub fn reader(&self) -> LogReader {
         LogReader::new(self.bucket.clone(), self.key.identity())
+    }
+
+    /// Whose evidence it takes up, where that is known.
+    pub(crate) fn trust(&self) -> Option<&TrustRoot> {
+        self.known.trust()
     }
 
     pub(crate) fn bucket(&self) -> &dyn Bucket {
@@ -319,8 +340,14 @@ impl Ledger {
     /// Takes up the batch that follows, where there is one, and writes the tiles that it has filled: a log may be long. Of its leaves,
     /// the places of those that are `wanted` are kept.
     async fn catch_up(&self, cx: &OpContext, tip: &mut Tip, wanted: &HashSet<Digest>) -> Result<bool> {
+        self.follow(cx, tip, wanted, &self.known).await
+    }
+
+    /// The same, of what is signed by whom `known` names.
+    async fn follow(&self, cx: &OpContext, tip: &mut Tip, wanted: &HashSet<Digest>, known: &Known) -> Result<bool> {
         let start = tip.edge.size();
         let Some(items) = batch_at(cx, &*self.bucket, start).await? else { return Ok(false) };
+        known.admit(start, &items)?;
         tip.take(items, wanted)?;
         self.write_full(cx, tip).await?;
         Ok(true)

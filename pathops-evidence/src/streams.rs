@@ -39,11 +39,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::lock::Mutex as Turn;
 use pathops_core::adapter::Bucket;
-use pathops_core::evidence::{Envelope, EvidenceId, Predicate as _, Snapshot, Statement, StreamId, Subject};
+use pathops_core::evidence::{Envelope, EvidenceId, Predicate as _, Snapshot, Statement, StreamId, Subject, TrustRoot};
 use pathops_core::{Digest, Effect, Error, ErrorKind, IdempotencyKey, ObjectKey, OpContext, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::admit::admitted;
 use crate::ledger::{self, Item, Stored};
 use crate::{Draft, EvidenceRecord, Position, Sealer, Unplaced};
 
@@ -68,6 +69,7 @@ pub const MAX_INTERRUPTIONS: u32 = 2;
 pub struct Streams {
     bucket: Arc<dyn Bucket>,
     sealer: Sealer,
+    trust: Option<TrustRoot>,
     /// What this process has begun.
     mine: Mutex<HashSet<ObjectKey>>,
     /// Whether the bucket was tried.
@@ -169,7 +171,15 @@ impl Streams {
     /// Streams in this bucket, whose snapshots `sealer` signs and stores.
     #[must_use]
     pub fn new(bucket: Arc<dyn Bucket>, sealer: Sealer) -> Self {
-        Self { bucket, sealer, mine: Mutex::default(), turn: Turn::default() }
+        Self { bucket, sealer, trust: None, mine: Mutex::default(), turn: Turn::default() }
+    }
+
+    /// And publishes, of what others have numbered, only what is signed by who is trusted here, and follows on nothing else. Otherwise those
+    /// count whom the ledger knows ([`Known::trusting`](ledger::Known::trusting), which says more); where it knows nobody, whatever has
+    /// the next number is published.
+    #[must_use]
+    pub fn with_trust(self, trust: TrustRoot) -> Self {
+        Self { trust: Some(trust), ..self }
     }
 
     /// Begins to collect a snapshot, under the key of `cx`, or takes up what was begun under it before. What is expected is what
@@ -177,7 +187,7 @@ impl Streams {
     ///
     /// # Errors
     /// `Unsupported` for a bucket that lets a name be taken twice, which is tried first; `Corrupt` where somebody has changed the
-    /// stream; what the bucket, the blob store and the ledger answer. Beginning it again settles a lost answer.
+    /// stream, or has numbered in it what nobody has signed who is trusted ([`Streams::with_trust`]); what the bucket, the blob store and the ledger answer. Beginning it again settles a lost answer.
     pub async fn begin(&self, cx: &OpContext, stream: &StreamId, expected: BTreeSet<String>) -> Result<Begun> {
         self.begin_noting(cx, stream, expected, None).await
     }
@@ -285,6 +295,7 @@ impl Streams {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists || error.effect() == Effect::Unknown => {
                     let Some(there) = self.numbered(cx, stream, tip.next).await? else { return Err(error) };
                     if there.key == begun.key {
+                        self.admit(stream, tip.next, &there)?;
                         return self.publish(cx, stream, tip.next, there, None).await;
                     }
                     tip = self.tip(cx, stream).await?;
@@ -310,6 +321,7 @@ impl Streams {
             }
             return Ok(Tip::default());
         };
+        self.admit(stream, sequence, &numbered)?;
         let previous = Some(Item::unchecked(numbered.signed.clone())?.id());
         if head.is_none_or(|head| head.sequence < sequence) {
             self.publish(cx, stream, sequence, numbered, None).await?;
@@ -322,10 +334,24 @@ impl Streams {
         for sequence in from.. {
             let Some(numbered) = self.numbered(cx, stream, sequence).await? else { return Ok(None) };
             if numbered.key == *key {
+                self.admit(stream, sequence, &numbered)?;
                 return self.publish(cx, stream, sequence, numbered, None).await.map(Some);
             }
         }
         Ok(None)
+    }
+
+    /// That somebody who may has signed what has a number: whoever can write into the bucket can put anything there.
+    fn admit(&self, stream: &StreamId, sequence: u64, numbered: &Numbered) -> Result<()> {
+        let ledger = self.sealer.ledger().and_then(|ledger| ledger.trust());
+        let Some(trust) = self.trust.as_ref().or(ledger) else { return Ok(()) };
+        admitted(trust, &numbered.signed).or_else(|why| {
+            let why = format!("nobody who is trusted has signed it: {why}");
+            let error = Error::new(ErrorKind::Corrupt, "go on with a stream of snapshots").on(number(stream, sequence)?);
+            let advice = "whoever can write into the bucket may have put it there. Where its signer is to be trusted, name them in the \
+                          trust root; otherwise keep others out, and move that object away, unless the ledger has it";
+            Err(error.because(why).advise(advice))
+        })
     }
 
     /// Stores the envelope of a snapshot, appends it to the ledger unless somebody has, and notes that. It can be in the ledger from

@@ -1,5 +1,6 @@
 //! Verifying a ledger: every field is computed anew, nothing that is stored is believed.
 
+mod behind;
 pub(crate) mod holders;
 mod payloads;
 mod repeated;
@@ -13,7 +14,7 @@ use pathops_core::evidence::{Checkpoint, EvidenceId, KeyId, PropertyVerifier, Tr
 use pathops_core::{Digest, ErrorKind, OpContext, Result, UnixMillis};
 
 use crate::ledger::audit::{Audit, Found};
-use crate::ledger::{LogIdentity, MAX_NOTE_BYTES, NoteError, batch_at, checkpoint_key};
+use crate::ledger::{LogIdentity, MAX_NOTE_BYTES, NoteError, checkpoint_key};
 use crate::retention::{SealedBlobs, Tombstones};
 
 use holders::Holders;
@@ -219,8 +220,9 @@ pub struct Against<'r> {
 /// * that snapshots are whole and follow on each other in their streams without a gap, and that what gives them their numbers in the
 ///   same bucket, which whoever numbers the next one believes, is what the log has. Snapshots there that were begun and never ended, or
 ///   have a number and are not in the log, are named among what was left out: somebody may be busy with them;
-/// * that nothing lies among the batches which is none of the log's. What was appended behind the checkpoint is named among what was
-///   left out, as long as one batch follows on the other;
+/// * that nothing lies among the batches which is none of the log's, also behind the checkpoint: a batch is created once all before it are
+///   there. What was appended there, one batch behind the other and signed by who is trusted, is named among what was left out; of what
+///   has a certificate, it counts there that one of the authorities has issued it;
 /// * that what evidence refers to is there, or a tombstone says why it is not: parts of snapshots, reports, logs of builds, records of
 ///   decisions. A producer keeps its own reports and logs: what its references name is whole where it is here, and counted among
 ///   what was left out where it is not. What PathOps has signed as encrypted is so, and has its key. Each payload is read once.
@@ -345,7 +347,7 @@ pub async fn verify_ledger_within(
             verification.left_out.push(format!("{what}: {error}"));
         }
     }
-    behind(cx, bucket, (checkpoint.size, &note), &mut verification).await?;
+    behind::behind(cx, bucket, (checkpoint.size, &note), audit.behind(), against.trust, &mut verification).await?;
     if checkpoint.size > 0 {
         verification
             .left_out
@@ -355,46 +357,6 @@ pub async fn verify_ledger_within(
     snapshots.finish(&mut verification);
     repeated.finish(&mut verification);
     Ok(verification)
-}
-
-/// How many batches are looked for that no checkpoint has.
-const MAX_BEHIND: usize = 100;
-
-/// What lies behind the checkpoint that was verified, unless there is a newer one by now: whoever appended it is busy or was
-/// interrupted, or somebody has put an old checkpoint back. The next who appends goes on from there, and has to be able to read it.
-async fn behind(cx: &OpContext, bucket: &dyn Bucket, (size, note): (u64, &str), verification: &mut Verification) -> Result<()> {
-    let (mut next, mut ends) = (size, false);
-    for _ in 0..MAX_BEHIND {
-        match batch_at(cx, bucket, next).await {
-            Ok(None) => ends = true,
-            Ok(Some(items)) => next += items.len() as u64,
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                // Somebody may have died at it: the log does not have it, and nobody appends until that is mended.
-                let what = format!("the batch that begins with leaf {next}, which no checkpoint has yet, cannot be read");
-                verification.left_out.push(format!("{what}, and nobody can append before that is mended: {error}"));
-                ends = true;
-            }
-            Err(error) => return Err(error),
-        }
-        if ends {
-            break;
-        }
-    }
-    if next == size {
-        return Ok(());
-    }
-    let newest = match checkpoint_key() {
-        Some(key) => bucket.read_within(cx, &key, MAX_NOTE_BYTES).await?,
-        None => None,
-    };
-    verification.left_out.push(if newest.as_deref() == Some(note.as_bytes()) {
-        let at_least = if ends { "" } else { "at least " };
-        let what = format!("{at_least}{} envelopes behind the checkpoint, which none has yet", next - size);
-        format!("{what}: somebody was appending them, unless an old checkpoint was put back")
-    } else {
-        "what was appended meanwhile".to_owned()
-    });
-    Ok(())
 }
 
 /// Why evidence does not count that its signer, who is trusted for what it makes, may not state: decisions leave it out, too.

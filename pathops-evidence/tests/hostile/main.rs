@@ -4,6 +4,7 @@
 #[path = "../common/certificates.rs"]
 mod certificates;
 mod damaged;
+mod planted;
 mod strays;
 mod unreliable;
 mod vast;
