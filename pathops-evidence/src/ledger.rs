@@ -23,6 +23,9 @@
 //! Whatever lies where the next batch belongs is taken up, unless the writer is told whose evidence that may be
 //! ([`Known::trusting`]): then it stops at what nobody of those has signed, before it signs a checkpoint over it.
 //!
+//! A bucket that was put back to an older state, or emptied, looks like an honest one: a writer that knows what was signed last
+//! ([`Known::keeping`], [`Known::extending`]) opens no log that does not go on from there.
+//!
 //! A crash of the machine takes no batch that was answered. The tiles that a batch has filled are on the disk, with one wait for all of
 //! them, before the checkpoint that covers them is written. Checkpoint and partial tiles are written without waiting: `open` takes an
 //! empty checkpoint for none, and where a tile at the edge is lost or damaged, it makes all tiles again from the batches. So it does
@@ -70,7 +73,7 @@ use pathops_core::adapter::Bucket;
 use pathops_core::evidence::{Checkpoint, TrustRoot};
 use pathops_core::{Digest, Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
 
-pub use known::Known;
+pub use known::{CheckpointKeeper, Known};
 pub use leaf::{Item, MAX_LEAF_BYTES};
 pub(crate) use leaf::{SignedBy, Stored};
 pub(crate) use note::MAX_NOTE_BYTES;
@@ -146,6 +149,8 @@ struct Tip {
     entries: Vec<u8>,
     /// The published checkpoint that was last seen, on which the edge follows.
     published: Option<Checkpoint>,
+    /// The size of the one that was kept last.
+    kept: u64,
     /// Where the leaves are that somebody here waits for, and that are not published yet.
     places: HashMap<Digest, u64>,
     /// The tiles that have become full and are not written yet.
@@ -170,7 +175,8 @@ impl Ledger {
     /// others append meanwhile is taken up by it, too.
     ///
     /// # Errors
-    /// As there; and `Corrupt` where a batch that no checkpoint covers has what nobody trusted has signed. Nothing is signed then.
+    /// As there; and `Corrupt` where a batch that no checkpoint covers has what nobody trusted has signed, or the log does not go on from
+    /// one that is known: nothing is signed then. `Invalid` where such a one is not of this log.
     pub async fn open_knowing(cx: &OpContext, bucket: Arc<dyn Bucket>, key: LogKey, known: Known) -> Result<Self> {
         probe(cx, &*bucket, "open a ledger", "log/probe").await?;
         let reader = LogReader::new(bucket.clone(), key.identity());
@@ -183,6 +189,9 @@ impl Ledger {
                 tip => tip?,
             },
         };
+        for state in ledger.known.states(cx, &ledger.key).await? {
+            ledger.reach(cx, &mut tip, &state).await?;
+        }
         while ledger.catch_up(cx, &mut tip, &HashSet::new()).await? {}
         ledger.publish(cx, &mut tip).await?;
         *ledger.tip.lock().await = tip;
@@ -204,6 +213,34 @@ impl Ledger {
         Err(error.advise("restore it from a backup"))
     }
 
+    /// Goes on to a state that the log is known to have had, or makes sure that it was gone on from that.
+    async fn reach(&self, cx: &OpContext, tip: &mut Tip, state: &Checkpoint) -> Result<()> {
+        // The known state is over all of these: that they are the same is all there is to ask.
+        while tip.edge.size() < state.size && self.follow(cx, tip, &HashSet::new(), &Known::default()).await? {}
+        let here = Checkpoint { size: tip.edge.size(), root: tip.edge.root() };
+        if here == *state {
+            return Ok(());
+        }
+        let other = if here.size > state.size {
+            match self.reader().consistency(cx, state, &here).await {
+                Err(error) if error.kind() == ErrorKind::Corrupt => Some(error),
+                shown => return shown.map(drop),
+            }
+        } else {
+            None
+        };
+        let why = format!("nothing shows that the {} leaves here go on from the {} that it has signed", here.size, state.size);
+        let cut = Error::new(ErrorKind::Corrupt, "open a ledger").on(self.key.identity().origin()).because(why);
+        let cut = cut.advise(
+            "an older state of it was put back, a part of it is gone, or it is another one: let nobody append, and put the newest \
+             state of all its objects back from a backup; a log that is begun anew on purpose needs another key",
+        );
+        Err(match other {
+            Some(error) => cut.with_source(error),
+            None => cut,
+        })
+    }
+
     /// Appends items, and gives each its place. When this returns they survive a crash of the machine, and a checkpoint covers
     /// them; where such a crash takes the checkpoint, the next opening signs it again. Items that are appended again at once,
     /// because an answer was lost, keep their place; later they get another one.
@@ -211,8 +248,9 @@ impl Ledger {
     /// Dropping the future leaves open whether they are appended.
     ///
     /// # Errors
-    /// `Invalid` for more than 256 MiB at once; `Corrupt` where somebody else has written into the log what is no batch or what nobody
-    /// has signed who is [trusted](Known::trusting), or the bucket has lost a batch and the log was signed with another in its place; `Unavailable` where others append all the time, faster than
+    /// `Invalid` for more than 256 MiB at once; `Corrupt` where somebody else has written into the log what is no batch, or what nobody
+    /// has signed who is [trusted](Known::trusting), or the bucket
+    /// has lost a batch and the log was signed with another in its place; `Unavailable` where others append all the time, faster than
     /// this reads what they append, and none of it is appended; what the bucket answers.
     pub async fn append(&self, cx: &OpContext, items: Vec<Item>) -> Result<Vec<u64>> {
         if items.is_empty() {
@@ -375,6 +413,10 @@ impl Ledger {
             tip.published = Some(checkpoint);
             self.tell_waiting(tip);
             most = most.saturating_sub(self.take_up(cx, tip, most, &HashSet::new()).await?);
+        }
+        if let Some(published) = tip.published.as_ref().filter(|it| tip.kept != it.size) {
+            self.known.keep(cx, &self.key, published).await;
+            tip.kept = published.size;
         }
         self.clear_parts(cx, tip).await;
         Ok(())

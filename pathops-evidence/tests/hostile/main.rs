@@ -5,6 +5,7 @@
 mod certificates;
 mod damaged;
 mod planted;
+mod rolled_back;
 mod strays;
 mod unreliable;
 mod vast;
