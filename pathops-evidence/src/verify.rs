@@ -1,6 +1,7 @@
 //! Verifying a ledger: every field is computed anew, nothing that is stored is believed.
 
 mod behind;
+mod heads;
 pub(crate) mod holders;
 mod payloads;
 mod repeated;
@@ -218,7 +219,8 @@ pub struct Against<'r> {
 /// * that every envelope is signed by a trusted key, which its leaf has or a certificate of it, and says something, and nothing that
 ///   only PathOps may where the key is a producer's;
 /// * that snapshots are whole and follow on each other in their streams without a gap, and that what gives them their numbers in the
-///   same bucket, which whoever numbers the next one believes, is what the log has. Snapshots there that were begun and never ended, or
+///   same bucket, which whoever numbers the next one believes, is what the log has, as is what says how far a stream is published. The key
+///   of an operation and the name beside a snapshot there are left out, as is what is noted of one that was begun. Snapshots there that were begun and never ended, or
 ///   have a number and are not in the log, are named among what was left out: somebody may be busy with them;
 /// * that nothing lies among the batches which is none of the log's, also behind the checkpoint: a batch is created once all before it are
 ///   there. What was appended there, one batch behind the other and signed by who is trusted, is named among what was left out; of what
@@ -347,7 +349,15 @@ pub async fn verify_ledger_within(
             verification.left_out.push(format!("{what}: {error}"));
         }
     }
-    behind::behind(cx, bucket, (checkpoint.size, &note), audit.behind(), against.trust, &mut verification).await?;
+    let newest = (checkpoint.size, note.as_str());
+    let end = behind::behind(cx, bucket, newest, audit.behind(), against.trust, &mut verification).await?;
+    // Of a log that was not read to its end, nobody knows what it has.
+    if let Ok((streams, _)) = &stored
+        && audit.size() == checkpoint.size
+    {
+        let log = (against.log, checkpoint.size..end);
+        heads::heads(cx, bucket, &log, streams, snapshots.logged(), &mut verification).await?;
+    }
     if checkpoint.size > 0 {
         verification
             .left_out

@@ -28,6 +28,8 @@ struct Behind {
 ///
 /// `listed` is where batches begin by their names, which were seen before. A batch is created once all before it are there, and none is
 /// ever deleted: so one of those that none of the others leads to is none of the log's.
+///
+/// Gives the first leaf that is in none of those which follow.
 pub(super) async fn behind(
     cx: &OpContext,
     bucket: &dyn Bucket,
@@ -35,13 +37,13 @@ pub(super) async fn behind(
     listed: &[u64],
     trust: &TrustRoot,
     verification: &mut Verification,
-) -> Result<()> {
+) -> Result<u64> {
     let Behind { starts, next, ends } = follow(cx, bucket, size, trust, verification).await?;
     for start in listed.iter().filter(|start| !starts.contains(*start) && (ends || **start < next)) {
         verification.fails(named(*start), "no checkpoint has it, and no batch ends where it begins: it is none of the log's");
     }
     if next == size {
-        return Ok(());
+        return Ok(next);
     }
     let newest = match checkpoint_key() {
         Some(key) => bucket.read_within(cx, &key, MAX_NOTE_BYTES).await?,
@@ -54,7 +56,7 @@ pub(super) async fn behind(
     } else {
         "what was appended meanwhile".to_owned()
     });
-    Ok(())
+    Ok(next)
 }
 
 async fn follow(
