@@ -214,7 +214,8 @@ pub struct Against<'r> {
 
 /// Verifies a whole ledger:
 ///
-/// * that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the envelopes, and that every known
+/// * that the checkpoint is the log's, by a key that counted when a witness has seen it where it does not always
+///   ([`LogIdentity::with_validity`]), that every tile follows from the leaves and the leaves from the envelopes, and that every known
 ///   checkpoint is one of this log;
 /// * that every envelope is signed by a trusted key, which its leaf has or a certificate of it, and says something, and nothing that
 ///   only PathOps may where the key is a producer's;
@@ -408,6 +409,7 @@ async fn checkpoint(
         Ok((checkpoint, note)) => {
             // They come after the log has signed it, and may be on their way.
             verification.missing.extend(log.verify(note).err().map(|few| format!("cosignatures: {few}")));
+            verification.missing.extend(log.untimely(note));
             verification.checked.push(format!("the checkpoint of `{}` at {} leaves", log.origin(), checkpoint.size));
             verification.checked.extend(witnessed(log, note));
             if log.without_strangers(note) != note {
