@@ -162,8 +162,11 @@ impl Builder {
     }
 
     /// Appends all evidence that PathOps makes to this ledger, too. It is to be opened with whom the host trusts
-    /// ([`Known::trusting`](pathops_evidence::ledger::Known::trusting)) where others may be able to write into its bucket. Its newest checkpoint goes into the meta repository with
-    /// each record, whose history is a second witness of it.
+    /// ([`Known::trusting`](pathops_evidence::ledger::Known::trusting)) where others may be able to write into its bucket.
+    ///
+    /// Its newest checkpoint goes into the meta repository with each record, whose history is a second witness of it: one on which the ledger does not follow is not replaced, and the record is not
+    /// written. The host gives that one to the ledger when it opens it
+    /// ([`Known::extending`](pathops_evidence::ledger::Known::extending)), or keeps the last one elsewhere.
     pub fn ledger(mut self, ledger: Arc<Ledger>) -> Self {
         self.ledger = Some(ledger);
         self
