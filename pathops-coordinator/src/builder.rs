@@ -142,8 +142,8 @@ impl Builder {
         self
     }
 
-    /// Trusts evidence by this key too. The signer's own key is trusted always; one that it had before is to be given here, since a stream of
-    /// snapshots is only gone on with where its last one is by a key that is trusted.
+    /// Trusts evidence by this key too. The signer's own key is trusted always; one that it had before is to be given here, since a
+    /// stream of snapshots is only gone on with where its last one is by a key that is trusted.
     pub fn trust(mut self, key: PublicKey) -> Self {
         self.also_trusted.push(key);
         self
@@ -164,8 +164,8 @@ impl Builder {
     /// Appends all evidence that PathOps makes to this ledger, too. It is to be opened with whom the host trusts
     /// ([`Known::trusting`](pathops_evidence::ledger::Known::trusting)) where others may be able to write into its bucket.
     ///
-    /// Its newest checkpoint goes into the meta repository with each record, whose history is a second witness of it: one on which the ledger does not follow is not replaced, and the record is not
-    /// written. The host gives that one to the ledger when it opens it
+    /// Its newest checkpoint goes into the meta repository with each record, whose history is a second witness of it: one on which the
+    /// ledger does not follow is not replaced, and the record is not written. The host gives that one to the ledger when it opens it
     /// ([`Known::extending`](pathops_evidence::ledger::Known::extending)), or keeps the last one elsewhere.
     pub fn ledger(mut self, ledger: Arc<Ledger>) -> Self {
         self.ledger = Some(ledger);

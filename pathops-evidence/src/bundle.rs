@@ -244,8 +244,8 @@ fn valid_for(from: Option<UnixMillis>, until: Option<UnixMillis>) -> BTreeMap<&'
 /// from when it counts, later than the beginning of 1970, or until when, takes a witness' time within to verify anything.
 ///
 /// # Errors
-/// `Invalid` where it names none, or several, or the name of the key is not that of the key, or the log has another algorithm than SHA-256 and
-/// Ed25519.
+/// `Invalid` where it names none, or several, or the name of the key is not that of the key, or the log has another algorithm than
+/// SHA-256 and Ed25519.
 pub fn log_of(trusted_root: &[u8]) -> Result<LogIdentity> {
     let invalid = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "read a trusted root").because(why);
     let root: Root = serde_json::from_slice(trusted_root).map_err(|error| invalid(&error))?;

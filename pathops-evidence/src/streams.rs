@@ -7,7 +7,7 @@
 //! | `snapshots/<project>/<unit>/<environment>/<number>` | a signed snapshot; **creating it is what gives it its number** |
 //! | `…/begun/<digest of the operation's key>` | a collection that was begun: what it expected, how long the stream was then, and what its snapshot will be of |
 //! | `…/begun/<digest of the operation's key>.<n>` | that the process which collected it has died |
-//! | `…/head` | the last number that is published, and its leaf, to begin reading there; it can be made again, and nothing is believed of it that the ledger does not show |
+//! | `…/head` | the last number that is published, and its leaf, to begin reading there: a hint that the ledger has to show; it can be made again |
 //!
 //! # Why there is no gap and no double
 //!
@@ -167,9 +167,9 @@ impl Streams {
         Self { bucket, sealer, trust: None, mine: Mutex::default(), turn: Turn::default() }
     }
 
-    /// And publishes, of what others have numbered, only what is signed by who is trusted here, and follows on nothing else. Otherwise those
-    /// count whom the ledger knows ([`Known::trusting`](ledger::Known::trusting), which says more); where it knows nobody, whatever has
-    /// the next number is published.
+    /// And publishes, of what others have numbered, only what is signed by who is trusted here, and follows on nothing else. Otherwise
+    /// those count whom the ledger knows ([`Known::trusting`](ledger::Known::trusting), which says more); where it knows nobody, whatever
+    /// has the next number is published.
     #[must_use]
     pub fn with_trust(self, trust: TrustRoot) -> Self {
         Self { trust: Some(trust), ..self }
@@ -180,7 +180,8 @@ impl Streams {
     ///
     /// # Errors
     /// `Unsupported` for a bucket that lets a name be taken twice, which is tried first; `Corrupt` where somebody has changed the
-    /// stream, or has numbered in it what nobody has signed who is trusted ([`Streams::with_trust`]); what the bucket, the blob store and the ledger answer. Beginning it again settles a lost answer.
+    /// stream, or has numbered in it what nobody has signed who is trusted ([`Streams::with_trust`]); what the bucket, the blob store and
+    /// the ledger answer. Beginning it again settles a lost answer.
     pub async fn begin(&self, cx: &OpContext, stream: &StreamId, expected: BTreeSet<String>) -> Result<Begun> {
         self.begin_noting(cx, stream, expected, None).await
     }
@@ -305,7 +306,8 @@ impl Streams {
         let mut next = head.map_or(0, |head| head.sequence);
         while let Some(numbered) = self.numbered(cx, stream, next).await? {
             last = Some((next, numbered));
-            next += 1;
+            let Some(following) = next.checked_add(1) else { break };
+            next = following;
         }
         let Some((sequence, numbered)) = last else {
             return match head {
@@ -368,7 +370,8 @@ impl Streams {
             (Some(ledger), Some(from)) => Some(ledger.append_once(cx, item, from).await?),
             (Some(ledger), None) => Some(self.logged(cx, ledger, (stream, sequence), item, head).await?),
         };
-        if head.is_none_or(|head| head.sequence < sequence || (head.sequence == sequence && head.leaf != leaf)) {
+        if head.is_none_or(|head| head.sequence < sequence || (head.sequence == sequence && leaf.is_some() && head.leaf != leaf))
+        {
             let head = encode(&Head { format: FORMAT, sequence, leaf })?;
             self.bucket.write(&cx.part("head"), &head_of(stream)?, head).await?;
         }

@@ -221,8 +221,9 @@ pub struct Against<'r> {
 ///   only PathOps may where the key is a producer's;
 /// * that snapshots are whole and follow on each other in their streams without a gap, and that what gives them their numbers in the
 ///   same bucket, which whoever numbers the next one believes, is what the log has, as is what says how far a stream is published. The key
-///   of an operation and the name beside a snapshot there are left out, as is what is noted of one that was begun. Snapshots there that were begun and never ended, or
-///   have a number and are not in the log, are named among what was left out: somebody may be busy with them;
+///   of an operation and the name beside a snapshot there are left out, as is what is noted of one that was begun. Snapshots there that
+///   were begun and never ended, or have a number and are not in the log, are named among what was left out: somebody may be busy with
+///   them;
 /// * that nothing lies among the batches which is none of the log's, also behind the checkpoint: a batch is created once all before it are
 ///   there. What was appended there, one batch behind the other and signed by who is trusted, is named among what was left out; of what
 ///   has a certificate, it counts there that one of the authorities has issued it;

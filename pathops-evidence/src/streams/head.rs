@@ -1,5 +1,5 @@
-//! How far a stream is published: a note, to begin reading there. Whoever can write into the bucket can write it, so what it says counts only
-//! where the numbered objects and the ledger say so, too.
+//! How far a stream is published: a note, to begin reading there. Whoever can write into the bucket can write it, so what it says counts
+//! only where the numbered objects and the ledger say so, too.
 
 use pathops_core::adapter::Bucket;
 use pathops_core::evidence::{EvidenceId, StreamId};
