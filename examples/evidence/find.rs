@@ -121,7 +121,7 @@ async fn cut_back(cx: &OpContext, store: &Store) -> Result<Option<String>, Failu
     Ok(Some(format!("the ledger has {has} leaves, and had {had}: an older state was put back, or a part is gone; {advice}")))
 }
 
-/// The same, and says so where it could not be done: what is found may not be all there is.
+/// Catches up, and says so where it could not be done: what is found may not be all there is.
 ///
 /// # Errors
 /// Where the ledger is shorter than it was: nothing is looked up or appended then.

@@ -204,7 +204,7 @@ impl Ledger {
         tracing::warn!(log = %self.key.identity().origin(), "the tiles are damaged; they are made again from the batches");
         let mut tip = Tip::default();
         // The checkpoint is over all of them: that they are the same is all there is to ask.
-        while tip.edge.size() < checkpoint.size && self.follow(cx, &mut tip, &HashSet::new(), &Known::default()).await? {}
+        while tip.edge.size() < checkpoint.size && self.follow(cx, &mut tip).await? {}
         if (tip.edge.size(), tip.edge.root()) == (checkpoint.size, checkpoint.root) {
             return Ok(tip);
         }
@@ -216,7 +216,7 @@ impl Ledger {
     /// Goes on to a state that the log is known to have had, or makes sure that it was gone on from that.
     async fn reach(&self, cx: &OpContext, tip: &mut Tip, state: &Checkpoint) -> Result<()> {
         // The known state is over all of these: that they are the same is all there is to ask.
-        while tip.edge.size() < state.size && self.follow(cx, tip, &HashSet::new(), &Known::default()).await? {}
+        while tip.edge.size() < state.size && self.follow(cx, tip).await? {}
         let here = Checkpoint { size: tip.edge.size(), root: tip.edge.root() };
         if here == *state {
             return Ok(());
@@ -375,20 +375,27 @@ impl Ledger {
         Ok(taken)
     }
 
-    /// Takes up the batch that follows, where there is one, and writes the tiles that it has filled: a log may be long. Of its leaves,
-    /// the places of those that are `wanted` are kept.
+    /// Takes up the batch that follows, where there is one and who has signed it may. Of its leaves, the places of those that are `wanted`
+    /// are kept.
     async fn catch_up(&self, cx: &OpContext, tip: &mut Tip, wanted: &HashSet<Digest>) -> Result<bool> {
-        self.follow(cx, tip, wanted, &self.known).await
+        let start = tip.edge.size();
+        let Some(items) = batch_at(cx, &*self.bucket, start).await.map_err(unreadable)? else { return Ok(false) };
+        self.known.admit(start, &items)?;
+        self.take(cx, tip, items, wanted).await?;
+        Ok(true)
     }
 
-    /// The same, of what is signed by whom `known` names.
-    async fn follow(&self, cx: &OpContext, tip: &mut Tip, wanted: &HashSet<Digest>, known: &Known) -> Result<bool> {
-        let start = tip.edge.size();
-        let Some(items) = batch_at(cx, &*self.bucket, start).await? else { return Ok(false) };
-        known.admit(start, &items)?;
-        tip.take(items, wanted)?;
-        self.write_full(cx, tip).await?;
+    /// Takes up the batch that follows, where there is one. That it is the right one, a checkpoint has to show that is over it.
+    async fn follow(&self, cx: &OpContext, tip: &mut Tip) -> Result<bool> {
+        let Some(items) = batch_at(cx, &*self.bucket, tip.edge.size()).await? else { return Ok(false) };
+        self.take(cx, tip, items, &HashSet::new()).await?;
         Ok(true)
+    }
+
+    /// Takes up the items of a batch, and writes the tiles that they have filled: a log may be long.
+    async fn take(&self, cx: &OpContext, tip: &mut Tip, items: Vec<Item>, wanted: &HashSet<Digest>) -> Result<()> {
+        tip.take(items, wanted)?;
+        self.write_full(cx, tip).await
     }
 
     /// Writes the tiles, and then the checkpoint that covers them, unless another writer has covered them already. What others append
@@ -506,6 +513,17 @@ pub(crate) async fn batch_at(cx: &OpContext, bucket: &dyn Bucket, start: u64) ->
     let key = named(tile::batch_key(start))?;
     let Some(bytes) = bucket.read_within(cx, &key, batch::MAX_READ).await? else { return Ok(None) };
     batch::decode(&key, start, &bytes).map(Some)
+}
+
+/// What to do about a batch that no checkpoint covers, and that cannot be read.
+fn unreadable(error: Error) -> Error {
+    if error.kind() != ErrorKind::Corrupt {
+        return error;
+    }
+    error.advise(
+        "restore it from a backup; where no checkpoint of the log covers it, somebody may have put it there or died while writing \
+         it: move it away then",
+    )
 }
 
 /// Every name that a log gives is one.
