@@ -165,7 +165,8 @@ pub(crate) struct Verify {
     /// that a witness vouches for.
     #[arg(long, num_args = 2, value_names = ["SUBJECT", "ISSUER"], requires = "trusted_root")]
     pub(crate) identity: Vec<String>,
-    /// A checkpoint that is known from elsewhere, for example from the meta repository: what was cut back or forked shows.
+    /// A checkpoint that is known from elsewhere, for example from the meta repository: what was cut back or forked shows. Of a store in a
+    /// folder the last one is known that was signed on this machine, which lies beside the private keys, in `<folder>.keys`.
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Vec<PathBuf>,
     /// A Git repository that has written the log's checkpoints down, such as the meta repository, whole and not shallow: each

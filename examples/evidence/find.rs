@@ -107,8 +107,29 @@ async fn catch_up(cx: &OpContext, store: &Store, index: &SqliteEvidenceIndex) ->
     Ok(next)
 }
 
-/// The same, and says so where it could not be done: what is found may not be all there is.
+/// Why the ledger is not what it was when the index or the last checkpoint was written, where it is shorter. A crash of the machine may have
+/// taken its newest checkpoint: then the batches are there, and whoever appends next signs it again.
+async fn cut_back(cx: &OpContext, store: &Store) -> Result<Option<String>, Failure> {
+    let log = store.log(cx).await?;
+    let kept = store.kept()?.and_then(|note| log.verify(&note).ok()).map_or(0, |kept| kept.size);
+    let (had, reader) = (kept.max(store.was_indexed()?), LogReader::new(store.existing(cx).await?, log));
+    let has = reader.checkpoint(cx).await?.map_or(0, |newest| newest.size);
+    if has >= had || reader.item(cx, had.saturating_sub(1)).await?.is_some() {
+        return Ok(None);
+    }
+    let advice = "put the newest state of all of `log/` back from a backup, and append nothing before";
+    Ok(Some(format!("the ledger has {has} leaves, and had {had}: an older state was put back, or a part is gone; {advice}")))
+}
+
+/// Catches up, and says so where it could not be done: what is found may not be all there is.
+///
+/// # Errors
+/// Where the ledger is shorter than it was: nothing is looked up or appended then.
 pub(crate) async fn caught_up(cx: &OpContext, store: &Store, index: &SqliteEvidenceIndex) -> Result<Option<u64>, Failure> {
+    // What cannot be read is told below.
+    if let Ok(Some(why)) = cut_back(cx, store).await {
+        return Err(why.into());
+    }
     match catch_up(cx, store, index).await {
         Ok(until) => Ok(Some(until)),
         Err(error) => {
@@ -201,7 +222,11 @@ pub(crate) async fn diff(cx: &OpContext, names: [&str; 2], store: &Store, json: 
 pub(crate) async fn rebuild(cx: &OpContext, store: &Store, quick: bool, from: u64) -> Result<String, Failure> {
     let (recheck, mut next) = (if quick { Recheck::Log } else { Recheck::Signatures }, from);
     let (bucket, log, trust) = (store.existing(cx).await?, store.log(cx).await?, store.trust(cx).await?);
-    let by = Rebuild { log: &log, trust: &trust, known: &[], recheck };
+    if let Some(why) = cut_back(cx, store).await? {
+        return Err(why.into());
+    }
+    let known: Vec<_> = store.kept()?.into_iter().filter(|note| log.verify(note).is_ok()).collect();
+    let by = Rebuild { log: &log, trust: &trust, known: &known, recheck };
     let rebuilt = if from == 0 {
         let draft = store.index_anew(cx).await?;
         let rebuilt = rebuild_index(cx, bucket, by, &draft, &mut next).await?;

@@ -67,6 +67,8 @@ pub(crate) async fn verify(cx: &OpContext, arguments: Verify) -> Result<(String,
     let trust = certifying(trust, trusted.trusted_root.as_deref(), &identity)?;
     let history = history.as_deref().map(History::of).transpose()?;
     let mut known = checkpoint.iter().map(|file| Ok(String::from_utf8(read(file)?)?)).collect::<Result<Vec<_>, Failure>>()?;
+    let kept = what.store().map(Store::kept).transpose()?.flatten().filter(|note| unwitnessed.verify(note).is_ok());
+    known.extend(kept);
     known.extend(history.iter().flat_map(|history| history.known(&log)).cloned());
     let mut verification = match what {
         What::Store(store) => {

@@ -1,12 +1,14 @@
 //! What of a store lies on this machine: the index, which is made anew from the rest, and the private keys, which are to be in
-//! no place that others read.
+//! no place that others read, with the last checkpoint that was signed beside them.
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::{fmt, fs};
 
-use pathops_core::Digest;
+use async_trait::async_trait;
+use pathops_core::{Digest, Error, OpContext};
+use pathops_evidence::ledger::CheckpointKeeper;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
@@ -33,6 +35,9 @@ pub(crate) struct Local {
     pub(crate) keys: PathBuf,
 }
 
+/// The file in the folder of the private keys with the last checkpoint that was signed.
+const CHECKPOINT: &str = "checkpoint";
+
 /// How far an index goes.
 #[derive(Debug, Serialize, Deserialize)]
 struct Indexed {
@@ -44,6 +49,11 @@ struct Indexed {
 }
 
 impl Local {
+    /// Where the last checkpoint is kept that was signed here.
+    pub(crate) fn kept(&self) -> Kept {
+        Kept(self.keys.join(CHECKPOINT))
+    }
+
     /// Up to which leaf an index of so many entries has everything: 0 where that is not known.
     pub(crate) fn indexed(&self, entries: u64) -> Result<u64, Failure> {
         let file = self.index.with_extension("until");
@@ -114,6 +124,43 @@ fn belongs(folder: &Path, mark: &Mark) -> Result<(), Failure> {
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {}", self.store, self.endpoint.as_deref().unwrap_or("AWS"))
+    }
+}
+
+/// Keeps the last checkpoint of the log that was signed on this machine, beside the private keys.
+#[derive(Debug)]
+pub(crate) struct Kept(pub(crate) PathBuf);
+
+impl Kept {
+    fn failed(&self, operation: &'static str, error: &std::io::Error) -> Error {
+        Error::new(pathops_core::ErrorKind::Unavailable, operation).on(self.0.display()).because(error)
+    }
+
+    /// The note; a crash of the machine may have left nothing of it.
+    pub(crate) fn read(&self) -> pathops_core::Result<Option<String>> {
+        let note = match fs::read(&self.0) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            note => note.map_err(|error| self.failed("read the checkpoint that was kept", &error))?,
+        };
+        Ok(Some(note).filter(|note| note.iter().any(|byte| *byte != 0)).map(|note| String::from_utf8_lossy(&note).into_owned()))
+    }
+
+    fn write(&self, note: &str) -> std::io::Result<()> {
+        let mut new = NamedTempFile::new_in(self.0.parent().unwrap_or(Path::new(".")))?;
+        new.write_all(note.as_bytes())?;
+        new.persist(&self.0).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl CheckpointKeeper for Kept {
+    async fn kept(&self, _: &OpContext) -> pathops_core::Result<Option<String>> {
+        self.read()
+    }
+
+    async fn keep(&self, _: &OpContext, note: &str) -> pathops_core::Result<()> {
+        self.write(note).map_err(|error| self.failed("keep a checkpoint", &error))
     }
 }
 

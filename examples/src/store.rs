@@ -11,7 +11,8 @@
 //! | `trusted_root.json` | names the log |
 //!
 //! On this machine lie the index, which is made anew from the rest, and the private keys. Of a store in a folder these are
-//! `evidence.db` in it, with `evidence.until` beside it, and `<folder>.keys`; of one at S3, a local folder that remembers its store.
+//! `evidence.db` in it, with `evidence.until` beside it, and `<folder>.keys`, with the last checkpoint that was signed in it; of one at S3,
+//! a local folder that remembers its store.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +25,7 @@ use pathops_adapters::system::SystemKeys;
 use pathops_core::adapter::{Bucket, Signer};
 use pathops_core::evidence::{PublicKey, TrustRoot};
 use pathops_core::{ErrorKind, ObjectKey, OpContext};
-use pathops_evidence::ledger::{Ledger, LogIdentity, LogKey};
+use pathops_evidence::ledger::{Known, Ledger, LogIdentity, LogKey};
 use pathops_evidence::retention::SealedBlobs;
 use pathops_evidence::{MAX_BUNDLE_BYTES, log_of, trusted_root};
 
@@ -242,8 +243,9 @@ impl Store {
     /// Opens the store to write into it. Where there is none it is made, with its keys, and its log gets the name `origin`.
     ///
     /// # Errors
-    /// Where it cannot be written, ignores conditions of a write, is of another log than the key that lies here, or the key that has
-    /// signed what it has does not lie here any more.
+    /// Where it cannot be written, ignores conditions of a write, is of another log than the key that lies here, the key that has
+    /// signed what it has does not lie here any more, what none of the keys in it has signed lies where its log goes on, or its log
+    /// does not go on from the last checkpoint that was signed here.
     pub async fn open(&self, cx: &OpContext, origin: &str) -> Result<Open, Failure> {
         let bucket = Arc::new(self.address.open()?);
         let (keys, root) = (self.local()?.keys, ObjectKey::parse(TRUSTED_ROOT)?);
@@ -267,9 +269,25 @@ impl Store {
         let name = ObjectKey::parse(format!("{KEYS}/{}.pem", public.id().0.short()))?;
         let taken = || format!("{} is another key than that in {}", bucket.location(&name), keys.display());
         keep(cx, &*bucket, &name, public.to_pem().as_bytes(), taken).await?;
-        let ledger = Arc::new(Ledger::open(cx, bucket.clone(), log).await?);
+        let kept = self.local()?.kept();
+        let told = format!("the last checkpoint that was signed here is kept in {}", kept.0.display());
+        let known = Known::default().trusting(self.trust(cx).await?).keeping(Arc::new(kept));
+        let ledger = Ledger::open_knowing(cx, bucket.clone(), log, known).await;
+        let ledger = Arc::new(ledger.map_err(|error| format!("{error}; {told}"))?);
         let blobs = Arc::new(ObjectStoreBlobs::within(bucket.clone()));
         Ok(Open { signer: Arc::new(signer), bucket, blobs, ledger, identity })
+    }
+
+    /// The last checkpoint that was signed on this machine, as a signed note, where its store is a folder: whoever can write into that
+    /// folder alone cannot change it.
+    ///
+    /// # Errors
+    /// Where there is one and it cannot be read.
+    pub fn kept(&self) -> Result<Option<String>, Failure> {
+        match &self.address {
+            Address::Folder(_) => Ok(self.local()?.kept().read()?),
+            Address::S3 { .. } => Ok(None),
+        }
     }
 
     /// Up to which leaf the index on this machine is known to have everything: 0 where that is not known.
@@ -278,6 +296,14 @@ impl Store {
     /// Where the index or what is remembered of it cannot be read.
     pub async fn indexed(&self, index: &SqliteEvidenceIndex) -> Result<u64, Failure> {
         self.local()?.indexed(index.entries().await?)
+    }
+
+    /// The same of whatever index was on this machine last: the ledger had so many leaves.
+    ///
+    /// # Errors
+    /// Where what is remembered of it cannot be read.
+    pub fn was_indexed(&self) -> Result<u64, Failure> {
+        self.local()?.indexed(u64::MAX)
     }
 
     /// Remembers that the index on this machine has everything up to this leaf.

@@ -69,7 +69,7 @@ impl ControlPlane {
             these.extend(open.get(unit).cloned());
         }
         if !changes.is_empty() {
-            changes.extend(services.checkpoint(cx, meta_repo).await?);
+            changes.extend(services.checkpoint(cx, meta_repo, &main).await?);
             let new = NewCommit {
                 branch: SOURCE_BRANCH.parse().map_err(|_| invalid(SOURCE_BRANCH))?,
                 // Nobody else has opened one since that was read.

@@ -149,7 +149,8 @@ impl Builder {
         self
     }
 
-    /// Trusts evidence by this key too. The signer's own key is trusted always.
+    /// Trusts evidence by this key too. The signer's own key is trusted always; one that it had before is to be given here, since a
+    /// stream of snapshots is only gone on with where its last one is by a key that is trusted.
     pub fn trust(mut self, key: PublicKey) -> Self {
         self.also_trusted.push(key);
         self
@@ -167,8 +168,12 @@ impl Builder {
         self
     }
 
-    /// Appends all evidence that PathOps makes to this ledger, too. Its newest checkpoint goes into the meta repository with
-    /// each record, whose history is a second witness of it.
+    /// Appends all evidence that PathOps makes to this ledger, too. It is to be opened with whom the host trusts
+    /// ([`Known::trusting`](pathops_evidence::ledger::Known::trusting)) where others may be able to write into its bucket.
+    ///
+    /// Its newest checkpoint goes into the meta repository with each record, whose history is a second witness of it: one on which the
+    /// ledger does not follow is not replaced, and the record is not written. The host gives that one to the ledger when it opens it
+    /// ([`Known::extending`](pathops_evidence::ledger::Known::extending)), or keeps the last one elsewhere.
     pub fn ledger(mut self, ledger: Arc<Ledger>) -> Self {
         self.ledger = Some(ledger);
         self
@@ -245,10 +250,13 @@ impl Builder {
         let (clock, ids) = (need(self.clock, "clock")?, need(self.ids, "ids")?);
         let trust = TrustRoot::new(self.also_trusted.into_iter().chain([signer.public_key()]));
         let trust = self.producers.into_iter().fold(trust, |trust, (name, key)| trust.with_producer(name, key));
+        // Nobody knows the keys of a keyless signer after it: no authority is named here.
+        let knows_signers = signer.certificates().is_none();
         let sealer = match &self.ledger {
             Some(ledger) => Sealer::new(signer, blobs.clone()).with_ledger(ledger.clone()),
             None => Sealer::new(signer, blobs.clone()),
         };
+        let streams = Streams::new(need(self.streams, "streams")?, sealer.clone());
         let redaction = self.redaction.unwrap_or_else(Redactor::builder).known(self.secrets);
         let engine: Arc<dyn Engine> = match (self.engine, self.journal) {
             (Some(engine), _) => engine,
@@ -269,7 +277,7 @@ impl Builder {
             clock,
             ids,
             evidence: self.evidence,
-            streams: Streams::new(need(self.streams, "streams")?, sealer.clone()),
+            streams: if knows_signers { streams.with_trust(trust.clone()) } else { streams },
             collect_limits: self.collect_limits,
             sealer,
             ledger: self.ledger,

@@ -75,6 +75,24 @@ pub(crate) fn certified(trust: &TrustRoot, chain: &CertificateChain, used_by: Op
     ))
 }
 
+/// Whom to trust for what the key of a certificate has signed, where nobody has seen yet when that was: that a trusted authority has issued
+/// it, when it began to hold, to somebody who is trusted.
+pub(crate) fn issued_to_trusted(trust: &TrustRoot, chain: &CertificateChain) -> Result<TrustRoot, String> {
+    certified(trust, chain, Some(begins(chain))).map(|certified| certified.trust)
+}
+
+/// When a certificate begins to hold, in seconds since 1970; 0 where it is none, which whoever verifies it says.
+fn begins(chain: &CertificateChain) -> u64 {
+    let certificate = CertificateDer::from(chain.leaf());
+    let Ok(leaf) = EndEntityCert::try_from(&certificate) else { return 0 };
+    let (usage, first) = (KeyUsage::required(CODE_SIGNING), UnixTime::since_unix_epoch(Duration::ZERO));
+    // Whether it holds at a time is looked at before who has issued it.
+    match leaf.verify_for_usage(&ALGORITHMS, &[], &[], first, usage, None, None) {
+        Err(webpki::Error::CertNotValidYet { not_before, .. }) => not_before.as_secs(),
+        _ => 0,
+    }
+}
+
 fn is_trusted_at(authority: &CertificateAuthority, at: u64) -> bool {
     let at = i64::try_from(at).unwrap_or(i64::MAX).saturating_mul(1_000);
     authority.from.is_none_or(|from| from.0 <= at) && authority.until.is_none_or(|until| at <= until.0)

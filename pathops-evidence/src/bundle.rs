@@ -12,7 +12,7 @@ use pathops_core::evidence::{
     CertificateAuthority, CertificateChain, Checkpoint, Envelope, Inclusion, PublicKey, Snapshot, SnapshotError, TrustRoot,
     VerifiedEvidence,
 };
-use pathops_core::{Digest, Error, ErrorKind, Result, UnixMillis};
+use pathops_core::{Digest, Error, ErrorKind, Result, TimeError, UnixMillis};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -26,6 +26,9 @@ const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 const TRUSTED_ROOT: &str = "application/vnd.dev.sigstore.trustedroot+json;version=0.1";
 /// The part of a bundle with what timestamp authorities have signed.
 const TIMESTAMPS: &str = "timestampVerificationData";
+/// How a trusted root names the hash of a log, and the kind of its key.
+const HASH_ALGORITHM: &str = "SHA2_256";
+const KEY_DETAILS: &str = "PKIX_ED25519";
 /// What stands before the 32 bytes of an Ed25519 key in a DER `SubjectPublicKeyInfo` (RFC 8410).
 const ED25519_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
@@ -139,7 +142,6 @@ pub fn authorities_of(trusted_root: &[u8]) -> Result<Vec<CertificateAuthority>> 
     if root.media_type != TRUSTED_ROOT {
         return Err(invalid(&format!("it is `{}`, not `{TRUSTED_ROOT}`", root.media_type)));
     }
-    let instant = |text: Option<String>| text.map(|it| it.parse::<UnixMillis>()).transpose().map_err(|error| invalid(&error));
     let mut authorities = Vec::new();
     for Authority { cert_chain: Certificates { certificates }, valid_for } in root.certificate_authorities {
         let decoded = certificates.iter().map(|it| BASE64.decode(&it.raw_bytes)).collect::<std::result::Result<Vec<_>, _>>();
@@ -147,10 +149,16 @@ pub fn authorities_of(trusted_root: &[u8]) -> Result<Vec<CertificateAuthority>> 
         if certificates.is_empty() {
             return Err(invalid(&"an authority has no certificate"));
         }
-        let (from, until) = (instant(valid_for.start)?, instant(valid_for.end)?);
+        let (from, until) = (instant(valid_for.start.as_ref())?, instant(valid_for.end.as_ref())?);
         authorities.push(CertificateAuthority { certificates, from, until });
     }
     Ok(authorities)
+}
+
+/// A bound in time, as a trusted root has it.
+fn instant(text: Option<&String>) -> Result<Option<UnixMillis>> {
+    let invalid = |error: TimeError| Error::new(ErrorKind::Invalid, "read a trusted root").because(error);
+    text.map(|it| it.parse::<UnixMillis>()).transpose().map_err(invalid)
 }
 
 #[derive(Deserialize)]
@@ -171,7 +179,13 @@ struct Authority {
 
 #[derive(Deserialize)]
 struct Certificates {
-    certificates: Vec<TlogKey>,
+    certificates: Vec<Certificate>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Certificate {
+    raw_bytes: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -191,13 +205,14 @@ pub fn trusted_root(log: &LogIdentity, authorities: &[CertificateAuthority]) -> 
         return Err(Error::new(ErrorKind::Invalid, "write a trusted root").because("an authority has no certificate"));
     }
     let key = [ED25519_PREFIX.as_slice(), &log.key()].concat();
+    let (from, until) = log.validity();
     let tlog = json!({
         "baseUrl": format!("https://{}", log.origin()),
-        "hashAlgorithm": "SHA2_256",
+        "hashAlgorithm": HASH_ALGORITHM,
         "publicKey": {
             "rawBytes": BASE64.encode(key),
-            "keyDetails": "PKIX_ED25519",
-            "validFor": { "start": "1970-01-01T00:00:00Z" },
+            "keyDetails": KEY_DETAILS,
+            "validFor": valid_for(from.or(Some(UnixMillis(0))), until),
         },
         "logId": { "keyId": BASE64.encode(log.id()) },
     });
@@ -213,20 +228,24 @@ pub fn trusted_root(log: &LogIdentity, authorities: &[CertificateAuthority]) -> 
 
 fn authority(authority: &CertificateAuthority) -> Value {
     let certificates = authority.certificates.iter().map(|it| json!({ "rawBytes": BASE64.encode(it) }));
-    let instants = [("start", authority.from), ("end", authority.until)];
-    let valid_for: BTreeMap<_, _> = instants.into_iter().filter_map(|(name, at)| Some((name, at?.to_string()))).collect();
     json!({
         "subject": { "organization": "", "commonName": "" },
         "uri": "",
         "certChain": { "certificates": certificates.collect::<Vec<_>>() },
-        "validFor": valid_for,
+        "validFor": valid_for(authority.from, authority.until),
     })
 }
 
-/// The log that a trusted root names.
+fn valid_for(from: Option<UnixMillis>, until: Option<UnixMillis>) -> BTreeMap<&'static str, String> {
+    [("start", from), ("end", until)].into_iter().filter_map(|(name, at)| Some((name, at?.to_string()))).collect()
+}
+
+/// The log that a trusted root names. What `validFor` says of its key goes with it ([`LogIdentity::with_validity`]): a key of which it says
+/// from when it counts, later than the beginning of 1970, or until when, takes a witness' time within to verify anything.
 ///
 /// # Errors
-/// `Invalid` where it names none, or several, or the name of the key is not that of the key.
+/// `Invalid` where it names none, or several, or the name of the key is not that of the key, or the log has another algorithm than
+/// SHA-256 and Ed25519.
 pub fn log_of(trusted_root: &[u8]) -> Result<LogIdentity> {
     let invalid = |why: &dyn std::fmt::Display| Error::new(ErrorKind::Invalid, "read a trusted root").because(why);
     let root: Root = serde_json::from_slice(trusted_root).map_err(|error| invalid(&error))?;
@@ -234,6 +253,11 @@ pub fn log_of(trusted_root: &[u8]) -> Result<LogIdentity> {
         return Err(invalid(&format!("it is `{}`, not `{TRUSTED_ROOT}`", root.media_type)));
     }
     let [log] = root.tlogs.as_slice() else { return Err(invalid(&format!("it names {} logs", root.tlogs.len()))) };
+    for (is, wanted) in [(&log.hash_algorithm, HASH_ALGORITHM), (&log.public_key.key_details, KEY_DETAILS)] {
+        if is != wanted {
+            return Err(invalid(&format!("the log has `{is}`, and this version reads `{wanted}`")));
+        }
+    }
     let key = BASE64.decode(&log.public_key.raw_bytes).map_err(|error| invalid(&error))?;
     let key = key.strip_prefix(ED25519_PREFIX.as_slice()).and_then(|key| <&[u8; 32]>::try_from(key).ok());
     let key = key.ok_or_else(|| invalid(&"the log's key is not of Ed25519"))?;
@@ -242,7 +266,9 @@ pub fn log_of(trusted_root: &[u8]) -> Result<LogIdentity> {
     if log.log_id.key_id != BASE64.encode(identity.id()) {
         return Err(invalid(&"the name of the log's key is not that of its key"));
     }
-    Ok(identity)
+    let ValidFor { start, end } = &log.public_key.valid_for;
+    let from = instant(start.as_ref())?.filter(|from| *from > UnixMillis(0));
+    Ok(identity.with_validity(from, instant(end.as_ref())?))
 }
 
 #[derive(Deserialize)]
@@ -256,6 +282,7 @@ struct Root {
 #[serde(rename_all = "camelCase")]
 struct Tlog {
     base_url: String,
+    hash_algorithm: String,
     public_key: TlogKey,
     log_id: LogId,
 }
@@ -264,6 +291,9 @@ struct Tlog {
 #[serde(rename_all = "camelCase")]
 struct TlogKey {
     raw_bytes: String,
+    key_details: String,
+    #[serde(default)]
+    valid_for: ValidFor,
 }
 
 #[derive(Deserialize)]
@@ -421,7 +451,12 @@ fn checked(bytes: &[u8], log: &LogIdentity, trust: &TrustRoot) -> Result<Checked
     let mut held = vec![signed, format!("leaf {index} of `{}` at {} leaves, by its key {key}", log.origin(), checkpoint.size)];
     held.extend(witnessed(log, note));
     let trust = holder.and_then(Result::ok).map(|certified| certified.trust);
-    Ok(Checked { evidence, trust, held, unknown: uncertified.into_iter().chain(unchecked).chain(few).collect() })
+    Ok(Checked {
+        evidence,
+        trust,
+        held,
+        unknown: uncertified.into_iter().chain(unchecked).chain(few).chain(log.untimely(note)).collect(),
+    })
 }
 
 /// What a bundle has of timestamp authorities, and how many tokens that are; `None` where there is no token, or something besides.

@@ -24,6 +24,7 @@ pub async fn verify_history(cx: &OpContext, log: &LogReader, notes: &[String]) -
         Ok(Some((newest, note))) => {
             // They come after the log has signed it, and may be on their way.
             verification.missing.extend(log.identity().verify(&note).err().map(|few| format!("cosignatures: {few}")));
+            verification.missing.extend(log.identity().untimely(&note));
             newest
         }
         Ok(None) => {

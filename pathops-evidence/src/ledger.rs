@@ -20,6 +20,12 @@
 //! the first leaf is the fence, and a writer that was thought dead does no harm. Everything else follows from the batches: after a crash
 //! at any moment the next [`Ledger::open`] takes up those that the checkpoint does not cover, and publishes them.
 //!
+//! Whatever lies where the next batch belongs is taken up, unless the writer is told whose evidence that may be
+//! ([`Known::trusting`]): then it stops at what nobody of those has signed, before it signs a checkpoint over it.
+//!
+//! A bucket that was put back to an older state, or emptied, looks like an honest one: a writer that knows what was signed last
+//! ([`Known::keeping`], [`Known::extending`]) opens no log that does not go on from there.
+//!
 //! A crash of the machine takes no batch that was answered. The tiles that a batch has filled are on the disk, with one wait for all of
 //! them, before the checkpoint that covers them is written. Checkpoint and partial tiles are written without waiting: `open` takes an
 //! empty checkpoint for none, and where a tile at the edge is lost or damaged, it makes all tiles again from the batches. So it does
@@ -44,6 +50,7 @@
 
 pub(crate) mod audit;
 mod batch;
+mod known;
 mod leaf;
 mod note;
 mod place;
@@ -63,9 +70,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::lock::Mutex as Turn;
 use pathops_core::adapter::Bucket;
-use pathops_core::evidence::Checkpoint;
+use pathops_core::evidence::{Checkpoint, TrustRoot};
 use pathops_core::{Digest, Effect, Error, ErrorKind, ObjectKey, OpContext, Result};
 
+pub use known::{CheckpointKeeper, Known};
 pub use leaf::{Item, MAX_LEAF_BYTES};
 pub(crate) use leaf::{SignedBy, Stored};
 pub(crate) use note::MAX_NOTE_BYTES;
@@ -74,7 +82,7 @@ pub use place::Place;
 pub(crate) use probe::probe;
 pub use proof::is_consistent;
 pub use read::LogReader;
-pub(crate) use tile::checkpoint_key;
+pub(crate) use tile::{batch_key, checkpoint_key};
 pub use witness::{Cosignature, Witness};
 pub use witnessing::{AddCheckpoint, CosignatureRequest, CosignedBy, MAX_PROOF_LINES, MemoryWitness};
 
@@ -98,6 +106,7 @@ const MAX_TAKEN: usize = 1_024;
 pub struct Ledger {
     bucket: Arc<dyn Bucket>,
     key: LogKey,
+    known: Known,
     waiting: Mutex<VecDeque<Waiting>>,
     tip: Turn<Tip>,
 }
@@ -140,6 +149,8 @@ struct Tip {
     entries: Vec<u8>,
     /// The published checkpoint that was last seen, on which the edge follows.
     published: Option<Checkpoint>,
+    /// The size of the one that was kept last.
+    kept: u64,
     /// Where the leaves are that somebody here waits for, and that are not published yet.
     places: HashMap<Digest, u64>,
     /// The tiles that have become full and are not written yet.
@@ -157,9 +168,19 @@ impl Ledger {
     /// `Unsupported` for such a bucket; `Corrupt` where neither tiles nor batches lead to the root of the checkpoint, or it is
     /// signed by another log; what the bucket answers.
     pub async fn open(cx: &OpContext, bucket: Arc<dyn Bucket>, key: LogKey) -> Result<Self> {
+        Self::open_knowing(cx, bucket, key, Known::default()).await
+    }
+
+    /// As [`Ledger::open`], with what the writer knows besides what lies in the bucket. It holds for as long as the ledger is open: what
+    /// others append meanwhile is taken up by it, too.
+    ///
+    /// # Errors
+    /// As there; and `Corrupt` where a batch that no checkpoint covers has what nobody trusted has signed, or the log does not go on from
+    /// one that is known: nothing is signed then. `Invalid` where such a one is not of this log.
+    pub async fn open_knowing(cx: &OpContext, bucket: Arc<dyn Bucket>, key: LogKey, known: Known) -> Result<Self> {
         probe(cx, &*bucket, "open a ledger", "log/probe").await?;
         let reader = LogReader::new(bucket.clone(), key.identity());
-        let ledger = Self { bucket, key, waiting: Mutex::default(), tip: Turn::default() };
+        let ledger = Self { bucket, key, known, waiting: Mutex::default(), tip: Turn::default() };
         let checkpoint = reader.checkpoint(cx).await?;
         let mut tip = match &checkpoint {
             None => Tip::default(),
@@ -168,6 +189,9 @@ impl Ledger {
                 tip => tip?,
             },
         };
+        for state in ledger.known.states(cx, &ledger.key).await? {
+            ledger.reach(cx, &mut tip, &state).await?;
+        }
         while ledger.catch_up(cx, &mut tip, &HashSet::new()).await? {}
         ledger.publish(cx, &mut tip).await?;
         *ledger.tip.lock().await = tip;
@@ -179,13 +203,42 @@ impl Ledger {
     async fn rebuild(&self, cx: &OpContext, checkpoint: &Checkpoint) -> Result<Tip> {
         tracing::warn!(log = %self.key.identity().origin(), "the tiles are damaged; they are made again from the batches");
         let mut tip = Tip::default();
-        while tip.edge.size() < checkpoint.size && self.catch_up(cx, &mut tip, &HashSet::new()).await? {}
+        // The checkpoint is over all of them: that they are the same is all there is to ask.
+        while tip.edge.size() < checkpoint.size && self.follow(cx, &mut tip).await? {}
         if (tip.edge.size(), tip.edge.root()) == (checkpoint.size, checkpoint.root) {
             return Ok(tip);
         }
         let why = "neither its tiles nor its batches lead to the root of its checkpoint";
         let error = Error::new(ErrorKind::Corrupt, "open a ledger").on(self.key.identity().origin()).because(why);
         Err(error.advise("restore it from a backup"))
+    }
+
+    /// Goes on to a state that the log is known to have had, or makes sure that it was gone on from that.
+    async fn reach(&self, cx: &OpContext, tip: &mut Tip, state: &Checkpoint) -> Result<()> {
+        // The known state is over all of these: that they are the same is all there is to ask.
+        while tip.edge.size() < state.size && self.follow(cx, tip).await? {}
+        let here = Checkpoint { size: tip.edge.size(), root: tip.edge.root() };
+        if here == *state {
+            return Ok(());
+        }
+        let other = if here.size > state.size {
+            match self.reader().consistency(cx, state, &here).await {
+                Err(error) if error.kind() == ErrorKind::Corrupt => Some(error),
+                shown => return shown.map(drop),
+            }
+        } else {
+            None
+        };
+        let why = format!("nothing shows that the {} leaves here go on from the {} that it has signed", here.size, state.size);
+        let cut = Error::new(ErrorKind::Corrupt, "open a ledger").on(self.key.identity().origin()).because(why);
+        let cut = cut.advise(
+            "an older state of it was put back, a part of it is gone, or it is another one: let nobody append, and put the newest \
+             state of all its objects back from a backup; a log that is begun anew on purpose needs another key",
+        );
+        Err(match other {
+            Some(error) => cut.with_source(error),
+            None => cut,
+        })
     }
 
     /// Appends items, and gives each its place. When this returns they survive a crash of the machine, and a checkpoint covers
@@ -195,7 +248,8 @@ impl Ledger {
     /// Dropping the future leaves open whether they are appended.
     ///
     /// # Errors
-    /// `Invalid` for more than 256 MiB at once; `Corrupt` where somebody else has written into the log what is no batch, or the bucket
+    /// `Invalid` for more than 256 MiB at once; `Corrupt` where somebody else has written into the log what is no batch, or what nobody
+    /// has signed who is [trusted](Known::trusting), or the bucket
     /// has lost a batch and the log was signed with another in its place; `Unavailable` where others append all the time, faster than
     /// this reads what they append, and none of it is appended; what the bucket answers.
     pub async fn append(&self, cx: &OpContext, items: Vec<Item>) -> Result<Vec<u64>> {
@@ -247,6 +301,11 @@ impl Ledger {
     #[must_use]
     pub fn reader(&self) -> LogReader {
         LogReader::new(self.bucket.clone(), self.key.identity())
+    }
+
+    /// Whose evidence it takes up, where that is known.
+    pub(crate) fn trust(&self) -> Option<&TrustRoot> {
+        self.known.trust()
     }
 
     pub(crate) fn bucket(&self) -> &dyn Bucket {
@@ -316,14 +375,27 @@ impl Ledger {
         Ok(taken)
     }
 
-    /// Takes up the batch that follows, where there is one, and writes the tiles that it has filled: a log may be long. Of its leaves,
-    /// the places of those that are `wanted` are kept.
+    /// Takes up the batch that follows, where there is one and who has signed it may. Of its leaves, the places of those that are `wanted`
+    /// are kept.
     async fn catch_up(&self, cx: &OpContext, tip: &mut Tip, wanted: &HashSet<Digest>) -> Result<bool> {
         let start = tip.edge.size();
-        let Some(items) = batch_at(cx, &*self.bucket, start).await? else { return Ok(false) };
-        tip.take(items, wanted)?;
-        self.write_full(cx, tip).await?;
+        let Some(items) = batch_at(cx, &*self.bucket, start).await.map_err(unreadable)? else { return Ok(false) };
+        self.known.admit(start, &items)?;
+        self.take(cx, tip, items, wanted).await?;
         Ok(true)
+    }
+
+    /// Takes up the batch that follows, where there is one. That it is the right one, a checkpoint has to show that is over it.
+    async fn follow(&self, cx: &OpContext, tip: &mut Tip) -> Result<bool> {
+        let Some(items) = batch_at(cx, &*self.bucket, tip.edge.size()).await? else { return Ok(false) };
+        self.take(cx, tip, items, &HashSet::new()).await?;
+        Ok(true)
+    }
+
+    /// Takes up the items of a batch, and writes the tiles that they have filled: a log may be long.
+    async fn take(&self, cx: &OpContext, tip: &mut Tip, items: Vec<Item>, wanted: &HashSet<Digest>) -> Result<()> {
+        tip.take(items, wanted)?;
+        self.write_full(cx, tip).await
     }
 
     /// Writes the tiles, and then the checkpoint that covers them, unless another writer has covered them already. What others append
@@ -348,6 +420,10 @@ impl Ledger {
             tip.published = Some(checkpoint);
             self.tell_waiting(tip);
             most = most.saturating_sub(self.take_up(cx, tip, most, &HashSet::new()).await?);
+        }
+        if let Some(published) = tip.published.as_ref().filter(|it| tip.kept != it.size) {
+            self.known.keep(cx, &self.key, published).await;
+            tip.kept = published.size;
         }
         self.clear_parts(cx, tip).await;
         Ok(())
@@ -437,6 +513,17 @@ pub(crate) async fn batch_at(cx: &OpContext, bucket: &dyn Bucket, start: u64) ->
     let key = named(tile::batch_key(start))?;
     let Some(bytes) = bucket.read_within(cx, &key, batch::MAX_READ).await? else { return Ok(None) };
     batch::decode(&key, start, &bytes).map(Some)
+}
+
+/// What to do about a batch that no checkpoint covers, and that cannot be read.
+fn unreadable(error: Error) -> Error {
+    if error.kind() != ErrorKind::Corrupt {
+        return error;
+    }
+    error.advise(
+        "restore it from a backup; where no checkpoint of the log covers it, somebody may have put it there or died while writing \
+         it: move it away then",
+    )
 }
 
 /// Every name that a log gives is one.

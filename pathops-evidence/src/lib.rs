@@ -15,6 +15,7 @@
 //!
 //! The formats, and their verification, are in [`pathops_core::evidence`]: what a decision rests on is checked there.
 
+mod admit;
 mod authority;
 mod bundle;
 mod collect;

@@ -7,7 +7,7 @@
 //! | `snapshots/<project>/<unit>/<environment>/<number>` | a signed snapshot; **creating it is what gives it its number** |
 //! | `…/begun/<digest of the operation's key>` | a collection that was begun: what it expected, how long the stream was then, and what its snapshot will be of |
 //! | `…/begun/<digest of the operation's key>.<n>` | that the process which collected it has died |
-//! | `…/head` | the last number that is published, to begin reading there; it can be made again |
+//! | `…/head` | the last number that is published, and its leaf, to begin reading there: a hint that the ledger has to show; it can be made again |
 //!
 //! # Why there is no gap and no double
 //!
@@ -32,21 +32,24 @@
 //! begun is left ([`Streams::leftovers`]), and is signed with everything absent ([`Streams::give_up`]): so a death is in the stream, too.
 //! For that it has noted what its snapshot will be of ([`Streams::begin_for`]).
 
+mod head;
 mod leftover;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::lock::Mutex as Turn;
 use pathops_core::adapter::Bucket;
-use pathops_core::evidence::{Envelope, EvidenceId, Predicate as _, Snapshot, Statement, StreamId, Subject};
+use pathops_core::evidence::{Envelope, EvidenceId, Predicate as _, Snapshot, Statement, StreamId, Subject, TrustRoot};
 use pathops_core::{Digest, Effect, Error, ErrorKind, IdempotencyKey, ObjectKey, OpContext, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::admit::admitted;
 use crate::ledger::{self, Item, Stored};
 use crate::{Draft, EvidenceRecord, Position, Sealer, Unplaced};
 
+pub(crate) use head::{Head, head_of, read_head};
 pub use leftover::{Leftover, Purpose};
 pub(crate) use leftover::{Objects, listed};
 
@@ -68,6 +71,7 @@ pub const MAX_INTERRUPTIONS: u32 = 2;
 pub struct Streams {
     bucket: Arc<dyn Bucket>,
     sealer: Sealer,
+    trust: Option<TrustRoot>,
     /// What this process has begun.
     mine: Mutex<HashSet<ObjectKey>>,
     /// Whether the bucket was tried.
@@ -149,15 +153,6 @@ impl Formed for Numbered {
     const NEWEST: u32 = CERTIFIED;
 }
 
-/// How far a stream is published.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Head {
-    format: u32,
-    sequence: u64,
-    leaf: Option<u64>,
-}
-
 /// The end of a stream, as it was read.
 #[derive(Clone, Copy, Default)]
 struct Tip {
@@ -169,7 +164,15 @@ impl Streams {
     /// Streams in this bucket, whose snapshots `sealer` signs and stores.
     #[must_use]
     pub fn new(bucket: Arc<dyn Bucket>, sealer: Sealer) -> Self {
-        Self { bucket, sealer, mine: Mutex::default(), turn: Turn::default() }
+        Self { bucket, sealer, trust: None, mine: Mutex::default(), turn: Turn::default() }
+    }
+
+    /// And publishes, of what others have numbered, only what is signed by who is trusted here, and follows on nothing else. Otherwise
+    /// those count whom the ledger knows ([`Known::trusting`](ledger::Known::trusting), which says more); where it knows nobody, whatever
+    /// has the next number is published.
+    #[must_use]
+    pub fn with_trust(self, trust: TrustRoot) -> Self {
+        Self { trust: Some(trust), ..self }
     }
 
     /// Begins to collect a snapshot, under the key of `cx`, or takes up what was begun under it before. What is expected is what
@@ -177,7 +180,8 @@ impl Streams {
     ///
     /// # Errors
     /// `Unsupported` for a bucket that lets a name be taken twice, which is tried first; `Corrupt` where somebody has changed the
-    /// stream; what the bucket, the blob store and the ledger answer. Beginning it again settles a lost answer.
+    /// stream, or has numbered in it what nobody has signed who is trusted ([`Streams::with_trust`]); what the bucket, the blob store and
+    /// the ledger answer. Beginning it again settles a lost answer.
     pub async fn begin(&self, cx: &OpContext, stream: &StreamId, expected: BTreeSet<String>) -> Result<Begun> {
         self.begin_noting(cx, stream, expected, None).await
     }
@@ -285,6 +289,7 @@ impl Streams {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists || error.effect() == Effect::Unknown => {
                     let Some(there) = self.numbered(cx, stream, tip.next).await? else { return Err(error) };
                     if there.key == begun.key {
+                        self.admit(stream, tip.next, &there)?;
                         return self.publish(cx, stream, tip.next, there, None).await;
                     }
                     tip = self.tip(cx, stream).await?;
@@ -301,20 +306,25 @@ impl Streams {
         let mut next = head.map_or(0, |head| head.sequence);
         while let Some(numbered) = self.numbered(cx, stream, next).await? {
             last = Some((next, numbered));
-            next += 1;
+            let Some(following) = next.checked_add(1) else { break };
+            next = following;
         }
         let Some((sequence, numbered)) = last else {
-            // What survives a crash is gone, and what does not is there.
-            if let Some(head) = head {
-                return Err(corrupt(&number(stream, head.sequence)?, &"it is missing"));
-            }
-            return Ok(Tip::default());
+            return match head {
+                Some(head) => Err(Self::beyond(stream, head)?),
+                None => Ok(Tip::default()),
+            };
         };
-        let previous = Some(Item::unchecked(numbered.signed.clone())?.id());
-        if head.is_none_or(|head| head.sequence < sequence) {
+        self.admit(stream, sequence, &numbered)?;
+        let id = Item::unchecked(numbered.signed.clone())?.id();
+        let is_published = match head.filter(|head| head.sequence == sequence) {
+            Some(head) => self.is_published(cx, head, id).await?,
+            None => false,
+        };
+        if !is_published {
             self.publish(cx, stream, sequence, numbered, None).await?;
         }
-        Ok(Tip { next, previous })
+        Ok(Tip { next, previous: Some(id) })
     }
 
     /// The snapshot that was made under this key, where there is one at this number or a later one.
@@ -322,14 +332,28 @@ impl Streams {
         for sequence in from.. {
             let Some(numbered) = self.numbered(cx, stream, sequence).await? else { return Ok(None) };
             if numbered.key == *key {
+                self.admit(stream, sequence, &numbered)?;
                 return self.publish(cx, stream, sequence, numbered, None).await.map(Some);
             }
         }
         Ok(None)
     }
 
+    /// That somebody who may has signed what has a number: whoever can write into the bucket can put anything there.
+    fn admit(&self, stream: &StreamId, sequence: u64, numbered: &Numbered) -> Result<()> {
+        let ledger = self.sealer.ledger().and_then(|ledger| ledger.trust());
+        let Some(trust) = self.trust.as_ref().or(ledger) else { return Ok(()) };
+        admitted(trust, &numbered.signed).or_else(|why| {
+            let why = format!("nobody who is trusted has signed it: {why}");
+            let error = Error::new(ErrorKind::Corrupt, "go on with a stream of snapshots").on(number(stream, sequence)?);
+            let advice = "whoever can write into the bucket may have put it there. Where its signer is to be trusted, name them in the \
+                          trust root; otherwise keep others out, and move that object away, unless the ledger has it";
+            Err(error.because(why).advise(advice))
+        })
+    }
+
     /// Stores the envelope of a snapshot, appends it to the ledger unless somebody has, and notes that. It can be in the ledger from
-    /// leaf `from` on only; where that is not known, since the one before it.
+    /// leaf `from` on only; where that is not known, since the one before it, where the ledger has that.
     async fn publish(
         &self,
         cx: &OpContext,
@@ -341,18 +365,15 @@ impl Streams {
         let item = Item::unchecked(numbered.signed)?;
         let record = self.sealer.keep(cx, numbered.name, Snapshot::TYPE, &item).await?;
         let head = if from.is_some() { None } else { self.head(cx, stream).await? };
-        let leaf = match (self.sealer.ledger(), head) {
+        let leaf = match (self.sealer.ledger(), from) {
             (None, _) => None,
-            (Some(_), Some(head)) if head.sequence == sequence && head.leaf.is_some() => head.leaf,
-            (Some(ledger), head) => {
-                // A snapshot is appended once the one before it is, which it names.
-                let after = head.filter(|head| head.sequence < sequence).and_then(|head| head.leaf).map_or(0, |leaf| leaf + 1);
-                Some(ledger.append_once(cx, item, from.unwrap_or(after)).await?)
-            }
+            (Some(ledger), Some(from)) => Some(ledger.append_once(cx, item, from).await?),
+            (Some(ledger), None) => Some(self.logged(cx, ledger, (stream, sequence), item, head).await?),
         };
-        if head.is_none_or(|head| head.sequence < sequence) {
+        if head.is_none_or(|head| head.sequence < sequence || (head.sequence == sequence && leaf.is_some() && head.leaf != leaf))
+        {
             let head = encode(&Head { format: FORMAT, sequence, leaf })?;
-            self.bucket.write(&cx.part("head"), &named(stream, "head")?, head).await?;
+            self.bucket.write(&cx.part("head"), &head_of(stream)?, head).await?;
         }
         Ok(EvidenceRecord { leaf, ..record })
     }
@@ -368,10 +389,6 @@ impl Streams {
             Some(place) if place.stream == *stream && place.sequence == sequence => Ok(Some(numbered)),
             _ => Err(corrupt(&object, &"it holds no snapshot of that number")),
         }
-    }
-
-    async fn head(&self, cx: &OpContext, stream: &StreamId) -> Result<Option<Head>> {
-        read_head(cx, &*self.bucket, &named(stream, "head")?).await
     }
 
     async fn note(&self, cx: &OpContext, object: &ObjectKey, note: Note) -> Result<Note> {
@@ -409,27 +426,21 @@ impl Streams {
     }
 }
 
-/// The snapshots that have their numbers, and of which it is not noted that they are published: whoever comes next publishes them.
+/// The snapshots that have their numbers, and may not be published: whoever comes next publishes the last of a stream before they take a
+/// number, so no other one is without.
 ///
 /// # Errors
 /// `Corrupt` where one cannot be read; what the bucket answers.
 pub(crate) async fn unpublished(cx: &OpContext, bucket: &dyn Bucket) -> Result<Vec<Envelope>> {
     let unnamed = |error| Error::new(ErrorKind::Unexpected, "find the streams of snapshots").because(error);
     let keys = bucket.list(cx, &ObjectKey::parse(FOLDER).map_err(unnamed)?, None, usize::MAX).await?;
-    let (mut heads, mut unpublished) = (HashMap::new(), Vec::new());
-    for key in &keys {
-        let Some((stream, name)) = key.as_str().rsplit_once('/') else { continue };
-        let Some(sequence) = name.parse::<u64>().ok().filter(|_| name.len() == NUMBER_WIDTH) else { continue };
-        if !heads.contains_key(stream) {
-            let head = ObjectKey::parse(format!("{stream}/head")).map_err(unnamed)?;
-            heads.insert(stream, read_head(cx, bucket, &head).await?);
-        }
-        if heads.get(stream).copied().flatten().is_some_and(|head| sequence <= head.sequence) {
-            continue;
-        }
-        if let Some(numbered) = read::<Numbered>(cx, bucket, key).await? {
-            unpublished.push(numbered.signed.envelope);
-        }
+    let is_number = |name: &str| name.len() == NUMBER_WIDTH && name.parse::<u64>().is_ok();
+    let numbered =
+        keys.iter().filter_map(|key| Some((key.as_str().rsplit_once('/').filter(|(_, name)| is_number(name))?.0, key)));
+    // They come in their order.
+    let (last, mut unpublished) = (numbered.collect::<BTreeMap<_, _>>(), Vec::new());
+    for key in last.into_values() {
+        unpublished.extend(read::<Numbered>(cx, bucket, key).await?.map(|numbered| numbered.signed.envelope));
     }
     Ok(unpublished)
 }
@@ -470,7 +481,7 @@ impl Fingerprint {
 /// # Errors
 /// What the bucket answers.
 pub(crate) async fn has_begun(cx: &OpContext, bucket: &dyn Bucket, stream: &StreamId) -> Result<bool> {
-    Ok(is_there(cx, bucket, &named(stream, "head")?).await? || is_there(cx, bucket, &number(stream, 0)?).await?)
+    Ok(is_there(cx, bucket, &head_of(stream)?).await? || is_there(cx, bucket, &number(stream, 0)?).await?)
 }
 
 /// Whether there is an object of this name, whatever is in it.
@@ -479,12 +490,6 @@ pub(crate) async fn is_there(cx: &OpContext, bucket: &dyn Bucket, object: &Objec
         Err(error) if error.kind() == ErrorKind::Corrupt => Ok(true),
         read => Ok(read?.is_some()),
     }
-}
-
-/// How far a stream is published. A crash of the machine may have left anything or nothing of it.
-async fn read_head(cx: &OpContext, bucket: &dyn Bucket, head: &ObjectKey) -> Result<Option<Head>> {
-    let bytes = bucket.read(cx, head).await?;
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).filter(|head: &Head| head.format == FORMAT))
 }
 
 async fn read<T: Formed>(cx: &OpContext, bucket: &dyn Bucket, object: &ObjectKey) -> Result<Option<T>> {

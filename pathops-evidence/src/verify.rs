@@ -1,5 +1,7 @@
 //! Verifying a ledger: every field is computed anew, nothing that is stored is believed.
 
+mod behind;
+mod heads;
 pub(crate) mod holders;
 mod payloads;
 mod repeated;
@@ -13,7 +15,7 @@ use pathops_core::evidence::{Checkpoint, EvidenceId, KeyId, PropertyVerifier, Tr
 use pathops_core::{Digest, ErrorKind, OpContext, Result, UnixMillis};
 
 use crate::ledger::audit::{Audit, Found};
-use crate::ledger::{LogIdentity, MAX_NOTE_BYTES, NoteError, batch_at, checkpoint_key};
+use crate::ledger::{LogIdentity, MAX_NOTE_BYTES, NoteError, checkpoint_key};
 use crate::retention::{SealedBlobs, Tombstones};
 
 use holders::Holders;
@@ -212,15 +214,19 @@ pub struct Against<'r> {
 
 /// Verifies a whole ledger:
 ///
-/// * that the checkpoint is the log's, that every tile follows from the leaves and the leaves from the envelopes, and that every known
+/// * that the checkpoint is the log's, by a key that counted when a witness has seen it where it does not always
+///   ([`LogIdentity::with_validity`]), that every tile follows from the leaves and the leaves from the envelopes, and that every known
 ///   checkpoint is one of this log;
 /// * that every envelope is signed by a trusted key, which its leaf has or a certificate of it, and says something, and nothing that
 ///   only PathOps may where the key is a producer's;
 /// * that snapshots are whole and follow on each other in their streams without a gap, and that what gives them their numbers in the
-///   same bucket, which whoever numbers the next one believes, is what the log has. Snapshots there that were begun and never ended, or
-///   have a number and are not in the log, are named among what was left out: somebody may be busy with them;
-/// * that nothing lies among the batches which is none of the log's. What was appended behind the checkpoint is named among what was
-///   left out, as long as one batch follows on the other;
+///   same bucket, which whoever numbers the next one believes, is what the log has, as is what says how far a stream is published. The key
+///   of an operation and the name beside a snapshot there are left out, as is what is noted of one that was begun. Snapshots there that
+///   were begun and never ended, or have a number and are not in the log, are named among what was left out: somebody may be busy with
+///   them;
+/// * that nothing lies among the batches which is none of the log's, also behind the checkpoint: a batch is created once all before it are
+///   there. What was appended there, one batch behind the other and signed by who is trusted, is named among what was left out; of what
+///   has a certificate, it counts there that one of the authorities has issued it;
 /// * that what evidence refers to is there, or a tombstone says why it is not: parts of snapshots, reports, logs of builds, records of
 ///   decisions. A producer keeps its own reports and logs: what its references name is whole where it is here, and counted among
 ///   what was left out where it is not. What PathOps has signed as encrypted is so, and has its key. Each payload is read once.
@@ -345,7 +351,15 @@ pub async fn verify_ledger_within(
             verification.left_out.push(format!("{what}: {error}"));
         }
     }
-    behind(cx, bucket, (checkpoint.size, &note), &mut verification).await?;
+    let newest = (checkpoint.size, note.as_str());
+    let end = behind::behind(cx, bucket, newest, audit.behind(), against.trust, &mut verification).await?;
+    // Of a log that was not read to its end, nobody knows what it has.
+    if let Ok((streams, _)) = &stored
+        && audit.size() == checkpoint.size
+    {
+        let log = (against.log, checkpoint.size..end);
+        heads::heads(cx, bucket, &log, streams, snapshots.logged(), &mut verification).await?;
+    }
     if checkpoint.size > 0 {
         verification
             .left_out
@@ -355,46 +369,6 @@ pub async fn verify_ledger_within(
     snapshots.finish(&mut verification);
     repeated.finish(&mut verification);
     Ok(verification)
-}
-
-/// How many batches are looked for that no checkpoint has.
-const MAX_BEHIND: usize = 100;
-
-/// What lies behind the checkpoint that was verified, unless there is a newer one by now: whoever appended it is busy or was
-/// interrupted, or somebody has put an old checkpoint back. The next who appends goes on from there, and has to be able to read it.
-async fn behind(cx: &OpContext, bucket: &dyn Bucket, (size, note): (u64, &str), verification: &mut Verification) -> Result<()> {
-    let (mut next, mut ends) = (size, false);
-    for _ in 0..MAX_BEHIND {
-        match batch_at(cx, bucket, next).await {
-            Ok(None) => ends = true,
-            Ok(Some(items)) => next += items.len() as u64,
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                // Somebody may have died at it: the log does not have it, and nobody appends until that is mended.
-                let what = format!("the batch that begins with leaf {next}, which no checkpoint has yet, cannot be read");
-                verification.left_out.push(format!("{what}, and nobody can append before that is mended: {error}"));
-                ends = true;
-            }
-            Err(error) => return Err(error),
-        }
-        if ends {
-            break;
-        }
-    }
-    if next == size {
-        return Ok(());
-    }
-    let newest = match checkpoint_key() {
-        Some(key) => bucket.read_within(cx, &key, MAX_NOTE_BYTES).await?,
-        None => None,
-    };
-    verification.left_out.push(if newest.as_deref() == Some(note.as_bytes()) {
-        let at_least = if ends { "" } else { "at least " };
-        let what = format!("{at_least}{} envelopes behind the checkpoint, which none has yet", next - size);
-        format!("{what}: somebody was appending them, unless an old checkpoint was put back")
-    } else {
-        "what was appended meanwhile".to_owned()
-    });
-    Ok(())
 }
 
 /// Why evidence does not count that its signer, who is trusted for what it makes, may not state: decisions leave it out, too.
@@ -436,6 +410,7 @@ async fn checkpoint(
         Ok((checkpoint, note)) => {
             // They come after the log has signed it, and may be on their way.
             verification.missing.extend(log.verify(note).err().map(|few| format!("cosignatures: {few}")));
+            verification.missing.extend(log.untimely(note));
             verification.checked.push(format!("the checkpoint of `{}` at {} leaves", log.origin(), checkpoint.size));
             verification.checked.extend(witnessed(log, note));
             if log.without_strangers(note) != note {

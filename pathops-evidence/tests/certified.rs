@@ -334,6 +334,31 @@ async fn nobody_is_trusted_unless_they_are_named() {
     assert_eq!((bundle.verdict(), ledger.verdict()), (Verdict::NotVerified, Verdict::Failed), "{bundle}{ledger}");
 }
 
+/// Nobody has seen yet when what a crash has left was signed; that its certificate is of who is trusted can be asked.
+#[tokio::test]
+async fn what_a_keyless_signer_has_left_is_taken_up_where_its_authority_and_identity_are_trusted() {
+    let logged = logged(chain("signer", &[]), &[]).await;
+    let checkpoint = ObjectKey::parse(CHECKPOINT).unwrap();
+    let empty = key().sign(&pathops_core::evidence::Checkpoint { size: 0, root: Digest::of(b"") });
+    logged.bucket.objects().insert(checkpoint.clone(), empty.clone().into_bytes());
+    let open = async |trust: &TrustRoot| {
+        let known = pathops_evidence::ledger::Known::default().trusting(trust.clone());
+        Ledger::open_knowing(&cx(), Arc::new(logged.bucket.clone()), key(), known).await.map(drop)
+    };
+    let another = TrustRoot::new([]).with_authority(authority(&["another"])).with_identity(identity(ORDERS));
+    let nobody = TrustRoot::new([]).with_authority(authority(&["between", "root"]));
+    for other in [another, nobody, TrustRoot::new([])] {
+        assert_eq!(open(&other).await.unwrap_err().kind(), pathops_core::ErrorKind::Corrupt);
+        assert_eq!(note(&logged.bucket), empty, "nothing is signed");
+        let said = logged.ledger(&log(0), &other, &[]).await;
+        assert!(said.failures.iter().any(|(part, _)| part.starts_with("log/batch/")), "{said}");
+    }
+    let said = logged.ledger(&log(0), &trust(), &[]).await;
+    assert!(said.failures.is_empty(), "{said}");
+    open(&trust()).await.unwrap();
+    assert_ne!(note(&logged.bucket), empty);
+}
+
 #[tokio::test]
 async fn a_certificate_has_to_hold_when_a_witness_has_seen_what_it_signed() {
     let seen = async |cosigned: &[(u8, u64)]| logged(chain("signer", &[]), cosigned).await;

@@ -143,6 +143,31 @@ fn the_commit_that_opens_an_incident_carries_the_newest_checkpoint() {
     assert_eq!((opened.len(), file(&world, "log/checkpoint")), (1, Some(newest)));
 }
 
+/// Somebody has put an older state of the ledger back: what shows that is not replaced by what hides it.
+#[test]
+fn a_checkpoint_on_which_the_ledger_does_not_follow_stays_in_the_meta_repository() {
+    let mut world = World::new(MemoryJournal::new());
+    world.keeps_ledger = true;
+    world.carry_out(feature_of(&["orders"], "better", None), "first").unwrap();
+    let older = world.streams.objects().clone();
+    world.carry_out(feature_of(&["web"], "better", None), "second").unwrap();
+    let noted = file(&world, "log/checkpoint");
+    let is_log = |name: &pathops_core::ObjectKey| name.as_str().starts_with("log/");
+    world.streams.objects().retain(|name, _| !is_log(name));
+    world.streams.objects().extend(older.into_iter().filter(|(name, _)| is_log(name)));
+    let alert = AlertHint {
+        fingerprint: "w1".into(),
+        name: "Errors".into(),
+        severity: "".into(),
+        subject: "web".into(),
+        since: "".into(),
+    };
+    let plane = world.plane();
+    let refused = world.wait_with(plane.open_incidents(&cx(), &"sentry".parse().unwrap(), &[alert])).unwrap_err();
+    assert_eq!(refused.kind(), pathops_core::ErrorKind::Corrupt, "{refused}");
+    assert_eq!(file(&world, "log/checkpoint"), noted);
+}
+
 #[test]
 fn what_people_have_closed_is_opened_by_what_is_told_anew_only() {
     let it = Alerted::new();

@@ -17,6 +17,7 @@ mod evidence_killed;
 mod evidence_logs;
 mod evidence_rows;
 mod evidence_slow;
+mod evidence_tampered;
 mod evidence_witness;
 mod gitops_edit_command;
 mod golden_path;

@@ -1,8 +1,10 @@
 //! Writing the record of a change set into the meta repository.
 
 use pathops_core::adapter::{FileChange, NewCommit, SourceFile};
+use pathops_core::evidence::Checkpoint;
 use pathops_core::lifecycle::AppLifecycle;
 use pathops_core::{ChangeSetId, CommitId, Error, ErrorKind, OpContext, Principal, RepoId, RepoPath, Result, UnixMillis};
+use pathops_evidence::ledger::LogReader;
 use pathops_evidence::redact::Removed;
 use pathops_evidence::{EvidenceRecord, bundle, bundle_certified};
 
@@ -51,7 +53,7 @@ impl Services {
         let file = |(path, bytes)| FileChange { path, file: Some(SourceFile { bytes, executable: false }) };
         let mut changes: Vec<_> = new.into_iter().map(file).collect();
         if !changes.is_empty() {
-            changes.extend(self.checkpoint(cx, meta_repo).await?);
+            changes.extend(self.checkpoint(cx, meta_repo, &expected_head).await?);
             let new = NewCommit { branch, expected_head, message: message.clone(), author: Principal::System, at, changes };
             self.scm.commit(&cx.part("record"), meta_repo, &new).await.map_err(moved)?;
         }
@@ -114,11 +116,19 @@ impl Services {
     }
 
     /// The newest checkpoint of the ledger: whoever cuts the ledger back or forks it has to change the history of the meta
-    /// repository, too.
-    pub(crate) async fn checkpoint(&self, cx: &OpContext, meta_repo: &RepoId) -> Result<Option<FileChange>> {
+    /// repository, too. None takes the place there of one on which the ledger does not follow.
+    pub(crate) async fn checkpoint(&self, cx: &OpContext, meta_repo: &RepoId, head: &CommitId) -> Result<Option<FileChange>> {
         let Some(ledger) = &self.ledger else { return Ok(None) };
-        let Some((_, note)) = ledger.reader().note(cx).await? else { return Ok(None) };
         let path = RepoPath::parse(CHECKPOINT).map_err(|error| invalid(&error).on(meta_repo))?;
+        // Before the ledger is asked: it may grow meanwhile.
+        let before = self.scm.read_file(cx, meta_repo, head, &path).await?;
+        let reader = ledger.reader();
+        let Some((newest, note)) = reader.note(cx).await? else { return Ok(None) };
+        // One of another log is the word of whoever has changed that.
+        let before = before.and_then(|note| reader.identity().verify(&String::from_utf8(note).ok()?).ok());
+        if let Some(before) = before.filter(|before| before.size > 0) {
+            follows(cx, &reader, &before, &newest).await?;
+        }
         Ok(Some(FileChange { path, file: Some(SourceFile { bytes: note.into_bytes(), executable: false }) }))
     }
 
@@ -127,6 +137,24 @@ impl Services {
         let Ok(mut value) = serde_json::from_str(content) else { return self.redactor.redact_text(content) };
         self.redactor.redact_json(&mut value, &mut Removed::new());
         document(value)
+    }
+}
+
+/// That the ledger goes on from a state that it had.
+async fn follows(cx: &OpContext, reader: &LogReader, before: &Checkpoint, newest: &Checkpoint) -> Result<()> {
+    let why = format!(
+        "it has {} leaves, and does not go on from the {} of the meta repository's {CHECKPOINT}",
+        newest.size, before.size
+    );
+    let forked = Error::new(ErrorKind::Corrupt, "record the newest checkpoint").on(reader.identity().origin()).because(why);
+    let advice = "an older state of the ledger was put back, or a part of it is gone: let nobody append, verify it against that \
+                  checkpoint, and put its newest state back";
+    if newest.size < before.size {
+        return Err(forked.advise(advice));
+    }
+    match reader.consistency(cx, before, newest).await {
+        Err(error) if error.kind() == ErrorKind::Corrupt => Err(forked.advise(advice).with_source(error)),
+        shown => shown.map(drop),
     }
 }
 

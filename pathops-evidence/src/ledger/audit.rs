@@ -15,6 +15,9 @@ use crate::verify::MAX_FAILURES;
 /// So many names of batches are asked for at once: in a folder, each page reads all of them.
 const PAGE: usize = 100_000;
 
+/// So many names of batches behind the end are kept: whoever goes through those tells what is wrong with the first.
+const MAX_BEHIND: usize = 1_000;
+
 /// One step through a log.
 pub(crate) enum Found {
     /// The envelope of a leaf that is what it should be, and the key that the leaf is over, or its certificate.
@@ -41,6 +44,8 @@ pub(crate) struct Audit<'b> {
     leaves: Vec<Vec<u8>>,
     found: VecDeque<Found>,
     names: Names,
+    /// Where batches behind the end begin by their names, in order.
+    behind: Vec<u64>,
     /// How many parts are spoilt. What is behind the first [`MAX_FAILURES`] nobody tells.
     failed: usize,
     /// Batch, tile or root are missing: nothing behind can be read.
@@ -61,8 +66,8 @@ struct Names {
 impl<'b> Audit<'b> {
     pub(crate) fn new(bucket: &'b dyn Bucket, checkpoint: Checkpoint) -> Self {
         let (items, leaves, found, names) = (VecDeque::new(), Vec::new(), VecDeque::new(), Names::default());
-        let edge = Edge::default();
-        Self { bucket, checkpoint, edge, items, leaves, found, names, failed: 0, broken: false, ended: false }
+        let (edge, behind) = (Edge::default(), Vec::new());
+        Self { bucket, checkpoint, edge, items, leaves, found, names, behind, failed: 0, broken: false, ended: false }
     }
 
     /// How many leaves were gone through.
@@ -73,6 +78,11 @@ impl<'b> Audit<'b> {
     /// The root over those.
     pub(crate) fn root(&self) -> Digest {
         self.edge.root()
+    }
+
+    /// Where batches begin that no leaf of the checkpoint is in, by their names: the first of them, in order, once it has ended.
+    pub(crate) fn behind(&self) -> &[u64] {
+        &self.behind
     }
 
     pub(crate) async fn next(&mut self, cx: &OpContext) -> Result<Found> {
@@ -155,7 +165,11 @@ impl<'b> Audit<'b> {
             && let Some(name) = self.names.next(cx, self.bucket, until).await?
         {
             match tile::batch_start(&name) {
-                Some(start) if start >= self.edge.size() => {}
+                Some(start) if start >= self.edge.size() => {
+                    if start >= self.checkpoint.size && self.behind.len() < MAX_BEHIND {
+                        self.behind.push(start);
+                    }
+                }
                 Some(_) => self.spoilt(name, "no leaf begins a batch there: it is none of the log's"),
                 None => self.spoilt(name, "a batch is named by the number of its first leaf, in 20 digits"),
             }

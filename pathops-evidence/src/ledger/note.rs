@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
-use pathops_core::Digest;
 use pathops_core::evidence::Checkpoint;
+use pathops_core::{Digest, UnixMillis};
 use sha2::{Digest as _, Sha256};
 
 use super::witness::{Cosignature, Witness};
@@ -33,13 +33,15 @@ impl std::fmt::Debug for LogKey {
     }
 }
 
-/// Who a log is: its name, and the key that its checkpoints are signed with; and whose cosignatures they have to have.
+/// Who a log is: its name, and the key that its checkpoints are signed with, and when; and whose cosignatures they have to have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogIdentity {
     origin: String,
     key: VerifyingKey,
     witnesses: Vec<Witness>,
     needed: usize,
+    from: Option<UnixMillis>,
+    until: Option<UnixMillis>,
 }
 
 /// Why a text is no checkpoint of a log.
@@ -87,7 +89,7 @@ impl LogKey {
     /// What others need to know.
     #[must_use]
     pub fn identity(&self) -> LogIdentity {
-        LogIdentity { origin: self.origin.clone(), key: self.key.verifying_key(), witnesses: Vec::new(), needed: 0 }
+        LogIdentity::of(self.origin.clone(), self.key.verifying_key())
     }
 
     /// A checkpoint as a signed note. Signing the same again gives the same bytes.
@@ -108,7 +110,24 @@ impl LogIdentity {
     pub fn new(origin: impl Into<String>, key: &[u8; 32]) -> Result<Self, NoteError> {
         let origin = origin.into();
         let key = VerifyingKey::from_bytes(key).map_err(|_| NoteError::Key)?;
-        is_name(&origin).then_some(Self { origin, key, witnesses: Vec::new(), needed: 0 }).ok_or(NoteError::Origin)
+        if is_name(&origin) { Ok(Self::of(origin, key)) } else { Err(NoteError::Origin) }
+    }
+
+    fn of(origin: String, key: VerifyingKey) -> Self {
+        Self { origin, key, witnesses: Vec::new(), needed: 0, from: None, until: None }
+    }
+
+    /// And counts what its key has signed from then, and until then, where there is such a bound. Whoever verifies something of the log asks
+    /// its witnesses then for a time within: the time of nobody else shows when a checkpoint was signed.
+    #[must_use]
+    pub fn with_validity(self, from: Option<UnixMillis>, until: Option<UnixMillis>) -> Self {
+        Self { from, until, ..self }
+    }
+
+    /// From when its key counts, and until when.
+    #[must_use]
+    pub fn validity(&self) -> (Option<UnixMillis>, Option<UnixMillis>) {
+        (self.from, self.until)
     }
 
     /// And asks for the cosignatures of at least `needed` of these witnesses on each checkpoint. Two names for one key are one
@@ -169,6 +188,23 @@ impl LogIdentity {
         let mut times: Vec<_> = known.into_values().collect();
         times.sort_unstable();
         times.get(self.needed.saturating_sub(1)).copied()
+    }
+
+    /// Why nothing shows that its key counted when a checkpoint was signed; `None` where something does, or it always counts.
+    pub(crate) fn untimely(&self, note: &str) -> Option<String> {
+        let bounds = [("from", self.from), ("until", self.until)];
+        let bounds: Vec<_> = bounds.into_iter().filter_map(|(name, at)| Some(format!("{name} {}", at?))).collect();
+        if bounds.is_empty() {
+            return None;
+        }
+        let counts = format!("whether the log's key counted when the checkpoint was signed: it does {}", bounds.join(" "));
+        let Some(seen) = self.seen(note) else {
+            let advice = "give the log's witnesses, and a checkpoint that one of them has cosigned by then";
+            return Some(format!("{counts}, and nobody trusted says when that was seen: {advice}"));
+        };
+        let at = UnixMillis(i64::try_from(seen).unwrap_or(i64::MAX).saturating_mul(1_000));
+        let is_within = self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at <= until);
+        (!is_within).then(|| format!("{counts}, and it was seen first {seen} s after 1970"))
     }
 
     /// Reads a checkpoint that this log has signed, whoever has seen it.

@@ -97,6 +97,14 @@ impl LogReader {
         Ok(None)
     }
 
+    /// Whether the log of the newest checkpoint has a piece of evidence at this leaf.
+    pub(crate) async fn has(&self, cx: &OpContext, index: u64, id: EvidenceId) -> Result<bool> {
+        match self.checkpoint(cx).await?.filter(|checkpoint| index < checkpoint.size) {
+            Some(checkpoint) => Ok(self.leaf(cx, index, checkpoint.size).await?.starts_with(leaf::beginning(id).as_bytes())),
+            None => Ok(false),
+        }
+    }
+
     /// The item that is this leaf, from the batch that has it; `None` behind the end.
     ///
     /// Where a checkpoint covers it, its leaf is the one that the tiles have at this place, whatever else lies among the batches.

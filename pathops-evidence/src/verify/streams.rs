@@ -31,12 +31,20 @@ struct Link {
 /// Such snapshots of one stream, by the number and the name that a successor knows them by.
 type Unvouched = BTreeMap<(u64, EvidenceId), Link>;
 
+/// What is at a number in the log.
+pub(super) struct Logged {
+    fingerprint: Fingerprint,
+    pub(super) leaf: u64,
+    /// Whether it is verified who has signed it.
+    pub(super) is_vouched: bool,
+}
+
 /// The snapshots that were seen.
 #[derive(Default)]
 pub(super) struct Seen {
     streams: BTreeMap<StreamId, BTreeMap<u64, Link>>,
-    /// What is at every number in the log, of snapshots that are not whole too, and whether it is verified who has signed it.
-    logged: BTreeMap<StreamId, BTreeMap<u64, (Fingerprint, bool)>>,
+    /// What is at every number in the log, of snapshots that are not whole too.
+    logged: BTreeMap<StreamId, BTreeMap<u64, Logged>>,
     /// Those of which it is not verified who has signed them. They vouch for nothing; that they are not missing can be seen.
     unvouched: BTreeMap<StreamId, Unvouched>,
     parts: u64,
@@ -51,7 +59,7 @@ impl Seen {
             return self.fails(verification, format!("leaf {leaf}"), "it is no snapshot in our form");
         };
         if let Some(place) = &snapshot.extent.place {
-            self.log(&place.stream, place.sequence, stored, true);
+            self.log(&place.stream, place.sequence, Logged { fingerprint: Fingerprint::of(stored), leaf, is_vouched: true });
         }
         match snapshot.is_whole() {
             Ok(None) => self.unplaced += 1,
@@ -79,17 +87,22 @@ impl Seen {
     pub(super) fn note(&mut self, leaf: u64, evidence: &VerifiedEvidence, stored: &Stored) {
         let snapshot = serde_json::from_value::<Snapshot>(evidence.statement().predicate.clone());
         let Some(place) = snapshot.ok().and_then(|snapshot| snapshot.extent.place) else { return };
-        self.log(&place.stream, place.sequence, stored, false);
+        self.log(&place.stream, place.sequence, Logged { fingerprint: Fingerprint::of(stored), leaf, is_vouched: false });
         let link = Link { id: evidence.id(), previous: place.previous, leaf };
         self.unvouched.entry(place.stream).or_default().entry((place.sequence, link.id)).or_insert(link);
     }
 
     /// Of several at one number the first counts, before those of which nobody knows who has signed them.
-    fn log(&mut self, stream: &StreamId, sequence: u64, stored: &Stored, is_vouched: bool) {
+    fn log(&mut self, stream: &StreamId, sequence: u64, logged: Logged) {
         let numbers = self.logged.entry(stream.clone()).or_default();
-        if numbers.get(&sequence).is_none_or(|(_, known)| is_vouched && !known) {
-            numbers.insert(sequence, (Fingerprint::of(stored), is_vouched));
+        if numbers.get(&sequence).is_none_or(|known| logged.is_vouched && !known.is_vouched) {
+            numbers.insert(sequence, logged);
         }
+    }
+
+    /// What is at every number in the log.
+    pub(super) fn logged(&self) -> &BTreeMap<StreamId, BTreeMap<u64, Logged>> {
+        &self.logged
     }
 
     fn fails(&mut self, verification: &mut Verification, part: String, why: impl std::fmt::Display) {
@@ -120,8 +133,7 @@ impl Seen {
         }
     }
 
-    /// What the log has of streams and the bucket does not, or has otherwise: who numbers the next snapshot believes the bucket. Nothing
-    /// vouches for the key of the operation and the name that stand beside a snapshot there.
+    /// What the log has of streams and the bucket does not, or has otherwise: who numbers the next snapshot believes the bucket.
     pub(super) async fn unkept(
         &self,
         cx: &OpContext,
@@ -139,14 +151,14 @@ impl Seen {
         }
         let kept = here.into_iter().map(|(name, number, logged)| async move {
             let part = streams::number(name, number)?;
-            let kept = streams::kept(cx, bucket, &part, &logged.0).await;
+            let kept = streams::kept(cx, bucket, &part, &logged.fingerprint).await;
             Ok((part, logged, kept))
         });
         let mut kept = stream::iter(kept).buffered(AT_ONCE);
         while let Some(next) = kept.next().await {
-            let (part, (logged, is_vouched), kept) = next?;
+            let (part, Logged { fingerprint, is_vouched, .. }, kept) = next?;
             let why = match kept {
-                Ok(Some(kept)) if kept == *logged => continue,
+                Ok(Some(kept)) if kept == *fingerprint => continue,
                 Ok(Some(_)) => "it is not the snapshot that the log has under this number".to_owned(),
                 Ok(None) => "it is missing, and the log has a snapshot of this number".to_owned(),
                 Err(error) if error.kind() == ErrorKind::Corrupt => error.to_string(),
@@ -157,6 +169,12 @@ impl Seen {
             } else if verification.missing.len() < MAX_FAILURES {
                 verification.missing.push(format!("{part}: {why}, and it is not verified who signed that"));
             }
+        }
+        let (numbers, begun) =
+            stored.values().fold((0, 0), |(numbers, begun), it| (numbers + it.numbers.len(), begun + it.begun.len()));
+        if numbers + begun > 0 {
+            let what = format!("the keys of operations and the names beside {numbers} snapshots that have a number");
+            verification.left_out.push(format!("{what}, and what is noted of {begun} that were begun: nobody has signed those"));
         }
         if elsewhere > 0 {
             let what = format!("{UNNUMBERED}{elsewhere} snapshots their numbers");

@@ -4,6 +4,8 @@
 #[path = "../common/certificates.rs"]
 mod certificates;
 mod damaged;
+mod planted;
+mod rolled_back;
 mod strays;
 mod unreliable;
 mod vast;

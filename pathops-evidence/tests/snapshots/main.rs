@@ -5,6 +5,7 @@
 mod certificates;
 mod collecting;
 mod complete;
+mod heads;
 mod numbers;
 
 use std::collections::BTreeSet;
