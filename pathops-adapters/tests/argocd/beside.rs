@@ -43,13 +43,13 @@ async fn what_ails_is_told_by_the_tree() {
         let argo = scene.argo(way);
         let seen = async || argo.observe(&cx(), &scene.expected()).await.unwrap().readiness;
         cluster.edit(&place(), |object| object["status"]["resourceHealthSource"] = json!(""));
-        assert_eq!(seen().await, not_yet("Suspended: "), "{way:?}: it stands inline, and nothing does");
+        assert_eq!(seen().await, not_yet("Suspended"), "{way:?}: it stands inline, and nothing does");
         cluster.edit(&place(), |object| object["status"]["resourceHealthSource"] = json!("appTree"));
         cluster.calls();
         let suspended = seen().await;
         let asked = cluster.calls();
         if matches!(way, Way::Annotation) {
-            assert_eq!(suspended, not_yet("Suspended: "), "nothing else can be asked");
+            assert_eq!(suspended, not_yet("Suspended"), "nothing else can be asked");
             continue;
         }
         assert_eq!(suspended, not_yet("Suspended: Deployment/orders: 1 of 3 updated"), "{way:?}");
@@ -57,7 +57,7 @@ async fn what_ails_is_told_by_the_tree() {
     }
     // Nothing of it can be read, which is no reason to say nothing of the Application.
     beside.resources(&place(), &json!(7));
-    assert_eq!(scene.argo(Way::Kubernetes).observe(&cx(), &scene.expected()).await.unwrap().readiness, not_yet("Suspended: "));
+    assert_eq!(scene.argo(Way::Kubernetes).observe(&cx(), &scene.expected()).await.unwrap().readiness, not_yet("Suspended"));
     cluster.edit(&place(), |object| object["status"]["health"]["status"] = json!("Degraded"));
     beside.resources(&place(), &nodes("Degraded"));
     let seen = scene.argo(Way::Server).observe(&cx(), &scene.expected()).await.unwrap().readiness;
