@@ -39,20 +39,16 @@
 //! without what is answered with "not modified". A repository has a branch for each environment; nobody pushes, and the policy is the same
 //! all the time. `tests/calls` counts it for a hundred apps of a project, and prints what is asked about sources and the project, too.
 //!
-//! | | preflight | production |
-//! |---|---|---|
-//! | which pull requests the branch has had, and where it is to begin | 2 | 2 |
-//! | the branch, its first commit and the pull request; in production with what is promoted, and asking for reviews | 4 | 6 |
-//! | a commit with the artifact: tree, commit, branch | 3 | |
-//! | the pull request, each time that it has changed | 3 | 4 |
-//! | the commits in it | 1 | 1 |
-//! | reviews, each time that there are new ones | | 2 |
-//! | statuses, each time that there are new ones; check runs; check suites | | 5 |
-//! | statuses posted: that it waits, and that it may be merged | | 2 |
-//! | merging | 1 | |
-//! | the tree of what it was merged as | 1 | 1 |
-//! | the status comment: looked for, written, and edited each time that the headline changes | 8 | 4 |
-//! | together | 23 | 27 |
+//! | of an app, into preflight and into production | calls |
+//! |---|---|
+//! | pull requests: those that the branch has had, and each of the two when it has changed | 8 |
+//! | branches, commits, trees and comparisons that are read | 8 |
+//! | reviews, statuses, check runs and check suites, each time that there are new ones | 5 |
+//! | branches, commits and trees that are made | 10 |
+//! | pull requests opened, labelled, and merged into preflight; reviews asked for | 6 |
+//! | statuses posted | 1 |
+//! | the status comments: looked for, written, and edited each time that the headline changes | 12 |
+//! | together, so 25 for each of the two | 50 |
 //!
 //! About half of that are writes, which GitHub's REST API takes one at a time: it has no call for a commit whose author and date are told,
 //! and none for a branch, a commit and a pull request together.

@@ -244,7 +244,7 @@ async fn values_of_secrets_of_kubernetes_are_taken_out_whatever_they_look_like()
 async fn values_of_secrets_are_taken_out_of_documents_that_are_texts() {
     let value = "c3dvcmRmaXNo";
     let secret = format!("apiVersion: v1\nkind: Secret\nmetadata:\n  name: x\ndata:\n  db: {value}\n");
-    let config = "apiVersion: v1\nkind: ConfigMap\ndata:\n  stays: plain words\n";
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: c\ndata:\n  stays: plain words\n";
     let helm = |manifest: &str| {
         let info = json!({"status": "deployed"});
         json!({"name": "shop", "namespace": "shop", "version": 3, "info": info, "manifest": manifest}).to_string()
@@ -362,8 +362,8 @@ async fn text_in_utf_16_is_read_and_without_its_mark_refused() {
     let stored = store.blobs.get(&cx(), &taken.payload).await.unwrap().unwrap();
     assert_eq!(String::from_utf8(stored).unwrap(), "2026-11-22T12:00:00Z INFO password=[redacted assignment] \u{20ac}\n");
     let declared = |encoding: &str| junit("<testcase name=\"a\"/>").replace("1.0\"", &format!("1.0\" encoding=\"{encoding}\""));
-    let taken = store.take(&marked(&declared("UTF-16")), None, &origin()).await.unwrap();
-    let stored = store.blobs.get(&cx(), &taken.payload).await.unwrap().unwrap();
+    let document = store.take(&marked(&declared("UTF-16")), None, &origin()).await.unwrap();
+    let stored = store.blobs.get(&cx(), &document.payload).await.unwrap().unwrap();
     assert_eq!(String::from_utf8(stored).unwrap(), declared("UTF-8"));
     let said = store.take(&marked(&junit("<testcase name=\"a\"/>")), None, &origin()).await.unwrap();
     assert_eq!((said.format, said.replaced), (Format::Junit, 0));

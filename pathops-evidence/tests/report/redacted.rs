@@ -298,8 +298,8 @@ fn tests_whose_names_differ_in_a_secret_alone_stay_two() {
     let report = events.concat() + &json!({"Action": "fail", "Package": "p"}).to_string() + "\n";
     let redacted = parse_redacted(&Redactor::new([]).unwrap(), report.as_bytes(), Some(Format::GoTestJson)).unwrap();
     let Content::Tests(tests) = redacted.report.content else { panic!("no tests") };
-    assert_eq!(tests.passed, ["p::TestPay/[redacted github-token]"]);
-    assert_eq!(tests.failed, ["p::TestPay/[redacted github-token] (2)"]);
+    assert_eq!(tests.passed, ["p::[redacted github-token]"]);
+    assert_eq!(tests.failed, ["p::[redacted github-token] (2)"]);
     let stays = left(Format::GoTestJson, &report);
     assert_eq!(stays.matches("[redacted github-token] (2)").count(), 2, "{stays}");
 }

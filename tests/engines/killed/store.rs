@@ -72,7 +72,9 @@ impl Store {
     pub(super) async fn gate(&self, table: &str, row: u32) -> Gate {
         drop(open(&self.place).await);
         if !self.place.starts_with("postgres:") {
-            let mut file = sqlite(&self.place).await;
+            // Who had it open is still about to close it.
+            let patient = SqliteConnectOptions::new().filename(&self.place).busy_timeout(Duration::from_secs(10));
+            let mut file = SqliteConnection::connect_with(&patient).await.unwrap();
             // It never ends, and so neither does the statement that comes there.
             let sql = format!(
                 "CREATE VIEW endless AS WITH RECURSIVE n (it) AS (SELECT 1 UNION ALL SELECT it + 1 FROM n) SELECT it FROM n; \
@@ -80,7 +82,8 @@ impl Store {
                  BEGIN SELECT count(*) FROM endless; END"
             );
             raw_sql(AssertSqlSafe(sql)).execute(&mut file).await.unwrap();
-            return Gate::Sqlite(file);
+            file.close().await.unwrap();
+            return Gate::Sqlite(sqlite(&self.place).await);
         }
         let sql = format!(
             "CREATE FUNCTION stand_still() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
