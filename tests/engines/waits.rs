@@ -32,8 +32,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 fn plane(engine: Arc<dyn Engine>) -> ControlPlane {
     let (forge, blobs) = (sample::forge(clock()).unwrap(), Arc::new(MemoryBlobs::new()));
     let scm = forge.scm(Principal::System);
-    let agent = MemoryAgent::new("patch".parse().unwrap(), |task, files| {
-        let bytes = task.patch.clone().unwrap_or_default().into_bytes();
+    let agent = MemoryAgent::new("patch".parse().unwrap(), |_, files| {
+        let bytes = b"replicas: 1\n".to_vec();
         files.insert(RepoPath::parse("environments/preflight/deployment.yaml").unwrap(), SourceFile { bytes, executable: false });
         Ok("done".to_owned())
     });
@@ -76,7 +76,7 @@ pub(crate) async fn answers(engine: Arc<dyn Engine>) -> [Vec<Wait>; 3] {
         let ran = pin!(plane.run(asks));
         match select(ran, clock().sleep(PATIENCE)).await {
             Either::Left((ran, _)) => ran.unwrap(),
-            Either::Right(_) => panic!("it took too long"),
+            Either::Right(_) => panic!("it took too long: {:#?}", plane.waits(&change_set).await),
         }
     }
     answers
