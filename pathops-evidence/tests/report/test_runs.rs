@@ -241,6 +241,31 @@ fn tap_without_all_that_was_planned() {
 }
 
 #[test]
+fn tap_that_bails_out_in_any_letters() {
+    for words in ["Bail out!", "BAIL OUT!", "bail out!"] {
+        assert_eq!(tests(read(Format::Tap, &format!("1..1\nok 1\n{words} gone\n"))).failed, ["(bail out) gone"], "{words}");
+        assert_eq!(tests(read(Format::Tap, &format!("ok 1\n{words}\n1..1\n"))).failed, ["(bail out) "], "{words}");
+    }
+    assert_eq!(tests(read(Format::Tap, "1..1\nok 1\nbailed out! gone\n")).passed, ["1"]);
+}
+
+/// Node repeats the number of a test for the file that it is in, and AVA plans nothing for a file that does not load.
+#[test]
+fn tap_whose_numbers_and_plan_do_not_hold_where_a_test_failed() {
+    let report = |text: &str| tests(read(Format::Tap, text));
+    let node = report("ok 1 - a\nnot ok 1 - a.test.js\n1..2\n");
+    assert_eq!((node.passed, node.failed), (vec!["a".to_owned()], vec!["a.test.js".to_owned()]));
+    assert_eq!(report("not ok 1 - a.test.js\nok 1 - a\n1..2\n").failed, ["a.test.js"]);
+    assert_eq!(report("not ok 1 - a\nnot ok 2 - b\n1..0\n").failed, ["a", "b"]);
+    assert_eq!(report("ok 1\n1..1\nnot ok 2 - b\n").failed, ["b"]);
+    refuse(Format::Tap, "ok 1 - a\nok 1 - b\n1..2\n", Fault::Inconsistent, "test point 2 is out of order");
+    refuse(Format::Tap, "ok 1 - a\nnot ok 1 - b # TODO\n1..2\n", Fault::Inconsistent, "out of order");
+    refuse(Format::Tap, "ok 1\n1..0\n", Fault::Inconsistent, "0 tests were planned, and 1 are there");
+    // What was cut is not whole, whatever is left of it.
+    refuse(Format::Tap, "1..2\nnot ok 1\n", Fault::Truncated, "2 tests were planned, and 1 are there");
+}
+
+#[test]
 fn libtest_json_of_nextest() {
     let good = fixture(Format::LibtestJson, "good");
     assert_eq!(good.passed, ["shop::shop$cart::total"]);
