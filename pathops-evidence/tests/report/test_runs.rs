@@ -334,6 +334,37 @@ fn go_test_json_whose_package_began_again_and_has_no_second_end() {
     }
 }
 
+/// A time-out, `os.Exit`, or a panic: the package fails, and its tests have no end.
+#[test]
+fn go_test_json_whose_process_ended_before_its_tests() {
+    let line = |action: &str, test: &str| format!(r#"{{"Action":"{action}","Package":"p","Test":"{test}"}}"#);
+    let of = |lines: &[(&str, &str)]| {
+        tests(read(Format::GoTestJson, &lines.iter().map(|(action, test)| line(action, test)).collect::<Vec<_>>().join("\n")))
+    };
+    let begin = [("start", ""), ("run", "A"), ("pause", "A"), ("run", "B"), ("pass", "B"), ("run", "C")];
+    let exit = of(&[&begin[..], &[("fail", "")]].concat());
+    assert_eq!(
+        (exit.passed, exit.skipped, exit.failed),
+        (vec!["p::B".to_owned()], vec!["p::A".to_owned()], vec!["p::C".to_owned()])
+    );
+    let went_on = of(&[&begin[..], &[("pass", "C"), ("cont", "A"), ("fail", "")]].concat());
+    assert_eq!((went_on.passed.len(), went_on.failed), (2, vec!["p::A".to_owned()]));
+    let waiting = of(&[("run", "A"), ("pause", "A"), ("fail", "")]);
+    assert_eq!((waiting.skipped.len(), waiting.failed), (1, vec!["p (package)".to_owned()]));
+    let rerun = of(&[("run", "A"), ("fail", ""), ("run", "A"), ("pass", "A"), ("pass", "")]);
+    assert_eq!((rerun.flaky, rerun.failed), (vec!["p::A".to_owned()], vec!["p (package)".to_owned()]));
+    // Of what was cut nobody knows how it ended, whatever the package did before.
+    for (cut, says) in [
+        (vec![("run", "A")], "package `p` has no end"),
+        (vec![("fail", ""), ("run", "A")], "package `p` has no end"),
+        (vec![("run", "A"), ("skip", "")], "test `A` of `p` has no end"),
+        (vec![("run", "A"), ("fail", ""), ("run", "A"), ("pass", "")], "test `A` of `p` has no end"),
+    ] {
+        let text = cut.iter().map(|(action, test)| line(action, test)).collect::<Vec<_>>().join("\n");
+        refuse(Format::GoTestJson, &text, Fault::Truncated, says);
+    }
+}
+
 /// `-count=2`: each test runs twice, its package ends once.
 #[test]
 fn go_test_json_of_tests_that_run_several_times() {
