@@ -1,7 +1,7 @@
 //! Reports of test runners.
 
 use pathops_core::evidence::TestVerdict;
-use pathops_evidence::report::{Content, Fault, Format, TestReport};
+use pathops_evidence::report::{Content, Fault, Format, TestReport, recognise};
 
 use crate::fixtures::content;
 use crate::{read, refuse};
@@ -291,6 +291,15 @@ fn libtest_json_that_lost_something() {
     refuse(Format::LibtestJson, &lines(&[start, ok, &end(1, 0)]), Fault::Inconsistent, "was not started");
     refuse(Format::LibtestJson, &end(1, 0), Fault::Inconsistent, "a suite ends that was not started");
     refuse(Format::LibtestJson, &lines(&[start, run, &ok.replace("ok", "odd"), &end(1, 0)]), Fault::Malformed, "says `odd`");
+    let bench = |name: &str| format!(r#"{{"type":"bench","name":"{name}","median":1,"deviation":0}}"#);
+    let measured = end(0, 0).replace("}", r#","measured":1}"#);
+    assert_eq!(tests(read(Format::LibtestJson, &lines(&[start, run, &bench("a"), &measured]))).passed, ["a"]);
+    refuse(Format::LibtestJson, &lines(&[start, run, &measured]), Fault::Inconsistent, "count 1 passed");
+    refuse(Format::LibtestJson, &lines(&[start, &bench("a"), &measured]), Fault::Inconsistent, "was not started");
+    // What rustdoc writes at the end.
+    let doctests = lines(&[start, run, ok, &end(1, 0), r#"{"type":"report","total_time":0.9,"compilation_time":0.8}"#]);
+    assert_eq!(recognise(doctests.as_bytes()), Ok(Format::LibtestJson));
+    assert_eq!(tests(read(Format::LibtestJson, &doctests)).passed, ["a"]);
     let crashed = lines(&[start, r#"{"type":"suite","event":"failed","passed":0,"failed":0,"ignored":0}"#]);
     assert_eq!(tests(read(Format::LibtestJson, &crashed)).failed, ["(suite)"]);
 }
