@@ -74,7 +74,7 @@ pub(super) fn sure(look: &Look<'_>, is_own: fn(&Value) -> bool) -> Option<Confid
 }
 
 /// The objects in documents, and those in lists of any kind.
-fn objects(documents: &[Value]) -> impl Iterator<Item = &Value> {
+pub(super) fn objects(documents: &[Value]) -> impl Iterator<Item = &Value> {
     documents.iter().flat_map(|document| match document.get("items").and_then(Value::as_array) {
         Some(items) if text(document, "kind") == "List" && !items.is_empty() => items.as_slice(),
         _ => std::slice::from_ref(document),
