@@ -203,4 +203,12 @@ fn kustomize_that_is_no_list_of_resources() {
     let level = |n: u32| format!("l{}: &l{} [{}]\n", n + 1, n + 1, format!("*l{n}, ").repeat(10));
     let bomb = format!("apiVersion: v1\nkind: Bomb\nl0: &l0 [x]\n{}", (0..9).map(level).collect::<String>());
     refuse(Format::Kustomize, &bomb, Fault::TooLarge, "no YAML");
+    // Each of these is short, and only the second comes to much.
+    let used = |times: usize| {
+        let anchor = format!("l: &l [{}x]\n", "x, ".repeat(1_999));
+        format!("apiVersion: v1\nkind: A\nmetadata: {{name: a}}\n{anchor}m: [{}x]\n", "*l, ".repeat(times))
+    };
+    let Content::Resources(few) = read(Format::Kustomize, &used(4)) else { panic!() };
+    assert_eq!(few.resources.len(), 1);
+    refuse(Format::Kustomize, &used(50), Fault::TooLarge, "alias replay limit exceeded");
 }
