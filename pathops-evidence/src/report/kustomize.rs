@@ -1,7 +1,8 @@
 //! What `kustomize build`, `kubectl kustomize` and `helm template` print: Kubernetes resources as documents in YAML 1.2.
 //!
-//! What is in a `List` stands there as on its own. Images are those that containers of any kind ask for, wherever they stand. A cut between two documents cannot be seen. Events, and
-//! Applications of Argo CD and verifications that have a status, tell what is, and are refused here: they are reports of their own.
+//! What is in a `List` stands there as on its own. Images are those that containers of any kind ask for, wherever they stand. A cut
+//! between two documents cannot be seen. Events, and Applications of Argo CD and verifications that have a status, tell what is,
+//! and are refused here: they are reports of their own.
 
 use std::collections::BTreeSet;
 
