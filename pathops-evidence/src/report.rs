@@ -28,7 +28,7 @@
 //!
 //! | format | versions and dialects | what is read | [`Content`] |
 //! |---|---|---|---|
-//! | `junit` | Ant, Maven Surefire, Gradle, pytest, nextest, Jest, Node, Catch2, GoogleTest | nested suites, failures and errors, of whole suites too, states, reruns, counts | `Tests` |
+//! | `junit` | Ant, Maven Surefire, Gradle, pytest, nextest, Jest, Node, PHPUnit, Ginkgo, Catch2, doctest, GoogleTest | nested suites, failures and errors, of whole suites too, states, reruns, counts | `Tests` |
 //! | `tap` | TAP 13, 14 | plan, directives, subtests, bail-out | `Tests` |
 //! | `libtest-json` | nextest `libtest-json` and `-plus`, libtest | tests, retries, suites | `Tests` |
 //! | `go-test-json` | `go test -json` | tests, packages, builds that failed | `Tests` |

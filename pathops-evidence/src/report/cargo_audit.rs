@@ -1,7 +1,8 @@
 //! `cargo audit --json`.
 //!
 //! A vulnerability is as bad as its CVSS vector says. Warnings are findings too: crates that are unmaintained, yanked or have
-//! a notice are low, and any other kind (`unsound`) is as bad as its vector says, or unknown.
+//! a notice are low, and any other kind (`unsound`) is as bad as its vector says, or unknown. Without dependencies, or without
+//! advisories to hold them against, the scan is incomplete.
 
 use std::collections::BTreeMap;
 
@@ -23,10 +24,17 @@ fn look(look: &Look<'_>) -> Option<Confidence> {
 
 #[derive(Deserialize)]
 struct Document {
+    database: Option<Database>,
     lockfile: Lockfile,
     vulnerabilities: Vulnerabilities,
     #[serde(default, deserialize_with = "or_default")]
     warnings: BTreeMap<String, Vec<Item>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Database {
+    advisory_count: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +79,9 @@ fn read(input: &Input<'_>) -> Result<ScanReport, Fail> {
     let mut report = ScanReport { scanners: vec!["cargo-audit".to_owned()], ..ScanReport::default() };
     if document.lockfile.dependency_count == 0 {
         report.incomplete.push("the lock file has no dependencies: nothing was looked at".to_owned());
+    }
+    if document.database.is_some_and(|database| database.advisory_count == Some(0)) {
+        report.incomplete.push("the database has no advisories: nothing could be found".to_owned());
     }
     report.findings = list.into_iter().map(|item| item.finding("vulnerability")).collect();
     for (kind, items) in document.warnings {

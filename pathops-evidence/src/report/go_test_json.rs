@@ -2,7 +2,8 @@
 //!
 //! A package that fails without a test of it failing (a panic, a build that breaks, a time-out) is a failure of its own:
 //! `package (package)`. Each package and each test must have an end, each time that it begins, and a package behind all that its tests
-//! say: Go before 1.20 does not say where one begins.
+//! say: Go before 1.20 does not say where one begins. Only where a package has failed, tests of it may have none, since the process ended
+//! (a time-out, `os.Exit`, a panic): those that ran have failed, and those that waited for others (`t.Parallel`) were skipped.
 //!
 //! A build that fails is told by the package that it fails; where none tells of it (the stream was cut, or two were put together), it
 //! is a failure of its own package. With `-count` and in reruns a test ends several times: it is flaky where it passed and failed, and
@@ -52,6 +53,8 @@ type Key = (String, String);
 struct Run {
     begun: u64,
     ended: u64,
+    /// How many of those that have begun wait for other tests.
+    paused: u64,
     /// Of a package, whether a test of it has said something since it ended.
     goes_on: bool,
     outcome: Option<Outcome>,
@@ -62,6 +65,18 @@ impl Run {
         self.ended += 1;
         self.goes_on = false;
         self.outcome = Some(self.outcome.map_or(outcome, |earlier| both(earlier, outcome)));
+        if self.begun <= self.ended {
+            self.paused = 0;
+        }
+    }
+
+    /// Ends all that has begun, since the process is over that ran it.
+    fn cut(&mut self) {
+        while self.ended < self.begun {
+            let was_waiting = self.paused > 0;
+            self.paused = self.paused.saturating_sub(1);
+            self.end(if was_waiting { Outcome::Skipped } else { Outcome::Failed });
+        }
     }
 
     /// How it ended as a whole; `None` where an end is missing.
@@ -103,6 +118,8 @@ fn package_of(import_path: &str) -> &str {
 fn read(input: &Input<'_>) -> Result<TestReport, Fail> {
     let mut runs: BTreeMap<Key, Run> = BTreeMap::new();
     let mut builds = Builds::default();
+    // Of each package, the tests that have begun since it failed.
+    let mut begun: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut last = 0;
     for (number, line) in input.json_lines::<Line>()? {
         last = number;
@@ -120,11 +137,22 @@ fn read(input: &Input<'_>) -> Result<TestReport, Fail> {
         };
         if !line.test.is_empty() {
             runs.entry((line.package.clone(), String::new())).or_default().goes_on = true;
+            if line.action == "run" {
+                begun.entry(line.package.clone()).or_default().insert(line.test.clone());
+            }
         } else if outcome == Some(Outcome::Failed) {
+            for test in begun.remove(&line.package).unwrap_or_default() {
+                runs.entry((line.package.clone(), test)).or_default().cut();
+            }
             builds.told.extend([line.package.clone(), line.failed_build]);
         }
         let run = runs.entry((line.package, line.test)).or_default();
-        run.begun += u64::from(matches!(line.action.as_str(), "start" | "run"));
+        match line.action.as_str() {
+            "start" | "run" => run.begun += 1,
+            "pause" => run.paused += 1,
+            "cont" => run.paused = run.paused.saturating_sub(1),
+            _ => {}
+        }
         if let Some(outcome) = outcome {
             run.end(outcome);
         }

@@ -1,8 +1,9 @@
 //! Grype's JSON report, `grype … -o json`.
 //!
-//! Ignored matches are suppressed.
+//! Ignored matches are suppressed. Where its database is not valid, or could not be read, the scan is incomplete.
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::report::error::Fail;
 use crate::report::format::{Confidence, Spec, certain_if};
@@ -29,6 +30,19 @@ struct Document {
 struct Descriptor {
     name: String,
     version: Option<String>,
+    db: Option<Value>,
+}
+
+impl Descriptor {
+    /// What is wrong with the database: in `status`, or beside the rest as older versions have it.
+    fn database_fault(&self) -> Option<String> {
+        let at = |pointer: &str| self.db.as_ref().and_then(|db| db.pointer(pointer));
+        let error =
+            ["/status/error", "/error"].into_iter().filter_map(at).filter_map(Value::as_str).find(|text| !text.is_empty());
+        let is_invalid = ["/status/valid", "/valid"].into_iter().filter_map(at).any(|valid| valid == &Value::Bool(false));
+        let problem = error.or(is_invalid.then_some("it is not valid"))?;
+        Some(format!("grype: its database: {}", problem.lines().next().unwrap_or_default()))
+    }
 }
 
 #[derive(Deserialize)]
@@ -52,6 +66,7 @@ struct Artifact {
 
 fn read(input: &Input<'_>) -> Result<ScanReport, Fail> {
     let document: Document = input.json()?;
+    let incomplete = document.descriptor.as_ref().and_then(Descriptor::database_fault).into_iter().collect();
     let scanner = document.descriptor.map_or_else(
         || "grype".to_owned(),
         |it| it.version.map_or_else(|| it.name.clone(), |version| format!("{} {version}", it.name)),
@@ -60,7 +75,7 @@ fn read(input: &Input<'_>) -> Result<ScanReport, Fail> {
         scanners: vec![scanner],
         findings: document.matches.iter().map(finding).collect(),
         suppressed: document.ignored_matches.iter().flatten().map(finding).collect(),
-        incomplete: Vec::new(),
+        incomplete,
     })
 }
 

@@ -1,7 +1,8 @@
 //! What `kustomize build`, `kubectl kustomize` and `helm template` print: Kubernetes resources as documents in YAML 1.2.
 //!
-//! Images are those that containers of any kind ask for, wherever they stand. A cut between two documents cannot be seen. Events, and
-//! Applications of Argo CD and verifications that have a status, tell what is, and are refused here: they are reports of their own.
+//! What is in a `List` stands there as on its own. Images are those that containers of any kind ask for, wherever they stand. A cut
+//! between two documents cannot be seen. Events, and Applications of Argo CD and verifications that have a status, tell what is,
+//! and are refused here: they are reports of their own.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use serde_json::Value;
 use crate::report::error::{Fail, pointer};
 use crate::report::format::{Confidence, Spec, likely_if};
 use crate::report::input::{Input, Look};
-use crate::report::{Content, Format, Resource, ResourceReport, argo_cd, kubernetes_events, yaml};
+use crate::report::{Content, Fault, Format, Resource, ResourceReport, argo_cd, kubernetes_events, yaml};
 
 pub(super) const SPEC: Spec = Spec { format: Format::Kustomize, look, parse: |input| Ok(Content::Resources(read(input)?)) };
 
@@ -45,8 +46,13 @@ fn is_verified(object: &Value) -> bool {
 
 fn read(input: &Input<'_>) -> Result<ResourceReport, Fail> {
     let documents = input.documents()?;
+    let goes_on =
+        |document: &Value| document.pointer("/metadata/continue").and_then(Value::as_str).is_some_and(|it| !it.is_empty());
+    if let Some(number) = documents.iter().position(goes_on) {
+        return Err(Fail::new(Fault::Paged, pointer!(number, "metadata", "continue"), "the list goes on"));
+    }
     let mut images = BTreeSet::new();
-    let resources = documents.iter().enumerate().map(|(number, document)| {
+    let resources = yaml::objects(&documents).enumerate().map(|(number, document)| {
         collect_images(document, &mut images);
         resource(document, number)
     });

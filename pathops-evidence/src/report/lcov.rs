@@ -1,7 +1,9 @@
 //! LCOV tracefiles, versions 1 and 2 (`geninfo(1)`).
 //!
-//! The lines (`DA`) and branches (`BRDA`) of each file are counted, and held against the totals (`LF`, `LH`, `BRF`, `BRH`)
-//! where those are there. A file that has several records is counted once for each: merge them before.
+//! The lines (`DA`) and branches (`BRDA`) of each file are counted. Totals of branches (`BRF`, `BRH`) that are better than those are an
+//! error. Those of lines (`LF`, `LH`) are sums over functions where llvm-cov writes them, so that a line may count several times; where
+//! more lines were not hit by them than are listed, as many were not hit. A file that has several records is counted once for each: merge
+//! them before.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +47,7 @@ fn read(input: &Input<'_>) -> Result<CoverageReport, Fail> {
             let record = open.take().ok_or_else(|| Fail::malformed(place.clone(), "a record ends that has not begun"))?;
             let (hit, of) = record.check(&place)?;
             records += 1;
-            lines = (lines.0 + hit, lines.1 + of);
+            lines = (lines.0.saturating_add(hit), lines.1.saturating_add(of));
             branches = (branches.0 + record.branches.0, branches.1 + record.branches.1);
             continue;
         }
@@ -92,16 +94,17 @@ impl Record {
         Ok(())
     }
 
-    /// Lines hit, and lines. Totals may not be better than what is listed.
+    /// Lines hit, and lines. Totals of branches may not be better than what is listed, and those of lines may only be worse.
     fn check(&self, place: &Place) -> Result<(u64, u64), Fail> {
         let hit = u64::try_from(self.lines.values().filter(|hit| **hit).count()).unwrap_or(u64::MAX);
-        let of = u64::try_from(self.lines.len()).unwrap_or(u64::MAX);
-        let listed = [("LF", of), ("LH", hit), ("BRF", self.branches.1), ("BRH", self.branches.0)];
-        for (key, listed) in listed {
+        let listed = u64::try_from(self.lines.len()).unwrap_or(u64::MAX);
+        let total = |key: &str| self.totals.get(key).copied();
+        let missed = total("LF").unwrap_or_default().saturating_sub(total("LH").unwrap_or(hit));
+        for (key, listed) in [("BRF", self.branches.1), ("BRH", self.branches.0)] {
             if let Some(said) = self.totals.get(key).filter(|said| **said > listed) {
                 return Err(Fail::inconsistent(place.clone(), format!("`{key}` is {said}, and {listed} are listed")));
             }
         }
-        Ok((hit, of))
+        Ok((hit, hit.saturating_add(missed.max(listed.saturating_sub(hit)))))
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! libtest's JSON is unstable; what is read is what nextest 0.9 writes as its versions 0.1, and libtest of Rust 1.95. nextest
 //! writes the number of the attempt after the name (`…$works#2`): a test that passed as such was flaky. It may start a test
-//! that it ignores without ending it, and may open the same suite again.
+//! that it ignores without ending it, and may open the same suite again. A benchmark is a test that passed: libtest ends it with its times,
+//! and counts it as measured. `rustdoc` closes with a `report` of times, which says nothing about a test.
 
 use std::collections::BTreeMap;
 
@@ -18,16 +19,18 @@ use crate::report::{Content, Format, TestReport};
 pub(super) const SPEC: Spec = Spec { format: Format::LibtestJson, look, parse: |input| Ok(Content::Tests(read(input)?)) };
 
 fn look(look: &Look<'_>) -> Option<Confidence> {
-    let is_event = |line: &serde_json::Value| {
-        line.get("event").is_some() && matches!(line.get("type").and_then(|it| it.as_str()), Some("suite" | "test"))
-    };
-    certain_if(!look.lines().is_empty() && look.lines().iter().all(is_event))
+    let kind = |line: &serde_json::Value| line.get("type").and_then(|it| it.as_str()).map(str::to_owned).unwrap_or_default();
+    let is_event = |line: &serde_json::Value| line.get("event").is_some() && matches!(kind(line).as_str(), "suite" | "test");
+    let is_other = |line: &serde_json::Value| matches!(kind(line).as_str(), "bench" | "report");
+    let lines = look.lines();
+    certain_if(lines.first().is_some_and(is_event) && lines.iter().all(|line| is_event(line) || is_other(line)))
 }
 
 #[derive(Deserialize)]
 struct Line {
     #[serde(rename = "type")]
     kind: String,
+    #[serde(default, deserialize_with = "or_default")]
     event: String,
     #[serde(default, deserialize_with = "or_default")]
     name: String,
@@ -37,6 +40,8 @@ struct Line {
     failed: u64,
     #[serde(default, deserialize_with = "or_default")]
     ignored: u64,
+    #[serde(default, deserialize_with = "or_default")]
+    measured: u64,
 }
 
 #[derive(Default)]
@@ -60,7 +65,8 @@ fn read(input: &Input<'_>) -> Result<TestReport, Fail> {
         match line.kind.as_str() {
             "suite" => reader.suite(&line, number)?,
             "test" => reader.test(&line, number)?,
-            // Reports of doctests, benches and the like say nothing about a test.
+            "bench" => reader.end(attempt(&line.name).0, Outcome::Passed, number)?,
+            // Reports of times and the like say nothing about a test.
             _ => {}
         }
     }
@@ -81,7 +87,7 @@ impl Reader {
                     .ok_or_else(|| Fail::inconsistent(Place::Line(number), "a suite ends that was not started"))?;
                 let (passed, failed, ignored) = self.counted;
                 self.counted = (
-                    passed.saturating_add(line.passed),
+                    passed.saturating_add(line.passed).saturating_add(line.measured),
                     failed.saturating_add(line.failed),
                     ignored.saturating_add(line.ignored),
                 );
@@ -109,6 +115,10 @@ impl Reader {
             "timeout" => return Ok(()),
             other => return Err(Fail::malformed(Place::Line(number), format!("a test says `{other}`"))),
         };
+        self.end(name, outcome, number)
+    }
+
+    fn end(&mut self, name: &str, outcome: Outcome, number: usize) -> Result<(), Fail> {
         let running = self.running.get_mut(name).filter(|running| **running > 0);
         *running.ok_or_else(|| Fail::inconsistent(Place::Line(number), format!("`{name}` ends and was not started")))? -= 1;
         self.seen.0 += u64::from(matches!(outcome, Outcome::Passed | Outcome::Flaky));

@@ -1,7 +1,8 @@
 //! `npm audit --json`: report version 2 of npm 7 and later, and the advisories of npm 6.
 //!
 //! A finding is an advisory with the package that has it, by its GHSA id where its link has one. What npm writes when it
-//! failed (no lock file, no answer of the registry) is an error.
+//! failed (no lock file, no answer of the registry) is an error, and so is a count of something worse than all that it lists. Where there
+//! were no dependencies to look at, the scan is incomplete.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,8 +41,20 @@ struct NpmError {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Metadata {
     vulnerabilities: BTreeMap<String, u64>,
+    #[serde(default)]
+    dependencies: Value,
+    #[serde(default)]
+    total_dependencies: Value,
+}
+
+impl Metadata {
+    /// How many packages were looked at, where it says: npm 7 has it in `dependencies`, npm 6 beside them.
+    fn looked_at(&self) -> Option<u64> {
+        self.dependencies.get("total").unwrap_or(&self.total_dependencies).as_u64()
+    }
 }
 
 #[derive(Deserialize)]
@@ -68,7 +81,9 @@ fn read(input: &Input<'_>) -> Result<ScanReport, Fail> {
         let problem = format!("npm could not audit: {}", what.collect::<Vec<_>>().join(": "));
         return Err(Fail::new(Fault::ToolFailed, pointer!("error"), problem));
     }
-    let counts = document.metadata.ok_or_else(|| Fail::truncated(pointer!("metadata"), "it is missing"))?.vulnerabilities;
+    let metadata = document.metadata.ok_or_else(|| Fail::truncated(pointer!("metadata"), "it is missing"))?;
+    let looked_at = metadata.looked_at();
+    let counts = metadata.vulnerabilities;
     let found = match (document.audit_report_version, document.vulnerabilities, document.advisories) {
         (Some(2), Some(vulnerable), None) => of_version_2(&vulnerable, &counts)?,
         (None, None, Some(advisories)) => advisories.into_iter().map(|(key, it)| it.finding(&key)).collect(),
@@ -77,14 +92,26 @@ fn read(input: &Input<'_>) -> Result<ScanReport, Fail> {
             return Err(Fail::unsupported(pointer!("auditReportVersion"), problem));
         }
     };
-    let counted = counts.iter().filter(|(name, _)| name.as_str() != "total").any(|(_, count)| *count > 0);
+    let counted_names = || counts.iter().filter(|(name, count)| name.as_str() != "total" && **count > 0).map(|(name, _)| name);
+    let counted = counted_names().next().is_some();
     if counted == found.is_empty() {
         return Err(Fail::inconsistent(
             pointer!("metadata", "vulnerabilities"),
             "it counts what it does not list, or not what it lists",
         ));
     }
-    Ok(ScanReport { scanners: vec!["npm audit".to_owned()], findings: found.into_iter().collect(), ..ScanReport::default() })
+    let worst_found = found.iter().map(ReportFinding::counts_as).max();
+    if let Some(name) = counted_names().find(|name| severity::of_word(name).is_some_and(|counted| Some(counted) > worst_found)) {
+        let problem = format!("it counts what is {name}, and lists nothing as bad");
+        return Err(Fail::inconsistent(pointer!("metadata", "vulnerabilities", name), problem));
+    }
+    let nothing = (looked_at == Some(0)).then(|| "there are no dependencies: nothing was looked at".to_owned());
+    Ok(ScanReport {
+        scanners: vec!["npm audit".to_owned()],
+        findings: found.into_iter().collect(),
+        incomplete: nothing.into_iter().collect(),
+        ..ScanReport::default()
+    })
 }
 
 /// Advisories are listed with each package that has them; a package that only depends on such a one names it.

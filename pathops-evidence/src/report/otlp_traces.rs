@@ -1,5 +1,6 @@
 //! OpenTelemetry traces, OTLP 1 in JSON (<https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding>): one request, or
-//! one in each line, as the collector's file exporter writes them.
+//! one in each line, as the collector's file exporter writes them. Spans below `instrumentationLibrarySpans`, as they
+//! stood before, count as those below `scopeSpans`.
 
 use pathops_core::UnixMillis;
 use serde::Deserialize;
@@ -29,6 +30,8 @@ struct ResourceSpans {
     resource: Option<Resource>,
     #[serde(default, deserialize_with = "or_default")]
     scope_spans: Vec<ScopeSpans>,
+    #[serde(default, deserialize_with = "or_default")]
+    instrumentation_library_spans: Vec<ScopeSpans>,
 }
 
 #[derive(Deserialize)]
@@ -80,7 +83,8 @@ fn read(input: &Input<'_>) -> Result<TraceReport, Fail> {
                 .filter(|it| it.key == "service.name")
                 .find_map(|it| Some(it.value.get("stringValue")?.as_str()?.to_owned()));
             report.services.extend(service);
-            for span in group.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+            let scopes = group.scope_spans.into_iter().chain(group.instrumentation_library_spans);
+            for span in scopes.flat_map(|scope| scope.spans) {
                 let id = trace_id(&span.trace_id);
                 let wrong = || Fail::malformed(Place::Line(line), format!("`{}` is no id of a trace", span.trace_id));
                 report.traces.insert(id.ok_or_else(wrong)?);

@@ -2,7 +2,7 @@
 //! (<https://prometheus.io/docs/prometheus/latest/querying/api/>).
 //!
 //! An empty answer stays empty, NaN stays NaN, and a native histogram is a sample without a value. An answer with an error is
-//! an error.
+//! an error. What VictoriaMetrics and others call `isPartial` is a warning.
 
 use std::collections::BTreeMap;
 
@@ -32,6 +32,8 @@ struct Answer {
     error_type: Option<String>,
     #[serde(default, deserialize_with = "or_default")]
     warnings: Vec<String>,
+    #[serde(default)]
+    is_partial: Value,
 }
 
 #[derive(Deserialize)]
@@ -77,7 +79,9 @@ fn read(input: &Input<'_>) -> Result<MetricReport, Fail> {
         }
         other => return Err(Fail::unsupported(pointer!("data", "resultType"), format!("`{other}` is no number"))),
     };
-    Ok(MetricReport { series, warnings: answer.warnings })
+    let is_partial = !matches!(answer.is_partial, Value::Null | Value::Bool(false));
+    let partial = is_partial.then(|| "the answer is partial (`isPartial`)".to_owned());
+    Ok(MetricReport { series, warnings: answer.warnings.into_iter().chain(partial).collect() })
 }
 
 impl PromSeries {

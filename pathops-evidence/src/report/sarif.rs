@@ -7,8 +7,9 @@
 //!   an invocation has set another level for the rule, the worse counts. A rule that is said to be of an extension of the tool is that
 //!   one, and where it is not there, its level is not known.
 //! * It is suppressed where it has suppressions and all of them are accepted, as section 3.27.23 says.
-//! * The scan is incomplete where an invocation failed or notified an error, and where results are missing or elsewhere, in another
-//!   file or in `inlineExternalProperties`.
+//! * The scan is incomplete where an invocation failed or notified an error, and where results, or what they depend on, are missing or
+//!   elsewhere, in another file or in `inlineExternalProperties`. How bad a notification is, is found as for results: its own level, or
+//!   that of its descriptor in the tool and what an invocation has set for it; one that is not known is an error.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -69,13 +70,7 @@ struct Run {
     results: Option<Vec<SarifResult>>,
     #[serde(default, deserialize_with = "or_default")]
     invocations: Vec<Invocation>,
-    external_property_file_references: Option<ExternalFiles>,
-}
-
-#[derive(Deserialize)]
-struct ExternalFiles {
-    #[serde(default, deserialize_with = "or_default")]
-    results: Vec<IgnoredAny>,
+    external_property_file_references: Option<External>,
 }
 
 #[derive(Deserialize)]
@@ -94,6 +89,8 @@ struct Component {
     semantic_version: Option<serde_json::Value>,
     #[serde(default, deserialize_with = "or_default")]
     rules: Vec<Rule>,
+    #[serde(default, deserialize_with = "or_default")]
+    notifications: Vec<Rule>,
 }
 
 #[derive(Deserialize)]
@@ -197,10 +194,13 @@ struct Invocation {
     tool_configuration_notifications: Vec<Notification>,
     #[serde(default, deserialize_with = "or_default")]
     rule_configuration_overrides: Vec<Override>,
+    #[serde(default, deserialize_with = "or_default")]
+    notification_configuration_overrides: Vec<Override>,
 }
 
 #[derive(Deserialize)]
 struct Notification {
+    descriptor: Option<RuleReference>,
     level: Option<String>,
     message: Option<Message>,
 }
@@ -225,7 +225,7 @@ fn read(input: &Input<'_>) -> Result<ScanReport, Fail> {
             None => driver.name.clone(),
         });
         report.incomplete.extend(run.missing());
-        let rules = Rules::of(run);
+        let rules = Rules::of(run, |part| part.rules.as_slice(), |it| it.rule_configuration_overrides.as_slice());
         for (at, result) in run.results.iter().flatten().enumerate() {
             let Some(found) = result.finding(&driver.name, &rules) else { continue };
             let finding = found.map_err(|problem| Fail::malformed(pointer!("runs", number, "results", at), problem))?;
@@ -243,15 +243,17 @@ impl Run {
         if self.results.is_none() {
             missing.push(format!("{name}: the run has no results"));
         }
-        if self.external_property_file_references.as_ref().is_some_and(|files| !files.results.is_empty()) {
-            missing.push(format!("{name}: results are in other files"));
+        if self.external_property_file_references.as_ref().is_some_and(External::matters) {
+            missing.push(format!("{name}: results, or what they depend on, are in other files"));
         }
+        let descriptors =
+            Rules::of(self, |part| part.notifications.as_slice(), |it| it.notification_configuration_overrides.as_slice());
         for invocation in &self.invocations {
             if invocation.execution_successful != Some(true) {
                 missing.push(format!("{name}: an invocation did not succeed"));
             }
             let notes = invocation.tool_execution_notifications.iter().chain(&invocation.tool_configuration_notifications);
-            for note in notes.filter(|note| note.level.as_deref() == Some("error")) {
+            for note in notes.filter(|note| note.is_error(&descriptors)) {
                 let text = note.message.as_ref().and_then(|message| message.text.as_deref()).unwrap_or("an error");
                 missing.push(format!("{name}: {}", first_line(text)));
             }
@@ -260,12 +262,25 @@ impl Run {
     }
 }
 
+impl Notification {
+    fn is_error(&self, descriptors: &Rules<'_>) -> bool {
+        let reference = self.descriptor.as_ref();
+        let (id, index) = (reference.and_then(|it| it.id.as_deref()), reference.and_then(|it| it.index));
+        let component = reference.and_then(|it| it.tool_component.as_ref());
+        let (rule, set) = descriptors.ruled(id, index, component);
+        let level = self.level.as_deref().map_or_else(|| by_default(rule, set, rule.is_none() && component.is_some()), of_level);
+        matches!(level, None | Some(FindingSeverity::High))
+    }
+}
+
 /// The driver (0) or an extension (from 1), and the place of a rule in it.
 type RulePlace = (usize, usize);
 
-/// The rules of a tool, by id and by their place, and the levels that invocations have set for them.
+/// The rules of a tool, or the descriptors of its notifications, by id and by their place, and the levels that invocations have set for
+/// them.
 struct Rules<'a> {
     tool: &'a Tool,
+    listed: fn(&Component) -> &[Rule],
     by_id: BTreeMap<&'a str, RulePlace>,
     by_component: BTreeMap<(usize, &'a str), usize>,
     /// The worst level that was set for a rule; `None` for one that is not known.
@@ -275,9 +290,9 @@ struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
-    fn of(run: &'a Run) -> Self {
+    fn of(run: &'a Run, listed: fn(&Component) -> &[Rule], overrides: fn(&Invocation) -> &[Override]) -> Self {
         let (by_id, by_component, set, set_by_id) = Default::default();
-        let mut rules = Self { tool: &run.tool, by_id, by_component, set, set_by_id };
+        let mut rules = Self { tool: &run.tool, listed, by_id, by_component, set, set_by_id };
         // The driver comes last: of rules of one name, its own counts where nothing says which.
         for component in (0..=run.tool.extensions.len()).rev() {
             for (at, rule) in rules.of_component(component).iter().enumerate() {
@@ -285,7 +300,7 @@ impl<'a> Rules<'a> {
                 rules.by_component.insert((component, rule.id.as_str()), at);
             }
         }
-        for it in run.invocations.iter().flat_map(|invocation| &invocation.rule_configuration_overrides) {
+        for it in run.invocations.iter().flat_map(overrides) {
             let Some(level) = it.configuration.level.as_deref().map(of_level) else { continue };
             let id = it.descriptor.id.as_deref();
             match (rules.find(id, it.descriptor.index, it.descriptor.tool_component.as_ref()), id) {
@@ -299,13 +314,25 @@ impl<'a> Rules<'a> {
 
     fn of_component(&self, component: usize) -> &'a [Rule] {
         match component.checked_sub(1) {
-            None => &self.tool.driver.rules,
-            Some(extension) => self.tool.extensions.get(extension).map(|it| it.rules.as_slice()).unwrap_or_default(),
+            None => (self.listed)(&self.tool.driver),
+            Some(extension) => self.tool.extensions.get(extension).map(self.listed).unwrap_or_default(),
         }
     }
 
     fn at(&self, (component, at): RulePlace) -> Option<&'a Rule> {
         self.of_component(component).get(at)
+    }
+
+    /// The rule that is referred to, and the level that was set for it.
+    fn ruled(
+        &self,
+        id: Option<&str>,
+        index: Option<i64>,
+        component: Option<&ComponentReference>,
+    ) -> (Option<&'a Rule>, SetLevel) {
+        let place = self.find(id, index, component);
+        let set = place.map_or_else(|| self.set_by_id.get(id?), |place| self.set.get(&place)).copied();
+        (place.and_then(|place| self.at(place)), set)
     }
 
     /// Which part of the tool this is (section 3.54); `None` where it is not there.
@@ -334,6 +361,16 @@ impl<'a> Rules<'a> {
         });
         if component.is_some() { by_index.or(by_id) } else { by_id.or(by_index) }
     }
+}
+
+/// The level that was set for a rule, if one was; `Some(None)` where it is not known.
+type SetLevel = Option<Option<FindingSeverity>>;
+
+/// How bad it is what says nothing of its own: as its rule has it, and the worse where an invocation has set another level.
+fn by_default(rule: Option<&Rule>, set: SetLevel, is_lost: bool) -> Option<FindingSeverity> {
+    let level = rule.and_then(|rule| rule.default_configuration.as_ref()?.level.as_deref()).unwrap_or("warning");
+    let level = if is_lost { None } else { of_level(level) };
+    worst(std::iter::once(level).chain(set))
 }
 
 /// Keeps the worse of two levels; one that is not known is worse than all.
@@ -365,9 +402,7 @@ impl SarifResult {
         let reference = self.rule.as_ref();
         let id = self.rule_id.as_deref().or_else(|| reference?.id.as_deref());
         let component = reference.and_then(|reference| reference.tool_component.as_ref());
-        let place = rules.find(id, self.rule_index.or_else(|| reference?.index), component);
-        let rule = place.and_then(|place| rules.at(place));
-        let set = place.map_or_else(|| rules.set_by_id.get(id?), |place| rules.set.get(&place)).copied();
+        let (rule, set) = rules.ruled(id, self.rule_index.or_else(|| reference?.index), component);
         let is_lost = rule.is_none() && component.is_some();
         let id = id.or_else(|| rule.map(|rule| rule.id.as_str())).unwrap_or(UNNAMED);
         // Messages may hold what was found, a secret for example: the rule's own words do not.
@@ -382,7 +417,7 @@ impl SarifResult {
     }
 
     /// How bad it is: `set` is what an invocation has set for its rule, and a rule that is lost may have any level.
-    fn severity(&self, rule: Option<&Rule>, set: Option<Option<FindingSeverity>>, is_lost: bool) -> Option<FindingSeverity> {
+    fn severity(&self, rule: Option<&Rule>, set: SetLevel, is_lost: bool) -> Option<FindingSeverity> {
         let scores = [self.properties.as_ref(), rule.and_then(|rule| rule.properties.as_ref())];
         if let Some(score) = scores.into_iter().flatten().find_map(|properties| properties.security_severity.as_ref()) {
             return match score {
@@ -390,12 +425,7 @@ impl SarifResult {
                 score => score.as_f64().and_then(severity::of_score),
             };
         }
-        if let Some(level) = &self.level {
-            return of_level(level);
-        }
-        let by_default = rule.and_then(|rule| rule.default_configuration.as_ref()?.level.as_deref()).unwrap_or("warning");
-        let by_default = if is_lost { None } else { of_level(by_default) };
-        worst(std::iter::once(by_default).chain(set))
+        self.level.as_deref().map_or_else(|| by_default(rule, set, is_lost), of_level)
     }
 
     fn is_suppressed(&self) -> bool {

@@ -4,7 +4,9 @@
 //! subtest that is not contradicts itself. Subtests stand before their test point, or after it in braces, as node-tap and
 //! Vitest write them. `# SKIP` and `# TODO` are skipped, whether `ok` or not: whole words after a space and a `#`, which in a name
 //! stand for themselves. What is `ok` is skipped by any word that begins with `SKIP` there (`# SKIPPED`), as version 13 has it. A plan
-//! must be there, once at each level, and all of what it plans.
+//! must be there, once at each level, and all of what it plans. Points that are beyond it, or have other numbers than their places,
+//! are an error, unless a listed test has failed anyhow: Node repeats a number where a file fails, and AVA plans none for what does not
+//! load. `Bail out!` is a failure of its own, in any letters.
 
 use crate::report::content::Outcome;
 use crate::report::error::{Fail, Place};
@@ -40,10 +42,11 @@ fn read(input: &Input<'_>) -> Result<TestReport, Fail> {
     if reader.yaml.is_some() {
         return Err(Fail::truncated(Place::Line(last), "it ends in the middle of a diagnostic block"));
     }
-    reader.end_levels_above(1, &Place::Line(last))?;
-    let level = reader.levels.pop().unwrap_or_default();
-    level.check(&Place::Line(last))?;
-    Ok(reader.report)
+    reader.end_levels_above(0, &Place::Line(last))?;
+    match reader.doubt {
+        Some(doubt) if reader.report.failed.is_empty() => Err(doubt),
+        _ => Ok(reader.report),
+    }
 }
 
 #[derive(Default)]
@@ -53,6 +56,8 @@ struct Reader {
     ended: Option<bool>,
     /// The indentation of an open diagnostic block.
     yaml: Option<usize>,
+    /// The first contradiction between test points and their plan or their numbers.
+    doubt: Option<Fail>,
     report: TestReport,
 }
 
@@ -69,7 +74,8 @@ struct Level {
 }
 
 impl Level {
-    fn check(&self, place: &Place) -> Result<(), Fail> {
+    /// Whether all of it is there; and what is wrong with it where there is more.
+    fn check(&self, place: &Place) -> Result<Option<Fail>, Fail> {
         if self.braced.is_some() {
             return Err(Fail::truncated(place.clone(), "a brace is not closed"));
         }
@@ -80,9 +86,9 @@ impl Level {
             }
             Some(planned) if planned < self.points => {
                 let problem = format!("{planned} tests were planned, and {} are there", self.points);
-                Err(Fail::inconsistent(place.clone(), problem))
+                Ok(Some(Fail::inconsistent(place.clone(), problem)))
             }
-            Some(_) => Ok(()),
+            Some(_) => Ok(None),
         }
     }
 }
@@ -105,7 +111,7 @@ impl Reader {
         if text.trim_end() == "}" {
             return self.close_brace(depth, &place);
         }
-        if let Some(reason) = text.strip_prefix("Bail out!") {
+        if let Some(reason) = bail_out(text) {
             self.report.push(format!("(bail out) {}", reason.trim()), Outcome::Failed);
             // Nothing after it was run, so no plan holds any more.
             self.levels.iter_mut().for_each(|level| level.planned = Some(level.points));
@@ -136,7 +142,8 @@ impl Reader {
     fn plan(&mut self, depth: usize, planned: u64, place: &Place) -> Result<(), Fail> {
         let level = self.level(depth, place)?;
         if level.planned.is_some() {
-            return Err(Fail::inconsistent(place.clone(), "there is a second plan"));
+            self.doubt.get_or_insert_with(|| Fail::inconsistent(place.clone(), "there is a second plan"));
+            return Ok(());
         }
         level.over = level.points > 0;
         level.planned = Some(planned);
@@ -152,9 +159,7 @@ impl Reader {
         }
         level.points += 1;
         let expected = level.points;
-        if level.over || point.number.is_some_and(|number| number != expected) {
-            return Err(Fail::inconsistent(place, format!("test point {expected} is out of order: `{}`", point.name)));
-        }
+        let is_out_of_order = level.over || point.number.is_some_and(|number| number != expected);
         let outcome = point.outcome();
         if below_failed && outcome == Outcome::Passed {
             return Err(Fail::inconsistent(place, format!("`{}` is ok, and a subtest of it is not", point.name)));
@@ -164,6 +169,10 @@ impl Reader {
         if depth == 1 {
             let name = if point.name.is_empty() { expected.to_string() } else { point.name.replace("\\#", "#") };
             self.report.push(name, outcome);
+        }
+        if is_out_of_order {
+            let problem = format!("test point {expected} is out of order: `{}`", point.name);
+            self.doubt.get_or_insert_with(|| Fail::inconsistent(place, problem));
         }
         Ok(())
     }
@@ -195,11 +204,18 @@ impl Reader {
     fn end_levels_above(&mut self, depth: usize, place: &Place) -> Result<(), Fail> {
         while self.levels.len() > depth {
             let level = self.levels.pop().unwrap_or_default();
-            level.check(place)?;
+            let doubt = level.check(place)?;
+            self.doubt = self.doubt.take().or(doubt);
             self.ended = Some(level.failed || self.ended.unwrap_or(false));
         }
         Ok(())
     }
+}
+
+/// The reason in `Bail out! reason`.
+fn bail_out(text: &str) -> Option<&str> {
+    let (words, reason) = text.split_once('!')?;
+    words.eq_ignore_ascii_case("bail out").then_some(reason)
 }
 
 /// `1..N`, with a reason or none.

@@ -10,6 +10,10 @@ use crate::report::{Fault, MAX_DEPTH, MAX_VALUES};
 /// How many bytes of YAML are read: YAML takes long to read.
 const MAX_YAML: usize = 4 * 1024 * 1024;
 
+/// How many events may come of aliases: as many for each byte, so that a short text does not take long, and so many in any.
+const REPLAYED_PER_BYTE: usize = 4;
+const REPLAYED: usize = 10_000;
+
 /// Whether a text looks like objects.
 pub(super) fn is_of_objects(text: &str) -> bool {
     ["apiVersion: ", "kind: "].iter().all(|key| text.lines().any(|line| line.starts_with(key)))
@@ -21,7 +25,9 @@ pub(super) fn documents(text: &str) -> Result<Vec<Value>, Fail> {
         let problem = format!("{} bytes of YAML, and {MAX_YAML} are the limit", text.len());
         return Err(Fail::new(Fault::TooLarge, Place::Whole, problem));
     }
+    let replayed = text.len().saturating_mul(REPLAYED_PER_BYTE).clamp(REPLAYED, MAX_VALUES);
     let options = serde_saphyr::options! {
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: replayed },
         budget: serde_saphyr::budget! { max_depth: MAX_DEPTH, max_documents: MAX_VALUES, max_nodes: MAX_VALUES },
         strict_booleans: true,
     };
@@ -32,7 +38,7 @@ fn refusal(error: &serde_saphyr::Error) -> Fail {
     let place = error.location().map_or(Place::Whole, |at| Place::Line(usize::try_from(at.line()).unwrap_or(usize::MAX)));
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
-    let limit = ["budget breached", "recursion limit"].iter().any(|words| first.contains(words));
+    let limit = ["budget breached", "recursion limit", "alias replay"].iter().any(|words| first.contains(words));
     Fail::new(if limit { Fault::TooLarge } else { Fault::Malformed }, place, format!("no YAML: {first}"))
 }
 
@@ -74,7 +80,7 @@ pub(super) fn sure(look: &Look<'_>, is_own: fn(&Value) -> bool) -> Option<Confid
 }
 
 /// The objects in documents, and those in lists of any kind.
-fn objects(documents: &[Value]) -> impl Iterator<Item = &Value> {
+pub(super) fn objects(documents: &[Value]) -> impl Iterator<Item = &Value> {
     documents.iter().flat_map(|document| match document.get("items").and_then(Value::as_array) {
         Some(items) if text(document, "kind") == "List" && !items.is_empty() => items.as_slice(),
         _ => std::slice::from_ref(document),

@@ -51,8 +51,7 @@ fn cobertura_that_claims_more_than_it_lists() {
 fn lcov_that_is_cut_or_claims_more() {
     refuse(Format::Lcov, "SF:a\nDA:1,1\n", Fault::Truncated, "the last record has no end");
     refuse(Format::Lcov, "SF:a\nDA:1,1\nSF:b\n", Fault::Truncated, "line 3: a record begins before");
-    refuse(Format::Lcov, "SF:a\nDA:1,0\nLH:1\nend_of_record\n", Fault::Inconsistent, "`LH` is 1, and 0 are listed");
-    refuse(Format::Lcov, "SF:a\nDA:1,1\nLF:2\nend_of_record\n", Fault::Inconsistent, "`LF` is 2");
+    refuse(Format::Lcov, "SF:a\nDA:1,1\nBRF:1\nend_of_record\n", Fault::Inconsistent, "`BRF` is 1, and 0 are listed");
     refuse(Format::Lcov, "SF:a\nDA:1\nend_of_record\n", Fault::Malformed, "`DA:1` cannot be read");
     refuse(Format::Lcov, "SF:a\nDA:1,-1\nend_of_record\n", Fault::Malformed, "cannot be read");
     refuse(Format::Lcov, "SF:a\nXX:1\nend_of_record\n", Fault::Malformed, "`XX` is not known");
@@ -62,6 +61,19 @@ fn lcov_that_is_cut_or_claims_more() {
     // One line counts once, however often it is listed.
     let twice = read(Format::Lcov, "SF:a\nDA:1,0\nDA:1,3\nDA:2,0\nend_of_record\n");
     assert_eq!(coverage(twice).lines, Covered::new(1, 2));
+}
+
+/// llvm-cov counts the lines of a closure in its function, too.
+#[test]
+fn lcov_totals_of_lines_never_make_it_better() {
+    let of = |totals: &str| coverage(read(Format::Lcov, &format!("SF:a\nDA:1,1\nDA:2,1\nDA:3,0\n{totals}end_of_record\n"))).lines;
+    for totals in ["", "LF:3\nLH:2\n", "LF:5\nLH:4\n", "LF:5\nLH:5\n", "LF:1\nLH:1\n", "LH:9\n"] {
+        assert_eq!(of(totals), Covered::new(2, 3), "{totals}");
+    }
+    // Lines that were not hit have been lost, or are not listed.
+    assert_eq!(of("LF:10\nLH:2\n"), Covered::new(2, 10));
+    assert_eq!(of("LF:10\n"), Covered::new(2, 10));
+    assert_eq!(of("LF:18446744073709551615\nLH:0\n"), Covered::new(2, u64::MAX));
 }
 
 #[test]

@@ -169,6 +169,30 @@ fn kustomize_lists_resources_and_images() {
 }
 
 #[test]
+fn kustomize_reads_what_is_in_a_list() {
+    let config = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: orders\n";
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: orders-1\nspec:\n  containers:\n  - image: orders:1\n";
+    let list = listed(&[config, pod]);
+    for (text, names) in
+        [(list.clone(), vec!["orders", "orders-1"]), (format!("{config}---\n{list}"), vec!["orders", "orders", "orders-1"])]
+    {
+        assert_eq!(recognise(text.as_bytes()), Ok(Format::Kustomize), "{text}");
+        let Content::Resources(found) = read(Format::Kustomize, &text) else { panic!() };
+        assert_eq!(found.resources.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), names);
+        assert_eq!(found.images, ["orders:1"]);
+    }
+    refuse(Format::Kustomize, &list.replace("resourceVersion: \"\"", "continue: abc"), Fault::Paged, "the list goes on");
+    refuse(
+        Format::Kustomize,
+        "apiVersion: v1\nkind: List\nitems: []\n",
+        Fault::Malformed,
+        "`/0`: the resource has no `metadata/name`",
+    );
+    let nameless = listed(&[pod, "apiVersion: v1\nkind: Pod\n"]);
+    refuse(Format::Kustomize, &nameless, Fault::Malformed, "`/1`: the resource has no `metadata/name`");
+}
+
+#[test]
 fn kustomize_that_is_no_list_of_resources() {
     refuse(Format::Kustomize, "apiVersion: v1\nkind: A\n", Fault::Malformed, "`/0`: the resource has no `metadata/name`");
     refuse(Format::Kustomize, "apiVersion: v1\nkind: A\nmetadata: {name: a}", Fault::Truncated, "the last line has no end");
@@ -179,4 +203,12 @@ fn kustomize_that_is_no_list_of_resources() {
     let level = |n: u32| format!("l{}: &l{} [{}]\n", n + 1, n + 1, format!("*l{n}, ").repeat(10));
     let bomb = format!("apiVersion: v1\nkind: Bomb\nl0: &l0 [x]\n{}", (0..9).map(level).collect::<String>());
     refuse(Format::Kustomize, &bomb, Fault::TooLarge, "no YAML");
+    // Each of these is short, and only the second comes to much.
+    let used = |times: usize| {
+        let anchor = format!("l: &l [{}x]\n", "x, ".repeat(1_999));
+        format!("apiVersion: v1\nkind: A\nmetadata: {{name: a}}\n{anchor}m: [{}x]\n", "*l, ".repeat(times))
+    };
+    let Content::Resources(few) = read(Format::Kustomize, &used(4)) else { panic!() };
+    assert_eq!(few.resources.len(), 1);
+    refuse(Format::Kustomize, &used(50), Fault::TooLarge, "alias replay limit exceeded");
 }

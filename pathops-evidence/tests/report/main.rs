@@ -13,6 +13,7 @@ mod coverage_and_checks;
 mod damage;
 mod deployments;
 mod fixtures;
+mod junit;
 mod others;
 mod predicates;
 mod recognition;

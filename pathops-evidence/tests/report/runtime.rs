@@ -159,6 +159,13 @@ fn prometheus_answers_that_are_no_measurement() {
     assert_eq!(order, [1_000, 2_000, 3_000], "the last sample is the newest");
     let huge = metrics(read(Format::PrometheusQuery, &answer("scalar", r#"[1e300, "1"]"#)));
     assert_eq!(huge.series[0].samples[0].at, UnixMillis(i64::MAX));
+    let partial = |is_partial: &str| {
+        let answer = answer("scalar", r#"[1, "0"]"#).replacen('{', &format!(r#"{{"isPartial": {is_partial}, "#), 1);
+        metrics(read(Format::PrometheusQuery, &answer)).warnings
+    };
+    assert_eq!(partial("true"), ["the answer is partial (`isPartial`)"]);
+    assert_eq!(partial("\"yes\"").len(), 1);
+    assert_eq!((partial("false").len(), partial("null").len()), (0, 0));
 }
 
 #[test]
@@ -177,6 +184,9 @@ fn otlp_gives_ids_of_traces() {
     for id in ["", "0", &"0".repeat(32), &"g".repeat(32), &"a".repeat(33)] {
         refuse(Format::OtlpTraces, &span(id), Fault::Malformed, "is no id of a trace");
     }
+    let old = span("5b8efff798038103d269b633813fc60c").replace("scopeSpans", "instrumentationLibrarySpans");
+    let Content::Traces(old) = read(Format::OtlpTraces, &old) else { panic!() };
+    assert_eq!((old.spans, old.traces.len()), (1, 1));
 }
 
 #[test]

@@ -57,9 +57,39 @@ fn sarif_of_a_scan_that_failed_is_no_clean_scan() {
     assert_eq!(run("").incomplete, ["lynx: the run has no results"]);
     assert_eq!(run(r#","results":null"#).incomplete, ["lynx: the run has no results"]);
     assert_clean(&run(r#","results":[]"#));
-    let elsewhere = run(r#","results":[],"externalPropertyFileReferences":{"results":[{}]}"#);
-    assert_eq!(elsewhere.incomplete, ["lynx: results are in other files"]);
+    for kind in [r#""results":[{}]"#, r#""invocations":[{}]"#, r#""extensions":[{}]"#, r#""driver":{}"#] {
+        let elsewhere = run(&format!(r#","results":[],"externalPropertyFileReferences":{{{kind}}}"#));
+        assert_eq!(elsewhere.incomplete, ["lynx: results, or what they depend on, are in other files"], "{kind}");
+    }
+    assert_clean(&run(r#","results":[],"externalPropertyFileReferences":{"conversion":{}}"#));
     assert_eq!(run(r#","results":[],"invocations":[{}]"#).incomplete.len(), 1);
+}
+
+#[test]
+fn sarif_notifications_are_as_bad_as_their_descriptors_say() {
+    let run = |note: &str, rest: &str| {
+        let driver = r#"{"name":"lynx","notifications":[{"id":"N1","defaultConfiguration":{"level":"error"}},{"id":"N2"}]}"#;
+        let note = format!(r#"{{{note}"message":{{"text":"no file"}}}}"#);
+        let invocation = format!(r#"{{"executionSuccessful":true,"toolExecutionNotifications":[{note}]{rest}}}"#);
+        let run = format!(r#"{{"tool":{{"driver":{driver}}},"results":[],"invocations":[{invocation}]}}"#);
+        scan(read(Format::Sarif, &format!(r#"{{"version":"2.1.0","runs":[{run}]}}"#)))
+    };
+    for bad in [
+        r#""level":"error","#,
+        r#""level":"fatal","#,
+        r#""descriptor":{"id":"N1"},"#,
+        r#""descriptor":{"index":0},"#,
+        r#""descriptor":{"id":"N2","toolComponent":{"index":4}},"#,
+    ] {
+        assert_eq!(run(bad, "").incomplete, ["lynx: no file"], "{bad}");
+    }
+    for good in
+        ["", r#""level":"warning","descriptor":{"id":"N1"},"#, r#""descriptor":{"id":"N2"},"#, r#""descriptor":{"id":"N3"},"#]
+    {
+        assert_clean(&run(good, ""));
+    }
+    let set = r#","notificationConfigurationOverrides":[{"descriptor":{"id":"N2"},"configuration":{"level":"error"}}]"#;
+    assert_eq!(run(r#""descriptor":{"id":"N2"},"#, set).incomplete, ["lynx: no file"]);
 }
 
 #[test]
@@ -199,6 +229,20 @@ fn grype_with_ignored_matches() {
 }
 
 #[test]
+fn grype_with_a_database_that_is_not_valid() {
+    let of = |db: &str| {
+        let report = format!(r#"{{"matches":[],"descriptor":{{"name":"grype","version":"0.104.0","db":{db}}}}}"#);
+        scan(read(Format::Grype, &report))
+    };
+    assert_eq!(of(r#"{"status":{"valid":false,"error":"too old"}}"#).incomplete, ["grype: its database: too old"]);
+    assert_eq!(of(r#"{"status":{"valid":false}}"#).incomplete, ["grype: its database: it is not valid"]);
+    assert_eq!(of(r#"{"built":"2026-11-25T08:00:00Z","error":"no checksum"}"#).incomplete.len(), 1);
+    for good in ["null", r#"{"status":{"valid":true}}"#, r#"{"built":"2026-11-25T08:00:00Z","error":null}"#] {
+        assert_clean(&of(good));
+    }
+}
+
+#[test]
 fn gitleaks_without_the_secret() {
     let bad = fixture(Format::Gitleaks, "bad");
     assert_eq!(shown(&bad.findings), [("made-up-key", None), ("made-up-token", None)]);
@@ -241,6 +285,16 @@ fn npm_audit_that_failed_or_lost_something() {
         Fault::Truncated,
         "`/metadata`: it is missing",
     );
+    let low = r#"{"a": {"via": [{"source": 1, "name": "a", "severity": "low"}]}}"#;
+    refuse(Format::NpmAudit, &report(low, 1, 1), Fault::Inconsistent, "it counts what is critical, and lists nothing as bad");
+    assert_eq!(scan(read(Format::NpmAudit, &report(low, 1, 1).replace("critical", "info"))).findings.len(), 1);
+    let looked_at = |dependencies: &str| {
+        let report = report("{}", 0, 0).replace(r#""total": 0}"#, &format!(r#""total": 0}}, {dependencies}"#));
+        scan(read(Format::NpmAudit, &report)).incomplete.len()
+    };
+    assert_eq!(looked_at(r#""dependencies": {"prod": 0, "total": 0}"#), 1);
+    assert_eq!(looked_at(r#""dependencies": 0, "totalDependencies": 0"#), 1);
+    assert_eq!(looked_at(r#""dependencies": 0, "totalDependencies": 1"#), 0);
     let three = report("{}", 0, 0).replace(": 2,", ": 3,");
     refuse(Format::NpmAudit, &three, Fault::Unsupported, "report version Some(3)");
 }
@@ -264,6 +318,11 @@ fn cargo_audit_with_vectors_and_warnings() {
     refuse(Format::CargoAudit, &report(true, 0, 1), Fault::Inconsistent, "found: true");
     refuse(Format::CargoAudit, &report(false, 1, 1), Fault::Inconsistent, "counts 1 vulnerabilities");
     assert_eq!(scan(read(Format::CargoAudit, &report(false, 0, 0))).incomplete.len(), 1);
+    let database =
+        |count: u32| report(false, 0, 1).replacen('{', &format!(r#"{{"database": {{"advisory-count": {count}}}, "#), 1);
+    assert_clean(&scan(read(Format::CargoAudit, &database(1))));
+    let empty = scan(read(Format::CargoAudit, &database(0)));
+    assert_eq!(empty.incomplete, ["the database has no advisories: nothing could be found"]);
 }
 
 #[test]

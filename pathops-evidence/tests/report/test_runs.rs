@@ -1,7 +1,7 @@
 //! Reports of test runners.
 
 use pathops_core::evidence::TestVerdict;
-use pathops_evidence::report::{Content, Fault, Format, TestReport};
+use pathops_evidence::report::{Content, Fault, Format, TestReport, recognise};
 
 use crate::fixtures::content;
 use crate::{read, refuse};
@@ -241,6 +241,31 @@ fn tap_without_all_that_was_planned() {
 }
 
 #[test]
+fn tap_that_bails_out_in_any_letters() {
+    for words in ["Bail out!", "BAIL OUT!", "bail out!"] {
+        assert_eq!(tests(read(Format::Tap, &format!("1..1\nok 1\n{words} gone\n"))).failed, ["(bail out) gone"], "{words}");
+        assert_eq!(tests(read(Format::Tap, &format!("ok 1\n{words}\n1..1\n"))).failed, ["(bail out) "], "{words}");
+    }
+    assert_eq!(tests(read(Format::Tap, "1..1\nok 1\nbailed out! gone\n")).passed, ["1"]);
+}
+
+/// Node repeats the number of a test for the file that it is in, and AVA plans nothing for a file that does not load.
+#[test]
+fn tap_whose_numbers_and_plan_do_not_hold_where_a_test_failed() {
+    let report = |text: &str| tests(read(Format::Tap, text));
+    let node = report("ok 1 - a\nnot ok 1 - a.test.js\n1..2\n");
+    assert_eq!((node.passed, node.failed), (vec!["a".to_owned()], vec!["a.test.js".to_owned()]));
+    assert_eq!(report("not ok 1 - a.test.js\nok 1 - a\n1..2\n").failed, ["a.test.js"]);
+    assert_eq!(report("not ok 1 - a\nnot ok 2 - b\n1..0\n").failed, ["a", "b"]);
+    assert_eq!(report("ok 1\n1..1\nnot ok 2 - b\n").failed, ["b"]);
+    refuse(Format::Tap, "ok 1 - a\nok 1 - b\n1..2\n", Fault::Inconsistent, "test point 2 is out of order");
+    refuse(Format::Tap, "ok 1 - a\nnot ok 1 - b # TODO\n1..2\n", Fault::Inconsistent, "out of order");
+    refuse(Format::Tap, "ok 1\n1..0\n", Fault::Inconsistent, "0 tests were planned, and 1 are there");
+    // What was cut is not whole, whatever is left of it.
+    refuse(Format::Tap, "1..2\nnot ok 1\n", Fault::Truncated, "2 tests were planned, and 1 are there");
+}
+
+#[test]
 fn libtest_json_of_nextest() {
     let good = fixture(Format::LibtestJson, "good");
     assert_eq!(good.passed, ["shop::shop$cart::total"]);
@@ -266,6 +291,15 @@ fn libtest_json_that_lost_something() {
     refuse(Format::LibtestJson, &lines(&[start, ok, &end(1, 0)]), Fault::Inconsistent, "was not started");
     refuse(Format::LibtestJson, &end(1, 0), Fault::Inconsistent, "a suite ends that was not started");
     refuse(Format::LibtestJson, &lines(&[start, run, &ok.replace("ok", "odd"), &end(1, 0)]), Fault::Malformed, "says `odd`");
+    let bench = |name: &str| format!(r#"{{"type":"bench","name":"{name}","median":1,"deviation":0}}"#);
+    let measured = end(0, 0).replace("}", r#","measured":1}"#);
+    assert_eq!(tests(read(Format::LibtestJson, &lines(&[start, run, &bench("a"), &measured]))).passed, ["a"]);
+    refuse(Format::LibtestJson, &lines(&[start, run, &measured]), Fault::Inconsistent, "count 1 passed");
+    refuse(Format::LibtestJson, &lines(&[start, &bench("a"), &measured]), Fault::Inconsistent, "was not started");
+    // What rustdoc writes at the end.
+    let doctests = lines(&[start, run, ok, &end(1, 0), r#"{"type":"report","total_time":0.9,"compilation_time":0.8}"#]);
+    assert_eq!(recognise(doctests.as_bytes()), Ok(Format::LibtestJson));
+    assert_eq!(tests(read(Format::LibtestJson, &doctests)).passed, ["a"]);
     let crashed = lines(&[start, r#"{"type":"suite","event":"failed","passed":0,"failed":0,"ignored":0}"#]);
     assert_eq!(tests(read(Format::LibtestJson, &crashed)).failed, ["(suite)"]);
 }
@@ -306,6 +340,37 @@ fn go_test_json_whose_package_began_again_and_has_no_second_end() {
         let again = [vec![once.as_str(), start], cut.into_iter().map(String::as_str).collect()].concat().join("\n");
         refuse(Format::GoTestJson, &again, Fault::Truncated, "package `p` has no end");
         assert_eq!(tests(read(Format::GoTestJson, &[again.as_str(), &end].join("\n"))).passed, ["p::T"]);
+    }
+}
+
+/// A time-out, `os.Exit`, or a panic: the package fails, and its tests have no end.
+#[test]
+fn go_test_json_whose_process_ended_before_its_tests() {
+    let line = |action: &str, test: &str| format!(r#"{{"Action":"{action}","Package":"p","Test":"{test}"}}"#);
+    let of = |lines: &[(&str, &str)]| {
+        tests(read(Format::GoTestJson, &lines.iter().map(|(action, test)| line(action, test)).collect::<Vec<_>>().join("\n")))
+    };
+    let begin = [("start", ""), ("run", "A"), ("pause", "A"), ("run", "B"), ("pass", "B"), ("run", "C")];
+    let exit = of(&[&begin[..], &[("fail", "")]].concat());
+    assert_eq!(
+        (exit.passed, exit.skipped, exit.failed),
+        (vec!["p::B".to_owned()], vec!["p::A".to_owned()], vec!["p::C".to_owned()])
+    );
+    let went_on = of(&[&begin[..], &[("pass", "C"), ("cont", "A"), ("fail", "")]].concat());
+    assert_eq!((went_on.passed.len(), went_on.failed), (2, vec!["p::A".to_owned()]));
+    let waiting = of(&[("run", "A"), ("pause", "A"), ("fail", "")]);
+    assert_eq!((waiting.skipped.len(), waiting.failed), (1, vec!["p (package)".to_owned()]));
+    let rerun = of(&[("run", "A"), ("fail", ""), ("run", "A"), ("pass", "A"), ("pass", "")]);
+    assert_eq!((rerun.flaky, rerun.failed), (vec!["p::A".to_owned()], vec!["p (package)".to_owned()]));
+    // Of what was cut nobody knows how it ended, whatever the package did before.
+    for (cut, says) in [
+        (vec![("run", "A")], "package `p` has no end"),
+        (vec![("fail", ""), ("run", "A")], "package `p` has no end"),
+        (vec![("run", "A"), ("skip", "")], "test `A` of `p` has no end"),
+        (vec![("run", "A"), ("fail", ""), ("run", "A"), ("pass", "")], "test `A` of `p` has no end"),
+    ] {
+        let text = cut.iter().map(|(action, test)| line(action, test)).collect::<Vec<_>>().join("\n");
+        refuse(Format::GoTestJson, &text, Fault::Truncated, says);
     }
 }
 
