@@ -246,8 +246,8 @@ mod tests {
         for sign in [":", " ", "-", "_", ",", ".", "\t"] {
             let run = ["6b"; TEXT].join(sign);
             for before in 0..60 {
-                assert_eq!(found(&format!("{}={run};", "/".repeat(before))), [run.clone()], "{before}");
-                assert_eq!(found(&format!("{}{run}", "6b/".repeat(before))), [run.clone()], "{before}");
+                assert_eq!(found(&format!("{}={run};", "/".repeat(before))), std::slice::from_ref(&run), "{before}");
+                assert_eq!(found(&format!("{}{run}", "6b/".repeat(before))), std::slice::from_ref(&run), "{before}");
             }
             assert_eq!(found(&format!("{run}{run}")), [run.clone(), run.clone()]);
             assert_eq!(found(&run[3..]), [""; 0]);

@@ -34,7 +34,7 @@ struct Record {
 }
 
 fn read(input: &Input<'_>) -> Result<CoverageReport, Fail> {
-    let (mut lines, mut branches) = ((0, 0), (0, 0));
+    let (mut lines, mut branches) = ((0_u64, 0_u64), (0, 0));
     let mut open: Option<Record> = None;
     let (mut last, mut records) = (1, 0_u64);
     for (number, line) in input.text().lines().enumerate() {

@@ -52,7 +52,8 @@ pub(crate) fn roll(dice: &Dice, shape: &Shape) -> Vec<Planned> {
 fn reset(dice: &Dice, asked: &Asked) -> Planned {
     let units: Vec<&UnitId> = asked.request.changes.iter().map(|change| &change.unit).collect();
     let (key, unit) = (asked.key.clone(), (*dice.pick(&units)).clone());
-    let by = person(*dice.pick(&["bob", "bob", "carol", GUEST]));
+    let by = dice.pick::<&str>(&["bob", "bob", "carol", GUEST]);
+    let by = person(by);
     Planned { key, wish: Wish::Reset(unit), by, after: dice.seconds(300, 4_000) }
 }
 
