@@ -150,15 +150,15 @@ fn what_was_opened_too_late_is_closed_and_what_people_made_is_left_alone() {
     wait(plane.cancel(&change_set, &person("alice"), "not any more")).unwrap();
     assert_eq!(goes_on(&world, plane.drive(&change_set)).unwrap().unwrap().end, Some(End::Cancelled));
     assert_eq!(wait(plane.sweep(&change_set)).unwrap(), [] as [String; 0], "nothing is left to sweep up");
-    let (late, lates) = opened_again(&world, &change_set, Role::Source, Principal::System);
-    let (theirs, peoples) = opened_again(&world, &change_set, Role::Production, Principal::Human(person("bob")));
+    let (late, late_branch) = opened_again(&world, &change_set, Role::Source, Principal::System);
+    let (theirs, their_branch) = opened_again(&world, &change_set, Role::Production, Principal::Human(person("bob")));
     let swept = wait(plane.sweep(&change_set)).unwrap();
     assert!(swept.len() == 2 && swept[0].starts_with("the pull request ") && swept[1].starts_with("the branch "), "{swept:?}");
-    assert_eq!(wait(scm(&world).branch_head(&cx(), &late, &lates)).unwrap(), None);
-    let found = wait(scm(&world).pull_requests_from(&cx(), &late, &lates)).unwrap();
+    assert_eq!(wait(scm(&world).branch_head(&cx(), &late, &late_branch)).unwrap(), None);
+    let found = wait(scm(&world).pull_requests_from(&cx(), &late, &late_branch)).unwrap();
     assert!(found.iter().all(|it| matches!(it.state, PullRequestState::Closed { .. })), "{found:?}");
-    assert!(wait(scm(&world).branch_head(&cx(), &theirs, &peoples)).unwrap().is_some());
-    let found = wait(scm(&world).pull_requests_from(&cx(), &theirs, &peoples)).unwrap();
+    assert!(wait(scm(&world).branch_head(&cx(), &theirs, &their_branch)).unwrap().is_some());
+    let found = wait(scm(&world).pull_requests_from(&cx(), &theirs, &their_branch)).unwrap();
     assert!(found.iter().any(|it| it.state == PullRequestState::Open), "{found:?}");
     assert_eq!(wait(plane.sweep(&change_set)).unwrap(), [] as [String; 0]);
 }
