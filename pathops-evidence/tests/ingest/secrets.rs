@@ -222,7 +222,7 @@ async fn values_of_secrets_of_kubernetes_are_taken_out_whatever_they_look_like()
         ),
         format!("{config}---\n{}---\n{config}", manifest(&format!("data:\n  db: {value}\n"))),
         format!(
-            "apiVersion: v1\nkind: List\nmetadata:\n  name: l\nitems:\n- apiVersion: v1\n  data:\n    db: {value}\n  kind: Secret\n- apiVersion: v1\n  kind: ConfigMap\n  data:\n    stays: plain words\n"
+            "apiVersion: v1\nkind: List\nmetadata:\n  name: l\nitems:\n- apiVersion: v1\n  data:\n    db: {value}\n  kind: Secret\n  metadata: {{name: x}}\n- apiVersion: v1\n  kind: ConfigMap\n  metadata: {{name: c}}\n  data:\n    stays: plain words\n"
         ),
     ] {
         let (_, stored) = take(&yaml).await;
@@ -235,7 +235,9 @@ async fn values_of_secrets_of_kubernetes_are_taken_out_whatever_they_look_like()
     assert_eq!(taken.redaction.removed["kubernetes-secret"], 2);
     let stored = String::from_utf8(store.blobs.get(&cx(), &taken.payload).await.unwrap().unwrap()).unwrap();
     assert_eq!(stored, two.replace(value, "\"[redacted kubernetes-secret]\""), "the keys stay");
-    let hidden = format!("apiVersion: v1\nkind: List\nmetadata:\n  name: l\nitems: [{{kind: Secret, data: {{a: {value}}}}}]\n");
+    let hidden = format!(
+        "apiVersion: v1\nkind: List\nmetadata:\n  name: l\nitems: [{{kind: Secret, metadata: {{name: x}}, data: {{a: {value}}}}}]\n"
+    );
     let error = store.take(hidden.as_bytes(), None, &origin()).await.unwrap_err();
     assert!(error.to_string().contains("values of a Secret of Kubernetes"), "{error}");
 }
