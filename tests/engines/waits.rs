@@ -23,8 +23,8 @@ use crate::embedded::{clock, engine};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// The merge that people are waited for.
-const MERGE: &str = "waits until people have merged or closed its production pull request";
+/// What people are waited for, before they merge it into production.
+const APPROVAL: &str = "waits for its requirement `approval`";
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -58,7 +58,7 @@ fn plane(engine: Arc<dyn Engine>) -> ControlPlane {
         .unwrap()
 }
 
-/// What a change set says it waits for: for the merge into production, while it is paused, and once it goes on. Instants are left out.
+/// What a change set says it waits for: for the approval of what goes to production, while it is paused, and once it goes on. Instants are left out.
 pub(crate) async fn answers(engine: Arc<dyn Engine>) -> [Vec<Wait>; 3] {
     let (plane, begun) = (plane(engine), clock().now());
     let (key, alice): (_, PersonId) = (IdempotencyKey::new("asked"), "alice".parse().unwrap());
@@ -66,11 +66,11 @@ pub(crate) async fn answers(engine: Arc<dyn Engine>) -> [Vec<Wait>; 3] {
     let mut answers = [Vec::new(), Vec::new(), Vec::new()];
     let [before, paused, after] = &mut answers;
     let asks = async {
-        *before = settled(&plane, &change_set, MERGE, begun).await;
+        *before = settled(&plane, &change_set, APPROVAL, begun).await;
         plane.pause(&change_set, &alice, "not on a Friday").await.unwrap();
         *paused = settled(&plane, &change_set, "is paused by alice: not on a Friday", begun).await;
         plane.resume(&change_set, &alice, "it is Monday").await.unwrap();
-        *after = settled(&plane, &change_set, MERGE, begun).await;
+        *after = settled(&plane, &change_set, APPROVAL, begun).await;
     };
     {
         let ran = pin!(plane.run(asks));
@@ -110,7 +110,7 @@ pub(crate) async fn embedded() -> [Vec<Wait>; 3] {
 pub(crate) fn trials() -> Vec<Trial> {
     vec![Trial::test("memory::a_change_set_says_why_it_waits", || {
         let [before, paused, after] = Builder::new_current_thread().enable_all().build()?.block_on(embedded());
-        assert!(matches!(&before[..], [Wait { ended_by: EndedBy::People(people), .. }] if !people.is_empty()), "{before:#?}");
+        assert!(matches!(&before[..], [Wait { ended_by: EndedBy::Remaining(left), .. }] if left.steps.len() == 1), "{before:#?}");
         assert!(matches!(&paused[..], [Wait { unit: None, deadline: None, .. }]), "{paused:#?}");
         assert_eq!(after, before);
         Ok(())
