@@ -236,7 +236,7 @@ async fn values_of_secrets_of_kubernetes_are_taken_out_whatever_they_look_like()
     let stored = String::from_utf8(store.blobs.get(&cx(), &taken.payload).await.unwrap().unwrap()).unwrap();
     assert_eq!(stored, two.replace(value, "\"[redacted kubernetes-secret]\""), "the keys stay");
     let hidden = format!(
-        "apiVersion: v1\nkind: List\nmetadata:\n  name: l\nitems: [{{kind: Secret, metadata: {{name: x}}, data: {{a: {value}}}}}]\n"
+        "apiVersion: v1\nkind: List\nmetadata:\n  name: l\nitems: [{{apiVersion: v1, kind: Secret, metadata: {{name: x}}, data: {{a: {value}}}}}]\n"
     );
     let error = store.take(hidden.as_bytes(), None, &origin()).await.unwrap_err();
     assert!(error.to_string().contains("values of a Secret of Kubernetes"), "{error}");

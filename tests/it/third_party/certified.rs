@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -157,11 +158,13 @@ fn check(verify: Verify<'_>) {
         let shop = Shop::of(authority.signer(kind, days), 7);
         refused.push((what, authority.timed(shop.bundle(4))));
     }
-    // The same key has signed it, and another certificate is in the leaf.
+    // The same key has signed it, and another certificate is in the leaf. Who does not look there sees that this one is of later: it
+    // holds from another second than that of the time.
+    std::thread::sleep(Duration::from_millis(1_100));
     let mut exchanged = good.clone();
     let twin = BASE64.encode(authority.signer("signer", 1).certificates().unwrap().leaf());
     exchanged["verificationMaterial"]["certificate"]["rawBytes"] = twin.into();
-    refused.push(("the certificate is another one of the same key", exchanged));
+    refused.push(("the certificate is another one of the same key, of later", exchanged));
     for (what, bundle) in refused {
         let said = says(&bundle);
         assert!(said.starts_with("refused"), "{what}: {said}");
