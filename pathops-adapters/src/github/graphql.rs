@@ -16,7 +16,7 @@ struct Said {
 
 /// What is wrong, which GitHub says in an answer that is a success.
 #[derive(Deserialize)]
-struct Fault {
+pub(super) struct Fault {
     #[serde(rename = "type", default)]
     kind: String,
     #[serde(default)]
@@ -24,7 +24,12 @@ struct Fault {
 }
 
 impl Fault {
-    fn error(&self, call: &Call<'_>) -> Error {
+    /// Whether it says so, in any letter case.
+    pub(super) fn says(&self, part: &str) -> bool {
+        self.message.to_lowercase().contains(part)
+    }
+
+    pub(super) fn error(&self, call: &Call<'_>) -> Error {
         let kind = match self.kind.as_str() {
             "NOT_FOUND" => ErrorKind::NotFound,
             "FORBIDDEN" | "INSUFFICIENT_SCOPES" => ErrorKind::Denied,
@@ -41,6 +46,11 @@ impl Fault {
 
 /// Changes something. Doing so again must be no harm: the answer may be lost.
 pub(super) async fn mutate(call: &Call<'_>, mutation: &str, variables: &Value) -> Result<()> {
+    attempt(call, mutation, variables).await?.map_or(Ok(()), |fault| Err(fault.error(call)))
+}
+
+/// The same, where the caller says what a fault means.
+pub(super) async fn attempt(call: &Call<'_>, mutation: &str, variables: &Value) -> Result<Option<Fault>> {
     let body = json!({ "query": mutation, "variables": variables }).to_string().into_bytes();
     let (mut caller, mut headers) = call.headers(JSON).await?;
     caller.account.push_str(GRAPHQL);
@@ -52,5 +62,5 @@ pub(super) async fn mutate(call: &Call<'_>, mutation: &str, variables: &Value) -
         return Err(call.attempt.refused(&answer, Effect::Unknown));
     }
     let said: Said = call.parse(&answer, Effect::Unknown)?;
-    said.errors.first().map_or(Ok(()), |fault| Err(fault.error(call)))
+    Ok(said.errors.into_iter().next())
 }

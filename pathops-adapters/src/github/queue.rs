@@ -6,13 +6,15 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::client::Call;
-use super::graphql::mutate;
+use super::graphql::attempt;
 use super::people::Account;
 
 /// Who merges what comes out of a queue. Nobody else can be called that.
 const QUEUE: &str = "github-merge-queue[bot]";
 const ADDED: &str = "added_to_merge_queue";
 const REMOVED: &str = "removed_from_merge_queue";
+/// What GitHub says of what is to wait in a queue and does so.
+const WAITS_ALREADY: &str = "already in the";
 const ENQUEUE: &str = "mutation($id: ID!, $head: GitObjectID!) \
     { enqueuePullRequest(input: { pullRequestId: $id, expectedHeadOid: $head }) { clientMutationId } }";
 
@@ -44,8 +46,9 @@ pub(super) async fn merged_by(call: &Call<'_>, number: PullRequestNumber, by: Op
     })
 }
 
-/// Puts it into the queue of its branch, once, and says that it waits there. What the queue has taken out again is for people to
-/// look at: putting it back would not make it better.
+/// Puts it into the queue of its branch, once, and says that it waits there. Its history may not tell yet that it does, or somebody else
+/// is faster: then GitHub refuses, for that very reason. What the queue has taken out again is for people to look at: putting it back
+/// would not make it better.
 pub(super) async fn wait(call: &Call<'_>, number: PullRequestNumber, node: &str, head: &CommitId) -> Result<CommitId> {
     match history(call, number).await?.last() {
         Some(event) if event.event == REMOVED => {
@@ -53,7 +56,12 @@ pub(super) async fn wait(call: &Call<'_>, number: PullRequestNumber, node: &str,
             return Err(error.advise("look at what GitHub says there, and put it into the queue again"));
         }
         Some(_) => {}
-        None => mutate(call, ENQUEUE, &json!({ "id": node, "head": head })).await?,
+        None => {
+            let fault = attempt(call, ENQUEUE, &json!({ "id": node, "head": head })).await?;
+            if let Some(fault) = fault.filter(|fault| !fault.says(WAITS_ALREADY)) {
+                return Err(fault.error(call));
+            }
+        }
     }
     let error = call.error(ErrorKind::Unavailable, "it waits in the merge queue of its branch");
     Err(error.with_retry(Retry::Backoff).with_effect(Effect::Unknown))

@@ -23,6 +23,7 @@ pub(super) fn trials() -> Vec<Trial> {
         an_update_that_is_cut_off_has_an_unknown_effect,
         what_a_merge_queue_merged_was_merged_by_who_put_it_there,
         what_a_merge_queue_took_out_is_not_put_back,
+        what_waits_in_a_merge_queue_and_is_not_told_of_waits,
     ];
     all.extend(cases![By::App; a_branch_with_a_merge_queue_is_merged_into_by_it]);
     all
@@ -149,6 +150,29 @@ async fn what_a_merge_queue_took_out_is_not_put_back(shop: Arc<Shop>) {
     assert!(shop.fake.taken().iter().all(|call| !call.contains("/graphql")));
     // Somebody looks at it, and puts it there again.
     shop.fake.state().repo(REPO).enqueue("alice", opened.number.0, opened.head.as_str()).unwrap();
+    is(&merge(&shop, &opened).await.unwrap_err(), ErrorKind::Unavailable, Effect::Unknown);
+    assert_eq!(merge_after(&shop, &opened).await, Principal::Human("alice".parse().unwrap()));
+}
+
+/// PathOps puts it there twice, and somebody else before PathOps.
+async fn what_waits_in_a_merge_queue_and_is_not_told_of_waits(shop: Arc<Shop>) {
+    let opened = for_a_queue(&shop).await;
+    shop.fake.state().repo(REPO).timelines_lag = true;
+    for _ in 0..2 {
+        let error = merge(&shop, &opened).await.unwrap_err();
+        is(&error, ErrorKind::Unavailable, Effect::Unknown);
+        assert!(error.to_string().contains("waits in the merge queue"), "{error}");
+    }
+    let asked = shop.fake.taken().iter().filter(|call| call.contains("/graphql")).count();
+    assert_eq!(asked, 2, "nobody told that it was there");
+    shop.fake.state().repo(REPO).timelines_lag = false;
+    run_queue(&shop);
+    assert!(matches!(shop.read(&opened).await.state, PullRequestState::Merged { by: Principal::System, .. }));
+
+    let opened = shop.opened("other").await;
+    let (number, head) = (opened.number.0, opened.head.to_string());
+    let enqueue = move |state: &mut pathops_fakes::github::State| state.repo(REPO).enqueue("alice", number, &head).unwrap();
+    shop.fake.fault(Method::POST, "/graphql", Wrong::First(Box::new(enqueue)));
     is(&merge(&shop, &opened).await.unwrap_err(), ErrorKind::Unavailable, Effect::Unknown);
     assert_eq!(merge_after(&shop, &opened).await, Principal::Human("alice".parse().unwrap()));
 }

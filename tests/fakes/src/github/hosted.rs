@@ -33,6 +33,8 @@ pub struct Hosted {
     pub protections: BTreeMap<String, BranchProtection>,
     /// The branches that are merged into by a merge queue alone.
     pub queues: BTreeSet<String>,
+    /// Whether timelines do not tell of the queue yet.
+    pub timelines_lag: bool,
     /// Who may not be assigned here.
     pub unassignable: BTreeSet<String>,
     /// Whether there are drafts here, which not every plan has.
@@ -141,6 +143,7 @@ impl Hosted {
             suites: Vec::new(),
             protections: BTreeMap::new(),
             queues: BTreeSet::new(),
+            timelines_lag: false,
             unassignable: BTreeSet::new(),
             drafts: true,
         }

@@ -24,7 +24,7 @@ impl Hosted {
             return Err("Head branch was modified. Review and try again.");
         }
         if pull.queue.last().is_some_and(|(event, _)| event == ADDED) {
-            return Err("Pull request is already in the merge queue");
+            return Err("Pull request is already in the queue");
         }
         pull.queue.push((ADDED.to_owned(), who.to_owned()));
         Ok(())

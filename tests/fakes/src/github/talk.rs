@@ -54,9 +54,11 @@ pub(super) fn answer(at: &mut At<'_>, method: &str, rest: &[&str]) -> Answered {
             Ok(Reply::One(200, labels.iter().map(|name| label(name)).collect()))
         }
         ("GET", ["issues", pull, "timeline"]) => {
+            let lags = at.hosted.timelines_lag;
             let pull = at.hosted.pull(pull)?;
             // Commits, among others, are told of without an actor.
-            let events = pull.queue.iter().map(|(event, who)| json!({ "id": 1, "event": event, "actor": account(who) }));
+            let events =
+                pull.queue.iter().filter(|_| !lags).map(|(event, who)| json!({ "id": 1, "event": event, "actor": account(who) }));
             Ok(Reply::List([json!({ "event": "committed", "sha": pull.head })].into_iter().chain(events).collect()))
         }
         ("PATCH", ["issues", pull]) => {
