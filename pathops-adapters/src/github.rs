@@ -54,7 +54,9 @@
 //! and none for a branch, a commit and a pull request together.
 //!
 //! What GitHub cannot do: delete a branch only where it still points, or post a status only once. Two callers at the same
-//! instant may do both; the driver has one.
+//! instant may do both; the driver has one. Nor can it move a branch only where it still points: it moves it forward from wherever it is.
+//! So a commit is a `Conflict` where somebody else has moved the branch on, and overrules who puts it back to an older commit between
+//! the look and the move, or in the ten seconds after this adapter has made or moved it, in which it does not look.
 //!
 //! In whose name a pull request was opened stands in a mark in its description. Whoever may write to the repository can edit it,
 //! and approve then what was opened in their own name: on who the author is, such a person has to be believed.

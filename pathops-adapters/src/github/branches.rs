@@ -1,5 +1,7 @@
 //! Branches.
 
+use std::time::Duration;
+
 use http::{Method, StatusCode};
 use pathops_core::{BranchName, CommitId, Effect, ErrorKind, Result};
 use serde::Deserialize;
@@ -7,6 +9,9 @@ use serde_json::{Value, json};
 
 use super::client::{Call, Write, escaped};
 use super::errors::{Words, short};
+
+/// For how long a branch is believed to be where this adapter has left it. A change is committed right after its branch was made.
+const BELIEVED: Duration = Duration::from_secs(10);
 
 #[derive(Deserialize)]
 struct Ref {
@@ -29,13 +34,15 @@ pub(super) async fn head(call: &Call<'_>, branch: &BranchName) -> Result<Option<
     }
 }
 
-/// Where this adapter has left a branch, as far as it remembers. Others may have moved it since.
+/// Where this adapter has left a branch a moment ago. Others may have moved it since.
 pub(super) fn left_at(call: &Call<'_>, branch: &BranchName) -> Option<CommitId> {
-    call.client.heads.get(&call.named(branch)).flatten()
+    let (head, when) = call.client.heads.get(&call.named(branch)).flatten()?;
+    (call.client.clock.now().since(when) < BELIEVED).then_some(head)
 }
 
 fn leave(call: &Call<'_>, branch: &BranchName, at: Option<&CommitId>) {
-    call.client.heads.put(call.named(branch), 1, at.cloned());
+    let left = at.map(|head| (head.clone(), call.client.clock.now()));
+    call.client.heads.put(call.named(branch), 1, left);
 }
 
 pub(super) async fn create(call: &Call<'_>, branch: &BranchName, at: &CommitId) -> Result<()> {

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use octocrab::Octocrab;
 use pathops_core::adapter::Clock;
-use pathops_core::{CommitId, Digest, Effect, Error, ErrorKind, OpContext, RepoId, Result};
+use pathops_core::{CommitId, Digest, Effect, Error, ErrorKind, OpContext, RepoId, Result, UnixMillis};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -81,8 +81,8 @@ pub(super) struct Client {
     host: Option<String>,
     people: OnceCell<People>,
     pub(super) objects: Objects,
-    /// Where branches were left; nothing where that is not known any more.
-    pub(super) heads: Recent<Option<CommitId>>,
+    /// Where branches were left, and when; nothing where that is not known any more.
+    pub(super) heads: Recent<Option<(CommitId, UnixMillis)>>,
     /// The comments that are edited in place: their numbers, and what they say.
     pub(super) comments: Recent<(u64, Digest)>,
 }

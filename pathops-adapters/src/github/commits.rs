@@ -72,8 +72,8 @@ struct Changed {
 
 /// Makes what a request asks for, and moves the branch there. Until the branch moves, nothing leads to what was made.
 ///
-/// Where this adapter has left the branch itself is not looked at again: whoever has moved it on since makes the last call fail. Who puts
-/// it back is overruled, as between any look and that call: the branch gets what the caller expects there, and the new commit.
+/// Where this adapter has left the branch a moment ago is not looked at again: whoever has moved it on since makes the last call fail. Who
+/// puts it back is overruled, as between any look and that call: the branch gets what the caller expects there, and the new commit.
 pub(super) async fn commit(call: &Call<'_>, new: &NewCommit) -> Result<CommitId> {
     if branches::left_at(call, &new.branch).as_ref() == Some(&new.expected_head) {
         let made = make(call, new).await?;

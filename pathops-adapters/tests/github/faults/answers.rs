@@ -23,6 +23,7 @@ pub(super) fn trials() -> Vec<Trial> {
         a_status_whose_answer_was_lost_is_not_posted_twice,
         a_merge_whose_answer_was_lost_is_read_back,
         a_branch_that_moves_meanwhile_conflicts,
+        a_branch_that_was_put_back_conflicts,
         a_failure_of_theirs_is_unknown_only_where_it_wrote,
         no_server_is_no_effect,
         an_answer_that_does_not_come_in_time_is_unknown_only_where_it_wrote,
@@ -123,6 +124,24 @@ async fn a_branch_that_moves_meanwhile_conflicts(shop: Arc<Shop>) {
     let head = shop.head("topic").await;
     let ours = shop.scm.read_file(&cx("read"), &shop.repo, &head, &"src/b.txt".parse().unwrap()).await.unwrap();
     assert_eq!(ours, None);
+}
+
+/// Where it was left is believed only for a moment.
+async fn a_branch_that_was_put_back_conflicts(shop: Arc<Shop>) {
+    shop.branch("topic").await;
+    let start = shop.head("topic").await;
+    shop.commit("topic", vec![write("src/b.txt", "one")]).await.unwrap();
+    let request = shop.request("topic", vec![write("src/b.txt", "two")]).await;
+    {
+        let mut state = shop.fake.state();
+        let hosted = state.repo(crate::world::REPO);
+        let main = hosted.branch("main").unwrap();
+        hosted.point("topic", main);
+    }
+    shop.fake.clock().advance(Duration::from_secs(10));
+    let error = shop.scm.commit(&cx("commit"), &shop.repo, &request).await.unwrap_err();
+    is(&error, ErrorKind::Conflict, Effect::None);
+    assert_eq!(shop.head("topic").await, start);
 }
 
 async fn a_failure_of_theirs_is_unknown_only_where_it_wrote(shop: Arc<Shop>) {
