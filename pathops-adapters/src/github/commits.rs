@@ -75,27 +75,41 @@ struct Changed {
 /// Where this adapter has left the branch a moment ago is not looked at again: whoever has moved it on since makes the last call fail. Who
 /// puts it back is overruled, as between any look and that call: the branch gets what the caller expects there, and the new commit.
 pub(super) async fn commit(call: &Call<'_>, new: &NewCommit) -> Result<CommitId> {
+    let mut early = None;
     if branches::left_at(call, &new.branch).as_ref() == Some(&new.expected_head) {
-        let made = make(call, new).await?;
-        match branches::advance(call, &new.branch, &new.expected_head, &made).await {
-            Err(error) if error.kind() == ErrorKind::Conflict => {} // It was made before, or somebody else was faster.
-            moved => return moved.map(|()| made),
+        let made = tried(call, new).await?;
+        if let Ok(made) = &made {
+            match branches::advance(call, &new.branch, &new.expected_head, made).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => {} // It was made before, or somebody else was faster.
+                moved => return moved.map(|()| made.clone()),
+            }
         }
+        early = Some(made);
     }
     let Some(head) = branches::head(call, &new.branch).await? else {
         return Err(call.error(ErrorKind::NotFound, "there is no such branch"));
     };
-    let made = make(call, new).await;
+    let made = match early {
+        Some(made) => made,
+        None => tried(call, new).await?,
+    };
     if head != new.expected_head {
         return match made {
             Ok(made) if contains(call, &head, &made).await? => Ok(made), // The same request was made before.
-            Err(error) if error.retry() != Retry::Never => Err(error),
             _ => Err(branches::moved(call, &head, &new.expected_head)),
         };
     }
     let made = made?;
     branches::advance(call, &new.branch, &head, &made).await?;
     Ok(made)
+}
+
+/// The commit, or why it can never be made, which counts only where the head is the one that it is for.
+async fn tried(call: &Call<'_>, new: &NewCommit) -> Result<Result<CommitId>> {
+    match make(call, new).await {
+        Err(error) if error.retry() != Retry::Never => Err(error),
+        made => Ok(made),
+    }
 }
 
 /// The commit, with nothing that leads to it. The same request makes the same one.

@@ -24,6 +24,7 @@ pub(super) fn trials() -> Vec<Trial> {
         a_merge_whose_answer_was_lost_is_read_back,
         a_branch_that_moves_meanwhile_conflicts,
         a_branch_that_was_put_back_conflicts,
+        a_branch_that_has_moved_conflicts_whatever_is_asked_for,
         a_failure_of_theirs_is_unknown_only_where_it_wrote,
         no_server_is_no_effect,
         an_answer_that_does_not_come_in_time_is_unknown_only_where_it_wrote,
@@ -124,6 +125,21 @@ async fn a_branch_that_moves_meanwhile_conflicts(shop: Arc<Shop>) {
     let head = shop.head("topic").await;
     let ours = shop.scm.read_file(&cx("read"), &shop.repo, &head, &"src/b.txt".parse().unwrap()).await.unwrap();
     assert_eq!(ours, None);
+}
+
+/// As a request that can never be carried out is refused only where the head is the expected one; and what was made for it is made once.
+async fn a_branch_that_has_moved_conflicts_whatever_is_asked_for(shop: Arc<Shop>) {
+    for (branch, change) in [("one", write("src/b.txt", "ours")), ("two", super::remove("src/none.txt"))] {
+        shop.branch(branch).await;
+        let request = shop.request(branch, vec![change]).await;
+        let at = pathops_core::UnixMillis(1_795_000_000_000);
+        shop.fake.state().repo(crate::world::REPO).push(branch, "bob", "src/c.txt", "theirs", at);
+        shop.fake.taken();
+        let error = shop.scm.commit(&cx("commit"), &shop.repo, &request).await.unwrap_err();
+        is(&error, ErrorKind::Conflict, Effect::None);
+        let made = shop.fake.taken().iter().filter(|call| call.starts_with("POST") && call.contains("/git/commits")).count();
+        assert_eq!(made, usize::from(branch == "one"), "{branch}");
+    }
 }
 
 /// Where it was left is believed only for a moment.
