@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LINK, LOCATION};
-use http::{HeaderMap, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use octocrab::Octocrab;
 use pathops_core::adapter::Clock;
@@ -19,6 +19,7 @@ use tokio::sync::OnceCell;
 
 use super::auth::{App, Auth, InstallationToken, Minted};
 use super::errors::{Attempt, was_sent};
+use super::graphql::too_many;
 use super::objects::Objects;
 use super::people::People;
 use crate::rest::projects::Projects;
@@ -59,12 +60,15 @@ struct Octo {
 impl Wire for Octo {
     async fn send(&self, request: Request<Vec<u8>>) -> Result<Answer, Trouble> {
         let broken = |error: octocrab::Error| Trouble::Broken { sent: was_sent(&error), source: Arc::new(error) };
-        let octo = if request.uri().path() == GRAPHQL { &self.graph } else { &self.rest };
+        let is_graph = request.uri().path() == GRAPHQL;
+        let octo = if is_graph { &self.graph } else { &self.rest };
         let answer = octo.send(request.map(Into::into)).await.map_err(broken)?;
         let (head, body) = answer.into_parts();
         let cut = |source: Box<dyn std::error::Error + Send + Sync>| Trouble::Broken { sent: true, source: source.into() };
-        let body = Limited::new(body, LARGEST).collect().await.map_err(cut)?;
-        Ok(Answer { status: head.status, headers: head.headers, body: body.to_bytes().to_vec() })
+        let body = Limited::new(body, LARGEST).collect().await.map_err(cut)?.to_bytes().to_vec();
+        // So it is a refusal for all, and for the budget.
+        let status = if is_graph && too_many(&body) { StatusCode::TOO_MANY_REQUESTS } else { head.status };
+        Ok(Answer { status, headers: head.headers, body })
     }
 }
 
@@ -318,7 +322,7 @@ impl Call<'_> {
 
     /// Forgets a token that GitHub does not take.
     pub(super) async fn heed(&self, answer: &Answer) {
-        if let (http::StatusCode::UNAUTHORIZED, Auth::App(app)) = (answer.status, &self.client.auth) {
+        if let (StatusCode::UNAUTHORIZED, Auth::App(app)) = (answer.status, &self.client.auth) {
             *app.slot(self.repo).lock().await = None;
         }
     }

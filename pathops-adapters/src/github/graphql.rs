@@ -34,7 +34,6 @@ impl Fault {
             "NOT_FOUND" => ErrorKind::NotFound,
             "FORBIDDEN" | "INSUFFICIENT_SCOPES" => ErrorKind::Denied,
             "UNPROCESSABLE" => ErrorKind::Invalid,
-            "RATE_LIMITED" => ErrorKind::RateLimited,
             "SERVICE_UNAVAILABLE" | "INTERNAL" => ErrorKind::Unavailable,
             _ => ErrorKind::Unexpected,
         };
@@ -42,6 +41,12 @@ impl Fault {
         let error = call.error(kind, words);
         if matches!(kind, ErrorKind::Unavailable | ErrorKind::Unexpected) { error.with_effect(Effect::Unknown) } else { error }
     }
+}
+
+/// Whether it is refused for there being too many calls: by either of two names, in an answer that is a success.
+pub(super) fn too_many(answer: &[u8]) -> bool {
+    let said: Option<Said> = serde_json::from_slice(answer).ok();
+    said.is_some_and(|said| said.errors.iter().any(|fault| matches!(fault.kind.as_str(), "RATE_LIMITED" | "RATE_LIMIT")))
 }
 
 /// Changes something. Doing so again must be no harm: the answer may be lost.

@@ -124,6 +124,8 @@ pub enum Wrong {
     LoseRequest,
     /// It is not done, and this is the answer.
     Answer(u16, Vec<(&'static str, String)>, &'static str),
+    /// It is not done, and this is the answer, whatever it is in JSON.
+    Json(u16, Vec<(&'static str, String)>, Value),
     /// It is not done, and no answer ever comes.
     Stall,
     /// Just before it, this happens.

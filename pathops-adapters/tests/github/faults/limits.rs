@@ -6,17 +6,19 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hyper::Method;
 use libtest_mimic::Trial;
-use pathops_core::adapter::Scm;
+use pathops_core::adapter::{PullRequestUpdate, Scm};
 use pathops_core::{Effect, ErrorKind, RepoPath, Retry};
 
 use super::{Shop, cases, cx, is, write};
 use crate::world::By;
 use pathops_fakes::github::Wrong;
+use serde_json::json;
 
 pub(super) fn trials() -> Vec<Trial> {
     cases![By::Token;
         a_limit_that_says_how_long_holds_back_every_call_until_then,
         a_limit_that_says_nothing_holds_back_for_a_minute,
+        a_limit_that_is_told_in_a_success_is_one,
         a_used_up_window_is_waited_for_without_a_call,
         what_has_not_changed_does_not_count,
         what_never_changes_is_not_asked_again,
@@ -57,6 +59,27 @@ async fn a_limit_that_says_nothing_holds_back_for_a_minute(shop: Arc<Shop>) {
         shop.fake.clock().advance(Duration::from_secs(60));
     }
     shop.scm.checks(&cx("read"), &shop.repo, &head).await.unwrap();
+}
+
+/// GraphQL refuses so, by either name. Only its own calls are held back.
+async fn a_limit_that_is_told_in_a_success_is_one(shop: Arc<Shop>) {
+    let opened = shop.opened("topic").await;
+    let draft = PullRequestUpdate { draft: Some(true), ..PullRequestUpdate::default() };
+    let update = async || shop.scm.update_pull_request(&cx("draft"), &shop.repo, opened.number, &draft).await;
+    for (kind, headers, seconds) in [("RATE_LIMITED", vec![], 60), ("RATE_LIMIT", vec![("retry-after", "30".to_owned())], 30)] {
+        let said = json!({ "type": kind, "code": "graphql_rate_limit", "message": "API rate limit already exceeded" });
+        shop.fake.fault(Method::POST, "/graphql", Wrong::Json(200, headers, json!({ "errors": [said] })));
+        for _ in 0..2 {
+            let error = update().await.unwrap_err();
+            is(&error, ErrorKind::RateLimited, Effect::None);
+            assert_eq!(error.retry(), Retry::After(Duration::from_secs(seconds)), "{kind}");
+        }
+        let asked = shop.fake.taken().iter().filter(|call| call.contains("/graphql")).count();
+        assert_eq!(asked, 1, "{kind}");
+        shop.fake.clock().advance(Duration::from_secs(seconds));
+    }
+    update().await.unwrap();
+    assert_eq!(shop.github.usage().throttled, 2);
 }
 
 async fn a_used_up_window_is_waited_for_without_a_call(shop: Arc<Shop>) {

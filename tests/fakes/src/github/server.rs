@@ -71,18 +71,22 @@ impl<C: Clock + Clone> Fake<C> {
         let mut state = self.state();
         let fault = state.faults.iter().position(|fault| fault.method == asked.method && asked.path.contains(fault.path));
         let mut lose = false;
-        match fault.map(|at| state.faults.remove(at).what) {
+        let wrong = fault.map(|at| match state.faults.remove(at).what {
+            Wrong::Answer(status, headers, message) => Wrong::Json(status, headers, json!({ "message": message })),
+            other => other,
+        });
+        match wrong {
             Some(Wrong::LoseRequest) => return Err(lost()),
-            Some(Wrong::Answer(status, headers, message)) => {
+            Some(Wrong::Json(status, headers, body)) => {
                 state.calls.push(asked.answered(status));
-                let mut response = respond(status, json!({ "message": message }).to_string().into_bytes());
+                let mut response = respond(status, body.to_string().into_bytes());
                 for (name, value) in headers {
                     response.headers_mut().insert(name, value.parse().unwrap());
                 }
                 return Ok(response);
             }
             Some(Wrong::LoseAnswer) => lose = true,
-            Some(Wrong::Stall) | None => {}
+            Some(Wrong::Answer(..) | Wrong::Stall) | None => {}
             Some(Wrong::First(happens)) => happens(&mut state),
         }
         let response = self.limited(&mut state, &asked);
