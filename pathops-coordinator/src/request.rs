@@ -33,7 +33,7 @@ impl Services {
             Some(asked) => self.recovery(cx, project, wanted, asked).await?,
             None => self.plan(cx, project, wanted).await?,
         };
-        self.refuse_long_titles(&start)?;
+        self.refuse_titles(&start)?;
         for unit in start.units.values() {
             let (repo, target) = (&unit.desired_state, &start.environments.production);
             with_retry(&*self.clock, || Box::pin(self.require_promotion(cx, repo, target))).await?;
@@ -88,21 +88,27 @@ impl Services {
     }
 
     /// A title that the Git host does not take is told before anything is made, and not when a pull request is opened.
-    fn refuse_long_titles(&self, start: &Start) -> Result<()> {
-        let Some(limit) = self.scm.capabilities().title_max_chars else { return Ok(()) };
-        let request = &start.request.title;
+    fn refuse_titles(&self, start: &Start) -> Result<()> {
+        let (offered, request) = (self.scm.capabilities(), &start.request.title);
+        let invalid = |why: String| Error::new(ErrorKind::Invalid, OPERATION).on(request).because(why);
         let Environments { preflight, production, .. } = &start.environments;
         let roles =
             [(Role::Source, preflight), (Role::Recovery, preflight), (Role::Production, production), (Role::Restore, production)];
         let titles = start.units.keys().flat_map(|unit| roles.map(|(role, target)| title(request, unit, role, target)));
-        let longest = titles.map(|title| title.chars().count()).max().unwrap_or(0);
-        if longest <= limit {
-            return Ok(());
+        let mut longest = 0;
+        for title in titles {
+            longest = title.chars().count().max(longest);
+            if let Some(mark) = offered.draft_mark(&title) {
+                let why = format!(
+                    "the title of one of its pull requests would begin with `{mark}`, by which the Git host knows drafts"
+                );
+                return Err(invalid(why).advise("let it begin in another way"));
+            }
         }
-        let error = Error::new(ErrorKind::Invalid, OPERATION).on(request);
+        let Some(limit) = offered.title_max_chars.filter(|limit| longest > *limit) else { return Ok(()) };
         let why =
             format!("the title of one of its pull requests would have {longest} characters, and the Git host takes {limit}");
-        Err(error.because(why).advise(format!("shorten it by {}", longest - limit)))
+        Err(invalid(why).advise(format!("shorten it by {}", longest.saturating_sub(limit))))
     }
 }
 

@@ -11,6 +11,7 @@ use pathops_coordinator::ControlPlane;
 use pathops_coordinator::change_set::{End, State};
 use pathops_core::adapter::{Clock as _, Journal as _, RunFilter};
 use pathops_core::memory::{Fault, Faults, Interrupt, MemoryJournal, When};
+use pathops_core::project::FeatureRequest;
 use pathops_core::{ChangeSetId, IdempotencyKey, Principal, Result};
 
 use crate::world::{World, cx, feature_of, wait};
@@ -148,4 +149,16 @@ fn a_title_that_the_host_does_not_take_is_told_before_anything_is_made() {
     let told = ended.unwrap_err().to_string();
     assert!(told.contains("would have 52 characters, and the Git host takes 51; shorten it by 1"), "{told}");
     assert_eq!(runs, 0);
+}
+
+#[test]
+fn a_title_that_the_host_takes_for_a_drafts_is_told_before_anything_is_made() {
+    let mut world = World::new(MemoryJournal::new());
+    let mut capabilities = world.forge.scm(Principal::System).capabilities();
+    capabilities.draft_marks = &["draft:"];
+    world.forge = world.forge.clone().with_capabilities(capabilities);
+    let request = FeatureRequest { title: "DRAFT: it".to_owned(), ..feature_of(&["orders"], "better", None) };
+    let told = world.carry_out(request, "k").unwrap_err().to_string();
+    assert!(told.contains("would begin with `draft:`, by which the Git host knows drafts"), "{told}");
+    assert_eq!(open_runs(&world), 0);
 }

@@ -1,9 +1,11 @@
 //! Drafts. To GitLab a draft is a merge request whose title begins in one of a few ways.
 
+use super::scm::capabilities;
+
 /// How it begins where it is made a draft here.
 const MARK: &str = "Draft: ";
 /// How it may begin, in any letter case.
-const MARKS: [&str; 3] = ["draft:", "[draft]", "(draft)"];
+pub(super) const MARKS: &[&str] = &["draft:", "[draft]", "(draft)"];
 
 /// The longest mark that is written here, in characters.
 pub(super) const MARK_CHARS: usize = MARK.len();
@@ -25,7 +27,7 @@ pub(super) fn is_of_draft(title: &str) -> bool {
 
 fn without(title: &str) -> Option<&str> {
     let title = title.trim_start();
-    let mark = MARKS.iter().find(|mark| title.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark)))?;
+    let mark = capabilities().draft_mark(title)?;
     let rest = title.get(mark.len()..)?.trim_start();
     Some(without(rest).unwrap_or(rest))
 }

@@ -15,7 +15,7 @@ use pathops_core::{
 
 use super::client::{Call, Client};
 use super::errors::short;
-use super::{branches, checks, commits, contents, merge, people, protection, pull_requests, reviews};
+use super::{branches, checks, commits, contents, draft, merge, people, protection, pull_requests, reviews};
 
 #[derive(Debug)]
 pub(super) struct GitLabScm(pub(super) Arc<Client>);
@@ -44,6 +44,7 @@ pub(super) fn capabilities() -> ScmCapabilities {
     capabilities.assignees = true;
     capabilities.code_owners = true;
     capabilities.title_max_chars = Some(pull_requests::TITLE_MAX_CHARS);
+    capabilities.draft_marks = draft::MARKS;
     capabilities
 }
 

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     (offers.branch_protection, offers.reviewers, offers.title_max_chars) = (true, true, Some(255));
     (offers.drafts, offers.labels, offers.assignees) = (true, true, true);
     offers.code_owners = true;
+    offers.draft_marks = &["draft:", "[draft]", "(draft)"];
     let mut trials = scm::trials(Arc::new(Shops), offers);
     trials.extend(merge::trials(Arc::new(Shops)));
     trials.extend(faults::trials());

@@ -33,8 +33,31 @@ pub struct ScmCapabilities {
     pub assignees: bool,
     /// It says who owns files ([`Scm::code_owners`]).
     pub code_owners: bool,
-    /// Longest title of a pull request, in Unicode scalar values. A longer one is refused as `Invalid`.
+    /// Longest title of a pull request, in Unicode scalar values. A longer one is refused as `Invalid`. That of a draft may be shorter, by
+    /// the mark that the host knows it by.
     pub title_max_chars: Option<usize>,
+    /// How titles begin by which the host knows drafts, in lower case. A title that begins so, in any letter case, is refused as `Invalid`.
+    pub draft_marks: &'static [&'static str],
+}
+
+impl ScmCapabilities {
+    /// By which mark the host would take a pull request with this title for a draft.
+    ///
+    /// ```
+    /// use pathops_core::adapter::ScmCapabilities;
+    ///
+    /// let mut offered = ScmCapabilities::default();
+    /// assert_eq!(offered.draft_mark("Draft: the law"), None, "this host has no such marks");
+    /// offered.draft_marks = &["draft:"];
+    /// assert_eq!(offered.draft_mark("Draft: the law"), Some("draft:"));
+    /// assert_eq!(offered.draft_mark("Drafty"), None);
+    /// ```
+    #[must_use]
+    pub fn draft_mark(&self, title: &str) -> Option<&'static str> {
+        let title = title.trim_start();
+        let begins = |mark: &&str| title.get(..mark.len()).is_some_and(|start| start.eq_ignore_ascii_case(mark));
+        self.draft_marks.iter().copied().find(begins)
+    }
 }
 
 /// A commit, read.

@@ -65,6 +65,7 @@ impl MemoryForge {
         assignees: true,
         code_owners: true,
         title_max_chars: Some(256),
+        draft_marks: &[],
     };
 
     /// A host without repositories. Its reviews, merges and first commits bear the time of `clock`.

@@ -37,7 +37,14 @@ pub(super) fn cases(declared: ScmCapabilities) -> Vec<Case<ScmWorld>> {
     });
     if let Some(max) = declared.title_max_chars {
         all.push(Case::new("scm", "a_title_may_be_as_long_as_declared", move |w| longest_title(w, max)));
-        all.push(Case::new("scm", "a_longer_title_than_declared_is_invalid", move |w| longer_title(w, max)));
+        all.push(Case::new("scm", "a_longer_title_than_declared_is_invalid", move |w| {
+            refused_title(w, "x".repeat(max.saturating_add(1)), "the title is longer than declared")
+        }));
+    }
+    if let Some(mark) = declared.draft_marks.first() {
+        all.push(Case::new("scm", "a_title_that_begins_as_a_drafts_is_invalid", move |w| {
+            refused_title(w, format!("{} it", mark.to_uppercase()), "the title begins as that of a draft")
+        }));
     }
     all
 }
@@ -183,12 +190,11 @@ async fn longest_title(w: ScmWorld, max: usize) -> Outcome {
     w.scm.update_pull_request(&cx("update"), &w.repo, opened.number, &update).await.works()
 }
 
-async fn longer_title(w: ScmWorld, max: usize) -> Outcome {
-    let (topic, when) = (w.branch("topic").await?, "the title is longer than declared");
+async fn refused_title(w: ScmWorld, title: String, when: &str) -> Outcome {
+    let topic = w.branch("topic").await?;
     w.push(&topic, "src/b.txt", "b").await?;
-    let title = "x".repeat(max.saturating_add(1));
     let new = NewPullRequest { title: title.clone(), ..new_pull(&topic, "main")? };
-    w.scm.open_pull_request(&cx("too long"), &w.repo, &new).await.fails(ErrorKind::Invalid, when)?;
+    w.scm.open_pull_request(&cx("refused"), &w.repo, &new).await.fails(ErrorKind::Invalid, when)?;
     let left = w.scm.pull_requests_from(&cx("read"), &w.repo, &topic).await.works()?;
     ensure!(left.is_empty(), "a refused pull request was opened");
     let opened = w.open(&topic).await?;

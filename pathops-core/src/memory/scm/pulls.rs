@@ -137,6 +137,9 @@ pub(super) fn refuse_beyond(
     if let Some(lack) = lack {
         return Err(Error::unsupported(operation).because(lack));
     }
+    if let Some(mark) = title.and_then(|title| offered.draft_mark(title)) {
+        return Err(Error::new(ErrorKind::Invalid, operation).because(format!("a title that begins with `{mark}` is a draft's")));
+    }
     let chars = title.map_or(0, |title| title.chars().count());
     match offered.title_max_chars {
         Some(max) if chars > max => {
