@@ -48,8 +48,9 @@ pub enum Finding {
         /// How many approvals it asks for.
         asked: u32,
     },
-    /// A branch of production is merged into by a queue, which asks for the status of PathOps on a commit that the queue makes.
-    /// People approved none of those, and no decision is about them: nothing gets through.
+    /// A branch that is to require a status of PathOps, of production or with the policy, is merged into by a queue, which asks for that
+    /// status on a commit that the queue makes. People approved none of those, and no decision is about them: nothing gets through. Only a
+    /// queue that the Git host tells of beforehand is found ([`BranchProtection::merge_queue`]).
     Queued {
         /// The repository.
         repo: RepoId,
@@ -187,7 +188,7 @@ fn compare(repo: &RepoId, branch: &BranchName, needed: &Needed, rules: &BranchPr
     if let Some(policy) = needed.approvals.filter(|policy| asked > *policy) {
         found.push(Finding::MoreApprovals { repo: repo(), branch: branch(), asked, policy });
     }
-    if rules.merge_queue && needed.approvals.is_some() {
+    if rules.merge_queue && needed.status.is_some() {
         found.push(Finding::Queued { repo: repo(), branch: branch() });
     }
     if needed.merges && asked > 0 {

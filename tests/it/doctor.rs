@@ -48,16 +48,17 @@ fn a_branch_that_binds_less_or_more_than_the_policy_is_told() {
 
 /// PathOps vouches for heads that people approved, and a queue merges commits of its own.
 #[test]
-fn a_merge_queue_of_production_is_told() {
+fn a_merge_queue_before_a_status_of_pathops_is_told() {
     let world = World::new(MemoryJournal::new());
-    let before = found(&world);
-    for name in ["preflight", "production"] {
-        let rules = BranchProtection { merge_queue: true, ..rules(&[PROMOTION_CONTEXT], 0) };
-        world.forge.protect(&repo("shop/orders-gitops"), &branch(name), rules).unwrap();
+    let queued = [("shop/orders-gitops", "production"), ("shop/meta", "main"), ("shop/orders-gitops", "preflight")];
+    for (name, of) in queued {
+        let rules = BranchProtection { merge_queue: true, ..rules(&[PROMOTION_CONTEXT, "pathops/policy"], 0) };
+        world.forge.protect(&repo(name), &branch(of), rules).unwrap();
     }
-    let told: Vec<Finding> = found(&world).into_iter().filter(|it| !before.contains(it)).collect();
-    let [queued @ Finding::Queued { branch, .. }] = told.as_slice() else { panic!("{told:?}") };
-    assert!(branch.as_str() == "production" && !queued.is_grave() && queued.to_string().contains("merge queue"), "{queued}");
+    let told = found(&world);
+    let finding = |(name, of)| Finding::Queued { repo: repo(name), branch: branch(of) };
+    assert_eq!(told, [finding(queued[1]), finding(queued[0])], "preflight waits for no status");
+    assert!(told.iter().all(|it| !it.is_grave() && it.to_string().contains("merge queue")), "{told:?}");
 }
 
 /// What cannot be read of one branch keeps nobody from hearing of the others.
