@@ -66,7 +66,9 @@
 //!
 //! What waits in a merge queue is open. Merged by the queue, it is read as merged by who put it there. A queue asks the checks that
 //! its branch requires of a commit of its own, which no approval was for, and no decision: PathOps posts no success of
-//! `pathops/promotion` on it, so a production branch that requires that status has no queue, or nothing gets through it.
+//! `pathops/promotion` on it, so a production branch that requires that status has no queue, or nothing gets through it. A queue that a
+//! ruleset asks for is seen beforehand ([`BranchProtection::merge_queue`](pathops_core::adapter::BranchProtection::merge_queue)); of one
+//! that the older protection of a branch has, GitHub's REST API tells nobody before something is merged.
 //!
 //! A pull request from a fork is read like any other. It is not among those of a branch.
 

@@ -262,7 +262,8 @@ pub struct BranchProtection {
     pub required_checks: Vec<StatusContext>,
     /// How many people other than the author must have approved the head commit.
     pub required_approvals: u32,
-    /// Whether it is merged into by a queue that asks the required checks of commits of its own making, too.
+    /// Whether it is merged into by a queue that asks the required checks of commits of its own making, too, as far as the host tells.
+    /// GitHub tells of queues that rulesets ask for, and not of one that the older protection of a branch has.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub merge_queue: bool,
 }
