@@ -45,6 +45,11 @@ struct Team {
     slug: String,
 }
 
+/// Teams by the names that GitHub gives them, which are in lower case and mean the same in any other.
+pub(super) fn slugs(teams: &BTreeSet<TeamName>) -> BTreeSet<TeamName> {
+    teams.iter().filter_map(|team| team.as_str().to_ascii_lowercase().parse().ok()).collect()
+}
+
 /// Who is to be asked for a review besides those who are, or no more.
 pub(super) struct Request {
     pub(super) method: Method,
@@ -89,10 +94,11 @@ impl Borne {
         Ok(())
     }
 
-    /// Adds those labels that are missing; GitHub makes the ones that the repository does not have yet. Whether there were any.
+    /// Adds those labels that are missing, in any letter case; GitHub makes the ones that the repository does not have yet. Whether there
+    /// were any.
     pub(super) async fn label(&mut self, call: &Call<'_>, number: PullRequestNumber, wanted: &BTreeSet<Label>) -> Result<bool> {
-        let there = self.meta().labels;
-        let missing: Vec<_> = wanted.difference(&there).collect();
+        let there: BTreeSet<String> = self.labels.iter().map(|label| label.name.to_lowercase()).collect();
+        let missing: Vec<_> = wanted.iter().filter(|label| !there.contains(&label.as_str().to_lowercase())).collect();
         if missing.is_empty() {
             return Ok(false);
         }

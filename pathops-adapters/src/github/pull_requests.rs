@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::client::{Call, Write, escaped};
 use super::errors::Words;
-use super::meta::{Borne, Request, set_draft};
+use super::meta::{Borne, Request, set_draft, slugs};
 use super::people::Account;
 use super::queue;
 use crate::rest::mark::Mark;
@@ -213,7 +213,7 @@ async fn settled(call: &Call<'_>, mut earlier: Found, new: &NewPullRequest) -> R
 /// Sets what a pull request that is open does not bear yet.
 async fn bear(call: &Call<'_>, found: &mut Found, new: &NewPullRequest, ask: bool) -> Result<()> {
     let PullRequestMeta { labels, assignees, teams, .. } = &new.meta;
-    let request = Request { method: Method::POST, people: new.reviewers.clone(), teams: teams.iter().cloned().collect() };
+    let request = Request { method: Method::POST, people: new.reviewers.clone(), teams: slugs(teams).into_iter().collect() };
     if ask && !request.is_empty() {
         found.borne.ask(call, found.number, &request).await?;
     }
@@ -274,7 +274,7 @@ fn requests(now: &Borne, update: &PullRequestUpdate) -> Vec<Request> {
         [wanted.difference(&now).cloned().collect(), now.difference(&wanted).cloned().collect()]
     }
     let [more_people, fewer_people] = differ(now.reviewers(), update.reviewers.clone().map(|all| all.into_iter().collect()));
-    let [more_teams, fewer_teams] = differ(now.meta().teams, update.teams.clone());
+    let [more_teams, fewer_teams] = differ(now.meta().teams, update.teams.as_ref().map(slugs));
     let more = Request { method: Method::POST, people: more_people, teams: more_teams };
     let fewer = Request { method: Method::DELETE, people: fewer_people, teams: fewer_teams };
     [more, fewer].into_iter().filter(|request| !request.is_empty()).collect()

@@ -14,7 +14,7 @@ use crate::op::OpContext;
 pub struct Owners {
     /// People. Where a host writes a group as it writes a person, a group may be among them.
     pub people: BTreeSet<PersonId>,
-    /// Teams of the owner of the repository.
+    /// Teams of the owner of the repository, in lower case.
     pub teams: BTreeSet<TeamName>,
     /// Whom the file names in another way, as it does: by an address, or a group from elsewhere.
     pub others: BTreeSet<String>,
@@ -33,7 +33,7 @@ impl Owners {
             let account = name.strip_prefix('@').filter(|account| !account.contains('/')).and_then(&person);
             let team = name.strip_prefix('@').and_then(|name| name.split_once('/'));
             let team = team.filter(|(of, _)| group.is_some_and(|group| group.eq_ignore_ascii_case(of)));
-            match (account, team.and_then(|(_, team)| team.parse().ok())) {
+            match (account, team.and_then(|(_, team)| team.to_ascii_lowercase().parse().ok())) {
                 (Some(person), _) => drop(owners.people.insert(person)),
                 (None, Some(team)) => drop(owners.teams.insert(team)),
                 (None, None) => drop(owners.others.insert(name.to_owned())),
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn each_is_who_the_host_takes_them_for() {
-        let names = ["@Alice", "@shop/platform", "@Shop/security", "@other/team", "@@developers", "bob@example.com"];
+        let names = ["@Alice", "@shop/platform", "@Shop/Security", "@other/team", "@@developers", "bob@example.com"];
         let person = |name: &str| name.to_lowercase().parse().ok();
         let owners = Owners::named(names, Some("shop"), person);
         assert_eq!(owners.people, ["alice".parse().unwrap()].into());

@@ -20,6 +20,7 @@ pub(super) fn trials() -> Vec<Trial> {
         what_was_lost_is_set_when_it_is_opened_again,
         who_may_not_be_assigned_is_left_out_and_the_answer_says_so,
         a_repository_without_drafts_says_so,
+        letter_case_makes_no_other_team_and_no_other_label,
         an_update_that_is_cut_off_has_an_unknown_effect,
         what_a_merge_queue_merged_was_merged_by_who_put_it_there,
         what_a_merge_queue_took_out_is_not_put_back,
@@ -68,6 +69,21 @@ async fn a_repository_without_drafts_says_so(shop: Arc<Shop>) {
     let error = shop.scm.open_pull_request(&cx("open"), &shop.repo, &new).await.unwrap_err();
     is(&error, ErrorKind::Unsupported, Effect::None);
     assert!(shop.fake.state().repo(REPO).pulls.is_empty());
+}
+
+async fn letter_case_makes_no_other_team_and_no_other_label(shop: Arc<Shop>) {
+    let teams = PullRequestMeta { teams: ["Platform".parse().unwrap()].into(), ..PullRequestMeta::default() };
+    let new = NewPullRequest { meta: teams, ..shop.proposed("topic").await };
+    let opened = shop.scm.open_pull_request(&cx("open"), &shop.repo, &new).await.unwrap();
+    assert_eq!(opened.meta.teams, ["platform".parse().unwrap()].into());
+    shop.fake.state().repo(REPO).pulls.get_mut(&opened.number.0).unwrap().labels = vec!["PathOps".to_owned()];
+    shop.fake.taken();
+    let teams = Some(["PLATFORM".parse().unwrap()].into());
+    let update = PullRequestUpdate { teams, labels: meta().labels, ..PullRequestUpdate::default() };
+    shop.scm.update_pull_request(&cx("update"), &shop.repo, opened.number, &update).await.unwrap();
+    let calls = shop.fake.taken();
+    assert!(calls.iter().all(|call| call.starts_with("GET")), "{calls:?}");
+    assert_eq!(shop.read(&opened).await.meta.teams, opened.meta.teams, "it is still asked");
 }
 
 async fn an_update_that_is_cut_off_has_an_unknown_effect(shop: Arc<Shop>) {

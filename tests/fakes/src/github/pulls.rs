@@ -184,7 +184,9 @@ fn update(at: &mut At<'_>, number: &str) -> Answered {
 
 fn ask(at: &mut At<'_>, method: &str, number: &str) -> Answered {
     let people: Vec<String> = serde_json::from_value(at.asked.body["reviewers"].clone()).unwrap();
-    let teams: Vec<String> = serde_json::from_value(at.asked.body["team_reviewers"].clone()).unwrap_or_default();
+    let mut teams: Vec<String> = serde_json::from_value(at.asked.body["team_reviewers"].clone()).unwrap_or_default();
+    // A team is the same in any letter case.
+    teams.iter_mut().for_each(|team| team.make_ascii_lowercase());
     let pull = at.hosted.pull(number)?;
     if people.contains(&pull.by) {
         return Err(Reply::refused(422, "Review cannot be requested from pull request author."));
