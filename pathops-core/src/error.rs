@@ -172,8 +172,9 @@ impl Error {
         self
     }
 
-    /// Which other machine or service it failed at, as its host name. What fails there for a while is tried again out of one budget,
-    /// whoever asks; an adapter that calls over a network says it.
+    /// Which other machine or service it failed at: its host, with the port where that is not the usual one, and without a user, as
+    /// `git.example.com` or `git.example.com:8443`; where it has no such address, what else tells it apart. What fails there for a while is
+    /// tried again out of one budget, whoever asks; an adapter that calls over a network says it.
     #[must_use]
     pub fn with_remote(mut self, remote: impl fmt::Display) -> Self {
         self.inner.remote = Some(remote.to_string());

@@ -82,7 +82,7 @@ pub(super) struct Client {
     projects: Projects,
     pub(super) clock: Arc<dyn Clock>,
     /// The server of its API, with the port.
-    host: Option<String>,
+    host: String,
     people: OnceCell<People>,
     pub(super) objects: Objects,
     /// Where branches were left, and when; nothing where that is not known any more.
@@ -107,18 +107,14 @@ impl Client {
         };
         let wire = Arc::new(Octo { rest: at(api)?, graph: at(api.strip_suffix("/v3").unwrap_or(api))? });
         let rest = Arc::new(Rest::new(wire, super::errors::meter, clock.clone()));
-        let host = api.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string));
+        let host = api.parse::<Uri>().ok().and_then(|uri| uri.authority().map(ToString::to_string)).unwrap_or_default();
         let (heads, comments) = (Recent::new(REMEMBERED), Recent::new(REMEMBERED));
         Ok(Self { rest, auth, web, projects, clock, host, people: OnceCell::new(), objects: Objects::default(), heads, comments })
     }
 
     /// A call about a repository.
     pub(super) fn about<'a>(&'a self, repo: &'a RepoId, operation: &'static str, subject: impl fmt::Display) -> Call<'a> {
-        Call {
-            client: self,
-            repo,
-            attempt: Attempt::new(self.host.as_deref().and_then(|it| it.rsplit('@').next()), operation, subject),
-        }
+        Call { client: self, repo, attempt: Attempt::new(operation, subject) }
     }
 }
 
@@ -154,8 +150,12 @@ impl Call<'_> {
         format!("{} {what}", self.repo)
     }
 
-    /// Waits no longer than the caller wants.
+    /// Does all of it, for no longer than the caller wants. What fails says at which server.
     pub(super) async fn within<T>(&self, cx: &OpContext, effect: Effect, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.in_time(cx, effect, work).await.map_err(|error| error.with_remote(&self.client.host))
+    }
+
+    async fn in_time<T>(&self, cx: &OpContext, effect: Effect, work: impl Future<Output = Result<T>>) -> Result<T> {
         let Some(timeout) = cx.timeout() else { return work.await };
         let (work, over) = (std::pin::pin!(work), self.client.clock.sleep(timeout));
         match select(work, over).await {
@@ -262,7 +262,7 @@ impl Call<'_> {
     fn local(&self, uri: &Uri) -> Result<String> {
         let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         match uri.authority() {
-            Some(host) if Some(host.as_str()) != self.client.host.as_deref() => {
+            Some(host) if host.as_str() != self.client.host => {
                 Err(self.attempt.strange(format_args!("it leads to another server, `{}`", host.host())))
             }
             _ => Ok(path.to_owned()),

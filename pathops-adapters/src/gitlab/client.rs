@@ -105,7 +105,7 @@ impl Client {
 
     /// A call about a project.
     pub(super) fn about<'a>(&'a self, repo: &'a RepoId, operation: &'static str, subject: impl fmt::Display) -> Call<'a> {
-        Call { client: self, repo, attempt: Attempt::new(self.api.host_str(), operation, subject) }
+        Call { client: self, repo, attempt: Attempt::new(operation, subject) }
     }
 
     /// An address that GitLab gave, where it is on this server. The credential goes to no other.
@@ -157,8 +157,12 @@ impl Call<'_> {
         self.repo.as_str()
     }
 
-    /// Waits no longer than the caller wants.
+    /// Does all of it, for no longer than the caller wants. What fails says at which server.
     pub(super) async fn within<T>(&self, cx: &OpContext, effect: Effect, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.in_time(cx, effect, work).await.map_err(|error| error.with_remote(self.client.api.authority()))
+    }
+
+    async fn in_time<T>(&self, cx: &OpContext, effect: Effect, work: impl Future<Output = Result<T>>) -> Result<T> {
         let Some(timeout) = cx.timeout() else { return work.await };
         let (work, over) = (std::pin::pin!(work), self.client.clock.sleep(timeout));
         match select(work, over).await {

@@ -17,24 +17,18 @@ const WORDS: usize = 300;
 /// An operation and what it is about.
 #[derive(Clone, Debug)]
 pub(super) struct Attempt {
-    /// The server.
-    remote: Option<String>,
     operation: &'static str,
     subject: String,
 }
 
 impl Attempt {
     /// `operation` completes "failed to …".
-    pub(super) fn new(remote: Option<&str>, operation: &'static str, subject: impl Display) -> Self {
-        Self { remote: remote.map(ToOwned::to_owned), operation, subject: subject.to_string() }
+    pub(super) fn new(operation: &'static str, subject: impl Display) -> Self {
+        Self { operation, subject: subject.to_string() }
     }
 
     pub(super) fn error(&self, kind: ErrorKind, reason: impl Display) -> Error {
-        let error = Error::new(kind, self.operation).on(&self.subject).because(reason);
-        match &self.remote {
-            Some(remote) => error.with_remote(remote),
-            None => error,
-        }
+        Error::new(kind, self.operation).on(&self.subject).because(reason)
     }
 
     /// An answer that GitLab's documentation does not allow.
