@@ -4,6 +4,7 @@
 mod budget;
 mod cache;
 pub(crate) mod changes;
+pub(crate) mod comment;
 mod flight;
 pub(crate) mod mark;
 pub(crate) mod objects;

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use octocrab::Octocrab;
 use pathops_core::adapter::Clock;
-use pathops_core::{CommitId, Digest, Effect, Error, ErrorKind, OpContext, RepoId, Result, UnixMillis};
+use pathops_core::{CommitId, Effect, Error, ErrorKind, OpContext, RepoId, Result, UnixMillis};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,6 +22,7 @@ use super::errors::{Attempt, was_sent};
 use super::graphql::too_many;
 use super::objects::Objects;
 use super::people::People;
+use crate::rest::comment::Comments;
 use crate::rest::projects::Projects;
 use crate::rest::recent::Recent;
 use crate::rest::{Answer, Caller, Freshness, Rest, Trouble, Wire};
@@ -87,8 +88,8 @@ pub(super) struct Client {
     pub(super) objects: Objects,
     /// Where branches were left, and when; nothing where that is not known any more.
     pub(super) heads: Recent<Option<(CommitId, UnixMillis)>>,
-    /// The comments that are edited in place: their numbers, and what they say.
-    pub(super) comments: Recent<(u64, Digest)>,
+    /// Those that are edited in place.
+    pub(super) comments: Comments,
 }
 
 impl Client {

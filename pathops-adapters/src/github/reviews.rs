@@ -1,13 +1,15 @@
 //! What people say on a pull request: reviews, and comments on the whole of it.
 
+use async_trait::async_trait;
 use http::Method;
 use pathops_core::adapter::{Comment, Review, ReviewState};
-use pathops_core::{CommitId, Digest, ErrorKind, PullRequestNumber, Result};
+use pathops_core::{CommitId, Error, ErrorKind, PullRequestNumber, Result};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::client::{Call, Write};
 use super::people::Account;
+use crate::rest::comment::{self, Place};
 
 /// What stands for the commit of a review that GitHub does not tell: it is no commit's id, so no approval counts by it.
 const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
@@ -88,43 +90,36 @@ pub(super) async fn comments(call: &Call<'_>, number: PullRequestNumber) -> Resu
 }
 
 pub(super) async fn put_comment(call: &Call<'_>, number: PullRequestNumber, marker: &str, text: &str) -> Result<u64> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_/:.".contains(c);
-    if marker.is_empty() || !marker.chars().all(allowed) {
-        return Err(call.error(ErrorKind::Invalid, "a marker has letters, digits, `-`, `_`, `/`, `:` and `.`"));
-    }
-    let first = format!("<!-- pathops:{marker} -->");
-    let body = format!("{first}\n{text}");
-    let place = call.named(format_args!("{number} {marker}"));
-    let says = Digest::of(body.as_bytes());
-    // What it said last is read back: somebody may have changed it since.
-    if let Some((id, _)) = call.client.comments.get(&place).filter(|(_, said)| *said != says) {
-        match edit(call, id, &body).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => {} // Somebody deleted it.
-            Err(error) => return Err(error),
-            Ok(id) => {
-                call.client.comments.put(place, 1, (id, says));
-                return Ok(id);
-            }
-        }
-    }
-    let (found, people) = (found(call, number).await?, call.people().await?);
-    // Whoever edits a comment on the web pages turns the ends of its lines into `\r\n`, which is an end for `lines` too.
-    let begins = |comment: &FoundComment| comment.body.as_ref().and_then(|body| body.lines().next()) == Some(first.as_str());
-    let mine = found.into_iter().find(|comment| people.is_me(comment.user.as_ref()) && begins(comment));
-    let id = match mine {
-        Some(comment) if comment.body.as_deref() == Some(&body) => comment.id,
-        Some(comment) => edit(call, comment.id, &body).await?,
-        None => {
-            let path = call.path(&format!("/issues/{}/comments", number.0));
-            call.send::<FoundComment>(Write::Seen, Method::POST, &path, &json!({ "body": body })).await?.id
-        }
-    };
-    call.client.comments.put(place, 1, (id, says));
-    Ok(id)
+    comment::put(&call.client.comments, &On { call, number }, &call.named(number), marker, text).await
 }
 
-async fn edit(call: &Call<'_>, id: u64, body: &str) -> Result<u64> {
-    let path = call.path(&format!("/issues/comments/{id}"));
-    let edited: FoundComment = call.send(Write::Seen, Method::PATCH, &path, &json!({ "body": body })).await?;
-    Ok(edited.id)
+/// The comments on one pull request.
+struct On<'a, 'c> {
+    call: &'a Call<'c>,
+    number: PullRequestNumber,
+}
+
+#[async_trait]
+impl Place for On<'_, '_> {
+    fn invalid(&self, why: &'static str) -> Error {
+        self.call.error(ErrorKind::Invalid, why)
+    }
+
+    async fn mine(&self) -> Result<Vec<(u64, String)>> {
+        let (found, people) = (found(self.call, self.number).await?, self.call.people().await?);
+        let mine = found.into_iter().filter(|comment| people.is_me(comment.user.as_ref()));
+        Ok(mine.map(|comment| (comment.id, comment.body.unwrap_or_default())).collect())
+    }
+
+    async fn create(&self, text: &str) -> Result<u64> {
+        let path = self.call.path(&format!("/issues/{}/comments", self.number.0));
+        let made: FoundComment = self.call.send(Write::Seen, Method::POST, &path, &json!({ "body": text })).await?;
+        Ok(made.id)
+    }
+
+    async fn edit(&self, id: u64, text: &str) -> Result<u64> {
+        let path = self.call.path(&format!("/issues/comments/{id}"));
+        let edited: FoundComment = self.call.send(Write::Seen, Method::PATCH, &path, &json!({ "body": text })).await?;
+        Ok(edited.id)
+    }
 }

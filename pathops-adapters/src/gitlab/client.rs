@@ -11,7 +11,7 @@ use gitlab::api::Endpoint;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use pathops_core::adapter::Clock;
-use pathops_core::{Digest, Effect, Error, ErrorKind, OpContext, RepoId, Result};
+use pathops_core::{Effect, Error, ErrorKind, OpContext, RepoId, Result};
 use reqwest::Url;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -21,8 +21,8 @@ use super::GitLabConfig;
 use super::errors::Attempt;
 use super::pages::Next;
 use super::people::People;
+use crate::rest::comment::Comments;
 use crate::rest::projects::Projects;
-use crate::rest::recent::Recent;
 use crate::rest::{Answer, Caller, Freshness, Rest, Trouble, Wire};
 
 /// How long connecting may take, and how long nothing may come.
@@ -81,8 +81,8 @@ pub(super) struct Client {
     people: OnceCell<People>,
     /// How long a push takes to be on every open page.
     pub(super) settled: Duration,
-    /// The notes that are edited in place: their numbers, and what they say.
-    pub(super) comments: Recent<(u64, Digest)>,
+    /// The notes that are edited in place.
+    pub(super) comments: Comments,
 }
 
 impl Client {
@@ -100,7 +100,7 @@ impl Client {
         let net = net.build().map_err(|e| invalid().because("no client can be made for it").with_source(e))?;
         let rest = Arc::new(Rest::new(Arc::new(Net(net)), super::errors::meter, clock.clone()));
         let GitLabConfig { projects, settled, .. } = config;
-        Ok(Self { rest, token, web, api, projects, clock, people: OnceCell::new(), settled, comments: Recent::new(REMEMBERED) })
+        Ok(Self { rest, token, web, api, projects, clock, people: OnceCell::new(), settled, comments: Comments::new(REMEMBERED) })
     }
 
     /// A call about a project.

@@ -8,17 +8,19 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use gitlab::api::common::SortOrder;
 use gitlab::api::projects::merge_requests::approvals::MergeRequestApprovals;
 use gitlab::api::projects::merge_requests::notes::{CreateMergeRequestNote, EditMergeRequestNote, MergeRequestNotes};
 use pathops_core::adapter::{Comment, Review, ReviewState};
-use pathops_core::{CommitId, Digest, ErrorKind, PullRequestNumber, Result, UnixMillis};
+use pathops_core::{CommitId, Error, ErrorKind, PullRequestNumber, Result, UnixMillis};
 use serde::Deserialize;
 
 use super::client::Call;
 use super::people::Account;
 use super::words;
 use crate::rest::Freshness;
+use crate::rest::comment::{self, Place};
 
 /// What stands for a commit that nobody can tell: it is no commit's id, so no approval counts by it.
 const NO_COMMIT: &str = "0000000000000000000000000000000000000000";
@@ -136,48 +138,45 @@ pub(super) async fn comments(call: &Call<'_>, number: PullRequestNumber) -> Resu
 }
 
 pub(super) async fn put_comment(call: &Call<'_>, number: PullRequestNumber, marker: &str, text: &str) -> Result<u64> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_/:.".contains(c);
-    if marker.is_empty() || !marker.chars().all(allowed) {
-        return Err(call.error(ErrorKind::Invalid, "a marker has letters, digits, `-`, `_`, `/`, `:` and `.`"));
-    }
-    let first = format!("<!-- pathops:{marker} -->");
-    // Without what GitLab cuts off at its end, or it would not be the same when it is read back.
-    let body = words::written(&format!("{first}\n{text}")).trim_end().to_owned();
-    let place = format!("{} {number} {marker}", call.repo);
-    let says = Digest::of(body.as_bytes());
-    // What it said last is read back: somebody may have changed it since.
-    if let Some((id, _)) = call.client.comments.get(&place).filter(|(_, said)| *said != says) {
-        match edit(call, number, id, &body).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => {} // Somebody deleted it.
-            Err(error) => return Err(error),
-            Ok(id) => {
-                call.client.comments.put(place, 1, (id, says));
-                return Ok(id);
-            }
-        }
-    }
-    let (found, people) = (notes(call, number).await?, call.people().await?);
-    // Whoever edits a note on the web pages may turn the ends of its lines into `\r\n`, which is an end for `lines` too.
-    let begins = |note: &Note| !note.system && note.body.lines().next() == Some(first.as_str());
-    let mine = found.into_iter().find(|note| people.is_me(note.author.as_ref()) && begins(note));
-    let id = match mine {
-        Some(note) if note.body == body => note.id,
-        Some(note) => edit(call, number, note.id, &body).await?,
-        None => {
-            let mut described = CreateMergeRequestNote::builder();
-            described.project(call.project()).merge_request(number.0).body(body);
-            call.send::<Note>(call.ask(described.build())?).await?.id
-        }
-    };
-    call.client.comments.put(place, 1, (id, says));
-    Ok(id)
+    comment::put(&call.client.comments, &On { call, number }, &format!("{} {number}", call.repo), marker, text).await
 }
 
-async fn edit(call: &Call<'_>, number: PullRequestNumber, id: u64, body: &str) -> Result<u64> {
-    let mut described = EditMergeRequestNote::builder();
-    described.project(call.project()).merge_request(number.0).note(id).body(body);
-    let edited: Note = call.send(call.ask(described.build())?).await?;
-    Ok(edited.id)
+/// The notes on one merge request.
+struct On<'a, 'c> {
+    call: &'a Call<'c>,
+    number: PullRequestNumber,
+}
+
+#[async_trait]
+impl Place for On<'_, '_> {
+    fn invalid(&self, why: &'static str) -> Error {
+        self.call.error(ErrorKind::Invalid, why)
+    }
+
+    /// Without what GitLab cuts off at its end.
+    fn written(&self, text: String) -> String {
+        words::written(&text).trim_end().to_owned()
+    }
+
+    async fn mine(&self) -> Result<Vec<(u64, String)>> {
+        let (found, people) = (notes(self.call, self.number).await?, self.call.people().await?);
+        let mine = found.into_iter().filter(|note| !note.system && people.is_me(note.author.as_ref()));
+        Ok(mine.map(|note| (note.id, note.body)).collect())
+    }
+
+    async fn create(&self, text: &str) -> Result<u64> {
+        let mut described = CreateMergeRequestNote::builder();
+        described.project(self.call.project()).merge_request(self.number.0).body(text);
+        let made: Note = self.call.send(self.call.ask(described.build())?).await?;
+        Ok(made.id)
+    }
+
+    async fn edit(&self, id: u64, text: &str) -> Result<u64> {
+        let mut described = EditMergeRequestNote::builder();
+        described.project(self.call.project()).merge_request(self.number.0).note(id).body(text);
+        let edited: Note = self.call.send(self.call.ask(described.build())?).await?;
+        Ok(edited.id)
+    }
 }
 
 #[cfg(test)]
