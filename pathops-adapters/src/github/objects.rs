@@ -1,7 +1,6 @@
 //! Objects of Git that are known. Each is named by the digest of what it holds, so it is asked for once, and one that was made here
 //! not at all: what it is called is computed, and held against what GitHub calls it.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -65,8 +64,12 @@ impl Call<'_> {
         self.client.objects.files.get(&self.named(id))
     }
 
-    /// Keeps the tree that GitHub made of changes to another, and the files in them, where it is the one that Git makes of them.
+    /// Keeps the tree that GitHub made of changes to another, and the files in them, where it is the one that Git makes of them. Of a tree
+    /// for which there is no room, it keeps nothing.
     pub(super) fn keep_made(&self, there: &BTreeMap<String, Entry>, changes: &Changes<'_>, made: &TreeId) {
+        if there.len() >= ENTRIES {
+            return;
+        }
         let Some(listing) = changed(there, changes, made) else { return };
         for file in changes.values().flatten() {
             let (id, size) = (object_id("blob", &file.bytes, made.as_str()), file.bytes.len().saturating_add(1));
@@ -76,25 +79,28 @@ impl Call<'_> {
     }
 }
 
-/// What is listed after changes; `None` where that is not the tree that was made.
+/// What is listed after changes; `None` where that is not the tree that was made. Only the folders above them get other names.
 fn changed(there: &BTreeMap<String, Entry>, changes: &Changes<'_>, made: &TreeId) -> Option<BTreeMap<String, Entry>> {
-    let files = there.iter().filter(|(_, entry)| !entry.is_folder());
-    let mut all: BTreeMap<String, Entry> = files.map(|(path, entry)| (path.clone(), entry.clone())).collect();
+    let mut all = there.clone();
     for (path, file) in changes {
         match file {
             Some(file) => all.insert(path.to_string(), Entry::file(path.as_str(), file, made)),
             None => all.remove(path.as_str()),
         };
     }
-    let above = |path: &str| -> Vec<String> {
-        path.match_indices('/').filter_map(|(end, _)| path.get(..end)).map(str::to_owned).collect()
-    };
-    let folders: BTreeSet<(Reverse<usize>, String)> =
-        all.keys().flat_map(|path| above(path)).map(|folder| (Reverse(folder.matches('/').count()), folder)).collect();
-    // The deepest first: the name of a folder is made of the names of what is in it.
-    for (_, folder) in folders {
-        let id = tree_id(directly_in(&all, &format!("{folder}/")), made.as_str())?;
-        all.insert(folder.clone(), Entry::folder(&folder, id));
+    let paths = changes.keys().map(|path| path.as_str());
+    let folders: BTreeSet<&str> =
+        paths.flat_map(|path| path.match_indices('/').filter_map(move |(end, _)| path.get(..end))).collect();
+    // From the last: a folder comes before what is in it, and its name is made of the names of that.
+    for folder in folders.into_iter().rev() {
+        if all.get(folder).is_some_and(Entry::is_folder) {
+            all.remove(folder);
+        }
+        let inside = directly_in(&all, &format!("{folder}/"));
+        if !inside.is_empty() {
+            let id = tree_id(inside, made.as_str())?;
+            all.insert(folder.to_owned(), Entry::folder(folder, id));
+        }
     }
     (tree_id(directly_in(&all, ""), made.as_str())? == made.as_str()).then_some(all)
 }
@@ -136,6 +142,26 @@ mod tests {
         let gone = Changes::from([(&a, None), (&b, None), (&c, None)]);
         assert_eq!(changed(&all, &gone, &tree(EMPTY)).map(|all| all.len()), Some(0));
         assert!(changed(&all, &gone, &tree(MADE)).is_none(), "it is another tree");
+    }
+
+    /// The name of what does not change is not computed again, and a file is put in a folder's place.
+    #[test]
+    fn only_what_is_above_a_change_gets_another_name() {
+        let kept = "1".repeat(40);
+        let there = BTreeMap::from([
+            ("a".to_owned(), Entry::folder("a", EMPTY.to_owned())),
+            ("a/b".to_owned(), Entry::file("a/b", &file("b\n", false), &tree(EMPTY))),
+            ("kept".to_owned(), Entry::folder("kept", kept.clone())),
+            ("kept/c".to_owned(), Entry::file("kept/c", &file("c\n", false), &tree(EMPTY))),
+        ]);
+        let [a, b] = ["a", "a/b"].map(|path| path.parse::<RepoPath>().unwrap());
+        let new = file("now a file\n", false);
+        let id = object_id("blob", &new.bytes, EMPTY);
+        let listed = vec![Listed { mode: "100644", name: "a", id: &id }, Listed { mode: "040000", name: "kept", id: &kept }];
+        let made = tree_id(listed, EMPTY).unwrap();
+        let all = changed(&there, &Changes::from([(&a, Some(&new)), (&b, None)]), &tree(&made)).unwrap();
+        let paths: Vec<_> = all.iter().map(|(path, entry)| (path.as_str(), entry.is_folder())).collect();
+        assert_eq!(paths, [("a", false), ("kept", true), ("kept/c", false)]);
     }
 
     const MADE: &str = "df8596640167d2e5b39b68fd2f3bc5771fde2b3d";

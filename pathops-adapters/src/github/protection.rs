@@ -49,8 +49,8 @@ struct Reviews {
     required_approving_review_count: u32,
 }
 
-/// Everything that either of the two asks for, but for a merge queue of the older one, which it does not show. A check whose name no [`StatusContext`] can have is left out: PathOps has none
-/// of that name.
+/// Everything that either of the two asks for, but for a merge queue of the older one, which it does not show. A check whose name no
+/// [`StatusContext`] can have is left out: PathOps has none of that name.
 pub(super) async fn protection(call: &Call<'_>, branch: &BranchName) -> Result<BranchProtection> {
     let branch = escaped(branch.as_str());
     let rules: Vec<Rule> = call.pages(&call.path(&format!("/rules/branches/{branch}"))).await?;
